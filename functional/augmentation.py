@@ -1,0 +1,65 @@
+"""Augmentation maths: reproducible draws by key, and one warp per image."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+_GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
+_MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
+_MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
+
+
+def keyed_uniform(index: Tensor, draws: int, *, seed: int, epoch: int) -> Tensor:
+    """Uniform numbers that depend on the key (seed, epoch, index) alone.
+
+    The same image gets the same draws whatever the batch size, the order or the number of
+    processes. The hash is SplitMix64 (Steele et al. 2014), in wrapping 64-bit arithmetic.
+
+    Args:
+        index: Index of each image in its data set, int64, shape ``(N,)``.
+        draws: Numbers for each image.
+        seed: Seed of the run.
+        epoch: Epoch, so that each epoch differs.
+
+    Returns:
+        Tensor of shape ``(N, draws)``, float32 in [0, 1), on the device of ``index``.
+    """
+    key = torch.tensor([seed], dtype=torch.int64, device=index.device)
+    key = _splitmix(_splitmix(key) + epoch)
+    key = _splitmix(key + index.to(torch.int64))
+    counter = torch.arange(1, draws + 1, dtype=torch.int64, device=index.device)
+    bits = _splitmix(key[:, None] + counter * _GOLDEN)
+    return _shift_right(bits, 40).to(torch.float32) / 2**24
+
+
+def affine_warp(images: Tensor, matrices: Tensor) -> Tensor:
+    """Warp each image by its own affine map, bilinear, zero outside.
+
+    Args:
+        images: Shape ``(N, C, H, W)``, floating point.
+        matrices: Shape ``(N, 2, 3)``: maps an output position (x, y, 1), in pixels from the
+            image's centre, to the input position that it is read from.
+
+    Returns:
+        Tensor of the shape and dtype of ``images``.
+    """
+    height, width = images.shape[-2:]
+    x = torch.arange(width, device=images.device, dtype=torch.float32) - (width - 1) / 2
+    y = torch.arange(height, device=images.device, dtype=torch.float32) - (height - 1) / 2
+    m = matrices.to(torch.float32)[:, :, None, None, :]
+    grid = m[..., 0] * x + m[..., 1] * y[:, None] + m[..., 2]
+    size = torch.tensor([width, height], device=images.device, dtype=torch.float32)
+    grid = grid.permute(0, 2, 3, 1) * (2 / size)
+    return grid_sample(images, grid.to(images.dtype), padding_mode="zeros", align_corners=False)
+
+
+def _splitmix(state: Tensor) -> Tensor:
+    z = state + _GOLDEN
+    z = (z ^ _shift_right(z, 30)) * _MIX_1
+    z = (z ^ _shift_right(z, 27)) * _MIX_2
+    return z ^ _shift_right(z, 31)
+
+
+def _shift_right(z: Tensor, bits: int) -> Tensor:
+    """Logical shift: int64 shifts in torch keep the sign."""
+    return (z >> bits) & ((1 << (64 - bits)) - 1)

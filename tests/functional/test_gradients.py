@@ -1,0 +1,72 @@
+import pytest
+import torch
+
+from torchvitals.functional import layer_gradient_norms, total_norm
+
+
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_norms_equal_the_double_precision_norm_of_the_joined_vector(norm_type, dtype):
+    generator = torch.Generator().manual_seed(0)
+    layers = {
+        name: [torch.randn(shape, generator=generator).to(dtype) for shape in shapes]
+        for name, shapes in {"a": [(3, 4), (4,)], "b": [()], "empty": [], "zero": [(0, 5)]}.items()
+    }
+    expected = []
+    for tensors in layers.values():
+        joined = torch.cat([t.double().flatten() for t in tensors] or [torch.zeros(1)])
+        joined = joined if joined.numel() else torch.zeros(1)
+        expected.append(torch.linalg.vector_norm(joined.double(), norm_type))
+    norms = layer_gradient_norms(layers, norm_type)
+    torch.testing.assert_close(norms, torch.stack(expected), rtol=1e-5, atol=1e-12)
+    joined = torch.stack(expected)
+    torch.testing.assert_close(
+        total_norm(norms, norm_type),
+        torch.linalg.vector_norm(joined, norm_type),
+        rtol=1e-5,
+        atol=0,
+    )
+
+
+def test_norms_equal_those_of_float64_autograd():
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 2))
+    twin = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Tanh(), torch.nn.Linear(7, 2))
+    twin.load_state_dict(network.state_dict())
+    x = torch.randn(11, 5)
+    network(x).square().sum().backward()
+    twin.double()(x.double()).square().sum().backward()
+    norms = layer_gradient_norms(
+        {name: [p.grad for p in network[i].parameters()] for name, i in (("a", 0), ("b", 2))}
+    )
+    expected = [torch.cat([p.grad.flatten() for p in twin[i].parameters()]).norm() for i in (0, 2)]
+    torch.testing.assert_close(norms, torch.stack(expected), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e25])
+def test_tiny_and_huge_gradients_neither_vanish_nor_overflow(scale):
+    norms = layer_gradient_norms({"a": [torch.tensor([3 * scale]), torch.tensor([4 * scale])]})
+    assert norms.item() == pytest.approx(5 * scale, rel=1e-6)
+
+
+def test_half_precision_is_accumulated_in_single_precision():
+    norms = layer_gradient_norms({"a": [torch.full((100,), 2e4, dtype=torch.float16)]})
+    assert norms.item() == pytest.approx(2e5)
+
+
+def test_sparse_and_complex_gradients():
+    sparse = torch.sparse_coo_tensor(
+        [[0, 0]], torch.tensor([1.0, 2.0]), (4,), check_invariants=True
+    )
+    norms = layer_gradient_norms({"s": [sparse], "c": [torch.tensor([3 + 4j])]})
+    assert norms.tolist() == pytest.approx([3.0, 5.0])
+
+
+def test_nan_stays_in_its_layer():
+    norms = layer_gradient_norms({"a": [torch.tensor([float("nan")])], "b": [torch.ones(1)]})
+    assert norms.isnan().tolist() == [True, False]
+
+
+def test_wrong_order_is_refused():
+    with pytest.raises(ValueError, match="norm_type"):
+        layer_gradient_norms({}, 0)
