@@ -1,0 +1,68 @@
+import pytest
+import torch
+
+from torchvitals.datamodules import BatchAugment, ImageDataModule
+
+
+def test_splits_never_move_and_do_not_overlap():
+    first, second = ImageDataModule(), ImageDataModule(batch_size=7, augment="none")
+    first.setup("fit")
+    torch.rand(3)
+    second.setup("test")
+    first.setup("fit")
+    members = [first._splits[name] for name in ("train", "val", "test")]
+    assert all(torch.equal(first._splits[n], second._splits[n]) for n in first._splits)
+    assert torch.equal(torch.cat(members).sort().values, torch.arange(1797))
+
+
+def test_statistics_come_from_the_training_split_alone():
+    data = ImageDataModule()
+    data.setup("fit")
+    training = data._images[data._splits["train"]].double()
+    assert data.mean.item() == pytest.approx(training.mean().item(), rel=1e-5)
+    assert data.std.item() == pytest.approx(training.std().item(), rel=1e-5)
+
+
+def test_only_training_batches_are_augmented():
+    data = ImageDataModule(batch_size=16)
+    data.setup("fit")
+    batch = next(iter(data.val_dataloader()))
+    x, y = data.on_after_batch_transfer(batch, 0)
+    torch.testing.assert_close(x * data.std + data.mean, batch[0])
+    assert torch.equal(y, batch[1])
+
+
+def test_each_image_has_its_own_draw_and_the_global_generator_is_untouched():
+    augment = BatchAugment("standard")
+    images = torch.rand(1, 1, 8, 8).expand(4, 1, 8, 8)
+    before = torch.get_rng_state()
+    augmented = augment(images)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert len({tuple(image.flatten().tolist()) for image in augmented}) == 4
+    by_index = [augment(images, index=torch.arange(4), epoch=e) for e in (0, 0, 1)]
+    assert torch.equal(by_index[0], by_index[1])
+    assert not torch.equal(by_index[0], by_index[2])
+    assert torch.equal(BatchAugment("none")(images), images)
+
+
+def test_a_last_batch_of_one_is_left_out():
+    data = ImageDataModule(batch_size=1)
+    data.setup("fit")
+    size = len(data._splits["train"]) - 1
+    data.batch_size = size
+    assert [len(y) for _, y, _ in data.train_dataloader()] == [size]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"dataset": "digit"}, "Did you mean 'digits'"),
+        ({"augment": "standart"}, "Did you mean 'standard'"),
+        ({"batch_size": 0}, "`batch_size`"),
+        ({"val_fraction": 1.5}, "`val_fraction`"),
+        ({"val_fraction": 0.5, "test_fraction": 0.5}, "leave images for training"),
+    ],
+)
+def test_wrong_arguments_say_what_to_do(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ImageDataModule(**arguments)
