@@ -1,0 +1,7 @@
+"""Callbacks that show how training goes, for any Trainer and any LightningModule."""
+
+from .dead_relu_monitor import DeadReLUMonitor
+from .early_stopping import EarlyStopping
+from .gradient_norm_monitor import GradientNormMonitor
+
+__all__ = ["DeadReLUMonitor", "EarlyStopping", "GradientNormMonitor"]
