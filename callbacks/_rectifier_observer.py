@@ -26,12 +26,18 @@ class RectifierObserver(TorchFunctionMode):
     """Call ``on_rectifier(site, outputs, unit_dim)`` for each ReLU while entered.
 
     A site is one call in the forward of one module. The module that is running is known from
-    hooks, which `attach` adds and `detach` removes. Compiled regions pass unseen.
+    hooks, which `attach` adds and `detach` removes. Compiled regions pass unseen. What goes
+    wrong while observing is given to ``on_error``, and the observed call goes on.
     """
 
-    def __init__(self, on_rectifier: Callable[[str, Tensor, int], None]) -> None:
+    def __init__(
+        self,
+        on_rectifier: Callable[[str, Tensor, int], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
         super().__init__()
         self._on_rectifier = on_rectifier
+        self._on_error = on_error
         self._handles: list[RemovableHandle] = []
         self._entered = False
 
@@ -41,7 +47,7 @@ class RectifierObserver(TorchFunctionMode):
         for name, module in root.named_modules():
             is_rectifier = isinstance(module, RECTIFIER_MODULES)
             self._handles.append(module.register_forward_pre_hook(self._enter(name, is_rectifier)))
-            self._handles.append(module.register_forward_hook(self._leave))
+            self._handles.append(module.register_forward_hook(self._leave, always_call=True))
 
     def detach(self) -> None:
         """Remove every hook."""
@@ -83,14 +89,19 @@ class RectifierObserver(TorchFunctionMode):
     ) -> Any:
         """Run ``func`` and look at its result where it is a rectifier."""
         result = func(*args, **(kwargs or {}))
-        if torch.compiler.is_compiling():
-            return result
+        if not torch.compiler.is_compiling():
+            try:
+                self._look(func, result)
+            except Exception as error:
+                self._on_error(error)
+        return result
+
+    def _look(self, func: Callable[..., Any], result: Any) -> None:
         if func in _RECTIFIERS:
             self._on_rectifier(self._site(), result, self._unit_dim_of(result))
         elif func in _UNIT_DIM:
             dim = _UNIT_DIM[func]
             self._unit_dim = (dim, result.shape[dim])
-        return result
 
     def _site(self) -> str:
         name, is_rectifier, calls = self._running[-1]

@@ -1,5 +1,6 @@
 """Dead ReLU units by call site."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from ..functional.dead_units import active_units
+from ._guard import switch_off
 from ._rectifier_observer import RECTIFIER_MODULES, RectifierObserver
 
 
@@ -22,6 +24,7 @@ class DeadReLUMonitor(Callback):
     Attributes:
         dead_fraction: Share of dead units by call site, 0 to 1, in the last finished epoch.
         dead_units: Mask of dead units by call site, shape ``(units,)``.
+        failed: Whether the monitor switched itself off.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -31,8 +34,8 @@ class DeadReLUMonitor(Callback):
     def __init__(self) -> None:
         self.dead_units: dict[str, Tensor] = {}
         self._active: dict[str, Tensor] = {}
-        self._observer = RectifierObserver(self._observe)
-        self._failed = False
+        self._observer = RectifierObserver(self._observe, partial(switch_off, self))
+        self.failed = False
         self._warned = False
 
     @property
@@ -48,20 +51,16 @@ class DeadReLUMonitor(Callback):
         return dead / units if units else float("nan")
 
     def _observe(self, site: str, outputs: Tensor, unit_dim: int) -> None:
-        if self._failed or not torch.is_grad_enabled():
+        if self.failed or not torch.is_grad_enabled():
             return
-        try:
-            active = active_units(outputs, unit_dim)
-            known = self._active.get(site)
-            self._active[site] = active if known is None else known | active
-        except Exception as error:  # a monitor never takes a training run down
-            self._failed = True
-            rank_zero_warn(f"DeadReLUMonitor switched itself off at {site!r}: {error}")
+        active = active_units(outputs, unit_dim)
+        known = self._active.get(site)
+        self._active[site] = active if known is None else known | active
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh."""
         self._active = {}
-        self._failed = self._warned = False
+        self.failed = self._warned = False
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open a new window."""
@@ -84,7 +83,7 @@ class DeadReLUMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Observe this step's forward pass."""
-        if not self._failed:
+        if not self.failed:
             self._observer.start()
 
     def on_before_backward(
@@ -95,7 +94,7 @@ class DeadReLUMonitor(Callback):
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Observe what manual optimisation runs after its first backward pass."""
-        if not pl_module.automatic_optimization and not self._failed:
+        if not pl_module.automatic_optimization and not self.failed:
             self._observer.start()
 
     def on_train_batch_end(
@@ -111,9 +110,9 @@ class DeadReLUMonitor(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Join the ranks' windows and report."""
-        windows = _gather(trainer, None if self._failed else self._active)
+        windows = _gather(trainer, None if self.failed else self._active)
         if any(window is None for window in windows):
-            self._failed = True
+            self.failed = True
             return
         active: dict[str, Tensor] = {}
         for window in windows:

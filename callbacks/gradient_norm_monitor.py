@@ -7,7 +7,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..functional.gradients import layer_gradient_norms, total_norm
+from ..functional.gradients import layer_gradient_norms, single_precision_range, total_norm
+from ._guard import switch_off_on_error
+from ._heat_map import draw_norms_by_layer
+from ._logging import log_on_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,8 +22,9 @@ class GradientNormMonitor(Callback):
     """Record the norm of each layer's gradients, before clipping, at each reporting step.
 
     Gradients are read just before the optimiser's step: accumulated, reduced over ranks and
-    unscaled. A step that does not report costs nothing. A layer is a module that owns
-    parameters; shared parameters count once.
+    unscaled. A step that does not report costs nothing; one that does costs one pass over the
+    gradients and one transfer to the host. A layer is a module that owns parameters; shared
+    parameters count once. Logged as ``grad_norm/total`` and ``grad_norm/<layer>``.
 
     Args:
         every_n_steps: Optimiser steps between reports; None takes the Trainer's
@@ -29,10 +33,11 @@ class GradientNormMonitor(Callback):
 
     Attributes:
         norms: Last norm by layer.
-        total_norm: Last norm over all layers.
-        steps: Optimiser steps of the records.
+        total_norm: Last norm over all layers; NaN before the first record.
+        steps: Optimiser steps done before each record.
         history: Norms by layer, one value for each of ``steps``, NaN where a layer had no
             gradient. Beyond 2,000 records every second one is dropped.
+        failed: Whether the monitor switched itself off.
 
     Raises:
         ValueError: If ``every_n_steps`` is below 1 or ``norm_type`` is not positive.
@@ -49,8 +54,8 @@ class GradientNormMonitor(Callback):
             raise ValueError(f"Expected `norm_type` to be positive, but got {norm_type}.")
         self.every_n_steps = every_n_steps
         self.norm_type = norm_type
+        self.failed = False
         self._layer_of: dict[Tensor, str] = {}
-        self._matrix_layers: set[str] = set()
         self._clear()
 
     def _clear(self) -> None:
@@ -58,52 +63,64 @@ class GradientNormMonitor(Callback):
         self.total_norm = float("nan")
         self.steps: list[int] = []
         self.history: dict[str, list[float]] = {}
+        self._weight_layers: list[str] = []
         self._resumed = False
 
     @property
     def first_to_last_ratio(self) -> float:
-        """Norm of the first weight layer over that of the last, the median over the records."""
-        if len(self.history) < 2:
-            return float("nan")
-        first, *_, last = self._weight_layers()
-        first_norms, last_norms = (
-            torch.tensor(self.history[layer], dtype=torch.float64) for layer in (first, last)
-        )
-        ratios = first_norms / last_norms
-        return float(ratios.nanmedian())
+        """Norm of the first weight layer over that of the last, the median over the records.
 
-    def _weight_layers(self) -> list[str]:
-        weighted = [name for name in self.history if name in self._matrix_layers]
-        return weighted if len(weighted) > 1 else list(self.history)
+        Weight layers are those with a matrix or a convolution kernel. NaN for fewer than two.
+        """
+        norms = self._norms_by_weight_layer()
+        if len(norms) < 2:
+            return float("nan")
+        return float((norms[0] / norms[-1]).nanmedian())
+
+    def _norms_by_weight_layer(self) -> Tensor:
+        rows = [self.history[layer] for layer in self._weight_layers if layer in self.history]
+        return torch.tensor(rows, dtype=torch.float64)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded, and read the layers' names."""
         if not self._resumed:
             self._clear()
-        self._resumed = False
-        self._layer_of, self._matrix_layers = {}, set()
+        self._resumed = self.failed = False
+        self._layer_of = {}
+        weighted: dict[str, None] = {}
         for name, parameter in pl_module.named_parameters():
             layer = name.rpartition(".")[0] or "root"
             self._layer_of[parameter] = layer
             if parameter.ndim > 1:
-                self._matrix_layers.add(layer)
+                weighted[layer] = None
+        self._weight_layers = list(weighted)
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Record the gradients of this optimiser's own parameters, on reporting steps."""
-        optimizers = len(trainer.optimizers)
-        step = trainer.global_step // max(1, optimizers)
+        step = trainer.global_step // max(1, len(trainer.optimizers))
         interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
-        every = self.every_n_steps or max(1, interval)
-        if (step + 1) % every == 0:
-            norms = self._measure(trainer, optimizer)
-            if norms:
-                self._record(step, norms)
-                suffix = "" if optimizers < 2 else f"_{_position(trainer, optimizer)}"
-                self._log(trainer, pl_module, norms, suffix)
+        if (step + 1) % (self.every_n_steps or max(1, interval)) == 0:
+            self._report(trainer, pl_module, optimizer, step)
 
-    def _measure(self, trainer: Trainer, optimizer: Optimizer) -> dict[str, float]:
+    @switch_off_on_error
+    def _report(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer, step: int
+    ) -> None:
+        gradients = self._gradients_by_layer(optimizer)
+        if not gradients:
+            return
+        *by_layer, self.total_norm = self._measure(gradients, _loss_scale(trainer, optimizer))
+        norms = dict(zip(gradients, by_layer, strict=True))
+        self._record(step, norms)
+        suffix = "" if len(trainer.optimizers) < 2 else f"_{_position(trainer, optimizer)}"
+        metrics = {f"grad_norm/{layer}": norm for layer, norm in norms.items()}
+        log_on_step(
+            trainer, pl_module, {**metrics, f"grad_norm/total{suffix}": self.total_norm}, step
+        )
+
+    def _gradients_by_layer(self, optimizer: Optimizer) -> dict[str, list[Tensor]]:
         gradients: dict[str, list[Tensor]] = {}
         for group in optimizer.param_groups:
             for parameter in group["params"]:
@@ -111,12 +128,24 @@ class GradientNormMonitor(Callback):
                     layer = self._layer_of.get(parameter, "other")
                     gradients.setdefault(layer, []).append(parameter.grad)
         order = {layer: i for i, layer in enumerate(dict.fromkeys(self._layer_of.values()))}
-        gradients = dict(sorted(gradients.items(), key=lambda item: order.get(item[0], len(order))))
-        norms = layer_gradient_norms(gradients, self.norm_type)
-        values = torch.cat([norms, total_norm(norms, self.norm_type)[None]])
-        scale = _loss_scale(trainer, optimizer)
-        *by_layer, self.total_norm = (values / scale).tolist()
-        return dict(zip(gradients, by_layer, strict=True))
+        return dict(sorted(gradients.items(), key=lambda item: order.get(item[0], len(order))))
+
+    def _measure(self, gradients: dict[str, list[Tensor]], scale: float) -> list[float]:
+        """Norm by layer and of all, on the host."""
+        values = self._norms_and_total(gradients, torch.float32)
+        low, high = single_precision_range(self.norm_type)
+        if not all(low <= value <= high for value in values):
+            # Vanished or overflowed in single precision, or really 0, infinite or NaN.
+            values = self._norms_and_total(gradients, torch.float64)
+        return [value / scale for value in values]
+
+    def _norms_and_total(
+        self, gradients: dict[str, list[Tensor]], dtype: torch.dtype
+    ) -> list[float]:
+        norms = layer_gradient_norms(gradients, self.norm_type, dtype=dtype)
+        total = total_norm(norms, self.norm_type)
+        values: list[float] = torch.cat([norms, total[None]]).tolist()
+        return values
 
     def _record(self, step: int, norms: dict[str, float]) -> None:
         self.norms = {**self.norms, **norms}
@@ -131,22 +160,27 @@ class GradientNormMonitor(Callback):
             self.steps = self.steps[::2]
             self.history = {layer: values[::2] for layer, values in self.history.items()}
 
-    def _log(
-        self, trainer: Trainer, pl_module: LightningModule, norms: dict[str, float], suffix: str
-    ) -> None:
-        if trainer.barebones:
-            return
-        metrics = {f"grad_norm/{layer}": norm for layer, norm in norms.items()}
-        metrics[f"grad_norm/total{suffix}"] = self.total_norm
-        pl_module.log_dict(metrics, on_step=True, on_epoch=False)
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Let go of the parameters."""
+        self._layer_of = {}
 
-    def plot(self, ax: "Axes | None" = None, *, low: float = 1e-8, high: float = 1e1) -> "Axes":
-        """Heat map of the norms, layers from input (top) to output (bottom) by step.
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        low: float = 1e-8,
+        high: float = 1e1,
+        colorbar: bool = True,
+    ) -> "Axes":
+        """Heat map of the norms: weight layers from input (top) to output by step.
+
+        Each row carries its median norm.
 
         Args:
             ax: Axes to draw on; None makes a figure.
-            low: Norm at the dark end of the colours.
+            low: Norm at the dark end of the logarithmic colours.
             high: Norm at the bright end.
+            colorbar: Whether to draw the colours' scale.
 
         Returns:
             The axes.
@@ -154,30 +188,10 @@ class GradientNormMonitor(Callback):
         Raises:
             ValueError: If nothing was recorded.
         """
-        import matplotlib.pyplot as plt
-        from matplotlib.colors import LogNorm
-
-        if not self.steps:
+        norms = self._norms_by_weight_layer()
+        if not norms.numel():
             raise ValueError("Expected recorded gradient norms, but there are none: run fit first.")
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
-        layers = self._weight_layers()
-        values = torch.tensor([self.history[layer] for layer in layers]).clamp(min=low)
-        image = ax.pcolormesh(
-            self.steps,
-            range(len(layers)),
-            values.numpy(),
-            norm=LogNorm(low, high),
-            cmap="magma",
-            shading="nearest",
-        )
-        ax.set(xlabel="training step", yticks=range(len(layers)))
-        ax.set_yticklabels(_layer_labels(len(layers)))
-        ax.invert_yaxis()
-        bar = ax.figure.colorbar(image, ax=ax, ticks=[1e-8, 1e-6, 1e-4, 1e-2, 1])
-        bar.ax.set_yticklabels(["no signal", "a millionth", "1/10,000", "1/100", "1"])
-        bar.set_label("gradient norm")
-        return ax
+        return draw_norms_by_layer(ax, self.steps, norms, low=low, high=high, colorbar=colorbar)
 
     def state_dict(self) -> dict[str, Any]:
         """The whole record."""
@@ -195,12 +209,6 @@ class GradientNormMonitor(Callback):
         self.steps = list(state_dict["steps"])
         self.history = {layer: list(values) for layer, values in state_dict["history"].items()}
         self._resumed = True
-
-
-def _layer_labels(count: int) -> list[str]:
-    labels = [str(i + 1) for i in range(count)]
-    labels[0], labels[-1] = "1 (input)", f"{count} (output)"
-    return labels
 
 
 def _position(trainer: Trainer, optimizer: Optimizer) -> int:

@@ -147,7 +147,8 @@ class _IndexedImages(Dataset[Any]):
 
     def __getitems__(self, items: list[int]) -> IndexedBatch:
         index = self.members[torch.as_tensor(items)]
-        return self.images[index], self.labels[index], index
+        # index_select is many times faster than indexing.
+        return self.images.index_select(0, index), self.labels.index_select(0, index), index
 
 
 def _as_is(batch: Any) -> Any:

@@ -1,5 +1,6 @@
 """A sick network beside the treated one, on handwritten digits."""
 
+import logging
 import math
 import warnings
 from dataclasses import dataclass
@@ -25,6 +26,13 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "treated": {"activation": "relu", "norm": "batch", "init": "auto"},
 }
 AUGMENT = {"sick": "none", "treated": "standard"}
+ROWS = [
+    "test digits right",
+    "epochs",
+    "gradient norm, first / last layer",
+    "dead ReLUs",
+    "why it stopped",
+]
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,16 @@ class Result:
     gradients: GradientNormMonitor
     dead_share: float
     reason: str
+
+    def cells(self) -> list[str]:
+        ratio = self.gradients.first_to_last_ratio
+        return [
+            f"{self.accuracy:.1%}",
+            str(self.epochs),
+            f"{ratio:.1e}" if ratio < 0.01 else f"{ratio:.1f}",
+            "no ReLU in it" if math.isnan(self.dead_share) else f"{self.dead_share:.1%}",
+            self.reason,
+        ]
 
 
 def train(name: str) -> Result:
@@ -66,16 +84,11 @@ def train(name: str) -> Result:
 
 
 def table(results: dict[str, Result]) -> Table:
-    sheet = Table(title="Eight hidden layers of 128, handwritten digits")
+    sheet = Table(title="Eight hidden layers of 128 on handwritten digits", show_lines=True)
     sheet.add_column("")
-    rows = ["test accuracy", "epochs", "gradient norm, first / last layer", "dead ReLUs", "stopped"]
-    columns = []
-    for name, result in results.items():
-        sheet.add_column(name, max_width=40)
-        dead = "no ReLU" if math.isnan(result.dead_share) else f"{result.dead_share:.1%}"
-        ratio = f"{result.gradients.first_to_last_ratio:.1e}"
-        columns.append([f"{result.accuracy:.1%}", str(result.epochs), ratio, dead, result.reason])
-    for row in zip(rows, *columns, strict=True):
+    for name in results:
+        sheet.add_column(name, max_width=34)
+    for row in zip(ROWS, *(result.cells() for result in results.values()), strict=True):
         sheet.add_row(*row)
     return sheet
 
@@ -84,23 +97,34 @@ def picture(results: dict[str, Result], path: Path) -> None:
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained", sharey=True)
     for ax, (name, result) in zip(axes, results.items(), strict=True):
-        result.gradients.plot(ax)
-        ax.set(title=f"{name}: {result.accuracy:.0%} of the test digits right", ylabel="layer")
-    figure.suptitle("How strongly each layer is told to change (bright: strongly, black: not)")
+        result.gradients.plot(ax, colorbar=ax is axes[-1])
+        ax.set_title(f"{name}: {result.accuracy:.0%} of the test digits right", fontsize=13)
+    axes[1].set_ylabel("")
+    figure.suptitle(
+        "How strongly training tells each layer to change (gradient norm; black: not at all)",
+        fontsize=13,
+    )
     figure.savefig(path, dpi=120)
 
 
 def main() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    results = {name: train(name) for name in NETWORKS}
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    console = Console()
+    results = {}
+    for name, arguments in NETWORKS.items():
+        settings = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        console.print(f"Training the {name} network ({settings}, augment={AUGMENT[name]!r})")
+        results[name] = train(name)
     path = OUTPUT / "gradient_norms.png"
     picture(results, path)
-    console = Console()
     console.print(table(results))
-    console.print(f"Gradient norms by layer over time: {path}")
-    console.print(f"Logs (CSV and W&B): {OUTPUT}")
+    console.print(f"Picture of the gradient norms by layer over time: {path}")
+    for name in NETWORKS:
+        console.print(f"Logs and checkpoints of the {name} network: {OUTPUT / name} (csv, wandb)")
 
 
 if __name__ == "__main__":

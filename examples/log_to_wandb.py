@@ -1,6 +1,9 @@
 """Log to Weights & Biases: offline by default, online with ``WANDB_MODE=online``."""
 
+import netrc
 import os
+from typing import Any
+from urllib.parse import urlsplit
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import WandbLogger
@@ -10,26 +13,44 @@ from torchvitals.datamodules import ImageDataModule
 from torchvitals.lightning_modules import MLPClassifier
 
 
+def logged_in() -> bool:
+    """Whether W&B knows the user, found out without a prompt and without the network."""
+    import wandb
+
+    host = urlsplit(wandb.setup().settings.base_url).hostname
+    try:
+        in_netrc = netrc.netrc().authenticators(host or "") is not None
+    except (OSError, netrc.NetrcParseError):
+        in_netrc = False
+    return in_netrc or bool(os.environ.get("WANDB_API_KEY"))
+
+
 def wandb_logger(name: str, save_dir: str = "runs") -> WandbLogger:
     """Return a logger that never asks, and that falls back to offline when it cannot connect."""
     import wandb
 
+    # Absolute: a W&B service that is already running has a working directory of its own.
     save_dir = os.path.abspath(save_dir)
     os.makedirs(save_dir, exist_ok=True)
     os.environ.setdefault("WANDB_SILENT", "true")
-    logged_in = bool(wandb.api.api_key)
-    if os.environ.get("WANDB_MODE") == "online" and logged_in:
+    if os.environ.get("WANDB_MODE") == "online" and logged_in():
         try:
-            settings = wandb.Settings(init_timeout=20, console="off")
-            run = wandb.init(project="torchvitals", name=name, dir=save_dir, settings=settings)
-            return WandbLogger(experiment=run)
+            return WandbLogger(experiment=_start(name, save_dir, mode="online", init_timeout=20))
         except wandb.Error as error:
-            print(f"W&B cannot be reached ({error}); logging offline instead.")
-    settings = wandb.Settings(mode="offline", console="off")
-    run = wandb.init(
-        project="torchvitals", name=name, dir=save_dir, settings=settings, reinit="finish_previous"
+            print(f"W&B cannot be reached, logging offline instead: {error}")
+    return WandbLogger(experiment=_start(name, save_dir, mode="offline"))
+
+
+def _start(name: str, save_dir: str, **settings: Any) -> Any:
+    import wandb
+
+    return wandb.init(
+        project="torchvitals",
+        name=name,
+        dir=save_dir,
+        settings=wandb.Settings(console="off", **settings),
+        reinit="finish_previous",
     )
-    return WandbLogger(experiment=run)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from .augmentation import affine_warp, keyed_uniform
 from .choices import choose
 from .dead_units import active_units
-from .gradients import layer_gradient_norms, total_norm
+from .gradients import layer_gradient_norms, single_precision_range, total_norm
 
 __all__ = [
     "active_units",
@@ -11,5 +11,6 @@ __all__ = [
     "choose",
     "keyed_uniform",
     "layer_gradient_norms",
+    "single_precision_range",
     "total_norm",
 ]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import Accuracy, MeanMetric, MetricCollection
 
+from ._generator_state import GeneratorState, generator_states, restore_generator_state
 from .building_blocks import ACTIVATIONS, OPTIMIZERS, optimizer_factory, plain_name
 
 
@@ -59,7 +60,7 @@ class Classifier(LightningModule):
         self.metrics = nn.ModuleDict(
             {stage + "_metrics": self._metrics(stage) for stage in _STAGES}
         )
-        self._rng_state: Tensor | None = None
+        self._generator_states: list[GeneratorState] | None = None
 
     def _metrics(self, stage: str) -> MetricCollection:
         accuracy = Accuracy(task="multiclass", num_classes=self.num_classes)
@@ -107,22 +108,25 @@ class Classifier(LightningModule):
         return loss
 
     def _check(self, logits: Tensor, y: Tensor) -> None:
-        expected = (len(y), self.num_classes)
+        expected = (len(logits), self.num_classes)
         if tuple(logits.shape) != expected:
             raise ValueError(
                 f"Expected `network` to give logits of shape {expected} (batch, num_classes), "
                 f"but got {tuple(logits.shape)}."
             )
-        # Only on the host: reading the labels back from a device would stall every step.
-        if (
-            y.device.type == "cpu"
-            and len(y)
-            and not 0 <= int(y.min()) <= int(y.max()) < expected[1]
-        ):
+        if y.shape != expected[:1] or y.dtype != torch.int64:
             raise ValueError(
-                f"Expected labels from 0 to {expected[1] - 1}, but got {int(y.min())} to "
-                f"{int(y.max())}. Set `num_classes` to the number of classes or mend the labels."
+                f"Expected `y` to hold one class index for each sample, int64 of shape "
+                f"{expected[:1]}, but got {y.dtype} of shape {tuple(y.shape)}."
             )
+        # Only on the host: reading the labels back from a device would stall every step.
+        if y.device.type == "cpu" and len(y):
+            lowest, highest = int(y.min()), int(y.max())
+            if lowest < 0 or highest >= self.num_classes:
+                raise ValueError(
+                    f"Expected labels from 0 to {self.num_classes - 1}, but got {lowest} to "
+                    f"{highest}. Set `num_classes` to the number of classes or mend the labels."
+                )
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's metrics."""
@@ -147,18 +151,18 @@ class Classifier(LightningModule):
         return self._optimizer_factory(trainable, lr=self.lr)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the state of the generator that dropout draws from, for an exact resume."""
-        checkpoint["torchvitals_rng_state"] = torch.get_rng_state()
+        """Keep the state of the generators that dropout draws from, for an exact resume."""
+        checkpoint["torchvitals_generators"] = generator_states(self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember the generator's state until training goes on."""
-        self._rng_state = checkpoint.get("torchvitals_rng_state")
+        """Remember the generators' state until training goes on."""
+        self._generator_states = checkpoint.get("torchvitals_generators")
 
     def on_train_epoch_start(self) -> None:
-        """Go on with the generator where the checkpoint left it."""
-        if self._rng_state is not None and self.global_rank == 0:
-            torch.set_rng_state(self._rng_state.cpu())
-        self._rng_state = None
+        """Go on with the generators where the checkpoint left them."""
+        if self._generator_states is not None:
+            restore_generator_state(self.trainer, self._generator_states)
+        self._generator_states = None
 
 
 _STAGES = ("train", "val", "test")

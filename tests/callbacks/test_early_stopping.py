@@ -1,6 +1,7 @@
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from helpers.training import quiet_trainer
+from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 from torch.utils.data import DataLoader
@@ -50,16 +51,7 @@ def test_stops_and_restores(losses, arguments, epochs, best):
     stopping = EarlyStopping("val_loss", **arguments)
     model = Scripted(losses)
     data = DataLoader(torch.zeros(2, 1))
-    trainer = Trainer(
-        max_epochs=len(losses),
-        accelerator="cpu",
-        callbacks=[stopping],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
+    trainer = quiet_trainer(max_epochs=len(losses), callbacks=[stopping], num_sanity_val_steps=0)
     trainer.fit(model, data, data)
     assert (trainer.current_epoch, stopping.best_epoch) == (epochs, best)
     assert trainer.early_stopping_callback is stopping
@@ -81,16 +73,13 @@ def test_a_resumed_run_stops_and_restores_as_an_uninterrupted_one(interrupted, t
 
     def run(epochs, ckpt=None, patience=3):
         stopping, model = EarlyStopping("val_loss", patience=patience), Scripted(losses)
-        trainer = Trainer(
+        trainer = quiet_trainer(
             max_epochs=epochs,
-            accelerator="cpu",
+            enable_checkpointing=True,
             callbacks=[
                 stopping,
                 ModelCheckpoint(tmp_path, save_top_k=-1, filename=f"{patience}-{{epoch}}"),
             ],
-            logger=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
             num_sanity_val_steps=0,
         )
         trainer.fit(model, data, data, ckpt_path=ckpt)

@@ -1,12 +1,20 @@
+import csv
+from pathlib import Path
+
+import matplotlib
 import pytest
 import torch
 import torch.nn.functional as F
-from lightning.pytorch import LightningModule, Trainer
+from helpers.training import quiet_trainer
+from lightning.pytorch import LightningModule
+from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.models import resnet18
 
 from torchvitals.callbacks import DeadReLUMonitor, GradientNormMonitor
+
+matplotlib.use("agg")
 
 
 class Research(LightningModule):
@@ -30,16 +38,7 @@ class Research(LightningModule):
 
 
 def fit(model, data, callbacks, **arguments):
-    settings = dict(
-        max_epochs=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        log_every_n_steps=1,
-    )
-    trainer = Trainer(callbacks=callbacks, **{**settings, **arguments})
+    trainer = quiet_trainer(callbacks=callbacks, **arguments)
     trainer.fit(model, data)
     return trainer
 
@@ -69,6 +68,57 @@ def test_gradient_norms_are_those_before_clipping_once_a_step(accumulate):
     assert totals == pytest.approx(model.expected, rel=1e-5)
     assert list(monitor.norms) == ["network.0", "network.2"]
     assert trainer.callback_metrics["grad_norm/total"].item() == pytest.approx(monitor.total_norm)
+
+
+@pytest.mark.parametrize(("every", "steps"), [(3, [2, 5, 8]), (1, list(range(10)))])
+def test_each_report_reaches_the_logger_whatever_the_trainer_logs(every, steps, tmp_path):
+    monitor, logger = GradientNormMonitor(every_n_steps=every), CSVLogger(tmp_path)
+    model = Research(nn.Linear(5, 3))
+    fit(model, loader(torch.randn(40, 5)), [monitor], logger=logger, log_every_n_steps=4)
+    lines = Path(logger.log_dir, "metrics.csv").read_text().splitlines()
+    rows = csv.DictReader(lines)
+    logged = {int(row["step"]): float(row["grad_norm/total"]) for row in rows}
+    assert list(logged) == monitor.steps == steps
+    assert list(logged.values()) == pytest.approx([model.expected[step] for step in steps])
+
+
+def test_a_gradient_too_small_for_squares_in_single_precision_is_not_called_zero():
+    torch.manual_seed(0)
+    layers = [layer for _ in range(45) for layer in (nn.Linear(8, 8), nn.Sigmoid())]
+    network = nn.Sequential(*layers, nn.Linear(8, 3))
+    monitor = GradientNormMonitor(every_n_steps=1)
+    fit(Research(network), loader(torch.randn(4, 8)), [monitor])
+    expected = torch.cat([p.grad.double().flatten() for p in network[0].parameters()]).norm()
+    assert 0 < expected < 1e-22
+    assert monitor.norms["network.0"] == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_a_monitor_that_fails_says_so_once_and_lets_training_go_on(monkeypatch):
+    monkeypatch.setattr(GradientNormMonitor, "_measure", lambda *_: 1 / 0)
+    monkeypatch.setattr("torchvitals.callbacks.dead_relu_monitor.active_units", lambda *_: 1 / 0)
+    gradients, dead = GradientNormMonitor(every_n_steps=1), DeadReLUMonitor()
+    network = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+    with pytest.warns(UserWarning, match="switched itself off") as caught:
+        trainer = fit(Research(network), loader(torch.randn(16, 5)), [gradients, dead])
+    messages = [str(warning.message) for warning in caught]
+    assert [sum(name in m for m in messages) for name in ("GradientNorm", "DeadReLU")] == [1, 1]
+    assert gradients.failed
+    assert dead.failed
+    assert trainer.global_step == 4
+
+
+def test_the_picture_shows_weight_layers_from_input_to_output(tmp_path):
+    network = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3))
+    monitor = GradientNormMonitor(every_n_steps=1)
+    with pytest.raises(ValueError, match="run fit first"):
+        monitor.plot()
+    fit(Research(network), loader(torch.randn(2000, 5)), [monitor])
+    ax = monitor.plot()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["1 (input)", "2 (output)"]
+    assert [float(note.get_text()) for note in ax.texts] == pytest.approx(
+        [sorted(monitor.history[f"network.{i}"])[250] for i in (0, 3)], rel=0.05
+    )
+    ax.figure.savefig(tmp_path / "norms.png")
 
 
 class Twice(nn.Module):

@@ -1,30 +1,72 @@
-import os
-import subprocess
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from helpers.training import run
+from helpers.wandb_file import series
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-def run(command, folder):
-    environment = {**os.environ, "WANDB_MODE": "offline"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.mark.parametrize("name", ["add_a_callback", "subclass_a_module", "log_to_wandb"])
 def test_example_runs(name, tmp_path):
-    run([sys.executable, EXAMPLES / f"{name}.py"], tmp_path)
+    printed = run([sys.executable, EXAMPLES / f"{name}.py"], tmp_path)
+    if name == "add_a_callback":
+        assert printed.count("% dead") == 17
+    if name == "subclass_a_module":
+        assert "test_accuracy" in printed
     if name == "log_to_wandb":
-        assert list(tmp_path.glob("runs/wandb/offline-run-*/*.wandb"))
+        (path,) = tmp_path.glob("runs/wandb/offline-run-*/*.wandb")
+        assert len(series(path, "grad_norm/total")) == 5
 
 
-def test_the_command_line_trains_and_resumes(tmp_path):
-    train = [sys.executable, "-m", "torchvitals", "fit", "--config", EXAMPLES / "digits.yaml"]
+def test_the_demo_shows_what_it_claims(tmp_path):
+    printed = run([sys.executable, EXAMPLES / "demo.py"], tmp_path, COLUMNS="120")
+    rows = {}
+    for line in printed.splitlines():
+        title, *cells = (cell.strip() for cell in re.split("[│┃]", line.strip("│┃")))
+        if title and len(cells) == 2:
+            rows[title] = cells
+    sick, treated = (float(cell.rstrip("%")) for cell in rows["test digits right"])
+    assert sick < 20
+    assert treated > 98
+    sick, treated = map(float, rows["gradient norm, first / last layer"])
+    assert sick < 1e-5
+    assert 0.1 < treated < 10
+    assert rows["dead ReLUs"][0] == "no ReLU in it"
+    assert all(
+        "did not improve" in reason or "val_loss" in reason for reason in rows["why it stopped"]
+    )
+    assert (tmp_path / "runs/demo/gradient_norms.png").stat().st_size > 10_000
+    for name in ("sick", "treated"):
+        (path,) = tmp_path.glob(f"runs/demo/{name}/wandb/offline-run-*/*.wandb")
+        assert len(series(path, "grad_norm/total")) > 100
+        assert list(tmp_path.glob(f"runs/demo/{name}/csv/*/metrics.csv"))
+
+
+def test_the_command_line_trains_resumes_and_tests(tmp_path):
+    command = [sys.executable, "-m", "torchvitals"]
+    train = [*command, "fit", "--config", EXAMPLES / "digits.yaml"]
     run([*train, "--trainer.max_epochs=1"], tmp_path)
     (checkpoint,) = tmp_path.glob("runs/digits/lightning_logs/*/checkpoints/*.ckpt")
     run([*train, "--trainer.max_epochs=2", "--ckpt_path", checkpoint], tmp_path)
     assert len(list(tmp_path.glob("runs/digits/lightning_logs/*/checkpoints/*.ckpt"))) == 2
+    test = [*command, "test", "--config", EXAMPLES / "digits.yaml", "--ckpt_path", checkpoint]
+    assert "test_accuracy" in run(test, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--model.norm=batchnorm", "error: Expected `norm` to be one of"),
+        ("--data.dataset=digts", "Did you mean 'digits'?"),
+    ],
+)
+def test_the_command_line_says_what_is_wrong_without_a_traceback(argument, message, tmp_path):
+    command = [sys.executable, "-m", "torchvitals", "fit", "--config", EXAMPLES / "digits.yaml"]
+    with pytest.raises(AssertionError) as failure:
+        run([*command, argument], tmp_path)
+    assert "exited with 2" in str(failure.value)
+    assert message in str(failure.value)
+    assert "Traceback" not in str(failure.value)

@@ -6,35 +6,60 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
+from helpers.training import run
+from helpers.wandb_file import series
 
 CONFIG = Path(__file__).resolve().parents[2] / "examples" / "digits.yaml"
+LOGGERS = """
+trainer:
+  log_every_n_steps: 5
+  logger:
+    - class_path: lightning.pytorch.loggers.CSVLogger
+      init_args: {save_dir: log}
+    - class_path: lightning.pytorch.loggers.WandbLogger
+      init_args: {save_dir: log, offline: true}
+"""
 
 
-def test_ctrl_c_leaves_a_whole_checkpoint_and_log_to_resume_from(tmp_path):
-    train = [sys.executable, "-m", "torchvitals", "fit", "--config", CONFIG]
-    logger = "--trainer.logger=lightning.pytorch.loggers.CSVLogger"
-    train += [logger, f"--trainer.logger.save_dir={tmp_path}/log"]
+def interrupt_once_it_has_saved(command, folder):
     process = subprocess.Popen(
-        [*train, "--trainer.max_epochs=500"],
-        cwd=tmp_path,
+        list(map(str, command)),
+        cwd=folder,
         env={**os.environ, "WANDB_MODE": "offline"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 120
-    while not (found := list(tmp_path.glob("log/**/*.ckpt"))) and time.monotonic() < deadline:
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 1
+    try:
+        deadline = time.monotonic() + 120
+        while not list(folder.glob("log/**/*.ckpt")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        return process.wait(timeout=60)
+    finally:
+        process.kill()
+
+
+def test_ctrl_c_leaves_a_whole_checkpoint_and_whole_logs_to_resume_from(tmp_path):
+    (tmp_path / "loggers.yaml").write_text(LOGGERS)
+    train = [sys.executable, "-m", "torchvitals", "fit", "--config", CONFIG]
+    train += ["--config", "loggers.yaml"]
+    status = interrupt_once_it_has_saved([*train, "--trainer.max_epochs=500"], tmp_path)
+    assert status == 1
     (checkpoint,) = tmp_path.glob("log/**/*.ckpt")
-    epoch = torch.load(checkpoint, weights_only=True)["epoch"]
+    state = torch.load(checkpoint, weights_only=True)
     (log,) = tmp_path.glob("log/**/metrics.csv")
+    (wandb_file,) = tmp_path.glob("log/wandb/offline-run-*/*.wandb")
     rows = list(csv.DictReader(log.open()))
-    assert any(row["val_loss"] for row in rows)
-    more = [*train, f"--trainer.max_epochs={epoch + 2}", "--ckpt_path", checkpoint]
-    done = subprocess.run(more, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert found
+    for name in ("val_loss", "grad_norm/total"):
+        logged = {int(row["step"]): float(row[name]) for row in rows if row[name]}
+        assert series(wandb_file, name) == pytest.approx(logged)
+        assert max(logged) + 5 >= state["global_step"]
+    epochs = state["epoch"] + 2
+    run([*train, f"--trainer.max_epochs={epochs}", "--ckpt_path", checkpoint], tmp_path)
+    last = max(tmp_path.glob("log/**/*.ckpt"), key=lambda path: path.stat().st_mtime)
+    assert torch.load(last, weights_only=True)["epoch"] == epochs - 1

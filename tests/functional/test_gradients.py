@@ -1,7 +1,11 @@
 import pytest
 import torch
 
-from torchvitals.functional import layer_gradient_norms, total_norm
+from torchvitals.functional import (
+    layer_gradient_norms,
+    single_precision_range,
+    total_norm,
+)
 
 
 @pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, float("inf")])
@@ -43,10 +47,35 @@ def test_norms_equal_those_of_float64_autograd():
     torch.testing.assert_close(norms, torch.stack(expected), rtol=1e-5, atol=0)
 
 
-@pytest.mark.parametrize("scale", [1e-25, 1e25])
-def test_tiny_and_huge_gradients_neither_vanish_nor_overflow(scale):
-    norms = layer_gradient_norms({"a": [torch.tensor([3 * scale]), torch.tensor([4 * scale])]})
-    assert norms.item() == pytest.approx(5 * scale, rel=1e-6)
+@pytest.mark.parametrize("scale", [1e-25, 1e-3, 1e25])
+@pytest.mark.parametrize("norm_type", [2.0, 3.0])
+def test_double_precision_holds_where_single_does_not(scale, norm_type):
+    entries = torch.tensor([3.0, 4.0]) * scale
+    expected = torch.linalg.vector_norm(entries.double(), norm_type)
+    norms = layer_gradient_norms({"a": [entries]}, norm_type, dtype=torch.float64)
+    assert norms.item() == pytest.approx(expected.item(), rel=1e-6, abs=0)
+    low, high = single_precision_range(norm_type)
+    single = layer_gradient_norms({"a": [entries]}, norm_type)
+    inside = low <= expected.item() <= high
+    assert inside == (scale == 1e-3)
+    assert (single.item() == pytest.approx(expected.item(), rel=1e-6, abs=0)) == inside
+
+
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 4.0, float("inf")])
+def test_single_precision_is_right_down_to_its_lowest_norm(norm_type):
+    low, _ = single_precision_range(norm_type)
+    entries = torch.full((10**6,), 2 * low / 10 ** (6 / norm_type))
+    norms = layer_gradient_norms({"a": [entries]}, norm_type)
+    assert norms.item() == pytest.approx(2 * low, rel=1e-5, abs=0)
+
+
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, 4.0])
+@pytest.mark.parametrize("value", [0.1, 0.3])
+def test_many_equal_entries_are_summed_without_losing_precision(norm_type, value):
+    entries = torch.full((1000, 1003), value)
+    norms = layer_gradient_norms({"a": [entries.t()]}, norm_type)
+    expected = torch.linalg.vector_norm(entries.double(), norm_type)
+    assert norms.item() == pytest.approx(expected.item(), rel=3e-6)
 
 
 def test_half_precision_is_accumulated_in_single_precision():

@@ -1,17 +1,10 @@
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from helpers.training import quiet_trainer
 from torch import nn
 
 from torchvitals.datamodules import ImageDataModule
 from torchvitals.lightning_modules import Classifier, ConvNetClassifier, MLPClassifier
-
-
-def trainer(**arguments):
-    settings = dict(
-        accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False
-    )
-    return Trainer(**{**settings, **arguments})
 
 
 @pytest.mark.parametrize(
@@ -25,7 +18,7 @@ def trainer(**arguments):
 )
 def test_checkpoint_loads_back_with_no_argument(make, tmp_path):
     model = make()
-    run = trainer(max_epochs=1, default_root_dir=tmp_path)
+    run = quiet_trainer()
     run.fit(model, datamodule=ImageDataModule(batch_size=256))
     run.save_checkpoint(tmp_path / "run.ckpt")
     loaded = type(model).load_from_checkpoint(tmp_path / "run.ckpt").eval()
@@ -85,24 +78,11 @@ def test_wrong_batches_say_what_to_do():
         model.train()(torch.zeros(1, 4))
     with pytest.raises(ValueError, match="labels from 0 to 2, but got 0 to 3"):
         model.training_step((torch.zeros(2, 4), torch.tensor([0, 3])), 0)
+    with pytest.raises(ValueError, match=r"int64 of shape \(2,\), but got torch.float32"):
+        model.training_step((torch.zeros(2, 4), torch.zeros(2)), 0)
+    with pytest.raises(ValueError, match=r"but got torch.int64 of shape \(2, 1\)"):
+        model.training_step((torch.zeros(2, 4), torch.zeros(2, 1).long()), 0)
     with pytest.raises(ValueError, match=r"logits of shape \(2, 3\)"):
         Classifier(nn.Linear(4, 5), 3).training_step((torch.zeros(2, 4), torch.zeros(2).long()), 0)
     with pytest.raises(ValueError, match="in_channels=3"):
         ConvNetClassifier(3, 2)(torch.zeros(2, 1, 8, 8))
-
-
-@pytest.mark.parametrize("interrupted", [1, 2])
-def test_a_resumed_run_gives_the_weights_of_an_uninterrupted_one(interrupted, tmp_path):
-    def run(epochs, ckpt=None, seed=0):
-        torch.manual_seed(seed)
-        model = MLPClassifier(64, 10, hidden=(16,), norm="batch", dropout=0.3)
-        fitter = trainer(max_epochs=epochs, enable_checkpointing=False)
-        fitter.fit(model, datamodule=ImageDataModule(), ckpt_path=ckpt)
-        return model, fitter
-
-    whole, _ = run(3)
-    _, part = run(interrupted)
-    part.save_checkpoint(tmp_path / "part.ckpt")
-    resumed, _ = run(3, tmp_path / "part.ckpt", seed=99)
-    for name, value in whole.state_dict().items():
-        assert torch.equal(value, resumed.state_dict()[name]), name

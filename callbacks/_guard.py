@@ -1,0 +1,40 @@
+"""What keeps a monitor's own error from taking a training run down."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from lightning.pytorch.utilities import rank_zero_warn
+
+P = ParamSpec("P")
+Monitor = TypeVar("Monitor", bound=Any)
+
+
+def switch_off(monitor: Any, error: Exception) -> None:
+    """Mark a monitor as failed and say so once."""
+    if not monitor.failed:
+        monitor.failed = True
+        rank_zero_warn(
+            f"{type(monitor).__name__} switched itself off, training goes on: "
+            f"{type(error).__name__}: {error}"
+        )
+
+
+def switch_off_on_error(
+    method: Callable[Concatenate[Monitor, P], None],
+) -> Callable[Concatenate[Monitor, P], None]:
+    """Let a method of a monitor run until it fails once: then warn, and do nothing from there on.
+
+    The monitor's ``failed`` says which; it is set to False when training starts.
+    """
+
+    @wraps(method)
+    def guarded(self: Monitor, *args: P.args, **kwargs: P.kwargs) -> None:
+        if self.failed:
+            return
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:
+            switch_off(self, error)
+
+    return guarded
