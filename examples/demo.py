@@ -121,7 +121,10 @@ def main() -> None:
         results[name] = train(name)
     path = OUTPUT / "gradient_norms.png"
     picture(results, path)
-    console.print(table(results))
+    sheet = table(results)
+    with (OUTPUT / "table.txt").open("w", encoding="utf-8") as file:
+        Console(file=file, width=96).print(sheet)
+    console.print(sheet)
     console.print(f"Picture of the gradient norms by layer over time: {path}")
     for name in NETWORKS:
         console.print(f"Logs and checkpoints of the {name} network: {OUTPUT / name} (csv, wandb)")

@@ -1,5 +1,6 @@
 """Build the wheel and check that it holds every source file of the folders and nothing else."""
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,15 +20,17 @@ FOLDERS = {
 def expected_files() -> set[str]:
     """Path inside the wheel of every file of the package's folders."""
     return {
-        f"{target}/{path.name}"
+        f"{target}/{path.relative_to(ROOT / folder).as_posix()}"
         for target, folder in FOLDERS.items()
-        for path in (ROOT / folder).iterdir()
-        if path.is_file()
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     }
 
 
 def wheel_files() -> set[str]:
     """Path of every file in a freshly built wheel, its metadata aside."""
+    # setuptools would take files that no longer exist from an earlier build.
+    shutil.rmtree(ROOT / "build", ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, "."]
         subprocess.run(command, cwd=ROOT, check=True)
