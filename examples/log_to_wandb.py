@@ -29,8 +29,6 @@ def wandb_logger(name: str, save_dir: str = "runs") -> WandbLogger:
     """Return a logger that never asks, and that falls back to offline when it cannot connect."""
     import wandb
 
-    # Absolute: a W&B service that is already running has a working directory of its own.
-    save_dir = os.path.abspath(save_dir)
     os.makedirs(save_dir, exist_ok=True)
     os.environ.setdefault("WANDB_SILENT", "true")
     if os.environ.get("WANDB_MODE") == "online" and logged_in():

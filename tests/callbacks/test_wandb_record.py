@@ -1,7 +1,7 @@
 import pytest
 import torch
 from helpers.training import quiet_trainer
-from helpers.wandb_file import history, series
+from helpers.wandb_file import finished_file, history, series
 from lightning.pytorch.loggers import WandbLogger
 
 from torchvitals.callbacks import DeadReLUMonitor, GradientNormMonitor
@@ -22,7 +22,7 @@ def test_the_offline_file_holds_the_logged_series(every_n_steps, tmp_path, monke
     )
     trainer.fit(MLPClassifier(64, 10, hidden=(8,)), datamodule=ImageDataModule())
     logger.experiment.finish()
-    (path,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    path = finished_file(tmp_path, "wandb/offline-run-*/*.wandb")
     logged = series(path, "grad_norm/network.1")
     assert list(logged) == monitor.steps
     assert monitor.steps[:3] == ([2, 5, 8] if every_n_steps else [3, 7, 11])

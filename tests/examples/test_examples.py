@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from helpers.training import run
-from helpers.wandb_file import series
+from helpers.wandb_file import finished_file, series
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -17,7 +17,7 @@ def test_example_runs(name, tmp_path):
     if name == "subclass_a_module":
         assert "test_accuracy" in printed
     if name == "log_to_wandb":
-        (path,) = tmp_path.glob("runs/wandb/offline-run-*/*.wandb")
+        path = finished_file(tmp_path, "runs/wandb/offline-run-*/*.wandb")
         assert len(series(path, "grad_norm/total")) == 5
 
 
@@ -38,7 +38,7 @@ def test_the_demo_shows_what_it_claims(tmp_path):
     assert all("val_loss" in reason for reason in rows["why it stopped"])
     assert (tmp_path / "runs/demo/gradient_norms.png").stat().st_size > 10_000
     for name in ("sick", "treated"):
-        (path,) = tmp_path.glob(f"runs/demo/{name}/wandb/offline-run-*/*.wandb")
+        path = finished_file(tmp_path, f"runs/demo/{name}/wandb/offline-run-*/*.wandb")
         assert len(series(path, "grad_norm/total")) > 100
         assert list(tmp_path.glob(f"runs/demo/{name}/csv/*/metrics.csv"))
 

@@ -1,5 +1,4 @@
 import csv
-import os
 import signal
 import subprocess
 import sys
@@ -8,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.training import run
-from helpers.wandb_file import series
+from helpers.training import environment, run
+from helpers.wandb_file import finished_file, series
 
 CONFIG = Path(__file__).resolve().parents[2] / "examples" / "digits.yaml"
 LOGGERS = """
@@ -27,7 +26,7 @@ def interrupt_once_it_has_saved(command, folder):
     process = subprocess.Popen(
         list(map(str, command)),
         cwd=folder,
-        env={**os.environ, "WANDB_MODE": "offline"},
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -53,7 +52,7 @@ def test_ctrl_c_leaves_a_whole_checkpoint_and_whole_logs_to_resume_from(tmp_path
     (checkpoint,) = tmp_path.glob("log/**/*.ckpt")
     state = torch.load(checkpoint, weights_only=True)
     (log,) = tmp_path.glob("log/**/metrics.csv")
-    (wandb_file,) = tmp_path.glob("log/wandb/offline-run-*/*.wandb")
+    wandb_file = finished_file(tmp_path, "log/wandb/offline-run-*/*.wandb")
     rows = list(csv.DictReader(log.open()))
     for name in ("val_loss", "grad_norm/total"):
         logged = {int(row["step"]): float(row[name]) for row in rows if row[name]}

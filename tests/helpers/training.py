@@ -21,11 +21,20 @@ def quiet_trainer(**arguments: Any) -> Trainer:
     return Trainer(**{**settings, **arguments})
 
 
-def run(command: list[Any], folder: Path, **environment: str) -> str:
+def environment(**changes: str) -> dict[str, str]:
+    """Variables for a process of its own, W&B offline.
+
+    Not for one that shares this process's W&B service, which would end its run only with ours.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
+    return {**kept, "WANDB_MODE": "offline", **changes}
+
+
+def run(command: list[Any], folder: Path, **variables: str) -> str:
     done = subprocess.run(
         list(map(str, command)),
         cwd=folder,
-        env={**os.environ, "WANDB_MODE": "offline", **environment},
+        env=environment(**variables),
         capture_output=True,
         text=True,
         timeout=280,

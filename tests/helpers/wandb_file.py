@@ -1,12 +1,31 @@
 """Read a W&B offline file back: LevelDB record framing around W&B's own protobuf records."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 HEADER, BLOCK, RECORD_HEADER = 7, 32_768, 7
 FULL, LAST = 1, 4
+
+
+def finished_file(folder: Path, pattern: str, seconds: float = 60.0) -> Path:
+    """File of the pattern whose run has ended: W&B writes it in a process of its own.
+
+    Raises:
+        TimeoutError: If no such file has ended by then.
+    """
+    from wandb.proto import wandb_internal_pb2 as proto
+
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for path in folder.glob(pattern):
+            payloads = _payloads(path.read_bytes())
+            if any(proto.Record.FromString(payload).HasField("exit") for payload in payloads):
+                return path
+        time.sleep(0.05)
+    raise TimeoutError(f"No finished run under {folder / pattern} after {seconds} s.")
 
 
 def history(path: Path) -> list[dict[str, Any]]:
