@@ -37,4 +37,4 @@ def switch_off_on_error(
         except Exception as error:
             switch_off(self, error)
 
-    return guarded
+    return guarded  # type: ignore[return-value]

@@ -69,7 +69,7 @@ def draw_norms_by_layer(
 def _columns(steps: Sequence[int], norms: Tensor) -> tuple[list[float], Tensor]:
     """Edges and medians of at most `_MAX_COLUMNS` groups of neighbouring records."""
     size = -(-len(steps) // _MAX_COLUMNS)
-    medians = torch.stack([block.nanmedian(1).values for block in norms.split(size, 1)], 1)
+    medians = torch.stack([block.nanmedian(1).values for block in torch.split(norms, size, 1)], 1)
     width = (steps[-1] - steps[0]) / max(1, len(steps) - 1) or 1
     return [*map(float, steps[::size]), steps[-1] + width], medians
 

@@ -4,13 +4,21 @@ from .augmentation import affine_warp, keyed_uniform
 from .choices import choose
 from .dead_units import active_units
 from .gradients import layer_gradient_norms, single_precision_range, total_norm
+from .initialization import depth_preserving_gain
+from .penalties import decay_, l1_penalty, l2_penalty, soft_threshold_, zero_fraction
 
 __all__ = [
     "active_units",
     "affine_warp",
     "choose",
+    "decay_",
+    "depth_preserving_gain",
     "keyed_uniform",
+    "l1_penalty",
+    "l2_penalty",
     "layer_gradient_norms",
     "single_precision_range",
+    "soft_threshold_",
     "total_norm",
+    "zero_fraction",
 ]

@@ -3,5 +3,15 @@
 from .classifier import Classifier
 from .conv_net_classifier import ConvNetClassifier
 from .mlp_classifier import MLPClassifier
+from .mlp_regressor import MLPRegressor
+from .regressor import Regressor
+from .supervised_module import SupervisedModule
 
-__all__ = ["Classifier", "ConvNetClassifier", "MLPClassifier"]
+__all__ = [
+    "Classifier",
+    "ConvNetClassifier",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Regressor",
+    "SupervisedModule",
+]

@@ -1,31 +1,51 @@
 """Classification with any network."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torchmetrics import Accuracy, MeanMetric, MetricCollection
+from torchmetrics import Accuracy, MetricCollection
+from torchmetrics.classification import (
+    MulticlassAUROC,
+    MulticlassCalibrationError,
+    MulticlassConfusionMatrix,
+    MulticlassF1Score,
+)
 
-from ._generator_state import GeneratorState, generator_states, restore_generator_state
-from .building_blocks import ACTIVATIONS, OPTIMIZERS, optimizer_factory, plain_name
+from .building_blocks.figures import draw_confusion_matrix, log_figure
+from .supervised_module import Stage, SupervisedModule
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TOP = 5
+_AUROC_THRESHOLDS = 200
 
 
-class Classifier(LightningModule):
+class Classifier(SupervisedModule):
     """Train any network that maps a batch to logits, with cross-entropy.
 
-    Each batch is ``(x, y)``: ``y`` holds class indices, int64, shape ``(N,)``. Loss and accuracy
-    are logged once an epoch as ``train_loss``, ``train_accuracy``, ``val_loss``, ...
+    Each batch is ``(x, y)``: ``y`` holds class indices, int64, shape ``(N,)``, or, after MixUp
+    and its like, probabilities of shape ``(N, num_classes)``. Logged once an epoch: the loss and
+    accuracy of each stage, and of validation and test also top-5 accuracy (with more than 5
+    classes), macro F1, AUROC and calibration error. Arguments of optimisation and regularisation
+    are those of :class:`SupervisedModule`.
 
     Args:
-        network: Maps ``x`` to logits of shape ``(N, num_classes)``.
+        network: Maps ``x`` to logits of shape ``(N, num_classes)``; None where a subclass makes
+            it in `configure_network`.
         num_classes: Number of classes, at least 2.
-        optimizer: Name or class of ``torch.optim``.
-        lr: Learning rate, positive.
+        label_smoothing: Share of each target that is spread over all classes, 0 to below 1.
+        class_weights: Weight of each class in the loss; None weighs all alike.
+        **training: Further arguments of :class:`SupervisedModule`.
+
+    Attributes:
+        confusion_matrix: Of the last validation and test, by stage: counts, int64, shape
+            ``(num_classes, num_classes)``, rows are the true classes.
 
     Raises:
-        ValueError: If ``num_classes`` is below 2, ``lr`` not positive or ``optimizer`` unknown.
+        ValueError: If a name is unknown or a number out of range.
         TypeError: If ``network`` is not an ``nn.Module``.
 
     Example:
@@ -36,133 +56,115 @@ class Classifier(LightningModule):
 
     def __init__(
         self,
-        network: nn.Module,
+        network: nn.Module | None,
         num_classes: int,
         *,
-        optimizer: str | type[Optimizer] = "adam",
-        lr: float = 1e-3,
+        label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+        **training: Any,
     ) -> None:
-        super().__init__()
-        if not isinstance(network, nn.Module):
-            raise TypeError(f"Expected `network` to be an nn.Module, but got {network!r}.")
         if num_classes < 2:
             raise ValueError(f"Expected `num_classes` to be at least 2, but got {num_classes}.")
-        if not lr > 0:
-            raise ValueError(f"Expected `lr` to be positive, but got {lr}.")
-        self._optimizer_factory = optimizer_factory(optimizer)
-        self.save_hyperparameters(ignore=["network"])
-        for name, table in (("activation", ACTIVATIONS), ("optimizer", OPTIMIZERS)):
-            if name in self.hparams:
-                self.hparams[name] = plain_name(self.hparams[name], table)
-        self.network = network
-        self.num_classes = num_classes
-        self.lr = lr
-        self.metrics = nn.ModuleDict(
-            {stage + "_metrics": self._metrics(stage) for stage in _STAGES}
-        )
-        self._generator_states: list[GeneratorState] | None = None
-
-    def _metrics(self, stage: str) -> MetricCollection:
-        accuracy = Accuracy(task="multiclass", num_classes=self.num_classes)
-        return MetricCollection({"loss": MeanMetric(), "accuracy": accuracy}, prefix=f"{stage}_")
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of shape ``(N, num_classes)``."""
-        try:
-            logits: Tensor = self.network(x)
-        except ValueError as error:
-            if "more than 1 value per channel" not in str(error):
-                raise
+        if not 0 <= label_smoothing < 1:
             raise ValueError(
-                "Expected a training batch of at least 2 samples, because BatchNorm needs several "
-                f"values, but got {x.shape[0]}. Use a larger `batch_size`, more training data, "
-                'or `norm="layer"`.'
-            ) from error
-        return logits
+                f"Expected `label_smoothing` from 0 to below 1, but got {label_smoothing}."
+            )
+        if class_weights is not None and len(class_weights) != num_classes:
+            raise ValueError(
+                f"Expected `class_weights` of {num_classes} numbers, but got {len(class_weights)}."
+            )
+        # First, because configure_loss and configure_metrics, which the base calls, read these.
+        self.num_classes = num_classes
+        self.label_smoothing = label_smoothing
+        self.class_weights = class_weights
+        super().__init__(network, **training)
+        self.confusion_matrix: dict[str, Tensor] = {}
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Cross-entropy of the batch."""
-        return self._step(batch, "train")
+    def configure_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """Cross-entropy."""
+        weights = None if self.class_weights is None else torch.tensor(self.class_weights)
+        return nn.CrossEntropyLoss(weights, label_smoothing=self.label_smoothing)
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Update the validation metrics."""
-        self._step(batch, "val")
+    def configure_metrics(self, stage: Stage) -> MetricCollection:
+        """Accuracy, and for validation and test the more costly ones."""
+        classes = self.num_classes
+        metrics: dict[str, Any] = {"accuracy": Accuracy(task="multiclass", num_classes=classes)}
+        if stage != "train":
+            if classes > _TOP:
+                metrics["top5_accuracy"] = Accuracy("multiclass", num_classes=classes, top_k=_TOP)
+            metrics["f1"] = MulticlassF1Score(classes, average="macro")
+            metrics["auroc"] = MulticlassAUROC(classes, thresholds=_AUROC_THRESHOLDS)
+            metrics["calibration_error"] = MulticlassCalibrationError(classes)
+            metrics["confusion_matrix"] = MulticlassConfusionMatrix(classes)
+        return MetricCollection(metrics)
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Update the test metrics."""
-        self._step(batch, "test")
-
-    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+    def predictions(self, outputs: Tensor) -> Tensor:
         """Class probabilities of shape ``(N, num_classes)``."""
-        x = batch[0] if isinstance(batch, (tuple, list)) else batch
-        return torch.softmax(self(x), -1)
+        return torch.softmax(outputs, -1)
 
-    def _step(self, batch: tuple[Tensor, Tensor], stage: str) -> Tensor:
-        x, y = batch
-        logits = self(x)
-        self._check(logits, y)
-        loss = nn.functional.cross_entropy(logits, y)
-        metrics = self.metrics[stage + "_metrics"]
-        metrics["loss"].update(loss.detach(), weight=len(y))  # type: ignore[index]
-        metrics["accuracy"].update(logits.detach(), y)  # type: ignore[index]
-        return loss
+    def metric_targets(self, targets: Tensor) -> Tensor:
+        """Class indices, of probabilities the most probable."""
+        return targets.argmax(-1) if targets.ndim > 1 else targets
 
-    def _check(self, logits: Tensor, y: Tensor) -> None:
-        expected = (len(logits), self.num_classes)
-        if tuple(logits.shape) != expected:
+    def checked_targets(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Targets as they are, if logits and labels fit by their shapes and dtypes."""
+        if not isinstance(outputs, Tensor):
+            raise TypeError(
+                f"Expected `network` to give one tensor of logits, but got {type(outputs)}."
+            )
+        expected = (len(outputs), self.num_classes)
+        if tuple(outputs.shape) != expected:
             raise ValueError(
                 f"Expected `network` to give logits of shape {expected} (batch, num_classes), "
-                f"but got {tuple(logits.shape)}."
+                f"but got {tuple(outputs.shape)}."
             )
-        if y.shape != expected[:1] or y.dtype != torch.int64:
+        soft = targets.is_floating_point() and targets.shape == expected
+        if not soft and (targets.shape != expected[:1] or targets.dtype != torch.int64):
             raise ValueError(
                 f"Expected `y` to hold one class index for each sample, int64 of shape "
-                f"{expected[:1]}, but got {y.dtype} of shape {tuple(y.shape)}."
+                f"{expected[:1]}, but got {targets.dtype} of shape {tuple(targets.shape)}."
             )
-        # Only on the host: reading the labels back from a device would stall every step.
-        if y.device.type == "cpu" and len(y):
-            lowest, highest = int(y.min()), int(y.max())
-            if lowest < 0 or highest >= self.num_classes:
-                raise ValueError(
-                    f"Expected labels from 0 to {self.num_classes - 1}, but got {lowest} to "
-                    f"{highest}. Set `num_classes` to the number of classes or mend the labels."
-                )
+        return targets
 
-    def on_train_epoch_end(self) -> None:
-        """Log the epoch's metrics."""
-        self._log_epoch("train")
+    def _step(self, batch: tuple[Tensor, Tensor], stage: Stage) -> Tensor:
+        try:
+            return super()._step(batch, stage)
+        except IndexError as error:
+            y = batch[1]
+            if "out of bounds" not in str(error) or y.is_floating_point():
+                raise
+            raise ValueError(
+                f"Expected labels from 0 to {self.num_classes - 1}, but got {int(y.min())} to "
+                f"{int(y.max())}. Set `num_classes` to the number of classes or mend the labels."
+            ) from error
 
-    def on_validation_epoch_end(self) -> None:
-        """Log the epoch's metrics."""
-        self._log_epoch("val")
+    def _log_epoch(self, stage: Stage) -> dict[str, Tensor]:
+        values = super()._log_epoch(stage)
+        counts = values.get(f"{stage}_confusion_matrix")
+        if counts is not None:
+            self.confusion_matrix[stage] = counts.cpu()
+            if stage == "test":
+                log_figure(self.trainer, "test_confusion_matrix", self.plot_confusion_matrix)
+        return values
 
-    def on_test_epoch_end(self) -> None:
-        """Log the epoch's metrics."""
-        self._log_epoch("test")
+    def plot_confusion_matrix(
+        self, stage: Stage = "test", ax: "Axes | None" = None, *, labels: Sequence[str] = ()
+    ) -> "Axes":
+        """Draw the confusion matrix of the last validation or test.
 
-    def _log_epoch(self, stage: str) -> None:
-        metrics = self.metrics[stage + "_metrics"]
-        self.log_dict(metrics.compute(), prog_bar=stage != "test")  # type: ignore[operator]
-        metrics.reset()  # type: ignore[operator]
+        Args:
+            stage: ``"val"`` or ``"test"``.
+            ax: Axes to draw on; None makes a figure.
+            labels: Names of the classes; their numbers by default.
 
-    def configure_optimizers(self) -> Optimizer:
-        """The optimiser over all trainable parameters."""
-        trainable = [p for p in self.parameters() if p.requires_grad]
-        return self._optimizer_factory(trainable, lr=self.lr)
+        Returns:
+            The axes.
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the state of the generators that dropout draws from, for an exact resume."""
-        checkpoint["torchvitals_generators"] = generator_states(self.trainer)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember the generators' state until training goes on."""
-        self._generator_states = checkpoint.get("torchvitals_generators")
-
-    def on_train_epoch_start(self) -> None:
-        """Go on with the generators where the checkpoint left them."""
-        if self._generator_states is not None:
-            restore_generator_state(self.trainer, self._generator_states)
-        self._generator_states = None
-
-
-_STAGES = ("train", "val", "test")
+        Raises:
+            ValueError: If that stage has not run.
+        """
+        if stage not in self.confusion_matrix:
+            raise ValueError(
+                f"Expected {stage!r} to have run, but there are {sorted(self.confusion_matrix)}."
+            )
+        return draw_confusion_matrix(self.confusion_matrix[stage], ax, labels)

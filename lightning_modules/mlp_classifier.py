@@ -1,13 +1,12 @@
 """Multi-layer perceptron for classification."""
 
-import itertools
 from collections.abc import Sequence
+from typing import Any
 
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
-from ..functional.choices import choose
-from .building_blocks import DENSE_NORMS, initialize, make_activation
+from .building_blocks.choices import Options
+from .building_blocks.dense import NormPosition, check_features, check_shape, dense_network
 from .classifier import Classifier
 
 
@@ -21,15 +20,18 @@ class MLPClassifier(Classifier):
         in_features: Numbers in one sample.
         num_classes: Number of classes.
         hidden: Width of each hidden layer.
-        activation: Name or class of ``torch.nn``.
-        norm: ``"none"``, ``"batch"`` or ``"layer"``.
+        activation: Name, import path or class of an activation, or a module or function.
+        activation_options: Arguments of the activation, such as ``{"negative_slope": 0.2}``.
+        norm: ``"none"``, ``"batch"``, ``"layer"``, ``"group"`` or ``"rms"``.
+        norm_options: Arguments of the normalisation, such as ``{"momentum": 0.01}``.
+        norm_position: ``"before"`` or ``"after"`` the activation.
         init: ``"auto"`` fits the activation; ``"default"`` leaves torch's own; or a scheme.
+        init_options: Arguments of the scheme ``"normal"`` or ``"constant"``.
         dropout: Probability, 0 to below 1.
-        optimizer: Name or class of ``torch.optim``.
-        lr: Learning rate.
+        **training: Further arguments of :class:`Classifier` and :class:`SupervisedModule`.
 
     Raises:
-        ValueError: If a name is unknown, a width below 1 or ``dropout`` outside [0, 1).
+        ValueError: If a name is unknown or a number out of range.
 
     Example:
         >>> import torch
@@ -43,38 +45,35 @@ class MLPClassifier(Classifier):
         num_classes: int,
         *,
         hidden: Sequence[int] = (128, 128),
-        activation: str | type[nn.Module] = "relu",
+        activation: Any = "relu",
+        activation_options: Options | None = None,
         norm: str = "none",
+        norm_options: Options | None = None,
+        norm_position: NormPosition = "before",
         init: str = "auto",
+        init_options: Options | None = None,
         dropout: float = 0.0,
-        optimizer: str | type[Optimizer] = "adam",
-        lr: float = 1e-3,
+        **training: Any,
     ) -> None:
-        widths = [in_features, *hidden]
-        if min(widths) < 1:
-            raise ValueError(f"Expected `in_features` and `hidden` at least 1, but got {widths}.")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"Expected `dropout` from 0 to below 1, but got {dropout}.")
-        make_norm = choose("norm", norm, DENSE_NORMS)
-        layers: list[nn.Module] = [nn.Flatten()]
-        for inputs, outputs in itertools.pairwise(widths):
-            layers.append(nn.Linear(inputs, outputs, bias=make_norm is None))
-            if make_norm is not None:
-                layers.append(make_norm(outputs))
-            layers.append(make_activation(activation))
-            if dropout:
-                layers.append(nn.Dropout(dropout))
-        layers.append(nn.Linear(widths[-1], num_classes))
-        linear = (layer for layer in layers if isinstance(layer, nn.Linear))
-        initialize(linear, init, make_activation(activation))
-        super().__init__(nn.Sequential(*layers), num_classes, optimizer=optimizer, lr=lr)
+        check_shape(
+            dropout=dropout, norm_position=norm_position, in_features=[in_features], hidden=hidden
+        )
+        network = dense_network(
+            [in_features, *hidden],
+            num_classes,
+            activation=activation,
+            activation_options=activation_options,
+            norm=norm,
+            norm_options=norm_options,
+            norm_position=norm_position,
+            init=init,
+            init_options=init_options,
+            dropout=dropout,
+        )
+        super().__init__(network, num_classes, **training)
         self.in_features = in_features
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of shape ``(N, num_classes)``."""
-        if x[:1].numel() != self.in_features and len(x):
-            raise ValueError(
-                f"Expected samples of `in_features={self.in_features}` numbers, but got "
-                f"{x[:1].numel()} (batch of shape {tuple(x.shape)})."
-            )
+        check_features(x, self.in_features)
         return super().forward(x)

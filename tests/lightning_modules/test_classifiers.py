@@ -75,7 +75,7 @@ def test_wrong_batches_say_what_to_do():
     with pytest.raises(ValueError, match="in_features=4"):
         model(torch.zeros(2, 5))
     with pytest.raises(ValueError, match="at least 2 samples"):
-        model.train()(torch.zeros(1, 4))
+        model.train().training_step((torch.zeros(1, 4), torch.zeros(1).long()), 0)
     with pytest.raises(ValueError, match="labels from 0 to 2, but got 0 to 3"):
         model.training_step((torch.zeros(2, 4), torch.tensor([0, 3])), 0)
     with pytest.raises(ValueError, match=r"int64 of shape \(2,\), but got torch.float32"):

@@ -1,0 +1,101 @@
+"""L1 and L2: as penalties on the loss, as a proximal step and as decoupled decay."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def l1_penalty(weights: Sequence[Tensor]) -> Tensor:
+    r"""Sum of magnitudes, :math:`\sum_i |w_i|`; differentiable, with gradient sign(w), 0 at 0.
+
+    Args:
+        weights: At least one tensor, of any shapes.
+
+    Returns:
+        Scalar tensor.
+
+    Example:
+        >>> l1_penalty([torch.tensor([1.0, -2.0])])
+        tensor(3.)
+    """
+    return torch.stack([weight.abs().sum() for weight in weights]).sum()
+
+
+def l2_penalty(weights: Sequence[Tensor]) -> Tensor:
+    r"""Half the sum of squares, :math:`\frac{1}{2}\sum_i w_i^2`; its gradient is w.
+
+    With SGD, a factor of :math:`\lambda` on it equals ``weight_decay`` of :math:`\lambda`.
+
+    Args:
+        weights: At least one tensor, of any shapes.
+
+    Returns:
+        Scalar tensor.
+
+    Example:
+        >>> l2_penalty([torch.tensor([3.0, 4.0])])
+        tensor(12.5000)
+    """
+    return 0.5 * torch.stack([weight.square().sum() for weight in weights]).sum()
+
+
+@torch.no_grad()
+def soft_threshold_(weights: Sequence[Tensor], threshold: float) -> None:
+    r"""Move each weight towards zero by the threshold, in place, and stop at exactly zero.
+
+    The proximal step of :math:`\lambda|w|`: :math:`\mathrm{sign}(w)\max(|w| - t, 0)` with
+    :math:`t = \eta\lambda`.
+
+    Args:
+        weights: Tensors to change.
+        threshold: The distance t, not negative.
+
+    Example:
+        >>> w = torch.tensor([0.5, -0.05, -2.0])
+        >>> soft_threshold_([w], 0.1)
+        >>> w
+        tensor([ 0.4000,  0.0000, -1.9000])
+
+    Reference:
+        Parikh and Boyd 2014, "Proximal algorithms", section 6.5.2.
+    """
+    for weight in weights:
+        weight.sub_(weight.clamp(-threshold, threshold))
+
+
+@torch.no_grad()
+def decay_(weights: Sequence[Tensor], factor: float) -> None:
+    r"""Multiply each weight by :math:`1 - \eta\lambda`, in place: decoupled weight decay.
+
+    Args:
+        weights: Tensors to change.
+        factor: The product of learning rate and decay.
+
+    Example:
+        >>> w = torch.tensor([1.0, -2.0])
+        >>> decay_([w], 0.1)
+        >>> w
+        tensor([ 0.9000, -1.8000])
+
+    Reference:
+        Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2.
+    """
+    torch._foreach_mul_(list(weights), 1 - factor)
+
+
+def zero_fraction(weights: Sequence[Tensor]) -> Tensor:
+    """Share of the weights that are exactly zero, 0 to 1.
+
+    Args:
+        weights: At least one tensor.
+
+    Returns:
+        Scalar tensor.
+
+    Example:
+        >>> zero_fraction([torch.tensor([0.0, 1.0]), torch.tensor([0.0, 2.0])])
+        tensor(0.5000)
+    """
+    zeros = torch.stack([(weight == 0).sum() for weight in weights]).sum()
+    return zeros / sum(weight.numel() for weight in weights)

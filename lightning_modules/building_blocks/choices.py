@@ -1,0 +1,120 @@
+"""One argument, many forms: a name, an import path, a class, a partial, an instance, a function."""
+
+import copy
+import functools
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from ...functional.choices import choose
+
+Options = dict[str, Any]
+
+
+def resolve(argument: str, choice: Any, table: Mapping[str, Callable[..., Any]]) -> Any:
+    """What a choice stands for: something to call with options.
+
+    Args:
+        argument: Name of the argument, for messages.
+        choice: A name of the table, an import path such as ``"package.module.Class"``, or
+            anything that can be called.
+        table: Choices by name.
+
+    Raises:
+        ValueError: If a name is unknown or a path does not lead anywhere.
+        TypeError: If ``choice`` is neither text nor can be called.
+    """
+    if isinstance(choice, str):
+        if choice in table or "." not in choice or choice.startswith("<"):
+            return choose(argument, choice, table)
+        return _import(argument, choice)
+    if not callable(choice):
+        raise TypeError(f"Expected `{argument}` to be a name or a class, but got {choice!r}.")
+    return choice
+
+
+def plain(choice: Any, table: Mapping[str, Any]) -> tuple[Any, Options]:
+    """Name and options of a choice as plain text and numbers, which any checkpoint can hold.
+
+    What cannot be imported by name, such as a lambda, gets a name that is refused on loading,
+    so that nothing is loaded back as something else.
+
+    Returns:
+        Name or import path, and options that were bound to the choice itself.
+    """
+    if choice is None or isinstance(choice, str):
+        return choice, {}
+    if isinstance(choice, functools.partial):
+        name, options = plain(choice.func, table)
+        parameters = list(inspect.signature(choice.func).parameters)
+        positional = dict(zip(parameters, choice.args, strict=False))
+        return name, {**options, **positional, **choice.keywords}
+    if isinstance(choice, nn.Module):
+        parameters = list(inspect.signature(type(choice)).parameters)
+        options = {p: getattr(choice, p) for p in parameters if hasattr(choice, p)}
+        return plain(type(choice), table)[0], options
+    for name, known in table.items():
+        if known is choice:
+            return name, {}
+    return _path(choice), {}
+
+
+def fresh(choice: Any, options: Options) -> nn.Module:
+    """New module from a class, factory, instance or function of one tensor."""
+    if isinstance(choice, nn.Module):
+        return copy.deepcopy(choice)
+    if inspect.isclass(choice) or isinstance(choice, functools.partial) or options:
+        made = choice(**options)
+    else:
+        made = _call_or_wrap(choice)
+    if not isinstance(made, nn.Module):
+        raise TypeError(f"Expected {choice!r} to make an nn.Module, but it made {made!r}.")
+    return made
+
+
+class FunctionModule(nn.Module):
+    """A function of one tensor as a module."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Any) -> Any:
+        """Apply the function."""
+        return self.function(x)
+
+    def extra_repr(self) -> str:
+        """Name of the function."""
+        return getattr(self.function, "__name__", repr(self.function))
+
+
+def _call_or_wrap(choice: Callable[..., Any]) -> Any:
+    try:
+        inspect.signature(choice).bind()
+    except (TypeError, ValueError):  # it needs an input, or is built in and says nothing
+        return FunctionModule(choice)
+    return choice()
+
+
+def _import(argument: str, path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"Expected `{argument}` to be a name or an import path, but {path!r} cannot be "
+            f"imported: {error}."
+        ) from error
+
+
+def _path(choice: Any) -> str:
+    module = getattr(choice, "__module__", None) or "torch"
+    path = f"{module}.{getattr(choice, '__qualname__', '<unnamed>')}"
+    try:
+        importable = _import("choice", path) is choice
+    except ValueError:
+        importable = False
+    return path if importable else f"<{path} cannot be imported: give it again when loading>"

@@ -1,0 +1,46 @@
+"""The arguments that a module was made with, as plain text and numbers."""
+
+import inspect
+from types import FrameType
+from typing import Any
+
+from .activations import ACTIVATIONS
+from .choices import Options, plain
+from .optimizers import OPTIMIZERS
+
+_TABLES: dict[str, dict[str, Any]] = {"activation": ACTIVATIONS, "optimizer": OPTIMIZERS}
+
+
+def plain_hyperparameters(hyperparameters: dict[str, Any]) -> Options:
+    """Classes, partials and instances among them as names, with their options beside them."""
+    changed: Options = {}
+    for argument, table in _TABLES.items():
+        choice = hyperparameters.get(argument)
+        if choice is None or isinstance(choice, str):
+            continue
+        name, bound = plain(choice, table)
+        given = hyperparameters.get(f"{argument}_options") or {}
+        changed[argument] = name
+        if bound or given:
+            changed[f"{argument}_options"] = {**bound, **given}
+    return changed
+
+
+def outermost_arguments(module: object, frame: FrameType | None) -> set[str] | None:
+    """Names of what the most derived ``__init__`` of a module was called with.
+
+    Args:
+        module: The object that is being made.
+        frame: Frame of one of its ``__init__``.
+
+    Returns:
+        Names, or None if they cannot be told.
+    """
+    names = None
+    while frame is not None and frame.f_locals.get("self") is module:
+        if frame.f_code.co_name == "__init__":
+            given = inspect.getargvalues(frame)
+            names = set(given.args[1:])
+            names |= set(given.locals.get(given.keywords, {}) if given.keywords else ())
+        frame = frame.f_back
+    return names

@@ -1,0 +1,118 @@
+"""Normalisations by name, for dense layers and images."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from ...functional.choices import choose
+from .choices import Options
+
+NORMALIZATIONS = ("none", "batch", "layer", "group", "instance", "rms")
+# These subtract a mean of each unit alone, and with it any bias that was added before.
+_CANCELS_BIAS = frozenset({"batch", "instance"})
+_OPTIONS = {
+    "batch": {"momentum", "eps", "affine", "track_running_stats"},
+    "layer": {"eps", "affine"},
+    "group": {"groups", "eps", "affine"},
+    "instance": {"momentum", "eps", "affine", "track_running_stats"},
+    "rms": {"eps", "affine"},
+}
+_MAX_GROUPS = 32
+
+
+class ChannelRMSNorm(nn.Module):
+    r"""Divide each position's channels by their root mean square, :math:`\sqrt{E[x^2]+\epsilon}`.
+
+    Args:
+        channels: Number of channels.
+        eps: Added under the root; None takes the dtype's own.
+        affine: Whether each channel has a learnt scale.
+
+    Example:
+        >>> import torch
+        >>> ChannelRMSNorm(2, affine=False)(torch.tensor([[[[3.0]], [[4.0]]]])).flatten()
+        tensor([0.8485, 1.1314])
+
+    Reference:
+        Zhang and Sennrich 2019, "Root mean square layer normalization", equation 4.
+    """
+
+    def __init__(self, channels: int, eps: float | None = None, affine: bool = True) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(channels, eps=eps, elementwise_affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise ``x`` of shape ``(N, C, ...)``."""
+        normalized: Tensor = self.norm(x.movedim(1, -1)).movedim(-1, 1)
+        return normalized
+
+
+def cancels_bias(norm: str) -> bool:
+    """Whether a bias right before this normalisation has no effect."""
+    return norm in _CANCELS_BIAS
+
+
+def make_norm(norm: str, width: int, *, dims: int, options: Options | None = None) -> nn.Module:
+    """Fresh normalisation of ``width`` units, or an identity for ``"none"``.
+
+    Args:
+        norm: ``"none"``, ``"batch"``, ``"layer"``, ``"group"``, ``"instance"`` or ``"rms"``.
+        width: Features of a dense layer or channels of a convolution.
+        dims: 0 for dense layers, 2 for images. Layer normalisation of images is over channels
+            and positions, as ``GroupNorm(1, width)``; RMS over the channels of each position.
+        options: ``momentum``, ``eps``, ``affine``, ``groups`` (default: the most up to 32 that
+            divide ``width``), as far as the normalisation has them.
+
+    Raises:
+        ValueError: If the name or an option is unknown or does not fit.
+
+    Example:
+        >>> make_norm("batch", 8, dims=2, options={"momentum": 0.01}).momentum
+        0.01
+    """
+    choose("norm", norm, dict.fromkeys(NORMALIZATIONS))
+    if norm == "none":
+        return nn.Identity()
+    given = dict(options or {})
+    unknown = sorted(given.keys() - _OPTIONS[norm])
+    if unknown:
+        raise ValueError(
+            f"Expected `norm_options` of {norm!r} to be among {sorted(_OPTIONS[norm])}, "
+            f"but got {unknown}."
+        )
+    match norm:
+        case "batch":
+            return (nn.BatchNorm2d if dims else nn.BatchNorm1d)(width, **given)
+        case "layer" if dims:
+            return nn.GroupNorm(1, width, **given)
+        case "layer":
+            return nn.LayerNorm(width, **_elementwise(given))
+        case "group":
+            return nn.GroupNorm(_groups(width, given.pop("groups", None)), width, **given)
+        case "instance" if dims:
+            return nn.InstanceNorm2d(width, **{"affine": True, **given})
+        case "instance":
+            raise ValueError(
+                "Expected `norm` other than 'instance' for dense layers, because one sample has "
+                'one value of each feature: use "layer" or "batch".'
+            )
+        case "rms" if dims:
+            return ChannelRMSNorm(width, **given)
+        case "rms":
+            return nn.RMSNorm(width, **_elementwise(given))
+        case _:
+            raise ValueError(f"Expected `norm` to be one of {NORMALIZATIONS}, but got {norm!r}.")
+
+
+def _elementwise(options: dict[str, Any]) -> dict[str, Any]:
+    return {"elementwise_affine" if k == "affine" else k: v for k, v in options.items()}
+
+
+def _groups(width: int, groups: int | None) -> int:
+    if groups is None:
+        return max(g for g in range(1, min(_MAX_GROUPS, width) + 1) if width % g == 0)
+    if groups < 1 or width % groups:
+        raise ValueError(
+            f"Expected `groups` in `norm_options` to divide the width {width}, but got {groups}."
+        )
+    return groups

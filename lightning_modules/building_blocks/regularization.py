@@ -1,0 +1,67 @@
+"""L1 and L2 on the weights of a module, in the loss or in the optimiser's step."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ...functional.penalties import decay_, l1_penalty, l2_penalty, soft_threshold_
+
+L1Mode = Literal["proximal", "penalty"]
+L2Mode = Literal["decoupled", "penalty"]
+
+
+def regularized_weights(module: nn.Module) -> list[nn.Parameter]:
+    """Trainable weights of two or more dimensions: no bias, nothing of a normalisation."""
+    return [p for p in module.parameters() if p.requires_grad and p.ndim > 1]
+
+
+def penalty(
+    weights: Sequence[Tensor], *, l1: float, l1_mode: L1Mode, l2: float, l2_mode: L2Mode
+) -> Tensor | None:
+    """What is added to the training loss; None if nothing is."""
+    terms = []
+    if l1 and l1_mode == "penalty":
+        terms.append(l1 * l1_penalty(weights))
+    if l2 and l2_mode == "penalty":
+        terms.append(l2 * l2_penalty(weights))
+    return sum(terms[1:], terms[0]) if terms else None
+
+
+def regularize_steps(
+    optimizer: Optimizer,
+    weights: Sequence[Tensor],
+    *,
+    l1: float,
+    l1_mode: L1Mode,
+    l2: float,
+    l2_mode: L2Mode,
+) -> None:
+    """Make each step of the optimiser decay the weights before it and shrink them after it.
+
+    Both go by the learning rate of the step. A step that mixed precision skips does neither.
+    """
+    if l2 and l2_mode == "decoupled":
+
+        def decay(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+            for lr, members in _by_rate(optimizer, weights):
+                decay_(members, lr * l2)
+
+        optimizer.register_step_pre_hook(decay)
+    if l1 and l1_mode == "proximal":
+
+        def shrink(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+            for lr, members in _by_rate(optimizer, weights):
+                soft_threshold_(members, lr * l1)
+
+        optimizer.register_step_post_hook(shrink)
+
+
+def _by_rate(optimizer: Optimizer, weights: Sequence[Tensor]) -> list[tuple[float, list[Tensor]]]:
+    chosen = set(weights)
+    groups = [
+        (float(group["lr"]), [p for p in group["params"] if p in chosen])
+        for group in optimizer.param_groups
+    ]
+    return [(lr, members) for lr, members in groups if members]

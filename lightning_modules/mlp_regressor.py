@@ -1,0 +1,83 @@
+"""Multi-layer perceptron for regression."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from .building_blocks.choices import Options
+from .building_blocks.dense import NormPosition, check_features, check_shape, dense_network
+from .regressor import Regressor
+
+
+class MLPRegressor(Regressor):
+    """Dense layers with one activation, normalisation and initialisation throughout.
+
+    Each hidden layer is linear, normalisation, activation, dropout. Inputs of more dimensions
+    are flattened.
+
+    Args:
+        in_features: Numbers in one sample.
+        out_features: Numbers to predict for one sample.
+        hidden: Width of each hidden layer.
+        activation: Name, import path or class of an activation, or a module or function.
+        activation_options: Arguments of the activation, such as ``{"negative_slope": 0.2}``.
+        norm: ``"none"``, ``"batch"``, ``"layer"``, ``"group"`` or ``"rms"``.
+        norm_options: Arguments of the normalisation, such as ``{"momentum": 0.01}``.
+        norm_position: ``"before"`` or ``"after"`` the activation.
+        init: ``"auto"`` fits the activation; ``"default"`` leaves torch's own; or a scheme.
+        init_options: Arguments of the scheme ``"normal"`` or ``"constant"``.
+        dropout: Probability, 0 to below 1.
+        **training: Further arguments of :class:`Regressor` and :class:`SupervisedModule`.
+
+    Raises:
+        ValueError: If a name is unknown or a number out of range.
+
+    Example:
+        >>> import torch
+        >>> MLPRegressor(13, hidden=(32,), norm="batch")(torch.zeros(2, 13)).shape
+        torch.Size([2, 1])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int = 1,
+        *,
+        hidden: Sequence[int] = (128, 128),
+        activation: Any = "relu",
+        activation_options: Options | None = None,
+        norm: str = "none",
+        norm_options: Options | None = None,
+        norm_position: NormPosition = "before",
+        init: str = "auto",
+        init_options: Options | None = None,
+        dropout: float = 0.0,
+        **training: Any,
+    ) -> None:
+        check_shape(
+            dropout=dropout,
+            norm_position=norm_position,
+            in_features=[in_features],
+            out_features=[out_features],
+            hidden=hidden,
+        )
+        network = dense_network(
+            [in_features, *hidden],
+            out_features,
+            activation=activation,
+            activation_options=activation_options,
+            norm=norm,
+            norm_options=norm_options,
+            norm_position=norm_position,
+            init=init,
+            init_options=init_options,
+            dropout=dropout,
+        )
+        super().__init__(network, **training)
+        self.in_features = in_features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs of shape ``(N, out_features)``."""
+        check_features(x, self.in_features)
+        return super().forward(x)

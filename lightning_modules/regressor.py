@@ -1,0 +1,79 @@
+"""Regression with any network."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection, R2Score
+
+from ..functional.choices import choose
+from .supervised_module import Stage, SupervisedModule
+
+_LOSSES: dict[str, type[nn.Module]] = {"mse": nn.MSELoss, "mae": nn.L1Loss, "huber": nn.HuberLoss}
+
+
+class Regressor(SupervisedModule):
+    """Train any network that maps a batch to numbers.
+
+    Each batch is ``(x, y)``: ``y`` is floating point and has the shape of the network's outputs,
+    or, where there is one output, shape ``(N,)``. Logged once an epoch: the loss of each stage
+    and its mean absolute error (``mae``), root mean squared error (``rmse``) and, from two
+    samples on, R2. Arguments of optimisation and regularisation are those of
+    :class:`SupervisedModule`.
+
+    Args:
+        network: Maps ``x`` to outputs of shape ``(N, outputs)``; None where a subclass makes it
+            in `configure_network`.
+        loss: ``"mse"``, ``"mae"`` or ``"huber"``.
+        **training: Further arguments of :class:`SupervisedModule`.
+
+    Raises:
+        ValueError: If a name is unknown or a number out of range.
+        TypeError: If ``network`` is not an ``nn.Module``.
+
+    Example:
+        >>> regressor = Regressor(nn.Linear(4, 1), loss="huber")
+        >>> regressor(torch.zeros(2, 4)).shape
+        torch.Size([2, 1])
+    """
+
+    def __init__(
+        self,
+        network: nn.Module | None,
+        *,
+        loss: Literal["mse", "mae", "huber"] = "mse",
+        **training: Any,
+    ) -> None:
+        self.loss_name = loss  # first, because configure_loss, which the base calls, reads it
+        choose("loss", loss, _LOSSES)
+        super().__init__(network, **training)
+
+    def configure_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """The loss by its name."""
+        return choose("loss", self.loss_name, _LOSSES)()
+
+    def configure_metrics(self, stage: Stage) -> MetricCollection:
+        """Mean absolute error, root mean squared error and R2."""
+        return MetricCollection(
+            {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "r2": _R2Score()}
+        )
+
+    def checked_targets(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Targets in the outputs' shape; none that would be broadcast silently."""
+        if not targets.is_floating_point() or outputs.shape not in (
+            targets.shape,
+            (*targets.shape, 1),
+        ):
+            raise ValueError(
+                f"Expected `y` to be floating point of the outputs' shape {tuple(outputs.shape)}, "
+                f"but got {targets.dtype} of shape {tuple(targets.shape)}."
+            )
+        return targets.reshape(outputs.shape)
+
+
+class _R2Score(R2Score):
+    """R2 that is NaN, not an error, for an epoch of one sample."""
+
+    def compute(self) -> Tensor:
+        return super().compute() if self.total > 1 else torch.tensor(float("nan"))

@@ -1,0 +1,290 @@
+"""One training loop for classification and regression."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torchmetrics import MetricCollection
+
+from ..functional.choices import choose
+from ..functional.penalties import zero_fraction
+from .building_blocks.choices import Options, resolve
+from .building_blocks.epoch_metrics import EpochMetrics
+from .building_blocks.generator_state import (
+    GeneratorState,
+    generator_states,
+    restore_generator_state,
+)
+from .building_blocks.hyperparameters import outermost_arguments, plain_hyperparameters
+from .building_blocks.lsuv import lsuv_
+from .building_blocks.optimizers import OPTIMIZERS, make_optimizer
+from .building_blocks.regularization import (
+    L1Mode,
+    L2Mode,
+    penalty,
+    regularize_steps,
+    regularized_weights,
+)
+from .building_blocks.schedules import SCHEDULES, make_schedules, needs_total_steps
+
+Stage = Literal["train", "val", "test"]
+STAGES: tuple[Stage, ...] = ("train", "val", "test")
+
+
+class SupervisedModule(LightningModule):
+    r"""Train a network on batches ``(x, y)``; `Classifier` and `Regressor` say with which loss.
+
+    A subclass may override `configure_network`, `configure_loss`, `configure_metrics`,
+    `configure_optimizers` and `predictions`; training, validation and test share one step. The
+    loss and the metrics are logged once an epoch as ``train_loss``, ``val_loss``, ...; the loss
+    that is logged is that of the data, without penalties.
+
+    Args:
+        network: The network; None where a subclass makes it in `configure_network`.
+        optimizer: Name, class or import path of an optimiser.
+        lr: Learning rate, positive.
+        optimizer_options: Further arguments of the optimiser.
+        scheduler: ``"constant"``, ``"step"``, ``"exponential"``, ``"cosine"``, ``"one_cycle"``
+            or ``"plateau"``.
+        scheduler_options: Arguments of torch's schedule of that name.
+        warmup: Steps of linear warm-up, or, below 1, its share of all steps.
+        l1: Factor of L1 on the weights, biases and normalisations spared.
+        l1_mode: ``"proximal"`` shrinks the weights by ``lr * l1`` after each step, which makes
+            them exactly zero; ``"penalty"`` adds ``l1 * sum(|w|)`` to the loss. With either, the
+            share of zeros is logged as ``zero_weights``.
+        l2: Factor of L2 on the weights.
+        l2_mode: ``"decoupled"`` multiplies the weights by ``1 - lr * l2`` before each step;
+            ``"penalty"`` adds ``l2 / 2 * sum(w**2)`` to the loss.
+        channels_last: Whether network and images are kept in that memory format, which
+            convolutions in mixed precision are faster in.
+
+    Raises:
+        ValueError: If a name is unknown or a number out of range.
+        TypeError: If ``network`` is not an ``nn.Module``.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module | None,
+        *,
+        optimizer: Any = "adam",
+        lr: float = 1e-3,
+        optimizer_options: Options | None = None,
+        scheduler: str = "constant",
+        scheduler_options: Options | None = None,
+        warmup: int | float = 0,
+        l1: float = 0.0,
+        l1_mode: L1Mode = "proximal",
+        l2: float = 0.0,
+        l2_mode: L2Mode = "decoupled",
+        channels_last: bool = False,
+    ) -> None:
+        super().__init__()
+        _check_numbers(lr=lr, warmup=warmup, l1=l1, l2=l2)
+        choose("scheduler", scheduler, dict.fromkeys(SCHEDULES))
+        choose("l1_mode", l1_mode, {"proximal": 0, "penalty": 0})
+        choose("l2_mode", l2_mode, {"decoupled": 0, "penalty": 0})
+        resolve("optimizer", optimizer, OPTIMIZERS)
+        self._save_plain_hyperparameters(inspect.currentframe())
+        self.lr = lr
+        self.optimizer, self.optimizer_options = optimizer, dict(optimizer_options or {})
+        self.scheduler, self.scheduler_options = scheduler, dict(scheduler_options or {})
+        self.warmup = warmup
+        self.regularization: dict[str, Any] = {
+            "l1": l1, "l1_mode": l1_mode, "l2": l2, "l2_mode": l2_mode
+        }  # fmt: skip
+        self.channels_last = channels_last
+        self.network = self._checked_network(network)
+        self.compute_loss = self.configure_loss()
+        self.epoch_metrics = nn.ModuleDict(
+            {f"{stage}_metrics": EpochMetrics(self.configure_metrics(stage)) for stage in STAGES}
+        )
+        self._generator_states: list[GeneratorState] | None = None
+
+    def _save_plain_hyperparameters(self, frame: Any) -> None:
+        self.save_hyperparameters(ignore=["network"], frame=frame)
+        names = outermost_arguments(self, frame)
+        if names is not None and "_instantiator" not in self.hparams:
+            for name in set(self.hparams) - names:
+                del self.hparams[name]
+        self.save_hyperparameters({**self.hparams, **plain_hyperparameters(dict(self.hparams))})
+
+    def _checked_network(self, network: nn.Module | None) -> nn.Module:
+        network = self.configure_network() if network is None else network
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"Expected `network` to be an nn.Module, but got {network!r}.")
+        if self.channels_last:
+            network = network.to(memory_format=torch.channels_last)
+        return network
+
+    # What a subclass may override
+
+    def configure_network(self) -> nn.Module:
+        """The network, where none was given; ``self.hparams`` holds the arguments."""
+        raise NotImplementedError(
+            f"Expected {type(self).__name__} to get a `network` or to override "
+            "`configure_network`, but it does neither."
+        )
+
+    def configure_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """Mean loss of outputs and targets."""
+        raise NotImplementedError
+
+    def configure_metrics(self, stage: Stage) -> MetricCollection:
+        """Metrics of outputs and targets, apart from the loss, for one stage."""
+        raise NotImplementedError
+
+    def predictions(self, outputs: Tensor) -> Tensor:
+        """What ``predict`` gives for the network's outputs."""
+        return outputs
+
+    def checked_targets(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Targets as the loss takes them, or an error where they do not fit the outputs."""
+        return targets
+
+    def metric_targets(self, targets: Tensor) -> Tensor:
+        """Targets in the form in which the metrics take them."""
+        return targets
+
+    # One step for all
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs of the network."""
+        if self.channels_last and x.ndim == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
+        outputs: Tensor = self.network(x)
+        return outputs
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Loss of the batch with penalties."""
+        loss = self._step(batch, "train")
+        added = penalty(regularized_weights(self.network), **self.regularization)
+        return loss if added is None else loss + added
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Update the validation metrics."""
+        self._step(batch, "val")
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Update the test metrics."""
+        self._step(batch, "test")
+
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Predictions for ``x`` or ``(x, y)``."""
+        return self.predictions(self(batch[0] if isinstance(batch, (tuple, list)) else batch))
+
+    def _step(self, batch: tuple[Tensor, Tensor], stage: Stage) -> Tensor:
+        x, targets = batch
+        outputs = self._outputs(x)
+        targets = self.checked_targets(outputs, targets)
+        loss = self.compute_loss(outputs, targets)
+        self._keep(stage, loss, outputs, targets)
+        return loss
+
+    def _outputs(self, x: Tensor) -> Tensor:
+        try:
+            outputs: Tensor = self(x)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ValueError(
+                "Expected a training batch of at least 2 samples, because BatchNorm needs several "
+                f"values, but got {len(x)}. Use a larger `batch_size`, more training data, "
+                '`drop_last=True` in the data loader, or `norm="layer"`.'
+            ) from error
+        return outputs
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _keep(self, stage: Stage, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
+        self._metrics_of(stage).add(loss, outputs, self.metric_targets(targets))
+
+    def _metrics_of(self, stage: Stage) -> EpochMetrics:
+        metrics = self.epoch_metrics[f"{stage}_metrics"]
+        return metrics  # type: ignore[return-value]
+
+    # Once an epoch
+
+    def on_train_epoch_start(self) -> None:
+        """Go on with the generators where a checkpoint left them."""
+        self._metrics_of("train").reset()
+        if self._generator_states is not None:
+            restore_generator_state(self.trainer, self._generator_states)
+        self._generator_states = None
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's metrics."""
+        self._log_epoch("train")
+        if self.regularization["l1"]:
+            self.log("zero_weights", zero_fraction(regularized_weights(self.network)))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the epoch's metrics."""
+        self._log_epoch("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the epoch's metrics."""
+        self._log_epoch("test")
+
+    def _log_epoch(self, stage: Stage) -> dict[str, Tensor]:
+        values = {f"{stage}_{k}": v for k, v in self._metrics_of(stage).compute().items()}
+        scalars = {name: value for name, value in values.items() if value.ndim == 0}
+        shown = {f"{stage}_loss", f"{stage}_accuracy"}
+        # The values are those over all ranks already: the mean over ranks leaves them as they are.
+        for name, value in scalars.items():
+            self.log(name, value, prog_bar=stage != "test" and name in shown, sync_dist=True)
+        return values
+
+    # Optimisation
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimiser over all trainable parameters, with regularisation and schedule."""
+        trainable = [p for p in self.parameters() if p.requires_grad]
+        made = make_optimizer(self.optimizer, trainable, self.lr, self.optimizer_options)
+        regularize_steps(made, regularized_weights(self.network), **self.regularization)
+        schedules = make_schedules(
+            made,
+            self.scheduler,
+            total_steps=self._total_steps(),
+            warmup=self.warmup,
+            monitor="val_loss" if self.trainer.enable_validation else "train_loss",
+            options=self.scheduler_options,
+        )
+        return [made], schedules  # type: ignore[return-value]
+
+    def _total_steps(self) -> int:
+        if not needs_total_steps(self.scheduler, self.warmup):
+            return 0
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise ValueError(
+                f"Expected the Trainer to have `max_epochs` or `max_steps` for "
+                f"`scheduler={self.scheduler!r}` and `warmup={self.warmup}`, but it has neither."
+            )
+        return int(steps)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Scale the weights on the first batch of all, where ``init`` is ``"lsuv"``."""
+        if self.hparams.get("init") == "lsuv" and self.trainer.global_step == 0 and batch_idx == 0:
+            lsuv_(self.network, batch[0], reduce=self.trainer.strategy.reduce)
+
+    # Exact resume
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the state of the generators that dropout draws from."""
+        checkpoint["torchvitals_generators"] = generator_states(self.trainer)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember the generators' state until training goes on."""
+        self._generator_states = checkpoint.get("torchvitals_generators")
+
+
+def _check_numbers(*, lr: float, warmup: float, l1: float, l2: float) -> None:
+    if not lr > 0:
+        raise ValueError(f"Expected `lr` to be positive, but got {lr}.")
+    for name, value in (("warmup", warmup), ("l1", l1), ("l2", l2)):
+        if not value >= 0:
+            raise ValueError(f"Expected `{name}` to be at least 0, but got {value}.")
