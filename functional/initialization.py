@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 _DEPTH = 30
-_GAINS = 400
+_GAINS = 160
 
 
 def depth_preserving_gain(activation: Callable[[Tensor], Tensor], depth: int = _DEPTH) -> float:
@@ -33,7 +33,7 @@ def depth_preserving_gain(activation: Callable[[Tensor], Tensor], depth: int = _
         Poole et al. 2016, "Exponential expressivity in deep neural networks through transient
         chaos", equation 3; Schoenholz et al. 2017, "Deep information propagation", equation 4.
     """
-    points = torch.linspace(-6, 6, 1201, dtype=torch.float64)
+    points = torch.linspace(-6, 6, 601, dtype=torch.float64)
     weights = torch.exp(-points.square() / 2)
     weights /= weights.sum()
     gains = torch.logspace(math.log10(0.5), math.log10(4), _GAINS, dtype=torch.float64)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Literal
 
 import torch
@@ -105,13 +106,17 @@ class SupervisedModule(LightningModule):
         )
         self._generator_states: list[GeneratorState] | None = None
 
-    def _save_plain_hyperparameters(self, frame: Any) -> None:
-        self.save_hyperparameters(ignore=["network"], frame=frame)
-        names = outermost_arguments(self, frame)
-        if names is not None and "_instantiator" not in self.hparams:
-            for name in set(self.hparams) - names:
-                del self.hparams[name]
-        self.save_hyperparameters({**self.hparams, **plain_hyperparameters(dict(self.hparams))})
+    def _save_plain_hyperparameters(self, frame: FrameType | None) -> None:
+        arguments = outermost_arguments(self, frame)
+        modules = [name for name, value in arguments.items() if isinstance(value, nn.Module)]
+        self.save_hyperparameters(ignore=["network", *modules], frame=frame)
+        if "_instantiator" in self.hparams:  # LightningCLI's own, a network's class path included
+            self.save_hyperparameters(frame=frame)
+            return
+        for name in set(self.hparams) - set(arguments):  # a base class's own arguments
+            del self.hparams[name]
+        changed = plain_hyperparameters({k: v for k, v in arguments.items() if k != "network"})
+        self.save_hyperparameters({**self.hparams, **changed})
 
     def _checked_network(self, network: nn.Module | None) -> nn.Module:
         network = self.configure_network() if network is None else network

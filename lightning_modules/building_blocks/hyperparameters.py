@@ -26,21 +26,21 @@ def plain_hyperparameters(hyperparameters: dict[str, Any]) -> Options:
     return changed
 
 
-def outermost_arguments(module: object, frame: FrameType | None) -> set[str] | None:
-    """Names of what the most derived ``__init__`` of a module was called with.
+def outermost_arguments(module: object, frame: FrameType | None) -> Options:
+    """What the most derived ``__init__`` of a module was called with.
 
     Args:
         module: The object that is being made.
         frame: Frame of one of its ``__init__``.
 
     Returns:
-        Names, or None if they cannot be told.
+        Values by name, those of ``**kwargs`` included.
     """
-    names = None
+    arguments: Options = {}
     while frame is not None and frame.f_locals.get("self") is module:
         if frame.f_code.co_name == "__init__":
             given = inspect.getargvalues(frame)
-            names = set(given.args[1:])
-            names |= set(given.locals.get(given.keywords, {}) if given.keywords else ())
+            arguments = {name: given.locals[name] for name in given.args[1:]}
+            arguments.update(given.locals.get(given.keywords, {}) if given.keywords else {})
         frame = frame.f_back
-    return names
+    return arguments

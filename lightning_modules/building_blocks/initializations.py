@@ -37,6 +37,7 @@ WEIGHT_LAYERS = (
     nn.ConvTranspose3d,
 )
 _OPTIONS = {"normal": {"mean", "std"}, "constant": {"val"}}
+_BY_GAIN = frozenset({"auto", "orthogonal", "lsuv"})
 _XAVIER = (nn.Tanh, nn.Sigmoid, nn.Hardtanh, nn.Hardsigmoid, nn.Softsign)
 
 
@@ -73,17 +74,21 @@ def initialize(layers: Iterable[WeightLayer], init: str, options: Options | None
         ValueError: If the name or an option is unknown.
     """
     check_init(init, options)
+    if init == "default":
+        return
+    gains: dict[str, float] = {}  # the same activation usually follows every layer
     for layer, before, after in layers:
-        if init == "default":
-            continue
         weight: Any = layer.weight
         bias: Any = layer.bias
         if bias is not None:
             nn.init.zeros_(bias)
+        if init in _BY_GAIN and repr(after) not in gains:
+            gains[repr(after)] = activation_gain(after)
+        gain = gains.get(repr(after), 1.0)
         if init == "auto":
-            _fit(weight, bias, before, after)
+            _fit(weight, bias, before, after, gain)
         else:
-            _fill(weight, init, after, options or {})
+            _fill(weight, init, after, gain, options or {})
 
 
 def check_init(init: str, options: Options | None = None) -> None:
@@ -129,8 +134,9 @@ def negative_slope(activation: nn.Module | None) -> float | None:
             return None
 
 
-def _fit(weight: Any, bias: Any, before: nn.Module | None, after: nn.Module | None) -> None:
-    gain = activation_gain(after)
+def _fit(
+    weight: Any, bias: Any, before: nn.Module | None, after: nn.Module | None, gain: float
+) -> None:
     reads_sigmoid = isinstance(before, (nn.Sigmoid, nn.Hardsigmoid))
     if reads_sigmoid:
         gain *= 2
@@ -145,7 +151,7 @@ def _fit(weight: Any, bias: Any, before: nn.Module | None, after: nn.Module | No
             bias.copy_(-weight.flatten(1).sum(1) / 2)
 
 
-def _fill(weight: Any, init: str, after: nn.Module | None, options: Options) -> None:
+def _fill(weight: Any, init: str, after: nn.Module | None, gain: float, options: Options) -> None:
     slope = 1.0 if after is None else negative_slope(after) or 0.0
     match init:
         case "kaiming_normal":
@@ -161,7 +167,7 @@ def _fill(weight: Any, init: str, after: nn.Module | None, options: Options) -> 
         case "lecun_uniform":
             nn.init.kaiming_uniform_(weight, nonlinearity="linear")
         case "orthogonal" | "lsuv":
-            nn.init.orthogonal_(weight, activation_gain(after))
+            nn.init.orthogonal_(weight, gain)
         case "normal":
             nn.init.normal_(weight, **{"std": 0.01, **options})
         case "constant":

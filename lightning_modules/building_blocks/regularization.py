@@ -1,8 +1,10 @@
 """L1 and L2 on the weights of a module, in the loss or in the optimiser's step."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -40,15 +42,16 @@ def regularize_steps(
 ) -> None:
     """Make each step of the optimiser decay the weights before it and shrink them after it.
 
-    Both go by the learning rate of the step. A step that mixed precision skips does neither.
+    Both go by the learning rate of the step. The decay comes after the gradients, which a step
+    with a closure computes itself. A step that mixed precision skips does neither.
     """
     if l2 and l2_mode == "decoupled":
 
-        def decay(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        def decay(optimizer: Optimizer) -> None:
             for lr, members in _by_rate(optimizer, weights):
                 decay_(members, lr * l2)
 
-        optimizer.register_step_pre_hook(decay)
+        optimizer.register_step_pre_hook(partial(_before_update, decay))
     if l1 and l1_mode == "proximal":
 
         def shrink(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -56,6 +59,27 @@ def regularize_steps(
                 soft_threshold_(members, lr * l1)
 
         optimizer.register_step_post_hook(shrink)
+
+
+def _before_update(
+    change: Callable[[Optimizer], None], optimizer: Optimizer, args: Any, kwargs: Any
+) -> tuple[Any, Any]:
+    """Change the weights between the gradients and the update, once."""
+    itself, *positional = args
+    closure = positional[0] if positional else kwargs.get("closure")
+    if closure is None:
+        change(optimizer)
+        return args, kwargs
+    pending = [change]
+
+    def closure_then_change() -> Any:
+        with torch.enable_grad():
+            loss = closure()
+        while pending:
+            pending.pop()(optimizer)
+        return loss
+
+    return (itself,), {**kwargs, "closure": closure_then_change}
 
 
 def _by_rate(optimizer: Optimizer, weights: Sequence[Tensor]) -> list[tuple[float, list[Tensor]]]:

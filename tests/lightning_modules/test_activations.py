@@ -1,0 +1,90 @@
+import functools
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.overfitting import errors_after_overfitting
+from torch import nn
+
+from torchvitals.lightning_modules import ConvNetClassifier, MLPClassifier
+from torchvitals.lightning_modules.building_blocks.activations import ACTIVATIONS
+
+OPTIONS = {"threshold": {"threshold": 0.1, "value": 0.0}}
+
+
+def torchs_activations():
+    """Element-wise activations of torch.nn: the classes of its module that keep shape and dtype."""
+    from torch.nn.modules import activation
+
+    pairs = {"GLU"}  # gives half the features
+    over_a_dimension = {"Softmin", "Softmax", "Softmax2d", "LogSoftmax", "MultiheadAttention"}
+    return {getattr(nn, name) for name in set(activation.__all__) - pairs - over_a_dimension}
+
+
+def test_every_elementwise_activation_of_torch_has_a_name():
+    assert set(ACTIVATIONS.values()) - {nn.Identity} == torchs_activations()
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_each_name_gives_a_fresh_instance_at_every_site(name):
+    model = MLPClassifier(
+        4, 3, hidden=(5, 5), activation=name, activation_options=OPTIONS.get(name)
+    )
+    sites = [m for m in model.network if isinstance(m, ACTIVATIONS[name])]
+    assert len(sites) == 2
+    assert sites[0] is not sites[1]
+
+
+@pytest.mark.parametrize(
+    ("choice", "options", "function", "name", "kept"),
+    [
+        ("leaky_relu", {}, F.leaky_relu, "leaky_relu", {}),
+        ("leaky_relu", {"negative_slope": 0.2}, functools.partial(F.leaky_relu, negative_slope=0.2),
+         "leaky_relu", {"negative_slope": 0.2}),
+        (nn.Tanh, {}, torch.tanh, "tanh", {}),
+        (functools.partial(nn.ELU, 0.5), {}, functools.partial(F.elu, alpha=0.5), "elu",
+         {"alpha": 0.5}),
+        (nn.LeakyReLU(0.3), {}, functools.partial(F.leaky_relu, negative_slope=0.3), "leaky_relu",
+         {"negative_slope": 0.3, "inplace": False}),
+        (F.softplus, {}, F.softplus, "torch.nn.functional.softplus"
+         if F.softplus.__module__ == "torch.nn.functional" else None, {}),
+        (F.silu, {}, F.silu, "torch.nn.functional.silu", {}),
+        ("torch.nn.GELU", {"approximate": "tanh"}, functools.partial(F.gelu, approximate="tanh"),
+         "torch.nn.GELU", {"approximate": "tanh"}),
+    ],
+)  # fmt: skip
+def test_each_form_of_the_argument_computes_torchs_function_and_is_kept_as_text(
+    choice, options, function, name, kept
+):
+    model = MLPClassifier(4, 3, hidden=(5,), activation=choice, activation_options=options)
+    x = torch.randn(7, 4)
+    expected = model.network[3](function(model.network[1](x)))
+    torch.testing.assert_close(model(x), expected)
+    if name:
+        assert model.hparams["activation"] == name
+    assert (model.hparams.get("activation_options") or {}) == kept
+
+
+def test_what_has_no_name_is_refused_on_loading_rather_than_replaced(tmp_path):
+    model = MLPClassifier(4, 3, activation=lambda x: x.sin())
+    with pytest.raises(ValueError, match="give it again when loading"):
+        MLPClassifier(**model.hparams)
+
+
+@pytest.mark.parametrize("choice", [3, nn.Linear])
+def test_what_is_no_activation_is_refused(choice):
+    with pytest.raises(TypeError):
+        MLPClassifier(4, 3, activation=choice)
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name != "identity"])
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+def test_one_batch_is_learnt_by_heart_with_auto_initialisation(kind, name):
+    torch.manual_seed(0)
+    x, y = torch.randn(16, 1, 6, 6), torch.arange(16) % 4
+    choice = {"activation": name, "activation_options": OPTIONS.get(name)}
+    if kind == "mlp":
+        model = MLPClassifier(36, 4, hidden=(32, 32), **choice)
+    else:
+        model = ConvNetClassifier(1, 4, channels=(32, 32), **choice)
+    assert errors_after_overfitting(model, x, y) == 0
