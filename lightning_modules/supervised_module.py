@@ -26,6 +26,7 @@ from .building_blocks.optimizers import OPTIMIZERS, make_optimizer
 from .building_blocks.regularization import (
     L1Mode,
     L2Mode,
+    has_penalty,
     penalty,
     regularize_steps,
     regularized_weights,
@@ -167,8 +168,9 @@ class SupervisedModule(LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Loss of the batch with penalties."""
         loss = self._step(batch, "train")
-        added = penalty(regularized_weights(self.network), **self.regularization)
-        return loss if added is None else loss + added
+        if has_penalty(**self.regularization):
+            loss = loss + penalty(regularized_weights(self.network), **self.regularization)
+        return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Update the validation metrics."""

@@ -19,16 +19,18 @@ def regularized_weights(module: nn.Module) -> list[nn.Parameter]:
     return [p for p in module.parameters() if p.requires_grad and p.ndim > 1]
 
 
+def has_penalty(*, l1: float, l1_mode: L1Mode, l2: float, l2_mode: L2Mode) -> bool:
+    """Whether anything is added to the training loss."""
+    return bool(l1 and l1_mode == "penalty") or bool(l2 and l2_mode == "penalty")
+
+
 def penalty(
     weights: Sequence[Tensor], *, l1: float, l1_mode: L1Mode, l2: float, l2_mode: L2Mode
-) -> Tensor | None:
-    """What is added to the training loss; None if nothing is."""
-    terms = []
-    if l1 and l1_mode == "penalty":
-        terms.append(l1 * l1_penalty(weights))
-    if l2 and l2_mode == "penalty":
-        terms.append(l2 * l2_penalty(weights))
-    return sum(terms[1:], terms[0]) if terms else None
+) -> Tensor:
+    """What is added to the training loss."""
+    first = l1 * l1_penalty(weights) if l1_mode == "penalty" else 0.0
+    second = l2 * l2_penalty(weights) if l2_mode == "penalty" else 0.0
+    return torch.as_tensor(first + second)
 
 
 def regularize_steps(
