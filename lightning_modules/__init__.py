@@ -5,6 +5,7 @@ from .conv_net_classifier import ConvNetClassifier
 from .mlp_classifier import MLPClassifier
 from .mlp_regressor import MLPRegressor
 from .regressor import Regressor
+from .res_net_classifier import ResNetClassifier
 from .supervised_module import SupervisedModule
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "MLPClassifier",
     "MLPRegressor",
     "Regressor",
+    "ResNetClassifier",
     "SupervisedModule",
 ]

@@ -43,6 +43,9 @@ class ChannelRMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``x`` of shape ``(N, C, ...)``."""
+        if self.norm.weight is not None:
+            # Mixed precision halves the images alone, which torch takes with a warning, slowly.
+            x = x.to(self.norm.weight.dtype)
         normalized: Tensor = self.norm(x.movedim(1, -1)).movedim(-1, 1)
         return normalized
 

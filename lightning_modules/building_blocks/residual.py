@@ -1,0 +1,283 @@
+"""Residual convolutional networks, with torchvision's names of weights."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from torch import Tensor, nn
+
+from ...functional.choices import choose
+from .activations import make_activation
+from .choices import Options
+from .initializations import WeightLayer, check_init, initialize
+from .normalizations import cancels_bias, make_norm
+
+Depth = Literal[18, 34, 50, 101, 152]
+Stem = Literal["imagenet", "cifar"]
+STEMS: tuple[Stem, ...] = get_args(Stem)
+# Blocks of each stage (He et al. 2016, table 1), and whether they are bottlenecks.
+_STAGES: dict[int, tuple[tuple[int, ...], bool]] = {
+    18: ((2, 2, 2, 2), False),
+    34: ((3, 4, 6, 3), False),
+    50: ((3, 4, 6, 3), True),
+    101: ((3, 4, 23, 3), True),
+    152: ((3, 8, 36, 3), True),
+}
+_EXPANSION = 4
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Makes the parts of a residual network, a fresh one for each site."""
+
+    activation: Any = "relu"
+    activation_options: Options | None = None
+    norm: str = "batch"
+    norm_options: Options | None = None
+
+    def make_activation(self) -> nn.Module:
+        """An activation that shares nothing with those of other sites."""
+        return make_activation(self.activation, self.activation_options)
+
+    def make_norm(self, width: int) -> nn.Module:
+        """A normalisation of ``width`` channels, or an identity."""
+        return make_norm(self.norm, width, dims=2, options=self.norm_options)
+
+    def make_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+        """A padded convolution, with a bias unless the normalisation would cancel it."""
+        bias = not cancels_bias(self.norm)
+        return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=bias)
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions beside a shortcut (He et al. 2016, figure 5, left).
+
+    Args:
+        inputs: Channels that come in.
+        width: Channels of both convolutions.
+        stride: Of the first convolution.
+        parts: Makes what the block is made of.
+    """
+
+    def __init__(self, inputs: int, width: int, stride: int, parts: Parts) -> None:
+        super().__init__()
+        self.conv1 = parts.make_conv(inputs, width, 3, stride)
+        self.bn1 = parts.make_norm(width)
+        self.activation1 = parts.make_activation()
+        self.conv2 = parts.make_conv(width, width, 3)
+        self.bn2 = parts.make_norm(width)
+        self.downsample = _shortcut(inputs, width, stride, parts)
+        self.activation2 = parts.make_activation()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Activation of the sum of branch and shortcut."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = self.activation1(self.bn1(self.conv1(x)))
+        activated: Tensor = self.activation2(self.bn2(self.conv2(x)) + shortcut)
+        return activated
+
+    def branch(self) -> tuple[list[nn.Conv2d], nn.Module]:
+        """Convolutions in order, and the normalisation of the last."""
+        return [self.conv1, self.conv2], self.bn2
+
+
+class Bottleneck(nn.Module):
+    """Convolutions 1x1, 3x3 and 1x1 beside a shortcut (He et al. 2016, figure 5, right).
+
+    The stride is that of the 3x3 convolution, as in torchvision, so that no position is skipped.
+
+    Args:
+        inputs: Channels that come in.
+        width: Channels of the first two convolutions; the last has four times as many.
+        stride: Of the 3x3 convolution.
+        parts: Makes what the block is made of.
+    """
+
+    def __init__(self, inputs: int, width: int, stride: int, parts: Parts) -> None:
+        super().__init__()
+        outputs = _EXPANSION * width
+        self.conv1 = parts.make_conv(inputs, width, 1)
+        self.bn1 = parts.make_norm(width)
+        self.activation1 = parts.make_activation()
+        self.conv2 = parts.make_conv(width, width, 3, stride)
+        self.bn2 = parts.make_norm(width)
+        self.activation2 = parts.make_activation()
+        self.conv3 = parts.make_conv(width, outputs, 1)
+        self.bn3 = parts.make_norm(outputs)
+        self.downsample = _shortcut(inputs, outputs, stride, parts)
+        self.activation3 = parts.make_activation()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Activation of the sum of branch and shortcut."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = self.activation1(self.bn1(self.conv1(x)))
+        x = self.activation2(self.bn2(self.conv2(x)))
+        activated: Tensor = self.activation3(self.bn3(self.conv3(x)) + shortcut)
+        return activated
+
+    def branch(self) -> tuple[list[nn.Conv2d], nn.Module]:
+        """Convolutions in order, and the normalisation of the last."""
+        return [self.conv1, self.conv2, self.conv3], self.bn3
+
+
+class ResidualNetwork(nn.Module):
+    """Stem, four stages of residual blocks, a global average, dropout and a linear layer.
+
+    Names and shapes of the weights are those of torchvision's ``ResNet``.
+
+    Args:
+        in_channels: Channels of the images.
+        outputs: Numbers that come out for each image.
+        depth: 18, 34, 50, 101 or 152.
+        stem: ``"imagenet"`` or ``"cifar"``.
+        width: Channels of the stem and of the first stage's 3x3 convolutions.
+        dropout: Probability of dropping a feature before the linear layer.
+        parts: Makes what the blocks are made of.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        outputs: int,
+        *,
+        depth: int,
+        stem: str,
+        width: int,
+        dropout: float,
+        parts: Parts,
+    ) -> None:
+        super().__init__()
+        counts, bottleneck = _STAGES[depth]
+        large = stem == "imagenet"
+        self.conv1 = parts.make_conv(in_channels, width, 7 if large else 3, 2 if large else 1)
+        self.bn1 = parts.make_norm(width)
+        self.activation = parts.make_activation()
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if large else nn.Identity()
+        features, stages = width, []
+        for stage, count in enumerate(counts):
+            blocks: list[nn.Module] = []
+            for i in range(count):
+                stride = 2 if stage > 0 and i == 0 else 1
+                make = Bottleneck if bottleneck else BasicBlock
+                blocks.append(make(features, width * 2**stage, stride, parts))
+                features = width * 2**stage * (_EXPANSION if bottleneck else 1)
+            stages.append(nn.Sequential(*blocks))
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(features, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs of shape ``(N, outputs)`` for images of shape ``(N, in_channels, H, W)``."""
+        x = self.maxpool(self.activation(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        outputs: Tensor = self.fc(self.dropout(self.avgpool(x).flatten(1)))
+        return outputs
+
+    def blocks(self) -> list[BasicBlock | Bottleneck]:
+        """Residual blocks in order."""
+        return [m for m in self.modules() if isinstance(m, (BasicBlock, Bottleneck))]
+
+
+def check_residual(depth: int, stem: str) -> None:
+    """Refuse an unknown depth or stem.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    if depth not in _STAGES:
+        known = ", ".join(map(str, _STAGES))
+        raise ValueError(f"Expected `depth` to be one of {known}, but got {depth!r}.")
+    choose("stem", stem, dict.fromkeys(STEMS))
+
+
+def check_positions(x: Tensor, stem: str, norm: str) -> None:
+    """Refuse images of which the last stage would see one position, where that loses all.
+
+    Raises:
+        ValueError: If instance normalisation would have one value of each channel.
+    """
+    stride = 32 if stem == "imagenet" else 8
+    if norm == "instance" and max(x.shape[2:]) <= stride:
+        raise ValueError(
+            f'Expected images of more than {stride} pixels for `norm="instance"` with '
+            f'`stem="{stem}"`, but got {tuple(x.shape)}. Use `norm="group"`, larger images'
+            + (' or `stem="cifar"`.' if stem == "imagenet" else ".")
+        )
+
+
+def initialize_residual(
+    network: ResidualNetwork,
+    parts: Parts,
+    init: str,
+    options: Options | None,
+    zero_init_residual: bool,
+) -> None:
+    r"""Initialise a residual network in place.
+
+    The last convolution of a branch feeds the sum and has gain 1; a convolution on the shortcut
+    stands for the sum and has the gain of the activation after it. Without normalisation a
+    branch would thus add as much to the mean square as the shortcut holds, which doubles it.
+    So ``"auto"`` divides the last convolution of each of the :math:`L` branches by
+    :math:`\sqrt{L}`: with ReLU the mean square then grows by at most :math:`(1+1/L)^L < e`
+    through all blocks. A normalisation would undo the factor, so with one there is none.
+
+    Args:
+        network: The network.
+        parts: What it was made with.
+        init: A name.
+        options: Options of ``init``.
+        zero_init_residual: Whether each branch starts as zero, by the scale of its last
+            normalisation, or without one by its last convolution.
+
+    Raises:
+        ValueError: If a name or an option is unknown, or no scale is there to be zero.
+
+    Reference:
+        Hayou et al. 2021, "Stable ResNet", section 3.
+    """
+    check_init(init, options)
+    # One stands for all sites, because a gain takes a while to find.
+    activation = parts.make_activation()
+    layers = [WeightLayer(network.conv1, None, activation)]
+    for block in network.blocks():
+        *inner, last = block.branch()[0]
+        layers += [WeightLayer(conv, activation, activation) for conv in inner]
+        layers.append(WeightLayer(last, activation, None))
+        if block.downsample is not None:
+            layers.append(WeightLayer(block.downsample[0], activation, activation))
+    initialize([*layers, WeightLayer(network.fc, activation, None)], init, options)
+    factor = 1.0
+    if parts.norm == "none" and init == "auto":
+        factor = 1 / math.sqrt(len(network.blocks()))
+    for block in network.blocks():
+        convolutions, norm = block.branch()
+        if zero_init_residual:
+            _zero_branch(convolutions[-1], norm)
+        else:
+            _scale(convolutions[-1], factor)
+
+
+def _shortcut(inputs: int, outputs: int, stride: int, parts: Parts) -> nn.Sequential | None:
+    if stride == 1 and inputs == outputs:
+        return None
+    return nn.Sequential(parts.make_conv(inputs, outputs, 1, stride), parts.make_norm(outputs))
+
+
+def _scale(layer: nn.Module, factor: float) -> None:
+    for parameter in layer.parameters():
+        parameter.data.mul_(factor)
+
+
+def _zero_branch(convolution: nn.Conv2d, norm: nn.Module) -> None:
+    if isinstance(norm, nn.Identity):
+        _scale(convolution, 0.0)
+        return
+    scales = [p for name, p in norm.named_parameters() if name.endswith("weight")]
+    if not scales:
+        raise ValueError(
+            "Expected `norm_options` to leave the normalisation its scale for "
+            "`zero_init_residual=True`, but got one without. Remove `affine=False`."
+        )
+    for scale in scales:
+        nn.init.zeros_(scale)

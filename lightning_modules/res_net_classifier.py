@@ -1,0 +1,102 @@
+"""Residual network for classification."""
+
+from typing import Any
+
+from torch import Tensor
+
+from .building_blocks.choices import Options
+from .building_blocks.dense import check_shape
+from .building_blocks.images import check_images
+from .building_blocks.residual import (
+    Depth,
+    Parts,
+    ResidualNetwork,
+    Stem,
+    check_positions,
+    check_residual,
+    initialize_residual,
+)
+from .classifier import Classifier
+
+
+class ResNetClassifier(Classifier):
+    """Residual network of 18 to 152 layers; with torchvision's weights, torchvision's outputs.
+
+    ``model.network.load_state_dict(torchvision.models.resnet18(weights="DEFAULT").state_dict())``
+    works for any depth, with ``in_channels=3``, ``num_classes=1000`` and the defaults of the
+    other arguments. Each place of an activation has its own, so that learnt slopes of
+    ``"prelu"`` are not shared. Images may have any size.
+
+    Args:
+        in_channels: Channels of the images.
+        num_classes: Number of classes.
+        depth: 18 or 34 (of two 3x3 convolutions a block), or 50, 101 or 152 (bottlenecks).
+        stem: ``"imagenet"`` quarters height and width before the first block (7x7 convolution of
+            stride 2, 3x3 max pooling); ``"cifar"`` keeps them (3x3 convolution), which suits
+            images of less than about 64 pixels.
+        width: Channels of the first stage; the later ones have 2, 4 and 8 times as many.
+        activation: Name, import path or class of an activation, or a module or function.
+        activation_options: Arguments of the activation, such as ``{"negative_slope": 0.2}``.
+        norm: ``"none"``, ``"batch"``, ``"layer"``, ``"group"``, ``"instance"`` or ``"rms"``.
+        norm_options: Arguments of the normalisation, such as ``{"momentum": 0.01}``.
+        init: ``"auto"`` fits the activation, and without normalisation also the number of
+            blocks; ``"default"`` leaves torch's own; or a scheme.
+        init_options: Arguments of the scheme ``"normal"`` or ``"constant"``.
+        zero_init_residual: Whether each block starts as its shortcut alone (Goyal et al. 2017).
+        dropout: Probability of dropping a feature before the last linear layer, 0 to below 1.
+        **training: Further arguments of :class:`Classifier` and :class:`SupervisedModule`.
+
+    Raises:
+        ValueError: If a name is unknown or a number out of range.
+
+    Example:
+        >>> import torch
+        >>> ResNetClassifier(3, 10, stem="cifar", width=8)(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
+
+    Reference:
+        He et al. 2016, "Deep residual learning for image recognition", table 1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        *,
+        depth: Depth = 18,
+        stem: Stem = "imagenet",
+        width: int = 64,
+        activation: Any = "relu",
+        activation_options: Options | None = None,
+        norm: str = "batch",
+        norm_options: Options | None = None,
+        init: str = "auto",
+        init_options: Options | None = None,
+        zero_init_residual: bool = False,
+        dropout: float = 0.0,
+        **training: Any,
+    ) -> None:
+        check_residual(depth, stem)
+        check_shape(
+            dropout=dropout, norm_position="before", in_channels=[in_channels], width=[width]
+        )
+        parts = Parts(activation, activation_options, norm, norm_options)
+        network = ResidualNetwork(
+            in_channels,
+            num_classes,
+            depth=depth,
+            stem=stem,
+            width=width,
+            dropout=dropout,
+            parts=parts,
+        )
+        initialize_residual(network, parts, init, init_options, zero_init_residual)
+        super().__init__(network, num_classes, **training)
+        self.in_channels = in_channels
+        self._stem, self._norm = stem, norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of shape ``(N, num_classes)``."""
+        check_images(x, self.in_channels)
+        check_positions(x, self._stem, self._norm)
+        return super().forward(x)
