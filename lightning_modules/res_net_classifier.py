@@ -25,7 +25,8 @@ class ResNetClassifier(Classifier):
     ``model.network.load_state_dict(torchvision.models.resnet18(weights="DEFAULT").state_dict())``
     works for any depth, with ``in_channels=3``, ``num_classes=1000`` and the defaults of the
     other arguments. Each place of an activation has its own, so that learnt slopes of
-    ``"prelu"`` are not shared. Images may have any size.
+    ``"prelu"`` are not shared. Images may have any size, but instance normalisation needs more
+    than 32 pixels one way, or 8 with the stem ``"cifar"``.
 
     Args:
         in_channels: Channels of the images.

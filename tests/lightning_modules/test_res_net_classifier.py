@@ -53,7 +53,7 @@ def test_outputs_equal_torchvisions_with_its_weights(depth, training):
     model.network.load_state_dict(theirs.state_dict())
     model.train(training)
     theirs.train(training)
-    x = torch.randn(3, 3, 64, 64)
+    x = torch.randn(2, 3, 40, 40)
     with torch.no_grad():
         torch.testing.assert_close(model(x), theirs(x), rtol=0, atol=0)
     for name, value in theirs.state_dict().items():
@@ -171,7 +171,6 @@ def test_zero_init_residual_leaves_the_shortcut_alone(norm, depth):
         x = torch.randn(2, inputs, 8, 8)
         shortcut = x if block.downsample is None else block.downsample(x)
         torch.testing.assert_close(block(x), shortcut.relu())
-        assert x.abs().sum() > 0
 
 
 @pytest.mark.parametrize(
