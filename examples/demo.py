@@ -25,6 +25,13 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "sick": {"activation": "sigmoid", "norm": "none", "init": "default"},
     "treated": {"activation": "relu", "norm": "batch", "init": "auto"},
 }
+TRAINING: dict[str, Any] = {
+    "optimizer": "momentum",
+    "lr": 0.1,
+    "scheduler": "one_cycle",
+    "l2": 5e-4,
+    "label_smoothing": 0.1,
+}
 AUGMENT = {"sick": "none", "treated": "standard"}
 ROWS = [
     "test digits right",
@@ -59,18 +66,18 @@ class Result:
 def train(name: str) -> Result:
     seed_everything(1, verbose=False)
     gradients, dead = GradientNormMonitor(), DeadReLUMonitor()
-    stopping = EarlyStopping("val_loss", patience=15)
+    stopping = EarlyStopping("val_loss", patience=25)
     folder = OUTPUT / name
     csv = CSVLogger(folder, name="csv")
     trainer = Trainer(
-        max_epochs=80,
+        max_epochs=60,
         accelerator="cpu",
         logger=[wandb_logger(name, str(folder)), csv],
         callbacks=[gradients, dead, stopping, ModelCheckpoint(csv.log_dir, save_last=True)],
         log_every_n_steps=5,
         enable_model_summary=False,
     )
-    model = MLPClassifier(64, 10, hidden=HIDDEN, optimizer="momentum", lr=0.02, **NETWORKS[name])
+    model = MLPClassifier(64, 10, hidden=HIDDEN, **NETWORKS[name], **TRAINING)
     data = ImageDataModule("digits", batch_size=32, augment=AUGMENT[name])
     trainer.fit(model, datamodule=data)
     (metrics,) = trainer.test(model, datamodule=data, verbose=False)
@@ -79,7 +86,7 @@ def train(name: str) -> Result:
         epochs=trainer.current_epoch,
         gradients=gradients,
         dead_share=dead.total_dead_fraction,
-        reason=stopping.stopping_reason_message or "Reached the last epoch.",
+        reason=stopping.stopping_reason_message or "It reached the last epoch.",
     )
 
 

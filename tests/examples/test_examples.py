@@ -35,7 +35,7 @@ def test_the_demo_shows_what_it_claims(tmp_path):
     assert sick < 1e-5
     assert 0.1 < treated < 10
     assert rows["dead ReLUs"][0] == "no ReLU in it"
-    assert all("val_loss" in reason for reason in rows["why it stopped"])
+    assert "val_loss" in rows["why it stopped"][0]
     assert (tmp_path / "runs/demo/gradient_norms.png").stat().st_size > 10_000
     for name in ("sick", "treated"):
         path = finished_file(tmp_path, f"runs/demo/{name}/wandb/offline-run-*/*.wandb")
