@@ -4,7 +4,9 @@ from .augmentation import affine_warp, keyed_uniform
 from .choices import choose
 from .dead_units import active_units
 from .gradients import layer_gradient_norms, single_precision_range, total_norm
+from .hashing import shift_right, splitmix64
 from .initialization import depth_preserving_gain
+from .ngrams import hash_ngrams
 from .penalties import decay_, l1_penalty, l2_penalty, soft_threshold_, zero_fraction
 
 __all__ = [
@@ -13,12 +15,15 @@ __all__ = [
     "choose",
     "decay_",
     "depth_preserving_gain",
+    "hash_ngrams",
     "keyed_uniform",
     "l1_penalty",
     "l2_penalty",
     "layer_gradient_norms",
+    "shift_right",
     "single_precision_range",
     "soft_threshold_",
+    "splitmix64",
     "total_norm",
     "zero_fraction",
 ]

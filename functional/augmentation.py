@@ -4,9 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-_GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
-_MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
-_MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
+from .hashing import GOLDEN, shift_right, splitmix64
 
 
 def keyed_uniform(index: Tensor, draws: int, *, seed: int, epoch: int) -> Tensor:
@@ -25,11 +23,11 @@ def keyed_uniform(index: Tensor, draws: int, *, seed: int, epoch: int) -> Tensor
         Tensor of shape ``(N, draws)``, float32 in [0, 1), on the device of ``index``.
     """
     key = torch.tensor([seed], dtype=torch.int64, device=index.device)
-    key = _splitmix(_splitmix(key) + epoch)
-    key = _splitmix(key + index.to(torch.int64))
+    key = splitmix64(splitmix64(key) + epoch)
+    key = splitmix64(key + index.to(torch.int64))
     counter = torch.arange(1, draws + 1, dtype=torch.int64, device=index.device)
-    bits = _splitmix(key[:, None] + counter * _GOLDEN)
-    return _shift_right(bits, 40).to(torch.float32) / 2**24
+    bits = splitmix64(key[:, None] + counter * GOLDEN)
+    return shift_right(bits, 40).to(torch.float32) / 2**24
 
 
 def affine_warp(images: Tensor, matrices: Tensor) -> Tensor:
@@ -51,15 +49,3 @@ def affine_warp(images: Tensor, matrices: Tensor) -> Tensor:
     size = torch.tensor([width, height], device=images.device, dtype=torch.float32)
     grid = grid.permute(0, 2, 3, 1) * (2 / size)
     return grid_sample(images, grid.to(images.dtype), padding_mode="zeros", align_corners=False)
-
-
-def _splitmix(state: Tensor) -> Tensor:
-    z = state + _GOLDEN
-    z = (z ^ _shift_right(z, 30)) * _MIX_1
-    z = (z ^ _shift_right(z, 27)) * _MIX_2
-    return z ^ _shift_right(z, 31)
-
-
-def _shift_right(z: Tensor, bits: int) -> Tensor:
-    """Logical shift: int64 shifts in torch keep the sign."""
-    return (z >> bits) & ((1 << (64 - bits)) - 1)

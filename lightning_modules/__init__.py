@@ -7,6 +7,7 @@ from .mlp_regressor import MLPRegressor
 from .regressor import Regressor
 from .res_net_classifier import ResNetClassifier
 from .supervised_module import SupervisedModule
+from .text_classifier import TextClassifier
 
 __all__ = [
     "Classifier",
@@ -16,4 +17,5 @@ __all__ = [
     "Regressor",
     "ResNetClassifier",
     "SupervisedModule",
+    "TextClassifier",
 ]

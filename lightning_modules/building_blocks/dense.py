@@ -53,14 +53,16 @@ def dense_network(
     init: str,
     init_options: Options | None,
     dropout: float,
+    before: nn.Module | None = None,
 ) -> nn.Sequential:
     """Flatten, then one unit for each pair of neighbouring widths, then a linear layer.
 
+    ``before`` is the activation that the input comes from, which the initialisation goes by.
     Dropout is alpha dropout after SELU, so that mean and variance stay (Klambauer et al. 2017).
     """
     check_init(init, init_options)
     parts: list[nn.Module] = [nn.Flatten()]
-    weighted, before = [], None
+    weighted = []
     bias = norm_position == "after" or not cancels_bias(norm)
     for inputs, width in itertools.pairwise(widths):
         layer = nn.Linear(inputs, width, bias=bias)

@@ -1,0 +1,50 @@
+"""SplitMix64, the hash that every reproducible draw and bucket of the package comes from."""
+
+from torch import Tensor
+
+GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
+_MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
+_MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
+
+
+def splitmix64(state: Tensor) -> Tensor:
+    """Hash of each number: a bijection of 64-bit integers in which every bit changes every bit.
+
+    It is arithmetic that wraps around, so it gives the same on every device and in every process.
+
+    Args:
+        state: Any shape, int64.
+
+    Returns:
+        Tensor of the shape of ``state``, int64; read it as unsigned.
+
+    Example:
+        >>> import torch
+        >>> splitmix64(torch.tensor([0, 1]))
+        tensor([-2152535657050944081, -7995527694508729151])
+
+    Reference:
+        Steele et al. 2014, "Fast splittable pseudorandom number generators", figure 13.
+    """
+    z = state + GOLDEN
+    z = (z ^ shift_right(z, 30)) * _MIX_1
+    z = (z ^ shift_right(z, 27)) * _MIX_2
+    return z ^ shift_right(z, 31)
+
+
+def shift_right(z: Tensor, bits: int) -> Tensor:
+    """Logical shift by 1 to 63 bits: int64 shifts in torch keep the sign.
+
+    Args:
+        z: Any shape, int64.
+        bits: How far.
+
+    Returns:
+        Tensor of the shape of ``z``, int64, not negative.
+
+    Example:
+        >>> import torch
+        >>> shift_right(torch.tensor([-1, 8]), 62)
+        tensor([3, 0])
+    """
+    return (z >> bits) & ((1 << (64 - bits)) - 1)

@@ -1,0 +1,234 @@
+"""Networks for texts of token ids: a bag of n-grams, and convolutions over time."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from ...functional.choices import choose
+from ...functional.ngrams import hash_ngrams
+from .activations import ACTIVATIONS, make_activation
+from .choices import Options, resolve
+from .dense import NormPosition, check_shape, dense_network, unit
+from .initializations import WeightLayer, initialize
+from .normalizations import NORMALIZATIONS, cancels_bias, make_norm
+
+TextArchitecture = Literal["bag", "conv"]
+
+
+class NgramBag(nn.Module):
+    """Mean of the embeddings of a text's n-grams of the orders 1 to ``ngrams``; 0 for no text.
+
+    Args:
+        buckets: Rows of the embedding; row 0 is padding and stays zero.
+        embedding_dim: Width of the embedding.
+        ngrams: Highest order.
+
+    Example:
+        >>> NgramBag(100, 8, 2)(torch.tensor([[5, 6, 0], [0, 0, 0]])).shape
+        torch.Size([2, 8])
+    """
+
+    def __init__(self, buckets: int, embedding_dim: int, ngrams: int) -> None:
+        super().__init__()
+        # A bag never holds the embeddings of all n-grams in memory, only their mean.
+        self.embedding = nn.EmbeddingBag(buckets, embedding_dim, mode="mean", padding_idx=0)
+        self.ngrams = ngrams
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Vectors of shape ``(N, embedding_dim)`` of ``tokens`` of shape ``(N, L)``."""
+        ids = hash_ngrams(tokens, self.ngrams, self.embedding.num_embeddings)
+        # One more, of padding, because torch's bag refuses texts of length 0.
+        vectors: Tensor = self.embedding(pad(ids.flatten(1), (0, 1)))
+        return vectors
+
+
+class MaxOverTimeConvolutions(nn.Module):
+    """Convolutions of several widths beside one another, and the maximum over time of each.
+
+    A window counts if it holds a token: windows reach over both ends of the text, as in Kim's
+    code, so that a text of one token has windows of every width. Windows of padding alone do not
+    count, and a text without a token gives 0.
+
+    Args:
+        buckets: Rows of the embedding; row 0 is padding and stays zero.
+        embedding_dim: Width of the embedding.
+        channels: Filters of each convolution.
+        kernel_sizes: Tokens in a window of each convolution.
+        bias: Whether the convolutions have a bias.
+
+    Example:
+        >>> layer = MaxOverTimeConvolutions(100, 8, channels=(4, 6), kernel_sizes=(2, 3))
+        >>> layer(torch.tensor([[5, 6, 0], [0, 0, 0]])).shape
+        torch.Size([2, 10])
+
+    Reference:
+        Kim 2014, "Convolutional neural networks for sentence classification", equations 2 to 4.
+    """
+
+    def __init__(
+        self,
+        buckets: int,
+        embedding_dim: int,
+        *,
+        channels: Sequence[int],
+        kernel_sizes: Sequence[int],
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(buckets, embedding_dim, padding_idx=0)
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(embedding_dim, width, size, bias=bias)
+            for width, size in zip(channels, kernel_sizes, strict=True)
+        )
+        self.kernel_sizes = tuple(kernel_sizes)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Maxima of shape ``(N, sum of channels)`` of ``tokens`` of shape ``(N, L)``."""
+        ids = hash_ngrams(tokens, 1, self.embedding.num_embeddings)[:, :, 0]
+        x = self.embedding(ids).transpose(1, 2)
+        found = []
+        for convolution, size in zip(self.convolutions, self.kernel_sizes, strict=True):
+            # One more at the end than windows need, so that there is a window if L is 0.
+            margins = (size - 1, size)
+            counts = pad(ids != 0, margins).unfold(1, size, 1).any(-1)
+            values = convolution(pad(x, margins))
+            highest = values.masked_fill(~counts[:, None], -math.inf).amax(-1)
+            found.append(torch.where(counts.any(1, keepdim=True), highest, 0))
+        return torch.cat(found, 1)
+
+
+def text_network(
+    num_classes: int,
+    *,
+    architecture: TextArchitecture,
+    buckets: int,
+    embedding_dim: int,
+    ngrams: int,
+    hidden: Sequence[int],
+    channels: Sequence[int],
+    kernel_sizes: Sequence[int],
+    **layers: Any,
+) -> nn.Sequential:
+    """Token ids of shape ``(N, L)`` to one vector each, then a dense network.
+
+    ``layers`` are the arguments of :func:`dense_network` on activation, normalisation,
+    initialisation and dropout.
+    """
+    check_shape(
+        dropout=layers["dropout"],
+        norm_position=layers["norm_position"],
+        buckets=[buckets],
+        embedding_dim=[embedding_dim],
+        ngrams=[ngrams],
+        hidden=hidden,
+        channels=channels,
+        kernel_sizes=kernel_sizes,
+    )
+    _check_text(buckets, channels, kernel_sizes)
+    # Without a hidden layer a bag makes neither of these, and a wrong name would go unnoticed.
+    resolve("activation", layers["activation"], ACTIVATIONS)
+    choose("norm", layers["norm"], dict.fromkeys(NORMALIZATIONS))
+    before, parts = None, list[nn.Module]()
+    match choose("architecture", architecture, {"bag": "bag", "conv": "conv"}):
+        case "bag":
+            width = embedding_dim
+            parts = [NgramBag(buckets, embedding_dim, ngrams)]
+            if layers["dropout"]:
+                parts.append(nn.Dropout(layers["dropout"]))
+        case "conv":
+            width = sum(channels)
+            found = MaxOverTimeConvolutions(
+                buckets,
+                embedding_dim,
+                channels=channels,
+                kernel_sizes=kernel_sizes,
+                bias=layers["norm_position"] == "after" or not cancels_bias(layers["norm"]),
+            )
+            after, before = _after_convolutions(found, width, **layers)
+            parts = [found, *after]
+        case _:
+            raise ValueError(
+                f"Expected `architecture` to be 'bag' or 'conv', but got {architecture!r}."
+            )
+    if layers["init"] != "default":
+        _initialize_embedding(parts[0].embedding)
+    return nn.Sequential(
+        *parts, *dense_network([width, *hidden], num_classes, before=before, **layers)
+    )
+
+
+def _after_convolutions(
+    convolutions: MaxOverTimeConvolutions,
+    width: int,
+    *,
+    activation: Any,
+    activation_options: Options | None,
+    norm: str,
+    norm_options: Options | None,
+    norm_position: NormPosition,
+    init: str,
+    init_options: Options | None,
+    dropout: float,
+) -> tuple[list[nn.Module], nn.Module | None]:
+    """What follows the maxima, and the activation that the next layer reads from.
+
+    After the maximum, because before it a normalisation would take in windows of padding, and
+    because it takes a fraction of the time.
+    """
+    after = make_activation(activation, activation_options)
+    normalization = None
+    if norm != "none":
+        normalization = make_norm(norm, width, dims=0, options=norm_options)
+    drop = nn.AlphaDropout if isinstance(after, nn.SELU) else nn.Dropout
+    parts = unit(
+        convolutions, normalization, after, drop(dropout) if dropout else None, norm_position
+    )
+    weighted = [WeightLayer(layer, None, after) for layer in convolutions.convolutions]
+    initialize(weighted, init, init_options)
+    return parts[1:], None if norm_position == "after" and norm != "none" else after
+
+
+def _check_text(buckets: int, channels: Sequence[int], kernel_sizes: Sequence[int]) -> None:
+    if buckets < 2:
+        raise ValueError(
+            f"Expected `buckets` to be at least 2, because bucket 0 is padding, but got {buckets}."
+        )
+    if not kernel_sizes or len(channels) != len(kernel_sizes):
+        raise ValueError(
+            "Expected `channels` and `kernel_sizes` to have a number each for every convolution, "
+            f"but got {list(channels)} and {list(kernel_sizes)}."
+        )
+
+
+def _initialize_embedding(embedding: Any) -> None:
+    """Vectors of length about 1, whatever the width; zero for padding."""
+    nn.init.normal_(embedding.weight, std=embedding.embedding_dim**-0.5)
+    with torch.no_grad():
+        embedding.weight[embedding.padding_idx].zero_()
+
+
+def check_tokens(x: Tensor) -> None:
+    """Refuse what is not a batch of token ids.
+
+    Values are looked at on the CPU alone: elsewhere it would make the host wait, and any number
+    there is hashed to a bucket that exists.
+
+    Raises:
+        ValueError: If ``x`` has another dtype or shape, or holds a negative id.
+    """
+    if x.dtype != torch.int64 or x.ndim != 2:
+        raise ValueError(
+            "Expected token ids of dtype torch.int64 and shape (N, L), 0 for padding, but got "
+            f"{x.dtype} of shape {tuple(x.shape)}. Convert them by `x.long()`, and give one text "
+            "as `x[None]`."
+        )
+    looks = x.device.type == "cpu" and not torch.compiler.is_compiling()
+    if looks and x.numel() and x.min() < 0:
+        raise ValueError(
+            f"Expected token ids of at least 0, but got {int(x.min())}. Use 0 for padding, and "
+            "ids from 1 on for words."
+        )

@@ -1,0 +1,104 @@
+"""Text classification from token ids."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from .building_blocks.choices import Options
+from .building_blocks.dense import NormPosition
+from .building_blocks.text import TextArchitecture, check_tokens, text_network
+from .classifier import Classifier
+
+
+class TextClassifier(Classifier):
+    """Bag of n-grams, or convolutions over time, of the embeddings of hashed token ids.
+
+    Each batch is ``(x, y)``: ``x`` holds token ids, int64, shape ``(N, L)``, with 0 for padding.
+    Ids may be the numbers of a vocabulary or hashes of words, of any size, because each n-gram
+    is hashed to a row of the embedding. Padding, on whichever side and of whatever length, does
+    not change the logits. ``"bag"`` takes the mean of a text's n-grams (fastText); ``"conv"``
+    convolves its tokens in windows of several widths and takes each filter's maximum over time,
+    then normalisation, activation and dropout. Either is followed by dense layers.
+
+    Args:
+        num_classes: Number of classes.
+        architecture: ``"bag"`` or ``"conv"``.
+        buckets: Rows of the embedding, with the one of padding; more of them mean fewer n-grams
+            that share a row.
+        embedding_dim: Width of the embedding.
+        ngrams: Longest n-gram of ``"bag"``; 1 makes it blind to the order of words.
+        hidden: Width of each hidden dense layer.
+        channels: Filters of each convolution of ``"conv"``, as many as ``kernel_sizes``.
+        kernel_sizes: Tokens in a window of each convolution of ``"conv"``.
+        activation: Name, import path or class of an activation, or a module or function.
+        activation_options: Arguments of the activation, such as ``{"negative_slope": 0.2}``.
+        norm: ``"none"``, ``"batch"``, ``"layer"``, ``"group"`` or ``"rms"``, of the maxima and
+            of the hidden layers.
+        norm_options: Arguments of the normalisation, such as ``{"momentum": 0.01}``.
+        norm_position: ``"before"`` or ``"after"`` the activation.
+        init: ``"auto"`` fits the activation; ``"default"`` leaves torch's own; or a scheme, for
+            convolutions and dense layers. Any but ``"default"`` draws the embedding from a normal
+            distribution of variance ``1 / embedding_dim``.
+        init_options: Arguments of the scheme ``"normal"`` or ``"constant"``.
+        dropout: Probability, 0 to below 1, for the vector of a text and for each hidden layer.
+        **training: Further arguments of :class:`Classifier` and :class:`SupervisedModule`.
+
+    Raises:
+        ValueError: If a name is unknown or a number out of range.
+
+    Example:
+        >>> import torch
+        >>> TextClassifier(3)(torch.tensor([[5, 6, 7], [5, 0, 0]])).shape
+        torch.Size([2, 3])
+
+    Reference:
+        Joulin et al. 2017, "Bag of tricks for efficient text classification"; Kim 2014,
+        "Convolutional neural networks for sentence classification".
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        architecture: TextArchitecture = "bag",
+        buckets: int = 2**16,
+        embedding_dim: int = 64,
+        ngrams: int = 2,
+        hidden: Sequence[int] = (),
+        channels: Sequence[int] = (64, 64, 64),
+        kernel_sizes: Sequence[int] = (3, 4, 5),
+        activation: Any = "relu",
+        activation_options: Options | None = None,
+        norm: str = "none",
+        norm_options: Options | None = None,
+        norm_position: NormPosition = "before",
+        init: str = "auto",
+        init_options: Options | None = None,
+        dropout: float = 0.0,
+        **training: Any,
+    ) -> None:
+        network = text_network(
+            num_classes,
+            architecture=architecture,
+            buckets=buckets,
+            embedding_dim=embedding_dim,
+            ngrams=ngrams,
+            hidden=hidden,
+            channels=channels,
+            kernel_sizes=kernel_sizes,
+            activation=activation,
+            activation_options=activation_options,
+            norm=norm,
+            norm_options=norm_options,
+            norm_position=norm_position,
+            init=init,
+            init_options=init_options,
+            dropout=dropout,
+        )
+        super().__init__(network, num_classes, **training)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of shape ``(N, num_classes)``."""
+        check_tokens(x)
+        return super().forward(x)
