@@ -29,7 +29,8 @@ def hash_ngrams(tokens: Tensor, n: int, buckets: int) -> Tensor:
 
     Example:
         >>> hash_ngrams(torch.tensor([[7, 3, 7, 0]]), n=2, buckets=100)[0].T
-        tensor([])
+        tensor([[29, 41, 29,  0],
+                [29, 56,  0,  0]])
 
     Reference:
         Weinberger et al. 2009, "Feature hashing for large scale multitask learning"; Joulin et
