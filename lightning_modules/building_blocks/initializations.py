@@ -1,7 +1,7 @@
 """Initial weights by name, or fitting the activations around each layer."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import torch
@@ -37,7 +37,6 @@ WEIGHT_LAYERS = (
     nn.ConvTranspose3d,
 )
 _OPTIONS = {"normal": {"mean", "std"}, "constant": {"val"}}
-_BY_GAIN = frozenset({"auto", "orthogonal", "lsuv"})
 _XAVIER = (nn.Tanh, nn.Sigmoid, nn.Hardtanh, nn.Hardsigmoid, nn.Softsign)
 
 
@@ -74,21 +73,18 @@ def initialize(layers: Iterable[WeightLayer], init: str, options: Options | None
         ValueError: If the name or an option is unknown.
     """
     check_init(init, options)
-    if init == "default":
-        return
-    gains: dict[str, float] = {}  # the same activation usually follows every layer
+    gain = _remembered_gain()
     for layer, before, after in layers:
+        if init == "default":
+            continue
         weight: Any = layer.weight
         bias: Any = layer.bias
         if bias is not None:
             nn.init.zeros_(bias)
-        if init in _BY_GAIN and repr(after) not in gains:
-            gains[repr(after)] = activation_gain(after)
-        gain = gains.get(repr(after), 1.0)
         if init == "auto":
-            _fit(weight, bias, before, after, gain)
+            _fit(weight, bias, before, after, gain(after))
         else:
-            _fill(weight, init, after, gain, options or {})
+            _fill(weight, init, after, options or {}, gain)
 
 
 def check_init(init: str, options: Options | None = None) -> None:
@@ -134,6 +130,22 @@ def negative_slope(activation: nn.Module | None) -> float | None:
             return None
 
 
+def _remembered_gain() -> Callable[[nn.Module | None], float]:
+    """The gain, computed once for equal activations of torch: it takes most of the time."""
+    known: dict[str, float] = {}
+
+    def gain(activation: nn.Module | None) -> float:
+        changes = activation is not None and any(True for _ in activation.parameters())
+        if changes or not type(activation).__module__.startswith("torch.nn."):
+            return activation_gain(activation)
+        settings = repr(activation)
+        if settings not in known:
+            known[settings] = activation_gain(activation)
+        return known[settings]
+
+    return gain
+
+
 def _fit(
     weight: Any, bias: Any, before: nn.Module | None, after: nn.Module | None, gain: float
 ) -> None:
@@ -151,7 +163,13 @@ def _fit(
             bias.copy_(-weight.flatten(1).sum(1) / 2)
 
 
-def _fill(weight: Any, init: str, after: nn.Module | None, gain: float, options: Options) -> None:
+def _fill(
+    weight: Any,
+    init: str,
+    after: nn.Module | None,
+    options: Options,
+    gain: Callable[[nn.Module | None], float],
+) -> None:
     slope = 1.0 if after is None else negative_slope(after) or 0.0
     match init:
         case "kaiming_normal":
@@ -167,7 +185,7 @@ def _fill(weight: Any, init: str, after: nn.Module | None, gain: float, options:
         case "lecun_uniform":
             nn.init.kaiming_uniform_(weight, nonlinearity="linear")
         case "orthogonal" | "lsuv":
-            nn.init.orthogonal_(weight, gain)
+            nn.init.orthogonal_(weight, gain(after))
         case "normal":
             nn.init.normal_(weight, **{"std": 0.01, **options})
         case "constant":

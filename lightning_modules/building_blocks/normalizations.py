@@ -1,4 +1,4 @@
-"""Normalisations by name, for dense layers and images."""
+"""Normalisations by name, for dense layers, sequences, images and volumes."""
 
 from typing import Any
 
@@ -18,6 +18,9 @@ _OPTIONS = {
     "rms": {"eps", "affine"},
 }
 _MAX_GROUPS = 32
+# By number of spatial dimensions.
+_BATCH = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_INSTANCE = (None, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
 
 class ChannelRMSNorm(nn.Module):
@@ -61,8 +64,9 @@ def make_norm(norm: str, width: int, *, dims: int, options: Options | None = Non
     Args:
         norm: ``"none"``, ``"batch"``, ``"layer"``, ``"group"``, ``"instance"`` or ``"rms"``.
         width: Features of a dense layer or channels of a convolution.
-        dims: 0 for dense layers, 2 for images. Layer normalisation of images is over channels
-            and positions, as ``GroupNorm(1, width)``; RMS over the channels of each position.
+        dims: Number of spatial dimensions: 0 for dense layers, 1 for sequences ``(N, C, L)``, 2
+            for images, 3 for volumes. With any, layer normalisation is over channels and
+            positions, as ``GroupNorm(1, width)``; RMS over the channels of each position.
         options: ``momentum``, ``eps``, ``affine``, ``groups`` (default: the most up to 32 that
             divide ``width``), as far as the normalisation has them.
 
@@ -74,6 +78,8 @@ def make_norm(norm: str, width: int, *, dims: int, options: Options | None = Non
         0.01
     """
     choose("norm", norm, dict.fromkeys(NORMALIZATIONS))
+    if not 0 <= dims < len(_BATCH):
+        raise ValueError(f"Expected `dims` from 0 to {len(_BATCH) - 1}, but got {dims}.")
     if norm == "none":
         return nn.Identity()
     given = dict(options or {})
@@ -85,15 +91,15 @@ def make_norm(norm: str, width: int, *, dims: int, options: Options | None = Non
         )
     match norm:
         case "batch":
-            return (nn.BatchNorm2d if dims else nn.BatchNorm1d)(width, **given)
+            return _BATCH[dims](width, **given)
         case "layer" if dims:
             return nn.GroupNorm(1, width, **given)
         case "layer":
             return nn.LayerNorm(width, **_elementwise(given))
         case "group":
             return nn.GroupNorm(_groups(width, given.pop("groups", None)), width, **given)
-        case "instance" if dims:
-            return nn.InstanceNorm2d(width, **{"affine": True, **given})
+        case "instance" if (instance_norm := _INSTANCE[dims]) is not None:
+            return instance_norm(width, **{"affine": True, **given})
         case "instance":
             raise ValueError(
                 "Expected `norm` other than 'instance' for dense layers, because one sample has "

@@ -1,0 +1,84 @@
+"""Normalisation layers for a network that exists."""
+
+from torch import nn
+
+from .building_blocks.choices import Options
+from .building_blocks.dataflow import Dataflow
+from .building_blocks.initializations import WEIGHT_LAYERS
+from .building_blocks.normalized_layer import NormalizedLayer
+from .building_blocks.surgery import operable, parts, refuse_tied_weights, replace_modules
+
+
+def add_normalization(
+    network: nn.Module,
+    norm: str = "batch",
+    norm_options: Options | None = None,
+    *,
+    include_output: bool = False,
+    inplace: bool = False,
+) -> nn.Module:
+    """Normalise the outputs of each convolution and linear layer that lacks it.
+
+    A layer lacks it if an activation, another layer with weights or the network's output reads
+    what the layer gives before a normalisation does. That is found by ``torch.fx``; parts whose
+    code it cannot follow count as running in the order in which they are registered.
+
+    Each such layer is replaced by one module of the layer and the normalisation, through which
+    the layer's own attributes, such as ``weight``, are still read and set. Weights keep their
+    values, a bias included, so the outputs change as the normalisation makes them. The state
+    gets new names (``fc.weight`` becomes ``fc.layer.weight``); one that was saved before loads
+    with ``strict=False``, the normalisation's entries missing. Linear layers of sequences
+    ``(N, L, C)`` have their last dimension normalised, over the ``N * L`` positions for batch
+    normalisation, padding included.
+
+    Not reached: the layers inside ``nn.MultiheadAttention``, and any other whose weights are
+    used without calling the layer. A network in which nothing lacks it is returned as it is.
+
+    Args:
+        network: Network or LightningModule.
+        norm: ``"batch"``, ``"layer"``, ``"group"``, ``"instance"`` or ``"rms"``.
+        norm_options: Arguments of the normalisation, such as ``{"momentum": 0.01}``.
+        include_output: Whether layers with no further layer of weights after them, the outputs,
+            get one too.
+        inplace: Whether to change the network itself instead of a deep copy.
+
+    Returns:
+        The changed network; each normalisation has its layer's device, dtype and mode.
+
+    Raises:
+        TypeError: If the network is compiled, scripted or distributed already.
+        ValueError: If the normalisation does not fit, the weights are tied or uninitialised, or
+            no layer is there to normalise.
+
+    Example:
+        >>> add_normalization(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)))
+        Sequential(
+          (0): NormalizedLayer(
+            (layer): Linear(in_features=4, out_features=8, bias=True)
+            (norm): BatchNorm1d(8, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
+          )
+          (1): ReLU()
+          (2): Linear(in_features=8, out_features=2, bias=True)
+        )
+    """
+    if norm == "none":
+        raise ValueError("Expected `norm` to be a normalisation, but got 'none'.")
+    network = operable(network, inplace=inplace)
+    layers = [module for module in parts(network) if isinstance(module, WEIGHT_LAYERS)]
+    refuse_tied_weights(network, layers)
+    flow = Dataflow(network)
+    eligible = [layer for layer in layers if include_output or not flow.is_output(layer)]
+    if not eligible:
+        raise ValueError(
+            "Expected `network` to have a convolution or linear layer "
+            f"{'' if include_output else 'before its output layer '}to normalise, but got none. "
+            f"{'' if include_output else '`include_output=True` normalises the output layer too.'}"
+        )
+    return replace_modules(
+        network,
+        {
+            layer: NormalizedLayer(layer, norm, norm_options)
+            for layer in eligible
+            if flow.lacks_normalization(layer)
+        },
+    )

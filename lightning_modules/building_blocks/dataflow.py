@@ -1,0 +1,273 @@
+"""Which activations, normalisations and weight layers come before and after each weight layer."""
+
+import copy
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import fx, nn
+
+from .activations import ACTIVATIONS
+from .initializations import WEIGHT_LAYERS
+
+Kind = Literal["weight", "normalization", "activation", "other", "input", "output"]
+
+ELEMENTWISE_ACTIVATIONS: tuple[type[nn.Module], ...] = tuple(
+    activation for activation in ACTIVATIONS.values() if activation is not nn.Identity
+)
+_BY_FUNCTION = {
+    **{name: made for name, made in ACTIVATIONS.items() if made is not nn.Identity},
+    "logsigmoid": nn.LogSigmoid,
+}
+_NORM_FUNCTIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
+_WEIGHT_FUNCTIONS = {"linear", "bilinear", "embedding"} | {
+    f"conv{transposed}{dims}d" for transposed in ("", "_transpose") for dims in (1, 2, 3)
+}
+# They read the shape of a tensor and none of its values.
+_SHAPE_FUNCTIONS = {"size", "dim", "numel", "ndimension", "len"}
+_SHAPE_ATTRIBUTES = {"shape", "ndim", "dtype", "device"}
+# These register their parts in another order than they run.
+_RUNNING_ORDER = ("self_attn", "norm1", "multihead_attn", "linear1", "activation", "linear2")
+
+
+@dataclass(eq=False)
+class Step:
+    """One call of a module or function, with the calls that feed it and those that it feeds."""
+
+    kind: Kind = "other"
+    module: nn.Module | None = None
+    before: "list[Step]" = field(default_factory=list)
+    after: "list[Step]" = field(default_factory=list)
+
+    def nearest(self, direction: Literal["before", "after"]) -> "list[Step]":
+        """First calls on each path that are more than reshaping, pooling, adding or dropout."""
+        found, seen, waiting = [], {id(self)}, list(getattr(self, direction))
+        while waiting:
+            step = waiting.pop(0)
+            if id(step) in seen:
+                continue
+            seen.add(id(step))
+            if step.kind == "other":
+                waiting += getattr(step, direction)
+            else:
+                found.append(step)
+        return found
+
+    def feeds_weights(self) -> bool:
+        """Whether a weight layer reads what was made of this call's output."""
+        seen, waiting = {id(self)}, list(self.after)
+        while waiting:
+            step = waiting.pop()
+            if id(step) in seen:
+                continue
+            if step.kind == "weight":
+                return True
+            seen.add(id(step))
+            waiting += step.after
+        return False
+
+
+class Dataflow:
+    """Calls of the weight layers of a network.
+
+    They are found by ``torch.fx``, which runs the network's code on symbols. A part whose code
+    does not allow that, such as one that branches on values, is followed by its sub-modules in
+    the order in which they are registered, each of which is tried for itself.
+
+    Args:
+        network: Left as it is.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.calls: dict[nn.Module, list[Step]] = {}
+        layers = [module for module in network.modules() if isinstance(module, WEIGHT_LAYERS)]
+        # What is not called in evaluation, such as auxiliary outputs, may be in training.
+        for mode in ("eval", "train", "registered"):
+            if all(layer in self.calls for layer in layers):
+                break
+            calls: dict[nn.Module, list[Step]] = {}
+            first, last = _follow(network, mode, calls)
+            _connect(Step("input"), first)
+            _connect(last, Step("output"))
+            self.calls = {**calls, **self.calls}
+
+    def lacks_normalization(self, layer: nn.Module) -> bool:
+        """Whether an activation, weight layer or output reads the layer without normalisation."""
+        return any(
+            step.kind != "normalization"
+            for call in self.calls[layer]
+            for step in call.nearest("after")
+        )
+
+    def is_output(self, layer: nn.Module) -> bool:
+        """Whether no weight layer comes after one of its calls."""
+        return any(not call.feeds_weights() for call in self.calls[layer])
+
+    def activation_before(self, layer: nn.Module) -> nn.Module | None:
+        """The activation that the layer reads from, None where inputs differ."""
+        steps = [step for call in self.calls[layer] for step in call.nearest("before")]
+        agree = len({type(step.module) for step in steps}) == 1
+        return steps[0].module if agree and steps[0].kind == "activation" else None
+
+    def activation_after(self, layer: nn.Module) -> nn.Module | None:
+        """The first activation that the layer feeds, through normalisations or not."""
+        waiting = [step for call in self.calls[layer] for step in call.nearest("after")]
+        seen: set[int] = set()
+        while waiting:
+            step = waiting.pop(0)
+            if step.kind == "activation":
+                return step.module
+            if step.kind == "normalization" and id(step) not in seen:
+                seen.add(id(step))
+                waiting += step.nearest("after")
+        return None
+
+
+def is_normalization(module: nn.Module) -> bool:
+    """Whether it normalises, by its name, which catches those of other libraries too."""
+    return "norm" in type(module).__name__.lower() and not _has_matrices(module)
+
+
+def _has_matrices(module: nn.Module) -> bool:
+    return any(parameter.ndim > 1 for parameter in module.parameters())
+
+
+def _kind(module: nn.Module) -> Kind:
+    if isinstance(module, ELEMENTWISE_ACTIVATIONS):
+        return "activation"
+    if isinstance(module, WEIGHT_LAYERS):
+        return "weight"
+    if is_normalization(module):
+        return "normalization"
+    return "weight" if _has_matrices(module) else "other"
+
+
+def _connect(first: Step, second: Step) -> None:
+    first.after.append(second)
+    second.before.append(first)
+
+
+def _follow(module: nn.Module, mode: str, calls: dict[nn.Module, list[Step]]) -> tuple[Step, Step]:
+    """Steps of a module; the first and the last of them."""
+    single = isinstance(module, nn.MultiheadAttention) or not any(True for _ in module.children())
+    if single or isinstance(module, WEIGHT_LAYERS) or is_normalization(module):
+        step = Step(_kind(module), module)
+        calls.setdefault(module, []).append(step)
+        return step, step
+    graph = None if mode == "registered" else trace(module, training=mode == "train")
+    if graph is not None:
+        return _follow_graph(graph, module, mode, calls)
+    first = last = Step()
+    for part in _in_order(module):
+        start, end = _follow(part, mode, calls)
+        _connect(last, start)
+        last = end
+    return first, last
+
+
+def _in_order(module: nn.Module) -> Iterator[nn.Module]:
+    if not isinstance(module, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
+        yield from module.children()
+        return
+    for name in _RUNNING_ORDER:
+        part = getattr(module, name, None)
+        if isinstance(part, nn.Module):
+            yield part
+        elif part is not None:  # the activation, which may be a function
+            yield _BY_FUNCTION.get(getattr(part, "__name__", ""), nn.Identity)()
+    yield module.norm2
+
+
+def _follow_graph(
+    graph: fx.Graph, module: nn.Module, mode: str, calls: dict[nn.Module, list[Step]]
+) -> tuple[Step, Step]:
+    entry, end = Step(), Step()
+    ends: dict[fx.Node, Step] = {}
+    for node in graph.nodes:
+        if node.op == "get_attr":
+            owner = module.get_submodule(node.target.rpartition(".")[0])
+            calls.setdefault(owner, [])
+        if node.op == "call_module":
+            start, ends[node] = _follow(module.get_submodule(node.target), mode, calls)
+        elif node.op == "output":
+            start = ends[node] = end
+        else:
+            start = ends[node] = _function_step(node)
+        if node.op == "placeholder":
+            _connect(entry, start)
+        for argument in node.all_input_nodes:
+            if not _reads_shape(argument):
+                _connect(ends[argument], start)
+    return entry, end
+
+
+def _reads_shape(node: fx.Node) -> bool:
+    name = function_name(node)
+    return name in _SHAPE_FUNCTIONS or (name == "getattr" and node.args[1] in _SHAPE_ATTRIBUTES)
+
+
+def _function_step(node: fx.Node) -> Step:
+    name = function_name(node).rstrip("_")
+    if name in _BY_FUNCTION:
+        return Step("activation", _as_module(_BY_FUNCTION[name], node))
+    if name in _NORM_FUNCTIONS:
+        return Step("normalization")
+    return Step("weight" if name in _WEIGHT_FUNCTIONS else "other")
+
+
+def _as_module(activation: Callable[..., nn.Module], node: fx.Node) -> nn.Module:
+    options = {name: value for name, value in node.kwargs.items() if name != "training"}
+    options.pop("input", None)
+    try:
+        return activation(*node.args[1:], **options)
+    except TypeError:  # such as the weights of PReLU, which only a run knows
+        return activation()
+
+
+def function_name(node: fx.Node) -> str:
+    """Name of the function or method that a node of a graph calls; empty for others."""
+    if node.op == "call_method":
+        return str(node.target)
+    return getattr(node.target, "__name__", "") if node.op == "call_function" else ""
+
+
+def _hooks(module: nn.Module) -> tuple[dict[int, Any], ...]:
+    return (
+        module._forward_pre_hooks,
+        module._forward_hooks,
+        module._backward_pre_hooks,
+        module._backward_hooks,
+    )
+
+
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        known = isinstance(m, (*WEIGHT_LAYERS, *ELEMENTWISE_ACTIVATIONS)) or is_normalization(m)
+        return known or super().is_leaf_module(m, module_qualified_name)
+
+
+def trace(module: nn.Module, *, training: bool = False) -> fx.Graph | None:
+    """Graph of a module's calls, or None where its code cannot run on symbols.
+
+    The code runs on a copy that shares the parameters, so that what it writes to itself is lost.
+    """
+    if type(module).__module__.startswith("torch.nn") and not isinstance(module, nn.Sequential):
+        return None
+    try:
+        twin = copy.deepcopy(module, {id(p): p for p in module.parameters()}).train(training)
+        for part in twin.modules():
+            for hooks in _hooks(part):
+                hooks.clear()
+        defaults = {
+            name: parameter.default
+            for name, parameter in inspect.signature(twin.forward).parameters.items()
+            if parameter.default is not inspect.Parameter.empty
+        }
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+            warnings.simplefilter("ignore")
+            return _Tracer().trace(twin, concrete_args=defaults or None)
+    except Exception:  # the module's own code may raise anything on symbols
+        return None

@@ -1,0 +1,88 @@
+"""A weight layer and the normalisation of its outputs as one module."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from .choices import Options
+from .normalizations import make_norm
+
+
+class NormalizedLayer(nn.Module):
+    """A convolution or linear layer, then a normalisation of its channels or features.
+
+    Whatever the layer has, such as ``weight`` or ``out_channels``, is read and set through this
+    module as well. A state that was saved before the layer was wrapped loads with
+    ``strict=False``: only the normalisation's own entries are missing. Outputs of convolutions
+    must have a batch dimension.
+
+    Args:
+        layer: Convolution, transposed or not, or linear layer.
+        norm: ``"batch"``, ``"layer"``, ``"group"``, ``"instance"`` or ``"rms"``.
+        norm_options: Arguments of the normalisation.
+
+    Raises:
+        ValueError: If the normalisation is unknown or does not fit.
+
+    Example:
+        >>> import torch
+        >>> linear = NormalizedLayer(nn.Linear(4, 6), "batch")
+        >>> linear(torch.zeros(2, 3, 4)).shape, linear.out_features
+        (torch.Size([2, 3, 6]), 6)
+    """
+
+    def __init__(self, layer: nn.Module, norm: str, norm_options: Options | None = None) -> None:
+        super().__init__()
+        self.dims = spatial_dims(layer)
+        made = make_norm(norm, output_width(layer), dims=self.dims, options=norm_options)
+        like = next(layer.parameters())
+        self.layer = layer  # first, so that parts are registered in the order in which they run
+        self.norm = made.to(device=like.device, dtype=like.dtype)
+        self.train(layer.training)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The layer's outputs, normalised; any leading dimensions of a linear layer are samples."""
+        outputs: Tensor = self.layer(*args, **kwargs)
+        if self.dims == 0:
+            rows = outputs.reshape(-1, outputs.shape[-1])
+            normalized: Tensor = self.norm(rows).reshape(outputs.shape)
+        else:
+            normalized = self.norm(outputs)
+        return normalized
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            layer = self.__dict__.get("_modules", {}).get("layer")
+            # Python's own protocols, such as copying, are those of this module.
+            if layer is None or name.startswith("__"):
+                raise
+            return getattr(layer, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        layer = self.__dict__.get("_modules", {}).get("layer")
+        own = name in self.__dict__ or name in ("layer", "norm") or hasattr(type(self), name)
+        if layer is not None and not own and hasattr(layer, name):
+            setattr(layer, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        for key in [k for k in state_dict if k.startswith(prefix)]:
+            name = key.removeprefix(prefix)
+            if name.partition(".")[0] not in ("layer", "norm"):
+                state_dict[f"{prefix}layer.{name}"] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def spatial_dims(layer: Any) -> int:
+    """0 for a linear layer, otherwise the number of the convolution's spatial dimensions."""
+    return 0 if isinstance(layer, nn.Linear) else len(layer.kernel_size)
+
+
+def output_width(layer: Any) -> int:
+    """Output features of a linear layer or output channels of a convolution."""
+    return int(layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels)

@@ -1,0 +1,126 @@
+"""What every operation on a network that exists has in common: checks, copies, replacement."""
+
+import copy
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils.parametrize import ParametrizationList
+
+from .normalized_layer import NormalizedLayer
+
+
+def operable(network: nn.Module, *, inplace: bool) -> nn.Module:
+    """The network itself or a deep copy, after refusing what no operation can change.
+
+    Raises:
+        TypeError: If it is no module, or a compiled, scripted or distributed one.
+        ValueError: If it has uninitialised parameters or cannot be copied.
+    """
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"Expected `network` to be an nn.Module, but got {network!r}.")
+    for name, module in network.named_modules():
+        _refuse_unchangeable(f"the module {name!r}" if name else "the network", module)
+    if inplace:
+        return network
+    try:
+        return copy.deepcopy(network)
+    except Exception as error:
+        raise ValueError(
+            f"Expected `network` to be copyable, but got {error!r}. Use `inplace=True`."
+        ) from error
+
+
+def _refuse_unchangeable(name: str, module: nn.Module) -> None:
+    expected = "Expected `network` to"
+    if isinstance(module, torch.jit.ScriptModule):
+        raise TypeError(
+            f"{expected} be plain Python modules, but got TorchScript: {name}. Change the network "
+            "before `torch.jit`."
+        )
+    compiled_in_place = getattr(module, "_compiled_call_impl", None) is not None
+    # The class that torch.compile makes would take seconds to import.
+    if compiled_in_place or isinstance(module._modules.get("_orig_mod"), nn.Module):
+        raise TypeError(
+            f"{expected} be not compiled, but got a compiled module: {name}. Change the network, "
+            "then compile it."
+        )
+    if isinstance(module, nn.parallel.DistributedDataParallel):
+        raise TypeError(
+            f"{expected} be not distributed yet, but got DistributedDataParallel: {name}. Change "
+            "the network, then wrap it."
+        )
+    tensors = [*module._parameters.values(), *module._buffers.values()]
+    if any(is_lazy(tensor) for tensor in tensors if tensor is not None):
+        raise ValueError(
+            f"{expected} have initialised parameters, but got lazy ones in {name}. Run it on one "
+            "batch first."
+        )
+
+
+def refuse_tied_weights(network: nn.Module, layers: Sequence[nn.Module]) -> None:
+    """Refuse a parameter of several modules, and layers that are registered in several places.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    parameters: Counter[int] = Counter()
+    places: Counter[int] = Counter()
+    for module in network.modules():
+        parameters.update(id(p) for p in module._parameters.values() if p is not None)
+        places.update(id(child) for child in module._modules.values() if child is not None)
+    tied = [name for name, p in network.named_parameters() if parameters[id(p)] > 1]
+    wanted = set(map(id, layers))
+    tied += [n for n, m in network.named_modules() if id(m) in wanted and places[id(m)] > 1]
+    if tied:
+        raise ValueError(
+            "Expected `network` to have weights that are not tied, but got several places that "
+            f"share {', '.join(map(repr, tied))}. Untie them, or treat those layers yourself."
+        )
+
+
+def parts(module: nn.Module) -> Iterator[nn.Module]:
+    """Every module once, apart from parts whose weights their parent uses without calling them."""
+    seen: set[nn.Module] = set()
+    waiting = [module]
+    while waiting:
+        part = waiting.pop(0)
+        if part in seen or isinstance(part, ParametrizationList):
+            continue
+        seen.add(part)
+        yield part
+        if not isinstance(part, nn.MultiheadAttention):
+            waiting = [*part.children(), *waiting]
+
+
+def replace_modules(network: nn.Module, new: Mapping[nn.Module, nn.Module]) -> nn.Module:
+    """Put new modules in the place of old ones, in all places in which they are registered."""
+    for module in list(network.modules()):
+        for name, child in list(module._modules.items()):
+            if child is not None and child in new:
+                module.register_module(name, new[child])
+    network = new.get(network, network)
+    for module in network.modules():
+        _keep_to_the_modules(module)
+    return network
+
+
+def _keep_to_the_modules(module: nn.Module) -> None:
+    """Correct what torch's transformer noted of its parts for a fast path that calls none."""
+    if isinstance(module, nn.TransformerEncoderLayer):
+        activation = module.activation
+        wrapped = isinstance(module.linear1, NormalizedLayer) or isinstance(
+            module.linear2, NormalizedLayer
+        )
+        if wrapped or not isinstance(activation, nn.Module):
+            module.activation_relu_or_gelu = 0 if wrapped else module.activation_relu_or_gelu
+        elif isinstance(activation, nn.GELU) and activation.approximate == "none":
+            module.activation_relu_or_gelu = 2
+        else:
+            module.activation_relu_or_gelu = int(type(activation) is nn.ReLU)
+    elif isinstance(module, nn.TransformerEncoder) and hasattr(module, "use_nested_tensor"):
+        layers = [m for m in module.layers if isinstance(m, nn.TransformerEncoderLayer)]
+        fast = all(layer.activation_relu_or_gelu for layer in layers)
+        module.use_nested_tensor = module.use_nested_tensor and fast

@@ -1,0 +1,129 @@
+"""New initial weights for a network that exists."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
+
+from .building_blocks.choices import Options
+from .building_blocks.dataflow import Dataflow
+from .building_blocks.initializations import (
+    WEIGHT_LAYERS,
+    WeightLayer,
+    check_init,
+    initialize,
+)
+from .building_blocks.surgery import operable, parts, refuse_tied_weights
+
+
+def reinitialize(
+    network: nn.Module,
+    init: str = "auto",
+    init_options: Options | None = None,
+    *,
+    inplace: bool = False,
+) -> nn.Module:
+    """Give each convolution and linear layer new weights that fit the activations around it.
+
+    The activations are found by ``torch.fx``; parts whose code it cannot follow count as running
+    in the order in which they are registered. Normalisations are reset, running statistics
+    included, and so are all other layers with ``reset_parameters``, such as embeddings and
+    recurrent layers. Parameters of modules without it, such as a class token, keep their values,
+    with a warning. With ``init="default"`` every layer resets itself.
+
+    Args:
+        network: Network or LightningModule.
+        init: ``"auto"`` fits the activation; or ``"default"``, ``"kaiming_normal"``,
+            ``"orthogonal"`` and the other schemes, but for ``"lsuv"``, which needs data.
+        init_options: Arguments of the scheme ``"normal"`` or ``"constant"``.
+        inplace: Whether to change the network itself instead of a deep copy.
+
+    Returns:
+        The network with new weights; which of them are trained stays as it was.
+
+    Raises:
+        TypeError: If the network is compiled, scripted or distributed already.
+        ValueError: If the scheme is unknown or needs data, if weights are tied, uninitialised or
+            parametrised (weight or spectral norm, pruning), or if there are none.
+
+    Example:
+        >>> network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> reinitialize(network)[0].bias.count_nonzero()
+        tensor(0)
+    """
+    check_init(init, init_options)
+    if init == "lsuv":
+        raise ValueError(
+            "Expected `init` to be a scheme that needs no data, but got 'lsuv'. Use "
+            '`init="orthogonal"`, which LSUV starts from.'
+        )
+    network = operable(network, inplace=inplace)
+    layers = [module for module in parts(network) if isinstance(module, WEIGHT_LAYERS)]
+    refuse_tied_weights(network, layers)
+    _refuse_parametrized(network)
+    if next(network.parameters(), None) is None:
+        raise ValueError("Expected `network` to have parameters, but got none.")
+    # Before the weights, which may depend on the slope of a PReLU.
+    kept = [module for module in parts(network) if module not in layers and not _reset(module)]
+    if init == "default":
+        for layer in layers:
+            layer.reset_parameters()
+    else:
+        _initialize(network, layers, init, init_options)
+    _report(network, kept)
+    return network
+
+
+def _initialize(
+    network: nn.Module, layers: Sequence[nn.Module], init: str, options: Options | None
+) -> None:
+    flow = Dataflow(network)
+    initialize(
+        [
+            WeightLayer(layer, flow.activation_before(layer), flow.activation_after(layer))
+            for layer in layers
+        ],
+        init,
+        options,
+    )
+
+
+def _refuse_parametrized(network: nn.Module) -> None:
+    for name, module in network.named_modules():
+        # Older weight norm, spectral norm and pruning compute a plain tensor before each call.
+        computed = isinstance(module.__dict__.get("weight"), torch.Tensor)
+        if computed or is_parametrized(module):
+            raise ValueError(
+                "Expected `network` to hold its weights themselves, but got weights of "
+                f"{name or 'the network'!r} that are computed from others (parametrisation, "
+                "weight norm or pruning). Remove that first."
+            )
+
+
+def _reset(module: Any) -> bool:
+    """Reset what a module itself holds; whether it could be, or holds nothing."""
+    if isinstance(module, nn.MultiheadAttention):
+        module.out_proj.reset_parameters()
+        module._reset_parameters()
+    elif callable(getattr(module, "reset_parameters", None)):
+        module.reset_parameters()
+    else:
+        return not any(p is not None for p in module._parameters.values())
+    return True
+
+
+def _report(network: nn.Module, kept: list[nn.Module]) -> None:
+    names = [
+        f"{prefix}.{name}" if prefix else name
+        for prefix, module in network.named_modules()
+        if module in kept
+        for name, _ in module.named_parameters(recurse=False)
+    ]
+    if names:
+        warnings.warn(
+            f"Parameters without `reset_parameters` keep their values: {', '.join(names)}.",
+            stacklevel=3,
+        )
