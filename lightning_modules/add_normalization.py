@@ -6,7 +6,13 @@ from .building_blocks.choices import Options
 from .building_blocks.dataflow import Dataflow
 from .building_blocks.initializations import WEIGHT_LAYERS
 from .building_blocks.normalized_layer import NormalizedLayer
-from .building_blocks.surgery import operable, parts, refuse_tied_weights, replace_modules
+from .building_blocks.surgery import (
+    check_network,
+    copied,
+    parts,
+    refuse_tied_weights,
+    replace_modules,
+)
 
 
 def add_normalization(
@@ -51,21 +57,16 @@ def add_normalization(
             no layer is there to normalise.
 
     Example:
-        >>> add_normalization(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)))
-        Sequential(
-          (0): NormalizedLayer(
-            (layer): Linear(in_features=4, out_features=8, bias=True)
-            (norm): BatchNorm1d(8, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
-          )
-          (1): ReLU()
-          (2): Linear(in_features=8, out_features=2, bias=True)
-        )
+        >>> network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        >>> [type(part).__name__ for part in add_normalization(network)]
+        ['NormalizedLayer', 'ReLU', 'Linear']
     """
     if norm == "none":
         raise ValueError("Expected `norm` to be a normalisation, but got 'none'.")
-    network = operable(network, inplace=inplace)
+    check_network(network)
+    refuse_tied_weights(network)
+    network = network if inplace else copied(network)
     layers = [module for module in parts(network) if isinstance(module, WEIGHT_LAYERS)]
-    refuse_tied_weights(network, layers)
     flow = Dataflow(network)
     eligible = [layer for layer in layers if include_output or not flow.is_output(layer)]
     if not eligible:

@@ -1,5 +1,6 @@
 """New initial weights for a network that exists."""
 
+import copy
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from .building_blocks.initializations import (
     check_init,
     initialize,
 )
-from .building_blocks.surgery import operable, parts, refuse_tied_weights
+from .building_blocks.surgery import check_network, copied, parts, refuse_tied_weights
 
 
 def reinitialize(
@@ -60,12 +61,13 @@ def reinitialize(
             "Expected `init` to be a scheme that needs no data, but got 'lsuv'. Use "
             '`init="orthogonal"`, which LSUV starts from.'
         )
-    network = operable(network, inplace=inplace)
-    layers = [module for module in parts(network) if isinstance(module, WEIGHT_LAYERS)]
-    refuse_tied_weights(network, layers)
+    check_network(network)
+    refuse_tied_weights(network)
     _refuse_parametrized(network)
     if next(network.parameters(), None) is None:
         raise ValueError("Expected `network` to have parameters, but got none.")
+    network = network if inplace else copied(network)
+    layers = [module for module in parts(network) if isinstance(module, WEIGHT_LAYERS)]
     # Before the weights, which may depend on the slope of a PReLU.
     kept = [module for module in parts(network) if module not in layers and not _reset(module)]
     if init == "default":
@@ -81,20 +83,33 @@ def _initialize(
     network: nn.Module, layers: Sequence[nn.Module], init: str, options: Options | None
 ) -> None:
     flow = Dataflow(network)
+    # Orthogonal matrices are not made in half precision.
+    half = [layer for layer in layers if layer.weight.dtype in (torch.float16, torch.bfloat16)]
+    single = {layer: copy.deepcopy(layer).float() for layer in half}
     initialize(
         [
-            WeightLayer(layer, flow.activation_before(layer), flow.activation_after(layer))
+            WeightLayer(
+                single.get(layer, layer),
+                flow.activation_before(layer),
+                flow.activation_after(layer),
+            )
             for layer in layers
         ],
         init,
         options,
     )
+    for layer, made in single.items():
+        layer.load_state_dict(made.state_dict())
 
 
 def _refuse_parametrized(network: nn.Module) -> None:
     for name, module in network.named_modules():
-        # Older weight norm, spectral norm and pruning compute a plain tensor before each call.
-        computed = isinstance(module.__dict__.get("weight"), torch.Tensor)
+        # Older weight norm (_g), spectral norm and pruning (_orig) compute a plain attribute.
+        computed = any(
+            parameter.removesuffix(suffix) in module.__dict__
+            for parameter in module._parameters
+            for suffix in ("_g", "_orig")
+        )
         if computed or is_parametrized(module):
             raise ValueError(
                 "Expected `network` to hold its weights themselves, but got weights of "

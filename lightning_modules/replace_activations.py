@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from .building_blocks.activations import ACTIVATIONS, make_activation
 from .building_blocks.choices import Options
 from .building_blocks.dataflow import ELEMENTWISE_ACTIVATIONS, function_name, trace
-from .building_blocks.surgery import operable, parts, replace_modules
+from .building_blocks.surgery import check_network, copied, parts, replace_modules
 
 # A handle that removes a hook knows the dictionary that holds it, so the dictionaries move.
 _HOOKS = (
@@ -65,7 +65,8 @@ def replace_activations(
         )
     """
     classes = _checked_classes(replaced)
-    network = operable(network, inplace=inplace)
+    check_network(network)
+    network = network if inplace else copied(network)
     make_activation(activation, activation_options)  # an error leaves the network as it was
     new: dict[nn.Module, nn.Module] = {}
     nearest = next(_float_tensors(network), None)

@@ -12,6 +12,7 @@ from torch import fx, nn
 
 from .activations import ACTIVATIONS
 from .initializations import WEIGHT_LAYERS
+from .surgery import parts
 
 Kind = Literal["weight", "normalization", "activation", "other", "input", "output"]
 
@@ -83,7 +84,7 @@ class Dataflow:
 
     def __init__(self, network: nn.Module) -> None:
         self.calls: dict[nn.Module, list[Step]] = {}
-        layers = [module for module in network.modules() if isinstance(module, WEIGHT_LAYERS)]
+        layers = [module for module in parts(network) if isinstance(module, WEIGHT_LAYERS)]
         # What is not called in evaluation, such as auxiliary outputs, may be in training.
         for mode in ("eval", "train", "registered"):
             if all(layer in self.calls for layer in layers):
@@ -98,23 +99,23 @@ class Dataflow:
         """Whether an activation, weight layer or output reads the layer without normalisation."""
         return any(
             step.kind != "normalization"
-            for call in self.calls[layer]
+            for call in self.calls.get(layer, ())
             for step in call.nearest("after")
         )
 
     def is_output(self, layer: nn.Module) -> bool:
         """Whether no weight layer comes after one of its calls."""
-        return any(not call.feeds_weights() for call in self.calls[layer])
+        return any(not call.feeds_weights() for call in self.calls.get(layer, ()))
 
     def activation_before(self, layer: nn.Module) -> nn.Module | None:
         """The activation that the layer reads from, None where inputs differ."""
-        steps = [step for call in self.calls[layer] for step in call.nearest("before")]
+        steps = [step for call in self.calls.get(layer, ()) for step in call.nearest("before")]
         agree = len({type(step.module) for step in steps}) == 1
         return steps[0].module if agree and steps[0].kind == "activation" else None
 
     def activation_after(self, layer: nn.Module) -> nn.Module | None:
         """The first activation that the layer feeds, through normalisations or not."""
-        waiting = [step for call in self.calls[layer] for step in call.nearest("after")]
+        waiting = [step for call in self.calls.get(layer, ()) for step in call.nearest("after")]
         seen: set[int] = set()
         while waiting:
             step = waiting.pop(0)

@@ -68,7 +68,8 @@ def make_norm(norm: str, width: int, *, dims: int, options: Options | None = Non
             for images, 3 for volumes. With any, layer normalisation is over channels and
             positions, as ``GroupNorm(1, width)``; RMS over the channels of each position.
         options: ``momentum``, ``eps``, ``affine``, ``groups`` (default: the most up to 32 that
-            divide ``width``), as far as the normalisation has them.
+            divide ``width``, of at least 4 features each in dense layers), as far as the
+            normalisation has them.
 
     Raises:
         ValueError: If the name or an option is unknown or does not fit.
@@ -97,7 +98,8 @@ def make_norm(norm: str, width: int, *, dims: int, options: Options | None = Non
         case "layer":
             return nn.LayerNorm(width, **_elementwise(given))
         case "group":
-            return nn.GroupNorm(_groups(width, given.pop("groups", None)), width, **given)
+            groups = _groups(width, given.pop("groups", None), dense=not dims)
+            return nn.GroupNorm(groups, width, **given)
         case "instance" if (instance_norm := _INSTANCE[dims]) is not None:
             return instance_norm(width, **{"affine": True, **given})
         case "instance":
@@ -117,11 +119,18 @@ def _elementwise(options: dict[str, Any]) -> dict[str, Any]:
     return {"elementwise_affine" if k == "affine" else k: v for k, v in options.items()}
 
 
-def _groups(width: int, groups: int | None) -> int:
+def _groups(width: int, groups: int | None, *, dense: bool) -> int:
     if groups is None:
-        return max(g for g in range(1, min(_MAX_GROUPS, width) + 1) if width % g == 0)
+        # A group of one feature, which has one value in a dense layer, would become zero.
+        most = min(_MAX_GROUPS, max(1, width // 4) if dense else width)
+        return max(g for g in range(1, most + 1) if width % g == 0)
     if groups < 1 or width % groups:
         raise ValueError(
             f"Expected `groups` in `norm_options` to divide the width {width}, but got {groups}."
+        )
+    if dense and groups == width:
+        raise ValueError(
+            f"Expected `groups` in `norm_options` to be below the width {width} of a dense layer, "
+            f"but got {groups}: one value normalised by itself is always zero."
         )
     return groups

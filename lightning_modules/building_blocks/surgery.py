@@ -2,32 +2,38 @@
 
 import copy
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
-from .normalized_layer import NormalizedLayer
+from .initializations import WEIGHT_LAYERS
 
 
-def operable(network: nn.Module, *, inplace: bool) -> nn.Module:
-    """The network itself or a deep copy, after refusing what no operation can change.
+def check_network(network: nn.Module) -> None:
+    """Refuse what no operation can change.
 
     Raises:
         TypeError: If it is no module, or a compiled, scripted or distributed one.
-        ValueError: If it has uninitialised parameters or cannot be copied.
+        ValueError: If it has uninitialised parameters.
     """
     if not isinstance(network, nn.Module):
-        raise TypeError(f"Expected `network` to be an nn.Module, but got {network!r}.")
+        raise TypeError(f"Expected `network` to be an nn.Module, but got {type(network).__name__}.")
     for name, module in network.named_modules():
         _refuse_unchangeable(f"the module {name!r}" if name else "the network", module)
-    if inplace:
-        return network
+
+
+def copied(network: nn.Module) -> nn.Module:
+    """A deep copy.
+
+    Raises:
+        ValueError: If the network cannot be copied.
+    """
     try:
         return copy.deepcopy(network)
-    except Exception as error:
+    except Exception as error:  # the module's own code may raise anything
         raise ValueError(
             f"Expected `network` to be copyable, but got {error!r}. Use `inplace=True`."
         ) from error
@@ -60,8 +66,8 @@ def _refuse_unchangeable(name: str, module: nn.Module) -> None:
         )
 
 
-def refuse_tied_weights(network: nn.Module, layers: Sequence[nn.Module]) -> None:
-    """Refuse a parameter of several modules, and layers that are registered in several places.
+def refuse_tied_weights(network: nn.Module) -> None:
+    """Refuse a parameter of several modules, and weight layers registered in several places.
 
     Raises:
         ValueError: If there is one.
@@ -72,8 +78,11 @@ def refuse_tied_weights(network: nn.Module, layers: Sequence[nn.Module]) -> None
         parameters.update(id(p) for p in module._parameters.values() if p is not None)
         places.update(id(child) for child in module._modules.values() if child is not None)
     tied = [name for name, p in network.named_parameters() if parameters[id(p)] > 1]
-    wanted = set(map(id, layers))
-    tied += [n for n, m in network.named_modules() if id(m) in wanted and places[id(m)] > 1]
+    tied += [
+        name
+        for name, module in network.named_modules()
+        if isinstance(module, WEIGHT_LAYERS) and places[id(module)] > 1
+    ]
     if tied:
         raise ValueError(
             "Expected `network` to have weights that are not tied, but got several places that "
@@ -101,26 +110,17 @@ def replace_modules(network: nn.Module, new: Mapping[nn.Module, nn.Module]) -> n
         for name, child in list(module._modules.items()):
             if child is not None and child in new:
                 module.register_module(name, new[child])
-    network = new.get(network, network)
+    _leave_fast_path(network, set(new.values()))
+    return new.get(network, network)
+
+
+def _leave_fast_path(network: nn.Module, new: set[nn.Module]) -> None:
+    """Make torch's transformers call their modules in evaluation, not one kernel in their place."""
     for module in network.modules():
-        _keep_to_the_modules(module)
-    return network
-
-
-def _keep_to_the_modules(module: nn.Module) -> None:
-    """Correct what torch's transformer noted of its parts for a fast path that calls none."""
-    if isinstance(module, nn.TransformerEncoderLayer):
-        activation = module.activation
-        wrapped = isinstance(module.linear1, NormalizedLayer) or isinstance(
-            module.linear2, NormalizedLayer
-        )
-        if wrapped or not isinstance(activation, nn.Module):
-            module.activation_relu_or_gelu = 0 if wrapped else module.activation_relu_or_gelu
-        elif isinstance(activation, nn.GELU) and activation.approximate == "none":
-            module.activation_relu_or_gelu = 2
-        else:
-            module.activation_relu_or_gelu = int(type(activation) is nn.ReLU)
-    elif isinstance(module, nn.TransformerEncoder) and hasattr(module, "use_nested_tensor"):
-        layers = [m for m in module.layers if isinstance(m, nn.TransformerEncoderLayer)]
-        fast = all(layer.activation_relu_or_gelu for layer in layers)
-        module.use_nested_tensor = module.use_nested_tensor and fast
+        if isinstance(module, nn.TransformerEncoderLayer) and not new.isdisjoint(module.children()):
+            module.activation_relu_or_gelu = 0
+    for module in network.modules():
+        if isinstance(module, nn.TransformerEncoder) and not all(
+            getattr(layer, "activation_relu_or_gelu", True) for layer in module.layers
+        ):
+            module.use_nested_tensor = False

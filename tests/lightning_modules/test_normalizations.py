@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from torchvitals.lightning_modules import ConvNetClassifier, MLPClassifier
-from torchvitals.lightning_modules.building_blocks.normalizations import make_norm
+from torchvitals.lightning_modules.building_blocks.normalizations import ChannelRMSNorm, make_norm
 
 WIDTH = 6
 
@@ -96,3 +96,41 @@ def test_the_bias_that_is_left_out_would_have_had_no_effect(norm):
     with torch.no_grad():
         layer.bias.add_(torch.randn(WIDTH))
     torch.testing.assert_close(normalize(layer(x)), expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("norm", "dims", "oracle"),
+    [
+        ("batch", 0, nn.BatchNorm1d(4)),
+        ("batch", 1, nn.BatchNorm1d(4)),
+        ("batch", 2, nn.BatchNorm2d(4)),
+        ("batch", 3, nn.BatchNorm3d(4)),
+        ("instance", 1, nn.InstanceNorm1d(4)),
+        ("instance", 2, nn.InstanceNorm2d(4)),
+        ("instance", 3, nn.InstanceNorm3d(4)),
+        ("layer", 0, nn.LayerNorm(4)),
+        ("layer", 1, nn.GroupNorm(1, 4)),
+        ("layer", 3, nn.GroupNorm(1, 4)),
+        ("group", 0, nn.GroupNorm(1, 4)),  # one group, lest each value be normalised by itself
+        ("group", 1, nn.GroupNorm(4, 4)),
+        ("rms", 0, nn.RMSNorm(4)),
+        ("rms", 3, ChannelRMSNorm(4)),
+    ],
+)
+def test_each_rank_has_torchs_own_normalization(norm, dims, oracle):
+    made = make_norm(norm, 4, dims=dims)
+    assert type(made) is type(oracle)
+    x = torch.randn(3, 4, *[5] * dims)
+    torch.testing.assert_close(made(x), oracle(x))
+
+
+@pytest.mark.parametrize("dims", [-1, 4])
+def test_other_ranks_are_refused(dims):
+    with pytest.raises(ValueError, match=f"`dims` from 0 to 3, but got {dims}"):
+        make_norm("batch", 4, dims=dims)
+
+
+def test_groups_of_one_feature_are_refused_in_dense_layers():
+    with pytest.raises(ValueError, match="`groups` in `norm_options` to be below the width 8"):
+        make_norm("group", 8, dims=0, options={"groups": 8})
+    assert make_norm("group", 8, dims=1, options={"groups": 8}).num_groups == 8
