@@ -1,5 +1,8 @@
 """Normalisation layers for a network that exists."""
 
+import warnings
+from collections.abc import Mapping, Sequence
+
 from torch import nn
 
 from .building_blocks.choices import Options
@@ -27,7 +30,8 @@ def add_normalization(
 
     A layer lacks it if an activation, another layer with weights or the network's output reads
     what the layer gives before a normalisation does. That is found by ``torch.fx``; parts whose
-    code it cannot follow count as running in the order in which they are registered.
+    code it cannot follow count as running in the order in which they are registered, with a
+    warning if that decides.
 
     Each such layer is replaced by one module of the layer and the normalisation, through which
     the layer's own attributes, such as ``weight``, are still read and set. Weights keep their
@@ -75,11 +79,25 @@ def add_normalization(
             f"{'' if include_output else 'before its output layer '}to normalise, but got none. "
             f"{'' if include_output else '`include_output=True` normalises the output layer too.'}"
         )
-    return replace_modules(
-        network,
-        {
-            layer: NormalizedLayer(layer, norm, norm_options)
-            for layer in eligible
-            if flow.lacks_normalization(layer)
-        },
-    )
+    new: dict[nn.Module, nn.Module] = {
+        layer: NormalizedLayer(layer, norm, norm_options)
+        for layer in eligible
+        if flow.lacks_normalization(layer)
+    }
+    _report_guesses(network, flow.guessed, new)
+    return replace_modules(network, new)
+
+
+def _report_guesses(
+    network: nn.Module, guessed: Sequence[nn.Module], new: Mapping[nn.Module, nn.Module]
+) -> None:
+    doubtful = {part for module in guessed for part in module.modules()} & new.keys()
+    names = [name for name, module in network.named_modules() if module in doubtful]
+    if names:
+        parts_of = sorted({type(module).__name__ for module in guessed})
+        warnings.warn(
+            f"The code of {', '.join(parts_of)} cannot be followed, so that its parts count as "
+            f"running as registered. Check whether these layers lack a normalisation: "
+            f"{', '.join(names)}. Where not, give only the parts of the network that do.",
+            stacklevel=3,
+        )

@@ -15,6 +15,7 @@ from .initializations import WEIGHT_LAYERS
 from .surgery import parts
 
 Kind = Literal["weight", "normalization", "activation", "other", "input", "output"]
+Mode = Literal["eval", "train", "registered"]
 
 ELEMENTWISE_ACTIVATIONS: tuple[type[nn.Module], ...] = tuple(
     activation for activation in ACTIVATIONS.values() if activation is not nn.Identity
@@ -84,16 +85,19 @@ class Dataflow:
 
     def __init__(self, network: nn.Module) -> None:
         self.calls: dict[nn.Module, list[Step]] = {}
+        self.guessed: list[nn.Module] = []
         layers = [module for module in parts(network) if isinstance(module, WEIGHT_LAYERS)]
         # What is not called in evaluation, such as auxiliary outputs, may be in training.
-        for mode in ("eval", "train", "registered"):
+        modes: tuple[Mode, ...] = ("eval", "train", "registered")
+        for mode in modes:
             if all(layer in self.calls for layer in layers):
                 break
-            calls: dict[nn.Module, list[Step]] = {}
-            first, last = _follow(network, mode, calls)
+            walk = _Walk(mode)
+            first, last = walk.follow(network)
             _connect(Step("input"), first)
             _connect(last, Step("output"))
-            self.calls = {**calls, **self.calls}
+            self.calls = {**walk.calls, **self.calls}
+            self.guessed = walk.guessed if mode == "eval" else self.guessed
 
     def lacks_normalization(self, layer: nn.Module) -> bool:
         """Whether an activation, weight layer or output reads the layer without normalisation."""
@@ -136,6 +140,10 @@ def _has_matrices(module: nn.Module) -> bool:
     return any(parameter.ndim > 1 for parameter in module.parameters())
 
 
+def _is_torchs(module: nn.Module) -> bool:
+    return type(module).__module__.startswith("torch.nn.")
+
+
 def _kind(module: nn.Module) -> Kind:
     if isinstance(module, ELEMENTWISE_ACTIVATIONS):
         return "activation"
@@ -151,24 +159,6 @@ def _connect(first: Step, second: Step) -> None:
     second.before.append(first)
 
 
-def _follow(module: nn.Module, mode: str, calls: dict[nn.Module, list[Step]]) -> tuple[Step, Step]:
-    """Steps of a module; the first and the last of them."""
-    single = isinstance(module, nn.MultiheadAttention) or not any(True for _ in module.children())
-    if single or isinstance(module, WEIGHT_LAYERS) or is_normalization(module):
-        step = Step(_kind(module), module)
-        calls.setdefault(module, []).append(step)
-        return step, step
-    graph = None if mode == "registered" else trace(module, training=mode == "train")
-    if graph is not None:
-        return _follow_graph(graph, module, mode, calls)
-    first = last = Step()
-    for part in _in_order(module):
-        start, end = _follow(part, mode, calls)
-        _connect(last, start)
-        last = end
-    return first, last
-
-
 def _in_order(module: nn.Module) -> Iterator[nn.Module]:
     if not isinstance(module, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
         yield from module.children()
@@ -182,27 +172,53 @@ def _in_order(module: nn.Module) -> Iterator[nn.Module]:
     yield module.norm2
 
 
-def _follow_graph(
-    graph: fx.Graph, module: nn.Module, mode: str, calls: dict[nn.Module, list[Step]]
-) -> tuple[Step, Step]:
-    entry, end = Step(), Step()
-    ends: dict[fx.Node, Step] = {}
-    for node in graph.nodes:
-        if node.op == "get_attr":
-            owner = module.get_submodule(node.target.rpartition(".")[0])
-            calls.setdefault(owner, [])
-        if node.op == "call_module":
-            start, ends[node] = _follow(module.get_submodule(node.target), mode, calls)
-        elif node.op == "output":
-            start = ends[node] = end
-        else:
-            start = ends[node] = _function_step(node)
-        if node.op == "placeholder":
-            _connect(entry, start)
-        for argument in node.all_input_nodes:
-            if not _reads_shape(argument):
-                _connect(ends[argument], start)
-    return entry, end
+class _Walk:
+    """One way through a network: as in evaluation, in training, or as registered."""
+
+    def __init__(self, mode: Mode) -> None:
+        self.mode = mode
+        self.calls: dict[nn.Module, list[Step]] = {}
+        self.guessed: list[nn.Module] = []
+
+    def follow(self, module: nn.Module) -> tuple[Step, Step]:
+        """Steps of a module; the first and the last of them."""
+        single = isinstance(module, (nn.MultiheadAttention, *WEIGHT_LAYERS))
+        if single or not any(True for _ in module.children()) or is_normalization(module):
+            step = Step(_kind(module), module)
+            self.calls.setdefault(module, []).append(step)
+            return step, step
+        if self.mode != "registered":
+            graph = trace(module, training=self.mode == "train")
+            if graph is not None:
+                return self._follow_graph(graph, module)
+            if not _is_torchs(module) and sum(map(_has_matrices, module.children())) > 1:
+                self.guessed.append(module)
+        first = last = Step()
+        for part in _in_order(module):
+            start, end = self.follow(part)
+            _connect(last, start)
+            last = end
+        return first, last
+
+    def _follow_graph(self, graph: fx.Graph, module: nn.Module) -> tuple[Step, Step]:
+        entry, end = Step(), Step()
+        ends: dict[fx.Node, Step] = {}
+        for node in graph.nodes:
+            if node.op == "get_attr":  # such as a weight that is used without calling its layer
+                owner = module.get_submodule(node.target.rpartition(".")[0])
+                self.calls.setdefault(owner, [])
+            if node.op == "call_module":
+                start, ends[node] = self.follow(module.get_submodule(node.target))
+            elif node.op == "output":
+                start = ends[node] = end
+            else:
+                start = ends[node] = _function_step(node)
+            if node.op == "placeholder":
+                _connect(entry, start)
+            for argument in node.all_input_nodes:
+                if not _reads_shape(argument):
+                    _connect(ends[argument], start)
+        return entry, end
 
 
 def _reads_shape(node: fx.Node) -> bool:
@@ -255,7 +271,7 @@ def trace(module: nn.Module, *, training: bool = False) -> fx.Graph | None:
 
     The code runs on a copy that shares the parameters, so that what it writes to itself is lost.
     """
-    if type(module).__module__.startswith("torch.nn") and not isinstance(module, nn.Sequential):
+    if _is_torchs(module) and not isinstance(module, nn.Sequential):
         return None
     try:
         twin = copy.deepcopy(module, {id(p): p for p in module.parameters()}).train(training)

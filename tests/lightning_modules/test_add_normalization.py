@@ -22,6 +22,21 @@ IMAGES = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 SWIN_BLOCKS = [f"{stage}.{i}" for stage, n in ((1, 2), (3, 2), (5, 6), (7, 2)) for i in range(n)]
 
 
+class Auxiliary(nn.Module):
+    """With a second output, in training alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.side1, self.side2 = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = torch.relu(self.fc1(x))
+        if self.training:
+            return self.head(x), self.side2(torch.relu(self.side1(x)))
+        return self.head(x)
+
+
 def normalized(network):
     return [n for n, m in network.named_modules() if isinstance(m, NormalizedLayer)]
 
@@ -56,7 +71,7 @@ def test_vgg_becomes_vgg_with_batch_normalization():
         (lambda: small_vgg(vgg11_bn), ["classifier.0"]),
         (mlp, ["0", "2"]),
         (Functional, ["fc1"]),
-        (Branching, ["fc"]),
+        (Auxiliary, ["fc1", "side1"]),
         (PreActivation, ["conv1"]),
         (lambda: MLPClassifier(6, 3, hidden=(5, 5)), ["network.1", "network.3"]),
         (lambda: MLPClassifier(6, 3, hidden=(5, 5), norm="batch"), []),
@@ -72,6 +87,30 @@ def test_the_layers_that_lack_one_get_it(make, expected):
     changed = add_normalization(make())
     assert normalized(changed) == expected
     assert normalized(add_normalization(changed)) == expected  # a second time finds nothing
+
+
+def test_the_order_of_registration_decides_with_a_warning():
+    with pytest.warns(UserWarning, match="The code of Branching cannot be followed.*: fc\\. "):
+        assert normalized(add_normalization(Branching())) == ["fc"]
+
+
+def test_deciding_leaves_no_trace():
+    network, seen = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Linear(2, 2)), []
+    network[0].register_forward_hook(lambda m, args, out: seen.append(out))
+    network[0].register_forward_pre_hook(lambda m, args: seen.append(args))
+    state = torch.get_rng_state()
+    changed = add_normalization(network, inplace=True)
+    assert seen == []
+    assert torch.equal(torch.get_rng_state(), state)
+    changed(torch.randn(3, 2))
+    assert len(seen) == 2
+
+
+def test_a_layer_with_weight_norm_is_wrapped_and_copied_whole():
+    layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 3))
+    changed = copy.deepcopy(add_normalization(layer, include_output=True))
+    assert isinstance(changed, NormalizedLayer)
+    torch.testing.assert_close(changed.layer(torch.ones(1, 2)), layer(torch.ones(1, 2)))
 
 
 def test_the_output_layer_is_normalised_on_request():

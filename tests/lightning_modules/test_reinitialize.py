@@ -42,6 +42,17 @@ class Backwards(nn.Module):
         return self.head(torch.sigmoid(self.fc2(x)) if scale is None else x * scale)
 
 
+class Gated(nn.Module):
+    """The head reads a product, which has not the mean of a sigmoid."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.head = nn.Linear(6, 6), nn.Linear(6, 2)
+
+    def forward(self, x):
+        return self.head(x * torch.sigmoid(self.fc(x)))
+
+
 class Recorder(LightningModule):
     def __init__(self, network):
         super().__init__()
@@ -85,6 +96,10 @@ def convolutional():
                 ("fc2", nn.LeakyReLU(0.5), nn.Sigmoid()),
                 ("fc1", None, nn.LeakyReLU(0.5)),
             ],
+        ),
+        (
+            Gated,
+            [("fc", None, nn.Sigmoid()), ("head", None, None)],
         ),
         (
             lambda: Recorder(nn.ModuleList([nn.Conv1d(2, 3, 1), nn.PReLU(init=0.25)])),
