@@ -59,7 +59,7 @@ class RectifierObserver(TorchFunctionMode):
         """Begin to observe; the outermost scope is the training step itself."""
         if not self._entered:
             self._running: list[tuple[str, bool, dict[str, int]]] = [("", False, {})]
-            self._unit_dim: tuple[int, int] | None = None
+            self._last_layer: tuple[int, torch.Size] | None = None
             self._entered = True
             self.__enter__()  # type: ignore[no-untyped-call]
 
@@ -100,8 +100,7 @@ class RectifierObserver(TorchFunctionMode):
         if func in _RECTIFIERS:
             self._on_rectifier(self._site(), result, self._unit_dim_of(result))
         elif func in _UNIT_DIM:
-            dim = _UNIT_DIM[func]
-            self._unit_dim = (dim, result.shape[dim])
+            self._last_layer = (_UNIT_DIM[func], result.shape)
 
     def _site(self) -> str:
         name, is_rectifier, calls = self._running[-1]
@@ -113,9 +112,9 @@ class RectifierObserver(TorchFunctionMode):
         return name if calls[name] == 1 else f"{name}#{calls[name]}"
 
     def _unit_dim_of(self, outputs: Tensor) -> int:
-        """Dimension of the last layer's units, if the outputs still have that shape."""
-        if self._unit_dim is not None:
-            dim, width = self._unit_dim
-            if outputs.ndim + dim >= 0 and outputs.shape[dim] == width:
+        """Dimension of the last layer's units, if the outputs still have its form."""
+        if self._last_layer is not None:
+            dim, shape = self._last_layer
+            if outputs.ndim == len(shape) and outputs.shape[dim] == shape[dim]:
                 return dim
         return 1 if outputs.ndim > 3 else -1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import torch
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
@@ -66,7 +67,7 @@ class Result:
 def train(name: str) -> Result:
     seed_everything(1, verbose=False)
     gradients, dead = GradientNormMonitor(), DeadReLUMonitor()
-    stopping = EarlyStopping("val_loss", patience=25)
+    stopping = EarlyStopping("val_loss", min_delta=1e-3, patience=20)
     folder = OUTPUT / name
     csv = CSVLogger(folder, name="csv")
     trainer = Trainer(
@@ -120,6 +121,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    torch.set_num_threads(1)  # layers this small are faster in one
     console = Console()
     results = {}
     for name, arguments in NETWORKS.items():

@@ -168,6 +168,24 @@ def test_resnet18_has_seventeen_sites_of_the_right_width():
     assert widths == sorted([64] * 5 + [128] * 4 + [256] * 4 + [512] * 4)
 
 
+@pytest.mark.parametrize("batch", [6, 4])
+def test_units_after_a_pooled_convolution_are_its_channels_whatever_the_batch(batch):
+    class Pooled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.out = nn.Conv1d(2, 6, 3), nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.out(F.relu(self.conv(x).amax(-1)))
+
+    monitor, network = DeadReLUMonitor(), Pooled()
+    with torch.no_grad():
+        network.conv.bias[2] = -100.0
+    fit(Research(network), loader(torch.randn(batch, 2, 9), batch_size=batch), [monitor])
+    assert len(monitor.dead_units["network.relu"]) == 6
+    assert monitor.dead_units["network.relu"][2]
+
+
 def test_a_compiled_relu_is_said_to_be_unseen():
     network = torch.compile(
         nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)), backend="aot_eager"
