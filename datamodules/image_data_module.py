@@ -26,7 +26,8 @@ class ImageDataModule(LightningDataModule):
 
     Args:
         dataset: ``"digits"``, the 1,797 handwritten digits of 8x8 pixels that scikit-learn
-            ships (no download).
+            ships (no download), or images and labels of your own: floating point in 0..1 of
+            shape ``(N, C, H, W)`` and class indices, int64, of shape ``(N,)``.
         data_dir: Folder for data sets that are files; the digits need none.
         batch_size: Images in a batch, on each rank.
         augment: ``"none"``, ``"light"``, ``"standard"`` or ``"strong"``.
@@ -46,7 +47,7 @@ class ImageDataModule(LightningDataModule):
 
     def __init__(
         self,
-        dataset: str = "digits",
+        dataset: str | tuple[Tensor, Tensor] = "digits",
         data_dir: str | Path = "data",
         *,
         batch_size: int = 64,
@@ -67,14 +68,18 @@ class ImageDataModule(LightningDataModule):
                 f"Expected `val_fraction` and `test_fraction` to leave images for training, "
                 f"but got {val_fraction} + {test_fraction}."
             )
-        self._read = choose("dataset", dataset, _READERS)
+        if isinstance(dataset, str):
+            self._read = choose("dataset", dataset, _READERS)
+        else:
+            images, labels = _checked_tensors(*dataset)
+            self._read = lambda data_dir: (images, labels)
         self.augment = BatchAugment(augment, seed=seed)
         self.data_dir = Path(data_dir)
         self.batch_size = batch_size
         self.val_fraction = val_fraction
         self.test_fraction = test_fraction
         self.seed = seed
-        self.save_hyperparameters()
+        self.save_hyperparameters(ignore=[] if isinstance(dataset, str) else ["dataset"])
         self._splits: dict[str, Tensor] = {}
 
     def setup(self, stage: str) -> None:
@@ -149,6 +154,20 @@ class _IndexedImages(Dataset[Any]):
         index = self.members[torch.as_tensor(items)]
         # index_select is many times faster than indexing.
         return self.images.index_select(0, index), self.labels.index_select(0, index), index
+
+
+def _checked_tensors(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    if images.ndim != 4 or not images.is_floating_point():
+        raise ValueError(
+            f"Expected `dataset` to hold floating-point images of shape (N, C, H, W), but got "
+            f"{images.dtype} of shape {tuple(images.shape)}."
+        )
+    if labels.shape != images.shape[:1] or labels.dtype != torch.int64:
+        raise ValueError(
+            f"Expected `dataset` to hold one int64 label for each of {len(images)} images, but "
+            f"got {labels.dtype} of shape {tuple(labels.shape)}."
+        )
+    return images, labels
 
 
 def _as_is(batch: Any) -> Any:

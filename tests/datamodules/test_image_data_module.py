@@ -66,3 +66,28 @@ def test_a_last_batch_of_one_is_left_out():
 def test_wrong_arguments_say_what_to_do(arguments, message):
     with pytest.raises(ValueError, match=message):
         ImageDataModule(**arguments)
+
+
+def test_images_of_ones_own_are_split_and_measured():
+    images, labels = torch.rand(60, 3, 5, 4), torch.arange(60) % 3
+    data = ImageDataModule((images, labels), batch_size=8)
+    data.setup("fit")
+    assert data.num_classes == 3
+    assert data.mean.shape == (1, 3, 1, 1)
+    x, y, index = next(iter(data.val_dataloader()))
+    assert torch.equal(x, images[index])
+    assert torch.equal(y, labels[index])
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (torch.rand(6, 4, 4), torch.zeros(6).long(), r"shape \(N, C, H, W\), but got"),
+        (torch.zeros(6, 1, 4, 4).byte(), torch.zeros(6).long(), "torch.uint8"),
+        (torch.rand(6, 1, 4, 4), torch.zeros(5).long(), "each of 6 images"),
+        (torch.rand(6, 1, 4, 4), torch.zeros(6), "torch.float32"),
+    ],
+)
+def test_wrong_images_of_ones_own_say_what_is_expected(images, labels, message):
+    with pytest.raises(ValueError, match=message):
+        ImageDataModule((images, labels))
