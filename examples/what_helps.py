@@ -167,14 +167,17 @@ def picture(results: dict[Choice, list[dict[str, Any]]], title: str, path: Path)
     colors, rows = plt.get_cmap("tab10"), range(len(results))
     for row, (choice, found) in zip(rows, results.items(), strict=True):
         color = colors(groups.index(choice.group))
-        accuracies = [result["accuracy"] for result in found]
-        ax.plot([min(accuracies), max(accuracies)], [row, row], color=color, alpha=0.6)
-        ax.plot(statistics.fmean(accuracies), row, "o", color=color)
+        errors = [1 - result["accuracy"] for result in found]
+        ax.plot([min(errors), max(errors)], [row, row], color=color, alpha=0.6)
+        ax.plot(statistics.fmean(errors), row, "o", color=color)
     ax.set_yticks(rows, [f"{choice.group}: {choice.name}" for choice in results], fontsize=8)
     base = next(iter(results.values()))
-    ax.axvline(statistics.fmean(r["accuracy"] for r in base), color="gray", lw=0.8, ls=":")
-    ax.set(xlabel="share of the test images right: mean of the seeds, least to most")
-    ax.set(title=title, xlim=(0, 1.02), ylim=(len(results) - 0.4, -0.6))
+    ax.axvline(statistics.fmean(1 - r["accuracy"] for r in base), color="gray", lw=0.8, ls=":")
+    ax.set(xlabel="share of the test images wrong: mean of the seeds, least to most", xscale="log")
+    ticks = [0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 0.9]
+    ax.set_xticks(ticks, [f"{tick:.0%}" for tick in ticks], minor=False)
+    ax.minorticks_off()
+    ax.set(title=f"{title} (further left is better)", ylim=(len(results) - 0.4, -0.6))
     ax.grid(axis="x", alpha=0.3)
     figure.savefig(path, dpi=110)
 

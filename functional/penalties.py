@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 
 def l1_penalty(weights: Sequence[Tensor]) -> Tensor:
@@ -19,7 +20,7 @@ def l1_penalty(weights: Sequence[Tensor]) -> Tensor:
         >>> l1_penalty([torch.tensor([1.0, -2.0])])
         tensor(3.)
     """
-    return torch.stack([weight.abs().sum() for weight in weights]).sum()
+    return torch.stack([_whole(weight.abs().sum()) for weight in weights]).sum()
 
 
 def l2_penalty(weights: Sequence[Tensor]) -> Tensor:
@@ -37,7 +38,7 @@ def l2_penalty(weights: Sequence[Tensor]) -> Tensor:
         >>> l2_penalty([torch.tensor([3.0, 4.0])])
         tensor(12.5000)
     """
-    return 0.5 * torch.stack([weight.square().sum() for weight in weights]).sum()
+    return 0.5 * torch.stack([_whole(weight.square().sum()) for weight in weights]).sum()
 
 
 @torch.no_grad()
@@ -97,5 +98,10 @@ def zero_fraction(weights: Sequence[Tensor]) -> Tensor:
         >>> zero_fraction([torch.tensor([0.0, 1.0]), torch.tensor([0.0, 2.0])])
         tensor(0.5000)
     """
-    zeros = torch.stack([(weight == 0).sum() for weight in weights]).sum()
+    zeros = torch.stack([_whole((weight == 0).sum()) for weight in weights]).sum()
     return zeros / sum(weight.numel() for weight in weights)
+
+
+def _whole(value: Tensor) -> Tensor:
+    """Sum over all shards, where the weight is sharded."""
+    return value.full_tensor() if isinstance(value, DTensor) else value

@@ -32,6 +32,7 @@ from .building_blocks.regularization import (
     regularized_weights,
 )
 from .building_blocks.schedules import SCHEDULES, make_schedules, needs_total_steps
+from .building_blocks.sharding import shard_by_layer
 
 Stage = Literal["train", "val", "test"]
 STAGES: tuple[Stage, ...] = ("train", "val", "test")
@@ -126,6 +127,11 @@ class SupervisedModule(LightningModule):
         if self.channels_last:
             network = network.to(memory_format=torch.channels_last)
         return network
+
+    def configure_model(self) -> None:
+        """Shard the network under Lightning's ``ModelParallelStrategy`` (FSDP2), layer by layer."""
+        if self.device_mesh is not None:
+            shard_by_layer(self.network, self.device_mesh["data_parallel"])
 
     # What a subclass may override
 
