@@ -87,15 +87,16 @@ class Classifier(SupervisedModule):
 
     def configure_metrics(self, stage: Stage) -> MetricCollection:
         """Accuracy, and for validation and test the more costly ones."""
-        classes = self.num_classes
-        metrics: dict[str, Any] = {"accuracy": Accuracy(task="multiclass", num_classes=classes)}
+        # The loss has checked the labels, and the metrics' own check would wait for the device.
+        settings: dict[str, Any] = {"num_classes": self.num_classes, "validate_args": False}
+        metrics: dict[str, Any] = {"accuracy": Accuracy("multiclass", **settings)}
         if stage != "train":
-            if classes > _TOP:
-                metrics["top5_accuracy"] = Accuracy("multiclass", num_classes=classes, top_k=_TOP)
-            metrics["f1"] = MulticlassF1Score(classes, average="macro")
-            metrics["auroc"] = MulticlassAUROC(classes, thresholds=_AUROC_THRESHOLDS)
-            metrics["calibration_error"] = MulticlassCalibrationError(classes)
-            metrics["confusion_matrix"] = MulticlassConfusionMatrix(classes)
+            if self.num_classes > _TOP:
+                metrics["top5_accuracy"] = Accuracy("multiclass", top_k=_TOP, **settings)
+            metrics["f1"] = MulticlassF1Score(average="macro", **settings)
+            metrics["auroc"] = MulticlassAUROC(thresholds=_AUROC_THRESHOLDS, **settings)
+            metrics["calibration_error"] = MulticlassCalibrationError(**settings)
+            metrics["confusion_matrix"] = MulticlassConfusionMatrix(**settings)
         return MetricCollection(metrics)
 
     def predictions(self, outputs: Tensor) -> Tensor:

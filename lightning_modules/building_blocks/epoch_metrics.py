@@ -5,10 +5,34 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics import Metric, MetricCollection
 
 # Entries of outputs that are kept before the metrics take them in: 1 MB in single precision.
 _MAX_ENTRIES = 2**18
+
+
+class MeanLoss(Metric):
+    """Mean of batches' mean losses, weighted by their samples; a loss that is NaN stays NaN.
+
+    torchmetrics' own looks for NaN to leave it out, which hides it and waits for the device.
+    """
+
+    total: Tensor
+    samples: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.zeros(()), dist_reduce_fx="sum")
+        self.add_state("samples", torch.zeros(()), dist_reduce_fx="sum")
+
+    def update(self, losses: Tensor, counts: Tensor) -> None:
+        """Take in mean losses and numbers of samples, each of shape ``(batches,)``."""
+        self.total += (losses * counts).sum()
+        self.samples += counts.sum()
+
+    def compute(self) -> Tensor:
+        """The mean."""
+        return self.total / self.samples
 
 
 class EpochMetrics(nn.Module):
@@ -25,7 +49,7 @@ class EpochMetrics(nn.Module):
     def __init__(self, metrics: MetricCollection) -> None:
         super().__init__()
         self.metrics = metrics
-        self.loss = MeanMetric()
+        self.loss = MeanLoss()
         self._clear()
 
     def _clear(self) -> None:
@@ -50,9 +74,10 @@ class EpochMetrics(nn.Module):
     def _take_in(self) -> None:
         if not self._losses:
             return
-        counts = torch.tensor([len(targets) for targets in self._targets])
         losses = torch.stack([loss.reshape(()) for loss in self._losses]).float()
-        self.loss.update(losses, weight=counts.to(losses))
+        # Filled on the device: a copy from the host would wait for it.
+        counts = torch.stack([losses.new_full((), len(targets)) for targets in self._targets])
+        self.loss.update(losses, counts)
         self.metrics.update(torch.cat(self._outputs).float(), torch.cat(self._targets))
         self._clear()
 

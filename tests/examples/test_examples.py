@@ -1,3 +1,4 @@
+import json
 import re
 import sys
 from pathlib import Path
@@ -41,6 +42,25 @@ def test_the_demo_shows_what_it_claims(tmp_path):
         path = finished_file(tmp_path, f"runs/demo/{name}/wandb/offline-run-*/*.wandb")
         assert len(series(path, "grad_norm/total")) > 100
         assert list(tmp_path.glob(f"runs/demo/{name}/csv/*/metrics.csv"))
+
+
+def test_what_helps_writes_its_table_figures_and_picture(tmp_path):
+    command = [sys.executable, EXAMPLES / "what_helps.py", "--only", "batch", "--seeds", "2"]
+    printed = run([*command, "--epochs", "2"], tmp_path)
+    assert "| all training images |" in printed
+    out = tmp_path / "runs/what_helps"
+    assert [row["name"] for row in json.loads((out / "digits.json").read_text())][1:3] == [
+        "1",
+        "32",
+    ]
+    assert (out / "digits.md").read_text().count("\n| ") >= 6
+    assert (out / "digits.png").stat().st_size > 10_000
+
+
+def test_the_page_holds_what_the_example_wrote():
+    page = (EXAMPLES / "what_helps.md").read_text()
+    for data in ("digits", "mnist5k"):
+        assert (EXAMPLES / f"results/what_helps_{data}.md").read_text() in page
 
 
 def test_the_command_line_trains_resumes_and_tests(tmp_path):

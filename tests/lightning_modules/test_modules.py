@@ -78,6 +78,14 @@ def test_regression_metrics_of_an_epoch_are_those_of_all_its_outputs(shape):
     assert logged == pytest.approx({k: v.item() for k, v in expected.items()}, rel=1e-4)
 
 
+def test_a_loss_that_is_not_a_number_is_shown_and_not_left_out():
+    x = NUMBERS.clone()
+    x[3] = float("nan")
+    trainer = quiet_trainer(detect_anomaly=False)
+    trainer.fit(MLPRegressor(5), loader(x, TARGETS[:, 0]))
+    assert trainer.callback_metrics["train_loss"].isnan()
+
+
 def test_an_epoch_of_one_sample_has_no_r2_and_no_error():
     trainer = quiet_trainer()
     data = loader(NUMBERS[:1], TARGETS[:1, 0])
