@@ -16,8 +16,9 @@ def fit(ranks, folder, epochs, ckpt_path=None, seed=0):
     """Fit with everything that draws or keeps state; give the weights and the monitors' records."""
     torch.manual_seed(seed)
     model = MLPClassifier(
-        64, 10, hidden=(16, 16), norm="batch", dropout=0.3, optimizer="momentum", lr=0.05
-    )
+        64, 10, hidden=(16, 16), norm="batch", dropout=0.3, optimizer="momentum", lr=0.05,
+        l1=1e-4, l2=1e-3, scheduler="exponential", warmup=7,
+    )  # fmt: skip
     gradients, dead = GradientNormMonitor(every_n_steps=5), DeadReLUMonitor()
     trainer = quiet_trainer(
         max_epochs=epochs,

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from lightning.pytorch.plugins.layer_sync import TorchSyncBatchNorm
 from torch import nn
 
 from torchvitals.lightning_modules import ConvNetClassifier, MLPClassifier
@@ -134,3 +135,11 @@ def test_groups_of_one_feature_are_refused_in_dense_layers():
     with pytest.raises(ValueError, match="`groups` in `norm_options` to be below the width 8"):
         make_norm("group", 8, dims=0, options={"groups": 8})
     assert make_norm("group", 8, dims=1, options={"groups": 8}).num_groups == 8
+
+
+def test_the_trainer_finds_the_batch_normalisations_to_synchronise():
+    model = ConvNetClassifier(3, 4, channels=(8, 8), norm="batch")
+    converted = TorchSyncBatchNorm().apply(model)
+    kinds = [type(module).__name__ for module in converted.network]
+    assert kinds.count("SyncBatchNorm") == 2
+    assert "BatchNorm2d" not in kinds
