@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from .building_blocks.choices import Options
-from .building_blocks.dense import NormPosition, check_shape
 from .building_blocks.images import check_images, convolutional_network
+from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one
 from .classifier import Classifier
 
 
@@ -55,24 +55,18 @@ class ConvNetClassifier(Classifier):
         dropout: float = 0.0,
         **training: Any,
     ) -> None:
-        check_shape(
-            dropout=dropout,
-            norm_position=norm_position,
-            in_channels=[in_channels],
-            channels=channels,
+        check_at_least_one(in_channels=in_channels, channels=channels)
+        recipe = Recipe(
+            activation,
+            activation_options,
+            norm,
+            norm_options,
+            norm_position,
+            init,
+            init_options,
+            dropout,
         )
-        network = convolutional_network(
-            [in_channels, *channels],
-            num_classes,
-            activation=activation,
-            activation_options=activation_options,
-            norm=norm,
-            norm_options=norm_options,
-            norm_position=norm_position,
-            init=init,
-            init_options=init_options,
-            dropout=dropout,
-        )
+        network = convolutional_network([in_channels, *channels], num_classes, recipe)
         super().__init__(network, num_classes, **training)
         self.in_channels = in_channels
 

@@ -6,7 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from .building_blocks.choices import Options
-from .building_blocks.dense import NormPosition, check_features, check_shape, dense_network
+from .building_blocks.dense import check_features, dense_network
+from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one
 from .regressor import Regressor
 
 
@@ -55,25 +56,18 @@ class MLPRegressor(Regressor):
         dropout: float = 0.0,
         **training: Any,
     ) -> None:
-        check_shape(
-            dropout=dropout,
-            norm_position=norm_position,
-            in_features=[in_features],
-            out_features=[out_features],
-            hidden=hidden,
+        check_at_least_one(in_features=in_features, out_features=out_features, hidden=hidden)
+        recipe = Recipe(
+            activation,
+            activation_options,
+            norm,
+            norm_options,
+            norm_position,
+            init,
+            init_options,
+            dropout,
         )
-        network = dense_network(
-            [in_features, *hidden],
-            out_features,
-            activation=activation,
-            activation_options=activation_options,
-            norm=norm,
-            norm_options=norm_options,
-            norm_position=norm_position,
-            init=init,
-            init_options=init_options,
-            dropout=dropout,
-        )
+        network = dense_network([in_features, *hidden], out_features, recipe)
         super().__init__(network, **training)
         self.in_features = in_features
 

@@ -5,11 +5,10 @@ from typing import Any
 from torch import Tensor
 
 from .building_blocks.choices import Options
-from .building_blocks.dense import check_shape
 from .building_blocks.images import check_images
+from .building_blocks.recipe import Recipe, check_at_least_one
 from .building_blocks.residual import (
     Depth,
-    Parts,
     ResidualNetwork,
     Stem,
     check_positions,
@@ -78,20 +77,20 @@ class ResNetClassifier(Classifier):
         **training: Any,
     ) -> None:
         check_residual(depth, stem)
-        check_shape(
-            dropout=dropout, norm_position="before", in_channels=[in_channels], width=[width]
-        )
-        parts = Parts(activation, activation_options, norm, norm_options)
-        network = ResidualNetwork(
-            in_channels,
-            num_classes,
-            depth=depth,
-            stem=stem,
-            width=width,
+        check_at_least_one(in_channels=in_channels, width=width)
+        recipe = Recipe(
+            activation,
+            activation_options,
+            norm,
+            norm_options,
+            init=init,
+            init_options=init_options,
             dropout=dropout,
-            parts=parts,
         )
-        initialize_residual(network, parts, init, init_options, zero_init_residual)
+        network = ResidualNetwork(
+            in_channels, num_classes, depth=depth, stem=stem, width=width, recipe=recipe
+        )
+        initialize_residual(network, recipe, zero_init_residual=zero_init_residual)
         super().__init__(network, num_classes, **training)
         self.in_channels = in_channels
         self._stem, self._norm = stem, norm

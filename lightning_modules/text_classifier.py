@@ -1,13 +1,14 @@
 """Text classification from token ids."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
+from ..functional.choices import choose
 from .building_blocks.choices import Options
-from .building_blocks.dense import NormPosition
-from .building_blocks.text import TextArchitecture, check_tokens, text_network
+from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one
+from .building_blocks.text import bag_network, check_text, check_tokens, convolution_network
 from .classifier import Classifier
 
 
@@ -61,7 +62,7 @@ class TextClassifier(Classifier):
         self,
         num_classes: int,
         *,
-        architecture: TextArchitecture = "bag",
+        architecture: Literal["bag", "conv"] = "bag",
         buckets: int = 2**16,
         embedding_dim: int = 64,
         ngrams: int = 2,
@@ -78,24 +79,35 @@ class TextClassifier(Classifier):
         dropout: float = 0.0,
         **training: Any,
     ) -> None:
-        network = text_network(
-            num_classes,
-            architecture=architecture,
+        check_at_least_one(
             buckets=buckets,
             embedding_dim=embedding_dim,
             ngrams=ngrams,
             hidden=hidden,
             channels=channels,
             kernel_sizes=kernel_sizes,
-            activation=activation,
-            activation_options=activation_options,
-            norm=norm,
-            norm_options=norm_options,
-            norm_position=norm_position,
-            init=init,
-            init_options=init_options,
-            dropout=dropout,
         )
+        check_text(buckets, channels, kernel_sizes)
+        recipe = Recipe(
+            activation,
+            activation_options,
+            norm,
+            norm_options,
+            norm_position,
+            init,
+            init_options,
+            dropout,
+        )
+        words: dict[str, Any] = {
+            "buckets": buckets, "embedding_dim": embedding_dim, "hidden": hidden
+        }  # fmt: skip
+        match choose("architecture", architecture, {"bag": "bag", "conv": "conv"}):
+            case "bag":
+                network = bag_network(num_classes, recipe, ngrams=ngrams, **words)
+            case _:
+                network = convolution_network(
+                    num_classes, recipe, channels=channels, kernel_sizes=kernel_sizes, **words
+                )
         super().__init__(network, num_classes, **training)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,16 +1,13 @@
 """Residual convolutional networks, with torchvision's names of weights."""
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from torch import Tensor, nn
 
 from ...functional.choices import choose
-from .activations import make_activation
-from .choices import Options
-from .initializations import WeightLayer, check_init, initialize
-from .normalizations import cancels_bias, make_norm
+from .initializations import WeightLayer
+from .recipe import Recipe
 
 Depth = Literal[18, 34, 50, 101, 152]
 Stem = Literal["imagenet", "cifar"]
@@ -26,29 +23,6 @@ _STAGES: dict[int, tuple[tuple[int, ...], bool]] = {
 _EXPANSION = 4
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Makes the parts of a residual network, a fresh one for each site."""
-
-    activation: Any = "relu"
-    activation_options: Options | None = None
-    norm: str = "batch"
-    norm_options: Options | None = None
-
-    def make_activation(self) -> nn.Module:
-        """An activation that shares nothing with those of other sites."""
-        return make_activation(self.activation, self.activation_options)
-
-    def make_norm(self, width: int) -> nn.Module:
-        """A normalisation of ``width`` channels, or an identity."""
-        return make_norm(self.norm, width, dims=2, options=self.norm_options)
-
-    def make_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-        """A padded convolution, with a bias unless the normalisation would cancel it."""
-        bias = not cancels_bias(self.norm)
-        return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=bias)
-
-
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut (He et al. 2016, figure 5, left).
 
@@ -56,18 +30,18 @@ class BasicBlock(nn.Module):
         inputs: Channels that come in.
         width: Channels of both convolutions.
         stride: Of the first convolution.
-        parts: Makes what the block is made of.
+        recipe: Makes what the block is made of.
     """
 
-    def __init__(self, inputs: int, width: int, stride: int, parts: Parts) -> None:
+    def __init__(self, inputs: int, width: int, stride: int, recipe: Recipe) -> None:
         super().__init__()
-        self.conv1 = parts.make_conv(inputs, width, 3, stride)
-        self.bn1 = parts.make_norm(width)
-        self.activation1 = parts.make_activation()
-        self.conv2 = parts.make_conv(width, width, 3)
-        self.bn2 = parts.make_norm(width)
-        self.downsample = _shortcut(inputs, width, stride, parts)
-        self.activation2 = parts.make_activation()
+        self.conv1 = _conv(recipe, inputs, width, 3, stride)
+        self.bn1 = recipe.make_norm(width, dims=2)
+        self.activation1 = recipe.make_activation()
+        self.conv2 = _conv(recipe, width, width, 3)
+        self.bn2 = recipe.make_norm(width, dims=2)
+        self.downsample = _shortcut(inputs, width, stride, recipe)
+        self.activation2 = recipe.make_activation()
 
     def forward(self, x: Tensor) -> Tensor:
         """Activation of the sum of branch and shortcut."""
@@ -90,22 +64,22 @@ class Bottleneck(nn.Module):
         inputs: Channels that come in.
         width: Channels of the first two convolutions; the last has four times as many.
         stride: Of the 3x3 convolution.
-        parts: Makes what the block is made of.
+        recipe: Makes what the block is made of.
     """
 
-    def __init__(self, inputs: int, width: int, stride: int, parts: Parts) -> None:
+    def __init__(self, inputs: int, width: int, stride: int, recipe: Recipe) -> None:
         super().__init__()
         outputs = _EXPANSION * width
-        self.conv1 = parts.make_conv(inputs, width, 1)
-        self.bn1 = parts.make_norm(width)
-        self.activation1 = parts.make_activation()
-        self.conv2 = parts.make_conv(width, width, 3, stride)
-        self.bn2 = parts.make_norm(width)
-        self.activation2 = parts.make_activation()
-        self.conv3 = parts.make_conv(width, outputs, 1)
-        self.bn3 = parts.make_norm(outputs)
-        self.downsample = _shortcut(inputs, outputs, stride, parts)
-        self.activation3 = parts.make_activation()
+        self.conv1 = _conv(recipe, inputs, width, 1)
+        self.bn1 = recipe.make_norm(width, dims=2)
+        self.activation1 = recipe.make_activation()
+        self.conv2 = _conv(recipe, width, width, 3, stride)
+        self.bn2 = recipe.make_norm(width, dims=2)
+        self.activation2 = recipe.make_activation()
+        self.conv3 = _conv(recipe, width, outputs, 1)
+        self.bn3 = recipe.make_norm(outputs, dims=2)
+        self.downsample = _shortcut(inputs, outputs, stride, recipe)
+        self.activation3 = recipe.make_activation()
 
     def forward(self, x: Tensor) -> Tensor:
         """Activation of the sum of branch and shortcut."""
@@ -131,8 +105,7 @@ class ResidualNetwork(nn.Module):
         depth: 18, 34, 50, 101 or 152.
         stem: ``"imagenet"`` or ``"cifar"``.
         width: Channels of the stem and of the first stage's 3x3 convolutions.
-        dropout: Probability of dropping a feature before the linear layer.
-        parts: Makes what the blocks are made of.
+        recipe: Makes what the blocks are made of; its dropout is before the linear layer.
     """
 
     def __init__(
@@ -143,15 +116,14 @@ class ResidualNetwork(nn.Module):
         depth: int,
         stem: str,
         width: int,
-        dropout: float,
-        parts: Parts,
+        recipe: Recipe,
     ) -> None:
         super().__init__()
         counts, bottleneck = _STAGES[depth]
         large = stem == "imagenet"
-        self.conv1 = parts.make_conv(in_channels, width, 7 if large else 3, 2 if large else 1)
-        self.bn1 = parts.make_norm(width)
-        self.activation = parts.make_activation()
+        self.conv1 = _conv(recipe, in_channels, width, 7 if large else 3, 2 if large else 1)
+        self.bn1 = recipe.make_norm(width, dims=2)
+        self.activation = recipe.make_activation()
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if large else nn.Identity()
         features, stages = width, []
         for stage, count in enumerate(counts):
@@ -159,12 +131,12 @@ class ResidualNetwork(nn.Module):
             for i in range(count):
                 stride = 2 if stage > 0 and i == 0 else 1
                 make = Bottleneck if bottleneck else BasicBlock
-                blocks.append(make(features, width * 2**stage, stride, parts))
+                blocks.append(make(features, width * 2**stage, stride, recipe))
                 features = width * 2**stage * (_EXPANSION if bottleneck else 1)
             stages.append(nn.Sequential(*blocks))
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(recipe.dropout)
         self.fc = nn.Linear(features, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -207,11 +179,7 @@ def check_positions(x: Tensor, stem: str, norm: str) -> None:
 
 
 def initialize_residual(
-    network: ResidualNetwork,
-    parts: Parts,
-    init: str,
-    options: Options | None,
-    zero_init_residual: bool,
+    network: ResidualNetwork, recipe: Recipe, *, zero_init_residual: bool
 ) -> None:
     r"""Initialise a residual network in place.
 
@@ -224,21 +192,18 @@ def initialize_residual(
 
     Args:
         network: The network.
-        parts: What it was made with.
-        init: A name.
-        options: Options of ``init``.
+        recipe: What it was made with.
         zero_init_residual: Whether each branch starts as zero, by the scale of its last
             normalisation, or without one by its last convolution.
 
     Raises:
-        ValueError: If a name or an option is unknown, or no scale is there to be zero.
+        ValueError: If no scale is there to be zero.
 
     Reference:
         Hayou et al. 2021, "Stable ResNet", section 3.
     """
-    check_init(init, options)
     # One stands for all sites, because a gain takes a while to find.
-    activation = parts.make_activation()
+    activation = recipe.make_activation()
     layers = [WeightLayer(network.conv1, None, activation)]
     for block in network.blocks():
         *inner, last = block.branch()[0]
@@ -246,9 +211,9 @@ def initialize_residual(
         layers.append(WeightLayer(last, activation, None))
         if block.downsample is not None:
             layers.append(WeightLayer(block.downsample[0], activation, activation))
-    initialize([*layers, WeightLayer(network.fc, activation, None)], init, options)
+    recipe.initialize([*layers, WeightLayer(network.fc, activation, None)])
     factor = 1.0
-    if parts.norm == "none" and init == "auto":
+    if recipe.norm == "none" and recipe.init == "auto":
         factor = 1 / math.sqrt(len(network.blocks()))
     for block in network.blocks():
         convolutions, norm = block.branch()
@@ -258,10 +223,15 @@ def initialize_residual(
             _scale(convolutions[-1], factor)
 
 
-def _shortcut(inputs: int, outputs: int, stride: int, parts: Parts) -> nn.Sequential | None:
+def _conv(recipe: Recipe, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=recipe.bias)
+
+
+def _shortcut(inputs: int, outputs: int, stride: int, recipe: Recipe) -> nn.Sequential | None:
     if stride == 1 and inputs == outputs:
         return None
-    return nn.Sequential(parts.make_conv(inputs, outputs, 1, stride), parts.make_norm(outputs))
+    norm = recipe.make_norm(outputs, dims=2)
+    return nn.Sequential(_conv(recipe, inputs, outputs, 1, stride), norm)
 
 
 def _scale(layer: nn.Module, factor: float) -> None:

@@ -2,21 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ...functional.choices import choose
 from ...functional.ngrams import hash_ngrams
-from .activations import ACTIVATIONS, make_activation
-from .choices import Options, resolve
-from .dense import NormPosition, check_shape, dense_network, unit
-from .initializations import WeightLayer, initialize
-from .normalizations import NORMALIZATIONS, cancels_bias, make_norm
-
-TextArchitecture = Literal["bag", "conv"]
+from .dense import dense_network
+from .initializations import WeightLayer
+from .recipe import Recipe
 
 
 class NgramBag(nn.Module):
@@ -101,98 +96,57 @@ class MaxOverTimeConvolutions(nn.Module):
         return torch.cat(found, 1)
 
 
-def text_network(
+def bag_network(
     num_classes: int,
+    recipe: Recipe,
     *,
-    architecture: TextArchitecture,
     buckets: int,
     embedding_dim: int,
     ngrams: int,
     hidden: Sequence[int],
+) -> nn.Sequential:
+    """Token ids of shape ``(N, L)`` to the mean of their n-grams, then a dense network."""
+    bag = NgramBag(buckets, embedding_dim, ngrams)
+    if recipe.init != "default":
+        _initialize_embedding(bag.embedding)
+    dropout = [nn.Dropout(recipe.dropout)] if recipe.dropout else []
+    dense = dense_network([embedding_dim, *hidden], num_classes, recipe)
+    return nn.Sequential(bag, *dropout, *dense)
+
+
+def convolution_network(
+    num_classes: int,
+    recipe: Recipe,
+    *,
+    buckets: int,
+    embedding_dim: int,
     channels: Sequence[int],
     kernel_sizes: Sequence[int],
-    **layers: Any,
+    hidden: Sequence[int],
 ) -> nn.Sequential:
-    """Token ids of shape ``(N, L)`` to one vector each, then a dense network.
+    """Token ids of shape ``(N, L)`` to maxima over time, then a dense network.
 
-    ``layers`` are the arguments of :func:`dense_network` on activation, normalisation,
-    initialisation and dropout.
+    Normalisation and activation come after the maximum, because before it a normalisation would
+    take in windows of padding, and because it takes a fraction of the time.
     """
-    check_shape(
-        dropout=layers["dropout"],
-        norm_position=layers["norm_position"],
-        buckets=[buckets],
-        embedding_dim=[embedding_dim],
-        ngrams=[ngrams],
-        hidden=hidden,
-        channels=channels,
-        kernel_sizes=kernel_sizes,
+    found = MaxOverTimeConvolutions(
+        buckets, embedding_dim, channels=channels, kernel_sizes=kernel_sizes, bias=recipe.bias
     )
-    _check_text(buckets, channels, kernel_sizes)
-    # Without a hidden layer a bag makes neither of these, and a wrong name would go unnoticed.
-    resolve("activation", layers["activation"], ACTIVATIONS)
-    choose("norm", layers["norm"], dict.fromkeys(NORMALIZATIONS))
-    before, parts = None, list[nn.Module]()
-    match choose("architecture", architecture, {"bag": "bag", "conv": "conv"}):
-        case "bag":
-            width = embedding_dim
-            parts = [NgramBag(buckets, embedding_dim, ngrams)]
-            if layers["dropout"]:
-                parts.append(nn.Dropout(layers["dropout"]))
-        case "conv":
-            width = sum(channels)
-            found = MaxOverTimeConvolutions(
-                buckets,
-                embedding_dim,
-                channels=channels,
-                kernel_sizes=kernel_sizes,
-                bias=layers["norm_position"] == "after" or not cancels_bias(layers["norm"]),
-            )
-            after, before = _after_convolutions(found, width, **layers)
-            parts = [found, *after]
-        case _:
-            raise ValueError(
-                f"Expected `architecture` to be 'bag' or 'conv', but got {architecture!r}."
-            )
-    if layers["init"] != "default":
-        _initialize_embedding(parts[0].embedding)
-    return nn.Sequential(
-        *parts, *dense_network([width, *hidden], num_classes, before=before, **layers)
-    )
+    width = sum(channels)
+    unit = recipe.unit_after(width, dims=0)
+    recipe.initialize([WeightLayer(c, None, unit.activation) for c in found.convolutions])
+    if recipe.init != "default":
+        _initialize_embedding(found.embedding)
+    dense = dense_network([width, *hidden], num_classes, recipe, before=unit.feeds)
+    return nn.Sequential(found, *unit.parts, *dense)
 
 
-def _after_convolutions(
-    convolutions: MaxOverTimeConvolutions,
-    width: int,
-    *,
-    activation: Any,
-    activation_options: Options | None,
-    norm: str,
-    norm_options: Options | None,
-    norm_position: NormPosition,
-    init: str,
-    init_options: Options | None,
-    dropout: float,
-) -> tuple[list[nn.Module], nn.Module | None]:
-    """What follows the maxima, and the activation that the next layer reads from.
+def check_text(buckets: int, channels: Sequence[int], kernel_sizes: Sequence[int]) -> None:
+    """Refuse too few buckets, and convolutions that lack a width or a kernel size.
 
-    After the maximum, because before it a normalisation would take in windows of padding, and
-    because it takes a fraction of the time.
+    Raises:
+        ValueError: If there are any.
     """
-    after = make_activation(activation, activation_options)
-    normalization = None
-    if norm != "none":
-        normalization = make_norm(norm, width, dims=0, options=norm_options)
-    drop = nn.AlphaDropout if isinstance(after, nn.SELU) else nn.Dropout
-    parts = unit(
-        convolutions, normalization, after, drop(dropout) if dropout else None, norm_position
-    )
-    weighted = [WeightLayer(layer, None, after) for layer in convolutions.convolutions]
-    initialize(weighted, init, init_options)
-    return parts[1:], None if norm_position == "after" and norm != "none" else after
-
-
-def _check_text(buckets: int, channels: Sequence[int], kernel_sizes: Sequence[int]) -> None:
     if buckets < 2:
         raise ValueError(
             f"Expected `buckets` to be at least 2, because bucket 0 is padding, but got {buckets}."

@@ -1,0 +1,109 @@
+"""What all layers of a network are made with."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from torch import nn
+
+from ...functional.choices import choose
+from .activations import ACTIVATIONS, make_activation
+from .choices import Options, resolve
+from .initializations import WeightLayer, check_init, initialize
+from .normalizations import NORMALIZATIONS, cancels_bias, make_norm
+
+NormPosition = Literal["before", "after"]
+
+
+class Unit(NamedTuple):
+    """What follows a layer, in order; its activation; and the activation that the next reads."""
+
+    parts: list[nn.Module]
+    activation: nn.Module
+    feeds: nn.Module | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Activation, normalisation, initialisation and dropout of a network's layers.
+
+    Args:
+        activation: Name, import path or class of an activation, or a module or function.
+        activation_options: Arguments of the activation.
+        norm: Name of a normalisation.
+        norm_options: Arguments of the normalisation.
+        norm_position: ``"before"`` or ``"after"`` the activation.
+        init: Name of an initialisation.
+        init_options: Arguments of the initialisation.
+        dropout: Probability, 0 to below 1.
+
+    Raises:
+        ValueError: If a name is unknown or ``dropout`` out of range.
+    """
+
+    activation: Any = "relu"
+    activation_options: Options | None = None
+    norm: str = "none"
+    norm_options: Options | None = None
+    norm_position: NormPosition = "before"
+    init: str = "auto"
+    init_options: Options | None = None
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        resolve("activation", self.activation, ACTIVATIONS)
+        choose("norm", self.norm, dict.fromkeys(NORMALIZATIONS))
+        choose("norm_position", self.norm_position, {"before": 0, "after": 0})
+        check_init(self.init, self.init_options)
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"Expected `dropout` from 0 to below 1, but got {self.dropout}.")
+
+    @property
+    def bias(self) -> bool:
+        """Whether a layer has a bias: not where the normalisation right after it cancels it."""
+        return self.norm_position == "after" or not cancels_bias(self.norm)
+
+    def make_activation(self) -> nn.Module:
+        """An activation that shares nothing with those of other sites."""
+        return make_activation(self.activation, self.activation_options)
+
+    def make_norm(self, width: int, *, dims: int) -> nn.Module:
+        """A normalisation of ``width`` units, or an identity."""
+        return make_norm(self.norm, width, dims=dims, options=self.norm_options)
+
+    def unit_after(self, width: int, *, dims: int) -> Unit:
+        """What follows a layer of ``width`` units.
+
+        Dropout takes whole channels of images; after SELU it is alpha dropout, so that mean and
+        variance stay (Klambauer et al. 2017).
+        """
+        activation = self.make_activation()
+        parts = [activation]
+        if self.norm != "none":
+            at = 0 if self.norm_position == "before" else 1
+            parts.insert(at, self.make_norm(width, dims=dims))
+        if self.dropout:
+            keeps_moments = isinstance(activation, nn.SELU)
+            if dims:
+                drop: Any = nn.FeatureAlphaDropout if keeps_moments else nn.Dropout2d
+            else:
+                drop = nn.AlphaDropout if keeps_moments else nn.Dropout
+            parts.append(drop(self.dropout))
+        normalized_last = self.norm != "none" and self.norm_position == "after"
+        return Unit(parts, activation, None if normalized_last else activation)
+
+    def initialize(self, layers: Iterable[WeightLayer]) -> None:
+        """Initialise layers in place."""
+        initialize(layers, self.init, self.init_options)
+
+
+def check_at_least_one(**numbers: int | Iterable[int]) -> None:
+    """Refuse numbers below 1.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    for name, value in numbers.items():
+        values = [value] if isinstance(value, int) else list(value)
+        if any(number < 1 for number in values):
+            raise ValueError(f"Expected `{name}` to be at least 1, but got {value}.")
