@@ -101,13 +101,12 @@ class TextClassifier(Classifier):
         words: dict[str, Any] = {
             "buckets": buckets, "embedding_dim": embedding_dim, "hidden": hidden
         }  # fmt: skip
-        match choose("architecture", architecture, {"bag": "bag", "conv": "conv"}):
-            case "bag":
-                network = bag_network(num_classes, recipe, ngrams=ngrams, **words)
-            case _:
-                network = convolution_network(
-                    num_classes, recipe, channels=channels, kernel_sizes=kernel_sizes, **words
-                )
+        choose("architecture", architecture, {"bag": 0, "conv": 0})
+        if architecture == "bag":
+            network = bag_network(num_classes, recipe, ngrams=ngrams, **words)
+        else:
+            windows: dict[str, Any] = {"channels": channels, "kernel_sizes": kernel_sizes}
+            network = convolution_network(num_classes, recipe, **windows, **words)
         super().__init__(network, num_classes, **training)
 
     def forward(self, x: Tensor) -> Tensor:
