@@ -9,8 +9,8 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from ..functional.dead_units import active_units
-from ._guard import switch_off
-from ._rectifier_observer import RECTIFIER_MODULES, RectifierObserver
+from .monitoring.activation_observer import RECTIFIER_MODULES, RectifierObserver
+from .monitoring.guard import switch_off
 
 
 class DeadReLUMonitor(Callback):

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..functional.gradients import layer_gradient_norms, single_precision_range, total_norm
-from ._guard import switch_off_on_error
-from ._heat_map import draw_norms_by_layer
-from ._logging import log_on_step
+from .monitoring.guard import switch_off_on_error
+from .monitoring.heat_map import draw_norms_by_layer
+from .monitoring.loggers import log_on_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
