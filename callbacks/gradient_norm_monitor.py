@@ -1,53 +1,92 @@
 """Gradient norms by layer over time."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..functional.gradients import layer_gradient_norms, single_precision_range, total_norm
+from ..functional.gradients import single_precision_range, total_norm
+from ..functional.sharded_norms import layer_norms
+from .monitoring.gradient_findings import GradientFindings
+from .monitoring.gradient_reading import (
+    gradients_by_layer,
+    loss_scale,
+    optimizer_position,
+    scales_loss,
+)
 from .monitoring.guard import switch_off_on_error
-from .monitoring.heat_map import draw_norms_by_layer
-from .monitoring.loggers import log_on_step
+from .monitoring.heat_map import Scale, draw_heat_map
+from .monitoring.layers import layers_by_parameter, refuse_flattening, weight_layers
+from .monitoring.loggers import logger_step, report_interval
+from .monitoring.noise import NoiseScale
+from .monitoring.reporter import Reporter
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MAX_RECORDS = 2_000
+_WORDS = {1e-8: "no signal", 1e-6: "a millionth", 1e-4: "1/10,000", 1e-2: "1/100", 1.0: "1"}
+_SCALE = Scale("gradient norm", 1e-8, 1e1, logarithmic=True, ticks=_WORDS)
 
 
 class GradientNormMonitor(Callback):
     """Record the norm of each layer's gradients, before clipping, at each reporting step.
 
     Gradients are read just before the optimiser's step: accumulated, reduced over ranks and
-    unscaled. A step that does not report costs nothing; one that does costs one pass over the
-    gradients and one transfer to the host. A layer is a module that owns parameters; shared
-    parameters count once. Logged as ``grad_norm/total`` and ``grad_norm/<layer>``.
+    unscaled (under manual optimisation after what the module itself did to them). A step that
+    does not report costs nothing; one that does costs one pass over the gradients and one
+    transfer to the host. A layer is a module that owns parameters; shared parameters count once,
+    sharded ones (FSDP2) as a whole. Each optimiser's report has its own parameters only.
+
+    Logged are ``grad_norm/total``, ``grad_norm/<layer>`` (for up to 100 layers),
+    ``grad_norm/first_to_last``, ``grad_norm/running_mean``, ``grad_norm/running_deviation`` and,
+    where the Trainer clips, ``grad_norm/clipped_share``; with several optimisers each name of a
+    total ends in ``_0``, ``_1``, ... Said once, when it has lasted for three reports: gradients
+    that vanish or explode through the layers, with the layer where it begins, and a total norm
+    100 times its running mean; at once: a gradient that is not finite. Steps that 16-bit mixed
+    precision skips are counted and nothing else.
 
     Args:
         every_n_steps: Optimiser steps between reports; None takes the Trainer's
             ``log_every_n_steps``.
         norm_type: Order of the norm; ``float("inf")`` gives the largest magnitude.
+        noise_scale: Whether to estimate the gradient noise scale (McCandlish et al. 2018) of the
+            first optimiser, from the gradients of two steps in a row at each report. It keeps a
+            copy of the gradients for one step.
 
     Attributes:
         norms: Last norm by layer.
-        total_norm: Last norm over all layers; NaN before the first record.
-        steps: Optimiser steps done before each record.
+        total_norm: Last norm over all layers; NaN before the first report.
+        steps: Step of each report on the loggers' axis: steps done before it.
         history: Norms by layer, one value for each of ``steps``, NaN where a layer had no
-            gradient. Beyond 2,000 records every second one is dropped.
+            gradient. Of more than 2,000 reports every second one is dropped.
+        running_mean, running_deviation: Of the total norm, exponentially weighted (0.97).
+        clipped_share: Share of the reported steps whose gradients the Trainer clipped; NaN
+            without clipping.
+        skipped_steps: Reporting steps that mixed precision skipped.
+        noise_scale_value: Gradient noise scale in samples; NaN where it is not known.
+        findings: What was found, by a key.
         failed: Whether the monitor switched itself off.
 
     Raises:
         ValueError: If ``every_n_steps`` is below 1 or ``norm_type`` is not positive.
+        TypeError: When training starts with a strategy that flattens parameters (FSDP1).
 
     Example:
         >>> from lightning.pytorch import Trainer
         >>> trainer = Trainer(callbacks=[GradientNormMonitor()], logger=False)
     """
 
-    def __init__(self, every_n_steps: int | None = None, *, norm_type: float = 2.0) -> None:
+    def __init__(
+        self,
+        every_n_steps: int | None = None,
+        *,
+        norm_type: float = 2.0,
+        noise_scale: bool = False,
+    ) -> None:
         if every_n_steps is not None and every_n_steps < 1:
             raise ValueError(f"Expected `every_n_steps` to be at least 1, but got {every_n_steps}.")
         if not norm_type > 0:
@@ -55,114 +94,230 @@ class GradientNormMonitor(Callback):
         self.every_n_steps = every_n_steps
         self.norm_type = norm_type
         self.failed = False
+        self._noise = NoiseScale() if noise_scale else None
+        self._reporter = Reporter(type(self).__name__, {"grad_norm": _SCALE})
         self._layer_of: dict[Tensor, str] = {}
         self._clear()
 
     def _clear(self) -> None:
-        self.norms: dict[str, float] = {}
         self.total_norm = float("nan")
-        self.steps: list[int] = []
-        self.history: dict[str, list[float]] = {}
+        self.skipped_steps = 0
+        self._clipped = self._unclipped = 0
+        self._sizes: dict[str, int] = {}
         self._weight_layers: list[str] = []
-        self._resumed = False
+        self._findings = GradientFindings(self._reporter)
+        self._reported: dict[int, int] = {}
+
+    @property
+    def norms(self) -> dict[str, float]:
+        """Last norm by layer."""
+        return dict(self._reporter.records["grad_norm"].last)
+
+    @property
+    def steps(self) -> list[int]:
+        """Step of each report."""
+        return list(self._reporter.records["grad_norm"].steps)
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Norms by layer, one value for each of ``steps``."""
+        return self._reporter.records["grad_norm"].history
+
+    @property
+    def findings(self) -> dict[str, str]:
+        """What was found, by a key."""
+        return dict(self._reporter.findings)
+
+    @property
+    def running_mean(self) -> float:
+        """Running mean of the total norm of the first optimiser."""
+        return self._findings.moments(0).mean
+
+    @property
+    def running_deviation(self) -> float:
+        """Running standard deviation of the total norm of the first optimiser."""
+        return self._findings.moments(0).deviation
+
+    @property
+    def clipped_share(self) -> float:
+        """Share of the reported steps whose gradients were clipped."""
+        steps = self._clipped + self._unclipped
+        return self._clipped / steps if steps else float("nan")
+
+    @property
+    def noise_scale_value(self) -> float:
+        """Gradient noise scale in samples."""
+        return float("nan") if self._noise is None else self._noise.value
+
+    @property
+    def profile(self) -> dict[str, float]:
+        """Last norm of each weight layer per parameter: over (number of entries)^(1/p).
+
+        Weight layers are those with a matrix or a convolution kernel, from input to output.
+        """
+        return self._profile(self.norms)
 
     @property
     def first_to_last_ratio(self) -> float:
-        """Norm of the first weight layer over that of the last, the median over the records.
+        """Gradient of the first weight layer over that of the last, the median over the reports.
 
-        Weight layers are those with a matrix or a convolution kernel. NaN for fewer than two.
+        Per parameter, as in ``profile``, so that a layer's size does not decide. NaN for fewer
+        than two weight layers.
         """
-        norms = self._norms_by_weight_layer()
-        if len(norms) < 2:
+        history = self.history
+        layers = [layer for layer in self._weight_layers if layer in history]
+        if len(layers) < 2:
             return float("nan")
-        return float((norms[0] / norms[-1]).nanmedian())
+        table = torch.tensor([history[layers[0]], history[layers[-1]]], dtype=torch.float64)
+        ratio = float((table[0] / table[1]).nanmedian())
+        return ratio * self._scale_of(layers[-1]) / self._scale_of(layers[0])
 
-    def _norms_by_weight_layer(self) -> Tensor:
-        rows = [self.history[layer] for layer in self._weight_layers if layer in self.history]
-        return torch.tensor(rows, dtype=torch.float64)
+    def _profile(self, norms: dict[str, float]) -> dict[str, float]:
+        layers = [layer for layer in self._weight_layers if layer in norms]
+        return {layer: norms[layer] / self._scale_of(layer) for layer in layers}
+
+    def _scale_of(self, layer: str) -> float:
+        return float(self._sizes[layer] ** (1 / self.norm_type))
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse a strategy that leaves no layer's gradients whole."""
+        if stage == "fit":
+            refuse_flattening(type(self).__name__, trainer, pl_module)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded, and read the layers' names."""
-        if not self._resumed:
+        self.failed = False
+        self._start(trainer, pl_module)
+
+    @switch_off_on_error
+    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self._reporter.start(trainer, pl_module):
             self._clear()
-        self._resumed = self.failed = False
-        self._layer_of = {}
-        weighted: dict[str, None] = {}
-        for name, parameter in pl_module.named_parameters():
-            layer = name.rpartition(".")[0] or "root"
-            self._layer_of[parameter] = layer
-            if parameter.ndim > 1:
-                weighted[layer] = None
-        self._weight_layers = list(weighted)
+        self._layer_of = layers_by_parameter(pl_module)
+        self._weight_layers = weight_layers(pl_module)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Learn how many samples a gradient is of, where that is asked for."""
+        if self._noise is not None and not self._noise.batch_size:
+            samples = extract_batch_size(batch) * trainer.accumulate_grad_batches
+            self._noise.batch_size = samples * trainer.world_size
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Record the gradients of this optimiser's own parameters, on reporting steps."""
-        step = trainer.global_step // max(1, len(trainer.optimizers))
-        interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if (step + 1) % (self.every_n_steps or max(1, interval)) == 0:
+        step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
+        if (step + 1) % interval == 0:
             self._report(trainer, pl_module, optimizer, step)
+        if self._noise is not None and (step + 2) % interval == 0:
+            self._keep(trainer, optimizer)
 
     @switch_off_on_error
     def _report(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer, step: int
     ) -> None:
-        gradients = self._gradients_by_layer(optimizer)
+        position = optimizer_position(trainer, optimizer)
+        # An optimiser that evaluates its closure several times takes one step.
+        if self._reported.get(position) == step:
+            return
+        self._reported[position] = step
+        gradients = gradients_by_layer(optimizer, self._layer_of)
         if not gradients:
             return
-        *by_layer, self.total_norm = self._measure(gradients, _loss_scale(trainer, optimizer))
+        scale = loss_scale(trainer, optimizer)
+        *by_layer, total = self._measure(gradients, scale)
+        if self._was_skipped(trainer, total):
+            return
         norms = dict(zip(gradients, by_layer, strict=True))
-        self._record(step, norms)
-        suffix = "" if len(trainer.optimizers) < 2 else f"_{_position(trainer, optimizer)}"
-        metrics = {f"grad_norm/{layer}": norm for layer, norm in norms.items()}
-        log_on_step(
-            trainer, pl_module, {**metrics, f"grad_norm/total{suffix}": self.total_norm}, step
-        )
+        self._sizes |= {layer: sum(g.numel() for g in grads) for layer, grads in gradients.items()}
+        self.total_norm = total
+        self._findings.look(trainer, position, norms, self.total_norm, self._profile(norms))
+        self._count_clipped(trainer, pl_module, gradients, scale)
+        if self._noise is not None and position == 0:
+            self._noise.report(gradients, scale)
+        summary = self._summarize(trainer, position, norms)
+        self._reporter.report(trainer, pl_module, step, {"grad_norm": norms}, summary)
 
-    def _gradients_by_layer(self, optimizer: Optimizer) -> dict[str, list[Tensor]]:
-        gradients: dict[str, list[Tensor]] = {}
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    layer = self._layer_of.get(parameter, "other")
-                    gradients.setdefault(layer, []).append(parameter.grad)
-        order = {layer: i for i, layer in enumerate(dict.fromkeys(self._layer_of.values()))}
-        return dict(sorted(gradients.items(), key=lambda item: order.get(item[0], len(order))))
+    @switch_off_on_error
+    def _keep(self, trainer: Trainer, optimizer: Optimizer) -> None:
+        if self._noise is not None and optimizer_position(trainer, optimizer) == 0:
+            gradients = gradients_by_layer(optimizer, self._layer_of)
+            self._noise.keep(gradients, loss_scale(trainer, optimizer))
 
     def _measure(self, gradients: dict[str, list[Tensor]], scale: float) -> list[float]:
         """Norm by layer and of all, on the host."""
-        values = self._norms_and_total(gradients, torch.float32)
+        values = _norms_and_total(gradients, self.norm_type, torch.float32)
         low, high = single_precision_range(self.norm_type)
         if not all(low <= value <= high for value in values):
             # Vanished or overflowed in single precision, or really 0, infinite or NaN.
-            values = self._norms_and_total(gradients, torch.float64)
+            values = _norms_and_total(gradients, self.norm_type, torch.float64)
         return [value / scale for value in values]
 
-    def _norms_and_total(
-        self, gradients: dict[str, list[Tensor]], dtype: torch.dtype
-    ) -> list[float]:
-        norms = layer_gradient_norms(gradients, self.norm_type, dtype=dtype)
-        total = total_norm(norms, self.norm_type)
-        values: list[float] = torch.cat([norms, total[None]]).tolist()
-        return values
+    def _was_skipped(self, trainer: Trainer, total: float) -> bool:
+        """Whether mixed precision skips this step, as it does until it has found its scale."""
+        skipped = scales_loss(trainer) and not math.isfinite(total)
+        self.skipped_steps += skipped
+        self._findings.count_skipped(trainer, skipped)
+        return skipped
 
-    def _record(self, step: int, norms: dict[str, float]) -> None:
-        self.norms = {**self.norms, **norms}
-        if not self.steps or self.steps[-1] != step:
-            self.steps.append(step)
-            for values in self.history.values():
-                values.append(float("nan"))
-        for layer, norm in norms.items():
-            values = self.history.setdefault(layer, [float("nan")] * len(self.steps))
-            values[-1] = norm
-        if len(self.steps) > _MAX_RECORDS:
-            self.steps = self.steps[::2]
-            self.history = {layer: values[::2] for layer, values in self.history.items()}
+    def _count_clipped(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        gradients: dict[str, list[Tensor]],
+        scale: float,
+    ) -> None:
+        limit = trainer.gradient_clip_val
+        if not limit or not pl_module.automatic_optimization:
+            return
+        norm_type = float("inf") if trainer.gradient_clip_algorithm == "value" else 2.0
+        total = self.total_norm
+        if norm_type != self.norm_type:
+            total = _norms_and_total(gradients, norm_type, torch.float32)[-1] / scale
+        self._clipped += total > limit
+        self._unclipped += total <= limit
 
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Let go of the parameters."""
-        self._layer_of = {}
+    def _summarize(
+        self, trainer: Trainer, position: int, norms: dict[str, float]
+    ) -> dict[str, float]:
+        suffix = "" if len(trainer.optimizers) < 2 else f"_{position}"
+        moments = self._findings.moments(position)
+        summary = {
+            "total": self.total_norm,
+            "running_mean": moments.mean,
+            "running_deviation": moments.deviation,
+        }
+        profile = list(self._profile(norms).values())
+        if len(profile) > 1 and profile[-1] > 0:
+            summary["first_to_last"] = profile[0] / profile[-1]
+        if self._clipped + self._unclipped:
+            summary["clipped_share"] = self.clipped_share
+        if math.isfinite(self.noise_scale_value) and position == 0:
+            summary["noise_scale"] = self.noise_scale_value
+        return {f"grad_norm/{name}{suffix}": value for name, value in summary.items()}
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Give the loggers the picture and the table."""
+        self._release(trainer)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Lose nothing of an interrupted fit."""
+        self._release(trainer)
+
+    def _release(self, trainer: Trainer) -> None:
+        if self._layer_of:
+            self._layer_of = {}
+            self._finish(trainer)
+
+    @switch_off_on_error
+    def _finish(self, trainer: Trainer) -> None:
+        self._reporter.finish(trainer)
+        if self._noise is not None:
+            self._noise.forget()
 
     def plot(
         self,
@@ -188,36 +343,42 @@ class GradientNormMonitor(Callback):
         Raises:
             ValueError: If nothing was recorded.
         """
-        norms = self._norms_by_weight_layer()
-        if not norms.numel():
-            raise ValueError("Expected recorded gradient norms, but there are none: run fit first.")
-        return draw_norms_by_layer(ax, self.steps, norms, low=low, high=high, colorbar=colorbar)
+        history = self.history
+        rows = [history[layer] for layer in self._weight_layers if layer in history]
+        names = {0: "1 (input)", len(rows) - 1: f"{len(rows)} (output)"}
+        labels = [names.get(row, str(row + 1)) for row in range(len(rows))]
+        scale = Scale(_SCALE.label, low, high, logarithmic=True, ticks=_WORDS)
+        table = torch.tensor(rows, dtype=torch.float64)
+        return draw_heat_map(ax, self.steps, table, labels, scale, colorbar=colorbar)
 
     def state_dict(self) -> dict[str, Any]:
         """The whole record."""
         return {
-            "norms": self.norms,
+            "reporter": self._reporter.state_dict(),
             "total_norm": self.total_norm,
-            "steps": self.steps,
-            "history": self.history,
+            "skipped_steps": self.skipped_steps,
+            "clipped": (self._clipped, self._unclipped),
+            "sizes": dict(self._sizes),
+            "findings": self._findings.state_dict(),
+            "noise": self._noise and self._noise.state_dict(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's record."""
-        self.norms = dict(state_dict["norms"])
+        self._clear()
+        self._reporter.load_state_dict(state_dict["reporter"])
         self.total_norm = state_dict["total_norm"]
-        self.steps = list(state_dict["steps"])
-        self.history = {layer: list(values) for layer, values in state_dict["history"].items()}
-        self._resumed = True
+        self.skipped_steps = state_dict["skipped_steps"]
+        self._clipped, self._unclipped = state_dict["clipped"]
+        self._sizes = dict(state_dict["sizes"])
+        self._findings.load_state_dict(state_dict["findings"])
+        if self._noise is not None and state_dict["noise"]:
+            self._noise.load_state_dict(state_dict["noise"])
 
 
-def _position(trainer: Trainer, optimizer: Optimizer) -> int:
-    return next(i for i, known in enumerate(trainer.optimizers) if known is optimizer)
-
-
-def _loss_scale(trainer: Trainer, optimizer: Optimizer) -> float:
-    """Scale still on the gradients: a fused optimiser unscales inside its own step."""
-    scaler = getattr(trainer.precision_plugin, "scaler", None)
-    if scaler is None or not getattr(optimizer, "_step_supports_amp_scaling", False):
-        return 1.0
-    return float(scaler.get_scale())
+def _norms_and_total(
+    gradients: dict[str, list[Tensor]], norm_type: float, dtype: torch.dtype
+) -> list[float]:
+    norms = layer_norms(gradients, norm_type, dtype=dtype)
+    values: list[float] = torch.cat([norms, total_norm(norms, norm_type)[None]]).tolist()
+    return values

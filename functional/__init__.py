@@ -3,27 +3,37 @@
 from .augmentation import affine_warp, keyed_uniform
 from .choices import choose
 from .dead_units import active_units
+from .gradient_flow import exploding_from, not_finite_from, vanishing_from
 from .gradients import layer_gradient_norms, single_precision_range, total_norm
 from .hashing import shift_right, splitmix64
 from .initialization import depth_preserving_gain
 from .ngrams import hash_ngrams
+from .noise_scale import gradient_noise
 from .penalties import decay_, l1_penalty, l2_penalty, soft_threshold_, zero_fraction
+from .running_moments import RunningMoments
+from .sharded_norms import layer_norms
 
 __all__ = [
+    "RunningMoments",
     "active_units",
     "affine_warp",
     "choose",
     "decay_",
     "depth_preserving_gain",
+    "exploding_from",
+    "gradient_noise",
     "hash_ngrams",
     "keyed_uniform",
     "l1_penalty",
     "l2_penalty",
     "layer_gradient_norms",
+    "layer_norms",
+    "not_finite_from",
     "shift_right",
     "single_precision_range",
     "soft_threshold_",
     "splitmix64",
     "total_norm",
+    "vanishing_from",
     "zero_fraction",
 ]

@@ -1,81 +1,131 @@
 """Layers by time as a picture that needs no legend."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
 
 _MAX_COLUMNS = 160
-_WORDS = {1e-8: "no signal", 1e-6: "a millionth", 1e-4: "1/10,000", 1e-2: "1/100", 1.0: "1"}
+_MAX_ROWS = 240
+_MAX_NOTES = 40
+_MAX_LABELS = 40
+_MAX_LETTERS = 28
 
 
-def draw_norms_by_layer(
+@dataclass(frozen=True)
+class Scale:
+    """What the colours of a heat map mean.
+
+    Attributes:
+        label: The quantity, in words.
+        low: Value at the dark end.
+        high: Value at the bright end.
+        logarithmic: Whether equal steps of colour are equal factors.
+        ticks: Words for some of the values.
+    """
+
+    label: str
+    low: float = 0.0
+    high: float = 1.0
+    logarithmic: bool = False
+    ticks: Mapping[float, str] = field(default_factory=dict)
+
+    @classmethod
+    def share(cls, label: str) -> "Scale":
+        """Scale of a share, from none to all."""
+        return cls(label, ticks={0.0: "none", 0.5: "half", 1.0: "all"})
+
+    def normalize(self) -> "Normalize":
+        """The scale as matplotlib takes it."""
+        from matplotlib.colors import LogNorm, Normalize
+
+        return (LogNorm if self.logarithmic else Normalize)(self.low, self.high)
+
+
+def draw_heat_map(
     ax: "Axes | None",
     steps: Sequence[int],
-    norms: Tensor,
+    values: Tensor,
+    labels: Sequence[str],
+    scale: Scale,
     *,
-    low: float,
-    high: float,
-    colorbar: bool,
+    colorbar: bool = True,
 ) -> "Axes":
     """Heat map with the first layer on top and each layer's median written into its row.
 
     Args:
         ax: Axes to draw on; None makes a figure.
-        steps: Optimiser step of each column.
-        norms: Shape ``(layers, steps)``; NaN where there is no record.
-        low: Norm at the dark end of the logarithmic colours.
-        high: Norm at the bright end.
+        steps: Step of each column.
+        values: Shape ``(layers, steps)``; NaN where there is no record. Of many layers or steps
+            neighbours are drawn as one, their median.
+        labels: Name of each layer.
+        scale: What the colours mean.
         colorbar: Whether to draw the colours' scale, in words.
 
     Returns:
         The axes.
-    """
-    import matplotlib.pyplot as plt
-    from matplotlib.colors import LogNorm
 
+    Raises:
+        ValueError: If there are no values.
+    """
+    if not values.numel():
+        raise ValueError(f"Expected recorded values of {scale.label}, but got none: run fit first.")
     if ax is None:
+        import matplotlib.pyplot as plt
+
         _, ax = plt.subplots(layout="constrained")
-    edges, columns = _columns(steps, norms)
-    rows = np.arange(len(columns) + 1) - 0.5
-    scale = LogNorm(low, high)
-    visible = columns.clamp(low, high).numpy()
-    image = ax.pcolormesh(edges, rows, visible, norm=scale, cmap="magma")
-    ax.set(xlabel="training step", ylabel="layer", ylim=(rows[-1], rows[0]))
-    _label_layers(ax, len(columns))
-    for row, median in enumerate(norms.nanmedian(1).values.tolist()):
-        bright = median > 0 and scale(median) > 0.6
+    columns = _join_neighbours(values.t(), _MAX_COLUMNS).t()
+    cells = _join_neighbours(columns, _MAX_ROWS)
+    lines = torch.linspace(-0.5, len(labels) - 0.5, len(cells) + 1).tolist()
+    norm = scale.normalize()
+    image = ax.pcolormesh(
+        _edges(steps), lines, cells.clamp(scale.low, scale.high).numpy(), norm=norm, cmap="magma"
+    )
+    ax.set(xlabel="training step", ylabel="layer", ylim=(lines[-1], lines[0]))
+    every = -(-len(labels) // _MAX_LABELS)
+    shown = [i for i in range(len(labels)) if i % every == 0 or i == len(labels) - 1]
+    ax.set_yticks(shown, [_shorten(labels[i]) for i in shown])
+    if len(labels) <= _MAX_NOTES:
+        _write_medians(ax, values, norm)
+    if colorbar:
+        ticks = [tick for tick in scale.ticks if scale.low <= tick <= scale.high]
+        bar = ax.figure.colorbar(image, ax=ax, ticks=ticks or None)
+        if ticks:
+            bar.ax.set_yticklabels([scale.ticks[tick] for tick in ticks])
+        bar.set_label(scale.label)
+    return ax
+
+
+def _join_neighbours(rows: Tensor, most: int) -> Tensor:
+    """Medians of groups of neighbouring rows, at most so many of them."""
+    size = -(-len(rows) // most)
+    return torch.stack([block.nanmedian(0).values for block in torch.split(rows, size)])
+
+
+def _edges(steps: Sequence[int]) -> list[float]:
+    size = -(-len(steps) // _MAX_COLUMNS)
+    width = (steps[-1] - steps[0]) / max(1, len(steps) - 1) or 1
+    return [*map(float, steps[::size]), steps[-1] + width]
+
+
+def _write_medians(ax: "Axes", values: Tensor, norm: "Normalize") -> None:
+    for row, median in enumerate(values.nanmedian(1).values.tolist()):
+        bright = median > 0 and norm(median) > 0.6
         ax.annotate(
-            f"{median:.0e}" if median < 0.01 else f"{median:.2g}",
+            f"{median:.0e}" if 0 < abs(median) < 0.01 else f"{median:.2g}",
             (0.985, row),
             xycoords=("axes fraction", "data"),
             ha="right",
             va="center",
             color="black" if bright else "white",
         )
-    if colorbar:
-        ticks = [tick for tick in _WORDS if low <= tick <= high]
-        bar = ax.figure.colorbar(image, ax=ax, ticks=ticks)
-        bar.ax.set_yticklabels([_WORDS[tick] for tick in ticks])
-        bar.set_label("gradient norm")
-    return ax
 
 
-def _columns(steps: Sequence[int], norms: Tensor) -> tuple[list[float], Tensor]:
-    """Edges and medians of at most `_MAX_COLUMNS` groups of neighbouring records."""
-    size = -(-len(steps) // _MAX_COLUMNS)
-    medians = torch.stack([block.nanmedian(1).values for block in torch.split(norms, size, 1)], 1)
-    width = (steps[-1] - steps[0]) / max(1, len(steps) - 1) or 1
-    return [*map(float, steps[::size]), steps[-1] + width], medians
-
-
-def _label_layers(ax: "Axes", layers: int) -> None:
-    every = -(-layers // 20)
-    shown = [row for row in range(layers) if row % every == 0 or row == layers - 1]
-    names = {0: "1 (input)", layers - 1: f"{layers} (output)"}
-    ax.set_yticks(shown, [names.get(row, str(row + 1)) for row in shown])
+def _shorten(label: str) -> str:
+    return label if len(label) <= _MAX_LETTERS else f"…{label[1 - _MAX_LETTERS :]}"

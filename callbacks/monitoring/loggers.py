@@ -1,12 +1,62 @@
-"""How monitors hand their figures to Lightning."""
+"""How monitors hand their figures to Lightning and its loggers."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import LightningModule, Trainer
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def log_on_step(
-    trainer: Trainer, pl_module: LightningModule, metrics: dict[str, float], step: int
+_STEP = "trainer/global_step"
+
+
+def logger_step(trainer: Trainer) -> int:
+    """Step on the loggers' axis: batches so far whose end was a step, of however many optimisers.
+
+    ``trainer.global_step`` counts the steps of every optimiser; the loggers' axis is public only
+    as a part of the loop's saved state.
+    """
+    step: int = trainer.fit_loop.epoch_loop.on_save_checkpoint()["_batches_that_stepped"]
+    return step
+
+
+def report_interval(trainer: Trainer, every_n_steps: int | None) -> int:
+    """Steps between reports: the argument, or else the Trainer's ``log_every_n_steps``."""
+    interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+    return every_n_steps or interval or 50
+
+
+def run_folder(trainer: Trainer) -> Path | None:
+    """Folder of this run, beside its checkpoints; None for a Trainer that writes nothing.
+
+    Unlike ``trainer.log_dir`` it is the run's own also with loggers whose ``log_dir`` is shared
+    by all runs, and asks no other rank.
+    """
+    if trainer.fast_dev_run:  # type: ignore[attr-defined]
+        return None
+    if not trainer.loggers:
+        writes = trainer.checkpoint_callback is not None
+        return Path(trainer.default_root_dir) if writes else None
+    logger = trainer.loggers[0]
+    version = logger.version
+    version = version if isinstance(version, str) else f"version_{version}"
+    return Path(os.fspath(logger.save_dir or trainer.default_root_dir), str(logger.name), version)
+
+
+def use_step_axis(trainer: Trainer, quantity: str) -> None:
+    """Draw a quantity's charts over the step, in W&B runs that the logger did not begin, too."""
+    for logger in _of(trainer, "WandbLogger"):
+        logger.experiment.define_metric(_STEP)
+        logger.experiment.define_metric(f"{quantity}/*", step_metric=_STEP)
+
+
+def log_scalars(
+    trainer: Trainer, pl_module: LightningModule, metrics: Mapping[str, float], step: int
 ) -> None:
-    """Log at this optimiser step, on the loggers' own axis, whenever the Trainer logs.
+    """Log at this step, on the loggers' own axis, whenever the Trainer logs.
 
     The Trainer would pass a step's values on every ``log_every_n_steps`` only, and again, stale,
     where a monitor's interval is another. So they go to the loggers directly, and to
@@ -18,8 +68,55 @@ def log_on_step(
         metrics: Values by name.
         step: Optimiser steps done before this one.
     """
-    if trainer.barebones:
+    if trainer.barebones or not metrics:
         return
-    pl_module.log_dict(metrics, on_step=True, on_epoch=False, logger=False)
+    pl_module.log_dict(dict(metrics), on_step=True, on_epoch=False, logger=False)
     for logger in trainer.loggers:
-        logger.log_metrics(metrics, step=step)
+        logger.log_metrics(dict(metrics), step=step)
+
+
+def log_figure(trainer: Trainer, name: str, figure: "Figure", step: int) -> None:
+    """Give a picture to the loggers that take one: W&B and TensorBoard."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    loggers = _of(trainer, "WandbLogger", "TensorBoardLogger")
+    if not loggers:
+        return
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+    for logger in loggers:
+        if hasattr(logger, "log_image"):
+            logger.log_image(name, [pixels], step=step)
+        else:
+            logger.experiment.add_image(name, pixels, step, dataformats="HWC")
+
+
+def log_table(trainer: Trainer, name: str, table: list[dict[str, Any]], step: int) -> None:
+    """Give a table, one dictionary for each row, to W&B, and as text to TensorBoard."""
+    if not table:
+        return
+    columns = list(table[0])
+    rows = [list(row.values()) for row in table]
+    for logger in _of(trainer, "WandbLogger"):
+        logger.log_table(name, columns, rows, step=step)
+    for logger in _of(trainer, "TensorBoardLogger"):
+        lines = [columns, ["---"] * len(columns), *rows]
+        text = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+        logger.experiment.add_text(name, text, step)
+
+
+def alert(trainer: Trainer, title: str, text: str) -> None:
+    """Send an alert from every W&B run."""
+    for logger in _of(trainer, "WandbLogger"):
+        logger.experiment.alert(title=title, text=text)
+
+
+def _of(trainer: Trainer, *classes: str) -> list[Any]:
+    """The Trainer's loggers of these classes, which may come from either of Lightning's names."""
+    return [
+        logger
+        for logger in trainer.loggers
+        if any(base.__name__ in classes for base in type(logger).__mro__)
+    ]

@@ -1,0 +1,91 @@
+"""One quantity of many layers over time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_MAX_ROWS = 2_000
+_MAX_CELLS = 2_000_000
+
+
+class Record:
+    """A table, layers by step, that grows with each report and is thinned before it is large.
+
+    Beyond 2,000 rows, or two million cells, every second row is dropped; the latest stays.
+
+    Attributes:
+        steps: Step of each row, on the loggers' axis.
+        epochs: Epoch of each row, from 0.
+        last: Latest value of each layer.
+
+    Example:
+        >>> record = Record()
+        >>> record.add(step=49, epoch=0, values={"conv": 1.0, "fc": 2.0})
+        >>> record.history
+        {'conv': [1.0], 'fc': [2.0]}
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.epochs: list[int] = []
+        self.last: dict[str, float] = {}
+        self._rows: list[Tensor] = []
+
+    @property
+    def table(self) -> Tensor:
+        """Values, shape ``(layers, steps)``, double precision; NaN where there is none."""
+        table = torch.full((len(self._rows), len(self.last)), float("nan"), dtype=torch.float64)
+        for row, values in zip(table, self._rows, strict=True):
+            row[: len(values)] = values
+        return table.t()
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Values by layer, one for each of ``steps``; NaN where there is none."""
+        return dict(zip(self.last, self.table.tolist(), strict=True))
+
+    def add(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
+        """Add a row, or more layers to the row of the same step.
+
+        Args:
+            step: Step of the report.
+            epoch: Epoch of the report.
+            values: Value by layer.
+        """
+        if not self.steps or self.steps[-1] != step:
+            self._thin()
+            self.steps.append(step)
+            self.epochs.append(epoch)
+            self._rows.append(torch.empty(0, dtype=torch.float64))
+        self.last.update(values)
+        row = dict(zip(self.last, self._rows[-1].tolist(), strict=False))
+        row.update(values)
+        missing = float("nan")
+        cells = [row.get(layer, missing) for layer in self.last]
+        self._rows[-1] = torch.tensor(cells, dtype=torch.float64)
+
+    def _thin(self) -> None:
+        if len(self.steps) < 2:
+            return
+        if len(self.steps) >= _MAX_ROWS or len(self.steps) * len(self.last) >= _MAX_CELLS:
+            kept = slice((len(self.steps) - 1) % 2, None, 2)
+            self.steps, self.epochs = self.steps[kept], self.epochs[kept]
+            self._rows = self._rows[kept]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole record, of types that ``torch.load(weights_only=True)`` takes."""
+        return {
+            "steps": list(self.steps),
+            "epochs": list(self.epochs),
+            "last": dict(self.last),
+            "table": self.table,
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take up a saved record."""
+        self.steps = list(state_dict["steps"])
+        self.epochs = list(state_dict["epochs"])
+        self.last = dict(state_dict["last"])
+        self._rows = list(state_dict["table"].t().contiguous().unbind())

@@ -1,0 +1,216 @@
+"""Where a monitor's figures go: its record, a file, the loggers, and findings said once."""
+
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
+
+from . import loggers
+from .heat_map import Scale, draw_heat_map
+from .record import Record
+from .record_file import RecordFile
+
+_log = logging.getLogger(__name__)
+_MAX_CHARTS = 100
+_MAX_TABLE_ROWS = 10_000
+
+
+class Reporter:
+    """Keep what one monitor reports and pass it on.
+
+    Every rank keeps the record; rank 0 writes the file and the findings. Where there are more
+    than 100 layers, the loggers get the median and the extremes instead of one chart each. At the
+    end of training they get one heat map and one table, which hold every layer. A file or a
+    logger that fails is given up with one warning; the record goes on.
+
+    Args:
+        monitor: The monitor's class name.
+        scales: For each quantity, by its name in the loggers, what a heat map's colours mean; the
+            first is the one that is drawn.
+
+    Attributes:
+        records: Record of each quantity.
+        summary: Record of the summary scalars.
+        findings: Text of each finding by its key.
+    """
+
+    def __init__(self, monitor: str, scales: Mapping[str, Scale]) -> None:
+        self.monitor = monitor
+        self.scales = dict(scales)
+        self._resumed = False
+        self._file: RecordFile | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self.records = {quantity: Record() for quantity in self.scales}
+        self.summary = Record()
+        self.findings: dict[str, str] = {}
+        self._given_up: set[str] = set()
+
+    def start(self, trainer: Trainer, pl_module: LightningModule) -> bool:
+        """Begin a fit, afresh unless a checkpoint was just loaded.
+
+        Returns:
+            Whether this fit goes on with a checkpoint's record.
+        """
+        resumed, self._resumed = self._resumed, False
+        if not resumed:
+            self._clear()
+        self._given_up = set()
+        if trainer.barebones:
+            rank_zero_warn(
+                f"{self.monitor} logs nothing under Trainer(barebones=True), which turns logging "
+                "off; its record is kept in its attributes."
+            )
+        folder = loggers.run_folder(trainer) if trainer.is_global_zero else None
+        path = None if folder is None else folder / "vitals" / f"{self.monitor}.jsonl"
+        self._file = None if path is None else RecordFile(path)
+        if trainer.is_global_zero and not trainer.barebones:
+            for quantity in self.scales:
+                self._attempt("logger", loggers.use_step_axis, trainer, quantity)
+        self._attempt("file", self._open_file, resumed)
+        return resumed
+
+    def _open_file(self, resumed: bool) -> None:
+        """Open the file with what a checkpoint brought, where the file does not have it yet."""
+        if self._file is None:
+            return
+        known = self._file.path.exists()
+        self._file.start(self.monitor, resumed)
+        if known or not resumed:
+            return
+        tables = {quantity: record.history for quantity, record in self.records.items()}
+        totals = self.summary.history
+        first = next(iter(self.records.values()))
+        for i, (step, epoch) in enumerate(zip(first.steps, first.epochs, strict=True)):
+            values = {q: {name: row[i] for name, row in t.items()} for q, t in tables.items()}
+            summary = {name: row[i] for name, row in totals.items()}
+            self._file.report(step, epoch, values, summary)
+
+    def report(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        step: int,
+        values: Mapping[str, Mapping[str, float]],
+        summary: Mapping[str, float],
+    ) -> None:
+        """Record and log one report.
+
+        Args:
+            trainer: The Trainer.
+            pl_module: The module that is trained.
+            step: Step on the loggers' axis.
+            values: For each quantity, its value by layer.
+            summary: Scalars by their full names.
+        """
+        for quantity, by_layer in values.items():
+            self.records[quantity].add(step, trainer.current_epoch, by_layer)
+        self.summary.add(step, trainer.current_epoch, summary)
+        if self._file is not None:
+            self._attempt("file", self._file.report, step, trainer.current_epoch, values, summary)
+        metrics = {**_charts(values), **summary}
+        self._attempt("logger", loggers.log_scalars, trainer, pl_module, metrics, step)
+
+    def find(self, trainer: Trainer, key: str, text: str) -> None:
+        """Say something that was found, once for each key: in the log, the file, and W&B."""
+        if key in self.findings:
+            return
+        self.findings[key] = text
+        if not trainer.is_global_zero:
+            return
+        _log.warning("%s: %s", self.monitor, text)
+        if self._file is not None:
+            self._attempt("file", self._file.finding, key, text)
+        if not trainer.barebones:
+            self._attempt("logger", loggers.alert, trainer, self.monitor, text)
+
+    def finish(self, trainer: Trainer) -> None:
+        """Give the loggers one heat map and one table, and close the file."""
+        quantity, record = next(iter(self.records.items()))
+        if trainer.is_global_zero and not trainer.barebones and len(record.steps) > 1:
+            self._attempt("picture", self._log_heat_map, trainer, quantity, record)
+            self._attempt("logger", self._log_table, trainer, quantity)
+        if self._file is not None:
+            self._attempt("file", self._file.close)
+            self._file = None
+
+    def _log_heat_map(self, trainer: Trainer, quantity: str, record: Record) -> None:
+        from matplotlib.figure import Figure
+
+        if self._file is None and not trainer.loggers:
+            return
+        height = min(12.0, 2.0 + 0.25 * len(record.last))
+        figure = Figure(figsize=(9.0, height), layout="constrained")
+        table, names = record.table, list(record.last)
+        draw_heat_map(figure.add_subplot(), record.steps, table, names, self.scales[quantity])
+        if self._file is not None:
+            figure.savefig(self._file.path.parent / f"{quantity}.png")
+        loggers.log_figure(trainer, f"{quantity}/heat_map", figure, loggers.logger_step(trainer))
+
+    def _log_table(self, trainer: Trainer, quantity: str) -> None:
+        layers = list(self.records[quantity].last)[:_MAX_TABLE_ROWS]
+        rows: list[dict[str, Any]] = [{"layer": layer} for layer in layers]
+        for name, record in self.records.items():
+            history = record.history
+            for layer, row in zip(layers, rows, strict=True):
+                row |= _statistics(name, history.get(layer, []))
+        loggers.log_table(trainer, f"{quantity}/table", rows, loggers.logger_step(trainer))
+
+    def _attempt(self, what: str, action: Callable[..., Any], *arguments: Any) -> None:
+        """Do something that may fail without the record being any worse for it."""
+        if what in self._given_up:
+            return
+        try:
+            action(*arguments)
+        except Exception as error:
+            self._given_up.add(what)
+            warnings.warn(
+                f"{self.monitor} gave up its {what}, and goes on recording: "
+                f"{type(error).__name__}: {error}",
+                stacklevel=2,
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole record."""
+        return {
+            "records": {quantity: record.state_dict() for quantity, record in self.records.items()},
+            "summary": self.summary.state_dict(),
+            "findings": dict(self.findings),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint's record."""
+        self._clear()
+        for quantity, state in state_dict["records"].items():
+            self.records[quantity].load_state_dict(state)
+        self.summary.load_state_dict(state_dict["summary"])
+        self.findings = dict(state_dict["findings"])
+        self._resumed = True
+
+
+def _charts(values: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """One scalar for each layer, or of many layers their extremes and median."""
+    if sum(map(len, values.values())) <= _MAX_CHARTS:
+        return {f"{q}/{name}": v for q, by_layer in values.items() for name, v in by_layer.items()}
+    charts = {}
+    for quantity, by_layer in values.items():
+        ordered = sorted(value for value in by_layer.values() if value == value)
+        if ordered:
+            charts[f"{quantity}/lowest"] = ordered[0]
+            charts[f"{quantity}/median"] = ordered[len(ordered) // 2]
+            charts[f"{quantity}/highest"] = ordered[-1]
+    return charts
+
+
+def _statistics(quantity: str, history: list[float]) -> dict[str, float | None]:
+    parts = ("lowest", "median", "highest", "last")
+    known = sorted(value for value in history if value == value)
+    if not known:
+        return {f"{quantity} {part}": None for part in parts}
+    last = next(value for value in reversed(history) if value == value)
+    found = (known[0], known[len(known) // 2], known[-1], last)
+    return {f"{quantity} {part}": float(f"{v:.4g}") for part, v in zip(parts, found, strict=True)}

@@ -1,0 +1,87 @@
+"""What the gradients of successive layers say about the way back through a network."""
+
+from collections.abc import Callable, Sequence
+
+_MIN_LAYERS = 3
+_MIN_AFFECTED = 2
+
+
+def vanishing_from(profile: Sequence[float], factor: float = 1e-3) -> int | None:
+    """Layer from which on, towards the input, gradients have vanished.
+
+    That is the layer nearest to the output such that it and all before it have less than
+    ``factor`` of the last layer's gradient. At least two layers must be so: a single one at the
+    input is small because its input is, or because its entries are rarely used (embeddings). No
+    verdict on fewer than three layers.
+
+    Args:
+        profile: Gradient norm of each weight layer from input to output, per parameter: divided
+            by (number of entries)^(1/p), so that a layer's size does not decide.
+        factor: Share of the last layer's gradient below which a gradient has vanished. 1e-3 is
+            the ratio of AUTOTRAINER (Zhang et al. 2021).
+
+    Returns:
+        Position of the layer, or None.
+
+    Example:
+        >>> vanishing_from([1e-6, 1e-5, 1e-4, 1e-1, 1.0])
+        2
+        >>> vanishing_from([0.2, 0.5, 1.0])
+    """
+    return _affected(profile, lambda gradient, last: gradient < factor * last, first=0)
+
+
+def exploding_from(profile: Sequence[float], factor: float = 1e3) -> int | None:
+    """Layer from which on, towards the input, gradients have grown out of proportion.
+
+    The layer nearest to the output such that it and all before it have more than ``factor`` times
+    the last layer's gradient. The first layer is left out: its gradient is as large as the input,
+    so that inputs in 0..255 would count as an explosion.
+
+    Args:
+        profile: As for :func:`vanishing_from`.
+        factor: Multiple of the last layer's gradient. AUTOTRAINER has 70, for norms that are not
+            per parameter and where the first layer counts.
+
+    Returns:
+        Position of the layer, or None.
+
+    Example:
+        >>> exploding_from([1e6, 1e5, 1e4, 10.0, 1.0])
+        2
+    """
+    return _affected(profile, lambda gradient, last: gradient > factor * last, first=1)
+
+
+def not_finite_from(norms: Sequence[float]) -> int | None:
+    """Layer nearest to the output whose gradient is NaN or infinite.
+
+    What is not finite spreads from there towards the input.
+
+    Args:
+        norms: Gradient norm of each layer, from input to output.
+
+    Returns:
+        Position of the layer, or None.
+
+    Example:
+        >>> not_finite_from([float("nan"), float("inf"), 1.0])
+        1
+    """
+    finite = [norm - norm == 0 for norm in norms]
+    return max((i for i, is_finite in enumerate(finite) if not is_finite), default=None)
+
+
+def _affected(
+    profile: Sequence[float], is_affected: Callable[[float, float], bool], first: int
+) -> int | None:
+    if len(profile) < _MIN_LAYERS or not profile[-1] > 0:
+        return None
+    affected = 0
+    for gradient in profile[first:-1]:
+        if not is_affected(gradient, profile[-1]):
+            break
+        affected += 1
+    return (
+        first + affected - 1 if affected >= min(_MIN_AFFECTED, len(profile) - 1 - first) else None
+    )

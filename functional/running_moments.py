@@ -1,0 +1,52 @@
+"""Mean and deviation of a series as it runs."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass
+class RunningMoments:
+    r"""Exponentially weighted mean and variance, exact from the first value on.
+
+    With weights :math:`w_i = \beta^{n-i}`, mean :math:`\sum w_i x_i / \sum w_i` and variance
+    :math:`\sum w_i (x_i - mean)^2 / \sum w_i`; no bias towards zero at the start.
+
+    Attributes:
+        decay: The weight's factor for each step back, in (0, 1).
+        mean: Mean of the values; NaN before the first.
+        variance: Their variance.
+        weight: Sum of the weights.
+        count: Number of values.
+
+    Example:
+        >>> moments = RunningMoments(decay=0.5)
+        >>> moments.add(1.0)
+        >>> moments.add(4.0)
+        >>> moments.mean, moments.deviation
+        (3.0, 1.4142135623730951)
+    """
+
+    decay: float = 0.97
+    mean: float = float("nan")
+    variance: float = float("nan")
+    weight: float = 0.0
+    count: int = 0
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation."""
+        return math.sqrt(self.variance)
+
+    def add(self, value: float) -> None:
+        """Take up a value; one that is not finite is left out."""
+        if not math.isfinite(value):
+            return
+        self.count += 1
+        if self.count == 1:
+            self.mean, self.variance, self.weight = value, 0.0, 1.0
+            return
+        old = self.decay * self.weight
+        self.weight = old + 1.0
+        difference = value - self.mean
+        self.mean += difference / self.weight
+        self.variance = old / self.weight * (self.variance + difference**2 / self.weight)

@@ -1,0 +1,83 @@
+"""Norms of tensors that ranks hold in parts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.distributed
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+from .gradients import layer_gradient_norms
+
+
+def layer_norms(
+    tensors: Mapping[str, Sequence[Tensor]],
+    norm_type: float = 2.0,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    r"""Norm of each layer's tensors taken as one vector, whole tensors and shards alike.
+
+    As :func:`layer_gradient_norms`, for layers that may hold DTensors (FSDP2, tensor
+    parallelism). The p-th powers of the shards are summed over the ranks that share the layer,
+    one all-reduce for each way of sharding; so every rank must call this with the same layers.
+
+    Args:
+        tensors: Tensors by layer.
+        norm_type: The order p, positive; ``float("inf")`` gives the largest magnitude.
+        dtype: Least precision of the sums.
+
+    Returns:
+        Tensor of shape ``(len(tensors),)``, the same on every rank.
+
+    Raises:
+        ValueError: If ``norm_type`` is not positive.
+
+    Example:
+        >>> layer_norms({"a": [torch.tensor([3.0, 4.0])]})
+        tensor([5.], dtype=torch.float64)
+    """
+    whole = {n: [t for t in ts if not isinstance(t, DTensor)] for n, ts in tensors.items()}
+    norms = layer_gradient_norms(whole, norm_type, dtype=dtype)
+    shards: dict[Any, dict[str, list[Tensor]]] = {}
+    for name, layer in tensors.items():
+        for tensor in layer:
+            if isinstance(tensor, DTensor):
+                tensor = _without_partial_sums(tensor)
+                placed = shards.setdefault((tensor.device_mesh, tensor.placements), {})
+                placed.setdefault(name, []).append(tensor.to_local())
+    for (mesh, placements), layers in shards.items():
+        local = layer_gradient_norms(
+            {n: layers.get(n, []) for n in tensors}, norm_type, dtype=dtype
+        )
+        norms = norms.to(local.device)
+        norms = _join(norms, _over_ranks(local, norm_type, mesh, placements), norm_type)
+    return norms
+
+
+def _without_partial_sums(tensor: DTensor) -> DTensor:
+    from torch.distributed.tensor import Replicate
+
+    if any(placement.is_partial() for placement in tensor.placements):
+        whole = [Replicate() if p.is_partial() else p for p in tensor.placements]
+        tensor = tensor.redistribute(placements=whole)
+    return tensor
+
+
+def _over_ranks(local: Tensor, norm_type: float, mesh: Any, placements: Any) -> Tensor:
+    """Norm over the ranks that hold the parts; ranks that hold copies are counted once."""
+    largest = norm_type == float("inf")
+    powers = local if largest else local.pow(norm_type)
+    operation = torch.distributed.ReduceOp.MAX if largest else torch.distributed.ReduceOp.SUM
+    powers = powers.to(mesh.device_type)
+    for dim, placement in enumerate(placements):
+        if not placement.is_replicate():  # sharded, also by strides
+            torch.distributed.all_reduce(powers, operation, group=mesh.get_group(dim))
+    return powers if largest else powers.pow(1.0 / norm_type)
+
+
+def _join(a: Tensor, b: Tensor, norm_type: float) -> Tensor:
+    b = b.to(a.device)
+    norm: Tensor = torch.linalg.vector_norm(torch.stack([a, b]), norm_type, dim=0)
+    return norm
