@@ -3,5 +3,6 @@
 from .dead_relu_monitor import DeadReLUMonitor
 from .early_stopping import EarlyStopping
 from .gradient_norm_monitor import GradientNormMonitor
+from .update_ratio_monitor import UpdateRatioMonitor
 
-__all__ = ["DeadReLUMonitor", "EarlyStopping", "GradientNormMonitor"]
+__all__ = ["DeadReLUMonitor", "EarlyStopping", "GradientNormMonitor", "UpdateRatioMonitor"]

@@ -9,8 +9,6 @@ from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..functional.gradients import single_precision_range, total_norm
-from ..functional.sharded_norms import layer_norms
 from .monitoring.gradient_findings import GradientFindings
 from .monitoring.gradient_reading import (
     gradients_by_layer,
@@ -22,6 +20,7 @@ from .monitoring.guard import switch_off_on_error
 from .monitoring.heat_map import Scale, draw_heat_map
 from .monitoring.layers import layers_by_parameter, refuse_flattening, weight_layers
 from .monitoring.loggers import logger_step, report_interval
+from .monitoring.measuring import join_norms, measure_norms
 from .monitoring.noise import NoiseScale
 from .monitoring.reporter import Reporter
 
@@ -227,10 +226,11 @@ class GradientNormMonitor(Callback):
         if not gradients:
             return
         scale = loss_scale(trainer, optimizer)
-        *by_layer, total = self._measure(gradients, scale)
+        scaled = measure_norms(gradients, self.norm_type)
+        norms = {layer: norm / scale for layer, norm in scaled.items()}
+        total = join_norms(list(norms.values()), self.norm_type)
         if self._was_skipped(trainer, total):
             return
-        norms = dict(zip(gradients, by_layer, strict=True))
         self._sizes |= {layer: sum(g.numel() for g in grads) for layer, grads in gradients.items()}
         self.total_norm = total
         self._findings.look(trainer, position, norms, self.total_norm, self._profile(norms))
@@ -245,15 +245,6 @@ class GradientNormMonitor(Callback):
         if self._noise is not None and optimizer_position(trainer, optimizer) == 0:
             gradients = gradients_by_layer(optimizer, self._layer_of)
             self._noise.keep(gradients, loss_scale(trainer, optimizer))
-
-    def _measure(self, gradients: dict[str, list[Tensor]], scale: float) -> list[float]:
-        """Norm by layer and of all, on the host."""
-        values = _norms_and_total(gradients, self.norm_type, torch.float32)
-        low, high = single_precision_range(self.norm_type)
-        if not all(low <= value <= high for value in values):
-            # Vanished or overflowed in single precision, or really 0, infinite or NaN.
-            values = _norms_and_total(gradients, self.norm_type, torch.float64)
-        return [value / scale for value in values]
 
     def _was_skipped(self, trainer: Trainer, total: float) -> bool:
         """Whether mixed precision skips this step, as it does until it has found its scale."""
@@ -275,7 +266,9 @@ class GradientNormMonitor(Callback):
         norm_type = float("inf") if trainer.gradient_clip_algorithm == "value" else 2.0
         total = self.total_norm
         if norm_type != self.norm_type:
-            total = _norms_and_total(gradients, norm_type, torch.float32)[-1] / scale
+            total = (
+                join_norms(list(measure_norms(gradients, norm_type).values()), norm_type) / scale
+            )
         self._clipped += total > limit
         self._unclipped += total <= limit
 
@@ -374,11 +367,3 @@ class GradientNormMonitor(Callback):
         self._findings.load_state_dict(state_dict["findings"])
         if self._noise is not None and state_dict["noise"]:
             self._noise.load_state_dict(state_dict["noise"])
-
-
-def _norms_and_total(
-    gradients: dict[str, list[Tensor]], norm_type: float, dtype: torch.dtype
-) -> list[float]:
-    norms = layer_norms(gradients, norm_type, dtype=dtype)
-    values: list[float] = torch.cat([norms, total_norm(norms, norm_type)[None]]).tolist()
-    return values

@@ -1,0 +1,263 @@
+"""How far each step moves the weights of each layer."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from torch.optim import Optimizer
+
+from .monitoring.gradient_reading import scales_loss
+from .monitoring.guard import switch_off_on_error
+from .monitoring.heat_map import Scale, draw_heat_map
+from .monitoring.layers import refuse_flattening
+from .monitoring.loggers import logger_step, report_interval
+from .monitoring.measuring import join_norms, measure_norms
+from .monitoring.reporter import Reporter
+from .monitoring.streaks import Streaks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_WORDS = {1e-6: "a millionth", 1e-5: "1/100,000", 1e-4: "1/10,000", 1e-3: "1/1,000", 0.1: "1/10"}
+_SCALE = Scale("update / weight", 1e-6, 1.0, logarithmic=True, ticks=_WORDS)
+_MAX_NAMED = 5
+
+
+class UpdateRatioMonitor(Callback):
+    r"""Record how far a step moves each layer, :math:`\|\Delta w\| / \|w\|`, for any optimiser.
+
+    Weights are compared before and after a reporting step, so that momentum, weight decay,
+    clipping and whatever else the step does is in it. Only a step that reports copies the
+    weights, for as long as it takes. About 1e-3 is the usual advice (Stanford's course cs231n).
+    Steps that 16-bit mixed precision skips are not reported. Sharded parameters (FSDP2) count as
+    a whole. Under manual optimisation the update is that of all steps of the batch.
+
+    Logged are ``update_ratio/total`` and ``update_ratio/<layer>`` (for up to 100 layers). Said
+    once, when it has lasted for three reports: parameters that an optimiser has and that do not
+    move, although their learning rate is not 0.
+
+    Args:
+        every_n_steps: Optimiser steps between reports; None takes the Trainer's
+            ``log_every_n_steps``.
+
+    Attributes:
+        ratios: Last ratio by layer; NaN where the weights were all 0 before the step.
+        total_ratio: Last ratio over all layers; NaN before the first report.
+        steps: Step of each report on the loggers' axis: steps done before it.
+        history: Ratios by layer, one value for each of ``steps``.
+        frozen: Names of the parameters that need no gradient or that no optimiser has.
+        unmoved: Names of the parameters that an optimiser has and that did not move in the last
+            three reports.
+        findings: What was found, by a key.
+        failed: Whether the monitor switched itself off.
+
+    Raises:
+        ValueError: If ``every_n_steps`` is below 1.
+        TypeError: When training starts with a strategy that flattens parameters (FSDP1).
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> trainer = Trainer(callbacks=[UpdateRatioMonitor()], logger=False)
+    """
+
+    def __init__(self, every_n_steps: int | None = None) -> None:
+        if every_n_steps is not None and every_n_steps < 1:
+            raise ValueError(f"Expected `every_n_steps` to be at least 1, but got {every_n_steps}.")
+        self.every_n_steps = every_n_steps
+        self.failed = False
+        self._reporter = Reporter(type(self).__name__, {"update_ratio": _SCALE})
+        self._names: dict[Tensor, str] = {}
+        self._before: dict[Tensor, Tensor] = {}
+        self._moving: dict[Tensor, bool] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self.total_ratio = float("nan")
+        self.frozen: list[str] = []
+        self.unmoved: list[str] = []
+        self._streaks = Streaks()
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """Last ratio by layer."""
+        return dict(self._reporter.records["update_ratio"].last)
+
+    @property
+    def steps(self) -> list[int]:
+        """Step of each report."""
+        return list(self._reporter.records["update_ratio"].steps)
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Ratios by layer, one value for each of ``steps``."""
+        return self._reporter.records["update_ratio"].history
+
+    @property
+    def findings(self) -> dict[str, str]:
+        """What was found, by a key."""
+        return dict(self._reporter.findings)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse a strategy that leaves no layer's weights whole."""
+        if stage == "fit":
+            refuse_flattening(type(self).__name__, trainer, pl_module)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start afresh, unless a checkpoint was just loaded, and read the parameters' names."""
+        self.failed = False
+        self._start(trainer, pl_module)
+
+    @switch_off_on_error
+    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self._reporter.start(trainer, pl_module):
+            self._clear()
+        self._names = {parameter: name for name, parameter in pl_module.named_parameters()}
+        self._before = {}
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Copy this optimiser's parameters before a step that reports."""
+        interval = report_interval(trainer, self.every_n_steps)
+        if (logger_step(trainer) + 1) % interval == 0:
+            self._copy(optimizer)
+
+    @switch_off_on_error
+    def _copy(self, optimizer: Optimizer) -> None:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                if parameter in self._names and parameter not in self._before:
+                    dtype = torch.promote_types(parameter.dtype, torch.float32)
+                    self._before[parameter] = parameter.detach().to(dtype, copy=True)
+                    self._moving[parameter] = parameter.requires_grad and bool(group["lr"] != 0)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Compare the parameters with their copies."""
+        if self._before:
+            self._report(trainer, pl_module)
+
+    @switch_off_on_error
+    def _report(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        before, self._before = self._before, {}
+        moving, self._moving = self._moving, {}
+        # In the module's order, which is the same on every rank.
+        before = {p: before[p] for p in self._names if p in before}
+        weights = {f"weight {self._names[p]}": [old] for p, old in before.items()}
+        lengths = measure_norms(weights)
+        for parameter, old in before.items():
+            old.sub_(parameter.detach())
+        moves = measure_norms({self._names[p]: [change] for p, change in before.items()})
+        if scales_loss(trainer) and not any(moves.values()):
+            return
+        self._take_stock(trainer, moves, {self._names[p]: moving[p] for p in before})
+        self._record(trainer, pl_module, lengths, moves)
+
+    def _record(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        lengths: dict[str, float],
+        moves: dict[str, float],
+    ) -> None:
+        parts: dict[str, list[tuple[float, float]]] = {}
+        for name, move in moves.items():
+            layer = name.rpartition(".")[0] or "root"
+            parts.setdefault(layer, []).append((move, lengths[f"weight {name}"]))
+        ratios = {layer: _ratio(found) for layer, found in parts.items()}
+        self.total_ratio = _ratio([part for found in parts.values() for part in found])
+        summary = {"update_ratio/total": self.total_ratio}
+        step = logger_step(trainer)
+        self._reporter.report(trainer, pl_module, step, {"update_ratio": ratios}, summary)
+
+    def _take_stock(
+        self, trainer: Trainer, moves: dict[str, float], moving: dict[str, bool]
+    ) -> None:
+        """Name what is frozen and what should move and does not."""
+        optimized = {p for o in trainer.optimizers for g in o.param_groups for p in g["params"]}
+        self.frozen = [
+            name
+            for parameter, name in self._names.items()
+            if not parameter.requires_grad or parameter not in optimized
+        ]
+        self.unmoved = [
+            name
+            for name, move in moves.items()
+            if self._streaks.established(name, moving[name] and move == 0.0)
+        ]
+        if self.unmoved:
+            named = ", ".join(self.unmoved[:_MAX_NAMED])
+            more = len(self.unmoved) - _MAX_NAMED
+            text = (
+                f"{len(self.unmoved)} parameters do not move, although an optimiser has them: "
+                f"{named}{f' and {more} more' if more > 0 else ''}."
+            )
+            self._reporter.find(trainer, "unmoved", text)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Give the loggers the picture and the table."""
+        self._release(trainer)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Lose nothing of an interrupted fit."""
+        self._release(trainer)
+
+    def _release(self, trainer: Trainer) -> None:
+        if self._names:
+            self._names, self._before, self._moving = {}, {}, {}
+            self._finish(trainer)
+
+    @switch_off_on_error
+    def _finish(self, trainer: Trainer) -> None:
+        self._reporter.finish(trainer)
+
+    def plot(self, ax: "Axes | None" = None, *, colorbar: bool = True) -> "Axes":
+        """Heat map of the ratios: layers from input (top) to output by step.
+
+        Args:
+            ax: Axes to draw on; None makes a figure.
+            colorbar: Whether to draw the colours' scale.
+
+        Returns:
+            The axes.
+
+        Raises:
+            ValueError: If nothing was recorded.
+        """
+        record = self._reporter.records["update_ratio"]
+        labels = list(record.last)
+        return draw_heat_map(ax, record.steps, record.table, labels, _SCALE, colorbar=colorbar)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole record."""
+        return {
+            "reporter": self._reporter.state_dict(),
+            "total_ratio": self.total_ratio,
+            "frozen": list(self.frozen),
+            "unmoved": list(self.unmoved),
+            "streaks": self._streaks.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint's record."""
+        self._clear()
+        self._reporter.load_state_dict(state_dict["reporter"])
+        self.total_ratio = state_dict["total_ratio"]
+        self.frozen = list(state_dict["frozen"])
+        self.unmoved = list(state_dict["unmoved"])
+        self._streaks.load_state_dict(state_dict["streaks"])
+
+
+def _ratio(parts: list[tuple[float, float]]) -> float:
+    """Length of the move over that of the weights, from those of the parameters."""
+    move, length = (join_norms(norms) for norms in zip(*parts, strict=True))
+    return move / length if length else float("nan")

@@ -1,0 +1,409 @@
+import copy
+import csv
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.research import Research, fit, loader
+from helpers.training import quiet_trainer
+from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.plugins import MixedPrecision
+from lightning.pytorch.strategies import FSDPStrategy
+from torch import nn
+
+from torchvitals.callbacks import GradientNormMonitor
+
+matplotlib.use("agg")
+
+
+class Seen(Callback):
+    """Norms of all gradients in double precision, as the optimiser is about to use them."""
+
+    def __init__(self):
+        self.totals, self.by_layer = [], []
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        layers = {}
+        for name, parameter in pl_module.named_parameters():
+            if parameter.grad is not None:
+                gradient = parameter.grad.to_dense().detach()
+                layers.setdefault(name.rpartition(".")[0], []).append(gradient.abs().double())
+        norms = {n: torch.cat([g.flatten() for g in gs]).norm() for n, gs in layers.items()}
+        self.by_layer.append({name: norm.item() for name, norm in norms.items()})
+        self.totals.append(torch.stack(list(norms.values())).norm().item())
+
+
+def mlp():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+def totals(monitor):
+    return monitor._reporter.summary.history["grad_norm/total"]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_norms_are_those_before_clipping_once_a_step(accumulate):
+    monitor, seen = GradientNormMonitor(every_n_steps=1), Seen()
+    data = loader(torch.randn(16, 5))
+    trainer = fit(
+        Research(mlp()),
+        data,
+        [monitor, seen],
+        gradient_clip_val=1e-3,
+        accumulate_grad_batches=accumulate,
+    )
+    assert monitor.steps == list(range(4 // accumulate))
+    assert totals(monitor) == pytest.approx(seen.totals, rel=1e-5)
+    for layer, norms in monitor.history.items():
+        assert norms == pytest.approx([step[layer] for step in seen.by_layer], rel=1e-5)
+    assert list(monitor.norms) == ["network.0", "network.2"]
+    assert trainer.callback_metrics["grad_norm/total"].item() == pytest.approx(monitor.total_norm)
+    assert monitor.clipped_share == 1.0
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "norm_type"), [("norm", 2.0), ("norm", float("inf")), ("value", 2.0)]
+)
+def test_the_share_of_clipped_steps_is_that_of_a_plain_count(algorithm, norm_type):
+    monitor = GradientNormMonitor(every_n_steps=1, norm_type=norm_type)
+
+    class Count(Callback):
+        found = ()
+
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+            gradient = torch.cat([p.grad.flatten() for p in pl_module.parameters()])
+            self.found += (gradient.norm(float("inf") if algorithm == "value" else 2).item(),)
+
+    count, data = Count(), loader(torch.randn(40, 5))
+    fit(Research(mlp()), data, [count])
+    limit = sorted(count.found)[5] * 0.999
+    count.found = ()
+    fit(
+        Research(mlp()),
+        data,
+        [monitor, count],
+        gradient_clip_val=limit,
+        gradient_clip_algorithm=algorithm,
+    )
+    share = sum(norm > limit for norm in count.found) / 10
+    assert 0 < share < 1
+    assert monitor.clipped_share == pytest.approx(share)
+
+
+@pytest.mark.parametrize(("every", "steps"), [(3, [2, 5, 8]), (1, list(range(10)))])
+def test_each_report_reaches_the_logger_whatever_the_trainer_logs(every, steps, tmp_path):
+    monitor, logger, seen = GradientNormMonitor(every_n_steps=every), CSVLogger(tmp_path), Seen()
+    data = loader(torch.randn(40, 5))
+    fit(Research(mlp()), data, [monitor, seen], logger=logger, log_every_n_steps=4)
+    rows = csv.DictReader(Path(logger.log_dir, "metrics.csv").read_text().splitlines())
+    logged = {int(row["step"]): float(row["grad_norm/total"]) for row in rows}
+    assert list(logged) == monitor.steps == steps
+    assert list(logged.values()) == pytest.approx([seen.totals[step] for step in steps])
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_mixed_precision_norms_are_unscaled_and_skipped_steps_alarm_nobody(fused):
+    model = Research(mlp(), torch.optim.Adam, lr=1e-3, fused=fused)
+    twin = Research(mlp(), torch.optim.Adam, lr=1e-3)
+    # The scale overflows half precision at first, as it does with its default on a GPU.
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, backoff_factor=2.0**-15)
+    monitor, reference, seen = GradientNormMonitor(1), GradientNormMonitor(1), Seen()
+    data = loader(torch.randn(40, 5))
+    precision = MixedPrecision("16-mixed", "cpu", scaler)
+    fit(model, data, [monitor], plugins=[precision])
+    fit(twin, data, [reference, seen])
+    assert 0 < monitor.skipped_steps < 5
+    assert monitor.findings == {}
+    assert len(monitor.steps) == 10 - monitor.skipped_steps
+    # After the skipped steps the weights are still those of the reference's first step.
+    first = monitor.steps[0]
+    batch = list(data)[first]
+    network = mlp().double()
+    F.cross_entropy(network(batch[0].double()), batch[1]).backward()
+    expected = torch.cat([p.grad.flatten() for p in network.parameters()]).norm().item()
+    assert totals(monitor)[0] == pytest.approx(expected, rel=2e-3)
+
+
+class Adversaries(LightningModule):
+    """Two optimisers that share nothing, each of whose losses reaches the other's weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator, self.critic = nn.Linear(4, 5), nn.Linear(5, 1)
+        self.expected = []
+
+    def training_step(self, batch, batch_idx):
+        generator, critic = self.optimizers()
+        for optimizer, part, sign in ((generator, self.generator, 1), (critic, self.critic, -1)):
+            optimizer.zero_grad()
+            self.manual_backward(sign * self.critic(torch.tanh(self.generator(batch[0]))).mean())
+            gradient = torch.cat([p.grad.flatten() for p in part.parameters()])
+            self.expected.append(gradient.norm().item())
+            optimizer.step()
+
+    def configure_optimizers(self):
+        parts = (self.generator, self.critic)
+        return [torch.optim.SGD(part.parameters(), lr=0.1) for part in parts]
+
+
+def test_each_optimiser_has_its_own_gradients_and_the_axis_does_not_double(tmp_path):
+    model, monitor, logger = Adversaries(), GradientNormMonitor(1), CSVLogger(tmp_path)
+    fit(model, loader(torch.randn(12, 4)), [monitor], logger=logger)
+    assert monitor.steps == [0, 1, 2]
+    assert monitor.history["generator"] == pytest.approx(model.expected[::2], rel=1e-5)
+    assert monitor.history["critic"] == pytest.approx(model.expected[1::2], rel=1e-5)
+    rows = list(csv.DictReader(Path(logger.log_dir, "metrics.csv").read_text().splitlines()))
+    assert {int(row["step"]) for row in rows} == {0, 1, 2}
+    assert "grad_norm/total_1" in rows[0]
+
+
+def test_a_training_step_that_returns_nothing_is_not_recorded():
+    class Sometimes(Research):
+        def training_step(self, batch, batch_idx):
+            return super().training_step(batch, batch_idx) if batch_idx % 2 else None
+
+    monitor = GradientNormMonitor(1)
+    with pytest.warns(UserWarning, match="returned `None`"):
+        fit(Sometimes(mlp()), loader(torch.randn(16, 5)), [monitor])
+    assert monitor.steps == [1, 3]
+    assert not monitor.failed
+
+
+def test_an_optimiser_that_calls_its_closure_often_takes_one_step():
+    monitor = GradientNormMonitor(1)
+    fit(Research(mlp(), torch.optim.LBFGS, lr=0.1), loader(torch.randn(16, 5)), [monitor])
+    assert monitor.steps == [0, 1, 2, 3]
+
+
+class Odd(nn.Module):
+    """Tied, sparse, complex, frozen, unused and empty parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(7, 4, sparse=True)
+        self.first = nn.Linear(4, 4, bias=False)
+        self.second = nn.Linear(4, 4)
+        self.second.weight = self.first.weight
+        self.phase = nn.Parameter(torch.randn(4, dtype=torch.complex64))
+        self.frozen = nn.Linear(4, 4).requires_grad_(False)
+        self.unused = nn.Linear(2, 2)
+        self.empty = nn.Parameter(torch.zeros(0, 3))
+
+    def forward(self, x):
+        x = self.second(self.first(self.embedding(x).mean(1))) * self.phase
+        return self.frozen(x.abs())[:, :3] + self.empty.sum()
+
+
+def test_odd_parameters_are_counted_once_each():
+    torch.manual_seed(0)
+    monitor, seen = GradientNormMonitor(1), Seen()
+    fit(Research(Odd()), loader(torch.randint(7, (16, 3))), [monitor, seen])
+    assert not monitor.failed
+    expected = seen.by_layer[-1]
+    assert (
+        set(monitor.norms)
+        == set(expected)
+        == {
+            "network",
+            "network.embedding",
+            "network.first",
+            "network.second",
+        }
+    )
+    assert monitor.norms == pytest.approx(expected, rel=1e-5)
+    assert monitor.total_norm == pytest.approx(seen.totals[-1], rel=1e-5)
+
+
+@pytest.mark.parametrize("strategy", [FSDPStrategy()])
+def test_a_strategy_that_flattens_parameters_is_refused(strategy):
+    monitor = GradientNormMonitor()
+    with pytest.raises(TypeError, match="ModelParallelStrategy"):
+        monitor.setup(SimpleNamespace(strategy=strategy), None, "fit")
+
+
+def test_many_layers_make_a_few_charts_and_a_record_of_all(tmp_path):
+    class Wide(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(1, 1) for _ in range(10_000))
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = x * 0.999 + layer(x) * 1e-3
+            return x.expand(-1, 3)
+
+    monitor, logger = GradientNormMonitor(1), CSVLogger(tmp_path)
+    fit(Research(Wide()), loader(torch.randn(8, 1)), [monitor], logger=logger)
+    assert not monitor.failed
+    assert len(monitor.norms) == 10_000
+    header = Path(logger.log_dir, "metrics.csv").read_text().splitlines()[0].split(",")
+    assert len([name for name in header if name.startswith("grad_norm/")]) < 10
+    assert Path(logger.log_dir, "vitals", "grad_norm.png").stat().st_size > 0
+
+
+def deep(activation, layers=30):
+    torch.manual_seed(0)
+    body = [part for _ in range(layers) for part in (nn.Linear(8, 8), activation())]
+    return nn.Sequential(*body, nn.Linear(8, 3))
+
+
+def test_vanishing_gradients_are_said_once_with_the_layer_where_it_begins(caplog):
+    monitor = GradientNormMonitor(1)
+    with caplog.at_level(logging.WARNING):
+        fit(Research(deep(nn.Sigmoid)), loader(torch.randn(40, 8)), [monitor])
+    (text,) = monitor.findings.values()
+    assert [record.getMessage() for record in caplog.records].count(
+        f"GradientNormMonitor: {text}"
+    ) == 1
+    profile = monitor.profile
+    last = list(profile.values())[-1]
+    begins = [layer for layer, norm in profile.items() if norm < 1e-3 * last][-1]
+    assert f"vanish from {begins} on" in text
+    assert monitor.first_to_last_ratio < 1e-10
+
+
+def test_exploding_gradients_are_said_once_with_the_layer_where_it_begins():
+    network = deep(nn.LeakyReLU)
+    for layer in network[1:-1:2]:
+        layer.register_full_backward_hook(lambda module, grads, outputs: (grads[0] * 5.0,))
+    monitor = GradientNormMonitor(1)
+    same_batches = loader(torch.randn(3, 8).repeat(5, 1), 3)
+    fit(Research(network, lr=1e-20), same_batches, [monitor])
+    profile = monitor.profile
+    last = list(profile.values())[-1]
+    begins = [layer for layer, norm in profile.items() if norm > 1e3 * last][-1]
+    assert list(monitor.findings) == ["explode_0"]
+    assert f"explode from {begins} on" in monitor.findings["explode_0"]
+
+
+def test_a_norm_that_jumps_and_stays_is_an_explosion_and_a_single_jump_is_none():
+    def findings(jumps):
+        class Jumping(Research):
+            def training_step(self, batch, batch_idx):
+                loss = super().training_step(batch, batch_idx)
+                return loss * 1e4 if batch_idx in jumps else loss
+
+        monitor = GradientNormMonitor(1)
+        fit(Jumping(mlp(), lr=1e-6), loader(torch.randn(80, 5)), [monitor])
+        return monitor.findings
+
+    assert findings({15}) == {}
+    assert list(findings({15, 16, 17})) == ["growth_0"]
+
+
+def test_a_gradient_that_is_not_finite_is_said_with_the_layer_where_it_arises():
+    network = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 8), nn.Linear(8, 3))
+    network[2].register_full_backward_hook(lambda module, grads, outputs: (grads[0] * torch.inf,))
+    monitor = GradientNormMonitor(1)
+    fit(Research(network), loader(torch.randn(4, 5)), [monitor])
+    assert "network.0 is not finite" in monitor.findings["non_finite_0"]
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.GELU])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 255.0])
+def test_a_healthy_network_is_left_alone_whatever_its_input_scale(activation, scale):
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Linear(20, 64), activation(), nn.Linear(64, 32), activation(), nn.Linear(32, 3)
+    )
+    monitor = GradientNormMonitor(1)
+    x = torch.randn(300, 20)
+    fit(
+        Research(network, torch.optim.Adam, lr=1e-3), loader(x * scale, 10), [monitor], max_epochs=3
+    )
+    assert monitor.findings == {}
+
+
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, float("inf")])
+def test_the_size_of_a_layer_does_not_decide_its_place_in_the_profile(norm_type):
+    class Sum(Research):
+        """Each entry of each parameter has the gradient 3."""
+
+        def training_step(self, batch, batch_idx):
+            return 3 * sum(p.sum() for p in self.parameters())
+
+    monitor = GradientNormMonitor(1, norm_type=norm_type)
+    network = nn.Sequential(nn.Linear(2, 500), nn.Linear(500, 3), nn.Linear(3, 1))
+    fit(Sum(network), loader(torch.randn(8, 2)), [monitor])
+    assert list(monitor.profile.values()) == pytest.approx([3.0, 3.0, 3.0])
+    assert monitor.first_to_last_ratio == pytest.approx(1.0)
+
+
+def test_the_noise_scale_is_that_of_gradients_with_a_known_noise():
+    """Loss x.w with x ~ N(m, s): the gradient's signal is |m|^2, its noise is s^2 per weight."""
+
+    class Linear(LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(50))
+
+        def training_step(self, batch, batch_idx):
+            return (batch[0] @ self.weight).mean()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=0.01)
+
+    x = 0.2 + torch.randn(4000, 50, generator=torch.Generator().manual_seed(0))
+    for every in (1, 2):
+        monitor = GradientNormMonitor(every, noise_scale=True)
+        fit(Linear(), loader(x, 10), [monitor])
+        assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
+
+
+def test_a_resumed_run_records_as_an_uninterrupted_one_and_a_second_fit_starts_afresh(tmp_path):
+    data = loader(torch.randn(32, 5))
+    whole = GradientNormMonitor(3)
+    fit(Research(mlp()), data, [whole], max_epochs=3, gradient_clip_val=0.5)
+    saving = ModelCheckpoint(tmp_path, save_top_k=-1)
+    arguments = {"enable_checkpointing": True, "gradient_clip_val": 0.5}
+    first = GradientNormMonitor(3)
+    fit(Research(mlp()), data, [first, saving], max_epochs=1, **arguments)
+    torch.load(saving.best_model_path, weights_only=True)
+    resumed, model = GradientNormMonitor(3), Research(mlp())
+    trainer = quiet_trainer(max_epochs=3, callbacks=[resumed, saving], **arguments)
+    trainer.fit(model, data, ckpt_path=saving.best_model_path)
+    assert resumed.steps == whole.steps == [2, 5, 8, 11, 14, 17, 20, 23]
+    for layer, norms in whole.history.items():
+        assert resumed.history[layer] == pytest.approx(norms, rel=1e-6)
+    assert resumed.running_deviation == pytest.approx(whole.running_deviation)
+    assert resumed.clipped_share == whole.clipped_share
+    fit(copy.deepcopy(model), data, [resumed])
+    assert resumed.steps == [2, 5]
+
+
+def test_a_gradient_too_small_for_squares_in_single_precision_is_not_called_zero():
+    network, monitor = deep(nn.Sigmoid, 45), GradientNormMonitor(1)
+    fit(Research(network), loader(torch.randn(4, 8)), [monitor])
+    expected = torch.cat([p.grad.double().flatten() for p in network[0].parameters()]).norm()
+    assert 0 < expected < 1e-22
+    assert monitor.norms["network.0"] == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_picture_shows_weight_layers_from_input_to_output(tmp_path):
+    network = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3))
+    monitor = GradientNormMonitor(1)
+    with pytest.raises(ValueError, match="run fit first"):
+        monitor.plot()
+    fit(Research(network), loader(torch.randn(2000, 5)), [monitor])
+    ax = monitor.plot()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["1 (input)", "2 (output)"]
+    assert [float(note.get_text()) for note in ax.texts] == pytest.approx(
+        [sorted(monitor.history[f"network.{i}"])[250] for i in (0, 3)], rel=0.05
+    )
+    ax.figure.savefig(tmp_path / "norms.png")
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"every_n_steps": 0}, {"every_n_steps": -1}, {"norm_type": 0.0}]
+)
+def test_wrong_arguments_are_refused_at_once(arguments):
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        GradientNormMonitor(**arguments)

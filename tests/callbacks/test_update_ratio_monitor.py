@@ -1,0 +1,203 @@
+import csv
+from pathlib import Path
+
+import matplotlib
+import pytest
+import torch
+from helpers.research import Research, fit, loader
+from helpers.training import quiet_trainer
+from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.plugins import MixedPrecision
+from torch import nn
+
+from torchvitals.callbacks import UpdateRatioMonitor
+
+matplotlib.use("agg")
+
+
+class Moved(Callback):
+    """Ratio of each layer and of all by copies of all weights, in double precision."""
+
+    def __init__(self):
+        self.by_layer, self.totals = [], []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.before = {n: p.detach().double().clone() for n, p in pl_module.named_parameters()}
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        old, moved = {}, {}
+        for name, parameter in pl_module.named_parameters():
+            layer = name.rpartition(".")[0]
+            change = parameter.detach().double() - self.before[name]
+            old.setdefault(layer, []).append(self.before[name].flatten())
+            moved.setdefault(layer, []).append(change.flatten())
+        ratios = {n: torch.cat(moved[n]).norm() / torch.cat(old[n]).norm() for n in old}
+        self.by_layer.append({name: ratio.item() for name, ratio in ratios.items()})
+        whole = [torch.cat([torch.cat(p) for p in parts.values()]).norm() for parts in (moved, old)]
+        self.totals.append((whole[0] / whole[1]).item())
+
+
+def mlp():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}),
+        (torch.optim.AdamW, {"lr": 1e-3}),
+        (torch.optim.Adagrad, {"lr": 1e-2}),
+        (torch.optim.LBFGS, {"lr": 0.1}),
+        (torch.optim.Adam, {"lr": 1e-3, "fused": True}),
+    ],
+)
+@pytest.mark.parametrize("every", [1, 3])
+def test_ratios_are_those_of_copies_of_all_weights(optimizer, options, every):
+    monitor, moved = UpdateRatioMonitor(every), Moved()
+    model = Research(mlp(), optimizer, **options)
+    fit(model, loader(torch.randn(40, 5)), [monitor, moved], gradient_clip_val=None)
+    assert monitor.steps == list(range(every - 1, 10, every))
+    for i, step in enumerate(monitor.steps):
+        found = {layer: ratios[i] for layer, ratios in monitor.history.items()}
+        assert found == pytest.approx(moved.by_layer[step], rel=1e-5)
+    assert monitor.total_ratio == pytest.approx(moved.totals[monitor.steps[-1]], rel=1e-5)
+    assert monitor.unmoved == monitor.frozen == []
+
+
+def test_weights_are_copied_on_no_step_but_those_that_report():
+    class Copies(Callback):
+        seen = ()
+
+        def on_before_zero_grad(self, trainer, pl_module, optimizer):
+            self.seen += (len(monitor._before),)
+
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            self.seen += (len(monitor._before),)
+
+    class After(Copies):
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+            self.seen += (len(monitor._before),)
+
+    monitor, after = UpdateRatioMonitor(4), After()
+    fit(Research(mlp()), loader(torch.randn(32, 5)), [monitor, after])
+    assert sorted(after.seen) == [0] * 22 + [4] * 2
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_each_report_reaches_the_logger_on_its_axis(accumulate, tmp_path):
+    monitor, logger = UpdateRatioMonitor(2), CSVLogger(tmp_path)
+    data = loader(torch.randn(32, 5))
+    model = Research(mlp())
+    trainer = fit(model, data, [monitor], logger=logger, accumulate_grad_batches=accumulate)
+    rows = csv.DictReader(Path(logger.log_dir, "metrics.csv").read_text().splitlines())
+    logged = {int(row["step"]): float(row["update_ratio/network.0"]) for row in rows}
+    assert list(logged) == monitor.steps == list(range(1, 8 // accumulate, 2))
+    assert list(logged.values()) == pytest.approx(monitor.history["network.0"])
+    assert "update_ratio/total" in trainer.callback_metrics
+
+
+def test_frozen_parameters_are_named_and_those_that_do_not_move_are_said_once():
+    class Partly(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.frozen = nn.Linear(5, 5).requires_grad_(False)
+            self.used, self.unused = nn.Linear(5, 3), nn.Linear(5, 3)
+
+        def forward(self, x):
+            return self.used(self.frozen(x))
+
+    monitor = UpdateRatioMonitor(1)
+    fit(Research(Partly()), loader(torch.randn(16, 5)), [monitor])
+    assert monitor.frozen == ["network.frozen.weight", "network.frozen.bias"]
+    assert monitor.unmoved == ["network.unused.weight", "network.unused.bias"]
+    assert monitor.ratios["network.unused"] == 0.0
+    (text,) = monitor.findings.values()
+    assert "network.unused.weight, network.unused.bias" in text
+
+
+def test_a_learning_rate_of_zero_is_no_finding_and_weights_of_zero_have_no_ratio():
+    network = mlp()
+    nn.init.zeros_(network[2].weight)
+    nn.init.zeros_(network[2].bias)
+    monitor = UpdateRatioMonitor(1)
+    fit(Research(network, lr=0.0), loader(torch.randn(32, 5)), [monitor])
+    assert monitor.findings == {}
+    assert monitor.ratios["network.0"] == 0.0
+    assert monitor.ratios["network.2"] != monitor.ratios["network.2"]
+
+
+def test_updates_lost_in_the_rounding_of_bfloat16_are_found():
+    monitor = UpdateRatioMonitor(1)
+    model = Research(mlp().bfloat16(), lr=1e-7)
+    data = loader(torch.randn(32, 5).bfloat16())
+    fit(model, data, [monitor])
+    assert "network.0.weight" in monitor.unmoved
+
+
+def test_steps_that_mixed_precision_skips_are_not_reported():
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, backoff_factor=2.0**-15)
+    monitor, moved = UpdateRatioMonitor(1), Moved()
+    precision = MixedPrecision("16-mixed", "cpu", scaler)
+    fit(Research(mlp()), loader(torch.randn(40, 5)), [monitor, moved], plugins=[precision])
+    assert monitor.steps == [step for step, ratio in enumerate(moved.totals) if ratio > 0]
+    assert 0 < len(monitor.steps) < 10
+    assert monitor.findings == {}
+
+
+def test_several_optimisers_make_one_report_of_a_batch():
+    class Adversaries(LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.automatic_optimization = False
+            self.generator, self.critic = nn.Linear(4, 5), nn.Linear(5, 1)
+
+        def training_step(self, batch, batch_idx):
+            for optimizer, sign in zip(self.optimizers(), (1, -1), strict=True):
+                optimizer.zero_grad()
+                self.manual_backward(sign * self.critic(self.generator(batch[0])).mean())
+                optimizer.step()
+
+        def configure_optimizers(self):
+            parts = (self.generator, self.critic)
+            return [torch.optim.SGD(part.parameters(), lr=0.1) for part in parts]
+
+    monitor, moved = UpdateRatioMonitor(1), Moved()
+    fit(Adversaries(), loader(torch.randn(12, 4)), [monitor, moved])
+    assert monitor.steps == [0, 1, 2]
+    assert monitor.ratios == pytest.approx(moved.by_layer[-1], rel=1e-5)
+
+
+def test_a_resumed_run_records_as_an_uninterrupted_one_and_a_second_fit_starts_afresh(tmp_path):
+    data = loader(torch.randn(32, 5))
+    whole = UpdateRatioMonitor(3)
+    fit(Research(mlp()), data, [whole], max_epochs=3)
+    saving = ModelCheckpoint(tmp_path, save_top_k=-1)
+    first = UpdateRatioMonitor(3)
+    fit(Research(mlp()), data, [first, saving], enable_checkpointing=True)
+    torch.load(saving.best_model_path, weights_only=True)
+    resumed, model = UpdateRatioMonitor(3), Research(mlp())
+    callbacks = [resumed, saving]
+    trainer = quiet_trainer(max_epochs=3, callbacks=callbacks, enable_checkpointing=True)
+    trainer.fit(model, data, ckpt_path=saving.best_model_path)
+    assert resumed.steps == whole.steps
+    for layer, ratios in whole.history.items():
+        assert resumed.history[layer] == pytest.approx(ratios, rel=1e-6)
+    fit(model, data, [resumed])
+    assert resumed.steps == [2, 5]
+
+
+def test_the_picture_shows_each_layer():
+    monitor = UpdateRatioMonitor(1)
+    with pytest.raises(ValueError, match="run fit first"):
+        monitor.plot()
+    fit(Research(mlp()), loader(torch.randn(16, 5)), [monitor])
+    labels = [label.get_text() for label in monitor.plot().get_yticklabels()]
+    assert labels == ["network.0", "network.2"]
+
+
+def test_wrong_interval_is_refused_at_once():
+    with pytest.raises(ValueError, match="every_n_steps"):
+        UpdateRatioMonitor(0)

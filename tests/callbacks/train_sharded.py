@@ -1,0 +1,82 @@
+"""Train on a number of ranks, sharded where there are several, and save what was recorded."""
+
+import sys
+
+import torch
+from helpers.training import quiet_trainer
+from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch.strategies import ModelParallelStrategy
+from torch import nn
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+
+from torchvitals.callbacks import GradientNormMonitor, UpdateRatioMonitor
+
+
+class InOrder(LightningDataModule):
+    """Batches of 16 over all ranks, the same ones for any number of them."""
+
+    def train_dataloader(self):
+        """This rank's share of each batch."""
+        generator = torch.Generator().manual_seed(1)
+        data = TensorDataset(torch.randn(64, 12, generator=generator), torch.arange(64) % 3)
+        ranks, rank = self.trainer.world_size, self.trainer.global_rank
+        sampler = DistributedSampler(data, ranks, rank, shuffle=False)
+        return DataLoader(data, 16 // ranks, sampler=sampler)
+
+
+class PartlySharded(LightningModule):
+    """Two layers are sharded, one of them unevenly; the last is whole on every rank."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(12, 7), nn.Linear(7, 1), nn.Linear(8, 3)
+
+    def configure_model(self):
+        """Shard, where there are ranks to shard over."""
+        mesh = self.device_mesh
+        if mesh is not None and not isinstance(self.first.weight, DTensor):
+            for layer in (self.first, self.second):
+                fully_shard(layer, mesh=mesh["data_parallel"])
+
+    def training_step(self, batch, batch_idx):
+        """Loss of one batch."""
+        x, y = batch
+        x = torch.tanh(self.first(x))
+        return nn.functional.cross_entropy(self.last(torch.cat([x, self.second(x)], 1)), y)
+
+    def on_after_backward(self):
+        """Average the gradients that nobody else does."""
+        for parameter in self.last.parameters():
+            if self.trainer.world_size > 1:
+                parameter.grad = self.trainer.strategy.reduce(parameter.grad)
+
+    def configure_optimizers(self):
+        """Momentum, so that updates are not gradients."""
+        return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9)
+
+
+def main(ranks: int, path: str) -> None:
+    """Fit with norms of three orders."""
+    torch.manual_seed(0)
+    gradients = [GradientNormMonitor(1, norm_type=p) for p in (2.0, 1.0, float("inf"))]
+    updates = UpdateRatioMonitor(1)
+    found = []
+    for monitor in [*gradients, updates]:
+        torch.manual_seed(0)
+        strategy = ModelParallelStrategy(ranks, 1) if ranks > 1 else "auto"
+        trainer = quiet_trainer(max_epochs=2, devices=ranks, strategy=strategy, callbacks=[monitor])
+        model = PartlySharded()
+        trainer.fit(model, InOrder())
+        sharded = [isinstance(p, DTensor) for p in model.parameters()]
+        if sum(sharded) != (4 if ranks > 1 else 0):
+            raise ValueError(f"Expected {ranks} ranks to shard two layers, but got {sharded}.")
+        if monitor.failed or len(monitor.steps) != 8:
+            raise ValueError(f"Expected 8 reports, but got {monitor.steps}.")
+        found.append(monitor.history)
+    torch.save(found, f"{path}.{trainer.global_rank}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])
