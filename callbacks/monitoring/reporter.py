@@ -148,7 +148,7 @@ class Reporter:
         table, names = record.table, list(record.last)
         draw_heat_map(figure.add_subplot(), record.steps, table, names, self.scales[quantity])
         if self._file is not None:
-            figure.savefig(self._file.path.parent / f"{quantity}.png")
+            self._attempt("file", figure.savefig, self._file.path.parent / f"{quantity}.png")
         loggers.log_figure(trainer, f"{quantity}/heat_map", figure, loggers.logger_step(trainer))
 
     def _log_table(self, trainer: Trainer, quantity: str) -> None:

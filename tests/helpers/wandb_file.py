@@ -16,16 +16,24 @@ def finished_file(folder: Path, pattern: str, seconds: float = 60.0) -> Path:
     Raises:
         TimeoutError: If no such file has ended by then.
     """
-    from wandb.proto import wandb_internal_pb2 as proto
-
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         for path in folder.glob(pattern):
-            payloads = _payloads(path.read_bytes())
-            if any(proto.Record.FromString(payload).HasField("exit") for payload in payloads):
+            if _has_ended(path):
                 return path
         time.sleep(0.05)
     raise TimeoutError(f"No finished run under {folder / pattern} after {seconds} s.")
+
+
+def _has_ended(path: Path) -> bool:
+    from google.protobuf.message import DecodeError
+    from wandb.proto import wandb_internal_pb2 as proto
+
+    try:
+        records = [proto.Record.FromString(p) for p in _payloads(path.read_bytes())]
+    except DecodeError:  # half of a record has been written
+        return False
+    return any(record.HasField("exit") for record in records)
 
 
 def history(path: Path) -> list[dict[str, Any]]:
@@ -44,6 +52,23 @@ def history(path: Path) -> list[dict[str, Any]]:
 def series(path: Path, name: str) -> dict[int, float]:
     """Values of one metric by step of the Trainer."""
     return {row["trainer/global_step"]: row[name] for row in history(path) if name in row}
+
+
+def axes(path: Path) -> dict[str, str]:
+    """Metric that each named or globbed metric is drawn over."""
+    from wandb.proto import wandb_internal_pb2 as proto
+
+    records = [proto.Record.FromString(payload) for payload in _payloads(path.read_bytes())]
+    metrics = [record.metric for record in records if record.HasField("metric")]
+    return {metric.glob_name or metric.name: metric.step_metric for metric in metrics}
+
+
+def alerts(path: Path) -> list[tuple[str, str]]:
+    """Title and text of each alert."""
+    from wandb.proto import wandb_internal_pb2 as proto
+
+    records = [proto.Record.FromString(payload) for payload in _payloads(path.read_bytes())]
+    return [(r.alert.title, r.alert.text) for r in records if r.HasField("alert")]
 
 
 def _payloads(data: bytes) -> Iterator[bytes]:
