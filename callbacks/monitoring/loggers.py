@@ -38,8 +38,11 @@ def run_folder(trainer: Trainer) -> Path | None:
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return None
     if not trainer.loggers:
-        writes = trainer.checkpoint_callback is not None
-        return Path(trainer.default_root_dir) if writes else None
+        checkpoints = getattr(trainer.checkpoint_callback, "dirpath", None)
+        if checkpoints is None:
+            return None
+        folder = Path(checkpoints)
+        return folder.parent if folder.name == "checkpoints" else folder
     logger = trainer.loggers[0]
     version = logger.version
     version = version if isinstance(version, str) else f"version_{version}"
