@@ -37,7 +37,7 @@ AUGMENT = {"sick": "none", "treated": "standard"}
 ROWS = [
     "test digits right",
     "epochs",
-    "gradient norm, first / last layer",
+    "gradient per weight, first / last layer",
     "dead ReLUs",
     "why it stopped",
 ]

@@ -1,6 +1,5 @@
 """How monitors hand their figures to Lightning and its loggers."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,23 +29,26 @@ def report_interval(trainer: Trainer, every_n_steps: int | None) -> int:
 
 
 def run_folder(trainer: Trainer) -> Path | None:
-    """Folder of this run, beside its checkpoints; None for a Trainer that writes nothing.
+    """Folder of this run: where its checkpoints are, or else where its first logger writes.
 
-    Unlike ``trainer.log_dir`` it is the run's own also with loggers whose ``log_dir`` is shared
-    by all runs, and asks no other rank.
+    Unlike ``trainer.log_dir`` it is the run's own also with loggers whose ``log_dir`` all runs
+    share, and asks no other rank. None for a Trainer that writes nothing, or nothing local.
     """
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return None
-    if not trainer.loggers:
-        checkpoints = getattr(trainer.checkpoint_callback, "dirpath", None)
-        if checkpoints is None:
-            return None
-        folder = Path(checkpoints)
-        return folder.parent if folder.name == "checkpoints" else folder
-    logger = trainer.loggers[0]
-    version = logger.version
-    version = version if isinstance(version, str) else f"version_{version}"
-    return Path(os.fspath(logger.save_dir or trainer.default_root_dir), str(logger.name), version)
+    checkpoints = getattr(trainer.checkpoint_callback, "dirpath", None)
+    if checkpoints is not None:
+        path = Path(checkpoints)
+        folder = path.parent if path.name == "checkpoints" else path
+    elif trainer.loggers:
+        logger = trainer.loggers[0]
+        version = logger.version
+        version = version if isinstance(version, str) else f"version_{version}"
+        parent = Path(logger.save_dir or trainer.default_root_dir)
+        folder = parent / str(logger.name) / version
+    else:
+        return None
+    return None if ":" in folder.parts[0][2:] else folder  # s3://bucket, not C:
 
 
 def use_step_axis(trainer: Trainer, quantity: str) -> None:

@@ -32,7 +32,7 @@ def test_the_demo_shows_what_it_claims(tmp_path):
     sick, treated = (float(cell.rstrip("%")) for cell in rows["test digits right"])
     assert sick < 20
     assert treated > 98
-    sick, treated = map(float, rows["gradient norm, first / last layer"])
+    sick, treated = map(float, rows["gradient per weight, first / last layer"])
     assert sick < 1e-5
     assert 0.1 < treated < 10
     assert rows["dead ReLUs"][0] == "no ReLU in it"

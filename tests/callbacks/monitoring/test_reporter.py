@@ -3,6 +3,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib
 import pytest
@@ -10,10 +11,12 @@ import torch
 from helpers.research import Research, fit, loader
 from helpers.training import environment
 from helpers.wandb_file import alerts, axes, finished_file, history
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from torch import nn
 
 from torchvitals.callbacks import GradientNormMonitor, UpdateRatioMonitor
+from torchvitals.callbacks.monitoring.loggers import run_folder
 from torchvitals.callbacks.monitoring.record_file import read_record_file
 
 matplotlib.use("agg")
@@ -64,6 +67,7 @@ CRASH = """
 import os, sys, torch
 from helpers.research import Research, fit, loader
 from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torchvitals.callbacks import GradientNormMonitor
 
@@ -218,9 +222,21 @@ def test_a_run_that_is_resumed_in_a_new_folder_has_the_whole_record_there(tmp_pa
     )
 
 
-def test_the_file_goes_where_the_checkpoints_go_whatever_the_logger(tmp_path):
-    monitor = GradientNormMonitor(1)
-    logger = CSVLogger(tmp_path, name="study", version="trial_7")
-    trainer = fit(Research(network()), data(), [monitor], logger=logger, enable_checkpointing=True)
-    run = Path(trainer.checkpoint_callback.dirpath).parent
-    assert {path.name for path in run.iterdir()} >= {"checkpoints", "vitals"}
+@pytest.mark.parametrize(
+    ("dirpath", "folder"), [(None, "study/trial_7"), ("mine", "mine"), ("x/checkpoints", "x")]
+)
+def test_the_file_goes_where_the_checkpoints_go_whatever_the_logger(dirpath, folder, tmp_path):
+    monitor, logger = GradientNormMonitor(1), CSVLogger(tmp_path, "study", "trial_7")
+    saving = ModelCheckpoint(dirpath and tmp_path / dirpath)
+    arguments = {"logger": logger, "enable_checkpointing": True}
+    fit(Research(network()), data(), [monitor, saving], **arguments)
+    assert (tmp_path / folder / "vitals" / "GradientNormMonitor.jsonl").exists()
+
+
+@pytest.mark.parametrize("folder", ["s3://bucket/run", "gs://bucket/checkpoints"])
+def test_no_file_is_written_where_a_run_is_not_on_this_machine(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trainer = SimpleNamespace(
+        fast_dev_run=False, checkpoint_callback=SimpleNamespace(dirpath=folder), loggers=[]
+    )
+    assert run_folder(trainer) is None
