@@ -1,7 +1,6 @@
 """Which layer a parameter belongs to, and which strategies leave parameters whole."""
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.strategies import DeepSpeedStrategy, FSDPStrategy
 from torch import Tensor, nn
 
 
@@ -29,9 +28,10 @@ def refuse_flattening(monitor: str, trainer: Trainer, pl_module: LightningModule
     Raises:
         TypeError: If the Trainer's strategy is FSDP1 or DeepSpeed.
     """
-    strategy = trainer.strategy
-    if isinstance(strategy, (FSDPStrategy, DeepSpeedStrategy)):
+    # By name: the same class may come from lightning or from pytorch_lightning.
+    names = [base.__name__ for base in type(trainer.strategy).__mro__]
+    if "FSDPStrategy" in names or "DeepSpeedStrategy" in names:
         raise TypeError(
             f"Expected {monitor} to find each layer's own parameters and gradients, but "
-            f"{type(strategy).__name__} flattens them: use ModelParallelStrategy (FSDP2) or DDP."
+            f"{names[0]} flattens them: use ModelParallelStrategy (FSDP2) or DDP."
         )
