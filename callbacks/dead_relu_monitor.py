@@ -9,7 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from ..functional.dead_units import active_units
-from .monitoring.activation_observer import RECTIFIER_MODULES, RectifierObserver
+from .monitoring.activation_observer import ACTIVATION_MODULES, ActivationObserver
 from .monitoring.guard import switch_off
 
 
@@ -34,7 +34,9 @@ class DeadReLUMonitor(Callback):
     def __init__(self) -> None:
         self.dead_units: dict[str, Tensor] = {}
         self._active: dict[str, Tensor] = {}
-        self._observer = RectifierObserver(self._observe, partial(switch_off, self))
+        self._observer = ActivationObserver(
+            ("relu", "relu6"), self._measure, partial(switch_off, self)
+        )
         self.failed = False
         self._warned = False
 
@@ -50,12 +52,13 @@ class DeadReLUMonitor(Callback):
         dead = sum(int(dead.sum()) for dead in self.dead_units.values())
         return dead / units if units else float("nan")
 
-    def _observe(self, site: str, outputs: Tensor, unit_dim: int) -> None:
-        if self.failed or not torch.is_grad_enabled():
-            return
-        active = active_units(outputs, unit_dim)
-        known = self._active.get(site)
-        self._active[site] = active if known is None else known | active
+    def _measure(self, site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor:
+        return active_units(outputs, unit_dim)
+
+    def _take(self) -> None:
+        for site, _, active in self._observer.drain():
+            known = self._active.get(site)
+            self._active[site] = active if known is None else known | active
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh."""
@@ -107,6 +110,7 @@ class DeadReLUMonitor(Callback):
     ) -> None:
         """Close the step."""
         self._observer.stop()
+        self._take()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Join the ranks' windows and report."""
@@ -126,7 +130,7 @@ class DeadReLUMonitor(Callback):
             pl_module.log_dict(metrics)
 
     def _warn_of_unseen(self, pl_module: LightningModule) -> None:
-        names = {name for name, m in pl_module.named_modules() if isinstance(m, RECTIFIER_MODULES)}
+        names = {name for name, m in pl_module.named_modules() if isinstance(m, (ACTIVATION_MODULES["relu"], ACTIVATION_MODULES["relu6"]))}
         unseen = sorted(names - {site.partition("#")[0] for site in self.dead_units})
         if unseen and not self._warned:
             self._warned = True

@@ -1,53 +1,189 @@
-"""See every ReLU that runs, module or functional, and say where it is."""
+"""See every activation that runs, module or functional, eager or compiled, and say where it is."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-RECTIFIER_MODULES = (nn.ReLU, nn.ReLU6)
-_RECTIFIERS = frozenset(
-    [F.relu, F.relu_, F.relu6, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_]
-)
-# Where the units of a layer's output are, counted from the last dimension.
-_UNIT_DIM: dict[Callable[..., Any], int] = {
-    F.linear: -1,
-    **dict.fromkeys([F.conv1d, F.conv_transpose1d, torch.conv1d, torch.conv_transpose1d], -2),
-    **dict.fromkeys([F.conv2d, F.conv_transpose2d, torch.conv2d, torch.conv_transpose2d], -3),
-    **dict.fromkeys([F.conv3d, F.conv_transpose3d, torch.conv3d, torch.conv_transpose3d], -4),
+Measure = Callable[[str, str, Tensor, int], Tensor | None]
+"""``(site, kind, outputs, unit_dim)`` to what is to be kept of a call, or None."""
+
+ACTIVATION_MODULES: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "leaky_relu": nn.LeakyReLU,
+    "prelu": nn.PReLU,
+    "rrelu": nn.RReLU,
+    "elu": nn.ELU,
+    "celu": nn.CELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "softplus": nn.Softplus,
+    "softsign": nn.Softsign,
+    "sigmoid": nn.Sigmoid,
+    "logsigmoid": nn.LogSigmoid,
+    "tanh": nn.Tanh,
+    "hardsigmoid": nn.Hardsigmoid,
+    "hardtanh": nn.Hardtanh,
+    "hardswish": nn.Hardswish,
+    "hardshrink": nn.Hardshrink,
+    "softshrink": nn.Softshrink,
+    "tanhshrink": nn.Tanhshrink,
 }
+"""Every kind that can be observed, under torch's own functional name, and its module."""
+
+# Functions are told by their names: the same in torch, torch.nn.functional and Tensor, and what
+# Dynamo can look up.
+_OTHER_NAMES = {"log_sigmoid": "logsigmoid", "special_expit": "sigmoid"}
+_KIND_OF = {
+    **{kind: kind for kind in ACTIVATION_MODULES},
+    **{f"{kind}_": kind for kind in ACTIVATION_MODULES},
+    **_OTHER_NAMES,
+}
+# Where the units of a layer's output are, counted from the last dimension; 0 stands for the
+# second dimension, however many follow.
+_UNIT_DIM = {
+    **dict.fromkeys(["linear", "bilinear", "layer_norm", "rms_norm", "embedding"], -1),
+    **dict.fromkeys(["matmul", "__matmul__", "addmm"], -1),
+    **dict.fromkeys(["conv1d", "conv_transpose1d"], -2),
+    **dict.fromkeys(["conv2d", "conv_transpose2d"], -3),
+    **dict.fromkeys(["conv3d", "conv_transpose3d"], -4),
+    **dict.fromkeys(["batch_norm", "group_norm", "instance_norm"], 0),
+}
+# What wrappers of modules put into the names of what they wrap.
+_WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 
-class RectifierObserver(TorchFunctionMode):
-    """Call ``on_rectifier(site, outputs, unit_dim)`` for each ReLU while entered.
+class _Scope:
+    """One forward pass of one module."""
 
-    A site is one call in the forward of one module. The module that is running is known from
-    hooks, which `attach` adds and `detach` removes. Compiled regions pass unseen. What goes
-    wrong while observing is given to ``on_error``, and the observed call goes on.
+    def __init__(self, hook: "_Enter", parent: "_Scope") -> None:
+        self.hook = hook
+        self.parent = parent
+        self.calls: dict[str, int] = {}
+
+
+class _Record:
+    """What was kept of one call; the records are a chain, the last one first."""
+
+    def __init__(self, previous: Any, scope: Any, site: str, kind: str, measured: Any) -> None:
+        self.previous = previous
+        self.scope = scope
+        self.site = site
+        self.kind = kind
+        self.measured = measured
+
+
+def _inert() -> Callable[..., None]:
+    """A callable of any positional arguments that every Python can unpickle."""
+    return nullcontext().__exit__
+
+
+class _Hook:
+    """A hook that neither a copy nor a pickle of its module takes along.
+
+    A copied hook would count the copy's activations with the module's own, and a pickled one
+    would hold the observer and through it the run. So both become a function that does nothing.
+    """
+
+    def __init__(self, observer: "ActivationObserver", name: str, is_activation: bool) -> None:
+        self.observer = observer
+        self.name = name
+        self.is_activation = is_activation
+
+    def __deepcopy__(self, memo: Any) -> Callable[..., None]:
+        return _inert()
+
+    def __reduce__(self) -> Any:
+        return getattr, (nullcontext(), "__exit__")
+
+
+class _Enter(_Hook):
+    def __call__(self, module: nn.Module, args: Any) -> None:
+        self.observer._scope = _Scope(self, self.observer._scope)
+
+
+class _Leave(_Hook):
+    def __init__(self, enter: _Enter) -> None:
+        super().__init__(enter.observer, enter.name, enter.is_activation)
+        self.enter = enter
+
+    def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
+        scope = self.observer._scope
+        if not torch.compiler.is_compiling():
+            # A module that raised did not leave. (A hook with always_call=True would see to that,
+            # but its id is guarded: a graph more each time that it is attached.)
+            while scope.hook is not self.enter and scope.parent is not scope:
+                scope = scope.parent
+        self.observer._scope = scope.parent
+
+
+class ActivationObserver(TorchFunctionMode):
+    """Keep ``measure(site, kind, outputs, unit_dim)`` of each activation called while entered.
+
+    A site is one call in the forward pass of one module: ``network.act`` for an activation
+    module, ``network.act#2`` for its second call in one forward pass of its parent,
+    ``network.relu`` for a functional call. The running module is known from hooks, which
+    `attach` adds and `detach` removes. Calls without gradients (a teacher network) pass unseen.
+
+    Inside `torch.compile`, Dynamo traces the mode and the hooks into the one graph that it makes
+    of the region. That holds as long as (1) ``measure`` is traceable: tensor operations only, no
+    host read, no state of its own; and (2) `drain` is called after each step. While traced,
+    ``measure`` is given an empty site: the site is found out when the record is drained, else
+    blocks of equal form, compiled one by one, would each need a graph of their own. For the same
+    reason the state is a chain of objects: the length of a list or the text of a name would be
+    guarded, an object is not.
+
+    Args:
+        kinds: What to observe, keys of `ACTIVATION_MODULES`.
+        measure: Gets the detached outputs and the dimension of their units.
+        on_error: Gets what goes wrong while observing; the observed call goes on.
+
+    Attributes:
+        traced: Whether any observed call was compiled.
     """
 
     def __init__(
         self,
-        on_rectifier: Callable[[str, Tensor, int], None],
+        kinds: Collection[str],
+        measure: Measure,
         on_error: Callable[[Exception], None],
     ) -> None:
         super().__init__()
-        self._on_rectifier = on_rectifier
+        self._measure = measure
         self._on_error = on_error
+        self._kinds = frozenset(kinds)
+        watched = {*kinds, "hardtanh"} if "relu6" in kinds else kinds  # nn.ReLU6 calls hardtanh
+        names = [name for name, kind in _KIND_OF.items() if kind in watched]
+        self._names = frozenset([*names, *_UNIT_DIM])
         self._handles: list[RemovableHandle] = []
         self._entered = False
+        self.traced = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._root = _Scope(_Enter(self, "", False), None)  # type: ignore[arg-type]
+        self._root.parent = self._root
+        self._scope = self._root
+        self._first = self._last = _Record(None, None, "", "", None)
+        self._last_layer = (0, 0, 0)
 
     def attach(self, root: nn.Module) -> None:
         """Follow which module of ``root`` is running."""
         self.detach()
         for name, module in root.named_modules():
-            is_rectifier = isinstance(module, RECTIFIER_MODULES)
-            self._handles.append(module.register_forward_pre_hook(self._enter(name, is_rectifier)))
-            self._handles.append(module.register_forward_hook(self._leave, always_call=True))
+            is_activation = isinstance(module, tuple(ACTIVATION_MODULES.values()))
+            if is_activation or not _is_silent(module):
+                name = ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+                enter = _Enter(self, name, is_activation)
+                self._handles.append(module.register_forward_pre_hook(enter))
+                self._handles.append(module.register_forward_hook(_Leave(enter)))
 
     def detach(self) -> None:
         """Remove every hook."""
@@ -58,8 +194,8 @@ class RectifierObserver(TorchFunctionMode):
     def start(self) -> None:
         """Begin to observe; the outermost scope is the training step itself."""
         if not self._entered:
-            self._running: list[tuple[str, bool, dict[str, int]]] = [("", False, {})]
-            self._last_layer: tuple[int, torch.Size] | None = None
+            self._scope = self._root
+            self._last_layer = (0, 0, 0)
             self._entered = True
             self.__enter__()  # type: ignore[no-untyped-call]
 
@@ -69,16 +205,20 @@ class RectifierObserver(TorchFunctionMode):
             self._entered = False
             self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
-    def _enter(self, name: str, is_rectifier: bool) -> Callable[..., None]:
-        def hook(module: nn.Module, args: Any) -> None:
-            if self._entered and not torch.compiler.is_compiling():
-                self._running.append((name, is_rectifier, {}))
-
-        return hook
-
-    def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
-        if self._entered and not torch.compiler.is_compiling() and len(self._running) > 1:
-            self._running.pop()
+    def drain(self) -> list[tuple[str, str, Tensor]]:
+        """Site, kind and measurement of each call since the last time, in order."""
+        records = []
+        while self._last is not self._first:
+            records.append(self._last)
+            self._last = self._last.previous
+        self._root.calls.clear()
+        drained = []
+        for record in reversed(records):
+            self.traced = self.traced or not record.site
+            site = record.site or self._site(record.scope, record.kind)
+            drained.append((site, record.kind, record.measured))
+        self._root.calls.clear()
+        return drained
 
     def __torch_function__(
         self,
@@ -87,34 +227,74 @@ class RectifierObserver(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Run ``func`` and look at its result where it is a rectifier."""
+        """Run ``func`` and look at its result where it is a layer or an activation."""
         result = func(*args, **(kwargs or {}))
-        if not torch.compiler.is_compiling():
-            try:
-                self._look(func, result)
-            except Exception as error:
-                self._on_error(error)
+        name = getattr(func, "__name__", "")
+        if name in self._names and torch.is_grad_enabled():
+            if torch.compiler.is_compiling():
+                self._look(name, args, kwargs or {}, result)
+            else:
+                try:
+                    self._look(name, args, kwargs or {}, result)
+                except Exception as error:
+                    self._on_error(error)
         return result
 
-    def _look(self, func: Callable[..., Any], result: Any) -> None:
-        if func in _RECTIFIERS:
-            self._on_rectifier(self._site(), result, self._unit_dim_of(result))
-        elif func in _UNIT_DIM:
-            self._last_layer = (_UNIT_DIM[func], result.shape)
+    def _look(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Tensor,
+    ) -> None:
+        if name in _UNIT_DIM:
+            dim = _UNIT_DIM[name] or 1 - result.ndim
+            self._last_layer = (result.ndim, dim, result.shape[dim])
+            return
+        kind = _KIND_OF[name]
+        if kind == "hardtanh" and _is_relu6(args, kwargs):
+            kind = "relu6"
+        if kind in self._kinds:
+            site = "" if torch.compiler.is_compiling() else self._site(self._scope, kind)
+            outputs = result.detach()
+            measured = self._measure(site, kind, outputs, self._unit_dim_of(outputs))
+            if measured is not None:
+                self._last = _Record(self._last, self._scope, site, kind, measured)
 
-    def _site(self) -> str:
-        name, is_rectifier, calls = self._running[-1]
-        if is_rectifier:
-            calls = self._running[-2][2]
+    def _site(self, scope: _Scope, kind: str) -> str:
+        """Name of the next call in a scope."""
+        name = scope.hook.name
+        if scope.hook.is_activation:
+            scope = scope.parent
         else:
-            name = f"{name}.relu" if name else "relu"
-        calls[name] = calls.get(name, 0) + 1
-        return name if calls[name] == 1 else f"{name}#{calls[name]}"
+            name = f"{name}.{kind}" if name else kind
+        count = scope.calls[name] = scope.calls.get(name, 0) + 1
+        return name if count == 1 else f"{name}#{count}"
 
     def _unit_dim_of(self, outputs: Tensor) -> int:
-        """Dimension of the last layer's units, if the outputs still have its form."""
-        if self._last_layer is not None:
-            dim, shape = self._last_layer
-            if outputs.ndim == len(shape) and outputs.shape[dim] == shape[dim]:
-                return dim
-        return 1 if outputs.ndim > 3 else -1
+        """Dimension of the last layer's units in what may be a transformed form of its outputs."""
+        ndim, dim, width = self._last_layer
+        if outputs.ndim == ndim and outputs.shape[dim] == width:
+            return dim
+        # Pooled, transposed or squeezed: there is one dimension of the layer's width, if any.
+        same = [d - outputs.ndim for d in range(1, outputs.ndim) if outputs.shape[d] == width]
+        if len(same) == 1:
+            return same[0]
+        if outputs.ndim == ndim:  # concatenated, split or shuffled
+            return dim
+        heads = ndim == 3 and dim == -1
+        return 1 - outputs.ndim if outputs.ndim > 3 and not heads else -1
+
+
+def _is_silent(module: nn.Module) -> bool:
+    """Whether a module calls no activation itself: torch's own layers, and torch.compile's shell."""
+    children = [name for name, _ in module.named_children()]
+    return children == ["_orig_mod"] or (
+        not children and type(module).__module__.startswith("torch.nn.modules.")
+    )
+
+
+def _is_relu6(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    low = args[1] if len(args) > 1 else kwargs.get("min_val")
+    high = args[2] if len(args) > 2 else kwargs.get("max_val")
+    return bool(low == 0 and high == 6)
