@@ -1,5 +1,7 @@
 """See every activation that runs, module or functional, eager or compiled, and say where it is."""
 
+import inspect
+import sys
 from collections.abc import Callable, Collection, Iterable
 from contextlib import nullcontext
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.checkpoint import CheckpointFunction
 from torch.utils.hooks import RemovableHandle
 
 Measure = Callable[[str, str, Tensor, int], Tensor | None]
@@ -63,7 +66,7 @@ _WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 class _Scope:
     """One forward pass of one module."""
 
-    def __init__(self, hook: "_Enter", parent: "_Scope") -> None:
+    def __init__(self, hook: "_Enter", parent: Any) -> None:
         self.hook = hook
         self.parent = parent
         self.calls: dict[str, int] = {}
@@ -72,7 +75,9 @@ class _Scope:
 class _Record:
     """What was kept of one call; the records are a chain, the last one first."""
 
-    def __init__(self, previous: Any, scope: Any, site: str, kind: str, measured: Any) -> None:
+    def __init__(
+        self, previous: Any, scope: _Scope, site: str, kind: str, measured: Any
+    ) -> None:
         self.previous = previous
         self.scope = scope
         self.site = site
@@ -161,22 +166,23 @@ class ActivationObserver(TorchFunctionMode):
         self._kinds = frozenset(kinds)
         watched = {*kinds, "hardtanh"} if "relu6" in kinds else kinds  # nn.ReLU6 calls hardtanh
         names = [name for name, kind in _KIND_OF.items() if kind in watched]
-        self._names = frozenset([*names, *_UNIT_DIM])
+        self._names = frozenset([*names, *_UNIT_DIM, "backward"])
         self._handles: list[RemovableHandle] = []
         self._entered = False
         self.traced = False
-        self._reset()
-
-    def _reset(self) -> None:
-        self._root = _Scope(_Enter(self, "", False), None)  # type: ignore[arg-type]
+        # The outermost scope is the training step itself.
+        self._root = _Scope(_Enter(self, "", False), None)
         self._root.parent = self._root
         self._scope = self._root
-        self._first = self._last = _Record(None, None, "", "", None)
+        self._first = self._last = _Record(None, self._root, "", "", None)
+        self._in_backward = False
         self._last_layer = (0, 0, 0)
+        self._side_effects: Any = None
 
     def attach(self, root: nn.Module) -> None:
         """Follow which module of ``root`` is running."""
         self.detach()
+        self._side_effects = _side_effects_under_checkpoint()
         for name, module in root.named_modules():
             is_activation = isinstance(module, tuple(ACTIVATION_MODULES.values()))
             if is_activation or not _is_silent(module):
@@ -197,6 +203,8 @@ class ActivationObserver(TorchFunctionMode):
             self._scope = self._root
             self._last_layer = (0, 0, 0)
             self._entered = True
+            if self._side_effects is not None:
+                self._side_effects.__enter__()
             self.__enter__()  # type: ignore[no-untyped-call]
 
     def stop(self) -> None:
@@ -204,6 +212,8 @@ class ActivationObserver(TorchFunctionMode):
         if self._entered:
             self._entered = False
             self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            if self._side_effects is not None:
+                self._side_effects.__exit__(None, None, None)
 
     def drain(self) -> list[tuple[str, str, Tensor]]:
         """Site, kind and measurement of each call since the last time, in order."""
@@ -211,7 +221,6 @@ class ActivationObserver(TorchFunctionMode):
         while self._last is not self._first:
             records.append(self._last)
             self._last = self._last.previous
-        self._root.calls.clear()
         drained = []
         for record in reversed(records):
             self.traced = self.traced or not record.site
@@ -228,17 +237,62 @@ class ActivationObserver(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Run ``func`` and look at its result where it is a layer or an activation."""
+        if torch.compiler.is_compiling():
+            return self._trace(func, args, kwargs or {})
+        name = getattr(func, "__name__", "")
+        if name not in self._names:
+            return func(*args, **(kwargs or {}))
+        if func is Tensor.backward:
+            return self._backward(func, types, args, kwargs or {})
         result = func(*args, **(kwargs or {}))
+        try:
+            if not self._in_backward and (torch.is_grad_enabled() or _in_reentrant_checkpoint()):
+                self._look(name, args, kwargs or {}, result)
+        except Exception as error:
+            self._on_error(error)
+        return result
+
+    def _backward(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Run the backward pass, and keep nothing of what checkpointing runs again in it.
+
+        The mode is entered again in it: a compiled region must find the graph of its forward pass,
+        else checkpointing stops the training because the two differ in what they save.
+        """
+        before = (self._last, self._scope, self._last_layer, self._in_backward)
+        self._in_backward = True
+        try:
+            if types:  # a subclass of Tensor has a say in it
+                return func(*args, **kwargs)
+            with self:
+                return _run_backward(*args, **kwargs)
+        finally:
+            self._last, self._scope, self._last_layer, self._in_backward = before
+
+    def _trace(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if isinstance(func, torch._ops.HigherOrderOperator):  # a checkpointed function
+            return func(self._observed(args[0]), *args[1:], **kwargs)
+        result = func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         if name in self._names and torch.is_grad_enabled():
-            if torch.compiler.is_compiling():
-                self._look(name, args, kwargs or {}, result)
-            else:
-                try:
-                    self._look(name, args, kwargs or {}, result)
-                except Exception as error:
-                    self._on_error(error)
+            self._look(name, args, kwargs, result)
         return result
+
+    def _observed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with the mode entered, which is off inside of ``__torch_function__``."""
+
+        def observed(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return observed
 
     def _look(
         self,
@@ -292,6 +346,39 @@ def _is_silent(module: nn.Module) -> bool:
     return children == ["_orig_mod"] or (
         not children and type(module).__module__.startswith("torch.nn.modules.")
     )
+
+
+def _run_backward(
+    tensor: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """`torch.Tensor.backward`, which itself would be given back to the mode without end."""
+    torch.autograd.backward(tensor, gradient, retain_graph, create_graph, inputs=inputs)
+
+
+def _in_reentrant_checkpoint() -> bool:
+    """Whether gradients are off only because a reentrant checkpoint will compute this again."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code is CheckpointFunction.forward.__code__:
+            return any(frame.f_locals["ctx"].needs_input_grad)
+        frame = frame.f_back
+    return False
+
+
+def _side_effects_under_checkpoint() -> Any:
+    """Dynamo's leave to record a call inside of a checkpointed function, once, in its forward pass.
+
+    None where nothing is compiled.
+    """
+    name = "skip_fwd_side_effects_in_bwd_under_checkpoint"
+    dynamo = sys.modules.get("torch._dynamo")
+    if dynamo is None or not hasattr(dynamo.config, name):
+        return None
+    return dynamo.config.patch({name: True})
 
 
 def _is_relu6(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
