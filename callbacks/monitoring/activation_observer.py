@@ -243,7 +243,7 @@ class ActivationObserver(TorchFunctionMode):
         if name not in self._names:
             return func(*args, **(kwargs or {}))
         if func is Tensor.backward:
-            return self._backward(func, types, args, kwargs or {})
+            return self._backward(args, kwargs or {})
         result = func(*args, **(kwargs or {}))
         try:
             if not self._in_backward and (torch.is_grad_enabled() or _in_reentrant_checkpoint()):
@@ -252,13 +252,7 @@ class ActivationObserver(TorchFunctionMode):
             self._on_error(error)
         return result
 
-    def _backward(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
+    def _backward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Run the backward pass, and keep nothing of what checkpointing runs again in it.
 
         The mode is entered again in it: a compiled region must find the graph of its forward pass,
@@ -267,10 +261,11 @@ class ActivationObserver(TorchFunctionMode):
         before = (self._last, self._scope, self._last_layer, self._in_backward)
         self._in_backward = True
         try:
-            if types:  # a subclass of Tensor has a say in it
-                return func(*args, **kwargs)
+            if type(args[0]) is not Tensor:  # a subclass of Tensor has a say in it
+                Tensor.backward(*args, **kwargs)
+                return
             with self:
-                return _run_backward(*args, **kwargs)
+                _run_backward(*args, **kwargs)
         finally:
             self._last, self._scope, self._last_layer, self._in_backward = before
 
