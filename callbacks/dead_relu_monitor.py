@@ -93,11 +93,13 @@ class DeadReLUMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
         """Do not count what activation checkpointing computes again."""
-        self._observer.stop()
+        self._observer.pause()
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Observe what manual optimisation runs after its first backward pass."""
-        if not pl_module.automatic_optimization and not self.failed:
+        """Go on only in manual optimisation, which may run more after its first backward pass."""
+        if pl_module.automatic_optimization or self.failed:
+            self._observer.stop()
+        else:
             self._observer.start()
 
     def on_train_batch_end(
@@ -130,7 +132,11 @@ class DeadReLUMonitor(Callback):
             pl_module.log_dict(metrics)
 
     def _warn_of_unseen(self, pl_module: LightningModule) -> None:
-        names = {name for name, m in pl_module.named_modules() if isinstance(m, (ACTIVATION_MODULES["relu"], ACTIVATION_MODULES["relu6"]))}
+        names = {
+            name
+            for name, m in pl_module.named_modules()
+            if isinstance(m, (ACTIVATION_MODULES["relu"], ACTIVATION_MODULES["relu6"]))
+        }
         unseen = sorted(names - {site.partition("#")[0] for site in self.dead_units})
         if unseen and not self._warned:
             self._warned = True

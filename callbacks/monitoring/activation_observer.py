@@ -75,9 +75,7 @@ class _Scope:
 class _Record:
     """What was kept of one call; the records are a chain, the last one first."""
 
-    def __init__(
-        self, previous: Any, scope: _Scope, site: str, kind: str, measured: Any
-    ) -> None:
+    def __init__(self, previous: Any, scope: _Scope, site: str, kind: str, measured: Any) -> None:
         self.previous = previous
         self.scope = scope
         self.site = site
@@ -175,7 +173,7 @@ class ActivationObserver(TorchFunctionMode):
         self._root.parent = self._root
         self._scope = self._root
         self._first = self._last = _Record(None, self._root, "", "", None)
-        self._in_backward = False
+        self._before_pause: tuple[_Record, _Scope, tuple[int, int, int]] | None = None
         self._last_layer = (0, 0, 0)
         self._side_effects: Any = None
 
@@ -198,7 +196,8 @@ class ActivationObserver(TorchFunctionMode):
         self._handles.clear()
 
     def start(self) -> None:
-        """Begin to observe; the outermost scope is the training step itself."""
+        """Begin to observe, or go on after a pause."""
+        self._go_on()
         if not self._entered:
             self._scope = self._root
             self._last_layer = (0, 0, 0)
@@ -207,8 +206,19 @@ class ActivationObserver(TorchFunctionMode):
                 self._side_effects.__enter__()
             self.__enter__()  # type: ignore[no-untyped-call]
 
+    def pause(self) -> None:
+        """Keep nothing of what follows: a backward pass, where checkpointing runs modules again."""
+        if self._entered and self._before_pause is None:
+            self._before_pause = (self._last, self._scope, self._last_layer)
+
+    def _go_on(self) -> None:
+        if self._before_pause is not None:
+            self._last, self._scope, self._last_layer = self._before_pause
+            self._before_pause = None
+
     def stop(self) -> None:
         """Cease to observe."""
+        self._go_on()
         if self._entered:
             self._entered = False
             self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
@@ -245,29 +255,31 @@ class ActivationObserver(TorchFunctionMode):
         if func is Tensor.backward:
             return self._backward(args, kwargs or {})
         result = func(*args, **(kwargs or {}))
-        try:
-            if not self._in_backward and (torch.is_grad_enabled() or _in_reentrant_checkpoint()):
-                self._look(name, args, kwargs or {}, result)
-        except Exception as error:
-            self._on_error(error)
+        if self._before_pause is None:
+            try:
+                if torch.is_grad_enabled() or _in_reentrant_checkpoint():
+                    self._look(name, args, kwargs or {}, result)
+            except Exception as error:
+                self._on_error(error)
         return result
 
     def _backward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Run the backward pass, and keep nothing of what checkpointing runs again in it.
+        """Run the backward pass with the mode entered, which is off in ``__torch_function__``.
 
-        The mode is entered again in it: a compiled region must find the graph of its forward pass,
-        else checkpointing stops the training because the two differ in what they save.
+        A compiled region that checkpointing runs again must find the graph of its forward pass:
+        another may save other tensors, at which checkpointing stops the training.
         """
-        before = (self._last, self._scope, self._last_layer, self._in_backward)
-        self._in_backward = True
+        paused = self._before_pause is not None
+        self.pause()
         try:
-            if type(args[0]) is not Tensor:  # a subclass of Tensor has a say in it
+            if _is_plain_loss(*args, **kwargs):
+                with self:
+                    _run_backward(*args, **kwargs)
+            else:
                 Tensor.backward(*args, **kwargs)
-                return
-            with self:
-                _run_backward(*args, **kwargs)
         finally:
-            self._last, self._scope, self._last_layer, self._in_backward = before
+            if not paused:
+                self._go_on()
 
     def _trace(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -343,15 +355,32 @@ def _is_silent(module: nn.Module) -> bool:
     )
 
 
+def _is_plain_loss(
+    tensor: Tensor, gradient: Tensor | None = None, *args: Any, inputs: Any = None, **kwargs: Any
+) -> bool:
+    """Whether `_run_backward` can take the place of `torch.Tensor.backward`."""
+    return (
+        type(tensor) is Tensor
+        and tensor.requires_grad
+        and (gradient is not None or tensor.numel() == 1)
+        and inputs is None
+    )
+
+
 def _run_backward(
     tensor: Tensor,
     gradient: Tensor | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Any = None,
+    inputs: None = None,
 ) -> None:
-    """`torch.Tensor.backward`, which itself would be given back to the mode without end."""
-    torch.autograd.backward(tensor, gradient, retain_graph, create_graph, inputs=inputs)
+    """Run the backward pass from the tensor's edge in the graph.
+
+    Given the tensor, torch would hand the call back to the mode, which is then off inside of it.
+    """
+    edge = torch.autograd.graph.get_gradient_edge(tensor)
+    gradient = torch.ones_like(tensor) if gradient is None else gradient
+    torch.autograd.backward(edge, gradient, retain_graph, create_graph)
 
 
 def _in_reentrant_checkpoint() -> bool:
