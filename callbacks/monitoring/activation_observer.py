@@ -70,6 +70,7 @@ class _Scope:
         self.hook = hook
         self.parent = parent
         self.calls: dict[str, int] = {}
+        self.seen = False
 
 
 class _Record:
@@ -83,25 +84,21 @@ class _Record:
         self.measured = measured
 
 
-def _inert() -> Callable[..., None]:
-    """A callable of any positional arguments that every Python can unpickle."""
-    return nullcontext().__exit__
-
-
 class _Hook:
     """A hook that neither a copy nor a pickle of its module takes along.
 
     A copied hook would count the copy's activations with the module's own, and a pickled one
-    would hold the observer and through it the run. So both become a function that does nothing.
+    would hold the observer and through it the run. So both become a function of the standard
+    library that takes any arguments and does nothing.
     """
 
-    def __init__(self, observer: "ActivationObserver", name: str, is_activation: bool) -> None:
+    def __init__(self, observer: "ActivationObserver", name: str, kind: str | None) -> None:
         self.observer = observer
         self.name = name
-        self.is_activation = is_activation
+        self.kind = kind
 
     def __deepcopy__(self, memo: Any) -> Callable[..., None]:
-        return _inert()
+        return nullcontext().__exit__
 
     def __reduce__(self) -> Any:
         return getattr, (nullcontext(), "__exit__")
@@ -114,7 +111,7 @@ class _Enter(_Hook):
 
 class _Leave(_Hook):
     def __init__(self, enter: _Enter) -> None:
-        super().__init__(enter.observer, enter.name, enter.is_activation)
+        super().__init__(enter.observer, enter.name, enter.kind)
         self.enter = enter
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
@@ -124,6 +121,8 @@ class _Leave(_Hook):
             # but its id is guarded: a graph more each time that it is attached.)
             while scope.hook is not self.enter and scope.parent is not scope:
                 scope = scope.parent
+        if self.kind is not None and not scope.seen:
+            self.observer._look_at_module(self.kind, scope, output)
         self.observer._scope = scope.parent
 
 
@@ -169,7 +168,7 @@ class ActivationObserver(TorchFunctionMode):
         self._entered = False
         self.traced = False
         # The outermost scope is the training step itself.
-        self._root = _Scope(_Enter(self, "", False), None)
+        self._root = _Scope(_Enter(self, "", None), None)
         self._root.parent = self._root
         self._scope = self._root
         self._first = self._last = _Record(None, self._root, "", "", None)
@@ -182,10 +181,10 @@ class ActivationObserver(TorchFunctionMode):
         self.detach()
         self._side_effects = _side_effects_under_checkpoint()
         for name, module in root.named_modules():
-            is_activation = isinstance(module, tuple(ACTIVATION_MODULES.values()))
-            if is_activation or not _is_silent(module):
+            kind = _kind_of_module(module)
+            if kind in self._kinds or not (kind or _is_silent(module)):
                 name = ".".join(part for part in name.split(".") if part not in _WRAPPERS)
-                enter = _Enter(self, name, is_activation)
+                enter = _Enter(self, name, kind)
                 self._handles.append(module.register_forward_pre_hook(enter))
                 self._handles.append(module.register_forward_hook(_Leave(enter)))
 
@@ -252,18 +251,27 @@ class ActivationObserver(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name not in self._names:
             return func(*args, **(kwargs or {}))
-        if func is Tensor.backward:
-            return self._backward(args, kwargs or {})
+        if name == "backward":
+            return self._backward(func, args, kwargs or {})
         result = func(*args, **(kwargs or {}))
-        if self._before_pause is None:
-            try:
-                if torch.is_grad_enabled() or _in_reentrant_checkpoint():
-                    self._look(name, args, kwargs or {}, result)
-            except Exception as error:
-                self._on_error(error)
+        try:
+            if self._counts():
+                self._look(name, args, kwargs or {}, result)
+        except Exception as error:
+            self._on_error(error)
         return result
 
-    def _backward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _counts(self) -> bool:
+        """Whether what is running belongs to the step."""
+        if torch.compiler.is_compiling():
+            return torch.is_grad_enabled()
+        return self._before_pause is None and (
+            torch.is_grad_enabled() or _in_reentrant_checkpoint()
+        )
+
+    def _backward(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """Run the backward pass with the mode entered, which is off in ``__torch_function__``.
 
         A compiled region that checkpointing runs again must find the graph of its forward pass:
@@ -272,11 +280,10 @@ class ActivationObserver(TorchFunctionMode):
         paused = self._before_pause is not None
         self.pause()
         try:
-            if _is_plain_loss(*args, **kwargs):
-                with self:
-                    _run_backward(*args, **kwargs)
-            else:
-                Tensor.backward(*args, **kwargs)
+            if func is not Tensor.backward or not _is_plain_loss(*args, **kwargs):
+                return func(*args, **kwargs)
+            with self:
+                return _run_backward(*args, **kwargs)
         finally:
             if not paused:
                 self._go_on()
@@ -288,7 +295,7 @@ class ActivationObserver(TorchFunctionMode):
             return func(self._observed(args[0]), *args[1:], **kwargs)
         result = func(*args, **kwargs)
         name = getattr(func, "__name__", "")
-        if name in self._names and torch.is_grad_enabled():
+        if name in self._names and self._counts():
             self._look(name, args, kwargs, result)
         return result
 
@@ -316,16 +323,31 @@ class ActivationObserver(TorchFunctionMode):
         if kind == "hardtanh" and _is_relu6(args, kwargs):
             kind = "relu6"
         if kind in self._kinds:
-            site = "" if torch.compiler.is_compiling() else self._site(self._scope, kind)
-            outputs = result.detach()
-            measured = self._measure(site, kind, outputs, self._unit_dim_of(outputs))
-            if measured is not None:
-                self._last = _Record(self._last, self._scope, site, kind, measured)
+            self._keep(kind, self._scope, result)
+
+    def _look_at_module(self, kind: str, scope: _Scope, output: Any) -> None:
+        """Look at the output of an activation module that called nothing which the mode sees.
+
+        Dynamo hands a mode only what `torch.overrides` lists: nn.Hardswish calls nothing of it.
+        """
+        try:
+            if self._entered and self._counts() and isinstance(output, Tensor):
+                self._keep(kind, scope, output)
+        except Exception as error:
+            self._on_error(error)
+
+    def _keep(self, kind: str, scope: _Scope, outputs: Tensor) -> None:
+        scope.seen = True
+        site = "" if torch.compiler.is_compiling() else self._site(scope, kind)
+        outputs = outputs.detach()
+        measured = self._measure(site, kind, outputs, self._unit_dim_of(outputs))
+        if measured is not None:
+            self._last = _Record(self._last, scope, site, kind, measured)
 
     def _site(self, scope: _Scope, kind: str) -> str:
         """Name of the next call in a scope."""
         name = scope.hook.name
-        if scope.hook.is_activation:
+        if scope.hook.kind is not None:
             scope = scope.parent
         else:
             name = f"{name}.{kind}" if name else kind
@@ -347,8 +369,12 @@ class ActivationObserver(TorchFunctionMode):
         return 1 - outputs.ndim if outputs.ndim > 3 and not heads else -1
 
 
+def _kind_of_module(module: nn.Module) -> str | None:
+    return next((kind for kind, of in ACTIVATION_MODULES.items() if isinstance(module, of)), None)
+
+
 def _is_silent(module: nn.Module) -> bool:
-    """Whether a module calls no activation itself: torch's own layers, and torch.compile's shell."""
+    """Whether a module calls no activation itself: a layer of torch, a compiled module's shell."""
     children = [name for name, _ in module.named_children()]
     return children == ["_orig_mod"] or (
         not children and type(module).__module__.startswith("torch.nn.modules.")
