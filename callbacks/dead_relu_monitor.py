@@ -1,49 +1,115 @@
 """Dead ReLU units by call site."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from ..functional.dead_units import active_units
-from .monitoring.activation_observer import ACTIVATION_MODULES, ActivationObserver
-from .monitoring.guard import switch_off
+from ..functional.dead_units import ACTIVITY_RULES, ActivityRule, active_units
+from .monitoring.activation_observer import (
+    ACTIVATION_MODULES,
+    ActivationObserver,
+    activation_modules,
+)
+from .monitoring.guard import switch_off, switch_off_on_error
+from .monitoring.heat_map import Scale
+from .monitoring.loggers import logger_step
+from .monitoring.rank_masks import join_masks
+from .monitoring.reporter import Reporter
+from .monitoring.unit_window import UnitWindow
+
+_SCALE = Scale.share("dead units")
 
 
 class DeadReLUMonitor(Callback):
-    """Count the ReLU units that gave no positive output for any training input of the epoch.
+    """Count the units that were active for no training input of a window, at each call site.
 
-    Every ReLU and ReLU6 of every training batch is seen, modules and functional calls alike,
-    one record for each call site. A unit is a channel of a convolution or a feature of a dense
-    layer; under several ranks it is dead only if it is dead on all. A ReLU inside a compiled
-    region is not seen, which is said once; it is never reported as alive.
+    A unit of ReLU or ReLU6 is active if its output is positive. Every call in every training
+    batch is seen, of modules and functions, in compiled regions too, each under its own site. A
+    unit is a channel of a convolution or a feature of a dense layer; under several ranks it is
+    dead only if it is dead on all. Not seen are calls without gradients, `torch.clamp` in place
+    of a ReLU, in compiled regions `F.relu_`, and compiled regions inside of a reentrant checkpoint.
+
+    A unit that was active need not be watched again in its window. So the monitor watches only
+    those that were not, and nothing at all once all were: then a step costs nothing until the
+    next window. (The first window of a fit is observed to its end, since a site may appear late;
+    compiled regions always, where the measurement is fused and leaving would need another graph.)
+
+    Logged are ``dead_relu/total`` and ``dead_relu/<site>`` (for up to 100 sites), shares, and from
+    the second report on ``dead_relu/births`` and ``dead_relu/revivals``, numbers of units. Said
+    once for each site: that over half of its units are dead.
+
+    Dead units can also be read off the gradients, with no hook: a unit that is dead for a whole
+    batch has a zero row in its layer's weight gradient. That is not done, because it is not the
+    same: the row is zero too where a later layer or the loss passes nothing back, or half
+    precision underflows; a penalty in the loss makes it nonzero; and calls that share a layer
+    cannot be told apart.
+
+    Args:
+        every_n_steps: Optimiser steps in a window; None makes each epoch one.
+        activations: What to watch: names of activations, or thresholds of the largest output by
+            name (of the largest magnitude for GELU and SiLU).
+        observe_every_n_batches: Batches between two that are seen. Above 1 the count is of those
+            batches' inputs only.
 
     Attributes:
-        dead_fraction: Share of dead units by call site, 0 to 1, in the last finished epoch.
+        dead_fraction: Share of dead units by call site, 0 to 1, in the last finished window.
         dead_units: Mask of dead units by call site, shape ``(units,)``.
+        births: Number of units by call site that were not dead in the window before.
+        revivals: Number of units by call site that were dead in the window before, and are not.
+        findings: What was found, by a key.
         failed: Whether the monitor switched itself off.
+
+    Raises:
+        ValueError: If an interval is below 1 or an activation is not known.
+        TypeError: If ``activations`` is one string.
 
     Example:
         >>> from lightning.pytorch import Trainer
         >>> trainer = Trainer(callbacks=[DeadReLUMonitor()], logger=False)
     """
 
-    def __init__(self) -> None:
-        self.dead_units: dict[str, Tensor] = {}
-        self._active: dict[str, Tensor] = {}
+    def __init__(
+        self,
+        every_n_steps: int | None = None,
+        *,
+        activations: Sequence[str] | Mapping[str, float] = ("relu", "relu6"),
+        observe_every_n_batches: int = 1,
+    ) -> None:
+        for name, value in {
+            "every_n_steps": every_n_steps,
+            "observe_every_n_batches": observe_every_n_batches,
+        }.items():
+            if value is not None and value < 1:
+                raise ValueError(f"Expected `{name}` to be at least 1, but got {value}.")
+        self.every_n_steps = every_n_steps
+        self.observe_every_n_batches = observe_every_n_batches
+        self._rules = _rules(activations)
         self._observer = ActivationObserver(
-            ("relu", "relu6"), self._measure, partial(switch_off, self)
+            list(self._rules), self._measure, partial(switch_off, self)
         )
+        self._reporter = Reporter(type(self).__name__, {"dead_relu": _SCALE})
         self.failed = False
+        self._going_on = self._running = False
+        self._known: set[str] | None = None
+        self._resumed_window: UnitWindow | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self.dead_units: dict[str, Tensor] = {}
+        self.births: dict[str, int] = {}
+        self.revivals: dict[str, int] = {}
+        self._opened_at = 0
+        self._window = UnitWindow()
         self._warned = False
 
     @property
     def dead_fraction(self) -> dict[str, float]:
-        """Share of dead units by call site, 0 to 1, in the last finished epoch."""
-        return {site: float(dead.float().mean()) for site, dead in self.dead_units.items()}
+        """Share of dead units by call site, 0 to 1, in the last finished window."""
+        return {site: float(dead.double().mean()) for site, dead in self.dead_units.items()}
 
     @property
     def total_dead_fraction(self) -> float:
@@ -52,42 +118,76 @@ class DeadReLUMonitor(Callback):
         dead = sum(int(dead.sum()) for dead in self.dead_units.values())
         return dead / units if units else float("nan")
 
-    def _measure(self, site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor:
-        return active_units(outputs, unit_dim)
+    @property
+    def findings(self) -> dict[str, str]:
+        """What was found, by a key."""
+        return dict(self._reporter.findings)
 
-    def _take(self) -> None:
-        for site, _, active in self._observer.drain():
-            known = self._active.get(site)
-            self._active[site] = active if known is None else known | active
+    def _measure(self, site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor | None:
+        """Mask of the units that are active, of those that are still to be watched."""
+        threshold, magnitude = self._rules[kind]
+        units = outputs.shape[unit_dim]
+        # Traced calls have no site yet, and look at all units: the graph must stay the same.
+        watched = self._window.watched(site, units) if site else None
+        if watched is None:
+            return active_units(outputs, unit_dim, threshold=threshold, magnitude=magnitude)
+        if len(watched) == 0:
+            return None
+        few = outputs.index_select(unit_dim, watched)
+        active = active_units(few, unit_dim, threshold=threshold, magnitude=magnitude)
+        return active.new_zeros(units).index_copy_(0, watched, active)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh."""
-        self._active = {}
-        self.failed = self._warned = False
+        """Start afresh, unless a checkpoint was just loaded."""
+        self.failed = False
+        self._observer.traced = False
+        self._start(trainer, pl_module)
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open a new window."""
-        self._active = {}
+    @switch_off_on_error
+    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._going_on = self._reporter.start(trainer, pl_module)
+        if not self._going_on:
+            self._clear()
+        self._known = None
+        self._running = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Follow the running modules while training."""
-        self._observer.attach(pl_module)
+        """Open the first window, where none goes on."""
+        if not self._going_on:
+            self._opened_at = logger_step(trainer)
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave no hook on the model outside training."""
-        self._observer.detach()
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Go on following the running modules."""
-        if trainer.state.fn == "fit" and not trainer.sanity_checking:
-            self._observer.attach(pl_module)
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Open the epoch's window, or go on with the one that a checkpoint brought."""
+        if self._resumed_window is not None:
+            self._window, self._resumed_window = self._resumed_window, None
+        elif self.every_n_steps is None:
+            self._window = UnitWindow()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Observe this step's forward pass."""
-        if not self.failed:
+        """Observe this batch's forward pass, where there is anything left to see."""
+        self._close_if_due(trainer, pl_module)
+        if not self.failed and batch_idx % self.observe_every_n_batches == 0:
+            self._observe(pl_module)
+
+    @switch_off_on_error
+    def _observe(self, pl_module: LightningModule) -> None:
+        if self._is_done():
+            self._observer.detach()
+        else:
+            if not self._observer.attached:
+                self._observer.attach(pl_module)
             self._observer.start()
+
+    def _is_done(self) -> bool:
+        """Whether every unit of the sites of earlier windows was active in this one."""
+        return (
+            self._known is not None
+            and not self._observer.traced
+            and self._window.batches > 0
+            and self._window.is_decided(self._known)
+        )
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
@@ -99,7 +199,7 @@ class DeadReLUMonitor(Callback):
         """Go on only in manual optimisation, which may run more after its first backward pass."""
         if pl_module.automatic_optimization or self.failed:
             self._observer.stop()
-        else:
+        elif self._observer.entered:
             self._observer.start()
 
     def on_train_batch_end(
@@ -110,69 +210,170 @@ class DeadReLUMonitor(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Close the step."""
+        """Close the batch."""
         self._observer.stop()
-        self._take()
+        if batch_idx % self.observe_every_n_batches == 0:
+            self._take()
+
+    @switch_off_on_error
+    def _take(self) -> None:
+        if self._is_done():
+            return
+        for site, _, active in self._observer.drain():
+            self._window.add(site, active)
+        self._window.end_batch(narrow=not self._observer.traced)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave no hook on the model outside training."""
+        self._observer.detach()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Join the ranks' windows and report."""
-        windows = _gather(trainer, None if self.failed else self._active)
-        if any(window is None for window in windows):
+        """Report the epoch, or a window that ends with it."""
+        if self.every_n_steps is None:
+            self._close(trainer, pl_module, logger_step(trainer) - 1, at_epoch_end=True)
+        else:
+            self._close_if_due(trainer, pl_module, at_epoch_end=True)
+
+    def _close_if_due(
+        self, trainer: Trainer, pl_module: LightningModule, *, at_epoch_end: bool = False
+    ) -> None:
+        if self.every_n_steps is None:
+            return
+        step = logger_step(trainer)
+        if step - self._opened_at >= self.every_n_steps:
+            self._close(trainer, pl_module, step - 1, at_epoch_end=at_epoch_end)
+            self._opened_at = step
+
+    def _close(
+        self, trainer: Trainer, pl_module: LightningModule, step: int, *, at_epoch_end: bool
+    ) -> None:
+        """Join the ranks' windows, report, and open the next window."""
+        active = join_masks(trainer, None if self.failed else self._window.active)
+        self._window = UnitWindow()
+        if active is None:
             self.failed = True
             return
-        active: dict[str, Tensor] = {}
-        for window in windows:
-            for site, mask in (window or {}).items():
-                active[site] = active[site] | mask if site in active else mask
-        self.dead_units = {site: ~mask for site, mask in active.items()}
+        self._report(trainer, pl_module, step, active, at_epoch_end=at_epoch_end)
+
+    @switch_off_on_error
+    def _report(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        step: int,
+        active: dict[str, Tensor],
+        *,
+        at_epoch_end: bool,
+    ) -> None:
+        before, self.dead_units = self.dead_units, {site: ~mask for site, mask in active.items()}
+        both = [s for s in before if s in active and len(before[s]) == len(active[s])]
+        self.births = {s: int((self.dead_units[s] & ~before[s]).sum()) for s in both}
+        self.revivals = {s: int((before[s] & active[s]).sum()) for s in both}
+        self._known = (self._known or set()) | set(active)
         self._warn_of_unseen(pl_module)
-        if self.dead_units and not trainer.barebones:
-            metrics = {f"dead_relu/{site}": share for site, share in self.dead_fraction.items()}
-            metrics["dead_relu/total"] = self.total_dead_fraction
-            pl_module.log_dict(metrics)
+        if not self.dead_units:
+            return
+        summary = {"dead_relu/total": self.total_dead_fraction}
+        if both:
+            summary["dead_relu/births"] = float(sum(self.births.values()))
+            summary["dead_relu/revivals"] = float(sum(self.revivals.values()))
+        values = {"dead_relu": self.dead_fraction}
+        self._find(trainer)
+        self._reporter.report(trainer, pl_module, step, values, summary, at_epoch_end=at_epoch_end)
+
+    def _find(self, trainer: Trainer) -> None:
+        for site, share in self.dead_fraction.items():
+            if share > 0.5:
+                dead = self.dead_units[site]
+                text = (
+                    f"{int(dead.sum())} of {len(dead)} units of {site} ({share:.0%}) are dead: "
+                    "no training input of the window made them active."
+                )
+                self._reporter.find(trainer, f"dead:{site}", text)
 
     def _warn_of_unseen(self, pl_module: LightningModule) -> None:
-        names = {
-            name
-            for name, m in pl_module.named_modules()
-            if isinstance(m, (ACTIVATION_MODULES["relu"], ACTIVATION_MODULES["relu6"]))
-        }
-        unseen = sorted(names - {site.partition("#")[0] for site in self.dead_units})
+        names = {name for name, kind in activation_modules(pl_module) if kind in self._rules}
+        unseen = sorted(names - {site.partition("#")[0] for site in self._known or ()})
         if unseen and not self._warned:
             self._warned = True
             rank_zero_warn(
-                f"DeadReLUMonitor did not see {len(unseen)} ReLU modules in training, the first "
-                f"{unseen[0]!r}: they are unused, or inside a compiled region."
+                f"{type(self).__name__} did not see {len(unseen)} activation modules in training, "
+                f"the first {unseen[0]!r}: they are unused, or run without gradients."
             )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave nothing behind."""
-        self._release()
+        """Leave nothing behind, and give the loggers the picture and the table."""
+        self._release(trainer)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Leave nothing behind."""
-        self._release()
+        """Leave nothing behind, and lose nothing of an interrupted fit."""
+        self._release(trainer)
 
-    def _release(self) -> None:
+    def _release(self, trainer: Trainer) -> None:
         self._observer.stop()
         self._observer.detach()
+        self._observer.drain()
+        if self._running:
+            self._running = False
+            self._finish(trainer)
+
+    @switch_off_on_error
+    def _finish(self, trainer: Trainer) -> None:
+        self._reporter.finish(trainer)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Save the open window as all ranks saw it."""
+        active = join_masks(trainer, None if self.failed else self._window.active)
+        checkpoint["callbacks"][self.state_key]["window"] = active or {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Masks of the last finished epoch."""
-        return {"dead_units": self.dead_units}
+        """Masks of the last finished window and the whole record."""
+        return {
+            "dead_units": self.dead_units,
+            "births": self.births,
+            "revivals": self.revivals,
+            "opened_at": self._opened_at,
+            "window": {},
+            "report": self._reporter.state_dict(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the masks of a checkpoint."""
+        """Go on from a checkpoint's record and its open window."""
+        self._clear()
         self.dead_units = dict(state_dict["dead_units"])
+        self.births = dict(state_dict["births"])
+        self.revivals = dict(state_dict["revivals"])
+        self._opened_at = state_dict["opened_at"]
+        self._window = self._resumed_window = UnitWindow(state_dict["window"])
+        self._reporter.load_state_dict(state_dict["report"])
 
 
-def _gather(trainer: Trainer, window: dict[str, Tensor] | None) -> list[dict[str, Tensor] | None]:
-    """Every rank's window, on the host; None from a rank whose monitor is off."""
-    own = None if window is None else {site: mask.cpu() for site, mask in window.items()}
-    if trainer.world_size == 1:
-        return [own]
-    windows: list[dict[str, Tensor] | None] = [None] * trainer.world_size
-    torch.distributed.all_gather_object(windows, own)
-    return windows
+def _rules(activations: Sequence[str] | Mapping[str, float]) -> dict[str, ActivityRule]:
+    if isinstance(activations, str):
+        raise TypeError(
+            f"Expected `activations` to be a list or a mapping, but got {activations!r}: "
+            f"write [{activations!r}]."
+        )
+    if isinstance(activations, Mapping):
+        _check_names(activations, ACTIVATION_MODULES)
+        return {name: _rule(name, threshold) for name, threshold in activations.items()}
+    _check_names(activations, ACTIVITY_RULES)
+    return {name: ACTIVITY_RULES[name] for name in activations}
+
+
+def _rule(name: str, threshold: float) -> ActivityRule:
+    known = ACTIVITY_RULES.get(name)
+    return ActivityRule(float(threshold), known is not None and known.magnitude)
+
+
+def _check_names(names: Iterable[str], allowed: Iterable[str]) -> None:
+    for name in names:
+        if name not in allowed:
+            fix = f": give its threshold, as in {{{name!r}: 0.0}}" * (name in ACTIVATION_MODULES)
+            raise ValueError(
+                f"Expected `activations` to be among {list(allowed)}, but got {name!r}{fix}."
+            )

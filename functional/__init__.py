@@ -2,7 +2,7 @@
 
 from .augmentation import affine_warp, keyed_uniform
 from .choices import choose
-from .dead_units import active_units
+from .dead_units import ACTIVITY_RULES, ActivityRule, active_units
 from .gradient_flow import exploding_from, not_finite_from, vanishing_from
 from .gradients import layer_gradient_norms, single_precision_range, total_norm
 from .hashing import shift_right, splitmix64
@@ -14,6 +14,8 @@ from .running_moments import RunningMoments
 from .sharded_norms import layer_norms
 
 __all__ = [
+    "ACTIVITY_RULES",
+    "ActivityRule",
     "RunningMoments",
     "active_units",
     "affine_warp",

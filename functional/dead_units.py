@@ -1,29 +1,65 @@
-"""Which units of a rectifier give a positive output."""
+"""Which units of an activation do anything."""
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 
-def active_units(outputs: Tensor, unit_dim: int) -> Tensor:
-    """Units with a positive output for at least one entry; the others are dead in this batch.
+class ActivityRule(NamedTuple):
+    """When a unit counts as active: its largest output, or magnitude, is above the threshold."""
 
-    Definition of a dead unit: no positive output for any input of the window (Lu et al. 2019,
+    threshold: float
+    magnitude: bool = False
+
+
+ACTIVITY_RULES = {
+    "relu": ActivityRule(0.0),
+    "relu6": ActivityRule(0.0),
+    "leaky_relu": ActivityRule(0.0),
+    "elu": ActivityRule(-0.95),
+    "gelu": ActivityRule(0.01, magnitude=True),
+    "silu": ActivityRule(0.01, magnitude=True),
+}
+"""Rule of each activation, by torch's functional name.
+
+A unit of ReLU or ReLU6 that is not active has no gradient at all. One of LeakyReLU is in its
+negative part for every input: linear. One of ELU (``alpha=1``) is so far down that its derivative,
+``output + 1``, is below 0.05. One of GELU gave inputs below -2.7, one of SiLU below -6.5: both go
+back to 0 there.
+"""
+
+
+def active_units(
+    outputs: Tensor, unit_dim: int, *, threshold: float = 0.0, magnitude: bool = False
+) -> Tensor:
+    """Units above the threshold for at least one entry; the others are dead in this batch.
+
+    Definition of a dead ReLU: no positive output for any input of the window (Lu et al. 2019,
     "Dying ReLU and initialization", arXiv:1903.06733). A unit whose outputs hold NaN counts as
     active: it has another problem.
 
     Args:
         outputs: Outputs of the activation, any shape with at least one dimension.
         unit_dim: Dimension of the units: channels of a convolution, features of a dense layer.
+        threshold: What the largest output of an active unit is above.
+        magnitude: Whether the largest magnitude decides in place of the largest output.
 
     Returns:
         Boolean tensor of shape ``(units,)``.
 
     Example:
-        >>> active_units(torch.tensor([[0.0, 1.0], [0.0, 0.0]]), unit_dim=1)
-        tensor([False,  True])
+        >>> outputs = torch.tensor([[0.0, 1.0, -3.0], [0.0, 0.0, 0.0]])
+        >>> active_units(outputs, unit_dim=1)
+        tensor([False,  True, False])
+        >>> active_units(outputs, unit_dim=1, magnitude=True)
+        tensor([False,  True,  True])
     """
-    others = [d for d in range(outputs.ndim) if d != unit_dim % outputs.ndim]
+    outputs = outputs.detach()
     if outputs.numel() == 0:
         return torch.zeros(outputs.shape[unit_dim], dtype=torch.bool, device=outputs.device)
-    highest = outputs.detach().amax(others) if others else outputs.detach()
-    return ~(highest <= 0)
+    if magnitude:
+        outputs = outputs.abs()
+    others = [d for d in range(outputs.ndim) if d != unit_dim % outputs.ndim]
+    highest = outputs.amax(others) if others else outputs
+    return ~(highest <= threshold)

@@ -176,6 +176,16 @@ class ActivationObserver(TorchFunctionMode):
         self._last_layer = (0, 0, 0)
         self._side_effects: Any = None
 
+    @property
+    def attached(self) -> bool:
+        """Whether there are hooks on a network."""
+        return bool(self._handles)
+
+    @property
+    def entered(self) -> bool:
+        """Whether the mode is entered, if only for a pause."""
+        return self._entered
+
     def attach(self, root: nn.Module) -> None:
         """Follow which module of ``root`` is running."""
         self.detach()
@@ -183,8 +193,7 @@ class ActivationObserver(TorchFunctionMode):
         for name, module in root.named_modules():
             kind = _kind_of_module(module)
             if kind in self._kinds or not (kind or _is_silent(module)):
-                name = ".".join(part for part in name.split(".") if part not in _WRAPPERS)
-                enter = _Enter(self, name, kind)
+                enter = _Enter(self, _plain(name), kind)
                 self._handles.append(module.register_forward_pre_hook(enter))
                 self._handles.append(module.register_forward_hook(_Leave(enter)))
 
@@ -367,6 +376,17 @@ class ActivationObserver(TorchFunctionMode):
             return dim
         heads = ndim == 3 and dim == -1
         return 1 - outputs.ndim if outputs.ndim > 3 and not heads else -1
+
+
+def activation_modules(root: nn.Module) -> list[tuple[str, str]]:
+    """Name, as in a site, and kind of each activation module."""
+    found = ((_plain(name), _kind_of_module(module)) for name, module in root.named_modules())
+    return [(name, kind) for name, kind in found if kind is not None]
+
+
+def _plain(name: str) -> str:
+    """A module's name without what wrappers put into it."""
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
 
 
 def _kind_of_module(module: nn.Module) -> str | None:

@@ -59,7 +59,11 @@ def use_step_axis(trainer: Trainer, quantity: str) -> None:
 
 
 def log_scalars(
-    trainer: Trainer, pl_module: LightningModule, metrics: Mapping[str, float], step: int
+    trainer: Trainer,
+    pl_module: LightningModule,
+    metrics: Mapping[str, float],
+    step: int,
+    at_epoch_end: bool = False,
 ) -> None:
     """Log at this step, on the loggers' own axis, whenever the Trainer logs.
 
@@ -72,10 +76,11 @@ def log_scalars(
         pl_module: The module that is trained.
         metrics: Values by name.
         step: Optimiser steps done before this one.
+        at_epoch_end: Whether this is called from a hook at the end of an epoch.
     """
     if trainer.barebones or not metrics:
         return
-    pl_module.log_dict(dict(metrics), on_step=True, on_epoch=False, logger=False)
+    pl_module.log_dict(dict(metrics), on_step=not at_epoch_end, on_epoch=at_epoch_end, logger=False)
     for logger in trainer.loggers:
         logger.log_metrics(dict(metrics), step=step)
 

@@ -97,6 +97,8 @@ class Reporter:
         step: int,
         values: Mapping[str, Mapping[str, float]],
         summary: Mapping[str, float],
+        *,
+        at_epoch_end: bool = False,
     ) -> None:
         """Record and log one report.
 
@@ -106,6 +108,7 @@ class Reporter:
             step: Step on the loggers' axis.
             values: For each quantity, its value by layer.
             summary: Scalars by their full names.
+            at_epoch_end: Whether this is called at the end of an epoch rather than of a step.
         """
         for quantity, by_layer in values.items():
             self.records[quantity].add(step, trainer.current_epoch, by_layer)
@@ -113,7 +116,9 @@ class Reporter:
         if self._file is not None:
             self._attempt("file", self._file.report, step, trainer.current_epoch, values, summary)
         metrics = {**_charts(values), **summary}
-        self._attempt("logger", loggers.log_scalars, trainer, pl_module, metrics, step)
+        self._attempt(
+            "logger", loggers.log_scalars, trainer, pl_module, metrics, step, at_epoch_end
+        )
 
     def find(self, trainer: Trainer, key: str, text: str) -> None:
         """Say something that was found, once for each key: in the log, the file, and W&B."""

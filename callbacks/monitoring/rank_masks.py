@@ -1,0 +1,35 @@
+"""What was active on any rank."""
+
+from collections.abc import Mapping
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+
+_Masks = Mapping[str, Tensor]
+
+
+def join_masks(trainer: Trainer, masks: _Masks | None) -> dict[str, Tensor] | None:
+    """Join the masks of all ranks, which must all call this.
+
+    Args:
+        trainer: The Trainer.
+        masks: This rank's masks by site; None from a rank whose monitor is off.
+
+    Returns:
+        What is true on any rank, on the host; None if the monitor of any rank is off.
+    """
+    own = None if masks is None else {site: mask.cpu() for site, mask in masks.items()}
+    ranks: list[_Masks | None] = [own]
+    if trainer.world_size > 1:
+        ranks = [None] * trainer.world_size
+        torch.distributed.all_gather_object(ranks, own)
+    if any(rank is None for rank in ranks):
+        return None
+    joined: dict[str, Tensor] = {}
+    for site in {site for rank in ranks for site in rank or ()}:
+        seen = [rank[site] for rank in ranks if rank and site in rank]
+        # Of another width on each rank they are no units.
+        if len({len(mask) for mask in seen}) == 1:
+            joined[site] = torch.stack(seen).any(0)
+    return joined

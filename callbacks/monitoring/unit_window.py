@@ -1,0 +1,114 @@
+"""Which units were active since a window opened, and which are still to be watched."""
+
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+
+# Above this share of undecided units it is cheaper to look at all of them.
+_FEW = 0.25
+
+
+class UnitWindow:
+    """Gather the units that were active at any time since the window opened, at each site.
+
+    Active once is active for the whole window, so a unit need be watched only until then. At the
+    ends of the batches 1, 2, 4, 8, ... the masks are copied to the host, without waiting for the
+    device; when a copy has arrived, each site is watched where it was not active yet.
+
+    Attributes:
+        active: Mask of the units that were active by site, shape ``(units,)``.
+        batches: Batches that were observed.
+
+    Example:
+        >>> window = UnitWindow()
+        >>> window.add("act", torch.tensor([True, False]))
+        >>> window.end_batch(narrow=True)
+        >>> window.active["act"], window.is_decided(["act"])
+        (tensor([ True, False]), False)
+    """
+
+    def __init__(self, active: Mapping[str, Tensor] | None = None) -> None:
+        self.active: dict[str, Tensor] = dict(active or {})
+        self.batches = 0
+        self._watched: dict[str, Tensor] = {}
+        self._decided: set[str] = set()
+        self._varying: set[str] = set()
+        self._copy: _HostCopy | None = None
+
+    def watched(self, site: str, units: int) -> Tensor | None:
+        """Which units to look at.
+
+        Args:
+            site: The site.
+            units: How many units there are in this call.
+
+        Returns:
+            Their indices; none if the site is decided. None stands for all.
+        """
+        known = self.active.get(site)
+        return None if known is None or len(known) != units else self._watched.get(site)
+
+    def add(self, site: str, active: Tensor) -> None:
+        """Take up which units of a site were active in one call.
+
+        A site of another width at each call (positions rather than units) is given up.
+        """
+        known = self.active.get(site)
+        if site in self._varying:
+            return
+        if known is None:
+            self.active[site] = active
+        elif len(known) == len(active):
+            self.active[site] = known.to(active.device) | active
+        else:
+            self._varying.add(site)
+            del self.active[site]
+
+    def end_batch(self, *, narrow: bool) -> None:
+        """Close a batch.
+
+        Args:
+            narrow: Whether units that were active need not be watched any more.
+        """
+        self.batches += 1
+        if not narrow:
+            return
+        if self._copy is None and self.batches & (self.batches - 1) == 0:
+            self._copy = _HostCopy({s: m for s, m in self.active.items() if s not in self._decided})
+        if self._copy is not None and self._copy.arrived():
+            for site, mask in self._copy.masks.items():
+                self._narrow(site, mask)
+            self._copy = None
+
+    def _narrow(self, site: str, mask: Tensor) -> None:
+        if site not in self.active:
+            return
+        undecided = (~mask).nonzero().flatten()
+        if len(undecided) == 0:
+            self._decided.add(site)
+        if len(undecided) <= _FEW * len(mask):
+            self._watched[site] = undecided.to(self.active[site].device, non_blocking=True)
+
+    def is_decided(self, sites: Collection[str]) -> bool:
+        """Whether every unit of these sites was active."""
+        return self._decided.issuperset(sites)
+
+
+class _HostCopy:
+    """Masks on their way to the host."""
+
+    def __init__(self, masks: Mapping[str, Tensor]) -> None:
+        self.masks = {site: _to_host(mask) for site, mask in masks.items()}
+        devices = {mask.device for mask in masks.values() if mask.is_cuda}
+        self._events = [torch.cuda.current_stream(device).record_event() for device in devices]
+
+    def arrived(self) -> bool:
+        return all(event.query() for event in self._events)
+
+
+def _to_host(mask: Tensor) -> Tensor:
+    if not mask.is_cuda:
+        return mask.cpu()
+    host = torch.empty(mask.shape, dtype=mask.dtype, pin_memory=True)
+    return host.copy_(mask, non_blocking=True)
