@@ -1,5 +1,14 @@
 """Pure tensor functions: no Lightning, no state, no logging, no I/O."""
 
+from .activations import (
+    dormant_units,
+    layer_mean_and_variance,
+    mean_drift,
+    moment_sums,
+    saturated_entries,
+    unit_moments,
+    unit_statistics,
+)
 from .augmentation import affine_warp, keyed_uniform
 from .choices import choose
 from .dead_units import ACTIVITY_RULES, ActivityRule, active_units
@@ -22,6 +31,7 @@ __all__ = [
     "choose",
     "decay_",
     "depth_preserving_gain",
+    "dormant_units",
     "exploding_from",
     "gradient_noise",
     "hash_ngrams",
@@ -29,13 +39,19 @@ __all__ = [
     "l1_penalty",
     "l2_penalty",
     "layer_gradient_norms",
+    "layer_mean_and_variance",
     "layer_norms",
+    "mean_drift",
+    "moment_sums",
     "not_finite_from",
+    "saturated_entries",
     "shift_right",
     "single_precision_range",
     "soft_threshold_",
     "splitmix64",
     "total_norm",
+    "unit_moments",
+    "unit_statistics",
     "vanishing_from",
     "zero_fraction",
 ]

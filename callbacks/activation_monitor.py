@@ -1,0 +1,353 @@
+"""Saturation, dormant units and internal covariate shift by activation."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from ..functional.activations import (
+    UnitStatistics,
+    dormant_units,
+    layer_mean_and_variance,
+    mean_drift,
+    unit_moments,
+)
+from .monitoring.guard import switch_off, switch_off_on_error
+from .monitoring.heat_map import Scale, draw_heat_map
+from .monitoring.joined_moments import join_ranks, sums_by_site
+from .monitoring.loggers import logger_step, report_interval
+from .monitoring.reporter import Reporter
+from .monitoring.step_observation import StepObservation
+from .monitoring.streaks import Streaks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_NAN = float("nan")
+_SCALES = {
+    "drift": Scale(
+        "drift of the activations' means", ticks={0.0: "none", 0.5: "half a std", 1.0: "one std"}
+    ),
+    "saturated": Scale.share("share of saturated activations"),
+    "dormant": Scale.share("share of dormant units"),
+    "activation_mean": Scale("mean of the activations", low=-1.0),
+    "activation_variance": Scale(
+        "variance of the activations",
+        low=1e-6,
+        high=1e2,
+        logarithmic=True,
+        ticks={1e-6: "a millionth", 1e-4: "1/10,000", 1e-2: "1/100", 1.0: "1", 1e2: "100"},
+    ),
+}
+
+
+class ActivationMonitor(Callback):
+    """Show for each activation whether it saturates, sleeps, and how its outputs shift.
+
+    Only the forward pass of reporting steps is seen, with all of its accumulated micro-batches:
+    every call of an activation, module or function, is one site. The outputs of an activation
+    are the inputs of the next layer, so the drift of their means is the internal covariate shift
+    that batch normalisation is meant to reduce. Where parts of the network are compiled, every
+    step is seen, so that one graph serves all of them, and all but the reporting ones are
+    discarded. A saturating activation with most of its units saturated for most inputs, at two
+    reports in a row, is a finding. Logged as ``saturated/<site>``, ``dormant/<site>``,
+    ``activation_mean/<site>``, ``activation_variance/<site>``, ``drift/<site>``,
+    ``saturated/total``, ``dormant/total`` and ``drift/mean``.
+
+    Args:
+        every_n_steps: Steps between reports, on the loggers' axis; None takes the Trainer's
+            ``log_every_n_steps``.
+        dormant_threshold: A unit is dormant if its mean absolute output is at most this share
+            of the mean over its site.
+
+    Attributes:
+        saturated_fraction: Share of saturated outputs by site in the last report, 0 to 1; NaN
+            for an activation that cannot saturate. See
+            :func:`torchvitals.functional.saturated_entries`; ``hardtanh`` is taken with its
+            default ends.
+        saturated_units: Mask of the units saturated for more than half of the inputs by site,
+            shape ``(units,)``; only sites that can saturate.
+        dormant_fraction: Share of dormant units by site.
+        dormant_units: Mask of dormant units by site, shape ``(units,)``.
+        mean: Mean output by site, over batch, positions and units.
+        variance: Variance of the outputs by site, likewise.
+        drift: Shift of the units' means since the report before, in standard deviations, by
+            site; 0 for a network that does not change, see
+            :func:`torchvitals.functional.mean_drift`. NaN in the first report and where one
+            step has a single sample.
+        findings: What was found, by a key.
+        steps: Step of each report on the loggers' axis: steps done before it.
+        failed: Whether the monitor switched itself off.
+
+    Raises:
+        ValueError: If ``every_n_steps`` is below 1 or ``dormant_threshold`` is negative.
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> trainer = Trainer(callbacks=[ActivationMonitor()], logger=False)
+
+    Reference:
+        Wardat et al. 2022, "DeepDiagnosis", arXiv:2112.04036; Sokar et al. 2023, "The dormant
+        neuron phenomenon in deep reinforcement learning", arXiv:2302.12902; Ioffe & Szegedy
+        2015, "Batch normalization", arXiv:1502.03167.
+    """
+
+    def __init__(
+        self, every_n_steps: int | None = None, *, dormant_threshold: float = 0.025
+    ) -> None:
+        if every_n_steps is not None and every_n_steps < 1:
+            raise ValueError(f"Expected `every_n_steps` to be at least 1, but got {every_n_steps}.")
+        if not dormant_threshold >= 0:
+            raise ValueError(
+                f"Expected `dormant_threshold` to be 0 or more, but got {dormant_threshold}."
+            )
+        self.every_n_steps = every_n_steps
+        self.dormant_threshold = dormant_threshold
+        self.failed = False
+        self._reporter = Reporter(type(self).__name__, _SCALES)
+        self._observation = StepObservation(_measure, partial(switch_off, self))
+        self._fitting = False
+        self._clear()
+
+    def _clear(self) -> None:
+        self.drift: dict[str, float] = {}
+        self._statistics: dict[str, UnitStatistics] = {}
+        self._streaks = Streaks(needed=2)
+
+    @property
+    def saturated_fraction(self) -> dict[str, float]:
+        """Share of saturated outputs by site; NaN for an activation that cannot saturate."""
+        return {site: float(units.saturated.mean()) for site, units in self._statistics.items()}
+
+    @property
+    def saturated_units(self) -> dict[str, Tensor]:
+        """Mask of the units that are saturated for more than half of the inputs by site."""
+        shares = {site: units.saturated for site, units in self._statistics.items()}
+        return {site: share > 0.5 for site, share in shares.items() if not share.isnan().any()}
+
+    @property
+    def dormant_fraction(self) -> dict[str, float]:
+        """Share of dormant units by site."""
+        return {site: float(mask.double().mean()) for site, mask in self.dormant_units.items()}
+
+    @property
+    def dormant_units(self) -> dict[str, Tensor]:
+        """Mask of dormant units by site."""
+        threshold = self.dormant_threshold
+        return {s: dormant_units(u.magnitude, threshold) for s, u in self._statistics.items()}
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Mean output by site."""
+        return {s: float(layer_mean_and_variance(u)[0]) for s, u in self._statistics.items()}
+
+    @property
+    def variance(self) -> dict[str, float]:
+        """Variance of the outputs by site."""
+        return {s: float(layer_mean_and_variance(u)[1]) for s, u in self._statistics.items()}
+
+    @property
+    def findings(self) -> dict[str, str]:
+        """What was found, by a key."""
+        return dict(self._reporter.findings)
+
+    @property
+    def steps(self) -> list[int]:
+        """Step of each report."""
+        return list(self._reporter.records["dormant"].steps)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start afresh, unless a checkpoint was just loaded."""
+        self.failed = self._left = self._reports = False
+        self._fitting = True
+        self._step = -1
+        self._measured: list[tuple[str, Tensor]] = []
+        self._start(trainer, pl_module)
+
+    @switch_off_on_error
+    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self._reporter.start(trainer, pl_module):
+            self._clear()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Find out whether the network is compiled, and is to be seen at every step."""
+        self._prepare(pl_module)
+
+    @switch_off_on_error
+    def _prepare(self, pl_module: LightningModule) -> None:
+        self._observation.start(pl_module)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Observe this forward pass if its step reports."""
+        step = logger_step(trainer)
+        if step != self._step:
+            self._step, self._steps_before = step, trainer.global_step
+            self._reports = (step + 1) % report_interval(trainer, self.every_n_steps) == 0
+            self._measured = []
+        self._begin(pl_module)
+
+    @switch_off_on_error
+    def _begin(self, pl_module: LightningModule) -> None:
+        self._observation.begin(pl_module, wanted=self._reports)
+
+    def on_before_backward(
+        self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
+    ) -> None:
+        """Do not count what activation checkpointing computes again."""
+        self._observation.pause()
+
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Observe what manual optimisation runs after a backward pass."""
+        if not pl_module.automatic_optimization:
+            self._observation.resume()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Keep what was seen, and report at the end of a reporting step."""
+        self._end()
+        manual = not pl_module.automatic_optimization
+        if self._reports and (manual or trainer.global_step != self._steps_before):
+            self._reports = False
+            self._report(trainer, pl_module)
+
+    @switch_off_on_error
+    def _end(self) -> None:
+        measured = self._observation.end()
+        if self._reports:
+            self._measured += measured
+
+    def _report(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Join the ranks and report; a rank whose monitor failed takes part once more to say so."""
+        if self._left or (self.failed and trainer.world_size == 1):
+            return
+        self._sums: dict[str, Tensor] | None = None
+        self._add_up(on_host=trainer.world_size == 1)
+        statistics = join_ranks(trainer, pl_module, self._sums)
+        if statistics is None:
+            self.failed = self._left = True
+        elif statistics:
+            self._evaluate(trainer, pl_module, statistics)
+
+    @switch_off_on_error
+    def _add_up(self, *, on_host: bool) -> None:
+        measured, self._measured = self._measured, []
+        self._sums = sums_by_site(measured, on_host=on_host)
+
+    @switch_off_on_error
+    def _evaluate(
+        self, trainer: Trainer, pl_module: LightningModule, statistics: dict[str, UnitStatistics]
+    ) -> None:
+        before, self._statistics = self._statistics, statistics
+        self.drift = {site: _drift(before.get(site), units) for site, units in statistics.items()}
+        saturated = self.saturated_fraction
+        values = {
+            "drift": self.drift if before else {},
+            "saturated": {site: saturated[site] for site in self.saturated_units},
+            "dormant": self.dormant_fraction,
+            "activation_mean": self.mean,
+            "activation_variance": self.variance,
+        }
+        totals = {
+            "saturated/total": torch.cat([u.saturated for u in statistics.values()]),
+            "dormant/total": torch.cat([mask.double() for mask in self.dormant_units.values()]),
+            "drift/mean": torch.tensor(list(self.drift.values())),
+        }
+        summary = {name: float(v.nanmean()) for name, v in totals.items() if not v.isnan().all()}
+        self._reporter.report(trainer, pl_module, self._step, values, summary)
+        self._find_saturation(trainer)
+
+    def _find_saturation(self, trainer: Trainer) -> None:
+        for site, mask in self.saturated_units.items():
+            share = float(mask.double().mean())
+            if self._streaks.established(site, share > 0.5):
+                self._reporter.find(
+                    trainer,
+                    f"saturated/{site}",
+                    f"{share:.0%} of the {len(mask)} units of {site} are saturated for most inputs "
+                    f"at two reports in a row, the last at step {self._step}: hardly any gradient "
+                    "passes them. Normalise before the activation, start from smaller weights, "
+                    "lower the learning rate, or use ReLU.",
+                )
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave nothing behind, and give the loggers the picture and the table."""
+        self._release(trainer)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Leave nothing behind, and lose nothing of an interrupted fit."""
+        self._release(trainer)
+
+    def _release(self, trainer: Trainer) -> None:
+        self._observation.release()
+        self._measured = []
+        if self._fitting:
+            self._fitting = False
+            self._finish(trainer)
+
+    @switch_off_on_error
+    def _finish(self, trainer: Trainer) -> None:
+        self._reporter.finish(trainer)
+
+    def plot(
+        self, quantity: str = "drift", ax: "Axes | None" = None, *, colorbar: bool = True
+    ) -> "Axes":
+        """Heat map of one quantity: sites from input (top) to output by step.
+
+        Args:
+            quantity: ``"drift"``, ``"saturated"``, ``"dormant"``, ``"activation_mean"`` or
+                ``"activation_variance"``.
+            ax: Axes to draw on; None makes a figure.
+            colorbar: Whether to draw the colours' scale.
+
+        Returns:
+            The axes.
+
+        Raises:
+            ValueError: If the quantity is another, or nothing was recorded of it.
+        """
+        if quantity not in _SCALES:
+            raise ValueError(f"Expected `quantity` to be one of {list(_SCALES)}, got {quantity!r}.")
+        record = self._reporter.records[quantity]
+        scale, labels = _SCALES[quantity], list(record.last)
+        return draw_heat_map(ax, record.steps, record.table, labels, scale, colorbar=colorbar)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The record, and what the next report is compared with."""
+        return {
+            "reporter": self._reporter.state_dict(),
+            "statistics": {site: torch.stack(units) for site, units in self._statistics.items()},
+            "drift": dict(self.drift),
+            "streaks": self._streaks.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint's record."""
+        self._reporter.load_state_dict(state_dict["reporter"])
+        saved = state_dict["statistics"]
+        self._statistics = {site: UnitStatistics(*rows.unbind()) for site, rows in saved.items()}
+        self.drift = dict(state_dict["drift"])
+        self._streaks.load_state_dict(state_dict["streaks"])
+
+
+def _measure(site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor | None:
+    if not outputs.is_floating_point() or outputs.ndim == 0 or outputs.numel() == 0:
+        return None
+    return unit_moments(outputs, unit_dim, kind)
+
+
+def _drift(before: UnitStatistics | None, after: UnitStatistics) -> float:
+    if before is None or before.mean.shape != after.mean.shape:
+        return _NAN
+    return float(mean_drift(before, after))

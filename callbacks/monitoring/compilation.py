@@ -1,0 +1,18 @@
+"""Which networks hold compiled parts."""
+
+from torch import nn
+
+
+def has_compiled_parts(root: nn.Module) -> bool:
+    """Whether a module, or a method of one, was given to `torch.compile` before training.
+
+    A compiled function that is no attribute of a module is not found.
+    """
+    return any(_is_compiled(module) for module in root.modules())
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    if hasattr(module, "_orig_mod") or module._compiled_call_impl is not None:
+        return True
+    attributes = [*vars(module).values(), *vars(type(module)).values()]
+    return any(callable(a) and hasattr(a, "_torchdynamo_orig_callable") for a in attributes)

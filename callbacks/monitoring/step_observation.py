@@ -1,0 +1,71 @@
+"""Observe the activations of some steps only, and leave the others alone."""
+
+from collections.abc import Callable
+
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from .activation_observer import ACTIVATION_MODULES, ActivationObserver, Measure
+from .compilation import has_compiled_parts
+
+
+class StepObservation:
+    """Observe every activation in the forward passes of the training steps that are wanted.
+
+    Between them there is no hook on the network and nothing watches it. A compiled network would
+    need one graph for each kind of step, so there every step is observed, and what was not
+    wanted is dropped. A compiled function comes to light only once it was observed: from there
+    on every step is observed.
+
+    Args:
+        measure: What to keep of each call, see `ActivationObserver`.
+        on_error: Gets what goes wrong while observing.
+    """
+
+    def __init__(self, measure: Measure, on_error: Callable[[Exception], None]) -> None:
+        self._observer = ActivationObserver(list(ACTIVATION_MODULES), measure, on_error)
+        self._always = self._running = False
+
+    def start(self, pl_module: LightningModule) -> None:
+        """Find out at the start of training whether every step is to be observed."""
+        self._running = self._observer.traced = False
+        self._always = has_compiled_parts(pl_module)
+        if self._always:
+            self._observer.attach(pl_module)
+
+    def begin(self, pl_module: LightningModule, *, wanted: bool) -> None:
+        """Observe the forward pass of this batch if its step is wanted."""
+        if not (wanted or self._always):
+            return
+        self._running = True
+        if not self._always:
+            self._observer.attach(pl_module)
+        self._observer.start()
+
+    def pause(self) -> None:
+        """Do not observe what the backward pass computes again."""
+        self._observer.stop()
+
+    def resume(self) -> None:
+        """Observe what comes after a backward pass in the same batch."""
+        if self._running:
+            self._observer.start()
+
+    def end(self) -> list[tuple[str, Tensor]]:
+        """Site and measurement of each call in this batch."""
+        if not self._running:
+            return []
+        self._running = False
+        self._observer.stop()
+        measured = [(site, kept) for site, _, kept in self._observer.drain()]
+        self._always = self._always or self._observer.traced
+        if not self._always:
+            self._observer.detach()
+        return measured
+
+    def release(self) -> None:
+        """Leave nothing behind."""
+        self._running = self._always = False
+        self._observer.stop()
+        self._observer.detach()
+        self._observer.drain()

@@ -1,0 +1,259 @@
+"""What the outputs of an activation show: saturated and dormant units, moments and their drift."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+# Derivative of a sigmoid at |x| = 5, relative to its largest.
+_FLAT = 1 - math.tanh(2.5) ** 2
+# Centre of the outputs, and the distance from it at and beyond which the derivative, relative to
+# its largest, is at most `_FLAT`.
+_FLAT_FROM = {
+    "sigmoid": (0.5, math.tanh(2.5) / 2),
+    "tanh": (0.0, math.tanh(2.5)),
+    "softsign": (0.0, 1 - math.sqrt(_FLAT)),
+    "hardsigmoid": (0.5, 0.5),
+    "hardtanh": (0.0, 1.0),
+    "relu6": (0.0, 6.0),  # never negative
+}
+_NON_NEGATIVE = frozenset(["relu", "relu6", "sigmoid", "hardsigmoid", "softplus"])
+
+
+class UnitStatistics(NamedTuple):
+    """What is known of each unit of a layer over a window; every tensor has shape ``(units,)``.
+
+    Attributes:
+        mean: Mean output over samples and positions.
+        variance: Variance of the outputs over samples and positions.
+        magnitude: Mean absolute output.
+        saturated: Share of saturated outputs, 0 to 1; NaN where the activation cannot saturate.
+        mean_noise: Variance of ``mean`` from drawing this window's samples instead of others;
+            NaN for fewer than two samples.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    magnitude: Tensor
+    saturated: Tensor
+    mean_noise: Tensor
+
+
+def saturated_entries(outputs: Tensor, kind: str) -> Tensor | None:
+    r"""Entries where the activation is almost flat, read from its outputs.
+
+    Saturated is :math:`|x| \ge 5` for a sigmoid (DeepDiagnosis), where the derivative is 0.0266
+    of its largest. The same share of the largest derivative is the limit for ``tanh``
+    (:math:`|x| \ge 2.5`) and ``softsign``; the hard variants are saturated at their ends, where
+    the derivative is 0, ``relu6`` at its upper one only: at 0 it is inactive, as any ReLU.
+
+    Args:
+        outputs: Outputs of the activation, any shape.
+        kind: Functional name of the activation, as ``"sigmoid"``.
+
+    Returns:
+        Boolean tensor of the shape of ``outputs``, or None if the activation cannot saturate.
+
+    Example:
+        >>> saturated_entries(torch.tensor([-6.0, 0.0, 6.0]).sigmoid(), "sigmoid")
+        tensor([ True, False,  True])
+
+    Reference:
+        Wardat et al. 2022, "DeepDiagnosis: automatically diagnosing faults and recommending
+        actionable fixes in deep learning programs", ICSE, arXiv:2112.04036.
+    """
+    if kind not in _FLAT_FROM:
+        return None
+    # In half precision the limit itself would be rounded.
+    outputs = outputs.detach().to(torch.promote_types(outputs.dtype, torch.float32))
+    centre, limit = _FLAT_FROM[kind]
+    return (outputs - centre).abs_() >= limit
+
+
+def unit_moments(outputs: Tensor, unit_dim: int, kind: str) -> Tensor:
+    """Moments of each unit over one batch, in one small tensor for `moment_sums`.
+
+    The first dimension is that of the samples, unless it is that of the units; all others are
+    positions. Deviations are taken from the mean, not from 0, so that a large mean costs no
+    precision.
+
+    Args:
+        outputs: Real outputs of the activation, not empty, at least one dimension.
+        unit_dim: Dimension of the units: channels of a convolution, features of a dense layer.
+        kind: Functional name of the activation, as ``"relu"``.
+
+    Returns:
+        Tensor of shape ``(7, units)``, single precision, or double for double outputs. Its rows
+        are for `moment_sums` to read.
+
+    Example:
+        >>> outputs = torch.tensor([[0.0, 4.0], [0.0, 2.0]])
+        >>> unit_statistics(moment_sums(unit_moments(outputs, 1, "relu"))).mean
+        tensor([0., 3.], dtype=torch.float64)
+    """
+    outputs = outputs.detach().to(torch.promote_types(outputs.dtype, torch.float32))
+    values = _samples_units_positions(outputs, unit_dim)
+    samples, _, positions = values.shape
+    # A mean over one position is slow, and is the value itself.
+    by_sample = values.mean(2) if positions > 1 else values.squeeze(2)
+    mean = by_sample.mean(0)
+    variance = (values - mean[:, None]).square_().mean((0, 2))
+    rows = [
+        torch.full_like(mean, samples),
+        torch.full_like(mean, samples * positions),
+        mean,
+        variance,
+        mean if kind in _NON_NEGATIVE else values.abs().mean((0, 2)),
+        _saturated_share(values, kind),
+        (by_sample - mean).square_().mean(0) if positions > 1 else variance,
+    ]
+    return torch.stack(rows)
+
+
+def _saturated_share(values: Tensor, kind: str) -> Tensor:
+    """Mean of `saturated_entries` by unit, several times as fast for never being boolean."""
+    if kind not in _FLAT_FROM:
+        return values.new_full(values.shape[1:2], math.nan)
+    centre, limit = _FLAT_FROM[kind]
+    return (values - centre).abs_().ge_(limit).mean((0, 2))
+
+
+def _samples_units_positions(outputs: Tensor, unit_dim: int) -> Tensor:
+    unit_dim %= outputs.ndim
+    if unit_dim == 0:
+        return outputs.reshape(1, outputs.shape[0], -1)
+    return outputs.movedim(unit_dim, 1).reshape(outputs.shape[0], outputs.shape[unit_dim], -1)
+
+
+def moment_sums(moments: Tensor) -> Tensor:
+    """Sums that can be added up over batches and ranks, in double precision.
+
+    Args:
+        moments: What `unit_moments` gave, shape ``(7, units)``.
+
+    Returns:
+        Double precision tensor of shape ``(8, units)``; the sum of several is that of all their
+        outputs together.
+
+    Example:
+        >>> outputs = torch.arange(6.0).reshape(3, 2)
+        >>> parts = [moment_sums(unit_moments(part, 1, "relu")) for part in outputs.split(2)]
+        >>> unit_statistics(sum(parts)).mean
+        tensor([2., 3.], dtype=torch.float64)
+    """
+    samples, entries, mean, variance, magnitude, saturated, variance_by_sample = moments.double()
+    rows = [
+        samples,
+        entries,
+        entries * mean,
+        entries * (variance + mean**2),
+        entries * magnitude,
+        entries * saturated,
+        samples * mean,
+        samples * (variance_by_sample + mean**2),
+    ]
+    return torch.stack(rows)
+
+
+def unit_statistics(sums: Tensor) -> UnitStatistics:
+    r"""Statistics of each unit over everything that was added to the sums.
+
+    The noise of a mean is the variance of the samples' own means, each over its positions,
+    divided by the number of samples: positions of one sample are no independent draws.
+
+    Args:
+        sums: Shape ``(8, units)``, from `moment_sums`.
+
+    Returns:
+        The statistics, in double precision.
+
+    Example:
+        >>> outputs = torch.tensor([[-1.0, 1.0], [1.0, 1.0]])
+        >>> unit_statistics(moment_sums(unit_moments(outputs, 1, "tanh"))).variance
+        tensor([1., 0.], dtype=torch.float64)
+    """
+    samples, entries, total, squares, magnitudes, saturated, by_sample, by_sample_squares = sums
+    mean = total / entries
+    mean_by_sample = by_sample / samples
+    spread = (by_sample_squares / samples - mean_by_sample**2).clamp_min(0)
+    return UnitStatistics(
+        mean=mean,
+        variance=(squares / entries - mean**2).clamp_min(0),
+        magnitude=magnitudes / entries,
+        saturated=saturated / entries,
+        mean_noise=torch.where(samples > 1, spread / (samples - 1), math.nan),
+    )
+
+
+def layer_mean_and_variance(statistics: UnitStatistics) -> tuple[Tensor, Tensor]:
+    """Mean and variance over all outputs of a layer: samples, positions and units.
+
+    Args:
+        statistics: Statistics of the layer's units.
+
+    Returns:
+        Two scalar tensors.
+
+    Example:
+        >>> outputs = torch.tensor([[0.0, 4.0], [0.0, 4.0]])
+        >>> layer_mean_and_variance(unit_statistics(moment_sums(unit_moments(outputs, 1, "relu"))))
+        (tensor(2., dtype=torch.float64), tensor(4., dtype=torch.float64))
+    """
+    mean = statistics.mean.mean()
+    return mean, statistics.variance.mean() + (statistics.mean - mean).square().mean()
+
+
+def dormant_units(magnitude: Tensor, threshold: float = 0.025) -> Tensor:
+    r"""Units that hardly speak: mean absolute output at most ``threshold`` of their layer's mean.
+
+    Args:
+        magnitude: Mean absolute output of each unit, shape ``(units,)``.
+        threshold: The paper's :math:`\tau`.
+
+    Returns:
+        Boolean tensor of shape ``(units,)``; all True in a layer whose outputs are all 0.
+
+    Example:
+        >>> dormant_units(torch.tensor([0.001, 1.0, 1.0]))
+        tensor([ True, False, False])
+
+    Reference:
+        Sokar et al. 2023, "The dormant neuron phenomenon in deep reinforcement learning",
+        definition 3.1, arXiv:2302.12902.
+    """
+    return magnitude <= threshold * magnitude.mean()
+
+
+def mean_drift(before: UnitStatistics, after: UnitStatistics) -> Tensor:
+    r"""How far the units' means moved between two windows, in standard deviations.
+
+    .. math:: \sqrt{\frac{\sum_u (\mu_u' - \mu_u)^2 - s_u'^2 - s_u^2}{\sum_u \sigma_u^2 + s_u^2}}
+
+    with mean :math:`\mu`, variance :math:`\sigma^2` and noise of the mean :math:`s^2` of each
+    unit, the window after primed. Without the noise two windows of a network that does not
+    change would seem to differ, the more so the smaller the batch. Sums are taken over the
+    units before the division: a unit that was almost constant, as a ReLU about to revive, has
+    no scale of its own, and would outweigh all others.
+
+    Args:
+        before: Statistics of the earlier window.
+        after: Statistics of the later window, of the same units.
+
+    Returns:
+        Scalar tensor, 0 or more: 1 where every mean moved by its standard deviation. NaN if a
+        window had fewer than two samples, or all outputs of the earlier one were the same.
+
+    Example:
+        >>> still = UnitStatistics(*torch.tensor([[0.0], [4.0], [2.0], [0.0], [0.0]]))
+        >>> mean_drift(still, still._replace(mean=torch.tensor([2.0])))
+        tensor(1.)
+
+    Reference:
+        Ioffe & Szegedy 2015, "Batch normalization: accelerating deep network training by
+        reducing internal covariate shift", arXiv:1502.03167: the change of a layer's inputs.
+    """
+    moved = (after.mean - before.mean).square() - after.mean_noise - before.mean_noise
+    # Deviations from a window's own mean lack just the noise of that mean.
+    scale = (before.variance + before.mean_noise).sum()
+    return torch.where(scale > 0, (moved.sum() / scale).clamp_min(0).sqrt(), math.nan)

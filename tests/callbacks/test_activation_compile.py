@@ -1,0 +1,138 @@
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.training import quiet_trainer
+from lightning.pytorch import LightningModule
+from torch import nn
+from torch._dynamo.utils import counters
+from torch.utils.data import DataLoader, TensorDataset
+
+from torchvitals.callbacks import ActivationMonitor
+
+
+class Sites(nn.Module):
+    """An activation used twice, one in place, and functions."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(5, 4), nn.Linear(4, 4), nn.Linear(4, 6)
+        self.act, self.inplace, self.out = nn.Tanh(), nn.ReLU(inplace=True), nn.Linear(6, 3)
+
+    def forward(self, x):
+        x = self.act(self.b(self.act(self.a(x))))
+        return self.out(F.silu(torch.sigmoid(self.inplace(self.c(x)))))
+
+
+class Research(LightningModule):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def training_step(self, batch, batch_idx):
+        return F.cross_entropy(self.network(batch[0]), batch[1])
+
+    def validation_step(self, batch, batch_idx):
+        return F.cross_entropy(self.network(batch[0] * 100), batch[1])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.5)
+
+
+def compile_module(model):
+    return torch.compile(model, backend="aot_eager")
+
+
+def compile_network(model):
+    model.network = torch.compile(model.network, backend="aot_eager")
+    return model
+
+
+def compile_in_place(model):
+    model.network.compile(backend="aot_eager")
+    return model
+
+
+def compile_forward(model):
+    model.network.forward = torch.compile(model.network.forward, backend="aot_eager")
+    return model
+
+
+def fit(model, callbacks, samples=36, **arguments):
+    x = torch.randn(samples, 5, generator=torch.Generator().manual_seed(1))
+    data = DataLoader(TensorDataset(x, torch.arange(samples) % 3), batch_size=4)
+    quiet_trainer(callbacks=callbacks, max_epochs=2, **arguments).fit(model, data, data)
+
+
+@pytest.fixture
+def graphs():
+    """Number of graphs that were compiled since the start, broken ones refused."""
+    torch._dynamo.reset()
+    counters.clear()
+
+    def count():
+        assert not counters["graph_break"]
+        found = counters["stats"]["unique_graphs"]
+        torch._dynamo.reset()
+        counters.clear()
+        return found
+
+    yield count
+    torch._dynamo.reset()
+    counters.clear()
+
+
+@pytest.mark.parametrize(
+    ("compiled", "every", "samples", "accumulate"),
+    [
+        (compile_module, 3, 36, 1),
+        (compile_network, 1, 34, 1),
+        (compile_network, 2, 32, 2),
+        (compile_in_place, 3, 36, 1),
+        (compile_forward, 3, 36, 1),
+    ],
+)
+def test_compiled_is_seen_as_eager_is_in_as_many_graphs_as_without_a_monitor(
+    compiled, every, samples, accumulate, graphs
+):
+    torch.manual_seed(0)
+    eager = Research(Sites())
+    bare, watched = copy.deepcopy(eager), copy.deepcopy(eager)
+    arguments = dict(samples=samples, accumulate_grad_batches=accumulate)
+    expected, monitor = ActivationMonitor(every), ActivationMonitor(every)
+    fit(eager, [expected], **arguments)
+    fit(compiled(bare), [], **arguments)
+    alone = graphs()
+    fit(compiled(watched), [monitor], **arguments)
+    assert graphs() == alone > 0
+    assert len(monitor.mean) == 5
+    for name in ("mean", "variance", "saturated_fraction", "dormant_fraction"):
+        values = getattr(expected, name)
+        assert getattr(monitor, name) == pytest.approx(values, rel=1e-5, abs=1e-7, nan_ok=True)
+    assert monitor.drift == pytest.approx(expected.drift, abs=1e-4)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in watched.modules())
+
+
+class FunctionInside(Sites):
+    """Nothing on the module shows that this is compiled."""
+
+    def __init__(self):
+        super().__init__()
+        functions = [torch.compile(super().forward, backend="aot_eager")]
+        self.functions = functions
+
+    def forward(self, x):
+        return self.functions[0](x)
+
+
+def test_a_compiled_function_is_found_at_the_first_report_and_costs_one_more_graph(graphs):
+    torch.manual_seed(0)
+    network = FunctionInside()
+    eager = Sites()
+    eager.load_state_dict(network.state_dict())
+    expected, monitor = ActivationMonitor(2), ActivationMonitor(2)
+    fit(Research(eager), [expected], limit_val_batches=0)
+    fit(Research(network), [monitor], limit_val_batches=0)
+    assert graphs() == 2
+    assert monitor.mean == pytest.approx(expected.mean, rel=1e-5)
