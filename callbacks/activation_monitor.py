@@ -201,9 +201,8 @@ class ActivationMonitor(Callback):
         self._observation.pause()
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Observe what manual optimisation runs after a backward pass."""
-        if not pl_module.automatic_optimization:
-            self._observation.resume()
+        """Go on only in manual optimisation, which may run more after a backward pass."""
+        self._observation.resume(wanted=not pl_module.automatic_optimization)
 
     def on_train_batch_end(
         self,

@@ -43,13 +43,15 @@ class StepObservation:
         self._observer.start()
 
     def pause(self) -> None:
-        """Do not observe what the backward pass computes again."""
-        self._observer.stop()
+        """Keep nothing of what the backward pass computes again."""
+        self._observer.pause()
 
-    def resume(self) -> None:
-        """Observe what comes after a backward pass in the same batch."""
-        if self._running:
+    def resume(self, *, wanted: bool) -> None:
+        """After a backward pass, go on only if more may come in this batch."""
+        if self._running and wanted:
             self._observer.start()
+        else:
+            self._observer.stop()
 
     def end(self) -> list[tuple[str, Tensor]]:
         """Site and measurement of each call in this batch."""
