@@ -236,6 +236,9 @@ def mean_drift(before: UnitStatistics, after: UnitStatistics) -> Tensor:
     units before the division: a unit that was almost constant, as a ReLU about to revive, has
     no scale of its own, and would outweigh all others.
 
+    The noise is that of independent samples. Batch normalisation in training holds a batch's
+    means closer together than that, so there a drift below the noise shows as 0.
+
     Args:
         before: Statistics of the earlier window.
         after: Statistics of the later window, of the same units.
