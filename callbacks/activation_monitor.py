@@ -214,6 +214,8 @@ class ActivationMonitor(Callback):
     ) -> None:
         """Keep what was seen, and report at the end of a reporting step."""
         self._end()
+        if self.failed:
+            self._observation.release()
         manual = not pl_module.automatic_optimization
         if self._reports and (manual or trainer.global_step != self._steps_before):
             self._reports = False
@@ -231,7 +233,11 @@ class ActivationMonitor(Callback):
             return
         self._sums: dict[str, Tensor] | None = None
         self._add_up(on_host=trainer.world_size == 1)
-        statistics = join_ranks(trainer, pl_module, self._sums)
+        statistics = None
+        try:
+            statistics = join_ranks(trainer, pl_module, self._sums)
+        except Exception as error:
+            switch_off(self, error)
         if statistics is None:
             self.failed = self._left = True
         elif statistics:

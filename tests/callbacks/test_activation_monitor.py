@@ -545,14 +545,30 @@ def test_saturation_at_two_reports_is_said_once(activation, scale, reports, expe
     assert len(said) == len(expected)
 
 
-def test_a_monitor_that_fails_says_so_once_and_lets_training_go_on(monkeypatch):
-    monkeypatch.setattr("torchvitals.callbacks.activation_monitor.unit_moments", lambda *_: 1 / 0)
-    monitor = ActivationMonitor(1)
+class Remains(Callback):
+    """What is left on the network after each batch."""
+
+    def __init__(self):
+        self.found = []
+
+    def on_train_batch_end(self, trainer, pl_module, *_):
+        self.found.append(len(hooks(pl_module)) + torch._C._len_torch_function_stack())
+
+
+@pytest.mark.parametrize("manual", [False, True])
+@pytest.mark.parametrize("broken", ["unit_moments", "sums_by_site", "join_ranks", "mean_drift"])
+def test_a_monitor_that_fails_says_so_once_and_lets_training_go_on(broken, manual, monkeypatch):
+    monkeypatch.setattr(
+        f"torchvitals.callbacks.activation_monitor.{broken}", lambda *_, **__: 1 / 0
+    )
+    monitor, remains = ActivationMonitor(1), Remains()
+    model = Adversarial() if manual else Research(dense()[0])
     with pytest.warns(UserWarning, match="switched itself off") as caught:
-        trainer = fit(Research(dense()[0]), loader(random(16, 5)), [monitor])
+        trainer = fit(model, loader(random(16, 5)), [monitor, remains])
     assert sum("switched itself off" in str(w.message) for w in caught) == 1
     assert monitor.failed
-    assert trainer.global_step == 4
+    assert remains.found == [0] * 4
+    assert trainer.global_step == (8 if manual else 4)
 
 
 @pytest.mark.parametrize(
