@@ -95,7 +95,7 @@ class DeadReLUMonitor(Callback):
         self.failed = False
         self._going_on = self._running = False
         self._known: set[str] | None = None
-        self._resumed_window: UnitWindow | None = None
+        self._keep_window = False
         self._clear()
 
     def _clear(self) -> None:
@@ -158,15 +158,14 @@ class DeadReLUMonitor(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the epoch's window, or go on with the one that a checkpoint brought."""
-        if self._resumed_window is not None:
-            self._window, self._resumed_window = self._resumed_window, None
-        elif self.every_n_steps is None:
+        if self.every_n_steps is None and not self._keep_window:
             self._window = UnitWindow()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Observe this batch's forward pass, where there is anything left to see."""
+        self._keep_window = False
         self._close_if_due(trainer, pl_module)
         if not self.failed and batch_idx % self.observe_every_n_batches == 0:
             self._observe(pl_module)
@@ -249,7 +248,7 @@ class DeadReLUMonitor(Callback):
     ) -> None:
         """Join the ranks' windows, report, and open the next window."""
         active = join_masks(trainer, None if self.failed else self._window.active)
-        self._window = UnitWindow()
+        self._window, self._keep_window = UnitWindow(), False
         if active is None:
             self.failed = True
             return
@@ -348,7 +347,7 @@ class DeadReLUMonitor(Callback):
         self.births = dict(state_dict["births"])
         self.revivals = dict(state_dict["revivals"])
         self._opened_at = state_dict["opened_at"]
-        self._window = self._resumed_window = UnitWindow(state_dict["window"])
+        self._window, self._keep_window = UnitWindow(state_dict["window"]), True
         self._reporter.load_state_dict(state_dict["report"])
 
 

@@ -27,7 +27,7 @@ def join_masks(trainer: Trainer, masks: _Masks | None) -> dict[str, Tensor] | No
     if any(rank is None for rank in ranks):
         return None
     joined: dict[str, Tensor] = {}
-    for site in {site for rank in ranks for site in rank or ()}:
+    for site in dict.fromkeys(site for rank in ranks for site in rank or ()):
         seen = [rank[site] for rank in ranks if rank and site in rank]
         # Of another width on each rank they are no units.
         if len({len(mask) for mask in seen}) == 1:

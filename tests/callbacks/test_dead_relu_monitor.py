@@ -562,6 +562,24 @@ def test_an_error_in_a_step_leaves_nothing_behind():
     assert monitor._observer.drain() == []
 
 
+class ResumableLoader(DataLoader):
+    """Goes on, once, behind the batches that were done when it was saved."""
+
+    done = skip = 0
+
+    def __iter__(self):
+        self.done, skip, self.skip = self.skip, self.skip, 0
+        for batch in list(super().__iter__())[skip:]:
+            self.done += 1
+            yield batch
+
+    def state_dict(self):
+        return {"done": self.done}
+
+    def load_state_dict(self, state_dict):
+        self.skip = state_dict["done"] % len(self)
+
+
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
 @pytest.mark.parametrize("every", [None, 4])
 @pytest.mark.parametrize("when", ["in an epoch", "after validation", "after an epoch"])
@@ -571,15 +589,17 @@ def test_a_resumed_run_says_what_an_uninterrupted_one_does(every, when, tmp_path
         "after validation": {"every_n_epochs": 1, "save_on_train_epoch_end": False},
         "after an epoch": {"every_n_epochs": 1, "save_on_train_epoch_end": True},
     }[when]
-    data = loader(torch.randn(60, 6), batch_size=6)
+    samples = TensorDataset(torch.randn(60, 6), torch.arange(60) % 3)
 
     def run_one(ckpt_path=None):
+        data = ResumableLoader(samples, batch_size=6)
         network, monitor = partly_dead(5), DeadReLUMonitor(every_n_steps=every)
+        samples.tensors[0].copy_(torch.randn(60, 6))
         keep = Keep(monitor)
         saver = ModelCheckpoint(tmp_path, filename="{step}", save_top_k=-1, **saving)
         callbacks = [monitor, keep] if ckpt_path else [monitor, keep, saver]
         fit(
-            Research(network, lr=0.5),
+            Research(network, lr=3.0),
             data,
             callbacks,
             data,
@@ -591,6 +611,7 @@ def test_a_resumed_run_says_what_an_uninterrupted_one_does(every, when, tmp_path
         return keep.said, state
 
     said, state = run_one()
+    assert len({str(masks) for masks in said}) == 3
     path = tmp_path / ("step=7.ckpt" if when == "in an epoch" else "step=10.ckpt")
     torch.load(path, weights_only=True)
     said_again, state_again = run_one(path)
