@@ -10,16 +10,13 @@ its metrics, is counted in.
 
 import argparse
 import gc
-import logging
-import platform
 import statistics
-import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from lightning.pytorch import LightningModule, Trainer, __version__
+from lightning.pytorch import LightningModule, Trainer
+from timing import be_quiet, machine, now
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics import Accuracy
@@ -113,14 +110,6 @@ def by_trainer(module: LightningModule, batches: Batches, device: str) -> float:
     return seen[1] - seen[0]
 
 
-def now(device: str) -> float:
-    """Seconds: of this process on a CPU, since others run beside it; of the clock on a GPU."""
-    if device == "cuda":
-        torch.cuda.synchronize()
-        return time.perf_counter()
-    return time.process_time()
-
-
 CANDIDATES: dict[str, Callable[[nn.Module, Batches, str], float]] = {
     "bare loop": bare_loop,
     "Trainer, no logging": lambda n, b, d: by_trainer(Quiet(n), b, d),
@@ -168,11 +157,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    name = torch.cuda.get_device_name() if arguments.device == "cuda" else platform.machine()
-    lines = [f"{name} ({arguments.device}), torch {torch.__version__}, lightning {__version__}"]
+    be_quiet()
+    lines = [machine(arguments.device)]
     for make in (mlp, conv_net):
         lines += measure(make, arguments.rounds, arguments.steps, arguments.device)
     text = "\n".join(lines)
