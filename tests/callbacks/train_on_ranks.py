@@ -10,15 +10,16 @@ from torchvitals.datamodules import ImageDataModule
 from torchvitals.lightning_modules import MLPClassifier
 
 
-def main(ranks: int, path: str) -> None:
-    """Fit with a global batch of 32, however many ranks there are."""
+def main(ranks: int, path: str, nodes: int = 1) -> None:
+    """Fit with a global batch of 32, however many ranks there are, on however many nodes."""
     torch.manual_seed(0)
     gradients, dead = GradientNormMonitor(every_n_steps=1), DeadReLUMonitor()
     trainer = Trainer(
         max_epochs=1,
         limit_train_batches=6,
         accelerator="cpu",
-        devices=ranks,
+        devices=ranks // nodes,
+        num_nodes=nodes,
         strategy="ddp" if ranks > 1 else "auto",
         callbacks=[gradients, dead],
         logger=False,
@@ -34,4 +35,4 @@ def main(ranks: int, path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:]))
