@@ -176,8 +176,8 @@ class Measured:
 
 
 def warm_up(task: Task, steps: int, logger: Logger, device: str) -> Measured:
-    """Train two steps with each candidate, and find out which cannot train this network."""
-    found, batches = Measured(), task.batches(2, device)
+    """Train a step with each candidate, and find out which cannot train this network."""
+    found, batches = Measured(), task.batches(1, device)
     for name, candidate in CANDIDATES.items():
         reason = missing(candidate.needs)
         if steps < candidate.least_steps:
