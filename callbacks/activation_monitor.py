@@ -164,11 +164,11 @@ class ActivationMonitor(Callback):
         self._fitting = True
         self._step = -1
         self._measured: list[tuple[str, Tensor]] = []
-        self._start(trainer, pl_module)
+        self._start(trainer)
 
     @switch_off_on_error
-    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._reporter.start(trainer, pl_module):
+    def _start(self, trainer: Trainer) -> None:
+        if not self._reporter.start(trainer):
             self._clear()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -268,7 +268,7 @@ class ActivationMonitor(Callback):
             "drift/mean": torch.tensor(list(self.drift.values())),
         }
         summary = {name: float(v.nanmean()) for name, v in totals.items() if not v.isnan().all()}
-        self._reporter.report(trainer, pl_module, self._step, values, summary)
+        self._reporter.report(trainer, self._step, values, summary)
         self._find_saturation(trainer)
 
     def _find_saturation(self, trainer: Trainer) -> None:

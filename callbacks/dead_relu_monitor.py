@@ -141,11 +141,11 @@ class DeadReLUMonitor(Callback):
         """Start afresh, unless a checkpoint was just loaded."""
         self.failed = False
         self._observer.traced = False
-        self._start(trainer, pl_module)
+        self._start(trainer)
 
     @switch_off_on_error
-    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._going_on = self._reporter.start(trainer, pl_module)
+    def _start(self, trainer: Trainer) -> None:
+        self._going_on = self._reporter.start(trainer)
         if not self._going_on:
             self._clear()
         self._known = None
@@ -229,30 +229,26 @@ class DeadReLUMonitor(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the epoch, or a window that ends with it."""
         if self.every_n_steps is None:
-            self._close(trainer, pl_module, logger_step(trainer) - 1, at_epoch_end=True)
+            self._close(trainer, pl_module, logger_step(trainer) - 1)
         else:
-            self._close_if_due(trainer, pl_module, at_epoch_end=True)
+            self._close_if_due(trainer, pl_module)
 
-    def _close_if_due(
-        self, trainer: Trainer, pl_module: LightningModule, *, at_epoch_end: bool = False
-    ) -> None:
+    def _close_if_due(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.every_n_steps is None:
             return
         step = logger_step(trainer)
         if step - self._opened_at >= self.every_n_steps:
-            self._close(trainer, pl_module, step - 1, at_epoch_end=at_epoch_end)
+            self._close(trainer, pl_module, step - 1)
             self._opened_at = step
 
-    def _close(
-        self, trainer: Trainer, pl_module: LightningModule, step: int, *, at_epoch_end: bool
-    ) -> None:
+    def _close(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
         """Join the ranks' windows, report, and open the next window."""
         active = join_masks(trainer, None if self.failed else self._window.active)
         self._window, self._keep_window = UnitWindow(), False
         if active is None:
             self.failed = True
             return
-        self._report(trainer, pl_module, step, active, at_epoch_end=at_epoch_end)
+        self._report(trainer, pl_module, step, active)
 
     @switch_off_on_error
     def _report(
@@ -261,8 +257,6 @@ class DeadReLUMonitor(Callback):
         pl_module: LightningModule,
         step: int,
         active: dict[str, Tensor],
-        *,
-        at_epoch_end: bool,
     ) -> None:
         before, self.dead_units = self.dead_units, {site: ~mask for site, mask in active.items()}
         both = [s for s in before if s in active and len(before[s]) == len(active[s])]
@@ -278,7 +272,7 @@ class DeadReLUMonitor(Callback):
             summary["dead_relu/revivals"] = float(sum(self.revivals.values()))
         values = {"dead_relu": self.dead_fraction}
         self._find(trainer)
-        self._reporter.report(trainer, pl_module, step, values, summary, at_epoch_end=at_epoch_end)
+        self._reporter.report(trainer, step, values, summary)
 
     def _find(self, trainer: Trainer) -> None:
         for site, share in self.dead_fraction.items():

@@ -190,7 +190,7 @@ class GradientNormMonitor(Callback):
 
     @switch_off_on_error
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._reporter.start(trainer, pl_module):
+        if not self._reporter.start(trainer):
             self._clear()
         self._layer_of = layers_by_parameter(pl_module)
         self._weight_layers = weight_layers(pl_module)
@@ -238,7 +238,7 @@ class GradientNormMonitor(Callback):
         if self._noise is not None and position == 0:
             self._noise.report(gradients, scale)
         summary = self._summarize(trainer, position, norms)
-        self._reporter.report(trainer, pl_module, step, {"grad_norm": norms}, summary)
+        self._reporter.report(trainer, step, {"grad_norm": norms}, summary)
 
     @switch_off_on_error
     def _keep(self, trainer: Trainer, optimizer: Optimizer) -> None:

@@ -110,7 +110,7 @@ class UpdateRatioMonitor(Callback):
 
     @switch_off_on_error
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._reporter.start(trainer, pl_module):
+        if not self._reporter.start(trainer):
             self._clear()
         self._names = {parameter: name for name, parameter in pl_module.named_parameters()}
         self._before = {}
@@ -142,10 +142,10 @@ class UpdateRatioMonitor(Callback):
     ) -> None:
         """Compare the parameters with their copies."""
         if self._before:
-            self._report(trainer, pl_module)
+            self._report(trainer)
 
     @switch_off_on_error
-    def _report(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def _report(self, trainer: Trainer) -> None:
         before, self._before = self._before, {}
         moving, self._moving = self._moving, {}
         # In the module's order, which is the same on every rank.
@@ -158,12 +158,11 @@ class UpdateRatioMonitor(Callback):
         if scales_loss(trainer) and not any(moves.values()):
             return
         self._take_stock(trainer, moves, {self._names[p]: moving[p] for p in before})
-        self._record(trainer, pl_module, lengths, moves)
+        self._record(trainer, lengths, moves)
 
     def _record(
         self,
         trainer: Trainer,
-        pl_module: LightningModule,
         lengths: dict[str, float],
         moves: dict[str, float],
     ) -> None:
@@ -175,7 +174,7 @@ class UpdateRatioMonitor(Callback):
         self.total_ratio = _ratio([part for found in parts.values() for part in found])
         summary = {"update_ratio/total": self.total_ratio}
         step = logger_step(trainer)
-        self._reporter.report(trainer, pl_module, step, {"update_ratio": ratios}, summary)
+        self._reporter.report(trainer, step, {"update_ratio": ratios}, summary)
 
     def _take_stock(
         self, trainer: Trainer, moves: dict[str, float], moving: dict[str, bool]

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lightning.pytorch import LightningModule, Trainer
+import torch
+from lightning.pytorch import Trainer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,29 +59,21 @@ def use_step_axis(trainer: Trainer, quantity: str) -> None:
         logger.experiment.define_metric(f"{quantity}/*", step_metric=_STEP)
 
 
-def log_scalars(
-    trainer: Trainer,
-    pl_module: LightningModule,
-    metrics: Mapping[str, float],
-    step: int,
-    at_epoch_end: bool = False,
-) -> None:
+def log_scalars(trainer: Trainer, metrics: Mapping[str, float], step: int) -> None:
     """Log at this step, on the loggers' own axis, whenever the Trainer logs.
 
-    The Trainer would pass a step's values on every ``log_every_n_steps`` only, and again, stale,
-    where a monitor's interval is another. So they go to the loggers directly, and to
-    ``trainer.callback_metrics`` through the module.
+    `LightningModule.log` would pass a step's values on every ``log_every_n_steps`` only, and
+    again, stale, where a monitor's interval is another; and it costs more than the monitor. So
+    the values go to the loggers and to ``trainer.callback_metrics`` directly.
 
     Args:
         trainer: The Trainer.
-        pl_module: The module that is trained.
         metrics: Values by name.
         step: Optimiser steps done before this one.
-        at_epoch_end: Whether this is called from a hook at the end of an epoch.
     """
     if trainer.barebones or not metrics:
         return
-    pl_module.log_dict(dict(metrics), on_step=not at_epoch_end, on_epoch=at_epoch_end, logger=False)
+    trainer.callback_metrics.update({n: torch.tensor(v) for n, v in metrics.items()})
     for logger in trainer.loggers:
         logger.log_metrics(dict(metrics), step=step)
 

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
 from . import loggers
@@ -50,7 +50,7 @@ class Reporter:
         self.findings: dict[str, str] = {}
         self._given_up: set[str] = set()
 
-    def start(self, trainer: Trainer, pl_module: LightningModule) -> bool:
+    def start(self, trainer: Trainer) -> bool:
         """Begin a fit, afresh unless a checkpoint was just loaded.
 
         Returns:
@@ -93,22 +93,17 @@ class Reporter:
     def report(
         self,
         trainer: Trainer,
-        pl_module: LightningModule,
         step: int,
         values: Mapping[str, Mapping[str, float]],
         summary: Mapping[str, float],
-        *,
-        at_epoch_end: bool = False,
     ) -> None:
         """Record and log one report.
 
         Args:
             trainer: The Trainer.
-            pl_module: The module that is trained.
             step: Step on the loggers' axis.
             values: For each quantity, its value by layer.
             summary: Scalars by their full names.
-            at_epoch_end: Whether this is called at the end of an epoch rather than of a step.
         """
         for quantity, by_layer in values.items():
             self.records[quantity].add(step, trainer.current_epoch, by_layer)
@@ -116,9 +111,7 @@ class Reporter:
         if self._file is not None:
             self._attempt("file", self._file.report, step, trainer.current_epoch, values, summary)
         metrics = {**_charts(values), **summary}
-        self._attempt(
-            "logger", loggers.log_scalars, trainer, pl_module, metrics, step, at_epoch_end
-        )
+        self._attempt("logger", loggers.log_scalars, trainer, metrics, step)
 
     def find(self, trainer: Trainer, key: str, text: str) -> None:
         """Say something that was found, once for each key: in the log, the file, and W&B."""
