@@ -9,11 +9,8 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from ..functional.dead_units import ACTIVITY_RULES, ActivityRule, active_units
-from .monitoring.activation_observer import (
-    ACTIVATION_MODULES,
-    ActivationObserver,
-    activation_modules,
-)
+from .monitoring.activation_kinds import ACTIVATION_MODULES, activation_modules
+from .monitoring.activation_observer import ActivationObserver
 from .monitoring.guard import switch_off, switch_off_on_error
 from .monitoring.heat_map import Scale
 from .monitoring.loggers import logger_step

@@ -247,6 +247,7 @@ def test_checkpointing_is_seen_once_and_trains_as_without_an_observer(reentrant,
     network, plain = Blocks(reentrant), Blocks()
     plain.load_state_dict(network.state_dict())
     run = compiled(network) if compile == "whole" else network
+    counters.clear()
     if compile == "blocks":
         compiled(network)
         for block in network.blocks:
@@ -254,17 +255,52 @@ def test_checkpointing_is_seen_once_and_trains_as_without_an_observer(reentrant,
     x = torch.randn(4, 8, requires_grad=True)
     records = observe(lambda: run(x).sum().backward(), network)
     expected = observe(lambda: plain(x).sum().backward(), plain)
-    if compile != "blocks" or not reentrant:  # see the next test
+    if compile == "blocks" and reentrant:
+        # Gradients are off in the first pass, and what runs again is not told from a teacher.
+        assert records == []
+    else:
         assert sites(records) == sites(expected) == BLOCK_SITES
         for (_, _, one), (_, _, other) in zip(records, expected, strict=True):
             torch.testing.assert_close(one, other)
     for one, other in zip(network.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad)
-    assert not compiled_more_than(2, compile)
+    limits = {"no": 0, "whole": 1, "blocks": 2 if reentrant else 1}
+    assert counters["stats"]["unique_graphs"] == limits[compile]
 
 
-def compiled_more_than(limit, compile):
-    return compile != "no" and counters["stats"]["unique_graphs"] > limit
+class Branching(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.yes, self.no = nn.Sequential(nn.Linear(4, 4), nn.ReLU()), nn.Linear(4, 4)
+        self.act = nn.ReLU()
+
+    def forward(self, x):
+        return self.act(torch.cond(x.sum() > 0, self.yes, self.no, (x,)))
+
+
+class Mapped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.part, self.act = nn.Sequential(nn.Linear(4, 4), nn.ReLU()), nn.ReLU()
+
+    def forward(self, x):
+        return self.act(torch.vmap(self.part)(x))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+@pytest.mark.parametrize("compile", [False, True])
+@pytest.mark.parametrize("make", [Branching, Mapped])
+def test_branches_and_mapped_functions_go_on_unseen_and_what_follows_is_seen(make, compile):
+    torch.manual_seed(0)
+    network, x = make(), torch.randn(3, 4)
+    run = compiled(network) if compile else network
+    records = observe(lambda: run(x).sum().backward(), network)
+    if records or not (compile and make is Branching):
+        # (Dynamo of torch 2.14 drops what a mode notes after a branch.)
+        ((site, _, measured),) = records
+        assert site == "act"
+        assert torch.allclose(measured, network(x).amax(0))
+    assert all(p.grad is not None for p in network.parameters()) or make is Branching
 
 
 def test_two_observers_each_see_a_checkpointed_network_once():
@@ -396,15 +432,19 @@ def test_the_units_are_channels_or_features(module, shape, dim):
 
 
 @pytest.mark.parametrize("activation", [F.relu, nn.ReLU()])
-def test_an_encoder_is_seen_in_training_and_keeps_its_fast_path_after(activation):
+def test_an_encoder_is_seen_in_training_and_keeps_its_fast_path_after(activation, monkeypatch):
     layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, activation, batch_first=True)
     network, x = nn.TransformerEncoder(layer, 2), torch.randn(3, 5, 8)
     names = "activation" if isinstance(activation, nn.Module) else "relu"
     assert sites(observe(lambda: network(x), network)) == [f"layers.{i}.{names}" for i in (0, 1)]
     network.eval()
-    with torch.no_grad(), torch.profiler.profile() as profile:
+    fast, calls = torch._transformer_encoder_layer_fwd, []
+    monkeypatch.setattr(
+        torch, "_transformer_encoder_layer_fwd", lambda *a, **k: calls.append(0) or fast(*a, **k)
+    )
+    with torch.no_grad():
         network(x)
-    assert any("_transformer_encoder_layer_fwd" in event.key for event in profile.key_averages())
+    assert len(calls) == 2
 
 
 @pytest.mark.parametrize(
@@ -442,7 +482,7 @@ def test_a_copy_is_inert_and_does_not_hold_the_observer(duplicate):
     twin = duplicate(network)
     with torch.no_grad():
         twin(torch.randn(3, 5))
-    assert observer._scope is observer._root
+    assert observer.scope is observer._root
     network(torch.randn(3, 5))
     observer.stop()
     assert sites(observer.drain()) == [site.removeprefix("net.") for site in TWICE]

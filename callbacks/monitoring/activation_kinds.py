@@ -1,0 +1,76 @@
+"""Which functions and modules are activations, and under which name."""
+
+from typing import Any
+
+from torch import nn
+
+ACTIVATION_MODULES: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "leaky_relu": nn.LeakyReLU,
+    "prelu": nn.PReLU,
+    "rrelu": nn.RReLU,
+    "elu": nn.ELU,
+    "celu": nn.CELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "softplus": nn.Softplus,
+    "softsign": nn.Softsign,
+    "sigmoid": nn.Sigmoid,
+    "logsigmoid": nn.LogSigmoid,
+    "tanh": nn.Tanh,
+    "hardsigmoid": nn.Hardsigmoid,
+    "hardtanh": nn.Hardtanh,
+    "hardswish": nn.Hardswish,
+    "hardshrink": nn.Hardshrink,
+    "softshrink": nn.Softshrink,
+    "tanhshrink": nn.Tanhshrink,
+}
+"""Every kind that can be observed, under torch's own functional name, and its module."""
+
+# Functions are told by their names: the same in torch, torch.nn.functional and Tensor, and what
+# Dynamo can look up.
+_OTHER_NAMES = {"log_sigmoid": "logsigmoid", "special_expit": "sigmoid"}
+KIND_OF_FUNCTION = {
+    **{kind: kind for kind in ACTIVATION_MODULES},
+    **{f"{kind}_": kind for kind in ACTIVATION_MODULES},
+    **_OTHER_NAMES,
+}
+# What wrappers of modules put into the names of what they wrap.
+_WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+
+
+def kind_of_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """Kind of a call of a function of this name: hardtanh from 0 to 6 is ReLU6."""
+    kind = KIND_OF_FUNCTION[name]
+    if kind != "hardtanh":
+        return kind
+    low = args[1] if len(args) > 1 else kwargs.get("min_val")
+    high = args[2] if len(args) > 2 else kwargs.get("max_val")
+    return "relu6" if low == 0 and high == 6 else kind
+
+
+def kind_of_module(module: nn.Module) -> str | None:
+    """Kind of an activation module; None for any other."""
+    return next((kind for kind, of in ACTIVATION_MODULES.items() if isinstance(module, of)), None)
+
+
+def activation_modules(root: nn.Module) -> list[tuple[str, str]]:
+    """Name, as in a site, and kind of each activation module."""
+    found = ((plain_name(name), kind_of_module(module)) for name, module in root.named_modules())
+    return [(name, kind) for name, kind in found if kind is not None]
+
+
+def plain_name(name: str) -> str:
+    """A module's name without what wrappers put into it."""
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+
+
+def is_silent(module: nn.Module) -> bool:
+    """Whether a module calls no activation itself: a layer of torch, a compiled module's shell."""
+    children = [name for name, _ in module.named_children()]
+    return children == ["_orig_mod"] or (
+        not children and type(module).__module__.startswith("torch.nn.modules.")
+    )

@@ -1,0 +1,59 @@
+"""What activation checkpointing asks of a mode that stays entered while modules run again."""
+
+import inspect
+import sys
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import CheckpointFunction
+
+
+def is_plain_loss(
+    tensor: Tensor, gradient: Tensor | None = None, *args: Any, inputs: Any = None, **kwargs: Any
+) -> bool:
+    """Whether `run_backward` can take the place of `torch.Tensor.backward`."""
+    return (
+        type(tensor) is Tensor
+        and tensor.requires_grad
+        and (gradient is not None or tensor.numel() == 1)
+        and inputs is None
+    )
+
+
+def run_backward(
+    tensor: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: None = None,
+) -> None:
+    """Run the backward pass from the tensor's edge in the graph.
+
+    Given the tensor, torch would hand the call back to the mode, which is then off inside of it.
+    """
+    edge = torch.autograd.graph.get_gradient_edge(tensor)
+    gradient = torch.ones_like(tensor) if gradient is None else gradient
+    torch.autograd.backward(edge, gradient, retain_graph, create_graph)
+
+
+def in_reentrant_checkpoint() -> bool:
+    """Whether gradients are off only because a reentrant checkpoint will compute this again."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code is CheckpointFunction.forward.__code__:
+            return any(frame.f_locals["ctx"].needs_input_grad)
+        frame = frame.f_back
+    return False
+
+
+def side_effects_under_checkpoint() -> Any:
+    """Dynamo's leave to record a call inside of a checkpointed function, once, in its forward pass.
+
+    None where nothing is compiled.
+    """
+    name = "skip_fwd_side_effects_in_bwd_under_checkpoint"
+    dynamo = sys.modules.get("torch._dynamo")
+    if dynamo is None or not hasattr(dynamo.config, name):
+        return None
+    return dynamo.config.patch({name: True})
