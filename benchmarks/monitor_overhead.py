@@ -27,71 +27,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from candidates import CANDIDATES, Candidate
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
-from peers import Cockpit, LightningGradNorm, NaiveHooks, Watch, missing
+from peers import missing
 from tasks import TASKS, Batches, Quiet, Task
 from timing import be_quiet, machine, now
-
-from torchvitals import callbacks as ours
 
 INTERVAL, MEMORY_FITS = 50, 3
 # On a GPU all are fast enough for long fits.
 ON_GPU = {"steps": 256, "epochs": 4, "rounds": 15, "rare_rounds": 5}
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """Callbacks that are trained with; ``rare`` ones take turns in fewer rounds.
-
-    One that takes minutes on a CPU trains ``cpu_steps`` there, once.
-    """
-
-    make: Callable[[], list[Callback]]
-    needs: tuple[str, ...] = ()
-    rare: bool = True
-    memory: bool = False
-    least_steps: int = 0
-    cpu_steps: int = 0
-
-
-def all_four(every_n_steps: int | None) -> list[Callback]:
-    return [
-        ours.GradientNormMonitor(every_n_steps),
-        ours.DeadReLUMonitor(every_n_steps),
-        ours.ActivationMonitor(every_n_steps),
-        ours.UpdateRatioMonitor(every_n_steps),
-    ]
-
-
-COCKPIT = ("cockpit", "backpack")
-CANDIDATES = {
-    "bare Trainer": Candidate(list, rare=False, memory=True),
-    "4 callbacks that do nothing": Candidate(lambda: [Callback() for _ in range(4)], rare=False),
-    "all four monitors, defaults": Candidate(lambda: all_four(None), rare=False, memory=True),
-    "all four monitors, every step": Candidate(lambda: all_four(1), rare=False, memory=True),
-    **{
-        f"{name}, {'every step' if every else 'defaults'}": Candidate(
-            lambda name=name, every=every: [getattr(ours, name)(every)]  # type: ignore[misc]
-        )
-        for name in (
-            "GradientNormMonitor", "DeadReLUMonitor", "ActivationMonitor", "UpdateRatioMonitor",
-        )
-        for every in (None, 1)
-    },
-    "Lightning grad_norm, every 50": Candidate(lambda: [LightningGradNorm(50)]),
-    "Lightning grad_norm, every step": Candidate(lambda: [LightningGradNorm(1)], memory=True),
-    "wandb.watch gradients, every 1000": Candidate(lambda: [Watch("gradients")], ("wandb",)),
-    "wandb.watch gradients, every step": Candidate(
-        lambda: [Watch("gradients", 1)], ("wandb",), memory=True
-    ),
-    "wandb.watch all, every step": Candidate(lambda: [Watch("all", 1)], ("wandb",), memory=True),
-    "naive hooks, every step": Candidate(lambda: [NaiveHooks()], memory=True),
-    "Cockpit economy, every 256": Candidate(lambda: [Cockpit(256)], COCKPIT, least_steps=256),
-    "Cockpit economy, every step": Candidate(
-        lambda: [Cockpit(1)], COCKPIT, memory=True, cpu_steps=2
-    ),
-}  # fmt: skip
 
 
 class Gauge(Callback):
@@ -148,14 +93,14 @@ def fit(
     interval: int = INTERVAL,
 ) -> Fit:
     gc.collect()
-    gauge = Gauge(device)
+    gauge, callbacks = Gauge(device), candidate.make()
     trainer = Trainer(
         max_epochs=epochs,
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=1,
         logger=logger,
         log_every_n_steps=interval,
-        callbacks=[gauge, *candidate.make()],
+        callbacks=[gauge, *callbacks],
         default_root_dir=logger.save_dir,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -163,6 +108,8 @@ def fit(
     )
     trainer.fit(Quiet(task), batches)
     end = now(device) - gauge.trained
+    if any(getattr(callback, "failed", False) for callback in callbacks):
+        raise RuntimeError("a monitor switched itself off")
     step = (gauge.trained - gauge.start) / trainer.global_step
     return Fit(step, end, (gauge.trained_peak, peak(device)))
 
