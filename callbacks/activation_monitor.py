@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
+from torch.optim import Optimizer
 
 from ..functional.activations import (
     UnitStatistics,
@@ -193,6 +194,13 @@ class ActivationMonitor(Callback):
     @switch_off_on_error
     def _begin(self, pl_module: LightningModule) -> None:
         self._observation.begin(pl_module, wanted=self._reports)
+
+    def on_before_zero_grad(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Pause: the forward pass is over, unless the module runs its steps itself."""
+        if pl_module.automatic_optimization:
+            self._observation.pause()
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor

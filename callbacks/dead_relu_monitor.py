@@ -7,6 +7,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
+from torch.optim import Optimizer
 
 from ..functional.dead_units import ACTIVITY_RULES, ActivityRule, active_units
 from .monitoring.activation_kinds import ACTIVATION_MODULES, activation_modules
@@ -184,6 +185,13 @@ class DeadReLUMonitor(Callback):
             and self._window.batches > 0
             and self._window.is_decided(self._known)
         )
+
+    def on_before_zero_grad(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Pause: the forward pass is over, unless the module runs its steps itself."""
+        if pl_module.automatic_optimization:
+            self._observer.pause()
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor

@@ -81,7 +81,7 @@ class ActivationObserver(TorchFunctionMode):
         names = [name for name, kind in KIND_OF_FUNCTION.items() if kind in watched]
         self._names = frozenset([*names, *UNIT_DIM, "backward"])
         self._handles: list[RemovableHandle] = []
-        self._entered = False
+        self._entered = self._in_mode = False
         self.traced = False
         # The outermost scope is the training step itself.
         self._root = Scope(Enter(self, "", None), None)
@@ -100,7 +100,7 @@ class ActivationObserver(TorchFunctionMode):
 
     @property
     def entered(self) -> bool:
-        """Whether the mode is entered, if only for a pause."""
+        """Whether a step is observed, if only after a pause."""
         return self._entered
 
     def attach(self, root: nn.Module) -> None:
@@ -128,12 +128,18 @@ class ActivationObserver(TorchFunctionMode):
             self.blind = False
             self._last_layer = NO_LAYER
             self._entered = True
-            if self._side_effects is not None:
-                self._side_effects.__enter__()
-            self.__enter__()  # type: ignore[no-untyped-call]
+        self._enter_mode()
 
     def pause(self) -> None:
-        """Keep nothing of what follows: a backward pass, where checkpointing runs modules again."""
+        """Keep nothing of what follows: a backward pass, where checkpointing runs modules again.
+
+        Where something was compiled the mode stays entered, see `_backward`.
+        """
+        self._hold()
+        if not self._has_traced():
+            self._leave_mode()
+
+    def _hold(self) -> None:
         if self._entered and self._before_pause is None:
             self._before_pause = (self._last, self.scope, self._last_layer)
 
@@ -142,14 +148,31 @@ class ActivationObserver(TorchFunctionMode):
             self._last, self.scope, self._last_layer = self._before_pause
             self._before_pause = None
 
-    def stop(self) -> None:
-        """Cease to observe."""
-        self._go_on()
-        if self._entered:
-            self._entered = False
+    def _has_traced(self) -> bool:
+        record = self._last
+        while record.site and record is not self._first:
+            record = record.previous
+        return self.traced or record is not self._first
+
+    def _enter_mode(self) -> None:
+        if not self._in_mode:
+            self._in_mode = True
+            if self._side_effects is not None:
+                self._side_effects.__enter__()
+            self.__enter__()  # type: ignore[no-untyped-call]
+
+    def _leave_mode(self) -> None:
+        if self._in_mode:
+            self._in_mode = False
             self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             if self._side_effects is not None:
                 self._side_effects.__exit__(None, None, None)
+
+    def stop(self) -> None:
+        """Cease to observe."""
+        self._go_on()
+        self._entered = False
+        self._leave_mode()
 
     def drain(self) -> list[tuple[str, str, Tensor]]:
         """Site, kind and measurement of each call since the last time, in order."""
@@ -205,7 +228,7 @@ class ActivationObserver(TorchFunctionMode):
         another may save other tensors, at which checkpointing stops the training.
         """
         paused = self._before_pause is not None
-        self.pause()
+        self._hold()
         try:
             if func is not Tensor.backward or not is_plain_loss(*args, **kwargs):
                 return func(*args, **kwargs)
