@@ -193,6 +193,31 @@ def test_a_network_compiled_and_run_before_is_traced_once_more_and_then_seen():
     assert graphs() == 2
 
 
+@pytest.mark.parametrize("dynamic", [None, True])
+def test_batches_of_many_sizes_need_no_graph_more_than_without_an_observer(dynamic):
+    network = nn.Sequential(
+        nn.Conv2d(3, 6, 3),
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(54, 8),
+        nn.ReLU(),
+    )
+
+    def train(run):
+        for size in (8, 5, 7, 3):
+            run(torch.randn(size, 3, 8, 8)).sum().backward()
+        return graphs()
+
+    needed = train(compiled(network, dynamic=dynamic))
+    run = compiled(network, dynamic=dynamic)
+    made = []
+    records = observe(lambda: made.append(train(run)), network)
+    assert made == [needed]
+    assert [(site, len(measured)) for site, _, measured in records] == [("2", 6), ("6", 8)] * 4
+
+
 class Block(nn.Module):
     def __init__(self):
         super().__init__()
