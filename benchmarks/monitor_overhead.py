@@ -1,7 +1,7 @@
 """What monitors add to a training step, and to memory: ours and their peers', beside nothing.
 
 The same networks, batches and optimisers, trained by the same Trainer with the same logger (W&B
-offline, a row every 50 steps), and one candidate's callbacks. All in one process and one thread;
+offline, logging every 50 steps), and one candidate's callbacks. All in one process and one thread;
 the candidates take turns, in another order in each round. A figure is that of a whole fit, from
 its set-up over each epoch's start and end to the last step; what a candidate does after the last
 step is given on its own. On a CPU the time is this process's, so W&B's service is not counted.
