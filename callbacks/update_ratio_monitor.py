@@ -29,9 +29,10 @@ class UpdateRatioMonitor(Callback):
 
     Weights are compared before and after a reporting step, so that momentum, weight decay,
     clipping and whatever else the step does is in it. Only a step that reports copies the
-    weights, for as long as it takes. About 1e-3 is the usual advice (Stanford's course cs231n).
-    Steps that 16-bit mixed precision skips are not reported. Sharded parameters (FSDP2) count as
-    a whole. Under manual optimisation the update is that of all steps of the batch.
+    weights, for as long as it takes (where every step reports, the copy stays). About 1e-3 is
+    the usual advice (Stanford's course cs231n). Steps that 16-bit mixed precision skips are not
+    reported. Sharded parameters (FSDP2) count as a whole. Under manual optimisation the update is
+    that of all steps of the batch.
 
     Logged are ``update_ratio/total`` and ``update_ratio/<layer>`` (for up to 100 layers). Said
     once, when it has lasted for three reports: parameters that an optimiser has and that do not
@@ -69,6 +70,8 @@ class UpdateRatioMonitor(Callback):
         self._reporter = Reporter(type(self).__name__, {"update_ratio": _SCALE})
         self._names: dict[Tensor, str] = {}
         self._before: dict[Tensor, Tensor] = {}
+        self._copies: dict[Tensor, Tensor] = {}
+        self._keeps_copies = False
         self._moving: dict[Tensor, bool] = {}
         self._clear()
 
@@ -113,7 +116,7 @@ class UpdateRatioMonitor(Callback):
         if not self._reporter.start(trainer):
             self._clear()
         self._names = {parameter: name for name, parameter in pl_module.named_parameters()}
-        self._before = {}
+        self._before, self._copies = {}, {}
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
@@ -121,6 +124,7 @@ class UpdateRatioMonitor(Callback):
         """Copy this optimiser's parameters before a step that reports."""
         interval = report_interval(trainer, self.every_n_steps)
         if (logger_step(trainer) + 1) % interval == 0:
+            self._keeps_copies = interval == 1
             self._copy(optimizer)
 
     @switch_off_on_error
@@ -128,9 +132,18 @@ class UpdateRatioMonitor(Callback):
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 if parameter in self._names and parameter not in self._before:
-                    dtype = torch.promote_types(parameter.dtype, torch.float32)
-                    self._before[parameter] = parameter.detach().to(dtype, copy=True)
+                    self._before[parameter] = self._copy_of(parameter)
                     self._moving[parameter] = parameter.requires_grad and bool(group["lr"] != 0)
+
+    def _copy_of(self, parameter: Tensor) -> Tensor:
+        # To allocate the memory takes several times as long as to fill it.
+        if parameter in self._copies:
+            return self._copies[parameter].copy_(parameter.detach())
+        dtype = torch.promote_types(parameter.dtype, torch.float32)
+        copy = parameter.detach().to(dtype, copy=True)
+        if self._keeps_copies:
+            self._copies[parameter] = copy
+        return copy
 
     def on_train_batch_end(
         self,
@@ -212,7 +225,7 @@ class UpdateRatioMonitor(Callback):
 
     def _release(self, trainer: Trainer) -> None:
         if self._names:
-            self._names, self._before, self._moving = {}, {}, {}
+            self._names, self._before, self._copies, self._moving = {}, {}, {}, {}
             self._finish(trainer)
 
     @switch_off_on_error
