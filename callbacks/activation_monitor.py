@@ -280,7 +280,11 @@ class ActivationMonitor(Callback):
         self._find_saturation(trainer)
 
     def _find_saturation(self, trainer: Trainer) -> None:
-        for site, mask in self.saturated_units.items():
+        masks = self.saturated_units
+        if not self._observation.ends_in_layer:
+            # The network's output is right to be sure of itself.
+            masks.pop(next(reversed(self._statistics)), None)
+        for site, mask in masks.items():
             share = float(mask.double().mean())
             if self._streaks.established(site, share > 0.5):
                 self._reporter.find(

@@ -20,6 +20,7 @@ from .monitoring.reporter import Reporter
 from .monitoring.unit_window import UnitWindow
 
 _SCALE = Scale.share("dead units")
+_MIN_JUDGED_STEPS = 100
 
 
 class DeadReLUMonitor(Callback):
@@ -38,7 +39,8 @@ class DeadReLUMonitor(Callback):
 
     Logged are ``dead_relu/total`` and ``dead_relu/<site>`` (for up to 100 sites), shares, and from
     the second report on ``dead_relu/births`` and ``dead_relu/revivals``, numbers of units. Said
-    once for each site: that over half of its units are dead.
+    once for each site: that over half of its units were dead for an epoch, or for the 100 steps
+    or more that shorter windows join.
 
     Dead units can also be read off the gradients, with no hook: a unit that is dead for a whole
     batch has a zero row in its layer's weight gradient. That is not done, because it is not the
@@ -104,6 +106,8 @@ class DeadReLUMonitor(Callback):
         self.revivals: dict[str, int] = {}
         self._opened_at = 0
         self._window = UnitWindow()
+        self._judged: dict[str, Tensor] = {}
+        self._judged_steps = 0
         self._warned = False
 
     @property
@@ -245,6 +249,7 @@ class DeadReLUMonitor(Callback):
             return
         step = logger_step(trainer)
         if step - self._opened_at >= self.every_n_steps:
+            self._judged_steps += step - self._opened_at
             self._close(trainer, pl_module, step - 1)
             self._opened_at = step
 
@@ -278,16 +283,27 @@ class DeadReLUMonitor(Callback):
             summary["dead_relu/births"] = float(sum(self.births.values()))
             summary["dead_relu/revivals"] = float(sum(self.revivals.values()))
         values = {"dead_relu": self.dead_fraction}
-        self._find(trainer)
+        self._judge(trainer, active)
         self._reporter.report(trainer, step, values, summary)
 
-    def _find(self, trainer: Trainer) -> None:
-        for site, share in self.dead_fraction.items():
-            if share > 0.5:
-                dead = self.dead_units[site]
+    def _judge(self, trainer: Trainer, active: dict[str, Tensor]) -> None:
+        """Say which sites are mostly dead over an epoch, or over enough windows that are shorter.
+
+        A unit that is active for few inputs is alive, and seems dead in a window of few.
+        """
+        for site, mask in active.items():
+            known = self._judged.get(site)
+            same = known is not None and len(known) == len(mask)
+            self._judged[site] = mask | known if same and known is not None else mask
+        if self.every_n_steps is not None and self._judged_steps < _MIN_JUDGED_STEPS:
+            return
+        judged, self._judged, self._judged_steps = self._judged, {}, 0
+        for site, mask in judged.items():
+            dead, units = int((~mask).sum()), len(mask)
+            if dead > 0.5 * units:
                 text = (
-                    f"{int(dead.sum())} of {len(dead)} units of {site} ({share:.0%}) are dead: "
-                    "no training input of the window made them active."
+                    f"{dead} of {units} units of {site} ({dead / units:.0%}) are dead: no training "
+                    "input of the window made them active."
                 )
                 self._reporter.find(trainer, f"dead:{site}", text)
 
@@ -337,6 +353,7 @@ class DeadReLUMonitor(Callback):
             "births": self.births,
             "revivals": self.revivals,
             "opened_at": self._opened_at,
+            "judged": (dict(self._judged), self._judged_steps),
             "window": {},
             "report": self._reporter.state_dict(),
         }
@@ -348,6 +365,8 @@ class DeadReLUMonitor(Callback):
         self.births = dict(state_dict["births"])
         self.revivals = dict(state_dict["revivals"])
         self._opened_at = state_dict["opened_at"]
+        judged, self._judged_steps = state_dict["judged"]
+        self._judged = dict(judged)
         self._window, self._keep_window = UnitWindow(state_dict["window"]), True
         self._reporter.load_state_dict(state_dict["report"])
 

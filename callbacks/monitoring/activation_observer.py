@@ -65,6 +65,7 @@ class ActivationObserver(TorchFunctionMode):
 
     Attributes:
         traced: Whether any observed call was compiled.
+        ends_in_layer: Whether a layer came after the last activation: it was not the output.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class ActivationObserver(TorchFunctionMode):
         self._last_layer = NO_LAYER
         self._side_effects: Any = None
         self.blind = False
+        self.ends_in_layer = False
 
     @property
     def attached(self) -> bool:
@@ -272,6 +274,7 @@ class ActivationObserver(TorchFunctionMode):
     ) -> None:
         if name in UNIT_DIM:
             self._last_layer = layer_output(name, result)
+            self.ends_in_layer = True
             return
         kind = kind_of_call(name, args, kwargs)
         if kind in self._kinds:
@@ -290,6 +293,7 @@ class ActivationObserver(TorchFunctionMode):
 
     def _keep(self, kind: str, scope: Scope, outputs: Tensor) -> None:
         scope.seen = True
+        self.ends_in_layer = False
         site = "" if torch.compiler.is_compiling() else self._site(scope, kind)
         outputs = outputs.detach()
         measured = self._measure(site, kind, outputs, unit_dim_of(outputs, self._last_layer))

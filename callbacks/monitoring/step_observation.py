@@ -53,6 +53,11 @@ class StepObservation:
         else:
             self._observer.stop()
 
+    @property
+    def ends_in_layer(self) -> bool:
+        """Whether a layer came after the last activation."""
+        return self._observer.ends_in_layer
+
     def end(self) -> list[tuple[str, Tensor]]:
         """Site and measurement of each call in this batch."""
         if not self._running:

@@ -545,6 +545,16 @@ def test_saturation_at_two_reports_is_said_once(activation, scale, reports, expe
     assert len(said) == len(expected)
 
 
+def test_an_output_that_is_sure_of_itself_is_no_finding():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(5, 3), nn.Sigmoid())
+    network[0].weight.data *= 1e4
+    monitor = ActivationMonitor(1)
+    fit(Research(network, lr=0.0), loader(random(16, 5)), [monitor])
+    assert monitor.saturated_fraction["network.1"] > 0.9
+    assert monitor.findings == {}
+
+
 class Remains(Callback):
     """What is left on the network after each batch."""
 

@@ -665,3 +665,20 @@ def test_ranks_join_their_windows_and_switch_off_together(tmp_path):
         assert result["window"] == [True, True, True, False]
         assert result["failed"]
         assert result["steps"] == 9
+
+
+@pytest.mark.parametrize(
+    ("batches", "bias", "found"), [(99, 0.0, 0), (120, 0.0, 0), (120, -9.0, 1)]
+)
+def test_units_that_are_active_for_few_inputs_are_dead_in_a_short_window_and_no_finding(
+    batches, bias, found
+):
+    """Windows of one batch of one input: each holds a different unit, and 15 that seem dead."""
+    network = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
+    nn.init.eye_(network[0].weight)
+    nn.init.constant_(network[0].bias, bias)
+    monitor = DeadReLUMonitor(1)
+    inputs = torch.eye(16).repeat(8, 1)[:batches]
+    fit(Research(network, lr=0.0), loader(inputs, batch_size=1), [monitor])
+    assert monitor.total_dead_fraction == (15 / 16 if bias == 0 else 1.0)
+    assert len(monitor.findings) == found
