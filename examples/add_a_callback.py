@@ -6,7 +6,12 @@ from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.models import resnet18
 
-from torchvitals.callbacks import DeadReLUMonitor, GradientNormMonitor
+from torchvitals.callbacks import (
+    ActivationMonitor,
+    DeadReLUMonitor,
+    GradientNormMonitor,
+    UpdateRatioMonitor,
+)
 
 
 class ResNetResearch(LightningModule):
@@ -30,14 +35,21 @@ def main() -> None:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(64, 3, 32, 32, generator=generator)
     data = TensorDataset(images, torch.arange(64) % 10)
-    gradients, dead = GradientNormMonitor(every_n_steps=2), DeadReLUMonitor()
+    gradients, dead = GradientNormMonitor(), DeadReLUMonitor()
+    activations, updates = ActivationMonitor(), UpdateRatioMonitor()
     trainer = Trainer(
-        max_epochs=1, logger=False, enable_checkpointing=False, callbacks=[gradients, dead]
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        log_every_n_steps=2,
+        callbacks=[gradients, dead, activations, updates],
     )
     trainer.fit(ResNetResearch(), DataLoader(data, batch_size=16, shuffle=True))
     print(f"gradient norm of all layers: {gradients.total_norm:.3g}")
+    print(f"length of the step / length of the weights: {updates.total_ratio:.3g}")
     for site, share in dead.dead_fraction.items():
-        print(f"{site:28} {share:6.1%} dead")
+        drift = activations.drift[site]
+        print(f"{site:28} {share:6.1%} dead, outputs moved by {drift:.2f} standard deviations")
 
 
 if __name__ == "__main__":
