@@ -19,7 +19,7 @@ from .monitoring.streaks import Streaks
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WORDS = {1e-6: "a millionth", 1e-5: "1/100,000", 1e-4: "1/10,000", 1e-3: "1/1,000", 0.1: "1/10"}
+_WORDS = {1e-6: "a millionth", 1e-4: "1/10,000", 1e-3: "1/1,000", 1e-2: "1/100", 1.0: "1"}
 _SCALE = Scale("update / weight", 1e-6, 1.0, logarithmic=True, ticks=_WORDS)
 _MAX_NAMED = 5
 

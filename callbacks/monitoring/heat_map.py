@@ -97,6 +97,7 @@ def draw_heat_map(
         ticks = [tick for tick in scale.ticks if scale.low <= tick <= scale.high]
         bar = ax.figure.colorbar(image, ax=ax, ticks=ticks or None)
         if ticks:
+            bar.minorticks_off()
             bar.ax.set_yticklabels([scale.ticks[tick] for tick in ticks])
         bar.set_label(scale.label)
     return ax
