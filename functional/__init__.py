@@ -12,6 +12,14 @@ from .activations import (
 from .augmentation import affine_warp, keyed_uniform
 from .choices import choose
 from .dead_units import ACTIVITY_RULES, ActivityRule, active_units
+from .early_stopping import (
+    exponential_average,
+    generalization_loss,
+    progress_quotient,
+    successive_increases,
+    training_progress,
+    windowed_median,
+)
 from .gradient_flow import exploding_from, not_finite_from, vanishing_from
 from .gradients import layer_gradient_norms, single_precision_range, total_norm
 from .hashing import shift_right, splitmix64
@@ -33,6 +41,8 @@ __all__ = [
     "depth_preserving_gain",
     "dormant_units",
     "exploding_from",
+    "exponential_average",
+    "generalization_loss",
     "gradient_noise",
     "hash_ngrams",
     "keyed_uniform",
@@ -44,14 +54,18 @@ __all__ = [
     "mean_drift",
     "moment_sums",
     "not_finite_from",
+    "progress_quotient",
     "saturated_entries",
     "shift_right",
     "single_precision_range",
     "soft_threshold_",
     "splitmix64",
+    "successive_increases",
     "total_norm",
+    "training_progress",
     "unit_moments",
     "unit_statistics",
     "vanishing_from",
+    "windowed_median",
     "zero_fraction",
 ]

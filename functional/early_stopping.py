@@ -1,0 +1,168 @@
+r"""When to stop training: Prechelt's criteria, and curves made smooth before they are judged.
+
+Reference: L. Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the Trade,
+Springer 1998. :math:`E_{va}` is the loss on the validation data and :math:`E_{tr}` that on the
+training data. A strip is a number of checks that are looked at together; he uses 5.
+"""
+
+import torch
+from torch import Tensor
+
+
+def generalization_loss(validation_losses: Tensor) -> Tensor:
+    r"""By how many percent the loss is above its lowest so far.
+
+    .. math:: GL(t) = 100 \left(\frac{E_{va}(t)}{\min_{t' \le t} E_{va}(t')} - 1\right)
+
+    Args:
+        validation_losses: Shape ``(checks,)``, in order. NaN is passed over.
+
+    Returns:
+        Percent, shape ``(checks,)``; NaN where the lowest is not positive, since a ratio means
+        nothing then, or the loss is NaN.
+
+    Example:
+        >>> generalization_loss(torch.tensor([4.0, 2.0, 3.0]))
+        tensor([ 0.,  0., 50.])
+    """
+    known = validation_losses.nan_to_num(float("inf"), float("inf"), float("-inf"))
+    lowest = known.cummin(0).values if len(known) else known
+    ratio = 100 * (validation_losses / lowest - 1)
+    return torch.where(lowest > 0, ratio, float("nan"))
+
+
+def training_progress(training_losses: Tensor) -> Tensor:
+    r"""How far the training loss still moves: by how many per mille its mean is above its lowest.
+
+    .. math:: P_k(t) = 1000 \left(\frac{\sum_{t'=t-k+1}^{t} E_{tr}(t')}
+        {k \min_{t'=t-k+1}^{t} E_{tr}(t')} - 1\right)
+
+    It is high while the training loss falls or jumps, and goes to zero as training settles.
+
+    Args:
+        training_losses: The last strip, shape ``(..., k)``.
+
+    Returns:
+        Per mille, shape ``(...)``; NaN where the lowest is not positive.
+
+    Example:
+        >>> training_progress(torch.tensor([3.0, 2.0, 1.0]))
+        tensor(1000.)
+    """
+    lowest = training_losses.amin(-1)
+    progress = 1000 * (training_losses.mean(-1) / lowest - 1)
+    return torch.where(lowest > 0, progress, float("nan"))
+
+
+def progress_quotient(
+    validation_losses: Tensor, training_losses: Tensor, strip_length: int = 5
+) -> Tensor:
+    r"""Generalisation loss for what training still gains, at the end of each strip.
+
+    .. math:: PQ(t) = \frac{GL(t)}{P_k(t)}
+
+    Over-fitting counts for less while the training loss still falls fast, because the
+    validation loss may yet come down again.
+
+    Args:
+        validation_losses: Shape ``(checks,)``.
+        training_losses: Mean training loss up to each check, shape ``(checks,)``.
+        strip_length: Checks in a strip, k.
+
+    Returns:
+        Shape ``(checks // strip_length,)``: 0 where nothing is lost, infinite where something is
+        and training no longer moves, NaN where one of the two is not defined.
+
+    Raises:
+        ValueError: If the curves differ in length or ``strip_length`` is below 1.
+
+    Example:
+        >>> validation, training = torch.tensor([4.0, 2.0, 3.0]), torch.tensor([3.0, 2.0, 1.0])
+        >>> progress_quotient(validation, training, strip_length=3)
+        tensor([0.0500])
+    """
+    if len(validation_losses) != len(training_losses):
+        raise ValueError(
+            "Expected `training_losses` to be as many as `validation_losses`, "
+            f"{len(validation_losses)}, but got {len(training_losses)}."
+        )
+    ends = _strip_ends(len(validation_losses), strip_length)
+    lost = generalization_loss(validation_losses)[ends]
+    strips = training_losses[: len(ends) * strip_length].reshape(-1, strip_length)
+    quotient = lost / training_progress(strips)
+    # 0/0: nothing lost, whatever the progress.
+    return torch.where(lost == 0, 0.0, quotient)
+
+
+def successive_increases(validation_losses: Tensor, strip_length: int = 5) -> Tensor:
+    r"""Number of strips in a row, up to each strip's end, that ended above the one before.
+
+    Prechelt's :math:`UP_s` stops where it reaches s: over-fitting that lasts, however small.
+
+    Args:
+        validation_losses: Shape ``(checks,)``.
+        strip_length: Checks in a strip, k.
+
+    Returns:
+        Whole numbers of shape ``(checks // strip_length,)``; the first is 0.
+
+    Raises:
+        ValueError: If ``strip_length`` is below 1.
+
+    Example:
+        >>> successive_increases(torch.tensor([3.0, 2.0, 2.5, 2.6, 1.0, 1.1]), strip_length=1)
+        tensor([0, 0, 1, 2, 0, 1])
+    """
+    at_ends = validation_losses[_strip_ends(len(validation_losses), strip_length)]
+    count, counts = 0, [0] * len(at_ends)
+    for i, increased in enumerate((at_ends[1:] > at_ends[:-1]).tolist(), start=1):
+        count = count + 1 if increased else 0
+        counts[i] = count
+    return torch.tensor(counts, dtype=torch.long)
+
+
+def exponential_average(values: Tensor, window: int) -> Tensor:
+    r"""Exponentially weighted mean of all values, the last weighing most.
+
+    .. math:: s = \frac{\sum_{i \ge 0} (1-a)^i v_{n-i}}{\sum_{i \ge 0} (1-a)^i},
+        \quad a = \frac{2}{w + 1}
+
+    Dividing by the sum of the weights lets the first values weigh no more than they should.
+
+    Args:
+        values: Shape ``(n,)``, n at least 1.
+        window: The span w: the weights have the same centre as those of a mean of w values.
+
+    Returns:
+        Scalar tensor.
+
+    Example:
+        >>> exponential_average(torch.tensor([1.0, 4.0]), window=3)
+        tensor(3.)
+    """
+    age = torch.arange(len(values) - 1, -1, -1, device=values.device)
+    weights = torch.pow(torch.as_tensor(1 - 2 / (window + 1), dtype=values.dtype), age)
+    return (weights * values).sum() / weights.sum()
+
+
+def windowed_median(values: Tensor, window: int) -> Tensor:
+    """Median of the last values; of an even number of them the mean of the middle two.
+
+    Args:
+        values: Shape ``(n,)``, n at least 1.
+        window: How many of them, at most.
+
+    Returns:
+        Scalar tensor.
+
+    Example:
+        >>> windowed_median(torch.tensor([9.0, 1.0, 7.0, 2.0]), window=3)
+        tensor(2.)
+    """
+    return values[-window:].quantile(0.5)
+
+
+def _strip_ends(checks: int, strip_length: int) -> list[int]:
+    if strip_length < 1:
+        raise ValueError(f"Expected `strip_length` to be at least 1, but got {strip_length}.")
+    return list(range(strip_length - 1, checks, strip_length))

@@ -1,0 +1,111 @@
+"""Prechelt's criteria against tables worked out by hand, and smoothing against plain sums."""
+
+import math
+
+import pytest
+import torch
+
+from torchvitals.functional import (
+    exponential_average,
+    generalization_loss,
+    progress_quotient,
+    successive_increases,
+    training_progress,
+    windowed_median,
+)
+
+NAN, INF = math.nan, math.inf
+
+
+def tensor(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("validation", "expected"),
+    [
+        # 2.0 is the lowest from the second on: 2.5/2 - 1 = 25%, 4/2 - 1 = 100%.
+        ([4.0, 2.0, 2.5, 4.0, 1.6, 2.0], [0, 0, 25, 100, 0, 25]),
+        ([5.0], [0]),
+        ([], []),
+        ([2.0, NAN, 3.0], [0, NAN, 50]),
+        ([NAN, 2.0, 3.0], [NAN, 0, 50]),
+        ([2.0, INF, 1.0], [0, INF, 0]),
+        # A ratio to nothing, or to less, means nothing.
+        ([1.0, 0.0, 1.0], [0, NAN, NAN]),
+        ([1.0, -2.0, -1.0], [0, NAN, NAN]),
+    ],
+)
+def test_generalization_loss(validation, expected):
+    found = generalization_loss(tensor(validation))
+    assert found.tolist() == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        # Mean 3, lowest 1: 1000 (3/1 - 1).
+        ([5.0, 4, 3, 2, 1], 2000),
+        # Mean 1.1, lowest 1.
+        ([1.2, 1.1, 1.0], 100),
+        ([2.0, 2.0], 0),
+        ([0.5], 0),
+        ([1.0, 0.0], NAN),
+        ([[3.0, 1.0], [2.0, 2.0]], [1000, 0]),
+    ],
+)
+def test_training_progress(training, expected):
+    found = training_progress(tensor(training))
+    assert found.tolist() == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("validation", "training", "strip", "expected"),
+    [
+        # First strip ends on the lowest; the second on 2.5 above 2.0, GL = 25, and training
+        # went 1.4, 1.0: mean 1.2, P = 200, so PQ = 0.125. The odd check at the end is no strip.
+        ([4.0, 2.0, 2.2, 2.5, 9.0], [3.0, 2.0, 1.4, 1.0, 0.1], 2, [0, 0.125]),
+        # Training stands still: any loss of generalisation weighs infinitely.
+        ([2.0, 2.0, 2.0, 3.0], [1.0, 1.0, 1.0, 1.0], 2, [0, INF]),
+        ([2.0, 3.0], [1.0, 1.0], 3, []),
+        ([2.0, 3.0], [2.0, NAN], 2, [NAN]),
+    ],
+)
+def test_progress_quotient(validation, training, strip, expected):
+    found = progress_quotient(tensor(validation), tensor(training), strip)
+    assert found.tolist() == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("validation", "strip", "expected"),
+    [
+        ([3.0, 2.0, 1.0, 1.1, 1.2, 1.3], 1, [0, 0, 0, 1, 2, 3]),
+        # Strips end on 2, 1.1, 1.3: what is inside a strip does not count.
+        ([3.0, 2.0, 9.0, 1.1, 0.1, 1.3], 2, [0, 0, 1]),
+        ([3.0, 3.0, 3.0], 1, [0, 0, 0]),
+        ([1.0, 2.0, NAN, 3.0, 4.0], 1, [0, 1, 0, 0, 1]),
+        ([1.0, 2.0], 5, []),
+    ],
+)
+def test_successive_increases(validation, strip, expected):
+    assert successive_increases(tensor(validation), strip).tolist() == expected
+
+
+@pytest.mark.parametrize("window", [1, 2, 5])
+@pytest.mark.parametrize("values", [[3.0], [3.0, 1.0, 4.0, 1.0, 5.0, 9.0]])
+def test_smoothing_is_the_plain_sum_and_the_sorted_middle(values, window):
+    alpha, top, bottom = 2 / (window + 1), 0.0, 0.0
+    for i, value in enumerate(reversed(values)):
+        top += (1 - alpha) ** i * value
+        bottom += (1 - alpha) ** i
+    assert exponential_average(tensor(values), window).item() == pytest.approx(top / bottom)
+    last = sorted(values[-window:])
+    middle = (last[(len(last) - 1) // 2] + last[len(last) // 2]) / 2
+    assert windowed_median(tensor(values), window).item() == middle
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match="`training_losses` to be as many"):
+        progress_quotient(torch.ones(3), torch.ones(2))
+    with pytest.raises(ValueError, match="`strip_length` to be at least 1, but got 0"):
+        successive_increases(torch.ones(3), 0)
