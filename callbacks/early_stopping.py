@@ -1,59 +1,47 @@
-"""Early stopping that gives the best weights back."""
+"""Early stopping that gives the best weights back and says why it stopped."""
 
-from typing import Any
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch import callbacks as lightning_callbacks
 from lightning.pytorch.trainer.states import TrainerFn
-from torch import Tensor
+from lightning.pytorch.utilities import rank_zero_info
+
+from .monitoring.layers import refuse_flattening
+from .stopping.arguments import as_list, check_arguments, modes_of
+from .stopping.best_weights import BestWeights, Place
+from .stopping.criteria import CriterionName
+from .stopping.curve import Curve, Smoothing, Unit
+from .stopping.judge import Judge
+from .stopping.outcome import summarize_outcome
+from .stopping.plot import draw_stopping
+from .stopping.progress import Stopwatch, TrainingLoss, epochs_trained, position
+from .stopping.readings import Readings
+from .stopping.reason import StoppingReason, Verdict
+from .stopping.restore_last import RestoreLast
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_ALPHA: dict[str, float] = {"GL": 5.0, "PQ": 0.5}
 
 
 class EarlyStopping(lightning_callbacks.EarlyStopping):
-    """Lightning's early stopping, and after training the weights of the best check.
+    """Lightning's early stopping, which gives the best weights back and says why it stopped.
 
-    The metric is averaged over the ranks, so that all take one decision. Further arguments are
-    those of :class:`lightning.pytorch.callbacks.EarlyStopping`.
-
-    Args:
-        monitor: Name of a logged metric.
-        min_delta: Smallest change that counts as an improvement.
-        patience: Checks without improvement before training stops.
-        verbose: Whether to log each decision.
-        mode: ``"min"`` or ``"max"``.
-        strict: Whether a missing metric is an error.
-        check_finite: Whether NaN or infinity stops training.
-        stopping_threshold: Stop once the metric is better than this.
-        divergence_threshold: Stop once the metric is worse than this.
-        check_on_train_epoch_end: Whether to check at the end of the training epoch rather than
-            of validation.
-        log_rank_zero_only: Whether only rank 0 logs decisions.
-        restore_best_weights: Whether the module has the weights of the best check after fit.
-        start_from_epoch: First epoch (from 0) whose checks count.
-        baseline: Patience runs until the metric is better than this, too.
-
-    Attributes:
-        best_score: Best value of the metric.
-        best_epoch: Its epoch, from 0; -1 before the first check.
-        stopped_epoch: Epoch of the stop; 0 if there was none.
-        stopping_reason_message: One sentence; None if training was not stopped.
-
-    Raises:
-        ValueError: If ``patience`` or ``start_from_epoch`` is negative.
-
-    Example:
-        >>> stopping = EarlyStopping("val_loss", patience=5, restore_best_weights=True)
-        >>> stopping.best_epoch
-        -1
+    DOCSTRING
     """
 
     def __init__(
         self,
-        monitor: str,
+        monitor: str | list[str],
         min_delta: float = 0.0,
-        patience: int = 3,
+        patience: int | float = 3,
         verbose: bool = False,
-        mode: str = "min",
+        mode: str | list[str] = "min",
         strict: bool = True,
         check_finite: bool = True,
         stopping_threshold: float | None = None,
@@ -62,18 +50,31 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         log_rank_zero_only: bool = False,
         *,
         restore_best_weights: bool = True,
+        best_weights: Place = "memory",
         start_from_epoch: int = 0,
+        start_from_step: int = 0,
         baseline: float | None = None,
+        baseline_by_epoch: float | None = None,
+        patience_unit: Unit = "checks",
+        min_delta_mode: Literal["absolute", "relative"] = "absolute",
+        smoothing: Smoothing = "none",
+        smoothing_window: int = 5,
+        require: Literal["all", "any"] = "all",
+        criterion: CriterionName = "patience",
+        alpha: float | None = None,
+        strip_length: int = 5,
+        max_loss_ratio: float | None = None,
+        max_minutes: float | None = None,
     ) -> None:
-        for name, value in (("patience", patience), ("start_from_epoch", start_from_epoch)):
-            if value < 0:
-                raise ValueError(f"Expected `{name}` to be at least 0, but got {value}.")
+        self.monitors = as_list("monitor", monitor)
+        modes = modes_of(self.monitors, mode)
+        check_arguments(locals(), modes)
         super().__init__(
-            monitor=monitor,
+            monitor=self.monitors[0],
             min_delta=min_delta,
-            patience=patience,
+            patience=patience,  # type: ignore[arg-type]
             verbose=verbose,
-            mode=mode,
+            mode=modes[0],
             strict=strict,
             check_finite=check_finite,
             stopping_threshold=stopping_threshold,
@@ -81,121 +82,283 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             check_on_train_epoch_end=check_on_train_epoch_end,
             log_rank_zero_only=log_rank_zero_only,
         )
+        self.patience: float = patience  # type: ignore[assignment]
+        self.stopping_reason: StoppingReason = StoppingReason.NOT_STOPPED  # type: ignore[assignment]
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
+        self.start_from_step = start_from_step
         self.baseline = baseline
-        self.best_epoch = -1
-        self._best_weights: dict[str, Tensor] | None = None
-        self._weights_are_best = False
-        self._resumed = False
+        self.baseline_by_epoch = baseline_by_epoch
+        self.patience_unit: Unit = patience_unit
+        self.require: str = require
+        self.criterion: CriterionName = criterion
+        self.alpha = _ALPHA.get(criterion, 0.0) if alpha is None else alpha
+        self.strip_length = strip_length
+        self.max_loss_ratio = max_loss_ratio
+        self.max_minutes = max_minutes
+        self._given_check_on_train_epoch_end = check_on_train_epoch_end
+        curves = [
+            Curve(
+                name,
+                curve_mode,
+                min_delta=min_delta,
+                relative=min_delta_mode == "relative",
+                smoothing=smoothing,
+                window=smoothing_window,
+                # With a date to reach it by, it says nothing about patience.
+                baseline=baseline if i == 0 and baseline_by_epoch is None else None,
+            )
+            for i, (name, curve_mode) in enumerate(zip(self.monitors, modes, strict=True))
+        ]
+        self._judge = Judge(self, curves)
+        self._readings = Readings(self.monitors, modes, strict, verbose)
+        self._best = BestWeights(best_weights, f"best_{self.monitor}_{criterion}")
+        self._watch = Stopwatch()
+        self._training_loss = TrainingLoss()
+        self._planned_epochs = -1
+        self._loaded = False
+        self._clear()
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a checkpoint was just loaded."""
-        if self._resumed:
-            if self._best_weights is None and self.best_epoch >= 0 and self.restore_best_weights:
-                self._snapshot(pl_module)
-        else:
-            worst = float("inf") if self.mode == "min" else -float("inf")
-            self.best_score = torch.tensor(worst)
-            self.best_epoch, self.wait_count, self.stopped_epoch = -1, 0, 0
-            self.stopping_reason = type(self.stopping_reason).NOT_STOPPED
-            self.stopping_reason_message = None
-            self._best_weights = None
-        self._resumed = False
+    def _clear(self) -> None:
+        self._judge.clear()
+        self._readings.clear()
+        self._best.clear()
+        self._watch.stop(before=0.0)
+        self._pending: Verdict | None = None
+        self._stops_again = False
+        self._training_loss.clear()
+        self.stopped_epoch = 0
+        self.stopping_reason = StoppingReason.NOT_STOPPED
+        self.stopping_reason_message = None
+        self._publish()
+
+    def _publish(self) -> None:
+        """Set the attributes that show where things stand."""
+        curve = self._judge.first
+        worst = math.inf if curve.mode == "min" else -math.inf
+        self.best_score = torch.tensor(worst if curve.best is None else curve.best)
+        best = curve.best_position
+        self.best_epoch, self.best_step = (-1, -1) if best is None else (best.epoch, best.steps)
+        self.wait_count = int(curve.waited("checks"))
+
+    @property
+    def state_key(self) -> str:
+        """That of Lightning's callback, where there is nothing that it does not know."""
+        monitor = self.monitors if len(self.monitors) > 1 else self.monitor
+        more = {} if self.criterion == "patience" else {"criterion": self.criterion}
+        return self._generate_state_key(monitor=monitor, mode=self.mode, **more)
+
+    @property
+    def best_weights_path(self) -> str | None:
+        """File of this process's best weights, with ``best_weights="file"``."""
+        return None if self._best.path is None else str(self._best.path)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Start afresh, before a checkpoint is loaded, and find where checks belong."""
+        if stage != TrainerFn.FITTING:
+            return
+        if self.restore_best_weights:
+            refuse_flattening(type(self).__name__, trainer, pl_module)
+        if not self._loaded:
+            self._clear()
+        self._check_on_train_epoch_end = self._given_check_on_train_epoch_end
+        super().setup(trainer, pl_module, stage)
+        if self._given_check_on_train_epoch_end is None and not trainer.enable_validation:
+            self._check_on_train_epoch_end = True
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock; stop at once where the run that is resumed had stopped."""
+        self._planned_epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
+        self._watch.start()
+        self._judge.begin(position(trainer, trainer.current_epoch, self._watch.minutes))
+        if self._loaded and self.best_epoch >= 0 and self.restore_best_weights:
+            self._best.settle(trainer, pl_module)
+        if self._stops_again and (positions := self._judge.first.positions):
+            self._pending = self._judge.verdict(positions[-1])
+            self._stop_if_due(trainer, trainer.current_epoch, positions[-1].epoch)
+        self._stops_again = False
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """From here on the weights are no longer those of the best check."""
-        self._weights_are_best = False
+        """From here on the weights are no longer those of the last validation."""
+        if self._readings.noted and not self._best.staged and self.restore_best_weights:
+            self._best.stage(pl_module)
+        self._best.in_module = False
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check, where checks belong to the training epoch."""
-        if self._check_on_train_epoch_end:
-            self._check(trainer, pl_module)
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Take up the batch's loss where the criterion needs it, without waiting for the device."""
+        if self.criterion == "PQ":
+            self._training_loss.add(outputs)
+
+    def on_validation_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Copy averaged weights while they are in the module, to be validated."""
+        first = batch_idx == dataloader_idx == 0
+        if first and self.restore_best_weights and self._counts(trainer) and _averages(trainer):
+            self._best.stage(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check, where checks belong to validation."""
-        if not self._check_on_train_epoch_end:
-            self._check(trainer, pl_module)
+        if self._counts(trainer):
+            self._readings.note(trainer, keep=bool(self._check_on_train_epoch_end))
+            if not self._check_on_train_epoch_end:
+                self._check(trainer, pl_module, epoch_over=False)
 
-    def _check(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
-            return
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Check, where checks belong to the training epoch; stop if it is only due now."""
+        if self._counts(trainer):
+            if self._check_on_train_epoch_end:
+                self._check(trainer, pl_module, epoch_over=True)
+            self._stop_if_due(trainer, trainer.current_epoch + 1, trainer.current_epoch)
+
+    def _counts(self, trainer: Trainer) -> bool:
         fast_dev_run: bool = trainer.fast_dev_run  # type: ignore[attr-defined]
-        if fast_dev_run or trainer.current_epoch < self.start_from_epoch:
-            return
-        metrics = trainer.callback_metrics
-        if not self._validate_condition_metric(metrics):
-            return
-        value = trainer.strategy.reduce(metrics[self.monitor].squeeze(), reduce_op="mean")
-        should_stop, reason, improved = self._decide(torch.as_tensor(value))
-        if improved:
-            self.best_epoch = trainer.current_epoch
-            if self.restore_best_weights:
-                self._snapshot(pl_module)
-        if should_stop:
-            trainer.should_stop = True
-            self.stopped_epoch = trainer.current_epoch
-            self.stopping_reason_message = reason
-        if reason and self.verbose:
-            self._log_info(trainer, reason, self.log_rank_zero_only)
+        return trainer.state.fn == TrainerFn.FITTING and not (
+            trainer.sanity_checking or fast_dev_run
+        )
 
-    def _decide(self, current: Tensor) -> tuple[bool, str | None, bool]:
-        """Whether to stop, why, and whether this is the best check so far."""
-        checks_without_improvement = self.wait_count
-        best = self.best_score.to(current.device)
-        improved = bool(self.monitor_op(current - self.min_delta, best))
-        should_stop, reason = self._evaluate_stopping_criteria(current)
-        if improved and not torch.isnan(current):
-            self.best_score = current
-            missed = self.baseline is not None and not self.monitor_op(current, self.baseline)
-            if missed and not should_stop:
-                self.wait_count = checks_without_improvement + 1
-                if self.wait_count >= self.patience:
-                    should_stop = True
-                    self.stopping_reason = type(self.stopping_reason).PATIENCE_EXHAUSTED
-                    reason = (
-                        f"{self.monitor} did not get past the baseline {self.baseline} in "
-                        f"{self.wait_count} checks. Best: {float(current):.3f}."
-                    )
-        return should_stop, reason, improved
+    def _check(self, trainer: Trainer, pl_module: LightningModule, epoch_over: bool) -> None:
+        mine = [self._watch.minutes, self._training_loss.mean]
+        readings, rows = self._readings.take(trainer, mine)
+        loss = sum(row[1] for row in rows) / len(rows)
+        at = position(trainer, epochs_trained(trainer, epoch_over), rows[0][0])
+        improved = False
+        if at.epoch < self.start_from_epoch or at.steps < self.start_from_step:
+            self._judge.wait(at)
+        elif readings:
+            before = self._judge.first.describe_best()
+            improved = self._judge.add(readings, at, loss)
+            self._training_loss.clear()
+            if improved and self.verbose:
+                best = f"{self.monitor} = {self._judge.first.best:.4g} is the best so far"
+                self._log_info(trainer, f"{best}; before: {before}.", self.log_rank_zero_only)
+        if improved and self.restore_best_weights:
+            self._best.keep(trainer, pl_module)
+        self._best.unstage()
+        self._publish()
+        self._pending = self._judge.verdict(at)
+        self._stop_if_due(trainer, trainer.current_epoch, trainer.current_epoch)
 
-    def _snapshot(self, pl_module: LightningModule) -> None:
-        # Copies on the host: a second copy of the weights may not fit on the device.
-        self._best_weights = {
-            name: value.detach().to("cpu", copy=True)
-            for name, value in pl_module.state_dict().items()
-            if isinstance(value, Tensor)
+    def _stop_if_due(self, trainer: Trainer, epochs_done: int, epoch: int) -> None:
+        """Stop once the Trainer's minimum is met: until then a later check may improve."""
+        if self._pending is None:
+            return
+        minimum = (trainer.min_epochs or 0, trainer.min_steps or 0)
+        if epochs_done < minimum[0] or trainer.global_step < minimum[1]:
+            return
+        trainer.should_stop = True
+        self.stopped_epoch = epoch
+        self.stopping_reason = self._pending.reason
+        self.stopping_reason_message = self._pending.sentence
+        self._pending = None
+        text = (
+            f"Stopped in epoch {epoch}, step {trainer.global_step}: {self.stopping_reason_message}"
+        )
+        self._log_info(trainer, text, True)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put the outcome into W&B's summary."""
+        self._watch.stop()
+        outcome = {
+            "reason": self.stopping_reason.value,
+            "message": self.stopping_reason_message or "not stopped",
+            "best_epoch": self.best_epoch,
+            "best_score": float(self.best_score),
         }
-        self._weights_are_best = True
+        summarize_outcome(trainer, self.monitor, outcome)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the best weights back, after every checkpoint has been written."""
-        self._restore(pl_module)
+        self._finish(trainer, pl_module)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Give the best weights back after an interruption of fit, too."""
-        if trainer.state.fn == TrainerFn.FITTING and not isinstance(exception, KeyboardInterrupt):
-            self._restore(pl_module)
+        self._watch.stop()
+        if trainer.state.fn == TrainerFn.FITTING:
+            RestoreLast.append(trainer, self._finish)
 
-    def _restore(self, pl_module: LightningModule) -> None:
-        if self.restore_best_weights and self._best_weights and not self._weights_are_best:
-            pl_module.load_state_dict(self._best_weights, strict=False)
-            self._weights_are_best = True
+    def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Restore. Of several that could, the one that stopped training does, or the first."""
+        self._loaded = False
+        if not self.restore_best_weights:
+            return
+        callbacks: Sequence[object] = trainer.callbacks  # type: ignore[attr-defined]
+        rivals = [c for c in callbacks if isinstance(c, EarlyStopping) and c.restore_best_weights]
+        fired = [c for c in rivals if c.stopping_reason is not StoppingReason.NOT_STOPPED]
+        if (fired or rivals or [self])[0] is not self:
+            self._best.in_module = False
+        elif self._best.restore(pl_module):
+            rank_zero_info(
+                f"EarlyStopping gave back the weights of the best {self.monitor}, "
+                f"{self._judge.first.describe_best()}."
+            )
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the watched curve with what was made of it.
+
+        Args:
+            ax: Axes to draw on; None makes a figure.
+
+        Returns:
+            The axes.
+
+        Raises:
+            ValueError: If there was no check yet.
+        """
+        return draw_stopping(
+            ax,
+            self._judge.first,
+            stopped=self.stopping_reason is not StoppingReason.NOT_STOPPED,
+            planned_epochs=self._planned_epochs,
+            sentence=self.stopping_reason_message,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Progress and, where the checkpoint's own weights are not the best, the best ones."""
-        weights = None if self._weights_are_best else self._best_weights
-        return {**super().state_dict(), "best_epoch": self.best_epoch, "best_weights": weights}
+        stopped = self.stopping_reason is not StoppingReason.NOT_STOPPED
+        return {
+            **super().state_dict(),
+            # A number that Lightning's own callback can load.
+            "stopping_reason": self.stopping_reason.nearest_in_lightning.value,
+            "reason": self.stopping_reason.value,
+            "best_epoch": self.best_epoch,
+            "stops": stopped or self._pending is not None,
+            "judge": self._judge.state_dict(),
+            "noted": self._readings.state_dict(),
+            "minutes": self._watch.minutes,
+            "training_loss": self._training_loss.state_dict(),
+            **self._best.state_dict(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a checkpoint's progress; ``patience`` stays that of this run."""
-        patience = self.patience
-        super().load_state_dict(state_dict)
-        self.patience = patience
-        self.best_epoch = state_dict.get("best_epoch", -1)
-        self._best_weights = state_dict.get("best_weights")
-        self._resumed = True
+        """Take up a checkpoint's progress, ours or Lightning's; limits stay those of this run."""
+        self._clear()
+        self._loaded = True
+        if "judge" not in state_dict:
+            self._judge.first.adopt(float(state_dict["best_score"]), state_dict["wait_count"])
+            return
+        self._judge.load_state_dict(state_dict["judge"])
+        self._readings.load_state_dict(state_dict["noted"])
+        self._best.load_state_dict(state_dict)
+        self._watch.stop(before=state_dict["minutes"])
+        self._training_loss.load_state_dict(state_dict["training_loss"])
+        self._stops_again = state_dict["stops"]
+        self._publish()
+
+
+def _averages(trainer: Trainer) -> bool:
+    """Whether validation is of averaged weights, which a callback swaps in for it."""
+    callbacks: Sequence[object] = trainer.callbacks  # type: ignore[attr-defined]
+    # By name: the class may come from lightning or from pytorch_lightning.
+    return any(base.__name__ == "WeightAveraging" for c in callbacks for base in type(c).__mro__)

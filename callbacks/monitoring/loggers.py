@@ -110,6 +110,12 @@ def log_table(trainer: Trainer, name: str, table: list[dict[str, Any]], step: in
         logger.experiment.add_text(name, text, step)
 
 
+def summarize(trainer: Trainer, values: Mapping[str, Any]) -> None:
+    """Put results of the whole run into the summary of every W&B run."""
+    for logger in _of(trainer, "WandbLogger"):
+        logger.experiment.summary.update(dict(values))
+
+
 def alert(trainer: Trainer, title: str, text: str) -> None:
     """Send an alert from every W&B run."""
     for logger in _of(trainer, "WandbLogger"):

@@ -1,0 +1,100 @@
+"""What EarlyStopping's arguments may be."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from ...functional.choices import choose
+from .best_weights import Place
+from .criteria import CriterionName
+from .curve import Mode, Smoothing, Unit
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "patience_unit": get_args(Unit),
+    "min_delta_mode": ("absolute", "relative"),
+    "smoothing": get_args(Smoothing),
+    "require": ("all", "any"),
+    "criterion": get_args(CriterionName),
+    "best_weights": get_args(Place),
+}
+_AT_LEAST: dict[str, float] = {
+    "patience": 0,
+    "min_delta": 0,
+    "start_from_epoch": 0,
+    "start_from_step": 0,
+    "smoothing_window": 1,
+    "strip_length": 1,
+}
+_ABOVE: dict[str, float] = {
+    "baseline_by_epoch": 0,
+    "max_minutes": 0,
+    "max_loss_ratio": 1,
+    "alpha": 0,
+}
+
+
+def as_list(argument: str, value: str | Sequence[str]) -> list[str]:
+    """One name or several as a list of them.
+
+    Raises:
+        ValueError: If there are none, or one of them twice.
+    """
+    names = [value] if isinstance(value, str) else list(value)
+    if not names:
+        raise ValueError(f"Expected `{argument}` to be a name or several, but got none.")
+    return names
+
+
+def modes_of(monitors: Sequence[str], mode: str | Sequence[str]) -> list[Mode]:
+    """The mode of each monitor.
+
+    Raises:
+        ValueError: If a monitor is named twice, there are not as many modes as monitors, or one
+            of them is neither ``"min"`` nor ``"max"``.
+    """
+    if len(set(monitors)) != len(monitors):
+        raise ValueError(f"Expected `monitor` to name each metric once, but got {list(monitors)}.")
+    modes = as_list("mode", mode)
+    modes = modes * len(monitors) if isinstance(mode, str) else modes
+    if len(modes) != len(monitors):
+        raise ValueError(
+            f"Expected `mode` to be one or as many as the {len(monitors)} monitors, "
+            f"but got {len(modes)}."
+        )
+    known: dict[str, Mode] = {"min": "min", "max": "max"}
+    return [choose("mode", name, known) for name in modes]
+
+
+def check_arguments(given: Mapping[str, Any], modes: Sequence[Mode]) -> None:
+    """Check all others.
+
+    Raises:
+        ValueError: At the first that cannot be, alone or with the others.
+    """
+    for argument, choices in _CHOICES.items():
+        choose(argument, given[argument], dict.fromkeys(choices))
+    for argument, least in _AT_LEAST.items():
+        if not given[argument] >= least:
+            raise ValueError(
+                f"Expected `{argument}` to be at least {least}, but got {given[argument]}."
+            )
+    for argument, bound in _ABOVE.items():
+        if given[argument] is not None and not given[argument] > bound:
+            raise ValueError(
+                f"Expected `{argument}` to be above {bound}, but got {given[argument]}."
+            )
+    if given["baseline_by_epoch"] is not None and given["baseline"] is None:
+        raise ValueError("Expected `baseline` with `baseline_by_epoch`, but got None: set it, too.")
+    if given["criterion"] != "patience" and "max" in modes:
+        raise ValueError(
+            f"Expected `mode` to be 'min' with `criterion={given['criterion']!r}`, which is of a "
+            "loss, but got 'max': watch the validation loss, or use `criterion='patience'`."
+        )
+    if given["max_loss_ratio"] is not None and "min" not in modes:
+        raise ValueError(
+            "Expected `mode` to be 'min' with `max_loss_ratio`, which is of a loss, but got 'max'."
+        )
+    if given["criterion"] in ("patience", "UP") and given["alpha"] is not None:
+        raise ValueError(
+            f"Expected `alpha` with `criterion` 'GL' or 'PQ', but got {given['alpha']} with "
+            f"{given['criterion']!r}: its limit is `patience`."
+        )

@@ -1,0 +1,188 @@
+"""The weights of the best check, in memory or in a file, whole or in shards."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from ..monitoring.loggers import run_folder
+
+Place = Literal["memory", "file"]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a sharded tensor lies on its mesh."""
+
+    mesh: Any
+    placements: Any
+    shape: torch.Size
+    stride: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tensor: DTensor) -> "_Layout":
+        return cls(tensor.device_mesh, tensor.placements, tensor.shape, tensor.stride())
+
+    def shards(self, local: Tensor) -> DTensor:
+        """The sharded tensor of which this rank has ``local``; needs no other rank."""
+        found: DTensor = DTensor.from_local(
+            local.to(self.mesh.device_type),
+            self.mesh,
+            self.placements,
+            run_check=False,
+            shape=self.shape,
+            stride=self.stride,
+        )
+        return found
+
+
+class BestWeights:
+    """Copy of a module's parameters and buffers, on the host or on disk.
+
+    Of a sharded module (FSDP2) every rank keeps its own shards: neither keeping nor giving back
+    needs another rank, so that one rank's crash makes no other wait.
+
+    Args:
+        place: ``"memory"``, or ``"file"`` to leave the host's memory free: in the run's folder, or
+            a temporary one for a Trainer that writes nothing.
+        name: Name of the file, to which the rank is added.
+
+    Attributes:
+        in_module: Whether the module's own weights are the best ones.
+        path: File of this rank's best weights, if they are in one.
+    """
+
+    def __init__(self, place: Place = "memory", name: str = "best") -> None:
+        self.place = place
+        self.name = "".join(c if c.isalnum() else "_" for c in name)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all weights."""
+        self.in_module = False
+        self.path: Path | None = None
+        self._kept: dict[str, Tensor] | None = None
+        self._staged: dict[str, Tensor] | None = None
+        self._layouts: dict[str, _Layout] = {}
+        self._whole = self._staged_whole = False
+
+    @property
+    def known(self) -> bool:
+        """Whether there are any."""
+        return self._kept is not None or self.path is not None
+
+    @property
+    def staged(self) -> bool:
+        """Whether weights wait for their check."""
+        return self._staged is not None
+
+    def stage(self, module: nn.Module) -> None:
+        """Copy the weights that are validated now, for a check that comes when they are gone."""
+        self._staged, self._staged_whole = self._copy(module), False
+
+    def unstage(self) -> None:
+        """The check is over, or will not come."""
+        self._staged = None
+
+    def keep(self, trainer: Trainer, module: nn.Module) -> None:
+        """Keep the staged weights, or else those of the module, as the best."""
+        self.in_module = self._staged is None
+        self._kept = self._copy(module) if self._staged is None else self._staged
+        self._whole = self._staged is not None and self._staged_whole
+        self._staged = None
+        self._spill(trainer)
+
+    def settle(self, trainer: Trainer, module: nn.Module) -> None:
+        """After a checkpoint was loaded, whose own weights may be the best ones."""
+        if not self.known:
+            self.keep(trainer, module)
+        self._spill(trainer)
+
+    def _spill(self, trainer: Trainer) -> None:
+        if self.place == "memory" or self._kept is None:
+            return
+        folder = self.path.parent if self.path else run_folder(trainer)
+        folder = folder or Path(tempfile.mkdtemp(prefix="best_weights_"))
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{self.name}.rank{trainer.global_rank}.pt"
+        # A crash while it is written leaves the file from before.
+        part = self.path.with_suffix(".part")
+        torch.save(self._kept, part)
+        os.replace(part, self.path)
+        self._kept = None
+
+    def _copy(self, module: nn.Module) -> dict[str, Tensor]:
+        # On the host: a second copy of the weights may not fit on the device.
+        copies = {}
+        for name, value in module.state_dict().items():
+            if isinstance(value, DTensor):
+                self._layouts[name] = _Layout.of(value)
+                value = value.to_local()
+            if isinstance(value, Tensor):
+                copies[name] = value.detach().to("cpu", copy=True)
+        return copies
+
+    def _weights(self) -> dict[str, Tensor] | None:
+        if self.path is not None:
+            found: dict[str, Tensor] = torch.load(self.path, weights_only=True, mmap=True)
+            return found
+        return self._kept
+
+    def restore(self, module: nn.Module) -> bool:
+        """Give the module the best weights, and say whether that changed anything."""
+        weights = None if self.in_module else self._weights()
+        if weights is None:
+            return False
+        targets = module.state_dict()
+        given = {
+            name: self._as_in(targets[name], name, value)
+            for name, value in weights.items()
+            if name in targets
+        }
+        module.load_state_dict(given, strict=False)
+        self.in_module = True
+        return True
+
+    def _as_in(self, target: Any, name: str, value: Tensor) -> Tensor:
+        if not isinstance(target, DTensor):
+            return value
+        if self._whole:
+            whole = value.to(target.device_mesh.device_type)
+            # No source rank: every rank has the whole and takes its own part of it.
+            return distribute_tensor(
+                whole, target.device_mesh, target.placements, src_data_rank=None
+            )
+        return _Layout.of(target).shards(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The weights, whole, where the checkpoint's own are not the best ones.
+
+        On a sharded module it is called on all ranks, as Lightning calls it.
+        """
+        return {
+            "best_weights": None if self.in_module else self._gather(self._weights(), self._whole),
+            "staged_weights": self._gather(self._staged, self._staged_whole),
+        }
+
+    def _gather(self, weights: dict[str, Tensor] | None, whole: bool) -> dict[str, Tensor] | None:
+        if weights is None or whole:
+            return weights
+        return {
+            name: self._layouts[name].shards(value).full_tensor().cpu()
+            if name in self._layouts
+            else value
+            for name, value in weights.items()
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up a checkpoint's weights."""
+        self.clear()
+        self._kept = state_dict.get("best_weights")
+        self._staged = state_dict.get("staged_weights")
+        self._whole = self._staged_whole = True

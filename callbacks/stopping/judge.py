@@ -1,0 +1,170 @@
+"""Whether to stop, from the curves alone: no Trainer, no clock, no other rank."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from .criteria import (
+    Criterion,
+    CriterionName,
+    GeneralizationLoss,
+    Patience,
+    ProgressQuotient,
+    SuccessiveIncreases,
+    diverged,
+    not_finite,
+)
+from .curve import Curve, Position, Unit
+from .readings import Reading
+from .reason import StoppingReason, Verdict
+
+
+class Rules(Protocol):
+    """What is read of :class:`EarlyStopping` at every check, so that it may be changed."""
+
+    patience: float
+    patience_unit: Unit
+    require: str
+    check_finite: bool
+    stopping_threshold: float | None
+    divergence_threshold: float | None
+    baseline: float | None
+    baseline_by_epoch: float | None
+    max_minutes: float | None
+    criterion: CriterionName
+    alpha: float
+    strip_length: int
+    max_loss_ratio: float | None
+
+
+class Judge:
+    """The curves of all monitors and the verdict on them.
+
+    Args:
+        rules: The limits.
+        curves: One for each monitor; the best weights are those of the first.
+    """
+
+    def __init__(self, rules: Rules, curves: Sequence[Curve]) -> None:
+        self.rules = rules
+        self.curves = {curve.monitor: curve for curve in curves}
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all checks."""
+        for curve in self.curves.values():
+            curve.clear()
+        self.last: dict[str, Reading] = {}
+
+    @property
+    def first(self) -> Curve:
+        """Curve of the first monitor."""
+        return next(iter(self.curves.values()))
+
+    def add(
+        self, readings: Mapping[str, Reading], at: Position, training_loss: float = float("nan")
+    ) -> bool:
+        """Take up a check, and say whether it is the first monitor's best so far."""
+        self.last = dict(readings)
+        improved = {
+            name: self.curves[name].add(reading.mean, at, training_loss)
+            for name, reading in readings.items()
+        }
+        return improved.get(self.first.monitor, False)
+
+    def begin(self, at: Position) -> None:
+        """Begin to count here, unless it already has begun."""
+        for curve in self.curves.values():
+            curve.begin(at)
+
+    def wait(self, at: Position) -> None:
+        """Begin to count here: what was before is warm-up."""
+        for curve in self.curves.values():
+            curve.wait(at)
+
+    def verdict(self, at: Position) -> Verdict | None:
+        """Whether to stop after the last check, and why; None to go on."""
+        return self._failed() or self._reached() or self._missed(at) or self._over(at)
+
+    def _failed(self) -> Verdict | None:
+        rules = self.rules
+        for name, reading in self.last.items():
+            curve = self.curves[name]
+            if rules.check_finite and (found := not_finite(curve, reading.worst)):
+                return found
+            if rules.max_loss_ratio is not None and (
+                found := diverged(curve, reading.worst, rules.max_loss_ratio)
+            ):
+                return found
+        worst, limit = self.last.get(self.first.monitor), rules.divergence_threshold
+        if worst is None or limit is None or not self.first.better(limit, worst.worst):
+            return None
+        return Verdict(
+            StoppingReason.DIVERGENCE_THRESHOLD,
+            f"{self.first.monitor} = {worst.worst:.4g} is worse than {limit:g}.",
+        )
+
+    def _reached(self) -> Verdict | None:
+        value, limit = self.last.get(self.first.monitor), self.rules.stopping_threshold
+        if value is None or limit is None or not self.first.better(value.mean, limit):
+            return None
+        return Verdict(
+            StoppingReason.STOPPING_THRESHOLD,
+            f"{self.first.monitor} = {value.mean:.4g} is better than {limit:g}, the goal.",
+        )
+
+    def _missed(self, at: Position) -> Verdict | None:
+        baseline, limit, curve = self.rules.baseline, self.rules.baseline_by_epoch, self.first
+        if baseline is None or limit is None or at.epochs < limit - 1e-9:
+            return None
+        if curve.best is not None and curve.better(curve.best, baseline):
+            return None
+        return Verdict(
+            StoppingReason.BASELINE_MISSED,
+            f"{curve.monitor} did not get past the baseline {baseline:g} by epoch {limit:g}: its "
+            f"best is {curve.describe_best()}.",
+        )
+
+    def _over(self, at: Position) -> Verdict | None:
+        criterion = self._criterion()
+        found = [criterion(curve) for curve in self.curves.values()]
+        verdicts = [verdict for verdict in found if verdict]
+        enough = len(found) if self.rules.require == "all" else 1
+        if len(verdicts) >= enough:
+            sentence = " ".join(verdict.sentence for verdict in verdicts)
+            return Verdict(verdicts[0].reason, sentence)
+        limit = self.rules.max_minutes
+        if limit is None or at.minutes < limit:
+            return None
+        return Verdict(
+            StoppingReason.TIME_BUDGET_SPENT,
+            f"The time budget of {limit:g} minutes is spent; the best {self.first.monitor} is "
+            f"{self.first.describe_best()}.",
+        )
+
+    def _criterion(self) -> Criterion:
+        rules = self.rules
+        match rules.criterion:
+            case "patience":
+                return Patience(rules.patience, rules.patience_unit)
+            case "GL":
+                return GeneralizationLoss(rules.alpha)
+            case "PQ":
+                return ProgressQuotient(rules.alpha, rules.strip_length)
+            case "UP":
+                return SuccessiveIncreases(rules.patience, rules.strip_length)
+            case _:
+                raise ValueError(f"Expected `criterion` to be known, but got {rules.criterion!r}.")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The curves and the last check."""
+        return {
+            "curves": {name: curve.state_dict() for name, curve in self.curves.items()},
+            "last": {name: [reading.mean, reading.worst] for name, reading in self.last.items()},
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint's curves."""
+        self.clear()
+        for name, state in state_dict["curves"].items():
+            self.curves[name].load_state_dict(state)
+        self.last = {name: Reading(*values) for name, values in state_dict["last"].items()}

@@ -1,0 +1,77 @@
+"""The watched curve as a picture."""
+
+from typing import TYPE_CHECKING
+
+from .curve import Curve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw_stopping(
+    ax: "Axes | None",
+    curve: Curve,
+    *,
+    stopped: bool,
+    planned_epochs: int,
+    sentence: str | None,
+) -> "Axes":
+    """Curve, its smoothed form, the best check, the stop, and the epochs that were saved.
+
+    Args:
+        ax: Axes to draw on; None makes a figure.
+        curve: The watched curve.
+        stopped: Whether training was stopped at its end.
+        planned_epochs: The Trainer's ``max_epochs``, -1 without a limit.
+        sentence: Why it was stopped.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: If there are no checks.
+    """
+    if not curve.values:
+        raise ValueError(f"Expected checks of {curve.monitor}, but got none: run fit first.")
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(layout="constrained", figsize=(8.0, 4.5))
+    epochs = [position.epochs for position in curve.positions]
+    smoothed = curve.smoothing != "none"
+    color = "tab:gray" if smoothed else "tab:blue"
+    marker = "." if len(epochs) <= 60 else None
+    ax.plot(epochs, curve.values, color=color, marker=marker, lw=1.2, label=curve.monitor)
+    if smoothed:
+        label = f"smoothed ({curve.smoothing}, {curve.window} checks)"
+        ax.plot(epochs, curve.judged, color="tab:blue", lw=2, label=label)
+    _mark_best(ax, curve, epochs)
+    end = epochs[-1]
+    if stopped:
+        ax.axvline(end, color="tab:red", ls="--", lw=1.2, label=f"stopped after epoch {end:g}")
+        if planned_epochs > end:
+            saved = f"{planned_epochs - end:g} of {planned_epochs} epochs saved"
+            ax.axvspan(end, planned_epochs, color="tab:green", alpha=0.12, lw=0, label=saved)
+    ax.set(xlabel="epochs trained", ylabel=curve.monitor)
+    if sentence:
+        ax.set_title(sentence, fontsize=9, loc="left", wrap=True)
+    ax.legend(fontsize=8, framealpha=0.9)
+    return ax
+
+
+def _mark_best(ax: "Axes", curve: Curve, epochs: list[float]) -> None:
+    if not curve.improvements:
+        return
+    earlier, best = curve.improvements[:-1], curve.best_index
+    places, values = [epochs[i] for i in earlier], [curve.judged[i] for i in earlier]
+    ax.scatter(places, values, s=22, facecolors="none", edgecolors="tab:orange", zorder=3,
+               label="best so far, weights kept")  # fmt: skip
+    ax.scatter(
+        [epochs[best]],
+        [curve.judged[best]],
+        s=110,
+        marker="*",
+        color="tab:orange",
+        zorder=4,
+        label=f"best: {curve.judged[best]:.4g}, epoch {curve.positions[best].epoch}",
+    )

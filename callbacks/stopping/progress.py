@@ -1,0 +1,78 @@
+"""Where training is: position, minutes, and the training loss since the last check."""
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from lightning.pytorch import Trainer
+from torch import Tensor
+
+from .curve import Position
+
+
+def position(trainer: Trainer, epochs: float, minutes: float) -> Position:
+    """Where the Trainer is, ``epochs`` and ``minutes`` into training."""
+    return Position(trainer.current_epoch, epochs, trainer.global_step, minutes)
+
+
+def epochs_trained(trainer: Trainer, epoch_over: bool) -> float:
+    """Epochs so far, with the fraction of this one; the whole of one of unknown length."""
+    batches = trainer.num_training_batches
+    if epoch_over or not 0 < batches < math.inf:
+        return trainer.current_epoch + 1.0
+    return trainer.current_epoch + (trainer.fit_loop.batch_idx + 1) / batches
+
+
+class Stopwatch:
+    """Minutes of training, those of earlier runs that this one resumes included."""
+
+    def __init__(self) -> None:
+        self.before = 0.0
+        self._since: float | None = None
+
+    def start(self) -> None:
+        """Run from now on."""
+        self._since = time.monotonic()
+
+    @property
+    def minutes(self) -> float:
+        """Minutes so far."""
+        running = 0.0 if self._since is None else time.monotonic() - self._since
+        return self.before + running / 60
+
+    def stop(self, before: float | None = None) -> None:
+        """Stand still, at a given reading if one is given."""
+        self.before, self._since = self.minutes if before is None else before, None
+
+
+class TrainingLoss:
+    """Mean loss of the training batches since the last check, summed on the device."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a new mean."""
+        self._sum: Tensor | float = 0.0
+        self._batches = 0
+
+    def add(self, outputs: Any) -> None:
+        """Take up what ``training_step`` returned."""
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        if isinstance(loss, Tensor):
+            self._sum = self._sum + loss.detach()
+            self._batches += 1
+
+    @property
+    def mean(self) -> float:
+        """NaN without batches."""
+        return float(self._sum) / self._batches if self._batches else math.nan
+
+    def state_dict(self) -> dict[str, float]:
+        """Sum and number."""
+        return {"sum": float(self._sum), "batches": self._batches}
+
+    def load_state_dict(self, state_dict: Mapping[str, float]) -> None:
+        """Go on from a checkpoint's sum."""
+        self._sum, self._batches = state_dict["sum"], int(state_dict["batches"])

@@ -1,0 +1,141 @@
+"""What the monitors say at a check: fresh values only, joined over the ranks."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One monitor at one check.
+
+    Attributes:
+        mean: Mean over the ranks that have it.
+        worst: Its worst value on any rank; NaN if it is NaN on one.
+    """
+
+    mean: float
+    worst: float
+
+
+class Readings:
+    """Read the monitors, each value once.
+
+    Args:
+        monitors: Names of the metrics.
+        modes: ``"min"`` or ``"max"`` for each.
+        strict: Whether a missing metric is an error.
+        verbose: Whether it is a warning where it is no error.
+    """
+
+    def __init__(
+        self, monitors: Sequence[str], modes: Sequence[str], strict: bool, verbose: bool
+    ) -> None:
+        self.monitors = list(monitors)
+        self.modes = list(modes)
+        self.strict = strict
+        self.verbose = verbose
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was read."""
+        self.noted: dict[str, float] = {}
+        self._read: dict[str, Tensor] = {}
+        self._validated = False
+
+    def note(self, trainer: Trainer, keep: bool) -> None:
+        """Validation is over; ``keep`` its values if their check comes later.
+
+        They are part of the state: a run that is resumed in between has no other way to them.
+        """
+        self._validated = True
+        if keep:
+            metrics = trainer.callback_metrics
+            fresh = [name for name in self.monitors if self._is_fresh(metrics.get(name), name)]
+            self.noted = {name: float(metrics[name]) for name in fresh}
+
+    def _is_fresh(self, metric: Tensor | None, name: str) -> bool:
+        """Whether it was logged since it was last read: Lightning keeps the tensor until then."""
+        last = self._read.get(name)
+        if metric is None or last is None:
+            return metric is not None
+        return metric.device != last.device or metric.data_ptr() != last.data_ptr()
+
+    def take(
+        self, trainer: Trainer, extra: Sequence[float]
+    ) -> tuple[dict[str, Reading], list[list[float]]]:
+        """Readings of the monitors that have a value not yet taken.
+
+        Args:
+            trainer: The Trainer.
+            extra: Numbers to hand to every rank, too.
+
+        Returns:
+            Readings by monitor, and each rank's ``extra``.
+
+        Raises:
+            RuntimeError: If ``strict`` and a monitor that must be there is not.
+        """
+        metrics = trainer.callback_metrics
+        row = [*extra]
+        for name in self.monitors:
+            metric = metrics.get(name)
+            if metric is not None and self._is_fresh(metric, name):
+                self._read[name] = metric
+                row += [1.0, float(metric)]
+            else:
+                row += [float(name in self.noted), self.noted.get(name, 0.0)]
+        rows = over_ranks(trainer, row)
+        readings = {}
+        for i, (name, mode) in enumerate(zip(self.monitors, self.modes, strict=True)):
+            place = len(extra) + 2 * i
+            values = [row[place + 1] for row in rows if row[place]]
+            if values:
+                readings[name] = Reading(sum(values) / len(values), _worst(values, mode))
+            elif name not in metrics and (self._validated or not trainer.enable_validation):
+                self._complain(name, metrics)
+        self.noted, self._validated = {}, False
+        return readings, [row[: len(extra)] for row in rows]
+
+    def _complain(self, name: str, metrics: dict[str, Any]) -> None:
+        message = (
+            f"Expected `monitor` to be a metric that is logged, but got {name!r}, which is not "
+            f"available: use one of {', '.join(map(repr, metrics)) or 'none so far'}, log it, or "
+            "set `strict=False`."
+        )
+        if self.strict:
+            raise RuntimeError(message)
+        if self.verbose:
+            rank_zero_warn(message, category=RuntimeWarning)
+
+    def state_dict(self) -> dict[str, float]:
+        """Values that wait for their check."""
+        return dict(self.noted)
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Take up a checkpoint's waiting values."""
+        self.clear()
+        self.noted = dict(state_dict)
+
+
+def _worst(values: list[float], mode: str) -> float:
+    if any(math.isnan(value) for value in values):
+        return math.nan
+    return max(values) if mode == "min" else min(values)
+
+
+def over_ranks(trainer: Trainer, row: list[float]) -> list[list[float]]:
+    """Every rank's numbers, in the order of the ranks."""
+    if trainer.world_size == 1:
+        return [row]
+    device = trainer.strategy.root_device
+    dtype = torch.float32 if device.type == "mps" else torch.float64
+    gathered = trainer.strategy.all_gather(torch.tensor(row, dtype=dtype, device=device))
+    rows: list[list[float]] = gathered.reshape(trainer.world_size, len(row)).tolist()
+    return rows

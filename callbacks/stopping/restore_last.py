@@ -1,0 +1,32 @@
+"""A callback whose turn comes after all others when training ends in an exception."""
+
+from collections.abc import Callable
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+
+class RestoreLast(Callback):
+    """Give the best weights back once every other callback has seen the exception.
+
+    Checkpoint callbacks save the interrupted training there, and Lightning puts them behind all
+    others. So this one goes behind them when the exception comes, and leaves again.
+
+    Args:
+        restore: Gives the weights back.
+    """
+
+    def __init__(self, restore: Callable[[Trainer, LightningModule], None]) -> None:
+        self._restore = restore
+
+    @classmethod
+    def append(cls, trainer: Trainer, restore: Callable[[Trainer, LightningModule], None]) -> None:
+        """Take the last place: Lightning is going through this very list."""
+        trainer.callbacks.append(cls(restore))  # type: ignore[attr-defined]
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Restore, and leave a new list behind: the old one is still gone through."""
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        trainer.callbacks = [c for c in callbacks if c is not self]  # type: ignore[attr-defined]
+        self._restore(trainer, pl_module)
