@@ -4,6 +4,7 @@ from .activation_monitor import ActivationMonitor
 from .dead_relu_monitor import DeadReLUMonitor
 from .early_stopping import EarlyStopping
 from .gradient_norm_monitor import GradientNormMonitor
+from .stopping.reason import StoppingReason
 from .update_ratio_monitor import UpdateRatioMonitor
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "DeadReLUMonitor",
     "EarlyStopping",
     "GradientNormMonitor",
+    "StoppingReason",
     "UpdateRatioMonitor",
 ]

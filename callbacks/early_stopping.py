@@ -14,11 +14,11 @@ from .monitoring.layers import refuse_flattening
 from .stopping.arguments import as_list, check_arguments, modes_of
 from .stopping.best_weights import BestWeights, Place
 from .stopping.criteria import CriterionName
-from .stopping.curve import Curve, Smoothing, Unit
+from .stopping.curve import Curve, Position, Smoothing, Unit
 from .stopping.judge import Judge
 from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
-from .stopping.progress import Stopwatch, TrainingLoss, epochs_trained, position
+from .stopping.progress import Stopwatch, TrainingLoss, epochs_trained
 from .stopping.readings import Readings
 from .stopping.reason import StoppingReason, Verdict
 from .stopping.restore_last import RestoreLast
@@ -170,12 +170,17 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         """Start the clock; stop at once where the run that is resumed had stopped."""
         self._planned_epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
         self._watch.start()
-        self._judge.begin(position(trainer, trainer.current_epoch, self._watch.minutes))
+        epoch = trainer.current_epoch
+        self._judge.begin(Position(epoch, epoch, trainer.global_step, self._watch.minutes))
         if self._loaded and self.best_epoch >= 0 and self.restore_best_weights:
             self._best.settle(trainer, pl_module)
         if self._stops_again and (positions := self._judge.first.positions):
             self._pending = self._judge.verdict(positions[-1])
-            self._stop_if_due(trainer, trainer.current_epoch, positions[-1].epoch)
+            self._stop_if_due(trainer, epoch, positions[-1].epoch)
+        elif self._readings.noted and self._readings.noted_epoch < epoch:
+            # The checkpoint was saved between an epoch's end and its check.
+            self._check(trainer, pl_module, epoch - 1, epoch)
+            self._stop_if_due(trainer, epoch, epoch - 1)
         self._stops_again = False
 
     def on_train_batch_start(
@@ -211,14 +216,15 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         if self._counts(trainer):
             self._readings.note(trainer, keep=bool(self._check_on_train_epoch_end))
             if not self._check_on_train_epoch_end:
-                self._check(trainer, pl_module, epoch_over=False)
+                self._check(trainer, pl_module, trainer.current_epoch, epochs_trained(trainer))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check, where checks belong to the training epoch; stop if it is only due now."""
+        epoch = trainer.current_epoch
         if self._counts(trainer):
             if self._check_on_train_epoch_end:
-                self._check(trainer, pl_module, epoch_over=True)
-            self._stop_if_due(trainer, trainer.current_epoch + 1, trainer.current_epoch)
+                self._check(trainer, pl_module, epoch, epoch + 1)
+            self._stop_if_due(trainer, epoch + 1, epoch)
 
     def _counts(self, trainer: Trainer) -> bool:
         fast_dev_run: bool = trainer.fast_dev_run  # type: ignore[attr-defined]
@@ -226,11 +232,13 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             trainer.sanity_checking or fast_dev_run
         )
 
-    def _check(self, trainer: Trainer, pl_module: LightningModule, epoch_over: bool) -> None:
+    def _check(
+        self, trainer: Trainer, pl_module: LightningModule, epoch: int, epochs: float
+    ) -> None:
         mine = [self._watch.minutes, self._training_loss.mean]
         readings, rows = self._readings.take(trainer, mine)
         loss = sum(row[1] for row in rows) / len(rows)
-        at = position(trainer, epochs_trained(trainer, epoch_over), rows[0][0])
+        at = Position(epoch, epochs, trainer.global_step, rows[0][0])
         improved = False
         if at.epoch < self.start_from_epoch or at.steps < self.start_from_step:
             self._judge.wait(at)
@@ -246,7 +254,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._best.unstage()
         self._publish()
         self._pending = self._judge.verdict(at)
-        self._stop_if_due(trainer, trainer.current_epoch, trainer.current_epoch)
+        self._stop_if_due(trainer, epoch, epoch)
 
     def _stop_if_due(self, trainer: Trainer, epochs_done: int, epoch: int) -> None:
         """Stop once the Trainer's minimum is met: until then a later check may improve."""
@@ -335,7 +343,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             "best_epoch": self.best_epoch,
             "stops": stopped or self._pending is not None,
             "judge": self._judge.state_dict(),
-            "noted": self._readings.state_dict(),
+            "readings": self._readings.state_dict(),
             "minutes": self._watch.minutes,
             "training_loss": self._training_loss.state_dict(),
             **self._best.state_dict(),
@@ -349,7 +357,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             self._judge.first.adopt(float(state_dict["best_score"]), state_dict["wait_count"])
             return
         self._judge.load_state_dict(state_dict["judge"])
-        self._readings.load_state_dict(state_dict["noted"])
+        self._readings.load_state_dict(state_dict["readings"])
         self._best.load_state_dict(state_dict)
         self._watch.stop(before=state_dict["minutes"])
         self._training_loss.load_state_dict(state_dict["training_loss"])

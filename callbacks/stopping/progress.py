@@ -1,4 +1,4 @@
-"""Where training is: position, minutes, and the training loss since the last check."""
+"""How far training is: epochs, minutes, and the training loss since the last check."""
 
 import math
 import time
@@ -8,18 +8,11 @@ from typing import Any
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from .curve import Position
 
-
-def position(trainer: Trainer, epochs: float, minutes: float) -> Position:
-    """Where the Trainer is, ``epochs`` and ``minutes`` into training."""
-    return Position(trainer.current_epoch, epochs, trainer.global_step, minutes)
-
-
-def epochs_trained(trainer: Trainer, epoch_over: bool) -> float:
+def epochs_trained(trainer: Trainer) -> float:
     """Epochs so far, with the fraction of this one; the whole of one of unknown length."""
     batches = trainer.num_training_batches
-    if epoch_over or not 0 < batches < math.inf:
+    if not 0 < batches < math.inf:
         return trainer.current_epoch + 1.0
     return trainer.current_epoch + (trainer.fit_loop.batch_idx + 1) / batches
 

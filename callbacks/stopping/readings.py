@@ -1,7 +1,7 @@
 """What the monitors say at a check: fresh values only, joined over the ranks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,7 @@ class Readings:
     def clear(self) -> None:
         """Forget what was read."""
         self.noted: dict[str, float] = {}
+        self.noted_epoch = -1
         self._read: dict[str, Tensor] = {}
         self._validated = False
 
@@ -59,6 +60,7 @@ class Readings:
             metrics = trainer.callback_metrics
             fresh = [name for name in self.monitors if self._is_fresh(metrics.get(name), name)]
             self.noted = {name: float(metrics[name]) for name in fresh}
+            self.noted_epoch = trainer.current_epoch
 
     def _is_fresh(self, metric: Tensor | None, name: str) -> bool:
         """Whether it was logged since it was last read: Lightning keeps the tensor until then."""
@@ -114,14 +116,14 @@ class Readings:
         if self.verbose:
             rank_zero_warn(message, category=RuntimeWarning)
 
-    def state_dict(self) -> dict[str, float]:
+    def state_dict(self) -> dict[str, Any]:
         """Values that wait for their check."""
-        return dict(self.noted)
+        return {"noted": dict(self.noted), "noted_epoch": self.noted_epoch}
 
-    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take up a checkpoint's waiting values."""
         self.clear()
-        self.noted = dict(state_dict)
+        self.noted, self.noted_epoch = dict(state_dict["noted"]), state_dict["noted_epoch"]
 
 
 def _worst(values: list[float], mode: str) -> float:

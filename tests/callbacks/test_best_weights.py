@@ -1,0 +1,245 @@
+"""The best weights come back, however training ended and whatever was validated."""
+
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.scripted import Scripted, batches
+from helpers.training import quiet_trainer
+from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch.callbacks import (
+    EMAWeightAveraging,
+    ModelCheckpoint,
+    OnExceptionCheckpoint,
+)
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from torchvitals.callbacks import EarlyStopping
+
+LOSSES = [3.0, 2.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+class Interrupt(Callback):
+    """Raises in a given step."""
+
+    def __init__(self, error, step):
+        self.error, self.step = error, step
+
+    def on_train_batch_end(self, trainer, *_):
+        if trainer.global_step == self.step:
+            raise self.error
+
+
+def fit(callbacks, model=None, **arguments):
+    model = model or Scripted({"val_loss": LOSSES})
+    settings = {"max_epochs": 7, "num_sanity_val_steps": 0, "callbacks": callbacks}
+    trainer = quiet_trainer(**{**settings, **arguments})
+    trainer.fit(model, batches(2), batches(2))
+    return model, trainer
+
+
+@pytest.fixture(autouse=True)
+def _interrupts_are_heard_again():
+    """Lightning ignores Ctrl-C from the first one on."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.filterwarnings("ignore:.*was called without a model", "ignore:.*no last checkpoint")
+@pytest.mark.parametrize("place", ["memory", "file"])
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(None, None), (KeyboardInterrupt(), SystemExit), (ValueError("of a batch"), ValueError)],
+)
+@pytest.mark.parametrize("saver", ["none", "on_exception", "checkpoint"])
+def test_however_training_ends(place, error, expected, saver, tmp_path):
+    """The savers get the interrupted training's own weights, the module the best ones."""
+    saved = []
+
+    class Savers:
+        def on_exception(self, trainer, *arguments):
+            super().on_exception(trainer, *arguments)
+            saved.extend(str(path) for path in tmp_path.glob("*.ckpt"))
+
+    class Last(Savers, OnExceptionCheckpoint):
+        pass
+
+    class Checkpoint(Savers, ModelCheckpoint):
+        pass
+
+    stopping = EarlyStopping("val_loss", patience=9, best_weights=place)
+    callbacks = [stopping]
+    if saver == "on_exception":
+        callbacks.append(Last(tmp_path))
+    elif saver == "checkpoint":
+        callbacks.append(
+            Checkpoint(tmp_path, save_on_exception=True, save_top_k=0, save_last=True)
+        )
+    if error is not None:
+        callbacks.append(Interrupt(error, 11))
+    model = Scripted({"val_loss": LOSSES})
+    settings = {"enable_checkpointing": saver != "none"}
+    if error is None:
+        _, trainer = fit(callbacks, model, **settings)
+    else:
+        with pytest.raises(expected):
+            fit(callbacks, model, **settings)
+    assert model.restored == 6
+    if error is not None and saver != "none":
+        assert saved
+        for path in saved:
+            assert torch.load(path, weights_only=True)["state_dict"]["weight"].item() == 11
+
+
+def test_the_helper_of_an_exception_leaves_the_trainers_callbacks():
+    stoppings = [EarlyStopping(name, patience=9) for name in ("val_loss", "other")]
+    model = Scripted({"val_loss": LOSSES, "other": LOSSES})
+    trainer = quiet_trainer(
+        max_epochs=7, callbacks=[*stoppings, Interrupt(ValueError(), 9)], num_sanity_val_steps=0
+    )
+    before = list(trainer.callbacks)
+    with pytest.raises(ValueError):  # noqa: PT011
+        trainer.fit(model, batches(2), batches(2))
+    assert trainer.callbacks == before
+    assert model.restored == 6
+
+
+def test_an_exception_before_the_first_check_changes_nothing():
+    model = Scripted({"val_loss": LOSSES})
+    with pytest.raises(ValueError, match="early"):
+        fit([EarlyStopping("val_loss"), Interrupt(ValueError("early"), 1)], model)
+    assert model.restored == 1
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_case_12_checkpoints_are_as_without_early_stopping(validated, tmp_path):
+    files = {}
+    for name, restore in (("with", True), ("without", False)):
+        folder = tmp_path / name
+        checkpoints = [
+            ModelCheckpoint(folder, "{epoch}-{step}", save_top_k=-1, save_last=True,
+                            save_on_train_epoch_end=not validated),
+            ModelCheckpoint(folder, "best", monitor="val_loss", every_n_epochs=1),
+        ]  # fmt: skip
+        stopping = EarlyStopping("val_loss", patience=2, restore_best_weights=restore)
+        model, trainer = fit([stopping, *checkpoints], enable_checkpointing=True)
+        assert model.restored == (6 if restore else 10)
+        assert Path(checkpoints[1].best_model_path).name == "best.ckpt"
+        files[name] = {
+            path.name: torch.load(path, weights_only=True)["state_dict"]
+            for path in sorted(folder.glob("*.ckpt"))
+        }
+    assert files["with"] == files["without"]
+    assert files["with"]["last.ckpt"]["weight"].item() == 10
+    assert files["with"]["best.ckpt"]["weight"].item() == 6
+    trainer.save_checkpoint(tmp_path / "after.ckpt")
+
+
+def test_a_file_leaves_no_copy_in_memory(tmp_path):
+    from lightning.pytorch.loggers import CSVLogger
+
+    stopping = EarlyStopping("val_loss", patience=2, best_weights="file")
+    logger = CSVLogger(tmp_path)
+    model, _ = fit([stopping], logger=logger)
+    path = Path(stopping.best_weights_path)
+    assert path.parent == Path(logger.log_dir)
+    assert [p.name for p in path.parent.glob("*.p*t")] == [path.name]
+    assert torch.load(path, weights_only=True)["weight"].item() == 6 == model.restored
+    tensors = [v for v in vars(stopping._best).values() if isinstance(v, dict)]
+    assert not any(tensors)
+
+
+class Averaged(LightningModule):
+    """A regression whose validation loss rises again, so that some check is the best."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.network = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1))
+        self.validated = []
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        return ((self.network(x) - y) ** 2).mean()
+
+    def on_validation_model_eval(self):
+        super().on_validation_model_eval()
+        self.scores = []
+
+    def validation_step(self, batch, batch_idx):
+        x, y = batch
+        loss = ((self.network(x) - y) ** 2).mean()
+        self.log("val_loss", loss)
+        if batch_idx == 0:
+            weights = {k: v.clone() for k, v in self.state_dict().items()}
+            self.validated.append((weights, float(loss)))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.3)
+
+
+def regression():
+    generator = torch.Generator().manual_seed(2)
+    x, y = torch.randn(24, 3, generator=generator), torch.randn(24, 1, generator=generator)
+    train = DataLoader(TensorDataset(x[:16], y[:16]), batch_size=4)
+    return train, DataLoader(TensorDataset(x[16:], y[16:]), batch_size=8)
+
+
+AVERAGING = {
+    "none": (None, {}),
+    "EMA": (0.9, {}),
+    "EMA, checks in validation": (0.9, {"check_on_train_epoch_end": False}),
+    "EMA, several validations an epoch": (0.9, {"check_on_train_epoch_end": True}),
+    "several validations an epoch": (None, {"check_on_train_epoch_end": True}),
+}
+
+
+@pytest.mark.parametrize("end", ["max_epochs", "exception"])
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("decay", "arguments"), AVERAGING.values(), ids=AVERAGING.keys())
+def test_case_9_the_restored_weights_are_those_that_were_validated(decay, arguments, first, end):
+    stopping = EarlyStopping("val_loss", patience=99, **arguments)
+    callbacks = [stopping]
+    if decay is not None:
+        callbacks.insert(0 if first else 1, EMAWeightAveraging(decay=decay))
+    # Validated at 3/4 of each epoch, where checks belong to its end: the weights are gone by then.
+    interval = {"val_check_interval": 0.75} if arguments.get("check_on_train_epoch_end") else {}
+    model = Averaged()
+    if end == "exception":
+        callbacks.append(Interrupt(ValueError("late"), 39))
+    trainer = quiet_trainer(max_epochs=10, callbacks=callbacks, num_sanity_val_steps=1, **interval)
+    if end == "exception":
+        with pytest.raises(ValueError, match="late"):
+            trainer.fit(model, *regression())
+    else:
+        trainer.fit(model, *regression())
+    weights, best = min(model.validated[1:], key=lambda pair: pair[1])  # without the sanity check
+    assert float(stopping.best_score) == pytest.approx(best)
+    last = model.validated[-1][0]
+    assert any(not torch.equal(last[name], weights[name]) for name in weights)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+
+
+def test_the_module_validates_as_at_its_best_check_afterwards():
+    stopping = EarlyStopping("val_loss", patience=2)
+    model = Averaged()
+    trainer = quiet_trainer(max_epochs=30, callbacks=[stopping])
+    train, val = regression()
+    trainer.fit(model, train, val)
+    (found,) = trainer.validate(model, val, verbose=False)
+    assert found["val_loss"] == pytest.approx(float(stopping.best_score))
+
+
+def test_flattening_strategies_are_refused():
+    class FSDPStrategy:
+        pass
+
+    class Trainer:
+        strategy = FSDPStrategy()
+
+    with pytest.raises(TypeError, match=r"ModelParallelStrategy \(FSDP2\)"):
+        EarlyStopping("val_loss").setup(Trainer(), LightningModule(), "fit")
