@@ -47,12 +47,9 @@ def run(arguments, saves=None, ckpt=None, more=(), checks=4, **settings):
     other = [1, 2, 0.5] + [2.0] * 50
     model = Scripted({"val_loss": LOSSES, "other": other}, 4 // checks, training=TRAINING)
     interval = {"val_check_interval": 1 / checks} if checks > 1 else {}
-    trainer = quiet_trainer(
-        max_epochs=len(LOSSES) // checks,
-        callbacks=[stopping, *more, *([saves] if saves else [])],
-        num_sanity_val_steps=0,
-        **{**interval, **settings},
-    )
+    settings = {"max_epochs": len(LOSSES) // checks, **interval, **settings}
+    callbacks = [stopping, *more, *([saves] if saves else [])]
+    trainer = quiet_trainer(callbacks=callbacks, num_sanity_val_steps=0, **settings)
     if saves:
         with pytest.raises(InterruptedError):
             trainer.fit(model, batches(4), batches(2), ckpt_path=ckpt)
@@ -92,3 +89,153 @@ def test_resume_is_exact(arguments, checks, hook, steps, tmp_path):
         path = tmp_path / f"{step}.ckpt"
         run(arguments, Saves(path, hook, step), checks=checks)
         assert run(arguments, ckpt=path, checks=checks) == whole, step
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_a_checkpoint_between_a_validation_and_its_check(averaged, tmp_path):
+    """Validation at 3/4 of the epoch, its check at the end: value and weights go with the state."""
+
+    def at_three_quarters(saves=None, ckpt=None):
+        more = [EMAWeightAveraging(decay=0.5)] if averaged else []
+        return run(
+            {"patience": 3, "check_on_train_epoch_end": True}, saves, ckpt, more, checks=1,
+            val_check_interval=0.75,
+        )  # fmt: skip
+
+    whole = at_three_quarters()
+    for hook, step in (("on_validation_end", 7), ("on_validation_end", 11)):
+        path = tmp_path / f"{step}.ckpt"
+        at_three_quarters(Saves(path, hook, step))
+        with pytest.warns(UserWarning, match="ended before the epoch ended"):
+            assert at_three_quarters(ckpt=path) == whole
+
+
+@pytest.mark.parametrize("averaging", [False, True])
+@pytest.mark.parametrize("epochs", [1, 3, 5, 7])
+def test_a_model_checkpoint_of_any_epoch(epochs, averaging, tmp_path):
+    def train(max_epochs, ckpt=None):
+        more = [ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1)]
+        more += [EMAWeightAveraging(decay=0.5)] if averaging else []
+        settings = {"max_epochs": max_epochs, "enable_checkpointing": True}
+        return run({"patience": 2}, None, ckpt, more, checks=1, **settings)
+
+    whole = train(9)
+    assert (whole["step"], whole["epoch"], whole["best"][0]) == (28, 6, 4)
+    assert train(9, tmp_path / f"epoch={epochs - 1}.ckpt") == whole
+
+
+@pytest.mark.parametrize(
+    ("patience", "step"),
+    [
+        # Stopped at epoch 5; the checkpoint is of that very check.
+        (2, 20),
+        # case 5: this run's patience counts, not the checkpoint's.
+        (3, 24),
+        (4, 28),
+        # Less than has been waited for: nothing more to wait for.
+        (1, 20),
+    ],
+)
+def test_case_5_a_changed_patience_wins(patience, step, tmp_path):
+    losses = [3.0, 2.0, 1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
+
+    def train(patience, ckpt=None):
+        stopping = EarlyStopping("val_loss", patience=patience)
+        saver = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1)
+        model = Scripted({"val_loss": losses}, 4)
+        trainer = quiet_trainer(
+            max_epochs=9, callbacks=[stopping, saver], enable_checkpointing=True,
+            num_sanity_val_steps=0,
+        )  # fmt: skip
+        trainer.fit(model, batches(4), batches(2), ckpt_path=ckpt)
+        return trainer, stopping, model
+
+    train(2)
+    trainer, stopping, model = train(patience, tmp_path / "epoch=4.ckpt")
+    assert (trainer.global_step, stopping.patience) == (step, patience)
+    assert (stopping.stopped_epoch, stopping.best_epoch) == (step // 4 - 1, 2)
+    assert stopping.stopping_reason is StoppingReason.PATIENCE_EXHAUSTED
+    assert model.restored == 12
+
+
+def test_case_5_is_not_undone_by_a_patience_of_ten(tmp_path):
+    stopping = EarlyStopping("val_loss", patience=2)
+    state = stopping.state_dict()
+    other = EarlyStopping("val_loss", patience=10)
+    other.load_state_dict(state)
+    assert other.patience == 10
+
+
+def test_a_stop_that_waits_for_min_epochs_is_part_of_the_state(tmp_path):
+    whole = run({"patience": 1}, checks=1, min_epochs=8)
+    path = tmp_path / "x.ckpt"
+    run({"patience": 1}, Saves(path, "on_validation_end", 28), checks=1, min_epochs=8)
+    assert run({"patience": 1}, ckpt=path, checks=1, min_epochs=8) == whole
+    assert whole["step"] == 32
+
+
+def test_minutes_go_on_after_an_interruption(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("torchvitals.callbacks.stopping.progress.time.monotonic", lambda: now[0])
+
+    class Slow(Callback):
+        def on_train_batch_start(self, *_):
+            now[0] += 15
+
+    arguments = {"patience": 99, "max_minutes": 5.0}
+    whole = run(arguments, more=[Slow()], checks=1)
+    path = tmp_path / "x.ckpt"
+    run(arguments, Saves(path, "on_train_epoch_end", 12), more=[Slow()], checks=1)
+    now[0] += 1e6  # the pause does not count
+    assert run(arguments, ckpt=path, more=[Slow()], checks=1) == whole
+    assert (whole["step"], whole["reason"]) == (20, StoppingReason.TIME_BUDGET_SPENT)
+
+
+@pytest.mark.parametrize(
+    ("saved_by", "loaded_by"),
+    [
+        (lightning_callbacks.EarlyStopping, EarlyStopping),
+        (EarlyStopping, lightning_callbacks.EarlyStopping),
+    ],
+)
+def test_checkpoints_go_over_from_and_to_lightnings_callback(saved_by, loaded_by, tmp_path):
+    losses, path = [3.0, 2.0, 1.0, 2.0, 2.0, 2.0, 2.0], tmp_path / "x.ckpt"
+
+    def train(kind, epochs, ckpt=None):
+        stopping = kind("val_loss", patience=3)
+        trainer = quiet_trainer(max_epochs=epochs, callbacks=stopping, num_sanity_val_steps=0)
+        trainer.fit(Scripted({"val_loss": losses}), batches(2), batches(2), ckpt_path=ckpt)
+        return trainer, stopping
+
+    trainer, _ = train(saved_by, 5)
+    trainer.save_checkpoint(path)
+    trainer, stopping = train(loaded_by, 7, path)
+    assert (trainer.current_epoch, float(stopping.best_score)) == (6, 1.0)
+
+
+def test_checkpoints_load_with_weights_only(tmp_path):
+    path = tmp_path / "x.ckpt"
+    arguments = {"patience": 9, "check_on_train_epoch_end": False}
+    run(arguments, Saves(path, "on_validation_end", 12), checks=1)
+    state = torch.load(path, weights_only=True)["callbacks"]
+    (found,) = [value for name, value in state.items() if name.startswith("EarlyStopping")]
+    assert found["reason"] == "not_stopped"
+    # The checkpoint's own weights are the best: they are not saved twice.
+    assert found["best_weights"] is None
+    run(arguments, Saves(path, "on_validation_end", 16), checks=1)
+    state = torch.load(path, weights_only=True)["callbacks"]
+    (found,) = [value for name, value in state.items() if name.startswith("EarlyStopping")]
+    assert found["best_weights"]["weight"].item() == 12
+
+
+def test_state_loaded_by_hand_is_kept():
+    stopping = EarlyStopping("val_loss", patience=2)
+    trainer = quiet_trainer(max_epochs=4, callbacks=stopping, num_sanity_val_steps=0)
+    trainer.fit(Scripted({"val_loss": LOSSES}), batches(2), batches(2))
+    other = EarlyStopping("val_loss", patience=2)
+    other.load_state_dict(stopping.state_dict())
+    assert (other.best_epoch, other.wait_count) == (2, 1)
+    trainer = quiet_trainer(max_epochs=4, callbacks=other, num_sanity_val_steps=0)
+    trainer.fit(Scripted({"val_loss": [5.0] * 9}), batches(2), batches(2))
+    # One more check without improvement.
+    assert trainer.current_epoch == 1
