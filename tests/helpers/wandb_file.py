@@ -54,6 +54,15 @@ def series(path: Path, name: str) -> dict[int, float]:
     return {row["trainer/global_step"]: row[name] for row in history(path) if name in row}
 
 
+def summary(path: Path) -> dict[str, Any]:
+    """Last value of each entry of the summary that was set by hand."""
+    from wandb.proto import wandb_internal_pb2 as proto
+
+    records = [proto.Record.FromString(payload) for payload in _payloads(path.read_bytes())]
+    items = [item for r in records if r.HasField("summary") for item in r.summary.update]
+    return {i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in items}
+
+
 def axes(path: Path) -> dict[str, str]:
     """Metric that each named or globbed metric is drawn over."""
     from wandb.proto import wandb_internal_pb2 as proto
