@@ -1,7 +1,6 @@
 """Early stopping that gives the best weights back and says why it stopped."""
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -10,18 +9,17 @@ from lightning.pytorch import callbacks as lightning_callbacks
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_info
 
-from .monitoring.layers import refuse_flattening
 from .stopping.arguments import as_list, check_arguments, modes_of
-from .stopping.best_weights import BestWeights, Place
+from .stopping.best_weights import BestWeights, Place, check_strategy, validates_averages
 from .stopping.criteria import CriterionName
-from .stopping.curve import Curve, Position, Smoothing, Unit
+from .stopping.curve import Position, Smoothing, Unit
 from .stopping.judge import Judge
 from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
 from .stopping.progress import Stopwatch, TrainingLoss, epochs_trained
 from .stopping.readings import Readings
 from .stopping.reason import StoppingReason, Verdict
-from .stopping.restore_last import RestoreLast
+from .stopping.restoring import RestoreLast, restorer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,20 +95,14 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self.max_loss_ratio = max_loss_ratio
         self.max_minutes = max_minutes
         self._given_check_on_train_epoch_end = check_on_train_epoch_end
-        curves = [
-            Curve(
-                name,
-                curve_mode,
-                min_delta=min_delta,
-                relative=min_delta_mode == "relative",
-                smoothing=smoothing,
-                window=smoothing_window,
-                # With a date to reach it by, it says nothing about patience.
-                baseline=baseline if i == 0 and baseline_by_epoch is None else None,
-            )
-            for i, (name, curve_mode) in enumerate(zip(self.monitors, modes, strict=True))
-        ]
-        self._judge = Judge(self, curves)
+        self.judge = Judge(
+            self,
+            dict(zip(self.monitors, modes, strict=True)),
+            min_delta=min_delta,
+            relative=min_delta_mode == "relative",
+            smoothing=smoothing,
+            window=smoothing_window,
+        )
         self._readings = Readings(self.monitors, modes, strict, verbose)
         self._best = BestWeights(best_weights, f"best_{self.monitor}_{criterion}")
         self._watch = Stopwatch()
@@ -120,7 +112,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._clear()
 
     def _clear(self) -> None:
-        self._judge.clear()
+        self.judge.clear()
         self._readings.clear()
         self._best.clear()
         self._watch.stop(before=0.0)
@@ -134,7 +126,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     def _publish(self) -> None:
         """Set the attributes that show where things stand."""
-        curve = self._judge.first
+        curve = self.judge.first
         worst = math.inf if curve.mode == "min" else -math.inf
         self.best_score = torch.tensor(worst if curve.best is None else curve.best)
         best = curve.best_position
@@ -158,7 +150,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         if stage != TrainerFn.FITTING:
             return
         if self.restore_best_weights:
-            refuse_flattening(type(self).__name__, trainer, pl_module)
+            check_strategy(trainer, pl_module)
         if not self._loaded:
             self._clear()
         self._check_on_train_epoch_end = self._given_check_on_train_epoch_end
@@ -171,11 +163,11 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._planned_epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
         self._watch.start()
         epoch = trainer.current_epoch
-        self._judge.begin(Position(epoch, epoch, trainer.global_step, self._watch.minutes))
+        self.judge.begin(Position(epoch, epoch, trainer.global_step, self._watch.minutes))
         if self._loaded and self.best_epoch >= 0 and self.restore_best_weights:
             self._best.settle(trainer, pl_module)
-        if self._stops_again and (positions := self._judge.first.positions):
-            self._pending = self._judge.verdict(positions[-1])
+        if self._stops_again and (positions := self.judge.first.positions):
+            self._pending = self.judge.verdict(positions[-1])
             self._stop_if_due(trainer, epoch, positions[-1].epoch)
         elif self._readings.noted and self._readings.noted_epoch < epoch:
             # The checkpoint was saved between an epoch's end and its check.
@@ -207,9 +199,10 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         dataloader_idx: int = 0,
     ) -> None:
         """Copy averaged weights while they are in the module, to be validated."""
-        first = batch_idx == dataloader_idx == 0
-        if first and self.restore_best_weights and self._counts(trainer) and _averages(trainer):
-            self._best.stage(pl_module)
+        if batch_idx == dataloader_idx == 0 and self._counts(trainer):
+            self._best.unstage()
+            if self.restore_best_weights and validates_averages(trainer):
+                self._best.stage(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check, where checks belong to validation."""
@@ -241,19 +234,21 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         at = Position(epoch, epochs, trainer.global_step, rows[0][0])
         improved = False
         if at.epoch < self.start_from_epoch or at.steps < self.start_from_step:
-            self._judge.wait(at)
+            self.judge.wait(at)
+            self._training_loss.clear()
         elif readings:
-            before = self._judge.first.describe_best()
-            improved = self._judge.add(readings, at, loss)
+            before = self.judge.first.describe_best()
+            improved = self.judge.add(readings, at, loss)
             self._training_loss.clear()
             if improved and self.verbose:
-                best = f"{self.monitor} = {self._judge.first.best:.4g} is the best so far"
+                best = f"{self.monitor} = {self.judge.first.best:.4g} is the best so far"
                 self._log_info(trainer, f"{best}; before: {before}.", self.log_rank_zero_only)
         if improved and self.restore_best_weights:
             self._best.keep(trainer, pl_module)
         self._best.unstage()
         self._publish()
-        self._pending = self._judge.verdict(at)
+        self.judge.warn_where_undefined()
+        self._pending = self.judge.verdict(at)
         self._stop_if_due(trainer, epoch, epoch)
 
     def _stop_if_due(self, trainer: Trainer, epochs_done: int, epoch: int) -> None:
@@ -276,13 +271,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the outcome into W&B's summary."""
         self._watch.stop()
-        outcome = {
-            "reason": self.stopping_reason.value,
-            "message": self.stopping_reason_message or "not stopped",
-            "best_epoch": self.best_epoch,
-            "best_score": float(self.best_score),
-        }
-        summarize_outcome(trainer, self.monitor, outcome)
+        summarize_outcome(trainer, self)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the best weights back, after every checkpoint has been written."""
@@ -301,15 +290,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._loaded = False
         if not self.restore_best_weights:
             return
-        callbacks: Sequence[object] = trainer.callbacks  # type: ignore[attr-defined]
-        rivals = [c for c in callbacks if isinstance(c, EarlyStopping) and c.restore_best_weights]
-        fired = [c for c in rivals if c.stopping_reason is not StoppingReason.NOT_STOPPED]
-        if (fired or rivals or [self])[0] is not self:
+        if restorer(trainer) not in (self, None):
             self._best.in_module = False
         elif self._best.restore(pl_module):
             rank_zero_info(
                 f"EarlyStopping gave back the weights of the best {self.monitor}, "
-                f"{self._judge.first.describe_best()}."
+                f"{self.judge.first.describe_best()}."
             )
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
@@ -326,7 +312,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         """
         return draw_stopping(
             ax,
-            self._judge.first,
+            self.judge.first,
             stopped=self.stopping_reason is not StoppingReason.NOT_STOPPED,
             planned_epochs=self._planned_epochs,
             sentence=self.stopping_reason_message,
@@ -342,7 +328,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             "reason": self.stopping_reason.value,
             "best_epoch": self.best_epoch,
             "stops": stopped or self._pending is not None,
-            "judge": self._judge.state_dict(),
+            "judge": self.judge.state_dict(),
             "readings": self._readings.state_dict(),
             "minutes": self._watch.minutes,
             "training_loss": self._training_loss.state_dict(),
@@ -354,19 +340,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._clear()
         self._loaded = True
         if "judge" not in state_dict:
-            self._judge.first.adopt(float(state_dict["best_score"]), state_dict["wait_count"])
+            self.judge.first.adopt(float(state_dict["best_score"]), state_dict["wait_count"])
             return
-        self._judge.load_state_dict(state_dict["judge"])
+        self.judge.load_state_dict(state_dict["judge"])
         self._readings.load_state_dict(state_dict["readings"])
         self._best.load_state_dict(state_dict)
         self._watch.stop(before=state_dict["minutes"])
         self._training_loss.load_state_dict(state_dict["training_loss"])
         self._stops_again = state_dict["stops"]
         self._publish()
-
-
-def _averages(trainer: Trainer) -> bool:
-    """Whether validation is of averaged weights, which a callback swaps in for it."""
-    callbacks: Sequence[object] = trainer.callbacks  # type: ignore[attr-defined]
-    # By name: the class may come from lightning or from pytorch_lightning.
-    return any(base.__name__ == "WeightAveraging" for c in callbacks for base in type(c).__mro__)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from ..monitoring.layers import refuse_flattening
 from ..monitoring.loggers import run_folder
 
 Place = Literal["memory", "file"]
@@ -186,3 +187,22 @@ class BestWeights:
         self._kept = state_dict.get("best_weights")
         self._staged = state_dict.get("staged_weights")
         self._whole = self._staged_whole = True
+
+
+def check_strategy(trainer: Trainer, pl_module: LightningModule) -> None:
+    """Refuse strategies under which a rank cannot keep its own part of the weights.
+
+    Raises:
+        TypeError: If the Trainer's strategy is FSDP1 or DeepSpeed.
+    """
+    try:
+        refuse_flattening("EarlyStopping", trainer, pl_module)
+    except TypeError as error:
+        raise TypeError(f"{error} Or set `restore_best_weights=False`.") from None
+
+
+def validates_averages(trainer: Trainer) -> bool:
+    """Whether validation is of averaged weights, which a callback swaps in for it."""
+    callbacks: list[object] = trainer.callbacks  # type: ignore[attr-defined]
+    # By name: the class may come from lightning or from pytorch_lightning.
+    return any(base.__name__ == "WeightAveraging" for c in callbacks for base in type(c).__mro__)

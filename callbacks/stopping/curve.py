@@ -45,7 +45,6 @@ class Curve:
         relative: Whether ``min_delta`` is a share of the best.
         smoothing: How values are smoothed before they are judged.
         window: Checks that the smoothing takes in.
-        baseline: What must be reached before an improvement renews patience.
 
     Attributes:
         values: Value of each check; NaN where it was not finite.
@@ -54,6 +53,7 @@ class Curve:
         positions: Where each check was.
         improvements: Indices of the checks that were the best so far.
         best: Best judged value, None before the first.
+        baseline: What must be reached before an improvement renews patience.
         wait_from: Index of the check after which patience began to run, -1 at the start.
     """
 
@@ -66,7 +66,6 @@ class Curve:
         relative: bool = False,
         smoothing: Smoothing = "none",
         window: int = 5,
-        baseline: float | None = None,
     ) -> None:
         self.monitor = monitor
         self.mode = mode
@@ -74,7 +73,7 @@ class Curve:
         self.relative = relative
         self.smoothing = smoothing
         self.window = window
-        self.baseline = baseline
+        self.baseline: float | None = None
         self.clear()
 
     def clear(self) -> None:

@@ -1,7 +1,10 @@
 """Whether to stop, from the curves alone: no Trainer, no clock, no other rank."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from math import isnan
 from typing import Any, Protocol
+
+from lightning.pytorch.utilities import rank_zero_warn
 
 from .criteria import (
     Criterion,
@@ -13,7 +16,7 @@ from .criteria import (
     diverged,
     not_finite,
 )
-from .curve import Curve, Position, Unit
+from .curve import Curve, Mode, Position, Unit
 from .readings import Reading
 from .reason import StoppingReason, Verdict
 
@@ -41,12 +44,15 @@ class Judge:
 
     Args:
         rules: The limits.
-        curves: One for each monitor; the best weights are those of the first.
+        modes: Mode of each monitor; the best weights are those of the first.
+        **judging: How improvements are judged, arguments of :class:`Curve`.
     """
 
-    def __init__(self, rules: Rules, curves: Sequence[Curve]) -> None:
+    def __init__(self, rules: Rules, modes: Mapping[str, Mode], **judging: Any) -> None:
         self.rules = rules
-        self.curves = {curve.monitor: curve for curve in curves}
+        self.curves = {name: Curve(name, mode, **judging) for name, mode in modes.items()}
+        # With a date to reach it by, the baseline says nothing about patience.
+        self.first.baseline = rules.baseline if rules.baseline_by_epoch is None else None
         self.clear()
 
     def clear(self) -> None:
@@ -154,6 +160,21 @@ class Judge:
                 return SuccessiveIncreases(rules.patience, rules.strip_length)
             case _:
                 raise ValueError(f"Expected `criterion` to be known, but got {rules.criterion!r}.")
+
+    def warn_where_undefined(self) -> None:
+        """Say so where a criterion of over-fitting is of no use, since it would never stop."""
+        criterion = self.rules.criterion
+        for name, curve in self.curves.items():
+            if criterion in ("GL", "PQ") and curve.best is not None and curve.best <= 0:
+                rank_zero_warn(
+                    f"Expected {name} to be positive for criterion={criterion!r}, which is of a "
+                    f"ratio, but its best is {curve.best:.4g}: use 'UP' or 'patience'."
+                )
+            if criterion == "PQ" and curve.training_losses and isnan(curve.training_losses[-1]):
+                rank_zero_warn(
+                    "Expected `training_step` to return its loss for criterion='PQ', but got none "
+                    "or NaN: return it, or use 'GL', 'UP' or 'patience'."
+                )
 
     def state_dict(self) -> dict[str, Any]:
         """The curves and the last check."""

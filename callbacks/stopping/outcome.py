@@ -1,24 +1,37 @@
 """How early stopping ended, for W&B's summary."""
 
-from typing import Any
+from typing import Protocol
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
 
 from ..monitoring.loggers import summarize
+from .reason import StoppingReason
 
 
-def summarize_outcome(trainer: Trainer, monitor: str, outcome: dict[str, Any]) -> None:
-    """Put the outcome into the summary of W&B's runs; a W&B that fails is no reason to crash.
+class Outcome(Protocol):
+    """What is read of :class:`EarlyStopping`."""
 
-    Args:
-        trainer: The Trainer.
-        monitor: The watched metric.
-        outcome: Values by name.
-    """
+    monitor: str
+    stopping_reason: StoppingReason
+    stopping_reason_message: str | None
+    best_epoch: int
+    best_score: Tensor
+
+
+def summarize_outcome(trainer: Trainer, outcome: Outcome) -> None:
+    """Put the outcome into the summary of W&B's runs; a W&B that fails is no reason to crash."""
     if not trainer.is_global_zero or trainer.barebones:
         return
+    values = {
+        "reason": outcome.stopping_reason.value,
+        "message": outcome.stopping_reason_message or "not stopped",
+        "best_epoch": outcome.best_epoch,
+        "best_score": float(outcome.best_score),
+    }
+    prefix = f"early_stopping/{outcome.monitor}"
     try:
-        summarize(trainer, {f"early_stopping/{monitor}/{name}": v for name, v in outcome.items()})
+        summarize(trainer, {f"{prefix}/{name}": value for name, value in values.items()})
     except Exception as error:
         rank_zero_warn(f"EarlyStopping could not write the summary of W&B: {error}")

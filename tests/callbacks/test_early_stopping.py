@@ -32,7 +32,8 @@ PATIENCE = {
     "case 10: to the end": ([3, 2, 1, 2, 3, 4], {"patience": 9}, {}, 6, 2, Reason.NOT_STOPPED),
     "never exhausted": ([3, 2, 1, 0.5, 0.2], {"patience": 2}, {}, 5, 4, Reason.NOT_STOPPED),
     "patience 0": ([3, 2, 2, 1], {"patience": 0}, {}, 3, 1, Reason.PATIENCE_EXHAUSTED),
-    "max": ([1, 2, 3, 2, 1, 0], {"patience": 2, "mode": "max"}, {}, 5, 2, Reason.PATIENCE_EXHAUSTED),
+    "max": ([1, 2, 3, 2, 1, 0], {"patience": 2, "mode": "max"}, {}, 5, 2,
+            Reason.PATIENCE_EXHAUSTED),
     "min_delta": ([3, 2, 1.9, 1.8], {"patience": 2, "min_delta": 0.5}, {}, 4, 1,
                   Reason.PATIENCE_EXHAUSTED),
     "case 1: min_epochs, then it improves": (
@@ -191,6 +192,20 @@ def test_over_fitting_is_the_reason(losses, training, arguments, epochs, best):
     assert model.restored == 2 * (best + 1)
 
 
+@pytest.mark.parametrize(
+    ("losses", "training", "criterion", "match"),
+    [
+        ([1.0, -1.0, 0.0], None, "GL", "val_loss to be positive for criterion='GL'.* -1"),
+        ([1.0, -1.0, 0.0], None, "PQ", "val_loss to be positive for criterion='PQ'"),
+        ([1.0, 2.0, 3.0], [NAN] * 3, "PQ", "`training_step` to return its loss"),
+    ],
+)
+def test_a_criterion_that_could_never_stop_says_so(losses, training, criterion, match):
+    model = Scripted({"val_loss": losses}, training=training)
+    with pytest.warns(UserWarning, match=match):
+        fit(EarlyStopping("val_loss", criterion=criterion, strip_length=1), losses, model)
+
+
 LOSS, ACCURACY = [3, 2, 1, 2, 2, 2, 2, 2], [1, 2, 2, 3, 4, 3, 3, 3]
 
 
@@ -319,7 +334,9 @@ def test_case_13_two_instances(both):
 
 
 def test_criteria_beside_each_other_have_state_keys_of_their_own():
-    keys = {EarlyStopping("val_loss", criterion=name).state_key for name in ("patience", "GL", "PQ")}
+    keys = {
+        EarlyStopping("val_loss", criterion=name).state_key for name in ("patience", "GL", "PQ")
+    }
     assert len(keys) == 3
     lightning = lightning_callbacks.EarlyStopping("val_loss")
     assert EarlyStopping("val_loss", smoothing="ema").state_key == lightning.state_key
@@ -371,10 +388,12 @@ def test_a_missing_metric():
 
 def test_a_trial_run_and_other_loops_are_not_checked():
     stopping = EarlyStopping("val_loss", patience=0)
-    model, trainer = fit(stopping, [3, 3, 3], fast_dev_run=True)
+    fit(stopping, [3, 3, 3], fast_dev_run=True)
     assert stopping.best_epoch == -1
-    fit(stopping, [3, 2, 1], num_sanity_val_steps=0)
-    assert stopping.best_epoch == 2
+    model, trainer = fit(stopping, [3, 2, 1], num_sanity_val_steps=1)
+    assert stopping.judge.first.values == [3, 2, 1]
+    trainer.validate(model, batches(2), verbose=False)
+    assert stopping.judge.first.values == [3, 2, 1]
 
 
 def test_the_log_says_what_happened(caplog):
@@ -434,8 +453,7 @@ def test_arguments_come_from_yaml(tmp_path):
         "  baseline: 0.5\n  baseline_by_epoch: 3\n  max_minutes: 5\n  best_weights: file\n"
     )
     parser.add_argument("--config", action="config")
-    found = parser.instantiate_classes(parser.parse_args([f"--config={config}"])).stopping
-    stopping = EarlyStopping(**vars(found)) if not isinstance(found, EarlyStopping) else found
+    stopping = parser.instantiate_classes(parser.parse_args([f"--config={config}"])).stopping
     assert stopping.monitors == ["val_loss", "accuracy"]
     assert (stopping.patience, stopping.patience_unit) == (2.5, "minutes")
 

@@ -62,7 +62,7 @@ def run(arguments, saves=None, ckpt=None, more=(), checks=4, **settings):
         "epoch": stopping.stopped_epoch,
         "best": (stopping.best_epoch, float(stopping.best_score)),
         "restored": model.restored,
-        "values": stopping._judge.first.values,
+        "values": stopping.judge.first.values,
     }
 
 

@@ -1,8 +1,11 @@
-"""A callback whose turn comes after all others when training ends in an exception."""
+"""Who gives the best weights back, and when after an exception."""
 
 from collections.abc import Callable
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
+
+from .reason import StoppingReason
 
 
 class RestoreLast(Callback):
@@ -30,3 +33,15 @@ class RestoreLast(Callback):
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         trainer.callbacks = [c for c in callbacks if c is not self]  # type: ignore[attr-defined]
         self._restore(trainer, pl_module)
+
+
+def restorer(trainer: Trainer) -> Callback | None:
+    """Of several callbacks that could restore, the one that stopped training, or the first."""
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    able = [
+        callback
+        for callback in callbacks
+        if isinstance(callback, EarlyStopping) and getattr(callback, "restore_best_weights", False)
+    ]
+    fired = [c for c in able if c.stopping_reason != StoppingReason.NOT_STOPPED]
+    return next(iter(fired or able), None)
