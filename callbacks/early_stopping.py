@@ -30,7 +30,84 @@ _ALPHA: dict[str, float] = {"GL": 5.0, "PQ": 0.5}
 class EarlyStopping(lightning_callbacks.EarlyStopping):
     """Lightning's early stopping, which gives the best weights back and says why it stopped.
 
-    DOCSTRING
+    A check is a validation, or the end of a training epoch where ``check_on_train_epoch_end``
+    says so; a metric that was not logged since the last check is not counted again. All ranks
+    take one decision: by the mean over the ranks, and for what is not finite or diverges by the
+    rank where it is worst. Where the Trainer asks for a minimum of epochs or steps, a stop waits
+    for it and is dropped if the metric improves until then.
+
+    However ``fit`` ends (a stop, ``max_epochs``, Ctrl-C, an exception), the module has the
+    parameters and buffers of the best check afterwards: averaged ones if Lightning's
+    ``WeightAveraging`` had them validated, and each rank's shards under FSDP2. Checkpoints are
+    those that they would be without it. Of several such callbacks the one that stopped training
+    restores, or else the first.
+
+    BENCHMARK
+
+    Args:
+        monitor: Name of a logged metric, or several; the best weights are those of the first.
+        min_delta: Smallest change that counts as an improvement.
+        patience: How long no improvement is waited for, in ``patience_unit``; for
+            ``criterion="UP"`` the number of strips.
+        verbose: Whether to log each improvement. A stop is logged in any case.
+        mode: ``"min"`` or ``"max"``, for all monitors or for each.
+        strict: Whether a metric that is not logged is an error.
+        check_finite: Whether NaN or infinity stops training. It is no improvement either way.
+        stopping_threshold: Stop once the first metric is better than this.
+        divergence_threshold: Stop once the first metric is worse than this on any rank.
+        check_on_train_epoch_end: Whether checks belong to the end of the training epoch rather
+            than to validation; None finds out from the Trainer, at every fit.
+        log_rank_zero_only: Whether only rank 0 logs improvements.
+        restore_best_weights: Whether the module has the weights of the best check after fit.
+        best_weights: ``"memory"`` of the host, or a ``"file"`` in the run's folder. Checkpoints
+            hold the best weights besides their own where those are others.
+        start_from_epoch: First epoch (from 0) whose checks count.
+        start_from_step: Optimiser steps after which checks count.
+        baseline: Patience runs until the first metric is better than this, too.
+        baseline_by_epoch: Stop if ``baseline`` is not reached in as many epochs; patience then
+            has nothing to do with it.
+        patience_unit: ``"checks"``, ``"epochs"`` (fractions count), ``"steps"`` or ``"minutes"``.
+        min_delta_mode: ``"absolute"``, or ``"relative"`` to the size of the best value.
+        smoothing: What is judged: the metric itself (``"none"``), its exponential moving average
+            (``"ema"``), or the ``"median"`` of the last checks.
+        smoothing_window: Checks that the average spans or the median is of.
+        require: Whether ``"all"`` monitors must call for the stop, or ``"any"`` may.
+        criterion: ``"patience"``, or one of Prechelt's signs of over-fitting in a loss: ``"GL"``,
+            it is over ``alpha`` percent above its lowest; ``"PQ"``, that by how much the training
+            loss still moves is over ``alpha``; ``"UP"``, it rose in ``patience`` strips in a row.
+        alpha: Limit of GL (5 by default) or PQ (0.5).
+        strip_length: Checks in a strip of PQ and UP.
+        max_loss_ratio: Stop at once where a loss is over this many times its best.
+        max_minutes: Stop at the first check after as many minutes of training, earlier runs that
+            are resumed included. ``Trainer(max_time=...)`` stops between checks, too.
+
+    Attributes:
+        best_score: Best value of the first metric, smoothed if that is judged.
+        best_epoch: Its epoch, from 0; -1 before the first check.
+        best_step: Optimiser steps done by then.
+        stopped_epoch: Epoch of the stop; 0 if there was none.
+        stopping_reason: A :class:`StoppingReason`, equal to Lightning's of the same name.
+        stopping_reason_message: One sentence; None if training was not stopped.
+        judge: The curves of the monitors, ``judge.first`` that of the first.
+
+    Raises:
+        ValueError: If an argument cannot be, alone or with the others.
+        RuntimeError: At a check, if ``strict`` and a monitor is not logged.
+        TypeError: When training starts, if weights are to be restored under FSDP1 or DeepSpeed.
+
+    Note:
+        A resumed run stops at the step of an uninterrupted one, by the limits that it was given
+        itself. One check is lost where a checkpoint is of the very batch after which validation
+        is due but was not yet run: Lightning leaves that validation out.
+
+    Example:
+        >>> stopping = EarlyStopping("val_loss", patience=2, patience_unit="epochs")
+        >>> stopping.stopping_reason
+        <StoppingReason.NOT_STOPPED: 'not_stopped'>
+
+    Reference:
+        L. Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the Trade,
+        Springer 1998.
     """
 
     def __init__(
