@@ -182,11 +182,11 @@ class Rule:
             spent += 1
             if judge.verdict(at):
                 break
-        values = judge.first.values
+        judged = judge.first.judged
         left = {
             "best": judge.first.best_index,
             "last": spent - 1,
-            "lowest": min(range(spent), key=values.__getitem__),
+            "smoothed": min(range(spent), key=judged.__getitem__),
         }
         return spent, left[self.weights]
 
@@ -211,7 +211,10 @@ RULES: dict[str, Rule] = {
         for p in (3, 5, 10)
         for kind, w in SMOOTHINGS
     },
-    "patience 5, ema of 5, raw best": Rule({"patience": 5, **smoothed("ema", 5)}, "lowest"),
+    **{
+        f"the same, best of the {kind}": Rule({"patience": 5, **smoothed(kind, w)}, "smoothed")
+        for kind, w in (("median", 5), ("ema", 5))
+    },
     "patience 5, min_delta 1%": Rule(
         {"patience": 5, "min_delta": 0.01, "min_delta_mode": "relative"}
     ),

@@ -46,7 +46,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     Args:
         monitor: Name of a logged metric, or several; the best weights are those of the first.
-        min_delta: Smallest change that counts as an improvement.
+        min_delta: Smallest change that renews patience. The best check is the best of all.
         patience: How long no improvement is waited for, in ``patience_unit``; for
             ``criterion="UP"`` the number of strips.
         verbose: Whether to log each improvement. A stop is logged in any case.
@@ -69,7 +69,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         patience_unit: ``"checks"``, ``"epochs"`` (fractions count), ``"steps"`` or ``"minutes"``.
         min_delta_mode: ``"absolute"``, or ``"relative"`` to the size of the best value.
         smoothing: What is judged: the metric itself (``"none"``), its exponential moving average
-            (``"ema"``), or the ``"median"`` of the last checks.
+            (``"ema"``), or the ``"median"`` of the last checks. The best check is that with the
+            best value of the metric itself.
         smoothing_window: Checks that the average spans or the median is of.
         require: Whether ``"all"`` monitors must call for the stop, or ``"any"`` may.
         criterion: ``"patience"``, or one of Prechelt's signs of over-fitting in a loss: ``"GL"``,
@@ -82,7 +83,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             are resumed included. ``Trainer(max_time=...)`` stops between checks, too.
 
     Attributes:
-        best_score: Best value of the first metric, smoothed if that is judged.
+        best_score: Best value of the first metric.
         best_epoch: Its epoch, from 0; -1 before the first check.
         best_step: Optimiser steps done by then.
         stopped_epoch: Epoch of the stop; 0 if there was none.
@@ -390,6 +391,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         return draw_stopping(
             ax,
             self.judge.first,
+            kept=self.restore_best_weights,
             stopped=self.stopping_reason is not StoppingReason.NOT_STOPPED,
             planned_epochs=self._planned_epochs,
             sentence=self.stopping_reason_message,

@@ -42,12 +42,17 @@ class Patience:
 
 
 def _lack(curve: Curve) -> str:
+    best = curve.describe_best()
     if curve.baseline is not None and curve.wait_from < 0:
-        best = f"its best is {curve.describe_best()}"
-        return f"{curve.monitor} did not get past the baseline {curve.baseline:g}, {best},"
-    if curve.best is None:
+        return (
+            f"{curve.judged_name} did not get past {curve.baseline:g}, the baseline (best: {best}),"
+        )
+    if curve.reference is None:
         return f"{curve.monitor} was never finite"
-    return f"{curve.monitor} did not improve on {curve.describe_best()}"
+    if curve.reference == curve.best:
+        return f"{curve.monitor} did not improve on {best}"
+    by = f" by {curve.min_delta:g}{' of it' if curve.relative else ''}" if curve.min_delta else ""
+    return f"{curve.judged_name} did not improve on {curve.reference:.4g}{by} (best: {best})"
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,8 @@ class GeneralizationLoss:
         if not lost > self.alpha:
             return None
         return _overfitting(
-            f"{curve.monitor} is {lost:.3g}% above its best, {curve.describe_best()} "
-            f"(GL, alpha {self.alpha:g})"
+            f"{curve.judged_name} is {lost:.3g}% above its lowest (GL, alpha {self.alpha:g}; best: "
+            f"{curve.describe_best()})"
         )
 
 
@@ -85,8 +90,8 @@ class ProgressQuotient:
         if not quotient > self.alpha:
             return None
         return _overfitting(
-            f"{curve.monitor} has risen above its best, {curve.describe_best()}, by more than the "
-            f"training loss still moves: quotient {quotient:.3g} (PQ, alpha {self.alpha:g})"
+            f"{curve.judged_name} has risen by more than the training loss still moves, quotient "
+            f"{quotient:.3g} (PQ, alpha {self.alpha:g}; best: {curve.describe_best()})"
         )
 
 
@@ -105,8 +110,8 @@ class SuccessiveIncreases:
         if count == 0 or count < self.strips:
             return None
         return _overfitting(
-            f"{curve.monitor} rose in {count} strips of {self.strip_length} checks in a row, its "
-            f"best was {curve.describe_best()} (UP, patience {self.strips:g})"
+            f"{curve.judged_name} rose in {count} strips of {self.strip_length} checks in a row "
+            f"(UP, patience {self.strips:g}; best: {curve.describe_best()})"
         )
 
 
@@ -125,7 +130,7 @@ def not_finite(curve: Curve, worst: float) -> Verdict | None:
     """Whether a value is NaN or infinite on any rank."""
     if math.isfinite(worst):
         return None
-    sentence = f"{curve.monitor} = {worst} is not finite, its best was {curve.describe_best()}."
+    sentence = f"{curve.monitor} = {worst} is not finite (best: {curve.describe_best()})."
     return Verdict(StoppingReason.NON_FINITE_METRIC, sentence)
 
 

@@ -36,12 +36,15 @@ class Position:
 
 
 class Curve:
-    """Values of one metric, their smoothed form, which is judged, and the best of it.
+    """Values of one metric, the best of them, and what renews patience.
+
+    The best is the best value, which belongs to weights that there are. Patience is renewed where
+    the smoothed values improve by enough.
 
     Args:
         monitor: The metric's name.
         mode: Whether it should become small or large.
-        min_delta: Smallest change that is an improvement.
+        min_delta: Smallest change that renews patience.
         relative: Whether ``min_delta`` is a share of the best.
         smoothing: How values are smoothed before they are judged.
         window: Checks that the smoothing takes in.
@@ -52,7 +55,8 @@ class Curve:
         training_losses: Mean training loss up to each check since the one before.
         positions: Where each check was.
         improvements: Indices of the checks that were the best so far.
-        best: Best judged value, None before the first.
+        best: Best value, None before the first.
+        reference: Smoothed value that last was an improvement: the next one must be better.
         baseline: What must be reached before an improvement renews patience.
         wait_from: Index of the check after which patience began to run, -1 at the start.
     """
@@ -84,6 +88,7 @@ class Curve:
         self.positions: list[Position] = []
         self.improvements: list[int] = []
         self.best: float | None = None
+        self.reference: float | None = None
         self.wait_from = -1
         self._start: Position | None = None
 
@@ -98,7 +103,7 @@ class Curve:
     def adopt(self, best: float, wait_count: int) -> None:
         """Go on from what Lightning's own callback saved."""
         self.clear()
-        self.best = best if math.isfinite(best) else None
+        self.best = self.reference = best if math.isfinite(best) else None
         self.wait_from = -1 - wait_count
 
     def add(self, value: float, at: Position, training_loss: float = math.nan) -> bool:
@@ -110,11 +115,13 @@ class Curve:
         self.judged.append(self._smooth() if finite else math.nan)
         self.training_losses.append(training_loss)
         self.positions.append(at)
-        improved = finite and self._improves(self.judged[-1])
+        improved = finite and (self.best is None or self.better(value, self.best))
         if improved:
-            self.best = self.judged[-1]
+            self.best = value
             self.improvements.append(len(self.values) - 1)
-            if self.baseline is None or self.better(self.best, self.baseline):
+        if finite and self._improves(self.judged[-1]):
+            self.reference = self.judged[-1]
+            if self.baseline is None or self.better(self.reference, self.baseline):
                 self.wait_from = len(self.values) - 1
         return improved
 
@@ -131,10 +138,11 @@ class Curve:
         return value < other if self.mode == "min" else value > other
 
     def _improves(self, value: float) -> bool:
-        if self.best is None:
+        last = self.reference
+        if last is None:
             return True
-        margin = self.min_delta * abs(self.best) if self.relative else self.min_delta
-        return self.better(value, self.best - margin if self.mode == "min" else self.best + margin)
+        margin = self.min_delta * abs(last) if self.relative else self.min_delta
+        return self.better(value, last - margin if self.mode == "min" else last + margin)
 
     @property
     def best_index(self) -> int:
@@ -155,6 +163,11 @@ class Curve:
         since = self.positions[self.wait_from] if self.wait_from >= 0 else self._start
         return float(getattr(self.positions[-1], unit) - getattr(since, unit))
 
+    @property
+    def judged_name(self) -> str:
+        """What is judged, in words."""
+        return self.monitor if self.smoothing == "none" else f"smoothed {self.monitor}"
+
     def describe_best(self) -> str:
         """The best value and its epoch, in words."""
         if self.best is None or self.best_position is None:
@@ -170,6 +183,7 @@ class Curve:
             "positions": [asdict(position) for position in self.positions],
             "improvements": list(self.improvements),
             "best": self.best,
+            "reference": self.reference,
             "wait_from": self.wait_from,
             "start": None if self._start is None else asdict(self._start),
         }
@@ -182,6 +196,7 @@ class Curve:
         self.positions = [Position(**position) for position in state_dict["positions"]]
         self.improvements = list(state_dict["improvements"])
         self.best = state_dict["best"]
+        self.reference = state_dict["reference"]
         self.wait_from = state_dict["wait_from"]
         start = state_dict["start"]
         self._start = None if start is None else Position(**start)

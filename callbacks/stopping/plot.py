@@ -12,6 +12,7 @@ def draw_stopping(
     ax: "Axes | None",
     curve: Curve,
     *,
+    kept: bool,
     stopped: bool,
     planned_epochs: int,
     sentence: str | None,
@@ -21,6 +22,7 @@ def draw_stopping(
     Args:
         ax: Axes to draw on; None makes a figure.
         curve: The watched curve.
+        kept: Whether the weights of the best checks were kept.
         stopped: Whether training was stopped at its end.
         planned_epochs: The Trainer's ``max_epochs``, -1 without a limit.
         sentence: Why it was stopped.
@@ -45,33 +47,35 @@ def draw_stopping(
     if smoothed:
         label = f"smoothed ({curve.smoothing}, {curve.window} checks)"
         ax.plot(epochs, curve.judged, color="tab:blue", lw=2, label=label)
-    _mark_best(ax, curve, epochs)
+    _mark_best(ax, curve, epochs, kept)
     end = epochs[-1]
     if stopped:
         ax.axvline(end, color="tab:red", ls="--", lw=1.2, label=f"stopped after epoch {end:g}")
         if planned_epochs > end:
             saved = f"{planned_epochs - end:g} of {planned_epochs} epochs saved"
             ax.axvspan(end, planned_epochs, color="tab:green", alpha=0.12, lw=0, label=saved)
-    ax.set(xlabel="epochs trained", ylabel=curve.monitor)
+    ax.set(xlabel="epochs trained (epoch 0 ends at 1)", ylabel=curve.monitor)
     if sentence:
         ax.set_title(sentence, fontsize=9, loc="left", wrap=True)
     ax.legend(fontsize=8, framealpha=0.9)
     return ax
 
 
-def _mark_best(ax: "Axes", curve: Curve, epochs: list[float]) -> None:
+def _mark_best(ax: "Axes", curve: Curve, epochs: list[float], kept: bool) -> None:
     if not curve.improvements:
         return
     earlier, best = curve.improvements[:-1], curve.best_index
-    places, values = [epochs[i] for i in earlier], [curve.judged[i] for i in earlier]
-    ax.scatter(places, values, s=22, facecolors="none", edgecolors="tab:orange", zorder=3,
-               label="best so far, weights kept")  # fmt: skip
+    places, values = [epochs[i] for i in earlier], [curve.values[i] for i in earlier]
+    label = "best so far, weights kept" if kept else "best so far"
+    ax.scatter(
+        places, values, s=22, facecolors="none", edgecolors="tab:orange", zorder=3, label=label
+    )
     ax.scatter(
         [epochs[best]],
-        [curve.judged[best]],
+        [curve.values[best]],
         s=110,
         marker="*",
         color="tab:orange",
         zorder=4,
-        label=f"best: {curve.judged[best]:.4g}, epoch {curve.positions[best].epoch}",
+        label=f"best: {curve.values[best]:.4g}, epoch {curve.positions[best].epoch}",
     )
