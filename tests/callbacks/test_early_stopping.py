@@ -405,8 +405,9 @@ def test_a_trial_run_and_other_loops_are_not_checked():
     [
         ([3, 2, 1.9, 1.8], {"patience": 2, "min_delta": 0.5},
          "val_loss did not improve on 2 by 0.5 (best: 1.8 (epoch 3)) for 2 checks (patience 2)."),
-        ([3, 2, 1.9], {"patience": 1, "min_delta": 0.5, "min_delta_mode": "relative"},
-         "val_loss did not improve on 3 by 0.5 of it (best: 2 (epoch 1)) for 1 checks (patience 1)."),
+        ([3, 2, 1], {"patience": 2, "min_delta": 0.9, "min_delta_mode": "relative"},
+         "val_loss did not improve on 3 by 0.9 of it (best: 1 (epoch 2)) for 2 checks "
+         "(patience 2)."),
         ([5, 4, 1, 6, 7], {"patience": 2, "smoothing": "median", "smoothing_window": 3},
          "smoothed val_loss did not improve on 4 (best: 1 (epoch 2)) for 2 checks (patience 2)."),
         ([3, 2, 1.9], {"patience": 3, "baseline": 1.0},
