@@ -24,7 +24,8 @@ from .stopping.restoring import RestoreLast, restorer
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_ALPHA: dict[str, float] = {"GL": 5.0, "PQ": 0.5}
+# The least of those tried in benchmarks/early_stopping.py that match patience 5 in accuracy.
+_ALPHA: dict[str, float] = {"GL": 10.0, "PQ": 0.1}
 
 
 class EarlyStopping(lightning_callbacks.EarlyStopping):
@@ -42,7 +43,14 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     those that they would be without it. Of several such callbacks the one that stopped training
     restores, or else the first.
 
-    BENCHMARK
+    What it is worth, by ``benchmarks/early_stopping.py`` (a small MLP, means of five data sets; the
+    gain on one has a standard error of 0.05 to 1.5 points over 10 seeds): where a fifth of the
+    labels is wrong, the best weights gain 4 points of test accuracy on training to the end, with
+    patience 3 in 9% of the epochs; the last ones, with patience 10, gain 2.5. Where the labels
+    are right, the test loss falls from 0.45 to 0.28 in 28% of the epochs, but 1 point of accuracy
+    is lost (0.8 with patience 10): accuracy still rises when the loss no longer falls. Smoothing
+    changed less than the noise. GL, PQ and UP, as they are by default, end between patience 5 and
+    never; the limits of GL and PQ are the least of those tried that match patience 5.
 
     Args:
         monitor: Name of a logged metric, or several; the best weights are those of the first.
@@ -76,7 +84,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         criterion: ``"patience"``, or one of Prechelt's signs of over-fitting in a loss: ``"GL"``,
             it is over ``alpha`` percent above its lowest; ``"PQ"``, that by how much the training
             loss still moves is over ``alpha``; ``"UP"``, it rose in ``patience`` strips in a row.
-        alpha: Limit of GL (5 by default) or PQ (0.5).
+        alpha: Limit of GL (10 by default) or PQ (0.1).
         strip_length: Checks in a strip of PQ and UP.
         max_loss_ratio: Stop at once where a loss is over this many times its best.
         max_minutes: Stop at the first check after as many minutes of training, earlier runs that
