@@ -118,6 +118,11 @@ class ActivationMonitor(Callback):
         self._streaks = Streaks(needed=2)
 
     @property
+    def state_key(self) -> str:
+        """One for each way to measure, so that a Trainer can have several."""
+        return self._generate_state_key(dormant_threshold=self.dormant_threshold)
+
+    @property
     def saturated_fraction(self) -> dict[str, float]:
         """Share of saturated outputs by site; NaN for an activation that cannot saturate."""
         return {site: float(units.saturated.mean()) for site, units in self._statistics.items()}

@@ -111,6 +111,14 @@ class DeadReLUMonitor(Callback):
         self._warned = False
 
     @property
+    def state_key(self) -> str:
+        """One for each way to measure, so that a Trainer can have several."""
+        return self._generate_state_key(
+            activations={kind: rule.threshold for kind, rule in self._rules.items()},
+            every_n_steps=self.every_n_steps,
+        )
+
+    @property
     def dead_fraction(self) -> dict[str, float]:
         """Share of dead units by call site, 0 to 1, in the last finished window."""
         return {site: float(dead.double().mean()) for site, dead in self.dead_units.items()}

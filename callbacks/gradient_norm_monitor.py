@@ -108,6 +108,11 @@ class GradientNormMonitor(Callback):
         self._reported: dict[int, int] = {}
 
     @property
+    def state_key(self) -> str:
+        """One for each way to measure, so that a Trainer can have several."""
+        return self._generate_state_key(norm_type=self.norm_type)
+
+    @property
     def norms(self) -> dict[str, float]:
         """Last norm by layer."""
         return dict(self._reporter.records["grad_norm"].last)

@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -24,7 +25,8 @@ class Reporter:
     Every rank keeps the record; rank 0 writes the file and the findings. Where there are more
     than 100 layers, the loggers get the median and the extremes instead of one chart each. At the
     end of training they get one heat map and one table, which hold every layer. A file or a
-    logger that fails is given up with one warning; the record goes on.
+    logger that fails is given up with one warning; the record goes on. A second monitor of the
+    same class writes to a file and to charts of its own, as ``grad_norm_2/total``.
 
     Args:
         monitor: The monitor's class name.
@@ -42,6 +44,7 @@ class Reporter:
         self.scales = dict(scales)
         self._resumed = False
         self._file: RecordFile | None = None
+        self._suffix = ""
         self._clear()
 
     def _clear(self) -> None:
@@ -65,14 +68,30 @@ class Reporter:
                 f"{self.monitor} logs nothing under Trainer(barebones=True), which turns logging "
                 "off; its record is kept in its attributes."
             )
+        self._suffix = self._find_suffix(trainer)
         folder = loggers.run_folder(trainer) if trainer.is_global_zero else None
-        path = None if folder is None else folder / "vitals" / f"{self.monitor}.jsonl"
+        name = f"{self.monitor}{self._suffix}.jsonl"
+        path = None if folder is None else folder / "vitals" / name
         self._file = None if path is None else RecordFile(path)
         if trainer.is_global_zero and not trainer.barebones:
             for quantity in self.scales:
-                self._attempt("logger", loggers.use_step_axis, trainer, quantity)
+                self._attempt("logger", loggers.use_step_axis, trainer, quantity + self._suffix)
         self._attempt("file", self._open_file, resumed)
         return resumed
+
+    def _find_suffix(self, trainer: Trainer) -> str:
+        """What sets a second monitor of the same class, with other arguments, apart: ``"_2"``."""
+        callbacks: list[object] = trainer.callbacks  # type: ignore[attr-defined]
+        reporters = [getattr(callback, "_reporter", None) for callback in callbacks]
+        alike = [r for r in reporters if getattr(r, "monitor", None) == self.monitor]
+        position = next((i for i, reporter in enumerate(alike) if reporter is self), 0)
+        return f"_{position + 1}" if position else ""
+
+    def _charted(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """The metrics under this monitor's own names."""
+        if not self._suffix:
+            return dict(metrics)
+        return {name.replace("/", f"{self._suffix}/", 1): v for name, v in metrics.items()}
 
     def _open_file(self, resumed: bool) -> None:
         """Open the file with what a checkpoint brought, where the file does not have it yet."""
@@ -110,7 +129,7 @@ class Reporter:
         self.summary.add(step, trainer.current_epoch, summary)
         if self._file is not None:
             self._attempt("file", self._file.report, step, trainer.current_epoch, values, summary)
-        metrics = {**_charts(values), **summary}
+        metrics = self._charted({**_charts(values), **summary})
         self._attempt("logger", loggers.log_scalars, trainer, metrics, step)
 
     def find(self, trainer: Trainer, key: str, text: str) -> None:
@@ -146,8 +165,12 @@ class Reporter:
         table, names = record.table, list(record.last)
         draw_heat_map(figure.add_subplot(), record.steps, table, names, self.scales[quantity])
         if self._file is not None:
-            self._attempt("file", figure.savefig, self._file.path.parent / f"{quantity}.png")
-        loggers.log_figure(trainer, f"{quantity}/heat_map", figure, loggers.logger_step(trainer))
+            self._attempt("file", figure.savefig, self._picture(self._file, quantity))
+        name = f"{quantity}{self._suffix}/heat_map"
+        loggers.log_figure(trainer, name, figure, loggers.logger_step(trainer))
+
+    def _picture(self, file: RecordFile, quantity: str) -> Path:
+        return file.path.parent / f"{quantity}{self._suffix}.png"
 
     def _log_table(self, trainer: Trainer, quantity: str) -> None:
         layers = list(self.records[quantity].last)[:_MAX_TABLE_ROWS]
@@ -156,7 +179,8 @@ class Reporter:
             history = record.history
             for layer, row in zip(layers, rows, strict=True):
                 row |= _statistics(name, history.get(layer, []))
-        loggers.log_table(trainer, f"{quantity}/table", rows, loggers.logger_step(trainer))
+        name = f"{quantity}{self._suffix}/table"
+        loggers.log_table(trainer, name, rows, loggers.logger_step(trainer))
 
     def _attempt(self, what: str, action: Callable[..., Any], *arguments: Any) -> None:
         """Do something that may fail without the record being any worse for it."""

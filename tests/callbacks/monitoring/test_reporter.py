@@ -240,3 +240,20 @@ def test_no_file_is_written_where_a_run_is_not_on_this_machine(folder, tmp_path,
         fast_dev_run=False, checkpoint_callback=SimpleNamespace(dirpath=folder), loggers=[]
     )
     assert run_folder(trainer) is None
+
+
+def test_two_monitors_of_a_class_have_files_charts_and_state_of_their_own(tmp_path):
+    monitors = [GradientNormMonitor(1), GradientNormMonitor(2, norm_type=float("inf"))]
+    logger = CSVLogger(tmp_path)
+    trainer = fit(Research(network()), data(), monitors, logger=logger)
+    trainer.save_checkpoint(tmp_path / "end.ckpt")
+    folder = Path(logger.log_dir, "vitals")
+    for monitor, suffix in zip(monitors, ("", "_2"), strict=True):
+        found = read_record_file(folder / f"GradientNormMonitor{suffix}.jsonl")
+        assert found.records["grad_norm"].steps == monitor.steps
+        assert found.records["grad_norm"].last == pytest.approx(monitor.norms, rel=1e-8)
+        assert (folder / f"grad_norm{suffix}.png").exists()
+        total = trainer.callback_metrics[f"grad_norm{suffix}/total"].item()
+        assert total == pytest.approx(monitor.total_norm)
+    states = torch.load(tmp_path / "end.ckpt", weights_only=True)["callbacks"]
+    assert {monitor.state_key for monitor in monitors} <= states.keys()
