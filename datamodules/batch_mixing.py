@@ -1,0 +1,49 @@
+"""MixUp and CutMix from a batch's draws."""
+
+import torch
+from torch import Tensor
+
+from ..functional.mixing import beta_quantiles, cut_mix_boxes, mix_up
+from .draws import PARTNER, WHICH_MIX, Draws
+
+
+def mix(
+    images: Tensor, targets: Tensor, masks: Tensor | None, draws: Draws
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Mix each image, its target and its mask with another of the batch.
+
+    Args:
+        images: Shape ``(N, C, H, W)``, floating point.
+        targets: Shape ``(N, classes)``, floating point.
+        masks: Shape ``(N, ..., H, W)``, or None.
+        draws: Of the batch.
+
+    Returns:
+        Images, targets and masks, each of its shape.
+    """
+    order = draws.column(PARTNER).argsort()
+    # Along one circle through the batch: nobody's other image is its own.
+    partner = torch.empty_like(order).scatter_(0, order, order.roll(-1))
+    ours = draws.column(WHICH_MIX) < 0.5
+    others, share = images[partner], draws.constant(1)
+    mixed = images
+    if "mixup" in draws:
+        kept = _kept(draws, "mixup")
+        share = kept if "cutmix" not in draws else torch.where(ours, kept, share)
+        mixed = mix_up(images, others, share)
+    if "cutmix" in draws:
+        kept = _kept(draws, "cutmix")
+        kept = kept if "mixup" not in draws else torch.where(ours, 1.0, kept)
+        x, y = draws.uniform("cutmix", 1), draws.uniform("cutmix", 2)
+        boxes, left = cut_mix_boxes(kept, x, y, *images.shape[-2:])
+        mixed, share = torch.where(boxes, others, mixed), share * left
+        if masks is not None:
+            masks = torch.where(boxes if masks.ndim == 4 else boxes[:, 0], masks[partner], masks)
+    share = share.to(targets.dtype)[:, None]
+    return mixed, share * targets + (1 - share) * targets[partner], masks
+
+
+def _kept(draws: Draws, name: str) -> Tensor:
+    kept = beta_quantiles(draws.uniform(name), draws.operations[name].high)
+    happens = draws.happens(name)
+    return kept if happens is None else torch.where(happens, kept, 1.0)

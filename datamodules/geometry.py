@@ -1,0 +1,117 @@
+"""All geometry of a batch's draws as one affine map for each image."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..functional.affine import (
+    affine_matrices,
+    rotation_matrices,
+    scale_matrices,
+    shear_matrices,
+)
+from .draws import Draws
+
+GEOMETRY = (
+    "rotation",
+    "shift_x",
+    "shift_y",
+    "crop",
+    "zoom",
+    "shear_x",
+    "shear_y",
+    "horizontal_flip",
+    "vertical_flip",
+    "random_crop",
+    "resized_crop",
+)
+_RADIANS = math.pi / 180
+_ASPECT = math.log(4 / 3)
+
+
+def geometry_matrices(draws: Draws, height: int, width: int) -> Tensor | None:
+    """Maps for ``affine_warp``; None where no operation moves a pixel.
+
+    Args:
+        draws: Of the batch.
+        height: Of the images, in pixels.
+        width: Of the images, in pixels.
+
+    Returns:
+        Tensor of shape ``(N, 2, 3)``, or None.
+    """
+    if not any(name in draws for name in GEOMETRY):
+        return None
+    linear, x, y = _linear(draws), draws.constant(0), draws.constant(0)
+    if "shift_x" in draws:
+        x = x + draws.amount("shift_x")
+    if "shift_y" in draws:
+        y = y + draws.amount("shift_y")
+    if "crop" in draws:
+        # A crop may lie anywhere inside the image; the shift comes on top.
+        room = (1 - (1 - draws.amount("crop"))) / 2
+        x = x + (2 * draws.uniform("crop", 1) - 1) * room
+        y = y + (2 * draws.uniform("crop", 2) - 1) * room
+    x, y = x * width, y * height
+    if "random_crop" in draws:
+        reach_x, reach_y = _random_crop(draws)
+        x, y = x + reach_x, y + reach_y
+    if "resized_crop" in draws:
+        wide, tall, offset_x, offset_y = _resized_crop(draws, height, width)
+        linear = scale_matrices(wide, tall) @ linear
+        x, y = wide * x + offset_x * width, tall * y + offset_y * height
+    return affine_matrices(linear, x, y)
+
+
+def _linear(draws: Draws) -> Tensor:
+    if "rotation" in draws:
+        linear = rotation_matrices(draws.amount("rotation", unit=_RADIANS))
+    else:
+        linear = scale_matrices(draws.constant(1), draws.constant(1))
+    if "crop" in draws:
+        scale = 1 - draws.amount("crop")
+        linear = linear @ scale_matrices(scale, scale)
+    if "zoom" in draws:
+        scale = 1 / draws.amount("zoom", 1)
+        linear = linear @ scale_matrices(scale, scale)
+    if "shear_x" in draws or "shear_y" in draws:
+        slopes = [_slope(draws, name) for name in ("shear_x", "shear_y")]
+        linear = linear @ shear_matrices(*slopes)
+    if "horizontal_flip" in draws or "vertical_flip" in draws:
+        signs = [_sign(draws, name) for name in ("horizontal_flip", "vertical_flip")]
+        linear = linear @ scale_matrices(*signs)
+    return linear
+
+
+def _slope(draws: Draws, name: str) -> Tensor:
+    if name not in draws:
+        return draws.constant(0)
+    return draws.amount(name, unit=_RADIANS).tan()
+
+
+def _sign(draws: Draws, name: str) -> Tensor:
+    sign = draws.constant(1)
+    if name not in draws:
+        return sign
+    happens = draws.happens(name)
+    return -sign if happens is None else torch.where(happens, -sign, sign)
+
+
+def _random_crop(draws: Draws) -> tuple[Tensor, Tensor]:
+    padding = draws.amount("random_crop")
+    steps = 2 * padding + 1
+    x, y = ((draws.uniform("random_crop", axis) * steps).floor() - padding for axis in (0, 1))
+    return x, y
+
+
+def _resized_crop(draws: Draws, height: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    area = draws.amount("resized_crop", 1)
+    happens = draws.happens("resized_crop")
+    aspect = ((2 * draws.uniform("resized_crop", 1) - 1) * _ASPECT).exp()
+    if happens is not None:
+        aspect = torch.where(happens, aspect, width / height)
+    wide = (area * aspect * (height / width)).sqrt().clamp(max=1)
+    tall = (area / aspect * (width / height)).sqrt().clamp(max=1)
+    x, y = (2 * draws.uniform("resized_crop", position) - 1 for position in (2, 3))
+    return wide, tall, x * (1 - wide) / 2, y * (1 - tall) / 2

@@ -1,0 +1,236 @@
+"""Changes of colour as one 3x4 matrix for each image, and one at a time with clamping."""
+
+import math
+
+import torch
+from torch import Tensor
+
+_LUMA = (0.2989, 0.587, 0.114)  # Weights of red, green and blue in torchvision's grayscale.
+
+
+def brightness_matrices(factor: Tensor, channels: int = 3) -> Tensor:
+    """Matrices that multiply every channel.
+
+    Args:
+        factor: Shape ``(N,)``; 0 is black, 1 the image as it is.
+        channels: 1 or 3.
+
+    Returns:
+        Tensor of shape ``(N, channels, channels + 1)``.
+
+    Example:
+        >>> brightness_matrices(torch.tensor([0.5]), channels=1)
+        tensor([[[0.5000, 0.0000]]])
+    """
+    return _matrices(factor, torch.zeros_like(factor), 0.0, channels)
+
+
+def contrast_matrices(factor: Tensor, mean: Tensor, channels: int = 3) -> Tensor:
+    """Matrices that blend each image with its own mean.
+
+    Args:
+        factor: Shape ``(N,)``; 0 is plain gray, 1 the image as it is.
+        mean: Mean of each image in grayscale, shape ``(N,)``.
+        channels: 1 or 3.
+
+    Returns:
+        Tensor of shape ``(N, channels, channels + 1)``.
+
+    Example:
+        >>> contrast_matrices(torch.tensor([0.5]), torch.tensor([0.2]), channels=1)
+        tensor([[[0.5000, 0.1000]]])
+    """
+    return _matrices(factor, (1 - factor) * mean, 0.0, channels)
+
+
+def saturation_matrices(factor: Tensor) -> Tensor:
+    """Matrices that blend each image with its own grayscale; 0 is grayscale.
+
+    Args:
+        factor: Shape ``(N,)``; 1 is the image as it is.
+
+    Returns:
+        Tensor of shape ``(N, 3, 4)``.
+
+    Example:
+        >>> saturation_matrices(torch.tensor([0.0]))[0, 0]
+        tensor([0.2989, 0.5870, 0.1140, 0.0000])
+    """
+    return _matrices(factor, torch.zeros_like(factor), 1 - factor, 3)
+
+
+def hue_matrices(shift: Tensor) -> Tensor:
+    """Matrices that turn colours around the gray axis and keep grays as they are.
+
+    It is linear, unlike the shift of hue in HSV that ``adjust_hue`` does: the same at 0, and near
+    it for soft colours.
+
+    Args:
+        shift: In turns of the colour circle, shape ``(N,)``.
+
+    Returns:
+        Tensor of shape ``(N, 3, 4)``.
+
+    Reference:
+        Rodrigues' rotation formula with the axis (1, 1, 1) / sqrt(3).
+
+    Example:
+        >>> red = torch.tensor([1.0, 0.0, 0.0])
+        >>> (hue_matrices(torch.tensor([1 / 3]))[0, :, :3] @ red).round().abs()
+        tensor([0., 1., 0.])
+    """
+    angle = shift * (2 * math.pi)
+    cos, sin = angle.cos(), angle.sin() / math.sqrt(3)
+    third = (1 - cos) / 3
+    same, ahead, behind = third + cos, third - sin, third + sin
+    zero = torch.zeros_like(shift)
+    rows = [
+        torch.stack([same, ahead, behind, zero], -1),
+        torch.stack([behind, same, ahead, zero], -1),
+        torch.stack([ahead, behind, same, zero], -1),
+    ]
+    return torch.stack(rows, 1)
+
+
+def chain_colors(first: Tensor, then: Tensor) -> Tensor:
+    """One matrix for two changes of colour.
+
+    Args:
+        first: Shape ``(N, C, C + 1)``.
+        then: What follows, of the same shape.
+
+    Returns:
+        Tensor of the same shape.
+
+    Example:
+        >>> half = brightness_matrices(torch.tensor([0.5]), channels=1)
+        >>> chain_colors(half, half)
+        tensor([[[0.2500, 0.0000]]])
+    """
+    linear = then[:, :, :-1]
+    offset = linear @ first[:, :, -1:] + then[:, :, -1:]
+    return torch.cat([linear @ first[:, :, :-1], offset], -1)
+
+
+def apply_colors(images: Tensor, matrices: Tensor) -> Tensor:
+    """Change the colours of each image by its own matrix, without clamping.
+
+    Args:
+        images: Shape ``(N, C, H, W)``, floating point.
+        matrices: Shape ``(N, C, C + 1)``: factors of the channels, then an offset.
+
+    Returns:
+        Tensor of the shape and dtype of ``images``.
+
+    Example:
+        >>> apply_colors(torch.ones(1, 1, 1, 2), torch.tensor([[[0.5, 0.25]]]))
+        tensor([[[[0.7500, 0.7500]]]])
+    """
+    matrices = matrices.to(images.dtype)
+    if images.shape[1] == 1:
+        # A plain product needs no matrix kernel.
+        return images * matrices[:, :, :1, None] + matrices[:, :, 1:, None]
+    changed = torch.baddbmm(matrices[:, :, -1:], matrices[:, :, :-1], images.flatten(2))
+    return changed.view(images.shape)
+
+
+def grayscale(images: Tensor) -> Tensor:
+    """Weighted sum of red, green and blue, with torchvision's weights.
+
+    Args:
+        images: Shape ``(N, 3, H, W)``, or ``(N, 1, H, W)``, which stay as they are.
+
+    Returns:
+        Tensor of shape ``(N, 1, H, W)``.
+
+    Example:
+        >>> grayscale(torch.ones(1, 3, 1, 1))
+        tensor([[[[0.9999]]]])
+    """
+    if images.shape[1] == 1:
+        return images
+    red, green, blue = images.unbind(1)
+    return (red * _LUMA[0] + green * _LUMA[1] + blue * _LUMA[2])[:, None]
+
+
+def gray_means(channel_means: Tensor) -> Tensor:
+    """Mean of each image in grayscale from the means of its channels.
+
+    Args:
+        channel_means: Shape ``(N, C)`` with 1 or 3 channels.
+
+    Returns:
+        Tensor of shape ``(N,)``.
+
+    Example:
+        >>> gray_means(torch.tensor([[1.0, 0.0, 0.0]]))
+        tensor([0.2989])
+    """
+    return grayscale(channel_means[:, :, None, None])[:, 0, 0, 0]
+
+
+def blend(images: Tensor, others: Tensor, factor: Tensor, bound: float = 1.0) -> Tensor:
+    """Each image by its factor and another by the rest of 1, clamped as torchvision clamps.
+
+    Args:
+        images: Shape ``(N, C, H, W)``.
+        others: Broadcastable to it.
+        factor: Shape ``(N,)``, also above 1.
+        bound: Largest value: 1, or 255 for whole numbers, which are then cut off, not rounded.
+
+    Returns:
+        Tensor of the shape of ``images``.
+
+    Example:
+        >>> blend(torch.full((1, 1, 1, 1), 99.0), torch.zeros(1), torch.tensor([1.5]), 255.0)
+        tensor([[[[148.]]]])
+    """
+    factor = factor[:, None, None, None]
+    blended = (images * factor + others * (1 - factor)).clamp_(0, bound)
+    return blended if bound == 1 else blended.floor_()
+
+
+def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
+    """Shift the hue of each image in HSV, as torchvision and PIL do.
+
+    Args:
+        images: Shape ``(N, 3, H, W)`` in 0..1.
+        shift: In turns of the colour circle, shape ``(N,)``.
+
+    Returns:
+        Tensor of the shape of ``images``.
+
+    Reference:
+        Smith 1978, "Color gamut transform pairs".
+
+    Example:
+        >>> adjust_hue(torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1), torch.tensor([1 / 3])).flatten()
+        tensor([0., 1., 0.])
+    """
+    red, green, blue = images.unbind(1)
+    low, value = images.aminmax(dim=1)
+    chroma = value - low
+    divisor = torch.where(chroma == 0, 1, chroma)
+    sector = torch.where(
+        value == red,
+        (green - blue) / divisor,
+        torch.where(value == green, (blue - red) / divisor + 2, (red - green) / divisor + 4),
+    )
+    sector = sector + 6 * shift[:, None, None]
+    channels = []
+    for start in (5, 3, 1):
+        ramp = (sector + start).remainder(6)
+        share = torch.minimum(ramp, 4 - ramp).clamp(0, 1)
+        channels.append(value - chroma * share)
+    return torch.stack(channels, 1)
+
+
+def _matrices(factor: Tensor, offset: Tensor, gray: float | Tensor, channels: int) -> Tensor:
+    matrices = factor.new_zeros(len(factor), channels, channels + 1)
+    for channel in range(channels):
+        for source in range(channels):
+            if channels == 3:
+                matrices[:, channel, source] = gray * _LUMA[source]
+        matrices[:, channel, channel] += factor
+        matrices[:, channel, -1] = offset
+    return matrices
