@@ -1,0 +1,363 @@
+import copy
+import pickle
+
+import pytest
+import torch
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as tv
+
+from torchvitals.datamodules import BatchAugment
+from torchvitals.datamodules.presets import PRESETS
+
+EVERYTHING = {
+    "rotation": 15,
+    "shift": 0.1,
+    "crop": 0.1,
+    "zoom": 0.2,
+    "shear": 10,
+    "horizontal_flip": 0.5,
+    "vertical_flip": 0.5,
+    "random_crop": 2,
+    "resized_crop": 0.5,
+    "brightness": 0.2,
+    "contrast": 0.2,
+    "saturation": 0.2,
+    "hue": 0.1,
+    "grayscale": 0.3,
+    "erasing": 0.5,
+    "noise": 0.05,
+    "blur": {"range": 1.0, "p": 0.5},
+}
+
+
+def seeded(*shape):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+
+def fixed(name, value):
+    """An operation that draws the same amount for every image."""
+    return BatchAugment({name: [value, value]})
+
+
+def inner(images):
+    return images[..., 5:-5, 5:-5]
+
+
+@pytest.mark.parametrize("operations", [*sorted(set(PRESETS) - {"none"}), EVERYTHING])
+def test_data_1_images_of_one_batch_get_different_parameters(operations):
+    images = seeded(1, 3, 12, 10).expand(16, 3, 12, 10)
+    augmented = BatchAugment(operations)(images)
+    assert augmented.shape == images.shape
+    # RandAugment draws few amounts, and TrivialAugment may choose nothing more than once.
+    assert len({tuple(image.flatten().tolist()) for image in augmented}) >= 8
+    assert torch.equal(images[0], images[15])
+
+
+@pytest.mark.parametrize("operations", [*sorted(PRESETS), EVERYTHING])
+def test_data_2_and_3_draws_depend_on_seed_epoch_and_index_alone(operations):
+    augment, images = BatchAugment(operations, seed=4), seeded(10, 3, 9, 7)
+    index = torch.arange(10) * 11
+    whole = augment(images, index=index, epoch=3)
+    order = torch.tensor([7, 2, 9, 4, 0, 1, 3, 5, 8, 6])
+    other = BatchAugment(operations, generator=torch.Generator().manual_seed(9), seed=4)
+    parts = [other(images[o], index=index[o], epoch=3) for o in order.split([3, 1, 6])]
+    torch.testing.assert_close(torch.cat(parts), whole[order], atol=1e-6, rtol=0)
+    if operations != "none":
+        assert not torch.equal(augment(images, index=index, epoch=4), whole)
+        assert not torch.equal(BatchAugment(operations)(images, index=index, epoch=3), whole)
+
+
+def test_data_4_the_global_generator_is_untouched_and_what_never_happens_draws_nothing():
+    before = torch.get_rng_state()
+    augment = BatchAugment({**EVERYTHING, "mixup": 0.2}, num_classes=3)
+    augment(seeded(4, 3, 8, 8), torch.arange(4) % 3)
+    assert torch.equal(torch.get_rng_state(), before)
+    generator = torch.Generator().manual_seed(2)
+    state = generator.get_state()
+    never = {name: {"range": 0.1, "p": 0} for name in ("rotation", "hue", "noise", "mixup")}
+    images = seeded(4, 3, 8, 8)
+    assert BatchAugment({**never, "erasing": 0, "zoom": 0}, generator)(images) is images
+    assert torch.equal(generator.get_state(), state)
+
+
+def test_data_5_nothing_happens_in_eval_mode():
+    augment, images = BatchAugment({**EVERYTHING, "mixup": 1}).eval(), seeded(4, 3, 8, 8)
+    targets = torch.arange(4)
+    assert augment(images) is images
+    assert augment(images, targets)[1] is targets
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_data_11_batches_of_any_size(count):
+    augment = BatchAugment({**EVERYTHING, "mixup": 1, "cutmix": 1}, num_classes=5)
+    images, targets = augment(seeded(count, 3, 8, 6), torch.arange(count))
+    assert images.shape == (count, 3, 8, 6)
+    torch.testing.assert_close(targets.sum(1), torch.ones(count))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("clamp", [False, True])
+def test_data_12_shape_dtype_and_memory_format_stay(dtype, channels, clamp):
+    pixels = seeded(4, channels, 12, 9).double()
+    images = (pixels * 255).round().to(dtype) if dtype == torch.uint8 else pixels.to(dtype)
+    scale = 255 if dtype == torch.uint8 else 1
+    index = torch.arange(4)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        given = images.contiguous(memory_format=layout)
+        augmented = BatchAugment(EVERYTHING, clamp=clamp)(given, index=index)
+        assert (augmented.shape, augmented.dtype) == (images.shape, dtype)
+        assert augmented.is_contiguous(memory_format=layout)
+        in_float = BatchAugment(EVERYTHING, clamp=clamp)(given.float() / scale, index=index)
+        # Whole numbers are cut off after each operation, and hue magnifies what is lost.
+        tolerance = 0.05 if clamp else 0.01
+        error = (augmented.double() / scale - in_float).abs()
+        assert error.mean() < tolerance
+        assert augmented.min() >= 0
+        assert augmented.max() <= scale
+
+
+def test_data_13_whole_numbers_are_rounded_and_clamped_also_when_mixed():
+    white = torch.full((2, 1, 2, 2), 201, dtype=torch.uint8)
+    assert fixed("brightness", 2.0)(white).unique().tolist() == [255]
+    assert fixed("brightness", 0.5)(white).unique().tolist() == [100]
+    assert fixed("brightness", 0.49)(white).unique().tolist() == [98]
+    images = torch.stack([torch.zeros(1, 4, 4), torch.full((1, 4, 4), 255)]).byte()
+    mixed, shares = BatchAugment({"mixup": 1.0}, num_classes=2)(images, torch.tensor([0, 1]))
+    assert mixed.dtype == torch.uint8
+    assert mixed[:, 0, 0, 0].tolist() == (shares[:, 1] * 255).round().tolist()
+    assert 0 < mixed[0, 0, 0, 0] < 255
+
+
+IDENTITY = {
+    "rotation": 1e-9,
+    "shift": 1e-9,
+    "zoom": 1e-9,
+    "shear": 1e-9,
+    "crop": 1e-9,
+    "resized_crop": {"range": [0.3, 0.5], "p": 1e-12},
+    "brightness": 1e-9,
+    "contrast": 1e-9,
+    "saturation": 1e-9,
+    "hue": 1e-9,
+    "grayscale": 1e-12,
+    "erasing": 1e-12,
+    "noise": 1e-9,
+    "blur": 1e-9,
+}
+
+
+@pytest.mark.parametrize("clamp", [False, True])
+@pytest.mark.parametrize("shape", [(3, 1, 8, 8), (3, 3, 33, 20), (3, 4, 7, 50)])
+def test_data_14_identity_gives_the_images_back(shape, clamp):
+    augment, images = BatchAugment(IDENTITY, clamp=clamp), seeded(*shape)
+    assert set(augment.operations) == set(BatchAugment(EVERYTHING).operations) - {
+        "horizontal_flip",
+        "vertical_flip",
+        "random_crop",
+    }
+    torch.testing.assert_close(augment(images), images, atol=1e-5, rtol=0)
+    whole = (images * 255).byte()
+    difference = augment(whole).int() - whole.int()
+    # Cutting off after each operation may cost one where a factor misses 1 by a rounding.
+    assert difference.abs().max() <= (1 if clamp else 0)
+
+
+def test_data_15_masks_move_with_the_images_by_the_nearest_pixel():
+    images = torch.zeros(8, 1, 40, 30)
+    images[:, :, 8:20, 10:22] = 1
+    masks = images[:, 0].long() * 200
+    geometry = {key: EVERYTHING[key] for key in ("rotation", "shift", "zoom", "horizontal_flip")}
+    augmented, targets, moved = BatchAugment(geometry)(images, torch.arange(8), masks=masks)
+    assert moved.dtype == torch.int64
+    assert sorted(moved.unique().tolist()) == [0, 200]
+    assert torch.equal(targets, torch.arange(8))
+    sure = (augmented[:, 0] - 0.5).abs() > 0.49
+    assert torch.equal((moved == 200)[sure], (augmented[:, 0] > 0.5)[sure])
+    assert not torch.equal(moved, masks)
+    layered = BatchAugment(geometry)(images, masks=masks[:, None])[1]
+    assert torch.equal(layered[:, 0], moved)
+
+
+@pytest.mark.parametrize("operations", [{"mixup": 0.4}, {"cutmix": 1}, {"mixup": 1, "cutmix": 1}])
+def test_data_16_shares_are_those_of_the_pixels_and_sum_to_1(operations):
+    count = 64
+    images = torch.eye(count)[:, :, None, None].expand(count, count, 9, 7).contiguous()
+    mixed, shares = BatchAugment(operations, num_classes=count)(images, torch.arange(count))
+    torch.testing.assert_close(shares, mixed.mean((2, 3)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(shares.sum(1), torch.ones(count))
+    assert ((shares > 0).sum(1) <= 2).all()
+    assert len(shares.max(1).values.unique()) > 10
+
+
+SCALES = [("zoom", 1.3, dict(scale=1.3)), ("zoom", 0.8, dict(scale=0.8))]
+SLANTS = [("shear_x", 12.0, dict(shear=[12.0, 0.0])), ("rotation", 25.0, dict(angle=-25.0))]
+
+
+@pytest.mark.parametrize(("name", "value", "arguments"), [*SCALES, *SLANTS])
+@pytest.mark.parametrize("size", [(24, 24), (20, 31)])
+def test_geometry_equals_torchvisions(name, value, arguments, size):
+    images = seeded(2, 3, *size)
+    given = {"angle": 0.0, "translate": [0, 0], "scale": 1.0, "shear": [0.0, 0.0], **arguments}
+    expected = tv.affine(images, **given, interpolation=InterpolationMode.BILINEAR)
+    torch.testing.assert_close(
+        inner(fixed(name, value)(images)), inner(expected), atol=1e-4, rtol=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("horizontal_flip", tv.horizontal_flip), ("vertical_flip", tv.vertical_flip)],
+)
+def test_flips_equal_torchvisions(name, expected):
+    images = seeded(3, 3, 9, 14)
+    flipped = BatchAugment({name: 1})(images)
+    torch.testing.assert_close(flipped, expected(images), atol=1e-5, rtol=0)
+    some = BatchAugment({name: 0.5})(images.repeat(40, 1, 1, 1))
+    same = (some - images.repeat(40, 1, 1, 1)).abs().amax((1, 2, 3)) < 1e-5
+    assert 30 < same.sum() < 90
+
+
+COLORS = [
+    ("brightness", 1.4, tv.adjust_brightness),
+    ("contrast", 0.6, tv.adjust_contrast),
+    ("contrast", 1.5, tv.adjust_contrast),
+    ("saturation", 1.7, tv.adjust_saturation),
+    ("saturation", 0.3, tv.adjust_saturation),
+    ("hue", 0.2, tv.adjust_hue),
+    ("hue", -0.4, tv.adjust_hue),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "adjust"), COLORS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_clamped_colors_equal_torchvisions_to_the_rounding(name, value, adjust, channels):
+    augment = BatchAugment({name: [value, value]}, clamp=True)
+    images = seeded(3, channels, 16, 11)
+    expected = torch.stack([adjust(image, value) for image in images])
+    torch.testing.assert_close(augment(images), expected, atol=1e-5, rtol=0)
+    whole = (images * 255).byte()
+    expected = torch.stack([adjust(image, value) for image in whole])
+    difference = (augment(whole).int() - expected.int()).abs()
+    assert difference.max() <= 1
+    # A sum that is whole but for its last bit may be cut off on either side.
+    assert (difference > 0).float().mean() < 0.03
+
+
+@pytest.mark.parametrize(("name", "value", "adjust"), [c for c in COLORS if c[0] != "hue"])
+def test_one_color_matrix_equals_torchvisions_where_nothing_is_clamped(name, value, adjust):
+    images = 0.4 + 0.1 * seeded(3, 3, 16, 11)
+    torch.testing.assert_close(fixed(name, value)(images), adjust(images, value))
+
+
+def test_a_chain_of_colors_is_one_matrix():
+    factors = {"brightness": 0.9, "contrast": 1.2, "saturation": 0.7}
+    images = expected = 0.4 + 0.1 * seeded(3, 3, 8, 8)
+    for name, value in factors.items():
+        expected = getattr(tv, f"adjust_{name}")(expected, value)
+    augment = BatchAugment({name: [value, value] for name, value in factors.items()})
+    torch.testing.assert_close(augment(images), expected)
+
+
+def test_grayscale_and_the_fourth_channel():
+    images = seeded(3, 4, 8, 8)
+    gray = BatchAugment({"grayscale": 1})(images)
+    expected = tv.rgb_to_grayscale(images[:, :3], num_output_channels=3)
+    torch.testing.assert_close(gray[:, :3], expected)
+    assert torch.equal(gray[:, 3], images[:, 3])
+
+
+def test_noise_has_its_deviation_and_blur_equals_torchvisions():
+    gray = torch.full((4, 3, 64, 64), 0.5)
+    for index in (None, torch.arange(4)):
+        noise = fixed("noise", 0.1)(gray, index=index) - gray
+        torch.testing.assert_close(noise.std((1, 2, 3)), torch.full((4,), 0.1), rtol=0.05, atol=0)
+        assert noise.mean().abs() < 0.005
+    images = seeded(3, 3, 20, 17)
+    expected = tv.gaussian_blur(images, kernel_size=[7, 7], sigma=[1.0, 1.0])
+    torch.testing.assert_close(fixed("blur", 1.0)(images), expected, atol=1e-5, rtol=0)
+
+
+def test_erasing_sets_a_box_of_its_area_to_zero():
+    images = torch.ones(200, 3, 40, 30)
+    erased = BatchAugment({"erasing": {"range": [0.1, 0.3], "p": 0.5}})(images) == 0
+    area = erased.float().mean((1, 2, 3))
+    assert 70 < (area > 0).sum() < 130
+    assert area.max() < 0.33
+    rows, columns = erased[:, 0].any(2).sum(1), erased[:, 0].any(1).sum(1)
+    torch.testing.assert_close(area * 1200, (rows * columns).float())
+
+
+def test_random_crop_moves_by_whole_pixels():
+    images = seeded(1, 1, 10, 10).expand(100, 1, 10, 10)
+    padded = torch.nn.functional.pad(images[0], (2, 2, 2, 2))
+    windows = {
+        tuple(padded[:, i : i + 10, j : j + 10].flatten().mul(1e3).round().tolist())
+        for i in range(5)
+        for j in range(5)
+    }
+    cropped = BatchAugment({"random_crop": 2})(images)
+    seen = {tuple(image.flatten().mul(1e3).round().tolist()) for image in cropped}
+    assert len(seen) > 15
+    assert all(any(max(map(abs, map(float.__sub__, a, b))) <= 1 for b in windows) for a in seen)
+
+
+def test_choosing_presets_choose_one_or_two_operations():
+    images = seeded(1, 3, 16, 16).expand(400, 3, 16, 16)
+    for name, nothing in (("trivialaugment", 1 / 9), ("randaugment", 1 / 81)):
+        augmented = BatchAugment(name)(images)
+        same = (augmented - images).abs().amax((1, 2, 3)) < 1e-6
+        assert same.float().mean().item() == pytest.approx(nothing, abs=0.05)
+
+
+def test_state_goes_on_and_the_module_pickles():
+    images, augment = seeded(4, 3, 8, 8), BatchAugment("strong", seed=1)
+    augment(images)
+    state = augment.state_dict()
+    resumed = BatchAugment("strong", seed=5)
+    resumed.load_state_dict(state)
+    copies = [resumed, copy.deepcopy(augment), pickle.loads(pickle.dumps(augment))]
+    expected = augment(images)
+    assert all(torch.equal(other(images), expected) for other in copies)
+
+
+@pytest.mark.parametrize(
+    ("operations", "error", "message"),
+    [
+        ("strongest", ValueError, "Did you mean 'strong'"),
+        ({"rotate": 5}, ValueError, "Did you mean 'rotation'"),
+        ({"rotation": -5}, ValueError, "`rotation` to be at least 0, but got -5"),
+        ({"hue": 0.7}, ValueError, "within -0.5 and 0.5"),
+        ({"zoom": [1.2, 0.8]}, ValueError, "smaller number first"),
+        ({"zoom": [1, 2, 3]}, ValueError, "range of two numbers"),
+        ({"brightness": float("nan")}, ValueError, "`brightness`"),
+        ({"blur": {"range": 1, "p": 2}}, ValueError, "`p` of `blur` between 0 and 1"),
+        ({"blur": {"rnge": 1}}, ValueError, "'rnge'"),
+        ({"blur": {"p": 1}}, ValueError, "'range'"),
+        ({"horizontal_flip": 2}, ValueError, "`horizontal_flip`"),
+        ({"shift": "much"}, TypeError, "'much'"),
+        ({"shift": True}, TypeError, "True"),
+        (5, TypeError, "mapping of names"),
+    ],
+)
+def test_wrong_operations_say_what_to_do(operations, error, message):
+    with pytest.raises(error, match=message):
+        BatchAugment(operations)
+
+
+@pytest.mark.parametrize(
+    ("operations", "arguments", "message"),
+    [
+        ({"mixup": 1}, {}, "`targets` to mix images"),
+        ({"mixup": 1}, {"targets": torch.arange(2)}, "`num_classes`"),
+        ({"hue": 0.1}, {"images": torch.rand(2, 2, 4, 4)}, "1, 3 or 4 channels"),
+        ({"hue": 0.1}, {"images": torch.rand(2, 4, 4)}, r"shape \(N, C, H, W\)"),
+        ({"hue": 0.1}, {"images": torch.zeros(2, 3, 4, 4).int()}, "torch.int32"),
+        ({"hue": 0.1}, {"index": torch.arange(3)}, "each of 2 images"),
+        ({"shift": 0.1}, {"masks": torch.zeros(2, 3, 3)}, "`masks` of the images' size"),
+    ],
+)
+def test_wrong_batches_say_what_to_do(operations, arguments, message):
+    arguments = {"images": torch.rand(2, 3, 4, 4), **arguments}
+    with pytest.raises(ValueError, match=message):
+        BatchAugment(operations)(**arguments)
