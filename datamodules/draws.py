@@ -121,9 +121,7 @@ class Draws:
         else:
             uniform = self.uniform(name)
             uniform = uniform.round() if self.extremes else uniform
-            if low == -high:
-                amount = (2 * uniform - 1) * high
-            else:
-                amount = low + uniform * (high - low)
+            symmetric = low == -high
+            amount = (2 * uniform - 1) * high if symmetric else low + uniform * (high - low)
         gate = self.happens(name)
         return amount if gate is None else torch.where(gate, amount, identity)
