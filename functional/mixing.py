@@ -25,9 +25,10 @@ def beta_quantiles(uniform: Tensor, alpha: float) -> Tensor:
         tensor([0.2500, 0.5000])
     """
     # The lower half is enough. With t = x ** alpha the density is smooth also where alpha < 1.
-    t = torch.linspace(0, 0.5**alpha, _POINTS, dtype=torch.float64)
-    x = t ** (1 / alpha)
-    mass = torch.cumulative_trapezoid((1 - x) ** (alpha - 1), t)
+    power = min(alpha, 1.0)
+    t = torch.linspace(0, 0.5**power, _POINTS, dtype=torch.float64)
+    x = t ** (1 / power)
+    mass = torch.cumulative_trapezoid(t ** (alpha / power - 1) * (1 - x) ** (alpha - 1), t)
     cumulative = torch.cat([mass.new_zeros(1), mass / mass[-1] / 2]).to(uniform.device)
     t = t.to(uniform.device)
     quantile = uniform.double()
@@ -35,7 +36,7 @@ def beta_quantiles(uniform: Tensor, alpha: float) -> Tensor:
     right = torch.searchsorted(cumulative, lower.contiguous()).clamp(1, _POINTS - 1)
     start, stop = cumulative[right - 1], cumulative[right]
     share = (lower - start) / (stop - start)
-    found = (t[right - 1] + share * (t[right] - t[right - 1])) ** (1 / alpha)
+    found = (t[right - 1] + share * (t[right] - t[right - 1])) ** (1 / power)
     return torch.where(quantile <= 0.5, found, 1 - found).float()
 
 
