@@ -130,7 +130,7 @@ def apply_colors(images: Tensor, matrices: Tensor) -> Tensor:
     if images.shape[1] == 1:
         # A plain product needs no matrix kernel.
         return images * matrices[:, :, :1, None] + matrices[:, :, 1:, None]
-    changed = torch.baddbmm(matrices[:, :, -1:], matrices[:, :, :-1], images.flatten(2))
+    changed = torch.bmm(matrices[:, :, :-1], images.flatten(2)).add_(matrices[:, :, -1:])
     return changed.view(images.shape)
 
 
