@@ -30,7 +30,8 @@ class ImageDataModule(LightningDataModule):
             shape ``(N, C, H, W)`` and class indices, int64, of shape ``(N,)``.
         data_dir: Folder for data sets that are files; the digits need none.
         batch_size: Images in a batch, on each rank.
-        augment: ``"none"``, ``"light"``, ``"standard"`` or ``"strong"``.
+        augment: A preset of ``BatchAugment``, or its operations by name; mixing is not among
+            them, because the labels stay class indices.
         val_fraction: Share of the images for validation.
         test_fraction: Share of the images for testing.
         seed: Seed of splits, order and augmentation.
@@ -51,7 +52,7 @@ class ImageDataModule(LightningDataModule):
         data_dir: str | Path = "data",
         *,
         batch_size: int = 64,
-        augment: str = "standard",
+        augment: str | dict[str, Any] = "standard",
         val_fraction: float = 0.15,
         test_fraction: float = 0.2,
         seed: int = 0,
@@ -74,6 +75,11 @@ class ImageDataModule(LightningDataModule):
             images, labels = _checked_tensors(*dataset)
             self._read = lambda data_dir: (images, labels)
         self.augment = BatchAugment(augment, seed=seed)
+        if {"mixup", "cutmix"} & set(self.augment.operations):
+            raise ValueError(
+                f"Expected `augment` without 'mixup' and 'cutmix', but got {augment}. Mix in your "
+                f"module's `on_after_batch_transfer` with a BatchAugment of your own."
+            )
         self.data_dir = Path(data_dir)
         self.batch_size = batch_size
         self.val_fraction = val_fraction

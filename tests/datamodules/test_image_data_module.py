@@ -1,5 +1,6 @@
 import pytest
 import torch
+from jsonargparse import ArgumentParser
 
 from torchvitals.datamodules import BatchAugment, ImageDataModule
 
@@ -45,6 +46,17 @@ def test_each_image_has_its_own_draw_and_the_global_generator_is_untouched():
     assert torch.equal(BatchAugment("none")(images), images)
 
 
+def test_operations_by_name_are_parsed_from_yaml_and_augment():
+    parser = ArgumentParser()
+    parser.add_subclass_arguments(ImageDataModule, "data")
+    operations = {"rotation": 15, "zoom": [0.9, 1.1], "blur": {"range": 1.0, "p": 0.5}}
+    data = {"class_path": f"{ImageDataModule.__module__}.ImageDataModule"}
+    data["init_args"] = {"augment": operations}
+    parsed = parser.instantiate_classes(parser.parse_object({"data": data})).data
+    assert parsed.augment.operations == BatchAugment(operations).operations
+    assert list(parsed.augment.operations) == ["rotation", "zoom", "blur"]
+
+
 def test_a_last_batch_of_one_is_left_out():
     data = ImageDataModule(batch_size=1)
     data.setup("fit")
@@ -58,6 +70,7 @@ def test_a_last_batch_of_one_is_left_out():
     [
         ({"dataset": "digit"}, "Did you mean 'digits'"),
         ({"augment": "standart"}, "Did you mean 'standard'"),
+        ({"augment": {"cutmix": 1.0}}, "without 'mixup' and 'cutmix'"),
         ({"batch_size": 0}, "`batch_size`"),
         ({"val_fraction": 1.5}, "`val_fraction`"),
         ({"val_fraction": 0.5, "test_fraction": 0.5}, "leave images for training"),
