@@ -95,6 +95,13 @@ class Operation:
                 f"smaller number first, but got {self.low} to {self.high}."
             )
 
+        if kind.reading == "fixed" and self.low != self.high:
+            raise ValueError(
+                f"Expected `{self.name}` to be one number, but got {self.low} to {self.high}."
+            )
+        if self.name == "random_crop" and self.low % 1:
+            raise ValueError(f"Expected `random_crop` in whole pixels, but got {self.low}.")
+
     @property
     def idle(self) -> bool:
         """Whether it never changes an image."""

@@ -334,6 +334,8 @@ def test_state_goes_on_and_the_module_pickles():
         ({"blur": {"range": 1, "p": 2}}, ValueError, "`p` of `blur` between 0 and 1"),
         ({"blur": {"rnge": 1}}, ValueError, "'rnge'"),
         ({"blur": {"p": 1}}, ValueError, "'range'"),
+        ({"mixup": [0.2, 1.0]}, ValueError, "`mixup` to be one number"),
+        ({"random_crop": 2.5}, ValueError, "whole pixels"),
         ({"horizontal_flip": 2}, ValueError, "`horizontal_flip`"),
         ({"shift": "much"}, TypeError, "'much'"),
         ({"shift": True}, TypeError, "True"),
