@@ -51,7 +51,7 @@ class BatchAugment(nn.Module):
         generator: Source of the draws; None takes a generator of its own.
         seed: Seed of the own generator and of draws by index.
         clamp: Change colours one at a time, each clamped (and of uint8 cut to whole numbers), and
-            hue in HSV: torchvision's results to the rounding, at several times the price.
+            hue in HSV: torchvision's results to the rounding, and slower.
         num_classes: Needed to mix targets that are class indices.
 
     Raises:
