@@ -16,7 +16,7 @@ def test_code_runs_as_it_stands(block, tmp_path):
 
 
 def test_there_is_code_for_each_use():
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
 
 
 def test_figures_are_those_that_the_demo_printed():
