@@ -130,3 +130,16 @@ def test_activations(runs):
     flat = (last["tanh"].abs() >= torch.tensor(2.5).double().tanh()).double().mean().item()
     assert 0.1 < flat < 0.9
     assert activations.saturated_fraction["network.tanh"] == pytest.approx(flat, rel=1e-5)
+
+
+@pytest.mark.parametrize("every", [None, 1])
+def test_the_monitors_change_nothing_of_what_is_trained(every):
+    def weights(monitors):
+        torch.manual_seed(0)
+        model = Research(nn.Sequential(Network(), nn.Dropout(0.3)), torch.optim.Adam, lr=1e-2)
+        fit(model, batches(), monitors, max_epochs=EPOCHS)
+        return model.state_dict()
+
+    kinds = (GradientNormMonitor, UpdateRatioMonitor, DeadReLUMonitor, ActivationMonitor)
+    plain, watched = weights([]), weights([kind(every) for kind in kinds])
+    assert all(torch.equal(watched[name], value) for name, value in plain.items())
