@@ -442,7 +442,7 @@ def test_a_resumed_run_reports_what_an_uninterrupted_one_does(tmp_path):
     settings = dict(enable_checkpointing=True, default_root_dir=tmp_path, max_epochs=2)
     fit(model, loader(x), [whole, save], **settings)
     path = tmp_path / "step=9.ckpt"
-    assert torch.load(path, weights_only=True)["callbacks"]["ActivationMonitor"]
+    assert torch.load(path, weights_only=True)["callbacks"][whole.state_key]
     resumed = ActivationMonitor(2)
     trainer = quiet_trainer(callbacks=[resumed, save], **settings)
     trainer.fit(Research(dense()[0]), loader(x), ckpt_path=path)

@@ -63,7 +63,8 @@ def main(folder):
     )
     # 10 samples: the last batch of each rank has 1, the others 2.
     trainer.fit(Split(), DataLoader(TensorDataset(torch.zeros(10, dtype=torch.long)), batch_size=2))
-    saved = torch.load(folder / "open.ckpt", weights_only=True)["callbacks"]["DeadReLUMonitor"]
+    callbacks = torch.load(folder / "open.ckpt", weights_only=True)["callbacks"]
+    saved = callbacks[monitor.state_key]
     result = {
         "dead": inspect.dead,
         "window": saved["window"]["relu"].tolist(),
