@@ -46,9 +46,8 @@ class DeadReLUMonitor(Callback):
     batch has a zero row in its layer's weight gradient. That is not done, because it is not the
     same: the row is zero too where a later layer or the loss passes nothing back, or half
     precision underflows; a penalty in the loss makes it nonzero; and calls that share a layer
-    cannot be told apart. Nor is it cheaper: on one CPU core, a step of resnet18 on 128 images of
-    32x32 takes 400 ms, reading its gradients 4 ms, looking at all of its activations 7 ms, and
-    nothing once all units were active.
+    cannot be told apart. Nor is it cheaper in the long run: gradients would be read at each step,
+    activations only until all units were active.
 
     Args:
         every_n_steps: Optimiser steps in a window; None makes each epoch one.
