@@ -10,12 +10,12 @@ from ..functional.augmentation import affine_warp, keyed_uniform
 from ..functional.choices import choose
 from ..functional.mixing import soft_targets
 from ..functional.pixels import normal_from_uniform
-from .batch_mixing import mix
-from .draws import NOISE, Draws, needed_columns
-from .geometry import geometry_matrices
-from .operation import Setting, parse_operations
-from .presets import PRESETS, Preset
-from .recoloring import blur, erase, recolor
+from .augmenting.batch_mixing import mix
+from .augmenting.draws import NOISE, Draws, needed_columns
+from .augmenting.geometry import geometry_matrices
+from .augmenting.operation import Setting, parse_operations
+from .augmenting.presets import PRESETS, Preset
+from .augmenting.recoloring import blur, erase, recolor
 
 
 class BatchAugment(nn.Module):

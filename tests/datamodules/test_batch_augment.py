@@ -7,7 +7,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
 from torchvitals.datamodules import BatchAugment
-from torchvitals.datamodules.presets import PRESETS
+from torchvitals.datamodules.augmenting.presets import PRESETS
 
 EVERYTHING = {
     "rotation": 15,

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..functional.color import (
+from ...functional.color import (
     adjust_hue,
     apply_colors,
     blend,
@@ -17,7 +17,7 @@ from ..functional.color import (
     hue_matrices,
     saturation_matrices,
 )
-from ..functional.pixels import box_masks, gaussian_blur
+from ...functional.pixels import box_masks, gaussian_blur
 from .draws import Draws
 
 COLORS = ("brightness", "contrast", "saturation", "hue", "grayscale")

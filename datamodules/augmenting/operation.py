@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..functional.choices import choose
+from ...functional.choices import choose
 
 # How a single number is read: the range -a..a, 1-a..1+a, 0..a, a..1, a alone, or a probability.
 _READ_AS: dict[str, Callable[[float], tuple[float, float]]] = {

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ..functional.mixing import beta_quantiles, cut_mix_boxes, mix_up
+from ...functional.mixing import beta_quantiles, cut_mix_boxes, mix_up
 from .draws import PARTNER, WHICH_MIX, Draws
 
 

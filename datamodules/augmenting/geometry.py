@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..functional.affine import (
+from ...functional.affine import (
     affine_matrices,
     rotation_matrices,
     scale_matrices,

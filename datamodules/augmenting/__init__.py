@@ -1,0 +1,1 @@
+"""What `BatchAugment` is made of."""

@@ -1,0 +1,1 @@
+"""Where `ImageDataModule` reads images, and what it checks and shows of them."""

@@ -1,0 +1,1 @@
+"""Splits, order and loaders: what all data modules share."""
