@@ -14,6 +14,7 @@ from .stopping.best_weights import BestWeights, Place, check_strategy, validates
 from .stopping.criteria import CriterionName
 from .stopping.curve import Position, Smoothing, Unit
 from .stopping.judge import Judge
+from .stopping.missed_validation import batches_trained, is_missed, validate_late
 from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
 from .stopping.progress import Stopwatch, TrainingLoss, epochs_trained
@@ -54,7 +55,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     Args:
         monitor: Name of a logged metric, or several; the best weights are those of the first.
-        min_delta: Smallest change that renews patience. The best check is the best of all.
+        min_delta: Smallest change that is an improvement: a smaller one neither renews patience
+            nor is the best.
         patience: How long no improvement is waited for, in ``patience_unit``; for
             ``criterion="UP"`` the number of strips.
         verbose: Whether to log each improvement. A stop is logged in any case.
@@ -106,8 +108,9 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     Note:
         A resumed run stops at the step of an uninterrupted one, by the limits that it was given
-        itself. One check is lost where a checkpoint is of the very batch after which validation
-        is due but was not yet run: Lightning leaves that validation out.
+        itself. Where the checkpoint is of the very batch after which validation is due but was
+        not yet run, Lightning leaves that validation out; this callback runs it first. What it
+        cannot bring back is a mean over a training epoch that was interrupted.
 
     Example:
         >>> stopping = EarlyStopping("val_loss", patience=2, patience_unit="epochs")
@@ -203,7 +206,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._best.clear()
         self._watch.stop(before=0.0)
         self._pending: Verdict | None = None
-        self._stops_again = False
+        self._stops_again = self._begun = False
+        self._validated: int | None = 0
         self._training_loss.clear()
         self.stopped_epoch = 0
         self.stopping_reason = StoppingReason.NOT_STOPPED
@@ -245,13 +249,11 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             self._check_on_train_epoch_end = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock; stop at once where the run that is resumed had stopped."""
-        self._planned_epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
-        self._watch.start()
+        """Make up for a validation that was missed; stop at once where the run had stopped."""
+        self._begin(trainer, pl_module)
+        if self._loaded and is_missed(trainer, self._validated):
+            validate_late(trainer)
         epoch = trainer.current_epoch
-        self.judge.begin(Position(epoch, epoch, trainer.global_step, self._watch.minutes))
-        if self._loaded and self.best_epoch >= 0 and self.restore_best_weights:
-            self._best.settle(trainer, pl_module)
         if self._stops_again and (positions := self.judge.first.positions):
             self._pending = self.judge.verdict(positions[-1])
             self._stop_if_due(trainer, epoch, positions[-1].epoch)
@@ -260,6 +262,18 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             self._check(trainer, pl_module, epoch - 1, epoch)
             self._stop_if_due(trainer, epoch, epoch - 1)
         self._stops_again = False
+
+    def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock, once: another callback may validate before this one's start."""
+        if self._begun:
+            return
+        self._begun = True
+        self._planned_epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
+        self._watch.start()
+        epoch = trainer.current_epoch
+        self.judge.begin(Position(epoch, epoch, trainer.global_step, self._watch.minutes))
+        if self._loaded and self.best_epoch >= 0 and self.restore_best_weights:
+            self._best.settle(trainer, pl_module)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -286,6 +300,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     ) -> None:
         """Copy averaged weights while they are in the module, to be validated."""
         if batch_idx == dataloader_idx == 0 and self._counts(trainer):
+            self._begin(trainer, pl_module)
             self._best.unstage()
             if self.restore_best_weights and validates_averages(trainer):
                 self._best.stage(pl_module)
@@ -293,9 +308,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check, where checks belong to validation."""
         if self._counts(trainer):
-            self._readings.note(trainer, keep=bool(self._check_on_train_epoch_end))
+            self._validated = batches_trained(trainer)
+            epochs = epochs_trained(trainer)
+            epoch = math.ceil(epochs) - 1
+            self._readings.note(trainer, epoch, keep=bool(self._check_on_train_epoch_end))
             if not self._check_on_train_epoch_end:
-                self._check(trainer, pl_module, trainer.current_epoch, epochs_trained(trainer))
+                self._check(trainer, pl_module, epoch, epochs)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check, where checks belong to the training epoch; stop if it is only due now."""
@@ -415,6 +433,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             "reason": self.stopping_reason.value,
             "best_epoch": self.best_epoch,
             "stops": stopped or self._pending is not None,
+            "validated": self._validated,
             "judge": self.judge.state_dict(),
             "readings": self._readings.state_dict(),
             "minutes": self._watch.minutes,
@@ -426,6 +445,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         """Take up a checkpoint's progress, ours or Lightning's; limits stay those of this run."""
         self._clear()
         self._loaded = True
+        self._validated = state_dict.get("validated")
         if "judge" not in state_dict:
             self.judge.first.adopt(float(state_dict["best_score"]), state_dict["wait_count"])
             return

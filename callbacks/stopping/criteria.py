@@ -49,9 +49,9 @@ def _lack(curve: Curve) -> str:
         )
     if curve.reference is None:
         return f"{curve.monitor} was never finite"
-    if curve.reference == curve.best:
-        return f"{curve.monitor} did not improve on {best}"
     by = f" by {curve.min_delta:g}{' of it' if curve.relative else ''}" if curve.min_delta else ""
+    if curve.reference == curve.best:
+        return f"{curve.monitor} did not improve on {best}{by}"
     return f"{curve.judged_name} did not improve on {curve.reference:.4g}{by} (best: {best})"
 
 

@@ -38,13 +38,13 @@ class Position:
 class Curve:
     """Values of one metric, the best of them, and what renews patience.
 
-    The best is the best value, which belongs to weights that there are. Patience is renewed where
-    the smoothed values improve by enough.
+    The best is a value as it is, which belongs to weights that there are. Patience is renewed where
+    the smoothed values improve. Either improves by more than ``min_delta`` or not at all.
 
     Args:
         monitor: The metric's name.
         mode: Whether it should become small or large.
-        min_delta: Smallest change that renews patience.
+        min_delta: Smallest change that is an improvement.
         relative: Whether ``min_delta`` is a share of the best.
         smoothing: How values are smoothed before they are judged.
         window: Checks that the smoothing takes in.
@@ -115,11 +115,11 @@ class Curve:
         self.judged.append(self._smooth() if finite else math.nan)
         self.training_losses.append(training_loss)
         self.positions.append(at)
-        improved = finite and (self.best is None or self.better(value, self.best))
+        improved = finite and self._improves(value, self.best)
         if improved:
             self.best = value
             self.improvements.append(len(self.values) - 1)
-        if finite and self._improves(self.judged[-1]):
+        if finite and self._improves(self.judged[-1], self.reference):
             self.reference = self.judged[-1]
             if self.baseline is None or self.better(self.reference, self.baseline):
                 self.wait_from = len(self.values) - 1
@@ -137,8 +137,7 @@ class Curve:
         """Whether a value is strictly better than another."""
         return value < other if self.mode == "min" else value > other
 
-    def _improves(self, value: float) -> bool:
-        last = self.reference
+    def _improves(self, value: float, last: float | None) -> bool:
         if last is None:
             return True
         margin = self.min_delta * abs(last) if self.relative else self.min_delta

@@ -11,7 +11,10 @@ from torch import Tensor
 
 def epochs_trained(trainer: Trainer) -> float:
     """Epochs so far, with the fraction of this one; the whole of one of unknown length."""
-    batches = trainer.num_training_batches
+    batches, done = trainer.num_training_batches, trainer.fit_loop.epoch_loop.batch_progress.current
+    if done.completed < done.processed and done.processed >= batches:
+        # Resumed after the last batch of an epoch, which Lightning then counts at once.
+        return float(trainer.current_epoch)
     if not 0 < batches < math.inf:
         return trainer.current_epoch + 1.0
     return trainer.current_epoch + (trainer.fit_loop.batch_idx + 1) / batches

@@ -50,8 +50,8 @@ class Readings:
         self._read: dict[str, Tensor] = {}
         self._validated = False
 
-    def note(self, trainer: Trainer, keep: bool) -> None:
-        """Validation is over; ``keep`` its values if their check comes later.
+    def note(self, trainer: Trainer, epoch: int, keep: bool) -> None:
+        """Validation in this epoch is over; ``keep`` its values if their check comes later.
 
         They are part of the state: a run that is resumed in between has no other way to them.
         """
@@ -60,7 +60,7 @@ class Readings:
             metrics = trainer.callback_metrics
             fresh = [name for name in self.monitors if self._is_fresh(metrics.get(name), name)]
             self.noted = {name: float(metrics[name]) for name in fresh}
-            self.noted_epoch = trainer.current_epoch
+            self.noted_epoch = epoch
 
     def _is_fresh(self, metric: Tensor | None, name: str) -> bool:
         """Whether it was logged since it was last read: Lightning keeps the tensor until then."""

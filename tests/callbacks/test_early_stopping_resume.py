@@ -5,7 +5,13 @@ import torch
 from helpers.scripted import Scripted, batches
 from helpers.training import quiet_trainer
 from lightning.pytorch import callbacks as lightning_callbacks
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import (
+    Callback,
+    EMAWeightAveraging,
+    ModelCheckpoint,
+    RichProgressBar,
+    TQDMProgressBar,
+)
 
 from torchvitals.callbacks import EarlyStopping, StoppingReason
 
@@ -70,11 +76,11 @@ def run(arguments, saves=None, ckpt=None, more=(), checks=4, **settings):
 @pytest.mark.parametrize(
     ("checks", "hook", "steps"),
     [
-        # Not where a validation is due: after a checkpoint of that batch Lightning leaves it out.
-        (2, "on_train_batch_end", (5, 11)),
+        # At even steps a validation is due, which Lightning then leaves out.
+        (2, "on_train_batch_end", (5, 6, 8, 11, 14)),
         (2, "on_validation_end", (4, 10)),
         (2, "on_train_epoch_end", (8,)),
-        (1, "on_train_batch_end", (7,)),
+        (1, "on_train_batch_end", (7, 8, 20)),
         (1, "on_validation_end", (12,)),
         (1, "on_train_epoch_end", (4, 20)),
     ],
@@ -89,6 +95,35 @@ def test_resume_is_exact(arguments, checks, hook, steps, tmp_path):
         path = tmp_path / f"{step}.ckpt"
         run(arguments, Saves(path, hook, step), checks=checks)
         assert run(arguments, ckpt=path, checks=checks) == whole, step
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch")
+@pytest.mark.parametrize("bar", [None, TQDMProgressBar, RichProgressBar])
+@pytest.mark.parametrize(
+    ("arguments", "checks", "averaged"),
+    [({}, 2, False), ({"check_on_train_epoch_end": True}, 1, False), ({}, 2, True)],
+)
+def test_checkpoints_by_the_step_where_validation_is_due(
+    arguments, checks, averaged, bar, tmp_path
+):
+    """Before, behind and with another callback that watches something else."""
+
+    def train(ckpt=None):
+        others = [
+            EarlyStopping("other", patience=9),
+            EarlyStopping("val_loss", criterion="GL", alpha=1e9),
+        ]
+        saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=4, save_top_k=-1)
+        more = [*others, saver, *([EMAWeightAveraging(decay=0.5)] if averaged else [])]
+        more += [bar()] if bar else []
+        settings = {"enable_checkpointing": True, "enable_progress_bar": bar is not None}
+        found = run({"patience": 3, **arguments}, None, ckpt, more, checks, **settings)
+        return {**found, "other": others[0].judge.first.values}
+
+    whole = train()
+    assert (whole["step"], whole["best"][1]) == (16 if checks == 2 else 32, pytest.approx(0.9))
+    for step in range(4, whole["step"], 4):
+        assert train(tmp_path / f"step={step}.ckpt") == whole, step
 
 
 @pytest.mark.parametrize("averaged", [False, True])

@@ -1,0 +1,53 @@
+"""The validation that was due when a checkpoint was saved, and that Lightning leaves out."""
+
+import math
+
+from lightning.pytorch import Trainer
+
+from .progress import epochs_trained
+
+
+def batches_trained(trainer: Trainer) -> int:
+    """Training batches so far, those of earlier runs that this one resumes included."""
+    batches: int = trainer.fit_loop.epoch_loop.batch_progress.total.processed
+    return batches
+
+
+def is_missed(trainer: Trainer, validated: int | None) -> bool:
+    """Whether the resumed run was saved between a batch and the validation due after it.
+
+    Checkpoints by the step are saved there. Lightning goes on with the next batch, unless it was
+    validating already.
+
+    Args:
+        trainer: The Trainer, when training starts.
+        validated: Batches trained up to the last validation; None where that is not known.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    if validated is None or not trainer.enable_validation or loop.val_loop.restarted_mid_evaluation:
+        return False
+    return validated < batches_trained(trainer) and _is_due(trainer)
+
+
+def _is_due(trainer: Trainer) -> bool:
+    interval: float = trainer.val_check_batch or math.inf  # type: ignore[attr-defined]
+    trained, every = batches_trained(trainer), trainer.check_val_every_n_epoch
+    if every is None:
+        return trained % interval == 0
+    batches = trainer.num_training_batches
+    if batches == math.inf:
+        return False
+    of_epoch = trainer.fit_loop.epoch_loop.batch_progress.current.processed or batches
+    epochs = math.ceil(epochs_trained(trainer))
+    return epochs % every == 0 and of_epoch % interval == 0
+
+
+def validate_late(trainer: Trainer) -> None:
+    """Run that validation before the weights change."""
+    loop = trainer.fit_loop.epoch_loop.val_loop
+    loop.restarting = False
+    trainer.validating = True
+    try:
+        loop.run()
+    finally:
+        trainer.training = True
