@@ -79,3 +79,5 @@ def main(ranks: int, path: str) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), sys.argv[2])
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import torch
-from helpers.training import quiet_trainer
+from helpers.training import leave_group, quiet_trainer
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.strategies import ModelParallelStrategy
@@ -127,3 +127,4 @@ class Save(Callback):
 
 if __name__ == "__main__":
     main(sys.argv[1])
+    leave_group()

@@ -4,7 +4,7 @@ import sys
 
 import torch
 from helpers.scripted import Scripted, batches
-from helpers.training import quiet_trainer
+from helpers.training import leave_group, quiet_trainer
 from lightning.pytorch.callbacks import Callback
 
 from torchvitals.callbacks import EarlyStopping
@@ -77,3 +77,4 @@ def main(path: str) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1])
+    leave_group()

@@ -36,3 +36,5 @@ def main(ranks: int, path: str, nodes: int = 1) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:]))
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

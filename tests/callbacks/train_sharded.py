@@ -3,7 +3,7 @@
 import sys
 
 import torch
-from helpers.training import quiet_trainer
+from helpers.training import leave_group, quiet_trainer
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import nn
@@ -80,3 +80,4 @@ def main(ranks: int, path: str) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), sys.argv[2])
+    leave_group()

@@ -1,10 +1,11 @@
-"""A Trainer that neither draws nor writes, and commands that must succeed."""
+"""A Trainer that neither draws nor writes, commands that must succeed, and the end of ranks."""
 
 import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import torch.distributed
 from lightning.pytorch import Trainer
 
 
@@ -44,3 +45,10 @@ def run(command: list[Any], folder: Path, **variables: str) -> str:
             f"{command} exited with {done.returncode}: {done.stdout + done.stderr}"
         )
     return done.stdout
+
+
+def leave_group() -> None:
+    """End a script of several ranks: threads of an open group can abort a process that exits."""
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import torch
-from helpers.training import quiet_trainer
+from helpers.training import leave_group, quiet_trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from torchvitals.callbacks import DeadReLUMonitor, EarlyStopping, GradientNormMonitor
@@ -52,3 +52,4 @@ def main(ranks: int, epochs: int, folder: Path) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    leave_group()

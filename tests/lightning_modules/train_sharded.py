@@ -3,7 +3,7 @@
 import sys
 
 import torch
-from helpers.training import quiet_trainer
+from helpers.training import leave_group, quiet_trainer
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.strategies import ModelParallelStrategy
 from torch.distributed.tensor import DTensor
@@ -50,3 +50,4 @@ def main(ranks: int, path: str) -> None:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), sys.argv[2])
+    leave_group()
