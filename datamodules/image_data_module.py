@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader
 
 from ..functional.choices import choose
 from .batch_augment import BatchAugment
+from .loading import IndexedTensors, Loaders, make_splits
 
 Batch = tuple[Tensor, Tensor]
 IndexedBatch = tuple[Tensor, Tensor, Tensor]
@@ -87,6 +88,7 @@ class ImageDataModule(LightningDataModule):
         self.seed = seed
         self.save_hyperparameters(ignore=[] if isinstance(dataset, str) else ["dataset"])
         self._splits: dict[str, Tensor] = {}
+        self._loaders = Loaders(seed=seed)
 
     def setup(self, stage: str) -> None:
         """Read, split and measure, once."""
@@ -94,30 +96,21 @@ class ImageDataModule(LightningDataModule):
             return
         self._images, self._labels = self._read(self.data_dir)
         self.num_classes = int(self._labels.max()) + 1
-        self._splits = _stratified_splits(
-            self._labels, self.val_fraction, self.test_fraction, self.seed
+        self._splits = make_splits(
+            self._labels,
+            val_fraction=self.val_fraction,
+            test_fraction=self.test_fraction,
+            seed=self.seed,
         )
+        self._data = IndexedTensors(self._images, self._labels)
         training = self._images[self._splits["train"]]
         self.mean = training.mean((0, 2, 3), keepdim=True)
         self.std = training.std((0, 2, 3), keepdim=True).clamp(min=1e-6)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Training batches in an order that depends on (seed, epoch) alone."""
-        data = _IndexedImages(self._images, self._labels, self._splits["train"])
-        replicas = self.trainer.world_size if self.trainer else 1
-        rank = self.trainer.global_rank if self.trainer else 0
-        sampler: DistributedSampler[Any] = DistributedSampler(
-            data, num_replicas=replicas, rank=rank, shuffle=True, seed=self.seed
-        )
-        drop_last = len(sampler) > self.batch_size and len(sampler) % self.batch_size == 1
-        return DataLoader(
-            data,
-            self.batch_size,
-            sampler=sampler,
-            collate_fn=_as_is,
-            drop_last=drop_last,
-            generator=torch.Generator().manual_seed(self.seed),
-        )
+        members = self._splits["train"]
+        return self._loaders.train(self._data, members, self.batch_size, trainer=self.trainer)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Validation batches."""
@@ -129,12 +122,19 @@ class ImageDataModule(LightningDataModule):
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """The test images."""
-        return self._in_order("test")
+        return self._loaders.predict(self._data, self._splits["test"], self.batch_size)
 
     def _in_order(self, split: str) -> DataLoader[Any]:
-        data = _IndexedImages(self._images, self._labels, self._splits[split])
-        generator = torch.Generator().manual_seed(self.seed)
-        return DataLoader(data, self.batch_size, collate_fn=_as_is, generator=generator)
+        members = self._splits[split]
+        return self._loaders.in_order(self._data, members, self.batch_size, trainer=self.trainer)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the epoch is, so that a run resumed in mid-epoch has the rest of its batches."""
+        return {"loading": self._loaders.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the batches that were left."""
+        self._loaders.load_state_dict(state_dict["loading"], trainer=self.trainer)
 
     def on_after_batch_transfer(self, batch: IndexedBatch, dataloader_idx: int) -> Batch:
         """Augment (in training only) and normalise."""
@@ -142,24 +142,6 @@ class ImageDataModule(LightningDataModule):
         if self.trainer and self.trainer.training and not self.trainer.sanity_checking:
             x = self.augment(x, index=index, epoch=self.trainer.current_epoch)
         return (x - self.mean.to(x)) / self.std.to(x), y
-
-
-class _IndexedImages(Dataset[Any]):
-    """Images, labels and indices by the batch: one gather instead of a loop."""
-
-    def __init__(self, images: Tensor, labels: Tensor, members: Tensor) -> None:
-        self.images, self.labels, self.members = images, labels, members
-
-    def __len__(self) -> int:
-        return len(self.members)
-
-    def __getitem__(self, item: int) -> IndexedBatch:
-        return self.__getitems__([item])
-
-    def __getitems__(self, items: list[int]) -> IndexedBatch:
-        index = self.members[torch.as_tensor(items)]
-        # index_select is many times faster than indexing.
-        return self.images.index_select(0, index), self.labels.index_select(0, index), index
 
 
 def _checked_tensors(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -174,28 +156,6 @@ def _checked_tensors(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
             f"got {labels.dtype} of shape {tuple(labels.shape)}."
         )
     return images, labels
-
-
-def _as_is(batch: Any) -> Any:
-    return batch
-
-
-def _stratified_splits(
-    labels: Tensor, val_fraction: float, test_fraction: float, seed: int
-) -> dict[str, Tensor]:
-    from sklearn.model_selection import train_test_split
-
-    everything = torch.arange(len(labels)).numpy()
-    classes = labels.numpy()
-    rest, test = train_test_split(
-        everything, test_size=test_fraction, stratify=classes, random_state=seed
-    )
-    val_share = val_fraction / (1 - test_fraction)
-    train, val = train_test_split(
-        rest, test_size=val_share, stratify=classes[rest], random_state=seed
-    )
-    splits = {"train": train, "val": val, "test": test}
-    return {name: torch.from_numpy(members).sort().values for name, members in splits.items()}
 
 
 def _read_digits(data_dir: Path) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,132 @@
+"""The loaders of a data module."""
+
+from functools import partial
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from .epoch_loader import BatchedDataset, EpochLoader
+from .epoch_sampler import EpochSampler
+
+
+class Loaders:
+    """Makes a data module's loaders, sharded over its trainer's ranks, and keeps their state.
+
+    A data module returns ``state_dict`` from its own and calls ``load_state_dict`` in its own.
+    Lightning saves a training loader's state, too, but does not restore it where the loader was
+    made early, as by ``trainer.estimated_stepping_batches``; this way it always is.
+
+    Args:
+        seed: Seed of the order.
+        num_workers: Worker processes of each loader; 0 loads in this process.
+        pin_memory: Whether batches are put into page-locked memory.
+        multiprocessing_context: How worker processes start.
+
+    Example:
+        >>> from .indexed_tensors import IndexedTensors
+        >>> data = IndexedTensors(torch.rand(10, 3))
+        >>> len(Loaders(seed=1).train(data, torch.arange(8), 4, trainer=None))
+        2
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        num_workers: int = 0,
+        pin_memory: bool = False,
+        multiprocessing_context: str | None = None,
+    ) -> None:
+        if num_workers < 0:
+            raise ValueError(f"Expected `num_workers` to be at least 0, but got {num_workers}.")
+        self.seed = seed
+        self._settings: dict[str, Any] = dict(
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            multiprocessing_context=multiprocessing_context if num_workers else None,
+        )
+        self._training: EpochLoader | None = None
+        self._state: dict[str, int] = {}
+
+    def train(
+        self,
+        dataset: BatchedDataset,
+        members: Tensor,
+        batch_size: int,
+        *,
+        trainer: Trainer | None,
+        weights: Tensor | None = None,
+        lengths: Tensor | None = None,
+    ) -> EpochLoader:
+        """Shuffled batches of the members; the rest of an epoch, if its state was loaded.
+
+        Args:
+            dataset: Has ``__getitems__``.
+            members: Items to walk over, int64 of shape ``(N,)``.
+            batch_size: Items in a batch, on each rank.
+            trainer: The data module's.
+            weights: Chance of each member, to draw them with replacement.
+            lengths: Length of each member, for batches of similar lengths.
+        """
+        rank, replicas = _shard(trainer)
+        batches = EpochSampler(
+            members,
+            batch_size,
+            shuffle=True,
+            seed=self.seed,
+            rank=rank,
+            num_replicas=replicas,
+            weights=weights,
+            lengths=lengths,
+        )
+        finished = partial(_finished_batches, trainer) if trainer else None
+        self._training = EpochLoader(dataset, batches, finished=finished, **self._settings)
+        if self._state:
+            self._training.load_state_dict(self._state)
+            self._state = {}
+        return self._training
+
+    def in_order(
+        self, dataset: BatchedDataset, members: Tensor, batch_size: int, *, trainer: Trainer | None
+    ) -> EpochLoader:
+        """Every member once over all ranks, in order, for validation and testing."""
+        rank, replicas = _shard(trainer)
+        batches = EpochSampler(members, batch_size, shuffle=False, rank=rank, num_replicas=replicas)
+        return EpochLoader(dataset, batches, **self._settings)
+
+    def predict(self, dataset: Dataset[Any], members: Tensor, batch_size: int) -> DataLoader[Any]:
+        """Every member once, in order; Lightning shards it and tells writers the indices."""
+        return DataLoader(
+            Subset(dataset, members.tolist()),
+            batch_size=batch_size,
+            collate_fn=_as_is,
+            generator=torch.Generator().manual_seed(self.seed),
+            **self._settings,
+        )
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the training loader is."""
+        return self._training.state_dict() if self._training else {}
+
+    def load_state_dict(self, state: dict[str, int], *, trainer: Trainer | None) -> None:
+        """Give the next training loader this state, unless the trainer only evaluates."""
+        if trainer is None or trainer.state.fn == "fit":
+            self._state = state
+
+
+def _shard(trainer: Trainer | None) -> tuple[int, int]:
+    """Rank and number of ranks; with model parallelism these are not those of processes."""
+    shard = trainer.distributed_sampler_kwargs if trainer else None
+    return (shard["rank"], shard["num_replicas"]) if shard else (0, 1)
+
+
+def _finished_batches(trainer: Trainer) -> int:
+    progress: Any = trainer.fit_loop.epoch_loop.batch_progress.current
+    return int(progress.processed)
+
+
+def _as_is(batch: Any) -> Any:
+    return batch

@@ -1,0 +1,122 @@
+"""Training, validation and test split of a data set."""
+
+import torch
+from torch import Tensor
+
+from ...functional.splitting import fold_of_each, split_by_class
+
+
+def make_splits(
+    items: int | Tensor,
+    *,
+    val_fraction: float = 0.15,
+    test_fraction: float = 0.2,
+    test: Tensor | None = None,
+    num_folds: int | None = None,
+    fold: int = 0,
+    seed: int = 0,
+) -> dict[str, Tensor]:
+    """Splits that depend on the arguments alone: not on the rank, the call or the global RNG.
+
+    Classes have their share of each split to within one item. A class of one item has it in
+    training; one of two has at most one of them elsewhere. With folds a class of fewer items than
+    folds is missing from the validation of some, and a class of one from one training split.
+
+    Args:
+        items: Class of each item, int64 of shape ``(N,)``, for splits stratified by class; or the
+            number of items, for plain random ones (of targets that are numbers, or unlabelled).
+        val_fraction: Share of the items for validation, of those outside a fixed test set. 0 gives
+            an empty split. Folds need none.
+        test_fraction: Share of the items for testing, unless ``test`` is given. 0 gives an empty
+            split.
+        test: Items of a fixed test set, integers of shape ``(M,)``.
+        num_folds: Divide what is not for testing into as many folds, and validate on one of them.
+        fold: Which of the folds, from 0.
+        seed: Seed of the draws.
+
+    Returns:
+        Items of ``"train"``, ``"val"`` and ``"test"``: int64, ascending, on the CPU.
+
+    Raises:
+        ValueError: If a number is out of range, or a split that was asked for would be empty.
+
+    Example:
+        >>> splits = make_splits(10, val_fraction=0.2, test_fraction=0.3)
+        >>> {name: len(members) for name, members in splits.items()}
+        {'train': 5, 'val': 2, 'test': 3}
+    """
+    classes = _checked_classes(items)
+    _check_folds(num_folds, fold)
+    fixed = test is not None
+    _check_fractions(0.0 if num_folds else val_fraction, 0.0 if fixed else test_fraction)
+    generator = torch.Generator().manual_seed(seed)
+    if test is None:
+        wanted = round(len(classes) * test_fraction)
+        test, pool = split_by_class(classes, [wanted], generator)
+        _check_size("test", test, test_fraction)
+    else:
+        test, pool = _fixed_test(test, len(classes))
+    if num_folds is not None:
+        folds = fold_of_each(classes[pool], num_folds, generator)
+        train, val = pool[folds != fold], pool[folds == fold]
+        _check_size("val", val, 1 / num_folds)
+    else:
+        wanted = round((len(pool) if fixed else len(classes)) * val_fraction)
+        val, train = (pool[part] for part in split_by_class(classes[pool], [wanted], generator))
+        _check_size("val", val, val_fraction)
+    _check_size("train", train, 1.0)
+    return {"train": train, "val": val, "test": test}
+
+
+def _checked_classes(items: int | Tensor) -> Tensor:
+    if isinstance(items, int):
+        return torch.zeros(items, dtype=torch.int64)
+    if items.ndim != 1 or items.dtype != torch.int64:
+        raise ValueError(
+            f"Expected `items` to be a number or int64 classes of shape (N,), but got "
+            f"{items.dtype} of shape {tuple(items.shape)}. Give the number of items for targets "
+            f"that are numbers."
+        )
+    if (items < 0).any():
+        raise ValueError(f"Expected `items` to hold classes from 0, but got {int(items.min())}.")
+    return items.cpu()
+
+
+def _check_folds(num_folds: int | None, fold: int) -> None:
+    if num_folds is None:
+        if fold != 0:
+            raise ValueError(f"Expected `num_folds` beside `fold`, but got fold {fold} alone.")
+    elif num_folds < 2:
+        raise ValueError(f"Expected `num_folds` to be at least 2, but got {num_folds}.")
+    elif not 0 <= fold < num_folds:
+        raise ValueError(f"Expected `fold` in 0..{num_folds - 1}, but got {fold}.")
+
+
+def _check_fractions(val_fraction: float, test_fraction: float) -> None:
+    for name, value in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
+        if not 0 <= value < 1:
+            raise ValueError(f"Expected `{name}` to be at least 0 and below 1, but got {value}.")
+    if val_fraction + test_fraction >= 1:
+        raise ValueError(
+            f"Expected `val_fraction` and `test_fraction` to leave items for training, but got "
+            f"{val_fraction} + {test_fraction}."
+        )
+
+
+def _fixed_test(test: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The test set, ascending, and what is outside."""
+    test = test.cpu().long().sort().values
+    known = (test >= 0) & (test < count)
+    if not known.all() or (test[1:] == test[:-1]).any():
+        raise ValueError(f"Expected `test` to hold different items in 0..{count - 1}.")
+    outside = torch.ones(count, dtype=torch.bool)
+    outside[test] = False
+    return test, outside.nonzero().flatten()
+
+
+def _check_size(name: str, members: Tensor, share: float) -> None:
+    if share > 0 and not len(members):
+        raise ValueError(
+            f"Expected at least one item in the {name!r} split, but got none: there are too few "
+            f"items, or too few to spare in every class. Give more data or other fractions."
+        )

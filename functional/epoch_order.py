@@ -1,0 +1,107 @@
+"""Order of an epoch's items, and how ranks and batches share them."""
+
+import torch
+from torch import Tensor
+
+from .hashing import splitmix64
+
+_POOL = 64  # batches sorted by length at a time: similar within, yet different in each epoch
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Seed of a generator for one epoch; unlike a sum, (0, 1) and (1, 0) have different ones.
+
+    Args:
+        seed: Any 64-bit integer.
+        epoch: Any 64-bit integer.
+
+    Example:
+        >>> epoch_seed(0, 1) == epoch_seed(1, 0)
+        False
+    """
+    return int(splitmix64(splitmix64(torch.tensor(seed)) + epoch))
+
+
+def epoch_order(count: int, seed: int, epoch: int, weights: Tensor | None = None) -> Tensor:
+    """Places in a random order that depends on (seed, epoch) alone.
+
+    Args:
+        count: Number of places.
+        seed: Seed of the order.
+        epoch: Number of the epoch.
+        weights: Chance of each place, shape ``(count,)``, not negative: as many are then drawn
+            with replacement. None gives each place once.
+
+    Returns:
+        Places, int64 of shape ``(count,)``.
+
+    Example:
+        >>> epoch_order(5, seed=0, epoch=0).sort().values
+        tensor([0, 1, 2, 3, 4])
+    """
+    generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
+    if weights is None:
+        return torch.randperm(count, generator=generator)
+    # Unlike torch.multinomial, this has no limit of 2**24 places.
+    edges = weights.double().cumsum(0)
+    drawn = torch.rand(count, generator=generator, dtype=torch.float64) * edges[-1]
+    last = int(weights.nonzero()[-1])
+    return torch.searchsorted(edges, drawn, right=True).clamp_(max=last)
+
+
+def bucket_by_length(order: Tensor, lengths: Tensor, step: int, seed: int, epoch: int) -> Tensor:
+    """Order in which each step's items are of similar length, the steps in random order.
+
+    Pools of many steps are sorted one by one, so that the steps differ between epochs. Items that
+    fill no whole step come last.
+
+    Args:
+        order: Random order of places, int64 of shape ``(N,)``.
+        lengths: Length of the item at each place.
+        step: Items in a step, of all ranks together.
+        seed: Seed of the order of steps.
+        epoch: Number of the epoch.
+
+    Returns:
+        The same places, int64 of shape ``(N,)``.
+
+    Example:
+        >>> lengths = torch.tensor([9, 1, 8, 2])
+        >>> order = bucket_by_length(torch.arange(4), lengths, 2, seed=0, epoch=0)
+        >>> sorted(lengths[order].view(2, 2).tolist())
+        [[1, 2], [8, 9]]
+    """
+    whole = len(order) // step * step
+    if not whole:
+        return order
+    pools = torch.split(order[:whole], _POOL * step)
+    batches = [pool[lengths[pool].argsort(stable=True)].view(-1, step) for pool in pools]
+    mixed = epoch_order(whole // step, seed ^ -1, epoch)
+    return torch.cat([torch.cat(batches)[mixed].flatten(), order[whole:]])
+
+
+def shared_batch_sizes(count: int, batch_size: int, replicas: int, rank: int) -> list[int]:
+    """Sizes of a rank's batches if every rank has as many batches and no item is left out.
+
+    The rank has the items ``rank, rank + replicas, ...``. All batches are full but the last. Where
+    a rank would have one batch fewer than another, its last batch gives an item away; with batches
+    of one that cannot be, and the rank with an item more has a last batch of two.
+
+    Args:
+        count: Items of all ranks together, at least one for each.
+        batch_size: Items in a full batch.
+        replicas: Number of ranks.
+        rank: Which one.
+
+    Example:
+        >>> [shared_batch_sizes(9, 4, 2, rank) for rank in (0, 1)]
+        [[4, 1], [3, 1]]
+    """
+    own, most = len(range(rank, count, replicas)), len(range(0, count, replicas))
+    batches = min(len(range(0, most, batch_size)), count // replicas)
+    sizes = [batch_size] * (batches - 1)
+    last = own - sum(sizes)
+    if last < 1:
+        sizes[-1] -= 1 - last
+        last = 1
+    return [*sizes, last]
