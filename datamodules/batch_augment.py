@@ -1,49 +1,61 @@
 """Augmentation of a whole batch, each image by its own draw."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..functional.augmentation import affine_warp, keyed_uniform
+from ..functional.augmentation import keyed_uniform
 from ..functional.choices import choose
-from ..functional.mixing import soft_targets
+from ..functional.mixing import beta_table, soft_targets
 from ..functional.pixels import normal_from_uniform
 from .augmenting.batch_mixing import mix
+from .augmenting.checking import check_batch
 from .augmenting.draws import NOISE, Draws, needed_columns
-from .augmenting.geometry import geometry_matrices
+from .augmenting.geometry import move
+from .augmenting.normalizing import checked_statistics, normalize
 from .augmenting.operation import Setting, parse_operations
+from .augmenting.precision import narrow, widen
 from .augmenting.presets import PRESETS, Preset
 from .augmenting.recoloring import blur, erase, recolor
+
+_MIXES = ("mixup", "cutmix")
+_Key = tuple[Tensor | None, int]
 
 
 class BatchAugment(nn.Module):
     """Augment every image of a batch by its own random amounts, on the batch's device.
 
-    All geometry is one affine map and one warp, bilinear, zero outside. Colours change by one
-    matrix for each image, clamped at the end. The order is fixed: geometry, brightness, contrast,
-    saturation, hue, grayscale, blur, noise, erasing, MixUp or CutMix. In eval mode nothing happens.
+    All geometry is one affine map and one warp, bilinear, zero outside; crop and flip alone move
+    pixels as they are. Colours change by one matrix for each image, clamped at the end. The order
+    is fixed: geometry, brightness, contrast, saturation, hue, grayscale, sharpness, posterize,
+    solarize, autocontrast, equalize, blur, noise, erasing, MixUp or CutMix, normalisation. In eval
+    mode images are normalised, if they ever are, and nothing else.
 
     Operations are a mapping of names to a number, a range ``[low, high]``, or
     ``{"range": ..., "p": ...}`` with the probability that it happens to an image:
 
     - ``rotation`` and ``shear`` (``shear_x``, ``shear_y``): degrees; ``shift`` (``shift_x``,
-      ``shift_y``) and ``hue``: share of the side and of the colour circle; ``a`` is ``-a..a``;
-    - ``zoom``, ``brightness``, ``contrast``, ``saturation``: factors; ``a`` is ``1-a..1+a``;
+      ``shift_y``) and ``hue``: share of the side and of the colour circle; ``translate``
+      (``translate_x``, ``translate_y``): pixels; ``a`` is ``-a..a``;
+    - ``zoom``, ``brightness``, ``contrast``, ``saturation``, ``sharpness``: factors; ``a`` is
+      ``1-a..1+a``;
     - ``crop``: largest share of the side cut off; ``resized_crop``: least share of the area, with
       the sides' ratio from 3/4 to 4/3; ``random_crop``: pixels of padding, as for CIFAR;
-    - ``horizontal_flip``, ``vertical_flip``, ``grayscale``, ``erasing`` (range: share of the
-      area): probabilities;
+    - ``horizontal_flip``, ``vertical_flip``, ``grayscale``, ``autocontrast``, ``equalize``,
+      ``erasing`` (range: share of the area): probabilities;
+    - ``posterize``: least number of bits kept, of 8; ``solarize``: least brightness, in 0..1, from
+      which on colours are inverted;
     - ``noise``: largest standard deviation, white being 1; ``blur``: largest sigma in pixels;
     - ``mixup``, ``cutmix``: alpha of the Beta distribution. With both, a coin decides for each
       image. The other image is one of the same batch.
 
-    The presets never flip and never mix. ``"randaugment"`` and ``"trivialaugment"`` choose for
-    each image two operations at magnitude 9, and one at any magnitude, out of nothing, rotation,
-    shears, shifts, brightness, contrast and saturation: 9 of the papers' 14. Not among them are
-    sharpness, posterize, solarize, autocontrast and equalize, and two chosen operations come in
-    the fixed order, the same one twice counting once.
+    The presets never flip and never mix. ``"randaugment"`` applies two operations at magnitude 9,
+    ``"trivialaugment"`` one at any magnitude, each chosen for each image out of the papers' 14:
+    nothing, rotation, shears, shifts, brightness, contrast, saturation, sharpness, posterize,
+    solarize, autocontrast and equalize. Unlike the papers' code, magnitudes have no 31 steps,
+    shears are around the centre, and pixels are interpolated.
 
     Args:
         operations: ``"none"``, ``"light"``, ``"standard"``, ``"strong"``, ``"randaugment"``,
@@ -51,8 +63,11 @@ class BatchAugment(nn.Module):
         generator: Source of the draws; None takes a generator of its own.
         seed: Seed of the own generator and of draws by index.
         clamp: Change colours one at a time, each clamped (and of uint8 cut to whole numbers), and
-            hue in HSV: torchvision's results to the rounding, and slower.
+            hue in HSV: torchvision's results, of uint8 to the last bit, and slower.
         num_classes: Needed to mix targets that are class indices.
+        mean: One number for each channel, or one for all, white being 1: taken away from every
+            image at the end, also in eval mode. Needs ``std``.
+        std: What images are then divided by.
 
     Raises:
         ValueError: If a name is unknown or a number out of range.
@@ -68,6 +83,8 @@ class BatchAugment(nn.Module):
     """
 
     columns: Tensor
+    mean: Tensor | None
+    std: Tensor | None
 
     def __init__(
         self,
@@ -77,6 +94,8 @@ class BatchAugment(nn.Module):
         seed: int = 0,
         clamp: bool = False,
         num_classes: int | None = None,
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         if isinstance(operations, str):
@@ -95,8 +114,12 @@ class BatchAugment(nn.Module):
         self.generator = torch.Generator().manual_seed(seed) if generator is None else generator
         self.seed, self.clamp, self.num_classes = seed, clamp, num_classes
         self._numbers = needed_columns(self.operations, preset.choices)
-        columns = torch.tensor(self._numbers, dtype=torch.int64)
-        self.register_buffer("columns", columns, persistent=False)
+        self._mixes = [name for name in _MIXES if name in self.operations]
+        self._keep("columns", torch.tensor(self._numbers, dtype=torch.int64))
+        for name in self._mixes:
+            self._keep(f"{name}_table", beta_table(self.operations[name].high))
+        for name, values in zip(("mean", "std"), checked_statistics(mean, std), strict=True):
+            self._keep(name, values)
 
     def forward(
         self,
@@ -121,23 +144,27 @@ class BatchAugment(nn.Module):
             epoch: Epoch of the draws by index.
 
         Returns:
-            Images of the same shape, dtype and memory format, or a tuple of what was given.
+            Images of the same shape, dtype and memory format, or a tuple of what was given;
+            uint8 that is normalised comes back as float32.
 
         Raises:
             ValueError: If a shape does not fit, or images to be mixed have no targets.
         """
-        self._check(images, targets, masks, index)
+        check_batch(images, targets, masks, index, self.mean)
+        if self.columns.device != images.device:
+            # Kept, so that only the first batch waits for the copy.
+            self.to(images.device)
+        work = images
         if self.training and self.operations:
-            mixes = "mixup" in self.operations or "cutmix" in self.operations
-            if mixes and targets is not None:
+            self._check_mixing(targets, masks)
+            if self._mixes and targets is not None:
                 targets = soft_targets(targets, self.num_classes)
             if len(images):
-                draws = self._draw(images, index, epoch)
-                images, targets, masks = self._augment(
-                    images, targets, masks, draws, (index, epoch)
-                )
-        given = [value for value in (images, targets, masks) if value is not None]
-        return images if len(given) == 1 else tuple(given)
+                work, targets, masks = self._augment(images, targets, masks, (index, epoch))
+        given = [
+            value for value in (self._finish(work, images), targets, masks) if value is not None
+        ]
+        return given[0] if len(given) == 1 else tuple(given)
 
     def get_extra_state(self) -> dict[str, Tensor]:
         """State of the generator, so that a resumed run goes on with the same draws."""
@@ -147,89 +174,63 @@ class BatchAugment(nn.Module):
         """Go on with the draws of ``get_extra_state``."""
         self.generator.set_state(state["generator"].cpu())
 
-    def _check(
-        self, images: Tensor, targets: Tensor | None, masks: Tensor | None, index: Tensor | None
-    ) -> None:
-        if images.ndim != 4:
-            raise ValueError(
-                f"Expected `images` of shape (N, C, H, W), but got {tuple(images.shape)}."
-            )
-        if not images.is_floating_point() and images.dtype != torch.uint8:
-            raise ValueError(
-                f"Expected `images` to be uint8 or floating point in 0..1, but got {images.dtype}."
-            )
-        for name, value in (("targets", targets), ("masks", masks), ("index", index)):
-            if value is not None and len(value) != len(images):
-                raise ValueError(
-                    f"Expected `{name}` to have one entry for each of {len(images)} images, but "
-                    f"got {len(value)}."
-                )
-        if masks is not None and masks.shape[-2:] != images.shape[-2:]:
-            raise ValueError(
-                f"Expected `masks` of the images' size {tuple(images.shape[-2:])}, but got "
-                f"{tuple(masks.shape[-2:])}."
-            )
-        mixes = self.training and ("mixup" in self.operations or "cutmix" in self.operations)
-        if mixes and targets is None:
+    def _keep(self, name: str, values: Tensor | None) -> None:
+        self.register_buffer(name, values, persistent=False)
+
+    def _check_mixing(self, targets: Tensor | None, masks: Tensor | None) -> None:
+        if self._mixes and targets is None:
             raise ValueError(
                 "Expected `targets` to mix images, but got None. Call it with both, or leave out "
                 "'mixup' and 'cutmix'."
             )
-        if mixes and masks is not None and "mixup" in self.operations:
+        if "mixup" in self._mixes and masks is not None:
             raise ValueError("Expected no `masks` with 'mixup', but got some. Use 'cutmix'.")
 
-    def _draw(self, images: Tensor, index: Tensor | None, epoch: int) -> Draws:
-        if index is not None:
-            uniform = self._keyed(index, self._column_numbers(index.device), epoch)
-        else:
-            shape = (len(images), len(self._numbers))
-            uniform = torch.rand(shape, generator=self.generator, device=self.generator.device)
-        return Draws(
-            self.operations,
-            uniform.to(images.device),
-            self._numbers,
-            choices=self.choices,
-            extremes=self.extremes,
-        )
-
-    def _keyed(self, index: Tensor, columns: Tensor, epoch: int) -> Tensor:
-        return keyed_uniform(index, columns, seed=self.seed, epoch=epoch)
-
-    def _column_numbers(self, device: torch.device) -> Tensor:
-        if self.columns.device != device:
-            # Kept, so that only the first batch waits for the copy.
-            self.columns = self.columns.to(device)
-        return self.columns
-
     def _augment(
-        self,
-        images: Tensor,
-        targets: Tensor | None,
-        masks: Tensor | None,
-        draws: Draws,
-        key: tuple[Tensor | None, int],
+        self, images: Tensor, targets: Tensor | None, masks: Tensor | None, key: _Key
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         bound = 1.0 if images.is_floating_point() else 255.0
-        # Half precision places pixels too coarsely.
-        wide = images.dtype in (torch.float32, torch.float64)
-        work = images if wide else images.float()
-        matrices = geometry_matrices(draws, *images.shape[-2:])
-        if matrices is not None:
-            work = affine_warp(work, matrices)
-            masks = None if masks is None else _warp_masks(masks, matrices)
-        work = recolor(work, draws, bound, clamp=self.clamp)
+        uniform = self._uniform(images, key)
+        work = images
+        for turn in range(self.choices) if self.choices else [None]:
+            draws = Draws(
+                self.operations, uniform, self._numbers, turn=turn, extremes=self.extremes
+            )
+            work, masks = move(work, masks, draws)
+            work = recolor(work, draws, bound, clamp=self.clamp)
         if "blur" in draws:
             work = blur(work, draws)
         if "noise" in draws:
             spread = draws.amount("noise")[:, None, None, None] * bound
+            work = widen(work)
             work = (work + spread * self._noise(work, key)).clamp_(0, bound)
         if "erasing" in draws:
             work = erase(work, draws)
-        if targets is not None and ("mixup" in draws or "cutmix" in draws):
-            work, targets, masks = mix(work, targets, masks, draws)
-        return _like(work, images), targets, masks
+        if self._mixes and targets is not None:
+            tables = {name: getattr(self, f"{name}_table") for name in self._mixes}
+            work, targets, masks = mix(widen(work), targets, masks, draws, tables)
+        return work, targets, masks
 
-    def _noise(self, images: Tensor, key: tuple[Tensor | None, int]) -> Tensor:
+    def _finish(self, work: Tensor, images: Tensor) -> Tensor:
+        if self.mean is None or self.std is None:
+            return narrow(work, images)
+        bound = 1.0 if images.is_floating_point() else 255.0
+        normal = normalize(work, self.mean * bound, self.std * bound, in_place=work is not images)
+        return narrow(normal, images if images.is_floating_point() else normal)
+
+    def _uniform(self, images: Tensor, key: _Key) -> Tensor:
+        index, epoch = key
+        if index is None:
+            shape = (len(images), len(self._numbers))
+            device = self.generator.device
+            uniform = torch.rand(shape, generator=self.generator, device=device)
+        else:
+            here = index.device == self.columns.device
+            columns = self.columns if here else torch.tensor(self._numbers, device=index.device)
+            uniform = self._keyed(index, columns, epoch)
+        return _send(uniform, images.device)
+
+    def _noise(self, images: Tensor, key: _Key) -> Tensor:
         index, epoch = key
         if index is None:
             device = self.generator.device
@@ -238,20 +239,12 @@ class BatchAugment(nn.Module):
             size = images[0].numel()
             columns = torch.arange(NOISE, NOISE + size + size % 2, device=index.device)
             noise = normal_from_uniform(self._keyed(index, columns, epoch))[:, :size]
-        return noise.reshape(images.shape).to(images)
+        return _send(noise, images.device).view(images.shape).to(images.dtype)
+
+    def _keyed(self, index: Tensor, columns: Tensor, epoch: int) -> Tensor:
+        return keyed_uniform(index, columns, seed=self.seed, epoch=epoch)
 
 
-def _warp_masks(masks: Tensor, matrices: Tensor) -> Tensor:
-    layers = masks if masks.ndim == 4 else masks[:, None]
-    # Double precision holds every class number exactly.
-    warped = affine_warp(layers.double(), matrices, mode="nearest").to(masks.dtype)
-    return warped.view(masks.shape)
-
-
-def _like(work: Tensor, images: Tensor) -> Tensor:
-    if not images.is_floating_point():
-        work = work.round().clamp_(0, 255)
-    channels_last = images.is_contiguous(memory_format=torch.channels_last)
-    if channels_last and not images.is_contiguous():
-        return work.to(images.dtype, memory_format=torch.channels_last)
-    return work.to(images.dtype)
+def _send(draws: Tensor, device: torch.device) -> Tensor:
+    # To a GPU without waiting for it; from a GPU the copy must be waited for.
+    return draws.to(device, non_blocking=device.type == "cuda")

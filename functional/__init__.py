@@ -9,7 +9,7 @@ from .activations import (
     unit_moments,
     unit_statistics,
 )
-from .augmentation import affine_warp, keyed_uniform
+from .augmentation import affine_warp, keyed_uniform, move_pixels
 from .choices import choose
 from .dead_units import ACTIVITY_RULES, ActivityRule, active_units
 from .early_stopping import (
@@ -53,6 +53,7 @@ __all__ = [
     "layer_norms",
     "mean_drift",
     "moment_sums",
+    "move_pixels",
     "not_finite_from",
     "progress_quotient",
     "saturated_entries",

@@ -150,7 +150,9 @@ def grayscale(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
     red, green, blue = images.unbind(1)
-    return (red * _LUMA[0] + green * _LUMA[1] + blue * _LUMA[2])[:, None]
+    # In torchvision's order and with its roundings: a sum that is nearly whole is cut off later.
+    gray = red.mul(_LUMA[0]).add_(green, alpha=_LUMA[1]).add_(blue, alpha=_LUMA[2])
+    return gray[:, None]
 
 
 def gray_means(channel_means: Tensor) -> Tensor:
@@ -169,29 +171,57 @@ def gray_means(channel_means: Tensor) -> Tensor:
     return grayscale(channel_means[:, :, None, None])[:, 0, 0, 0]
 
 
-def blend(images: Tensor, others: Tensor, factor: Tensor, bound: float = 1.0) -> Tensor:
+def rest_of_one(factor: Tensor) -> Tensor:
+    """1 minus each factor, rounded once: to the last bit what torchvision blends with.
+
+    Args:
+        factor: Any shape, floating point.
+
+    Returns:
+        Tensor of the shape and dtype of ``factor``.
+
+    Example:
+        >>> rest_of_one(torch.tensor([0.25]))
+        tensor([0.7500])
+    """
+    return (1 - factor.double()).to(factor.dtype)
+
+
+def blend(
+    images: Tensor,
+    others: Tensor | None,
+    factor: Tensor,
+    bound: float = 1.0,
+    *,
+    whole: bool = False,
+) -> Tensor:
     """Each image by its factor and another by the rest of 1, clamped as torchvision clamps.
 
     Args:
         images: Shape ``(N, C, H, W)``.
-        others: Broadcastable to it.
+        others: Broadcastable to it; None is black.
         factor: Shape ``(N,)``, also above 1.
-        bound: Largest value: 1, or 255 for whole numbers, which are then cut off, not rounded.
+        bound: Largest value.
+        whole: Whether the values are whole numbers, which are cut off at the end, not rounded.
 
     Returns:
         Tensor of the shape of ``images``.
 
     Example:
-        >>> blend(torch.full((1, 1, 1, 1), 99.0), torch.zeros(1), torch.tensor([1.5]), 255.0)
+        >>> blend(torch.full((1, 1, 1, 1), 99.0), None, torch.tensor([1.5]), 255.0, whole=True)
         tensor([[[[148.]]]])
     """
-    factor = factor[:, None, None, None]
-    blended = (images * factor + others * (1 - factor)).clamp_(0, bound)
-    return blended if bound == 1 else blended.floor_()
+    factor = factor[:, None, None, None].to(images.dtype)
+    blended = images * factor
+    if others is not None:
+        # One rounding for product and sum, as torchvision's `add_` with `alpha` has.
+        blended = torch.addcmul(blended, others, rest_of_one(factor))
+    blended = blended.clamp_(0, bound)
+    return blended.floor_() if whole else blended
 
 
 def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
-    """Shift the hue of each image in HSV, as torchvision and PIL do.
+    """Shift the hue of each image in HSV, as torchvision and Pillow do.
 
     Args:
         images: Shape ``(N, 3, H, W)`` in 0..1.
@@ -201,28 +231,45 @@ def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
         Tensor of the shape of ``images``.
 
     Reference:
-        Smith 1978, "Color gamut transform pairs".
+        Smith 1978, "Color gamut transform pairs"; each step is rounded as torchvision rounds it.
 
     Example:
         >>> adjust_hue(torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1), torch.tensor([1 / 3])).flatten()
         tensor([0., 1., 0.])
     """
-    red, green, blue = images.unbind(1)
     low, value = images.aminmax(dim=1)
     chroma = value - low
-    divisor = torch.where(chroma == 0, 1, chroma)
+    plain = chroma == 0
+    divisor = torch.where(plain, 1, chroma)
+    hue = _hue(images, value, divisor).add_(shift[:, None, None].to(images.dtype))
+    turned = hue.remainder_(1) * 6
+    sector = turned.floor()
+    share, saturation = turned - sector, chroma / torch.where(plain, 1, value)
+    part, gray = saturation * share, 1 - saturation
+    # What a channel is in each sector: the largest, the least, falling or rising.
+    kinds = [value, gray * value, (1 - part) * value, (part + gray) * value]
+    levels = torch.stack(kinds, 1).clamp_(0, 1)
+    return levels.gather(1, _kinds(sector.to(torch.int32)).to(torch.int64))
+
+
+def _hue(images: Tensor, value: Tensor, divisor: Tensor) -> Tensor:
+    """Hue in turns of the colour circle, shape ``(N, H, W)``; a multiple of 1 where gray."""
+    red, green, _ = images.unbind(1)
+    far_red, far_green, far_blue = ((value[:, None] - images) / divisor[:, None]).unbind(1)
     sector = torch.where(
         value == red,
-        (green - blue) / divisor,
-        torch.where(value == green, (blue - red) / divisor + 2, (red - green) / divisor + 4),
+        far_blue - far_green,
+        torch.where(value == green, far_red + 2 - far_blue, far_green + 4 - far_red),
     )
-    sector = sector + 6 * shift[:, None, None]
-    channels = []
-    for start in (5, 3, 1):
-        ramp = (sector + start).remainder(6)
-        share = torch.minimum(ramp, 4 - ramp).clamp(0, 1)
-        channels.append(value - chroma * share)
-    return torch.stack(channels, 1)
+    return sector.mul_(1 / 6).add_(1).fmod_(1)
+
+
+def _kinds(sector: Tensor) -> Tensor:
+    """Which of the four kinds red, green and blue are in each sector, shape ``(N, 3, H, W)``."""
+    # Green and blue are what red is four and two sectors on. By sectors 0 to 10, two bits each,
+    # red is: largest, falling, least, least, rising, largest, and so on.
+    sectors = torch.stack([sector, sector + 4, sector + 2], 1) * 2
+    return torch.bitwise_right_shift(0b11_01_01_10_00_00_11_01_01_10_00, sectors).bitwise_and_(3)
 
 
 def _matrices(factor: Tensor, offset: Tensor, gray: float | Tensor, channels: int) -> Tensor:

@@ -8,7 +8,29 @@ from .pixels import inside_boxes
 _POINTS = 4097
 
 
-def beta_quantiles(uniform: Tensor, alpha: float) -> Tensor:
+def beta_table(alpha: float) -> Tensor:
+    """The lower half of the symmetric distribution Beta(alpha, alpha), for `beta_quantiles`.
+
+    Args:
+        alpha: Above 0; 1 is uniform.
+
+    Returns:
+        Tensor of shape ``(2, points)``, float64: cumulative probabilities, ascending to 1/2, and
+        their quantiles to the power of ``min(alpha, 1)``.
+
+    Example:
+        >>> beta_table(1.0)[:, -1]
+        tensor([0.5000, 0.5000], dtype=torch.float64)
+    """
+    # With t = x ** alpha the density is smooth also where alpha < 1.
+    power = min(alpha, 1.0)
+    t = torch.linspace(0, 0.5**power, _POINTS, dtype=torch.float64)
+    x = t ** (1 / power)
+    mass = torch.cumulative_trapezoid(t ** (alpha / power - 1) * (1 - x) ** (alpha - 1), t)
+    return torch.stack([torch.cat([mass.new_zeros(1), mass / mass[-1] / 2]), t])
+
+
+def beta_quantiles(uniform: Tensor, alpha: float, table: Tensor | None = None) -> Tensor:
     """Numbers of the symmetric distribution Beta(alpha, alpha) from uniform ones.
 
     One number each, so that the draw depends on its key alone; rejection would take more.
@@ -16,6 +38,7 @@ def beta_quantiles(uniform: Tensor, alpha: float) -> Tensor:
     Args:
         uniform: Any shape, in 0..1.
         alpha: Above 0; 1 is uniform.
+        table: ``beta_table(alpha)`` on the device of ``uniform``, to spare making and copying it.
 
     Returns:
         Tensor of the shape of ``uniform``, float32, within 1e-4 of the quantile.
@@ -24,19 +47,13 @@ def beta_quantiles(uniform: Tensor, alpha: float) -> Tensor:
         >>> beta_quantiles(torch.tensor([0.25, 0.5]), 1.0)
         tensor([0.2500, 0.5000])
     """
-    # The lower half is enough. With t = x ** alpha the density is smooth also where alpha < 1.
-    power = min(alpha, 1.0)
-    t = torch.linspace(0, 0.5**power, _POINTS, dtype=torch.float64)
-    x = t ** (1 / power)
-    mass = torch.cumulative_trapezoid(t ** (alpha / power - 1) * (1 - x) ** (alpha - 1), t)
-    cumulative = torch.cat([mass.new_zeros(1), mass / mass[-1] / 2]).to(uniform.device)
-    t = t.to(uniform.device)
+    cumulative, t = (beta_table(alpha).to(uniform.device) if table is None else table).unbind(0)
     quantile = uniform.double()
     lower = torch.minimum(quantile, 1 - quantile)
     right = torch.searchsorted(cumulative, lower.contiguous()).clamp(1, _POINTS - 1)
     start, stop = cumulative[right - 1], cumulative[right]
     share = (lower - start) / (stop - start)
-    found = (t[right - 1] + share * (t[right] - t[right - 1])) ** (1 / power)
+    found = (t[right - 1] + share * (t[right] - t[right - 1])) ** (1 / min(alpha, 1.0))
     return torch.where(quantile <= 0.5, found, 1 - found).float()
 
 

@@ -1,5 +1,7 @@
 """MixUp and CutMix from a batch's draws."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -8,7 +10,11 @@ from .draws import PARTNER, WHICH_MIX, Draws
 
 
 def mix(
-    images: Tensor, targets: Tensor, masks: Tensor | None, draws: Draws
+    images: Tensor,
+    targets: Tensor,
+    masks: Tensor | None,
+    draws: Draws,
+    tables: Mapping[str, Tensor],
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Mix each image, its target and its mask with another of the batch.
 
@@ -17,6 +23,7 @@ def mix(
         targets: Shape ``(N, classes)``, floating point.
         masks: Shape ``(N, ..., H, W)``, or None.
         draws: Of the batch.
+        tables: ``beta_table`` of each mixing operation, on the images' device.
 
     Returns:
         Images, targets and masks, each of its shape.
@@ -28,11 +35,11 @@ def mix(
     others, share = images[partner], draws.constant(1)
     mixed = images
     if "mixup" in draws:
-        kept = _kept(draws, "mixup")
+        kept = _kept(draws, "mixup", tables)
         share = kept if "cutmix" not in draws else torch.where(ours, kept, share)
         mixed = mix_up(images, others, share)
     if "cutmix" in draws:
-        kept = _kept(draws, "cutmix")
+        kept = _kept(draws, "cutmix", tables)
         kept = kept if "mixup" not in draws else torch.where(ours, 1.0, kept)
         x, y = draws.uniform("cutmix", 1), draws.uniform("cutmix", 2)
         boxes, left = cut_mix_boxes(kept, x, y, *images.shape[-2:])
@@ -43,7 +50,7 @@ def mix(
     return mixed, share * targets + (1 - share) * targets[partner], masks
 
 
-def _kept(draws: Draws, name: str) -> Tensor:
-    kept = beta_quantiles(draws.uniform(name), draws.operations[name].high)
+def _kept(draws: Draws, name: str, tables: Mapping[str, Tensor]) -> Tensor:
+    kept = beta_quantiles(draws.uniform(name), draws.operations[name].high, tables[name])
     happens = draws.happens(name)
     return kept if happens is None else torch.where(happens, kept, 1.0)

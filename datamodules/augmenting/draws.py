@@ -10,7 +10,9 @@ from .operation import KINDS, Operation
 # Columns of the draws beside the operations' own amounts.
 _GATES = 64
 PARTNER, WHICH_MIX, NOISE = 128, 129, 256
-CHOICES = (130, 131)
+# Where each turn of an image's choices draws which operation, and where its amounts begin.
+_CHOICES = (130, 131)
+_TURNS = (0, 192)
 
 
 def first_columns() -> dict[str, int]:
@@ -36,7 +38,7 @@ def needed_columns(operations: Mapping[str, Operation], choices: int = 0) -> lis
 
     Args:
         operations: By name.
-        choices: How many of them each image chooses; 0 for all.
+        choices: How often each image chooses one of them; 0 where all are applied.
 
     Returns:
         Column numbers, ascending.
@@ -45,10 +47,12 @@ def needed_columns(operations: Mapping[str, Operation], choices: int = 0) -> lis
         >>> needed_columns({"shift_x": Operation("shift_x", -0.1, 0.1, p=0.5)})
         [1, 65]
     """
-    columns = list(CHOICES[:choices])
+    columns = list(_CHOICES[:choices])
     for name, operation in operations.items():
         if operation.low != operation.high or name in ("random_crop", "erasing", "mixup", "cutmix"):
-            columns += range(_FIRST[name], _FIRST[name] + KINDS[name].columns)
+            for start in _TURNS[: max(choices, 1)]:
+                first = start + _FIRST[name]
+                columns += range(first, first + KINDS[name].columns)
         if operation.p < 1:
             columns.append(_GATES + _ORDER[name])
         if name in ("mixup", "cutmix"):
@@ -63,7 +67,7 @@ class Draws:
         operations: By name.
         uniform: Shape ``(N, columns)``, in [0, 1).
         columns: Number of each column.
-        choices: How many operations each image chooses; 0 for all.
+        turn: Which of each image's choices of one operation; None where all are applied.
         extremes: Whether amounts are the ends of their ranges alone.
 
     Example:
@@ -78,11 +82,11 @@ class Draws:
         uniform: Tensor,
         columns: Sequence[int],
         *,
-        choices: int = 0,
+        turn: int | None = None,
         extremes: bool = False,
     ) -> None:
-        self.operations, self.choices, self.extremes = operations, choices, extremes
-        self._uniform = uniform
+        self.operations, self.turn, self.extremes = operations, turn, extremes
+        self._uniform, self._start = uniform, _TURNS[turn or 0]
         self._place = {column: place for place, column in enumerate(columns)}
 
     def __contains__(self, name: str) -> bool:
@@ -98,18 +102,17 @@ class Draws:
 
     def uniform(self, name: str, position: int = 0) -> Tensor:
         """Uniform numbers of one of an operation's columns, shape ``(N,)``."""
-        return self.column(_FIRST[name] + position)
+        return self.column(self._start + _FIRST[name] + position)
 
     def happens(self, name: str) -> Tensor | None:
         """Which images the operation happens to, boolean of shape ``(N,)``; None for all."""
         gate = None
         if self.operations[name].p < 1:
             gate = self.column(_GATES + _ORDER[name]) < self.operations[name].p
-        if self.choices:
+        if self.turn is not None:
             # One more than there are operations: the choice of nothing.
             place, count = list(self.operations).index(name), len(self.operations) + 1
-            drawn = [(self.column(column) * count).floor() for column in CHOICES[: self.choices]]
-            chosen = torch.stack([choice == place for choice in drawn]).any(0)
+            chosen = (self.column(_CHOICES[self.turn]) * count).floor() == place
             gate = chosen if gate is None else gate & chosen
         return gate
 

@@ -1,4 +1,4 @@
-"""All geometry of a batch's draws as one affine map for each image."""
+"""All geometry of a batch's draws as one move or one affine map for each image."""
 
 import math
 
@@ -11,7 +11,9 @@ from ...functional.affine import (
     scale_matrices,
     shear_matrices,
 )
+from ...functional.augmentation import affine_warp, move_pixels
 from .draws import Draws
+from .precision import widen
 
 GEOMETRY = (
     "rotation",
@@ -25,9 +27,38 @@ GEOMETRY = (
     "vertical_flip",
     "random_crop",
     "resized_crop",
+    "translate_x",
+    "translate_y",
 )
+_WHOLE_PIXELS = {"horizontal_flip", "vertical_flip", "random_crop"}
 _RADIANS = math.pi / 180
 _ASPECT = math.log(4 / 3)
+
+
+def move(images: Tensor, masks: Tensor | None, draws: Draws) -> tuple[Tensor, Tensor | None]:
+    """Move each image and its mask as it drew.
+
+    Args:
+        images: Shape ``(N, C, H, W)``.
+        masks: Shape ``(N, H, W)`` or ``(N, K, H, W)``, or None.
+        draws: Of the batch.
+
+    Returns:
+        Images, floating point if they are interpolated, and masks of their own dtype.
+    """
+    present = {name for name in GEOMETRY if name in draws}
+    if present and present <= _WHOLE_PIXELS:
+        x, y = _random_crop(draws) if "random_crop" in draws else (draws.constant(0),) * 2
+        flips = [_flip(draws, name) for name in ("horizontal_flip", "vertical_flip")]
+        images = move_pixels(images, x, y, *flips)
+        if masks is not None:
+            layers = masks if masks.ndim == 4 else masks[:, None]
+            masks = move_pixels(layers, x, y, *flips).view(masks.shape)
+        return images, masks
+    matrices = geometry_matrices(draws, *images.shape[-2:])
+    if matrices is None:
+        return images, masks
+    return affine_warp(widen(images), matrices), _warp_masks(masks, matrices)
 
 
 def geometry_matrices(draws: Draws, height: int, width: int) -> Tensor | None:
@@ -54,6 +85,10 @@ def geometry_matrices(draws: Draws, height: int, width: int) -> Tensor | None:
         x = x + (2 * draws.uniform("crop", 1) - 1) * room
         y = y + (2 * draws.uniform("crop", 2) - 1) * room
     x, y = x * width, y * height
+    if "translate_x" in draws:
+        x = x + draws.amount("translate_x")
+    if "translate_y" in draws:
+        y = y + draws.amount("translate_y")
     if "random_crop" in draws:
         reach_x, reach_y = _random_crop(draws)
         x, y = x + reach_x, y + reach_y
@@ -91,11 +126,16 @@ def _slope(draws: Draws, name: str) -> Tensor:
 
 
 def _sign(draws: Draws, name: str) -> Tensor:
-    sign = draws.constant(1)
+    flip = _flip(draws, name)
+    return draws.constant(1) if flip is None else 1 - 2 * flip.float()
+
+
+def _flip(draws: Draws, name: str) -> Tensor | None:
+    """Which images are mirrored; None for none."""
     if name not in draws:
-        return sign
+        return None
     happens = draws.happens(name)
-    return -sign if happens is None else torch.where(happens, -sign, sign)
+    return draws.constant(1) > 0 if happens is None else happens
 
 
 def _random_crop(draws: Draws) -> tuple[Tensor, Tensor]:
@@ -115,3 +155,12 @@ def _resized_crop(draws: Draws, height: int, width: int) -> tuple[Tensor, Tensor
     tall = (area / aspect * (width / height)).sqrt().clamp(max=1)
     x, y = (2 * draws.uniform("resized_crop", position) - 1 for position in (2, 3))
     return wide, tall, x * (1 - wide) / 2, y * (1 - tall) / 2
+
+
+def _warp_masks(masks: Tensor | None, matrices: Tensor) -> Tensor | None:
+    if masks is None:
+        return None
+    layers = masks if masks.ndim == 4 else masks[:, None]
+    # Double precision holds every class number exactly.
+    warped = affine_warp(layers.double(), matrices, mode="nearest").to(masks.dtype)
+    return warped.view(masks.shape)

@@ -7,15 +7,19 @@ from typing import Any
 
 from ...functional.choices import choose
 
-# How a single number is read: the range -a..a, 1-a..1+a, 0..a, a..1, a alone, or a probability.
+# How a single number is read: the range -a..a, 1-a..1+a, 0..a, a..1, a..8, a alone, or a
+# probability.
 _READ_AS: dict[str, Callable[[float], tuple[float, float]]] = {
     "symmetric": lambda a: (-a, a),
     "factor": lambda a: (max(1 - a, 0.0), 1 + a),
     "up_to": lambda a: (0.0, a),
     "at_least": lambda a: (a, 1.0),
+    "threshold": lambda a: (a, 1.0),
+    "bits": lambda a: (a, 8.0),
     "fixed": lambda a: (a, a),
 }
 _IDENTITY = {"symmetric": 0.0, "factor": 1.0, "up_to": 0.0, "at_least": 1.0}
+_NOT_NEGATIVE = ("symmetric", "factor", "up_to")
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,15 @@ KINDS: dict[str, _Kind] = {
     "blur": _Kind("up_to", 0, math.inf),
     "mixup": _Kind("fixed", _TINY, math.inf),
     "cutmix": _Kind("fixed", _TINY, math.inf, columns=3),
+    "sharpness": _Kind("factor", 0, math.inf),
+    "posterize": _Kind("bits", 1, 8),
+    "solarize": _Kind("threshold", 0, 1),
+    "autocontrast": _Kind("probability", 0, 1),
+    "equalize": _Kind("probability", 0, 1),
+    "translate_x": _Kind("symmetric", -math.inf, math.inf),
+    "translate_y": _Kind("symmetric", -math.inf, math.inf),
 }
-_BOTH_AXES = {"shift": ("shift_x", "shift_y"), "shear": ("shear_x", "shear_y")}
+_BOTH_AXES = {name: (f"{name}_x", f"{name}_y") for name in ("shift", "shear", "translate")}
 _NAMES = {name: name for name in (*KINDS, *_BOTH_AXES)}
 
 Setting = float | Sequence[float] | Mapping[str, Any]
@@ -89,12 +100,12 @@ class Operation:
                 raise TypeError(f"Expected `{self.name}` to hold numbers, but got {value!r}.")
         if not 0 <= self.p <= 1:
             raise ValueError(f"Expected `p` of `{self.name}` between 0 and 1, but got {self.p}.")
-        if not kind.least <= self.low <= self.high <= kind.most or math.isinf(self.high):
+        finite = math.isfinite(self.low) and math.isfinite(self.high)
+        if not finite or not kind.least <= self.low <= self.high <= kind.most:
             raise ValueError(
                 f"Expected `{self.name}` to be a range within {kind.least:g} and {kind.most:g}, "
                 f"smaller number first, but got {self.low} to {self.high}."
             )
-
         if kind.reading == "fixed" and self.low != self.high:
             raise ValueError(
                 f"Expected `{self.name}` to be one number, but got {self.low} to {self.high}."
@@ -158,7 +169,7 @@ def _range(name: str, kind: _Kind, amount: Any) -> tuple[float, float]:
             raise ValueError(f"Expected `{name}` to be a range of two numbers, but got {amount!r}.")
         return _number(name, amount[0]), _number(name, amount[1])
     number = _number(name, amount)
-    if kind.reading in ("symmetric", "factor", "up_to") and number < 0:
+    if kind.reading in _NOT_NEGATIVE and number < 0:
         raise ValueError(f"Expected `{name}` to be at least 0, but got {number}.")
     return _READ_AS[kind.reading](number) if kind.reading in _READ_AS else (number, number)
 

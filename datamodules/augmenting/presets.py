@@ -1,5 +1,6 @@
 """Named sets of operations."""
 
+import math
 from dataclasses import dataclass, field
 
 from .operation import Setting
@@ -7,22 +8,29 @@ from .operation import Setting
 
 @dataclass(frozen=True)
 class Preset:
-    """Operations, and how many of them each image chooses (0 for all)."""
+    """Operations, and how often each image chooses one of them (0 where all are applied)."""
 
     operations: dict[str, Setting] = field(default_factory=dict)
     choices: int = 0
     extremes: bool = False
 
 
-def _choosable(degrees: float, slope: float, shift: float, color: float) -> dict[str, Setting]:
+def _choosable(
+    degrees: float, slope: float, color: float, bits: list[float], threshold: list[float]
+) -> dict[str, Setting]:
+    """What both of the papers' sets choose from, translation aside."""
     factors: list[float] = [1 - color, 1 + color]
     return {
         "rotation": degrees,
         "shear": slope,
-        "shift": shift,
         "brightness": factors,
         "contrast": factors,
         "saturation": factors,
+        "sharpness": factors,
+        "posterize": bits,
+        "solarize": threshold,
+        "autocontrast": 1.0,
+        "equalize": 1.0,
     }
 
 
@@ -43,9 +51,23 @@ PRESETS: dict[str, Preset] = {
             "erasing": 0.25,
         }
     ),
-    # Two operations at magnitude 9 of 30: 0.3 of the largest amounts of the paper.
-    "randaugment": Preset(_choosable(9.0, 5.1, 0.135, 0.27), choices=2, extremes=True),
-    # One operation at any magnitude of the "wide" space: 135 degrees, slope and factor 0.99,
-    # 32 pixels of an image of 32.
-    "trivialaugment": Preset(_choosable(135.0, 44.7, 1.0, 0.99), choices=1),
+    # Two operations at magnitude 9 of 30: 0.3 of the largest amounts, which are 30 degrees, slope
+    # 0.3, 150 pixels of 331 and factor 0.9; 7 of 8 bits, and a threshold 0.3 below white.
+    "randaugment": Preset(
+        {
+            **_choosable(9.0, math.degrees(math.atan(0.09)), 0.27, [7.0, 7.0], [0.7, 0.7]),
+            "shift": 0.3 * 150 / 331,
+        },
+        choices=2,
+        extremes=True,
+    ),
+    # One operation at any magnitude of the "wide" space: 135 degrees, slope and factor 0.99, 32
+    # pixels, 2 to 8 bits, any threshold.
+    "trivialaugment": Preset(
+        {
+            **_choosable(135.0, math.degrees(math.atan(0.99)), 0.99, [2.0, 8.0], [0.0, 1.0]),
+            "translate": 32.0,
+        },
+        choices=1,
+    ),
 }

@@ -19,40 +19,47 @@ from ...functional.color import (
 )
 from ...functional.pixels import box_masks, gaussian_blur
 from .draws import Draws
+from .precision import widen
+from .toning import TONES, retone
 
 COLORS = ("brightness", "contrast", "saturation", "hue", "grayscale")
 _ASPECT = math.log(10 / 3)
 
 
 def recolor(images: Tensor, draws: Draws, bound: float, *, clamp: bool) -> Tensor:
-    """Brightness, contrast, saturation, hue and grayscale; a fourth channel stays as it is.
+    """Brightness, contrast, saturation, hue and grayscale, then what `retone` does.
 
     Args:
-        images: Shape ``(N, C, H, W)`` with 1, 3 or 4 channels, floating point in 0..bound.
+        images: Shape ``(N, C, H, W)``; a fourth channel stays as it is.
         draws: Of the batch.
         bound: 1, or 255 for images that were whole numbers.
         clamp: Clamp, and cut to whole numbers, after each operation as torchvision does;
-            otherwise one matrix for all of them, clamped at the end.
+            otherwise one matrix for all of the colours, clamped at the end.
 
     Returns:
-        Tensor of the shape of ``images``.
+        Tensor of the shape of ``images``, floating point if anything changed.
 
     Raises:
-        ValueError: If the images have another number of channels.
+        ValueError: If colours change and the images have not 1, 3 or 4 channels.
     """
-    if not any(name in draws for name in COLORS):
+    changes = [name for name in COLORS if name in draws]
+    if not changes and not any(name in draws for name in TONES):
         return images
-    if images.shape[1] not in (1, 3, 4):
+    if changes and images.shape[1] not in (1, 3, 4):
         raise ValueError(
             f"Expected `images` with 1, 3 or 4 channels for changes of colour, but got "
-            f"{images.shape[1]}. Leave out {', '.join(name for name in COLORS if name in draws)}."
+            f"{images.shape[1]}. Leave out {', '.join(changes)}."
         )
-    colors = images[:, :3]
-    if clamp:
+    whole = clamp and bound != 1
+    images = widen(images)
+    colors = images[:, :3] if images.shape[1] == 4 else images
+    colors = colors.round() if whole else colors
+    if changes and clamp:
         colors = _one_by_one(colors, draws, bound)
-    else:
+    elif changes:
         colors = apply_colors(colors, _matrices(colors, draws)).clamp_(0, bound)
-    return colors if images.shape[1] < 4 else torch.cat([colors, images[:, 3:]], 1)
+    colors = retone(colors, draws, bound, whole=whole)
+    return torch.cat([colors, images[:, 3:]], 1) if images.shape[1] == 4 else colors
 
 
 def _matrices(images: Tensor, draws: Draws) -> Tensor:
@@ -78,31 +85,29 @@ def _matrices(images: Tensor, draws: Draws) -> Tensor:
 
 def _one_by_one(images: Tensor, draws: Draws, bound: float) -> Tensor:
     whole = bound != 1
-    if whole:
-        images = images.round().clamp_(0, bound)
     if "brightness" in draws:
-        images = blend(images, images.new_zeros(()), draws.amount("brightness", 1), bound)
+        images = blend(images, None, draws.amount("brightness", 1), bound, whole=whole)
     if "contrast" in draws:
-        gray = grayscale(images)
-        gray = gray.floor() if whole else gray
-        mean = gray.mean((1, 2, 3), keepdim=True)
-        images = blend(images, mean, draws.amount("contrast", 1), bound)
+        mean = _gray(images, whole).mean((1, 2, 3), keepdim=True)
+        images = blend(images, mean, draws.amount("contrast", 1), bound, whole=whole)
     if images.shape[1] == 1:
         return images
     if "saturation" in draws:
-        gray = grayscale(images)
-        gray = gray.floor() if whole else gray
-        images = blend(images, gray, draws.amount("saturation", 1), bound)
+        gray = _gray(images, whole)
+        images = blend(images, gray, draws.amount("saturation", 1), bound, whole=whole)
     if "hue" in draws:
-        images = adjust_hue(images / bound, draws.amount("hue"))
+        images = adjust_hue(images * (1 / bound), draws.amount("hue"))
         # torchvision scales to whole numbers by nearly one more than the largest.
-        images = (images * (bound + 1 - 1e-3)).floor() if whole else images
+        images = images.mul_(bound + 1 - 1e-3).floor_() if whole else images
     if "grayscale" in draws:
-        gray = grayscale(images)
-        gray = gray.floor() if whole else gray
         kept = _color_kept(draws)[:, None, None, None]
-        images = torch.where(kept == 1, images, gray)
+        images = torch.where(kept == 1, images, _gray(images, whole))
     return images
+
+
+def _gray(images: Tensor, whole: bool) -> Tensor:
+    gray = grayscale(images)
+    return gray.floor() if whole else gray
 
 
 def _color_kept(draws: Draws) -> Tensor:
@@ -136,11 +141,11 @@ def blur(images: Tensor, draws: Draws) -> Tensor:
     """Blur by the operation ``blur``, with a kernel that reaches three of its largest sigmas.
 
     Args:
-        images: Shape ``(N, C, H, W)``, floating point.
+        images: Shape ``(N, C, H, W)``.
         draws: Of the batch.
 
     Returns:
-        Tensor of the shape of ``images``.
+        Tensor of the shape of ``images``, floating point.
     """
     kernel_size = 2 * math.ceil(3 * draws.operations["blur"].high) + 1
-    return gaussian_blur(images, draws.amount("blur"), kernel_size)
+    return gaussian_blur(widen(images), draws.amount("blur"), kernel_size)

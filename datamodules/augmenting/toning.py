@@ -1,0 +1,44 @@
+"""Changes of tone from a batch's draws."""
+
+import torch
+from torch import Tensor
+
+from ...functional.tones import autocontrast, equalize, posterize, sharpen, solarize
+from .draws import Draws
+
+TONES = ("sharpness", "posterize", "solarize", "autocontrast", "equalize")
+
+
+def retone(images: Tensor, draws: Draws, bound: float, *, whole: bool) -> Tensor:
+    """Sharpness, posterize, solarize, autocontrast and equalize, each for the images that drew it.
+
+    Args:
+        images: Shape ``(N, C, H, W)``, floating point in 0..bound.
+        draws: Of the batch.
+        bound: 1, or 255 for images that were whole numbers.
+        whole: Whether they are still whole, and have to stay so.
+
+    Returns:
+        Tensor of the shape of ``images``.
+    """
+    if "sharpness" in draws:
+        images = sharpen(images, draws.amount("sharpness", 1), bound, whole=whole)
+    if "posterize" in draws:
+        bits = draws.amount("posterize", 8).round()
+        images = _where(draws, "posterize", posterize(images, bits, bound), images)
+    if "solarize" in draws:
+        # Nothing is as bright as twice white.
+        images = solarize(images, draws.amount("solarize", 2), bound)
+    if "autocontrast" in draws:
+        stretched = autocontrast(images, bound, whole=whole)
+        images = _where(draws, "autocontrast", stretched, images)
+    if "equalize" in draws:
+        images = _where(draws, "equalize", equalize(images, bound), images)
+    return images
+
+
+def _where(draws: Draws, name: str, changed: Tensor, images: Tensor) -> Tensor:
+    happens = draws.happens(name)
+    return (
+        changed if happens is None else torch.where(happens[:, None, None, None], changed, images)
+    )
