@@ -49,10 +49,11 @@ def needed_columns(operations: Mapping[str, Operation], choices: int = 0) -> lis
     """
     columns = list(_CHOICES[:choices])
     for name, operation in operations.items():
-        if operation.low != operation.high or name in ("random_crop", "erasing", "mixup", "cutmix"):
+        width = KINDS[name].columns
+        # Where an operation draws more than its amount, a fixed amount leaves the rest to draw.
+        if operation.low != operation.high or width > 1 or name == "mixup":
             for start in _TURNS[: max(choices, 1)]:
-                first = start + _FIRST[name]
-                columns += range(first, first + KINDS[name].columns)
+                columns += range(start + _FIRST[name], start + _FIRST[name] + width)
         if operation.p < 1:
             columns.append(_GATES + _ORDER[name])
         if name in ("mixup", "cutmix"):

@@ -3,7 +3,6 @@ import pickle
 
 import pytest
 import torch
-from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
 from torchvitals.datamodules import BatchAugment
@@ -24,9 +23,15 @@ EVERYTHING = {
     "saturation": 0.2,
     "hue": 0.1,
     "grayscale": 0.3,
+    "sharpness": 0.3,
+    "posterize": {"range": 5, "p": 0.2},
+    "solarize": {"range": 0.9, "p": 0.2},
+    "autocontrast": 0.2,
+    "equalize": 0.2,
     "erasing": 0.5,
     "noise": 0.05,
     "blur": {"range": 1.0, "p": 0.5},
+    "translate": 1.5,
 }
 
 
@@ -37,10 +42,6 @@ def seeded(*shape):
 def fixed(name, value):
     """An operation that draws the same amount for every image."""
     return BatchAugment({name: [value, value]})
-
-
-def inner(images):
-    return images[..., 5:-5, 5:-5]
 
 
 @pytest.mark.parametrize("operations", [*sorted(set(PRESETS) - {"none"}), EVERYTHING])
@@ -141,6 +142,12 @@ IDENTITY = {
     "saturation": 1e-9,
     "hue": 1e-9,
     "grayscale": 1e-12,
+    "sharpness": 1e-9,
+    "posterize": {"range": 2, "p": 1e-12},
+    "solarize": {"range": 0.0, "p": 1e-12},
+    "autocontrast": 1e-12,
+    "equalize": 1e-12,
+    "translate": 1e-9,
     "erasing": 1e-12,
     "noise": 1e-9,
     "blur": 1e-9,
@@ -190,21 +197,6 @@ def test_data_16_shares_are_those_of_the_pixels_and_sum_to_1(operations):
     assert len(shares.max(1).values.unique()) > 10
 
 
-SCALES = [("zoom", 1.3, dict(scale=1.3)), ("zoom", 0.8, dict(scale=0.8))]
-SLANTS = [("shear_x", 12.0, dict(shear=[12.0, 0.0])), ("rotation", 25.0, dict(angle=-25.0))]
-
-
-@pytest.mark.parametrize(("name", "value", "arguments"), [*SCALES, *SLANTS])
-@pytest.mark.parametrize("size", [(24, 24), (20, 31)])
-def test_geometry_equals_torchvisions(name, value, arguments, size):
-    images = seeded(2, 3, *size)
-    given = {"angle": 0.0, "translate": [0, 0], "scale": 1.0, "shear": [0.0, 0.0], **arguments}
-    expected = tv.affine(images, **given, interpolation=InterpolationMode.BILINEAR)
-    torch.testing.assert_close(
-        inner(fixed(name, value)(images)), inner(expected), atol=1e-4, rtol=0
-    )
-
-
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("horizontal_flip", tv.horizontal_flip), ("vertical_flip", tv.vertical_flip)],
@@ -216,55 +208,6 @@ def test_flips_equal_torchvisions(name, expected):
     some = BatchAugment({name: 0.5})(images.repeat(40, 1, 1, 1))
     same = (some - images.repeat(40, 1, 1, 1)).abs().amax((1, 2, 3)) < 1e-5
     assert 30 < same.sum() < 90
-
-
-COLORS = [
-    ("brightness", 1.4, tv.adjust_brightness),
-    ("contrast", 0.6, tv.adjust_contrast),
-    ("contrast", 1.5, tv.adjust_contrast),
-    ("saturation", 1.7, tv.adjust_saturation),
-    ("saturation", 0.3, tv.adjust_saturation),
-    ("hue", 0.2, tv.adjust_hue),
-    ("hue", -0.4, tv.adjust_hue),
-]
-
-
-@pytest.mark.parametrize(("name", "value", "adjust"), COLORS)
-@pytest.mark.parametrize("channels", [1, 3])
-def test_clamped_colors_equal_torchvisions_to_the_rounding(name, value, adjust, channels):
-    augment = BatchAugment({name: [value, value]}, clamp=True)
-    images = seeded(3, channels, 16, 11)
-    expected = torch.stack([adjust(image, value) for image in images])
-    torch.testing.assert_close(augment(images), expected, atol=1e-5, rtol=0)
-    whole = (images * 255).byte()
-    expected = torch.stack([adjust(image, value) for image in whole])
-    difference = (augment(whole).int() - expected.int()).abs()
-    assert difference.max() <= 1
-    # A sum that is whole but for its last bit may be cut off on either side.
-    assert (difference > 0).float().mean() < 0.03
-
-
-@pytest.mark.parametrize(("name", "value", "adjust"), [c for c in COLORS if c[0] != "hue"])
-def test_one_color_matrix_equals_torchvisions_where_nothing_is_clamped(name, value, adjust):
-    images = 0.4 + 0.1 * seeded(3, 3, 16, 11)
-    torch.testing.assert_close(fixed(name, value)(images), adjust(images, value))
-
-
-def test_a_chain_of_colors_is_one_matrix():
-    factors = {"brightness": 0.9, "contrast": 1.2, "saturation": 0.7}
-    images = expected = 0.4 + 0.1 * seeded(3, 3, 8, 8)
-    for name, value in factors.items():
-        expected = getattr(tv, f"adjust_{name}")(expected, value)
-    augment = BatchAugment({name: [value, value] for name, value in factors.items()})
-    torch.testing.assert_close(augment(images), expected)
-
-
-def test_grayscale_and_the_fourth_channel():
-    images = seeded(3, 4, 8, 8)
-    gray = BatchAugment({"grayscale": 1})(images)
-    expected = tv.rgb_to_grayscale(images[:, :3], num_output_channels=3)
-    torch.testing.assert_close(gray[:, :3], expected)
-    assert torch.equal(gray[:, 3], images[:, 3])
 
 
 def test_noise_has_its_deviation_and_blur_equals_torchvisions():
@@ -288,26 +231,36 @@ def test_erasing_sets_a_box_of_its_area_to_zero():
     torch.testing.assert_close(area * 1200, (rows * columns).float())
 
 
-def test_random_crop_moves_by_whole_pixels():
-    images = seeded(1, 1, 10, 10).expand(100, 1, 10, 10)
-    padded = torch.nn.functional.pad(images[0], (2, 2, 2, 2))
-    windows = {
-        tuple(padded[:, i : i + 10, j : j + 10].flatten().mul(1e3).round().tolist())
-        for i in range(5)
-        for j in range(5)
-    }
-    cropped = BatchAugment({"random_crop": 2})(images)
-    seen = {tuple(image.flatten().mul(1e3).round().tolist()) for image in cropped}
-    assert len(seen) > 15
-    assert all(any(max(map(abs, map(float.__sub__, a, b))) <= 1 for b in windows) for a in seen)
+# Steps would fall differently in uint8.
+STEPS = ("posterize", "solarize", "equalize")
+CONTINUOUS = {name: value for name, value in EVERYTHING.items() if name not in STEPS}
+MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.1)
 
 
-def test_choosing_presets_choose_one_or_two_operations():
-    images = seeded(1, 3, 16, 16).expand(400, 3, 16, 16)
-    for name, nothing in (("trivialaugment", 1 / 9), ("randaugment", 1 / 81)):
-        augmented = BatchAugment(name)(images)
-        same = (augmented - images).abs().amax((1, 2, 3)) < 1e-6
-        assert same.float().mean().item() == pytest.approx(nothing, abs=0.05)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.float32])
+@pytest.mark.parametrize("operations", ["none", {"random_crop": 2}, CONTINUOUS])
+def test_normalization_comes_last_and_also_in_eval_mode(operations, dtype):
+    images = seeded(4, 3, 9, 8)
+    images = (images * 255).to(dtype) if dtype == torch.uint8 else images.to(dtype)
+    before, index = images.clone(), torch.arange(4)
+    plain = BatchAugment(operations)
+    normalizing = BatchAugment(operations, mean=MEAN, std=STD)
+    for train in (True, False):
+        augmented = plain.train(train)(
+            images.float() / (255 if dtype == torch.uint8 else 1), index=index
+        )
+        expected = tv.normalize(augmented, MEAN, STD)
+        found = normalizing.train(train)(images, index=index)
+        assert found.dtype == (torch.float32 if dtype == torch.uint8 else dtype)
+        tolerance = 2e-2 if dtype == torch.float16 else 1e-4
+        torch.testing.assert_close(found.float(), expected, atol=tolerance, rtol=0)
+    assert torch.equal(images, before)
+
+
+def test_one_number_normalizes_every_channel_and_identity_stays():
+    images = seeded(4, 3, 9, 8)
+    found = BatchAugment({**IDENTITY}, mean=0.5, std=0.25)(images)
+    torch.testing.assert_close(found * 0.25 + 0.5, images, atol=1e-5, rtol=0)
 
 
 def test_state_goes_on_and_the_module_pickles():
@@ -339,6 +292,9 @@ def test_state_goes_on_and_the_module_pickles():
         ({"horizontal_flip": 2}, ValueError, "`horizontal_flip`"),
         ({"shift": "much"}, TypeError, "'much'"),
         ({"shift": True}, TypeError, "True"),
+        ({"posterize": 9}, ValueError, "`posterize` to be a range within 1 and 8"),
+        ({"solarize": -0.1}, ValueError, "`solarize`"),
+        ({"translate": float("inf")}, ValueError, "`translate_x`"),
         (5, TypeError, "mapping of names"),
     ],
 )
@@ -363,3 +319,24 @@ def test_wrong_batches_say_what_to_do(operations, arguments, message):
     arguments = {"images": torch.rand(2, 3, 4, 4), **arguments}
     with pytest.raises(ValueError, match=message):
         BatchAugment(operations)(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "message"),
+    [
+        (0.5, None, "`std` together with `mean`"),
+        (None, 0.5, "`mean` together with `std`"),
+        ((0.5, 0.5), (0.2, 0.2, 0.2), "as many numbers as `mean`, which has 2, but got 3"),
+        (0.5, 0.0, "`std` to be above 0"),
+        (float("nan"), 1.0, "`mean` to be finite"),
+    ],
+)
+def test_wrong_statistics_say_what_to_do(mean, std, message):
+    with pytest.raises(ValueError, match=message):
+        BatchAugment("none", mean=mean, std=std)
+
+
+def test_statistics_of_other_channels_say_so():
+    augment = BatchAugment("none", mean=MEAN, std=STD)
+    with pytest.raises(ValueError, match="`images` with 3 channels"):
+        augment(torch.rand(2, 1, 4, 4))
