@@ -66,8 +66,8 @@ def move_pixels(
         images: Shape ``(N, C, H, W)``.
         x: By how many pixels to the right of its own each pixel is read, shape ``(N,)``, whole.
         y: The same, down.
-        flip_x: Which images are mirrored from left to right, boolean of shape ``(N,)``; None for
-            none. The offset comes after it.
+        flip_x: Which images are mirrored from left to right after that, boolean of shape
+            ``(N,)``; None for none.
         flip_y: The same from top to bottom.
 
     Returns:
@@ -78,7 +78,7 @@ def move_pixels(
         >>> move_pixels(picture, one, 0 * one, None, None)
         tensor([[[[2, 3, 0]]]])
         >>> move_pixels(picture, one, 0 * one, torch.tensor([True]), None)
-        tensor([[[[2, 1, 0]]]])
+        tensor([[[[0, 3, 2]]]])
     """
     count, channels, height, width = images.shape
     # What lies outside is read from a border of one zero.
