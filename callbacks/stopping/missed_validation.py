@@ -4,13 +4,12 @@ import math
 
 from lightning.pytorch import Trainer
 
-from .progress import epochs_trained
+from .progress import batch_progress, epochs_trained
 
 
 def batches_trained(trainer: Trainer) -> int:
     """Training batches so far, those of earlier runs that this one resumes included."""
-    batches: int = trainer.fit_loop.epoch_loop.batch_progress.total.processed
-    return batches
+    return batch_progress(trainer).total.processed  # type: ignore[no-any-return]
 
 
 def is_missed(trainer: Trainer, validated: int | None) -> bool:
@@ -30,16 +29,16 @@ def is_missed(trainer: Trainer, validated: int | None) -> bool:
 
 
 def _is_due(trainer: Trainer) -> bool:
-    interval: float = trainer.val_check_batch or math.inf  # type: ignore[attr-defined]
+    interval: float = trainer.val_check_batch or math.inf
     trained, every = batches_trained(trainer), trainer.check_val_every_n_epoch
     if every is None:
         return trained % interval == 0
     batches = trainer.num_training_batches
     if batches == math.inf:
         return False
-    of_epoch = trainer.fit_loop.epoch_loop.batch_progress.current.processed or batches
+    of_epoch = batch_progress(trainer).current.processed or batches
     epochs = math.ceil(epochs_trained(trainer))
-    return epochs % every == 0 and of_epoch % interval == 0
+    return epochs % every == 0 and bool(of_epoch % interval == 0)
 
 
 def validate_late(trainer: Trainer) -> None:

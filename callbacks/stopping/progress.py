@@ -9,9 +9,14 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 
+def batch_progress(trainer: Trainer) -> Any:
+    """The loop's own count of training batches, ready to completed, current and total."""
+    return trainer.fit_loop.epoch_loop.batch_progress
+
+
 def epochs_trained(trainer: Trainer) -> float:
     """Epochs so far, with the fraction of this one; the whole of one of unknown length."""
-    batches, done = trainer.num_training_batches, trainer.fit_loop.epoch_loop.batch_progress.current
+    batches, done = trainer.num_training_batches, batch_progress(trainer).current
     if done.completed < done.processed and done.processed >= batches:
         # Resumed after the last batch of an epoch, which Lightning then counts at once.
         return float(trainer.current_epoch)
