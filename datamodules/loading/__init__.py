@@ -1,9 +1,20 @@
-"""Splits, order, shards and loaders that every data module shares."""
+"""Splits, order, shards and loaders that every data module shares.
 
-from .epoch_loader import EpochLoader
+A data module makes its splits by ``make_splits``, holds one ``Loaders``, and asks it for its
+loaders with a data set that has ``__getitems__``: ``IndexedTensors`` for what fits in memory.
+"""
+
+from .epoch_loader import BatchedDataset, EpochLoader
 from .epoch_sampler import EpochSampler
 from .indexed_tensors import IndexedTensors
 from .loaders import Loaders
 from .splits import make_splits
 
-__all__ = ["EpochLoader", "EpochSampler", "IndexedTensors", "Loaders", "make_splits"]
+__all__ = [
+    "BatchedDataset",
+    "EpochLoader",
+    "EpochSampler",
+    "IndexedTensors",
+    "Loaders",
+    "make_splits",
+]

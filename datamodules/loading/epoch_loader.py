@@ -1,6 +1,6 @@
 """A DataLoader of whole batches that resumes in mid-epoch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
@@ -21,9 +21,11 @@ class EpochLoader(DataLoader[Any]):
     """``dataset.__getitems__`` of each of a sampler's batches, with a state.
 
     ``__getitems__`` gets an int64 tensor of items, in worker processes a list of ints
-    (``torch.as_tensor`` takes both), and gives the batch. No batch is asked for before the first
-    one is taken, so that an epoch set until then counts. Worker processes are seeded by (seed,
-    epoch), and the global random state is not touched.
+    (``torch.as_tensor`` takes both), and gives the batch. Data that lies on a device, as its
+    ``device`` says, gets the items there: only the epoch's order is copied, and the device is
+    never waited for. No batch is asked for before the first one is taken, so that an epoch set
+    until then counts. Worker processes are seeded by (seed, epoch), and the global random state
+    is not touched.
 
     Args:
         dataset: Map-style data set with ``__getitems__``.
@@ -32,8 +34,6 @@ class EpochLoader(DataLoader[Any]):
             faster for data in memory.
         pin_memory: Whether batches are put into page-locked memory, for a faster way to a GPU.
         multiprocessing_context: How worker processes start: ``"spawn"``, ``"fork"``, ...
-        finished: How many batches of this epoch are used up. A batch that an interruption
-            wasted is then loaded again by the resumed run. None counts batches as given out.
         sampler: Given by Lightning when it makes the loader anew. A ``SequentialSampler``, from
             ``Trainer(overfit_batches=...)``, puts the items in order.
         shuffle: Given by Lightning; changes nothing.
@@ -55,16 +55,17 @@ class EpochLoader(DataLoader[Any]):
         num_workers: int = 0,
         pin_memory: bool = False,
         multiprocessing_context: Any = None,
-        finished: Callable[[], int] | None = None,
         sampler: Sampler[Any] | None = None,
         shuffle: bool = False,
         batch_sampler: None = None,
     ) -> None:
         if isinstance(sampler, SequentialSampler):
             batches = batches.in_order()
+        # Alone, torch's own iterator would only cost time: as much as half of a small gather.
+        self._aided, self._load = num_workers > 0 or pin_memory, dataset.__getitems__
         batches.as_lists = num_workers > 0
-        self.batches, self.finished = batches, finished
-        self._lead: int | None = None
+        batches.device = getattr(dataset, "device", batches.device)
+        self.batches = batches
         super().__init__(
             _WholeBatches(dataset),
             batch_size=None,
@@ -81,10 +82,8 @@ class EpochLoader(DataLoader[Any]):
         # A generator: nothing below happens before the first batch is asked for. Lightning makes
         # the iterator before it sets the epoch, and workers would start on the wrong one.
         self.batches.begin()
-        if self.finished is not None:
-            self._lead = self.batches.done - self.finished()
         self.generator.manual_seed(epoch_seed(self.batches.seed, self.epoch))
-        for batch in super().__iter__():
+        for batch in super().__iter__() if self._aided else map(self._load, self.batches):
             self.batches.done += 1
             yield batch
 
@@ -95,10 +94,7 @@ class EpochLoader(DataLoader[Any]):
 
     def state_dict(self) -> dict[str, int]:
         """Where the epoch is: batches given out, not those that workers have loaded ahead."""
-        state = self.batches.state_dict()
-        if self.finished is not None and self._lead is not None:
-            state["done"] = min(state["done"], self.finished() + self._lead)
-        return state
+        return self.batches.state_dict()
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on with the batches that were left, once the epoch is that of the state."""

@@ -1,6 +1,6 @@
 """Whole batches of items, in an order that depends on seed and epoch alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import torch
@@ -11,7 +11,7 @@ from ...functional.epoch_order import bucket_by_length, epoch_order, shared_batc
 
 
 class EpochSampler(DistributedSampler[Any]):
-    """This rank's batches, each an int64 tensor of items, or a list ``as_lists``.
+    """This rank's batches, each an int64 tensor of items on ``device``, or a list ``as_lists``.
 
     Shuffled, for training: the order depends on (seed, epoch) alone, the batches of all ranks at
     one step are those of one rank with as many times the batch size, and every rank has as many.
@@ -35,6 +35,8 @@ class EpochSampler(DistributedSampler[Any]):
         num_replicas: Number of ranks.
         weights: Chance of each member, shape ``(N,)``: as many are then drawn with replacement.
         lengths: Length of each member, shape ``(N,)``: batches are then of similar lengths.
+        finished: How many batches of this epoch are used up. A batch that an interruption
+            wasted is then loaded again by the resumed run. None counts batches as given out.
 
     Raises:
         ValueError: If a number is out of range, or there are fewer members than ranks.
@@ -56,6 +58,7 @@ class EpochSampler(DistributedSampler[Any]):
         num_replicas: int = 1,
         weights: Tensor | None = None,
         lengths: Tensor | None = None,
+        finished: Callable[[], int] | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
@@ -75,13 +78,19 @@ class EpochSampler(DistributedSampler[Any]):
         self.sizes = self._sizes()
         self.passes = self.done = 0
         self.as_lists = self._restored = False
+        self.device = torch.device("cpu")
+        self._finished, self._lead, self._start = finished, 0, 0
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     def __iter__(self) -> Iterator[Any]:
-        own = self.order(self.current_epoch)[self.rank :: self.num_replicas]
-        for batch in torch.split(own[: sum(self.sizes)], self.sizes)[self.done :]:
+        start, self._start = self._start, 0
+        own = self.order(self.current_epoch)[self.rank :: self.num_replicas][: sum(self.sizes)]
+        if self.device.type == "cuda":
+            # From page-locked memory, or the copy would hold up this process.
+            own = own.pin_memory().to(self.device, non_blocking=True)
+        for batch in torch.split(own.to(self.device), self.sizes)[start:]:
             # Between processes a tensor needs a file of shared memory, a list none.
             yield batch.tolist() if self.as_lists else batch
 
@@ -123,12 +132,15 @@ class EpochSampler(DistributedSampler[Any]):
         """Begin a pass: the rest of the restored one, or the next."""
         if not self._restored or self.done >= len(self):
             self.passes, self.done = self.passes + 1, 0
-        self._restored = False
+        self._restored, self._start = False, self.done
+        self._lead = self.done - self._finished() if self._finished else 0
 
     def state_dict(self) -> dict[str, int]:
         """Where the pass is, in numbers that are the same on every rank."""
-        step = self.batch_size * self.num_replicas
-        return {"epoch": self.epoch, "passes": self.passes, "done": self.done, "step": step}
+        step, done = self.batch_size * self.num_replicas, self.done
+        if self._finished and not self._restored:
+            done = min(done, self._finished() + self._lead)
+        return {"epoch": self.epoch, "passes": self.passes, "done": done, "step": step}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on where the state was taken.

@@ -1,6 +1,7 @@
 """Tensors in memory, by the batch."""
 
 from collections.abc import Sequence
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -37,12 +38,23 @@ class IndexedTensors(Dataset[tuple[Tensor, ...]]):
     def __len__(self) -> int:
         return len(self._rows[0])
 
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self._rows[0].device
+
+    def to(self, device: torch.device | str) -> "IndexedTensors":
+        """The same data on a device; items are then to be there, too."""
+        moved = copy(self)
+        moved._rows = [rows.to(device) for rows in self._rows]
+        return moved
+
     def __getitem__(self, item: int) -> tuple[Tensor, ...]:
         return tuple(tensor[0] for tensor in self.__getitems__([item]))
 
     def __getitems__(self, items: Sequence[int] | Tensor) -> tuple[Tensor, ...]:
         """Batch of some items, the items last, int64 of shape ``(B,)``."""
-        index = torch.as_tensor(items)
+        index = torch.as_tensor(items, device=self.device)
         # index_select is many times faster than indexing.
         batch = [rows.index_select(0, index) for rows in self._rows]
         for place, last in enumerate(self._channels_last):

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from .epoch_loader import BatchedDataset, EpochLoader
 from .epoch_sampler import EpochSampler
+from .indexed_tensors import IndexedTensors
 
 
 class Loaders:
@@ -24,6 +25,12 @@ class Loaders:
         num_workers: Worker processes of each loader; 0 loads in this process.
         pin_memory: Whether batches are put into page-locked memory.
         multiprocessing_context: How worker processes start.
+        resident: Whether ``IndexedTensors`` are put on the trainer's device, once, and batches
+            for training, validation and testing gathered there. Each rank holds all the data.
+
+    Raises:
+        ValueError: If the number of worker processes is negative, or there are some or page-locked
+            memory for data on the device.
 
     Example:
         >>> from .indexed_tensors import IndexedTensors
@@ -39,10 +46,16 @@ class Loaders:
         num_workers: int = 0,
         pin_memory: bool = False,
         multiprocessing_context: str | None = None,
+        resident: bool = False,
     ) -> None:
         if num_workers < 0:
             raise ValueError(f"Expected `num_workers` to be at least 0, but got {num_workers}.")
-        self.seed = seed
+        if resident and (num_workers or pin_memory):
+            raise ValueError(
+                f"Expected no `num_workers` and `pin_memory` with `resident`, but got "
+                f"{num_workers} and {pin_memory}. Data on the device needs none."
+            )
+        self.seed, self.resident = seed, resident
         self._settings: dict[str, Any] = dict(
             num_workers=num_workers,
             pin_memory=pin_memory,
@@ -50,6 +63,7 @@ class Loaders:
         )
         self._training: EpochLoader | None = None
         self._state: dict[str, int] = {}
+        self._placed: tuple[BatchedDataset, IndexedTensors] | None = None
 
     def train(
         self,
@@ -81,9 +95,9 @@ class Loaders:
             num_replicas=replicas,
             weights=weights,
             lengths=lengths,
+            finished=partial(_finished_batches, trainer) if trainer else None,
         )
-        finished = partial(_finished_batches, trainer) if trainer else None
-        self._training = EpochLoader(dataset, batches, finished=finished, **self._settings)
+        self._training = self._load(dataset, batches, trainer)
         if self._state:
             self._training.load_state_dict(self._state)
             self._state = {}
@@ -95,7 +109,7 @@ class Loaders:
         """Every member once over all ranks, in order, for validation and testing."""
         rank, replicas = _shard(trainer)
         batches = EpochSampler(members, batch_size, shuffle=False, rank=rank, num_replicas=replicas)
-        return EpochLoader(dataset, batches, **self._settings)
+        return self._load(dataset, batches, trainer)
 
     def predict(self, dataset: Dataset[Any], members: Tensor, batch_size: int) -> DataLoader[Any]:
         """Every member once, in order; Lightning shards it and tells writers the indices."""
@@ -115,6 +129,25 @@ class Loaders:
         """Give the next training loader this state, unless the trainer only evaluates."""
         if trainer is None or trainer.state.fn == "fit":
             self._state = state
+
+    def _load(
+        self, dataset: BatchedDataset, batches: EpochSampler, trainer: Trainer | None
+    ) -> EpochLoader:
+        if self.resident and trainer is not None:
+            dataset = self._place(dataset, trainer.strategy.root_device)
+        return EpochLoader(dataset, batches, **self._settings)
+
+    def _place(self, dataset: BatchedDataset, device: torch.device) -> IndexedTensors:
+        """The data on the device: one copy for the loaders of all splits."""
+        if not isinstance(dataset, IndexedTensors):
+            raise TypeError(
+                f"Expected `resident` to be False for {type(dataset).__name__}, but got True. Only "
+                f"IndexedTensors can be put on a device."
+            )
+        known = self._placed
+        if known is None or known[0] is not dataset or known[1].device != device:
+            self._placed = known = (dataset, dataset.to(device))
+        return known[1]
 
 
 def _shard(trainer: Trainer | None) -> tuple[int, int]:

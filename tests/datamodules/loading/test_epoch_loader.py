@@ -93,7 +93,8 @@ def test_a_pass_that_was_left_early_does_not_move_the_next(recwarn):
 
 def test_a_batch_that_is_not_used_up_is_loaded_again():
     used = 0
-    loader, whole = loader_of(finished=lambda: used), lists(loader_of())
+    batches = EpochSampler(torch.arange(50), 8, shuffle=True, finished=lambda: used)
+    loader, whole = EpochLoader(Items(), batches), lists(loader_of())
     batches = iter(loader)
     next(batches)
     used = 1
