@@ -65,7 +65,7 @@ class EpochLoader(DataLoader[Any]):
         self._aided, self._load = num_workers > 0 or pin_memory, dataset.__getitems__
         batches.as_lists = num_workers > 0
         batches.device = getattr(dataset, "device", batches.device)
-        self.batches = batches
+        self.batches, self.position = batches, batches.position
         super().__init__(
             _WholeBatches(dataset),
             batch_size=None,
@@ -81,24 +81,25 @@ class EpochLoader(DataLoader[Any]):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         # A generator: nothing below happens before the first batch is asked for. Lightning makes
         # the iterator before it sets the epoch, and workers would start on the wrong one.
-        self.batches.begin()
+        self.batches.start = self.position.begin()
         self.generator.manual_seed(epoch_seed(self.batches.seed, self.epoch))
         for batch in super().__iter__() if self._aided else map(self._load, self.batches):
-            self.batches.done += 1
+            self.position.done += 1
             yield batch
+        self.batches.start = 0
 
     @property
     def epoch(self) -> int:
         """Epoch of the batches that are given out."""
-        return self.batches.current_epoch
+        return self.position.current_epoch
 
     def state_dict(self) -> dict[str, int]:
         """Where the epoch is: batches given out, not those that workers have loaded ahead."""
-        return self.batches.state_dict()
+        return self.position.state_dict()
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on with the batches that were left, once the epoch is that of the state."""
-        self.batches.load_state_dict(state)
+        self.position.load_state_dict(state)
 
 
 class _WholeBatches(Dataset[Any]):

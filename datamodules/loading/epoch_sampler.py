@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils.data import DistributedSampler
 
 from ...functional.epoch_order import bucket_by_length, epoch_order, shared_batch_sizes
+from .epoch_position import EpochPosition
 
 
 class EpochSampler(DistributedSampler[Any]):
@@ -22,9 +23,8 @@ class EpochSampler(DistributedSampler[Any]):
     because models that synchronise would wait for ever; so last batches are uneven, and with
     ``batch_size=1`` a rank's last batch can hold two items.
 
-    A loader tells it by ``begin`` that a pass begins, and counts what is ``done``. Passes without
-    a ``set_epoch`` in between are of successive epochs. It is a ``DistributedSampler`` so that
-    Lightning leaves it alone and calls its ``set_epoch``.
+    It gives the batches of ``position``'s epoch from ``start`` on: a loader moves both. It is a
+    ``DistributedSampler`` so that Lightning leaves it alone and calls its ``set_epoch``.
 
     Args:
         members: Items of the data set to walk over, int64 of shape ``(N,)``.
@@ -35,8 +35,7 @@ class EpochSampler(DistributedSampler[Any]):
         num_replicas: Number of ranks.
         weights: Chance of each member, shape ``(N,)``: as many are then drawn with replacement.
         lengths: Length of each member, shape ``(N,)``: batches are then of similar lengths.
-        finished: How many batches of this epoch are used up. A batch that an interruption
-            wasted is then loaded again by the resumed run. None counts batches as given out.
+        finished: How many batches of this epoch are used up, for ``EpochPosition``.
 
     Raises:
         ValueError: If a number is out of range, or there are fewer members than ranks.
@@ -76,28 +75,21 @@ class EpochSampler(DistributedSampler[Any]):
         )
         self.members, self.batch_size = members.cpu(), batch_size
         self.sizes = self._sizes()
-        self.passes = self.done = 0
-        self.as_lists = self._restored = False
-        self.device = torch.device("cpu")
-        self._finished, self._lead, self._start = finished, 0, 0
+        self.position = EpochPosition(len(self.sizes), batch_size * num_replicas, finished=finished)
+        self.start, self.as_lists, self.device = 0, False, torch.device("cpu")
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     def __iter__(self) -> Iterator[Any]:
-        start, self._start = self._start, 0
-        own = self.order(self.current_epoch)[self.rank :: self.num_replicas][: sum(self.sizes)]
+        order = self.order(self.position.current_epoch)
+        own = order[self.rank :: self.num_replicas][: sum(self.sizes)]
         if self.device.type == "cuda":
             # From page-locked memory, or the copy would hold up this process.
             own = own.pin_memory().to(self.device, non_blocking=True)
-        for batch in torch.split(own.to(self.device), self.sizes)[start:]:
+        for batch in torch.split(own.to(self.device), self.sizes)[self.start :]:
             # Between processes a tensor needs a file of shared memory, a list none.
             yield batch.tolist() if self.as_lists else batch
-
-    @property
-    def current_epoch(self) -> int:
-        """Epoch of the pass that is under way, or else of the next."""
-        return self.epoch + max(0, self.passes - 1)
 
     def in_order(self) -> "EpochSampler":
         """The same members, batch size and ranks, not shuffled."""
@@ -123,34 +115,7 @@ class EpochSampler(DistributedSampler[Any]):
 
     def set_epoch(self, epoch: int) -> None:
         """Make the next pass that of ``epoch``, or of its rest if that was just restored."""
-        if not (self._restored and epoch == self.epoch):
-            self.epoch = epoch
-            self.passes = self.done = 0
-            self._restored = False
-
-    def begin(self) -> None:
-        """Begin a pass: the rest of the restored one, or the next."""
-        if not self._restored or self.done >= len(self):
-            self.passes, self.done = self.passes + 1, 0
-        self._restored, self._start = False, self.done
-        self._lead = self.done - self._finished() if self._finished else 0
-
-    def state_dict(self) -> dict[str, int]:
-        """Where the pass is, in numbers that are the same on every rank."""
-        step, done = self.batch_size * self.num_replicas, self.done
-        if self._finished and not self._restored:
-            done = min(done, self._finished() + self._lead)
-        return {"epoch": self.epoch, "passes": self.passes, "done": done, "step": step}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where the state was taken.
-
-        With another batch size or number of ranks, from the first batch that was not all done.
-        """
-        step = self.batch_size * self.num_replicas
-        self.epoch, self.passes = state["epoch"], state["passes"]
-        self.done = state["done"] * state["step"] // step
-        self._restored = True
+        self.position.set_epoch(epoch)
 
     def _sizes(self) -> list[int]:
         if not self.shuffle:

@@ -122,7 +122,7 @@ def test_passes_without_set_epoch_are_of_successive_epochs():
     sampler = EpochSampler(torch.arange(20), 4, shuffle=True)
     passes = []
     for _ in range(3):
-        sampler.begin()
+        assert sampler.position.begin() == 0
         passes.append([batch.tolist() for batch in sampler])
     for epoch, found in enumerate(passes):
         sampler.set_epoch(epoch)
