@@ -44,7 +44,7 @@ class Candidate:
         self.rates: list[float] = []
 
     def measure(self, device: str) -> None:
-        """One epoch, or its first batches; what a slow one is spared is not what it is slow in."""
+        """One epoch, or its first batches."""
         clock = time.perf_counter if self.wall else lambda: now(device)
         begin, images = clock(), 0
         for batch in islice(self.start(), self.batches):
@@ -108,7 +108,7 @@ def candidates(folder: Path, unpacked: Path, device: str) -> dict[str, Candidate
     found = {
         "TensorDataset, DataLoader": Candidate(usual(tensors), 24),
         "torchvision FashionMNIST": Candidate(usual(files), 4),
-        "the same, 2 workers": Candidate(usual(files, 2), 12, wall=True),
+        "the same, 2 workers": Candidate(usual(files, 2), wall=True),
     }
     if find_spec("datasets"):
         found["HF datasets, DataLoader"] = Candidate(usual(hf_data(images, labels, unpacked)), 24)

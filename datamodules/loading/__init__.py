@@ -5,6 +5,7 @@ loaders with a data set that has ``__getitems__``: ``IndexedTensors`` for what f
 """
 
 from .epoch_loader import BatchedDataset, EpochLoader
+from .epoch_position import EpochPosition
 from .epoch_sampler import EpochSampler
 from .indexed_tensors import IndexedTensors
 from .loaders import Loaders
@@ -13,6 +14,7 @@ from .splits import make_splits
 __all__ = [
     "BatchedDataset",
     "EpochLoader",
+    "EpochPosition",
     "EpochSampler",
     "IndexedTensors",
     "Loaders",

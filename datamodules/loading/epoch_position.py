@@ -42,7 +42,9 @@ class EpochPosition:
 
     def begin(self) -> int:
         """Begin a pass, the rest of the restored one or the next; how many batches to leave out."""
-        if not self._restored or self.done >= self.length:
+        if self._restored and self.done < self.length:
+            self.passes = max(1, self.passes)
+        else:
             self.passes, self.done = self.passes + 1, 0
         self._restored = False
         self._lead = self.done - self._finished() if self._finished else 0

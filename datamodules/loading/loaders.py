@@ -1,7 +1,8 @@
 """The loaders of a data module."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 from lightning.pytorch import Trainer
@@ -11,6 +12,19 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from .epoch_loader import BatchedDataset, EpochLoader
 from .epoch_sampler import EpochSampler
 from .indexed_tensors import IndexedTensors
+
+
+class StateOwner(Protocol):
+    """What has a state of two or more numbers."""
+
+    def state_dict(self) -> dict[str, int]:
+        """Numbers to go on from."""
+
+    def load_state_dict(self, state: dict[str, int], /) -> None:
+        """Go on from them."""
+
+
+Resumable = TypeVar("Resumable", bound=StateOwner)
 
 
 class Loaders:
@@ -56,12 +70,13 @@ class Loaders:
                 f"{num_workers} and {pin_memory}. Data on the device needs none."
             )
         self.seed, self.resident = seed, resident
+        self.num_workers, self.pin_memory = num_workers, pin_memory
         self._settings: dict[str, Any] = dict(
             num_workers=num_workers,
             pin_memory=pin_memory,
             multiprocessing_context=multiprocessing_context if num_workers else None,
         )
-        self._training: EpochLoader | None = None
+        self._training: StateOwner | None = None
         self._state: dict[str, int] = {}
         self._placed: tuple[BatchedDataset, IndexedTensors] | None = None
 
@@ -85,7 +100,7 @@ class Loaders:
             weights: Chance of each member, to draw them with replacement.
             lengths: Length of each member, for batches of similar lengths.
         """
-        rank, replicas = _shard(trainer)
+        rank, replicas = self.shard(trainer)
         batches = EpochSampler(
             members,
             batch_size,
@@ -95,19 +110,23 @@ class Loaders:
             num_replicas=replicas,
             weights=weights,
             lengths=lengths,
-            finished=partial(_finished_batches, trainer) if trainer else None,
+            finished=self.finished(trainer),
         )
-        self._training = self._load(dataset, batches, trainer)
+        return self.follow(self._load(dataset, batches, trainer))
+
+    def follow(self, loader: Resumable) -> Resumable:
+        """Keep the state of a training loader; it goes on from the state that was loaded."""
+        self._training = loader
         if self._state:
-            self._training.load_state_dict(self._state)
+            loader.load_state_dict(self._state)
             self._state = {}
-        return self._training
+        return loader
 
     def in_order(
         self, dataset: BatchedDataset, members: Tensor, batch_size: int, *, trainer: Trainer | None
     ) -> EpochLoader:
         """Every member once over all ranks, in order, for validation and testing."""
-        rank, replicas = _shard(trainer)
+        rank, replicas = self.shard(trainer)
         batches = EpochSampler(members, batch_size, shuffle=False, rank=rank, num_replicas=replicas)
         return self._load(dataset, batches, trainer)
 
@@ -130,6 +149,17 @@ class Loaders:
         if trainer is None or trainer.state.fn == "fit":
             self._state = state
 
+    @staticmethod
+    def shard(trainer: Trainer | None) -> tuple[int, int]:
+        """Rank and number of ranks; with model parallelism these are not those of processes."""
+        shard = trainer.distributed_sampler_kwargs if trainer else None
+        return (shard["rank"], shard["num_replicas"]) if shard else (0, 1)
+
+    @staticmethod
+    def finished(trainer: Trainer | None) -> Callable[[], int] | None:
+        """How many batches of the epoch have been trained on, for a sampler's ``finished``."""
+        return partial(_finished_batches, trainer) if trainer else None
+
     def _load(
         self, dataset: BatchedDataset, batches: EpochSampler, trainer: Trainer | None
     ) -> EpochLoader:
@@ -148,12 +178,6 @@ class Loaders:
         if known is None or known[0] is not dataset or known[1].device != device:
             self._placed = known = (dataset, dataset.to(device))
         return known[1]
-
-
-def _shard(trainer: Trainer | None) -> tuple[int, int]:
-    """Rank and number of ranks; with model parallelism these are not those of processes."""
-    shard = trainer.distributed_sampler_kwargs if trainer else None
-    return (shard["rank"], shard["num_replicas"]) if shard else (0, 1)
 
 
 def _finished_batches(trainer: Trainer) -> int:

@@ -1,0 +1,68 @@
+"""Images of a stream by their index, for evaluation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from .indexed_stream import IndexedStream
+from .streamed_item import Reading, stacked
+
+
+class StreamedImages(Dataset[Any]):
+    """Batches of images, labels and items of a litdata stream, for an ``EpochLoader``.
+
+    Whole chunks are fetched and kept in litdata's cache, so items are best asked for in
+    ``order``.
+
+    Args:
+        url: Folder or address of what ``litdata.optimize`` wrote.
+        read: Image and label of an item; None takes the usual names.
+        settings: Arguments of ``litdata.StreamingDataset``.
+    """
+
+    def __init__(self, url: str, read: Reading | None = None, **settings: Any) -> None:
+        self._url, self._read, self._settings = url, read, settings
+        self._stream: IndexedStream | None = None
+        stream = IndexedStream(url, read, **settings)
+        stream[0]
+        # The stream's own length is this rank's share.
+        self._length = len(stream.cache)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitems__(self, items: Sequence[int] | Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Batch of some items, the items last."""
+        return stacked([self._item(int(item)) for item in items])
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Each process opens its own.
+        return {**self.__dict__, "_stream": None}
+
+    def order(self, replicas: int) -> Tensor:
+        """Items in an order of which each of the ranks gets one run of neighbours.
+
+        Args:
+            replicas: Number of ranks, each of which takes every so many-th item.
+
+        Returns:
+            Every item once, int64.
+        """
+        runs = torch.tensor_split(torch.arange(len(self)), replicas)
+        columns = torch.full((len(runs[0]), replicas), -1)
+        for rank, run in enumerate(runs):
+            columns[: len(run), rank] = run
+        order = columns.flatten()
+        return order[order >= 0]
+
+    def _item(self, item: int) -> tuple[Any, int, int]:
+        if self._stream is not None:
+            return self._stream[item]
+        self._stream = IndexedStream(self._url, self._read, **self._settings)
+        row = self._stream[item]
+        # Now that there is a cache: fill it with chunks, instead of fetching images one by one.
+        self._stream.on_demand_bytes = False
+        return row

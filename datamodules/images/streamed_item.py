@@ -1,0 +1,93 @@
+"""One image and its label out of what a stream holds."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Reading = Callable[[Any], tuple[Any, int]]
+
+
+def image_and_label(item: Any) -> tuple[Any, int]:
+    """Image and label of an item: a pair of them, or a mapping with the usual names.
+
+    Args:
+        item: ``(image, label)``, or a mapping with ``"image"`` and ``"label"``, ``"class"`` or
+            ``"target"``.
+
+    Raises:
+        TypeError: If it is neither.
+
+    Example:
+        >>> image_and_label({"image": "an image", "class": 3})
+        ('an image', 3)
+    """
+    if isinstance(item, Mapping):
+        for name in ("label", "class", "target"):
+            if "image" in item and name in item:
+                return item["image"], int(item[name])
+    elif isinstance(item, tuple | list) and len(item) == 2:
+        return item[0], int(item[1])
+    found = sorted(map(str, item)) if isinstance(item, Mapping) else type(item).__name__
+    raise TypeError(
+        f"Expected items with an 'image' and a 'label', or pairs of them, but got {found}. Give "
+        f"`read`, which makes an image and a label of an item."
+    )
+
+
+def as_pixels(image: Any) -> Tensor:
+    """Pixels of an image, uint8 of shape ``(C, H, W)``.
+
+    Args:
+        image: A PIL image, or uint8 of shape ``(H, W)``, ``(H, W, C)`` or ``(C, H, W)``, an array
+            or a tensor. A side of 1, 3 or 4 at the end, or else in front, is the channels.
+
+    Raises:
+        ValueError: If it is of another type or shape.
+
+    Example:
+        >>> as_pixels(torch.zeros(5, 6, 3, dtype=torch.uint8)).shape
+        torch.Size([3, 5, 6])
+    """
+    pixels = image if isinstance(image, Tensor) else torch.from_numpy(np.array(image))
+    if pixels.dtype == torch.uint8:
+        if pixels.ndim == 2:
+            return pixels[None]
+        if pixels.ndim == 3 and pixels.shape[-1] in (1, 3, 4):
+            return pixels.permute(2, 0, 1)
+        if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4):
+            return pixels
+    raise ValueError(
+        f"Expected images of uint8 and shape (H, W), (H, W, C) or (C, H, W), but got "
+        f"{pixels.dtype} of shape {tuple(pixels.shape)}."
+    )
+
+
+def stacked(rows: list[tuple[Any, int, int]]) -> tuple[Tensor, Tensor, Tensor]:
+    """Batch of images, labels and items.
+
+    Args:
+        rows: Image, label and item of each.
+
+    Returns:
+        Images, uint8 of shape ``(B, C, H, W)``; labels and items, int64 of shape ``(B,)``.
+
+    Raises:
+        ValueError: If the images are of several shapes.
+
+    Example:
+        >>> x, y, index = stacked([(torch.zeros(2, 2).byte(), 7, 0)])
+        >>> x.shape, y, index
+        (torch.Size([1, 1, 2, 2]), tensor([7]), tensor([0]))
+    """
+    images = [as_pixels(image) for image, _, _ in rows]
+    shapes = {tuple(image.shape) for image in images}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"Expected images of one shape, but got {sorted(shapes)}. Resize them where the stream "
+            f"is written, or give `read`, which makes an image and a label of an item."
+        )
+    _, labels, items = zip(*rows, strict=True)
+    return torch.stack(images), torch.tensor(labels), torch.tensor(items)

@@ -1,0 +1,76 @@
+"""The streams of a data module."""
+
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+from ..loading import EpochLoader, Loaders
+from .stream_loader import StreamLoader
+from .streamed_images import StreamedImages
+from .streamed_item import Reading
+
+
+class Streams:
+    """Makes a data module's loaders from litdata streams of its splits.
+
+    Training batches come as litdata streams them. For evaluation every image comes once over all
+    ranks, each rank reading its own run of chunks in order.
+
+    Args:
+        urls: Folder or address of each split that there is: ``"train"``, ``"val"``, ``"test"``.
+        loaders: The data module's; they say how many worker processes there are.
+        read: Image and label of an item; None takes the usual names.
+        settings: Arguments of ``litdata.StreamingDataset``: ``cache_dir``, ``max_cache_size``,
+            ``storage_options``, ...
+
+    Raises:
+        ValueError: If there is no stream to train on.
+    """
+
+    def __init__(
+        self,
+        urls: dict[str, str],
+        loaders: Loaders,
+        *,
+        read: Reading | None = None,
+        **settings: Any,
+    ) -> None:
+        if "train" not in urls:
+            raise ValueError(f"Expected a stream of 'train', but got {sorted(urls)}.")
+        self.urls, self.loaders, self.read = dict(urls), loaders, read
+        self._settings = settings
+        self._splits: dict[str, StreamedImages] = {}
+
+    def train(self, batch_size: int, *, trainer: Trainer | None) -> StreamLoader:
+        """Shuffled batches; the rest of an epoch, if its state was loaded."""
+        loader = StreamLoader(
+            self.urls["train"],
+            batch_size,
+            read=self.read,
+            seed=self.loaders.seed,
+            num_workers=self.loaders.num_workers,
+            pin_memory=self.loaders.pin_memory,
+            finished=self.loaders.finished(trainer),
+            **self._settings,
+        )
+        return self.loaders.follow(loader)
+
+    def in_order(self, split: str, batch_size: int, *, trainer: Trainer | None) -> EpochLoader:
+        """Every image of a split once over all ranks."""
+        images = self.images(split)
+        members = images.order(self.loaders.shard(trainer)[1])
+        return self.loaders.in_order(images, members, batch_size, trainer=trainer)
+
+    def images(self, split: str) -> StreamedImages:
+        """The images of a split by their index.
+
+        Raises:
+            ValueError: If there is no stream of it.
+        """
+        if split not in self.urls:
+            raise ValueError(
+                f"Expected a stream of {split!r}, but got {sorted(self.urls)}. Give its folder."
+            )
+        if split not in self._splits:
+            self._splits[split] = StreamedImages(self.urls[split], self.read, **self._settings)
+        return self._splits[split]
