@@ -1,1 +1,1 @@
-"""Where `ImageDataModule` reads images, and what it checks and shows of them."""
+"""Where labelled images come from, and what is measured on them."""

@@ -1,0 +1,51 @@
+"""How to decode a data set, from what its images are like."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from .image_decoder import ImageDecoder, is_grey
+
+_LOOKED_AT = 10_000
+Header = tuple[tuple[int, int], str]
+
+
+def choose_decoder(
+    count: int,
+    header: Callable[[int], Header],
+    *,
+    image_size: tuple[int, int] | None,
+    channels: int | None,
+) -> ImageDecoder:
+    """Decoder that gives all images of a data set one shape.
+
+    Up to 10,000 images, evenly spaced, are looked at; what is wrong with another one is said when
+    it is read.
+
+    Args:
+        count: Number of images.
+        header: Width, height and Pillow's mode of an image.
+        image_size: Height and width to scale and cut each image to; None expects one size.
+        channels: 1, 3 or 4; None takes 1 if no image has colours, or else 3.
+
+    Raises:
+        ValueError: If sizes differ without ``image_size``.
+    """
+    headers: list[Header] = []
+    if image_size is None or channels is None:
+        places = torch.linspace(0, count - 1, min(count, _LOOKED_AT)).round().long().tolist()
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            headers = list(pool.map(header, places))
+    chosen = channels or (1 if all(is_grey(mode) for _, mode in headers) else 3)
+    if image_size is not None:
+        return ImageDecoder(chosen, *image_size, convert=channels is not None)
+    sizes = {size for size, _ in headers}
+    if len(sizes) > 1:
+        (least, most) = min(sizes), max(sizes)
+        raise ValueError(
+            f"Expected images of one size, but got {len(sizes)} sizes, from {least[0]}x{least[1]} "
+            f"to {most[0]}x{most[1]} pixels. Set `image_size`, to which each is scaled and cut."
+        )
+    ((width, height),) = sizes
+    return ImageDecoder(chosen, height, width, resize=False, convert=channels is not None)

@@ -1,0 +1,130 @@
+"""A folder of images for each class."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from .decoder_choice import choose_decoder
+from .image_decoder import read_header
+from .image_files import ImageFiles
+from .labelled_images import LabelledImages, consecutive_parts
+
+_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+)
+_PARTS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+
+
+def read_folder(
+    folder: Path, *, image_size: tuple[int, int] | None = None, channels: int | None = None
+) -> LabelledImages:
+    """Images by class from ``folder/class/*``, or from ``folder/train/class/*`` and its like.
+
+    Classes are the folders' names, sorted, those of all parts together. Images may lie deeper
+    inside a class. Hidden files and folders, and files whose names do not end as images do, are
+    passed over. A class without images keeps its index, with a warning.
+
+    Args:
+        folder: Holds a folder for each class, or ``train`` with ``val`` and ``test`` beside it
+            if there are such.
+        image_size: Height and width to scale and cut each image to; None expects one size.
+        channels: 1, 3 or 4; None takes 1 if no image has colours, or else 3.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If there are no classes or no images, or sizes differ without ``image_size``.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"Expected `data_dir` to be a folder that holds a folder of images for each class, but "
+            f"there is no folder {folder.absolute()}. Put the images there or set `data_dir`."
+        )
+    roots = _part_folders(folder)
+    classes = {part: _class_folders(root) for part, root in roots.items()}
+    names = sorted({name for found in classes.values() for name in found})
+    paths: list[Path] = []
+    labels: list[int] = []
+    lengths: dict[str, int] = {}
+    for part, found in classes.items():
+        start = len(paths)
+        for label, name in enumerate(names):
+            members = sorted(_images_in(found[name])) if name in found else []
+            paths += members
+            labels += [label] * len(members)
+        lengths[part] = len(paths) - start
+        if not lengths[part]:
+            raise ValueError(
+                f"Expected images in the class folders of {roots[part]}, but found none that end "
+                f"in {', '.join(sorted(_SUFFIXES))}."
+            )
+    _warn_of_empty(names, labels, folder)
+    decoder = choose_decoder(
+        len(paths), lambda i: read_header(paths[i]), image_size=image_size, channels=channels
+    )
+    return LabelledImages(
+        ImageFiles(paths, decoder),
+        torch.tensor(labels),
+        tuple(names),
+        consecutive_parts(lengths) if len(roots) > 1 else {},
+    )
+
+
+def _part_folders(folder: Path) -> dict[str, Path]:
+    """Folders of the parts; the folder itself where it has none for training."""
+    names = {entry.name.lower(): entry for entry in _visible(folder) if entry.is_dir()}
+    parts = {
+        part: names[spelling]
+        for part, spellings in _PARTS.items()
+        for spelling in spellings
+        if spelling in names
+    }
+    if "train" not in parts:
+        return {"train": folder}
+    others = sorted(entry.name for entry in names.values() if entry not in parts.values())
+    if others:
+        raise ValueError(
+            f"Expected {folder} to hold either parts or classes, but beside "
+            f"{parts['train'].name!r} there is {', '.join(map(repr, others[:5]))}. Move them out, "
+            "or rename the class."
+        )
+    return parts
+
+
+def _class_folders(folder: Path) -> dict[str, Path]:
+    found = {entry.name: entry for entry in _visible(folder) if entry.is_dir()}
+    if not found:
+        loose = sum(1 for entry in _visible(folder) if entry.suffix.lower() in _SUFFIXES)
+        raise ValueError(
+            f"Expected {folder} to hold a folder of images for each class, but got {loose} images "
+            "and no folder. Move the images of each class into a folder of its name."
+        )
+    return found
+
+
+def _images_in(folder: Path) -> Iterator[Path]:
+    for entry in _visible(folder):
+        if entry.is_dir():
+            yield from _images_in(entry)
+        elif entry.suffix.lower() in _SUFFIXES:
+            yield entry
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    return (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+
+
+def _warn_of_empty(names: list[str], labels: list[int], folder: Path) -> None:
+    held = set(labels)
+    empty = [name for label, name in enumerate(names) if label not in held]
+    if empty:
+        warnings.warn(
+            f"No images in the class folders {', '.join(map(repr, empty))} of {folder}: the "
+            "classes stay, with a count of 0. Remove the folders if that is not meant.",
+            stacklevel=2,
+        )

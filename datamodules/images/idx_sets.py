@@ -1,0 +1,91 @@
+"""MNIST and its kin, from their IDX files wherever these lie."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .idx import read_idx
+from .labelled_images import LabelledImages, consecutive_parts, numbered_names
+from .stored_images import StoredImages
+
+IDX_SETS = ("MNIST", "FashionMNIST", "KMNIST")
+_PARTS = {"train": "train", "test": "t10k"}
+# Where the Debian package dataset-fashion-mnist puts its files.
+_INSTALLED = {"FashionMNIST": Path("/usr/share/datasets/fashion-mnist")}
+
+
+def idx_folders(name: str, data_dir: Path) -> list[Path]:
+    """Folders in which the files of a data set may lie, first torchvision's own.
+
+    Example:
+        >>> [folder.as_posix() for folder in idx_folders("MNIST", Path("data"))]
+        ['data/MNIST/raw', 'data']
+    """
+    folders = [data_dir / name / "raw", data_dir]
+    return folders + ([_INSTALLED[name]] if name in _INSTALLED else [])
+
+
+def find_idx_files(name: str, data_dir: Path) -> dict[str, tuple[Path, Path]] | None:
+    """Files of images and labels by part, compressed or not; None where one is missing.
+
+    Args:
+        name: One of ``IDX_SETS``.
+        data_dir: Folder that the user gave.
+    """
+    for folder in idx_folders(name, data_dir):
+        found = {
+            part: (
+                _find(folder, f"{start}-images-idx3-ubyte"),
+                _find(folder, f"{start}-labels-idx1-ubyte"),
+            )
+            for part, start in _PARTS.items()
+        }
+        complete = {
+            part: (images, labels) for part, (images, labels) in found.items() if images and labels
+        }
+        if len(complete) == len(_PARTS):
+            return complete
+    return None
+
+
+def read_idx_set(files: dict[str, tuple[Path, Path]], class_names: list[str]) -> LabelledImages:
+    """Images, labels and parts of a data set in IDX files.
+
+    Args:
+        files: Of images and labels by part.
+        class_names: In the order of the class indices.
+
+    Raises:
+        ValueError: If a file is not whole, or two do not belong together.
+    """
+    images: dict[str, Tensor] = {}
+    labels: dict[str, Tensor] = {}
+    for part, (image_file, label_file) in files.items():
+        images[part], labels[part] = read_idx(image_file, 3), read_idx(label_file, 1).long()
+        if len(images[part]) != len(labels[part]):
+            raise ValueError(
+                f"Expected one label for each image, but {image_file} holds {len(images[part])} "
+                f"images and {label_file} {len(labels[part])} labels. Put files there that belong "
+                "together."
+            )
+        if images[part].shape[1:] != images["train"].shape[1:]:
+            raise ValueError(
+                f"Expected images of {tuple(images['train'].shape[1:])} pixels as for training, "
+                f"but {image_file} holds {tuple(images[part].shape[1:])}."
+            )
+    together = torch.cat(list(labels.values()))
+    return LabelledImages(
+        StoredImages(torch.cat(list(images.values()))[:, None]),
+        together,
+        numbered_names(class_names, together),
+        consecutive_parts({part: len(values) for part, values in labels.items()}),
+    )
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    dotted = name.replace("-idx", ".idx")
+    for candidate in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
+        if (folder / candidate).is_file():
+            return folder / candidate
+    return None

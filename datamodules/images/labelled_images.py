@@ -1,0 +1,80 @@
+"""Images with one class each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .image_source import ImageSource
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """A whole data set under one numbering, so that an index means one image in every split.
+
+    Attributes:
+        images: The images.
+        labels: Class of each, int64, shape ``(N,)``.
+        class_names: By class index.
+        parts: Indices of the parts that the data set itself comes in, by ``"train"``, ``"val"``
+            and ``"test"``; empty where it comes in one piece.
+
+    Raises:
+        ValueError: If there are no images, or labels do not fit images or class names.
+    """
+
+    images: ImageSource
+    labels: Tensor
+    class_names: tuple[str, ...]
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.images) == 0:
+            raise ValueError("Expected images in the data set, but got none.")
+        if len(self.labels) != len(self.images):
+            raise ValueError(
+                f"Expected one label for each of {len(self.images)} images, but got "
+                f"{len(self.labels)}."
+            )
+        least, most = int(self.labels.min()), int(self.labels.max())
+        if least < 0 or most >= len(self.class_names):
+            raise ValueError(
+                f"Expected labels from 0 to {len(self.class_names) - 1}, one for each class, but "
+                f"got {least} to {most}. Give class indices that start at 0."
+            )
+
+
+def consecutive_parts(lengths: Mapping[str, int]) -> dict[str, Tensor]:
+    """Indices of parts that lie one after the other.
+
+    Args:
+        lengths: Number of images in each part.
+
+    Returns:
+        Int64 tensors by part.
+
+    Example:
+        >>> consecutive_parts({"train": 2, "test": 1})
+        {'train': tensor([0, 1]), 'test': tensor([2])}
+    """
+    parts, start = {}, 0
+    for name, length in lengths.items():
+        parts[name] = torch.arange(start, start + length)
+        start += length
+    return parts
+
+
+def numbered_names(names: Sequence[str], labels: Tensor) -> tuple[str, ...]:
+    """Names of all classes: those that are known, then the class numbers.
+
+    Args:
+        names: What is known, in the order of the classes.
+        labels: Class indices.
+
+    Example:
+        >>> numbered_names(["cat"], torch.tensor([0, 2]))
+        ('cat', '1', '2')
+    """
+    count = int(labels.max()) + 1 if len(labels) else 0
+    return (*names, *(str(i) for i in range(len(names), count)))

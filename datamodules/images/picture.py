@@ -1,0 +1,80 @@
+"""A picture of a batch before and after augmentation."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_NAMED = 2  # classes that are named above a mixture
+_LEAST_SHARE = 0.005
+_LONGEST = 16
+
+
+def draw_batch(
+    before: Tensor,
+    after: Tensor,
+    targets: Tensor,
+    class_names: Sequence[str],
+    *,
+    columns: int = 8,
+) -> "Figure":
+    """Images in pairs of rows, as they are above and augmented below.
+
+    Args:
+        before: Shape ``(N, C, H, W)``, uint8 or floating point in 0..1.
+        after: Of the same number of images.
+        targets: Class indices of shape ``(N,)``, or shares of shape ``(N, classes)``.
+        class_names: By class index.
+        columns: Images in a row.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.figure import Figure
+
+    count = len(before)
+    columns = min(columns, count)
+    bands = -(-count // columns)
+    # Room for the title and, in each band, two images and the class name.
+    figure = Figure(figsize=(1.15 * columns + 0.5, 2.65 * bands + 0.5), layout="constrained")
+    figure.suptitle("before (above) and after augmentation (below)", fontsize=10)
+    grid = figure.subplots(2 * bands, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for place in range(count):
+        band, column = divmod(place, columns)
+        upper, lower = grid[2 * band, column], grid[2 * band + 1, column]
+        _show(upper, before[place])
+        _show(lower, after[place])
+        upper.set_title(_title(targets[place], class_names), fontsize=7)
+    return figure
+
+
+def _show(axes: Any, image: Tensor) -> None:
+    pixels = image.detach().cpu()
+    pixels = pixels.float().clamp(0, 1) if pixels.is_floating_point() else pixels
+    if len(pixels) in (3, 4):
+        axes.imshow(pixels.permute(1, 2, 0).numpy(), interpolation="nearest")
+        return
+    white = 1 if pixels.is_floating_point() else 255
+    axes.imshow(pixels[0].numpy(), cmap="gray", vmin=0, vmax=white, interpolation="nearest")
+
+
+def _title(target: Tensor, class_names: Sequence[str]) -> str:
+    if target.ndim == 0:
+        return _short(class_names[int(target)])
+    shares, classes = torch.sort(target.float(), descending=True)
+    named = [
+        f"{share:.0%} {_short(class_names[label])}"
+        for share, label in zip(shares[:_NAMED].tolist(), classes[:_NAMED].tolist(), strict=True)
+        if share >= _LEAST_SHARE
+    ]
+    return "\n".join(named)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"

@@ -1,0 +1,91 @@
+"""A data set from what the user named or gave."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .arrays import read_arrays
+from .folders import read_folder
+from .idx_sets import IDX_SETS, find_idx_files, read_idx_set
+from .labelled_images import LabelledImages
+from .stored_images import StoredImages
+from .torchvision_sets import (
+    download_torchvision_set,
+    find_torchvision_class,
+    read_torchvision_set,
+)
+
+_DIGITS, _FOLDER = "digits", "folder"
+
+
+def check_dataset(dataset: Any) -> None:
+    """Refuse at once what `read_images` could not read.
+
+    Raises:
+        ValueError: If a name is unknown, or arrays are not images and labels.
+        TypeError: If it is something else.
+    """
+    if not isinstance(dataset, str):
+        read_arrays(dataset)
+    elif dataset not in (_DIGITS, _FOLDER):
+        find_torchvision_class(dataset)
+
+
+def download_images(dataset: Any, data_dir: Path, options: Mapping[str, Any]) -> None:
+    """Fetch a data set of torchvision that is not on disk; all others need none.
+
+    Args:
+        dataset: As for `read_images`.
+        data_dir: Where to.
+        options: Further arguments of torchvision's class.
+    """
+    if not isinstance(dataset, str) or dataset in (_DIGITS, _FOLDER):
+        return
+    kind = find_torchvision_class(dataset)
+    if kind.__name__ in IDX_SETS and find_idx_files(kind.__name__, data_dir):
+        return
+    download_torchvision_set(kind, data_dir, options)
+
+
+def read_images(
+    dataset: Any,
+    data_dir: Path,
+    *,
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> LabelledImages:
+    """Read a data set that is in memory or on disk.
+
+    Args:
+        dataset: ``"digits"``, ``"folder"``, a name of torchvision's, or images and labels.
+        data_dir: Folder of the files.
+        image_size: Height and width of images that are decoded from files.
+        channels: Of images that are decoded from files.
+        options: Further arguments of torchvision's class.
+    """
+    if not isinstance(dataset, str):
+        return read_arrays(dataset)
+    if dataset == _DIGITS:
+        return _read_digits()
+    if dataset == _FOLDER:
+        return read_folder(data_dir, image_size=image_size, channels=channels)
+    kind = find_torchvision_class(dataset)
+    if kind.__name__ in IDX_SETS:
+        files = find_idx_files(kind.__name__, data_dir)
+        if files:
+            return read_idx_set(files, kind.classes)
+    return read_torchvision_set(
+        kind, data_dir, options or {}, image_size=image_size, channels=channels
+    )
+
+
+def _read_digits() -> LabelledImages:
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    pixels = torch.from_numpy(images).float().reshape(-1, 1, 8, 8) / 16
+    names = tuple(str(digit) for digit in range(10))
+    return LabelledImages(StoredImages(pixels), torch.from_numpy(labels).long(), names)

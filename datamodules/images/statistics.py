@@ -1,0 +1,40 @@
+"""Mean and standard deviation of a split's images."""
+
+import torch
+from torch import Tensor
+
+from ...functional.channel_moments import ChannelMoments
+from .blocks import blocks
+from .image_source import ImageSource
+
+# Below a thousandth of a grey level a channel is constant but for rounding.
+_CONSTANT = 1e-3 / 255
+
+
+def measure_channels(
+    source: ImageSource, index: Tensor, *, files: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel, of images in 0..1.
+
+    Args:
+        source: Of the images.
+        index: Images of the training split, int64.
+        files: Of images in files, how many are decoded at most, drawn by ``seed``. Images in
+            memory are all counted.
+        seed: Of that draw.
+
+    Returns:
+        Two float32 tensors of shape ``(1, C, 1, 1)``. The deviation of a constant channel is 1,
+        so that dividing by it leaves zeros.
+    """
+    if not source.stored and len(index) > files:
+        generator = torch.Generator().manual_seed(seed)
+        index = index[torch.randperm(len(index), generator=generator)[:files].sort().values]
+    moments, bound = ChannelMoments(), 1.0
+    for _, images in blocks(source, index):
+        moments.add(images)
+        bound = 1.0 if images.is_floating_point() else 255.0
+    mean, deviation = moments.mean / bound, moments.deviation / bound
+    deviation = torch.where(deviation > _CONSTANT, deviation, 1.0)
+    mean, deviation = (v.expand(source.shape[0]).view(1, -1, 1, 1) for v in (mean, deviation))
+    return mean.float(), deviation.float()

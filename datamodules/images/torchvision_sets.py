@@ -1,0 +1,246 @@
+"""Data sets of torchvision by their names."""
+
+import inspect
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+from torch import Tensor
+
+from .decoder_choice import choose_decoder
+from .image_source import ImageSource
+from .labelled_images import LabelledImages, consecutive_parts, numbered_names
+from .pixel_layout import channels_first
+from .stored_images import StoredImages
+from .torchvision_advice import advice, reason_of
+from .torchvision_images import TorchvisionImages
+
+# What torchvision's data sets call their parts, in the order of preference.
+_SPLITS = {
+    "train": ("train", "trainval", "train-standard"),
+    "val": ("val", "valid"),
+    "test": ("test",),
+}
+_LABELS = ("targets", "labels", "_labels", "y")
+_SAMPLES = ("_samples", "samples")
+_MISSING = (RuntimeError, OSError)  # what torchvision raises for files that are not there
+
+
+def find_torchvision_class(name: str) -> Any:
+    """Class of torchvision's data set in any usual spelling of its name.
+
+    Args:
+        name: Such as ``"FashionMNIST"``, ``"fashion_mnist"`` or ``"cifar-10"``.
+
+    Raises:
+        ValueError: If there is none of this name.
+
+    Example:
+        >>> find_torchvision_class("fashion_mnist").__name__
+        'FashionMNIST'
+    """
+    from torchvision import datasets
+
+    known = {_plain(member): member for member in datasets.__all__ if _has_root(datasets, member)}
+    if _plain(name) not in known:
+        nearest = get_close_matches(_plain(name), ["digits", "folder", *known], n=1)
+        hint = f" Did you mean {known.get(nearest[0], nearest[0])!r}?" if nearest else ""
+        raise ValueError(
+            f"Expected `dataset` to be 'digits', 'folder', the name of a data set of torchvision, "
+            f"or images and labels, but got {name!r}.{hint}"
+        )
+    return getattr(datasets, known[_plain(name)])
+
+
+def download_torchvision_set(kind: Any, data_dir: Path, options: Mapping[str, Any]) -> None:
+    """Let torchvision fetch and unpack a data set.
+
+    Args:
+        kind: Class of torchvision.
+        data_dir: Where to.
+        options: Further arguments of the class.
+
+    Raises:
+        ValueError: If torchvision cannot fetch this one.
+        FileNotFoundError: If it failed.
+    """
+    if "download" not in _parameters(kind):
+        raise ValueError(
+            f"Expected `download=False` for {kind.__name__}, which torchvision cannot fetch. By "
+            f"hand: {advice(kind, data_dir)}"
+        )
+    try:
+        _make_parts(kind, data_dir, {**options, "download": True})
+    except _MISSING as error:
+        raise FileNotFoundError(
+            f"Expected to download {kind.__name__} into {data_dir}, but got: {reason_of(error)}. "
+            f"By hand: {advice(kind, data_dir)}"
+        ) from error
+
+
+def read_torchvision_set(
+    kind: Any,
+    data_dir: Path,
+    options: Mapping[str, Any],
+    *,
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+) -> LabelledImages:
+    """Read a data set that is on disk.
+
+    Args:
+        kind: Class of torchvision.
+        data_dir: Its ``root``.
+        options: Further arguments of the class.
+        image_size: Height and width of images that are decoded from files; None keeps theirs.
+        channels: Of images that are decoded from files; None looks at them.
+
+    Raises:
+        FileNotFoundError: If it is not on disk; says which files to put where.
+        ValueError: If it does not have one class for each image.
+    """
+    # Some of torchvision's classes download by default.
+    offline = {"download": False} if "download" in _parameters(kind) else {}
+    try:
+        parts = _make_parts(kind, data_dir, {**options, **offline})
+    except _MISSING as error:
+        fetch = "Set `download=True`, or by hand" if offline else "By hand"
+        raise FileNotFoundError(
+            f"Expected {kind.__name__} in {data_dir.absolute()}, but got: {reason_of(error)}. "
+            f"{fetch}: {advice(kind, data_dir)}"
+        ) from error
+    labels = {name: _labels(dataset) for name, dataset in parts.items()}
+    together = torch.cat(list(labels.values()))
+    source = _stored(parts)
+    if source is None:
+        datasets = list(parts.values())
+        decoder = choose_decoder(
+            len(together), _Headers(datasets), image_size=image_size, channels=channels
+        )
+        source = TorchvisionImages(datasets, decoder)
+    lengths = {name: len(values) for name, values in labels.items()}
+    return LabelledImages(
+        source,
+        together,
+        numbered_names(_class_names(next(iter(parts.values()))), together),
+        consecutive_parts(lengths) if len(parts) > 1 else {},
+    )
+
+
+def _has_root(datasets: Any, member: str) -> bool:
+    return "root" in inspect.signature(getattr(datasets, member)).parameters
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+def _parameters(kind: Any) -> dict[str, bool]:
+    """Arguments of a class beside its folder, and whether each must be given.
+
+    Those of its base class are among them where it passes on the rest.
+    """
+    found: dict[str, bool] = {}
+    for base in inspect.getmro(kind):
+        parameters = list(inspect.signature(base).parameters.values())
+        rest = [p for p in parameters if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+        for parameter in parameters:
+            if parameter not in rest:
+                found.setdefault(parameter.name, parameter.default is parameter.empty)
+        if not rest:
+            break
+    found.pop("root", None)
+    return found
+
+
+def _make_parts(kind: Any, data_dir: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The data set's own parts, by the argument that it chooses them with."""
+    parameters = _parameters(kind)
+    required = [name for name, needed in parameters.items() if needed and name not in options]
+    if required:
+        raise ValueError(
+            f"Expected `dataset_options` to hold {', '.join(map(repr, required))} for "
+            f"{kind.__name__}, but got none."
+        )
+    if "train" in parameters and "train" not in options:
+        return {
+            name: kind(data_dir, train=name == "train", **options) for name in ("train", "test")
+        }
+    if "split" not in parameters or "split" in options:
+        return {"all": kind(data_dir, **options)}
+    parts = {}
+    for name, values in _SPLITS.items():
+        for value in values:
+            dataset = _make_split(kind, data_dir, value, options)
+            if dataset is not None:
+                parts[name] = dataset
+                break
+    if "train" not in parts:
+        raise ValueError(
+            f"Expected {kind.__name__} to have a split for training, but none of "
+            f"{_SPLITS['train']} is one. Choose by `dataset_options={{'split': ...}}`."
+        )
+    if "test" not in parts and "val" in parts:
+        # What a data set holds out is its test set, whatever it is called.
+        parts["test"] = parts.pop("val")
+    return parts
+
+
+def _make_split(kind: Any, data_dir: Path, value: str, options: Mapping[str, Any]) -> Any:
+    try:
+        return kind(data_dir, split=value, **options)
+    except ValueError as error:
+        # torchvision's own check, which comes before anything is read or fetched.
+        if "argument split" not in str(error):
+            raise
+        return None
+
+
+def _labels(dataset: Any) -> Tensor:
+    values = next((getattr(dataset, name) for name in _LABELS if hasattr(dataset, name)), None)
+    if values is None:
+        samples = next((getattr(dataset, n) for n in _SAMPLES if hasattr(dataset, n)), None)
+        values = None if samples is None else [sample[1] for sample in samples]
+    try:
+        labels = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError):
+        labels = torch.empty(0, 0)
+    if labels.ndim != 1 or labels.is_floating_point() or len(labels) != len(dataset):
+        raise ValueError(
+            f"Expected a data set with one class for each image, but torchvision's "
+            f"{type(dataset).__name__} has none that can be read without decoding the images."
+        )
+    return labels.long()
+
+
+def _class_names(dataset: Any) -> list[str]:
+    names = getattr(dataset, "classes", None) or getattr(dataset, "categories", None) or []
+    return [name if isinstance(name, str) else ", ".join(name) for name in names]
+
+
+def _stored(parts: Mapping[str, Any]) -> ImageSource | None:
+    pixels = []
+    for dataset in parts.values():
+        data = getattr(dataset, "data", None)
+        if not isinstance(data, (numpy.ndarray, Tensor)):
+            return None
+        pixels.append(channels_first(data))
+    return StoredImages(torch.cat(pixels))
+
+
+class _Headers:
+    """Size and mode of an image by its index."""
+
+    def __init__(self, datasets: list[Any]) -> None:
+        self.datasets = datasets
+
+    def __call__(self, index: int) -> tuple[tuple[int, int], str]:
+        for dataset in self.datasets:
+            if index < len(dataset):
+                image = dataset[index][0]
+                return image.size, image.mode
+            index -= len(dataset)
+        raise IndexError(index)
