@@ -1,169 +1,351 @@
 """Images with labels, split, normalised and augmented."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..functional.choices import choose
 from .batch_augment import BatchAugment
-from .loading import IndexedTensors, Loaders, make_splits
+from .images.arguments import (
+    check_numbers,
+    checked_normalization,
+    checked_size,
+    worker_processes,
+)
+from .images.batch_finish import BatchFinish
+from .images.class_balance import balancing_weights, class_counts
+from .images.duplicates import Duplicates, find_equal_images
+from .images.indexed_images import IndexedBatch, IndexedImages
+from .images.labelled_images import LabelledImages, with_class_names
+from .images.picture import draw_batch
+from .images.reading import check_dataset, download_images, read_images
+from .images.splitting import split_images
+from .images.statistics import measure_channels
+from .loading import Loaders
+from .loading.trainer_slot import TrainerSlot
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Batch = tuple[Tensor, Tensor]
-IndexedBatch = tuple[Tensor, Tensor, Tensor]
+_MEASURED_FILES = 5_000
 
 
 class ImageDataModule(LightningDataModule):
-    """Train, validation, test and predict batches ``(x, y)`` of a labelled image data set.
+    """Train, validation, test and predict batches ``(x, y)`` of labelled images.
 
-    Splits are stratified by class and depend on ``seed`` alone. Mean and standard deviation
-    come from the training split. Only training batches are augmented, after their transfer to
-    the device; the same (seed, epoch, image) gives the same augmentation in every run. A last
-    training batch of one image is left out, because BatchNorm cannot use it.
+    Splits are stratified by class and depend on ``seed`` alone; parts that a data set comes in
+    stay what they are, and of those only a missing validation part is drawn. Statistics come from
+    the training split alone. Pixels stay bytes until they are on the device; there training
+    batches alone are augmented, then all are normalised. The same (seed, epoch, image) gives the
+    same augmentation in every run. A checkpoint's statistics and classes win over those measured.
 
     Args:
-        dataset: ``"digits"``, the 1,797 handwritten digits of 8x8 pixels that scikit-learn
-            ships (no download), or images and labels of your own: floating point in 0..1 of
-            shape ``(N, C, H, W)`` and class indices, int64, of shape ``(N,)``.
-        data_dir: Folder for data sets that are files; the digits need none.
+        dataset: One of
+
+            - ``"digits"``: 1,797 handwritten digits of 8x8 pixels that scikit-learn ships;
+            - ``"mnist"``, ``"fashion_mnist"``, ``"cifar10"``, ``"svhn"``, ``"stl10"`` or any other
+              data set of torchvision with one class for each image, read from ``data_dir`` or,
+              the first two, from IDX files that lie there, compressed or not;
+            - ``"folder"``: images in ``data_dir/class/`` or ``data_dir/train/class/`` with
+              ``val`` and ``test`` beside it;
+            - ``(images, labels)``, or such pairs by ``"train"``, ``"val"`` and ``"test"``: arrays
+              or tensors of shape ``(N, C, H, W)``, ``(N, H, W, C)`` or ``(N, H, W)``, whole
+              numbers to 255 or floating point in 0..1, and class indices or class names.
+        data_dir: Folder of the files.
         batch_size: Images in a batch, on each rank.
-        augment: A preset of ``BatchAugment``, or its operations by name; mixing is not among
-            them, because the labels stay class indices.
-        val_fraction: Share of the images for validation.
-        test_fraction: Share of the images for testing.
+        augment: A preset of ``BatchAugment``, or its operations by name. With ``mixup`` or
+            ``cutmix`` among them, training targets are shares of shape ``(N, num_classes)``.
+        val_fraction: Share for validation, of what is not a fixed test set.
+        test_fraction: Share for testing, of a data set in one piece.
+        num_folds: Divide all but the test split into so many folds, and validate on one.
+        fold: Which fold validates, from 0.
+        balanced: Draw training images with replacement so that every class comes as often.
+        image_size: Height and width, or both alike: images are scaled to cover it and cut.
+            Needed where files differ in size.
+        channels: 1, 3 or 4; None takes what the images have, of files 1 if none has colours.
+        mean: Of each channel, in 0..1; None measures it, of files on at most 5,000.
+        std: Standard deviation of each channel; None measures it.
+        download: Whether torchvision may fetch what is not in ``data_dir``.
+        dataset_options: Further arguments of torchvision's class.
+        check_duplicates: Warn of images that are in two splits.
+        num_workers: Worker processes of each loader; None takes 0 for images in memory, and for
+            files as many as there are processors, up to 8.
+        multiprocessing_context: How worker processes start, such as ``"spawn"``.
         seed: Seed of splits, order and augmentation.
 
     Raises:
         ValueError: If a name is unknown or a number out of range.
+        TypeError: If ``dataset`` is of another kind.
 
     Example:
         >>> data = ImageDataModule("digits", batch_size=32)
         >>> data.setup("fit")
-        >>> data.num_classes
-        10
+        >>> data.num_classes, data.image_shape
+        (10, (1, 8, 8))
     """
+
+    trainer = TrainerSlot()
 
     def __init__(
         self,
-        dataset: str | tuple[Tensor, Tensor] = "digits",
+        dataset: str | tuple[Any, Any] | dict[str, tuple[Any, Any]] = "digits",
         data_dir: str | Path = "data",
         *,
         batch_size: int = 64,
         augment: str | dict[str, Any] = "standard",
         val_fraction: float = 0.15,
         test_fraction: float = 0.2,
+        num_folds: int | None = None,
+        fold: int = 0,
+        balanced: bool = False,
+        image_size: int | tuple[int, int] | None = None,
+        channels: int | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        download: bool = False,
+        dataset_options: dict[str, Any] | None = None,
+        check_duplicates: bool = False,
+        num_workers: int | None = None,
+        multiprocessing_context: str | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ValueError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
-        fractions = {"val_fraction": val_fraction, "test_fraction": test_fraction}
-        for name, value in fractions.items():
-            if not 0 < value < 1:
-                raise ValueError(f"Expected `{name}` between 0 and 1, but got {value}.")
-        if sum(fractions.values()) >= 1:
-            raise ValueError(
-                f"Expected `val_fraction` and `test_fraction` to leave images for training, "
-                f"but got {val_fraction} + {test_fraction}."
-            )
-        if isinstance(dataset, str):
-            self._read = choose("dataset", dataset, _READERS)
-        else:
-            images, labels = _checked_tensors(*dataset)
-            self._read = lambda data_dir: (images, labels)
-        self.augment = BatchAugment(augment, seed=seed)
-        if {"mixup", "cutmix"} & set(self.augment.operations):
-            raise ValueError(
-                f"Expected `augment` without 'mixup' and 'cutmix', but got {augment}. Mix in your "
-                f"module's `on_after_batch_transfer` with a BatchAugment of your own."
-            )
-        self.data_dir = Path(data_dir)
-        self.batch_size = batch_size
-        self.val_fraction = val_fraction
-        self.test_fraction = test_fraction
-        self.seed = seed
+        check_numbers(
+            batch_size=batch_size,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+            num_folds=num_folds,
+            fold=fold,
+            channels=channels,
+            num_workers=num_workers,
+        )
+        check_dataset(dataset)
         self.save_hyperparameters(ignore=[] if isinstance(dataset, str) else ["dataset"])
-        self._splits: dict[str, Tensor] = {}
-        self._loaders = Loaders(seed=seed)
+        # A checkpoint with a path in it would not load with `weights_only=True`.
+        self.hparams["data_dir"] = str(data_dir)
+        self.dataset, self.data_dir = dataset, Path(data_dir)
+        self.batch_size, self.balanced, self.seed = batch_size, balanced, seed
+        self.augment = BatchAugment(augment, seed=seed)
+        self.val_fraction, self.test_fraction = val_fraction, test_fraction
+        self.num_folds, self.fold = num_folds, fold
+        self.image_size = checked_size(image_size)
+        self.channels, self.dataset_options = channels, dict(dataset_options or {})
+        self.normalization = checked_normalization(mean, std)
+        self.download, self.check_duplicates = download, check_duplicates
+        self.num_workers, self.multiprocessing_context = num_workers, multiprocessing_context
+        self.splits: dict[str, Tensor] = {}
+        self._data: LabelledImages | None = None
+        self._restored: dict[str, Any] = {}
 
-    def setup(self, stage: str) -> None:
+    def prepare_data(self) -> None:
+        """Download, in one process, if asked to and needed."""
+        if self.download:
+            download_images(self.dataset, self.data_dir, self.dataset_options)
+
+    def setup(self, stage: str | None = None) -> None:
         """Read, split and measure, once."""
-        if self._splits:
+        if self._data is not None:
             return
-        self._images, self._labels = self._read(self.data_dir)
-        self.num_classes = int(self._labels.max()) + 1
-        self._splits = make_splits(
-            self._labels,
+        data = read_images(
+            self.dataset,
+            self.data_dir,
+            image_size=self.image_size,
+            channels=self.channels,
+            options=self.dataset_options,
+        )
+        self.splits = split_images(
+            data,
             val_fraction=self.val_fraction,
             test_fraction=self.test_fraction,
+            num_folds=self.num_folds,
+            fold=self.fold,
             seed=self.seed,
         )
-        self._data = IndexedTensors(self._images, self._labels)
-        training = self._images[self._splits["train"]]
-        self.mean = training.mean((0, 2, 3), keepdim=True)
-        self.std = training.std((0, 2, 3), keepdim=True).clamp(min=1e-6)
+        self._loaders = Loaders(
+            seed=self.seed,
+            num_workers=self._workers(data),
+            pin_memory=torch.cuda.is_available(),
+            multiprocessing_context=self.multiprocessing_context,
+        )
+        self._data = data
+        self.mean, self.std = self._measure(data)
+        self._adopt()
+        if self.check_duplicates and (self.trainer is None or self.trainer.is_global_zero):
+            found = self.find_duplicates()
+            if len(found):
+                warnings.warn(f"Expected splits without duplicates, but {found}.", stacklevel=2)
+
+    # What the data are
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names by class index."""
+        return self._known().class_names
+
+    @property
+    def class_counts(self) -> Tensor:
+        """Number of training images of each class, int64 of shape ``(num_classes,)``."""
+        data = self._known()
+        return class_counts(data.labels[self.splits["train"]], self.num_classes)
+
+    @property
+    def class_weights(self) -> Tensor:
+        """Weights for a loss under which classes count alike, float32, ``(num_classes,)``.
+
+        ``Classifier(..., class_weights=data.class_weights.tolist())`` takes them.
+        """
+        return balancing_weights(self.class_counts)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the images that a network gets."""
+        channels, height, width = self._known().images.shape
+        return (self.channels or channels, *(self.image_size or (height, width)))
+
+    def find_duplicates(self) -> Duplicates:
+        """Images that are in two splits, pixel by pixel; every image is read once."""
+        return find_equal_images(self._known().images, self.splits)
+
+    def plot_batch(self, count: int = 16, *, epoch: int = 0) -> "Figure":
+        """The first training images before and after their augmentation.
+
+        Args:
+            count: How many.
+            epoch: In which epoch they are augmented.
+        """
+        data, index = self._known(), self.splits["train"][:count]
+        before, labels = self._finish.scaled(data.images.take(index)), data.labels[index]
+        after, targets = self._augmented(before, labels, index, epoch)
+        shares = targets if targets.ndim == 2 else None
+        return draw_batch(before, after, labels, data.class_names, shares=shares)
+
+    # Loaders
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Training batches in an order that depends on (seed, epoch) alone."""
-        members = self._splits["train"]
-        return self._loaders.train(self._data, members, self.batch_size, trainer=self.trainer)
+        data, members = self._known(), self.splits["train"]
+        weights = self.class_weights.double()[data.labels[members]] if self.balanced else None
+        return self._loaders.train(
+            IndexedImages(data.images, data.labels),
+            members,
+            self.batch_size,
+            trainer=self.trainer,
+            weights=weights,
+        )
 
-    def val_dataloader(self) -> DataLoader[Any]:
-        """Validation batches."""
-        return self._in_order("val")
+    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
+        """Validation batches; none with ``val_fraction=0``."""
+        self._known()
+        return self._in_order("val") if len(self.splits["val"]) else []
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Test batches."""
+        self._check_test_split()
         return self._in_order("test")
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """The test images."""
-        return self._loaders.predict(self._data, self._splits["test"], self.batch_size)
-
-    def _in_order(self, split: str) -> DataLoader[Any]:
-        members = self._splits[split]
-        return self._loaders.in_order(self._data, members, self.batch_size, trainer=self.trainer)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where the epoch is, so that a run resumed in mid-epoch has the rest of its batches."""
-        return {"loading": self._loaders.state_dict()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the batches that were left."""
-        self._loaders.load_state_dict(state_dict["loading"], trainer=self.trainer)
+        data = self._check_test_split()
+        images = IndexedImages(data.images, data.labels)
+        return self._loaders.predict(images, self.splits["test"], self.batch_size)
 
     def on_after_batch_transfer(self, batch: IndexedBatch, dataloader_idx: int) -> Batch:
         """Augment (in training only) and normalise."""
         x, y, index = batch
-        if self.trainer and self.trainer.training and not self.trainer.sanity_checking:
-            x = self.augment(x, index=index, epoch=self.trainer.current_epoch)
-        return (x - self.mean.to(x)) / self.std.to(x), y
+        trainer = self.trainer
+        x = self._finish.scaled(x)
+        if trainer and trainer.training and not trainer.sanity_checking:
+            x, y = self._augmented(x, y, index, trainer.current_epoch)
+        dtype: Any = trainer.lightning_module.dtype if trainer else torch.float32
+        y = y.to(dtype) if y.is_floating_point() else y
+        return self._finish.normalized(x, dtype), y
 
+    def _in_order(self, split: str) -> DataLoader[Any]:
+        data = self._known()
+        images = IndexedImages(data.images, data.labels)
+        members = self.splits[split]
+        return self._loaders.in_order(images, members, self.batch_size, trainer=self.trainer)
 
-def _checked_tensors(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    if images.ndim != 4 or not images.is_floating_point():
-        raise ValueError(
-            f"Expected `dataset` to hold floating-point images of shape (N, C, H, W), but got "
-            f"{images.dtype} of shape {tuple(images.shape)}."
+    def _augmented(self, x: Tensor, y: Tensor, index: Tensor, epoch: int) -> Batch:
+        x, y = self.augment(x, y, index=index, epoch=epoch)
+        return x, y
+
+    # State
+
+    def state_dict(self) -> dict[str, Any]:
+        """Statistics, classes and where the epoch is."""
+        if self._data is None:
+            return {}
+        return {
+            "mean": self.mean,
+            "std": self.std,
+            "class_names": list(self._data.class_names),
+            "loading": self._loaders.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take statistics and classes from a checkpoint, and go on with the batches left."""
+        self._restored = state_dict
+        if self._data is not None:
+            self._adopt()
+
+    def _adopt(self) -> None:
+        state, data = self._restored, self._known()
+        if state:
+            data = with_class_names(data, state["class_names"])
+            self.mean, self.std = state["mean"].cpu(), state["std"].cpu()
+            self._loaders.load_state_dict(state["loading"], trainer=self.trainer)
+        self._data, self._restored = data, {}
+        self.augment.num_classes = len(data.class_names)
+        self._finish = BatchFinish(
+            self.mean,
+            self.std,
+            channels=self.channels or data.images.shape[0],
+            size=self.image_size,
         )
-    if labels.shape != images.shape[:1] or labels.dtype != torch.int64:
-        raise ValueError(
-            f"Expected `dataset` to hold one int64 label for each of {len(images)} images, but "
-            f"got {labels.dtype} of shape {tuple(labels.shape)}."
-        )
-    return images, labels
 
+    def _known(self) -> LabelledImages:
+        """The data, read when they are first needed."""
+        if self._data is None:
+            self.setup()
+        assert self._data is not None
+        return self._data
 
-def _read_digits(data_dir: Path) -> tuple[Tensor, Tensor]:
-    from sklearn.datasets import load_digits
+    def _check_test_split(self) -> LabelledImages:
+        data = self._known()
+        if not len(self.splits["test"]):
+            raise ValueError(
+                "Expected a test split, but got none: the data set has no such part, or "
+                "`test_fraction` is 0."
+            )
+        return data
 
-    images, labels = load_digits(return_X_y=True)
-    pixels = torch.from_numpy(images).float().reshape(-1, 1, 8, 8) / 16
-    return pixels, torch.from_numpy(labels).long()
+    def _measure(self, data: LabelledImages) -> tuple[Tensor, Tensor]:
+        given, channels = self.normalization, self.channels or data.images.shape[0]
+        if given is not None:
+            if given[0].shape[1] not in (1, channels):
+                raise ValueError(
+                    f"Expected `mean` and `std` with one number for each of {channels} channels, "
+                    f"but got {given[0].shape[1]}."
+                )
+            return given
+        members = self.splits["train"]
+        return measure_channels(data.images, members, files=_MEASURED_FILES, seed=self.seed)
 
-
-_READERS: dict[str, Callable[[Path], tuple[Tensor, Tensor]]] = {"digits": _read_digits}
+    def _workers(self, data: LabelledImages) -> int:
+        if self.num_workers is not None:
+            return self.num_workers
+        if data.images.stored:
+            return 0
+        return worker_processes(self.trainer.num_devices if self.trainer else 1)

@@ -64,7 +64,8 @@ class ImageDecoder:
         """
         from PIL import Image, ImageOps
 
-        image = self._converted(ImageOps.exif_transpose(image), name)
+        ImageOps.exif_transpose(image, in_place=True)
+        image = self._converted(image, name)
         if image.size != (self.width, self.height):
             if not self.resize:
                 raise ValueError(
@@ -88,7 +89,7 @@ class ImageDecoder:
         return left, top, width - left, height - top
 
     def _draft(self, image: "Image") -> None:
-        turned = image.getexif().get(_ORIENTATION, 1) >= 5
+        turned = _turned(image)
         width, height = (self.height, self.width) if turned else (self.width, self.height)
         scale = max(width / image.width, height / image.height) * _REDUCING_GAP
         if scale < 1:
@@ -118,8 +119,7 @@ def read_header(path: Path) -> tuple[tuple[int, int], str]:
         ValueError: If the file is not an image.
     """
     with _opened(path) as image:
-        turned = image.getexif().get(_ORIENTATION, 1) >= 5
-        size = (image.height, image.width) if turned else image.size
+        size = (image.height, image.width) if _turned(image) else image.size
         return size, image.mode
 
 
@@ -139,6 +139,16 @@ def unreadable(path: Path, error: Exception) -> ValueError:
         f"Expected {path} to be an image that can be decoded, but got: {error}. Replace the file "
         "or remove it."
     )
+
+
+def _turned(image: "Image") -> bool:
+    """Whether rows and columns are exchanged, from what was read when the file was opened."""
+    from PIL import Image
+
+    # `image.getexif` would decode a whole PNG.
+    exif = Image.Exif()
+    exif.load(image.info.get("exif") or b"")
+    return bool(exif.get(_ORIENTATION, 1) >= 5)
 
 
 def _opened(path: Path) -> "Image":

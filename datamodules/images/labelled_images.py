@@ -1,7 +1,7 @@
 """Images with one class each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -78,3 +78,34 @@ def numbered_names(names: Sequence[str], labels: Tensor) -> tuple[str, ...]:
     """
     count = int(labels.max()) + 1 if len(labels) else 0
     return (*names, *(str(i) for i in range(len(names), count)))
+
+
+def with_class_names(data: LabelledImages, names: Sequence[str]) -> LabelledImages:
+    """The same images under the class indices of a checkpoint.
+
+    Args:
+        data: The images.
+        names: By class index, those of the images among them.
+
+    Raises:
+        ValueError: If images have a class that is not among the names.
+
+    Example:
+        >>> from .stored_images import StoredImages
+        >>> images = StoredImages(torch.zeros(1, 1, 2, 2))
+        >>> cats = LabelledImages(images, torch.tensor([0]), ("cat",))
+        >>> with_class_names(cats, ["ant", "cat"]).labels
+        tensor([1])
+    """
+    if tuple(names) == data.class_names:
+        return data
+    place = {name: index for index, name in enumerate(names)}
+    held = set(data.labels.tolist())
+    unknown = [n for i, n in enumerate(data.class_names) if i in held and n not in place]
+    if unknown:
+        raise ValueError(
+            f"Expected the checkpoint's classes {', '.join(names)}, but the data set has images of "
+            f"{', '.join(unknown)}. Use the data set that the checkpoint was trained on."
+        )
+    indices = torch.tensor([place.get(name, 0) for name in data.class_names])
+    return replace(data, labels=indices[data.labels], class_names=tuple(names))

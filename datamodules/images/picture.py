@@ -17,9 +17,10 @@ _LONGEST = 16
 def draw_batch(
     before: Tensor,
     after: Tensor,
-    targets: Tensor,
+    labels: Tensor,
     class_names: Sequence[str],
     *,
+    shares: Tensor | None = None,
     columns: int = 8,
 ) -> "Figure":
     """Images in pairs of rows, as they are above and augmented below.
@@ -27,8 +28,9 @@ def draw_batch(
     Args:
         before: Shape ``(N, C, H, W)``, uint8 or floating point in 0..1.
         after: Of the same number of images.
-        targets: Class indices of shape ``(N,)``, or shares of shape ``(N, classes)``.
+        labels: Class indices of shape ``(N,)``.
         class_names: By class index.
+        shares: Of the classes in the augmented images, shape ``(N, classes)``, if some were mixed.
         columns: Images in a row.
 
     Returns:
@@ -50,7 +52,9 @@ def draw_batch(
         upper, lower = grid[2 * band, column], grid[2 * band + 1, column]
         _show(upper, before[place])
         _show(lower, after[place])
-        upper.set_title(_title(targets[place], class_names), fontsize=7)
+        upper.set_title(_short(class_names[int(labels[place])]), fontsize=7)
+        if shares is not None:
+            lower.set_title(_mixture(shares[place], class_names), fontsize=7)
     return figure
 
 
@@ -64,9 +68,7 @@ def _show(axes: Any, image: Tensor) -> None:
     axes.imshow(pixels[0].numpy(), cmap="gray", vmin=0, vmax=white, interpolation="nearest")
 
 
-def _title(target: Tensor, class_names: Sequence[str]) -> str:
-    if target.ndim == 0:
-        return _short(class_names[int(target)])
+def _mixture(target: Tensor, class_names: Sequence[str]) -> str:
     shares, classes = torch.sort(target.float(), descending=True)
     named = [
         f"{share:.0%} {_short(class_names[label])}"

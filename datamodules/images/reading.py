@@ -1,6 +1,7 @@
 """A data set from what the user named or gave."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,24 +63,29 @@ def read_images(
     Args:
         dataset: ``"digits"``, ``"folder"``, a name of torchvision's, or images and labels.
         data_dir: Folder of the files.
-        image_size: Height and width of images that are decoded from files.
-        channels: Of images that are decoded from files.
+        image_size: Height and width of images that are decoded from files; those in memory stay.
+        channels: Of images that are decoded from files; those in memory lose what is too much.
         options: Further arguments of torchvision's class.
     """
-    if not isinstance(dataset, str):
-        return read_arrays(dataset)
-    if dataset == _DIGITS:
-        return _read_digits()
     if dataset == _FOLDER:
         return read_folder(data_dir, image_size=image_size, channels=channels)
-    kind = find_torchvision_class(dataset)
-    if kind.__name__ in IDX_SETS:
-        files = find_idx_files(kind.__name__, data_dir)
-        if files:
-            return read_idx_set(files, kind.classes)
-    return read_torchvision_set(
-        kind, data_dir, options or {}, image_size=image_size, channels=channels
-    )
+    if not isinstance(dataset, str):
+        data = read_arrays(dataset)
+    elif dataset == _DIGITS:
+        data = _read_digits()
+    else:
+        kind = find_torchvision_class(dataset)
+        files = find_idx_files(kind.__name__, data_dir) if kind.__name__ in IDX_SETS else None
+        data = (
+            read_idx_set(files, kind.classes)
+            if files
+            else read_torchvision_set(
+                kind, data_dir, options or {}, image_size=image_size, channels=channels
+            )
+        )
+    if channels and isinstance(data.images, StoredImages):
+        return replace(data, images=data.images.with_channels(channels))
+    return data
 
 
 def _read_digits() -> LabelledImages:

@@ -1,6 +1,11 @@
 """Images in memory."""
 
+import torch
 from torch import Tensor
+
+from ...functional.color import grayscale
+
+_BLOCK = 1024
 
 
 class StoredImages:
@@ -10,7 +15,6 @@ class StoredImages:
         pixels: Shape ``(N, C, H, W)``, uint8 or floating point in 0..1.
 
     Example:
-        >>> import torch
         >>> images = StoredImages(torch.zeros(5, 1, 2, 2))
         >>> images.take(torch.tensor([3, 1])).shape
         torch.Size([2, 1, 2, 2])
@@ -34,3 +38,30 @@ class StoredImages:
         """Images by their index, shape ``(N, C, H, W)``."""
         # index_select is many times faster than indexing.
         return self.pixels.index_select(0, index)
+
+    def with_channels(self, channels: int) -> "StoredImages":
+        """The same images in grey, or without transparency, where that is asked for.
+
+        One channel stays one, because repeating it on the device costs nothing.
+
+        Raises:
+            ValueError: If the images have other channels than can be made into ``channels``.
+        """
+        have = self.pixels.shape[1]
+        if have == channels or (have == 1 and channels == 3):
+            return self
+        if channels == 3 and have == 4:
+            return StoredImages(self.pixels[:, :3].contiguous())
+        if channels == 1 and have in (3, 4):
+            grey = [_grey(block[:, :3]) for block in torch.split(self.pixels, _BLOCK)]
+            return StoredImages(torch.cat(grey))
+        raise ValueError(
+            f"Expected images that can be given {channels} channels, but they have {have}. Leave "
+            "out `channels`."
+        )
+
+
+def _grey(images: Tensor) -> Tensor:
+    if images.is_floating_point():
+        return grayscale(images)
+    return grayscale(images.float()).round().to(images.dtype)

@@ -33,8 +33,6 @@ def test_a_mixture_is_named_by_its_shares():
     shares = torch.tensor([[0.7, 0.3, 0.0], [0.0, 1.0, 0.0]])
     images = torch.rand(2, 3, 4, 4)
     names = ("cat", "dog", "a name that is far too long to be shown")
-    figure = draw_batch(images, images, shares, names)
-    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
-    assert titles == ["70% cat\n30% dog", "100% dog"]
-    figure = draw_batch(images[:1], images[:1], torch.tensor([2]), names)
-    assert figure.axes[0].get_title() == "a name that is …"
+    figure = draw_batch(images, images, torch.tensor([0, 2]), names, shares=shares)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == ["cat", "a name that is …", "70% cat\n30% dog", "100% dog"]

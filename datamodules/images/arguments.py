@@ -1,0 +1,100 @@
+"""Arguments of an image data module, checked at once."""
+
+import os
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+_MOST_WORKERS = 8
+
+
+def check_numbers(
+    *,
+    batch_size: int,
+    val_fraction: float,
+    test_fraction: float,
+    num_folds: int | None,
+    fold: int,
+    channels: int | None,
+    num_workers: int | None,
+) -> None:
+    """Refuse numbers that are out of range.
+
+    Raises:
+        ValueError: If one is.
+    """
+    for name, value, least in (("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
+        if value is not None and value < least:
+            raise ValueError(f"Expected `{name}` to be at least {least}, but got {value}.")
+    for name, share in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
+        if not 0 <= share < 1:
+            raise ValueError(f"Expected `{name}` to be at least 0 and below 1, but got {share}.")
+    if val_fraction + test_fraction >= 1:
+        raise ValueError(
+            f"Expected `val_fraction` and `test_fraction` to leave images for training, but got "
+            f"{val_fraction} + {test_fraction}."
+        )
+    if num_folds is not None and num_folds < 2:
+        raise ValueError(f"Expected `num_folds` to be at least 2, but got {num_folds}.")
+    if not 0 <= fold < (num_folds or 1):
+        raise ValueError(
+            f"Expected `fold` from 0 to below `num_folds`, but got {fold} of {num_folds}."
+        )
+    if channels not in (None, 1, 3, 4):
+        raise ValueError(f"Expected `channels` to be 1, 3 or 4, but got {channels}.")
+
+
+def checked_size(image_size: int | Sequence[int] | None) -> tuple[int, int] | None:
+    """Height and width.
+
+    Raises:
+        ValueError: If they are not one or two positive numbers.
+
+    Example:
+        >>> checked_size(32)
+        (32, 32)
+    """
+    if image_size is None:
+        return None
+    sides = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(sides) != 2 or min(sides) < 1:
+        raise ValueError(
+            f"Expected `image_size` to be a positive number or (height, width), but got "
+            f"{image_size}."
+        )
+    return sides[0], sides[1]
+
+
+def checked_normalization(
+    mean: Sequence[float] | None, std: Sequence[float] | None
+) -> tuple[Tensor, Tensor] | None:
+    """Both as float32 tensors of shape ``(1, C, 1, 1)``; None where both are to be measured.
+
+    Raises:
+        ValueError: If one is given without the other, of another length, or ``std`` is not
+            positive.
+    """
+    if mean is None and std is None:
+        return None
+    if mean is None or std is None or len(mean) != len(std) or not len(mean):
+        raise ValueError(
+            f"Expected `mean` and `std` with one number for each channel, but got {mean} and {std}."
+        )
+    if not min(std) > 0:
+        raise ValueError(f"Expected `std` to be positive, but got {std}.")
+    shaped = (torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1) for values in (mean, std))
+    first, second = shaped
+    return first, second
+
+
+def worker_processes(devices: int) -> int:
+    """How many worker processes each of some devices has processors for, up to 8.
+
+    Example:
+        >>> worker_processes(10_000)
+        0
+    """
+    usable = getattr(os, "sched_getaffinity", None)  # not everywhere
+    processors = len(usable(0)) if usable else os.cpu_count() or 1
+    return min(processors // max(devices, 1), _MOST_WORKERS)

@@ -1,0 +1,28 @@
+"""Where a data module keeps its Trainer."""
+
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+
+class TrainerSlot:
+    """Attribute ``trainer`` of a data module, which takes Trainers of ``lightning`` alone.
+
+    ``pytorch_lightning`` is a package of its own with classes of its own. Its Trainer would fail
+    later, with an error that does not say why.
+
+    Raises:
+        TypeError: If it gets a Trainer of another package.
+    """
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Trainer | None:
+        return instance.__dict__.get("trainer") if instance is not None else None
+
+    def __set__(self, instance: Any, trainer: Any) -> None:
+        packages = {base.__module__.partition(".")[0] for base in type(trainer).__mro__}
+        if "pytorch_lightning" in packages:
+            raise TypeError(
+                f"Expected {type(instance).__name__} to get a Trainer of `lightning.pytorch`, but "
+                f"got one of `pytorch_lightning`. Write `from lightning.pytorch import Trainer`."
+            )
+        instance.__dict__["trainer"] = trainer
