@@ -25,7 +25,7 @@ from .images.labelled_images import LabelledImages, with_class_names
 from .images.picture import draw_batch
 from .images.reading import check_dataset, download_images, read_images
 from .images.splitting import split_images
-from .images.statistics import measure_channels
+from .images.statistics import check_channels, measure_channels
 from .loading import Loaders
 from .loading.trainer_slot import TrainerSlot
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Batch = tuple[Tensor, Tensor]
-_MEASURED_FILES = 5_000
 
 
 class ImageDataModule(LightningDataModule):
@@ -65,7 +64,8 @@ class ImageDataModule(LightningDataModule):
         test_fraction: Share for testing, of a data set in one piece.
         num_folds: Divide all but the test split into so many folds, and validate on one.
         fold: Which fold validates, from 0.
-        balanced: Draw training images with replacement so that every class comes as often.
+        balanced: Draw training images with replacement so that every class comes as often; an
+            image that comes again in an epoch is augmented in another way.
         image_size: Height and width, or both alike: images are scaled to cover it and cut.
             Needed where files differ in size.
         channels: 1, 3 or 4; None takes what the images have, of files 1 if none has colours.
@@ -169,12 +169,19 @@ class ImageDataModule(LightningDataModule):
         )
         self._loaders = Loaders(
             seed=self.seed,
-            num_workers=self._workers(data),
+            num_workers=worker_processes(
+                self.num_workers,
+                stored=data.images.stored,
+                devices=self.trainer.num_devices if self.trainer else 1,
+            ),
             pin_memory=torch.cuda.is_available(),
             multiprocessing_context=self.multiprocessing_context,
         )
+        self.mean, self.std = self.normalization or measure_channels(
+            data.images, self.splits["train"], seed=self.seed
+        )
+        check_channels(self.mean, self.channels or data.images.shape[0])
         self._data = data
-        self.mean, self.std = self._measure(data)
         self._adopt()
         if self.check_duplicates and (self.trainer is None or self.trainer.is_global_zero):
             found = self.find_duplicates()
@@ -226,7 +233,7 @@ class ImageDataModule(LightningDataModule):
         """
         data, index = self._known(), self.splits["train"][:count]
         before, labels = self._finish.scaled(data.images.take(index)), data.labels[index]
-        after, targets = self._augmented(before, labels, index, epoch)
+        after, targets = self.augment(before, labels, index=index, epoch=epoch)
         shares = targets if targets.ndim == 2 else None
         return draw_batch(before, after, labels, data.class_names, shares=shares)
 
@@ -242,6 +249,7 @@ class ImageDataModule(LightningDataModule):
             self.batch_size,
             trainer=self.trainer,
             weights=weights,
+            span=len(data.labels) if self.balanced else 0,
         )
 
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
@@ -266,7 +274,7 @@ class ImageDataModule(LightningDataModule):
         trainer = self.trainer
         x = self._finish.scaled(x)
         if trainer and trainer.training and not trainer.sanity_checking:
-            x, y = self._augmented(x, y, index, trainer.current_epoch)
+            x, y = self.augment(x, y, index=index, epoch=trainer.current_epoch)
         dtype: Any = trainer.lightning_module.dtype if trainer else torch.float32
         y = y.to(dtype) if y.is_floating_point() else y
         return self._finish.normalized(x, dtype), y
@@ -276,10 +284,6 @@ class ImageDataModule(LightningDataModule):
         images = IndexedImages(data.images, data.labels)
         members = self.splits[split]
         return self._loaders.in_order(images, members, self.batch_size, trainer=self.trainer)
-
-    def _augmented(self, x: Tensor, y: Tensor, index: Tensor, epoch: int) -> Batch:
-        x, y = self.augment(x, y, index=index, epoch=epoch)
-        return x, y
 
     # State
 
@@ -330,22 +334,3 @@ class ImageDataModule(LightningDataModule):
                 "`test_fraction` is 0."
             )
         return data
-
-    def _measure(self, data: LabelledImages) -> tuple[Tensor, Tensor]:
-        given, channels = self.normalization, self.channels or data.images.shape[0]
-        if given is not None:
-            if given[0].shape[1] not in (1, channels):
-                raise ValueError(
-                    f"Expected `mean` and `std` with one number for each of {channels} channels, "
-                    f"but got {given[0].shape[1]}."
-                )
-            return given
-        members = self.splits["train"]
-        return measure_channels(data.images, members, files=_MEASURED_FILES, seed=self.seed)
-
-    def _workers(self, data: LabelledImages) -> int:
-        if self.num_workers is not None:
-            return self.num_workers
-        if data.images.stored:
-            return 0
-        return worker_processes(self.trainer.num_devices if self.trainer else 1)

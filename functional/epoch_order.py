@@ -49,6 +49,29 @@ def epoch_order(count: int, seed: int, epoch: int, weights: Tensor | None = None
     return torch.searchsorted(edges, drawn, right=True).clamp_(max=last)
 
 
+def times_before(order: Tensor) -> Tensor:
+    """How often each place of an order has come before, in it.
+
+    Args:
+        order: Places, int64 of shape ``(N,)``.
+
+    Returns:
+        Tensor of shape ``(N,)``, int64.
+
+    Example:
+        >>> times_before(torch.tensor([7, 5, 7, 7]))
+        tensor([0, 0, 1, 2])
+    """
+    ordered, by_place = order.sort(stable=True)
+    position = torch.arange(len(order), device=order.device)
+    begins = torch.ones_like(ordered, dtype=torch.bool)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    begin = torch.where(begins, position, 0).cummax(0).values
+    times = torch.empty_like(position)
+    times[by_place] = position - begin
+    return times
+
+
 def bucket_by_length(order: Tensor, lengths: Tensor, step: int, seed: int, epoch: int) -> Tensor:
     """Order in which each step's items are of similar length, the steps in random order.
 

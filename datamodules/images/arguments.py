@@ -88,13 +88,25 @@ def checked_normalization(
     return first, second
 
 
-def worker_processes(devices: int) -> int:
-    """How many worker processes each of some devices has processors for, up to 8.
+def worker_processes(wanted: int | None, *, stored: bool, devices: int) -> int:
+    """Worker processes of each loader.
+
+    Args:
+        wanted: What the user asked for; None takes what suits.
+        stored: Whether images lie in memory, where processes would cost more than they bring.
+        devices: How many processes of this machine train side by side.
+
+    Returns:
+        For files as many as there are processors for each device, up to 8.
 
     Example:
-        >>> worker_processes(10_000)
+        >>> worker_processes(None, stored=False, devices=10_000)
         0
     """
+    if wanted is not None:
+        return wanted
+    if stored:
+        return 0
     usable = getattr(os, "sched_getaffinity", None)  # not everywhere
     processors = len(usable(0)) if usable else os.cpu_count() or 1
     return min(processors // max(devices, 1), _MOST_WORKERS)

@@ -12,7 +12,10 @@ IndexedBatch = tuple[Tensor, Tensor, Tensor]
 
 
 class IndexedImages(Dataset[Any]):
-    """Images, labels and indices by the batch.
+    """Images, labels and items by the batch.
+
+    An image that is drawn again in an epoch has its index plus the number of images as its item,
+    then plus twice that number, so that each time it is augmented in another way.
 
     Args:
         images: The images.
@@ -31,5 +34,6 @@ class IndexedImages(Dataset[Any]):
 
     def __getitems__(self, items: Any) -> IndexedBatch:
         """Batch of some items, the items last, int64 of shape ``(B,)``."""
-        index = torch.as_tensor(items)
-        return self.images.take(index), self.labels.index_select(0, index), index
+        items = torch.as_tensor(items)
+        index = items % len(self.labels)
+        return self.images.take(index), self.labels.index_select(0, index), items

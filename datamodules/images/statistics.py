@@ -7,21 +7,21 @@ from ...functional.channel_moments import ChannelMoments
 from .blocks import blocks
 from .image_source import ImageSource
 
+_FILES = 5_000
 # Below a thousandth of a grey level a channel is constant but for rounding.
 _CONSTANT = 1e-3 / 255
 
 
 def measure_channels(
-    source: ImageSource, index: Tensor, *, files: int, seed: int
+    source: ImageSource, index: Tensor, *, seed: int, files: int = _FILES
 ) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel, of images in 0..1.
 
     Args:
         source: Of the images.
         index: Images of the training split, int64.
-        files: Of images in files, how many are decoded at most, drawn by ``seed``. Images in
-            memory are all counted.
-        seed: Of that draw.
+        seed: Of the draw among files.
+        files: Of images in files, how many are decoded at most. Images in memory are all counted.
 
     Returns:
         Two float32 tensors of shape ``(1, C, 1, 1)``. The deviation of a constant channel is 1,
@@ -38,3 +38,16 @@ def measure_channels(
     deviation = torch.where(deviation > _CONSTANT, deviation, 1.0)
     mean, deviation = (v.expand(source.shape[0]).view(1, -1, 1, 1) for v in (mean, deviation))
     return mean.float(), deviation.float()
+
+
+def check_channels(mean: Tensor, channels: int) -> None:
+    """Refuse statistics that were given for another number of channels.
+
+    Raises:
+        ValueError: If there is neither one number nor one for each channel.
+    """
+    if mean.shape[1] not in (1, channels):
+        raise ValueError(
+            f"Expected `mean` and `std` with one number for each of {channels} channels, but got "
+            f"{mean.shape[1]}."
+        )

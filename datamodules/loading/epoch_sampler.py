@@ -7,7 +7,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DistributedSampler
 
-from ...functional.epoch_order import bucket_by_length, epoch_order, shared_batch_sizes
+from ...functional.epoch_order import (
+    bucket_by_length,
+    epoch_order,
+    shared_batch_sizes,
+    times_before,
+)
 from .epoch_position import EpochPosition
 
 
@@ -58,6 +63,7 @@ class EpochSampler(DistributedSampler[Any]):
         weights: Tensor | None = None,
         lengths: Tensor | None = None,
         finished: Callable[[], int] | None = None,
+        span: int = 0,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
@@ -74,7 +80,7 @@ class EpochSampler(DistributedSampler[Any]):
             cast(Any, members), num_replicas=num_replicas, rank=rank, shuffle=shuffle, seed=seed
         )
         self.members, self.batch_size = members.cpu(), batch_size
-        self.sizes = self._sizes()
+        self.span, self.sizes = span, self._sizes()
         self.position = EpochPosition(len(self.sizes), batch_size * num_replicas, finished=finished)
         self.start, self.as_lists, self.device = 0, False, torch.device("cpu")
 
@@ -111,7 +117,8 @@ class EpochSampler(DistributedSampler[Any]):
             # What is left out is left out first, or it would be the longest each time.
             order = order[: sum(self.sizes) * self.num_replicas]
             order = bucket_by_length(order, self.lengths, step, self.seed, epoch)
-        return self.members.index_select(0, order)
+        items = self.members.index_select(0, order)
+        return items + self.span * times_before(order) if self.span else items
 
     def set_epoch(self, epoch: int) -> None:
         """Make the next pass that of ``epoch``, or of its rest if that was just restored."""

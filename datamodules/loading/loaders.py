@@ -89,6 +89,7 @@ class Loaders:
         trainer: Trainer | None,
         weights: Tensor | None = None,
         lengths: Tensor | None = None,
+        span: int = 0,
     ) -> EpochLoader:
         """Shuffled batches of the members; the rest of an epoch, if its state was loaded.
 
@@ -99,6 +100,7 @@ class Loaders:
             trainer: The data module's.
             weights: Chance of each member, to draw them with replacement.
             lengths: Length of each member, for batches of similar lengths.
+            span: Added to an item for each time that it was drawn before in the epoch.
         """
         rank, replicas = self.shard(trainer)
         batches = EpochSampler(
@@ -111,6 +113,7 @@ class Loaders:
             weights=weights,
             lengths=lengths,
             finished=self.finished(trainer),
+            span=span,
         )
         return self.follow(self._load(dataset, batches, trainer))
 

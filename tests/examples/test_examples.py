@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from helpers.images import write_images
 from helpers.training import run
 from helpers.wandb_file import finished_file, series
 
@@ -88,3 +90,19 @@ def test_the_command_line_says_what_is_wrong_without_a_traceback(argument, messa
     assert "exited with 2" in str(failure.value)
     assert message in str(failure.value)
     assert "Traceback" not in str(failure.value)
+
+
+def test_the_command_line_runs_all_seams_on_a_folder_of_images(tmp_path):
+    write_images(tmp_path / "my_images", {"cat": 40, "dog": 12}, size=(20, 16))
+    config = EXAMPLES / "folder_of_images.yaml"
+    fast = ["--trainer.max_epochs=1", "--trainer.accelerator=cpu", "--data.image_size=16"]
+    fast += ["--model.width=4", "--trainer.logger=false"]
+    command = [sys.executable, "-m", "torchvitals"]
+    run([*command, "fit", "--config", config, *fast], tmp_path)
+    (checkpoint,) = tmp_path.glob("runs/folder_of_images/checkpoints/*.ckpt")
+    state = torch.load(checkpoint, weights_only=True)["ImageDataModule"]
+    assert state["class_names"] == ["cat", "dog"]
+    evaluate = ["--config", config, *fast, "--ckpt_path", checkpoint]
+    assert "val_accuracy" in run([*command, "validate", *evaluate], tmp_path)
+    assert "test_accuracy" in run([*command, "test", *evaluate], tmp_path)
+    run([*command, "predict", *evaluate], tmp_path)

@@ -144,3 +144,13 @@ def test_passes_without_set_epoch_are_of_successive_epochs():
 def test_wrong_arguments_say_what_to_do(arguments, message):
     with pytest.raises(ValueError, match=message):
         EpochSampler(torch.arange(3), **{"batch_size": 2, **arguments})
+
+
+def test_an_item_that_is_drawn_again_is_told_apart():
+    settings = {"shuffle": True, "weights": torch.tensor([1.0, 20.0] + [1.0] * 18)}
+    plain, spread = (EpochSampler(torch.arange(20), 5, span=n, **settings) for n in (0, 100))
+    items = spread.order(2)
+    assert torch.equal(items % 100, plain.order(2))
+    ones = items[items % 100 == 1]
+    assert len(ones) > 3
+    assert ones.tolist() == [1 + 100 * time for time in range(len(ones))]
