@@ -23,7 +23,7 @@ from .images.duplicates import Duplicates, find_equal_images
 from .images.indexed_images import IndexedBatch, IndexedImages
 from .images.labelled_images import LabelledImages, with_class_names
 from .images.picture import draw_batch
-from .images.reading import check_dataset, download_images, read_images
+from .images.reading import checked_dataset, download_images, read_images
 from .images.splitting import split_images
 from .images.statistics import check_channels, measure_channels
 from .loading import Loaders
@@ -125,11 +125,10 @@ class ImageDataModule(LightningDataModule):
             channels=channels,
             num_workers=num_workers,
         )
-        check_dataset(dataset)
         self.save_hyperparameters(ignore=[] if isinstance(dataset, str) else ["dataset"])
         # A checkpoint with a path in it would not load with `weights_only=True`.
         self.hparams["data_dir"] = str(data_dir)
-        self.dataset, self.data_dir = dataset, Path(data_dir)
+        self.dataset, self.data_dir = checked_dataset(dataset), Path(data_dir)
         self.batch_size, self.balanced, self.seed = batch_size, balanced, seed
         self.augment = BatchAugment(augment, seed=seed)
         self.val_fraction, self.test_fraction = val_fraction, test_fraction
@@ -150,43 +149,7 @@ class ImageDataModule(LightningDataModule):
 
     def setup(self, stage: str | None = None) -> None:
         """Read, split and measure, once."""
-        if self._data is not None:
-            return
-        data = read_images(
-            self.dataset,
-            self.data_dir,
-            image_size=self.image_size,
-            channels=self.channels,
-            options=self.dataset_options,
-        )
-        self.splits = split_images(
-            data,
-            val_fraction=self.val_fraction,
-            test_fraction=self.test_fraction,
-            num_folds=self.num_folds,
-            fold=self.fold,
-            seed=self.seed,
-        )
-        self._loaders = Loaders(
-            seed=self.seed,
-            num_workers=worker_processes(
-                self.num_workers,
-                stored=data.images.stored,
-                devices=self.trainer.num_devices if self.trainer else 1,
-            ),
-            pin_memory=torch.cuda.is_available(),
-            multiprocessing_context=self.multiprocessing_context,
-        )
-        self.mean, self.std = self.normalization or measure_channels(
-            data.images, self.splits["train"], seed=self.seed
-        )
-        check_channels(self.mean, self.channels or data.images.shape[0])
-        self._data = data
-        self._adopt()
-        if self.check_duplicates and (self.trainer is None or self.trainer.is_global_zero):
-            found = self.find_duplicates()
-            if len(found):
-                warnings.warn(f"Expected splits without duplicates, but {found}.", stacklevel=2)
+        self._known()
 
     # What the data are
 
@@ -302,29 +265,60 @@ class ImageDataModule(LightningDataModule):
         """Take statistics and classes from a checkpoint, and go on with the batches left."""
         self._restored = state_dict
         if self._data is not None:
-            self._adopt()
+            self._adopt(self._data)
 
-    def _adopt(self) -> None:
-        state, data = self._restored, self._known()
+    def _known(self) -> LabelledImages:
+        """The data, read when they are first needed."""
+        if self._data is None:
+            self._data = self._read()
+            self._adopt(self._data)
+            if self.check_duplicates and (self.trainer is None or self.trainer.is_global_zero):
+                self._warn_of_duplicates()
+        return self._data
+
+    def _read(self) -> LabelledImages:
+        data = read_images(
+            self.dataset,
+            self.data_dir,
+            image_size=self.image_size,
+            channels=self.channels,
+            options=self.dataset_options,
+        )
+        self.splits = split_images(
+            data,
+            val_fraction=self.val_fraction,
+            test_fraction=self.test_fraction,
+            num_folds=self.num_folds,
+            fold=self.fold,
+            seed=self.seed,
+        )
+        self._loaders = Loaders(
+            seed=self.seed,
+            num_workers=worker_processes(
+                self.num_workers,
+                stored=data.images.stored,
+                devices=self.trainer.num_devices if self.trainer else 1,
+            ),
+            pin_memory=torch.cuda.is_available(),
+            multiprocessing_context=self.multiprocessing_context,
+        )
+        self.mean, self.std = self.normalization or measure_channels(
+            data.images, self.splits["train"], seed=self.seed
+        )
+        check_channels(self.mean, self.channels or data.images.shape[0])
+        return data
+
+    def _adopt(self, data: LabelledImages) -> None:
+        """Take what a checkpoint knows, where one was loaded, and finish batches accordingly."""
+        state = self._restored
         if state:
             data = with_class_names(data, state["class_names"])
             self.mean, self.std = state["mean"].cpu(), state["std"].cpu()
             self._loaders.load_state_dict(state["loading"], trainer=self.trainer)
         self._data, self._restored = data, {}
         self.augment.num_classes = len(data.class_names)
-        self._finish = BatchFinish(
-            self.mean,
-            self.std,
-            channels=self.channels or data.images.shape[0],
-            size=self.image_size,
-        )
-
-    def _known(self) -> LabelledImages:
-        """The data, read when they are first needed."""
-        if self._data is None:
-            self.setup()
-        assert self._data is not None
-        return self._data
+        channels = self.channels or data.images.shape[0]
+        self._finish = BatchFinish(self.mean, self.std, channels=channels, size=self.image_size)
 
     def _check_test_split(self) -> LabelledImages:
         data = self._known()
@@ -334,3 +328,8 @@ class ImageDataModule(LightningDataModule):
                 "`test_fraction` is 0."
             )
         return data
+
+    def _warn_of_duplicates(self) -> None:
+        found = self.find_duplicates()
+        if len(found):
+            warnings.warn(f"Expected splits without duplicates, but {found}.", stacklevel=4)

@@ -42,4 +42,5 @@ class BatchFinish:
             # Kept, so that only the first batch waits for the copy.
             self.mean, self.std = self.mean.to(images.device), self.std.to(images.device)
         x = (images - self.mean.to(images.dtype)) / self.std.to(images.dtype)
-        return x.expand(-1, self.channels, -1, -1).to(dtype)
+        x = x if x.shape[1] == self.channels else x.repeat(1, self.channels, 1, 1)
+        return x.to(dtype)

@@ -21,24 +21,30 @@ from .torchvision_sets import (
 _DIGITS, _FOLDER = "digits", "folder"
 
 
-def check_dataset(dataset: Any) -> None:
-    """Refuse at once what `read_images` could not read.
+def checked_dataset(dataset: Any) -> str | LabelledImages:
+    """A name that can be read, or what was given in memory, ready to use.
+
+    Args:
+        dataset: ``"digits"``, ``"folder"``, a name of torchvision's, or what `read_arrays` takes.
 
     Raises:
         ValueError: If a name is unknown, or arrays are not images and labels.
         TypeError: If it is something else.
     """
     if not isinstance(dataset, str):
-        read_arrays(dataset)
-    elif dataset not in (_DIGITS, _FOLDER):
+        return read_arrays(dataset)
+    if dataset not in (_DIGITS, _FOLDER):
         find_torchvision_class(dataset)
+    return dataset
 
 
-def download_images(dataset: Any, data_dir: Path, options: Mapping[str, Any]) -> None:
+def download_images(
+    dataset: str | LabelledImages, data_dir: Path, options: Mapping[str, Any]
+) -> None:
     """Fetch a data set of torchvision that is not on disk; all others need none.
 
     Args:
-        dataset: As for `read_images`.
+        dataset: From `checked_dataset`.
         data_dir: Where to.
         options: Further arguments of torchvision's class.
     """
@@ -51,7 +57,7 @@ def download_images(dataset: Any, data_dir: Path, options: Mapping[str, Any]) ->
 
 
 def read_images(
-    dataset: Any,
+    dataset: str | LabelledImages,
     data_dir: Path,
     *,
     image_size: tuple[int, int] | None = None,
@@ -61,7 +67,7 @@ def read_images(
     """Read a data set that is in memory or on disk.
 
     Args:
-        dataset: ``"digits"``, ``"folder"``, a name of torchvision's, or images and labels.
+        dataset: From `checked_dataset`.
         data_dir: Folder of the files.
         image_size: Height and width of images that are decoded from files; those in memory stay.
         channels: Of images that are decoded from files; those in memory lose what is too much.
@@ -70,7 +76,7 @@ def read_images(
     if dataset == _FOLDER:
         return read_folder(data_dir, image_size=image_size, channels=channels)
     if not isinstance(dataset, str):
-        data = read_arrays(dataset)
+        data = dataset
     elif dataset == _DIGITS:
         data = _read_digits()
     else:

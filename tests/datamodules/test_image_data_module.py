@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy
 import pytest
 import torch
@@ -303,6 +305,25 @@ def test_images_in_memory_become_grey_where_that_is_asked_for():
     assert (images[:, 0] - grey[index]).abs().max() <= 0.6
     with pytest.raises(ValueError, match="can be given 4 channels, but they have 1"):
         ImageDataModule((_pixels(), torch.arange(60) % 3), channels=4).setup()
+
+
+@pytest.mark.gpu
+def test_a_batch_is_finished_on_the_gpu_without_waiting_for_it():
+    data = _data(channels=3, augment="strong", image_size=8)
+    batch = next(iter(data.train_dataloader()))
+    module = SimpleNamespace(dtype=torch.float32)
+    data.trainer = SimpleNamespace(
+        training=True, sanity_checking=False, current_epoch=1, lightning_module=module
+    )
+    expected, _ = data.on_after_batch_transfer(batch, 0)
+    on_gpu = tuple(tensor.cuda() for tensor in batch)
+    data.on_after_batch_transfer(on_gpu, 0)  # the first batch brings the statistics along
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        x, _ = data.on_after_batch_transfer(on_gpu, 0)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.testing.assert_close(x.cpu(), expected, atol=1e-4, rtol=1e-4)
 
 
 # Sizes at the edge

@@ -13,7 +13,7 @@ from helpers.images import write_cifar, write_images, write_mnist
 from scipy.io import savemat
 from torchvision.transforms import PILToTensor
 
-from torchvitals.datamodules.images.reading import check_dataset, download_images, read_images
+from torchvitals.datamodules.images.reading import checked_dataset, download_images, read_images
 from torchvitals.datamodules.images.torchvision_images import TorchvisionImages
 from torchvitals.datamodules.images.torchvision_sets import find_torchvision_class
 
@@ -86,7 +86,7 @@ def test_names_are_found_in_their_usual_spellings(spelling, name):
 )
 def test_an_unknown_name_is_refused_with_the_nearest(name, nearest):
     with pytest.raises(ValueError, match=f"Did you mean '{nearest}'"):
-        check_dataset(name)
+        checked_dataset(name)
 
 
 def test_cifar_is_read_into_memory(cifar):
