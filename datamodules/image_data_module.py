@@ -140,6 +140,7 @@ class ImageDataModule(LightningDataModule):
         self.num_workers, self.multiprocessing_context = num_workers, multiprocessing_context
         self.splits: dict[str, Tensor] = {}
         self._data: LabelledImages | None = None
+        self._loaders: Loaders | None = None
         self._restored: dict[str, Any] = {}
 
     def prepare_data(self) -> None:
@@ -206,7 +207,7 @@ class ImageDataModule(LightningDataModule):
         """Training batches in an order that depends on (seed, epoch) alone."""
         data, members = self._known(), self.splits["train"]
         weights = self.class_weights.double()[data.labels[members]] if self.balanced else None
-        return self._loaders.train(
+        return self._loading().train(
             IndexedImages(data.images, data.labels),
             members,
             self.batch_size,
@@ -229,7 +230,7 @@ class ImageDataModule(LightningDataModule):
         """The test images."""
         data = self._check_test_split()
         images = IndexedImages(data.images, data.labels)
-        return self._loaders.predict(images, self.splits["test"], self.batch_size)
+        return self._loading().predict(images, self.splits["test"], self.batch_size)
 
     def on_after_batch_transfer(self, batch: IndexedBatch, dataloader_idx: int) -> Batch:
         """Augment (in training only) and normalise."""
@@ -246,7 +247,7 @@ class ImageDataModule(LightningDataModule):
         data = self._known()
         images = IndexedImages(data.images, data.labels)
         members = self.splits[split]
-        return self._loaders.in_order(images, members, self.batch_size, trainer=self.trainer)
+        return self._loading().in_order(images, members, self.batch_size, trainer=self.trainer)
 
     # State
 
@@ -258,7 +259,7 @@ class ImageDataModule(LightningDataModule):
             "mean": self.mean,
             "std": self.std,
             "class_names": list(self._data.class_names),
-            "loading": self._loaders.state_dict(),
+            "loading": self._loading().state_dict(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -292,16 +293,6 @@ class ImageDataModule(LightningDataModule):
             fold=self.fold,
             seed=self.seed,
         )
-        self._loaders = Loaders(
-            seed=self.seed,
-            num_workers=worker_processes(
-                self.num_workers,
-                stored=data.images.stored,
-                devices=self.trainer.num_devices if self.trainer else 1,
-            ),
-            pin_memory=torch.cuda.is_available(),
-            multiprocessing_context=self.multiprocessing_context,
-        )
         self.mean, self.std = self.normalization or measure_channels(
             data.images, self.splits["train"], seed=self.seed
         )
@@ -314,11 +305,27 @@ class ImageDataModule(LightningDataModule):
         if state:
             data = with_class_names(data, state["class_names"])
             self.mean, self.std = state["mean"].cpu(), state["std"].cpu()
-            self._loaders.load_state_dict(state["loading"], trainer=self.trainer)
+            self._loading().load_state_dict(state["loading"], trainer=self.trainer)
         self._data, self._restored = data, {}
         self.augment.num_classes = len(data.class_names)
         channels = self.channels or data.images.shape[0]
         self._finish = BatchFinish(self.mean, self.std, channels=channels, size=self.image_size)
+
+    def _loading(self) -> Loaders:
+        """The loaders, made when they are first needed, because the Trainer is known by then."""
+        if self._loaders is None:
+            trainer = self.trainer
+            self._loaders = Loaders(
+                seed=self.seed,
+                num_workers=worker_processes(
+                    self.num_workers,
+                    stored=self._known().images.stored,
+                    devices=trainer.num_devices if trainer else 1,
+                ),
+                pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
+                multiprocessing_context=self.multiprocessing_context,
+            )
+        return self._loaders
 
     def _check_test_split(self) -> LabelledImages:
         data = self._known()

@@ -10,9 +10,12 @@ import pytest
 import torch
 import torchvision
 from helpers.images import write_cifar, write_images, write_mnist
+from helpers.images_module import BatchRecorder
+from helpers.training import quiet_trainer
 from scipy.io import savemat
 from torchvision.transforms import PILToTensor
 
+from torchvitals.datamodules import ImageDataModule
 from torchvitals.datamodules.images.reading import checked_dataset, download_images, read_images
 from torchvitals.datamodules.images.torchvision_images import TorchvisionImages
 from torchvitals.datamodules.images.torchvision_sets import find_torchvision_class
@@ -111,6 +114,18 @@ def test_torchvision_downloads_and_unpacks_where_it_is_asked_to(
     download_images("cifar10", target, {})
     data = read_images("cifar10", target)
     assert numpy.array_equal(data.images.take(data.parts["test"]).flatten(1), written["test_batch"])
+
+
+def test_fit_downloads_before_it_reads(cifar, server, tmp_path, monkeypatch):
+    address = server(cifar[0]) + "cifar-10-python.tar.gz"
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", address)
+    with pytest.raises(FileNotFoundError, match="Set `download=True`"):
+        quiet_trainer().fit(BatchRecorder(), datamodule=ImageDataModule("cifar10", tmp_path))
+    data = ImageDataModule("cifar10", tmp_path, download=True, batch_size=20)
+    model = BatchRecorder()
+    quiet_trainer().fit(model, datamodule=data)
+    assert model.together("train")[0].shape == (85, 3, 32, 32)
+    assert data.class_names[9] == "truck"
 
 
 def test_mnist_is_downloaded_only_where_its_files_are_not_found(server, tmp_path, monkeypatch):
