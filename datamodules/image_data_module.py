@@ -20,7 +20,7 @@ from .images.arguments import (
 from .images.batch_finish import BatchFinish
 from .images.class_balance import balancing_weights, class_counts
 from .images.duplicates import Duplicates, find_equal_images
-from .images.indexed_images import IndexedBatch, IndexedImages
+from .images.indexed_images import IndexedBatch, batched
 from .images.labelled_images import LabelledImages, with_class_names
 from .images.picture import draw_batch
 from .images.reading import checked_dataset, download_images, read_images
@@ -77,6 +77,8 @@ class ImageDataModule(LightningDataModule):
         num_workers: Worker processes of each loader; None takes 0 for images in memory, and for
             files as many as there are processors, up to 8.
         multiprocessing_context: How worker processes start, such as ``"spawn"``.
+        resident: Keep images that are in memory on the device, all on each, and gather batches
+            there: nothing is copied but the order of each epoch.
         seed: Seed of splits, order and augmentation.
 
     Raises:
@@ -113,6 +115,7 @@ class ImageDataModule(LightningDataModule):
         check_duplicates: bool = False,
         num_workers: int | None = None,
         multiprocessing_context: str | None = None,
+        resident: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -138,6 +141,7 @@ class ImageDataModule(LightningDataModule):
         self.normalization = checked_normalization(mean, std)
         self.download, self.check_duplicates = download, check_duplicates
         self.num_workers, self.multiprocessing_context = num_workers, multiprocessing_context
+        self.resident = resident
         self.splits: dict[str, Tensor] = {}
         self._data: LabelledImages | None = None
         self._loaders: Loaders | None = None
@@ -208,7 +212,7 @@ class ImageDataModule(LightningDataModule):
         data, members = self._known(), self.splits["train"]
         weights = self.class_weights.double()[data.labels[members]] if self.balanced else None
         return self._loading().train(
-            IndexedImages(data.images, data.labels),
+            self._batches,
             members,
             self.batch_size,
             trainer=self.trainer,
@@ -228,9 +232,8 @@ class ImageDataModule(LightningDataModule):
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """The test images."""
-        data = self._check_test_split()
-        images = IndexedImages(data.images, data.labels)
-        return self._loading().predict(images, self.splits["test"], self.batch_size)
+        self._check_test_split()
+        return self._loading().predict(self._batches, self.splits["test"], self.batch_size)
 
     def on_after_batch_transfer(self, batch: IndexedBatch, dataloader_idx: int) -> Batch:
         """Augment (in training only) and normalise."""
@@ -244,10 +247,9 @@ class ImageDataModule(LightningDataModule):
         return self._finish.normalized(x, dtype), y
 
     def _in_order(self, split: str) -> DataLoader[Any]:
-        data = self._known()
-        images = IndexedImages(data.images, data.labels)
-        members = self.splits[split]
-        return self._loading().in_order(images, members, self.batch_size, trainer=self.trainer)
+        return self._loading().in_order(
+            self._batches, self.splits[split], self.batch_size, trainer=self.trainer
+        )
 
     # State
 
@@ -307,6 +309,7 @@ class ImageDataModule(LightningDataModule):
             self.mean, self.std = state["mean"].cpu(), state["std"].cpu()
             self._loading().load_state_dict(state["loading"], trainer=self.trainer)
         self._data, self._restored = data, {}
+        self._batches = batched(data)
         self.augment.num_classes = len(data.class_names)
         channels = self.channels or data.images.shape[0]
         self._finish = BatchFinish(self.mean, self.std, channels=channels, size=self.image_size)
@@ -314,27 +317,33 @@ class ImageDataModule(LightningDataModule):
     def _loading(self) -> Loaders:
         """The loaders, made when they are first needed, because the Trainer is known by then."""
         if self._loaders is None:
-            trainer = self.trainer
+            trainer, stored = self.trainer, self._known().images.stored
+            if self.resident and not stored:
+                raise ValueError(
+                    "Expected `resident` to be False for images that are decoded from files, but "
+                    "got True."
+                )
+            on_gpu = trainer is not None and trainer.strategy.root_device.type == "cuda"
             self._loaders = Loaders(
                 seed=self.seed,
                 num_workers=worker_processes(
                     self.num_workers,
-                    stored=self._known().images.stored,
+                    stored=stored,
                     devices=trainer.num_devices if trainer else 1,
                 ),
-                pin_memory=trainer is not None and trainer.strategy.root_device.type == "cuda",
+                pin_memory=on_gpu and not self.resident,
                 multiprocessing_context=self.multiprocessing_context,
+                resident=self.resident,
             )
         return self._loaders
 
-    def _check_test_split(self) -> LabelledImages:
-        data = self._known()
+    def _check_test_split(self) -> None:
+        self._known()
         if not len(self.splits["test"]):
             raise ValueError(
                 "Expected a test split, but got none: the data set has no such part, or "
                 "`test_fraction` is 0."
             )
-        return data
 
     def _warn_of_duplicates(self) -> None:
         found = self.find_duplicates()

@@ -75,13 +75,14 @@ class ImageDecoder:
             image = image.resize(
                 (self.width, self.height),
                 Image.Resampling.BILINEAR,
-                box=self._box(*image.size),
+                box=self.box(*image.size),
                 reducing_gap=_REDUCING_GAP,
             )
         pixels = torch.from_numpy(numpy.array(image))
         return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
 
-    def _box(self, width: int, height: int) -> tuple[float, float, float, float]:
+    def box(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of what is kept of an image of some size."""
         scale = max(self.width / width, self.height / height)
         left, top = (width - self.width / scale) / 2, (height - self.height / scale) / 2
         # Rounding must not reach outside the image.

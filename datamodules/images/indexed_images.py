@@ -6,7 +6,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..loading import IndexedTensors
 from .image_source import ImageSource
+from .labelled_images import LabelledImages
+from .stored_images import StoredImages
 
 IndexedBatch = tuple[Tensor, Tensor, Tensor]
 
@@ -37,3 +40,14 @@ class IndexedImages(Dataset[Any]):
         items = torch.as_tensor(items)
         index = items % len(self.labels)
         return self.images.take(index), self.labels.index_select(0, index), items
+
+
+def batched(data: LabelledImages) -> IndexedImages | IndexedTensors:
+    """The data set that loaders take batches from: tensors alone where the images are in memory.
+
+    Args:
+        data: The images.
+    """
+    if isinstance(data.images, StoredImages):
+        return IndexedTensors(data.images.pixels, data.labels)
+    return IndexedImages(data.images, data.labels)

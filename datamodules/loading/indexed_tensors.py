@@ -11,7 +11,8 @@ from torch.utils.data import Dataset
 class IndexedTensors(Dataset[tuple[Tensor, ...]]):
     """Rows of tensors of equal length, and their items as the last tensor of a batch.
 
-    Images in the channels-last format come out in it.
+    Images in the channels-last format come out in it. Items go round: those beyond the last row
+    begin again with the first, so that a row that is drawn again can have another item.
 
     Args:
         tensors: Each of shape ``(N, ...)``.
@@ -54,12 +55,13 @@ class IndexedTensors(Dataset[tuple[Tensor, ...]]):
 
     def __getitems__(self, items: Sequence[int] | Tensor) -> tuple[Tensor, ...]:
         """Batch of some items, the items last, int64 of shape ``(B,)``."""
-        index = torch.as_tensor(items, device=self.device)
+        items = torch.as_tensor(items, device=self.device)
+        index = items % len(self)
         # index_select is many times faster than indexing.
         batch = [rows.index_select(0, index) for rows in self._rows]
         for place, last in enumerate(self._channels_last):
             batch[place] = batch[place].permute(0, 3, 1, 2) if last else batch[place]
-        return (*batch, index)
+        return (*batch, items)
 
 
 def _is_channels_last(tensor: Tensor) -> bool:

@@ -326,6 +326,26 @@ def test_a_batch_is_finished_on_the_gpu_without_waiting_for_it():
     torch.testing.assert_close(x.cpu(), expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("balanced", [False, True])
+def test_resident_images_give_the_same_batches(balanced):
+    seen = []
+    for resident in (False, True):
+        data = _data(resident=resident, balanced=balanced, batch_size=7, augment={"mixup": 0.4})
+        model = BatchRecorder()
+        quiet_trainer(max_epochs=2).fit(model, datamodule=data)
+        quiet_trainer().test(model, datamodule=data, verbose=False)
+        seen.append([model.together(stage) for stage in ("train", "val", "test")])
+    for ours, theirs in zip(*seen, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_files_cannot_be_resident(tmp_path):
+    write_images(tmp_path, {"cat": 10, "dog": 10})
+    data = ImageDataModule("folder", tmp_path, resident=True)
+    with pytest.raises(ValueError, match="Expected `resident` to be False for images"):
+        quiet_trainer().fit(BatchRecorder(), datamodule=data)
+
+
 # Sizes at the edge
 
 
