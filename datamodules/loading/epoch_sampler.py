@@ -41,6 +41,8 @@ class EpochSampler(DistributedSampler[Any]):
         weights: Chance of each member, shape ``(N,)``: as many are then drawn with replacement.
         lengths: Length of each member, shape ``(N,)``: batches are then of similar lengths.
         finished: How many batches of this epoch are used up, for ``EpochPosition``.
+        span: Added to an item for each time that it was drawn before in the epoch, so that a data
+            set of fewer items can tell the times apart; 0 gives the item alone.
 
     Raises:
         ValueError: If a number is out of range, or there are fewer members than ranks.
