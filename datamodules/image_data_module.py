@@ -1,7 +1,7 @@
 """Images with labels, split, normalised and augmented."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +15,19 @@ from .images.arguments import (
     check_numbers,
     checked_normalization,
     checked_size,
-    worker_processes,
 )
 from .images.batch_finish import BatchFinish
 from .images.class_balance import balancing_weights, class_counts
 from .images.duplicates import Duplicates, find_equal_images
-from .images.indexed_images import IndexedBatch, batched
-from .images.labelled_images import LabelledImages, with_class_names
+from .images.indexed_images import IndexedBatch
+from .images.labelled_images import LabelledImages
 from .images.picture import draw_batch
-from .images.reading import checked_dataset, download_images, read_images
-from .images.splitting import split_images
-from .images.statistics import check_channels, measure_channels
+from .images.preparing import prepare_images
+from .images.reading import checked_dataset, download_images
+from .images.split_loaders import SplitLoaders, loaders_of_splits, make_loaders
+from .images.streamed_item import Reading
+from .images.streamed_set import StreamedSet
+from .images.streams import Streams
 from .loading import Loaders
 from .loading.trainer_slot import TrainerSlot
 
@@ -96,7 +98,7 @@ class ImageDataModule(LightningDataModule):
 
     def __init__(
         self,
-        dataset: str | tuple[Any, Any] | dict[str, tuple[Any, Any]] = "digits",
+        dataset: str | tuple[Any, Any] | dict[str, tuple[Any, Any]] | StreamedSet = "digits",
         data_dir: str | Path = "data",
         *,
         batch_size: int = 64,
@@ -134,8 +136,9 @@ class ImageDataModule(LightningDataModule):
         self.dataset, self.data_dir = checked_dataset(dataset), Path(data_dir)
         self.batch_size, self.balanced, self.seed = batch_size, balanced, seed
         self.augment = BatchAugment(augment, seed=seed)
-        self.val_fraction, self.test_fraction = val_fraction, test_fraction
-        self.num_folds, self.fold = num_folds, fold
+        self._splitting = dict(
+            val_fraction=val_fraction, test_fraction=test_fraction, num_folds=num_folds, fold=fold
+        )
         self.image_size = checked_size(image_size)
         self.channels, self.dataset_options = channels, dict(dataset_options or {})
         self.normalization = checked_normalization(mean, std)
@@ -143,9 +146,42 @@ class ImageDataModule(LightningDataModule):
         self.num_workers, self.multiprocessing_context = num_workers, multiprocessing_context
         self.resident = resident
         self.splits: dict[str, Tensor] = {}
-        self._data: LabelledImages | None = None
+        if isinstance(dataset, StreamedSet) and (balanced or num_folds or resident):
+            raise ValueError(
+                "Expected no `balanced`, `num_folds` and `resident` for streams, but got some: a "
+                "stream is read in its own order, and its labels only then."
+            )
+        self._data: LabelledImages | StreamedSet | None = None
         self._loaders: Loaders | None = None
+        self._source: SplitLoaders | Streams | None = None
         self._restored: dict[str, Any] = {}
+
+    @classmethod
+    def from_stream(
+        cls,
+        urls: Mapping[str, str],
+        class_names: Sequence[str],
+        *,
+        read: Reading | None = None,
+        options: Mapping[str, Any] | None = None,
+        **arguments: Any,
+    ) -> "ImageDataModule":
+        """A data module of litdata streams, for more images than fit on a disk.
+
+        Statistics are measured on at most 5,000 training images, in runs spread over the stream.
+
+        Args:
+            urls: Folder or address of ``"train"`` and perhaps ``"val"`` and ``"test"``, each
+                written by ``litdata.optimize``.
+            class_names: By class index.
+            read: Makes an image and a label of an item; None takes pairs and the usual names.
+            options: Arguments of ``litdata.StreamingDataset``.
+            **arguments: Arguments of the class.
+
+        Raises:
+            ValueError: If there is no stream to train on, or an argument needs labels in advance.
+        """
+        return cls(StreamedSet(dict(urls), tuple(class_names), read, options or {}), **arguments)
 
     def prepare_data(self) -> None:
         """Download, in one process, if asked to and needed."""
@@ -171,7 +207,7 @@ class ImageDataModule(LightningDataModule):
     @property
     def class_counts(self) -> Tensor:
         """Number of training images of each class, int64 of shape ``(num_classes,)``."""
-        data = self._known()
+        data = self._labelled("class_counts")
         return class_counts(data.labels[self.splits["train"]], self.num_classes)
 
     @property
@@ -190,7 +226,7 @@ class ImageDataModule(LightningDataModule):
 
     def find_duplicates(self) -> Duplicates:
         """Images that are in two splits, pixel by pixel; every image is read once."""
-        return find_equal_images(self._known().images, self.splits)
+        return find_equal_images(self._labelled("find_duplicates").images, self.splits)
 
     def plot_batch(self, count: int = 16, *, epoch: int = 0) -> "Figure":
         """The first training images before and after their augmentation.
@@ -200,25 +236,17 @@ class ImageDataModule(LightningDataModule):
             epoch: In which epoch they are augmented.
         """
         data, index = self._known(), self.splits["train"][:count]
-        before, labels = self._finish.scaled(data.images.take(index)), data.labels[index]
+        images, labels = data.examples(index)
+        before = self._finish.scaled(images)
         after, targets = self.augment(before, labels, index=index, epoch=epoch)
         shares = targets if targets.ndim == 2 else None
         return draw_batch(before, after, labels, data.class_names, shares=shares)
 
     # Loaders
 
-    def train_dataloader(self) -> DataLoader[Any]:
+    def train_dataloader(self) -> Any:
         """Training batches in an order that depends on (seed, epoch) alone."""
-        data, members = self._known(), self.splits["train"]
-        weights = self.class_weights.double()[data.labels[members]] if self.balanced else None
-        return self._loading().train(
-            self._batches,
-            members,
-            self.batch_size,
-            trainer=self.trainer,
-            weights=weights,
-            span=len(data.labels) if self.balanced else 0,
-        )
+        return self._loading().train(self.batch_size, trainer=self.trainer)
 
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
         """Validation batches; none with ``val_fraction=0``."""
@@ -233,7 +261,7 @@ class ImageDataModule(LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Any]:
         """The test images."""
         self._check_test_split()
-        return self._loading().predict(self._batches, self.splits["test"], self.batch_size)
+        return self._loading().predict("test", self.batch_size)
 
     def on_after_batch_transfer(self, batch: IndexedBatch, dataloader_idx: int) -> Batch:
         """Augment (in training only) and normalise."""
@@ -247,9 +275,7 @@ class ImageDataModule(LightningDataModule):
         return self._finish.normalized(x, dtype), y
 
     def _in_order(self, split: str) -> DataLoader[Any]:
-        return self._loading().in_order(
-            self._batches, self.splits[split], self.batch_size, trainer=self.trainer
-        )
+        return self._loading().in_order(split, self.batch_size, trainer=self.trainer)
 
     # State
 
@@ -261,7 +287,7 @@ class ImageDataModule(LightningDataModule):
             "mean": self.mean,
             "std": self.std,
             "class_names": list(self._data.class_names),
-            "loading": self._loading().state_dict(),
+            "loading": self._loading().loaders.state_dict(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -270,72 +296,64 @@ class ImageDataModule(LightningDataModule):
         if self._data is not None:
             self._adopt(self._data)
 
-    def _known(self) -> LabelledImages:
+    def _known(self) -> LabelledImages | StreamedSet:
         """The data, read when they are first needed."""
-        if self._data is None:
-            self._data = self._read()
-            self._adopt(self._data)
-            if self.check_duplicates and (self.trainer is None or self.trainer.is_global_zero):
-                self._warn_of_duplicates()
-        return self._data
-
-    def _read(self) -> LabelledImages:
-        data = read_images(
+        if self._data is not None:
+            return self._data
+        data, self.splits, (self.mean, self.std) = prepare_images(
             self.dataset,
             self.data_dir,
             image_size=self.image_size,
             channels=self.channels,
             options=self.dataset_options,
-        )
-        self.splits = split_images(
-            data,
-            val_fraction=self.val_fraction,
-            test_fraction=self.test_fraction,
-            num_folds=self.num_folds,
-            fold=self.fold,
+            splitting=self._splitting,
+            given=self.normalization,
             seed=self.seed,
         )
-        self.mean, self.std = self.normalization or measure_channels(
-            data.images, self.splits["train"], seed=self.seed
-        )
-        check_channels(self.mean, self.channels or data.images.shape[0])
+        data = self._adopt(data)
+        if self.check_duplicates and (self.trainer is None or self.trainer.is_global_zero):
+            self._warn_of_duplicates()
         return data
 
-    def _adopt(self, data: LabelledImages) -> None:
+    def _labelled(self, what: str) -> LabelledImages:
+        data = self._known()
+        if isinstance(data, StreamedSet):
+            raise ValueError(
+                f"Expected images that can be gone through for `{what}`, but got streams."
+            )
+        return data
+
+    def _adopt(self, data: LabelledImages | StreamedSet) -> LabelledImages | StreamedSet:
         """Take what a checkpoint knows, where one was loaded, and finish batches accordingly."""
         state = self._restored
         if state:
-            data = with_class_names(data, state["class_names"])
+            data = data.with_class_names(state["class_names"])
             self.mean, self.std = state["mean"].cpu(), state["std"].cpu()
-            self._loading().load_state_dict(state["loading"], trainer=self.trainer)
-        self._data, self._restored = data, {}
-        self._batches = batched(data)
+        self._data, self._source, self._restored = data, None, {}
+        if state:
+            self._loading().loaders.load_state_dict(state["loading"], trainer=self.trainer)
         self.augment.num_classes = len(data.class_names)
         channels = self.channels or data.images.shape[0]
         self._finish = BatchFinish(self.mean, self.std, channels=channels, size=self.image_size)
+        return data
 
-    def _loading(self) -> Loaders:
-        """The loaders, made when they are first needed, because the Trainer is known by then."""
+    def _loading(self) -> SplitLoaders | Streams:
+        """What makes loaders, made when first needed, because the Trainer is known by then."""
+        data = self._known()
         if self._loaders is None:
-            trainer, stored = self.trainer, self._known().images.stored
-            if self.resident and not stored:
-                raise ValueError(
-                    "Expected `resident` to be False for images that are decoded from files, but "
-                    "got True."
-                )
-            on_gpu = trainer is not None and trainer.strategy.root_device.type == "cuda"
-            self._loaders = Loaders(
-                seed=self.seed,
-                num_workers=worker_processes(
-                    self.num_workers,
-                    stored=stored,
-                    devices=trainer.num_devices if trainer else 1,
-                ),
-                pin_memory=on_gpu and not self.resident,
+            self._loaders = make_loaders(
+                self.trainer,
+                stored=data.images.stored,
+                num_workers=self.num_workers,
                 multiprocessing_context=self.multiprocessing_context,
                 resident=self.resident,
+                seed=self.seed,
             )
-        return self._loaders
+        if self._source is None:
+            self._source = loaders_of_splits(
+                data, self.splits, self._loaders, balanced=self.balanced
+            )
+        return self._source
 
     def _check_test_split(self) -> None:
         self._known()

@@ -44,6 +44,32 @@ class LabelledImages:
                 f"got {least} to {most}. Give class indices that start at 0."
             )
 
+    def examples(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Images and their labels by index."""
+        return self.images.take(index), self.labels[index]
+
+    def with_class_names(self, names: Sequence[str]) -> "LabelledImages":
+        """The same images under the class indices of a checkpoint.
+
+        Args:
+            names: By class index, those of the images among them.
+
+        Raises:
+            ValueError: If images have a class that is not among the names.
+        """
+        if tuple(names) == self.class_names:
+            return self
+        place = {name: index for index, name in enumerate(names)}
+        held = set(self.labels.tolist())
+        unknown = [n for i, n in enumerate(self.class_names) if i in held and n not in place]
+        if unknown:
+            raise ValueError(
+                f"Expected the checkpoint's classes {', '.join(names)}, but the data set has "
+                f"images of {', '.join(unknown)}. Use the data set that it was trained on."
+            )
+        indices = torch.tensor([place.get(name, 0) for name in self.class_names])
+        return replace(self, labels=indices[self.labels], class_names=tuple(names))
+
 
 def consecutive_parts(lengths: Mapping[str, int]) -> dict[str, Tensor]:
     """Indices of parts that lie one after the other.
@@ -78,34 +104,3 @@ def numbered_names(names: Sequence[str], labels: Tensor) -> tuple[str, ...]:
     """
     count = int(labels.max()) + 1 if len(labels) else 0
     return (*names, *(str(i) for i in range(len(names), count)))
-
-
-def with_class_names(data: LabelledImages, names: Sequence[str]) -> LabelledImages:
-    """The same images under the class indices of a checkpoint.
-
-    Args:
-        data: The images.
-        names: By class index, those of the images among them.
-
-    Raises:
-        ValueError: If images have a class that is not among the names.
-
-    Example:
-        >>> from .stored_images import StoredImages
-        >>> images = StoredImages(torch.zeros(1, 1, 2, 2))
-        >>> cats = LabelledImages(images, torch.tensor([0]), ("cat",))
-        >>> with_class_names(cats, ["ant", "cat"]).labels
-        tensor([1])
-    """
-    if tuple(names) == data.class_names:
-        return data
-    place = {name: index for index, name in enumerate(names)}
-    held = set(data.labels.tolist())
-    unknown = [n for i, n in enumerate(data.class_names) if i in held and n not in place]
-    if unknown:
-        raise ValueError(
-            f"Expected the checkpoint's classes {', '.join(names)}, but the data set has images of "
-            f"{', '.join(unknown)}. Use the data set that the checkpoint was trained on."
-        )
-    indices = torch.tensor([place.get(name, 0) for name in data.class_names])
-    return replace(data, labels=indices[data.labels], class_names=tuple(names))

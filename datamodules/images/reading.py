@@ -12,6 +12,7 @@ from .folders import read_folder
 from .idx_sets import IDX_SETS, find_idx_files, read_idx_set
 from .labelled_images import LabelledImages
 from .stored_images import StoredImages
+from .streamed_set import StreamedSet
 from .torchvision_sets import (
     download_torchvision_set,
     find_torchvision_class,
@@ -21,16 +22,19 @@ from .torchvision_sets import (
 _DIGITS, _FOLDER = "digits", "folder"
 
 
-def checked_dataset(dataset: Any) -> str | LabelledImages:
+def checked_dataset(dataset: Any) -> str | LabelledImages | StreamedSet:
     """A name that can be read, or what was given in memory, ready to use.
 
     Args:
-        dataset: ``"digits"``, ``"folder"``, a name of torchvision's, or what `read_arrays` takes.
+        dataset: ``"digits"``, ``"folder"``, a name of torchvision's, a `StreamedSet`, or what
+            `read_arrays` takes.
 
     Raises:
         ValueError: If a name is unknown, or arrays are not images and labels.
         TypeError: If it is something else.
     """
+    if isinstance(dataset, StreamedSet):
+        return dataset
     if not isinstance(dataset, str):
         return read_arrays(dataset)
     if dataset not in (_DIGITS, _FOLDER):
@@ -39,7 +43,7 @@ def checked_dataset(dataset: Any) -> str | LabelledImages:
 
 
 def download_images(
-    dataset: str | LabelledImages, data_dir: Path, options: Mapping[str, Any]
+    dataset: str | LabelledImages | StreamedSet, data_dir: Path, options: Mapping[str, Any]
 ) -> None:
     """Fetch a data set of torchvision that is not on disk; all others need none.
 

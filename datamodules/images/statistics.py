@@ -7,13 +7,13 @@ from ...functional.channel_moments import ChannelMoments
 from .blocks import blocks
 from .image_source import ImageSource
 
-_FILES = 5_000
+MEASURED_FILES = 5_000
 # Below a thousandth of a grey level a channel is constant but for rounding.
 _CONSTANT = 1e-3 / 255
 
 
 def measure_channels(
-    source: ImageSource, index: Tensor, *, seed: int, files: int = _FILES
+    source: ImageSource, index: Tensor, *, seed: int, files: int = MEASURED_FILES, threads: int = 8
 ) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of each channel, of images in 0..1.
 
@@ -22,6 +22,7 @@ def measure_channels(
         index: Images of the training split, int64.
         seed: Of the draw among files.
         files: Of images in files, how many are decoded at most. Images in memory are all counted.
+        threads: How many blocks of files are read at once.
 
     Returns:
         Two float32 tensors of shape ``(1, C, 1, 1)``. The deviation of a constant channel is 1,
@@ -31,7 +32,7 @@ def measure_channels(
         generator = torch.Generator().manual_seed(seed)
         index = index[torch.randperm(len(index), generator=generator)[:files].sort().values]
     moments, bound = ChannelMoments(), 1.0
-    for _, images in blocks(source, index):
+    for _, images in blocks(source, index, threads):
         moments.add(images)
         bound = 1.0 if images.is_floating_point() else 255.0
     mean, deviation = moments.mean / bound, moments.deviation / bound

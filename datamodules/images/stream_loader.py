@@ -46,10 +46,10 @@ class StreamLoader:
         finished: Callable[[], int] | None = None,
         **settings: Any,
     ) -> None:
-        self.dataset = IndexedStream(url, read, shuffle=True, drop_last=True, seed=seed, **settings)
+        self._stream = IndexedStream(url, read, shuffle=True, drop_last=True, seed=seed, **settings)
         self.batch_size, self.seed = batch_size, seed
         self._settings = {"num_workers": num_workers, "pin_memory": pin_memory}
-        length, replicas = len(self._pass(0, 0)), self.dataset.distributed_env.world_size
+        length, replicas = len(self._pass(0, 0)), self._stream.distributed_env.world_size
         if not length:
             raise ValueError(
                 f"Expected at least {batch_size * replicas} images in {url}, a batch of "
@@ -90,9 +90,9 @@ class StreamLoader:
         from litdata import StreamingDataLoader  # type: ignore[import-not-found,unused-ignore]
 
         # What a pass before has left in it.
-        self.dataset.reset_state_dict()
+        self._stream.reset_state_dict()
         loader = StreamingDataLoader(
-            self.dataset,
+            self._stream,
             batch_size=self.batch_size,
             collate_fn=stacked,
             generator=torch.Generator().manual_seed(epoch_seed(self.seed, epoch)),
@@ -106,10 +106,10 @@ class StreamLoader:
 
     def _litdata_state(self, epoch: int, done: int, workers: int) -> dict[str, Any]:
         """What litdata would have saved after so many batches."""
-        self.dataset.set_epoch(epoch)
+        self._stream.set_epoch(epoch)
         items = done * self.batch_size
         return {
-            "dataset": self.dataset.state_dict(items, workers, self.batch_size),
+            "dataset": self._stream.state_dict(items, workers, self.batch_size),
             "current_epoch": epoch,
             "num_samples_yielded": items,
             "latest_worker_idx": (done - 1) % max(1, workers),

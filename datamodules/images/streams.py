@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import torch
 from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader
 
 from ..loading import EpochLoader, Loaders
 from .stream_loader import StreamLoader
@@ -60,6 +62,11 @@ class Streams:
         images = self.images(split)
         members = images.order(self.loaders.shard(trainer)[1])
         return self.loaders.in_order(images, members, batch_size, trainer=trainer)
+
+    def predict(self, split: str, batch_size: int) -> DataLoader[Any]:
+        """Every image of a split once, in order, sharded by Lightning."""
+        images = self.images(split)
+        return self.loaders.predict(images, torch.arange(len(images)), batch_size)
 
     def images(self, split: str) -> StreamedImages:
         """The images of a split by their index.

@@ -1,0 +1,95 @@
+"""A data set in litdata streams."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .stream_source import StreamSource
+from .streamed_images import StreamedImages
+from .streamed_item import Reading
+
+_PARTS = ("train", "val", "test")
+_RUN = 64
+
+
+@dataclass(frozen=True)
+class StreamedSet:
+    """A stream for each split, whose labels are known only as they are read.
+
+    Attributes:
+        urls: Folder or address of each split, ``"train"`` among them.
+        class_names: By class index.
+        read: Image and label of an item; None takes the usual names.
+        options: Arguments of ``litdata.StreamingDataset``.
+
+    Raises:
+        ValueError: If there is no stream to train on, one of another name, or no class.
+    """
+
+    urls: Mapping[str, str]
+    class_names: tuple[str, ...]
+    read: Reading | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if "train" not in self.urls or not set(self.urls) <= set(_PARTS):
+            raise ValueError(
+                f"Expected streams of 'train' and perhaps 'val' and 'test', but got "
+                f"{sorted(self.urls)}."
+            )
+        if len(self.class_names) < 1:
+            raise ValueError("Expected `class_names` with a name for each class, but got none.")
+
+    @cached_property
+    def images(self) -> StreamSource:
+        """Images of the training split."""
+        return StreamSource(StreamedImages(self.urls["train"], self.read, **self.options))
+
+    def split_indices(self) -> dict[str, Tensor]:
+        """Indices of the images of each split, which begin anew in each."""
+        none = torch.zeros(0, dtype=torch.int64)
+        counted = {
+            name: torch.arange(len(StreamedImages(url, self.read, **self.options)))
+            for name, url in self.urls.items()
+        }
+        return {name: counted.get(name, none) for name in _PARTS}
+
+    def with_class_names(self, names: Sequence[str]) -> "StreamedSet":
+        """The same, if these are its classes: labels of a stream are taken as they are.
+
+        Raises:
+            ValueError: If they are not.
+        """
+        if tuple(names) != self.class_names:
+            raise ValueError(
+                f"Expected the checkpoint's classes {', '.join(names)}, but got `class_names` "
+                f"{', '.join(self.class_names)}. Give those that it was trained on."
+            )
+        return self
+
+    def examples(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Training images and their labels by index."""
+        images, labels, _ = self.images.streamed.__getitems__(index)
+        return images, labels
+
+
+def spread_runs(count: int, wanted: int) -> Tensor:
+    """Indices in runs of neighbours, which a stream holds together, spread evenly.
+
+    Args:
+        count: Number of images.
+        wanted: How many to take, to within a run.
+
+    Example:
+        >>> spread_runs(1000, 128)[[0, 63, 64, 127]]
+        tensor([  0,  63, 936, 999])
+    """
+    if count <= wanted:
+        return torch.arange(count)
+    run = min(_RUN, wanted)
+    starts = torch.linspace(0, count - run, wanted // run, dtype=torch.float64).long()
+    return (starts[:, None] + torch.arange(run)).flatten()
