@@ -40,6 +40,8 @@ def synonyms_of(word: str) -> tuple[str, ...]:
     table = synonym_table()
     if word in table:
         return table[word]
+    if word.islower() and word.isalpha():
+        return ()
     return table.get(word.removesuffix(_ending(word)).lower(), ())
 
 
