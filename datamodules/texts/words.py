@@ -30,6 +30,31 @@ def split_words(text: str) -> list[str]:
     return _pattern(text.isascii()).split(text)
 
 
+def tokens(text: str) -> list[str]:
+    """What a text is encoded by: its words in lower case, and its symbols, ``!`` and ``?``.
+
+    Symbols are those of mathematics and currency, emoji and their like; other punctuation and
+    spaces are left out.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        Tokens in the order of the text.
+
+    Example:
+        >>> tokens("A GOOD film, for 5 €?! 😀")
+        ['a', 'good', 'film', 'for', '5', '€', '?', '!', '😀']
+    """
+    found = []
+    for place, piece in enumerate(split_words(text)):
+        if place % 2:
+            found.append(piece.lower())
+        elif piece and piece != " ":
+            found += [sign for sign in piece if sign in "!?" or unicodedata.category(sign)[0] == "S"]
+    return found
+
+
 @cache
 def _pattern(is_ascii: bool) -> re.Pattern[str]:
     if is_ascii:  # The same words, found four times as fast.

@@ -1,0 +1,140 @@
+"""Texts as padded batches of numbers, encoded beforehand or on the way."""
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..text_augment import TextAugment
+
+Encode = Callable[[str], list[int]]
+Batch = Tensor | tuple[Tensor, Tensor]
+
+
+class EncodedTexts(Dataset[Batch]):
+    """Texts that are encoded once; a batch is ``(x, y)``, or ``x`` without labels.
+
+    Args:
+        texts: Each of them.
+        encode: Gives the numbers of a text's tokens.
+        labels: Class index of each, int64 of shape ``(N,)``.
+        max_length: Tokens of a text that count, from its beginning.
+
+    Example:
+        >>> data = EncodedTexts(["1 2 3", "4"], lambda text: list(map(int, text.split())))
+        >>> data.__getitems__([1, 0])
+        tensor([[4, 0, 0],
+                [1, 2, 3]])
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        encode: Encode,
+        labels: Tensor | None = None,
+        *,
+        max_length: int | None = None,
+    ) -> None:
+        # One tensor, not a list of many: worker processes share it without a copy.
+        self.numbers, self.lengths = _flat(encode(text)[:max_length] for text in texts)
+        self.starts = self.lengths.cumsum(0) - self.lengths
+        self.labels = labels
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, item: int) -> Batch:
+        batch = self.__getitems__([item])
+        return (batch[0][0], batch[1][0]) if isinstance(batch, tuple) else batch[0]
+
+    def __getitems__(self, items: Sequence[int] | Tensor) -> Batch:
+        """Batch of some items: numbers, int64 of shape ``(B, L)``, and labels."""
+        index = torch.as_tensor(items)
+        lengths = self.lengths[index]
+        within = torch.arange(_width(lengths))
+        places = (self.starts[index][:, None] + within)[within < lengths[:, None]]
+        x = pad_numbers(self.numbers[places], lengths)
+        return x if self.labels is None else (x, self.labels[index])
+
+
+class AugmentedTexts(Dataset[Batch]):
+    """Texts that are augmented and encoded whenever a batch asks for them.
+
+    Args:
+        texts: Each of them.
+        encode: Gives the numbers of a text's tokens.
+        labels: Class index of each, int64 of shape ``(N,)``.
+        augment: Its draws depend on (seed, epoch, item).
+        max_length: Tokens of a text that count, from its beginning.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        encode: Encode,
+        labels: Tensor,
+        augment: TextAugment,
+        *,
+        max_length: int | None = None,
+    ) -> None:
+        self.texts, self.encode, self.labels = texts, encode, labels
+        self.augment, self.max_length = augment, max_length
+        # In memory that worker processes see, because they live on over the epochs.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Make the draws those of an epoch."""
+        self._epoch.fill_(epoch)
+
+    def __getitem__(self, item: int) -> Batch:
+        x, y = self.__getitems__([item])
+        return x[0], y[0]
+
+    def __getitems__(self, items: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
+        """Batch of some items: numbers, int64 of shape ``(B, L)``, and labels."""
+        index, epoch = torch.as_tensor(items), int(self._epoch)
+        changed = (
+            self.augment(self.texts[item], index=item, epoch=epoch)[0] for item in index.tolist()
+        )
+        numbers, lengths = _flat(self.encode(text)[: self.max_length] for text in changed)
+        return pad_numbers(numbers, lengths), self.labels[index]
+
+
+def pad_numbers(numbers: Tensor, lengths: Tensor) -> Tensor:
+    """Rows of given lengths, padded with 0 on the right to the longest.
+
+    Args:
+        numbers: Those of all rows, one after the other, int64.
+        lengths: How many each row has, int64 of shape ``(B,)``.
+
+    Returns:
+        Tensor of shape ``(B, L)``, int64, ``L`` at least 1.
+
+    Example:
+        >>> pad_numbers(torch.tensor([5, 6, 7]), torch.tensor([1, 0, 2]))
+        tensor([[5, 0],
+                [0, 0],
+                [6, 7]])
+    """
+    padded = torch.zeros(len(lengths), _width(lengths), dtype=torch.int64)
+    padded[torch.arange(padded.shape[1]) < lengths[:, None]] = numbers
+    return padded
+
+
+def _width(lengths: Tensor) -> int:
+    return max(1, int(lengths.max())) if len(lengths) else 1
+
+
+def _flat(rows: Iterable[list[int]]) -> tuple[Tensor, Tensor]:
+    numbers, lengths = array("q"), []
+    for row in rows:
+        numbers.extend(row)
+        lengths.append(len(row))
+    # A buffer of nothing is refused.
+    flat = torch.frombuffer(numbers, dtype=torch.int64) if numbers else torch.zeros(0).long()
+    return flat, torch.tensor(lengths, dtype=torch.int64)

@@ -1,0 +1,174 @@
+"""Read texts from csv, tsv and jsonl files, from folders and from lists."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from .text_source import TextSource, source_of
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_LINES = (".jsonl", ".ndjson")
+_Rows = Iterator[tuple[int, dict[str, Any]]]
+
+
+def read_texts(
+    data: Any, *, text_column: str = "text", label_column: str = "label", labelled: bool = True
+) -> TextSource:
+    """Read texts and, if they are ``labelled``, their classes.
+
+    Args:
+        data: Path of a csv, tsv or jsonl file; of a folder with a folder of ``.txt`` files for
+            each class; or a pair ``(texts, labels)`` of lists. Without labels also a folder of
+            ``.txt`` files, or a list of texts.
+        text_column: Column, or key, of the texts in a file.
+        label_column: The same of the labels.
+        labelled: Whether labels are read.
+
+    Returns:
+        Texts in the order of the file, or sorted by path.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+        TypeError: If ``data`` is none of these.
+        ValueError: If a file cannot be read or something in it is missing.
+
+    Example:
+        >>> source = read_texts((["Good.", "Bad."], [1, 0]))
+        >>> source.texts, source.labels
+        (['Good.', 'Bad.'], ['1', '0'])
+    """
+    if isinstance(data, str | Path):
+        path = Path(data)
+        if path.is_dir():
+            return _read_folder(path, labelled)
+        columns = [text_column, label_column] if labelled else [text_column]
+        return _read_file(path, columns)
+    return _from_lists(data, labelled)
+
+
+def _from_lists(data: Any, labelled: bool) -> TextSource:
+    if not isinstance(data, Sequence):
+        raise TypeError(
+            f"Expected the path of a file or folder, or lists, but got {type(data).__name__}."
+        )
+    is_pair = len(data) == 2 and not any(isinstance(part, str) for part in data)
+    if labelled and not is_pair:
+        raise TypeError(
+            f"Expected a pair `(texts, labels)`, but got a {type(data).__name__} of {len(data)}."
+        )
+    texts, labels = data if is_pair else (data, None)
+    if isinstance(labels, Tensor):
+        labels = labels.tolist()
+    return source_of(texts, labels if labelled else None, lambda row: f"text {row} of the list")
+
+
+def _read_folder(folder: Path, labelled: bool) -> TextSource:
+    pattern = "*/*.txt" if labelled else "**/*.txt"
+    # Sorted, because every file system has an order of its own.
+    paths = sorted(folder.glob(pattern))
+    if not paths:
+        wanted = "a folder of .txt files for each class" if labelled else ".txt files"
+        raise ValueError(f"Expected {wanted} in {str(folder)!r}, but found none.")
+    labels = [path.parent.name for path in paths] if labelled else None
+    return source_of([_text(path) for path in paths], labels, lambda row: str(paths[row]))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, error) from error
+
+
+def _read_file(path: Path, columns: list[str]) -> TextSource:
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a file or folder, but there is none at {str(path)!r}.")
+    read: Callable[[Path, list[str]], _Rows]
+    if path.suffix in _DELIMITERS:
+        read = _delimited_rows
+    elif path.suffix in _LINES:
+        read = _json_rows
+    else:
+        raise ValueError(
+            f"Expected a .csv, .tsv or .jsonl file or a folder of .txt files, but got "
+            f"{path.name!r}."
+        )
+    lines, cells = [], []
+    try:
+        for line, row in read(path, columns):
+            lines.append(line)
+            cells.append([row[column] for column in columns])
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path, error) from error
+
+    def place(row: int) -> str:
+        return f"line {lines[row]} of {path.name}" if 0 <= row < len(lines) else path.name
+
+    labels = [row[1] for row in cells] if len(columns) > 1 else None
+    return source_of([row[0] for row in cells], labels, place)
+
+
+def _delimited_rows(path: Path, columns: list[str]) -> _Rows:
+    # The signature that spreadsheets put before the first name is left out.
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=_DELIMITERS[path.suffix])
+        header = [name.strip() for name in next(reader, [])]
+        for column in columns:
+            _check_column(column, header, f"the header of {path.name}")
+        begin = reader.line_num + 1
+        try:
+            for cells in reader:
+                if cells:  # a blank line is none
+                    _check_width(cells, header, f"line {begin} of {path.name}")
+                    yield begin, dict(zip(header, cells, strict=True))
+                begin = reader.line_num + 1
+        except csv.Error as error:
+            raise ValueError(
+                f"Expected a row on line {begin} of {path.name}, but {error}. Mend it; very long "
+                f"texts can stand in a .jsonl file."
+            ) from error
+
+
+def _json_rows(path: Path, columns: list[str]) -> _Rows:
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            place = f"line {number} of {path.name}"
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"Expected JSON on {place}, but {error}.") from error
+            if not isinstance(row, dict):
+                raise ValueError(f"Expected a JSON object on {place}, but got {line.strip()[:40]}.")
+            for column in columns:
+                _check_column(column, list(row), place)
+            yield number, row
+
+
+def _check_column(column: str, names: list[str], place: str) -> None:
+    if column not in names:
+        nearest = get_close_matches(column, names, n=1, cutoff=0.4)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(
+            f"Expected a column {column!r} in {place}, but got only "
+            f"{', '.join(map(repr, names)) or 'nothing'}.{hint} Name it by `text_column` or "
+            f"`label_column`."
+        )
+
+
+def _check_width(cells: list[str], header: list[str], place: str) -> None:
+    if len(cells) != len(header):
+        raise ValueError(
+            f"Expected {len(header)} cells, one for each column, but {place} has {len(cells)}. "
+            f"Mend it; a text that holds the delimiter must stand in quotes."
+        )
+
+
+def _not_utf8(path: Path, error: UnicodeDecodeError) -> ValueError:
+    return ValueError(f"Expected {str(path)!r} to be text in UTF-8, but {error}. Write it as UTF-8.")

@@ -1,0 +1,98 @@
+"""Texts with or without labels, and where each of them came from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """Texts in memory.
+
+    Attributes:
+        texts: Each of them.
+        labels: The class of each as a text; None without labels.
+        place: Where the text at an index came from, for messages.
+    """
+
+    texts: list[str]
+    labels: list[str] | None
+    place: Callable[[int], str]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def class_indices(self, class_names: Sequence[str]) -> list[int]:
+        """Index of each label among the names.
+
+        Raises:
+            ValueError: If a label is not one of them.
+        """
+        numbers = {name: number for number, name in enumerate(class_names)}
+        found = []
+        for row, label in enumerate(self.labels or ()):
+            if label not in numbers:
+                raise ValueError(
+                    f"Expected a label out of {', '.join(map(repr, class_names))}, but "
+                    f"{self.place(row)} has {label!r}."
+                )
+            found.append(numbers[label])
+        return found
+
+
+def source_of(
+    texts: Sequence[Any], labels: Sequence[Any] | None, place: Callable[[int], str]
+) -> TextSource:
+    """Checked texts and labels.
+
+    Args:
+        texts: Strings.
+        labels: Strings or whole numbers, as many; None without labels.
+        place: Where the text at an index came from.
+
+    Returns:
+        The source; labels are texts there.
+
+    Raises:
+        ValueError: If there is nothing, the lengths differ, or a text or label is none.
+    """
+    if not len(texts):
+        raise ValueError(f"Expected at least one text, but got none in {place(-1)}.")
+    if labels is not None and len(labels) != len(texts):
+        raise ValueError(
+            f"Expected one label for each of {len(texts)} texts, but got {len(labels)}."
+        )
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"Expected a text, but {place(row)} has {text!r}.")
+    names = None if labels is None else [_name(label, place, i) for i, label in enumerate(labels)]
+    return TextSource(list(texts), names, place)
+
+
+def sorted_names(labels: Sequence[str]) -> list[str]:
+    """Different labels in a stable order: of numbers if all of them are, else of the alphabet.
+
+    Example:
+        >>> sorted_names(["10", "9", "9"]), sorted_names(["b", "a", "10"])
+        (['9', '10'], ['10', 'a', 'b'])
+    """
+    names = sorted(set(labels))
+    try:
+        return sorted(names, key=int)
+    except ValueError:
+        return names
+
+
+def _name(label: Any, place: Callable[[int], str], row: int) -> str:
+    if isinstance(label, str) and label.strip():
+        return label.strip()
+    if isinstance(label, Integral):
+        return str(label)
+    if isinstance(label, float) and label.is_integer():
+        return str(int(label))
+    what = "none" if label is None or label == "" else repr(label)
+    raise ValueError(
+        f"Expected a text or a whole number as label, but {place(row)} has {what}. Give it one or "
+        f"take it out."
+    )
