@@ -20,6 +20,7 @@ class BatchedDataset(Protocol):
 class EpochLoader(DataLoader[Any]):
     """``dataset.__getitems__`` of each of a sampler's batches, with a state.
 
+    A data set that has ``set_epoch`` is told the epoch before its first batch is asked for.
     ``__getitems__`` gets an int64 tensor of items, in worker processes a list of ints
     (``torch.as_tensor`` takes both), and gives the batch. Data that lies on a device, as its
     ``device`` says, gets the items there: only the epoch's order is copied, and the device is
@@ -83,6 +84,8 @@ class EpochLoader(DataLoader[Any]):
         # the iterator before it sets the epoch, and workers would start on the wrong one.
         self.batches.start = self.position.begin()
         self.generator.manual_seed(epoch_seed(self.batches.seed, self.epoch))
+        whole: Any = self.dataset
+        whole.set_epoch(self.epoch)
         for batch in super().__iter__() if self._aided else map(self._load, self.batches):
             self.position.done += 1
             yield batch
@@ -107,6 +110,10 @@ class _WholeBatches(Dataset[Any]):
 
     def __init__(self, dataset: BatchedDataset) -> None:
         self.dataset = dataset
+
+    def set_epoch(self, epoch: int) -> None:
+        if hasattr(self.dataset, "set_epoch"):
+            self.dataset.set_epoch(epoch)
 
     def __getitem__(self, items: Any) -> Any:
         return self.dataset.__getitems__(items)

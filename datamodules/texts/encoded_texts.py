@@ -1,4 +1,4 @@
-"""Texts as padded batches of numbers, encoded beforehand or on the way."""
+"""Texts as padded batches of numbers."""
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-
-from ..text_augment import TextAugment
 
 Encode = Callable[[str], list[int]]
 Batch = Tensor | tuple[Tensor, Tensor]
@@ -38,7 +36,7 @@ class EncodedTexts(Dataset[Batch]):
         max_length: int | None = None,
     ) -> None:
         # One tensor, not a list of many: worker processes share it without a copy.
-        self.numbers, self.lengths = _flat(encode(text)[:max_length] for text in texts)
+        self.numbers, self.lengths = flat_numbers(encode(text)[:max_length] for text in texts)
         self.starts = self.lengths.cumsum(0) - self.lengths
         self.labels = labels
 
@@ -51,58 +49,12 @@ class EncodedTexts(Dataset[Batch]):
 
     def __getitems__(self, items: Sequence[int] | Tensor) -> Batch:
         """Batch of some items: numbers, int64 of shape ``(B, L)``, and labels."""
-        index = torch.as_tensor(items)
+        index = torch.as_tensor(items, dtype=torch.int64)
         lengths = self.lengths[index]
         within = torch.arange(_width(lengths))
         places = (self.starts[index][:, None] + within)[within < lengths[:, None]]
         x = pad_numbers(self.numbers[places], lengths)
         return x if self.labels is None else (x, self.labels[index])
-
-
-class AugmentedTexts(Dataset[Batch]):
-    """Texts that are augmented and encoded whenever a batch asks for them.
-
-    Args:
-        texts: Each of them.
-        encode: Gives the numbers of a text's tokens.
-        labels: Class index of each, int64 of shape ``(N,)``.
-        augment: Its draws depend on (seed, epoch, item).
-        max_length: Tokens of a text that count, from its beginning.
-    """
-
-    def __init__(
-        self,
-        texts: Sequence[str],
-        encode: Encode,
-        labels: Tensor,
-        augment: TextAugment,
-        *,
-        max_length: int | None = None,
-    ) -> None:
-        self.texts, self.encode, self.labels = texts, encode, labels
-        self.augment, self.max_length = augment, max_length
-        # In memory that worker processes see, because they live on over the epochs.
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Make the draws those of an epoch."""
-        self._epoch.fill_(epoch)
-
-    def __getitem__(self, item: int) -> Batch:
-        x, y = self.__getitems__([item])
-        return x[0], y[0]
-
-    def __getitems__(self, items: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
-        """Batch of some items: numbers, int64 of shape ``(B, L)``, and labels."""
-        index, epoch = torch.as_tensor(items), int(self._epoch)
-        changed = (
-            self.augment(self.texts[item], index=item, epoch=epoch)[0] for item in index.tolist()
-        )
-        numbers, lengths = _flat(self.encode(text)[: self.max_length] for text in changed)
-        return pad_numbers(numbers, lengths), self.labels[index]
 
 
 def pad_numbers(numbers: Tensor, lengths: Tensor) -> Tensor:
@@ -130,7 +82,8 @@ def _width(lengths: Tensor) -> int:
     return max(1, int(lengths.max())) if len(lengths) else 1
 
 
-def _flat(rows: Iterable[list[int]]) -> tuple[Tensor, Tensor]:
+def flat_numbers(rows: Iterable[list[int]]) -> tuple[Tensor, Tensor]:
+    """Numbers of all rows, one after the other, and how many each row has; both int64."""
     numbers, lengths = array("q"), []
     for row in rows:
         numbers.extend(row)

@@ -171,4 +171,6 @@ def _check_width(cells: list[str], header: list[str], place: str) -> None:
 
 
 def _not_utf8(path: Path, error: UnicodeDecodeError) -> ValueError:
-    return ValueError(f"Expected {str(path)!r} to be text in UTF-8, but {error}. Write it as UTF-8.")
+    return ValueError(
+        f"Expected {str(path)!r} to be text in UTF-8, but {error}. Write it as UTF-8."
+    )

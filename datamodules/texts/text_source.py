@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+import torch
+from torch import Tensor
+
 
 @dataclass(frozen=True)
 class TextSource:
@@ -23,8 +26,8 @@ class TextSource:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def class_indices(self, class_names: Sequence[str]) -> list[int]:
-        """Index of each label among the names.
+    def class_indices(self, class_names: Sequence[str]) -> Tensor:
+        """Index of each label among the names, int64.
 
         Raises:
             ValueError: If a label is not one of them.
@@ -38,7 +41,7 @@ class TextSource:
                     f"{self.place(row)} has {label!r}."
                 )
             found.append(numbers[label])
-        return found
+        return torch.tensor(found, dtype=torch.int64)
 
 
 def source_of(
@@ -82,6 +85,22 @@ def sorted_names(labels: Sequence[str]) -> list[str]:
         return sorted(names, key=int)
     except ValueError:
         return names
+
+
+def repeated_texts(parts: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Of each part the places of texts that an earlier part has, too, up to case and spaces.
+
+    Example:
+        >>> repeated_texts([["Good film", "Bad"], ["good  film", "new", "new"]])
+        [[], [0]]
+    """
+    seen: set[str] = set()
+    found = []
+    for part in parts:
+        keys = [" ".join(text.lower().split()) for text in part]
+        found.append([place for place, key in enumerate(keys) if key in seen])
+        seen.update(keys)
+    return found
 
 
 def _name(label: Any, place: Callable[[int], str], row: int) -> str:

@@ -51,7 +51,9 @@ def tokens(text: str) -> list[str]:
         if place % 2:
             found.append(piece.lower())
         elif piece and piece != " ":
-            found += [sign for sign in piece if sign in "!?" or unicodedata.category(sign)[0] == "S"]
+            found += [
+                sign for sign in piece if sign in "!?" or unicodedata.category(sign)[0] == "S"
+            ]
     return found
 
 

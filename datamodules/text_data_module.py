@@ -1,0 +1,332 @@
+"""Texts with labels, split, encoded and augmented."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ..functional.choices import choose
+from ..functional.splitting import balancing_weights
+from .loading import Loaders, make_splits
+from .text_augment import TextAugment
+from .texts.augmented_texts import AugmentedTexts
+from .texts.encoded_texts import EncodedTexts
+from .texts.hashed_words import HashedWords
+from .texts.readers import read_texts
+from .texts.text_source import TextSource, repeated_texts, sorted_names
+from .texts.vocabulary import Vocabulary
+
+_ENCODINGS = {"hashed": 0, "vocabulary": 1}
+
+
+class TextDataModule(LightningDataModule):
+    """Train, validation, test and predict batches ``(x, y)`` of texts with classes.
+
+    ``x`` holds the numbers of words, int64, shape ``(N, L)``, with 0 for padding on the right, as
+    TextClassifier takes them; ``y`` class indices, int64, shape ``(N,)``. Splits are stratified by
+    class and depend on ``seed`` alone. Class names and vocabulary are in the checkpoint, which
+    wins over the data.
+
+    Only training texts are augmented, whenever a batch asks for them: the same (seed, epoch,
+    text) gives the same augmentation for any batch size, workers and ranks, and every epoch
+    another. Other texts are encoded once.
+
+    Args:
+        data: Path of a csv, tsv or jsonl file; of a folder with a folder of ``.txt`` files for
+            each class; or a pair ``(texts, labels)`` of lists. None where only ``test_data`` or
+            ``predict_data`` is used, with a checkpoint.
+        test_data: Other data for testing; None takes ``test_fraction`` of the data.
+        predict_data: Texts for predicting, without labels: as ``data``, a folder of ``.txt``
+            files, or a list of texts. None takes the test texts.
+        text_column: Column of a csv or tsv file, or key of a jsonl file, that holds the texts.
+        label_column: The same of the labels, which are texts or whole numbers.
+        encoding: ``"hashed"``: the number of a word is a hash of it, and nothing is fitted;
+            ``"vocabulary"``: words of the training split are numbered from 2 on, by how frequent
+            they are, and 1 is any other word.
+        min_count: How often a word of the vocabulary comes in the training split.
+        max_words: How many words a vocabulary has at most.
+        max_length: Words of a text that count, from its beginning; None for all.
+        augment: ``"eda"``, or operations of ``TextAugment`` with their shares; None changes
+            nothing.
+        augment_p: Probability that a training text is changed at all.
+        batch_size: Texts in a batch, on each rank.
+        balanced: Whether training texts are drawn so that all classes are equally frequent.
+        length_buckets: Whether training batches are of texts of similar lengths, which saves
+            padding.
+        val_fraction: Share of the texts for validation.
+        test_fraction: Share of the texts for testing.
+        num_folds: Validate on one of as many folds of the texts outside the test split.
+        fold: Which one, from 0.
+        num_workers: Worker processes of each loader; 0 loads in this process.
+        seed: Seed of splits, order and augmentation.
+
+    Raises:
+        ValueError: If a name is unknown or a number out of range.
+
+    Example:
+        >>> texts = ["A good film.", "Good!", "A bad film.", "Bad, bad."] * 5
+        >>> data = TextDataModule((texts, ["pro", "pro", "con", "con"] * 5), batch_size=4)
+        >>> data.class_names
+        ['con', 'pro']
+        >>> [part.shape for part in next(iter(data.test_dataloader()))]
+        [torch.Size([4, 3]), torch.Size([4])]
+    """
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        test_data: Any = None,
+        predict_data: Any = None,
+        text_column: str = "text",
+        label_column: str = "label",
+        encoding: Literal["hashed", "vocabulary"] = "hashed",
+        min_count: int = 1,
+        max_words: int | None = 50_000,
+        max_length: int | None = 512,
+        augment: str | dict[str, Any] | None = None,
+        augment_p: float = 1.0,
+        batch_size: int = 64,
+        balanced: bool = False,
+        length_buckets: bool = True,
+        val_fraction: float = 0.15,
+        test_fraction: float = 0.2,
+        num_folds: int | None = None,
+        fold: int = 0,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        choose("encoding", encoding, _ENCODINGS)
+        _check_at_least_one(
+            min_count=min_count, max_words=max_words, max_length=max_length, batch_size=batch_size
+        )
+        given = {"data": data, "test_data": test_data, "predict_data": predict_data}
+        self._given = {
+            name: str(value) if isinstance(value, Path) else value for name, value in given.items()
+        }
+        data, test_data, predict_data = self._given.values()
+        # Data in memory would be copied into each checkpoint.
+        in_memory = [n for n, value in self._given.items() if not isinstance(value, str | None)]
+        self.save_hyperparameters(ignore=in_memory)
+        self.augment = TextAugment("none" if augment is None else augment, seed=seed, p=augment_p)
+        self.encoding, self.batch_size = encoding, batch_size
+        self.balanced, self.length_buckets = balanced, length_buckets
+        self.max_length = max_length
+        self._columns = {"text_column": text_column, "label_column": label_column}
+        self._limits: dict[str, Any] = {"min_count": min_count, "max_words": max_words}
+        self._split_arguments: dict[str, Any] = dict(
+            val_fraction=val_fraction,
+            test_fraction=test_fraction if test_data is None else 0.0,
+            num_folds=num_folds,
+            fold=fold,
+            seed=seed,
+        )
+        self._loaders = Loaders(seed=seed, num_workers=num_workers)
+        self._encoder: HashedWords | Vocabulary | None = (
+            HashedWords() if encoding == "hashed" else None
+        )
+        self._class_names: list[str] = []
+        self._forget()
+
+    # What the texts hold
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, by index: in the order of numbers, or else of the alphabet."""
+        if not self._class_names:
+            self._read()
+        return self._class_names
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def class_counts(self) -> Tensor:
+        """Training texts of each class, int64."""
+        self._read()
+        return self._y[self._splits["train"]].bincount(minlength=self.num_classes)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Words by number."""
+        encoder = self._fitted_encoder()
+        if isinstance(encoder, HashedWords):
+            raise AttributeError("Expected `encoding='vocabulary'` for one, but got 'hashed'.")
+        return encoder
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Other texts as a batch for the model.
+
+        Returns:
+            Tensor of shape ``(N, L)``, int64, 0 for padding.
+        """
+        data = self._encoded(texts)
+        x = data.__getitems__(range(len(data)))
+        assert isinstance(x, Tensor)
+        return x
+
+    def duplicates(self) -> dict[str, Tensor]:
+        """Texts of validation and test that an earlier split has, too, up to case and spaces.
+
+        Returns:
+            Their indices by ``"val"`` and ``"test"``, int64; of ``test_data`` its own.
+        """
+        self._read()
+        texts = self._source.texts
+        parts = [[texts[i] for i in self._splits[name].tolist()] for name in ("train", "val")]
+        source, members = self._test()
+        parts.append([source.texts[i] for i in members.tolist()])
+        _, val, test = repeated_texts(parts)
+        return {"val": self._splits["val"][val], "test": members[test]}
+
+    # Lightning's hooks
+
+    def setup(self, stage: str) -> None:
+        """Read, split and fit, once."""
+        if self._given["data"] is None and stage not in ("fit", "validate"):
+            return
+        self._read()
+        if stage == "fit":
+            self._report_duplicates()
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Training batches in an order that depends on (seed, epoch) alone."""
+        data, members = self._all_texts(), self._splits["train"]
+        return self._loaders.train(
+            self._augmented() if self.augment.operations else data,
+            members,
+            self.batch_size,
+            trainer=self.trainer,
+            weights=balancing_weights(self._y[members]) if self.balanced else None,
+            lengths=data.lengths[members] if self.length_buckets else None,
+        )
+
+    def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        """Validation batches; none with ``val_fraction=0``."""
+        data, members = self._all_texts(), self._splits["val"]
+        if not len(members):
+            return []
+        return self._loaders.in_order(data, members, self.batch_size, trainer=self.trainer)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Test batches."""
+        data, members = self._test_texts()
+        return self._loaders.in_order(data, members, self.batch_size, trainer=self.trainer)
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Batches ``x`` of ``predict_data``, or else the test batches."""
+        if self._given["predict_data"] is None:
+            data, members = self._test_texts()
+        else:
+            data = self._encoded(self._read_source("predict_data", labelled=False).texts)
+            members = torch.arange(len(data))
+        return self._loaders.predict(data, members, self.batch_size)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Class names, vocabulary, and where the epoch is."""
+        words = self._encoder.words if isinstance(self._encoder, Vocabulary) else None
+        return {
+            "class_names": list(self._class_names),
+            "words": words,
+            "loading": self._loaders.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over class names and vocabulary, and go on with the batches that were left."""
+        self._loaders.load_state_dict(state_dict["loading"], trainer=self.trainer)
+        words, names = state_dict["words"], state_dict["class_names"]
+        if (words is None) != (self.encoding == "hashed"):
+            raise ValueError(
+                f"Expected `encoding` as in the checkpoint, but got {self.encoding!r}. Give "
+                f"`encoding={'hashed' if words is None else 'vocabulary'!r}`."
+            )
+        self._class_names = list(names)
+        self._encoder = HashedWords() if words is None else Vocabulary(words)
+        self._forget()
+
+    # How it is done
+
+    def _forget(self) -> None:
+        self._splits: dict[str, Tensor] = {}
+        self._data: EncodedTexts | None = None
+        self._test_data: EncodedTexts | None = None
+
+    def _read(self) -> None:
+        if self._splits:
+            return
+        if self._given["data"] is None:
+            raise ValueError(
+                "Expected `data`, but got None. Only testing and predicting go without, with a "
+                "checkpoint."
+            )
+        self._source = self._read_source("data")
+        self._class_names = self._class_names or sorted_names(self._source.labels or [])
+        self._y = self._source.class_indices(self._class_names)
+        splits = make_splits(self._y, **self._split_arguments)
+        if self._encoder is None:
+            training = (self._source.texts[i] for i in splits["train"].tolist())
+            self._encoder = Vocabulary.of(training, **self._limits)
+        self._splits = splits
+
+    def _read_source(self, name: str, *, labelled: bool = True) -> TextSource:
+        return read_texts(self._given[name], **self._columns, labelled=labelled)
+
+    def _fitted_encoder(self) -> HashedWords | Vocabulary:
+        if self._encoder is None:
+            self._read()
+        assert self._encoder is not None
+        return self._encoder
+
+    def _encoded(self, texts: Sequence[str], y: Tensor | None = None) -> EncodedTexts:
+        encode = self._fitted_encoder().encode
+        return EncodedTexts(texts, encode, y, max_length=self.max_length)
+
+    def _all_texts(self) -> EncodedTexts:
+        self._read()
+        if self._data is None:
+            self._data = self._encoded(self._source.texts, self._y)
+        return self._data
+
+    def _augmented(self) -> AugmentedTexts:
+        encode = self._fitted_encoder().encode
+        return AugmentedTexts(
+            self._source.texts, encode, self._y, self.augment, max_length=self.max_length
+        )
+
+    def _test(self) -> tuple[TextSource, Tensor]:
+        if self._given["test_data"] is None:
+            self._read()
+            return self._source, self._splits["test"]
+        source = self._read_source("test_data")
+        return source, torch.arange(len(source))
+
+    def _test_texts(self) -> tuple[EncodedTexts, Tensor]:
+        if self._given["test_data"] is None:
+            return self._all_texts(), self._splits["test"]
+        if self._test_data is None:
+            source, _ = self._test()
+            self._test_data = self._encoded(source.texts, source.class_indices(self.class_names))
+        return self._test_data, torch.arange(len(self._test_data))
+
+    def _report_duplicates(self) -> None:
+        for split, found in self.duplicates().items():
+            if len(found):
+                rank_zero_warn(
+                    f"Expected the {split!r} split to have no text of an earlier split, but "
+                    f"{len(found)} of its texts are in one, too, which makes its scores too good. "
+                    f"Take them out of the data; `duplicates()` tells which they are."
+                )
+
+
+def _check_at_least_one(**numbers: int | None) -> None:
+    for name, value in numbers.items():
+        if value is not None and value < 1:
+            raise ValueError(f"Expected `{name}` to be at least 1, but got {value}.")

@@ -1,0 +1,57 @@
+"""Texts that are augmented and encoded on the way."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..text_augment import TextAugment
+from .encoded_texts import Encode, flat_numbers, pad_numbers
+
+
+class AugmentedTexts(Dataset[tuple[Tensor, Tensor]]):
+    """Texts that are augmented and encoded whenever a batch asks for them.
+
+    Args:
+        texts: Each of them.
+        encode: Gives the numbers of a text's tokens.
+        labels: Class index of each, int64 of shape ``(N,)``.
+        augment: Its draws depend on (seed, epoch, item).
+        max_length: Tokens of a text that count, from its beginning.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        encode: Encode,
+        labels: Tensor,
+        augment: TextAugment,
+        *,
+        max_length: int | None = None,
+    ) -> None:
+        self.texts, self.encode, self.labels = texts, encode, labels
+        self.augment, self.max_length = augment, max_length
+        # In memory that worker processes see, because they live on over the epochs.
+        self._epoch = torch.zeros((), dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Make the draws those of an epoch."""
+        self._epoch.fill_(epoch)
+
+    def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
+        x, y = self.__getitems__([item])
+        return x[0], y[0]
+
+    def __getitems__(self, items: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
+        """Batch of some items: numbers, int64 of shape ``(B, L)``, and labels."""
+        index, epoch = torch.as_tensor(items, dtype=torch.int64), int(self._epoch)
+        changed = (
+            self.augment(self.texts[item], index=item, epoch=epoch)[0] for item in index.tolist()
+        )
+        numbers, lengths = flat_numbers(self.encode(text)[: self.max_length] for text in changed)
+        return pad_numbers(numbers, lengths), self.labels[index]

@@ -1,0 +1,162 @@
+import csv
+import json
+
+import pytest
+import torch
+
+from torchvitals.datamodules.texts.readers import read_texts
+from torchvitals.datamodules.texts.text_source import repeated_texts, sorted_names
+
+TEXTS = ['He said: "good, really".', "Zwei\nZeilen, naïve 电影 😀", "", "plain\ttext"]
+LABELS = ["pro", "con", "pro", "con"]
+
+
+def delimited(path, delimiter, encoding="utf-8"):
+    with path.open("w", newline="", encoding=encoding) as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerow(["id", "text", "label"])
+        writer.writerows((i, *row) for i, row in enumerate(zip(TEXTS, LABELS, strict=True)))
+    return path
+
+
+def jsonl(path):
+    rows = [{"text": a, "label": b, "more": [1]} for a, b in zip(TEXTS, LABELS, strict=True)]
+    path.write_text("\n".join(json.dumps(row) for row in rows) + "\n\n")
+    return path
+
+
+def folder(path):
+    for number, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True)):
+        (path / label).mkdir(parents=True, exist_ok=True)
+        (path / label / f"{number}.txt").write_text(text, encoding="utf-8")
+    (path / "readme.md").write_text("not a text")
+    return path
+
+
+SOURCES = {
+    "csv": lambda path: delimited(path / "a.csv", ","),
+    "csv of a spreadsheet": lambda path: delimited(path / "a.csv", ",", "utf-8-sig"),
+    "tsv": lambda path: delimited(path / "a.tsv", "\t"),
+    "jsonl": lambda path: jsonl(path / "a.jsonl"),
+    "a path as text": lambda path: str(jsonl(path / "a.ndjson")),
+    "lists": lambda path: (TEXTS, LABELS),
+    "lists of a list": lambda path: [TEXTS, LABELS],
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("labelled", [True, False])
+def test_texts_and_labels_come_as_they_are(name, labelled, tmp_path):
+    source = read_texts(SOURCES[name](tmp_path), labelled=labelled)
+    assert source.texts == TEXTS
+    assert source.labels == (LABELS if labelled else None)
+
+
+def test_a_folder_is_read_sorted_by_path(tmp_path):
+    source = read_texts(folder(tmp_path / "texts"))
+    order = [1, 3, 0, 2]
+    assert source.texts == [TEXTS[i] for i in order]
+    assert source.labels == [LABELS[i] for i in order]
+    assert source.place(1).endswith("con/3.txt")
+    assert read_texts(str(tmp_path / "texts"), labelled=False).texts == source.texts
+
+
+def test_texts_without_labels_can_be_one_list():
+    assert read_texts(["a", "b"], labelled=False).texts == ["a", "b"]
+    assert read_texts(["a", "b", "c"], labelled=False).labels is None
+
+
+def test_columns_are_named_by_arguments(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("body,stars\nfine,5\nawful,1\n")
+    source = read_texts(path, text_column="body", label_column="stars")
+    assert (source.texts, source.labels) == (["fine", "awful"], ["5", "1"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ([2, 10, 1], ["1", "2", "10"]),
+        (["2", "10", "-1"], ["-1", "2", "10"]),
+        ([0.0, 1.0, 0.0], ["0", "1"]),
+        (torch.tensor([1, 0, 3]), ["0", "1", "3"]),
+        (["b", "a", "10"], ["10", "a", "b"]),
+        ([True, False, True], ["False", "True"]),
+        ([" a", "a ", "b"], ["a", "b"]),
+    ],
+)
+def test_class_names_are_in_a_stable_order(labels, names):
+    source = read_texts((["x", "y", "z"], labels))
+    assert sorted_names(source.labels) == names
+    restored = [names[i] for i in source.class_indices(names).tolist()]
+    assert restored == source.labels
+
+
+def test_repeated_texts_are_found_in_later_parts():
+    parts = [["A b", "c", "A b"], ["a  B", "d"], ["c", "d", "e"]]
+    assert repeated_texts(parts) == [[], [0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "texts,label\nx,1\n", r"'text' in the header of a.csv.*Did you mean 'texts'"),
+        ("a.csv", "text,label\nx,1\ny\n", r"2 cells.*line 3 of a.csv has 1"),
+        ("a.csv", "text,label\nx,1\ny,1,2\n", r"line 3 of a.csv has 3"),
+        ("a.csv", 'text,label\n"two\nlines",1\ny,\n', r"label, but line 4 of a.csv has none"),
+        ("a.csv", "text,label\nx,  \n", r"line 2 of a.csv"),
+        ("a.csv", "", r"header of a.csv, but got only nothing"),
+        ("a.csv", "text,label\n", r"at least one text, but got none in a.csv"),
+        ("a.csv", "text,label\n" + "x" * 140_000 + ",1\n", r"line 2 of a.csv.*jsonl"),
+        ("a.tsv", "text,label\nx,1\n", r"'text' in the header of a.tsv"),
+        ("a.jsonl", '{"text": "x", "label": 1}\n{"text": \n', r"JSON on line 2 of a.jsonl"),
+        ("a.jsonl", '{"text": "x", "lable": 1}\n', r"line 1 of a.jsonl.*Did you mean 'lable'"),
+        ("a.jsonl", '["x", 1]\n', r"JSON object on line 1 of a.jsonl"),
+        ("a.jsonl", '\n{"text": 5, "label": 1}\n', r"a text, but line 2 of a.jsonl has 5"),
+        ("a.jsonl", '{"text": "x", "label": null}\n', r"line 1 of a.jsonl has none"),
+        ("a.jsonl", '{"text": "x", "label": 1.5}\n', r"line 1 of a.jsonl has 1.5"),
+        ("a.xlsx", "", r".csv, .tsv or .jsonl file or a folder.*'a.xlsx'"),
+    ],
+)
+def test_data_22_errors_name_file_and_line(name, content, message, tmp_path):
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        read_texts(path)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "pro/a.txt"])
+def test_data_22_files_in_another_encoding_are_named(name, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes("text,label\nnaïve,1\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=rf"{name}' to be text in UTF-8"):
+        read_texts(path if path.suffix != ".txt" else tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        ("nowhere.csv", FileNotFoundError, "none at 'nowhere.csv'"),
+        (5, TypeError, "got int"),
+        (["a", "b"], TypeError, r"pair `\(texts, labels\)`"),
+        ((["a"], [1, 2]), ValueError, "one label for each of 1 texts, but got 2"),
+        (([], []), ValueError, "at least one text"),
+        ((["a", 5], [1, 2]), ValueError, "text 1 of the list has 5"),
+        ((["a", "b"], ["x", ""]), ValueError, "text 1 of the list has none"),
+    ],
+)
+def test_wrong_data_says_what_to_do(data, error, message):
+    with pytest.raises(error, match=message):
+        read_texts(data)
+
+
+def test_an_empty_folder_says_what_is_expected(tmp_path):
+    with pytest.raises(ValueError, match=r"a folder of \.txt files for each class"):
+        read_texts(tmp_path)
+
+
+def test_an_unknown_label_is_named():
+    source = read_texts((["a", "b"], ["pro", "contra"]))
+    with pytest.raises(ValueError, match=r"out of 'con', 'pro', but text 1 .* has 'contra'"):
+        source.class_indices(["con", "pro"])
