@@ -1,10 +1,12 @@
+import os
 import random
+import sys
+from pathlib import Path
 
 import pytest
 import torch
-from helpers.reviews import reviews, write_reviews
-from helpers.training import quiet_trainer
-from lightning.pytorch import LightningModule
+from helpers.reviews import Recorder, reviews, write_reviews
+from helpers.training import quiet_trainer, run
 
 from torchvitals.datamodules import TextAugment, TextDataModule
 from torchvitals.datamodules.texts.hashed_words import HashedWords
@@ -28,31 +30,6 @@ def numbers_of(data, split):
     """Numbers of each text of a split, without padding."""
     loader = {"val": data.val_dataloader, "test": data.test_dataloader}[split]()
     return [[n for n in row if n] for x, _ in loader for row in x.tolist()]
-
-
-class Recorder(LightningModule):
-    """Records the batches of each stage, and stops training at a step if told."""
-
-    def __init__(self, stop_at=-1):
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.ones(()))
-        self.stop_at = stop_at
-        self.seen = {"train": [], "val": [], "test": []}
-
-    def training_step(self, batch, batch_idx):
-        if self.global_step == self.stop_at:
-            raise KeyboardInterrupt
-        self.seen["train"].append((self.current_epoch, batch[0].tolist(), batch[1].tolist()))
-        return self.weight * batch[1].float().mean()
-
-    def validation_step(self, batch, batch_idx):
-        self.seen["val"].append(batch[0].tolist())
-
-    def test_step(self, batch, batch_idx):
-        self.seen["test"].append(batch[0].tolist())
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
 def recorded(data, epochs=2, **arguments):
@@ -291,6 +268,30 @@ def test_new_texts_are_predicted_without_labels(kind, tmp_path):
     outputs = quiet_trainer().predict(classifier(), datamodule=data)
     assert [len(batch) for batch in outputs] == [3, 3, 1]
     assert torch.equal(torch.cat(list(data.predict_dataloader())), data.encode(texts))
+
+
+def test_data_7_two_ranks_have_one_vocabulary_disjoint_shards_and_even_steps(tmp_path):
+    write_reviews(tmp_path / "reviews.csv", 120)
+    script = Path(__file__).with_name("read_texts_on_ranks.py")
+    for ranks in (1, 2):
+        path = f"{Path(__file__).parents[1]}:{os.environ.get('PYTHONPATH', '')}"
+        run([sys.executable, script, ranks, tmp_path], tmp_path, PYTHONPATH=path)
+    alone = torch.load(tmp_path / "1.0", weights_only=True)
+    both = [torch.load(tmp_path / f"2.{rank}", weights_only=True) for rank in (0, 1)]
+    assert both[0]["words"] == both[1]["words"] == alone["words"]
+
+    def rows(batches):
+        return sorted([n for n in row if n] for batch in batches for row in batch)
+
+    assert len(alone["train"]) == len(both[0]["train"]) == len(both[1]["train"]) == 10
+    # A step of two ranks holds the texts of one rank with twice the batch size, changed alike.
+    steps = zip(*(seen["train"] for seen in (alone, *both)), strict=True)
+    for (epoch, x, _), *parts in steps:
+        assert [part[0] for part in parts] == [epoch] * 2
+        if len(x) == 16:
+            assert rows([x]) == rows(part[1] for part in parts)
+    assert len(both[0]["val"]) == len(both[1]["val"])
+    assert rows(both[0]["val"] + both[1]["val"]) == rows(alone["val"])
 
 
 def test_folds_cover_what_is_outside_the_test_split():
