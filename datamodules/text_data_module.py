@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -10,18 +10,18 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..functional.choices import choose
 from ..functional.splitting import balancing_weights
 from .loading import Loaders, make_splits
 from .text_augment import TextAugment
 from .texts.augmented_texts import AugmentedTexts
 from .texts.encoded_texts import EncodedTexts
-from .texts.hashed_words import HashedWords
 from .texts.readers import read_texts
-from .texts.text_source import TextSource, repeated_texts, sorted_names
+from .texts.text_preparation import Encoding, TextPreparation
+from .texts.text_source import TextSource, repeated_texts
 from .texts.vocabulary import Vocabulary
 
-_ENCODINGS = {"hashed": 0, "vocabulary": 1}
+# What a stage can do with instead of the data.
+_OWN_DATA = {"test": ("test_data",), "predict": ("predict_data", "test_data")}
 
 
 class TextDataModule(LightningDataModule):
@@ -85,7 +85,7 @@ class TextDataModule(LightningDataModule):
         predict_data: Any = None,
         text_column: str = "text",
         label_column: str = "label",
-        encoding: Literal["hashed", "vocabulary"] = "hashed",
+        encoding: Encoding = "hashed",
         min_count: int = 1,
         max_words: int | None = 50_000,
         max_length: int | None = 512,
@@ -102,7 +102,6 @@ class TextDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        choose("encoding", encoding, _ENCODINGS)
         _check_at_least_one(
             min_count=min_count, max_words=max_words, max_length=max_length, batch_size=batch_size
         )
@@ -115,11 +114,12 @@ class TextDataModule(LightningDataModule):
         in_memory = [n for n, value in self._given.items() if not isinstance(value, str | None)]
         self.save_hyperparameters(ignore=in_memory)
         self.augment = TextAugment("none" if augment is None else augment, seed=seed, p=augment_p)
-        self.encoding, self.batch_size = encoding, batch_size
-        self.balanced, self.length_buckets = balanced, length_buckets
-        self.max_length = max_length
+        self.batch_size, self.balanced = batch_size, balanced
+        self.length_buckets = length_buckets
         self._columns = {"text_column": text_column, "label_column": label_column}
-        self._limits: dict[str, Any] = {"min_count": min_count, "max_words": max_words}
+        self._prepared = TextPreparation(
+            encoding, min_count=min_count, max_words=max_words, max_length=max_length
+        )
         self._split_arguments: dict[str, Any] = dict(
             val_fraction=val_fraction,
             test_fraction=test_fraction if test_data is None else 0.0,
@@ -128,10 +128,6 @@ class TextDataModule(LightningDataModule):
             seed=seed,
         )
         self._loaders = Loaders(seed=seed, num_workers=num_workers)
-        self._encoder: HashedWords | Vocabulary | None = (
-            HashedWords() if encoding == "hashed" else None
-        )
-        self._class_names: list[str] = []
         self._forget()
 
     # What the texts hold
@@ -139,9 +135,7 @@ class TextDataModule(LightningDataModule):
     @property
     def class_names(self) -> list[str]:
         """Names of the classes, by index: in the order of numbers, or else of the alphabet."""
-        if not self._class_names:
-            self._read()
-        return self._class_names
+        return list(self._fitted().class_names)
 
     @property
     def num_classes(self) -> int:
@@ -157,8 +151,8 @@ class TextDataModule(LightningDataModule):
     @property
     def vocabulary(self) -> Vocabulary:
         """Words by number."""
-        encoder = self._fitted_encoder()
-        if isinstance(encoder, HashedWords):
+        encoder = self._fitted().encoder
+        if not isinstance(encoder, Vocabulary):
             raise AttributeError("Expected `encoding='vocabulary'` for one, but got 'hashed'.")
         return encoder
 
@@ -168,10 +162,7 @@ class TextDataModule(LightningDataModule):
         Returns:
             Tensor of shape ``(N, L)``, int64, 0 for padding.
         """
-        data = self._encoded(texts)
-        x = data.__getitems__(range(len(data)))
-        assert isinstance(x, Tensor)
-        return x
+        return EncodedTexts(texts, self._fitted().encode).padded(range(len(texts)))
 
     def duplicates(self) -> dict[str, Tensor]:
         """Texts of validation and test that an earlier split has, too, up to case and spaces.
@@ -191,9 +182,8 @@ class TextDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Read, split and fit, once."""
-        if self._given["data"] is None and stage not in ("fit", "validate"):
-            return
-        self._read()
+        if all(self._given[name] is None for name in _OWN_DATA.get(stage, ())):
+            self._read()
         if stage == "fit":
             self._report_duplicates()
 
@@ -201,7 +191,9 @@ class TextDataModule(LightningDataModule):
         """Training batches in an order that depends on (seed, epoch) alone."""
         data, members = self._all_texts(), self._splits["train"]
         return self._loaders.train(
-            self._augmented() if self.augment.operations else data,
+            AugmentedTexts(self._source.texts, self._prepared.encode, self._y, self.augment)
+            if self.augment.operations
+            else data,
             members,
             self.batch_size,
             trainer=self.trainer,
@@ -226,31 +218,19 @@ class TextDataModule(LightningDataModule):
         if self._given["predict_data"] is None:
             data, members = self._test_texts()
         else:
-            data = self._encoded(self._read_source("predict_data", labelled=False).texts)
+            data = self._fitted().encoded(self._read_source("predict_data", labelled=False))
             members = torch.arange(len(data))
         return self._loaders.predict(data, members, self.batch_size)
 
     def state_dict(self) -> dict[str, Any]:
         """Class names, vocabulary, and where the epoch is."""
-        words = self._encoder.words if isinstance(self._encoder, Vocabulary) else None
-        return {
-            "class_names": list(self._class_names),
-            "words": words,
-            "loading": self._loaders.state_dict(),
-        }
+        return {"prepared": self._prepared.state_dict(), "loading": self._loaders.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over class names and vocabulary, and go on with the batches that were left."""
         self._loaders.load_state_dict(state_dict["loading"], trainer=self.trainer)
-        words, names = state_dict["words"], state_dict["class_names"]
-        if (words is None) != (self.encoding == "hashed"):
-            raise ValueError(
-                f"Expected `encoding` as in the checkpoint, but got {self.encoding!r}. Give "
-                f"`encoding={'hashed' if words is None else 'vocabulary'!r}`."
-            )
-        self._class_names = list(names)
-        self._encoder = HashedWords() if words is None else Vocabulary(words)
-        self._forget()
+        if self._prepared.load_state_dict(state_dict["prepared"]):
+            self._forget()
 
     # How it is done
 
@@ -268,38 +248,25 @@ class TextDataModule(LightningDataModule):
                 "checkpoint."
             )
         self._source = self._read_source("data")
-        self._class_names = self._class_names or sorted_names(self._source.labels or [])
-        self._y = self._source.class_indices(self._class_names)
+        self._prepared.fit_classes(self._source.labels or [])
+        self._y = self._source.class_indices(self._prepared.class_names)
         splits = make_splits(self._y, **self._split_arguments)
-        if self._encoder is None:
-            training = (self._source.texts[i] for i in splits["train"].tolist())
-            self._encoder = Vocabulary.of(training, **self._limits)
+        self._prepared.fit_words(self._source.texts[i] for i in splits["train"].tolist())
         self._splits = splits
 
     def _read_source(self, name: str, *, labelled: bool = True) -> TextSource:
         return read_texts(self._given[name], **self._columns, labelled=labelled)
 
-    def _fitted_encoder(self) -> HashedWords | Vocabulary:
-        if self._encoder is None:
+    def _fitted(self) -> TextPreparation:
+        if not self._prepared.fitted and self._given["data"] is not None:
             self._read()
-        assert self._encoder is not None
-        return self._encoder
-
-    def _encoded(self, texts: Sequence[str], y: Tensor | None = None) -> EncodedTexts:
-        encode = self._fitted_encoder().encode
-        return EncodedTexts(texts, encode, y, max_length=self.max_length)
+        return self._prepared
 
     def _all_texts(self) -> EncodedTexts:
         self._read()
         if self._data is None:
-            self._data = self._encoded(self._source.texts, self._y)
+            self._data = self._prepared.encoded(self._source)
         return self._data
-
-    def _augmented(self) -> AugmentedTexts:
-        encode = self._fitted_encoder().encode
-        return AugmentedTexts(
-            self._source.texts, encode, self._y, self.augment, max_length=self.max_length
-        )
 
     def _test(self) -> tuple[TextSource, Tensor]:
         if self._given["test_data"] is None:
@@ -312,8 +279,7 @@ class TextDataModule(LightningDataModule):
         if self._given["test_data"] is None:
             return self._all_texts(), self._splits["test"]
         if self._test_data is None:
-            source, _ = self._test()
-            self._test_data = self._encoded(source.texts, source.class_indices(self.class_names))
+            self._test_data = self._fitted().encoded(self._test()[0])
         return self._test_data, torch.arange(len(self._test_data))
 
     def _report_duplicates(self) -> None:

@@ -18,7 +18,6 @@ class AugmentedTexts(Dataset[tuple[Tensor, Tensor]]):
         encode: Gives the numbers of a text's tokens.
         labels: Class index of each, int64 of shape ``(N,)``.
         augment: Its draws depend on (seed, epoch, item).
-        max_length: Tokens of a text that count, from its beginning.
     """
 
     def __init__(
@@ -27,11 +26,9 @@ class AugmentedTexts(Dataset[tuple[Tensor, Tensor]]):
         encode: Encode,
         labels: Tensor,
         augment: TextAugment,
-        *,
-        max_length: int | None = None,
     ) -> None:
         self.texts, self.encode, self.labels = texts, encode, labels
-        self.augment, self.max_length = augment, max_length
+        self.augment = augment
         # In memory that worker processes see, because they live on over the epochs.
         self._epoch = torch.zeros((), dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
@@ -53,5 +50,5 @@ class AugmentedTexts(Dataset[tuple[Tensor, Tensor]]):
         changed = (
             self.augment(self.texts[item], index=item, epoch=epoch)[0] for item in index.tolist()
         )
-        numbers, lengths = flat_numbers(self.encode(text)[: self.max_length] for text in changed)
+        numbers, lengths = flat_numbers(self.encode(text) for text in changed)
         return pad_numbers(numbers, lengths), self.labels[index]

@@ -18,7 +18,6 @@ class EncodedTexts(Dataset[Batch]):
         texts: Each of them.
         encode: Gives the numbers of a text's tokens.
         labels: Class index of each, int64 of shape ``(N,)``.
-        max_length: Tokens of a text that count, from its beginning.
 
     Example:
         >>> data = EncodedTexts(["1 2 3", "4"], lambda text: list(map(int, text.split())))
@@ -32,11 +31,9 @@ class EncodedTexts(Dataset[Batch]):
         texts: Sequence[str],
         encode: Encode,
         labels: Tensor | None = None,
-        *,
-        max_length: int | None = None,
     ) -> None:
         # One tensor, not a list of many: worker processes share it without a copy.
-        self.numbers, self.lengths = flat_numbers(encode(text)[:max_length] for text in texts)
+        self.numbers, self.lengths = flat_numbers(encode(text) for text in texts)
         self.starts = self.lengths.cumsum(0) - self.lengths
         self.labels = labels
 
@@ -50,11 +47,16 @@ class EncodedTexts(Dataset[Batch]):
     def __getitems__(self, items: Sequence[int] | Tensor) -> Batch:
         """Batch of some items: numbers, int64 of shape ``(B, L)``, and labels."""
         index = torch.as_tensor(items, dtype=torch.int64)
+        x = self.padded(index)
+        return x if self.labels is None else (x, self.labels[index])
+
+    def padded(self, items: Sequence[int] | Tensor) -> Tensor:
+        """Numbers of some items, int64 of shape ``(B, L)``."""
+        index = torch.as_tensor(items, dtype=torch.int64)
         lengths = self.lengths[index]
         within = torch.arange(_width(lengths))
         places = (self.starts[index][:, None] + within)[within < lengths[:, None]]
-        x = pad_numbers(self.numbers[places], lengths)
-        return x if self.labels is None else (x, self.labels[index])
+        return pad_numbers(self.numbers[places], lengths)
 
 
 def pad_numbers(numbers: Tensor, lengths: Tensor) -> Tensor:

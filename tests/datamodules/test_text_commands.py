@@ -48,7 +48,7 @@ def test_fit_validate_test_and_predict_from_a_file(tmp_path):
         if seam == "test":
             row = next(line for line in printed.splitlines() if "test_accuracy" in line)
             assert float(row.split()[-2]) > 0.9
-    state = torch.load(tmp_path / "runs/last.ckpt", weights_only=True)["TextDataModule"]
+    state = torch.load(tmp_path / "runs/last.ckpt", weights_only=True)["TextDataModule"]["prepared"]
     assert state["class_names"] == ["con", "pro"]
     assert "film" in state["words"]
 

@@ -331,5 +331,10 @@ def test_wrong_arguments_say_what_to_do(arguments, message):
 def test_no_data_says_what_to_do():
     with pytest.raises(ValueError, match="Expected `data`, but got None"):
         TextDataModule(test_data=(TEXTS, LABELS)).setup("fit")
+    with pytest.raises(ValueError, match="Expected class names, but got neither"):
+        TextDataModule(test_data=(TEXTS, LABELS)).test_dataloader()
+    with pytest.raises(ValueError, match="Expected a vocabulary, but got neither"):
+        TextDataModule(predict_data=TEXTS, encoding="vocabulary").predict_dataloader()
+    assert len(TextDataModule(predict_data=TEXTS).predict_dataloader()) == 2
     with pytest.raises(AttributeError, match="`encoding='vocabulary'`"):
         _ = module().vocabulary

@@ -50,18 +50,22 @@ def test_a_vocabulary_is_in_order_of_frequency_then_of_the_alphabet():
 @pytest.mark.parametrize("items", [[0], [2], [4, 2, 1, 1], range(5), torch.tensor([3, 0]), []])
 @pytest.mark.parametrize("max_length", [None, 2])
 def test_batches_are_padded_to_their_longest_text(items, max_length):
-    encode = Vocabulary.of(TEXTS).encode
+    vocabulary = Vocabulary.of(TEXTS)
+
+    def encode(text):
+        return vocabulary.encode(text)[:max_length]
+
     y = torch.arange(5)
-    data = EncodedTexts(TEXTS, encode, y, max_length=max_length)
+    data = EncodedTexts(TEXTS, encode, y)
     x, labels = data.__getitems__(items)
     chosen = [int(item) for item in items]
-    rows = [encode(TEXTS[item])[:max_length] for item in chosen]
+    rows = [encode(TEXTS[item]) for item in chosen]
     assert x.shape == (len(rows), max([1, *map(len, rows)]))
     assert x.dtype == torch.int64
     assert [[n for n in row if n] for row in x.tolist()] == rows
     assert all(row[len(numbers) :].sum() == 0 for row, numbers in zip(x, rows, strict=True))
     assert labels.tolist() == chosen
-    assert data.lengths.tolist() == [len(encode(text)[:max_length]) for text in TEXTS]
+    assert data.lengths.tolist() == [len(encode(text)) for text in TEXTS]
 
 
 def test_texts_without_any_word_and_without_labels():
