@@ -136,7 +136,7 @@ class TextAugment:
         # Python's seeding mixes every bit of a long number, so the three stand side by side in one.
         key = 0
         for part in (self.seed, epoch, index):
-            key = key << 64 | (part & _64_BITS)
+            key = key << 64 | (int(part) & _64_BITS)
         return Random(key)
 
 

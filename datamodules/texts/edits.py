@@ -99,7 +99,7 @@ def delete_words(text: SplitText, share: float, source: Random) -> str:
     pieces, last = [text.gaps[0]], ""
     for word, stays, gap in zip(text.words, kept, text.gaps[1:], strict=True):
         if stays:
-            pieces += (_space_between(last, word) + word, gap)
+            pieces += (_space_between(last, word) + word if last else word, gap)
             last = "" if gap else word
             continue
         if pieces == [""]:
@@ -120,7 +120,8 @@ def _synonym(word: str, source: Random) -> str:
 
 def _space_between(before: str, after: str) -> str:
     """A space if the words would become one, such as when a Chinese one between them has gone."""
-    return " " if before and len(split_words(before + after)) == 3 else ""
+    apart = len(split_words(before)) + len(split_words(after)) - 1
+    return " " if len(split_words(before + after)) < apart else ""
 
 
 def _below(count: int, source: Random) -> int:

@@ -30,6 +30,7 @@ HARD = {
     "stop words": "it was not that, and he is not here",
     "accents": "Señor Núñez née Lumière dîne au café",
     "Chinese": "我喜欢这部电影。",
+    "Chinese and English": "good电movie影film",
     "Hindi": "मुझे यह फ़िल्म पसंद है",
     "review": REVIEW,
 }
