@@ -14,7 +14,8 @@ class Scaling(NamedTuple):
     Attributes:
         center: What becomes 0, float64, shape ``(C,)``.
         scale: What becomes 1 above it, float64, shape ``(C,)``; infinite for a column in which
-            nothing was finite, so that whatever it holds later becomes 0.
+            nothing was finite, so that whatever it holds later becomes 0, and for one whose
+            deviation or range is beyond float64.
     """
 
     center: Tensor
@@ -47,7 +48,8 @@ def standard_scaling(x: Tensor) -> Scaling:
     mean = mean + correction
     variance = ((deviations**2).sum(0) / count - correction**2).clamp(min=0)
     rounding = count * _EPS * variance + (count * _EPS * mean) ** 2
-    return _safe(mean, variance.sqrt(), variance <= rounding, finite)
+    constant = (variance <= rounding) & variance.isfinite()
+    return _safe(mean, variance.sqrt(), constant, finite)
 
 
 def min_max_scaling(x: Tensor, low: float = 0.0, high: float = 1.0) -> Scaling:

@@ -109,6 +109,13 @@ def test_quantiles_equal_numpys(table):
     np.testing.assert_allclose(got.numpy(), expected, rtol=1e-13)
 
 
+@pytest.mark.parametrize("kind", PAIRS)
+def test_what_float64_cannot_hold_has_no_finite_scale(kind):
+    x = torch.tensor([[1.7e308, 1.0], [-1.7e308, 3.0], [-1.7e308, 2.0]], dtype=torch.float64)
+    scale = PAIRS[kind][0](x).scale
+    assert scale.isfinite().tolist() == [False, True]
+
+
 def test_a_wrong_range_is_refused():
     with pytest.raises(ValueError, match="`high` to be above `low`"):
         min_max_scaling(torch.zeros(1, 1), 1.0, 1.0)

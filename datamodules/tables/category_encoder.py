@@ -1,0 +1,121 @@
+"""Columns of categories: one-hot or ordinal, missing ones, unseen ones."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...functional.choices import choose
+from .table import Table, shown
+
+Encoding = Literal["one_hot", "ordinal"]
+Unseen = Literal["other", "error"]
+
+_ENCODINGS = dict.fromkeys(("one_hot", "ordinal"))
+_UNSEEN = dict.fromkeys(("other", "error"))
+
+
+class CategoryEncoder:
+    """Turn texts into numbers by the vocabulary of the training rows.
+
+    Vocabularies are sorted, so that they do not depend on the order of the rows. Where the
+    training rows miss values, missing is a category of its own, the last.
+
+    Args:
+        encoding: ``"one_hot"`` gives one feature of 0 and 1 for each category; ``"ordinal"`` gives
+            one feature for each column, the category's number from 1 on, for a network with
+            embeddings.
+        unseen: ``"other"`` takes categories that the training rows do not have as another one:
+            zeros throughout, or the number 0; ``"error"`` refuses them.
+
+    Attributes:
+        vocabularies: Categories of each column, None for missing.
+
+    Raises:
+        ValueError: If a name is unknown.
+
+    Example:
+        >>> table = Table({"size": np.array(["S", None, "L", "XL"], dtype=object)}, "the columns")
+        >>> encoder = CategoryEncoder()
+        >>> encoder.fit(table, ["size"], np.array([0, 1, 2]))
+        >>> encoder.feature_names
+        ['size=L', 'size=S', 'size is missing']
+        >>> encoder.encode(table).tolist()
+        [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+
+    def __init__(self, encoding: Encoding = "one_hot", unseen: Unseen = "other") -> None:
+        choose("categories", encoding, _ENCODINGS)
+        choose("unseen", unseen, _UNSEEN)
+        self.encoding, self.unseen = encoding, unseen
+        self.vocabularies: dict[str, list[str | None]] = {}
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features that `encode` gives, in order."""
+        if self.encoding == "ordinal":
+            return list(self.vocabularies)
+        return [
+            f"{name} is missing" if category is None else f"{name}={category}"
+            for name, vocabulary in self.vocabularies.items()
+            for category in vocabulary
+        ]
+
+    @property
+    def constant(self) -> list[str]:
+        """Columns of which the training rows have one category."""
+        return [name for name, vocabulary in self.vocabularies.items() if len(vocabulary) == 1]
+
+    def fit(self, table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> None:
+        """Collect the vocabularies of the training rows."""
+        self.vocabularies = {name: _vocabulary(table.texts(name)[rows]) for name in names}
+
+    def encode(self, table: Table) -> Tensor:
+        """Features of all rows.
+
+        Returns:
+            Tensor of shape ``(N, features)``, float64.
+
+        Raises:
+            ValueError: If a category is unseen and the policy refuses it.
+        """
+        parts = [torch.zeros(len(table), 0, dtype=torch.float64)]
+        for name, vocabulary in self.vocabularies.items():
+            codes = self._codes(table, name)
+            if self.encoding == "ordinal":
+                parts.append(codes[:, None].double())
+            else:
+                parts.append((codes[:, None] == torch.arange(1, len(vocabulary) + 1)).double())
+        return torch.cat(parts, 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `fit` found, of plain values."""
+        return {name: list(vocabulary) for name, vocabulary in self.vocabularies.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what another encoder's `fit` found."""
+        self.vocabularies = {name: list(vocabulary) for name, vocabulary in state.items()}
+
+    def _codes(self, table: Table, name: str) -> Tensor:
+        vocabulary = self.vocabularies[name]
+        numbers = {category: number for number, category in enumerate(vocabulary, 1)}
+        texts = table.texts(name)
+        codes = torch.tensor([numbers.get(text, 0) for text in texts], dtype=torch.int64)
+        if self.unseen == "error" and not codes.all():
+            row = int((codes == 0).nonzero()[0])
+            found = "a missing value" if texts[row] is None else repr(texts[row])
+            known = [category for category in vocabulary if category is not None]
+            raise ValueError(
+                f"Expected in column {name!r} a category of the training split, {shown(known)}, "
+                f"but {table.place(row)} has {found}. Mend it, or take such ones as another "
+                f"category with `unseen='other'`."
+            )
+        return codes
+
+
+def _vocabulary(texts: NDArray[Any]) -> list[str | None]:
+    found = set(texts.tolist())
+    return [*sorted(found - {None}), *([None] if None in found else [])]

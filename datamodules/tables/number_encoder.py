@@ -1,0 +1,212 @@
+"""Columns of numbers: missing values, infinities, scaling."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...functional.choices import choose
+from ...functional.scaling import (
+    Scaling,
+    column_quantiles,
+    min_max_scaling,
+    robust_scaling,
+    scale_columns,
+    standard_scaling,
+)
+from .table import Table, shown
+
+ScalingName = Literal["standard", "min_max", "min_max_symmetric", "robust", "none"]
+Missing = Literal["mean", "median", "zero", "indicator", "error"] | float
+Infinite = Literal["clip", "missing", "error"]
+
+_SCALINGS: dict[str, Callable[[Tensor], Scaling]] = {
+    "standard": standard_scaling,
+    "min_max": min_max_scaling,
+    "min_max_symmetric": lambda x: min_max_scaling(x, low=-1.0),
+    "robust": robust_scaling,
+    "none": lambda x: Scaling(x.new_zeros(x.shape[1]), x.new_ones(x.shape[1])),
+}
+_MISSING = dict.fromkeys(("mean", "median", "zero", "indicator", "error"))
+_INFINITE = dict.fromkeys(("clip", "missing", "error"))
+
+
+class NumberEncoder:
+    """Fill, clip and scale columns of numbers by what the training rows hold.
+
+    Infinities are dealt with first, then missing values, in the columns' own units; then comes the
+    scaling, whose statistics are those of the finite values. A column in which the training rows
+    hold nothing finite becomes 0 throughout.
+
+    Args:
+        scaling: ``"standard"`` (mean 0, deviation 1), ``"min_max"`` (0..1),
+            ``"min_max_symmetric"`` (-1..1), ``"robust"`` (median 0, interquartile range 1) or
+            ``"none"``.
+        missing: ``"mean"``, ``"median"``, ``"zero"`` or a number fill what is missing;
+            ``"indicator"`` fills the mean and adds a column that tells which were missing, for
+            each column in which the training rows miss some; ``"error"`` refuses it.
+        infinite: ``"clip"`` takes the training rows' least and greatest finite value instead,
+            ``"missing"`` takes infinities as missing, ``"error"`` refuses them.
+
+    Attributes:
+        names: Columns, in order.
+        constant: Columns that do not vary over the training rows.
+        empty: Columns in which the training rows hold nothing finite.
+
+    Raises:
+        ValueError: If a name is unknown.
+
+    Example:
+        >>> table = Table({"age": np.array([20.0, np.nan, 40.0, 90.0])}, "the columns")
+        >>> encoder = NumberEncoder(missing="indicator")
+        >>> encoder.fit(table, ["age"], np.array([0, 1, 2]))
+        >>> encoder.encode(table).T
+        tensor([[-1.,  0.,  1.,  6.],
+                [ 0.,  1.,  0.,  0.]], dtype=torch.float64)
+    """
+
+    def __init__(
+        self,
+        scaling: ScalingName = "standard",
+        missing: Missing = "mean",
+        infinite: Infinite = "error",
+    ) -> None:
+        self._scaling_of = choose("scaling", scaling, _SCALINGS)
+        if isinstance(missing, str):
+            choose("missing", missing, _MISSING)
+        elif isinstance(missing, bool) or not np.isfinite(missing):
+            raise ValueError(f"Expected `missing` to be a name or a number, but got {missing}.")
+        choose("infinite", infinite, _INFINITE)
+        self.missing, self.infinite = missing, infinite
+        self.names: list[str] = []
+        self.constant: list[str] = []
+        self.empty: list[str] = []
+        self._indicated: list[str] = []
+        self._statistics: dict[str, Tensor] = {}
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features that `encode` gives, in order."""
+        return self.names + [f"{name} is missing" for name in self._indicated]
+
+    @property
+    def scaling(self) -> Scaling:
+        """Center and scale of each column."""
+        return Scaling(self._statistics["center"], self._statistics["scale"])
+
+    def fit(self, table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> None:
+        """Measure the columns over the training rows.
+
+        Raises:
+            ValueError: If a cell is no number, or the scale of a column overflows.
+        """
+        self.names = list(names)
+        x = _stack(table, names)[torch.from_numpy(rows)]
+        finite = x.isfinite()
+        known = finite.any(0)
+        low = torch.where(finite, x, torch.inf).amin(0)
+        high = torch.where(finite, x, -torch.inf).amax(0)
+        scaling = self._scaling_of(x)
+        self._check_scale(table, scaling, known)
+        self._statistics = {
+            "low": torch.where(known, low, 0.0),
+            "high": torch.where(known, high, 0.0),
+            "fill": self._fill(x, known),
+            "center": scaling.center,
+            "scale": torch.where(known, scaling.scale, torch.inf),
+        }
+        missing = x.isnan() if self.infinite != "missing" else ~finite
+        indicates = missing.any(0) & torch.tensor(self.missing == "indicator")
+        self._indicated = _chosen(names, indicates)
+        self.constant, self.empty = _chosen(names, known & (low == high)), _chosen(names, ~known)
+
+    def encode(self, table: Table) -> Tensor:
+        """Features of all rows.
+
+        Returns:
+            Tensor of shape ``(N, features)``, float64.
+
+        Raises:
+            ValueError: If a cell is no number, or is one that the policy refuses.
+        """
+        x = _stack(table, self.names)
+        x = self._without_infinities(x, table)
+        missing = x.isnan()
+        if self.missing == "error":
+            self._refuse(missing, table, "no missing values", "a missing one", "missing='mean'")
+        x = torch.where(missing, self._statistics["fill"], x)
+        indicated = [self.names.index(name) for name in self._indicated]
+        return torch.cat([scale_columns(x, self.scaling), missing[:, indicated].double()], 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `fit` found, of plain values and tensors."""
+        return {
+            "names": list(self.names),
+            "constant": list(self.constant),
+            "empty": list(self.empty),
+            "indicated": list(self._indicated),
+            **self._statistics,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what another encoder's `fit` found."""
+        self.names, self._indicated = list(state["names"]), list(state["indicated"])
+        self.constant, self.empty = list(state["constant"]), list(state["empty"])
+        kept = ("low", "high", "fill", "center", "scale")
+        self._statistics = {name: state[name] for name in kept}
+
+    def _fill(self, x: Tensor, known: Tensor) -> Tensor:
+        match self.missing:
+            case "mean" | "indicator":
+                fill = standard_scaling(x).center
+            case "median":
+                fill = column_quantiles(x, torch.tensor([0.5]))[0]
+            case "zero" | "error":
+                fill = x.new_zeros(x.shape[1])
+            case number:
+                fill = x.new_full(x.shape[1:], float(number))
+        return torch.where(known, fill, 0.0)
+
+    def _without_infinities(self, x: Tensor, table: Table) -> Tensor:
+        infinite = x.isinf()
+        match self.infinite:
+            case "clip":
+                clipped = x.clamp(self._statistics["low"], self._statistics["high"])
+                return torch.where(infinite, clipped, x)
+            case "missing":
+                return torch.where(infinite, torch.nan, x)
+            case _:
+                self._refuse(
+                    infinite, table, "finite numbers", "an infinite one", "infinite='clip'"
+                )
+                return x
+
+    def _refuse(self, wrong: Tensor, table: Table, expected: str, found: str, fix: str) -> None:
+        if not wrong.any():
+            return
+        row, column = (int(i) for i in wrong.nonzero()[0])
+        raise ValueError(
+            f"Expected {expected} in column {self.names[column]!r}, but {table.place(row)} has "
+            f"{found}. Mend it, or choose what happens, such as `{fix}`."
+        )
+
+    def _check_scale(self, table: Table, scaling: Scaling, known: Tensor) -> None:
+        overflown = _chosen(self.names, known & ~scaling.scale.isfinite())
+        if overflown:
+            raise ValueError(
+                f"Expected numbers that can be scaled, but those in {shown(overflown)} of "
+                f"{table.source} are too large. Mend them, or name the columns in `ignore`."
+            )
+
+
+def _stack(table: Table, names: Sequence[str]) -> Tensor:
+    if not names:
+        return torch.zeros(len(table), 0, dtype=torch.float64)
+    return torch.from_numpy(np.stack([table.numbers(name) for name in names], 1))
+
+
+def _chosen(names: Sequence[str], mask: Tensor) -> list[str]:
+    return [name for name, chosen in zip(names, mask.tolist(), strict=True) if chosen]

@@ -1,0 +1,263 @@
+"""Read csv and parquet files, data frames and arrays."""
+
+import csv
+import gzip
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from io import TextIOWrapper
+from numbers import Real
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .table import Table, number_text, shown
+
+MISSING_VALUES = ("", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?")
+_DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": None, ".data": None}
+_PARQUET = (".parquet", ".pq")
+_NUMBERS = (Real, Decimal)
+
+
+def read_table(
+    data: Any,
+    *,
+    delimiter: str | None = None,
+    missing_values: Sequence[str] = MISSING_VALUES,
+    column_names: Sequence[str] | None = None,
+) -> Table:
+    """Read a table.
+
+    Args:
+        data: Path of a csv, tsv (also ``.gz``) or parquet file; a data frame of pandas or polars,
+            or a table of pyarrow; columns by name; or an array or tensor of shape ``(N, C)``.
+        delimiter: Between the cells of a line; None goes by the file's name.
+        missing_values: Texts that stand for a missing value; spaces around a text do not count.
+        column_names: Names of the columns of an array, or of a file without a header.
+
+    Returns:
+        The table.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ImportError: If it is a parquet file and pyarrow is not installed.
+        TypeError: If ``data`` is none of these.
+        ValueError: If a file cannot be read, or names or lengths do not fit.
+
+    Example:
+        >>> table = read_table({"age": [31, None, 8], "town": ["Ulm", "?", " Ulm"]})
+        >>> table.numbers("age").tolist(), table.texts("town").tolist()
+        ([31.0, nan, 8.0], ['Ulm', None, 'Ulm'])
+    """
+    missing = frozenset(missing_values)
+    match data:
+        case Table():
+            table = data
+        case str() | Path():
+            table = _read_file(Path(data), delimiter, missing, column_names)
+        case Mapping():
+            table = _from_columns(data, data.keys(), "the columns", missing)
+        case np.ndarray() | torch.Tensor():
+            table = _from_array(data, column_names, missing)
+        case _ if hasattr(data, "__getitem__") and (names := _frame_names(data)) is not None:
+            table = _from_columns(data, names, "the data frame", missing)
+        case _:
+            raise TypeError(
+                f"Expected a file's path, a data frame, columns by name or an array of shape "
+                f"(rows, columns), but got {type(data).__name__}."
+            )
+    if not len(table):
+        raise ValueError(f"Expected at least one row in {table.source}, but got none.")
+    return table
+
+
+def clean(values: Iterable[Any], missing: frozenset[str] = frozenset(MISSING_VALUES)) -> list[Any]:
+    """Cells as texts, None where missing; what is neither text nor number stays as it is.
+
+    Example:
+        >>> clean([" a", "NA", 2.0, None, True])
+        ['a', None, '2', None, 'True']
+    """
+    return [_cell(value, missing) for value in values]
+
+
+def _cell(value: Any, missing: frozenset[str]) -> Any:
+    if isinstance(value, str):
+        text = value.strip()
+        return None if text in missing else text
+    if isinstance(value, (bool, np.bool_)):
+        return str(value)
+    if isinstance(value, (int, float, np.number)):
+        return number_text(float(value)) if not isinstance(value, int) else str(value)
+    # pandas' own marks of what is missing are equal to nothing.
+    return None if value is None or type(value).__name__ in ("NAType", "NaTType") else value
+
+
+def _objects(values: Iterable[Any]) -> NDArray[Any]:
+    cells = list(values)
+    array = np.empty(len(cells), dtype=object)
+    array[:] = cells
+    return array
+
+
+def _column(values: Any, missing: frozenset[str]) -> NDArray[Any]:
+    """Numbers where a column holds nothing else, dates as they are, else cleaned objects.
+
+    Truth values become texts, so that a column of them is one of categories with and without
+    missing values.
+    """
+    array = values if isinstance(values, np.ndarray) else _objects(values)
+    if array.dtype.kind in "ifumM":
+        return array
+    plain = [None if type(value).__name__ == "NAType" else value for value in array.tolist()]
+    known = [value for value in plain if value is not None]
+    if known and all(isinstance(v, _NUMBERS) and not isinstance(v, bool) for v in known):
+        return np.array([np.nan if value is None else float(value) for value in plain])
+    return _objects(clean(plain, missing))
+
+
+# Data frames, columns and arrays
+
+
+def _frame_names(frame: Any) -> list[Any] | None:
+    names = getattr(frame, "column_names", None)  # pyarrow, whose `columns` are the data
+    names = getattr(frame, "columns", None) if names is None else names
+    return None if names is None else list(names)
+
+
+def _from_columns(data: Any, names: Iterable[Any], source: str, missing: frozenset[str]) -> Table:
+    names = list(names)
+    _check_names([str(name) for name in names], source)
+    columns = {str(name): _column(_frame_values(data[name], missing), missing) for name in names}
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"Expected columns of one length, but got {lengths}.")
+    return Table(columns, source)
+
+
+def _frame_values(series: Any, missing: frozenset[str]) -> Any:
+    if isinstance(series, torch.Tensor):
+        return series.numpy(force=True)
+    kind = str(getattr(series, "dtype", getattr(series, "type", "")))
+    if kind == "category":  # of pandas: the numbers of a category are names, too
+        return _objects(clean(series.tolist(), missing))
+    if kind.startswith("dictionary"):  # the same of pyarrow
+        return _objects(clean(series.to_pylist(), missing))
+    return series.to_numpy() if hasattr(series, "to_numpy") else series
+
+
+def _from_array(data: Any, names: Sequence[str] | None, missing: frozenset[str]) -> Table:
+    array = data.numpy(force=True) if isinstance(data, torch.Tensor) else data
+    if array.ndim != 2:
+        raise ValueError(f"Expected an array of shape (rows, columns), but got {array.shape}.")
+    array = array.astype(np.float64) if array.dtype.kind == "b" else array
+    names = [f"x{i}" for i in range(array.shape[1])] if names is None else list(names)
+    if len(names) != array.shape[1]:
+        raise ValueError(
+            f"Expected `column_names` to name {array.shape[1]} columns, but got {len(names)}."
+        )
+    _check_names(names, "the array")
+    columns = {name: _column(array[:, i], missing) for i, name in enumerate(names)}
+    return Table(columns, "the array", typed=False)
+
+
+def _check_names(names: Sequence[str], source: str) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"Expected each column of {source} once, but {shown(twice)} come twice.")
+
+
+# Files
+
+
+def _read_file(
+    path: Path, delimiter: str | None, missing: frozenset[str], names: Sequence[str] | None
+) -> Table:
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a file, but there is none at {str(path)!r}.")
+    if path.suffix in _PARQUET:
+        return _read_parquet(path, missing)
+    kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    if delimiter is None:
+        delimiter = _DELIMITERS.get(kind)
+    if delimiter is None:
+        raise ValueError(
+            f"Expected a .csv, .tsv or .parquet file or a `delimiter`, but got {path.name!r}."
+        )
+    try:
+        with _open_text(path) as file:
+            return _read_csv(file, path.name, delimiter, missing, names)
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+        raise ValueError(
+            f"Expected {path.name} to be text in UTF-8, but {error}. Write it again as UTF-8."
+        ) from error
+
+
+def _open_text(path: Path) -> TextIO:
+    # The signature that spreadsheets put before the first name is left out.
+    if path.suffix == ".gz":
+        return TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _read_csv(
+    file: TextIO, source: str, delimiter: str, missing: frozenset[str], names: Sequence[str] | None
+) -> Table:
+    reader = csv.reader(file, delimiter=delimiter)
+    header = next(reader, []) if names is None else list(names)
+    header = [name.strip() or f"unnamed_{i}" for i, name in enumerate(header)]
+    _check_header(header, source, delimiter)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    begin = reader.line_num + 1
+    try:
+        for row in reader:
+            if row:  # a blank line is none
+                _check_width(row, header, f"line {begin} of {source}")
+                rows.append(row)
+                lines.append(begin)
+            begin = reader.line_num + 1
+    except csv.Error as error:
+        raise ValueError(f"Expected a row on line {begin} of {source}, but {error}.") from error
+    cells = zip(*rows, strict=True) if rows else [()] * len(header)
+    columns = {
+        name: _objects(clean(values, missing)) for name, values in zip(header, cells, strict=True)
+    }
+    return Table(columns, source, typed=False, lines=np.array(lines, np.int64))
+
+
+def _check_header(header: list[str], source: str, delimiter: str) -> None:
+    _check_names(header, source)
+    other = [sign for sign in ",;\t|" if sign != delimiter and header and sign in header[0]]
+    if len(header) == 1 and other:
+        raise ValueError(
+            f"Expected the cells of {source} to be divided by {delimiter!r}, but its header is "
+            f"{header[0]!r}. Give `delimiter={other[0]!r}`."
+        )
+
+
+def _check_width(row: list[str], header: list[str], place: str) -> None:
+    if len(row) != len(header):
+        raise ValueError(
+            f"Expected {len(header)} cells, one for each column of the header, but {place} has "
+            f"{len(row)}: {shown(row)}. Mend that line; a cell that holds the delimiter must "
+            f"stand in quotes."
+        )
+
+
+def _read_parquet(path: Path, missing: frozenset[str]) -> Table:
+    try:
+        from pyarrow import ArrowInvalid, parquet
+    except ImportError as error:
+        raise ImportError(
+            f"Expected pyarrow to be installed, because {path.name} is a parquet file. Install it "
+            f"with: pip install 'torchvitals[tables]'"
+        ) from error
+    try:
+        frame = parquet.read_table(path)
+    except ArrowInvalid as error:
+        raise ValueError(f"Expected {path.name} to be a parquet file, but {error}.") from error
+    return _from_columns(frame, frame.column_names, path.name, missing)

@@ -1,0 +1,170 @@
+"""A table in memory, which can say where each of its cells came from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of one length.
+
+    Attributes:
+        columns: By name: numbers as they came, or objects, each a text or None where missing.
+        source: What the table came from, for messages.
+        typed: Whether texts are known to be no numbers; those of a csv file are not.
+        lines: Line of the file on which each row begins, if it has lines.
+    """
+
+    columns: dict[str, NDArray[Any]]
+    source: str
+    typed: bool = True
+    lines: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()))) if self.columns else 0
+
+    def place(self, row: int) -> str:
+        """Where a row is, for messages."""
+        if self.lines is not None:
+            return f"line {self.lines[row]} of {self.source}"
+        return f"row {row} of {self.source}"
+
+    def find(self, argument: str, name: str | int) -> str:
+        """Name of the column that an argument asks for.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        names = list(self.columns)
+        if isinstance(name, int) and -len(names) <= name < len(names):
+            return names[name]
+        if name in self.columns:
+            return str(name)
+        nearest = get_close_matches(str(name), names, n=1, cutoff=0.4)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(
+            f"Expected {argument} to be in {self.source}, but there is no column {name!r}, only "
+            f"{shown(names)}.{hint}"
+        )
+
+    def with_column(self, name: str, values: NDArray[Any]) -> "Table":
+        """The table and one more column.
+
+        Raises:
+            ValueError: If it has another length.
+        """
+        if len(values) != len(self):
+            raise ValueError(
+                f"Expected one value of {name!r} for each of {len(self)} rows of {self.source}, "
+                f"but got {len(values)}."
+            )
+        return Table({**self.columns, name: values}, self.source, self.typed, self.lines)
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """A column as numbers, NaN where missing.
+
+        Raises:
+            ValueError: If a cell is no number.
+        """
+        values = self.columns[name]
+        if values.dtype.kind in "ifu":
+            return values.astype(np.float64)
+        if values.dtype.kind != "O":
+            raise self._unknown(name, values[0], 0)
+        try:
+            return values.astype(np.float64)
+        except (TypeError, ValueError):
+            row = next(row for row, value in enumerate(values) if not _is_number(value))
+            raise ValueError(
+                f"Expected a number in column {name!r}, but {self.place(row)} has "
+                f"{values[row]!r}. Mend it, add it to `missing_values` if it stands for a missing "
+                f"one, or name the column in `categorical` or `ignore`."
+            ) from None
+
+    def texts(self, name: str) -> NDArray[Any]:
+        """A column as texts, None where missing; whole numbers without a point.
+
+        Raises:
+            ValueError: If a cell is neither text nor number.
+        """
+        values = self.columns[name]
+        if values.dtype.kind in "ifu":
+            found, inverse = np.unique(values, return_inverse=True)
+            return np.array([number_text(value) for value in found], dtype=object)[inverse]
+        for row, value in enumerate(values):
+            if not (value is None or isinstance(value, str)):
+                raise self._unknown(name, value, row)
+        return values
+
+    def _unknown(self, name: str, value: Any, row: int) -> ValueError:
+        return ValueError(
+            f"Expected numbers or texts in column {name!r}, but {self.place(row)} has {value!r} "
+            f"({type(value).__name__}). Turn the column into numbers, or name it in `ignore`."
+        )
+
+
+def holds_numbers(table: Table, name: str, rows: NDArray[np.int64]) -> bool:
+    """Whether a column is one of numbers, by these rows.
+
+    Raises:
+        ValueError: If most cells are numbers and some are not.
+    """
+    values = table.columns[name]
+    if values.dtype.kind != "O":
+        return True
+    if table.typed:
+        return False
+    try:
+        values[rows].astype(np.float64)
+    except (TypeError, ValueError):
+        known = [(row, values[row]) for row in rows if values[row] is not None]
+        wrong = [row for row, value in known if not _is_number(value)]
+    else:
+        return True
+    if len(known) > 2 * len(wrong):
+        raise ValueError(
+            f"Expected a number in column {name!r}, as in {len(known) - len(wrong)} other rows, "
+            f"but {table.place(wrong[0])} has {values[wrong[0]]!r}. Mend it, add it to "
+            f"`missing_values` if it stands for a missing one, or name the column in `categorical` "
+            f"or `ignore`."
+        )
+    return False
+
+
+def number_text(value: float) -> str | None:
+    """A number as a text, whole ones without a point; None for NaN.
+
+    Example:
+        >>> number_text(3.0), number_text(2.5), number_text(float("nan"))
+        ('3', '2.5', None)
+    """
+    if value != value:
+        return None
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def shown(names: Iterable[str]) -> str:
+    """Names for a message, the first dozen.
+
+    Example:
+        >>> shown(["a", "b"])
+        "'a', 'b'"
+    """
+    names = list(names)
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(map(repr, names[:_SHOWN])) + more
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return value is None
+    return True

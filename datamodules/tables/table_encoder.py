@@ -1,0 +1,114 @@
+"""All columns of a table as one tensor of features."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .category_encoder import CategoryEncoder
+from .number_encoder import NumberEncoder
+from .table import Table, holds_numbers, shown
+
+
+class TableEncoder:
+    """Encode numbers and categories by what the training rows hold, and nothing else.
+
+    Args:
+        numbers: For the columns of numbers.
+        categories: For the columns of categories.
+        categorical: Columns of categories that would be taken for numbers.
+
+    Example:
+        >>> columns = {"age": np.array([20.0, 40.0]), "sex": np.array(["f", "m"], dtype=object)}
+        >>> table = Table(columns, "the columns")
+        >>> encoder = TableEncoder(NumberEncoder(), CategoryEncoder())
+        >>> encoder.fit(table, ["age", "sex"], np.array([0, 1]))
+        >>> encoder.feature_names
+        ['age', 'sex=f', 'sex=m']
+        >>> encoder.encode(table)
+        tensor([[-1.,  1.,  0.],
+                [ 1.,  0.,  1.]])
+    """
+
+    def __init__(
+        self, numbers: NumberEncoder, categories: CategoryEncoder, categorical: Sequence[str] = ()
+    ) -> None:
+        self.numbers, self.categories = numbers, categories
+        self.categorical = list(categorical)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that a table must have: those of numbers, then those of categories."""
+        return [*self.numbers.names, *self.categories.vocabularies]
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features that `encode` gives, in order."""
+        return self.numbers.feature_names + self.categories.feature_names
+
+    @property
+    def constant(self) -> list[str]:
+        """Columns that do not vary over the training rows, empty ones included."""
+        return self.numbers.constant + self.numbers.empty + self.categories.constant
+
+    def fit(self, table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> None:
+        """Measure the columns over the training rows.
+
+        Raises:
+            ValueError: If a cell does not fit its column.
+        """
+        numeric = [
+            name
+            for name in names
+            if name not in self.categorical and holds_numbers(table, name, rows)
+        ]
+        self.numbers.fit(table, numeric, rows)
+        self.categories.fit(table, [name for name in names if name not in numeric], rows)
+
+    def encode(self, table: Table) -> Tensor:
+        """Features of all rows.
+
+        Returns:
+            Tensor of shape ``(N, features)``, float32.
+
+        Raises:
+            ValueError: If a column is missing or a cell does not fit its column.
+        """
+        for name in self.columns:
+            table.find("the columns of the training data", name)
+        features = [self.numbers.encode(table), self.categories.encode(table)]
+        encoded = torch.cat(features, 1).float()
+        overflown = ~encoded.isfinite()
+        if overflown.any():
+            row, column = (int(i) for i in overflown.nonzero()[0])
+            raise ValueError(
+                f"Expected numbers that single precision can hold, but in "
+                f"{shown([self.feature_names[column]])} {table.place(row)} has a larger one. Mend "
+                f"it, or scale the column."
+            )
+        return encoded
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `fit` found, of plain values and tensors."""
+        return {
+            "numbers": self.numbers.state_dict(),
+            "categories": self.categories.state_dict(),
+            "feature_names": self.feature_names,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what another encoder's `fit` found.
+
+        Raises:
+            ValueError: If the categories were encoded in another way.
+        """
+        self.numbers.load_state_dict(state["numbers"])
+        self.categories.load_state_dict(state["categories"])
+        if self.feature_names != state["feature_names"]:
+            raise ValueError(
+                f"Expected the features of the checkpoint, {shown(state['feature_names'])}, but "
+                f"got {shown(self.feature_names)}. Give `categories` as it was."
+            )

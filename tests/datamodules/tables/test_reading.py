@@ -1,0 +1,224 @@
+import datetime
+import gzip
+from decimal import Decimal
+
+import numpy as np
+import pytest
+import torch
+
+from torchvitals.datamodules.tables.reading import read_table
+from torchvitals.datamodules.tables.table import holds_numbers
+
+CSV = """age,town,weight
+31,Ulm, 70.5
+NA,"St. Gallen, west",inf
+
+8,?,-1e3
+"""
+
+
+def write(folder, text, name="data.csv", encoding="utf-8"):
+    path = folder / name
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def columns(table):
+    return {name: values.tolist() for name, values in table.columns.items()}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "csv.gz", "txt"])
+@pytest.mark.parametrize("signature", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_files_of_text(suffix, signature, end, tmp_path):
+    text = signature + CSV.replace("\n", end)
+    if suffix in ("tsv", "txt"):
+        text = text.replace('"St. Gallen, west"', "St. Gallen| west")
+        text = text.replace(",", "\t").replace("|", ",")
+    path = write(tmp_path, text, f"data.{suffix}")
+    if suffix == "csv.gz":
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    table = read_table(path if suffix == "csv" else str(path), delimiter={"txt": "\t"}.get(suffix))
+    assert columns(table) == {
+        "age": ["31", None, "8"],
+        "town": ["Ulm", "St. Gallen, west", None],
+        "weight": ["70.5", "inf", "-1e3"],
+    }
+    np.testing.assert_array_equal(table.numbers("age"), [31, np.nan, 8])
+    np.testing.assert_array_equal(table.numbers("weight"), [70.5, np.inf, -1000])
+    assert table.place(2) == f"line 5 of data.{suffix}"
+
+
+def test_a_cell_of_several_lines_counts_them(tmp_path):
+    table = read_table(write(tmp_path, 'a,b\n"1\n\n2",x\n3,y\n'))
+    assert columns(table) == {"a": ["1\n\n2", "3"], "b": ["x", "y"]}
+    assert [table.place(row) for row in (0, 1)] == ["line 2 of data.csv", "line 5 of data.csv"]
+
+
+def test_a_file_without_a_header_and_one_with_an_unnamed_column(tmp_path):
+    table = read_table(write(tmp_path, "1,2\n3,4\n"), column_names=["a", "b"])
+    assert columns(table) == {"a": ["1", "3"], "b": ["2", "4"]}
+    assert table.place(0) == "line 1 of data.csv"
+    assert list(read_table(write(tmp_path, ",a\n0,2\n")).columns) == ["unnamed_0", "a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n\n3\n", r"Expected 2 cells.* line 4 of data.csv has 1: '3'. Mend that line"),
+        ("a,b\n1,2,3\n", r"line 2 of data.csv has 3: '1', '2', '3'.*must stand in quotes"),
+        ("a;b\n1;2\n", r"divided by ',', but its header is 'a;b'. Give `delimiter=';'`"),
+        ("a,b,a\n1,2,3\n", r"each column of data.csv once, but 'a' come"),
+        ("a,b\n", "at least one row in data.csv"),
+        ("", "at least one row in data.csv"),
+        ("a,b\n1,\0\n" + "x" * 200_000 + ",2\n", r"Expected a row on line \d of data.csv"),
+    ],
+)
+def test_a_wrong_file_says_where_and_what_to_do(text, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        read_table(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
+def test_text_that_is_not_utf_8_or_not_zipped(suffix, tmp_path):
+    path = write(tmp_path, "a,b\nMünchen,2\n", f"data.{suffix}", "latin-1")
+    with pytest.raises(ValueError, match=f"Expected data.{suffix} to be text in UTF-8"):
+        read_table(path)
+
+
+def test_what_is_no_table(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is none at .*absent.csv"):
+        read_table(tmp_path / "absent.csv")
+    with pytest.raises(ValueError, match=r"Expected a .csv, .tsv or .parquet file"):
+        read_table(write(tmp_path, "a", "data.xlsx"))
+    with pytest.raises(TypeError, match="but got int"):
+        read_table(3)
+    with pytest.raises(ValueError, match=r"of one length, but got {'a': 1, 'b': 2}"):
+        read_table({"a": [1], "b": [1, 2]})
+    with pytest.raises(ValueError, match=r"shape \(rows, columns\), but got \(3,\)"):
+        read_table(np.zeros(3))
+    with pytest.raises(ValueError, match="`column_names` to name 2 columns, but got 1"):
+        read_table(np.zeros((3, 2)), column_names=["a"])
+
+
+CELLS = {
+    "whole": [1, None, 3],
+    "real": [1.5, None, 2.0],
+    "text": ["a", "NA", " b"],
+    "digits": ["01", "02", None],
+    "truth": [True, False, None],
+    "sure": [True, False, True],
+    "exact": [Decimal("1.10"), Decimal(2), None],
+    "day": [datetime.datetime(2020, 1, day) for day in (1, 2, 3)],
+}
+
+
+def as_frame(kind):
+    if kind == "columns":
+        return CELLS
+    module = pytest.importorskip(kind)
+    return module.table(CELLS) if kind == "pyarrow" else module.DataFrame(CELLS)
+
+
+@pytest.mark.parametrize("kind", ["columns", "pandas", "polars", "pyarrow"])
+def test_frames_keep_the_types_of_their_columns(kind):
+    table = read_table(as_frame(kind))
+    rows = np.arange(3)
+    for name in ("whole", "real", "exact"):
+        assert holds_numbers(table, name, rows)
+        expected = [np.nan if cell is None else float(cell) for cell in CELLS[name]]
+        np.testing.assert_array_equal(table.numbers(name), expected)
+    assert table.texts("text").tolist() == ["a", None, "b"]
+    assert table.texts("digits").tolist() == ["01", "02", None]
+    assert table.texts("truth").tolist() == ["True", "False", None]
+    assert table.texts("sure").tolist() == ["True", "False", "True"]
+    assert table.texts("whole").tolist() == ["1", None, "3"]
+    assert not any(holds_numbers(table, name, rows) for name in ("text", "digits", "sure"))
+    with pytest.raises(ValueError, match=r"column 'day', but row 0 of the .* has .*2020"):
+        table.numbers("day")
+    with pytest.raises(ValueError, match=r"column 'day'.* name it in `ignore`"):
+        table.texts("day")
+
+
+def test_extended_types_of_pandas():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {
+            "whole": pandas.array([1, None, 3], dtype="Int64"),
+            "text": pandas.array(["a", None, "b"], dtype="string"),
+            "truth": pandas.array([True, None, False], dtype="boolean"),
+            "kind": pandas.Categorical([2, 10, None]),
+            7: [1.0, 2.0, 3.0],
+        },
+        index=[5, 5, 9],
+    )
+    table = read_table(frame)
+    np.testing.assert_array_equal(table.numbers("whole"), [1, np.nan, 3])
+    assert table.texts("text").tolist() == ["a", None, "b"]
+    assert table.texts("truth").tolist() == ["True", None, "False"]
+    assert table.texts("kind").tolist() == ["2", "10", None]
+    assert not holds_numbers(table, "kind", np.arange(3))
+    assert table.numbers("7").tolist() == [1, 2, 3]
+
+
+def test_categories_of_polars_and_pyarrow():
+    polars, pyarrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    cells = ["u", "v", None]
+    frame = polars.DataFrame({"c": polars.Series(cells, dtype=polars.Categorical)})
+    assert read_table(frame).texts("c").tolist() == cells
+    frame = pyarrow.table({"c": pyarrow.array(cells).dictionary_encode()})
+    assert read_table(frame).texts("c").tolist() == cells
+
+
+def test_parquet_equals_csv_and_says_what_is_wrong(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pandas.read_csv(write(tmp_path, CSV), skipinitialspace=True, na_values="?")
+    frame.to_parquet(tmp_path / "data.parquet")
+    table = read_table(tmp_path / "data.parquet")
+    for name in ("age", "weight"):
+        expected = read_table(tmp_path / "data.csv").numbers(name)
+        np.testing.assert_array_equal(table.numbers(name), expected)
+    assert table.texts("town").tolist() == ["Ulm", "St. Gallen, west", None]
+    assert table.place(1) == "row 1 of data.parquet"
+    (tmp_path / "data.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(ValueError, match=r"data.parquet to be a parquet file"):
+        read_table(tmp_path / "data.parquet")
+
+
+def test_parquet_without_pyarrow_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"pip install 'torchvitals\[tables\]'"):
+        read_table(write(tmp_path, "", "data.parquet"))
+
+
+@pytest.mark.parametrize("make", [np.array, torch.tensor])
+def test_arrays(make):
+    table = read_table(make([[1.0, 2.0], [3.0, 4.0]]))
+    assert columns(table) == {"x0": [1, 3], "x1": [2, 4]}
+    named = read_table(make([[True], [False]]), column_names=["on"])
+    assert named.numbers("on").tolist() == [1, 0]
+    mixed = read_table(np.array([[1, "a"], [None, "b"]], dtype=object))
+    np.testing.assert_array_equal(mixed.numbers("x0"), [1, np.nan])
+    assert mixed.texts("x1").tolist() == ["a", "b"]
+
+
+def test_text_among_numbers_names_the_cell(tmp_path):
+    path = write(tmp_path, "a,b\n1,x\n2,y\n3o,z\n4,\n")
+    table = read_table(path)
+    with pytest.raises(ValueError, match=r"in column 'a', but line 4 of data.csv has '3o'. Mend"):
+        table.numbers("a")
+    with pytest.raises(ValueError, match=r"as in 3 other rows, but line 4 of data.csv has '3o'"):
+        holds_numbers(table, "a", np.arange(4))
+    assert holds_numbers(table, "a", np.array([0, 1, 3]))
+    assert not holds_numbers(table, "b", np.arange(4))
+    assert holds_numbers(read_table(path, missing_values=["3o"]), "a", np.arange(4))
+
+
+def test_a_column_that_is_not_there_shows_the_nearest():
+    table = read_table({"Age": [1], "sex": ["f"]})
+    assert [table.find("`target`", name) for name in ("sex", -1, 0)] == ["sex", "sex", "Age"]
+    with pytest.raises(ValueError, match=r"`target` to be in the columns.*Did you mean 'Age'\?"):
+        table.find("`target`", "age")
+    with pytest.raises(ValueError, match="no column 2, only 'Age', 'sex'"):
+        table.find("`target`", 2)
