@@ -65,6 +65,14 @@ class CategoryEncoder:
         ]
 
     @property
+    def feature_columns(self) -> list[int]:
+        """Which of the columns each feature comes from."""
+        if self.encoding == "ordinal":
+            return list(range(len(self.vocabularies)))
+        sizes = map(len, self.vocabularies.values())
+        return [column for column, size in enumerate(sizes) for _ in range(size)]
+
+    @property
     def constant(self) -> list[str]:
         """Columns of which the training rows have one category."""
         return [name for name, vocabulary in self.vocabularies.items() if len(vocabulary) == 1]

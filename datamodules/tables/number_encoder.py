@@ -93,6 +93,11 @@ class NumberEncoder:
         return self.names + [f"{name} is missing" for name in self._indicated]
 
     @property
+    def feature_columns(self) -> list[int]:
+        """Which of `names` each feature comes from."""
+        return [*range(len(self.names)), *(self.names.index(name) for name in self._indicated)]
+
+    @property
     def scaling(self) -> Scaling:
         """Center and scale of each column."""
         return Scaling(self._statistics["center"], self._statistics["scale"])
@@ -138,7 +143,7 @@ class NumberEncoder:
         if self.missing == "error":
             self._refuse(missing, table, "no missing values", "a missing one", "missing='mean'")
         x = torch.where(missing, self._statistics["fill"], x)
-        indicated = [self.names.index(name) for name in self._indicated]
+        indicated = self.feature_columns[len(self.names) :]
         return torch.cat([scale_columns(x, self.scaling), missing[:, indicated].double()], 1)
 
     def state_dict(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class TableEncoder:
     Args:
         numbers: For the columns of numbers.
         categories: For the columns of categories.
-        categorical: Columns of categories that would be taken for numbers.
+        categorical: Columns of categories that would be taken for numbers, by name or position.
 
     Example:
         >>> columns = {"age": np.array([20.0, 40.0]), "sex": np.array(["f", "m"], dtype=object)}
@@ -34,7 +34,10 @@ class TableEncoder:
     """
 
     def __init__(
-        self, numbers: NumberEncoder, categories: CategoryEncoder, categorical: Sequence[str] = ()
+        self,
+        numbers: NumberEncoder,
+        categories: CategoryEncoder,
+        categorical: Sequence[int | str] = (),
     ) -> None:
         self.numbers, self.categories = numbers, categories
         self.categorical = list(categorical)
@@ -50,6 +53,13 @@ class TableEncoder:
         return self.numbers.feature_names + self.categories.feature_names
 
     @property
+    def feature_columns(self) -> list[int]:
+        """Which of `columns` each feature comes from."""
+        first = len(self.numbers.names)
+        categories = [first + column for column in self.categories.feature_columns]
+        return self.numbers.feature_columns + categories
+
+    @property
     def constant(self) -> list[str]:
         """Columns that do not vary over the training rows, empty ones included."""
         return self.numbers.constant + self.numbers.empty + self.categories.constant
@@ -60,10 +70,9 @@ class TableEncoder:
         Raises:
             ValueError: If a cell does not fit its column.
         """
+        categorical = {table.find("`categorical`", name) for name in self.categorical}
         numeric = [
-            name
-            for name in names
-            if name not in self.categorical and holds_numbers(table, name, rows)
+            name for name in names if name not in categorical and holds_numbers(table, name, rows)
         ]
         self.numbers.fit(table, numeric, rows)
         self.categories.fit(table, [name for name in names if name not in numeric], rows)

@@ -26,7 +26,7 @@ class ClassLabels:
     Example:
         >>> table = Table({"grade": np.array([10, 9, 10])}, "the columns")
         >>> labels = ClassLabels()
-        >>> labels.fit(table, ["grade"], np.array([0]))
+        >>> labels.fit(table, ["grade"])
         >>> labels.names, labels.encode(table, ["grade"]).tolist()
         (['9', '10'], [1, 0, 1])
     """
@@ -34,7 +34,7 @@ class ClassLabels:
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def fit(self, table: Table, targets: Sequence[str], rows: NDArray[np.int64]) -> None:
+    def fit(self, table: Table, targets: Sequence[str]) -> None:
         """Collect the classes of all rows.
 
         Raises:
@@ -110,6 +110,11 @@ class TargetNumbers:
     def __init__(self, *, standardize: bool = False) -> None:
         self.standardize = standardize
         self.scaling = Scaling(torch.zeros(1).double(), torch.ones(1).double())
+
+    @property
+    def count(self) -> int:
+        """Number of targets."""
+        return len(self.scaling.center)
 
     def fit(self, table: Table, targets: Sequence[str], rows: NDArray[np.int64]) -> None:
         """Measure the training rows.

@@ -269,7 +269,7 @@ def test_a_table_without_a_column_of_the_training_data():
 )
 def test_classes_have_names_in_a_stable_order(cells, names, indices):
     labels, table = ClassLabels(), read_table({"y": cells})
-    labels.fit(table, ["y"], np.array([0]))
+    labels.fit(table, ["y"])
     assert labels.names == names
     assert labels.encode(table, ["y"]).tolist() == indices
     restored = ClassLabels()
@@ -287,13 +287,13 @@ def test_classes_have_names_in_a_stable_order(cells, names, indices):
 )
 def test_what_is_no_set_of_classes(cells, message):
     with pytest.raises(ValueError, match=message):
-        ClassLabels().fit(read_table({"y": cells}), ["y"], np.array([0]))
+        ClassLabels().fit(read_table({"y": cells}), ["y"])
 
 
 @pytest.mark.parametrize(("cell", "found"), [("c", "'c'"), (None, "none")])
 def test_a_label_that_is_no_class_says_where(cell, found):
     labels = ClassLabels()
-    labels.fit(read_table({"y": ["a", "b"]}), ["y"], np.array([0]))
+    labels.fit(read_table({"y": ["a", "b"]}), ["y"])
     with pytest.raises(ValueError, match=f"classes 'a', 'b' in the target 'y', but row 1.*{found}"):
         labels.encode(read_table({"y": ["a", cell]}), ["y"])
 

@@ -1,0 +1,90 @@
+"""From tables to tensors, by what the training rows hold."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .table import Table
+from .table_encoder import TableEncoder
+from .table_source import TableSource
+from .targets import ClassLabels, TargetNumbers
+
+
+class TablePreparation:
+    """Features and targets of tables, once fitted to the training rows or restored.
+
+    Args:
+        source: Tells targets from features.
+        encoder: Of the features.
+        targets: Of the targets.
+
+    Attributes:
+        fitted: Whether it is fitted or restored.
+    """
+
+    def __init__(
+        self, source: TableSource, encoder: TableEncoder, targets: ClassLabels | TargetNumbers
+    ) -> None:
+        self.source, self.encoder, self.targets = source, encoder, targets
+        self.fitted = False
+
+    def classes(self, table: Table) -> Tensor | None:
+        """Class of each row, int64 of shape ``(N,)``; None for regression."""
+        if not isinstance(self.targets, ClassLabels):
+            return None
+        names = self.source.targets(table)
+        if not self.fitted:
+            self.targets.fit(table, names)
+        return self.targets.encode(table, names)
+
+    def fit(self, table: Table, rows: Tensor) -> None:
+        """Measure the training rows, unless that was done before."""
+        if self.fitted:
+            return
+        if isinstance(self.targets, TargetNumbers):
+            self.targets.fit(table, self.source.targets(table), rows.numpy())
+        self.encoder.fit(table, self.source.feature_names(table), rows.numpy())
+        self.fitted = True
+
+    def encode(self, table: Table) -> tuple[Tensor, Tensor]:
+        """Features, float32 of shape ``(N, features)``, and targets of all rows."""
+        return self.encoder.encode(table), self.targets.encode(table, self.source.targets(table))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was fitted, of plain values and tensors; nothing before."""
+        if not self.fitted:
+            return {}
+        return {"features": self.encoder.state_dict(), "targets": self.targets.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> bool:
+        """Take over what another one fitted, and tell whether that changes anything."""
+        if not state or same_state(state, self.state_dict()):
+            return False
+        self.encoder.load_state_dict(state["features"])
+        self.targets.load_state_dict(state["targets"])
+        self.fitted = True
+        return True
+
+
+def same_state(first: Any, second: Any) -> bool:
+    """Whether two states hold the same values.
+
+    Example:
+        >>> same_state({"a": [torch.ones(2)]}, {"a": [torch.ones(2)]}), same_state([1], [2])
+        (True, False)
+    """
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return torch.equal(first.cpu(), second.cpu())
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first.keys() == second.keys() and all(
+            same_state(first[key], second[key]) for key in first
+        )
+    if _is_list(first) and _is_list(second):
+        return len(first) == len(second) and all(map(same_state, first, second))
+    return bool(first == second)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)

@@ -1,0 +1,102 @@
+"""Where a data module's tables come from, and what their columns are for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from .reading import MISSING_VALUES, read_table
+from .table import Table, shown
+
+ColumnName = int | str
+_TARGET = "target"
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """Reads tables and tells targets from features.
+
+    Attributes:
+        target: Column or columns to predict, by name or position; None if the data come as a pair
+            of features and targets.
+        features: Columns to predict from; None takes all others.
+        ignore: Columns to leave out.
+        delimiter: Between the cells of a line of a file; None goes by the file's name.
+        missing_values: Texts that stand for a missing value.
+        column_names: Names of the columns of an array, or of a file without a header.
+
+    Example:
+        >>> source = TableSource(target=-1, ignore=["id"])
+        >>> table = source.read({"id": [7, 8], "age": [1, 2], "sick": ["no", "yes"]})
+        >>> source.targets(table), source.feature_names(table)
+        (['sick'], ['age'])
+    """
+
+    target: ColumnName | Sequence[ColumnName] | None = None
+    features: Sequence[ColumnName] | None = None
+    ignore: Sequence[ColumnName] = ()
+    delimiter: str | None = None
+    missing_values: Sequence[str] = MISSING_VALUES
+    column_names: Sequence[str] | None = None
+
+    def read(self, data: Any) -> Table:
+        """Read data, or a pair of features and targets, which become columns, too."""
+        if not isinstance(data, tuple):
+            return self._read(data)
+        if len(data) != 2:
+            raise ValueError(f"Expected a pair of features and targets, but got {len(data)} parts.")
+        table = self._read(data[0])
+        y = np.asarray(data[1].cpu() if isinstance(data[1], torch.Tensor) else data[1])
+        columns = y[:, None] if y.ndim == 1 else y
+        if columns.ndim != 2:
+            raise ValueError(
+                f"Expected targets of shape (rows,) or (rows, targets), but got {y.shape}."
+            )
+        for number, values in enumerate(columns.T):
+            name = _TARGET if len(columns.T) == 1 else f"{_TARGET}_{number}"
+            table = table.with_column(name, read_table({name: values}).columns[name])
+        return table
+
+    def targets(self, table: Table) -> list[str]:
+        """Names of the columns to predict.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        if self.target is None:
+            paired = [name for name in table.columns if name.startswith(_TARGET)]
+            if not paired:
+                raise ValueError(
+                    f"Expected `target` to name the column to predict, one of "
+                    f"{shown(table.columns)}, or `data` to be a pair (x, y), but got neither."
+                )
+            return paired
+        wanted = [self.target] if isinstance(self.target, (int, str)) else self.target
+        return [table.find("`target`", name) for name in wanted]
+
+    def feature_names(self, table: Table) -> list[str]:
+        """Names of the columns to predict from.
+
+        Raises:
+            ValueError: If a column is not there, or none is left.
+        """
+        ignored = {table.find("`ignore`", name) for name in self.ignore} | set(self.targets(table))
+        wanted = table.columns if self.features is None else self.features
+        named = [table.find("`features`", name) for name in wanted]
+        left = [name for name in named if name not in ignored]
+        if not left:
+            raise ValueError(
+                f"Expected at least one column of {table.source} to predict from, but `target` and "
+                f"`ignore` leave none of {shown(named)}."
+            )
+        return left
+
+    def _read(self, data: Any) -> Table:
+        return read_table(
+            data,
+            delimiter=self.delimiter,
+            missing_values=self.missing_values,
+            column_names=self.column_names,
+        )
