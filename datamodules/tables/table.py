@@ -47,8 +47,9 @@ class Table:
             return names[name]
         if name in self.columns:
             return str(name)
-        nearest = get_close_matches(str(name), names, n=1, cutoff=0.4)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        lowered = {known.lower(): known for known in names}
+        nearest = get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.4)
+        hint = f" Did you mean {lowered[nearest[0]]!r}?" if nearest else ""
         raise ValueError(
             f"Expected {argument} to be in {self.source}, but there is no column {name!r}, only "
             f"{shown(names)}.{hint}"

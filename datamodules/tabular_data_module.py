@@ -1,0 +1,362 @@
+"""Tables of numbers and categories, split, cleaned, scaled and augmented."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ..functional.choices import choose
+from ..functional.class_weights import inverse_frequency_weights
+from ..functional.repeated_rows import repeated_rows
+from ..functional.splitting import balancing_weights
+from .loading import IndexedTensors, Loaders, make_splits
+from .tables.category_encoder import CategoryEncoder, Encoding, Unseen
+from .tables.number_encoder import Infinite, Missing, NumberEncoder, ScalingName
+from .tables.reading import MISSING_VALUES
+from .tables.table import shown
+from .tables.table_augment import TableAugment
+from .tables.table_encoder import TableEncoder
+from .tables.table_preparation import TablePreparation
+from .tables.table_source import ColumnName, TableSource
+from .tables.targets import ClassLabels, TargetNumbers
+
+_TASKS = {"classification": ClassLabels, "regression": TargetNumbers}
+
+
+class TabularDataModule(LightningDataModule):
+    """Train, validation, test and predict batches ``(x, y)`` of a table.
+
+    Columns of numbers are cleaned and scaled, columns of categories become one-hot; what for that
+    is measured comes from the training split alone, and is in the checkpoint, which wins over
+    measuring again. Splits depend on ``seed`` alone and are stratified by class. In a csv file
+    a column is one of numbers if all that the training split holds in it are; a data frame's
+    columns have their own types.
+
+    Args:
+        data: Path of a csv, tsv (also ``.gz``) or parquet file; a data frame of pandas or polars,
+            or a table of pyarrow; columns by name; an array or tensor of shape ``(N, C)``; or a
+            pair ``(x, y)`` of features and targets.
+        target: Column to predict, by name or position (-1 is the last), or several for
+            regression; None for a pair.
+        task: ``"classification"`` gives class indices, int64; ``"regression"`` numbers, float32.
+        test_data: Other data for testing; None takes ``test_fraction`` of the data.
+        predict_data: Data for predicting, without targets; None takes the test data.
+        features: Columns to predict from; None takes all but ``target`` and ``ignore``.
+        ignore: Columns to leave out.
+        categorical: Columns of numbers that are categories, such as postal codes.
+        scaling: ``"standard"``, ``"min_max"`` (0..1), ``"min_max_symmetric"`` (-1..1),
+            ``"robust"`` (median and interquartile range) or ``"none"``.
+        missing: What fills missing numbers, in the column's unit: ``"mean"``, ``"median"``,
+            ``"zero"`` or a number; ``"indicator"``, the mean and a further feature that tells
+            which were missing; or ``"error"``.
+        infinite: ``"clip"`` to the range of the training split, ``"missing"`` or ``"error"``.
+        categories: ``"one_hot"``, or ``"ordinal"`` for networks with embeddings. Missing is a
+            category of its own where the training split has it.
+        unseen: Categories that the training split does not have are ``"other"`` (all zeros, or the
+            number 0) or an ``"error"``.
+        standardize_target: Whether targets of regression get mean 0 and deviation 1; losses and
+            metrics are then in these units, and `unscale_targets` goes back.
+        augment: For training batches: any of ``{"noise": deviation, "swap": probability, "mixup":
+            alpha}``, see ``TableAugment``; None changes nothing.
+        batch_size: Rows in a batch, on each rank.
+        balanced: Whether training rows are drawn so that all classes are equally frequent.
+        val_fraction: Share of the rows for validation.
+        test_fraction: Share of the rows for testing.
+        num_folds: Validate on one of as many folds of the rows outside the test split.
+        fold: Which one, from 0.
+        delimiter: Between the cells of a line; None goes by the file's name.
+        missing_values: Texts that stand for a missing value.
+        column_names: Names of the columns of an array, or of a file without a header.
+        seed: Seed of splits, order and augmentation.
+
+    Raises:
+        ValueError: If a name is unknown or a number out of range.
+
+    Example:
+        >>> from sklearn.datasets import load_wine
+        >>> data = TabularDataModule(load_wine(return_X_y=True), batch_size=32)
+        >>> data.in_features, data.class_names
+        (13, ['0', '1', '2'])
+        >>> [part.shape for part in next(iter(data.val_dataloader()))][:2]
+        [torch.Size([27, 13]), torch.Size([27])]
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        target: ColumnName | Sequence[ColumnName] | None = None,
+        *,
+        task: Literal["classification", "regression"] = "classification",
+        test_data: Any = None,
+        predict_data: Any = None,
+        features: Sequence[ColumnName] | None = None,
+        ignore: Sequence[ColumnName] = (),
+        categorical: Sequence[ColumnName] = (),
+        scaling: ScalingName = "standard",
+        missing: Missing = "mean",
+        infinite: Infinite = "error",
+        categories: Encoding = "one_hot",
+        unseen: Unseen = "other",
+        standardize_target: bool = False,
+        augment: Mapping[str, float] | None = None,
+        batch_size: int = 64,
+        balanced: bool = False,
+        val_fraction: float = 0.15,
+        test_fraction: float = 0.2,
+        num_folds: int | None = None,
+        fold: int = 0,
+        delimiter: str | None = None,
+        missing_values: Sequence[str] = MISSING_VALUES,
+        column_names: Sequence[str] | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        choose("task", task, _TASKS)
+        regression = task == "regression"
+        if batch_size < 1:
+            raise ValueError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
+        _check_task("balanced", balanced and regression, task)
+        _check_task("standardize_target", standardize_target and not regression, task)
+        if categories == "ordinal" and (augment or {}).get("mixup"):
+            raise ValueError(
+                "Expected `categories='one_hot'` for 'mixup', but got 'ordinal', whose numbers "
+                "cannot be mixed."
+            )
+        data, test_data, predict_data = map(_plain, (data, test_data, predict_data))
+        given = {"data": data, "test_data": test_data, "predict_data": predict_data}
+        texts = [name for name, value in given.items() if value is None or isinstance(value, str)]
+        self.save_hyperparameters(ignore=list(given.keys() - texts))
+        self._given = given
+        self._prepared = TablePreparation(
+            TableSource(target, features, ignore, delimiter, missing_values, column_names),
+            TableEncoder(
+                NumberEncoder(scaling, missing, infinite),
+                CategoryEncoder(categories, unseen),
+                categorical,
+            ),
+            TargetNumbers(standardize=standardize_target) if regression else ClassLabels(),
+        )
+        self.augment = TableAugment(augment, seed=seed)
+        self._split_arguments: dict[str, Any] = dict(
+            val_fraction=val_fraction,
+            test_fraction=test_fraction if test_data is None else 0.0,
+            num_folds=num_folds,
+            fold=fold,
+            seed=seed,
+        )
+        self.task, self.batch_size, self.balanced = task, batch_size, balanced
+        self._loaders = Loaders(seed=seed)
+        self._splits: dict[str, Tensor] = {}
+
+    # What the tables hold
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features, in order; of a category ``"column=category"``."""
+        return self._fitted().encoder.feature_names
+
+    @property
+    def in_features(self) -> int:
+        """Number of features."""
+        return len(self.feature_names)
+
+    @property
+    def out_features(self) -> int:
+        """Number of targets of regression, or of classes."""
+        targets = self._fitted().targets
+        return targets.count if isinstance(targets, TargetNumbers) else len(targets.names)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes, by index."""
+        targets = self._fitted().targets
+        if isinstance(targets, TargetNumbers):
+            raise AttributeError(
+                "Expected `task='classification'` for classes, but got regression."
+            )
+        return list(targets.names)
+
+    @property
+    def class_counts(self) -> Tensor:
+        """Training rows of each class, int64."""
+        self._read()
+        return self._y[self._splits["train"]].bincount(minlength=self.num_classes)
+
+    @property
+    def class_weights(self) -> list[float]:
+        """Weights for ``Classifier(class_weights=...)``, higher for rare classes, all finite."""
+        weights: list[float] = inverse_frequency_weights(self.class_counts).tolist()
+        return weights
+
+    @property
+    def category_sizes(self) -> dict[str, int]:
+        """Numbers that an ordinal column can hold, 0 for unseen categories included."""
+        vocabularies = self._fitted().encoder.categories.vocabularies
+        return {name: len(vocabulary) + 1 for name, vocabulary in vocabularies.items()}
+
+    def transform(self, data: Any) -> Tensor:
+        """Features of other data of the same columns, as in `data`; they need no targets.
+
+        Returns:
+            Tensor of shape ``(N, in_features)``, float32.
+        """
+        prepared = self._fitted()
+        return prepared.encoder.encode(prepared.source.read(data))
+
+    def unscale_targets(self, predictions: Tensor) -> Tensor:
+        """Predictions of regression in the units of the data.
+
+        Args:
+            predictions: Shape ``(N,)`` or ``(N, out_features)``.
+        """
+        targets = self._fitted().targets
+        if isinstance(targets, ClassLabels):
+            raise TypeError("Expected `task='regression'` for targets with units.")
+        return targets.decode(predictions)
+
+    def duplicates(self) -> dict[str, Tensor]:
+        """Rows of validation and test whose features equal those of a row of an earlier split.
+
+        Returns:
+            Rows by ``"val"`` and ``"test"``, int64; of ``test_data`` its own rows.
+        """
+        self._read()
+        train, val = (self._x[self._splits[name]] for name in ("train", "val"))
+        rows = self._test_rows
+        test = self._test_data.__getitems__(rows)[0]
+        return {
+            "val": self._splits["val"][repeated_rows(val, train)],
+            "test": rows[repeated_rows(test, torch.cat([train, val]))],
+        }
+
+    # Lightning's hooks
+
+    def setup(self, stage: str) -> None:
+        """Read, split, measure and encode, once."""
+        if stage != "predict" or self._given["predict_data"] is None:
+            self._read()
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Training batches in an order that depends on (seed, epoch) alone."""
+        self._read()
+        members = self._splits["train"]
+        weights = balancing_weights(self._y[members]) if self.balanced else None
+        return self._loaders.train(
+            self._data, members, self.batch_size, trainer=self.trainer, weights=weights
+        )
+
+    def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        """Validation batches; none with ``val_fraction=0``."""
+        self._read()
+        members = self._splits["val"]
+        if not len(members):
+            return []
+        return self._loaders.in_order(self._data, members, self.batch_size, trainer=self.trainer)
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Test batches."""
+        data, members = self._test()
+        return self._loaders.in_order(data, members, self.batch_size, trainer=self.trainer)
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Batches ``x`` of ``predict_data``, or else the test batches."""
+        if self._given["predict_data"] is None:
+            data, members = self._test()
+        else:
+            data = IndexedTensors(self.transform(self._given["predict_data"]))
+            members = torch.arange(len(data))
+        return self._loaders.predict(data, members, self.batch_size)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Augment, in training only."""
+        *parts, index = batch
+        if self.trainer and self.trainer.training and not self.trainer.sanity_checking:
+            x, y = parts
+            parts = list(self._augmented(x, y, index))
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was measured, and where the epoch is."""
+        return {"prepared": self._prepared.state_dict(), "loading": self._loaders.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what was measured, and go on with the batches that were left."""
+        self._loaders.load_state_dict(state_dict["loading"], trainer=self.trainer)
+        if self._prepared.load_state_dict(state_dict["prepared"]):
+            self._splits = {}
+
+    # How it is done
+    def _fitted(self) -> TablePreparation:
+        if not self._prepared.fitted:
+            self._read()
+        return self._prepared
+
+    def _read(self) -> None:
+        if self._splits:
+            return
+        prepared, source = self._prepared, self._prepared.source
+        measures = not prepared.fitted
+        table = source.read(self._given["data"])
+        classes = prepared.classes(table)
+        items = len(table) if classes is None else classes
+        splits = make_splits(items, **self._split_arguments)
+        prepared.fit(table, splits["train"])
+        self._x, self._y = prepared.encode(table)
+        self._data = self._test_data = IndexedTensors(self._x, self._y)
+        self._test_rows = splits["test"]
+        if self._given["test_data"] is not None:
+            self._test_data = IndexedTensors(
+                *prepared.encode(source.read(self._given["test_data"]))
+            )
+            self._test_rows = torch.arange(len(self._test_data))
+        self._columns = torch.tensor(prepared.encoder.feature_columns)
+        self._splits = splits
+        if measures and prepared.encoder.constant:
+            rank_zero_warn(
+                f"Expected columns that vary over the training split, but "
+                f"{shown(prepared.encoder.constant)} do not, and tell a network nothing. Name them "
+                f"in `ignore`."
+            )
+
+    def _test(self) -> tuple[IndexedTensors, Tensor]:
+        self._read()
+        if not len(self._test_rows):
+            raise ValueError(
+                "Expected rows to test, but there are none. Give `test_data`, or a `test_fraction` "
+                "above 0."
+            )
+        return self._test_data, self._test_rows
+
+    def _augmented(self, x: Tensor, y: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        if self._columns.device != x.device:
+            # Kept, so that only the first batch waits for the copy.
+            self._columns = self._columns.to(x.device)
+        return self.augment(
+            x,
+            y,
+            columns=self._columns,
+            numbers=len(self._prepared.encoder.numbers.names),
+            index=index,
+            epoch=self.trainer.current_epoch if self.trainer else 0,
+            num_classes=self.out_features,
+        )
+
+
+def _plain(data: Any) -> Any:
+    """A path as a text, which a checkpoint can hold."""
+    return str(data) if isinstance(data, Path) else data
+
+
+def _check_task(argument: str, chosen: bool, task: str) -> None:
+    if chosen:
+        raise ValueError(f"Expected `{argument}` to be False for {task}, but got True.")
