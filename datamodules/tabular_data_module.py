@@ -16,14 +16,15 @@ from ..functional.repeated_rows import repeated_rows
 from ..functional.splitting import balancing_weights
 from .loading import IndexedTensors, Loaders, make_splits
 from .tables.category_encoder import CategoryEncoder, Encoding, Unseen
+from .tables.class_labels import ClassLabels
+from .tables.column_findings import column_findings
 from .tables.number_encoder import Infinite, Missing, NumberEncoder, ScalingName
 from .tables.reading import MISSING_VALUES
-from .tables.table import shown
 from .tables.table_augment import TableAugment
 from .tables.table_encoder import TableEncoder
 from .tables.table_preparation import TablePreparation
 from .tables.table_source import ColumnName, TableSource
-from .tables.targets import ClassLabels, TargetNumbers
+from .tables.target_numbers import TargetNumbers
 
 _TASKS = {"classification": ClassLabels, "regression": TargetNumbers}
 
@@ -120,6 +121,7 @@ class TabularDataModule(LightningDataModule):
         regression = task == "regression"
         if batch_size < 1:
             raise ValueError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
+        _check_fractions(val_fraction, test_fraction)
         _check_task("balanced", balanced and regression, task)
         _check_task("standardize_target", standardize_target and not regression, task)
         if categories == "ordinal" and (augment or {}).get("mixup"):
@@ -321,12 +323,9 @@ class TabularDataModule(LightningDataModule):
             self._test_rows = torch.arange(len(self._test_data))
         self._columns = torch.tensor(prepared.encoder.feature_columns)
         self._splits = splits
-        if measures and prepared.encoder.constant:
-            rank_zero_warn(
-                f"Expected columns that vary over the training split, but "
-                f"{shown(prepared.encoder.constant)} do not, and tell a network nothing. Name them "
-                f"in `ignore`."
-            )
+        if measures:
+            for finding in column_findings(prepared.encoder, table, splits["train"].numpy()):
+                rank_zero_warn(finding)
 
     def _test(self) -> tuple[IndexedTensors, Tensor]:
         self._read()
@@ -360,3 +359,9 @@ def _plain(data: Any) -> Any:
 def _check_task(argument: str, chosen: bool, task: str) -> None:
     if chosen:
         raise ValueError(f"Expected `{argument}` to be False for {task}, but got True.")
+
+
+def _check_fractions(val_fraction: float, test_fraction: float) -> None:
+    for name, value in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
+        if not 0 <= value < 1:
+            raise ValueError(f"Expected `{name}` to be at least 0 and below 1, but got {value}.")

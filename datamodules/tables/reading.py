@@ -3,7 +3,7 @@
 import csv
 import gzip
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from io import TextIOWrapper
 from numbers import Real
@@ -20,6 +20,7 @@ MISSING_VALUES = ("", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null",
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": None, ".data": None}
 _PARQUET = (".parquet", ".pq")
 _NUMBERS = (Real, Decimal)
+_CHUNK = 4096
 
 
 def read_table(
@@ -210,23 +211,38 @@ def _read_csv(
     header = next(reader, []) if names is None else list(names)
     header = [name.strip() or f"unnamed_{i}" for i, name in enumerate(header)]
     _check_header(header, source, delimiter)
+    columns: list[list[str | None]] = [[] for _ in header]
+    lines: list[int] = []
+    for rows, begins in _rows_in_chunks(reader, len(header), source):
+        lines += begins
+        for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
+            column += [None if (text := cell.strip()) in missing else text for cell in cells]
+    cleaned = {name: _objects(column) for name, column in zip(header, columns, strict=True)}
+    return Table(cleaned, source, typed=False, lines=np.array(lines, np.int64))
+
+
+def _rows_in_chunks(
+    reader: Any, width: int, source: str
+) -> Iterator[tuple[list[list[str]], list[int]]]:
+    """Rows and the lines that they begin on; few at a time, because lists take much memory."""
     rows: list[list[str]] = []
     lines: list[int] = []
     begin = reader.line_num + 1
     try:
         for row in reader:
-            if row:  # a blank line is none
-                _check_width(row, header, f"line {begin} of {source}")
+            if len(row) == width:
                 rows.append(row)
                 lines.append(begin)
+            elif row:  # a blank line is none
+                raise _wrong_width(row, width, f"line {begin} of {source}")
             begin = reader.line_num + 1
+            if len(rows) == _CHUNK:
+                yield rows, lines
+                rows, lines = [], []
     except csv.Error as error:
         raise ValueError(f"Expected a row on line {begin} of {source}, but {error}.") from error
-    cells = zip(*rows, strict=True) if rows else [()] * len(header)
-    columns = {
-        name: _objects(clean(values, missing)) for name, values in zip(header, cells, strict=True)
-    }
-    return Table(columns, source, typed=False, lines=np.array(lines, np.int64))
+    if rows:
+        yield rows, lines
 
 
 def _check_header(header: list[str], source: str, delimiter: str) -> None:
@@ -239,13 +255,11 @@ def _check_header(header: list[str], source: str, delimiter: str) -> None:
         )
 
 
-def _check_width(row: list[str], header: list[str], place: str) -> None:
-    if len(row) != len(header):
-        raise ValueError(
-            f"Expected {len(header)} cells, one for each column of the header, but {place} has "
-            f"{len(row)}: {shown(row)}. Mend that line; a cell that holds the delimiter must "
-            f"stand in quotes."
-        )
+def _wrong_width(row: list[str], width: int, place: str) -> ValueError:
+    return ValueError(
+        f"Expected {width} cells, one for each column of the header, but {place} has {len(row)}: "
+        f"{shown(row)}. Mend that line; a cell that holds the delimiter must stand in quotes."
+    )
 
 
 def _read_parquet(path: Path, missing: frozenset[str]) -> Table:

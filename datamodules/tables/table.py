@@ -1,7 +1,8 @@
 """A table in memory, which can say where each of its cells came from."""
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SHOWN = 12
+_WHOLE = re.compile(r"-?\d+\.0+")
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,15 @@ class Table:
         source: What the table came from, for messages.
         typed: Whether texts are known to be no numbers; those of a csv file are not.
         lines: Line of the file on which each row begins, if it has lines.
+        targets: Columns that came as targets beside the features.
     """
 
     columns: dict[str, NDArray[Any]]
     source: str
     typed: bool = True
     lines: NDArray[np.int64] | None = None
+    targets: tuple[str, ...] = ()
+    _numbers: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
@@ -55,18 +60,19 @@ class Table:
             f"{shown(names)}.{hint}"
         )
 
-    def with_column(self, name: str, values: NDArray[Any]) -> "Table":
-        """The table and one more column.
+    def with_targets(self, targets: dict[str, NDArray[Any]]) -> "Table":
+        """The table and columns of targets.
 
         Raises:
-            ValueError: If it has another length.
+            ValueError: If they have another length.
         """
-        if len(values) != len(self):
-            raise ValueError(
-                f"Expected one value of {name!r} for each of {len(self)} rows of {self.source}, "
-                f"but got {len(values)}."
-            )
-        return Table({**self.columns, name: values}, self.source, self.typed, self.lines)
+        for name, values in targets.items():
+            if len(values) != len(self):
+                raise ValueError(
+                    f"Expected one value of {name!r} for each of {len(self)} rows of "
+                    f"{self.source}, but got {len(values)}."
+                )
+        return replace(self, columns={**self.columns, **targets}, targets=tuple(targets))
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """A column as numbers, NaN where missing.
@@ -74,6 +80,32 @@ class Table:
         Raises:
             ValueError: If a cell is no number.
         """
+        if name not in self._numbers:
+            self._numbers[name] = self._as_numbers(name)
+        return self._numbers[name]
+
+    def texts(self, name: str) -> NDArray[Any]:
+        """A column as texts, None where missing; whole numbers without a point.
+
+        Raises:
+            ValueError: If a cell is neither text nor number.
+        """
+        values = self.columns[name]
+        if values.dtype.kind in "ifu":
+            found, inverse = np.unique(values, return_inverse=True)
+            return np.array([number_text(value) for value in found], dtype=object)[inverse]
+        if set(map(type, values)) - {str, type(None)} or values.dtype.kind != "O":
+            wrong = (row for row, value in enumerate(values) if not isinstance(value, str))
+            row = next(row for row in wrong if values[row] is not None)
+            raise self._unknown(name, values[row], row)
+        # What one program writes as 2 is 2.0 in another's file, where a value is missing.
+        pointed = {text for text in set(values) if text and _WHOLE.fullmatch(text)}
+        if not pointed:
+            return values
+        whole = [text.partition(".")[0] if text in pointed else text for text in values]
+        return np.array(whole, dtype=object)
+
+    def _as_numbers(self, name: str) -> NDArray[np.float64]:
         values = self.columns[name]
         if values.dtype.kind in "ifu":
             return values.astype(np.float64)
@@ -88,21 +120,6 @@ class Table:
                 f"{values[row]!r}. Mend it, add it to `missing_values` if it stands for a missing "
                 f"one, or name the column in `categorical` or `ignore`."
             ) from None
-
-    def texts(self, name: str) -> NDArray[Any]:
-        """A column as texts, None where missing; whole numbers without a point.
-
-        Raises:
-            ValueError: If a cell is neither text nor number.
-        """
-        values = self.columns[name]
-        if values.dtype.kind in "ifu":
-            found, inverse = np.unique(values, return_inverse=True)
-            return np.array([number_text(value) for value in found], dtype=object)[inverse]
-        for row, value in enumerate(values):
-            if not (value is None or isinstance(value, str)):
-                raise self._unknown(name, value, row)
-        return values
 
     def _unknown(self, name: str, value: Any, row: int) -> ValueError:
         return ValueError(
@@ -123,11 +140,13 @@ def holds_numbers(table: Table, name: str, rows: NDArray[np.int64]) -> bool:
     if table.typed:
         return False
     try:
-        values[rows].astype(np.float64)
-    except (TypeError, ValueError):
+        table.numbers(name)
+    except ValueError:
         known = [(row, values[row]) for row in rows if values[row] is not None]
         wrong = [row for row, value in known if not _is_number(value)]
     else:
+        return True
+    if not wrong:
         return True
     if len(known) > 2 * len(wrong):
         raise ValueError(

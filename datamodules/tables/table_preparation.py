@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .class_labels import ClassLabels
 from .table import Table
 from .table_encoder import TableEncoder
 from .table_source import TableSource
-from .targets import ClassLabels, TargetNumbers
+from .target_numbers import TargetNumbers
 
 
 class TablePreparation:

@@ -11,7 +11,6 @@ from .reading import MISSING_VALUES, read_table
 from .table import Table, shown
 
 ColumnName = int | str
-_TARGET = "target"
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,20 @@ class TableSource:
             raise ValueError(
                 f"Expected targets of shape (rows,) or (rows, targets), but got {y.shape}."
             )
-        for number, values in enumerate(columns.T):
-            name = _TARGET if len(columns.T) == 1 else f"{_TARGET}_{number}"
-            table = table.with_column(name, read_table({name: values}).columns[name])
-        return table
+        count = columns.shape[1]
+        names = ["target"] if count == 1 else [f"target_{i}" for i in range(count)]
+        taken = [name for name in names if name in table.columns]
+        if taken:
+            raise ValueError(
+                f"Expected features beside the targets, but a column is called {shown(taken)}, "
+                f"too. Leave it out, or give the whole table and `target`."
+            )
+        return table.with_targets(
+            {
+                name: self._read({name: values}).columns[name]
+                for name, values in zip(names, columns.T, strict=True)
+            }
+        )
 
     def targets(self, table: Table) -> list[str]:
         """Names of the columns to predict.
@@ -65,14 +74,13 @@ class TableSource:
         Raises:
             ValueError: If there is none.
         """
+        if (self.target is None) != bool(table.targets):
+            raise ValueError(
+                f"Expected `target` to name the column to predict, one of {shown(table.columns)}, "
+                f"or `data` to be a pair (x, y), but got {'both' if table.targets else 'neither'}."
+            )
         if self.target is None:
-            paired = [name for name in table.columns if name.startswith(_TARGET)]
-            if not paired:
-                raise ValueError(
-                    f"Expected `target` to name the column to predict, one of "
-                    f"{shown(table.columns)}, or `data` to be a pair (x, y), but got neither."
-                )
-            return paired
+            return list(table.targets)
         wanted = [self.target] if isinstance(self.target, (int, str)) else self.target
         return [table.find("`target`", name) for name in wanted]
 

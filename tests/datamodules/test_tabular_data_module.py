@@ -335,9 +335,43 @@ def test_rows_in_two_splits_are_found():
 def test_columns_that_tell_nothing_are_reported():
     columns = {**people(), "same": [7] * 60, "gone": [None] * 60, "kind": ["a"] * 60}
     data = TabularDataModule(columns, "sick", ignore=["id"])
-    with pytest.warns(UserWarning, match="'same', 'gone', 'kind' do not, and tell a network noth"):
+    with pytest.warns(UserWarning, match="'same', 'gone', 'kind' do not. Name"):
         data.setup("fit")
     assert all(part.isfinite().all() for part in everything(data))
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ({"row": list(range(100, 160))}, "Column 'row' counts the rows of the columns"),
+        ({"name": [f"n{i}" for i in range(60)]}, "Column 'name' has 39 categories in 39 training"),
+    ],
+)
+def test_row_numbers_and_names_are_reported(column, message):
+    data = TabularDataModule({**people(), **column}, "sick", ignore=["id"])
+    with pytest.warns(UserWarning, match=message):
+        data.setup("fit")
+
+
+def test_a_pair_and_a_target_are_not_mixed_up():
+    x, y = people(), people()["sick"]
+    target = TabularDataModule((x, y), ignore=["id", "sick"]).class_names
+    assert target == ["no", "yes"]
+    with pytest.raises(ValueError, match=r"`target` to name the column .* but got both"):
+        TabularDataModule((x, y), "sick").setup("fit")
+    with pytest.raises(ValueError, match="a column is called 'target', too"):
+        TabularDataModule(({**x, "target": y}, y)).setup("fit")
+    with pytest.raises(ValueError, match="each of 60 rows of the columns, but got 59"):
+        TabularDataModule((x, y[1:])).setup("fit")
+    labels = ["None", "NA"] * 30
+    data = TabularDataModule((x, labels), ignore=["id"], missing_values=[""])
+    assert data.class_names == ["NA", "None"]
+
+
+def test_a_feature_that_looks_like_a_target_stays_a_feature():
+    columns = {**people(), "target_age": [float(i**2) for i in range(60)]}
+    data = TabularDataModule((columns, columns["sick"]), features=["target_age", "age"])
+    assert data.feature_names == ["target_age", "age"]
 
 
 # Training
@@ -552,6 +586,8 @@ def test_two_ranks_share_splits_and_rows(tmp_path):
         ({"infinite": "zero"}, "`infinite` to be one of"),
         ({"categories": "hash"}, "`categories` to be one of"),
         ({"unseen": "skip"}, "`unseen` to be one of"),
+        ({"val_fraction": 1.0}, "`val_fraction` to be at least 0 and below 1"),
+        ({"test_fraction": -0.1}, "`test_fraction` to be at least 0 and below 1"),
         ({"batch_size": 0}, "`batch_size` to be at least 1"),
         ({"augment": {"nois": 1}}, "Did you mean 'noise'"),
         ({"augment": {"mixup": 1}, "categories": "ordinal"}, "numbers cannot be mixed"),

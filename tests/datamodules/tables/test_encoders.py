@@ -14,10 +14,11 @@ from sklearn.preprocessing import (
 )
 
 from torchvitals.datamodules.tables.category_encoder import CategoryEncoder
+from torchvitals.datamodules.tables.class_labels import ClassLabels
 from torchvitals.datamodules.tables.number_encoder import NumberEncoder
 from torchvitals.datamodules.tables.reading import read_table
 from torchvitals.datamodules.tables.table_encoder import TableEncoder
-from torchvitals.datamodules.tables.targets import ClassLabels, TargetNumbers
+from torchvitals.datamodules.tables.target_numbers import TargetNumbers
 
 SCALERS = {
     "standard": StandardScaler(),

@@ -215,6 +215,20 @@ def test_text_among_numbers_names_the_cell(tmp_path):
     assert holds_numbers(read_table(path, missing_values=["3o"]), "a", np.arange(4))
 
 
+def test_whole_numbers_are_the_same_categories_in_every_form(tmp_path):
+    cells = [1.0, None, 20.0, -3.0]
+    path = write(tmp_path, "a\n1.0\nNA\n20.0\n-3.00\n")
+    expected = ["1", None, "20", "-3"]
+    for data in ({"a": cells}, {"a": [1, None, 20, -3]}, path, np.array([cells], float).T):
+        (name,) = read_table(data).columns
+        assert read_table(data).texts(name).tolist() == expected
+    assert read_table({"a": ["1.10", "01.50", "v1.0"]}).texts("a").tolist() == [
+        "1.10",
+        "01.50",
+        "v1.0",
+    ]
+
+
 def test_a_column_that_is_not_there_shows_the_nearest():
     table = read_table({"Age": [1], "sex": ["f"]})
     assert [table.find("`target`", name) for name in ("sex", -1, 0)] == ["sex", "sex", "Age"]

@@ -1,0 +1,47 @@
+"""What is suspicious about the columns of a table."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .table import Table, shown
+from .table_encoder import TableEncoder
+
+_FEW = 20
+
+
+def column_findings(encoder: TableEncoder, table: Table, rows: NDArray[np.int64]) -> list[str]:
+    """Columns that tell a network nothing, or what it should not know; one sentence or two each.
+
+    Args:
+        encoder: Fitted.
+        table: What it was fitted to.
+        rows: The training rows.
+
+    Example:
+        >>> from .category_encoder import CategoryEncoder
+        >>> from .number_encoder import NumberEncoder
+        >>> table = Table({"number": np.arange(30.0)}, "data.csv")
+        >>> encoder = TableEncoder(NumberEncoder(), CategoryEncoder())
+        >>> encoder.fit(table, ["number"], np.arange(20))
+        >>> column_findings(encoder, table, np.arange(20))
+        ["Column 'number' counts the rows of data.csv. Name it in `ignore`."]
+    """
+    findings = []
+    if encoder.constant:
+        findings.append(
+            f"Expected columns that vary over the training split, but {shown(encoder.constant)} do "
+            f"not. Name them in `ignore`."
+        )
+    many = max(_FEW, len(rows) // 2)
+    for name, vocabulary in encoder.categories.vocabularies.items():
+        if len(vocabulary) > many:
+            findings.append(
+                f"Column {name!r} has {len(vocabulary)} categories in {len(rows)} training rows: "
+                f"too few rows of each to learn from. Name it in `ignore`."
+            )
+    findings += [
+        f"Column {name!r} counts the rows of {table.source}. Name it in `ignore`."
+        for name in encoder.numbers.names
+        if len(table) > _FEW and (np.diff(table.numbers(name)) == 1).all()
+    ]
+    return findings
