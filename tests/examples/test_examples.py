@@ -12,13 +12,21 @@ from helpers.wandb_file import finished_file, series
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-@pytest.mark.parametrize("name", ["add_a_callback", "subclass_a_module", "log_to_wandb"])
+@pytest.mark.parametrize(
+    "name", ["add_a_callback", "subclass_a_module", "log_to_wandb", "train_on_a_table"]
+)
 def test_example_runs(name, tmp_path):
     printed = run([sys.executable, EXAMPLES / f"{name}.py"], tmp_path)
     if name == "add_a_callback":
         assert printed.count("% dead") == 17
     if name == "subclass_a_module":
         assert "test_accuracy" in printed
+    if name == "train_on_a_table":
+        assert "sex=female, sex=male" in printed
+        r2 = float(re.search(r"test_r2 +│ +([\d.]+)", printed)[1])
+        assert r2 > 0.3
+        first, second = json.loads(re.search(r"progression: (.*)", printed)[1])
+        assert 25 < second < first < 346  # the range of the study
     if name == "log_to_wandb":
         path = finished_file(tmp_path, "runs/wandb/offline-run-*/*.wandb")
         assert len(series(path, "grad_norm/total")) == 5
