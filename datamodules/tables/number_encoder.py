@@ -74,13 +74,13 @@ class NumberEncoder:
         missing: Missing = "mean",
         infinite: Infinite = "error",
     ) -> None:
-        self._scaling_of = choose("scaling", scaling, _SCALINGS)
+        choose("scaling", scaling, _SCALINGS)
         if isinstance(missing, str):
             choose("missing", missing, _MISSING)
         elif isinstance(missing, bool) or not np.isfinite(missing):
             raise ValueError(f"Expected `missing` to be a name or a number, but got {missing}.")
         choose("infinite", infinite, _INFINITE)
-        self.missing, self.infinite = missing, infinite
+        self.scaling_name, self.missing, self.infinite = scaling, missing, infinite
         self.names: list[str] = []
         self.constant: list[str] = []
         self.empty: list[str] = []
@@ -114,7 +114,7 @@ class NumberEncoder:
         known = finite.any(0)
         low = torch.where(finite, x, torch.inf).amin(0)
         high = torch.where(finite, x, -torch.inf).amax(0)
-        scaling = self._scaling_of(x)
+        scaling = _SCALINGS[self.scaling_name](x)
         self._check_scale(table, scaling, known)
         self._statistics = {
             "low": torch.where(known, low, 0.0),

@@ -1,5 +1,6 @@
 import csv
 import os
+import pickle
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -387,6 +388,24 @@ def test_batches_of_one_odd_last_batches_and_batches_larger_than_the_data(batch_
     sizes = [len(y) for _, y, _ in data.train_dataloader()]
     count = len(data._splits["train"])
     assert sum(sizes) == count - (count % batch_size == 1 and batch_size > 1)
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+def test_other_precisions(precision):
+    augment = {"noise": 0.1, "swap": 0.2, "mixup": 0.3}
+    data = TabularDataModule(load_wine(return_X_y=True), augment=augment)
+    trainer = quiet_trainer(precision=precision)
+    trainer.fit(MLPClassifier(13, 3), datamodule=data)
+    assert trainer.callback_metrics["val_loss"].isfinite()
+
+
+@pytest.mark.parametrize("scaling", [*SCALERS, "none"])
+def test_it_goes_to_other_processes_before_and_after_setup(scaling):
+    data = TabularDataModule(people(), "sick", ignore=["id"], scaling=scaling)
+    copied = pickle.loads(pickle.dumps(data))
+    data.setup("fit")
+    for other in (copied, pickle.loads(pickle.dumps(data))):
+        assert all(map(torch.equal, everything(other), everything(data)))
 
 
 @pytest.mark.filterwarnings("ignore:Total length of `list` across ranks is zero")

@@ -116,6 +116,32 @@ def test_the_dtype_stays(dtype):
     assert augmented(EVERYTHING, 5, x=x.to(dtype))[0].dtype == dtype
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("operations", [{"noise": 0.1}, {"swap": 0.3}, {"mixup": 0.4}, EVERYTHING])
+def test_a_gpu_gives_what_the_cpu_gives(operations):
+    x, y = rows(64)
+    index = torch.arange(64)
+    on_gpu = TableAugment(operations)(
+        x.cuda(), y.cuda(), columns=COLUMNS.cuda(), numbers=3, index=index.cuda(), num_classes=3
+    )
+    for got, expected in zip(on_gpu, augmented(operations), strict=True):
+        assert got.is_cuda
+        torch.testing.assert_close(got.cpu(), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.gpu
+def test_noise_and_swaps_never_wait_for_the_gpu():
+    x, y = (part.cuda() for part in rows(64))
+    columns, index = COLUMNS.cuda(), torch.arange(64).cuda()
+    augment = TableAugment({"noise": 0.1, "swap": 0.3})
+    mode = torch.cuda.get_sync_debug_mode()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        augment(x, y, columns=columns, numbers=3, index=index)
+    finally:
+        torch.cuda.set_sync_debug_mode(mode)
+
+
 @pytest.mark.parametrize(
     ("operations", "message"),
     [
