@@ -76,7 +76,8 @@ class ClassLabels:
             found = "none" if texts[row] is None else repr(texts[row])
             raise ValueError(
                 f"Expected one of the classes {shown(self.names)} in the target {target!r}, but "
-                f"{table.place(row)} has {found}. Mend it or leave out that row."
+                f"{table.place(row)} has {found}. Mend it or leave out that row; a class whose "
+                f"name is one of `missing_values` needs others."
             )
         return indices
 

@@ -211,14 +211,16 @@ def _read_csv(
     header = next(reader, []) if names is None else list(names)
     header = [name.strip() or f"unnamed_{i}" for i, name in enumerate(header)]
     _check_header(header, source, delimiter)
-    columns: list[list[str | None]] = [[] for _ in header]
+    # Arrays, because the garbage collector looks through lists again and again.
+    columns: list[list[NDArray[Any]]] = [[_objects([])] for _ in header]
     lines: list[int] = []
     for rows, begins in _rows_in_chunks(reader, len(header), source):
         lines += begins
         for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
-            column += [None if (text := cell.strip()) in missing else text for cell in cells]
-    cleaned = {name: _objects(column) for name, column in zip(header, columns, strict=True)}
-    return Table(cleaned, source, typed=False, lines=np.array(lines, np.int64))
+            texts = [None if (text := cell.strip()) in missing else text for cell in cells]
+            column.append(_objects(texts))
+    whole = {name: np.concatenate(parts) for name, parts in zip(header, columns, strict=True)}
+    return Table(whole, source, typed=False, lines=np.array(lines, np.int64))
 
 
 def _rows_in_chunks(

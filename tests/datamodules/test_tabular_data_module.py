@@ -530,6 +530,26 @@ def test_files_of_river_are_read_and_learnt(name, target, task, arguments):
         assert losses["val_r2"] > 0.6
 
 
+PENGUINS = find_spec("palmerpenguins")
+
+
+@pytest.mark.skipif(PENGUINS is None, reason="needs the data files of palmerpenguins")
+@pytest.mark.parametrize("missing", ["median", "indicator"])
+def test_penguins_with_missing_values_and_categories_are_told_apart(missing):
+    torch.manual_seed(0)
+    path = Path(PENGUINS.submodule_search_locations[0], "data", "penguins.csv")
+    data = TabularDataModule(
+        path, "species", ignore=["year"], missing=missing, batch_size=32, test_fraction=0.3
+    )
+    sexes = ["sex=female", "sex=male", "sex is missing"]
+    assert data.feature_names[-3:] == sexes
+    assert data.class_names == ["Adelie", "Chinstrap", "Gentoo"]
+    model, trainer = MLPClassifier(data.in_features, 3), quiet_trainer(max_epochs=15)
+    trainer.fit(model, datamodule=data)
+    (results,) = trainer.test(model, datamodule=data, verbose=False)
+    assert results["test_accuracy"] > 0.95
+
+
 # Command line, ranks and errors
 
 
