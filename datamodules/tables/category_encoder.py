@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...functional.choices import choose
-from .table import Table, shown
+from .table import Table, number_texts, shown
 
 Encoding = Literal["one_hot", "ordinal"]
 Unseen = Literal["other", "error"]
@@ -85,19 +85,21 @@ class CategoryEncoder:
         """Features of all rows.
 
         Returns:
-            Tensor of shape ``(N, features)``, float64.
+            Tensor of shape ``(N, features)``, float32.
 
         Raises:
             ValueError: If a category is unseen and the policy refuses it.
         """
-        parts = [torch.zeros(len(table), 0, dtype=torch.float64)]
-        for name, vocabulary in self.vocabularies.items():
-            codes = self._codes(table, name)
-            if self.encoding == "ordinal":
-                parts.append(codes[:, None].double())
-            else:
-                parts.append((codes[:, None] == torch.arange(1, len(vocabulary) + 1)).double())
-        return torch.cat(parts, 1)
+        codes = {name: self._codes(table, name) for name in self.vocabularies}
+        if not codes:
+            return torch.zeros(len(table), 0)
+        if self.encoding == "ordinal":
+            return torch.stack(list(codes.values()), 1).float()
+        hot = [
+            column[:, None] == torch.arange(1, len(self.vocabularies[name]) + 1)
+            for name, column in codes.items()
+        ]
+        return torch.cat(hot, 1).float()
 
     def state_dict(self) -> dict[str, Any]:
         """What `fit` found, of plain values."""
@@ -111,7 +113,7 @@ class CategoryEncoder:
         vocabulary = self.vocabularies[name]
         numbers = {category: number for number, category in enumerate(vocabulary, 1)}
         texts = table.texts(name)
-        codes = torch.tensor([numbers.get(text, 0) for text in texts], dtype=torch.int64)
+        codes = number_texts(texts, numbers, other=0)
         if self.unseen == "error" and not codes.all():
             row = int((codes == 0).nonzero()[0])
             found = "a missing value" if texts[row] is None else repr(texts[row])

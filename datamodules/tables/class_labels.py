@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from .table import Table, shown
+from .table import Table, number_texts, shown
 
 _FEW = 20
 
@@ -70,7 +69,7 @@ class ClassLabels:
         (target,) = targets
         numbers = {name: index for index, name in enumerate(self.names)}
         texts = table.texts(target)
-        indices = torch.tensor([numbers.get(text, -1) for text in texts], dtype=torch.int64)
+        indices = number_texts(texts, numbers, other=-1)
         if (indices < 0).any():
             row = int((indices < 0).nonzero()[0])
             found = "none" if texts[row] is None else repr(texts[row])

@@ -82,7 +82,12 @@ def clean(values: Iterable[Any], missing: frozenset[str] = frozenset(MISSING_VAL
         >>> clean([" a", "NA", 2.0, None, True])
         ['a', None, '2', None, 'True']
     """
-    return [_cell(value, missing) for value in values]
+    return [
+        (None if (text := value.strip()) in missing else text)
+        if type(value) is str
+        else _cell(value, missing)
+        for value in values
+    ]
 
 
 def _cell(value: Any, missing: frozenset[str]) -> Any:
@@ -113,9 +118,13 @@ def _column(values: Any, missing: frozenset[str]) -> NDArray[Any]:
     array = values if isinstance(values, np.ndarray) else _objects(values)
     if array.dtype.kind in "ifumM":
         return array
-    plain = [None if type(value).__name__ == "NAType" else value for value in array.tolist()]
-    known = [value for value in plain if value is not None]
-    if known and all(isinstance(v, _NUMBERS) and not isinstance(v, bool) for v in known):
+    plain = array.tolist()
+    kinds = set(map(type, plain))
+    if any(kind.__name__ == "NAType" for kind in kinds):
+        plain = [None if type(value).__name__ == "NAType" else value for value in plain]
+        kinds = set(map(type, plain))
+    kinds.discard(type(None))
+    if kinds and all(issubclass(kind, _NUMBERS) and not issubclass(kind, bool) for kind in kinds):
         return np.array([np.nan if value is None else float(value) for value in plain])
     return _objects(clean(plain, missing))
 

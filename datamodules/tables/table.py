@@ -1,13 +1,16 @@
 """A table in memory, which can say where each of its cells came from."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from itertools import repeat
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 _SHOWN = 12
 _WHOLE = re.compile(r"-?\d+\.0+")
@@ -168,6 +171,17 @@ def number_text(value: float) -> str | None:
     if value != value:
         return None
     return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def number_texts(texts: NDArray[Any], numbers: Mapping[Any, int], other: int) -> Tensor:
+    """Number of each text, int64 of shape ``(N,)``; another one where it has none.
+
+    Example:
+        >>> number_texts(np.array(["b", None, "c"], dtype=object), {"b": 1, None: 2}, other=0)
+        tensor([1, 2, 0])
+    """
+    found = map(numbers.get, texts.tolist(), repeat(other))
+    return torch.from_numpy(np.fromiter(found, np.int64, len(texts)))
 
 
 def shown(names: Iterable[str]) -> str:

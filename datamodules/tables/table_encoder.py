@@ -88,9 +88,9 @@ class TableEncoder:
         """
         for name in self.columns:
             table.find("the columns of the training data", name)
-        features = [self.numbers.encode(table), self.categories.encode(table)]
-        encoded = torch.cat(features, 1).float()
-        overflown = ~encoded.isfinite()
+        numbers = self.numbers.encode(table).float()
+        encoded = torch.cat([numbers, self.categories.encode(table)], 1)
+        overflown = ~numbers.isfinite()
         if overflown.any():
             row, column = (int(i) for i in overflown.nonzero()[0])
             raise ValueError(
