@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import get_worker_info
 
 from ..functional.augmentation import keyed_uniform
 from ..functional.choices import choose
@@ -57,10 +58,13 @@ class BatchAugment(nn.Module):
     solarize, autocontrast and equalize. Unlike the papers' code, magnitudes have no 31 steps,
     shears are around the centre, and pixels are interpolated.
 
+    ``torch.compile`` makes one graph of it where draws are by index.
+
     Args:
         operations: ``"none"``, ``"light"``, ``"standard"``, ``"strong"``, ``"randaugment"``,
             ``"trivialaugment"``, or a mapping as above.
-        generator: Source of the draws; None takes a generator of its own.
+        generator: Source of the draws; None takes a generator of its own. In each worker process of
+            a DataLoader it is one that the loader seeds.
         seed: Seed of the own generator and of draws by index.
         clamp: Change colours one at a time, each clamped (and of uint8 cut to whole numbers), and
             hue in HSV: torchvision's results, of uint8 to the last bit, and slower.
@@ -113,6 +117,7 @@ class BatchAugment(nn.Module):
         self.choices, self.extremes = preset.choices, preset.extremes
         self.generator = torch.Generator().manual_seed(seed) if generator is None else generator
         self.seed, self.clamp, self.num_classes = seed, clamp, num_classes
+        self._worker_seed: int | None = None
         self._numbers = needed_columns(self.operations, preset.choices)
         self._mixes = [name for name in _MIXES if name in self.operations]
         self._keep("columns", torch.tensor(self._numbers, dtype=torch.int64))
@@ -174,6 +179,17 @@ class BatchAugment(nn.Module):
         """Go on with the draws of ``get_extra_state``."""
         self.generator.set_state(state["generator"].cpu())
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A generator's own pickle cannot be read by a process that was started by `spawn`.
+        numbers = self.generator.get_state().numpy().tobytes()
+        return {**self.__dict__, "generator": (str(self.generator.device), numbers)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        device, numbers = state["generator"]
+        generator = torch.Generator(device)
+        generator.set_state(torch.frombuffer(bytearray(numbers), dtype=torch.uint8))
+        self.__dict__.update(state, generator=generator)
+
     def _keep(self, name: str, values: Tensor | None) -> None:
         self.register_buffer(name, values, persistent=False)
 
@@ -221,6 +237,7 @@ class BatchAugment(nn.Module):
     def _uniform(self, images: Tensor, key: _Key) -> Tensor:
         index, epoch = key
         if index is None:
+            self._leave_the_other_workers()
             shape = (len(images), len(self._numbers))
             device = self.generator.device
             uniform = torch.rand(shape, generator=self.generator, device=device)
@@ -229,6 +246,14 @@ class BatchAugment(nn.Module):
             columns = self.columns if here else torch.tensor(self._numbers, device=index.device)
             uniform = self._keyed(index, columns, epoch)
         return _send(uniform, images.device)
+
+    def _leave_the_other_workers(self) -> None:
+        """In a worker process of a DataLoader: a generator of its own, once."""
+        worker = get_worker_info()
+        if worker is not None and self._worker_seed != worker.seed:
+            # All workers begin with copies of one generator, which would repeat its draws.
+            self._worker_seed = worker.seed
+            self.generator = torch.Generator().manual_seed((worker.seed + self.seed) % 2**63)
 
     def _noise(self, images: Tensor, key: _Key) -> Tensor:
         index, epoch = key
