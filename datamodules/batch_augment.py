@@ -12,14 +12,14 @@ from ..functional.choices import choose
 from ..functional.mixing import beta_table, soft_targets
 from ..functional.pixels import normal_from_uniform
 from .augmenting.batch_mixing import mix
+from .augmenting.changing import change
 from .augmenting.checking import check_batch
 from .augmenting.draws import NOISE, Draws, needed_columns
-from .augmenting.geometry import move
 from .augmenting.normalizing import checked_statistics, normalize
 from .augmenting.operation import Setting, parse_operations
 from .augmenting.precision import narrow, widen
 from .augmenting.presets import PRESETS, Preset
-from .augmenting.recoloring import blur, erase, recolor
+from .augmenting.recoloring import blur, erase
 
 _MIXES = ("mixup", "cutmix")
 _Key = tuple[Tensor | None, int]
@@ -212,8 +212,7 @@ class BatchAugment(nn.Module):
             draws = Draws(
                 self.operations, uniform, self._numbers, turn=turn, extremes=self.extremes
             )
-            work, masks = move(work, masks, draws)
-            work = recolor(work, draws, bound, clamp=self.clamp)
+            work, masks = change(work, masks, draws, bound, clamp=self.clamp)
         if "blur" in draws:
             work = blur(work, draws)
         if "noise" in draws:

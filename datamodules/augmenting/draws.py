@@ -1,5 +1,6 @@
 """What each image of a batch drew."""
 
+import copy
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -88,10 +89,18 @@ class Draws:
     ) -> None:
         self.operations, self.turn, self.extremes = operations, turn, extremes
         self._uniform, self._start = uniform, _TURNS[turn or 0]
+        self._choices = list(operations)
         self._place = {column: place for place, column in enumerate(columns)}
 
     def __contains__(self, name: str) -> bool:
         return name in self.operations
+
+    def of(self, names: Sequence[str], rows: Tensor) -> "Draws":
+        """The same draws of some of the images, for some of the operations."""
+        some = copy.copy(self)
+        some.operations = {name: self.operations[name] for name in names}
+        some._uniform = self._uniform[rows]
+        return some
 
     def constant(self, value: float) -> Tensor:
         """The same number for each image, shape ``(N,)``."""
@@ -112,7 +121,7 @@ class Draws:
             gate = self.column(_GATES + _ORDER[name]) < self.operations[name].p
         if self.turn is not None:
             # One more than there are operations: the choice of nothing.
-            place, count = list(self.operations).index(name), len(self.operations) + 1
+            place, count = self._choices.index(name), len(self._choices) + 1
             chosen = (self.column(_CHOICES[self.turn]) * count).floor() == place
             gate = chosen if gate is None else gate & chosen
         return gate

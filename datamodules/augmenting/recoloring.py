@@ -43,22 +43,25 @@ def recolor(images: Tensor, draws: Draws, bound: float, *, clamp: bool) -> Tenso
         ValueError: If colours change and the images have not 1, 3 or 4 channels.
     """
     changes = [name for name in COLORS if name in draws]
-    if not changes and not any(name in draws for name in TONES):
+    retones = any(name in draws for name in TONES)
+    if not changes and not retones:
         return images
     if changes and images.shape[1] not in (1, 3, 4):
         raise ValueError(
             f"Expected `images` with 1, 3 or 4 channels for changes of colour, but got "
             f"{images.shape[1]}. Leave out {', '.join(changes)}."
         )
-    whole = clamp and bound != 1
+    whole = bound != 1
     images = widen(images)
     colors = images[:, :3] if images.shape[1] == 4 else images
-    colors = colors.round() if whole else colors
+    colors = colors.round() if whole and clamp else colors
     if changes and clamp:
         colors = _one_by_one(colors, draws, bound)
     elif changes:
         colors = apply_colors(colors, _matrices(colors, draws)).clamp_(0, bound)
-    colors = retone(colors, draws, bound, whole=whole)
+    if retones:
+        # Tones go by steps, which a whole number must not miss by a rounding.
+        colors = retone(colors.round() if whole else colors, draws, bound, whole=whole)
     return torch.cat([colors, images[:, 3:]], 1) if images.shape[1] == 4 else colors
 
 

@@ -15,8 +15,8 @@ def retone(images: Tensor, draws: Draws, bound: float, *, whole: bool) -> Tensor
     Args:
         images: Shape ``(N, C, H, W)``, floating point in 0..bound.
         draws: Of the batch.
-        bound: 1, or 255 for images that were whole numbers.
-        whole: Whether they are still whole, and have to stay so.
+        bound: 1, or 255 for whole numbers.
+        whole: Whether they are whole numbers, and stay so.
 
     Returns:
         Tensor of the shape of ``images``.

@@ -231,8 +231,8 @@ def test_erasing_sets_a_box_of_its_area_to_zero():
     torch.testing.assert_close(area * 1200, (rows * columns).float())
 
 
-# Steps would fall differently in uint8.
-STEPS = ("posterize", "solarize", "equalize")
+# Of uint8 these give whole numbers.
+STEPS = ("sharpness", "posterize", "solarize", "autocontrast", "equalize")
 CONTINUOUS = {name: value for name, value in EVERYTHING.items() if name not in STEPS}
 MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.1)
 
