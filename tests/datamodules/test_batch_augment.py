@@ -99,17 +99,18 @@ def test_data_11_batches_of_any_size(count):
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("clamp", [False, True])
-def test_data_12_shape_dtype_and_memory_format_stay(dtype, channels, clamp):
+@pytest.mark.parametrize("operations", [EVERYTHING, {"random_crop": 2, "horizontal_flip": 0.5}])
+def test_data_12_shape_dtype_and_memory_format_stay(dtype, channels, clamp, operations):
     pixels = seeded(4, channels, 12, 9).double()
     images = (pixels * 255).round().to(dtype) if dtype == torch.uint8 else pixels.to(dtype)
     scale = 255 if dtype == torch.uint8 else 1
     index = torch.arange(4)
     for layout in (torch.contiguous_format, torch.channels_last):
         given = images.contiguous(memory_format=layout)
-        augmented = BatchAugment(EVERYTHING, clamp=clamp)(given, index=index)
+        augmented = BatchAugment(operations, clamp=clamp)(given, index=index)
         assert (augmented.shape, augmented.dtype) == (images.shape, dtype)
         assert augmented.is_contiguous(memory_format=layout)
-        in_float = BatchAugment(EVERYTHING, clamp=clamp)(given.float() / scale, index=index)
+        in_float = BatchAugment(operations, clamp=clamp)(given.float() / scale, index=index)
         # Whole numbers are cut off after each operation, and hue magnifies what is lost.
         tolerance = 0.05 if clamp else 0.01
         error = (augmented.double() / scale - in_float).abs()
