@@ -1,8 +1,8 @@
 """How far each step moves the weights of each layer."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
@@ -12,9 +12,9 @@ from .monitoring.guard import switch_off_on_error
 from .monitoring.heat_map import Scale, draw_heat_map
 from .monitoring.layers import refuse_flattening
 from .monitoring.loggers import logger_step, report_interval
-from .monitoring.measuring import join_norms, measure_norms
 from .monitoring.reporter import Reporter
 from .monitoring.streaks import Streaks
+from .monitoring.weight_copies import WeightCopies
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,10 +29,11 @@ class UpdateRatioMonitor(Callback):
 
     Weights are compared before and after a reporting step, so that momentum, weight decay,
     clipping and whatever else the step does is in it. Only a step that reports copies the
-    weights, for as long as it takes (where every step reports, the copy stays). About 1e-3 is
-    the usual advice (Stanford's course cs231n). Steps that 16-bit mixed precision skips are not
-    reported. Sharded parameters (FSDP2) count as a whole. Under manual optimisation the update is
-    that of all steps of the batch.
+    weights, for as long as it takes. Where every step reports the copy stays, and is brought up
+    to date after each step: what is written to a weight in between is told from its step, unless
+    it is hidden from autograd (``weight.data``). About 1e-3 is the usual advice (Stanford's course
+    cs231n). Steps that 16-bit mixed precision skips are not reported. Sharded parameters (FSDP2)
+    count as a whole. Under manual optimisation the update is that of all steps of the batch.
 
     Logged are ``update_ratio/total`` and ``update_ratio/<layer>`` (for up to 100 layers). Said
     once, when it has lasted for three reports: parameters that an optimiser has and that do not
@@ -69,9 +70,7 @@ class UpdateRatioMonitor(Callback):
         self.failed = False
         self._reporter = Reporter(type(self).__name__, {"update_ratio": _SCALE})
         self._names: dict[Tensor, str] = {}
-        self._before: dict[Tensor, Tensor] = {}
-        self._copies: dict[Tensor, Tensor] = {}
-        self._keeps_copies = False
+        self._before = WeightCopies()
         self._moving: dict[Tensor, bool] = {}
         self._clear()
 
@@ -116,7 +115,7 @@ class UpdateRatioMonitor(Callback):
         if not self._reporter.start(trainer):
             self._clear()
         self._names = {parameter: name for name, parameter in pl_module.named_parameters()}
-        self._before, self._copies = {}, {}
+        self._before.forget()
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
@@ -124,7 +123,7 @@ class UpdateRatioMonitor(Callback):
         """Copy this optimiser's parameters before a step that reports."""
         interval = report_interval(trainer, self.every_n_steps)
         if (logger_step(trainer) + 1) % interval == 0:
-            self._keeps_copies = interval == 1
+            self._before.keep = interval == 1
             self._copy(optimizer)
 
     @switch_off_on_error
@@ -132,18 +131,8 @@ class UpdateRatioMonitor(Callback):
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 if parameter in self._names and parameter not in self._before:
-                    self._before[parameter] = self._copy_of(parameter)
+                    self._before.take(parameter)
                     self._moving[parameter] = parameter.requires_grad and bool(group["lr"] != 0)
-
-    def _copy_of(self, parameter: Tensor) -> Tensor:
-        # To allocate the memory takes several times as long as to fill it.
-        if parameter in self._copies:
-            return self._copies[parameter].copy_(parameter.detach())
-        dtype = torch.promote_types(parameter.dtype, torch.float32)
-        copy = parameter.detach().to(dtype, copy=True)
-        if self._keeps_copies:
-            self._copies[parameter] = copy
-        return copy
 
     def on_train_batch_end(
         self,
@@ -159,38 +148,28 @@ class UpdateRatioMonitor(Callback):
 
     @switch_off_on_error
     def _report(self, trainer: Trainer) -> None:
-        before, self._before = self._before, {}
         moving, self._moving = self._moving, {}
-        # In the module's order, which is the same on every rank.
-        before = {p: before[p] for p in self._names if p in before}
-        weights = {f"weight {self._names[p]}": [old] for p, old in before.items()}
-        lengths = measure_norms(weights)
-        for parameter, old in before.items():
-            old.sub_(parameter.detach())
-        moves = measure_norms({self._names[p]: [change] for p, change in before.items()})
-        if scales_loss(trainer) and not any(moves.values()):
+        norms = self._before.norms(self._names)
+        if scales_loss(trainer) and not any(move for _, move in norms.values()):
             return
-        self._take_stock(trainer, moves, {self._names[p]: moving[p] for p in before})
-        self._record(trainer, lengths, moves)
+        self._take_stock(trainer, norms, {self._names[p]: moves for p, moves in moving.items()})
+        self._record(trainer, norms)
 
-    def _record(
-        self,
-        trainer: Trainer,
-        lengths: dict[str, float],
-        moves: dict[str, float],
-    ) -> None:
+    def _record(self, trainer: Trainer, norms: dict[str, tuple[float, float]]) -> None:
         parts: dict[str, list[tuple[float, float]]] = {}
-        for name, move in moves.items():
-            layer = name.rpartition(".")[0] or "root"
-            parts.setdefault(layer, []).append((move, lengths[f"weight {name}"]))
+        for name, pair in norms.items():
+            parts.setdefault(name.rpartition(".")[0] or "root", []).append(pair)
         ratios = {layer: _ratio(found) for layer, found in parts.items()}
-        self.total_ratio = _ratio([part for found in parts.values() for part in found])
+        self.total_ratio = _ratio(list(norms.values()))
         summary = {"update_ratio/total": self.total_ratio}
         step = logger_step(trainer)
         self._reporter.report(trainer, step, {"update_ratio": ratios}, summary)
 
     def _take_stock(
-        self, trainer: Trainer, moves: dict[str, float], moving: dict[str, bool]
+        self,
+        trainer: Trainer,
+        norms: dict[str, tuple[float, float]],
+        moving: dict[str, bool],
     ) -> None:
         """Name what is frozen and what should move and does not."""
         optimized = {p for o in trainer.optimizers for g in o.param_groups for p in g["params"]}
@@ -201,7 +180,7 @@ class UpdateRatioMonitor(Callback):
         ]
         self.unmoved = [
             name
-            for name, move in moves.items()
+            for name, (_, move) in norms.items()
             if self._streaks.established(name, moving[name] and move == 0.0)
         ]
         if self.unmoved:
@@ -225,7 +204,8 @@ class UpdateRatioMonitor(Callback):
 
     def _release(self, trainer: Trainer) -> None:
         if self._names:
-            self._names, self._before, self._copies, self._moving = {}, {}, {}, {}
+            self._names, self._moving = {}, {}
+            self._before.forget()
             self._finish(trainer)
 
     @switch_off_on_error
@@ -271,5 +251,5 @@ class UpdateRatioMonitor(Callback):
 
 def _ratio(parts: list[tuple[float, float]]) -> float:
     """Length of the move over that of the weights, from those of the parameters."""
-    move, length = (join_norms(norms) for norms in zip(*parts, strict=True))
+    length, move = (math.hypot(*norms) for norms in zip(*parts, strict=True))
     return move / length if length else float("nan")

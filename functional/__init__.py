@@ -29,6 +29,7 @@ from .noise_scale import gradient_noise
 from .penalties import decay_, l1_penalty, l2_penalty, soft_threshold_, zero_fraction
 from .running_moments import RunningMoments
 from .sharded_norms import layer_norms
+from .updates import update_norms
 
 __all__ = [
     "ACTIVITY_RULES",
@@ -66,6 +67,7 @@ __all__ = [
     "training_progress",
     "unit_moments",
     "unit_statistics",
+    "update_norms",
     "vanishing_from",
     "windowed_median",
     "zero_fraction",

@@ -1,6 +1,6 @@
 """Gradient norms by layer, computed on the device without a host read per parameter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from torch import Tensor
 # single-precision number could carry them, even spread over 10^9 entries.
 _SPREAD = 10**9
 _BLOCK = 256
-# Up to here double precision is several times faster than blocks.
+# Up to here double precision costs less than blocks.
 _SMALL = 8_192
 
 
@@ -51,15 +51,14 @@ def layer_gradient_norms(
     device = tensors[0].device if tensors else torch.device("cpu")
     widest = torch.float32 if device.type == "mps" else torch.float64
     result = torch.zeros(len(gradients), dtype=widest, device=device)
-    if not tensors:
-        return result
-    found = _tensor_norms(tensors, norm_type, dtype)
-    norms = torch.stack([n.to(device, result.dtype) for n in found])
-    index = torch.tensor(layer_of, device=device)
-    if norm_type == float("inf"):
-        return result.scatter_reduce_(0, index, norms, "amax")
-    powers: Tensor = result.index_add_(0, index, norms.pow(norm_type))
-    return powers.pow(1.0 / norm_type)
+    for members, norms in _tensor_norms(tensors, norm_type, dtype):
+        index = torch.tensor([layer_of[i] for i in members], device=device)
+        norms = norms.to(device, widest)
+        if norm_type == float("inf"):
+            result.scatter_reduce_(0, index, norms, "amax")
+        else:
+            result.index_add_(0, index, norms.pow_(norm_type))
+    return result if norm_type == float("inf") else result.pow_(1.0 / norm_type)
 
 
 def total_norm(layer_norms: Tensor, norm_type: float = 2.0) -> Tensor:
@@ -114,36 +113,36 @@ def _dense_real(gradient: Tensor) -> Tensor:
     return torch.view_as_real(gradient) if gradient.is_complex() else gradient
 
 
-def _tensor_norms(tensors: list[Tensor], norm_type: float, least: torch.dtype) -> list[Tensor]:
-    """Norm of each tensor, accumulated in ``least`` or, if wider, in the tensor's own dtype."""
-    norms: list[Tensor | None] = [None] * len(tensors)
-    groups: dict[tuple[torch.device, torch.dtype], list[int]] = {}
+def _tensor_norms(
+    tensors: list[Tensor], norm_type: float, least: torch.dtype
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Norms of the tensors that can be taken at once, group by group, and which tensors they are.
+
+    Accumulated in ``least`` or, if wider, in the tensors' own dtype.
+    """
+    groups: dict[tuple[torch.device, torch.dtype, bool], list[int]] = {}
     for i, tensor in enumerate(tensors):
-        if tensor.numel() == 0:
-            norms[i] = torch.zeros((), dtype=torch.float32, device=tensor.device)
-        else:
-            groups.setdefault((tensor.device, tensor.dtype), []).append(i)
-    for (device, dtype), members in groups.items():
-        accumulate = torch.promote_types(dtype, least)
+        large = tensor.device.type == "cpu" and tensor.numel() > _SMALL
+        if tensor.numel():
+            groups.setdefault((tensor.device, tensor.dtype, large), []).append(i)
+    for (device, dtype, large), members in groups.items():
         batch = [tensors[i] for i in members]
-        if device.type == "cpu":
-            found = [_blockwise_norm(tensor, norm_type, accumulate) for tensor in batch]
+        accumulate = torch.promote_types(dtype, least)
+        if large:
+            norms = [_blockwise_norm(tensor, norm_type, accumulate) for tensor in batch]
         else:
-            found = list(torch._foreach_norm(batch, norm_type, dtype=accumulate))
-        for i, norm in zip(members, found, strict=True):
-            norms[i] = norm
-    return [n for n in norms if n is not None]
+            accumulate = torch.float64 if device.type == "cpu" else accumulate
+            norms = list(torch._foreach_norm(batch, norm_type, dtype=accumulate))
+        yield members, torch.stack(norms)
 
 
 def _blockwise_norm(tensor: Tensor, norm_type: float, dtype: torch.dtype) -> Tensor:
     """Norm of the norms of blocks: short sums keep their precision."""
-    if tensor.numel() <= _SMALL:
-        small: Tensor = torch.linalg.vector_norm(tensor, norm_type, dtype=torch.float64)
-        return small
     flat = tensor.reshape(-1)
     blocks = flat[: flat.numel() // _BLOCK * _BLOCK].view(-1, _BLOCK)
-    rest = flat[blocks.numel() :].view(1, -1)
-    parts = [part for part in (blocks, rest) if part.numel()]
-    by_block = [torch.linalg.vector_norm(part, norm_type, dim=1, dtype=dtype) for part in parts]
-    norm: Tensor = torch.linalg.vector_norm(torch.cat(by_block), norm_type, dtype=torch.float64)
+    by_block = torch.linalg.vector_norm(blocks, norm_type, dim=1, dtype=dtype)
+    if blocks.numel() < flat.numel():
+        rest = torch.linalg.vector_norm(flat[blocks.numel() :], norm_type, dtype=dtype)
+        by_block = torch.cat([by_block, rest[None]])
+    norm: Tensor = torch.linalg.vector_norm(by_block, norm_type, dtype=torch.float64)
     return norm

@@ -1,5 +1,6 @@
 """Norms as numbers on the host."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -14,17 +15,22 @@ def measure_norms(
 ) -> dict[str, float]:
     """Norm of each entry: one pass in single precision and one transfer to the host.
 
-    Where a norm is out of single precision's range (or really 0, infinite or NaN) all are taken
-    again in double precision.
+    Those that are out of single precision's range (or really 0, infinite or NaN) are taken again
+    in double precision.
     """
     low, high = single_precision_range(norm_type)
-    values: list[float] = layer_norms(tensors, norm_type).tolist()
-    if not all(low <= value <= high for value in values):
-        values = layer_norms(tensors, norm_type, dtype=torch.float64).tolist()
-    return dict(zip(tensors, values, strict=True))
+    norms = dict(zip(tensors, layer_norms(tensors, norm_type).tolist(), strict=True))
+    # The same ones on every rank, as the norms are.
+    again = {name: tensors[name] for name, norm in norms.items() if not low <= norm <= high}
+    if again:
+        values = layer_norms(again, norm_type, dtype=torch.float64).tolist()
+        norms |= zip(again, values, strict=True)
+    return norms
 
 
 def join_norms(norms: Sequence[float], norm_type: float = 2.0) -> float:
     """Norm of the vector that the parts with these norms make."""
+    if norm_type == 2.0:
+        return math.hypot(*norms)
     joined: Tensor = torch.linalg.vector_norm(torch.tensor(norms, dtype=torch.float64), norm_type)
     return float(joined)

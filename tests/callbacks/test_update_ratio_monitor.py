@@ -67,6 +67,21 @@ def test_ratios_are_those_of_copies_of_all_weights(optimizer, options, every):
     assert monitor.unmoved == monitor.frozen == []
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_what_is_written_between_two_steps_is_not_part_of_either(fused):
+    class Shrink(Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            with torch.no_grad():
+                pl_module.network[0].weight.mul_(0.9)
+
+    monitor, moved = UpdateRatioMonitor(1), Moved()
+    model = Research(mlp(), torch.optim.Adam, lr=1e-3, fused=fused)
+    fit(model, loader(torch.randn(24, 5)), [Shrink(), monitor, moved])
+    for step, expected in enumerate(moved.by_layer):
+        found = {layer: ratios[step] for layer, ratios in monitor.history.items()}
+        assert found == pytest.approx(expected, rel=1e-5)
+
+
 def test_weights_are_copied_on_no_step_but_those_that_report():
     class Copies(Callback):
         seen = ()

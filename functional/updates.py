@@ -1,0 +1,95 @@
+"""How far a step moved each weight tensor, in one pass over the weights and their copies."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from .gradients import single_precision_range
+
+# Entries of which weights and copies stay in a core's second-level cache, and of a short sum.
+_BLOCK, _ROW = 131_072, 256
+# Smaller tensors are taken together, in double precision.
+_SMALL = 8_192
+
+
+def update_norms(
+    before: Sequence[Tensor], after: Sequence[Tensor], *, refresh: bool = False
+) -> tuple[list[float], list[float]]:
+    r"""Length of each weight tensor before a step and of its move, :math:`\|w\|, \|w' - w\|`.
+
+    For tensors on the host. Large ones are taken block by block, so that each block comes from
+    memory once for all that is asked of it. Right to about 1e-6 at any magnitude: where a sum of
+    squares is out of single precision's range it is taken again in double precision.
+
+    Args:
+        before: Dense copies of the weights before the step, of their shapes and dtypes. They are
+            used up, unless they are refreshed.
+        after: The weights, floating or complex.
+        refresh: Whether to make the copies equal to the weights in the same pass.
+
+    Returns:
+        Lengths and moves, one of each for each tensor.
+
+    Example:
+        >>> update_norms([torch.tensor([3.0, 4.0])], [torch.tensor([3.0, 5.0])])
+        ([5.0], [1.0])
+    """
+    pairs = [(_real(old), _real(new)) for old, new in zip(before, after, strict=True)]
+    small = [i for i, (old, _) in enumerate(pairs) if old.numel() <= _SMALL]
+    found = dict(zip(small, _small_norms([pairs[i] for i in small], refresh), strict=True))
+    for i, (old, new) in enumerate(pairs):
+        if i not in found:
+            found[i] = _large_norms(old, new, refresh)
+    return [found[i][0] for i in range(len(pairs))], [found[i][1] for i in range(len(pairs))]
+
+
+def _real(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach()
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+def _exact(tensor: Tensor) -> Tensor:
+    """In a precision in which the difference of two half-precision tensors is not rounded."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def _small_norms(pairs: list[tuple[Tensor, Tensor]], refresh: bool) -> list[tuple[float, float]]:
+    if not pairs:
+        return []
+    old, new = ([_exact(tensor) for tensor in side] for side in zip(*pairs, strict=True))
+    tensors = [*old, *torch._foreach_sub(new, old)]
+    norms = torch.stack(torch._foreach_norm(tensors, 2.0, dtype=torch.float64)).tolist()
+    if refresh:
+        torch._foreach_copy_([copy for copy, _ in pairs], [weight for _, weight in pairs])
+    return list(zip(norms[: len(pairs)], norms[len(pairs) :], strict=True))
+
+
+def _large_norms(before: Tensor, after: Tensor, refresh: bool) -> tuple[float, float]:
+    lengths, moves = [], []
+    for copy, weight in _blocks(before, after):
+        old = _exact(copy)
+        lengths.append(_length(old))
+        moves.append(_length(old.sub_(weight)))
+        if refresh:
+            copy.copy_(weight)
+    return math.hypot(*lengths), math.hypot(*moves)
+
+
+def _blocks(before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Blocks of both in the order in which the copy's entries lie in memory."""
+    dims = sorted(range(before.ndim), key=before.stride, reverse=True)
+    flat, weights = before.permute(dims).view(-1), after.permute(dims).reshape(-1)
+    return zip(torch.split(flat, _BLOCK), torch.split(weights, _BLOCK), strict=True)
+
+
+def _length(block: Tensor) -> float:
+    """Length of a block by rows: short sums keep their precision."""
+    if block.numel() % _ROW == 0:
+        low, high = single_precision_range(2.0)
+        rows = torch.linalg.vector_norm(block.view(-1, _ROW), dim=1)
+        length = math.sqrt(torch.dot(rows, rows))
+        if low <= length <= high:
+            return length
+    return float(torch.linalg.vector_norm(block, dtype=torch.float64))
