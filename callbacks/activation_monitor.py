@@ -233,6 +233,7 @@ class ActivationMonitor(Callback):
         if self._reports and (manual or trainer.global_step != self._steps_before):
             self._reports = False
             self._report(trainer, pl_module)
+        self._reporter.end_step(trainer)
 
     @switch_off_on_error
     def _end(self) -> None:

@@ -97,6 +97,7 @@ class DeadReLUMonitor(Callback):
         self._going_on = self._running = False
         self._known: set[str] | None = None
         self._keep_window = False
+        self._steps_before = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -177,6 +178,7 @@ class DeadReLUMonitor(Callback):
     ) -> None:
         """Observe this batch's forward pass, where there is anything left to see."""
         self._keep_window = False
+        self._steps_before = trainer.global_step
         self._close_if_due(trainer, pl_module)
         if not self.failed and batch_idx % self.observe_every_n_batches == 0:
             self._observe(pl_module)
@@ -231,6 +233,10 @@ class DeadReLUMonitor(Callback):
         self._observer.stop()
         if batch_idx % self.observe_every_n_batches == 0:
             self._take()
+        stepped = trainer.global_step != self._steps_before
+        if stepped or not pl_module.automatic_optimization:
+            self._close_if_due(trainer, pl_module, ahead=1)
+        self._reporter.end_step(trainer)
 
     @switch_off_on_error
     def _take(self) -> None:
@@ -250,15 +256,19 @@ class DeadReLUMonitor(Callback):
             self._close(trainer, pl_module, logger_step(trainer) - 1)
         else:
             self._close_if_due(trainer, pl_module)
+        self._reporter.flush(trainer)
 
-    def _close_if_due(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def _close_if_due(
+        self, trainer: Trainer, pl_module: LightningModule, *, ahead: int = 0
+    ) -> None:
+        """Close a window of steps; ``ahead`` is how many more are done than the Trainer counts."""
         if self.every_n_steps is None:
             return
-        step = logger_step(trainer)
-        if step - self._opened_at >= self.every_n_steps:
-            self._judged_steps += step - self._opened_at
-            self._close(trainer, pl_module, step - 1)
-            self._opened_at = step
+        done = logger_step(trainer) + ahead
+        if done - self._opened_at >= self.every_n_steps:
+            self._judged_steps += done - self._opened_at
+            self._close(trainer, pl_module, done - 1)
+            self._opened_at = done
 
     def _close(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
         """Join the ranks' windows, report, and open the next window."""

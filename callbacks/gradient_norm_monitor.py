@@ -296,6 +296,17 @@ class GradientNormMonitor(Callback):
             summary["noise_scale"] = self.noise_scale_value
         return {f"grad_norm/{name}{suffix}": value for name, value in summary.items()}
 
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Give the loggers the row of this step."""
+        self._reporter.end_step(trainer)
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the loggers the picture and the table."""
         self._release(trainer)

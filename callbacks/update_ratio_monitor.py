@@ -145,6 +145,7 @@ class UpdateRatioMonitor(Callback):
         """Compare the parameters with their copies."""
         if self._before:
             self._report(trainer)
+        self._reporter.end_step(trainer)
 
     @switch_off_on_error
     def _report(self, trainer: Trainer) -> None:

@@ -59,21 +59,24 @@ def use_step_axis(trainer: Trainer, quantity: str) -> None:
         logger.experiment.define_metric(f"{quantity}/*", step_metric=_STEP)
 
 
+def offer_scalars(trainer: Trainer, metrics: Mapping[str, float]) -> None:
+    """Put metrics where other callbacks look: into ``trainer.callback_metrics``."""
+    if metrics and not trainer.barebones:
+        values = torch.tensor(list(metrics.values()), dtype=torch.float32)
+        trainer.callback_metrics.update(zip(metrics, values.unbind(), strict=True))
+
+
 def log_scalars(trainer: Trainer, metrics: Mapping[str, float], step: int) -> None:
-    """Log at this step, on the loggers' own axis, whenever the Trainer logs.
+    """Give every logger a row, on its own axis, whenever there is one.
 
     `LightningModule.log` would pass a step's values on every ``log_every_n_steps`` only, and
-    again, stale, where a monitor's interval is another; and it costs more than the monitor. So
-    the values go to the loggers and to ``trainer.callback_metrics`` directly.
+    again, stale, where a monitor's interval is another; and it costs more than the monitor.
 
     Args:
         trainer: The Trainer.
         metrics: Values by name.
         step: Optimiser steps done before this one.
     """
-    if trainer.barebones or not metrics:
-        return
-    trainer.callback_metrics.update({n: torch.tensor(v) for n, v in metrics.items()})
     for logger in trainer.loggers:
         logger.log_metrics(dict(metrics), step=step)
 

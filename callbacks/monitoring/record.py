@@ -1,5 +1,6 @@
 """One quantity of many layers over time."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,17 +55,16 @@ class Record:
             epoch: Epoch of the report.
             values: Value by layer.
         """
-        if not self.steps or self.steps[-1] != step:
+        row = dict(values)
+        if self.steps and self.steps[-1] == step:
+            row = {**dict(zip(self.last, self._rows.pop().tolist(), strict=False)), **row}
+        else:
             self._thin()
             self.steps.append(step)
             self.epochs.append(epoch)
-            self._rows.append(torch.empty(0, dtype=torch.float64))
         self.last.update(values)
-        row = dict(zip(self.last, self._rows[-1].tolist(), strict=False))
-        row.update(values)
-        missing = float("nan")
-        cells = [row.get(layer, missing) for layer in self.last]
-        self._rows[-1] = torch.tensor(cells, dtype=torch.float64)
+        cells = [row.get(layer, math.nan) for layer in self.last]
+        self._rows.append(torch.tensor(cells, dtype=torch.float64))
 
     def _thin(self) -> None:
         if len(self.steps) < 2:

@@ -26,7 +26,9 @@ class Reporter:
     than 100 layers, the loggers get the median and the extremes instead of one chart each. At the
     end of training they get one heat map and one table, which hold every layer. A file or a
     logger that fails is given up with one warning; the record goes on. A second monitor of the
-    same class writes to a file and to charts of its own, as ``grad_norm_2/total``.
+    same class writes to a file and to charts of its own, as ``grad_norm_2/total``. What all
+    monitors of a Trainer report of a step is one row for the loggers: a row costs as much as
+    fifty figures in it.
 
     Args:
         monitor: The monitor's class name.
@@ -45,6 +47,8 @@ class Reporter:
         self._resumed = False
         self._file: RecordFile | None = None
         self._suffix = ""
+        self._rows: dict[int, dict[str, float]] = {}
+        self._is_last = True
         self._clear()
 
     def _clear(self) -> None:
@@ -59,6 +63,7 @@ class Reporter:
         Returns:
             Whether this fit goes on with a checkpoint's record.
         """
+        self._join(trainer)
         resumed, self._resumed = self._resumed, False
         if not resumed:
             self._clear()
@@ -68,7 +73,6 @@ class Reporter:
                 f"{self.monitor} logs nothing under Trainer(barebones=True), which turns logging "
                 "off; its record is kept in its attributes."
             )
-        self._suffix = self._find_suffix(trainer)
         folder = loggers.run_folder(trainer) if trainer.is_global_zero else None
         name = f"{self.monitor}{self._suffix}.jsonl"
         path = None if folder is None else folder / "vitals" / name
@@ -79,13 +83,21 @@ class Reporter:
         self._attempt("file", self._open_file, resumed)
         return resumed
 
-    def _find_suffix(self, trainer: Trainer) -> str:
-        """What sets a second monitor of the same class, with other arguments, apart: ``"_2"``."""
+    def _join(self, trainer: Trainer) -> None:
+        """Find the Trainer's other monitors: the first one's rows are everybody's.
+
+        A second monitor of the same class, with other arguments, is set apart by ``"_2"``.
+        """
         callbacks: list[object] = trainer.callbacks  # type: ignore[attr-defined]
-        reporters = [getattr(callback, "_reporter", None) for callback in callbacks]
-        alike = [r for r in reporters if getattr(r, "monitor", None) == self.monitor]
-        position = next((i for i, reporter in enumerate(alike) if reporter is self), 0)
-        return f"_{position + 1}" if position else ""
+        found = [getattr(callback, "_reporter", None) for callback in callbacks]
+        together = [reporter for reporter in found if isinstance(reporter, Reporter)]
+        if self not in together:
+            together = [self]
+        alike = [reporter for reporter in together if reporter.monitor == self.monitor]
+        position = alike.index(self)
+        self._suffix = f"_{position + 1}" if position else ""
+        self._rows = {} if together[0] is self else together[0]._rows
+        self._is_last = together[-1] is self
 
     def _charted(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """The metrics under this monitor's own names."""
@@ -130,7 +142,21 @@ class Reporter:
         if self._file is not None:
             self._attempt("file", self._file.report, step, trainer.current_epoch, values, summary)
         metrics = self._charted({**_charts(values), **summary})
-        self._attempt("logger", loggers.log_scalars, trainer, metrics, step)
+        self._rows.setdefault(step, {}).update(metrics)
+        loggers.offer_scalars(trainer, metrics)
+
+    def end_step(self, trainer: Trainer) -> None:
+        """Give the loggers the step's row, if no other monitor may add to it."""
+        if self._rows and self._is_last:
+            self.flush(trainer)
+
+    def flush(self, trainer: Trainer) -> None:
+        """Give the loggers all rows that wait, the monitors' of whichever step."""
+        rows = dict(self._rows)
+        self._rows.clear()
+        if not trainer.barebones:
+            for step, row in rows.items():
+                self._attempt("logger", loggers.log_scalars, trainer, row, step)
 
     def find(self, trainer: Trainer, key: str, text: str) -> None:
         """Say something that was found, once for each key: in the log, the file, and W&B."""
@@ -147,6 +173,7 @@ class Reporter:
 
     def finish(self, trainer: Trainer) -> None:
         """Give the loggers one heat map and one table, and close the file."""
+        self.flush(trainer)
         quantity, record = next(iter(self.records.items()))
         if trainer.is_global_zero and not trainer.barebones and len(record.steps) > 1:
             self._attempt("picture", self._log_heat_map, trainer, quantity, record)

@@ -15,7 +15,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from torch import nn
 
-from torchvitals.callbacks import GradientNormMonitor, UpdateRatioMonitor
+from torchvitals.callbacks import (
+    ActivationMonitor,
+    DeadReLUMonitor,
+    GradientNormMonitor,
+    UpdateRatioMonitor,
+)
 from torchvitals.callbacks.monitoring.loggers import run_folder
 from torchvitals.callbacks.monitoring.record_file import read_record_file
 
@@ -137,6 +142,69 @@ def test_a_file_that_cannot_be_written_is_given_up_with_one_warning(tmp_path):
         fit(Research(network()), data(), [monitor], logger=logger)
     assert monitor.steps == [0, 1, 2, 3, 4, 5]
     assert not monitor.failed
+
+
+class Rows(Logger):
+    """A logger that keeps its rows."""
+
+    name, version, save_dir = "rows", "0", None
+
+    def __init__(self, folder):
+        self.save_dir, self.steps, self.rows = folder, [], []
+
+    def log_hyperparams(self, *arguments, **options):
+        pass
+
+    def log_metrics(self, metrics, step=None):
+        self.steps.append(step)
+        self.rows.append({name.partition("/")[0] for name in metrics})
+
+
+QUANTITIES = {
+    GradientNormMonitor: {"grad_norm"},
+    DeadReLUMonitor: {"dead_relu"},
+    ActivationMonitor: {"dormant", "saturated", "drift", "activation_mean", "activation_variance"},
+    UpdateRatioMonitor: {"update_ratio"},
+}
+
+
+@pytest.mark.parametrize("kinds", [list(QUANTITIES), list(QUANTITIES)[::-1]])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_all_that_is_reported_of_a_step_is_one_row(kinds, accumulate, tmp_path):
+    logger, monitors = Rows(tmp_path), [kind(1) for kind in kinds]
+    fit(Research(network()), data(), monitors, logger=logger, accumulate_grad_batches=accumulate)
+    assert logger.steps == list(range(6 // accumulate))
+    every = set().union(*QUANTITIES.values()) - {"saturated", "drift"}
+    assert all(row >= every for row in logger.rows)
+
+
+@pytest.mark.parametrize("broken", list(QUANTITIES))
+@pytest.mark.filterwarnings("ignore:.*switched itself off")
+def test_a_monitor_that_fails_takes_no_row_of_the_others_along(broken, monkeypatch, tmp_path):
+    logger, monitors = Rows(tmp_path), [kind(1) for kind in QUANTITIES]
+    for monitor in monitors:
+        if type(monitor) is broken:
+            monkeypatch.setattr(monitor._reporter, "report", None)
+    fit(Research(network()), data(), monitors, logger=logger)
+    assert logger.steps == list(range(6))
+    others = [names for kind, names in QUANTITIES.items() if kind is not broken]
+    every = set().union(*others) - {"saturated", "drift"}
+    assert all(every <= row and not row & QUANTITIES[broken] for row in logger.rows)
+    assert [monitor.failed for monitor in monitors] == [kind is broken for kind in QUANTITIES]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_the_rows_of_an_interrupted_step_are_not_lost(error, tmp_path):
+    class Interrupted(Research):
+        def on_before_optimizer_step(self, optimizer):
+            if self.global_step == 2:
+                raise error
+
+    logger, monitors = Rows(tmp_path), [GradientNormMonitor(1), UpdateRatioMonitor(1)]
+    with pytest.raises((error, SystemExit)):
+        fit(Interrupted(network()), data(), monitors, logger=logger)
+    assert logger.steps == [0, 1, 2]
+    assert logger.rows[-1] == {"grad_norm"}
 
 
 def test_several_loggers_get_the_same_series(tmp_path):
