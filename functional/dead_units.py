@@ -60,6 +60,9 @@ def active_units(
         return torch.zeros(outputs.shape[unit_dim], dtype=torch.bool, device=outputs.device)
     if magnitude:
         outputs = outputs.abs()
-    others = [d for d in range(outputs.ndim) if d != unit_dim % outputs.ndim]
-    highest = outputs.amax(others) if others else outputs
+    unit_dim %= outputs.ndim
+    before, after = list(range(unit_dim)), list(range(1, outputs.ndim - unit_dim))
+    # Over samples first: over samples and few positions at once takes twenty times as long.
+    highest = outputs.amax(before) if before else outputs
+    highest = highest.amax(after) if after else highest
     return ~(highest <= threshold)
