@@ -11,13 +11,15 @@ from torch.optim import Optimizer
 from ..functional.activations import (
     UnitStatistics,
     dormant_units,
+    layer_index,
     layer_mean_and_variance,
+    layer_means,
     mean_drift,
     unit_moments,
 )
 from .monitoring.guard import switch_off, switch_off_on_error
 from .monitoring.heat_map import Scale, draw_heat_map
-from .monitoring.joined_moments import join_ranks, sums_by_site
+from .monitoring.joined_moments import join_layers, join_ranks, sums_by_site
 from .monitoring.loggers import logger_step, report_interval
 from .monitoring.reporter import Reporter
 from .monitoring.step_observation import StepObservation
@@ -114,7 +116,7 @@ class ActivationMonitor(Callback):
 
     def _clear(self) -> None:
         self.drift: dict[str, float] = {}
-        self._statistics: dict[str, UnitStatistics] = {}
+        self._take({})
         self._streaks = Streaks(needed=2)
 
     @property
@@ -125,7 +127,7 @@ class ActivationMonitor(Callback):
     @property
     def saturated_fraction(self) -> dict[str, float]:
         """Share of saturated outputs by site; NaN for an activation that cannot saturate."""
-        return {site: float(units.saturated.mean()) for site, units in self._statistics.items()}
+        return self._by_site(layer_means(self._units.saturated, self._layers))
 
     @property
     def saturated_units(self) -> dict[str, Tensor]:
@@ -136,23 +138,36 @@ class ActivationMonitor(Callback):
     @property
     def dormant_fraction(self) -> dict[str, float]:
         """Share of dormant units by site."""
-        return {site: float(mask.double().mean()) for site, mask in self.dormant_units.items()}
+        return self._by_site(layer_means(self._dormant.double(), self._layers))
 
     @property
     def dormant_units(self) -> dict[str, Tensor]:
         """Mask of dormant units by site."""
-        threshold = self.dormant_threshold
-        return {s: dormant_units(u.magnitude, threshold) for s, u in self._statistics.items()}
+        masks = torch.split(self._dormant, self._layers.widths.tolist())
+        return dict(zip(self._statistics, masks, strict=True))
 
     @property
     def mean(self) -> dict[str, float]:
         """Mean output by site."""
-        return {s: float(layer_mean_and_variance(u)[0]) for s, u in self._statistics.items()}
+        return self._by_site(layer_mean_and_variance(self._units, self._layers)[0])
 
     @property
     def variance(self) -> dict[str, float]:
         """Variance of the outputs by site."""
-        return {s: float(layer_mean_and_variance(u)[1]) for s, u in self._statistics.items()}
+        return self._by_site(layer_mean_and_variance(self._units, self._layers)[1])
+
+    @property
+    def _dormant(self) -> Tensor:
+        return dormant_units(self._units.magnitude, self.dormant_threshold, self._layers)
+
+    def _by_site(self, values: Tensor) -> dict[str, float]:
+        return dict(zip(self._statistics, values.tolist(), strict=True))
+
+    def _take(self, statistics: dict[str, UnitStatistics]) -> None:
+        """Take up statistics by site, and those of all units in a row: one operation for all."""
+        self._statistics = statistics
+        self._units = join_layers(statistics.values())
+        self._layers = layer_index([units.mean.numel() for units in statistics.values()])
 
     @property
     def findings(self) -> dict[str, str]:
@@ -168,7 +183,7 @@ class ActivationMonitor(Callback):
         """Start afresh, unless a checkpoint was just loaded."""
         self.failed = self._left = self._reports = False
         self._fitting = True
-        self._step = -1
+        self._step = self._interval = -1
         self._measured: list[tuple[str, Tensor]] = []
         self._start(trainer)
 
@@ -192,7 +207,8 @@ class ActivationMonitor(Callback):
         step = logger_step(trainer)
         if step != self._step:
             self._step, self._steps_before = step, trainer.global_step
-            self._reports = (step + 1) % report_interval(trainer, self.every_n_steps) == 0
+            self._interval = report_interval(trainer, self.every_n_steps)
+            self._reports = (step + 1) % self._interval == 0
             self._measured = []
         self._begin(pl_module)
 
@@ -227,19 +243,23 @@ class ActivationMonitor(Callback):
     ) -> None:
         """Keep what was seen, and report at the end of a reporting step."""
         self._end()
-        if self.failed:
-            self._observation.release()
         manual = not pl_module.automatic_optimization
         if self._reports and (manual or trainer.global_step != self._steps_before):
             self._reports = False
             self._report(trainer, pl_module)
+        if self.failed:
+            self._observation.release()
         self._reporter.end_step(trainer)
 
     @switch_off_on_error
     def _end(self) -> None:
-        measured = self._observation.end()
+        measured = self._observation.end(stay=self._interval == 1)
         if self._reports:
             self._measured += measured
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave no hook on the model outside training."""
+        self._observation.leave()
 
     def _report(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Join the ranks and report; a rank whose monitor failed takes part once more to say so."""
@@ -266,41 +286,46 @@ class ActivationMonitor(Callback):
     def _evaluate(
         self, trainer: Trainer, pl_module: LightningModule, statistics: dict[str, UnitStatistics]
     ) -> None:
-        before, self._statistics = self._statistics, statistics
-        self.drift = {site: _drift(before.get(site), units) for site, units in statistics.items()}
-        saturated = self.saturated_fraction
+        before = self._statistics
+        self._take(statistics)
+        earlier = join_layers(_like(before.get(site), units) for site, units in statistics.items())
+        drift = mean_drift(earlier, self._units, self._layers)
+        self.drift = self._by_site(drift)
+        dormant = self._dormant.double()
+        mean, variance = layer_mean_and_variance(self._units, self._layers)
         values = {
             "drift": self.drift if before else {},
-            "saturated": {site: saturated[site] for site in self.saturated_units},
-            "dormant": self.dormant_fraction,
-            "activation_mean": self.mean,
-            "activation_variance": self.variance,
+            "saturated": {
+                s: share for s, share in self.saturated_fraction.items() if share == share
+            },
+            "dormant": self._by_site(layer_means(dormant, self._layers)),
+            "activation_mean": self._by_site(mean),
+            "activation_variance": self._by_site(variance),
         }
         totals = {
-            "saturated/total": torch.cat([u.saturated for u in statistics.values()]),
-            "dormant/total": torch.cat([mask.double() for mask in self.dormant_units.values()]),
-            "drift/mean": torch.tensor(list(self.drift.values())),
+            "saturated/total": self._units.saturated.nanmean(),
+            "dormant/total": dormant.mean(),
+            "drift/mean": drift.nanmean(),
         }
-        summary = {name: float(v.nanmean()) for name, v in totals.items() if not v.isnan().all()}
+        summary = {name: float(total) for name, total in totals.items() if not total.isnan()}
         self._reporter.report(trainer, self._step, values, summary)
         self._find_saturation(trainer)
 
     def _find_saturation(self, trainer: Trainer) -> None:
-        masks = self.saturated_units
+        half = (self._units.saturated > 0.5).double()
+        shares = self._by_site(layer_means(half, self._layers))
         if not self._observation.ends_in_layer:
             # The network's output is right to be sure of itself.
-            masks.pop(next(reversed(self._statistics)), None)
-        for site, mask in masks.items():
-            share = float(mask.double().mean())
+            shares[next(reversed(shares))] = 0.0
+        for (site, share), units in zip(shares.items(), self._layers.widths.tolist(), strict=True):
             if self._streaks.established(site, share > 0.5):
-                self._reporter.find(
-                    trainer,
-                    f"saturated/{site}",
-                    f"{share:.0%} of the {len(mask)} units of {site} are saturated for most inputs "
-                    f"at two reports in a row, the last at step {self._step}: hardly any gradient "
+                text = (
+                    f"{share:.0%} of the {units} units of {site} are saturated for most inputs at "
+                    f"two reports in a row, the last at step {self._step}: hardly any gradient "
                     "passes them. Normalise before the activation, start from smaller weights, "
-                    "lower the learning rate, or use ReLU.",
+                    "lower the learning rate, or use ReLU."
                 )
+                self._reporter.find(trainer, f"saturated/{site}", text)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave nothing behind, and give the loggers the picture and the table."""
@@ -359,7 +384,7 @@ class ActivationMonitor(Callback):
         """Go on from a checkpoint's record."""
         self._reporter.load_state_dict(state_dict["reporter"])
         saved = state_dict["statistics"]
-        self._statistics = {site: UnitStatistics(*rows.unbind()) for site, rows in saved.items()}
+        self._take({site: UnitStatistics(*rows.unbind()) for site, rows in saved.items()})
         self.drift = dict(state_dict["drift"])
         self._streaks.load_state_dict(state_dict["streaks"])
 
@@ -370,7 +395,8 @@ def _measure(site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor | N
     return unit_moments(outputs, unit_dim, kind)
 
 
-def _drift(before: UnitStatistics | None, after: UnitStatistics) -> float:
-    if before is None or before.mean.shape != after.mean.shape:
-        return _NAN
-    return float(mean_drift(before, after))
+def _like(before: UnitStatistics | None, after: UnitStatistics) -> UnitStatistics:
+    """The earlier statistics if they are of the same units, or else unknown ones."""
+    if before is not None and before.mean.shape == after.mean.shape:
+        return before
+    return UnitStatistics(*(torch.full_like(field, _NAN) for field in after))

@@ -2,7 +2,9 @@
 
 from .activations import (
     dormant_units,
+    layer_index,
     layer_mean_and_variance,
+    layer_means,
     mean_drift,
     moment_sums,
     saturated_entries,
@@ -50,7 +52,9 @@ __all__ = [
     "l1_penalty",
     "l2_penalty",
     "layer_gradient_norms",
+    "layer_index",
     "layer_mean_and_variance",
+    "layer_means",
     "layer_norms",
     "mean_drift",
     "moment_sums",

@@ -1,6 +1,7 @@
 """What the outputs of an activation show: saturated and dormant units, moments and their drift."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -38,6 +39,35 @@ class UnitStatistics(NamedTuple):
     magnitude: Tensor
     saturated: Tensor
     mean_noise: Tensor
+
+
+class LayerIndex(NamedTuple):
+    """Which layer each of many units in a row belongs to.
+
+    Attributes:
+        of_unit: Position of each unit's layer, shape ``(units,)``.
+        widths: Number of units of each layer, shape ``(layers,)``.
+    """
+
+    of_unit: Tensor
+    widths: Tensor
+
+
+def layer_index(widths: Sequence[int]) -> LayerIndex:
+    """Index of layers whose units stand in a row, layer by layer.
+
+    Args:
+        widths: Number of units of each layer.
+
+    Returns:
+        The index, for the functions of several layers.
+
+    Example:
+        >>> layer_index([2, 1]).of_unit
+        tensor([0, 0, 1])
+    """
+    counts = torch.tensor(widths, dtype=torch.int64)
+    return LayerIndex(torch.repeat_interleave(counts), counts)
 
 
 def saturated_entries(outputs: Tensor, kind: str) -> Tensor | None:
@@ -98,13 +128,13 @@ def unit_moments(outputs: Tensor, unit_dim: int, kind: str) -> Tensor:
     # A mean over one position is slow, and is the value itself.
     by_sample = values.mean(2) if positions > 1 else values.squeeze(2)
     mean = by_sample.mean(0)
-    variance = (values - mean[:, None]).square_().mean((0, 2))
+    variance = _unit_means((values - mean[:, None]).square_())
     rows = [
         torch.full_like(mean, samples),
         torch.full_like(mean, samples * positions),
         mean,
         variance,
-        mean if kind in _NON_NEGATIVE else values.abs().mean((0, 2)),
+        mean if kind in _NON_NEGATIVE else _unit_means(values.abs()),
         _saturated_share(values, kind),
         (by_sample - mean).square_().mean(0) if positions > 1 else variance,
     ]
@@ -116,7 +146,12 @@ def _saturated_share(values: Tensor, kind: str) -> Tensor:
     if kind not in _FLAT_FROM:
         return values.new_full(values.shape[1:2], math.nan)
     centre, limit = _FLAT_FROM[kind]
-    return (values - centre).abs_().ge_(limit).mean((0, 2))
+    return _unit_means((values - centre).abs_().ge_(limit))
+
+
+def _unit_means(values: Tensor) -> Tensor:
+    """Means over samples and positions, several times as fast as over both at once."""
+    return values.mean(0).mean(1)
 
 
 def _samples_units_positions(outputs: Tensor, unit_dim: int) -> Tensor:
@@ -186,30 +221,61 @@ def unit_statistics(sums: Tensor) -> UnitStatistics:
     )
 
 
-def layer_mean_and_variance(statistics: UnitStatistics) -> tuple[Tensor, Tensor]:
+def layer_mean_and_variance(
+    statistics: UnitStatistics, layers: LayerIndex | None = None
+) -> tuple[Tensor, Tensor]:
     """Mean and variance over all outputs of a layer: samples, positions and units.
 
     Args:
-        statistics: Statistics of the layer's units.
+        statistics: Statistics of the layer's units, or of the units of several layers in a row.
+        layers: Which layer each unit belongs to, if there are several.
 
     Returns:
-        Two scalar tensors.
+        Two scalar tensors, or two of shape ``(layers,)``.
 
     Example:
         >>> outputs = torch.tensor([[0.0, 4.0], [0.0, 4.0]])
         >>> layer_mean_and_variance(unit_statistics(moment_sums(unit_moments(outputs, 1, "relu"))))
         (tensor(2., dtype=torch.float64), tensor(4., dtype=torch.float64))
     """
-    mean = statistics.mean.mean()
-    return mean, statistics.variance.mean() + (statistics.mean - mean).square().mean()
+    mean = layer_means(statistics.mean, layers)
+    spread = (statistics.mean - _for_each_unit(mean, layers)).square()
+    return mean, layer_means(statistics.variance + spread, layers)
 
 
-def dormant_units(magnitude: Tensor, threshold: float = 0.025) -> Tensor:
+def layer_means(values: Tensor, layers: LayerIndex | None = None) -> Tensor:
+    """Mean over the units of each layer.
+
+    Args:
+        values: A value for each unit of one layer, or of several layers in a row.
+        layers: Which layer each unit belongs to, if there are several.
+
+    Returns:
+        Scalar tensor, or one of shape ``(layers,)``.
+
+    Example:
+        >>> layer_means(torch.tensor([1.0, 3.0, 5.0]), layer_index([2, 1]))
+        tensor([2., 5.])
+    """
+    if layers is None:
+        return values.mean()
+    sums = values.new_zeros(layers.widths.shape)
+    return sums.index_add_(0, layers.of_unit, values).div_(layers.widths)
+
+
+def _for_each_unit(by_layer: Tensor, layers: LayerIndex | None) -> Tensor:
+    return by_layer if layers is None else by_layer[layers.of_unit]
+
+
+def dormant_units(
+    magnitude: Tensor, threshold: float = 0.025, layers: LayerIndex | None = None
+) -> Tensor:
     r"""Units that hardly speak: mean absolute output at most ``threshold`` of their layer's mean.
 
     Args:
         magnitude: Mean absolute output of each unit, shape ``(units,)``.
         threshold: The paper's :math:`\tau`.
+        layers: Which layer each unit belongs to, if there are several.
 
     Returns:
         Boolean tensor of shape ``(units,)``; all True in a layer whose outputs are all 0.
@@ -222,10 +288,12 @@ def dormant_units(magnitude: Tensor, threshold: float = 0.025) -> Tensor:
         Sokar et al. 2023, "The dormant neuron phenomenon in deep reinforcement learning",
         definition 3.1, arXiv:2302.12902.
     """
-    return magnitude <= threshold * magnitude.mean()
+    return magnitude <= threshold * _for_each_unit(layer_means(magnitude, layers), layers)
 
 
-def mean_drift(before: UnitStatistics, after: UnitStatistics) -> Tensor:
+def mean_drift(
+    before: UnitStatistics, after: UnitStatistics, layers: LayerIndex | None = None
+) -> Tensor:
     r"""How far the units' means moved between two windows, in standard deviations.
 
     .. math:: \sqrt{\frac{\sum_u (\mu_u' - \mu_u)^2 - s_u'^2 - s_u^2}{\sum_u \sigma_u^2 + s_u^2}}
@@ -242,10 +310,12 @@ def mean_drift(before: UnitStatistics, after: UnitStatistics) -> Tensor:
     Args:
         before: Statistics of the earlier window.
         after: Statistics of the later window, of the same units.
+        layers: Which layer each unit belongs to, if there are several.
 
     Returns:
-        Scalar tensor, 0 or more: 1 where every mean moved by its standard deviation. NaN if a
-        window had fewer than two samples, or all outputs of the earlier one were the same.
+        Scalar tensor, or one of shape ``(layers,)``, 0 or more: 1 where every mean moved by its
+        standard deviation. NaN if a window had fewer than two samples, or all outputs of the
+        earlier one were the same.
 
     Example:
         >>> still = UnitStatistics(*torch.tensor([[0.0], [4.0], [2.0], [0.0], [0.0]]))
@@ -258,5 +328,6 @@ def mean_drift(before: UnitStatistics, after: UnitStatistics) -> Tensor:
     """
     moved = (after.mean - before.mean).square() - after.mean_noise - before.mean_noise
     # Deviations from a window's own mean lack just the noise of that mean.
-    scale = (before.variance + before.mean_noise).sum()
-    return torch.where(scale > 0, (moved.sum() / scale).clamp_min(0).sqrt(), math.nan)
+    scale = layer_means(before.variance + before.mean_noise, layers)
+    ratio = layer_means(moved, layers) / scale
+    return torch.where(scale > 0, ratio.clamp_min(0).sqrt(), math.nan)

@@ -1,6 +1,6 @@
 """Moments of the units of all sites, joined over micro-batches and ranks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -67,8 +67,23 @@ def join_ranks(
     if trainer.world_size > 1 and columns:
         joined = torch.cat([column.to(pl_module.device) for column in columns], 1)
         reduced = torch.as_tensor(trainer.strategy.reduce(joined, reduce_op="sum")).cpu()
-        columns = list(torch.split(reduced, list(widths.values()), 1))
-    return {site: unit_statistics(sums) for site, sums in zip(widths, columns, strict=True)}
+        columns = [reduced]
+    return dict(zip(widths, _split_layers(columns, list(widths.values())), strict=True))
+
+
+def _split_layers(columns: Sequence[Tensor], widths: Sequence[int]) -> list[UnitStatistics]:
+    """Statistics of each layer from the sums of all."""
+    if not columns:
+        return []
+    joined = unit_statistics(torch.cat(list(columns), 1))
+    fields = [torch.split(field, list(widths)) for field in joined]
+    return [UnitStatistics(*layer) for layer in zip(*fields, strict=True)]
+
+
+def join_layers(layers: Iterable[UnitStatistics]) -> UnitStatistics:
+    """Statistics of the units of all layers in a row."""
+    none = UnitStatistics(*torch.empty(5, 0, dtype=torch.float64))
+    return UnitStatistics(*map(torch.cat, zip(none, *layers, strict=True)))
 
 
 def _common_widths(ranks: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:

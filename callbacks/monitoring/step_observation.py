@@ -12,10 +12,10 @@ from .compilation import has_compiled_parts
 class StepObservation:
     """Observe every activation in the forward passes of the training steps that are wanted.
 
-    Between them there is no hook on the network and nothing watches it. A compiled network would
-    need one graph for each kind of step, so there every step is observed, and what was not
-    wanted is dropped. A compiled function comes to light only once it was observed: from there
-    on every step is observed.
+    Between them there is no hook on the network and nothing watches it; between two in a row the
+    hooks stay. A compiled network would need one graph for each kind of step, so there every step
+    is observed, and what was not wanted is dropped. A compiled function comes to light only once
+    it was observed: from there on every step is observed.
 
     Args:
         measure: What to keep of each call, see `ActivationObserver`.
@@ -38,7 +38,7 @@ class StepObservation:
         if not (wanted or self._always):
             return
         self._running = True
-        if not self._always:
+        if not self._observer.attached:
             self._observer.attach(pl_module)
         self._observer.start()
 
@@ -58,17 +58,26 @@ class StepObservation:
         """Whether a layer came after the last activation."""
         return self._observer.ends_in_layer
 
-    def end(self) -> list[tuple[str, Tensor]]:
-        """Site and measurement of each call in this batch."""
+    def end(self, *, stay: bool = False) -> list[tuple[str, Tensor]]:
+        """Site and measurement of each call in this batch.
+
+        Args:
+            stay: Whether to leave the hooks where they are, since the next step is wanted too.
+        """
         if not self._running:
             return []
         self._running = False
         self._observer.stop()
         measured = [(site, kept) for site, _, kept in self._observer.drain()]
         self._always = self._always or self._observer.traced
-        if not self._always:
+        if not (self._always or stay):
             self._observer.detach()
         return measured
+
+    def leave(self) -> None:
+        """Leave no hook on the network outside training, unless it is compiled."""
+        if not self._always:
+            self._observer.detach()
 
     def release(self) -> None:
         """Leave nothing behind."""

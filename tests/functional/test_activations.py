@@ -6,13 +6,16 @@ import torch.nn.functional as F
 
 from torchvitals.functional import (
     dormant_units,
+    layer_index,
     layer_mean_and_variance,
+    layer_means,
     mean_drift,
     moment_sums,
     saturated_entries,
     unit_moments,
     unit_statistics,
 )
+from torchvitals.functional.activations import UnitStatistics
 
 # Wherever a sigmoid is saturated is at |x| = 5: this share of its largest derivative.
 FLAT = 4 * torch.tensor(5.0, dtype=torch.float64).sigmoid().mul(torch.tensor(-5.0).sigmoid())
@@ -146,6 +149,28 @@ def test_mean_and_variance_of_a_layer_are_over_all_its_outputs():
 )
 def test_dormant_is_relative_to_the_mean_of_the_layer(magnitude, threshold, expected):
     assert dormant_units(torch.tensor(magnitude), threshold).tolist() == expected
+
+
+def test_several_layers_in_a_row_are_judged_each_by_itself():
+    generator = torch.Generator().manual_seed(1)
+    layers = layer_index([3, 1, 40])
+    windows = [
+        [statistics_of(std * torch.randn(8, width, generator=generator)) for width in (3, 1, 40)]
+        for std in (1.0, 2.0)
+    ]
+    windows[0][1].variance.fill_(math.nan)
+    before, after = (UnitStatistics(*map(torch.cat, zip(*w, strict=True))) for w in windows)
+    together = [
+        layer_means(after.magnitude, layers),
+        *layer_mean_and_variance(after, layers),
+        mean_drift(before, after, layers),
+    ]
+    for i, (early, late) in enumerate(zip(*windows, strict=True)):
+        alone = [late.magnitude.mean(), *layer_mean_and_variance(late), mean_drift(early, late)]
+        torch.testing.assert_close([row[i] for row in together], alone, equal_nan=True)
+    dormant = torch.cat([dormant_units(units.magnitude, 0.9) for units in windows[1]])
+    assert torch.equal(dormant_units(after.magnitude, 0.9, layers), dormant)
+    assert dormant.any()
 
 
 @pytest.mark.parametrize("batch_size", [2, 4, 16, 256])
