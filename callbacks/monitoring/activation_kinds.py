@@ -38,6 +38,7 @@ KIND_OF_FUNCTION = {
     **{f"{kind}_": kind for kind in ACTIVATION_MODULES},
     **_OTHER_NAMES,
 }
+_MODULES = tuple(ACTIVATION_MODULES.values())
 # What wrappers of modules put into the names of what they wrap.
 _WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
@@ -54,6 +55,8 @@ def kind_of_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> st
 
 def kind_of_module(module: nn.Module) -> str | None:
     """Kind of an activation module; None for any other."""
+    if not isinstance(module, _MODULES):
+        return None
     return next((kind for kind, of in ACTIVATION_MODULES.items() if isinstance(module, of)), None)
 
 
@@ -70,7 +73,6 @@ def plain_name(name: str) -> str:
 
 def is_silent(module: nn.Module) -> bool:
     """Whether a module calls no activation itself: a layer of torch, a compiled module's shell."""
-    children = [name for name, _ in module.named_children()]
-    return children == ["_orig_mod"] or (
-        not children and type(module).__module__.startswith("torch.nn.modules.")
-    )
+    if not module._modules:
+        return type(module).__module__.startswith("torch.nn.modules.")
+    return [name for name, _ in module.named_children()] == ["_orig_mod"]

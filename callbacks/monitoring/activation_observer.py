@@ -17,10 +17,10 @@ from .activation_kinds import (
     plain_name,
 )
 from .checkpointing import (
+    SideEffects,
     in_reentrant_checkpoint,
     is_plain_loss,
     run_backward,
-    side_effects_under_checkpoint,
 )
 from .module_scopes import Enter, Leave, Scope
 from .unit_dims import NO_LAYER, UNIT_DIM, LayerOutput, layer_output, unit_dim_of
@@ -91,7 +91,7 @@ class ActivationObserver(TorchFunctionMode):
         self._first = self._last = _Record(None, self._root, "", "", None)
         self._before_pause: tuple[_Record, Scope, LayerOutput] | None = None
         self._last_layer = NO_LAYER
-        self._side_effects: Any = None
+        self._side_effects = SideEffects()
         self.blind = False
         self.ends_in_layer = False
 
@@ -108,7 +108,6 @@ class ActivationObserver(TorchFunctionMode):
     def attach(self, root: nn.Module) -> None:
         """Follow which module of ``root`` is running."""
         self.detach()
-        self._side_effects = side_effects_under_checkpoint()
         for name, module in root.named_modules():
             kind = kind_of_module(module)
             if kind in self._kinds or not (kind or is_silent(module)):
@@ -121,6 +120,7 @@ class ActivationObserver(TorchFunctionMode):
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._side_effects.restore()
 
     def start(self) -> None:
         """Begin to observe, or go on after a pause."""
@@ -159,16 +159,15 @@ class ActivationObserver(TorchFunctionMode):
     def _enter_mode(self) -> None:
         if not self._in_mode:
             self._in_mode = True
-            if self._side_effects is not None:
-                self._side_effects.__enter__()
+            self._side_effects.allow()
             self.__enter__()  # type: ignore[no-untyped-call]
 
     def _leave_mode(self) -> None:
         if self._in_mode:
             self._in_mode = False
             self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
-            if self._side_effects is not None:
-                self._side_effects.__exit__(None, None, None)
+            if not self.attached:
+                self._side_effects.restore()
 
     def stop(self) -> None:
         """Cease to observe."""

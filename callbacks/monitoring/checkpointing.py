@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import CheckpointFunction
 
+_SIDE_EFFECTS = "skip_fwd_side_effects_in_bwd_under_checkpoint"
+
 
 def is_plain_loss(
     tensor: Tensor, gradient: Tensor | None = None, *args: Any, inputs: Any = None, **kwargs: Any
@@ -47,13 +49,25 @@ def in_reentrant_checkpoint() -> bool:
     return False
 
 
-def side_effects_under_checkpoint() -> Any:
+class SideEffects:
     """Dynamo's leave to record a call inside of a checkpointed function, once, in its forward pass.
 
-    None where nothing is compiled.
+    It is given until it is taken back, not step by step: Dynamo's configuration is slow to change.
+    Of several who want it one gives it.
     """
-    name = "skip_fwd_side_effects_in_bwd_under_checkpoint"
-    dynamo = sys.modules.get("torch._dynamo")
-    if dynamo is None or not hasattr(dynamo.config, name):
-        return None
-    return dynamo.config.patch({name: True})
+
+    def __init__(self) -> None:
+        self._patch: Any = None
+
+    def allow(self) -> None:
+        """Give it, where anything may be compiled and nobody gave it before."""
+        dynamo = sys.modules.get("torch._dynamo")
+        if dynamo is not None and getattr(dynamo.config, _SIDE_EFFECTS, None) is False:
+            self._patch = dynamo.config.patch({_SIDE_EFFECTS: True})
+            self._patch.__enter__()
+
+    def restore(self) -> None:
+        """Take it back."""
+        patch, self._patch = self._patch, None
+        if patch is not None:
+            patch.__exit__(None, None, None)
