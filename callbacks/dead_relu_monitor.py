@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ..functional.activations import layer_index, layer_means
 from ..functional.dead_units import ACTIVITY_RULES, ActivityRule, active_units
 from .monitoring.activation_kinds import ACTIVATION_MODULES, activation_modules
 from .monitoring.activation_observer import ActivationObserver
@@ -121,14 +123,13 @@ class DeadReLUMonitor(Callback):
     @property
     def dead_fraction(self) -> dict[str, float]:
         """Share of dead units by call site, 0 to 1, in the last finished window."""
-        return {site: float(dead.double().mean()) for site, dead in self.dead_units.items()}
+        return _shares(self.dead_units, _count(self.dead_units))
 
     @property
     def total_dead_fraction(self) -> float:
         """Share of dead units over all sites; NaN where no ReLU was seen."""
-        units = sum(dead.numel() for dead in self.dead_units.values())
-        dead = sum(int(dead.sum()) for dead in self.dead_units.values())
-        return dead / units if units else float("nan")
+        units = sum(mask.numel() for mask in self.dead_units.values())
+        return _share(sum(_count(self.dead_units).values()), units)
 
     @property
     def findings(self) -> dict[str, str]:
@@ -179,7 +180,8 @@ class DeadReLUMonitor(Callback):
         """Observe this batch's forward pass, where there is anything left to see."""
         self._keep_window = False
         self._steps_before = trainer.global_step
-        self._close_if_due(trainer, pl_module)
+        if self._is_due(trainer):
+            self._close_steps(trainer, pl_module, logger_step(trainer))
         if not self.failed and batch_idx % self.observe_every_n_batches == 0:
             self._observe(pl_module)
 
@@ -231,20 +233,21 @@ class DeadReLUMonitor(Callback):
     ) -> None:
         """Close the batch."""
         self._observer.stop()
-        if batch_idx % self.observe_every_n_batches == 0:
-            self._take()
         stepped = trainer.global_step != self._steps_before
-        if stepped or not pl_module.automatic_optimization:
-            self._close_if_due(trainer, pl_module, ahead=1)
+        closes = self._is_due(trainer, ahead=stepped or not pl_module.automatic_optimization)
+        if batch_idx % self.observe_every_n_batches == 0:
+            self._take(closes=closes)
+        if closes:
+            self._close_steps(trainer, pl_module, logger_step(trainer) + 1)
         self._reporter.end_step(trainer)
 
     @switch_off_on_error
-    def _take(self) -> None:
+    def _take(self, *, closes: bool) -> None:
         if self._is_done():
             return
         for site, _, active in self._observer.drain():
             self._window.add(site, active)
-        self._window.end_batch(narrow=not self._observer.traced)
+        self._window.end_batch(narrow=not (closes or self._observer.traced))
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave no hook on the model outside training."""
@@ -254,21 +257,20 @@ class DeadReLUMonitor(Callback):
         """Report the epoch, or a window that ends with it."""
         if self.every_n_steps is None:
             self._close(trainer, pl_module, logger_step(trainer) - 1)
-        else:
-            self._close_if_due(trainer, pl_module)
+        elif self._is_due(trainer):
+            self._close_steps(trainer, pl_module, logger_step(trainer))
         self._reporter.flush(trainer)
 
-    def _close_if_due(
-        self, trainer: Trainer, pl_module: LightningModule, *, ahead: int = 0
-    ) -> None:
-        """Close a window of steps; ``ahead`` is how many more are done than the Trainer counts."""
+    def _is_due(self, trainer: Trainer, *, ahead: bool = False) -> bool:
+        """Whether a window of steps ends; ``ahead`` of the Trainer, which counts a step later."""
         if self.every_n_steps is None:
-            return
-        done = logger_step(trainer) + ahead
-        if done - self._opened_at >= self.every_n_steps:
-            self._judged_steps += done - self._opened_at
-            self._close(trainer, pl_module, done - 1)
-            self._opened_at = done
+            return False
+        return logger_step(trainer) + ahead - self._opened_at >= self.every_n_steps
+
+    def _close_steps(self, trainer: Trainer, pl_module: LightningModule, done: int) -> None:
+        self._judged_steps += done - self._opened_at
+        self._close(trainer, pl_module, done - 1)
+        self._opened_at = done
 
     def _close(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
         """Join the ranks' windows, report, and open the next window."""
@@ -288,18 +290,21 @@ class DeadReLUMonitor(Callback):
         active: dict[str, Tensor],
     ) -> None:
         before, self.dead_units = self.dead_units, {site: ~mask for site, mask in active.items()}
-        both = [s for s in before if s in active and len(before[s]) == len(active[s])]
-        self.births = {s: int((self.dead_units[s] & ~before[s]).sum()) for s in both}
-        self.revivals = {s: int((before[s] & active[s]).sum()) for s in both}
+        both = [s for s in before if s in active and before[s].shape == active[s].shape]
+        self.births = _count({s: self.dead_units[s] & ~before[s] for s in both})
+        self.revivals = _count({s: before[s] & active[s] for s in both})
+        if self._known is None:
+            self._warn_of_unseen(pl_module, set(active))
         self._known = (self._known or set()) | set(active)
-        self._warn_of_unseen(pl_module)
         if not self.dead_units:
             return
-        summary = {"dead_relu/total": self.total_dead_fraction}
+        dead = _count(self.dead_units)
+        values = {"dead_relu": _shares(self.dead_units, dead)}
+        units = sum(mask.numel() for mask in active.values())
+        summary = {"dead_relu/total": _share(sum(dead.values()), units)}
         if both:
             summary["dead_relu/births"] = float(sum(self.births.values()))
             summary["dead_relu/revivals"] = float(sum(self.revivals.values()))
-        values = {"dead_relu": self.dead_fraction}
         self._judge(trainer, active)
         self._reporter.report(trainer, step, values, summary)
 
@@ -309,14 +314,14 @@ class DeadReLUMonitor(Callback):
         A unit that is active for few inputs is alive, and seems dead in a window of few.
         """
         for site, mask in active.items():
-            known = self._judged.get(site)
-            same = known is not None and len(known) == len(mask)
-            self._judged[site] = mask | known if same and known is not None else mask
+            known = self._judged.get(site, mask)
+            self._judged[site] = mask | known if known.shape == mask.shape else mask
         if self.every_n_steps is not None and self._judged_steps < _MIN_JUDGED_STEPS:
             return
         judged, self._judged, self._judged_steps = self._judged, {}, 0
-        for site, mask in judged.items():
-            dead, units = int((~mask).sum()), len(mask)
+        for site, alive in _count(judged).items():
+            units = judged[site].numel()
+            dead = units - alive
             if dead > 0.5 * units:
                 text = (
                     f"{dead} of {units} units of {site} ({dead / units:.0%}) are dead: no training "
@@ -324,9 +329,9 @@ class DeadReLUMonitor(Callback):
                 )
                 self._reporter.find(trainer, f"dead:{site}", text)
 
-    def _warn_of_unseen(self, pl_module: LightningModule) -> None:
+    def _warn_of_unseen(self, pl_module: LightningModule, seen: set[str]) -> None:
         names = {name for name, kind in activation_modules(pl_module) if kind in self._rules}
-        unseen = sorted(names - {site.partition("#")[0] for site in self._known or ()})
+        unseen = sorted(names - {site.partition("#")[0] for site in seen})
         if unseen and not self._warned:
             self._warned = True
             rank_zero_warn(
@@ -386,6 +391,23 @@ class DeadReLUMonitor(Callback):
         self._judged = dict(judged)
         self._window, self._keep_window = UnitWindow(state_dict["window"]), True
         self._reporter.load_state_dict(state_dict["report"])
+
+
+def _count(masks: Mapping[str, Tensor]) -> dict[str, int]:
+    """How many units of each mask are True, with one operation for all."""
+    if not masks:
+        return {}
+    widths = [mask.numel() for mask in masks.values()]
+    shares = layer_means(torch.cat(list(masks.values())).double(), layer_index(widths))
+    return {s: round(share * n) for s, n, share in zip(masks, widths, shares.tolist(), strict=True)}
+
+
+def _shares(masks: Mapping[str, Tensor], counts: Mapping[str, int]) -> dict[str, float]:
+    return {site: _share(counts[site], mask.numel()) for site, mask in masks.items()}
+
+
+def _share(count: int, units: int) -> float:
+    return count / units if units else float("nan")
 
 
 def _rules(activations: Sequence[str] | Mapping[str, float]) -> dict[str, ActivityRule]:

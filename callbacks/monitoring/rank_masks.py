@@ -20,10 +20,10 @@ def join_masks(trainer: Trainer, masks: _Masks | None) -> dict[str, Tensor] | No
         What is true on any rank, on the host; None if the monitor of any rank is off.
     """
     own = None if masks is None else {site: mask.cpu() for site, mask in masks.items()}
-    ranks: list[_Masks | None] = [own]
-    if trainer.world_size > 1:
-        ranks = [None] * trainer.world_size
-        torch.distributed.all_gather_object(ranks, own)
+    if trainer.world_size == 1:
+        return own
+    ranks: list[_Masks | None] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(ranks, own)
     if any(rank is None for rank in ranks):
         return None
     joined: dict[str, Tensor] = {}

@@ -61,7 +61,8 @@ class WeightCopies:
         rest = {p: copy for p, copy in taken.items() if p not in host}
         found = update_norms(list(host.values()), list(host), refresh=self.keep)
         norms = dict(zip([names[p] for p in host], zip(*found, strict=True), strict=True))
-        norms |= _norms_elsewhere({names[p]: (copy, p.detach()) for p, copy in rest.items()})
+        if rest:
+            norms |= _norms_elsewhere({names[p]: (copy, p.detach()) for p, copy in rest.items()})
         if self.keep:
             self._kept |= {p: (copy, p._version) for p, copy in host.items()}
             self._kept |= {p: (copy, -1) for p, copy in rest.items()}
