@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from .record import Record
+
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
+    from numpy.typing import NDArray
 
 _MAX_COLUMNS = 160
 _MAX_ROWS = 240
@@ -101,6 +105,28 @@ def draw_heat_map(
             bar.ax.set_yticklabels([scale.ticks[tick] for tick in ticks])
         bar.set_label(scale.label)
     return ax
+
+
+def render_heat_map(record: Record, scale: Scale) -> "NDArray[np.uint8]":
+    """Heat map of a record as a picture, without a window system.
+
+    Args:
+        record: The record, of at least one step.
+        scale: What the colours mean.
+
+    Returns:
+        Pixels, shape ``(height, width, 3)``.
+    """
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    height = min(12.0, 2.0 + 0.25 * len(record.last))
+    figure = Figure(figsize=(9.0, height), layout="constrained")
+    draw_heat_map(figure.add_subplot(), record.steps, record.table, list(record.last), scale)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
 def _join_neighbours(rows: Tensor, most: int) -> Tensor:

@@ -8,7 +8,8 @@ import torch
 from lightning.pytorch import Trainer
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    import numpy as np
+    from numpy.typing import NDArray
 
 _STEP = "trainer/global_step"
 
@@ -81,18 +82,9 @@ def log_scalars(trainer: Trainer, metrics: Mapping[str, float], step: int) -> No
         logger.log_metrics(dict(metrics), step=step)
 
 
-def log_figure(trainer: Trainer, name: str, figure: "Figure", step: int) -> None:
-    """Give a picture to the loggers that take one: W&B and TensorBoard."""
-    import numpy as np
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    loggers = _of(trainer, "WandbLogger", "TensorBoardLogger")
-    if not loggers:
-        return
-    canvas: Any = FigureCanvasAgg(figure)
-    canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
-    for logger in loggers:
+def log_picture(trainer: Trainer, name: str, pixels: "NDArray[np.uint8]", step: int) -> None:
+    """Give a picture, height by width by RGB, to the loggers that take one: W&B, TensorBoard."""
+    for logger in _of(trainer, "WandbLogger", "TensorBoardLogger"):
         if hasattr(logger, "log_image"):
             logger.log_image(name, [pixels], step=step)
         else:
@@ -123,6 +115,11 @@ def alert(trainer: Trainer, title: str, text: str) -> None:
     """Send an alert from every W&B run."""
     for logger in _of(trainer, "WandbLogger"):
         logger.experiment.alert(title=title, text=text)
+
+
+def take_pictures(trainer: Trainer) -> bool:
+    """Whether a logger takes pictures."""
+    return bool(_of(trainer, "WandbLogger", "TensorBoardLogger"))
 
 
 def _of(trainer: Trainer, *classes: str) -> list[Any]:

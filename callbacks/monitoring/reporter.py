@@ -10,7 +10,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
 from . import loggers
-from .heat_map import Scale, draw_heat_map
+from .heat_map import Scale, render_heat_map
 from .record import Record
 from .record_file import RecordFile
 
@@ -183,18 +183,15 @@ class Reporter:
             self._file = None
 
     def _log_heat_map(self, trainer: Trainer, quantity: str, record: Record) -> None:
-        from matplotlib.figure import Figure
-
-        if self._file is None and not trainer.loggers:
+        if self._file is None and not loggers.take_pictures(trainer):
             return
-        height = min(12.0, 2.0 + 0.25 * len(record.last))
-        figure = Figure(figsize=(9.0, height), layout="constrained")
-        table, names = record.table, list(record.last)
-        draw_heat_map(figure.add_subplot(), record.steps, table, names, self.scales[quantity])
+        from matplotlib.image import imsave
+
+        pixels = render_heat_map(record, self.scales[quantity])
         if self._file is not None:
-            self._attempt("file", figure.savefig, self._picture(self._file, quantity))
+            self._attempt("file", imsave, self._picture(self._file, quantity), pixels)
         name = f"{quantity}{self._suffix}/heat_map"
-        loggers.log_figure(trainer, name, figure, loggers.logger_step(trainer))
+        loggers.log_picture(trainer, name, pixels, loggers.logger_step(trainer))
 
     def _picture(self, file: RecordFile, quantity: str) -> Path:
         return file.path.parent / f"{quantity}{self._suffix}.png"
