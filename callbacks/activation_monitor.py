@@ -60,8 +60,8 @@ class ActivationMonitor(Callback):
     ``saturated/total``, ``dormant/total`` and ``drift/mean``.
 
     Args:
-        every_n_steps: Steps between reports, on the loggers' axis; None takes the Trainer's
-            ``log_every_n_steps``.
+        every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
+            takes the Trainer's ``log_every_n_steps``.
         dormant_threshold: A unit is dormant if its mean absolute output is at most this share
             of the mean over its site.
 

@@ -49,8 +49,8 @@ class GradientNormMonitor(Callback):
     precision skips are counted and nothing else.
 
     Args:
-        every_n_steps: Optimiser steps between reports; None takes the Trainer's
-            ``log_every_n_steps``.
+        every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
+            takes the Trainer's ``log_every_n_steps``.
         norm_type: Order of the norm; ``float("inf")`` gives the largest magnitude.
         noise_scale: Whether to estimate the gradient noise scale (McCandlish et al. 2018) of the
             first optimiser, from the gradients of two steps in a row at each report. It keeps a

@@ -40,8 +40,8 @@ class UpdateRatioMonitor(Callback):
     move, although their learning rate is not 0.
 
     Args:
-        every_n_steps: Optimiser steps between reports; None takes the Trainer's
-            ``log_every_n_steps``.
+        every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
+            takes the Trainer's ``log_every_n_steps``.
 
     Attributes:
         ratios: Last ratio by layer; NaN where the weights were all 0 before the step.
