@@ -1,0 +1,1 @@
+"""Programs with a fault, each with the expert's remedy."""
