@@ -9,11 +9,14 @@ import faulty.numerics
 import faulty.optimization
 import faulty.recurrent
 import faulty.regression
+import faulty.structure
 import faulty.units
 import healthy.convolutional
 import healthy.dense
+import healthy.generative
 import healthy.optimizers
 import healthy.regression
+import healthy.representations
 import healthy.sequences
 from case import Case
 
@@ -27,13 +30,16 @@ FAULTY: tuple[Case, ...] = (
     *faulty.optimization.CASES,
     *faulty.recurrent.CASES,
     *faulty.regression.CASES,
+    *faulty.structure.CASES,
     *faulty.units.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
     *healthy.convolutional.CASES,
     *healthy.dense.CASES,
+    *healthy.generative.CASES,
     *healthy.optimizers.CASES,
     *healthy.regression.CASES,
+    *healthy.representations.CASES,
     *healthy.sequences.CASES,
 )
 CASES = FAULTY + HEALTHY

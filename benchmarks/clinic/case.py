@@ -9,6 +9,13 @@ from typing import Any, Literal
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 
 Split = Literal["setting", "judging"]
+CODES = (
+    "non_finite", "exploding_gradient", "vanishing_gradient", "dead_relu", "dormant_units",
+    "saturated_activation", "covariate_shift", "learning_rate_too_high", "learning_rate_too_low",
+    "unstable_loss", "not_learning", "poor_initialization", "symmetric_weights",
+    "unnormalized_input", "output_loss_mismatch", "inconsistent_labels", "class_imbalance",
+    "overfitting", "over_regularized", "train_eval_mismatch", "frozen_parameter", "linear_network",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class Samples(NamedTuple):
         return self._replace(x=x, x_test=x_test)
 
     def first(self, count: int) -> "Samples":
+        """Fewer to train on, as many to measure on."""
         return self._replace(x=self.x[:count], y=self.y[:count])
 
 

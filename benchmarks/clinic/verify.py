@@ -3,7 +3,9 @@
 A faulty label holds if the program misses its goal in most seeds (in some, where the case says so)
 and the cured one reaches it in all; a healthy label holds if the program reaches its goal in all.
 
-    python benchmarks/clinic/verify.py [--cases NAME ...] [--seeds 3]
+    python benchmarks/clinic/verify.py [--cases NAME ...] [--seeds 3] [--processes 1]
+
+The rows of the cases that are run replace theirs in results/clinic_labels.txt.
 """
 
 import argparse
@@ -12,7 +14,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from all_cases import named
+from all_cases import CASES, named
 from case import Case
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -64,6 +66,26 @@ def examine(name: str, seeds: int) -> tuple[str, bool]:
     return "\n".join(lines), verdict
 
 
+def known_rows() -> dict[str, list[str]]:
+    """The rows of an earlier run, by case."""
+    rows: dict[str, list[str]] = {}
+    names = {case.name for case in CASES}
+    for line in RESULTS.read_text().splitlines() if RESULTS.exists() else ():
+        name = line.split(" ")[0]
+        if name in names:
+            rows.setdefault(name, []).append(line)
+    return rows
+
+
+def write(rows: dict[str, list[str]], seeds: int) -> None:
+    """All rows, in the order of the cases."""
+    lines = [f"{machine('cpu')}; seeds 0 to {seeds - 1}", HEAD]
+    lines += [line for case in CASES for line in rows.get(case.name, ())]
+    held = sum(line.endswith(" holds") for line in lines)
+    lines.append(f"{held} of {len(rows)} labels hold; the clinic has {len(CASES)} cases")
+    RESULTS.write_text("\n".join(lines) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", nargs="*", default=[], help="names; all cases if none")
@@ -71,18 +93,16 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
     names = [case.name for case in named(arguments.cases)]
-    lines = [f"{machine('cpu')}; seeds 0 to {arguments.seeds - 1}", HEAD]
-    print(*lines, sep="\n", flush=True)
+    print(HEAD, flush=True)
     verdicts = []
     with ProcessPoolExecutor(arguments.processes) as pool:
-        for text, verdict in pool.map(examine, names, [arguments.seeds] * len(names)):
+        for name, (text, verdict) in zip(
+            names, pool.map(examine, names, [arguments.seeds] * len(names)), strict=True
+        ):
             print(text, flush=True)
-            lines.append(text)
             verdicts.append(verdict)
-    lines.append(f"{sum(verdicts)} of {len(verdicts)} labels hold")
-    print(lines[-1])
-    if not arguments.cases:
-        RESULTS.write_text("\n".join(lines) + "\n")
+            write({**known_rows(), name: text.splitlines()}, arguments.seeds)
+    print(f"{sum(verdicts)} of {len(verdicts)} labels hold")
     sys.exit(not all(verdicts))
 
 

@@ -20,7 +20,7 @@ def circle_of_eight_layers(activation: Any = nn.Sigmoid, norm: Any = None) -> Pr
     network = reset(mlp([2, *[5] * 8, 1], activation, norm=norm), KAIMING)
     model = BinaryModel(nn.Sequential(network, nn.Sigmoid()), ADAM, nn.BCELoss())
     score = partial(binary_accuracy, model, data, 0.5)
-    return Program(model, *loaders(data, 128), 150, score)
+    return Program(model, *loaders(data, 128), 100, score, {"check_val_every_n_epoch": 10})
 
 
 def digit_classifier(
@@ -100,7 +100,8 @@ def blob_with_output(output: Any = nn.ReLU) -> Program:
     """Published with AUTOTRAINER."""
     data = samples.blob()
     model = BlobNet(output(), adam(1e-4))
-    return Program(model, *loaders(data, 256), 300, partial(accuracy, model, data))
+    score = partial(accuracy, model, data)
+    return Program(model, *loaders(data, 256), 300, score, {"check_val_every_n_epoch": 25})
 
 
 class PlainCircle(BinaryModel):

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
 from lightning.pytorch import LightningModule
-from modules import LitClassifier, adam, mlp, sgd
+from modules import LitClassifier, adam, mlp
 from programs import classification
 from samples import Samples, loaders, standardized
 from scores import accuracy, binary_accuracy, outputs
@@ -20,7 +20,7 @@ class HandMadeLoss(LightningModule):
 
     def __init__(self, stable: bool) -> None:
         super().__init__()
-        self.layers, self.stable = mlp([2, 64, 64, 1]), stable
+        self.layers, self.stable = mlp([30, 64, 64, 1]), stable
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)[:, 0]
@@ -39,9 +39,9 @@ class HandMadeLoss(LightningModule):
 
 
 def hand_made_loss(stable: bool = False) -> Program:
-    data = samples.clear_circle()
+    data = standardized(samples.cancer())
     module = HandMadeLoss(stable)
-    return Program(module, *loaders(data, 32), 40, partial(binary_accuracy, module, data))
+    return Program(module, *loaders(data, 16), 20, partial(binary_accuracy, module, data))
 
 
 class Siamese(LightningModule):
@@ -139,30 +139,30 @@ def poisson_loss(module: LightningModule, data: Samples) -> float:
     return F.poisson_nll_loss(outputs(module, data.x_test), data.y_test).item()
 
 
-class HalfPrecision(LitClassifier):
-    """Sums squares in half precision, as a kernel that somebody wanted to be fast."""
+class HandMadeSoftmax(LitClassifier):
+    """A softmax by hand, in half precision because that is fast."""
 
     def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__(network, sgd(0.05))
-        self.dtype_of_penalty = dtype
+        super().__init__(network, adam(3e-3))
+        self.precision = dtype
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, y = batch
-        logits = self(x)
-        energy = (100 * logits).to(self.dtype_of_penalty).square().mean()
-        return F.cross_entropy(logits, y) + 1e-7 * energy.float()
+        powers = torch.exp(self(x).to(self.precision))
+        shares = (powers / powers.sum(1, keepdim=True)).float()
+        return -torch.log(shares[torch.arange(len(y)), y] + 1e-6).mean()
 
 
 def half_precision(dtype: torch.dtype = torch.float16) -> Program:
     data = samples.digits()
-    module = HalfPrecision(mlp([64, 128, 10]), dtype)
+    module = HandMadeSoftmax(mlp([64, 128, 10]), dtype)
     return Program(module, *loaders(data, 32), 10, partial(accuracy, module, data))
 
 
 DIGITS = Goal("accuracy", at_least=0.88)
 CASES = (
     Case(
-        "circle-hand-made-loss", Goal("accuracy", at_least=0.95), hand_made_loss,
+        "cancer-hand-made-loss", Goal("accuracy", at_least=0.9), hand_made_loss,
         ("non_finite", "output_loss_mismatch"), partial(hand_made_loss, True),
     ),
     Case("siamese-distance-of-zero", DIGITS, siamese, ("non_finite",), partial(siamese, 1e-8)),
@@ -180,7 +180,7 @@ CASES = (
         partial(counts, 1.0),
     ),
     Case(
-        "digits-half-precision-penalty", DIGITS, half_precision, ("non_finite",),
+        "digits-half-precision-softmax", DIGITS, half_precision, ("non_finite",),
         partial(half_precision, torch.float32),
     ),
 )  # fmt: skip

@@ -22,7 +22,8 @@ def circle_of_five_tanh_layers() -> Program:
     data = samples.circle()
     network = reset(mlp([2, *[5] * 5, 1], nn.Tanh), nn.init.kaiming_uniform_)
     model = BinaryModel(nn.Sequential(network, nn.Sigmoid()), ADAM, nn.BCELoss())
-    return Program(model, *loaders(data, 32), 60, partial(binary_accuracy, model, data, 0.5))
+    score = partial(binary_accuracy, model, data, 0.5)
+    return Program(model, *loaders(data, 32), 40, score, {"check_val_every_n_epoch": 5})
 
 
 def digits(

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from case import Case, Goal, Program
 from lightning.pytorch import LightningModule
 from modules import Optimizer, adam
+from programs import classification
 from samples import Samples, loaders
 from scores import accuracy, outputs
 from torch import Tensor, nn
@@ -148,9 +149,7 @@ class Patches(nn.Module):
 
 
 def vision_transformer() -> Program:
-    from programs import classification
-
-    return classification(samples.digit_images(), Patches(), adam(2e-3), epochs=10)
+    return classification(samples.digit_images(), Patches(), adam(3e-3), epochs=7)
 
 
 class NextWord(LightningModule):

@@ -1,0 +1,120 @@
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+
+# Scripts of the clinic import each other by their folder, as those of benchmarks/ do.
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks" / "clinic"))
+from all_cases import CASES, FAULTY, HEALTHY, named
+from case import CODES, Case, Goal
+from verify import holds, scores
+
+FAST = [case for case in CASES if case.fast]
+REACHED, MISSED = 0.95, 0.5
+
+
+def names(cases):
+    return [case.name for case in cases]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_there_are_enough_cases_of_each_kind():
+    assert len(FAULTY) >= 60
+    assert len(HEALTHY) >= 60
+    assert all(case.problems and case.remedy for case in FAULTY)
+    assert not any(case.problems or case.remedy or case.sometimes for case in HEALTHY)
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+def test_each_problem_is_the_first_of_two_cases():
+    first = Counter(case.problems[0] for case in FAULTY)
+    assert {code: first[code] for code in CODES if first[code] < 2} == {}
+    assert {code for case in FAULTY for code in case.problems} <= set(CODES)
+
+
+def test_each_side_of_the_split_has_every_problem_and_about_half_of_the_cases():
+    for side in ("setting", "judging"):
+        problems = {case.problems[0] for case in FAULTY if case.split == side}
+        assert set(CODES) - problems == set()
+        for kind in (FAULTY, HEALTHY):
+            assert 0.4 < sum(case.split == side for case in kind) / len(kind) < 0.6
+
+
+def weights(program):
+    return program.module.state_dict()
+
+
+@pytest.mark.parametrize("case", CASES, ids=names(CASES))
+def test_a_seed_gives_a_program(case):
+    for build in (case.train, case.cure) if case.problems else (case.train,):
+        torch.testing.assert_close(weights(build(1)), weights(build(1)), rtol=0, atol=0)
+
+
+def test_another_seed_gives_other_weights():
+    (case,) = named(["digits-plain"])
+    first, second = (weights(case.train(seed))["network.0.weight"] for seed in (0, 1))
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("case", FAST, ids=names(FAST))
+def test_label_holds(case):
+    cured = scores(case, 1, cured=True) if case.problems else []
+    assert holds(case, scores(case, 1), cured)
+
+
+@pytest.mark.parametrize(
+    ("score", "reached"),
+    [(0.9, True), (0.8, True), (0.79, False), (float("nan"), False), (float("inf"), False)],
+)
+def test_goal_at_least(score, reached):
+    assert Goal("accuracy", at_least=0.8).reached(score) is reached
+
+
+@pytest.mark.parametrize(
+    ("score", "reached"), [(0.8, True), (0.81, False), (-5.0, True), (float("-inf"), False)]
+)
+def test_goal_at_most(score, reached):
+    assert Goal("loss", at_most=0.8).reached(score) is reached
+
+
+@pytest.mark.parametrize(
+    ("sometimes", "found", "cured", "verdict"),
+    [
+        (False, [MISSED, MISSED, MISSED], [REACHED] * 3, True),
+        (False, [MISSED, MISSED, REACHED], [REACHED] * 3, True),
+        (False, [MISSED, REACHED, REACHED], [REACHED] * 3, False),
+        (True, [MISSED, REACHED, REACHED], [REACHED] * 3, True),
+        (True, [REACHED, REACHED, REACHED], [REACHED] * 3, False),
+        (False, [MISSED, MISSED, MISSED], [REACHED, REACHED, MISSED], False),
+    ],
+)
+def test_when_a_faulty_label_holds(sometimes, found, cured, verdict):
+    goal = Goal("accuracy", at_least=0.9)
+    case = Case("faulty", goal, lambda: None, ("dead_relu",), lambda: None, sometimes)
+    assert holds(case, found, cured) is verdict
+
+
+@pytest.mark.parametrize(("found", "verdict"), [([REACHED] * 2, True), ([REACHED, MISSED], False)])
+def test_when_a_healthy_label_holds(found, verdict):
+    case = Case("healthy", Goal("accuracy", at_least=0.9), lambda: None)
+    assert holds(case, found, []) is verdict
+
+
+def test_a_healthy_case_has_no_cure():
+    with pytest.raises(ValueError, match="'digits-plain' is healthy"):
+        named(["digits-plain"])[0].cure(0)
+
+
+def test_names_are_looked_up():
+    with pytest.raises(ValueError, match="nobody"):
+        named(["digits-plain", "nobody"])
+    assert named([]) == list(CASES)
