@@ -11,7 +11,7 @@ The rows of the cases that are run replace theirs in results/clinic_labels.txt.
 import argparse
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from all_cases import CASES, named
@@ -96,12 +96,12 @@ def main() -> None:
     print(HEAD, flush=True)
     verdicts = []
     with ProcessPoolExecutor(arguments.processes) as pool:
-        for name, (text, verdict) in zip(
-            names, pool.map(examine, names, [arguments.seeds] * len(names)), strict=True
-        ):
+        jobs = {pool.submit(examine, name, arguments.seeds): name for name in names}
+        for job in as_completed(jobs):
+            text, verdict = job.result()
             print(text, flush=True)
             verdicts.append(verdict)
-            write({**known_rows(), name: text.splitlines()}, arguments.seeds)
+            write({**known_rows(), jobs[job]: text.splitlines()}, arguments.seeds)
     print(f"{sum(verdicts)} of {len(verdicts)} labels hold")
     sys.exit(not all(verdicts))
 

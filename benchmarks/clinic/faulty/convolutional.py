@@ -47,18 +47,18 @@ HEALTHY = partial(published, sgd(0.1))
 CASES = (
     Case(
         "digit-images-large-steps", DIGITS, partial(published, sgd(0.8), None, 1024),
-        ("learning_rate_too_high",), partial(published, sgd(0.05), None, 1024), fast=True,
+        ("learning_rate_too_high",), partial(published, sgd(0.05), None, 1024),
     ),
     Case(
         "digit-images-small-steps", DIGITS, partial(published, sgd(0.0005)),
-        ("learning_rate_too_low",), HEALTHY, fast=True,
+        ("learning_rate_too_low",), HEALTHY,
     ),
     Case(
         "digit-images-of-bytes", DIGITS, bytes_as_inputs,
-        ("unnormalized_input", "learning_rate_too_high", "dead_relu"), HEALTHY, fast=True,
+        ("unnormalized_input", "learning_rate_too_high", "dead_relu"), HEALTHY,
     ),
     Case(
         "digit-images-shuffled-labels", DIGITS, shuffled_labels,
-        ("inconsistent_labels", "not_learning"), HEALTHY, fast=True,
+        ("inconsistent_labels", "not_learning", "overfitting"), HEALTHY,
     ),
 )  # fmt: skip

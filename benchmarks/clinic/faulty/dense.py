@@ -133,7 +133,7 @@ CASES = (
     ),
     Case(
         "digits-ten-sigmoid-layers", DIGITS, ten_sigmoid_layers, ("vanishing_gradient",),
-        ten_relu_layers, fast=True,
+        ten_relu_layers,
     ),
     Case(
         "digits-small-tanh-weights", DIGITS, small_tanh_weights,
@@ -141,10 +141,12 @@ CASES = (
     ),
     Case(
         "digits-thirty-four-relu-layers", DIGITS, thirty_four_relu_layers,
-        ("dead_relu", "vanishing_gradient"), thirty_four_residual_layers,
+        ("dead_relu", "vanishing_gradient", "poor_initialization", "dormant_units"),
+        thirty_four_residual_layers,
     ),
     Case(
-        "digits-negative-biases", DIGITS, negative_biases, ("dead_relu", "poor_initialization"),
+        "digits-negative-biases", DIGITS, negative_biases,
+        ("dead_relu", "poor_initialization", "dormant_units"),
         partial(negative_biases, 0.0), fast=True,
     ),
     Case(

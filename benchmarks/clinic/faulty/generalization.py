@@ -155,7 +155,7 @@ DIGITS = Goal("accuracy", at_least=0.9)
 CASES = (
     Case(
         "digits-noisy-labels-by-heart", Goal("cross-entropy", at_most=1.3), noisy_labels,
-        ("overfitting", "inconsistent_labels"), partial(noisy_labels, 18), fast=True,
+        ("overfitting", "inconsistent_labels"), partial(noisy_labels, 18),
     ),
     Case(
         "friedman-few-and-noisy", Goal("R2", at_least=0.2), few_and_noisy, ("overfitting",),
@@ -166,12 +166,13 @@ CASES = (
         ("overfitting", "inconsistent_labels"), partial(few_texts, 5, 0.3),
     ),
     Case(
-        "digits-heavy-decay", DIGITS, partial(decayed_weights, 0.3), ("over_regularized",),
+        "digits-heavy-decay", DIGITS, partial(decayed_weights, 0.3),
+        ("over_regularized", "dormant_units"),
         partial(decayed_weights, 1e-4), fast=True,
     ),
     Case(
         "digits-heavy-dropout", DIGITS, partial(dropped, 0.95), ("over_regularized",),
-        partial(dropped, 0.2), fast=True,
+        partial(dropped, 0.2),
     ),
     Case(
         "digits-heavy-lasso", DIGITS, penalized, ("over_regularized", "dormant_units"),
@@ -179,7 +180,7 @@ CASES = (
     ),
     Case(
         "digits-stale-statistics", DIGITS, stale_statistics, ("train_eval_mismatch",),
-        partial(stale_statistics, 0.1), fast=True,
+        partial(stale_statistics, 0.1),
     ),
     Case(
         "friedman-own-dropout", Goal("R2", at_least=0.6), own_dropout, ("train_eval_mismatch",),

@@ -174,20 +174,23 @@ CASES = (
         partial(digits_scaled, 1.0),
     ),
     Case(
-        "digits-labels-off-by-one", DIGITS, off_by_one, ("inconsistent_labels", "not_learning"),
+        "digits-labels-off-by-one", DIGITS, off_by_one,
+        ("inconsistent_labels", "not_learning", "overfitting"),
         partial(off_by_one, 0), fast=True,
     ),
     Case(
-        "digits-labels-sorted", DIGITS, sorted_labels, ("inconsistent_labels", "not_learning"),
+        "digits-labels-sorted", DIGITS, sorted_labels,
+        ("inconsistent_labels", "not_learning", "overfitting"),
         partial(sorted_labels, LitClassifier),
     ),
     Case(
         "digits-loss-of-wrong-sign", DIGITS, partial(sorted_labels, Ascent),
         ("inconsistent_labels", "exploding_gradient", "learning_rate_too_high", "not_learning"),
-        partial(sorted_labels, Descent), fast=True,
+        partial(sorted_labels, Descent),
     ),
     Case(
-        "digits-labels-mostly-random", DIGITS, contradictory, ("inconsistent_labels",),
+        "digits-labels-mostly-random", DIGITS, contradictory,
+        ("inconsistent_labels", "not_learning", "overfitting"),
         partial(contradictory, 0.0),
     ),
     Case(
@@ -205,7 +208,7 @@ CASES = (
     ),
     Case(
         "clusters-softmax-twice", DIGITS, softmax_twice, ("output_loss_mismatch",),
-        partial(softmax_twice, softmax=False), fast=True,
+        partial(softmax_twice, softmax=False),
     ),
     Case(
         "moons-sigmoid-twice", DIGITS, sigmoid_twice, ("output_loss_mismatch",),

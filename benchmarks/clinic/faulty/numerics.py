@@ -172,7 +172,7 @@ CASES = (
     ),
     Case(
         "digits-constant-feature", DIGITS, constant_feature, ("non_finite",),
-        partial(constant_feature, 0.1), fast=True,
+        partial(constant_feature, 0.1),
     ),
     Case(
         "counts-raw-features", Goal("Poisson loss", at_most=0.6), counts,

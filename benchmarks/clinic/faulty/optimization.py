@@ -172,11 +172,11 @@ LARGE = ("learning_rate_too_high", "dead_relu", "unstable_loss", "exploding_grad
 CASES = (
     Case(
         "digits-adam-large-steps", DIGITS, partial(digits, adam(0.3)), LARGE,
-        partial(digits, adam(1e-3)), fast=True,
+        partial(digits, adam(1e-3)),
     ),
     Case(
         "digits-adam-small-steps", DIGITS, partial(digits, adam(3e-6)),
-        ("learning_rate_too_low",), partial(digits, adam(1e-3)), fast=True,
+        ("learning_rate_too_low",), partial(digits, adam(1e-3)),
     ),
     Case(
         "digits-momentum-large-steps", DIGITS, partial(digits, sgd(0.5, 0.99)), LARGE,
@@ -217,7 +217,7 @@ CASES = (
     ),
     Case(
         "digits-rewrapped-loss", DIGITS, rewrapped, ("frozen_parameter", "not_learning"),
-        partial(rewrapped, LitClassifier), fast=True,
+        partial(rewrapped, LitClassifier),
     ),
     Case(
         "autoencoder-encoder-never-stepped", Goal("R2", at_least=0.6),

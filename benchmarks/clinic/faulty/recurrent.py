@@ -168,7 +168,7 @@ CASES = (
     Case(
         "waves-growing-relu-states", WAVES, growing_states,
         ("exploding_gradient", "poor_initialization", "learning_rate_too_high", "non_finite"),
-        partial(growing_states, 0.9, gradient_clip_val=1.0), fast=True,
+        partial(growing_states, 0.9, gradient_clip_val=1.0),
     ),
     Case(
         "waves-chaotic-tanh-states", WAVES, chaotic_states,
@@ -185,7 +185,7 @@ CASES = (
     ),
     Case(
         "topics-unknown-words", Goal("accuracy", at_least=0.85), unknown_words,
-        ("not_learning", "inconsistent_labels"), partial(unknown_words, False), fast=True,
+        ("not_learning", "inconsistent_labels"), partial(unknown_words, False),
     ),
     Case(
         "topics-rare", Goal("balanced accuracy", at_least=0.6), rare_topics, ("class_imbalance",),

@@ -141,12 +141,13 @@ CASES = (
         "friedman-ten-sigmoid-layers", FRIEDMAN, deep_sigmoid, ("vanishing_gradient",), deep_relu
     ),
     Case(
-        "friedman-narrow-and-deep", FRIEDMAN, narrow_and_deep, ("dead_relu", "vanishing_gradient"),
+        "friedman-narrow-and-deep", FRIEDMAN, narrow_and_deep,
+        ("dead_relu", "vanishing_gradient", "dormant_units"),
         lambda: friedman_network(mlp([10, 32, 32, 1]), adam(3e-3)),
     ),
     Case(
         "prices-broadcast-loss", FRIEDMAN, broadcast_loss,
-        ("output_loss_mismatch", "not_learning"), partial(broadcast_loss, True), fast=True,
+        ("output_loss_mismatch", "not_learning"), partial(broadcast_loss, True),
     ),
     Case(
         "prices-tanh-output", FRIEDMAN, bounded_output,
@@ -165,7 +166,7 @@ CASES = (
         "diabetes-raw-features", DIABETES, raw_diabetes,
         ("unnormalized_input", "exploding_gradient", "learning_rate_too_high", "non_finite",
          "dead_relu"),
-        lambda: raw_diabetes(scaled_targets(standardized(samples.diabetes()))), fast=True,
+        lambda: raw_diabetes(scaled_targets(standardized(samples.diabetes()))),
     ),
     Case(
         "friedman-shuffled-targets", FRIEDMAN, shuffled_targets,

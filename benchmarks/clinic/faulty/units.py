@@ -170,23 +170,23 @@ def drifting_sensor(level_removed: bool = False, drift: float = 30.0) -> Program
 DIGITS = Goal("accuracy", at_least=0.88)
 CASES = (
     Case(
-        "digits-pruned-rows", DIGITS, pruned, ("dormant_units", "dead_relu"), partial(pruned, 64),
-        fast=True,
+        "digits-pruned-rows", DIGITS, pruned, ("dormant_units",), partial(pruned, 64),
     ),
     Case(
         "digit-images-closed-gates", DIGITS, gated,
         ("dormant_units", "vanishing_gradient", "saturated_activation", "not_learning"),
-        partial(gated, 1.0), fast=True,
+        partial(gated, 1.0),
     ),
     Case(
         "digits-low-biases", DIGITS, low_biases,
-        ("dormant_units", "poor_initialization", "vanishing_gradient", "not_learning"),
+        ("dormant_units", "poor_initialization", "vanishing_gradient", "not_learning",
+         "saturated_activation"),
         partial(low_biases, 0.0),
     ),
     Case(
         "wine-raw-into-tanh", DIGITS, lambda: raw_wine(samples.wine()),
         ("unnormalized_input", "saturated_activation"),
-        lambda: raw_wine(standardized(samples.wine())), fast=True,
+        lambda: raw_wine(standardized(samples.wine())),
     ),
     Case(
         "digits-wide-sigmoid-weights", DIGITS, wide_weights,
@@ -194,13 +194,13 @@ CASES = (
         partial(wide_weights, None),
     ),
     Case(
-        "digits-wide-tanh-weights", DIGITS, wide_tanh,
+        "digits-tanh-of-wide-weights", DIGITS, wide_tanh,
         ("saturated_activation", "poor_initialization"), partial(wide_tanh, None), fast=True,
     ),
     Case(
         "digits-wide-relu-weights", DIGITS, wide_relu,
         ("poor_initialization", "exploding_gradient", "learning_rate_too_high", "dead_relu"),
-        partial(wide_relu, None), fast=True,
+        partial(wide_relu, None),
     ),
     Case(
         "digit-images-small-filters", DIGITS, small_conv,
@@ -217,6 +217,6 @@ CASES = (
     ),
     Case(
         "sensor-drifting-level", Goal("accuracy", at_least=0.9), drifting_sensor,
-        ("covariate_shift", "unnormalized_input"), partial(drifting_sensor, True),
+        ("covariate_shift", "unnormalized_input"), partial(drifting_sensor, True), fast=True,
     ),
 )  # fmt: skip

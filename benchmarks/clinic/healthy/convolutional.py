@@ -214,7 +214,7 @@ CASES = (
     ),
     Case("digit-images-resnet", IMAGES, small_resnet),
     Case("digit-images-depthwise", IMAGES, depthwise),
-    Case("digit-images-augmented", IMAGES, partial(styled, Augmented, 8), fast=True),
+    Case("digit-images-augmented", IMAGES, partial(styled, Augmented, 8)),
     Case("digit-images-mixup", IMAGES, partial(styled, Mixed, 8)),
     Case("digit-images-frozen-body", IMAGES, partial(fine_tuned, True), fast=True),
     Case("digit-images-fine-tuned", IMAGES, partial(fine_tuned, False)),

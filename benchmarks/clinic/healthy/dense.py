@@ -158,7 +158,7 @@ CASES = (
     ),
     Case(
         "digits-full-batch", DIGITS,
-        partial(digits, optimizer=adam(3e-3), batch_size=2000, epochs=200), fast=True,
+        partial(digits, optimizer=adam(3e-3), batch_size=2000, epochs=200),
     ),
     Case(
         "digits-deep-relu", DIGITS,
@@ -167,7 +167,7 @@ CASES = (
     Case("digits-residual", DIGITS, residual),
     Case(
         "digits-batch-norm", DIGITS,
-        partial(digits, (64, 96, 96, 96, 10), sgd(0.05, 0.9), norm=nn.BatchNorm1d), fast=True,
+        partial(digits, (64, 96, 96, 96, 10), sgd(0.05, 0.9), norm=nn.BatchNorm1d),
     ),
     Case("digits-layer-norm", DIGITS, partial(digits, (64, 96, 96, 10), norm=nn.LayerNorm)),
     Case("digits-half-dropout", DIGITS, partial(digits, (64, 256, 256, 10), dropout=0.5)),
@@ -178,7 +178,7 @@ CASES = (
     Case("digits-leaky", DIGITS, partial(digits, (64, 128, 64, 10), activation=nn.LeakyReLU)),
     Case(
         "digits-one-sigmoid-layer", DIGITS,
-        partial(digits, optimizer=adam(0.01), activation=nn.Sigmoid), fast=True,
+        partial(digits, optimizer=adam(0.01), activation=nn.Sigmoid),
     ),
     Case("digits-centred", DIGITS, partial(digits, shift=0.3)),
     Case("digits-linear-model", DIGITS, partial(digits, (64, 10), adam(0.01), epochs=10)),

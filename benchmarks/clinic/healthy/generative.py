@@ -222,7 +222,7 @@ def diffusion() -> Program:
 
 PIXELS = Goal("R2", at_least=0.6)
 CASES = (
-    Case("digits-auto-encoder", PIXELS, auto_encoder, fast=True),
+    Case("digits-auto-encoder", PIXELS, auto_encoder),
     Case("digits-denoised", PIXELS, partial(auto_encoder, 0.2)),
     Case("digits-binary-auto-encoder", PIXELS, partial(auto_encoder, 0.0, True)),
     Case("digits-variational", Goal("R2", at_least=0.4), variational),
