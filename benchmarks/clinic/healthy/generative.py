@@ -124,8 +124,8 @@ class Adversarial(LightningModule):
 
     def configure_optimizers(self) -> Any:
         return (
-            torch.optim.Adam(self.generator.parameters(), lr=1e-3, betas=(0.5, 0.9)),
-            torch.optim.Adam(self.discriminator.parameters(), lr=1e-3, betas=(0.5, 0.9)),
+            torch.optim.Adam(self.generator.parameters(), lr=5e-4, betas=(0.0, 0.9)),
+            torch.optim.Adam(self.discriminator.parameters(), lr=2e-3, betas=(0.0, 0.9)),
         )
 
 
