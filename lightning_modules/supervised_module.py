@@ -224,6 +224,9 @@ class SupervisedModule(LightningModule):
     def on_train_epoch_start(self) -> None:
         """Go on with the generators where a checkpoint left them."""
         self._metrics_of("train").reset()
+        self._restore_generators()
+
+    def _restore_generators(self) -> None:
         if self._generator_states is not None:
             restore_generator_state(self.trainer, self._generator_states)
         self._generator_states = None
@@ -280,7 +283,8 @@ class SupervisedModule(LightningModule):
         return int(steps)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Scale the weights on the first batch of all, where ``init`` is ``"lsuv"``."""
+        """Go on with the generators in mid-epoch; scale the weights of ``init="lsuv"`` once."""
+        self._restore_generators()
         if self.hparams.get("init") == "lsuv" and self.trainer.global_step == 0 and batch_idx == 0:
             lsuv_(self.network, batch[0], reduce=self.trainer.strategy.reduce)
 

@@ -148,8 +148,8 @@ class Loaders:
         return self._training.state_dict() if self._training else {}
 
     def load_state_dict(self, state: dict[str, int], *, trainer: Trainer | None) -> None:
-        """Give the next training loader this state, unless the trainer only evaluates."""
-        if trainer is None or trainer.state.fn == "fit":
+        """Give the next training loader this state, if it is for a fit that is resumed."""
+        if trainer is not None and trainer.state.fn == "fit":
             self._state = state
 
     @staticmethod
