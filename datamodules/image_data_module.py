@@ -27,12 +27,13 @@ from .images.reading import checked_dataset, download_images
 from .images.split_loaders import SplitLoaders, loaders_of_splits, make_loaders
 from .images.streamed_item import Reading
 from .images.streamed_set import StreamedSet
-from .images.streams import Streams
 from .loading import Loaders
 from .loading.trainer_slot import TrainerSlot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from .images.streams import Streams
 
 Batch = tuple[Tensor, Tensor]
 
@@ -337,7 +338,7 @@ class ImageDataModule(LightningDataModule):
         self._finish = BatchFinish(self.mean, self.std, channels=channels, size=self.image_size)
         return data
 
-    def _loading(self) -> SplitLoaders | Streams:
+    def _loading(self) -> "SplitLoaders | Streams":
         """What makes loaders, made when first needed, because the Trainer is known by then."""
         data = self._known()
         if self._loaders is None:

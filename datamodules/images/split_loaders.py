@@ -1,7 +1,7 @@
 """Loaders of the splits of a data set that is known by its index."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Trainer
 from torch import Tensor
@@ -13,7 +13,9 @@ from .class_balance import balancing_weights, class_counts
 from .indexed_images import batched
 from .labelled_images import LabelledImages
 from .streamed_set import StreamedSet
-from .streams import Streams
+
+if TYPE_CHECKING:
+    from .streams import Streams
 
 
 class SplitLoaders:
@@ -107,7 +109,7 @@ def loaders_of_splits(
     loaders: Loaders,
     *,
     balanced: bool,
-) -> SplitLoaders | Streams:
+) -> "SplitLoaders | Streams":
     """What makes the loaders of a data set that is known by its index, or streamed.
 
     Args:
@@ -117,5 +119,8 @@ def loaders_of_splits(
         balanced: Whether training images are drawn so that every class comes as often.
     """
     if isinstance(data, StreamedSet):
+        # litdata is optional, and takes its time.
+        from .streams import Streams
+
         return Streams(dict(data.urls), loaders, read=data.read, **data.options)
     return SplitLoaders(data, splits, loaders, balanced=balanced)

@@ -1,11 +1,13 @@
 """A stream as a source of images."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from .streamed_images import StreamedImages
+if TYPE_CHECKING:
+    from .streamed_images import StreamedImages
 
 
 class StreamSource:
@@ -17,7 +19,7 @@ class StreamSource:
 
     stored = False
 
-    def __init__(self, streamed: StreamedImages) -> None:
+    def __init__(self, streamed: "StreamedImages") -> None:
         self.streamed = streamed
 
     @cached_property

@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from .stream_source import StreamSource
-from .streamed_images import StreamedImages
 from .streamed_item import Reading
+
+if TYPE_CHECKING:
+    from .streamed_images import StreamedImages
 
 _PARTS = ("train", "val", "test")
 _RUN = 64
@@ -47,15 +49,19 @@ class StreamedSet:
     @cached_property
     def images(self) -> StreamSource:
         """Images of the training split."""
-        return StreamSource(StreamedImages(self.urls["train"], self.read, **self.options))
+        return StreamSource(self.streamed("train"))
+
+    def streamed(self, split: str) -> "StreamedImages":
+        """Images of a split by their index."""
+        # litdata is optional, and takes its time.
+        from .streamed_images import StreamedImages
+
+        return StreamedImages(self.urls[split], self.read, **self.options)
 
     def split_indices(self) -> dict[str, Tensor]:
         """Indices of the images of each split, which begin anew in each."""
         none = torch.zeros(0, dtype=torch.int64)
-        counted = {
-            name: torch.arange(len(StreamedImages(url, self.read, **self.options)))
-            for name, url in self.urls.items()
-        }
+        counted = {name: torch.arange(len(self.streamed(name))) for name in self.urls}
         return {name: counted.get(name, none) for name in _PARTS}
 
     def with_class_names(self, names: Sequence[str]) -> "StreamedSet":

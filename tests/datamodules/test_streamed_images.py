@@ -1,8 +1,10 @@
+import sys
+
 import pytest
 import torch
 from helpers.images_module import BatchRecorder
 from helpers.streaming import numbered_image, write_stream
-from helpers.training import quiet_trainer
+from helpers.training import quiet_trainer, run
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from torchvitals.datamodules import ImageDataModule
@@ -109,3 +111,8 @@ def test_runs_are_spread_over_a_stream_and_do_not_overlap(count):
     assert len(index.unique()) == len(index)
     assert min(count, 5_000) - 64 < len(index) <= 5_000
     assert (index[0], index[-1]) == (0, count - 1)
+
+
+def test_litdata_is_not_imported_before_it_is_needed(tmp_path):
+    code = "import sys, torchvitals.datamodules; sys.exit('litdata' in sys.modules)"
+    run([sys.executable, "-c", code], tmp_path)
