@@ -6,6 +6,8 @@ from torch.nn.functional import grid_sample, pad
 
 from .hashing import GOLDEN, shift_right, splitmix64
 
+_LARGE = 64 * 64  # Pixels from which on copying an image beats gathering its pixels.
+
 
 def keyed_uniform(index: Tensor, draws: int | Tensor, *, seed: int, epoch: int) -> Tensor:
     """Uniform numbers that depend on the key (seed, epoch, index) alone.
@@ -81,12 +83,45 @@ def move_pixels(
         tensor([[[[0, 3, 2]]]])
     """
     count, channels, height, width = images.shape
+    # Copying is faster than gathering, but takes a loop and must know the offsets.
+    large = images.device.type == "cpu" and height * width >= _LARGE
+    if large and not torch.compiler.is_compiling():
+        return _copy_windows(images, x, y, flip_x, flip_y)
     # What lies outside is read from a border of one zero.
     columns = _sources(x, flip_x, width).clamp_(-1, width) + 1
     rows = _sources(y, flip_y, height).clamp_(-1, height) + 1
     place = (rows * (width + 2))[:, :, None] + columns[:, None, :]
     place = place.view(count, 1, height * width).expand(-1, channels, -1)
     return pad(images, (1, 1, 1, 1)).flatten(2).gather(2, place).view(images.shape)
+
+
+def _copy_windows(
+    images: Tensor, x: Tensor, y: Tensor, flip_x: Tensor | None, flip_y: Tensor | None
+) -> Tensor:
+    height, width = images.shape[-2:]
+    moved = torch.zeros(images.shape, dtype=images.dtype)
+    never = [False] * len(images)
+    flips = zip(
+        *(never if flip is None else flip.tolist() for flip in (flip_x, flip_y)), strict=True
+    )
+    offsets = zip(x.int().tolist(), y.int().tolist(), strict=True)
+    for image, target, (dx, dy), (mirror_x, mirror_y) in zip(
+        images, moved, offsets, flips, strict=True
+    ):
+        columns, to_columns = _window(dx, width, mirror_x)
+        rows, to_rows = _window(dy, height, mirror_y)
+        dims = [dim for dim, mirror in ((-1, mirror_x), (-2, mirror_y)) if mirror]
+        part = image[:, rows, columns]
+        target[:, to_rows, to_columns] = part.flip(dims) if dims else part
+    return moved
+
+
+def _window(offset: int, size: int, mirror: bool) -> tuple[slice, slice]:
+    """Where along one side an image is read, and where that is put."""
+    offset = max(-size, min(size, offset))
+    first, last = max(-offset, 0), size - max(offset, 0)
+    target = slice(size - last, size - first) if mirror else slice(first, last)
+    return slice(first + offset, last + offset), target
 
 
 def _sources(offset: Tensor, flip: Tensor | None, size: int) -> Tensor:

@@ -3,7 +3,7 @@ import torch
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import affine
 
-from torchvitals.functional import affine_warp, keyed_uniform
+from torchvitals.functional import affine_warp, keyed_uniform, move_pixels
 
 
 def splitmix64(state: int) -> int:
@@ -55,3 +55,24 @@ def test_rotation_and_shift_equal_torchvisions(shape):
     offset = -(inverse @ torch.tensor(shifts)[..., None])
     warped = affine_warp(images, torch.cat([inverse, offset], -1))
     torch.testing.assert_close(warped, torch.stack(expected), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(5, 7), (64, 70)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_each_image_is_moved_by_its_own_offset_and_flips(size, layout):
+    images = torch.rand(6, 2, *size).contiguous(memory_format=layout)
+    x, y = torch.tensor([0, 1, -2, 3, 200, -4]), torch.tensor([0, -1, 2, -200, 0, 4])
+    flip_x, flip_y = (
+        torch.tensor([0, 1, 0, 1, 1, 1]).bool(),
+        torch.tensor([0, 0, 1, 1, 0, 1]).bool(),
+    )
+    moved = move_pixels(images, x, y, flip_x, flip_y)
+    for row in range(6):
+        expected = torch.zeros(2, *size)
+        for i in range(size[0]):
+            for j in range(size[1]):
+                source = (i + int(y[row]), j + int(x[row]))
+                if 0 <= source[0] < size[0] and 0 <= source[1] < size[1]:
+                    expected[:, i, j] = images[row, :, source[0], source[1]]
+        dims = [dim for dim, flip in ((-1, flip_x), (-2, flip_y)) if flip[row]]
+        assert torch.equal(moved[row], expected.flip(dims))

@@ -81,19 +81,20 @@ def test_resized_crop_equals_torchvisions(area, aspect, x, y, window):
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.float32])
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize(("x", "y"), [(0.0, 0.0), (0.5, 0.99), (0.7, 0.3)])
-def test_random_crop_and_flip_equal_torchvisions(x, y, flip, dtype):
-    images = (seeded(1, 3, 9, 13) * 255).to(dtype)
+@pytest.mark.parametrize("size", [(9, 13), (70, 64)])
+def test_random_crop_and_flip_equal_torchvisions(x, y, flip, dtype, size):
+    images = (seeded(1, 3, *size) * 255).to(dtype)
     masks = images[:, 0] > 100
     settings = {"random_crop": 3, "horizontal_flip": 1, "vertical_flip": 1}
     draws = draws_of(settings if flip else {"random_crop": 3}, [x, y])
     top, left = int(y * 7), int(x * 7)
-    expected = tv.crop(tv.pad(images, 3), top, left, 9, 13)
+    expected = tv.crop(tv.pad(images, 3), top, left, *size)
     if flip:
         expected = tv.vertical_flip(tv.horizontal_flip(expected))
     moved, moved_masks = move(images, masks, draws)
     assert torch.equal(moved, expected)
     assert moved.dtype == dtype
-    inside = torch.ones(1, 1, 9, 13)
+    inside = torch.ones(1, 1, *size)
     assert torch.equal(
         moved_masks, (expected[:, 0] > 100) & (move(inside, None, draws)[0][:, 0] > 0)
     )
