@@ -28,7 +28,7 @@ def change(
     Returns:
         Images, floating point if anything but whole pixels changed, and masks of their own dtype.
     """
-    # On a GPU it takes longer to ask which images chose what than to do everything to all.
+    # To ask a GPU which images chose what would wait for it: there everything is done to all.
     if draws.turn is None or images.device.type != "cpu" or torch.compiler.is_compiling():
         images, masks = move(images, masks, draws)
         return recolor(images, draws, bound, clamp=clamp), masks
