@@ -179,9 +179,10 @@ class DeadReLUMonitor(Callback):
     ) -> None:
         """Observe this batch's forward pass, where there is anything left to see."""
         self._keep_window = False
-        self._steps_before = trainer.global_step
         if self._is_due(trainer):
             self._close_steps(trainer, pl_module, logger_step(trainer))
+        if self.every_n_steps is not None:
+            self._steps_before = trainer.global_step
         if not self.failed and batch_idx % self.observe_every_n_batches == 0:
             self._observe(pl_module)
 
@@ -233,8 +234,7 @@ class DeadReLUMonitor(Callback):
     ) -> None:
         """Close the batch."""
         self._observer.stop()
-        stepped = trainer.global_step != self._steps_before
-        closes = self._is_due(trainer, ahead=stepped or not pl_module.automatic_optimization)
+        closes = self._ends_window(trainer, pl_module)
         if batch_idx % self.observe_every_n_batches == 0:
             self._take(closes=closes)
         if closes:
@@ -266,6 +266,13 @@ class DeadReLUMonitor(Callback):
         if self.every_n_steps is None:
             return False
         return logger_step(trainer) + ahead - self._opened_at >= self.every_n_steps
+
+    def _ends_window(self, trainer: Trainer, pl_module: LightningModule) -> bool:
+        """Whether this batch ends a step, and with it a window."""
+        if self.every_n_steps is None:
+            return False
+        stepped = trainer.global_step != self._steps_before
+        return self._is_due(trainer, ahead=stepped or not pl_module.automatic_optimization)
 
     def _close_steps(self, trainer: Trainer, pl_module: LightningModule, done: int) -> None:
         self._judged_steps += done - self._opened_at
