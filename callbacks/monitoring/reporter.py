@@ -39,11 +39,13 @@ class Reporter:
         records: Record of each quantity.
         summary: Record of the summary scalars.
         findings: Text of each finding by its key.
+        speaks: Whether findings are said, too; a doctor who uses the monitor says them himself.
     """
 
     def __init__(self, monitor: str, scales: Mapping[str, Scale]) -> None:
         self.monitor = monitor
         self.scales = dict(scales)
+        self.speaks = True
         self._resumed = False
         self._file: RecordFile | None = None
         self._suffix = ""
@@ -163,7 +165,7 @@ class Reporter:
         if key in self.findings:
             return
         self.findings[key] = text
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or not self.speaks:
             return
         _log.warning("%s: %s", self.monitor, text)
         if self._file is not None:

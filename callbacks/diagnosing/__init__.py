@@ -1,0 +1,1 @@
+"""What `TrainingDoctor` reads off a training, and what it makes of it."""

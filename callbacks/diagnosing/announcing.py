@@ -1,0 +1,56 @@
+"""Where the doctor speaks: terminal, log, and W&B."""
+
+import logging
+from collections.abc import Sequence
+
+from lightning.pytorch import Trainer
+
+from ..diagnosis import Diagnosis
+from ..monitoring import loggers
+
+_log = logging.getLogger(__name__)
+
+
+def announce(trainer: Trainer, new: Sequence[Diagnosis], gone: Sequence[Diagnosis]) -> None:
+    """One line for each diagnosis when it is established, and when it is withdrawn."""
+    if not trainer.is_global_zero:
+        return
+    for diagnosis in new:
+        place = f" in {diagnosis.layer}" if diagnosis.layer else ""
+        line = f"{diagnosis.severity}: {diagnosis.problem.value}{place}. {diagnosis.evidence}"
+        if diagnosis.severity == "info":
+            _log.info("Doctor: %s", line)
+            continue
+        _log.warning("Doctor: %s %s", line, _advice(diagnosis))
+        if not trainer.barebones:
+            loggers.alert(trainer, f"Doctor: {diagnosis.problem.value}", diagnosis.evidence)
+    for diagnosis in gone:
+        _log.info("Doctor: %s is over.", diagnosis.problem.value)
+
+
+def _advice(diagnosis: Diagnosis) -> str:
+    return diagnosis.remedies[0].advice if diagnosis.remedies else ""
+
+
+def conclude(trainer: Trainer, diagnoses: Sequence[Diagnosis]) -> None:
+    """The table at the end, and the loggers' copy of it."""
+    if not trainer.is_global_zero or not diagnoses:
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("severity", "problem", "layer", "since step", "evidence", "what to do")
+    for d in diagnoses:
+        todo = "\n".join(f"{r.advice} {r.code}".strip() for r in d.remedies[:2])
+        table.add_row(d.severity, d.problem.value, d.layer or "", str(d.step), d.evidence, todo)
+    Console().print(table)
+    if not trainer.barebones:
+        rows = [
+            {
+                "problem": d.problem.value, "severity": d.severity, "layer": d.layer or "",
+                "step": d.step, "evidence": d.evidence, "remedy": _advice(d),
+            }
+            for d in diagnoses
+        ]  # fmt: skip
+        loggers.log_table(trainer, "doctor/diagnoses", rows, loggers.logger_step(trainer))
+        loggers.summarize(trainer, {"doctor/problems": [d.problem.value for d in diagnoses]})

@@ -1,0 +1,206 @@
+"""What the autograd graph of a loss says about it: which loss, of what output, of what network."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+# The graph is as deep as the network; these are enough to leave the loss behind.
+_LOSS_NODES = 64
+_MAX_NODES = 20_000
+_LOSSES = {
+    "NllLoss": "nll",
+    "NllLossNd": "nll",
+    "NllLoss2D": "nll",
+    "BinaryCrossEntropy": "bce",
+    "BinaryCrossEntropyWithLogits": "bce_logits",
+    "MseLoss": "squared",
+    "SmoothL1Loss": "huber",
+    "HuberLoss": "huber",
+}
+# What changes shape, type or place, and nothing of the values.
+_PASS = {
+    "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze", "Unsqueeze", "Select", "Slice",
+    "Permute", "Transpose", "T", "ToCopy", "Alias", "Clone", "Expand", "AsStrided", "Split", "Cat",
+    "Index", "Unbind", "Stack", "Flip",
+}  # fmt: skip
+_OUTPUTS = {
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "Sigmoid": "sigmoid",
+    "LogSigmoid": "log_sigmoid",
+    "Relu": "relu",
+    "LeakyRelu": "leaky_relu",
+    "Tanh": "tanh",
+    "Elu": "elu",
+    "Gelu": "gelu",
+    "Hardtanh": "hardtanh",
+}
+_LAYERS = {"Addmm", "Mm", "Linear", "Convolution", "Addmv", "Mv"}
+# No more than affine functions of their input.
+_AFFINE = _PASS | {
+    "Add", "Sub", "AvgPool2D", "AvgPool1D", "AdaptiveAvgPool2D", "AdaptiveAvgPool1D", "Mean", "Sum",
+    "Neg", "Div", "Mul", "NativeBatchNorm", "CudnnBatchNorm", "BatchNorm", "NativeDropout",
+    "ConstantPadNd", "AccumulateGrad", "Unfold", "Im2Col", "Embedding", "EmbeddingBag",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LossCall:
+    """A loss, found in the graph behind the tensor that is differentiated.
+
+    Attributes:
+        kind: ``"cross_entropy"``, ``"nll"`` (of what is no log-softmax), ``"bce"``,
+            ``"bce_logits"``, ``"squared"`` or ``"huber"``.
+        prediction: What went into it: log-probabilities for a cross-entropy.
+        target: Its targets.
+        output: The function right before: ``"softmax"``, ``"relu"``, ...; None for a layer.
+        ascends: Whether the loss is maximised.
+        weight: Weights of the classes.
+        reduction: 0 for none, 1 for the mean, 2 for the sum.
+        is_alone: Whether nothing else that depends on the data is added to it: penalties of the
+            weights may be.
+    """
+
+    kind: str
+    prediction: Tensor
+    target: Tensor
+    output: str | None
+    ascends: bool
+    weight: Tensor | None = None
+    reduction: int = 1
+    is_alone: bool = True
+
+
+def has_graph(loss: Any) -> bool:
+    """Whether it is a scalar that can be differentiated."""
+    return isinstance(loss, Tensor) and loss.grad_fn is not None and loss.numel() == 1
+
+
+def find_loss_calls(loss: Tensor) -> list[LossCall]:
+    """Losses that the given one is made of; none where no known one is seen.
+
+    Args:
+        loss: Scalar with its graph, before ``backward``.
+
+    Returns:
+        The calls, nearest first.
+    """
+    calls = []
+    alone = _is_alone(loss.grad_fn)
+    for node, ascends in _loss_nodes(loss):
+        kind, before = _LOSSES[_base(node)], node.next_functions[0][0]
+        if kind == "nll" and _base(before) == "LogSoftmax":
+            kind, before = "cross_entropy", before.next_functions[0][0]
+        prediction, target = node._saved_self.detach(), node._saved_target.detach()
+        weight = getattr(node, "_saved_weight", None)
+        reduction = node._saved_reduction
+        output = _output_of(before)
+        calls.append(LossCall(kind, prediction, target, output, ascends, weight, reduction, alone))
+    return calls
+
+
+def _is_alone(root: Any) -> bool:
+    """Whether all terms beside the known losses depend on the weights alone."""
+    terms: list[Any] = []
+    level = [root]
+    while level and len(terms) < _LOSS_NODES:
+        node = level.pop()
+        if _base(node) in ("Add", "Sub"):
+            level += [parent for parent, _ in node.next_functions]
+        elif node is not None:
+            terms.append(node)
+    return sum(_depends_on_data(term) for term in terms) <= 1
+
+
+def _depends_on_data(node: Any) -> bool:
+    stack, seen = [node], set[Any]()
+    while stack and len(seen) < _LOSS_NODES:
+        current = stack.pop()
+        if current is None or current in seen:
+            continue
+        if _base(current) in _LOSSES or _base(current) in _LAYERS:
+            return True
+        seen.add(current)
+        stack += [parent for parent, _ in current.next_functions]
+    return False
+
+
+def count_layers(loss: Tensor) -> tuple[int, bool]:
+    """Weight layers behind a known loss, and whether nothing between them bends.
+
+    Args:
+        loss: Scalar with its graph.
+
+    Returns:
+        Number of products with a matrix or kernel, and whether all behind the last of them is
+        affine; False where something is unknown, as a compiled region is.
+    """
+    stack = [(node.next_functions[0][0], False) for node, _ in _loss_nodes(loss)]
+    seen: set[Any] = set()
+    layers, affine = 0, bool(stack)
+    while stack:
+        node, inside = stack.pop()
+        if node is None or (node, inside) in seen:
+            continue
+        if len(seen) > _MAX_NODES:
+            return layers, False
+        seen.add((node, inside))
+        if _base(node) in _LAYERS:
+            layers, inside = layers + 1, True
+        elif inside and not _is_affine(node):
+            affine = False
+        stack += [(parent, inside) for parent, _ in node.next_functions]
+    return layers, affine
+
+
+def _is_affine(node: Any) -> bool:
+    name = _base(node)
+    if name in ("Mul", "Div"):
+        # A product of two things that both depend on the input is a gate.
+        return sum(parent is not None for parent, _ in node.next_functions) < 2
+    return name in _AFFINE
+
+
+def _base(node: Any) -> str:
+    return "" if node is None else re.sub(r"Backward\d*$|^torch::autograd::", "", node.name())
+
+
+def _loss_nodes(loss: Tensor) -> Iterator[tuple[Any, bool]]:
+    """Nodes of known losses, breadth first, and whether their sign was turned."""
+    level, seen = [(loss.grad_fn, False)], 0
+    while level and seen < _LOSS_NODES:
+        following = []
+        for node, turned in level:
+            if node is None:
+                continue
+            seen += 1
+            if _base(node) in _LOSSES:
+                yield node, turned
+            else:
+                turned = turned != _turns_sign(node)
+                subtracts = _base(node) == "Sub"
+                for place, (parent, _) in enumerate(node.next_functions):
+                    following.append((parent, turned != (subtracts and place == 1)))
+        level = following
+
+
+def _turns_sign(node: Any) -> bool:
+    other = getattr(node, "_saved_other", None) if _base(node) in ("Mul", "Div") else None
+    if isinstance(other, Tensor):
+        return other.numel() == 1 and bool(other < 0)
+    return _base(node) in ("Neg", "Rsub") or (isinstance(other, (int, float)) and other < 0)
+
+
+def own_shape(tensor: Tensor) -> tuple[int, ...]:
+    """Shape before broadcasting: what was expanded has a stride of 0."""
+    sizes = zip(tensor.shape, tensor.stride(), strict=True)
+    return tuple(1 if stride == 0 else size for size, stride in sizes)
+
+
+def _output_of(node: Any) -> str | None:
+    while _base(node) in _PASS and node.next_functions:
+        node = node.next_functions[0][0]
+    return _OUTPUTS.get(_base(node))

@@ -1,0 +1,75 @@
+"""Which problem is behind which: symptoms of one cause are one diagnosis."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..problem import Problem as P
+from .symptom import Symptom
+
+_STALLED = (
+    P.NOT_LEARNING, P.LEARNING_RATE_TOO_LOW, P.UNSTABLE_LOSS, P.CLASS_IMBALANCE, P.COVARIATE_SHIFT,
+    P.DORMANT_UNITS,
+)  # fmt: skip
+_STUCK = (*_STALLED, P.INCONSISTENT_LABELS)
+_BROKEN = (*_STUCK, P.NON_FINITE, P.DEAD_RELU, P.SATURATED_ACTIVATION, P.VANISHING_GRADIENT)
+# A cause comes before what it explains; the first that is there takes the others' evidence.
+CAUSES: dict[P, tuple[P, ...]] = {
+    P.OUTPUT_LOSS_MISMATCH: (
+        *_BROKEN, P.LEARNING_RATE_TOO_HIGH, P.EXPLODING_GRADIENT, P.OVERFITTING,
+        P.POOR_INITIALIZATION,
+    ),
+    P.SYMMETRIC_WEIGHTS: (*_BROKEN, P.POOR_INITIALIZATION, P.LEARNING_RATE_TOO_HIGH),
+    P.LINEAR_NETWORK: (*_BROKEN, P.POOR_INITIALIZATION, P.LEARNING_RATE_TOO_HIGH),
+    P.UNNORMALIZED_INPUT: (
+        *_BROKEN, P.LEARNING_RATE_TOO_HIGH, P.EXPLODING_GRADIENT, P.POOR_INITIALIZATION,
+    ),
+    P.FROZEN_PARAMETER: _BROKEN,
+    P.TRAIN_EVAL_MISMATCH: (P.OVERFITTING, P.INCONSISTENT_LABELS, P.UNSTABLE_LOSS),
+    P.OVER_REGULARIZED: (*_BROKEN, P.LEARNING_RATE_TOO_HIGH, P.POOR_INITIALIZATION),
+    P.LEARNING_RATE_TOO_HIGH: (
+        *_BROKEN, P.EXPLODING_GRADIENT, P.POOR_INITIALIZATION, P.OVERFITTING,
+    ),
+    P.EXPLODING_GRADIENT: (*_BROKEN, P.POOR_INITIALIZATION),
+    # Dead units let no gradient through.
+    P.DEAD_RELU: (*_STUCK, P.VANISHING_GRADIENT, P.POOR_INITIALIZATION),
+    P.VANISHING_GRADIENT: (*_STUCK, P.POOR_INITIALIZATION, P.SATURATED_ACTIVATION),
+    P.POOR_INITIALIZATION: (*_STUCK, P.SATURATED_ACTIVATION),
+    P.NON_FINITE: (*_STUCK, P.SATURATED_ACTIVATION),
+    P.SATURATED_ACTIVATION: _STUCK,
+    P.INCONSISTENT_LABELS: (*_STALLED, P.OVERFITTING),
+    P.LEARNING_RATE_TOO_LOW: (P.NOT_LEARNING, P.DORMANT_UNITS, P.CLASS_IMBALANCE),
+    P.CLASS_IMBALANCE: (P.NOT_LEARNING,),
+    P.UNSTABLE_LOSS: (P.NOT_LEARNING, P.COVARIATE_SHIFT),
+}  # fmt: skip
+
+
+def join_causes(symptoms: Sequence[Symptom]) -> list[Symptom]:
+    """Leave out what another symptom explains, and add it to that one's evidence.
+
+    What is only worth knowing explains nothing.
+
+    Args:
+        symptoms: At most one for each problem.
+
+    Returns:
+        The causes first, then what nothing explains.
+    """
+    left = {symptom.problem: symptom for symptom in symptoms}
+    joined = []
+    for cause, effects in CAUSES.items():
+        symptom = left.get(cause)
+        if symptom is None or symptom.severity == "info":
+            continue
+        explained = [left.pop(effect) for effect in effects if effect in left]
+        joined.append(_with_evidence(left.pop(cause), explained))
+    return [*joined, *left.values()]
+
+
+def _with_evidence(cause: Symptom, effects: list[Symptom]) -> Symptom:
+    if not effects:
+        return cause
+    figures = dict(cause.measurements)
+    for effect in effects:
+        figures |= {f"{effect.problem.value}/{n}": v for n, v in effect.measurements.items()}
+    text = " ".join([cause.evidence, *(effect.evidence for effect in effects)])
+    return replace(cause, evidence=text, measurements=figures)

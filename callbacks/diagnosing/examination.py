@@ -1,0 +1,53 @@
+"""All rules, applied to the vital signs of one moment."""
+
+from .rules import (
+    class_imbalance,
+    covariate_shift,
+    dead_relu,
+    dormant_units,
+    exploding_gradient,
+    frozen_parameter,
+    inconsistent_labels,
+    learning_rate_too_high,
+    learning_rate_too_low,
+    linear_network,
+    non_finite,
+    not_learning,
+    output_loss_mismatch,
+    over_regularized,
+    overfitting,
+    poor_initialization,
+    saturated_activation,
+    symmetric_weights,
+    train_eval_mismatch,
+    unnormalized_input,
+    unstable_loss,
+    vanishing_gradient,
+)
+from .symptom import Symptom
+from .vitals import Vitals
+
+_RULES = (
+    output_loss_mismatch, symmetric_weights, linear_network, unnormalized_input, frozen_parameter,
+    non_finite, exploding_gradient, vanishing_gradient, learning_rate_too_high,
+    learning_rate_too_low, poor_initialization, dead_relu, saturated_activation, dormant_units,
+    covariate_shift, unstable_loss, over_regularized, train_eval_mismatch, inconsistent_labels,
+    overfitting, class_imbalance, not_learning,
+)  # fmt: skip
+_RANK = {"critical": 0, "warning": 1, "info": 2}
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """What the rules find, the worst of each problem.
+
+    Args:
+        vitals: The vital signs so far.
+
+    Returns:
+        At most one symptom for each problem.
+    """
+    found = []
+    for rule in _RULES:
+        symptoms = sorted(rule.examine(vitals), key=lambda symptom: _RANK[symptom.severity])
+        found += symptoms[:1]
+    return found

@@ -1,0 +1,68 @@
+"""What was found over time: established, made worse, withdrawn."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..diagnosis import Diagnosis
+from ..problem import Problem
+from .symptom import Symptom
+
+_HEALED_AFTER = 3
+_RANK = {"info": 0, "warning": 1, "critical": 2}
+
+
+class History:
+    """Establish what is seen at enough reports in a row, and withdraw what is gone.
+
+    Attributes:
+        diagnoses: What stands now, the worst first.
+        announced: All that was ever established, in order.
+    """
+
+    def __init__(self) -> None:
+        self.diagnoses: list[Diagnosis] = []
+        self.announced: list[Diagnosis] = []
+        self._seen: dict[Problem, tuple[str, int]] = {}
+        self._missed: dict[Problem, int] = {}
+
+    def report(
+        self, symptoms: Sequence[Symptom], step: int, epoch: int
+    ) -> tuple[list[Diagnosis], list[Diagnosis]]:
+        """Take up what is seen at a report.
+
+        Returns:
+            What is newly established, or no longer only worth knowing, and what is withdrawn.
+        """
+        now = {symptom.problem: symptom for symptom in symptoms}
+        new = [d for s in symptoms if (d := self._establish(s, step, epoch))]
+        self.announced += new
+        gone = [d for d in self.diagnoses if d.problem not in now and self._is_healed(d.problem)]
+        self._seen = {problem: self._seen[problem] for problem in now}
+        kept = [
+            d for d in self.diagnoses if d not in gone and d.problem not in {n.problem for n in new}
+        ]
+        self.diagnoses = sorted([*kept, *new], key=lambda d: (-_RANK[d.severity], d.step))
+        return new, gone
+
+    def _establish(self, symptom: Symptom, step: int, epoch: int) -> Diagnosis | None:
+        severity, count = self._seen.get(symptom.problem, (symptom.severity, 0))
+        count = count + 1 if _RANK[symptom.severity] <= _RANK[severity] or count == 0 else 1
+        self._seen[symptom.problem] = (symptom.severity, count)
+        self._missed[symptom.problem] = 0
+        known = next((d for d in self.diagnoses if d.problem == symptom.problem), None)
+        if count < symptom.reports:
+            return None
+        diagnosis = Diagnosis(
+            symptom.problem, symptom.severity, symptom.layer, step, epoch, symptom.evidence,
+            symptom.measurements, symptom.remedies,
+        )  # fmt: skip
+        if known is None or (known.severity == "info" != symptom.severity):
+            return diagnosis
+        # The figures and severity of now, and the step at which it was established.
+        place = self.diagnoses.index(known)
+        self.diagnoses[place] = replace(diagnosis, step=known.step, epoch=known.epoch)
+        return None
+
+    def _is_healed(self, problem: Problem) -> bool:
+        self._missed[problem] = self._missed.get(problem, 0) + 1
+        return self._missed[problem] >= _HEALED_AFTER

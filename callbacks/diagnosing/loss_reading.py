@@ -1,0 +1,125 @@
+"""One look at a batch's loss: what it is of, how good it is, and what a constant would reach."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .autograd_graph import LossCall
+
+Task = Literal["classification", "binary", "regression"]
+_TASKS: dict[str, Task] = {
+    "cross_entropy": "classification",
+    "nll": "classification",
+    "bce": "binary",
+    "bce_logits": "binary",
+    "squared": "regression",
+    "huber": "regression",
+}
+# Enough to know the balance of outputs by, in multi-label and multi-target training.
+_MAX_COLUMNS = 1_000
+FIGURES = (
+    "data_loss", "accuracy", "prediction_min", "prediction_max", "target_min", "target_max",
+    "sum_min", "sum_max", "samples",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LossReading:
+    """What one batch says, still on its device.
+
+    Attributes:
+        figures: Of :data:`FIGURES`, shape ``(9,)``; ``sum_min`` and ``sum_max`` are of the
+            predictions over the classes, of the probabilities' own for a cross-entropy.
+        targets: Number of samples of each class; of a regression count, sum and sum of squares
+            of each column, flattened.
+        predicted: Number of predictions of each class; empty for a regression.
+    """
+
+    figures: Tensor
+    targets: Tensor
+    predicted: Tensor
+
+
+def task_of(call: LossCall) -> Task:
+    """What a loss is for."""
+    return _TASKS[call.kind]
+
+
+def read_loss(call: LossCall) -> LossReading:
+    """Look at a batch's predictions and targets, without waiting for the device.
+
+    Args:
+        call: The batch's loss.
+    """
+    with torch.no_grad():
+        prediction, target = call.prediction.float(), call.target
+        if task_of(call) == "classification":
+            return _read_classes(prediction, target)
+        if task_of(call) == "binary":
+            return _read_binary(prediction, target.float(), call.kind == "bce_logits")
+        return _read_values(prediction, target.float())
+
+
+def _read_classes(prediction: Tensor, target: Tensor) -> LossReading:
+    classes = prediction.shape[1] if prediction.ndim > 1 else prediction.shape[0]
+    scores = (
+        prediction.movedim(1, -1).reshape(-1, classes) if prediction.ndim > 1 else prediction[None]
+    )
+    flat = target.reshape(-1)
+    known = (flat >= 0) & (flat < classes)
+    safe = flat.clamp(0, classes - 1)
+    weight = known.float()
+    best = scores.argmax(-1)
+    losses = -scores.gather(1, safe[:, None])[:, 0]
+    sums = scores.exp().sum(-1)
+    figures = [
+        (losses * weight).sum() / weight.sum(),
+        ((best == safe) * weight).sum() / weight.sum(),
+        scores.min(), scores.max(), flat.min(), flat.max(), sums.min(), sums.max(), weight.sum(),
+    ]  # fmt: skip
+    counts = torch.zeros(classes, device=scores.device)
+    return LossReading(
+        torch.stack([f.float() for f in figures]),
+        counts.index_add(0, safe, weight),
+        counts.index_add(0, best, weight),
+    )
+
+
+def _read_binary(prediction: Tensor, target: Tensor, is_logits: bool) -> LossReading:
+    loss = F.binary_cross_entropy_with_logits if is_logits else F.binary_cross_entropy
+    fits = prediction.shape == target.shape
+    data_loss = loss(prediction, target) if fits else prediction.new_tensor(float("nan"))
+    said = prediction > (0.0 if is_logits else 0.5)
+    right = (said == (target > 0.5)).float().mean() if fits else data_loss
+    columns = (
+        target.reshape(len(target), -1)[:, :_MAX_COLUMNS] if target.ndim else target[None, None]
+    )
+    sums = prediction.new_tensor(float("nan"))
+    figures = [
+        data_loss, right, prediction.min(), prediction.max(), target.min(), target.max(),
+        sums, sums, target.new_tensor(float(len(columns))),
+    ]  # fmt: skip
+    said = said.reshape(len(said), -1)[:, :_MAX_COLUMNS] if said.ndim else said[None, None]
+    return LossReading(torch.stack(figures), _moments(columns), said.float().sum(0))
+
+
+def _read_values(prediction: Tensor, target: Tensor) -> LossReading:
+    fits = prediction.shape == target.shape
+    nan = prediction.new_tensor(float("nan"))
+    columns = (
+        target.reshape(len(target), -1)[:, :_MAX_COLUMNS] if target.ndim else target[None, None]
+    )
+    figures = [
+        F.mse_loss(prediction, target) if fits else nan, nan, prediction.min(), prediction.max(),
+        target.min(), target.max(), nan, nan, target.new_tensor(float(len(columns))),
+    ]  # fmt: skip
+    return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))
+
+
+def _moments(columns: Tensor) -> Tensor:
+    columns = columns.double()
+    count = torch.full((columns.shape[1],), float(len(columns)), device=columns.device)
+    return torch.stack([count.double(), columns.sum(0), columns.square().sum(0)]).flatten()

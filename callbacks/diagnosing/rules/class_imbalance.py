@@ -1,0 +1,40 @@
+"""Rare classes that are never predicted.
+
+Counts that differ by more than ten times (SageMaker Debugger) are only worth knowing; it is a fault
+where the predictions collapse onto the frequent classes.
+"""
+
+from ...diagnosis import Severity
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Vitals
+
+_RATIO, _NEVER = 10.0, 0.1
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find rare classes that hardly are predicted any more."""
+    counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
+    present = [count for count in counts if count > 0]
+    if len(present) < 2 or sum(present) < 200 or max(present) < _RATIO * min(present):
+        return []
+    total, predicted = sum(counts), sum(said)
+    rare = [i for i, count in enumerate(counts) if 0 < count < max(present) / _RATIO]
+    share = sum(counts[i] for i in rare) / total
+    said_share = (
+        sum(said[i] for i in rare) / predicted if predicted and len(said) == len(counts) else share
+    )
+    collapsed = vitals.had_a_chance and said_share < _NEVER * share and predicted * share >= 5
+    severity: Severity = "warning" if collapsed else "info"
+    evidence = (
+        f"The largest class has {max(present) / min(present):.0f} times the samples of the "
+        f"smallest; {len(rare)} rare classes are {share:.1%} of the data and {said_share:.1%} of "
+        "the predictions."
+    )
+    remedies = (
+        Remedy("Weight the classes in the loss.", "CrossEntropyLoss(weight=data.class_weights)"),
+        Remedy("Draw each class equally often.", "ImageDataModule(balanced=True)"),
+    )
+    figures = {"ratio": max(present) / min(present), "share": share, "predicted_share": said_share}
+    return [Symptom(Problem.CLASS_IMBALANCE, severity, evidence, figures, remedies)]

@@ -1,0 +1,50 @@
+"""ReLU units that no input makes active.
+
+A unit is dead if no input of the window made it positive (Lu et al. 2019); ordinary sparsity,
+which most false alarms of other tools come from, is not that. Over half of a layer (SageMaker
+Debugger) costs capacity where the training does not do well; a layer that is dead as a whole cuts
+the network in two. Where training goes well it is only worth knowing.
+"""
+
+from ...diagnosis import Severity
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Vitals
+
+_HALF = 0.5
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find the layer with the largest dead share, where that is over half."""
+    dead = {site: share for site, share in vitals.dead.last.items() if share > _HALF}
+    if not dead:
+        return []
+    # The first one that is dead as a whole makes those behind it dead, too.
+    site = next((s for s, share in dead.items() if share == 1.0), None) or max(
+        dead, key=dead.__getitem__
+    )
+    share, total = dead[site], len(vitals.dead.last)
+    evidence = (
+        f"{share:.0%} of the units of {site} are dead: no input of the window made them active."
+    )
+    if len(dead) > 1:
+        evidence += f" So are more than half in {len(dead) - 1} other of {total} layers."
+    severity = _severity(vitals, share)
+    figures = {"dead_share": share, "layers": float(len(dead))}
+    return [Symptom(Problem.DEAD_RELU, severity, evidence, figures, _remedies(vitals), site)]
+
+
+def _severity(vitals: Vitals, share: float) -> Severity:
+    if vitals.is_well or not vitals.had_a_chance:
+        return "info"
+    return "critical" if share == 1.0 and not vitals.has_learned else "warning"
+
+
+def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
+    return (
+        Remedy("Use an activation that lets a gradient through.", 'activation="leaky_relu"'),
+        Remedy("Lower the learning rate.", f"lr={vitals.learning_rate / 10:.3g}"),
+        Remedy("Normalise the layers.", 'norm="batch"'),
+        Remedy("Use an initialisation that fits ReLU.", 'init="kaiming_normal"'),
+    )

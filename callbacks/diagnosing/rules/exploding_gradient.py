@@ -1,0 +1,73 @@
+"""Gradients that grow out of proportion, in time or through the layers.
+
+In time: the norm is far over its own running statistics for reports in a row. The usual rule
+(ZClip: z > 2.5 on an average of 0.97) clips single peaks, which healthy runs have; a diagnosis
+needs a lasting change, by orders of magnitude. Through the layers: AUTOTRAINER takes a ratio of 70
+between first and last layer; per parameter and without the input's scale, 1,000.
+"""
+
+import statistics
+
+from ....functional.gradient_flow import exploding_from
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Vitals
+
+_GROWTH = 100.0
+_HISTORY = 5
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find a norm that left its range for good, and one that grows from layer to layer."""
+    if vitals.is_well:
+        return []
+    return [*_in_time(vitals), *_through_layers(vitals)]
+
+
+def _remedies(usual: float) -> tuple[Remedy, ...]:
+    return (
+        Remedy(
+            "Clip the gradients at their usual norm.", f"Trainer(gradient_clip_val={usual:.2g})"
+        ),
+        Remedy("Use an initialisation that fits the activation.", 'init="auto"'),
+        Remedy("Normalise the layers.", 'norm="batch"'),
+        Remedy("Lower the learning rate."),
+    )
+
+
+def _in_time(vitals: Vitals) -> list[Symptom]:
+    totals = _totals(vitals)
+    if len(totals) < _HISTORY + 2:
+        return []
+    usual, now = statistics.median(totals[:-2]), min(totals[-2:])
+    if not now > _GROWTH * usual > 0:
+        return []
+    evidence = f"The norm of the gradients was {usual:.2g} and is {now:.2g} by now."
+    figures = {"usual_norm": usual, "norm": now}
+    return [Symptom(Problem.EXPLODING_GRADIENT, "critical", evidence, figures, _remedies(usual))]
+
+
+def _through_layers(vitals: Vitals) -> list[Symptom]:
+    profile = vitals.gradient_profile
+    begins = exploding_from(list(profile.values()))
+    if begins is None:
+        return []
+    layers, values = list(profile), list(profile.values())
+    ratio = values[1] / values[-1]
+    usual = statistics.median(_totals(vitals) or [1.0])
+    evidence = (
+        f"Per parameter the gradient of {layers[1]} is {ratio:.1e} times that of {layers[-1]}: it "
+        f"grows from {layers[begins]} on towards the input."
+    )
+    return [
+        Symptom(
+            Problem.EXPLODING_GRADIENT, "critical", evidence, {"ratio": ratio}, _remedies(usual),
+            layers[begins], reports=3,
+        )
+    ]  # fmt: skip
+
+
+def _totals(vitals: Vitals) -> list[float]:
+    table = vitals.gradients.table
+    return [float(t) for t in table.nan_to_num().square().sum(0).sqrt()] if table.numel() else []

@@ -1,0 +1,39 @@
+"""Layers that are meant to train, and do not.
+
+What needs no gradient was frozen on purpose and is none of it. A layer that runs and needs a
+gradient, but gets none (`detach`, `no_grad`, a round trip through NumPy), or that no optimiser has
+although it gets one, was forgotten.
+"""
+
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Vitals
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find layers that get no gradient, and layers that no optimiser has."""
+    running = [layer for layer in vitals.layers if layer.trained and layer.ran]
+    cut = [layer for layer in running if layer.optimized and not layer.has_gradient]
+    forgotten = [layer for layer in running if not layer.optimized and layer.has_gradient]
+    if vitals.step < 3 or not (cut or forgotten):
+        return []
+    found, why = (cut, "an optimiser has it, but it never gets a gradient") if cut else (
+        forgotten, "it gets a gradient, but no optimiser has it"
+    )  # fmt: skip
+    share = sum(layer.entries for layer in found) / sum(layer.entries for layer in vitals.layers)
+    evidence = f"{found[0].name} does not learn: {why}"
+    evidence += f" (so {len(found)} layers, {share:.0%} of the weights)." if len(found) > 1 else "."
+    advice = (
+        "Look for `detach`, `no_grad` or NumPy between the layer and the loss."
+        if cut
+        else "Give the optimiser all parameters."
+    )
+    remedies = (
+        Remedy(advice, "" if cut else "torch.optim.Adam(self.parameters())"),
+        Remedy("Or freeze it openly.", "layer.requires_grad_(False)"),
+    )
+    figures = {"layers": float(len(found)), "share": share}
+    return [
+        Symptom(Problem.FROZEN_PARAMETER, "warning", evidence, figures, remedies, found[0].name)
+    ]

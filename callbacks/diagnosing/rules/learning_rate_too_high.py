@@ -1,0 +1,57 @@
+"""Steps so large that they undo what was learned.
+
+The ratio of a step to the weights is about 1e-3 in healthy runs (cs231n), and 1e-1 is the limit of
+TheDeepChecker. A large ratio alone is no fault (the first steps, and small networks), nor is a
+loss that rises for a while: both together are, or a loss that is worse than at its best by far.
+"""
+
+import math
+import statistics
+
+from ...diagnosis import Severity
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Vitals
+
+_LARGE_STEP, _HUGE_STEP = 1e-2, 1e-1
+_WORSE = 2.0
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find a loss that large steps keep from falling, or drive up."""
+    if not vitals.one_loss or not vitals.total_updates or len(vitals.losses) < 10:
+        return []
+    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    if not updates:
+        return []
+    recent, peak = statistics.median(updates[-3:]), max(updates)
+    curve = [value for value in vitals.curve if math.isfinite(value)]
+    best = min(curve) if curve else math.nan
+    rose = best > 0 and vitals.recent_loss > _WORSE * best
+    blew_up = vitals.losses[0] > 0 and max(vitals.losses[:50]) > 10 * vitals.losses[0]
+    stuck = not vitals.has_learned and not vitals.is_falling
+    too_high = (
+        (recent > _LARGE_STEP and (rose or (stuck and vitals.had_a_chance)))
+        or (peak > _HUGE_STEP and blew_up and not vitals.has_learned)
+        or (peak > _HUGE_STEP and stuck and vitals.had_a_chance)
+        or (recent > _HUGE_STEP and not vitals.is_well)
+    )
+    if not too_high:
+        return []
+    evidence = (
+        f"A step moves the weights by {recent:.2g} of their length (at most {peak:.2g}; about "
+        f"0.001 is usual), and the loss is {vitals.recent_loss:.4g} after "
+        f"{vitals.initial_loss:.4g} at first and {best:.4g} at its best."
+    )
+    remedies = (
+        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate / 10:.3g}"),
+        Remedy("Warm the learning rate up.", 'scheduler="warmup_cosine"'),
+        Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
+    )
+    figures = {
+        "update_ratio": recent, "largest_update_ratio": peak, "loss": vitals.recent_loss,
+        "best_loss": best, "learning_rate": vitals.learning_rate,
+    }  # fmt: skip
+    severity: Severity = "warning" if vitals.has_learned else "critical"
+    return [Symptom(Problem.LEARNING_RATE_TOO_HIGH, severity, evidence, figures, remedies)]

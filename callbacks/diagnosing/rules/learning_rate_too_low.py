@@ -1,0 +1,43 @@
+"""Steps so small that a loss which falls hardly does.
+
+An update ratio far under 1e-4 alone is no fault: late in a schedule, or when all is learned. The
+loss must fall steadily, and yet have come down by next to nothing, or be far from where the rest of
+the planned steps would take it.
+"""
+
+import math
+import statistics
+
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Vitals
+
+_SMALL_STEP, _TINY_STEP = 2e-4, 1e-5
+_LITTLE = 0.3
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find a loss that falls steadily and hardly, by small steps."""
+    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    if not vitals.one_loss or len(updates) < 3 or not vitals.had_a_chance:
+        return []
+    if vitals.learning_rate < 0.5 * vitals.learning_rate_peak:
+        return []  # A schedule has let it down on purpose.
+    recent = statistics.median(updates[-5:])
+    fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan
+    crawls = recent < _SMALL_STEP and 0 < fell < _LITTLE and vitals.is_falling
+    stands = recent < _TINY_STEP and not vitals.has_learned and not vitals.is_rising
+    if not (recent > 0 and (crawls or stands)):
+        return []
+    evidence = (
+        f"The loss fell by only {fell:.1%} in {vitals.step} steps: a step moves the weights "
+        f"by {recent:.1e} of their length, where about 1e-03 is usual."
+    )
+    remedies = (
+        Remedy("Multiply the learning rate by ten.", f"lr={vitals.learning_rate * 10:.3g}"),
+        Remedy("Let Lightning's tuner find one.", "Tuner(trainer).lr_find(model, data)"),
+        Remedy("Use an optimiser that adapts its steps.", 'optimizer="adam"'),
+    )
+    figures = {"update_ratio": recent, "fell": fell, "learning_rate": vitals.learning_rate}
+    return [Symptom(Problem.LEARNING_RATE_TOO_LOW, "warning", evidence, figures, remedies)]

@@ -1,0 +1,115 @@
+"""An output that its loss does not fit.
+
+Read off the graph behind the loss, before the first step: a softmax, sigmoid or ReLU in front of a
+loss that wants logits, probabilities where logarithms of them are wanted, a cross-entropy of one
+output, shapes that only broadcasting makes equal, and targets that the output cannot reach.
+"""
+
+import math
+from collections.abc import Iterator
+
+from ...diagnosis import Severity
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Objective, Vitals
+
+_BOUNDS = {
+    "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, math.inf),
+    "hardtanh": (-1.0, 1.0),
+}  # fmt: skip
+_SQUASHED = ("softmax", "sigmoid", "relu", "tanh", "hardtanh")
+_Found = tuple[Severity, str, str]
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find the first thing that does not fit."""
+    for severity, evidence, advice in _mismatches(vitals.objective):
+        remedy = Remedy(advice)
+        symptom = Symptom(
+            Problem.OUTPUT_LOSS_MISMATCH, severity, evidence, {}, (remedy,), reports=1
+        )
+        return [symptom]
+    return []
+
+
+def _mismatches(objective: Objective) -> Iterator[_Found]:
+    yield from _of_shapes(objective)
+    match objective.kind:
+        case "cross_entropy":
+            yield from _of_cross_entropy(objective)
+        case "nll":
+            yield from _of_log_probabilities(objective)
+        case "bce_logits":
+            yield from _of_logits(objective)
+        case "squared" | "huber":
+            yield from _of_values(objective)
+        case _:
+            return
+
+
+def _of_shapes(objective: Objective) -> Iterator[_Found]:
+    if objective.shapes is not None and objective.task != "classification":
+        prediction, target = objective.shapes
+        yield (
+            "critical",
+            f"Predictions of shape {prediction} meet targets of shape {target}: every one is "
+            "compared with every other.",
+            "Give both the same shape, as in `prediction.squeeze(1)`.",
+        )
+    if objective.ascends:
+        yield (
+            "critical",
+            "The loss is maximised: its sign is turned on the way to the step.",
+            "Return the loss itself, not its negative.",
+        )
+
+
+def _of_cross_entropy(objective: Objective) -> Iterator[_Found]:
+    if objective.classes == 1:
+        yield (
+            "critical",
+            "A cross-entropy of one output is 0 whatever the output.",
+            "Use `binary_cross_entropy_with_logits`, or as many outputs as classes.",
+        )
+    if objective.output in _SQUASHED:
+        yield (
+            "warning",
+            f"The cross-entropy wants logits and gets the output of a {objective.output}, which "
+            "bounds what it can reach.",
+            f"Leave the {objective.output} out: the loss has its own softmax.",
+        )
+
+
+def _of_log_probabilities(objective: Objective) -> Iterator[_Found]:
+    low, high = objective.sum_range
+    if not (abs(low - 1) < 0.05 and abs(high - 1) < 0.05):
+        yield (
+            "critical",
+            "`nll_loss` wants logarithms of probabilities and gets "
+            + ("probabilities." if objective.output == "softmax" else "numbers that are none."),
+            "Use `cross_entropy` on the logits.",
+        )
+
+
+def _of_logits(objective: Objective) -> Iterator[_Found]:
+    if objective.output in _SQUASHED:
+        yield (
+            "warning",
+            f"`binary_cross_entropy_with_logits` wants logits and gets the output of a "
+            f"{objective.output}.",
+            f"Leave the {objective.output} out: the loss has its own sigmoid.",
+        )
+
+
+def _of_values(objective: Objective) -> Iterator[_Found]:
+    low, high = _BOUNDS.get(objective.output or "", (-math.inf, math.inf))
+    least, most = objective.target_range
+    slack = 0.01 * (most - least)
+    if least < low - slack or most > high + slack:
+        yield (
+            "critical",
+            f"Targets go from {least:.4g} to {most:.4g}, and the output is a {objective.output}, "
+            f"from {low:g} to {high:g}.",
+            f"Leave the {objective.output} out, or scale the targets.",
+        )

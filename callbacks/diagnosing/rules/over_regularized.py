@@ -1,0 +1,62 @@
+"""Regularisation that outweighs the data.
+
+A penalty that is most of the loss, or dropout so high that the training loss stays far above that
+of validation, where it is off.
+"""
+
+import statistics
+
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Vitals
+
+_MOST, _ABOVE, _CHECKS = 0.5, 1.5, 3
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find a penalty or a dropout that keeps the network from fitting."""
+    if not vitals.had_a_chance or vitals.gain > 0.5:
+        return []
+    return [*_penalty(vitals), *_dropout(vitals), *_weight_decay(vitals)]
+
+
+def _penalty(vitals: Vitals) -> list[Symptom]:
+    shares = vitals.penalty_shares[-10:]
+    if not shares or not statistics.median(shares) > _MOST:
+        return []
+    share = statistics.median(shares)
+    evidence = (
+        f"{share:.0%} of the loss is penalty, and the data's own loss is "
+        f"{vitals.recent_data_loss:.4g}."
+    )
+    remedies = (
+        Remedy("Divide the penalty by a hundred.", "l1=..., l2=..."),
+        Remedy("Leave it out until the network fits the training data.", "l1=0.0, l2=0.0"),
+    )
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, {"share": share}, remedies)]
+
+
+def _dropout(vitals: Vitals) -> list[Symptom]:
+    checks, training = vitals.validation_losses[-_CHECKS:], vitals.training_epoch_losses[-_CHECKS:]
+    if vitals.dropout < 0.5 or len(checks) < _CHECKS or len(training) != len(checks):
+        return []
+    above = min(t / v for t, v in zip(training, checks, strict=True)) if min(checks) > 0 else 0.0
+    if above < _ABOVE and not (vitals.dropout >= 0.8 and not vitals.has_learned):
+        return []
+    evidence = (
+        f"With dropout of {vitals.dropout:g} the training loss is {training[-1]:.4g}, that of "
+        f"validation {checks[-1]:.4g}."
+    )
+    remedies = (Remedy("Use less dropout.", f"dropout={vitals.dropout / 2:.2g}"),)
+    figures = {"dropout": vitals.dropout, "ratio": above}
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
+
+
+def _weight_decay(vitals: Vitals) -> list[Symptom]:
+    if vitals.weight_decay < 0.05 or vitals.has_learned or vitals.is_falling:
+        return []
+    evidence = f"The weight decay is {vitals.weight_decay:g}, and nothing is learned."
+    remedies = (Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),)
+    figures = {"weight_decay": vitals.weight_decay}
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]

@@ -1,0 +1,39 @@
+"""A validation loss that rises for good while the training loss falls.
+
+Prechelt (1998): GL is by how many percent the validation loss is over its lowest. A diagnosis needs
+a lasting gap: over 20% at three checks in a row, with a training loss far below.
+"""
+
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Vitals
+
+_LOST, _CHECKS = 0.2, 3
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find a validation loss that left its best for good."""
+    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    if len(checks) < _CHECKS + 1 or len(training) != len(checks) or not min(checks) > 0:
+        return []
+    best = min(checks)
+    place = checks.index(best)
+    lost = min(checks[-_CHECKS:]) / best - 1
+    apart = training[-1] < 0.7 * checks[-1] and training[-1] < training[place]
+    if not (lost > _LOST and apart and len(checks) - 1 - place >= _CHECKS):
+        return []
+    evidence = (
+        f"The validation loss has been at least {lost:.0%} above its best, {best:.4g}, for "
+        f"{_CHECKS} checks, while the training loss fell from {training[place]:.4g} to "
+        f"{training[-1]:.4g}."
+    )
+    remedies = (
+        Remedy("Stop early and take the best weights.", 'EarlyStopping("val_loss", patience=5)'),
+        Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),
+        Remedy("Use dropout.", "dropout=0.3"),
+        Remedy("Use weight decay.", 'l2=1e-4, or optimizer="adamw"'),
+        Remedy("Take a smaller network, or more data."),
+    )
+    figures = {"generalization_loss": 100 * lost, "best": best, "training_loss": training[-1]}
+    return [Symptom(Problem.OVERFITTING, "warning", evidence, figures, remedies, reports=1)]

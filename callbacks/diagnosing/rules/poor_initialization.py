@@ -1,0 +1,63 @@
+"""Weights that start far from where signals keep their size.
+
+The first loss is far over that of a constant predictor (cs231n: expect ln C at the start), or the
+variance changes by orders of magnitude from one activation to the next (SageMaker Debugger: 10).
+"""
+
+import math
+
+from ...diagnosis import Severity
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Vitals
+
+_FAR, _VARIANCE_RATIO = 5.0, 1e4
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find a first loss that only a badly scaled output gives, or signals that fade or grow."""
+    return [*_first_loss(vitals), *_signals(vitals)]
+
+
+def _remedies() -> tuple[Remedy, ...]:
+    return (
+        Remedy("Use an initialisation that fits the activation.", 'init="auto"'),
+        Remedy("Normalise the layers.", 'norm="batch"'),
+    )
+
+
+def _first_loss(vitals: Vitals) -> list[Symptom]:
+    objective, first = vitals.objective, vitals.data_losses[:1]
+    usual = math.log(objective.classes) if objective.classes > 1 else math.nan
+    if objective.task != "classification" or not first or not first[0] > _FAR * usual:
+        return []
+    if vitals.inputs.rms > 10:
+        return []  # The inputs' scale is the reason.
+    lasts = vitals.had_a_chance and not vitals.gain > 0.1
+    severity: Severity = "warning" if lasts else "info"
+    evidence = (
+        f"The first loss is {first[0]:.4g}; a network that knows nothing yet has about ln "
+        f"{objective.classes} = {usual:.3g}."
+    )
+    figures = {"first_loss": first[0], "expected_loss": usual}
+    return [
+        Symptom(Problem.POOR_INITIALIZATION, severity, evidence, figures, _remedies(), reports=1)
+    ]
+
+
+def _signals(vitals: Vitals) -> list[Symptom]:
+    history = {s: v[0] for s, v in vitals.variances.history.items() if v and v[0] > 0}
+    if len(history) < 3 or vitals.has_learned:
+        return []
+    sites = list(history)
+    ratio = history[sites[0]] / history[sites[-1]]
+    if 1 / _VARIANCE_RATIO < ratio < _VARIANCE_RATIO:
+        return []
+    verb = "fade" if ratio > 1 else "grow"
+    evidence = (
+        f"Signals {verb} on their way: the variance is {history[sites[0]]:.2g} at {sites[0]} and "
+        f"{history[sites[-1]]:.2g} at {sites[-1]}."
+    )
+    figures, problem = {"variance_ratio": ratio}, Problem.POOR_INITIALIZATION
+    return [Symptom(problem, "warning", evidence, figures, _remedies(), sites[-1])]

@@ -1,0 +1,39 @@
+"""Sigmoids and tanhs in their flat ends, where no gradient passes.
+
+Judged by the share of entries where the derivative is almost 0 (DeepDiagnosis: pre-activation at 5
+or more), in most of a layer. The network's output is left out: a confident one is saturated.
+"""
+
+from ...diagnosis import Severity
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Vitals
+
+_MOST = 0.7
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find the hidden layer that is saturated most."""
+    shares = {s: share for s, share in vitals.saturated.last.items() if share == share}
+    if vitals.last_activation_is_output and shares:
+        output = list(vitals.saturated.last)[-1]
+        shares.pop(output, None)
+    saturated = {site: share for site, share in shares.items() if share > _MOST}
+    if not saturated:
+        return []
+    site = next(iter(saturated))
+    severity: Severity = "info" if vitals.is_well or not vitals.had_a_chance else "warning"
+    evidence = (
+        f"{saturated[site]:.0%} of the outputs of {site} are saturated: hardly a gradient passes."
+    )
+    if len(saturated) > 1:
+        evidence += f" So are those of {len(saturated) - 1} other layers."
+    remedies = (
+        Remedy("Use an activation that does not saturate.", 'activation="relu"'),
+        Remedy("Normalise the layers.", 'norm="batch"'),
+        Remedy("Standardise the inputs."),
+        Remedy("Use an initialisation that fits the activation.", 'init="auto"'),
+    )
+    figures = {"saturated_share": saturated[site], "layers": float(len(saturated))}
+    return [Symptom(Problem.SATURATED_ACTIVATION, severity, evidence, figures, remedies, site)]

@@ -1,0 +1,65 @@
+"""Inputs far from mean 0 and deviation 1, by orders of magnitude.
+
+What counts is what reaches the first layer with weights, after any normalisation in the network.
+Images in 0..1, z-scored ones, counts and embeddings all are fine; pixels in 0..255, a column in the
+thousands beside one of tenths, or years as they are, are not.
+"""
+
+from ...diagnosis import Severity
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Vitals
+
+_LARGE, _TINY, _RATIO, _OFFSET = 15.0, 1e-3, 100.0, 30.0
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find inputs whose scale the weights were not initialised for."""
+    inputs = vitals.inputs
+    reason = _reason(vitals)
+    if reason is None:
+        return []
+    severity: Severity = "warning" if vitals.gain != vitals.gain or vitals.gain < 0.5 else "info"
+    evidence = f"The inputs of {inputs.layer} are not normalised: {reason}."
+    remedies = (
+        Remedy(
+            "Standardise the inputs by the training data.", 'TabularDataModule(scaling="standard")'
+        ),
+        Remedy("Divide pixels by 255.", "x = x.float() / 255"),
+        Remedy("Begin the network with a normalisation.", "nn.BatchNorm1d(features)"),
+    )
+    figures = {
+        "largest_mean": inputs.largest_mean, "largest_std": inputs.largest_std,
+        "smallest_std": inputs.smallest_std,
+    }  # fmt: skip
+    return [
+        Symptom(
+            Problem.UNNORMALIZED_INPUT,
+            severity,
+            evidence,
+            figures,
+            remedies,
+            inputs.layer,
+            reports=1,
+        )
+    ]
+
+
+def _reason(vitals: Vitals) -> str | None:
+    inputs = vitals.inputs
+    if inputs.rms > _LARGE:
+        return f"their root mean square is {inputs.rms:.3g}"
+    if inputs.rms < _TINY:
+        return f"their root mean square is {inputs.rms:.1e}"
+    if inputs.features > 1 and inputs.largest_std > max(3.0, _RATIO * inputs.smallest_std):
+        return (
+            f"standard deviations of features go from {inputs.smallest_std:.2g} to "
+            f"{inputs.largest_std:.3g}"
+        )
+    if inputs.largest_mean > max(3.0, _OFFSET * inputs.largest_std):
+        return (
+            f"the mean of a feature is {inputs.largest_mean:.3g}, its deviation at most "
+            f"{inputs.largest_std:.2g}"
+        )
+    return None

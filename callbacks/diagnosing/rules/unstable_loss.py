@@ -1,0 +1,44 @@
+"""A loss that swings by more than its mini-batches explain.
+
+TheDeepChecker counts changes of sign, AUTOTRAINER swings of the accuracy; both flag the plain noise
+of small batches. Here the means of windows are compared with what the spread inside of them leads
+to expect, and the swing must be a good part of the loss itself.
+"""
+
+import statistics
+from itertools import pairwise
+
+from ...problem import Problem
+from ...remedy import Remedy
+from ..symptom import Symptom
+from ..vitals import Vitals
+
+_SWING, _SHARE = 3.0, 0.25
+_LEAST_BATCHES = 100
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find a loss that goes up and down from window to window and gets nowhere."""
+    half = vitals.curve[len(vitals.curve) // 2 :]
+    if not vitals.one_loss or len(vitals.losses) < _LEAST_BATCHES or vitals.is_falling:
+        return []
+    mean = statistics.fmean(half)
+    steps = [b - a for a, b in pairwise(half)]
+    turns = sum(a * b < 0 for a, b in pairwise(steps))
+    size = statistics.fmean(map(abs, steps)) / abs(mean) if mean else 0.0
+    if not (vitals.swing > _SWING and size > _SHARE and turns >= len(steps) / 3):
+        return []
+    if vitals.gain > 0.9:
+        return []
+    evidence = (
+        f"The mean loss of successive windows changes by {size:.0%}, {vitals.swing:.1f} times what "
+        f"the noise of the batches explains, and turned {turns} times in {len(steps)}."
+    )
+    remedies = (
+        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate / 10:.3g}"),
+        Remedy("Take larger batches.", "batch_size=..., or Trainer(accumulate_grad_batches=8)"),
+        Remedy("Let the learning rate decay.", 'scheduler="cosine"'),
+        Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
+    )
+    figures = {"swing": vitals.swing, "change": size}
+    return [Symptom(Problem.UNSTABLE_LOSS, "warning", evidence, figures, remedies, reports=3)]

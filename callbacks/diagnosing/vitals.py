@@ -1,0 +1,258 @@
+"""The vital signs of a training: all that the rules read."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ...functional.loss_curve import excess_swing, slope_score, window_means
+from ..monitoring.record import Record
+
+NAN = float("nan")
+_WINDOWS = 20
+# What noise and a constant predictor's own error in few samples leave open.
+_CLEARLY = 0.02
+
+
+@dataclass
+class InputScale:
+    """Of the features that reach the first layer, over the samples of the first batches.
+
+    Attributes:
+        layer: That layer.
+        largest_mean: Largest absolute mean of a feature.
+        largest_std: Largest standard deviation of a feature.
+        smallest_std: Smallest standard deviation of a feature that is not constant.
+        rms: Root mean square of all entries.
+        features: Number of features: channels of an image, columns of a table.
+    """
+
+    layer: str = ""
+    largest_mean: float = NAN
+    largest_std: float = NAN
+    smallest_std: float = NAN
+    rms: float = NAN
+    features: int = 0
+
+
+@dataclass
+class Layer:
+    """A module with a weight matrix or kernel.
+
+    Attributes:
+        name: Its name.
+        entries: Entries of its weight.
+        trained: Whether its weight needs a gradient.
+        optimized: Whether an optimiser has it.
+        ran: Whether it was called in training.
+        has_gradient: Whether it ever had a gradient.
+        is_last: Whether it is the last one.
+        identical_units: Whether all its units have the same weights and, after the first
+            backward pass, the same gradients.
+    """
+
+    name: str
+    entries: int
+    trained: bool = True
+    optimized: bool = True
+    ran: bool = True
+    has_gradient: bool = False
+    is_last: bool = False
+    identical_units: bool = False
+
+
+@dataclass
+class Objective:
+    """What is minimised.
+
+    Attributes:
+        task: ``"classification"``, ``"binary"``, ``"regression"``; None where it is not known.
+        kind: See `LossCall`; None likewise.
+        output: Function right before the loss.
+        ascends: Whether it is maximised.
+        shapes: Of predictions and targets, where they differ.
+        classes: Number of outputs.
+        target_range: Smallest and largest target.
+        prediction_range: Of the recent batches.
+        sum_range: Of the sums of the probabilities over the classes.
+        constant_loss: What the best constant predictor reaches; NaN where it is not known.
+        target_counts: Samples of each class.
+        predicted_counts: Recent predictions of each class.
+    """
+
+    task: str | None = None
+    kind: str | None = None
+    output: str | None = None
+    ascends: bool = False
+    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    classes: int = 0
+    target_range: tuple[float, float] = (NAN, NAN)
+    prediction_range: tuple[float, float] = (NAN, NAN)
+    sum_range: tuple[float, float] = (NAN, NAN)
+    constant_loss: float = NAN
+    target_counts: Sequence[float] = ()
+    predicted_counts: Sequence[float] = ()
+
+
+@dataclass
+class Vitals:
+    """Recorded vital signs of one moment, as numbers on the host.
+
+    What follows from them is computed once: a report takes a copy.
+
+    Attributes:
+        step: Optimiser steps done.
+        epoch: Epoch, from 0.
+        planned_steps: Steps that this training is to have; infinite if unknown.
+        batches_per_epoch: Infinite if unknown.
+        one_loss: Whether each batch has one loss and one optimiser, so that its curve has a
+            meaning.
+        learning_rate: Of the first parameter group.
+        learning_rate_peak: Highest so far.
+        weight_decay: Highest of the parameter groups.
+        dropout: Highest probability of a dropout layer.
+        recurrent: Whether there are recurrent layers.
+        clips: Whether the Trainer clips gradients.
+        losses: Loss of each training batch.
+        data_losses: Mean loss of the samples of the batches that were looked at, without
+            penalties and weights.
+        penalty_shares: Share of the whole loss that is not of the data, at the same batches.
+        accuracies: Share of right predictions, at the same batches.
+        objective: What is minimised.
+        inputs: What reaches the first layer.
+        layers: Weight layers from input to output.
+        layers_in_graph: Products with a weight behind the loss; 0 where that is not known.
+        affine: Whether nothing between them bends.
+        smallest_batch: Samples of the smallest batch to a BatchNorm layer; infinite without.
+        gradients: Norm of each layer's gradients.
+        gradient_profile: Last norms of the weight layers, per parameter, from input to output.
+        not_finite_layer: Where a gradient or an output was first not finite.
+        updates: Update ratio of each layer.
+        total_updates: Update ratio over all layers at each report.
+        unmoved: Parameters that an optimiser has and that do not move.
+        dead: Share of dead units of each ReLU.
+        saturated, dormant, drift, variances: By activation, see `ActivationMonitor`.
+        last_activation_is_output: Whether the last activation is the network's output.
+        statistics_gap: Largest distance of BatchNorm's running means from those of batches, in
+            standard deviations, by layer.
+        validation_losses: Of each validation.
+        validation_scores: Accuracy or another score, where larger is better.
+        training_epoch_losses: Mean training loss up to each validation, since the one before.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    planned_steps: float = math.inf
+    batches_per_epoch: float = math.inf
+    one_loss: bool = True
+    learning_rate: float = NAN
+    learning_rate_peak: float = NAN
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    recurrent: bool = False
+    clips: bool = False
+    losses: list[float] = field(default_factory=list)
+    data_losses: list[float] = field(default_factory=list)
+    penalty_shares: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+    objective: Objective = field(default_factory=Objective)
+    inputs: InputScale = field(default_factory=InputScale)
+    layers: list[Layer] = field(default_factory=list)
+    layers_in_graph: int = 0
+    affine: bool = False
+    smallest_batch: float = math.inf
+    gradients: Record = field(default_factory=Record)
+    gradient_profile: dict[str, float] = field(default_factory=dict)
+    not_finite_layer: str | None = None
+    updates: Record = field(default_factory=Record)
+    total_updates: list[float] = field(default_factory=list)
+    unmoved: list[str] = field(default_factory=list)
+    dead: Record = field(default_factory=Record)
+    saturated: Record = field(default_factory=Record)
+    dormant: Record = field(default_factory=Record)
+    drift: Record = field(default_factory=Record)
+    variances: Record = field(default_factory=Record)
+    last_activation_is_output: bool = False
+    statistics_gap: dict[str, float] = field(default_factory=dict)
+    validation_losses: list[float] = field(default_factory=list)
+    validation_scores: list[float] = field(default_factory=list)
+    training_epoch_losses: list[float] = field(default_factory=list)
+
+    @property
+    def had_a_chance(self) -> bool:
+        """Whether enough steps were done to expect any progress."""
+        return self.step >= max(30, min(200, self.planned_steps / 10))
+
+    @property
+    def had_a_long_chance(self) -> bool:
+        """Whether so many were done that even what begins with a plateau should have left it."""
+        return self.step >= max(100, min(500, self.planned_steps / 4))
+
+    @cached_property
+    def curve(self) -> list[float]:
+        """The loss in at most 20 windows."""
+        return window_means(self.losses, _WINDOWS)
+
+    @cached_property
+    def recent_loss(self) -> float:
+        """Mean loss of the last tenth of the batches, or ten."""
+        return _tail_mean(self.losses)
+
+    @cached_property
+    def initial_loss(self) -> float:
+        """Mean loss of the first batches."""
+        first = self.losses[:5]
+        return sum(first) / len(first) if first else NAN
+
+    @cached_property
+    def recent_data_loss(self) -> float:
+        """Mean data loss of the batches lately looked at."""
+        return _tail_mean(self.data_losses)
+
+    @cached_property
+    def gain(self) -> float:
+        """Share of the loss of the best constant predictor that was taken off it.
+
+        Where that predictor is not known, of the initial loss. 0 is nothing learned, 1 no loss
+        left, below 0 is worse than a constant.
+        """
+        constant = self.objective.constant_loss
+        if constant > 0 and self.data_losses:
+            return 1 - self.recent_data_loss / constant
+        if self.initial_loss > 0 and math.isfinite(self.initial_loss):
+            return 1 - self.recent_loss / self.initial_loss
+        return NAN
+
+    @cached_property
+    def is_falling(self) -> bool:
+        """Whether the loss of the last half of the steps falls beyond its noise."""
+        half = self.losses[len(self.losses) // 2 :]
+        return slope_score(half) < -3
+
+    @cached_property
+    def is_rising(self) -> bool:
+        """Whether it rises beyond its noise."""
+        half = self.losses[len(self.losses) // 2 :]
+        return slope_score(half) > 3
+
+    @cached_property
+    def swing(self) -> float:
+        """How much more the loss moves between windows of its last half than batch noise does."""
+        return excess_swing(self.losses[len(self.losses) // 2 :], _WINDOWS // 2)
+
+    @cached_property
+    def has_learned(self) -> bool:
+        """Whether the loss is clearly below that of a constant."""
+        return self.gain > _CLEARLY
+
+    @cached_property
+    def is_well(self) -> bool:
+        """Whether training does what it should, whatever a single sign looks like."""
+        if not self.one_loss or math.isnan(self.gain):
+            return math.isfinite(self.recent_loss) and not self.is_rising
+        return self.gain > 0.1 and (self.gain > 0.5 or not self.is_rising)
+
+
+def _tail_mean(values: Sequence[float]) -> float:
+    tail = values[-max(10, len(values) // 10) :]
+    return sum(tail) / len(tail) if tail else NAN

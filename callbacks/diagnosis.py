@@ -1,0 +1,39 @@
+"""What is wrong, where, since when, by which figures, and what to change."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .problem import Problem
+from .remedy import Remedy
+
+Severity = Literal["info", "warning", "critical"]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One finding of the doctor.
+
+    Attributes:
+        problem: What is wrong.
+        severity: ``"critical"`` if training cannot succeed as it is, ``"warning"`` if it costs
+            accuracy or time, ``"info"`` for what is only worth knowing.
+        layer: Layer where it begins; None where it is not of one layer.
+        step: Optimiser step at which it was established.
+        epoch: Epoch of that step, from 0.
+        evidence: One sentence with the figures.
+        measurements: The figures by name.
+        remedies: What to change, best first.
+
+    Example:
+        >>> Diagnosis(Problem.DEAD_RELU, "warning", "fc1", 50, 0, "60% are dead.").problem.value
+        'dead_relu'
+    """
+
+    problem: Problem
+    severity: Severity
+    layer: str | None
+    step: int
+    epoch: int
+    evidence: str
+    measurements: dict[str, float] = field(default_factory=dict)
+    remedies: tuple[Remedy, ...] = ()

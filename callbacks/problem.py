@@ -1,0 +1,30 @@
+"""What can be wrong with a training."""
+
+from enum import Enum
+
+
+class Problem(str, Enum):
+    """What can be wrong with a training; the values are codes for logs and scripts."""
+
+    NON_FINITE = "non_finite"
+    EXPLODING_GRADIENT = "exploding_gradient"
+    VANISHING_GRADIENT = "vanishing_gradient"
+    DEAD_RELU = "dead_relu"
+    DORMANT_UNITS = "dormant_units"
+    SATURATED_ACTIVATION = "saturated_activation"
+    COVARIATE_SHIFT = "covariate_shift"
+    LEARNING_RATE_TOO_HIGH = "learning_rate_too_high"
+    LEARNING_RATE_TOO_LOW = "learning_rate_too_low"
+    UNSTABLE_LOSS = "unstable_loss"
+    NOT_LEARNING = "not_learning"
+    POOR_INITIALIZATION = "poor_initialization"
+    SYMMETRIC_WEIGHTS = "symmetric_weights"
+    UNNORMALIZED_INPUT = "unnormalized_input"
+    OUTPUT_LOSS_MISMATCH = "output_loss_mismatch"
+    INCONSISTENT_LABELS = "inconsistent_labels"
+    CLASS_IMBALANCE = "class_imbalance"
+    OVERFITTING = "overfitting"
+    OVER_REGULARIZED = "over_regularized"
+    TRAIN_EVAL_MISMATCH = "train_eval_mismatch"
+    FROZEN_PARAMETER = "frozen_parameter"
+    LINEAR_NETWORK = "linear_network"

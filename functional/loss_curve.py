@@ -1,0 +1,85 @@
+"""What a noisy loss curve says: whether it falls, and how it swings."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+
+def window_means(values: Sequence[float], windows: int) -> list[float]:
+    """Means of successive windows of (almost) the same length; the values' own NaN left out.
+
+    Args:
+        values: The curve.
+        windows: Number of windows; no more than there are values.
+
+    Returns:
+        One mean for each window; NaN where a window has nothing finite.
+
+    Example:
+        >>> window_means([1.0, 3.0, 5.0, 7.0], 2)
+        [2.0, 6.0]
+    """
+    if not values:
+        return []
+    parts = torch.tensor(values, dtype=torch.float64).tensor_split(min(windows, len(values)))
+    return [float(part[part.isfinite()].mean()) for part in parts]
+
+
+def slope_score(values: Sequence[float]) -> float:
+    """Slope of the least-squares line over its own standard error.
+
+    Below -3 a curve falls, above 3 it rises, whatever its noise (for 10 values or more, and as
+    far as the noise of successive values is independent).
+
+    Args:
+        values: The curve, at even distances.
+
+    Returns:
+        The t-statistic of the slope; 0 for fewer than three values or a flat line, infinite for
+        a line without noise.
+
+    Example:
+        >>> slope_score([4.0, 3.0, 2.1, 1.0, 0.0]) < -3
+        True
+    """
+    y = torch.tensor([v for v in values if math.isfinite(v)], dtype=torch.float64)
+    n = len(y)
+    if n < 3:
+        return 0.0
+    x = torch.arange(n, dtype=torch.float64) - (n - 1) / 2
+    slope = float((x * y).sum() / (x * x).sum())
+    rest = y - y.mean() - slope * x
+    error = math.sqrt(float((rest * rest).sum()) / (n - 2) / float((x * x).sum()))
+    if slope == 0.0:
+        return 0.0
+    return slope / error if error > 0 else math.copysign(math.inf, slope)
+
+
+def excess_swing(values: Sequence[float], windows: int) -> float:
+    r"""How much more the means of windows differ from one to the next than their noise explains.
+
+    Args:
+        values: The curve, one value a batch.
+        windows: Number of windows.
+
+    Returns:
+        Root mean square difference of successive window means over what the spread inside the
+        windows leads to expect, :math:`\sqrt{2 \sigma^2 / n}`; about 1 for a curve that is
+        steady but for the noise of its batches, NaN for fewer than two windows or three values a
+        window.
+
+    Example:
+        >>> round(excess_swing([1.0, 1.1, 0.9, 5.0, 5.1, 4.9], 2))
+        49
+    """
+    y = torch.tensor(values, dtype=torch.float64)
+    size = len(y) // windows if windows else 0
+    if windows < 2 or size < 3:
+        return math.nan
+    parts = y[-size * windows :].view(windows, size)
+    noise = float(parts.var(1).mean())
+    steps = float(parts.mean(1).diff().square().mean())
+    if noise == 0.0:
+        return math.inf if steps > 0 else 1.0
+    return math.sqrt(steps / (2 * noise / size))

@@ -1,0 +1,104 @@
+"""Diagnoses are established once, grow worse once, and are withdrawn when they heal."""
+
+import pytest
+
+from torchvitals.callbacks import Problem
+from torchvitals.callbacks.diagnosing.causes import CAUSES, join_causes
+from torchvitals.callbacks.diagnosing.history import History
+from torchvitals.callbacks.diagnosing.symptom import Symptom
+
+
+def symptom(problem=Problem.DEAD_RELU, severity="warning", reports=2, evidence="Seen."):
+    return Symptom(problem, severity, evidence, {"share": 0.5}, reports=reports)
+
+
+def reports(history, *seen):
+    """Newly said and withdrawn at each report, at steps 10, 20, ..."""
+    found = []
+    for i, symptoms in enumerate(seen):
+        new, gone = history.report(symptoms, 10 * (i + 1), i)
+        found.append(([d.severity for d in new], [d.severity for d in gone]))
+    return found
+
+
+def test_what_lasts_is_said_once():
+    history = History()
+    assert reports(history, *[[symptom()]] * 4) == [
+        ([], []), (["warning"], []), ([], []), ([], []),
+    ]  # fmt: skip
+    (diagnosis,) = history.diagnoses
+    assert (diagnosis.problem, diagnosis.step, diagnosis.epoch) == (Problem.DEAD_RELU, 20, 1)
+
+
+def test_what_comes_and_goes_is_not_said():
+    history = History()
+    assert reports(history, *[[symptom()], []] * 4) == [([], [])] * 8
+
+
+def test_what_is_certain_is_said_at_once():
+    assert reports(History(), [symptom(reports=1)])[0] == (["warning"], [])
+
+
+def test_what_is_no_longer_only_worth_knowing_is_said_again():
+    history = History()
+    mild, bad = symptom(severity="info"), symptom(severity="warning")
+    found = reports(history, [mild], [mild], [bad], [bad], [bad], [mild])
+    assert [new for new, _ in found] == [[], ["info"], [], ["warning"], [], []]
+    assert history.diagnoses[0].step == 40
+    assert len(history.announced) == 2
+
+
+def test_a_warning_that_becomes_critical_is_not_said_twice():
+    history = History()
+    found = reports(history, [symptom(reports=1)], *[[symptom(severity="critical")]] * 2)
+    assert [new for new, _ in found] == [["warning"], [], []]
+    assert history.diagnoses[0].severity == "critical"
+
+
+def test_what_heals_is_withdrawn_and_may_come_again():
+    history = History()
+    seen = symptom(reports=1)
+    found = reports(history, [seen], [], [], [], [], [seen])
+    assert found == [
+        (["warning"], []), ([], []), ([], []), ([], ["warning"]), ([], []), (["warning"], []),
+    ]  # fmt: skip
+
+
+def test_figures_are_of_now_and_the_step_of_then():
+    history = History()
+    reports(history, [symptom(reports=1)], [symptom(reports=1, evidence="Worse.")])
+    assert (history.diagnoses[0].evidence, history.diagnoses[0].step) == ("Worse.", 10)
+
+
+def test_the_worst_come_first():
+    history = History()
+    reports(
+        history,
+        [
+            symptom(Problem.DEAD_RELU, "info", 1),
+            symptom(Problem.OVERFITTING, "warning", 1),
+            symptom(Problem.NON_FINITE, "critical", 1),
+        ],
+    )
+    assert [d.severity for d in history.diagnoses] == ["critical", "warning", "info"]
+
+
+def test_a_cause_takes_the_evidence_of_what_it_explains():
+    high = symptom(Problem.LEARNING_RATE_TOO_HIGH, evidence="Large steps.")
+    (joined,) = join_causes([symptom(evidence="Half are dead."), high])
+    assert joined.problem is Problem.LEARNING_RATE_TOO_HIGH
+    assert joined.evidence == "Large steps. Half are dead."
+    assert joined.measurements == {"share": 0.5, "dead_relu/share": 0.5}
+
+
+def test_what_is_only_worth_knowing_explains_nothing():
+    high = symptom(Problem.LEARNING_RATE_TOO_HIGH, severity="info")
+    assert len(join_causes([symptom(), high])) == 2
+
+
+@pytest.mark.parametrize("cause", list(CAUSES))
+def test_no_two_problems_explain_each_other(cause):
+    order = list(CAUSES)
+    assert cause not in CAUSES[cause]
+    for effect in CAUSES[cause]:
+        assert effect not in order or order.index(cause) < order.index(effect)

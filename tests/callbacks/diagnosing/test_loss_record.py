@@ -1,0 +1,109 @@
+"""Looking at a batch's loss, against scikit-learn and torch's own losses."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import accuracy_score, log_loss
+
+from torchvitals.callbacks.diagnosing.loss_record import LossRecord
+
+
+def record(loss, factor=1.0):
+    found = LossRecord()
+    found.look(loss, factor)
+    found.add(loss, factor)
+    found.settle()
+    return found
+
+
+def logits(rows=40, columns=4, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(rows, columns, generator=generator).requires_grad_() * 1.0
+
+
+def classes(rows=40, number=4):
+    return torch.arange(rows) ** 2 % 7 % number
+
+
+def test_a_cross_entropy():
+    out, target = logits(), classes()
+    found = record(F.cross_entropy(out, target))
+    probabilities = out.detach().double().softmax(1).numpy()
+    assert found.data_losses == [pytest.approx(log_loss(target, probabilities, labels=range(4)))]
+    assert found.accuracies == [pytest.approx(accuracy_score(target, probabilities.argmax(1)))]
+    counts = np.bincount(target, minlength=4)
+    assert list(found.objective.target_counts) == counts.tolist()
+    shares = counts / counts.sum()
+    constant = log_loss(target, np.tile(shares, (40, 1)), labels=range(4))
+    assert found.objective.constant_loss == pytest.approx(constant)
+    assert sum(found.objective.predicted_counts) == 40
+    assert (found.objective.task, found.objective.classes) == ("classification", 4)
+    assert found.losses == pytest.approx(found.data_losses)
+
+
+def test_pixels_and_ignored_targets():
+    out = torch.randn(2, 3, 5, 5, requires_grad=True) * 1.0
+    target = torch.randint(3, (2, 5, 5))
+    target[0] = -100
+    loss = F.cross_entropy(out, target)
+    assert record(loss).data_losses == [pytest.approx(loss.item(), rel=1e-5)]
+
+
+def test_accumulation_divides_and_the_record_does_not():
+    loss = F.cross_entropy(logits(), classes())
+    assert record(loss / 4, 4.0).losses == [pytest.approx(loss.item(), rel=1e-6)]
+
+
+@pytest.mark.parametrize("is_logits", [True, False])
+def test_a_binary_cross_entropy(is_logits):
+    out, target = logits(60, 1)[:, 0], (torch.arange(60) % 5 == 0).float()
+    loss = (
+        F.binary_cross_entropy_with_logits(out, target)
+        if is_logits
+        else F.binary_cross_entropy(out.sigmoid(), target)
+    )
+    found = record(loss)
+    assert found.data_losses == [pytest.approx(loss.item(), rel=1e-5)]
+    said = out.detach().sigmoid() > 0.5
+    assert found.accuracies == [pytest.approx(accuracy_score(target, said))]
+    assert found.objective.constant_loss == pytest.approx(log_loss(target, np.full(60, 0.2)))
+    assert list(found.objective.target_counts) == [48, 12]
+
+
+def test_a_regression():
+    out, target = logits(50, 2), torch.randn(50, 2) * torch.tensor([3.0, 1.0]) + 100
+    found = record(F.mse_loss(out, target))
+    assert found.data_losses == [pytest.approx(F.mse_loss(out, target).item(), rel=1e-5)]
+    assert found.objective.constant_loss == pytest.approx(target.numpy().var(0).mean(), rel=1e-3)
+    assert found.objective.target_range == pytest.approx((float(target.min()), float(target.max())))
+
+
+def test_constant_over_several_batches():
+    found = LossRecord()
+    targets = [torch.randn(8, 1) + i for i in range(5)]
+    for i, target in enumerate(targets):
+        found.look(F.mse_loss(logits(8, 1, i), target), 1.0)
+    found.settle()
+    assert found.objective.constant_loss == pytest.approx(torch.cat(targets).numpy().var(), 1e-5)
+    assert len(found.data_losses) == 5
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_shapes_that_only_broadcast():
+    found = record(F.mse_loss(logits(6, 1), torch.randn(6)))
+    assert found.objective.shapes == ((6, 1), (1, 6))
+
+
+def test_the_share_of_a_penalty():
+    weight = torch.ones(3, requires_grad=True)
+    data = F.cross_entropy(logits(), classes())
+    found = record(data + weight.sum())
+    assert found.penalty_shares == [pytest.approx(3 / (3 + data.item()), rel=1e-5)]
+    assert record(data + logits().square().mean()).penalty_shares == [pytest.approx(0.4, abs=0.3)]
+
+
+def test_a_loss_of_ones_own_leaves_the_curve():
+    found = record((logits() ** 4).mean())
+    assert len(found.losses) == 1
+    assert found.objective.task is None

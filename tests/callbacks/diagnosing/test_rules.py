@@ -1,0 +1,191 @@
+"""Each rule on vital signs that show the problem, and on such as only look like it."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from torchvitals.callbacks import Problem
+from torchvitals.callbacks.diagnosing.examination import examine
+from torchvitals.callbacks.diagnosing.vitals import InputScale, Layer, Objective, Vitals
+from torchvitals.callbacks.monitoring.record import Record
+
+LN10 = math.log(10)
+FALLING = [2.3 * 0.99**i + 0.01 * (-1) ** i for i in range(300)]
+FLAT = [2.3 + 0.05 * (-1) ** i for i in range(300)]
+SMALL = [0.2 + 0.01 * (-1) ** i for i in range(300)]
+
+
+def record(**layers):
+    """One series for each layer."""
+    found = Record()
+    for i in range(len(next(iter(layers.values())))):
+        found.add(i, 0, {name: values[i] for name, values in layers.items()})
+    return found
+
+
+def vitals(losses=FALLING, **more):
+    """A classifier of ten classes after 300 of 1,000 steps."""
+    classes = Objective(
+        "classification", "cross_entropy", classes=10, constant_loss=LN10,
+        target_counts=[30.0] * 10, predicted_counts=[30.0] * 10, target_range=(0.0, 9.0),
+    )  # fmt: skip
+    basis = Vitals(
+        step=len(losses), planned_steps=1000, batches_per_epoch=50, learning_rate=0.01,
+        learning_rate_peak=0.01, losses=list(losses), data_losses=list(losses[::10]),
+        objective=classes, total_updates=[1e-3] * 10,
+    )  # fmt: skip
+    return replace(basis, **more)
+
+
+def found(signs):
+    """Problem and severity of each symptom."""
+    return {symptom.problem: symptom.severity for symptom in examine(signs)}
+
+
+P = Problem
+PROFILE = {"a": 1e-7, "b": 1e-6, "c": 1e-5, "d": 1.0}
+SICK = {
+    "loss lost": (vitals([*FALLING[:200], *[math.nan] * 100]), P.NON_FINITE, "critical"),
+    "infinite gradients": (vitals(not_finite_layer="fc"), P.NON_FINITE, "critical"),
+    "norms grew": (
+        vitals(FLAT, gradients=record(fc=[1.0] * 8 + [1e4] * 2)), P.EXPLODING_GRADIENT, "critical"),
+    "norms grow through layers": (
+        vitals(FLAT, gradient_profile={"a": 1e6, "b": 1e5, "c": 1e4, "d": 1.0}),
+        P.EXPLODING_GRADIENT, "critical"),
+    "gradients vanish": (vitals(FLAT, gradient_profile=PROFILE), P.VANISHING_GRADIENT, "critical"),
+    "half dead": (vitals(FLAT, dead=record(act=[0.6])), P.DEAD_RELU, "warning"),
+    "all dead": (vitals(FLAT, dead=record(act=[1.0])), P.DEAD_RELU, "critical"),
+    "dead, and does not matter": (vitals(SMALL, dead=record(act=[0.6])), P.DEAD_RELU, "info"),
+    "units fall asleep": (
+        vitals(FLAT, dormant=record(act=[0.1, 0.2, 0.4, 0.6, 0.8])), P.DORMANT_UNITS, "warning"),
+    "saturated": (vitals(FLAT, saturated=record(act=[0.9])), P.SATURATED_ACTIVATION, "warning"),
+    "drifting": (vitals(FLAT, drift=record(act=[3.0] * 8)), P.COVARIATE_SHIFT, "info"),
+    "large steps, nothing learned": (
+        vitals(FLAT, total_updates=[0.05] * 9), P.LEARNING_RATE_TOO_HIGH, "critical"),
+    "large steps, loss up again": (
+        vitals(SMALL[:150] + [1.2] * 150, total_updates=[0.05] * 9), P.LEARNING_RATE_TOO_HIGH,
+        "warning"),
+    "tiny steps": (
+        vitals([2.3 - 0.0005 * i for i in range(300)], total_updates=[1e-5] * 9),
+        P.LEARNING_RATE_TOO_LOW, "warning"),
+    "no steps to speak of": (vitals(FLAT, total_updates=[1e-7] * 9), P.LEARNING_RATE_TOO_LOW,
+                             "warning"),
+    "swings": (
+        vitals([1.0 + 0.9 * (-1) ** (i // 15) + 0.02 * (-1) ** i for i in range(300)]),
+        P.UNSTABLE_LOSS, "warning"),
+    "nothing learned": (
+        vitals(FLAT, objective=Objective()), P.NOT_LEARNING, "critical"),
+    "first loss far off": (
+        vitals([40.0] * 300, data_losses=[40.0] * 30), P.POOR_INITIALIZATION, "warning"),
+    "signals fade": (
+        vitals(FLAT, variances=record(a=[1.0], b=[1e-3], c=[1e-6])), P.POOR_INITIALIZATION,
+        "warning"),
+    "copies": (
+        vitals(layers=[Layer("a", 9, identical_units=True), Layer("b", 9, is_last=True)]),
+        P.SYMMETRIC_WEIGHTS, "critical"),
+    "pixels": (
+        vitals(FLAT, inputs=InputScale("a", 120.0, 70.0, 60.0, 130.0, 3)), P.UNNORMALIZED_INPUT,
+        "warning"),
+    "columns of all sizes": (
+        vitals(FLAT, inputs=InputScale("a", 2.0, 5.0, 0.01, 1.0, 9)), P.UNNORMALIZED_INPUT,
+        "warning"),
+    "years": (
+        vitals(FLAT, inputs=InputScale("a", 10.0, 0.1, 0.1, 10.0, 1)), P.UNNORMALIZED_INPUT,
+        "warning"),
+    "never better than a constant": (
+        vitals(SMALL, validation_losses=[2.4, 2.9, 3.5], training_epoch_losses=[2.0, 1.0, 0.2]),
+        P.INCONSISTENT_LABELS, "critical"),
+    "only a constant is learned": (vitals(FLAT), P.INCONSISTENT_LABELS, "critical"),
+    "rare class never said": (
+        vitals(objective=Objective(
+            "classification", "cross_entropy", classes=2, constant_loss=0.2,
+            target_counts=[950.0, 50.0], predicted_counts=[1000.0, 0.0])),
+        P.CLASS_IMBALANCE, "warning"),
+    "rare class said": (
+        vitals(objective=Objective(
+            "classification", "cross_entropy", classes=2, constant_loss=0.2,
+            target_counts=[950.0, 50.0], predicted_counts=[960.0, 40.0])),
+        P.CLASS_IMBALANCE, "info"),
+    "validation left its best": (
+        vitals(SMALL, validation_losses=[1.0, 0.9, 1.2, 1.3, 1.5],
+               training_epoch_losses=[1.0, 0.8, 0.5, 0.3, 0.2]), P.OVERFITTING, "warning"),
+    "penalty": (vitals(FLAT, penalty_shares=[0.9] * 10), P.OVER_REGULARIZED, "warning"),
+    "dropout": (
+        vitals(FLAT, dropout=0.9, validation_losses=[1.0] * 3, training_epoch_losses=[2.0] * 3),
+        P.OVER_REGULARIZED, "warning"),
+    "running moments": (
+        vitals(SMALL, statistics_gap={"norm": 2.0}, validation_losses=[4.0, 4.0],
+               training_epoch_losses=[0.5, 0.5]), P.TRAIN_EVAL_MISMATCH, "warning"),
+    "no gradient": (vitals(layers=[Layer("a", 9), Layer("b", 9, has_gradient=True)]),
+                    P.FROZEN_PARAMETER, "warning"),
+    "no optimiser": (
+        vitals(layers=[Layer("a", 9, optimized=False, has_gradient=True),
+                       Layer("b", 9, has_gradient=True)]), P.FROZEN_PARAMETER, "warning"),
+    "linear": (vitals(layers_in_graph=3, affine=True), P.LINEAR_NETWORK, "warning"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("signs", "problem", "severity"), SICK.values(), ids=SICK.keys())
+def test_what_is_wrong_is_found(signs, problem, severity):
+    assert found(signs)[problem] == severity
+
+
+def test_every_problem_but_the_mismatch_is_in_the_table():
+    assert {problem for _, problem, _ in SICK.values()} == set(P) - {P.OUTPUT_LOSS_MISMATCH}
+
+
+MISMATCHES = {
+    "softmax before logits": ({"kind": "cross_entropy", "output": "softmax", "classes": 3},
+                              "warning"),
+    "one output": ({"kind": "cross_entropy", "classes": 1}, "critical"),
+    "no logarithms": ({"kind": "nll", "output": "softmax", "sum_range": (2.7, 2.7)}, "critical"),
+    "sigmoid before logits": ({"kind": "bce_logits", "output": "sigmoid"}, "warning"),
+    "targets out of reach": (
+        {"kind": "squared", "output": "sigmoid", "target_range": (0.0, 40.0)}, "critical"),
+    "broadcast": ({"kind": "squared", "task": "regression", "shapes": ((6, 1), (1, 6))},
+                  "critical"),
+    "maximised": ({"kind": "cross_entropy", "classes": 3, "ascends": True}, "critical"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("objective", "severity"), MISMATCHES.values(), ids=MISMATCHES.keys())
+def test_outputs_that_do_not_fit_their_loss(objective, severity):
+    assert found(Vitals(objective=Objective(**objective)))[P.OUTPUT_LOSS_MISMATCH] == severity
+
+
+WELL = {
+    "learns": vitals(),
+    "has learned": vitals(SMALL),
+    "vanishing profile that learns": vitals(SMALL, gradient_profile=PROFILE),
+    "one peak of the norm": vitals(FALLING, gradients=record(fc=[1.0] * 8 + [1e4, 1.0])),
+    "large steps that help": vitals(FALLING, total_updates=[0.05] * 9),
+    "small steps when all is learned": vitals(SMALL, total_updates=[1e-6] * 9),
+    "schedule at its end": vitals(FALLING, total_updates=[1e-6] * 9, learning_rate=1e-6),
+    "layers frozen on purpose": vitals(
+        layers=[Layer("a", 9, trained=False, optimized=False), Layer("b", 9, has_gradient=True)]),
+    "a layer that is not used": vitals(
+        layers=[Layer("a", 9, ran=False), Layer("b", 9, has_gradient=True)]),
+    "a head of zeros": vitals(
+        layers=[Layer("a", 9, has_gradient=True),
+                Layer("b", 9, identical_units=True, is_last=True, has_gradient=True)]),
+    "images in 0..1": vitals(inputs=InputScale("a", 0.5, 0.3, 0.3, 0.6, 3)),
+    "sparse counts": vitals(inputs=InputScale("a", 0.01, 0.1, 0.01, 0.1, 900)),
+    "validation noise": vitals(
+        SMALL, validation_losses=[1.0, 0.5, 0.55, 0.52, 0.56],
+        training_epoch_losses=[1.0, 0.6, 0.5, 0.45, 0.4]),
+    "two games at once": vitals(FLAT, one_loss=False, objective=Objective()),
+    "log-probabilities": vitals(objective=Objective("classification", "nll", classes=3,
+                                                    sum_range=(1.0, 1.0), constant_loss=LN10)),
+    "a linear model of one layer": vitals(layers_in_graph=1, affine=True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("signs", WELL.values(), ids=WELL.keys())
+def test_what_is_well_is_left_alone(signs):
+    assert {p: s for p, s in found(signs).items() if s != "info"} == {}
+
+
+@pytest.mark.parametrize("step", [0, 1, 5])
+def test_nothing_is_said_before_there_is_anything_to_see(step):
+    assert examine(Vitals(step=step)) == []

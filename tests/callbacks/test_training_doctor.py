@@ -1,0 +1,235 @@
+"""The doctor in real trainings: right, silent on the healthy, and without effect."""
+
+import logging
+from dataclasses import dataclass
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.training import quiet_trainer
+from lightning.pytorch import LightningModule
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from torchvitals.callbacks import Problem, TrainingDoctor
+
+
+def digits():
+    pixels, labels = load_digits(return_X_y=True)
+    return torch.from_numpy(pixels).float() / 16, torch.from_numpy(labels)
+
+
+class Research(LightningModule):
+    """Somebody's classifier of the digits."""
+
+    def __init__(self, network, lr=1e-3, optimizer=torch.optim.Adam, loss=F.cross_entropy, scale=1):
+        super().__init__()
+        self.network, self.lr, self.optimizer = network, lr, optimizer
+        self.loss_function, self.scale = loss, scale
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        return self.loss_function(self.network(x * self.scale), y)
+
+    def validation_step(self, batch, batch_idx):
+        x, y = batch
+        self.log("val_loss", self.loss_function(self.network(x * self.scale), y))
+
+    def configure_optimizers(self):
+        return self.optimizer(self.network.parameters(), lr=self.lr)
+
+
+def network(activation=nn.ReLU, width=64, last=()):
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(64, width), activation(), nn.Linear(width, width), activation(),
+        nn.Linear(width, 10), *last,
+    )  # fmt: skip
+
+
+def shuffled(logits, labels):
+    return F.cross_entropy(logits, labels[torch.randperm(len(labels))])
+
+
+def constant(module):
+    for parameter in module.parameters():
+        nn.init.constant_(parameter, 0.01)
+    return module
+
+
+def loader(batch_size=32, seed=0):
+    data = TensorDataset(*(part[:640] for part in digits()))
+    return DataLoader(data, batch_size, True, generator=torch.Generator().manual_seed(seed))
+
+
+def validation():
+    return DataLoader(TensorDataset(*(part[1200:] for part in digits())), 600)
+
+
+def examine(model, epochs=5, data=None, doctor=None, **arguments):
+    """Train with a doctor."""
+    doctor = doctor or TrainingDoctor()
+    trainer = quiet_trainer(max_epochs=epochs, callbacks=[doctor], **arguments)
+    trainer.fit(model, data or loader(), validation() if data is None else None)
+    assert not doctor.failed
+    assert not any(monitor.failed for monitor in doctor._monitors)
+    return doctor
+
+
+SGD = torch.optim.SGD
+HEALTHY = {
+    "Adam": lambda: Research(network()),
+    "SGD": lambda: Research(network(), 0.1, SGD),
+    "tanh": lambda: Research(network(nn.Tanh)),
+    "pixels as they are, small": lambda: Research(network(), 3e-4),
+}
+SICK = {
+    "steps too large": (lambda: Research(network(), 1.0), Problem.LEARNING_RATE_TOO_HIGH),
+    "steps too large, SGD": (lambda: Research(network(), 30.0, SGD),
+                             Problem.LEARNING_RATE_TOO_HIGH),
+    "steps too small": (lambda: Research(network(), 1e-5, SGD), Problem.LEARNING_RATE_TOO_LOW),
+    "softmax twice": (lambda: Research(network(last=[nn.Softmax(1)])),
+                      Problem.OUTPUT_LOSS_MISMATCH),
+    "copies of one unit": (lambda: Research(constant(network())), Problem.SYMMETRIC_WEIGHTS),
+    "nothing bends": (lambda: Research(network(nn.Identity)), Problem.LINEAR_NETWORK),
+    "pixels to 255": (lambda: Research(network(), 0.1, SGD, scale=255),
+                      Problem.UNNORMALIZED_INPUT),
+    "labels drawn anew": (lambda: Research(network(), loss=shuffled), Problem.INCONSISTENT_LABELS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", HEALTHY.values(), ids=HEALTHY.keys())
+def test_a_healthy_training_hears_nothing(make, caplog):
+    doctor = examine(make())
+    assert doctor.healthy
+    assert [d for d in doctor._history.announced if d.severity != "info"] == []
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize(("make", "problem"), SICK.values(), ids=SICK.keys())
+def test_a_sick_one_hears_what_it_is(make, problem, caplog):
+    doctor = examine(make(), epochs=10)
+    assert not doctor.healthy
+    diagnosis = doctor.diagnoses[0]
+    assert diagnosis.problem is problem
+    assert diagnosis.remedies
+    said = [r.getMessage() for r in caplog.records if f": {problem.value}" in r.getMessage()]
+    assert len(said) == 1
+
+
+def test_a_detached_layer_is_named():
+    class Detached(nn.Sequential):
+        def forward(self, x):
+            for i, layer in enumerate(self):
+                x = layer(x).detach() if i == 1 else layer(x)
+            return x
+
+    model = Research(Detached(*network()))
+    (diagnosis,) = [d for d in examine(model).diagnoses if d.severity != "info"]
+    assert (diagnosis.problem, diagnosis.layer) == (Problem.FROZEN_PARAMETER, "network.0")
+
+
+def test_layers_frozen_on_purpose_are_not_sick():
+    model = Research(network(width=256))
+    model.network[0].requires_grad_(False)
+    assert examine(model).healthy
+
+
+class Bytes(Research):
+    """Batches as dictionaries, output as one."""
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step((batch["pixels"], batch["label"]), batch_idx)
+        return {"loss": loss, "more": 1}
+
+
+@dataclass
+class Batch:
+    pixels: Tensor
+    label: Tensor
+
+
+class Objects(Research):
+    """Batches as objects."""
+
+    def training_step(self, batch, batch_idx):
+        return super().training_step((batch.pixels, batch.label), batch_idx)
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"), [(Bytes, lambda x, y: {"pixels": x, "label": y}), (Objects, Batch)]
+)
+@pytest.mark.parametrize(("lr", "healthy"), [(1e-3, True), (1.0, False)])
+def test_batches_of_any_form(kind, form, lr, healthy):
+    batches = [form(x, y) for x, y in loader()]
+    data = DataLoader(batches, batch_size=None)
+    doctor = examine(kind(network(), lr), epochs=10, data=data)
+    assert doctor.healthy is healthy
+    assert doctor._observation.vitals.objective.task == "classification"
+
+
+class Game(LightningModule):
+    """Two networks and two optimisers by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.maker, self.judge = nn.Linear(4, 64), network()
+
+    def training_step(self, batch, batch_idx):
+        for optimizer, sign in zip(self.optimizers(), (1, -1), strict=True):
+            made = self.judge(self.maker(torch.randn(len(batch[0]), 4))).mean()
+            loss = sign * (made - self.judge(batch[0]).mean()) + 1
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            optimizer.step()
+
+    def configure_optimizers(self):
+        return [SGD(part.parameters(), lr=1e-4) for part in (self.maker, self.judge)]
+
+
+def test_two_optimizers_by_hand():
+    assert examine(Game(), data=loader()).healthy
+
+
+def test_training_is_the_same_with_and_without():
+    found = []
+    for callbacks in ([], [TrainingDoctor()]):
+        torch.manual_seed(3)
+        net = nn.Sequential(
+            nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 10)
+        )
+        model = Research(net, 0.05, SGD)
+        quiet_trainer(max_epochs=3, callbacks=callbacks).fit(model, loader(), validation())
+        found.append({name: value.clone() for name, value in model.state_dict().items()})
+    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
+def test_nothing_is_left_on_the_model():
+    model = Research(network())
+    examine(model)
+    hooks = [h for m in model.modules() for h in (*m._forward_hooks, *m._forward_pre_hooks)]
+    assert hooks == []
+
+
+def test_a_second_fit_starts_afresh():
+    doctor = examine(Research(network(), 1.0))
+    assert not doctor.healthy
+    examine(Research(network()), doctor=doctor)
+    assert doctor.healthy
+
+
+def test_an_error_of_its_own_stops_the_doctor_and_not_the_training(monkeypatch):
+    doctor = TrainingDoctor()
+    monkeypatch.setattr(doctor, "_fill", lambda vitals: 1 / 0)
+    trainer = quiet_trainer(max_epochs=2, callbacks=[doctor])
+    with pytest.warns(UserWarning, match="TrainingDoctor switched itself off.*ZeroDivisionError"):
+        trainer.fit(Research(network()), loader(), validation())
+    assert trainer.current_epoch == 2
+    assert doctor.failed
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="`every_n_steps` to be at least 1, but got 0"):
+        TrainingDoctor(0)
