@@ -210,7 +210,7 @@ class TrainingDoctor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Take the batch's loss, and report where it is time."""
-        for monitor in (self.dead_relus, self.activations, self.updates):
+        for monitor in self._monitors:
             monitor.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         self._close(trainer, outputs)
 
@@ -220,7 +220,7 @@ class TrainingDoctor(Callback):
         if trainer.global_step == _FIRST_STEPS:
             for monitor in (self.gradients, self.activations, self.updates):
                 monitor.every_n_steps = self._interval
-            self.updates._copies.clear()
+            self.updates._before.forget()
         if trainer.global_step % self._interval == 0 and trainer.global_step > 0:
             self._report(trainer)
 
