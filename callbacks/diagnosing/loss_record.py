@@ -11,7 +11,7 @@ from .autograd_graph import LossCall, find_loss_calls, has_graph, own_shape
 from .loss_reading import FIGURES, LossReading, read_loss, task_of
 from .vitals import Objective
 
-_RECENT = 10
+_RECENT = 40
 
 
 class LossRecord:

@@ -12,6 +12,7 @@ NAN = float("nan")
 _WINDOWS = 20
 # What noise and a constant predictor's own error in few samples leave open.
 _CLEARLY = 0.02
+_FAR = 5.0
 
 
 @dataclass
@@ -187,6 +188,17 @@ class Vitals:
     def had_a_long_chance(self) -> bool:
         """Whether so many were done that even what begins with a plateau should have left it."""
         return self.step >= max(100, min(500, self.planned_steps / 4))
+
+    @property
+    def starts_far(self) -> bool:
+        """Whether the first loss is far over that of a network that knows nothing yet, ln C.
+
+        Inputs that are not normalised are a reason of their own.
+        """
+        if self.objective.task != "classification" or not self.data_losses:
+            return False
+        usual = math.log(max(2, self.objective.classes))
+        return self.data_losses[0] > _FAR * usual and not self.inputs.rms > 10
 
     @cached_property
     def curve(self) -> list[float]:

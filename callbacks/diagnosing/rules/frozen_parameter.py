@@ -16,11 +16,19 @@ def examine(vitals: Vitals) -> list[Symptom]:
     running = [layer for layer in vitals.layers if layer.trained and layer.ran]
     cut = [layer for layer in running if layer.optimized and not layer.has_gradient]
     forgotten = [layer for layer in running if not layer.optimized and layer.has_gradient]
-    if vitals.step < 3 or not (cut or forgotten):
+    names = {name.rpartition(".")[0] for name in vitals.unmoved}
+    still = [layer for layer in running if layer.name in names and layer.has_gradient]
+    if vitals.step < 3 or not (cut or forgotten or still):
         return []
-    found, why = (cut, "an optimiser has it, but it never gets a gradient") if cut else (
-        forgotten, "it gets a gradient, but no optimiser has it"
-    )  # fmt: skip
+    found, why = next(
+        (layers, why)
+        for layers, why in (
+            (cut, "an optimiser has it, but it never gets a gradient"),
+            (forgotten, "it gets a gradient, but no optimiser has it"),
+            (still, "it gets a gradient, but its optimiser does not move it"),
+        )
+        if layers
+    )
     share = sum(layer.entries for layer in found) / sum(layer.entries for layer in vitals.layers)
     evidence = f"{found[0].name} does not learn: {why}"
     evidence += f" (so {len(found)} layers, {share:.0%} of the weights)." if len(found) > 1 else "."

@@ -38,7 +38,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     constant, checks = vitals.objective.constant_loss, vitals.validation_losses
     if not constant > 0 or len(checks) < _CHECKS or not vitals.gain > _BY_HEART:
         return []
-    if not min(checks) > 0.99 * constant:
+    if not min(checks) > 0.95 * constant:
         return []
     evidence = (
         f"The training loss fell to {vitals.recent_data_loss:.4g}, but the validation loss was "

@@ -26,6 +26,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if not updates:
         return []
     recent, peak = statistics.median(updates[-3:]), max(updates)
+    if vitals.starts_far or _lost_at_once(vitals):
+        return []  # Something was wrong before the first step.
     curve = [value for value in vitals.curve if math.isfinite(value)]
     best = min(curve) if curve else math.nan
     rose = best > 0 and vitals.recent_loss > _WORSE * best
@@ -55,3 +57,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
     }  # fmt: skip
     severity: Severity = "warning" if vitals.has_learned else "critical"
     return [Symptom(Problem.LEARNING_RATE_TOO_HIGH, severity, evidence, figures, remedies)]
+
+
+def _lost_at_once(vitals: Vitals) -> bool:
+    """Whether the loss is not finite any more without having grown before."""
+    finite = [loss for loss in vitals.losses if math.isfinite(loss)]
+    if math.isfinite(vitals.losses[-1]):
+        return False
+    return not finite or max(finite) <= 10 * abs(finite[0])

@@ -13,7 +13,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_SMALL_STEP, _TINY_STEP = 2e-4, 1e-5
+_SMALL_STEP, _TINY_STEP = 2e-4, 1e-4
 _LITTLE = 0.3
 
 
@@ -22,8 +22,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     if not vitals.one_loss or len(updates) < 3 or not vitals.had_a_chance:
         return []
-    if vitals.learning_rate < 0.5 * vitals.learning_rate_peak:
-        return []  # A schedule has let it down on purpose.
+    if vitals.learning_rate < 0.5 * vitals.learning_rate_peak and vitals.gain > _LITTLE:
+        return []  # A schedule has let it down, after it had done its work.
     recent = statistics.median(updates[-5:])
     fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan
     crawls = recent < _SMALL_STEP and 0 < fell < _LITTLE and vitals.is_falling

@@ -40,6 +40,8 @@ def _mismatches(objective: Objective) -> Iterator[_Found]:
             yield from _of_cross_entropy(objective)
         case "nll":
             yield from _of_log_probabilities(objective)
+        case "bce":
+            yield from _of_probabilities(objective)
         case "bce_logits":
             yield from _of_logits(objective)
         case "squared" | "huber":
@@ -89,6 +91,15 @@ def _of_log_probabilities(objective: Objective) -> Iterator[_Found]:
             "`nll_loss` wants logarithms of probabilities and gets "
             + ("probabilities." if objective.output == "softmax" else "numbers that are none."),
             "Use `cross_entropy` on the logits.",
+        )
+
+
+def _of_probabilities(objective: Objective) -> Iterator[_Found]:
+    if objective.output == "softmax" and objective.classes == 1:
+        yield (
+            "critical",
+            "A softmax of one output is 1 whatever the output.",
+            "Use `binary_cross_entropy_with_logits` on the output itself.",
         )
 
 

@@ -22,10 +22,13 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _penalty(vitals: Vitals) -> list[Symptom]:
-    shares = vitals.penalty_shares[-10:]
-    if not shares or not statistics.median(shares) > _MOST:
+    # A strong one drives the weights to 0 and is small in the end.
+    shares = vitals.penalty_shares
+    if not shares:
         return []
-    share = statistics.median(shares)
+    share = max(statistics.median(shares[:10]), statistics.median(shares[-10:]))
+    if not share > _MOST:
+        return []
     evidence = (
         f"{share:.0%} of the loss is penalty, and the data's own loss is "
         f"{vitals.recent_data_loss:.4g}."

@@ -12,7 +12,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_FAR, _VARIANCE_RATIO = 5.0, 1e4
+_VARIANCE_RATIO = 1e4
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -28,19 +28,17 @@ def _remedies() -> tuple[Remedy, ...]:
 
 
 def _first_loss(vitals: Vitals) -> list[Symptom]:
-    objective, first = vitals.objective, vitals.data_losses[:1]
-    usual = math.log(objective.classes) if objective.classes > 1 else math.nan
-    if objective.task != "classification" or not first or not first[0] > _FAR * usual:
+    if not vitals.starts_far:
         return []
-    if vitals.inputs.rms > 10:
-        return []  # The inputs' scale is the reason.
+    objective, first = vitals.objective, vitals.data_losses[0]
+    usual = math.log(max(2, objective.classes))
     lasts = vitals.had_a_chance and not vitals.gain > 0.1
     severity: Severity = "warning" if lasts else "info"
     evidence = (
-        f"The first loss is {first[0]:.4g}; a network that knows nothing yet has about ln "
+        f"The first loss is {first:.4g}; a network that knows nothing yet has about ln "
         f"{objective.classes} = {usual:.3g}."
     )
-    figures = {"first_loss": first[0], "expected_loss": usual}
+    figures = {"first_loss": first, "expected_loss": usual}
     return [
         Symptom(Problem.POOR_INITIALIZATION, severity, evidence, figures, _remedies(), reports=1)
     ]

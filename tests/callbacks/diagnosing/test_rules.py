@@ -189,3 +189,20 @@ def test_what_is_well_is_left_alone(signs):
 @pytest.mark.parametrize("step", [0, 1, 5])
 def test_nothing_is_said_before_there_is_anything_to_see(step):
     assert examine(Vitals(step=step)) == []
+
+
+def test_a_loss_that_was_never_finite_is_no_matter_of_the_rate():
+    signs = vitals([math.nan] * 300, data_losses=[], total_updates=[0.5] * 9)
+    assert set(found(signs)) == {P.NON_FINITE}
+
+
+def test_a_rate_that_drove_the_loss_up_until_it_was_lost():
+    grows = [2.3, 3.0, 9.0, 80.0, 1e4, 1e9] + [math.nan] * 20
+    signs = vitals(grows, data_losses=[], total_updates=[0.5] * 9)
+    assert P.LEARNING_RATE_TOO_HIGH in found(signs)
+
+
+def test_layers_that_an_optimiser_does_not_move():
+    layers = [Layer("a", 9, has_gradient=True), Layer("b", 9, has_gradient=True)]
+    assert P.FROZEN_PARAMETER in found(vitals(layers=layers, unmoved=["a.weight", "a.bias"]))
+    assert P.FROZEN_PARAMETER not in found(vitals(layers=layers, unmoved=["embedding.weight"]))
