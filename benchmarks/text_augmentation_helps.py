@@ -28,6 +28,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "no augmentation": {},
     "eda": {"augment": "eda"},
     "eda, shares 0.3": {"augment": dict.fromkeys(OPERATIONS, 0.3)},
+    "eda, shares 0.5": {"augment": dict.fromkeys(OPERATIONS, 0.5)},
+    "the same without synonyms": {"augment": dict.fromkeys(OPERATIONS[1:], 0.5)},
     **{f"{operation} 0.3": {"augment": {operation: 0.3}} for operation in OPERATIONS},
     "dropout 0.5": {"dropout": 0.5},
     "dropout 0.5, eda, shares 0.3": {"dropout": 0.5, "augment": dict.fromkeys(OPERATIONS, 0.3)},
