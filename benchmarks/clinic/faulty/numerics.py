@@ -41,7 +41,8 @@ class HandMadeLoss(LightningModule):
 def hand_made_loss(stable: bool = False) -> Program:
     data = standardized(samples.cancer())
     module = HandMadeLoss(stable)
-    return Program(module, *loaders(data, 16), 20, partial(binary_accuracy, module, data))
+    train, _ = loaders(data, 16)
+    return Program(module, train, None, 20, partial(binary_accuracy, module, data))
 
 
 class Siamese(LightningModule):

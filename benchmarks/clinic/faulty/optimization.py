@@ -75,7 +75,8 @@ class Bottleneck(LightningModule):
 def bottleneck(**model: bool) -> Program:
     data = samples.digits()
     module = Bottleneck(**model)
-    return Program(module, *loaders(data, 32), 10, partial(accuracy, module, data))
+    train, _ = loaders(data, 32)
+    return Program(module, train, None, 10, partial(accuracy, module, data))
 
 
 class Rewrapped(LitClassifier):
@@ -159,7 +160,8 @@ class TwoTowers(LightningModule):
 def towers(frozen: bool = True) -> Program:
     data = scaled_targets(standardized(samples.friedman(0.1)))
     module = TwoTowers(frozen)
-    return Program(module, *loaders(data, 32), 15, partial(r2, module, data))
+    train, _ = loaders(data, 32)
+    return Program(module, train, None, 15, partial(r2, module, data))
 
 
 def moons(optimizer: Optimizer, activation: Any = nn.Tanh) -> Program:

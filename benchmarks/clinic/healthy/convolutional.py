@@ -165,7 +165,8 @@ class FineTuned(LightningModule):
 def fine_tuned(frozen: bool) -> Program:
     data = other_digits()
     module = FineTuned(pretrained_body(), frozen)
-    return Program(module, *loaders(data, 32), 12, partial(accuracy, module, data))
+    train, _ = loaders(data, 32)
+    return Program(module, train, None, 12, partial(accuracy, module, data))
 
 
 class Series(nn.Module):

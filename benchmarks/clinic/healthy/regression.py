@@ -52,7 +52,8 @@ def millions() -> Program:
     data = standardized(samples.friedman())
     data = data._replace(y=1e6 * data.y, y_test=1e6 * data.y_test)
     module = Rescaled(data.y.mean().item(), data.y.std().item())
-    return Program(module, *loaders(data, 32), 15, partial(r2, module, data))
+    train, _ = loaders(data, 32)
+    return Program(module, train, None, 15, partial(r2, module, data))
 
 
 def parabola() -> Program:
