@@ -3,9 +3,10 @@
 A faulty label holds if the program misses its goal in most seeds (in some, where the case says so)
 and the cured one reaches it in all; a healthy label holds if the program reaches its goal in all.
 
-    python benchmarks/clinic/verify.py [--cases NAME ...] [--seeds 3] [--processes 1]
+    python benchmarks/clinic/verify.py [--cases NAME ... | --missing] [--seeds 3] [--processes 1]
 
-The rows of the cases that are run replace theirs in results/clinic_labels.txt.
+The rows of the cases that are run replace theirs in results/clinic_labels.txt; ``--missing`` runs
+those that have no row there yet, or one that does not hold.
 """
 
 import argparse
@@ -89,10 +90,14 @@ def write(rows: dict[str, list[str]], seeds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", nargs="*", default=[], help="names; all cases if none")
+    parser.add_argument("--missing", action="store_true", help="those that no row says hold")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
     names = [case.name for case in named(arguments.cases)]
+    if arguments.missing:
+        held = [name for name, rows in known_rows().items() if rows[0].endswith(" holds")]
+        names = [name for name in names if name not in held]
     print(HEAD, flush=True)
     verdicts = []
     with ProcessPoolExecutor(arguments.processes) as pool:
