@@ -20,7 +20,7 @@ def circle_of_eight_layers(activation: Any = nn.Sigmoid, norm: Any = None) -> Pr
     network = reset(mlp([2, *[5] * 8, 1], activation, norm=norm), KAIMING)
     model = BinaryModel(nn.Sequential(network, nn.Sigmoid()), ADAM, nn.BCELoss())
     score = partial(binary_accuracy, model, data, 0.5)
-    return Program(model, *loaders(data, 128), 100, score, {"check_val_every_n_epoch": 10})
+    return Program(model, *loaders(data, 128), 200, score, {"check_val_every_n_epoch": 10})
 
 
 def digit_classifier(
@@ -127,7 +127,7 @@ def linear_circle(activate: bool = False) -> Program:
 DIGITS = Goal("accuracy", at_least=0.88)
 CASES = (
     Case(
-        "circle-eight-sigmoid-layers", Goal("accuracy", at_least=0.7),
+        "circle-eight-sigmoid-layers", Goal("accuracy", at_least=0.65),
         circle_of_eight_layers, ("vanishing_gradient",),
         partial(circle_of_eight_layers, nn.Tanh, nn.BatchNorm1d),
     ),
