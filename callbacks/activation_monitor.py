@@ -18,10 +18,11 @@ from ..functional.activations import (
     unit_moments,
 )
 from .monitoring.guard import switch_off, switch_off_on_error
-from .monitoring.heat_map import Scale, draw_heat_map
+from .monitoring.heat_map import draw_heat_map
 from .monitoring.joined_moments import join_layers, join_ranks, sums_by_site
 from .monitoring.loggers import logger_step, report_interval
 from .monitoring.reporter import Reporter
+from .monitoring.scales import SCALES
 from .monitoring.step_observation import StepObservation
 from .monitoring.streaks import Streaks
 
@@ -29,21 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NAN = float("nan")
-_SCALES = {
-    "drift": Scale(
-        "drift of the activations' means", ticks={0.0: "none", 0.5: "half a std", 1.0: "one std"}
-    ),
-    "saturated": Scale.share("share of saturated activations"),
-    "dormant": Scale.share("share of dormant units"),
-    "activation_mean": Scale("mean of the activations", low=-1.0),
-    "activation_variance": Scale(
-        "variance of the activations",
-        low=1e-6,
-        high=1e2,
-        logarithmic=True,
-        ticks={1e-6: "a millionth", 1e-4: "1/10,000", 1e-2: "1/100", 1.0: "1", 1e2: "100"},
-    ),
-}
+_QUANTITIES = ("drift", "saturated", "dormant", "activation_mean", "activation_variance")
+_SCALES = {quantity: SCALES[quantity] for quantity in _QUANTITIES}
 
 
 class ActivationMonitor(Callback):

@@ -15,13 +15,13 @@ from ..functional.dead_units import ACTIVITY_RULES, ActivityRule, active_units
 from .monitoring.activation_kinds import ACTIVATION_MODULES, activation_modules
 from .monitoring.activation_observer import ActivationObserver
 from .monitoring.guard import switch_off, switch_off_on_error
-from .monitoring.heat_map import Scale
 from .monitoring.loggers import logger_step
 from .monitoring.rank_masks import join_masks
 from .monitoring.reporter import Reporter
+from .monitoring.scales import SCALES
 from .monitoring.unit_window import UnitWindow
 
-_SCALE = Scale.share("dead units")
+_SCALE = SCALES["dead_relu"]
 _MIN_JUDGED_STEPS = 100
 
 

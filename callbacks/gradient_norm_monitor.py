@@ -1,6 +1,7 @@
 """Gradient norms by layer over time."""
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,18 +18,18 @@ from .monitoring.gradient_reading import (
     scales_loss,
 )
 from .monitoring.guard import switch_off_on_error
-from .monitoring.heat_map import Scale, draw_heat_map
+from .monitoring.heat_map import draw_heat_map
 from .monitoring.layers import layers_by_parameter, refuse_flattening, weight_layers
 from .monitoring.loggers import logger_step, report_interval
 from .monitoring.measuring import join_norms, measure_norms
 from .monitoring.noise import NoiseScale
 from .monitoring.reporter import Reporter
+from .monitoring.scales import SCALES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WORDS = {1e-8: "no signal", 1e-6: "a millionth", 1e-4: "1/10,000", 1e-2: "1/100", 1.0: "1"}
-_SCALE = Scale("gradient norm", 1e-8, 1e1, logarithmic=True, ticks=_WORDS)
+_SCALE = SCALES["grad_norm"]
 
 
 class GradientNormMonitor(Callback):
@@ -356,7 +357,7 @@ class GradientNormMonitor(Callback):
         rows = [history[layer] for layer in self._weight_layers if layer in history]
         names = {0: "1 (input)", len(rows) - 1: f"{len(rows)} (output)"}
         labels = [names.get(row, str(row + 1)) for row in range(len(rows))]
-        scale = Scale(_SCALE.label, low, high, logarithmic=True, ticks=_WORDS)
+        scale = replace(_SCALE, low=low, high=high)
         table = torch.tensor(rows, dtype=torch.float64)
         return draw_heat_map(ax, self.steps, table, labels, scale, colorbar=colorbar)
 

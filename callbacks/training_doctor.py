@@ -1,6 +1,7 @@
 """Says whether a training is well, and if not, what is wrong and what to change."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -16,9 +17,15 @@ from .diagnosing.examination import examine
 from .diagnosing.history import History
 from .diagnosing.observation import Observation
 from .diagnosing.validation import ValidationCurve
+from .diagnosing.vitals import Vitals
 from .diagnosis import Diagnosis
 from .gradient_norm_monitor import GradientNormMonitor
+from .monitoring import loggers
 from .monitoring.guard import switch_off_on_error
+from .monitoring.record_file import Recorded
+from .reporting.journal import Journal
+from .reporting.run_facts import figures_of, run_facts
+from .reporting.run_folder import DOCTOR_FILE
 from .update_ratio_monitor import UpdateRatioMonitor
 
 _FIRST_STEPS = 5
@@ -80,6 +87,7 @@ class TrainingDoctor(Callback):
         self.dead_relus = DeadReLUMonitor()
         self.activations = ActivationMonitor(every_n_steps)
         self.updates = UpdateRatioMonitor(every_n_steps)
+        self._journal = Journal()
         self._clear()
 
     def _clear(self) -> None:
@@ -131,6 +139,7 @@ class TrainingDoctor(Callback):
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._fitting = True
         self._observation.begin(trainer, pl_module)
+        self._open_journal(trainer, pl_module)
         planned = self._observation.vitals.planned_steps
         if self.every_n_steps is None:
             low, high = _INTERVALS
@@ -140,6 +149,14 @@ class TrainingDoctor(Callback):
             monitor.every_n_steps = 1
         long = self._observation.vitals.batches_per_epoch > 4 * self._interval
         self.dead_relus.every_n_steps = 4 * self._interval if long else None
+
+    def _open_journal(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        folder = loggers.run_folder(trainer) if trainer.is_global_zero else None
+        path = None if folder is None else folder / "vitals" / DOCTOR_FILE
+        self._journal.start(_axis_step(trainer), resumed=trainer.global_step > 0, path=path)
+        planned = self._observation.vitals.planned_steps
+        facts = run_facts(trainer, pl_module)
+        self._journal.note({**facts, "planned steps": planned, "report every": self._interval})
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the monitors know."""
@@ -229,7 +246,14 @@ class TrainingDoctor(Callback):
         self._fill(vitals)
         symptoms = join_causes(examine(vitals))
         new, gone = self._history.report(symptoms, trainer.global_step, trainer.current_epoch)
+        self._keep(trainer, vitals)
         announce(trainer, new, gone)
+
+    def _keep(self, trainer: Trainer, vitals: Vitals) -> None:
+        """Write down what the page will show of this report."""
+        step, epoch = _axis_step(trainer), trainer.current_epoch
+        self._journal.report(step, epoch, vitals.losses, figures_of(vitals))
+        self._journal.diagnose(step, self.diagnoses)
 
     def _fill(self, vitals: Any) -> None:
         """What the monitors have recorded."""
@@ -268,6 +292,12 @@ class TrainingDoctor(Callback):
         self._observation.settle(trainer)
         self._validation.add(trainer, self._observation.vitals.losses)
         self._report(trainer)
+        checked = {
+            "validation loss": self._validation.losses[-1:],
+            "validation score": self._validation.scores[-1:],
+        }
+        figures = {name: values[0] for name, values in checked.items() if values}
+        self._journal.validate(_axis_step(trainer), trainer.current_epoch, figures)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the monitors know."""
@@ -283,20 +313,48 @@ class TrainingDoctor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Lose nothing of an interrupted fit."""
-        self._release(trainer, pl_module)
+        self._release(trainer, pl_module, exception)
         for monitor in self._monitors:
             monitor.on_exception(trainer, pl_module, exception)
 
-    def _release(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def _release(
+        self, trainer: Trainer, pl_module: LightningModule, error: BaseException | None = None
+    ) -> None:
         self._observation.detach()
         if self._fitting:
             self._fitting = False
             self._finish(trainer)
+            self._journal.end(_axis_step(trainer), error)
 
     @switch_off_on_error
     def _finish(self, trainer: Trainer) -> None:
         self._report(trainer)
         conclude(trainer, self.diagnoses)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the page: verdict, findings with their remedies, curves, and heat maps.
+
+        One HTML file that opens offline, at any time during or after `fit`. The command
+        ``torchvitals report RUN_DIR`` makes the same page of what a run left in its folder.
+
+        Args:
+            path: The file to write; its folder is made.
+
+        Returns:
+            The file.
+        """
+        from .reporting.case import read_case
+        from .reporting.note_taking import take_notes
+        from .reporting.page import write_page
+
+        reporters = [monitor._reporter for monitor in self._monitors]  # type: ignore[attr-defined]
+        recorded = [Recorded(r.monitor, r.records, r.summary, r.findings) for r in reporters]
+        return write_page(take_notes(read_case(self._journal.entries), recorded), path)
+
+
+def _axis_step(trainer: Trainer) -> int:
+    """Steps done, on the loggers' axis, which counts those of several optimisers once."""
+    return min(trainer.global_step, loggers.logger_step(trainer) + 1)
 
 
 def _not_finite(values: dict[str, float], *, reverse: bool = False) -> str | None:

@@ -9,18 +9,18 @@ from torch.optim import Optimizer
 
 from .monitoring.gradient_reading import scales_loss
 from .monitoring.guard import switch_off_on_error
-from .monitoring.heat_map import Scale, draw_heat_map
+from .monitoring.heat_map import draw_heat_map
 from .monitoring.layers import refuse_flattening
 from .monitoring.loggers import logger_step, report_interval
 from .monitoring.reporter import Reporter
+from .monitoring.scales import SCALES
 from .monitoring.streaks import Streaks
 from .monitoring.weight_copies import WeightCopies
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_WORDS = {1e-6: "a millionth", 1e-4: "1/10,000", 1e-3: "1/1,000", 1e-2: "1/100", 1.0: "1"}
-_SCALE = Scale("update / weight", 1e-6, 1.0, logarithmic=True, ticks=_WORDS)
+_SCALE = SCALES["update_ratio"]
 _MAX_NAMED = 5
 
 

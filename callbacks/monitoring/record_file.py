@@ -1,12 +1,11 @@
 """What a monitor recorded, as a file that outlives a crash."""
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from .json_lines import JsonLines, encode, read_json_lines
 from .record import Record
 
 Values = Mapping[str, Mapping[str, float]]
@@ -26,43 +25,31 @@ class RecordFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: TextIO | None = None
+        self._lines = JsonLines(path)
         self._columns: dict[str, list[str]] = {}
 
     def start(self, monitor: str, resumed: bool) -> None:
         """Begin a fit; one that goes on with an earlier one keeps what the file holds of it."""
         self._columns = {}
-        self._write({"start": {"monitor": monitor, "resumed": resumed}})
+        self._lines.write({"start": {"monitor": monitor, "resumed": resumed}})
 
     def report(self, step: int, epoch: int, values: Values, summary: Mapping[str, float]) -> None:
         """Add a report."""
         columns = {quantity: list(by_layer) for quantity, by_layer in values.items()}
         if columns != self._columns:
             self._columns = columns
-            self._write({"columns": columns})
-        cells = {q: [_encode(v) for v in by_layer.values()] for q, by_layer in values.items()}
-        totals = {name: _encode(value) for name, value in summary.items()}
-        self._write({"step": step, "epoch": epoch, **cells, "summary": totals})
+            self._lines.write({"columns": columns})
+        cells = {q: [encode(v) for v in by_layer.values()] for q, by_layer in values.items()}
+        totals = {name: encode(value) for name, value in summary.items()}
+        self._lines.write({"step": step, "epoch": epoch, **cells, "summary": totals})
 
     def finding(self, key: str, text: str) -> None:
         """Add a finding."""
-        self._write({"finding": key, "text": text})
+        self._lines.write({"finding": key, "text": text})
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _write(self, line: Mapping[str, Any]) -> None:
-        if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Whatever a crash cut short must not swallow the next line.
-            torn = self.path.exists() and self.path.stat().st_size > 0
-            self._file = self.path.open("a", encoding="utf-8")
-            self._file.write("\n" if torn else "")
-        self._file.write(json.dumps(line, allow_nan=False) + "\n")
-        self._file.flush()
+        self._lines.close()
 
 
 @dataclass
@@ -96,8 +83,7 @@ def read_record_file(path: Path) -> Recorded:
     recorded = Recorded()
     columns: dict[str, list[str]] = {}
     reports: dict[int, tuple[dict[str, Any], dict[str, list[str]]]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        entry = _decode_line(line)
+    for entry in read_json_lines(path):
         match entry:
             case {"start": {"monitor": monitor, "resumed": resumed}}:
                 if not resumed:
@@ -121,17 +107,3 @@ def _add(recorded: Recorded, entry: dict[str, Any], columns: dict[str, list[str]
         recorded.records.setdefault(quantity, Record()).add(step, epoch, values)
     summary = {name: float(value) for name, value in entry["summary"].items()}
     recorded.summary.add(step, epoch, summary)
-
-
-def _encode(value: float) -> float | str:
-    if math.isfinite(value):
-        return float(f"{value:.9g}")
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _decode_line(line: str) -> dict[str, Any]:
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return {}
-    return entry if isinstance(entry, dict) else {}

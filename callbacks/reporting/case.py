@@ -1,0 +1,143 @@
+"""What a doctor's journal tells."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..diagnosis import Diagnosis
+from ..problem import Problem
+from ..remedy import Remedy
+from .finding import Finding
+
+Points = list[tuple[float, float]]
+
+
+@dataclass
+class Case:
+    """A training as the doctor saw it; steps are those of the loggers' axis.
+
+    Attributes:
+        facts: What is known of the run.
+        losses: Step and loss of each batch.
+        figures: Step and value of what was reported beside the losses, by name.
+        validations: Step and value of what was validated, by name.
+        findings: Diagnoses in the order in which they were established.
+        resumed: Steps at which the run was taken up again.
+        last_step: Steps done by the last entry.
+        last_epoch: Its epoch, from 0.
+        ended: Whether the end of the fit was recorded.
+        error: What ended it before its time.
+    """
+
+    facts: dict[str, str | float] = field(default_factory=dict)
+    losses: Points = field(default_factory=list)
+    figures: dict[str, Points] = field(default_factory=dict)
+    validations: dict[str, Points] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    resumed: list[int] = field(default_factory=list)
+    last_step: int = 0
+    last_epoch: int = 0
+    ended: bool = False
+    error: str | None = None
+
+
+def read_case(entries: Iterable[Mapping[str, Any]]) -> Case:
+    """Put a journal's entries together.
+
+    A fit that starts afresh drops what went before; one that is resumed at an earlier step than
+    the last entry's drops what it does again. An entry of a form that is not known is left out.
+
+    Args:
+        entries: As `Journal` makes them.
+
+    Returns:
+        The last fit, with those that it went on with.
+    """
+    case = Case()
+    for entry in entries:
+        match entry:
+            case {"start": int(step), "resumed": bool(resumed)}:
+                case = _rewind(case, step) if resumed else Case()
+            case {"facts": dict(facts)}:
+                case.facts |= facts
+            case {"report": int(step)}:
+                _add_report(case, entry)
+            case {"validation": int(step), "figures": dict(figures)}:
+                _add_points(case.validations, step, figures)
+            case {"diagnosis": dict(plain), "at": int(step)} if plain["problem"] in _CODES:
+                _establish(case, diagnosis_of(plain), step)
+            case {"withdrawn": str(problem), "at": int(step)}:
+                _withdraw(case, problem, step)
+            case {"end": int(step), "error": error}:
+                case.ended, case.error, case.last_step = True, error, step
+    return case
+
+
+_CODES = {problem.value for problem in Problem}
+
+
+def diagnosis_of(plain: Mapping[str, Any]) -> Diagnosis:
+    """A diagnosis from its form in the journal."""
+    figures = {name: float(value) for name, value in plain["measurements"].items()}
+    remedies = tuple(Remedy(remedy["advice"], remedy["code"]) for remedy in plain["remedies"])
+    return Diagnosis(
+        Problem(plain["problem"]), plain["severity"], plain["layer"], plain["step"],
+        plain["epoch"], plain["evidence"], figures, remedies,
+    )  # fmt: skip
+
+
+def _rewind(case: Case, step: int) -> Case:
+    """The case as it was at a step, when it goes on from there."""
+
+    def until(points: Points) -> Points:
+        return [point for point in points if point[0] < step]
+
+    findings = [f for f in case.findings if f.since <= step]
+    return replace(
+        case,
+        losses=until(case.losses),
+        figures={name: until(points) for name, points in case.figures.items()},
+        validations={
+            # A check comes after the step that it is named by.
+            name: [p for p in points if p[0] <= step]
+            for name, points in case.validations.items()
+        },
+        findings=[
+            replace(f, withdrawn=None) if f.withdrawn and f.withdrawn > step else f
+            for f in findings
+        ],
+        resumed=[*case.resumed, step],
+        last_step=step,
+        ended=False,
+        error=None,
+    )
+
+
+def _add_report(case: Case, entry: Mapping[str, Any]) -> None:
+    step, since = entry["report"], entry["since"]
+    losses, width = entry["losses"], step - since
+    case.losses += [(since + width * i / len(losses), float(loss)) for i, loss in enumerate(losses)]
+    _add_points(case.figures, step, entry["figures"])
+    case.last_step, case.last_epoch = step, entry["epoch"]
+
+
+def _add_points(curves: dict[str, Points], step: int, figures: Mapping[str, Any]) -> None:
+    for name, value in figures.items():
+        points = curves.setdefault(name, [])
+        if points and points[-1][0] == step:
+            points.pop()
+        points.append((step, float(value)))
+
+
+def _establish(case: Case, diagnosis: Diagnosis, step: int) -> None:
+    for place, known in enumerate(case.findings):
+        if known.stands and known.diagnosis.problem == diagnosis.problem:
+            case.findings[place] = replace(known, diagnosis=diagnosis)
+            return
+    case.findings.append(Finding(diagnosis, step))
+
+
+def _withdraw(case: Case, problem: str, step: int) -> None:
+    for place, known in enumerate(case.findings):
+        if known.stands and known.diagnosis.problem == problem:
+            case.findings[place] = replace(known, withdrawn=step)

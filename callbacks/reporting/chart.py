@@ -1,0 +1,20 @@
+"""Curves that share their axes."""
+
+from dataclasses import dataclass
+
+from .curve import Curve
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Some curves over the same steps.
+
+    Attributes:
+        title: What they show.
+        curves: Each of them.
+        reference: A value to compare with, and what it is; None for none.
+    """
+
+    title: str
+    curves: tuple[Curve, ...]
+    reference: tuple[float, str] | None = None

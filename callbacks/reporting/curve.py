@@ -1,0 +1,23 @@
+"""Numbers over time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a chart.
+
+    Attributes:
+        name: What it shows, in words.
+        steps: Step of each value, on the loggers' axis, ascending.
+        values: NaN and infinity are gaps.
+        style: ``"faint"`` for what is only the noise around another line, ``"dots"`` for what is
+            measured now and then.
+    """
+
+    name: str
+    steps: Sequence[float]
+    values: Sequence[float]
+    style: Literal["line", "faint", "dots"] = "line"

@@ -1,0 +1,156 @@
+"""The doctor's own record of a training, kept as it comes."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..diagnosis import Diagnosis
+from ..monitoring.json_lines import JsonLines, encode
+from .case import diagnosis_of
+
+Fact = str | float
+
+
+class Journal:
+    """Entries that tell a training from its start, in memory and as lines of a file.
+
+    ``{"start": step, "resumed": false}`` opens a fit. ``{"facts": {name: value}}`` is what is
+    known of it. ``{"report": step, "since": step, "epoch": 0, "losses": [...], "figures":
+    {name: value}}`` holds the losses of the batches since the report before. ``{"validation":
+    step, "epoch": 0, "figures": {name: value}}`` is a check, ``{"diagnosis": {...}, "at": step}``
+    a diagnosis in its latest form, ``{"withdrawn": code, "at": step}`` its end, and
+    ``{"end": step, "error": null}`` that of the fit. Steps are those of the loggers' axis. NaN and
+    infinity are texts, as in `RecordFile`.
+
+    A file that cannot be written is given up with one warning; the entries stay in memory.
+
+    Attributes:
+        entries: All of them, as the file has them.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._file: JsonLines | None = None
+        self._facts: dict[str, Fact] = {}
+        self._standing: dict[str, Diagnosis] = {}
+        self._batches = self._last_step = 0
+
+    def start(
+        self, step: int, *, resumed: bool, batches: int = 0, path: Path | None = None
+    ) -> None:
+        """Begin a fit, afresh or after the entries of an earlier one.
+
+        Args:
+            step: Steps done.
+            resumed: Whether it goes on with an earlier one.
+            batches: Losses that are known of the earlier one.
+            path: File to write to; one that exists has what went before and is added to.
+        """
+        if not resumed:
+            self.entries, self._standing = [], {}
+        earlier = self.entries
+        self._facts, self._batches, self._last_step = {}, batches, step
+        self._file = None if path is None else JsonLines(path)
+        if path is not None and not path.exists():
+            for entry in earlier:
+                self._write(entry)
+        self._add({"start": step, "resumed": resumed})
+
+    def note(self, facts: Mapping[str, Fact]) -> None:
+        """Take down what is new of these facts."""
+        new = {name: value for name, value in facts.items() if self._facts.get(name) != value}
+        self._facts |= new
+        if new:
+            self._add(
+                {"facts": {n: encode(v) if isinstance(v, float) else v for n, v in new.items()}}
+            )
+
+    def report(
+        self, step: int, epoch: int, losses: Sequence[float], figures: Mapping[str, float]
+    ) -> None:
+        """Take down the losses since the report before, and figures of now.
+
+        Args:
+            step: Steps done.
+            epoch: Epoch, from 0.
+            losses: Loss of every batch of this fit so far.
+            figures: Other values by name.
+        """
+        recent = losses[self._batches :]
+        if not recent and step == self._last_step:
+            return
+        self._add(
+            {
+                "report": step,
+                "since": self._last_step,
+                "epoch": epoch,
+                "losses": [encode(loss, 6) for loss in recent],
+                "figures": _encoded(figures),
+            }
+        )
+        self._batches, self._last_step = len(losses), step
+
+    def validate(self, step: int, epoch: int, figures: Mapping[str, float]) -> None:
+        """Take down a validation."""
+        self._add({"validation": step, "epoch": epoch, "figures": _encoded(figures)})
+
+    def diagnose(self, step: int, standing: Sequence[Diagnosis]) -> None:
+        """Take down what has changed in what stands.
+
+        Args:
+            step: Steps done.
+            standing: All diagnoses that stand now.
+        """
+        now = {diagnosis.problem.value: diagnosis for diagnosis in standing}
+        for problem in self._standing.keys() - now.keys():
+            self._add({"withdrawn": problem, "at": step})
+        for problem, diagnosis in now.items():
+            if self._standing.get(problem) != diagnosis:
+                plain = asdict(diagnosis)
+                plain["problem"], plain["measurements"] = problem, _encoded(diagnosis.measurements)
+                plain["remedies"] = list(plain["remedies"])
+                self._add({"diagnosis": plain, "at": step})
+        self._standing = now
+
+    def end(self, step: int, error: BaseException | None = None) -> None:
+        """Close a fit, with what ended it before its time."""
+        text = None if error is None else f"{type(error).__name__}: {error}".strip(": ")
+        self._add({"end": step, "error": text})
+        if self._file is not None:
+            self._file.close()
+
+    def _add(self, entry: dict[str, Any]) -> None:
+        self.entries.append(entry)
+        self._write(entry)
+
+    def _write(self, entry: Mapping[str, Any]) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.write(entry)
+        except (OSError, ValueError) as error:
+            self._file = None
+            warnings.warn(
+                f"TrainingDoctor gave up its file, and goes on: {type(error).__name__}: {error}",
+                stacklevel=2,
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """All entries, of types that ``torch.load(weights_only=True)`` takes."""
+        return {"entries": list(self.entries)}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take up saved entries."""
+        self.entries, self._standing = list(state_dict["entries"]), {}
+        for entry in self.entries:
+            match entry:
+                case {"diagnosis": plain}:
+                    self._standing[plain["problem"]] = diagnosis_of(plain)
+                case {"withdrawn": problem}:
+                    self._standing.pop(problem, None)
+
+
+def _encoded(figures: Mapping[str, float]) -> dict[str, float | str]:
+    return {name: encode(value, 6) for name, value in figures.items()}

@@ -1,0 +1,68 @@
+"""What a run left in its folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..monitoring.json_lines import read_json_lines
+from ..monitoring.record_file import Recorded, read_record_file
+from .case import Case, read_case
+
+DOCTOR_FILE = "TrainingDoctor.jsonl"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The records of a run.
+
+    Attributes:
+        path: Folder of the run.
+        case: What the doctor saw; None where there was none.
+        monitors: What each monitor recorded.
+    """
+
+    path: Path
+    case: Case | None
+    monitors: tuple[Recorded, ...]
+
+
+def read_run_folder(path: Path) -> RunFolder:
+    """Read the records of a run that ended, crashed, or goes on.
+
+    Args:
+        path: Folder of the run, its ``vitals`` folder, or a folder of runs, of which that with
+            the newest record is taken.
+
+    Returns:
+        All that was recorded.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no record in it.
+    """
+    vitals = _find_vitals(path)
+    doctor = vitals / DOCTOR_FILE
+    case = read_case(read_json_lines(doctor)) if doctor.is_file() else None
+    files = sorted(file for file in vitals.glob("*.jsonl") if file.name != DOCTOR_FILE)
+    monitors = [recorded for file in files if (recorded := read_record_file(file)).records]
+    return RunFolder(vitals.resolve().parent, case, tuple(monitors))
+
+
+def _find_vitals(path: Path) -> Path:
+    if not path.is_dir():
+        raise FileNotFoundError(f"Expected the folder of a run, but there is no folder {path}.")
+    if path.name == "vitals" and any(path.glob("*.jsonl")):
+        return path
+    direct = path / "vitals"
+    if any(direct.glob("*.jsonl")):
+        return direct
+    nested = {file.parent for file in path.rglob("vitals/*.jsonl")}
+    if not nested:
+        raise FileNotFoundError(
+            f"Expected records of a run below {path}, but there is no vitals/*.jsonl: train with "
+            "TrainingDoctor() or a monitor among the Trainer's callbacks, and a logger or "
+            "checkpoints, whose folder takes the records."
+        )
+    return max(nested, key=_newest)
+
+
+def _newest(vitals: Path) -> float:
+    return max(file.stat().st_mtime for file in vitals.glob("*.jsonl"))

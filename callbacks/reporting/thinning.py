@@ -1,0 +1,94 @@
+"""Fewer numbers that look the same: what stands out stays."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def thin_curve(
+    steps: Sequence[float], values: Sequence[float], most: int
+) -> tuple[list[float], list[float]]:
+    """Keep the lowest and the highest of each group of neighbours.
+
+    Args:
+        steps: Step of each value.
+        values: Values; NaN and infinity count as highest.
+        most: How many to keep at most, at least 2.
+
+    Returns:
+        Steps and values that are kept, in their order.
+
+    Example:
+        >>> thin_curve(range(6), [1.0, 9.0, 2.0, 2.0, 0.0, 3.0], 4)
+        ([0, 1, 4, 5], [1.0, 9.0, 0.0, 3.0])
+    """
+    if len(values) <= most:
+        return list(steps), list(values)
+    size = -(-len(values) // (most // 2))
+    table = torch.tensor(values, dtype=torch.float64)
+    table = table.nan_to_num(float("inf"), float("inf"))
+    # The last group is filled up with its own last value, which changes no extreme.
+    filled = torch.cat([table, table[-1:].expand(-len(table) % size)]).view(-1, size)
+    first = torch.arange(0, len(table), size)
+    low, high = first + filled.argmin(1), first + filled.argmax(1)
+    places = torch.cat([low, high]).clamp(max=len(table) - 1).unique().tolist()
+    return [steps[i] for i in places], [values[i] for i in places]
+
+
+def smooth_curve(
+    steps: Sequence[float], values: Sequence[float], windows: int
+) -> tuple[list[float], list[float]]:
+    """Mean of each of so many windows, at the window's middle; NaN where it has no mean."""
+    size = -(-len(values) // windows)
+    blocks = torch.split(torch.tensor(values, dtype=torch.float64), size)
+    middles = torch.split(torch.tensor(steps, dtype=torch.float64), size)
+    return [float(m.mean()) for m in middles], [float(block.mean()) for block in blocks]
+
+
+def thin_columns(values: Tensor, steps: Sequence[int], most: int) -> tuple[Tensor, list[int]]:
+    """Join neighbouring columns, and keep of each row what is farthest from its median.
+
+    Args:
+        values: Shape ``(layers, steps)``; NaN where there is none.
+        steps: Step of each column.
+        most: How many columns to keep at most.
+
+    Returns:
+        The fewer columns and the step in the middle of each.
+    """
+    size = -(-len(steps) // most)
+    if size <= 1:
+        return values, list(steps)
+    centre = values.nanmedian(1, keepdim=True).values
+    blocks = torch.split(values, size, 1)
+    columns = [_farthest(block, centre) for block in blocks]
+    middles = [steps[min(i * size + size // 2, len(steps) - 1)] for i in range(len(blocks))]
+    return torch.stack(columns, 1), middles
+
+
+def thin_rows(values: Tensor, layers: Sequence[str], most: int) -> tuple[Tensor, list[str]]:
+    """Join neighbouring rows, and keep at each step what is farthest from the median of all.
+
+    Args:
+        values: Shape ``(layers, steps)``.
+        layers: Name of each row.
+        most: How many rows to keep at most.
+
+    Returns:
+        The fewer rows, and a name for each: ``"first … last"`` for several layers.
+    """
+    size = -(-len(layers) // most)
+    if size <= 1:
+        return values, list(layers)
+    centre = values.nanmedian(0).values.unsqueeze(1)
+    rows = [_farthest(block.t(), centre) for block in torch.split(values, size)]
+    groups = [layers[i : i + size] for i in range(0, len(layers), size)]
+    names = [g[0] if len(g) == 1 else f"{g[0]} … {g[-1]}" for g in groups]
+    return torch.stack(rows), names
+
+
+def _farthest(block: Tensor, centre: Tensor) -> Tensor:
+    """Of each row, the entry that is farthest from the row's centre."""
+    distance = (block - centre).abs().nan_to_num(-1.0, float("inf"))
+    return block.gather(1, distance.argmax(1, keepdim=True)).squeeze(1)
