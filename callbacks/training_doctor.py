@@ -139,7 +139,6 @@ class TrainingDoctor(Callback):
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._fitting = True
         self._observation.begin(trainer, pl_module)
-        self._open_journal(trainer, pl_module)
         planned = self._observation.vitals.planned_steps
         if self.every_n_steps is None:
             low, high = _INTERVALS
@@ -149,6 +148,7 @@ class TrainingDoctor(Callback):
             monitor.every_n_steps = 1
         long = self._observation.vitals.batches_per_epoch > 4 * self._interval
         self.dead_relus.every_n_steps = 4 * self._interval if long else None
+        self._open_journal(trainer, pl_module)
 
     def _open_journal(self, trainer: Trainer, pl_module: LightningModule) -> None:
         folder = loggers.run_folder(trainer) if trainer.is_global_zero else None

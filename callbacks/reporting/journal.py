@@ -8,7 +8,6 @@ from typing import Any
 
 from ..diagnosis import Diagnosis
 from ..monitoring.json_lines import JsonLines, encode
-from .case import diagnosis_of
 
 Fact = str | float
 
@@ -34,7 +33,7 @@ class Journal:
         self.entries: list[dict[str, Any]] = []
         self._file: JsonLines | None = None
         self._facts: dict[str, Fact] = {}
-        self._standing: dict[str, Diagnosis] = {}
+        self._standing: dict[str, dict[str, Any]] = {}
         self._batches = self._last_step = 0
 
     def start(
@@ -103,14 +102,11 @@ class Journal:
             step: Steps done.
             standing: All diagnoses that stand now.
         """
-        now = {diagnosis.problem.value: diagnosis for diagnosis in standing}
+        now = {diagnosis.problem.value: _plain(diagnosis) for diagnosis in standing}
         for problem in self._standing.keys() - now.keys():
             self._add({"withdrawn": problem, "at": step})
-        for problem, diagnosis in now.items():
-            if self._standing.get(problem) != diagnosis:
-                plain = asdict(diagnosis)
-                plain["problem"], plain["measurements"] = problem, _encoded(diagnosis.measurements)
-                plain["remedies"] = list(plain["remedies"])
+        for problem, plain in now.items():
+            if self._standing.get(problem) != plain:
                 self._add({"diagnosis": plain, "at": step})
         self._standing = now
 
@@ -147,9 +143,18 @@ class Journal:
         for entry in self.entries:
             match entry:
                 case {"diagnosis": plain}:
-                    self._standing[plain["problem"]] = diagnosis_of(plain)
+                    self._standing[plain["problem"]] = plain
                 case {"withdrawn": problem}:
                     self._standing.pop(problem, None)
+
+
+def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
+    """A diagnosis as JSON has it."""
+    plain = asdict(diagnosis)
+    plain["problem"] = diagnosis.problem.value
+    plain["measurements"] = _encoded(diagnosis.measurements)
+    plain["remedies"] = list(plain["remedies"])
+    return plain
 
 
 def _encoded(figures: Mapping[str, float]) -> dict[str, float | str]:

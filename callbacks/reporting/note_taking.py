@@ -3,6 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from torch import Tensor
+
+from ..monitoring.record import Record
 from ..monitoring.record_file import Recorded
 from ..monitoring.scales import SCALES
 from .case import Case, Points
@@ -12,20 +15,27 @@ from .curve import Curve
 from .finding import Finding
 from .layer_map import LayerMap
 from .thinning import smooth_curve
-from .wording import health_of, outcome_of, verdict_of
+from .wording import outcome_of, verdict_of
 
 _WINDOWS = 120
 _RANK = {"critical": 0, "warning": 1, "info": 2}
 # In the order of the page: what is asked first comes first.
-_ABOUT = {
-    "grad_norm": "Dark layers are told next to nothing; a dark top means that gradients vanish.",
-    "dead_relu": "Units that no input made positive.",
-    "saturated": "Outputs so far in the flat part of sigmoid or tanh that gradients stop there.",
-    "update_ratio": "How far a step moves the weights: about 1/1,000 of their length is usual.",
-    "dormant": "Units that are far less active than the others of their layer.",
-    "drift": "How far the outputs moved since the report before, in standard deviations.",
-    "activation_variance": "Even from layer to layer is good.",
+_MAPS = {
+    "grad_norm": ("Gradient norms", "A dark top means that gradients vanish on their way back."),
+    "dead_relu": ("Dead units", "Share of each layer's ReLUs that no input made positive."),
+    "saturated": (
+        "Saturated activations",
+        "Share of outputs so far in the flat part of a sigmoid or tanh that gradients stop there.",
+    ),
+    "update_ratio": (
+        "Update ratios",
+        "Length of a step over that of the weights: 1/1,000 is usual, blue is slow.",
+    ),
+    "dormant": ("Dormant units", "Share of units far less active than the others of their layer."),
+    "drift": ("Drift", "How far outputs moved since the report before, in standard deviations."),
+    "activation_variance": ("Variance of activations", "Even from layer to layer is good."),
 }
+_TOTALS = {"grad_norm/total": "Gradient norm", "update_ratio/total": "Update ratio"}
 _SHARES = {"dead_relu/total": "dead", "saturated/total": "saturated", "dormant/total": "dormant"}
 
 
@@ -40,7 +50,6 @@ def take_notes(case: Case | None, monitors: Sequence[Recorded], *, title: str = 
     Returns:
         The notes.
     """
-    charts = [*_charts_of_case(case), *_charts_of_monitors(monitors)]
     maps = _maps(monitors)
     if case is None:
         steps = [step for m in monitors for step in m.summary.steps[-1:]]
@@ -50,17 +59,17 @@ def take_notes(case: Case | None, monitors: Sequence[Recorded], *, title: str = 
             verdict="No verdict: no doctor watched this run.",
             outcome=f"The monitors recorded it up to step {max(steps, default=0):,}.",
             remarks=tuple(text for m in monitors for text in m.findings.values()),
-            charts=tuple(charts),
+            charts=tuple(_charts_of_monitors(monitors)),
             maps=maps,
         )
-    findings = sorted(case.findings, key=_order)
+    health, verdict = verdict_of(case)
     return CaseNotes(
         title or str(case.facts.get("model", "A training run")),
-        health=health_of(findings),
-        verdict=verdict_of(findings) if case.last_step else "No verdict yet: no step is recorded.",
+        health=health,
+        verdict=verdict,
         outcome=outcome_of(case),
-        findings=tuple(findings),
-        charts=tuple(charts),
+        findings=tuple(sorted(case.findings, key=_order)),
+        charts=(*_charts_of_case(case), *_charts_of_monitors(monitors)),
         maps=maps,
         facts={name: _in_words(value) for name, value in case.facts.items()},
     )
@@ -71,18 +80,19 @@ def _order(finding: Finding) -> tuple[bool, int, int]:
 
 
 def _in_words(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:,.6g}"
+    return f"{value:,.6g}" if isinstance(value, float | int) else value
 
 
-def _charts_of_case(case: Case | None) -> list[Chart]:
-    if case is None:
-        return []
+def _charts_of_case(case: Case) -> list[Chart]:
     loss = [*_noisy("training loss", case.losses), *_curve("validation loss", case.validations)]
-    charts = [Chart("Loss", tuple(loss), _constant(case.figures))] if loss else []
     score = [*_curve("accuracy", case.figures), *_curve("validation score", case.validations)]
-    charts += [Chart("Accuracy", tuple(score))] if score else []
     rate = _curve("learning rate", case.figures)
-    return charts + ([Chart("Learning rate", tuple(rate))] if rate else [])
+    charts = [
+        Chart("Loss", tuple(loss), _constant(case.figures)),
+        Chart("Accuracy", tuple(score)),
+        Chart("Learning rate", tuple(rate)),
+    ]
+    return [chart for chart in charts if chart.curves]
 
 
 def _constant(figures: Mapping[str, Points]) -> tuple[float, str] | None:
@@ -97,15 +107,15 @@ def _noisy(name: str, points: Points) -> list[Curve]:
     steps, values = _split(points)
     size = -(-len(points) // _WINDOWS)
     return [
-        Curve(f"{name} (batch)", steps, values, "faint"),
-        Curve(f"{name} (mean of {size:,} batches)", *smooth_curve(steps, values, _WINDOWS)),
+        Curve(f"{name} of a batch", steps, values, "faint"),
+        Curve(f"{name}, mean of {size:,} batches", *smooth_curve(steps, values, _WINDOWS)),
     ]
 
 
 def _curve(name: str, curves: Mapping[str, Points]) -> list[Curve]:
     points = curves.get(name, [])
-    known = [point for point in points if not math.isnan(point[1])]
-    return [Curve(name, *_split(known), "dots")] if known else []
+    style = "dots" if name.startswith("validation") else "line"
+    return [Curve(name, *_split(points), style)] if points else []
 
 
 def _split(points: Points) -> tuple[list[float], list[float]]:
@@ -117,31 +127,47 @@ def _charts_of_monitors(monitors: Sequence[Recorded]) -> list[Chart]:
     for monitor in monitors:
         for name, values in monitor.summary.history.items():
             totals.setdefault(name, Curve(name, monitor.summary.steps, values))
-    charts = []
-    for name, title in (
-        ("grad_norm/total", "Gradient norm"),
-        ("update_ratio/total", "Update ratio"),
-    ):
-        if name in totals:
-            curve = totals[name]
-            charts.append(Chart(title, (Curve("all layers", curve.steps, curve.values),)))
-    shares = [
-        Curve(words, totals[name].steps, totals[name].values)
-        for name, words in _SHARES.items()
-        if name in totals and any(value == value for value in totals[name].values)
+    charts = [
+        Chart(title, (_renamed(totals[name], "all layers"),))
+        for name, title in _TOTALS.items()
+        if name in totals
     ]
-    return charts + ([Chart("Share of all units", tuple(shares))] if shares else [])
+    shares = [_renamed(totals[name], words) for name, words in _SHARES.items() if name in totals]
+    shares = [curve for curve in shares if any(value == value for value in curve.values)]
+    return [*charts, Chart("Share of all units", tuple(shares))] if shares else charts
+
+
+def _renamed(curve: Curve, name: str) -> Curve:
+    return Curve(name, curve.steps, curve.values)
 
 
 def _maps(monitors: Sequence[Recorded]) -> tuple[LayerMap, ...]:
     maps = []
-    for quantity, about in _ABOUT.items():
-        records = [m.records[quantity] for m in monitors if quantity in m.records]
-        shown = [record for record in records if not bool(record.table.isnan().all())]
-        for place, record in enumerate(shown, 1):
-            title = SCALES[quantity].label + (f" ({place})" if len(shown) > 1 else "")
-            title = title[0].upper() + title[1:]
-            layers, centred = list(record.last), quantity == "update_ratio"
-            scale = SCALES[quantity]
-            maps.append(LayerMap(title, about, layers, record.steps, record.table, scale, centred))
+    for quantity, (title, about) in _MAPS.items():
+        tables = [_table(m, quantity) for m in monitors if quantity in m.records]
+        tables = [(record, table) for record, table in tables if not table.isnan().all()]
+        for place, (record, table) in enumerate(tables, 1):
+            maps.append(
+                LayerMap(
+                    f"{title} ({place})" if len(tables) > 1 else title,
+                    about,
+                    layers=list(record.last),
+                    steps=record.steps,
+                    values=table,
+                    scale=SCALES[quantity],
+                    centred=quantity == "update_ratio",
+                )
+            )
     return tuple(maps)
+
+
+def _table(monitor: Recorded, quantity: str) -> tuple[Record, Tensor]:
+    """A record's table, with infinity where a report's total says that NaN is no gap."""
+    record = monitor.records[quantity]
+    table, totals = record.table, monitor.summary.history.get(f"{quantity}/total", [])
+    known = dict(zip(monitor.summary.steps, totals, strict=False))
+    broken = [not math.isfinite(known.get(step, 0.0)) for step in record.steps]
+    for column, is_broken in enumerate(broken):
+        if is_broken:
+            table[:, column] = table[:, column].nan_to_num(math.inf, math.inf)
+    return record, table

@@ -5,6 +5,7 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const all = [0, data.end];
   let shown = all;
+  let printing = false;
   const plots = [];
 
   // ---- small tools ----
@@ -30,6 +31,7 @@
     if (size && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);
     return value.toLocaleString("en", { maximumSignificantDigits: 4 });
   }
+  const formatCell = (value) => (value === null || isNumber(value) ? format(value) : "not finite");
   const formatStep = (step) => Math.round(step).toLocaleString("en");
   function nearest(steps, step) {
     let low = 0, high = steps.length - 1;
@@ -44,7 +46,7 @@
     const power = 10 ** Math.floor(Math.log10(raw));
     const width = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= raw * 0.999);
     const ticks = [];
-    for (let i = Math.ceil(low / width - 1e-9); i * width <= high + width * 1e-9; i++) ticks.push(i * width);
+    for (let i = Math.ceil(low / width - 1e-9); i * width <= high + width * 1e-9; i++) ticks.push(i * width + 0);
     return ticks;
   }
   function powersBetween(low, high) {
@@ -63,9 +65,23 @@
     centre: ["#12407f", "#5b97d1", "#c4dcee", "#f2f2ee", "#f5cfa6", "#d8792a", "#8a3605"],
     centreDark: ["#8fc4ff", "#4a86c8", "#2a4a6e", "#2d2d31", "#6b4321", "#c57a2e", "#ffc27a"],
   };
-  const NOT_FINITE = "#e5007d";
+  function stripes(pen, size) {
+    const tile = document.createElement("canvas"), brush = tile.getContext("2d");
+    tile.width = tile.height = size;
+    const style = getComputedStyle(document.documentElement);
+    brush.fillStyle = style.getPropertyValue("--empty");
+    brush.fillRect(0, 0, size, size);
+    brush.strokeStyle = style.getPropertyValue("--critical");
+    brush.lineWidth = size / 4;
+    for (const shift of [-size, 0, size]) {
+      brush.moveTo(shift - 1, size + 1);
+      brush.lineTo(shift + size + 1, -1);
+    }
+    brush.stroke();
+    return pen.createPattern(tile, "repeat");
+  }
   function paletteOf(map) {
-    const isDark = dark.matches && !matchMedia("print").matches;
+    const isDark = dark.matches && !printing;
     const name = map.centred ? "centre" : map.logarithmic ? "order" : "share";
     const stops = RAMPS[name + (isDark && name !== "order" ? "Dark" : "")];
     const parts = stops.map((stop) => [1, 3, 5].map((at) => parseInt(stop.slice(at, at + 2), 16)));
@@ -81,6 +97,16 @@
     return clamp((scale(value) - scale(map.low)) / (scale(map.high) - scale(map.low)), 0, 1);
   }
 
+  function dropOverlapping(labels) {
+    const boxes = labels.map((label) => label.getBoundingClientRect());
+    let kept = 0;
+    for (let i = 1; i < labels.length; i++) {
+      if (boxes[i].left > boxes[kept].right + 8) kept = i;
+      else if (i === labels.length - 1 && kept) { labels[kept].remove(); kept = i; }
+      else labels[i].remove();
+    }
+  }
+
   // ---- what all plots have: a frame, steps, marks of the findings, a cursor ----
   class Plot {
     constructor(host) {
@@ -90,7 +116,8 @@
       host.addEventListener("pointermove", (event) => this.onMove(event));
       host.addEventListener("pointerdown", (event) => this.onDown(event));
       host.addEventListener("pointerup", (event) => this.onUp(event));
-      host.addEventListener("pointerleave", () => { if (!this.from) point(null); });
+      // A finger that is lifted leaves, too, and what it pointed at should stay.
+      host.addEventListener("pointerleave", (event) => { if (!this.from && event.pointerType !== "touch") point(null); });
       host.addEventListener("dblclick", () => zoom(all));
       host.addEventListener("keydown", (event) => this.onKey(event));
       host.addEventListener("blur", () => point(null));
@@ -144,7 +171,7 @@
     onMove(event) {
       const [x, y] = this.place(event);
       this.pick(y);
-      point(this, this.stepAt(x), event.pageX, event.pageY);
+      point(this, this.stepAt(x), event.pageX, event.pageY, event.pointerType === "touch");
       if (this.from) {
         const edges = [this.from, clamp(x, this.left, this.left + this.width)].sort((a, b) => a - b);
         draw(this.overlay, "rect", { class: "brush", x: edges[0], y: this.top, width: edges[1] - edges[0], height: this.height });
@@ -226,6 +253,7 @@
     yOf(value) { return this.top + this.height * (1 - (this.scale(value) - this.low) / (this.high - this.low)); }
     paint() {
       [this.low, this.high] = this.range();
+      this.saysNotFinite = false;
       const ticks = this.logarithmic ? powersBetween(this.low, this.high).map((power) => 10 ** power) : ticksBetween(this.low, this.high, 4);
       for (const tick of ticks) {
         const y = this.yOf(tick);
@@ -245,16 +273,26 @@
     }
     paintCurve(group, curve, tone) {
       let path = "", pen = "M";
+      const broken = [];
       curve.values.forEach((value, i) => {
         const x = this.xOf(curve.steps[i]);
         if (!isNumber(value) || !isFinite(this.scale(value))) {
           pen = "M";
-          if (!isNumber(value) && x >= this.left) draw(group, "text", { class: "not-finite", x, y: this.top + 11, "text-anchor": "middle" }, "×");
+          if (!isNumber(value)) broken.push(x);
           return;
         }
         path += `${pen}${x.toFixed(1)} ${this.yOf(value).toFixed(1)}`;
         pen = "L";
       });
+      if (broken.length) {
+        const from = broken[0], to = broken[broken.length - 1];
+        draw(group, "rect", { class: "not-finite", x: from, y: this.top, width: Math.max(3, to - from), height: 4 });
+        if (!this.saysNotFinite) {
+          this.saysNotFinite = true;
+          const anchor = from > this.left + this.width / 2 ? "end" : "start";
+          draw(group, "text", { class: "not-finite", x: from, y: this.top + 17, "text-anchor": anchor }, "not finite");
+        }
+      }
       draw(group, "path", { class: `curve ${curve.style} tone-${tone}`, d: path });
       const known = curve.values.filter(isNumber).length;
       if (known < 2 || (curve.style === "dots" && known <= 60))
@@ -317,9 +355,10 @@
       canvas.style.width = `${this.width}px`;
       canvas.style.height = `${this.height}px`;
       const pen = canvas.getContext("2d"), palette = paletteOf(map);
-      pen.fillStyle = getComputedStyle(this.host).getPropertyValue("--empty");
+      pen.fillStyle = printing ? "#efefec" : getComputedStyle(this.host).getPropertyValue("--empty");
       pen.fillRect(0, 0, canvas.width, canvas.height);
       const xs = this.edges.map((edge) => Math.round((this.xOf(edge) - this.left) * ratio));
+      const notFinite = stripes(pen, Math.round(8 * ratio));
       let infinite = false, missing = false;
       map.values.forEach((row, i) => {
         const y = Math.round(i * this.line * ratio), height = Math.round((i + 1) * this.line * ratio) - y;
@@ -328,7 +367,7 @@
           infinite ||= value !== null && !isNumber(value);
           missing ||= value === null;
           if (to <= from || value === null) return;
-          pen.fillStyle = isNumber(value) ? palette[Math.round(255 * shareOf(map, value))] : NOT_FINITE;
+          pen.fillStyle = isNumber(value) ? palette[Math.round(255 * shareOf(map, value))] : notFinite;
           pen.fillRect(from, y, to - from, height);
         });
       });
@@ -336,7 +375,7 @@
       this.paintScale(palette, infinite, missing);
     }
     paintNames() {
-      const every = Math.ceil(13 / this.line), most = Math.max(3, Math.floor((this.left - 12) / 6.3));
+      const every = Math.ceil(13 / this.line), most = Math.max(3, Math.floor((this.left - 12) / 6.3 + 0.01));
       this.map.layers.forEach((layer, i) => {
         if (i % every) return;
         const name = layer.length > most ? `…${layer.slice(1 - most)}` : layer;
@@ -356,10 +395,11 @@
         label.style.left = `${100 * share}%`;
         label.className = share < 0.05 ? "first" : share > 0.95 ? "last" : "";
       }
-      for (const [there, colour, text] of [[infinite, NOT_FINITE, "not finite"], [missing, "var(--empty)", "no record"]])
+      dropOverlapping([...words.children]);
+      for (const [there, look, text] of [[infinite, "striped", "not finite"], [missing, "", "no record"]])
         if (there) {
           const entry = put(this.legend, "p");
-          put(entry, "i").style.background = colour;
+          put(entry, "i", "", look);
           entry.append(text);
         }
     }
@@ -372,7 +412,7 @@
     }
     read(step) {
       const at = nearest(this.map.steps, step);
-      return [`step ${formatStep(this.map.steps[at])}`, this.map.layers[this.row], format(this.map.values[this.row][at])];
+      return [`step ${formatStep(this.map.steps[at])}`, this.map.layers[this.row], formatCell(this.map.values[this.row][at])];
     }
     point(step, active) {
       super.point(step);
@@ -385,7 +425,7 @@
   }
 
   // ---- all plots together ----
-  function point(active, step = null, x = 0, y = 0) {
+  function point(active, step = null, x = 0, y = 0, above = false) {
     for (const plot of plots) plot.point(step, plot === active);
     tip.hidden = !active;
     if (!active) return;
@@ -394,7 +434,7 @@
     for (const line of active.read(step)) put(tip, "div", line);
     const room = document.documentElement.clientWidth - tip.offsetWidth - 8;
     tip.style.left = `${Math.max(8, Math.min(x + 14, room < x + 14 ? x - tip.offsetWidth - 14 : room))}px`;
-    tip.style.top = `${y + 14}px`;
+    tip.style.top = `${above ? Math.max(0, y - tip.offsetHeight - 28) : y + 14}px`;
   }
   const zoomed = document.querySelector(".zoom");
   function zoom(steps) {
@@ -417,8 +457,9 @@
     if (now !== width) { width = now; render(); }
   }).observe(document.querySelector("main"));
   dark.addEventListener("change", render);
-  addEventListener("beforeprint", render);
-  addEventListener("afterprint", render);
+  addEventListener("beforeprint", () => { printing = true; render(); });
+  addEventListener("afterprint", () => { printing = false; render(); });
+  document.addEventListener("pointerdown", (event) => { if (!event.target.closest(".plot")) point(null); });
 
   // ---- code to paste ----
   function select(element) { getSelection().selectAllChildren(element); }

@@ -1,6 +1,6 @@
-"""Problems, verdicts and quantities in plain words."""
+"""Problems, verdicts and ends of runs in plain words."""
 
-from collections.abc import Sequence
+import math
 
 from ..problem import Problem
 from .case import Case
@@ -18,7 +18,7 @@ _NAMES = {
     Problem.OUTPUT_LOSS_MISMATCH: "output that does not fit the loss",
     Problem.OVERFITTING: "over-fitting",
     Problem.OVER_REGULARIZED: "too much regularisation",
-    Problem.TRAIN_EVAL_MISMATCH: "training and evaluation disagree",
+    Problem.TRAIN_EVAL_MISMATCH: "training and evaluation that disagree",
     Problem.FROZEN_PARAMETER: "parameters that do not train",
 }
 
@@ -28,21 +28,27 @@ def name_of(problem: Problem) -> str:
     return _NAMES.get(problem) or problem.value.replace("_", " ")
 
 
-def health_of(findings: Sequence[Finding]) -> Health:
-    """The worst of what stands."""
-    severities = {finding.diagnosis.severity for finding in findings if finding.stands}
-    if "critical" in severities:
-        return "critical"
-    return "warning" if "warning" in severities else "healthy"
+def verdict_of(case: Case) -> tuple[Health, str]:
+    """The worst of what stands, and all of it in one sentence.
 
-
-def verdict_of(findings: Sequence[Finding]) -> str:
-    """What stands, in one sentence."""
-    problems = [f for f in findings if f.stands and f.diagnosis.severity != "info"]
-    if not problems:
-        return "Healthy: nothing stands out."
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return f"{count}: {'; '.join(map(_where_and_when, problems))}."
+    Nothing that stands is only health after as many steps as the doctor himself waits for, and
+    where the run came to its end.
+    """
+    standing = [f for f in case.findings if f.stands and f.diagnosis.severity != "info"]
+    if standing:
+        critical = any(f.diagnosis.severity == "critical" for f in standing)
+        count = "1 problem" if len(standing) == 1 else f"{len(standing)} problems"
+        named = "; ".join(map(_where_and_when, standing))
+        return "critical" if critical else "warning", f"{count}: {named}."
+    if not case.last_step:
+        return "unknown", "No verdict: no step is recorded."
+    if case.error is not None:
+        return "unknown", "Nothing stood out before the run broke off."
+    planned = case.facts.get("planned steps", math.inf)
+    share = float(planned) / 10
+    if case.last_step < max(30, min(200, share)):
+        return "unknown", "Nothing stands out so far: it is too early for a verdict."
+    return "healthy", "Healthy: nothing stands out."
 
 
 def _where_and_when(finding: Finding) -> str:
@@ -55,12 +61,12 @@ def _where_and_when(finding: Finding) -> str:
 def outcome_of(case: Case) -> str:
     """How the run ended, in one sentence."""
     steps = f"{case.last_step:,} {'step' if case.last_step == 1 else 'steps'}"
-    if case.error:
-        end = f"Ended after {steps} by {case.error}"
+    if case.error is not None:
+        end = f"Broke off after {steps}: {case.error}"
     elif case.ended:
         end = f"Finished after {steps}"
     else:
-        end = f"No end is recorded after {steps}: the run goes on, or was killed"
+        end = f"No end is recorded, the last report is of step {case.last_step:,}"
     if case.resumed:
         times = ", ".join(f"{step:,}" for step in case.resumed)
         end += f"; taken up again at step {times}"

@@ -1,0 +1,71 @@
+"""Train a network that falls ill on the way, and write the doctor's page about it.
+
+The learning rate goes up to 0.3 as the schedule warms up; the loss falls at first, and is lost when
+the rate gets too high. ``--screenshot FILE`` takes a picture of the page with a Chromium that is
+installed.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.loggers import CSVLogger
+
+from torchvitals.callbacks import TrainingDoctor
+from torchvitals.datamodules import ImageDataModule
+from torchvitals.lightning_modules import MLPClassifier
+
+OUTPUT = Path("runs/report_page")
+BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
+
+
+def train() -> Path:
+    seed_everything(0, verbose=False)
+    doctor = TrainingDoctor()
+    model = MLPClassifier(
+        in_features=64,
+        num_classes=10,
+        hidden=(128,) * 6,
+        optimizer="momentum",
+        lr=0.3,
+        scheduler="one_cycle",
+    )
+    trainer = Trainer(
+        max_epochs=12,
+        accelerator="cpu",
+        logger=CSVLogger(OUTPUT),
+        callbacks=[doctor],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(model, datamodule=ImageDataModule("digits", batch_size=32))
+    return doctor.report(OUTPUT / "report.html")
+
+
+def take_screenshot(page: Path, picture: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        tab = chromium.new_page(viewport={"width": 1000, "height": 1500})
+        tab.goto(page.resolve().as_uri())
+        tab.locator("figure.map .plot").first.hover(position={"x": 420, "y": 60})
+        tab.evaluate("scrollTo(0, 0)")
+        tab.screenshot(path=picture)
+        chromium.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--screenshot", type=Path, help="picture of the page to take")
+    arguments = parser.parse_args()
+    page = train()
+    print(f"Open {page} in a browser.")
+    if arguments.screenshot:
+        take_screenshot(page, arguments.screenshot)
+
+
+if __name__ == "__main__":
+    main()
