@@ -153,7 +153,8 @@ class TrainingDoctor(Callback):
     def _open_journal(self, trainer: Trainer, pl_module: LightningModule) -> None:
         folder = loggers.run_folder(trainer) if trainer.is_global_zero else None
         path = None if folder is None else folder / "vitals" / DOCTOR_FILE
-        self._journal.start(_axis_step(trainer), resumed=trainer.global_step > 0, path=path)
+        known, resumed = len(self._observation.vitals.losses), trainer.global_step > 0
+        self._journal.start(_axis_step(trainer), resumed=resumed, batches=known, path=path)
         planned = self._observation.vitals.planned_steps
         facts = run_facts(trainer, pl_module)
         self._journal.note({**facts, "planned steps": planned, "report every": self._interval})

@@ -1,6 +1,6 @@
 """What a doctor's journal tells."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,11 +60,19 @@ def read_case(entries: Iterable[Mapping[str, Any]]) -> Case:
                 case = _rewind(case, step) if resumed else Case()
             case {"facts": dict(facts)}:
                 case.facts |= facts
-            case {"report": int(step)}:
-                _add_report(case, entry)
+            case {
+                "report": int(step),
+                "since": int(since),
+                "epoch": int(epoch),
+                "losses": list(losses),
+                "figures": dict(figures),
+            }:
+                _add_losses(case.losses, since, step, losses)
+                _add_points(case.figures, step, figures)
+                case.last_step, case.last_epoch = step, epoch
             case {"validation": int(step), "figures": dict(figures)}:
                 _add_points(case.validations, step, figures)
-            case {"diagnosis": dict(plain), "at": int(step)} if plain["problem"] in _CODES:
+            case {"diagnosis": {"problem": code} as plain, "at": int(step)} if code in _CODES:
                 _establish(case, diagnosis_of(plain), step)
             case {"withdrawn": str(problem), "at": int(step)}:
                 _withdraw(case, problem, step)
@@ -89,19 +97,16 @@ def diagnosis_of(plain: Mapping[str, Any]) -> Diagnosis:
 def _rewind(case: Case, step: int) -> Case:
     """The case as it was at a step, when it goes on from there."""
 
-    def until(points: Points) -> Points:
-        return [point for point in points if point[0] < step]
+    def until(curves: dict[str, Points]) -> dict[str, Points]:
+        return {name: [p for p in points if p[0] <= step] for name, points in curves.items()}
 
     findings = [f for f in case.findings if f.since <= step]
     return replace(
         case,
-        losses=until(case.losses),
-        figures={name: until(points) for name, points in case.figures.items()},
-        validations={
-            # A check comes after the step that it is named by.
-            name: [p for p in points if p[0] <= step]
-            for name, points in case.validations.items()
-        },
+        # The loss of a step comes before it, and has its number from 0.
+        losses=[point for point in case.losses if point[0] < step],
+        figures=until(case.figures),
+        validations=until(case.validations),
         findings=[
             replace(f, withdrawn=None) if f.withdrawn and f.withdrawn > step else f
             for f in findings
@@ -113,12 +118,10 @@ def _rewind(case: Case, step: int) -> Case:
     )
 
 
-def _add_report(case: Case, entry: Mapping[str, Any]) -> None:
-    step, since = entry["report"], entry["since"]
-    losses, width = entry["losses"], step - since
-    case.losses += [(since + width * i / len(losses), float(loss)) for i, loss in enumerate(losses)]
-    _add_points(case.figures, step, entry["figures"])
-    case.last_step, case.last_epoch = step, entry["epoch"]
+def _add_losses(points: Points, since: int, step: int, losses: Sequence[float | str]) -> None:
+    """Spread the losses of batches over the steps that they made."""
+    width = (step - since) / max(1, len(losses))
+    points += [(since + width * i, float(loss)) for i, loss in enumerate(losses)]
 
 
 def _add_points(curves: dict[str, Points], step: int, figures: Mapping[str, Any]) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+Style = Literal["line", "faint", "dots"]
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -20,4 +22,4 @@ class Curve:
     name: str
     steps: Sequence[float]
     values: Sequence[float]
-    style: Literal["line", "faint", "dots"] = "line"
+    style: Style = "line"

@@ -2,12 +2,14 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..diagnosis import Diagnosis
-from ..monitoring.json_lines import JsonLines, encode
+from ..monitoring.json_lines import JsonLines, encode, read_json_lines
+from .case import read_case
 
 Fact = str | float
 
@@ -45,17 +47,22 @@ class Journal:
             step: Steps done.
             resumed: Whether it goes on with an earlier one.
             batches: Losses that are known of the earlier one.
-            path: File to write to; one that exists has what went before and is added to.
+            path: File to write to; one that exists is added to, and read where the fit that it
+                tells of goes on and is not known.
         """
+        known = path is not None and path.exists()
         if not resumed:
-            self.entries, self._standing = [], {}
+            self.entries = []
+        elif not self.entries and known and path is not None:
+            self.entries = list(read_json_lines(path))
         earlier = self.entries
         self._facts, self._batches, self._last_step = {}, batches, step
         self._file = None if path is None else JsonLines(path)
-        if path is not None and not path.exists():
-            for entry in earlier:
-                self._write(entry)
+        for entry in [] if known else earlier:
+            self._write(entry)
         self._add({"start": step, "resumed": resumed})
+        standing = [f.diagnosis for f in read_case(self.entries).findings if f.stands]
+        self._standing = {diagnosis.problem.value: _plain(diagnosis) for diagnosis in standing}
 
     def note(self, facts: Mapping[str, Fact]) -> None:
         """Take down what is new of these facts."""
@@ -127,6 +134,8 @@ class Journal:
         try:
             self._file.write(entry)
         except (OSError, ValueError) as error:
+            with suppress(OSError):
+                self._file.close()
             self._file = None
             warnings.warn(
                 f"TrainingDoctor gave up its file, and goes on: {type(error).__name__}: {error}",
@@ -138,14 +147,8 @@ class Journal:
         return {"entries": list(self.entries)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take up saved entries."""
-        self.entries, self._standing = list(state_dict["entries"]), {}
-        for entry in self.entries:
-            match entry:
-                case {"diagnosis": plain}:
-                    self._standing[plain["problem"]] = plain
-                case {"withdrawn": problem}:
-                    self._standing.pop(problem, None)
+        """Take up saved entries; `start` goes on from there."""
+        self.entries = list(state_dict["entries"])
 
 
 def _plain(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from torch import Tensor
 
@@ -11,7 +12,7 @@ from ..monitoring.scales import SCALES
 from .case import Case, Points
 from .case_notes import CaseNotes
 from .chart import Chart
-from .curve import Curve
+from .curve import Curve, Style
 from .finding import Finding
 from .layer_map import LayerMap
 from .thinning import smooth_curve
@@ -39,13 +40,15 @@ _TOTALS = {"grad_norm/total": "Gradient norm", "update_ratio/total": "Update rat
 _SHARES = {"dead_relu/total": "dead", "saturated/total": "saturated", "dormant/total": "dormant"}
 
 
-def take_notes(case: Case | None, monitors: Sequence[Recorded], *, title: str = "") -> CaseNotes:
+def take_notes(
+    case: Case | None, monitors: Sequence[Recorded], *, folder: Path | None = None
+) -> CaseNotes:
     """Collect what the page shows.
 
     Args:
         case: What the doctor saw; None where there was none.
         monitors: What the monitors recorded.
-        title: Name of the run; without one, that of its model.
+        folder: Folder of the run, where it is not the one that the doctor noted.
 
     Returns:
         The notes.
@@ -54,7 +57,7 @@ def take_notes(case: Case | None, monitors: Sequence[Recorded], *, title: str = 
     if case is None:
         steps = [step for m in monitors for step in m.summary.steps[-1:]]
         return CaseNotes(
-            title or "A training run",
+            _title({}, folder),
             health="unknown",
             verdict="No verdict: no doctor watched this run.",
             outcome=f"The monitors recorded it up to step {max(steps, default=0):,}.",
@@ -64,7 +67,7 @@ def take_notes(case: Case | None, monitors: Sequence[Recorded], *, title: str = 
         )
     health, verdict = verdict_of(case)
     return CaseNotes(
-        title or str(case.facts.get("model", "A training run")),
+        _title(case.facts, folder),
         health=health,
         verdict=verdict,
         outcome=outcome_of(case),
@@ -73,6 +76,12 @@ def take_notes(case: Case | None, monitors: Sequence[Recorded], *, title: str = 
         maps=maps,
         facts={name: _in_words(value) for name, value in case.facts.items()},
     )
+
+
+def _title(facts: Mapping[str, str | float], folder: Path | None) -> str:
+    model, noted = facts.get("model", "A training run"), facts.get("folder")
+    place = folder or (Path(str(noted)) if noted else None)
+    return f"{model} in {place.name}" if place is not None and place.name else str(model)
 
 
 def _order(finding: Finding) -> tuple[bool, int, int]:
@@ -114,7 +123,7 @@ def _noisy(name: str, points: Points) -> list[Curve]:
 
 def _curve(name: str, curves: Mapping[str, Points]) -> list[Curve]:
     points = curves.get(name, [])
-    style = "dots" if name.startswith("validation") else "line"
+    style: Style = "dots" if name.startswith("validation") else "line"
     return [Curve(name, *_split(points), style)] if points else []
 
 

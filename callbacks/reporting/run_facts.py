@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from torch.nn.parameter import UninitializedParameter
 
 from ..diagnosing.vitals import Vitals
 from ..monitoring import loggers
@@ -56,4 +57,4 @@ def figures_of(vitals: Vitals) -> dict[str, float]:
 
 
 def _is_lazy(parameter: torch.Tensor) -> bool:
-    return isinstance(parameter, torch.nn.parameter.UninitializedTensorMixin)
+    return isinstance(parameter, UninitializedParameter)

@@ -32,7 +32,7 @@ def thin_curve(
     filled = torch.cat([table, table[-1:].expand(-len(table) % size)]).view(-1, size)
     first = torch.arange(0, len(table), size)
     low, high = first + filled.argmin(1), first + filled.argmax(1)
-    places = torch.cat([low, high]).clamp(max=len(table) - 1).unique().tolist()
+    places = sorted({*low.tolist(), *high.clamp(max=len(table) - 1).tolist()})
     return [steps[i] for i in places], [values[i] for i in places]
 
 

@@ -52,7 +52,7 @@ def _report(arguments: list[str]) -> None:
 
     try:
         run = read_run_folder(chosen.run)
-        notes = take_notes(run.case, run.monitors, title=run.path.name)
+        notes = take_notes(run.case, run.monitors, folder=run.path)
         page = write_page(notes, chosen.output or run.path / "report.html")
     except OSError as error:
         parser.error(str(error))

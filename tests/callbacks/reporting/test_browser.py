@@ -1,0 +1,298 @@
+"""The page in a real browser: Chromium, without a screen."""
+
+import re
+import shutil
+import time
+
+import pytest
+from helpers.case_notes import CODE, HOSTILE, hostile_notes, large_notes, plain_notes
+
+from torchvitals.callbacks.reporting.page import write_page
+
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"needs a browser: none of {', '.join(BROWSERS)} is installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def show(chromium, tmp_path):
+    """Open notes as a page; whatever the browser complains about fails the test."""
+    complaints, contexts = [], []
+
+    def open_page(notes, *, width=1200, scheme="light", **settings):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, **settings
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        page.goto(write_page(notes, tmp_path / "report.html").as_uri())
+        page.requests = []
+        page.on("request", lambda request: page.requests.append(request.url))
+        page.complaints = complaints
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def move_to(page, plot, x, y):
+    """Put the mouse at these shares of a plot's cells or frame."""
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+
+COLOURS = """canvas => {
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return new Set(new Uint32Array(data.buffer)).size;
+}"""
+
+
+def test_every_plot_is_drawn(show):
+    page = show(plain_notes())
+    assert page.locator("h1").inner_text() == "1 problem: dead ReLUs in fc2 since step 40."
+    curves = [len(chart.curves) for chart in plain_notes().charts]
+    for chart, count in zip(page.locator("figure.chart").all(), curves, strict=True):
+        paths = chart.locator("path.curve").all()
+        assert len(paths) == count
+        assert all(path.bounding_box()["width"] > 50 for path in paths)
+        assert chart.locator(".badge").all_inner_texts() != []
+    maps = page.locator("figure.map .plot canvas").all()
+    assert len(maps) == 3
+    for canvas in maps:
+        assert canvas.evaluate(COLOURS) > 8
+        assert canvas.bounding_box()["width"] > 700
+    assert page.locator("figure.chart").first.get_by_text("not finite").count() == 1
+    assert page.locator("figure.map").first.locator(".striped").count() == 1
+
+
+def test_marks_stand_at_the_steps_of_the_findings(show):
+    page = show(plain_notes())
+    chart = page.locator("figure.chart").first
+    frame = chart.locator(".frame").bounding_box()
+    placed = {}
+    for badge, line in zip(
+        chart.locator(".badge text").all(), chart.locator("line.mark").all(), strict=True
+    ):
+        x = line.bounding_box()["x"]
+        placed[badge.text_content()] = 100 * (x - frame["x"]) / frame["width"]
+    assert placed["1"] == pytest.approx(40, abs=0.5)
+    assert placed["2"] == pytest.approx(20, abs=0.5)
+    badge = chart.locator(".badge").nth(1)
+    badge.click()
+    assert page.url.endswith("#finding-1")
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_hover_shows_the_value_of_a_cell(show, width):
+    notes = plain_notes()
+    page = show(notes, width=width)
+    canvas = page.locator("figure.map .plot canvas").nth(1)
+    for row, column in ((0, 0), (1, 5), (2, 9)):
+        move_to(page, canvas, (10 * column + 9) / 100, (row + 0.5) / 3)
+        step, layer, value = page.locator("#tip div").all_inner_texts()
+        assert step == f"step {10 * column + 9}"
+        assert layer == f"fc{row + 1}"
+        assert float(value) == pytest.approx((column + 1) * (row + 1) / 30, rel=5e-3)
+    page.mouse.move(5, 5)
+    assert page.locator("#tip").is_hidden()
+
+
+def test_hover_tells_what_is_no_number(show):
+    page = show(plain_notes())
+    canvas = page.locator("figure.map .plot canvas").first
+    for row, column, words in ((0, 3, "not finite"), (1, 4, "no record")):
+        move_to(page, canvas, (10 * column + 9) / 100, (row + 0.5) / 3)
+        assert page.locator("#tip div").last.inner_text() == words
+
+
+def test_hover_on_a_curve_shows_all_curves_and_moves_every_cursor(show):
+    page = show(plain_notes())
+    move_to(page, page.locator("figure.chart .frame").first, 0.5, 0.3)
+    lines = page.locator("#tip div").all_inner_texts()
+    assert lines[0] == "step 50"
+    assert "training loss of a batch: 1.5" in lines
+    assert "validation loss: 1.75" in lines
+    assert page.locator("line.cursor").count() == 5
+
+
+def test_the_keyboard_reaches_every_cell(show):
+    page = show(plain_notes())
+    page.locator("figure.map .plot").nth(1).focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    assert page.locator("#tip div").all_inner_texts() == ["step 19", "fc2", "0.133"]
+    page.keyboard.press("Escape")
+    assert page.locator("#tip").is_hidden()
+
+
+def test_drag_looks_closer_and_a_button_goes_back(show):
+    page = show(plain_notes())
+    frame = page.locator("figure.chart .frame").first
+    move_to(page, frame, 0.2, 0.3)
+    page.mouse.down()
+    move_to(page, frame, 0.5, 0.3)
+    move_to(page, frame, 0.6, 0.3)
+    page.mouse.up()
+    assert page.locator(".zoom span").inner_text() == "Steps 20 to 60."
+    move_to(page, page.locator("figure.map .plot canvas").nth(1), 0.5, 0.1)
+    assert page.locator("#tip div").first.inner_text() == "step 39"
+    page.get_by_role("button", name="All steps").click()
+    assert page.locator(".zoom").is_hidden()
+
+
+def test_an_axis_can_be_logarithmic(show):
+    page = show(plain_notes())
+    chart = page.locator("figure.chart").nth(1)
+    before = chart.locator("path.curve").get_attribute("d")
+    chart.get_by_role("button", name="Log axis").click()
+    assert chart.locator("path.curve").get_attribute("d") != before
+    chart.get_by_role("button", name="Linear axis").click()
+    assert chart.locator("path.curve").get_attribute("d") == before
+
+
+def test_code_is_copied(show):
+    page = show(plain_notes())
+    button = page.locator(".copy").first
+    button.click()
+    page.wait_for_function("document.querySelector('.copy').textContent === 'Copied'")
+    page.evaluate("document.body.append(document.createElement('textarea'))")
+    page.locator("textarea").focus()
+    page.keyboard.press("Control+V")
+    assert page.locator("textarea").input_value() == CODE
+
+
+def test_nothing_in_the_data_runs(show):
+    notes = hostile_notes()
+    page = show(notes)
+    assert page.title() == f"{notes.title}: {notes.verdict}"
+    assert page.locator("img").count() == 0
+    assert page.locator("script").count() == 2
+    assert page.locator(".finding .layer code").inner_text() == HOSTILE[1]
+    canvas = page.locator("figure.map .plot canvas").first
+    for row, name in enumerate(HOSTILE):
+        move_to(page, canvas, 0.01, (row + 0.5) / len(HOSTILE))
+        assert page.locator("#tip div").nth(1).text_content() == name
+    assert page.requests == []
+
+
+def test_the_browser_would_run_nothing_that_got_in(show):
+    page = show(plain_notes())
+    page.evaluate("""() => {
+        document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.ran = 1'>");
+        const script = document.createElement("script");
+        script.textContent = "window.ran = 1";
+        document.body.append(script);
+    }""")
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.ran") is None
+    assert any("Content Security Policy" in complaint for complaint in page.complaints)
+    page.complaints.clear()
+
+
+@pytest.mark.parametrize("width", [390, 320])
+@pytest.mark.parametrize("notes", [plain_notes, hostile_notes])
+def test_no_phone_scrolls_sideways(show, notes, width):
+    page = show(notes(), width=width, has_touch=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("figure.map .plot canvas").first.bounding_box()["width"] > width / 2
+
+
+def test_a_tap_shows_the_value_and_another_one_hides_it(show):
+    page = show(plain_notes(), width=390, has_touch=True)
+    canvas = page.locator("figure.map .plot canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] - 5)
+    assert page.locator("#tip div").nth(1).inner_text() == "fc3"
+    page.locator("h2").first.tap()
+    assert page.locator("#tip").is_hidden()
+
+
+def luminance(colour):
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+STYLE = "(element, name) => getComputedStyle(element).getPropertyValue(name)"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_readable_in_both_schemes(show, scheme):
+    page = show(plain_notes(), scheme=scheme)
+    back = luminance(page.locator("body").evaluate(STYLE, "background-color"))
+    assert back > 0.8 if scheme == "light" else back < 0.05
+    card = luminance(page.locator(".finding").first.evaluate(STYLE, "background-color"))
+    for place, behind, name in [
+        ("h1", back, "color"), (".outcome", back, "color"), (".hint", back, "color"),
+        (".evidence", card, "color"), (".critical .severity", card, "color"),
+        (".warning .severity", card, "color"), (".tags", card, "color"),
+        ("figure.chart text", back, "fill"), (".legend", back, "color"), ("dt", back, "color"),
+    ]:  # fmt: skip
+        text = luminance(page.locator(place).first.evaluate(STYLE, name))
+        contrast = (max(text, behind) + 0.05) / (min(text, behind) + 0.05)
+        assert contrast >= 4.5, place  # WCAG 2.2, level AA
+    for tone in range(2):
+        line = luminance(page.locator(f"path.tone-{tone}").first.evaluate(STYLE, "stroke"))
+        assert (max(line, back) + 0.05) / (min(line, back) + 0.05) >= 3
+
+
+def test_a_change_of_scheme_redraws_the_maps(show):
+    page = show(plain_notes())
+    pixel = "canvas => [...canvas.getContext('2d').getImageData(2, 2, 1, 1).data]"
+    canvas = page.locator("figure.map .plot canvas").nth(1)
+    light = canvas.evaluate(pixel)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(100)
+    assert sum(canvas.evaluate(pixel)[:3]) < sum(light[:3]) / 2
+    page.complaints.clear()  # Chromium's advice to who reads pixels often
+
+
+def test_print_leaves_out_what_only_a_screen_can_do(show):
+    page = show(plain_notes(), scheme="dark")
+    page.emulate_media(media="print")
+    assert not any(button.is_visible() for button in page.get_by_role("button").all())
+    assert luminance(page.locator("body").evaluate(STYLE, "background-color")) > 0.9
+
+
+def test_without_scripts_the_findings_are_there(show):
+    page = show(plain_notes(), java_script_enabled=False)
+    assert "99% of fc2 are dead." in page.locator(".evidence").first.inner_text()
+    assert page.locator("noscript").inner_text()
+    assert not page.locator(".copy").first.is_visible()
+
+
+def test_a_long_training_of_a_deep_network_is_shown_quickly(show):
+    started = time.monotonic()
+    page = show(large_notes())
+    page.locator("figure.map .plot canvas").last.wait_for()
+    assert time.monotonic() - started < 20
+    move_to(page, page.locator("figure.map .plot canvas").first, 1 / 3, 150.5 / 300)
+    _, layer, value = page.locator("#tip div").all_inner_texts()
+    assert layer == "encoder.blocks.150.attention.projection"
+    assert float(value) == 9.0
+    moved = page.evaluate("""() => {
+        const plot = document.querySelector("figure.map .plot"), box = plot.getBoundingClientRect();
+        const started = performance.now();
+        for (let i = 0; i < 50; i++)
+            plot.dispatchEvent(new PointerEvent("pointermove", {
+                clientX: box.left + 200 + i, clientY: box.top + 50, bubbles: true}));
+        return (performance.now() - started) / 50;
+    }""")
+    assert moved < 50

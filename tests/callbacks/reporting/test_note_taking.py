@@ -1,0 +1,147 @@
+import math
+from dataclasses import replace
+
+import pytest
+from helpers.case_notes import diagnosis
+
+from torchvitals.callbacks import Problem
+from torchvitals.callbacks.monitoring.record_file import Recorded
+from torchvitals.callbacks.reporting.case import Case
+from torchvitals.callbacks.reporting.finding import Finding
+from torchvitals.callbacks.reporting.note_taking import take_notes
+from torchvitals.callbacks.reporting.wording import name_of, outcome_of, verdict_of
+
+DEAD = Finding(diagnosis(), 40)
+START = Finding(diagnosis(Problem.NOT_LEARNING, "warning", None, 0), 0)
+INFO = Finding(diagnosis(Problem.DORMANT_UNITS, "info"), 10)
+HEALED = replace(DEAD, withdrawn=90)
+
+
+@pytest.mark.parametrize(
+    ("case", "health", "verdict"),
+    [
+        (Case(last_step=400), "healthy", "Healthy: nothing stands out."),
+        (Case(last_step=400, findings=[INFO, HEALED]), "healthy", "Healthy: nothing stands out."),
+        (
+            Case(last_step=400, findings=[DEAD]),
+            "critical",
+            "1 problem: dead ReLUs in fc2 since step 40.",
+        ),
+        (
+            Case(last_step=400, findings=[START, INFO]),
+            "warning",
+            "1 problem: not learning from the start.",
+        ),
+        (
+            Case(last_step=9, error="X", findings=[DEAD, START]),
+            "critical",
+            "2 problems: dead ReLUs in fc2 since step 40; not learning from the start.",
+        ),
+        (Case(), "unknown", "No verdict: no step is recorded."),
+        (
+            Case(last_step=29, facts={"planned steps": 100.0}),
+            "unknown",
+            "Nothing stands out so far: it is too early for a verdict.",
+        ),
+        (
+            Case(last_step=199, facts={"planned steps": "Infinity"}),
+            "unknown",
+            "Nothing stands out so far: it is too early for a verdict.",
+        ),
+        (
+            Case(last_step=30, facts={"planned steps": 100.0}),
+            "healthy",
+            "Healthy: nothing stands out.",
+        ),
+        (Case(last_step=400, error="X"), "unknown", "Nothing stood out before the run broke off."),
+    ],
+)
+def test_the_verdict_claims_what_is_known(case, health, verdict):
+    assert verdict_of(case) == (health, verdict)
+    notes = take_notes(case, [])
+    assert (notes.health, notes.verdict) == (health, verdict)
+
+
+@pytest.mark.parametrize(
+    ("case", "text"),
+    [
+        (Case(last_step=1234, ended=True), "Finished after 1,234 steps."),
+        (Case(last_step=1, ended=True), "Finished after 1 step."),
+        (Case(last_step=7), "No end is recorded, the last report is of step 7."),
+        (
+            Case(last_step=7, ended=True, error="ValueError: why?"),
+            "Broke off after 7 steps: ValueError: why?",
+        ),
+        (
+            Case(last_step=7, ended=True, resumed=[2, 5]),
+            "Finished after 7 steps; taken up again at step 2, 5.",
+        ),
+    ],
+)
+def test_the_end_is_told(case, text):
+    assert outcome_of(case) == text
+
+
+def test_every_problem_has_a_name_in_words():
+    names = {name_of(problem) for problem in Problem}
+    assert len(names) == len(Problem)
+    assert not any("_" in name for name in names)
+
+
+def test_what_stands_comes_first_and_the_worst_of_it():
+    case = Case(last_step=400, findings=[HEALED, INFO, START, DEAD])
+    assert take_notes(case, []).findings == (DEAD, START, INFO, HEALED)
+
+
+def test_few_losses_are_one_curve_and_many_are_two():
+    few = take_notes(Case(losses=[(i, 1.0) for i in range(240)]), []).charts[0]
+    assert [curve.style for curve in few.curves] == ["line"]
+    many = take_notes(Case(losses=[(i, float(i)) for i in range(1200)]), []).charts[0]
+    assert [curve.style for curve in many.curves] == ["faint", "line"]
+    assert many.curves[1].name == "training loss, mean of 10 batches"
+    assert many.curves[1].values[0] == 4.5
+
+
+def test_the_best_constant_prediction_is_a_line():
+    case = Case(losses=[(0, 1.0)], figures={"constant loss": [(1, 2.2), (9, 2.3)]})
+    assert take_notes(case, []).charts[0].reference == (2.3, "best constant prediction")
+
+
+def recorded():
+    monitor = Recorded("GradientNormMonitor", findings={"vanishing": "fc1 gets no gradient."})
+    for step, (first, second) in enumerate([(1.0, 2.0), (math.nan, 3.0), (math.nan, math.nan)]):
+        record = monitor.records.setdefault("grad_norm", type(monitor.summary)())
+        record.add(step, 0, {"fc1": first, "fc2": second})
+        total = 3.0 if step < 2 else math.nan
+        monitor.summary.add(step, 0, {"grad_norm/total": total})
+    return monitor
+
+
+def test_what_a_total_shows_to_be_not_finite_is_no_gap():
+    (shown,) = take_notes(None, [recorded()]).maps
+    rows = shown.values.tolist()
+    assert shown.layers == ["fc1", "fc2"]
+    assert rows[0][0] == 1.0
+    assert math.isnan(rows[0][1])
+    assert rows[1] == [2.0, 3.0, math.inf]
+    assert rows[0][2] == math.inf
+
+
+def test_monitors_alone_have_no_verdict_but_their_remarks():
+    notes = take_notes(None, [recorded()])
+    assert (notes.health, notes.remarks) == ("unknown", ("fc1 gets no gradient.",))
+    assert notes.outcome == "The monitors recorded it up to step 2."
+    assert [chart.title for chart in notes.charts] == ["Gradient norm"]
+
+
+def test_two_monitors_of_a_kind_have_a_map_each():
+    notes = take_notes(None, [recorded(), recorded()])
+    assert [shown.title for shown in notes.maps] == ["Gradient norms (1)", "Gradient norms (2)"]
+
+
+def test_the_run_is_named_after_its_model_and_its_folder(tmp_path):
+    case = Case(facts={"model": "MLP", "folder": "logs/version_3"})
+    assert take_notes(case, []).title == "MLP in version_3"
+    assert take_notes(case, [], folder=tmp_path / "moved").title == "MLP in moved"
+    assert take_notes(Case(facts={"model": "MLP"}), []).title == "MLP"
+    assert take_notes(None, [], folder=tmp_path / "run").title == "A training run in run"
