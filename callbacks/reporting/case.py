@@ -135,7 +135,9 @@ def _add_points(curves: dict[str, Points], step: int, figures: Mapping[str, Any]
 def _establish(case: Case, diagnosis: Diagnosis, step: int) -> None:
     for place, known in enumerate(case.findings):
         if known.stands and known.diagnosis.problem == diagnosis.problem:
-            case.findings[place] = replace(known, diagnosis=diagnosis)
+            same = diagnosis.severity == known.diagnosis.severity
+            worsened = known.worsened if same else step
+            case.findings[place] = replace(known, diagnosis=diagnosis, worsened=worsened)
             return
     case.findings.append(Finding(diagnosis, step))
 

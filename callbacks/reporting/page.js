@@ -150,18 +150,25 @@
     }
     paintMarks() {
       let free = -Infinity;
+      // One veil for all, so that what overlaps is not darker; the worst lies on top.
+      const veil = draw(this.svg, "g", { class: "veil" });
       const bottom = this.top + this.height;
       for (const mark of [...data.marks].sort((a, b) => a.since - b.since)) {
         if (mark.since < shown[0] || mark.since > shown[1]) continue;
         const x = this.xOf(mark.since), group = draw(this.svg, "g", { class: `${mark.severity}-mark` });
-        const until = this.xOf(Math.min(mark.withdrawn ?? shown[1], shown[1]));
-        if (this.spans) draw(group, "rect", { class: "span", x, y: this.top, width: Math.max(0, until - x), height: this.height });
+        if (this.halo) draw(group, "line", { class: "halo", x1: x, x2: x, y1: this.top, y2: bottom });
         draw(group, "line", { class: "mark", x1: x, x2: x, y1: this.top, y2: bottom });
         const at = Math.max(x, free + 17), link = draw(group, "a", { class: "badge", href: `#finding-${mark.number}`, tabindex: "-1" });
         draw(link, "title", {}, `${mark.title}, since step ${formatStep(mark.since)}`);
         draw(link, "rect", { x: at - 7.5, y: this.top - 16, width: 15, height: 14, rx: 7 });
         draw(link, "text", { x: at, y: this.top - 5.5 }, mark.number);
         free = at;
+      }
+      if (!this.veiled) return;
+      const order = { info: 0, warning: 1, critical: 2 };
+      for (const mark of [...data.marks].sort((a, b) => order[a.severity] - order[b.severity])) {
+        const from = this.xOf(clamp(mark.since, ...shown)), until = this.xOf(clamp(mark.withdrawn ?? shown[1], ...shown));
+        draw(veil, "rect", { class: `${mark.severity}-mark`, x: from, y: this.top, width: Math.max(0, until - from), height: this.height });
       }
     }
     place(event) {
@@ -211,6 +218,7 @@
       this.overlay.replaceChildren();
       if (step === null || step < shown[0] || step > shown[1]) return;
       const x = this.xOf(step);
+      if (this.halo) draw(this.overlay, "line", { class: "halo", x1: x, x2: x, y1: this.top, y2: this.top + this.height });
       draw(this.overlay, "line", { class: "cursor", x1: x, x2: x, y1: this.top, y2: this.top + this.height });
     }
   }
@@ -219,7 +227,7 @@
     constructor(figure, chart) {
       super(figure.querySelector(".plot"));
       this.chart = chart;
-      this.spans = true;
+      this.veiled = true;
       this.logarithmic = chart.logarithmic;
       const steps = chart.curves.flatMap((curve) => curve.steps);
       this.steps = [...new Set(steps)].sort((a, b) => a - b);
@@ -324,6 +332,7 @@
     constructor(figure, map) {
       super(figure.querySelector(".plot"));
       this.map = map;
+      this.halo = true;
       this.steps = map.steps;
       this.row = 0;
       this.canvas = document.createElement("canvas");
@@ -420,7 +429,9 @@
       const at = nearest(this.map.steps, step);
       const x = clamp(this.xOf(this.edges[at]), this.left, this.left + this.width);
       const right = clamp(this.xOf(this.edges[at + 1]), this.left, this.left + this.width);
-      draw(this.overlay, "rect", { class: "cell", x, y: this.top + this.row * this.line, width: Math.max(1, right - x), height: this.line });
+      const cell = { x, y: this.top + this.row * this.line, width: Math.max(1, right - x), height: this.line };
+      draw(this.overlay, "rect", { class: "cell halo", ...cell });
+      draw(this.overlay, "rect", { class: "cell", ...cell });
     }
   }
 

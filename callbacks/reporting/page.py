@@ -19,7 +19,7 @@ from .curve import Curve
 from .finding import Finding
 from .layer_map import LayerMap
 from .thinning import thin_columns, thin_curve, thin_rows
-from .wording import name_of
+from .wording import name_of, time_of
 
 _MAX_POINTS = 2_000
 _MAX_ROWS = 600
@@ -72,6 +72,7 @@ def render_page(notes: CaseNotes) -> str:
         standing=[(i, f) for i, f in enumerate(notes.findings, 1) if f.stands],
         withdrawn=[(i, f) for i, f in enumerate(notes.findings, 1) if not f.stands],
         name_of=name_of,
+        time_of=time_of,
         format_number=_in_words,
         style=style,
         script=script,

@@ -54,8 +54,12 @@ def verdict_of(case: Case) -> tuple[Health, str]:
 def _where_and_when(finding: Finding) -> str:
     diagnosis = finding.diagnosis
     place = f" in {diagnosis.layer}" if diagnosis.layer else ""
-    time = f"since step {diagnosis.step:,}" if diagnosis.step else "from the start"
-    return f"{name_of(diagnosis.problem)}{place} {time}"
+    return f"{name_of(diagnosis.problem)}{place} {time_of(finding)}"
+
+
+def time_of(finding: Finding) -> str:
+    """Since when it is there."""
+    return f"since step {finding.since:,}" if finding.since else "from the start"
 
 
 def outcome_of(case: Case) -> str:

@@ -32,6 +32,13 @@ def test_example_runs(name, tmp_path):
         assert len(series(path, "grad_norm/total")) == 5
 
 
+def test_the_report_example_writes_the_page_of_a_sick_run(tmp_path):
+    printed = run([sys.executable, EXAMPLES / "report_page.py"], tmp_path)
+    assert "Open runs/report_page/report.html in a browser." in printed
+    page = (tmp_path / "runs/report_page/report.html").read_text(encoding="utf-8")
+    assert '<header class="verdict critical">' in page
+
+
 def test_the_demo_shows_what_it_claims(tmp_path):
     printed = run([sys.executable, EXAMPLES / "demo.py"], tmp_path, COLUMNS="120")
     rows = {}

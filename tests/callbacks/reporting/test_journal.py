@@ -88,6 +88,14 @@ def test_a_report_of_nothing_new_is_not_written():
     assert [entry.get("report") for entry in journal.entries] == [None, 2]
 
 
+def test_a_diagnosis_that_gets_worse_is_one_finding():
+    journal, mild = started(), replace(DEAD, severity="warning")
+    for step, found in ((3, mild), (5, mild), (7, DEAD), (9, DEAD)):
+        journal.diagnose(step, [found])
+    (finding,) = read_case(journal.entries).findings
+    assert (finding.diagnosis, finding.since, finding.worsened) == (DEAD, 3, 7)
+
+
 def test_a_diagnosis_is_written_when_it_changes():
     journal, worse = started(), replace(DEAD, evidence="All are dead.")
     strange = replace(UNSTABLE, measurements={"swing": math.nan})
