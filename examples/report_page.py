@@ -1,7 +1,7 @@
 """Train a network that falls ill on the way, and write the doctor's page about it.
 
-The learning rate goes up to 0.3 as the schedule warms up; the loss falls at first, and is lost when
-the rate gets too high. ``--screenshot FILE`` takes a picture of the page with a Chromium that is
+The learning rate is warmed up to 0.3: the loss falls at first, and is lost when the rate gets too
+high. ``--screenshot FILE`` takes a picture of the page with a Chromium that is
 installed.
 """
 
@@ -29,7 +29,7 @@ def train() -> Path:
         hidden=(128,) * 6,
         optimizer="momentum",
         lr=0.3,
-        scheduler="one_cycle",
+        warmup=0.5,
     )
     trainer = Trainer(
         max_epochs=12,
@@ -51,8 +51,7 @@ def take_screenshot(page: Path, picture: Path) -> None:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         tab = chromium.new_page(viewport={"width": 1000, "height": 1500})
         tab.goto(page.resolve().as_uri())
-        tab.locator("figure.map .plot").first.hover(position={"x": 420, "y": 60})
-        tab.evaluate("scrollTo(0, 0)")
+        tab.locator("figure.chart .plot").first.hover(position={"x": 260, "y": 110})
         tab.screenshot(path=picture)
         chromium.close()
 

@@ -249,12 +249,17 @@
     measure(width) { this.left = 52; this.width = width - this.left - 8; this.height = this.narrow ? 150 : 180; }
     scale(value) { return this.logarithmic ? (value > 0 ? Math.log10(value) : NaN) : value; }
     range() {
-      let low = Infinity, high = -Infinity;
-      const take = (value) => { const at = this.scale(value); if (isFinite(at)) { low = Math.min(low, at); high = Math.max(high, at); } };
+      const values = [];
+      const take = (value) => { const at = this.scale(value); if (isFinite(at)) values.push(at); };
       for (const curve of this.chart.curves)
         curve.values.forEach((value, i) => { if (isNumber(value) && curve.steps[i] >= shown[0] && curve.steps[i] <= shown[1]) take(value); });
       if (this.chart.reference && shown === all) take(this.chart.reference.value);
-      if (low > high) [low, high] = [0, 1];
+      if (!values.length) values.push(0, 1);
+      values.sort((a, b) => a - b);
+      let [low, high] = [values[0], values[values.length - 1]];
+      // What blows up leaves the frame, so that what was before is more than a flat line.
+      const most = values[Math.floor(0.9 * (values.length - 1))];
+      if (this.logarithmic && high > most + 3) high = most + 1.5;
       const slack = (high - low) * 0.05 || Math.abs(high) * 0.1 || 1;
       return [!this.logarithmic && low >= 0 && low < high / 3 ? 0 : low - slack, high + slack];
     }

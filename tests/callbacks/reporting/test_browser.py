@@ -7,6 +7,8 @@ import time
 import pytest
 from helpers.case_notes import CODE, HOSTILE, hostile_notes, large_notes, plain_notes
 
+from torchvitals.callbacks.reporting.chart import Chart
+from torchvitals.callbacks.reporting.curve import Curve
 from torchvitals.callbacks.reporting.page import write_page
 
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -164,6 +166,19 @@ def test_an_axis_can_be_logarithmic(show):
     assert chart.locator("path.curve").get_attribute("d") != before
     chart.get_by_role("button", name="Linear axis").click()
     assert chart.locator("path.curve").get_attribute("d") == before
+
+
+def test_a_loss_that_blows_up_does_not_flatten_what_was_before(show):
+    losses = [2.0 - 0.01 * step for step in range(95)] + [10.0**power for power in range(5, 30, 5)]
+    chart = Chart("Loss", (Curve("training loss", range(100), losses),))
+    page = show(plain_notes(charts=(chart,)))
+    assert page.get_by_role("button", name="Linear axis").is_visible()
+    assert page.locator("figure.chart .frame").bounding_box()["height"] > 100
+    curve = page.locator("figure.chart path.curve").get_attribute("d")
+    heights = [float(point.split()[1]) for point in re.split("[ML]", curve)[1:96]]
+    assert max(heights) - min(heights) > 20
+    move_to(page, page.locator("figure.chart .frame"), 1, 0.5)
+    assert page.locator("#tip div").last.inner_text() == "training loss: 1.00e+25"
 
 
 def test_code_is_copied(show):
