@@ -325,7 +325,7 @@ class TrainingDoctor(Callback):
         if self._fitting:
             self._fitting = False
             self._finish(trainer)
-            self._journal.end(_axis_step(trainer), error)
+            self._journal.end(_axis_step(trainer), error, failed=self.failed)
 
     @switch_off_on_error
     def _finish(self, trainer: Trainer) -> None:

@@ -27,6 +27,7 @@ class Case:
         last_epoch: Its epoch, from 0.
         ended: Whether the end of the fit was recorded.
         error: What ended it before its time.
+        failed: Whether the doctor switched himself off before.
     """
 
     facts: dict[str, str | float] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Case:
     last_epoch: int = 0
     ended: bool = False
     error: str | None = None
+    failed: bool = False
 
 
 def read_case(entries: Iterable[Mapping[str, Any]]) -> Case:
@@ -76,8 +78,8 @@ def read_case(entries: Iterable[Mapping[str, Any]]) -> Case:
                 _establish(case, diagnosis_of(plain), step)
             case {"withdrawn": str(problem), "at": int(step)}:
                 _withdraw(case, problem, step)
-            case {"end": int(step), "error": error}:
-                case.ended, case.error, case.last_step = True, error, step
+            case {"end": int(step), "error": error, "failed": bool(failed)}:
+                case.ended, case.error, case.failed, case.last_step = True, error, failed, step
     return case
 
 
@@ -115,6 +117,7 @@ def _rewind(case: Case, step: int) -> Case:
         last_step=step,
         ended=False,
         error=None,
+        failed=False,
     )
 
 

@@ -22,8 +22,8 @@ class Journal:
     {name: value}}`` holds the losses of the batches since the report before. ``{"validation":
     step, "epoch": 0, "figures": {name: value}}`` is a check, ``{"diagnosis": {...}, "at": step}``
     a diagnosis in its latest form, ``{"withdrawn": code, "at": step}`` its end, and
-    ``{"end": step, "error": null}`` that of the fit. Steps are those of the loggers' axis. NaN and
-    infinity are texts, as in `RecordFile`.
+    ``{"end": step, "error": null, "failed": false}`` that of the fit. Steps are those of the
+    loggers' axis. NaN and infinity are texts, as in `RecordFile`.
 
     A file that cannot be written is given up with one warning; the entries stay in memory.
 
@@ -117,10 +117,16 @@ class Journal:
                 self._add({"diagnosis": plain, "at": step})
         self._standing = now
 
-    def end(self, step: int, error: BaseException | None = None) -> None:
-        """Close a fit, with what ended it before its time."""
+    def end(self, step: int, error: BaseException | None = None, *, failed: bool = False) -> None:
+        """Close a fit.
+
+        Args:
+            step: Steps done.
+            error: What ended it before its time.
+            failed: Whether the doctor switched himself off before.
+        """
         text = None if error is None else f"{type(error).__name__}: {error}".strip(": ")
-        self._add({"end": step, "error": text})
+        self._add({"end": step, "error": text, "failed": failed})
         if self._file is not None:
             self._file.close()
 

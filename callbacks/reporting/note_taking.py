@@ -89,7 +89,11 @@ def _order(finding: Finding) -> tuple[bool, int, int]:
 
 
 def _in_words(value: str | float) -> str:
-    return f"{value:,.6g}" if isinstance(value, float | int) else value
+    if value == "Infinity":
+        return "no limit"
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.6g}"
 
 
 def _charts_of_case(case: Case) -> list[Chart]:

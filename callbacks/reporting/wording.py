@@ -42,6 +42,8 @@ def verdict_of(case: Case) -> tuple[Health, str]:
         return "critical" if critical else "warning", f"{count}: {named}."
     if not case.last_step:
         return "unknown", "No verdict: no step is recorded."
+    if case.failed:
+        return "unknown", "No verdict: the doctor failed and switched himself off."
     if case.error is not None:
         return "unknown", "Nothing stood out before the run broke off."
     planned = case.facts.get("planned steps", math.inf)

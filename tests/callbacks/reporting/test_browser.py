@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import time
 
 import pytest
 from helpers.case_notes import CODE, HOSTILE, hostile_notes, large_notes, plain_notes
@@ -294,10 +293,9 @@ def test_without_scripts_the_findings_are_there(show):
 
 
 def test_a_long_training_of_a_deep_network_is_shown_quickly(show):
-    started = time.monotonic()
     page = show(large_notes())
     page.locator("figure.map .plot canvas").last.wait_for()
-    assert time.monotonic() - started < 20
+    assert page.evaluate("performance.getEntriesByType('navigation')[0].domComplete") < 10_000
     move_to(page, page.locator("figure.map .plot canvas").first, 1 / 3, 150.5 / 300)
     _, layer, value = page.locator("#tip div").all_inner_texts()
     assert layer == "encoder.blocks.150.attention.projection"

@@ -53,6 +53,11 @@ HEALED = replace(DEAD, withdrawn=90)
             "healthy",
             "Healthy: nothing stands out.",
         ),
+        (
+            Case(last_step=400, ended=True, failed=True),
+            "unknown",
+            "No verdict: the doctor failed and switched himself off.",
+        ),
         (Case(last_step=400, error="X"), "unknown", "Nothing stood out before the run broke off."),
     ],
 )
@@ -80,6 +85,16 @@ def test_the_verdict_claims_what_is_known(case, health, verdict):
 )
 def test_the_end_is_told(case, text):
     assert outcome_of(case) == text
+
+
+def test_facts_are_in_words():
+    facts = {"model": "MLP", "parameters": 1234567.0, "planned steps": "Infinity", "every": 50}
+    assert take_notes(Case(facts=facts), []).facts == {
+        "model": "MLP",
+        "parameters": "1,234,567",
+        "planned steps": "no limit",
+        "every": "50",
+    }
 
 
 def test_every_problem_has_a_name_in_words():

@@ -97,6 +97,18 @@ def test_a_run_that_broke_off_says_by_what(tmp_path, monkeypatch):
     assert heading(page) == "Nothing stood out before the run broke off."
 
 
+def test_a_doctor_that_failed_gives_no_verdict(tmp_path, monkeypatch):
+    doctor, logger = TrainingDoctor(every_n_steps=5), CSVLogger(tmp_path)
+    monkeypatch.setattr(
+        "torchvitals.callbacks.training_doctor.examine", lambda vitals: 1 / 0 if vitals.step else []
+    )
+    with pytest.warns(UserWarning, match="TrainingDoctor switched itself off"):
+        fit(Research(network()), data(20), [doctor], logger=logger, max_epochs=2)
+    report(monkeypatch, tmp_path)
+    page = Path(logger.log_dir, "report.html")
+    assert heading(page) == "No verdict: the doctor failed and switched himself off."
+
+
 CRASH = """
 import os, sys, torch
 from helpers.research import Research, fit, loader
