@@ -138,11 +138,19 @@ def _add_points(curves: dict[str, Points], step: int, figures: Mapping[str, Any]
 def _establish(case: Case, diagnosis: Diagnosis, step: int) -> None:
     for place, known in enumerate(case.findings):
         if known.stands and known.diagnosis.problem == diagnosis.problem:
-            same = diagnosis.severity == known.diagnosis.severity
-            worsened = known.worsened if same else step
-            case.findings[place] = replace(known, diagnosis=diagnosis, worsened=worsened)
+            case.findings[place] = _changed(known, diagnosis, step)
             return
     case.findings.append(Finding(diagnosis, step))
+
+
+def _changed(known: Finding, diagnosis: Diagnosis, step: int) -> Finding:
+    """A finding in its new form; what was only worth knowing begins when it is more than that."""
+    before = known.diagnosis.severity
+    if before == diagnosis.severity:
+        return replace(known, diagnosis=diagnosis)
+    if before == "info":
+        return Finding(diagnosis, step)
+    return replace(known, diagnosis=diagnosis, changed=step)
 
 
 def _withdraw(case: Case, problem: str, step: int) -> None:

@@ -13,13 +13,13 @@ class Finding:
         diagnosis: Its latest form.
         since: Step at which it was established, on the loggers' axis.
         withdrawn: Step at which it was withdrawn; None while it stands.
-        worsened: Step at which it became as severe as it is; None where it was from the start.
+        changed: Step at which it became as severe as it is; None where it was from the start.
     """
 
     diagnosis: Diagnosis
     since: int
     withdrawn: int | None = None
-    worsened: int | None = None
+    changed: int | None = None
 
     @property
     def stands(self) -> bool:

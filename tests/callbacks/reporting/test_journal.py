@@ -88,12 +88,23 @@ def test_a_report_of_nothing_new_is_not_written():
     assert [entry.get("report") for entry in journal.entries] == [None, 2]
 
 
-def test_a_diagnosis_that_gets_worse_is_one_finding():
-    journal, mild = started(), replace(DEAD, severity="warning")
-    for step, found in ((3, mild), (5, mild), (7, DEAD), (9, DEAD)):
-        journal.diagnose(step, [found])
+@pytest.mark.parametrize(
+    ("severities", "since", "changed"),
+    [
+        (["critical", "critical"], 0, None),
+        (["warning", "critical", "critical"], 0, 1),
+        (["critical", "critical", "warning"], 0, 2),
+        (["info", "warning", "warning"], 1, None),
+        (["info", "warning", "critical"], 1, 2),
+    ],
+)
+def test_a_diagnosis_that_changes_is_one_finding(severities, since, changed):
+    journal = started()
+    for step, severity in enumerate(severities):
+        journal.diagnose(step, [replace(DEAD, severity=severity)])
     (finding,) = read_case(journal.entries).findings
-    assert (finding.diagnosis, finding.since, finding.worsened) == (DEAD, 3, 7)
+    assert finding.diagnosis.severity == severities[-1]
+    assert (finding.since, finding.changed, finding.stands) == (since, changed, True)
 
 
 def test_a_diagnosis_is_written_when_it_changes():
