@@ -16,7 +16,8 @@ HOSTILE = (
     "</script><script>document.title='run'</script>",
     "<img src=x onerror=\"document.title='run'\">",
     "{{ 7 * 7 }}{% raw %}",
-    "]]>--><!--<script </script x",
+    "</script x",
+    "]]>--><!--<script y",
     "a\u2028b' onclick='document.title=1' \\\" \u202e &lt;b&gt;",
 )
 CODE = 'MLPClassifier(64, 10, activation="leaky_relu")  # a < b & c'
