@@ -1,6 +1,6 @@
 PYTHON ?= python3
 VENV ?= .venv
-PACKAGE_FILES := $(wildcard src/torchvitals/* functional/*.py callbacks/*.py callbacks/*/*.py callbacks/*/page.* callbacks/*/*/*.py datamodules/*.py datamodules/*/* lightning_modules/*.py lightning_modules/*/*.py)
+PACKAGE_FILES := $(wildcard src/torchvitals/* functional/*.py callbacks/*.py callbacks/*/*.py callbacks/reporting/assets/* callbacks/*/*/*.py datamodules/*.py datamodules/*/* lightning_modules/*.py lightning_modules/*/*.py)
 
 .PHONY: demo test lint clean
 

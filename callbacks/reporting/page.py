@@ -21,6 +21,7 @@ from .layer_map import LayerMap
 from .thinning import thin_columns, thin_curve, thin_rows
 from .wording import name_of, time_of
 
+_SCRIPTS = ("tools.js", "plot.js", "chart.js", "heat_map.js", "page.js")
 _MAX_POINTS = 2_000
 _MAX_ROWS = 600
 _MAX_CELLS, _MAX_COLUMNS, _MIN_COLUMNS = 60_000, 400, 100
@@ -60,13 +61,14 @@ def render_page(notes: CaseNotes) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader(__package__, "."),
+        loader=PackageLoader(__package__, "assets"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = _asset("page.css"), _asset("page.js")
+    parts = "\n".join(map(_asset, _SCRIPTS))
+    style, script = _asset("page.css"), f'"use strict";\n(() => {{\n{parts}}})();\n'
     return environment.get_template("page.html").render(
         notes=notes,
         standing=[(i, f) for i, f in enumerate(notes.findings, 1) if f.stands],
@@ -83,7 +85,7 @@ def render_page(notes: CaseNotes) -> str:
 
 
 def _asset(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
