@@ -93,9 +93,9 @@ class Reporter:
         callbacks: list[object] = trainer.callbacks  # type: ignore[attr-defined]
         found = [getattr(callback, "_reporter", None) for callback in callbacks]
         together = [reporter for reporter in found if isinstance(reporter, Reporter)]
-        if self not in together:
-            together = [self]
         alike = [reporter for reporter in together if reporter.monitor == self.monitor]
+        if self not in together:  # A doctor's own, beside those that the Trainer has.
+            together, alike = [self], [*alike, self]
         position = alike.index(self)
         self._suffix = f"_{position + 1}" if position else ""
         self._rows = {} if together[0] is self else together[0]._rows

@@ -32,7 +32,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     remedies = (
         Remedy("Normalise the layers.", 'norm="batch"'),
-        Remedy("Lower the learning rate.", f"lr={vitals.learning_rate / 10:.3g}"),
+        Remedy("Lower the learning rate.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
     )
     figures = {"drift": extreme[site]}
     return [Symptom(Problem.COVARIATE_SHIFT, "info", evidence, figures, remedies, site)]

@@ -44,7 +44,7 @@ def _severity(vitals: Vitals, share: float) -> Severity:
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
     return (
         Remedy("Use an activation that lets a gradient through.", 'activation="leaky_relu"'),
-        Remedy("Lower the learning rate.", f"lr={vitals.learning_rate / 10:.3g}"),
+        Remedy("Lower the learning rate.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
         Remedy("Normalise the layers.", 'norm="batch"'),
         Remedy("Use an initialisation that fits ReLU.", 'init="kaiming_normal"'),
     )

@@ -28,7 +28,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     severity: Severity = "info" if vitals.is_well or not vitals.had_a_chance else "warning"
     evidence = f"{last:.0%} of the units of {site} are dormant; it was {first:.0%} at first."
     remedies = (
-        Remedy("Lower the learning rate.", f"lr={vitals.learning_rate / 10:.3g}"),
+        Remedy("Lower the learning rate.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
         Remedy("Use an activation that lets a gradient through.", 'activation="leaky_relu"'),
         Remedy("Use less L1 or weight decay, which puts units to sleep.", "l1=0.0, l2=0.0"),
     )

@@ -43,12 +43,12 @@ def examine(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"A step moves the weights by {recent:.2g} of their length (at most {peak:.2g}; about "
-        f"0.001 is usual), and the loss is {vitals.recent_loss:.4g} after "
+        f"0.001 is usual), and the loss is {_said(vitals.recent_loss)} after "
         f"{vitals.initial_loss:.4g} at first and {best:.4g} at its best."
     )
     remedies = (
-        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate / 10:.3g}"),
-        Remedy("Warm the learning rate up.", 'scheduler="warmup_cosine"'),
+        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
+        Remedy("Warm the learning rate up.", 'warmup=0.1, scheduler="cosine"'),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
     )
     figures = {
@@ -57,6 +57,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
     }  # fmt: skip
     severity: Severity = "warning" if vitals.has_learned else "critical"
     return [Symptom(Problem.LEARNING_RATE_TOO_HIGH, severity, evidence, figures, remedies)]
+
+
+def _said(loss: float) -> str:
+    return f"{loss:.4g}" if math.isfinite(loss) else "not finite"
 
 
 def _lost_at_once(vitals: Vitals) -> bool:

@@ -35,7 +35,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         f"by {recent:.1e} of their length, where about 1e-03 is usual."
     )
     remedies = (
-        Remedy("Multiply the learning rate by ten.", f"lr={vitals.learning_rate * 10:.3g}"),
+        Remedy("Multiply the learning rate by ten.", f"lr={vitals.learning_rate_peak * 10:.3g}"),
         Remedy("Let Lightning's tuner find one.", "Tuner(trainer).lr_find(model, data)"),
         Remedy("Use an optimiser that adapts its steps.", 'optimizer="adam"'),
     )

@@ -31,7 +31,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         )
     )
     remedies = (
-        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate / 10:.3g}"),
+        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
         Remedy(
             "Find the operation: a logarithm, root or division of zero, or NaN in the data.",

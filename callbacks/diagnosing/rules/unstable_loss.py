@@ -35,7 +35,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         f"the noise of the batches explains, and turned {turns} times in {len(steps)}."
     )
     remedies = (
-        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate / 10:.3g}"),
+        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
         Remedy("Take larger batches.", "batch_size=..., or Trainer(accumulate_grad_batches=8)"),
         Remedy("Let the learning rate decay.", 'scheduler="cosine"'),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),

@@ -21,9 +21,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
     layers, values = list(vitals.gradient_profile), list(vitals.gradient_profile.values())
     ratio = values[0] / values[-1]
     severity: Severity = "warning" if vitals.has_learned else "critical"
+    share = f"{ratio:.1e} times that of {layers[-1]}" if ratio else "0"
     evidence = (
         f"From {layers[begins]} on towards the input the gradients vanish: per parameter, that of "
-        f"{layers[0]} is {ratio:.1e} times that of {layers[-1]}."
+        f"{layers[0]} is {share}."
     )
     remedies = (
         Remedy("Use an activation that does not saturate.", 'activation="relu"'),
