@@ -16,12 +16,12 @@ def test_code_runs_as_it_stands(block, tmp_path):
 
 
 def test_there_is_code_for_each_use():
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 8
 
 
 def test_figures_are_those_that_the_demo_printed():
     printed = (ROOT / "examples/results/demo.txt").read_text()
-    demo = README.partition("## Three uses")[0]
+    demo = README.partition("## Four uses")[0]
     rows = re.findall(r"^\| ([\w ,/]+) \| (.+?) \| (.+?) \|$", demo, flags=re.MULTILINE)
     assert len(rows) == 5
     flat = re.sub(r"[\s│┃]+", " ", printed)
