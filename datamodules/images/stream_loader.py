@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ...functional.epoch_order import epoch_seed
 from ..loading import EpochPosition
-from .indexed_stream import IndexedStream
 from .streamed_item import Reading, stacked
 
 
@@ -27,6 +26,7 @@ class StreamLoader:
         seed: Seed of the order.
         num_workers: Worker processes.
         pin_memory: Whether batches are put into page-locked memory.
+        multiprocessing_context: How worker processes start.
         finished: How many batches of this epoch are used up, for ``EpochPosition``.
         settings: Arguments of ``litdata.StreamingDataset``.
 
@@ -43,12 +43,20 @@ class StreamLoader:
         seed: int = 0,
         num_workers: int = 0,
         pin_memory: bool = False,
+        multiprocessing_context: str | None = None,
         finished: Callable[[], int] | None = None,
         **settings: Any,
     ) -> None:
+        from .indexed_stream import IndexedStream
+
+        # Not `dataset`: Lightning would warn of the length that a loader of litdata itself has.
         self._stream = IndexedStream(url, read, shuffle=True, drop_last=True, seed=seed, **settings)
         self.batch_size, self.seed = batch_size, seed
-        self._settings = {"num_workers": num_workers, "pin_memory": pin_memory}
+        self._settings = dict(
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            multiprocessing_context=multiprocessing_context,
+        )
         length, replicas = len(self._pass(0, 0)), self._stream.distributed_env.world_size
         if not length:
             raise ValueError(

@@ -1,14 +1,17 @@
 """Images of a stream by their index, for evaluation."""
 
+import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .indexed_stream import IndexedStream
 from .streamed_item import Reading, stacked
+
+if TYPE_CHECKING:
+    from .indexed_stream import IndexedStream
 
 
 class StreamedImages(Dataset[Any]):
@@ -25,8 +28,8 @@ class StreamedImages(Dataset[Any]):
 
     def __init__(self, url: str, read: Reading | None = None, **settings: Any) -> None:
         self._url, self._read, self._settings = url, read, settings
-        self._stream: IndexedStream | None = None
-        stream = IndexedStream(url, read, **settings)
+        self._opened: tuple[int, IndexedStream] | None = None
+        stream = self._open()
         stream[0]
         # The stream's own length is this rank's share.
         self._length = len(stream.cache)
@@ -39,8 +42,7 @@ class StreamedImages(Dataset[Any]):
         return stacked([self._item(int(item)) for item in items])
 
     def __getstate__(self) -> dict[str, Any]:
-        # Each process opens its own.
-        return {**self.__dict__, "_stream": None}
+        return {**self.__dict__, "_opened": None}
 
     def order(self, replicas: int) -> Tensor:
         """Items in an order of which each of the ranks gets one run of neighbours.
@@ -59,10 +61,17 @@ class StreamedImages(Dataset[Any]):
         return order[order >= 0]
 
     def _item(self, item: int) -> tuple[Any, int, int]:
-        if self._stream is not None:
-            return self._stream[item]
-        self._stream = IndexedStream(self._url, self._read, **self._settings)
-        row = self._stream[item]
+        # Each process opens its own: threads that fetch chunks do not survive a fork.
+        if self._opened is not None and self._opened[0] == os.getpid():
+            return self._opened[1][item]
+        stream = self._open()
+        row = stream[item]
         # Now that there is a cache: fill it with chunks, instead of fetching images one by one.
-        self._stream.on_demand_bytes = False
+        stream.on_demand_bytes = False
+        self._opened = os.getpid(), stream
         return row
+
+    def _open(self) -> "IndexedStream":
+        from .indexed_stream import IndexedStream
+
+        return IndexedStream(self._url, self._read, **self._settings)

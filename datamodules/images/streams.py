@@ -50,9 +50,8 @@ class Streams:
             batch_size,
             read=self.read,
             seed=self.loaders.seed,
-            num_workers=self.loaders.num_workers,
-            pin_memory=self.loaders.pin_memory,
             finished=self.loaders.finished(trainer),
+            **self.loaders.settings,
             **self._settings,
         )
         return self.loaders.follow(loader)

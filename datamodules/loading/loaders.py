@@ -70,8 +70,7 @@ class Loaders:
                 f"{num_workers} and {pin_memory}. Data on the device needs none."
             )
         self.seed, self.resident = seed, resident
-        self.num_workers, self.pin_memory = num_workers, pin_memory
-        self._settings: dict[str, Any] = dict(
+        self.settings: dict[str, Any] = dict(
             num_workers=num_workers,
             pin_memory=pin_memory,
             multiprocessing_context=multiprocessing_context if num_workers else None,
@@ -140,7 +139,7 @@ class Loaders:
             batch_size=batch_size,
             collate_fn=_as_is,
             generator=torch.Generator().manual_seed(self.seed),
-            **self._settings,
+            **self.settings,
         )
 
     def state_dict(self) -> dict[str, int]:
@@ -168,7 +167,7 @@ class Loaders:
     ) -> EpochLoader:
         if self.resident and trainer is not None:
             dataset = self._place(dataset, trainer.strategy.root_device)
-        return EpochLoader(dataset, batches, **self._settings)
+        return EpochLoader(dataset, batches, **self.settings)
 
     def _place(self, dataset: BatchedDataset, device: torch.device) -> IndexedTensors:
         """The data on the device: one copy for the loaders of all splits."""

@@ -1,4 +1,5 @@
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -63,6 +64,16 @@ def test_training_batches_are_full_shuffled_and_of_successive_epochs(workers, fo
 
 
 @needs_litdata
+def test_spawned_processes_read_streams(folder):
+    settings = {"num_workers": 1, "multiprocessing_context": "spawn"}
+    spawned = StreamLoader(str(folder / "train"), 4, seed=1, **settings)
+    assert items(spawned) == items(StreamLoader(str(folder / "train"), 4, seed=1, num_workers=1))
+    streams = Streams({"train": "none", "val": str(folder / "val")}, Loaders(**settings))
+    read = items(streams.in_order("val", 6, trainer=None))
+    assert [item for batch in read for item in batch] == list(range(21))
+
+
+@needs_litdata
 @pytest.mark.parametrize("workers", [0, 1, 2])
 @pytest.mark.parametrize("taken", [0, 1, 5, 12, 13])
 def test_a_restored_stream_gives_exactly_the_rest(workers, taken, folder):
@@ -91,6 +102,10 @@ def test_images_are_read_by_their_index(workers, prefix, folder):
     x, y, index = next(iter(loader))
     assert torch.equal(y, index)
     assert (x == index[:, None, None, None]).all()
+    # Read here, then by processes that are forked from this one.
+    assert torch.equal(images.__getitems__(index)[0], x)
+    again = EpochLoader(images, EpochSampler(index, 6, shuffle=False), num_workers=workers)
+    assert items(again) == [index.tolist()]
 
 
 @needs_litdata
@@ -104,7 +119,6 @@ def test_each_rank_reads_its_own_run_in_order(replicas, folder):
         assert torch.equal(own, torch.arange(int(own[0]), int(own[0]) + len(own)))
 
 
-# litdata leaves files of its caches to the garbage collector.
 @needs_litdata
 @pytest.mark.parametrize(("ranks", "workers"), [(1, 2), (2, 0), (2, 2)])
 def test_a_trainer_resumes_streams_in_mid_epoch_on_ranks(ranks, workers, folder, tmp_path):
@@ -143,6 +157,11 @@ def test_a_missing_stream_is_named(tmp_path):
         Streams({"val": "here"}, Loaders())
     with pytest.raises(ValueError, match="a stream of 'test', but got \\['train'\\]"):
         Streams({"train": "here"}, Loaders()).images("test")
+
+
+def test_importing_the_package_does_not_import_litdata():
+    command = "import sys, torchvitals.datamodules; sys.exit('litdata' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", command]).returncode == 0
 
 
 def test_without_litdata_it_says_what_to_install(monkeypatch):
