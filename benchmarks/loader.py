@@ -1,9 +1,11 @@
 """How many images a second come out of a loader, Fashion-MNIST in batches of 512.
 
 The usual ways, ours, and the limit: a random order and a gather, with nothing around it. All in
-one process and one thread, the candidates taking turns; with worker processes, the wall clock
-counts. The images are uint8 except from torchvision's data set, which makes them float as its
-users do. On a GPU, batches arrive on the device.
+one process and one thread, the candidates taking turns, each for an epoch, torchvision's data set
+for 24 batches. With worker processes the wall clock counts, their start and whatever else the
+machine does included; without, the time of this process. The images are uint8 except from
+torchvision's data set, which makes them float as its users do. On a GPU, batches arrive on the
+device, and data that lies there already is one more candidate; on a CPU it would be the same one.
 
     python benchmarks/loader.py FOLDER [--rounds 15] [--device cpu]
 
@@ -106,12 +108,12 @@ def candidates(folder: Path, unpacked: Path, device: str) -> dict[str, Candidate
         return lambda: iter(DataLoader(data, BATCH, shuffle=True, num_workers=workers))
 
     found = {
-        "TensorDataset, DataLoader": Candidate(usual(tensors), 24),
-        "torchvision FashionMNIST": Candidate(usual(files), 4),
+        "TensorDataset, DataLoader": Candidate(usual(tensors)),
+        "torchvision FashionMNIST": Candidate(usual(files), 24),
         "the same, 2 workers": Candidate(usual(files, 2), wall=True),
     }
     if find_spec("datasets"):
-        found["HF datasets, DataLoader"] = Candidate(usual(hf_data(images, labels, unpacked)), 24)
+        found["HF datasets, DataLoader"] = Candidate(usual(hf_data(images, labels, unpacked)))
     found["IndexedTensors, DataLoader"] = Candidate(lambda: iter(plain))
     found["IndexedTensors, EpochLoader"] = Candidate(lambda: iter(loader))
     if device != "cpu":
