@@ -20,8 +20,8 @@ from timing import be_quiet, machine, now
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import CenterCrop, Compose, PILToTensor, Resize
 
-from torchvitals.datamodules.images.folders import read_folder
-from torchvitals.datamodules.images.image_files import ImageFiles
+from torchvitals.datamodules.image_sets.folders import read_folder
+from torchvitals.datamodules.image_sets.image_files import ImageFiles
 
 FILES, PASSES = 8, 5
 SOURCES = ((256, 256), (500, 375), (1600, 1200), (4000, 3000))

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from .batch_augment import BatchAugment
+from .image_sets.labelled_images import LabelledImages
+from .image_sets.reading import checked_dataset, download_images
 from .images.arguments import (
     check_numbers,
     checked_normalization,
@@ -20,20 +22,18 @@ from .images.batch_finish import BatchFinish
 from .images.class_balance import balancing_weights, class_counts
 from .images.duplicates import Duplicates, find_equal_images
 from .images.indexed_images import IndexedBatch
-from .images.labelled_images import LabelledImages
 from .images.picture import draw_batch
 from .images.preparing import prepare_images
-from .images.reading import checked_dataset, download_images
 from .images.split_loaders import SplitLoaders, loaders_of_splits, make_loaders
-from .images.streamed_item import Reading
-from .images.streamed_set import StreamedSet
 from .loading import Loaders
 from .loading.trainer_slot import TrainerSlot
+from .streaming.streamed_item import Reading
+from .streaming.streamed_set import StreamedSet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .images.streams import Streams
+    from .streaming.streams import Streams
 
 Batch = tuple[Tensor, Tensor]
 

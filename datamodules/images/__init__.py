@@ -1,1 +1,1 @@
-"""Where labelled images come from, and what is measured on them."""
+"""What `ImageDataModule` measures, checks and shows of its images, and how it loads them."""

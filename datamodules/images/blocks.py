@@ -7,7 +7,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from .image_source import ImageSource
+from ..image_sets.image_source import ImageSource
 
 _NUMBERS = 2**20  # in one block: small enough for the processor's cache
 _FILES = 64

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from ...functional.contents import content_hashes, first_alike
+from ..image_sets.image_source import ImageSource
 from .blocks import blocks
-from .image_source import ImageSource
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..image_sets.image_source import ImageSource
+from ..image_sets.labelled_images import LabelledImages
+from ..image_sets.stored_images import StoredImages
 from ..loading import IndexedTensors
-from .image_source import ImageSource
-from .labelled_images import LabelledImages
-from .stored_images import StoredImages
 
 IndexedBatch = tuple[Tensor, Tensor, Tensor]
 

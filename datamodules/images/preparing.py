@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
-from .labelled_images import LabelledImages
-from .reading import read_images
+from ..image_sets.labelled_images import LabelledImages
+from ..image_sets.reading import read_images
+from ..streaming.streamed_set import StreamedSet, spread_runs
 from .splitting import split_images
 from .statistics import MEASURED_FILES, check_channels, measure_channels
-from .streamed_set import StreamedSet, spread_runs
 
 Normalization = tuple[Tensor, Tensor]
 Prepared = tuple[LabelledImages | StreamedSet, dict[str, Tensor], Normalization]

@@ -7,15 +7,15 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..image_sets.labelled_images import LabelledImages
 from ..loading import EpochLoader, Loaders
+from ..streaming.streamed_set import StreamedSet
 from .arguments import worker_processes
 from .class_balance import balancing_weights, class_counts
 from .indexed_images import batched
-from .labelled_images import LabelledImages
-from .streamed_set import StreamedSet
 
 if TYPE_CHECKING:
-    from .streams import Streams
+    from ..streaming.streams import Streams
 
 
 class SplitLoaders:
@@ -120,7 +120,7 @@ def loaders_of_splits(
     """
     if isinstance(data, StreamedSet):
         # litdata is optional, and takes its time.
-        from .streams import Streams
+        from ..streaming.streams import Streams
 
         return Streams(dict(data.urls), loaders, read=data.read, **data.options)
     return SplitLoaders(data, splits, loaders, balanced=balanced)

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from ..image_sets.labelled_images import LabelledImages
 from ..loading import make_splits
-from .labelled_images import LabelledImages
 
 
 def split_images(

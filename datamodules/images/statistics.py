@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from ...functional.channel_moments import ChannelMoments
+from ..image_sets.image_source import ImageSource
 from .blocks import blocks
-from .image_source import ImageSource
 
 MEASURED_FILES = 5_000
 # Below a thousandth of a grey level a channel is constant but for rounding.

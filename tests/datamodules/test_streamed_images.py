@@ -8,8 +8,8 @@ from helpers.training import quiet_trainer, run
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from torchvitals.datamodules import ImageDataModule
-from torchvitals.datamodules.images import indexed_stream
-from torchvitals.datamodules.images.streamed_set import spread_runs
+from torchvitals.datamodules.streaming import indexed_stream
+from torchvitals.datamodules.streaming.streamed_set import spread_runs
 from torchvitals.lightning_modules import MLPClassifier
 
 needs_litdata = pytest.mark.skipif(

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import LightningDataModule
 
-from torchvitals.datamodules.images.streams import Streams
 from torchvitals.datamodules.loading import Loaders
+from torchvitals.datamodules.streaming.streams import Streams
 
 # litdata would ask the package index for a newer release each time.
 os.environ["LITDATA_DISABLE_VERSION_CHECK"] = "1"

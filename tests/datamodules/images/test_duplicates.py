@@ -2,10 +2,10 @@ import pytest
 import torch
 from helpers.images import write_images
 
+from torchvitals.datamodules.image_sets.folders import read_folder
+from torchvitals.datamodules.image_sets.stored_images import StoredImages
 from torchvitals.datamodules.images import duplicates
 from torchvitals.datamodules.images.duplicates import find_equal_images
-from torchvitals.datamodules.images.folders import read_folder
-from torchvitals.datamodules.images.stored_images import StoredImages
 
 SPLITS = {"train": torch.arange(0, 60), "val": torch.arange(60, 80), "test": torch.arange(80, 100)}
 

@@ -3,9 +3,9 @@ import pytest
 import torch
 from helpers.images import write_images
 
-from torchvitals.datamodules.images.folders import read_folder
+from torchvitals.datamodules.image_sets.folders import read_folder
+from torchvitals.datamodules.image_sets.stored_images import StoredImages
 from torchvitals.datamodules.images.statistics import measure_channels
-from torchvitals.datamodules.images.stored_images import StoredImages
 
 
 def _measured(images, index=None, files=10):

@@ -9,8 +9,8 @@ from PIL import Image
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import CenterCrop, Compose, PILToTensor, Resize
 
-from torchvitals.datamodules.images.folders import read_folder
-from torchvitals.datamodules.images.image_decoder import ImageDecoder
+from torchvitals.datamodules.image_sets.folders import read_folder
+from torchvitals.datamodules.image_sets.image_decoder import ImageDecoder
 
 
 def test_classes_and_pixels_are_those_of_torchvisions_folder(tmp_path):

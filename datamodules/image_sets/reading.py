@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
+from ..streaming.streamed_set import StreamedSet
 from .arrays import read_arrays
 from .folders import read_folder
 from .idx_sets import IDX_SETS, find_idx_files, read_idx_set
 from .labelled_images import LabelledImages
 from .stored_images import StoredImages
-from .streamed_set import StreamedSet
 from .torchvision_sets import (
     download_torchvision_set,
     find_torchvision_class,

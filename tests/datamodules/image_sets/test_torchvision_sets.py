@@ -16,9 +16,9 @@ from scipy.io import savemat
 from torchvision.transforms import PILToTensor
 
 from torchvitals.datamodules import ImageDataModule
-from torchvitals.datamodules.images.reading import checked_dataset, download_images, read_images
-from torchvitals.datamodules.images.torchvision_images import TorchvisionImages
-from torchvitals.datamodules.images.torchvision_sets import find_torchvision_class
+from torchvitals.datamodules.image_sets.reading import checked_dataset, download_images, read_images
+from torchvitals.datamodules.image_sets.torchvision_images import TorchvisionImages
+from torchvitals.datamodules.image_sets.torchvision_sets import find_torchvision_class
 
 
 def _md5(path):

@@ -2,8 +2,8 @@ import numpy
 import pytest
 import torch
 
-from torchvitals.datamodules.images.arrays import read_arrays
-from torchvitals.datamodules.images.pixel_layout import channels_first
+from torchvitals.datamodules.image_sets.arrays import read_arrays
+from torchvitals.datamodules.image_sets.pixel_layout import channels_first
 
 PIXELS = numpy.random.default_rng(0).integers(0, 256, (6, 5, 7, 3)).astype(numpy.uint8)
 

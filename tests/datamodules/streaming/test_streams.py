@@ -10,12 +10,12 @@ from helpers.streaming import write_stream
 from helpers.training import run
 from PIL import Image
 
-from torchvitals.datamodules.images import indexed_stream
-from torchvitals.datamodules.images.stream_loader import StreamLoader
-from torchvitals.datamodules.images.streamed_images import StreamedImages
-from torchvitals.datamodules.images.streamed_item import as_pixels, image_and_label, stacked
-from torchvitals.datamodules.images.streams import Streams
 from torchvitals.datamodules.loading import EpochLoader, EpochSampler, Loaders
+from torchvitals.datamodules.streaming import indexed_stream
+from torchvitals.datamodules.streaming.stream_loader import StreamLoader
+from torchvitals.datamodules.streaming.streamed_images import StreamedImages
+from torchvitals.datamodules.streaming.streamed_item import as_pixels, image_and_label, stacked
+from torchvitals.datamodules.streaming.streams import Streams
 
 TESTS = Path(__file__).parents[2]
 needs_litdata = pytest.mark.skipif(

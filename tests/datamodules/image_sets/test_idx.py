@@ -4,8 +4,8 @@ import torch
 import torchvision
 from helpers.images import FASHION_MNIST, write_idx, write_mnist
 
-from torchvitals.datamodules.images.idx import read_idx
-from torchvitals.datamodules.images.reading import read_images
+from torchvitals.datamodules.image_sets.idx import read_idx
+from torchvitals.datamodules.image_sets.reading import read_images
 
 
 @pytest.mark.parametrize("compress", [False, True])

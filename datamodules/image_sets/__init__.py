@@ -1,0 +1,1 @@
+"""Where labelled images come from: files, folders, torchvision's sets, arrays."""
