@@ -9,7 +9,7 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks" / "clinic"))
 from all_cases import CASES, FAULTY, HEALTHY, named
 from case import CODES, Case, Goal
-from verify import holds, scores
+from verify import RESULTS, holds, known_rows, scores
 
 FAST = [case for case in CASES if case.fast]
 REACHED, MISSED = 0.95, 0.5
@@ -47,6 +47,14 @@ def test_each_side_of_the_split_has_every_problem_and_about_half_of_the_cases():
         assert set(CODES) - problems == set()
         for kind in (FAULTY, HEALTHY):
             assert 0.4 < sum(case.split == side for case in kind) / len(kind) < 0.6
+
+
+def test_the_committed_labels_hold_and_are_of_these_goals():
+    rows = known_rows()
+    assert "DOES NOT HOLD" not in RESULTS.read_text()
+    for case in CASES:
+        for row in rows.get(case.name, ()):
+            assert f" {case.goal} " in row
 
 
 def weights(program):

@@ -202,7 +202,7 @@ def imbalanced(epochs: int = 10) -> Program:
 
 IMAGES = Goal("accuracy", at_least=0.9)
 CASES = (
-    Case("digit-images-published", IMAGES, published, fast=True),
+    Case("digit-images-published", Goal("accuracy", at_least=0.87), published, fast=True),
     Case("digit-images-batch-norm", IMAGES, stack),
     Case("digit-images-group-norm", IMAGES, partial(stack, group_norm, nn.ReLU, adam(2e-3))),
     Case(
@@ -215,7 +215,7 @@ CASES = (
     ),
     Case("digit-images-resnet", IMAGES, small_resnet),
     Case("digit-images-depthwise", IMAGES, depthwise),
-    Case("digit-images-augmented", IMAGES, partial(styled, Augmented, 8)),
+    Case("digit-images-augmented", Goal("accuracy", at_least=0.85), partial(styled, Augmented, 14)),
     Case("digit-images-mixup", IMAGES, partial(styled, Mixed, 8)),
     Case("digit-images-frozen-body", IMAGES, partial(fine_tuned, True), fast=True),
     Case("digit-images-fine-tuned", IMAGES, partial(fine_tuned, False)),
