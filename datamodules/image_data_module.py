@@ -71,7 +71,7 @@ class ImageDataModule(LightningDataModule):
             image that comes again in an epoch is augmented in another way.
         image_size: Height and width, or both alike: images are scaled to cover it and cut.
             Needed where files differ in size.
-        channels: 1, 3 or 4; None takes what the images have, of files 1 if none has colours.
+        image_channels: 1, 3 or 4; None takes what the images have, of files 1 if none has colours.
         mean: Of each channel, in 0..1; None measures it, of files on at most 5,000.
         std: Standard deviation of each channel; None measures it.
         download: Whether torchvision may fetch what is not in ``data_dir``.
@@ -110,7 +110,7 @@ class ImageDataModule(LightningDataModule):
         fold: int = 0,
         balanced: bool = False,
         image_size: int | tuple[int, int] | None = None,
-        channels: int | None = None,
+        image_channels: int | None = None,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         download: bool = False,
@@ -128,7 +128,7 @@ class ImageDataModule(LightningDataModule):
             test_fraction=test_fraction,
             num_folds=num_folds,
             fold=fold,
-            channels=channels,
+            image_channels=image_channels,
             num_workers=num_workers,
         )
         self.save_hyperparameters(ignore=[] if isinstance(dataset, str) else ["dataset"])
@@ -141,7 +141,7 @@ class ImageDataModule(LightningDataModule):
             val_fraction=val_fraction, test_fraction=test_fraction, num_folds=num_folds, fold=fold
         )
         self.image_size = checked_size(image_size)
-        self.channels, self.dataset_options = channels, dict(dataset_options or {})
+        self.image_channels, self.dataset_options = image_channels, dict(dataset_options or {})
         self.normalization = checked_normalization(mean, std)
         self.download, self.check_duplicates = download, check_duplicates
         self.num_workers, self.multiprocessing_context = num_workers, multiprocessing_context
@@ -223,7 +223,7 @@ class ImageDataModule(LightningDataModule):
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height and width of the images that a network gets."""
         channels, height, width = self._known().images.shape
-        return (self.channels or channels, *(self.image_size or (height, width)))
+        return (self.image_channels or channels, *(self.image_size or (height, width)))
 
     def find_duplicates(self) -> Duplicates:
         """Images that are in two splits, pixel by pixel; every image is read once."""
@@ -305,7 +305,7 @@ class ImageDataModule(LightningDataModule):
             self.dataset,
             self.data_dir,
             image_size=self.image_size,
-            channels=self.channels,
+            channels=self.image_channels,
             options=self.dataset_options,
             splitting=self._splitting,
             given=self.normalization,
@@ -334,7 +334,7 @@ class ImageDataModule(LightningDataModule):
         if state:
             self._loading().loaders.load_state_dict(state["loading"], trainer=self.trainer)
         self.augment.num_classes = len(data.class_names)
-        channels = self.channels or data.images.shape[0]
+        channels = self.image_channels or data.images.shape[0]
         self._finish = BatchFinish(self.mean, self.std, channels=channels, size=self.image_size)
         return data
 

@@ -108,7 +108,7 @@ class ImageDecoder:
         if mode == "L" and not self.convert and not is_grey(image.mode):
             raise ValueError(
                 f"Expected images in grey like the first, but {name} is in colour. Set "
-                "`channels=3` to read all in colour, or `channels=1` to read all in grey."
+                "`image_channels=3` to read all in colour, or `image_channels=1` for all in grey."
             )
         return image if image.mode == mode else image.convert(mode)
 

@@ -57,7 +57,7 @@ class StoredImages:
             return StoredImages(torch.cat(grey))
         raise ValueError(
             f"Expected images that can be given {channels} channels, but they have {have}. Leave "
-            "out `channels`."
+            "out `image_channels`."
         )
 
 

@@ -16,7 +16,7 @@ def check_numbers(
     test_fraction: float,
     num_folds: int | None,
     fold: int,
-    channels: int | None,
+    image_channels: int | None,
     num_workers: int | None,
 ) -> None:
     """Refuse numbers that are out of range.
@@ -41,8 +41,8 @@ def check_numbers(
         raise ValueError(
             f"Expected `fold` from 0 to below `num_folds`, but got {fold} of {num_folds}."
         )
-    if channels not in (None, 1, 3, 4):
-        raise ValueError(f"Expected `channels` to be 1, 3 or 4, but got {channels}.")
+    if image_channels not in (None, 1, 3, 4):
+        raise ValueError(f"Expected `image_channels` to be 1, 3 or 4, but got {image_channels}.")
 
 
 def checked_size(image_size: int | Sequence[int] | None) -> tuple[int, int] | None:

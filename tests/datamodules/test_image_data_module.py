@@ -1,3 +1,4 @@
+from inspect import signature
 from types import SimpleNamespace
 
 import numpy
@@ -10,7 +11,13 @@ from jsonargparse import ArgumentParser
 from lightning.pytorch.callbacks import ModelCheckpoint
 from sklearn.utils.class_weight import compute_class_weight
 
-from torchvitals.datamodules import BatchAugment, ImageDataModule
+from torchvitals import lightning_modules
+from torchvitals.datamodules import (
+    BatchAugment,
+    ImageDataModule,
+    TabularDataModule,
+    TextDataModule,
+)
 from torchvitals.lightning_modules import ConvNetClassifier, MLPClassifier
 
 
@@ -116,7 +123,7 @@ def test_given_statistics_are_taken_and_grey_images_repeated():
     mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     with pytest.raises(ValueError, match="one number for each of 1 channels, but got 3"):
         _data(mean=mean, std=std).setup("fit")
-    data = ImageDataModule((_pixels(), torch.arange(60) % 3), mean=mean, std=std, channels=3)
+    data = ImageDataModule((_pixels(), torch.arange(60) % 3), mean=mean, std=std, image_channels=3)
     data.setup("fit")
     images, _, _ = batch = next(iter(data.val_dataloader()))
     x, _ = data.on_after_batch_transfer(batch, 0)
@@ -296,7 +303,7 @@ def test_images_of_any_channels_and_sizes_train(channels, size):
 
 
 def test_images_in_memory_become_grey_where_that_is_asked_for():
-    data = ImageDataModule((_pixels(channels=3), torch.arange(60) % 3), channels=1)
+    data = ImageDataModule((_pixels(channels=3), torch.arange(60) % 3), image_channels=1)
     assert data.image_shape == (1, 5, 4)
     grey = (_pixels(channels=3).double() * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(
         1
@@ -304,7 +311,7 @@ def test_images_in_memory_become_grey_where_that_is_asked_for():
     (images, _, index) = next(iter(data.val_dataloader()))
     assert (images[:, 0] - grey[index]).abs().max() <= 0.6
     with pytest.raises(ValueError, match="can be given 4 channels, but they have 1"):
-        ImageDataModule((_pixels(), torch.arange(60) % 3), channels=4).setup()
+        ImageDataModule((_pixels(), torch.arange(60) % 3), image_channels=4).setup()
 
 
 @pytest.mark.gpu
@@ -540,7 +547,11 @@ def test_operations_by_name_are_parsed_from_yaml_and_augment():
     operations = {"rotation": 15, "zoom": [0.9, 1.1], "blur": {"range": 1.0, "p": 0.5}}
     data = {"class_path": f"{ImageDataModule.__module__}.ImageDataModule"}
     data["init_args"] = {"augment": operations, "image_size": [8, 9], "mean": [0.5], "std": [1]}
-    data["init_args"] |= {"dataset_options": {"split": "letters"}, "channels": 1, "num_folds": 3}
+    data["init_args"] |= {
+        "dataset_options": {"split": "letters"},
+        "image_channels": 1,
+        "num_folds": 3,
+    }
     parsed = parser.instantiate_classes(parser.parse_object({"data": data})).data
     assert parsed.augment.operations == BatchAugment(operations).operations
     assert list(parsed.augment.operations) == ["rotation", "zoom", "blur"]
@@ -561,7 +572,7 @@ def test_operations_by_name_are_parsed_from_yaml_and_augment():
         ({"num_folds": 1}, "`num_folds` to be at least 2"),
         ({"fold": 1}, "`fold` from 0 to below `num_folds`, but got 1 of None"),
         ({"num_folds": 3, "fold": 3}, "but got 3 of 3"),
-        ({"channels": 2}, "`channels` to be 1, 3 or 4"),
+        ({"image_channels": 2}, "`image_channels` to be 1, 3 or 4"),
         ({"image_size": 0}, "`image_size` to be a positive number"),
         ({"image_size": (3, 4, 5)}, "`image_size` to be a positive number"),
         ({"mean": [0.5]}, r"`mean` and `std` with one number .* got \[0.5\] and None"),
@@ -603,3 +614,11 @@ def test_fashion_mnist_is_learnt_in_a_hundred_steps():
     trainer.fit(model, datamodule=data)
     (metrics,) = trainer.test(model, datamodule=data, verbose=False)
     assert metrics["test_accuracy"] > 0.75
+
+
+def test_no_argument_has_the_name_of_one_of_a_module():
+    """Lightning's loggers refuse a module and a data module that give one name two values."""
+    modules = [getattr(lightning_modules, name) for name in lightning_modules.__all__]
+    named = {n for m in modules if isinstance(m, type) for n in signature(m).parameters}
+    for kind in (ImageDataModule, TabularDataModule, TextDataModule):
+        assert not named & set(signature(kind).parameters)

@@ -16,8 +16,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
     running = [layer for layer in vitals.layers if layer.trained and layer.ran]
     cut = [layer for layer in running if layer.optimized and not layer.has_gradient]
     forgotten = [layer for layer in running if not layer.optimized and layer.has_gradient]
-    names = {name.rpartition(".")[0] for name in vitals.unmoved}
-    still = [layer for layer in running if layer.name in names and layer.has_gradient]
+    still = [
+        layer
+        for layer in running
+        if f"{layer.name}.weight" in vitals.unmoved and layer.has_gradient
+    ]
     if vitals.step < 3 or not (cut or forgotten or still):
         return []
     found, why = next(

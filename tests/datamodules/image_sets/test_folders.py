@@ -175,7 +175,7 @@ def test_a_colour_among_grey_images_is_not_lost(tmp_path):
     write_images(tmp_path, {"a": 2}, color=False)
     data = read_folder(tmp_path)
     write_images(tmp_path, {"a": 1}, color=True)
-    with pytest.raises(ValueError, match=r"000.png is in colour. Set `channels=3`"):
+    with pytest.raises(ValueError, match=r"000.png is in colour. Set `image_channels=3`"):
         data.images.take(torch.tensor([0]))
     assert read_folder(tmp_path).images.shape[0] == 3
 
