@@ -58,7 +58,7 @@ class LossCall:
         target: Its targets.
         output: The function right before: ``"softmax"``, ``"relu"``, ...; None for a layer.
         ascends: Whether the loss is maximised.
-        weight: Weights of the classes.
+        weight: Weights of the classes or of positive targets.
         reduction: 0 for none, 1 for the mean, 2 for the sum.
         is_alone: Whether nothing else that depends on the data is added to it: penalties of the
             weights may be.
@@ -96,6 +96,8 @@ def find_loss_calls(loss: Tensor) -> list[LossCall]:
             kind, before = "cross_entropy", before.next_functions[0][0]
         prediction, target = node._saved_self.detach(), node._saved_target.detach()
         weight = getattr(node, "_saved_weight", None)
+        if weight is None:
+            weight = getattr(node, "_saved_pos_weight", None)
         reduction = node._saved_reduction
         output = _output_of(before)
         calls.append(LossCall(kind, prediction, target, output, ascends, weight, reduction, alone))
@@ -125,7 +127,7 @@ def _depends_on_data(node: Any) -> bool:
             return True
         seen.add(current)
         stack += [parent for parent, _ in current.next_functions]
-    return False
+    return bool(stack)  # What is too large to look through is no plain penalty.
 
 
 def count_layers(loss: Tensor) -> tuple[int, bool]:

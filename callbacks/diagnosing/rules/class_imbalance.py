@@ -25,7 +25,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     said_share = (
         sum(said[i] for i in rare) / predicted if predicted and len(said) == len(counts) else share
     )
-    collapsed = vitals.had_a_chance and said_share < _NEVER * share and predicted * share >= 3
+    collapsed = vitals.had_a_long_chance and said_share < _NEVER * share and predicted * share >= 3
     severity: Severity = "warning" if collapsed else "info"
     evidence = (
         f"The largest class has {max(present) / min(present):.0f} times the samples of the "

@@ -16,19 +16,13 @@ def examine(vitals: Vitals) -> list[Symptom]:
     running = [layer for layer in vitals.layers if layer.trained and layer.ran]
     cut = [layer for layer in running if layer.optimized and not layer.has_gradient]
     forgotten = [layer for layer in running if not layer.optimized and layer.has_gradient]
-    still = [
-        layer
-        for layer in running
-        if f"{layer.name}.weight" in vitals.unmoved and layer.has_gradient
-    ]
-    if vitals.step < 3 or not (cut or forgotten or still):
+    if vitals.step < 3 or not (cut or forgotten):
         return []
     found, why = next(
         (layers, why)
         for layers, why in (
             (cut, "an optimiser has it, but it never gets a gradient"),
             (forgotten, "it gets a gradient, but no optimiser has it"),
-            (still, "it gets a gradient, but its optimiser does not move it"),
         )
         if layers
     )

@@ -32,12 +32,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
     best = min(curve) if curve else math.nan
     rose = best > 0 and vitals.recent_loss > _WORSE * best
     blew_up = vitals.losses[0] > 0 and max(vitals.losses[:50]) > 10 * vitals.losses[0]
-    stuck = not vitals.has_learned and not vitals.is_falling
-    too_high = (
-        (recent > _LARGE_STEP and (rose or (stuck and vitals.had_a_chance)))
-        or (peak > _HUGE_STEP and blew_up and not vitals.has_learned)
-        or (peak > _HUGE_STEP and stuck and vitals.had_a_chance)
-        or (recent > _HUGE_STEP and not vitals.is_well)
+    # The first steps are large in many a healthy training, and the loss is still noise.
+    too_high = (vitals.had_a_chance and _keeps_from_learning(vitals, recent, peak, rose)) or (
+        peak > _HUGE_STEP and blew_up and not vitals.has_learned
     )
     if not too_high:
         return []
@@ -57,6 +54,15 @@ def examine(vitals: Vitals) -> list[Symptom]:
     }  # fmt: skip
     severity: Severity = "warning" if vitals.has_learned else "critical"
     return [Symptom(Problem.LEARNING_RATE_TOO_HIGH, severity, evidence, figures, remedies)]
+
+
+def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool) -> bool:
+    stuck = not vitals.has_learned and not vitals.is_falling
+    return (
+        (recent > _LARGE_STEP and (rose or stuck))
+        or (peak > _HUGE_STEP and stuck)
+        or (recent > _HUGE_STEP and not vitals.is_well)
+    )
 
 
 def _said(loss: float) -> str:

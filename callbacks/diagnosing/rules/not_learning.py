@@ -19,9 +19,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
         or vitals.is_falling
     ):
         return []
-    if not vitals.gain <= 0.02:
-        return []
     constant = vitals.objective.constant_loss
+    # Without the loss of a constant a slow start looks the same.
+    known = constant == constant or vitals.step > vitals.planned_steps / 2
+    if not vitals.gain <= 0.02 or not known:
+        return []
     than = (
         f"{vitals.recent_data_loss:.4g}, no better than the {constant:.4g} of a constant prediction"
         if constant == constant and vitals.data_losses

@@ -10,6 +10,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _LOST, _CHECKS = 0.2, 3
+_SMALL = 0.05  # of what there is to know, the loss of a constant
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -21,7 +22,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     place = checks.index(best)
     lost = min(checks[-_CHECKS:]) / best - 1
     apart = training[-1] < 0.7 * checks[-1] and training[-1] < training[place]
-    if not (lost > _LOST and apart and len(checks) - 1 - place >= _CHECKS):
+    small = checks[-1] - best < _SMALL * vitals.objective.constant_loss
+    if small or not (lost > _LOST and apart and len(checks) - 1 - place >= _CHECKS):
         return []
     evidence = (
         f"The validation loss has been at least {lost:.0%} above its best, {best:.4g}, for "

@@ -75,7 +75,7 @@ SICK = {
         vitals([1.0 + 0.9 * (-1) ** (i // 15) + 0.02 * (-1) ** i for i in range(300)]),
         P.UNSTABLE_LOSS, "warning"),
     "nothing learned": (
-        vitals(FLAT, objective=Objective()), P.NOT_LEARNING, "critical"),
+        vitals(FLAT, objective=Objective(), planned_steps=400), P.NOT_LEARNING, "critical"),
     "first loss far off": (
         vitals([40.0] * 300, data_losses=[40.0] * 30), P.POOR_INITIALIZATION, "warning"),
     "signals fade": (
@@ -177,6 +177,10 @@ WELL = {
     "two games at once": vitals(FLAT, one_loss=False, objective=Objective()),
     "log-probabilities": vitals(objective=Objective("classification", "nll", classes=3,
                                                     sum_range=(1.0, 1.0), constant_loss=LN10)),
+    "first steps are large": vitals(FLAT[:20], total_updates=[0.5] * 5),
+    "a rise of next to nothing": vitals(
+        SMALL, validation_losses=[0.2, 0.01, 0.02, 0.03, 0.03],
+        training_epoch_losses=[0.2, 0.02, 0.01, 0.005, 0.004]),
     "a linear model of one layer": vitals(layers_in_graph=1, affine=True),
 }  # fmt: skip
 
@@ -200,10 +204,3 @@ def test_a_rate_that_drove_the_loss_up_until_it_was_lost():
     grows = [2.3, 3.0, 9.0, 80.0, 1e4, 1e9] + [math.nan] * 20
     signs = vitals(grows, data_losses=[], total_updates=[0.5] * 9)
     assert P.LEARNING_RATE_TOO_HIGH in found(signs)
-
-
-def test_layers_that_an_optimiser_does_not_move():
-    layers = [Layer("a", 9, has_gradient=True), Layer("b", 9, has_gradient=True)]
-    assert P.FROZEN_PARAMETER in found(vitals(layers=layers, unmoved=["a.weight", "a.bias"]))
-    for others in (["embedding.weight"], ["a.bias"]):
-        assert P.FROZEN_PARAMETER not in found(vitals(layers=layers, unmoved=others))
