@@ -158,10 +158,6 @@ CASES = (
         ("symmetric_weights", "poor_initialization"), partial(constant_weights, None),
     ),
     Case(
-        "blob-relu-output", Goal("accuracy", at_least=0.77), blob_with_output,
-        ("output_loss_mismatch", "dead_relu"), partial(blob_with_output, nn.Identity),
-    ),
-    Case(
         "circle-without-activations", Goal("accuracy", at_least=0.95), linear_circle,
         ("linear_network",), partial(linear_circle, True), fast=True,
     ),

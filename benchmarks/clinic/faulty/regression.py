@@ -150,10 +150,6 @@ CASES = (
         ("output_loss_mismatch", "not_learning"), partial(broadcast_loss, True),
     ),
     Case(
-        "prices-tanh-output", FRIEDMAN, bounded_output,
-        ("output_loss_mismatch", "saturated_activation"), partial(bounded_output, nn.Identity),
-    ),
-    Case(
         "prices-relu-output", FRIEDMAN, relu_output, ("output_loss_mismatch",),
         partial(relu_output, nn.Identity),
     ),

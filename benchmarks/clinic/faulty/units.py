@@ -211,11 +211,6 @@ CASES = (
         ("symmetric_weights", "poor_initialization"), partial(equal_filters, None),
     ),
     Case(
-        "digit-images-sigmoid-filters", DIGITS, sigmoid_conv,
-        ("vanishing_gradient", "saturated_activation", "not_learning"),
-        partial(sigmoid_conv, nn.ReLU),
-    ),
-    Case(
         "sensor-drifting-level", Goal("accuracy", at_least=0.9), drifting_sensor,
         ("covariate_shift", "unnormalized_input"), partial(drifting_sensor, True), fast=True,
     ),

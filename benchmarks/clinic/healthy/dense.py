@@ -150,7 +150,6 @@ def multi_label() -> Program:
 DIGITS = Goal("accuracy", at_least=0.92)
 TABLE = Goal("accuracy", at_least=0.92)
 CASES = (
-    Case("circle-five-tanh-layers", Goal("accuracy", at_least=0.7), circle_of_five_tanh_layers),
     Case("digits-plain", DIGITS, digits, fast=True),
     Case(
         "digits-tiny-batches", Goal("accuracy", at_least=0.9),

@@ -232,7 +232,6 @@ CASES = (
     Case("topics-packed", TOPICS, packed),
     Case("topics-transformer-norm-first", TOPICS, partial(encoder, True)),
     Case("topics-transformer-norm-last", TOPICS, partial(encoder, False, 80)),
-    Case("digit-images-vision-transformer", Goal("accuracy", at_least=0.88), vision_transformer),
     Case("language-model-tied", Goal("cross-entropy", at_most=1.3), next_word),
     Case("topics-bag-of-words", TOPICS, bag_of_words),
 )  # fmt: skip
