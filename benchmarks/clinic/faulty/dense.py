@@ -96,14 +96,6 @@ class BlobNet(LitClassifier):
         super().__init__(nn.Sequential(body, output), optimizer)
 
 
-def blob_with_output(output: Any = nn.ReLU) -> Program:
-    """Published with AUTOTRAINER."""
-    data = samples.blob()
-    model = BlobNet(output(), adam(1e-4))
-    score = partial(accuracy, model, data)
-    return Program(model, *loaders(data, 256), 300, score, {"check_val_every_n_epoch": 25})
-
-
 class PlainCircle(BinaryModel):
     """Three layers, whose author may have forgotten what comes between them."""
 

@@ -83,10 +83,6 @@ def broadcast_loss(squeeze: bool = False) -> Program:
     return prices(scaled_targets(standardized(samples.friedman())), squeeze=squeeze)
 
 
-def bounded_output(output: Any = nn.Tanh) -> Program:
-    return prices(standardized(samples.friedman()), output=output(), epochs=25)
-
-
 def relu_output(output: Any = nn.ReLU) -> Program:
     return prices(scaled_targets(standardized(samples.friedman())), output=output())
 

@@ -1,7 +1,6 @@
 """Units that fall asleep or saturate, and inputs of layers that drift."""
 
 from functools import partial
-from typing import Any
 
 import samples
 import torch
@@ -116,16 +115,6 @@ def equal_filters(constant: float | None = 0.1) -> Program:
     if constant is not None:
         reset(network, partial(nn.init.constant_, val=constant))
     return classification(samples.digit_images(), network, adam(0.01), epochs=10)
-
-
-def sigmoid_conv(activation: Any = nn.Sigmoid) -> Program:
-    layers: list[nn.Module] = []
-    for before in (1, 12, 12, 12, 12, 12, 12):
-        layers += [nn.Conv2d(before, 12, 3, padding=1), activation()]
-    network = nn.Sequential(*layers, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(192, 10))
-    if activation is nn.ReLU:
-        reset(network, partial(nn.init.kaiming_normal_, nonlinearity="relu"))
-    return classification(samples.digit_images(), network, sgd(0.05, 0.9))
 
 
 class DriftingSensor(LightningModule):

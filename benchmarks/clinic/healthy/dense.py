@@ -8,22 +8,13 @@ import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
 from lightning.pytorch import LightningModule
-from modules import ADAM, BinaryModel, Optimizer, adam, mlp, reset, sgd
+from modules import ADAM, Optimizer, adam, mlp, reset, sgd
 from programs import classification, two_classes
-from samples import Samples, loaders, split, standardized
-from scores import balanced_accuracy, binary_accuracy, outputs
+from samples import Samples, split, standardized
+from scores import balanced_accuracy, outputs
 from torch import Tensor, nn
 
 KAIMING = partial(nn.init.kaiming_normal_, nonlinearity="relu")
-
-
-def circle_of_five_tanh_layers() -> Program:
-    """Published as a healthy one with AUTOTRAINER."""
-    data = samples.circle()
-    network = reset(mlp([2, *[5] * 5, 1], nn.Tanh), nn.init.kaiming_uniform_)
-    model = BinaryModel(nn.Sequential(network, nn.Sigmoid()), ADAM, nn.BCELoss())
-    score = partial(binary_accuracy, model, data, 0.5)
-    return Program(model, *loaders(data, 32), 40, score, {"check_val_every_n_epoch": 5})
 
 
 def digits(

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
 from lightning.pytorch import LightningModule
-from modules import Optimizer, adam
-from programs import classification
+from modules import Optimizer
 from samples import Samples, loaders
 from scores import accuracy, outputs
 from torch import Tensor, nn
@@ -146,10 +145,6 @@ class Patches(nn.Module):
         patches = self.patch(x).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.token.expand(len(x), -1, -1), patches], 1) + self.position
         return self.head(self.encoder(tokens)[:, 0])
-
-
-def vision_transformer() -> Program:
-    return classification(samples.digit_images(), Patches(), adam(3e-3), epochs=7)
 
 
 class NextWord(LightningModule):
