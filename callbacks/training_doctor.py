@@ -208,6 +208,7 @@ class TrainingDoctor(Callback):
         """Look at the gradients; before the first step, at everything."""
         self.gradients.on_before_optimizer_step(trainer, pl_module, optimizer)
         self.updates.on_before_optimizer_step(trainer, pl_module, optimizer)
+        self._observation.step(optimizer)
         if trainer.global_step < _FIRST_STEPS or self._is_due(trainer):
             self._inspect(trainer, pl_module, optimizer)
 
@@ -261,6 +262,8 @@ class TrainingDoctor(Callback):
         gradients, updates, activations = self.gradients, self.updates, self.activations
         vitals.gradients = gradients._reporter.records["grad_norm"]
         vitals.gradient_profile = gradients.profile if gradients.steps else {}
+        if len(gradients.steps) == 1:
+            self._observation.vitals.first_gradient_profile = list(gradients.profile.values())
         vitals.updates = updates._reporter.records["update_ratio"]
         totals = updates._reporter.summary.history.get("update_ratio/total", [])
         vitals.total_updates = list(totals)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from .recurrence import SequenceProbe
 from .vitals import InputScale, Layer
 
 _MAX_ROWS, _MAX_FEATURES = 512, 4_096
@@ -59,9 +60,13 @@ class FirstBatches:
         first: Name of the one that was called first.
         smallest_batch: Samples of the smallest batch to a BatchNorm layer.
         has_news: Whether inputs were seen since `input_scale`.
+        probe: Sequences that reached a recurrent layer.
+        outputs: What the layers gave in the last batch, by the node of its graph.
     """
 
     def __init__(self) -> None:
+        self.outputs: dict[Any, Tensor] = {}
+        self.probe = SequenceProbe()
         self.ran: set[str] = set()
         self.first = ""
         self.smallest_batch = float("inf")
@@ -73,12 +78,14 @@ class FirstBatches:
     def attach(self, module: nn.Module) -> None:
         """Hook every layer for one batch."""
         self.detach()
+        self.outputs.clear()
         self._fresh = True
         for name, part in module.named_modules():
             if isinstance(part, _BATCH_NORMS):
                 self._handles.append(part.register_forward_pre_hook(self._at_norm(name)))
             if matrix_of(part) is not None:
                 self._handles.append(part.register_forward_pre_hook(self._at_layer(name)))
+                self._handles.append(part.register_forward_hook(self._after_layer))
 
     def detach(self) -> None:
         """Leave no hook behind."""
@@ -90,6 +97,7 @@ class FirstBatches:
         def look(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
             self.ran.add(name)
             x = arguments[0] if arguments else None
+            self.probe.keep(name, layer, x)
             if self._fresh and isinstance(x, Tensor) and x.is_floating_point() and x.ndim > 1:
                 self._fresh = False
                 self.first = self.first or name
@@ -97,6 +105,10 @@ class FirstBatches:
                     self._keep(x.detach())
 
         return look
+
+    def _after_layer(self, layer: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
+        if isinstance(output, Tensor) and output.grad_fn is not None:
+            self.outputs[output.grad_fn] = output.detach()
 
     def _keep(self, x: Tensor) -> None:
         features = x.movedim(1, -1) if x.ndim > 3 else x

@@ -62,6 +62,8 @@ class LossCall:
         reduction: 0 for none, 1 for the mean, 2 for the sum.
         is_alone: Whether nothing else that depends on the data is added to it: penalties of the
             weights may be.
+        source: Node of the graph that it starts from; None for a leaf.
+        by_hand: Whether it is no function of torch's.
     """
 
     kind: str
@@ -72,6 +74,8 @@ class LossCall:
     weight: Tensor | None = None
     reduction: int = 1
     is_alone: bool = True
+    source: Any = None
+    by_hand: bool = False
 
 
 def has_graph(loss: Any) -> bool:
@@ -91,16 +95,19 @@ def find_loss_calls(loss: Tensor) -> list[LossCall]:
     calls = []
     alone = _is_alone(loss.grad_fn)
     for node, ascends in _loss_nodes(loss):
-        kind, before = _LOSSES[_base(node)], node.next_functions[0][0]
-        if kind == "nll" and _base(before) == "LogSoftmax":
+        kind, before = _LOSSES[base_name(node)], node.next_functions[0][0]
+        if kind == "nll" and base_name(before) == "LogSoftmax":
             kind, before = "cross_entropy", before.next_functions[0][0]
         prediction, target = node._saved_self.detach(), node._saved_target.detach()
-        weight = getattr(node, "_saved_weight", None)
-        if weight is None:
-            weight = getattr(node, "_saved_pos_weight", None)
+        # That of a binary cross-entropy is by sample, and of its positives by class.
+        weight = getattr(node, f"_saved_{'pos_weight' if kind == 'bce_logits' else 'weight'}", None)
         reduction = node._saved_reduction
-        output = _output_of(before)
-        calls.append(LossCall(kind, prediction, target, output, ascends, weight, reduction, alone))
+        calls.append(
+            LossCall(
+                kind, prediction, target, output_of(before), ascends, weight, reduction, alone,
+                before,
+            )
+        )  # fmt: skip
     return calls
 
 
@@ -110,7 +117,7 @@ def _is_alone(root: Any) -> bool:
     level = [root]
     while level and len(terms) < _LOSS_NODES:
         node = level.pop()
-        if _base(node) in ("Add", "Sub"):
+        if base_name(node) in ("Add", "Sub"):
             level += [parent for parent, _ in node.next_functions]
         elif node is not None:
             terms.append(node)
@@ -123,7 +130,7 @@ def _depends_on_data(node: Any) -> bool:
         current = stack.pop()
         if current is None or current in seen:
             continue
-        if _base(current) in _LOSSES or _base(current) in _LAYERS:
+        if base_name(current) in _LOSSES or base_name(current) in _LAYERS:
             return True
         seen.add(current)
         stack += [parent for parent, _ in current.next_functions]
@@ -150,7 +157,7 @@ def count_layers(loss: Tensor) -> tuple[int, bool]:
         if len(seen) > _MAX_NODES:
             return layers, False
         seen.add((node, inside))
-        if _base(node) in _LAYERS:
+        if base_name(node) in _LAYERS:
             layers, inside = layers + 1, True
         elif inside and not _is_affine(node):
             affine = False
@@ -159,14 +166,15 @@ def count_layers(loss: Tensor) -> tuple[int, bool]:
 
 
 def _is_affine(node: Any) -> bool:
-    name = _base(node)
+    name = base_name(node)
     if name in ("Mul", "Div"):
         # A product of two things that both depend on the input is a gate.
         return sum(parent is not None for parent, _ in node.next_functions) < 2
     return name in _AFFINE
 
 
-def _base(node: Any) -> str:
+def base_name(node: Any) -> str:
+    """Name of an operation: ``"Addmm"`` for ``AddmmBackward0``."""
     return "" if node is None else re.sub(r"Backward\d*$|^torch::autograd::", "", node.name())
 
 
@@ -179,21 +187,21 @@ def _loss_nodes(loss: Tensor) -> Iterator[tuple[Any, bool]]:
             if node is None:
                 continue
             seen += 1
-            if _base(node) in _LOSSES:
+            if base_name(node) in _LOSSES:
                 yield node, turned
             else:
                 turned = turned != _turns_sign(node)
-                subtracts = _base(node) == "Sub"
+                subtracts = base_name(node) == "Sub"
                 for place, (parent, _) in enumerate(node.next_functions):
                     following.append((parent, turned != (subtracts and place == 1)))
         level = following
 
 
 def _turns_sign(node: Any) -> bool:
-    other = getattr(node, "_saved_other", None) if _base(node) in ("Mul", "Div") else None
+    other = getattr(node, "_saved_other", None) if base_name(node) in ("Mul", "Div") else None
     if isinstance(other, Tensor):
         return other.numel() == 1 and bool(other < 0)
-    return _base(node) in ("Neg", "Rsub") or (isinstance(other, (int, float)) and other < 0)
+    return base_name(node) in ("Neg", "Rsub") or (isinstance(other, (int, float)) and other < 0)
 
 
 def own_shape(tensor: Tensor) -> tuple[int, ...]:
@@ -202,7 +210,8 @@ def own_shape(tensor: Tensor) -> tuple[int, ...]:
     return tuple(1 if stride == 0 else size for size, stride in sizes)
 
 
-def _output_of(node: Any) -> str | None:
-    while _base(node) in _PASS and node.next_functions:
+def output_of(node: Any) -> str | None:
+    """The function that a tensor is the output of, past changes of shape; None for a layer."""
+    while base_name(node) in _PASS and node.next_functions:
         node = node.next_functions[0][0]
-    return _OUTPUTS.get(_base(node))
+    return _OUTPUTS.get(base_name(node))

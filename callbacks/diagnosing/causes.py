@@ -12,6 +12,11 @@ _STALLED = (
 )  # fmt: skip
 _STUCK = (*_STALLED, P.INCONSISTENT_LABELS)
 _BROKEN = (*_STUCK, P.NON_FINITE, P.DEAD_RELU, P.SATURATED_ACTIVATION, P.VANISHING_GRADIENT)
+# What a plain mistake in what comes in may lead to.
+_DISTURBED = (
+    *_BROKEN, P.LEARNING_RATE_TOO_HIGH, P.EXPLODING_GRADIENT, P.OVERFITTING, P.POOR_INITIALIZATION,
+    P.TRAIN_EVAL_MISMATCH, P.OVER_REGULARIZED,
+)  # fmt: skip
 # A cause comes before what it explains; the first that is there takes the others' evidence.
 CAUSES: dict[P, tuple[P, ...]] = {
     P.OUTPUT_LOSS_MISMATCH: (
@@ -56,6 +61,10 @@ def join_causes(symptoms: Sequence[Symptom]) -> list[Symptom]:
     """
     left = {symptom.problem: symptom for symptom in symptoms}
     joined = []
+    for root in [s for s in symptoms if s.is_root and s.severity != "info"]:
+        if left.pop(root.problem, None) is not None:
+            explained = [left.pop(effect) for effect in _DISTURBED if effect in left]
+            joined.append(_with_evidence(root, explained))
     for cause, effects in CAUSES.items():
         symptom = left.get(cause)
         if symptom is None or symptom.severity == "info":

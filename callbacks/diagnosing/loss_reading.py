@@ -22,7 +22,7 @@ _TASKS: dict[str, Task] = {
 _MAX_COLUMNS = 1_000
 FIGURES = (
     "data_loss", "accuracy", "prediction_min", "prediction_max", "target_min", "target_max",
-    "sum_min", "sum_max", "samples",
+    "sum_min", "sum_max", "samples", "pairs",
 )  # fmt: skip
 
 
@@ -31,8 +31,10 @@ class LossReading:
     """What one batch says, still on its device.
 
     Attributes:
-        figures: Of :data:`FIGURES`, shape ``(9,)``; ``sum_min`` and ``sum_max`` are of the
-            predictions over the classes, of the probabilities' own for a cross-entropy.
+        figures: Of :data:`FIGURES`, shape ``(10,)``; ``data_loss`` weighs the classes as the loss
+            does, ``sum_min`` and ``sum_max`` are of the predictions over the classes, of the
+            probabilities' own for a cross-entropy, ``pairs`` is the share of pairs of samples
+            that are of one class.
         targets: Number of samples of each class; of a regression count, sum and sum of squares
             of each column, flattened.
         predicted: Number of predictions of each class; empty for a regression.
@@ -57,13 +59,13 @@ def read_loss(call: LossCall) -> LossReading:
     with torch.no_grad():
         prediction, target = call.prediction.float(), call.target
         if task_of(call) == "classification":
-            return _read_classes(prediction, target)
+            return _read_classes(prediction, target, call.weight)
         if task_of(call) == "binary":
-            return _read_binary(prediction, target.float(), call.kind == "bce_logits")
+            return _read_binary(prediction, target.float(), call)
         return _read_values(prediction, target.float())
 
 
-def _read_classes(prediction: Tensor, target: Tensor) -> LossReading:
+def _read_classes(prediction: Tensor, target: Tensor, weights: Tensor | None) -> LossReading:
     classes = prediction.shape[1] if prediction.ndim > 1 else prediction.shape[0]
     scores = (
         prediction.movedim(1, -1).reshape(-1, classes) if prediction.ndim > 1 else prediction[None]
@@ -71,27 +73,33 @@ def _read_classes(prediction: Tensor, target: Tensor) -> LossReading:
     flat = target.reshape(-1)
     known = (flat >= 0) & (flat < classes)
     safe = flat.clamp(0, classes - 1)
-    weight = known.float()
+    counted = known.float()
+    weight = counted if weights is None else counted * weights.float()[safe]
     best = scores.argmax(-1)
     losses = -scores.gather(1, safe[:, None])[:, 0]
     sums = scores.exp().sum(-1)
+    none = torch.zeros(classes, device=scores.device)
+    targets, count = none.index_add(0, safe, counted), counted.sum()
     figures = [
         (losses * weight).sum() / weight.sum(),
-        ((best == safe) * weight).sum() / weight.sum(),
-        scores.min(), scores.max(), flat.min(), flat.max(), sums.min(), sums.max(), weight.sum(),
+        ((best == safe) * counted).sum() / count,
+        scores.min(), scores.max(), flat.min(), flat.max(), sums.min(), sums.max(), count,
+        (targets.square().sum() - count) / (count * (count - 1)),
     ]  # fmt: skip
-    counts = torch.zeros(classes, device=scores.device)
-    return LossReading(
-        torch.stack([f.float() for f in figures]),
-        counts.index_add(0, safe, weight),
-        counts.index_add(0, best, weight),
-    )
+    predicted = none.index_add(0, best, counted)
+    return LossReading(torch.stack([f.float() for f in figures]), targets, predicted)
 
 
-def _read_binary(prediction: Tensor, target: Tensor, is_logits: bool) -> LossReading:
-    loss = F.binary_cross_entropy_with_logits if is_logits else F.binary_cross_entropy
+def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossReading:
+    is_logits = call.kind == "bce_logits"
     fits = prediction.shape == target.shape
-    data_loss = loss(prediction, target) if fits else prediction.new_tensor(float("nan"))
+    if not fits:
+        data_loss = prediction.new_tensor(float("nan"))
+    elif is_logits:
+        weight = None if call.weight is None else call.weight.float()
+        data_loss = F.binary_cross_entropy_with_logits(prediction, target, pos_weight=weight)
+    else:
+        data_loss = F.binary_cross_entropy(prediction, target)
     said = prediction > (0.0 if is_logits else 0.5)
     right = (said == (target > 0.5)).float().mean() if fits else data_loss
     columns = (
@@ -100,10 +108,12 @@ def _read_binary(prediction: Tensor, target: Tensor, is_logits: bool) -> LossRea
     sums = prediction.new_tensor(float("nan"))
     figures = [
         data_loss, right, prediction.min(), prediction.max(), target.min(), target.max(),
-        sums, sums, target.new_tensor(float(len(columns))),
+        sums, sums, target.new_tensor(float(len(columns))), sums,
     ]  # fmt: skip
     said = said.reshape(len(said), -1)[:, :_MAX_COLUMNS] if said.ndim else said[None, None]
-    return LossReading(torch.stack(figures), _moments(columns), said.float().sum(0))
+    positive = said.float().sum(0)
+    predicted = torch.cat([len(said) - positive, positive]) if len(positive) == 1 else positive
+    return LossReading(torch.stack(figures), _moments(columns), predicted)
 
 
 def _read_values(prediction: Tensor, target: Tensor) -> LossReading:
@@ -114,7 +124,7 @@ def _read_values(prediction: Tensor, target: Tensor) -> LossReading:
     )
     figures = [
         F.mse_loss(prediction, target) if fits else nan, nan, prediction.min(), prediction.max(),
-        target.min(), target.max(), nan, nan, target.new_tensor(float(len(columns))),
+        target.min(), target.max(), nan, nan, target.new_tensor(float(len(columns))), nan,
     ]  # fmt: skip
     return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))
 

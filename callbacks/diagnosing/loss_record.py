@@ -2,16 +2,19 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .autograd_graph import LossCall, find_loss_calls, has_graph, own_shape
+from .errors_by_hand import find_errors
 from .loss_reading import FIGURES, LossReading, read_loss, task_of
 from .vitals import Objective
 
 _RECENT = 40
+_LEAST_SAMPLES = 5_000
 
 
 class LossRecord:
@@ -19,7 +22,8 @@ class LossRecord:
 
     Attributes:
         losses: Loss of each batch, up to the last `settle`.
-        data_losses, accuracies, penalty_shares: Of the batches that were looked at.
+        data_losses, accuracies, penalty_shares, same_class_pairs: Of the batches that were looked
+            at.
         objective: What is minimised.
     """
 
@@ -28,12 +32,13 @@ class LossRecord:
         self.data_losses: list[float] = []
         self.accuracies: list[float] = []
         self.penalty_shares: list[float] = []
+        self.same_class_pairs: list[float] = []
         self.objective = Objective()
         self._pending: list[Tensor] = []
-        self._readings: list[tuple[LossReading, Tensor, bool]] = []
+        self._readings: list[_Look] = []
         self._predicted: list[Tensor] = []
         self._targets: Tensor | None = None
-        self._weight: list[float] | None = None
+        self._weight: list[float] | float | None = None
 
     def add(self, outputs: Any, factor: float) -> None:
         """Take up what a training step returned; ``factor`` undoes what accumulation divided by."""
@@ -41,22 +46,36 @@ class LossRecord:
         if isinstance(loss, Tensor) and loss.numel() == 1:
             self._pending.append(loss.detach().float().reshape(()) * factor)
 
-    def look(self, loss: Tensor, factor: float) -> None:
-        """Look at the loss of a batch before it is differentiated."""
+    def look(
+        self, loss: Tensor, factor: float, outputs: Mapping[Any, Tensor] | None = None
+    ) -> None:
+        """Look at the loss of a batch before it is differentiated.
+
+        Args:
+            loss: The loss.
+            factor: Undoes what accumulation divided it by.
+            outputs: Outputs of layers, by the node that made them; for losses written by hand.
+        """
         calls = find_loss_calls(loss) if has_graph(loss) else []
+        if has_graph(loss) and not calls:
+            calls = find_errors(loss, outputs or {})
         if not calls:
             return
         call = calls[0]
         self._describe(call, len(calls))
-        has_penalty = len(calls) == 1 and call.reduction == 1 and call.weight is None
         total = loss.detach().float().reshape(()) * factor
-        self._readings.append((read_loss(call), total, has_penalty and call.is_alone))
+        comparable = len(calls) == 1 and call.reduction == 1 and call.weight is None
+        # One prediction held against several targets, as MixUp does: the sum is what counts.
+        mixed = len(calls) > 1 and all(other.source is call.source for other in calls)
+        self._readings.append(_Look(read_loss(call), total, comparable and call.is_alone, mixed))
 
     def _describe(self, call: LossCall, calls: int) -> None:
         if self.objective.kind is not None:
             return
         prediction, shapes = call.prediction, (own_shape(call.prediction), own_shape(call.target))
         differ = shapes[0] != shapes[1] and task_of(call) != "classification"
+        if call.by_hand:
+            differ = _is_crossed(*shapes)
         self.objective = Objective(
             task=task_of(call),
             kind=call.kind,
@@ -65,7 +84,8 @@ class LossRecord:
             shapes=shapes if differ else None,
             classes=prediction.shape[1] if prediction.ndim > 1 else 1,
         )
-        self._weight = None if call.weight is None else call.weight.detach().tolist()
+        if call.weight is not None and call.kind != "bce":
+            self._weight = call.weight.detach().tolist()
 
     def settle(self) -> None:
         """Move what was collected to the host."""
@@ -76,16 +96,19 @@ class LossRecord:
             readings, self._readings = self._readings, []
             self._take(readings)
 
-    def _take(self, readings: list[tuple[LossReading, Tensor, bool]]) -> None:
-        table = torch.stack([reading.figures for reading, _, _ in readings]).tolist()
-        totals = torch.stack([total for _, total, _ in readings]).tolist()
+    def _take(self, looks: list["_Look"]) -> None:
+        table = torch.stack([look.reading.figures for look in looks]).tolist()
+        totals = torch.stack([look.total for look in looks]).tolist()
         rows = [dict(zip(FIGURES, row, strict=True)) for row in table]
-        for row, total, (_, _, comparable) in zip(rows, totals, readings, strict=True):
-            if math.isfinite(row["data_loss"]):
-                self.data_losses.append(row["data_loss"])
+        for row, total, look in zip(rows, totals, looks, strict=True):
+            data_loss = total if look.mixed else row["data_loss"]
+            if math.isfinite(data_loss):
+                self.data_losses.append(data_loss)
             if math.isfinite(row["accuracy"]):
                 self.accuracies.append(row["accuracy"])
-            if comparable and total > 0 and row["data_loss"] >= 0:
+            if math.isfinite(row["pairs"]):
+                self.same_class_pairs.append(row["pairs"])
+            if look.comparable and total > 0 and row["data_loss"] >= 0:
                 self.penalty_shares.append(max(0.0, 1 - row["data_loss"] / total))
         objective = self.objective
         known = (
@@ -96,30 +119,36 @@ class LossRecord:
         objective.target_range = _span(rows, "target", known)
         objective.prediction_range = _span(rows, "prediction", [])
         objective.sum_range = _span(rows, "sum", [])
-        for reading, _, _ in readings:
-            new = reading.targets.double().cpu()
+        for look in looks:
+            new = look.reading.targets.double().cpu()
             same = self._targets is not None and len(self._targets) == len(new)
             self._targets = self._targets + new if same and self._targets is not None else new
-            self._predicted = [*self._predicted, reading.predicted.cpu()][-_RECENT:]
+            self._predicted.append(look.reading.predicted.cpu())
+        self._forget_old_predictions()
         self._judge_constant()
+
+    def _forget_old_predictions(self) -> None:
+        """Keep the last ones; of the last half as many as it takes to see rare classes."""
+        half = max(_RECENT, len(self.data_losses) // 2)
+        self._predicted = self._predicted[-half:]
+        sizes = [float(predicted.sum()) for predicted in self._predicted]
+        while len(sizes) > _RECENT and sum(sizes) - sizes[0] > _LEAST_SAMPLES:
+            sizes = sizes[1:]
+        self._predicted = self._predicted[-len(sizes) :]
 
     def _judge_constant(self) -> None:
         objective, targets = self.objective, self._targets
         if targets is None:
             return
         if objective.task == "classification":
-            weights = targets * torch.tensor(self._weight) if self._weight else targets
-            shares = targets / targets.sum()
-            weighted = weights / weights.sum()
-            # A constant is best by the weighted shares, and is judged without weights.
-            objective.constant_loss = float(-(shares * weighted.clamp(min=1e-12).log()).sum())
+            weighted = targets * torch.tensor(self._weight) if self._weight else targets
+            objective.constant_loss = float(torch.special.entr(weighted / weighted.sum()).sum())
             objective.target_counts = targets.tolist()
         else:
             count, total, squares = targets.view(3, -1)
             mean = total / count
             if objective.task == "binary":
-                entropy = torch.special.entr(mean) + torch.special.entr(1 - mean)
-                objective.constant_loss = float(entropy.mean())
+                objective.constant_loss = float(_binary_entropy(mean, self._weight).mean())
                 if len(mean) == 1:
                     positive = float(total)
                     objective.target_counts = [float(count) - positive, positive]
@@ -128,6 +157,38 @@ class LossRecord:
                 objective.constant_loss = float(variance.clamp(min=0).mean())
         same = [p for p in self._predicted if len(p) == len(self._predicted[-1])]
         objective.predicted_counts = torch.stack(same).sum(0).tolist() if same else []
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A batch that was looked at; its whole loss, still on the device.
+
+    Attributes:
+        reading: What it says.
+        total: The whole loss.
+        comparable: Whether what the loss has beyond the reading's is penalty.
+        mixed: Whether the loss is of several targets for one prediction.
+    """
+
+    reading: LossReading
+    total: Tensor
+    comparable: bool
+    mixed: bool
+
+
+def _is_crossed(prediction: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether each was repeated along what only the other has: all meet all."""
+    sizes = list(zip(prediction, target, strict=True))
+    return any(p == 1 < t for p, t in sizes) and any(t == 1 < p for p, t in sizes)
+
+
+def _binary_entropy(mean: Tensor, weight: list[float] | float | None) -> Tensor:
+    """Cross-entropy of the best constant, where positives count ``weight`` times."""
+    positive = mean * torch.tensor(weight or 1.0).double()
+    total = positive + 1 - mean
+    share = positive / total
+    entropy: Tensor = torch.special.entr(share) + torch.special.entr(1 - share)
+    return total * entropy
 
 
 def _span(

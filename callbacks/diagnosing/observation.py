@@ -14,6 +14,8 @@ from .autograd_graph import count_layers, has_graph
 from .loss_record import LossRecord
 from .vitals import Vitals
 
+_GOOD = 0.5
+
 
 class Observation:
     """Collect what the vital signs are made of.
@@ -29,6 +31,8 @@ class Observation:
         self._factor = 1.0
         self._identical: dict[str, Tensor] | None = None
         self._optimizers = 1
+        self._stepped: set[Optimizer] = set()
+        self._weights: dict[str, Tensor | None] = {}
 
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take down what is known before the first batch."""
@@ -39,6 +43,8 @@ class Observation:
         vitals.clips = bool(trainer.gradient_clip_val)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
         vitals.layers = find_layers(pl_module, trainer.optimizers)
+        modules = dict(pl_module.named_modules())
+        self._weights = {layer.name: matrix_of(modules[layer.name]) for layer in vitals.layers}
         vitals.dropout = highest_dropout(pl_module)
         recurrent = (nn.RNNBase, nn.RNNCellBase)
         vitals.recurrent = any(isinstance(m, recurrent) for m in pl_module.modules())
@@ -56,14 +62,14 @@ class Observation:
     def look(self, loss: Tensor) -> None:
         """Read a loss that is about to be differentiated."""
         if self._optimizers == 1:
-            self._record.look(loss, self._factor)
+            self._record.look(loss, self._factor, self._batches.outputs)
         if not self.vitals.layers_in_graph and has_graph(loss):
             self.vitals.layers_in_graph, self.vitals.affine = count_layers(loss)
+        self._batches.outputs.clear()
 
     def inspect(self, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """See which layers have gradients, and at first whether their units differ."""
-        modules = dict(pl_module.named_modules())
-        weights = {layer.name: matrix_of(modules[layer.name]) for layer in self.vitals.layers}
+        weights = self._weights
         for layer in self.vitals.layers:
             weight = weights[layer.name]
             layer.has_gradient |= weight is not None and weight.grad is not None
@@ -73,6 +79,10 @@ class Observation:
                 for name, weight in weights.items()
                 if weight is not None and weight.grad is not None
             }
+
+    def step(self, optimizer: Optimizer) -> None:
+        """Take down that an optimiser is about to make a step."""
+        self._stepped.add(optimizer)
 
     def add(self, outputs: Any) -> None:
         """Take up a batch's loss."""
@@ -85,6 +95,7 @@ class Observation:
         vitals.step, vitals.epoch = trainer.global_step, trainer.current_epoch
         vitals.losses, vitals.data_losses = record.losses, record.data_losses
         vitals.accuracies, vitals.penalty_shares = record.accuracies, record.penalty_shares
+        vitals.same_class_pairs = record.same_class_pairs
         vitals.objective = record.objective
         if self._batches.has_news:
             vitals.inputs = self._batches.input_scale()
@@ -96,7 +107,21 @@ class Observation:
             vitals.learning_rate, *(v for v in [vitals.learning_rate_peak] if v == v), 0.0
         )
         self._settle_layers()
-        return replace(vitals)
+        self._settle_steps(trainer)
+        settled = replace(vitals)
+        if self._batches.probe.layer and not settled.gain > _GOOD:
+            vitals.recurrent_layer = self._batches.probe.layer
+            vitals.time_profile = self._batches.probe.profile()
+            settled = replace(vitals)
+        return settled
+
+    def _settle_steps(self, trainer: Trainer) -> None:
+        if len(self._stepped) == len(trainer.optimizers):
+            moved = None
+        else:
+            moved = {p for o in self._stepped for group in o.param_groups for p in group["params"]}
+        for layer in self.vitals.layers:
+            layer.stepped = moved is None or self._weights[layer.name] in moved
 
     def _settle_layers(self) -> None:
         if self._identical:

@@ -19,6 +19,7 @@ class Symptom:
         remedies: What to change, best first.
         layer: Where it begins.
         reports: Reports in a row in which it must be seen to be said.
+        is_root: Whether it is so plain that it is behind whatever else is wrong.
     """
 
     problem: Problem
@@ -28,3 +29,4 @@ class Symptom:
     remedies: tuple[Remedy, ...] = ()
     layer: str | None = None
     reports: int = 2
+    is_root: bool = False

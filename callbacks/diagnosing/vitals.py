@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ...functional.gradient_flow import vanishing_from
 from ...functional.loss_curve import excess_swing, slope_score, window_means
 from ..monitoring.record import Record
 
@@ -47,6 +48,7 @@ class Layer:
         optimized: Whether an optimiser has it.
         ran: Whether it was called in training.
         has_gradient: Whether it ever had a gradient.
+        stepped: Whether an optimiser that has it ever made a step.
         is_last: Whether it is the last one.
         identical_units: Whether all its units have the same weights and, after the first
             backward pass, the same gradients.
@@ -58,6 +60,7 @@ class Layer:
     optimized: bool = True
     ran: bool = True
     has_gradient: bool = False
+    stepped: bool = True
     is_last: bool = False
     identical_units: bool = False
 
@@ -113,12 +116,15 @@ class Vitals:
         weight_decay: Highest of the parameter groups.
         dropout: Highest probability of a dropout layer.
         recurrent: Whether there are recurrent layers.
+        recurrent_layer: The first one that got sequences.
+        time_profile: Size of the gradient of its last output by the input of each time.
         clips: Whether the Trainer clips gradients.
         losses: Loss of each training batch.
         data_losses: Mean loss of the samples of the batches that were looked at, without
             penalties and weights.
         penalty_shares: Share of the whole loss that is not of the data, at the same batches.
         accuracies: Share of right predictions, at the same batches.
+        same_class_pairs: Share of the pairs of samples of a batch that are of one class, likewise.
         objective: What is minimised.
         inputs: What reaches the first layer.
         layers: Weight layers from input to output.
@@ -126,6 +132,7 @@ class Vitals:
         affine: Whether nothing between them bends.
         smallest_batch: Samples of the smallest batch to a BatchNorm layer; infinite without.
         gradients: Norm of each layer's gradients.
+        first_gradient_profile: Norms of the weight layers before the first step, likewise.
         gradient_profile: Last norms of the weight layers, per parameter, from input to output.
         not_finite_layer: Where a gradient or an output was first not finite.
         updates: Update ratio of each layer.
@@ -151,11 +158,14 @@ class Vitals:
     weight_decay: float = 0.0
     dropout: float = 0.0
     recurrent: bool = False
+    recurrent_layer: str = ""
+    time_profile: list[float] = field(default_factory=list)
     clips: bool = False
     losses: list[float] = field(default_factory=list)
     data_losses: list[float] = field(default_factory=list)
     penalty_shares: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
+    same_class_pairs: list[float] = field(default_factory=list)
     objective: Objective = field(default_factory=Objective)
     inputs: InputScale = field(default_factory=InputScale)
     layers: list[Layer] = field(default_factory=list)
@@ -163,6 +173,7 @@ class Vitals:
     affine: bool = False
     smallest_batch: float = math.inf
     gradients: Record = field(default_factory=Record)
+    first_gradient_profile: list[float] = field(default_factory=list)
     gradient_profile: dict[str, float] = field(default_factory=dict)
     not_finite_layer: str | None = None
     updates: Record = field(default_factory=Record)
@@ -201,6 +212,11 @@ class Vitals:
         return self.data_losses[0] > _FAR * usual and not self.inputs.rms > 10
 
     @cached_property
+    def vanished_from_the_start(self) -> bool:
+        """Whether gradients were lost on their way back before the first step."""
+        return vanishing_from(self.first_gradient_profile) is not None
+
+    @cached_property
     def curve(self) -> list[float]:
         """The loss in at most 20 windows."""
         return window_means(self.losses, _WINDOWS)
@@ -234,6 +250,18 @@ class Vitals:
         if self.initial_loss > 0 and math.isfinite(self.initial_loss):
             return 1 - self.recent_loss / self.initial_loss
         return NAN
+
+    @property
+    def is_imbalanced(self) -> bool:
+        """Whether there are ten times as many samples of one class as of another, or more."""
+        present = [count for count in self.objective.target_counts if count > 0]
+        return len(present) > 1 and max(present) >= 10 * min(present)
+
+    @property
+    def scale(self) -> float:
+        """What there is to know: the loss of the best constant, or else the first one."""
+        constant = self.objective.constant_loss
+        return constant if constant > 0 else abs(self.initial_loss)
 
     @cached_property
     def is_falling(self) -> bool:

@@ -10,7 +10,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_RATIO, _NEVER = 10.0, 0.1
+_RATIO, _NEVER, _EXPECTED = 10.0, 0.1, 10
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -25,7 +25,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
     said_share = (
         sum(said[i] for i in rare) / predicted if predicted and len(said) == len(counts) else share
     )
-    collapsed = vitals.had_a_long_chance and said_share < _NEVER * share and predicted * share >= 3
+    expected = predicted * share
+    collapsed = vitals.had_a_long_chance and said_share < _NEVER * share and expected >= _EXPECTED
+    # Who will click is seldom likelier than not, and a model of it may be good all the same.
+    if vitals.objective.task == "binary" and vitals.has_learned:
+        collapsed = False
     severity: Severity = "warning" if collapsed else "info"
     evidence = (
         f"The largest class has {max(present) / min(present):.0f} times the samples of the "

@@ -6,6 +6,8 @@ Debugger) costs capacity where the training does not do well; a layer that is de
 the network in two. Where training goes well it is only worth knowing.
 """
 
+import math
+
 from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
@@ -36,7 +38,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _severity(vitals: Vitals, share: float) -> Severity:
-    if vitals.is_well or not vitals.had_a_chance:
+    learns = vitals.is_well if math.isnan(vitals.gain) or not vitals.one_loss else vitals.gain > 0.5
+    if learns or not vitals.had_a_chance:
         return "info"
     return "critical" if share == 1.0 and not vitals.has_learned else "warning"
 

@@ -22,7 +22,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     """Find a norm that left its range for good, and one that grows from layer to layer."""
     if vitals.is_well:
         return []
-    return [*_in_time(vitals), *_through_layers(vitals)]
+    return [*_in_time(vitals), *_through_layers(vitals), *_through_sequences(vitals)]
 
 
 def _remedies(usual: float) -> tuple[Remedy, ...]:
@@ -64,6 +64,31 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
         Symptom(
             Problem.EXPLODING_GRADIENT, "critical", evidence, {"ratio": ratio}, _remedies(usual),
             layers[begins], reports=3,
+        )
+    ]  # fmt: skip
+
+
+def _through_sequences(vitals: Vitals) -> list[Symptom]:
+    profile = vitals.time_profile
+    if len(profile) < 3 or not vitals.had_a_chance or not profile[-1] > 0:
+        return []
+    ratio = profile[0] / profile[-1]
+    if not ratio > _GROWTH:
+        return []
+    evidence = (
+        f"The gradient of the last output of {vitals.recurrent_layer} grows on its way back "
+        f"through {len(profile)} steps of time, to {ratio:.1e} times."
+    )
+    usual = statistics.median(_totals(vitals) or [1.0])
+    remedies = (
+        Remedy("Initialise the recurrent weights orthogonally.", "nn.init.orthogonal_(weight_hh)"),
+        Remedy("Use a layer with gates.", "nn.LSTM or nn.GRU"),
+        *_remedies(usual)[:1],
+    )
+    return [
+        Symptom(
+            Problem.EXPLODING_GRADIENT, "critical", evidence, {"ratio": ratio}, remedies,
+            vitals.recurrent_layer, reports=3,
         )
     ]  # fmt: skip
 

@@ -10,19 +10,24 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
+_LONG = 50
+
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find layers that get no gradient, and layers that no optimiser has."""
     running = [layer for layer in vitals.layers if layer.trained and layer.ran]
     cut = [layer for layer in running if layer.optimized and not layer.has_gradient]
     forgotten = [layer for layer in running if not layer.optimized and layer.has_gradient]
-    if vitals.step < 3 or not (cut or forgotten):
+    waiting = [layer for layer in running if layer.optimized and not layer.stepped]
+    idle = waiting if vitals.step >= _LONG else []
+    if vitals.step < 3 or not (cut or forgotten or idle):
         return []
     found, why = next(
         (layers, why)
         for layers, why in (
             (cut, "an optimiser has it, but it never gets a gradient"),
             (forgotten, "it gets a gradient, but no optimiser has it"),
+            (idle, "the optimiser that has it never makes a step"),
         )
         if layers
     )

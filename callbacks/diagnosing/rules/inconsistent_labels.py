@@ -16,29 +16,53 @@ from ..vitals import Vitals
 _BY_HEART, _CHECKS = 0.3, 3
 _USUAL_STEPS = (1e-4, 3e-2)
 _NEAR = 0.05
+_BELOW, _APART = 0.99, 0.02
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a training that carries over to nothing, or that learns no more than a constant."""
+    if vitals.objective.ascends:
+        return _symptom(
+            vitals,
+            "The loss is maximised: its sign is turned on the way to the step.",
+            "Return the loss itself, not its negative.",
+            reports=1,
+            is_root=True,
+        )
     return _by_heart(vitals) or _constant(vitals)
 
 
-def _symptom(vitals: Vitals, evidence: str, reports: int) -> list[Symptom]:
+def _symptom(
+    vitals: Vitals, evidence: str, *advice: str, reports: int, is_root: bool = False
+) -> list[Symptom]:
     remedies = (
+        *map(Remedy, advice),
         Remedy("Look at inputs and labels side by side: were they shuffled apart?"),
         Remedy("See that training and validation data get the same preprocessing."),
         Remedy("See whether the network can learn 16 samples by heart.", "overfit_batches=1"),
     )
     figures = {"constant_loss": vitals.objective.constant_loss, "gain": vitals.gain}
     problem = Problem.INCONSISTENT_LABELS
-    return [Symptom(problem, "critical", evidence, figures, remedies, reports=reports)]
+    return [
+        Symptom(problem, "critical", evidence, figures, remedies, reports=reports, is_root=is_root)
+    ]
 
 
 def _by_heart(vitals: Vitals) -> list[Symptom]:
     constant, checks = vitals.objective.constant_loss, vitals.validation_losses
-    if not constant > 0 or len(checks) < _CHECKS or not vitals.gain > _BY_HEART:
+    training = vitals.training_epoch_losses
+    if not constant > 0 or len(checks) < _CHECKS or len(training) != len(checks):
         return []
-    if not min(checks) > 0.95 * constant:
+    if vitals.is_imbalanced or not min(checks) > 0.98 * constant:
+        return []
+    # What is learned of samples seen before, and of others not a bit.
+    begins = (
+        len(checks) > _CHECKS
+        and vitals.had_a_long_chance
+        and training[-1] < min(training[1], _BELOW * constant)
+        and checks[-1] - training[-1] > _APART * constant
+    )
+    if not (vitals.gain > _BY_HEART or begins):
         return []
     evidence = (
         f"The training loss fell to {vitals.recent_data_loss:.4g}, but the validation loss was "

@@ -15,7 +15,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _LARGE_STEP, _HUGE_STEP = 1e-2, 1e-1
-_WORSE = 2.0
+_SHARE = 0.25
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -26,11 +26,12 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if not updates:
         return []
     recent, peak = statistics.median(updates[-3:]), max(updates)
-    if vitals.starts_far or _lost_at_once(vitals):
+    if vitals.starts_far or vitals.vanished_from_the_start or _lost_at_once(vitals):
         return []  # Something was wrong before the first step.
     curve = [value for value in vitals.curve if math.isfinite(value)]
     best = min(curve) if curve else math.nan
-    rose = best > 0 and vitals.recent_loss > _WORSE * best
+    # Twice next to nothing is still next to nothing.
+    rose = best > 0 and vitals.recent_loss - best > max(best, _SHARE * vitals.scale)
     blew_up = vitals.losses[0] > 0 and max(vitals.losses[:50]) > 10 * vitals.losses[0]
     # The first steps are large in many a healthy training, and the loss is still noise.
     too_high = (vitals.had_a_chance and _keeps_from_learning(vitals, recent, peak, rose)) or (
@@ -58,8 +59,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool) -> bool:
     stuck = not vitals.has_learned and not vitals.is_falling
+    # Many networks stay at the loss of a constant for a while before they find a way.
+    lost = stuck and (vitals.gain < -_SHARE or vitals.had_a_long_chance)
     return (
-        (recent > _LARGE_STEP and (rose or stuck))
+        (recent > _LARGE_STEP and (rose or lost))
         or (peak > _HUGE_STEP and stuck)
         or (recent > _HUGE_STEP and not vitals.is_well)
     )

@@ -19,18 +19,31 @@ _BOUNDS = {
     "hardtanh": (-1.0, 1.0),
 }  # fmt: skip
 _SQUASHED = ("softmax", "sigmoid", "relu", "tanh", "hardtanh")
+_DEAF_BATCHES = 20
 _Found = tuple[Severity, str, str]
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the first thing that does not fit."""
-    for severity, evidence, advice in _mismatches(vitals.objective):
+    for severity, evidence, advice in (*_deaf(vitals), *_mismatches(vitals.objective)):
         remedy = Remedy(advice)
         symptom = Symptom(
             Problem.OUTPUT_LOSS_MISMATCH, severity, evidence, {}, (remedy,), reports=1
         )
         return [symptom]
     return []
+
+
+def _deaf(vitals: Vitals) -> Iterator[_Found]:
+    losses, table = vitals.losses[-_DEAF_BATCHES:], vitals.gradients.table
+    moves = not table.numel() or bool(table.any())
+    if len(losses) == _DEAF_BATCHES and min(losses) == max(losses) and not moves:
+        yield (
+            "critical",
+            f"The loss is exactly {losses[-1]:.4g} for every batch, and no weight has a gradient: "
+            "it does not hang on what the network says.",
+            "Look at the output: a softmax of one number is 1, and an argmax has no gradient.",
+        )
 
 
 def _mismatches(objective: Objective) -> Iterator[_Found]:
@@ -58,12 +71,6 @@ def _of_shapes(objective: Objective) -> Iterator[_Found]:
             f"Predictions of shape {prediction} meet targets of shape {target}: every one is "
             "compared with every other.",
             "Give both the same shape, as in `prediction.squeeze(1)`.",
-        )
-    if objective.ascends:
-        yield (
-            "critical",
-            "The loss is maximised: its sign is turned on the way to the step.",
-            "Return the loss itself, not its negative.",
         )
 
 

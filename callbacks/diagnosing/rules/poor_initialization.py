@@ -33,20 +33,26 @@ def _first_loss(vitals: Vitals) -> list[Symptom]:
     objective, first = vitals.objective, vitals.data_losses[0]
     usual = math.log(max(2, objective.classes))
     lasts = vitals.had_a_chance and not vitals.gain > 0.1
-    severity: Severity = "warning" if lasts else "info"
+    broke = not all(math.isfinite(loss) for loss in vitals.losses[-5:])
+    severity: Severity = "warning" if lasts or broke else "info"
     evidence = (
         f"The first loss is {first:.4g}; a network that knows nothing yet has about ln "
         f"{objective.classes} = {usual:.3g}."
     )
     figures = {"first_loss": first, "expected_loss": usual}
     return [
-        Symptom(Problem.POOR_INITIALIZATION, severity, evidence, figures, _remedies(), reports=1)
-    ]
+        Symptom(
+            Problem.POOR_INITIALIZATION, severity, evidence, figures, _remedies(), reports=1,
+            is_root=True,
+        )
+    ]  # fmt: skip
 
 
 def _signals(vitals: Vitals) -> list[Symptom]:
     history = {s: v[0] for s, v in vitals.variances.history.items() if v and v[0] > 0}
-    if len(history) < 3 or vitals.has_learned:
+    if len(history) < 3 or vitals.has_learned or not vitals.had_a_chance:
+        return []
+    if math.isnan(vitals.gain):
         return []
     sites = list(history)
     ratio = history[sites[0]] / history[sites[-1]]

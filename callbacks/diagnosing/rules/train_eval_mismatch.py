@@ -10,6 +10,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _GAP, _CHECKS, _WORSE = 1.0, 2, 3.0
+_EARLY, _POOR = 2.0, 0.3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -25,6 +26,33 @@ def examine(vitals: Vitals) -> list[Symptom]:
         return [
             Symptom(Problem.TRAIN_EVAL_MISMATCH, "critical", evidence, figures, remedies, reports=1)
         ]
+    return _stale(vitals, remedies) or _apart_early(vitals, remedies)
+
+
+def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
+    """A validation loss far over that of training before anything can be known by heart."""
+    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    if len(checks) < 3 or len(training) != len(checks) or vitals.is_imbalanced:
+        return []
+    early = [*zip(training[1:3], checks[1:3], strict=True), (training[-1], checks[-1])]
+    worse = min(v / t for t, v in early) if min(t for t, _ in early) > 0 else 0.0
+    if worse < _EARLY or min(v for _, v in early) < _POOR * vitals.scale or not vitals.has_learned:
+        return []
+    evidence = (
+        f"The validation loss was {checks[1]:.4g} at its second check and that of training "
+        f"{training[1]:.4g}, too early to have been learned by heart: in evaluation the network "
+        "gets other inputs, or is another network."
+    )
+    advice = (
+        Remedy("Do in `forward` what `training_step` alone does to its inputs."),
+        Remedy("Use nn.Dropout: one's own must scale what it keeps.", "dropout=0.3"),
+        *remedies,
+    )
+    figures, problem = {"ratio": worse}, Problem.TRAIN_EVAL_MISMATCH
+    return [Symptom(problem, "warning", evidence, figures, advice, reports=1)]
+
+
+def _stale(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     checks, training = vitals.validation_losses[-_CHECKS:], vitals.training_epoch_losses[-_CHECKS:]
     if not vitals.statistics_gap or len(checks) < _CHECKS or len(training) != len(checks):
         return []

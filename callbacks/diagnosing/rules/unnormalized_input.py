@@ -12,6 +12,8 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _LARGE, _TINY, _RATIO, _OFFSET = 15.0, 1e-3, 100.0, 30.0
+# Small ones are a reason only where nothing is learned.
+_SMALL = 1e-2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -50,7 +52,7 @@ def _reason(vitals: Vitals) -> str | None:
     inputs = vitals.inputs
     if inputs.rms > _LARGE:
         return f"their root mean square is {inputs.rms:.3g}"
-    if inputs.rms < _TINY:
+    if inputs.rms < (_SMALL if vitals.had_a_chance and not vitals.has_learned else _TINY):
         return f"their root mean square is {inputs.rms:.1e}"
     if inputs.features > 1 and inputs.largest_std > max(3.0, _RATIO * inputs.smallest_std):
         return (

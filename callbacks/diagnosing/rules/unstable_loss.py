@@ -2,7 +2,8 @@
 
 TheDeepChecker counts changes of sign, AUTOTRAINER swings of the accuracy; both flag the plain noise
 of small batches. Here the means of windows are compared with what the spread inside of them leads
-to expect, and the swing must be a good part of the loss itself.
+to expect, and the swing must be a good part of the loss itself. Batches that hold one class each,
+as data that is not shuffled does, send the network from one to the next.
 """
 
 import statistics
@@ -15,10 +16,34 @@ from ..vitals import Vitals
 
 _SWING, _SHARE = 3.0, 0.25
 _LEAST_BATCHES = 100
+_PURE_BATCHES = 10
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a loss that goes up and down from window to window and gets nowhere."""
+    """Find batches of one class each, and a loss that goes up and down and gets nowhere."""
+    return _sorted(vitals) or _swinging(vitals)
+
+
+def _sorted(vitals: Vitals) -> list[Symptom]:
+    pairs, counts = vitals.same_class_pairs, vitals.objective.target_counts
+    if len(pairs) < _PURE_BATCHES or sum(counts) == 0 or sum(count > 0 for count in counts) < 2:
+        return []
+    pure, expected = statistics.fmean(pairs), sum((c / sum(counts)) ** 2 for c in counts)
+    if not pure > (1 + expected) / 2:
+        return []
+    evidence = (
+        f"Batches hold hardly more than one class each: {pure:.0%} of the pairs in a batch are of "
+        f"one class, where {expected:.0%} would be if they were shuffled."
+    )
+    remedies = (
+        Remedy("Shuffle the training data.", "DataLoader(..., shuffle=True)"),
+        Remedy("Mix a stream in a buffer of many thousand samples."),
+    )
+    figures, problem = {"same_class_pairs": pure, "expected": expected}, Problem.UNSTABLE_LOSS
+    return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
+
+
+def _swinging(vitals: Vitals) -> list[Symptom]:
     half = vitals.curve[len(vitals.curve) // 2 :]
     if not vitals.one_loss or len(vitals.losses) < _LEAST_BATCHES or vitals.is_falling:
         return []

@@ -2,7 +2,8 @@
 
 AUTOTRAINER compares the norms of the first and the last layer (ratio below 1e-3, first below
 1e-4). Here they are per parameter, so that a layer's size does not decide, and a network that
-learns well is left alone: residual and normalised ones do with such ratios.
+learns well is left alone: residual and normalised ones do with such ratios. Through time, the
+gradient of the last output of a recurrent layer by its inputs is compared (Pascanu et al. 2013).
 """
 
 from ....functional.gradient_flow import vanishing_from
@@ -12,9 +13,39 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
+_FORGOTTEN = 1e-4
+
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find the layer from which on the gradients are lost."""
+    """Find the layer from which on the gradients are lost, or the time in a sequence."""
+    return [*_through_layers(vitals), *_through_time(vitals)]
+
+
+def _through_time(vitals: Vitals) -> list[Symptom]:
+    profile = vitals.time_profile
+    if len(profile) < 3 or vitals.has_learned or vitals.is_falling or not vitals.had_a_long_chance:
+        return []
+    first, last = profile[0], profile[-1]
+    if not (last > 0 and first < _FORGOTTEN * last):
+        return []
+    reach = sum(size >= _FORGOTTEN * last for size in profile)
+    evidence = (
+        f"{vitals.recurrent_layer} cannot learn from what is long past: the gradient reaches back "
+        f"{reach} of {len(profile)} steps of time, and is {first / last:.1e} times as large at the "
+        "first as at the last."
+    )
+    remedies = (
+        Remedy("Use a layer with gates.", "nn.LSTM or nn.GRU"),
+        Remedy("Initialise the recurrent weights orthogonally.", "nn.init.orthogonal_(weight_hh)"),
+        Remedy("Let an LSTM begin with open forget gates: their bias at 1 or more."),
+        Remedy("Shorten the way: attention over all times, or the mean of the outputs."),
+    )
+    figures, problem = {"ratio": first / last, "reach": float(reach)}, Problem.VANISHING_GRADIENT
+    layer = vitals.recurrent_layer
+    return [Symptom(problem, "critical", evidence, figures, remedies, layer, reports=3)]
+
+
+def _through_layers(vitals: Vitals) -> list[Symptom]:
     begins = vanishing_from(list(vitals.gradient_profile.values()))
     if begins is None or vitals.gain > 0.5 or not vitals.one_loss:
         return []

@@ -97,6 +97,37 @@ SICK = {
         vitals(SMALL, validation_losses=[2.4, 2.9, 3.5], training_epoch_losses=[2.0, 1.0, 0.2]),
         P.INCONSISTENT_LABELS, "critical"),
     "only a constant is learned": (vitals(FLAT), P.INCONSISTENT_LABELS, "critical"),
+    "maximised": (
+        vitals(objective=Objective("classification", "cross_entropy", classes=3, ascends=True)),
+        P.INCONSISTENT_LABELS, "critical"),
+    "begins to learn by heart": (
+        vitals([2.3 - 0.0003 * i + 0.05 * (-1) ** i for i in range(300)],
+               validation_losses=[2.31, 2.32, 2.33, 2.35],
+               training_epoch_losses=[2.31, 2.29, 2.26, 2.22]),
+        P.INCONSISTENT_LABELS, "critical"),
+    "a class at a time": (
+        vitals(SMALL, same_class_pairs=[0.9, 1.0, 0.95] * 10), P.UNSTABLE_LOSS, "warning"),
+    "another network in evaluation": (
+        vitals(SMALL, validation_losses=[0.9, 1.4, 1.4, 1.2],
+               training_epoch_losses=[0.9, 0.4, 0.3, 0.25]), P.TRAIN_EVAL_MISMATCH, "warning"),
+    "an optimiser that never steps": (
+        vitals(layers=[Layer("a", 9, has_gradient=True, stepped=False),
+                       Layer("b", 9, has_gradient=True)]), P.FROZEN_PARAMETER, "warning"),
+    "gradients vanish through time": (
+        vitals(FLAT, recurrent=True, recurrent_layer="rnn", time_profile=[1e-9, 1e-6, 1e-3, 1.0]),
+        P.VANISHING_GRADIENT, "critical"),
+    "gradients grow through time": (
+        vitals(FLAT, recurrent=True, recurrent_layer="rnn", time_profile=[1e4, 1e3, 10.0, 1.0]),
+        P.EXPLODING_GRADIENT, "critical"),
+    "inputs of next to nothing": (
+        vitals(FLAT, inputs=InputScale("a", 0.002, 0.002, 0.001, 0.003, 64)),
+        P.UNNORMALIZED_INPUT, "warning"),
+    "a rate that fell to nothing": (
+        vitals(FLAT, total_updates=[0.0] * 9, learning_rate=1e-9, learning_rate_peak=0.1),
+        P.LEARNING_RATE_TOO_LOW, "warning"),
+    "dead, and half as good as it should be": (
+        vitals([1.5 + 0.01 * (-1) ** i for i in range(300)], dead=record(act=[0.6])), P.DEAD_RELU,
+        "warning"),
     "rare class never said": (
         vitals(objective=Objective(
             "classification", "cross_entropy", classes=2, constant_loss=0.2,
@@ -145,7 +176,6 @@ MISMATCHES = {
         {"kind": "squared", "output": "sigmoid", "target_range": (0.0, 40.0)}, "critical"),
     "broadcast": ({"kind": "squared", "task": "regression", "shapes": ((6, 1), (1, 6))},
                   "critical"),
-    "maximised": ({"kind": "cross_entropy", "classes": 3, "ascends": True}, "critical"),
 }  # fmt: skip
 
 
@@ -181,6 +211,22 @@ WELL = {
     "a rise of next to nothing": vitals(
         SMALL, validation_losses=[0.2, 0.01, 0.02, 0.03, 0.03],
         training_epoch_losses=[0.2, 0.02, 0.01, 0.005, 0.004]),
+    "up by twice next to nothing": vitals(
+        [2.3] * 20 + [0.05] * 130 + [0.12] * 150, total_updates=[0.02] * 9),
+    "a plateau before it learns": vitals(
+        FLAT[:60], total_updates=[0.02] * 9, recurrent=True, recurrent_layer="rnn",
+        time_profile=[1e-9, 1e-6, 1e-3, 1.0]),
+    "validation of other classes than training": vitals(
+        SMALL, validation_losses=[2.4, 2.9, 3.5], training_epoch_losses=[2.0, 1.0, 0.2],
+        objective=replace(vitals().objective, target_counts=[300.0, 3.0])),
+    "batches of few classes": vitals(same_class_pairs=[0.3, 0.4, 0.5] * 10),
+    "one noisy validation": vitals(
+        SMALL, validation_losses=[1.0, 1.8, 0.3, 0.25],
+        training_epoch_losses=[1.5, 0.6, 0.4, 0.3]),
+    "quiet inputs that do": vitals(inputs=InputScale("a", 0.002, 0.002, 0.001, 0.003, 64)),
+    "who will click": vitals(
+        SMALL, objective=Objective("binary", "bce_logits", classes=1, constant_loss=0.25,
+                                   target_counts=[950.0, 50.0], predicted_counts=[1000.0, 0.0])),
     "a linear model of one layer": vitals(layers_in_graph=1, affine=True),
 }  # fmt: skip
 
@@ -198,6 +244,17 @@ def test_nothing_is_said_before_there_is_anything_to_see(step):
 def test_a_loss_that_was_never_finite_is_no_matter_of_the_rate():
     signs = vitals([math.nan] * 300, data_losses=[], total_updates=[0.5] * 9)
     assert set(found(signs)) == {P.NON_FINITE}
+
+
+def test_a_loss_that_does_not_hang_on_the_output():
+    signs = vitals(
+        [0.0] * 30, objective=Objective("classification"), gradients=record(fc=[0.0] * 5)
+    )
+    assert found(signs)[P.OUTPUT_LOSS_MISMATCH] == "critical"
+    signs = vitals(
+        [0.0] * 30, objective=Objective("classification"), gradients=record(fc=[0.1] * 5)
+    )
+    assert P.OUTPUT_LOSS_MISMATCH not in found(signs)
 
 
 def test_a_rate_that_drove_the_loss_up_until_it_was_lost():

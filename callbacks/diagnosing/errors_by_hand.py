@@ -1,0 +1,106 @@
+"""Losses without a name: differences of a prediction and a target, squared or made positive.
+
+The graph keeps the difference, but neither of the two. The prediction is found among what the
+layers gave and what activations keep, and the target follows from both.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .autograd_graph import LossCall, base_name, output_of
+
+_MAX_NODES = 32
+_REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Add", "Sqrt", "Squeeze", "View")
+_SAME_ORDER = {"View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Alias", "ToCopy"}
+
+
+def find_errors(loss: Tensor, outputs: Mapping[Any, Tensor]) -> list[LossCall]:
+    """The one squared or absolute error that a loss is the mean or sum of.
+
+    Args:
+        loss: Scalar with its graph, before ``backward``.
+        outputs: Outputs of layers, by the node that made them.
+
+    Returns:
+        None or one, as a squared error: the constant that is best for it tells as much.
+    """
+    found = list(_error_nodes(loss.grad_fn))
+    call = _read(found[0], outputs) if len(found) == 1 else None
+    return [] if call is None else [call]
+
+
+def _error_nodes(root: Any) -> Iterator[Any]:
+    """Nodes that take the square or the size of a difference from something constant."""
+    level, seen = [root], set[Any]()
+    while level and len(seen) < _MAX_NODES:
+        node = level.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if _is_error(node):
+            yield node
+        elif base_name(node) in _REDUCTIONS:
+            level += [parent for parent, _ in node.next_functions]
+
+
+def _is_error(node: Any) -> bool:
+    parents = [parent for parent, _ in node.next_functions]
+    match base_name(node):
+        case "Pow":
+            fits = node._saved_exponent == 2
+        case "Mul":
+            fits = len(parents) == 2 and parents[0] is parents[1]
+        case name:
+            fits = name == "Abs"
+    return bool(fits) and _is_difference(parents[0])
+
+
+def _is_difference(node: Any) -> bool:
+    """Whether one side of a subtraction is the network's and the other a constant tensor."""
+    if base_name(node) != "Sub" or len(node.next_functions) != 2 or node._saved_alpha != 1:
+        return False
+    return sum(parent is None for parent, _ in node.next_functions) == 1
+
+
+def _read(node: Any, outputs: Mapping[Any, Tensor]) -> LossCall | None:
+    error, (left, right) = node._saved_self.detach(), node.next_functions[0][0].next_functions
+    source = left[0] if right[0] is None else right[0]
+    prediction = _value_of(source, outputs)
+    shape = tuple(source._input_metadata[left[1] if right[0] is None else right[1]].shape)
+    if prediction is None or prediction.numel() != torch.Size(shape).numel():
+        return None
+    prediction = prediction.reshape(shape).expand_as(error)
+    target = prediction - error if right[0] is None else prediction + error
+    if shape != tuple(error.shape):
+        target = _before_broadcasting(target, shape)
+    return LossCall(
+        "squared", prediction, target, output_of(source), ascends=False, reduction=2,
+        is_alone=False, source=source, by_hand=True,
+    )  # fmt: skip
+
+
+def _value_of(node: Any, outputs: Mapping[Any, Tensor]) -> Tensor | None:
+    while node is not None:
+        if node in outputs:
+            return outputs[node]
+        kept = getattr(node, "_saved_result", None)
+        if isinstance(kept, Tensor):
+            return kept.detach()
+        if base_name(node) not in _SAME_ORDER:
+            return None
+        node = node.next_functions[0][0]
+    return None
+
+
+def _before_broadcasting(target: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Undo the repetition of a target along what only the prediction has."""
+    own = target
+    for place in range(1, len(shape) + 1):
+        if shape[-place] > 1 and target.shape[-place] == shape[-place]:
+            first = own.narrow(target.ndim - place, 0, 1)
+            if torch.allclose(first.expand_as(own), own, rtol=1e-3, atol=1e-4):
+                own = first
+    return own.expand_as(target)

@@ -1,0 +1,51 @@
+"""How far back in a sequence a recurrent layer can learn from."""
+
+import torch
+from torch import Tensor, nn
+
+_SEQUENCES = 8
+
+
+class SequenceProbe:
+    """Keep a few sequences that reached the first recurrent layer, and see how gradients fare.
+
+    A recurrent layer is one operation, inside of which no hook sees anything. So it is run again
+    by itself, on few sequences and seldom; the random numbers that it may draw are put back.
+
+    Attributes:
+        layer: Name of the layer; empty before the first sequence.
+    """
+
+    def __init__(self) -> None:
+        self.layer = ""
+        self._rnn: nn.RNNBase | None = None
+        self._sequences: Tensor | None = None
+
+    def keep(self, name: str, rnn: nn.Module, x: object) -> None:
+        """Take sequences up, unless they are of another layer than those before."""
+        if not isinstance(rnn, nn.RNNBase) or self.layer not in ("", name):
+            return
+        if not isinstance(x, Tensor) or x.ndim != 3 or not x.is_floating_point():
+            return
+        self.layer, self._rnn = name, rnn
+        batch = 0 if rnn.batch_first else 1
+        self._sequences = x.detach().narrow(batch, 0, min(_SEQUENCES, x.shape[batch])).clone()
+
+    def profile(self) -> list[float]:
+        """Size of the gradient of the last output by the input of each time, from the first on."""
+        rnn, x = self._rnn, self._sequences
+        if rnn is None or x is None:
+            return []
+        devices = [x.device] if x.is_cuda else []
+        with torch.random.fork_rng(devices), torch.enable_grad():
+            x = x.requires_grad_()
+            outputs, _ = rnn.forward(x)
+            forwards = outputs[..., : outputs.shape[-1] // (1 + rnn.bidirectional)]
+            last = forwards[:, -1] if rnn.batch_first else forwards[-1]
+            generator = torch.Generator().manual_seed(0)
+            direction = torch.randn(last.shape, generator=generator).to(last)
+            (gradient,) = torch.autograd.grad((last * direction).sum(), x)
+        self._sequences = x.detach()
+        time = 1 if rnn.batch_first else 0
+        sizes: list[float] = gradient.float().movedim(time, 0).flatten(1).norm(dim=1).tolist()
+        return sizes
