@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from .recurrence import SequenceProbe
-from .vitals import InputScale, Layer
+from .recurrence import RepeatedCalls, SequenceProbe
+from .vitals import NAN, InputScale, Layer
 
 _MAX_ROWS, _MAX_FEATURES = 512, 4_096
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -61,16 +61,18 @@ class FirstBatches:
         smallest_batch: Samples of the smallest batch to a BatchNorm layer.
         has_news: Whether inputs were seen since `input_scale`.
         probe: Sequences that reached a recurrent layer.
+        repeated: Gradients of a layer that is called again and again.
         outputs: What the layers gave in the last batch, by the node of its graph.
     """
 
     def __init__(self) -> None:
         self.outputs: dict[Any, Tensor] = {}
-        self.probe = SequenceProbe()
+        self.probe, self.repeated = SequenceProbe(), RepeatedCalls()
         self.ran: set[str] = set()
         self.first = ""
         self.smallest_batch = float("inf")
         self._rows: list[Tensor] = []
+        self._moments: list[Tensor] = []
         self._gaps: dict[str, Tensor] = {}
         self._handles: list[RemovableHandle] = []
         self._fresh = self.has_news = False
@@ -79,13 +81,14 @@ class FirstBatches:
         """Hook every layer for one batch."""
         self.detach()
         self.outputs.clear()
+        self.repeated.begin()
         self._fresh = True
         for name, part in module.named_modules():
             if isinstance(part, _BATCH_NORMS):
                 self._handles.append(part.register_forward_pre_hook(self._at_norm(name)))
             if matrix_of(part) is not None:
                 self._handles.append(part.register_forward_pre_hook(self._at_layer(name)))
-                self._handles.append(part.register_forward_hook(self._after_layer))
+                self._handles.append(part.register_forward_hook(self._after_layer(name)))
 
     def detach(self) -> None:
         """Leave no hook behind."""
@@ -106,17 +109,24 @@ class FirstBatches:
 
         return look
 
-    def _after_layer(self, layer: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
-        if isinstance(output, Tensor) and output.grad_fn is not None:
-            self.outputs[output.grad_fn] = output.detach()
+    def _after_layer(self, name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
+        def look(layer: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
+            first = output[0] if isinstance(output, tuple) and output else output
+            if isinstance(first, Tensor) and first.grad_fn is not None:
+                self.outputs[first.grad_fn] = first.detach()
+                self.repeated.saw(name, first)
+
+        return look
 
     def _keep(self, x: Tensor) -> None:
+        with torch.no_grad():
+            self._moments.append(torch.stack([x.float().mean(), x.float().std()]))
         features = x.movedim(1, -1) if x.ndim > 3 else x
         rows = features.reshape(-1, features.shape[-1])[:, :_MAX_FEATURES]
         if sum(map(len, self._rows)) < 10 * _MAX_ROWS:
             stride = max(1, len(rows) // _MAX_ROWS)
             self._rows.append(rows[::stride].clone())
-            self.has_news = True
+        self.has_news = True
 
     def _at_norm(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
         def look(norm: Any, arguments: tuple[Any, ...]) -> None:
@@ -145,6 +155,8 @@ class FirstBatches:
             return InputScale()
         rows = torch.cat([r for r in self._rows if r.shape[1] == self._rows[0].shape[1]]).double()
         mean, std = rows.mean(0), rows.std(0) if len(rows) > 1 else rows.new_zeros(rows.shape[1])
+        means, deviations = torch.stack(self._moments).double().cpu().T
+        spread = means.std() / deviations.mean() if len(means) > 1 else means.new_tensor(NAN)
         varied = std[std > 1e-12 * (1 + mean.abs())]
         return InputScale(
             layer=self.first,
@@ -153,4 +165,6 @@ class FirstBatches:
             smallest_std=float(varied.min()) if len(varied) else 0.0,
             rms=float(rows.square().mean().sqrt()),
             features=rows.shape[1],
+            batch_spread=float(spread),
+            batches=len(means),
         )

@@ -117,8 +117,11 @@ def _is_alone(root: Any) -> bool:
     level = [root]
     while level and len(terms) < _LOSS_NODES:
         node = level.pop()
-        if base_name(node) in ("Add", "Sub"):
-            level += [parent for parent, _ in node.next_functions]
+        parents = [] if node is None else [p for p, _ in node.next_functions if p is not None]
+        # The Trainer divides by the number of batches that it accumulates.
+        is_scaled = base_name(node) in ("Mul", "Div", "Neg") and len(parents) == 1
+        if base_name(node) in ("Add", "Sub") or is_scaled:
+            level += parents
         elif node is not None:
             terms.append(node)
     return sum(_depends_on_data(term) for term in terms) <= 1

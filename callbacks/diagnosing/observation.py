@@ -108,12 +108,17 @@ class Observation:
         )
         self._settle_layers()
         self._settle_steps(trainer)
-        settled = replace(vitals)
-        if self._batches.probe.layer and not settled.gain > _GOOD:
-            vitals.recurrent_layer = self._batches.probe.layer
-            vitals.time_profile = self._batches.probe.profile()
-            settled = replace(vitals)
-        return settled
+        self._look_back_in_time()
+        return replace(vitals)
+
+    def _look_back_in_time(self) -> None:
+        """See how gradients fare through sequences, where there is reason to."""
+        vitals = self.vitals
+        for source in (self._batches.probe, self._batches.repeated):
+            if source.layer and not replace(vitals).gain > _GOOD:
+                vitals.recurrent, vitals.recurrent_layer = True, source.layer
+                vitals.time_profile = source.profile()
+                return
 
     def _settle_steps(self, trainer: Trainer) -> None:
         if len(self._stepped) == len(trainer.optimizers):

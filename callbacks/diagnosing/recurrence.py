@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-_SEQUENCES = 8
+_SEQUENCES, _LEAST_CALLS = 8, 4
 
 
 class SequenceProbe:
@@ -48,4 +48,41 @@ class SequenceProbe:
         self._sequences = x.detach()
         time = 1 if rnn.batch_first else 0
         sizes: list[float] = gradient.float().movedim(time, 0).flatten(1).norm(dim=1).tolist()
+        return sizes
+
+
+class RepeatedCalls:
+    """Gradients at each call of a layer that one forward pass calls again and again.
+
+    That is how recurrent networks are written by hand. A batch counts the calls, and at the next
+    one that is watched, tensor hooks see the gradients; they change nothing.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[str, int] = {}
+        self._repeated: list[str] = []
+        self._sizes: list[Tensor] = []
+
+    def begin(self) -> None:
+        """Begin a batch."""
+        self._repeated = [name for name, calls in self._calls.items() if calls >= _LEAST_CALLS]
+        self._calls, self._sizes = {}, []
+
+    def saw(self, name: str, output: Tensor) -> None:
+        """Take down that a layer was called."""
+        self._calls[name] = self._calls.get(name, 0) + 1
+        if self._repeated[:1] == [name] and output.requires_grad:
+            output.register_hook(self._keep)  # type: ignore[no-untyped-call]
+
+    def _keep(self, gradient: Tensor) -> None:
+        self._sizes.append(gradient.detach().float().norm())
+
+    @property
+    def layer(self) -> str:
+        """Name of the first layer that is called again and again; empty if there is none."""
+        return self._repeated[0] if self._repeated else ""
+
+    def profile(self) -> list[float]:
+        """Size of the gradient at each call of that layer, from the first on."""
+        sizes: list[float] = torch.stack(self._sizes).tolist()[::-1] if self._sizes else []
         return sizes

@@ -13,7 +13,7 @@ NAN = float("nan")
 _WINDOWS = 20
 # What noise and a constant predictor's own error in few samples leave open.
 _CLEARLY = 0.02
-_FAR = 5.0
+_FAR, _HALF = 5.0, 0.5
 
 
 @dataclass
@@ -27,6 +27,8 @@ class InputScale:
         smallest_std: Smallest standard deviation of a feature that is not constant.
         rms: Root mean square of all entries.
         features: Number of features: channels of an image, columns of a table.
+        batch_spread: How far apart the batches' means are, in deviations within a batch.
+        batches: Number of batches that `batch_spread` is of.
     """
 
     layer: str = ""
@@ -35,6 +37,8 @@ class InputScale:
     smallest_std: float = NAN
     rms: float = NAN
     features: int = 0
+    batch_spread: float = NAN
+    batches: int = 0
 
 
 @dataclass
@@ -198,7 +202,8 @@ class Vitals:
     @property
     def had_a_long_chance(self) -> bool:
         """Whether so many were done that even what begins with a plateau should have left it."""
-        return self.step >= max(100, min(500, self.planned_steps / 4))
+        least = min(100, 0.75 * self.planned_steps)
+        return self.step >= max(least, min(500, self.planned_steps / 4))
 
     @property
     def starts_far(self) -> bool:
@@ -213,8 +218,12 @@ class Vitals:
 
     @cached_property
     def vanished_from_the_start(self) -> bool:
-        """Whether gradients were lost on their way back before the first step."""
-        return vanishing_from(self.first_gradient_profile) is not None
+        """Whether gradients were lost on their way before the first step, with units alive."""
+        dead = (shares[0] for shares in self.dead.history.values() if shares)
+        return (
+            vanishing_from(self.first_gradient_profile) is not None
+            and max(dead, default=0.0) <= _HALF
+        )
 
     @cached_property
     def curve(self) -> list[float]:

@@ -13,6 +13,18 @@ from ..vitals import Vitals
 _RATIO, _NEVER, _EXPECTED = 10.0, 0.1, 10
 
 
+def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
+    """Whether a rare class is hardly predicted, of which enough samples were seen to know."""
+    counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
+    if not vitals.had_a_long_chance or len(said) != len(counts):
+        return False
+    # Who will click is seldom likelier than not, and a model of it may be good all the same.
+    if vitals.objective.task == "binary" and vitals.has_learned:
+        return False
+    expected = {i: sum(said) * counts[i] / sum(counts) for i in rare}
+    return any(e >= _EXPECTED and said[i] < _NEVER * e for i, e in expected.items())
+
+
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find rare classes that hardly are predicted any more."""
     counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
@@ -25,12 +37,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     said_share = (
         sum(said[i] for i in rare) / predicted if predicted and len(said) == len(counts) else share
     )
-    expected = predicted * share
-    collapsed = vitals.had_a_long_chance and said_share < _NEVER * share and expected >= _EXPECTED
-    # Who will click is seldom likelier than not, and a model of it may be good all the same.
-    if vitals.objective.task == "binary" and vitals.has_learned:
-        collapsed = False
-    severity: Severity = "warning" if collapsed else "info"
+    severity: Severity = "warning" if _has_collapsed(vitals, rare) else "info"
     evidence = (
         f"The largest class has {max(present) / min(present):.0f} times the samples of the "
         f"smallest; {len(rare)} rare classes are {share:.1%} of the data and {said_share:.1%} of "

@@ -1,6 +1,6 @@
 """Units that hardly say anything beside the others of their layer (Sokar et al. 2023).
 
-With any activation; the share is worth knowing where it grows.
+With any activation; the share is worth knowing where it grows, or where hardly a unit is left.
 """
 
 from ...diagnosis import Severity
@@ -10,22 +10,26 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _MANY, _GROWTH, _REPORTS = 0.5, 0.2, 5
+_ALMOST_ALL = 0.9
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find the layer where the share of dormant units is large and has grown most."""
+    """Find the layer where most units are dormant, be it more and more or almost all."""
     record = vitals.dormant
     if len(record.steps) < _REPORTS:
         return []
-    grown = {}
+    grown, few = {}, False
     for site, shares in record.history.items():
         known = [share for share in shares if share == share]
-        if known and known[-1] > _MANY and known[-1] - known[0] > _GROWTH:
-            grown[site] = (known[0], known[-1])
+        grows = known and known[-1] > _MANY and known[-1] - known[0] > _GROWTH
+        lone = known and min(known[-_REPORTS:]) > _ALMOST_ALL
+        if grows or lone:
+            grown[site], few = (known[0], known[-1]), few or bool(lone)
     if not grown:
         return []
     site, (first, last) = max(grown.items(), key=lambda item: item[1][1])
-    severity: Severity = "info" if vitals.is_well or not vitals.had_a_chance else "warning"
+    pays = not vitals.is_well or (few and vitals.had_a_long_chance and vitals.gain < 0.5)
+    severity: Severity = "warning" if pays and vitals.had_a_chance else "info"
     evidence = f"{last:.0%} of the units of {site} are dormant; it was {first:.0%} at first."
     remedies = (
         Remedy("Lower the learning rate.", f"lr={vitals.learning_rate_peak / 10:.3g}"),

@@ -12,6 +12,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _MOST, _ABOVE, _CHECKS = 0.5, 1.5, 3
+_EXTREME, _LITTLE = 0.8, 0.1
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -42,16 +43,23 @@ def _penalty(vitals: Vitals) -> list[Symptom]:
 
 def _dropout(vitals: Vitals) -> list[Symptom]:
     checks, training = vitals.validation_losses[-_CHECKS:], vitals.training_epoch_losses[-_CHECKS:]
+    remedies = (Remedy("Use less dropout.", f"dropout={vitals.dropout / 2:.2g}"),)
+    if vitals.dropout >= _EXTREME and vitals.had_a_long_chance and vitals.gain < _LITTLE:
+        evidence = (
+            f"With dropout of {vitals.dropout:g} the training loss is "
+            f"{vitals.recent_data_loss:.4g}, hardly better than a constant's."
+        )
+        figures = {"dropout": vitals.dropout}
+        return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
     if vitals.dropout < 0.5 or len(checks) < _CHECKS or len(training) != len(checks):
         return []
     above = min(t / v for t, v in zip(training, checks, strict=True)) if min(checks) > 0 else 0.0
-    if above < _ABOVE and not (vitals.dropout >= 0.8 and not vitals.has_learned):
+    if above < _ABOVE:
         return []
     evidence = (
         f"With dropout of {vitals.dropout:g} the training loss is {training[-1]:.4g}, that of "
         f"validation {checks[-1]:.4g}."
     )
-    remedies = (Remedy("Use less dropout.", f"dropout={vitals.dropout / 2:.2g}"),)
     figures = {"dropout": vitals.dropout, "ratio": above}
     return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
 

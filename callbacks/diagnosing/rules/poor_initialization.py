@@ -32,7 +32,7 @@ def _first_loss(vitals: Vitals) -> list[Symptom]:
         return []
     objective, first = vitals.objective, vitals.data_losses[0]
     usual = math.log(max(2, objective.classes))
-    lasts = vitals.had_a_chance and not vitals.gain > 0.1
+    lasts = vitals.had_a_chance and not vitals.gain > 0.5
     broke = not all(math.isfinite(loss) for loss in vitals.losses[-5:])
     severity: Severity = "warning" if lasts or broke else "info"
     evidence = (

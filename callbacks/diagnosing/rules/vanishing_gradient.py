@@ -6,6 +6,8 @@ learns well is left alone: residual and normalised ones do with such ratios. Thr
 gradient of the last output of a recurrent layer by its inputs is compared (Pascanu et al. 2013).
 """
 
+import statistics
+
 from ....functional.gradient_flow import vanishing_from
 from ...diagnosis import Severity
 from ...problem import Problem
@@ -13,7 +15,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_FORGOTTEN = 1e-4
+_FORGOTTEN, _STEP = 1e-4, 1e-4
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -26,7 +28,8 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
     if len(profile) < 3 or vitals.has_learned or vitals.is_falling or not vitals.had_a_long_chance:
         return []
     first, last = profile[0], profile[-1]
-    if not (last > 0 and first < _FORGOTTEN * last):
+    moves = statistics.median(vitals.total_updates[-5:] or [0.0]) > _STEP
+    if not (moves and last > 0 and first < _FORGOTTEN * last):
         return []
     reach = sum(size >= _FORGOTTEN * last for size in profile)
     evidence = (
@@ -66,6 +69,6 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
     return [
         Symptom(
             Problem.VANISHING_GRADIENT, severity, evidence, {"ratio": ratio}, remedies,
-            layers[begins], reports=3,
+            layers[begins], reports=3, is_root=vitals.vanished_from_the_start,
         )
     ]  # fmt: skip

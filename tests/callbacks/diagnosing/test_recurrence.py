@@ -1,10 +1,12 @@
 """How far gradients reach back through time, against torch's own autograd and known matrices."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
 
-from torchvitals.callbacks.diagnosing.recurrence import SequenceProbe
+from torchvitals.callbacks.diagnosing.recurrence import RepeatedCalls, SequenceProbe
 
 
 def probed(rnn, x):
@@ -24,9 +26,7 @@ def test_an_orthogonal_matrix_scales_each_step_of_time_alike(scale, batch_first)
         rnn.weight_hh_l0.copy_(scale * torch.eye(8))
         rnn.bias_ih_l0.fill_(100.0)
     profile = probed(rnn, 0.1 * torch.randn(4, 4, 3)).profile()
-    assert [b / a for a, b in zip(profile, profile[1:], strict=False)] == pytest.approx(
-        [1 / scale] * 3, rel=1e-4
-    )
+    assert [b / a for a, b in pairwise(profile)] == pytest.approx([1 / scale] * 3, rel=1e-4)
 
 
 @pytest.mark.parametrize("cell", [nn.RNN, nn.GRU, nn.LSTM])
@@ -54,3 +54,28 @@ def test_other_layers_and_inputs_are_not_looked_at():
     ):
         probe = probed(layer, x)
         assert (probe.layer, probe.profile()) == ("", [])
+
+
+def test_a_network_that_calls_its_layer_again_and_again():
+    layer = nn.Linear(4, 4, bias=False)
+    nn.init.eye_(layer.weight)
+    calls = RepeatedCalls()
+    for _ in range(2):
+        calls.begin()
+        h = torch.ones(2, 4)
+        for _ in range(5):
+            h = layer(0.5 * h)
+            calls.saw("layer", h)
+        (h * torch.tensor([3.0, 4.0, 0.0, 0.0])).sum().backward()
+    assert calls.layer == "layer"
+    last = (2 * 25) ** 0.5
+    assert calls.profile() == pytest.approx([last * 0.5**n for n in (4, 3, 2, 1, 0)])
+
+
+def test_a_layer_that_is_called_twice_is_none():
+    calls = RepeatedCalls()
+    for _ in range(2):
+        calls.begin()
+        for _ in range(2):
+            calls.saw("layer", torch.ones(2, requires_grad=True) * 2)
+    assert (calls.layer, calls.profile()) == ("", [])
