@@ -2,10 +2,13 @@ PYTHON ?= python3
 VENV ?= .venv
 PACKAGE_FILES := $(wildcard src/torchvitals/* functional/*.py callbacks/*.py callbacks/*/*.py callbacks/reporting/assets/* callbacks/*/*/*.py datamodules/*.py datamodules/*/* lightning_modules/*.py lightning_modules/*/*.py)
 
-.PHONY: demo test lint clean
+.PHONY: clinic demo test lint clean
 
 demo: $(VENV)/package.stamp  ## train a sick and a treated network and compare them
 	$(VENV)/bin/python examples/demo.py
+
+clinic: $(VENV)/package.stamp $(VENV)/test.stamp  ## judge the doctor on all programs of the clinic
+	$(VENV)/bin/python benchmarks/clinic/judge.py --processes 2
 
 test: $(VENV)/package.stamp $(VENV)/test.stamp  ## run the whole test suite
 	$(VENV)/bin/python -m pytest

@@ -275,6 +275,7 @@ class TrainingDoctor(Callback):
         vitals.last_activation_is_output = not activations._observation.ends_in_layer
         vitals.validation_losses = self._validation.losses
         vitals.validation_scores = self._validation.scores
+        vitals.validation_epochs = self._validation.epochs
         vitals.training_epoch_losses = self._validation.training_losses
         vitals.not_finite_layer = _not_finite(vitals.variances.last) or _not_finite(
             vitals.gradients.last, reverse=True

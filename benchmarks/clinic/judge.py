@@ -46,6 +46,8 @@ class Visit:
     diagnoses: tuple[str, ...]
     alarms: tuple[str, ...]
     when: float
+    step: float
+    score: float
     peers: dict[str, bool]
 
     @property
@@ -71,10 +73,9 @@ def visit(name: str, seed: int) -> Visit:
     program = case.train(seed)
     with contextlib.redirect_stdout(io.StringIO()):
         trainer = program.fit([doctor, peers])
+    score = program.score()
     # A fault that shows in some seeds only is none in the others.
-    accepted = case.problems
-    if case.sometimes and case.goal.reached(program.score()):
-        accepted = ()
+    accepted = () if case.sometimes and case.goal.reached(score) else case.problems
     if doctor.failed:
         raise RuntimeError(f"the doctor switched itself off in {name}, seed {seed}")
     standing = [d for d in doctor.diagnoses if d.severity != "info"]
@@ -83,6 +84,8 @@ def visit(name: str, seed: int) -> Visit:
         name, case.split, seed, accepted,
         tuple(d.problem.value for d in standing), tuple(d.problem.value for d in said),
         standing[0].step / max(1, trainer.global_step) if standing else float("nan"),
+        standing[0].step if standing else float("nan"),
+        score,
         {tool: bool(found) for tool, found in peers.said.items()},
     )  # fmt: skip
 
@@ -121,14 +124,16 @@ def _share(flags: object) -> str:
 
 
 def confusion(visits: Sequence[Visit]) -> list[str]:
-    """For each problem how its programs were diagnosed first."""
+    """For each problem how its programs were diagnosed first, and the median step of the right."""
     rows = []
     for problem in sorted({v.accepted[0] for v in visits if v.faulty}):
         mine = [v for v in visits if v.faulty and v.accepted[0] == problem]
         said = Counter(v.diagnoses[0] if v.diagnoses else "nothing" for v in mine)
         right = sum(v.right for v in mine)
         listed = ", ".join(f"{name} {count}" for name, count in said.most_common())
-        rows.append(f"  {problem:24} {right:3} of {len(mine):3} right: {listed}")
+        steps = [v.step for v in mine if v.right]
+        after = f"after {statistics.median(steps):4.0f} steps" if steps else ""
+        rows.append(f"  {problem:24} {right:3} of {len(mine):3} right {after:16}: {listed}")
     return rows
 
 

@@ -43,13 +43,18 @@ def highest_dropout(module: nn.Module) -> float:
     return max((float(m.p) for m in dropouts), default=0.0)
 
 
-def have_identical_units(weight: Tensor) -> Tensor:
-    """Whether all units have the same weights and the same gradients; a flag on the device."""
+def have_identical_units(weight: Tensor, *, sure: bool) -> Tensor:
+    """Whether all units have the same weights and the same gradients; a flag on the device.
+
+    Gradients of 0 are the same only if one is ``sure`` that they are no matter of the first steps,
+    as behind a gate that starts closed.
+    """
     gradient = weight.grad
     if gradient is None or len(weight) < 2 or gradient.layout != torch.strided:
         return torch.zeros((), dtype=torch.bool, device=weight.device)
     with torch.no_grad():
-        return (weight == weight[:1]).all() & (gradient == gradient[:1]).all()
+        same = (weight == weight[:1]).all() & (gradient == gradient[:1]).all()
+        return same if sure else same & gradient.any()
 
 
 class FirstBatches:
@@ -73,6 +78,7 @@ class FirstBatches:
         self.smallest_batch = float("inf")
         self._rows: list[Tensor] = []
         self._moments: list[Tensor] = []
+        self._sizes: tuple[int, ...] = ()
         self._gaps: dict[str, Tensor] = {}
         self._handles: list[RemovableHandle] = []
         self._fresh = self.has_news = False
@@ -119,6 +125,7 @@ class FirstBatches:
         return look
 
     def _keep(self, x: Tensor) -> None:
+        self._sizes = self._sizes or tuple(x.shape[:2])
         with torch.no_grad():
             self._moments.append(torch.stack([x.float().mean(), x.float().std()]))
         features = x.movedim(1, -1) if x.ndim > 3 else x
@@ -165,6 +172,7 @@ class FirstBatches:
             smallest_std=float(varied.min()) if len(varied) else 0.0,
             rms=float(rows.square().mean().sqrt()),
             features=rows.shape[1],
+            sizes=self._sizes,
             batch_spread=float(spread),
             batches=len(means),
         )

@@ -118,6 +118,7 @@ class LossRecord:
         )
         objective.target_range = _span(rows, "target", known)
         objective.prediction_range = _span(rows, "prediction", [])
+        objective.labels = rows[0]["samples"]
         objective.sum_range = _span(rows, "sum", [])
         for look in looks:
             new = look.reading.targets.double().cpu()

@@ -14,7 +14,7 @@ from .autograd_graph import count_layers, has_graph
 from .loss_record import LossRecord
 from .vitals import Vitals
 
-_GOOD = 0.5
+_GOOD, _SURE = 0.5, 4
 
 
 class Observation:
@@ -29,7 +29,8 @@ class Observation:
         self._record = LossRecord()
         self._batches = FirstBatches()
         self._factor = 1.0
-        self._identical: dict[str, Tensor] | None = None
+        self._identical: dict[str, Tensor] = {}
+        self._inspections = 0
         self._optimizers = 1
         self._stepped: set[Optimizer] = set()
         self._weights: dict[str, Tensor | None] = {}
@@ -73,12 +74,13 @@ class Observation:
         for layer in self.vitals.layers:
             weight = weights[layer.name]
             layer.has_gradient |= weight is not None and weight.grad is not None
-        if self._identical is None:
+        if self._inspections in (0, _SURE):
             self._identical = {
-                name: have_identical_units(weight)
+                name: have_identical_units(weight, sure=self._inspections == _SURE)
                 for name, weight in weights.items()
                 if weight is not None and weight.grad is not None
             }
+        self._inspections += 1
 
     def step(self, optimizer: Optimizer) -> None:
         """Take down that an optimiser is about to make a step."""
@@ -134,7 +136,7 @@ class Observation:
             same = dict(zip(self._identical, flags, strict=True))
             self._identical = {}
             for layer in self.vitals.layers:
-                layer.identical_units = bool(same.get(layer.name, False))
+                layer.identical_units |= bool(same.get(layer.name, False))
         for layer in self.vitals.layers:
             layer.ran = layer.name in self._batches.ran
         ran = [layer for layer in self.vitals.layers if layer.ran]

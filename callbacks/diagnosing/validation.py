@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from lightning.pytorch import Trainer
 
+from ..stopping.best_weights import validates_averages
+
 _SCORES = ("acc", "f1", "auc")
 
 
@@ -18,6 +20,7 @@ class ValidationCurve:
         losses: Loss of each check.
         scores: Score of each check.
         training_losses: Mean training loss since the check before.
+        epochs: Epoch of each, from 0.
     """
 
     def __init__(self, loss: str | None, score: str | None) -> None:
@@ -25,10 +28,13 @@ class ValidationCurve:
         self.losses: list[float] = []
         self.scores: list[float] = []
         self.training_losses: list[float] = []
+        self.epochs: list[int] = []
         self._batches = 0
 
     def add(self, trainer: Trainer, losses: Sequence[float]) -> None:
-        """Take a check up."""
+        """Take a check up, unless it was of averaged weights: they are behind those of training."""
+        if validates_averages(trainer):
+            return
         metrics = trainer.callback_metrics
         loss = self._loss or _find(metrics, ("loss",))
         score = self._score or _find(metrics, _SCORES)
@@ -36,6 +42,7 @@ class ValidationCurve:
         if loss in metrics and recent:
             self.losses.append(float(metrics[loss]))
             self.training_losses.append(sum(recent) / len(recent))
+            self.epochs.append(trainer.current_epoch)
         if score in metrics:
             self.scores.append(float(metrics[score]))
 

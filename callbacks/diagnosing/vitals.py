@@ -27,6 +27,7 @@ class InputScale:
         smallest_std: Smallest standard deviation of a feature that is not constant.
         rms: Root mean square of all entries.
         features: Number of features: channels of an image, columns of a table.
+        sizes: First two sizes of what reached the layer.
         batch_spread: How far apart the batches' means are, in deviations within a batch.
         batches: Number of batches that `batch_spread` is of.
     """
@@ -37,6 +38,7 @@ class InputScale:
     smallest_std: float = NAN
     rms: float = NAN
     features: int = 0
+    sizes: tuple[int, ...] = ()
     batch_spread: float = NAN
     batches: int = 0
 
@@ -86,6 +88,7 @@ class Objective:
         constant_loss: What the best constant predictor reaches; NaN where it is not known.
         target_counts: Samples of each class.
         predicted_counts: Recent predictions of each class.
+        labels: Labels in a batch: as many as samples, or more where words or pixels have their own.
     """
 
     task: str | None = None
@@ -100,6 +103,7 @@ class Objective:
     constant_loss: float = NAN
     target_counts: Sequence[float] = ()
     predicted_counts: Sequence[float] = ()
+    labels: float = NAN
 
 
 @dataclass
@@ -148,6 +152,7 @@ class Vitals:
         statistics_gap: Largest distance of BatchNorm's running means from those of batches, in
             standard deviations, by layer.
         validation_losses: Of each validation.
+        validation_epochs: Epoch of each, from 0.
         validation_scores: Accuracy or another score, where larger is better.
         training_epoch_losses: Mean training loss up to each validation, since the one before.
     """
@@ -191,6 +196,7 @@ class Vitals:
     last_activation_is_output: bool = False
     statistics_gap: dict[str, float] = field(default_factory=dict)
     validation_losses: list[float] = field(default_factory=list)
+    validation_epochs: list[int] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
     training_epoch_losses: list[float] = field(default_factory=list)
 
@@ -259,6 +265,11 @@ class Vitals:
         if self.initial_loss > 0 and math.isfinite(self.initial_loss):
             return 1 - self.recent_loss / self.initial_loss
         return NAN
+
+    @property
+    def labels_samples(self) -> bool:
+        """Whether each sample has one label, rather than each of its words or pixels."""
+        return not self.inputs.sizes or self.objective.labels in self.inputs.sizes
 
     @property
     def is_imbalanced(self) -> bool:

@@ -9,6 +9,7 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks" / "clinic"))
 from all_cases import CASES, FAULTY, HEALTHY, named
 from case import CODES, Case, Goal
+from judge import visit
 from verify import RESULTS, holds, known_rows, scores
 
 FAST = [case for case in CASES if case.fast]
@@ -74,9 +75,11 @@ def test_another_seed_gives_other_weights():
 
 
 @pytest.mark.parametrize("case", FAST, ids=names(FAST))
-def test_label_holds(case):
+def test_label_holds_and_the_doctor_is_right(case):
     cured = scores(case, 1, cured=True) if case.problems else []
-    assert holds(case, scores(case, 1), cured)
+    found = visit(case.name, 0)
+    assert holds(case, [found.score], cured)
+    assert found.right if case.problems else not found.flagged
 
 
 @pytest.mark.parametrize(

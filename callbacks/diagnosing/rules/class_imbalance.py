@@ -18,6 +18,8 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
     if not vitals.had_a_long_chance or len(said) != len(counts):
         return False
+    if not vitals.labels_samples:
+        return False  # Rare words are never the likeliest, in a good model of language neither.
     # Who will click is seldom likelier than not, and a model of it may be good all the same.
     if vitals.objective.task == "binary" and vitals.has_learned:
         return False

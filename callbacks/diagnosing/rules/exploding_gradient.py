@@ -51,7 +51,7 @@ def _in_time(vitals: Vitals) -> list[Symptom]:
 def _through_layers(vitals: Vitals) -> list[Symptom]:
     profile = vitals.gradient_profile
     begins = exploding_from(list(profile.values()))
-    if begins is None:
+    if begins is None or not vitals.had_a_chance:
         return []
     layers, values = list(profile), list(profile.values())
     ratio = values[1] / values[-1]

@@ -20,7 +20,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     forgotten = [layer for layer in running if not layer.optimized and layer.has_gradient]
     waiting = [layer for layer in running if layer.optimized and not layer.stepped]
     idle = waiting if vitals.step >= _LONG else []
-    if vitals.step < 3 or not (cut or forgotten or idle):
+    # Where optimisers take turns, it takes a while until each layer had its own.
+    if vitals.step < (3 if vitals.one_loss else _LONG) or not (cut or forgotten or idle):
         return []
     found, why = next(
         (layers, why)

@@ -62,8 +62,8 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
     # Many networks stay at the loss of a constant for a while before they find a way.
     lost = stuck and (vitals.gain < -_SHARE or vitals.had_a_long_chance)
     return (
-        (recent > _LARGE_STEP and (rose or lost))
-        or (peak > _HUGE_STEP and stuck)
+        (recent > _LARGE_STEP and rose)
+        or (max(recent, peak / 10) > _LARGE_STEP and lost)
         or (recent > _HUGE_STEP and not vitals.is_well)
     )
 

@@ -4,13 +4,15 @@ BatchNorm takes the batch's own moments in training and running ones in evaluati
 are tiny, or the running moments are stale, the two disagree. A batch of one has no moments.
 """
 
+import math
+
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
 _GAP, _CHECKS, _WORSE = 1.0, 2, 3.0
-_EARLY, _POOR = 2.0, 0.3
+_EARLY, _POOR, _FEW_EPOCHS = 2.0, 0.3, 2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -33,6 +35,8 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     """A validation loss far over that of training before anything can be known by heart."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     if len(checks) < 3 or len(training) != len(checks) or vitals.is_imbalanced:
+        return []
+    if max(vitals.validation_epochs[:3], default=math.inf) > _FEW_EPOCHS:
         return []
     early = [*zip(training[1:3], checks[1:3], strict=True), (training[-1], checks[-1])]
     worse = min(v / t for t, v in early) if min(t for t, _ in early) > 0 else 0.0

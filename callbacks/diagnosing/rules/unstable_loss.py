@@ -26,7 +26,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 def _sorted(vitals: Vitals) -> list[Symptom]:
     pairs, counts = vitals.same_class_pairs, vitals.objective.target_counts
-    if len(pairs) < _PURE_BATCHES or sum(counts) == 0 or sum(count > 0 for count in counts) < 2:
+    several = sum(count > 0 for count in counts) > 1
+    if len(pairs) < _PURE_BATCHES or not several or not vitals.labels_samples:
         return []
     pure, expected = statistics.fmean(pairs), sum((c / sum(counts)) ** 2 for c in counts)
     if not pure > (1 + expected) / 2:

@@ -50,7 +50,7 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
 
 def _through_layers(vitals: Vitals) -> list[Symptom]:
     begins = vanishing_from(list(vitals.gradient_profile.values()))
-    if begins is None or vitals.gain > 0.5 or not vitals.one_loss:
+    if begins is None or vitals.gain > 0.5 or not vitals.one_loss or not vitals.had_a_chance:
         return []
     layers, values = list(vitals.gradient_profile), list(vitals.gradient_profile.values())
     ratio = values[0] / values[-1]

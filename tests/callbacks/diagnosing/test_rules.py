@@ -108,7 +108,7 @@ SICK = {
     "a class at a time": (
         vitals(SMALL, same_class_pairs=[0.9, 1.0, 0.95] * 10), P.UNSTABLE_LOSS, "warning"),
     "another network in evaluation": (
-        vitals(SMALL, validation_losses=[0.9, 1.4, 1.4, 1.2],
+        vitals(SMALL, validation_epochs=[0, 1, 2, 3], validation_losses=[0.9, 1.4, 1.4, 1.2],
                training_epoch_losses=[0.9, 0.4, 0.3, 0.25]), P.TRAIN_EVAL_MISMATCH, "warning"),
     "an optimiser that never steps": (
         vitals(layers=[Layer("a", 9, has_gradient=True, stepped=False),
@@ -220,8 +220,22 @@ WELL = {
         SMALL, validation_losses=[2.4, 2.9, 3.5], training_epoch_losses=[2.0, 1.0, 0.2],
         objective=replace(vitals().objective, target_counts=[300.0, 3.0])),
     "batches of few classes": vitals(same_class_pairs=[0.3, 0.4, 0.5] * 10),
+    "a validation every ten epochs": vitals(
+        SMALL, validation_epochs=[9, 19, 29], validation_losses=[1.0, 1.1, 1.1],
+        training_epoch_losses=[0.9, 0.4, 0.3]),
+    "words that are never the likeliest": vitals(
+        inputs=InputScale("a", sizes=(8, 40)), objective=replace(
+            vitals().objective, labels=320.0, target_counts=[900.0] * 9 + [60.0],
+            predicted_counts=[900.0] * 9 + [0.0])),
+    "pixels of one kind": vitals(
+        inputs=InputScale("a", sizes=(4, 3)), same_class_pairs=[0.9] * 30,
+        objective=replace(vitals().objective, labels=4096.0)),
+    "first steps of a deep network": vitals(
+        FLAT[:12], gradient_profile=PROFILE),
+    "a discriminator's turn": vitals(
+        FLAT[:10], one_loss=False, layers=[Layer("a", 9), Layer("b", 9, has_gradient=True)]),
     "one noisy validation": vitals(
-        SMALL, validation_losses=[1.0, 1.8, 0.3, 0.25],
+        SMALL, validation_epochs=[0, 1, 2, 3], validation_losses=[1.0, 1.8, 0.3, 0.25],
         training_epoch_losses=[1.5, 0.6, 0.4, 0.3]),
     "quiet inputs that do": vitals(inputs=InputScale("a", 0.002, 0.002, 0.001, 0.003, 64)),
     "who will click": vitals(
