@@ -318,6 +318,8 @@ class TrainingDoctor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Lose nothing of an interrupted fit."""
+        if isinstance(exception, IndexError) and str(exception).startswith("Target "):
+            self._observation.vitals.label_error = str(exception)
         self._release(trainer, pl_module, exception)
         for monitor in self._monitors:
             monitor.on_exception(trainer, pl_module, exception)

@@ -127,6 +127,7 @@ class Vitals:
         recurrent_layer: The first one that got sequences.
         time_profile: Size of the gradient of its last output by the input of each time.
         clips: Whether the Trainer clips gradients.
+        label_error: What torch said of a label that is no class.
         losses: Loss of each training batch.
         data_losses: Mean loss of the samples of the batches that were looked at, without
             penalties and weights.
@@ -170,6 +171,7 @@ class Vitals:
     recurrent_layer: str = ""
     time_profile: list[float] = field(default_factory=list)
     clips: bool = False
+    label_error: str = ""
     losses: list[float] = field(default_factory=list)
     data_losses: list[float] = field(default_factory=list)
     penalty_shares: list[float] = field(default_factory=list)

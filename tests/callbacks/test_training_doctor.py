@@ -189,6 +189,17 @@ class Game(LightningModule):
         return [SGD(part.parameters(), lr=1e-4) for part in (self.maker, self.judge)]
 
 
+def test_labels_that_are_no_class_are_named():
+    x, y = digits()
+    doctor = TrainingDoctor()
+    trainer = quiet_trainer(callbacks=[doctor], max_epochs=1)
+    with pytest.raises(IndexError):
+        trainer.fit(Research(network()), DataLoader(TensorDataset(x, y + 1), 64))
+    (diagnosis,) = doctor.diagnoses
+    assert (diagnosis.problem, diagnosis.severity) == (Problem.OUTPUT_LOSS_MISMATCH, "critical")
+    assert "Target 10 is out of bounds" in diagnosis.evidence
+
+
 def test_two_optimizers_by_hand():
     assert examine(Game(), data=loader()).healthy
 

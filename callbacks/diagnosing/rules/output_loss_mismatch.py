@@ -2,7 +2,7 @@
 
 Read off the graph behind the loss, before the first step: a softmax, sigmoid or ReLU in front of a
 loss that wants logits, probabilities where logarithms of them are wanted, a cross-entropy of one
-output, shapes that only broadcasting makes equal, and targets that the output cannot reach.
+output, shapes that only broadcasting makes equal, and targets that the output cannot reach. Labels that are no class end a training with an error, which is read then.
 """
 
 import math
@@ -25,13 +25,30 @@ _Found = tuple[Severity, str, str]
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the first thing that does not fit."""
-    for severity, evidence, advice in (*_deaf(vitals), *_mismatches(vitals.objective)):
+    seen = (*_outside(vitals), *_deaf(vitals), *_mismatches(vitals.objective))
+    for severity, evidence, advice in seen:
         remedy = Remedy(advice)
         symptom = Symptom(
             Problem.OUTPUT_LOSS_MISMATCH, severity, evidence, {}, (remedy,), reports=1
         )
         return [symptom]
     return []
+
+
+def _outside(vitals: Vitals) -> Iterator[_Found]:
+    if vitals.label_error:
+        yield (
+            "critical",
+            f"A label is none of the classes: {vitals.label_error}",
+            "Count labels from 0 up to the number of outputs minus 1.",
+        )
+    least, most = vitals.objective.target_range
+    if vitals.objective.task == "binary" and (least < 0 or most > 1):
+        yield (
+            "critical",
+            f"Labels go from {least:g} to {most:g}, and a binary cross-entropy wants 0 to 1.",
+            "Call one class 0 and the other 1.",
+        )
 
 
 def _deaf(vitals: Vitals) -> Iterator[_Found]:

@@ -174,6 +174,8 @@ MISMATCHES = {
     "sigmoid before logits": ({"kind": "bce_logits", "output": "sigmoid"}, "warning"),
     "targets out of reach": (
         {"kind": "squared", "output": "sigmoid", "target_range": (0.0, 40.0)}, "critical"),
+    "labels of 1 and 2": (
+        {"kind": "bce_logits", "task": "binary", "target_range": (1.0, 2.0)}, "critical"),
     "broadcast": ({"kind": "squared", "task": "regression", "shapes": ((6, 1), (1, 6))},
                   "critical"),
 }  # fmt: skip
