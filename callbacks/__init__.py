@@ -1,6 +1,7 @@
 """Callbacks that show how training goes, for any Trainer and any LightningModule."""
 
 from .activation_monitor import ActivationMonitor
+from .checkup import Checkup, checkup
 from .dead_relu_monitor import DeadReLUMonitor
 from .diagnosis import Diagnosis
 from .early_stopping import EarlyStopping
@@ -13,6 +14,7 @@ from .update_ratio_monitor import UpdateRatioMonitor
 
 __all__ = [
     "ActivationMonitor",
+    "Checkup",
     "DeadReLUMonitor",
     "Diagnosis",
     "EarlyStopping",
@@ -22,4 +24,5 @@ __all__ = [
     "StoppingReason",
     "TrainingDoctor",
     "UpdateRatioMonitor",
+    "checkup",
 ]

@@ -1,7 +1,9 @@
 """Where the doctor speaks: terminal, log, and W&B."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from lightning.pytorch import Trainer
 
@@ -9,11 +11,22 @@ from ..diagnosis import Diagnosis
 from ..monitoring import loggers
 
 _log = logging.getLogger(__name__)
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Let a doctor keep what it finds to itself, for one who asks for it and shows it."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
 
 
 def announce(trainer: Trainer, new: Sequence[Diagnosis], gone: Sequence[Diagnosis]) -> None:
     """One line for each diagnosis when it is established, and when it is withdrawn."""
-    if not trainer.is_global_zero:
+    if not trainer.is_global_zero or _silent.get():
         return
     for diagnosis in new:
         place = f" in {diagnosis.layer}" if diagnosis.layer else ""
@@ -34,7 +47,7 @@ def _advice(diagnosis: Diagnosis) -> str:
 
 def conclude(trainer: Trainer, diagnoses: Sequence[Diagnosis]) -> None:
     """The table at the end, and the loggers' copy of it."""
-    if not trainer.is_global_zero or not diagnoses:
+    if not trainer.is_global_zero or not diagnoses or _silent.get():
         return
     from rich.console import Console
     from rich.table import Table

@@ -36,7 +36,7 @@ def run_folder(trainer: Trainer) -> Path | None:
     Unlike ``trainer.log_dir`` it is the run's own also with loggers whose ``log_dir`` all runs
     share, and asks no other rank. None for a Trainer that writes nothing, or nothing local.
     """
-    if trainer.fast_dev_run:  # type: ignore[attr-defined]
+    if trainer.fast_dev_run or _of(trainer, "DummyLogger"):  # type: ignore[attr-defined]
         return None
     checkpoints = getattr(trainer.checkpoint_callback, "dirpath", None)
     if checkpoints is not None:

@@ -1,0 +1,92 @@
+"""What a trial run must not change outside its copy: random states and switches of the process."""
+
+import copy
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+from torch.utils.data import DataLoader
+
+_DEPTH, _LONG = 4, 100
+_Generator = torch.Generator | random.Random | np.random.Generator | np.random.RandomState
+
+
+@contextmanager
+def kept(*holders: Any, cuda: bool = False) -> Iterator[None]:
+    """Put random states and switches back afterwards, however it ends.
+
+    The global ones of Python, NumPy and torch, and those of the generators that are found in the
+    holders, their samplers, data sets and transforms.
+
+    Args:
+        holders: Loaders, data modules.
+        cuda: Whether CUDA may be used that was not used before.
+    """
+    found = [g for g in _generators(list(holders), _DEPTH, set())]
+    restorers = [*_globals(cuda), *map(_restorer, found)]
+    try:
+        yield
+    finally:
+        for restore in restorers:
+            restore()
+
+
+def _globals(cuda: bool) -> Iterator[Callable[[], Any]]:
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    yield lambda: random.setstate(python)
+    yield lambda: np.random.set_state(numpy)
+    yield lambda: torch.set_rng_state(cpu)
+    # To ask for the state of devices that are not in use yet would start them.
+    if torch.cuda.is_available() and (cuda or torch.cuda.is_initialized()):
+        devices = torch.cuda.get_rng_state_all()
+        yield lambda: torch.cuda.set_rng_state_all(devices)
+    benchmark, mode = torch.backends.cudnn.benchmark, torch.get_deterministic_debug_mode()
+    yield lambda: setattr(torch.backends.cudnn, "benchmark", benchmark)
+    yield lambda: torch.set_deterministic_debug_mode(mode)
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.getsignal(signal.SIGINT)  # Lightning ignores Ctrl-C from the first one on.
+        yield lambda: signal.signal(signal.SIGINT, handler)
+
+
+def _restorer(generator: _Generator) -> Callable[[], Any]:
+    if isinstance(generator, random.Random):
+        python = generator.getstate()
+        return lambda: generator.setstate(python)
+    if isinstance(generator, np.random.Generator):
+        bits, state = generator.bit_generator, copy.deepcopy(generator.bit_generator.state)
+        return lambda: setattr(bits, "state", state)
+    state = generator.get_state()
+    return lambda: generator.set_state(state)
+
+
+def _generators(holder: Any, depth: int, seen: set[int]) -> Iterator[_Generator]:
+    if id(holder) in seen:
+        return
+    seen.add(id(holder))
+    if isinstance(holder, _Generator):
+        yield holder
+    elif depth >= 0:
+        for part in _parts(holder):
+            yield from _generators(part, depth - 1, seen)
+
+
+def _parts(holder: Any) -> list[Any]:
+    if isinstance(holder, Tensor | nn.Module | ModuleType | type):
+        return []
+    if isinstance(holder, Mapping | list | tuple):
+        parts = holder.values() if isinstance(holder, Mapping) else holder
+        return list(parts) if len(holder) <= _LONG else []  # Not the samples themselves.
+    return list(getattr(holder, "__dict__", {}).values())
+
+
+def copy_loaders(loaders: Any) -> Any:
+    """The same loaders with worker processes of their own, over the same data."""
+    return tree_map(lambda x: copy.copy(x) if isinstance(x, DataLoader) else x, loaders)

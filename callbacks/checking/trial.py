@@ -1,0 +1,113 @@
+"""A training that is as the real one in all but its end, and leaves nothing behind."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import callbacks as lightning_callbacks
+from lightning.pytorch.loggers.logger import DummyLogger
+
+from ..activation_monitor import ActivationMonitor
+from ..dead_relu_monitor import DeadReLUMonitor
+from ..gradient_norm_monitor import GradientNormMonitor
+from ..training_doctor import TrainingDoctor
+from ..update_ratio_monitor import UpdateRatioMonitor
+
+# What ends a training, writes, draws, or is there already.
+_LEFT_OUT = (
+    lightning_callbacks.Checkpoint, lightning_callbacks.EarlyStopping, lightning_callbacks.Timer,
+    lightning_callbacks.ProgressBar, lightning_callbacks.ModelSummary,
+    lightning_callbacks.LearningRateMonitor, lightning_callbacks.DeviceStatsMonitor,
+    lightning_callbacks.ThroughputMonitor, TrainingDoctor, ActivationMonitor, DeadReLUMonitor,
+    GradientNormMonitor, UpdateRatioMonitor,
+)  # fmt: skip
+_DROPPED = ("min_epochs", "min_steps", "max_time", "fast_dev_run", "profiler", "barebones")
+
+
+class StopAfter(Callback):
+    """Let a training end after some steps, with a validation, as early stopping does.
+
+    Its plan, and with it the schedule of the learning rate, stays that of the whole.
+
+    Args:
+        steps: Optimiser steps; where a module optimises by itself, batches.
+        real: The module whose parameters may not be trained.
+
+    Attributes:
+        done: Steps so far.
+    """
+
+    def __init__(self, steps: int, real: LightningModule) -> None:
+        self.steps, self.done, self._start = steps, 0, 0
+        self._real = {id(parameter) for parameter in real.parameters()}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take down where it begins."""
+        self._start = trainer.global_step
+        groups = (group for o in trainer.optimizers for group in o.param_groups)
+        if any(id(parameter) in self._real for group in groups for parameter in group["params"]):
+            raise TypeError(
+                "Expected `configure_optimizers` of the copied module to take the copy's "
+                "parameters, but it took those of the module. Use `self.parameters()` in it."
+            )
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Stop where it is time."""
+        by_itself = not pl_module.automatic_optimization
+        self.done = self.done + 1 if by_itself else trainer.global_step - self._start
+        if self.done >= self.steps:
+            trainer.should_stop = True
+
+
+def belonging(callbacks: Iterable[Callback]) -> list[Callback]:
+    """Those that may be a part of how the module is trained."""
+    return [callback for callback in callbacks if not isinstance(callback, _LEFT_OUT)]
+
+
+def trial_trainer(
+    steps: int, callbacks: Sequence[Callback], folder: str, arguments: dict[str, Any]
+) -> Trainer:
+    """A Trainer as the real one, on one device, that writes nothing but into a folder.
+
+    Args:
+        steps: Optimiser steps; without ``max_epochs`` or ``max_steps`` they are the whole plan.
+        callbacks: Its callbacks.
+        folder: For what a module or callback writes by itself.
+        arguments: Those of the real Trainer.
+    """
+    taken = {name: value for name, value in arguments.items() if name not in _DROPPED}
+    if taken.get("max_epochs") is None and taken.get("max_steps", -1) == -1:
+        taken["max_steps"] = steps
+    if taken.get("limit_val_batches") is None:
+        taken["limit_val_batches"] = steps
+    devices = taken.get("devices")
+    own: dict[str, Any] = {
+        "devices": devices[:1] if isinstance(devices, list) else 1,
+        "num_nodes": 1,
+        "strategy": "auto",
+        "logger": DummyLogger(),
+        "callbacks": callbacks,
+        "default_root_dir": folder,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+    }
+    return Trainer(**{"enable_progress_bar": False, **taken, **own})
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Without what Lightning says of devices and of the end of a training."""
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(max(logging.WARNING, logger.level))
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

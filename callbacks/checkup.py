@@ -1,0 +1,204 @@
+"""Says of a module and its data, before the real training, whether they will be well together."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+
+from .checking.keeping import copy_loaders, kept
+from .checking.trial import StopAfter, belonging, quiet_lightning, trial_trainer
+from .checking.twin import make_twin
+from .diagnosing.announcing import silenced
+from .diagnosis import Diagnosis
+from .training_doctor import TrainingDoctor
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+# Reports in a checkup; a finding is seen at two to four in a row.
+_REPORTS, _INTERVAL = 20, 5
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What a checkup found.
+
+    Attributes:
+        diagnoses: What stood at its end, the worst first.
+        steps: Optimiser steps that it took.
+
+    Example:
+        >>> print(Checkup((), steps=300))
+        Healthy: no warning in 300 steps.
+    """
+
+    diagnoses: tuple[Diagnosis, ...]
+    steps: int
+
+    @property
+    def healthy(self) -> bool:
+        """Whether there is no diagnosis that is a warning or worse."""
+        return all(diagnosis.severity == "info" for diagnosis in self.diagnoses)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        if self.healthy:
+            return f"Healthy: no warning in {self.steps} steps."
+        count = sum(diagnosis.severity != "info" for diagnosis in self.diagnoses)
+        return f"Sick: {count} finding{'s' if count > 1 else ''} in {self.steps} steps."
+
+    def __str__(self) -> str:
+        return "\n".join([self.verdict, *map(_line, self.diagnoses)])
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator["RenderableType"]:
+        from rich.table import Table
+        from rich.text import Text
+
+        yield Text(self.verdict)
+        if self.diagnoses:
+            table = Table("finding", "evidence, and what to do", show_lines=True)
+            for diagnosis in self.diagnoses:
+                table.add_row(Text(_finding(diagnosis)), Text(_account(diagnosis)))
+            yield table
+
+
+def _finding(diagnosis: Diagnosis) -> str:
+    lines = [diagnosis.severity, diagnosis.problem.value, diagnosis.layer or ""]
+    return "\n".join([*filter(None, lines), f"since step {diagnosis.step}"])
+
+
+def _account(diagnosis: Diagnosis) -> str:
+    remedies = [f"- {r.advice} {r.code}".rstrip() for r in diagnosis.remedies]
+    return "\n".join([diagnosis.evidence, *remedies])
+
+
+def _line(diagnosis: Diagnosis) -> str:
+    place = f" in {diagnosis.layer}" if diagnosis.layer else ""
+    advice = f" {diagnosis.remedies[0].advice}" if diagnosis.remedies else ""
+    head = f"{diagnosis.severity}: {diagnosis.problem.value}{place}, since step {diagnosis.step}."
+    return f"{head} {diagnosis.evidence}{advice}"
+
+
+def checkup(
+    model: LightningModule,
+    data: LightningDataModule | Any = None,
+    *,
+    val_dataloaders: Any = None,
+    steps: int = 300,
+    ckpt_path: str | Path | None = None,
+    weights_only: bool | None = None,
+    report: str | Path | None = None,
+    **trainer: Any,
+) -> Checkup:
+    """Train a copy of a module for a few hundred steps and let the `TrainingDoctor` judge.
+
+    The copy takes the first steps of the real training, with the random numbers that this would
+    draw. Afterwards the module, its optimisers, the global random states (Python, NumPy, torch,
+    CUDA) and those of the loaders' generators are bit for bit as before, also if it fails or is
+    interrupted. Nothing is written, logged or printed.
+
+    The Trainer's arguments are best those of the real one: precision, accumulation and clipping
+    decide how steps are made, ``max_epochs`` or ``max_steps`` what the schedule of the learning
+    rate is: the checkup is the beginning of it. Without them it is the whole plan, and the
+    schedule runs in small. Validation is as in the real training, and once at the end.
+
+    One device is used. Of the callbacks those are left out that stop, write or draw; all others
+    (accumulation schedules, weight averaging, fine-tuning, one's own) are copied and take part,
+    and so are those of ``configure_callbacks``. A logger that takes everything and keeps nothing
+    stands in for the real ones.
+
+    Not protected is what the copy shares with the module: what a function or hook in it refers
+    to by itself, data that is a stream (what was read of it is gone) or that changes where it is
+    read, and files that the module writes to paths of its own. ``prepare_data`` and ``setup`` of a
+    data module run on a shallow copy of it: attributes that they set are not on the data module.
+
+    Args:
+        model: Any LightningModule, as it is before the training or after some of it.
+        data: A LightningDataModule, or training loaders as `Trainer.fit` takes them; None where the
+            module has its own.
+        val_dataloaders: Loaders for validation.
+        steps: Optimiser steps; where the module optimises by itself, batches.
+        ckpt_path: Checkpoint to go on from, as `Trainer.fit` takes it.
+        weights_only: As `Trainer.fit` takes it.
+        report: HTML file for the doctor's page.
+        trainer: Arguments of the real Trainer.
+
+    Returns:
+        What was found, and after how many steps.
+
+    Raises:
+        ValueError: If ``steps`` is below 1.
+        TypeError: If the module cannot be copied.
+        RuntimeError: If no step was made, or the doctor failed.
+
+    Example:
+        >>> import torch, torch.nn.functional as F
+        >>> from lightning.pytorch.demos.boring_classes import BoringModel
+        >>> found = checkup(BoringModel(), steps=20, accelerator="cpu", limit_train_batches=10)
+        >>> found.steps
+        20
+    """
+    if steps < 1:
+        raise ValueError(f"Expected `steps` to be at least 1, but got {steps}.")
+    given = trainer.pop("callbacks", None) or []
+    callbacks = belonging([given] if isinstance(given, Callback) else given)
+    doctor = TrainingDoctor(max(_INTERVAL, steps // _REPORTS))
+    with ExitStack() as stack:
+        cuda = trainer.get("accelerator", "auto") != "cpu"
+        stack.enter_context(kept(data, val_dataloaders, cuda=cuda))
+        stack.enter_context(quiet_lightning())
+        stack.enter_context(silenced())
+        folder = stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True))
+        twin, callbacks = make_twin(model, callbacks)
+        _choose_callbacks(twin)
+        stop = StopAfter(steps, model)
+        trial = trial_trainer(steps, [*callbacks, doctor, stop], folder, trainer)
+        checkpoint = {"ckpt_path": ckpt_path, "weights_only": weights_only}
+        _fit(trial, twin, data, val_dataloaders, checkpoint)
+        _demand_a_verdict(doctor, stop)
+        if report is not None:
+            doctor.report(report)
+    return Checkup(tuple(doctor.diagnoses), stop.done)
+
+
+def _choose_callbacks(twin: LightningModule) -> None:
+    configure = twin.configure_callbacks
+
+    def configure_callbacks() -> list[Callback]:
+        given = configure()
+        return belonging([given] if isinstance(given, Callback) else given)
+
+    twin.configure_callbacks = configure_callbacks  # type: ignore[method-assign]
+
+
+def _fit(
+    trial: Trainer, twin: LightningModule, data: Any, validation: Any, checkpoint: dict[str, Any]
+) -> None:
+    if isinstance(data, LightningDataModule):
+        loaders: dict[str, Any] = {"datamodule": copy.copy(data)}
+    else:
+        loaders = {"train_dataloaders": copy_loaders(data)}
+    if validation is not None:
+        loaders["val_dataloaders"] = copy_loaders(validation)
+    try:
+        trial.fit(twin, **loaders, **checkpoint)
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from end
+        raise
+
+
+def _demand_a_verdict(doctor: TrainingDoctor, stop: StopAfter) -> None:
+    if doctor.failed:
+        raise RuntimeError("The doctor switched itself off, see its warning: there is no verdict.")
+    if not stop.done:
+        raise RuntimeError(
+            "Expected at least one optimiser step, but the training made none. See that there are "
+            "batches, and that the checkpoint is not of the end of the training."
+        )

@@ -1,0 +1,97 @@
+"""``torchvitals checkup --config FILE``."""
+
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from jsonargparse.typing import PositiveInt
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser
+from rich.console import Console
+
+from .callbacks import checkup
+from .command_line import CommandLine
+
+_USAGE = (
+    "torchvitals checkup --config FILE [--steps N] [--report FILE] [arguments of torchvitals fit]"
+)
+HEALTHY, SICK, COULD_NOT_RUN = 0, 1, 2
+
+
+class CheckupCommandLine(CommandLine):
+    """Takes what ``torchvitals fit`` takes, and makes the module and the data, but no Trainer.
+
+    Attributes:
+        trainer_arguments: Those that the Trainer would get.
+    """
+
+    trainer_arguments: dict[str, Any]
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add those of the checkup, and of `Trainer.fit`."""
+        parser.add_argument(
+            "--steps", type=PositiveInt, default=300, help="Optimiser steps of the checkup."
+        )
+        parser.add_argument("--report", type=str | None, help="HTML file for the doctor's page.")
+        parser.add_argument("--ckpt_path", type=str | None, help="Checkpoint to go on from.")
+        parser.add_argument(
+            "--weights_only", type=bool | None, help="How `--ckpt_path` is loaded, as by `fit`."
+        )
+
+    def before_instantiate_classes(self) -> None:
+        """Make no logger, draw on terminals alone, and plan what `fit` would without a plan."""
+        trainer = self.config.trainer
+        trainer.logger = False
+        if trainer.enable_progress_bar is None:
+            trainer.enable_progress_bar = sys.stdout.isatty()
+        if trainer.max_epochs is None and trainer.max_steps == -1 and trainer.max_time is None:
+            trainer.max_epochs = 1_000
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Keep the arguments: the checkup has a Trainer of its own."""
+        self.trainer_arguments = {**self.config_init.trainer.as_dict(), **kwargs}
+        return None  # type: ignore[return-value]
+
+
+def checkup_command() -> NoReturn:
+    """Read ``sys.argv``, train a copy for a few hundred steps, print the verdict, and exit.
+
+    With 0 if it is healthy, 1 if there is a warning or worse, and 2, with the reason on standard
+    error, if it could not run.
+    """
+    try:
+        found = _check()
+    except KeyboardInterrupt:
+        print("torchvitals checkup: interrupted", file=sys.stderr)
+        sys.exit(COULD_NOT_RUN)
+    except Exception as error:
+        traceback.print_exc()
+        print(
+            f"torchvitals checkup: could not run: {type(error).__name__}: {error}", file=sys.stderr
+        )
+        sys.exit(COULD_NOT_RUN)
+    Console().print(found)
+    sys.exit(HEALTHY if found.healthy else SICK)
+
+
+def _check() -> Any:
+    description = (
+        "Train for a few hundred steps as `torchvitals fit` would with these arguments, on one "
+        "device, without logger, checkpoint or early stopping; print what the doctor finds. Exit "
+        "status: 0 healthy, 1 sick (a warning or worse), 2 could not run."
+    )
+    line = CheckupCommandLine(
+        run=False,
+        save_config_callback=None,
+        parser_kwargs={"usage": _USAGE, "description": description},
+    )
+    config = line.config
+    return checkup(
+        line.model,
+        line.datamodule,
+        steps=config.steps,
+        ckpt_path=config.ckpt_path,
+        weights_only=config.weights_only,
+        report=config.report,
+        **line.trainer_arguments,
+    )

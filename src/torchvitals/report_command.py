@@ -1,0 +1,35 @@
+"""``torchvitals report RUN_DIR``."""
+
+
+def report_command(arguments: list[str]) -> None:
+    """Make a page of what a run left in its folder, also of one that crashed.
+
+    Args:
+        arguments: What follows ``torchvitals report``.
+    """
+    from argparse import ArgumentParser
+    from pathlib import Path
+
+    parser = ArgumentParser(
+        "torchvitals report",
+        description="Write what a run recorded as one HTML page that opens offline: the verdict, "
+        "the findings with their remedies, curves, and heat maps.",
+    )
+    parser.add_argument(
+        "run", metavar="RUN_DIR", type=Path, help="folder of the run, or of runs: then the newest"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", type=Path, help="the page (default: RUN_DIR/report.html)"
+    )
+    chosen = parser.parse_args(arguments)
+    from torchvitals.callbacks.reporting.note_taking import take_notes
+    from torchvitals.callbacks.reporting.page import write_page
+    from torchvitals.callbacks.reporting.run_folder import read_run_folder
+
+    try:
+        run = read_run_folder(chosen.run)
+        notes = take_notes(run.case, run.monitors, folder=run.path)
+        page = write_page(notes, chosen.output or run.path / "report.html")
+    except OSError as error:
+        parser.error(str(error))
+    print(f"{notes.verdict}\n{page}")
