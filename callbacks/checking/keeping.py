@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -45,7 +46,8 @@ def _globals(cuda: bool) -> Iterator[Callable[[], Any]]:
     yield lambda: np.random.set_state(numpy)
     yield lambda: torch.set_rng_state(cpu)
     # To ask for the state of devices that are not in use yet would start them.
-    if torch.cuda.is_available() and (cuda or torch.cuda.is_initialized()):
+    in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    if torch.cuda.is_available() and (cuda or in_use):
         devices = torch.cuda.get_rng_state_all()
         yield lambda: torch.cuda.set_rng_state_all(devices)
     benchmark, mode = torch.backends.cudnn.benchmark, torch.get_deterministic_debug_mode()
@@ -63,8 +65,8 @@ def _restorer(generator: _Generator) -> Callable[[], Any]:
     if isinstance(generator, np.random.Generator):
         bits, state = generator.bit_generator, copy.deepcopy(generator.bit_generator.state)
         return lambda: setattr(bits, "state", state)
-    state = generator.get_state()
-    return lambda: generator.set_state(state)
+    restore: Any = generator.set_state
+    return partial(restore, generator.get_state())
 
 
 def _generators(holder: Any, depth: int, seen: set[int]) -> Iterator[_Generator]:

@@ -31,7 +31,7 @@ def make_twin(
     Raises:
         TypeError: If something in it cannot be copied; the message names it.
     """
-    module: LightningModule = model._orig_mod if isinstance(model, OptimizedModule) else model
+    module: Any = model._orig_mod if isinstance(model, OptimizedModule) else model
     memo: dict[int, Any] = {}
     for part in module.modules():
         for name in ("_trainer", "_fabric", "_compiler_ctx"):

@@ -254,7 +254,7 @@ def test_the_verdict_counts_warnings_and_shows_brackets_as_they_are():
     assert "dead_relu in net[0], since step 5. All. Change it." in str(Checkup((warning,), 9))
 
 
-SEEN: list[float] = []
+seen: list[float] = []
 
 
 class Planned(Research):
@@ -262,8 +262,8 @@ class Planned(Research):
 
     def configure_optimizers(self):
         optimizer = torch.optim.SGD(self.parameters(), lr=1.0)
-        SEEN.append(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1e-2, 1.0, SEEN[-1])
+        seen.append(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1e-2, 1.0, seen[-1])
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
 
@@ -277,9 +277,9 @@ class Planned(Research):
     ],
 )
 def test_the_schedule_is_that_of_the_plan(plan, steps):
-    SEEN.clear()
+    seen.clear()
     assert examine(Planned(), steps=12, **plan).steps == 12
-    assert SEEN == [steps]
+    assert seen == [steps]
 
 
 def test_a_plan_that_is_shorter_is_not_exceeded():
