@@ -193,7 +193,7 @@ def test_it_takes_the_first_steps_of_the_real_training():
     examine(prepared(), steps=20, **options)
     tried = LOSSES.copy()
     LOSSES.clear()
-    quiet_trainer(max_steps=20, **options).fit(prepared(), loader())
+    quiet_trainer(max_epochs=10, max_steps=20, **options).fit(prepared(), loader())
     assert len(tried) == 39  # The last of an epoch's 29 batches is a step of its own.
     assert tried == LOSSES
 
