@@ -101,12 +101,16 @@ def checkup(
     The copy takes the first steps of the real training, with the random numbers that this would
     draw. Afterwards the module, its optimisers, the global random states (Python, NumPy, torch,
     CUDA) and those of the loaders' generators are bit for bit as before, also if it fails or is
-    interrupted. Nothing is written, logged or printed.
+    interrupted. Nothing is written, logged or printed. It takes the memory of a second training.
 
     The Trainer's arguments are best those of the real one: precision, accumulation and clipping
     decide how steps are made, ``max_epochs`` or ``max_steps`` what the schedule of the learning
     rate is: the checkup is the beginning of it. Without them it is the whole plan, and the
     schedule runs in small. Validation is as in the real training, and once at the end.
+
+    A healthy checkup says that nothing showed so far. What takes longer to show is for a
+    `TrainingDoctor` in the real training: over-fitting, and in one of more than 2,000 steps a loss
+    that stays at that of a constant, which is given 500 steps to leave it.
 
     One device is used. Of the callbacks those are left out that stop, write or draw; all others
     (accumulation schedules, weight averaging, fine-tuning, one's own) are copied and take part,
