@@ -109,8 +109,8 @@ def checkup(
     schedule runs in small. Validation is as in the real training, and once at the end.
 
     A healthy checkup says that nothing showed so far. What takes longer to show is for a
-    `TrainingDoctor` in the real training: over-fitting, and in one of more than 2,000 steps a loss
-    that stays at that of a constant, which is given 500 steps to leave it.
+    `TrainingDoctor` in the real training: over-fitting, and in one of more than 1,200 steps a loss
+    that stays at that of a constant, which is given a quarter of them, at most 500, to leave it.
 
     One device is used. Of the callbacks those are left out that stop, write or draw; all others
     (accumulation schedules, weight averaging, fine-tuning, one's own) are copied and take part,

@@ -28,7 +28,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan
     crawls = recent < _SMALL_STEP and 0 < fell < _LITTLE and vitals.is_falling
     stands = recent < _TINY_STEP and not vitals.has_learned and not vitals.is_rising
-    died_out = vitals.learning_rate < 1e-3 * vitals.learning_rate_peak
+    died_out = vitals.learning_rate <= 1e-3 * vitals.learning_rate_peak
     if not ((recent > 0 or died_out) and (crawls or stands)):
         return []
     evidence = (
