@@ -2,8 +2,8 @@
 
 Read off the graph behind the loss, before the first step: a softmax, sigmoid or ReLU in front of a
 loss that wants logits, probabilities where logarithms of them are wanted, a cross-entropy of one
-output, shapes that only broadcasting makes equal, and targets that the output cannot reach. Labels that are no class
-end a training with an error, which is read then.
+output, shapes that only broadcasting makes equal, and targets that the output cannot reach. Labels
+that are no class end a training with an error, which is read then.
 """
 
 import math
