@@ -15,6 +15,7 @@ from .image_sets.labelled_images import LabelledImages
 from .image_sets.reading import checked_dataset, download_images
 from .images.arguments import (
     check_numbers,
+    check_streamed,
     checked_normalization,
     checked_size,
 )
@@ -25,7 +26,7 @@ from .images.indexed_images import IndexedBatch
 from .images.picture import draw_batch
 from .images.preparing import prepare_images
 from .images.split_loaders import SplitLoaders, loaders_of_splits, make_loaders
-from .loading import Loaders
+from .loading import Loaders, check_split_arguments
 from .loading.trainer_slot import TrainerSlot
 from .streaming.streamed_item import Reading
 from .streaming.streamed_set import StreamedSet
@@ -122,15 +123,17 @@ class ImageDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_numbers(
-            batch_size=batch_size,
-            val_fraction=val_fraction,
-            test_fraction=test_fraction,
-            num_folds=num_folds,
-            fold=fold,
-            image_channels=image_channels,
-            num_workers=num_workers,
-        )
+        check_numbers(batch_size=batch_size, image_channels=image_channels, num_workers=num_workers)
+        check_split_arguments(val_fraction, test_fraction, num_folds, fold)
+        if isinstance(dataset, StreamedSet):
+            check_streamed(
+                balanced=balanced,
+                num_folds=num_folds,
+                resident=resident,
+                check_duplicates=check_duplicates,
+                download=download,
+                dataset_options=dataset_options,
+            )
         self.save_hyperparameters(ignore=[] if isinstance(dataset, str) else ["dataset"])
         # A checkpoint with a path in it would not load with `weights_only=True`.
         self.hparams["data_dir"] = str(data_dir)
@@ -147,11 +150,6 @@ class ImageDataModule(LightningDataModule):
         self.num_workers, self.multiprocessing_context = num_workers, multiprocessing_context
         self.resident = resident
         self.splits: dict[str, Tensor] = {}
-        if isinstance(dataset, StreamedSet) and (balanced or num_folds or resident):
-            raise ValueError(
-                "Expected no `balanced`, `num_folds` and `resident` for streams, but got some: a "
-                "stream is read in its own order, and its labels only then."
-            )
         self._data: LabelledImages | StreamedSet | None = None
         self._loaders: Loaders | None = None
         self._source: SplitLoaders | Streams | None = None
@@ -182,6 +180,8 @@ class ImageDataModule(LightningDataModule):
         Raises:
             ValueError: If there is no stream to train on, or an argument needs labels in advance.
         """
+        fractions = {name: arguments.get(name) for name in ("val_fraction", "test_fraction")}
+        check_streamed(**fractions)
         return cls(StreamedSet(dict(urls), tuple(class_names), read, options or {}), **arguments)
 
     def prepare_data(self) -> None:
@@ -262,7 +262,7 @@ class ImageDataModule(LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Any]:
         """The test images."""
         self._check_test_split()
-        return self._loading().predict("test", self.batch_size)
+        return self._loading().predict("test", self.batch_size, trainer=self.trainer)
 
     def on_after_batch_transfer(self, batch: IndexedBatch, dataloader_idx: int) -> Batch:
         """Augment (in training only) and normalise."""

@@ -14,7 +14,7 @@ from ..functional.choices import choose
 from ..functional.class_weights import inverse_frequency_weights
 from ..functional.repeated_rows import repeated_rows
 from ..functional.splitting import balancing_weights
-from .loading import IndexedTensors, Loaders, make_splits
+from .loading import IndexedTensors, Loaders, check_split_arguments, make_splits
 from .tables.category_encoder import CategoryEncoder, Encoding, Unseen
 from .tables.class_labels import ClassLabels
 from .tables.column_findings import column_findings
@@ -121,7 +121,6 @@ class TabularDataModule(LightningDataModule):
         regression = task == "regression"
         if batch_size < 1:
             raise ValueError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
-        _check_fractions(val_fraction, test_fraction)
         _check_task("balanced", balanced and regression, task)
         _check_task("standardize_target", standardize_target and not regression, task)
         if categories == "ordinal" and (augment or {}).get("mixup"):
@@ -144,9 +143,12 @@ class TabularDataModule(LightningDataModule):
             TargetNumbers(standardize=standardize_target) if regression else ClassLabels(),
         )
         self.augment = TableAugment(augment, seed=seed)
+        if test_data is not None:
+            test_fraction = 0.0
+        check_split_arguments(val_fraction, test_fraction, num_folds, fold)
         self._split_arguments: dict[str, Any] = dict(
             val_fraction=val_fraction,
-            test_fraction=test_fraction if test_data is None else 0.0,
+            test_fraction=test_fraction,
             num_folds=num_folds,
             fold=fold,
             seed=seed,
@@ -277,7 +279,7 @@ class TabularDataModule(LightningDataModule):
         else:
             data = IndexedTensors(self.transform(self._given["predict_data"]))
             members = torch.arange(len(data))
-        return self._loaders.predict(data, members, self.batch_size)
+        return self._loaders.predict(data, members, self.batch_size, trainer=self.trainer)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Augment, in training only."""
@@ -359,9 +361,3 @@ def _plain(data: Any) -> Any:
 def _check_task(argument: str, chosen: bool, task: str) -> None:
     if chosen:
         raise ValueError(f"Expected `{argument}` to be False for {task}, but got True.")
-
-
-def _check_fractions(val_fraction: float, test_fraction: float) -> None:
-    for name, value in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
-        if not 0 <= value < 1:
-            raise ValueError(f"Expected `{name}` to be at least 0 and below 1, but got {value}.")

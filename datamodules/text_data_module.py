@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..functional.splitting import balancing_weights
-from .loading import Loaders, make_splits
+from .loading import Loaders, check_split_arguments, make_splits
 from .text_augment import TextAugment
 from .texts.augmented_texts import AugmentedTexts
 from .texts.encoded_texts import EncodedTexts
@@ -120,9 +120,12 @@ class TextDataModule(LightningDataModule):
         self._prepared = TextPreparation(
             encoding, min_count=min_count, max_words=max_words, max_length=max_length
         )
+        if test_data is not None:
+            test_fraction = 0.0
+        check_split_arguments(val_fraction, test_fraction, num_folds, fold)
         self._split_arguments: dict[str, Any] = dict(
             val_fraction=val_fraction,
-            test_fraction=test_fraction if test_data is None else 0.0,
+            test_fraction=test_fraction,
             num_folds=num_folds,
             fold=fold,
             seed=seed,
@@ -220,7 +223,7 @@ class TextDataModule(LightningDataModule):
         else:
             data = self._fitted().encoded(self._read_source("predict_data", labelled=False))
             members = torch.arange(len(data))
-        return self._loaders.predict(data, members, self.batch_size)
+        return self._loaders.predict(data, members, self.batch_size, trainer=self.trainer)
 
     def state_dict(self) -> dict[str, Any]:
         """Class names, vocabulary, and where the epoch is."""

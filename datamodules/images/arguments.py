@@ -12,10 +12,6 @@ _MOST_WORKERS = 8
 def check_numbers(
     *,
     batch_size: int,
-    val_fraction: float,
-    test_fraction: float,
-    num_folds: int | None,
-    fold: int,
     image_channels: int | None,
     num_workers: int | None,
 ) -> None:
@@ -27,22 +23,25 @@ def check_numbers(
     for name, value, least in (("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
         if value is not None and value < least:
             raise ValueError(f"Expected `{name}` to be at least {least}, but got {value}.")
-    for name, share in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
-        if not 0 <= share < 1:
-            raise ValueError(f"Expected `{name}` to be at least 0 and below 1, but got {share}.")
-    if val_fraction + test_fraction >= 1:
-        raise ValueError(
-            f"Expected `val_fraction` and `test_fraction` to leave images for training, but got "
-            f"{val_fraction} + {test_fraction}."
-        )
-    if num_folds is not None and num_folds < 2:
-        raise ValueError(f"Expected `num_folds` to be at least 2, but got {num_folds}.")
-    if not 0 <= fold < (num_folds or 1):
-        raise ValueError(
-            f"Expected `fold` from 0 to below `num_folds`, but got {fold} of {num_folds}."
-        )
     if image_channels not in (None, 1, 3, 4):
         raise ValueError(f"Expected `image_channels` to be 1, 3 or 4, but got {image_channels}.")
+
+
+def check_streamed(**arguments: object) -> None:
+    """Refuse what streams cannot do.
+
+    Args:
+        **arguments: Those that have no meaning for streams, as they were given.
+
+    Raises:
+        ValueError: If one asks for something.
+    """
+    for name, value in arguments.items():
+        if value:
+            raise ValueError(
+                f"Expected no `{name}` for streams, but got {value!r}: each split is a stream of "
+                f"its own, read in its own order, and labels are known only then."
+            )
 
 
 def checked_size(image_size: int | Sequence[int] | None) -> tuple[int, int] | None:

@@ -61,9 +61,9 @@ class SplitLoaders:
         """Every image of a split once over all ranks."""
         return self.loaders.in_order(self.batches, self.splits[split], batch_size, trainer=trainer)
 
-    def predict(self, split: str, batch_size: int) -> DataLoader[Any]:
+    def predict(self, split: str, batch_size: int, *, trainer: Trainer | None) -> DataLoader[Any]:
         """Every image of a split once, in order, sharded by Lightning."""
-        return self.loaders.predict(self.batches, self.splits[split], batch_size)
+        return self.loaders.predict(self.batches, self.splits[split], batch_size, trainer=trainer)
 
 
 def make_loaders(

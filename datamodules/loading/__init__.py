@@ -9,7 +9,7 @@ from .epoch_position import EpochPosition
 from .epoch_sampler import EpochSampler
 from .indexed_tensors import IndexedTensors
 from .loaders import Loaders
-from .splits import make_splits
+from .splits import check_split_arguments, make_splits
 
 __all__ = [
     "BatchedDataset",
@@ -18,5 +18,6 @@ __all__ = [
     "EpochSampler",
     "IndexedTensors",
     "Loaders",
+    "check_split_arguments",
     "make_splits",
 ]

@@ -69,11 +69,7 @@ class EpochSampler(DistributedSampler[Any]):
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
-        if len(members) < num_replicas:
-            raise ValueError(
-                f"Expected at least one item for each of {num_replicas} ranks, but got "
-                f"{len(members)}. Use fewer devices or more data."
-            )
+        check_enough(len(members), num_replicas)
         self.weights = _checked("weights", weights, members, shuffle)
         self.lengths = _checked("lengths", lengths, members, shuffle)
         if self.weights is not None and not 0 < float(self.weights.sum()) < torch.inf:
@@ -135,6 +131,19 @@ class EpochSampler(DistributedSampler[Any]):
         whole, last = divmod(own, self.batch_size)
         left_out = last == 0 or (last == 1 and whole > 0)
         return [self.batch_size] * whole + ([] if left_out else [last])
+
+
+def check_enough(count: int, num_replicas: int) -> None:
+    """Refuse data of which a rank would have none.
+
+    Raises:
+        ValueError: If there are fewer items than ranks.
+    """
+    if count < num_replicas:
+        raise ValueError(
+            f"Expected at least one item for each of {num_replicas} ranks, but got {count}. Use "
+            f"fewer devices or more data."
+        )
 
 
 def _checked(name: str, values: Tensor | None, members: Tensor, shuffle: bool) -> Tensor | None:

@@ -7,10 +7,11 @@ from typing import Any, Protocol, TypeVar
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, SequentialSampler, Subset
 
 from .epoch_loader import BatchedDataset, EpochLoader
-from .epoch_sampler import EpochSampler
+from .epoch_sampler import EpochSampler, check_enough
+from .even_batches import EvenBatches
 from .indexed_tensors import IndexedTensors
 
 
@@ -132,11 +133,15 @@ class Loaders:
         batches = EpochSampler(members, batch_size, shuffle=False, rank=rank, num_replicas=replicas)
         return self._load(dataset, batches, trainer)
 
-    def predict(self, dataset: Dataset[Any], members: Tensor, batch_size: int) -> DataLoader[Any]:
+    def predict(
+        self, dataset: Dataset[Any], members: Tensor, batch_size: int, *, trainer: Trainer | None
+    ) -> DataLoader[Any]:
         """Every member once, in order; Lightning shards it and tells writers the indices."""
+        check_enough(len(members), self.shard(trainer)[1])
+        part = Subset(dataset, members.tolist())
         return DataLoader(
-            Subset(dataset, members.tolist()),
-            batch_size=batch_size,
+            part,
+            batch_sampler=EvenBatches(SequentialSampler(part), batch_size),
             collate_fn=_as_is,
             generator=torch.Generator().manual_seed(self.seed),
             **self.settings,

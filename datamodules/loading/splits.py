@@ -46,9 +46,8 @@ def make_splits(
         {'train': 5, 'val': 2, 'test': 3}
     """
     classes = _checked_classes(items)
-    _check_folds(num_folds, fold)
     fixed = test is not None
-    _check_fractions(0.0 if num_folds else val_fraction, 0.0 if fixed else test_fraction)
+    check_split_arguments(val_fraction, 0.0 if fixed else test_fraction, num_folds, fold)
     generator = torch.Generator().manual_seed(seed)
     if test is None:
         wanted = round(len(classes) * test_fraction)
@@ -68,6 +67,37 @@ def make_splits(
     return {"train": train, "val": val, "test": test}
 
 
+def check_split_arguments(
+    val_fraction: float, test_fraction: float, num_folds: int | None, fold: int
+) -> None:
+    """Refuse what no data can be split by, before there are any.
+
+    Args:
+        val_fraction: Share of the items for validation; folds need none.
+        test_fraction: Share of the items for testing; 0 for a fixed test set.
+        num_folds: Number of folds.
+        fold: Which of them, from 0.
+
+    Raises:
+        ValueError: If a number is out of range, or nothing would be left for training.
+    """
+    for name, value in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
+        if not 0 <= value < 1:
+            raise ValueError(f"Expected `{name}` to be at least 0 and below 1, but got {value}.")
+    if num_folds is None:
+        if fold != 0:
+            raise ValueError(f"Expected `num_folds` beside `fold`, but got fold {fold} alone.")
+        if val_fraction + test_fraction >= 1:
+            raise ValueError(
+                f"Expected `val_fraction` and `test_fraction` to leave items for training, but got "
+                f"{val_fraction} + {test_fraction}."
+            )
+    elif num_folds < 2:
+        raise ValueError(f"Expected `num_folds` to be at least 2, but got {num_folds}.")
+    elif not 0 <= fold < num_folds:
+        raise ValueError(f"Expected `fold` in 0..{num_folds - 1}, but got {fold}.")
+
+
 def _checked_classes(items: int | Tensor) -> Tensor:
     if isinstance(items, int):
         return torch.zeros(items, dtype=torch.int64)
@@ -80,27 +110,6 @@ def _checked_classes(items: int | Tensor) -> Tensor:
     if (items < 0).any():
         raise ValueError(f"Expected `items` to hold classes from 0, but got {int(items.min())}.")
     return items.cpu()
-
-
-def _check_folds(num_folds: int | None, fold: int) -> None:
-    if num_folds is None:
-        if fold != 0:
-            raise ValueError(f"Expected `num_folds` beside `fold`, but got fold {fold} alone.")
-    elif num_folds < 2:
-        raise ValueError(f"Expected `num_folds` to be at least 2, but got {num_folds}.")
-    elif not 0 <= fold < num_folds:
-        raise ValueError(f"Expected `fold` in 0..{num_folds - 1}, but got {fold}.")
-
-
-def _check_fractions(val_fraction: float, test_fraction: float) -> None:
-    for name, value in (("val_fraction", val_fraction), ("test_fraction", test_fraction)):
-        if not 0 <= value < 1:
-            raise ValueError(f"Expected `{name}` to be at least 0 and below 1, but got {value}.")
-    if val_fraction + test_fraction >= 1:
-        raise ValueError(
-            f"Expected `val_fraction` and `test_fraction` to leave items for training, but got "
-            f"{val_fraction} + {test_fraction}."
-        )
 
 
 def _fixed_test(test: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -62,10 +62,10 @@ class Streams:
         members = images.order(self.loaders.shard(trainer)[1])
         return self.loaders.in_order(images, members, batch_size, trainer=trainer)
 
-    def predict(self, split: str, batch_size: int) -> DataLoader[Any]:
+    def predict(self, split: str, batch_size: int, *, trainer: Trainer | None) -> DataLoader[Any]:
         """Every image of a split once, in order, sharded by Lightning."""
         images = self.images(split)
-        return self.loaders.predict(images, torch.arange(len(images)), batch_size)
+        return self.loaders.predict(images, torch.arange(len(images)), batch_size, trainer=trainer)
 
     def images(self, split: str) -> StreamedImages:
         """The images of a split by their index.

@@ -25,8 +25,10 @@ def test_two_ranks_share_the_images_of_one(tmp_path):
         expected, _ = alone["batches"]["train"][step]
         x = torch.stack([one["batches"]["train"][step][0] for one in both], 1).flatten(0, 1)
         torch.testing.assert_close(x, expected)
-    tested = torch.cat([x for one in both for x, _ in one["batches"]["test"]])
-    expected = torch.cat([x for x, _ in alone["batches"]["test"]])
-    assert len(tested) == len(expected)
-    sums = [x.flatten(1).sum(1).sort().values for x in (tested, expected)]
-    torch.testing.assert_close(*sums)
+    for stage in ("val", "test", "predict"):
+        assert len({len(one["batches"][stage]) for one in both}) == 1
+        found = torch.cat([x for one in both for x, _ in one["batches"][stage]])
+        expected = torch.cat([x for x, _ in alone["batches"][stage]])
+        assert len(found) == len(expected)
+        sums = [x.flatten(1).sum(1).sort().values for x in (found, expected)]
+        torch.testing.assert_close(*sums)

@@ -96,8 +96,14 @@ def test_what_needs_labels_in_advance_is_refused(urls):
         ({"urls": {"val": "x"}}, r"streams of 'train' and perhaps .* got \['val'\]"),
         ({"urls": {"train": "x", "dev": "x"}}, r"got \['dev', 'train'\]"),
         ({"class_names": []}, "a name for each class, but got none"),
-        ({"balanced": True}, "no `balanced`, `num_folds` and `resident` for streams"),
-        ({"num_folds": 3}, "no `balanced`, `num_folds` and `resident` for streams"),
+        ({"balanced": True}, "no `balanced` for streams, but got True"),
+        ({"num_folds": 3}, "no `num_folds` for streams, but got 3"),
+        ({"resident": True}, "no `resident` for streams, but got True"),
+        ({"check_duplicates": True}, "no `check_duplicates` for streams, but got True"),
+        ({"download": True}, "no `download` for streams, but got True"),
+        ({"dataset_options": {"a": 1}}, "no `dataset_options` for streams, but got {'a': 1}"),
+        ({"val_fraction": 0.2}, "no `val_fraction` for streams, but got 0.2"),
+        ({"test_fraction": 0.2}, "no `test_fraction` for streams, but got 0.2"),
     ],
 )
 def test_wrong_arguments_say_what_to_do(arguments, message):

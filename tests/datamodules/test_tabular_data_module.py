@@ -627,6 +627,10 @@ def test_two_ranks_share_splits_and_rows(tmp_path):
         ({"unseen": "skip"}, "`unseen` to be one of"),
         ({"val_fraction": 1.0}, "`val_fraction` to be at least 0 and below 1"),
         ({"test_fraction": -0.1}, "`test_fraction` to be at least 0 and below 1"),
+        ({"val_fraction": 0.6, "test_fraction": 0.5}, "leave items for training"),
+        ({"num_folds": 1}, "`num_folds` to be at least 2, but got 1"),
+        ({"num_folds": 3, "fold": 3}, r"`fold` in 0..2, but got 3"),
+        ({"fold": 1}, "`num_folds` beside `fold`, but got fold 1"),
         ({"batch_size": 0}, "`batch_size` to be at least 1"),
         ({"augment": {"nois": 1}}, "Did you mean 'noise'"),
         ({"augment": {"mixup": 1}, "categories": "ordinal"}, "numbers cannot be mixed"),
@@ -653,7 +657,6 @@ def test_wrong_arguments_are_refused_at_once(arguments, message):
         ({"unseen": "error", "test_data": people(5) | {"town": ["Rom"] * 5}}, "row 0 .*'Rom'"),
         ({"test_data": {"id": [1]}}, "no column 'age', only 'id'"),
         ({"test_data": people(5) | {"sick": ["?!"] * 5}}, "classes 'no', 'yes'.* row 0 .*'[?]!'"),
-        ({"val_fraction": 0.6, "test_fraction": 0.5}, "`val_fraction` and `test_fraction`"),
     ],
 )
 def test_wrong_data_say_where_and_what_to_do(arguments, message):

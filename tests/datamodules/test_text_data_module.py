@@ -321,6 +321,12 @@ def test_hyperparameters_are_plain_and_without_the_texts(tmp_path):
         ({"max_words": 0}, "`max_words`"),
         ({"max_length": 0}, "`max_length`"),
         ({"num_workers": -1}, "`num_workers`"),
+        ({"val_fraction": 1.0}, "`val_fraction` to be at least 0 and below 1"),
+        ({"test_fraction": -0.1}, "`test_fraction` to be at least 0 and below 1"),
+        ({"val_fraction": 0.6, "test_fraction": 0.5}, "leave items for training"),
+        ({"num_folds": 1}, "`num_folds` to be at least 2, but got 1"),
+        ({"num_folds": 3, "fold": 3}, r"`fold` in 0..2, but got 3"),
+        ({"fold": 1}, "`num_folds` beside `fold`, but got fold 1"),
     ],
 )
 def test_wrong_arguments_say_what_to_do(arguments, message):

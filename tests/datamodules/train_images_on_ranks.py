@@ -21,6 +21,7 @@ def main(ranks: int, images: Path, out: Path) -> None:
     )
     trainer.fit(model, datamodule=data)
     trainer.test(model, datamodule=data, verbose=False)
+    trainer.predict(model, datamodule=data)
     splits = {name: index.tolist() for name, index in data.splits.items()}
     saved = {"batches": model.batches, "splits": splits, "mean": data.mean}
     torch.save(saved, out / f"{ranks}.{trainer.global_rank}")

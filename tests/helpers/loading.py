@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch.callbacks import BasePredictionWriter
 from torch.utils.data import Dataset
 
 from torchvitals.datamodules.loading import Loaders
@@ -29,7 +30,7 @@ class ItemsDataModule(LightningDataModule):
         return self.loaders.in_order(Items(), self.members, self.batch_size, trainer=self.trainer)
 
     def predict_dataloader(self):
-        return self.loaders.predict(Items(), self.members, self.batch_size)
+        return self.loaders.predict(Items(), self.members, self.batch_size, trainer=self.trainer)
 
     def state_dict(self):
         return {"loading": self.loaders.state_dict()}
@@ -67,3 +68,14 @@ class Recorder(LightningModule):
 
     def predict_step(self, batch, batch_idx):
         return batch
+
+
+class Writer(BasePredictionWriter):
+    """Keeps the indices of the batches that it is to write."""
+
+    def __init__(self) -> None:
+        super().__init__("batch")
+        self.indices: list[list[int]] = []
+
+    def write_on_batch_end(self, trainer, module, prediction, indices, *others):
+        self.indices.append(indices)

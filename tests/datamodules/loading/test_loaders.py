@@ -1,12 +1,13 @@
 import os
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
 import torch
-from helpers.loading import ItemsDataModule, Recorder
+from helpers.loading import ItemsDataModule, Recorder, Writer
 from helpers.training import quiet_trainer, run
-from lightning.pytorch.callbacks import BasePredictionWriter, Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from torchvitals.datamodules.loading import EpochSampler, Loaders
 
@@ -109,15 +110,6 @@ def test_a_limited_epoch_and_overfitting_batches_resume_and_repeat(tmp_path):
     assert overfit.validated == batches * 3
 
 
-class Writer(BasePredictionWriter):
-    def __init__(self):
-        super().__init__("batch")
-        self.indices = []
-
-    def write_on_batch_end(self, trainer, module, prediction, indices, *others):
-        self.indices += indices
-
-
 @pytest.mark.parametrize("workers", [0, 2])
 def test_predictions_come_in_order_and_writers_are_told_the_indices(workers):
     writer = Writer()
@@ -125,8 +117,28 @@ def test_predictions_come_in_order_and_writers_are_told_the_indices(workers):
     state = torch.get_rng_state()
     predictions = quiet_trainer(callbacks=[writer]).predict(Recorder(), datamodule=data)
     assert torch.cat(predictions).tolist() == list(range(10))
-    assert writer.indices == list(range(10))
+    assert writer.indices == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_two_ranks_predict_every_item_once_in_as_many_batches(tmp_path):
+    batch_sizes, counts = [1, 4], [2, 7, 8, 9, 16, 17]
+    worker = Path(__file__).with_name("predict_on_ranks.py")
+    numbers = [",".join(map(str, values)) for values in (batch_sizes, counts)]
+    search = f"{TESTS}:{os.environ.get('PYTHONPATH', '')}"
+    run([sys.executable, worker, tmp_path, *numbers], tmp_path, PYTHONPATH=search)
+    ranks = [torch.load(tmp_path / f"predicted.{rank}", weights_only=True) for rank in (0, 1)]
+    for count, batch_size in product(counts, batch_sizes):
+        for rank, found in enumerate(ranks):
+            batches, indices = found[count, batch_size]
+            assert batches == indices
+            assert [item for batch in batches for item in batch] == list(range(rank, count, 2))
+            assert len(batches) == len(ranks[0][count, batch_size][0])
+            # With batches of one, an item that is over makes a last batch of two.
+            assert all(1 <= len(batch) <= max(batch_size, 2) for batch in batches)
+            assert all(len(batch) == batch_size for batch in batches[:-2])
+    for found in ranks:
+        assert "at least one item for each of 2 ranks, but got 1. Use fewer" in found["error"]
 
 
 @pytest.mark.parametrize(("estimate", "workers"), [("plainly", 0), ("estimate", 2)])
