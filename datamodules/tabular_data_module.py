@@ -73,6 +73,7 @@ class TabularDataModule(LightningDataModule):
         delimiter: Between the cells of a line; None goes by the file's name.
         missing_values: Texts that stand for a missing value.
         column_names: Names of the columns of an array, or of a file without a header.
+        check_duplicates: Warn of rows whose features are those of a row of another split.
         seed: Seed of splits, order and augmentation.
 
     Raises:
@@ -114,6 +115,7 @@ class TabularDataModule(LightningDataModule):
         delimiter: str | None = None,
         missing_values: Sequence[str] = MISSING_VALUES,
         column_names: Sequence[str] | None = None,
+        check_duplicates: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -154,6 +156,7 @@ class TabularDataModule(LightningDataModule):
             seed=seed,
         )
         self.task, self.batch_size, self.balanced = task, batch_size, balanced
+        self.check_duplicates = check_duplicates
         self._loaders = Loaders(seed=seed)
         self._splits: dict[str, Tensor] = {}
 
@@ -249,6 +252,8 @@ class TabularDataModule(LightningDataModule):
         """Read, split, measure and encode, once."""
         if stage != "predict" or self._given["predict_data"] is None:
             self._read()
+        if stage == "fit" and self.check_duplicates:
+            self._report_duplicates()
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Training batches in an order that depends on (seed, epoch) alone."""
@@ -337,6 +342,15 @@ class TabularDataModule(LightningDataModule):
                 "above 0."
             )
         return self._test_data, self._test_rows
+
+    def _report_duplicates(self) -> None:
+        for split, found in self.duplicates().items():
+            if len(found):
+                rank_zero_warn(
+                    f"Expected the {split!r} split to have no row of an earlier split, but the "
+                    f"features of {len(found)} of its rows are in one, too, which makes its scores "
+                    f"too good. Take them out of the data; `duplicates()` tells which they are."
+                )
 
     def _augmented(self, x: Tensor, y: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         if self._columns.device != x.device:

@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..functional.class_weights import inverse_frequency_weights
 from ..functional.splitting import balancing_weights
 from .loading import Loaders, check_split_arguments, make_splits
 from .text_augment import TextAugment
@@ -152,6 +153,12 @@ class TextDataModule(LightningDataModule):
         return self._y[self._splits["train"]].bincount(minlength=self.num_classes)
 
     @property
+    def class_weights(self) -> list[float]:
+        """Weights for ``Classifier(class_weights=...)``, higher for rare classes, all finite."""
+        weights: list[float] = inverse_frequency_weights(self.class_counts).tolist()
+        return weights
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """Words by number."""
         encoder = self._fitted().encoder
@@ -280,7 +287,13 @@ class TextDataModule(LightningDataModule):
 
     def _test_texts(self) -> tuple[EncodedTexts, Tensor]:
         if self._given["test_data"] is None:
-            return self._all_texts(), self._splits["test"]
+            data, members = self._all_texts(), self._splits["test"]
+            if not len(members):
+                raise ValueError(
+                    "Expected texts to test, but there are none. Give `test_data`, or a "
+                    "`test_fraction` above 0."
+                )
+            return data, members
         if self._test_data is None:
             self._test_data = self._fitted().encoded(self._test()[0])
         return self._test_data, torch.arange(len(self._test_data))

@@ -54,8 +54,36 @@ def test_data_1_images_of_one_batch_get_different_parameters(operations):
     assert torch.equal(images[0], images[15])
 
 
+@pytest.mark.parametrize("keyed", [False, True])
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_data_1_each_operation_draws_for_each_image(name, keyed):
+    images = seeded(1, 3, 12, 10).expand(64, 3, 12, 10)
+    index = torch.arange(64) if keyed else None
+    augmented = BatchAugment({name: EVERYTHING[name]})(images, index=index)
+    # What happens or not has two outcomes, a few bits or pixels some more.
+    least = {"horizontal_flip": 2, "vertical_flip": 2, "grayscale": 2, "autocontrast": 2}
+    least |= {"equalize": 2, "posterize": 3, "solarize": 4, "random_crop": 12, "erasing": 12}
+    different = len({tuple(image.flatten().tolist()) for image in augmented})
+    assert different >= least.get(name, 16)
+
+
+@pytest.mark.parametrize("operations", [{"mixup": 0.4}, {"cutmix": 1}, {"mixup": 1, "cutmix": 1}])
+def test_data_2_and_3_shares_depend_on_seed_epoch_and_index_alone(operations):
+    augment, images = BatchAugment(operations, num_classes=24, seed=4), seeded(24, 1, 9, 7)
+
+    def own_shares(order, epoch=3):
+        _, shares = augment(images[order], order, index=order + 100, epoch=epoch)
+        return shares.gather(1, order[:, None])[:, 0]
+
+    whole, order = own_shares(torch.arange(24)), torch.randperm(24)
+    parts = torch.cat([own_shares(part) for part in order.split([5, 2, 17])])
+    torch.testing.assert_close(parts, whole[order])
+    assert len(whole.unique()) > 6
+    assert not torch.equal(own_shares(torch.arange(24), epoch=4), whole)
+
+
 @pytest.mark.parametrize("operations", [*sorted(PRESETS), EVERYTHING])
-def test_data_2_and_3_draws_depend_on_seed_epoch_and_index_alone(operations):
+def test_data_2_and_3_draws_draws_depend_on_seed_epoch_and_index_alone(operations):
     augment, images = BatchAugment(operations, seed=4), seeded(10, 3, 9, 7)
     index = torch.arange(10) * 11
     whole = augment(images, index=index, epoch=3)

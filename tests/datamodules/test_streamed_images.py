@@ -1,4 +1,6 @@
+import os
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -54,6 +56,33 @@ def test_streams_are_trained_on_and_evaluated(urls):
     x, y = model.together("train")
     assert len(y.unique()) == 52
     torch.testing.assert_close(x * data.std + data.mean, pixels(53)[y].float() / 255 * 0.5)
+
+
+@needs_litdata
+def test_two_ranks_train_on_streams_augmented_in_the_same_hook(tmp_path):
+    for name, count in COUNTS.items():
+        write_stream(tmp_path / name, count)
+    script = Path(__file__).with_name("stream_images_on_ranks.py")
+    search = os.pathsep.join([str(script.parents[1]), os.environ.get("PYTHONPATH", "")])
+    run([sys.executable, script, tmp_path], tmp_path, PYTHONPATH=search)
+    ranks = [torch.load(tmp_path / f"streamed.{rank}", weights_only=True) for rank in (0, 1)]
+    training = (pixels(53).double() / 255).mean((0, 2, 3)).float()
+    for rank in ranks:
+        torch.testing.assert_close(rank["mean"].flatten(), training)
+    # Twice as many validation passes as of the others, one after each epoch.
+    for stage, brightness in (("train", 0.5), ("val", 1.0), ("test", 1.0), ("predict", 1.0)):
+        batches = [rank["batches"][stage] for rank in ranks]
+        assert len(batches[0]) == len(batches[1])
+        y = torch.cat([y for own in batches for _, y in own])
+        if stage == "train":
+            epochs = [torch.cat([y for own in batches for _, y in own[i : i + 6]]) for i in (0, 6)]
+            assert [len(epoch.unique()) for epoch in epochs] == [48, 48] == [*map(len, epochs)]
+        else:
+            expected = torch.arange(COUNTS[stage if stage == "val" else "test"])
+            passes = [*expected] * (2 if stage == "val" else 1)
+            assert sorted(y.tolist()) == sorted(map(int, passes))
+        x = torch.cat([x for own in batches for x, _ in own]) * ranks[0]["std"] + ranks[0]["mean"]
+        torch.testing.assert_close(x, pixels(53)[y].float() / 255 * brightness)
 
 
 @needs_litdata

@@ -331,6 +331,14 @@ def test_rows_in_two_splits_are_found():
     found = again.duplicates()
     assert torch.equal(again._splits["train"], data._splits["train"])
     assert {name: rows.tolist() for name, rows in found.items()} == {"val": [val], "test": [test]}
+    telling = TabularDataModule(columns, "sick", ignore=["id"], check_duplicates=True)
+    with pytest.warns(
+        UserWarning, match="'(val|test)' split .* the features of 1 of its rows"
+    ) as told:
+        telling.setup("fit")
+    assert [name in str(told[i].message) for i, name in enumerate(("'val'", "'test'"))] == [
+        True
+    ] * 2
 
 
 def test_columns_that_tell_nothing_are_reported():

@@ -1,12 +1,15 @@
+import math
 import os
 import random
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 from helpers.reviews import Recorder, reviews, write_reviews
 from helpers.training import quiet_trainer, run
+from sklearn.utils.class_weight import compute_class_weight
 
 from torchvitals.datamodules import TextAugment, TextDataModule
 from torchvitals.datamodules.texts.hashed_words import HashedWords
@@ -119,6 +122,8 @@ def test_data_5_only_training_texts_are_augmented():
     # The sanity check sees two batches.
     assert model.seen["val"] == validated[:2] + 2 * validated
     assert model.seen["test"] == [x.tolist() for x, _ in plain.test_dataloader()]
+    for ours, theirs in zip(data.predict_dataloader(), plain.predict_dataloader(), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
     trained = [row for _, x, _ in model.seen["train"] for row in x]
     assert sum(n > 0 for row in trained for n in row) < 5 * len(trained)
 
@@ -234,6 +239,36 @@ def test_data_19_a_rare_class_has_its_number_and_stays_in_training():
     assert data.class_counts.tolist()[1] == 1
 
 
+def test_data_19_a_class_absent_from_training_has_a_finite_weight_and_its_number():
+    texts, labels = [*TEXTS, "one of a kind"], [*LABELS, "neutral"]
+    folds = [
+        TextDataModule(
+            (texts, labels), num_folds=5, fold=fold, test_fraction=0, balanced=True, batch_size=8
+        )
+        for fold in range(5)
+    ]
+    (absent,) = (data for data in folds if data.class_counts[1] == 0)
+    assert absent.class_names == ["con", "neutral", "pro"]
+    weights = absent.class_weights
+    assert all(0 < weight < math.inf for weight in weights)
+    drawn = torch.cat([y for _, y in absent.train_dataloader()])
+    assert set(drawn.tolist()) == {0, 2}
+    torch.manual_seed(0)
+    model = TextClassifier(3, buckets=500, embedding_dim=4, class_weights=weights)
+    trainer = quiet_trainer()
+    trainer.fit(model, datamodule=absent)
+    assert trainer.callback_metrics["val_loss"].isfinite()
+
+
+def test_class_weights_are_those_of_scikit_learn():
+    labels = numpy.array(["pro" if i % 6 == 0 else "con" for i in range(120)])
+    data = TextDataModule((TEXTS, labels.tolist()))
+    weights = numpy.array(data.class_weights)
+    training = labels[data._splits["train"].numpy()]
+    expected = compute_class_weight("balanced", classes=numpy.array(["con", "pro"]), y=training)
+    numpy.testing.assert_allclose(weights, expected, rtol=1e-6)
+
+
 def test_batches_are_of_similar_lengths_unless_told_not_to():
     def padding(**arguments):
         seen = recorded(module(batch_size=8, **arguments))
@@ -332,6 +367,13 @@ def test_hyperparameters_are_plain_and_without_the_texts(tmp_path):
 def test_wrong_arguments_say_what_to_do(arguments, message):
     with pytest.raises(ValueError, match=message):
         module(**arguments)
+
+
+def test_nothing_to_test_says_what_to_do():
+    data = module(test_fraction=0)
+    for ask in (data.test_dataloader, data.predict_dataloader):
+        with pytest.raises(ValueError, match=r"Expected texts to test, .* Give `test_data`"):
+            ask()
 
 
 def test_no_data_says_what_to_do():

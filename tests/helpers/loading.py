@@ -7,7 +7,7 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch.utils.data import Dataset
 
-from torchvitals.datamodules.loading import Loaders
+from torchvitals.datamodules.loading import IndexedTensors, Loaders
 
 
 class Items(Dataset):
@@ -17,20 +17,33 @@ class Items(Dataset):
         return torch.as_tensor(items)
 
 
+class StoredItems(IndexedTensors):
+    """The same, read from a tensor that can be put on a device."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(torch.arange(count))
+
+    def __getitems__(self, items):
+        return super().__getitems__(items)[0]
+
+
 class ItemsDataModule(LightningDataModule):
     def __init__(self, count: int, batch_size: int, **settings: Any) -> None:
         super().__init__()
         self.members, self.batch_size = torch.arange(count), batch_size
         self.loaders = Loaders(seed=1, **settings)
+        self.items = StoredItems(count) if self.loaders.resident else Items()
 
     def train_dataloader(self):
-        return self.loaders.train(Items(), self.members, self.batch_size, trainer=self.trainer)
+        return self.loaders.train(self.items, self.members, self.batch_size, trainer=self.trainer)
 
     def val_dataloader(self):
-        return self.loaders.in_order(Items(), self.members, self.batch_size, trainer=self.trainer)
+        return self.loaders.in_order(
+            self.items, self.members, self.batch_size, trainer=self.trainer
+        )
 
     def predict_dataloader(self):
-        return self.loaders.predict(Items(), self.members, self.batch_size, trainer=self.trainer)
+        return self.loaders.predict(self.items, self.members, self.batch_size, trainer=self.trainer)
 
     def state_dict(self):
         return {"loading": self.loaders.state_dict()}

@@ -29,8 +29,9 @@ def fit(ranks, folder, ckpt_path=None, *, estimate, max_steps=-1, **settings):
     return run, model.validated[:6], trainer.global_rank
 
 
-def main(ranks: int, folder: Path, estimate: bool, workers: int, steps: list[int]) -> None:
-    arguments = {"estimate": estimate, "num_workers": workers}
+def main(ranks: int, folder: Path, estimate: bool, workers: str, steps: list[int]) -> None:
+    data = {"resident": True} if workers == "resident" else {"num_workers": int(workers)}
+    arguments = {"estimate": estimate, **data}
     runs = {}
     runs["whole"], runs["validated"], rank = fit(ranks, folder / "whole", **arguments)
     for step in steps:
@@ -46,7 +47,7 @@ if __name__ == "__main__":
         int(ranks),
         Path(folder),
         estimate == "estimate",
-        int(workers),
+        workers,
         [int(step) for step in steps.split(",")],
     )
     if torch.distributed.is_initialized():

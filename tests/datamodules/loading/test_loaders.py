@@ -54,15 +54,17 @@ def whole(tmp_path_factory):
         (25, False, 2),
         (25, True, 2),
         (32, True, 0),
+        (5, True, "resident"),
     ],
 )
 def test_a_run_stopped_in_mid_epoch_goes_on_with_exactly_the_rest(
     step, estimate, workers, whole, tmp_path
 ):
     trained, weight = whole
-    part, _ = fit(tmp_path, max_steps=step, estimate=estimate, num_workers=workers)
+    data = {"resident": True} if workers == "resident" else {"num_workers": workers}
+    part, _ = fit(tmp_path, max_steps=step, estimate=estimate, **data)
     assert part == trained[:step]
-    rest = fit(tmp_path, tmp_path / f"step={step}.ckpt", estimate=estimate, num_workers=workers)
+    rest = fit(tmp_path, tmp_path / f"step={step}.ckpt", estimate=estimate, **data)
     assert rest == (trained[step:], weight)
 
 
@@ -141,7 +143,7 @@ def test_two_ranks_predict_every_item_once_in_as_many_batches(tmp_path):
         assert "at least one item for each of 2 ranks, but got 1. Use fewer" in found["error"]
 
 
-@pytest.mark.parametrize(("estimate", "workers"), [("plainly", 0), ("estimate", 2)])
+@pytest.mark.parametrize(("estimate", "workers"), [("plainly", "resident"), ("estimate", 2)])
 def test_two_ranks_resume_in_mid_epoch_with_disjoint_even_shards(estimate, workers, tmp_path):
     worker = Path(__file__).with_name("resume_on_ranks.py")
     command = [sys.executable, worker, 2, tmp_path, estimate, workers, "3,6,8"]
