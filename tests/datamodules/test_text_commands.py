@@ -4,7 +4,7 @@ import sys
 
 import pytest
 import torch
-from helpers.reviews import write_reviews
+from helpers.reviews import TELLING, reviews, write_reviews
 from helpers.training import run
 
 CONFIG = """
@@ -48,6 +48,15 @@ def test_fit_validate_test_and_predict_from_a_file(tmp_path):
         if seam == "test":
             row = next(line for line in printed.splitlines() if "test_accuracy" in line)
             assert float(row.split()[-2]) > 0.9
+    # The last one printed was by `predict`.
+    assert "Predictions: runs/predictions.pt, shape (10, 2)" in printed
+    predictions = torch.load(tmp_path / "runs/predictions.pt", weights_only=True)
+    _, labels = reviews(10, seed=2)
+    right = [
+        sorted(TELLING)[row] == label
+        for row, label in zip(predictions.argmax(1), labels, strict=True)
+    ]
+    assert sum(right) >= 9
     state = torch.load(tmp_path / "runs/last.ckpt", weights_only=True)["TextDataModule"]["prepared"]
     assert state["class_names"] == ["con", "pro"]
     assert "film" in state["words"]
