@@ -44,6 +44,9 @@ CANDIDATES = {
     "4 callbacks that do nothing": Candidate(lambda: [Callback() for _ in range(4)], rare=False),
     "all four monitors, defaults": Candidate(lambda: all_four(None), rare=False, memory=True),
     "all four monitors, every step": Candidate(lambda: all_four(1), rare=False, memory=True),
+    "TrainingDoctor, defaults": Candidate(
+        lambda: [ours.TrainingDoctor()], rare=False, memory=True
+    ),
     **{
         f"{name}, {'every step' if every else 'defaults'}": Candidate(
             partial(alone, name, every)

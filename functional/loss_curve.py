@@ -22,8 +22,15 @@ def window_means(values: Sequence[float], windows: int) -> list[float]:
     """
     if not values:
         return []
-    parts = torch.tensor(values, dtype=torch.float64).tensor_split(min(windows, len(values)))
-    return [float(part[part.isfinite()].mean()) for part in parts]
+    y = torch.tensor(values, dtype=torch.float64)
+    windows = min(windows, len(y))
+    sizes = torch.tensor([len(part) for part in y.tensor_split(windows)])
+    finite = y.isfinite()
+    index = torch.arange(windows).repeat_interleave(sizes)
+    zeros = torch.zeros(windows, dtype=torch.float64)
+    sums = zeros.index_add(0, index, y.where(finite, y.new_zeros(())))
+    means: list[float] = (sums / zeros.index_add(0, index, finite.double())).tolist()
+    return means
 
 
 def slope_score(values: Sequence[float]) -> float:

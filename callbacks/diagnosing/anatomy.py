@@ -1,10 +1,13 @@
 """What a network consists of: its weight layers, and what reaches them."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
@@ -12,6 +15,8 @@ from .recurrence import RepeatedCalls, SequenceProbe
 from .vitals import NAN, InputScale, Layer
 
 _MAX_ROWS, _MAX_FEATURES = 512, 4_096
+# Number of rows, mean of each column, and sum of its squared distances from it.
+Moments = tuple[int, Tensor, Tensor]
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
@@ -47,24 +52,48 @@ def have_identical_units(weight: Tensor, *, sure: bool) -> Tensor:
     """Whether all units have the same weights and the same gradients; a flag on the device.
 
     Gradients of 0 are the same only if one is ``sure`` that they are no matter of the first steps,
-    as behind a gate that starts closed.
+    as behind a gate that starts closed. Of a weight that ranks share (FSDP2) it is not known, and
+    taken to be False.
     """
     gradient = weight.grad
-    if gradient is None or len(weight) < 2 or gradient.layout != torch.strided:
+    if not _is_whole(gradient) or len(weight) < 2 or gradient.layout != torch.strided:
         return torch.zeros((), dtype=torch.bool, device=weight.device)
     with torch.no_grad():
         same = (weight == weight[:1]).all() & (gradient == gradient[:1]).all()
         return same if sure else same & gradient.any()
 
 
+@dataclass(frozen=True)
+class BatchNews:
+    """What one rank has seen of its batches, on the host.
+
+    Attributes:
+        ran: Names of the layers that were called so far.
+        first: Name of the one that was called first.
+        smallest_batch: Samples of the smallest batch to a BatchNorm layer so far.
+        moments: Of the features of each new batch that reached the first layer.
+        batches: Mean and deviation of all entries of each of them.
+        gaps: New ones, see `FirstBatches`.
+    """
+
+    ran: list[str]
+    first: str
+    smallest_batch: float
+    moments: list[Moments]
+    batches: list[list[float]]
+    gaps: dict[str, float]
+
+
 class FirstBatches:
     """See what reaches each layer in the forward passes of a few batches.
 
+    What is inside of a compiled region is not seen.
+
     Attributes:
-        ran: Names of the layers that were called.
-        first: Name of the one that was called first.
+        ran: Names of the layers that were called, on any rank.
         smallest_batch: Samples of the smallest batch to a BatchNorm layer.
-        has_news: Whether inputs were seen since `input_scale`.
+        gaps: Distance of BatchNorm's running means from the last batch's, in deviations, by layer.
+        has_news: Whether inputs were taken up since `input_scale`.
         probe: Sequences that reached a recurrent layer.
         repeated: Gradients of a layer that is called again and again.
         outputs: What the layers gave in the last batch, by the node of its graph.
@@ -74,14 +103,19 @@ class FirstBatches:
         self.outputs: dict[Any, Tensor] = {}
         self.probe, self.repeated = SequenceProbe(), RepeatedCalls()
         self.ran: set[str] = set()
-        self.first = ""
         self.smallest_batch = float("inf")
-        self._rows: list[Tensor] = []
-        self._moments: list[Tensor] = []
+        self.gaps: dict[str, float] = {}
+        self.has_news = False
+        self._first, self._rows = "", 0
         self._sizes: tuple[int, ...] = ()
-        self._gaps: dict[str, Tensor] = {}
+        self._moments: Moments | None = None
+        self._new_moments: list[Moments] = []
+        # Mean and deviation of all entries of each batch.
+        self._batches: list[list[float]] = []
+        self._new_batches: list[Tensor] = []
+        self._new_gaps: dict[str, Tensor] = {}
         self._handles: list[RemovableHandle] = []
-        self._fresh = self.has_news = False
+        self._fresh = False
 
     def attach(self, module: nn.Module) -> None:
         """Hook every layer for one batch."""
@@ -104,13 +138,15 @@ class FirstBatches:
 
     def _at_layer(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
         def look(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
+            if torch.compiler.is_compiling():
+                return
             self.ran.add(name)
             x = arguments[0] if arguments else None
             self.probe.keep(name, layer, x)
-            if self._fresh and isinstance(x, Tensor) and x.is_floating_point() and x.ndim > 1:
+            if self._fresh and _is_whole(x) and x.is_floating_point() and x.ndim > 1:
                 self._fresh = False
-                self.first = self.first or name
-                if name == self.first:
+                self._first = self._first or name
+                if name == self._first:
                     self._keep(x.detach())
 
         return look
@@ -118,25 +154,30 @@ class FirstBatches:
     def _after_layer(self, name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
         def look(layer: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
             first = output[0] if isinstance(output, tuple) and output else output
-            if isinstance(first, Tensor) and first.grad_fn is not None:
-                self.outputs[first.grad_fn] = first.detach()
-                self.repeated.saw(name, first)
+            if torch.compiler.is_compiling() or not _is_whole(first) or first.grad_fn is None:
+                return
+            self.outputs[first.grad_fn] = first.detach()
+            self.repeated.saw(name, first)
 
         return look
 
     def _keep(self, x: Tensor) -> None:
         self._sizes = self._sizes or tuple(x.shape[:2])
         with torch.no_grad():
-            self._moments.append(torch.stack([x.float().mean(), x.float().std()]))
+            self._new_batches.append(torch.stack([x.float().mean(), x.float().std()]))
         features = x.movedim(1, -1) if x.ndim > 3 else x
         rows = features.reshape(-1, features.shape[-1])[:, :_MAX_FEATURES]
-        if sum(map(len, self._rows)) < 10 * _MAX_ROWS:
+        if self._rows < 10 * _MAX_ROWS and len(rows):
             stride = max(1, len(rows) // _MAX_ROWS)
-            self._rows.append(rows[::stride].clone())
-        self.has_news = True
+            rows = rows[::stride].double()
+            self._rows += len(rows)
+            mean = rows.mean(0)
+            self._new_moments.append((len(rows), mean, (rows - mean).square().sum(0)))
 
     def _at_norm(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
         def look(norm: Any, arguments: tuple[Any, ...]) -> None:
+            if torch.compiler.is_compiling():
+                return
             x = arguments[0]
             self.smallest_batch = min(self.smallest_batch, len(x))
             if norm.running_mean is None or not norm.training:
@@ -144,35 +185,111 @@ class FirstBatches:
             with torch.no_grad():
                 mean = x.detach().float().mean([d for d in range(x.ndim) if d != 1])
                 gap = (mean - norm.running_mean).abs() / (norm.running_var + norm.eps).sqrt()
-                self._gaps[name] = gap.median()
+                self._new_gaps[name] = gap.median()
 
         return look
 
-    def statistics_gap(self) -> dict[str, float]:
-        """Distance of BatchNorm's running means from the last batch's, in deviations, by layer."""
-        if not self._gaps:
-            return {}
-        gaps = torch.stack(list(self._gaps.values())).tolist()
-        return dict(zip(self._gaps, gaps, strict=True))
+    def news(self) -> BatchNews:
+        """What was seen since the last time, on the host."""
+        moments, self._new_moments = self._new_moments, []
+        gaps, self._new_gaps = self._new_gaps, {}
+        batches, self._new_batches = self._new_batches, []
+        values = torch.stack(list(gaps.values())).tolist() if gaps else []
+        return BatchNews(
+            sorted(self.ran),
+            self._first,
+            self.smallest_batch,
+            [(rows, mean.cpu(), squares.cpu()) for rows, mean, squares in moments],
+            torch.stack(batches).tolist() if batches else [],
+            dict(zip(gaps, values, strict=True)),
+        )
+
+    def take(self, ranks: Sequence[BatchNews]) -> None:
+        """Take up the news of all ranks."""
+        self.ran.update(name for rank in ranks for name in rank.ran)
+        self._first = next((rank.first for rank in ranks if rank.first), "")
+        self.smallest_batch = min(rank.smallest_batch for rank in ranks)
+        for name in dict.fromkeys(name for rank in ranks for name in rank.gaps):
+            seen = [rank.gaps[name] for rank in ranks if name in rank.gaps]
+            self.gaps[name] = sum(seen) / len(seen)
+        # One batch of all ranks after the other, whenever they are taken up.
+        for batch in zip_longest(*(rank.moments for rank in ranks)):
+            for moments in filter(None, batch):
+                self._moments = _join_moments(self._moments, moments)
+        for parts in zip_longest(*(rank.batches for rank in ranks)):
+            self.has_news = True
+            self._batches.append(_mean_and_deviation([part for part in parts if part is not None]))
 
     def input_scale(self) -> InputScale:
         """Moments of the features that reached the first layer."""
         self.has_news = False
-        if not self._rows:
+        if self._moments is None:
             return InputScale()
-        rows = torch.cat([r for r in self._rows if r.shape[1] == self._rows[0].shape[1]]).double()
-        mean, std = rows.mean(0), rows.std(0) if len(rows) > 1 else rows.new_zeros(rows.shape[1])
-        means, deviations = torch.stack(self._moments).double().cpu().T
+        rows, mean, squares = self._moments
+        means, deviations = torch.tensor(self._batches, dtype=torch.float64).T
         spread = means.std() / deviations.mean() if len(means) > 1 else means.new_tensor(NAN)
+        std = (squares / max(1, rows - 1)).sqrt()
         varied = std[std > 1e-12 * (1 + mean.abs())]
         return InputScale(
-            layer=self.first,
+            layer=self._first,
             largest_mean=float(mean.abs().max()),
             largest_std=float(std.max()),
             smallest_std=float(varied.min()) if len(varied) else 0.0,
-            rms=float(rows.square().mean().sqrt()),
-            features=rows.shape[1],
+            rms=float((squares / rows + mean.square()).mean().sqrt()),
+            features=len(mean),
             sizes=self._sizes,
             batch_spread=float(spread),
             batches=len(means),
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was taken up so far."""
+        return {
+            "ran": sorted(self.ran),
+            "first": self._first,
+            "rows": self._rows,
+            "sizes": self._sizes,
+            "smallest_batch": self.smallest_batch,
+            "gaps": dict(self.gaps),
+            "moments": self._moments,
+            "batches": torch.tensor(self._batches, dtype=torch.float64),
+            "recurrent": self.probe.layer,
+            "calls": self.repeated.calls,
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.ran, self._first = set(state_dict["ran"]), state_dict["first"]
+        self._rows, self.smallest_batch = state_dict["rows"], state_dict["smallest_batch"]
+        self._sizes = tuple(state_dict["sizes"])
+        self.gaps, self._moments = dict(state_dict["gaps"]), state_dict["moments"]
+        self._batches = state_dict["batches"].tolist()
+        self.has_news = self._moments is not None
+        self.probe.layer = state_dict["recurrent"]
+        self.repeated.calls = dict(state_dict["calls"])
+
+
+def _mean_and_deviation(parts: Sequence[list[float]]) -> list[float]:
+    """Of all entries of a batch, from those of its equal parts."""
+    if len(parts) == 1:
+        return parts[0]
+    means, deviations = torch.tensor(parts, dtype=torch.float64).T
+    variance = deviations.square().mean() + means.var(correction=0)
+    return [float(means.mean()), float(variance.sqrt())]
+
+
+def _is_whole(x: Any) -> TypeGuard[Tensor]:
+    """Whether it is a tensor that this rank has all of."""
+    return isinstance(x, Tensor) and not isinstance(x, DTensor)
+
+
+def _join_moments(one: Moments | None, other: Moments) -> Moments:
+    """Moments of the rows of both; of the first alone where the others are of another width."""
+    if one is None:
+        return other
+    (n, mean, squares), (m, other_mean, other_squares) = one, other
+    if len(mean) != len(other_mean):
+        return one
+    distance = other_mean - mean
+    joined = squares + other_squares + distance.square() * (n * m / (n + m))
+    return n + m, mean + distance * (m / (n + m)), joined

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
@@ -178,7 +179,12 @@ def _is_affine(node: Any) -> bool:
 
 def base_name(node: Any) -> str:
     """Name of an operation: ``"Addmm"`` for ``AddmmBackward0``."""
-    return "" if node is None else re.sub(r"Backward\d*$|^torch::autograd::", "", node.name())
+    return "" if node is None else _plain(node.name())
+
+
+@lru_cache(maxsize=1_000)
+def _plain(name: str) -> str:
+    return re.sub(r"Backward\d*$|^torch::autograd::", "", name)
 
 
 def _loss_nodes(loss: Tensor) -> Iterator[tuple[Any, bool]]:

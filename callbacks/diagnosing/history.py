@@ -1,10 +1,12 @@
 """What was found over time: established, made worse, withdrawn."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
 from ..diagnosis import Diagnosis
 from ..problem import Problem
+from ..remedy import Remedy
 from .symptom import Symptom
 
 _HEALED_AFTER = 3
@@ -66,3 +68,28 @@ class History:
     def _is_healed(self, problem: Problem) -> bool:
         self._missed[problem] = self._missed.get(problem, 0) + 1
         return self._missed[problem] >= _HEALED_AFTER
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it, of types that ``torch.load(weights_only=True)`` takes."""
+        return {
+            "diagnoses": [_plain(diagnosis) for diagnosis in self.diagnoses],
+            "announced": [_plain(diagnosis) for diagnosis in self.announced],
+            "seen": {problem.value: seen for problem, seen in self._seen.items()},
+            "missed": {problem.value: missed for problem, missed in self._missed.items()},
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.diagnoses = [_diagnosis(plain) for plain in state_dict["diagnoses"]]
+        self.announced = [_diagnosis(plain) for plain in state_dict["announced"]]
+        self._seen = {Problem(code): tuple(seen) for code, seen in state_dict["seen"].items()}
+        self._missed = {Problem(code): missed for code, missed in state_dict["missed"].items()}
+
+
+def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
+    return {**asdict(diagnosis), "problem": diagnosis.problem.value}
+
+
+def _diagnosis(plain: Mapping[str, Any]) -> Diagnosis:
+    remedies = tuple(Remedy(**remedy) for remedy in plain["remedies"])
+    return Diagnosis(**{**plain, "problem": Problem(plain["problem"]), "remedies": remedies})

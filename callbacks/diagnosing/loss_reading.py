@@ -83,7 +83,7 @@ def _read_classes(prediction: Tensor, target: Tensor, weights: Tensor | None) ->
     figures = [
         (losses * weight).sum() / weight.sum(),
         ((best == safe) * counted).sum() / count,
-        scores.min(), scores.max(), flat.min(), flat.max(), sums.min(), sums.max(), count,
+        *scores.aminmax(), *flat.aminmax(), *sums.aminmax(), count,
         (targets.square().sum() - count) / (count * (count - 1)),
     ]  # fmt: skip
     predicted = none.index_add(0, best, counted)

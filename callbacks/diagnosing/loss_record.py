@@ -1,8 +1,9 @@
 """The losses of a training and what they are of, kept on the device until somebody reads."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -10,21 +11,25 @@ from torch import Tensor
 
 from .autograd_graph import LossCall, find_loss_calls, has_graph, own_shape
 from .errors_by_hand import find_errors
+from .loss_news import BatchReading, LossNews, join_batch
 from .loss_reading import FIGURES, LossReading, read_loss, task_of
 from .vitals import Objective
 
 _RECENT = 40
 _LEAST_SAMPLES = 5_000
+_CURVES = ("data_losses", "accuracies", "penalty_shares", "same_class_pairs")
 
 
 class LossRecord:
     """Collect a number for each batch, and look closer at some.
 
+    Each rank collects its own; what all ranks have collected is taken up together.
+
     Attributes:
-        losses: Loss of each batch, up to the last `settle`.
+        losses: Loss of each batch that was taken up, the mean over the ranks.
         data_losses, accuracies, penalty_shares, same_class_pairs: Of the batches that were looked
             at.
-        objective: What is minimised.
+        objective: What is minimised, as of the last `judge`.
     """
 
     def __init__(self) -> None:
@@ -34,8 +39,11 @@ class LossRecord:
         self.penalty_shares: list[float] = []
         self.same_class_pairs: list[float] = []
         self.objective = Objective()
+        self._looks = 0
         self._pending: list[Tensor] = []
         self._readings: list[_Look] = []
+        self._described: tuple[Objective, Tensor | None] | None = None
+        self._fresh: list[dict[str, float]] = []
         self._predicted: list[Tensor] = []
         self._targets: Tensor | None = None
         self._weight: list[float] | float | None = None
@@ -67,49 +75,74 @@ class LossRecord:
         comparable = len(calls) == 1 and call.reduction == 1 and call.weight is None
         # One prediction held against several targets, as MixUp does: the sum is what counts.
         mixed = len(calls) > 1 and all(other.source is call.source for other in calls)
-        self._readings.append(_Look(read_loss(call), total, comparable and call.is_alone, mixed))
+        self._looks += 1
+        self._readings.append(
+            _Look(self._looks, read_loss(call), total, comparable and call.is_alone, mixed)
+        )
 
     def _describe(self, call: LossCall, calls: int) -> None:
-        if self.objective.kind is not None:
+        if self._described is not None or self.objective.kind is not None:
             return
         prediction, shapes = call.prediction, (own_shape(call.prediction), own_shape(call.target))
         differ = shapes[0] != shapes[1] and task_of(call) != "classification"
         if call.by_hand:
             differ = _is_crossed(*shapes)
-        self.objective = Objective(
+        objective = Objective(
             task=task_of(call),
             kind=call.kind,
             output=call.output,
             ascends=call.ascends and calls == 1,
             shapes=shapes if differ else None,
             classes=prediction.shape[1] if prediction.ndim > 1 else 1,
+            labels=float(call.target.numel()),
         )
-        if call.weight is not None and call.kind != "bce":
-            self._weight = call.weight.detach().tolist()
+        has_weight = call.weight is not None and call.kind != "bce"
+        self._described = (objective, call.weight if has_weight else None)
 
-    def settle(self) -> None:
-        """Move what was collected to the host."""
-        if self._pending:
-            self.losses += torch.stack(self._pending).tolist()
-            self._pending = []
-        if self._readings:
-            readings, self._readings = self._readings, []
-            self._take(readings)
+    def news(self) -> LossNews:
+        """What was collected since the last time, on the host."""
+        losses = torch.stack(self._pending).tolist() if self._pending else []
+        readings, self._pending, self._readings = self._readings, [], []
+        described, self._described = self._described, None
+        if described is not None and described[1] is not None:
+            described = (described[0], described[1].detach().cpu())
+        return LossNews(losses, _on_host(readings), described)
 
-    def _take(self, looks: list["_Look"]) -> None:
-        table = torch.stack([look.reading.figures for look in looks]).tolist()
-        totals = torch.stack([look.total for look in looks]).tolist()
-        rows = [dict(zip(FIGURES, row, strict=True)) for row in table]
-        for row, total, look in zip(rows, totals, looks, strict=True):
-            data_loss = total if look.mixed else row["data_loss"]
-            if math.isfinite(data_loss):
-                self.data_losses.append(data_loss)
-            if math.isfinite(row["accuracy"]):
-                self.accuracies.append(row["accuracy"])
-            if math.isfinite(row["pairs"]):
-                self.same_class_pairs.append(row["pairs"])
-            if look.comparable and total > 0 and row["data_loss"] >= 0:
-                self.penalty_shares.append(max(0.0, 1 - row["data_loss"] / total))
+    def take(self, ranks: Sequence[LossNews]) -> None:
+        """Take up the news of all ranks."""
+        described = next((rank.described for rank in ranks if rank.described), None)
+        if described is not None and self.objective.kind is None:
+            self.objective, weight = replace(described[0]), described[1]
+            self._weight = None if weight is None else weight.tolist()
+        self.losses += _means([rank.losses for rank in ranks])
+        by_look: dict[int, list[BatchReading]] = {}
+        for rank in ranks:
+            for reading in rank.readings:
+                by_look.setdefault(reading.look, []).append(reading)
+        for look in sorted(by_look):
+            self._take_batch(join_batch(by_look[look]))
+
+    def _take_batch(self, reading: BatchReading) -> None:
+        row, total = reading.figures, reading.total
+        data_loss = total if reading.mixed else row["data_loss"]
+        if math.isfinite(data_loss):
+            self.data_losses.append(data_loss)
+        if math.isfinite(row["accuracy"]):
+            self.accuracies.append(row["accuracy"])
+        if math.isfinite(row["pairs"]):
+            self.same_class_pairs.append(row["pairs"])
+        if reading.comparable and total > 0 and row["data_loss"] >= 0:
+            self.penalty_shares.append(max(0.0, 1 - row["data_loss"] / total))
+        self._fresh.append(row)
+        known, new = self._targets, reading.targets
+        self._targets = known + new if known is not None and len(known) == len(new) else new
+        self._predicted.append(reading.predicted)
+
+    def judge(self) -> None:
+        """Bring the objective up to date with what was taken up since the last time."""
+        rows, self._fresh = self._fresh, []
+        if not rows:
+            return
         objective = self.objective
         known = (
             [objective.target_range]
@@ -118,13 +151,7 @@ class LossRecord:
         )
         objective.target_range = _span(rows, "target", known)
         objective.prediction_range = _span(rows, "prediction", [])
-        objective.labels = rows[0]["samples"]
         objective.sum_range = _span(rows, "sum", [])
-        for look in looks:
-            new = look.reading.targets.double().cpu()
-            same = self._targets is not None and len(self._targets) == len(new)
-            self._targets = self._targets + new if same and self._targets is not None else new
-            self._predicted.append(look.reading.predicted.cpu())
         self._forget_old_predictions()
         self._judge_constant()
 
@@ -136,6 +163,11 @@ class LossRecord:
         while len(sizes) > _RECENT and sum(sizes) - sizes[0] > _LEAST_SAMPLES:
             sizes = sizes[1:]
         self._predicted = self._predicted[-len(sizes) :]
+
+    def settle(self) -> None:
+        """Take up and judge what this rank has collected, where it is the only one."""
+        self.take([self.news()])
+        self.judge()
 
     def _judge_constant(self) -> None:
         objective, targets = self.objective, self._targets
@@ -159,18 +191,44 @@ class LossRecord:
         same = [p for p in self._predicted if len(p) == len(self._predicted[-1])]
         objective.predicted_counts = torch.stack(same).sum(0).tolist() if same else []
 
+    def state_dict(self) -> dict[str, Any]:
+        """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
+        curves = {name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in _CURVES}
+        return {
+            # They come from single precision.
+            "losses": torch.tensor(self.losses, dtype=torch.float32),
+            **curves,
+            "objective": asdict(self.objective),
+            "looks": self._looks,
+            "fresh": list(self._fresh),
+            "predicted": list(self._predicted),
+            "targets": self._targets,
+            "weight": self._weight,
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        for name in ("losses", *_CURVES):
+            setattr(self, name, state_dict[name].tolist())
+        self.objective = Objective(**state_dict["objective"])
+        self._looks, self._fresh = state_dict["looks"], list(state_dict["fresh"])
+        self._predicted = list(state_dict["predicted"])
+        self._targets, self._weight = state_dict["targets"], state_dict["weight"]
+
 
 @dataclass(frozen=True)
 class _Look:
     """A batch that was looked at; its whole loss, still on the device.
 
     Attributes:
+        number: Number of the look, from 1.
         reading: What it says.
         total: The whole loss.
         comparable: Whether what the loss has beyond the reading's is penalty.
         mixed: Whether the loss is of several targets for one prediction.
     """
 
+    number: int
     reading: LossReading
     total: Tensor
     comparable: bool
@@ -190,6 +248,29 @@ def _binary_entropy(mean: Tensor, weight: list[float] | float | None) -> Tensor:
     share = positive / total
     entropy: Tensor = torch.special.entr(share) + torch.special.entr(1 - share)
     return total * entropy
+
+
+def _on_host(looks: Sequence[_Look]) -> list[BatchReading]:
+    if not looks:
+        return []
+    table = torch.stack([look.reading.figures for look in looks]).tolist()
+    totals = torch.stack([look.total for look in looks]).tolist()
+    return [
+        BatchReading(
+            look.number, dict(zip(FIGURES, row, strict=True)), total, look.comparable, look.mixed,
+            look.reading.targets.double().cpu(), look.reading.predicted.cpu(),
+        )
+        for look, row, total in zip(looks, table, totals, strict=True)
+    ]  # fmt: skip
+
+
+def _means(ranks: Sequence[list[float]]) -> list[float]:
+    """Mean over the ranks, batch by batch, in single precision as the losses are."""
+    if len(ranks) == 1:
+        return ranks[0]
+    batches = zip_longest(*ranks)
+    known = [torch.tensor([v for v in batch if v is not None]) for batch in batches]
+    return [float(losses.mean()) for losses in known]
 
 
 def _span(

@@ -1,7 +1,8 @@
 """What the doctor sees of a training by itself: losses, inputs and layers."""
 
 import math
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -9,16 +10,55 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from .anatomy import FirstBatches, find_layers, have_identical_units, highest_dropout, matrix_of
+from ..monitoring.gradient_reading import optimizer_position
+from .anatomy import (
+    BatchNews,
+    FirstBatches,
+    find_layers,
+    have_identical_units,
+    highest_dropout,
+    matrix_of,
+)
 from .autograd_graph import count_layers, has_graph
+from .loss_news import LossNews
 from .loss_record import LossRecord
 from .vitals import Vitals
 
 _GOOD, _SURE = 0.5, 4
+# Vital signs that are not found anew at each report.
+_LASTING = (
+    "learning_rate_peak", "first_gradient_profile", "recurrent_layer", "time_profile",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class News:
+    """What one rank has seen since the last time, on the host.
+
+    Attributes:
+        losses: Of its losses.
+        batches: Of what reached its layers.
+        in_graph: Weight layers behind the loss, and whether nothing between them bends.
+        has_gradient: Names of the layers that ever had a gradient.
+        identical: Whether a layer's units are alike, once it was seen.
+        stepped: Positions of the optimisers that ever made a step.
+        through_time: A layer that runs through sequences, and how gradients fare in them.
+    """
+
+    losses: LossNews
+    batches: BatchNews
+    in_graph: tuple[int, bool]
+    has_gradient: list[str]
+    identical: dict[str, bool]
+    stepped: set[int]
+    through_time: tuple[str, list[float]]
 
 
 class Observation:
     """Collect what the vital signs are made of.
+
+    Each rank collects its own `news`; those of all ranks are taken up together, so that every
+    rank has the vital signs of the whole training.
 
     Attributes:
         vitals: The vital signs as of the last `settle`.
@@ -31,8 +71,10 @@ class Observation:
         self._factor = 1.0
         self._identical: dict[str, Tensor] = {}
         self._inspections = 0
+        self._in_graph = (0, False)
+        self._known_layers: Mapping[str, Mapping[str, bool]] = {}
         self._optimizers = 1
-        self._stepped: set[Optimizer] = set()
+        self._stepped: set[int] = set()
         self._weights: dict[str, Tensor | None] = {}
 
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -46,9 +88,13 @@ class Observation:
         vitals.layers = find_layers(pl_module, trainer.optimizers)
         modules = dict(pl_module.named_modules())
         self._weights = {layer.name: matrix_of(modules[layer.name]) for layer in vitals.layers}
+        for layer in vitals.layers:
+            known = self._known_layers.get(layer.name, {})
+            layer.has_gradient = known.get("has_gradient", False)
+            layer.identical_units = known.get("identical_units", False)
         vitals.dropout = highest_dropout(pl_module)
         recurrent = (nn.RNNBase, nn.RNNCellBase)
-        vitals.recurrent = any(isinstance(m, recurrent) for m in pl_module.modules())
+        vitals.recurrent |= any(isinstance(m, recurrent) for m in pl_module.modules())
         groups = [group for o in trainer.optimizers for group in o.param_groups]
         vitals.weight_decay = max((float(g.get("weight_decay", 0.0)) for g in groups), default=0.0)
 
@@ -64,8 +110,8 @@ class Observation:
         """Read a loss that is about to be differentiated."""
         if self._optimizers == 1:
             self._record.look(loss, self._factor, self._batches.outputs)
-        if not self.vitals.layers_in_graph and has_graph(loss):
-            self.vitals.layers_in_graph, self.vitals.affine = count_layers(loss)
+        if not self._in_graph[0] and has_graph(loss):
+            self._in_graph = count_layers(loss)
         self._batches.outputs.clear()
 
     def inspect(self, pl_module: LightningModule, optimizer: Optimizer) -> None:
@@ -82,27 +128,70 @@ class Observation:
             }
         self._inspections += 1
 
-    def step(self, optimizer: Optimizer) -> None:
+    def step(self, trainer: Trainer, optimizer: Optimizer) -> None:
         """Take down that an optimiser is about to make a step."""
-        self._stepped.add(optimizer)
+        self._stepped.add(optimizer_position(trainer, optimizer))
 
     def add(self, outputs: Any) -> None:
         """Take up a batch's loss."""
         self._record.add(outputs, self._factor)
 
+    def news(self, *, look_back: bool = True) -> News:
+        """What this rank has seen since the last time.
+
+        Args:
+            look_back: Whether to see how gradients fare through sequences.
+        """
+        identical, self._identical = self._identical, {}
+        flags = torch.stack(list(identical.values())).tolist() if identical else []
+        return News(
+            self._record.news(),
+            self._batches.news(),
+            self._in_graph,
+            [layer.name for layer in self.vitals.layers if layer.has_gradient],
+            dict(zip(identical, map(bool, flags), strict=True)),
+            self._stepped,
+            self._look_back_in_time() if look_back else ("", []),
+        )
+
+    def _look_back_in_time(self) -> tuple[str, list[float]]:
+        """See how gradients fare through sequences, where there is reason to."""
+        for source in (self._batches.probe, self._batches.repeated):
+            if source.layer and not replace(self.vitals).gain > _GOOD:
+                return source.layer, source.profile()
+        return "", []
+
+    def take(self, ranks: Sequence[News]) -> None:
+        """Take up the news of all ranks: the same ones on every rank."""
+        self._record.take([rank.losses for rank in ranks])
+        self._batches.take([rank.batches for rank in ranks])
+        self._in_graph = next((rank.in_graph for rank in ranks if rank.in_graph[0]), (0, False))
+        with_gradient = {name for rank in ranks for name in rank.has_gradient}
+        for layer in self.vitals.layers:
+            layer.has_gradient = layer.name in with_gradient
+            seen = [rank.identical[layer.name] for rank in ranks if layer.name in rank.identical]
+            layer.identical_units |= bool(seen) and all(seen)
+        self._stepped = set[int]().union(*(rank.stepped for rank in ranks))
+        profiles = [rank.through_time for rank in ranks if rank.through_time[0]]
+        if profiles:
+            self.vitals.recurrent, self.vitals.recurrent_layer = True, profiles[0][0]
+            self.vitals.time_profile = _means([sizes for _, sizes in profiles])
+        self.vitals.losses = self._record.losses
+
     def settle(self, trainer: Trainer) -> Vitals:
-        """Bring the vital signs up to date, and give a copy of them."""
+        """Bring the vital signs up to date with what was taken up, and give a copy of them."""
         vitals, record = self.vitals, self._record
-        record.settle()
+        record.judge()
         vitals.step, vitals.epoch = trainer.global_step, trainer.current_epoch
-        vitals.losses, vitals.data_losses = record.losses, record.data_losses
+        vitals.data_losses = record.data_losses
         vitals.accuracies, vitals.penalty_shares = record.accuracies, record.penalty_shares
         vitals.same_class_pairs = record.same_class_pairs
         vitals.objective = record.objective
+        vitals.layers_in_graph, vitals.affine = self._in_graph
         if self._batches.has_news:
             vitals.inputs = self._batches.input_scale()
         vitals.smallest_batch = self._batches.smallest_batch
-        vitals.statistics_gap = self._batches.statistics_gap()
+        vitals.statistics_gap = self._batches.gaps
         rates = [g["lr"] for o in trainer.optimizers for g in o.param_groups][:1]
         vitals.learning_rate = float(rates[0]) if rates else math.nan
         vitals.learning_rate_peak = max(
@@ -110,38 +199,59 @@ class Observation:
         )
         self._settle_layers()
         self._settle_steps(trainer)
-        self._look_back_in_time()
         return replace(vitals)
 
-    def _look_back_in_time(self) -> None:
-        """See how gradients fare through sequences, where there is reason to."""
-        vitals = self.vitals
-        for source in (self._batches.probe, self._batches.repeated):
-            if source.layer and not replace(vitals).gain > _GOOD:
-                vitals.recurrent, vitals.recurrent_layer = True, source.layer
-                vitals.time_profile = source.profile()
-                return
-
     def _settle_steps(self, trainer: Trainer) -> None:
-        if len(self._stepped) == len(trainer.optimizers):
-            moved = None
-        else:
-            moved = {p for o in self._stepped for group in o.param_groups for p in group["params"]}
+        stepped = [o for place, o in enumerate(trainer.optimizers) if place in self._stepped]
+        moved = None
+        if len(stepped) != len(trainer.optimizers):
+            moved = {p for o in stepped for group in o.param_groups for p in group["params"]}
         for layer in self.vitals.layers:
             layer.stepped = moved is None or self._weights[layer.name] in moved
 
     def _settle_layers(self) -> None:
-        if self._identical:
-            flags = torch.stack(list(self._identical.values())).tolist()
-            same = dict(zip(self._identical, flags, strict=True))
-            self._identical = {}
-            for layer in self.vitals.layers:
-                layer.identical_units |= bool(same.get(layer.name, False))
         for layer in self.vitals.layers:
             layer.ran = layer.name in self._batches.ran
         ran = [layer for layer in self.vitals.layers if layer.ran]
         for layer in self.vitals.layers:
             layer.is_last = bool(ran) and layer is ran[-1]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
+        return {
+            "record": self._record.state_dict(),
+            "batches": self._batches.state_dict(),
+            "in_graph": self._in_graph,
+            "layers": {
+                layer.name: {
+                    "has_gradient": layer.has_gradient,
+                    "identical_units": layer.identical_units,
+                }
+                for layer in self.vitals.layers
+            },
+            "inspections": self._inspections,
+            "stepped": sorted(self._stepped),
+            "vitals": {name: getattr(self.vitals, name) for name in _LASTING},
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there with the next `begin`."""
+        self._record.load_state_dict(state_dict["record"])
+        self._batches.load_state_dict(state_dict["batches"])
+        self._in_graph = tuple(state_dict["in_graph"])
+        self._known_layers = state_dict["layers"]
+        self._inspections = state_dict["inspections"]
+        self.vitals.losses = self._record.losses
+        self._stepped = set(state_dict["stepped"])
+        for name, value in state_dict["vitals"].items():
+            setattr(self.vitals, name, value)
+        self.vitals.recurrent = bool(self.vitals.recurrent_layer)
+
+
+def _means(profiles: Sequence[list[float]]) -> list[float]:
+    """Mean of profiles over the ranks, where they are of the same length."""
+    same = [profile for profile in profiles if len(profile) == len(profiles[0])]
+    return [sum(sizes) / len(sizes) for sizes in zip(*same, strict=True)]
 
 
 def _planned_steps(trainer: Trainer) -> float:

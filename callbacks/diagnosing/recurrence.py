@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 _SEQUENCES, _LEAST_CALLS = 8, 4
 
@@ -26,6 +27,8 @@ class SequenceProbe:
         if not isinstance(rnn, nn.RNNBase) or self.layer not in ("", name):
             return
         if not isinstance(x, Tensor) or x.ndim != 3 or not x.is_floating_point():
+            return
+        if isinstance(x, DTensor) or any(isinstance(p, DTensor) for p in rnn.parameters()):
             return
         self.layer, self._rnn = name, rnn
         batch = 0 if rnn.batch_first else 1
@@ -56,21 +59,24 @@ class RepeatedCalls:
 
     That is how recurrent networks are written by hand. A batch counts the calls, and at the next
     one that is watched, tensor hooks see the gradients; they change nothing.
+
+    Attributes:
+        calls: How often each layer was called in the last batch that was watched.
     """
 
     def __init__(self) -> None:
-        self._calls: dict[str, int] = {}
+        self.calls: dict[str, int] = {}
         self._repeated: list[str] = []
         self._sizes: list[Tensor] = []
 
     def begin(self) -> None:
         """Begin a batch."""
-        self._repeated = [name for name, calls in self._calls.items() if calls >= _LEAST_CALLS]
-        self._calls, self._sizes = {}, []
+        self._repeated = [name for name, calls in self.calls.items() if calls >= _LEAST_CALLS]
+        self.calls, self._sizes = {}, []
 
     def saw(self, name: str, output: Tensor) -> None:
         """Take down that a layer was called."""
-        self._calls[name] = self._calls.get(name, 0) + 1
+        self.calls[name] = self.calls.get(name, 0) + 1
         if self._repeated[:1] == [name] and output.requires_grad:
             output.register_hook(self._keep)  # type: ignore[no-untyped-call]
 

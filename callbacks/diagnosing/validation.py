@@ -1,12 +1,14 @@
 """The validation's loss and score, check by check."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from lightning.pytorch import Trainer
 
 from ..stopping.best_weights import validates_averages
 
 _SCORES = ("acc", "f1", "auc")
+Check = tuple[float | None, float | None]
 
 
 class ValidationCurve:
@@ -31,20 +33,49 @@ class ValidationCurve:
         self.epochs: list[int] = []
         self._batches = 0
 
-    def add(self, trainer: Trainer, losses: Sequence[float]) -> None:
-        """Take a check up, unless it was of averaged weights: they are behind those of training."""
+    def read(self, trainer: Trainer) -> Check:
+        """This rank's loss and score, as they were logged; None for what was not.
+
+        Averaged weights are behind those of training, and their validation says nothing of it.
+        """
         if validates_averages(trainer):
-            return
+            return None, None
         metrics = trainer.callback_metrics
-        loss = self._loss or _find(metrics, ("loss",))
-        score = self._score or _find(metrics, _SCORES)
+        names = (self._loss or _find(metrics, ("loss",)), self._score or _find(metrics, _SCORES))
+        loss, score = (float(metrics[name]) if name in metrics else None for name in names)
+        return loss, score
+
+    def add(self, ranks: Sequence[Check], losses: Sequence[float], epoch: int) -> None:
+        """Take a check up, as all ranks have read it, and the training losses so far."""
+        loss, score = (_mean(values) for values in zip(*ranks, strict=True))
         recent, self._batches = losses[self._batches :], len(losses)
-        if loss in metrics and recent:
-            self.losses.append(float(metrics[loss]))
+        if loss is not None and recent:
+            self.losses.append(loss)
             self.training_losses.append(sum(recent) / len(recent))
-            self.epochs.append(trainer.current_epoch)
-        if score in metrics:
-            self.scores.append(float(metrics[score]))
+            self.epochs.append(epoch)
+        if score is not None:
+            self.scores.append(score)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The curves."""
+        return {
+            "losses": list(self.losses),
+            "scores": list(self.scores),
+            "training_losses": list(self.training_losses),
+            "epochs": list(self.epochs),
+            "batches": self._batches,
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.losses, self.scores = list(state_dict["losses"]), list(state_dict["scores"])
+        self.training_losses = list(state_dict["training_losses"])
+        self.epochs, self._batches = list(state_dict["epochs"]), state_dict["batches"]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _find(names: Iterable[str], words: Sequence[str]) -> str:

@@ -47,6 +47,14 @@ class Record:
         """Values by layer, one for each of ``steps``; NaN where there is none."""
         return dict(zip(self.last, self.table.tolist(), strict=True))
 
+    def of(self, layer: str) -> list[float]:
+        """Values of one layer; none where there is no such layer."""
+        names = list(self.last)
+        if layer not in self.last:
+            return []
+        place = names.index(layer)
+        return [float(row[place]) if place < len(row) else math.nan for row in self._rows]
+
     def add(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Add a row, or more layers to the row of the same step.
 

@@ -39,7 +39,7 @@ class Reporter:
         records: Record of each quantity.
         summary: Record of the summary scalars.
         findings: Text of each finding by its key.
-        speaks: Whether findings are said, too; a doctor who uses the monitor says them himself.
+        speaks: Whether findings are said, too; the doctor who brought a monitor says them himself.
     """
 
     def __init__(self, monitor: str, scales: Mapping[str, Scale]) -> None:
@@ -49,6 +49,7 @@ class Reporter:
         self._resumed = False
         self._file: RecordFile | None = None
         self._suffix = ""
+        self._is_quiet = False
         self._rows: dict[int, dict[str, float]] = {}
         self._is_last = True
         self._clear()
@@ -75,11 +76,12 @@ class Reporter:
                 f"{self.monitor} logs nothing under Trainer(barebones=True), which turns logging "
                 "off; its record is kept in its attributes."
             )
-        folder = loggers.run_folder(trainer) if trainer.is_global_zero else None
+        writes = trainer.is_global_zero and not self._is_quiet
+        folder = loggers.run_folder(trainer) if writes else None
         name = f"{self.monitor}{self._suffix}.jsonl"
         path = None if folder is None else folder / "vitals" / name
         self._file = None if path is None else RecordFile(path)
-        if trainer.is_global_zero and not trainer.barebones:
+        if writes and not trainer.barebones:
             for quantity in self.scales:
                 self._attempt("logger", loggers.use_step_axis, trainer, quantity + self._suffix)
         self._attempt("file", self._open_file, resumed)
@@ -88,15 +90,15 @@ class Reporter:
     def _join(self, trainer: Trainer) -> None:
         """Find the Trainer's other monitors: the first one's rows are everybody's.
 
-        A second monitor of the same class, with other arguments, is set apart by ``"_2"``.
+        A second monitor of the same class, with other arguments, is set apart by ``"_2"``. One
+        that a doctor has brought beside the Trainer's own keeps its record to itself.
         """
-        callbacks: list[object] = trainer.callbacks  # type: ignore[attr-defined]
-        found = [getattr(callback, "_reporter", None) for callback in callbacks]
-        together = [reporter for reporter in found if isinstance(reporter, Reporter)]
+        together = [r for callback in _callbacks(trainer) for r in _reporters_of(callback)]
+        if self not in together:
+            together.append(self)
         alike = [reporter for reporter in together if reporter.monitor == self.monitor]
-        if self not in together:  # A doctor's own, beside those that the Trainer has.
-            together, alike = [self], [*alike, self]
-        position = alike.index(self)
+        self._is_quiet = not self.speaks and any(reporter.speaks for reporter in alike)
+        position = [r for r in alike if r.speaks == self.speaks].index(self)
         self._suffix = f"_{position + 1}" if position else ""
         self._rows = {} if together[0] is self else together[0]._rows
         self._is_last = together[-1] is self
@@ -143,6 +145,8 @@ class Reporter:
         self.summary.add(step, trainer.current_epoch, summary)
         if self._file is not None:
             self._attempt("file", self._file.report, step, trainer.current_epoch, values, summary)
+        if self._is_quiet:
+            return
         metrics = self._charted({**_charts(values), **summary})
         self._rows.setdefault(step, {}).update(metrics)
         loggers.offer_scalars(trainer, metrics)
@@ -177,7 +181,8 @@ class Reporter:
         """Give the loggers one heat map and one table, and close the file."""
         self.flush(trainer)
         quantity, record = next(iter(self.records.items()))
-        if trainer.is_global_zero and not trainer.barebones and len(record.steps) > 1:
+        draws = trainer.is_global_zero and not trainer.barebones and not self._is_quiet
+        if draws and len(record.steps) > 1:
             self._attempt("picture", self._log_heat_map, trainer, quantity, record)
             self._attempt("logger", self._log_table, trainer, quantity)
         if self._file is not None:
@@ -238,6 +243,17 @@ class Reporter:
         self.summary.load_state_dict(state_dict["summary"])
         self.findings = dict(state_dict["findings"])
         self._resumed = True
+
+
+def _callbacks(trainer: Trainer) -> list[object]:
+    return trainer.callbacks  # type: ignore[attr-defined,no-any-return]
+
+
+def _reporters_of(callback: object) -> list[Reporter]:
+    """A monitor's reporter, or those of the monitors that a doctor has brought."""
+    brought = getattr(callback, "_reporters", None)
+    found = [getattr(callback, "_reporter", None), *(brought if type(brought) is tuple else ())]
+    return [reporter for reporter in found if isinstance(reporter, Reporter)]
 
 
 def _charts(values: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

@@ -4,8 +4,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ..diagnosis import Diagnosis
 from ..monitoring.json_lines import JsonLines, encode, read_json_lines
@@ -149,12 +152,24 @@ class Journal:
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """All entries, of types that ``torch.load(weights_only=True)`` takes."""
-        return {"entries": list(self.entries)}
+        """All entries, of types that ``torch.load(weights_only=True)`` takes; the losses as one."""
+        losses = [float(loss) for entry in self.entries for loss in entry.get("losses", ())]
+        entries = [
+            {**entry, "losses": len(entry["losses"])} if "losses" in entry else entry
+            for entry in self.entries
+        ]
+        # Six digits, as they have, fit into single precision.
+        return {"entries": entries, "losses": torch.tensor(losses, dtype=torch.float32)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take up saved entries; `start` goes on from there."""
-        self.entries = list(state_dict["entries"])
+        losses = iter(state_dict["losses"].tolist())
+        self.entries = [
+            {**entry, "losses": [encode(v, 6) for v in islice(losses, entry["losses"])]}
+            if "losses" in entry
+            else entry
+            for entry in state_dict["entries"]
+        ]
 
 
 def _plain(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The doctor in real trainings: right, silent on the healthy, and without effect."""
 
+import csv
 import logging
 from dataclasses import dataclass
 
@@ -8,11 +9,19 @@ import torch
 import torch.nn.functional as F
 from helpers.training import quiet_trainer
 from lightning.pytorch import LightningModule
+from lightning.pytorch.loggers import CSVLogger
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from torchvitals.callbacks import Problem, TrainingDoctor
+from torchvitals.callbacks import (
+    ActivationMonitor,
+    DeadReLUMonitor,
+    GradientNormMonitor,
+    Problem,
+    TrainingDoctor,
+    UpdateRatioMonitor,
+)
 
 
 def digits():
@@ -204,17 +213,147 @@ def test_two_optimizers_by_hand():
     assert examine(Game(), data=loader()).healthy
 
 
-def test_training_is_the_same_with_and_without():
-    found = []
+class TwoByHand(LightningModule):
+    """Dropout, BatchNorm and two optimisers by hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.body = nn.Sequential(nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.3))
+        self.head = nn.Linear(32, 10)
+
+    def training_step(self, batch, batch_idx):
+        for optimizer in self.optimizers():
+            loss = F.cross_entropy(self.head(self.body(batch[0])), batch[1])
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            optimizer.step()
+
+    def configure_optimizers(self):
+        return [SGD(self.body.parameters(), 0.05), torch.optim.Adam(self.head.parameters())]
+
+
+def with_dropout(**arguments):
+    net = nn.Sequential(
+        nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 10)
+    )
+    return Research(net, 0.05, SGD, **arguments)
+
+
+class Sequences(Research):
+    """Rows of pixels one after the other; dropout between the layers draws random numbers."""
+
+    def __init__(self):
+        super().__init__(nn.LSTM(8, 16, num_layers=2, dropout=0.2, batch_first=True))
+        self.head = nn.Linear(16, 10)
+
+    def training_step(self, batch, batch_idx):
+        outputs, _ = self.network(batch[0].view(-1, 8, 8))
+        return F.cross_entropy(self.head(outputs[:, -1]), batch[1])
+
+    def validation_step(self, batch, batch_idx):
+        return self.training_step(batch, batch_idx)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+
+
+def compiled(**arguments):
+    model = with_dropout(**arguments)
+    model.network = torch.compile(model.network, backend="aot_eager")
+    return model
+
+
+SAME = {
+    "plain": (with_dropout, {}),
+    "accumulation": (with_dropout, {"accumulate_grad_batches": 3}),
+    "bf16-mixed": (with_dropout, {"precision": "bf16-mixed"}),
+    "clipped": (with_dropout, {"gradient_clip_val": 0.1}),
+    "two optimisers by hand": (TwoByHand, {}),
+    "recurrent": (Sequences, {}),
+    "compiled": (compiled, {}),
+}
+
+
+@pytest.mark.parametrize(("make", "settings"), SAME.values(), ids=SAME.keys())
+def test_training_is_the_same_with_and_without(make, settings):
+    found, after = [], []
     for callbacks in ([], [TrainingDoctor()]):
+        torch._dynamo.reset()
         torch.manual_seed(3)
-        net = nn.Sequential(
-            nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.3), nn.Linear(32, 10)
-        )
-        model = Research(net, 0.05, SGD)
-        quiet_trainer(max_epochs=3, callbacks=callbacks).fit(model, loader(), validation())
+        model = make()
+        quiet_trainer(max_epochs=2, callbacks=callbacks, **settings).fit(model, loader())
         found.append({name: value.clone() for name, value in model.state_dict().items()})
+        after.append(torch.rand(3))
+    assert not callbacks[0].failed
+    assert len(callbacks[0]._observation.vitals.losses) in (40, 0)
     assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+    assert torch.equal(*after)
+
+
+def test_a_compiled_network_is_judged_and_has_no_more_graphs():
+    graphs, doctor = [], TrainingDoctor()
+    for callbacks in ([], [doctor]):
+        torch._dynamo.reset()
+        torch._dynamo.utils.counters.clear()
+        quiet_trainer(max_epochs=3, callbacks=callbacks).fit(compiled(), loader(), validation())
+        assert not torch._dynamo.utils.counters["graph_break"]
+        graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+    assert graphs[1] == graphs[0]
+    assert doctor.healthy
+    assert doctor._observation.vitals.objective.task == "classification"
+
+
+def all_monitors():
+    return [
+        GradientNormMonitor(2), DeadReLUMonitor(), ActivationMonitor(3), UpdateRatioMonitor(1),
+    ]  # fmt: skip
+
+
+def recorded(monitors):
+    return {
+        name: record.history
+        for monitor in monitors
+        for name, record in monitor._reporter.records.items()
+    }
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_monitors_go_on_beside_the_doctor_as_they_are(first, tmp_path):
+    """Each records what it does alone; each figure is logged once, by the Trainer's own."""
+    alone, beside, doctors = all_monitors(), all_monitors(), [TrainingDoctor(), TrainingDoctor()]
+    together = [doctors[1], *beside] if first else [*beside, doctors[1]]
+    for i, callbacks in enumerate((alone, [doctors[0]], together)):
+        logger = CSVLogger(tmp_path, name=str(i))
+        trainer = quiet_trainer(max_epochs=2, callbacks=callbacks, logger=logger)
+        trainer.fit(Research(network()), loader(seed=1))
+    assert repr(recorded(beside)) == repr(recorded(alone))
+    assert repr(recorded(doctors[1]._monitors)) == repr(recorded(doctors[0]._monitors))
+    assert repr(doctors[1].announced) == repr(doctors[0].announced)
+    rows = [(tmp_path / str(i) / "version_0" / "metrics.csv").read_text() for i in range(3)]
+    assert rows[2] == rows[0]
+    assert "grad_norm/total" in rows[1]
+    files = {path.name for path in (tmp_path / "2" / "version_0" / "vitals").glob("*.jsonl")}
+    assert files == {f"{type(m).__name__}.jsonl" for m in [*beside, doctors[1]]}
+
+
+def test_the_doctors_monitors_share_a_row(tmp_path):
+    trainer = quiet_trainer(callbacks=[TrainingDoctor(5)], logger=CSVLogger(tmp_path, name=""))
+    trainer.fit(Research(network()), loader())
+    with (tmp_path / "version_0" / "metrics.csv").open() as lines:
+        rows = [row for row in csv.DictReader(lines) if row["grad_norm/total"]]
+    assert [int(row["step"]) for row in rows] == [0, 1, 2, 3, 4, 9, 14, 19]
+    assert all(row["update_ratio/total"] and row["drift/mean"] for row in rows[1:])
+
+
+def test_a_report_is_made_once_a_step_under_accumulation():
+    doctor = TrainingDoctor(5)
+    steps = []
+    doctor._fill = lambda vitals: steps.append(vitals.step)
+    quiet_trainer(max_epochs=2, accumulate_grad_batches=4, callbacks=[doctor]).fit(
+        Research(network()), loader()
+    )
+    assert steps == [0, 5, 10, 10]  # before the first step, and once more at the end
 
 
 def test_nothing_is_left_on_the_model():
@@ -239,6 +378,13 @@ def test_an_error_of_its_own_stops_the_doctor_and_not_the_training(monkeypatch):
         trainer.fit(Research(network()), loader(), validation())
     assert trainer.current_epoch == 2
     assert doctor.failed
+
+
+def test_a_strategy_that_flattens_is_refused():
+    trainer = quiet_trainer()
+    trainer.strategy.__class__ = type("FSDPStrategy", (type(trainer.strategy),), {})
+    with pytest.raises(TypeError, match="Expected TrainingDoctor to find each layer's own"):
+        TrainingDoctor().setup(trainer, Research(network()), "fit")
 
 
 def test_bad_arguments():

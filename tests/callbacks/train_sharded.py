@@ -11,7 +11,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
-from torchvitals.callbacks import GradientNormMonitor, UpdateRatioMonitor
+from torchvitals.callbacks import GradientNormMonitor, TrainingDoctor, UpdateRatioMonitor
 
 
 class InOrder(LightningDataModule):
@@ -57,8 +57,28 @@ class PartlySharded(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9)
 
 
+def examine(ranks: int) -> dict[str, list[float]]:
+    """What the doctor saw."""
+    torch.manual_seed(0)
+    doctor = TrainingDoctor(2)
+    strategy = ModelParallelStrategy(ranks, 1) if ranks > 1 else "auto"
+    trainer = quiet_trainer(max_epochs=2, devices=ranks, strategy=strategy, callbacks=[doctor])
+    trainer.fit(PartlySharded(), InOrder())
+    if doctor.failed or any(monitor.failed for monitor in doctor._monitors):
+        raise ValueError("Expected the doctor to go on, but it switched itself off.")
+    vitals = doctor._observation.vitals
+    return {
+        "losses": vitals.losses,
+        "data losses": vitals.data_losses,
+        "targets": list(vitals.objective.target_counts),
+        "gradients": doctor.gradients.history["first"],
+        "entries": [float(layer.entries) for layer in vitals.layers],
+        "ran": [float(layer.ran and layer.has_gradient) for layer in vitals.layers],
+    }
+
+
 def main(ranks: int, path: str) -> None:
-    """Fit with norms of three orders."""
+    """Fit with norms of three orders, and with a doctor."""
     torch.manual_seed(0)
     gradients = [GradientNormMonitor(1, norm_type=p) for p in (2.0, 1.0, float("inf"))]
     updates = UpdateRatioMonitor(1)
@@ -75,6 +95,7 @@ def main(ranks: int, path: str) -> None:
         if monitor.failed or len(monitor.steps) != 8:
             raise ValueError(f"Expected 8 reports, but got {monitor.steps}.")
         found.append(monitor.history)
+    found.append(examine(ranks))
     torch.save(found, f"{path}.{trainer.global_rank}")
 
 

@@ -133,7 +133,7 @@ def test_a_resumed_run_goes_on_from_its_checkpoint(tmp_path, same_folder, with_s
     first.report(2, 0, [4.0, 3.0], {"accuracy": 0.1})
     first.validate(2, 0, {"validation loss": 3.5})
     first.diagnose(2, [DEAD])
-    state = first.state_dict() if with_state else {"entries": []}
+    state = (first if with_state else Journal()).state_dict()
     torch.save(state, tmp_path / "state")
     # These steps are done again.
     first.report(4, 0, [4.0, 3.0, 2.0, 1.0], {"accuracy": 0.2})
