@@ -11,6 +11,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
+from ..monitoring.compilation import eager_parts
 from .recurrence import RepeatedCalls, SequenceProbe
 from .vitals import NAN, InputScale, Layer
 
@@ -118,12 +119,12 @@ class FirstBatches:
         self._fresh = False
 
     def attach(self, module: nn.Module) -> None:
-        """Hook every layer for one batch."""
+        """Hook every layer for one batch; those in compiled parts would be compiled anew."""
         self.detach()
         self.outputs.clear()
         self.repeated.begin()
         self._fresh = True
-        for name, part in module.named_modules():
+        for name, part in eager_parts(module):
             if isinstance(part, _BATCH_NORMS):
                 self._handles.append(part.register_forward_pre_hook(self._at_norm(name)))
             if matrix_of(part) is not None:

@@ -1,5 +1,7 @@
 """Which networks hold compiled parts."""
 
+from collections.abc import Iterator
+
 from torch import nn
 
 
@@ -9,6 +11,18 @@ def has_compiled_parts(root: nn.Module) -> bool:
     A compiled function that is no attribute of a module is not found.
     """
     return any(_is_compiled(module) for module in root.modules())
+
+
+def eager_parts(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """What `named_modules` gives, without compiled modules and what is in them."""
+    compiled: list[str] = []
+    for name, module in root.named_modules():
+        if any(name.startswith(prefix) for prefix in compiled):
+            continue
+        if _is_compiled(module):
+            compiled.append(f"{name}." if name else "")
+        else:
+            yield name, module
 
 
 def _is_compiled(module: nn.Module) -> bool:
