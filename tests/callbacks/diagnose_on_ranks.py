@@ -116,13 +116,13 @@ def main(ranks: int, folder: Path) -> None:
     """Fit the healthy and the sick."""
     found = {
         "healthy": fit(ranks, Divided()),
-        "steps too large": fit(ranks, Divided(3.0), enable_checkpointing=folder),
-        "dead": fit(ranks, Divided(dead=True)),
+        "steps too large": fit(ranks, Divided(3.0)),
+        "dead": fit(ranks, Divided(dead=True), enable_checkpointing=folder),
         "rare": fit(ranks, Divided(rare=True)),
     }
     if ranks > 1:
         path = folder / "step=13.ckpt"
-        found["resumed"] = fit(ranks, Divided(3.0), path)
+        found["resumed"] = fit(ranks, Divided(dead=True), path)
         for breaks in ("add", "_fill", "news"):
             found[f"broken {breaks}"] = fit(ranks, Divided(), breaks=breaks)
     rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
