@@ -10,7 +10,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _LOST, _CHECKS = 0.2, 3
-_SMALL = 0.05  # of what there is to know, the loss of a constant
+_SMALL = 0.1  # of what there is to know, the loss of a constant
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
