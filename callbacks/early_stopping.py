@@ -13,6 +13,7 @@ from .stopping.arguments import as_list, check_arguments, modes_of
 from .stopping.best_weights import BestWeights, Place, check_strategy, validates_averages
 from .stopping.criteria import CriterionName
 from .stopping.curve import Position, Smoothing, Unit
+from .stopping.epoch_sums import EpochSums
 from .stopping.judge import Judge
 from .stopping.missed_validation import batches_trained, is_missed, validate_late
 from .stopping.outcome import summarize_outcome
@@ -109,8 +110,15 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     Note:
         A resumed run stops at the step of an uninterrupted one, by the limits that it was given
         itself. Where the checkpoint is of the very batch after which validation is due but was
-        not yet run, Lightning leaves that validation out; this callback runs it first. What it
-        cannot bring back is a mean over a training epoch that was interrupted.
+        not yet run, Lightning leaves that validation out, and one that was interrupted it resumes
+        with the wrong batches; this callback runs it first, from its start. What Lightning has
+        summed up over a training epoch that is interrupted, for a mean say, is part of the
+        checkpoint and goes on from there, on as many ranks as before. Three things cannot come
+        back: what a module logs in ``on_train_epoch_end`` or ``on_train_batch_end`` where
+        Lightning leaves that very hook out, as the checkpoint is of the batch before it; on
+        several ranks, such a mean in a checkpoint that an exception left; and a second
+        interruption in the epoch that follows one by an epoch's last batch, where Lightning
+        miscounts its epochs.
 
     Example:
         >>> stopping = EarlyStopping("val_loss", patience=2, patience_unit="epochs")
@@ -196,6 +204,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._best = BestWeights(best_weights, f"best_{self.monitor}_{criterion}")
         self._watch = Stopwatch()
         self._training_loss = TrainingLoss()
+        self._epoch_sums = EpochSums(self.monitors)
         self._planned_epochs = -1
         self._loaded = False
         self._clear()
@@ -209,6 +218,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._stops_again = self._begun = False
         self._validated: int | None = 0
         self._training_loss.clear()
+        self._epoch_sums.clear()
         self.stopped_epoch = 0
         self.stopping_reason = StoppingReason.NOT_STOPPED
         self.stopping_reason_message = None
@@ -254,10 +264,11 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         if self._loaded and is_missed(trainer, self._validated):
             validate_late(trainer)
         epoch = trainer.current_epoch
+        self._readings.wait(self._epoch_sums.of_last_epoch(trainer, pl_module), epoch - 1)
         if self._stops_again and (positions := self.judge.first.positions):
             self._pending = self.judge.verdict(positions[-1])
             self._stop_if_due(trainer, epoch, positions[-1].epoch)
-        elif self._readings.noted and self._readings.noted_epoch < epoch:
+        elif self._awaits_check and self._readings.noted_epoch < epoch:
             # The checkpoint was saved between an epoch's end and its check.
             self._check(trainer, pl_module, epoch - 1, epoch)
             self._stop_if_due(trainer, epoch, epoch - 1)
@@ -279,9 +290,15 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """From here on the weights are no longer those of the last validation."""
-        if self._readings.noted and not self._best.staged and self.restore_best_weights:
+        if self._awaits_check and not self._best.staged and self.restore_best_weights:
             self._best.stage(pl_module)
         self._best.in_module = False
+        self._epoch_sums.begin_batch(trainer, pl_module)
+
+    @property
+    def _awaits_check(self) -> bool:
+        """Whether values of a validation wait for the end of the epoch."""
+        return bool(self._check_on_train_epoch_end and self._readings.noted)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -289,6 +306,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         """Take up the batch's loss where the criterion needs it, without waiting for the device."""
         if self.criterion == "PQ":
             self._training_loss.add(outputs)
+        self._epoch_sums.end_batch(trainer)
 
     def on_validation_batch_start(
         self,
@@ -319,8 +337,10 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         """Check, where checks belong to the training epoch; stop if it is only due now."""
         epoch = trainer.current_epoch
         if self._counts(trainer):
+            self._readings.wait(self._epoch_sums.end_epoch(trainer, pl_module), epoch)
             if self._check_on_train_epoch_end:
                 self._check(trainer, pl_module, epoch, epoch + 1)
+            self._epoch_sums.close()
             self._stop_if_due(trainer, epoch + 1, epoch)
 
     def _counts(self, trainer: Trainer) -> bool:
@@ -441,6 +461,15 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             **self._best.state_dict(),
         }
 
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add what only the Trainer has: what is summed up and what waits for its check."""
+        state = checkpoint["callbacks"][self.state_key]
+        state["epoch_sums"] = self._epoch_sums.state(trainer)
+        if not self._check_on_train_epoch_end:
+            state["readings"] = self._readings.state_dict(trainer)
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up a checkpoint's progress, ours or Lightning's; limits stay those of this run."""
         self._clear()
@@ -454,5 +483,6 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._best.load_state_dict(state_dict)
         self._watch.stop(before=state_dict["minutes"])
         self._training_loss.load_state_dict(state_dict["training_loss"])
+        self._epoch_sums.load_state(state_dict.get("epoch_sums"))
         self._stops_again = state_dict["stops"]
         self._publish()

@@ -1,7 +1,9 @@
 """The weights of the best check, in memory or in a file, whole or in shards."""
 
 import os
+import shutil
 import tempfile
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -51,7 +53,7 @@ class BestWeights:
 
     Args:
         place: ``"memory"``, or ``"file"`` to leave the host's memory free: in the run's folder, or
-            a temporary one for a Trainer that writes nothing.
+            a temporary one for a Trainer that writes nothing, which goes with the process.
         name: Name of the file, to which the rank is added.
 
     Attributes:
@@ -109,7 +111,7 @@ class BestWeights:
         if self.place == "memory" or self._kept is None:
             return
         folder = self.path.parent if self.path else run_folder(trainer)
-        folder = folder or Path(tempfile.mkdtemp(prefix="best_weights_"))
+        folder = folder or self._temporary_folder()
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{self.name}.rank{trainer.global_rank}.pt"
         # A crash while it is written leaves the file from before.
@@ -117,6 +119,12 @@ class BestWeights:
         torch.save(self._kept, part)
         os.replace(part, self.path)
         self._kept = None
+
+    def _temporary_folder(self) -> Path:
+        folder = tempfile.mkdtemp(prefix="best_weights_")
+        # It goes with this object or with the process, however fit ends.
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     def _copy(self, module: nn.Module) -> dict[str, Tensor]:
         # On the host: a second copy of the weights may not fit on the device.

@@ -15,15 +15,14 @@ def batches_trained(trainer: Trainer) -> int:
 def is_missed(trainer: Trainer, validated: int | None) -> bool:
     """Whether the resumed run was saved between a batch and the validation due after it.
 
-    Checkpoints by the step are saved there. Lightning goes on with the next batch, unless it was
-    validating already.
+    Checkpoints by the step are saved there, and Lightning goes on with the next batch. One that was
+    saved while it was validating it resumes with the first batches, as many as were left.
 
     Args:
         trainer: The Trainer, when training starts.
         validated: Batches trained up to the last validation; None where that is not known.
     """
-    loop = trainer.fit_loop.epoch_loop
-    if validated is None or not trainer.enable_validation or loop.val_loop.restarted_mid_evaluation:
+    if validated is None or not trainer.enable_validation:
         return False
     return validated < batches_trained(trainer) and _is_due(trainer)
 
@@ -45,8 +44,12 @@ def validate_late(trainer: Trainer) -> None:
     """Run that validation before the weights change."""
     loop = trainer.fit_loop.epoch_loop.val_loop
     loop.restarting = False
+    # As at the start of an epoch: a batch that was begun is not begun twice.
+    loop.batch_progress.total.reset()
     trainer.validating = True
     try:
         loop.run()
     finally:
         trainer.training = True
+        # Else an epoch whose batches are all trained is not ended, nor is any later one trained.
+        loop._has_run = False

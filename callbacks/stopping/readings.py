@@ -57,10 +57,17 @@ class Readings:
         """
         self._validated = True
         if keep:
-            metrics = trainer.callback_metrics
-            fresh = [name for name in self.monitors if self._is_fresh(metrics.get(name), name)]
-            self.noted = {name: float(metrics[name]) for name in fresh}
-            self.noted_epoch = epoch
+            self.noted, self.noted_epoch = self._fresh(trainer), epoch
+
+    def wait(self, values: Mapping[str, float], epoch: int) -> None:
+        """Take up values of this epoch that Lightning does not have, for the next check."""
+        if values:
+            self.noted, self.noted_epoch = {**self.noted, **values}, epoch
+
+    def _fresh(self, trainer: Trainer) -> dict[str, float]:
+        metrics = trainer.callback_metrics
+        fresh = [name for name in self.monitors if self._is_fresh(metrics.get(name), name)]
+        return {name: float(metrics[name]) for name in fresh}
 
     def _is_fresh(self, metric: Tensor | None, name: str) -> bool:
         """Whether it was logged since it was last read: Lightning keeps the tensor until then."""
@@ -116,9 +123,10 @@ class Readings:
         if self.verbose:
             rank_zero_warn(message, category=RuntimeWarning)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Values that wait for their check."""
-        return {"noted": dict(self.noted), "noted_epoch": self.noted_epoch}
+    def state_dict(self, trainer: Trainer | None = None) -> dict[str, Any]:
+        """Values that wait for their check, with those that the Trainer has and no check took."""
+        fresh = {} if trainer is None else self._fresh(trainer)
+        return {"noted": {**self.noted, **fresh}, "noted_epoch": self.noted_epoch}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take up a checkpoint's waiting values."""

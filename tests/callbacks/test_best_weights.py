@@ -1,12 +1,18 @@
 """The best weights come back, however training ended and whatever was validated."""
 
+import gc
+import os
 import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 from helpers.scripted import Scripted, batches
-from helpers.training import quiet_trainer
+from helpers.training import environment, quiet_trainer
 from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.callbacks import (
     EMAWeightAveraging,
@@ -148,6 +154,37 @@ def test_a_file_leaves_no_copy_in_memory(tmp_path):
     assert torch.load(path, weights_only=True)["weight"].item() == 6 == model.restored
     tensors = [v for v in vars(stopping._best).values() if isinstance(v, dict)]
     assert not any(tensors)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_temporary_folder_goes_with_the_callback(fails, tmp_path, monkeypatch):
+    """That of a Trainer which writes nothing, after fit as after an exception."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    stopping = EarlyStopping("val_loss", patience=2, best_weights="file")
+    callbacks = [stopping, *([Interrupt(ValueError("of a batch"), 9)] if fails else [])]
+    with pytest.raises(ValueError, match="of a batch") if fails else nullcontext():
+        fit(callbacks)
+    assert Path(stopping.best_weights_path).parent.parent == tmp_path
+    del stopping, callbacks[:]
+    gc.collect()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_temporary_folder_goes_with_an_interrupted_process(tmp_path):
+    script = (
+        "from test_best_weights import *\n"
+        "stopping = EarlyStopping('val_loss', patience=2, best_weights='file')\n"
+        "try:\n    fit([stopping, Interrupt(KeyboardInterrupt(), 9)])\n"
+        "finally:\n    print(Path(stopping.best_weights_path).exists())"
+    )
+    tests = Path(__file__).parents[1]
+    search = os.pathsep.join(map(str, [tests, tests / "callbacks", *sys.path]))
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(PYTHONPATH=search, TMPDIR=str(tmp_path)),
+        capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split()[-1]) == (1, "True"), done.stderr
+    assert not list(tmp_path.glob("best_weights_*"))
 
 
 class Averaged(LightningModule):

@@ -1,0 +1,94 @@
+"""What torchmetrics have accumulated, out of them and into them again."""
+
+from typing import Any, TypedDict
+
+from torch import Tensor, nn
+from torchmetrics import Metric, MetricCollection
+
+
+class MetricState(TypedDict):
+    """One metric's sums.
+
+    Attributes:
+        updates: How many updates they are of.
+        values: Tensors, or lists of tensors, by the names of the metric's states.
+    """
+
+    updates: int
+    values: dict[str, Any]
+
+
+def metric_states(metrics: nn.Module) -> list[MetricState]:
+    """Copy the states of a metric and of those within it, in the order of ``modules()``.
+
+    What metrics have accumulated is no part of a module's ``state_dict``, as they have it.
+
+    Args:
+        metrics: A metric, a collection, or a module that has some.
+
+    Returns:
+        Their states, which later updates leave as they are, on the metrics' devices.
+
+    Example:
+        >>> import torch
+        >>> from torchmetrics import SumMetric
+        >>> metric = SumMetric()
+        >>> metric.update(torch.tensor(2.0))
+        >>> metric_states(metric)
+        [{'updates': 1, 'values': {'sum_value': tensor(2.)}}]
+    """
+    return [
+        {"updates": metric.update_count, "values": _copy(metric.metric_state)}
+        for metric in _metrics(metrics)
+    ]
+
+
+def restore_metric_states_(metrics: nn.Module, states: list[MetricState]) -> None:
+    """Give a metric, and those within it, states as `metric_states` gave them, in place.
+
+    Args:
+        metrics: A metric, a collection, or a module that has some.
+        states: As many states, whose tensors go to the metrics' devices.
+
+    Raises:
+        ValueError: If the states are of other metrics.
+
+    Example:
+        >>> import torch
+        >>> from torchmetrics import SumMetric
+        >>> metric = SumMetric()
+        >>> state = {"updates": 1, "values": {"sum_value": torch.tensor(1.0)}}
+        >>> restore_metric_states_(metric, [state])
+        >>> metric.update(torch.tensor(2.0))
+        >>> metric.compute()
+        tensor(3.)
+    """
+    found = _metrics(metrics)
+    if [sorted(m.metric_state) for m in found] != [sorted(state["values"]) for state in states]:
+        raise ValueError(
+            "Expected `states` to be those of the same metrics, but got "
+            f"{[sorted(state['values']) for state in states]} for {found}."
+        )
+    for metric, state in zip(found, states, strict=True):
+        for name, value in _copy(state["values"], metric).items():
+            setattr(metric, name, value)
+        metric._update_count = state["updates"]
+        metric._computed = None
+
+
+def _metrics(module: nn.Module) -> list[Metric]:
+    for collection in module.modules():
+        if isinstance(collection, MetricCollection):
+            # Metrics with equal states are updated as one, and hand on when they are asked for.
+            collection.values(copy_state=False)
+    return [metric for metric in module.modules() if isinstance(metric, Metric)]
+
+
+def _copy(values: dict[str, Any], metric: Metric | None = None) -> dict[str, Any]:
+    def copy(tensor: Tensor) -> Tensor:
+        return tensor.detach().clone() if metric is None else tensor.to(metric.device, copy=True)
+
+    return {
+        name: [copy(tensor) for tensor in value] if isinstance(value, list) else copy(value)
+        for name, value in values.items()
+    }

@@ -1,0 +1,237 @@
+"""A value over a training epoch that was interrupted is that of an uninterrupted one."""
+
+import math
+import os
+import statistics
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.epoch_means import BATCHES, EPOCHS, LOSSES, SIZES, WAYS, Logs, Saves, fit
+from helpers.scripted import batches
+from helpers.training import quiet_trainer, run
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from torchvitals.callbacks import EarlyStopping
+
+TESTS = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:You're resuming from a checkpoint that ended before the epoch"
+)
+
+
+def by_epoch(values, of):
+    return [of(values[i : i + BATCHES]) for i in range(0, EPOCHS * BATCHES, BATCHES)]
+
+
+# Each way to log, by hand.
+def weighted(start, values=LOSSES):
+    pairs = list(zip(values, SIZES, strict=True))[start : start + BATCHES]
+    return sum(v * n for v, n in pairs) / sum(n for _, n in pairs)
+
+
+EXPECTED = {
+    "mean": [weighted(i) for i in range(0, EPOCHS * BATCHES, BATCHES)],
+    "sum": by_epoch(LOSSES, sum),
+    "max": by_epoch(LOSSES, max),
+    "min": by_epoch(LOSSES, min),
+    "first batch only": by_epoch(LOSSES, lambda values: values[0]),
+    "metric": by_epoch(LOSSES, statistics.mean),
+}
+EXPECTED |= {name: EXPECTED["mean"] for name in WAYS if name not in EXPECTED}
+del EXPECTED["metric with lists"]
+
+
+@pytest.mark.parametrize("way", EXPECTED)
+def test_the_watched_values_are_those_computed_by_hand(way):
+    found = fit(way)
+    assert found["values"] == pytest.approx(EXPECTED[way][: len(found["values"])], rel=1e-5)
+    assert 3 <= len(found["values"]) < EPOCHS
+
+
+def saved_by(way, saver, tmp_path, ckpt=None, **arguments):
+    """The path of a checkpoint that an interruption leaves."""
+    path = tmp_path / f"{len(list(tmp_path.iterdir()))}.ckpt"
+    fit(way, saver(path), ckpt, **arguments)
+    return path
+
+
+@pytest.mark.parametrize(
+    "hook", ["on_train_batch_start", "on_after_backward", "on_train_batch_end"]
+)
+@pytest.mark.parametrize("way", WAYS)
+def test_resume_within_an_epoch_is_exact(way, hook, tmp_path):
+    if (way, hook) == ("at the batch's end", "on_train_batch_end"):
+        pytest.skip("saved before the module's own hook, which Lightning then leaves out")
+    whole = fit(way)
+    # The fifth is an epoch's last: Lightning leaves the epoch's end out.
+    for step in (1, 4, 5, 13):
+        path = saved_by(way, lambda path, step=step: Saves(path, hook, step), tmp_path)
+        assert fit(way, ckpt=path) == whole, step
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks used to create")
+def test_resume_after_every_step_is_exact(tmp_path):
+    saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=1, save_top_k=-1)
+    whole = fit("mean", saver, enable_checkpointing=True)
+    for step in range(1, whole["step"]):
+        assert fit("mean", ckpt=tmp_path / f"step={step}.ckpt") == whole, step
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize(
+    ("hook", "settings"),
+    [
+        ("on_train_batch_start", {"accumulate_grad_batches": 2}),
+        ("on_train_batch_end", {"accumulate_grad_batches": 2}),
+        ("on_train_batch_end", {"limit_val_batches": 0}),
+        ("on_train_batch_end", {"max_steps": 40, "max_epochs": None}),
+        ("on_train_epoch_end", {}),
+        ("on_validation_start", {}),
+        ("on_validation_batch_end", {}),
+        ("on_validation_end", {}),
+        ("on_validation_batch_end",
+         {"val_check_interval": 2, "arguments": {"check_on_train_epoch_end": True}}),
+        # Where checks belong to validation, the mean over an epoch waits for the next one.
+        ("on_train_batch_end",
+         {"val_check_interval": 2,
+          "arguments": {"check_on_train_epoch_end": False, "strict": False}}),
+    ],
+)  # fmt: skip
+def test_resume_from_other_places_is_exact(hook, settings, first, tmp_path):
+    whole = fit("mean", **settings)
+    for step in (5, 10):
+        if "val_check_interval" in settings:
+            step -= 1
+        path = saved_by("mean", lambda path, step=step: Saves(path, hook, step), tmp_path,
+                        first=first, **settings)  # fmt: skip
+        assert fit("mean", ckpt=path, **settings) == whole, step
+
+
+def test_a_value_of_the_last_step_before_a_validation_that_was_not_run(tmp_path):
+    way = "mean, each step too, short name"
+    settings = {"val_check_interval": 2,
+                "arguments": {"check_on_train_epoch_end": False, "patience": 6}}  # fmt: skip
+    whole = fit(way, **settings)
+    for step in (2, 4, 7, 9):
+        path = saved_by(
+            way,
+            lambda path, step=step: Saves(path, "on_train_batch_end", step),
+            tmp_path,
+            **settings,
+        )
+        assert fit(way, ckpt=path, **settings) == whole, step
+
+
+@pytest.mark.parametrize("way", ["mean", "metric", "metric with lists", "first batch only"])
+@pytest.mark.parametrize("hook", ["on_after_backward", "on_train_batch_end"])
+def test_a_checkpoint_on_an_exception(hook, way, tmp_path):
+    """The batch in which it comes has logged, and is trained again if it was not processed."""
+    whole = fit(way)
+    for step in (3, 6):
+        path = saved_by(
+            way, lambda path, step=step: Saves(path, hook, step, on_exception=True), tmp_path
+        )
+        assert fit(way, ckpt=path) == whole
+
+
+@pytest.mark.parametrize("way", ["mean", "max", "metric", "first batch only"])
+@pytest.mark.parametrize(
+    "hook", ["on_train_batch_start", "on_after_backward", "on_train_batch_end"]
+)
+def test_an_epoch_interrupted_twice(hook, way, tmp_path):
+    whole = fit(way)
+    first = saved_by(way, lambda path: Saves(path, "on_train_batch_end", 7), tmp_path)
+    # In the resumed batch or just after it.
+    again = 8 if hook == "on_train_batch_end" else 7
+    second = saved_by(way, lambda path: Saves(path, hook, again), tmp_path, ckpt=first)
+    assert fit(way, ckpt=second) == whole
+
+
+@pytest.mark.parametrize("way", ["mean", "metric"])
+def test_the_same_trainer_and_module_go_on(way, tmp_path):
+    logs, name = WAYS[way]
+    stopping, model = EarlyStopping(name, patience=2), Logs(**logs)
+    saves = Saves(tmp_path / "x.ckpt", "on_after_backward", 7, on_exception=True)
+    trainer = quiet_trainer(callbacks=[stopping, saves], max_epochs=EPOCHS, num_sanity_val_steps=0)
+    with pytest.raises(InterruptedError):
+        trainer.fit(model, batches(BATCHES), batches(2))
+    saves.step = saves.late = None
+    trainer.fit(model, batches(BATCHES), batches(2), ckpt_path=tmp_path / "x.ckpt")
+    assert stopping.judge.first.values == fit(way)["values"]
+
+
+def test_nan_stays_nan(tmp_path):
+    losses = [*LOSSES[:6], math.nan, *LOSSES[7:]]
+    whole = fit("mean", losses=losses)
+    assert (whole["step"], math.isnan(whole["values"][-1])) == (10, True)
+    path = saved_by("mean", lambda path: Saves(path, "on_train_batch_end", 8), tmp_path,
+                    losses=losses)  # fmt: skip
+    assert repr(fit("mean", ckpt=path, losses=losses)) == repr(whole)
+
+
+def test_what_checkpoints_hold(tmp_path):
+    """Sums within an epoch, nothing at its end, all of it loadable without pickled classes."""
+    saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=3, save_top_k=-1)
+    ends = ModelCheckpoint(tmp_path, "end={step}", save_top_k=-1, save_on_train_epoch_end=True)
+    stopping = EarlyStopping("x", patience=2)
+    trainer = quiet_trainer(callbacks=[stopping, saver, ends], max_epochs=1,
+                            enable_checkpointing=True, num_sanity_val_steps=0)  # fmt: skip
+    trainer.fit(Logs(), batches(BATCHES), batches(2))
+    held = {}
+    for path in tmp_path.glob("*.ckpt"):
+        states = torch.load(path, weights_only=True)["callbacks"]
+        held[path.stem] = states[stopping.state_key]["epoch_sums"]
+    (row,) = held["step=3"].pop("rows")
+    values = row["training_step.x"]["states"][0]["values"]
+    total = sum(a * b for a, b in zip(LOSSES[:3], SIZES[:3], strict=True))
+    assert values["value"].item() == pytest.approx(total, rel=1e-6)
+    assert values["cumulated_batch_size"].item() == sum(SIZES[:3])
+    assert [held[name] for name in held if name.startswith("end")] == [None]
+
+
+def test_a_lightning_that_keeps_its_sums_otherwise_takes_no_run_down(tmp_path, monkeypatch):
+    whole = fit("mean")
+    logged = "torchvitals.callbacks.stopping.epoch_sums._logged"
+    monkeypatch.setattr(logged, lambda *_: {}["gone"])
+    with pytest.warns(UserWarning, match="will be that of the epoch's rest: KeyError: 'gone'") as w:
+        assert fit("mean") == whole
+    assert len([x for x in w if "epoch's rest" in str(x.message)]) == 1
+    with pytest.warns(UserWarning, match="will be that of the epoch's rest"):
+        path = saved_by("mean", lambda path: Saves(path, "on_train_batch_end", 3), tmp_path)
+    monkeypatch.undo()
+    resumed = fit("mean", ckpt=path)
+    assert resumed["values"][0] == pytest.approx(rest(3), rel=1e-6)
+    assert resumed["values"][1:] == whole["values"][1:]
+
+
+def rest(start):
+    pairs = list(zip(LOSSES, SIZES, strict=True))[start:BATCHES]
+    return sum(v * n for v, n in pairs) / sum(n for _, n in pairs)
+
+
+def test_another_number_of_ranks_is_a_warning(tmp_path):
+    path = saved_by("mean", lambda path: Saves(path, "on_train_batch_end", 3), tmp_path)
+    checkpoint = torch.load(path, weights_only=True)
+    (key,) = [key for key in checkpoint["callbacks"] if key.startswith("EarlyStopping")]
+    checkpoint["callbacks"][key]["epoch_sums"]["rows"] *= 2
+    torch.save(checkpoint, path)
+    with pytest.warns(UserWarning, match="x summed up on 2 of the ranks, of which there are 1 now"):
+        resumed = fit("mean", ckpt=path)
+    assert resumed["values"][0] == pytest.approx(rest(3), rel=1e-6)
+
+
+def test_two_ranks(tmp_path):
+    path = tmp_path / "found"
+    search = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    script = TESTS / "callbacks" / "resume_means_on_ranks.py"
+    run([sys.executable, script, path], tmp_path, PYTHONPATH=search)
+    first, second = (torch.load(f"{path}.{rank}", weights_only=True) for rank in (0, 1))
+    assert first == second
+    assert len(first) == 5
+    for way, found in first.items():
+        assert found.pop("epochs") > 2
+        assert len(found) == 4
+        assert set(found.values()) == {found["whole"]}, way

@@ -1,0 +1,129 @@
+"""A module that logs scripted values of training batches in several ways, and interruptions."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+from torchmetrics.classification import BinaryAUROC
+
+from torchvitals.callbacks import EarlyStopping
+
+from .scripted import batches
+from .training import quiet_trainer
+
+BATCHES, EPOCHS = 5, 8
+_generator = torch.Generator().manual_seed(3)
+# Falls, then rises; the batches of an epoch differ, so that the mean of its rest is another one.
+_trend = torch.tensor([5.0, 4, 3, 3.5, 4.5, 5, 6, 7]).repeat_interleave(BATCHES)
+LOSSES: list[float] = (_trend + 4 * torch.rand(len(_trend), generator=_generator)).tolist()
+SIZES: list[int] = torch.randint(1, 9, (len(LOSSES),), generator=_generator).tolist()
+# How the value is logged, and under which name it is watched.
+WAYS: dict[str, tuple[dict[str, Any], str]] = {
+    "mean": ({}, "x"),
+    "mean, each step too": ({"on_step": True}, "x_epoch"),
+    "mean, each step too, short name": ({"on_step": True}, "x"),
+    "sum": ({"reduce_fx": "sum"}, "x"),
+    "max": ({"reduce_fx": "max"}, "x"),
+    "min": ({"reduce_fx": "min"}, "x"),
+    "first batch only": ({"hook": "training_step", "every": BATCHES}, "x"),
+    "at the batch's start": ({"hook": "on_train_batch_start"}, "x"),
+    "at the batch's end": ({"hook": "on_train_batch_end"}, "x"),
+    "metric": ({"metric": "mean"}, "x"),
+    "metric with lists": ({"metric": "auroc"}, "x"),
+}
+
+
+class Logs(LightningModule):
+    """Its weight is the number of steps done."""
+
+    def __init__(self, hook="training_step", every=1, metric=None, losses=LOSSES, **arguments):
+        super().__init__()
+        self.hook, self.every, self.metric, self.losses = hook, every, metric, losses
+        self.arguments = {"on_step": False, "on_epoch": True, "sync_dist": True, **arguments}
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.meters = nn.ModuleDict({"mean": MeanMetric(), "auroc": BinaryAUROC()})
+
+    def say(self, hook: str, batch_idx: int) -> None:
+        """Log the value of this batch, if it is logged in this hook."""
+        number = self.current_epoch * BATCHES + batch_idx
+        if hook != self.hook or batch_idx % self.every:
+            return
+        # Ranks differ.
+        value = torch.tensor(self.losses[number] + self.global_rank * (number % 3))
+        if self.metric == "mean":
+            self.log("x", self.meters["mean"], on_step=False, on_epoch=True)
+            self.meters["mean"](value)
+        elif self.metric == "auroc":
+            scores = torch.sin(value * torch.arange(1, 7))
+            self.meters["auroc"](scores.abs(), torch.arange(6) % 2)
+            self.log("x", self.meters["auroc"], on_step=False, on_epoch=True)
+        else:
+            size = SIZES[number] + self.global_rank
+            self.log("x", value, batch_size=size, **self.arguments)
+
+    def on_train_batch_start(self, batch: Tensor, batch_idx: int) -> None:
+        self.weight.data.fill_(self.global_step + 1)
+        self.say("on_train_batch_start", batch_idx)
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        self.say("training_step", batch_idx)
+        return (self.weight * 0).sum()
+
+    def on_train_batch_end(self, outputs: Any, batch: Tensor, batch_idx: int) -> None:
+        self.say("on_train_batch_end", batch_idx)
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        self.log("val_loss", float(self.global_step), sync_dist=True)
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+class Saves(Callback):
+    """Saves a checkpoint in a hook after so many steps, or on the exception there, and stops."""
+
+    def __init__(self, path: Path, hook: str, step: int, on_exception: bool = False) -> None:
+        self.path, self.step, self.late = path, step, on_exception
+        setattr(self, hook, self.interrupt)
+
+    def interrupt(self, trainer: Any, *_: Any) -> None:
+        """Save now or in a moment."""
+        if trainer.global_step == self.step and not trainer.sanity_checking:
+            if not self.late:
+                trainer.save_checkpoint(self.path)
+            raise InterruptedError
+
+    def on_exception(self, trainer: Any, *_: Any) -> None:
+        """Save where nothing was saved before."""
+        if self.late:
+            trainer.save_checkpoint(self.path)
+
+
+def fit(
+    way: str, saves: Callback | None = None, ckpt: Path | None = None, first: bool = False,
+    arguments: dict[str, Any] | None = None, losses: list[float] = LOSSES, **settings: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Watch one way of logging, interrupted before or behind the callback's own hooks."""
+    logs, name = WAYS[way]
+    stopping = EarlyStopping(name, **{"patience": 2, **(arguments or {})})
+    model = Logs(**logs, losses=losses)
+    callbacks = [stopping, *([saves] if saves else [])]
+    settings = {"max_epochs": EPOCHS, "num_sanity_val_steps": 0, **settings}
+    trainer = quiet_trainer(callbacks=callbacks[:: -1 if first else 1], **settings)
+    expected = pytest.raises(InterruptedError) if isinstance(saves, Saves) else nullcontext()
+    with expected:
+        trainer.fit(model, batches(BATCHES), batches(2), ckpt_path=ckpt)
+    return {
+        "step": trainer.global_step,
+        "reason": stopping.stopping_reason,
+        "sentence": stopping.stopping_reason_message,
+        "best": (stopping.best_epoch, float(stopping.best_score)),
+        "restored": model.weight.item(),
+        "values": stopping.judge.first.values,
+    }
