@@ -18,6 +18,7 @@ from .building_blocks.epoch_metrics import EpochMetrics
 from .building_blocks.generator_state import (
     GeneratorState,
     generator_states,
+    of_every_rank,
     restore_generator_state,
 )
 from .building_blocks.hyperparameters import outermost_arguments, plain_hyperparameters
@@ -107,6 +108,7 @@ class SupervisedModule(LightningModule):
             {f"{stage}_metrics": EpochMetrics(self.configure_metrics(stage)) for stage in STAGES}
         )
         self._generator_states: list[GeneratorState] | None = None
+        self._epoch_so_far: dict[str, Any] | None = None
 
     def _save_plain_hyperparameters(self, frame: FrameType | None) -> None:
         arguments = outermost_arguments(self, frame)
@@ -233,6 +235,7 @@ class SupervisedModule(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's metrics."""
+        self._restore_epoch()
         self._log_epoch("train")
         if self.regularization["l1"]:
             self.log("zero_weights", zero_fraction(regularized_weights(self.network)))
@@ -283,20 +286,39 @@ class SupervisedModule(LightningModule):
         return int(steps)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Go on with the generators in mid-epoch; scale the weights of ``init="lsuv"`` once."""
+        """Go on in mid-epoch; scale the weights of ``init="lsuv"`` once."""
         self._restore_generators()
+        self._restore_epoch()
+        self._metrics_of("train").begin_batch()
         if self.hparams.get("init") == "lsuv" and self.trainer.global_step == 0 and batch_idx == 0:
             lsuv_(self.network, batch[0], reduce=self.trainer.strategy.reduce)
 
     # Exact resume
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the state of the generators that dropout draws from."""
+        """Keep the generators that dropout draws from, and the metrics of the epoch so far."""
         checkpoint["torchvitals_generators"] = generator_states(self.trainer)
+        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current
+        so_far = self._metrics_of("train").state(batches.ready == batches.processed)
+        checkpoint["torchvitals_epoch"] = {
+            "epoch": self.trainer.current_epoch,
+            "ranks": of_every_rank(self.trainer, so_far),
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember the generators' state until training goes on."""
+        """Remember both until training goes on."""
         self._generator_states = checkpoint.get("torchvitals_generators")
+        self._epoch_so_far = checkpoint.get("torchvitals_epoch")
+
+    def _restore_epoch(self) -> None:
+        """Go on with the metrics of the same epoch, on as many ranks."""
+        loaded, self._epoch_so_far = self._epoch_so_far, None
+        if loaded is None or loaded["epoch"] != self.trainer.current_epoch:
+            return
+        if len(loaded["ranks"]) == self.trainer.world_size:
+            state = loaded["ranks"][self.trainer.global_rank]
+            if state is not None:
+                self._metrics_of("train").load_state(state)
 
 
 def _check_numbers(*, lr: float, warmup: float, l1: float, l2: float) -> None:

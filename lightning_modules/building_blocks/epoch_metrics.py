@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 
+from ...functional.metric_states import metric_states, restore_metric_states_
+
 # Entries of outputs that are kept before the metrics take them in: 1 MB in single precision.
 _MAX_ENTRIES = 2**18
 
@@ -39,7 +41,7 @@ class EpochMetrics(nn.Module):
     """Keep each step's outputs on their device and give them to the metrics many at a time.
 
     An update of a few metrics costs about as much as a small network's step; an update with the
-    outputs of fifty steps costs hardly more than one. What is kept is at most 1 MB, or the
+    outputs of fifty steps costs hardly more than one. What is kept is at most 1 MB and the
     outputs of one step.
 
     Args:
@@ -56,10 +58,16 @@ class EpochMetrics(nn.Module):
         self._losses: list[Tensor] = []
         self._outputs: list[Tensor] = []
         self._targets: list[Tensor] = []
-        self._entries = 0
+        self._entries = self._begun = 0
+
+    def begin_batch(self) -> None:
+        """What is added from now on is of a batch that is not done."""
+        self._begun = 0
 
     def add(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
         """Keep one step's mean loss and its outputs and targets, shape ``(N, ...)``."""
+        if self._entries >= _MAX_ENTRIES:
+            self._take_in()
         kept = [loss.detach(), outputs.detach(), targets]
         if outputs.is_cuda:  # a CUDA graph writes its next outputs into the same memory
             kept = [tensor.clone() for tensor in kept]
@@ -67,8 +75,7 @@ class EpochMetrics(nn.Module):
         self._outputs.append(kept[1])
         self._targets.append(kept[2])
         self._entries += outputs.numel()
-        if self._entries >= _MAX_ENTRIES:
-            self._take_in()
+        self._begun += 1
 
     @torch.no_grad()
     def _take_in(self) -> None:
@@ -92,6 +99,33 @@ class EpochMetrics(nn.Module):
             values = {"loss": self.loss.compute(), **self.metrics.compute()}
         self.reset()
         return values
+
+    def state(self, batch_done: bool) -> dict[str, Any] | None:
+        """What there is of the epoch, for a checkpoint; None if nothing.
+
+        Args:
+            batch_done: Whether the last batch counts. Else it is trained again after a resume.
+        """
+        steps = len(self._losses) - (0 if batch_done else min(self._begun, len(self._losses)))
+        if steps == 0 and self.loss.update_count == 0:
+            return None
+        return {
+            "losses": [loss.cpu() for loss in self._losses[:steps]],
+            "outputs": [outputs.cpu() for outputs in self._outputs[:steps]],
+            "targets": [targets.cpu() for targets in self._targets[:steps]],
+            "metrics": metric_states(self),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's part of the epoch."""
+        self.reset()
+        device = self.loss.device
+        self._losses, self._outputs, self._targets = (
+            [tensor.to(device) for tensor in state[name]]
+            for name in ("losses", "outputs", "targets")
+        )
+        self._entries = sum(outputs.numel() for outputs in self._outputs)
+        restore_metric_states_(self, state["metrics"])
 
     def reset(self) -> None:
         """Start afresh."""

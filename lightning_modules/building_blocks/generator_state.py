@@ -1,10 +1,13 @@
 """The state of the generators that dropout draws from, on every rank, for an exact resume."""
 
+from typing import TypeVar
+
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
 GeneratorState = dict[str, Tensor]
+T = TypeVar("T")
 
 
 def generator_states(trainer: Trainer) -> list[GeneratorState]:
@@ -13,11 +16,16 @@ def generator_states(trainer: Trainer) -> list[GeneratorState]:
     device = trainer.strategy.root_device
     if device.type == "cuda":
         own["cuda"] = torch.cuda.get_rng_state(device)
+    return of_every_rank(trainer, own)
+
+
+def of_every_rank(trainer: Trainer, own: T) -> list[T]:
+    """Each rank's own, in their order; a collective."""
     if trainer.world_size == 1:
         return [own]
-    states: list[GeneratorState] = [{} for _ in range(trainer.world_size)]
-    torch.distributed.all_gather_object(states, own)
-    return states
+    rows = [own] * trainer.world_size
+    torch.distributed.all_gather_object(rows, own)
+    return rows
 
 
 def restore_generator_state(trainer: Trainer, states: list[GeneratorState]) -> None:

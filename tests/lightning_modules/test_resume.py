@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.epoch_means import Saves
 from helpers.training import quiet_trainer, run
 from lightning.pytorch.callbacks import Callback
 
+from torchvitals.callbacks import EarlyStopping
 from torchvitals.datamodules import ImageDataModule
 from torchvitals.lightning_modules import MLPClassifier
 
@@ -44,6 +46,34 @@ def train(*callbacks, ckpt=None):
     data = ImageDataModule("digits", batch_size=128)
     quiet_trainer(max_epochs=3, callbacks=list(callbacks)).fit(model, data, ckpt_path=ckpt)
     return model.state_dict()
+
+
+def watch(*callbacks, ckpt=None):
+    """Values of the training metrics, by epoch."""
+    names = ["train_loss", "train_accuracy"]
+    stopping = EarlyStopping(names, patience=99, mode=["min", "max"])
+    torch.manual_seed(5)
+    model, data = MLPClassifier(64, 10, hidden=(32,)), ImageDataModule("digits", batch_size=128)
+    trainer = quiet_trainer(max_epochs=3, callbacks=[stopping, *callbacks])
+    if callbacks:
+        with pytest.raises(InterruptedError):
+            trainer.fit(model, data, ckpt_path=ckpt)
+    else:
+        trainer.fit(model, data, ckpt_path=ckpt)
+    return {name: stopping.judge.curves[name].values for name in names}
+
+
+@pytest.mark.parametrize("entries", [2**18, 3000])
+@pytest.mark.parametrize("hook", ["on_train_batch_end", "on_after_backward", "on_validation_end"])
+def test_the_training_metrics_of_an_interrupted_epoch(hook, entries, tmp_path, monkeypatch):
+    """Whether or not some of its outputs were taken in; not those of a batch trained again."""
+    block = "torchvitals.lightning_modules.building_blocks.epoch_metrics"
+    monkeypatch.setattr(f"{block}._MAX_ENTRIES", entries)
+    whole = watch()
+    # Validation comes after the tenth, an epoch's last.
+    for step in (10, 20) if hook == "on_validation_end" else (1, 14):
+        watch(Saves(tmp_path / "it.ckpt", hook, step))
+        assert watch(ckpt=tmp_path / "it.ckpt") == whole, step
 
 
 @pytest.mark.parametrize("step", [1, 4, 13])
