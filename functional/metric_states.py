@@ -2,7 +2,7 @@
 
 from typing import Any, TypedDict
 
-from torch import Tensor, nn
+from torch import nn
 from torchmetrics import Metric, MetricCollection
 
 
@@ -38,7 +38,14 @@ def metric_states(metrics: nn.Module) -> list[MetricState]:
         [{'updates': 1, 'values': {'sum_value': tensor(2.)}}]
     """
     return [
-        {"updates": metric.update_count, "values": _copy(metric.metric_state)}
+        {
+            "updates": metric.update_count,
+            # Updates change tensors in place, but only append to lists, which may be long.
+            "values": {
+                name: list(value) if isinstance(value, list) else value.detach().clone()
+                for name, value in metric.metric_state.items()
+            },
+        }
         for metric in _metrics(metrics)
     ]
 
@@ -70,8 +77,8 @@ def restore_metric_states_(metrics: nn.Module, states: list[MetricState]) -> Non
             f"{[sorted(state['values']) for state in states]} for {found}."
         )
     for metric, state in zip(found, states, strict=True):
-        for name, value in _copy(state["values"], metric).items():
-            setattr(metric, name, value)
+        for name, value in state["values"].items():
+            setattr(metric, name, _copy(value, metric))
         metric._update_count = state["updates"]
         metric._computed = None
 
@@ -84,11 +91,7 @@ def _metrics(module: nn.Module) -> list[Metric]:
     return [metric for metric in module.modules() if isinstance(metric, Metric)]
 
 
-def _copy(values: dict[str, Any], metric: Metric | None = None) -> dict[str, Any]:
-    def copy(tensor: Tensor) -> Tensor:
-        return tensor.detach().clone() if metric is None else tensor.to(metric.device, copy=True)
-
-    return {
-        name: [copy(tensor) for tensor in value] if isinstance(value, list) else copy(value)
-        for name, value in values.items()
-    }
+def _copy(value: Any, metric: Metric) -> Any:
+    if isinstance(value, list):
+        return [_copy(tensor, metric) for tensor in value]
+    return value.to(metric.device, copy=True)

@@ -298,7 +298,7 @@ class SupervisedModule(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the generators that dropout draws from, and the metrics of the epoch so far."""
         checkpoint["torchvitals_generators"] = generator_states(self.trainer)
-        batches = self.trainer.fit_loop.epoch_loop.batch_progress.current
+        batches: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
         so_far = self._metrics_of("train").state(batches.ready == batches.processed)
         checkpoint["torchvitals_epoch"] = {
             "epoch": self.trainer.current_epoch,

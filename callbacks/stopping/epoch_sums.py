@@ -17,6 +17,13 @@ from .progress import batch_progress
 
 T = TypeVar("T")
 
+_JOIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mean": torch.add,
+    "sum": torch.add,
+    "max": torch.maximum,
+    "min": torch.minimum,
+}
+
 
 class EpochSum(TypedDict):
     """One logged metric's part of the epoch on one rank.
@@ -72,8 +79,7 @@ class EpochSums:
 
     def end_batch(self, trainer: Trainer) -> None:
         """Add what the checkpoint has to what was logged again."""
-        if self._pending:
-            self._try(lambda: self._merge(trainer), None)
+        self._try(lambda: self._merge(trainer), None)
 
     def end_epoch(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
         """Add it at the last moment; values of what was not logged again, by their names."""
@@ -99,6 +105,8 @@ class EpochSums:
         return sums
 
     def _merge(self, trainer: Trainer) -> None:
+        if not self._pending:
+            return
         for name in self._pending.keys() & _logged(trainer, self.monitors).keys():
             kept = self._pending.pop(name)
             if kept["attribute"] is None:
@@ -201,16 +209,7 @@ def _add(trainer: Trainer, name: str, kept: EpochSum) -> None:
 
 def _joined(before: EpochSum, after: EpochSum) -> MetricState:
     """Lightning's own sums over two parts of the epoch."""
-    join: Callable[[Tensor, Tensor], Tensor]
-    match after["reduction"]:
-        case "mean" | "sum":
-            join = torch.add
-        case "max":
-            join = torch.maximum
-        case "min":
-            join = torch.minimum
-        case other:
-            raise ValueError(f"Expected a reduction to be mean, sum, max or min, but got {other}.")
+    join = _JOIN[after["reduction"]]
     (first,), (second,) = before["states"], after["states"]
     values = {
         name: join(first["values"][name].to(value.device), value)

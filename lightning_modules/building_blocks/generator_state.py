@@ -20,8 +20,11 @@ def generator_states(trainer: Trainer) -> list[GeneratorState]:
 
 
 def of_every_rank(trainer: Trainer, own: T) -> list[T]:
-    """Each rank's own, in their order; a collective."""
-    if trainer.world_size == 1:
+    """Each rank's own, in their order; a collective.
+
+    Not after an exception, which the other ranks may not have seen: then only this rank's own.
+    """
+    if trainer.interrupted or not torch.distributed.is_initialized():
         return [own]
     rows = [own] * trainer.world_size
     torch.distributed.all_gather_object(rows, own)
