@@ -113,12 +113,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         not yet run, Lightning leaves that validation out, and one that was interrupted it resumes
         with the wrong batches; this callback runs it first, from its start. What Lightning has
         summed up over a training epoch that is interrupted, for a mean say, is part of the
-        checkpoint and goes on from there, on as many ranks as before. Three things cannot come
+        checkpoint and goes on from there, on as many ranks as before. Two things cannot come
         back: what a module logs in ``on_train_epoch_end`` or ``on_train_batch_end`` where
-        Lightning leaves that very hook out, as the checkpoint is of the batch before it; on
-        several ranks, such a mean in a checkpoint that an exception left; and a second
-        interruption in the epoch that follows one by an epoch's last batch, where Lightning
-        miscounts its epochs.
+        Lightning leaves that very hook out, as the checkpoint is of the batch before it; and, on
+        several ranks, such a mean in a checkpoint that an exception left. A run that was resumed
+        from an epoch's last batch and is interrupted again trains the later epoch from its start,
+        as Lightning miscounts its batches then: the steps of that epoch come twice.
 
     Example:
         >>> stopping = EarlyStopping("val_loss", patience=2, patience_unit="epochs")

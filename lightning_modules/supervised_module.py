@@ -288,6 +288,9 @@ class SupervisedModule(LightningModule):
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Go on in mid-epoch; scale the weights of ``init="lsuv"`` once."""
         self._restore_generators()
+        if batch_idx == 0:
+            # Resumed a second time, Lightning may train the epoch again from its start.
+            self._epoch_so_far = None
         self._restore_epoch()
         self._metrics_of("train").begin_batch()
         if self.hparams.get("init") == "lsuv" and self.trainer.global_step == 0 and batch_idx == 0:

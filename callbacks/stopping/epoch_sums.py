@@ -73,9 +73,13 @@ class EpochSums:
 
     def _begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._over = False
+        done = batch_progress(trainer)
+        if done.current.ready == 1:
+            # Resumed a second time, Lightning may train the epoch again from its start.
+            self._loaded = None
         self._take_up(trainer, pl_module)
         self._merge(trainer)
-        self._before = (batch_progress(trainer).total.ready, self._sums(trainer))
+        self._before = (done.total.ready, self._sums(trainer))
 
     def end_batch(self, trainer: Trainer) -> None:
         """Add what the checkpoint has to what was logged again."""

@@ -154,6 +154,16 @@ def test_an_epoch_interrupted_twice(hook, way, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["mean", "metric"])
+def test_an_epoch_that_is_trained_again_has_each_batch_once(way, tmp_path):
+    """Lightning does so where the first interruption was by an epoch's last batch."""
+    first = saved_by(way, lambda path: Saves(path, AFTER, 5), tmp_path)
+    second = saved_by(way, lambda path: Saves(path, AFTER, 8), tmp_path, ckpt=first)
+    resumed = fit(way, ckpt=second)
+    assert resumed["step"] == uninterrupted(way)["step"] + 3
+    assert resumed["values"] == uninterrupted(way)["values"]
+
+
+@pytest.mark.parametrize("way", ["mean", "metric"])
 def test_the_same_trainer_and_module_go_on(way, tmp_path):
     logs, name = WAYS[way]
     stopping, model = EarlyStopping(name, patience=2), Logs(**logs)
