@@ -22,6 +22,7 @@ from .anatomy import (
 from .autograd_graph import count_layers, has_graph
 from .loss_news import LossNews
 from .loss_record import LossRecord
+from .schedule import Schedule
 from .vitals import Vitals
 
 _GOOD, _SURE = 0.5, 4
@@ -60,12 +61,17 @@ class Observation:
     Each rank collects its own `news`; those of all ranks are taken up together, so that every
     rank has the vital signs of the whole training.
 
+    Args:
+        schedule: Which steps are looked at.
+
     Attributes:
         vitals: The vital signs as of the last `settle`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, schedule: Schedule) -> None:
         self.vitals = Vitals()
+        self._schedule = schedule
+        self._is_read = False
         self._record = LossRecord()
         self._batches = FirstBatches()
         self._factor = 1.0
@@ -98,23 +104,34 @@ class Observation:
         groups = [group for o in trainer.optimizers for group in o.param_groups]
         vitals.weight_decay = max((float(g.get("weight_decay", 0.0)) for g in groups), default=0.0)
 
-    def attach(self, pl_module: LightningModule) -> None:
-        """Watch what reaches the layers in this batch."""
-        self._batches.attach(pl_module)
+    def open(self, step: int, pl_module: LightningModule) -> None:
+        """Watch what reaches the layers in this batch, where it is one to look at."""
+        self._is_read = self._schedule.is_read(step)
+        if self._schedule.is_watched(step):
+            self._batches.attach(pl_module)
 
     def detach(self) -> None:
         """Leave no hook behind."""
         self._batches.detach()
 
-    def look(self, loss: Tensor) -> None:
-        """Read a loss that is about to be differentiated."""
+    def look(self, step: int, loss: Tensor) -> None:
+        """Read a loss that is about to be differentiated; nothing is watched from there on."""
+        self.detach()
+        if not (self._is_read or self._schedule.is_first(step)):
+            return
         if self._optimizers == 1:
             self._record.look(loss, self._factor, self._batches.outputs)
         if not self._in_graph[0] and has_graph(loss):
             self._in_graph = count_layers(loss)
         self._batches.outputs.clear()
 
-    def inspect(self, pl_module: LightningModule, optimizer: Optimizer) -> None:
+    def inspect(self, trainer: Trainer, optimizer: Optimizer) -> None:
+        """Take down that an optimiser is about to make a step, and look at the gradients."""
+        self._stepped.add(optimizer_position(trainer, optimizer))
+        if self._schedule.is_watched(trainer.global_step):
+            self._inspect_gradients()
+
+    def _inspect_gradients(self) -> None:
         """See which layers have gradients, and at first whether their units differ."""
         weights = self._weights
         for layer in self.vitals.layers:
@@ -127,10 +144,6 @@ class Observation:
                 if weight is not None and weight.grad is not None
             }
         self._inspections += 1
-
-    def step(self, trainer: Trainer, optimizer: Optimizer) -> None:
-        """Take down that an optimiser is about to make a step."""
-        self._stepped.add(optimizer_position(trainer, optimizer))
 
     def add(self, outputs: Any) -> None:
         """Take up a batch's loss."""

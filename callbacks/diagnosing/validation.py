@@ -56,6 +56,12 @@ class ValidationCurve:
         if score is not None:
             self.scores.append(score)
 
+    @property
+    def latest(self) -> dict[str, float]:
+        """Latest loss and score by name, as far as there are any."""
+        last = {"validation loss": self.losses[-1:], "validation score": self.scores[-1:]}
+        return {name: values[0] for name, values in last.items() if values}
+
     def state_dict(self) -> dict[str, Any]:
         """The curves."""
         return {

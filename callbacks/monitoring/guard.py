@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from lightning.pytorch.utilities import rank_zero_warn
 
 P = ParamSpec("P")
+T = TypeVar("T")
 Monitor = TypeVar("Monitor", bound=Any)
 
 
@@ -20,6 +21,17 @@ def switch_off(monitor: Any, error: Exception) -> None:
         )
 
 
+def attempt(monitor: Any, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """Do a piece of work unless the monitor has failed; None if it has, or does now."""
+    if monitor.failed:
+        return None
+    try:
+        return work(*args, **kwargs)
+    except Exception as error:
+        switch_off(monitor, error)
+        return None
+
+
 def switch_off_on_error(
     method: Callable[Concatenate[Monitor, P], None],
 ) -> Callable[Concatenate[Monitor, P], None]:
@@ -30,11 +42,6 @@ def switch_off_on_error(
 
     @wraps(method)
     def guarded(self: Monitor, *args: P.args, **kwargs: P.kwargs) -> None:
-        if self.failed:
-            return
-        try:
-            method(self, *args, **kwargs)
-        except Exception as error:
-            switch_off(self, error)
+        attempt(self, method, self, *args, **kwargs)
 
     return guarded  # type: ignore[return-value]

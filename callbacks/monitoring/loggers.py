@@ -24,6 +24,11 @@ def logger_step(trainer: Trainer) -> int:
     return step
 
 
+def steps_done(trainer: Trainer) -> int:
+    """Steps done, on the loggers' axis, which counts those of several optimisers once."""
+    return min(trainer.global_step, logger_step(trainer) + 1)
+
+
 def report_interval(trainer: Trainer, every_n_steps: int | None) -> int:
     """Steps between reports: the argument, or else the Trainer's ``log_every_n_steps``."""
     interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]

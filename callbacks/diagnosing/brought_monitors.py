@@ -1,0 +1,68 @@
+"""The monitors that a doctor brings, taken together."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ..activation_monitor import ActivationMonitor
+from ..dead_relu_monitor import DeadReLUMonitor
+from ..gradient_norm_monitor import GradientNormMonitor
+from ..monitoring.reporter import Reporter
+from ..update_ratio_monitor import UpdateRatioMonitor
+
+
+class BroughtMonitors(NamedTuple):
+    """One monitor of each kind.
+
+    Attributes:
+        gradients: Norms of the gradients.
+        dead_relus: Dead units.
+        activations: Saturation, dormant units and drift.
+        updates: Sizes of the steps.
+    """
+
+    gradients: GradientNormMonitor
+    dead_relus: DeadReLUMonitor
+    activations: ActivationMonitor
+    updates: UpdateRatioMonitor
+
+    @property
+    def reporters(self) -> tuple[Reporter, ...]:
+        """What each has recorded."""
+        gradients, dead_relus, activations, updates = self
+        return (
+            gradients._reporter, dead_relus._reporter, activations._reporter, updates._reporter
+        )  # fmt: skip
+
+    @property
+    def failed(self) -> tuple[bool, ...]:
+        """For each, whether it switched itself off."""
+        gradients, dead_relus, activations, updates = self
+        return (gradients.failed, dead_relus.failed, activations.failed, updates.failed)
+
+    def switch_off(self, ranks: Iterable[tuple[bool, ...]]) -> None:
+        """Switch off, on this rank, what failed on any rank."""
+        gradients, dead_relus, activations, updates = self
+        gradients.failed, dead_relus.failed, activations.failed, updates.failed = (
+            any(failed) for failed in zip(*ranks, strict=True)
+        )
+
+    def set_pace(self, interval: int) -> None:
+        """Let those report every so many steps that have no window to fill."""
+        for monitor in (self.gradients, self.activations, self.updates):
+            monitor.every_n_steps = interval
+
+    def state_dict(self) -> dict[str, Any]:
+        """Their records."""
+        return {
+            "gradients": self.gradients.state_dict(),
+            "dead_relus": self.dead_relus.state_dict(),
+            "activations": self.activations.state_dict(),
+            "updates": self.updates.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there with the next fit."""
+        self.gradients.load_state_dict(state_dict["gradients"])
+        self.dead_relus.load_state_dict(state_dict["dead_relus"])
+        self.activations.load_state_dict(state_dict["activations"])
+        self.updates.load_state_dict(state_dict["updates"])

@@ -1,0 +1,68 @@
+"""What the monitors and the validation have recorded, as vital signs."""
+
+import math
+
+from ..activation_monitor import ActivationMonitor
+from ..dead_relu_monitor import DeadReLUMonitor
+from ..gradient_norm_monitor import GradientNormMonitor
+from ..monitoring.record import Record
+from ..update_ratio_monitor import UpdateRatioMonitor
+from .brought_monitors import BroughtMonitors
+from .validation import ValidationCurve
+from .vitals import Vitals
+
+
+def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve) -> None:
+    """Add to the vital signs what was recorded up to now.
+
+    What a monitor had recorded that failed is of the past and left out.
+
+    Args:
+        vitals: They are changed in place.
+        monitors: The doctor's.
+        validation: All checks so far.
+    """
+    _fill_gradients(vitals, monitors.gradients)
+    _fill_updates(vitals, monitors.updates)
+    _fill_activations(vitals, monitors.activations)
+    vitals.dead = _record(monitors.dead_relus, "dead_relu")
+    vitals.validation_losses = validation.losses
+    vitals.validation_scores = validation.scores
+    vitals.validation_epochs = validation.epochs
+    vitals.training_epoch_losses = validation.training_losses
+    vitals.not_finite_layer = _not_finite(vitals.variances.last) or _not_finite(
+        vitals.gradients.last, reverse=True
+    )
+
+
+def _fill_gradients(vitals: Vitals, monitor: GradientNormMonitor) -> None:
+    vitals.gradients = _record(monitor, "grad_norm")
+    known = monitor.steps and not monitor.failed
+    vitals.gradient_profile = monitor.profile if known else {}
+
+
+def _fill_updates(vitals: Vitals, monitor: UpdateRatioMonitor) -> None:
+    vitals.updates = _record(monitor, "update_ratio")
+    totals = monitor._reporter.summary.of("update_ratio/total")
+    vitals.total_updates = [] if monitor.failed else totals
+    vitals.unmoved = [] if monitor.failed else monitor.unmoved
+
+
+def _fill_activations(vitals: Vitals, monitor: ActivationMonitor) -> None:
+    vitals.saturated = _record(monitor, "saturated")
+    vitals.dormant = _record(monitor, "dormant")
+    vitals.drift = _record(monitor, "drift")
+    vitals.variances = _record(monitor, "activation_variance")
+    vitals.last_activation_is_output = not monitor._observation.ends_in_layer
+
+
+def _record(
+    monitor: GradientNormMonitor | DeadReLUMonitor | ActivationMonitor | UpdateRatioMonitor,
+    quantity: str,
+) -> Record:
+    return Record() if monitor.failed else monitor._reporter.records[quantity]
+
+
+def _not_finite(values: dict[str, float], *, reverse: bool = False) -> str | None:
+    names = [name for name, value in values.items() if not math.isfinite(value)]
+    return (names[-1] if reverse else names[0]) if names else None

@@ -1,0 +1,53 @@
+"""What the ranks have, brought together."""
+
+from typing import Any, TypeVar
+
+import torch
+from lightning.pytorch import Trainer
+
+from ..monitoring.guard import switch_off
+
+T = TypeVar("T")
+
+
+class Meeting:
+    """Bring the doctors of all ranks together for as long as all of them are on.
+
+    One whose doctor failed takes part once more to say so, for the others wait for it: after that
+    all are off, and none waits for another.
+    """
+
+    def __init__(self) -> None:
+        self._is_over = False
+
+    def hold(self, doctor: Any, trainer: Trainer, own: T | None) -> list[T] | None:
+        """What each rank has, in their order; to be called on all ranks at once.
+
+        Args:
+            doctor: This rank's, which is switched off where any other is.
+            trainer: The Trainer.
+            own: What this rank has; it does not count if its doctor is off.
+
+        Returns:
+            The same on every rank; None if the doctor of any rank is off.
+        """
+        if self._is_over or (doctor.failed and trainer.world_size == 1):
+            return None
+        ranks = None
+        try:
+            ranks = _gather(trainer, None if doctor.failed else own)
+        except Exception as error:
+            switch_off(doctor, error)
+        if ranks is None:
+            switch_off(doctor, RuntimeError("the doctor of another rank did"))
+            self._is_over = True
+        return ranks
+
+
+def _gather(trainer: Trainer, own: T | None) -> list[T] | None:
+    ranks: list[T | None] = [own]
+    if trainer.world_size > 1:
+        ranks *= trainer.world_size
+        torch.distributed.all_gather_object(ranks, own)
+    found = [rank for rank in ranks if rank is not None]
+    return found if len(found) == len(ranks) else None

@@ -1,0 +1,89 @@
+"""When the doctor looks, and when it reports."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_FIRST_STEPS = 5
+_REPORTS, _SHORTEST, _LONGEST = 40, 5, 50
+_LOOKS = 5
+
+
+class Schedule:
+    """Which steps are looked at, and after which the doctor reports.
+
+    All of the first five steps are looked at: they are those that a too high rate shows in.
+    After them everything is looked at in the last step before a report, and the loss alone in
+    every fifth of an interval, too.
+
+    Args:
+        every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
+            training, from 5 to 50.
+
+    Attributes:
+        interval: Optimiser steps between two reports.
+    """
+
+    def __init__(self, every_n_steps: int | None) -> None:
+        self._given = every_n_steps
+        self.interval = every_n_steps or _LONGEST
+        self._reported = 0
+        self._has_begun = False
+
+    def plan(self, step: int, planned_steps: float) -> None:
+        """Set the interval for a training that begins.
+
+        Args:
+            step: Steps done.
+            planned_steps: Steps that the training is to have; infinite if unknown.
+        """
+        share = int(min(_LONGEST, max(_SHORTEST, planned_steps / _REPORTS)))
+        self.interval, self._reported = self._given or share, step
+
+    def is_first(self, step: int) -> bool:
+        """Whether so few steps are done that each is looked at."""
+        return step < _FIRST_STEPS
+
+    def is_watched(self, step: int) -> bool:
+        """Whether everything is looked at in the step after so many."""
+        return self.is_first(step) or self._ends_interval(step)
+
+    def is_read(self, step: int) -> bool:
+        """Whether the loss is looked at in the step after so many, first or not."""
+        return self._ends_interval(step) or step % max(1, self.interval // _LOOKS) == 0
+
+    def _ends_interval(self, step: int) -> bool:
+        return (step + 1) % self.interval == 0
+
+    def pace(self, step: int) -> int:
+        """Steps between two reports of the monitors."""
+        return 1 if self.is_first(step) else self.interval
+
+    def begins(self, step: int) -> bool:
+        """Whether the first step is to be made; True only once."""
+        if step > 0 or self._has_begun:
+            return False
+        self._has_begun = True
+        return True
+
+    def reports(self, step: int) -> bool:
+        """Whether it is time for a report; True only once.
+
+        Several optimisers pass over steps, and accumulation stays at one.
+        """
+        if step // self.interval <= self._reported // self.interval:
+            return False
+        self._reported = step
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """The interval, and what was reported."""
+        return {
+            "interval": self.interval,
+            "reported": self._reported,
+            "looked_first": self._has_begun,
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.interval, self._reported = state_dict["interval"], state_dict["reported"]
+        self._has_begun = state_dict["looked_first"]

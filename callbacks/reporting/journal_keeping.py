@@ -1,0 +1,59 @@
+"""What of a training the doctor writes into the journal."""
+
+from collections.abc import Mapping, Sequence
+
+from lightning.pytorch import LightningModule, Trainer
+
+from ..diagnosing.vitals import Vitals
+from ..diagnosis import Diagnosis
+from ..monitoring import loggers
+from .journal import Journal
+from .run_facts import figures_of, run_facts
+from .run_folder import DOCTOR_FILE
+
+
+def open_journal(
+    journal: Journal, trainer: Trainer, pl_module: LightningModule, vitals: Vitals, interval: int
+) -> None:
+    """Begin a fit in it, on rank 0 with a file in the run's folder.
+
+    Args:
+        journal: The doctor's.
+        trainer: The Trainer, about to train.
+        pl_module: What it trains.
+        vitals: What is known before the first batch.
+        interval: Optimiser steps between two reports.
+    """
+    folder = loggers.run_folder(trainer) if trainer.is_global_zero else None
+    path = None if folder is None else folder / "vitals" / DOCTOR_FILE
+    journal.start(
+        loggers.steps_done(trainer),
+        resumed=trainer.global_step > 0,
+        batches=len(vitals.losses),
+        path=path,
+    )
+    plan = {"planned steps": vitals.planned_steps, "report every": interval}
+    journal.note({**run_facts(trainer, pl_module), **plan})
+
+
+def keep_report(
+    journal: Journal,
+    trainer: Trainer,
+    vitals: Vitals,
+    standing: Sequence[Diagnosis],
+    check: Mapping[str, float] | None,
+) -> None:
+    """Take down what the page will show of a report.
+
+    Args:
+        journal: The doctor's.
+        trainer: The Trainer.
+        vitals: The vital signs of the report.
+        standing: All diagnoses that stand now.
+        check: Figures of the validation that has just ended; None where none has.
+    """
+    step, epoch = loggers.steps_done(trainer), trainer.current_epoch
+    journal.report(step, epoch, vitals.losses, figures_of(vitals))
+    journal.diagnose(step, standing)
+    if check is not None:
+        journal.validate(step, epoch, check)

@@ -1,0 +1,70 @@
+import math
+
+import pytest
+
+from torchvitals.callbacks.diagnosing.schedule import Schedule
+
+
+@pytest.mark.parametrize(
+    ("given", "planned", "interval"),
+    [
+        (None, 40, 5),  # the shortest
+        (None, 200, 5),
+        (None, 239, 5),  # whole steps
+        (None, 1_000, 25),
+        (None, 1_000_000, 50),  # the longest
+        (None, math.inf, 50),
+        (1, 1_000, 1),
+        (70, 1_000, 70),
+    ],
+)
+def test_the_interval(given, planned, interval):
+    schedule = Schedule(given)
+    schedule.plan(0, planned)
+    assert schedule.interval == interval
+
+
+def planned(every_n_steps, step=0):
+    schedule = Schedule(every_n_steps)
+    schedule.plan(step, math.inf)
+    return schedule
+
+
+def test_what_is_looked_at_when():
+    schedule = planned(10)
+    assert [s for s in range(24) if schedule.is_first(s)] == [0, 1, 2, 3, 4]
+    assert [s for s in range(24) if schedule.is_watched(s)] == [0, 1, 2, 3, 4, 9, 19]
+    read = [0, 2, 4, 6, 8, 9, 10, 12, 14, 16, 18, 19, 20, 22]
+    assert [s for s in range(24) if schedule.is_read(s)] == read
+    assert [schedule.pace(s) for s in (0, 4, 5, 9)] == [1, 1, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("start", "steps", "reported"),
+    [
+        (0, range(1, 13), [5, 10]),
+        (7, range(8, 17), [10, 15]),  # goes on in mid-interval
+        (0, range(2, 17, 2), [6, 10, 16]),  # two optimisers
+        (0, [1, 1, 5, 5, 5, 6], [5]),  # accumulation
+        (0, [12, 13], [12]),
+    ],
+)
+def test_each_report_is_made_once(start, steps, reported):
+    schedule = planned(5, start)
+    assert [step for step in steps if schedule.reports(step)] == reported
+
+
+def test_the_first_step_is_reported_once():
+    schedule = planned(5)
+    assert [schedule.begins(0), schedule.begins(0)] == [True, False]
+    assert not planned(5).begins(3)
+
+
+def test_it_goes_on_from_its_state():
+    schedule = planned(None)
+    assert schedule.begins(0)
+    assert schedule.reports(50)
+    resumed = Schedule(None)
+    resumed.load_state_dict(schedule.state_dict())
+    assert not resumed.begins(0)
+    assert [step for step in (50, 99, 100) if resumed.reports(step)] == [100]
