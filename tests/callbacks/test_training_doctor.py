@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.game import Game
 from helpers.training import quiet_trainer
 from lightning.pytorch import LightningModule
 from lightning.pytorch.loggers import CSVLogger
@@ -178,26 +179,6 @@ def test_batches_of_any_form(kind, form, lr, healthy):
     assert doctor._observation.vitals.objective.task == "classification"
 
 
-class Game(LightningModule):
-    """Two networks and two optimisers by hand."""
-
-    def __init__(self):
-        super().__init__()
-        self.automatic_optimization = False
-        self.maker, self.judge = nn.Linear(4, 64), network()
-
-    def training_step(self, batch, batch_idx):
-        for optimizer, sign in zip(self.optimizers(), (1, -1), strict=True):
-            made = self.judge(self.maker(torch.randn(len(batch[0]), 4))).mean()
-            loss = sign * (made - self.judge(batch[0]).mean()) + 1
-            optimizer.zero_grad()
-            self.manual_backward(loss)
-            optimizer.step()
-
-    def configure_optimizers(self):
-        return [SGD(part.parameters(), lr=1e-4) for part in (self.maker, self.judge)]
-
-
 def test_labels_that_are_no_class_are_named():
     x, y = digits()
     doctor = TrainingDoctor()
@@ -210,7 +191,7 @@ def test_labels_that_are_no_class_are_named():
 
 
 def test_two_optimizers_by_hand():
-    assert examine(Game(), data=loader()).healthy
+    assert examine(Game(network()), data=loader()).healthy
 
 
 class TwoByHand(LightningModule):
