@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 # The graph is as deep as the network; these are enough to leave the loss behind.
 _LOSS_NODES = 64
@@ -54,7 +54,7 @@ class LossCall:
 
     Attributes:
         kind: ``"cross_entropy"``, ``"nll"`` (of what is no log-softmax), ``"bce"``,
-            ``"bce_logits"``, ``"squared"`` or ``"huber"``.
+            ``"bce_logits"``, ``"squared"``, ``"huber"`` or ``"absolute"``.
         prediction: What went into it: log-probabilities for a cross-entropy.
         target: Its targets.
         output: The function right before: ``"softmax"``, ``"relu"``, ...; None for a layer.
@@ -139,6 +139,21 @@ def _depends_on_data(node: Any) -> bool:
         seen.add(current)
         stack += [parent for parent, _ in current.next_functions]
     return bool(stack)  # What is too large to look through is no plain penalty.
+
+
+def parameters_behind(loss: Tensor) -> list[nn.Parameter]:
+    """All parameters that a loss depends on, whoever has them."""
+    stack, seen, found = [loss.grad_fn], set[Any](), []
+    while stack and len(seen) < _MAX_NODES:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        variable = getattr(node, "variable", None)
+        if isinstance(variable, nn.Parameter):
+            found.append(variable)
+        stack += [parent for parent, _ in node.next_functions]
+    return found
 
 
 def count_layers(loss: Tensor) -> tuple[int, bool]:

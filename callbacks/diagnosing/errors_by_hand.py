@@ -25,7 +25,7 @@ def find_errors(loss: Tensor, outputs: Mapping[Any, Tensor]) -> list[LossCall]:
         outputs: Outputs of layers, by the node that made them.
 
     Returns:
-        None or one, as a squared error: the constant that is best for it tells as much.
+        None or one.
     """
     found = list(_error_nodes(loss.grad_fn))
     call = _read(found[0], outputs) if len(found) == 1 else None
@@ -77,7 +77,8 @@ def _read(node: Any, outputs: Mapping[Any, Tensor]) -> LossCall | None:
     if shape != tuple(error.shape):
         target = _before_broadcasting(target, shape)
     return LossCall(
-        "squared", prediction, target, output_of(source), ascends=False, reduction=2,
+        "absolute" if base_name(node) == "Abs" else "squared", prediction, target,
+        output_of(source), ascends=False, reduction=2,
         is_alone=False, source=source, by_hand=True,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ _TASKS: dict[str, Task] = {
     "bce_logits": "binary",
     "squared": "regression",
     "huber": "regression",
+    "absolute": "regression",
 }
 # Enough to know the balance of outputs by, in multi-label and multi-target training.
 _MAX_COLUMNS = 1_000
@@ -34,7 +35,7 @@ class LossReading:
         figures: Of :data:`FIGURES`, shape ``(10,)``; ``data_loss`` weighs the classes as the loss
             does, ``sum_min`` and ``sum_max`` are of the predictions over the classes, of the
             probabilities' own for a cross-entropy, ``pairs`` is the share of pairs of samples
-            that are of one class.
+            that are of one class; of a regression the variance of the batch's targets.
         targets: Number of samples of each class; of a regression count, sum and sum of squares
             of each column, flattened.
         predicted: Number of predictions of each class; empty for a regression.
@@ -124,7 +125,8 @@ def _read_values(prediction: Tensor, target: Tensor) -> LossReading:
     )
     figures = [
         F.mse_loss(prediction, target) if fits else nan, nan, prediction.min(), prediction.max(),
-        target.min(), target.max(), nan, nan, target.new_tensor(float(len(columns))), nan,
+        target.min(), target.max(), nan, nan, target.new_tensor(float(len(columns))),
+        columns.var(0).mean() if len(columns) > 1 else nan,
     ]  # fmt: skip
     return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))
 

@@ -186,8 +186,11 @@ class LossRecord:
                     positive = float(total)
                     objective.target_counts = [float(count) - positive, positive]
             else:
-                variance = squares / count - mean * mean
-                objective.constant_loss = float(variance.clamp(min=0).mean())
+                variance = (squares / count - mean * mean).clamp(min=0).mean()
+                # Of a loss that goes easy on outliers, those would be most of it.
+                is_squared = objective.kind == "squared"
+                objective.constant_loss = float(variance) if is_squared else math.nan
+                objective.target_variance = float(variance)
         same = [p for p in self._predicted if len(p) == len(self._predicted[-1])]
         objective.predicted_counts = torch.stack(same).sum(0).tolist() if same else []
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from ..monitoring.gradient_reading import optimizer_position
@@ -19,7 +20,7 @@ from .anatomy import (
     highest_dropout,
     matrix_of,
 )
-from .autograd_graph import count_layers, has_graph
+from .autograd_graph import count_layers, has_graph, parameters_behind
 from .loss_news import LossNews
 from .loss_record import LossRecord
 from .schedule import Schedule
@@ -28,7 +29,7 @@ from .vitals import Vitals
 _GOOD, _SURE = 0.5, 4
 # Vital signs that are not found anew at each report.
 _LASTING = (
-    "learning_rate_peak", "first_gradient_profile", "recurrent_layer", "time_profile",
+    "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_layer", "time_profile",
 )  # fmt: skip
 
 
@@ -82,6 +83,7 @@ class Observation:
         self._optimizers = 1
         self._stepped: set[int] = set()
         self._weights: dict[str, Tensor | None] = {}
+        self._parameters: set[nn.Parameter] = set()
 
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take down what is known before the first batch."""
@@ -93,6 +95,7 @@ class Observation:
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
         vitals.layers = find_layers(pl_module, trainer.optimizers)
         modules = dict(pl_module.named_modules())
+        self._parameters = set(pl_module.parameters())
         self._weights = {layer.name: matrix_of(modules[layer.name]) for layer in vitals.layers}
         for layer in vitals.layers:
             known = self._known_layers.get(layer.name, {})
@@ -123,6 +126,12 @@ class Observation:
             self._record.look(loss, self._factor, self._batches.outputs)
         if not self._in_graph[0] and has_graph(loss):
             self._in_graph = count_layers(loss)
+        if self._parameters and has_graph(loss):
+            # What is sharded (FSDP2) takes part under another name.
+            if not any(isinstance(parameter, DTensor) for parameter in self._parameters):
+                strangers = set(parameters_behind(loss)) - self._parameters
+                self.vitals.strangers = sum(stranger.numel() for stranger in strangers)
+            self._parameters = set()
         self._batches.outputs.clear()
 
     def inspect(self, trainer: Trainer, optimizer: Optimizer) -> None:

@@ -86,6 +86,7 @@ class Objective:
         prediction_range: Of the recent batches.
         sum_range: Of the sums of the probabilities over the classes.
         constant_loss: What the best constant predictor reaches; NaN where it is not known.
+        target_variance: Of a regression's targets, mean over the columns.
         target_counts: Samples of each class.
         predicted_counts: Recent predictions of each class.
         labels: Labels in a batch: as many as samples, or more where words or pixels have their own.
@@ -101,6 +102,7 @@ class Objective:
     prediction_range: tuple[float, float] = (NAN, NAN)
     sum_range: tuple[float, float] = (NAN, NAN)
     constant_loss: float = NAN
+    target_variance: float = NAN
     target_counts: Sequence[float] = ()
     predicted_counts: Sequence[float] = ()
     labels: float = NAN
@@ -133,9 +135,11 @@ class Vitals:
             penalties and weights.
         penalty_shares: Share of the whole loss that is not of the data, at the same batches.
         accuracies: Share of right predictions, at the same batches.
-        same_class_pairs: Share of the pairs of samples of a batch that are of one class, likewise.
+        same_class_pairs: Share of the pairs of samples of a batch that are of one class, likewise;
+            in a regression the variance of a batch's targets.
         objective: What is minimised.
         inputs: What reaches the first layer.
+        strangers: Entries of weights behind the loss that are no parameters of the module.
         layers: Weight layers from input to output.
         layers_in_graph: Products with a weight behind the loss; 0 where that is not known.
         affine: Whether nothing between them bends.
@@ -179,6 +183,7 @@ class Vitals:
     same_class_pairs: list[float] = field(default_factory=list)
     objective: Objective = field(default_factory=Objective)
     inputs: InputScale = field(default_factory=InputScale)
+    strangers: int = 0
     layers: list[Layer] = field(default_factory=list)
     layers_in_graph: int = 0
     affine: bool = False
@@ -272,6 +277,12 @@ class Vitals:
     def labels_samples(self) -> bool:
         """Whether each sample has one label, rather than each of its words or pixels."""
         return not self.inputs.sizes or self.objective.labels in self.inputs.sizes
+
+    @property
+    def has_other_terms(self) -> bool:
+        """Whether the loss has more to it than the data loss that constants are compared with."""
+        whole, part = self.recent_loss, self.recent_data_loss
+        return abs(whole - part) > 0.25 * max(abs(whole), abs(part))
 
     @property
     def is_imbalanced(self) -> bool:

@@ -179,6 +179,26 @@ def test_batches_of_any_form(kind, form, lr, healthy):
     assert doctor._observation.vitals.objective.task == "classification"
 
 
+def test_layers_in_a_list_are_missed():
+    class Listed(Research):
+        def __init__(self):
+            super().__init__(nn.Linear(64, 10))
+            torch.manual_seed(0)
+            self.hidden = [nn.Linear(64, 64) for _ in range(20)]
+
+        def training_step(self, batch, batch_idx):
+            x, y = batch
+            for layer in self.hidden:
+                x = torch.relu(layer(x))
+            return F.cross_entropy(self.network(x), y)
+
+        validation_step = None
+
+    found = [d for d in examine(Listed()).diagnoses if d.severity != "info"]
+    assert found[0].problem is Problem.FROZEN_PARAMETER
+    assert found[0].measurements["weights"] == 20 * (64 * 64 + 64)
+
+
 def test_labels_that_are_no_class_are_named():
     x, y = digits()
     doctor = TrainingDoctor()

@@ -39,7 +39,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 def _severity(vitals: Vitals, share: float) -> Severity:
     learns = vitals.is_well if math.isnan(vitals.gain) or not vitals.one_loss else vitals.gain > 0.5
-    if learns or not vitals.had_a_chance:
+    if learns or not (vitals.had_a_long_chance if vitals.has_learned else vitals.had_a_chance):
         return "info"
     return "critical" if share == 1.0 and not vitals.has_learned else "warning"
 

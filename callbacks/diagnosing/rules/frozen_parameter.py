@@ -14,7 +14,28 @@ _LONG = 50
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find layers that get no gradient, and layers that no optimiser has."""
+    """Find layers that get no gradient, and layers that no optimiser or not even the module has."""
+    return _strangers(vitals) or _within(vitals)
+
+
+def _strangers(vitals: Vitals) -> list[Symptom]:
+    if not vitals.strangers or not vitals.had_a_chance or vitals.gain > 0.5:
+        return []
+    evidence = (
+        f"{vitals.strangers} weights behind the loss are no parameters of the module, so that no "
+        "optimiser has them."
+    )
+    remedies = (
+        Remedy(
+            "Keep layers in nn.ModuleList, not in a list.", "self.layers = nn.ModuleList(layers)"
+        ),
+        Remedy("Or freeze what is not to learn.", "layer.requires_grad_(False)"),
+    )
+    figures, problem = {"weights": float(vitals.strangers)}, Problem.FROZEN_PARAMETER
+    return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
+
+
+def _within(vitals: Vitals) -> list[Symptom]:
     running = [layer for layer in vitals.layers if layer.trained and layer.ran]
     cut = [layer for layer in running if layer.optimized and not layer.has_gradient]
     forgotten = [layer for layer in running if not layer.optimized and layer.has_gradient]

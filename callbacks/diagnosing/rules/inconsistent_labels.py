@@ -53,7 +53,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     training = vitals.training_epoch_losses
     if not constant > 0 or len(checks) < _CHECKS or len(training) != len(checks):
         return []
-    if vitals.is_imbalanced or not min(checks) > 0.98 * constant:
+    if vitals.is_imbalanced or vitals.has_other_terms or not min(checks) > 0.98 * constant:
         return []
     # What is learned of samples seen before, and of others not a bit.
     begins = (

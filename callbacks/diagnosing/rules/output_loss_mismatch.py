@@ -75,7 +75,7 @@ def _mismatches(objective: Objective) -> Iterator[_Found]:
             yield from _of_probabilities(objective)
         case "bce_logits":
             yield from _of_logits(objective)
-        case "squared" | "huber":
+        case "squared" | "huber" | "absolute":
             yield from _of_values(objective)
         case _:
             return

@@ -52,7 +52,7 @@ def _reason(vitals: Vitals) -> str | None:
     inputs = vitals.inputs
     if inputs.rms > _LARGE:
         return f"their root mean square is {inputs.rms:.3g}"
-    if inputs.rms < (_SMALL if vitals.had_a_chance and not vitals.has_learned else _TINY):
+    if 0 < inputs.rms < (_SMALL if vitals.had_a_chance and not vitals.has_learned else _TINY):
         return f"their root mean square is {inputs.rms:.1e}"
     if inputs.features > 1 and inputs.largest_std > max(3.0, _RATIO * inputs.smallest_std):
         return (

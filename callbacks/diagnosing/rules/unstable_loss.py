@@ -16,7 +16,7 @@ from ..vitals import Vitals
 
 _SWING, _SHARE = 3.0, 0.25
 _LEAST_BATCHES = 100
-_PURE_BATCHES = 10
+_PURE_BATCHES, _WITHIN = 10, 0.2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -25,6 +25,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _sorted(vitals: Vitals) -> list[Symptom]:
+    if vitals.objective.task == "regression":
+        return _sorted_values(vitals)
     pairs, counts = vitals.same_class_pairs, vitals.objective.target_counts
     several = sum(count > 0 for count in counts) > 1
     if len(pairs) < _PURE_BATCHES or not several or not vitals.labels_samples:
@@ -36,11 +38,30 @@ def _sorted(vitals: Vitals) -> list[Symptom]:
         f"Batches hold hardly more than one class each: {pure:.0%} of the pairs in a batch are of "
         f"one class, where {expected:.0%} would be if they were shuffled."
     )
+    return _unshuffled(evidence, {"same_class_pairs": pure, "expected": expected})
+
+
+def _sorted_values(vitals: Vitals) -> list[Symptom]:
+    variances, whole = vitals.same_class_pairs, vitals.objective.target_variance
+    if len(variances) < _PURE_BATCHES or not whole > 0 or not vitals.labels_samples:
+        return []
+    # A few outliers make the mean of the variances, and single batches of few samples have any.
+    within = max(statistics.fmean(variances), statistics.median(variances)) / whole
+    if not within < _WITHIN or not vitals.had_a_chance:
+        return []
+    evidence = (
+        f"Batches hold targets that are alike: their variance within a batch is {within:.0%} of "
+        "that over all batches."
+    )
+    return _unshuffled(evidence, {"variance_within": within})
+
+
+def _unshuffled(evidence: str, figures: dict[str, float]) -> list[Symptom]:
     remedies = (
         Remedy("Shuffle the training data.", "DataLoader(..., shuffle=True)"),
         Remedy("Mix a stream in a buffer of many thousand samples."),
     )
-    figures, problem = {"same_class_pairs": pure, "expected": expected}, Problem.UNSTABLE_LOSS
+    problem = Problem.UNSTABLE_LOSS
     return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
 
 

@@ -113,6 +113,11 @@ SICK = {
     "an optimiser that never steps": (
         vitals(layers=[Layer("a", 9, has_gradient=True, stepped=False),
                        Layer("b", 9, has_gradient=True)]), P.FROZEN_PARAMETER, "warning"),
+    "weights of nobody": (vitals(FLAT, strangers=4_096), P.FROZEN_PARAMETER, "warning"),
+    "sorted by what is to be learned": (
+        vitals(FLAT, same_class_pairs=[0.05] * 20,
+               objective=Objective("regression", "squared", constant_loss=1.0,
+                                   target_variance=1.0)), P.UNSTABLE_LOSS, "warning"),
     "gradients vanish through time": (
         vitals(FLAT, recurrent=True, recurrent_layer="rnn", time_profile=[1e-9, 1e-6, 1e-3, 1.0]),
         P.VANISHING_GRADIENT, "critical"),
@@ -215,6 +220,17 @@ WELL = {
         training_epoch_losses=[0.2, 0.02, 0.01, 0.005, 0.004]),
     "up by twice next to nothing": vitals(
         [2.3] * 20 + [0.05] * 130 + [0.12] * 150, total_updates=[0.02] * 9),
+    "a critic from outside that does no harm": vitals(strangers=4_096),
+    "targets in batches as in all": vitals(
+        same_class_pairs=[0.5, 1.5] * 10,
+        objective=Objective("regression", "squared", constant_loss=2.0, target_variance=1.0)),
+    "a loss with a second term": vitals(
+        [0.9 + 0.01 * (-1) ** i for i in range(300)], data_losses=[0.2] * 30,
+        objective=Objective("binary", "bce_logits", classes=1, constant_loss=0.3),
+        validation_losses=[1.2, 1.0, 0.9, 0.8], training_epoch_losses=[1.2, 1.0, 0.9, 0.8]),
+    "dead for its first steps": vitals(
+        [2.3 - 0.02 * i + 0.01 * (-1) ** i for i in range(40)], dead=record(act=[0.9])),
+    "states that start at 0": vitals(FLAT[:60], inputs=InputScale("a", 0.0, 0.0, 0.0, 0.0, 8)),
     "a plateau before it learns": vitals(
         FLAT[:60], total_updates=[0.02] * 9, recurrent=True, recurrent_layer="rnn",
         time_profile=[1e-9, 1e-6, 1e-3, 1.0]),
