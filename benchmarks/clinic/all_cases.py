@@ -3,6 +3,7 @@
 import faulty.attention
 import faulty.convolutional
 import faulty.dense
+import faulty.forecasting
 import faulty.generalization
 import faulty.inputs
 import faulty.numerics
@@ -10,20 +11,26 @@ import faulty.optimization
 import faulty.recurrent
 import faulty.regression
 import faulty.structure
+import faulty.tabular
 import faulty.units
+import faulty.vision
 import healthy.convolutional
 import healthy.dense
+import healthy.forecasting
 import healthy.generative
 import healthy.optimizers
 import healthy.regression
 import healthy.representations
 import healthy.sequences
+import healthy.tabular
+import healthy.vision
 from case import Case
 
 FAULTY: tuple[Case, ...] = (
     *faulty.attention.CASES,
     *faulty.convolutional.CASES,
     *faulty.dense.CASES,
+    *faulty.forecasting.CASES,
     *faulty.generalization.CASES,
     *faulty.inputs.CASES,
     *faulty.numerics.CASES,
@@ -31,16 +38,21 @@ FAULTY: tuple[Case, ...] = (
     *faulty.recurrent.CASES,
     *faulty.regression.CASES,
     *faulty.structure.CASES,
+    *faulty.tabular.CASES,
     *faulty.units.CASES,
+    *faulty.vision.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
     *healthy.convolutional.CASES,
     *healthy.dense.CASES,
+    *healthy.forecasting.CASES,
     *healthy.generative.CASES,
     *healthy.optimizers.CASES,
     *healthy.regression.CASES,
     *healthy.representations.CASES,
     *healthy.sequences.CASES,
+    *healthy.tabular.CASES,
+    *healthy.vision.CASES,
 )
 CASES = FAULTY + HEALTHY
 

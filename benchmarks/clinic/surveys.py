@@ -1,0 +1,119 @@
+"""More data, synthetic: pictures of shapes, houses, card payments, hourly loads, letters."""
+
+from functools import cache
+from typing import NamedTuple
+
+import torch
+from samples import Samples, split
+from torch import Tensor
+
+COLOURS = torch.tensor([[0.9, 0.2, 0.2], [0.2, 0.8, 0.3], [0.2, 0.4, 0.9]])
+
+
+class Pictures(NamedTuple):
+    """RGB pictures from 0 to 1 of one shape each, and what is on them."""
+
+    x: Tensor
+    shape: Tensor
+    colour: Tensor
+    corner: Tensor
+    mask: Tensor
+
+    def labelled(self, y: Tensor, count: int = 800) -> Samples:
+        """The first so many to train on, the last 300 to measure on."""
+        return Samples(self.x[:count], y[:count], self.x[-300:], y[-300:])
+
+
+def _draw(kind: Tensor, row: Tensor, column: Tensor, radius: Tensor, size: int) -> Tensor:
+    """Masks of discs, squares, crosses and rings around a centre."""
+    grid = torch.arange(size).float()
+    dy = grid[None, :, None] - row[:, None, None]
+    dx = grid[None, None, :] - column[:, None, None]
+    r = radius[:, None, None]
+    distance = (dx**2 + dy**2).sqrt()
+    box = torch.maximum(dx.abs(), dy.abs()) <= r
+    cross = box & (torch.minimum(dx.abs(), dy.abs()) <= 0.7)
+    ring = (distance - r).abs() <= 0.8
+    every = torch.stack([distance <= r, box, cross, ring], 1)
+    return every[torch.arange(len(kind)), kind]
+
+
+@cache
+def pictures(count: int = 1100, size: int = 12) -> Pictures:
+    generator = torch.Generator().manual_seed(21)
+    uniform = torch.rand(4, count, generator=generator)
+    shape = torch.randint(4, (count,), generator=generator)
+    colour = torch.randint(3, (count,), generator=generator)
+    radius = 2.2 + 1.6 * uniform[0]
+    row, column = 4 + (size - 9) * uniform[1], 4 + (size - 9) * uniform[2]
+    mask = _draw(shape, row, column, radius, size)
+    ground = 0.4 * uniform[3, :, None, None, None].expand(-1, 3, size, size)
+    x = torch.where(mask[:, None], COLOURS[colour][:, :, None, None], ground)
+    x = (x + 0.05 * torch.randn(x.shape, generator=generator)).clamp(0, 1)
+    corner = torch.stack([row, column], 1) / size
+    return Pictures(x, shape, colour, corner, mask.float())
+
+
+@cache
+def houses(noise: float = 0.15, count: int = 2000) -> Samples:
+    """Area, rooms, age, distance, income and three scores against the price in thousands."""
+    generator = torch.Generator().manual_seed(22)
+    area = 60 + 50 * torch.rand(count, generator=generator).square() * 4
+    rooms = (area / 30 + torch.rand(count, generator=generator) * 2).floor()
+    age = 80 * torch.rand(count, generator=generator)
+    distance = torch.empty(count).exponential_(0.2, generator=generator)
+    income = 30_000 * torch.exp(0.5 * torch.randn(count, generator=generator))
+    scores = torch.rand(count, 3, generator=generator)
+    value = torch.log(area / 100) - 0.15 * distance.sqrt() + 0.4 * torch.log(income / 30_000)
+    value = value + 0.3 * (age / 40 - 1).square() + 0.5 * scores[:, 0] * scores[:, 1]
+    value = value + noise * torch.randn(count, generator=generator)
+    x = torch.cat([torch.stack([area, rooms, age, distance, income], 1), scores], 1)
+    return split(x, 250 * value.exp())
+
+
+@cache
+def payments(rate: float = 0.02, count: int = 6000) -> Samples:
+    """Twelve standardised features of card payments, of which few are fraud."""
+    generator = torch.Generator().manual_seed(23)
+    y = (torch.rand(count, generator=generator) < rate).long()
+    x = torch.randn(count, 12, generator=generator)
+    x[:, 0] += 1.2 * y
+    x[:, 1] *= 1 + 1.0 * y
+    x[:, 2] -= 1.0 * y
+    return split(x, y)
+
+
+@cache
+def loads(window: int = 24, count: int = 1600) -> Samples:
+    """Windows of an hourly load in megawatts, and the hour that follows each."""
+    generator = torch.Generator().manual_seed(24)
+    hours = torch.arange(count + window + 1).float()
+    noise = torch.randn(len(hours), generator=generator)
+    series = 3000 + 900 * torch.sin(6.283 * hours / 24) + 400 * torch.sin(6.283 * hours / 168)
+    series = series + 250 * torch.sin(12.566 * hours / 24 + 1) + 120 * noise
+    x = series.unfold(0, window, 1)[:count, :, None]
+    return split(x, series[window : window + count])
+
+
+@cache
+def scaled_loads(window: int = 24) -> Samples:
+    """The same in units of a thousand around their mean."""
+    data = loads(window)
+    x, y, x_test, y_test = ((part - 3000) / 1000 for part in data)
+    return Samples(x, y, x_test, y_test)
+
+
+WORDS = ("tensor", "gradient", "of", "the", "a", "loss", "falls", "learns", "model", "deep")
+ALPHABET = " abcdefghijklmnopqrstuvwxyz"
+
+
+@cache
+def letters(length: int = 32, count: int = 1000) -> Samples:
+    """Numbers of letters in a text of ten words, and the letters that follow each."""
+    generator = torch.Generator().manual_seed(25)
+    drawn = torch.randint(len(WORDS), (count * length // 4,), generator=generator)
+    text = " ".join(WORDS[k] for k in drawn.tolist())
+    numbers = torch.tensor([ALPHABET.index(letter) for letter in text])
+    rows = numbers[: count * (length + 1)].reshape(count, length + 1)
+    cut = count * 7 // 10
+    return Samples(rows[:cut, :-1], rows[:cut, 1:], rows[cut:, :-1], rows[cut:, 1:])
