@@ -231,7 +231,7 @@ def adversaries() -> Program:
         within = torch.cdist(real, real).mean() + torch.cdist(fake, fake).mean()
         return (2 * torch.cdist(fake, real).mean() - within).item()
 
-    return Program(module, train, None, 12, score)
+    return Program(module, train, None, 30, score)
 
 
 LETTERS = Goal("cross-entropy", at_most=0.9)
