@@ -1,5 +1,6 @@
 PYTHON ?= python3
 VENV ?= .venv
+TEST_PROCESSES ?= 2
 PACKAGE_FILES := $(wildcard src/torchvitals/* functional/*.py callbacks/*.py callbacks/*/*.py callbacks/reporting/assets/* callbacks/*/*/*.py datamodules/*.py datamodules/*/* lightning_modules/*.py lightning_modules/*/*.py)
 
 .PHONY: clinic demo test lint clean
@@ -11,7 +12,7 @@ clinic: $(VENV)/package.stamp $(VENV)/test.stamp  ## judge the doctor on all pro
 	$(VENV)/bin/python benchmarks/clinic/judge.py --processes 2
 
 test: $(VENV)/package.stamp $(VENV)/test.stamp  ## run the whole test suite
-	$(VENV)/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TEST_PROCESSES)
 
 lint: $(VENV)/test.stamp .typing/torchvitals  ## style and types
 	$(VENV)/bin/ruff check .

@@ -269,9 +269,13 @@ class Vitals:
         constant = self.objective.constant_loss
         if constant > 0 and self.data_losses:
             return 1 - self.recent_data_loss / constant
+        gains = []
         if self.initial_loss > 0 and math.isfinite(self.initial_loss):
-            return 1 - self.recent_loss / self.initial_loss
-        return NAN
+            gains.append(1 - self.recent_loss / self.initial_loss)
+        if self.objective.target_variance > 0 and self.data_losses:
+            # Of squares, though they are not what is minimised: outliers may be most of them.
+            gains.append(1 - self.recent_data_loss / self.objective.target_variance)
+        return max(gains, default=NAN)
 
     @property
     def labels_samples(self) -> bool:
