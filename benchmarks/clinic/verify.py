@@ -78,9 +78,9 @@ def known_rows() -> dict[str, list[str]]:
     return rows
 
 
-def write(rows: dict[str, list[str]], seeds: int) -> None:
+def write(rows: dict[str, list[str]]) -> None:
     """All rows, in the order of the cases."""
-    lines = [f"{machine('cpu')}; seeds 0 to {seeds - 1}", HEAD]
+    lines = [f"{machine('cpu')}; seeds from 0 on, one for each score", HEAD]
     lines += [line for case in CASES for line in rows.get(case.name, ())]
     held = sum(line.endswith(" holds") for line in lines)
     lines.append(f"{held} of {len(rows)} labels hold; the clinic has {len(CASES)} cases")
@@ -106,7 +106,7 @@ def main() -> None:
             text, verdict = job.result()
             print(text, flush=True)
             verdicts.append(verdict)
-            write({**known_rows(), jobs[job]: text.splitlines()}, arguments.seeds)
+            write({**known_rows(), jobs[job]: text.splitlines()})
     print(f"{sum(verdicts)} of {len(verdicts)} labels hold")
     sys.exit(not all(verdicts))
 
