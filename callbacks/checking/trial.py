@@ -23,6 +23,8 @@ _LEFT_OUT = (
     lightning_callbacks.ThroughputMonitor, TrainingDoctor, ActivationMonitor, DeadReLUMonitor,
     GradientNormMonitor, UpdateRatioMonitor,
 )  # fmt: skip
+# Where both packages are imported, the one speaks by the other's name.
+_LIGHTNING = ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
 _DROPPED = ("min_epochs", "min_steps", "max_time", "fast_dev_run", "profiler", "barebones")
 
 
@@ -102,7 +104,7 @@ def trial_trainer(
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Without what Lightning says of devices and of the end of a training."""
-    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    loggers = [logging.getLogger(name) for name in _LIGHTNING]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
