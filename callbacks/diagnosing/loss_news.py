@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .vitals import Objective
 
-_MEANS = ("data_loss", "accuracy")
+_MEANS = ("data_loss", "accuracy", "spread")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ _MAX_COLUMNS = 1_000
 FIGURES = (
     "data_loss", "accuracy", "prediction_min", "prediction_max", "target_min", "target_max",
     "sum_min", "sum_max", "samples", "pairs",
+    "spread",
 )  # fmt: skip
 
 
@@ -32,10 +33,10 @@ class LossReading:
     """What one batch says, still on its device.
 
     Attributes:
-        figures: Of :data:`FIGURES`, shape ``(10,)``; ``data_loss`` weighs the classes as the loss
+        figures: Of :data:`FIGURES`, shape ``(11,)``; ``data_loss`` weighs the classes as the loss
             does, ``sum_min`` and ``sum_max`` are of the predictions over the classes, of the
             probabilities' own for a cross-entropy, ``pairs`` is the share of pairs of samples
-            that are of one class; of a regression the variance of the batch's targets.
+            that are of one class, ``spread`` the variance of a regression's targets.
         targets: Number of samples of each class; of a regression count, sum and sum of squares
             of each column, flattened.
         predicted: Number of predictions of each class; empty for a regression.
@@ -85,7 +86,7 @@ def _read_classes(prediction: Tensor, target: Tensor, weights: Tensor | None) ->
         (losses * weight).sum() / weight.sum(),
         ((best == safe) * counted).sum() / count,
         *scores.aminmax(), *flat.aminmax(), *sums.aminmax(), count,
-        (targets.square().sum() - count) / (count * (count - 1)),
+        (targets.square().sum() - count) / (count * (count - 1)), count.new_tensor(float("nan")),
     ]  # fmt: skip
     predicted = none.index_add(0, best, counted)
     return LossReading(torch.stack([f.float() for f in figures]), targets, predicted)
@@ -109,7 +110,7 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     sums = prediction.new_tensor(float("nan"))
     figures = [
         data_loss, right, prediction.min(), prediction.max(), target.min(), target.max(),
-        sums, sums, target.new_tensor(float(len(columns))), sums,
+        sums, sums, target.new_tensor(float(len(columns))), sums, sums,
     ]  # fmt: skip
     said = said.reshape(len(said), -1)[:, :_MAX_COLUMNS] if said.ndim else said[None, None]
     positive = said.float().sum(0)
@@ -126,7 +127,7 @@ def _read_values(prediction: Tensor, target: Tensor) -> LossReading:
     figures = [
         F.mse_loss(prediction, target) if fits else nan, nan, prediction.min(), prediction.max(),
         target.min(), target.max(), nan, nan, target.new_tensor(float(len(columns))),
-        columns.var(0).mean() if len(columns) > 1 else nan,
+        nan, columns.var(0).mean() if len(columns) > 1 else nan,
     ]  # fmt: skip
     return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))
 

@@ -17,7 +17,9 @@ from .vitals import Objective
 
 _RECENT = 40
 _LEAST_SAMPLES = 5_000
-_CURVES = ("data_losses", "accuracies", "penalty_shares", "same_class_pairs")
+_CURVES = (
+    "data_losses", "accuracies", "penalty_shares", "same_class_pairs", "target_spreads",
+)  # fmt: skip
 
 
 class LossRecord:
@@ -27,8 +29,8 @@ class LossRecord:
 
     Attributes:
         losses: Loss of each batch that was taken up, the mean over the ranks.
-        data_losses, accuracies, penalty_shares, same_class_pairs: Of the batches that were looked
-            at.
+        data_losses, accuracies, penalty_shares, same_class_pairs, target_spreads: Of the batches
+            that were looked at.
         objective: What is minimised, as of the last `judge`.
     """
 
@@ -38,6 +40,7 @@ class LossRecord:
         self.accuracies: list[float] = []
         self.penalty_shares: list[float] = []
         self.same_class_pairs: list[float] = []
+        self.target_spreads: list[float] = []
         self.objective = Objective()
         self._looks = 0
         self._pending: list[Tensor] = []
@@ -131,6 +134,8 @@ class LossRecord:
             self.accuracies.append(row["accuracy"])
         if math.isfinite(row["pairs"]):
             self.same_class_pairs.append(row["pairs"])
+        if math.isfinite(row["spread"]):
+            self.target_spreads.append(row["spread"])
         if reading.comparable and total > 0 and row["data_loss"] >= 0:
             self.penalty_shares.append(max(0.0, 1 - row["data_loss"] / total))
         self._fresh.append(row)

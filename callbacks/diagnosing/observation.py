@@ -208,6 +208,7 @@ class Observation:
         vitals.data_losses = record.data_losses
         vitals.accuracies, vitals.penalty_shares = record.accuracies, record.penalty_shares
         vitals.same_class_pairs = record.same_class_pairs
+        vitals.target_spreads = record.target_spreads
         vitals.objective = record.objective
         vitals.layers_in_graph, vitals.affine = self._in_graph
         if self._batches.has_news:

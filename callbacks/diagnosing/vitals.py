@@ -135,8 +135,8 @@ class Vitals:
             penalties and weights.
         penalty_shares: Share of the whole loss that is not of the data, at the same batches.
         accuracies: Share of right predictions, at the same batches.
-        same_class_pairs: Share of the pairs of samples of a batch that are of one class, likewise;
-            in a regression the variance of a batch's targets.
+        same_class_pairs: Share of the pairs of samples of a batch that are of one class, likewise.
+        target_spreads: Variance of a batch's targets in a regression, likewise.
         objective: What is minimised.
         inputs: What reaches the first layer.
         strangers: Entries of weights behind the loss that are no parameters of the module.
@@ -181,6 +181,7 @@ class Vitals:
     penalty_shares: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
     same_class_pairs: list[float] = field(default_factory=list)
+    target_spreads: list[float] = field(default_factory=list)
     objective: Objective = field(default_factory=Objective)
     inputs: InputScale = field(default_factory=InputScale)
     strangers: int = 0

@@ -42,7 +42,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     evidence = (
         f"A step moves the weights by {recent:.2g} of their length (at most {peak:.2g}; about "
         f"0.001 is usual), and the loss is {_said(vitals.recent_loss)} after "
-        f"{vitals.initial_loss:.4g} at first and {best:.4g} at its best."
+        f"{_said(vitals.losses[0])} at first and {best:.4g} at its best."
     )
     remedies = (
         Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),

@@ -42,7 +42,7 @@ def _sorted(vitals: Vitals) -> list[Symptom]:
 
 
 def _sorted_values(vitals: Vitals) -> list[Symptom]:
-    variances, whole = vitals.same_class_pairs, vitals.objective.target_variance
+    variances, whole = vitals.target_spreads, vitals.objective.target_variance
     if len(variances) < _PURE_BATCHES or not whole > 0 or not vitals.labels_samples:
         return []
     # A few outliers make the mean of the variances, and single batches of few samples have any.

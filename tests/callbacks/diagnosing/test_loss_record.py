@@ -107,3 +107,19 @@ def test_a_loss_of_ones_own_leaves_the_curve():
     found = record((logits() ** 4).mean())
     assert len(found.losses) == 1
     assert found.objective.task is None
+
+
+def test_the_spread_of_targets_is_that_of_each_batch_on_one_rank_and_on_two():
+    generator = torch.Generator().manual_seed(0)
+    values = [torch.randn(12, generator=generator) for _ in range(2)]
+    ranks = []
+    for target in values:
+        rank = LossRecord()
+        rank.look(F.mse_loss(torch.zeros(12, requires_grad=True) * 1.0, target), 1.0)
+        ranks.append(rank.news())
+    spreads = [np.var(target.numpy(), ddof=1) for target in values]
+    for news, expected in ((ranks[:1], spreads[0]), (ranks, np.mean(spreads))):
+        found = LossRecord()
+        found.take(news)
+        assert found.target_spreads == [pytest.approx(expected, rel=1e-5)]
+        assert found.same_class_pairs == []

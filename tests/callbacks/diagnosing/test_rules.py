@@ -115,7 +115,7 @@ SICK = {
                        Layer("b", 9, has_gradient=True)]), P.FROZEN_PARAMETER, "warning"),
     "weights of nobody": (vitals(FLAT, strangers=4_096), P.FROZEN_PARAMETER, "warning"),
     "sorted by what is to be learned": (
-        vitals(FLAT, same_class_pairs=[0.05] * 20,
+        vitals(FLAT, target_spreads=[0.05] * 20,
                objective=Objective("regression", "squared", constant_loss=1.0,
                                    target_variance=1.0)), P.UNSTABLE_LOSS, "warning"),
     "gradients vanish through time": (
@@ -222,7 +222,7 @@ WELL = {
         [2.3] * 20 + [0.05] * 130 + [0.12] * 150, total_updates=[0.02] * 9),
     "a critic from outside that does no harm": vitals(strangers=4_096),
     "targets in batches as in all": vitals(
-        same_class_pairs=[0.5, 1.5] * 10,
+        target_spreads=[0.5, 1.5] * 10,
         objective=Objective("regression", "squared", constant_loss=2.0, target_variance=1.0)),
     "a loss with a second term": vitals(
         [0.9 + 0.01 * (-1) ** i for i in range(300)], data_losses=[0.2] * 30,
