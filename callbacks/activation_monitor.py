@@ -100,6 +100,8 @@ class ActivationMonitor(Callback):
         self._reporter = Reporter(type(self).__name__, _SCALES)
         self._observation = StepObservation(_measure, partial(switch_off, self))
         self._fitting = False
+        # The Trainer asks for the key at each of its hooks.
+        self._state_key = self._generate_state_key(dormant_threshold=self.dormant_threshold)
         self._clear()
 
     def _clear(self) -> None:
@@ -110,7 +112,7 @@ class ActivationMonitor(Callback):
     @property
     def state_key(self) -> str:
         """One for each way to measure, so that a Trainer can have several."""
-        return self._generate_state_key(dormant_threshold=self.dormant_threshold)
+        return self._state_key
 
     @property
     def saturated_fraction(self) -> dict[str, float]:

@@ -100,6 +100,11 @@ class DeadReLUMonitor(Callback):
         self._known: set[str] | None = None
         self._keep_window = False
         self._steps_before = 0
+        thresholds = {kind: rule.threshold for kind, rule in self._rules.items()}
+        # The Trainer asks for the key at each of its hooks.
+        self._state_key = self._generate_state_key(
+            activations=thresholds, every_n_steps=every_n_steps
+        )
         self._clear()
 
     def _clear(self) -> None:
@@ -115,10 +120,7 @@ class DeadReLUMonitor(Callback):
     @property
     def state_key(self) -> str:
         """One for each way to measure, so that a Trainer can have several."""
-        return self._generate_state_key(
-            activations={kind: rule.threshold for kind, rule in self._rules.items()},
-            every_n_steps=self.every_n_steps,
-        )
+        return self._state_key
 
     @property
     def dead_fraction(self) -> dict[str, float]:

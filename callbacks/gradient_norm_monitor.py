@@ -97,6 +97,8 @@ class GradientNormMonitor(Callback):
         self._noise = NoiseScale() if noise_scale else None
         self._reporter = Reporter(type(self).__name__, {"grad_norm": _SCALE})
         self._layer_of: dict[Tensor, str] = {}
+        # The Trainer asks for the key at each of its hooks.
+        self._state_key = self._generate_state_key(norm_type=self.norm_type)
         self._clear()
 
     def _clear(self) -> None:
@@ -111,7 +113,7 @@ class GradientNormMonitor(Callback):
     @property
     def state_key(self) -> str:
         """One for each way to measure, so that a Trainer can have several."""
-        return self._generate_state_key(norm_type=self.norm_type)
+        return self._state_key
 
     @property
     def norms(self) -> dict[str, float]:

@@ -32,15 +32,14 @@ class Record:
         self.steps: list[int] = []
         self.epochs: list[int] = []
         self.last: dict[str, float] = {}
-        self._rows: list[Tensor] = []
+        # Steps by layers, with room for more of both.
+        self._cells = torch.empty(0, 0, dtype=torch.float64)
 
     @property
     def table(self) -> Tensor:
         """Values, shape ``(layers, steps)``, double precision; NaN where there is none."""
-        table = torch.full((len(self._rows), len(self.last)), float("nan"), dtype=torch.float64)
-        for row, values in zip(table, self._rows, strict=True):
-            row[: len(values)] = values
-        return table.t()
+        used = self._cells[: len(self.steps), : len(self.last)]
+        return used.t().clone(memory_format=torch.contiguous_format)
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -49,11 +48,10 @@ class Record:
 
     def of(self, layer: str) -> list[float]:
         """Values of one layer; none where there is no such layer."""
-        names = list(self.last)
         if layer not in self.last:
             return []
-        place = names.index(layer)
-        return [float(row[place]) if place < len(row) else math.nan for row in self._rows]
+        values: list[float] = self._cells[: len(self.steps), list(self.last).index(layer)].tolist()
+        return values
 
     def add(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Add a row, or more layers to the row of the same step.
@@ -63,24 +61,34 @@ class Record:
             epoch: Epoch of the report.
             values: Value by layer.
         """
-        row = dict(values)
-        if self.steps and self.steps[-1] == step:
-            row = {**dict(zip(self.last, self._rows.pop().tolist(), strict=False)), **row}
-        else:
+        if not (self.steps and self.steps[-1] == step):
             self._thin()
             self.steps.append(step)
             self.epochs.append(epoch)
         self.last.update(values)
-        cells = [row.get(layer, math.nan) for layer in self.last]
-        self._rows.append(torch.tensor(cells, dtype=torch.float64))
+        self._make_room()
+        row = self._cells[len(self.steps) - 1, : len(self.last)]
+        kept = row.tolist() if len(values) < len(self.last) else ()
+        known = dict(zip(self.last, kept, strict=False)) | dict(values)
+        row.copy_(torch.tensor([known[layer] for layer in self.last], dtype=torch.float64))
+
+    def _make_room(self) -> None:
+        """Half as many rows more than are needed, where there are too few."""
+        rows, columns = len(self.steps), len(self.last)
+        if rows > self._cells.shape[0] or columns > self._cells.shape[1]:
+            before, self._cells = (
+                self._cells,
+                self._cells.new_full((max(4, rows + rows // 2), columns), math.nan),
+            )
+            self._cells[: before.shape[0], : before.shape[1]] = before
 
     def _thin(self) -> None:
         if len(self.steps) < 2:
             return
         if len(self.steps) >= _MAX_ROWS or len(self.steps) * len(self.last) >= _MAX_CELLS:
             kept = slice((len(self.steps) - 1) % 2, None, 2)
-            self.steps, self.epochs = self.steps[kept], self.epochs[kept]
-            self._rows = self._rows[kept]
+            cells = self._cells[: len(self.steps)][kept].clone()
+            self.steps, self.epochs, self._cells = self.steps[kept], self.epochs[kept], cells
 
     def state_dict(self) -> dict[str, Any]:
         """The whole record, of types that ``torch.load(weights_only=True)`` takes."""
@@ -96,4 +104,4 @@ class Record:
         self.steps = list(state_dict["steps"])
         self.epochs = list(state_dict["epochs"])
         self.last = dict(state_dict["last"])
-        self._rows = list(state_dict["table"].t().contiguous().unbind())
+        self._cells = state_dict["table"].t().clone()
