@@ -26,7 +26,7 @@ from .diagnosing.vitals import Vitals
 from .diagnosis import Diagnosis
 from .gradient_norm_monitor import GradientNormMonitor
 from .monitoring import loggers
-from .monitoring.guard import attempt, switch_off_on_error
+from .monitoring.guard import SideWork, attempt, switch_off_on_error
 from .monitoring.layers import refuse_flattening
 from .monitoring.record_file import Recorded
 from .monitoring.reporter import Reporter
@@ -95,6 +95,7 @@ class TrainingDoctor(Callback):
         self.dead_relus = DeadReLUMonitor()
         self.activations = ActivationMonitor(every_n_steps)
         self.updates = UpdateRatioMonitor(every_n_steps)
+        self._side_work = SideWork(type(self).__name__)
         self._resumed = self._going_on = False
         self._clear()
 
@@ -138,6 +139,7 @@ class TrainingDoctor(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded."""
         self.failed = False
+        self._side_work.resume()
         self._going_on, self._resumed = self._resumed, False
         if not self._going_on:
             self._clear()
@@ -258,7 +260,7 @@ class TrainingDoctor(Callback):
         new, gone = self._history.report(symptoms, trainer.global_step, trainer.current_epoch)
         check = self._validation.latest if checked else None
         keep_report(self._journal, trainer, vitals, self.diagnoses, check)
-        announce(trainer, new, gone)
+        announce(trainer, new, gone, self._side_work)
 
     def _fill(self, vitals: Vitals) -> None:
         fill(vitals, self._monitors, self._validation)
@@ -306,7 +308,7 @@ class TrainingDoctor(Callback):
             # What has stopped one rank may not have stopped the others: nobody waits for them.
             if error is None or trainer.world_size == 1:
                 self._report(trainer)
-            attempt(self, conclude, trainer, self.diagnoses)
+            attempt(self, conclude, trainer, self.diagnoses, self._side_work)
             self._journal.end(loggers.steps_done(trainer), error, failed=self.failed)
 
     def on_save_checkpoint(

@@ -9,6 +9,7 @@ from lightning.pytorch import Trainer
 
 from ..diagnosis import Diagnosis
 from ..monitoring import loggers
+from ..monitoring.guard import SideWork
 
 _log = logging.getLogger(__name__)
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
@@ -24,7 +25,9 @@ def silenced() -> Iterator[None]:
         _silent.reset(token)
 
 
-def announce(trainer: Trainer, new: Sequence[Diagnosis], gone: Sequence[Diagnosis]) -> None:
+def announce(
+    trainer: Trainer, new: Sequence[Diagnosis], gone: Sequence[Diagnosis], side_work: SideWork
+) -> None:
     """One line for each diagnosis when it is established, and when it is withdrawn."""
     if not trainer.is_global_zero or _silent.get():
         return
@@ -36,7 +39,8 @@ def announce(trainer: Trainer, new: Sequence[Diagnosis], gone: Sequence[Diagnosi
             continue
         _log.warning("Doctor: %s %s", line, _advice(diagnosis))
         if not trainer.barebones:
-            loggers.alert(trainer, f"Doctor: {diagnosis.problem.value}", diagnosis.evidence)
+            title = f"Doctor: {diagnosis.problem.value}"
+            side_work.attempt("logger", loggers.alert, trainer, title, diagnosis.evidence)
     for diagnosis in gone:
         _log.info("Doctor: %s is over.", diagnosis.problem.value)
 
@@ -45,7 +49,7 @@ def _advice(diagnosis: Diagnosis) -> str:
     return diagnosis.remedies[0].advice if diagnosis.remedies else ""
 
 
-def conclude(trainer: Trainer, diagnoses: Sequence[Diagnosis]) -> None:
+def conclude(trainer: Trainer, diagnoses: Sequence[Diagnosis], side_work: SideWork) -> None:
     """The table at the end, and the loggers' copy of it."""
     if not trainer.is_global_zero or not diagnoses or _silent.get():
         return
@@ -65,5 +69,7 @@ def conclude(trainer: Trainer, diagnoses: Sequence[Diagnosis]) -> None:
             }
             for d in diagnoses
         ]  # fmt: skip
-        loggers.log_table(trainer, "doctor/diagnoses", rows, loggers.logger_step(trainer))
-        loggers.summarize(trainer, {"doctor/problems": [d.problem.value for d in diagnoses]})
+        step = loggers.logger_step(trainer)
+        side_work.attempt("logger", loggers.log_table, trainer, "doctor/diagnoses", rows, step)
+        problems = {"doctor/problems": [d.problem.value for d in diagnoses]}
+        side_work.attempt("logger", loggers.summarize, trainer, problems)

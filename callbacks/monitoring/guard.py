@@ -1,5 +1,6 @@
 """What keeps a monitor's own error from taking a training run down."""
 
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -45,3 +46,41 @@ def switch_off_on_error(
         attempt(self, method, self, *args, **kwargs)
 
     return guarded  # type: ignore[return-value]
+
+
+class SideWork:
+    """What a monitor does beside its record; each kind of it ends with its first failure.
+
+    Args:
+        monitor: Name of the monitor, for the warning.
+    """
+
+    def __init__(self, monitor: str) -> None:
+        self._monitor = monitor
+        self._given_up: set[str] = set()
+
+    def attempt(
+        self, kind: str, work: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Do something that may fail without the record being any worse for it.
+
+        Args:
+            kind: What it is of, in a word: file, logger, picture.
+            work: The work.
+            *args: Its arguments.
+            **kwargs: Its arguments by name.
+        """
+        if kind in self._given_up:
+            return
+        try:
+            work(*args, **kwargs)
+        except Exception as error:
+            self._given_up.add(kind)
+            warnings.warn(
+                f"{self._monitor} gave up its {kind}, and goes on: {type(error).__name__}: {error}",
+                stacklevel=3,
+            )
+
+    def resume(self) -> None:
+        """Try everything again, in a new fit."""
+        self._given_up.clear()

@@ -1,8 +1,7 @@
 """Where a monitor's figures go: its record, a file, the loggers, and findings said once."""
 
 import logging
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
 from . import loggers
+from .guard import SideWork
 from .heat_map import Scale, render_heat_map
 from .record import Record
 from .record_file import RecordFile
@@ -46,6 +46,7 @@ class Reporter:
         self.monitor = monitor
         self.scales = dict(scales)
         self.speaks = True
+        self._side_work = SideWork(monitor)
         self._resumed = False
         self._file: RecordFile | None = None
         self._suffix = ""
@@ -58,7 +59,6 @@ class Reporter:
         self.records = {quantity: Record() for quantity in self.scales}
         self.summary = Record()
         self.findings: dict[str, str] = {}
-        self._given_up: set[str] = set()
 
     def start(self, trainer: Trainer) -> bool:
         """Begin a fit, afresh unless a checkpoint was just loaded.
@@ -70,7 +70,7 @@ class Reporter:
         resumed, self._resumed = self._resumed, False
         if not resumed:
             self._clear()
-        self._given_up = set()
+        self._side_work.resume()
         if trainer.barebones:
             rank_zero_warn(
                 f"{self.monitor} logs nothing under Trainer(barebones=True), which turns logging "
@@ -83,8 +83,9 @@ class Reporter:
         self._file = None if path is None else RecordFile(path)
         if writes and not trainer.barebones:
             for quantity in self.scales:
-                self._attempt("logger", loggers.use_step_axis, trainer, quantity + self._suffix)
-        self._attempt("file", self._open_file, resumed)
+                name = quantity + self._suffix
+                self._side_work.attempt("logger", loggers.use_step_axis, trainer, name)
+        self._side_work.attempt("file", self._open_file, resumed)
         return resumed
 
     def _join(self, trainer: Trainer) -> None:
@@ -144,7 +145,8 @@ class Reporter:
             self.records[quantity].add(step, trainer.current_epoch, by_layer)
         self.summary.add(step, trainer.current_epoch, summary)
         if self._file is not None:
-            self._attempt("file", self._file.report, step, trainer.current_epoch, values, summary)
+            row = (step, trainer.current_epoch, values, summary)
+            self._side_work.attempt("file", self._file.report, *row)
         if self._is_quiet:
             return
         metrics = self._charted({**_charts(values), **summary})
@@ -162,7 +164,7 @@ class Reporter:
         self._rows.clear()
         if not trainer.barebones:
             for step, row in rows.items():
-                self._attempt("logger", loggers.log_scalars, trainer, row, step)
+                self._side_work.attempt("logger", loggers.log_scalars, trainer, row, step)
 
     def find(self, trainer: Trainer, key: str, text: str) -> None:
         """Say something that was found, once for each key: in the log, the file, and W&B."""
@@ -173,9 +175,9 @@ class Reporter:
             return
         _log.warning("%s: %s", self.monitor, text)
         if self._file is not None:
-            self._attempt("file", self._file.finding, key, text)
+            self._side_work.attempt("file", self._file.finding, key, text)
         if not trainer.barebones:
-            self._attempt("logger", loggers.alert, trainer, self.monitor, text)
+            self._side_work.attempt("logger", loggers.alert, trainer, self.monitor, text)
 
     def finish(self, trainer: Trainer) -> None:
         """Give the loggers one heat map and one table, and close the file."""
@@ -183,10 +185,10 @@ class Reporter:
         quantity, record = next(iter(self.records.items()))
         draws = trainer.is_global_zero and not trainer.barebones and not self._is_quiet
         if draws and len(record.steps) > 1:
-            self._attempt("picture", self._log_heat_map, trainer, quantity, record)
-            self._attempt("logger", self._log_table, trainer, quantity)
+            self._side_work.attempt("picture", self._log_heat_map, trainer, quantity, record)
+            self._side_work.attempt("logger", self._log_table, trainer, quantity)
         if self._file is not None:
-            self._attempt("file", self._file.close)
+            self._side_work.attempt("file", self._file.close)
             self._file = None
 
     def _log_heat_map(self, trainer: Trainer, quantity: str, record: Record) -> None:
@@ -196,7 +198,7 @@ class Reporter:
 
         pixels = render_heat_map(record, self.scales[quantity])
         if self._file is not None:
-            self._attempt("file", imsave, self._picture(self._file, quantity), pixels)
+            self._side_work.attempt("file", imsave, self._picture(self._file, quantity), pixels)
         name = f"{quantity}{self._suffix}/heat_map"
         loggers.log_picture(trainer, name, pixels, loggers.logger_step(trainer))
 
@@ -212,20 +214,6 @@ class Reporter:
                 row |= _statistics(name, history.get(layer, []))
         name = f"{quantity}{self._suffix}/table"
         loggers.log_table(trainer, name, rows, loggers.logger_step(trainer))
-
-    def _attempt(self, what: str, action: Callable[..., Any], *arguments: Any) -> None:
-        """Do something that may fail without the record being any worse for it."""
-        if what in self._given_up:
-            return
-        try:
-            action(*arguments)
-        except Exception as error:
-            self._given_up.add(what)
-            warnings.warn(
-                f"{self.monitor} gave up its {what}, and goes on recording: "
-                f"{type(error).__name__}: {error}",
-                stacklevel=2,
-            )
 
     def state_dict(self) -> dict[str, Any]:
         """The whole record."""

@@ -382,6 +382,17 @@ def test_an_error_of_its_own_stops_the_doctor_and_not_the_training(monkeypatch):
     assert doctor.failed
 
 
+def test_an_alert_that_fails_is_one_warning_and_the_doctor_goes_on(monkeypatch):
+    def alert(trainer, title, text):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr("torchvitals.callbacks.monitoring.loggers.alert", alert)
+    with pytest.warns(UserWarning, match="TrainingDoctor gave up its logger.*no route") as caught:
+        doctor = examine(SICK["softmax twice"][0]())
+    assert sum("gave up its logger" in str(warning.message) for warning in caught) == 1
+    assert [d.problem for d in doctor.diagnoses] == [Problem.OUTPUT_LOSS_MISMATCH]
+
+
 def test_a_strategy_that_flattens_is_refused():
     trainer = quiet_trainer()
     trainer.strategy.__class__ = type("FSDPStrategy", (type(trainer.strategy),), {})
