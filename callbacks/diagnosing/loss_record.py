@@ -187,6 +187,8 @@ class LossRecord:
             mean = total / count
             if objective.task == "binary":
                 objective.constant_loss = float(_binary_entropy(mean, self._weight).mean())
+                if len(mean) == objective.classes:
+                    objective.positives = float(mean.sum())
                 if len(mean) == 1:
                     positive = float(total)
                     objective.target_counts = [float(count) - positive, positive]

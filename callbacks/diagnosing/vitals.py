@@ -90,6 +90,8 @@ class Objective:
         target_counts: Samples of each class.
         predicted_counts: Recent predictions of each class.
         labels: Labels in a batch: as many as samples, or more where words or pixels have their own.
+        positives: How many of several labels of a sample are 1, on average; NaN where there is one
+            label, or more columns of them than are counted.
     """
 
     task: str | None = None
@@ -106,6 +108,7 @@ class Objective:
     target_counts: Sequence[float] = ()
     predicted_counts: Sequence[float] = ()
     labels: float = NAN
+    positives: float = NAN
 
 
 @dataclass

@@ -11,6 +11,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _RATIO, _NEVER, _EXPECTED = 10.0, 0.1, 10
+_FEW_CLASSES, _LITTLE = 20, 0.25
 
 
 def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
@@ -18,7 +19,7 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
     if not vitals.had_a_long_chance or len(said) != len(counts):
         return False
-    if not vitals.labels_samples:
+    if not vitals.labels_samples and (vitals.gain > _LITTLE or len(counts) > _FEW_CLASSES):
         return False  # Rare words are never the likeliest, in a good model of language neither.
     # Who will click is seldom likelier than not, and a model of it may be good all the same.
     if vitals.objective.task == "binary" and vitals.has_learned:

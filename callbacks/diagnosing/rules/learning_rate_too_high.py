@@ -15,6 +15,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _LARGE_STEP, _HUGE_STEP = 1e-2, 1e-1
+_STEP_OF_NOISE = 3e-2
 _SHARE = 0.25
 
 
@@ -59,13 +60,14 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool) -> bool:
     stuck = not vitals.has_learned and not vitals.is_falling
-    # Many networks stay at the loss of a constant for a while before they find a way.
-    lost = stuck and (vitals.gain < -_SHARE or vitals.had_a_long_chance)
-    return (
-        (recent > _LARGE_STEP and rose)
-        or (max(recent, peak / 10) > _LARGE_STEP and lost)
-        or (recent > _HUGE_STEP and not vitals.is_well)
+    # Many networks stay at the loss of a constant for a while before they find a way, and where
+    # there is nothing to learn they do so for good, with steps that noise alone makes large.
+    lost = stuck and (
+        (recent > _LARGE_STEP and vitals.gain < -_SHARE)
+        or (recent > _STEP_OF_NOISE and vitals.had_a_long_chance)
+        or (peak > _HUGE_STEP and (vitals.gain < -_SHARE or vitals.had_a_long_chance))
     )
+    return (recent > _LARGE_STEP and rose) or lost or (recent > _HUGE_STEP and not vitals.is_well)
 
 
 def _said(loss: float) -> str:

@@ -21,6 +21,7 @@ _BOUNDS = {
 }  # fmt: skip
 _SQUASHED = ("softmax", "sigmoid", "relu", "tanh", "hardtanh")
 _DEAF_BATCHES = 20
+_SLACK = 0.05
 _Found = tuple[Severity, str, str]
 
 
@@ -125,6 +126,13 @@ def _of_probabilities(objective: Objective) -> Iterator[_Found]:
             "critical",
             "A softmax of one output is 1 whatever the output.",
             "Use `binary_cross_entropy_with_logits` on the output itself.",
+        )
+    elif objective.output == "softmax" and abs(objective.positives - 1) > _SLACK:
+        yield (
+            "critical",
+            "The probabilities of a softmax add up to 1, and the labels of a sample to "
+            f"{objective.positives:.2g} on average: they cannot all be right.",
+            "Use `binary_cross_entropy_with_logits` without the softmax: each label has its own.",
         )
 
 

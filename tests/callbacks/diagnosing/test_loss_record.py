@@ -71,6 +71,15 @@ def test_a_binary_cross_entropy(is_logits):
     assert list(found.objective.target_counts) == [48, 12]
 
 
+def test_how_many_of_several_labels_are_right():
+    target = (torch.arange(240).view(60, 4) % 5 < 2).float()
+    objective = record(F.binary_cross_entropy(logits(60).softmax(1), target)).objective
+    assert objective.positives == pytest.approx(float(target.sum(1).mean()))
+    pixels = torch.rand(6, 4, 5, 5).round()
+    images = torch.rand(6, 4, 5, 5, requires_grad=True).sigmoid()
+    assert np.isnan(record(F.binary_cross_entropy(images, pixels)).objective.positives)
+
+
 def test_a_regression():
     out, target = logits(50, 2), torch.randn(50, 2) * torch.tensor([3.0, 1.0]) + 100
     found = record(F.mse_loss(out, target))

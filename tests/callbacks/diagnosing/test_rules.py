@@ -138,6 +138,11 @@ SICK = {
             "classification", "cross_entropy", classes=2, constant_loss=0.2,
             target_counts=[950.0, 50.0], predicted_counts=[1000.0, 0.0])),
         P.CLASS_IMBALANCE, "warning"),
+    "rare tags of words never said": (
+        vitals(FLAT, inputs=InputScale("a", sizes=(8, 40)), objective=Objective(
+            "classification", "cross_entropy", classes=4, constant_loss=2.3, labels=320.0,
+            target_counts=[2900.0, 40.0, 30.0, 30.0], predicted_counts=[3000.0, 0.0, 0.0, 0.0])),
+        P.CLASS_IMBALANCE, "warning"),
     "rare class said": (
         vitals(objective=Objective(
             "classification", "cross_entropy", classes=2, constant_loss=0.2,
@@ -181,6 +186,8 @@ MISMATCHES = {
         {"kind": "squared", "output": "sigmoid", "target_range": (0.0, 40.0)}, "critical"),
     "labels of 1 and 2": (
         {"kind": "bce_logits", "task": "binary", "target_range": (1.0, 2.0)}, "critical"),
+    "softmax for labels of which several are right": (
+        {"kind": "bce", "output": "softmax", "classes": 9, "positives": 2.5}, "critical"),
     "broadcast": ({"kind": "squared", "task": "regression", "shapes": ((6, 1), (1, 6))},
                   "critical"),
 }  # fmt: skip
@@ -214,6 +221,8 @@ WELL = {
     "two games at once": vitals(FLAT, one_loss=False, objective=Objective()),
     "log-probabilities": vitals(objective=Objective("classification", "nll", classes=3,
                                                     sum_range=(1.0, 1.0), constant_loss=LN10)),
+    "a softmax with binary labels of which one is right": vitals(objective=Objective(
+        "binary", "bce", output="softmax", classes=9, positives=1.0, constant_loss=LN10)),
     "first steps are large": vitals(FLAT[:20], total_updates=[0.5] * 5),
     "a rise of next to nothing": vitals(
         SMALL, validation_losses=[0.2, 0.01, 0.02, 0.03, 0.03],
@@ -271,6 +280,12 @@ def test_what_is_well_is_left_alone(signs):
 @pytest.mark.parametrize("step", [0, 1, 5])
 def test_nothing_is_said_before_there_is_anything_to_see(step):
     assert examine(Vitals(step=step)) == []
+
+
+def test_steps_that_noise_makes_large_are_no_matter_of_the_rate():
+    symptoms = found(vitals(FLAT, total_updates=[0.02] * 9))
+    assert P.INCONSISTENT_LABELS in symptoms
+    assert P.LEARNING_RATE_TOO_HIGH not in symptoms
 
 
 def test_a_loss_that_was_never_finite_is_no_matter_of_the_rate():
