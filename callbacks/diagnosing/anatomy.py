@@ -12,13 +12,13 @@ from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
 from ..monitoring.compilation import eager_parts
+from .batch_norms import NormNews, NormProbe, is_batch_norm
 from .recurrence import RepeatedCalls, SequenceProbe
 from .vitals import NAN, InputScale, Layer
 
 _MAX_ROWS, _MAX_FEATURES = 512, 4_096
 # Number of rows, mean of each column, and sum of its squared distances from it.
 Moments = tuple[int, Tensor, Tensor]
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 def matrix_of(module: nn.Module) -> Tensor | None:
@@ -71,18 +71,16 @@ class BatchNews:
     Attributes:
         ran: Names of the layers that were called so far.
         first: Name of the one that was called first.
-        smallest_batch: Samples of the smallest batch to a BatchNorm layer so far.
+        norms: Of its BatchNorm layers.
         moments: Of the features of each new batch that reached the first layer.
         batches: Mean and deviation of all entries of each of them.
-        gaps: New ones, see `FirstBatches`.
     """
 
     ran: list[str]
     first: str
-    smallest_batch: float
+    norms: NormNews
     moments: list[Moments]
     batches: list[list[float]]
-    gaps: dict[str, float]
 
 
 class FirstBatches:
@@ -92,8 +90,7 @@ class FirstBatches:
 
     Attributes:
         ran: Names of the layers that were called, on any rank.
-        smallest_batch: Samples of the smallest batch to a BatchNorm layer.
-        gaps: Distance of BatchNorm's running means from the last batch's, in deviations, by layer.
+        norms: Batches that reached BatchNorm layers.
         has_news: Whether inputs were taken up since `input_scale`.
         probe: Sequences that reached a recurrent layer.
         repeated: Gradients of a layer that is called again and again.
@@ -102,10 +99,9 @@ class FirstBatches:
 
     def __init__(self) -> None:
         self.outputs: dict[Any, Tensor] = {}
+        self.norms = NormProbe()
         self.probe, self.repeated = SequenceProbe(), RepeatedCalls()
         self.ran: set[str] = set()
-        self.smallest_batch = float("inf")
-        self.gaps: dict[str, float] = {}
         self.has_news = False
         self._first, self._rows = "", 0
         self._sizes: tuple[int, ...] = ()
@@ -114,7 +110,6 @@ class FirstBatches:
         # Mean and deviation of all entries of each batch.
         self._batches: list[list[float]] = []
         self._new_batches: list[Tensor] = []
-        self._new_gaps: dict[str, Tensor] = {}
         self._handles: list[RemovableHandle] = []
         self._fresh = False
 
@@ -125,8 +120,8 @@ class FirstBatches:
         self.repeated.begin()
         self._fresh = True
         for name, part in eager_parts(module):
-            if isinstance(part, _BATCH_NORMS):
-                self._handles.append(part.register_forward_pre_hook(self._at_norm(name)))
+            if is_batch_norm(part):
+                self._handles.append(part.register_forward_pre_hook(self.norms.at(name)))
             if matrix_of(part) is not None:
                 self._handles.append(part.register_forward_pre_hook(self._at_layer(name)))
                 self._handles.append(part.register_forward_hook(self._after_layer(name)))
@@ -175,44 +170,23 @@ class FirstBatches:
             mean = rows.mean(0)
             self._new_moments.append((len(rows), mean, (rows - mean).square().sum(0)))
 
-    def _at_norm(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-        def look(norm: Any, arguments: tuple[Any, ...]) -> None:
-            if torch.compiler.is_compiling():
-                return
-            x = arguments[0]
-            self.smallest_batch = min(self.smallest_batch, len(x))
-            if norm.running_mean is None or not norm.training:
-                return
-            with torch.no_grad():
-                mean = x.detach().float().mean([d for d in range(x.ndim) if d != 1])
-                gap = (mean - norm.running_mean).abs() / (norm.running_var + norm.eps).sqrt()
-                self._new_gaps[name] = gap.median()
-
-        return look
-
     def news(self) -> BatchNews:
         """What was seen since the last time, on the host."""
         moments, self._new_moments = self._new_moments, []
-        gaps, self._new_gaps = self._new_gaps, {}
         batches, self._new_batches = self._new_batches, []
-        values = torch.stack(list(gaps.values())).tolist() if gaps else []
         return BatchNews(
             sorted(self.ran),
             self._first,
-            self.smallest_batch,
+            self.norms.news(),
             [(rows, mean.cpu(), squares.cpu()) for rows, mean, squares in moments],
             torch.stack(batches).tolist() if batches else [],
-            dict(zip(gaps, values, strict=True)),
         )
 
     def take(self, ranks: Sequence[BatchNews]) -> None:
         """Take up the news of all ranks."""
         self.ran.update(name for rank in ranks for name in rank.ran)
         self._first = next((rank.first for rank in ranks if rank.first), "")
-        self.smallest_batch = min(rank.smallest_batch for rank in ranks)
-        for name in dict.fromkeys(name for rank in ranks for name in rank.gaps):
-            seen = [rank.gaps[name] for rank in ranks if name in rank.gaps]
-            self.gaps[name] = sum(seen) / len(seen)
+        self.norms.take([rank.norms for rank in ranks])
         # One batch of all ranks after the other, whenever they are taken up.
         for batch in zip_longest(*(rank.moments for rank in ranks)):
             for moments in filter(None, batch):
@@ -250,8 +224,7 @@ class FirstBatches:
             "first": self._first,
             "rows": self._rows,
             "sizes": self._sizes,
-            "smallest_batch": self.smallest_batch,
-            "gaps": dict(self.gaps),
+            "norms": self.norms.state_dict(),
             "moments": self._moments,
             "batches": torch.tensor(self._batches, dtype=torch.float64),
             "recurrent": self.probe.layer,
@@ -261,9 +234,10 @@ class FirstBatches:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there."""
         self.ran, self._first = set(state_dict["ran"]), state_dict["first"]
-        self._rows, self.smallest_batch = state_dict["rows"], state_dict["smallest_batch"]
+        self._rows = state_dict["rows"]
+        self.norms.load_state_dict(state_dict["norms"])
         self._sizes = tuple(state_dict["sizes"])
-        self.gaps, self._moments = dict(state_dict["gaps"]), state_dict["moments"]
+        self._moments = state_dict["moments"]
         self._batches = state_dict["batches"].tolist()
         self.has_news = self._moments is not None
         self.probe.layer = state_dict["recurrent"]

@@ -1,10 +1,12 @@
 """Losses without a name: differences of a prediction and a target, squared or made positive.
 
+Both at once, one where errors are small and the other where they are not, is a Huber loss.
+
 The graph keeps the difference, but neither of the two. The prediction is found among what the
 layers gave and what activations keep, and the target follows from both.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,12 +15,12 @@ from torch import Tensor
 from .autograd_graph import LossCall, base_name, output_of
 
 _MAX_NODES = 32
-_REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Add", "Sqrt", "Squeeze", "View")
+_REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Add", "Sqrt", "Squeeze", "View", "Where")
 _SAME_ORDER = {"View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Alias", "ToCopy"}
 
 
 def find_errors(loss: Tensor, outputs: Mapping[Any, Tensor]) -> list[LossCall]:
-    """The one squared or absolute error that a loss is the mean or sum of.
+    """The one squared, absolute or Huber error that a loss is the mean or sum of.
 
     Args:
         loss: Scalar with its graph, before ``backward``.
@@ -27,23 +29,43 @@ def find_errors(loss: Tensor, outputs: Mapping[Any, Tensor]) -> list[LossCall]:
     Returns:
         None or one.
     """
-    found = list(_error_nodes(loss.grad_fn))
-    call = _read(found[0], outputs) if len(found) == 1 else None
+    found, passed = _error_nodes(loss.grad_fn)
+    chooses = "Where" in passed
+    if not found or len({_difference(node) for node in found}) > 1:
+        return []
+    if len(found) > 1 and not chooses:
+        return []
+    kind = "absolute" if base_name(found[0]) == "Abs" else "squared"
+    call = _read(found[0], "huber" if chooses else kind, outputs)
     return [] if call is None else [call]
 
 
-def _error_nodes(root: Any) -> Iterator[Any]:
-    """Nodes that take the square or the size of a difference from something constant."""
-    level, seen = [root], set[Any]()
+def _error_nodes(root: Any) -> tuple[list[Any], set[str]]:
+    """Nodes that take the square or the size of a difference from something constant.
+
+    Returns:
+        The nodes, and what kinds of nodes are between them and the loss.
+    """
+    level, seen, found = [root], set[Any](), []
     while level and len(seen) < _MAX_NODES:
         node = level.pop()
         if node is None or node in seen:
             continue
         seen.add(node)
         if _is_error(node):
-            yield node
-        elif base_name(node) in _REDUCTIONS:
+            found.append(node)
+        elif base_name(node) in _REDUCTIONS or _is_part_of_huber(node):
             level += [parent for parent, _ in node.next_functions]
+    return found, {base_name(node) for node in seen}
+
+
+def _is_part_of_huber(node: Any) -> bool:
+    """Whether it squares a size, or takes a constant from it."""
+    (first, _), *others = node.next_functions or ((None, 0),)
+    if base_name(node) == "Pow":
+        return base_name(first) == "Abs"
+    constant = all(parent is None for parent, _ in others)
+    return base_name(node) == "Sub" and base_name(first) in ("Abs", "Mul") and constant
 
 
 def _is_error(node: Any) -> bool:
@@ -58,6 +80,10 @@ def _is_error(node: Any) -> bool:
     return bool(fits) and _is_difference(parents[0])
 
 
+def _difference(node: Any) -> Any:
+    return node.next_functions[0][0]
+
+
 def _is_difference(node: Any) -> bool:
     """Whether one side of a subtraction is the network's and the other a constant tensor."""
     if base_name(node) != "Sub" or len(node.next_functions) != 2 or node._saved_alpha != 1:
@@ -65,8 +91,8 @@ def _is_difference(node: Any) -> bool:
     return sum(parent is None for parent, _ in node.next_functions) == 1
 
 
-def _read(node: Any, outputs: Mapping[Any, Tensor]) -> LossCall | None:
-    error, (left, right) = node._saved_self.detach(), node.next_functions[0][0].next_functions
+def _read(node: Any, kind: str, outputs: Mapping[Any, Tensor]) -> LossCall | None:
+    error, (left, right) = node._saved_self.detach(), _difference(node).next_functions
     source = left[0] if right[0] is None else right[0]
     prediction = _value_of(source, outputs)
     shape = tuple(source._input_metadata[left[1] if right[0] is None else right[1]].shape)
@@ -77,8 +103,7 @@ def _read(node: Any, outputs: Mapping[Any, Tensor]) -> LossCall | None:
     if shape != tuple(error.shape):
         target = _before_broadcasting(target, shape)
     return LossCall(
-        "absolute" if base_name(node) == "Abs" else "squared", prediction, target,
-        output_of(source), ascends=False, reduction=2,
+        kind, prediction, target, output_of(source), ascends=False, reduction=2,
         is_alone=False, source=source, by_hand=True,
     )  # fmt: skip
 

@@ -213,8 +213,9 @@ class Observation:
         vitals.layers_in_graph, vitals.affine = self._in_graph
         if self._batches.has_news:
             vitals.inputs = self._batches.input_scale()
-        vitals.smallest_batch = self._batches.smallest_batch
-        vitals.statistics_gap = self._batches.gaps
+        norms = self._batches.norms
+        vitals.fewest_norm_values, vitals.most_norm_values = norms.fewest, norms.most
+        vitals.statistics_gap = norms.gaps
         rates = [g["lr"] for o in trainer.optimizers for g in o.param_groups][:1]
         vitals.learning_rate = float(rates[0]) if rates else math.nan
         vitals.learning_rate_peak = max(

@@ -146,7 +146,9 @@ class Vitals:
         layers: Weight layers from input to output.
         layers_in_graph: Products with a weight behind the loss; 0 where that is not known.
         affine: Whether nothing between them bends.
-        smallest_batch: Samples of the smallest batch to a BatchNorm layer; infinite without.
+        fewest_norm_values: Values of a channel in the smallest batch that a BatchNorm layer took
+            moments of; infinite without one.
+        most_norm_values: In the largest batch to the layer that gets the fewest, likewise.
         gradients: Norm of each layer's gradients.
         first_gradient_profile: Norms of the weight layers before the first step, likewise.
         gradient_profile: Last norms of the weight layers, per parameter, from input to output.
@@ -191,7 +193,8 @@ class Vitals:
     layers: list[Layer] = field(default_factory=list)
     layers_in_graph: int = 0
     affine: bool = False
-    smallest_batch: float = math.inf
+    fewest_norm_values: float = math.inf
+    most_norm_values: float = math.inf
     gradients: Record = field(default_factory=Record)
     first_gradient_profile: list[float] = field(default_factory=list)
     gradient_profile: dict[str, float] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from ..vitals import Vitals
 
 _GAP, _CHECKS, _WORSE = 1.0, 2, 3.0
 _EARLY, _POOR, _FEW_EPOCHS = 2.0, 0.3, 2
+_TOO_FEW, _GOOD = 3, 0.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -22,13 +23,23 @@ def examine(vitals: Vitals) -> list[Symptom]:
         Remedy("Normalise each sample by itself.", 'norm="layer", or norm="group"'),
         Remedy("Let the running moments follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"),
     )
-    if vitals.smallest_batch < 2:
+    return _too_few(vitals, remedies) or _stale(vitals, remedies) or _apart_early(vitals, remedies)
+
+
+def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
+    """Batches of which moments say nothing."""
+    fewest, most = vitals.fewest_norm_values, vitals.most_norm_values
+    figures, problem = {"values": fewest}, Problem.TRAIN_EVAL_MISMATCH
+    if fewest < 2:
         evidence = "A batch of one reaches BatchNorm, which has no variance of it."
-        figures = {"batch_size": vitals.smallest_batch}
-        return [
-            Symptom(Problem.TRAIN_EVAL_MISMATCH, "critical", evidence, figures, remedies, reports=1)
-        ]
-    return _stale(vitals, remedies) or _apart_early(vitals, remedies)
+        return [Symptom(problem, "critical", evidence, figures, remedies, reports=1)]
+    if most > _TOO_FEW or vitals.gain > _GOOD:
+        return []
+    evidence = (
+        f"BatchNorm normalises by {most:.0f} values: two of them become 1 and -1 whatever they "
+        "were, and evaluation takes other moments."
+    )
+    return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
 
 
 def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:

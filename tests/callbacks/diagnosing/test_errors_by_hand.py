@@ -22,6 +22,15 @@ def trained(loss, columns=1, activation=None):
     return loss(prediction, target), outputs, prediction.detach(), target
 
 
+def huber(error, delta=0.7):
+    size = error.abs()
+    return torch.where(size < delta, 0.5 * error**2, delta * (size - 0.5 * delta)).mean()
+
+
+def huber_of_sizes(size):
+    return torch.where(size < 1, 0.5 * size**2, size - 0.5).mean()
+
+
 LOSSES = {
     "mean of squares": lambda p, t: ((p[:, None].squeeze() - t) ** 2).mean(),
     "view, the other way round": lambda p, t: (t - p.view(-1)).pow(2).sum() / ROWS,
@@ -30,14 +39,18 @@ LOSSES = {
     "its root": lambda p, t: ((p.squeeze(1) - t) ** 2).mean().sqrt(),
     "absolute": lambda p, t: (p.squeeze(1) - t).abs().mean(),
     "torch's own absolute": lambda p, t: F.l1_loss(p.squeeze(1), t),
+    "huber": lambda p, t: huber(p.squeeze(1) - t),
+    "huber of sizes": lambda p, t: huber_of_sizes((p.squeeze(1) - t).abs()),
     "with a penalty": lambda p, t: ((p.squeeze(1) - t) ** 2).mean() + 0.1 * (p.sum() * 0),
 }
 
 
+def kind_of(name):
+    return next((kind for kind in ("absolute", "huber") if kind in name), "squared")
+
+
 @pytest.mark.parametrize(
-    ("loss", "kind"),
-    [(loss, "absolute" if "absolute" in name else "squared") for name, loss in LOSSES.items()],
-    ids=LOSSES.keys(),
+    ("loss", "kind"), [(loss, kind_of(name)) for name, loss in LOSSES.items()], ids=LOSSES.keys()
 )
 @pytest.mark.parametrize("activation", [None, torch.relu, torch.tanh, torch.sigmoid])
 def test_prediction_and_target_are_found(loss, kind, activation):
@@ -76,6 +89,9 @@ UNKNOWN = {
     "to another power": lambda p, t: ((p.squeeze(1) - t) ** 4).mean(),
     "of two errors": lambda p, t: (
         ((p.squeeze(1) - t) ** 2).mean() + (p.squeeze(1) - t).abs().mean()
+    ),
+    "of an error in two ways": lambda p, t: (lambda e: (e**2).mean() + e.abs().mean())(
+        p.squeeze(1) - t
     ),
     "scaled": lambda p, t: ((p.squeeze(1) - 2 * p.detach().squeeze(1) * t).exp()).mean(),
     "of a gathered prediction": lambda p, t: ((p[torch.arange(ROWS), 0] - t) ** 2).mean(),

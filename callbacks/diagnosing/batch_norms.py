@@ -1,0 +1,102 @@
+"""What reaches BatchNorm layers: how many values they normalise by, and how stale they are."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+def is_batch_norm(module: nn.Module) -> bool:
+    """Whether a module normalises by the moments of its batch."""
+    return isinstance(module, _BATCH_NORMS)
+
+
+@dataclass(frozen=True)
+class NormNews:
+    """What one rank has seen, on the host.
+
+    Attributes:
+        fewest: Values of one channel in the smallest batch to any layer so far.
+        most: The same of the largest batch, by layer.
+        gaps: New ones, see `NormProbe`.
+    """
+
+    fewest: float
+    most: dict[str, float]
+    gaps: dict[str, float]
+
+
+class NormProbe:
+    """See the batches that BatchNorm layers normalise by their own moments.
+
+    Attributes:
+        fewest: Values of one channel in the smallest batch to any layer, on any rank.
+        gaps: Distance of a layer's running means from the last batch's, in deviations.
+    """
+
+    def __init__(self) -> None:
+        self.fewest = float("inf")
+        self.gaps: dict[str, float] = {}
+        self._most: dict[str, float] = {}
+        self._new_gaps: dict[str, Tensor] = {}
+
+    @property
+    def most(self) -> float:
+        """Values in the largest batch to the layer that gets the fewest; infinite without one."""
+        return min(self._most.values(), default=float("inf"))
+
+    def at(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+        """A forward pre-hook for the layer of that name."""
+
+        def look(norm: Any, arguments: tuple[Any, ...]) -> None:
+            if torch.compiler.is_compiling() or not norm.training:
+                return
+            x = arguments[0]
+            values = x.numel() / x.shape[1] * _ranks_of(norm)
+            self.fewest = min(self.fewest, values)
+            self._most[name] = max(self._most.get(name, 0.0), values)
+            if norm.running_mean is None:
+                return
+            with torch.no_grad():
+                mean = x.detach().float().mean([d for d in range(x.ndim) if d != 1])
+                gap = (mean - norm.running_mean).abs() / (norm.running_var + norm.eps).sqrt()
+                self._new_gaps[name] = gap.median()
+
+        return look
+
+    def news(self) -> NormNews:
+        """What was seen since the last time, on the host."""
+        gaps, self._new_gaps = self._new_gaps, {}
+        values = torch.stack(list(gaps.values())).tolist() if gaps else []
+        return NormNews(self.fewest, dict(self._most), dict(zip(gaps, values, strict=True)))
+
+    def take(self, ranks: Sequence[NormNews]) -> None:
+        """Take up the news of all ranks."""
+        self.fewest = min(rank.fewest for rank in ranks)
+        for rank in ranks:
+            for name, most in rank.most.items():
+                self._most[name] = max(self._most.get(name, 0.0), most)
+        for name in dict.fromkeys(name for rank in ranks for name in rank.gaps):
+            seen = [rank.gaps[name] for rank in ranks if name in rank.gaps]
+            self.gaps[name] = sum(seen) / len(seen)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was taken up so far."""
+        return {"fewest": self.fewest, "most": dict(self._most), "gaps": dict(self.gaps)}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.fewest, self._most = state_dict["fewest"], dict(state_dict["most"])
+        self.gaps = dict(state_dict["gaps"])
+
+
+def _ranks_of(norm: nn.Module) -> int:
+    """How many ranks' batches a layer takes its moments of."""
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    if isinstance(norm, nn.SyncBatchNorm) and distributed:
+        return torch.distributed.get_world_size()
+    return 1
