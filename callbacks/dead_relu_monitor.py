@@ -341,7 +341,7 @@ class DeadReLUMonitor(Callback):
     def _warn_of_unseen(self, pl_module: LightningModule, seen: set[str]) -> None:
         names = {name for name, kind in activation_modules(pl_module) if kind in self._rules}
         unseen = sorted(names - {site.partition("#")[0] for site in seen})
-        if unseen and not self._warned:
+        if unseen and self._reporter.speaks and not self._warned:
             self._warned = True
             rank_zero_warn(
                 f"{type(self).__name__} did not see {len(unseen)} activation modules in training, "

@@ -11,7 +11,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
 
-from ..monitoring.compilation import eager_parts
+from ..monitoring.compilation import eager_parts, is_transformed
 from .batch_norms import NormNews, NormProbe, is_batch_norm
 from .recurrence import RepeatedCalls, SequenceProbe
 from .vitals import NAN, InputScale, Layer
@@ -134,7 +134,7 @@ class FirstBatches:
 
     def _at_layer(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
         def look(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
-            if torch.compiler.is_compiling():
+            if is_transformed():
                 return
             self.ran.add(name)
             x = arguments[0] if arguments else None
@@ -150,7 +150,7 @@ class FirstBatches:
     def _after_layer(self, name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
         def look(layer: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
             first = output[0] if isinstance(output, tuple) and output else output
-            if torch.compiler.is_compiling() or not _is_whole(first) or first.grad_fn is None:
+            if is_transformed() or not _is_whole(first) or first.grad_fn is None:
                 return
             self.outputs[first.grad_fn] = first.detach()
             self.repeated.saw(name, first)

@@ -6,6 +6,7 @@ The graph keeps the difference, but neither of the two. The prediction is found 
 layers gave and what activations keep, and the target follows from both.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -109,16 +110,27 @@ def _read(node: Any, kind: str, outputs: Mapping[Any, Tensor]) -> LossCall | Non
 
 
 def _value_of(node: Any, outputs: Mapping[Any, Tensor]) -> Tensor | None:
-    while node is not None:
-        if node in outputs:
-            return outputs[node]
-        kept = getattr(node, "_saved_result", None)
-        if isinstance(kept, Tensor):
-            return kept.detach()
-        if base_name(node) not in _SAME_ORDER:
-            return None
-        node = node.next_functions[0][0]
-    return None
+    """The output of a node, in its order if not in its shape."""
+    if node is None or node in outputs:
+        return outputs.get(node)
+    kept = getattr(node, "_saved_result", None)
+    if isinstance(kept, Tensor):
+        return kept.detach()
+    if base_name(node) not in {*_SAME_ORDER, "Select"}:
+        return None
+    ((parent, place),) = node.next_functions
+    value = _value_of(parent, outputs)
+    if value is None or base_name(node) in _SAME_ORDER:
+        return value
+    shape = tuple(parent._input_metadata[place].shape)
+    if value.numel() != math.prod(shape):
+        return None
+    return value.reshape(shape).select(_signed(node._saved_dim), _signed(node._saved_index))
+
+
+def _signed(place: int) -> int:
+    """What was counted from the end, which the graph keeps as an unsigned number."""
+    return place - 2**64 if place >= 2**63 else place
 
 
 def _before_broadcasting(target: Tensor, shape: tuple[int, ...]) -> Tensor:

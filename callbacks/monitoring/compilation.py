@@ -1,8 +1,17 @@
-"""Which networks hold compiled parts."""
+"""Which networks hold compiled parts, and when tensors are none to be read."""
 
 from collections.abc import Iterator
 
+import torch
 from torch import nn
+
+
+def is_transformed() -> bool:
+    """Whether what runs is being compiled, or is in `torch.func` or `torch.vmap`.
+
+    There tensors stand for others, and nothing of them can be kept.
+    """
+    return torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None
 
 
 def has_compiled_parts(root: nn.Module) -> bool:

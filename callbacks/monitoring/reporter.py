@@ -39,7 +39,8 @@ class Reporter:
         records: Record of each quantity.
         summary: Record of the summary scalars.
         findings: Text of each finding by its key.
-        speaks: Whether findings are said, too; the doctor who brought a monitor says them himself.
+        speaks: Whether findings and warnings are said, too; the doctor who brought a monitor says
+            himself what there is to say.
     """
 
     def __init__(self, monitor: str, scales: Mapping[str, Scale]) -> None:
