@@ -56,7 +56,8 @@ class TrainingDoctor(Callback):
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
             training, from 5 to 50.
         validation_loss: Name of the logged validation loss; None takes the first that has
-            ``val`` and ``loss`` in its name.
+            ``val`` and ``loss`` in its name, or else ``val`` and ``nll``, ``ce``, ``bce``,
+            ``cross_entropy`` or ``mse``, where that is of the training loss' size at first.
         validation_score: Name of a logged score, larger being better; None takes the first that
             has ``val`` and ``acc``, ``f1`` or ``auc`` in its name.
 

@@ -14,7 +14,8 @@ from torch.utils.hooks import RemovableHandle
 from ..monitoring.compilation import eager_parts, is_transformed
 from .batch_norms import NormNews, NormProbe, is_batch_norm
 from .recurrence import RepeatedCalls, SequenceProbe
-from .vitals import NAN, InputScale, Layer
+from .side_inputs import SideInputs
+from .vitals import NAN, InputScale, Layer, SideInput
 
 _MAX_ROWS, _MAX_FEATURES = 512, 4_096
 # Number of rows, mean of each column, and sum of its squared distances from it.
@@ -74,6 +75,7 @@ class BatchNews:
         norms: Of its BatchNorm layers.
         moments: Of the features of each new batch that reached the first layer.
         batches: Mean and deviation of all entries of each of them.
+        side_inputs: Of layers behind the first that were called for the first time.
     """
 
     ran: list[str]
@@ -81,6 +83,7 @@ class BatchNews:
     norms: NormNews
     moments: list[Moments]
     batches: list[list[float]]
+    side_inputs: dict[str, SideInput]
 
 
 class FirstBatches:
@@ -91,6 +94,7 @@ class FirstBatches:
     Attributes:
         ran: Names of the layers that were called, on any rank.
         norms: Batches that reached BatchNorm layers.
+        side_inputs: What reached layers behind the first.
         has_news: Whether inputs were taken up since `input_scale`.
         probe: Sequences that reached a recurrent layer.
         repeated: Gradients of a layer that is called again and again.
@@ -99,7 +103,7 @@ class FirstBatches:
 
     def __init__(self) -> None:
         self.outputs: dict[Any, Tensor] = {}
-        self.norms = NormProbe()
+        self.norms, self.side_inputs = NormProbe(), SideInputs()
         self.probe, self.repeated = SequenceProbe(), RepeatedCalls()
         self.ran: set[str] = set()
         self.has_news = False
@@ -123,7 +127,7 @@ class FirstBatches:
             if is_batch_norm(part):
                 self._handles.append(part.register_forward_pre_hook(self.norms.at(name)))
             if matrix_of(part) is not None:
-                self._handles.append(part.register_forward_pre_hook(self._at_layer(name)))
+                self._handles.append(part.register_forward_pre_hook(self._at_layer(name, part)))
                 self._handles.append(part.register_forward_hook(self._after_layer(name)))
 
     def detach(self) -> None:
@@ -132,18 +136,24 @@ class FirstBatches:
             handle.remove()
         self._handles.clear()
 
-    def _at_layer(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+    def _at_layer(self, name: str, part: nn.Module) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+        is_trained = any(p.requires_grad for p in part.parameters(recurse=False))
+
         def look(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
             if is_transformed():
                 return
             self.ran.add(name)
             x = arguments[0] if arguments else None
             self.probe.keep(name, layer, x)
-            if self._fresh and _is_whole(x) and x.is_floating_point() and x.ndim > 1:
+            if not (_is_whole(x) and x.is_floating_point() and x.ndim > 1):
+                return
+            if self._fresh:
                 self._fresh = False
                 self._first = self._first or name
                 if name == self._first:
                     self._keep(x.detach())
+            elif name != self._first and is_trained:
+                self.side_inputs.look(name, x)
 
         return look
 
@@ -180,6 +190,7 @@ class FirstBatches:
             self.norms.news(),
             [(rows, mean.cpu(), squares.cpu()) for rows, mean, squares in moments],
             torch.stack(batches).tolist() if batches else [],
+            self.side_inputs.news(),
         )
 
     def take(self, ranks: Sequence[BatchNews]) -> None:
@@ -187,6 +198,7 @@ class FirstBatches:
         self.ran.update(name for rank in ranks for name in rank.ran)
         self._first = next((rank.first for rank in ranks if rank.first), "")
         self.norms.take([rank.norms for rank in ranks])
+        self.side_inputs.take([rank.side_inputs for rank in ranks])
         # One batch of all ranks after the other, whenever they are taken up.
         for batch in zip_longest(*(rank.moments for rank in ranks)):
             for moments in filter(None, batch):
@@ -225,6 +237,7 @@ class FirstBatches:
             "rows": self._rows,
             "sizes": self._sizes,
             "norms": self.norms.state_dict(),
+            "side_inputs": self.side_inputs.state_dict(),
             "moments": self._moments,
             "batches": torch.tensor(self._batches, dtype=torch.float64),
             "recurrent": self.probe.layer,
@@ -236,6 +249,7 @@ class FirstBatches:
         self.ran, self._first = set(state_dict["ran"]), state_dict["first"]
         self._rows = state_dict["rows"]
         self.norms.load_state_dict(state_dict["norms"])
+        self.side_inputs.load_state_dict(state_dict["side_inputs"])
         self._sizes = tuple(state_dict["sizes"])
         self._moments = state_dict["moments"]
         self._batches = state_dict["batches"].tolist()

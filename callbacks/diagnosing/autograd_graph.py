@@ -228,6 +228,32 @@ def _turns_sign(node: Any) -> bool:
     return base_name(node) in ("Neg", "Rsub") or (isinstance(other, (int, float)) and other < 0)
 
 
+def divergence_of(loss: Tensor) -> str | None:
+    """The function whose output `kl_div` is given in place of logarithms of probabilities.
+
+    Args:
+        loss: Scalar with its graph: the mean or sum of one divergence.
+
+    Returns:
+        Its name; None for logarithms, and where there is no divergence.
+    """
+    node: Any = loss.grad_fn
+    while base_name(node) in ("Mean", "Sum", "Div", "Mul") and _single_parent(node) is not None:
+        node = _single_parent(node)
+    product = _single_parent(node) if base_name(node) == "Sub" else None
+    # What is subtracted is the targets times their prediction.
+    if base_name(product) != "Mul" or node.next_functions[0][0] is not None:
+        return None
+    name = output_of(_single_parent(product))
+    return name if name in ("softmax", "sigmoid") else None
+
+
+def _single_parent(node: Any) -> Any:
+    """What a node is made of where that is one thing and constants; None where it is several."""
+    parents = [parent for parent, _ in node.next_functions if parent is not None]
+    return parents[0] if len(parents) == 1 else None
+
+
 def own_shape(tensor: Tensor) -> tuple[int, ...]:
     """Shape before broadcasting: what was expanded has a stride of 0."""
     sizes = zip(tensor.shape, tensor.stride(), strict=True)

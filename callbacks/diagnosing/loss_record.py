@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .autograd_graph import LossCall, find_loss_calls, has_graph, own_shape
+from .autograd_graph import LossCall, divergence_of, find_loss_calls, has_graph, own_shape
 from .errors_by_hand import find_errors
 from .loss_news import BatchReading, LossNews, join_batch
 from .loss_reading import FIGURES, LossReading, read_loss, task_of
@@ -71,6 +71,7 @@ class LossRecord:
         if has_graph(loss) and not calls:
             calls = find_errors(loss, outputs or {})
         if not calls:
+            self._describe_divergence(loss)
             return
         call = calls[0]
         self._describe(call, len(calls))
@@ -82,6 +83,11 @@ class LossRecord:
         self._readings.append(
             _Look(self._looks, read_loss(call), total, comparable and call.is_alone, mixed)
         )
+
+    def _describe_divergence(self, loss: Tensor) -> None:
+        output = divergence_of(loss) if has_graph(loss) else None
+        if output is not None and self._described is None and self.objective.kind is None:
+            self._described = (Objective(kind="divergence", output=output), None)
 
     def _describe(self, call: LossCall, calls: int) -> None:
         if self._described is not None or self.objective.kind is not None:

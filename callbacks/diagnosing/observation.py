@@ -213,6 +213,7 @@ class Observation:
         vitals.layers_in_graph, vitals.affine = self._in_graph
         if self._batches.has_news:
             vitals.inputs = self._batches.input_scale()
+        vitals.side_inputs = self._batches.side_inputs.found
         norms = self._batches.norms
         vitals.fewest_norm_values, vitals.most_norm_values = norms.fewest, norms.most
         vitals.statistics_gap = norms.gaps

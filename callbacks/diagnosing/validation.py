@@ -1,5 +1,6 @@
 """The validation's loss and score, check by check."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -8,11 +9,16 @@ from lightning.pytorch import Trainer
 from ..stopping.best_weights import validates_averages
 
 _SCORES = ("acc", "f1", "auc")
+# Losses by other names; in units of their own they are none of the training's.
+_OTHER_LOSSES = {"nll", "bce", "ce", "xent", "crossentropy", "mse"}
+_SAME_UNITS = 5.0
 Check = tuple[float | None, float | None]
 
 
 class ValidationCurve:
     """Take the validation's loss and score, and the mean training loss between two checks.
+
+    A loss that is not called so is taken where it is of the size of the training's at first.
 
     Args:
         loss: Name of the logged loss; None finds it.
@@ -32,6 +38,7 @@ class ValidationCurve:
         self.training_losses: list[float] = []
         self.epochs: list[int] = []
         self._batches = 0
+        self._is_guessed = self._is_refused = False
 
     def read(self, trainer: Trainer) -> Check:
         """This rank's loss and score, as they were logged; None for what was not.
@@ -41,7 +48,9 @@ class ValidationCurve:
         if validates_averages(trainer):
             return None, None
         metrics = trainer.callback_metrics
-        names = (self._loss or _find(metrics, ("loss",)), self._score or _find(metrics, _SCORES))
+        name = self._loss or _find(metrics, ("loss",))
+        self._is_guessed = not name
+        names = (name or _find_other_loss(metrics), self._score or _find(metrics, _SCORES))
         loss, score = (float(metrics[name]) if name in metrics else None for name in names)
         return loss, score
 
@@ -49,7 +58,9 @@ class ValidationCurve:
         """Take a check up, as all ranks have read it, and the training losses so far."""
         loss, score = (_mean(values) for values in zip(*ranks, strict=True))
         recent, self._batches = losses[self._batches :], len(losses)
-        if loss is not None and recent:
+        if loss is not None and recent and self._is_guessed and not self.losses:
+            self._is_refused |= not _are_alike(loss, recent)
+        if loss is not None and recent and not self._is_refused:
             self.losses.append(loss)
             self.training_losses.append(sum(recent) / len(recent))
             self.epochs.append(epoch)
@@ -70,6 +81,7 @@ class ValidationCurve:
             "training_losses": list(self.training_losses),
             "epochs": list(self.epochs),
             "batches": self._batches,
+            "refused": self._is_refused,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -77,6 +89,7 @@ class ValidationCurve:
         self.losses, self.scores = list(state_dict["losses"]), list(state_dict["scores"])
         self.training_losses = list(state_dict["training_losses"])
         self.epochs, self._batches = list(state_dict["epochs"]), state_dict["batches"]
+        self._is_refused = state_dict["refused"]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -84,9 +97,22 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def _are_alike(loss: float, recent: Sequence[float]) -> bool:
+    sizes = sum(recent) / len(recent), recent[-1]
+    return min(sizes) / _SAME_UNITS < loss < max(sizes) * _SAME_UNITS
+
+
 def _find(names: Iterable[str], words: Sequence[str]) -> str:
     for name in names:
         lower = name.lower()
         if "val" in lower and any(word in lower for word in words):
+            return name
+    return ""
+
+
+def _find_other_loss(names: Iterable[str]) -> str:
+    for name in names:
+        lower = name.lower().replace("cross_entropy", "crossentropy")
+        if "val" in lower and _OTHER_LOSSES & set(re.split("[^a-z]+", lower)):
             return name
     return ""

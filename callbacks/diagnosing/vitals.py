@@ -43,6 +43,28 @@ class InputScale:
     batches: int = 0
 
 
+@dataclass(frozen=True)
+class SideInput:
+    """What reached a layer behind the first one, when it was first called.
+
+    Attributes:
+        rms: Root mean square of all entries.
+        largest: That of the column with the largest one.
+        usual: Their median over the columns that are not all 0.
+        is_data: Whether it comes from no weight of the network.
+    """
+
+    rms: float
+    largest: float
+    usual: float
+    is_data: bool
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether it is so large, or so uneven, as no activation is."""
+        return (self.is_data and self.rms > 100) or self.largest > 1e3 * max(1.0, self.usual)
+
+
 @dataclass
 class Layer:
     """A module with a weight matrix or kernel.
@@ -77,7 +99,7 @@ class Objective:
 
     Attributes:
         task: ``"classification"``, ``"binary"``, ``"regression"``; None where it is not known.
-        kind: See `LossCall`; None likewise.
+        kind: See `LossCall`, or ``"divergence"`` for one of what are no logarithms; None likewise.
         output: Function right before the loss.
         ascends: Whether it is maximised.
         shapes: Of predictions and targets, where they differ.
@@ -142,6 +164,7 @@ class Vitals:
         target_spreads: Variance of a batch's targets in a regression, likewise.
         objective: What is minimised.
         inputs: What reaches the first layer.
+        side_inputs: What reaches layers behind the first.
         strangers: Entries of weights behind the loss that are no parameters of the module.
         layers: Weight layers from input to output.
         layers_in_graph: Products with a weight behind the loss; 0 where that is not known.
@@ -189,6 +212,7 @@ class Vitals:
     target_spreads: list[float] = field(default_factory=list)
     objective: Objective = field(default_factory=Objective)
     inputs: InputScale = field(default_factory=InputScale)
+    side_inputs: dict[str, SideInput] = field(default_factory=dict)
     strangers: int = 0
     layers: list[Layer] = field(default_factory=list)
     layers_in_graph: int = 0
@@ -234,7 +258,8 @@ class Vitals:
         if self.objective.task != "classification" or not self.data_losses:
             return False
         usual = math.log(max(2, self.objective.classes))
-        return self.data_losses[0] > _FAR * usual and not self.inputs.rms > 10
+        raw = self.inputs.rms > 10 or any(side.is_raw for side in self.side_inputs.values())
+        return self.data_losses[0] > _FAR * usual and not raw
 
     @cached_property
     def vanished_from_the_start(self) -> bool:

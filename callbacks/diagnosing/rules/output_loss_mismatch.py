@@ -76,6 +76,8 @@ def _mismatches(objective: Objective) -> Iterator[_Found]:
             yield from _of_probabilities(objective)
         case "bce_logits":
             yield from _of_logits(objective)
+        case "divergence":
+            yield from _of_divergence(objective)
         case "squared" | "huber" | "absolute":
             yield from _of_values(objective)
         case _:
@@ -144,6 +146,14 @@ def _of_logits(objective: Objective) -> Iterator[_Found]:
             f"{objective.output}.",
             f"Leave the {objective.output} out: the loss has its own sigmoid.",
         )
+
+
+def _of_divergence(objective: Objective) -> Iterator[_Found]:
+    yield (
+        "critical",
+        f"`kl_div` wants logarithms of probabilities and gets the output of a {objective.output}.",
+        "Give it `log_softmax` of the logits, and probabilities as targets.",
+    )
 
 
 def _of_values(objective: Objective) -> Iterator[_Found]:

@@ -14,6 +14,7 @@ from ..vitals import Vitals
 _GAP, _CHECKS, _WORSE = 1.0, 2, 3.0
 _EARLY, _POOR, _FEW_EPOCHS = 2.0, 0.3, 2
 _TOO_FEW, _GOOD = 3, 0.5
+_STEP_DOWN = 0.7
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -53,6 +54,8 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     worse = min(v / t for t, v in early) if min(t for t, _ in early) > 0 else 0.0
     if worse < _EARLY or min(v for _, v in early) < _POOR * vitals.scale or not vitals.has_learned:
         return []
+    if _knew_the_second_epoch(vitals):
+        return []
     evidence = (
         f"The validation loss was {checks[1]:.4g} at its second check and that of training "
         f"{training[1]:.4g}, too early to have been learned by heart: in evaluation the network "
@@ -65,6 +68,17 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     )
     figures, problem = {"ratio": worse}, Problem.TRAIN_EVAL_MISMATCH
     return [Symptom(problem, "warning", evidence, figures, advice, reports=1)]
+
+
+def _knew_the_second_epoch(vitals: Vitals) -> bool:
+    """Whether the loss fell from one epoch to the next: what was seen once was known by heart."""
+    if not math.isfinite(vitals.batches_per_epoch):
+        return False
+    n = int(vitals.batches_per_epoch)
+    end, start = vitals.losses[n - max(3, n // 5) : n], vitals.losses[n : n + max(3, n // 5)]
+    if not end or not start:
+        return False
+    return sum(start) / len(start) < _STEP_DOWN * sum(end) / len(end)
 
 
 def _stale(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:

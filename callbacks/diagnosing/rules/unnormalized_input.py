@@ -18,12 +18,32 @@ _SMALL = 1e-2
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find inputs whose scale the weights were not initialised for."""
-    inputs = vitals.inputs
-    reason = _reason(vitals)
+    inputs, reason = vitals.inputs, _reason(vitals)
     if reason is None:
-        return []
+        return _beside(vitals)
+    figures = {
+        "largest_mean": inputs.largest_mean, "largest_std": inputs.largest_std,
+        "smallest_std": inputs.smallest_std,
+    }  # fmt: skip
+    return [_symptom(vitals, inputs.layer, reason, figures)]
+
+
+def _beside(vitals: Vitals) -> list[Symptom]:
+    """What comes in behind the first layer: a second input, or columns joined to the others."""
+    for layer, side in vitals.side_inputs.items():
+        if side.is_raw:
+            reason = (
+                f"their root mean square is {side.rms:.3g}, that of one feature {side.largest:.3g} "
+                f"and of half of them below {side.usual:.2g}"
+            )
+            figures = {"rms": side.rms, "largest": side.largest, "usual": side.usual}
+            return [_symptom(vitals, layer, reason, figures)]
+    return []
+
+
+def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float]) -> Symptom:
     severity: Severity = "warning" if vitals.gain != vitals.gain or vitals.gain < 0.5 else "info"
-    evidence = f"The inputs of {inputs.layer} are not normalised: {reason}."
+    evidence = f"The inputs of {layer} are not normalised: {reason}."
     remedies = (
         Remedy(
             "Standardise the inputs by the training data.", 'TabularDataModule(scaling="standard")'
@@ -31,21 +51,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
         Remedy("Divide pixels by 255.", "x = x.float() / 255"),
         Remedy("Begin the network with a normalisation.", "nn.BatchNorm1d(features)"),
     )
-    figures = {
-        "largest_mean": inputs.largest_mean, "largest_std": inputs.largest_std,
-        "smallest_std": inputs.smallest_std,
-    }  # fmt: skip
-    return [
-        Symptom(
-            Problem.UNNORMALIZED_INPUT,
-            severity,
-            evidence,
-            figures,
-            remedies,
-            inputs.layer,
-            reports=1,
-        )
-    ]
+    problem = Problem.UNNORMALIZED_INPUT
+    return Symptom(problem, severity, evidence, figures, remedies, layer, reports=1)
 
 
 def _reason(vitals: Vitals) -> str | None:

@@ -7,6 +7,7 @@ from torch import nn
 
 from torchvitals.callbacks.diagnosing.autograd_graph import (
     count_layers,
+    divergence_of,
     find_loss_calls,
     has_graph,
 )
@@ -117,3 +118,28 @@ def test_convolutions_and_pooling():
     assert count_layers(F.cross_entropy(net(torch.randn(4, 1, 8, 8)), CLASSES)) == (2, True)
     pooled = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 3))
     assert count_layers(F.cross_entropy(pooled(torch.randn(4, 1, 8, 8)), CLASSES)) == (2, False)
+
+
+DIVERGENCES = {
+    "of probabilities": (lambda z, t: F.kl_div(z.softmax(1), t, reduction="batchmean"), "softmax"),
+    "their mean": (lambda z, t: F.kl_div(z.softmax(1), t), "softmax"),
+    "scaled": (lambda z, t: 4 * F.kl_div(z.sigmoid(), t, reduction="sum"), "sigmoid"),
+    "of a module": (lambda z, t: nn.KLDivLoss(reduction="batchmean")(z.softmax(1), t), "softmax"),
+    "of logarithms": (
+        lambda z, t: F.kl_div(z.log_softmax(1), t, reduction="batchmean"), None),
+    "of logarithms by hand": (
+        lambda z, t: F.kl_div(z.softmax(1).log(), t, reduction="batchmean"), None),
+    "log targets": (
+        lambda z, t: F.kl_div(z.log_softmax(1), t.log(), log_target=True), None),
+    "squares": (lambda z, t: ((z.softmax(1) - t) ** 2).mean(), None),
+    "an expected reward": (lambda z, t: -(z.softmax(1) * t).sum(1).mean(), None),
+    "overlap": (lambda z, t: 1 - (z.softmax(1) * t).sum(), None),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+@pytest.mark.parametrize(("loss", "output"), DIVERGENCES.values(), ids=DIVERGENCES.keys())
+def test_a_divergence_of_what_are_no_logarithms(loss, output):
+    logits = nn.Linear(5, 3)(torch.randn(8, 5))
+    target = torch.rand(8, 3).softmax(1)
+    assert divergence_of(loss(logits, target)) == output

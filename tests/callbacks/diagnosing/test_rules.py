@@ -7,7 +7,7 @@ import pytest
 
 from torchvitals.callbacks import Problem
 from torchvitals.callbacks.diagnosing.examination import examine
-from torchvitals.callbacks.diagnosing.vitals import InputScale, Layer, Objective, Vitals
+from torchvitals.callbacks.diagnosing.vitals import InputScale, Layer, Objective, SideInput, Vitals
 from torchvitals.callbacks.monitoring.record import Record
 
 LN10 = math.log(10)
@@ -90,6 +90,17 @@ SICK = {
     "columns of all sizes": (
         vitals(FLAT, inputs=InputScale("a", 2.0, 5.0, 0.01, 1.0, 9)), P.UNNORMALIZED_INPUT,
         "warning"),
+    "seconds since 1970, joined to what a network found": (
+        vitals(FLAT, side_inputs={"fc": SideInput(1e8, 1.6e9, 0.3, is_data=False)}),
+        P.UNNORMALIZED_INPUT, "warning"),
+    "a second input of raw numbers": (
+        vitals(FLAT, side_inputs={"fc": SideInput(250.0, 400.0, 200.0, is_data=True)}),
+        P.UNNORMALIZED_INPUT, "warning"),
+    "two values to normalise by": (
+        vitals(FLAT, fewest_norm_values=2.0, most_norm_values=2.0), P.TRAIN_EVAL_MISMATCH,
+        "warning"),
+    "one value to normalise by": (
+        vitals(FLAT, fewest_norm_values=1.0), P.TRAIN_EVAL_MISMATCH, "critical"),
     "years": (
         vitals(FLAT, inputs=InputScale("a", 10.0, 0.1, 0.1, 10.0, 1)), P.UNNORMALIZED_INPUT,
         "warning"),
@@ -188,6 +199,7 @@ MISMATCHES = {
         {"kind": "bce_logits", "task": "binary", "target_range": (1.0, 2.0)}, "critical"),
     "softmax for labels of which several are right": (
         {"kind": "bce", "output": "softmax", "classes": 9, "positives": 2.5}, "critical"),
+    "a divergence of probabilities": ({"kind": "divergence", "output": "softmax"}, "critical"),
     "broadcast": ({"kind": "squared", "task": "regression", "shapes": ((6, 1), (1, 6))},
                   "critical"),
 }  # fmt: skip
@@ -214,6 +226,12 @@ WELL = {
         layers=[Layer("a", 9, has_gradient=True),
                 Layer("b", 9, identical_units=True, is_last=True, has_gradient=True)]),
     "images in 0..1": vitals(inputs=InputScale("a", 0.5, 0.3, 0.3, 0.6, 3)),
+    "activations of any size": vitals(
+        FLAT[:60], side_inputs={"fc": SideInput(250.0, 900.0, 200.0, is_data=False)}),
+    "a last batch of two": vitals(FLAT[:60], fewest_norm_values=2.0, most_norm_values=32.0),
+    "known by heart in the second epoch": vitals(
+        [2.0] * 50 + [0.6] * 50 + [0.2] * 100, validation_epochs=[0, 1, 2, 3],
+        validation_losses=[1.9, 1.8, 1.8, 1.75], training_epoch_losses=[2.0, 0.6, 0.2, 0.2]),
     "sparse counts": vitals(inputs=InputScale("a", 0.01, 0.1, 0.01, 0.1, 900)),
     "validation noise": vitals(
         SMALL, validation_losses=[1.0, 0.5, 0.55, 0.52, 0.56],

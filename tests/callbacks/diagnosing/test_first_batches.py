@@ -1,0 +1,89 @@
+"""What is seen of the batches that reach the layers of a network."""
+
+import pytest
+import torch
+from torch import nn
+
+from torchvitals.callbacks.diagnosing.anatomy import FirstBatches
+
+
+class TwoInputs(nn.Module):
+    """Pictures, and columns that are joined to what the first layers make of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.meta = nn.Sequential(nn.Linear(8, 16), nn.ReLU()), nn.Linear(3, 4)
+        self.head = nn.Linear(16 + 4 + 2, 5)
+
+    def forward(self, x, meta, more):
+        return self.head(torch.cat([self.body(x), self.meta(meta), more], 1))
+
+
+def seen(module, *inputs):
+    """What is known after one batch."""
+    batches = FirstBatches()
+    batches.attach(module)
+    module(*inputs)
+    batches.detach()
+    batches.take([batches.news()])
+    return batches
+
+
+@pytest.mark.parametrize(
+    ("meta", "more", "raw"), [(1.0, 1.0, []), (300.0, 1.0, ["meta"]), (1.0, 1e6, ["head"])]
+)
+def test_second_inputs_and_joined_columns(meta, more, raw):
+    torch.manual_seed(0)
+    inputs = torch.randn(32, 8), meta * torch.randn(32, 3), more * torch.rand(32, 2)
+    batches = seen(TwoInputs(), *inputs)
+    found = batches.side_inputs.found
+    assert [name for name, side in found.items() if side.is_raw] == raw
+    assert found["meta"].is_data
+    assert not found["head"].is_data
+    columns = inputs[1].double().square().mean(0)
+    assert found["meta"].rms == pytest.approx(float(columns.mean().sqrt()), rel=1e-5)
+    assert found["meta"].largest == pytest.approx(float(columns.max().sqrt()), rel=1e-5)
+    assert found["meta"].usual == pytest.approx(float(columns.median().sqrt()), rel=1e-5)
+    state = batches.state_dict()
+    other = FirstBatches()
+    other.load_state_dict(state)
+    assert other.side_inputs.found == found
+
+
+def test_layers_that_are_not_trained_are_not_looked_at():
+    module = TwoInputs()
+    module.meta.requires_grad_(requires_grad=False)
+    inputs = torch.randn(32, 8), 300 * torch.randn(32, 3), torch.rand(32, 2)
+    assert list(seen(module, *inputs).side_inputs.found) == ["head"]
+
+
+@pytest.mark.parametrize(
+    ("norm", "shape", "values"),
+    [
+        (nn.BatchNorm1d(4), (2, 4), 2),
+        (nn.BatchNorm1d(4), (2, 4, 7), 14),
+        (nn.BatchNorm2d(4), (1, 4, 5, 6), 30),
+        (nn.BatchNorm2d(4).eval(), (1, 4, 1, 1), float("inf")),
+    ],
+)
+def test_how_many_values_a_channel_is_normalised_by(norm, shape, values):
+    norms = seen(nn.Sequential(norm), torch.randn(shape)).norms
+    assert (norms.fewest, norms.most) == (values, values)
+
+
+def test_a_small_last_batch_leaves_the_largest():
+    batches, norm = FirstBatches(), nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 3))
+    for size in (32, 2, 32):
+        batches.attach(norm)
+        norm(torch.randn(size, 3))
+        batches.take([batches.news()])
+    assert (batches.norms.fewest, batches.norms.most) == (2, 32)
+    other = FirstBatches()
+    other.load_state_dict(batches.state_dict())
+    assert (other.norms.fewest, other.norms.most) == (2, 32)
+
+
+def test_running_means_are_compared_with_those_of_the_batch():
+    norm, x = nn.BatchNorm1d(3), torch.randn(200, 3, dtype=torch.float64).float() + 4
+    gap = ((x.double().mean(0) - 0).abs() / (1 + norm.eps) ** 0.5).median()
+    assert seen(nn.Sequential(norm), x).norms.gaps == {"0": pytest.approx(float(gap), rel=1e-5)}

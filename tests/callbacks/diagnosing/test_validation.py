@@ -1,0 +1,47 @@
+"""Which of the logged figures are the validation's loss and score."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from torchvitals.callbacks.diagnosing.validation import ValidationCurve
+
+
+def checked(metrics, loss=None, training=(1.0, 0.9), curve=None):
+    """A curve after one check."""
+    curve = curve or ValidationCurve(loss, None)
+    logged = {name: torch.tensor(value) for name, value in metrics.items()}
+    trainer = SimpleNamespace(callback_metrics=logged, callbacks=[], lightning_module=None)
+    curve.add([curve.read(trainer)], training, 0)
+    return curve
+
+
+@pytest.mark.parametrize(
+    ("metrics", "found"),
+    [
+        ({"train_loss": 3.0, "val_loss": 1.0}, [1.0]),
+        ({"val_nll": 2.0, "val/loss": 1.0}, [1.0]),
+        ({"valid_mse": 1.0}, [1.0]),
+        ({"val/cross_entropy": 1.0, "val/acc": 0.5}, [1.0]),
+        ({"val_mse": 250.0}, []),  # of targets in units of their own
+        ({"val_nll": 0.01}, []),
+        ({"val_distance": 1.0}, []),
+        ({"mse": 1.0}, []),
+        ({"loss/of what I validate": 1.0}, [1.0]),
+    ],
+)
+def test_the_loss_is_found(metrics, found):
+    assert checked(metrics).losses == pytest.approx(found)
+
+
+def test_a_name_that_was_given_is_taken_as_it_is():
+    assert checked({"val_loss": 1.0, "mse": 250.0}, loss="mse").losses == [250.0]
+
+
+def test_another_unit_stays_another_unit():
+    curve = checked({"val_mse": 250.0})
+    assert checked({"val_mse": 1.0}, training=[1.0] * 4, curve=curve).losses == []
+    other = ValidationCurve(None, None)
+    other.load_state_dict(curve.state_dict())
+    assert checked({"val_mse": 1.0}, training=[1.0] * 4, curve=other).losses == []
