@@ -6,6 +6,8 @@ import faulty.dense
 import faulty.forecasting
 import faulty.generalization
 import faulty.inputs
+import faulty.labelling
+import faulty.loops
 import faulty.numerics
 import faulty.optimization
 import faulty.recurrent
@@ -33,6 +35,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.forecasting.CASES,
     *faulty.generalization.CASES,
     *faulty.inputs.CASES,
+    *faulty.labelling.CASES,
+    *faulty.loops.CASES,
     *faulty.numerics.CASES,
     *faulty.optimization.CASES,
     *faulty.recurrent.CASES,

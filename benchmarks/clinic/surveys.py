@@ -1,4 +1,4 @@
-"""More data, synthetic: pictures of shapes, houses, card payments, hourly loads, letters."""
+"""More data, synthetic: pictures of shapes, houses, card payments, hourly loads, letters, names."""
 
 from functools import cache
 from typing import NamedTuple
@@ -117,3 +117,22 @@ def letters(length: int = 32, count: int = 1000) -> Samples:
     rows = numbers[: count * (length + 1)].reshape(count, length + 1)
     cut = count * 7 // 10
     return Samples(rows[:cut, :-1], rows[:cut, 1:], rows[cut:, :-1], rows[cut:, 1:])
+
+
+@cache
+def entities(length: int = 16, count: int = 900) -> tuple[Tensor, Tensor]:
+    """Sentences in which nine words hint at a name of three kinds, which follows one time in four.
+
+    Padding is word 0, labelled -100.
+    """
+    generator = torch.Generator().manual_seed(41)
+    words = torch.randint(1, 90, (count, length), generator=generator)
+    hints = torch.randint(90, 99, (count, length), generator=generator)
+    hinted = torch.rand(count, length, generator=generator) < 0.08
+    words = torch.where(hinted, hints, words)
+    follows = torch.rand(count, length, generator=generator) < 0.25
+    labels = torch.where(hinted & follows, 1 + words % 3, 0).roll(1, 1)
+    labels[:, 0] = 0
+    ends = torch.randint(length // 2, length + 1, (count, 1), generator=generator)
+    beyond = torch.arange(length) >= ends
+    return words.masked_fill(beyond, 0), labels.masked_fill(beyond, -100)
