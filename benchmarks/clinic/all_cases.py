@@ -5,6 +5,8 @@ import faulty.convolutional
 import faulty.dense
 import faulty.forecasting
 import faulty.generalization
+import faulty.generating
+import faulty.handmade
 import faulty.inputs
 import faulty.labelling
 import faulty.loops
@@ -12,6 +14,7 @@ import faulty.numerics
 import faulty.optimization
 import faulty.recurrent
 import faulty.regression
+import faulty.relations
 import faulty.structure
 import faulty.tabular
 import faulty.units
@@ -34,6 +37,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.dense.CASES,
     *faulty.forecasting.CASES,
     *faulty.generalization.CASES,
+    *faulty.generating.CASES,
+    *faulty.handmade.CASES,
     *faulty.inputs.CASES,
     *faulty.labelling.CASES,
     *faulty.loops.CASES,
@@ -41,6 +46,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.optimization.CASES,
     *faulty.recurrent.CASES,
     *faulty.regression.CASES,
+    *faulty.relations.CASES,
     *faulty.structure.CASES,
     *faulty.tabular.CASES,
     *faulty.units.CASES,

@@ -136,3 +136,52 @@ def entities(length: int = 16, count: int = 900) -> tuple[Tensor, Tensor]:
     ends = torch.randint(length // 2, length + 1, (count, 1), generator=generator)
     beyond = torch.arange(length) >= ends
     return words.masked_fill(beyond, 0), labels.masked_fill(beyond, -100)
+
+
+@cache
+def communities(nodes: int = 400) -> tuple[Tensor, Tensor, Tensor]:
+    """Features of nodes, who is next to whom and to itself, and to which of four each belongs."""
+    generator = torch.Generator().manual_seed(42)
+    label = torch.randint(4, (nodes,), generator=generator)
+    centers = torch.randn(4, 8, generator=generator)
+    features = 0.5 * centers[label] + torch.randn(nodes, 8, generator=generator)
+    chance = torch.where(label[:, None] == label, 0.12, 0.02)
+    edges = (torch.rand(nodes, nodes, generator=generator) < chance).triu(1).float()
+    return features, edges + edges.T + torch.eye(nodes), label
+
+
+@cache
+def clouds(points: int = 200, count: int = 900) -> Samples:
+    """Points around the origin, spread along one of four directions."""
+    generator = torch.Generator().manual_seed(43)
+    y = torch.randint(4, (count,), generator=generator)
+    angle = 0.785 * y + 0.1 * torch.randn(count, generator=generator)
+    along = torch.stack([angle.cos(), angle.sin()], 1)
+    x = 0.5 * torch.randn(count, points, 2, generator=generator)
+    x = x + torch.randn(count, points, 1, generator=generator) * along[:, None]
+    return split(x, y)
+
+
+@cache
+def ratings(users: int = 150, items: int = 120, count: int = 5000) -> Samples:
+    """Pairs of a user and an item, and ratings around 0 that two factors explain."""
+    generator = torch.Generator().manual_seed(45)
+    user = torch.randint(users, (count,), generator=generator)
+    item = torch.randint(items, (count,), generator=generator)
+    taste = torch.randn(users, 2, generator=generator)
+    kind = torch.randn(items, 2, generator=generator)
+    noise = torch.randn(count, generator=generator)
+    rating = 0.7 * (taste[user] * kind[item]).sum(1) + 0.6 * noise
+    data = split(torch.stack([user, item], 1), rating)
+    return data.with_inputs(data.x.long(), data.x_test.long())
+
+
+@cache
+def orders(length: int = 10, count: int = 1500) -> Samples:
+    """Events of 30 kinds, and whether kind 0 comes before kind 1."""
+    generator = torch.Generator().manual_seed(46)
+    x = torch.randint(2, 30, (count, length), generator=generator)
+    places = torch.rand(count, length, generator=generator).argsort(1)[:, :2]
+    x.scatter_(1, places, torch.tensor([0, 1]).expand(count, 2))
+    data = split(x, (places[:, 0] < places[:, 1]).long())
+    return data.with_inputs(data.x.long(), data.x_test.long())
