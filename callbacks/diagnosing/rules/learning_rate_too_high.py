@@ -76,7 +76,7 @@ def _said(loss: float) -> str:
 
 def _lost_at_once(vitals: Vitals) -> bool:
     """Whether the loss is not finite any more without having grown before."""
-    finite = [loss for loss in vitals.losses if math.isfinite(loss)]
     if math.isfinite(vitals.losses[-1]):
         return False
+    finite = [loss for loss in vitals.losses if math.isfinite(loss)]
     return not finite or max(finite) <= 10 * abs(finite[0])

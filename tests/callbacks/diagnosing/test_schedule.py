@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -52,6 +53,16 @@ def test_what_is_looked_at_when():
 def test_each_report_is_made_once(start, steps, reported):
     schedule = planned(5, start)
     assert [step for step in steps if schedule.reports(step)] == reported
+
+
+def test_reports_of_a_long_training_come_seldom_unless_asked_for():
+    schedule, asked = planned(None), planned(50)
+    reported = [step for step in range(1, 200_001) if schedule.reports(step)]
+    assert reported[:200] == list(range(50, 10_001, 50))
+    gaps = [after - before for before, after in itertools.pairwise(reported)]
+    assert all(gap < 50 + step / 200 for gap, step in zip(gaps, reported[1:], strict=True))
+    assert len(reported) < 900
+    assert sum(asked.reports(step) for step in range(1, 20_001)) == 400
 
 
 def test_the_first_step_is_reported_once():
