@@ -50,6 +50,21 @@ def highest_dropout(module: nn.Module) -> float:
     return max((float(m.p) for m in dropouts), default=0.0)
 
 
+def largest_recurrent_gain(module: nn.Module) -> float:
+    """How much a state grows at a time at most, by the size of the trained recurrent weights.
+
+    Root mean square of the weights times the root of the state's size: 0.58 as torch draws them,
+    1 for orthogonal ones. NaN without any, or where ranks share them (FSDP2).
+    """
+    gains: list[float] = []
+    for part in module.modules():
+        if isinstance(part, (nn.RNNBase, nn.RNNCellBase)):
+            weights = [w for name, w in part.named_parameters() if name.startswith("weight_hh")]
+            whole = [w.detach() for w in weights if w.requires_grad and _is_whole(w)]
+            gains += [float(w.float().square().mean() * w.shape[1]) ** 0.5 for w in whole]
+    return max(gains, default=NAN)
+
+
 def have_identical_units(weight: Tensor, *, sure: bool) -> Tensor:
     """Whether all units have the same weights and the same gradients; a flag on the device.
 

@@ -18,6 +18,7 @@ from .anatomy import (
     find_layers,
     have_identical_units,
     highest_dropout,
+    largest_recurrent_gain,
     matrix_of,
 )
 from .autograd_graph import count_layers, has_graph, parameters_behind
@@ -29,7 +30,8 @@ from .vitals import Vitals
 _GOOD, _SURE = 0.5, 4
 # Vital signs that are not found anew at each report.
 _LASTING = (
-    "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_layer", "time_profile",
+    "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_gain",
+    "recurrent_layer", "time_profile",
 )  # fmt: skip
 
 
@@ -104,6 +106,8 @@ class Observation:
         vitals.dropout = highest_dropout(pl_module)
         recurrent = (nn.RNNBase, nn.RNNCellBase)
         vitals.recurrent |= any(isinstance(m, recurrent) for m in pl_module.modules())
+        if trainer.global_step == 0:
+            vitals.recurrent_gain = largest_recurrent_gain(pl_module)
         groups = [group for o in trainer.optimizers for group in o.param_groups]
         vitals.weight_decay = max((float(g.get("weight_decay", 0.0)) for g in groups), default=0.0)
 

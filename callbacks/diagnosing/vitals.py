@@ -151,6 +151,8 @@ class Vitals:
         weight_decay: Highest of the parameter groups.
         dropout: Highest probability of a dropout layer.
         recurrent: Whether there are recurrent layers.
+        recurrent_gain: How much a state grows at a time at most, by its weights before the first
+            step; NaN without recurrent layers.
         recurrent_layer: The first one that got sequences.
         time_profile: Size of the gradient of its last output by the input of each time.
         clips: Whether the Trainer clips gradients.
@@ -200,6 +202,7 @@ class Vitals:
     weight_decay: float = 0.0
     dropout: float = 0.0
     recurrent: bool = False
+    recurrent_gain: float = NAN
     recurrent_layer: str = ""
     time_profile: list[float] = field(default_factory=list)
     clips: bool = False

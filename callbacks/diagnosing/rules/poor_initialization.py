@@ -1,7 +1,8 @@
 """Weights that start far from where signals keep their size.
 
 The first loss is far over that of a constant predictor (cs231n: expect ln C at the start), or the
-variance changes by orders of magnitude from one activation to the next (SageMaker Debugger: 10).
+variance changes by orders of magnitude from one activation to the next (SageMaker Debugger: 10),
+or recurrent weights let a state grow at every time.
 """
 
 import math
@@ -13,11 +14,12 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _VARIANCE_RATIO = 1e4
+_RECURRENT_GAIN, _GOOD = 3.0, 0.8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a first loss that only a badly scaled output gives, or signals that fade or grow."""
-    return [*_first_loss(vitals), *_signals(vitals)]
+    return [*_first_loss(vitals), *_recurrent(vitals), *_signals(vitals)]
 
 
 def _remedies() -> tuple[Remedy, ...]:
@@ -46,6 +48,23 @@ def _first_loss(vitals: Vitals) -> list[Symptom]:
             is_root=True,
         )
     ]  # fmt: skip
+
+
+def _recurrent(vitals: Vitals) -> list[Symptom]:
+    """Recurrent weights under which states grow at each time, until their gates are shut."""
+    gain = vitals.recurrent_gain
+    if not gain > _RECURRENT_GAIN or vitals.gain > _GOOD:
+        return []
+    evidence = (
+        f"Recurrent weights multiply a state by about {gain:.2g} at each time before the first "
+        "step; as torch draws them it is 0.58, orthogonal ones keep it as it is."
+    )
+    remedies = (
+        Remedy("Draw orthogonal recurrent weights.", "nn.init.orthogonal_(lstm.weight_hh_l0)"),
+        *_remedies()[:1],
+    )
+    figures, problem = {"recurrent_gain": gain}, Problem.POOR_INITIALIZATION
+    return [Symptom(problem, "warning", evidence, figures, remedies, reports=1)]
 
 
 def _signals(vitals: Vitals) -> list[Symptom]:

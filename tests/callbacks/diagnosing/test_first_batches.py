@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from torchvitals.callbacks.diagnosing.anatomy import FirstBatches
+from torchvitals.callbacks.diagnosing.anatomy import FirstBatches, largest_recurrent_gain
 
 
 class TwoInputs(nn.Module):
@@ -87,3 +87,16 @@ def test_running_means_are_compared_with_those_of_the_batch():
     norm, x = nn.BatchNorm1d(3), torch.randn(200, 3, dtype=torch.float64).float() + 4
     gap = ((x.double().mean(0) - 0).abs() / (1 + norm.eps) ** 0.5).median()
     assert seen(nn.Sequential(norm), x).norms.gaps == {"0": pytest.approx(float(gap), rel=1e-5)}
+
+
+def test_the_gain_of_recurrent_weights():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.LSTM(3, 64), nn.GRUCell(5, 64))
+    assert largest_recurrent_gain(net) == pytest.approx(3**-0.5, rel=0.05)
+    nn.init.orthogonal_(net[1].weight_hh[:64])
+    nn.init.zeros_(net[1].weight_hh[64:])
+    nn.init.normal_(net[0].weight_hh_l0, std=1.0)
+    assert largest_recurrent_gain(net) == pytest.approx(8, rel=0.05)
+    net[0].requires_grad_(requires_grad=False)
+    assert largest_recurrent_gain(net) == pytest.approx((1 / 3) ** 0.5, rel=1e-5)
+    assert torch.isnan(torch.tensor(largest_recurrent_gain(nn.Linear(2, 2))))

@@ -81,6 +81,8 @@ SICK = {
     "signals fade": (
         vitals(FLAT, variances=record(a=[1.0], b=[1e-3], c=[1e-6])), P.POOR_INITIALIZATION,
         "warning"),
+    "states that grow at each time": (
+        vitals(FLAT[:5], recurrent=True, recurrent_gain=8.0), P.POOR_INITIALIZATION, "warning"),
     "copies": (
         vitals(layers=[Layer("a", 9, identical_units=True), Layer("b", 9, is_last=True)]),
         P.SYMMETRIC_WEIGHTS, "critical"),
@@ -232,6 +234,7 @@ WELL = {
     "known by heart in the second epoch": vitals(
         [2.0] * 50 + [0.6] * 50 + [0.2] * 100, validation_epochs=[0, 1, 2, 3],
         validation_losses=[1.9, 1.8, 1.8, 1.75], training_epoch_losses=[2.0, 0.6, 0.2, 0.2]),
+    "orthogonal recurrent weights": vitals(FLAT[:5], recurrent=True, recurrent_gain=1.0),
     "sparse counts": vitals(inputs=InputScale("a", 0.01, 0.1, 0.01, 0.1, 900)),
     "validation noise": vitals(
         SMALL, validation_losses=[1.0, 0.5, 0.55, 0.52, 0.56],
