@@ -73,7 +73,7 @@ def have_identical_units(weight: Tensor, *, sure: bool) -> Tensor:
     taken to be False.
     """
     gradient = weight.grad
-    if not _is_whole(gradient) or len(weight) < 2 or gradient.layout != torch.strided:
+    if not _is_whole(gradient) or len(weight) < 2:
         return torch.zeros((), dtype=torch.bool, device=weight.device)
     with torch.no_grad():
         same = (weight == weight[:1]).all() & (gradient == gradient[:1]).all()
@@ -131,6 +131,7 @@ class FirstBatches:
         self._new_batches: list[Tensor] = []
         self._handles: list[RemovableHandle] = []
         self._fresh = False
+        self._error: Exception | None = None
 
     def attach(self, module: nn.Module) -> None:
         """Hook every layer for one batch; those in compiled parts would be compiled anew."""
@@ -139,11 +140,25 @@ class FirstBatches:
         self.repeated.begin()
         self._fresh = True
         for name, part in eager_parts(module):
+            before, after = part.register_forward_pre_hook, part.register_forward_hook
             if is_batch_norm(part):
-                self._handles.append(part.register_forward_pre_hook(self.norms.at(name)))
+                self._handles.append(before(self._guarded(self.norms.at(name))))
             if matrix_of(part) is not None:
-                self._handles.append(part.register_forward_pre_hook(self._at_layer(name, part)))
-                self._handles.append(part.register_forward_hook(self._after_layer(name)))
+                self._handles.append(before(self._guarded(self._at_layer(name, part))))
+                self._handles.append(after(self._guarded(self._after_layer(name))))
+
+    def _guarded(self, look: Callable[..., None]) -> Callable[..., None]:
+        """A hook that no forward pass is stopped by: `news` raises what goes wrong in it."""
+
+        def hook(*arguments: Any) -> None:
+            if self._error is not None or is_transformed():
+                return
+            try:
+                look(*arguments)
+            except Exception as error:
+                self._error = error
+
+        return hook
 
     def detach(self) -> None:
         """Leave no hook behind."""
@@ -155,8 +170,6 @@ class FirstBatches:
         is_trained = any(p.requires_grad for p in part.parameters(recurse=False))
 
         def look(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
-            if is_transformed():
-                return
             self.ran.add(name)
             x = arguments[0] if arguments else None
             self.probe.keep(name, layer, x)
@@ -175,7 +188,7 @@ class FirstBatches:
     def _after_layer(self, name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
         def look(layer: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
             first = output[0] if isinstance(output, tuple) and output else output
-            if is_transformed() or not _is_whole(first) or first.grad_fn is None:
+            if not _is_whole(first) or first.grad_fn is None:
                 return
             self.outputs[first.grad_fn] = first.detach()
             self.repeated.saw(name, first)
@@ -196,7 +209,9 @@ class FirstBatches:
             self._new_moments.append((len(rows), mean, (rows - mean).square().sum(0)))
 
     def news(self) -> BatchNews:
-        """What was seen since the last time, on the host."""
+        """What was seen since the last time, on the host; or what went wrong in seeing it."""
+        if self._error is not None:
+            raise self._error
         moments, self._new_moments = self._new_moments, []
         batches, self._new_batches = self._new_batches, []
         return BatchNews(
@@ -283,8 +298,10 @@ def _mean_and_deviation(parts: Sequence[list[float]]) -> list[float]:
 
 
 def _is_whole(x: Any) -> TypeGuard[Tensor]:
-    """Whether it is a tensor that this rank has all of."""
-    return isinstance(x, Tensor) and not isinstance(x, DTensor)
+    """Whether it is a dense tensor that this rank has all of."""
+    if not isinstance(x, Tensor) or isinstance(x, DTensor):
+        return False
+    return x.layout == torch.strided and not x.is_nested
 
 
 def _join_moments(one: Moments | None, other: Moments) -> Moments:

@@ -7,8 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..monitoring.compilation import is_transformed
-
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
@@ -55,7 +53,7 @@ class NormProbe:
         """A forward pre-hook for the layer of that name."""
 
         def look(norm: Any, arguments: tuple[Any, ...]) -> None:
-            if is_transformed() or not norm.training:
+            if not norm.training:
                 return
             x = arguments[0]
             values = x.numel() / x.shape[1] * _ranks_of(norm)

@@ -12,7 +12,7 @@ from torch import Tensor
 from .autograd_graph import LossCall, divergence_of, find_loss_calls, has_graph, own_shape
 from .errors_by_hand import find_errors
 from .loss_news import BatchReading, LossNews, join_batch
-from .loss_reading import FIGURES, LossReading, read_loss, task_of
+from .loss_reading import FIGURES, LossReading, Task, read_loss, task_of
 from .vitals import Objective
 
 _RECENT = 40
@@ -102,7 +102,7 @@ class LossRecord:
             output=call.output,
             ascends=call.ascends and calls == 1,
             shapes=shapes if differ else None,
-            classes=prediction.shape[1] if prediction.ndim > 1 else 1,
+            classes=_columns(prediction, task_of(call)),
             labels=float(call.target.numel()),
         )
         has_weight = call.weight is not None and call.kind != "bce"
@@ -249,6 +249,13 @@ class _Look:
     total: Tensor
     comparable: bool
     mixed: bool
+
+
+def _columns(prediction: Tensor, task: Task) -> int:
+    """Number of outputs for one sample, also of a sample without its batch."""
+    if prediction.ndim > 1:
+        return prediction.shape[1]
+    return len(prediction) if task == "classification" else 1
 
 
 def _is_crossed(prediction: tuple[int, ...], target: tuple[int, ...]) -> bool:

@@ -22,6 +22,7 @@ from .checkpointing import (
     is_plain_loss,
     run_backward,
 )
+from .compilation import is_scripted
 from .module_scopes import Enter, Leave, Scope
 from .unit_dims import NO_LAYER, UNIT_DIM, LayerOutput, layer_output, unit_dim_of
 
@@ -110,6 +111,8 @@ class ActivationObserver(TorchFunctionMode):
         self.detach()
         for name, module in root.named_modules():
             kind = kind_of_module(module)
+            if is_scripted(module):
+                continue
             if kind in self._kinds or not (kind or is_silent(module)):
                 enter = Enter(self, plain_name(name), kind)
                 self._handles.append(module.register_forward_pre_hook(enter))
@@ -293,6 +296,8 @@ class ActivationObserver(TorchFunctionMode):
     def _keep(self, kind: str, scope: Scope, outputs: Tensor) -> None:
         scope.seen = True
         self.ends_in_layer = False
+        if outputs.is_nested:  # rows of several lengths: neither units nor means of them
+            return
         site = "" if torch.compiler.is_compiling() else self._site(scope, kind)
         outputs = outputs.detach()
         measured = self._measure(site, kind, outputs, unit_dim_of(outputs, self._last_layer))

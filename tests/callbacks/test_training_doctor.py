@@ -400,6 +400,56 @@ def test_an_error_of_its_own_stops_the_doctor_and_not_the_training(monkeypatch):
     assert doctor.failed
 
 
+def test_an_error_inside_of_a_hook_stops_no_forward_pass(monkeypatch):
+    def fails(self, x):
+        raise NotImplementedError("no moments of this")
+
+    monkeypatch.setattr("torchvitals.callbacks.diagnosing.anatomy.FirstBatches._keep", fails)
+    doctor = TrainingDoctor()
+    trainer = quiet_trainer(max_epochs=2, callbacks=[doctor])
+    with pytest.warns(UserWarning, match="TrainingDoctor switched itself off.*no moments of this"):
+        trainer.fit(Research(network()), loader(), validation())
+    assert trainer.current_epoch == 2
+    assert doctor.failed
+
+
+def scripted():
+    model = Research(network())
+    model.network = torch.jit.script(model.network)
+    return model
+
+
+class Ragged(Research):
+    """Rows of several lengths; the layers see nested tensors."""
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        rows = torch.nested.nested_tensor([*x[:-2].split(3), x[-2:]], layout=torch.jagged)
+        return F.cross_entropy(torch.cat(self.network(rows).unbind()), y)
+
+
+class OneByOne(Research):
+    """Samples without a batch."""
+
+    def training_step(self, batch, batch_idx):
+        losses = [F.cross_entropy(self.network(x), y) for x, y in zip(*batch, strict=True)]
+        return torch.stack(losses[:1]).mean()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated")
+@pytest.mark.parametrize(
+    "make", [scripted, lambda: Ragged(network()), lambda: OneByOne(network())],
+    ids=["scripted", "ragged", "one by one"],
+)  # fmt: skip
+def test_what_takes_no_hooks_or_has_no_batch_is_no_problem(make):
+    doctor = TrainingDoctor()
+    quiet_trainer(max_epochs=2, callbacks=[doctor]).fit(make(), loader())
+    assert not doctor.failed
+    assert not any(monitor.failed for monitor in doctor._monitors)
+    assert Problem.OUTPUT_LOSS_MISMATCH not in {d.problem for d in doctor.announced}
+    assert len(doctor._observation.vitals.losses) == 40
+
+
 def test_an_alert_that_fails_is_one_warning_and_the_doctor_goes_on(monkeypatch):
     def alert(trainer, title, text):
         raise ConnectionError("no route to host")
