@@ -71,14 +71,17 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
 
 
 def _knew_the_second_epoch(vitals: Vitals) -> bool:
-    """Whether the loss fell from one epoch to the next: what was seen once was known by heart."""
+    """Whether the loss fell with the first repetition: what was seen once was known by heart."""
     if not math.isfinite(vitals.batches_per_epoch):
         return False
     n = int(vitals.batches_per_epoch)
-    end, start = vitals.losses[n - max(3, n // 5) : n], vitals.losses[n : n + max(3, n // 5)]
-    if not end or not start:
+    k = max(3, n // 5)
+    windows = [vitals.losses[max(0, start) : start + k] for start in (n - 2 * k, n - k, n)]
+    if not all(len(window) == k for window in windows):
         return False
-    return sum(start) / len(start) < _STEP_DOWN * sum(end) / len(end)
+    before, end, start = (sum(window) / k for window in windows)
+    # It falls more than it did on its way there.
+    return start < _STEP_DOWN * end * min(1.0, end / before)
 
 
 def _stale(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
