@@ -96,6 +96,9 @@ class TrainingDoctor(Callback):
         self.dead_relus = DeadReLUMonitor()
         self.activations = ActivationMonitor(every_n_steps)
         self.updates = UpdateRatioMonitor(every_n_steps)
+        self._monitors = BroughtMonitors(
+            self.gradients, self.dead_relus, self.activations, self.updates
+        )
         self._side_work = SideWork(type(self).__name__)
         self._resumed = self._going_on = False
         self._clear()
@@ -123,10 +126,6 @@ class TrainingDoctor(Callback):
     def healthy(self) -> bool:
         """Whether there is no diagnosis that is a warning or worse."""
         return all(diagnosis.severity == "info" for diagnosis in self._history.diagnoses)
-
-    @property
-    def _monitors(self) -> BroughtMonitors:
-        return BroughtMonitors(self.gradients, self.dead_relus, self.activations, self.updates)
 
     @property
     def _reporters(self) -> tuple[Reporter, ...]:

@@ -55,7 +55,7 @@ class LossRecord:
         """Take up what a training step returned; ``factor`` undoes what accumulation divided by."""
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor) and loss.numel() == 1:
-            self._pending.append(loss.detach().float().reshape(()) * factor)
+            self._pending.append(loss.detach().float() * factor)
 
     def look(
         self, loss: Tensor, factor: float, outputs: Mapping[Any, Tensor] | None = None
@@ -110,7 +110,7 @@ class LossRecord:
 
     def news(self) -> LossNews:
         """What was collected since the last time, on the host."""
-        losses = torch.stack(self._pending).tolist() if self._pending else []
+        losses = _numbers(self._pending)
         readings, self._pending, self._readings = self._readings, [], []
         described, self._described = self._described, None
         if described is not None and described[1] is not None:
@@ -170,10 +170,13 @@ class LossRecord:
         """Keep the last ones; of the last half as many as it takes to see rare classes."""
         half = max(_RECENT, len(self.data_losses) // 2)
         self._predicted = self._predicted[-half:]
+        if len(self._predicted) <= _RECENT:
+            return
         sizes = [float(predicted.sum()) for predicted in self._predicted]
-        while len(sizes) > _RECENT and sum(sizes) - sizes[0] > _LEAST_SAMPLES:
-            sizes = sizes[1:]
-        self._predicted = self._predicted[-len(sizes) :]
+        left, first = sum(sizes), 0
+        while len(sizes) - first > _RECENT and left - sizes[first] > _LEAST_SAMPLES:
+            left, first = left - sizes[first], first + 1
+        self._predicted = self._predicted[first:]
 
     def settle(self) -> None:
         """Take up and judge what this rank has collected, where it is the only one."""
@@ -249,6 +252,14 @@ class _Look:
     total: Tensor
     comparable: bool
     mixed: bool
+
+
+def _numbers(losses: Sequence[Tensor]) -> list[float]:
+    """Scalars of any shape, in one transfer."""
+    if not losses:
+        return []
+    numbers: list[float] = torch.stack([loss.reshape(()) for loss in losses]).tolist()
+    return numbers
 
 
 def _columns(prediction: Tensor, task: Task) -> int:

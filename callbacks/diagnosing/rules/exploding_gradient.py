@@ -94,5 +94,5 @@ def _through_sequences(vitals: Vitals) -> list[Symptom]:
 
 
 def _totals(vitals: Vitals) -> list[float]:
-    table = vitals.gradients.table
-    return [float(t) for t in table.nan_to_num().square().sum(0).sqrt()] if table.numel() else []
+    totals: list[float] = vitals.gradients.table.nan_to_num().square().sum(0).sqrt().tolist()
+    return totals
