@@ -21,13 +21,19 @@ import faulty.units
 import faulty.vision
 import healthy.convolutional
 import healthy.dense
+import healthy.densities
+import healthy.fields
 import healthy.forecasting
 import healthy.generative
 import healthy.optimizers
+import healthy.physics
+import healthy.probabilistic
 import healthy.regression
 import healthy.representations
 import healthy.sequences
+import healthy.structured
 import healthy.tabular
+import healthy.transfer
 import healthy.vision
 from case import Case
 
@@ -55,13 +61,19 @@ FAULTY: tuple[Case, ...] = (
 HEALTHY: tuple[Case, ...] = (
     *healthy.convolutional.CASES,
     *healthy.dense.CASES,
+    *healthy.densities.CASES,
+    *healthy.fields.CASES,
     *healthy.forecasting.CASES,
     *healthy.generative.CASES,
     *healthy.optimizers.CASES,
+    *healthy.physics.CASES,
+    *healthy.probabilistic.CASES,
     *healthy.regression.CASES,
     *healthy.representations.CASES,
     *healthy.sequences.CASES,
+    *healthy.structured.CASES,
     *healthy.tabular.CASES,
+    *healthy.transfer.CASES,
     *healthy.vision.CASES,
 )
 CASES = FAULTY + HEALTHY
