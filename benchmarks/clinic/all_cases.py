@@ -24,13 +24,18 @@ import healthy.dense
 import healthy.densities
 import healthy.fields
 import healthy.forecasting
+import healthy.games
 import healthy.generative
+import healthy.handmade
+import healthy.language
 import healthy.optimizers
 import healthy.physics
 import healthy.probabilistic
 import healthy.regression
 import healthy.representations
+import healthy.rewards
 import healthy.sequences
+import healthy.signals
 import healthy.structured
 import healthy.tabular
 import healthy.transfer
@@ -64,13 +69,18 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.densities.CASES,
     *healthy.fields.CASES,
     *healthy.forecasting.CASES,
+    *healthy.games.CASES,
     *healthy.generative.CASES,
+    *healthy.handmade.CASES,
+    *healthy.language.CASES,
     *healthy.optimizers.CASES,
     *healthy.physics.CASES,
     *healthy.probabilistic.CASES,
     *healthy.regression.CASES,
     *healthy.representations.CASES,
+    *healthy.rewards.CASES,
     *healthy.sequences.CASES,
+    *healthy.signals.CASES,
     *healthy.structured.CASES,
     *healthy.tabular.CASES,
     *healthy.transfer.CASES,
