@@ -13,7 +13,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_SMALL_STEP, _TINY_STEP = 2e-4, 1e-4
+_SMALL_STEP, _TINY_STEP, _NO_STEP = 2e-4, 1e-4, 1e-5
 _LITTLE = 0.3
 
 
@@ -27,7 +27,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
     recent = statistics.median(updates[-5:])
     fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan
     crawls = recent < _SMALL_STEP and 0 < fell < _LITTLE and vitals.is_falling
-    stands = recent < _TINY_STEP and not vitals.has_learned and not vitals.is_rising
+    # With steps of next to nothing a loss that looks better is noise.
+    learned = vitals.gain > _LITTLE if recent < _NO_STEP else vitals.has_learned
+    stands = recent < _TINY_STEP and not learned and not vitals.is_rising
     died_out = vitals.learning_rate <= 1e-3 * vitals.learning_rate_peak
     if not ((recent > 0 or died_out) and (crawls or stands)):
         return []

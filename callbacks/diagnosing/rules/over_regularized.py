@@ -13,6 +13,7 @@ from ..vitals import Vitals
 
 _MOST, _ABOVE, _CHECKS = 0.5, 1.5, 3
 _EXTREME, _LITTLE = 0.8, 0.1
+_HUGE_DECAY, _SOME = 0.5, 0.2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -65,9 +66,10 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
 
 
 def _weight_decay(vitals: Vitals) -> list[Symptom]:
-    if vitals.weight_decay < 0.05 or vitals.has_learned or vitals.is_falling:
+    learned = vitals.gain > _SOME if vitals.weight_decay >= _HUGE_DECAY else vitals.has_learned
+    if vitals.weight_decay < 0.05 or learned or vitals.is_falling:
         return []
-    evidence = f"The weight decay is {vitals.weight_decay:g}, and nothing is learned."
+    evidence = f"The weight decay is {vitals.weight_decay:g}, and next to nothing is learned."
     remedies = (Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),)
     figures = {"weight_decay": vitals.weight_decay}
     return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]

@@ -5,6 +5,8 @@ Images in 0..1, z-scored ones, counts and embeddings all are fine; pixels in 0..
 thousands beside one of tenths, or years as they are, are not.
 """
 
+from dataclasses import replace
+
 from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
@@ -37,7 +39,7 @@ def _beside(vitals: Vitals) -> list[Symptom]:
                 f"and of half of them below {side.usual:.2g}"
             )
             figures = {"rms": side.rms, "largest": side.largest, "usual": side.usual}
-            return [_symptom(vitals, layer, reason, figures)]
+            return [replace(_symptom(vitals, layer, reason, figures), is_root=True)]
     return []
 
 
