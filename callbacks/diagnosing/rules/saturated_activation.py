@@ -10,7 +10,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_MOST = 0.7
+_MOST, _ALMOST_ALL = 0.7, 0.85
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -23,7 +23,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if not saturated:
         return []
     site = next(iter(saturated))
-    severity: Severity = "info" if vitals.is_well or not vitals.had_a_chance else "warning"
+    # A network whose every layer switches may learn, and what it learns is steps.
+    switches = min(shares.values()) > _ALMOST_ALL and len(shares) > 1
+    fine = vitals.is_well and not switches
+    severity: Severity = "info" if fine or not vitals.had_a_chance else "warning"
     evidence = (
         f"{saturated[site]:.0%} of the outputs of {site} are saturated: hardly a gradient passes."
     )

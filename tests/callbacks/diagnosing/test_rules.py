@@ -60,6 +60,14 @@ SICK = {
     "units fall asleep": (
         vitals(FLAT, dormant=record(act=[0.1, 0.2, 0.4, 0.6, 0.8])), P.DORMANT_UNITS, "warning"),
     "saturated": (vitals(FLAT, saturated=record(act=[0.9])), P.SATURATED_ACTIVATION, "warning"),
+    "every layer switches": (
+        vitals(SMALL, saturated=record(a=[0.9], b=[0.95])), P.SATURATED_ACTIVATION, "warning"),
+    "the weight decay is huge, the gain noise": (
+        vitals([2.1 + 0.05 * (-1) ** i for i in range(300)], weight_decay=1.0),
+        P.OVER_REGULARIZED, "warning"),
+    "steps of nothing, the gain noise": (
+        vitals([2.1 + 0.05 * (-1) ** i for i in range(300)], total_updates=[2e-6] * 9),
+        P.LEARNING_RATE_TOO_LOW, "warning"),
     "drifting": (vitals(FLAT, drift=record(act=[3.0] * 8)), P.COVARIATE_SHIFT, "info"),
     "large steps, nothing learned": (
         vitals(FLAT, total_updates=[0.05] * 9), P.LEARNING_RATE_TOO_HIGH, "critical"),
@@ -235,6 +243,8 @@ WELL = {
         [2.0] * 50 + [0.6] * 50 + [0.2] * 100, validation_epochs=[0, 1, 2, 3],
         validation_losses=[1.9, 1.8, 1.8, 1.75], training_epoch_losses=[2.0, 0.6, 0.2, 0.2]),
     "orthogonal recurrent weights": vitals(FLAT[:5], recurrent=True, recurrent_gain=1.0),
+    "one layer of two is saturated, and it learns": vitals(
+        SMALL, saturated=record(a=[0.9], b=[0.5])),
     "sparse counts": vitals(inputs=InputScale("a", 0.01, 0.1, 0.01, 0.1, 900)),
     "validation noise": vitals(
         SMALL, validation_losses=[1.0, 0.5, 0.55, 0.52, 0.56],
