@@ -1,3 +1,4 @@
+import csv
 import json
 import re
 import sys
@@ -8,6 +9,7 @@ import torch
 from helpers.images import write_images
 from helpers.training import run
 from helpers.wandb_file import finished_file, series
+from sklearn.datasets import load_iris
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -121,3 +123,26 @@ def test_the_command_line_runs_all_seams_on_a_folder_of_images(tmp_path):
     assert "val_accuracy" in run([*command, "validate", *evaluate], tmp_path)
     assert "test_accuracy" in run([*command, "test", *evaluate], tmp_path)
     run([*command, "predict", *evaluate], tmp_path)
+
+
+def write_rows(path, header, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+def test_the_command_line_runs_on_a_table_and_on_texts(tmp_path):
+    study = load_iris()
+    names = study.target_names[study.target]
+    rows = [[*measures, name] for measures, name in zip(study.data, names, strict=True)]
+    write_rows(tmp_path / "iris.csv", [*study.feature_names, "species"], rows)
+    texts = [[f"the {word} number {i}", word] for i in range(40) for word in ("match", "sauce")]
+    write_rows(tmp_path / "my_texts.csv", ["text", "label"], texts)
+    for example, score in (("table", 0.85), ("texts", 0.95)):
+        config = ["--config", EXAMPLES / f"{example}.yaml", "--trainer.accelerator=cpu"]
+        command = [sys.executable, "-m", "torchvitals"]
+        run([*command, "fit", *config, "--trainer.logger=false"], tmp_path)
+        (checkpoint,) = tmp_path.glob(f"runs/{example}/checkpoints/*.ckpt")
+        evaluate = [*config, "--ckpt_path", checkpoint, "--trainer.logger=false"]
+        found = run([*command, "test", *evaluate], tmp_path)
+        (accuracy,) = re.findall(r"test_accuracy\W+([\d.]+)", found)
+        assert float(accuracy) >= score
