@@ -39,9 +39,12 @@ _OUTPUTS = {
     "Gelu": "gelu",
     "Hardtanh": "hardtanh",
 }
+_SATURATING = {"Sigmoid", "Tanh"}
 _LAYERS = {"Addmm", "Mm", "Linear", "Convolution", "Addmv", "Mv"}
-# No more than affine functions of their input.
+# No more than affine functions of their input, up to the scale of each sample: a norm alone makes
+# no network of layers.
 _AFFINE = _PASS | {
+    "NativeLayerNorm", "NativeGroupNorm", "FusedRmsNorm",
     "Add", "Sub", "AvgPool2D", "AvgPool1D", "AdaptiveAvgPool2D", "AdaptiveAvgPool1D", "Mean", "Sum",
     "Neg", "Div", "Mul", "NativeBatchNorm", "CudnnBatchNorm", "BatchNorm", "NativeDropout",
     "ConstantPadNd", "AccumulateGrad", "Unfold", "Im2Col", "Embedding", "EmbeddingBag",
@@ -182,6 +185,25 @@ def count_layers(loss: Tensor) -> tuple[int, bool]:
             affine = False
         stack += [(parent, inside) for parent, _ in node.next_functions]
     return layers, affine
+
+
+def count_saturating_outputs(loss: Tensor) -> int:
+    """Sigmoids and tanhs that no layer comes after on the way to the loss: outputs, not units.
+
+    Args:
+        loss: Scalar with its graph.
+    """
+    stack, seen, found = [loss.grad_fn], set[Any](), 0
+    while stack and len(seen) < _LOSS_NODES:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if base_name(node) in _SATURATING:
+            found += 1
+        elif base_name(node) not in _LAYERS:
+            stack += [parent for parent, _ in node.next_functions]
+    return found
 
 
 def _is_affine(node: Any) -> bool:

@@ -9,12 +9,15 @@ from ..problem import Problem
 from ..remedy import Remedy
 from .symptom import Symptom
 
-_HEALED_AFTER = 3
+_HEALED_AFTER, _MOST_DOUBLINGS = 3, 3
 _RANK = {"info": 0, "warning": 1, "critical": 2}
 
 
 class History:
     """Establish what is seen at enough reports in a row, and withdraw what is gone.
+
+    Gone is what three reports in a row do not show; each time that a problem comes back it takes
+    twice as many.
 
     Attributes:
         diagnoses: What stands now, the worst first.
@@ -26,6 +29,7 @@ class History:
         self.announced: list[Diagnosis] = []
         self._seen: dict[Problem, tuple[str, int]] = {}
         self._missed: dict[Problem, int] = {}
+        self._withdrawn: dict[Problem, int] = {}
 
     def report(
         self, symptoms: Sequence[Symptom], step: int, epoch: int
@@ -39,6 +43,8 @@ class History:
         new = [d for s in symptoms if (d := self._establish(s, step, epoch))]
         self.announced += new
         gone = [d for d in self.diagnoses if d.problem not in now and self._is_healed(d.problem)]
+        for diagnosis in gone:
+            self._withdrawn[diagnosis.problem] = self._withdrawn.get(diagnosis.problem, 0) + 1
         self._seen = {problem: self._seen[problem] for problem in now}
         kept = [
             d for d in self.diagnoses if d not in gone and d.problem not in {n.problem for n in new}
@@ -67,7 +73,8 @@ class History:
 
     def _is_healed(self, problem: Problem) -> bool:
         self._missed[problem] = self._missed.get(problem, 0) + 1
-        return self._missed[problem] >= _HEALED_AFTER
+        doublings = min(self._withdrawn.get(problem, 0), _MOST_DOUBLINGS)
+        return self._missed[problem] >= _HEALED_AFTER << doublings
 
     def state_dict(self) -> dict[str, Any]:
         """All of it, of types that ``torch.load(weights_only=True)`` takes."""
@@ -76,6 +83,7 @@ class History:
             "announced": [_plain(diagnosis) for diagnosis in self.announced],
             "seen": {problem.value: seen for problem, seen in self._seen.items()},
             "missed": {problem.value: missed for problem, missed in self._missed.items()},
+            "withdrawn": {problem.value: times for problem, times in self._withdrawn.items()},
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -84,6 +92,7 @@ class History:
         self.announced = [_diagnosis(plain) for plain in state_dict["announced"]]
         self._seen = {Problem(code): tuple(seen) for code, seen in state_dict["seen"].items()}
         self._missed = {Problem(code): missed for code, missed in state_dict["missed"].items()}
+        self._withdrawn = {Problem(code): n for code, n in state_dict["withdrawn"].items()}
 
 
 def _plain(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -104,18 +104,25 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
         data_loss = F.binary_cross_entropy(prediction, target)
     said = prediction > (0.0 if is_logits else 0.5)
     right = (said == (target > 0.5)).float().mean() if fits else data_loss
-    columns = (
-        target.reshape(len(target), -1)[:, :_MAX_COLUMNS] if target.ndim else target[None, None]
-    )
+    columns = _columns_of(target)
     sums = prediction.new_tensor(float("nan"))
     figures = [
         data_loss, right, prediction.min(), prediction.max(), target.min(), target.max(),
         sums, sums, target.new_tensor(float(len(columns))), sums, sums,
     ]  # fmt: skip
-    said = said.reshape(len(said), -1)[:, :_MAX_COLUMNS] if said.ndim else said[None, None]
+    said = _columns_of(said)
     positive = said.float().sum(0)
     predicted = torch.cat([len(said) - positive, positive]) if len(positive) == 1 else positive
     return LossReading(torch.stack(figures), _moments(columns), predicted)
+
+
+def _columns_of(labels: Tensor) -> Tensor:
+    """One row for each sample or pixel, one column for each label that it has of its own."""
+    if labels.ndim == 0:
+        return labels[None, None]
+    if labels.ndim > 3 or (labels.ndim == 3 and labels.shape[1] == 1):
+        return labels.movedim(1, -1).reshape(-1, labels.shape[1])[:, :_MAX_COLUMNS]
+    return labels.reshape(len(labels), -1)[:, :_MAX_COLUMNS]
 
 
 def _read_values(prediction: Tensor, target: Tensor) -> LossReading:

@@ -13,15 +13,20 @@ from torch.optim import Optimizer
 
 from ..monitoring.gradient_reading import optimizer_position
 from .anatomy import (
-    BatchNews,
-    FirstBatches,
+    count_gates,
     find_layers,
     have_identical_units,
     highest_dropout,
     largest_recurrent_gain,
     matrix_of,
 )
-from .autograd_graph import count_layers, has_graph, parameters_behind
+from .autograd_graph import (
+    count_layers,
+    count_saturating_outputs,
+    has_graph,
+    parameters_behind,
+)
+from .first_batches import BatchNews, FirstBatches
 from .loss_news import LossNews
 from .loss_record import LossRecord
 from .schedule import Schedule
@@ -42,7 +47,8 @@ class News:
     Attributes:
         losses: Of its losses.
         batches: Of what reached its layers.
-        in_graph: Weight layers behind the loss, and whether nothing between them bends.
+        in_graph: Weight layers behind the loss, whether nothing between them bends, and how many
+            sigmoids and tanhs are outputs.
         has_gradient: Names of the layers that ever had a gradient.
         identical: Whether a layer's units are alike, once it was seen.
         stepped: Positions of the optimisers that ever made a step.
@@ -51,7 +57,7 @@ class News:
 
     losses: LossNews
     batches: BatchNews
-    in_graph: tuple[int, bool]
+    in_graph: tuple[int, bool, int]
     has_gradient: list[str]
     identical: dict[str, bool]
     stepped: set[int]
@@ -80,11 +86,12 @@ class Observation:
         self._factor = 1.0
         self._identical: dict[str, Tensor] = {}
         self._inspections = 0
-        self._in_graph = (0, False)
+        self._in_graph = (0, False, 0)
         self._known_layers: Mapping[str, Mapping[str, bool]] = {}
         self._optimizers = 1
         self._stepped: set[int] = set()
         self._weights: dict[str, Tensor | None] = {}
+        self._gates: dict[str, int] = {}
         self._parameters: set[nn.Parameter] = set()
 
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -99,6 +106,7 @@ class Observation:
         modules = dict(pl_module.named_modules())
         self._parameters = set(pl_module.parameters())
         self._weights = {layer.name: matrix_of(modules[layer.name]) for layer in vitals.layers}
+        self._gates = {layer.name: count_gates(modules[layer.name]) for layer in vitals.layers}
         for layer in vitals.layers:
             known = self._known_layers.get(layer.name, {})
             layer.has_gradient = known.get("has_gradient", False)
@@ -129,7 +137,7 @@ class Observation:
         if self._optimizers == 1:
             self._record.look(loss, self._factor, self._batches.outputs)
         if not self._in_graph[0] and has_graph(loss):
-            self._in_graph = count_layers(loss)
+            self._in_graph = (*count_layers(loss), count_saturating_outputs(loss))
         if self._parameters and has_graph(loss):
             # What is sharded (FSDP2) takes part under another name.
             if not any(isinstance(parameter, DTensor) for parameter in self._parameters):
@@ -152,7 +160,9 @@ class Observation:
             layer.has_gradient |= weight is not None and weight.grad is not None
         if self._inspections in (0, _SURE):
             self._identical = {
-                name: have_identical_units(weight, sure=self._inspections == _SURE)
+                name: have_identical_units(
+                    weight, sure=self._inspections == _SURE, gates=self._gates[name]
+                )
                 for name, weight in weights.items()
                 if weight is not None and weight.grad is not None
             }
@@ -191,7 +201,7 @@ class Observation:
         """Take up the news of all ranks: the same ones on every rank."""
         self._record.take([rank.losses for rank in ranks])
         self._batches.take([rank.batches for rank in ranks])
-        self._in_graph = next((rank.in_graph for rank in ranks if rank.in_graph[0]), (0, False))
+        self._in_graph = next((rank.in_graph for rank in ranks if rank.in_graph[0]), (0, False, 0))
         with_gradient = {name for rank in ranks for name in rank.has_gradient}
         for layer in self.vitals.layers:
             layer.has_gradient = layer.name in with_gradient
@@ -214,7 +224,7 @@ class Observation:
         vitals.same_class_pairs = record.same_class_pairs
         vitals.target_spreads = record.target_spreads
         vitals.objective = record.objective
-        vitals.layers_in_graph, vitals.affine = self._in_graph
+        vitals.layers_in_graph, vitals.affine, vitals.saturating_outputs = self._in_graph
         if self._batches.has_news:
             vitals.inputs = self._batches.input_scale()
         vitals.side_inputs = self._batches.side_inputs.found
@@ -226,7 +236,7 @@ class Observation:
         vitals.learning_rate_peak = max(
             vitals.learning_rate, *(v for v in [vitals.learning_rate_peak] if v == v), 0.0
         )
-        self._settle_layers()
+        self._settle_layers(trainer)
         self._settle_steps(trainer)
         return replace(vitals)
 
@@ -238,9 +248,14 @@ class Observation:
         for layer in self.vitals.layers:
             layer.stepped = moved is None or self._weights[layer.name] in moved
 
-    def _settle_layers(self) -> None:
+    def _settle_layers(self, trainer: Trainer) -> None:
+        optimized = {p for o in trainer.optimizers for g in o.param_groups for p in g["params"]}
         for layer in self.vitals.layers:
             layer.ran = layer.name in self._batches.ran
+            # What was frozen at first may have been set free.
+            weight = self._weights[layer.name]
+            layer.trained = weight is not None and weight.requires_grad
+            layer.optimized = weight in optimized
         ran = [layer for layer in self.vitals.layers if layer.ran]
         for layer in self.vitals.layers:
             layer.is_last = bool(ran) and layer is ran[-1]

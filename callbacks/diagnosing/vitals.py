@@ -171,6 +171,7 @@ class Vitals:
         layers: Weight layers from input to output.
         layers_in_graph: Products with a weight behind the loss; 0 where that is not known.
         affine: Whether nothing between them bends.
+        saturating_outputs: Sigmoids and tanhs that no layer comes after.
         fewest_norm_values: Values of a channel in the smallest batch that a BatchNorm layer took
             moments of; infinite without one.
         most_norm_values: In the largest batch to the layer that gets the fewest, likewise.
@@ -220,6 +221,7 @@ class Vitals:
     layers: list[Layer] = field(default_factory=list)
     layers_in_graph: int = 0
     affine: bool = False
+    saturating_outputs: int = 0
     fewest_norm_values: float = math.inf
     most_norm_values: float = math.inf
     gradients: Record = field(default_factory=Record)

@@ -179,6 +179,27 @@ def test_batches_of_any_form(kind, form, lr, healthy):
     assert doctor._observation.vitals.objective.task == "classification"
 
 
+class SetFreeLater(Research):
+    """Its optimiser was made of what could be trained before the first epoch."""
+
+    def __init__(self):
+        super().__init__(network())
+        self.network[0].requires_grad_(requires_grad=False)
+
+    def on_train_epoch_start(self):
+        self.network[0].requires_grad_(requires_grad=self.current_epoch > 0)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(p for p in self.parameters() if p.requires_grad)
+
+
+def test_a_layer_that_was_set_free_too_late_is_missed():
+    doctor = examine(SetFreeLater())
+    (diagnosis,) = [d for d in doctor.diagnoses if d.severity != "info"]
+    assert diagnosis.problem is Problem.FROZEN_PARAMETER
+    assert "network.0" in diagnosis.evidence
+
+
 def test_layers_in_a_list_are_missed():
     class Listed(Research):
         def __init__(self):
@@ -404,7 +425,7 @@ def test_an_error_inside_of_a_hook_stops_no_forward_pass(monkeypatch):
     def fails(self, x):
         raise NotImplementedError("no moments of this")
 
-    monkeypatch.setattr("torchvitals.callbacks.diagnosing.anatomy.FirstBatches._keep", fails)
+    monkeypatch.setattr("torchvitals.callbacks.diagnosing.first_batches.FirstBatches._keep", fails)
     doctor = TrainingDoctor()
     trainer = quiet_trainer(max_epochs=2, callbacks=[doctor])
     with pytest.warns(UserWarning, match="TrainingDoctor switched itself off.*no moments of this"):

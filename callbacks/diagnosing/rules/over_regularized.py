@@ -4,6 +4,7 @@ A penalty that is most of the loss, or dropout so high that the training loss st
 of validation, where it is off.
 """
 
+import math
 import statistics
 
 from ...problem import Problem
@@ -13,7 +14,7 @@ from ..vitals import Vitals
 
 _MOST, _ABOVE, _CHECKS = 0.5, 1.5, 3
 _EXTREME, _LITTLE = 0.8, 0.1
-_HUGE_DECAY, _SOME = 0.5, 0.2
+_HUGE_DECAY, _SOME, _HUGE_STEP = 0.5, 0.2, 0.1
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -68,6 +69,10 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
 def _weight_decay(vitals: Vitals) -> list[Symptom]:
     learned = vitals.gain > _SOME if vitals.weight_decay >= _HUGE_DECAY else vitals.has_learned
     if vitals.weight_decay < 0.05 or learned or vitals.is_falling:
+        return []
+    # What such steps have done is not undone by any decay that is usual.
+    peak = max((u for u in vitals.total_updates if math.isfinite(u)), default=0.0)
+    if vitals.weight_decay < _HUGE_DECAY and peak > _HUGE_STEP:
         return []
     evidence = f"The weight decay is {vitals.weight_decay:g}, and next to nothing is learned."
     remedies = (Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),)

@@ -16,15 +16,15 @@ _MOST, _ALMOST_ALL = 0.7, 0.85
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the hidden layer that is saturated most."""
     shares = {s: share for s, share in vitals.saturated.last.items() if share == share}
-    if vitals.last_activation_is_output and shares:
-        output = list(vitals.saturated.last)[-1]
+    outputs = max(vitals.saturating_outputs, int(vitals.last_activation_is_output))
+    for output in list(vitals.saturated.last)[len(vitals.saturated.last) - outputs :]:
         shares.pop(output, None)
     saturated = {site: share for site, share in shares.items() if share > _MOST}
     if not saturated:
         return []
     site = next(iter(saturated))
     # A network whose every layer switches may learn, and what it learns is steps.
-    switches = min(shares.values()) > _ALMOST_ALL and len(shares) > 1
+    switches = len(shares) > 1 and min(shares.values()) > _ALMOST_ALL
     fine = vitals.is_well and not switches
     severity: Severity = "info" if fine or not vitals.had_a_chance else "warning"
     evidence = (

@@ -7,6 +7,7 @@ from torch import nn
 
 from torchvitals.callbacks.diagnosing.autograd_graph import (
     count_layers,
+    count_saturating_outputs,
     divergence_of,
     find_loss_calls,
     has_graph,
@@ -97,7 +98,7 @@ NETWORKS = {
         True),
     "relu": ((nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3)), 2, False),
     "tanh": ((nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 3)), 2, False),
-    "layer norm": ((nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 3)), 2, False),
+    "layer norm": ((nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 3)), 2, True),
 }  # fmt: skip
 
 
@@ -143,3 +144,13 @@ def test_a_divergence_of_what_are_no_logarithms(loss, output):
     logits = nn.Linear(5, 3)(torch.randn(8, 5))
     target = torch.rand(8, 3).softmax(1)
     assert divergence_of(loss(logits, target)) == output
+
+
+def test_sigmoids_that_are_outputs_and_such_that_are_units():
+    body, head, other = nn.Linear(5, 4), nn.Linear(4, 3), nn.Linear(4, 2)
+    hidden = body(torch.randn(8, 5)).tanh()
+    fine, coarse = head(hidden).sigmoid(), other(hidden).tanh()
+    loss = (1 - fine.mean()) + 0.3 * (coarse**2).mean()
+    assert count_saturating_outputs(loss) == 2
+    assert count_saturating_outputs(F.cross_entropy(head(hidden), torch.arange(8) % 3)) == 0
+    assert count_saturating_outputs(F.binary_cross_entropy(fine, torch.rand(8, 3))) == 1

@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from torchvitals.callbacks.diagnosing.anatomy import FirstBatches, largest_recurrent_gain
+from torchvitals.callbacks.diagnosing.anatomy import (
+    count_gates,
+    have_identical_units,
+    largest_recurrent_gain,
+    matrix_of,
+)
+from torchvitals.callbacks.diagnosing.first_batches import FirstBatches
 
 
 class TwoInputs(nn.Module):
@@ -100,3 +106,20 @@ def test_the_gain_of_recurrent_weights():
     net[0].requires_grad_(requires_grad=False)
     assert largest_recurrent_gain(net) == pytest.approx((1 / 3) ** 0.5, rel=1e-5)
     assert torch.isnan(torch.tensor(largest_recurrent_gain(nn.Linear(2, 2))))
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM, nn.LSTMCell])
+def test_the_units_of_each_gate_are_compared(kind):
+    layer = kind(3, 8)
+    found = []
+    for constant in (False, True):
+        layer.zero_grad()
+        if constant:
+            for weight in layer.parameters():
+                nn.init.constant_(weight, 0.1)
+        states = layer(torch.randn(5, 3))[0]
+        states.square().sum().backward()
+        flag = have_identical_units(matrix_of(layer), sure=False, gates=count_gates(layer))
+        found.append(bool(flag))
+    assert found == [False, True]
+    assert count_gates(nn.Linear(3, 8)) == 1

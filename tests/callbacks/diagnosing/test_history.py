@@ -64,6 +64,16 @@ def test_what_heals_is_withdrawn_and_may_come_again():
     ]  # fmt: skip
 
 
+def test_what_came_back_takes_longer_to_be_withdrawn():
+    history, seen = History(), [symptom(reports=1)]
+    for missed in (3, 6, 12, 24, 24):
+        assert reports(history, seen)[0] == (["warning"], [])
+        assert reports(history, *[[]] * (missed - 1)) == [([], [])] * (missed - 1)
+        resumed = History()
+        resumed.load_state_dict(history.state_dict())
+        assert reports(resumed, [])[0] == reports(history, [])[0] == ([], ["warning"])
+
+
 def test_figures_are_of_now_and_the_step_of_then():
     history = History()
     reports(history, [symptom(reports=1)], [symptom(reports=1, evidence="Worse.")])

@@ -77,7 +77,21 @@ def test_how_many_of_several_labels_are_right():
     assert objective.positives == pytest.approx(float(target.sum(1).mean()))
     pixels = torch.rand(6, 4, 5, 5).round()
     images = torch.rand(6, 4, 5, 5, requires_grad=True).sigmoid()
-    assert np.isnan(record(F.binary_cross_entropy(images, pixels)).objective.positives)
+    objective = record(F.binary_cross_entropy(images, pixels)).objective
+    assert objective.positives == pytest.approx(float(pixels.sum(1).mean()))
+    tags, said = torch.rand(6, 4, 5).round(), torch.rand(6, 4, 5, requires_grad=True).sigmoid()
+    assert np.isnan(record(F.binary_cross_entropy(said, tags)).objective.positives)
+
+
+def test_pixels_of_one_mask_are_two_classes():
+    mask = (torch.arange(6 * 5 * 7) % 9 == 0).float().view(6, 1, 5, 7)
+    logits = torch.randn(6, 1, 5, 7, requires_grad=True) * 1
+    objective = record(F.binary_cross_entropy_with_logits(logits, mask)).objective
+    ones = float(mask.sum())
+    assert list(objective.target_counts) == [mask.numel() - ones, ones]
+    assert sum(objective.predicted_counts) == mask.numel()
+    expected = log_loss(mask.flatten(), np.full(mask.numel(), float(mask.mean())))
+    assert objective.constant_loss == pytest.approx(expected)
 
 
 def test_a_regression():
