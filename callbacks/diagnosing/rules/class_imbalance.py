@@ -19,10 +19,15 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
     if not vitals.had_a_long_chance or len(said) != len(counts):
         return False
-    if not vitals.labels_samples and (vitals.gain > _LITTLE or len(counts) > _FEW_CLASSES):
-        return False  # Rare words are never the likeliest, in a good model of language neither.
-    # Who will click is seldom likelier than not, and a model of it may be good all the same.
-    if vitals.objective.task == "binary" and vitals.has_learned:
+    is_binary = vitals.objective.task == "binary"
+    if vitals.labels_samples:
+        # Who will click is seldom likelier than not, and a model of it may be good all the same.
+        unlikely = is_binary and vitals.has_learned
+    else:
+        # Rare words are never the likeliest, in a good model of language neither. Of a mask some
+        # pixels are.
+        unlikely = not is_binary and (vitals.gain > _LITTLE or len(counts) > _FEW_CLASSES)
+    if unlikely:
         return False
     expected = {i: sum(said) * counts[i] / sum(counts) for i in rare}
     return any(e >= _EXPECTED and said[i] < _NEVER * e for i, e in expected.items())

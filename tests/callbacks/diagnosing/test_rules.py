@@ -164,6 +164,11 @@ SICK = {
             "classification", "cross_entropy", classes=4, constant_loss=2.3, labels=320.0,
             target_counts=[2900.0, 40.0, 30.0, 30.0], predicted_counts=[3000.0, 0.0, 0.0, 0.0])),
         P.CLASS_IMBALANCE, "warning"),
+    "a mask without a pixel": (
+        vitals(SMALL, inputs=InputScale("a", sizes=(4, 1)), objective=Objective(
+            "binary", "bce_logits", classes=1, constant_loss=0.3, labels=8192.0,
+            target_counts=[99000.0, 1000.0], predicted_counts=[10000.0, 0.0])),
+        P.CLASS_IMBALANCE, "warning"),
     "rare class said": (
         vitals(objective=Objective(
             "classification", "cross_entropy", classes=2, constant_loss=0.2,
