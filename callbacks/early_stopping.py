@@ -15,6 +15,7 @@ from .stopping.criteria import CriterionName
 from .stopping.curve import Position, Smoothing, Unit
 from .stopping.epoch_sums import EpochSums
 from .stopping.judge import Judge
+from .stopping.missed_epoch_end import EndLate, begin_next, is_end_missed
 from .stopping.missed_validation import batches_trained, is_missed, validate_late
 from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
@@ -217,6 +218,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._pending: Verdict | None = None
         self._stops_again = self._begun = False
         self._validated: int | None = 0
+        self._ended: int | None = 0
         self._training_loss.clear()
         self._epoch_sums.clear()
         self.stopped_epoch = 0
@@ -260,18 +262,18 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Make up for a validation that was missed; stop at once where the run had stopped."""
+        known = self._loaded and self._validated is not None
+        if known and is_end_missed(trainer, self._ended):
+            EndLate.append(trainer)
+        else:
+            begin_next(trainer)
         self._begin(trainer, pl_module)
         if self._loaded and is_missed(trainer, self._validated):
             validate_late(trainer)
         epoch = trainer.current_epoch
-        self._readings.wait(self._epoch_sums.of_last_epoch(trainer, pl_module), epoch - 1)
         if self._stops_again and (positions := self.judge.first.positions):
             self._pending = self.judge.verdict(positions[-1])
             self._stop_if_due(trainer, epoch, positions[-1].epoch)
-        elif self._awaits_check and self._readings.noted_epoch < epoch:
-            # The checkpoint was saved between an epoch's end and its check.
-            self._check(trainer, pl_module, epoch - 1, epoch)
-            self._stop_if_due(trainer, epoch, epoch - 1)
         self._stops_again = False
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -341,6 +343,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             if self._check_on_train_epoch_end:
                 self._check(trainer, pl_module, epoch, epoch + 1)
             self._epoch_sums.close()
+            self._ended = epoch + 1
             self._stop_if_due(trainer, epoch + 1, epoch)
 
     def _counts(self, trainer: Trainer) -> bool:
@@ -454,6 +457,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             "best_epoch": self.best_epoch,
             "stops": stopped or self._pending is not None,
             "validated": self._validated,
+            "ended": self._ended,
             "judge": self.judge.state_dict(),
             "readings": self._readings.state_dict(),
             "minutes": self._watch.minutes,
@@ -475,6 +479,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._clear()
         self._loaded = True
         self._validated = state_dict.get("validated")
+        self._ended = state_dict.get("ended")
         if "judge" not in state_dict:
             self.judge.first.adopt(float(state_dict["best_score"]), state_dict["wait_count"])
             return

@@ -151,14 +151,6 @@ class EpochSums:
         self.clear()
         self._loaded = state
 
-    def of_last_epoch(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
-        """Values over an epoch whose end Lightning leaves out: it was saved by the last batch."""
-        loaded = self._loaded
-        if loaded is None or loaded["epoch"] >= trainer.current_epoch:
-            return {}
-        self._loaded = None
-        return self._try(lambda: _values(_own(trainer, loaded["rows"]), trainer, pl_module), {})
-
     def _take_up(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loaded, self._loaded = self._loaded, None
         if loaded is not None and loaded["epoch"] == trainer.current_epoch:

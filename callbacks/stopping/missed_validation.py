@@ -24,6 +24,8 @@ def is_missed(trainer: Trainer, validated: int | None) -> bool:
     """
     if validated is None or not trainer.enable_validation:
         return False
+    if not trainer.fit_loop.restarted_mid_epoch or not batch_progress(trainer).current.processed:
+        return False  # there is none before an epoch's first batch, nor after its end
     return validated < batches_trained(trainer) and _is_due(trainer)
 
 
@@ -35,9 +37,8 @@ def _is_due(trainer: Trainer) -> bool:
     batches = trainer.num_training_batches
     if batches == math.inf:
         return False
-    of_epoch = batch_progress(trainer).current.processed or batches
     epochs = math.ceil(epochs_trained(trainer))
-    return epochs % every == 0 and bool(of_epoch % interval == 0)
+    return epochs % every == 0 and batch_progress(trainer).current.processed % interval == 0
 
 
 def validate_late(trainer: Trainer) -> None:

@@ -16,10 +16,7 @@ def batch_progress(trainer: Trainer) -> Any:
 
 def epochs_trained(trainer: Trainer) -> float:
     """Epochs so far, with the fraction of this one; the whole of one of unknown length."""
-    batches, done = trainer.num_training_batches, batch_progress(trainer).current
-    if done.completed < done.processed and done.processed >= batches:
-        # Resumed after the last batch of an epoch, which Lightning then counts at once.
-        return float(trainer.current_epoch)
+    batches = trainer.num_training_batches
     if not 0 < batches < math.inf:
         return trainer.current_epoch + 1.0
     return trainer.current_epoch + (trainer.fit_loop.batch_idx + 1) / batches

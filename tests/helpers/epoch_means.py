@@ -34,6 +34,7 @@ WAYS: dict[str, tuple[dict[str, Any], str]] = {
     "first batch only": ({"hook": "training_step", "every": BATCHES}, "x"),
     "at the batch's start": ({"hook": "on_train_batch_start"}, "x"),
     "at the batch's end": ({"hook": "on_train_batch_end"}, "x"),
+    "at the epoch's end": ({"hook": "on_train_epoch_end"}, "x"),
     "metric": ({"metric": "mean"}, "x"),
     "metric with lists": ({"metric": "auroc"}, "x"),
 }
@@ -77,6 +78,12 @@ class Logs(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Tensor, batch_idx: int) -> None:
         self.say("on_train_batch_end", batch_idx)
+
+    def on_train_epoch_end(self) -> None:
+        if self.hook == "on_train_epoch_end":
+            start = self.current_epoch * BATCHES
+            mean = sum(self.losses[start : start + BATCHES]) / BATCHES
+            self.log("x", mean + self.global_rank, **self.arguments)
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         self.log("val_loss", float(self.global_step), sync_dist=True)
