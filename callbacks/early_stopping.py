@@ -15,7 +15,7 @@ from .stopping.criteria import CriterionName
 from .stopping.curve import Position, Smoothing, Unit
 from .stopping.epoch_sums import EpochSums
 from .stopping.judge import Judge
-from .stopping.missed_epoch_end import EndLate, begin_next, is_end_missed
+from .stopping.missed_epoch_end import resume_epoch
 from .stopping.missed_validation import batches_trained, is_missed, validate_late
 from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
@@ -261,12 +261,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             self._check_on_train_epoch_end = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Make up for a validation that was missed; stop at once where the run had stopped."""
-        known = self._loaded and self._validated is not None
-        if known and is_end_missed(trainer, self._ended):
-            EndLate.append(trainer)
-        else:
-            begin_next(trainer)
+        """Make up for what was missed; stop at once where the run had stopped."""
+        resume_epoch(trainer, self._ended if self._loaded else None)
         self._begin(trainer, pl_module)
         if self._loaded and is_missed(trainer, self._validated):
             validate_late(trainer)

@@ -93,7 +93,10 @@ class EpochSums:
         self._take_up(trainer, pl_module)
         self._merge(trainer)
         pending, self._pending = self._pending, {}
-        return _values(pending, trainer, pl_module)
+        values = _values(pending, trainer, pl_module)
+        # Where other callbacks look for what is logged.
+        trainer.callback_metrics.update({name: torch.tensor(v) for name, v in values.items()})
+        return values
 
     def close(self) -> None:
         """The epoch was checked: there is nothing to keep until the next one."""

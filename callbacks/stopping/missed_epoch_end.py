@@ -7,29 +7,37 @@ a second interruption finds that one over, too, and trains it again.
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from .progress import batch_progress
+from .progress import batch_progress, epoch_progress
 
 
-def is_end_missed(trainer: Trainer, ended: int | None) -> bool:
-    """Whether the resumed run was saved between an epoch's last batch and the end of its hooks.
+def resume_epoch(trainer: Trainer, ended: int | None) -> None:
+    """Have the epoch ended whose end is due, or else the next one begun.
 
     Args:
         trainer: The Trainer, when training starts.
-        ended: Epochs whose end this callback had seen; None where that is not known.
+        ended: Epochs whose end the callback had seen; None where that is not known.
     """
+    if ended is not None and _is_end_due(trainer, ended):
+        EndLate.append(trainer)
+    else:
+        _begin_next(trainer)
+
+
+def _is_end_due(trainer: Trainer, ended: int) -> bool:
     loop = trainer.fit_loop
     if not batch_progress(trainer).is_last_batch:
         return False
     if loop.restarted_mid_epoch:
         # In that batch's own hooks, whereupon Lightning counts the epoch as over, or behind them.
         return loop.epoch_loop.restarted_on_train_batch_end or loop.epoch_loop.restarted_on_last
-    if ended is None or ended >= loop.epoch_progress.current.started:
-        return False
-    return loop.resumed_on_epoch_end or loop.restarted_on_epoch_end
+    # In the hooks of the epoch's end, before that of the callback: they are called again.
+    return ended < epoch_progress(trainer).current.started and (
+        loop.resumed_on_epoch_end or loop.restarted_on_epoch_end
+    )
 
 
-def begin_next(trainer: Trainer) -> None:
-    """Have the next epoch begun where the last one is over.
+def _begin_next(trainer: Trainer) -> None:
+    """Where the last epoch is over.
 
     Saved before the first batch of an epoch, it is taken for one whose batches are all trained.
     Saved at the end of one, Lightning ends it again where ``max_steps`` is given.
@@ -38,10 +46,15 @@ def begin_next(trainer: Trainer) -> None:
     if loop.restarted_on_epoch_start:
         loop.epoch_loop.restarting = False
     elif loop.restarted_on_epoch_end:
-        for count in (loop.epoch_progress.current, loop.epoch_progress.total):
-            count.completed = count.processed
+        _count(trainer, over=True)
         loop.reset_restart_stage()
         loop.epoch_loop.restarting = loop._restarting = False
+
+
+def _count(trainer: Trainer, over: bool) -> None:
+    epochs = epoch_progress(trainer)
+    for count in (epochs.current, epochs.total):
+        count.processed = count.completed = count.started - (not over)
 
 
 class EndLate(Callback):
@@ -58,8 +71,7 @@ class EndLate(Callback):
         """Count the epoch as one that is not over, and take the last place in Lightning's list."""
         loop, batches = trainer.fit_loop, batch_progress(trainer)
         in_end = not loop.restarted_mid_epoch
-        for count in (loop.epoch_progress.current, loop.epoch_progress.total):
-            count.processed = count.completed = count.started - 1
+        _count(trainer, over=False)
         for count in (batches.current, batches.total):
             count.completed = count.processed
         loop.restarting = True

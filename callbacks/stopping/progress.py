@@ -14,6 +14,11 @@ def batch_progress(trainer: Trainer) -> Any:
     return trainer.fit_loop.epoch_loop.batch_progress
 
 
+def epoch_progress(trainer: Trainer) -> Any:
+    """The loop's own count of training epochs, likewise."""
+    return trainer.fit_loop.epoch_progress
+
+
 def epochs_trained(trainer: Trainer) -> float:
     """Epochs so far, with the fraction of this one; the whole of one of unknown length."""
     batches = trainer.num_training_batches

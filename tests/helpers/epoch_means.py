@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, Checkpoint
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import BinaryAUROC
@@ -118,16 +118,19 @@ def fit(
 ) -> dict[str, Any]:  # fmt: skip
     """Watch one way of logging, interrupted before or behind the callback's own hooks."""
     logs, name = WAYS[way]
-    stopping = EarlyStopping(name, **{"patience": 2, **(arguments or {})})
+    stopping = EarlyStopping(**{"monitor": name, "patience": 2, **(arguments or {})})
     model = Logs(**logs, losses=losses)
     callbacks = [stopping, *([saves] if saves else [])]
-    settings = {"max_epochs": EPOCHS, "num_sanity_val_steps": 0, **settings}
+    behind = isinstance(saves, Checkpoint)
+    settings = {"max_epochs": EPOCHS, "num_sanity_val_steps": 0, "enable_checkpointing": behind,
+                **settings}  # fmt: skip
     trainer = quiet_trainer(callbacks=callbacks[:: -1 if first else 1], **settings)
     expected = pytest.raises(InterruptedError) if isinstance(saves, Saves) else nullcontext()
     with expected:
         trainer.fit(model, batches(BATCHES), batches(2), ckpt_path=ckpt)
     return {
         "step": trainer.global_step,
+        "epochs": trainer.current_epoch,
         "reason": stopping.stopping_reason,
         "sentence": stopping.stopping_reason_message,
         "best": (stopping.best_epoch, float(stopping.best_score)),
