@@ -352,7 +352,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self, trainer: Trainer, pl_module: LightningModule, epoch: int, epochs: float
     ) -> None:
         mine = [self._watch.minutes, self._training_loss.mean]
-        readings, rows = self._readings.take(trainer, mine)
+        readings, rows = self._readings.take(trainer, mine, self._epoch_sums.unknown)
         loss = sum(row[1] for row in rows) / len(rows)
         at = Position(epoch, epochs, trainer.global_step, rows[0][0])
         improved = False

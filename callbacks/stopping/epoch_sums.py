@@ -1,46 +1,22 @@
 """What the watched metrics have summed up over a training epoch, across an interruption.
 
-Lightning forgets it: a mean over an epoch that is resumed would be that of the epoch's rest. There
-is no public way to it, so that all that needs to know how Lightning keeps it is in this file.
+Lightning forgets it: a mean over an epoch that is resumed would be that of the epoch's rest.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from ...functional.metric_states import MetricState, metric_states, restore_metric_states_
+from ...functional.metric_states import restore_metric_states_
+from .logged_sums import EpochSum, add, joined, logged, logged_last, on_host
 from .progress import batch_progress
+from .rank_sums import RankSums
 
 T = TypeVar("T")
-
-_JOIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mean": torch.add,
-    "sum": torch.add,
-    "max": torch.maximum,
-    "min": torch.minimum,
-}
-
-
-class EpochSum(TypedDict):
-    """One logged metric's part of the epoch on one rank.
-
-    Attributes:
-        names: Those of its names that are watched.
-        reduction: ``"mean"``, ``"sum"``, ``"max"`` or ``"min"`` of what was logged as a tensor.
-        joined: Whether Lightning reduces it over the ranks.
-        attribute: Where in the module a logged torchmetrics metric is; None for tensors.
-        states: What is summed up, Lightning's own in a list of one.
-    """
-
-    names: list[str]
-    reduction: str
-    joined: bool
-    attribute: str | None
-    states: list[MetricState]
 
 
 class EpochSums:
@@ -56,14 +32,21 @@ class EpochSums:
 
     def __init__(self, monitors: Iterable[str]) -> None:
         self.monitors = frozenset(monitors)
+        self._ranks = RankSums()
         self.clear()
 
     def clear(self) -> None:
         """Forget all sums."""
+        self._ranks.clear()
+        self._forget()
+
+    def _forget(self) -> None:
         self._loaded: dict[str, Any] | None = None
         self._pending: dict[str, EpochSum] = {}
         self._before: tuple[int, dict[str, EpochSum]] = (-1, {})
         self._over = self._failed = False
+        # What need not be there at the end of this epoch.
+        self.unknown: frozenset[str] = frozenset()
 
     # While training
 
@@ -84,6 +67,8 @@ class EpochSums:
     def end_batch(self, trainer: Trainer) -> None:
         """Add what the checkpoint has to what was logged again."""
         self._try(lambda: self._merge(trainer), None)
+        nothing: dict[str, EpochSum] = {}
+        self._ranks.exchange(trainer, lambda: self._try(lambda: self._sums(trainer), nothing))
 
     def end_epoch(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
         """Add it at the last moment; values of what was not logged again, by their names."""
@@ -100,24 +85,24 @@ class EpochSums:
 
     def close(self) -> None:
         """The epoch was checked: there is nothing to keep until the next one."""
-        self._over = True
+        self._over, self.unknown = True, frozenset()
 
     def _sums(self, trainer: Trainer) -> dict[str, EpochSum]:
         """This rank's sums over the epoch so far."""
         sums = dict(self._pending)
-        for name, found in _logged(trainer, self.monitors).items():
+        for name, found in logged(trainer, self.monitors).items():
             if name in sums and found["attribute"] is None:
-                found["states"] = [_joined(sums[name], found)]
+                found["states"] = [joined(sums[name], found)]
             sums[name] = found
         return sums
 
     def _merge(self, trainer: Trainer) -> None:
         if not self._pending:
             return
-        for name in self._pending.keys() & _logged(trainer, self.monitors).keys():
+        for name in self._pending.keys() & logged(trainer, self.monitors).keys():
             kept = self._pending.pop(name)
             if kept["attribute"] is None:
-                _add(trainer, name, kept)
+                add(trainer, name, kept)
 
     # In checkpoints
 
@@ -129,15 +114,30 @@ class EpochSums:
         if self._loaded is not None:
             return self._loaded
         nothing: dict[str, EpochSum] = {}
-        rows = [self._try(lambda: self._to_save(trainer), nothing)]
-        if (
-            trainer.world_size > 1
-            and torch.distributed.is_initialized()
-            and not trainer.interrupted
-        ):
-            mine, rows = rows[0], [{} for _ in range(trainer.world_size)]
-            torch.distributed.all_gather_object(rows, mine)
-        return {"epoch": trainer.current_epoch, "rows": rows} if any(rows) else None
+        own = self._try(lambda: self._to_save(trainer), nothing)
+        rows, lost = [own], []
+        if trainer.world_size > 1 and trainer.interrupted:
+            nowhere = [nothing] * trainer.world_size
+            rows = self._try(lambda: self._ranks.rows(trainer, own), nowhere)
+            known = {name for row in rows for name in row}
+            lost = _names(kept for name, kept in own.items() if name not in known)
+        elif trainer.world_size > 1 and torch.distributed.is_initialized():
+            rows = [{} for _ in range(trainer.world_size)]
+            torch.distributed.all_gather_object(rows, own)
+        skipped: list[str] = self._try(lambda: self._skipped(trainer), [])
+        if not any(rows) and not lost and not skipped:
+            return None
+        found = {"rows": rows, "lost": lost, "skipped": skipped}
+        return {"epoch": trainer.current_epoch, **found}
+
+    def _skipped(self, trainer: Trainer) -> list[str]:
+        """What has yet to be logged in this batch's last hook, which is not called on resume."""
+        done = batch_progress(trainer).current
+        if self._over or done.processed == done.completed:
+            return []
+        before, now = _updates(self._before[1]), _updates(logged(trainer, self.monitors))
+        late = logged_last(trainer, self.monitors).items()
+        return sorted({n for key, names in late if before.get(key) == now.get(key) for n in names})
 
     def _to_save(self, trainer: Trainer) -> dict[str, EpochSum]:
         if self._over:
@@ -147,7 +147,7 @@ class EpochSums:
         # The batch that is not processed is trained again, and logs again.
         if done.total.ready != number or done.current.ready == done.current.processed:
             sums = self._sums(trainer)
-        return {name: {**kept, "states": _on_host(kept["states"])} for name, kept in sums.items()}
+        return {name: {**kept, "states": on_host(kept["states"])} for name, kept in sums.items()}
 
     def load_state(self, state: dict[str, Any] | None) -> None:
         """Remember a checkpoint's sums until training goes on."""
@@ -157,7 +157,13 @@ class EpochSums:
     def _take_up(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loaded, self._loaded = self._loaded, None
         if loaded is not None and loaded["epoch"] == trainer.current_epoch:
-            self._pending = _own(trainer, loaded["rows"])
+            rows = loaded["rows"]
+            _warn_of_lost(loaded["lost"])
+            _warn_of_skipped(loaded["skipped"])
+            self._pending = _own(trainer, rows)
+            self.unknown = frozenset(
+                [*loaded["lost"], *_names(kept for row in rows for kept in row.values())]
+            ) - frozenset(_names(self._pending.values()))
             for kept in self._pending.values():
                 _restore(kept, pl_module)
 
@@ -167,8 +173,8 @@ class EpochSums:
         try:
             return part()
         except Exception as error:
-            self.clear()
-            self._failed = True
+            self._forget()
+            self._failed, self.unknown = True, self.monitors
             rank_zero_warn(
                 f"A mean over a training epoch of {', '.join(sorted(self.monitors))} that is "
                 f"interrupted will be that of the epoch's rest: {type(error).__name__}: {error}"
@@ -176,57 +182,43 @@ class EpochSums:
             return otherwise
 
 
-def _logged(trainer: Trainer, monitors: frozenset[str]) -> dict[str, EpochSum]:
-    """What Lightning has summed up of them, by its own names for it."""
-    found: dict[str, EpochSum] = {}
-    for name, result in trainer.fit_loop.epoch_loop._results.items():
-        meta = result.meta
-        names = sorted(monitors & {meta.name, meta.forked_name(on_step=False)})
-        if names and meta.on_epoch and not result.has_reset:
-            found[name] = {
-                "names": names,
-                "reduction": meta.reduce_fx.__name__,
-                "joined": bool(meta.sync.should and not meta.sync.rank_zero_only),
-                "attribute": meta.metric_attribute,
-                # Lightning makes a new tensor for each sum: there is nothing to copy.
-                "states": [{"updates": result.update_count, "values": dict(result.metric_state)}]
-                if result.is_tensor
-                else metric_states(result.value),
-            }
-    return found
+def _warn_of_lost(names: list[str]) -> None:
+    if names:
+        rank_zero_warn(
+            f"Over the epoch that is resumed, {', '.join(names)} will be that of its rest: the "
+            "checkpoint was saved after an exception, when the other ranks could not be asked, and "
+            "they had not told before. Log it in `training_step`, from the first batch on and not "
+            "as a metric with lists, or resume from a checkpoint that was saved otherwise."
+        )
 
 
-def _add(trainer: Trainer, name: str, kept: EpochSum) -> None:
-    result = trainer.fit_loop.epoch_loop._results[name]
-    own: EpochSum = {
-        **kept, "states": [{"updates": result.update_count, "values": result.metric_state}]
-    }  # fmt: skip
-    for state, value in _joined(kept, own)["values"].items():
-        setattr(result, state, value)
-    result._computed = None
-
-
-def _joined(before: EpochSum, after: EpochSum) -> MetricState:
-    """Lightning's own sums over two parts of the epoch."""
-    join = _JOIN[after["reduction"]]
-    (first,), (second,) = before["states"], after["states"]
-    values = {
-        name: join(first["values"][name].to(value.device), value)
-        for name, value in second["values"].items()
-    }
-    return {"updates": first["updates"] + second["updates"], "values": values}
+def _warn_of_skipped(names: list[str]) -> None:
+    if names:
+        rank_zero_warn(
+            f"Over the epoch that is resumed, {', '.join(names)} will be without the batch after "
+            "which the checkpoint was saved: the module logs it in `on_train_batch_end`, which "
+            "Lightning does not call then. Log it in `training_step`."
+        )
 
 
 def _own(trainer: Trainer, rows: list[dict[str, EpochSum]]) -> dict[str, EpochSum]:
     if len(rows) == trainer.world_size:
         return dict(rows[trainer.global_rank])
-    names = sorted({name for row in rows for kept in row.values() for name in kept["names"]})
+    names = _names(kept for row in rows for kept in row.values())
     rank_zero_warn(
         f"The checkpoint has what {', '.join(names)} summed up on {len(rows)} of the ranks, of "
         f"which there are {trainer.world_size} now: over this epoch it is that of the rest. "
-        "Resume on as many ranks, from a checkpoint that was not saved after an exception."
+        "Resume on as many ranks."
     )
     return {}
+
+
+def _updates(sums: dict[str, EpochSum]) -> dict[str, list[int]]:
+    return {key: [state["updates"] for state in kept["states"]] for key, kept in sums.items()}
+
+
+def _names(sums: Iterable[EpochSum]) -> list[str]:
+    return sorted({name for kept in sums for name in kept["names"]})
 
 
 def _restore(kept: EpochSum, pl_module: LightningModule) -> None:
@@ -261,13 +253,3 @@ def _reduced(kept: EpochSum, trainer: Trainer) -> Tensor:
         states = {name: trainer.strategy.reduce(v, reduce_op=op) for name, v in states.items()}
     total: Tensor = states["value"]
     return total / states["cumulated_batch_size"] if op == "mean" else total
-
-
-def _on_host(states: list[MetricState]) -> list[MetricState]:
-    def host(value: Any) -> Any:
-        return [v.cpu() for v in value] if isinstance(value, list) else value.detach().cpu()
-
-    return [
-        {**state, "values": {name: host(value) for name, value in state["values"].items()}}
-        for state in states
-    ]

@@ -1,7 +1,7 @@
 """What the monitors say at a check: fresh values only, joined over the ranks."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,13 +77,14 @@ class Readings:
         return metric.device != last.device or metric.data_ptr() != last.data_ptr()
 
     def take(
-        self, trainer: Trainer, extra: Sequence[float]
+        self, trainer: Trainer, extra: Sequence[float], excused: Collection[str] = ()
     ) -> tuple[dict[str, Reading], list[list[float]]]:
         """Readings of the monitors that have a value not yet taken.
 
         Args:
             trainer: The Trainer.
             extra: Numbers to hand to every rank, too.
+            excused: Monitors that need not be there.
 
         Returns:
             Readings by monitor, and each rank's ``extra``.
@@ -107,7 +108,11 @@ class Readings:
             values = [row[place + 1] for row in rows if row[place]]
             if values:
                 readings[name] = Reading(sum(values) / len(values), _worst(values, mode))
-            elif name not in metrics and (self._validated or not trainer.enable_validation):
+            elif (
+                name not in metrics
+                and name not in excused
+                and (self._validated or not trainer.enable_validation)
+            ):
                 self._complain(name, metrics)
         self.noted, self._validated = {}, False
         return readings, [row[: len(extra)] for row in rows]

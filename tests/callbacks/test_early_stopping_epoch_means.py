@@ -71,7 +71,7 @@ BEFORE, WITHIN, AFTER = "on_train_batch_start", "on_after_backward", "on_train_b
 @pytest.mark.parametrize(
     ("way", "hook", "steps"),
     [
-        # What is logged at a batch's end comes after the checkpoint there: Lightning leaves it out.
+        # What is logged at a batch's end comes after the checkpoint there; see below.
         *((way, WITHIN if way == "at the batch's end" else AFTER, (8,)) for way in WAYS),
         # The fifth is an epoch's last.
         *((way, AFTER, (1, 5, 13)) for way in ("mean", "metric", "first batch only")),
@@ -82,6 +82,20 @@ def test_resume_within_an_epoch_is_exact(way, hook, steps, tmp_path):
     for step in steps:
         path = saved_by(way, lambda path, step=step: Saves(path, hook, step), tmp_path)
         assert fit(way, ckpt=path) == uninterrupted(way), step
+
+
+@pytest.mark.parametrize(("step", "lost"), [(3, 2), (5, 4), (6, 5), (8, 7)])
+def test_what_a_module_logs_behind_the_checkpoint_is_said_to_be_lost(step, lost, tmp_path):
+    """Neither its batch nor what the step gave is there any more to call its hook with."""
+    way = "at the batch's end"
+    path = saved_by(way, lambda path: Saves(path, AFTER, step), tmp_path)
+    with pytest.warns(UserWarning, match="x will be without the batch after which"):
+        resumed = fit(way, ckpt=path)
+    epoch = lost // BATCHES
+    pairs = [pair for i, pair in enumerate(zip(LOSSES, SIZES, strict=True)) if i != lost]
+    pairs = pairs[epoch * BATCHES : (epoch + 1) * BATCHES - 1]
+    mean = sum(v * n for v, n in pairs) / sum(n for _, n in pairs)
+    assert resumed["values"][epoch] == pytest.approx(mean, rel=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks used to create")
@@ -198,7 +212,7 @@ def test_what_checkpoints_hold(tmp_path):
 
 def test_a_lightning_that_keeps_its_sums_otherwise_takes_no_run_down(tmp_path, monkeypatch):
     whole = fit("mean")
-    logged = "torchvitals.callbacks.stopping.epoch_sums._logged"
+    logged = "torchvitals.callbacks.stopping.epoch_sums.logged"
     monkeypatch.setattr(logged, lambda *_: {}["gone"])
     with pytest.warns(UserWarning, match="will be that of the epoch's rest: KeyError: 'gone'") as w:
         assert fit("mean") == whole
@@ -227,14 +241,36 @@ def test_another_number_of_ranks_is_a_warning(tmp_path):
     assert resumed["values"][0] == pytest.approx(rest(3), rel=1e-6)
 
 
-def test_two_ranks(tmp_path):
+def on_two_ranks(name, tmp_path):
     path = tmp_path / "found"
     search = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    script = TESTS / "callbacks" / "resume_means_on_ranks.py"
-    run([sys.executable, script, path], tmp_path, PYTHONPATH=search)
-    first, second = (torch.load(f"{path}.{rank}", weights_only=True) for rank in (0, 1))
+    run([sys.executable, TESTS / "callbacks" / name, path], tmp_path, PYTHONPATH=search)
+    return [torch.load(f"{path}.{rank}", weights_only=True) for rank in (0, 1)]
+
+
+def test_two_ranks(tmp_path):
+    first, second = on_two_ranks("resume_means_on_ranks.py", tmp_path)
     assert first == second
     assert list(first) == ["mean", "max", "first batch only", "metric"]
     for way, found in first.items():
         assert len(found["whole"]) == 2, way
         assert found[2] == found[5] == found["whole"], way
+
+
+def test_two_ranks_after_an_exception(tmp_path):
+    """Exact without asking the other rank; where it has not told before, with a warning."""
+    first, second = on_two_ranks("interrupt_means_on_ranks.py", tmp_path)
+    lists, early = first.pop("metric with lists"), first["mean"].pop("early")
+    assert len(first) == 5
+    for way, found in first.items():
+        assert len(found) == 6
+        assert len(found["whole"][0]) == 2
+        for place, (values, told) in found.items():
+            assert (values, told) == (found["whole"][0], []), (way, place)
+            assert second[way][place][0] == values, (way, place)
+    # It has lost the epoch's first value, which is no reason to fail.
+    assert (early[0], len(early[1])) == (first["mean"]["whole"][0][1:], 1)
+    for place in ("on_after_backward 2", "on_train_batch_end 3"):
+        values, told = lists[f"Saves {place}"]
+        assert values[1:] == lists["whole"][0][1:]
+        assert "x will be that of its rest" in told[0]

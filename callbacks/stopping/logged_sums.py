@@ -1,0 +1,108 @@
+"""How Lightning keeps what is logged over a training epoch.
+
+There is no public way to it, so that all that needs to know is in this file.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+
+from ...functional.metric_states import MetricState, metric_states
+
+_JOIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mean": torch.add,
+    "sum": torch.add,
+    "max": torch.maximum,
+    "min": torch.minimum,
+}
+
+
+class EpochSum(TypedDict):
+    """One logged metric's part of the epoch on one rank.
+
+    Attributes:
+        names: Those of its names that are watched.
+        reduction: ``"mean"``, ``"sum"``, ``"max"`` or ``"min"`` of what was logged as a tensor.
+        joined: Whether Lightning reduces it over the ranks.
+        attribute: Where in the module a logged torchmetrics metric is; None for tensors.
+        states: What is summed up, Lightning's own in a list of one.
+    """
+
+    names: list[str]
+    reduction: str
+    joined: bool
+    attribute: str | None
+    states: list[MetricState]
+
+
+def logged_last(trainer: Trainer, monitors: frozenset[str]) -> dict[str, list[str]]:
+    """Which of them were ever logged in the last hook of a batch, behind most callbacks' own."""
+    results = trainer.fit_loop.epoch_loop._results.items()
+    return {
+        name: names
+        for name, result in results
+        if result.meta.fx == "on_train_batch_end" and (names := _watched(result, monitors))
+    }
+
+
+def _watched(result: Any, monitors: frozenset[str]) -> list[str]:
+    meta = result.meta
+    names = monitors & {meta.name, meta.forked_name(on_step=False)}
+    return sorted(names) if meta.on_epoch else []
+
+
+def logged(trainer: Trainer, monitors: frozenset[str]) -> dict[str, EpochSum]:
+    """What Lightning has summed up of them, by its own names for it."""
+    found: dict[str, EpochSum] = {}
+    for name, result in trainer.fit_loop.epoch_loop._results.items():
+        meta = result.meta
+        names = _watched(result, monitors)
+        if names and not result.has_reset:
+            found[name] = {
+                "names": names,
+                "reduction": meta.reduce_fx.__name__,
+                "joined": bool(meta.sync.should and not meta.sync.rank_zero_only),
+                "attribute": meta.metric_attribute,
+                # Lightning makes a new tensor for each sum: there is nothing to copy.
+                "states": [{"updates": result.update_count, "values": dict(result.metric_state)}]
+                if result.is_tensor
+                else metric_states(result.value),
+            }
+    return found
+
+
+def add(trainer: Trainer, name: str, kept: EpochSum) -> None:
+    """Add sums over the epoch's first part to those that Lightning has of the rest."""
+    result = trainer.fit_loop.epoch_loop._results[name]
+    own: EpochSum = {
+        **kept, "states": [{"updates": result.update_count, "values": result.metric_state}]
+    }  # fmt: skip
+    for state, value in joined(kept, own)["values"].items():
+        setattr(result, state, value)
+    result._computed = None
+
+
+def joined(before: EpochSum, after: EpochSum) -> MetricState:
+    """Lightning's own sums over two parts of the epoch."""
+    join = _JOIN[after["reduction"]]
+    (first,), (second,) = before["states"], after["states"]
+    values = {
+        name: join(first["values"][name].to(value.device), value)
+        for name, value in second["values"].items()
+    }
+    return {"updates": first["updates"] + second["updates"], "values": values}
+
+
+def on_host(states: list[MetricState]) -> list[MetricState]:
+    """The same in the host's memory."""
+
+    def host(value: Any) -> Any:
+        return [v.cpu() for v in value] if isinstance(value, list) else value.detach().cpu()
+
+    return [
+        {**state, "values": {name: host(value) for name, value in state["values"].items()}}
+        for state in states
+    ]
