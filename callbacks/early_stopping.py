@@ -9,7 +9,7 @@ from lightning.pytorch import callbacks as lightning_callbacks
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_info
 
-from .stopping.arguments import as_list, check_arguments, modes_of
+from .stopping.arguments import alpha_of, as_list, check_arguments, modes_of
 from .stopping.best_weights import BestWeights, Place, check_strategy, validates_averages
 from .stopping.criteria import CriterionName
 from .stopping.curve import Position, Smoothing, Unit
@@ -26,9 +26,6 @@ from .stopping.restoring import RestoreLast, restorer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-# The least of those tried in benchmarks/early_stopping.py that match patience 5 in accuracy.
-_ALPHA: dict[str, float] = {"GL": 10.0, "PQ": 0.1}
 
 
 class EarlyStopping(lightning_callbacks.EarlyStopping):
@@ -110,16 +107,17 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     Note:
         A resumed run stops at the step of an uninterrupted one, by the limits that it was given
-        itself. Where the checkpoint is of the very batch after which validation is due but was
-        not yet run, Lightning leaves that validation out, and one that was interrupted it resumes
-        with the wrong batches; this callback runs it first, from its start. What Lightning has
-        summed up over a training epoch that is interrupted, for a mean say, is part of the
-        checkpoint and goes on from there, on as many ranks as before. Two things cannot come
-        back: what a module logs in ``on_train_epoch_end`` or ``on_train_batch_end`` where
-        Lightning leaves that very hook out, as the checkpoint is of the batch before it; and, on
-        several ranks, such a mean in a checkpoint that an exception left. A run that was resumed
-        from an epoch's last batch and is interrupted again trains the later epoch from its start,
-        as Lightning miscounts its batches then: the steps of that epoch come twice.
+        itself, wherever the checkpoint was saved and however often. What Lightning leaves out
+        there, or runs twice, is put right when training starts: a validation that was due or was
+        interrupted and an epoch's end that was due or was interrupted run from their start, with
+        all callbacks. What was summed up over an interrupted epoch, for a mean say, goes on from
+        there, on as many ranks as before; on several, also where an exception left the
+        checkpoint, as the ranks exchange these sums every batch. Two things cannot come back, and
+        a warning says so on resume: what a module logs in ``on_train_batch_end``, for the batch
+        (if it is not the very first) whose ``on_train_batch_end`` saved the checkpoint; and, after
+        an exception on several ranks, metrics with lists or over 1024 numbers, and what was not
+        logged with the epoch's first batch. A plateau schedule, which Lightning does not step at
+        the end of an epoch that it resumes, is none of this callback's.
 
     Example:
         >>> stopping = EarlyStopping("val_loss", patience=2, patience_unit="epochs")
@@ -188,7 +186,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self.patience_unit: Unit = patience_unit
         self.require: str = require
         self.criterion: CriterionName = criterion
-        self.alpha = _ALPHA.get(criterion, 0.0) if alpha is None else alpha
+        self.alpha = alpha_of(criterion, alpha)
         self.strip_length = strip_length
         self.max_loss_ratio = max_loss_ratio
         self.max_minutes = max_minutes
@@ -262,14 +260,14 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Make up for what was missed; stop at once where the run had stopped."""
-        resume_epoch(trainer, self._ended if self._loaded else None)
+        if resume_epoch(trainer, self._ended if self._loaded else None):
+            self._epoch_sums.unknown = self._epoch_sums.monitors
         self._begin(trainer, pl_module)
         if self._loaded and is_missed(trainer, self._validated):
             validate_late(trainer)
-        epoch = trainer.current_epoch
         if self._stops_again and (positions := self.judge.first.positions):
             self._pending = self.judge.verdict(positions[-1])
-            self._stop_if_due(trainer, epoch, positions[-1].epoch)
+            self._stop_if_due(trainer, trainer.current_epoch, positions[-1].epoch)
         self._stops_again = False
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:

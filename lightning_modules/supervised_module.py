@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
@@ -322,6 +323,13 @@ class SupervisedModule(LightningModule):
             state = loaded["ranks"][self.trainer.global_rank]
             if state is not None:
                 self._metrics_of("train").load_state(state)
+        elif any(loaded["ranks"]):
+            rank_zero_warn(
+                "Over the epoch that is resumed, the training metrics will be those of its rest: "
+                f"the checkpoint has them of {len(loaded['ranks'])} of the ranks, of which there "
+                f"are {self.trainer.world_size} now. Resume on as many ranks, from a checkpoint "
+                "that was not saved after an exception."
+            )
 
 
 def _check_numbers(*, lr: float, warmup: float, l1: float, l2: float) -> None:

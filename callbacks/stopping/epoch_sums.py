@@ -161,9 +161,8 @@ class EpochSums:
             _warn_of_lost(loaded["lost"])
             _warn_of_skipped(loaded["skipped"])
             self._pending = _own(trainer, rows)
-            self.unknown = frozenset(
-                [*loaded["lost"], *_names(kept for row in rows for kept in row.values())]
-            ) - frozenset(_names(self._pending.values()))
+            missing = {*loaded["lost"], *_names(kept for row in rows for kept in row.values())}
+            self.unknown |= missing - set(_names(self._pending.values()))
             for kept in self._pending.values():
                 _restore(kept, pl_module)
 

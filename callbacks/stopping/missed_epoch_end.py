@@ -10,17 +10,22 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from .progress import batch_progress, epoch_progress
 
 
-def resume_epoch(trainer: Trainer, ended: int | None) -> None:
+def resume_epoch(trainer: Trainer, ended: int | None) -> bool:
     """Have the epoch ended whose end is due, or else the next one begun.
 
     Args:
         trainer: The Trainer, when training starts.
         ended: Epochs whose end the callback had seen; None where that is not known.
+
+    Returns:
+        Whether an epoch is ended late.
     """
-    if ended is not None and _is_end_due(trainer, ended):
+    late = ended is not None and _is_end_due(trainer, ended)
+    if late:
         EndLate.append(trainer)
     else:
         _begin_next(trainer)
+    return late
 
 
 def _is_end_due(trainer: Trainer, ended: int) -> bool:

@@ -76,6 +76,22 @@ def test_the_training_metrics_of_an_interrupted_epoch(hook, entries, tmp_path, m
         assert watch(ckpt=tmp_path / "it.ckpt") == whole, step
 
 
+@pytest.mark.parametrize("step", [14, 10])
+def test_training_metrics_of_another_number_of_ranks_are_missed_with_a_warning(step, tmp_path):
+    path = tmp_path / "it.ckpt"
+    watch(Saves(path, "on_train_batch_end", step))
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["torchvitals_epoch"]["ranks"] *= 2
+    torch.save(checkpoint, path)
+    with pytest.warns(UserWarning, match="has them of 2 of the ranks, of which there are 1 now"):
+        resumed = watch(ckpt=path)
+    # The tenth is an epoch's last: of that one nothing is left, which is no error.
+    whole, missed = watch(), step == 10
+    for name, values in resumed.items():
+        assert len(values) == 3 - missed
+        assert values[-1] == whole[name][-1]
+
+
 @pytest.mark.parametrize("step", [1, 4, 13])
 def test_a_run_interrupted_within_an_epoch_draws_the_same_dropout(step, tmp_path):
     whole = train()
