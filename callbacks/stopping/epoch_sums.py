@@ -158,10 +158,10 @@ class EpochSums:
         loaded, self._loaded = self._loaded, None
         if loaded is not None and loaded["epoch"] == trainer.current_epoch:
             rows = loaded["rows"]
-            _warn_of_lost(loaded["lost"])
-            _warn_of_skipped(loaded["skipped"])
+            _warn_of_lost(lost := loaded.get("lost", []))
+            _warn_of_skipped(loaded.get("skipped", []))
             self._pending = _own(trainer, rows)
-            missing = {*loaded["lost"], *_names(kept for row in rows for kept in row.values())}
+            missing = {*lost, *_names(kept for row in rows for kept in row.values())}
             self.unknown |= missing - set(_names(self._pending.values()))
             for kept in self._pending.values():
                 _restore(kept, pl_module)

@@ -39,7 +39,7 @@ class RankSums:
 
         Lightning has one for each batch, too, so that no rank is ahead of another.
         """
-        if trainer.world_size == 1:
+        if trainer.world_size == 1 or not torch.distributed.is_initialized():
             return
         if self._epoch != trainer.current_epoch:
             self._epoch = trainer.current_epoch
