@@ -6,6 +6,7 @@ a second interruption finds that one over, too, and trains it again.
 """
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 
 from .progress import batch_progress, epoch_progress
 
@@ -20,11 +21,19 @@ def resume_epoch(trainer: Trainer, ended: int | None) -> bool:
     Returns:
         Whether an epoch is ended late.
     """
-    late = ended is not None and _is_end_due(trainer, ended)
-    if late:
-        EndLate.append(trainer)
-    else:
-        _begin_next(trainer)
+    try:
+        late = ended is not None and _is_end_due(trainer, ended)
+        if late:
+            EndLate.append(trainer)
+        else:
+            _begin_next(trainer)
+    except AttributeError as error:  # of a release whose loops have changed
+        rank_zero_warn(
+            "This release of Lightning keeps its progress in another way than the ones that "
+            "EarlyStopping knows. Where a run is resumed from the end of an epoch, that epoch is "
+            f"left as Lightning leaves it: {error}"
+        )
+        return False
     return late
 
 

@@ -297,3 +297,13 @@ def test_lightning_leaves_an_epoch_out_that_is_interrupted_as_it_begins(tmp_path
     path = tmp_path / "x.ckpt"
     steps_of_lightning(Saves(path, "on_train_epoch_start", 10))
     assert steps_of_lightning(ckpt=path) == 15
+
+
+def test_a_release_with_other_loops_is_a_warning_and_no_error(monkeypatch):
+    def changed(trainer):
+        raise AttributeError("'FitLoop' object has no attribute 'restarted_on_epoch_start'")
+
+    expected = uninterrupted("mean", "epochs")
+    monkeypatch.setattr("torchvitals.callbacks.stopping.missed_epoch_end._begin_next", changed)
+    with pytest.warns(UserWarning, match="This release of Lightning keeps its progress"):
+        assert fit("mean", **SETTINGS["epochs"]) == expected
