@@ -12,11 +12,14 @@ import faulty.labelling
 import faulty.loops
 import faulty.numerics
 import faulty.optimization
+import faulty.ported
+import faulty.puzzles
 import faulty.recurrent
 import faulty.regression
 import faulty.relations
 import faulty.structure
 import faulty.tabular
+import faulty.trades
 import faulty.units
 import faulty.vision
 import healthy.convolutional
@@ -30,7 +33,9 @@ import healthy.handmade
 import healthy.language
 import healthy.optimizers
 import healthy.physics
+import healthy.ported
 import healthy.probabilistic
+import healthy.puzzles
 import healthy.regression
 import healthy.representations
 import healthy.rewards
@@ -38,6 +43,7 @@ import healthy.sequences
 import healthy.signals
 import healthy.structured
 import healthy.tabular
+import healthy.trades
 import healthy.transfer
 import healthy.vision
 from case import Case
@@ -55,11 +61,14 @@ FAULTY: tuple[Case, ...] = (
     *faulty.loops.CASES,
     *faulty.numerics.CASES,
     *faulty.optimization.CASES,
+    *faulty.ported.CASES,
+    *faulty.puzzles.CASES,
     *faulty.recurrent.CASES,
     *faulty.regression.CASES,
     *faulty.relations.CASES,
     *faulty.structure.CASES,
     *faulty.tabular.CASES,
+    *faulty.trades.CASES,
     *faulty.units.CASES,
     *faulty.vision.CASES,
 )
@@ -75,7 +84,9 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.language.CASES,
     *healthy.optimizers.CASES,
     *healthy.physics.CASES,
+    *healthy.ported.CASES,
     *healthy.probabilistic.CASES,
+    *healthy.puzzles.CASES,
     *healthy.regression.CASES,
     *healthy.representations.CASES,
     *healthy.rewards.CASES,
@@ -83,6 +94,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.signals.CASES,
     *healthy.structured.CASES,
     *healthy.tabular.CASES,
+    *healthy.trades.CASES,
     *healthy.transfer.CASES,
     *healthy.vision.CASES,
 )

@@ -1,6 +1,7 @@
-"""More data, synthetic: pictures of shapes, houses, card payments, hourly loads, letters, names."""
+"""More data, synthetic: pictures, tables, series, texts, graphs, sounds, boards and scans."""
 
 from functools import cache
+from itertools import permutations
 from typing import NamedTuple
 
 import torch
@@ -185,3 +186,102 @@ def orders(length: int = 10, count: int = 1500) -> Samples:
     x.scatter_(1, places, torch.tensor([0, 1]).expand(count, 2))
     data = split(x, (places[:, 0] < places[:, 1]).long())
     return data.with_inputs(data.x.long(), data.x_test.long())
+
+
+@cache
+def spoken(count: int = 900, length: int = 2048) -> Samples:
+    """Waveforms of six words between silences that are exactly 0.
+
+    A word is three tones, in an order of its own and as high as its speaker has it.
+    """
+    generator = torch.Generator().manual_seed(51)
+    y = torch.randint(6, (count,), generator=generator)
+    orders = torch.tensor(list(permutations((0, 1, 2))))
+    uniform = torch.rand(3, count, 1, generator=generator)
+    place = (torch.arange(length) - uniform[0] * (length - 1440)).div(480).floor().long()
+    tones = torch.tensor([250.0, 600.0, 1400.0])[orders[y].gather(1, place.clamp(0, 2))]
+    phase = (6.283 / 4000 * tones * (0.8 + 0.4 * uniform[1])).cumsum(1)
+    noise = torch.randn(count, length, generator=generator)
+    voice = (0.1 + 0.4 * uniform[2]) * phase.sin() + 0.15 * noise
+    return split(torch.where((place >= 0) & (place < 3), voice, 0.0), y)
+
+
+LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
+
+
+@cache
+def outlook(board: str) -> int:
+    """What the player to move ("o") gets in noughts and crosses: 0 loses, 1 draws, 2 wins."""
+    if any(all(board[k] == "x" for k in line) for line in LINES):
+        return 0
+    swapped = board.translate(str.maketrans("ox", "xo"))
+    free = [k for k in range(9) if board[k] == "."]
+    return max((2 - outlook(f"{swapped[:k]}x{swapped[k + 1 :]}") for k in free), default=1)
+
+
+@cache
+def boards() -> Samples:
+    """All positions that are not decided yet, as the places of either, and how they end."""
+    outlook("." * 9)
+    found, seen = ["." * 9], {"." * 9}
+    for board in found:
+        swapped = board.translate(str.maketrans("ox", "xo"))
+        after = [f"{swapped[:k]}x{swapped[k + 1 :]}" for k in range(9) if board[k] == "."]
+        won = [any(all(a[k] == "x" for k in line) for line in LINES) for a in after]
+        new = [a for a, end in zip(after, won, strict=True) if not end and "." in a]
+        found += [a for a in dict.fromkeys(new) if a not in seen]
+        seen.update(new)
+    places = [[[k == side for k in board] for side in "ox"] for board in found]
+    return split(torch.tensor(places).float(), [outlook(board) for board in found], 0.8)
+
+
+@cache
+def lesions(count: int = 160) -> tuple[Tensor, Tensor]:
+    """Scans of 8x16x16 voxels in Hounsfield units, and a mask of the lesion in each."""
+    generator = torch.Generator().manual_seed(52)
+    axes = torch.arange(8.0), torch.arange(16.0), torch.arange(16.0)
+    grid = torch.stack(torch.meshgrid(*axes, indexing="ij"))
+    body = ((grid[1:] - 7.5) / 7).square().sum(0) < 1
+    center = torch.tensor([3.5, 7.5, 7.5]) + torch.tensor([4.0, 6.0, 6.0]) * (
+        torch.rand(count, 3, generator=generator) - 0.5
+    )
+    radius = 1.2 + 1.0 * torch.rand(count, 1, 1, 1, generator=generator)
+    mask = (grid - center[:, :, None, None, None]).square().sum(1).sqrt() < radius
+    tissue = 40 + 25 * torch.randn(count, 8, 16, 16, generator=generator)
+    bone = torch.rand(count, 8, 16, 16, generator=generator) < 0.03
+    scan = tissue + 90 * mask + 900 * (bone & ~mask)
+    return torch.where(body, scan, -1000.0)[:, None], mask.float()[:, None]
+
+
+@cache
+def genes(effect: float = 0.7, wrong: float = 0.0, count: int = 240) -> Samples:
+    """Activities of 400 genes, ten of which say a little about a disease; some are misdiagnosed."""
+    generator = torch.Generator().manual_seed(53)
+    y = torch.arange(count) % 2
+    x = torch.randn(count, 400, generator=generator)
+    x[:, :10] += effect * (2.0 * y[:, None] - 1)
+    y = torch.where(torch.rand(count, generator=generator) < wrong, 1 - y, y)
+    return split(x, y, 0.4)
+
+
+@cache
+def likes(users: int = 200, items: int = 150) -> tuple[Tensor, Tensor, Tensor]:
+    """Which items each user liked, which two of them are kept back, and pairs to train on."""
+    generator = torch.Generator().manual_seed(54)
+    taste = torch.randn(users, 3, generator=generator)
+    kind = torch.randn(items, 3, generator=generator)
+    chance = (1.5 * taste @ kind.T).softmax(1)
+    liked = torch.multinomial(chance, 16, generator=generator)
+    pairs = torch.cartesian_prod(torch.arange(users), torch.arange(14))
+    known = torch.stack([pairs[:, 0], liked[pairs[:, 0], pairs[:, 1]]], 1)
+    return liked, liked[:, 14:], known
+
+
+@cache
+def sums(length: int, count: int = 1000) -> Samples:
+    """Two binary numbers, lowest digit first, and the digits of their sum."""
+    generator = torch.Generator().manual_seed(length)
+    both = torch.randint(2, (count, length, 2), generator=generator)
+    weight = 2 ** torch.arange(length)
+    total = (both.sum(2) * weight).sum(1, keepdim=True)
+    return split(both, total // weight % 2)
