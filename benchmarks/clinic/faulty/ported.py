@@ -102,7 +102,7 @@ class TwoStages(LightningModule):
 
     def __init__(self, body: nn.Module, late: bool) -> None:
         super().__init__()
-        self.body, self.head, self.late = body, nn.Linear(6, 10), late
+        self.body, self.head, self.late = body, nn.Linear(8, 10), late
         self.body.requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,8 +128,8 @@ class TwoStages(LightningModule):
 def two_stages(late: bool = False) -> Program:
     """First learned is whether a digit is a 0; ``late`` gives all weights to the optimiser."""
     data = samples.digits()
-    body = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 6), nn.ReLU())
-    network = nn.Sequential(body, nn.Linear(6, 2))
+    body = nn.Sequential(nn.Linear(64, 32), nn.SiLU(), nn.Linear(32, 8), nn.SiLU())
+    network = nn.Sequential(body, nn.Linear(8, 2))
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
     for x, y in loaders(data, 32)[0]:
         optimizer.zero_grad()

@@ -248,5 +248,5 @@ CASES = (
     Case("bits-parity-of-three", Goal("accuracy", at_least=0.95), parity),
     Case("pulses-unrolled-shrinkage", Goal("R2", at_least=0.85), pulses),
     Case("shapes-early-exits", Goal("accuracy", at_least=0.8), exits),
-    Case("shapes-coloured-by-sums", Goal("R2", at_least=0.8), coloured),
+    Case("shapes-coloured-by-sums", Goal("R2", at_least=0.75), coloured),
 )
