@@ -14,7 +14,7 @@ from ..vitals import Vitals
 
 _MOST, _ABOVE, _CHECKS = 0.5, 1.5, 3
 _EXTREME, _LITTLE = 0.8, 0.1
-_HUGE_DECAY, _SOME, _HUGE_STEP = 0.5, 0.2, 0.1
+_HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -70,8 +70,9 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
     learned = vitals.gain > _SOME if vitals.weight_decay >= _HUGE_DECAY else vitals.has_learned
     if vitals.weight_decay < 0.05 or learned or vitals.is_falling:
         return []
-    # What such steps have done is not undone by any decay that is usual.
-    peak = max((u for u in vitals.total_updates if math.isfinite(u)), default=0.0)
+    # What first steps like that have done is no matter of a decay that is usual. (Later steps are
+    # large where decay has made the weights small.)
+    peak = max((u for u in vitals.total_updates[:_FIRST] if math.isfinite(u)), default=0.0)
     if vitals.weight_decay < _HUGE_DECAY and peak > _HUGE_STEP:
         return []
     evidence = f"The weight decay is {vitals.weight_decay:g}, and next to nothing is learned."

@@ -324,6 +324,13 @@ def test_steps_that_noise_makes_large_are_no_matter_of_the_rate():
     assert P.LEARNING_RATE_TOO_HIGH not in symptoms
 
 
+def test_a_usual_decay_is_not_to_blame_for_huge_first_steps():
+    assert P.OVER_REGULARIZED in found(vitals(FLAT, weight_decay=0.1))
+    signs = vitals(FLAT, weight_decay=0.1, total_updates=[0.5, 0.2, 0.1] + [0.01] * 6)
+    assert P.OVER_REGULARIZED not in found(signs)
+    assert P.LEARNING_RATE_TOO_HIGH in found(signs)
+
+
 def test_a_loss_that_was_never_finite_is_no_matter_of_the_rate():
     signs = vitals([math.nan] * 300, data_losses=[], total_updates=[0.5] * 9)
     assert set(found(signs)) == {P.NON_FINITE}
