@@ -5,8 +5,11 @@ offline, logging every 50 steps), and one candidate's callbacks. All in one proc
 the candidates take turns, in another order in each round. A figure is that of a whole fit, from
 its set-up over each epoch's start and end to the last step; what a candidate does after the last
 step is given on its own. On a CPU the time is this process's, so W&B's service is not counted.
+Each fit is the beginning of a training of a thousand epochs: the doctor reports 40 times in a short
+training, and every 50 steps in one of 2,000 or more.
 
     python benchmarks/monitor_overhead.py [--device cuda] [--rounds 15] [--networks MLP ResNet-18]
+        [--candidates "TrainingDoctor, defaults"] [--results doctor_overhead]
 
 Cockpit is measured where it can be imported: with ``cockpit-for-pytorch``, ``json-tricks``,
 ``seaborn``, ``backpack-for-pytorch``, ``einops``, ``unfoldNd`` and ``setuptools<81`` (for
@@ -34,7 +37,8 @@ from peers import missing
 from tasks import TASKS, Batches, Quiet, Task
 from timing import be_quiet, machine, now
 
-INTERVAL, MEMORY_FITS = 50, 3
+INTERVAL, MEMORY_FITS, PLANNED_EPOCHS = 50, 3, 1_000
+ALWAYS = ("bare Trainer", "4 callbacks that do nothing")
 # On a GPU all are fast enough for long fits.
 ON_GPU = {"steps": 256, "epochs": 4, "rounds": 15, "rare_rounds": 5}
 
@@ -50,6 +54,16 @@ class Gauge(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.trained, self.trained_peak = now(self.device), peak(self.device)
+
+
+class Break(Callback):
+    """End the training after so many epochs of those that are planned."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        trainer.should_stop = trainer.current_epoch + 1 >= self.epochs
 
 
 @dataclass
@@ -95,12 +109,12 @@ def fit(
     gc.collect()
     gauge, callbacks = Gauge(device), candidate.make()
     trainer = Trainer(
-        max_epochs=epochs,
+        max_epochs=PLANNED_EPOCHS,
         accelerator="gpu" if device == "cuda" else "cpu",
         devices=1,
         logger=logger,
         log_every_n_steps=interval,
-        callbacks=[gauge, *callbacks],
+        callbacks=[gauge, Break(epochs), *callbacks],
         default_root_dir=logger.save_dir,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -122,10 +136,11 @@ class Measured:
     skipped: dict[str, str] = field(default_factory=dict)
 
 
-def warm_up(task: Task, steps: int, logger: Logger, device: str) -> Measured:
+def warm_up(task: Task, steps: int, logger: Logger, device: str, chosen: list[str]) -> Measured:
     """Train a step with each candidate, and find out which cannot train this network."""
     found, batches = Measured(), task.batches(1, device)
-    for name, candidate in CANDIDATES.items():
+    for name in chosen:
+        candidate = CANDIDATES[name]
         reason = missing(candidate.needs)
         if steps < candidate.least_steps:
             reason = f"it would look at 1 step in {steps}"
@@ -141,13 +156,13 @@ def warm_up(task: Task, steps: int, logger: Logger, device: str) -> Measured:
     return found
 
 
-def measure(task: Task, share: float, steps: int, device: str) -> list[str]:
+def measure(task: Task, share: float, steps: int, device: str, chosen: list[str]) -> list[str]:
     """Times by candidate of fits of so many steps, in this share of the task's rounds."""
     rounds, rare_rounds = (max(1, round(share * n)) for n in (task.rounds, task.rare_rounds))
     shuffle = random.Random(0).shuffle
     batches = task.batches(steps // task.epochs, device)
     with loggers() as make_logger:
-        measured = warm_up(task, steps, make_logger(), device)
+        measured = warm_up(task, steps, make_logger(), device, chosen)
         names = list(measured.fits)
         for turn in range(rounds):
             shuffle(names)
@@ -205,11 +220,11 @@ def peaks_of(job: tuple[str, str, str]) -> tuple[float, float] | None:
             return None
 
 
-def memory_table(task: str, device: str) -> list[str]:
+def memory_table(task: str, device: str, chosen: list[str]) -> list[str]:
     """Each fit in a process of its own, which ends with it; the median of three."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torchvision", "lightning.pytorch", "torchvitals.callbacks"])
-    names = [name for name, candidate in CANDIDATES.items() if candidate.memory]
+    names = [name for name in chosen if CANDIDATES[name].memory]
     fits = {name: 1 if CANDIDATES[name].cpu_steps else MEMORY_FITS for name in names}
     jobs = [(task, name, device) for name in names for _ in range(fits[name])]
     with context.Pool(2, maxtasksperchild=1) as pool:
@@ -236,18 +251,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15, help="of the MLP; 15 is full")
     parser.add_argument("--steps", type=int, help="of a fit; default: by network")
     parser.add_argument("--networks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--candidates", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
+    parser.add_argument("--results", default="monitor_overhead", help="name of the file of results")
     arguments = parser.parse_args()
     be_quiet()
     device = arguments.device
+    chosen = [name for name in CANDIDATES if name in (*ALWAYS, *arguments.candidates)]
     lines = [f"{machine(device)}, wandb {missing(['wandb']) or version('wandb')}"]
     print(lines[0], flush=True)
     for name in arguments.networks:
         task = TASKS[name] if device == "cpu" else replace(TASKS[name], **ON_GPU)
-        found = measure(task, arguments.rounds / 15, arguments.steps or task.steps, device)
-        found += memory_table(name, device)
+        share, steps = arguments.rounds / 15, arguments.steps or task.steps
+        found = measure(task, share, steps, device, chosen)
+        found += memory_table(name, device, chosen)
         print("\n".join(found), flush=True)
         lines += found
-    results = Path(__file__).with_name("results") / f"monitor_overhead_{device}.txt"
+    results = Path(__file__).with_name("results") / f"{arguments.results}_{device}.txt"
     results.write_text("\n".join(lines) + "\n")
 
 
