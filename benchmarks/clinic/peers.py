@@ -51,6 +51,8 @@ class PeerRules(Callback):
 
     def _look(self, name: str) -> Any:
         def look(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+            if torch._C._functorch.maybe_current_level() is not None:
+                return  # inside of torch.vmap there is nothing to read
             if isinstance(module, nn.ReLU):
                 self._zeros[name] = float((output == 0).float().mean())
             else:
