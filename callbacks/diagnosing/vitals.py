@@ -337,6 +337,12 @@ class Vitals:
         constant = self.objective.constant_loss
         return constant if constant > 0 else abs(self.initial_loss)
 
+    @property
+    def whole_scale(self) -> float:
+        """The same in units of the whole loss: sums over a batch are many times the mean."""
+        whole, part = self.initial_loss, self.data_losses[0] if self.data_losses else NAN
+        return self.scale * (max(1.0, whole / part) if part > 0 else 1.0)
+
     @cached_property
     def is_falling(self) -> bool:
         """Whether the loss of the last half of the steps falls beyond its noise."""

@@ -32,7 +32,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     curve = [value for value in vitals.curve if math.isfinite(value)]
     best = min(curve) if curve else math.nan
     # Twice next to nothing is still next to nothing.
-    rose = best > 0 and vitals.recent_loss - best > max(best, _SHARE * vitals.scale)
+    rose = best > 0 and vitals.recent_loss - best > max(best, _SHARE * vitals.whole_scale)
     blew_up = vitals.losses[0] > 0 and max(vitals.losses[:50]) > 10 * vitals.losses[0]
     # The first steps are large in many a healthy training, and the loss is still noise.
     too_high = (vitals.had_a_chance and _keeps_from_learning(vitals, recent, peak, rose)) or (

@@ -12,7 +12,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_MOST, _ABOVE, _CHECKS = 0.5, 1.5, 3
+_MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
 _EXTREME, _LITTLE = 0.8, 0.1
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 
@@ -56,7 +56,8 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
     if vitals.dropout < 0.5 or len(checks) < _CHECKS or len(training) != len(checks):
         return []
     above = min(t / v for t, v in zip(training, checks, strict=True)) if min(checks) > 0 else 0.0
-    if above < _ABOVE:
+    # What validation finds good may be as far from the training loss as it likes.
+    if above < _ABOVE or checks[-1] < _GOOD * vitals.scale:
         return []
     evidence = (
         f"With dropout of {vitals.dropout:g} the training loss is {training[-1]:.4g}, that of "

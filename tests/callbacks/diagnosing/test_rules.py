@@ -265,6 +265,9 @@ WELL = {
         training_epoch_losses=[0.2, 0.02, 0.01, 0.005, 0.004]),
     "up by twice next to nothing": vitals(
         [2.3] * 20 + [0.05] * 130 + [0.12] * 150, total_updates=[0.02] * 9),
+    "sums over a batch, up by next to nothing of them": vitals(
+        [60.0] * 20 + [1.0] * 130 + [7.0] * 150, data_losses=[2.0] + [0.2] * 29,
+        total_updates=[0.02] * 9),
     "a critic from outside that does no harm": vitals(strangers=4_096),
     "targets in batches as in all": vitals(
         target_spreads=[0.5, 1.5] * 10,
