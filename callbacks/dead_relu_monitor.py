@@ -23,6 +23,7 @@ from .monitoring.unit_window import UnitWindow
 
 _SCALE = SCALES["dead_relu"]
 _MIN_JUDGED_STEPS = 100
+_SEARCH_EVERY_N_BATCHES = 16
 
 
 class DeadReLUMonitor(Callback):
@@ -36,8 +37,9 @@ class DeadReLUMonitor(Callback):
 
     A unit that was active need not be watched again in its window. So the monitor watches only
     those that were not, and nothing at all once all were: then a step costs nothing until the
-    next window. (The first window of a fit is observed to its end, since a site may appear late;
-    compiled regions always, where the measurement is fused and leaving would need another graph.)
+    next window. (In the first window of a fit, where a site may appear late, it goes on as long as
+    an activation module has not run, and looks at every 16th batch for functional calls. Compiled
+    regions are observed always: the measurement is fused, and leaving would need another graph.)
 
     Logged are ``dead_relu/total`` and ``dead_relu/<site>`` (for up to 100 sites), shares, and from
     the second report on ``dead_relu/births`` and ``dead_relu/revivals``, numbers of units. Said
@@ -98,7 +100,8 @@ class DeadReLUMonitor(Callback):
         self.failed = False
         self._going_on = self._running = False
         self._known: set[str] | None = None
-        self._keep_window = False
+        self._unseen: set[str] = set()
+        self._searches = self._keep_window = False
         self._steps_before = 0
         thresholds = {kind: rule.threshold for kind, rule in self._rules.items()}
         # The Trainer asks for the key at each of its hooks.
@@ -156,14 +159,14 @@ class DeadReLUMonitor(Callback):
         """Start afresh, unless a checkpoint was just loaded."""
         self.failed = False
         self._observer.traced = False
-        self._start(trainer)
+        self._start(trainer, pl_module)
 
     @switch_off_on_error
-    def _start(self, trainer: Trainer) -> None:
+    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._going_on = self._reporter.start(trainer)
         if not self._going_on:
             self._clear()
-        self._known = None
+        self._known, self._unseen = None, self._modules(pl_module)
         self._running = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -186,6 +189,8 @@ class DeadReLUMonitor(Callback):
         if self.every_n_steps is not None:
             self._steps_before = trainer.global_step
         if not self.failed and batch_idx % self.observe_every_n_batches == 0:
+            batch = batch_idx // self.observe_every_n_batches
+            self._searches = batch % _SEARCH_EVERY_N_BATCHES == 0
             self._observe(pl_module)
 
     @switch_off_on_error
@@ -198,13 +203,15 @@ class DeadReLUMonitor(Callback):
             self._observer.start()
 
     def _is_done(self) -> bool:
-        """Whether every unit of the sites of earlier windows was active in this one."""
-        return (
-            self._known is not None
-            and not self._observer.traced
-            and self._window.batches > 0
-            and self._window.is_decided(self._known)
-        )
+        """Whether every unit of the sites of earlier windows was active in this one.
+
+        In the first window: of those so far, if no others are to be expected.
+        """
+        if self._observer.traced or self._window.batches == 0:
+            return False
+        if self._known is not None:
+            return self._window.is_decided(self._known)
+        return not (self._searches or self._unseen) and self._window.is_decided(self._window.active)
 
     def on_before_zero_grad(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
@@ -249,6 +256,7 @@ class DeadReLUMonitor(Callback):
             return
         for site, _, active in self._observer.drain():
             self._window.add(site, active)
+            self._unseen.discard(_module_of(site))
         self._window.end_batch(narrow=not (closes or self._observer.traced))
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -338,9 +346,12 @@ class DeadReLUMonitor(Callback):
                 )
                 self._reporter.find(trainer, f"dead:{site}", text)
 
+    def _modules(self, pl_module: LightningModule) -> set[str]:
+        """Names of the activation modules that are watched."""
+        return {name for name, kind in activation_modules(pl_module) if kind in self._rules}
+
     def _warn_of_unseen(self, pl_module: LightningModule, seen: set[str]) -> None:
-        names = {name for name, kind in activation_modules(pl_module) if kind in self._rules}
-        unseen = sorted(names - {site.partition("#")[0] for site in seen})
+        unseen = sorted(self._modules(pl_module) - set(map(_module_of, seen)))
         if unseen and self._reporter.speaks and not self._warned:
             self._warned = True
             rank_zero_warn(
@@ -400,6 +411,10 @@ class DeadReLUMonitor(Callback):
         self._judged = dict(judged)
         self._window, self._keep_window = UnitWindow(state_dict["window"]), True
         self._reporter.load_state_dict(state_dict["report"])
+
+
+def _module_of(site: str) -> str:
+    return site.partition("#")[0]
 
 
 def _count(masks: Mapping[str, Tensor]) -> dict[str, int]:

@@ -197,12 +197,38 @@ def test_once_every_unit_was_active_nothing_is_watched_until_the_next_window():
         [DeadReLUMonitor()],
         max_epochs=3,
     )
-    first, second, third = (network.hooked[i : i + 10] for i in (0, 10, 20))
-    assert all(first)
-    for window in (second, third):
+    for window in (network.hooked[i : i + 10] for i in (0, 10, 20)):
         watched = sum(window)
         assert 1 <= watched <= 4
         assert window == [True] * watched + [False] * (10 - watched)
+
+
+class Late(Watched):
+    """An activation, a module or a function, that runs from one batch on."""
+
+    def __init__(self, since, *, module):
+        super().__init__()
+        self.since, self.late = since, nn.ReLU() if module else F.relu
+
+    def forward(self, x):
+        outputs = super().forward(x)
+        return self.late(outputs) if len(self.hooked) > self.since else outputs
+
+
+@pytest.mark.parametrize("module", [False, True], ids=["function", "module"])
+def test_an_activation_that_comes_late_in_the_first_window_is_found(module):
+    torch.manual_seed(0)
+    network, monitor = Late(20, module=module), DeadReLUMonitor()
+    with torch.no_grad():
+        network.second.bias.fill_(1.0)
+    fit(Research(network), loader(torch.randn(160, 6), batch_size=4), [monitor])
+    site = "network.late" if module else "network.relu#2"
+    assert site in monitor.dead_units
+    # Modules that have not run are waited for; functions are searched for now and then.
+    assert all(network.hooked[:21]) == module
+    assert network.hooked[16]
+    assert network.hooked[32]
+    assert not any(network.hooked[36:])
 
 
 def test_while_a_unit_is_dead_the_others_are_looked_at_no_more(monkeypatch):
