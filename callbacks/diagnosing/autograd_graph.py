@@ -87,18 +87,19 @@ def has_graph(loss: Any) -> bool:
     return isinstance(loss, Tensor) and loss.grad_fn is not None and loss.numel() == 1
 
 
-def find_loss_calls(loss: Tensor) -> list[LossCall]:
+def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
     """Losses that the given one is made of; none where no known one is seen.
 
     Args:
         loss: Scalar with its graph, before ``backward``.
+        signs: Whether to see which are maximised; reads factors, and so may wait for the device.
 
     Returns:
         The calls, nearest first.
     """
     calls = []
     alone = _is_alone(loss.grad_fn)
-    for node, ascends in _loss_nodes(loss):
+    for node, ascends in _loss_nodes(loss, signs=signs):
         kind, before = _LOSSES[base_name(node)], node.next_functions[0][0]
         if kind == "nll" and base_name(before) == "LogSoftmax":
             kind, before = "cross_entropy", before.next_functions[0][0]
@@ -224,8 +225,8 @@ def _plain(name: str) -> str:
     return re.sub(r"Backward\d*$|^torch::autograd::", "", name)
 
 
-def _loss_nodes(loss: Tensor) -> Iterator[tuple[Any, bool]]:
-    """Nodes of known losses, breadth first, and whether their sign was turned."""
+def _loss_nodes(loss: Tensor, *, signs: bool = False) -> Iterator[tuple[Any, bool]]:
+    """Nodes of known losses, breadth first, and whether their sign was turned, if asked for."""
     level, seen = [(loss.grad_fn, False)], 0
     while level and seen < _LOSS_NODES:
         following = []
@@ -236,8 +237,8 @@ def _loss_nodes(loss: Tensor) -> Iterator[tuple[Any, bool]]:
             if base_name(node) in _LOSSES:
                 yield node, turned
             else:
-                turned = turned != _turns_sign(node)
-                subtracts = base_name(node) == "Sub"
+                turned = signs and turned != _turns_sign(node)
+                subtracts = signs and base_name(node) == "Sub"
                 for place, (parent, _) in enumerate(node.next_functions):
                     following.append((parent, turned != (subtracts and place == 1)))
         level = following

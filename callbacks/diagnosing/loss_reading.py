@@ -21,9 +21,9 @@ _TASKS: dict[str, Task] = {
 }
 # Enough to know the balance of outputs by, in multi-label and multi-target training.
 _MAX_COLUMNS = 1_000
+_NAN = float("nan")
 FIGURES = (
-    "data_loss", "accuracy", "prediction_min", "prediction_max", "target_min", "target_max",
-    "sum_min", "sum_max", "samples", "pairs",
+    "data_loss", "accuracy", "target_min", "target_max", "sum_min", "sum_max", "samples", "pairs",
     "spread",
 )  # fmt: skip
 
@@ -33,10 +33,10 @@ class LossReading:
     """What one batch says, still on its device.
 
     Attributes:
-        figures: Of :data:`FIGURES`, shape ``(11,)``; ``data_loss`` weighs the classes as the loss
-            does, ``sum_min`` and ``sum_max`` are of the predictions over the classes, of the
-            probabilities' own for a cross-entropy, ``pairs`` is the share of pairs of samples
-            that are of one class, ``spread`` the variance of a regression's targets.
+        figures: Of :data:`FIGURES`, shape ``(9,)``; ``data_loss`` weighs the classes as the loss
+            does, ``sum_min`` and ``sum_max`` are of the exponentials of what ``nll_loss`` gets over
+            the classes, ``pairs`` is the share of pairs of samples that are of one class,
+            ``spread`` the variance of a regression's targets. What is not of a task is NaN.
         targets: Number of samples of each class; of a regression count, sum and sum of squares
             of each column, flattened.
         predicted: Number of predictions of each class; empty for a regression.
@@ -61,13 +61,13 @@ def read_loss(call: LossCall) -> LossReading:
     with torch.no_grad():
         prediction, target = call.prediction.float(), call.target
         if task_of(call) == "classification":
-            return _read_classes(prediction, target, call.weight)
+            return _read_classes(prediction, target, call)
         if task_of(call) == "binary":
             return _read_binary(prediction, target.float(), call)
         return _read_values(prediction, target.float())
 
 
-def _read_classes(prediction: Tensor, target: Tensor, weights: Tensor | None) -> LossReading:
+def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossReading:
     classes = prediction.shape[1] if prediction.ndim > 1 else prediction.shape[0]
     scores = (
         prediction.movedim(1, -1).reshape(-1, classes) if prediction.ndim > 1 else prediction[None]
@@ -76,17 +76,19 @@ def _read_classes(prediction: Tensor, target: Tensor, weights: Tensor | None) ->
     known = (flat >= 0) & (flat < classes)
     safe = flat.clamp(0, classes - 1)
     counted = known.float()
-    weight = counted if weights is None else counted * weights.float()[safe]
+    weight = counted if call.weight is None else counted * call.weight.float()[safe]
     best = scores.argmax(-1)
     losses = -scores.gather(1, safe[:, None])[:, 0]
-    sums = scores.exp().sum(-1)
     none = torch.zeros(classes, device=scores.device)
+    nan = none.new_tensor(_NAN)
+    # Those of a log-softmax are 1.
+    sums = scores.exp().sum(-1).aminmax() if call.kind == "nll" else (nan, nan)
     targets, count = none.index_add(0, safe, counted), counted.sum()
     figures = [
         (losses * weight).sum() / weight.sum(),
         ((best == safe) * counted).sum() / count,
-        *scores.aminmax(), *flat.aminmax(), *sums.aminmax(), count,
-        (targets.square().sum() - count) / (count * (count - 1)), count.new_tensor(float("nan")),
+        *flat.aminmax(), *sums, count,
+        (targets.square().sum() - count) / (count * (count - 1)), nan,
     ]  # fmt: skip
     predicted = none.index_add(0, best, counted)
     return LossReading(torch.stack([f.float() for f in figures]), targets, predicted)
@@ -96,7 +98,7 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     is_logits = call.kind == "bce_logits"
     fits = prediction.shape == target.shape
     if not fits:
-        data_loss = prediction.new_tensor(float("nan"))
+        data_loss = prediction.new_tensor(_NAN)
     elif is_logits:
         weight = None if call.weight is None else call.weight.float()
         data_loss = F.binary_cross_entropy_with_logits(prediction, target, pos_weight=weight)
@@ -105,10 +107,10 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     said = prediction > (0.0 if is_logits else 0.5)
     right = (said == (target > 0.5)).float().mean() if fits else data_loss
     columns = _columns_of(target)
-    sums = prediction.new_tensor(float("nan"))
+    nan = prediction.new_tensor(_NAN)
     figures = [
-        data_loss, right, prediction.min(), prediction.max(), target.min(), target.max(),
-        sums, sums, target.new_tensor(float(len(columns))), sums, sums,
+        data_loss, right, *target.aminmax(), nan, nan,
+        target.new_tensor(float(len(columns))), nan, nan,
     ]  # fmt: skip
     said = _columns_of(said)
     positive = said.float().sum(0)
@@ -127,14 +129,13 @@ def _columns_of(labels: Tensor) -> Tensor:
 
 def _read_values(prediction: Tensor, target: Tensor) -> LossReading:
     fits = prediction.shape == target.shape
-    nan = prediction.new_tensor(float("nan"))
+    nan = prediction.new_tensor(_NAN)
     columns = (
         target.reshape(len(target), -1)[:, :_MAX_COLUMNS] if target.ndim else target[None, None]
     )
     figures = [
-        F.mse_loss(prediction, target) if fits else nan, nan, prediction.min(), prediction.max(),
-        target.min(), target.max(), nan, nan, target.new_tensor(float(len(columns))),
-        nan, columns.var(0).mean() if len(columns) > 1 else nan,
+        F.mse_loss(prediction, target) if fits else nan, nan, *target.aminmax(), nan, nan,
+        target.new_tensor(float(len(columns))), nan, columns.var(0).mean() if len(columns) > 1 else nan,
     ]  # fmt: skip
     return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))
 

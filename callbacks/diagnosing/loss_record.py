@@ -44,6 +44,7 @@ class LossRecord:
         self.objective = Objective()
         self._looks = 0
         self._pending: list[Tensor] = []
+        self._factor = 1.0
         self._readings: list[_Look] = []
         self._described: tuple[Objective, Tensor | None] | None = None
         self._fresh: list[dict[str, float]] = []
@@ -55,7 +56,8 @@ class LossRecord:
         """Take up what a training step returned; ``factor`` undoes what accumulation divided by."""
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor) and loss.numel() == 1:
-            self._pending.append(loss.detach().float() * factor)
+            self._pending.append(loss.detach().clone())
+            self._factor = factor
 
     def look(
         self, loss: Tensor, factor: float, outputs: Mapping[Any, Tensor] | None = None
@@ -67,7 +69,9 @@ class LossRecord:
             factor: Undoes what accumulation divided it by.
             outputs: Outputs of layers, by the node that made them; for losses written by hand.
         """
-        calls = find_loss_calls(loss) if has_graph(loss) else []
+        # Once it is known what is minimised, signs are: they may have to be waited for.
+        signs = self.objective.kind is None and self._described is None
+        calls = find_loss_calls(loss, signs=signs) if has_graph(loss) else []
         if has_graph(loss) and not calls:
             calls = find_errors(loss, outputs or {})
         if not calls:
@@ -110,7 +114,7 @@ class LossRecord:
 
     def news(self) -> LossNews:
         """What was collected since the last time, on the host."""
-        losses = _numbers(self._pending)
+        losses = _numbers(self._pending, self._factor)
         readings, self._pending, self._readings = self._readings, [], []
         described, self._described = self._described, None
         if described is not None and described[1] is not None:
@@ -161,7 +165,6 @@ class LossRecord:
             else []
         )
         objective.target_range = _span(rows, "target", known)
-        objective.prediction_range = _span(rows, "prediction", [])
         objective.sum_range = _span(rows, "sum", [])
         self._forget_old_predictions()
         self._judge_constant()
@@ -254,11 +257,12 @@ class _Look:
     mixed: bool
 
 
-def _numbers(losses: Sequence[Tensor]) -> list[float]:
-    """Scalars of any shape, in one transfer."""
+def _numbers(losses: Sequence[Tensor], factor: float) -> list[float]:
+    """Scalars of any shape times a factor, in one transfer."""
     if not losses:
         return []
-    numbers: list[float] = torch.stack([loss.reshape(()) for loss in losses]).tolist()
+    flat = torch.stack([loss.reshape(()).float() for loss in losses])
+    numbers: list[float] = (flat if factor == 1 else flat * factor).tolist()
     return numbers
 
 

@@ -5,15 +5,15 @@ from typing import Any
 
 _FIRST_STEPS = 5
 _REPORTS, _SHORTEST, _LONGEST, _SELDOM = 40, 5, 50, 200
-_LOOKS = 5
+_LOOKS, _FEW_LOOKS, _SHORT = 5, 2, 25
 
 
 class Schedule:
     """Which steps are looked at, and after which the doctor reports.
 
     All of the first five steps are looked at: they are those that a too high rate shows in.
-    After them everything is looked at in the last step before a report, and the loss alone in
-    every fifth of an interval, too. In a long training reports come less often than looks: one
+    After them everything is looked at in the last step before a report, and the loss alone
+    between reports, too: in every fifth of a short interval, in the half of a long one. In a long training reports come less often than looks: one
     goes through all losses so far.
 
     Args:
@@ -50,7 +50,8 @@ class Schedule:
 
     def is_read(self, step: int) -> bool:
         """Whether the loss is looked at in the step after so many, first or not."""
-        return self._ends_interval(step) or step % max(1, self.interval // _LOOKS) == 0
+        looks = _LOOKS if self.interval < _SHORT else _FEW_LOOKS
+        return self._ends_interval(step) or step % max(1, self.interval // looks) == 0
 
     def _ends_interval(self, step: int) -> bool:
         return (step + 1) % self.interval == 0

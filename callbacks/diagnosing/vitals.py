@@ -105,8 +105,7 @@ class Objective:
         shapes: Of predictions and targets, where they differ.
         classes: Number of outputs.
         target_range: Smallest and largest target.
-        prediction_range: Of the recent batches.
-        sum_range: Of the sums of the probabilities over the classes.
+        sum_range: Of the sums of the probabilities over the classes, where `nll_loss` gets them.
         constant_loss: What the best constant predictor reaches; NaN where it is not known.
         target_variance: Of a regression's targets, mean over the columns.
         target_counts: Samples of each class.
@@ -123,7 +122,6 @@ class Objective:
     shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     classes: int = 0
     target_range: tuple[float, float] = (NAN, NAN)
-    prediction_range: tuple[float, float] = (NAN, NAN)
     sum_range: tuple[float, float] = (NAN, NAN)
     constant_loss: float = NAN
     target_variance: float = NAN

@@ -105,7 +105,7 @@ def fit(ranks, model, start=None, breaks="", **settings):
         "targets": list(vitals.objective.target_counts),
         "predicted": list(vitals.objective.predicted_counts),
         "constant": vitals.objective.constant_loss,
-        "ranges": [vitals.objective.prediction_range, vitals.objective.target_range],
+        "ranges": [vitals.objective.target_range],
         "inputs": repr(vitals.inputs),
         "failed": doctor.failed,
         "steps": trainer.global_step,
