@@ -108,7 +108,7 @@ class TrainingDoctor(Callback):
         self._history = History()
         self._observation = Observation(self._schedule)
         self._validation = ValidationCurve(self.validation_loss, self.validation_score)
-        self._journal = Journal()
+        self._journal = Journal(self._side_work)
         self._meeting = Meeting()
         self._fitting = False
 

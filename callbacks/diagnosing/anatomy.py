@@ -33,6 +33,13 @@ def find_layers(module: nn.Module, optimizers: Iterable[Optimizer]) -> list[Laye
     return layers
 
 
+def embedding_tables(module: nn.Module) -> dict[str, Tensor]:
+    """Tables of more than one column, by the name of their embedding."""
+    kinds = (nn.Embedding, nn.EmbeddingBag)
+    found = ((n, part.weight) for n, part in module.named_modules() if isinstance(part, kinds))
+    return {name: table for name, table in found if is_whole(table) and table.shape[1] > 1}
+
+
 def highest_dropout(module: nn.Module) -> float:
     """Highest probability of a dropout layer."""
     dropouts = (m for m in module.modules() if isinstance(m, nn.modules.dropout._DropoutNd))

@@ -135,7 +135,8 @@ def _read_values(prediction: Tensor, target: Tensor) -> LossReading:
     )
     figures = [
         F.mse_loss(prediction, target) if fits else nan, nan, *target.aminmax(), nan, nan,
-        target.new_tensor(float(len(columns))), nan, columns.var(0).mean() if len(columns) > 1 else nan,
+        target.new_tensor(float(len(columns))), nan,
+        columns.var(0).mean() if len(columns) > 1 else nan,
     ]  # fmt: skip
     return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))
 

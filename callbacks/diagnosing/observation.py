@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from ..monitoring.gradient_reading import optimizer_position
 from .anatomy import (
     count_gates,
+    embedding_tables,
     find_layers,
     have_identical_units,
     highest_dropout,
@@ -36,7 +37,7 @@ _GOOD, _SURE = 0.5, 4
 # Vital signs that are not found anew at each report.
 _LASTING = (
     "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_gain",
-    "recurrent_layer", "time_profile",
+    "recurrent_layer", "time_profile", "uniform_tables",
 )  # fmt: skip
 
 
@@ -50,7 +51,7 @@ class News:
         in_graph: Weight layers behind the loss, whether nothing between them bends, and how many
             sigmoids and tanhs are outputs.
         has_gradient: Names of the layers that ever had a gradient.
-        identical: Whether a layer's units are alike, once it was seen.
+        identical: Whether a layer's units or an embedding's rows are alike, once it was seen.
         stepped: Positions of the optimisers that ever made a step.
         through_time: A layer that runs through sequences, and how gradients fare in them.
     """
@@ -92,6 +93,7 @@ class Observation:
         self._stepped: set[int] = set()
         self._weights: dict[str, Tensor | None] = {}
         self._gates: dict[str, int] = {}
+        self._tables: dict[str, Tensor] = {}
         self._parameters: set[nn.Parameter] = set()
 
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -107,6 +109,7 @@ class Observation:
         self._parameters = set(pl_module.parameters())
         self._weights = {layer.name: matrix_of(modules[layer.name]) for layer in vitals.layers}
         self._gates = {layer.name: count_gates(modules[layer.name]) for layer in vitals.layers}
+        self._tables = embedding_tables(pl_module)
         for layer in vitals.layers:
             known = self._known_layers.get(layer.name, {})
             layer.has_gradient = known.get("has_gradient", False)
@@ -166,6 +169,12 @@ class Observation:
                 for name, weight in weights.items()
                 if weight is not None and weight.grad is not None
             }
+        if self._inspections == _SURE:
+            self._identical |= {
+                name: have_identical_units(table, sure=True)
+                for name, table in self._tables.items()
+                if table.grad is not None
+            }
         self._inspections += 1
 
     def add(self, outputs: Any) -> None:
@@ -207,6 +216,10 @@ class Observation:
             layer.has_gradient = layer.name in with_gradient
             seen = [rank.identical[layer.name] for rank in ranks if layer.name in rank.identical]
             layer.identical_units |= bool(seen) and all(seen)
+        uniform = {name for rank in ranks for name in rank.identical if name in self._tables}
+        self.vitals.uniform_tables += [
+            name for name in sorted(uniform) if all(rank.identical.get(name) for rank in ranks)
+        ]
         self._stepped = set[int]().union(*(rank.stepped for rank in ranks))
         profiles = [rank.through_time for rank in ranks if rank.through_time[0]]
         if profiles:

@@ -13,8 +13,8 @@ class Schedule:
 
     All of the first five steps are looked at: they are those that a too high rate shows in.
     After them everything is looked at in the last step before a report, and the loss alone
-    between reports, too: in every fifth of a short interval, in the half of a long one. In a long training reports come less often than looks: one
-    goes through all losses so far.
+    between reports, too: in every fifth of a short interval, in the half of a long one. In a
+    long training reports come less often than looks: one goes through all losses so far.
 
     Args:
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the

@@ -167,6 +167,7 @@ class Vitals:
         side_inputs: What reaches layers behind the first.
         strangers: Entries of weights behind the loss that are no parameters of the module.
         layers: Weight layers from input to output.
+        uniform_tables: Embeddings whose rows are all the same, and remain so.
         layers_in_graph: Products with a weight behind the loss; 0 where that is not known.
         affine: Whether nothing between them bends.
         saturating_outputs: Sigmoids and tanhs that no layer comes after.
@@ -217,6 +218,7 @@ class Vitals:
     side_inputs: dict[str, SideInput] = field(default_factory=dict)
     strangers: int = 0
     layers: list[Layer] = field(default_factory=list)
+    uniform_tables: list[str] = field(default_factory=list)
     layers_in_graph: int = 0
     affine: bool = False
     saturating_outputs: int = 0

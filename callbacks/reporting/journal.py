@@ -1,8 +1,6 @@
 """The doctor's own record of a training, kept as it comes."""
 
-import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 import torch
 
 from ..diagnosis import Diagnosis
+from ..monitoring.guard import SideWork
 from ..monitoring.json_lines import JsonLines, encode, read_json_lines
 from .case import read_case
 
@@ -30,11 +29,15 @@ class Journal:
 
     A file that cannot be written is given up with one warning; the entries stay in memory.
 
+    Args:
+        side_work: What the doctor does beside his record; None for a journal of its own.
+
     Attributes:
         entries: All of them, as the file has them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, side_work: SideWork | None = None) -> None:
+        self._side_work = side_work or SideWork("TrainingDoctor")
         self.entries: list[dict[str, Any]] = []
         self._file: JsonLines | None = None
         self._facts: dict[str, Fact] = {}
@@ -131,25 +134,15 @@ class Journal:
         text = None if error is None else f"{type(error).__name__}: {error}".strip(": ")
         self._add({"end": step, "error": text, "failed": failed})
         if self._file is not None:
-            self._file.close()
+            self._side_work.attempt("file", self._file.close)
 
     def _add(self, entry: dict[str, Any]) -> None:
         self.entries.append(entry)
         self._write(entry)
 
     def _write(self, entry: Mapping[str, Any]) -> None:
-        if self._file is None:
-            return
-        try:
-            self._file.write(entry)
-        except (OSError, ValueError) as error:
-            with suppress(OSError):
-                self._file.close()
-            self._file = None
-            warnings.warn(
-                f"TrainingDoctor gave up its file, and goes on: {type(error).__name__}: {error}",
-                stacklevel=2,
-            )
+        if self._file is not None:
+            self._side_work.attempt("file", self._file.write, entry)
 
     def state_dict(self) -> dict[str, Any]:
         """All entries, of types that ``torch.load(weights_only=True)`` takes; the losses as one."""

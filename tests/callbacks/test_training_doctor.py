@@ -221,6 +221,34 @@ def test_layers_in_a_list_are_missed():
     assert found[0].measurements["weights"] == 20 * (64 * 64 + 64)
 
 
+class Factors(LightningModule):
+    """Products of what is known of a user and of an item."""
+
+    def __init__(self, deviation):
+        super().__init__()
+        self.user, self.item = nn.Embedding(12, 3), nn.Embedding(12, 3)
+        for table in (self.user, self.item):
+            nn.init.normal_(table.weight, std=deviation)
+
+    def training_step(self, batch, batch_idx):
+        pairs, ratings = batch
+        return F.mse_loss((self.user(pairs[:, 0]) * self.item(pairs[:, 1])).sum(-1), ratings)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.parametrize(("deviation", "sick"), [(0.0, True), (0.3, False)])
+def test_embeddings_of_zero_that_wait_for_each_other_are_named(deviation, sick):
+    torch.manual_seed(0)
+    pairs = torch.randint(12, (960, 2))
+    ratings = (pairs[:, 0] * pairs[:, 1] % 3 - 1).float()
+    data = DataLoader(TensorDataset(pairs, ratings), 16, shuffle=True)
+    doctor = examine(Factors(deviation), 3, data)
+    named = [d.layer for d in doctor.diagnoses if d.problem == Problem.SYMMETRIC_WEIGHTS]
+    assert named == ["item"] * sick
+
+
 def test_labels_that_are_no_class_are_named():
     x, y = digits()
     doctor = TrainingDoctor()

@@ -94,6 +94,8 @@ SICK = {
     "copies": (
         vitals(layers=[Layer("a", 9, identical_units=True), Layer("b", 9, is_last=True)]),
         P.SYMMETRIC_WEIGHTS, "critical"),
+    "an embedding of equal rows": (
+        vitals(FLAT, uniform_tables=["user"]), P.SYMMETRIC_WEIGHTS, "critical"),
     "pixels": (
         vitals(FLAT, inputs=InputScale("a", 120.0, 70.0, 60.0, 130.0, 3)), P.UNNORMALIZED_INPUT,
         "warning"),
