@@ -1,7 +1,9 @@
 """Every case of the clinic, and the choice among them."""
 
 import faulty.attention
+import faulty.contests
 import faulty.convolutional
+import faulty.courses
 import faulty.dense
 import faulty.forecasting
 import faulty.generalization
@@ -22,7 +24,9 @@ import faulty.tabular
 import faulty.trades
 import faulty.units
 import faulty.vision
+import healthy.contests
 import healthy.convolutional
+import healthy.courses
 import healthy.dense
 import healthy.densities
 import healthy.fields
@@ -50,7 +54,9 @@ from case import Case
 
 FAULTY: tuple[Case, ...] = (
     *faulty.attention.CASES,
+    *faulty.contests.CASES,
     *faulty.convolutional.CASES,
+    *faulty.courses.CASES,
     *faulty.dense.CASES,
     *faulty.forecasting.CASES,
     *faulty.generalization.CASES,
@@ -73,7 +79,9 @@ FAULTY: tuple[Case, ...] = (
     *faulty.vision.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
+    *healthy.contests.CASES,
     *healthy.convolutional.CASES,
+    *healthy.courses.CASES,
     *healthy.dense.CASES,
     *healthy.densities.CASES,
     *healthy.fields.CASES,
