@@ -169,7 +169,7 @@ def sigmoid_codec(activation: Callable[[], nn.Module] = nn.Sigmoid) -> Program:
     data = samples.digits()
     data = data._replace(y=data.x, y_test=data.x_test)
     network = nn.Sequential(mlp([64, 48, 32, 16, 6, 16, 32, 48, 64], activation), nn.Sigmoid())
-    return regression(data, network, adam(1e-3), epochs=20)
+    return regression(data, network, adam(2e-3), epochs=20)
 
 
 DIGITS = Goal("accuracy", at_least=0.88)
@@ -211,6 +211,6 @@ CASES = (
     ),
     Case(
         "digits-codec-of-sigmoids", Goal("R2", at_least=0.55), sigmoid_codec,
-        ("vanishing_gradient", "not_learning"), partial(sigmoid_codec, nn.ReLU),
+        ("vanishing_gradient", "not_learning"), partial(sigmoid_codec, nn.SiLU),
     ),
 )  # fmt: skip
