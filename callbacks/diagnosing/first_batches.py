@@ -14,6 +14,7 @@ from .anatomy import is_whole, matrix_of
 from .batch_norms import NormNews, NormProbe, is_batch_norm
 from .recurrence import RepeatedCalls, SequenceProbe
 from .side_inputs import SideInputs
+from .time_axes import Sizes, TimeAxes
 from .vitals import NAN, InputScale, SideInput
 
 _MAX_ROWS, _MAX_FEATURES = 512, 4_096
@@ -32,6 +33,7 @@ class BatchNews:
         moments: Of the features of each new batch that reached the first layer.
         batches: Mean and deviation of all entries of each of them.
         side_inputs: Of layers behind the first that were called for the first time.
+        time_axes: Times and sequences of layers that take them in this order, likewise.
     """
 
     ran: list[str]
@@ -40,6 +42,7 @@ class BatchNews:
     moments: list[Moments]
     batches: list[list[float]]
     side_inputs: dict[str, SideInput]
+    time_axes: dict[str, Sizes]
 
 
 class FirstBatches:
@@ -51,6 +54,7 @@ class FirstBatches:
         ran: Names of the layers that were called, on any rank.
         norms: Batches that reached BatchNorm layers.
         side_inputs: What reached layers behind the first.
+        time_axes: What layers took for time.
         has_news: Whether inputs were taken up since `input_scale`.
         probe: Sequences that reached a recurrent layer.
         repeated: Gradients of a layer that is called again and again.
@@ -60,6 +64,7 @@ class FirstBatches:
     def __init__(self) -> None:
         self.outputs: dict[Any, Tensor] = {}
         self.norms, self.side_inputs = NormProbe(), SideInputs()
+        self.time_axes = TimeAxes()
         self.probe, self.repeated = SequenceProbe(), RepeatedCalls()
         self.ran: set[str] = set()
         self.has_news = False
@@ -114,6 +119,7 @@ class FirstBatches:
             self.ran.add(name)
             x = arguments[0] if arguments else None
             self.probe.keep(name, layer, x)
+            self.time_axes.look(name, layer, x)
             if not (is_whole(x) and x.is_floating_point() and x.ndim > 1):
                 return
             if self._fresh:
@@ -162,6 +168,7 @@ class FirstBatches:
             [(rows, mean.cpu(), squares.cpu()) for rows, mean, squares in moments],
             torch.stack(batches).tolist() if batches else [],
             self.side_inputs.news(),
+            self.time_axes.news(),
         )
 
     def take(self, ranks: Sequence[BatchNews]) -> None:
@@ -170,6 +177,7 @@ class FirstBatches:
         self._first = next((rank.first for rank in ranks if rank.first), "")
         self.norms.take([rank.norms for rank in ranks])
         self.side_inputs.take([rank.side_inputs for rank in ranks])
+        self.time_axes.take([rank.time_axes for rank in ranks])
         # One batch of all ranks after the other, whenever they are taken up.
         for batch in zip_longest(*(rank.moments for rank in ranks)):
             for moments in filter(None, batch):
@@ -209,6 +217,7 @@ class FirstBatches:
             "sizes": self._sizes,
             "norms": self.norms.state_dict(),
             "side_inputs": self.side_inputs.state_dict(),
+            "time_axes": self.time_axes.state_dict(),
             "moments": self._moments,
             "batches": torch.tensor(self._batches, dtype=torch.float64),
             "recurrent": self.probe.layer,
@@ -221,6 +230,7 @@ class FirstBatches:
         self._rows = state_dict["rows"]
         self.norms.load_state_dict(state_dict["norms"])
         self.side_inputs.load_state_dict(state_dict["side_inputs"])
+        self.time_axes.load_state_dict(state_dict["time_axes"])
         self._sizes = tuple(state_dict["sizes"])
         self._moments = state_dict["moments"]
         self._batches = state_dict["batches"].tolist()

@@ -108,6 +108,7 @@ class LossRecord:
             shapes=shapes if differ else None,
             classes=_columns(prediction, task_of(call)),
             labels=float(call.target.numel()),
+            target_shape=shapes[1],
         )
         has_weight = call.weight is not None and call.kind != "bce"
         self._described = (objective, call.weight if has_weight else None)

@@ -111,6 +111,7 @@ class Objective:
         target_counts: Samples of each class.
         predicted_counts: Recent predictions of each class.
         labels: Labels in a batch: as many as samples, or more where words or pixels have their own.
+        target_shape: Of the targets of one batch.
         positives: How many of several labels of a sample are 1, on average; NaN where there is one
             label, or more columns of them than are counted.
     """
@@ -128,6 +129,7 @@ class Objective:
     target_counts: Sequence[float] = ()
     predicted_counts: Sequence[float] = ()
     labels: float = NAN
+    target_shape: tuple[int, ...] = ()
     positives: float = NAN
 
 
@@ -165,6 +167,7 @@ class Vitals:
         objective: What is minimised.
         inputs: What reaches the first layer.
         side_inputs: What reaches layers behind the first.
+        time_axes: Times and sequences in what layers got that take them in this order.
         strangers: Entries of weights behind the loss that are no parameters of the module.
         layers: Weight layers from input to output.
         uniform_tables: Embeddings whose rows are all the same, and remain so.
@@ -216,6 +219,7 @@ class Vitals:
     objective: Objective = field(default_factory=Objective)
     inputs: InputScale = field(default_factory=InputScale)
     side_inputs: dict[str, SideInput] = field(default_factory=dict)
+    time_axes: dict[str, tuple[int, int]] = field(default_factory=dict)
     strangers: int = 0
     layers: list[Layer] = field(default_factory=list)
     uniform_tables: list[str] = field(default_factory=list)
@@ -338,10 +342,15 @@ class Vitals:
         return constant if constant > 0 else abs(self.initial_loss)
 
     @property
+    def sum_of(self) -> float:
+        """How many times the mean over a batch's samples the loss is: 1, or more for a sum."""
+        whole, part = self.initial_loss, self.data_losses[0] if self.data_losses else NAN
+        return max(1.0, whole / part) if part > 0 else 1.0
+
+    @property
     def whole_scale(self) -> float:
         """The same in units of the whole loss: sums over a batch are many times the mean."""
-        whole, part = self.initial_loss, self.data_losses[0] if self.data_losses else NAN
-        return self.scale * (max(1.0, whole / part) if part > 0 else 1.0)
+        return self.scale * self.sum_of
 
     @cached_property
     def is_falling(self) -> bool:

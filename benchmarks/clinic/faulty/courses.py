@@ -203,7 +203,8 @@ CASES = (
         ("train_eval_mismatch",), partial(keras_norm, 0.1),
     ),
     Case(
-        "digits-layer-made-anew", DIGITS, growing, ("not_learning",), partial(growing, True),
+        "digits-layer-made-anew", DIGITS, growing, ("not_learning", "frozen_parameter"),
+        partial(growing, True),
     ),
     Case(
         "digits-one-row-for-all", DIGITS, own_he, ("symmetric_weights", "poor_initialization"),

@@ -2,16 +2,49 @@
 
 After a fair number of steps the loss of a batch is not below that of the best constant predictor
 (ln C for C balanced classes, the variance of a regression's targets).
+
+Or samples that see one another: recurrent layers and attention take the first dimension for time
+unless they are told otherwise, and say nothing where it is the batch.
 """
 
-from ...problem import Problem
+import math
+
+from ...problem import Problem as P
 from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
+_WELL = 0.5
+
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a loss that is no better than a constant's and does not fall."""
+    """Find a batch that is taken for time, or a loss that is no better than a constant's."""
+    return _crossed(vitals) or _stuck(vitals)
+
+
+def _crossed(vitals: Vitals) -> list[Symptom]:
+    """Layers that run through the samples of a batch: there is one target for each of them."""
+    shape = vitals.objective.target_shape
+    mixed = {
+        name: (time, batch)
+        for name, (time, batch) in vitals.time_axes.items()
+        if shape[:1] == (time,) and 1 < batch != time and math.prod(shape) % (time * batch)
+    }
+    if not mixed or vitals.gain > _WELL or not vitals.had_a_chance:
+        return []
+    layer, (time, batch) = next(iter(mixed.items()))
+    evidence = (
+        f"{layer} takes the first dimension for time and gets {time} by {batch} there, while there "
+        f"are targets for {time} samples: it runs through the samples, not through each of them."
+    )
+    remedies = (Remedy("Say that the batch comes first.", "batch_first=True"),)
+    figures = {"times": float(time), "sequences": float(batch)}
+    return [
+        Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, layer, 1, is_root=True)
+    ]
+
+
+def _stuck(vitals: Vitals) -> list[Symptom]:
     if (
         not vitals.one_loss
         or not vitals.had_a_long_chance
@@ -40,4 +73,4 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"gain": vitals.gain, "loss": vitals.recent_loss}
     evidence = f"After {vitals.step} steps the loss is {than}."
-    return [Symptom(Problem.NOT_LEARNING, "critical", evidence, figures, remedies, reports=3)]
+    return [Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, reports=3)]

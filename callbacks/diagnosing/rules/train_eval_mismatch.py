@@ -15,6 +15,7 @@ _GAP, _CHECKS, _WORSE = 1.0, 2, 3.0
 _EARLY, _POOR, _FEW_EPOCHS = 2.0, 0.3, 2
 _TOO_FEW, _GOOD = 3, 0.5
 _STEP_DOWN = 0.7
+_SUM = 3.0
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -24,7 +25,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
         Remedy("Normalise each sample by itself.", 'norm="layer", or norm="group"'),
         Remedy("Let the running moments follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"),
     )
-    return _too_few(vitals, remedies) or _stale(vitals, remedies) or _apart_early(vitals, remedies)
+    found = _too_few(vitals, remedies)
+    # Sums over batches of other sizes say nothing of each other.
+    if found or vitals.sum_of > _SUM:
+        return found
+    return _stale(vitals, remedies) or _apart_early(vitals, remedies)
 
 
 def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:

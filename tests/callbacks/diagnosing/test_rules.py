@@ -84,6 +84,9 @@ SICK = {
         P.UNSTABLE_LOSS, "warning"),
     "nothing learned": (
         vitals(FLAT, objective=Objective(), planned_steps=400), P.NOT_LEARNING, "critical"),
+    "a batch for time": (
+        vitals(FLAT, time_axes={"lstm": (32, 20)}, objective=replace(
+            vitals().objective, target_shape=(32,))), P.NOT_LEARNING, "critical"),
     "first loss far off": (
         vitals([40.0] * 300, data_losses=[40.0] * 30), P.POOR_INITIALIZATION, "warning"),
     "signals fade": (
@@ -302,6 +305,16 @@ WELL = {
         FLAT[:12], gradient_profile=PROFILE),
     "a discriminator's turn": vitals(
         FLAT[:10], one_loss=False, layers=[Layer("a", 9), Layer("b", 9, has_gradient=True)]),
+    "a label for each time": vitals(
+        FLAT[:60], time_axes={"lstm": (32, 20)}, objective=replace(
+            vitals().objective, target_shape=(32, 20))),
+    "time first": vitals(
+        FLAT[:60], time_axes={"lstm": (20, 32)}, objective=replace(
+            vitals().objective, target_shape=(32,))),
+    "sums over validation batches that are larger": vitals(
+        [64 * loss for loss in SMALL], data_losses=SMALL[::10], validation_epochs=[0, 1, 2, 3],
+        validation_losses=[200.0, 90.0, 70.0, 60.0],
+        training_epoch_losses=[60.0, 25.0, 20.0, 15.0]),
     "one noisy validation": vitals(
         SMALL, validation_epochs=[0, 1, 2, 3], validation_losses=[1.0, 1.8, 0.3, 0.25],
         training_epoch_losses=[1.5, 0.6, 0.4, 0.3]),
