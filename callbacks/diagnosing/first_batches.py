@@ -59,10 +59,12 @@ class FirstBatches:
         probe: Sequences that reached a recurrent layer.
         repeated: Gradients of a layer that is called again and again.
         outputs: What the layers gave in the last batch, by the node of its graph.
+        address: Where what reached the first layer lies; None before it did.
     """
 
     def __init__(self) -> None:
         self.outputs: dict[Any, Tensor] = {}
+        self.address: int | None = None
         self.norms, self.side_inputs = NormProbe(), SideInputs()
         self.time_axes = TimeAxes()
         self.probe, self.repeated = SequenceProbe(), RepeatedCalls()
@@ -143,6 +145,7 @@ class FirstBatches:
         return look
 
     def _keep(self, x: Tensor) -> None:
+        self.address = x.data_ptr()
         self._sizes = self._sizes or tuple(x.shape[:2])
         with torch.no_grad():
             self._new_batches.append(torch.stack([x.float().mean(), x.float().std()]))

@@ -24,7 +24,7 @@ _MAX_COLUMNS = 1_000
 _NAN = float("nan")
 FIGURES = (
     "data_loss", "accuracy", "target_min", "target_max", "sum_min", "sum_max", "samples", "pairs",
-    "spread",
+    "spread", "apart",
 )  # fmt: skip
 
 
@@ -33,10 +33,11 @@ class LossReading:
     """What one batch says, still on its device.
 
     Attributes:
-        figures: Of :data:`FIGURES`, shape ``(9,)``; ``data_loss`` weighs the classes as the loss
+        figures: Of :data:`FIGURES`, shape ``(10,)``; ``data_loss`` weighs the classes as the loss
             does, ``sum_min`` and ``sum_max`` are of the exponentials of what ``nll_loss`` gets over
             the classes, ``pairs`` is the share of pairs of samples that are of one class,
-            ``spread`` the variance of a regression's targets. What is not of a task is NaN.
+            ``spread`` the variance of a regression's targets, ``apart`` the largest distance of two
+            samples' predictions in one output. What is not of a task is NaN.
         targets: Number of samples of each class; of a regression count, sum and sum of squares
             of each column, flattened.
         predicted: Number of predictions of each class; empty for a regression.
@@ -88,7 +89,7 @@ def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossRea
         (losses * weight).sum() / weight.sum(),
         ((best == safe) * counted).sum() / count,
         *flat.aminmax(), *sums, count,
-        (targets.square().sum() - count) / (count * (count - 1)), nan,
+        (targets.square().sum() - count) / (count * (count - 1)), nan, _largest_range(scores),
     ]  # fmt: skip
     predicted = none.index_add(0, best, counted)
     return LossReading(torch.stack([f.float() for f in figures]), targets, predicted)
@@ -110,7 +111,7 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     nan = prediction.new_tensor(_NAN)
     figures = [
         data_loss, right, *target.aminmax(), nan, nan,
-        target.new_tensor(float(len(columns))), nan, nan,
+        target.new_tensor(float(len(columns))), nan, nan, _largest_range(prediction),
     ]  # fmt: skip
     said = _columns_of(said)
     positive = said.float().sum(0)
@@ -136,9 +137,17 @@ def _read_values(prediction: Tensor, target: Tensor) -> LossReading:
     figures = [
         F.mse_loss(prediction, target) if fits else nan, nan, *target.aminmax(), nan, nan,
         target.new_tensor(float(len(columns))), nan,
-        columns.var(0).mean() if len(columns) > 1 else nan,
+        columns.var(0).mean() if len(columns) > 1 else nan, _largest_range(prediction),
     ]  # fmt: skip
     return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))
+
+
+def _largest_range(prediction: Tensor) -> Tensor:
+    """How far apart the samples are in the output in which they are the farthest."""
+    if prediction.ndim == 0 or len(prediction) < 2:
+        return prediction.new_tensor(_NAN)
+    low, high = prediction.aminmax(dim=0)
+    return (high - low).max()
 
 
 def _moments(columns: Tensor) -> Tensor:

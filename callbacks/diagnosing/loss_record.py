@@ -19,6 +19,7 @@ _RECENT = 40
 _LEAST_SAMPLES = 5_000
 _CURVES = (
     "data_losses", "accuracies", "penalty_shares", "same_class_pairs", "target_spreads",
+    "prediction_ranges",
 )  # fmt: skip
 
 
@@ -29,8 +30,8 @@ class LossRecord:
 
     Attributes:
         losses: Loss of each batch that was taken up, the mean over the ranks.
-        data_losses, accuracies, penalty_shares, same_class_pairs, target_spreads: Of the batches
-            that were looked at.
+        data_losses, accuracies, penalty_shares, same_class_pairs, target_spreads,
+            prediction_ranges: Of the batches that were looked at.
         objective: What is minimised, as of the last `judge`.
     """
 
@@ -41,6 +42,7 @@ class LossRecord:
         self.penalty_shares: list[float] = []
         self.same_class_pairs: list[float] = []
         self.target_spreads: list[float] = []
+        self.prediction_ranges: list[float] = []
         self.objective = Objective()
         self._looks = 0
         self._pending: list[Tensor] = []
@@ -60,7 +62,11 @@ class LossRecord:
             self._factor = factor
 
     def look(
-        self, loss: Tensor, factor: float, outputs: Mapping[Any, Tensor] | None = None
+        self,
+        loss: Tensor,
+        factor: float,
+        outputs: Mapping[Any, Tensor] | None = None,
+        inputs: int | None = None,
     ) -> None:
         """Look at the loss of a batch before it is differentiated.
 
@@ -68,6 +74,7 @@ class LossRecord:
             loss: The loss.
             factor: Undoes what accumulation divided it by.
             outputs: Outputs of layers, by the node that made them; for losses written by hand.
+            inputs: Address of what reached the first layer, if known.
         """
         # Once it is known what is minimised, signs are: they may have to be waited for.
         signs = self.objective.kind is None and self._described is None
@@ -78,7 +85,7 @@ class LossRecord:
             self._describe_divergence(loss)
             return
         call = calls[0]
-        self._describe(call, len(calls))
+        self._describe(call, len(calls), inputs)
         total = loss.detach().float().reshape(()) * factor
         comparable = len(calls) == 1 and call.reduction == 1 and call.weight is None
         # One prediction held against several targets, as MixUp does: the sum is what counts.
@@ -93,7 +100,7 @@ class LossRecord:
         if output is not None and self._described is None and self.objective.kind is None:
             self._described = (Objective(kind="divergence", output=output), None)
 
-    def _describe(self, call: LossCall, calls: int) -> None:
+    def _describe(self, call: LossCall, calls: int, inputs: int | None) -> None:
         if self._described is not None or self.objective.kind is not None:
             return
         prediction, shapes = call.prediction, (own_shape(call.prediction), own_shape(call.target))
@@ -109,6 +116,7 @@ class LossRecord:
             classes=_columns(prediction, task_of(call)),
             labels=float(call.target.numel()),
             target_shape=shapes[1],
+            of_inputs=call.target.data_ptr() == inputs,
         )
         has_weight = call.weight is not None and call.kind != "bce"
         self._described = (objective, call.weight if has_weight else None)
@@ -145,6 +153,8 @@ class LossRecord:
             self.accuracies.append(row["accuracy"])
         if math.isfinite(row["pairs"]):
             self.same_class_pairs.append(row["pairs"])
+        if math.isfinite(row["apart"]):
+            self.prediction_ranges.append(row["apart"])
         if math.isfinite(row["spread"]):
             self.target_spreads.append(row["spread"])
         if reading.comparable and total > 0 and row["data_loss"] >= 0:

@@ -138,7 +138,8 @@ class Observation:
         if not (self._is_read or self._schedule.is_first(step)):
             return
         if self._optimizers == 1:
-            self._record.look(loss, self._factor, self._batches.outputs)
+            seen = self._batches
+            self._record.look(loss, self._factor, seen.outputs, seen.address)
         if not self._in_graph[0] and has_graph(loss):
             self._in_graph = (*count_layers(loss), count_saturating_outputs(loss))
         if self._parameters and has_graph(loss):
@@ -236,6 +237,7 @@ class Observation:
         vitals.accuracies, vitals.penalty_shares = record.accuracies, record.penalty_shares
         vitals.same_class_pairs = record.same_class_pairs
         vitals.target_spreads = record.target_spreads
+        vitals.prediction_ranges = record.prediction_ranges
         vitals.objective = record.objective
         vitals.layers_in_graph, vitals.affine, vitals.saturating_outputs = self._in_graph
         if self._batches.has_news:

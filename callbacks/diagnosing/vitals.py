@@ -14,6 +14,8 @@ _WINDOWS = 20
 # What noise and a constant predictor's own error in few samples leave open.
 _CLEARLY = 0.02
 _FAR, _HALF = 5.0, 0.5
+# Rows of one product may differ in their last digits.
+_LOOKS, _SAME = 3, 1e-5
 
 
 @dataclass
@@ -112,6 +114,7 @@ class Objective:
         predicted_counts: Recent predictions of each class.
         labels: Labels in a batch: as many as samples, or more where words or pixels have their own.
         target_shape: Of the targets of one batch.
+        of_inputs: Whether the targets are what reached the first layer, as an autoencoder has it.
         positives: How many of several labels of a sample are 1, on average; NaN where there is one
             label, or more columns of them than are counted.
     """
@@ -130,6 +133,7 @@ class Objective:
     predicted_counts: Sequence[float] = ()
     labels: float = NAN
     target_shape: tuple[int, ...] = ()
+    of_inputs: bool = False
     positives: float = NAN
 
 
@@ -164,6 +168,7 @@ class Vitals:
         accuracies: Share of right predictions, at the same batches.
         same_class_pairs: Share of the pairs of samples of a batch that are of one class, likewise.
         target_spreads: Variance of a batch's targets in a regression, likewise.
+        prediction_ranges: How far apart the predictions of a batch are at most, likewise.
         objective: What is minimised.
         inputs: What reaches the first layer.
         side_inputs: What reaches layers behind the first.
@@ -216,6 +221,7 @@ class Vitals:
     accuracies: list[float] = field(default_factory=list)
     same_class_pairs: list[float] = field(default_factory=list)
     target_spreads: list[float] = field(default_factory=list)
+    prediction_ranges: list[float] = field(default_factory=list)
     objective: Objective = field(default_factory=Objective)
     inputs: InputScale = field(default_factory=InputScale)
     side_inputs: dict[str, SideInput] = field(default_factory=dict)
@@ -317,6 +323,12 @@ class Vitals:
             # Of squares, though they are not what is minimised: outliers may be most of them.
             gains.append(1 - self.recent_data_loss / self.objective.target_variance)
         return max(gains, default=NAN)
+
+    @property
+    def ignores_inputs(self) -> bool:
+        """Whether all samples of the batches lately looked at got one and the same prediction."""
+        recent = self.prediction_ranges[-_LOOKS:]
+        return len(recent) == _LOOKS and max(recent) < _SAME * max(1.0, abs(self.recent_data_loss))
 
     @property
     def labels_samples(self) -> bool:

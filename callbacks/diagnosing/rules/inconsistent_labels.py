@@ -29,6 +29,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
             reports=1,
             is_root=True,
         )
+    if vitals.objective.of_inputs:
+        return []
     return _by_heart(vitals) or _constant(vitals)
 
 
@@ -77,7 +79,7 @@ def _constant(vitals: Vitals) -> list[Symptom]:
     steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
     if not constant > 0 or not vitals.had_a_long_chance or not steps or vitals.is_falling:
         return []
-    if vitals.recurrent:
+    if vitals.recurrent or vitals.ignores_inputs:
         return []  # What such a network forgets leaves no sign in its layers.
     low, high = _USUAL_STEPS
     moves = low < statistics.median(steps) < high

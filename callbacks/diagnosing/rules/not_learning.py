@@ -72,5 +72,6 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
         Remedy("Look at inputs and labels side by side, as the network gets them."),
     )
     figures = {"gain": vitals.gain, "loss": vitals.recent_loss}
-    evidence = f"After {vitals.step} steps the loss is {than}."
+    alike = " All samples get the same prediction." if vitals.ignores_inputs else ""
+    evidence = f"After {vitals.step} steps the loss is {than}.{alike}"
     return [Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, reports=3)]

@@ -102,6 +102,31 @@ def test_a_regression():
     assert found.objective.target_range == pytest.approx((float(target.min()), float(target.max())))
 
 
+@pytest.mark.parametrize(
+    ("loss", "target"),
+    [
+        (F.cross_entropy, classes),
+        (F.mse_loss, lambda: torch.zeros(20, 3)),
+        (F.binary_cross_entropy_with_logits, lambda: torch.zeros(20, 3)),
+    ],
+)
+def test_how_far_predictions_are_apart(loss, target):
+    out = logits(20, 3)
+    said = out.detach().log_softmax(1) if loss is F.cross_entropy else out.detach()
+    spans = said.numpy().max(0) - said.numpy().min(0)
+    assert record(loss(out, target()[:20])).prediction_ranges == [pytest.approx(spans.max(), 1e-5)]
+    same = out[:1].expand(20, 3)
+    assert record(loss(same, target()[:20])).prediction_ranges == [0]
+
+
+def test_targets_that_are_the_inputs_are_known_by_their_place():
+    x, found = torch.rand(8, 3), LossRecord()
+    found.look(F.mse_loss(logits(8, 3), x), 1.0, inputs=x.data_ptr())
+    found.settle()
+    assert found.objective.of_inputs
+    assert not record(F.mse_loss(logits(8, 3), x)).objective.of_inputs
+
+
 def test_constant_over_several_batches():
     found = LossRecord()
     targets = [torch.randn(8, 1) + i for i in range(5)]

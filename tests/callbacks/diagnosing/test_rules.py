@@ -230,6 +230,17 @@ def test_outputs_that_do_not_fit_their_loss(objective, severity):
     assert found(Vitals(objective=Objective(**objective)))[P.OUTPUT_LOSS_MISMATCH] == severity
 
 
+def test_what_the_inputs_do_not_reach_are_no_wrong_labels():
+    moves = {"total_updates": [1e-3] * 10, "step": 300, "planned_steps": 400}
+    learned = found(vitals(FLAT, prediction_ranges=[0.4] * 30, **moves))
+    ignored = found(vitals(FLAT, prediction_ranges=[1e-7] * 30, **moves))
+    copied = found(vitals(FLAT, objective=replace(vitals().objective, of_inputs=True), **moves))
+    assert learned[P.INCONSISTENT_LABELS] == "critical"
+    for signs in (ignored, copied):
+        assert P.INCONSISTENT_LABELS not in signs
+        assert signs[P.NOT_LEARNING] == "critical"
+
+
 WELL = {
     "learns": vitals(),
     "has learned": vitals(SMALL),
