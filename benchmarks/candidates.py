@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lightning.pytorch import Callback
-from peers import Cockpit, LightningGradNorm, NaiveHooks, Watch
+from peers import Cockpit, LeastPasses, LightningGradNorm, NaiveHooks, Watch
 
 from torchvitals import callbacks as ours
 
@@ -44,6 +44,9 @@ CANDIDATES = {
     "4 callbacks that do nothing": Candidate(lambda: [Callback() for _ in range(4)], rare=False),
     "all four monitors, defaults": Candidate(lambda: all_four(None), rare=False, memory=True),
     "all four monitors, every step": Candidate(lambda: all_four(1), rare=False, memory=True),
+    "norms alone, every step": Candidate(
+        lambda: [LeastPasses()], rare=False, memory=True
+    ),
     "TrainingDoctor, defaults": Candidate(
         lambda: [ours.TrainingDoctor()], rare=False, memory=True
     ),

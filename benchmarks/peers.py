@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import grad_norm
 from torch import Tensor, nn
@@ -67,6 +68,31 @@ class NaiveHooks(Callback):
         for name, parameter in pl_module.named_parameters():
             if parameter.grad is not None:
                 self.norms[name] = parameter.grad.norm().item()
+
+
+class LeastPasses(Callback):
+    """Norms of gradients, weights and updates by torch's own operations on all tensors at once.
+
+    The least that exact ones take: nothing is kept or logged, and no activation is seen.
+    """
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.weights = [p.detach() for p in pl_module.parameters()]
+        self.before = [weight.clone() for weight in self.weights]
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
+        self.norms = torch._foreach_norm(gradients)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.lengths = torch._foreach_norm(self.weights)
+        torch._foreach_sub_(self.before, self.weights)
+        self.moves = torch._foreach_norm(self.before)
+        torch._foreach_copy_(self.before, self.weights)
 
 
 class IndividualLosses(nn.Module):
