@@ -33,6 +33,16 @@ def find_layers(module: nn.Module, optimizers: Iterable[Optimizer]) -> list[Laye
     return layers
 
 
+def is_composite(module: nn.Module) -> bool:
+    """Whether a module of one's own has weight layers inside: its weight may be a later one's.
+
+    What reaches it, reaches those; a table of positions that it owns does not make it a layer.
+    """
+    if type(module).__module__.startswith("torch.nn."):
+        return False
+    return any(part is not module and matrix_of(part) is not None for part in module.modules())
+
+
 def embedding_tables(module: nn.Module) -> dict[str, Tensor]:
     """Tables of more than one column, by the name of their embedding."""
     kinds = (nn.Embedding, nn.EmbeddingBag)

@@ -167,12 +167,13 @@ def count_layers(loss: Tensor) -> tuple[int, bool]:
         loss: Scalar with its graph.
 
     Returns:
-        Number of products with a matrix or kernel, and whether all behind the last of them is
-        affine; False where something is unknown, as a compiled region is.
+        Number of products with a matrix or kernel, 1 where none is behind another, and whether
+        all behind the last of them is affine; False where something is unknown, as a compiled
+        region is.
     """
     stack = [(node.next_functions[0][0], False) for node, _ in _loss_nodes(loss)]
     seen: set[Any] = set()
-    layers, affine = 0, bool(stack)
+    layers, affine, in_series = 0, bool(stack), False
     while stack:
         node, inside = stack.pop()
         if node is None or (node, inside) in seen:
@@ -181,11 +182,12 @@ def count_layers(loss: Tensor) -> tuple[int, bool]:
             return layers, False
         seen.add((node, inside))
         if base_name(node) in _LAYERS:
+            in_series |= inside
             layers, inside = layers + 1, True
         elif inside and not _is_affine(node):
             affine = False
         stack += [(parent, inside) for parent, _ in node.next_functions]
-    return layers, affine
+    return layers if in_series else min(layers, 1), affine
 
 
 def count_saturating_outputs(loss: Tensor) -> int:
@@ -269,6 +271,26 @@ def divergence_of(loss: Tensor) -> str | None:
         return None
     name = output_of(_single_parent(product))
     return name if name in ("softmax", "sigmoid") else None
+
+
+def find_ctc(loss: Tensor) -> tuple[Tensor, str | None] | None:
+    """What a connectionist temporal classification is given, and the function it comes from.
+
+    Args:
+        loss: Scalar with its graph.
+
+    Returns:
+        The tensor of shape ``(time, batch, classes)`` and the name; None where there is none.
+    """
+    stack, seen = [loss.grad_fn], 0
+    while stack and seen < _LOSS_NODES:
+        node: Any = stack.pop(0)
+        seen += 1
+        given = getattr(node, "_saved_log_probs", None)
+        if base_name(node) in ("CtcLoss", "CudnnCtcLoss") and isinstance(given, Tensor):
+            return given.detach(), output_of(node.next_functions[0][0])
+        stack += [parent for parent, _ in getattr(node, "next_functions", ()) if parent is not None]
+    return None
 
 
 def _single_parent(node: Any) -> Any:

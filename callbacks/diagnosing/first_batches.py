@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from ..monitoring.compilation import eager_parts, is_transformed
-from .anatomy import is_whole, matrix_of
+from .anatomy import is_composite, is_whole, matrix_of
 from .batch_norms import NormNews, NormProbe, is_batch_norm
 from .recurrence import RepeatedCalls, SequenceProbe
 from .side_inputs import SideInputs
@@ -116,19 +116,20 @@ class FirstBatches:
 
     def _at_layer(self, name: str, part: nn.Module) -> Callable[[nn.Module, tuple[Any, ...]], None]:
         is_trained = any(p.requires_grad for p in part.parameters(recurse=False))
+        is_layer = not is_composite(part)
 
         def look(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
             self.ran.add(name)
             x = arguments[0] if arguments else None
             self.probe.keep(name, layer, x)
             self.time_axes.look(name, layer, x)
-            if not (is_whole(x) and x.is_floating_point() and x.ndim > 1):
+            if not (is_layer and is_whole(x) and x.is_floating_point() and x.ndim > 1):
                 return
             if self._fresh:
                 self._fresh = False
                 self._first = self._first or name
                 if name == self._first:
-                    self._keep(x.detach())
+                    self._keep(x.detach(), is_data=x.grad_fn is None)
             elif name != self._first and is_trained:
                 self.side_inputs.look(name, x)
 
@@ -144,7 +145,9 @@ class FirstBatches:
 
         return look
 
-    def _keep(self, x: Tensor) -> None:
+    def _keep(self, x: Tensor, *, is_data: bool) -> None:
+        if not is_data and (self._batches or self._new_batches):
+            return  # What an embedding has learned to give is no matter of the data.
         self.address = x.data_ptr()
         self._sizes = self._sizes or tuple(x.shape[:2])
         with torch.no_grad():

@@ -9,7 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .autograd_graph import LossCall, divergence_of, find_loss_calls, has_graph, own_shape
+from .autograd_graph import (
+    LossCall,
+    divergence_of,
+    find_ctc,
+    find_loss_calls,
+    has_graph,
+    own_shape,
+)
 from .errors_by_hand import find_errors
 from .loss_news import BatchReading, LossNews, join_batch
 from .loss_reading import FIGURES, LossReading, Task, read_loss, task_of
@@ -82,7 +89,7 @@ class LossRecord:
         if has_graph(loss) and not calls:
             calls = find_errors(loss, outputs or {})
         if not calls:
-            self._describe_divergence(loss)
+            self._describe_unread(loss)
             return
         call = calls[0]
         self._describe(call, len(calls), inputs)
@@ -95,9 +102,16 @@ class LossRecord:
             _Look(self._looks, read_loss(call), total, comparable and call.is_alone, mixed)
         )
 
-    def _describe_divergence(self, loss: Tensor) -> None:
-        output = divergence_of(loss) if has_graph(loss) else None
-        if output is not None and self._described is None and self.objective.kind is None:
+    def _describe_unread(self, loss: Tensor) -> None:
+        """Take down what a loss is of whose batches are not looked at."""
+        if not has_graph(loss) or self._described is not None or self.objective.kind is not None:
+            return
+        ctc, output = find_ctc(loss), divergence_of(loss)
+        if ctc is not None:
+            low, high = ctc[0].float().exp().sum(-1).aminmax()
+            kind, sums = "ctc", (float(low), float(high))
+            self._described = (Objective(kind=kind, output=ctc[1], sum_range=sums), None)
+        elif output is not None:
             self._described = (Objective(kind="divergence", output=output), None)
 
     def _describe(self, call: LossCall, calls: int, inputs: int | None) -> None:

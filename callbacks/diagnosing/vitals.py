@@ -101,13 +101,15 @@ class Objective:
 
     Attributes:
         task: ``"classification"``, ``"binary"``, ``"regression"``; None where it is not known.
-        kind: See `LossCall`, or ``"divergence"`` for one of what are no logarithms; None likewise.
+        kind: See `LossCall`, or ``"ctc"``, or ``"divergence"`` for one of what are no logarithms;
+            None likewise.
         output: Function right before the loss.
         ascends: Whether it is maximised.
         shapes: Of predictions and targets, where they differ.
         classes: Number of outputs.
         target_range: Smallest and largest target.
-        sum_range: Of the sums of the probabilities over the classes, where `nll_loss` gets them.
+        sum_range: Of the sums of the probabilities over the classes, where a loss wants
+            their logarithms.
         constant_loss: What the best constant predictor reaches; NaN where it is not known.
         target_variance: Of a regression's targets, mean over the columns.
         target_counts: Samples of each class.

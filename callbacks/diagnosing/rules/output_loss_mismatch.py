@@ -70,7 +70,7 @@ def _mismatches(objective: Objective) -> Iterator[_Found]:
     match objective.kind:
         case "cross_entropy":
             yield from _of_cross_entropy(objective)
-        case "nll":
+        case "nll" | "ctc":
             yield from _of_log_probabilities(objective)
         case "bce":
             yield from _of_probabilities(objective)
@@ -116,9 +116,11 @@ def _of_log_probabilities(objective: Objective) -> Iterator[_Found]:
     if not (abs(low - 1) < 0.05 and abs(high - 1) < 0.05):
         yield (
             "critical",
-            "`nll_loss` wants logarithms of probabilities and gets "
+            f"`{objective.kind}_loss` wants logarithms of probabilities and gets "
             + ("probabilities." if objective.output == "softmax" else "numbers that are none."),
-            "Use `cross_entropy` on the logits.",
+            "Use `cross_entropy` on the logits."
+            if objective.kind == "nll"
+            else "Give it `logits.log_softmax(-1)`.",
         )
 
 

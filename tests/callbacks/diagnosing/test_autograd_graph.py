@@ -9,6 +9,7 @@ from torchvitals.callbacks.diagnosing.autograd_graph import (
     count_layers,
     count_saturating_outputs,
     divergence_of,
+    find_ctc,
     find_loss_calls,
     has_graph,
 )
@@ -119,6 +120,32 @@ def test_convolutions_and_pooling():
     assert count_layers(F.cross_entropy(net(torch.randn(4, 1, 8, 8)), CLASSES)) == (2, True)
     pooled = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 3))
     assert count_layers(F.cross_entropy(pooled(torch.randn(4, 1, 8, 8)), CLASSES)) == (2, False)
+
+
+def test_layers_beside_each_other_are_one():
+    x, one, other, last = torch.randn(4, 8), nn.Linear(8, 3), nn.Linear(8, 3), nn.Linear(3, 3)
+    assert count_layers(F.cross_entropy(one(x) + other(x - 1), CLASSES)) == (1, True)
+    assert count_layers(F.cross_entropy(last(one(x) + other(x - 1)), CLASSES)) == (3, True)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("output", ["softmax", "log_softmax", None])
+def test_what_a_ctc_is_given(output, reduction):
+    logits = torch.randn(6, 2, 4, requires_grad=True) * 1.0
+    given = getattr(logits, output)(-1) if output else logits
+    lengths = torch.full((2,), 6)
+    loss = F.ctc_loss(
+        given,
+        torch.ones(2, 3, dtype=torch.long),
+        lengths,
+        lengths // 2,
+        reduction=reduction,
+        zero_infinity=True,
+    )
+    found, name = find_ctc(0.5 * loss)
+    torch.testing.assert_close(found, given.detach())
+    assert name == output
+    assert find_ctc(F.mse_loss(outputs(), torch.zeros(4, 3))) is None
 
 
 DIVERGENCES = {

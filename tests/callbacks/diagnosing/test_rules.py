@@ -211,6 +211,8 @@ MISMATCHES = {
     "softmax before logits": ({"kind": "cross_entropy", "output": "softmax", "classes": 3},
                               "warning"),
     "one output": ({"kind": "cross_entropy", "classes": 1}, "critical"),
+    "probabilities for a CTC": (
+        {"kind": "ctc", "output": "softmax", "sum_range": (2.1, 2.7)}, "critical"),
     "no logarithms": ({"kind": "nll", "output": "softmax", "sum_range": (2.7, 2.7)}, "critical"),
     "sigmoid before logits": ({"kind": "bce_logits", "output": "sigmoid"}, "warning"),
     "targets out of reach": (
