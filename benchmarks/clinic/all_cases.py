@@ -12,6 +12,7 @@ import faulty.handmade
 import faulty.inputs
 import faulty.labelling
 import faulty.loops
+import faulty.manual
 import faulty.numerics
 import faulty.optimization
 import faulty.ported
@@ -19,8 +20,10 @@ import faulty.puzzles
 import faulty.recurrent
 import faulty.regression
 import faulty.relations
+import faulty.series
 import faulty.structure
 import faulty.tabular
+import faulty.tokens
 import faulty.trades
 import faulty.units
 import faulty.vision
@@ -44,9 +47,11 @@ import healthy.regression
 import healthy.representations
 import healthy.rewards
 import healthy.sequences
+import healthy.series
 import healthy.signals
 import healthy.structured
 import healthy.tabular
+import healthy.tokens
 import healthy.trades
 import healthy.transfer
 import healthy.vision
@@ -65,6 +70,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.inputs.CASES,
     *faulty.labelling.CASES,
     *faulty.loops.CASES,
+    *faulty.manual.CASES,
     *faulty.numerics.CASES,
     *faulty.optimization.CASES,
     *faulty.ported.CASES,
@@ -72,8 +78,10 @@ FAULTY: tuple[Case, ...] = (
     *faulty.recurrent.CASES,
     *faulty.regression.CASES,
     *faulty.relations.CASES,
+    *faulty.series.CASES,
     *faulty.structure.CASES,
     *faulty.tabular.CASES,
+    *faulty.tokens.CASES,
     *faulty.trades.CASES,
     *faulty.units.CASES,
     *faulty.vision.CASES,
@@ -99,9 +107,11 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.representations.CASES,
     *healthy.rewards.CASES,
     *healthy.sequences.CASES,
+    *healthy.series.CASES,
     *healthy.signals.CASES,
     *healthy.structured.CASES,
     *healthy.tabular.CASES,
+    *healthy.tokens.CASES,
     *healthy.trades.CASES,
     *healthy.transfer.CASES,
     *healthy.vision.CASES,
