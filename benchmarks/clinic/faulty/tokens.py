@@ -113,7 +113,7 @@ class CharacterCNN(NameLSTM):
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(self.parameters())
         cycle = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=2e-3, total_steps=int(self.trainer.estimated_stepping_batches)
+            optimizer, max_lr=1e-3, total_steps=int(self.trainer.estimated_stepping_batches)
         )
         return [optimizer], [{"scheduler": cycle, "interval": self.interval}]
 
@@ -200,7 +200,7 @@ def new_words(*prefixes: str) -> Program:
     return Program(module, *loaders(data, 32), 8, partial(accuracy, module, data))
 
 
-NAMES = Goal("accuracy", at_least=0.75)
+NAMES = Goal("accuracy", at_least=0.7)
 CASES = (
     Case(
         "names-read-to-the-end-of-padding", NAMES, lambda: read_names(NameLSTM(packed=False)),
@@ -216,7 +216,7 @@ CASES = (
         ("inconsistent_labels", "not_learning"), lambda: read_names(NameLSTM()),
     ),
     Case(
-        "names-one-cycle-by-epochs", Goal("accuracy", at_least=0.8),
+        "names-one-cycle-by-epochs", NAMES,
         lambda: read_names(CharacterCNN("epoch"), 5, 64),
         ("learning_rate_too_low",), lambda: read_names(CharacterCNN("step"), 5, 64),
     ),
