@@ -35,7 +35,9 @@ class NormProbe:
 
     Attributes:
         fewest: Values of one channel in the smallest batch to any layer, on any rank.
-        gaps: Distance of a layer's running means from the last batch's, in deviations.
+        gaps: How far a layer's running moments are from the last batch's: the distance of the
+            means in deviations, or the logarithm of the ratio of the deviations; the median of the
+            channels.
     """
 
     def __init__(self) -> None:
@@ -43,6 +45,7 @@ class NormProbe:
         self.gaps: dict[str, float] = {}
         self._most: dict[str, float] = {}
         self._new_gaps: dict[str, Tensor] = {}
+        self._called: set[str] = set()
 
     @property
     def most(self) -> float:
@@ -62,11 +65,22 @@ class NormProbe:
             if norm.running_mean is None:
                 return
             with torch.no_grad():
-                mean = x.detach().float().mean([d for d in range(x.ndim) if d != 1])
-                gap = (mean - norm.running_mean).abs() / (norm.running_var + norm.eps).sqrt()
-                self._new_gaps[name] = gap.median()
+                over = [d for d in range(x.ndim) if d != 1]
+                variance, mean = torch.var_mean(x.detach().float(), over, correction=0)
+                usual = norm.running_var + norm.eps
+                gap = torch.maximum(
+                    ((mean - norm.running_mean).abs() / usual.sqrt()).median(),
+                    ((variance + norm.eps) / usual).log().abs().median() / 2,
+                )
+                known = self._new_gaps[name] if name in self._called else gap
+                self._called.add(name)
+                self._new_gaps[name] = torch.maximum(known, gap)
 
         return look
+
+    def begin(self) -> None:
+        """Begin a batch: of several calls in one, that which is the farthest off counts."""
+        self._called.clear()
 
     def news(self) -> NormNews:
         """What was seen since the last time, on the host."""

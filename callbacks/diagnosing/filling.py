@@ -2,6 +2,8 @@
 
 import math
 
+import torch
+
 from ..activation_monitor import ActivationMonitor
 from ..dead_relu_monitor import DeadReLUMonitor
 from ..gradient_norm_monitor import GradientNormMonitor
@@ -10,6 +12,8 @@ from ..update_ratio_monitor import UpdateRatioMonitor
 from .brought_monitors import BroughtMonitors
 from .validation import ValidationCurve
 from .vitals import Vitals
+
+_SOME = 0.05
 
 
 def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve) -> None:
@@ -26,6 +30,7 @@ def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve)
     _fill_updates(vitals, monitors.updates)
     _fill_activations(vitals, monitors.activations)
     vitals.dead = _record(monitors.dead_relus, "dead_relu")
+    vitals.mute_outputs = _count_mute(vitals, monitors.dead_relus)
     vitals.validation_losses = validation.losses
     vitals.validation_scores = validation.scores
     vitals.validation_epochs = validation.epochs
@@ -54,6 +59,16 @@ def _fill_activations(vitals: Vitals, monitor: ActivationMonitor) -> None:
     vitals.drift = _record(monitor, "drift")
     vitals.variances = _record(monitor, "activation_variance")
     vitals.last_activation_is_output = not monitor._observation.ends_in_layer
+
+
+def _count_mute(vitals: Vitals, monitor: DeadReLUMonitor) -> int:
+    means = torch.tensor(vitals.target_means)
+    if monitor.failed or not monitor.dead_units or vitals.objective.output != "relu":
+        return 0
+    dead = next(reversed(monitor.dead_units.values())).cpu()
+    if dead.shape != means.shape:
+        return 0
+    return int((dead & (means > _SOME * means.abs().mean())).sum())
 
 
 def _record(

@@ -86,6 +86,7 @@ class FirstBatches:
         self.detach()
         self.outputs.clear()
         self.repeated.begin()
+        self.norms.begin()
         self._fresh = True
         for name, part in eager_parts(module):
             before, after = part.register_forward_pre_hook, part.register_forward_hook

@@ -238,6 +238,15 @@ class LossRecord:
         same = [p for p in self._predicted if len(p) == len(self._predicted[-1])]
         objective.predicted_counts = torch.stack(same).sum(0).tolist() if same else []
 
+    @property
+    def target_means(self) -> list[float]:
+        """Mean of each column of a regression's targets, of the first thousand."""
+        if self._targets is None or self.objective.task != "regression":
+            return []
+        count, total, _ = self._targets.view(3, -1)
+        means: list[float] = (total / count).tolist()
+        return means
+
     def state_dict(self) -> dict[str, Any]:
         """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
         curves = {name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in _CURVES}

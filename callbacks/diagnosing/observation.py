@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from ..monitoring.gradient_reading import optimizer_position
+from ..monitoring.gradient_reading import loss_scale, optimizer_position
 from .anatomy import (
     count_gates,
     embedding_tables,
@@ -27,6 +27,7 @@ from .autograd_graph import (
     has_graph,
     parameters_behind,
 )
+from .decay import decay_pull
 from .first_batches import BatchNews, FirstBatches
 from .loss_news import LossNews
 from .loss_record import LossRecord
@@ -38,6 +39,7 @@ _GOOD, _SURE = 0.5, 4
 _LASTING = (
     "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_gain",
     "recurrent_layer", "time_profile", "uniform_tables",
+    "decay_pulls",
 )  # fmt: skip
 
 
@@ -54,6 +56,7 @@ class News:
         identical: Whether a layer's units or an embedding's rows are alike, once it was seen.
         stepped: Positions of the optimisers that ever made a step.
         through_time: A layer that runs through sequences, and how gradients fare in them.
+        decay_pulls: See `decay_pull`.
     """
 
     losses: LossNews
@@ -63,6 +66,7 @@ class News:
     identical: dict[str, bool]
     stepped: set[int]
     through_time: tuple[str, list[float]]
+    decay_pulls: list[float]
 
 
 class Observation:
@@ -87,6 +91,7 @@ class Observation:
         self._factor = 1.0
         self._identical: dict[str, Tensor] = {}
         self._inspections = 0
+        self._pulls: list[Tensor] = []
         self._in_graph = (0, False, 0)
         self._known_layers: Mapping[str, Mapping[str, bool]] = {}
         self._optimizers = 1
@@ -94,6 +99,7 @@ class Observation:
         self._weights: dict[str, Tensor | None] = {}
         self._gates: dict[str, int] = {}
         self._tables: dict[str, Tensor] = {}
+        self._tables_with_gradient: set[str] = set()
         self._parameters: set[nn.Parameter] = set()
 
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -155,6 +161,9 @@ class Observation:
         self._stepped.add(optimizer_position(trainer, optimizer))
         if self._schedule.is_watched(trainer.global_step):
             self._inspect_gradients()
+        if self._schedule.is_first(trainer.global_step):
+            pull = decay_pull(optimizer, loss_scale(trainer, optimizer))
+            self._pulls += [] if pull is None else [pull]
 
     def _inspect_gradients(self) -> None:
         """See which layers have gradients, and at first whether their units differ."""
@@ -162,6 +171,7 @@ class Observation:
         for layer in self.vitals.layers:
             weight = weights[layer.name]
             layer.has_gradient |= weight is not None and weight.grad is not None
+        self._tables_with_gradient.update(n for n, t in self._tables.items() if t.grad is not None)
         if self._inspections in (0, _SURE):
             self._identical = {
                 name: have_identical_units(
@@ -189,6 +199,7 @@ class Observation:
             look_back: Whether to see how gradients fare through sequences.
         """
         identical, self._identical = self._identical, {}
+        pulls, self._pulls = self._pulls, []
         flags = torch.stack(list(identical.values())).tolist() if identical else []
         return News(
             self._record.news(),
@@ -198,6 +209,7 @@ class Observation:
             dict(zip(identical, map(bool, flags), strict=True)),
             self._stepped,
             self._look_back_in_time() if look_back else ("", []),
+            torch.stack(pulls).tolist() if pulls else [],
         )
 
     def _look_back_in_time(self) -> tuple[str, list[float]]:
@@ -221,6 +233,8 @@ class Observation:
         self.vitals.uniform_tables += [
             name for name in sorted(uniform) if all(rank.identical.get(name) for rank in ranks)
         ]
+        # The weights and their gradients are the same on every rank.
+        self.vitals.decay_pulls += ranks[0].decay_pulls
         self._stepped = set[int]().union(*(rank.stepped for rank in ranks))
         profiles = [rank.through_time for rank in ranks if rank.through_time[0]]
         if profiles:
@@ -238,6 +252,7 @@ class Observation:
         vitals.same_class_pairs = record.same_class_pairs
         vitals.target_spreads = record.target_spreads
         vitals.prediction_ranges = record.prediction_ranges
+        vitals.target_means = record.target_means
         vitals.objective = record.objective
         vitals.layers_in_graph, vitals.affine, vitals.saturating_outputs = self._in_graph
         if self._batches.has_news:
@@ -266,6 +281,11 @@ class Observation:
 
     def _settle_layers(self, trainer: Trainer) -> None:
         optimized = {p for o in trainer.optimizers for g in o.param_groups for p in g["params"]}
+        self.vitals.forgotten_tables = [
+            name
+            for name, table in self._tables.items()
+            if table.requires_grad and name in self._tables_with_gradient and table not in optimized
+        ]
         for layer in self.vitals.layers:
             layer.ran = layer.name in self._batches.ran
             # What was frozen at first may have been set free.

@@ -178,6 +178,11 @@ class Vitals:
         strangers: Entries of weights behind the loss that are no parameters of the module.
         layers: Weight layers from input to output.
         uniform_tables: Embeddings whose rows are all the same, and remain so.
+        forgotten_tables: Embeddings that get a gradient and that no optimiser has.
+        mute_outputs: Outputs behind a ReLU that are 0 for all inputs, though their targets are not.
+        target_means: Mean of each column of a regression's targets.
+        decay_pulls: How hard a decay pulls at the weights, in the length of their gradient, in
+            each of the first steps.
         layers_in_graph: Products with a weight behind the loss; 0 where that is not known.
         affine: Whether nothing between them bends.
         saturating_outputs: Sigmoids and tanhs that no layer comes after.
@@ -231,6 +236,10 @@ class Vitals:
     strangers: int = 0
     layers: list[Layer] = field(default_factory=list)
     uniform_tables: list[str] = field(default_factory=list)
+    forgotten_tables: list[str] = field(default_factory=list)
+    mute_outputs: int = 0
+    target_means: list[float] = field(default_factory=list)
+    decay_pulls: list[float] = field(default_factory=list)
     layers_in_graph: int = 0
     affine: bool = False
     saturating_outputs: int = 0

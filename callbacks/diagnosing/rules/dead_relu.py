@@ -18,7 +18,9 @@ _HALF = 0.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find the layer with the largest dead share, where that is over half."""
+    """Find outputs that are dead, or the layer with the largest dead share over a half."""
+    if vitals.mute_outputs:
+        return _of_outputs(vitals)
     dead = {site: share for site, share in vitals.dead.last.items() if share > _HALF}
     if not dead:
         return []
@@ -35,6 +37,22 @@ def examine(vitals: Vitals) -> list[Symptom]:
     severity = _severity(vitals, share)
     figures = {"dead_share": share, "layers": float(len(dead))}
     return [Symptom(Problem.DEAD_RELU, severity, evidence, figures, _remedies(vitals), site)]
+
+
+def _of_outputs(vitals: Vitals) -> list[Symptom]:
+    """Of outputs each one counts."""
+    mute, outputs = vitals.mute_outputs, len(vitals.target_means)
+    site = next(reversed(vitals.dead.last), None)
+    evidence = (
+        f"{mute} of {outputs} outputs are 0 for every input of the window, and their targets are "
+        "not: behind a ReLU they get no gradient any more."
+    )
+    remedies = (
+        Remedy("Leave the ReLU out at the output.", "nn.Identity()"),
+        Remedy("Or use one that is never flat.", "nn.Softplus()"),
+    )
+    figures = {"outputs": float(mute)}
+    return [Symptom(Problem.DEAD_RELU, "warning", evidence, figures, remedies, site)]
 
 
 def _severity(vitals: Vitals, share: float) -> Severity:

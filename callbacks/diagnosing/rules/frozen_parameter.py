@@ -10,7 +10,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_LONG = 50
+_LONG, _WELL = 50, 0.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -19,7 +19,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _strangers(vitals: Vitals) -> list[Symptom]:
-    if not vitals.strangers or not vitals.had_a_chance or vitals.gain > 0.5:
+    if not vitals.strangers or not vitals.had_a_chance or vitals.gain > _WELL:
         return []
     evidence = (
         f"{vitals.strangers} weights behind the loss are no parameters of the module, so that no "
@@ -42,8 +42,10 @@ def _within(vitals: Vitals) -> list[Symptom]:
     waiting = [layer for layer in running if layer.optimized and not layer.stepped]
     idle = waiting if vitals.step >= _LONG else []
     # Where optimisers take turns, it takes a while until each layer had its own.
-    if vitals.step < (3 if vitals.one_loss else _LONG) or not (cut or forgotten or idle):
+    if vitals.step < (3 if vitals.one_loss else _LONG):
         return []
+    if not (cut or forgotten or idle):
+        return _tables(vitals)
     found, why = next(
         (layers, why)
         for layers, why in (
@@ -69,3 +71,17 @@ def _within(vitals: Vitals) -> list[Symptom]:
     return [
         Symptom(Problem.FROZEN_PARAMETER, "warning", evidence, figures, remedies, found[0].name)
     ]
+
+
+def _tables(vitals: Vitals) -> list[Symptom]:
+    """Embeddings that were left out of the optimiser's parameters."""
+    names = vitals.forgotten_tables
+    if not names or vitals.gain > _WELL:
+        return []
+    evidence = f"{names[0]} does not learn: it gets a gradient, but no optimiser has it."
+    remedies = (
+        Remedy("Give the optimiser all parameters.", "torch.optim.Adam(self.parameters())"),
+        Remedy("Or freeze it openly.", "embedding.requires_grad_(False)"),
+    )
+    figures, problem = {"layers": float(len(names))}, Problem.FROZEN_PARAMETER
+    return [Symptom(problem, "warning", evidence, figures, remedies, names[0], is_root=True)]

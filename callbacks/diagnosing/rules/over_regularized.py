@@ -15,6 +15,7 @@ from ..vitals import Vitals
 _MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
 _EXTREME, _LITTLE = 0.8, 0.1
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
+_FEW = 3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -68,6 +69,9 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
 
 
 def _weight_decay(vitals: Vitals) -> list[Symptom]:
+    pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
+    if len(pulls) >= _FEW and statistics.median(pulls) > 1 and vitals.gain <= _SOME:
+        return _coupled(vitals, statistics.median(pulls))
     learned = vitals.gain > _SOME if vitals.weight_decay >= _HUGE_DECAY else vitals.has_learned
     if vitals.weight_decay < 0.05 or learned or vitals.is_falling:
         return []
@@ -79,4 +83,18 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
     evidence = f"The weight decay is {vitals.weight_decay:g}, and next to nothing is learned."
     remedies = (Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),)
     figures = {"weight_decay": vitals.weight_decay}
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
+
+
+def _coupled(vitals: Vitals, pull: float) -> list[Symptom]:
+    """A decay that is added to the gradients, and is most of their sum."""
+    evidence = (
+        f"The weight decay of {vitals.weight_decay:g} is added to the gradients, and was "
+        f"{pull:.2g} times as large as they were in the first steps."
+    )
+    remedies = (
+        Remedy("Decay the weights apart from the gradients.", 'optimizer="adamw"'),
+        Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),
+    )
+    figures = {"weight_decay": vitals.weight_decay, "pull": pull}
     return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]

@@ -1,0 +1,42 @@
+"""How hard weight decay pulls at the weights, beside the gradient of the data."""
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW, Optimizer
+
+from .anatomy import is_whole
+
+
+def decay_pull(optimizer: Optimizer, scale: float) -> Tensor | None:
+    """Length of what a decay adds to the gradient over that of the gradient itself.
+
+    AdamW and others that decay the weights by themselves add nothing to it: their decay means the
+    same at any size of gradient.
+
+    Args:
+        optimizer: About to make a step.
+        scale: What mixed precision has multiplied the gradients by.
+
+    Returns:
+        A scalar on the weights' device; None without such a decay, and where ranks share weights.
+    """
+    if isinstance(optimizer, AdamW) or not type(optimizer).__module__.startswith("torch.optim"):
+        return None
+    pulls, pushes = [], []
+    for group in optimizer.param_groups:
+        decay = float(group.get("weight_decay", 0.0))
+        if decay == 0.0 or group.get("decoupled_weight_decay"):
+            continue
+        moving = [p for p in group["params"] if is_whole(p.grad) and is_whole(p.data)]
+        pulls += [decay * norm for norm in _norms([p.detach() for p in moving])]
+        pushes += _norms([p.grad for p in moving if p.grad is not None])
+    if not pulls or len({norm.device for norm in (*pulls, *pushes)}) > 1:
+        return None
+    pull, push = (
+        torch.stack([n.float() for n in norms]).square().sum() for norms in (pulls, pushes)
+    )
+    return (pull / push).sqrt() * scale
+
+
+def _norms(tensors: list[Tensor]) -> list[Tensor]:
+    return list(torch._foreach_norm(tensors)) if tensors else []
