@@ -13,8 +13,10 @@ import faulty.inputs
 import faulty.labelling
 import faulty.loops
 import faulty.manual
+import faulty.methods
 import faulty.numerics
 import faulty.optimization
+import faulty.papers
 import faulty.ported
 import faulty.puzzles
 import faulty.recurrent
@@ -37,8 +39,11 @@ import healthy.forecasting
 import healthy.games
 import healthy.generative
 import healthy.handmade
+import healthy.laboratories
 import healthy.language
+import healthy.methods
 import healthy.optimizers
+import healthy.papers
 import healthy.physics
 import healthy.ported
 import healthy.probabilistic
@@ -71,8 +76,10 @@ FAULTY: tuple[Case, ...] = (
     *faulty.labelling.CASES,
     *faulty.loops.CASES,
     *faulty.manual.CASES,
+    *faulty.methods.CASES,
     *faulty.numerics.CASES,
     *faulty.optimization.CASES,
+    *faulty.papers.CASES,
     *faulty.ported.CASES,
     *faulty.puzzles.CASES,
     *faulty.recurrent.CASES,
@@ -97,8 +104,11 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.games.CASES,
     *healthy.generative.CASES,
     *healthy.handmade.CASES,
+    *healthy.laboratories.CASES,
     *healthy.language.CASES,
+    *healthy.methods.CASES,
     *healthy.optimizers.CASES,
+    *healthy.papers.CASES,
     *healthy.physics.CASES,
     *healthy.ported.CASES,
     *healthy.probabilistic.CASES,

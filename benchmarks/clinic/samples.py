@@ -100,6 +100,15 @@ def digit_images() -> Samples:
 
 
 @cache
+def patches(size: int = 16) -> tuple[Tensor, Tensor]:
+    """Squares of two photographs, RGB from 0 to 1: some to train on, and others."""
+    both = torch.as_tensor(np.stack(datasets.load_sample_images().images)).permute(0, 3, 1, 2) / 255
+    tiles = both.unfold(2, size, size).unfold(3, size, size).permute(0, 2, 3, 1, 4, 5)
+    found = split(tiles.reshape(-1, 3, size, size), torch.zeros(tiles.shape[:3].numel()))
+    return found.x, found.x_test
+
+
+@cache
 def wine() -> Samples:
     return split(*datasets.load_wine(return_X_y=True))
 
