@@ -97,6 +97,15 @@ def have_identical_units(weight: Tensor, *, sure: bool, gates: int = 1) -> Tenso
         return same if sure else same & gradient.any()
 
 
+def are_waiting(weight: nn.Parameter) -> Tensor:
+    """Whether a weight and its gradient are all 0: it waits for another that may wait for it."""
+    gradient = weight.grad
+    with torch.no_grad():
+        if weight.ndim < 2 or not is_whole(gradient) or not gradient.numel():
+            return torch.zeros((), dtype=torch.bool, device=weight.device)
+        return ~(weight.detach().any() | gradient.any())
+
+
 def is_whole(x: Any) -> TypeGuard[Tensor]:
     """Whether it is a dense tensor that this rank has all of."""
     if not isinstance(x, Tensor) or isinstance(x, DTensor):

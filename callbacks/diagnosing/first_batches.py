@@ -18,6 +18,7 @@ from .time_axes import Sizes, TimeAxes
 from .vitals import NAN, InputScale, SideInput
 
 _MAX_ROWS, _MAX_FEATURES = 512, 4_096
+_GOLDEN = 0.6180339887
 # Number of rows, mean of each column, and sum of its squared distances from it.
 Moments = tuple[int, Tensor, Tensor]
 
@@ -156,8 +157,7 @@ class FirstBatches:
         features = x.movedim(1, -1) if x.ndim > 3 else x
         rows = features.reshape(-1, features.shape[-1])[:, :_MAX_FEATURES]
         if self._rows < 10 * _MAX_ROWS and len(rows):
-            stride = max(1, len(rows) // _MAX_ROWS)
-            rows = rows[::stride].double()
+            rows = _sample(rows).double()
             self._rows += len(rows)
             mean = rows.mean(0)
             self._new_moments.append((len(rows), mean, (rows - mean).square().sum(0)))
@@ -244,6 +244,14 @@ class FirstBatches:
         self.has_news = self._moments is not None
         self.probe.layer = state_dict["recurrent"]
         self.repeated.calls = dict(state_dict["calls"])
+
+
+def _sample(rows: Tensor) -> Tensor:
+    """Some of many rows, spread evenly and in step with no row or column of an image."""
+    if len(rows) <= _MAX_ROWS:
+        return rows
+    turns = torch.arange(_MAX_ROWS, dtype=torch.float64, device=rows.device) * _GOLDEN
+    return rows[(turns % 1 * len(rows)).long()]
 
 
 def _mean_and_deviation(parts: Sequence[list[float]]) -> list[float]:

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from ..monitoring.gradient_reading import loss_scale, optimizer_position
 from .anatomy import (
+    are_waiting,
     count_gates,
     embedding_tables,
     find_layers,
@@ -31,6 +32,7 @@ from .decay import decay_pull
 from .first_batches import BatchNews, FirstBatches
 from .loss_news import LossNews
 from .loss_record import LossRecord
+from .rate_schedules import schedule_share
 from .schedule import Schedule
 from .vitals import Vitals
 
@@ -38,7 +40,7 @@ _GOOD, _SURE = 0.5, 4
 # Vital signs that are not found anew at each report.
 _LASTING = (
     "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_gain",
-    "recurrent_layer", "time_profile", "uniform_tables",
+    "recurrent_layer", "time_profile", "waiting",
     "decay_pulls",
 )  # fmt: skip
 
@@ -53,7 +55,8 @@ class News:
         in_graph: Weight layers behind the loss, whether nothing between them bends, and how many
             sigmoids and tanhs are outputs.
         has_gradient: Names of the layers that ever had a gradient.
-        identical: Whether a layer's units or an embedding's rows are alike, once it was seen.
+        identical: Whether a layer's units are alike, once it was seen.
+        waiting: Names of weights that are 0 and get a gradient of 0, once it was seen.
         stepped: Positions of the optimisers that ever made a step.
         through_time: A layer that runs through sequences, and how gradients fare in them.
         decay_pulls: See `decay_pull`.
@@ -64,6 +67,7 @@ class News:
     in_graph: tuple[int, bool, int]
     has_gradient: list[str]
     identical: dict[str, bool]
+    waiting: list[str]
     stepped: set[int]
     through_time: tuple[str, list[float]]
     decay_pulls: list[float]
@@ -99,6 +103,8 @@ class Observation:
         self._weights: dict[str, Tensor | None] = {}
         self._gates: dict[str, int] = {}
         self._tables: dict[str, Tensor] = {}
+        self._named: dict[str, nn.Parameter] = {}
+        self._zeros: dict[str, Tensor] = {}
         self._tables_with_gradient: set[str] = set()
         self._parameters: set[nn.Parameter] = set()
 
@@ -109,6 +115,7 @@ class Observation:
         vitals.batches_per_epoch = float(trainer.num_training_batches)
         vitals.planned_steps = _planned_steps(trainer)
         vitals.clips = bool(trainer.gradient_clip_val)
+        vitals.schedule_share = schedule_share(trainer, vitals)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
         vitals.layers = find_layers(pl_module, trainer.optimizers)
         modules = dict(pl_module.named_modules())
@@ -116,6 +123,7 @@ class Observation:
         self._weights = {layer.name: matrix_of(modules[layer.name]) for layer in vitals.layers}
         self._gates = {layer.name: count_gates(modules[layer.name]) for layer in vitals.layers}
         self._tables = embedding_tables(pl_module)
+        self._named = dict(pl_module.named_parameters())
         for layer in vitals.layers:
             known = self._known_layers.get(layer.name, {})
             layer.has_gradient = known.get("has_gradient", False)
@@ -181,11 +189,7 @@ class Observation:
                 if weight is not None and weight.grad is not None
             }
         if self._inspections == _SURE:
-            self._identical |= {
-                name: have_identical_units(table, sure=True)
-                for name, table in self._tables.items()
-                if table.grad is not None
-            }
+            self._zeros = {name: are_waiting(p) for name, p in self._named.items()}
         self._inspections += 1
 
     def add(self, outputs: Any) -> None:
@@ -200,6 +204,8 @@ class Observation:
         """
         identical, self._identical = self._identical, {}
         pulls, self._pulls = self._pulls, []
+        zeros, self._zeros = self._zeros, {}
+        are_zero = torch.stack(list(zeros.values())).tolist() if zeros else []
         flags = torch.stack(list(identical.values())).tolist() if identical else []
         return News(
             self._record.news(),
@@ -207,6 +213,7 @@ class Observation:
             self._in_graph,
             [layer.name for layer in self.vitals.layers if layer.has_gradient],
             dict(zip(identical, map(bool, flags), strict=True)),
+            [name for name, zero in zip(zeros, are_zero, strict=True) if zero],
             self._stepped,
             self._look_back_in_time() if look_back else ("", []),
             torch.stack(pulls).tolist() if pulls else [],
@@ -229,10 +236,8 @@ class Observation:
             layer.has_gradient = layer.name in with_gradient
             seen = [rank.identical[layer.name] for rank in ranks if layer.name in rank.identical]
             layer.identical_units |= bool(seen) and all(seen)
-        uniform = {name for rank in ranks for name in rank.identical if name in self._tables}
-        self.vitals.uniform_tables += [
-            name for name in sorted(uniform) if all(rank.identical.get(name) for rank in ranks)
-        ]
+        first, *others = (rank.waiting for rank in ranks)
+        self.vitals.waiting += [name for name in first if all(name in other for other in others)]
         # The weights and their gradients are the same on every rank.
         self.vitals.decay_pulls += ranks[0].decay_pulls
         self._stepped = set[int]().union(*(rank.stepped for rank in ranks))

@@ -11,7 +11,7 @@ from ..stopping.best_weights import validates_averages
 _SCORES = ("acc", "f1", "auc")
 # Losses by other names; in units of their own they are none of the training's.
 _OTHER_LOSSES = {"nll", "bce", "ce", "xent", "crossentropy", "mse"}
-_SAME_UNITS = 5.0
+_SAME_UNITS = 2.5
 Check = tuple[float | None, float | None]
 
 

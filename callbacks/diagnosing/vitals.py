@@ -154,6 +154,7 @@ class Vitals:
             meaning.
         learning_rate: Of the first parameter group.
         learning_rate_peak: Highest so far.
+        schedule_share: Share of the steps of a one-cycle schedule that this training is to make.
         weight_decay: Highest of the parameter groups.
         dropout: Highest probability of a dropout layer.
         recurrent: Whether there are recurrent layers.
@@ -177,7 +178,7 @@ class Vitals:
         time_axes: Times and sequences in what layers got that take them in this order.
         strangers: Entries of weights behind the loss that are no parameters of the module.
         layers: Weight layers from input to output.
-        uniform_tables: Embeddings whose rows are all the same, and remain so.
+        waiting: Weights that are all 0, as are their gradients, after the first steps.
         forgotten_tables: Embeddings that get a gradient and that no optimiser has.
         mute_outputs: Outputs behind a ReLU that are 0 for all inputs, though their targets are not.
         target_means: Mean of each column of a regression's targets.
@@ -214,6 +215,7 @@ class Vitals:
     one_loss: bool = True
     learning_rate: float = NAN
     learning_rate_peak: float = NAN
+    schedule_share: float = NAN
     weight_decay: float = 0.0
     dropout: float = 0.0
     recurrent: bool = False
@@ -235,7 +237,7 @@ class Vitals:
     time_axes: dict[str, tuple[int, int]] = field(default_factory=dict)
     strangers: int = 0
     layers: list[Layer] = field(default_factory=list)
-    uniform_tables: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
     forgotten_tables: list[str] = field(default_factory=list)
     mute_outputs: int = 0
     target_means: list[float] = field(default_factory=list)
@@ -399,7 +401,12 @@ class Vitals:
 
     @cached_property
     def is_well(self) -> bool:
-        """Whether training does what it should, whatever a single sign looks like."""
+        """Whether training does what it should, whatever a single sign looks like.
+
+        Where no loss was seen, nothing speaks against it.
+        """
+        if not self.losses:
+            return True
         if not self.one_loss or math.isnan(self.gain):
             return math.isfinite(self.recent_loss) and not self.is_rising
         return self.gain > 0.1 and (self.gain > 0.5 or not self.is_rising)

@@ -246,7 +246,7 @@ def test_embeddings_of_zero_that_wait_for_each_other_are_named(deviation, sick):
     data = DataLoader(TensorDataset(pairs, ratings), 16, shuffle=True)
     doctor = examine(Factors(deviation), 3, data)
     named = [d.layer for d in doctor.diagnoses if d.problem == Problem.SYMMETRIC_WEIGHTS]
-    assert named == ["item"] * sick
+    assert named == ["user.weight"] * sick
 
 
 def test_labels_that_are_no_class_are_named():

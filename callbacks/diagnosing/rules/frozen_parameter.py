@@ -5,12 +5,13 @@ gradient, but gets none (`detach`, `no_grad`, a round trip through NumPy), or th
 although it gets one, was forgotten.
 """
 
+from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_LONG, _WELL = 50, 0.5
+_LONG, _WELL, _SMALL = 50, 0.5, 0.1
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -67,10 +68,11 @@ def _within(vitals: Vitals) -> list[Symptom]:
         Remedy(advice, "" if cut else "torch.optim.Adam(self.parameters())"),
         Remedy("Or freeze it openly.", "layer.requires_grad_(False)"),
     )
-    figures = {"layers": float(len(found)), "share": share}
-    return [
-        Symptom(Problem.FROZEN_PARAMETER, "warning", evidence, figures, remedies, found[0].name)
-    ]
+    figures, problem = {"layers": float(len(found)), "share": share}, Problem.FROZEN_PARAMETER
+    # What is small may have its turn later.
+    harmless = share < _SMALL and vitals.has_learned and vitals.is_well
+    severity: Severity = "info" if harmless else "warning"
+    return [Symptom(problem, severity, evidence, figures, remedies, found[0].name)]
 
 
 def _tables(vitals: Vitals) -> list[Symptom]:

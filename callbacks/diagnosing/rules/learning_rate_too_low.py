@@ -2,7 +2,7 @@
 
 An update ratio far under 1e-4 alone is no fault: late in a schedule, or when all is learned. The
 loss must fall steadily, and yet have come down by next to nothing, or be far from where the rest of
-the planned steps would take it.
+the planned steps would take it. Or a schedule that was made for many more steps than there will be.
 """
 
 import math
@@ -14,11 +14,31 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _SMALL_STEP, _TINY_STEP, _NO_STEP = 2e-4, 1e-4, 1e-5
-_LITTLE = 0.3
+_LITTLE, _WELL, _UNFINISHED = 0.3, 0.5, 0.2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a loss that falls steadily and hardly, by small steps."""
+    """Find a schedule that will not come to its peak, or a loss that hardly falls."""
+    return _unfinished(vitals) or _crawling(vitals)
+
+
+def _unfinished(vitals: Vitals) -> list[Symptom]:
+    """A one-cycle schedule counted in steps, of which each epoch makes one."""
+    if not vitals.schedule_share < _UNFINISHED or vitals.gain > _WELL or not vitals.had_a_chance:
+        return []
+    evidence = (
+        f"The training makes {vitals.schedule_share:.1%} of the steps that its learning-rate "
+        f"schedule was made for, and has come to a rate of {vitals.learning_rate:.2g}."
+    )
+    advice = "Step the schedule with the optimiser, not once in an epoch."
+    remedies = (Remedy(advice, '{"scheduler": scheduler, "interval": "step"}'),)
+    figures = {"share": vitals.schedule_share, "learning_rate": vitals.learning_rate}
+    problem = Problem.LEARNING_RATE_TOO_LOW
+    return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
+
+
+def _crawling(vitals: Vitals) -> list[Symptom]:
+    """Steps that are small, and a loss that falls steadily by next to nothing."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     if not vitals.one_loss or len(updates) < 3 or not vitals.had_a_chance:
         return []

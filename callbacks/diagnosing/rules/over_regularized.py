@@ -15,7 +15,7 @@ from ..vitals import Vitals
 _MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
 _EXTREME, _LITTLE = 0.8, 0.1
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
-_FEW = 3
+_FEW, _PART = 3, 0.1
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -31,7 +31,9 @@ def _penalty(vitals: Vitals) -> list[Symptom]:
     if not shares:
         return []
     share = max(statistics.median(shares[:10]), statistics.median(shares[-10:]))
-    if not share > _MOST:
+    # Where the loss does not fall any more, the penalty's gradient is as long as the data's.
+    stuck = vitals.had_a_long_chance and vitals.gain < 0 and not vitals.is_falling
+    if not share > (_PART if stuck else _MOST):
         return []
     evidence = (
         f"{share:.0%} of the loss is penalty, and the data's own loss is "

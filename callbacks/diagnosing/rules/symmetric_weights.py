@@ -1,7 +1,7 @@
 """Units that are copies of each other, and stay so.
 
 Identical weights alone do not matter where the next layer tells the units apart; identical
-gradients as well mean that every step keeps them identical.
+gradients as well mean that every step keeps them identical. So do zeros whose gradients are 0.
 """
 
 from ...problem import Problem
@@ -11,10 +11,10 @@ from ..vitals import Vitals
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find the first hidden layer whose units are one unit many times over, or such a table."""
+    """Find the first hidden layer whose units are one unit many times over, or zeros."""
     same = [layer.name for layer in vitals.layers if layer.identical_units and not layer.is_last]
     if not same:
-        return _of_tables(vitals)
+        return _of_zeros(vitals)
     evidence = (
         f"All units of {same[0]} have the same weights and the same gradients, so that they remain "
         f"one unit many times over"
@@ -23,13 +23,14 @@ def examine(vitals: Vitals) -> list[Symptom]:
     return [_symptom(same, evidence)]
 
 
-def _of_tables(vitals: Vitals) -> list[Symptom]:
-    """Embeddings that say the same of everything: where all are zero, no gradient reaches them."""
-    tables = vitals.uniform_tables
-    if not tables or vitals.gain > 0.5:
+def _of_zeros(vitals: Vitals) -> list[Symptom]:
+    """Weights that wait for one another: where both factors are 0, so are both gradients."""
+    names = vitals.waiting
+    if not names or vitals.gain > 0.5:
         return []
-    evidence = f"All rows of {tables[0]} are the same, and so are their gradients."
-    return [_symptom(tables, evidence)]
+    evidence = f"{names[0]} is all 0 and gets a gradient of 0"
+    evidence += f"; so do {len(names) - 1} others." if len(names) > 1 else "."
+    return [_symptom(names, evidence)]
 
 
 def _symptom(names: list[str], evidence: str) -> Symptom:

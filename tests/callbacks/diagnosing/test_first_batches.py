@@ -123,3 +123,36 @@ def test_the_units_of_each_gate_are_compared(kind):
         found.append(bool(flag))
     assert found == [False, True]
     assert count_gates(nn.Linear(3, 8)) == 1
+
+
+@pytest.mark.parametrize("images", [64, 650, 1024])
+def test_rows_of_images_are_taken_from_all_places(images):
+    x = torch.zeros(images, 1, 28, 28)
+    x[:, :, 8:20, 8:20] = 1.0
+    scale = seen(nn.Sequential(nn.Conv2d(1, 2, 3)), x).input_scale()
+    assert scale.rms == pytest.approx(12 / 28, rel=0.1)
+
+
+def test_what_a_module_owns_beside_layers_makes_it_none():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.places, self.enter = nn.Parameter(torch.zeros(4, 3)), nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.enter(x / 1e3 + self.places)
+
+    scale = seen(Scaled(), 3e3 + torch.randn(8, 4, 3)).input_scale()
+    assert scale.layer == "enter"
+    assert scale.rms == pytest.approx(3, rel=0.01)
+
+
+def test_what_an_embedding_gives_is_seen_before_it_learns():
+    table, batches = nn.Embedding(5, 3), FirstBatches()
+    net = nn.Sequential(table, nn.Linear(3, 2))
+    for size in (1.0, 100.0):
+        nn.init.constant_(table.weight, size)
+        batches.attach(net)
+        net(torch.arange(5))
+        batches.take([batches.news()])
+    assert batches.input_scale().rms == pytest.approx(1)

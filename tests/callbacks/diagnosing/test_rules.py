@@ -97,8 +97,20 @@ SICK = {
     "copies": (
         vitals(layers=[Layer("a", 9, identical_units=True), Layer("b", 9, is_last=True)]),
         P.SYMMETRIC_WEIGHTS, "critical"),
-    "an embedding of equal rows": (
-        vitals(FLAT, uniform_tables=["user"]), P.SYMMETRIC_WEIGHTS, "critical"),
+    "factors of zero": (
+        vitals(FLAT, waiting=["user.weight"]), P.SYMMETRIC_WEIGHTS, "critical"),
+    "a cycle that is made by epochs": (
+        vitals(FLAT, schedule_share=0.03), P.LEARNING_RATE_TOO_LOW, "warning"),
+    "outputs that are mute": (
+        vitals(SMALL, mute_outputs=3, target_means=[0.5] * 12), P.DEAD_RELU, "warning"),
+    "an embedding in no optimiser": (
+        vitals(FLAT, forgotten_tables=["words"]), P.FROZEN_PARAMETER, "warning"),
+    "a decay that outweighs the data": (
+        vitals(FLAT, weight_decay=0.01, decay_pulls=[12.0, 9.0, 8.0]), P.OVER_REGULARIZED,
+        "warning"),
+    "a penalty that holds the weights where they were": (
+        vitals([9.0 + 0.1 * (-1) ** i for i in range(300)], penalty_shares=[0.2] * 10,
+               planned_steps=400), P.OVER_REGULARIZED, "warning"),
     "pixels": (
         vitals(FLAT, inputs=InputScale("a", 120.0, 70.0, 60.0, 130.0, 3)), P.UNNORMALIZED_INPUT,
         "warning"),
@@ -328,6 +340,12 @@ WELL = {
         [64 * loss for loss in SMALL], data_losses=SMALL[::10], validation_epochs=[0, 1, 2, 3],
         validation_losses=[200.0, 90.0, 70.0, 60.0],
         training_epoch_losses=[60.0, 25.0, 20.0, 15.0]),
+    "a cycle that is cut short, and learned enough": vitals(SMALL, schedule_share=0.1),
+    "a decay that is small beside the data": vitals(
+        FLAT[:60], weight_decay=5e-4, decay_pulls=[0.02, 0.03, 0.03]),
+    "a part of the network that has its turn later": vitals(
+        SMALL, layers=[Layer("a", 9), Layer("b", 991, has_gradient=True)]),
+    "no loss is known": vitals([], one_loss=False, dormant=record(act=[0.1, 0.6, 0.7, 0.7])),
     "one noisy validation": vitals(
         SMALL, validation_epochs=[0, 1, 2, 3], validation_losses=[1.0, 1.8, 0.3, 0.25],
         training_epoch_losses=[1.5, 0.6, 0.4, 0.3]),
