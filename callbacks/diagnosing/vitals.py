@@ -401,12 +401,7 @@ class Vitals:
 
     @cached_property
     def is_well(self) -> bool:
-        """Whether training does what it should, whatever a single sign looks like.
-
-        Where no loss was seen, nothing speaks against it.
-        """
-        if not self.losses:
-            return True
+        """Whether training does what it should, whatever a single sign looks like."""
         if not self.one_loss or math.isnan(self.gain):
             return math.isfinite(self.recent_loss) and not self.is_rising
         return self.gain > 0.1 and (self.gain > 0.5 or not self.is_rising)

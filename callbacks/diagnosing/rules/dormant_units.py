@@ -28,7 +28,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if not grown:
         return []
     site, (first, last) = max(grown.items(), key=lambda item: item[1][1])
-    pays = not vitals.is_well or (few and vitals.had_a_long_chance and vitals.gain < 0.5)
+    # Where no loss was seen, nothing says that it costs anything.
+    suffers = bool(vitals.losses) and not vitals.is_well
+    pays = suffers or (few and vitals.had_a_long_chance and vitals.gain < 0.5)
     severity: Severity = "warning" if pays and vitals.had_a_chance else "info"
     evidence = f"{last:.0%} of the units of {site} are dormant; it was {first:.0%} at first."
     remedies = (

@@ -15,7 +15,7 @@ from ..vitals import Vitals
 _MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
 _EXTREME, _LITTLE = 0.8, 0.1
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
-_FEW, _PART = 3, 0.1
+_FEW, _PART, _STEP = 3, 0.1, 1e-4
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -31,8 +31,10 @@ def _penalty(vitals: Vitals) -> list[Symptom]:
     if not shares:
         return []
     share = max(statistics.median(shares[:10]), statistics.median(shares[-10:]))
-    # Where the loss does not fall any more, the penalty's gradient is as long as the data's.
-    stuck = vitals.had_a_long_chance and vitals.gain < 0 and not vitals.is_falling
+    # Where steps do not make the loss fall, the penalty's gradient is as long as the data's.
+    steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
+    moves = bool(steps) and statistics.median(steps) > _STEP
+    stuck = moves and vitals.had_a_long_chance and vitals.gain < 0 and not vitals.is_falling
     if not share > (_PART if stuck else _MOST):
         return []
     evidence = (
