@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from .vitals import NAN, Layer
+from .signs import NAN, Layer
 
 
 def matrix_of(module: nn.Module) -> Tensor | None:

@@ -14,8 +14,8 @@ from .anatomy import is_composite, is_whole, matrix_of
 from .batch_norms import NormNews, NormProbe, is_batch_norm
 from .recurrence import RepeatedCalls, SequenceProbe
 from .side_inputs import SideInputs
+from .signs import NAN, InputScale, SideInput
 from .time_axes import Sizes, TimeAxes
-from .vitals import NAN, InputScale, SideInput
 
 _MAX_ROWS, _MAX_FEATURES = 512, 4_096
 _GOLDEN = 0.6180339887

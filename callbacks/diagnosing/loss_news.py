@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .vitals import Objective
+from .signs import Objective
 
 _MEANS = ("data_loss", "accuracy", "spread")
 

@@ -20,7 +20,7 @@ from .autograd_graph import (
 from .errors_by_hand import find_errors
 from .loss_news import BatchReading, LossNews, join_batch
 from .loss_reading import FIGURES, LossReading, Task, read_loss, task_of
-from .vitals import Objective
+from .signs import Objective
 
 _RECENT = 40
 _LEAST_SAMPLES = 5_000

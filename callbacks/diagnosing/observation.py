@@ -5,22 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from ..monitoring.gradient_reading import loss_scale, optimizer_position
 from .anatomy import (
-    are_waiting,
-    count_gates,
-    embedding_tables,
-    find_layers,
-    have_identical_units,
     highest_dropout,
     largest_recurrent_gain,
-    matrix_of,
 )
 from .autograd_graph import (
     count_layers,
@@ -28,15 +20,15 @@ from .autograd_graph import (
     has_graph,
     parameters_behind,
 )
-from .decay import decay_pull
 from .first_batches import BatchNews, FirstBatches
 from .loss_news import LossNews
 from .loss_record import LossRecord
 from .rate_schedules import schedule_share
 from .schedule import Schedule
 from .vitals import Vitals
+from .weight_inspection import WeightInspection, WeightNews
 
-_GOOD, _SURE = 0.5, 4
+_GOOD = 0.5
 # Vital signs that are not found anew at each report.
 _LASTING = (
     "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_gain",
@@ -54,23 +46,15 @@ class News:
         batches: Of what reached its layers.
         in_graph: Weight layers behind the loss, whether nothing between them bends, and how many
             sigmoids and tanhs are outputs.
-        has_gradient: Names of the layers that ever had a gradient.
-        identical: Whether a layer's units are alike, once it was seen.
-        waiting: Names of weights that are 0 and get a gradient of 0, once it was seen.
-        stepped: Positions of the optimisers that ever made a step.
+        weights: Of its weights and their gradients.
         through_time: A layer that runs through sequences, and how gradients fare in them.
-        decay_pulls: See `decay_pull`.
     """
 
     losses: LossNews
     batches: BatchNews
     in_graph: tuple[int, bool, int]
-    has_gradient: list[str]
-    identical: dict[str, bool]
-    waiting: list[str]
-    stepped: set[int]
+    weights: WeightNews
     through_time: tuple[str, list[float]]
-    decay_pulls: list[float]
 
 
 class Observation:
@@ -93,19 +77,9 @@ class Observation:
         self._record = LossRecord()
         self._batches = FirstBatches()
         self._factor = 1.0
-        self._identical: dict[str, Tensor] = {}
-        self._inspections = 0
-        self._pulls: list[Tensor] = []
+        self._weights = WeightInspection(self.vitals)
         self._in_graph = (0, False, 0)
-        self._known_layers: Mapping[str, Mapping[str, bool]] = {}
         self._optimizers = 1
-        self._stepped: set[int] = set()
-        self._weights: dict[str, Tensor | None] = {}
-        self._gates: dict[str, int] = {}
-        self._tables: dict[str, Tensor] = {}
-        self._named: dict[str, nn.Parameter] = {}
-        self._zeros: dict[str, Tensor] = {}
-        self._tables_with_gradient: set[str] = set()
         self._parameters: set[nn.Parameter] = set()
 
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -117,17 +91,8 @@ class Observation:
         vitals.clips = bool(trainer.gradient_clip_val)
         vitals.schedule_share = schedule_share(trainer, vitals)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
-        vitals.layers = find_layers(pl_module, trainer.optimizers)
-        modules = dict(pl_module.named_modules())
+        self._weights.begin(trainer, pl_module)
         self._parameters = set(pl_module.parameters())
-        self._weights = {layer.name: matrix_of(modules[layer.name]) for layer in vitals.layers}
-        self._gates = {layer.name: count_gates(modules[layer.name]) for layer in vitals.layers}
-        self._tables = embedding_tables(pl_module)
-        self._named = dict(pl_module.named_parameters())
-        for layer in vitals.layers:
-            known = self._known_layers.get(layer.name, {})
-            layer.has_gradient = known.get("has_gradient", False)
-            layer.identical_units = known.get("identical_units", False)
         vitals.dropout = highest_dropout(pl_module)
         recurrent = (nn.RNNBase, nn.RNNCellBase)
         vitals.recurrent |= any(isinstance(m, recurrent) for m in pl_module.modules())
@@ -166,31 +131,13 @@ class Observation:
 
     def inspect(self, trainer: Trainer, optimizer: Optimizer) -> None:
         """Take down that an optimiser is about to make a step, and look at the gradients."""
-        self._stepped.add(optimizer_position(trainer, optimizer))
-        if self._schedule.is_watched(trainer.global_step):
-            self._inspect_gradients()
-        if self._schedule.is_first(trainer.global_step):
-            pull = decay_pull(optimizer, loss_scale(trainer, optimizer))
-            self._pulls += [] if pull is None else [pull]
-
-    def _inspect_gradients(self) -> None:
-        """See which layers have gradients, and at first whether their units differ."""
-        weights = self._weights
-        for layer in self.vitals.layers:
-            weight = weights[layer.name]
-            layer.has_gradient |= weight is not None and weight.grad is not None
-        self._tables_with_gradient.update(n for n, t in self._tables.items() if t.grad is not None)
-        if self._inspections in (0, _SURE):
-            self._identical = {
-                name: have_identical_units(
-                    weight, sure=self._inspections == _SURE, gates=self._gates[name]
-                )
-                for name, weight in weights.items()
-                if weight is not None and weight.grad is not None
-            }
-        if self._inspections == _SURE:
-            self._zeros = {name: are_waiting(p) for name, p in self._named.items()}
-        self._inspections += 1
+        step = trainer.global_step
+        self._weights.inspect(
+            trainer,
+            optimizer,
+            is_watched=self._schedule.is_watched(step),
+            is_first=self._schedule.is_first(step),
+        )
 
     def add(self, outputs: Any) -> None:
         """Take up a batch's loss."""
@@ -202,21 +149,12 @@ class Observation:
         Args:
             look_back: Whether to see how gradients fare through sequences.
         """
-        identical, self._identical = self._identical, {}
-        pulls, self._pulls = self._pulls, []
-        zeros, self._zeros = self._zeros, {}
-        are_zero = torch.stack(list(zeros.values())).tolist() if zeros else []
-        flags = torch.stack(list(identical.values())).tolist() if identical else []
         return News(
             self._record.news(),
             self._batches.news(),
             self._in_graph,
-            [layer.name for layer in self.vitals.layers if layer.has_gradient],
-            dict(zip(identical, map(bool, flags), strict=True)),
-            [name for name, zero in zip(zeros, are_zero, strict=True) if zero],
-            self._stepped,
+            self._weights.news(),
             self._look_back_in_time() if look_back else ("", []),
-            torch.stack(pulls).tolist() if pulls else [],
         )
 
     def _look_back_in_time(self) -> tuple[str, list[float]]:
@@ -231,16 +169,7 @@ class Observation:
         self._record.take([rank.losses for rank in ranks])
         self._batches.take([rank.batches for rank in ranks])
         self._in_graph = next((rank.in_graph for rank in ranks if rank.in_graph[0]), (0, False, 0))
-        with_gradient = {name for rank in ranks for name in rank.has_gradient}
-        for layer in self.vitals.layers:
-            layer.has_gradient = layer.name in with_gradient
-            seen = [rank.identical[layer.name] for rank in ranks if layer.name in rank.identical]
-            layer.identical_units |= bool(seen) and all(seen)
-        first, *others = (rank.waiting for rank in ranks)
-        self.vitals.waiting += [name for name in first if all(name in other for other in others)]
-        # The weights and their gradients are the same on every rank.
-        self.vitals.decay_pulls += ranks[0].decay_pulls
-        self._stepped = set[int]().union(*(rank.stepped for rank in ranks))
+        self._weights.take([rank.weights for rank in ranks])
         profiles = [rank.through_time for rank in ranks if rank.through_time[0]]
         if profiles:
             self.vitals.recurrent, self.vitals.recurrent_layer = True, profiles[0][0]
@@ -272,34 +201,8 @@ class Observation:
         vitals.learning_rate_peak = max(
             vitals.learning_rate, *(v for v in [vitals.learning_rate_peak] if v == v), 0.0
         )
-        self._settle_layers(trainer)
-        self._settle_steps(trainer)
+        self._weights.settle(trainer.optimizers, self._batches.ran)
         return replace(vitals)
-
-    def _settle_steps(self, trainer: Trainer) -> None:
-        stepped = [o for place, o in enumerate(trainer.optimizers) if place in self._stepped]
-        moved = None
-        if len(stepped) != len(trainer.optimizers):
-            moved = {p for o in stepped for group in o.param_groups for p in group["params"]}
-        for layer in self.vitals.layers:
-            layer.stepped = moved is None or self._weights[layer.name] in moved
-
-    def _settle_layers(self, trainer: Trainer) -> None:
-        optimized = {p for o in trainer.optimizers for g in o.param_groups for p in g["params"]}
-        self.vitals.forgotten_tables = [
-            name
-            for name, table in self._tables.items()
-            if table.requires_grad and name in self._tables_with_gradient and table not in optimized
-        ]
-        for layer in self.vitals.layers:
-            layer.ran = layer.name in self._batches.ran
-            # What was frozen at first may have been set free.
-            weight = self._weights[layer.name]
-            layer.trained = weight is not None and weight.requires_grad
-            layer.optimized = weight in optimized
-        ran = [layer for layer in self.vitals.layers if layer.ran]
-        for layer in self.vitals.layers:
-            layer.is_last = bool(ran) and layer is ran[-1]
 
     def state_dict(self) -> dict[str, Any]:
         """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
@@ -307,15 +210,7 @@ class Observation:
             "record": self._record.state_dict(),
             "batches": self._batches.state_dict(),
             "in_graph": self._in_graph,
-            "layers": {
-                layer.name: {
-                    "has_gradient": layer.has_gradient,
-                    "identical_units": layer.identical_units,
-                }
-                for layer in self.vitals.layers
-            },
-            "inspections": self._inspections,
-            "stepped": sorted(self._stepped),
+            "weights": self._weights.state_dict(),
             "vitals": {name: getattr(self.vitals, name) for name in _LASTING},
         }
 
@@ -324,10 +219,8 @@ class Observation:
         self._record.load_state_dict(state_dict["record"])
         self._batches.load_state_dict(state_dict["batches"])
         self._in_graph = tuple(state_dict["in_graph"])
-        self._known_layers = state_dict["layers"]
-        self._inspections = state_dict["inspections"]
+        self._weights.load_state_dict(state_dict["weights"])
         self.vitals.losses = self._record.losses
-        self._stepped = set(state_dict["stepped"])
         for name, value in state_dict["vitals"].items():
             setattr(self.vitals, name, value)
         self.vitals.recurrent = bool(self.vitals.recurrent_layer)

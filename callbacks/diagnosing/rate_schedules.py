@@ -4,7 +4,8 @@ import math
 
 from lightning.pytorch import Trainer
 
-from .vitals import NAN, Vitals
+from .signs import NAN
+from .vitals import Vitals
 
 
 def schedule_share(trainer: Trainer, vitals: Vitals) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .vitals import SideInput
+from .signs import SideInput
 
 
 class SideInputs:

@@ -7,7 +7,8 @@ import pytest
 
 from torchvitals.callbacks import Problem
 from torchvitals.callbacks.diagnosing.examination import examine
-from torchvitals.callbacks.diagnosing.vitals import InputScale, Layer, Objective, SideInput, Vitals
+from torchvitals.callbacks.diagnosing.signs import InputScale, Layer, Objective, SideInput
+from torchvitals.callbacks.diagnosing.vitals import Vitals
 from torchvitals.callbacks.monitoring.record import Record
 
 LN10 = math.log(10)

@@ -1,0 +1,127 @@
+"""What the vital signs are of: inputs, layers and the objective."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+NAN = float("nan")
+
+
+@dataclass
+class InputScale:
+    """Of the features that reach the first layer, over the samples of the first batches.
+
+    Attributes:
+        layer: That layer.
+        largest_mean: Largest absolute mean of a feature.
+        largest_std: Largest standard deviation of a feature.
+        smallest_std: Smallest standard deviation of a feature that is not constant.
+        rms: Root mean square of all entries.
+        features: Number of features: channels of an image, columns of a table.
+        sizes: First two sizes of what reached the layer.
+        batch_spread: How far apart the batches' means are, in deviations within a batch.
+        batches: Number of batches that `batch_spread` is of.
+    """
+
+    layer: str = ""
+    largest_mean: float = NAN
+    largest_std: float = NAN
+    smallest_std: float = NAN
+    rms: float = NAN
+    features: int = 0
+    sizes: tuple[int, ...] = ()
+    batch_spread: float = NAN
+    batches: int = 0
+
+
+@dataclass(frozen=True)
+class SideInput:
+    """What reached a layer behind the first one, when it was first called.
+
+    Attributes:
+        rms: Root mean square of all entries.
+        largest: That of the column with the largest one.
+        usual: Their median over the columns that are not all 0.
+        is_data: Whether it comes from no weight of the network.
+    """
+
+    rms: float
+    largest: float
+    usual: float
+    is_data: bool
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether it is so large, or so uneven, as no activation is."""
+        return (self.is_data and self.rms > 100) or self.largest > 1e3 * max(1.0, self.usual)
+
+
+@dataclass
+class Layer:
+    """A module with a weight matrix or kernel.
+
+    Attributes:
+        name: Its name.
+        entries: Entries of its weight.
+        trained: Whether its weight needs a gradient.
+        optimized: Whether an optimiser has it.
+        ran: Whether it was called in training.
+        has_gradient: Whether it ever had a gradient.
+        stepped: Whether an optimiser that has it ever made a step.
+        is_last: Whether it is the last one.
+        identical_units: Whether all its units have the same weights and, after the first
+            backward pass, the same gradients.
+    """
+
+    name: str
+    entries: int
+    trained: bool = True
+    optimized: bool = True
+    ran: bool = True
+    has_gradient: bool = False
+    stepped: bool = True
+    is_last: bool = False
+    identical_units: bool = False
+
+
+@dataclass
+class Objective:
+    """What is minimised.
+
+    Attributes:
+        task: ``"classification"``, ``"binary"``, ``"regression"``; None where it is not known.
+        kind: See `LossCall`, or ``"ctc"``, or ``"divergence"`` for one of what are no logarithms;
+            None likewise.
+        output: Function right before the loss.
+        ascends: Whether it is maximised.
+        shapes: Of predictions and targets, where they differ.
+        classes: Number of outputs.
+        target_range: Smallest and largest target.
+        sum_range: Of the sums of the probabilities over the classes, where a loss wants
+            their logarithms.
+        constant_loss: What the best constant predictor reaches; NaN where it is not known.
+        target_variance: Of a regression's targets, mean over the columns.
+        target_counts: Samples of each class.
+        predicted_counts: Recent predictions of each class.
+        labels: Labels in a batch: as many as samples, or more where words or pixels have their own.
+        target_shape: Of the targets of one batch.
+        of_inputs: Whether the targets are what reached the first layer, as an autoencoder has it.
+        positives: How many of several labels of a sample are 1, on average; NaN where there is one
+            label, or more columns of them than are counted.
+    """
+
+    task: str | None = None
+    kind: str | None = None
+    output: str | None = None
+    ascends: bool = False
+    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    classes: int = 0
+    target_range: tuple[float, float] = (NAN, NAN)
+    sum_range: tuple[float, float] = (NAN, NAN)
+    constant_loss: float = NAN
+    target_variance: float = NAN
+    target_counts: Sequence[float] = ()
+    predicted_counts: Sequence[float] = ()
+    labels: float = NAN
+    target_shape: tuple[int, ...] = ()
+    of_inputs: bool = False
+    positives: float = NAN

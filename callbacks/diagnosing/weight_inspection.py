@@ -1,0 +1,194 @@
+"""What weights and their gradients say before a step: which learn, which are alike, which wait."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..monitoring.gradient_reading import loss_scale, optimizer_position
+from .anatomy import (
+    are_waiting,
+    count_gates,
+    embedding_tables,
+    find_layers,
+    have_identical_units,
+    matrix_of,
+)
+from .decay import decay_pull
+from .vitals import Vitals
+
+_SURE = 4
+
+
+@dataclass(frozen=True)
+class WeightNews:
+    """What one rank has seen, on the host.
+
+    Attributes:
+        has_gradient: Names of the layers that ever had a gradient.
+        identical: Whether a layer's units are alike, once it was seen.
+        waiting: Names of weights that are 0 and get a gradient of 0, once it was seen.
+        stepped: Positions of the optimisers that ever made a step.
+        decay_pulls: New ones, see `decay_pull`.
+    """
+
+    has_gradient: list[str]
+    identical: dict[str, bool]
+    waiting: list[str]
+    stepped: set[int]
+    decay_pulls: list[float]
+
+
+class WeightInspection:
+    """Look at weights and gradients before some steps.
+
+    Args:
+        vitals: What is found of the layers is kept in them.
+    """
+
+    def __init__(self, vitals: Vitals) -> None:
+        self._vitals = vitals
+        self._known: Mapping[str, Mapping[str, bool]] = {}
+        self._inspections = 0
+        self._stepped: set[int] = set()
+        self._weights: dict[str, Tensor | None] = {}
+        self._gates: dict[str, int] = {}
+        self._tables: dict[str, Tensor] = {}
+        self._tables_with_gradient: set[str] = set()
+        self._parameters: dict[str, nn.Parameter] = {}
+        self._identical: dict[str, Tensor] = {}
+        self._zeros: dict[str, Tensor] = {}
+        self._pulls: list[Tensor] = []
+
+    def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Find the layers, before the first batch."""
+        layers = self._vitals.layers = find_layers(pl_module, trainer.optimizers)
+        modules = dict(pl_module.named_modules())
+        self._weights = {layer.name: matrix_of(modules[layer.name]) for layer in layers}
+        self._gates = {layer.name: count_gates(modules[layer.name]) for layer in layers}
+        self._tables = embedding_tables(pl_module)
+        self._parameters = dict(pl_module.named_parameters())
+        for layer in layers:
+            known = self._known.get(layer.name, {})
+            layer.has_gradient = known.get("has_gradient", False)
+            layer.identical_units = known.get("identical_units", False)
+
+    def inspect(
+        self, trainer: Trainer, optimizer: Optimizer, *, is_watched: bool, is_first: bool
+    ) -> None:
+        """Look at the gradients of which an optimiser is about to make a step.
+
+        Args:
+            trainer: The Trainer.
+            optimizer: The optimiser.
+            is_watched: Whether to look at which layers have gradients.
+            is_first: Whether it is one of the first steps.
+        """
+        self._stepped.add(optimizer_position(trainer, optimizer))
+        if is_watched:
+            self._inspect_gradients()
+        if is_first:
+            pull = decay_pull(optimizer, loss_scale(trainer, optimizer))
+            self._pulls += [] if pull is None else [pull]
+
+    def _inspect_gradients(self) -> None:
+        """See which layers have gradients, and at first what must differ and does not."""
+        for layer in self._vitals.layers:
+            weight = self._weights[layer.name]
+            layer.has_gradient |= weight is not None and weight.grad is not None
+        self._tables_with_gradient.update(n for n, t in self._tables.items() if t.grad is not None)
+        is_sure = self._inspections == _SURE
+        if is_sure or self._inspections == 0:
+            self._identical = {
+                name: have_identical_units(weight, sure=is_sure, gates=self._gates[name])
+                for name, weight in self._weights.items()
+                if weight is not None and weight.grad is not None
+            }
+        if is_sure:
+            self._zeros = {name: are_waiting(p) for name, p in self._parameters.items()}
+        self._inspections += 1
+
+    def news(self) -> WeightNews:
+        """What this rank has seen since the last time."""
+        identical, self._identical = _on_host(self._identical), {}
+        zeros, self._zeros = _on_host(self._zeros), {}
+        pulls, self._pulls = self._pulls, []
+        return WeightNews(
+            [layer.name for layer in self._vitals.layers if layer.has_gradient],
+            identical,
+            [name for name, zero in zeros.items() if zero],
+            self._stepped,
+            torch.stack(pulls).tolist() if pulls else [],
+        )
+
+    def take(self, ranks: Sequence[WeightNews]) -> None:
+        """Take up the news of all ranks."""
+        with_gradient = {name for rank in ranks for name in rank.has_gradient}
+        for layer in self._vitals.layers:
+            layer.has_gradient = layer.name in with_gradient
+            seen = [rank.identical[layer.name] for rank in ranks if layer.name in rank.identical]
+            layer.identical_units |= bool(seen) and all(seen)
+        first, *others = (rank.waiting for rank in ranks)
+        self._vitals.waiting += [name for name in first if all(name in other for other in others)]
+        # The weights and their gradients are the same on every rank.
+        self._vitals.decay_pulls += ranks[0].decay_pulls
+        self._stepped = set[int]().union(*(rank.stepped for rank in ranks))
+
+    def settle(self, optimizers: Sequence[Optimizer], ran: Iterable[str]) -> None:
+        """Bring the layers up to date.
+
+        Args:
+            optimizers: The Trainer's.
+            ran: Names of the layers that were called.
+        """
+        optimized = _parameters_of(optimizers)
+        stepped = [o for place, o in enumerate(optimizers) if place in self._stepped]
+        moved = optimized if len(stepped) == len(optimizers) else _parameters_of(stepped)
+        for layer in self._vitals.layers:
+            layer.ran = layer.name in ran
+            # What was frozen at first may have been set free.
+            weight = self._weights[layer.name]
+            layer.trained = weight is not None and weight.requires_grad
+            layer.optimized = weight in optimized
+            layer.stepped = weight in moved or not layer.optimized
+        called = [layer for layer in self._vitals.layers if layer.ran]
+        for layer in self._vitals.layers:
+            layer.is_last = bool(called) and layer is called[-1]
+        self._vitals.forgotten_tables = [
+            name
+            for name, table in self._tables.items()
+            if table.requires_grad and name in self._tables_with_gradient and table not in optimized
+        ]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was seen so far."""
+        return {
+            "layers": {
+                layer.name: {
+                    "has_gradient": layer.has_gradient,
+                    "identical_units": layer.identical_units,
+                }
+                for layer in self._vitals.layers
+            },
+            "inspections": self._inspections,
+            "stepped": sorted(self._stepped),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there with the next `begin`."""
+        self._known = state_dict["layers"]
+        self._inspections = state_dict["inspections"]
+        self._stepped = set(state_dict["stepped"])
+
+
+def _on_host(flags: Mapping[str, Tensor]) -> dict[str, bool]:
+    found = torch.stack(list(flags.values())).tolist() if flags else []
+    return dict(zip(flags, map(bool, found), strict=True))
+
+
+def _parameters_of(optimizers: Iterable[Optimizer]) -> set[Tensor]:
+    return {p for o in optimizers for group in o.param_groups for p in group["params"]}
