@@ -1,28 +1,28 @@
 """Dead ReLU units by call site."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..functional.activations import layer_index, layer_means
-from ..functional.dead_units import ACTIVITY_RULES, ActivityRule, active_units
-from .monitoring.activation_kinds import ACTIVATION_MODULES, activation_modules
+from ..functional.dead_units import active_units
+from .monitoring.activation_kinds import activation_modules
 from .monitoring.activation_observer import ActivationObserver
+from .monitoring.activity_rules import choose_rules
+from .monitoring.dead_findings import DeadFindings
 from .monitoring.guard import switch_off, switch_off_on_error
 from .monitoring.loggers import logger_step
 from .monitoring.rank_masks import join_masks
 from .monitoring.reporter import Reporter
 from .monitoring.scales import SCALES
+from .monitoring.unit_masks import count_units, share_of, shares_of
 from .monitoring.unit_window import UnitWindow
 
 _SCALE = SCALES["dead_relu"]
-_MIN_JUDGED_STEPS = 100
 _SEARCH_EVERY_N_BATCHES = 16
 
 
@@ -92,7 +92,7 @@ class DeadReLUMonitor(Callback):
                 raise ValueError(f"Expected `{name}` to be at least 1, but got {value}.")
         self.every_n_steps = every_n_steps
         self.observe_every_n_batches = observe_every_n_batches
-        self._rules = _rules(activations)
+        self._rules = choose_rules(activations)
         self._observer = ActivationObserver(
             list(self._rules), self._measure, partial(switch_off, self)
         )
@@ -116,8 +116,7 @@ class DeadReLUMonitor(Callback):
         self.revivals: dict[str, int] = {}
         self._opened_at = 0
         self._window = UnitWindow()
-        self._judged: dict[str, Tensor] = {}
-        self._judged_steps = 0
+        self._findings = DeadFindings(self._reporter)
         self._warned = False
 
     @property
@@ -128,13 +127,13 @@ class DeadReLUMonitor(Callback):
     @property
     def dead_fraction(self) -> dict[str, float]:
         """Share of dead units by call site, 0 to 1, in the last finished window."""
-        return _shares(self.dead_units, _count(self.dead_units))
+        return shares_of(self.dead_units, count_units(self.dead_units))
 
     @property
     def total_dead_fraction(self) -> float:
         """Share of dead units over all sites; NaN where no ReLU was seen."""
         units = sum(mask.numel() for mask in self.dead_units.values())
-        return _share(sum(_count(self.dead_units).values()), units)
+        return share_of(sum(count_units(self.dead_units).values()), units)
 
     @property
     def findings(self) -> dict[str, str]:
@@ -285,7 +284,7 @@ class DeadReLUMonitor(Callback):
         return self._is_due(trainer, ahead=stepped or not pl_module.automatic_optimization)
 
     def _close_steps(self, trainer: Trainer, pl_module: LightningModule, done: int) -> None:
-        self._judged_steps += done - self._opened_at
+        self._findings.steps += done - self._opened_at
         self._close(trainer, pl_module, done - 1)
         self._opened_at = done
 
@@ -308,43 +307,22 @@ class DeadReLUMonitor(Callback):
     ) -> None:
         before, self.dead_units = self.dead_units, {site: ~mask for site, mask in active.items()}
         both = [s for s in before if s in active and before[s].shape == active[s].shape]
-        self.births = _count({s: self.dead_units[s] & ~before[s] for s in both})
-        self.revivals = _count({s: before[s] & active[s] for s in both})
+        self.births = count_units({s: self.dead_units[s] & ~before[s] for s in both})
+        self.revivals = count_units({s: before[s] & active[s] for s in both})
         if self._known is None:
             self._warn_of_unseen(pl_module, set(active))
         self._known = (self._known or set()) | set(active)
         if not self.dead_units:
             return
-        dead = _count(self.dead_units)
-        values = {"dead_relu": _shares(self.dead_units, dead)}
+        dead = count_units(self.dead_units)
+        values = {"dead_relu": shares_of(self.dead_units, dead)}
         units = sum(mask.numel() for mask in active.values())
-        summary = {"dead_relu/total": _share(sum(dead.values()), units)}
+        summary = {"dead_relu/total": share_of(sum(dead.values()), units)}
         if both:
             summary["dead_relu/births"] = float(sum(self.births.values()))
             summary["dead_relu/revivals"] = float(sum(self.revivals.values()))
-        self._judge(trainer, active)
+        self._findings.look(trainer, active, of_epoch=self.every_n_steps is None)
         self._reporter.report(trainer, step, values, summary)
-
-    def _judge(self, trainer: Trainer, active: dict[str, Tensor]) -> None:
-        """Say which sites are mostly dead over an epoch, or over enough windows that are shorter.
-
-        A unit that is active for few inputs is alive, and seems dead in a window of few.
-        """
-        for site, mask in active.items():
-            known = self._judged.get(site, mask)
-            self._judged[site] = mask | known if known.shape == mask.shape else mask
-        if self.every_n_steps is not None and self._judged_steps < _MIN_JUDGED_STEPS:
-            return
-        judged, self._judged, self._judged_steps = self._judged, {}, 0
-        for site, alive in _count(judged).items():
-            units = judged[site].numel()
-            dead = units - alive
-            if dead > 0.5 * units:
-                text = (
-                    f"{dead} of {units} units of {site} ({dead / units:.0%}) are dead: no training "
-                    "input of the window made them active."
-                )
-                self._reporter.find(trainer, f"dead:{site}", text)
 
     def _modules(self, pl_module: LightningModule) -> set[str]:
         """Names of the activation modules that are watched."""
@@ -395,7 +373,7 @@ class DeadReLUMonitor(Callback):
             "births": self.births,
             "revivals": self.revivals,
             "opened_at": self._opened_at,
-            "judged": (dict(self._judged), self._judged_steps),
+            "judged": self._findings.state_dict(),
             "window": {},
             "report": self._reporter.state_dict(),
         }
@@ -407,55 +385,10 @@ class DeadReLUMonitor(Callback):
         self.births = dict(state_dict["births"])
         self.revivals = dict(state_dict["revivals"])
         self._opened_at = state_dict["opened_at"]
-        judged, self._judged_steps = state_dict["judged"]
-        self._judged = dict(judged)
+        self._findings.load_state_dict(state_dict["judged"])
         self._window, self._keep_window = UnitWindow(state_dict["window"]), True
         self._reporter.load_state_dict(state_dict["report"])
 
 
 def _module_of(site: str) -> str:
     return site.partition("#")[0]
-
-
-def _count(masks: Mapping[str, Tensor]) -> dict[str, int]:
-    """How many units of each mask are True, with one operation for all."""
-    if not masks:
-        return {}
-    widths = [mask.numel() for mask in masks.values()]
-    shares = layer_means(torch.cat(list(masks.values())).double(), layer_index(widths))
-    return {s: round(share * n) for s, n, share in zip(masks, widths, shares.tolist(), strict=True)}
-
-
-def _shares(masks: Mapping[str, Tensor], counts: Mapping[str, int]) -> dict[str, float]:
-    return {site: _share(counts[site], mask.numel()) for site, mask in masks.items()}
-
-
-def _share(count: int, units: int) -> float:
-    return count / units if units else float("nan")
-
-
-def _rules(activations: Sequence[str] | Mapping[str, float]) -> dict[str, ActivityRule]:
-    if isinstance(activations, str):
-        raise TypeError(
-            f"Expected `activations` to be a list or a mapping, but got {activations!r}: "
-            f"write [{activations!r}]."
-        )
-    if isinstance(activations, Mapping):
-        _check_names(activations, ACTIVATION_MODULES)
-        return {name: _rule(name, threshold) for name, threshold in activations.items()}
-    _check_names(activations, ACTIVITY_RULES)
-    return {name: ACTIVITY_RULES[name] for name in activations}
-
-
-def _rule(name: str, threshold: float) -> ActivityRule:
-    known = ACTIVITY_RULES.get(name)
-    return ActivityRule(float(threshold), known is not None and known.magnitude)
-
-
-def _check_names(names: Iterable[str], allowed: Iterable[str]) -> None:
-    for name in names:
-        if name not in allowed:
-            fix = f": give its threshold, as in {{{name!r}: 0.0}}" * (name in ACTIVATION_MODULES)
-            raise ValueError(
-                f"Expected `activations` to be among {list(allowed)}, but got {name!r}{fix}."
-            )
