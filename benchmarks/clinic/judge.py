@@ -6,9 +6,11 @@ first diagnosis is one that an expert accepts. A healthy one is a false alarm if
 at any time. In the same trainings the rules of other tools run beside, in a simple form (peers.py).
 The figures of the cases for setting thresholds and of those only for judging are given apart.
 
-    python benchmarks/clinic/judge.py [--cases NAME ...] [--seeds 3] [--processes 2]
+    python benchmarks/clinic/judge.py [--cases NAME ...] [--seeds 3] [--processes 2] [--unseen]
 
-Writes results/clinic.txt if all cases are run.
+Writes results/clinic.txt if all cases are run. ``--unseen`` is for new cases, written by one who has
+not looked at the rules and judged before any rule was changed for them: it writes
+results/clinic_unseen.txt.
 """
 
 import argparse
@@ -149,10 +151,12 @@ def missed(visits: Sequence[Visit]) -> list[str]:
     return rows
 
 
-def report(visits: Sequence[Visit], seeds: int) -> str:
+def report(visits: Sequence[Visit], seeds: int, *, unseen: bool) -> str:
     """The whole table."""
     lines = [f"{machine('cpu')}; seeds 0 to {seeds - 1}"]
-    for split in ("judging", "setting"):
+    if unseen:
+        lines += ["New cases, before any rule was changed for them", *figures(visits)]
+    for split in () if unseen else ("judging", "setting"):
         of_split = [v for v in visits if v.split == split]
         lines += [f"Cases for {split}", *figures(of_split)]
     lines += ["First diagnosis by problem", *confusion(visits)]
@@ -164,6 +168,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="*", default=[], help="names; all cases if none")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--unseen", action="store_true", help="keep it as that of new cases")
     arguments = parser.parse_args()
     names = [case.name for case in named(arguments.cases)]
     jobs = [(name, seed) for name in names for seed in range(arguments.seeds)]
@@ -174,10 +179,11 @@ def main() -> None:
             said = ", ".join(found.diagnoses if found.faulty else found.alarms) or "nothing"
             label = found.accepted[0] if found.faulty else "healthy"
             print(f"{found.name}, seed {found.seed}: {label}, said {said}", flush=True)
-    table = report(visits, arguments.seeds)
+    table = report(visits, arguments.seeds, unseen=arguments.unseen)
     print(table)
-    if len(names) == len(CASES):
-        RESULTS.write_text(table + "\n")
+    if arguments.unseen or len(names) == len(CASES):
+        results = RESULTS.with_stem("clinic_unseen") if arguments.unseen else RESULTS
+        results.write_text(table + "\n")
 
 
 if __name__ == "__main__":
