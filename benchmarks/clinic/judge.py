@@ -8,8 +8,8 @@ The figures of the cases for setting thresholds and of those only for judging ar
 
     python benchmarks/clinic/judge.py [--cases NAME ...] [--seeds 3] [--processes 2] [--unseen]
 
-Writes results/clinic.txt if all cases are run. ``--unseen`` is for new cases, written by one who has
-not looked at the rules and judged before any rule was changed for them: it writes
+Writes results/clinic.txt if all cases are run. ``--unseen`` is for new cases, written by one who
+has not looked at the rules and judged before any rule was changed for them: it writes
 results/clinic_unseen.txt.
 """
 
