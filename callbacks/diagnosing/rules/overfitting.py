@@ -1,7 +1,9 @@
 """A validation loss that rises for good while the training loss falls.
 
 Prechelt (1998): GL is by how many percent the validation loss is over its lowest. A diagnosis needs
-a lasting gap: over 20% at three checks in a row, with a training loss far below.
+a lasting gap, at three checks in a row, with a training loss far below: of 10% that is also 8% of
+what there is to know, the loss of a constant; a large share of next to nothing is next to nothing.
+Where a constant's loss is not known, of 20%.
 """
 
 from ...problem import Problem
@@ -9,8 +11,8 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_LOST, _CHECKS = 0.2, 3
-_SMALL = 0.1  # of what there is to know, the loss of a constant
+_LOST, _OF_ALL, _CHECKS = 0.1, 0.08, 3
+_LOST_OF_UNKNOWN = 0.2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -21,9 +23,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
     best = min(checks)
     place = checks.index(best)
     lost = min(checks[-_CHECKS:]) / best - 1
+    of_all = (min(checks[-_CHECKS:]) - best) / vitals.whole_scale
+    known = vitals.objective.constant_loss > 0
+    enough = (lost > _LOST and of_all > _OF_ALL) if known else lost > _LOST_OF_UNKNOWN
     apart = training[-1] < 0.7 * checks[-1] and training[-1] < training[place]
-    small = checks[-1] - best < _SMALL * vitals.objective.constant_loss
-    if small or not (lost > _LOST and apart and len(checks) - 1 - place >= _CHECKS):
+    if not (enough and apart and len(checks) - 1 - place >= _CHECKS):
         return []
     evidence = (
         f"The validation loss has been at least {lost:.0%} above its best, {best:.4g}, for "
