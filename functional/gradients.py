@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from .precision import widest
+
 # Norms below this need double precision: entries whose p-th power is no longer a normal
 # single-precision number could carry them, even spread over 10^9 entries.
 _SPREAD = 10**9
@@ -49,11 +51,10 @@ def layer_gradient_norms(
     tensors = [_dense_real(g) for layer in gradients.values() for g in layer]
     layer_of = [i for i, layer in enumerate(gradients.values()) for _ in layer]
     device = tensors[0].device if tensors else torch.device("cpu")
-    widest = torch.float32 if device.type == "mps" else torch.float64
-    result = torch.zeros(len(gradients), dtype=widest, device=device)
+    result = torch.zeros(len(gradients), dtype=widest(device), device=device)
     for members, norms in _tensor_norms(tensors, norm_type, dtype):
         index = torch.tensor([layer_of[i] for i in members], device=device)
-        norms = norms.to(device, widest)
+        norms = norms.to(device, result.dtype)
         if norm_type == float("inf"):
             result.scatter_reduce_(0, index, norms, "amax")
         else:

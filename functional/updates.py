@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .gradients import single_precision_range
+from .precision import widest
 
 # Entries of which weights and copies stay in a core's second-level cache, and of a short sum.
 _BLOCK, _ROW = 131_072, 256
@@ -60,7 +61,8 @@ def _small_norms(pairs: list[tuple[Tensor, Tensor]], refresh: bool) -> list[tupl
         return []
     old, new = ([_exact(tensor) for tensor in side] for side in zip(*pairs, strict=True))
     tensors = [*old, *torch._foreach_sub(new, old)]
-    norms = torch.stack(torch._foreach_norm(tensors, 2.0, dtype=torch.float64)).tolist()
+    precision = widest(tensors[0].device)
+    norms = torch.stack(torch._foreach_norm(tensors, 2.0, dtype=precision)).tolist()
     if refresh:
         torch._foreach_copy_([copy for copy, _ in pairs], [weight for _, weight in pairs])
     return list(zip(norms[: len(pairs)], norms[len(pairs) :], strict=True))
@@ -92,4 +94,4 @@ def _length(block: Tensor) -> float:
         length = math.sqrt(torch.dot(rows, rows))
         if low <= length <= high:
             return length
-    return float(torch.linalg.vector_norm(block, dtype=torch.float64))
+    return float(torch.linalg.vector_norm(block, dtype=widest(block.device)))

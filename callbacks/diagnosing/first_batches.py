@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from ...functional.precision import widest
 from ..monitoring.compilation import eager_parts, is_transformed
 from .anatomy import is_composite, is_whole, matrix_of
 from .batch_norms import NormNews, NormProbe, is_batch_norm
@@ -157,7 +158,7 @@ class FirstBatches:
         features = x.movedim(1, -1) if x.ndim > 3 else x
         rows = features.reshape(-1, features.shape[-1])[:, :_MAX_FEATURES]
         if self._rows < 10 * _MAX_ROWS and len(rows):
-            rows = _sample(rows).double()
+            rows = _sample(rows).to(widest(rows.device))
             self._rows += len(rows)
             mean = rows.mean(0)
             self._new_moments.append((len(rows), mean, (rows - mean).square().sum(0)))
@@ -250,7 +251,7 @@ def _sample(rows: Tensor) -> Tensor:
     """Some of many rows, spread evenly and in step with no row or column of an image."""
     if len(rows) <= _MAX_ROWS:
         return rows
-    turns = torch.arange(_MAX_ROWS, dtype=torch.float64, device=rows.device) * _GOLDEN
+    turns = torch.arange(_MAX_ROWS, dtype=widest(rows.device), device=rows.device) * _GOLDEN
     return rows[(turns % 1 * len(rows)).long()]
 
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...functional.precision import widest
 from .autograd_graph import LossCall
 
 Task = Literal["classification", "binary", "regression"]
@@ -151,6 +152,6 @@ def _largest_range(prediction: Tensor) -> Tensor:
 
 
 def _moments(columns: Tensor) -> Tensor:
-    columns = columns.double()
+    columns = columns.to(widest(columns.device))
     count = torch.full((columns.shape[1],), float(len(columns)), device=columns.device)
-    return torch.stack([count.double(), columns.sum(0), columns.square().sum(0)]).flatten()
+    return torch.stack([count.to(columns.dtype), columns.sum(0), columns.square().sum(0)]).flatten()

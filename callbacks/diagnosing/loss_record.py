@@ -330,7 +330,7 @@ def _on_host(looks: Sequence[_Look]) -> list[BatchReading]:
     return [
         BatchReading(
             look.number, dict(zip(FIGURES, row, strict=True)), total, look.comparable, look.mixed,
-            look.reading.targets.double().cpu(), look.reading.predicted.cpu(),
+            look.reading.targets.cpu().double(), look.reading.predicted.cpu(),
         )
         for look, row, total in zip(looks, table, totals, strict=True)
     ]  # fmt: skip

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ...functional.gradients import single_precision_range
+from ...functional.precision import widest
 from ...functional.sharded_norms import layer_norms
 
 
@@ -23,7 +24,9 @@ def measure_norms(
     # The same ones on every rank, as the norms are.
     again = {name: tensors[name] for name, norm in norms.items() if not low <= norm <= high}
     if again:
-        values = layer_norms(again, norm_type, dtype=torch.float64).tolist()
+        devices = [tensor.device for parts in again.values() for tensor in parts]
+        precision = widest(devices[0]) if devices else torch.float64
+        values = layer_norms(again, norm_type, dtype=precision).tolist()
         norms |= zip(again, values, strict=True)
     return norms
 
