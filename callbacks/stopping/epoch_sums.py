@@ -14,7 +14,8 @@ from torch import Tensor
 from ...functional.metric_states import restore_metric_states_
 from .logged_sums import EpochSum, add, joined, logged, logged_last, on_host
 from .progress import batch_progress
-from .rank_sums import RankSums
+from .rank_sums import RankSums, Told
+from .told_bytes import tell
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ class EpochSums:
 
     def __init__(self, monitors: Iterable[str]) -> None:
         self.monitors = frozenset(monitors)
-        self._ranks = RankSums()
+        self._ranks = RankSums(self.monitors)
         self.clear()
 
     def clear(self) -> None:
@@ -53,6 +54,7 @@ class EpochSums:
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember the sums as they are, for a checkpoint by a batch that is not completed."""
         self._try(lambda: self._begin_batch(trainer, pl_module), None)
+        self._tell(trainer, begins=True)
 
     def _begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._over = False
@@ -67,8 +69,18 @@ class EpochSums:
     def end_batch(self, trainer: Trainer) -> None:
         """Add what the checkpoint has to what was logged again."""
         self._try(lambda: self._merge(trainer), None)
-        nothing: dict[str, EpochSum] = {}
-        self._ranks.exchange(trainer, lambda: self._try(lambda: self._sums(trainer), nothing))
+        self._tell(trainer, begins=False)
+
+    def _tell(self, trainer: Trainer, begins: bool) -> None:
+        """Tell the first rank; what fails on this one must not keep the others waiting."""
+        if not self._ranks.is_due(trainer, begins):
+            return
+        sums: dict[str, EpochSum] = self._try(lambda: self._sums(trainer), {})
+        failed = (Told.FAILED, b"")
+        flags, told = self._try(lambda: self._ranks.message(trainer, sums), failed)
+        united, messages = tell(trainer, flags, told)
+        self._ranks.agree(trainer, united)
+        self._try(lambda: self._ranks.take(sums, messages), None)
 
     def end_epoch(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
         """Add it at the last moment; values of what was not logged again, by their names."""
@@ -115,19 +127,20 @@ class EpochSums:
             return self._loaded
         nothing: dict[str, EpochSum] = {}
         own = self._try(lambda: self._to_save(trainer), nothing)
-        rows, lost = [own], []
+        rows: list[Any] = [own]
+        lost: list[str] = []
+        behind: list[str] = []
         if trainer.world_size > 1 and trainer.interrupted:
-            nowhere = [nothing] * trainer.world_size
-            rows = self._try(lambda: self._ranks.rows(trainer, own), nowhere)
-            known = {name for row in rows for name in row}
-            lost = _names(kept for name, kept in own.items() if name not in known)
+            nowhere: Any = ([nothing] * trainer.world_size, [])
+            rows, behind = self._try(lambda: self._ranks.rows(trainer, own), nowhere)
+            lost = _names(kept for name, kept in own.items() if name not in rows[0])
         elif trainer.world_size > 1 and torch.distributed.is_initialized():
             rows = [{} for _ in range(trainer.world_size)]
             torch.distributed.all_gather_object(rows, own)
         skipped: list[str] = self._try(lambda: self._skipped(trainer), [])
         if not any(rows) and not lost and not skipped:
             return None
-        found = {"rows": rows, "lost": lost, "skipped": skipped}
+        found = {"rows": rows, "lost": lost, "behind": behind, "skipped": skipped}
         return {"epoch": trainer.current_epoch, **found}
 
     def _skipped(self, trainer: Trainer) -> list[str]:
@@ -147,7 +160,7 @@ class EpochSums:
         # The batch that is not processed is trained again, and logs again.
         if done.total.ready != number or done.current.ready == done.current.processed:
             sums = self._sums(trainer)
-        return {name: {**kept, "states": on_host(kept["states"])} for name, kept in sums.items()}
+        return on_host(sums)
 
     def load_state(self, state: dict[str, Any] | None) -> None:
         """Remember a checkpoint's sums until training goes on."""
@@ -159,8 +172,10 @@ class EpochSums:
         if loaded is not None and loaded["epoch"] == trainer.current_epoch:
             rows = loaded["rows"]
             _warn_of_lost(lost := loaded.get("lost", []))
+            _warn_of_behind(loaded.get("behind", []))
             _warn_of_skipped(loaded.get("skipped", []))
             self._pending = _own(trainer, rows)
+            self._ranks.resume(trainer, rows)
             missing = {*lost, *_names(kept for row in rows for kept in row.values())}
             self.unknown |= missing - set(_names(self._pending.values()))
             for kept in self._pending.values():
@@ -186,8 +201,17 @@ def _warn_of_lost(names: list[str]) -> None:
         rank_zero_warn(
             f"Over the epoch that is resumed, {', '.join(names)} will be that of its rest: the "
             "checkpoint was saved after an exception, when the other ranks could not be asked, and "
-            "they had not told before. Log it in `training_step`, from the first batch on and not "
-            "as a metric with lists, or resume from a checkpoint that was saved otherwise."
+            "they had not told before. They do after each batch where a callback or the data "
+            "module has an `on_exception`: save there, as `OnExceptionCheckpoint` does."
+        )
+
+
+def _warn_of_behind(names: list[str]) -> None:
+    if names:
+        rank_zero_warn(
+            f"Over the epoch that is resumed, {', '.join(names)} will be without what the other "
+            "ranks logged with the last batch: the exception came before they could tell. Place "
+            "EarlyStopping before the callbacks that may fail, if it was one of them."
         )
 
 

@@ -3,7 +3,7 @@
 There is no public way to it, so that all that needs to know is in this file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
 import torch
@@ -46,6 +46,21 @@ def logged_last(trainer: Trainer, monitors: frozenset[str]) -> dict[str, list[st
         for name, result in results
         if result.meta.fx == "on_train_batch_end" and (names := _watched(result, monitors))
     }
+
+
+def logged_with_batches(trainer: Trainer, monitors: frozenset[str]) -> bool:
+    """Whether any of them was ever logged with training batches, not at an epoch's end only."""
+    results = trainer.fit_loop.epoch_loop._results.values()
+    return any(r.meta.fx != "on_train_epoch_end" and _watched(r, monitors) for r in results)
+
+
+def are_logged_elsewhere(trainer: Trainer, monitors: frozenset[str]) -> bool:
+    """Whether all of them were ever logged in validation or at the end of a training epoch."""
+    loop = trainer.fit_loop.epoch_loop
+    validation = loop.val_loop._results
+    names = {n for r in validation.values() for n in validation._forked_name(r, on_step=False)}
+    ends = [r for r in loop._results.values() if r.meta.fx == "on_train_epoch_end"]
+    return monitors <= names.union(*(_watched(result, monitors) for result in ends))
 
 
 def _watched(result: Any, monitors: frozenset[str]) -> list[str]:
@@ -96,13 +111,13 @@ def joined(before: EpochSum, after: EpochSum) -> MetricState:
     return {"updates": first["updates"] + second["updates"], "values": values}
 
 
-def on_host(states: list[MetricState]) -> list[MetricState]:
+def on_host(sums: Mapping[str, EpochSum]) -> dict[str, EpochSum]:
     """The same in the host's memory."""
 
     def host(value: Any) -> Any:
         return [v.cpu() for v in value] if isinstance(value, list) else value.detach().cpu()
 
-    return [
-        {**state, "values": {name: host(value) for name, value in state["values"].items()}}
-        for state in states
-    ]
+    def hosted(state: MetricState) -> MetricState:
+        return {**state, "values": {name: host(v) for name, v in state["values"].items()}}
+
+    return {name: {**kept, "states": [*map(hosted, kept["states"])]} for name, kept in sums.items()}

@@ -1,134 +1,161 @@
 """Every rank's sums over a training epoch, as they were after a batch that all had finished.
 
 An exception may come to one rank alone, or to each at another moment. No rank can be asked any
-more when a checkpoint is saved then, so that they exchange their sums before.
+more when a checkpoint is saved then, so that they tell the first one, which writes it, before.
 """
 
-from collections.abc import Callable, Mapping
+import pickle
+from collections.abc import Iterable, Mapping
+from enum import IntFlag
+from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
-from torch import Tensor
 
-from ...functional.metric_states import MetricState
-from .logged_sums import EpochSum, on_host
+from ...functional.state_changes import changed_state, same_bits, state_change
+from .exceptions import saves_on_exception
+from .logged_sums import EpochSum, are_logged_elsewhere, logged_last, logged_with_batches
 
-# Numbers in a metric that are exchanged every batch, at most: 8 kB of each rank.
-_MOST = 1024
+Sums = Mapping[str, EpochSum]
+
+
+class Told(IntFlag):
+    """What ranks tell each other beside their sums; what is so on any is so for all."""
+
+    NOTHING = 0
+    SAVES = 1  # an exception can leave a checkpoint behind
+    TRAINS = 2  # a watched metric was logged with a training batch
+    ELSEWHERE = 4  # all of them were logged in validation or at an epoch's end
+    LATE = 8  # one was logged in the last hook of a batch
+    FAILED = 16
 
 
 class RankSums:
     """What all ranks had summed up after the last batch.
 
-    Which metrics there are is agreed upon with an epoch's first batch: one that an epoch logs for
-    the first time later in it is not exchanged in that epoch. Nor are those with lists, as
-    torchmetrics' curves have, or with more than 1024 numbers.
+    Each rank tells what changed since it last did, whatever that is and however much, and the
+    first one puts it together. Nothing has to be agreed upon, so that ranks may differ.
+
+    Args:
+        monitors: Names of the watched metrics.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, monitors: Iterable[str]) -> None:
+        self.monitors = frozenset(monitors)
         self.clear()
 
     def clear(self) -> None:
         """Forget everything; on all ranks or on none."""
-        self._layout: dict[str, EpochSum] = {}
-        self._epoch = -1
-        self._rows: Tensor | None = None
+        self._begun = self._epoch = -1
+        self._goes_on = self._is_late = False
+        # What this rank has told and, on the first one, what the others have; of this epoch.
+        self._told: Sums = {}
+        self._others: list[dict[str, EpochSum]] | None = None
 
-    def exchange(self, trainer: Trainer, sums: Callable[[], Mapping[str, EpochSum]]) -> None:
-        """Take up every rank's sums without waiting for the device; a collective.
+    def resume(self, trainer: Trainer, rows: list[dict[str, EpochSum]]) -> None:
+        """Begin with a checkpoint's sums of all ranks."""
+        if len(rows) == trainer.world_size:
+            self._epoch, self._told = trainer.current_epoch, rows[trainer.global_rank]
+            self._others = rows[1:]
 
-        Lightning has one for each batch, too, so that no rank is ahead of another.
+    def is_due(self, trainer: Trainer, begins: bool) -> bool:
+        """Whether the ranks tell each other now, which all of them answer alike.
+
+        Lightning has an exchange for each batch, too, so that no rank is ahead of another.
+
+        Args:
+            trainer: The Trainer.
+            begins: Whether it is a batch's begin, when only what the last hook of the one before
+                logged is new, and not its end.
         """
         if trainer.world_size == 1 or not torch.distributed.is_initialized():
-            return
-        if self._epoch != trainer.current_epoch:
-            self._epoch = trainer.current_epoch
-            self._agree(trainer, sums())
-        if self._layout:
-            self._rows = trainer.strategy.all_gather(self._row(trainer, sums()))
+            return False
+        if self._begun != trainer.current_epoch:
+            return not begins
+        return self._goes_on and (self._is_late or not begins)
 
-    def _agree(self, trainer: Trainer, sums: Mapping[str, EpochSum]) -> None:
-        own = dict(self._layout)
-        for name, kept in sums.items():
-            if _numbers(kept) is not None:
-                own[name] = {**kept, "states": on_host(kept["states"])}
-        ranks = [own] * trainer.world_size
-        torch.distributed.all_gather_object(ranks, own)
-        every = {name: kept for row in ranks for name, kept in row.items()}
-        self._layout = {
-            name: kept
-            for name, kept in sorted(every.items())
-            if all(_alike(row.get(name, kept), kept) for row in ranks)
-        }
+    def message(self, trainer: Trainer, sums: Sums) -> tuple[Told, bytes]:
+        """What this rank has to tell: flags, and what is new in its sums."""
+        flags = Told.SAVES if saves_on_exception(trainer) else Told.NOTHING
+        if logged_with_batches(trainer, self.monitors):
+            flags |= Told.TRAINS
+        elif are_logged_elsewhere(trainer, self.monitors):
+            flags |= Told.ELSEWHERE
+        if logged_last(trainer, self.monitors):
+            flags |= Told.LATE
+        if trainer.global_rank == 0:
+            return flags, b""
+        before = self._told if self._begun == trainer.current_epoch else {}
+        return flags, pickle.dumps({n: _change(before.get(n), kept) for n, kept in sums.items()})
 
-    def _row(self, trainer: Trainer, sums: Mapping[str, EpochSum]) -> Tensor:
-        device = trainer.strategy.root_device
-        parts = [_flat(sums.get(name), like, device) for name, like in self._layout.items()]
-        return torch.cat(parts)
+    def agree(self, trainer: Trainer, flags: int) -> None:
+        """Find out whether to go on in this epoch, by what is so on any rank."""
+        first = self._begun != trainer.current_epoch
+        if first:
+            self._begun = self._epoch = trainer.current_epoch
+            self._told, self._others = {}, [{} for _ in range(1, trainer.world_size)]
+        needed = flags & Told.TRAINS or not flags & Told.ELSEWHERE
+        self._goes_on = bool(flags & Told.SAVES and needed and not flags & Told.FAILED)
+        # What the last hook logs is not known yet at the end of the first batch.
+        self._is_late = first or bool(flags & Told.LATE)
 
-    def rows(self, trainer: Trainer, own: Mapping[str, EpochSum]) -> list[dict[str, EpochSum]]:
-        """Every rank's sums where this rank's own are still the same; no collective.
+    def take(self, sums: Sums, messages: list[bytes]) -> None:
+        """Remember what this rank has told and, on the first one, what the others have."""
+        others, self._others = self._others, None
+        self._told = sums
+        if messages and others is not None and self._goes_on:
+            told = map(pickle.loads, messages[1:])
+            self._others = [
+                {name: _changed(row.get(name), change) for name, change in changes.items()}
+                for row, changes in zip(others, told, strict=True)
+            ]
+
+    def rows(self, trainer: Trainer, own: Sums) -> tuple[list[Sums], list[str]]:
+        """Every rank's sums where they are known, on the first one; no collective.
 
         Args:
             trainer: The Trainer.
             own: This rank's sums, as they go into the checkpoint.
 
         Returns:
-            Those that are known of all ranks, for each rank.
+            Those of each rank, and the names of what this rank has logged more of since, as the
+            others may have done.
         """
-        rows: list[dict[str, EpochSum]] = [{} for _ in range(trainer.world_size)]
-        if self._rows is None or self._epoch != trainer.current_epoch:
-            return rows
-        width = [1 + (_numbers(like) or 0) for like in self._layout.values()]
-        table = torch.split(self._rows.cpu(), width, dim=1)
-        for (name, like), columns in zip(self._layout.items(), table, strict=True):
-            mine = _flat(own.get(name), like, columns.device)
-            # NaN is equal to NaN in bits.
-            if torch.equal(columns[trainer.global_rank].view(torch.int64), mine.view(torch.int64)):
-                for row, numbers in zip(rows, columns, strict=True):
-                    if numbers[0] != 0:
-                        row[name] = _filled(like, numbers)
-        return rows
+        if self._others is None or self._epoch != trainer.current_epoch or trainer.global_rank:
+            return [{} for _ in range(trainer.world_size)], []
+        told = self._told
+        more = {n for n in own.keys() | told.keys() if not _same(told.get(n), own.get(n))}
+        return [own, *self._others], sorted(
+            {n for name in more & own.keys() for n in own[name]["names"]}
+        )
 
 
-def _tensors(kept: EpochSum) -> list[Tensor]:
-    return [value for state in kept["states"] for value in state["values"].values()]
+def _change(before: EpochSum | None, after: EpochSum) -> dict[str, Any]:
+    known = before["states"] if before and _alike(before, after) else [None] * len(after["states"])
+    changes = [state_change(one, two) for one, two in zip(known, after["states"], strict=True)]
+    return {**after, "states": changes}
 
 
-def _numbers(kept: EpochSum) -> int | None:
-    """How many numbers its states have; None if too many or not always as many."""
-    values = _tensors(kept)
-    if any(isinstance(value, list) for value in values):
-        return None
-    numbers = sum(value.numel() for value in values) + len(kept["states"])
-    return numbers if numbers <= _MOST else None
+def _changed(before: EpochSum | None, told: dict[str, Any]) -> Any:
+    known: list[Any] = before["states"] if before else []
+    if len(known) != len(told["states"]):
+        known = [None] * len(told["states"])
+    states = [changed_state(one, new) for one, new in zip(known, told["states"], strict=True)]
+    return {**told, "states": states}
 
 
 def _alike(one: EpochSum, other: EpochSum) -> bool:
-    def shapes(kept: EpochSum) -> list[dict[str, torch.Size]]:
-        return [{k: v.shape for k, v in state["values"].items()} for state in kept["states"]]
+    def names(kept: EpochSum) -> list[list[str]]:
+        return [sorted(state["values"]) for state in kept["states"]]
 
-    return {**one, "states": []} == {**other, "states": []} and shapes(one) == shapes(other)
-
-
-def _flat(kept: EpochSum | None, like: EpochSum, device: torch.device) -> Tensor:
-    """One if there is something, then the numbers of updates and the values."""
-    if kept is None or not _alike(kept, like):
-        return torch.zeros(1 + (_numbers(like) or 0), dtype=torch.float64, device=device)
-    updates = [1.0, *(float(state["updates"]) for state in kept["states"])]
-    filled = [torch.full((1,), n, dtype=torch.float64, device=device) for n in updates]
-    values = [v.detach().to(device, torch.float64).flatten() for v in _tensors(kept)]
-    return torch.cat([*filled, *values])
+    return {**one, "states": []} == {**other, "states": []} and names(one) == names(other)
 
 
-def _filled(like: EpochSum, numbers: Tensor) -> EpochSum:
-    count = len(like["states"])
-    rest = numbers[1 + count :]
-    states: list[MetricState] = []
-    for state, updates in zip(like["states"], numbers[1 : 1 + count].tolist(), strict=True):
-        values = {}
-        for name, value in state["values"].items():
-            values[name] = rest[: value.numel()].reshape(value.shape).to(value.dtype)
-            rest = rest[value.numel() :]
-        states.append({"updates": int(updates), "values": values})
-    return {**like, "states": states}
+def _same(one: EpochSum | None, other: EpochSum | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return _alike(one, other) and all(
+        a["updates"] == b["updates"]
+        and all(same_bits(a["values"][name], b["values"][name]) for name in a["values"])
+        for a, b in zip(one["states"], other["states"], strict=True)
+    )

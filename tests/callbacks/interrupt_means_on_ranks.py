@@ -8,17 +8,25 @@ import torch
 from helpers.epoch_means import Saves, fit
 from helpers.training import leave_group
 
-SETTINGS = dict(
-    devices=2, strategy="ddp", use_distributed_sampler=False, max_epochs=2, limit_val_batches=0
-)
-EXACT = ("mean", "max", "first batch only", "metric", "at the epoch's end")
+SETTINGS = dict(devices=2, strategy="ddp", use_distributed_sampler=False, limit_val_batches=0)
+IN_BATCH, AFTER, BEFORE = "on_after_backward", "on_train_batch_end", "on_train_batch_start"
 # In mid-epoch, in an epoch's last batch, in the next one's first.
-PLACES = (
-    ("on_after_backward", 2),
-    ("on_train_batch_end", 3),
-    ("on_train_batch_end", 5),
-    ("on_train_batch_start", 5),
-)
+PLACES = ((IN_BATCH, 2), (IN_BATCH, 8), (AFTER, 3), (AFTER, 5), (BEFORE, 5))
+EXACT = {
+    "mean": PLACES,
+    "metric with lists": PLACES,
+    "large metric": PLACES,
+    "from the third batch on": ((IN_BATCH, 3), (AFTER, 3), (IN_BATCH, 9)),
+    "metric with lists, later": ((IN_BATCH, 3), (AFTER, 3), (IN_BATCH, 9)),
+    "on the last rank only": ((IN_BATCH, 2), (AFTER, 8)),
+    "max": ((IN_BATCH, 2), (AFTER, 8)),
+    "first batch only": ((IN_BATCH, 2), (AFTER, 8)),
+    "metric": ((IN_BATCH, 2), (AFTER, 8)),
+    "at the epoch's end": ((IN_BATCH, 2), (AFTER, 5)),
+    "at the batch's start": ((IN_BATCH, 2), (BEFORE, 7), (AFTER, 8)),
+    # What the hook would log that does not run any more cannot be known.
+    "at the batch's end": ((IN_BATCH, 1), (IN_BATCH, 2), (BEFORE, 9), (IN_BATCH, 6)),
+}
 
 
 class SavesAlone(Saves):
@@ -30,34 +38,41 @@ class SavesAlone(Saves):
         torch.distributed.barrier()
 
 
-def resumed(way, path, saver, hook, step, first=False):
-    fit(way, saver(path, hook, step, on_exception=True), first=first, **SETTINGS)
-    torch.distributed.barrier()
+def resumed(way, folder, places, saver=SavesAlone, first=False):
+    """What is found after interruptions, each of the run that goes on from the one before."""
+    path = None
+    for number, (hook, step) in enumerate(places):
+        before, path = path, folder / f"{way} {number} {places[0]}.ckpt"
+        saves = saver(path, hook, step, on_exception=True)
+        fit(way, saves, before, first=first, **SETTINGS)
+        torch.distributed.barrier()
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        values = fit(way, ckpt=path, **SETTINGS)["values"]
-    told = [str(w.message) for w in seen if "will be that of its rest" in str(w.message)]
-    return values, told
+        found = fit(way, ckpt=path, **SETTINGS)
+    told = [str(w.message) for w in seen if "Over the epoch" in str(w.message)]
+    return plain(found), told
+
+
+def plain(found):
+    return {**found, "reason": found["reason"].value}
 
 
 def main(path: Path) -> None:
-    """Save the values of each way to log, uninterrupted and resumed."""
+    """Save what each way to log leads to, uninterrupted and resumed."""
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended")
-    found = {}
-    number = 0
-    for way in (*EXACT, "metric with lists"):
-        found[way] = {"whole": (fit(way, **SETTINGS)["values"], [])}
-        for saver in (Saves, SavesAlone):
-            for hook, step in PLACES if saver is Saves else PLACES[:1]:
-                number += 1
-                file = path.parent / f"{number}.ckpt"
-                found[way][f"{saver.__name__} {hook} {step}"] = resumed(
-                    way, file, saver, hook, step
-                )
+    found, folder = {}, path.parent
+    for way, places in EXACT.items():
+        found[way] = {"whole": (plain(fit(way, **SETTINGS)), [])}
+        for hook, step in places:
+            found[way][f"{hook} {step}"] = resumed(way, folder, [(hook, step)])
+    # Interrupted again in the very batch that is resumed, and in the next one.
+    for way in ("mean", "metric with lists", "at the batch's end"):
+        twice = [(IN_BATCH, 7), (IN_BATCH, 7), (IN_BATCH, 8)]
+        found[way]["three times"] = resumed(way, folder, twice)
+    found["mean"]["by all"] = resumed("mean", folder, [(AFTER, 4)], Saves)
     # Before early stopping's own hook, where the ranks have not told of the batch.
-    found["mean"]["early"] = resumed(
-        "mean", path.parent / "early.ckpt", Saves, "on_train_batch_end", 5, first=True
-    )
+    found["mean"]["lost"] = resumed("mean", folder, [(AFTER, 6)], first=True)
+    found["mean"]["behind"] = resumed("mean", folder, [(AFTER, 7)], first=True)
     torch.save(found, f"{path}.{torch.distributed.get_rank()}")
 
 

@@ -1,22 +1,17 @@
 """A value over a training epoch that was interrupted is that of an uninterrupted one."""
 
 import math
-import os
 import statistics
-import sys
 from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
 from helpers.epoch_means import BATCHES, EPOCHS, LOSSES, SIZES, WAYS, Logs, Saves, fit
 from helpers.scripted import batches
-from helpers.training import quiet_trainer, run
+from helpers.training import quiet_trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from torchvitals.callbacks import EarlyStopping
-
-TESTS = Path(__file__).parents[1]
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:You're resuming from a checkpoint that ended before the epoch"
@@ -28,8 +23,8 @@ def by_epoch(values, of):
 
 
 # Each way to log, by hand.
-def weighted(start, values=LOSSES):
-    pairs = list(zip(values, SIZES, strict=True))[start : start + BATCHES]
+def weighted(start, number=BATCHES):
+    pairs = list(zip(LOSSES, SIZES, strict=True))[start : start + number]
     return sum(v * n for v, n in pairs) / sum(n for _, n in pairs)
 
 
@@ -39,11 +34,14 @@ EXPECTED = {
     "max": by_epoch(LOSSES, max),
     "min": by_epoch(LOSSES, min),
     "first batch only": by_epoch(LOSSES, lambda values: values[0]),
+    "from the third batch on": [
+        weighted(i + 2, BATCHES - 2) for i in range(0, EPOCHS * BATCHES, BATCHES)
+    ],
     "metric": by_epoch(LOSSES, statistics.mean),
     "at the epoch's end": by_epoch(LOSSES, statistics.mean),
 }
-EXPECTED |= {name: EXPECTED["mean"] for name in WAYS if name not in EXPECTED}
-del EXPECTED["metric with lists"]
+CURVES = ("metric with lists", "metric with lists, later", "large metric")
+EXPECTED |= {name: EXPECTED["mean"] for name in WAYS if name not in (*EXPECTED, *CURVES)}
 
 
 @pytest.mark.parametrize("way", EXPECTED)
@@ -239,38 +237,3 @@ def test_another_number_of_ranks_is_a_warning(tmp_path):
     with pytest.warns(UserWarning, match="x summed up on 2 of the ranks, of which there are 1 now"):
         resumed = fit("mean", ckpt=path)
     assert resumed["values"][0] == pytest.approx(rest(3), rel=1e-6)
-
-
-def on_two_ranks(name, tmp_path):
-    path = tmp_path / "found"
-    search = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    run([sys.executable, TESTS / "callbacks" / name, path], tmp_path, PYTHONPATH=search)
-    return [torch.load(f"{path}.{rank}", weights_only=True) for rank in (0, 1)]
-
-
-def test_two_ranks(tmp_path):
-    first, second = on_two_ranks("resume_means_on_ranks.py", tmp_path)
-    assert first == second
-    assert list(first) == ["mean", "max", "first batch only", "metric"]
-    for way, found in first.items():
-        assert len(found["whole"]) == 2, way
-        assert found[2] == found[5] == found["whole"], way
-
-
-def test_two_ranks_after_an_exception(tmp_path):
-    """Exact without asking the other rank; where it has not told before, with a warning."""
-    first, second = on_two_ranks("interrupt_means_on_ranks.py", tmp_path)
-    lists, early = first.pop("metric with lists"), first["mean"].pop("early")
-    assert len(first) == 5
-    for way, found in first.items():
-        assert len(found) == 6
-        assert len(found["whole"][0]) == 2
-        for place, (values, told) in found.items():
-            assert (values, told) == (found["whole"][0], []), (way, place)
-            assert second[way][place][0] == values, (way, place)
-    # It has lost the epoch's first value, which is no reason to fail.
-    assert (early[0], len(early[1])) == (first["mean"]["whole"][0][1:], 1)
-    for place in ("on_after_backward 2", "on_train_batch_end 3"):
-        values, told = lists[f"Saves {place}"]
-        assert values[1:] == lists["whole"][0][1:]
-        assert "x will be that of its rest" in told[0]
