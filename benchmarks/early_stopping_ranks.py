@@ -4,15 +4,19 @@ The ranks tell each other after each batch what they have summed up, if an excep
 checkpoint behind. Both are processes of one thread on this machine, which exchange by gloo. The
 same module is trained, logging in the same way, without the callback, with it, and with it and
 something that saves on exceptions: one after the other in the same processes, in another order in
-each round. A figure is the first rank's for a batch, from the second batch of an epoch to its last:
-of the clock, as it waits for the other rank, and of its processor's time. The least of all rounds
-counts, and the ratios are of the least.
+each round. The figures are the first rank's:
+
+- its processor's time for a batch, from the second of an epoch to the last, and the ratio to that
+  without the callback: the least of all rounds;
+- the time in the callback's two hooks of a batch, the wait for the other rank included, by the
+  clock: the least and the median of all batches.
 
     python benchmarks/early_stopping_ranks.py [--rounds 15] [--batches 200]
 """
 
 import argparse
 import random
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -82,16 +86,34 @@ class Logs(LightningModule):
 
 
 class Gauge(Callback):
-    """Seconds from the second batch's start, before all other callbacks, to the next one's."""
+    """Read the processor's time where a batch begins, and the clock before and after a hook."""
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int
-    ) -> None:
-        now = time.perf_counter(), time.process_time()
-        if batch_idx == 1:
-            self.first = now
-        elif batch_idx:
-            self.seconds = [(b - a) / (batch_idx - 1) for a, b in zip(self.first, now, strict=True)]
+    def __init__(self) -> None:
+        self.starts: list[float] = []
+        self.in_hooks: list[float] = []
+
+    def on_train_batch_start(self, *_: object) -> None:
+        self.starts.append(time.process_time())
+        self.in_hooks.append(-time.perf_counter())
+
+    def on_train_batch_end(self, *_: object) -> None:
+        self.in_hooks[-1] -= time.perf_counter()
+
+    @property
+    def batch(self) -> float:
+        return (self.starts[-1] - self.starts[1]) / (len(self.starts) - 2)
+
+
+class Behind(Callback):
+    """The clock after a hook."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        self.gauge = gauge
+
+    def on_train_batch_start(self, *_: object) -> None:
+        self.gauge.in_hooks[-1] += time.perf_counter()
+
+    on_train_batch_end = on_train_batch_start
 
 
 CANDIDATES: dict[str, Callable[[], list[Callback]]] = {
@@ -103,26 +125,28 @@ CANDIDATES: dict[str, Callable[[], list[Callback]]] = {
 }  # fmt: skip
 
 
-def seconds(way: str, candidate: str, batches: DataLoader) -> list[float]:
+def fit(way: str, candidate: str, batches: DataLoader) -> Gauge:
     gauge, make = Gauge(), WAYS[way]
+    stopping, *saver = CANDIDATES[candidate]() or [Callback()]
     trainer = Trainer(
         max_epochs=1, accelerator="cpu", devices=2, strategy="ddp", use_distributed_sampler=False,
-        limit_val_batches=0, callbacks=[gauge, *CANDIDATES[candidate]()], logger=False,
-        enable_checkpointing=candidate == "OnExceptionCheckpoint",
-        enable_progress_bar=False, enable_model_summary=False,
+        limit_val_batches=0, callbacks=[gauge, stopping, Behind(gauge), *saver], logger=False,
+        enable_checkpointing=bool(saver), enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
     trainer.fit(Logs(make() if make else None), batches)
-    return gauge.seconds
+    return gauge
 
 
-def table(way: str, found: dict[str, list[list[float]]]) -> list[str]:
-    bare = [min(some) for some in zip(*found["without EarlyStopping"], strict=True)]
-    lines = [f"{f'watching {way}':31}  us/batch  x without  of the processor  x without"]
+def table(way: str, found: dict[str, list[Gauge]]) -> list[str]:
+    lines = [f"{f'watching {way}':39}  us/batch  x without  us in hooks: least, median"]
+    bare = min(gauge.batch for gauge in found["without EarlyStopping"])
     for name, rounds in found.items():
-        clock, processor = (min(some) for some in zip(*rounds, strict=True))
+        batch = min(gauge.batch for gauge in rounds)
+        # An epoch's first two batches are not like the others.
+        hooks = [seconds for gauge in rounds for seconds in gauge.in_hooks[2:]]
         lines.append(
-            f"  {name:29} {clock * 1e6:9.0f} {clock / bare[0]:10.3f} "
-            f"{processor * 1e6:17.0f} {processor / bare[1]:10.3f}"
+            f"  {name:37} {batch * 1e6:9.0f} {batch / bare:10.3f} "
+            f"{min(hooks) * 1e6:19.0f} {statistics.median(hooks) * 1e6:7.0f}"
         )
     return lines
 
@@ -143,12 +167,12 @@ def main() -> None:
              f"{arguments.batches} batches, {arguments.rounds} rounds"]  # fmt: skip
     shuffle = random.Random(0).shuffle
     for way in WAYS:
-        found: dict[str, list[list[float]]] = {name: [] for name in CANDIDATES}
+        found: dict[str, list[Gauge]] = {name: [] for name in CANDIDATES}
         names = list(CANDIDATES)
         for _ in range(arguments.rounds):
             shuffle(names)
             for name in names:
-                found[name].append(seconds(way, name, batches))
+                found[name].append(fit(way, name, batches))
         lines += table(way, found)
     if torch.distributed.get_rank() == 0:
         print("\n".join(lines), flush=True)

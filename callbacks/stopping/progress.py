@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lightning.pytorch import Trainer
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 
@@ -17,6 +18,13 @@ def batch_progress(trainer: Trainer) -> Any:
 def epoch_progress(trainer: Trainer) -> Any:
     """The loop's own count of training epochs, likewise."""
     return trainer.fit_loop.epoch_progress
+
+
+def counts(trainer: Trainer) -> bool:
+    """Whether this is training, or the validation in it, and not a trial of either."""
+    fast_dev_run: bool = trainer.fast_dev_run  # type: ignore[attr-defined]
+    trial = trainer.sanity_checking or fast_dev_run
+    return trainer.state.fn == TrainerFn.FITTING and not trial
 
 
 def epochs_trained(trainer: Trainer) -> float:

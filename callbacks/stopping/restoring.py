@@ -5,6 +5,7 @@ from collections.abc import Callable
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 
+from .best_weights import BestWeights
 from .reason import StoppingReason
 
 
@@ -33,6 +34,14 @@ class RestoreLast(Callback):
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         trainer.callbacks = [c for c in callbacks if c is not self]  # type: ignore[attr-defined]
         self._restore(trainer, pl_module)
+
+
+def give_back(own: Callback, best: BestWeights, trainer: Trainer, module: LightningModule) -> bool:
+    """Restore unless it is for another callback to do, and say whether that changed anything."""
+    if restorer(trainer) in (own, None):
+        return best.restore(module)
+    best.in_module = False
+    return False
 
 
 def restorer(trainer: Trainer) -> Callback | None:

@@ -1,0 +1,184 @@
+"""What happens at a check: the monitors are read and judged, and a verdict waits for its moment."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from lightning.pytorch import LightningModule, Trainer
+
+from .curve import Mode, Position
+from .epoch_sums import EpochSums
+from .judge import Judge, Rules
+from .missed_epoch_end import resume_epoch
+from .missed_validation import batches_trained, is_missed, validate_late
+from .progress import Stopwatch, TrainingLoss, epochs_trained
+from .readings import Readings
+from .reason import Verdict
+
+
+class Warmup(Rules, Protocol):
+    """What is read of :class:`EarlyStopping`, beside the limits."""
+
+    start_from_epoch: int
+    start_from_step: int
+
+
+class Checks:
+    """Where a run stands, from one check to the next and from one checkpoint to the next.
+
+    Args:
+        rules: The limits.
+        modes: Mode of each monitor.
+        strict: Whether a missing metric is an error.
+        verbose: Whether it is a warning where it is no error.
+        **judging: How improvements are judged, arguments of :class:`Curve`.
+
+    Attributes:
+        judge: The curves of the monitors.
+        readings: Their values that wait for a check.
+        epoch_sums: What they have summed up over the training epoch.
+        watch: Minutes of training.
+        training_loss: Its mean since the last check.
+        pending: A stop that is called for, but may not be yet.
+        loaded: Whether the run goes on from a checkpoint.
+        stops_again: Whether that run had stopped.
+        planned_epochs: ``max_epochs`` when training began.
+    """
+
+    def __init__(
+        self, rules: Warmup, modes: Mapping[str, Mode], strict: bool, verbose: bool, **judging: Any
+    ) -> None:
+        self.rules = rules
+        self.judge = Judge(rules, modes, **judging)
+        self.readings = Readings([*modes], [*modes.values()], strict, verbose)
+        self.epoch_sums = EpochSums(modes)
+        self.watch = Stopwatch()
+        self.training_loss = TrainingLoss()
+        self.planned_epochs = -1
+        self.loaded = False
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all checks."""
+        for part in (self.judge, self.readings, self.training_loss, self.epoch_sums):
+            part.clear()
+        self.watch.stop(before=0.0)
+        self.pending: Verdict | None = None
+        self.stops_again = self._begun = False
+        # Batches and epochs, None where they are not known.
+        self._validated: int | None = 0
+        self._ended: int | None = 0
+
+    # As training goes on
+
+    def end_epoch_late(self, trainer: Trainer) -> None:
+        """Have an epoch ended whose end a resumed run is due, or the next one begun."""
+        if resume_epoch(trainer, self._ended if self.loaded else None):
+            self.epoch_sums.unknown = self.epoch_sums.monitors
+
+    def begin(self, trainer: Trainer) -> bool:
+        """Start the clock, once: another callback may validate before this one's start."""
+        if self._begun:
+            return False
+        self._begun = True
+        self.planned_epochs = -1 if trainer.max_epochs is None else trainer.max_epochs
+        self.watch.start()
+        epoch = trainer.current_epoch
+        self.judge.begin(Position(epoch, epoch, trainer.global_step, self.watch.minutes))
+        return True
+
+    def validate_late(self, trainer: Trainer) -> None:
+        """Run a validation that a resumed run is due."""
+        if self.loaded and is_missed(trainer, self._validated):
+            validate_late(trainer)
+
+    def stop_again(self) -> int | None:
+        """The epoch of the last check, where the run that is resumed had stopped."""
+        positions = self.judge.first.positions
+        stops, self.stops_again = self.stops_again and bool(positions), False
+        if not stops:
+            return None
+        self.pending = self.judge.verdict(positions[-1])
+        return positions[-1].epoch
+
+    def end_validation(self, trainer: Trainer, keep: bool) -> None:
+        """Note that it is over; ``keep`` its values if their check comes later."""
+        self._validated = batches_trained(trainer)
+        epoch = math.ceil(epochs_trained(trainer)) - 1
+        self.readings.note(trainer, epoch, keep=keep)
+
+    def add_up(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Complete what the monitors have summed up over a training epoch, when it ends."""
+        values = self.epoch_sums.end_epoch(trainer, pl_module)
+        self.readings.wait(values, trainer.current_epoch)
+
+    def end_epoch(self, trainer: Trainer) -> None:
+        """Note that it was checked."""
+        self.epoch_sums.close()
+        self._ended = trainer.current_epoch + 1
+
+    def check(self, trainer: Trainer, epoch: int, epochs: float) -> str | None:
+        """Read and judge the monitors.
+
+        Args:
+            trainer: The Trainer.
+            epoch: Index of the epoch, from 0.
+            epochs: Epochs trained, with the fraction of the last.
+
+        Returns:
+            What improved, where it is the best check so far.
+        """
+        mine = [self.watch.minutes, self.training_loss.mean]
+        readings, rows = self.readings.take(trainer, mine, self.epoch_sums.unknown)
+        loss = sum(row[1] for row in rows) / len(rows)
+        at = Position(epoch, epochs, trainer.global_step, rows[0][0])
+        before, improved = self.judge.first.describe_best(), False
+        if at.epoch < self.rules.start_from_epoch or at.steps < self.rules.start_from_step:
+            self.judge.wait(at)
+            self.training_loss.clear()
+        elif readings:
+            improved = self.judge.add(readings, at, loss)
+            self.training_loss.clear()
+        self.judge.warn_where_undefined()
+        self.pending = self.judge.verdict(at)
+        first = self.judge.first
+        best = f"{first.monitor} = {first.best:.4g} is the best so far" if improved else None
+        return best and f"{best}; before: {before}."
+
+    def verdict(self, trainer: Trainer, epochs_done: int) -> Verdict | None:
+        """A stop, once the Trainer's minimum is met: until then a later check may improve."""
+        minimum = (trainer.min_epochs or 0, trainer.min_steps or 0)
+        if epochs_done < minimum[0] or trainer.global_step < minimum[1]:
+            return None
+        found, self.pending = self.pending, None
+        return found
+
+    # In checkpoints
+
+    def state_dict(self, stopped: bool) -> dict[str, Any]:
+        """Progress; what only the Trainer has is added on saving."""
+        return {
+            "stops": stopped or self.pending is not None,
+            "validated": self._validated,
+            "ended": self._ended,
+            "judge": self.judge.state_dict(),
+            "readings": self.readings.state_dict(),
+            "minutes": self.watch.minutes,
+            "training_loss": self.training_loss.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> bool:
+        """Take up a checkpoint's progress, and say whether it is more than Lightning's own."""
+        self.loaded = True
+        self._validated = state_dict.get("validated")
+        self._ended = state_dict.get("ended")
+        if "judge" not in state_dict:
+            self.judge.first.adopt(float(state_dict["best_score"]), state_dict["wait_count"])
+            return False
+        self.judge.load_state_dict(state_dict["judge"])
+        self.readings.load_state_dict(state_dict["readings"])
+        self.watch.stop(before=state_dict["minutes"])
+        self.training_loss.load_state_dict(state_dict["training_loss"])
+        self.epoch_sums.load_state(state_dict.get("epoch_sums"))
+        self.stops_again = state_dict["stops"]
+        return True
