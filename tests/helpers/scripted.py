@@ -3,9 +3,11 @@
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+
+from .training import quiet_trainer
 
 
 class Scripted(LightningModule):
@@ -52,3 +54,16 @@ class Scripted(LightningModule):
 
 def batches(number: int = 2) -> "DataLoader[Tensor]":
     return DataLoader(torch.zeros(number, 1))
+
+
+def fit(
+    stopping: Any, losses: list[float], model: Any = None, steps: int = 2,
+    train_batches: int = 2, **arguments: Any,
+) -> tuple[Any, Trainer]:  # fmt: skip
+    """Fit to the end of the script at most; give back the model and the Trainer."""
+    model = model or Scripted({"val_loss": losses}, steps)
+    epochs = len(losses) * steps // train_batches
+    settings = {"max_epochs": epochs, "num_sanity_val_steps": 0, "callbacks": stopping}
+    trainer = quiet_trainer(**{**settings, **arguments})
+    trainer.fit(model, batches(train_batches), batches(2))
+    return model, trainer

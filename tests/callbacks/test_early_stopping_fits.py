@@ -1,0 +1,82 @@
+"""Which fits are checked and where, and fits after one another; case n is of EDGE_CASES."""
+
+import pytest
+import torch
+from helpers.scripted import batches, fit
+from helpers.training import quiet_trainer
+from lightning.pytorch import LightningModule
+
+from torchvitals.callbacks import EarlyStopping, StoppingReason
+
+
+def test_case_2_a_second_fit_starts_afresh():
+    stopping = EarlyStopping("val_loss", patience=2)
+    for losses, epochs, best in (([1, 2, 3, 4], 3, 0), ([9, 8, 7, 8, 9, 10], 5, 2)):
+        model, trainer = fit(stopping, losses)
+        assert (trainer.current_epoch, stopping.best_epoch) == (epochs, best)
+        assert model.restored == 2 * (best + 1)
+    # Without a stop, the first fit's reason is gone.
+    fit(stopping, [3, 2])
+    assert stopping.stopping_reason is StoppingReason.NOT_STOPPED
+    assert stopping.stopping_reason_message is None
+    assert stopping.stopped_epoch == 0
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_case_3_where_checks_belong_is_found_again(order):
+    stopping = EarlyStopping("val_loss", patience=2)
+    for every in order:
+        losses = [3, 3, 3, 3, 3, 3, 3, 3]
+        _, trainer = fit(stopping, losses, check_val_every_n_epoch=every)
+        assert trainer.current_epoch == 3 * every
+
+
+def test_checks_belong_to_the_training_epoch_without_validation():
+    class Training(LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def training_step(self, batch, batch_idx):
+            self.log("train_loss", 1.0, on_step=False, on_epoch=True)
+            return self.layer(batch).sum() * 0
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=0.0)
+
+    trainer = quiet_trainer(
+        max_epochs=9,
+        callbacks=EarlyStopping("train_loss", patience=2),
+        check_val_every_n_epoch=2,
+    )
+    trainer.fit(Training(), batches(2))
+    assert trainer.current_epoch == 3
+
+
+def test_case_4_a_training_metric_is_counted_once_an_epoch():
+    stopping = EarlyStopping("train_loss", patience=2, strict=False)
+    losses = [1.0] * 40
+    _, trainer = fit(
+        stopping, losses, steps=1, train_batches=4, max_epochs=9, val_check_interval=0.25
+    )
+    # The mean of an epoch is there in the next one's first check: epochs 1, 2 and 3.
+    assert trainer.global_step == 13
+
+
+def test_a_missing_metric():
+    with pytest.raises(RuntimeError, match=r"got 'val_los'.*use one of .*'val_loss'"):
+        fit(EarlyStopping("val_los"), [3, 2])
+    _, trainer = fit(EarlyStopping("val_los", strict=False), [3, 2])
+    assert trainer.current_epoch == 2
+    with pytest.warns(RuntimeWarning, match="val_los"):
+        fit(EarlyStopping("val_los", strict=False, verbose=True), [3, 2])
+
+
+def test_a_trial_run_and_other_loops_are_not_checked():
+    stopping = EarlyStopping("val_loss", patience=0)
+    fit(stopping, [3, 3, 3], fast_dev_run=True)
+    assert stopping.best_epoch == -1
+    model, trainer = fit(stopping, [3, 2, 1], num_sanity_val_steps=1)
+    assert stopping.judge.first.values == [3, 2, 1]
+    trainer.validate(model, batches(2), verbose=False)
+    assert stopping.judge.first.values == [3, 2, 1]
