@@ -104,6 +104,25 @@ def changed_state(before: MetricState | None, change: StateChange) -> MetricStat
     return {"updates": change["updates"], "values": values}
 
 
+def is_whole(change: StateChange) -> bool:
+    """Whether it says all, so that it does not matter which states were known.
+
+    Args:
+        change: What `state_change` gave.
+
+    Returns:
+        Whether it is of no state that was known.
+
+    Example:
+        >>> is_whole(state_change(None, {"updates": 1, "values": {"sum": torch.ones(2)}}))
+        True
+    """
+    return all(
+        isinstance(new, Packed) or (isinstance(new, Appended) and not new.kept)
+        for new in change["values"].values()
+    )
+
+
 def same_bits(one: Any, other: Any) -> bool:
     """Whether two tensors, or lists of them, are equal, a NaN being equal to itself.
 

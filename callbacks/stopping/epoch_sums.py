@@ -14,7 +14,7 @@ from torch import Tensor
 from ...functional.metric_states import restore_metric_states_
 from .logged_sums import EpochSum, add, joined, logged, logged_last, on_host
 from .progress import batch_progress
-from .rank_sums import RankSums, Told
+from .rank_sums import RankSums, Sums, Told
 from .told_bytes import tell
 
 T = TypeVar("T")
@@ -127,21 +127,24 @@ class EpochSums:
             return self._loaded
         nothing: dict[str, EpochSum] = {}
         own = self._try(lambda: self._to_save(trainer), nothing)
-        rows: list[Any] = [own]
-        lost: list[str] = []
-        behind: list[str] = []
-        if trainer.world_size > 1 and trainer.interrupted:
-            nowhere: Any = ([nothing] * trainer.world_size, [])
-            rows, behind = self._try(lambda: self._ranks.rows(trainer, own), nowhere)
-            lost = _names(kept for name, kept in own.items() if name not in rows[0])
-        elif trainer.world_size > 1 and torch.distributed.is_initialized():
-            rows = [{} for _ in range(trainer.world_size)]
-            torch.distributed.all_gather_object(rows, own)
+        rows, behind = self._rows(trainer, own)
+        lost = _names(kept for name, kept in own.items() if not any(name in row for row in rows))
         skipped: list[str] = self._try(lambda: self._skipped(trainer), [])
         if not any(rows) and not lost and not skipped:
             return None
         found = {"rows": rows, "lost": lost, "behind": behind, "skipped": skipped}
         return {"epoch": trainer.current_epoch, **found}
+
+    def _rows(self, trainer: Trainer, own: Sums) -> tuple[list[Sums], list[str]]:
+        """Every rank's, and the names of what is one batch behind on the others."""
+        behind: list[str] = []
+        rows: list[Sums] = [{} for _ in range(trainer.world_size)]
+        if trainer.world_size > 1 and trainer.interrupted:
+            return self._try(lambda: self._ranks.rows(trainer, own), (rows, behind))
+        if trainer.world_size == 1 or not torch.distributed.is_initialized():
+            return [own], behind
+        torch.distributed.all_gather_object(rows, own)
+        return rows, behind
 
     def _skipped(self, trainer: Trainer) -> list[str]:
         """What has yet to be logged in this batch's last hook, which is not called on resume."""

@@ -12,11 +12,14 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
-from ...functional.state_changes import changed_state, same_bits, state_change
+from ...functional.state_changes import changed_state, is_whole, same_bits, state_change
 from .exceptions import saves_on_exception
 from .logged_sums import EpochSum, are_logged_elsewhere, logged_last, logged_with_batches
 
 Sums = Mapping[str, EpochSum]
+# Another rank's, or the message that says all of it.
+_Row = Sums | bytes
+_WHOLE = b"\1"
 
 
 class Told(IntFlag):
@@ -50,13 +53,13 @@ class RankSums:
         self._goes_on = self._is_late = False
         # What this rank has told and, on the first one, what the others have; of this epoch.
         self._told: Sums = {}
-        self._others: list[dict[str, EpochSum]] | None = None
+        self._others: list[_Row] | None = None
 
     def resume(self, trainer: Trainer, rows: list[dict[str, EpochSum]]) -> None:
         """Begin with a checkpoint's sums of all ranks."""
         if len(rows) == trainer.world_size:
             self._epoch, self._told = trainer.current_epoch, rows[trainer.global_rank]
-            self._others = rows[1:]
+            self._others = [*rows[1:]]
 
     def is_due(self, trainer: Trainer, begins: bool) -> bool:
         """Whether the ranks tell each other now, which all of them answer alike.
@@ -86,7 +89,7 @@ class RankSums:
         if trainer.global_rank == 0:
             return flags, b""
         before = self._told if self._begun == trainer.current_epoch else {}
-        return flags, pickle.dumps({n: _change(before.get(n), kept) for n, kept in sums.items()})
+        return flags, _packed({n: _change(before.get(n), kept) for n, kept in sums.items()})
 
     def agree(self, trainer: Trainer, flags: int) -> None:
         """Find out whether to go on in this epoch, by what is so on any rank."""
@@ -104,11 +107,7 @@ class RankSums:
         others, self._others = self._others, None
         self._told = sums
         if messages and others is not None and self._goes_on:
-            told = map(pickle.loads, messages[1:])
-            self._others = [
-                {name: _changed(row.get(name), change) for name, change in changes.items()}
-                for row, changes in zip(others, told, strict=True)
-            ]
+            self._others = [*map(_changed_row, others, messages[1:])]
 
     def rows(self, trainer: Trainer, own: Sums) -> tuple[list[Sums], list[str]]:
         """Every rank's sums where they are known, on the first one; no collective.
@@ -123,11 +122,29 @@ class RankSums:
         """
         if self._others is None or self._epoch != trainer.current_epoch or trainer.global_rank:
             return [{} for _ in range(trainer.world_size)], []
-        told = self._told
-        more = {n for n in own.keys() | told.keys() if not _same(told.get(n), own.get(n))}
-        return [own, *self._others], sorted(
-            {n for name in more & own.keys() for n in own[name]["names"]}
-        )
+        told, others = self._told, [*map(_row, self._others)]
+        more = [name for name, kept in own.items() if not _same(told.get(name), kept)]
+        return [own, *others], sorted({watched for name in more for watched in own[name]["names"]})
+
+
+def _packed(changes: Mapping[str, dict[str, Any]]) -> bytes:
+    """In bytes, the first of which says whether no state needs to be known."""
+    whole = all(is_whole(state) for change in changes.values() for state in change["states"])
+    return (_WHOLE if whole else b"\0") + pickle.dumps(changes)
+
+
+def _changed_row(row: _Row, message: bytes) -> _Row:
+    """Left in bytes where it says all: of hundreds of ranks, to unpack them takes milliseconds."""
+    return message if message.startswith(_WHOLE) else _unpacked(_row(row), message)
+
+
+def _row(row: _Row) -> Sums:
+    return _unpacked({}, row) if isinstance(row, bytes) else row
+
+
+def _unpacked(row: Sums, message: bytes) -> Sums:
+    changes = pickle.loads(message[1:])
+    return {name: _changed(row.get(name), change) for name, change in changes.items()}
 
 
 def _change(before: EpochSum | None, after: EpochSum) -> dict[str, Any]:

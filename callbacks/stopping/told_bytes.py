@@ -1,14 +1,17 @@
 """Bytes of every rank for the first one, which writes checkpoints."""
 
 import struct
+from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
 # What all ranks get of each at once: nearly always the whole.
 _FIRST = 1024
-_HEAD = struct.Struct("<qB")
+# Length and flags.
+_HEAD = struct.Struct("=qB")
 
 
 def tell(trainer: Trainer, flags: int, told: bytes) -> tuple[int, list[bytes]]:
@@ -28,28 +31,28 @@ def tell(trainer: Trainer, flags: int, told: bytes) -> tuple[int, list[bytes]]:
     device = _device(trainer)
     room = _FIRST - _HEAD.size
     mine = _filled(_HEAD.pack(len(told), flags) + told[:room], _FIRST, device)
-    gathered = [torch.empty_like(mine) for _ in range(trainer.world_size)]
-    torch.distributed.all_gather(gathered, mine)
-    firsts = [first.numpy().tobytes() for first in torch.stack(gathered).cpu()]
-    lengths, bits = zip(*(_HEAD.unpack_from(first) for first in firsts), strict=True)
-    rests = [b""] * len(firsts)
-    if max(lengths) > room:
-        rests = _rests(trainer, _filled(told[room:], max(lengths) - room, device))
-    united = 0
-    for some in bits:
-        united |= some
+    heads = torch.empty(trainer.world_size, _FIRST, dtype=torch.uint8, device=device)
+    torch.distributed.all_gather(list(heads), mine)
+    firsts = heads.cpu().numpy()
+    lengths = firsts[:, :8].copy().view(np.int64).ravel()
+    united = int(np.bitwise_or.reduce(firsts[:, 8]))
+    rests = None
+    if lengths.max() > room:
+        rests = _rests(trainer, _filled(told[room:], int(lengths.max()) - room, device))
     if trainer.global_rank:
         return united, []
-    whole = [first[_HEAD.size :] + rest for first, rest in zip(firsts, rests, strict=True)]
-    return united, [told[:length] for told, length in zip(whole, lengths, strict=True)]
+    bodies = firsts[:, _HEAD.size :]
+    whole = bodies if rests is None else np.concatenate([bodies, rests], axis=1)
+    return united, [told[:length].tobytes() for told, length in zip(whole, lengths, strict=True)]
 
 
-def _rests(trainer: Trainer, mine: Tensor) -> list[bytes]:
+def _rests(trainer: Trainer, mine: Tensor) -> Any:
+    """Those of all ranks on the first one, where alone they are needed."""
     gathered = None
     if trainer.global_rank == 0:
         gathered = [torch.empty_like(mine) for _ in range(trainer.world_size)]
     torch.distributed.gather(mine, gathered)
-    return [rest.cpu().numpy().tobytes() for rest in gathered or []]
+    return torch.stack(gathered).cpu().numpy() if gathered else None
 
 
 def _filled(data: bytes, size: int, device: torch.device) -> Tensor:
