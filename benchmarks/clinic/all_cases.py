@@ -25,6 +25,7 @@ import faulty.relations
 import faulty.series
 import faulty.structure
 import faulty.tabular
+import faulty.taxonomy
 import faulty.tokens
 import faulty.trades
 import faulty.units
@@ -88,6 +89,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.series.CASES,
     *faulty.structure.CASES,
     *faulty.tabular.CASES,
+    *faulty.taxonomy.CASES,
     *faulty.tokens.CASES,
     *faulty.trades.CASES,
     *faulty.units.CASES,
