@@ -24,6 +24,7 @@ import faulty.regression
 import faulty.relations
 import faulty.series
 import faulty.structure
+import faulty.surveyed
 import faulty.tabular
 import faulty.taxonomy
 import faulty.tokens
@@ -88,6 +89,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.relations.CASES,
     *faulty.series.CASES,
     *faulty.structure.CASES,
+    *faulty.surveyed.CASES,
     *faulty.tabular.CASES,
     *faulty.taxonomy.CASES,
     *faulty.tokens.CASES,
