@@ -36,6 +36,7 @@ import healthy.convolutional
 import healthy.courses
 import healthy.dense
 import healthy.densities
+import healthy.devices
 import healthy.fields
 import healthy.forecasting
 import healthy.games
@@ -44,14 +45,17 @@ import healthy.handmade
 import healthy.laboratories
 import healthy.language
 import healthy.methods
+import healthy.operations
 import healthy.optimizers
 import healthy.papers
 import healthy.physics
 import healthy.ported
 import healthy.probabilistic
+import healthy.production
 import healthy.puzzles
 import healthy.regression
 import healthy.representations
+import healthy.retrieval
 import healthy.rewards
 import healthy.sequences
 import healthy.series
@@ -103,6 +107,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.courses.CASES,
     *healthy.dense.CASES,
     *healthy.densities.CASES,
+    *healthy.devices.CASES,
     *healthy.fields.CASES,
     *healthy.forecasting.CASES,
     *healthy.games.CASES,
@@ -111,14 +116,17 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.laboratories.CASES,
     *healthy.language.CASES,
     *healthy.methods.CASES,
+    *healthy.operations.CASES,
     *healthy.optimizers.CASES,
     *healthy.papers.CASES,
     *healthy.physics.CASES,
     *healthy.ported.CASES,
     *healthy.probabilistic.CASES,
+    *healthy.production.CASES,
     *healthy.puzzles.CASES,
     *healthy.regression.CASES,
     *healthy.representations.CASES,
+    *healthy.retrieval.CASES,
     *healthy.rewards.CASES,
     *healthy.sequences.CASES,
     *healthy.series.CASES,
