@@ -66,6 +66,7 @@ class LossCall:
         reduction: 0 for none, 1 for the mean, 2 for the sum.
         is_alone: Whether nothing else that depends on the data is added to it: penalties of the
             weights may be.
+        ignored: Class of what does not count; None where there is none.
         source: Node of the graph that it starts from; None for a leaf.
         by_hand: Whether it is no function of torch's.
     """
@@ -78,6 +79,7 @@ class LossCall:
     weight: Tensor | None = None
     reduction: int = 1
     is_alone: bool = True
+    ignored: int | None = None
     source: Any = None
     by_hand: bool = False
 
@@ -110,10 +112,16 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
         calls.append(
             LossCall(
                 kind, prediction, target, output_of(before), ascends, weight, reduction, alone,
-                before,
+                _ignored_by(node), before,
             )
         )  # fmt: skip
     return calls
+
+
+def _ignored_by(node: Any) -> int | None:
+    # Read as an unsigned number.
+    place = getattr(node, "_saved_ignore_index", None)
+    return place - 2**64 if place is not None and place >= 2**63 else place
 
 
 def _is_alone(root: Any) -> bool:
@@ -273,6 +281,30 @@ def divergence_of(loss: Tensor) -> str | None:
     return name if name in ("softmax", "sigmoid") else None
 
 
+def rates_for_logarithms(loss: Tensor) -> str | None:
+    """The function whose positive output `poisson_nll_loss` is given in place of logarithms.
+
+    Args:
+        loss: Scalar with its graph: the mean or sum of ``exp(x) - target * x``.
+
+    Returns:
+        Its name; None for logarithms, and where there is no such loss.
+    """
+    node: Any = loss.grad_fn
+    while base_name(node) in ("Mean", "Sum", "Div", "Mul", "Add") and _single_parent(node):
+        node = _single_parent(node)
+    if base_name(node) != "Sub":
+        return None
+    exponential, product = (parent for parent, _ in node.next_functions)
+    if base_name(exponential) != "Exp" or base_name(product) != "Mul":
+        return None
+    given = exponential.next_functions[0][0]
+    if given not in [parent for parent, _ in product.next_functions]:
+        return None
+    name = base_name(_past_shapes(given))
+    return name.lower() if name in ("Softplus", "Relu", "Exp", "Sigmoid") else None
+
+
 def find_ctc(loss: Tensor) -> tuple[Tensor, str | None] | None:
     """What a connectionist temporal classification is given, and the function it comes from.
 
@@ -307,6 +339,10 @@ def own_shape(tensor: Tensor) -> tuple[int, ...]:
 
 def output_of(node: Any) -> str | None:
     """The function that a tensor is the output of, past changes of shape; None for a layer."""
+    return _OUTPUTS.get(base_name(_past_shapes(node)))
+
+
+def _past_shapes(node: Any) -> Any:
     while base_name(node) in _PASS and node.next_functions:
         node = node.next_functions[0][0]
-    return _OUTPUTS.get(base_name(node))
+    return node

@@ -76,6 +76,8 @@ def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossRea
     )
     flat = target.reshape(-1)
     known = (flat >= 0) & (flat < classes)
+    if call.ignored is not None and 0 <= call.ignored < classes:
+        known &= flat != call.ignored
     safe = flat.clamp(0, classes - 1)
     counted = known.float()
     weight = counted if call.weight is None else counted * call.weight.float()[safe]

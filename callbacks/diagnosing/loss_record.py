@@ -16,6 +16,7 @@ from .autograd_graph import (
     find_loss_calls,
     has_graph,
     own_shape,
+    rates_for_logarithms,
 )
 from .errors_by_hand import find_errors
 from .loss_news import BatchReading, LossNews, join_batch
@@ -106,13 +107,15 @@ class LossRecord:
         """Take down what a loss is of whose batches are not looked at."""
         if not has_graph(loss) or self._described is not None or self.objective.kind is not None:
             return
-        ctc, output = find_ctc(loss), divergence_of(loss)
+        ctc, output, rates = find_ctc(loss), divergence_of(loss), rates_for_logarithms(loss)
         if ctc is not None:
             low, high = ctc[0].float().exp().sum(-1).aminmax()
             kind, sums = "ctc", (float(low), float(high))
             self._described = (Objective(kind=kind, output=ctc[1], sum_range=sums), None)
         elif output is not None:
             self._described = (Objective(kind="divergence", output=output), None)
+        elif rates is not None:
+            self._described = (Objective(kind="poisson", output=rates), None)
 
     def _describe(self, call: LossCall, calls: int, inputs: int | None) -> None:
         if self._described is not None or self.objective.kind is not None:

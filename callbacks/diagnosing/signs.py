@@ -89,8 +89,8 @@ class Objective:
 
     Attributes:
         task: ``"classification"``, ``"binary"``, ``"regression"``; None where it is not known.
-        kind: See `LossCall`, or ``"ctc"``, or ``"divergence"`` for one of what are no logarithms;
-            None likewise.
+        kind: See `LossCall`, or ``"ctc"``, or ``"divergence"`` or ``"poisson"`` for one of what
+            are no logarithms; None likewise.
         output: Function right before the loss.
         ascends: Whether it is maximised.
         shapes: Of predictions and targets, where they differ.

@@ -79,6 +79,8 @@ def _mismatches(objective: Objective) -> Iterator[_Found]:
             yield from _of_logits(objective)
         case "divergence":
             yield from _of_divergence(objective)
+        case "poisson":
+            yield from _of_rates(objective)
         case "squared" | "huber" | "absolute":
             yield from _of_values(objective)
         case _:
@@ -110,6 +112,15 @@ def _of_cross_entropy(objective: Objective) -> Iterator[_Found]:
             "bounds what it can reach.",
             f"Leave the {objective.output} out: the loss has its own softmax.",
         )
+
+
+def _of_rates(objective: Objective) -> Iterator[_Found]:
+    yield (
+        "critical",
+        "`poisson_nll_loss` takes what it gets for logarithms of rates, and gets the output of "
+        f"{objective.output}.",
+        "Say `log_input=False`, or leave the function out.",
+    )
 
 
 def _of_log_probabilities(objective: Objective) -> Iterator[_Found]:

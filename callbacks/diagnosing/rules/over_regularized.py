@@ -13,7 +13,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
-_EXTREME, _LITTLE = 0.8, 0.1
+_EXTREME, _LITTLE = 0.8, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 _FEW, _PART, _STEP = 3, 0.1, 1e-4
 

@@ -14,12 +14,13 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _VARIANCE_RATIO = 1e4
-_RECURRENT_GAIN, _GOOD = 3.0, 0.8
+_RECURRENT_GAIN, _GOOD, _WIDE = 3.0, 0.8, 3.0
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a first loss that only a badly scaled output gives, or signals that fade or grow."""
-    return [*_first_loss(vitals), *_recurrent(vitals), *_signals(vitals)]
+    first = _first_loss(vitals) or _first_values(vitals)
+    return [*first, *_recurrent(vitals), *_signals(vitals)]
 
 
 def _remedies() -> tuple[Remedy, ...]:
@@ -48,6 +49,23 @@ def _first_loss(vitals: Vitals) -> list[Symptom]:
             is_root=True,
         )
     ]  # fmt: skip
+
+
+def _first_values(vitals: Vitals) -> list[Symptom]:
+    """First predictions of a regression that are far wider apart than what is to be predicted."""
+    (low, high), ranges = vitals.objective.target_range, vitals.prediction_ranges
+    if vitals.objective.task != "regression" or not ranges or not vitals.had_a_chance:
+        return []
+    # What is worse than a constant has not come over it yet.
+    if not ranges[0] > _WIDE * (high - low) or not vitals.gain < 0:
+        return []
+    evidence = (
+        f"The first predictions are {ranges[0]:.3g} apart and the targets {high - low:.3g}, and "
+        f"after {vitals.step} steps the loss is still above a constant's."
+    )
+    figures = {"first_range": ranges[0], "target_range": high - low}
+    problem = Problem.POOR_INITIALIZATION
+    return [Symptom(problem, "warning", evidence, figures, _remedies(), is_root=True)]
 
 
 def _recurrent(vitals: Vitals) -> list[Symptom]:

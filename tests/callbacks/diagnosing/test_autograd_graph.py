@@ -12,6 +12,7 @@ from torchvitals.callbacks.diagnosing.autograd_graph import (
     find_ctc,
     find_loss_calls,
     has_graph,
+    rates_for_logarithms,
 )
 
 CLASSES = torch.tensor([0, 2, 1, 1])
@@ -146,6 +147,20 @@ def test_what_a_ctc_is_given(output, reduction):
     torch.testing.assert_close(found, given.detach())
     assert name == output
     assert find_ctc(F.mse_loss(outputs(), torch.zeros(4, 3))) is None
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(
+    ("output", "name"), [(F.softplus, "softplus"), (torch.exp, "exp"), (torch.tanh, None)]
+)
+def test_rates_for_logarithms(output, name, reduction):
+    counts = torch.tensor([[0.0, 2.0, 5.0]] * 4)
+    given = output(outputs())
+    loss = F.poisson_nll_loss(given, counts, reduction=reduction)
+    assert rates_for_logarithms(loss) == name
+    assert rates_for_logarithms(F.poisson_nll_loss(outputs(), counts)) is None
+    assert rates_for_logarithms(F.poisson_nll_loss(given, counts, log_input=False)) is None
+    assert rates_for_logarithms(F.mse_loss(given, counts)) is None
 
 
 DIVERGENCES = {

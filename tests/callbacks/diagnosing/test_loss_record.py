@@ -50,6 +50,16 @@ def test_pixels_and_ignored_targets():
     assert record(loss).data_losses == [pytest.approx(loss.item(), rel=1e-5)]
 
 
+@pytest.mark.parametrize("ignored", [0, 2, -100])
+def test_what_a_loss_ignores_does_not_count(ignored):
+    out, target = logits(), classes()
+    loss = F.cross_entropy(out, target, ignore_index=ignored)
+    counts = [float((target == k).sum()) * (k != ignored) for k in range(4)]
+    found = record(loss)
+    assert found.data_losses == [pytest.approx(loss.item(), rel=1e-5)]
+    assert found.objective.target_counts == counts
+
+
 def test_accumulation_divides_and_the_record_does_not():
     loss = F.cross_entropy(logits(), classes())
     assert record(loss / 4, 4.0).losses == [pytest.approx(loss.item(), rel=1e-6)]

@@ -98,6 +98,10 @@ SICK = {
     "copies": (
         vitals(layers=[Layer("a", 9, identical_units=True), Layer("b", 9, is_last=True)]),
         P.SYMMETRIC_WEIGHTS, "critical"),
+    "first predictions all over the place": (
+        vitals([30.0] * 300, prediction_ranges=[35.0] + [20.0] * 29, objective=Objective(
+            "regression", "squared", constant_loss=1.0, target_range=(1.0, 5.0))),
+        P.POOR_INITIALIZATION, "warning"),
     "factors of zero": (
         vitals(FLAT, waiting=["user.weight"]), P.SYMMETRIC_WEIGHTS, "critical"),
     "a cycle that is made by epochs": (
@@ -224,6 +228,7 @@ MISMATCHES = {
     "softmax before logits": ({"kind": "cross_entropy", "output": "softmax", "classes": 3},
                               "warning"),
     "one output": ({"kind": "cross_entropy", "classes": 1}, "critical"),
+    "rates for logarithms": ({"kind": "poisson", "output": "softplus"}, "critical"),
     "probabilities for a CTC": (
         {"kind": "ctc", "output": "softmax", "sum_range": (2.1, 2.7)}, "critical"),
     "no logarithms": ({"kind": "nll", "output": "softmax", "sum_range": (2.7, 2.7)}, "critical"),
@@ -341,6 +346,9 @@ WELL = {
         [64 * loss for loss in SMALL], data_losses=SMALL[::10], validation_epochs=[0, 1, 2, 3],
         validation_losses=[200.0, 90.0, 70.0, 60.0],
         training_epoch_losses=[60.0, 25.0, 20.0, 15.0]),
+    "targets that vary less than a network at first": vitals(
+        prediction_ranges=[1.0] + [0.01] * 29, data_losses=[1e-4] * 30, objective=Objective(
+            "regression", "squared", constant_loss=1.02e-4, target_range=(-0.03, 0.03))),
     "a cycle that is cut short, and learned enough": vitals(SMALL, schedule_share=0.1),
     "a decay that is small beside the data": vitals(
         FLAT[:60], weight_decay=5e-4, decay_pulls=[0.02, 0.03, 0.03]),
