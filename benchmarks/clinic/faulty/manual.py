@@ -21,7 +21,8 @@ class ManualLSTM(LightningModule):
         super().__init__()
         self.optimizer = optimizer
         self.encoder, self.drop = nn.Embedding(27, width), nn.Dropout(dropout)
-        self.rnn = nn.LSTM(width, width, layers, batch_first=True, dropout=dropout)
+        between = dropout if layers > 1 else 0.0
+        self.rnn = nn.LSTM(width, width, layers, batch_first=True, dropout=between)
         self.decoder = nn.Linear(width, 27)
         nn.init.uniform_(self.encoder.weight, -0.1, 0.1)
 

@@ -1,5 +1,6 @@
 """Names, words of a manual, brackets and lists, read and written as they should be."""
 
+import warnings
 from typing import Any
 
 import corpora
@@ -169,7 +170,10 @@ class Sorter(LightningModule):
         self.start, self.end, self.pad = numbers, numbers + 1, numbers + 2
         self.embed = nn.Embedding(numbers + 3, width, padding_idx=self.pad)
         self.place = nn.Parameter(0.1 * torch.randn(9, 1, width))
-        self.transformer = nn.Transformer(width, 4, 1, 2, 96, 0.0, norm_first=True)
+        with warnings.catch_warnings():
+            # That normalising first rules nested tensors out.
+            warnings.simplefilter("ignore", UserWarning)
+            self.transformer = nn.Transformer(width, 4, 1, 2, 96, 0.0, norm_first=True)
         self.out = nn.Linear(width, numbers + 3)
 
     def forward(self, source: Tensor, said: Tensor) -> Tensor:
