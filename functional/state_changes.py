@@ -104,17 +104,17 @@ def changed_state(before: MetricState | None, change: StateChange) -> MetricStat
     return {"updates": change["updates"], "values": values}
 
 
-def is_whole(change: StateChange) -> bool:
+def says_all(change: StateChange) -> bool:
     """Whether it says all, so that it does not matter which states were known.
 
     Args:
         change: What `state_change` gave.
 
     Returns:
-        Whether it is of no state that was known.
+        Whether no earlier state is needed to apply it.
 
     Example:
-        >>> is_whole(state_change(None, {"updates": 1, "values": {"sum": torch.ones(2)}}))
+        >>> says_all(state_change(None, {"updates": 1, "values": {"sum": torch.ones(2)}}))
         True
     """
     return all(

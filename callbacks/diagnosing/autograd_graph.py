@@ -293,7 +293,7 @@ def rates_for_logarithms(loss: Tensor) -> str | None:
     node: Any = loss.grad_fn
     while base_name(node) in ("Mean", "Sum", "Div", "Mul", "Add") and _single_parent(node):
         node = _single_parent(node)
-    if base_name(node) != "Sub":
+    if base_name(node) != "Sub" or len(node.next_functions) != 2:
         return None
     exponential, product = (parent for parent, _ in node.next_functions)
     if base_name(exponential) != "Exp" or base_name(product) != "Mul":
@@ -312,7 +312,8 @@ def find_ctc(loss: Tensor) -> tuple[Tensor, str | None] | None:
         loss: Scalar with its graph.
 
     Returns:
-        The tensor of shape ``(time, batch, classes)`` and the name; None where there is none.
+        The first frame of each sample, shape ``(batch, classes)``, which is no padding, and the
+        name; None where there is none.
     """
     stack, seen = [loss.grad_fn], 0
     while stack and seen < _LOSS_NODES:
@@ -320,7 +321,8 @@ def find_ctc(loss: Tensor) -> tuple[Tensor, str | None] | None:
         seen += 1
         given = getattr(node, "_saved_log_probs", None)
         if base_name(node) in ("CtcLoss", "CudnnCtcLoss") and isinstance(given, Tensor):
-            return given.detach(), output_of(node.next_functions[0][0])
+            first = given.detach() if given.ndim < 3 else given.detach()[0]
+            return first, output_of(node.next_functions[0][0])
         stack += [parent for parent, _ in getattr(node, "next_functions", ()) if parent is not None]
     return None
 

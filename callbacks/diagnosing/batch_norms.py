@@ -72,7 +72,7 @@ class NormProbe:
                     ((mean - norm.running_mean).abs() / usual.sqrt()).median(),
                     ((variance + norm.eps) / usual).log().abs().median() / 2,
                 )
-                known = self._new_gaps[name] if name in self._called else gap
+                known = self._new_gaps.get(name, gap) if name in self._called else gap
                 self._called.add(name)
                 self._new_gaps[name] = torch.maximum(known, gap)
 

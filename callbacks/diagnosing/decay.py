@@ -2,16 +2,29 @@
 
 import torch
 from torch import Tensor
-from torch.optim import AdamW, Optimizer
+from torch.optim import (
+    ASGD,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+)
 
 from .anatomy import is_whole
+
+_COUPLED = (ASGD, SGD, Adadelta, Adagrad, Adam, Adamax, NAdam, RAdam, RMSprop)
 
 
 def decay_pull(optimizer: Optimizer, scale: float) -> Tensor | None:
     """Length of what a decay adds to the gradient over that of the gradient itself.
 
-    AdamW and others that decay the weights by themselves add nothing to it: their decay means the
-    same at any size of gradient.
+    AdamW, Muon and others that decay the weights by themselves add nothing to it: their decay means
+    the same at any size of gradient.
 
     Args:
         optimizer: About to make a step.
@@ -20,7 +33,7 @@ def decay_pull(optimizer: Optimizer, scale: float) -> Tensor | None:
     Returns:
         A scalar on the weights' device; None without such a decay, and where ranks share weights.
     """
-    if isinstance(optimizer, AdamW) or not type(optimizer).__module__.startswith("torch.optim"):
+    if type(optimizer) not in _COUPLED:
         return None
     pulls, pushes = [], []
     for group in optimizer.param_groups:

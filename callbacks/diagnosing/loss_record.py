@@ -53,6 +53,7 @@ class LossRecord:
         self.prediction_ranges: list[float] = []
         self.objective = Objective()
         self._looks = 0
+        self._knows_signs = False
         self._pending: list[Tensor] = []
         self._factor = 1.0
         self._readings: list[_Look] = []
@@ -84,8 +85,8 @@ class LossRecord:
             outputs: Outputs of layers, by the node that made them; for losses written by hand.
             inputs: Address of what reached the first layer, if known.
         """
-        # Once it is known what is minimised, signs are: they may have to be waited for.
-        signs = self.objective.kind is None and self._described is None
+        # Signs are those of the first look, and may have to be waited for.
+        signs, self._knows_signs = not self._knows_signs, True
         calls = find_loss_calls(loss, signs=signs) if has_graph(loss) else []
         if has_graph(loss) and not calls:
             calls = find_errors(loss, outputs or {})

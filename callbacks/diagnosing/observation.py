@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,10 +11,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from .anatomy import (
-    highest_dropout,
-    largest_recurrent_gain,
-)
+from .anatomy import highest_dropout, largest_recurrent_gain
 from .autograd_graph import (
     count_layers,
     count_saturating_outputs,
@@ -87,9 +85,10 @@ class Observation:
         vitals, self._factor = self.vitals, float(trainer.accumulate_grad_batches)
         self._optimizers = len(trainer.optimizers)
         vitals.batches_per_epoch = float(trainer.num_training_batches)
+        vitals.batch_size = getattr(trainer.train_dataloader, "batch_size", None) or 0
         vitals.planned_steps = _planned_steps(trainer)
         vitals.clips = bool(trainer.gradient_clip_val)
-        vitals.schedule_share = schedule_share(trainer, vitals)
+        vitals.schedule_share = schedule_share(trainer, pl_module, vitals)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
         self._weights.begin(trainer, pl_module)
         self._parameters = set(pl_module.parameters())
@@ -211,7 +210,7 @@ class Observation:
             "batches": self._batches.state_dict(),
             "in_graph": self._in_graph,
             "weights": self._weights.state_dict(),
-            "vitals": {name: getattr(self.vitals, name) for name in _LASTING},
+            "vitals": {name: copy(getattr(self.vitals, name)) for name in _LASTING},
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:

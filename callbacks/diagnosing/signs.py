@@ -66,7 +66,7 @@ class Layer:
         optimized: Whether an optimiser has it.
         ran: Whether it was called in training.
         has_gradient: Whether it ever had a gradient.
-        stepped: Whether an optimiser that has it ever made a step.
+        stepped: Whether an optimiser that has it ever made a step; True where none has it.
         is_last: Whether it is the last one.
         identical_units: Whether all its units have the same weights and, after the first
             backward pass, the same gradients.

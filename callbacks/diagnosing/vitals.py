@@ -29,11 +29,12 @@ class Vitals:
         epoch: Epoch, from 0.
         planned_steps: Steps that this training is to have; infinite if unknown.
         batches_per_epoch: Infinite if unknown.
+        batch_size: Of the loader; 0 if unknown.
         one_loss: Whether each batch has one loss and one optimiser, so that its curve has a
             meaning.
         learning_rate: Of the first parameter group.
         learning_rate_peak: Highest so far.
-        schedule_share: Share of the steps of a one-cycle schedule that this training is to make.
+        schedule_share: Share of the steps of a one-cycle schedule that is made, one in each epoch.
         weight_decay: Highest of the parameter groups.
         dropout: Highest probability of a dropout layer.
         recurrent: Whether there are recurrent layers.
@@ -91,6 +92,7 @@ class Vitals:
     epoch: int = 0
     planned_steps: float = math.inf
     batches_per_epoch: float = math.inf
+    batch_size: int = 0
     one_loss: bool = True
     learning_rate: float = NAN
     learning_rate_peak: float = NAN
@@ -219,8 +221,9 @@ class Vitals:
     @property
     def ignores_inputs(self) -> bool:
         """Whether all samples of the batches lately looked at got one and the same prediction."""
-        recent = self.prediction_ranges[-_LOOKS:]
-        return len(recent) == _LOOKS and max(recent) < _SAME * max(1.0, abs(self.recent_data_loss))
+        recent, variance = self.prediction_ranges[-_LOOKS:], self.objective.target_variance
+        size = math.sqrt(variance) if variance > 0 else 1.0
+        return len(recent) == _LOOKS and max(recent) < _SAME * size
 
     @property
     def labels_samples(self) -> bool:

@@ -31,14 +31,14 @@ class WeightNews:
     Attributes:
         has_gradient: Names of the layers that ever had a gradient.
         identical: Whether a layer's units are alike, once it was seen.
-        waiting: Names of weights that are 0 and get a gradient of 0, once it was seen.
+        waiting: Names of weights that are and were 0, as their gradients; None for nothing new.
         stepped: Positions of the optimisers that ever made a step.
         decay_pulls: New ones, see `decay_pull`.
     """
 
     has_gradient: list[str]
     identical: dict[str, bool]
-    waiting: list[str]
+    waiting: list[str] | None
     stepped: set[int]
     decay_pulls: list[float]
 
@@ -61,6 +61,7 @@ class WeightInspection:
         self._tables_with_gradient: set[str] = set()
         self._parameters: dict[str, nn.Parameter] = {}
         self._identical: dict[str, Tensor] = {}
+        self._candidates: list[str] = []
         self._zeros: dict[str, Tensor] = {}
         self._pulls: list[Tensor] = []
 
@@ -72,6 +73,7 @@ class WeightInspection:
         self._gates = {layer.name: count_gates(modules[layer.name]) for layer in layers}
         self._tables = embedding_tables(pl_module)
         self._parameters = dict(pl_module.named_parameters())
+        self._candidates = [n for n in self._vitals.waiting if n in self._parameters]
         for layer in layers:
             known = self._known.get(layer.name, {})
             layer.has_gradient = known.get("has_gradient", False)
@@ -109,20 +111,21 @@ class WeightInspection:
                 if weight is not None and weight.grad is not None
             }
         if is_sure:
-            self._zeros = {name: are_waiting(p) for name, p in self._parameters.items()}
+            self._candidates = [n for n, p in self._parameters.items() if p.ndim > 1]
+        self._zeros = {name: are_waiting(self._parameters[name]) for name in self._candidates}
         self._inspections += 1
 
     def news(self) -> WeightNews:
         """What this rank has seen since the last time."""
         identical, self._identical = _on_host(self._identical), {}
-        zeros, self._zeros = _on_host(self._zeros), {}
+        zeros, self._zeros = self._zeros, {}
         pulls, self._pulls = self._pulls, []
         return WeightNews(
             [layer.name for layer in self._vitals.layers if layer.has_gradient],
             identical,
-            [name for name, zero in zeros.items() if zero],
+            [name for name, zero in _on_host(zeros).items() if zero] if zeros else None,
             self._stepped,
-            torch.stack(pulls).tolist() if pulls else [],
+            [float(pull) for pull in pulls],
         )
 
     def take(self, ranks: Sequence[WeightNews]) -> None:
@@ -132,10 +135,10 @@ class WeightInspection:
             layer.has_gradient = layer.name in with_gradient
             seen = [rank.identical[layer.name] for rank in ranks if layer.name in rank.identical]
             layer.identical_units |= bool(seen) and all(seen)
-        first, *others = (rank.waiting for rank in ranks)
-        self._vitals.waiting += [name for name in first if all(name in other for other in others)]
         # The weights and their gradients are the same on every rank.
-        self._vitals.decay_pulls += ranks[0].decay_pulls
+        if ranks[0].waiting is not None:
+            self._candidates = self._vitals.waiting = ranks[0].waiting
+        self._vitals.decay_pulls = [*self._vitals.decay_pulls, *ranks[0].decay_pulls]
         self._stepped = set[int]().union(*(rank.stepped for rank in ranks))
 
     def settle(self, optimizers: Sequence[Optimizer], ran: Iterable[str]) -> None:
@@ -186,8 +189,13 @@ class WeightInspection:
 
 
 def _on_host(flags: Mapping[str, Tensor]) -> dict[str, bool]:
-    found = torch.stack(list(flags.values())).tolist() if flags else []
-    return dict(zip(flags, map(bool, found), strict=True))
+    """Flags with one transfer from each device."""
+    found: dict[str, bool] = {}
+    for device in {flag.device for flag in flags.values()}:
+        names = [name for name, flag in flags.items() if flag.device == device]
+        values = torch.stack([flags[name] for name in names]).tolist()
+        found |= zip(names, map(bool, values), strict=True)
+    return {name: found[name] for name in flags}
 
 
 def _parameters_of(optimizers: Iterable[Optimizer]) -> set[Tensor]:

@@ -1,6 +1,7 @@
 """The doctor's own record of a training, kept as it comes."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -134,7 +135,10 @@ class Journal:
         text = None if error is None else f"{type(error).__name__}: {error}".strip(": ")
         self._add({"end": step, "error": text, "failed": failed})
         if self._file is not None:
-            self._side_work.attempt("file", self._file.close)
+            # Every line was flushed; what was given up is closed, too.
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
 
     def _add(self, entry: dict[str, Any]) -> None:
         self.entries.append(entry)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
-from ...functional.state_changes import changed_state, is_whole, same_bits, state_change
+from ...functional.state_changes import changed_state, same_bits, says_all, state_change
 from .exceptions import saves_on_exception
 from .logged_sums import EpochSum, are_logged_elsewhere, logged_last, logged_with_batches
 
@@ -129,7 +129,7 @@ class RankSums:
 
 def _packed(changes: Mapping[str, dict[str, Any]]) -> bytes:
     """In bytes, the first of which says whether no state needs to be known."""
-    whole = all(is_whole(state) for change in changes.values() for state in change["states"])
+    whole = all(says_all(state) for change in changes.values() for state in change["states"])
     return (_WHOLE if whole else b"\0") + pickle.dumps(changes)
 
 

@@ -14,8 +14,8 @@ from torchvitals.functional.state_changes import (
     Packed,
     Replaced,
     changed_state,
-    is_whole,
     same_bits,
+    says_all,
     state_change,
 )
 
@@ -82,7 +82,7 @@ def test_the_states_come_out_bit_by_bit(name, resets):
         change = state_change(before, after)
         copy = changed_state(copy, told(change))
         before = after
-        if is_whole(change):
+        if says_all(change):
             fresh = changed_state(None, told(change))
             assert all(
                 same_bits(fresh["values"][name], value) for name, value in after["values"].items()
@@ -102,9 +102,9 @@ def test_only_what_is_new_is_told():
         metric.update(torch.ones(2, dtype=torch.int64), torch.tensor([0, 1]))
     after = [*metric_states(lists), *metric_states(table)]
     grown, counted = map(state_change, before, after)
-    assert not is_whole(grown)
-    assert not is_whole(counted)
-    assert is_whole(state_change(None, after[0]))
+    assert not says_all(grown)
+    assert not says_all(counted)
+    assert says_all(state_change(None, after[0]))
     assert all(isinstance(change, Appended) for change in grown["values"].values())
     assert [len(change.new) for change in grown["values"].values()] == [1, 1]
     (replaced,) = counted["values"].values()

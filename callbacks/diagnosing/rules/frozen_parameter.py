@@ -2,7 +2,7 @@
 
 What needs no gradient was frozen on purpose and is none of it. A layer that runs and needs a
 gradient, but gets none (`detach`, `no_grad`, a round trip through NumPy), or that no optimiser has
-although it gets one, was forgotten.
+although it gets one, was forgotten. So was an embedding that no optimiser has.
 """
 
 from ...diagnosis import Severity
@@ -78,7 +78,7 @@ def _within(vitals: Vitals) -> list[Symptom]:
 def _tables(vitals: Vitals) -> list[Symptom]:
     """Embeddings that were left out of the optimiser's parameters."""
     names = vitals.forgotten_tables
-    if not names or vitals.gain > _WELL:
+    if not names or vitals.gain > _WELL or not vitals.had_a_chance:
         return []
     evidence = f"{names[0]} does not learn: it gets a gradient, but no optimiser has it."
     remedies = (
@@ -86,4 +86,5 @@ def _tables(vitals: Vitals) -> list[Symptom]:
         Remedy("Or freeze it openly.", "embedding.requires_grad_(False)"),
     )
     figures, problem = {"layers": float(len(names))}, Problem.FROZEN_PARAMETER
-    return [Symptom(problem, "warning", evidence, figures, remedies, names[0], is_root=True)]
+    severity: Severity = "info" if vitals.has_learned and vitals.is_well else "warning"
+    return [Symptom(problem, severity, evidence, figures, remedies, names[0])]

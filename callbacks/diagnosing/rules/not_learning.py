@@ -24,24 +24,24 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 def _crossed(vitals: Vitals) -> list[Symptom]:
     """Layers that run through the samples of a batch: there is one target for each of them."""
-    shape = vitals.objective.target_shape
+    shape, samples = vitals.objective.target_shape, vitals.batch_size
     mixed = {
         name: (time, batch)
         for name, (time, batch) in vitals.time_axes.items()
-        if shape[:1] == (time,) and 1 < batch != time and math.prod(shape) % (time * batch)
+        if shape[:1] == (time,) == (samples,)
+        and 1 < batch != time
+        and math.prod(shape) % (time * batch)
     }
-    if not mixed or vitals.gain > _WELL or not vitals.had_a_chance:
+    if not mixed or vitals.gain > _WELL or not vitals.had_a_long_chance:
         return []
     layer, (time, batch) = next(iter(mixed.items()))
     evidence = (
-        f"{layer} takes the first dimension for time and gets {time} by {batch} there, while there "
-        f"are targets for {time} samples: it runs through the samples, not through each of them."
+        f"{layer} takes the first dimension for time and gets {time} by {batch}, while a batch has "
+        f"{time} samples: it runs through the samples, not through each of them."
     )
     remedies = (Remedy("Say that the batch comes first.", "batch_first=True"),)
     figures = {"times": float(time), "sequences": float(batch)}
-    return [
-        Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, layer, 1, is_root=True)
-    ]
+    return [Symptom(P.NOT_LEARNING, "warning", evidence, figures, remedies, layer, is_root=True)]
 
 
 def _stuck(vitals: Vitals) -> list[Symptom]:

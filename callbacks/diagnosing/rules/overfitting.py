@@ -23,9 +23,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
     best = min(checks)
     place = checks.index(best)
     lost = min(checks[-_CHECKS:]) / best - 1
-    of_all = (min(checks[-_CHECKS:]) - best) / vitals.whole_scale
-    known = vitals.objective.constant_loss > 0
-    enough = (lost > _LOST and of_all > _OF_ALL) if known else lost > _LOST_OF_UNKNOWN
+    if vitals.objective.constant_loss > 0:
+        of_all = (min(checks[-_CHECKS:]) - best) / vitals.whole_scale
+        enough = lost > _LOST and of_all > _OF_ALL
+    else:
+        enough = lost > _LOST_OF_UNKNOWN
     apart = training[-1] < 0.7 * checks[-1] and training[-1] < training[place]
     if not (enough and apart and len(checks) - 1 - place >= _CHECKS):
         return []

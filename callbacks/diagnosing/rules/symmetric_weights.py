@@ -26,10 +26,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
 def _of_zeros(vitals: Vitals) -> list[Symptom]:
     """Weights that wait for one another: where both factors are 0, so are both gradients."""
     names = vitals.waiting
-    if not names or vitals.gain > 0.5:
+    if len(names) < 2 or vitals.gain > 0.5 or not vitals.had_a_chance:
         return []
-    evidence = f"{names[0]} is all 0 and gets a gradient of 0"
-    evidence += f"; so do {len(names) - 1} others." if len(names) > 1 else "."
+    evidence = f"{names[0]} is all 0 and gets a gradient of 0; so do {len(names) - 1} others."
     return [_symptom(names, evidence)]
 
 

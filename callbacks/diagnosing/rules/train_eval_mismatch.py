@@ -99,8 +99,9 @@ def _stale(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     if gap < _GAP or worse < _WORSE:
         return []
     evidence = (
-        f"The running moments of {layer} are {gap:.2g} standard deviations from a batch's own, or "
-        f"their logarithms are, and the validation loss is {worse:.1f} times that of training."
+        f"The running moments of {layer} are {gap:.2g} from a batch's own (their means in standard "
+        f"deviations, or the logarithm of the ratio of those), and the validation loss is "
+        f"{worse:.1f} times that of training."
     )
     figures = {"gap": gap, "ratio": worse}
     return [Symptom(Problem.TRAIN_EVAL_MISMATCH, "warning", evidence, figures, remedies, layer)]

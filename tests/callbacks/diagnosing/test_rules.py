@@ -86,8 +86,8 @@ SICK = {
     "nothing learned": (
         vitals(FLAT, objective=Objective(), planned_steps=400), P.NOT_LEARNING, "critical"),
     "a batch for time": (
-        vitals(FLAT, time_axes={"lstm": (32, 20)}, objective=replace(
-            vitals().objective, target_shape=(32,))), P.NOT_LEARNING, "critical"),
+        vitals(FLAT, time_axes={"lstm": (32, 20)}, batch_size=32, objective=replace(
+            vitals().objective, target_shape=(32,))), P.NOT_LEARNING, "warning"),
     "first loss far off": (
         vitals([40.0] * 300, data_losses=[40.0] * 30), P.POOR_INITIALIZATION, "warning"),
     "signals fade": (
@@ -103,7 +103,7 @@ SICK = {
             "regression", "squared", constant_loss=1.0, target_range=(1.0, 5.0))),
         P.POOR_INITIALIZATION, "warning"),
     "factors of zero": (
-        vitals(FLAT, waiting=["user.weight"]), P.SYMMETRIC_WEIGHTS, "critical"),
+        vitals(FLAT, waiting=["user.weight", "item.weight"]), P.SYMMETRIC_WEIGHTS, "critical"),
     "a cycle that is made by epochs": (
         vitals(FLAT, schedule_share=0.03), P.LEARNING_RATE_TOO_LOW, "warning"),
     "outputs that are mute": (
@@ -336,11 +336,14 @@ WELL = {
         FLAT[:12], gradient_profile=PROFILE),
     "a discriminator's turn": vitals(
         FLAT[:10], one_loss=False, layers=[Layer("a", 9), Layer("b", 9, has_gradient=True)]),
+    "frames of one recording, each with its label": vitals(
+        FLAT[:60], time_axes={"lstm": (60, 17)}, batch_size=1, objective=replace(
+            vitals().objective, target_shape=(60,))),
     "a label for each time": vitals(
-        FLAT[:60], time_axes={"lstm": (32, 20)}, objective=replace(
+        FLAT[:60], time_axes={"lstm": (32, 20)}, batch_size=32, objective=replace(
             vitals().objective, target_shape=(32, 20))),
     "time first": vitals(
-        FLAT[:60], time_axes={"lstm": (20, 32)}, objective=replace(
+        FLAT[:60], time_axes={"lstm": (20, 32)}, batch_size=32, objective=replace(
             vitals().objective, target_shape=(32,))),
     "sums over validation batches that are larger": vitals(
         [64 * loss for loss in SMALL], data_losses=SMALL[::10], validation_epochs=[0, 1, 2, 3],
