@@ -53,7 +53,7 @@ class LossRecord:
         self.prediction_ranges: list[float] = []
         self.objective = Objective()
         self._looks = 0
-        self._knows_signs = False
+        self._has_looked = False
         self._pending: list[Tensor] = []
         self._factor = 1.0
         self._readings: list[_Look] = []
@@ -85,13 +85,15 @@ class LossRecord:
             outputs: Outputs of layers, by the node that made them; for losses written by hand.
             inputs: Address of what reached the first layer, if known.
         """
-        # Signs are those of the first look, and may have to be waited for.
-        signs, self._knows_signs = not self._knows_signs, True
-        calls = find_loss_calls(loss, signs=signs) if has_graph(loss) else []
+        # Signs, and what a loss that is not looked at gets, are those of the first look: they may
+        # have to be waited for.
+        is_first, self._has_looked = not self._has_looked, True
+        calls = find_loss_calls(loss, signs=is_first) if has_graph(loss) else []
         if has_graph(loss) and not calls:
             calls = find_errors(loss, outputs or {})
         if not calls:
-            self._describe_unread(loss)
+            if is_first:
+                self._describe_unread(loss)
             return
         call = calls[0]
         self._describe(call, len(calls), inputs)

@@ -10,6 +10,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+from ...functional.precision import widest
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -150,7 +152,7 @@ def over_ranks(trainer: Trainer, row: list[float]) -> list[list[float]]:
     if trainer.world_size == 1:
         return [row]
     device = trainer.strategy.root_device
-    dtype = torch.float32 if device.type == "mps" else torch.float64
-    gathered = trainer.strategy.all_gather(torch.tensor(row, dtype=dtype, device=device))
+    numbers = torch.tensor(row, dtype=widest(device), device=device)
+    gathered = trainer.strategy.all_gather(numbers)
     rows: list[list[float]] = gathered.reshape(trainer.world_size, len(row)).tolist()
     return rows
