@@ -40,10 +40,12 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     if not too_high:
         return []
+    # The first loss may be lower than the mean of any window of those that followed.
+    least = min((loss for loss in (best, vitals.losses[0]) if math.isfinite(loss)), default=best)
     evidence = (
         f"A step moves the weights by {recent:.2g} of their length (at most {peak:.2g}; about "
         f"0.001 is usual), and the loss is {_said(vitals.recent_loss)} after "
-        f"{_said(vitals.losses[0])} at first and {best:.4g} at its best."
+        f"{_said(vitals.losses[0])} at first and {least:.4g} at its best."
     )
     remedies = (
         Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
@@ -52,7 +54,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     figures = {
         "update_ratio": recent, "largest_update_ratio": peak, "loss": vitals.recent_loss,
-        "best_loss": best, "learning_rate": vitals.learning_rate,
+        "best_loss": least, "learning_rate": vitals.learning_rate,
     }  # fmt: skip
     severity: Severity = "warning" if vitals.has_learned else "critical"
     return [Symptom(Problem.LEARNING_RATE_TOO_HIGH, severity, evidence, figures, remedies)]
