@@ -130,9 +130,10 @@ class UpdateRatioMonitor(Callback):
     def _copy(self, optimizer: Optimizer) -> None:
         for group in optimizer.param_groups:
             for parameter in group["params"]:
-                if parameter in self._names and parameter not in self._before:
+                moves = parameter.requires_grad and parameter in self._names
+                if moves and parameter not in self._before:
                     self._before.take(parameter)
-                    self._moving[parameter] = parameter.requires_grad and bool(group["lr"] != 0)
+                    self._moving[parameter] = bool(group["lr"] != 0)
 
     def on_train_batch_end(
         self,

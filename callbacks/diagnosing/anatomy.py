@@ -97,6 +97,17 @@ def have_identical_units(weight: Tensor, *, sure: bool, gates: int = 1) -> Tenso
         return same if sure else same & gradient.any()
 
 
+def weight_gain(weight: Tensor) -> Tensor:
+    """See `Layer.weight_gain`; on the device. NaN for a weight that ranks share (FSDP2)."""
+    with torch.no_grad():
+        if not is_whole(weight) or weight.numel() < 2 or weight.is_complex():
+            return torch.full((), NAN, device=weight.device)
+        values = weight.detach().float()
+        low, high = values.aminmax()
+        side = max(len(weight), weight[0].numel())
+        return torch.where(low == high, 0.0, values.std() * side**0.5)
+
+
 def are_waiting(weight: nn.Parameter) -> Tensor:
     """Whether a weight and its gradient are all 0: it waits for another that may wait for it."""
     gradient = weight.grad

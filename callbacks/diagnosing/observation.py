@@ -18,6 +18,7 @@ from .autograd_graph import (
     has_graph,
     parameters_behind,
 )
+from .clearing import Clearing
 from .first_batches import BatchNews, FirstBatches
 from .loss_news import LossNews
 from .loss_record import LossRecord
@@ -31,7 +32,7 @@ _GOOD = 0.5
 _LASTING = (
     "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_gain",
     "recurrent_layer", "time_profile", "waiting",
-    "decay_pulls",
+    "decay_pulls", "uncleared",
 )  # fmt: skip
 
 
@@ -76,6 +77,7 @@ class Observation:
         self._batches = FirstBatches()
         self._factor = 1.0
         self._weights = WeightInspection(self.vitals)
+        self._clearing = Clearing()
         self._in_graph = (0, False, 0)
         self._optimizers = 1
         self._parameters: set[nn.Parameter] = set()
@@ -91,6 +93,7 @@ class Observation:
         vitals.schedule_share = schedule_share(trainer, pl_module, vitals)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
         self._weights.begin(trainer, pl_module)
+        self._clearing = Clearing()
         self._parameters = set(pl_module.parameters())
         vitals.dropout = highest_dropout(pl_module)
         recurrent = (nn.RNNBase, nn.RNNCellBase)
@@ -113,6 +116,7 @@ class Observation:
     def look(self, step: int, loss: Tensor) -> None:
         """Read a loss that is about to be differentiated; nothing is watched from there on."""
         self.detach()
+        self._clearing.look()
         if not (self._is_read or self._schedule.is_first(step)):
             return
         if self._optimizers == 1:
@@ -131,6 +135,7 @@ class Observation:
     def inspect(self, trainer: Trainer, optimizer: Optimizer) -> None:
         """Take down that an optimiser is about to make a step, and look at the gradients."""
         step = trainer.global_step
+        self._clearing.step(optimizer)
         self._weights.inspect(
             trainer,
             optimizer,
@@ -195,6 +200,7 @@ class Observation:
         norms = self._batches.norms
         vitals.fewest_norm_values, vitals.most_norm_values = norms.fewest, norms.most
         vitals.statistics_gap = norms.gaps
+        vitals.uncleared = max(vitals.uncleared, self._clearing.uncleared)
         rates = [g["lr"] for o in trainer.optimizers for g in o.param_groups][:1]
         vitals.learning_rate = float(rates[0]) if rates else math.nan
         vitals.learning_rate_peak = max(

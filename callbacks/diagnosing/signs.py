@@ -1,5 +1,6 @@
 """What the vital signs are of: inputs, layers and the objective."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,6 +71,9 @@ class Layer:
         is_last: Whether it is the last one.
         identical_units: Whether all its units have the same weights and, after the first
             backward pass, the same gradients.
+        weight_gain: Deviation of its weights before the first step, times the root of its larger
+            side: 0.58 as torch draws them, 1.4 as He et al. do, and 0 where all are one number;
+            NaN if not known.
     """
 
     name: str
@@ -81,6 +85,13 @@ class Layer:
     stepped: bool = True
     is_last: bool = False
     identical_units: bool = False
+    weight_gain: float = NAN
+
+
+def share_of(some: Sequence[Layer], layers: Sequence[Layer]) -> float:
+    """Share of the layers' weights that some of them have."""
+    entries = sum(layer.entries for layer in layers)
+    return sum(layer.entries for layer in some) / entries if entries else 0.0
 
 
 @dataclass
@@ -125,3 +136,10 @@ class Objective:
     target_shape: tuple[int, ...] = ()
     of_inputs: bool = False
     positives: float = NAN
+
+    @property
+    def usual_loss(self) -> float:
+        """Loss of a classifier that knows nothing yet, ln C; NaN for a regression."""
+        if self.task == "binary":
+            return math.log(2)
+        return math.log(max(2, self.classes)) if self.task == "classification" else NAN

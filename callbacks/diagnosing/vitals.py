@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 from ...functional.gradient_flow import vanishing_from
 from ...functional.loss_curve import excess_swing, slope_score, window_means
@@ -16,6 +17,7 @@ _CLEARLY = 0.02
 _FAR, _HALF = 5.0, 0.5
 # Rows of one product may differ in their last digits.
 _LOOKS, _SAME = 3, 1e-5
+_CHECKS = 5
 
 
 @dataclass
@@ -62,6 +64,8 @@ class Vitals:
         forgotten_tables: Embeddings that get a gradient and that no optimiser has.
         mute_outputs: Outputs behind a ReLU that are 0 for all inputs, though their targets are not.
         target_means: Mean of each column of a regression's targets.
+        uncleared: The most steps in a row that an optimiser made with gradients that were never
+            set to zero; it is looked for in the first ones.
         decay_pulls: How hard a decay pulls at the weights, in the length of their gradient, in
             each of the first steps.
         layers_in_graph: Products with a weight behind the loss; 0 where that is not known.
@@ -122,6 +126,7 @@ class Vitals:
     forgotten_tables: list[str] = field(default_factory=list)
     mute_outputs: int = 0
     target_means: list[float] = field(default_factory=list)
+    uncleared: int = 0
     decay_pulls: list[float] = field(default_factory=list)
     layers_in_graph: int = 0
     affine: bool = False
@@ -164,9 +169,9 @@ class Vitals:
 
         Inputs that are not normalised are a reason of their own.
         """
-        if self.objective.task != "classification" or not self.data_losses:
+        if not self.objective.usual_loss > 0 or not self.data_losses:
             return False
-        usual = math.log(max(2, self.objective.classes))
+        usual = self.objective.usual_loss
         raw = self.inputs.rms > 10 or any(side.is_raw for side in self.side_inputs.values())
         return self.data_losses[0] > _FAR * usual and not raw
 
@@ -264,6 +269,12 @@ class Vitals:
         """Whether the loss of the last half of the steps falls beyond its noise."""
         half = self.losses[len(self.losses) // 2 :]
         return slope_score(half) < -3
+
+    @cached_property
+    def validation_falls(self) -> bool:
+        """Whether each of the last checks was better than the one before, however little."""
+        checks = self.validation_losses[-_CHECKS:]
+        return len(checks) == _CHECKS and all(b < a for a, b in pairwise(checks))
 
     @cached_property
     def is_rising(self) -> bool:

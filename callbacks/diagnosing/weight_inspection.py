@@ -17,8 +17,10 @@ from .anatomy import (
     find_layers,
     have_identical_units,
     matrix_of,
+    weight_gain,
 )
 from .decay import decay_pull
+from .signs import NAN
 from .vitals import Vitals
 
 _SURE = 4
@@ -31,6 +33,7 @@ class WeightNews:
     Attributes:
         has_gradient: Names of the layers that ever had a gradient.
         identical: Whether a layer's units are alike, once it was seen.
+        gains: See `Layer.weight_gain`, once they were seen.
         waiting: Names of weights that are and were 0, as their gradients; None for nothing new.
         stepped: Positions of the optimisers that ever made a step.
         decay_pulls: New ones, see `decay_pull`.
@@ -38,6 +41,7 @@ class WeightNews:
 
     has_gradient: list[str]
     identical: dict[str, bool]
+    gains: dict[str, float]
     waiting: list[str] | None
     stepped: set[int]
     decay_pulls: list[float]
@@ -52,7 +56,7 @@ class WeightInspection:
 
     def __init__(self, vitals: Vitals) -> None:
         self._vitals = vitals
-        self._known: Mapping[str, Mapping[str, bool]] = {}
+        self._known: Mapping[str, Mapping[str, Any]] = {}
         self._inspections = 0
         self._stepped: set[int] = set()
         self._weights: dict[str, Tensor | None] = {}
@@ -61,6 +65,7 @@ class WeightInspection:
         self._tables_with_gradient: set[str] = set()
         self._parameters: dict[str, nn.Parameter] = {}
         self._identical: dict[str, Tensor] = {}
+        self._gains: dict[str, Tensor] = {}
         self._candidates: list[str] = []
         self._zeros: dict[str, Tensor] = {}
         self._pulls: list[Tensor] = []
@@ -78,6 +83,7 @@ class WeightInspection:
             known = self._known.get(layer.name, {})
             layer.has_gradient = known.get("has_gradient", False)
             layer.identical_units = known.get("identical_units", False)
+            layer.weight_gain = known.get("weight_gain", NAN)
 
     def inspect(
         self, trainer: Trainer, optimizer: Optimizer, *, is_watched: bool, is_first: bool
@@ -110,6 +116,9 @@ class WeightInspection:
                 for name, weight in self._weights.items()
                 if weight is not None and weight.grad is not None
             }
+        if self._inspections == 0:
+            weights = [(name, w) for name, w in self._weights.items() if w is not None]
+            self._gains = {name: weight_gain(weight) for name, weight in weights}
         if is_sure:
             self._candidates = [n for n, p in self._parameters.items() if p.ndim > 1]
         self._zeros = {name: are_waiting(self._parameters[name]) for name in self._candidates}
@@ -119,10 +128,12 @@ class WeightInspection:
         """What this rank has seen since the last time."""
         identical, self._identical = _on_host(self._identical), {}
         zeros, self._zeros = self._zeros, {}
+        gains, self._gains = _on_host(self._gains), {}
         pulls, self._pulls = self._pulls, []
         return WeightNews(
             [layer.name for layer in self._vitals.layers if layer.has_gradient],
-            identical,
+            {name: bool(same) for name, same in identical.items()},
+            gains,
             [name for name, zero in _on_host(zeros).items() if zero] if zeros else None,
             self._stepped,
             [float(pull) for pull in pulls],
@@ -135,6 +146,7 @@ class WeightInspection:
             layer.has_gradient = layer.name in with_gradient
             seen = [rank.identical[layer.name] for rank in ranks if layer.name in rank.identical]
             layer.identical_units |= bool(seen) and all(seen)
+            layer.weight_gain = ranks[0].gains.get(layer.name, layer.weight_gain)
         # The weights and their gradients are the same on every rank.
         if ranks[0].waiting is not None:
             self._candidates = self._vitals.waiting = ranks[0].waiting
@@ -174,6 +186,7 @@ class WeightInspection:
                 layer.name: {
                     "has_gradient": layer.has_gradient,
                     "identical_units": layer.identical_units,
+                    "weight_gain": layer.weight_gain,
                 }
                 for layer in self._vitals.layers
             },
@@ -188,13 +201,13 @@ class WeightInspection:
         self._stepped = set(state_dict["stepped"])
 
 
-def _on_host(flags: Mapping[str, Tensor]) -> dict[str, bool]:
-    """Flags with one transfer from each device."""
-    found: dict[str, bool] = {}
+def _on_host(flags: Mapping[str, Tensor]) -> dict[str, float]:
+    """Flags or figures, with one transfer from each device."""
+    found: dict[str, float] = {}
     for device in {flag.device for flag in flags.values()}:
         names = [name for name, flag in flags.items() if flag.device == device]
         values = torch.stack([flags[name] for name in names]).tolist()
-        found |= zip(names, map(bool, values), strict=True)
+        found |= zip(names, map(float, values), strict=True)
     return {name: found[name] for name in flags}
 
 

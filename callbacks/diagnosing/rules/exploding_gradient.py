@@ -16,10 +16,13 @@ from ..vitals import Vitals
 
 _GROWTH = 100.0
 _HISTORY = 5
+_UNCLEARED, _GOOD = 4, 0.9
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a norm that left its range for good, and one that grows from layer to layer."""
+    if vitals.uncleared >= _UNCLEARED and not vitals.gain > _GOOD:
+        return _uncleared(vitals)
     if vitals.is_well:
         return []
     return [*_in_time(vitals), *_through_layers(vitals), *_through_sequences(vitals)]
@@ -34,6 +37,17 @@ def _remedies(usual: float) -> tuple[Remedy, ...]:
         Remedy("Normalise the layers.", 'norm="batch"'),
         Remedy("Lower the learning rate."),
     )
+
+
+def _uncleared(vitals: Vitals) -> list[Symptom]:
+    """Steps along the sum of all gradients so far."""
+    evidence = (
+        f"Gradients were not cleared between the first {vitals.uncleared + 1} steps: each step "
+        "follows the sum of all gradients so far."
+    )
+    remedies = (Remedy("Clear them before each backward pass.", "optimizer.zero_grad()"),)
+    figures, problem = {"steps": float(vitals.uncleared)}, Problem.EXPLODING_GRADIENT
+    return [Symptom(problem, "critical", evidence, figures, remedies, reports=1, is_root=True)]
 
 
 def _in_time(vitals: Vitals) -> list[Symptom]:

@@ -17,6 +17,7 @@ from ..vitals import Vitals
 _LARGE_STEP, _HUGE_STEP = 1e-2, 1e-1
 _STEP_OF_NOISE = 3e-2
 _SHARE = 0.25
+_FEW_DEAD, _MOST_DEAD, _GOOD = 0.2, 0.5, 0.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -38,6 +39,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     too_high = (vitals.had_a_chance and _keeps_from_learning(vitals, recent, peak, rose)) or (
         peak > _HUGE_STEP and blew_up and not vitals.has_learned
     )
+    too_high = too_high or _killed(vitals, peak)
     if not too_high:
         return []
     # The first loss may be lower than the mean of any window of those that followed.
@@ -69,7 +71,22 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
         or (recent > _STEP_OF_NOISE and vitals.had_a_long_chance)
         or (peak > _HUGE_STEP and (vitals.gain < -_SHARE or vitals.had_a_long_chance))
     )
-    return (recent > _LARGE_STEP and rose) or lost or (recent > _HUGE_STEP and not vitals.is_well)
+    # What a network knew before its first step it may not lose for good.
+    first = vitals.data_losses[0] if vitals.data_losses else math.nan
+    undone = peak > _HUGE_STEP and vitals.recent_data_loss - first > _SHARE * vitals.scale
+    return (
+        (recent > _LARGE_STEP and rose)
+        or lost
+        or undone
+        or (recent > _HUGE_STEP and not vitals.is_well)
+    )
+
+
+def _killed(vitals: Vitals, peak: float) -> bool:
+    """Whether huge steps put most units of a layer to death that were alive at first."""
+    shares = [known for known in vitals.dead.history.values() if known]
+    died = any(known[0] < _FEW_DEAD and known[-1] > _MOST_DEAD for known in shares)
+    return peak > _HUGE_STEP and died and vitals.had_a_chance and not vitals.gain > _GOOD
 
 
 def _said(loss: float) -> str:

@@ -46,7 +46,8 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
         return []  # A schedule has let it down, after it had done its work.
     recent = statistics.median(updates[-5:])
     fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan
-    crawls = recent < _SMALL_STEP and 0 < fell < _LITTLE and vitals.is_falling
+    falls = vitals.is_falling or vitals.validation_falls
+    crawls = recent < _SMALL_STEP and 0 < fell < _LITTLE and falls
     # With steps of next to nothing a loss that looks better is noise.
     learned = vitals.gain > _LITTLE if recent < _NO_STEP else vitals.has_learned
     stands = recent < _TINY_STEP and not learned and not vitals.is_rising

@@ -6,21 +6,24 @@ or recurrent weights let a state grow at every time.
 """
 
 import math
+import statistics
 
 from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
+from ..signs import share_of
 from ..symptom import Symptom
 from ..vitals import Vitals
 
 _VARIANCE_RATIO = 1e4
+_FAINT, _MOST = 0.03, 0.75
 _RECURRENT_GAIN, _GOOD, _WIDE = 3.0, 0.8, 3.0
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a first loss that only a badly scaled output gives, or signals that fade or grow."""
     first = _first_loss(vitals) or _first_values(vitals)
-    return [*first, *_recurrent(vitals), *_signals(vitals)]
+    return [*first, *_faint(vitals), *_recurrent(vitals), *_signals(vitals)]
 
 
 def _remedies() -> tuple[Remedy, ...]:
@@ -34,13 +37,13 @@ def _first_loss(vitals: Vitals) -> list[Symptom]:
     if not vitals.starts_far:
         return []
     objective, first = vitals.objective, vitals.data_losses[0]
-    usual = math.log(max(2, objective.classes))
+    usual = objective.usual_loss
     lasts = vitals.had_a_chance and not vitals.gain > 0.5
     broke = not all(math.isfinite(loss) for loss in vitals.losses[-5:])
     severity: Severity = "warning" if lasts or broke else "info"
     evidence = (
-        f"The first loss is {first:.4g}; a network that knows nothing yet has about ln "
-        f"{objective.classes} = {usual:.3g}."
+        f"The first loss is {first:.4g}; a network that knows nothing yet has about {usual:.3g}, "
+        "the logarithm of the number of classes."
     )
     figures = {"first_loss": first, "expected_loss": usual}
     return [
@@ -66,6 +69,28 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
     figures = {"first_range": ranges[0], "target_range": high - low}
     problem = Problem.POOR_INITIALIZATION
     return [Symptom(problem, "warning", evidence, figures, _remedies(), is_root=True)]
+
+
+def _faint(vitals: Vitals) -> list[Symptom]:
+    """Weights so small that hardly anything of an input comes out, before the first step."""
+    layers = [layer for layer in vitals.layers if layer.trained and layer.ran]
+    faint = [layer for layer in layers if 0 < layer.weight_gain < _FAINT]
+    share = share_of(faint, layers)
+    if len(faint) < 2 or share < _MOST or vitals.gain > 0.5 or not vitals.had_a_long_chance:
+        return []
+    gain = statistics.median(layer.weight_gain for layer in faint)
+    evidence = (
+        f"{share:.0%} of the weights were drawn so small that a layer makes a signal {gain:.1g} "
+        f"times what it was, first {faint[0].name}."
+    )
+    figures = {"share": share, "weight_gain": gain}
+    problem = Problem.POOR_INITIALIZATION
+    return [
+        Symptom(
+            problem, "warning", evidence, figures, _remedies(), faint[0].name, reports=1,
+            is_root=True,
+        )
+    ]  # fmt: skip
 
 
 def _recurrent(vitals: Vitals) -> list[Symptom]:

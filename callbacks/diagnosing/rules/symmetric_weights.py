@@ -6,15 +6,18 @@ gradients as well mean that every step keeps them identical. So do zeros whose g
 
 from ...problem import Problem
 from ...remedy import Remedy
+from ..signs import share_of
 from ..symptom import Symptom
 from ..vitals import Vitals
+
+_MOST = 0.75
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the first hidden layer whose units are one unit many times over, or zeros."""
     same = [layer.name for layer in vitals.layers if layer.identical_units and not layer.is_last]
     if not same:
-        return _of_zeros(vitals)
+        return _of_zeros(vitals) or _of_constants(vitals)
     evidence = (
         f"All units of {same[0]} have the same weights and the same gradients, so that they remain "
         f"one unit many times over"
@@ -29,6 +32,20 @@ def _of_zeros(vitals: Vitals) -> list[Symptom]:
     if len(names) < 2 or vitals.gain > 0.5 or not vitals.had_a_chance:
         return []
     evidence = f"{names[0]} is all 0 and gets a gradient of 0; so do {len(names) - 1} others."
+    return [_symptom(names, evidence)]
+
+
+def _of_constants(vitals: Vitals) -> list[Symptom]:
+    """Weights that begin as one number almost everywhere: only biases tell their units apart."""
+    layers = [layer for layer in vitals.layers if layer.trained and layer.ran]
+    names = [layer.name for layer in layers if layer.weight_gain == 0.0]
+    share = share_of([layer for layer in layers if layer.weight_gain == 0.0], layers)
+    if len(names) < 2 or share < _MOST or vitals.gain > 0.5 or not vitals.had_a_chance:
+        return []
+    evidence = (
+        f"{share:.0%} of the weights began as one number for a layer, first in {names[0]}: nothing "
+        "but their biases tells the units apart."
+    )
     return [_symptom(names, evidence)]
 
 
