@@ -9,8 +9,10 @@ import faulty.forecasting
 import faulty.generalization
 import faulty.generating
 import faulty.handmade
+import faulty.infinite
 import faulty.inputs
 import faulty.labelling
+import faulty.layers
 import faulty.loops
 import faulty.manual
 import faulty.methods
@@ -23,6 +25,7 @@ import faulty.recurrent
 import faulty.regression
 import faulty.relations
 import faulty.series
+import faulty.steps
 import faulty.structure
 import faulty.surveyed
 import faulty.tabular
@@ -49,6 +52,8 @@ import healthy.operations
 import healthy.optimizers
 import healthy.papers
 import healthy.physics
+import healthy.pictures
+import healthy.plain
 import healthy.ported
 import healthy.probabilistic
 import healthy.production
@@ -57,6 +62,7 @@ import healthy.regression
 import healthy.representations
 import healthy.retrieval
 import healthy.rewards
+import healthy.scales
 import healthy.sequences
 import healthy.series
 import healthy.signals
@@ -78,8 +84,10 @@ FAULTY: tuple[Case, ...] = (
     *faulty.generalization.CASES,
     *faulty.generating.CASES,
     *faulty.handmade.CASES,
+    *faulty.infinite.CASES,
     *faulty.inputs.CASES,
     *faulty.labelling.CASES,
+    *faulty.layers.CASES,
     *faulty.loops.CASES,
     *faulty.manual.CASES,
     *faulty.methods.CASES,
@@ -92,6 +100,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.regression.CASES,
     *faulty.relations.CASES,
     *faulty.series.CASES,
+    *faulty.steps.CASES,
     *faulty.structure.CASES,
     *faulty.surveyed.CASES,
     *faulty.tabular.CASES,
@@ -120,6 +129,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.optimizers.CASES,
     *healthy.papers.CASES,
     *healthy.physics.CASES,
+    *healthy.pictures.CASES,
+    *healthy.plain.CASES,
     *healthy.ported.CASES,
     *healthy.probabilistic.CASES,
     *healthy.production.CASES,
@@ -128,6 +139,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.representations.CASES,
     *healthy.retrieval.CASES,
     *healthy.rewards.CASES,
+    *healthy.scales.CASES,
     *healthy.sequences.CASES,
     *healthy.series.CASES,
     *healthy.signals.CASES,
