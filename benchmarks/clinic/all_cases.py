@@ -8,9 +8,11 @@ import faulty.dense
 import faulty.forecasting
 import faulty.generalization
 import faulty.generating
+import faulty.glyphs
 import faulty.handmade
 import faulty.infinite
 import faulty.inputs
+import faulty.instruments
 import faulty.labelling
 import faulty.layers
 import faulty.loops
@@ -24,6 +26,7 @@ import faulty.puzzles
 import faulty.recurrent
 import faulty.regression
 import faulty.relations
+import faulty.sentences
 import faulty.series
 import faulty.steps
 import faulty.structure
@@ -83,9 +86,11 @@ FAULTY: tuple[Case, ...] = (
     *faulty.forecasting.CASES,
     *faulty.generalization.CASES,
     *faulty.generating.CASES,
+    *faulty.glyphs.CASES,
     *faulty.handmade.CASES,
     *faulty.infinite.CASES,
     *faulty.inputs.CASES,
+    *faulty.instruments.CASES,
     *faulty.labelling.CASES,
     *faulty.layers.CASES,
     *faulty.loops.CASES,
@@ -99,6 +104,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.recurrent.CASES,
     *faulty.regression.CASES,
     *faulty.relations.CASES,
+    *faulty.sentences.CASES,
     *faulty.series.CASES,
     *faulty.steps.CASES,
     *faulty.structure.CASES,
