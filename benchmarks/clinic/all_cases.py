@@ -37,6 +37,7 @@ import faulty.tokens
 import faulty.trades
 import faulty.units
 import faulty.vision
+import healthy.chances
 import healthy.contests
 import healthy.convolutional
 import healthy.courses
@@ -47,7 +48,9 @@ import healthy.fields
 import healthy.forecasting
 import healthy.games
 import healthy.generative
+import healthy.glyphs
 import healthy.handmade
+import healthy.instruments
 import healthy.laboratories
 import healthy.language
 import healthy.methods
@@ -66,6 +69,7 @@ import healthy.representations
 import healthy.retrieval
 import healthy.rewards
 import healthy.scales
+import healthy.sentences
 import healthy.sequences
 import healthy.series
 import healthy.signals
@@ -117,6 +121,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.vision.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
+    *healthy.chances.CASES,
     *healthy.contests.CASES,
     *healthy.convolutional.CASES,
     *healthy.courses.CASES,
@@ -127,7 +132,9 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.forecasting.CASES,
     *healthy.games.CASES,
     *healthy.generative.CASES,
+    *healthy.glyphs.CASES,
     *healthy.handmade.CASES,
+    *healthy.instruments.CASES,
     *healthy.laboratories.CASES,
     *healthy.language.CASES,
     *healthy.methods.CASES,
@@ -146,6 +153,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.retrieval.CASES,
     *healthy.rewards.CASES,
     *healthy.scales.CASES,
+    *healthy.sentences.CASES,
     *healthy.sequences.CASES,
     *healthy.series.CASES,
     *healthy.signals.CASES,
