@@ -257,7 +257,8 @@ class TrainingDoctor(Callback):
             self._validation.add(checks, vitals.losses, trainer.current_epoch)
         self._fill(vitals)
         symptoms = join_causes(examine(vitals))
-        new, gone = self._history.report(symptoms, trainer.global_step, trainer.current_epoch)
+        step, epoch = trainer.global_step, trainer.current_epoch
+        new, gone = self._history.report(symptoms, step, epoch, interval=self._schedule.interval)
         check = self._validation.latest if checked else None
         keep_report(self._journal, trainer, vitals, self.diagnoses, check)
         announce(trainer, new, gone, self._side_work)

@@ -17,7 +17,8 @@ class History:
     """Establish what is seen at enough reports in a row, and withdraw what is gone.
 
     Gone is what three reports in a row do not show; each time that a problem comes back it takes
-    twice as many.
+    twice as many. Reports that lie closer together than half an interval, as those of a validation
+    may, see the same thing and count as one.
 
     Attributes:
         diagnoses: What stands now, the worst first.
@@ -27,20 +28,26 @@ class History:
     def __init__(self) -> None:
         self.diagnoses: list[Diagnosis] = []
         self.announced: list[Diagnosis] = []
-        self._seen: dict[Problem, tuple[str, int]] = {}
+        self._seen: dict[Problem, tuple[str, int, int]] = {}
         self._missed: dict[Problem, int] = {}
         self._withdrawn: dict[Problem, int] = {}
 
     def report(
-        self, symptoms: Sequence[Symptom], step: int, epoch: int
+        self, symptoms: Sequence[Symptom], step: int, epoch: int, *, interval: int
     ) -> tuple[list[Diagnosis], list[Diagnosis]]:
         """Take up what is seen at a report.
+
+        Args:
+            symptoms: At most one for each problem.
+            step: Optimiser steps done.
+            epoch: Epoch, from 0.
+            interval: Usual steps between reports.
 
         Returns:
             What is newly established, or no longer only worth knowing, and what is withdrawn.
         """
         now = {symptom.problem: symptom for symptom in symptoms}
-        new = [d for s in symptoms if (d := self._establish(s, step, epoch))]
+        new = [d for s in symptoms if (d := self._establish(s, step, epoch, interval / 2))]
         self.announced += new
         gone = [d for d in self.diagnoses if d.problem not in now and self._is_healed(d.problem)]
         for diagnosis in gone:
@@ -52,10 +59,13 @@ class History:
         self.diagnoses = sorted([*kept, *new], key=lambda d: (-_RANK[d.severity], d.step))
         return new, gone
 
-    def _establish(self, symptom: Symptom, step: int, epoch: int) -> Diagnosis | None:
-        severity, count = self._seen.get(symptom.problem, (symptom.severity, 0))
-        count = count + 1 if _RANK[symptom.severity] <= _RANK[severity] or count == 0 else 1
-        self._seen[symptom.problem] = (symptom.severity, count)
+    def _establish(self, symptom: Symptom, step: int, epoch: int, apart: float) -> Diagnosis | None:
+        severity, count, counted = self._seen.get(symptom.problem, (symptom.severity, 0, step))
+        if count and _RANK[symptom.severity] > _RANK[severity]:
+            count = 0
+        if count == 0 or step - counted >= apart:
+            count, counted = count + 1, step
+        self._seen[symptom.problem] = (symptom.severity, count, counted)
         self._missed[symptom.problem] = 0
         known = next((d for d in self.diagnoses if d.problem == symptom.problem), None)
         if count < symptom.reports:

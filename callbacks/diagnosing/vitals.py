@@ -231,6 +231,12 @@ class Vitals:
         return len(recent) == _LOOKS and max(recent) < _SAME * size
 
     @property
+    def evaluates_late(self) -> bool:
+        """Whether evaluation says little yet: BatchNorm's moments follow a network that moves."""
+        has_norm = math.isfinite(self.fewest_norm_values)
+        return has_norm and math.isfinite(self.planned_steps) and self.step < self.planned_steps / 2
+
+    @property
     def labels_samples(self) -> bool:
         """Whether each sample has one label, rather than each of its words or pixels."""
         return not self.inputs.sizes or self.objective.labels in self.inputs.sizes

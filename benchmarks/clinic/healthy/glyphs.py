@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
 from lightning.pytorch import LightningModule
-from modules import LitClassifier, adam, mlp, sgd
-from programs import regression
-from samples import Samples, loaders, split
+from modules import LitClassifier, mlp, sgd
+from samples import Samples, loaders
 from scores import accuracy, outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

@@ -12,7 +12,7 @@ from case import Case, Goal, Program
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, adam, mlp, sgd
 from programs import classification, regression
-from samples import Samples, loaders, split, standardized
+from samples import loaders, split, standardized
 from scores import accuracy, outputs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

@@ -55,7 +55,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     training = vitals.training_epoch_losses
     if not constant > 0 or len(checks) < _CHECKS or len(training) != len(checks):
         return []
-    if vitals.is_imbalanced or vitals.has_other_terms:
+    if vitals.is_imbalanced or vitals.has_other_terms or vitals.evaluates_late:
         return []
     # The validation set's own constant may be a bit lower. Then it gets only worse from the first.
     only_rose = min(checks) == checks[0] > 0.93 * constant and checks[-1] > 1.05 * checks[0]

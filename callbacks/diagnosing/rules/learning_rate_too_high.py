@@ -9,6 +9,7 @@ import math
 import statistics
 
 from ...diagnosis import Severity
+from ...monitoring.record import Record
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
@@ -17,7 +18,8 @@ from ..vitals import Vitals
 _LARGE_STEP, _HUGE_STEP = 1e-2, 1e-1
 _STEP_OF_NOISE = 3e-2
 _SHARE = 0.25
-_FEW_DEAD, _MOST_DEAD, _GOOD = 0.2, 0.5, 0.5
+_FEW, _MOST_DEAD, _MOST_SATURATED = 0.2, 0.5, 0.85
+_GOOD, _VERY_GOOD = 0.5, 0.7
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -83,10 +85,16 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
 
 
 def _killed(vitals: Vitals, peak: float) -> bool:
-    """Whether huge steps put most units of a layer to death that were alive at first."""
-    shares = [known for known in vitals.dead.history.values() if known]
-    died = any(known[0] < _FEW_DEAD and known[-1] > _MOST_DEAD for known in shares)
-    return peak > _HUGE_STEP and died and vitals.had_a_chance and not vitals.gain > _GOOD
+    """Whether huge steps left most units of a layer without gradient that had one at first."""
+    if not peak > _HUGE_STEP or not vitals.had_a_chance:
+        return False
+    died = _grew(vitals.dead, _MOST_DEAD) and not vitals.gain > _GOOD
+    return died or (_grew(vitals.saturated, _MOST_SATURATED) and not vitals.gain > _VERY_GOOD)
+
+
+def _grew(record: Record, most: float) -> bool:
+    shares = [known for known in record.history.values() if known]
+    return any(known[0] < _FEW and known[-1] > most for known in shares)
 
 
 def _said(loss: float) -> str:

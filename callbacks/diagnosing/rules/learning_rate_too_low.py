@@ -13,8 +13,8 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_SMALL_STEP, _TINY_STEP, _NO_STEP = 2e-4, 1e-4, 1e-5
-_LITTLE, _WELL, _UNFINISHED = 0.3, 0.5, 0.2
+_SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
+_CLEARLY, _LITTLE, _WELL, _UNFINISHED = 0.02, 0.3, 0.5, 0.2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -49,10 +49,11 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     falls = vitals.is_falling or vitals.validation_falls
     crawls = recent < _SMALL_STEP and 0 < fell < _LITTLE and falls
     # With steps of next to nothing a loss that looks better is noise.
-    learned = vitals.gain > _LITTLE if recent < _NO_STEP else vitals.has_learned
-    stands = recent < _TINY_STEP and not learned and not vitals.is_rising
+    stands = recent < _TINY_STEP and not _has_learned(vitals, recent, fell) and not vitals.is_rising
     died_out = vitals.learning_rate <= 1e-3 * vitals.learning_rate_peak
-    if not ((recent > 0 or died_out) and (crawls or stands)):
+    # What was once fast and has nothing more to learn gets slow by itself.
+    slowed = max(updates) > _USUAL_STEP and vitals.learning_rate > 0.1 * vitals.learning_rate_peak
+    if slowed or not ((recent > 0 or died_out) and (crawls or stands)):
         return []
     evidence = (
         f"The loss fell by only {fell:.1%} in {vitals.step} steps: a step moves the weights "
@@ -65,3 +66,10 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"update_ratio": recent, "fell": fell, "learning_rate": vitals.learning_rate}
     return [Symptom(Problem.LEARNING_RATE_TOO_LOW, "warning", evidence, figures, remedies)]
+
+
+def _has_learned(vitals: Vitals, step: float, fell: float) -> bool:
+    """Whether more was learned than so small steps explain: the smaller, the more is noise."""
+    if step < _NO_STEP or not vitals.has_learned:
+        return vitals.gain > (_LITTLE if step < _NO_STEP else _CLEARLY)
+    return vitals.gain > _LITTLE * _NO_STEP / step or fell > _LITTLE

@@ -18,8 +18,8 @@ _WELL = 0.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a batch that is taken for time, or a loss that is no better than a constant's."""
-    return _crossed(vitals) or _stuck(vitals)
+    """Find a batch taken for time, inputs that are all alike, or the loss of a constant."""
+    return _crossed(vitals) or _blind(vitals) or _stuck(vitals)
 
 
 def _crossed(vitals: Vitals) -> list[Symptom]:
@@ -42,6 +42,23 @@ def _crossed(vitals: Vitals) -> list[Symptom]:
     remedies = (Remedy("Say that the batch comes first.", "batch_first=True"),)
     figures = {"times": float(time), "sequences": float(batch)}
     return [Symptom(P.NOT_LEARNING, "warning", evidence, figures, remedies, layer, is_root=True)]
+
+
+def _blind(vitals: Vitals) -> list[Symptom]:
+    """Nothing comes in: each sample is the same to the network, and so is what comes out."""
+    inputs = vitals.inputs
+    alike = inputs.largest_std == 0 and vitals.ignores_inputs
+    if not alike or vitals.has_learned or not vitals.had_a_long_chance:
+        return []
+    evidence = (
+        f"The inputs of {inputs.layer} are the same for all samples, with a mean of "
+        f"{inputs.largest_mean:.3g}, and so are the predictions."
+    )
+    remedies = (Remedy("Look at the inputs as the network gets them."),)
+    figures = {"mean": inputs.largest_mean}
+    return [
+        Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, inputs.layer, is_root=True)
+    ]
 
 
 def _stuck(vitals: Vitals) -> list[Symptom]:

@@ -12,13 +12,15 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _LOST, _OF_ALL, _CHECKS = 0.1, 0.08, 3
-_LOST_OF_UNKNOWN = 0.2
+_LOST_OF_UNKNOWN, _EARLY_CHECKS = 0.2, 10
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a validation loss that left its best for good."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     if len(checks) < _CHECKS + 1 or len(training) != len(checks) or not min(checks) > 0:
+        return []
+    if vitals.evaluates_late and len(checks) < _EARLY_CHECKS:
         return []
     best = min(checks)
     place = checks.index(best)

@@ -53,6 +53,8 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     if len(checks) < 3 or len(training) != len(checks) or vitals.is_imbalanced:
         return []
+    if vitals.evaluates_late:
+        return []
     if max(vitals.validation_epochs[:3], default=math.inf) > _FEW_EPOCHS:
         return []
     early = [*zip(training[1:3], checks[1:3], strict=True), (training[-1], checks[-1])]
