@@ -16,7 +16,7 @@ def reports(history, *seen):
     """Newly said and withdrawn at each report, at steps 10, 20, ..."""
     found = []
     for i, symptoms in enumerate(seen):
-        new, gone = history.report(symptoms, 10 * (i + 1), i)
+        new, gone = history.report(symptoms, 10 * (i + 1), i, interval=10)
         found.append(([d.severity for d in new], [d.severity for d in gone]))
     return found
 
@@ -112,3 +112,9 @@ def test_no_two_problems_explain_each_other(cause):
     assert cause not in CAUSES[cause]
     for effect in CAUSES[cause]:
         assert effect not in order or order.index(cause) < order.index(effect)
+
+
+def test_reports_close_together_count_once():
+    history = History()
+    said = [bool(history.report([symptom()], step, 0, interval=10)[0]) for step in (10, 12, 14, 15)]
+    assert said == [False, False, False, True]

@@ -8,8 +8,9 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
-from torchvitals.callbacks.diagnosing.anatomy import are_waiting, is_composite
+from torchvitals.callbacks.diagnosing.anatomy import are_waiting, is_composite, weight_gain
 from torchvitals.callbacks.diagnosing.batch_norms import NormProbe
+from torchvitals.callbacks.diagnosing.clearing import Clearing
 from torchvitals.callbacks.diagnosing.decay import decay_pull
 from torchvitals.callbacks.diagnosing.rate_schedules import schedule_share
 from torchvitals.callbacks.diagnosing.vitals import Vitals
@@ -104,3 +105,83 @@ def test_of_a_norms_calls_in_a_batch_the_farthest_off_counts():
     # A call after the news, still in the same batch.
     look(norm, (x,))
     assert probe.news().gaps["norm"] < 0.2
+
+
+@pytest.mark.parametrize(
+    ("draw", "gain"),
+    [
+        (nn.init.zeros_, 0.0),
+        (lambda weight: nn.init.constant_(weight, 0.05), 0.0),
+        (nn.init.orthogonal_, 1.0),
+        (lambda weight: nn.init.kaiming_uniform_(weight, 5**0.5), 3**-0.5),
+        (nn.init.kaiming_normal_, 2**0.5),
+    ],
+)
+def test_the_gain_of_weights_as_drawn(draw, gain):
+    torch.manual_seed(0)
+    assert float(weight_gain(draw(torch.empty(400, 400)))) == pytest.approx(gain, rel=0.02)
+
+
+def test_the_gain_of_nothing_is_not_known():
+    assert weight_gain(torch.zeros(1, 1)).isnan()
+
+
+def train_by_hand(clear, steps=8):
+    """Train with two optimisers; ``clear`` is called before each backward pass, with the step."""
+    torch.manual_seed(0)
+    clearing, layers = Clearing(), [nn.Linear(3, 3), nn.Linear(3, 1)]
+    optimizers = [SGD(layer.parameters(), lr=0.01) for layer in layers]
+    for step in range(steps):
+        for optimizer in optimizers:
+            clear(optimizers, optimizer, step)
+            loss = layers[1](layers[0](torch.randn(4, 3))).square().mean()
+            clearing.look()
+            loss.backward()
+            clearing.step(optimizer)
+            optimizer.step()
+    return clearing.uncleared
+
+
+def clear_own(optimizers, optimizer, step):
+    optimizer.zero_grad()
+
+
+def clear_own_in_place(optimizers, optimizer, step):
+    optimizer.zero_grad(set_to_none=False)
+
+
+def clear_every_third_step(optimizers, optimizer, step):
+    if step % 3 == 0:
+        optimizer.zero_grad()
+
+
+def clear_the_other(optimizers, optimizer, step):
+    optimizers[0].zero_grad()
+
+
+def never_clear(optimizers, optimizer, step):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("clear", "uncleared"),
+    [
+        (clear_own, 0),
+        (clear_own_in_place, 0),
+        (clear_every_third_step, 2),
+        (clear_the_other, 5),
+        (never_clear, 5),
+    ],
+)
+def test_gradients_that_are_never_cleared_are_counted(clear, uncleared):
+    assert train_by_hand(clear) == uncleared
+
+
+def test_one_backward_pass_for_several_steps_is_no_fault():
+    layer, clearing = nn.Linear(3, 1), Clearing()
+    optimizer = SGD(layer.parameters(), lr=0.01)
+    layer(torch.randn(4, 3)).mean().backward()
+    for _ in range(8):
+        clearing.step(optimizer)
+        optimizer.step()
+    assert clearing.uncleared == 0

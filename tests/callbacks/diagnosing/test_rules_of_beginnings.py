@@ -1,0 +1,101 @@
+"""Rules on how a training began: its weights as drawn, its first steps, its first validations."""
+
+import math
+
+import pytest
+from helpers.vital_signs import FALLING, FLAT, LN10, SMALL, found, record, vitals
+
+from torchvitals.callbacks import Problem as P
+from torchvitals.callbacks.diagnosing.signs import InputScale, Layer, Objective
+
+
+def drawn(*gains, **more):
+    """Layers of 100 weights each with these gains; the last one is the output."""
+    return [
+        Layer(str(i), 100, has_gradient=True, weight_gain=gain, is_last=i == len(gains) - 1, **more)
+        for i, gain in enumerate(gains)
+    ]
+
+
+LOST = [2.3, *[4.0 - 0.003 * i + 0.01 * (-1) ** i for i in range(299)]]
+HALF = [1.4 + 0.01 * (-1) ** i for i in range(300)]
+NOT_YET = {"planned_steps": 1000, "fewest_norm_values": 64.0}
+BAD_CHECKS = {"validation_losses": [2.9, 2.8, 2.7], "training_epoch_losses": [2.0, 0.9, 0.4]}
+CREEPS = [2.32 - 0.0001 * i + 0.1 * (-1) ** (i // 2) for i in range(300)]
+CREEPING = {
+    "total_updates": [1.5e-4] * 9, "validation_losses": [2.31, 2.308, 2.306, 2.304, 2.302],
+    "training_epoch_losses": [2.31] * 5,
+}  # fmt: skip
+
+SICK = {
+    "all constant": (
+        vitals(FLAT, layers=drawn(0.0, 0.0, 0.0)), P.SYMMETRIC_WEIGHTS, "critical"),
+    "a head alone is not": (
+        vitals(HALF, layers=drawn(0.0, 0.0, 0.0, 0.6)), P.SYMMETRIC_WEIGHTS, "critical"),
+    "hundredths of what they should be": (
+        vitals(HALF, layers=drawn(0.01, 0.01, 0.01)), P.POOR_INITIALIZATION, "warning"),
+    "gradients pile up": (vitals(HALF, uncleared=4), P.EXPLODING_GRADIENT, "critical"),
+    "worse than before the first step": (
+        vitals(LOST, data_losses=LOST[::10], total_updates=[3.0] + [5e-3] * 8),
+        P.LEARNING_RATE_TOO_HIGH, "critical"),
+    "units killed by the first steps": (
+        vitals(HALF, dead=record(act=[0.0, 0.9]), total_updates=[0.3] + [5e-3] * 8),
+        P.LEARNING_RATE_TOO_HIGH, "warning"),
+    "units thrown to their ends by the first steps": (
+        vitals(HALF, saturated=record(act=[0.0, 0.95]), total_updates=[0.3] + [5e-3] * 8),
+        P.LEARNING_RATE_TOO_HIGH, "warning"),
+    "each validation a bit better": (
+        vitals(CREEPS, **CREEPING), P.LEARNING_RATE_TOO_LOW, "warning"),
+    "a bit learned by hundredths of a step": (
+        vitals([2.1 + 0.05 * (-1) ** i for i in range(300)], total_updates=[2.5e-5] * 9),
+        P.LEARNING_RATE_TOO_LOW, "warning"),
+    "a first binary loss far off": (
+        vitals([20.0, *FLAT], data_losses=[20.0, *FLAT], objective=Objective(
+            "binary", "bce_logits", classes=1, constant_loss=math.log(2))),
+        P.POOR_INITIALIZATION, "warning"),
+    "nothing comes in": (
+        vitals(FLAT, prediction_ranges=[0.0] * 9, inputs=InputScale("fc", 0.0, 0.0, math.nan, 0.0)),
+        P.NOT_LEARNING, "critical"),
+    "validation never better than at its first": (
+        vitals(SMALL, validation_losses=[0.95 * LN10, LN10, 1.1 * LN10],
+               training_epoch_losses=[2.0, 1.0, 0.3]), P.INCONSISTENT_LABELS, "critical"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("signs", "problem", "severity"), SICK.values(), ids=SICK.keys())
+def test_what_began_badly_is_found(signs, problem, severity):
+    assert found(signs)[problem] == severity
+
+
+WELL = {
+    "constant, and learned all the same": vitals(SMALL, layers=drawn(0.0, 0.0)),
+    "one layer of zeros": vitals(FLAT[:60], layers=drawn(0.0)),
+    "ends of branches that begin at 0": vitals(
+        [1.4 - 0.001 * i for i in range(300)], layers=drawn(0.6, 0.0, 0.6, 0.0, 0.6)),
+    "small heads": vitals([1.4 - 0.001 * i for i in range(300)], layers=drawn(0.6, 0.6, 0.01)),
+    "a layer that ranks share": vitals(FLAT[:60], layers=drawn(math.nan, math.nan)),
+    "gradients kept once": vitals(FALLING, uncleared=1),
+    "dead from the start, with large steps": vitals(
+        SMALL, dead=record(act=[0.6, 0.6]), total_updates=[0.3] * 9),
+    "validated before BatchNorm has settled": vitals(SMALL, **BAD_CHECKS, **NOT_YET),
+    "a rare class that comes last": vitals(
+        [1.6 - 0.003 * i + 0.01 * (-1) ** i for i in range(300)], objective=Objective(
+            "classification", "cross_entropy", classes=2, constant_loss=1.6,
+            target_counts=[960.0, 40.0], predicted_counts=[1000.0, 0.0])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("signs", WELL.values(), ids=WELL.keys())
+def test_what_only_looks_like_it_is_left_alone(signs):
+    assert {p: s for p, s in found(signs).items() if s != "info"} == {}
+
+
+def test_once_batch_norm_has_settled_validation_counts():
+    settled = NOT_YET | {"planned_steps": 500}
+    assert P.INCONSISTENT_LABELS in found(vitals(SMALL, **BAD_CHECKS, **settled))
+
+
+def test_what_was_once_fast_is_slow_by_itself():
+    symptoms = found(vitals(FLAT, total_updates=[0.01] * 5 + [5e-5] * 5))
+    assert P.NOT_LEARNING in symptoms
+    assert P.LEARNING_RATE_TOO_LOW not in symptoms
