@@ -68,6 +68,8 @@ class Layer:
         ran: Whether it was called in training.
         has_gradient: Whether it ever had a gradient.
         stepped: Whether an optimiser that has it ever made a step; True where none has it.
+        rated: Whether its learning rate ever was another one than 0, as far as reports saw it; True
+            where no optimiser has it.
         is_last: Whether it is the last one.
         identical_units: Whether all its units have the same weights and, after the first
             backward pass, the same gradients.
@@ -83,6 +85,7 @@ class Layer:
     ran: bool = True
     has_gradient: bool = False
     stepped: bool = True
+    rated: bool = True
     is_last: bool = False
     identical_units: bool = False
     weight_gain: float = NAN

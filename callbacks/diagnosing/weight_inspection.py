@@ -59,6 +59,7 @@ class WeightInspection:
         self._known: Mapping[str, Mapping[str, Any]] = {}
         self._inspections = 0
         self._stepped: set[int] = set()
+        self._rated: set[str] = set()
         self._weights: dict[str, Tensor | None] = {}
         self._gates: dict[str, int] = {}
         self._tables: dict[str, Tensor] = {}
@@ -161,6 +162,8 @@ class WeightInspection:
             ran: Names of the layers that were called.
         """
         optimized = _parameters_of(optimizers)
+        groups = [group for o in optimizers for group in o.param_groups]
+        rated = {p for group in groups if float(group["lr"]) != 0.0 for p in group["params"]}
         stepped = [o for place, o in enumerate(optimizers) if place in self._stepped]
         moved = optimized if len(stepped) == len(optimizers) else _parameters_of(stepped)
         for layer in self._vitals.layers:
@@ -170,6 +173,9 @@ class WeightInspection:
             layer.trained = weight is not None and weight.requires_grad
             layer.optimized = weight in optimized
             layer.stepped = weight in moved or not layer.optimized
+            if weight in rated or not layer.optimized:
+                self._rated.add(layer.name)
+            layer.rated = layer.name in self._rated
         called = [layer for layer in self._vitals.layers if layer.ran]
         for layer in self._vitals.layers:
             layer.is_last = bool(called) and layer is called[-1]
@@ -192,6 +198,7 @@ class WeightInspection:
             },
             "inspections": self._inspections,
             "stepped": sorted(self._stepped),
+            "rated": sorted(self._rated),
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -199,6 +206,7 @@ class WeightInspection:
         self._known = state_dict["layers"]
         self._inspections = state_dict["inspections"]
         self._stepped = set(state_dict["stepped"])
+        self._rated = set(state_dict["rated"])
 
 
 def _on_host(flags: Mapping[str, Tensor]) -> dict[str, float]:

@@ -42,10 +42,12 @@ def _within(vitals: Vitals) -> list[Symptom]:
     forgotten = [layer for layer in running if not layer.optimized and layer.has_gradient]
     waiting = [layer for layer in running if layer.optimized and not layer.stepped]
     idle = waiting if vitals.step >= _LONG else []
+    unrated = [layer for layer in running if layer.optimized and not layer.rated]
+    still = unrated if vitals.step >= max(_LONG, vitals.planned_steps / 2) else []
     # Where optimisers take turns, it takes a while until each layer had its own.
     if vitals.step < (3 if vitals.one_loss else _LONG):
         return []
-    if not (cut or forgotten or idle):
+    if not (cut or forgotten or idle or still):
         return _tables(vitals)
     found, why = next(
         (layers, why)
@@ -53,19 +55,21 @@ def _within(vitals: Vitals) -> list[Symptom]:
             (cut, "an optimiser has it, but it never gets a gradient"),
             (forgotten, "it gets a gradient, but no optimiser has it"),
             (idle, "the optimiser that has it never makes a step"),
+            (still, "its learning rate has been 0 up to now"),
         )
         if layers
     )
     share = sum(layer.entries for layer in found) / sum(layer.entries for layer in vitals.layers)
     evidence = f"{found[0].name} does not learn: {why}"
     evidence += f" (so {len(found)} layers, {share:.0%} of the weights)." if len(found) > 1 else "."
-    advice = (
-        "Look for `detach`, `no_grad` or NumPy between the layer and the loss."
-        if cut
-        else "Give the optimiser all parameters."
-    )
+    if cut:
+        first = Remedy("Look for `detach`, `no_grad` or NumPy between the layer and the loss.")
+    elif found is still:
+        first = Remedy("See whether its schedule counts steps or epochs.", '"interval": "step"')
+    else:
+        first = Remedy("Give the optimiser all parameters.", "torch.optim.Adam(self.parameters())")
     remedies = (
-        Remedy(advice, "" if cut else "torch.optim.Adam(self.parameters())"),
+        first,
         Remedy("Or freeze it openly.", "layer.requires_grad_(False)"),
     )
     figures, problem = {"layers": float(len(found)), "share": share}, Problem.FROZEN_PARAMETER

@@ -35,6 +35,9 @@ SICK = {
     "hundredths of what they should be": (
         vitals(HALF, layers=drawn(0.01, 0.01, 0.01)), P.POOR_INITIALIZATION, "warning"),
     "gradients pile up": (vitals(HALF, uncleared=4), P.EXPLODING_GRADIENT, "critical"),
+    "a rate of 0 for half of the training": (
+        vitals(SMALL, planned_steps=400, layers=[*drawn(0.6, rated=False), *drawn(0.6)]),
+        P.FROZEN_PARAMETER, "warning"),
     "worse than before the first step": (
         vitals(LOST, data_losses=LOST[::10], total_updates=[3.0] + [5e-3] * 8),
         P.LEARNING_RATE_TOO_HIGH, "critical"),
@@ -74,6 +77,8 @@ WELL = {
         [1.4 - 0.001 * i for i in range(300)], layers=drawn(0.6, 0.0, 0.6, 0.0, 0.6)),
     "small heads": vitals([1.4 - 0.001 * i for i in range(300)], layers=drawn(0.6, 0.6, 0.01)),
     "a layer that ranks share": vitals(FLAT[:60], layers=drawn(math.nan, math.nan)),
+    "a rate that is 0 at first": vitals(
+        SMALL, planned_steps=4000, layers=[*drawn(0.6, rated=False), *drawn(0.6)]),
     "gradients kept once": vitals(FALLING, uncleared=1),
     "dead from the start, with large steps": vitals(
         SMALL, dead=record(act=[0.6, 0.6]), total_updates=[0.3] * 9),
