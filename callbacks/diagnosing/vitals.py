@@ -171,7 +171,8 @@ class Vitals:
         """
         if not self.objective.usual_loss > 0 or not self.data_losses:
             return False
-        usual = self.objective.usual_loss
+        # Weights of classes make a constant's loss larger.
+        usual = max(self.objective.usual_loss, self.objective.constant_loss)
         raw = self.inputs.rms > 10 or any(side.is_raw for side in self.side_inputs.values())
         return self.data_losses[0] > _FAR * usual and not raw
 

@@ -47,7 +47,11 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     recent = statistics.median(updates[-5:])
     fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan
     falls = vitals.is_falling or vitals.validation_falls
-    crawls = recent < _SMALL_STEP and 0 < fell < _LITTLE and falls
+    # What was always slow and only brought a first loss down to a constant's has learned nothing.
+    knows = vitals.objective.constant_loss > 0 and not vitals.has_other_terms
+    always = knows and max(updates) < _USUAL_STEP
+    learned = min(fell, vitals.gain) if always else fell
+    crawls = recent < _SMALL_STEP and fell > 0 and learned < _LITTLE and falls
     # With steps of next to nothing a loss that looks better is noise.
     stands = recent < _TINY_STEP and not _has_learned(vitals, recent, fell) and not vitals.is_rising
     died_out = vitals.learning_rate <= 1e-3 * vitals.learning_rate_peak

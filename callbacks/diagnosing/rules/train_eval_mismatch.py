@@ -106,4 +106,5 @@ def _stale(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
         f"{worse:.1f} times that of training."
     )
     figures = {"gap": gap, "ratio": worse}
-    return [Symptom(Problem.TRAIN_EVAL_MISMATCH, "warning", evidence, figures, remedies, layer)]
+    problem = Problem.TRAIN_EVAL_MISMATCH
+    return [Symptom(problem, "warning", evidence, figures, remedies, layer, reports=1)]
