@@ -130,6 +130,7 @@ CASES = (
     ),
     Case(
         "linear-deviation-of-170", Goal("R2", at_least=0.9), raw_targets,
-        ("exploding_gradient", "learning_rate_too_high", "non_finite"), partial(raw_targets, True),
+        ("exploding_gradient", "learning_rate_too_high", "non_finite", "dead_relu"),
+        partial(raw_targets, True),
     ),
 )  # fmt: skip
