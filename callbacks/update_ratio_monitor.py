@@ -28,12 +28,13 @@ class UpdateRatioMonitor(Callback):
     r"""Record how far a step moves each layer, :math:`\|\Delta w\| / \|w\|`, for any optimiser.
 
     Weights are compared before and after a reporting step, so that momentum, weight decay,
-    clipping and whatever else the step does is in it. Only a step that reports copies the
-    weights, for as long as it takes. Where every step reports the copy stays, and is brought up
-    to date after each step: what is written to a weight in between is told from its step, unless
-    it is hidden from autograd (``weight.data``). About 1e-3 is the usual advice (Stanford's course
-    cs231n). Steps that 16-bit mixed precision skips are not reported. Sharded parameters (FSDP2)
-    count as a whole. Under manual optimisation the update is that of all steps of the batch.
+    clipping and whatever else the step does is in it. Those that need no gradient are left out.
+    Only a step that reports copies the weights, for as long as it takes. Where every step reports
+    the copy stays, and is brought up to date after each step: what is written to a weight in
+    between is told from its step, unless it is hidden from autograd (``weight.data``). About 1e-3
+    is the usual advice (Stanford's course cs231n). Steps that 16-bit mixed precision skips are not
+    reported. Sharded parameters (FSDP2) count as a whole. Under manual optimisation the update is
+    that of all steps of the batch.
 
     Logged are ``update_ratio/total`` and ``update_ratio/<layer>`` (for up to 100 layers). Said
     once, when it has lasted for three reports: parameters that an optimiser has and that do not

@@ -124,8 +124,14 @@ def test_frozen_parameters_are_named_and_those_that_do_not_move_are_said_once():
         def forward(self, x):
             return self.used(self.frozen(x))
 
-    monitor = UpdateRatioMonitor(1)
-    fit(Research(Partly()), loader(torch.randn(16, 5)), [monitor])
+    monitor, moved = UpdateRatioMonitor(1), Moved()
+    model = Research(Partly())
+    nn.init.constant_(model.network.frozen.weight, 100.0)
+    fit(model, loader(torch.randn(16, 5)), [monitor, moved])
+    trained = {name: ratio for name, ratio in moved.by_layer[-1].items() if "frozen" not in name}
+    assert monitor.ratios == pytest.approx(trained, rel=1e-5)
+    # What is frozen does not dilute the ratio of all.
+    assert monitor.total_ratio > max(trained.values()) / 2
     assert monitor.frozen == ["network.frozen.weight", "network.frozen.bias"]
     assert monitor.unmoved == ["network.unused.weight", "network.unused.bias"]
     assert monitor.ratios["network.unused"] == 0.0
