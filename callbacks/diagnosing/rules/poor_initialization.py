@@ -73,8 +73,8 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
 
 def _faint(vitals: Vitals) -> list[Symptom]:
     """Weights so small that hardly anything of an input comes out, before the first step."""
-    layers = [layer for layer in vitals.layers if layer.trained and layer.ran]
-    faint = [layer for layer in layers if 0 < layer.weight_gain < _FAINT]
+    layers = [layer for layer in vitals.layers if layer.ran]
+    faint = [layer for layer in layers if layer.trained and 0 < layer.weight_gain < _FAINT]
     share = share_of(faint, layers)
     if len(faint) < 2 or share < _MOST or vitals.gain > 0.5 or not vitals.had_a_long_chance:
         return []

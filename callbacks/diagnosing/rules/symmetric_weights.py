@@ -37,9 +37,10 @@ def _of_zeros(vitals: Vitals) -> list[Symptom]:
 
 def _of_constants(vitals: Vitals) -> list[Symptom]:
     """Weights that begin as one number almost everywhere: only biases tell their units apart."""
-    layers = [layer for layer in vitals.layers if layer.trained and layer.ran]
-    names = [layer.name for layer in layers if layer.weight_gain == 0.0]
-    share = share_of([layer for layer in layers if layer.weight_gain == 0.0], layers)
+    # Beside frozen ones, those of an adapter may begin at 0.
+    layers = [layer for layer in vitals.layers if layer.ran]
+    constant = [layer for layer in layers if layer.trained and layer.weight_gain == 0.0]
+    names, share = [layer.name for layer in constant], share_of(constant, layers)
     if len(names) < 2 or share < _MOST or vitals.gain > 0.5 or not vitals.had_a_chance:
         return []
     evidence = (

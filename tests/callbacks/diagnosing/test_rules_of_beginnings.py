@@ -75,6 +75,8 @@ WELL = {
     "one layer of zeros": vitals(FLAT[:60], layers=drawn(0.0)),
     "ends of branches that begin at 0": vitals(
         [1.4 - 0.001 * i for i in range(300)], layers=drawn(0.6, 0.0, 0.6, 0.0, 0.6)),
+    "adapters that begin at 0": vitals(
+        FLAT[:60], layers=[*drawn(0.0, 0.0, 0.0), Layer("base", 900, trained=False)]),
     "small heads": vitals([1.4 - 0.001 * i for i in range(300)], layers=drawn(0.6, 0.6, 0.01)),
     "a layer that ranks share": vitals(FLAT[:60], layers=drawn(math.nan, math.nan)),
     "a rate that is 0 at first": vitals(
