@@ -57,7 +57,10 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
         return []
     if max(vitals.validation_epochs[:3], default=math.inf) > _FEW_EPOCHS:
         return []
-    early = [*zip(training[1:3], checks[1:3], strict=True), (training[-1], checks[-1])]
+    pairs = list(zip(training, checks, strict=True))
+    # With BatchNorm single validations are far off in a training that is none the worse for it.
+    has_norm = math.isfinite(vitals.fewest_norm_values)
+    early = pairs[1:] if has_norm else [*pairs[1:3], pairs[-1]]
     worse = min(v / t for t, v in early) if min(t for t, _ in early) > 0 else 0.0
     if worse < _EARLY or min(v for _, v in early) < _POOR * vitals.scale or not vitals.has_learned:
         return []

@@ -85,6 +85,9 @@ WELL = {
     "dead from the start, with large steps": vitals(
         SMALL, dead=record(act=[0.6, 0.6]), total_updates=[0.3] * 9),
     "validated before BatchNorm has settled": vitals(SMALL, **BAD_CHECKS, **NOT_YET),
+    "BatchNorm far off now and then": vitals(
+        SMALL, planned_steps=500, fewest_norm_values=64.0, validation_epochs=[0, 1, 2, 3],
+        validation_losses=[1.9, 3.2, 0.9, 1.6], training_epoch_losses=[1.6, 1.1, 0.8, 0.6]),
     "a rare class that comes last": vitals(
         [1.6 - 0.003 * i + 0.01 * (-1) ** i for i in range(300)], objective=Objective(
             "classification", "cross_entropy", classes=2, constant_loss=1.6,
