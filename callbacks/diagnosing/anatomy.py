@@ -99,9 +99,13 @@ def have_identical_units(weight: Tensor, *, sure: bool, gates: int = 1) -> Tenso
 
 def weight_gain(weight: Tensor) -> Tensor:
     """See `Layer.weight_gain`; on the device. NaN for a weight that ranks share (FSDP2)."""
+    plain = type(weight) in (Tensor, nn.Parameter) and weight.is_floating_point()
     with torch.no_grad():
-        if not is_whole(weight) or weight.numel() < 2 or weight.is_complex():
-            return torch.full((), NAN, device=weight.device)
+        if not plain or weight.is_meta or not is_whole(weight) or min(weight.shape) < 1:
+            return torch.full((), NAN)
+        # A column beside a matrix is the length of its rows (weight_norm).
+        if len(weight) == 1 or weight[0].numel() == 1:
+            return torch.full((), NAN)
         values = weight.detach().float()
         low, high = values.aminmax()
         side = max(len(weight), weight[0].numel())

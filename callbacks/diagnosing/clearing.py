@@ -1,5 +1,7 @@
 """Gradients that are not set to zero between the steps of an optimiser."""
 
+from dataclasses import dataclass
+
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -8,12 +10,24 @@ from .anatomy import is_whole
 _STEPS = 5
 
 
+@dataclass
+class _Sample:
+    """A parameter, and its gradient when the optimiser last made a step."""
+
+    parameter: Tensor
+    used: Tensor | None = None
+    version: int = 0
+    passes: int = 0
+    steps: int = 0
+
+
 class Clearing:
     """Count the steps of an optimiser whose gradients hold all earlier ones, too.
 
     Of each optimiser one small parameter is looked at before every backward pass, until its
     gradient was once seen to be gone after a step: then its optimiser clears them. Where it is set
-    to None, as is usual, nothing waits for the device.
+    to None, as is usual, nothing waits for the device. What writes to gradients between two steps
+    in another way than to add to them leaves it open whether they were cleared.
 
     Attributes:
         uncleared: The most steps in a row that an optimiser made with gradients never cleared.
@@ -21,39 +35,34 @@ class Clearing:
 
     def __init__(self) -> None:
         self.uncleared = 0
-        self._samples: dict[Optimizer, Tensor | None] = {}
-        self._used: dict[Optimizer, Tensor] = {}
-        self._steps: dict[Optimizer, int] = {}
+        self._samples: dict[int, _Sample | None] = {}
         self._passes = 0
 
     def look(self) -> None:
         """See, before a backward pass, which gradients are gone since their step."""
         self._passes += 1
-        for optimizer, sample in list(self._samples.items()):
-            if sample is not None and optimizer in self._used and _is_gone(sample.grad):
-                self._settle(optimizer)
+        for position, sample in self._samples.items():
+            if sample is not None and sample.used is not None and _is_gone(sample.parameter.grad):
+                self._samples[position] = None
 
-    def step(self, optimizer: Optimizer) -> None:
-        """Take down that an optimiser is about to make a step."""
-        if optimizer not in self._samples:
-            self._samples[optimizer] = _smallest(optimizer)
-        sample = self._samples[optimizer]
-        if sample is None or not isinstance(sample.grad, Tensor):
+    def step(self, position: int, optimizer: Optimizer) -> None:
+        """Take down that the optimiser at this position is about to make a step."""
+        if position not in self._samples:
+            parameter = _smallest(optimizer)
+            self._samples[position] = None if parameter is None else _Sample(parameter)
+        sample = self._samples[position]
+        if sample is None or not isinstance(gradient := sample.parameter.grad, Tensor):
             return
-        used, self._used[optimizer] = self._used.get(optimizer), sample.grad
-        if used is not None and used is not sample.grad:
-            self._settle(optimizer)
-        elif used is not None and self._passes:
-            self._steps[optimizer] = self._steps.get(optimizer, 0) + 1
-            self.uncleared = max(self.uncleared, self._steps[optimizer])
-            if self._steps[optimizer] >= _STEPS:
-                self._settle(optimizer)
-        self._passes = 0
-
-    def _settle(self, optimizer: Optimizer) -> None:
-        """Look no more: what there is to know is known."""
-        self._samples[optimizer] = None
-        self._used.pop(optimizer, None)
+        if sample.used is not None:
+            added, passes = gradient._version - sample.version, self._passes - sample.passes
+            if gradient is not sample.used or added > passes:
+                self._samples[position] = None
+                return
+            sample.steps += added > 0
+            self.uncleared = max(self.uncleared, sample.steps)
+            if sample.steps >= _STEPS:
+                self._samples[position] = None
+        sample.used, sample.version, sample.passes = gradient, gradient._version, self._passes
 
 
 def _smallest(optimizer: Optimizer) -> Tensor | None:

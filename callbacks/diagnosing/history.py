@@ -1,5 +1,6 @@
 """What was found over time: established, made worse, withdrawn."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -18,7 +19,7 @@ class History:
 
     Gone is what three reports in a row do not show; each time that a problem comes back it takes
     twice as many. Reports that lie closer together than half an interval, as those of a validation
-    may, see the same thing and count as one.
+    may, see the same thing and count as one: the later ones may add to what is seen.
 
     Attributes:
         diagnoses: What stands now, the worst first.
@@ -28,7 +29,8 @@ class History:
     def __init__(self) -> None:
         self.diagnoses: list[Diagnosis] = []
         self.announced: list[Diagnosis] = []
-        self._seen: dict[Problem, tuple[str, int, int]] = {}
+        self._counted = -math.inf
+        self._seen: dict[Problem, tuple[str, int]] = {}
         self._missed: dict[Problem, int] = {}
         self._withdrawn: dict[Problem, int] = {}
 
@@ -46,26 +48,32 @@ class History:
         Returns:
             What is newly established, or no longer only worth knowing, and what is withdrawn.
         """
+        close = 0 <= step - self._counted < interval / 2
+        if not close:
+            self._counted = step
         now = {symptom.problem: symptom for symptom in symptoms}
-        new = [d for s in symptoms if (d := self._establish(s, step, epoch, interval / 2))]
+        new = [d for s in symptoms if (d := self._establish(s, step, epoch, close=close))]
         self.announced += new
-        gone = [d for d in self.diagnoses if d.problem not in now and self._is_healed(d.problem)]
+        missing = [] if close else [d for d in self.diagnoses if d.problem not in now]
+        gone = [d for d in missing if self._is_healed(d.problem)]
         for diagnosis in gone:
             self._withdrawn[diagnosis.problem] = self._withdrawn.get(diagnosis.problem, 0) + 1
-        self._seen = {problem: self._seen[problem] for problem in now}
+        if not close:
+            self._seen = {problem: self._seen[problem] for problem in now}
         kept = [
             d for d in self.diagnoses if d not in gone and d.problem not in {n.problem for n in new}
         ]
         self.diagnoses = sorted([*kept, *new], key=lambda d: (-_RANK[d.severity], d.step))
         return new, gone
 
-    def _establish(self, symptom: Symptom, step: int, epoch: int, apart: float) -> Diagnosis | None:
-        severity, count, counted = self._seen.get(symptom.problem, (symptom.severity, 0, step))
-        if count and _RANK[symptom.severity] > _RANK[severity]:
+    def _establish(
+        self, symptom: Symptom, step: int, epoch: int, *, close: bool
+    ) -> Diagnosis | None:
+        severity, count = self._seen.get(symptom.problem, (symptom.severity, 0))
+        if _RANK[symptom.severity] > _RANK[severity]:
             count = 0
-        if count == 0 or step - counted >= apart:
-            count, counted = count + 1, step
-        self._seen[symptom.problem] = (symptom.severity, count, counted)
+        count += not close or count == 0
+        self._seen[symptom.problem] = (symptom.severity, count)
         self._missed[symptom.problem] = 0
         known = next((d for d in self.diagnoses if d.problem == symptom.problem), None)
         if count < symptom.reports:
@@ -91,6 +99,7 @@ class History:
         return {
             "diagnoses": [_plain(diagnosis) for diagnosis in self.diagnoses],
             "announced": [_plain(diagnosis) for diagnosis in self.announced],
+            "counted": self._counted,
             "seen": {problem.value: seen for problem, seen in self._seen.items()},
             "missed": {problem.value: missed for problem, missed in self._missed.items()},
             "withdrawn": {problem.value: times for problem, times in self._withdrawn.items()},
@@ -100,6 +109,7 @@ class History:
         """Go on from there."""
         self.diagnoses = [_diagnosis(plain) for plain in state_dict["diagnoses"]]
         self.announced = [_diagnosis(plain) for plain in state_dict["announced"]]
+        self._counted = state_dict.get("counted", -math.inf)
         self._seen = {Problem(code): tuple(seen) for code, seen in state_dict["seen"].items()}
         self._missed = {Problem(code): missed for code, missed in state_dict["missed"].items()}
         self._withdrawn = {Problem(code): n for code, n in state_dict["withdrawn"].items()}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
+from ..monitoring.gradient_reading import optimizer_position
 from .anatomy import highest_dropout, largest_recurrent_gain
 from .autograd_graph import (
     count_layers,
@@ -32,7 +33,7 @@ _GOOD = 0.5
 _LASTING = (
     "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_gain",
     "recurrent_layer", "time_profile", "waiting",
-    "decay_pulls", "uncleared",
+    "decay_pulls",
 )  # fmt: skip
 
 
@@ -47,6 +48,7 @@ class News:
             sigmoids and tanhs are outputs.
         weights: Of its weights and their gradients.
         through_time: A layer that runs through sequences, and how gradients fare in them.
+        uncleared: See `Clearing`.
     """
 
     losses: LossNews
@@ -54,6 +56,7 @@ class News:
     in_graph: tuple[int, bool, int]
     weights: WeightNews
     through_time: tuple[str, list[float]]
+    uncleared: int
 
 
 class Observation:
@@ -77,7 +80,7 @@ class Observation:
         self._batches = FirstBatches()
         self._factor = 1.0
         self._weights = WeightInspection(self.vitals)
-        self._clearing = Clearing()
+        self._clearing, self._uncleared = Clearing(), 0
         self._in_graph = (0, False, 0)
         self._optimizers = 1
         self._parameters: set[nn.Parameter] = set()
@@ -135,7 +138,7 @@ class Observation:
     def inspect(self, trainer: Trainer, optimizer: Optimizer) -> None:
         """Take down that an optimiser is about to make a step, and look at the gradients."""
         step = trainer.global_step
-        self._clearing.step(optimizer)
+        self._clearing.step(optimizer_position(trainer, optimizer), optimizer)
         self._weights.inspect(
             trainer,
             optimizer,
@@ -159,6 +162,7 @@ class Observation:
             self._in_graph,
             self._weights.news(),
             self._look_back_in_time() if look_back else ("", []),
+            self._clearing.uncleared,
         )
 
     def _look_back_in_time(self) -> tuple[str, list[float]]:
@@ -178,6 +182,7 @@ class Observation:
         if profiles:
             self.vitals.recurrent, self.vitals.recurrent_layer = True, profiles[0][0]
             self.vitals.time_profile = _means([sizes for _, sizes in profiles])
+        self._uncleared = min(rank.uncleared for rank in ranks)
         self.vitals.losses = self._record.losses
 
     def settle(self, trainer: Trainer) -> Vitals:
@@ -200,7 +205,7 @@ class Observation:
         norms = self._batches.norms
         vitals.fewest_norm_values, vitals.most_norm_values = norms.fewest, norms.most
         vitals.statistics_gap = norms.gaps
-        vitals.uncleared = max(vitals.uncleared, self._clearing.uncleared)
+        vitals.uncleared = self._uncleared
         rates = [g["lr"] for o in trainer.optimizers for g in o.param_groups][:1]
         vitals.learning_rate = float(rates[0]) if rates else math.nan
         vitals.learning_rate_peak = max(

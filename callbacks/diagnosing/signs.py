@@ -68,14 +68,14 @@ class Layer:
         ran: Whether it was called in training.
         has_gradient: Whether it ever had a gradient.
         stepped: Whether an optimiser that has it ever made a step; True where none has it.
-        rated: Whether its learning rate ever was another one than 0, as far as reports saw it; True
-            where no optimiser has it.
+        rated: Whether its learning rate ever was another one than 0 at a step; True where no
+            optimiser has it.
         is_last: Whether it is the last one.
         identical_units: Whether all its units have the same weights and, after the first
             backward pass, the same gradients.
         weight_gain: Deviation of its weights before the first step, times the root of its larger
             side: 0.58 as torch draws them, 1.4 as He et al. do, and 0 where all are one number;
-            NaN if not known.
+            NaN if not known, for what is frozen, and for modules that are none of torch's own.
     """
 
     name: str

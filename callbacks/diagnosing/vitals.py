@@ -1,6 +1,7 @@
 """The vital signs of a training: all that the rules read."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,7 @@ _CLEARLY = 0.02
 _FAR, _HALF = 5.0, 0.5
 # Rows of one product may differ in their last digits.
 _LOOKS, _SAME = 3, 1e-5
-_CHECKS = 5
+_CHECKS, _HAIR = 5, 3e-3
 
 
 @dataclass
@@ -174,7 +175,14 @@ class Vitals:
         # Weights of classes make a constant's loss larger.
         usual = max(self.objective.usual_loss, self.objective.constant_loss)
         raw = self.inputs.rms > 10 or any(side.is_raw for side in self.side_inputs.values())
-        return self.data_losses[0] > _FAR * usual and not raw
+        return self.first_data_loss > _FAR * usual and not raw
+
+    @property
+    def first_data_loss(self) -> float:
+        """Data loss at first; of binary labels, which may be weighted, the median of three."""
+        if self.objective.task == "binary":
+            return statistics.median(self.data_losses[:3])
+        return self.data_losses[0]
 
     @cached_property
     def vanished_from_the_start(self) -> bool:
@@ -279,9 +287,15 @@ class Vitals:
 
     @cached_property
     def validation_falls(self) -> bool:
-        """Whether each of the last checks was better than the one before, however little."""
-        checks = self.validation_losses[-_CHECKS:]
-        return len(checks) == _CHECKS and all(b < a for a, b in pairwise(checks))
+        """Whether each of the last checks was better than the one before, beyond a hair.
+
+        What knew its task from the start, as in fine-tuning, gets better slowly.
+        """
+        checks, constant = self.validation_losses[-_CHECKS:], self.objective.constant_loss
+        if len(checks) < _CHECKS or (constant > 0 and self.data_losses[0] < 0.7 * constant):
+            return False
+        fell = checks[0] - checks[-1] > _HAIR * self.whole_scale
+        return fell and all(b < a for a, b in pairwise(checks))
 
     @cached_property
     def is_rising(self) -> bool:

@@ -59,8 +59,9 @@ class WeightInspection:
         self._known: Mapping[str, Mapping[str, Any]] = {}
         self._inspections = 0
         self._stepped: set[int] = set()
-        self._rated: set[str] = set()
+        self._rated: set[tuple[int, int]] = set()
         self._weights: dict[str, Tensor | None] = {}
+        self._own: set[str] = set()
         self._gates: dict[str, int] = {}
         self._tables: dict[str, Tensor] = {}
         self._tables_with_gradient: set[str] = set()
@@ -76,6 +77,9 @@ class WeightInspection:
         layers = self._vitals.layers = find_layers(pl_module, trainer.optimizers)
         modules = dict(pl_module.named_modules())
         self._weights = {layer.name: matrix_of(modules[layer.name]) for layer in layers}
+        self._own = {
+            n for n in self._weights if type(modules[n]).__module__.startswith("torch.nn.")
+        }
         self._gates = {layer.name: count_gates(modules[layer.name]) for layer in layers}
         self._tables = embedding_tables(pl_module)
         self._parameters = dict(pl_module.named_parameters())
@@ -97,7 +101,14 @@ class WeightInspection:
             is_watched: Whether to look at which layers have gradients.
             is_first: Whether it is one of the first steps.
         """
-        self._stepped.add(optimizer_position(trainer, optimizer))
+        position = optimizer_position(trainer, optimizer)
+        self._stepped.add(position)
+        # To read one on a device would wait for it.
+        self._rated |= {
+            (position, i)
+            for i, group in enumerate(optimizer.param_groups)
+            if isinstance(group["lr"], Tensor) or group["lr"] != 0
+        }
         if is_watched:
             self._inspect_gradients()
         if is_first:
@@ -118,8 +129,9 @@ class WeightInspection:
                 if weight is not None and weight.grad is not None
             }
         if self._inspections == 0:
-            weights = [(name, w) for name, w in self._weights.items() if w is not None]
-            self._gains = {name: weight_gain(weight) for name, weight in weights}
+            trained = [layer.name for layer in self._vitals.layers if layer.trained]
+            weights = [(name, self._weights[name]) for name in trained if name in self._own]
+            self._gains = {name: weight_gain(w) for name, w in weights if w is not None}
         if is_sure:
             self._candidates = [n for n, p in self._parameters.items() if p.ndim > 1]
         self._zeros = {name: are_waiting(self._parameters[name]) for name in self._candidates}
@@ -162,8 +174,13 @@ class WeightInspection:
             ran: Names of the layers that were called.
         """
         optimized = _parameters_of(optimizers)
-        groups = [group for o in optimizers for group in o.param_groups]
-        rated = {p for group in groups if float(group["lr"]) != 0.0 for p in group["params"]}
+        rated = {
+            parameter
+            for place, optimizer in enumerate(optimizers)
+            for i, group in enumerate(optimizer.param_groups)
+            if (place, i) in self._rated
+            for parameter in group["params"]
+        }
         stepped = [o for place, o in enumerate(optimizers) if place in self._stepped]
         moved = optimized if len(stepped) == len(optimizers) else _parameters_of(stepped)
         for layer in self._vitals.layers:
@@ -173,9 +190,7 @@ class WeightInspection:
             layer.trained = weight is not None and weight.requires_grad
             layer.optimized = weight in optimized
             layer.stepped = weight in moved or not layer.optimized
-            if weight in rated or not layer.optimized:
-                self._rated.add(layer.name)
-            layer.rated = layer.name in self._rated
+            layer.rated = weight in rated or not layer.optimized
         called = [layer for layer in self._vitals.layers if layer.ran]
         for layer in self._vitals.layers:
             layer.is_last = bool(called) and layer is called[-1]
@@ -206,7 +221,7 @@ class WeightInspection:
         self._known = state_dict["layers"]
         self._inspections = state_dict["inspections"]
         self._stepped = set(state_dict["stepped"])
-        self._rated = set(state_dict["rated"])
+        self._rated = {(place, i) for place, i in state_dict.get("rated", ())}
 
 
 def _on_host(flags: Mapping[str, Tensor]) -> dict[str, float]:

@@ -42,7 +42,7 @@ def _remedies(usual: float) -> tuple[Remedy, ...]:
 def _uncleared(vitals: Vitals) -> list[Symptom]:
     """Steps along the sum of all gradients so far."""
     evidence = (
-        f"Gradients were not cleared between the first {vitals.uncleared + 1} steps: each step "
+        f"Gradients were not cleared between {vitals.uncleared + 1} steps in a row: each step "
         "follows the sum of all gradients so far."
     )
     remedies = (Remedy("Clear them before each backward pass.", "optimizer.zero_grad()"),)

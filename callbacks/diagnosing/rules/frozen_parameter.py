@@ -43,7 +43,8 @@ def _within(vitals: Vitals) -> list[Symptom]:
     waiting = [layer for layer in running if layer.optimized and not layer.stepped]
     idle = waiting if vitals.step >= _LONG else []
     unrated = [layer for layer in running if layer.optimized and not layer.rated]
-    still = unrated if vitals.step >= max(_LONG, vitals.planned_steps / 2) else []
+    waited = vitals.step >= max(_LONG, vitals.planned_steps / 2) and not vitals.gain > _WELL
+    still = unrated if waited and len(unrated) < len(running) else []
     # Where optimisers take turns, it takes a while until each layer had its own.
     if vitals.step < (3 if vitals.one_loss else _LONG):
         return []
@@ -55,7 +56,7 @@ def _within(vitals: Vitals) -> list[Symptom]:
             (cut, "an optimiser has it, but it never gets a gradient"),
             (forgotten, "it gets a gradient, but no optimiser has it"),
             (idle, "the optimiser that has it never makes a step"),
-            (still, "its learning rate has been 0 up to now"),
+            (still, "its learning rate was 0 at every step"),
         )
         if layers
     )

@@ -19,7 +19,7 @@ _LARGE_STEP, _HUGE_STEP = 1e-2, 1e-1
 _STEP_OF_NOISE = 3e-2
 _SHARE = 0.25
 _FEW, _MOST_DEAD, _MOST_SATURATED = 0.2, 0.5, 0.85
-_GOOD, _VERY_GOOD = 0.5, 0.7
+_GOOD, _VERY_GOOD, _LOOKS = 0.5, 0.7, 10
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -30,6 +30,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if not updates:
         return []
     recent, peak = statistics.median(updates[-3:]), max(updates)
+    # The very first steps of Adam are large beside weights that are small.
+    lasting = max(statistics.median(updates[:5]), *updates[5:], 0.0)
     if vitals.starts_far or vitals.vanished_from_the_start or _lost_at_once(vitals):
         return []  # Something was wrong before the first step.
     curve = [value for value in vitals.curve if math.isfinite(value)]
@@ -38,11 +40,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
     rose = best > 0 and vitals.recent_loss - best > max(best, _SHARE * vitals.whole_scale)
     blew_up = vitals.losses[0] > 0 and max(vitals.losses[:50]) > 10 * vitals.losses[0]
     # The first steps are large in many a healthy training, and the loss is still noise.
-    too_high = (vitals.had_a_chance and _keeps_from_learning(vitals, recent, peak, rose)) or (
-        peak > _HUGE_STEP and blew_up and not vitals.has_learned
-    )
-    too_high = too_high or _killed(vitals, peak)
-    if not too_high:
+    keeps = _keeps_from_learning(vitals, recent, peak, rose) or _is_undone(vitals, lasting)
+    killed = _killed(vitals, lasting)
+    blew = peak > _HUGE_STEP and blew_up and not vitals.has_learned
+    if not (vitals.had_a_chance and keeps) and not blew and not killed:
         return []
     # The first loss may be lower than the mean of any window of those that followed.
     least = min((loss for loss in (best, vitals.losses[0]) if math.isfinite(loss)), default=best)
@@ -51,6 +52,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
         f"0.001 is usual), and the loss is {_said(vitals.recent_loss)} after "
         f"{_said(vitals.losses[0])} at first and {least:.4g} at its best."
     )
+    if killed:
+        evidence += f" Since then {killed}, and were not at first."
     remedies = (
         Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
         Remedy("Warm the learning rate up.", 'warmup=0.1, scheduler="cosine"'),
@@ -73,28 +76,36 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
         or (recent > _STEP_OF_NOISE and vitals.had_a_long_chance)
         or (peak > _HUGE_STEP and (vitals.gain < -_SHARE or vitals.had_a_long_chance))
     )
-    # What a network knew before its first step it may not lose for good.
-    first = vitals.data_losses[0] if vitals.data_losses else math.nan
-    undone = peak > _HUGE_STEP and vitals.recent_data_loss - first > _SHARE * vitals.scale
-    return (
-        (recent > _LARGE_STEP and rose)
-        or lost
-        or undone
-        or (recent > _HUGE_STEP and not vitals.is_well)
-    )
+    rages = recent > _HUGE_STEP and not vitals.is_well
+    return (recent > _LARGE_STEP and rose) or lost or rages
 
 
-def _killed(vitals: Vitals, peak: float) -> bool:
-    """Whether huge steps left most units of a layer without gradient that had one at first."""
-    if not peak > _HUGE_STEP or not vitals.had_a_chance:
+def _is_undone(vitals: Vitals, step: float) -> bool:
+    """Whether the loss is for good above that of the untrained network, and of a constant."""
+    if not step > _HUGE_STEP or not vitals.objective.constant_loss > 0 or not vitals.gain < 0:
         return False
-    died = _grew(vitals.dead, _MOST_DEAD) and not vitals.gain > _GOOD
-    return died or (_grew(vitals.saturated, _MOST_SATURATED) and not vitals.gain > _VERY_GOOD)
+    first, last = vitals.data_losses[0], vitals.data_losses[-_LOOKS:]
+    return min(last) > first and vitals.recent_data_loss - first > _SHARE * vitals.scale
 
 
-def _grew(record: Record, most: float) -> bool:
-    shares = [known for known in record.history.values() if known]
-    return any(known[0] < _FEW and known[-1] > most for known in shares)
+def _killed(vitals: Vitals, step: float) -> str:
+    """What huge steps have left most units of without a gradient, that had one at first."""
+    if not step > _HUGE_STEP or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD:
+        return ""
+    outputs = max(vitals.saturating_outputs, int(vitals.last_activation_is_output))
+    saturated = _grown(vitals.saturated, _MOST_SATURATED, outputs)
+    if saturated:
+        return f"{saturated} outputs are saturated"
+    dead = _grown(vitals.dead, _MOST_DEAD) if vitals.gain <= _GOOD else ""
+    return f"{dead} units are dead" if dead else ""
+
+
+def _grown(record: Record, most: float, outputs: int = 0) -> str:
+    known = [(site, shares) for site, shares in record.history.items() if shares]
+    for site, shares in known[: len(known) - outputs]:
+        if shares[0] < _FEW and shares[-1] > most:
+            return f"{shares[-1]:.0%} of {site}'s"
+    return ""
 
 
 def _said(loss: float) -> str:

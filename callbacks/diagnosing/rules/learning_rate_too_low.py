@@ -14,7 +14,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
-_CLEARLY, _LITTLE, _WELL, _UNFINISHED = 0.02, 0.3, 0.5, 0.2
+_CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -42,26 +42,31 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     if not vitals.one_loss or len(updates) < 3 or not vitals.had_a_chance:
         return []
-    if vitals.learning_rate < 0.5 * vitals.learning_rate_peak and vitals.gain > _LITTLE:
+    fast = max(updates) > _USUAL_STEP
+    late = sum(update < _TINY_STEP for update in updates) < _QUARTER * len(updates)
+    worked = vitals.gain > _LITTLE or (fast and late and vitals.has_learned)
+    if vitals.learning_rate < 0.5 * vitals.learning_rate_peak and worked:
         return []  # A schedule has let it down, after it had done its work.
     recent = statistics.median(updates[-5:])
     fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan
     falls = vitals.is_falling or vitals.validation_falls
     # What was always slow and only brought a first loss down to a constant's has learned nothing.
     knows = vitals.objective.constant_loss > 0 and not vitals.has_other_terms
-    always = knows and max(updates) < _USUAL_STEP
-    learned = min(fell, vitals.gain) if always else fell
+    learned = min(fell, vitals.gain) if knows and not fast else fell
     crawls = recent < _SMALL_STEP and fell > 0 and learned < _LITTLE and falls
     # With steps of next to nothing a loss that looks better is noise.
     stands = recent < _TINY_STEP and not _has_learned(vitals, recent, fell) and not vitals.is_rising
     died_out = vitals.learning_rate <= 1e-3 * vitals.learning_rate_peak
     # What was once fast and has nothing more to learn gets slow by itself.
-    slowed = max(updates) > _USUAL_STEP and vitals.learning_rate > 0.1 * vitals.learning_rate_peak
+    slowed = fast and vitals.learning_rate > 0.1 * vitals.learning_rate_peak
     if slowed or not ((recent > 0 or died_out) and (crawls or stands)):
         return []
+    what = f"fell by only {fell:.1%} in"
+    if 0 < learned < fell:
+        what = f"is only {learned:.1%} below a constant's after"
     evidence = (
-        f"The loss fell by only {fell:.1%} in {vitals.step} steps: a step moves the weights "
-        f"by {recent:.1e} of their length, where about 1e-03 is usual."
+        f"The loss {what} {vitals.step} steps: a step moves the weights by {recent:.1e} of their "
+        "length, where about 1e-03 is usual."
     )
     remedies = (
         Remedy("Multiply the learning rate by ten.", f"lr={vitals.learning_rate_peak * 10:.3g}"),

@@ -16,7 +16,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _VARIANCE_RATIO = 1e4
-_FAINT, _MOST = 0.03, 0.75
+_FAINT, _MOST, _CLEARLY = 0.03, 0.75, 0.02
 _RECURRENT_GAIN, _GOOD, _WIDE = 3.0, 0.8, 3.0
 
 
@@ -36,14 +36,15 @@ def _remedies() -> tuple[Remedy, ...]:
 def _first_loss(vitals: Vitals) -> list[Symptom]:
     if not vitals.starts_far:
         return []
-    objective, first = vitals.objective, vitals.data_losses[0]
+    objective, first = vitals.objective, vitals.first_data_loss
     usual = objective.usual_loss
-    lasts = vitals.had_a_chance and not vitals.gain > 0.5
+    good = _CLEARLY if objective.task == "binary" else 0.5
+    lasts = vitals.had_a_chance and not vitals.gain > good
     broke = not all(math.isfinite(loss) for loss in vitals.losses[-5:])
     severity: Severity = "warning" if lasts or broke else "info"
     evidence = (
         f"The first loss is {first:.4g}; a network that knows nothing yet has about {usual:.3g}, "
-        "the logarithm of the number of classes."
+        f"{'ln 2 for each label' if objective.task == 'binary' else 'ln C for C classes'}."
     )
     figures = {"first_loss": first, "expected_loss": usual}
     return [
@@ -76,7 +77,9 @@ def _faint(vitals: Vitals) -> list[Symptom]:
     layers = [layer for layer in vitals.layers if layer.ran]
     faint = [layer for layer in layers if layer.trained and 0 < layer.weight_gain < _FAINT]
     share = share_of(faint, layers)
-    if len(faint) < 2 or share < _MOST or vitals.gain > 0.5 or not vitals.had_a_long_chance:
+    if len(faint) < 2 or share < _MOST or not vitals.had_a_long_chance:
+        return []
+    if not vitals.gain <= 0.5:
         return []
     gain = statistics.median(layer.weight_gain for layer in faint)
     evidence = (

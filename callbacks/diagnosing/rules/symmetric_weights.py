@@ -41,18 +41,27 @@ def _of_constants(vitals: Vitals) -> list[Symptom]:
     layers = [layer for layer in vitals.layers if layer.ran]
     constant = [layer for layer in layers if layer.trained and layer.weight_gain == 0.0]
     names, share = [layer.name for layer in constant], share_of(constant, layers)
-    if len(names) < 2 or share < _MOST or vitals.gain > 0.5 or not vitals.had_a_chance:
+    # Linear layers side by side may begin at 0.
+    if len(names) < 2 or share < _MOST or vitals.affine or not vitals.had_a_chance:
+        return []
+    if not vitals.gain <= 0.5:
         return []
     evidence = (
         f"{share:.0%} of the weights began as one number for a layer, first in {names[0]}: nothing "
         "but their biases tells the units apart."
     )
-    return [_symptom(names, evidence)]
+    return [_symptom(names, evidence, reports=2)]
 
 
-def _symptom(names: list[str], evidence: str) -> Symptom:
+def _symptom(names: list[str], evidence: str, reports: int = 1) -> Symptom:
     remedies = (Remedy("Initialise at random.", 'init="auto"'),)
     figures = {"layers": float(len(names))}
     return Symptom(
-        Problem.SYMMETRIC_WEIGHTS, "critical", evidence, figures, remedies, names[0], reports=1
+        Problem.SYMMETRIC_WEIGHTS,
+        "critical",
+        evidence,
+        figures,
+        remedies,
+        names[0],
+        reports=reports,
     )

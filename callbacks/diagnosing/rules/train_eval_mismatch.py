@@ -110,4 +110,5 @@ def _stale(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     )
     figures = {"gap": gap, "ratio": worse}
     problem = Problem.TRAIN_EVAL_MISMATCH
-    return [Symptom(problem, "warning", evidence, figures, remedies, layer, reports=1)]
+    reports = 2 if vitals.evaluates_late else 1
+    return [Symptom(problem, "warning", evidence, figures, remedies, layer, reports=reports)]

@@ -12,11 +12,11 @@ def symptom(problem=Problem.DEAD_RELU, severity="warning", reports=2, evidence="
     return Symptom(problem, severity, evidence, {"share": 0.5}, reports=reports)
 
 
-def reports(history, *seen):
-    """Newly said and withdrawn at each report, at steps 10, 20, ..."""
+def reports(history, *seen, start=0):
+    """Newly said and withdrawn at each report, at steps 10, 20, ... from the start."""
     found = []
     for i, symptoms in enumerate(seen):
-        new, gone = history.report(symptoms, 10 * (i + 1), i, interval=10)
+        new, gone = history.report(symptoms, start + 10 * (i + 1), i, interval=10)
         found.append(([d.severity for d in new], [d.severity for d in gone]))
     return found
 
@@ -65,13 +65,17 @@ def test_what_heals_is_withdrawn_and_may_come_again():
 
 
 def test_what_came_back_takes_longer_to_be_withdrawn():
-    history, seen = History(), [symptom(reports=1)]
+    history, seen, start = History(), [symptom(reports=1)], 0
     for missed in (3, 6, 12, 24, 24):
-        assert reports(history, seen)[0] == (["warning"], [])
-        assert reports(history, *[[]] * (missed - 1)) == [([], [])] * (missed - 1)
+        first, *rest = reports(history, seen, *[[]] * (missed - 1), start=start)
+        assert first == (["warning"], [])
+        assert rest == [([], [])] * (missed - 1)
+        start += 10 * missed
         resumed = History()
         resumed.load_state_dict(history.state_dict())
-        assert reports(resumed, [])[0] == reports(history, [])[0] == ([], ["warning"])
+        last = reports(resumed, [], start=start), reports(history, [], start=start)
+        assert last == ([([], ["warning"])], [([], ["warning"])])
+        start += 10
 
 
 def test_figures_are_of_now_and_the_step_of_then():
@@ -118,3 +122,12 @@ def test_reports_close_together_count_once():
     history = History()
     said = [bool(history.report([symptom()], step, 0, interval=10)[0]) for step in (10, 12, 14, 15)]
     assert said == [False, False, False, True]
+
+
+def test_reports_close_together_neither_heal_nor_forget():
+    history = History()
+    history.report([symptom(reports=1), symptom(Problem.OVERFITTING)], 10, 0, interval=10)
+    for step in (11, 12, 13, 14):
+        assert history.report([], step, 0, interval=10) == ([], [])
+    new, gone = history.report([symptom(Problem.OVERFITTING)], 20, 1, interval=10)
+    assert ([d.problem for d in new], gone) == ([Problem.OVERFITTING], [])

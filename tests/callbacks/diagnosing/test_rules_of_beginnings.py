@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from helpers.vital_signs import FALLING, FLAT, LN10, SMALL, found, record, vitals
+from helpers.vital_signs import FALLING, FLAT, SMALL, found, record, vitals
 
 from torchvitals.callbacks import Problem as P
 from torchvitals.callbacks.diagnosing.signs import InputScale, Layer, Objective
@@ -36,16 +36,16 @@ SICK = {
         vitals(HALF, layers=drawn(0.01, 0.01, 0.01)), P.POOR_INITIALIZATION, "warning"),
     "gradients pile up": (vitals(HALF, uncleared=4), P.EXPLODING_GRADIENT, "critical"),
     "a rate of 0 for half of the training": (
-        vitals(SMALL, planned_steps=400, layers=[*drawn(0.6, rated=False), *drawn(0.6)]),
+        vitals(HALF, planned_steps=400, layers=[*drawn(0.6, rated=False), *drawn(0.6)]),
         P.FROZEN_PARAMETER, "warning"),
     "worse than before the first step": (
-        vitals(LOST, data_losses=LOST[::10], total_updates=[3.0] + [5e-3] * 8),
+        vitals(LOST, data_losses=LOST[::10], total_updates=[3.0, 0.9, 0.4, 0.2, 0.1] + [5e-3] * 5),
         P.LEARNING_RATE_TOO_HIGH, "critical"),
     "units killed by the first steps": (
-        vitals(HALF, dead=record(act=[0.0, 0.9]), total_updates=[0.3] + [5e-3] * 8),
+        vitals(HALF, dead=record(act=[0.0, 0.9]), total_updates=[0.3] * 5 + [5e-3] * 8),
         P.LEARNING_RATE_TOO_HIGH, "warning"),
     "units thrown to their ends by the first steps": (
-        vitals(HALF, saturated=record(act=[0.0, 0.95]), total_updates=[0.3] + [5e-3] * 8),
+        vitals(HALF, saturated=record(act=[0.0, 0.95]), total_updates=[0.3] * 5 + [5e-3] * 8),
         P.LEARNING_RATE_TOO_HIGH, "warning"),
     "each validation a bit better": (
         vitals(CREEPS, **CREEPING), P.LEARNING_RATE_TOO_LOW, "warning"),
@@ -53,15 +53,12 @@ SICK = {
         vitals([2.1 + 0.05 * (-1) ** i for i in range(300)], total_updates=[2.5e-5] * 9),
         P.LEARNING_RATE_TOO_LOW, "warning"),
     "a first binary loss far off": (
-        vitals([20.0, *FLAT], data_losses=[20.0, *FLAT], objective=Objective(
+        vitals([20.0, *FLAT], data_losses=[*[20.0] * 3, *FLAT], objective=Objective(
             "binary", "bce_logits", classes=1, constant_loss=math.log(2))),
         P.POOR_INITIALIZATION, "warning"),
     "nothing comes in": (
         vitals(FLAT, prediction_ranges=[0.0] * 9, inputs=InputScale("fc", 0.0, 0.0, math.nan, 0.0)),
         P.NOT_LEARNING, "critical"),
-    "validation never better than at its first": (
-        vitals(SMALL, validation_losses=[0.95 * LN10, LN10, 1.1 * LN10],
-               training_epoch_losses=[2.0, 1.0, 0.3]), P.INCONSISTENT_LABELS, "critical"),
 }  # fmt: skip
 
 
@@ -80,11 +77,31 @@ WELL = {
     "small heads": vitals([1.4 - 0.001 * i for i in range(300)], layers=drawn(0.6, 0.6, 0.01)),
     "a layer that ranks share": vitals(FLAT[:60], layers=drawn(math.nan, math.nan)),
     "a rate that is 0 at first": vitals(
-        SMALL, planned_steps=4000, layers=[*drawn(0.6, rated=False), *drawn(0.6)]),
+        HALF, planned_steps=4000, layers=[*drawn(0.6, rated=False), *drawn(0.6)]),
+    "a rate of 0 on purpose": vitals(
+        SMALL, planned_steps=400, layers=[*drawn(0.6, rated=False), *drawn(0.6)]),
     "gradients kept once": vitals(FALLING, uncleared=1),
     "dead from the start, with large steps": vitals(
         SMALL, dead=record(act=[0.6, 0.6]), total_updates=[0.3] * 9),
     "validated before BatchNorm has settled": vitals(SMALL, **BAD_CHECKS, **NOT_YET),
+    "linear heads side by side that begin at 0": vitals(
+        HALF, layers=drawn(0.0, 0.0), affine=True),
+    "little to learn, and a schedule that ends": vitals(
+        [2.2 + 0.05 * (-1) ** i for i in range(300)], learning_rate=1e-4,
+        total_updates=[3e-3] * 7 + [2e-5]),
+    "fine-tuning that gets better by a hair": vitals(
+        [0.7 - 0.0003 * i + 0.1 * (-1) ** (i // 2) for i in range(300)],
+        total_updates=[1.5e-4] * 9, training_epoch_losses=[0.7] * 5,
+        validation_losses=[0.7, 0.699, 0.698, 0.697, 0.696]),
+    "a first batch that was easy": vitals(
+        [0.6] + [0.95] * 299, data_losses=[0.6] + [0.95] * 29, total_updates=[0.3] * 5 + [5e-3] * 5,
+        objective=Objective("regression", "squared", constant_loss=1.0, target_variance=1.0)),
+    "a confident output": vitals(
+        HALF, saturated=record(output=[0.0, 0.95]), total_updates=[0.3] * 5 + [5e-3] * 8,
+        saturating_outputs=1),
+    "one labelled sample in the first batch of many": vitals(
+        [8.0, *[0.5 + 0.01 * (-1) ** i for i in range(299)]], data_losses=[8.0] + [0.5] * 29,
+        objective=Objective("binary", "bce_logits", classes=1, constant_loss=math.log(2))),
     "BatchNorm far off now and then": vitals(
         SMALL, planned_steps=500, fewest_norm_values=64.0, validation_epochs=[0, 1, 2, 3],
         validation_losses=[1.9, 3.2, 0.9, 1.6], training_epoch_losses=[1.6, 1.1, 0.8, 0.6]),

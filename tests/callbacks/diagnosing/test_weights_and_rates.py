@@ -122,8 +122,20 @@ def test_the_gain_of_weights_as_drawn(draw, gain):
     assert float(weight_gain(draw(torch.empty(400, 400)))) == pytest.approx(gain, rel=0.02)
 
 
-def test_the_gain_of_nothing_is_not_known():
-    assert weight_gain(torch.zeros(1, 1)).isnan()
+@pytest.mark.parametrize(
+    "weight",
+    [
+        torch.zeros(1, 1),
+        torch.zeros(0, 3),
+        torch.randn(16, 1, 1),
+        torch.empty(4, 4, device="meta"),
+        torch.randn(4, 4, dtype=torch.cfloat),
+        torch.randn(4, 4).as_subclass(type("Quantized", (torch.Tensor,), {})),
+    ],
+    ids=["one", "none", "lengths of rows", "meta", "complex", "subclass"],
+)
+def test_the_gain_of_what_is_no_plain_matrix_is_not_known(weight):
+    assert weight_gain(weight).isnan()
 
 
 def train_by_hand(clear, steps=8):
@@ -132,12 +144,12 @@ def train_by_hand(clear, steps=8):
     clearing, layers = Clearing(), [nn.Linear(3, 3), nn.Linear(3, 1)]
     optimizers = [SGD(layer.parameters(), lr=0.01) for layer in layers]
     for step in range(steps):
-        for optimizer in optimizers:
+        for position, optimizer in enumerate(optimizers):
             clear(optimizers, optimizer, step)
             loss = layers[1](layers[0](torch.randn(4, 3))).square().mean()
             clearing.look()
             loss.backward()
-            clearing.step(optimizer)
+            clearing.step(position, optimizer)
             optimizer.step()
     return clearing.uncleared
 
@@ -182,6 +194,18 @@ def test_one_backward_pass_for_several_steps_is_no_fault():
     optimizer = SGD(layer.parameters(), lr=0.01)
     layer(torch.randn(4, 3)).mean().backward()
     for _ in range(8):
-        clearing.step(optimizer)
+        clearing.step(0, optimizer)
+        optimizer.step()
+    assert clearing.uncleared == 0
+
+
+def test_gradients_cleared_in_place_where_nobody_looks_are_not_counted():
+    layer, clearing = nn.Linear(3, 1), Clearing()
+    optimizer = SGD(layer.parameters(), lr=0.01)
+    for _ in range(8):
+        clearing.look()
+        optimizer.zero_grad(set_to_none=False)
+        layer(torch.randn(4, 3)).mean().backward()
+        clearing.step(0, optimizer)
         optimizer.step()
     assert clearing.uncleared == 0
