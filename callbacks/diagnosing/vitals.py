@@ -292,7 +292,8 @@ class Vitals:
         What knew its task from the start, as in fine-tuning, gets better slowly.
         """
         checks, constant = self.validation_losses[-_CHECKS:], self.objective.constant_loss
-        if len(checks) < _CHECKS or (constant > 0 and self.data_losses[0] < 0.7 * constant):
+        knew = constant > 0 and any(loss < 0.7 * constant for loss in self.data_losses[:1])
+        if len(checks) < _CHECKS or knew:
             return False
         fell = checks[0] - checks[-1] > _HAIR * self.whole_scale
         return fell and all(b < a for a, b in pairwise(checks))

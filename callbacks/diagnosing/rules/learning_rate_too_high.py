@@ -82,7 +82,8 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
 
 def _is_undone(vitals: Vitals, step: float) -> bool:
     """Whether the loss is for good above that of the untrained network, and of a constant."""
-    if not step > _HUGE_STEP or not vitals.objective.constant_loss > 0 or not vitals.gain < 0:
+    knows = vitals.objective.constant_loss > 0 and bool(vitals.data_losses)
+    if not step > _HUGE_STEP or not knows or not vitals.gain < 0:
         return False
     first, last = vitals.data_losses[0], vitals.data_losses[-_LOOKS:]
     return min(last) > first and vitals.recent_data_loss - first > _SHARE * vitals.scale
