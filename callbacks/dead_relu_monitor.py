@@ -19,6 +19,7 @@ from .monitoring.loggers import logger_step
 from .monitoring.rank_masks import join_masks
 from .monitoring.reporter import Reporter
 from .monitoring.scales import SCALES
+from .monitoring.site_watch import SiteForm, SiteWatch, forms_of_modules
 from .monitoring.unit_masks import count_units, share_of, shares_of
 from .monitoring.unit_window import UnitWindow
 
@@ -38,8 +39,10 @@ class DeadReLUMonitor(Callback):
     A unit that was active need not be watched again in its window. So the monitor watches only
     those that were not, and nothing at all once all were: then a step costs nothing until the
     next window. (In the first window of a fit, where a site may appear late, it goes on as long as
-    an activation module has not run, and looks at every 16th batch for functional calls. Compiled
-    regions are observed always: the measurement is fused, and leaving would need another graph.)
+    an activation module has not run, and looks at every 16th batch for functional calls. So it
+    does where none but modules have units left to be watched, each with a hook of its own then.
+    Compiled regions are observed always: the measurement is fused, and leaving would need another
+    graph.)
 
     Logged are ``dead_relu/total`` and ``dead_relu/<site>`` (for up to 100 sites), shares, and from
     the second report on ``dead_relu/births`` and ``dead_relu/revivals``, numbers of units. Said
@@ -96,10 +99,12 @@ class DeadReLUMonitor(Callback):
         self._observer = ActivationObserver(
             list(self._rules), self._measure, partial(switch_off, self)
         )
+        self._watch = SiteWatch(self._measure, partial(switch_off, self))
         self._reporter = Reporter(type(self).__name__, {"dead_relu": _SCALE})
         self.failed = False
         self._going_on = self._running = False
         self._known: set[str] | None = None
+        self._names: set[str] = set()
         self._unseen: set[str] = set()
         self._searches = self._keep_window = False
         self._steps_before = 0
@@ -165,7 +170,8 @@ class DeadReLUMonitor(Callback):
         self._going_on = self._reporter.start(trainer)
         if not self._going_on:
             self._clear()
-        self._known, self._unseen = None, self._modules(pl_module)
+        self._names = self._modules(pl_module)
+        self._known, self._unseen = None, set(self._names)
         self._running = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -194,12 +200,31 @@ class DeadReLUMonitor(Callback):
 
     @switch_off_on_error
     def _observe(self, pl_module: LightningModule) -> None:
-        if self._is_done():
+        forms = {} if self._is_done() else self._forms_to_watch(pl_module)
+        if self._is_done() or forms:
             self._observer.detach()
         else:
             if not self._observer.attached:
                 self._observer.attach(pl_module)
             self._observer.start()
+        if forms:
+            self._watch.attach(pl_module, forms)
+            self._watch.watching = True
+        else:
+            self._watch.detach()
+
+    def _forms_to_watch(self, pl_module: LightningModule) -> dict[str, SiteForm]:
+        """Forms of the sites that are left, where all are modules which were seen before.
+
+        Now and then, and at first, everything is watched all the same.
+        """
+        found = self._known or self._window.active
+        if self._observer.traced or self._watch.lost or not pl_module.automatic_optimization:
+            return {}
+        if self._searches or self._window.batches == 0 or (self._known is None and self._unseen):
+            return {}
+        left = self._window.undecided(found)
+        return forms_of_modules(left, found, self._names, self._observer.forms)
 
     def _is_done(self) -> bool:
         """Whether every unit of the sites of earlier windows was active in this one.
@@ -218,12 +243,14 @@ class DeadReLUMonitor(Callback):
         """Pause: the forward pass is over, unless the module runs its steps itself."""
         if pl_module.automatic_optimization:
             self._observer.pause()
+            self._watch.watching = False
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
         """Do not count what activation checkpointing computes again."""
         self._observer.pause()
+        self._watch.watching = False
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on only in manual optimisation, which may run more after its first backward pass."""
@@ -242,6 +269,7 @@ class DeadReLUMonitor(Callback):
     ) -> None:
         """Close the batch."""
         self._observer.stop()
+        self._watch.watching = False
         closes = self._ends_window(trainer, pl_module)
         if batch_idx % self.observe_every_n_batches == 0:
             self._take(closes=closes)
@@ -253,7 +281,7 @@ class DeadReLUMonitor(Callback):
     def _take(self, *, closes: bool) -> None:
         if self._is_done():
             return
-        for site, _, active in self._observer.drain():
+        for site, _, active in [*self._observer.drain(), *self._watch.drain()]:
             self._window.add(site, active)
             self._unseen.discard(_module_of(site))
         self._window.end_batch(narrow=not (closes or self._observer.traced))
@@ -261,6 +289,7 @@ class DeadReLUMonitor(Callback):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave no hook on the model outside training."""
         self._observer.detach()
+        self._watch.detach()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the epoch, or a window that ends with it."""
@@ -310,7 +339,7 @@ class DeadReLUMonitor(Callback):
         self.births = count_units({s: self.dead_units[s] & ~before[s] for s in both})
         self.revivals = count_units({s: before[s] & active[s] for s in both})
         if self._known is None:
-            self._warn_of_unseen(pl_module, set(active))
+            self._warn_of_unseen(set(active))
         self._known = (self._known or set()) | set(active)
         if not self.dead_units:
             return
@@ -328,8 +357,8 @@ class DeadReLUMonitor(Callback):
         """Names of the activation modules that are watched."""
         return {name for name, kind in activation_modules(pl_module) if kind in self._rules}
 
-    def _warn_of_unseen(self, pl_module: LightningModule, seen: set[str]) -> None:
-        unseen = sorted(self._modules(pl_module) - set(map(_module_of, seen)))
+    def _warn_of_unseen(self, seen: set[str]) -> None:
+        unseen = sorted(self._names - set(map(_module_of, seen)))
         if unseen and self._reporter.speaks and not self._warned:
             self._warned = True
             rank_zero_warn(
@@ -350,7 +379,9 @@ class DeadReLUMonitor(Callback):
     def _release(self, trainer: Trainer) -> None:
         self._observer.stop()
         self._observer.detach()
+        self._watch.detach()
         self._observer.drain()
+        self._watch.drain()
         if self._running:
             self._running = False
             self._finish(trainer)

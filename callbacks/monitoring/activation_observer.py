@@ -24,6 +24,7 @@ from .checkpointing import (
 )
 from .compilation import is_scripted
 from .module_scopes import Enter, Leave, Scope
+from .site_watch import SiteForm
 from .unit_dims import NO_LAYER, UNIT_DIM, LayerOutput, layer_output, unit_dim_of
 
 __all__ = ["ACTIVATION_MODULES", "ActivationObserver", "Measure"]
@@ -66,6 +67,7 @@ class ActivationObserver(TorchFunctionMode):
 
     Attributes:
         traced: Whether any observed call was compiled.
+        forms: How the outputs of each site look; None where calls differ.
         ends_in_layer: Whether a layer came after the last activation: it was not the output.
     """
 
@@ -95,6 +97,7 @@ class ActivationObserver(TorchFunctionMode):
         self._side_effects = SideEffects()
         self.blind = False
         self.ends_in_layer = False
+        self.forms: dict[str, SiteForm | None] = {}
 
     @property
     def attached(self) -> bool:
@@ -300,7 +303,11 @@ class ActivationObserver(TorchFunctionMode):
             return
         site = "" if torch.compiler.is_compiling() else self._site(scope, kind)
         outputs = outputs.detach()
-        measured = self._measure(site, kind, outputs, unit_dim_of(outputs, self._last_layer))
+        unit_dim = unit_dim_of(outputs, self._last_layer)
+        if site:
+            form = SiteForm(kind, outputs.ndim, unit_dim)
+            self.forms[site] = form if self.forms.get(site, form) == form else None
+        measured = self._measure(site, kind, outputs, unit_dim)
         if measured is not None:
             self._last = _Record(self._last, scope, site, kind, measured)
 

@@ -90,6 +90,10 @@ class UnitWindow:
         if len(undecided) <= _FEW * len(mask):
             self._watched[site] = undecided.to(self.active[site].device, non_blocking=True)
 
+    def undecided(self, sites: Collection[str]) -> set[str]:
+        """Those of these sites of which not every unit was active."""
+        return set(sites) - self._decided
+
     def is_decided(self, sites: Collection[str]) -> bool:
         """Whether every unit of these sites was active."""
         return self._decided.issuperset(sites)

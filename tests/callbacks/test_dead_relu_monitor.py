@@ -251,6 +251,76 @@ def test_while_a_unit_is_dead_the_others_are_looked_at_no_more(monkeypatch):
     assert [mask.nonzero().tolist() for mask in monitor.dead_units.values()] == [[[3]], [[5]]]
 
 
+class Modules(nn.Module):
+    """Activation modules alone; notes which units were active, and where there are hooks."""
+
+    def __init__(self, *, repeated=False):
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 20), nn.Linear(20, 20)
+        self.one, self.two = nn.ReLU(), nn.ReLU(inplace=True)
+        self.out, self.repeated = nn.Linear(20, 3), repeated
+        self.batches, self.hooked = [], []
+
+    def forward(self, x):
+        one = self.one(self.first(x))
+        two = self.two(self.second(one))
+        if self.training:
+            self.batches.append([(hidden > 0).any(0) for hidden in (one, two)])
+            hooked = [module._forward_hooks for module in (self, self.one, self.two)]
+            self.hooked.append(tuple(map(bool, hooked)))
+        out = self.out(two).view(len(x), -1)
+        return self.one(out) if self.repeated else out
+
+
+def modules_with_dead_units(seed=0, **options):
+    torch.manual_seed(seed)
+    network = Modules(**options)
+    with torch.no_grad():
+        network.first.bias.uniform_(-4, 1)
+        network.second.bias.fill_(2.0)
+        network.first.bias[3] = -1e3
+    return network
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_only_modules_are_left_each_has_a_hook_of_its_own(seed):
+    network, monitor = modules_with_dead_units(seed), DeadReLUMonitor()
+    keep = Keep(monitor)
+    data = loader(torch.randn(160, 6), batch_size=4, shuffle=True)
+    fit(Research(network, lr=0.1), data, [monitor, keep], max_epochs=3)
+    for epoch in range(3):
+        batches = network.batches[40 * epoch : 40 * epoch + 40]
+        dead = [(~torch.stack(active).any(0)).tolist() for active in zip(*batches, strict=True)]
+        assert keep.said[epoch] == {"network.one": dead[0], "network.two": dead[1]}
+        hooked = network.hooked[40 * epoch : 40 * epoch + 40]
+        # Everything is followed at first, and at each 16th batch; else what is undecided.
+        assert [batch for batch in range(40) if hooked[batch][0]] == [0, 16, 32]
+        assert all(one for _, one, _ in hooked)
+        assert not any(two for everything, _, two in hooked[20:] if not everything)
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_a_module_that_is_called_twice_is_followed_as_a_whole():
+    network, monitor = modules_with_dead_units(repeated=True), DeadReLUMonitor()
+    fit(Research(network), loader(torch.randn(160, 6), batch_size=4), [monitor])
+    assert set(monitor.dead_units) == {"network.one", "network.two", "network.one#2"}
+    assert all(everything for everything, _, _ in network.hooked)
+
+
+def test_outputs_of_another_form_are_found_out_anew():
+    network, monitor = modules_with_dead_units(), DeadReLUMonitor()
+
+    def unsqueeze(module, args):
+        return (args[0][None],) if len(network.batches) > 20 else None
+
+    network.one.register_forward_pre_hook(unsqueeze)
+    fit(Research(network), loader(torch.randn(160, 6), batch_size=4), [monitor])
+    followed = [everything for everything, _, _ in network.hooked]
+    assert not any(followed[18:21])
+    assert all(followed[22:])
+    assert not monitor.failed
+
+
 def test_only_training_counts():
     network = nn.Sequential(nn.Linear(2, 2, bias=False), nn.ReLU(), nn.Linear(2, 3))
     network[0].weight.data = torch.eye(2)

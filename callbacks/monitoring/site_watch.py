@@ -1,0 +1,116 @@
+"""Watch the few activation modules of which units are still to be seen, and nothing else."""
+
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from .activation_kinds import plain_name
+from .checkpointing import in_reentrant_checkpoint
+
+
+class SiteForm(NamedTuple):
+    """How a site's outputs look: its kind, their dimensions, and which of them is the units'."""
+
+    kind: str
+    dims: int
+    unit_dim: int
+
+
+def forms_of_modules(
+    sites: Collection[str],
+    known: Collection[str],
+    modules: Collection[str],
+    forms: Mapping[str, SiteForm | None],
+) -> dict[str, SiteForm]:
+    """Forms of the sites, if each is the only call of an activation module; else none.
+
+    Args:
+        sites: Those to be watched.
+        known: All that were seen.
+        modules: Names of the activation modules.
+        forms: How the outputs of the sites look.
+    """
+    found: dict[str, SiteForm] = {}
+    for site in sites:
+        form = forms.get(site)
+        if form is None or site not in modules or f"{site}#2" in known:
+            return {}
+        found[site] = form
+    return found
+
+
+class SiteWatch:
+    """One forward hook on each of some activation modules.
+
+    An `ActivationObserver` sees every function that runs, which costs a step of a small network
+    some percent. Where only modules are left to be watched, whose sites it has seen before, a hook
+    on each of them is enough.
+
+    Args:
+        measure: See `ActivationObserver`.
+        on_error: Gets what goes wrong while observing; the observed call goes on.
+
+    Attributes:
+        watching: Whether calls count now.
+        lost: Whether a call did not look as before, so that its site has to be found out anew.
+    """
+
+    def __init__(
+        self,
+        measure: Callable[[str, str, Tensor, int], Tensor | None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._measure = measure
+        self._on_error = on_error
+        self._handles: list[RemovableHandle] = []
+        self._forms: dict[str, SiteForm] = {}
+        self._found: list[tuple[str, str, Tensor]] = []
+        self.watching = self.lost = False
+
+    def attach(self, root: nn.Module, forms: Mapping[str, SiteForm]) -> None:
+        """Watch these sites, which are names of modules, and no others."""
+        if self._forms == forms:
+            return
+        self.detach()
+        modules = {plain_name(name): module for name, module in root.named_modules()}
+        for site in forms:
+            hook = partial(self._look, site)
+            self._handles.append(modules[site].register_forward_hook(hook))
+        self._forms = dict(forms)
+
+    def detach(self) -> None:
+        """Remove every hook."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._forms = {}
+        self.watching = False
+
+    def drain(self) -> list[tuple[str, str, Tensor]]:
+        """Site, kind and measurement of each call since the last time, in order."""
+        found, self._found = self._found, []
+        return found
+
+    def _look(self, site: str, module: nn.Module, args: Any, output: Any) -> None:
+        if not self.watching or not _counts():
+            return
+        try:
+            kind, dims, unit_dim = self._forms[site]
+            if not isinstance(output, Tensor) or output.is_nested or output.ndim != dims:
+                self.lost = True
+                return
+            measured = self._measure(site, kind, output.detach(), unit_dim)
+            if measured is not None:
+                self._found.append((site, kind, measured))
+        except Exception as error:
+            self._on_error(error)
+
+
+def _counts() -> bool:
+    if torch._C._functorch.maybe_current_level() is not None:  # in torch.vmap or torch.func
+        return False
+    return torch.is_grad_enabled() or in_reentrant_checkpoint()
