@@ -9,7 +9,7 @@ Each fit is the beginning of a training of a thousand epochs: the doctor reports
 training, and every 50 steps in one of 2,000 or more.
 
     python benchmarks/monitor_overhead.py [--device cuda] [--rounds 15] [--networks MLP ResNet-18]
-        [--candidates "TrainingDoctor, defaults"] [--results doctor_overhead]
+        [--candidates "TrainingDoctor, defaults"] [--results overhead_mlp]
 
 Cockpit is measured where it can be imported: with ``cockpit-for-pytorch``, ``json-tricks``,
 ``seaborn``, ``backpack-for-pytorch``, ``einops``, ``unfoldNd`` and ``setuptools<81`` (for

@@ -170,6 +170,8 @@ class DeadReLUMonitor(Callback):
         self._going_on = self._reporter.start(trainer)
         if not self._going_on:
             self._clear()
+        self._observer.forms.clear()
+        self._watch.lost = False
         self._names = self._modules(pl_module)
         self._known, self._unseen = None, set(self._names)
         self._running = True
@@ -200,8 +202,9 @@ class DeadReLUMonitor(Callback):
 
     @switch_off_on_error
     def _observe(self, pl_module: LightningModule) -> None:
-        forms = {} if self._is_done() else self._forms_to_watch(pl_module)
-        if self._is_done() or forms:
+        done = self._is_done()
+        forms = {} if done else self._forms_to_watch(pl_module)
+        if done or forms:
             self._observer.detach()
         else:
             if not self._observer.attached:

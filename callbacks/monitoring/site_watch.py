@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from .activation_kinds import plain_name
+from .activation_kinds import kind_of_module, plain_name
 from .checkpointing import in_reentrant_checkpoint
 
 
@@ -77,9 +77,13 @@ class SiteWatch:
             return
         self.detach()
         modules = {plain_name(name): module for name, module in root.named_modules()}
-        for site in forms:
-            hook = partial(self._look, site)
-            self._handles.append(modules[site].register_forward_hook(hook))
+        for site, form in forms.items():
+            module = modules.get(site)
+            if module is None or kind_of_module(module) != form.kind:  # another took its place
+                self.lost = True
+            else:
+                hook = partial(self._look, site)
+                self._handles.append(module.register_forward_hook(hook))
         self._forms = dict(forms)
 
     def detach(self) -> None:

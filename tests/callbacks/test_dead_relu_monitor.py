@@ -307,6 +307,20 @@ def test_a_module_that_is_called_twice_is_followed_as_a_whole():
     assert all(everything for everything, _, _ in network.hooked)
 
 
+def test_an_activation_that_is_taken_out_does_not_end_the_watch():
+    network, monitor = modules_with_dead_units(), DeadReLUMonitor()
+
+    class TakeOut(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            if batch_idx == 15:
+                network.one = nn.Identity()
+
+    fit(Research(network), loader(torch.randn(160, 6), batch_size=4), [monitor, TakeOut()])
+    assert not monitor.failed
+    assert set(monitor.dead_units) == {"network.one", "network.two"}
+    assert all(everything for everything, _, _ in network.hooked[18:])
+
+
 def test_outputs_of_another_form_are_found_out_anew():
     network, monitor = modules_with_dead_units(), DeadReLUMonitor()
 
