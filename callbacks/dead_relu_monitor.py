@@ -9,9 +9,6 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..functional.dead_units import active_units
-from .monitoring.activation_kinds import activation_modules
-from .monitoring.activation_observer import ActivationObserver
 from .monitoring.activity_rules import choose_rules
 from .monitoring.dead_findings import DeadFindings
 from .monitoring.guard import switch_off, switch_off_on_error
@@ -19,12 +16,11 @@ from .monitoring.loggers import logger_step
 from .monitoring.rank_masks import join_masks
 from .monitoring.reporter import Reporter
 from .monitoring.scales import SCALES
-from .monitoring.site_watch import SiteForm, SiteWatch, forms_of_modules
 from .monitoring.unit_masks import count_units, share_of, shares_of
+from .monitoring.unit_watch import UnitWatch
 from .monitoring.unit_window import UnitWindow
 
 _SCALE = SCALES["dead_relu"]
-_SEARCH_EVERY_N_BATCHES = 16
 
 
 class DeadReLUMonitor(Callback):
@@ -95,20 +91,14 @@ class DeadReLUMonitor(Callback):
                 raise ValueError(f"Expected `{name}` to be at least 1, but got {value}.")
         self.every_n_steps = every_n_steps
         self.observe_every_n_batches = observe_every_n_batches
-        self._rules = choose_rules(activations)
-        self._observer = ActivationObserver(
-            list(self._rules), self._measure, partial(switch_off, self)
-        )
-        self._watch = SiteWatch(self._measure, partial(switch_off, self))
+        rules = choose_rules(activations)
+        self._watch = UnitWatch(rules, partial(switch_off, self))
         self._reporter = Reporter(type(self).__name__, {"dead_relu": _SCALE})
         self.failed = False
         self._going_on = self._running = False
-        self._known: set[str] | None = None
-        self._names: set[str] = set()
-        self._unseen: set[str] = set()
-        self._searches = self._keep_window = False
+        self._keep_window = False
         self._steps_before = 0
-        thresholds = {kind: rule.threshold for kind, rule in self._rules.items()}
+        thresholds = {kind: rule.threshold for kind, rule in rules.items()}
         # The Trainer asks for the key at each of its hooks.
         self._state_key = self._generate_state_key(
             activations=thresholds, every_n_steps=every_n_steps
@@ -120,7 +110,7 @@ class DeadReLUMonitor(Callback):
         self.births: dict[str, int] = {}
         self.revivals: dict[str, int] = {}
         self._opened_at = 0
-        self._window = UnitWindow()
+        self._watch.window = UnitWindow()
         self._findings = DeadFindings(self._reporter)
         self._warned = False
 
@@ -145,24 +135,9 @@ class DeadReLUMonitor(Callback):
         """What was found, by a key."""
         return dict(self._reporter.findings)
 
-    def _measure(self, site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor | None:
-        """Mask of the units that are active, of those that are still to be watched."""
-        threshold, magnitude = self._rules[kind]
-        units = outputs.shape[unit_dim]
-        # Traced calls have no site yet, and look at all units: the graph must stay the same.
-        watched = self._window.watched(site, units) if site else None
-        if watched is None:
-            return active_units(outputs, unit_dim, threshold=threshold, magnitude=magnitude)
-        if len(watched) == 0:
-            return None
-        few = outputs.index_select(unit_dim, watched)
-        active = active_units(few, unit_dim, threshold=threshold, magnitude=magnitude)
-        return active.new_zeros(units).index_copy_(0, watched, active)
-
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded."""
         self.failed = False
-        self._observer.traced = False
         self._start(trainer, pl_module)
 
     @switch_off_on_error
@@ -170,10 +145,7 @@ class DeadReLUMonitor(Callback):
         self._going_on = self._reporter.start(trainer)
         if not self._going_on:
             self._clear()
-        self._observer.forms.clear()
-        self._watch.lost = False
-        self._names = self._modules(pl_module)
-        self._known, self._unseen = None, set(self._names)
+        self._watch.start(pl_module)
         self._running = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -184,7 +156,7 @@ class DeadReLUMonitor(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the epoch's window, or go on with the one that a checkpoint brought."""
         if self.every_n_steps is None and not self._keep_window:
-            self._window = UnitWindow()
+            self._watch.window = UnitWindow()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -196,71 +168,31 @@ class DeadReLUMonitor(Callback):
         if self.every_n_steps is not None:
             self._steps_before = trainer.global_step
         if not self.failed and batch_idx % self.observe_every_n_batches == 0:
-            batch = batch_idx // self.observe_every_n_batches
-            self._searches = batch % _SEARCH_EVERY_N_BATCHES == 0
-            self._observe(pl_module)
+            self._observe(pl_module, batch_idx // self.observe_every_n_batches)
 
     @switch_off_on_error
-    def _observe(self, pl_module: LightningModule) -> None:
-        done = self._is_done()
-        forms = {} if done else self._forms_to_watch(pl_module)
-        if done or forms:
-            self._observer.detach()
-        else:
-            if not self._observer.attached:
-                self._observer.attach(pl_module)
-            self._observer.start()
-        if forms:
-            self._watch.attach(pl_module, forms)
-            self._watch.watching = True
-        else:
-            self._watch.detach()
-
-    def _forms_to_watch(self, pl_module: LightningModule) -> dict[str, SiteForm]:
-        """Forms of the sites that are left, where all are modules which were seen before.
-
-        Now and then, and at first, everything is watched all the same.
-        """
-        found = self._known or self._window.active
-        if self._observer.traced or self._watch.lost or not pl_module.automatic_optimization:
-            return {}
-        if self._searches or self._window.batches == 0 or (self._known is None and self._unseen):
-            return {}
-        left = self._window.undecided(found)
-        return forms_of_modules(left, found, self._names, self._observer.forms)
-
-    def _is_done(self) -> bool:
-        """Whether every unit of the sites of earlier windows was active in this one.
-
-        In the first window: of those so far, if no others are to be expected.
-        """
-        if self._observer.traced or self._window.batches == 0:
-            return False
-        if self._known is not None:
-            return self._window.is_decided(self._known)
-        return not (self._searches or self._unseen) and self._window.is_decided(self._window.active)
+    def _observe(self, pl_module: LightningModule, batch: int) -> None:
+        self._watch.begin(pl_module, batch)
 
     def on_before_zero_grad(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Pause: the forward pass is over, unless the module runs its steps itself."""
         if pl_module.automatic_optimization:
-            self._observer.pause()
-            self._watch.watching = False
+            self._watch.pause()
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
         """Do not count what activation checkpointing computes again."""
-        self._observer.pause()
-        self._watch.watching = False
+        self._watch.pause()
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on only in manual optimisation, which may run more after its first backward pass."""
         if pl_module.automatic_optimization or self.failed:
-            self._observer.stop()
-        elif self._observer.entered:
-            self._observer.start()
+            self._watch.stop()
+        else:
+            self._watch.resume()
 
     def on_train_batch_end(
         self,
@@ -271,8 +203,7 @@ class DeadReLUMonitor(Callback):
         batch_idx: int,
     ) -> None:
         """Close the batch."""
-        self._observer.stop()
-        self._watch.watching = False
+        self._watch.stop()
         closes = self._ends_window(trainer, pl_module)
         if batch_idx % self.observe_every_n_batches == 0:
             self._take(closes=closes)
@@ -282,16 +213,10 @@ class DeadReLUMonitor(Callback):
 
     @switch_off_on_error
     def _take(self, *, closes: bool) -> None:
-        if self._is_done():
-            return
-        for site, _, active in [*self._observer.drain(), *self._watch.drain()]:
-            self._window.add(site, active)
-            self._unseen.discard(_module_of(site))
-        self._window.end_batch(narrow=not (closes or self._observer.traced))
+        self._watch.take(closes=closes)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave no hook on the model outside training."""
-        self._observer.detach()
         self._watch.detach()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -322,8 +247,8 @@ class DeadReLUMonitor(Callback):
 
     def _close(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
         """Join the ranks' windows, report, and open the next window."""
-        active = join_masks(trainer, None if self.failed else self._window.active)
-        self._window, self._keep_window = UnitWindow(), False
+        active = join_masks(trainer, None if self.failed else self._watch.window.active)
+        self._watch.window, self._keep_window = UnitWindow(), False
         if active is None:
             self.failed = True
             return
@@ -341,9 +266,7 @@ class DeadReLUMonitor(Callback):
         both = [s for s in before if s in active and before[s].shape == active[s].shape]
         self.births = count_units({s: self.dead_units[s] & ~before[s] for s in both})
         self.revivals = count_units({s: before[s] & active[s] for s in both})
-        if self._known is None:
-            self._warn_of_unseen(set(active))
-        self._known = (self._known or set()) | set(active)
+        self._warn_of_unseen(self._watch.know(active))
         if not self.dead_units:
             return
         dead = count_units(self.dead_units)
@@ -356,12 +279,7 @@ class DeadReLUMonitor(Callback):
         self._findings.look(trainer, active, of_epoch=self.every_n_steps is None)
         self._reporter.report(trainer, step, values, summary)
 
-    def _modules(self, pl_module: LightningModule) -> set[str]:
-        """Names of the activation modules that are watched."""
-        return {name for name, kind in activation_modules(pl_module) if kind in self._rules}
-
-    def _warn_of_unseen(self, seen: set[str]) -> None:
-        unseen = sorted(self._names - set(map(_module_of, seen)))
+    def _warn_of_unseen(self, unseen: Sequence[str]) -> None:
         if unseen and self._reporter.speaks and not self._warned:
             self._warned = True
             rank_zero_warn(
@@ -380,11 +298,7 @@ class DeadReLUMonitor(Callback):
         self._release(trainer)
 
     def _release(self, trainer: Trainer) -> None:
-        self._observer.stop()
-        self._observer.detach()
-        self._watch.detach()
-        self._observer.drain()
-        self._watch.drain()
+        self._watch.release()
         if self._running:
             self._running = False
             self._finish(trainer)
@@ -397,7 +311,7 @@ class DeadReLUMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Save the open window as all ranks saw it."""
-        active = join_masks(trainer, None if self.failed else self._window.active)
+        active = join_masks(trainer, None if self.failed else self._watch.window.active)
         checkpoint["callbacks"][self.state_key]["window"] = active or {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -420,9 +334,5 @@ class DeadReLUMonitor(Callback):
         self.revivals = dict(state_dict["revivals"])
         self._opened_at = state_dict["opened_at"]
         self._findings.load_state_dict(state_dict["judged"])
-        self._window, self._keep_window = UnitWindow(state_dict["window"]), True
+        self._watch.window, self._keep_window = UnitWindow(state_dict["window"]), True
         self._reporter.load_state_dict(state_dict["report"])
-
-
-def _module_of(site: str) -> str:
-    return site.partition("#")[0]

@@ -237,14 +237,14 @@ def test_while_a_unit_is_dead_the_others_are_looked_at_no_more(monkeypatch):
     with torch.no_grad():
         network.second.bias.fill_(1.0)
         network.first.bias[3] = network.second.bias[5] = -1e3
-    from torchvitals.callbacks import dead_relu_monitor
+    from torchvitals.callbacks.monitoring import unit_watch
 
     def spy(outputs, unit_dim, **rule):
         sizes.append(outputs.shape[1])
         return active(outputs, unit_dim, **rule)
 
-    active = dead_relu_monitor.active_units
-    monkeypatch.setattr(dead_relu_monitor, "active_units", spy)
+    active = unit_watch.active_units
+    monkeypatch.setattr(unit_watch, "active_units", spy)
     fit(Research(network), loader(torch.randn(160, 6), batch_size=16), [monitor])
     assert sizes[:2] == [20, 20]
     assert sizes[-2:] == [1, 1]
@@ -628,7 +628,7 @@ def test_the_command_line_can_give_the_activations(yaml, sites):
     parsed = parser.parse_args([f"--monitor.activations={yaml}", "--monitor.every_n_steps=7"])
     monitor = parser.instantiate_classes(parsed).monitor
     assert monitor.every_n_steps == 7
-    assert list(monitor._rules) == sites
+    assert list(monitor._watch._rules) == sites
 
 
 def test_only_some_batches_are_seen_where_that_is_asked_for():
@@ -641,7 +641,7 @@ def test_only_some_batches_are_seen_where_that_is_asked_for():
 
 def test_a_monitor_that_fails_says_so_once_and_lets_training_go_on(monkeypatch):
     monkeypatch.setattr(
-        "torchvitals.callbacks.dead_relu_monitor.active_units", lambda *_, **__: 1 / 0
+        "torchvitals.callbacks.monitoring.unit_watch.active_units", lambda *_, **__: 1 / 0
     )
     monitor = DeadReLUMonitor()
     with pytest.warns(UserWarning, match="DeadReLUMonitor switched itself off") as caught:
@@ -669,7 +669,7 @@ def test_an_error_in_a_step_leaves_nothing_behind():
         fit(Research(network), loader(torch.randn(16, 6)), [monitor])
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
     F.relu(torch.ones(2))
-    assert monitor._observer.drain() == []
+    assert monitor._watch._observer.drain() == []
 
 
 class ResumableLoader(DataLoader):

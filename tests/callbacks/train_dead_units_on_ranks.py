@@ -43,8 +43,7 @@ class Inspect(Callback):
         if self.dead is None:
             self.dead = self.monitor.dead_units["relu"].tolist()
         if trainer.current_epoch == 1 and trainer.global_rank == 1:
-            self.monitor._measure = None
-            self.monitor._observer._measure = None
+            self.monitor._watch._observer._measure = None
 
 
 def main(folder):
