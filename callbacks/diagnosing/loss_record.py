@@ -22,9 +22,8 @@ from .errors_by_hand import find_errors
 from .loss_news import BatchReading, LossNews, join_batch
 from .loss_reading import FIGURES, LossReading, Task, read_loss, task_of
 from .signs import Objective
+from .target_record import TargetRecord
 
-_RECENT = 40
-_LEAST_SAMPLES = 5_000
 _CURVES = (
     "data_losses", "accuracies", "penalty_shares", "same_class_pairs", "target_spreads",
     "prediction_ranges",
@@ -59,9 +58,7 @@ class LossRecord:
         self._readings: list[_Look] = []
         self._described: tuple[Objective, Tensor | None] | None = None
         self._fresh: list[dict[str, float]] = []
-        self._predicted: list[Tensor] = []
-        self._targets: Tensor | None = None
-        self._weight: list[float] | float | None = None
+        self._targets = TargetRecord()
 
     def add(self, outputs: Any, factor: float) -> None:
         """Take up what a training step returned; ``factor`` undoes what accumulation divided by."""
@@ -155,7 +152,7 @@ class LossRecord:
         described = next((rank.described for rank in ranks if rank.described), None)
         if described is not None and self.objective.kind is None:
             self.objective, weight = replace(described[0]), described[1]
-            self._weight = None if weight is None else weight.tolist()
+            self._targets.weight = None if weight is None else weight.tolist()
         self.losses += _means([rank.losses for rank in ranks])
         by_look: dict[int, list[BatchReading]] = {}
         for rank in ranks:
@@ -180,9 +177,7 @@ class LossRecord:
         if reading.comparable and total > 0 and row["data_loss"] >= 0:
             self.penalty_shares.append(max(0.0, 1 - row["data_loss"] / total))
         self._fresh.append(row)
-        known, new = self._targets, reading.targets
-        self._targets = known + new if known is not None and len(known) == len(new) else new
-        self._predicted.append(reading.predicted)
+        self._targets.add(reading)
 
     def judge(self) -> None:
         """Bring the objective up to date with what was taken up since the last time."""
@@ -197,61 +192,17 @@ class LossRecord:
         )
         objective.target_range = _span(rows, "target", known)
         objective.sum_range = _span(rows, "sum", [])
-        self._forget_old_predictions()
-        self._judge_constant()
-
-    def _forget_old_predictions(self) -> None:
-        """Keep the last ones; of the last half as many as it takes to see rare classes."""
-        half = max(_RECENT, len(self.data_losses) // 2)
-        self._predicted = self._predicted[-half:]
-        if len(self._predicted) <= _RECENT:
-            return
-        sizes = [float(predicted.sum()) for predicted in self._predicted]
-        left, first = sum(sizes), 0
-        while len(sizes) - first > _RECENT and left - sizes[first] > _LEAST_SAMPLES:
-            left, first = left - sizes[first], first + 1
-        self._predicted = self._predicted[first:]
+        self._targets.describe(objective, len(self.data_losses))
 
     def settle(self) -> None:
         """Take up and judge what this rank has collected, where it is the only one."""
         self.take([self.news()])
         self.judge()
 
-    def _judge_constant(self) -> None:
-        objective, targets = self.objective, self._targets
-        if targets is None:
-            return
-        if objective.task == "classification":
-            weighted = targets * torch.tensor(self._weight) if self._weight else targets
-            objective.constant_loss = float(torch.special.entr(weighted / weighted.sum()).sum())
-            objective.target_counts = targets.tolist()
-        else:
-            count, total, squares = targets.view(3, -1)
-            mean = total / count
-            if objective.task == "binary":
-                objective.constant_loss = float(_binary_entropy(mean, self._weight).mean())
-                if len(mean) == objective.classes:
-                    objective.positives = float(mean.sum())
-                if len(mean) == 1:
-                    positive = float(total)
-                    objective.target_counts = [float(count) - positive, positive]
-            else:
-                variance = (squares / count - mean * mean).clamp(min=0).mean()
-                # Of a loss that goes easy on outliers, those would be most of it.
-                is_squared = objective.kind == "squared"
-                objective.constant_loss = float(variance) if is_squared else math.nan
-                objective.target_variance = float(variance)
-        same = [p for p in self._predicted if len(p) == len(self._predicted[-1])]
-        objective.predicted_counts = torch.stack(same).sum(0).tolist() if same else []
-
     @property
     def target_means(self) -> list[float]:
         """Mean of each column of a regression's targets, of the first thousand."""
-        if self._targets is None or self.objective.task != "regression":
-            return []
-        count, total, _ = self._targets.view(3, -1)
-        means: list[float] = (total / count).tolist()
-        return means
+        return self._targets.means() if self.objective.task == "regression" else []
 
     def state_dict(self) -> dict[str, Any]:
         """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
@@ -263,9 +214,7 @@ class LossRecord:
             "objective": asdict(self.objective),
             "looks": self._looks,
             "fresh": list(self._fresh),
-            "predicted": list(self._predicted),
-            "targets": self._targets,
-            "weight": self._weight,
+            **self._targets.state_dict(),
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -274,8 +223,7 @@ class LossRecord:
             setattr(self, name, state_dict[name].tolist())
         self.objective = Objective(**state_dict["objective"])
         self._looks, self._fresh = state_dict["looks"], list(state_dict["fresh"])
-        self._predicted = list(state_dict["predicted"])
-        self._targets, self._weight = state_dict["targets"], state_dict["weight"]
+        self._targets.load_state_dict(state_dict)
 
 
 @dataclass(frozen=True)
@@ -317,15 +265,6 @@ def _is_crossed(prediction: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Whether each was repeated along what only the other has: all meet all."""
     sizes = list(zip(prediction, target, strict=True))
     return any(p == 1 < t for p, t in sizes) and any(t == 1 < p for p, t in sizes)
-
-
-def _binary_entropy(mean: Tensor, weight: list[float] | float | None) -> Tensor:
-    """Cross-entropy of the best constant, where positives count ``weight`` times."""
-    positive = mean * torch.tensor(weight or 1.0).double()
-    total = positive + 1 - mean
-    share = positive / total
-    entropy: Tensor = torch.special.entr(share) + torch.special.entr(1 - share)
-    return total * entropy
 
 
 def _on_host(looks: Sequence[_Look]) -> list[BatchReading]:

@@ -41,24 +41,73 @@ class TargetRecord:
         return means
 
     def describe(self, objective: Objective, looks: int) -> None:
-        """Write the counts and the loss of the best constant into an objective.
+        """Write into an objective what is known of its targets and predictions.
 
         Args:
             objective: Of these targets.
             looks: Batches that were looked at so far.
         """
         self._forget_old_predictions(max(_RECENT, looks // 2))
-        targets = self._targets
-        if targets is None:
+        if self._targets is None:
             return
-        if objective.task == "classification":
-            self._describe_classes(objective, targets)
-        else:
-            count, total, squares = targets.view(3, -1)
-            mean = total / count
-            if objective.task == "binary":
-                self._describe_binary(objective, mean, float(count[0]), float(total[0]))
-            else:
-                _describe_numbers(objective, (squares / count - mean * mean).clamp(min=0).mean())
+        describe = {"classification": self._describe_classes, "binary": self._describe_binary}
+        describe.get(objective.task or "", self._describe_numbers)(objective, self._targets)
         same = [p for p in self._predicted if len(p) == len(self._predicted[-1])]
         objective.predicted_counts = torch.stack(same).sum(0).tolist() if same else []
+
+    def _forget_old_predictions(self, half: int) -> None:
+        """Keep the last ones; of the last half as many as it takes to see rare classes."""
+        self._predicted = self._predicted[-half:]
+        if len(self._predicted) <= _RECENT:
+            return
+        sizes = [float(predicted.sum()) for predicted in self._predicted]
+        left, first = sum(sizes), 0
+        while len(sizes) - first > _RECENT and left - sizes[first] > _LEAST_SAMPLES:
+            left, first = left - sizes[first], first + 1
+        self._predicted = self._predicted[first:]
+
+    def _describe_classes(self, objective: Objective, targets: Tensor) -> None:
+        weighted = targets * torch.tensor(self.weight) if self.weight else targets
+        objective.constant_loss = float(torch.special.entr(weighted / weighted.sum()).sum())
+        objective.target_counts = targets.tolist()
+
+    def _describe_binary(self, objective: Objective, targets: Tensor) -> None:
+        count, total, _ = targets.view(3, -1)
+        mean = total / count
+        objective.constant_loss = float(_binary_entropy(mean, self.weight).mean())
+        if len(mean) == objective.classes:
+            objective.positives = float(mean.sum())
+        if len(mean) == 1:
+            positive = float(total)
+            objective.target_counts = [float(count) - positive, positive]
+
+    def _describe_numbers(self, objective: Objective, targets: Tensor) -> None:
+        count, total, squares = targets.view(3, -1)
+        mean = total / count
+        variance = (squares / count - mean * mean).clamp(min=0).mean()
+        # Of a loss that goes easy on outliers, those would be most of it.
+        is_squared = objective.kind == "squared"
+        objective.constant_loss = float(variance) if is_squared else math.nan
+        objective.target_variance = float(variance)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
+        return {
+            "predicted": list(self._predicted),
+            "targets": self._targets,
+            "weight": self.weight,
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self._predicted = list(state_dict["predicted"])
+        self._targets, self.weight = state_dict["targets"], state_dict["weight"]
+
+
+def _binary_entropy(mean: Tensor, weight: list[float] | float | None) -> Tensor:
+    """Cross-entropy of the best constant, where positives count ``weight`` times."""
+    positive = mean * torch.tensor(weight or 1.0).double()
+    total = positive + 1 - mean
+    share = positive / total
+    entropy: Tensor = torch.special.entr(share) + torch.special.entr(1 - share)
+    return total * entropy
