@@ -1,9 +1,11 @@
 """Every case of the clinic, and the choice among them."""
 
 import faulty.attention
+import faulty.bedside
 import faulty.contests
 import faulty.convolutional
 import faulty.courses
+import faulty.coursework
 import faulty.dense
 import faulty.forecasting
 import faulty.generalization
@@ -18,6 +20,7 @@ import faulty.layers
 import faulty.loops
 import faulty.manual
 import faulty.methods
+import faulty.microscopy
 import faulty.numerics
 import faulty.optimization
 import faulty.papers
@@ -33,14 +36,18 @@ import faulty.structure
 import faulty.surveyed
 import faulty.tabular
 import faulty.taxonomy
+import faulty.tiles
 import faulty.tokens
 import faulty.trades
 import faulty.units
 import faulty.vision
+import healthy.bedside
 import healthy.chances
+import healthy.classics
 import healthy.contests
 import healthy.convolutional
 import healthy.courses
+import healthy.coursework
 import healthy.dense
 import healthy.densities
 import healthy.devices
@@ -54,6 +61,7 @@ import healthy.instruments
 import healthy.laboratories
 import healthy.language
 import healthy.methods
+import healthy.microscopy
 import healthy.operations
 import healthy.optimizers
 import healthy.papers
@@ -69,6 +77,8 @@ import healthy.representations
 import healthy.retrieval
 import healthy.rewards
 import healthy.scales
+import healthy.screens
+import healthy.selfmade
 import healthy.sentences
 import healthy.sequences
 import healthy.series
@@ -83,9 +93,11 @@ from case import Case
 
 FAULTY: tuple[Case, ...] = (
     *faulty.attention.CASES,
+    *faulty.bedside.CASES,
     *faulty.contests.CASES,
     *faulty.convolutional.CASES,
     *faulty.courses.CASES,
+    *faulty.coursework.CASES,
     *faulty.dense.CASES,
     *faulty.forecasting.CASES,
     *faulty.generalization.CASES,
@@ -100,6 +112,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.loops.CASES,
     *faulty.manual.CASES,
     *faulty.methods.CASES,
+    *faulty.microscopy.CASES,
     *faulty.numerics.CASES,
     *faulty.optimization.CASES,
     *faulty.papers.CASES,
@@ -115,16 +128,20 @@ FAULTY: tuple[Case, ...] = (
     *faulty.surveyed.CASES,
     *faulty.tabular.CASES,
     *faulty.taxonomy.CASES,
+    *faulty.tiles.CASES,
     *faulty.tokens.CASES,
     *faulty.trades.CASES,
     *faulty.units.CASES,
     *faulty.vision.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
+    *healthy.bedside.CASES,
     *healthy.chances.CASES,
+    *healthy.classics.CASES,
     *healthy.contests.CASES,
     *healthy.convolutional.CASES,
     *healthy.courses.CASES,
+    *healthy.coursework.CASES,
     *healthy.dense.CASES,
     *healthy.densities.CASES,
     *healthy.devices.CASES,
@@ -138,6 +155,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.laboratories.CASES,
     *healthy.language.CASES,
     *healthy.methods.CASES,
+    *healthy.microscopy.CASES,
     *healthy.operations.CASES,
     *healthy.optimizers.CASES,
     *healthy.papers.CASES,
@@ -153,6 +171,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.retrieval.CASES,
     *healthy.rewards.CASES,
     *healthy.scales.CASES,
+    *healthy.screens.CASES,
+    *healthy.selfmade.CASES,
     *healthy.sentences.CASES,
     *healthy.sequences.CASES,
     *healthy.series.CASES,
