@@ -126,14 +126,15 @@ class Film(LightningModule):
     def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
         self.log("ce_val", F.cross_entropy(self(batch[0]), batch[1]))
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(self.parameters(), lr=5e-4, weight_decay=1e-3)
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.RMSprop(self.parameters(), lr=5e-4, weight_decay=1e-3)
+        return [optimizer], [torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0.05, 12)]
 
 
 def film() -> Program:
     data = wards.radiographs()
     module = Film()
-    return Program(module, *loaders(data, 32), 10, partial(accuracy, module, data))
+    return Program(module, *loaders(data, 32), 12, partial(accuracy, module, data))
 
 
 class Rounded(nn.Linear):
