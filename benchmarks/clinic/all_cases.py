@@ -44,6 +44,8 @@ import faulty.vision
 import healthy.bedside
 import healthy.chances
 import healthy.classics
+import healthy.agents
+import healthy.citations
 import healthy.contests
 import healthy.convolutional
 import healthy.courses
@@ -53,6 +55,7 @@ import healthy.densities
 import healthy.devices
 import healthy.fields
 import healthy.forecasting
+import healthy.forgers
 import healthy.games
 import healthy.generative
 import healthy.glyphs
@@ -60,6 +63,7 @@ import healthy.handmade
 import healthy.instruments
 import healthy.laboratories
 import healthy.language
+import healthy.mailroom
 import healthy.methods
 import healthy.microscopy
 import healthy.operations
@@ -89,6 +93,7 @@ import healthy.tokens
 import healthy.trades
 import healthy.transfer
 import healthy.vision
+import healthy.wards
 from case import Case
 
 FAULTY: tuple[Case, ...] = (
@@ -138,6 +143,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.bedside.CASES,
     *healthy.chances.CASES,
     *healthy.classics.CASES,
+    *healthy.agents.CASES,
+    *healthy.citations.CASES,
     *healthy.contests.CASES,
     *healthy.convolutional.CASES,
     *healthy.courses.CASES,
@@ -147,6 +154,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.devices.CASES,
     *healthy.fields.CASES,
     *healthy.forecasting.CASES,
+    *healthy.forgers.CASES,
     *healthy.games.CASES,
     *healthy.generative.CASES,
     *healthy.glyphs.CASES,
@@ -154,6 +162,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.instruments.CASES,
     *healthy.laboratories.CASES,
     *healthy.language.CASES,
+    *healthy.mailroom.CASES,
     *healthy.methods.CASES,
     *healthy.microscopy.CASES,
     *healthy.operations.CASES,
@@ -183,6 +192,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.trades.CASES,
     *healthy.transfer.CASES,
     *healthy.vision.CASES,
+    *healthy.wards.CASES,
 )
 CASES = FAULTY + HEALTHY
 
