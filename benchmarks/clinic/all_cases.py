@@ -12,16 +12,19 @@ import faulty.generalization
 import faulty.generating
 import faulty.glyphs
 import faulty.handmade
+import faulty.hospitals
 import faulty.infinite
 import faulty.inputs
 import faulty.instruments
 import faulty.labelling
 import faulty.layers
+import faulty.letterboxes
 import faulty.loops
 import faulty.manual
 import faulty.methods
 import faulty.microscopy
 import faulty.numerics
+import faulty.observatories
 import faulty.optimization
 import faulty.papers
 import faulty.ported
@@ -109,16 +112,19 @@ FAULTY: tuple[Case, ...] = (
     *faulty.generating.CASES,
     *faulty.glyphs.CASES,
     *faulty.handmade.CASES,
+    *faulty.hospitals.CASES,
     *faulty.infinite.CASES,
     *faulty.inputs.CASES,
     *faulty.instruments.CASES,
     *faulty.labelling.CASES,
     *faulty.layers.CASES,
+    *faulty.letterboxes.CASES,
     *faulty.loops.CASES,
     *faulty.manual.CASES,
     *faulty.methods.CASES,
     *faulty.microscopy.CASES,
     *faulty.numerics.CASES,
+    *faulty.observatories.CASES,
     *faulty.optimization.CASES,
     *faulty.papers.CASES,
     *faulty.ported.CASES,
