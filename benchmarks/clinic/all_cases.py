@@ -79,6 +79,7 @@ import healthy.ported
 import healthy.probabilistic
 import healthy.production
 import healthy.puzzles
+import healthy.registers
 import healthy.regression
 import healthy.representations
 import healthy.retrieval
@@ -181,6 +182,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.probabilistic.CASES,
     *healthy.production.CASES,
     *healthy.puzzles.CASES,
+    *healthy.registers.CASES,
     *healthy.regression.CASES,
     *healthy.representations.CASES,
     *healthy.retrieval.CASES,

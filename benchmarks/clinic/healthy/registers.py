@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 
 class Visits(IterableDataset[Tensor]):
-    """Endless visits of 16 codes: each is followed by one of three that go with it."""
+    """Endless batches of visits of 16 codes: each is followed by one of three that go with it."""
 
     def __init__(self, codes: int = 60) -> None:
         self.codes = codes
@@ -26,7 +26,7 @@ class Visits(IterableDataset[Tensor]):
 
     def __iter__(self) -> Any:
         while True:
-            yield from self.draw(32)
+            yield self.draw(48)
 
 
 class HiddenCodes(LightningModule):
@@ -65,7 +65,7 @@ class HiddenCodes(LightningModule):
         optimizer = torch.optim.AdamW(self.parameters(), lr=2e-3, betas=(0.9, 0.98), eps=1e-6)
 
         def rate(step: int) -> float:
-            return min((step + 1) / 100, max(0.0, (1000 - step) / 900))
+            return min((step + 1) / 100, max(0.0, (800 - step) / 700))
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {
@@ -85,8 +85,8 @@ def hidden_codes() -> Program:
         shown[:, 8] = 0
         return (module.eval()(shown)[:, 8].argmax(1) == test[:, 8]).float().mean().item()
 
-    train = DataLoader(visits, 64)
-    trainer = {"max_steps": 1000, "gradient_clip_val": 1.0}
+    train = DataLoader(visits, batch_size=None)
+    trainer = {"max_steps": 800, "gradient_clip_val": 1.0}
     return Program(module, train, None, -1, score, trainer)
 
 
@@ -185,7 +185,7 @@ def direction() -> Program:
 
 
 CASES = (
-    Case("codes-hidden-and-guessed", Goal("accuracy", at_least=0.6), hidden_codes),
+    Case("codes-hidden-and-guessed", Goal("accuracy", at_least=0.8), hidden_codes),
     Case("pupils-answers-attended-to", Goal("AUROC", at_least=0.73), attentive_tracing),
     Case("returns-direction-a-little-known", Goal("accuracy", at_least=0.555), direction),
 )
