@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
 from ...functional.precision import widest
@@ -126,13 +127,16 @@ class FirstBatches:
             x = arguments[0] if arguments else None
             self.probe.keep(name, layer, x)
             self.time_axes.look(name, layer, x)
+            # Of packed sequences the steps that are there, in the order of the batch's time.
+            sizes = x.batch_sizes[:1].tolist() if isinstance(x, PackedSequence) else []
+            x = x.data if isinstance(x, PackedSequence) else x
             if not (is_layer and is_whole(x) and x.is_floating_point() and x.ndim > 1):
                 return
             if self._fresh:
                 self._fresh = False
                 self._first = self._first or name
                 if name == self._first:
-                    self._keep(x.detach(), is_data=x.grad_fn is None)
+                    self._keep(x.detach(), sizes or x.shape[:2], is_data=x.grad_fn is None)
             elif name != self._first and is_trained:
                 self.side_inputs.look(name, x)
 
@@ -148,11 +152,11 @@ class FirstBatches:
 
         return look
 
-    def _keep(self, x: Tensor, *, is_data: bool) -> None:
+    def _keep(self, x: Tensor, sizes: Sequence[int], *, is_data: bool) -> None:
         if not is_data and (self._batches or self._new_batches):
             return  # What an embedding has learned to give is no matter of the data.
         self.address = x.data_ptr()
-        self._sizes = self._sizes or tuple(x.shape[:2])
+        self._sizes = self._sizes or tuple(sizes)
         with torch.no_grad():
             self._new_batches.append(torch.stack([x.float().mean(), x.float().std()]))
         features = x.movedim(1, -1) if x.ndim > 3 else x

@@ -56,6 +56,17 @@ def test_second_inputs_and_joined_columns(meta, more, raw):
     assert other.side_inputs.found == found
 
 
+def test_packed_sequences_are_seen_without_their_padding():
+    torch.manual_seed(0)
+    x, lengths = 1e4 * torch.rand(5, 7, 3), [2, 7, 4, 3, 1]
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    scale = seen(nn.GRU(3, 4, batch_first=True), packed).input_scale()
+    steps = torch.cat([x[i, :n] for i, n in enumerate(lengths)]).double()
+    assert (scale.features, scale.sizes) == (3, (5,))
+    assert scale.rms == pytest.approx(float(steps.square().mean().sqrt()), rel=1e-5)
+    assert scale.largest_mean == pytest.approx(float(steps.mean(0).max()), rel=1e-5)
+
+
 def test_layers_that_are_not_trained_are_not_looked_at():
     module = TwoInputs()
     module.meta.requires_grad_(requires_grad=False)
