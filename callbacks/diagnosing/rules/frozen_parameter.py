@@ -74,8 +74,9 @@ def _within(vitals: Vitals) -> list[Symptom]:
         Remedy("Or freeze it openly.", "layer.requires_grad_(False)"),
     )
     figures, problem = {"layers": float(len(found)), "share": share}, Problem.FROZEN_PARAMETER
-    # What is small may have its turn later.
-    harmless = share < _SMALL and vitals.has_learned and vitals.is_well
+    # What is small may have its turn later; or never, where one of many outputs is not used.
+    goes_on = not vitals.is_rising if found is cut else vitals.is_well
+    harmless = share < _SMALL and vitals.has_learned and goes_on
     severity: Severity = "info" if harmless else "warning"
     return [Symptom(problem, severity, evidence, figures, remedies, found[0].name)]
 

@@ -14,6 +14,7 @@ from ..vitals import Vitals
 
 _MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
 _EXTREME, _LITTLE = 0.8, 0.3
+_LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 _FEW, _PART, _STEP = 3, 0.1, 1e-4
 
@@ -77,7 +78,10 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
     if len(pulls) >= _FEW and statistics.median(pulls) > 1 and vitals.gain <= _SOME:
         return _coupled(vitals, statistics.median(pulls))
     learned = vitals.gain > _SOME if vitals.weight_decay >= _HUGE_DECAY else vitals.has_learned
-    if vitals.weight_decay < 0.05 or learned or vitals.is_falling:
+    if vitals.weight_decay < _LEAST_DECAY or learned or vitals.is_falling:
+        return []
+    # What has shrunk the weights by less than a quarter so far has not kept them from anything.
+    if vitals.weight_decay * vitals.learning_rate_peak * vitals.step < _SHRUNK:
         return []
     # What first steps like that have done is no matter of a decay that is usual. (Later steps are
     # large where decay has made the weights small.)
