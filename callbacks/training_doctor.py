@@ -254,7 +254,8 @@ class TrainingDoctor(Callback):
         vitals = self._observation.settle(trainer)
         if checked:
             checks = [rank.check for rank in ranks]
-            self._validation.add(checks, vitals.losses, trainer.current_epoch)
+            kind = vitals.objective.kind
+            self._validation.add(checks, vitals.losses, trainer.current_epoch, kind)
         self._fill(vitals)
         symptoms = join_causes(examine(vitals))
         step, epoch = trainer.global_step, trainer.current_epoch

@@ -44,11 +44,11 @@ import faulty.tokens
 import faulty.trades
 import faulty.units
 import faulty.vision
+import healthy.agents
 import healthy.bedside
 import healthy.chances
-import healthy.classics
-import healthy.agents
 import healthy.citations
+import healthy.classics
 import healthy.contests
 import healthy.convolutional
 import healthy.courses

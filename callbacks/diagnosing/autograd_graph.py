@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 # The graph is as deep as the network; these are enough to leave the loss behind.
-_LOSS_NODES = 64
+LOSS_NODES = 64
 _MAX_NODES = 20_000
 _LOSSES = {
     "NllLoss": "nll",
@@ -38,6 +38,8 @@ _OUTPUTS = {
     "Elu": "elu",
     "Gelu": "gelu",
     "Hardtanh": "hardtanh",
+    "Softplus": "softplus",
+    "Exp": "exp",
 }
 _SATURATING = {"Sigmoid", "Tanh"}
 _LAYERS = {"Addmm", "Mm", "Linear", "Convolution", "Addmv", "Mv"}
@@ -128,7 +130,7 @@ def _is_alone(root: Any) -> bool:
     """Whether all terms beside the known losses depend on the weights alone."""
     terms: list[Any] = []
     level = [root]
-    while level and len(terms) < _LOSS_NODES:
+    while level and len(terms) < LOSS_NODES:
         node = level.pop()
         parents = [] if node is None else [p for p, _ in node.next_functions if p is not None]
         # The Trainer divides by the number of batches that it accumulates.
@@ -142,7 +144,7 @@ def _is_alone(root: Any) -> bool:
 
 def _depends_on_data(node: Any) -> bool:
     stack, seen = [node], set[Any]()
-    while stack and len(seen) < _LOSS_NODES:
+    while stack and len(seen) < LOSS_NODES:
         current = stack.pop()
         if current is None or current in seen:
             continue
@@ -205,7 +207,7 @@ def count_saturating_outputs(loss: Tensor) -> int:
         loss: Scalar with its graph.
     """
     stack, seen, found = [loss.grad_fn], set[Any](), 0
-    while stack and len(seen) < _LOSS_NODES:
+    while stack and len(seen) < LOSS_NODES:
         node = stack.pop()
         if node is None or node in seen:
             continue
@@ -238,7 +240,7 @@ def _plain(name: str) -> str:
 def _loss_nodes(loss: Tensor, *, signs: bool = False) -> Iterator[tuple[Any, bool]]:
     """Nodes of known losses, breadth first, and whether their sign was turned, if asked for."""
     level, seen = [(loss.grad_fn, False)], 0
-    while level and seen < _LOSS_NODES:
+    while level and seen < LOSS_NODES:
         following = []
         for node, turned in level:
             if node is None:
@@ -261,78 +263,6 @@ def _turns_sign(node: Any) -> bool:
     return base_name(node) in ("Neg", "Rsub") or (isinstance(other, (int, float)) and other < 0)
 
 
-def divergence_of(loss: Tensor) -> str | None:
-    """The function whose output `kl_div` is given in place of logarithms of probabilities.
-
-    Args:
-        loss: Scalar with its graph: the mean or sum of one divergence.
-
-    Returns:
-        Its name; None for logarithms, and where there is no divergence.
-    """
-    node: Any = loss.grad_fn
-    while base_name(node) in ("Mean", "Sum", "Div", "Mul") and _single_parent(node) is not None:
-        node = _single_parent(node)
-    product = _single_parent(node) if base_name(node) == "Sub" else None
-    # What is subtracted is the targets times their prediction.
-    if base_name(product) != "Mul" or node.next_functions[0][0] is not None:
-        return None
-    name = output_of(_single_parent(product))
-    return name if name in ("softmax", "sigmoid") else None
-
-
-def rates_for_logarithms(loss: Tensor) -> str | None:
-    """The function whose positive output `poisson_nll_loss` is given in place of logarithms.
-
-    Args:
-        loss: Scalar with its graph: the mean or sum of ``exp(x) - target * x``.
-
-    Returns:
-        Its name; None for logarithms, and where there is no such loss.
-    """
-    node: Any = loss.grad_fn
-    while base_name(node) in ("Mean", "Sum", "Div", "Mul", "Add") and _single_parent(node):
-        node = _single_parent(node)
-    if base_name(node) != "Sub" or len(node.next_functions) != 2:
-        return None
-    exponential, product = (parent for parent, _ in node.next_functions)
-    if base_name(exponential) != "Exp" or base_name(product) != "Mul":
-        return None
-    given = exponential.next_functions[0][0]
-    if given not in [parent for parent, _ in product.next_functions]:
-        return None
-    name = base_name(_past_shapes(given))
-    return name.lower() if name in ("Softplus", "Relu", "Exp", "Sigmoid") else None
-
-
-def find_ctc(loss: Tensor) -> tuple[Tensor, str | None] | None:
-    """What a connectionist temporal classification is given, and the function it comes from.
-
-    Args:
-        loss: Scalar with its graph.
-
-    Returns:
-        The first frame of each sample, shape ``(batch, classes)``, which is no padding, and the
-        name; None where there is none.
-    """
-    stack, seen = [loss.grad_fn], 0
-    while stack and seen < _LOSS_NODES:
-        node: Any = stack.pop(0)
-        seen += 1
-        given = getattr(node, "_saved_log_probs", None)
-        if base_name(node) in ("CtcLoss", "CudnnCtcLoss") and isinstance(given, Tensor):
-            first = given.detach() if given.ndim < 3 else given.detach()[0]
-            return first, output_of(node.next_functions[0][0])
-        stack += [parent for parent, _ in getattr(node, "next_functions", ()) if parent is not None]
-    return None
-
-
-def _single_parent(node: Any) -> Any:
-    """What a node is made of where that is one thing and constants; None where it is several."""
-    parents = [parent for parent, _ in node.next_functions if parent is not None]
-    return parents[0] if len(parents) == 1 else None
-
-
 def own_shape(tensor: Tensor) -> tuple[int, ...]:
     """Shape before broadcasting: what was expanded has a stride of 0."""
     sizes = zip(tensor.shape, tensor.stride(), strict=True)
@@ -341,10 +271,11 @@ def own_shape(tensor: Tensor) -> tuple[int, ...]:
 
 def output_of(node: Any) -> str | None:
     """The function that a tensor is the output of, past changes of shape; None for a layer."""
-    return _OUTPUTS.get(base_name(_past_shapes(node)))
+    return _OUTPUTS.get(base_name(past_shapes(node)))
 
 
-def _past_shapes(node: Any) -> Any:
+def past_shapes(node: Any) -> Any:
+    """The node before changes of shape, type and place."""
     while base_name(node) in _PASS and node.next_functions:
         node = node.next_functions[0][0]
     return node

@@ -33,6 +33,7 @@ def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve)
     vitals.mute_outputs = _count_mute(vitals, monitors.dead_relus)
     vitals.validation_losses = validation.losses
     vitals.validation_scores = validation.scores
+    vitals.wants_order = validation.ranks
     vitals.validation_epochs = validation.epochs
     vitals.training_epoch_losses = validation.training_losses
     vitals.not_finite_layer = _not_finite(vitals.variances.last) or _not_finite(

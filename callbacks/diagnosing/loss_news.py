@@ -22,6 +22,7 @@ class BatchReading:
         total: The whole loss.
         comparable: Whether that is the data's loss and penalties.
         mixed: Whether it is of several targets for one prediction.
+        entries: Whether each entry's loss is there, to be weighed or left out.
     """
 
     look: int
@@ -31,6 +32,7 @@ class BatchReading:
     mixed: bool
     targets: Tensor
     predicted: Tensor
+    entries: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def join_batch(ranks: Sequence[BatchReading]) -> BatchReading:
         any(rank.mixed for rank in ranks),
         targets,
         _sum([rank.predicted for rank in ranks]),
+        any(rank.entries for rank in ranks),
     )
 
 

@@ -11,17 +11,15 @@ from torch import Tensor
 
 from .autograd_graph import (
     LossCall,
-    divergence_of,
-    find_ctc,
     find_loss_calls,
     has_graph,
     own_shape,
-    rates_for_logarithms,
 )
 from .errors_by_hand import find_errors
 from .loss_news import BatchReading, LossNews, join_batch
 from .loss_reading import FIGURES, LossReading, Task, read_loss, task_of
 from .signs import Objective
+from .special_losses import divergence_of, find_ctc, hinge_targets, rates_for_logarithms
 from .target_record import TargetRecord
 
 _CURVES = (
@@ -99,8 +97,10 @@ class LossRecord:
         # One prediction held against several targets, as MixUp does: the sum is what counts.
         mixed = len(calls) > 1 and all(other.source is call.source for other in calls)
         self._looks += 1
+        comparable &= call.is_alone
+        entries = len(calls) == 1 and call.reduction == 0
         self._readings.append(
-            _Look(self._looks, read_loss(call), total, comparable and call.is_alone, mixed)
+            _Look(self._looks, read_loss(call), total, comparable, mixed, entries)
         )
 
     def _describe_unread(self, loss: Tensor) -> None:
@@ -116,14 +116,17 @@ class LossRecord:
             self._described = (Objective(kind="divergence", output=output), None)
         elif rates is not None:
             self._described = (Objective(kind="poisson", output=rates), None)
+        elif (labels := hinge_targets(loss)) is not None:
+            low, high = labels.aminmax()
+            span = (float(low), float(high))
+            self._described = (Objective(kind="hinge", target_range=span), None)
 
     def _describe(self, call: LossCall, calls: int, inputs: int | None) -> None:
         if self._described is not None or self.objective.kind is not None:
             return
         prediction, shapes = call.prediction, (own_shape(call.prediction), own_shape(call.target))
-        differ = shapes[0] != shapes[1] and task_of(call) != "classification"
-        if call.by_hand:
-            differ = _is_crossed(*shapes)
+        compares = _is_crossed if call.by_hand else _is_repeated
+        differ = task_of(call) == "regression" and compares(*shapes)
         objective = Objective(
             task=task_of(call),
             kind=call.kind,
@@ -174,6 +177,8 @@ class LossRecord:
             self.prediction_ranges.append(row["apart"])
         if math.isfinite(row["spread"]):
             self.target_spreads.append(row["spread"])
+        if reading.entries and total > 0 and row["data_loss"] > 0:
+            self.objective.take_ratio(total / row["data_loss"])
         if reading.comparable and total > 0 and row["data_loss"] >= 0:
             self.penalty_shares.append(max(0.0, 1 - row["data_loss"] / total))
         self._fresh.append(row)
@@ -193,6 +198,8 @@ class LossRecord:
         objective.target_range = _span(rows, "target", known)
         objective.sum_range = _span(rows, "sum", [])
         self._targets.describe(objective, len(self.data_losses))
+        if objective.is_weighed:
+            objective.constant_loss = math.nan
 
     def settle(self) -> None:
         """Take up and judge what this rank has collected, where it is the only one."""
@@ -236,6 +243,7 @@ class _Look:
         total: The whole loss.
         comparable: Whether what the loss has beyond the reading's is penalty.
         mixed: Whether the loss is of several targets for one prediction.
+        entries: Whether each entry's loss is there, to be weighed or left out.
     """
 
     number: int
@@ -243,6 +251,7 @@ class _Look:
     total: Tensor
     comparable: bool
     mixed: bool
+    entries: bool
 
 
 def _numbers(losses: Sequence[Tensor], factor: float) -> list[float]:
@@ -261,6 +270,12 @@ def _columns(prediction: Tensor, task: Task) -> int:
     return len(prediction) if task == "classification" else 1
 
 
+def _is_repeated(prediction: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether a prediction is held against several targets; torch warns of the opposite."""
+    aligned = zip_longest(reversed(prediction), reversed(target), fillvalue=1)
+    return any(p == 1 < t for p, t in aligned)
+
+
 def _is_crossed(prediction: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Whether each was repeated along what only the other has: all meet all."""
     sizes = list(zip(prediction, target, strict=True))
@@ -275,7 +290,7 @@ def _on_host(looks: Sequence[_Look]) -> list[BatchReading]:
     return [
         BatchReading(
             look.number, dict(zip(FIGURES, row, strict=True)), total, look.comparable, look.mixed,
-            look.reading.targets.cpu().double(), look.reading.predicted.cpu(),
+            look.reading.targets.cpu().double(), look.reading.predicted.cpu(), look.entries,
         )
         for look, row, total in zip(looks, table, totals, strict=True)
     ]  # fmt: skip

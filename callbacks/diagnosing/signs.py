@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 NAN = float("nan")
+_SAME_RATIO = 1.1
 
 
 @dataclass
@@ -121,6 +122,8 @@ class Objective:
         of_inputs: Whether the targets are what reached the first layer, as an autoencoder has it.
         positives: How many of several labels of a sample are 1, on average; NaN where there is one
             label, or more columns of them than are counted.
+        ratio_range: Least and largest ratio of the loss to the mean of its entries, where the step
+            gets each entry's.
     """
 
     task: str | None = None
@@ -139,6 +142,18 @@ class Objective:
     target_shape: tuple[int, ...] = ()
     of_inputs: bool = False
     positives: float = NAN
+    ratio_range: tuple[float, float] = (NAN, NAN)
+
+    def take_ratio(self, ratio: float) -> None:
+        """Take up a batch's ratio of the loss to the mean of its entries."""
+        known = [value for value in self.ratio_range if value == value]
+        self.ratio_range = (min(ratio, *known, ratio), max(ratio, *known, ratio))
+
+    @property
+    def is_weighed(self) -> bool:
+        """Whether the step weighs the entries, so that a constant's loss is not known."""
+        low, high = self.ratio_range
+        return high > _SAME_RATIO * low
 
     @property
     def usual_loss(self) -> float:

@@ -12,6 +12,7 @@ from .signs import Objective
 
 _RECENT = 40
 _LEAST_SAMPLES = 5_000
+_ALIKE = 1e-9
 
 
 class TargetRecord:
@@ -85,6 +86,8 @@ class TargetRecord:
         count, total, squares = targets.view(3, -1)
         mean = total / count
         variance = (squares / count - mean * mean).clamp(min=0).mean()
+        if float(variance) <= _ALIKE * float((squares / count).mean()):
+            return  # One and the same target for all is for something else than prediction.
         # Of a loss that goes easy on outliers, those would be most of it.
         is_squared = objective.kind == "squared"
         objective.constant_loss = float(variance) if is_squared else math.nan

@@ -10,15 +10,21 @@ from ..stopping.best_weights import validates_averages
 
 _SCORES = ("acc", "f1", "auc")
 # Losses by other names; in units of their own they are none of the training's.
-_OTHER_LOSSES = {"nll", "bce", "ce", "xent", "crossentropy", "mse"}
-_SAME_UNITS = 2.5
+_OTHER_LOSSES = {
+    "nll": ("nll", "cross_entropy"), "bce": ("bce", "bce_logits"), "ce": ("cross_entropy",),
+    "xent": ("cross_entropy",), "crossentropy": ("cross_entropy",), "mse": ("squared",),
+}  # fmt: skip
+_RANKINGS = {"auc", "auroc", "auprc", "ap", "aupr", "ndcg", "mrr"}
+_DECISIONS = ("acc", "f1", "recall", "sensitivity", "mcc", "kappa")
+_SAME_UNITS, _SAME_KIND = 2.5, 8.0
 Check = tuple[float | None, float | None]
 
 
 class ValidationCurve:
     """Take the validation's loss and score, and the mean training loss between two checks.
 
-    A loss that is not called so is taken where it is of the size of the training's at first.
+    A loss that is not called so is taken where it is of the size of the training's at first: of
+    about that size, if the name is that of the training's own kind.
 
     Args:
         loss: Name of the logged loss; None finds it.
@@ -29,6 +35,7 @@ class ValidationCurve:
         scores: Score of each check.
         training_losses: Mean training loss since the check before.
         epochs: Epoch of each, from 0.
+        ranks: Whether what is logged is about the order of samples, and nothing about decisions.
     """
 
     def __init__(self, loss: str | None, score: str | None) -> None:
@@ -37,8 +44,10 @@ class ValidationCurve:
         self.scores: list[float] = []
         self.training_losses: list[float] = []
         self.epochs: list[int] = []
+        self.ranks = False
         self._batches = 0
         self._is_guessed = self._is_refused = False
+        self._name = ""
 
     def read(self, trainer: Trainer) -> Check:
         """This rank's loss and score, as they were logged; None for what was not.
@@ -51,15 +60,21 @@ class ValidationCurve:
         name = self._loss or _find(metrics, ("loss",))
         self._is_guessed = not name
         names = (name or _find_other_loss(metrics), self._score or _find(metrics, _SCORES))
+        self._name = names[0]
+        self.ranks = any(map(_is_ranking, metrics)) and not any(map(_is_decision, metrics))
         loss, score = (float(metrics[name]) if name in metrics else None for name in names)
         return loss, score
 
-    def add(self, ranks: Sequence[Check], losses: Sequence[float], epoch: int) -> None:
-        """Take a check up, as all ranks have read it, and the training losses so far."""
+    def add(
+        self, ranks: Sequence[Check], losses: Sequence[float], epoch: int, kind: str | None = None
+    ) -> None:
+        """Take a check up, as all ranks have read it, and the training losses of that kind."""
         loss, score = (_mean(values) for values in zip(*ranks, strict=True))
         recent, self._batches = losses[self._batches :], len(losses)
         if loss is not None and recent and self._is_guessed and not self.losses:
-            self._is_refused |= not _are_alike(loss, recent)
+            kinds = [_OTHER_LOSSES[word] for word in _words(self._name) if word in _OTHER_LOSSES]
+            times = _SAME_KIND if any(kind in known for known in kinds) else _SAME_UNITS
+            self._is_refused |= not _are_alike(loss, recent, times)
         if loss is not None and recent and not self._is_refused:
             self.losses.append(loss)
             self.training_losses.append(sum(recent) / len(recent))
@@ -97,9 +112,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _are_alike(loss: float, recent: Sequence[float]) -> bool:
+def _are_alike(loss: float, recent: Sequence[float], times: float) -> bool:
     sizes = sum(recent) / len(recent), recent[-1]
-    return min(sizes) / _SAME_UNITS < loss < max(sizes) * _SAME_UNITS
+    return min(sizes) / times < loss < max(sizes) * times
 
 
 def _find(names: Iterable[str], words: Sequence[str]) -> str:
@@ -111,8 +126,17 @@ def _find(names: Iterable[str], words: Sequence[str]) -> str:
 
 
 def _find_other_loss(names: Iterable[str]) -> str:
-    for name in names:
-        lower = name.lower().replace("cross_entropy", "crossentropy")
-        if "val" in lower and _OTHER_LOSSES & set(re.split("[^a-z]+", lower)):
-            return name
-    return ""
+    return next((n for n in names if "val" in n.lower() and _words(n) & set(_OTHER_LOSSES)), "")
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split("[^a-z]+", name.lower().replace("cross_entropy", "crossentropy")))
+
+
+def _is_ranking(name: str) -> bool:
+    words = name.lower().replace("average_precision", "ap")
+    return "val" in words and bool(_words(words) & _RANKINGS)
+
+
+def _is_decision(name: str) -> bool:
+    return "val" in name.lower() and any(word in name.lower() for word in _DECISIONS)

@@ -90,6 +90,7 @@ class Vitals:
         validation_losses: Of each validation.
         validation_epochs: Epoch of each, from 0.
         validation_scores: Accuracy or another score, where larger is better.
+        wants_order: Whether validation measures the order of samples, and not decisions.
         training_epoch_losses: Mean training loss up to each validation, since the one before.
     """
 
@@ -151,6 +152,7 @@ class Vitals:
     validation_losses: list[float] = field(default_factory=list)
     validation_epochs: list[int] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
+    wants_order: bool = False
     training_epoch_losses: list[float] = field(default_factory=list)
 
     @property

@@ -450,7 +450,7 @@ def test_an_error_of_its_own_stops_the_doctor_and_not_the_training(monkeypatch):
 
 
 def test_an_error_inside_of_a_hook_stops_no_forward_pass(monkeypatch):
-    def fails(self, x, *, is_data):
+    def fails(self, x, sizes, *, is_data):
         raise NotImplementedError("no moments of this")
 
     monkeypatch.setattr("torchvitals.callbacks.diagnosing.first_batches.FirstBatches._keep", fails)

@@ -24,7 +24,9 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     is_binary = vitals.objective.task == "binary"
     if vitals.labels_samples:
         # Who will click is seldom likelier than not, and a model of it may be good all the same.
-        unlikely = is_binary and vitals.has_learned
+        unlikely = is_binary and (
+            vitals.gain > _LITTLE or (vitals.wants_order and vitals.has_learned)
+        )
     else:
         # Rare words are never the likeliest, in a good model of language neither. Of a mask some
         # pixels are.

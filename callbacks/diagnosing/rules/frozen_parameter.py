@@ -76,7 +76,8 @@ def _within(vitals: Vitals) -> list[Symptom]:
     figures, problem = {"layers": float(len(found)), "share": share}, Problem.FROZEN_PARAMETER
     # What is small may have its turn later; or never, where one of many outputs is not used.
     goes_on = not vitals.is_rising if found is cut else vitals.is_well
-    harmless = share < _SMALL and vitals.has_learned and goes_on
+    early = found is cut and not vitals.had_a_chance
+    harmless = share < _SMALL and (early or (vitals.has_learned and goes_on))
     severity: Severity = "info" if harmless else "warning"
     return [Symptom(problem, severity, evidence, figures, remedies, found[0].name)]
 
@@ -92,5 +93,4 @@ def _tables(vitals: Vitals) -> list[Symptom]:
         Remedy("Or freeze it openly.", "embedding.requires_grad_(False)"),
     )
     figures, problem = {"layers": float(len(names))}, Problem.FROZEN_PARAMETER
-    severity: Severity = "info" if vitals.has_learned and vitals.is_well else "warning"
-    return [Symptom(problem, severity, evidence, figures, remedies, names[0])]
+    return [Symptom(problem, "warning", evidence, figures, remedies, names[0])]

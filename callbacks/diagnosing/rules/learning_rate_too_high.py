@@ -20,6 +20,8 @@ _STEP_OF_NOISE = 3e-2
 _SHARE = 0.25
 _FEW, _MOST_DEAD, _MOST_SATURATED = 0.2, 0.5, 0.85
 _GOOD, _VERY_GOOD, _LOOKS = 0.5, 0.7, 10
+_ONE = 1.1
+_LONG_WINDOW, _PART = 20, 0.2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -40,7 +42,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
     rose = best > 0 and vitals.recent_loss - best > max(best, _SHARE * vitals.whole_scale)
     blew_up = vitals.losses[0] > 0 and max(vitals.losses[:50]) > 10 * vitals.losses[0]
     # The first steps are large in many a healthy training, and the loss is still noise.
-    keeps = _keeps_from_learning(vitals, recent, peak, rose) or _is_undone(vitals, lasting)
+    keeps = (
+        _keeps_from_learning(vitals, recent, peak, rose)
+        or _is_undone(vitals, lasting)
+        or _is_forgotten(vitals, curve)
+    )
     killed = _killed(vitals, lasting)
     blew = peak > _HUGE_STEP and blew_up and not vitals.has_learned
     if not (vitals.had_a_chance and keeps) and not blew and not killed:
@@ -87,6 +93,18 @@ def _is_undone(vitals: Vitals, step: float) -> bool:
         return False
     first, last = vitals.data_losses[0], vitals.data_losses[-_LOOKS:]
     return min(last) > first and vitals.recent_data_loss - first > _SHARE * vitals.scale
+
+
+def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:
+    """Whether the loss came well below that of a constant, beyond its noise, and is there again."""
+    constant = vitals.objective.constant_loss
+    if not constant > 0 or vitals.has_learned or vitals.has_other_terms or not vitals.one_loss:
+        return False
+    window = len(vitals.losses) // max(1, len(curve))
+    if window < _LONG_WINDOW or not curve or vitals.sum_of > _ONE:
+        return False
+    error = statistics.stdev(vitals.losses) / math.sqrt(window)
+    return constant - min(curve) > max(_PART * constant, 4 * error)
 
 
 def _killed(vitals: Vitals, step: float) -> str:

@@ -18,7 +18,7 @@ from ..vitals import Vitals
 
 _BOUNDS = {
     "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, math.inf),
-    "hardtanh": (-1.0, 1.0),
+    "hardtanh": (-1.0, 1.0), "softplus": (0.0, math.inf), "exp": (0.0, math.inf),
 }  # fmt: skip
 _SQUASHED = ("softmax", "sigmoid", "relu", "tanh", "hardtanh")
 _DEAF_BATCHES = 20
@@ -81,6 +81,8 @@ def _mismatches(objective: Objective) -> Iterator[_Found]:
             yield from _of_divergence(objective)
         case "poisson":
             yield from _of_rates(objective)
+        case "hinge":
+            yield from _of_margins(objective)
         case "squared" | "huber" | "absolute":
             yield from _of_values(objective)
         case _:
@@ -168,6 +170,17 @@ def _of_divergence(objective: Objective) -> Iterator[_Found]:
         f"`kl_div` wants logarithms of probabilities and gets the output of a {objective.output}.",
         "Give it `log_softmax` of the logits, and probabilities as targets.",
     )
+
+
+def _of_margins(objective: Objective) -> Iterator[_Found]:
+    least, most = objective.target_range
+    if least == 0 < most:
+        yield (
+            "critical",
+            f"A hinge loss wants labels of -1 and 1 and gets {least:g} to {most:g}: what is "
+            "labelled 0 has no part in it.",
+            "Use `2 * target - 1`, or `binary_cross_entropy_with_logits`.",
+        )
 
 
 def _of_values(objective: Objective) -> Iterator[_Found]:

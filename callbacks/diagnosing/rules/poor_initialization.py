@@ -17,7 +17,8 @@ from ..vitals import Vitals
 
 _VARIANCE_RATIO = 1e4
 _FAINT, _MOST, _CLEARLY = 0.03, 0.75, 0.02
-_RECURRENT_GAIN, _GOOD, _WIDE = 3.0, 0.8, 3.0
+_RECURRENT_GAIN, _GOOD = 3.0, 0.8
+_WIDE, _LATE = 3.0, 3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -60,8 +61,9 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
     (low, high), ranges = vitals.objective.target_range, vitals.prediction_ranges
     if vitals.objective.task != "regression" or not ranges or not vitals.had_a_chance:
         return []
-    # What is worse than a constant has not come over it yet.
-    if not ranges[0] > _WIDE * (high - low) or not vitals.gain < 0:
+    # What is worse than a constant, or as wide as before, has not come over it yet.
+    wide = _WIDE * (high - low)
+    if not ranges[0] > wide > 0 or not (vitals.gain < 0 or min(ranges[-_LATE:]) > wide):
         return []
     evidence = (
         f"The first predictions are {ranges[0]:.3g} apart and the targets {high - low:.3g}, and "

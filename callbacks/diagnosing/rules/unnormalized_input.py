@@ -16,6 +16,7 @@ from ..vitals import Vitals
 _LARGE, _TINY, _RATIO, _OFFSET = 15.0, 1e-3, 100.0, 30.0
 # Small ones are a reason only where nothing is learned.
 _SMALL = 1e-2
+_WELL = 0.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -44,7 +45,9 @@ def _beside(vitals: Vitals) -> list[Symptom]:
 
 
 def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float]) -> Symptom:
-    severity: Severity = "warning" if vitals.gain != vitals.gain or vitals.gain < 0.5 else "info"
+    # What fell from a first loss that such inputs made large is no sign of success.
+    fell = vitals.gain >= _WELL and vitals.objective.constant_loss > 0
+    severity: Severity = "info" if fell else "warning"
     evidence = f"The inputs of {layer} are not normalised: {reason}."
     remedies = (
         Remedy(

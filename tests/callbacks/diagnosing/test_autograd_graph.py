@@ -8,11 +8,8 @@ from torch import nn
 from torchvitals.callbacks.diagnosing.autograd_graph import (
     count_layers,
     count_saturating_outputs,
-    divergence_of,
-    find_ctc,
     find_loss_calls,
     has_graph,
-    rates_for_logarithms,
 )
 
 CLASSES = torch.tensor([0, 2, 1, 1])
@@ -127,65 +124,6 @@ def test_layers_beside_each_other_are_one():
     x, one, other, last = torch.randn(4, 8), nn.Linear(8, 3), nn.Linear(8, 3), nn.Linear(3, 3)
     assert count_layers(F.cross_entropy(one(x) + other(x - 1), CLASSES)) == (1, True)
     assert count_layers(F.cross_entropy(last(one(x) + other(x - 1)), CLASSES)) == (3, True)
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("output", ["softmax", "log_softmax", None])
-def test_what_a_ctc_is_given(output, reduction):
-    logits = torch.randn(6, 2, 4, requires_grad=True) * 1.0
-    given = getattr(logits, output)(-1) if output else logits
-    lengths = torch.full((2,), 6)
-    loss = F.ctc_loss(
-        given,
-        torch.ones(2, 3, dtype=torch.long),
-        lengths,
-        lengths // 2,
-        reduction=reduction,
-        zero_infinity=True,
-    )
-    found, name = find_ctc(0.5 * loss)
-    torch.testing.assert_close(found, given.detach()[0])
-    assert name == output
-    assert find_ctc(F.mse_loss(outputs(), torch.zeros(4, 3))) is None
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize(
-    ("output", "name"), [(F.softplus, "softplus"), (torch.exp, "exp"), (torch.tanh, None)]
-)
-def test_rates_for_logarithms(output, name, reduction):
-    counts = torch.tensor([[0.0, 2.0, 5.0]] * 4)
-    given = output(outputs())
-    loss = F.poisson_nll_loss(given, counts, reduction=reduction)
-    assert rates_for_logarithms(loss) == name
-    assert rates_for_logarithms(F.poisson_nll_loss(outputs(), counts)) is None
-    assert rates_for_logarithms(F.poisson_nll_loss(given, counts, log_input=False)) is None
-    assert rates_for_logarithms(F.mse_loss(given, counts)) is None
-
-
-DIVERGENCES = {
-    "of probabilities": (lambda z, t: F.kl_div(z.softmax(1), t, reduction="batchmean"), "softmax"),
-    "their mean": (lambda z, t: F.kl_div(z.softmax(1), t), "softmax"),
-    "scaled": (lambda z, t: 4 * F.kl_div(z.sigmoid(), t, reduction="sum"), "sigmoid"),
-    "of a module": (lambda z, t: nn.KLDivLoss(reduction="batchmean")(z.softmax(1), t), "softmax"),
-    "of logarithms": (
-        lambda z, t: F.kl_div(z.log_softmax(1), t, reduction="batchmean"), None),
-    "of logarithms by hand": (
-        lambda z, t: F.kl_div(z.softmax(1).log(), t, reduction="batchmean"), None),
-    "log targets": (
-        lambda z, t: F.kl_div(z.log_softmax(1), t.log(), log_target=True), None),
-    "squares": (lambda z, t: ((z.softmax(1) - t) ** 2).mean(), None),
-    "an expected reward": (lambda z, t: -(z.softmax(1) * t).sum(1).mean(), None),
-    "overlap": (lambda z, t: 1 - (z.softmax(1) * t).sum(), None),
-}  # fmt: skip
-
-
-@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
-@pytest.mark.parametrize(("loss", "output"), DIVERGENCES.values(), ids=DIVERGENCES.keys())
-def test_a_divergence_of_what_are_no_logarithms(loss, output):
-    logits = nn.Linear(5, 3)(torch.randn(8, 5))
-    target = torch.rand(8, 3).softmax(1)
-    assert divergence_of(loss(logits, target)) == output
 
 
 def test_sigmoids_that_are_outputs_and_such_that_are_units():

@@ -330,8 +330,9 @@ WELL = {
         training_epoch_losses=[1.5, 0.6, 0.4, 0.3]),
     "quiet inputs that do": vitals(inputs=InputScale("a", 0.002, 0.002, 0.001, 0.003, 64)),
     "who will click": vitals(
-        SMALL, objective=Objective("binary", "bce_logits", classes=1, constant_loss=0.25,
-                                   target_counts=[950.0, 50.0], predicted_counts=[1000.0, 0.0])),
+        SMALL, wants_order=True, objective=Objective(
+            "binary", "bce_logits", classes=1, constant_loss=0.25, target_counts=[950.0, 50.0],
+            predicted_counts=[1000.0, 0.0])),
     "a linear model of one layer": vitals(layers_in_graph=1, affine=True),
 }  # fmt: skip
 

@@ -45,3 +45,30 @@ def test_another_unit_stays_another_unit():
     other = ValidationCurve(None, None)
     other.load_state_dict(curve.state_dict())
     assert checked({"val_mse": 1.0}, training=[1.0] * 4, curve=other).losses == []
+
+
+def test_a_loss_of_the_same_kind_may_be_farther_off():
+    def checked_as(kind, value):
+        curve = ValidationCurve(None, None)
+        logged = {"val_bce": torch.tensor(value)}
+        trainer = SimpleNamespace(callback_metrics=logged, callbacks=[], lightning_module=None)
+        curve.add([curve.read(trainer)], [0.7, 0.6], 0, kind)
+        return curve.losses
+
+    assert checked_as("bce_logits", 3.0) == [3.0]
+    assert checked_as("squared", 3.0) == []
+    assert checked_as("bce_logits", 60.0) == []  # a sum over a batch
+
+
+@pytest.mark.parametrize(
+    ("metrics", "ranks"),
+    [
+        ({"val_loss": 1.0, "val_auroc": 0.8}, True),
+        ({"val/average_precision": 0.3}, True),
+        ({"val_auroc": 0.8, "val_f1": 0.3}, False),
+        ({"train_auroc": 0.8}, False),
+        ({"val_loss": 1.0, "val_mape": 1.0}, False),
+    ],
+)
+def test_whether_the_order_of_samples_is_all_that_is_asked_for(metrics, ranks):
+    assert checked(metrics).ranks == ranks

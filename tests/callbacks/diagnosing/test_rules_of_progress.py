@@ -1,0 +1,126 @@
+"""Rules that ask what a sign has cost: how much was learned, and whether it stayed."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.vital_signs import FLAT, SMALL, found, vitals
+
+from torchvitals.callbacks import Problem as P
+from torchvitals.callbacks.diagnosing.loss_record import LossRecord
+from torchvitals.callbacks.diagnosing.signs import InputScale, Layer, Objective
+
+CREEPS = [2.1 + 0.02 * (-1) ** i for i in range(300)]
+LOST = [2.3] * 20 + [1.2] * 200 + [2.31 + 0.01 * (-1) ** i for i in range(300)]
+UNUSED = [Layer("body", 95, has_gradient=True), Layer("last_backcast", 5)]
+PIXELS = InputScale("a", 120.0, 70.0, 60.0, 130.0, 3)
+UNKNOWN = Objective("regression", "absolute")
+FALLEN = [900.0 * 0.97**i + 20 for i in range(300)]
+
+
+def rare(losses, **more):
+    """A label that one sample in thirty has, and none is said to have."""
+    constant = -(math.log(1 / 30) / 30 + 29 / 30 * math.log(29 / 30))
+    labels = Objective(
+        "binary", "bce_logits", classes=1, constant_loss=constant,
+        target_counts=[2900.0, 100.0], predicted_counts=[3000.0, 0.0],
+    )  # fmt: skip
+    losses = [constant * loss for loss in losses]
+    return vitals(losses, objective=labels, planned_steps=400, **more)
+
+
+SICK = {
+    "a rare label is given up, though something was learned": (
+        rare([0.92 + 0.05 * (-1) ** i for i in range(300)]), P.CLASS_IMBALANCE, "warning"),
+    "what was known for 200 steps is lost": (
+        vitals(LOST, data_losses=LOST[::10]), P.LEARNING_RATE_TOO_HIGH, "critical"),
+    "a decay that halves the weights": (
+        vitals(FLAT, weight_decay=1.0), P.OVER_REGULARIZED, "warning"),
+    "pixels, of a loss that was huge at first for them": (
+        vitals(FALLEN, inputs=PIXELS, objective=UNKNOWN, data_losses=[]), P.UNNORMALIZED_INPUT,
+        "warning"),
+    "an embedding in no optimiser, though something was learned": (
+        vitals([1.9] * 300, forgotten_tables=["words"]), P.FROZEN_PARAMETER, "warning"),
+    "predictions as far apart as at first": (
+        vitals(FALLEN, prediction_ranges=[5e5, *[90.0] * 29], data_losses=[], objective=Objective(
+            "regression", "absolute", target_range=(-3.0, 3.0))),
+        P.POOR_INITIALIZATION, "warning"),
+    "labels of 0 and 1 for a hinge": (
+        vitals(objective=Objective(kind="hinge", target_range=(0.0, 1.0))), P.OUTPUT_LOSS_MISMATCH,
+        "critical"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("signs", "problem", "severity"), SICK.values(), ids=SICK.keys())
+def test_what_costs_something_is_found(signs, problem, severity):
+    assert found(signs).get(problem) == severity
+
+
+WELL = {
+    "who will click is seldom likelier than not": rare(
+        [0.6 + 0.05 * (-1) ** i for i in range(300)]),
+    "validation wants the order alone": rare(
+        [0.92 + 0.05 * (-1) ** i for i in range(300)], wants_order=True),
+    "a usual decay where there is little to learn": vitals(
+        [2.3 + 0.02 * (-1) ** i for i in range(60)], weight_decay=0.1, learning_rate_peak=1e-3,
+        planned_steps=500),
+    "the last of many outputs is not used": vitals(CREEPS, layers=UNUSED),
+    "nor before anything was learned": vitals(FLAT[:20], layers=UNUSED),
+    "pixels that cost nothing": vitals(SMALL, inputs=PIXELS),
+    "labels of -1 and 1 for a hinge": vitals(
+        objective=Objective(kind="hinge", target_range=(-1.0, 1.0))),
+    "targets that are one number": vitals(
+        [0.1] * 300, prediction_ranges=[1.5, 0.1, 0.1], data_losses=[],
+        objective=Objective("regression", "squared", target_range=(0.1, 0.1))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("signs", WELL.values(), ids=WELL.keys())
+def test_what_costs_nothing_is_left_alone(signs):
+    assert [p for p, severity in found(signs).items() if severity != "info"] == []
+
+
+def looked_at(*losses):
+    record = LossRecord()
+    for loss in losses:
+        record.look(loss, 1.0)
+        record.add(loss, 1.0)
+    record.settle()
+    return record.objective
+
+
+@pytest.mark.parametrize(
+    ("weigh", "known"),
+    [
+        (lambda each, wrong: each.mean(), True),
+        (lambda each, wrong: each.sum() / 8, True),
+        (lambda each, wrong: (wrong**2 * each).sum() / 8, False),
+    ],
+    ids=["mean", "sum of each sample", "focal"],
+)
+def test_a_constants_loss_is_known_unless_the_step_weighs_the_entries(weigh, known):
+    generator = torch.Generator().manual_seed(0)
+    labels = (torch.rand(8, 5, generator=generator) < 0.3).float()
+    losses = []
+    for size in (0.5, 1.0, 4.0):
+        logits = (size * torch.randn(8, 5, generator=generator)).requires_grad_() * 1.0
+        wrong = torch.where(labels > 0.5, 1 - logits.sigmoid(), logits.sigmoid())
+        each = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        losses.append(weigh(each, wrong))
+    assert (looked_at(*losses).constant_loss > 0) == known
+
+
+def test_one_target_for_all_is_nothing_to_predict():
+    distance = F.mse_loss(torch.randn(8, 3).requires_grad_() * 1.0, torch.full((8, 3), 0.1))
+    assert math.isnan(looked_at(distance).constant_loss)
+
+
+def test_each_of_several_networks_may_be_held_against_the_same_labels():
+    logits, labels = torch.randn(8, 6).requires_grad_() * 1.0, torch.ones(8, 1)
+    many = F.binary_cross_entropy_with_logits(logits, labels.expand(-1, 6))
+    assert looked_at(many).shapes is None
+    members = F.mse_loss(logits, labels.expand(-1, 6))
+    assert looked_at(members).shapes is None
+    single = F.mse_loss(logits[:, :1].expand(-1, 6), torch.randn(8, 6))
+    assert looked_at(single).shapes == ((8, 1), (8, 6))

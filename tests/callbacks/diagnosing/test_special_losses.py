@@ -1,0 +1,104 @@
+"""Losses that get something else than they want, as their graph shows."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from torchvitals.callbacks.diagnosing.special_losses import (
+    divergence_of,
+    find_ctc,
+    hinge_targets,
+    rates_for_logarithms,
+)
+
+
+def outputs(columns=3):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, columns))
+    return net(torch.randn(4, 5))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("output", ["softmax", "log_softmax", None])
+def test_what_a_ctc_is_given(output, reduction):
+    logits = torch.randn(6, 2, 4, requires_grad=True) * 1.0
+    given = getattr(logits, output)(-1) if output else logits
+    lengths = torch.full((2,), 6)
+    loss = F.ctc_loss(
+        given,
+        torch.ones(2, 3, dtype=torch.long),
+        lengths,
+        lengths // 2,
+        reduction=reduction,
+        zero_infinity=True,
+    )
+    found, name = find_ctc(0.5 * loss)
+    torch.testing.assert_close(found, given.detach()[0])
+    assert name == output
+    assert find_ctc(F.mse_loss(outputs(), torch.zeros(4, 3))) is None
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(
+    ("output", "name"), [(F.softplus, "softplus"), (torch.exp, "exp"), (torch.tanh, None)]
+)
+def test_rates_for_logarithms(output, name, reduction):
+    counts = torch.tensor([[0.0, 2.0, 5.0]] * 4)
+    given = output(outputs())
+    loss = F.poisson_nll_loss(given, counts, reduction=reduction)
+    assert rates_for_logarithms(loss) == name
+    assert rates_for_logarithms(F.poisson_nll_loss(outputs(), counts)) is None
+    assert rates_for_logarithms(F.poisson_nll_loss(given, counts, log_input=False)) is None
+    assert rates_for_logarithms(F.mse_loss(given, counts)) is None
+
+
+DIVERGENCES = {
+    "of probabilities": (lambda z, t: F.kl_div(z.softmax(1), t, reduction="batchmean"), "softmax"),
+    "their mean": (lambda z, t: F.kl_div(z.softmax(1), t), "softmax"),
+    "scaled": (lambda z, t: 4 * F.kl_div(z.sigmoid(), t, reduction="sum"), "sigmoid"),
+    "of a module": (lambda z, t: nn.KLDivLoss(reduction="batchmean")(z.softmax(1), t), "softmax"),
+    "of logarithms": (
+        lambda z, t: F.kl_div(z.log_softmax(1), t, reduction="batchmean"), None),
+    "of logarithms by hand": (
+        lambda z, t: F.kl_div(z.softmax(1).log(), t, reduction="batchmean"), None),
+    "log targets": (
+        lambda z, t: F.kl_div(z.log_softmax(1), t.log(), log_target=True), None),
+    "squares": (lambda z, t: ((z.softmax(1) - t) ** 2).mean(), None),
+    "an expected reward": (lambda z, t: -(z.softmax(1) * t).sum(1).mean(), None),
+    "overlap": (lambda z, t: 1 - (z.softmax(1) * t).sum(), None),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+@pytest.mark.parametrize(("loss", "output"), DIVERGENCES.values(), ids=DIVERGENCES.keys())
+def test_a_divergence_of_what_are_no_logarithms(loss, output):
+    logits = nn.Linear(5, 3)(torch.randn(8, 5))
+    target = torch.rand(8, 3).softmax(1)
+    assert divergence_of(loss(logits, target)) == output
+
+
+ZEROS_AND_ONES = torch.tensor([0.0, 1.0, 1.0, 0.0])
+HINGES = {
+    "clamped": lambda x, t: (1 - t * x).clamp(min=0).mean(),
+    "the other way round": lambda x, t: torch.clamp(1 - x * t, min=0).sum() / 4,
+    "by a ReLU": lambda x, t: F.relu(1.0 - t[:, None] * x[:, None]).mean(),
+    "squared": lambda x, t: 3 * (1 - t * x).clamp(min=0).square().mean(),
+}
+OTHERS = {
+    "a cross-entropy": lambda x, t: F.binary_cross_entropy_with_logits(x, t),
+    "an absolute error": lambda x, t: (1 - t * x).abs().mean(),
+    "of a margin alone": lambda x, t: (1 - x).clamp(min=0).mean(),
+    "of a number": lambda x, t: (1 - 2 * x).clamp(min=0).mean(),
+}
+
+
+@pytest.mark.parametrize("loss", HINGES.values(), ids=HINGES.keys())
+def test_the_labels_of_a_hinge_loss(loss):
+    found = hinge_targets(loss(outputs(1)[:, 0], ZEROS_AND_ONES))
+    assert found.flatten().tolist() == ZEROS_AND_ONES.tolist()
+
+
+@pytest.mark.parametrize("loss", OTHERS.values(), ids=OTHERS.keys())
+def test_what_is_no_hinge_loss(loss):
+    assert hinge_targets(loss(outputs(1)[:, 0], ZEROS_AND_ONES)) is None
