@@ -109,6 +109,7 @@ class DeadReLUMonitor(Callback):
         self.dead_units: dict[str, Tensor] = {}
         self.births: dict[str, int] = {}
         self.revivals: dict[str, int] = {}
+        self._widths: dict[str, int] = {}
         self._opened_at = 0
         self._watch.window = UnitWindow()
         self._findings = DeadFindings(self._reporter)
@@ -262,6 +263,7 @@ class DeadReLUMonitor(Callback):
         step: int,
         active: dict[str, Tensor],
     ) -> None:
+        active = self._of_units(active)
         before, self.dead_units = self.dead_units, {site: ~mask for site, mask in active.items()}
         both = [s for s in before if s in active and before[s].shape == active[s].shape]
         self.births = count_units({s: self.dead_units[s] & ~before[s] for s in both})
@@ -278,6 +280,14 @@ class DeadReLUMonitor(Callback):
             summary["dead_relu/revivals"] = float(sum(self.revivals.values()))
         self._findings.look(trainer, active, of_epoch=self.every_n_steps is None)
         self._reporter.report(trainer, step, values, summary)
+
+    def _of_units(self, active: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Leave out sites whose width is another one than in the window before: no units."""
+        widths = {site: len(mask) for site, mask in active.items()}
+        varying = {s for s, width in widths.items() if self._widths.get(s, width) != width}
+        self._widths |= widths
+        self._findings.forget(varying)
+        return {site: mask for site, mask in active.items() if site not in varying}
 
     def _warn_of_unseen(self, unseen: Sequence[str]) -> None:
         if unseen and self._reporter.speaks and not self._warned:
@@ -320,6 +330,7 @@ class DeadReLUMonitor(Callback):
             "dead_units": self.dead_units,
             "births": self.births,
             "revivals": self.revivals,
+            "widths": dict(self._widths),
             "opened_at": self._opened_at,
             "judged": self._findings.state_dict(),
             "window": {},
@@ -332,6 +343,7 @@ class DeadReLUMonitor(Callback):
         self.dead_units = dict(state_dict["dead_units"])
         self.births = dict(state_dict["births"])
         self.revivals = dict(state_dict["revivals"])
+        self._widths = dict(state_dict["widths"])
         self._opened_at = state_dict["opened_at"]
         self._findings.load_state_dict(state_dict["judged"])
         self._watch.window, self._keep_window = UnitWindow(state_dict["window"]), True

@@ -45,9 +45,9 @@ class GradientNormMonitor(Callback):
     ``grad_norm/first_to_last``, ``grad_norm/running_mean``, ``grad_norm/running_deviation`` and,
     where the Trainer clips, ``grad_norm/clipped_share``; with several optimisers each name of a
     total ends in ``_0``, ``_1``, ... Said once, when it has lasted for three reports: gradients
-    that vanish or explode through the layers, with the layer where it begins, and a total norm
-    100 times its running mean; at once: a gradient that is not finite. Steps that 16-bit mixed
-    precision skips are counted and nothing else.
+    that vanish (for 20 steps, too) or explode through the layers, with the layer where it begins,
+    and a total norm 100 times its running mean; at once: a gradient that is not finite. Steps that
+    16-bit mixed precision skips are counted and nothing else.
 
     Args:
         every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SCALE = SCALES["update_ratio"]
 _MAX_NAMED = 5
+_MIN_STEPS, _LET_DOWN = 20, 0.01
 
 
 class UpdateRatioMonitor(Callback):
@@ -37,8 +38,8 @@ class UpdateRatioMonitor(Callback):
     that of all steps of the batch.
 
     Logged are ``update_ratio/total`` and ``update_ratio/<layer>`` (for up to 100 layers). Said
-    once, when it has lasted for three reports: parameters that an optimiser has and that do not
-    move, although their learning rate is not 0.
+    once, when it has lasted for three reports and 20 steps: layers whose parameters an optimiser
+    has and none of which moves, although their learning rate is not 0.
 
     Args:
         every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
@@ -50,8 +51,8 @@ class UpdateRatioMonitor(Callback):
         steps: Step of each report on the loggers' axis: steps done before it.
         history: Ratios by layer, one value for each of ``steps``.
         frozen: Names of the parameters that need no gradient or that no optimiser has.
-        unmoved: Names of the parameters that an optimiser has and that did not move in the last
-            three reports.
+        unmoved: Names of the parameters that an optimiser has and that did not move in three
+            reports or more, 20 steps or more apart, unless a schedule has let their rate down.
         findings: What was found, by a key.
         failed: Whether the monitor switched itself off.
 
@@ -79,7 +80,8 @@ class UpdateRatioMonitor(Callback):
         self.total_ratio = float("nan")
         self.frozen: list[str] = []
         self.unmoved: list[str] = []
-        self._streaks = Streaks()
+        self._streaks = Streaks(span=_MIN_STEPS)
+        self._peaks: dict[str, float] = {}
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -134,7 +136,13 @@ class UpdateRatioMonitor(Callback):
                 moves = parameter.requires_grad and parameter in self._names
                 if moves and parameter not in self._before:
                     self._before.take(parameter)
-                    self._moving[parameter] = bool(group["lr"] != 0)
+                    self._moving[parameter] = self._is_to_move(parameter, float(group["lr"]))
+
+    def _is_to_move(self, parameter: Tensor, lr: float) -> bool:
+        """Whether steps are of a size that is felt, unless a schedule has let them down."""
+        name = self._names[parameter]
+        self._peaks[name] = max(lr, self._peaks.get(name, lr))
+        return lr > _LET_DOWN * self._peaks[name]
 
     def on_train_batch_end(
         self,
@@ -161,7 +169,7 @@ class UpdateRatioMonitor(Callback):
     def _record(self, trainer: Trainer, norms: dict[str, tuple[float, float]]) -> None:
         parts: dict[str, list[tuple[float, float]]] = {}
         for name, pair in norms.items():
-            parts.setdefault(name.rpartition(".")[0] or "root", []).append(pair)
+            parts.setdefault(_layer(name), []).append(pair)
         ratios = {layer: _ratio(found) for layer, found in parts.items()}
         self.total_ratio = _ratio(list(norms.values()))
         summary = {"update_ratio/total": self.total_ratio}
@@ -184,15 +192,16 @@ class UpdateRatioMonitor(Callback):
         self.unmoved = [
             name
             for name, (_, move) in norms.items()
-            if self._streaks.established(name, moving[name] and move == 0.0)
+            if self._streaks.established(name, moving[name] and move == 0.0, logger_step(trainer))
         ]
-        if self.unmoved:
-            named = ", ".join(self.unmoved[:_MAX_NAMED])
-            more = len(self.unmoved) - _MAX_NAMED
-            text = (
-                f"{len(self.unmoved)} parameters do not move, although an optimiser has them: "
-                f"{named}{f' and {more} more' if more > 0 else ''}."
-            )
+        # A bias alone may be one that a softmax or a norm behind it takes out again.
+        moved = {_layer(name) for name, (_, move) in norms.items() if move > 0.0}
+        still = [name for name in self.unmoved if _layer(name) not in moved]
+        if still:
+            named = ", ".join(still[:_MAX_NAMED])
+            more = f" and {len(still) - _MAX_NAMED} more" if len(still) > _MAX_NAMED else ""
+            count = "1 parameter does" if len(still) == 1 else f"{len(still)} parameters do"
+            text = f"{count} not move, although in an optimiser: {named}{more}."
             self._reporter.find(trainer, "unmoved", text)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -240,6 +249,7 @@ class UpdateRatioMonitor(Callback):
             "frozen": list(self.frozen),
             "unmoved": list(self.unmoved),
             "streaks": self._streaks.state_dict(),
+            "peaks": dict(self._peaks),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -250,6 +260,11 @@ class UpdateRatioMonitor(Callback):
         self.frozen = list(state_dict["frozen"])
         self.unmoved = list(state_dict["unmoved"])
         self._streaks.load_state_dict(state_dict["streaks"])
+        self._peaks = dict(state_dict["peaks"])
+
+
+def _layer(name: str) -> str:
+    return name.rpartition(".")[0] or "root"
 
 
 def _ratio(parts: list[tuple[float, float]]) -> float:

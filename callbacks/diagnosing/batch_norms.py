@@ -23,11 +23,13 @@ class NormNews:
         fewest: Values of one channel in the smallest batch to any layer so far.
         most: The same of the largest batch, by layer.
         gaps: New ones, see `NormProbe`.
+        asleep: See `NormProbe`.
     """
 
     fewest: float
     most: dict[str, float]
     gaps: dict[str, float]
+    asleep: list[str]
 
 
 class NormProbe:
@@ -38,11 +40,15 @@ class NormProbe:
         gaps: How far a layer's running moments are from the last batch's: the distance of the
             means in deviations, or the logarithm of the ratio of the deviations; the median of the
             channels.
+        asleep: Layers that are in evaluation mode while the network trains, and never saw a batch:
+            they normalise by mean 0 and variance 1.
     """
 
     def __init__(self) -> None:
         self.fewest = float("inf")
         self.gaps: dict[str, float] = {}
+        self.asleep: list[str] = []
+        self._seen: dict[str, Tensor] = {}
         self._most: dict[str, float] = {}
         self._new_gaps: dict[str, Tensor] = {}
         self._called: set[str] = set()
@@ -57,7 +63,10 @@ class NormProbe:
 
         def look(norm: Any, arguments: tuple[Any, ...]) -> None:
             if not norm.training:
+                if norm.num_batches_tracked is not None:
+                    self._seen[name] = norm.num_batches_tracked.detach().clone()
                 return
+            self._seen.pop(name, None)
             x = arguments[0]
             values = x.numel() / x.shape[1] * _ranks_of(norm)
             self.fewest = min(self.fewest, values)
@@ -86,11 +95,14 @@ class NormProbe:
         """What was seen since the last time, on the host."""
         gaps, self._new_gaps = self._new_gaps, {}
         values = torch.stack(list(gaps.values())).tolist() if gaps else []
-        return NormNews(self.fewest, dict(self._most), dict(zip(gaps, values, strict=True)))
+        asleep = [name for name, batches in self._seen.items() if int(batches) == 0]
+        gap_of = dict(zip(gaps, values, strict=True))
+        return NormNews(self.fewest, dict(self._most), gap_of, asleep)
 
     def take(self, ranks: Sequence[NormNews]) -> None:
         """Take up the news of all ranks."""
         self.fewest = min(rank.fewest for rank in ranks)
+        self.asleep = ranks[0].asleep
         for rank in ranks:
             for name, most in rank.most.items():
                 self._most[name] = max(self._most.get(name, 0.0), most)
@@ -100,12 +112,15 @@ class NormProbe:
 
     def state_dict(self) -> dict[str, Any]:
         """What was taken up so far."""
-        return {"fewest": self.fewest, "most": dict(self._most), "gaps": dict(self.gaps)}
+        return {
+            "fewest": self.fewest, "most": dict(self._most), "gaps": dict(self.gaps),
+            "asleep": list(self.asleep),
+        }  # fmt: skip
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there."""
         self.fewest, self._most = state_dict["fewest"], dict(state_dict["most"])
-        self.gaps = dict(state_dict["gaps"])
+        self.gaps, self.asleep = dict(state_dict["gaps"]), list(state_dict["asleep"])
 
 
 def _ranks_of(norm: nn.Module) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 NAN = float("nan")
-_SAME_RATIO = 1.1
+_SAME_RATIO, _MANY = 1.1, 8
 
 
 @dataclass
@@ -148,6 +148,17 @@ class Objective:
         """Take up a batch's ratio of the loss to the mean of its entries."""
         known = [value for value in self.ratio_range if value == value]
         self.ratio_range = (min(ratio, *known, ratio), max(ratio, *known, ratio))
+
+    @property
+    def is_of_positions(self) -> bool:
+        """Whether targets are places in the batch, as contrastive losses have them.
+
+        Each place is the target once or twice in each batch, where classes that are drawn differ.
+        """
+        counts = self.target_counts
+        each_once = self.labels in (self.classes - 1, self.classes, 2 * self.classes)
+        found = self.task == "classification" and len(counts) >= _MANY and each_once
+        return found and 0 < max(counts) == min(counts[: int(self.labels)])
 
     @property
     def is_weighed(self) -> bool:

@@ -87,6 +87,7 @@ class Vitals:
         last_activation_is_output: Whether the last activation is the network's output.
         statistics_gap: Largest distance of BatchNorm's running means from those of batches, in
             standard deviations, by layer.
+        sleeping_norms: BatchNorm layers in evaluation mode that never saw a batch.
         validation_losses: Of each validation.
         validation_epochs: Epoch of each, from 0.
         validation_scores: Accuracy or another score, where larger is better.
@@ -149,6 +150,7 @@ class Vitals:
     variances: Record = field(default_factory=Record)
     last_activation_is_output: bool = False
     statistics_gap: dict[str, float] = field(default_factory=dict)
+    sleeping_norms: list[str] = field(default_factory=list)
     validation_losses: list[float] = field(default_factory=list)
     validation_epochs: list[int] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)

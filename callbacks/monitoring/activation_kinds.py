@@ -39,6 +39,13 @@ KIND_OF_FUNCTION = {
     **_OTHER_NAMES,
 }
 _MODULES = tuple(ACTIVATION_MODULES.values())
+# Modules of other libraries that write an activation as a formula of tanh or sigmoid, by the name
+# of their class without "activation".
+_FORMULAS = {
+    "gelu": "gelu", "newgelu": "gelu", "fastgelu": "gelu", "quickgelu": "gelu", "gelutanh": "gelu",
+    "accurategelu": "gelu", "pytorchgelutanh": "gelu", "silu": "silu", "swish": "silu",
+    "memoryefficientswish": "silu", "swishme": "silu", "mish": "mish", "mishme": "mish",
+}  # fmt: skip
 # What wrappers of modules put into the names of what they wrap.
 _WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
@@ -56,7 +63,9 @@ def kind_of_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> st
 def kind_of_module(module: nn.Module) -> str | None:
     """Kind of an activation module; None for any other."""
     if not isinstance(module, _MODULES):
-        return None
+        name = type(module).__name__.lower().replace("activation", "").replace("_", "")
+        has_weights = name in _FORMULAS and next(module.parameters(), None) is not None
+        return None if has_weights else _FORMULAS.get(name)
     return next((kind for kind, of in ACTIVATION_MODULES.items() if isinstance(module, of)), None)
 
 

@@ -116,7 +116,7 @@ class ActivationObserver(TorchFunctionMode):
             kind = kind_of_module(module)
             if is_scripted(module):
                 continue
-            if kind in self._kinds or not (kind or is_silent(module)):
+            if kind in self._kinds or not is_silent(module):
                 enter = Enter(self, plain_name(name), kind)
                 self._handles.append(module.register_forward_pre_hook(enter))
                 self._handles.append(module.register_forward_hook(Leave(enter)))
@@ -282,7 +282,8 @@ class ActivationObserver(TorchFunctionMode):
             self.ends_in_layer = True
             return
         kind = kind_of_call(name, args, kwargs)
-        if kind in self._kinds:
+        # What an activation module calls to make another function is not its output.
+        if kind in self._kinds and self.scope.hook.kind in (None, kind):
             self._keep(kind, self.scope, result)
 
     def look_at_module(self, kind: str, scope: Scope, output: Any) -> None:
@@ -291,7 +292,8 @@ class ActivationObserver(TorchFunctionMode):
         Dynamo hands a mode only what `torch.overrides` lists: nn.Hardswish calls nothing of it.
         """
         try:
-            if self._entered and self._counts() and isinstance(output, Tensor):
+            watched = kind in self._kinds and self._entered and self._counts()
+            if watched and isinstance(output, Tensor):
                 self._keep(kind, scope, output)
         except Exception as error:
             self._on_error(error)

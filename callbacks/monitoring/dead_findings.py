@@ -1,6 +1,6 @@
 """Which sites are said to be mostly dead."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -43,6 +43,11 @@ class DeadFindings:
         if of_epoch or self.steps >= _LEAST_STEPS:
             active, self._active, self.steps = self._active, {}, 0
             self._judge(trainer, active)
+
+    def forget(self, sites: Iterable[str]) -> None:
+        """Leave out what was taken up of sites that turned out to have no units."""
+        for site in sites:
+            self._active.pop(site, None)
 
     def _judge(self, trainer: Trainer, active: Mapping[str, Tensor]) -> None:
         for site, alive in count_units(active).items():

@@ -7,6 +7,7 @@ from lightning.pytorch import Trainer
 
 from ...functional.gradient_flow import exploding_from, not_finite_from, vanishing_from
 from ...functional.running_moments import RunningMoments
+from .loggers import logger_step
 from .reporter import Reporter
 from .streaks import Streaks
 
@@ -15,6 +16,8 @@ _MAX_SKIPPED = 10
 # A single batch, a warm-up or the way off a plateau raises the norm ten or thirty times.
 _EXPLOSION = 100.0
 _MIN_REPORTS = 10
+# The first steps from a head of zeros pass nothing back.
+_MIN_STEPS = 20
 
 
 class GradientFindings:
@@ -27,7 +30,7 @@ class GradientFindings:
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
         self._moments: dict[int, RunningMoments] = {}
-        self._streaks = Streaks()
+        self._streaks, self._vanishing = Streaks(), Streaks(span=_MIN_STEPS)
         self._skipped = Streaks(_MAX_SKIPPED)
 
     def moments(self, position: int) -> RunningMoments:
@@ -89,7 +92,8 @@ class GradientFindings:
         begins: int | None,
     ) -> None:
         key = f"{verb}_{position}"
-        if not self._streaks.established(key, begins is not None):
+        streaks = self._vanishing if verb == "vanish" else self._streaks
+        if not streaks.established(key, begins is not None, logger_step(trainer)):
             return
         layers = list(profile)
         first, last = layers[0 if verb == "vanish" else 1], layers[-1]
@@ -104,6 +108,7 @@ class GradientFindings:
         return {
             "moments": {position: dict(vars(m)) for position, m in self._moments.items()},
             "streaks": self._streaks.state_dict(),
+            "vanishing": self._vanishing.state_dict(),
             "skipped": self._skipped.state_dict(),
         }
 
@@ -111,4 +116,5 @@ class GradientFindings:
         """Take up saved moments and streaks."""
         self._moments = {i: RunningMoments(**m) for i, m in state_dict["moments"].items()}
         self._streaks.load_state_dict(state_dict["streaks"])
+        self._vanishing.load_state_dict(state_dict["vanishing"])
         self._skipped.load_state_dict(state_dict["skipped"])

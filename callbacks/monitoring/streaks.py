@@ -8,6 +8,7 @@ class Streaks:
 
     Args:
         needed: Reports in a row after which a thing counts as established.
+        span: Steps from the first of them to the last, at least.
 
     Example:
         >>> streaks = Streaks(needed=2)
@@ -15,19 +16,24 @@ class Streaks:
         (False, True)
     """
 
-    def __init__(self, needed: int = 3) -> None:
+    def __init__(self, needed: int = 3, span: int = 0) -> None:
         self.needed = needed
+        self.span = span
         self._lengths: dict[str, int] = {}
+        self._begins: dict[str, int] = {}
 
-    def established(self, key: str, holds: bool) -> bool:
+    def established(self, key: str, holds: bool, step: int = 0) -> bool:
         """Count this report; whether the thing has held long enough."""
-        self._lengths[key] = self._lengths.get(key, 0) + 1 if holds else 0
-        return self._lengths[key] >= self.needed
+        length = self._lengths[key] = self._lengths.get(key, 0) + 1 if holds else 0
+        if length <= 1:
+            self._begins[key] = step
+        return length >= self.needed and step - self._begins[key] >= self.span
 
-    def state_dict(self) -> dict[str, int]:
-        """Length of each streak."""
-        return dict(self._lengths)
+    def state_dict(self) -> dict[str, dict[str, int]]:
+        """Length of each streak, and the step of its first report."""
+        return {"lengths": dict(self._lengths), "begins": dict(self._begins)}
 
-    def load_state_dict(self, state_dict: Mapping[str, int]) -> None:
+    def load_state_dict(self, state_dict: Mapping[str, Mapping[str, int]]) -> None:
         """Take up saved streaks."""
-        self._lengths = dict(state_dict)
+        self._lengths = dict(state_dict["lengths"])
+        self._begins = dict(state_dict["begins"])

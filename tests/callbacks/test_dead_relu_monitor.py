@@ -419,3 +419,23 @@ def test_units_that_are_active_for_few_inputs_are_dead_in_a_short_window_and_no_
     fit(Research(network, lr=0.0), loader(inputs, batch_size=1), [monitor])
     assert monitor.total_dead_fraction == (15 / 16 if bias == 0 else 1.0)
     assert len(monitor.findings) == found
+
+
+def test_a_site_of_another_width_in_each_window_has_no_units():
+    class Triplets(nn.Module):
+        """Ends in a hinge of as many pairs as there happen to be."""
+
+        def __init__(self):
+            super().__init__()
+            self.first, self.act, self.out = nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)
+            self.calls = 0
+
+        def forward(self, x):
+            out = self.out(self.act(self.first(x)))
+            self.calls += 1
+            return out + F.relu(out.flatten()[: 2 + self.calls % 7] - 1e3).sum()
+
+    monitor = DeadReLUMonitor(1)
+    fit(Research(Triplets()), loader(torch.randn(480, 6)), [monitor])
+    assert list(monitor.dead_units) == ["network.act"]
+    assert not any("network.relu" in finding for finding in monitor.findings.values())

@@ -258,7 +258,7 @@ def deep(activation, layers=30):
 def test_vanishing_gradients_are_said_once_with_the_layer_where_it_begins(caplog):
     monitor = GradientNormMonitor(1)
     with caplog.at_level(logging.WARNING):
-        fit(Research(deep(nn.Sigmoid)), loader(torch.randn(40, 8)), [monitor])
+        fit(Research(deep(nn.Sigmoid)), loader(torch.randn(100, 8)), [monitor])
     (text,) = monitor.findings.values()
     assert [record.getMessage() for record in caplog.records].count(
         f"GradientNormMonitor: {text}"
@@ -407,3 +407,12 @@ def test_the_picture_shows_weight_layers_from_input_to_output(tmp_path):
 def test_wrong_arguments_are_refused_at_once(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         GradientNormMonitor(**arguments)
+
+
+def test_the_first_steps_from_a_head_of_zeros_are_no_vanishing():
+    network = mlp()
+    nn.init.zeros_(network[-1].weight)
+    monitor = GradientNormMonitor(1)
+    fit(Research(network, lr=1e-6), loader(torch.randn(20, 5)), [monitor])
+    assert monitor.first_to_last_ratio < 1e-3
+    assert monitor.findings == {}

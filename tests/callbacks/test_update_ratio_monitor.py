@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.plugins import MixedPrecision
 from torch import nn
+from torch.nn import functional as F
 
 from torchvitals.callbacks import UpdateRatioMonitor
 
@@ -127,7 +128,7 @@ def test_frozen_parameters_are_named_and_those_that_do_not_move_are_said_once():
     monitor, moved = UpdateRatioMonitor(1), Moved()
     model = Research(Partly())
     nn.init.constant_(model.network.frozen.weight, 100.0)
-    fit(model, loader(torch.randn(16, 5)), [monitor, moved])
+    fit(model, loader(torch.randn(100, 5)), [monitor, moved])
     trained = {name: ratio for name, ratio in moved.by_layer[-1].items() if "frozen" not in name}
     assert monitor.ratios == pytest.approx(trained, rel=1e-5)
     # What is frozen does not dilute the ratio of all.
@@ -153,7 +154,7 @@ def test_a_learning_rate_of_zero_is_no_finding_and_weights_of_zero_have_no_ratio
 def test_updates_lost_in_the_rounding_of_bfloat16_are_found():
     monitor = UpdateRatioMonitor(1)
     model = Research(mlp().bfloat16(), lr=1e-7)
-    data = loader(torch.randn(32, 5).bfloat16())
+    data = loader(torch.randn(100, 5).bfloat16())
     fit(model, data, [monitor])
     assert "network.0.weight" in monitor.unmoved
 
@@ -222,3 +223,34 @@ def test_the_picture_shows_each_layer():
 def test_wrong_interval_is_refused_at_once():
     with pytest.raises(ValueError, match="every_n_steps"):
         UpdateRatioMonitor(0)
+
+
+def test_a_bias_that_a_norm_takes_out_again_is_no_finding():
+    class Shielded(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.out = nn.Linear(5, 8), nn.Linear(8, 3)
+
+        def forward(self, x):
+            weighed = F.linear(x, self.first.weight, self.first.bias.detach())
+            return self.out(weighed - 0 * self.first.bias)
+
+    monitor = UpdateRatioMonitor(1)
+    fit(Research(Shielded()), loader(torch.randn(100, 5)), [monitor])
+    assert monitor.unmoved == ["network.first.bias"]
+    assert monitor.findings == {}
+
+
+def test_steps_that_a_schedule_has_let_down_are_no_finding():
+    class LetDown(Research):
+        def configure_optimizers(self):
+            optimizer = torch.optim.SGD(self.parameters(), lr=0.01)
+            schedule = torch.optim.lr_scheduler.LambdaLR(
+                optimizer, lambda step: 1e-8 ** min(step, 1)
+            )
+            return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    monitor = UpdateRatioMonitor(1)
+    fit(LetDown(mlp()), loader(torch.randn(160, 5)), [monitor])
+    assert monitor.total_ratio < 1e-8
+    assert monitor.unmoved == []

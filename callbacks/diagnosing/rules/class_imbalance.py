@@ -50,6 +50,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
         sum(said[i] for i in rare) / predicted if predicted and len(said) == len(counts) else share
     )
     severity: Severity = "warning" if _has_collapsed(vitals, rare) else "info"
+    if severity == "info" and len(counts) > _FEW_CLASSES and not vitals.labels_samples:
+        return []  # Words are as frequent as they are.
     evidence = (
         f"The largest class has {max(present) / min(present):.0f} times the samples of the "
         f"smallest; {len(rare)} rare classes are {share:.1%} of the data and {said_share:.1%} of "

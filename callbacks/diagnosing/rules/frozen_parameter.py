@@ -48,6 +48,8 @@ def _within(vitals: Vitals) -> list[Symptom]:
     # Where optimisers take turns, it takes a while until each layer had its own.
     if vitals.step < (3 if vitals.one_loss else _LONG):
         return []
+    if len(cut) == len(running) and vitals.has_learned:
+        cut = []  # Steps that the Trainer does not see are made all the same.
     if not (cut or forgotten or idle or still):
         return _tables(vitals)
     found, why = next(

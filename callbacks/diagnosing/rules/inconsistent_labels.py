@@ -15,7 +15,7 @@ from ..vitals import Vitals
 
 _BY_HEART, _CHECKS = 0.3, 3
 _USUAL_STEPS = (1e-4, 3e-2)
-_NEAR = 0.05
+_NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER = 0.99, 0.02, 0.98
 
 
@@ -83,6 +83,11 @@ def _constant(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.recurrent or vitals.ignores_inputs:
         return []  # What such a network forgets leaves no sign in its layers.
+    if len(vitals.objective.target_counts) > _MANY and not vitals.labels_samples:
+        return []  # Of words, the most frequent are learned long before what they follow from.
+    if vitals.learning_rate < _LATE * vitals.learning_rate_peak:
+        # A schedule has let the steps down; those before count.
+        steps = [u for u in vitals.total_updates if math.isfinite(u)]
     low, high = _USUAL_STEPS
     moves = low < statistics.median(steps) < high
     if not (moves and abs(vitals.gain) < _NEAR and not vitals.has_learned):

@@ -48,6 +48,7 @@ def _blind(vitals: Vitals) -> list[Symptom]:
     """Nothing comes in: each sample is the same to the network, and so is what comes out."""
     inputs = vitals.inputs
     alike = inputs.largest_std == 0 and vitals.ignores_inputs
+    alike &= not any(layer.identical_units for layer in vitals.layers)
     if not alike or vitals.has_learned or not vitals.had_a_long_chance:
         return []
     evidence = (

@@ -57,6 +57,7 @@ def _outside(vitals: Vitals) -> Iterator[_Found]:
 def _deaf(vitals: Vitals) -> Iterator[_Found]:
     losses, table = vitals.losses[-_DEAF_BATCHES:], vitals.gradients.table
     moves = not table.numel() or bool(table.any())
+    moves |= any(layer.identical_units for layer in vitals.layers)  # or never will
     if len(losses) == _DEAF_BATCHES and min(losses) == max(losses) and not moves:
         yield (
             "critical",

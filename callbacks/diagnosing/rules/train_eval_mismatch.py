@@ -25,7 +25,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         Remedy("Normalise each sample by itself.", 'norm="layer", or norm="group"'),
         Remedy("Let the running moments follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"),
     )
-    found = _too_few(vitals, remedies)
+    found = _too_few(vitals, remedies) or _asleep(vitals)
     # Sums over batches of other sizes say nothing of each other.
     if found or vitals.sum_of > _SUM:
         return found
@@ -46,6 +46,24 @@ def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
         "were, and evaluation takes other moments."
     )
     return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
+
+
+def _asleep(vitals: Vitals) -> list[Symptom]:
+    """BatchNorm in evaluation mode from the start, with the moments that it was made with."""
+    names = vitals.sleeping_norms
+    if not names or not vitals.had_a_chance or vitals.gain > _GOOD:
+        return []
+    others = f" and {len(names) - 1} more BatchNorm layers are" if len(names) > 1 else " is"
+    evidence = (
+        f"{names[0]}{others} in evaluation mode while the network trains, and never saw a batch: "
+        "inputs are taken to have mean 0 and variance 1."
+    )
+    remedies = (
+        Remedy("Leave `eval()` out before training, or undo it.", "model.train()"),
+        Remedy("Load pretrained moments along with the weights."),
+    )
+    figures, problem = {"layers": float(len(names))}, Problem.TRAIN_EVAL_MISMATCH
+    return [Symptom(problem, "warning", evidence, figures, remedies, names[0], is_root=True)]
 
 
 def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:

@@ -10,6 +10,7 @@ from torch._dynamo.utils import counters
 from torch.utils.checkpoint import checkpoint
 from torchvision.models import googlenet, resnet18
 
+from torchvitals.callbacks.monitoring.activation_kinds import kind_of_module
 from torchvitals.callbacks.monitoring.activation_observer import (
     ACTIVATION_MODULES,
     ActivationObserver,
@@ -587,3 +588,44 @@ def test_nothing_is_kept_of_what_measures_to_none_and_outputs_are_detached():
         == []
     )
     assert grads == [False]
+
+
+class NewGELUActivation(nn.Module):
+    """As other libraries write it."""
+
+    def forward(self, x):
+        return 0.5 * x * (1 + torch.tanh(0.7978845608 * (x + 0.044715 * x**3)))
+
+
+class Swish(nn.Module):
+    def __init__(self, *, learned=False):
+        super().__init__()
+        self.beta = nn.Parameter(torch.ones(())) if learned else 1.0
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.beta * x)
+
+
+@pytest.mark.parametrize(
+    ("module", "kind"),
+    [
+        (NewGELUActivation(), "gelu"),
+        (Swish(), "silu"),
+        (Swish(learned=True), None),
+        (nn.GELU(), "gelu"),
+        (nn.Linear(2, 2), None),
+    ],
+)
+def test_formulas_are_told_by_the_name_of_their_class(module, kind):
+    assert kind_of_module(module) == kind
+
+
+def test_the_tanh_inside_of_a_formula_is_none_of_the_networks():
+    network = nn.Sequential(nn.Linear(4, 8), NewGELUActivation(), nn.Linear(8, 3), Swish())
+    x = torch.randn(8, 4)
+    records = observe(lambda: network(x), network)
+    assert [(site, kind) for site, kind, _ in records] == [("1", "gelu"), ("3", "silu")]
+    hidden = F.gelu(network[0](x), approximate="tanh")
+    torch.testing.assert_close(records[0][2], hidden.amax(0))
+    # Where the kind is not asked for, its inside is none of another kind.
+    assert observe(lambda: network(x), network, kinds=["tanh", "sigmoid"]) == []
