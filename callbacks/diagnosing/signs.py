@@ -155,10 +155,11 @@ class Objective:
 
         Each place is the target once or twice in each batch, where classes that are drawn differ.
         """
-        counts = self.target_counts
-        each_once = self.labels in (self.classes - 1, self.classes, 2 * self.classes)
-        found = self.task == "classification" and len(counts) >= _MANY and each_once
-        return found and 0 < max(counts) == min(counts[: int(self.labels)])
+        present = [count for count in self.target_counts if count > 0]
+        if self.task != "classification" or len(present) < _MANY:
+            return False
+        each = self.labels in (len(present), 2 * len(present))
+        return each and self.classes <= 2 * len(present) and min(present) == max(present)
 
     @property
     def is_weighed(self) -> bool:

@@ -19,6 +19,7 @@ _FAR, _HALF = 5.0, 0.5
 # Rows of one product may differ in their last digits.
 _LOOKS, _SAME = 3, 1e-5
 _CHECKS, _HAIR = 5, 3e-3
+_MOST = 0.9
 
 
 @dataclass
@@ -288,6 +289,11 @@ class Vitals:
         """Whether the loss of the last half of the steps falls beyond its noise."""
         half = self.losses[len(self.losses) // 2 :]
         return slope_score(half) < -3
+
+    @property
+    def falls_in_time(self) -> bool:
+        """Whether it falls, and there is time left for it to get below a constant's or it is."""
+        return self.is_falling and (self.has_learned or self.step < _MOST * self.planned_steps)
 
     @cached_property
     def validation_falls(self) -> bool:

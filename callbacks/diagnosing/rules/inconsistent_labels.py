@@ -79,7 +79,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
 def _constant(vitals: Vitals) -> list[Symptom]:
     constant = vitals.objective.constant_loss
     steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
-    if not constant > 0 or not vitals.had_a_long_chance or not steps or vitals.is_falling:
+    if not constant > 0 or not vitals.had_a_long_chance or not steps or vitals.falls_in_time:
         return []
     if vitals.recurrent or vitals.ignores_inputs:
         return []  # What such a network forgets leaves no sign in its layers.

@@ -67,7 +67,7 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
         not vitals.one_loss
         or not vitals.had_a_long_chance
         or vitals.has_learned
-        or vitals.is_falling
+        or vitals.falls_in_time
     ):
         return []
     constant = vitals.objective.constant_loss
