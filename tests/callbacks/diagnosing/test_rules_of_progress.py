@@ -124,3 +124,71 @@ def test_each_of_several_networks_may_be_held_against_the_same_labels():
     assert looked_at(members).shapes is None
     single = F.mse_loss(logits[:, :1].expand(-1, 6), torch.randn(8, 6))
     assert looked_at(single).shapes == ((8, 1), (8, 6))
+
+
+def contrast(samples, *, twice=False, seed=0):
+    """Which of the others belongs to each: its place in the batch is its class."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = samples * (1 + twice)
+    logits = torch.randn(rows, samples, generator=generator).requires_grad_() * 1.0
+    places = torch.arange(samples).repeat(1 + twice)
+    return F.cross_entropy(logits, places[torch.randperm(rows, generator=generator)])
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_targets_that_are_places_in_the_batch(twice):
+    assert looked_at(*(contrast(16, twice=twice, seed=seed) for seed in range(3))).is_of_positions
+
+
+def test_classes_are_no_places():
+    generator = torch.Generator().manual_seed(0)
+    labels = [torch.randint(16, (16,), generator=generator) for _ in range(3)]
+    drawn = looked_at(*(F.cross_entropy(torch.randn(16, 16).requires_grad_(), y) for y in labels))
+    assert not drawn.is_of_positions
+    whole = torch.arange(10).repeat(20)
+    assert not looked_at(
+        F.cross_entropy(torch.randn(200, 10).requires_grad_(), whole)
+    ).is_of_positions
+
+
+def test_a_fall_that_comes_too_late_is_none():
+    creeps = [2.3 - 2e-5 * i + 0.001 * (-1) ** (i // 2) for i in range(300)]
+    early, late = vitals(creeps), vitals(creeps, planned_steps=310)
+    assert early.is_falling
+    assert early.falls_in_time
+    assert not late.falls_in_time
+    assert found(late)[P.INCONSISTENT_LABELS] == "critical"
+
+
+def test_steps_that_a_schedule_let_down_hide_nothing():
+    down = {
+        "total_updates": [2e-3] * 30 + [1e-5] * 6, "learning_rate": 1e-5, "planned_steps": 310,
+    }  # fmt: skip
+    signs = found(vitals(FLAT, **down))
+    assert signs[P.INCONSISTENT_LABELS] == "critical"
+    assert P.LEARNING_RATE_TOO_LOW not in signs
+
+
+def test_words_take_a_while_and_are_as_frequent_as_they_are():
+    counts = [5000.0] * 4 + [10.0] * 60
+    words = Objective(
+        "classification", "cross_entropy", classes=64, constant_loss=2.3, target_counts=counts,
+        predicted_counts=[c / 10 for c in counts], labels=640.0,
+    )  # fmt: skip
+    signs = found(
+        vitals(FLAT, objective=words, inputs=InputScale(sizes=(32, 20)), planned_steps=310)
+    )
+    assert P.INCONSISTENT_LABELS not in signs
+    assert P.CLASS_IMBALANCE not in signs
+    assert signs[P.NOT_LEARNING] == "critical"
+
+
+def test_a_training_whose_steps_nobody_sees_has_no_frozen_layers():
+    unseen = [Layer("a", 9), Layer("b", 9)]
+    assert P.FROZEN_PARAMETER not in found(vitals(SMALL, layers=unseen))
+    assert found(vitals(FLAT, layers=unseen))[P.FROZEN_PARAMETER] == "warning"
+
+
+def test_norms_that_are_left_in_evaluation_mode():
+    assert found(vitals(FLAT, sleeping_norms=["bn1", "bn2"]))[P.TRAIN_EVAL_MISMATCH] == "warning"
+    assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, sleeping_norms=["bn1"]))

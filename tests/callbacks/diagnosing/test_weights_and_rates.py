@@ -209,3 +209,19 @@ def test_gradients_cleared_in_place_where_nobody_looks_are_not_counted():
         clearing.step(0, optimizer)
         optimizer.step()
     assert clearing.uncleared == 0
+
+
+def test_norms_that_never_saw_a_batch_sleep():
+    norms = {name: nn.BatchNorm1d(3) for name in ("eval", "pretrained", "on")}
+    norms["eval"].eval()
+    norms["pretrained"](torch.randn(8, 3))
+    norms["pretrained"].eval()
+    probe = NormProbe()
+    for name, norm in norms.items():
+        probe.at(name)(norm, (torch.randn(8, 3),))
+    probe.take([probe.news()])
+    assert probe.asleep == ["eval"]
+    norms["eval"].train()
+    probe.at("eval")(norms["eval"], (torch.randn(8, 3),))
+    probe.take([probe.news()])
+    assert probe.asleep == []
