@@ -18,7 +18,6 @@ from .monitoring.reporter import Reporter
 from .monitoring.scales import SCALES
 from .monitoring.unit_masks import count_units, share_of, shares_of
 from .monitoring.unit_watch import UnitWatch
-from .monitoring.unit_window import UnitWindow
 
 _SCALE = SCALES["dead_relu"]
 
@@ -111,7 +110,7 @@ class DeadReLUMonitor(Callback):
         self.revivals: dict[str, int] = {}
         self._widths: dict[str, int] = {}
         self._opened_at = 0
-        self._watch.window = UnitWindow()
+        self._watch.open()
         self._findings = DeadFindings(self._reporter)
         self._warned = False
 
@@ -157,7 +156,7 @@ class DeadReLUMonitor(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the epoch's window, or go on with the one that a checkpoint brought."""
         if self.every_n_steps is None and not self._keep_window:
-            self._watch.window = UnitWindow()
+            self._watch.open()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -249,7 +248,8 @@ class DeadReLUMonitor(Callback):
     def _close(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
         """Join the ranks' windows, report, and open the next window."""
         active = join_masks(trainer, None if self.failed else self._watch.window.active)
-        self._watch.window, self._keep_window = UnitWindow(), False
+        self._watch.open()
+        self._keep_window = False
         if active is None:
             self.failed = True
             return
@@ -287,6 +287,7 @@ class DeadReLUMonitor(Callback):
         varying = {s for s, width in widths.items() if self._widths.get(s, width) != width}
         self._widths |= widths
         self._findings.forget(varying)
+        self._watch.give_up(varying)
         return {site: mask for site, mask in active.items() if site not in varying}
 
     def _warn_of_unseen(self, unseen: Sequence[str]) -> None:
@@ -346,5 +347,6 @@ class DeadReLUMonitor(Callback):
         self._widths = dict(state_dict["widths"])
         self._opened_at = state_dict["opened_at"]
         self._findings.load_state_dict(state_dict["judged"])
-        self._watch.window, self._keep_window = UnitWindow(state_dict["window"]), True
+        self._watch.open(state_dict["window"])
+        self._keep_window = True
         self._reporter.load_state_dict(state_dict["report"])

@@ -37,16 +37,26 @@ class UnitWatch:
         self._rules = rules
         self._observer = ActivationObserver(list(rules), self._measure, on_error)
         self._hooks = SiteWatch(self._measure, on_error)
-        self.window = UnitWindow()
+        self._varying: set[str] = set()
+        self.open()
         # Sites of finished windows; None before the first has closed.
         self._known: set[str] | None = None
         self._modules: set[str] = set()
         self._unseen: set[str] = set()
         self._searches = False
 
+    def open(self, active: Mapping[str, Tensor] | None = None) -> None:
+        """Open a window, or go on with one."""
+        self.window = UnitWindow(active, self._varying)
+
+    def give_up(self, sites: Collection[str]) -> None:
+        """Watch these sites no more: they have no units."""
+        self._varying.update(sites)
+
     def start(self, module: LightningModule) -> None:
         """Begin a fit."""
         self._observer.traced = self._hooks.lost = False
+        self._varying.clear()
         self._observer.forms.clear()
         watched = {name for name, kind in activation_modules(module) if kind in self._rules}
         self._modules, self._known, self._unseen = watched, None, set(watched)

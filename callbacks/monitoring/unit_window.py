@@ -16,6 +16,10 @@ class UnitWindow:
     ends of the batches 1, 2, 4, 8, ... the masks are copied to the host, without waiting for the
     device; when a copy has arrived, each site is watched where it was not active yet.
 
+    Args:
+        active: Where the window goes on.
+        varying: Sites without units, of other widths at each call; what is found out is added.
+
     Attributes:
         active: Mask of the units that were active by site, shape ``(units,)``.
         batches: Batches that were observed.
@@ -28,12 +32,14 @@ class UnitWindow:
         (tensor([ True, False]), False)
     """
 
-    def __init__(self, active: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(
+        self, active: Mapping[str, Tensor] | None = None, varying: set[str] | None = None
+    ) -> None:
         self.active: dict[str, Tensor] = dict(active or {})
         self.batches = 0
         self._watched: dict[str, Tensor] = {}
         self._decided: set[str] = set()
-        self._varying: set[str] = set()
+        self._varying = set() if varying is None else varying
         self._copy: _HostCopy | None = None
 
     def watched(self, site: str, units: int) -> Tensor | None:

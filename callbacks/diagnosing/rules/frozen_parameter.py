@@ -48,8 +48,9 @@ def _within(vitals: Vitals) -> list[Symptom]:
     # Where optimisers take turns, it takes a while until each layer had its own.
     if vitals.step < (3 if vitals.one_loss else _LONG):
         return []
-    if len(cut) == len(running) and vitals.has_learned:
-        cut = []  # Steps that the Trainer does not see are made all the same.
+    if vitals.has_learned:
+        # Steps that the Trainer does not see are made all the same.
+        cut, idle = ([] if len(some) == len(running) else some for some in (cut, idle))
     if not (cut or forgotten or idle or still):
         return _tables(vitals)
     found, why = next(

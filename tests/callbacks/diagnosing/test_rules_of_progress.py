@@ -184,9 +184,10 @@ def test_words_take_a_while_and_are_as_frequent_as_they_are():
 
 
 def test_a_training_whose_steps_nobody_sees_has_no_frozen_layers():
-    unseen = [Layer("a", 9), Layer("b", 9)]
-    assert P.FROZEN_PARAMETER not in found(vitals(SMALL, layers=unseen))
-    assert found(vitals(FLAT, layers=unseen))[P.FROZEN_PARAMETER] == "warning"
+    for seen in ({}, {"has_gradient": True, "stepped": False}):
+        layers = [Layer("a", 9, **seen), Layer("b", 9, **seen)]
+        assert P.FROZEN_PARAMETER not in found(vitals(SMALL, layers=layers))
+        assert found(vitals(FLAT, layers=layers))[P.FROZEN_PARAMETER] == "warning"
 
 
 def test_norms_that_are_left_in_evaluation_mode():
