@@ -109,6 +109,7 @@ class DeadReLUMonitor(Callback):
         self.births: dict[str, int] = {}
         self.revivals: dict[str, int] = {}
         self._widths: dict[str, int] = {}
+        self._watch.clear()
         self._opened_at = 0
         self._watch.open()
         self._findings = DeadFindings(self._reporter)
@@ -247,7 +248,7 @@ class DeadReLUMonitor(Callback):
 
     def _close(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
         """Join the ranks' windows, report, and open the next window."""
-        active = join_masks(trainer, None if self.failed else self._watch.window.active)
+        active = join_masks(trainer, None if self.failed else self._watch.masks)
         self._watch.open()
         self._keep_window = False
         if active is None:
@@ -283,6 +284,7 @@ class DeadReLUMonitor(Callback):
 
     def _of_units(self, active: dict[str, Tensor]) -> dict[str, Tensor]:
         """Leave out sites whose width is another one than in the window before: no units."""
+        active = {site: mask for site, mask in active.items() if len(mask)}
         widths = {site: len(mask) for site, mask in active.items()}
         varying = {s for s, width in widths.items() if self._widths.get(s, width) != width}
         self._widths |= widths
@@ -322,8 +324,9 @@ class DeadReLUMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Save the open window as all ranks saw it."""
-        active = join_masks(trainer, None if self.failed else self._watch.window.active)
-        checkpoint["callbacks"][self.state_key]["window"] = active or {}
+        active = join_masks(trainer, None if self.failed else self._watch.masks)
+        window = {site: mask for site, mask in (active or {}).items() if len(mask)}
+        checkpoint["callbacks"][self.state_key]["window"] = window
 
     def state_dict(self) -> dict[str, Any]:
         """Masks of the last finished window and the whole record."""
@@ -332,6 +335,7 @@ class DeadReLUMonitor(Callback):
             "births": self.births,
             "revivals": self.revivals,
             "widths": dict(self._widths),
+            "varying": self._watch.varying,
             "opened_at": self._opened_at,
             "judged": self._findings.state_dict(),
             "window": {},
@@ -345,6 +349,7 @@ class DeadReLUMonitor(Callback):
         self.births = dict(state_dict["births"])
         self.revivals = dict(state_dict["revivals"])
         self._widths = dict(state_dict["widths"])
+        self._watch.give_up(state_dict["varying"])
         self._opened_at = state_dict["opened_at"]
         self._findings.load_state_dict(state_dict["judged"])
         self._watch.open(state_dict["window"])

@@ -6,7 +6,8 @@ from enum import Enum
 class Problem(str, Enum):
     """What can be wrong with a training; the values are codes for logs and scripts.
 
-    ``problems.md`` beside this file says of each what it is and when it is said.
+    ``problems.md``, in the repository beside this file, says of each what it is and when it is
+    said.
     """
 
     NON_FINITE = "non_finite"

@@ -21,7 +21,7 @@ from .diagnosing.meeting import Meeting
 from .diagnosing.observation import Observation
 from .diagnosing.rank_news import RankNews
 from .diagnosing.schedule import Schedule
-from .diagnosing.validation import ValidationCurve
+from .diagnosing.validation import Check, ValidationCurve
 from .diagnosing.vitals import Vitals
 from .diagnosis import Diagnosis
 from .gradient_norm_monitor import GradientNormMonitor
@@ -240,7 +240,7 @@ class TrainingDoctor(Callback):
         return self._meeting.hold(self, trainer, own)
 
     def _news(self, trainer: Trainer, *, checked: bool, look_back: bool) -> RankNews:
-        check = self._validation.read(trainer) if checked else (None, None)
+        check = self._validation.read(trainer) if checked else Check()
         seen = self._observation.news(look_back=look_back)
         return RankNews(seen, check, self._monitors.failed)
 

@@ -136,11 +136,13 @@ class UpdateRatioMonitor(Callback):
                 moves = parameter.requires_grad and parameter in self._names
                 if moves and parameter not in self._before:
                     self._before.take(parameter)
-                    self._moving[parameter] = self._is_to_move(parameter, float(group["lr"]))
+                    self._moving[parameter] = self._is_to_move(parameter, group["lr"])
 
-    def _is_to_move(self, parameter: Tensor, lr: float) -> bool:
-        """Whether steps are of a size that is felt, unless a schedule has let them down."""
-        name = self._names[parameter]
+    def _is_to_move(self, parameter: Tensor, lr: float | Tensor | None) -> bool:
+        """Whether steps are of a size that is felt: no schedule has let them down."""
+        if lr is None:  # Adafactor finds its own.
+            return True
+        name, lr = self._names[parameter], float(lr)
         self._peaks[name] = max(lr, self._peaks.get(name, lr))
         return lr > _LET_DOWN * self._peaks[name]
 
@@ -189,14 +191,15 @@ class UpdateRatioMonitor(Callback):
             for parameter, name in self._names.items()
             if not parameter.requires_grad or parameter not in optimized
         ]
+        step = logger_step(trainer)
         self.unmoved = [
             name
             for name, (_, move) in norms.items()
-            if self._streaks.established(name, moving[name] and move == 0.0, logger_step(trainer))
+            if self._streaks.established(name, moving[name] and move == 0.0, step)
         ]
         # A bias alone may be one that a softmax or a norm behind it takes out again.
         moved = {_layer(name) for name, (_, move) in norms.items() if move > 0.0}
-        still = [name for name in self.unmoved if _layer(name) not in moved]
+        still = [name for name in self.unmoved if "bias" not in name or _layer(name) not in moved]
         if still:
             named = ", ".join(still[:_MAX_NAMED])
             more = f" and {len(still) - _MAX_NAMED} more" if len(still) > _MAX_NAMED else ""

@@ -41,8 +41,12 @@ _OUTPUTS = {
     "Softplus": "softplus",
     "Exp": "exp",
 }
+_SUMS = {
+    "Mean", "Sum", "Add", "Sub", "Neg", "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze",
+    "Unsqueeze", "Permute", "Transpose", "T", "ToCopy", "Alias", "Clone",
+}  # fmt: skip
 _SATURATING = {"Sigmoid", "Tanh"}
-_LAYERS = {"Addmm", "Mm", "Linear", "Convolution", "Addmv", "Mv"}
+LAYERS = {"Addmm", "Mm", "Linear", "Convolution", "Addmv", "Mv"}
 # No more than affine functions of their input, up to the scale of each sample: a norm alone makes
 # no network of layers.
 _AFFINE = _PASS | {
@@ -71,6 +75,7 @@ class LossCall:
         ignored: Class of what does not count; None where there is none.
         source: Node of the graph that it starts from; None for a leaf.
         by_hand: Whether it is no function of torch's.
+        weighed: Whether the step weighs or leaves out the losses of entries before it adds them up.
     """
 
     kind: str
@@ -84,6 +89,7 @@ class LossCall:
     ignored: int | None = None
     source: Any = None
     by_hand: bool = False
+    weighed: bool = False
 
 
 def has_graph(loss: Any) -> bool:
@@ -114,10 +120,29 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
         calls.append(
             LossCall(
                 kind, prediction, target, output_of(before), ascends, weight, reduction, alone,
-                _ignored_by(node), before,
+                _ignored_by(node), before, weighed=reduction == 0 and not _adds_up(loss, node),
             )
         )  # fmt: skip
     return calls
+
+
+def _adds_up(loss: Tensor, entries: Any) -> bool:
+    """Whether a loss is the sum or mean of these entries and of what else there is."""
+    stack, seen = [loss.grad_fn], 0
+    while stack and seen < LOSS_NODES:
+        node, seen = stack.pop(), seen + 1
+        if node is entries:
+            return True
+        parents = [] if node is None else [p for p, _ in node.next_functions if p is not None]
+        scales = base_name(node) in ("Mul", "Div") and len(parents) == 1 and _is_number(node)
+        if scales or base_name(node) in _SUMS:
+            stack += parents
+    return False
+
+
+def _is_number(node: Any) -> bool:
+    other = getattr(node, "_saved_other", None)
+    return not isinstance(other, Tensor) or other.numel() == 1
 
 
 def _ignored_by(node: Any) -> int | None:
@@ -148,7 +173,7 @@ def _depends_on_data(node: Any) -> bool:
         current = stack.pop()
         if current is None or current in seen:
             continue
-        if base_name(current) in _LOSSES or base_name(current) in _LAYERS:
+        if base_name(current) in _LOSSES or base_name(current) in LAYERS:
             return True
         seen.add(current)
         stack += [parent for parent, _ in current.next_functions]
@@ -191,7 +216,7 @@ def count_layers(loss: Tensor) -> tuple[int, bool]:
         if len(seen) > _MAX_NODES:
             return layers, False
         seen.add((node, inside))
-        if base_name(node) in _LAYERS:
+        if base_name(node) in LAYERS:
             in_series |= inside
             layers, inside = layers + 1, True
         elif inside and not _is_affine(node):
@@ -214,7 +239,7 @@ def count_saturating_outputs(loss: Tensor) -> int:
         seen.add(node)
         if base_name(node) in _SATURATING:
             found += 1
-        elif base_name(node) not in _LAYERS:
+        elif base_name(node) not in LAYERS:
             stack += [parent for parent, _ in node.next_functions]
     return found
 

@@ -23,13 +23,13 @@ class NormNews:
         fewest: Values of one channel in the smallest batch to any layer so far.
         most: The same of the largest batch, by layer.
         gaps: New ones, see `NormProbe`.
-        asleep: See `NormProbe`.
+        asleep: Whether a layer is, see `NormProbe`, of those that were called since.
     """
 
     fewest: float
     most: dict[str, float]
     gaps: dict[str, float]
-    asleep: list[str]
+    asleep: dict[str, bool]
 
 
 class NormProbe:
@@ -40,15 +40,15 @@ class NormProbe:
         gaps: How far a layer's running moments are from the last batch's: the distance of the
             means in deviations, or the logarithm of the ratio of the deviations; the median of the
             channels.
-        asleep: Layers that are in evaluation mode while the network trains, and never saw a batch:
-            they normalise by mean 0 and variance 1.
+        asleep: Layers in evaluation mode with the moments that they were made with, mean 0 and
+            variance 1, though their weights are trained.
     """
 
     def __init__(self) -> None:
         self.fewest = float("inf")
         self.gaps: dict[str, float] = {}
         self.asleep: list[str] = []
-        self._seen: dict[str, Tensor] = {}
+        self._fresh: dict[str, Tensor] = {}
         self._most: dict[str, float] = {}
         self._new_gaps: dict[str, Tensor] = {}
         self._called: set[str] = set()
@@ -62,11 +62,9 @@ class NormProbe:
         """A forward pre-hook for the layer of that name."""
 
         def look(norm: Any, arguments: tuple[Any, ...]) -> None:
+            self._look_for_sleep(name, norm)
             if not norm.training:
-                if norm.num_batches_tracked is not None:
-                    self._seen[name] = norm.num_batches_tracked.detach().clone()
                 return
-            self._seen.pop(name, None)
             x = arguments[0]
             values = x.numel() / x.shape[1] * _ranks_of(norm)
             self.fewest = min(self.fewest, values)
@@ -87,6 +85,12 @@ class NormProbe:
 
         return look
 
+    def _look_for_sleep(self, name: str, norm: Any) -> None:
+        trained = torch.is_grad_enabled() and any(p.requires_grad for p in norm.parameters())
+        if norm.running_mean is not None and trained:
+            as_made = (norm.running_mean == 0).all() & (norm.running_var == 1).all()
+            self._fresh[name] = as_made & (not norm.training)
+
     def begin(self) -> None:
         """Begin a batch: of several calls in one, that which is the farthest off counts."""
         self._called.clear()
@@ -95,14 +99,18 @@ class NormProbe:
         """What was seen since the last time, on the host."""
         gaps, self._new_gaps = self._new_gaps, {}
         values = torch.stack(list(gaps.values())).tolist() if gaps else []
-        asleep = [name for name, batches in self._seen.items() if int(batches) == 0]
+        fresh, self._fresh = self._fresh, {}
+        sleeps = torch.stack(list(fresh.values())).tolist() if fresh else []
+        asleep = dict(zip(fresh, sleeps, strict=True))
         gap_of = dict(zip(gaps, values, strict=True))
         return NormNews(self.fewest, dict(self._most), gap_of, asleep)
 
     def take(self, ranks: Sequence[NormNews]) -> None:
         """Take up the news of all ranks."""
         self.fewest = min(rank.fewest for rank in ranks)
-        self.asleep = ranks[0].asleep
+        for name, sleeps in ranks[0].asleep.items():
+            others = [other for other in self.asleep if other != name]
+            self.asleep = [*others, name] if sleeps else others
         for rank in ranks:
             for name, most in rank.most.items():
                 self._most[name] = max(self._most.get(name, 0.0), most)

@@ -32,7 +32,7 @@ def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve)
     vitals.dead = _record(monitors.dead_relus, "dead_relu")
     vitals.mute_outputs = _count_mute(vitals, monitors.dead_relus)
     # Among the samples of a larger batch the right one is harder to find.
-    vitals.validation_losses = [] if vitals.objective.is_of_positions else validation.losses
+    vitals.validation_losses = [] if vitals.objective.of_positions else validation.losses
     vitals.validation_scores = validation.scores
     vitals.wants_order = validation.ranks
     vitals.validation_epochs = validation.epochs

@@ -22,7 +22,6 @@ class BatchReading:
         total: The whole loss.
         comparable: Whether that is the data's loss and penalties.
         mixed: Whether it is of several targets for one prediction.
-        entries: Whether each entry's loss is there, to be weighed or left out.
     """
 
     look: int
@@ -32,7 +31,6 @@ class BatchReading:
     mixed: bool
     targets: Tensor
     predicted: Tensor
-    entries: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,6 @@ def join_batch(ranks: Sequence[BatchReading]) -> BatchReading:
         any(rank.mixed for rank in ranks),
         targets,
         _sum([rank.predicted for rank in ranks]),
-        any(rank.entries for rank in ranks),
     )
 
 

@@ -98,16 +98,14 @@ class LossRecord:
         mixed = len(calls) > 1 and all(other.source is call.source for other in calls)
         self._looks += 1
         comparable &= call.is_alone
-        entries = len(calls) == 1 and call.reduction == 0
-        self._readings.append(
-            _Look(self._looks, read_loss(call), total, comparable, mixed, entries)
-        )
+        self._readings.append(_Look(self._looks, read_loss(call), total, comparable, mixed))
 
     def _describe_unread(self, loss: Tensor) -> None:
         """Take down what a loss is of whose batches are not looked at."""
         if not has_graph(loss) or self._described is not None or self.objective.kind is not None:
             return
         ctc, output, rates = find_ctc(loss), divergence_of(loss), rates_for_logarithms(loss)
+        labels = hinge_targets(loss)
         if ctc is not None:
             low, high = ctc[0].float().exp().sum(-1).aminmax()
             kind, sums = "ctc", (float(low), float(high))
@@ -116,10 +114,8 @@ class LossRecord:
             self._described = (Objective(kind="divergence", output=output), None)
         elif rates is not None:
             self._described = (Objective(kind="poisson", output=rates), None)
-        elif (labels := hinge_targets(loss)) is not None:
-            low, high = labels.aminmax()
-            span = (float(low), float(high))
-            self._described = (Objective(kind="hinge", target_range=span), None)
+        elif labels is not None and bool(((labels == 0) | (labels == 1)).all()):
+            self._described = (Objective(kind="hinge", target_range=(0.0, 1.0)), None)
 
     def _describe(self, call: LossCall, calls: int, inputs: int | None) -> None:
         if self._described is not None or self.objective.kind is not None:
@@ -137,6 +133,7 @@ class LossRecord:
             labels=float(call.target.numel()),
             target_shape=shapes[1],
             of_inputs=call.target.data_ptr() == inputs,
+            weighed=call.weighed,
         )
         has_weight = call.weight is not None and call.kind != "bce"
         self._described = (objective, call.weight if has_weight else None)
@@ -177,8 +174,6 @@ class LossRecord:
             self.prediction_ranges.append(row["apart"])
         if math.isfinite(row["spread"]):
             self.target_spreads.append(row["spread"])
-        if reading.entries and total > 0 and row["data_loss"] > 0:
-            self.objective.take_ratio(total / row["data_loss"])
         if reading.comparable and total > 0 and row["data_loss"] >= 0:
             self.penalty_shares.append(max(0.0, 1 - row["data_loss"] / total))
         self._fresh.append(row)
@@ -198,8 +193,9 @@ class LossRecord:
         objective.target_range = _span(rows, "target", known)
         objective.sum_range = _span(rows, "sum", [])
         self._targets.describe(objective, len(self.data_losses))
-        if objective.is_weighed:
+        if objective.weighed:
             objective.constant_loss = math.nan
+        objective.of_positions |= objective.counts_are_of_positions()
 
     def settle(self) -> None:
         """Take up and judge what this rank has collected, where it is the only one."""
@@ -243,7 +239,6 @@ class _Look:
         total: The whole loss.
         comparable: Whether what the loss has beyond the reading's is penalty.
         mixed: Whether the loss is of several targets for one prediction.
-        entries: Whether each entry's loss is there, to be weighed or left out.
     """
 
     number: int
@@ -251,7 +246,6 @@ class _Look:
     total: Tensor
     comparable: bool
     mixed: bool
-    entries: bool
 
 
 def _numbers(losses: Sequence[Tensor], factor: float) -> list[float]:
@@ -271,7 +265,7 @@ def _columns(prediction: Tensor, task: Task) -> int:
 
 
 def _is_repeated(prediction: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Whether a prediction is held against several targets; torch warns of the opposite."""
+    """Whether a prediction is held against several targets; the opposite may be an ensemble."""
     aligned = zip_longest(reversed(prediction), reversed(target), fillvalue=1)
     return any(p == 1 < t for p, t in aligned)
 
@@ -290,7 +284,7 @@ def _on_host(looks: Sequence[_Look]) -> list[BatchReading]:
     return [
         BatchReading(
             look.number, dict(zip(FIGURES, row, strict=True)), total, look.comparable, look.mixed,
-            look.reading.targets.cpu().double(), look.reading.predicted.cpu(), look.entries,
+            look.reading.targets.cpu().double(), look.reading.predicted.cpu(),
         )
         for look, row, total in zip(looks, table, totals, strict=True)
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 NAN = float("nan")
-_SAME_RATIO, _MANY = 1.1, 8
+_MANY = 8
 
 
 @dataclass
@@ -105,7 +105,7 @@ class Objective:
     Attributes:
         task: ``"classification"``, ``"binary"``, ``"regression"``; None where it is not known.
         kind: See `LossCall`, or ``"ctc"``, or ``"divergence"`` or ``"poisson"`` for one of what
-            are no logarithms; None likewise.
+            are no logarithms, or ``"hinge"`` of labels 0 and 1; None likewise.
         output: Function right before the loss.
         ascends: Whether it is maximised.
         shapes: Of predictions and targets, where they differ.
@@ -122,8 +122,8 @@ class Objective:
         of_inputs: Whether the targets are what reached the first layer, as an autoencoder has it.
         positives: How many of several labels of a sample are 1, on average; NaN where there is one
             label, or more columns of them than are counted.
-        ratio_range: Least and largest ratio of the loss to the mean of its entries, where the step
-            gets each entry's.
+        weighed: Whether the step weighs the entries, so that a constant's loss is not known.
+        of_positions: Whether targets are places in the batch, as contrastive losses have them.
     """
 
     task: str | None = None
@@ -142,30 +142,17 @@ class Objective:
     target_shape: tuple[int, ...] = ()
     of_inputs: bool = False
     positives: float = NAN
-    ratio_range: tuple[float, float] = (NAN, NAN)
+    weighed: bool = False
+    of_positions: bool = False
 
-    def take_ratio(self, ratio: float) -> None:
-        """Take up a batch's ratio of the loss to the mean of its entries."""
-        known = [value for value in self.ratio_range if value == value]
-        self.ratio_range = (min(ratio, *known, ratio), max(ratio, *known, ratio))
-
-    @property
-    def is_of_positions(self) -> bool:
-        """Whether targets are places in the batch, as contrastive losses have them.
-
-        Each place is the target once or twice in each batch, where classes that are drawn differ.
-        """
+    def counts_are_of_positions(self) -> bool:
+        """Whether each of as many classes as a batch has samples is one's target once or twice."""
         present = [count for count in self.target_counts if count > 0]
         if self.task != "classification" or len(present) < _MANY:
             return False
+        follows = self.labels - 1 <= self.classes <= 2 * self.labels
         each = self.labels in (len(present), 2 * len(present))
-        return each and self.classes <= 2 * len(present) and min(present) == max(present)
-
-    @property
-    def is_weighed(self) -> bool:
-        """Whether the step weighs the entries, so that a constant's loss is not known."""
-        low, high = self.ratio_range
-        return high > _SAME_RATIO * low
+        return follows and each and min(present) == max(present)
 
     @property
     def usual_loss(self) -> float:

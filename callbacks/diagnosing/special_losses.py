@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .autograd_graph import LOSS_NODES, base_name, output_of, past_shapes
+from .autograd_graph import LAYERS, LOSS_NODES, base_name, output_of, past_shapes
 
 _REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Pow", "Squeeze")
 
@@ -91,10 +91,14 @@ def hinge_targets(loss: Tensor) -> Tensor | None:
     if base_name(node) not in ("Clamp", "ClampMin", "Relu"):
         return None
     margin = past_shapes(_single_parent(node))
-    if base_name(margin) not in ("Rsub", "Sub"):
+    first = margin.next_functions[0][0] if base_name(margin) == "Sub" else None
+    if base_name(margin) not in ("Rsub", "Sub") or first is not None:
         return None
     product = past_shapes(_single_parent(margin))
     if base_name(product) != "Mul" or len(product.next_functions) != 2:
+        return None
+    score = _single_parent(product)
+    if base_name(past_shapes(score)) not in LAYERS:
         return None
     side = "self" if product.next_functions[0][0] is None else "other"
     target = getattr(product, f"_saved_{side}", None)

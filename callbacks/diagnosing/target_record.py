@@ -85,8 +85,9 @@ class TargetRecord:
     def _describe_numbers(self, objective: Objective, targets: Tensor) -> None:
         count, total, squares = targets.view(3, -1)
         mean = total / count
-        variance = (squares / count - mean * mean).clamp(min=0).mean()
-        if float(variance) <= _ALIKE * float((squares / count).mean()):
+        variances = (squares / count - mean * mean).clamp(min=0)
+        variance = variances.mean()
+        if bool((variances <= _ALIKE * squares / count).all()):
             return  # One and the same target for all is for something else than prediction.
         # Of a loss that goes easy on outliers, those would be most of it.
         is_squared = objective.kind == "squared"

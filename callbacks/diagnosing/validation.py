@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -12,12 +13,30 @@ _SCORES = ("acc", "f1", "auc")
 # Losses by other names; in units of their own they are none of the training's.
 _OTHER_LOSSES = {
     "nll": ("nll", "cross_entropy"), "bce": ("bce", "bce_logits"), "ce": ("cross_entropy",),
-    "xent": ("cross_entropy",), "crossentropy": ("cross_entropy",), "mse": ("squared",),
+    "xent": ("cross_entropy",), "crossentropy": ("cross_entropy",), "mse": (),
 }  # fmt: skip
-_RANKINGS = {"auc", "auroc", "auprc", "ap", "aupr", "ndcg", "mrr"}
-_DECISIONS = ("acc", "f1", "recall", "sensitivity", "mcc", "kappa")
+_RANKINGS = r"auc|auroc|auprc|averageprecision|average_precision|ndcg|mrr|hit_?rate|recall@|\bap\b"
+_DECISIONS = r"acc(uracy)?(?![a-z])|f1|recall(?!@)|sensitivity|mcc|kappa"
 _SAME_UNITS, _SAME_KIND = 2.5, 8.0
-Check = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one rank has read of one validation.
+
+    Attributes:
+        loss: The loss; None where none was logged.
+        score: The score, likewise.
+        name: Name of the loss.
+        is_guessed: Whether that is no name of a loss that is called so, or was given.
+        ranks: See `ValidationCurve`.
+    """
+
+    loss: float | None = None
+    score: float | None = None
+    name: str = ""
+    is_guessed: bool = False
+    ranks: bool = False
 
 
 class ValidationCurve:
@@ -46,8 +65,7 @@ class ValidationCurve:
         self.epochs: list[int] = []
         self.ranks = False
         self._batches = 0
-        self._is_guessed = self._is_refused = False
-        self._name = ""
+        self._is_refused = False
 
     def read(self, trainer: Trainer) -> Check:
         """This rank's loss and score, as they were logged; None for what was not.
@@ -55,24 +73,25 @@ class ValidationCurve:
         Averaged weights are behind those of training, and their validation says nothing of it.
         """
         if validates_averages(trainer):
-            return None, None
+            return Check()
         metrics = trainer.callback_metrics
         name = self._loss or _find(metrics, ("loss",))
-        self._is_guessed = not name
         names = (name or _find_other_loss(metrics), self._score or _find(metrics, _SCORES))
-        self._name = names[0]
-        self.ranks = any(map(_is_ranking, metrics)) and not any(map(_is_decision, metrics))
         loss, score = (float(metrics[name]) if name in metrics else None for name in names)
-        return loss, score
+        ranks = any(map(_is_ranking, metrics)) and not any(map(_is_decision, metrics))
+        return Check(loss, score, names[0], is_guessed=not name, ranks=ranks)
 
     def add(
         self, ranks: Sequence[Check], losses: Sequence[float], epoch: int, kind: str | None = None
     ) -> None:
         """Take a check up, as all ranks have read it, and the training losses of that kind."""
-        loss, score = (_mean(values) for values in zip(*ranks, strict=True))
+        loss, score = _mean([rank.loss for rank in ranks]), _mean([rank.score for rank in ranks])
+        # What is logged on one rank alone is there for all.
+        told = next((rank for rank in ranks if rank.loss is not None), Check())
+        self.ranks = any(rank.ranks for rank in ranks)
         recent, self._batches = losses[self._batches :], len(losses)
-        if loss is not None and recent and self._is_guessed and not self.losses:
-            kinds = [_OTHER_LOSSES[word] for word in _words(self._name) if word in _OTHER_LOSSES]
+        if loss is not None and recent and told.is_guessed and not self.losses:
+            kinds = [_OTHER_LOSSES[word] for word in _words(told.name) if word in _OTHER_LOSSES]
             times = _SAME_KIND if any(kind in known for known in kinds) else _SAME_UNITS
             self._is_refused |= not _are_alike(loss, recent, times)
         if loss is not None and recent and not self._is_refused:
@@ -97,6 +116,7 @@ class ValidationCurve:
             "epochs": list(self.epochs),
             "batches": self._batches,
             "refused": self._is_refused,
+            "ranks": self.ranks,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -104,7 +124,7 @@ class ValidationCurve:
         self.losses, self.scores = list(state_dict["losses"]), list(state_dict["scores"])
         self.training_losses = list(state_dict["training_losses"])
         self.epochs, self._batches = list(state_dict["epochs"]), state_dict["batches"]
-        self._is_refused = state_dict["refused"]
+        self._is_refused, self.ranks = state_dict["refused"], state_dict["ranks"]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -134,9 +154,8 @@ def _words(name: str) -> set[str]:
 
 
 def _is_ranking(name: str) -> bool:
-    words = name.lower().replace("average_precision", "ap")
-    return "val" in words and bool(_words(words) & _RANKINGS)
+    return "val" in name.lower() and bool(re.search(_RANKINGS, name.lower().replace("/", " ")))
 
 
 def _is_decision(name: str) -> bool:
-    return "val" in name.lower() and any(word in name.lower() for word in _DECISIONS)
+    return "val" in name.lower() and bool(re.search(_DECISIONS, name.lower()))

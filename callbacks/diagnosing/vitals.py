@@ -88,7 +88,7 @@ class Vitals:
         last_activation_is_output: Whether the last activation is the network's output.
         statistics_gap: Largest distance of BatchNorm's running means from those of batches, in
             standard deviations, by layer.
-        sleeping_norms: BatchNorm layers in evaluation mode that never saw a batch.
+        sleeping_norms: BatchNorm layers in evaluation mode with moments as they were made.
         validation_losses: Of each validation.
         validation_epochs: Epoch of each, from 0.
         validation_scores: Accuracy or another score, where larger is better.

@@ -283,7 +283,8 @@ class ActivationObserver(TorchFunctionMode):
             return
         kind = kind_of_call(name, args, kwargs)
         # What an activation module calls to make another function is not its output.
-        if kind in self._kinds and self.scope.hook.kind in (None, kind):
+        own = self.scope.hook.kind
+        if kind in self._kinds and (own is None or (own == kind and not _is_part(self.scope))):
             self._keep(kind, self.scope, result)
 
     def look_at_module(self, kind: str, scope: Scope, output: Any) -> None:
@@ -292,7 +293,8 @@ class ActivationObserver(TorchFunctionMode):
         Dynamo hands a mode only what `torch.overrides` lists: nn.Hardswish calls nothing of it.
         """
         try:
-            watched = kind in self._kinds and self._entered and self._counts()
+            watched = kind in self._kinds and not _is_part(scope)
+            watched = watched and self._entered and self._counts()
             if watched and isinstance(output, Tensor):
                 self._keep(kind, scope, output)
         except Exception as error:
@@ -322,3 +324,8 @@ class ActivationObserver(TorchFunctionMode):
             name = f"{name}.{kind}" if name else kind
         count = scope.calls[name] = scope.calls.get(name, 0) + 1
         return name if count == 1 else f"{name}#{count}"
+
+
+def _is_part(scope: Scope) -> bool:
+    """Whether an activation module is a part of another one's formula."""
+    return scope.parent.hook.kind is not None

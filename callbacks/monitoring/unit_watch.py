@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from itertools import chain
 
+import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
@@ -53,10 +54,24 @@ class UnitWatch:
         """Watch these sites no more: they have no units."""
         self._varying.update(sites)
 
+    @property
+    def masks(self) -> dict[str, Tensor]:
+        """Active units by site in the window; none at all for a site that has no units."""
+        none = torch.zeros(0, dtype=torch.bool)
+        return {**self.window.active, **dict.fromkeys(self._varying, none)}
+
+    @property
+    def varying(self) -> list[str]:
+        """Sites without units, sorted."""
+        return sorted(self._varying)
+
+    def clear(self) -> None:
+        """Forget what was found out of sites."""
+        self._varying.clear()
+
     def start(self, module: LightningModule) -> None:
         """Begin a fit."""
         self._observer.traced = self._hooks.lost = False
-        self._varying.clear()
         self._observer.forms.clear()
         watched = {name for name, kind in activation_modules(module) if kind in self._rules}
         self._modules, self._known, self._unseen = watched, None, set(watched)
@@ -152,7 +167,7 @@ class UnitWatch:
 
         Now and then, and at first, everything is watched all the same.
         """
-        found = self._known or self.window.active
+        found = (self._known or set(self.window.active)) - self._varying
         if self._observer.traced or self._hooks.lost or not module.automatic_optimization:
             return {}
         if self._searches or self.window.batches == 0 or (self._known is None and self._unseen):
@@ -168,7 +183,7 @@ class UnitWatch:
         if self._observer.traced or self.window.batches == 0:
             return False
         if self._known is not None:
-            return self.window.is_decided(self._known)
+            return self.window.is_decided(self._known - self._varying)
         return not (self._searches or self._unseen) and self.window.is_decided(self.window.active)
 
 

@@ -157,6 +157,8 @@ def test_updates_lost_in_the_rounding_of_bfloat16_are_found():
     data = loader(torch.randn(100, 5).bfloat16())
     fit(model, data, [monitor])
     assert "network.0.weight" in monitor.unmoved
+    (text,) = monitor.findings.values()
+    assert "network.0.weight" in text
 
 
 def test_steps_that_mixed_precision_skips_are_not_reported():
@@ -239,6 +241,29 @@ def test_a_bias_that_a_norm_takes_out_again_is_no_finding():
     fit(Research(Shielded()), loader(torch.randn(100, 5)), [monitor])
     assert monitor.unmoved == ["network.first.bias"]
     assert monitor.findings == {}
+
+
+def test_a_rate_that_the_optimiser_finds_itself_is_no_error():
+    class OwnRate(torch.optim.SGD):
+        def step(self, closure=None):
+            loss = closure()
+            for group in self.param_groups:
+                group["lr"] = 0.1
+            super().step()
+            for group in self.param_groups:
+                group["lr"] = None
+            return loss
+
+    class Research2(Research):
+        def configure_optimizers(self):
+            optimizer = OwnRate(self.parameters(), lr=0.1)
+            optimizer.param_groups[0]["lr"] = None
+            return optimizer
+
+    monitor = UpdateRatioMonitor(1)
+    fit(Research2(mlp()), loader(torch.randn(16, 5)), [monitor])
+    assert not monitor.failed
+    assert len(monitor.steps) == 4
 
 
 def test_steps_that_a_schedule_has_let_down_are_no_finding():

@@ -20,7 +20,7 @@ _STEP_OF_NOISE = 3e-2
 _SHARE = 0.25
 _FEW, _MOST_DEAD, _MOST_SATURATED = 0.2, 0.5, 0.85
 _GOOD, _VERY_GOOD, _LOOKS = 0.5, 0.7, 10
-_ONE = 1.1
+_ONE, _USUAL_STEP = 1.1, 1e-3
 _LONG_WINDOW, _PART = 20, 0.2
 
 
@@ -98,6 +98,10 @@ def _is_undone(vitals: Vitals, step: float) -> bool:
 def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:
     """Whether the loss came well below that of a constant, beyond its noise, and is there again."""
     constant = vitals.objective.constant_loss
+    moved = statistics.median(vitals.total_updates) > _USUAL_STEP
+    # What a regression learns of its own predictions has targets that grow.
+    if vitals.objective.task == "regression" or not moved:
+        return False
     if not constant > 0 or vitals.has_learned or vitals.has_other_terms or not vitals.one_loss:
         return False
     window = len(vitals.losses) // max(1, len(curve))

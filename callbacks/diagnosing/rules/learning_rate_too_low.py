@@ -44,8 +44,8 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
         return []
     fast = max(updates) > _USUAL_STEP
     late = sum(update < _TINY_STEP for update in updates) < _QUARTER * len(updates)
-    worked = vitals.gain > _LITTLE or (fast and late and vitals.has_learned)
-    if vitals.learning_rate < 0.5 * vitals.learning_rate_peak and (worked or (fast and late)):
+    worked = vitals.gain > _LITTLE or (fast and late)
+    if vitals.learning_rate < 0.5 * vitals.learning_rate_peak and worked:
         return []  # A schedule has let it down, after it had done its work, or had its chance.
     recent = statistics.median(updates[-5:])
     fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan

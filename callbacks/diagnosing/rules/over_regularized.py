@@ -81,7 +81,8 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
     if vitals.weight_decay < _LEAST_DECAY or learned or vitals.is_falling:
         return []
     # What has shrunk the weights by less than a quarter so far has not kept them from anything.
-    if vitals.weight_decay * vitals.learning_rate_peak * vitals.step < _SHRUNK:
+    shrunk = vitals.weight_decay * vitals.learning_rate_peak * vitals.step
+    if not pulls and shrunk < _SHRUNK:
         return []
     # What first steps like that have done is no matter of a decay that is usual. (Later steps are
     # large where decay has made the weights small.)

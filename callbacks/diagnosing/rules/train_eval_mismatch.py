@@ -55,8 +55,8 @@ def _asleep(vitals: Vitals) -> list[Symptom]:
         return []
     others = f" and {len(names) - 1} more BatchNorm layers are" if len(names) > 1 else " is"
     evidence = (
-        f"{names[0]}{others} in evaluation mode while the network trains, and never saw a batch: "
-        "inputs are taken to have mean 0 and variance 1."
+        f"{names[0]}{others} in evaluation mode while the network trains, with the moments that it "
+        "was made with: inputs are taken to have mean 0 and variance 1."
     )
     remedies = (
         Remedy("Leave `eval()` out before training, or undo it.", "model.train()"),

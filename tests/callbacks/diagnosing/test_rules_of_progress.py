@@ -34,7 +34,8 @@ SICK = {
     "a rare label is given up, though something was learned": (
         rare([0.92 + 0.05 * (-1) ** i for i in range(300)]), P.CLASS_IMBALANCE, "warning"),
     "what was known for 200 steps is lost": (
-        vitals(LOST, data_losses=LOST[::10]), P.LEARNING_RATE_TOO_HIGH, "critical"),
+        vitals(LOST, data_losses=LOST[::10], total_updates=[3e-3] * 10), P.LEARNING_RATE_TOO_HIGH,
+        "critical"),
     "a decay that halves the weights": (
         vitals(FLAT, weight_decay=1.0), P.OVER_REGULARIZED, "warning"),
     "pixels, of a loss that was huge at first for them": (
@@ -130,25 +131,38 @@ def contrast(samples, *, twice=False, seed=0):
     """Which of the others belongs to each: its place in the batch is its class."""
     generator = torch.Generator().manual_seed(seed)
     rows = samples * (1 + twice)
-    logits = torch.randn(rows, samples, generator=generator).requires_grad_() * 1.0
+    logits = torch.randn(rows, rows - twice, generator=generator).requires_grad_() * 1.0
     places = torch.arange(samples).repeat(1 + twice)
     return F.cross_entropy(logits, places[torch.randperm(rows, generator=generator)])
 
 
 @pytest.mark.parametrize("twice", [False, True])
 def test_targets_that_are_places_in_the_batch(twice):
-    assert looked_at(*(contrast(16, twice=twice, seed=seed) for seed in range(3))).is_of_positions
+    assert looked_at(*(contrast(16, twice=twice, seed=seed) for seed in range(3))).of_positions
 
 
 def test_classes_are_no_places():
     generator = torch.Generator().manual_seed(0)
     labels = [torch.randint(16, (16,), generator=generator) for _ in range(3)]
     drawn = looked_at(*(F.cross_entropy(torch.randn(16, 16).requires_grad_(), y) for y in labels))
-    assert not drawn.is_of_positions
-    whole = torch.arange(10).repeat(20)
-    assert not looked_at(
-        F.cross_entropy(torch.randn(200, 10).requires_grad_(), whole)
-    ).is_of_positions
+    assert not drawn.of_positions
+    whole = F.cross_entropy(torch.randn(200, 10).requires_grad_(), torch.arange(10).repeat(20))
+    assert not looked_at(whole).of_positions
+    balanced = F.cross_entropy(torch.randn(20, 10).requires_grad_(), torch.arange(20) % 10)
+    assert not looked_at(balanced).of_positions
+
+
+def test_places_stay_places_after_a_last_batch_of_fewer():
+    record = LossRecord()
+    for loss in (contrast(16), contrast(9)):
+        record.look(loss, 1.0)
+        record.settle()
+    assert record.objective.of_positions
+
+
+def test_steps_too_small_to_have_undone_anything_are_not_too_large():
+    signs = vitals(LOST, data_losses=LOST[::10], total_updates=[1e-6] * 10)
+    assert P.LEARNING_RATE_TOO_HIGH not in found(signs)
 
 
 def test_a_fall_that_comes_too_late_is_none():

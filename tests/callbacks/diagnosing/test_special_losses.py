@@ -90,6 +90,9 @@ OTHERS = {
     "an absolute error": lambda x, t: (1 - t * x).abs().mean(),
     "of a margin alone": lambda x, t: (1 - x).clamp(min=0).mean(),
     "of a number": lambda x, t: (1 - 2 * x).clamp(min=0).mean(),
+    "a masked margin": lambda x, t: F.relu(1 - (1 - t) * (x - x.mean()).square()).mean(),
+    "errors beyond a slack": lambda x, t: F.relu(x * t - 0.1).mean(),
+    "a product of two outputs": lambda x, t: F.relu(1 - x * x.flip(0)).mean(),
 }
 
 

@@ -60,11 +60,33 @@ def test_a_loss_of_the_same_kind_may_be_farther_off():
     assert checked_as("bce_logits", 60.0) == []  # a sum over a batch
 
 
+def test_what_one_rank_alone_has_logged_counts_for_all():
+    trainer = SimpleNamespace(callback_metrics={}, callbacks=[], lightning_module=None)
+    curve = ValidationCurve(None, None)
+    nothing = curve.read(trainer)
+    trainer.callback_metrics = {"val_nll": torch.tensor(5.0), "val_auroc": torch.tensor(0.7)}
+    ranks = [nothing, curve.read(trainer)]
+    for told in (ranks, ranks[::-1]):
+        curve = ValidationCurve(None, None)
+        curve.add(told, [1.0, 0.9], 0, "cross_entropy")
+        assert curve.losses == [5.0]
+        other = ValidationCurve(None, None)
+        other.load_state_dict(curve.state_dict())
+        assert curve.ranks
+        assert other.ranks
+
+
 @pytest.mark.parametrize(
     ("metrics", "ranks"),
     [
         ({"val_loss": 1.0, "val_auroc": 0.8}, True),
         ({"val/average_precision": 0.3}, True),
+        ({"val_BinaryAUROC": 0.8}, True),
+        ({"val_MultilabelAveragePrecision": 0.8}, True),
+        ({"val_recall@10": 0.8, "val_ndcg": 0.3}, True),
+        ({"val_vaccination_auc": 0.8}, True),
+        ({"val_BinaryAccuracy": 0.8, "val_BinaryAUROC": 0.8}, False),
+        ({"valid/acc": 0.8, "valid/auc": 0.8}, False),
         ({"val_auroc": 0.8, "val_f1": 0.3}, False),
         ({"train_auroc": 0.8}, False),
         ({"val_loss": 1.0, "val_mape": 1.0}, False),

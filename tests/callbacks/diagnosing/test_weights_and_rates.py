@@ -225,3 +225,14 @@ def test_norms_that_never_saw_a_batch_sleep():
     probe.at("eval")(norms["eval"], (torch.randn(8, 3),))
     probe.take([probe.news()])
     assert probe.asleep == []
+
+
+@pytest.mark.parametrize("kind", ["other moments", "frozen", "without gradients"])
+def test_norms_that_are_meant_to_be_fixed_are_awake(kind):
+    norm, probe = nn.BatchNorm1d(3).eval(), NormProbe()
+    norm.running_mean.fill_(2.0 if kind == "other moments" else 0.0)
+    norm.requires_grad_(kind != "frozen")
+    with torch.set_grad_enabled(kind != "without gradients"):
+        probe.at("norm")(norm, (torch.randn(8, 3),))
+    probe.take([probe.news()])
+    assert probe.asleep == []

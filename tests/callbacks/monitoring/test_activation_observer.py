@@ -606,6 +606,15 @@ class Swish(nn.Module):
         return x * torch.sigmoid(self.beta * x)
 
 
+class SwishMe(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.sigmoid = nn.Sigmoid()
+
+    def forward(self, x):
+        return x * self.sigmoid(x)
+
+
 @pytest.mark.parametrize(
     ("module", "kind"),
     [
@@ -621,10 +630,13 @@ def test_formulas_are_told_by_the_name_of_their_class(module, kind):
 
 
 def test_the_tanh_inside_of_a_formula_is_none_of_the_networks():
-    network = nn.Sequential(nn.Linear(4, 8), NewGELUActivation(), nn.Linear(8, 3), Swish())
+    network = nn.Sequential(
+        nn.Linear(4, 8), NewGELUActivation(), nn.Linear(8, 3), Swish(), nn.Linear(3, 3), SwishMe()
+    )  # fmt: skip
     x = torch.randn(8, 4)
     records = observe(lambda: network(x), network)
-    assert [(site, kind) for site, kind, _ in records] == [("1", "gelu"), ("3", "silu")]
+    found = [(site, kind) for site, kind, _ in records]
+    assert found == [("1", "gelu"), ("3", "silu"), ("5", "silu")]
     hidden = F.gelu(network[0](x), approximate="tanh")
     torch.testing.assert_close(records[0][2], hidden.amax(0))
     # Where the kind is not asked for, its inside is none of another kind.

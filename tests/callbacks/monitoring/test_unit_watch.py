@@ -154,6 +154,30 @@ def test_an_activation_that_is_taken_out_does_not_end_the_watch():
     assert all(everything for everything, _, _ in network.hooked[18:])
 
 
+class Varying(Watched):
+    """Has a function of one width in each epoch, another one in the next."""
+
+    def forward(self, x):
+        out = super().forward(x)
+        width = 7 + (len(self.hooked) - 1) // 40
+        return out + F.relu(out.flatten()[:1].expand(width) ** 2 + 1).sum()
+
+
+def test_what_has_no_units_is_waited_for_no_more():
+    torch.manual_seed(0)
+    network, monitor = Varying(), DeadReLUMonitor()
+    data = loader(torch.randn(160, 6), batch_size=4)
+    fit(Research(network), data, [monitor], max_epochs=4)
+    assert set(monitor.dead_units) == {"network.act", "network.relu"}
+    for epoch in range(1, 4):
+        assert not any(network.hooked[40 * epoch + 20 : 40 * epoch + 40])
+    state = monitor.state_dict()
+    assert state["varying"] == ["network.relu#2"]
+    resumed = DeadReLUMonitor()
+    resumed.load_state_dict(state)
+    assert resumed.state_dict()["varying"] == ["network.relu#2"]
+
+
 def test_outputs_of_another_form_are_found_out_anew():
     network, monitor = modules_with_dead_units(), DeadReLUMonitor()
 
