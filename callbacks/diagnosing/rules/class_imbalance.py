@@ -11,7 +11,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _RATIO, _NEVER, _EXPECTED = 10.0, 0.1, 10
-_FEW_CLASSES, _LITTLE = 20, 0.25
+_FEW_CLASSES, _LITTLE, _HARDLY = 20, 0.25, 0.1
 
 
 def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
@@ -25,7 +25,7 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     if vitals.labels_samples:
         # Who will click is seldom likelier than not, and a model of it may be good all the same.
         unlikely = is_binary and (
-            vitals.gain > _LITTLE or (vitals.wants_order and vitals.has_learned)
+            vitals.gain > _HARDLY or (vitals.wants_order and vitals.has_learned)
         )
     else:
         # Rare words are never the likeliest, in a good model of language neither. Of a mask some
