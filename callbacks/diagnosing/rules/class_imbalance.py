@@ -4,6 +4,8 @@ Counts that differ by more than ten times (SageMaker Debugger) are only worth kn
 where the predictions collapse onto the frequent classes.
 """
 
+import statistics
+
 from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
@@ -25,7 +27,7 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     if vitals.labels_samples:
         # Who will click is seldom likelier than not, and a model of it may be good all the same.
         unlikely = is_binary and (
-            vitals.gain > _HARDLY or (vitals.wants_order and vitals.has_learned)
+            _knows(vitals) > _HARDLY or (vitals.wants_order and vitals.has_learned)
         )
     else:
         # Rare words are never the likeliest, in a good model of language neither. Of a mask some
@@ -35,6 +37,14 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
         return False
     expected = {i: sum(said) * counts[i] / sum(counts) for i in rare}
     return any(e >= _EXPECTED and said[i] < _NEVER * e for i, e in expected.items())
+
+
+def _knows(vitals: Vitals) -> float:
+    """The gain, lately or over the last half: of rare labels a few batches are noise."""
+    half = vitals.data_losses[len(vitals.data_losses) // 2 :]
+    if not half:
+        return vitals.gain
+    return max(vitals.gain, 1 - statistics.fmean(half) / vitals.objective.constant_loss)
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
