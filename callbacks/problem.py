@@ -6,7 +6,7 @@ from enum import Enum
 class Problem(str, Enum):
     """What can be wrong with a training; the values are codes for logs and scripts.
 
-    ``problems.md``, in the repository beside this file, says of each what it is and when it is
+    ``problems.md``, beside this file, says of each what it is and when it is
     said.
     """
 
