@@ -136,5 +136,7 @@ def test_ranks_join_their_windows_and_switch_off_together(tmp_path):
         # Unit 0 is active on rank 0, unit 1 on rank 1, unit 2 on both, unit 3 on none.
         assert result["dead"] == [False, False, False, True]
         assert result["window"] == [True, True, True, False]
+        # From the second epoch on the second site is of another width on rank 1.
+        assert result["sites"][:2] == [["relu", "relu#2"], ["relu"]]
         assert result["failed"]
         assert result["steps"] == 9

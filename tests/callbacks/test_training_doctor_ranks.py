@@ -7,7 +7,8 @@ import torch
 from helpers.training import run
 
 TESTS = Path(__file__).parents[1]
-CASES = ("healthy", "steps too large", "dead", "rare")
+CASES = ("healthy", "steps too large", "dead", "rare", "validated by one rank")
+HEALTHY = ("healthy", "validated by one rank")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,8 @@ def test_both_ranks_find_the_same(found, case):
 def test_two_processes_find_what_one_does(found, case):
     one, two = found[0][case], found[1][case]
     assert two["found"] == one["found"]
-    assert bool(two["found"]) == (case != "healthy")
+    assert bool(two["found"]) == (case not in HEALTHY)
+    assert len(two["validation"]) == 2
     # Rounding grows where the steps are too large.
     loose = {"rel": 1e-3} if case != "steps too large" else {"rel": 0.5}
     for figure in ("losses", "data_losses", "validation"):

@@ -23,7 +23,10 @@ class Split(LightningModule):
     def training_step(self, batch, batch_idx):
         x = torch.full((len(batch[0]), 4), -1.0)
         x[-1, [self.global_rank, 2]] = 1.0
-        return F.cross_entropy(self.out(F.relu(self.layer(x))), batch[0])
+        loss = F.cross_entropy(self.out(F.relu(self.layer(x))), batch[0])
+        # The last rank's grows: its columns are no units, on no rank.
+        F.relu(x[:, :2].repeat(1, 1 + self.global_rank * self.current_epoch))
+        return loss
 
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), lr=0.0)
@@ -33,7 +36,7 @@ class Inspect(Callback):
     """Save in mid-epoch, keep the first report, and break one rank's monitor in the last epoch."""
 
     def __init__(self, monitor, folder):
-        self.monitor, self.folder, self.dead = monitor, folder, None
+        self.monitor, self.folder, self.dead, self.sites = monitor, folder, None, []
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         if trainer.current_epoch == 0 and batch_idx == 1:
@@ -42,6 +45,7 @@ class Inspect(Callback):
     def on_train_epoch_end(self, trainer, pl_module):
         if self.dead is None:
             self.dead = self.monitor.dead_units["relu"].tolist()
+        self.sites.append(list(self.monitor.dead_units))
         if trainer.current_epoch == 1 and trainer.global_rank == 1:
             self.monitor._watch._observer._measure = None
 
@@ -66,6 +70,7 @@ def main(folder):
     saved = callbacks[monitor.state_key]
     result = {
         "dead": inspect.dead,
+        "sites": inspect.sites,
         "window": saved["window"]["relu"].tolist(),
         "failed": monitor.failed,
         "steps": trainer.global_step,
