@@ -1,11 +1,12 @@
 """What the autograd graph of a loss says about it: which loss, of what output, of what network."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 # The graph is as deep as the network; these are enough to leave the loss behind.
@@ -76,6 +77,7 @@ class LossCall:
         source: Node of the graph that it starts from; None for a leaf.
         by_hand: Whether it is no function of torch's.
         weighed: Whether the step weighs or leaves out the losses of entries before it adds them up.
+        measure: A regression's mean loss of predictions and targets; None where it is not known.
     """
 
     kind: str
@@ -90,6 +92,7 @@ class LossCall:
     source: Any = None
     by_hand: bool = False
     weighed: bool = False
+    measure: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
 def has_graph(loss: Any) -> bool:
@@ -121,9 +124,21 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
             LossCall(
                 kind, prediction, target, output_of(before), ascends, weight, reduction, alone,
                 _ignored_by(node), before, weighed=reduction == 0 and not _adds_up(loss, node),
+                measure=_measure_of(node),
             )
         )  # fmt: skip
     return calls
+
+
+def _measure_of(node: Any) -> Callable[[Tensor, Tensor], Tensor] | None:
+    match base_name(node):
+        case "MseLoss":
+            return F.mse_loss
+        case "SmoothL1Loss":
+            return partial(F.smooth_l1_loss, beta=node._saved_beta)
+        case "HuberLoss":
+            return partial(F.huber_loss, delta=node._saved_delta)
+    return None
 
 
 def _adds_up(loss: Tensor, entries: Any) -> bool:

@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .autograd_graph import LossCall, base_name, output_of
 
 _MAX_NODES = 32
 _REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Add", "Sqrt", "Squeeze", "View", "Where")
+_MEASURES = {"squared": F.mse_loss, "absolute": F.l1_loss}
 _SAME_ORDER = {"View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Alias", "ToCopy"}
 
 
@@ -105,7 +107,7 @@ def _read(node: Any, kind: str, outputs: Mapping[Any, Tensor]) -> LossCall | Non
         target = _before_broadcasting(target, shape)
     return LossCall(
         kind, prediction, target, output_of(source), ascends=False, reduction=2,
-        is_alone=False, source=source, by_hand=True,
+        is_alone=False, source=source, by_hand=True, measure=_MEASURES.get(kind),
     )  # fmt: skip
 
 

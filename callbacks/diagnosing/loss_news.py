@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .signs import Objective
 
-_MEANS = ("data_loss", "accuracy", "spread")
+_MEANS = ("data_loss", "accuracy", "spread", "constant")
 
 
 @dataclass(frozen=True)

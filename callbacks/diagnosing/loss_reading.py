@@ -1,5 +1,6 @@
 """One look at a batch's loss: what it is of, how good it is, and what a constant would reach."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,7 @@ from ...functional.precision import widest
 from .autograd_graph import LossCall
 
 Task = Literal["classification", "binary", "regression"]
+Measure = Callable[[Tensor, Tensor], Tensor]
 _TASKS: dict[str, Task] = {
     "cross_entropy": "classification",
     "nll": "classification",
@@ -22,10 +24,11 @@ _TASKS: dict[str, Task] = {
 }
 # Enough to know the balance of outputs by, in multi-label and multi-target training.
 _MAX_COLUMNS = 1_000
+_LEAST_SAMPLES = 4
 _NAN = float("nan")
 FIGURES = (
     "data_loss", "accuracy", "target_min", "target_max", "sum_min", "sum_max", "samples", "pairs",
-    "spread", "apart",
+    "spread", "apart", "constant",
 )  # fmt: skip
 
 
@@ -34,11 +37,12 @@ class LossReading:
     """What one batch says, still on its device.
 
     Attributes:
-        figures: Of :data:`FIGURES`, shape ``(10,)``; ``data_loss`` weighs the classes as the loss
+        figures: Of :data:`FIGURES`, shape ``(11,)``; ``data_loss`` weighs the classes as the loss
             does, ``sum_min`` and ``sum_max`` are of the exponentials of what ``nll_loss`` gets over
             the classes, ``pairs`` is the share of pairs of samples that are of one class,
             ``spread`` the variance of a regression's targets, ``apart`` the largest distance of two
-            samples' predictions in one output. What is not of a task is NaN.
+            samples' predictions in one output, ``constant`` what a constant would reach by a
+            regression's loss that is none of squares. What is not of a task is NaN.
         targets: Number of samples of each class; of a regression count, sum and sum of squares
             of each column, flattened.
         predicted: Number of predictions of each class; empty for a regression.
@@ -66,7 +70,7 @@ def read_loss(call: LossCall) -> LossReading:
             return _read_classes(prediction, target, call)
         if task_of(call) == "binary":
             return _read_binary(prediction, target.float(), call)
-        return _read_values(prediction, target.float())
+        return _read_values(prediction, target.float(), call.measure)
 
 
 def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossReading:
@@ -92,7 +96,7 @@ def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossRea
         (losses * weight).sum() / weight.sum(),
         ((best == safe) * counted).sum() / count,
         *flat.aminmax(), *sums, count,
-        (targets.square().sum() - count) / (count * (count - 1)), nan, _largest_range(scores),
+        (targets.square().sum() - count) / (count * (count - 1)), nan, _largest_range(scores), nan,
     ]  # fmt: skip
     predicted = none.index_add(0, best, counted)
     return LossReading(torch.stack([f.float() for f in figures]), targets, predicted)
@@ -115,6 +119,7 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     figures = [
         data_loss, right, *target.aminmax(), nan, nan,
         target.new_tensor(float(len(columns))), nan, nan, _largest_range(prediction),
+        nan,
     ]  # fmt: skip
     said = _columns_of(said)
     positive = said.float().sum(0)
@@ -131,18 +136,30 @@ def _columns_of(labels: Tensor) -> Tensor:
     return labels.reshape(len(labels), -1)[:, :_MAX_COLUMNS]
 
 
-def _read_values(prediction: Tensor, target: Tensor) -> LossReading:
+def _read_values(prediction: Tensor, target: Tensor, measure: Measure | None) -> LossReading:
     fits = prediction.shape == target.shape
     nan = prediction.new_tensor(_NAN)
     columns = (
         target.reshape(len(target), -1)[:, :_MAX_COLUMNS] if target.ndim else target[None, None]
     )
+    data_loss = (measure or F.mse_loss)(prediction, target) if fits else nan
     figures = [
-        F.mse_loss(prediction, target) if fits else nan, nan, *target.aminmax(), nan, nan,
+        data_loss, nan, *target.aminmax(), nan, nan,
         target.new_tensor(float(len(columns))), nan,
         columns.var(0).mean() if len(columns) > 1 else nan, _largest_range(prediction),
+        nan if measure in (None, F.mse_loss) else _best_constant(columns, measure),
     ]  # fmt: skip
     return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))
+
+
+def _best_constant(columns: Tensor, measure: Measure) -> Tensor:
+    """What the better of mean and median reaches; a batch's own are a little too good for it."""
+    count = len(columns)
+    if count < _LEAST_SAMPLES:
+        return columns.new_tensor(_NAN)
+    guesses = (columns.mean(0), columns.median(0).values)
+    reached = [measure(guess.expand_as(columns), columns) for guess in guesses]
+    return torch.minimum(*reached) * (count / (count - 1))
 
 
 def _largest_range(prediction: Tensor) -> Tensor:

@@ -134,6 +134,7 @@ class LossRecord:
             target_shape=shapes[1],
             of_inputs=call.target.data_ptr() == inputs,
             weighed=call.weighed,
+            own_units=call.kind != "squared" and call.measure is not None,
         )
         has_weight = call.weight is not None and call.kind != "bce"
         self._described = (objective, call.weight if has_weight else None)

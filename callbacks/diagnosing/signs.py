@@ -123,6 +123,7 @@ class Objective:
         positives: How many of several labels of a sample are 1, on average; NaN where there is one
             label, or more columns of them than are counted.
         weighed: Whether the step weighs the entries, so that a constant's loss is not known.
+        own_units: Whether the losses of the data are those of a regression that is none of squares.
         of_positions: Whether targets are places in the batch, as contrastive losses have them.
     """
 
@@ -143,6 +144,7 @@ class Objective:
     of_inputs: bool = False
     positives: float = NAN
     weighed: bool = False
+    own_units: bool = False
     of_positions: bool = False
 
     def counts_are_of_positions(self) -> bool:

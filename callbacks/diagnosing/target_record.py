@@ -26,12 +26,18 @@ class TargetRecord:
         self.weight: list[float] | float | None = None
         self._targets: Tensor | None = None
         self._predicted: list[Tensor] = []
+        # Of a loss that is none of squares: what a constant reached, and of how many samples.
+        self._constant = [0.0, 0.0]
 
     def add(self, reading: BatchReading) -> None:
         """Take up a batch."""
         known, new = self._targets, reading.targets
         self._targets = known + new if known is not None and len(known) == len(new) else new
         self._predicted.append(reading.predicted)
+        constant, samples = reading.figures["constant"], reading.figures["samples"]
+        if math.isfinite(constant):
+            total, count = self._constant
+            self._constant = [total + samples * constant, count + samples]
 
     def means(self) -> list[float]:
         """Mean of each column of a regression's targets, of the first thousand."""
@@ -90,14 +96,16 @@ class TargetRecord:
         if bool((variances <= _ALIKE * squares / count).all()):
             return  # One and the same target for all is for something else than prediction.
         # Of a loss that goes easy on outliers, those would be most of it.
-        is_squared = objective.kind == "squared"
-        objective.constant_loss = float(variance) if is_squared else math.nan
+        total, samples = self._constant
+        other = total / samples if samples else math.nan
+        objective.constant_loss = float(variance) if objective.kind == "squared" else other
         objective.target_variance = float(variance)
 
     def state_dict(self) -> dict[str, Any]:
         """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
         return {
             "predicted": list(self._predicted),
+            "constant": list(self._constant),
             "targets": self._targets,
             "weight": self.weight,
         }
@@ -105,6 +113,7 @@ class TargetRecord:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there."""
         self._predicted = list(state_dict["predicted"])
+        self._constant = list(state_dict["constant"])
         self._targets, self.weight = state_dict["targets"], state_dict["weight"]
 
 

@@ -19,6 +19,7 @@ _FAR, _HALF = 5.0, 0.5
 # Rows of one product may differ in their last digits.
 _LOOKS, _SAME = 3, 1e-5
 _CHECKS, _HAIR = 5, 3e-3
+_FEW = 3
 _MOST = 0.9
 
 
@@ -190,6 +191,12 @@ class Vitals:
         return self.data_losses[0]
 
     @cached_property
+    def decay_outweighs(self) -> bool:
+        """Whether a decay that is added to the gradients was more than they are, at first."""
+        pulls = [pull for pull in self.decay_pulls if math.isfinite(pull)]
+        return len(pulls) >= _FEW and statistics.median(pulls) > 1
+
+    @cached_property
     def vanished_from_the_start(self) -> bool:
         """Whether gradients were lost on their way before the first step, with units alive."""
         dead = (shares[0] for shares in self.dead.history.values() if shares)
@@ -232,7 +239,8 @@ class Vitals:
         gains = []
         if self.initial_loss > 0 and math.isfinite(self.initial_loss):
             gains.append(1 - self.recent_loss / self.initial_loss)
-        if self.objective.target_variance > 0 and self.data_losses:
+        squares = self.objective.target_variance > 0 and not self.objective.own_units
+        if squares and self.data_losses:
             # Of squares, though they are not what is minimised: outliers may be most of them.
             gains.append(1 - self.recent_data_loss / self.objective.target_variance)
         return max(gains, default=NAN)
@@ -276,7 +284,7 @@ class Vitals:
     @property
     def sum_of(self) -> float:
         """How many times the mean over a batch's samples the loss is: 1, or more for a sum."""
-        whole, part = self.initial_loss, self.data_losses[0] if self.data_losses else NAN
+        whole, part = (known[0] if known else NAN for known in (self.losses, self.data_losses))
         return max(1.0, whole / part) if part > 0 else 1.0
 
     @property

@@ -22,6 +22,7 @@ _FEW, _MOST_DEAD, _MOST_SATURATED = 0.2, 0.5, 0.85
 _GOOD, _VERY_GOOD, _LOOKS = 0.5, 0.7, 10
 _ONE, _USUAL_STEP = 1.1, 1e-3
 _LONG_WINDOW, _PART = 20, 0.2
+_THROWN = 4.0
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -48,7 +49,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         or _is_forgotten(vitals, curve)
     )
     killed = _killed(vitals, lasting)
-    blew = peak > _HUGE_STEP and blew_up and not vitals.has_learned
+    blew = (peak > _HUGE_STEP and blew_up and not vitals.has_learned) or _is_thrown(vitals, peak)
     if not (vitals.had_a_chance and keeps) and not blew and not killed:
         return []
     # The first loss may be lower than the mean of any window of those that followed.
@@ -93,6 +94,14 @@ def _is_undone(vitals: Vitals, step: float) -> bool:
         return False
     first, last = vitals.data_losses[0], vitals.data_losses[-_LOOKS:]
     return min(last) > first and vitals.recent_data_loss - first > _SHARE * vitals.scale
+
+
+def _is_thrown(vitals: Vitals, step: float) -> bool:
+    """Whether first steps as long as the weights have left a loss that is not made good again."""
+    constant = vitals.objective.constant_loss
+    highest = max(loss for loss in vitals.losses[:50] if math.isfinite(loss))
+    start = max(vitals.losses[0], constant * vitals.sum_of if constant > 0 else 0.0)
+    return step > 1 and start > 0 and highest > _THROWN * start and vitals.gain < _VERY_GOOD
 
 
 def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:

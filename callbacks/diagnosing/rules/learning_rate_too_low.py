@@ -15,11 +15,12 @@ from ..vitals import Vitals
 
 _SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
 _CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
+_MODEST_STEP, _NEXT_TO_NOTHING, _SOME, _NO_WAY = 5e-4, 0.1, 0.4, 1e-3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a schedule that will not come to its peak, or a loss that hardly falls."""
-    return _unfinished(vitals) or _crawling(vitals)
+    return _unfinished(vitals) or _motionless(vitals) or _crawling(vitals)
 
 
 def _unfinished(vitals: Vitals) -> list[Symptom]:
@@ -35,6 +36,31 @@ def _unfinished(vitals: Vitals) -> list[Symptom]:
     figures = {"share": vitals.schedule_share, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
     return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
+
+
+def _motionless(vitals: Vitals) -> list[Symptom]:
+    """Steps that will not have moved the weights to speak of when the training ends."""
+    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    steps = vitals.planned_steps if math.isfinite(vitals.planned_steps) else vitals.step
+    way = max(updates, default=0.0) * steps
+    learned = vitals.objective.constant_loss > 0 and vitals.gain > _LITTLE
+    if len(updates) < 3 or not 0 < way < _NO_WAY or learned or not vitals.had_a_long_chance:
+        return []
+    evidence = (
+        f"All {steps:.0f} steps together move the weights by no more than {way:.1e} of their "
+        "length: each by 1e-03 is usual."
+    )
+    figures = {"way": way, "update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
+    problem = Problem.LEARNING_RATE_TOO_LOW
+    return [Symptom(problem, "warning", evidence, figures, _remedies(vitals))]
+
+
+def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
+    return (
+        Remedy("Multiply the learning rate by ten.", f"lr={vitals.learning_rate_peak * 10:.3g}"),
+        Remedy("Let Lightning's tuner find one.", "Tuner(trainer).lr_find(model, data)"),
+        Remedy("Use an optimiser that adapts its steps.", 'optimizer="adam"'),
+    )
 
 
 def _crawling(vitals: Vitals) -> list[Symptom]:
@@ -53,7 +79,11 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     # What was always slow and only brought a first loss down to a constant's has learned nothing.
     knows = vitals.objective.constant_loss > 0 and not vitals.has_other_terms
     learned = min(fell, vitals.gain) if knows and not fast else fell
-    crawls = recent < _SMALL_STEP and fell > 0 and learned < _LITTLE and falls
+    # The smaller the steps have been, the more a training could do with larger ones.
+    small = recent < _SMALL_STEP and learned < _LITTLE
+    small |= max(updates) < _SMALL_STEP and learned < _SOME
+    small |= max(updates) < _MODEST_STEP and learned < _NEXT_TO_NOTHING
+    crawls = fell > 0 and falls and small
     # With steps of next to nothing a loss that looks better is noise.
     stands = recent < _TINY_STEP and not _has_learned(vitals, recent, fell) and not vitals.is_rising
     died_out = vitals.learning_rate <= 1e-3 * vitals.learning_rate_peak
@@ -68,13 +98,9 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
         f"The loss {what} {vitals.step} steps: a step moves the weights by {recent:.1e} of their "
         "length, where about 1e-03 is usual."
     )
-    remedies = (
-        Remedy("Multiply the learning rate by ten.", f"lr={vitals.learning_rate_peak * 10:.3g}"),
-        Remedy("Let Lightning's tuner find one.", "Tuner(trainer).lr_find(model, data)"),
-        Remedy("Use an optimiser that adapts its steps.", 'optimizer="adam"'),
-    )
     figures = {"update_ratio": recent, "fell": fell, "learning_rate": vitals.learning_rate}
-    return [Symptom(Problem.LEARNING_RATE_TOO_LOW, "warning", evidence, figures, remedies)]
+    problem = Problem.LEARNING_RATE_TOO_LOW
+    return [Symptom(problem, "warning", evidence, figures, _remedies(vitals))]
 
 
 def _has_learned(vitals: Vitals, step: float, fell: float) -> bool:

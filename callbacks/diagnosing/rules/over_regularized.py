@@ -16,7 +16,7 @@ _MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
 _EXTREME, _LITTLE = 0.8, 0.3
 _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
-_FEW, _PART, _STEP = 3, 0.1, 1e-4
+_PART, _STEP = 0.1, 1e-4
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -75,7 +75,7 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
 
 def _weight_decay(vitals: Vitals) -> list[Symptom]:
     pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
-    if len(pulls) >= _FEW and statistics.median(pulls) > 1 and vitals.gain <= _SOME:
+    if vitals.decay_outweighs and vitals.gain <= _SOME:
         return _coupled(vitals, statistics.median(pulls))
     learned = vitals.gain > _SOME if vitals.weight_decay >= _HUGE_DECAY else vitals.has_learned
     if vitals.weight_decay < _LEAST_DECAY or learned or vitals.is_falling:

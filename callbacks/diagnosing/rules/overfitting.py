@@ -3,7 +3,8 @@
 Prechelt (1998): GL is by how many percent the validation loss is over its lowest. A diagnosis needs
 a lasting gap, at three checks in a row, with a training loss far below: of 10% that is also 8% of
 what there is to know, the loss of a constant; a large share of next to nothing is next to nothing.
-Where a constant's loss is not known, of 20%.
+Where a constant's loss is not known, of 20%. A validation loss that does not rise is as bad where
+it has stopped a quarter of what there is to know above a training loss of next to nothing.
 """
 
 from ...problem import Problem
@@ -13,15 +14,26 @@ from ..vitals import Vitals
 
 _LOST, _OF_ALL, _CHECKS = 0.1, 0.08, 3
 _LOST_OF_UNKNOWN, _EARLY_CHECKS = 0.2, 10
+_GAP, _NOTHING, _STILL_FALLS = 0.25, 0.1, 0.05
+_REMEDIES = (
+    Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),
+    Remedy("Use dropout.", "dropout=0.3"),
+    Remedy("Use weight decay.", 'l2=1e-4, or optimizer="adamw"'),
+    Remedy("Take a smaller network, or more data."),
+)
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a validation loss that left its best for good."""
+    """Find a validation loss that left its best for good, or that the training's left behind."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     if len(checks) < _CHECKS + 1 or len(training) != len(checks) or not min(checks) > 0:
         return []
     if vitals.evaluates_late and len(checks) < _EARLY_CHECKS:
         return []
+    return _risen(vitals, checks, training) or _left_behind(vitals, checks, training)
+
+
+def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
     best = min(checks)
     place = checks.index(best)
     lost = min(checks[-_CHECKS:]) / best - 1
@@ -38,12 +50,25 @@ def examine(vitals: Vitals) -> list[Symptom]:
         f"{_CHECKS} checks, while the training loss fell from {training[place]:.4g} to "
         f"{training[-1]:.4g}."
     )
-    remedies = (
-        Remedy("Stop early and take the best weights.", 'EarlyStopping("val_loss", patience=5)'),
-        Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),
-        Remedy("Use dropout.", "dropout=0.3"),
-        Remedy("Use weight decay.", 'l2=1e-4, or optimizer="adamw"'),
-        Remedy("Take a smaller network, or more data."),
-    )
     figures = {"generalization_loss": 100 * lost, "best": best, "training_loss": training[-1]}
+    stop = Remedy("Stop early and take the best weights.", 'EarlyStopping("val_loss", patience=5)')
+    remedies = (stop, *_REMEDIES)
     return [Symptom(Problem.OVERFITTING, "warning", evidence, figures, remedies, reports=1)]
+
+
+def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
+    """All of the training data known by heart, and of the rest a good part not known at all."""
+    if not vitals.objective.constant_loss > 0:
+        return []
+    recent = list(zip(checks[-_CHECKS:], training[-_CHECKS:], strict=True))
+    gap = min(check - loss for check, loss in recent)
+    by_heart = all(loss < _NOTHING * check for check, loss in recent)
+    stands = min(checks[-_CHECKS:]) > (1 - _STILL_FALLS) * min(checks[:-_CHECKS])
+    if not (gap > _GAP * vitals.whole_scale and by_heart and stands):
+        return []
+    evidence = (
+        f"The training loss has come down to {training[-1]:.4g}, and that of validation stands at "
+        f"{checks[-1]:.4g}, where a constant has {vitals.whole_scale:.4g}."
+    )
+    figures = {"gap": gap, "validation_loss": checks[-1], "training_loss": training[-1]}
+    return [Symptom(Problem.OVERFITTING, "warning", evidence, figures, _REMEDIES, reports=2)]

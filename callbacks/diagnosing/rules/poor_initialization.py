@@ -18,7 +18,7 @@ from ..vitals import Vitals
 _VARIANCE_RATIO = 1e4
 _FAINT, _MOST, _CLEARLY = 0.03, 0.75, 0.02
 _RECURRENT_GAIN, _GOOD = 3.0, 0.8
-_WIDE, _LATE = 3.0, 3
+_WIDE, _LATE, _EXTREME = 3.0, 3, 0.8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -61,6 +61,8 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
     (low, high), ranges = vitals.objective.target_range, vitals.prediction_ranges
     if vitals.objective.task != "regression" or not ranges or not vitals.had_a_chance:
         return []
+    if vitals.dropout >= _EXTREME:
+        return []  # What it lets through it multiplies.
     # What is worse than a constant, or as wide as before, has not come over it yet.
     wide = _WIDE * (high - low)
     if not ranges[0] > wide > 0 or not (vitals.gain < 0 or min(ranges[-_LATE:]) > wide):

@@ -66,9 +66,11 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
         Remedy("Normalise the layers.", 'norm="batch"'),
         Remedy("Add shortcuts around the layers, or take fewer of them.", "ResNetClassifier(...)"),
     )
+    # A decay that outweighs the gradients leaves weights that let none through.
+    is_root = vitals.vanished_from_the_start and not vitals.decay_outweighs
     return [
         Symptom(
             Problem.VANISHING_GRADIENT, severity, evidence, {"ratio": ratio}, remedies,
-            layers[begins], reports=3, is_root=vitals.vanished_from_the_start,
+            layers[begins], reports=3, is_root=is_root,
         )
     ]  # fmt: skip

@@ -181,3 +181,53 @@ def test_the_spread_of_targets_is_that_of_each_batch_on_one_rank_and_on_two():
         found.take(news)
         assert found.target_spreads == [pytest.approx(expected, rel=1e-5)]
         assert found.same_class_pairs == []
+
+
+ROBUST = {
+    "smooth": lambda p, t: F.smooth_l1_loss(p, t, beta=0.5),
+    "huber": lambda p, t: F.huber_loss(p, t, delta=2.0),
+    "sum": lambda p, t: F.huber_loss(p, t, reduction="sum"),
+}
+
+
+@pytest.mark.parametrize("kind", ROBUST)
+def test_what_a_constant_reaches_by_a_loss_that_is_easy_on_outliers(kind):
+    generator = torch.Generator().manual_seed(1)
+    found, loss_of, target = LossRecord(), ROBUST[kind], []
+    for _ in range(40):
+        y = torch.randn(32, 1, generator=generator) + 3
+        y[0] += 30
+        out = torch.randn(32, 1, generator=generator, requires_grad=True) * 1.0
+        loss = loss_of(out, y)
+        found.look(loss, 1.0)
+        found.add(loss, 1.0)
+        target.append(y)
+    found.settle()
+    sizes = 32 if kind == "sum" else 1
+    assert found.data_losses == pytest.approx([loss / sizes for loss in found.losses], rel=1e-5)
+    # The best of a fine grid of constants, over all samples.
+    y = torch.cat(target)
+    best = min(float(loss_of(torch.full_like(y, c), y)) for c in np.linspace(2, 5, 301))
+    best /= len(y) if kind == "sum" else 1
+    assert found.objective.constant_loss == pytest.approx(best, rel=0.05)
+
+
+def test_absolute_errors_are_held_against_the_median():
+    found, x = LossRecord(), torch.linspace(-1, 1, 500)[:, None]
+    y = x.exp()
+    layer = torch.nn.Linear(1, 1)
+    out = layer(x)
+    loss = F.l1_loss(out, y)
+    found.look(loss, 1.0, {out.grad_fn: out.detach()})
+    found.add(loss, 1.0)
+    found.settle()
+    assert found.data_losses == pytest.approx(found.losses, rel=1e-5)
+    assert found.objective.own_units
+    expected = float((y - y.median()).abs().mean())
+    assert found.objective.constant_loss == pytest.approx(expected, rel=0.01)
+
+
+def test_of_two_samples_no_constant_is_known():
+    out = torch.randn(2, 1, requires_grad=True) * 1.0
+    found = record(F.huber_loss(out, torch.randn(2, 1)))
+    assert np.isnan(found.objective.constant_loss)

@@ -30,12 +30,33 @@ def rare(losses, **more):
     return vitals(losses, objective=labels, planned_steps=400, **more)
 
 
+LEFT_BEHIND = {
+    "validation_losses": [1.5, 0.9, 0.76, 0.75, 0.75, 0.74],
+    "training_epoch_losses": [0.9, 0.2, 0.05, 0.03, 0.02, 0.01],
+}
+THROWN = [2.3, 40.0, 30.0, 20.0, *[1.3 + 0.01 * (-1) ** i for i in range(300)]]
+SLOW = [2.31 - 4e-4 * i + 0.003 * (-1) ** i for i in range(320)]
+
 SICK = {
     "a rare label is given up, though something was learned": (
         rare([0.92 + 0.05 * (-1) ** i for i in range(300)]), P.CLASS_IMBALANCE, "warning"),
     "what was known for 200 steps is lost": (
         vitals(LOST, data_losses=LOST[::10], total_updates=[3e-3] * 10), P.LEARNING_RATE_TOO_HIGH,
         "critical"),
+    "validation stands where training left it behind": (
+        vitals([0.01] * 300, **LEFT_BEHIND), P.OVERFITTING, "warning"),
+    "first steps as long as the weights": (
+        vitals(THROWN, total_updates=[4.7, 0.2, *[1e-3] * 10]), P.LEARNING_RATE_TOO_HIGH,
+        "warning"),
+    "a loss that takes thousands of steps more": (
+        vitals(SLOW, total_updates=[2.4e-4] * 10), P.LEARNING_RATE_TOO_LOW, "warning"),
+    "steps that move nothing, of losses that cannot be judged": (
+        vitals(FLAT, one_loss=False, total_updates=[2e-7] * 10, objective=Objective()),
+        P.LEARNING_RATE_TOO_LOW, "warning"),
+    "dropout that makes the first predictions wide": (
+        vitals([0.5] * 300, dropout=0.95, prediction_ranges=[9.0] * 30, objective=Objective(
+            "regression", "squared", constant_loss=0.5, target_range=(0.0, 1.0))),
+        P.OVER_REGULARIZED, "warning"),
     "a decay that halves the weights": (
         vitals(FLAT, weight_decay=1.0), P.OVER_REGULARIZED, "warning"),
     "pixels, of a loss that was huge at first for them": (
@@ -59,6 +80,16 @@ def test_what_costs_something_is_found(signs, problem, severity):
 
 
 WELL = {
+    "validation still falls": vitals([0.01] * 300, **{
+        **LEFT_BEHIND, "validation_losses": [2.0, 1.7, 1.4, 1.1, 0.9, 0.8]}),
+    "validation is not far above": vitals([0.01] * 300, **{
+        **LEFT_BEHIND, "validation_losses": [1.5, 0.6, 0.5, 0.4, 0.4, 0.4]}),
+    "first steps as long as the weights that were made good": vitals(
+        [*THROWN[:4], *[0.2] * 300], total_updates=[4.7, 0.2, *[1e-3] * 10]),
+    "small steps that are as many as it takes": vitals(
+        [2.3 * 0.996**i for i in range(300)], total_updates=[2.4e-4] * 10),
+    "steps too small to be felt, of what is known": vitals(
+        SMALL, total_updates=[2e-7] * 10),
     "who will click is seldom likelier than not": rare(
         [0.6 + 0.05 * (-1) ** i for i in range(300)]),
     "validation wants the order alone": rare(
