@@ -23,6 +23,7 @@ import faulty.loops
 import faulty.manual
 import faulty.methods
 import faulty.microscopy
+import faulty.notebooks
 import faulty.numerics
 import faulty.observatories
 import faulty.optimization
@@ -36,6 +37,7 @@ import faulty.sentences
 import faulty.series
 import faulty.steps
 import faulty.structure
+import faulty.studio
 import faulty.surveyed
 import faulty.tabular
 import faulty.taxonomy
@@ -69,6 +71,7 @@ import healthy.language
 import healthy.mailroom
 import healthy.methods
 import healthy.microscopy
+import healthy.notebooks
 import healthy.operations
 import healthy.optimizers
 import healthy.papers
@@ -92,6 +95,7 @@ import healthy.sequences
 import healthy.series
 import healthy.signals
 import healthy.structured
+import healthy.studio
 import healthy.tabular
 import healthy.tokens
 import healthy.trades
@@ -124,6 +128,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.manual.CASES,
     *faulty.methods.CASES,
     *faulty.microscopy.CASES,
+    *faulty.notebooks.CASES,
     *faulty.numerics.CASES,
     *faulty.observatories.CASES,
     *faulty.optimization.CASES,
@@ -137,6 +142,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.series.CASES,
     *faulty.steps.CASES,
     *faulty.structure.CASES,
+    *faulty.studio.CASES,
     *faulty.surveyed.CASES,
     *faulty.tabular.CASES,
     *faulty.taxonomy.CASES,
@@ -172,6 +178,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.mailroom.CASES,
     *healthy.methods.CASES,
     *healthy.microscopy.CASES,
+    *healthy.notebooks.CASES,
     *healthy.operations.CASES,
     *healthy.optimizers.CASES,
     *healthy.papers.CASES,
@@ -195,6 +202,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.series.CASES,
     *healthy.signals.CASES,
     *healthy.structured.CASES,
+    *healthy.studio.CASES,
     *healthy.tabular.CASES,
     *healthy.tokens.CASES,
     *healthy.trades.CASES,
