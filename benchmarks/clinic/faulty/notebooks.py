@@ -168,23 +168,6 @@ def six_layers(activation: Any = nn.Sigmoid, norm: Any = None) -> Program:
     return Program(module, *loaders(data, 64), 10, partial(r2, module, data))
 
 
-def tasters(width: int = 256, epochs: int = 40, decay: float = 0.0) -> Program:
-    """Each bottle's mark is learnt, of which half is the taster's mood."""
-    network = mlp([8, width, width, 5], nn.GELU)
-    optimizer = partial(torch.optim.AdamW, lr=2e-3, weight_decay=decay)
-    return classification(
-        studio.bottles(), network, optimizer, batch_size=64, epochs=epochs, score=cross_entropy
-    )
-
-
-def hasty(lr: float = 0.1) -> Program:
-    data = prices()
-    data = data._replace(y=data.y.log(), y_test=data.y_test.log())
-    optimizer = partial(torch.optim.RMSprop, lr=lr)
-    module = RegressionTask(mlp([data.x.shape[1], 64, 64, 1]), optimizer)
-    return Program(module, *loaders(data, 32), 8, partial(r2, module, data))
-
-
 CASES = (
     Case(
         "loans-in-dollars-and-months", Goal("accuracy", at_least=0.82), in_dollars,
@@ -217,13 +200,5 @@ CASES = (
     Case(
         "flats-six-layers-of-sigmoids", Goal("R2", at_least=0.5), six_layers,
         ("vanishing_gradient", "not_learning"), partial(six_layers, nn.ReLU, nn.BatchNorm1d),
-    ),
-    Case(
-        "bottles-tasters-by-heart", Goal("cross-entropy", at_most=1.15), tasters,
-        ("overfitting",), partial(tasters, 32, 8, 1e-2),
-    ),
-    Case(
-        "flats-rmsprop-of-a-tenth", Goal("R2", at_least=0.85), hasty,
-        ("learning_rate_too_high", "unstable_loss"), partial(hasty, 2e-3),
     ),
 )  # fmt: skip

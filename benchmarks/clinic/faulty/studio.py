@@ -1,7 +1,6 @@
 """What a course's assistant finds in what students hand in: nets for small pictures."""
 
 from functools import partial
-from typing import Any
 
 import studio
 import torch
@@ -60,16 +59,6 @@ def mixed_up(exchanged: bool = True) -> Program:
     return Program(module, *loaders(data, 32), 10, partial(accuracy, module, data))
 
 
-def convolved(activation: Any = nn.Identity) -> Program:
-    """Convolutions, averages, two layers at the end."""
-    network = nn.Sequential(
-        nn.Conv2d(1, 8, 5, padding=2), activation(), nn.AvgPool2d(2),
-        nn.Conv2d(8, 16, 3, padding=1), activation(), nn.AvgPool2d(2),
-        nn.Flatten(), nn.Linear(144, 64), activation(), nn.Linear(64, 6),
-    )  # fmt: skip
-    return clothes(adam(2e-3), network, 10)
-
-
 GARMENTS = Goal("accuracy", at_least=0.9)
 CASES = (
     Case(
@@ -93,9 +82,5 @@ CASES = (
         "garments-decay-of-adamw-given-to-sgd", GARMENTS,
         partial(clothes, sgd(0.05, 0.9, weight_decay=0.1)),
         ("over_regularized",), partial(clothes, sgd(0.05, 0.9, weight_decay=5e-4)),
-    ),
-    Case(
-        "garments-convolved-and-averaged-alone", GARMENTS, convolved, ("linear_network",),
-        partial(convolved, nn.ReLU),
     ),
 )  # fmt: skip

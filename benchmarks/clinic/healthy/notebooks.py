@@ -146,50 +146,6 @@ def logistic() -> Program:
     )  # fmt: skip
 
 
-class Quantiles(LightningModule):
-    """The lowest, the middle and the highest that a flat may cost, in batches of eight."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.emb = nn.Embedding(160, 6)
-        self.net = mlp([11, 48, 48, 3], nn.ELU)
-        self.register_buffer("levels", torch.tensor([0.1, 0.5, 0.9]))
-
-    def forward(self, district: Tensor, columns: Tensor) -> Tensor:
-        found: Tensor = self.net(torch.cat([self.emb(district), columns], 1))
-        return found
-
-    def pinball(self, batch: list[Tensor]) -> Tensor:
-        wrong = batch[2].log()[:, None] - self(*batch[:2])
-        return torch.maximum(self.levels * wrong, (self.levels - 1) * wrong).sum(1).mean()
-
-    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
-        loss = self.pinball(batch)
-        self.log("train_pinball", loss)
-        return loss
-
-    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
-        self.log("val_pinball", self.pinball(batch))
-
-    def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.Adam(self.parameters(), lr=3e-3)
-        return [optimizer], [torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.6)]
-
-
-def quantiles() -> Program:
-    district, columns, price, cut = studio.flats()
-    module = Quantiles()
-    train = TensorDataset(district[:cut], columns[:cut], price[:cut])
-    test = TensorDataset(district[cut:], columns[cut:], price[cut:])
-
-    @torch.no_grad()
-    def score() -> float:
-        wrong = module.eval()(district[cut:], columns[cut:])[:, 1] - price[cut:].log()
-        return (1 - wrong.square().mean() / price[cut:].log().var()).item()
-
-    return Program(module, DataLoader(train, 8, shuffle=True), DataLoader(test, 256), 4, score)
-
-
 CASES = (
     Case("flats-absolute-errors-unvalidated", Goal("R2", at_least=0.9), flat_prices),
     Case("loans-one-in-nine-ranked", Goal("AUC", at_least=0.85), ranked_defaults),
@@ -197,5 +153,4 @@ CASES = (
     Case("exclusive-or-rate-of-one-half", Goal("accuracy", at_least=0.97), exclusive_or),
     Case("bottles-few-tasters-agree", Goal("accuracy", at_least=0.5), tasted),
     Case("loans-logistic-in-two-passes", Goal("accuracy", at_least=0.78), logistic),
-    Case("flats-three-quantiles-by-eights", Goal("R2", at_least=0.9), quantiles),
 )  # fmt: skip

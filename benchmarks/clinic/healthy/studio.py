@@ -161,58 +161,6 @@ def coded() -> Program:
     return Program(module, *loaders(data, 32), 18, score)
 
 
-class Wide(LitClassifier):
-    """Large batches, a rate that warms up and falls again."""
-
-    def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.SGD(self.parameters(), 0.1, momentum=0.9, weight_decay=5e-4)
-        total = int(self.trainer.estimated_stepping_batches)
-        warm = torch.optim.lr_scheduler.LinearLR(optimizer, 0.05, 1.0, total // 10)
-        cool = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total - total // 10)
-        both = torch.optim.lr_scheduler.SequentialLR(optimizer, [warm, cool], [total // 10])
-        return [optimizer], [{"scheduler": both, "interval": "step"}]
-
-
-def warm_and_wide() -> Program:
-    data = studio.zero_centred(studio.garments())
-    module = Wide(nn.Sequential(body(), nn.Linear(128, 6)))
-    both = loaders(data, 128)
-    return Program(module, *both, 20, partial(accuracy, module, data), {"precision": "bf16-mixed"})
-
-
-class KindAndTurn(LightningModule):
-    """What is worn and how the picture was turned, told by two heads of one body."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trunk, self.kind, self.turn = body(), nn.Linear(128, 6), nn.Linear(128, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.kind(self.trunk(x))
-        return logits
-
-    def training_step(self, batch: list[Tensor], batch_idx: int) -> dict[str, Tensor]:
-        x, y = batch
-        turn = torch.randint(4, (len(x),))
-        views = torch.stack([torch.rot90(x, k, (2, 3)) for k in range(4)])
-        found = self.trunk(views[turn, torch.arange(len(x))])
-        losses = {
-            "kind": F.cross_entropy(self.kind(found), y),
-            "turn": F.cross_entropy(self.turn(found), turn),
-        }
-        self.log_dict(losses)
-        return {"loss": losses["kind"] + 0.5 * losses["turn"]}
-
-    def configure_optimizers(self) -> Any:
-        return torch.optim.NAdam(self.parameters(), lr=2e-3)
-
-
-def kind_and_turn() -> Program:
-    data = studio.zero_centred(studio.garments())
-    module = KindAndTurn()
-    return Program(module, loaders(data, 32)[0], None, 12, partial(accuracy, module, data))
-
-
 GARMENTS = Goal("accuracy", at_least=0.93)
 CASES = (
     Case("garments-le-net-of-tanh-and-averages", GARMENTS, le_net),
@@ -220,6 +168,4 @@ CASES = (
     Case("garments-erased-and-smoothed", GARMENTS, erased),
     Case("garments-halves-by-hand", GARMENTS, by_hand),
     Case("garments-through-sixteen-numbers", Goal("explained", at_least=0.72), coded),
-    Case("garments-warm-and-wide-in-bfloat16", GARMENTS, warm_and_wide),
-    Case("garments-kind-and-turn", Goal("accuracy", at_least=0.9), kind_and_turn),
 )  # fmt: skip
