@@ -2,6 +2,7 @@
 
 import faulty.attention
 import faulty.bedside
+import faulty.bureau
 import faulty.contests
 import faulty.convolutional
 import faulty.courses
@@ -30,6 +31,7 @@ import faulty.optimization
 import faulty.papers
 import faulty.ported
 import faulty.puzzles
+import faulty.rankings
 import faulty.recurrent
 import faulty.regression
 import faulty.relations
@@ -48,6 +50,7 @@ import faulty.units
 import faulty.vision
 import healthy.agents
 import healthy.bedside
+import healthy.bureau
 import healthy.chances
 import healthy.citations
 import healthy.classics
@@ -82,6 +85,7 @@ import healthy.ported
 import healthy.probabilistic
 import healthy.production
 import healthy.puzzles
+import healthy.rankings
 import healthy.registers
 import healthy.regression
 import healthy.representations
@@ -107,6 +111,7 @@ from case import Case
 FAULTY: tuple[Case, ...] = (
     *faulty.attention.CASES,
     *faulty.bedside.CASES,
+    *faulty.bureau.CASES,
     *faulty.contests.CASES,
     *faulty.convolutional.CASES,
     *faulty.courses.CASES,
@@ -135,6 +140,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.papers.CASES,
     *faulty.ported.CASES,
     *faulty.puzzles.CASES,
+    *faulty.rankings.CASES,
     *faulty.recurrent.CASES,
     *faulty.regression.CASES,
     *faulty.relations.CASES,
@@ -154,6 +160,7 @@ FAULTY: tuple[Case, ...] = (
 )
 HEALTHY: tuple[Case, ...] = (
     *healthy.bedside.CASES,
+    *healthy.bureau.CASES,
     *healthy.chances.CASES,
     *healthy.classics.CASES,
     *healthy.agents.CASES,
@@ -189,6 +196,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.probabilistic.CASES,
     *healthy.production.CASES,
     *healthy.puzzles.CASES,
+    *healthy.rankings.CASES,
     *healthy.registers.CASES,
     *healthy.regression.CASES,
     *healthy.representations.CASES,
