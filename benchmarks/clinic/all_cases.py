@@ -3,6 +3,7 @@
 import faulty.attention
 import faulty.bedside
 import faulty.bureau
+import faulty.bench_side
 import faulty.contests
 import faulty.convolutional
 import faulty.courses
@@ -51,6 +52,8 @@ import faulty.vision
 import healthy.agents
 import healthy.bedside
 import healthy.bureau
+import healthy.bench_side
+import healthy.bench_side_cells
 import healthy.chances
 import healthy.citations
 import healthy.classics
@@ -112,6 +115,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.attention.CASES,
     *faulty.bedside.CASES,
     *faulty.bureau.CASES,
+    *faulty.bench_side.CASES,
     *faulty.contests.CASES,
     *faulty.convolutional.CASES,
     *faulty.courses.CASES,
@@ -161,6 +165,8 @@ FAULTY: tuple[Case, ...] = (
 HEALTHY: tuple[Case, ...] = (
     *healthy.bedside.CASES,
     *healthy.bureau.CASES,
+    *healthy.bench_side.CASES,
+    *healthy.bench_side_cells.CASES,
     *healthy.chances.CASES,
     *healthy.classics.CASES,
     *healthy.agents.CASES,
