@@ -233,7 +233,6 @@ def segmentation(lr: float = 0.05, order: Tensor | None = None) -> Program:
 
 
 CASES = (
-    Case("transits-depth-and-duration-rmsprop", Goal("R2", at_least=0.75), transits),
     Case("patients-hazards-of-ten-intervals", Goal("concordance", at_least=0.7), hazards),
     Case("spectra-of-a-gas-in-bfloat16", Goal("R2", at_least=0.9), temperatures),
     Case("atoms-energies-and-forces", Goal("R2", at_least=0.95), atoms),
