@@ -2,8 +2,8 @@
 
 import faulty.attention
 import faulty.bedside
-import faulty.bureau
 import faulty.bench_side
+import faulty.bureau
 import faulty.contests
 import faulty.convolutional
 import faulty.courses
@@ -51,9 +51,9 @@ import faulty.units
 import faulty.vision
 import healthy.agents
 import healthy.bedside
-import healthy.bureau
 import healthy.bench_side
 import healthy.bench_side_cells
+import healthy.bureau
 import healthy.chances
 import healthy.citations
 import healthy.classics

@@ -50,6 +50,17 @@ def embedding_tables(module: nn.Module) -> dict[str, Tensor]:
     return {name: table for name, table in found if is_whole(table) and table.shape[1] > 1}
 
 
+def bare_parameters(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters that a module of one's own has beside its layers: a temperature, a rate."""
+    found: dict[str, Tensor] = {}
+    for name, part in module.named_modules():
+        if not type(part).__module__.startswith("torch.nn."):
+            matrix = matrix_of(part)
+            own = part.named_parameters(name, recurse=False)
+            found |= {n: p for n, p in own if p is not matrix and is_whole(p)}
+    return found
+
+
 def highest_dropout(module: nn.Module) -> float:
     """Highest probability of a dropout layer."""
     dropouts = (m for m in module.modules() if isinstance(m, nn.modules.dropout._DropoutNd))

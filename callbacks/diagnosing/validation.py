@@ -30,6 +30,7 @@ class Check:
         name: Name of the loss.
         is_guessed: Whether that is no name of a loss that is called so, or was given.
         ranks: See `ValidationCurve`.
+        decides: Likewise.
     """
 
     loss: float | None = None
@@ -37,6 +38,7 @@ class Check:
     name: str = ""
     is_guessed: bool = False
     ranks: bool = False
+    decides: bool = False
 
 
 class ValidationCurve:
@@ -55,6 +57,7 @@ class ValidationCurve:
         training_losses: Mean training loss since the check before.
         epochs: Epoch of each, from 0.
         ranks: Whether what is logged is about the order of samples, and nothing about decisions.
+        decides: Whether something is about decisions, as accuracy is.
     """
 
     def __init__(self, loss: str | None, score: str | None) -> None:
@@ -63,7 +66,7 @@ class ValidationCurve:
         self.scores: list[float] = []
         self.training_losses: list[float] = []
         self.epochs: list[int] = []
-        self.ranks = False
+        self.ranks = self.decides = False
         self._batches = 0
         self._is_refused = False
 
@@ -78,8 +81,9 @@ class ValidationCurve:
         name = self._loss or _find(metrics, ("loss",))
         names = (name or _find_other_loss(metrics), self._score or _find(metrics, _SCORES))
         loss, score = (float(metrics[name]) if name in metrics else None for name in names)
-        ranks = any(map(_is_ranking, metrics)) and not any(map(_is_decision, metrics))
-        return Check(loss, score, names[0], is_guessed=not name, ranks=ranks)
+        decides = any(map(_is_decision, metrics))
+        ranks = any(map(_is_ranking, metrics)) and not decides
+        return Check(loss, score, names[0], is_guessed=not name, ranks=ranks, decides=decides)
 
     def add(
         self, ranks: Sequence[Check], losses: Sequence[float], epoch: int, kind: str | None = None
@@ -89,6 +93,7 @@ class ValidationCurve:
         # What is logged on one rank alone is there for all.
         told = next((rank for rank in ranks if rank.loss is not None), Check())
         self.ranks = any(rank.ranks for rank in ranks)
+        self.decides = any(rank.decides for rank in ranks)
         recent, self._batches = losses[self._batches :], len(losses)
         if loss is not None and recent and told.is_guessed and not self.losses:
             kinds = [_OTHER_LOSSES[word] for word in _words(told.name) if word in _OTHER_LOSSES]
@@ -117,6 +122,7 @@ class ValidationCurve:
             "batches": self._batches,
             "refused": self._is_refused,
             "ranks": self.ranks,
+            "decides": self.decides,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -125,6 +131,7 @@ class ValidationCurve:
         self.training_losses = list(state_dict["training_losses"])
         self.epochs, self._batches = list(state_dict["epochs"]), state_dict["batches"]
         self._is_refused, self.ranks = state_dict["refused"], state_dict["ranks"]
+        self.decides = state_dict["decides"]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

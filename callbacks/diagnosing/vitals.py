@@ -65,6 +65,7 @@ class Vitals:
         layers: Weight layers from input to output.
         waiting: Weights that are all 0, as are their gradients, after the first steps.
         forgotten_tables: Embeddings that get a gradient and that no optimiser has.
+        forgotten_parameters: The same of parameters that belong to no layer.
         mute_outputs: Outputs behind a ReLU that are 0 for all inputs, though their targets are not.
         target_means: Mean of each column of a regression's targets.
         uncleared: The most steps in a row that an optimiser made with gradients that were never
@@ -94,6 +95,7 @@ class Vitals:
         validation_epochs: Epoch of each, from 0.
         validation_scores: Accuracy or another score, where larger is better.
         wants_order: Whether validation measures the order of samples, and not decisions.
+        wants_decisions: Whether it measures decisions.
         training_epoch_losses: Mean training loss up to each validation, since the one before.
     """
 
@@ -129,6 +131,7 @@ class Vitals:
     layers: list[Layer] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     forgotten_tables: list[str] = field(default_factory=list)
+    forgotten_parameters: list[str] = field(default_factory=list)
     mute_outputs: int = 0
     target_means: list[float] = field(default_factory=list)
     uncleared: int = 0
@@ -157,6 +160,7 @@ class Vitals:
     validation_epochs: list[int] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
     wants_order: bool = False
+    wants_decisions: bool = False
     training_epoch_losses: list[float] = field(default_factory=list)
 
     @property
@@ -180,8 +184,12 @@ class Vitals:
             return False
         # Weights of classes make a constant's loss larger.
         usual = max(self.objective.usual_loss, self.objective.constant_loss)
-        raw = self.inputs.rms > 10 or any(side.is_raw for side in self.side_inputs.values())
-        return self.first_data_loss > _FAR * usual and not raw
+        return self.first_data_loss > _FAR * usual and not self.has_raw_inputs
+
+    @property
+    def has_raw_inputs(self) -> bool:
+        """Whether inputs are so large that what they lead to is no matter of the weights."""
+        return self.inputs.rms > 10 or any(side.is_raw for side in self.side_inputs.values())
 
     @property
     def first_data_loss(self) -> float:

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from ..monitoring.gradient_reading import loss_scale, optimizer_position
 from .anatomy import (
     are_waiting,
+    bare_parameters,
     count_gates,
     embedding_tables,
     find_layers,
@@ -64,7 +65,8 @@ class WeightInspection:
         self._own: set[str] = set()
         self._gates: dict[str, int] = {}
         self._tables: dict[str, Tensor] = {}
-        self._tables_with_gradient: set[str] = set()
+        self._bare: dict[str, Tensor] = {}
+        self._with_gradient: set[str] = set()
         self._parameters: dict[str, nn.Parameter] = {}
         self._identical: dict[str, Tensor] = {}
         self._gains: dict[str, Tensor] = {}
@@ -81,7 +83,7 @@ class WeightInspection:
             n for n in self._weights if type(modules[n]).__module__.startswith("torch.nn.")
         }
         self._gates = {layer.name: count_gates(modules[layer.name]) for layer in layers}
-        self._tables = embedding_tables(pl_module)
+        self._tables, self._bare = embedding_tables(pl_module), bare_parameters(pl_module)
         self._parameters = dict(pl_module.named_parameters())
         self._candidates = [n for n in self._vitals.waiting if n in self._parameters]
         for layer in layers:
@@ -120,7 +122,8 @@ class WeightInspection:
         for layer in self._vitals.layers:
             weight = self._weights[layer.name]
             layer.has_gradient |= weight is not None and weight.grad is not None
-        self._tables_with_gradient.update(n for n, t in self._tables.items() if t.grad is not None)
+        others = {**self._tables, **self._bare}
+        self._with_gradient.update(n for n, p in others.items() if p.grad is not None)
         is_sure = self._inspections == _SURE
         if is_sure or self._inspections == 0:
             self._identical = {
@@ -194,10 +197,16 @@ class WeightInspection:
         called = [layer for layer in self._vitals.layers if layer.ran]
         for layer in self._vitals.layers:
             layer.is_last = bool(called) and layer is called[-1]
-        self._vitals.forgotten_tables = [
+        self._vitals.forgotten_tables = self._forgotten(self._tables, optimized)
+        self._vitals.forgotten_parameters = self._forgotten(self._bare, optimized)
+
+    def _forgotten(self, some: Mapping[str, Tensor], optimized: set[Tensor]) -> list[str]:
+        """Names of those that get a gradient and that no optimiser has."""
+        return [
             name
-            for name, table in self._tables.items()
-            if table.requires_grad and name in self._tables_with_gradient and table not in optimized
+            for name, parameter in some.items()
+            if parameter.requires_grad and name in self._with_gradient
+            if parameter not in optimized
         ]
 
     def state_dict(self) -> dict[str, Any]:

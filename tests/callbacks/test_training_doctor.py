@@ -249,6 +249,26 @@ def test_embeddings_of_zero_that_wait_for_each_other_are_named(deviation, sick):
     assert named == ["user.weight"] * sick
 
 
+class Tempered(Research):
+    """Logits by a temperature of its own."""
+
+    def __init__(self, network, *, forgets):
+        super().__init__(network)
+        self.temperature, self.forgets = nn.Parameter(torch.tensor(2.0)), forgets
+        self.loss_function = lambda out, y: F.cross_entropy(out / self.temperature, y)
+
+    def configure_optimizers(self):
+        trained = self.network if self.forgets else self
+        return torch.optim.Adam(trained.parameters(), lr=1e-3)
+
+
+@pytest.mark.parametrize("forgets", [True, False])
+def test_a_parameter_of_no_layer_that_no_optimizer_has_is_named(forgets):
+    doctor = examine(Tempered(network(), forgets=forgets), 2, loader())
+    found = [(d.problem, d.layer) for d in doctor.diagnoses]
+    assert found == [(Problem.FROZEN_PARAMETER, "temperature")] * forgets
+
+
 def test_labels_that_are_no_class_are_named():
     x, y = digits()
     doctor = TrainingDoctor()

@@ -22,4 +22,4 @@ class Game(LightningModule):
             optimizer.step()
 
     def configure_optimizers(self):
-        return [torch.optim.SGD(part.parameters(), lr=1e-4) for part in (self.maker, self.judge)]
+        return [torch.optim.SGD(part.parameters(), lr=1e-3) for part in (self.maker, self.judge)]

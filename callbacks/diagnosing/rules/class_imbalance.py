@@ -12,7 +12,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_RATIO, _NEVER, _EXPECTED = 10.0, 0.1, 10
+_RATIO, _NEVER, _SELDOM, _EXPECTED = 10.0, 0.1, 0.2, 10
 _FEW_CLASSES, _LITTLE, _HARDLY = 20, 0.25, 0.1
 
 
@@ -25,10 +25,10 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
         return False  # The rare ones come last.
     is_binary = vitals.objective.task == "binary"
     if vitals.labels_samples:
-        # Who will click is seldom likelier than not, and a model of it may be good all the same.
-        unlikely = is_binary and (
-            _knows(vitals) > _HARDLY or (vitals.wants_order and vitals.has_learned)
-        )
+        # Who will click is seldom likelier than not, and a model of it may be good all the same,
+        # unless it is to decide.
+        knows = _knows(vitals) > _HARDLY and not vitals.wants_decisions
+        unlikely = is_binary and (knows or (vitals.wants_order and vitals.has_learned))
     else:
         # Rare words are never the likeliest, in a good model of language neither. Of a mask some
         # pixels are.
@@ -36,7 +36,8 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     if unlikely:
         return False
     expected = {i: sum(said) * counts[i] / sum(counts) for i in rare}
-    return any(e >= _EXPECTED and said[i] < _NEVER * e for i, e in expected.items())
+    seldom = _SELDOM if is_binary and vitals.wants_decisions else _NEVER
+    return any(e >= _EXPECTED and said[i] < seldom * e for i, e in expected.items())
 
 
 def _knows(vitals: Vitals) -> float:

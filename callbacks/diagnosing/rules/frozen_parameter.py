@@ -52,7 +52,7 @@ def _within(vitals: Vitals) -> list[Symptom]:
         # Steps that the Trainer does not see are made all the same.
         cut, idle = ([] if len(some) == len(running) else some for some in (cut, idle))
     if not (cut or forgotten or idle or still):
-        return _tables(vitals)
+        return _others(vitals)
     found, why = next(
         (layers, why)
         for layers, why in (
@@ -85,15 +85,17 @@ def _within(vitals: Vitals) -> list[Symptom]:
     return [Symptom(problem, severity, evidence, figures, remedies, found[0].name)]
 
 
-def _tables(vitals: Vitals) -> list[Symptom]:
-    """Embeddings that were left out of the optimiser's parameters."""
-    names = vitals.forgotten_tables
-    if not names or vitals.gain > _WELL or not vitals.had_a_chance:
+def _others(vitals: Vitals) -> list[Symptom]:
+    """Embeddings and bare parameters that were left out of the optimiser's parameters."""
+    # What is learned without an embedding may be enough; nobody makes a parameter of what is none.
+    tables = [] if vitals.gain > _WELL else vitals.forgotten_tables
+    names = vitals.forgotten_parameters or tables
+    if not names or not vitals.had_a_chance:
         return []
     evidence = f"{names[0]} does not learn: it gets a gradient, but no optimiser has it."
     remedies = (
         Remedy("Give the optimiser all parameters.", "torch.optim.Adam(self.parameters())"),
-        Remedy("Or freeze it openly.", "embedding.requires_grad_(False)"),
+        Remedy("Or freeze it openly.", f"{names[0]}.requires_grad_(False)"),
     )
     figures, problem = {"layers": float(len(names))}, Problem.FROZEN_PARAMETER
     return [Symptom(problem, "warning", evidence, figures, remedies, names[0])]

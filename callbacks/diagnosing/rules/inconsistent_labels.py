@@ -17,6 +17,7 @@ _BY_HEART, _CHECKS = 0.3, 3
 _USUAL_STEPS = (1e-4, 3e-2)
 _NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER = 0.99, 0.02, 0.98
+_CLEARLY = 0.05
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -57,7 +58,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.is_imbalanced or vitals.has_other_terms or vitals.evaluates_late:
         return []
-    if not min(checks) > _NO_BETTER * constant:
+    if not min(checks) > _NO_BETTER * constant or _decides_better(vitals):
         return []
     # What is learned of samples seen before, and of others not a bit.
     begins = (
@@ -74,6 +75,14 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         "over."
     )
     return _symptom(vitals, evidence, reports=2)
+
+
+def _decides_better(vitals: Vitals) -> bool:
+    """Whether more is said rightly of validation than by saying the largest class."""
+    scores, counts = vitals.validation_scores[-_CHECKS:], vitals.objective.target_counts
+    if len(scores) < _CHECKS or not sum(counts) or vitals.objective.task == "regression":
+        return False
+    return min(scores) > max(counts) / sum(counts) + _CLEARLY
 
 
 def _constant(vitals: Vitals) -> list[Symptom]:

@@ -16,13 +16,15 @@ _MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
 _EXTREME, _LITTLE = 0.8, 0.3
 _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
-_PART, _STEP = 0.1, 1e-4
+_PART, _STEP, _MUCH = 0.1, 1e-4, 0.6
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a penalty or a dropout that keeps the network from fitting."""
-    if not vitals.had_a_chance or vitals.gain > 0.5:
+    if not vitals.had_a_chance or vitals.gain > _MUCH:
         return []
+    if vitals.gain > 0.5:
+        return _weight_decay(vitals)
     return [*_penalty(vitals), *_dropout(vitals), *_weight_decay(vitals)]
 
 
@@ -75,7 +77,7 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
 
 def _weight_decay(vitals: Vitals) -> list[Symptom]:
     pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
-    if vitals.decay_outweighs and vitals.gain <= _SOME:
+    if vitals.decay_outweighs and vitals.gain <= _MUCH:
         return _coupled(vitals, statistics.median(pulls))
     learned = vitals.gain > _SOME if vitals.weight_decay >= _HUGE_DECAY else vitals.has_learned
     if vitals.weight_decay < _LEAST_DECAY or learned or vitals.is_falling:

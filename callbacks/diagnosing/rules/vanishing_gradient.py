@@ -66,8 +66,11 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
         Remedy("Normalise the layers.", 'norm="batch"'),
         Remedy("Add shortcuts around the layers, or take fewer of them.", "ResNetClassifier(...)"),
     )
-    # A decay that outweighs the gradients leaves weights that let none through.
-    is_root = vitals.vanished_from_the_start and not vitals.decay_outweighs
+    # A decay that outweighs the gradients leaves weights that let none through, and inputs in the
+    # thousands close what comes behind them.
+    is_root = vitals.vanished_from_the_start and not (
+        vitals.decay_outweighs or vitals.has_raw_inputs
+    )
     return [
         Symptom(
             Problem.VANISHING_GRADIENT, severity, evidence, {"ratio": ratio}, remedies,

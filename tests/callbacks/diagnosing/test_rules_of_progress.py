@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from helpers.vital_signs import FLAT, SMALL, found, vitals
 
 from torchvitals.callbacks import Problem as P
+from torchvitals.callbacks.diagnosing.causes import join_causes
+from torchvitals.callbacks.diagnosing.examination import examine
 from torchvitals.callbacks.diagnosing.loss_record import LossRecord
 from torchvitals.callbacks.diagnosing.signs import InputScale, Layer, Objective
 
@@ -57,6 +59,14 @@ SICK = {
         vitals([0.5] * 300, dropout=0.95, prediction_ranges=[9.0] * 30, objective=Objective(
             "regression", "squared", constant_loss=0.5, target_range=(0.0, 1.0))),
         P.OVER_REGULARIZED, "warning"),
+    "a bare parameter in no optimiser": (
+        vitals(SMALL, forgotten_parameters=["rate"]), P.FROZEN_PARAMETER, "warning"),
+    "a rare label is hardly said where decisions count": (
+        rare([0.6 + 0.05 * (-1) ** i for i in range(300)], wants_decisions=True),
+        P.CLASS_IMBALANCE, "warning"),
+    "a decay that outweighs the gradients, though half is learned": (
+        vitals([1.0] * 300, weight_decay=0.1, decay_pulls=[1.1] * 5), P.OVER_REGULARIZED,
+        "warning"),
     "a decay that halves the weights": (
         vitals(FLAT, weight_decay=1.0), P.OVER_REGULARIZED, "warning"),
     "pixels, of a loss that was huge at first for them": (
@@ -111,6 +121,27 @@ WELL = {
 @pytest.mark.parametrize("signs", WELL.values(), ids=WELL.keys())
 def test_what_costs_nothing_is_left_alone(signs):
     assert [p for p, severity in found(signs).items() if severity != "info"] == []
+
+
+def test_what_is_known_by_heart_but_said_better_than_by_chance_is_over_fitting():
+    checks = {"validation_losses": [2.31, 2.5, 2.8, 3.0, 3.2], "validation_scores": [0.3] * 5,
+              "training_epoch_losses": [2.2, 1.0, 0.5, 0.2, 0.1]}  # fmt: skip
+    assert P.OVERFITTING in found(vitals(SMALL, **checks))
+    assert P.INCONSISTENT_LABELS not in found(vitals(SMALL, **checks))
+    checks["validation_scores"] = [0.12] * 5
+    assert P.INCONSISTENT_LABELS in found(vitals(SMALL, **checks))
+
+
+@pytest.mark.parametrize(("rms", "cause"), [(1.0, False), (6e3, True)])
+def test_inputs_in_the_thousands_are_behind_gradients_that_vanish(rms, cause):
+    inputs = InputScale("a", rms, rms, rms / 2, rms, 3)
+    profile = {"a": 1e-9, "b": 1e-5, "c": 1.0}
+    signs = vitals(
+        FLAT, inputs=inputs, gradient_profile=profile,
+        first_gradient_profile=list(profile.values()),
+    )  # fmt: skip
+    first = join_causes(examine(signs))[0].problem
+    assert first == (P.UNNORMALIZED_INPUT if cause else P.VANISHING_GRADIENT)
 
 
 def looked_at(*losses):

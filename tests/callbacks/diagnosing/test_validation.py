@@ -94,3 +94,17 @@ def test_what_one_rank_alone_has_logged_counts_for_all():
 )
 def test_whether_the_order_of_samples_is_all_that_is_asked_for(metrics, ranks):
     assert checked(metrics).ranks == ranks
+
+
+@pytest.mark.parametrize(
+    ("metrics", "decides"),
+    [
+        ({"val_loss": 1.0, "val_auroc": 0.8}, False),
+        ({"val_loss": 1.0}, False),
+        ({"train_acc": 0.9}, False),
+        ({"val_BinaryAccuracy": 0.8, "val_BinaryAUROC": 0.8}, True),
+        ({"valid/f1": 0.8}, True),
+    ],
+)
+def test_whether_decisions_are_asked_for(metrics, decides):
+    assert checked(metrics).decides == decides
