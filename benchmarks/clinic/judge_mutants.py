@@ -1,0 +1,138 @@
+"""How often the doctor finds a fault that was put into a program which is well.
+
+Each operator of mutations.py changes so many programs of the clinic, drawn by its name, and each
+is trained with a doctor. Where the goal is still reached the change did no harm, and nothing is
+counted. Else a warning at the end is right if it is one that the operator accepts.
+
+    python benchmarks/clinic/judge_mutants.py [--programs 12] [--processes 2] [--operators NAME ...]
+
+Writes results/clinic_mutants.txt if all operators are run.
+"""
+
+import argparse
+import contextlib
+import io
+import logging
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from all_cases import HEALTHY, named
+from mutations import OPERATORS, Operator, in_turn
+
+from torchvitals.callbacks import TrainingDoctor
+
+sys.path.append(str(Path(__file__).parents[1]))
+from timing import be_quiet, machine
+
+RESULTS = Path(__file__).parents[1] / "results" / "clinic_mutants.txt"
+QUIET = ("lightning.pytorch", "lightning.fabric", "torchvitals.callbacks")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One training of a changed program. ``score`` is None where the operator has no hold on it."""
+
+    operator: str
+    program: str
+    harmed: bool = False
+    score: float | None = None
+    said: tuple[str, ...] = ()
+
+
+def train(operator: str, name: str) -> Mutant:
+    """Change a program, train it, and ask its doctor."""
+    be_quiet()
+    warnings.simplefilter("ignore")
+    for logger in QUIET:
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
+    (case,) = named([name])
+    program = _operator(operator).mutate(case.train(0))
+    if program is None:
+        return Mutant(operator, name)
+    doctor = TrainingDoctor()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            program.fit([doctor])
+    except (RuntimeError, ValueError, IndexError, AttributeError):
+        return Mutant(operator, name)  # It relies on what was changed.
+    if doctor.failed:
+        raise RuntimeError(f"the doctor switched itself off in {name}, {operator}")
+    score = program.score()
+    said = tuple(d.problem.value for d in doctor.diagnoses if d.severity != "info")
+    return Mutant(operator, name, not case.goal.reached(score), score, said)
+
+
+def _operator(name: str) -> Operator:
+    return next(operator for operator in OPERATORS if operator.name == name)
+
+
+def trained(operators: Sequence[Operator], count: int, processes: int) -> Iterator[Mutant]:
+    """Train so many changed programs of each operator."""
+    with ProcessPoolExecutor(processes) as pool:
+        for operator in operators:
+            left, found = in_turn([case.name for case in HEALTHY], operator), 0
+            while left and found < count:
+                batch, left = left[: count - found], left[count - found :]
+                jobs = [pool.submit(train, operator.name, name) for name in batch]
+                mutants = [mutant for job in jobs if (mutant := job.result()).score is not None]
+                found += len(mutants)
+                yield from mutants
+
+
+def is_right(mutant: Mutant) -> bool:
+    return bool(mutant.said) and mutant.said[0] in _operator(mutant.operator).accepted
+
+
+def report(mutants: Sequence[Mutant]) -> str:
+    harmed = [m for m in mutants if m.harmed]
+    rows = [
+        f"{machine('cpu')}; seed 0",
+        f"  {len(mutants)} programs changed, {len(harmed)} of which missed their goal",
+        f"  flagged {_share(bool(m.said) for m in harmed)}, right {_share(map(is_right, harmed))}",
+        "Of those that missed their goal: flagged, right, and what was said first",
+    ]
+    for name in dict.fromkeys(m.operator for m in mutants):
+        mine = [m for m in harmed if m.operator == name]
+        said = Counter(m.said[0] if m.said else "nothing" for m in mine).most_common()
+        listed = ", ".join(f"{what} {count}" for what, count in said)
+        flagged, right = sum(bool(m.said) for m in mine), sum(map(is_right, mine))
+        rows.append(f"  {name:28} {len(mine):3} {flagged:3} {right:3}  {listed}")
+    rows.append("Not right")
+    for m in harmed:
+        if not is_right(m):
+            said_all = ", ".join(m.said) or "nothing"
+            rows.append(f"  {m.operator}, {m.program}: score {m.score:.3g}, said {said_all}")
+    return "\n".join(rows)
+
+
+def _share(flags: object) -> str:
+    values = list(flags)  # type: ignore[call-overload]
+    return f"{sum(values) / len(values):.1%}" if values else "-"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--programs", type=int, default=12, help="of each operator")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--operators", nargs="*", default=[], help="names; all if none")
+    arguments = parser.parse_args()
+    operators = [o for o in OPERATORS if o.name in arguments.operators or not arguments.operators]
+    mutants = []
+    for mutant in trained(operators, arguments.programs, arguments.processes):
+        mutants.append(mutant)
+        state = ", ".join(mutant.said) or "nothing"
+        harm = "harmed" if mutant.harmed else "as well as before"
+        print(f"{mutant.operator}, {mutant.program}: {harm}, said {state}", flush=True)
+    table = report(mutants)
+    print(table)
+    if len(operators) == len(OPERATORS):
+        RESULTS.write_text(table + "\n")
+
+
+if __name__ == "__main__":
+    main()

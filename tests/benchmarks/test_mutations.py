@@ -1,0 +1,188 @@
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+# Scripts of the clinic import each other by their folder, as those of benchmarks/ do.
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks" / "clinic"))
+from all_cases import HEALTHY
+from case import CODES, Program
+from judge_mutants import Mutant, is_right, report, train
+from modules import LitClassifier, adam, mlp
+from mutations import OPERATORS, in_turn
+
+X, Y = torch.rand(600, 6), torch.arange(600) % 3
+BY_NAME = {operator.name: operator for operator in OPERATORS}
+
+
+def program(**model):
+    torch.manual_seed(0)
+    network = mlp([6, 8, 8, 3], norm=nn.BatchNorm1d)
+    module = LitClassifier(network, adam(0.01), **model)
+    return Program(module, DataLoader(TensorDataset(X, Y), 50, shuffle=True), None, 4, lambda: 0.0)
+
+
+def changed(name, **model):
+    return BY_NAME[name].mutate(program(**model))
+
+
+def layers(found):
+    return [m for m in found.module.modules() if isinstance(m, nn.Linear)]
+
+
+def tensors(found):
+    pairs = [found.train.dataset[i] for i in range(len(found.train.dataset))]
+    return torch.stack([x for x, _ in pairs]), torch.stack([y for _, y in pairs])
+
+
+def rates(found, steps=20):
+    made = found.module.configure_optimizers()
+    optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
+    seen = []
+    for _ in range(steps):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return seen
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda o: torch.optim.lr_scheduler.OneCycleLR(o, max_lr=0.01, total_steps=30),
+        lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda step: 1 / (1 + step)),
+        lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 20),
+    ],
+    ids=["one cycle", "lambda", "cosine"],
+)
+def test_a_rate_is_changed_along_the_whole_schedule(schedule):
+    usual = rates(program(scheduler=schedule))
+    assert rates(changed("rate x 100", scheduler=schedule)) == pytest.approx(
+        [100 * rate for rate in usual]
+    )
+
+
+def test_a_decay_is_given_to_every_group():
+    optimizer = changed("heavy weight decay").module.configure_optimizers()
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.3]
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"), [("head not in the optimiser", [2]), ("body not in the optimiser", [0, 1])]
+)
+def test_layers_are_left_out_of_the_optimizer(name, missing):
+    found = changed(name)
+    optimizer = found.module.configure_optimizers()
+    known = {p for group in optimizer.param_groups for p in group["params"]}
+    assert [i for i, layer in enumerate(layers(found)) if layer.weight not in known] == missing
+
+
+def test_weights_are_made_larger_and_equal():
+    usual = [layer.weight for layer in layers(program())]
+    large = [layer.weight for layer in layers(changed("weights x 10"))]
+    torch.testing.assert_close(large, [10 * weight for weight in usual])
+    assert all(layer.weight.unique().numel() == 1 for layer in layers(changed("weights all equal")))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "number"),
+    [("no activations", nn.Identity, 2), ("sigmoids for ReLUs", nn.Sigmoid, 2),
+     ("dropout of 0.95", nn.Dropout, 2)],
+)  # fmt: skip
+def test_activations_are_changed(name, kind, number):
+    found = [m for m in changed(name).module.modules() if isinstance(m, kind)]
+    assert len(found) == number
+    assert all(m.p == 0.95 for m in found if isinstance(m, nn.Dropout))
+
+
+def test_low_biases_kill_what_no_norm_revives():
+    torch.manual_seed(0)
+    module = LitClassifier(mlp([6, 8, 3]))
+    found = BY_NAME["biases of -10"].mutate(Program(module, None, None, 1, lambda: 0.0))
+    assert not found.module.network[:2](X).any()
+
+
+def test_norms_are_slow():
+    norms = [m for m in changed("slow averages").module.modules() if isinstance(m, nn.BatchNorm1d)]
+    assert [norm.momentum for norm in norms] == [0.001] * 2
+
+
+def test_outputs_are_squashed_and_rectified():
+    sums = changed("squashed outputs").module.eval()(X).sum(1)
+    torch.testing.assert_close(sums, torch.ones(600))
+    outputs = changed("rectified outputs").module.eval()(X)
+    assert float(outputs.min()) == 0.0 < float(outputs.max())
+
+
+def test_columns_get_units_of_their_own():
+    usual, found = program(), changed("unscaled inputs")
+    weight, bias = layers(usual)[0].weight, layers(usual)[0].bias
+    seen = layers(found)[0](X)
+    columns = torch.linalg.lstsq(weight.double(), (seen - bias).double().T).solution.T
+    ratio = columns / (X + 1)
+    torch.testing.assert_close(ratio, ratio[:1].expand_as(ratio), rtol=1e-3, atol=1e-3)
+    assert float(ratio.max() / ratio.min()) > 10
+
+
+def test_labels_are_shuffled_and_the_inputs_are_not():
+    x, y = tensors(changed("labels shuffled"))
+    torch.testing.assert_close(x, X)
+    assert sorted(y.tolist()) == sorted(Y.tolist())
+    assert 0.5 < (y != Y).float().mean() < 0.8
+    assert 0.3 < (tensors(changed("six labels in ten shuffled"))[1] != Y).float().mean() < 0.5
+
+
+def test_few_samples_are_seen_for_as_many_steps():
+    found = changed("few samples")
+    assert len(found.train.dataset) == 40
+    assert found.epochs * len(found.train) == 4 * 12
+
+
+def test_one_class_is_most_of_the_data():
+    _, y = tensors(changed("rare classes"))
+    counts = torch.bincount(y)
+    assert int(counts[0]) == 200
+    assert int(counts[1:].sum()) == 6
+
+
+def test_values_are_missing_from_a_copy():
+    x, _ = tensors(changed("missing values"))
+    assert int(x.isnan().any(1).sum()) == 7
+    assert not X.isnan().any()
+
+
+def test_gradients_are_clipped_to_nothing():
+    assert changed("clipped to nothing").trainer == {"gradient_clip_val": 1e-4}
+
+
+@pytest.mark.parametrize(
+    "name", ["biases of -10", "no activations", "slow averages", "few samples", "rare classes"]
+)
+def test_what_cannot_be_changed_is_no_mutant(name):
+    module = LitClassifier(nn.Sequential(nn.Linear(6, 3)))
+    loader = DataLoader(TensorDataset(X[:90], X[:90]), 30)
+    assert BY_NAME[name].mutate(Program(module, loader, None, 1, lambda: 0.0)) is None
+
+
+def test_all_that_is_accepted_is_a_problem():
+    assert {code for operator in OPERATORS for code in operator.accepted} <= set(CODES)
+    assert len(BY_NAME) == len(OPERATORS)
+
+
+def test_a_mutant_is_trained_and_counted():
+    found = train("weights all equal", "digits-plain")
+    assert found.harmed
+    assert is_right(found)
+    table = report([found, Mutant("rate x 10", "digits-plain", False, 0.98, ())])
+    assert "2 programs changed, 1 of which missed their goal" in table
+    assert "flagged 100.0%, right 100.0%" in table
+
+
+def test_each_operator_goes_through_the_programs_in_an_order_of_its_own():
+    names = [case.name for case in HEALTHY]
+    orders = [in_turn(names, operator) for operator in OPERATORS[:2]]
+    assert orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(names)
