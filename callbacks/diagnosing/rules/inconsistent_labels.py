@@ -14,7 +14,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _BY_HEART, _CHECKS = 0.3, 3
-_USUAL_STEPS = (1e-4, 3e-2)
+_USUAL_STEPS = (2e-4, 3e-2)
 _NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER = 0.99, 0.02, 0.98
 _CLEARLY = 0.05
@@ -61,8 +61,10 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     if not min(checks) > _NO_BETTER * constant or _decides_better(vitals):
         return []
     # What is learned of samples seen before, and of others not a bit.
+    steps = [u for u in vitals.total_updates if math.isfinite(u)]
     begins = (
         len(checks) > _CHECKS
+        and max(steps, default=0.0) > _USUAL_STEPS[0]
         and vitals.had_a_long_chance
         and training[-1] < min(training[1], _BELOW * constant)
         and checks[-1] - training[-1] > _APART * constant

@@ -15,7 +15,8 @@ from ..vitals import Vitals
 
 _SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
 _CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
-_MODEST_STEP, _NEXT_TO_NOTHING, _SOME, _NO_WAY = 5e-4, 0.1, 0.4, 1e-3
+_MODEST_STEP, _NEXT_TO_NOTHING, _SOME = 5e-4, 0.1, 0.4
+_NO_WAY, _SHORT_WAY = 1e-3, 2e-2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -41,10 +42,13 @@ def _unfinished(vitals: Vitals) -> list[Symptom]:
 def _motionless(vitals: Vitals) -> list[Symptom]:
     """Steps that will not have moved the weights to speak of when the training ends."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    if len(updates) < 3 or not vitals.had_a_long_chance:
+        return []
     steps = vitals.planned_steps if math.isfinite(vitals.planned_steps) else vitals.step
-    way = max(updates, default=0.0) * steps
-    learned = vitals.objective.constant_loss > 0 and vitals.gain > _LITTLE
-    if len(updates) < 3 or not 0 < way < _NO_WAY or learned or not vitals.had_a_long_chance:
+    way, knows = statistics.fmean(updates) * steps, vitals.objective.constant_loss > 0
+    short = way < _NO_WAY and not (knows and vitals.gain > _LITTLE)
+    short |= way < _SHORT_WAY and knows and vitals.gain < _NEXT_TO_NOTHING
+    if not (short and way > 0):
         return []
     evidence = (
         f"All {steps:.0f} steps together move the weights by no more than {way:.1e} of their "
