@@ -24,12 +24,14 @@ class NormNews:
         most: The same of the largest batch, by layer.
         gaps: New ones, see `NormProbe`.
         asleep: Whether a layer is, see `NormProbe`, of those that were called since.
+        momenta: See `NormProbe`.
     """
 
     fewest: float
     most: dict[str, float]
     gaps: dict[str, float]
     asleep: dict[str, bool]
+    momenta: dict[str, float]
 
 
 class NormProbe:
@@ -42,12 +44,14 @@ class NormProbe:
             channels.
         asleep: Layers in evaluation mode with the moments that they were made with, mean 0 and
             variance 1, though their weights are trained.
+        momenta: Share of its running moments that a layer takes from each batch.
     """
 
     def __init__(self) -> None:
         self.fewest = float("inf")
         self.gaps: dict[str, float] = {}
         self.asleep: list[str] = []
+        self.momenta: dict[str, float] = {}
         self._fresh: dict[str, Tensor] = {}
         self._most: dict[str, float] = {}
         self._new_gaps: dict[str, Tensor] = {}
@@ -71,6 +75,8 @@ class NormProbe:
             self._most[name] = max(self._most.get(name, 0.0), values)
             if norm.running_mean is None:
                 return
+            # Without one they are the mean of all.
+            self.momenta[name] = 1.0 if norm.momentum is None else norm.momentum
             with torch.no_grad():
                 over = [d for d in range(x.ndim) if d != 1]
                 variance, mean = torch.var_mean(x.detach().float(), over, correction=0)
@@ -103,7 +109,7 @@ class NormProbe:
         sleeps = torch.stack(list(fresh.values())).tolist() if fresh else []
         asleep = dict(zip(fresh, sleeps, strict=True))
         gap_of = dict(zip(gaps, values, strict=True))
-        return NormNews(self.fewest, dict(self._most), gap_of, asleep)
+        return NormNews(self.fewest, dict(self._most), gap_of, asleep, dict(self.momenta))
 
     def take(self, ranks: Sequence[NormNews]) -> None:
         """Take up the news of all ranks."""
@@ -111,6 +117,7 @@ class NormProbe:
         for name, sleeps in ranks[0].asleep.items():
             others = [other for other in self.asleep if other != name]
             self.asleep = [*others, name] if sleeps else others
+        self.momenta = dict(ranks[0].momenta)
         for rank in ranks:
             for name, most in rank.most.items():
                 self._most[name] = max(self._most.get(name, 0.0), most)
@@ -122,13 +129,14 @@ class NormProbe:
         """What was taken up so far."""
         return {
             "fewest": self.fewest, "most": dict(self._most), "gaps": dict(self.gaps),
-            "asleep": list(self.asleep),
+            "asleep": list(self.asleep), "momenta": dict(self.momenta),
         }  # fmt: skip
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there."""
         self.fewest, self._most = state_dict["fewest"], dict(state_dict["most"])
         self.gaps, self.asleep = dict(state_dict["gaps"]), list(state_dict["asleep"])
+        self.momenta = dict(state_dict["momenta"])
 
 
 def _ranks_of(norm: nn.Module) -> int:

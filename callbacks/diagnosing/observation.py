@@ -205,6 +205,7 @@ class Observation:
         norms = self._batches.norms
         vitals.fewest_norm_values, vitals.most_norm_values = norms.fewest, norms.most
         vitals.statistics_gap, vitals.sleeping_norms = norms.gaps, norms.asleep
+        vitals.norm_momenta = norms.momenta
         vitals.uncleared = self._uncleared
         rates = [g["lr"] for o in trainer.optimizers for g in o.param_groups][:1]
         vitals.learning_rate = float(rates[0]) if rates else math.nan

@@ -91,6 +91,7 @@ class Vitals:
         statistics_gap: Largest distance of BatchNorm's running means from those of batches, in
             standard deviations, by layer.
         sleeping_norms: BatchNorm layers in evaluation mode with moments as they were made.
+        norm_momenta: Share of its running moments that a BatchNorm layer takes from each batch.
         validation_losses: Of each validation.
         validation_epochs: Epoch of each, from 0.
         validation_scores: Accuracy or another score, where larger is better.
@@ -156,6 +157,7 @@ class Vitals:
     last_activation_is_output: bool = False
     statistics_gap: dict[str, float] = field(default_factory=dict)
     sleeping_norms: list[str] = field(default_factory=list)
+    norm_momenta: dict[str, float] = field(default_factory=dict)
     validation_losses: list[float] = field(default_factory=list)
     validation_epochs: list[int] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)

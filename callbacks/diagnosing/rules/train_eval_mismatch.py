@@ -15,6 +15,7 @@ _GAP, _CHECKS, _WORSE = 1.0, 2, 3.0
 _EARLY, _POOR, _FEW_EPOCHS = 2.0, 0.3, 2
 _TOO_FEW, _GOOD = 3, 0.5
 _STEP_DOWN = 0.7
+_MANY_BATCHES, _LEFT, _APART = 50, 0.2, 0.3
 _SUM = 3.0
 
 
@@ -25,7 +26,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         Remedy("Normalise each sample by itself.", 'norm="layer", or norm="group"'),
         Remedy("Let the running moments follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"),
     )
-    found = _too_few(vitals, remedies) or _asleep(vitals)
+    found = _too_few(vitals, remedies) or _asleep(vitals) or _slow(vitals, remedies)
     # Sums over batches of other sizes say nothing of each other.
     if found or vitals.sum_of > _SUM:
         return found
@@ -64,6 +65,35 @@ def _asleep(vitals: Vitals) -> list[Symptom]:
     )
     figures, problem = {"layers": float(len(names))}, Problem.TRAIN_EVAL_MISMATCH
     return [Symptom(problem, "warning", evidence, figures, remedies, names[0], is_root=True)]
+
+
+def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
+    """Running moments that a whole training will not bring to those of the batches."""
+    planned, each = vitals.planned_steps, max(1.0, len(vitals.losses) / max(1, vitals.step))
+    batches = planned * each
+    if not _MANY_BATCHES <= batches < math.inf or vitals.step < planned / 2:
+        return []
+    left = {
+        name: (1 - momentum) ** batches
+        for name, momentum in vitals.norm_momenta.items()
+        if vitals.statistics_gap.get(name, 0.0) > _APART
+    }
+    layer = max(left, key=left.__getitem__, default="")
+    if not left or left[layer] < _LEFT:
+        return []
+    momentum, gap = vitals.norm_momenta[layer], vitals.statistics_gap[layer]
+    evidence = (
+        f"{layer} takes {momentum:.1g} of its running moments from each batch: after all "
+        f"{batches:.0f}, {left[layer]:.0%} of them will be what the layer was made with. They are "
+        f"{gap:.2g} from a batch's own (their means in standard deviations, or the logarithm of "
+        "the ratio of those)."
+    )
+    figures, problem = {"left": left[layer], "gap": gap}, Problem.TRAIN_EVAL_MISMATCH
+    advice = (
+        Remedy("Take a tenth from each batch (Keras' momentum of 0.9).", "momentum=0.1"),
+        *remedies[:2],
+    )
+    return [Symptom(problem, "warning", evidence, figures, advice, layer)]
 
 
 def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:

@@ -16,7 +16,7 @@ from ..vitals import Vitals
 _LARGE, _TINY, _RATIO, _OFFSET = 15.0, 1e-3, 100.0, 30.0
 # Small ones are a reason only where nothing is learned.
 _SMALL = 1e-2
-_WELL = 0.5
+_WELL = 0.8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:

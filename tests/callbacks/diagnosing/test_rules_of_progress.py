@@ -269,3 +269,21 @@ def test_a_training_whose_steps_nobody_sees_has_no_frozen_layers():
 def test_norms_that_are_left_in_evaluation_mode():
     assert found(vitals(FLAT, sleeping_norms=["bn1", "bn2"]))[P.TRAIN_EVAL_MISMATCH] == "warning"
     assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, sleeping_norms=["bn1"]))
+
+
+@pytest.mark.parametrize(
+    ("momentum", "gap", "planned", "sick"),
+    [
+        (1e-3, 0.5, 500, True),
+        (1e-3, 0.1, 500, False),
+        (1e-2, 0.5, 500, False),
+        (1e-3, 0.5, 5_000, False),
+        (1e-3, 0.5, math.inf, False),
+        (1.0, 2.0, 500, False),
+    ],
+)
+def test_running_moments_that_do_not_arrive_need_no_validation(momentum, gap, planned, sick):
+    signs = vitals(
+        SMALL, planned_steps=planned, norm_momenta={"norm": momentum}, statistics_gap={"norm": gap}
+    )
+    assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is sick

@@ -227,6 +227,15 @@ def test_norms_that_never_saw_a_batch_sleep():
     assert probe.asleep == []
 
 
+@pytest.mark.parametrize(("momentum", "share"), [(0.1, 0.1), (1e-3, 1e-3), (None, 1.0)])
+def test_what_share_of_its_moments_a_norm_takes_from_a_batch(momentum, share):
+    norm, probe, resumed = nn.BatchNorm1d(3, momentum=momentum), NormProbe(), NormProbe()
+    probe.at("norm")(norm, (torch.randn(8, 3),))
+    probe.take([probe.news()])
+    resumed.load_state_dict(probe.state_dict())
+    assert probe.momenta == resumed.momenta == {"norm": share}
+
+
 @pytest.mark.parametrize("kind", ["other moments", "frozen", "without gradients"])
 def test_norms_that_are_meant_to_be_fixed_are_awake(kind):
     norm, probe = nn.BatchNorm1d(3).eval(), NormProbe()
