@@ -2,7 +2,8 @@
 
 The first loss is far over that of a constant predictor (cs231n: expect ln C at the start), or the
 variance changes by orders of magnitude from one activation to the next (SageMaker Debugger: 10),
-or recurrent weights let a state grow at every time.
+or recurrent weights let a state grow at every time. Or, where nothing else shows it, most weights
+were drawn several times as large as any usual rule does, or a few hundredths as large.
 """
 
 import math
@@ -16,7 +17,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _VARIANCE_RATIO = 1e4
-_FAINT, _MOST, _CLEARLY = 0.03, 0.75, 0.02
+_FAINT, _LOUD, _MOST, _CLEARLY = 0.03, 4.0, 0.75, 0.02
 _RECURRENT_GAIN, _GOOD = 3.0, 0.8
 _WIDE, _LATE, _EXTREME = 3.0, 3, 0.8
 
@@ -24,7 +25,7 @@ _WIDE, _LATE, _EXTREME = 3.0, 3, 0.8
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a first loss that only a badly scaled output gives, or signals that fade or grow."""
     first = _first_loss(vitals) or _first_values(vitals)
-    return [*first, *_faint(vitals), *_recurrent(vitals), *_signals(vitals)]
+    return [*first, *_misdrawn(vitals), *_recurrent(vitals), *_signals(vitals)]
 
 
 def _remedies() -> tuple[Remedy, ...]:
@@ -76,25 +77,26 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
     return [Symptom(problem, "warning", evidence, figures, _remedies(), is_root=True)]
 
 
-def _faint(vitals: Vitals) -> list[Symptom]:
-    """Weights so small that hardly anything of an input comes out, before the first step."""
+def _misdrawn(vitals: Vitals) -> list[Symptom]:
+    """Weights of which hardly anything of an input comes out, or many times of it, as drawn."""
     layers = [layer for layer in vitals.layers if layer.ran]
-    faint = [layer for layer in layers if layer.trained and 0 < layer.weight_gain < _FAINT]
-    share = share_of(faint, layers)
-    if len(faint) < 2 or share < _MOST or not vitals.had_a_long_chance:
+    drawn = [layer for layer in layers if layer.trained and layer.weight_gain > 0]
+    faint = [layer for layer in drawn if layer.weight_gain < _FAINT]
+    loud = [layer for layer in drawn if layer.weight_gain > _LOUD]
+    off = max(faint, loud, key=len)
+    share = share_of(off, layers)
+    if len(off) < 2 or share < _MOST or not vitals.had_a_long_chance or not vitals.gain <= 0.5:
         return []
-    if not vitals.gain <= 0.5:
-        return []
-    gain = statistics.median(layer.weight_gain for layer in faint)
+    gain = statistics.median(layer.weight_gain for layer in off)
     evidence = (
-        f"{share:.0%} of the weights were drawn so small that a layer makes a signal {gain:.1g} "
-        f"times what it was, first {faint[0].name}."
+        f"{share:.0%} of the weights were drawn so {'small' if off is faint else 'large'} that a "
+        f"layer makes a signal {gain:.1g} times what it was, first {off[0].name}."
     )
     figures = {"share": share, "weight_gain": gain}
     problem = Problem.POOR_INITIALIZATION
     return [
         Symptom(
-            problem, "warning", evidence, figures, _remedies(), faint[0].name, reports=1,
+            problem, "warning", evidence, figures, _remedies(), off[0].name, reports=1,
             is_root=True,
         )
     ]  # fmt: skip

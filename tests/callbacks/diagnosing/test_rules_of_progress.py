@@ -1,6 +1,7 @@
 """Rules that ask what a sign has cost: how much was learned, and whether it stayed."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -287,3 +288,21 @@ def test_running_moments_that_do_not_arrive_need_no_validation(momentum, gap, pl
         SMALL, planned_steps=planned, norm_momenta={"norm": momentum}, statistics_gap={"norm": gap}
     )
     assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is sick
+
+
+@pytest.mark.parametrize(
+    ("gains", "gain", "sick"),
+    [
+        ([5.8, 5.8, 5.8], 0.0, True),
+        ([0.01, 0.01, 0.01], 0.0, True),
+        ([5.8, 5.8, 5.8], 0.8, False),
+        ([1.4, 1.4, 5.8], 0.0, False),
+        ([3.0, 3.0, 3.0], 0.0, False),
+        ([math.nan] * 3, 0.0, False),
+    ],
+)
+def test_weights_drawn_far_too_large_or_small_are_named_where_little_is_learned(gains, gain, sick):
+    layers = [Layer(f"layer{i}", 100, weight_gain=size) for i, size in enumerate(gains)]
+    losses = [2.3 * (1 - gain) + 0.05 * (-1) ** i for i in range(300)]
+    signs = vitals(losses, layers=[replace(layer, has_gradient=True) for layer in layers])
+    assert (P.POOR_INITIALIZATION in found(signs)) is sick
