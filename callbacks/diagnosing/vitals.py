@@ -20,6 +20,7 @@ _FAR, _HALF = 5.0, 0.5
 _LOOKS, _SAME = 3, 1e-5
 _CHECKS, _HAIR = 5, 3e-3
 _FEW = 3
+_OF_OTHER_UNITS = 1.5
 _MOST = 0.9
 
 
@@ -325,6 +326,13 @@ class Vitals:
             return False
         fell = checks[0] - checks[-1] > _HAIR * self.whole_scale
         return fell and all(b < a for a, b in pairwise(checks))
+
+    @property
+    def validates_the_same_loss(self) -> bool:
+        """Whether validation's loss may be the training's own, and not one of other units."""
+        checks, training = self.validation_losses, self.training_epoch_losses[:1]
+        known = [*training, *([self.whole_scale] if self.objective.constant_loss > 0 else [])]
+        return bool(checks and known) and min(checks) < _OF_OTHER_UNITS * max(known)
 
     @cached_property
     def is_rising(self) -> bool:

@@ -58,6 +58,8 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.is_imbalanced or vitals.has_other_terms or vitals.evaluates_late:
         return []
+    if not vitals.validates_the_same_loss:
+        return []
     if not min(checks) > _NO_BETTER * constant or _decides_better(vitals):
         return []
     # What is learned of samples seen before, and of others not a bit.

@@ -58,7 +58,7 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[S
 
 def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
     """All of the training data known by heart, and of the rest a good part not known at all."""
-    if not vitals.objective.constant_loss > 0:
+    if not (vitals.objective.constant_loss > 0 and vitals.validates_the_same_loss):
         return []
     recent = list(zip(checks[-_CHECKS:], training[-_CHECKS:], strict=True))
     gap = min(check - loss for check, loss in recent)

@@ -306,3 +306,15 @@ def test_weights_drawn_far_too_large_or_small_are_named_where_little_is_learned(
     losses = [2.3 * (1 - gain) + 0.05 * (-1) ** i for i in range(300)]
     signs = vitals(losses, layers=[replace(layer, has_gradient=True) for layer in layers])
     assert (P.POOR_INITIALIZATION in found(signs)) is sick
+
+
+@pytest.mark.parametrize(("times", "sick"), [(1.0, True), (2.0, False)])
+def test_a_validation_loss_of_other_units_is_held_against_no_constant(times, sick):
+    soft = Objective("binary", "bce_logits", classes=4, constant_loss=0.56)
+    checks = [times * value for value in (0.73, 0.68, 0.65, 0.62, 0.61, 0.61)]
+    training = [0.75, 0.65, 0.59, 0.55, 0.54, 0.53]
+    signs = vitals(
+        [0.54 + 0.01 * (-1) ** i for i in range(300)], objective=soft, validation_losses=checks,
+        training_epoch_losses=training,
+    )  # fmt: skip
+    assert (P.INCONSISTENT_LABELS in found(signs)) is sick
