@@ -10,6 +10,7 @@ import faulty.courses
 import faulty.coursework
 import faulty.dense
 import faulty.forecasting
+import faulty.forum
 import faulty.generalization
 import faulty.generating
 import faulty.glyphs
@@ -44,6 +45,7 @@ import faulty.studio
 import faulty.surveyed
 import faulty.tabular
 import faulty.taxonomy
+import faulty.threads
 import faulty.tiles
 import faulty.tokens
 import faulty.trades
@@ -67,6 +69,7 @@ import healthy.devices
 import healthy.fields
 import healthy.forecasting
 import healthy.forgers
+import healthy.forum
 import healthy.games
 import healthy.generative
 import healthy.glyphs
@@ -91,6 +94,7 @@ import healthy.puzzles
 import healthy.rankings
 import healthy.registers
 import healthy.regression
+import healthy.replies
 import healthy.representations
 import healthy.retrieval
 import healthy.rewards
@@ -104,6 +108,7 @@ import healthy.signals
 import healthy.structured
 import healthy.studio
 import healthy.tabular
+import healthy.threads
 import healthy.tokens
 import healthy.trades
 import healthy.transfer
@@ -122,6 +127,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.coursework.CASES,
     *faulty.dense.CASES,
     *faulty.forecasting.CASES,
+    *faulty.forum.CASES,
     *faulty.generalization.CASES,
     *faulty.generating.CASES,
     *faulty.glyphs.CASES,
@@ -156,6 +162,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.surveyed.CASES,
     *faulty.tabular.CASES,
     *faulty.taxonomy.CASES,
+    *faulty.threads.CASES,
     *faulty.tiles.CASES,
     *faulty.tokens.CASES,
     *faulty.trades.CASES,
@@ -181,6 +188,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.fields.CASES,
     *healthy.forecasting.CASES,
     *healthy.forgers.CASES,
+    *healthy.forum.CASES,
     *healthy.games.CASES,
     *healthy.generative.CASES,
     *healthy.glyphs.CASES,
@@ -205,6 +213,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.rankings.CASES,
     *healthy.registers.CASES,
     *healthy.regression.CASES,
+    *healthy.replies.CASES,
     *healthy.representations.CASES,
     *healthy.retrieval.CASES,
     *healthy.rewards.CASES,
@@ -218,6 +227,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.structured.CASES,
     *healthy.studio.CASES,
     *healthy.tabular.CASES,
+    *healthy.threads.CASES,
     *healthy.tokens.CASES,
     *healthy.trades.CASES,
     *healthy.transfer.CASES,
