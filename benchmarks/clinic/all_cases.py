@@ -9,6 +9,7 @@ import faulty.convolutional
 import faulty.courses
 import faulty.coursework
 import faulty.dense
+import faulty.factory
 import faulty.forecasting
 import faulty.forum
 import faulty.generalization
@@ -66,6 +67,8 @@ import healthy.coursework
 import healthy.dense
 import healthy.densities
 import healthy.devices
+import healthy.factory
+import healthy.factory_floor
 import healthy.fields
 import healthy.forecasting
 import healthy.forgers
@@ -126,6 +129,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.courses.CASES,
     *faulty.coursework.CASES,
     *faulty.dense.CASES,
+    *faulty.factory.CASES,
     *faulty.forecasting.CASES,
     *faulty.forum.CASES,
     *faulty.generalization.CASES,
@@ -185,6 +189,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.dense.CASES,
     *healthy.densities.CASES,
     *healthy.devices.CASES,
+    *healthy.factory.CASES,
+    *healthy.factory_floor.CASES,
     *healthy.fields.CASES,
     *healthy.forecasting.CASES,
     *healthy.forgers.CASES,
