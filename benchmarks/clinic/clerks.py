@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import bureau
 import torch
 import torch.nn.functional as F
+from data_sets import bureau
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch.nn.functional as F
 from case import Program
+from data_sets.samples import Samples, loaders
 from modules import ADAM, BinaryModel, LitClassifier, Optimizer, RegressionTask
-from samples import Samples, loaders
 from scores import accuracy, binary_accuracy, r2
 from torch import Tensor, nn
 

@@ -2,8 +2,8 @@
 
 import torch
 import torch.nn.functional as F
+from data_sets.samples import Samples
 from lightning.pytorch import LightningModule
-from samples import Samples
 from torch import Tensor
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-import wards
 from case import Case, Goal, Program
+from data_sets import wards
+from data_sets.samples import Samples, loaders, split, standardized
 from lightning.pytorch import LightningModule
 from modules import adam, mlp
 from programs import regression
-from samples import Samples, loaders, split, standardized
 from scores import binary_accuracy, outputs, r2
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from bench_side_data import Patients, concordance, light_curves, patients, spectra
 from case import Case, Goal, Program
+from data_sets.bench import Patients, concordance, light_curves, patients, spectra
+from data_sets.samples import Samples, loaders, scaled_targets, split, standardized
 from healthy.bench_side import SpectraMLP, atoms, segmentation, transits
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, adam, mlp, reset
 from programs import regression, two_classes
-from samples import Samples, loaders, scaled_targets, split, standardized
 from scores import balanced_accuracy, cross_entropy, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

@@ -2,13 +2,13 @@
 
 from functools import partial
 
-import bureau
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
 from clerks import texts
+from data_sets import bureau
+from data_sets.samples import Samples
 from lightning.pytorch import LightningModule
-from samples import Samples
 from scores import outputs
 from torch import Tensor, nn
 

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import competitions
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import competitions
+from data_sets.samples import Samples, loaders, scaled_targets, split, standardized
 from lightning.pytorch import LightningModule
 from modules import RegressionTask, adam, mlp, sgd
 from programs import classification, regression, two_classes
-from samples import Samples, loaders, scaled_targets, split, standardized
 from scores import balanced_accuracy, binary_accuracy, cross_entropy, outputs, r2
 from torch import Tensor, nn
 

@@ -2,11 +2,11 @@
 
 from functools import partial
 
-import samples
 import torch
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import Samples, loaders
 from modules import LitClassifier, Optimizer, reset, sgd
-from samples import Samples, loaders
 from scores import accuracy
 from torch import nn
 

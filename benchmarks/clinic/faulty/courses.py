@@ -5,14 +5,14 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import loaders, scaled_targets, split, standardized
 from lightning.pytorch import LightningModule
 from modules import RegressionTask, adam, mlp, sgd
 from programs import classification, regression
-from samples import loaders, scaled_targets, split, standardized
 from scores import accuracy, r2
 from sklearn.datasets import make_gaussian_quantiles
 from torch import Tensor, nn

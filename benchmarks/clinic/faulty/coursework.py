@@ -5,12 +5,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-import wards
 from case import Case, Goal, Program
+from data_sets import wards
+from data_sets.samples import digit_images, loaders, scaled_targets
 from lightning.pytorch import LightningModule
 from modules import adam, mlp, reset
 from programs import classification, regression, two_classes
-from samples import digit_images, loaders, scaled_targets
 from scores import accuracy
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

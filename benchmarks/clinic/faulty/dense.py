@@ -3,11 +3,11 @@
 from functools import partial
 from typing import Any
 
-import samples
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import loaders
 from modules import ADAM, BinaryModel, LitClassifier, Optimizer, adam, mlp, reset, sgd
-from samples import loaders
 from scores import accuracy, binary_accuracy
 from torch import Tensor, nn
 

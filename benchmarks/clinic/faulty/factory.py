@@ -4,14 +4,14 @@ from copy import deepcopy
 from functools import partial
 from typing import Any
 
-import factory_data
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import factory
+from data_sets.samples import Samples, loaders, standardized
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, adam, mlp, sgd
 from programs import classification, regression
-from samples import Samples, loaders, standardized
 from scores import accuracy, outputs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
@@ -20,7 +20,7 @@ from torchvision.ops import box_convert, box_iou
 
 
 def heard(network: nn.Module, optimizer: Any, epochs: int = 6, **options: Any) -> Program:
-    data = factory_data.centred(factory_data.spectrograms(factory_data.motors()))
+    data = factory.centred(factory.spectrograms(factory.motors()))
     return classification(data, network, optimizer, epochs=epochs, **options)
 
 
@@ -40,7 +40,7 @@ def filtered(*activation: type[nn.Module]) -> Program:
         layers += [nn.Conv1d(before, after, width, stride), nn.BatchNorm1d(after)]
         layers += [kind() for kind in activation]
     network = nn.Sequential(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(48, 5))
-    return classification(factory_data.motors(), network, adam(3e-3), epochs=10)
+    return classification(factory.motors(), network, adam(3e-3), epochs=10)
 
 
 class Averaged(LightningModule):
@@ -78,7 +78,7 @@ class Averaged(LightningModule):
 
 
 def averaged(asked_for_average: bool = True) -> Program:
-    data = factory_data.centred(factory_data.spectrograms(factory_data.motors()))
+    data = factory.centred(factory.spectrograms(factory.motors()))
     module = Averaged(asked_for_average)
     return Program(module, *loaders(data, 32), 8, partial(accuracy, module, data))
 
@@ -107,14 +107,14 @@ def eyes(**norm: Any) -> nn.Sequential:
 
 
 def subset(forgotten: bool = True) -> Program:
-    data = factory_data.centred(factory_data.parts())
+    data = factory.centred(factory.parts())
     module = LitClassifier(eyes(), adam(2e-3))
     train = DataLoader(Shuffled(data, forgotten), 40, shuffle=True)
     return Program(module, train, loaders(data, 40)[1], 8, partial(accuracy, module, data))
 
 
 def seen(network: nn.Module, optimizer: Any, epochs: int = 6) -> Program:
-    data = factory_data.centred(factory_data.parts())
+    data = factory.centred(factory.parts())
     return classification(data, network, optimizer, batch_size=40, epochs=epochs)
 
 
@@ -158,7 +158,7 @@ class Detector(LightningModule):
 
 
 def detector(roots: bool = False, bounded: bool = True, pixels: bool = False) -> Program:
-    data, scale = factory_data.belts(), 24 if pixels else 1
+    data, scale = factory.belts(), 24 if pixels else 1
     module = Detector(roots, bounded)
 
     def overlap() -> float:
@@ -173,7 +173,7 @@ def detector(roots: bool = False, bounded: bool = True, pixels: bool = False) ->
 
 
 def strength(scaled: bool = False) -> Program:
-    data = standardized(factory_data.castings()) if scaled else factory_data.castings()
+    data = standardized(factory.castings()) if scaled else factory.castings()
     return regression(data, mlp((8, 128, 128, 1)), adam(1e-3), batch_size=64, epochs=12)
 
 

@@ -2,13 +2,13 @@
 
 from functools import partial
 
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import surveys
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from modules import Optimizer, adam, sgd
-from samples import Samples, loaders
 from scores import outputs, r2
 from torch import Tensor, nn
 

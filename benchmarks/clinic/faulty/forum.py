@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-import forum_data
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import forum
+from data_sets.samples import circle, digits, loaders, standardized
 from lightning.pytorch import LightningModule
 from modules import adam, mlp, reset, sgd
 from programs import regression, two_classes
-from samples import circle, digits, loaders, standardized
 from scores import balanced_accuracy, binary_accuracy, outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -53,7 +53,7 @@ def rectified(last: nn.Module) -> Program:
 
 def linear_regression(scaled: bool) -> Program:
     """``Loss is nan after a few iterations``: square feet and years as they are."""
-    data = standardized(forum_data.areas()) if scaled else forum_data.areas()
+    data = standardized(forum.areas()) if scaled else forum.areas()
     return regression(data, nn.Linear(3, 1), sgd(0.01), batch_size=16, epochs=10)
 
 
@@ -66,7 +66,7 @@ class Rounded(nn.Module):
 
 def rounded(last: nn.Module) -> Program:
     """``My labels are 0 and 1, so I round the output``; mean squared error."""
-    data = forum_data.quadrants()
+    data = forum.quadrants()
     data = data._replace(y=data.y.float(), y_test=data.y_test.float())
     network = nn.Sequential(mlp([2, 32, 32, 1]), last)
     return regression(data, network, adam(1e-2), batch_size=32, epochs=10)
@@ -105,7 +105,7 @@ class Customers(LightningModule):
 
 
 def customers(weight: float) -> Program:
-    data = forum_data.defaults()
+    data = forum.defaults()
     module = Customers(weight)
     return Program(module, *loaders(data, 64), 8, partial(balanced_accuracy, module, data))
 
@@ -115,7 +115,7 @@ def exclusive_or(constant: float | None) -> Program:
     network = mlp([2, 24, 24, 1], nn.Tanh)
     if constant is not None:
         reset(network, partial(nn.init.constant_, val=constant))
-    return two_classes(forum_data.quadrants(), network, adam(5e-3), epochs=12)
+    return two_classes(forum.quadrants(), network, adam(5e-3), epochs=12)
 
 
 class Triplets(LightningModule):
@@ -152,8 +152,8 @@ class Triplets(LightningModule):
 
 def triplets(exchanged: bool) -> Program:
     module = Triplets(exchanged)
-    train = TensorDataset(*forum_data.triplets(digits(), 3000, 1))
-    unseen = forum_data.triplets(digits(), 1000, 2, test=True)
+    train = TensorDataset(*forum.triplets(digits(), 3000, 1))
+    unseen = forum.triplets(digits(), 1000, 2, test=True)
 
     def score() -> float:
         anchor, positive, negative = (outputs(module, x) for x in unseen)
@@ -188,7 +188,7 @@ class ToFit(LightningModule):
 
 
 def to_fit(between: type[nn.Module]) -> Program:
-    data = forum_data.curve()
+    data = forum.curve()
     module = ToFit(between)
     train = DataLoader(TensorDataset(data.x, data.y), 32, shuffle=True)
     return Program(module, train, None, 15, partial(r2, module, data))

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import Samples, loaders, scaled_targets, standardized
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, adam, mlp, sgd
 from programs import classification, regression
-from samples import Samples, loaders, scaled_targets, standardized
 from scores import accuracy, cross_entropy
 from torch import Tensor, nn
 

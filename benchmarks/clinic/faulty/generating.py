@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import Samples, loaders, scaled_targets, split, standardized
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import Samples, loaders, scaled_targets, split, standardized
 from scores import outputs
 from torch import Tensor, nn
 

@@ -4,15 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import fabricated
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import fabricated, samples
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, mlp, sgd
 from programs import classification
-from samples import Samples, loaders
 from scores import accuracy, outputs, r2
 from torch import Tensor, nn
 

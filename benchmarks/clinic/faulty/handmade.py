@@ -5,15 +5,14 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples, surveys
+from data_sets.samples import Samples, loaders, standardized
 from lightning.pytorch import LightningModule
 from modules import adam, mlp, sgd
 from programs import classification
-from samples import Samples, loaders, standardized
 from scores import accuracy, outputs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler, TensorDataset

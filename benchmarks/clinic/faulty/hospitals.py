@@ -5,7 +5,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from cohorts import DEVIATIONS, MEANS, Stays, lessons, stays
+from data_sets.cohorts import DEVIATIONS, MEANS, Stays, lessons, stays
 from healthy.wards import HELD_OUT, DeteriorationNet, KnowledgeTracing
 from lightning.pytorch import LightningModule
 from modules import mlp

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import Samples, scaled_targets, split
 from lightning.pytorch import LightningModule
 from modules import mlp, reset, sgd
 from programs import classification, regression
-from samples import Samples, scaled_targets, split
 from scores import outputs
 from sklearn import datasets
 from torch import Tensor, nn

@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import Samples, split, standardized
 from modules import ADAM, LitClassifier, adam, mlp, sgd
 from programs import classification, two_classes
-from samples import Samples, split, standardized
 from scores import accuracy, balanced_accuracy
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import fabricated
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import fabricated
+from data_sets.samples import Samples, loaders, split, standardized
 from lightning.pytorch import LightningModule
 from modules import BinaryModel, adam, mlp, reset, sgd
 from programs import regression
-from samples import Samples, loaders, split, standardized
 from scores import accuracy, balanced_accuracy, binary_accuracy, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader

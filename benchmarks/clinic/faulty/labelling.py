@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples, surveys
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
-from samples import Samples, loaders
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 

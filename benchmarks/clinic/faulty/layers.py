@@ -4,16 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import competitions
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import competitions, samples, surveys
+from data_sets.samples import Samples, loaders, scaled_targets, standardized
 from lightning.pytorch import LightningModule
 from modules import adam, mlp, reset, sgd
 from programs import classification, regression, two_classes
-from samples import Samples, loaders, scaled_targets, standardized
 from scores import accuracy
 from torch import Tensor, nn
 

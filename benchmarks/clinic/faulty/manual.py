@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any
 
-import corpora
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import corpora
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from modules import Optimizer, adam, sgd
-from samples import Samples, loaders
 from scores import outputs
 from torch import Tensor, nn
 

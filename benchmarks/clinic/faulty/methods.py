@@ -5,15 +5,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples, surveys
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from modules import mlp, sgd
 from programs import classification
-from samples import Samples, loaders
 from scores import accuracy, outputs, r2
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR

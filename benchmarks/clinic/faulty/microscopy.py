@@ -4,12 +4,12 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
-import wards
 from case import Case, Goal, Program
+from data_sets import wards
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from modules import adam
 from programs import classification
-from samples import Samples, loaders
 from scores import accuracy, balanced_accuracy, cross_entropy, outputs
 from torch import Tensor, nn
 

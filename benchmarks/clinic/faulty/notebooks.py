@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-import studio
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import studio
+from data_sets.samples import Samples, loaders, split, standardized
 from lightning.pytorch import LightningModule
 from modules import RegressionTask, adam, mlp, sgd
 from programs import classification
-from samples import Samples, loaders, split, standardized
 from scores import balanced_accuracy, binary_accuracy, cross_entropy, outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

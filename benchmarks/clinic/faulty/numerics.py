@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import Samples, loaders, standardized
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, adam, mlp
 from programs import classification
-from samples import Samples, loaders, standardized
 from scores import accuracy, binary_accuracy, outputs
 from torch import Tensor, nn
 

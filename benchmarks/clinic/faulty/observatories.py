@@ -5,11 +5,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from cohorts import papers, spread
+from data_sets.cohorts import papers, spread
+from data_sets.samples import digits, loaders
 from healthy.citations import NBeats, forecast
 from healthy.forgers import ConditionalVAE
 from lightning.pytorch import LightningModule
-from samples import digits, loaders
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 

@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import loaders, scaled_targets, standardized
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, Optimizer, adam, mlp, sgd
 from programs import classification, two_classes
-from samples import loaders, scaled_targets, standardized
 from scores import accuracy, outputs, r2
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, StepLR

@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import loaders, split
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import loaders, split
 from scores import accuracy, cross_entropy, outputs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

@@ -5,15 +5,14 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples, surveys
+from data_sets.samples import Samples, loaders, scaled_targets, standardized
 from lightning.pytorch import LightningModule
 from modules import mlp
 from programs import classification
-from samples import Samples, loaders, scaled_targets, standardized
 from scores import accuracy, r2
 from torch import Tensor, nn
 

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples, surveys
+from data_sets.samples import loaders
 from lightning.pytorch import LightningModule
 from programs import classification
-from samples import loaders
 from scores import outputs
 from torch import Tensor, nn
 

@@ -3,11 +3,11 @@
 from functools import partial
 from typing import Any
 
-import bureau
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
 from clerks import ClickTower, Reader, chosen
+from data_sets import bureau
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import Samples
 from lightning.pytorch import LightningModule
 from modules import Optimizer, adam, sgd
-from samples import Samples
 from scores import accuracy, balanced_accuracy
 from torch import Tensor, nn
 from torch.utils.data import DataLoader

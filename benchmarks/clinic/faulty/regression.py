@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import Samples, scaled_targets, split, standardized
 from lightning.pytorch import LightningModule
 from modules import ADAM, Optimizer, adam, mlp, reset, sgd
 from programs import regression
-from samples import Samples, scaled_targets, split, standardized
 from scores import r2
 from torch import Tensor, nn
 

@@ -5,14 +5,13 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples, surveys
+from data_sets.samples import Samples, loaders, split
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import Samples, loaders, split
 from scores import accuracy, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader

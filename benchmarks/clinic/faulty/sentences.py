@@ -4,12 +4,12 @@ import string
 from functools import partial
 from typing import Any
 
-import fabricated
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import fabricated
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
-from samples import Samples, loaders
 from scores import accuracy, cross_entropy
 from torch import Tensor, nn
 from torch.utils.data import DataLoader

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from functools import partial
 
-import corpora
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import corpora
+from data_sets.samples import Samples, loaders, waves
 from lightning.pytorch import LightningModule
 from modules import adam
 from programs import classification
-from samples import Samples, loaders, waves
 from scores import balanced_accuracy, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

@@ -3,16 +3,14 @@
 from functools import partial
 from typing import Any
 
-import competitions
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import competitions, samples, surveys
+from data_sets.samples import scaled_targets, standardized
 from lightning.pytorch import LightningModule
 from modules import mlp, sgd
 from programs import classification, regression, two_classes
-from samples import scaled_targets, standardized
 from scores import outputs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader

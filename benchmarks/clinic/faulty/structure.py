@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import Samples, loaders, scaled_targets, standardized
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, adam, mlp, reset, sgd
 from programs import classification, regression, two_classes
-from samples import Samples, loaders, scaled_targets, standardized
 from scores import accuracy, r2
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR

@@ -2,13 +2,13 @@
 
 from functools import partial
 
-import studio
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import studio
+from data_sets.samples import loaders
 from modules import LitClassifier, Optimizer, adam, reset, sgd
 from programs import classification
-from samples import loaders
 from scores import accuracy
 from torch import Tensor, nn
 

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-import records
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import records
+from data_sets.samples import Samples, loaders, scaled_targets, standardized, texts
 from lightning.pytorch import LightningModule
 from modules import RegressionTask, adam, mlp
 from programs import classification, regression
-from samples import Samples, loaders, scaled_targets, standardized, texts
 from scores import outputs, r2
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn

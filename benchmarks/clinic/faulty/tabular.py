@@ -4,15 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples, surveys
+from data_sets.samples import Samples, loaders, scaled_targets, split, standardized
 from lightning.pytorch import LightningModule
 from modules import Optimizer, adam, mlp, sgd
 from programs import classification, regression
-from samples import Samples, loaders, scaled_targets, split, standardized
 from scores import balanced_accuracy, r2
 from torch import Tensor, nn
 

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-import records
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import records
+from data_sets.samples import Samples, loaders, scaled_targets, standardized
 from lightning.pytorch import LightningModule
 from modules import adam, mlp
 from programs import classification, regression, two_classes
-from samples import Samples, loaders, scaled_targets, standardized
 from scores import balanced_accuracy, outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler

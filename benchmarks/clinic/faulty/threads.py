@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-import forum_data
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import forum
+from data_sets.samples import digit_images, digits, loaders
 from lightning.pytorch import LightningModule
 from modules import mlp, sgd
 from programs import regression
-from samples import digit_images, digits, loaders
 from scores import accuracy, outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -61,7 +61,7 @@ def norms(own: bool) -> Program:
 def growing_wave(lr: float) -> Program:
     """``Why does my network only learn a straight line?``: the rate of a small step."""
     network = mlp([1, 64, 64, 1], nn.Tanh)
-    return regression(forum_data.curve(), network, sgd(lr, 0.9), batch_size=16, epochs=14)
+    return regression(forum.curve(), network, sgd(lr, 0.9), batch_size=16, epochs=14)
 
 
 class AutoEncoder(LightningModule):
@@ -140,7 +140,7 @@ class Spam(LightningModule):
 
 def spam(count: int, epochs: int, dropout: float, width: int = 48) -> Program:
     """``Training accuracy 100 %, validation loss goes up``."""
-    data = forum_data.messages()
+    data = forum.messages()
     module = Spam(width, dropout, 0.01)
 
     def score() -> float:

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets.samples import Samples, loaders, patches
 from lightning.pytorch import LightningModule
 from modules import adam, reset, sgd
-from samples import Samples, loaders, patches
 from scores import outputs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

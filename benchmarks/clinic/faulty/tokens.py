@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any
 
-import corpora
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from corpora import Names
+from data_sets import corpora
+from data_sets.corpora import Names
+from data_sets.samples import loaders, split, texts
 from lightning.pytorch import LightningModule
-from samples import loaders, split, texts
 from scores import accuracy
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence

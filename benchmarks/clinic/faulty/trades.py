@@ -4,14 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import surveys
+from data_sets.samples import Samples, loaders, scaled_targets, standardized
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, Optimizer, adam, mlp, reset, sgd
 from programs import classification, regression
-from samples import Samples, loaders, scaled_targets, standardized
 from scores import accuracy, cross_entropy, outputs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

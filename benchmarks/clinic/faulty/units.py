@@ -2,14 +2,14 @@
 
 from functools import partial
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import Samples, loaders, standardized
 from lightning.pytorch import LightningModule
 from modules import ADAM, LitClassifier, adam, mlp, reset, sgd
 from programs import classification
-from samples import Samples, loaders, standardized
 from scores import accuracy
 from torch import Tensor, nn
 

@@ -5,14 +5,14 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import surveys
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from modules import Optimizer, adam
 from programs import classification
-from samples import Samples, loaders
 from scores import cross_entropy, outputs
 from torch import Tensor, nn
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-import wards
 from case import Case, Goal, Program
+from data_sets import wards
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import Samples, loaders
 from scores import outputs
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn

@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from bench_side_data import (
+from case import Case, Goal, Program
+from data_sets.bench import (
     Patients,
     clusters_of_atoms,
     concordance,
@@ -14,10 +15,9 @@ from bench_side_data import (
     patients,
     spectra,
 )
-from case import Case, Goal, Program
+from data_sets.samples import loaders
 from lightning.pytorch import LightningModule
 from modules import RegressionTask, mlp
-from samples import loaders
 from scores import r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset

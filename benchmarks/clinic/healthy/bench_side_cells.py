@@ -5,17 +5,17 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
-from bench_side_data import (
+from case import Case, Goal, Program
+from data_sets.bench import (
     animals,
     light_curves,
     spikes,
     surface,
 )
-from case import Case, Goal, Program
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from modules import mlp, sgd
 from programs import regression
-from samples import Samples, loaders
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn

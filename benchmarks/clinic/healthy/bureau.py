@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any
 
-import bureau
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
 from clerks import DateTranslator, IntentEncoder, Rows, texts
+from data_sets import bureau
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
-from samples import Samples, loaders
 from scores import outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader

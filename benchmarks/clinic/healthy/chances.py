@@ -5,10 +5,10 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets.samples import Samples, loaders, split
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, adam, mlp
 from programs import regression
-from samples import Samples, loaders, split
 from scores import accuracy, outputs
 from torch import Tensor, nn
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from cohorts import meters, papers, spread, windows
+from data_sets.cohorts import meters, papers, spread, windows
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import EarlyStopping, StochasticWeightAveraging
 from sklearn.metrics import roc_auc_score

@@ -3,13 +3,11 @@
 import math
 from functools import partial
 
-import records
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from lightning.pytorch import LightningModule
-from programs import classification
-from samples import (
+from data_sets import records
+from data_sets.samples import (
     Samples,
     cancer,
     loaders,
@@ -19,6 +17,8 @@ from samples import (
     standardized,
     wine,
 )
+from lightning.pytorch import LightningModule
+from programs import classification
 from scores import binary_accuracy, outputs, r2
 from sklearn.cluster import KMeans
 from sklearn.metrics import roc_auc_score

@@ -3,15 +3,14 @@
 from functools import partial
 from typing import Any
 
-import competitions
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import competitions, surveys
+from data_sets.samples import Samples, loaders, scaled_targets, split, standardized
 from lightning.pytorch import LightningModule
 from modules import adam, mlp
 from programs import classification, regression
-from samples import Samples, loaders, scaled_targets, split, standardized
 from scores import balanced_accuracy, outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler

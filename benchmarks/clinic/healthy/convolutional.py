@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from modules import ADAM, LitClassifier, Optimizer, adam, reset, sgd
 from programs import classification
-from samples import Samples, loaders
 from scores import accuracy
 from torch import Tensor, nn
 

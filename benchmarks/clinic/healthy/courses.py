@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import loaders, scaled_targets, standardized
 from modules import LitClassifier, adam, mlp, sgd
 from programs import classification, regression
-from samples import loaders, scaled_targets, standardized
 from scores import accuracy, cross_entropy
 from torch import Tensor, nn
 

@@ -3,14 +3,13 @@
 from functools import partial
 from typing import Any
 
-import surveys
 import torch
 import torch.nn.functional as F
-import wards
 from case import Case, Goal, Program
+from data_sets import surveys, wards
+from data_sets.samples import loaders, standardized
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import loaders, standardized
 from scores import binary_accuracy, outputs, r2
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn

@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import Samples, split, standardized
 from lightning.pytorch import LightningModule
 from modules import ADAM, Optimizer, adam, mlp, reset, sgd
 from programs import classification, two_classes
-from samples import Samples, split, standardized
 from scores import balanced_accuracy, outputs
 from torch import Tensor, nn
 

@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any
 
-import records
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import records
+from data_sets.samples import loaders
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import loaders
 from scores import outputs, r2
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn

@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any
 
-import factory_data
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import factory
+from data_sets.samples import loaders
 from lightning.pytorch import LightningModule
 from programs import classification
-from samples import loaders
 from scores import accuracy, outputs
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
@@ -73,7 +73,7 @@ class PartsResNet(LightningModule):
 
 
 def parts_res_net() -> Program:
-    data = factory_data.centred(factory_data.parts())
+    data = factory.centred(factory.parts())
     train, test = loaders(data, 48, drop_last=True)
     module = PartsResNet(9 * len(train))
     return Program(module, train, test, 9, partial(accuracy, module, data))
@@ -113,7 +113,7 @@ class Ears(LightningModule):
 
 
 def ears() -> Program:
-    data = factory_data.centred(factory_data.spectrograms(factory_data.motors()))
+    data = factory.centred(factory.spectrograms(factory.motors()))
     module = Ears()
     train, _ = loaders(data, 32)
     return Program(module, train, None, 10, partial(accuracy, module, data))
@@ -130,7 +130,7 @@ def samples_as_heard() -> Program:
     optimizer = partial(torch.optim.Adam, lr=5e-3, weight_decay=1e-4)
     steps = partial(torch.optim.lr_scheduler.StepLR, step_size=200, gamma=0.2)
     return classification(
-        factory_data.motors(), network, optimizer, batch_size=32, epochs=14,
+        factory.motors(), network, optimizer, batch_size=32, epochs=14,
         criterion=F.nll_loss, scheduler=steps,
     )  # fmt: skip
 
@@ -178,7 +178,7 @@ class Scratches(LightningModule):
 
 
 def scratches() -> Program:
-    data = factory_data.plates()
+    data = factory.plates()
     module = Scratches()
 
     def overlap() -> float:

@@ -3,12 +3,12 @@
 from functools import partial
 from typing import Any
 
-import factory_data
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import factory
+from data_sets.samples import Samples, loaders, standardized
 from lightning.pytorch import LightningModule
-from samples import Samples, loaders, standardized
 from scores import outputs, r2
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
@@ -51,7 +51,7 @@ class Members(LightningModule):
 
 
 def members() -> Program:
-    data = standardized(factory_data.castings())
+    data = standardized(factory.castings())
     module = Members(8)
     return Program(module, *loaders(data, 64), 15, partial(r2, module, data))
 
@@ -94,7 +94,7 @@ class Weak(LightningModule):
 
 
 def weak() -> Program:
-    data = standardized(factory_data.castings())
+    data = standardized(factory.castings())
     edge = data.y.quantile(0.125)
     data = data._replace(y=(data.y < edge).long(), y_test=(data.y_test < edge).long())
     module = Weak()

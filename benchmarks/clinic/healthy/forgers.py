@@ -6,10 +6,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from cohorts import meters, windows
+from data_sets.cohorts import meters, windows
+from data_sets.samples import digits, loaders
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import digits, loaders
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 

@@ -3,12 +3,12 @@
 from functools import partial
 from typing import Any
 
-import forum_data
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import forum
+from data_sets.samples import digit_images, loaders, standardized
 from lightning.pytorch import LightningModule
-from samples import digit_images, loaders, standardized
 from scores import accuracy, balanced_accuracy, outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -119,7 +119,7 @@ class TextCNN(LightningModule):
 
 
 def text_cnn() -> Program:
-    data = forum_data.messages(6000, 0.4)
+    data = forum.messages(6000, 0.4)
     module = TextCNN()
     return Program(module, *loaders(data, 32), 5, partial(balanced_accuracy, module, data))
 
@@ -154,7 +154,7 @@ class Rent(LightningModule):
 
 
 def rent() -> Program:
-    data = standardized(forum_data.areas())
+    data = standardized(forum.areas())
     module = Rent()
     return Program(module, *loaders(data, 20), 20, partial(r2, module, data))
 

@@ -5,13 +5,13 @@ import math
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import loaders
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import loaders
 from scores import accuracy, outputs
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm

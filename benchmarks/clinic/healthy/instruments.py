@@ -5,14 +5,14 @@ import math
 from functools import partial
 from typing import Any
 
-import fabricated
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import fabricated
+from data_sets.samples import loaders, split, standardized
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, adam, mlp, sgd
 from programs import classification, regression
-from samples import loaders, split, standardized
 from scores import accuracy, outputs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

@@ -4,15 +4,14 @@ import copy
 from functools import partial
 from typing import Any
 
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples, surveys
+from data_sets.samples import loaders
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, adam, mlp
 from programs import classification
-from samples import loaders
 from scores import accuracy, outputs
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR

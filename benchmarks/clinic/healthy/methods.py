@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples, surveys
+from data_sets.samples import loaders, split
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import loaders, split
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 

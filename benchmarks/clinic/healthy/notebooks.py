@@ -3,15 +3,14 @@
 from functools import partial
 from typing import Any
 
-import samples
-import studio
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples, studio
+from data_sets.samples import loaders, split, standardized
 from lightning.pytorch import LightningModule
 from modules import adam, mlp, sgd
 from programs import classification
-from samples import loaders, split, standardized
 from scores import binary_accuracy, outputs
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn

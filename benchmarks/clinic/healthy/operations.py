@@ -1,12 +1,12 @@
 """What operations train: demand, deliveries, values of customers and coupons."""
 
-import services
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import services
+from data_sets.samples import loaders
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import loaders
 from scores import outputs
 from torch import Tensor, nn
 from torch.distributions import LogNormal, NegativeBinomial

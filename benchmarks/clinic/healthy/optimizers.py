@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
+from data_sets.samples import loaders
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, Optimizer, adam, mlp, sgd
 from programs import classification
-from samples import loaders
 from scores import accuracy
 from torch import Tensor, nn
 from torch.optim import lr_scheduler

@@ -4,16 +4,14 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-import records
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import records, samples, surveys
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from modules import adam, reset, sgd
 from programs import classification, regression
-from samples import Samples, loaders
 from scores import accuracy, outputs
 from torch import Tensor, nn
 

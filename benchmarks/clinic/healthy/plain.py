@@ -2,15 +2,13 @@
 
 from functools import partial
 
-import competitions
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import competitions, samples, surveys
+from data_sets.samples import scaled_targets, split, standardized
 from modules import adam, mlp, reset, sgd
 from programs import classification, regression, two_classes
-from samples import scaled_targets, split, standardized
 from scores import balanced_accuracy
 from sklearn import datasets
 from torch import Tensor, nn

@@ -5,14 +5,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples, surveys
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import BaseFinetuning
-from samples import Samples, loaders
 from scores import accuracy, outputs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

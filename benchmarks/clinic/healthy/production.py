@@ -3,14 +3,13 @@
 import math
 from typing import Any
 
-import records
-import services
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import records, services
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import Samples, loaders
 from scores import outputs
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn

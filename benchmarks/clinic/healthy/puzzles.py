@@ -4,13 +4,13 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import surveys
+from data_sets.samples import Samples, loaders, split
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, mlp
-from samples import Samples, loaders, split
 from scores import accuracy, outputs
 from torch import Tensor, nn
 

@@ -2,13 +2,13 @@
 
 from functools import partial
 
-import bureau
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
 from clerks import Reader, Rows, chosen
+from data_sets import bureau
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
-from samples import Samples, loaders
 from scores import balanced_accuracy
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

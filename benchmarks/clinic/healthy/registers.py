@@ -5,7 +5,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from cohorts import lessons
+from data_sets.cohorts import lessons
 from lightning.pytorch import LightningModule
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets.samples import digit_images, digits
 from lightning.pytorch import LightningModule
-from samples import digit_images, digits
 from scores import outputs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

@@ -1,10 +1,9 @@
 """What search engines and post rooms train: towers, rankings, pairs and many tags."""
 
-import services
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import services, surveys
 from lightning.pytorch import LightningModule
 from scores import outputs
 from sklearn.metrics import f1_score, ndcg_score

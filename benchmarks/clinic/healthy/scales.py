@@ -3,14 +3,13 @@
 from functools import partial
 from typing import Any
 
-import samples
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples, surveys
+from data_sets.samples import Samples, loaders, split, standardized
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import Samples, loaders, split, standardized
 from scores import outputs, r2
 from sklearn import datasets
 from torch import Tensor, nn

@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-import wards
 from case import Case, Goal, Program
+from data_sets import wards
+from data_sets.samples import Samples, loaders, patches
 from lightning.pytorch import LightningModule
-from samples import Samples, loaders, patches
 from scores import accuracy, outputs
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn

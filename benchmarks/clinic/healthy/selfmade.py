@@ -4,15 +4,13 @@ from copy import deepcopy
 from functools import partial
 from typing import Any
 
-import services
-import surveys
 import torch
 import torch.nn.functional as F
-import wards
 from case import Case, Goal, Program
+from data_sets import services, surveys, wards
+from data_sets.samples import Samples, digit_images, loaders, scaled_targets
 from lightning.pytorch import LightningModule
 from modules import mlp
-from samples import Samples, digit_images, loaders, scaled_targets
 from scores import accuracy, outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

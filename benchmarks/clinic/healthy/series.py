@@ -4,15 +4,14 @@ import math
 from functools import partial
 from typing import Any
 
-import corpora
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import corpora, surveys
+from data_sets.samples import Samples, loaders, split
 from lightning.pytorch import LightningModule
 from modules import adam
 from programs import regression
-from samples import Samples, loaders, split
 from scores import balanced_accuracy, outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler

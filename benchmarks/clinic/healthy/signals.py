@@ -6,8 +6,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets.samples import Samples, loaders, split
 from lightning.pytorch import LightningModule
-from samples import Samples, loaders, split
 from scores import outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

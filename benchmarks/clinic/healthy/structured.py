@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 
-import samples
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import samples
 from lightning.pytorch import LightningModule
 from modules import mlp
 from scores import accuracy, outputs

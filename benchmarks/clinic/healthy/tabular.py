@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import surveys
+from data_sets.samples import Samples, loaders, scaled_targets, split, standardized
 from lightning.pytorch import LightningModule
 from modules import adam, mlp, sgd
 from programs import regression
-from samples import Samples, loaders, scaled_targets, split, standardized
 from scores import balanced_accuracy, r2
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn

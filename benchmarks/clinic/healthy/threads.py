@@ -3,12 +3,12 @@
 from functools import partial
 from typing import Any
 
-import forum_data
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import forum
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
-from samples import Samples, loaders
 from scores import accuracy, outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -44,9 +44,9 @@ class Lake(LightningModule):
 
 
 def lake() -> Program:
-    moves = forum_data.lake_moves()
+    moves = forum.lake_moves()
     generator = torch.Generator().manual_seed(5)
-    open_places = [place for place in range(16) if forum_data.LAKE[place] in "SF"]
+    open_places = [place for place in range(16) if forum.LAKE[place] in "SF"]
     picked = torch.randint(len(open_places), (4000,), generator=generator)
     place = torch.tensor(open_places)[picked]
     move = torch.randint(4, (4000,), generator=generator)
@@ -157,7 +157,7 @@ class Attends(LightningModule):
 
 
 def attends() -> Program:
-    data = forum_data.messages(6000)
+    data = forum.messages(6000)
     train, validation = loaders(data, 64)
     module = Attends(4 * len(train))
     arguments = {"gradient_clip_val": 1.0}
@@ -190,7 +190,7 @@ class Next(LightningModule):
 
 
 def following() -> Program:
-    data: Samples = forum_data.two_waves()
+    data: Samples = forum.two_waves()
     module = Next()
     return Program(module, *loaders(data, 32), 12, partial(r2, module, data))
 

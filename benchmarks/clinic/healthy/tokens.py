@@ -3,10 +3,10 @@
 import warnings
 from typing import Any
 
-import corpora
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import corpora
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence

@@ -3,13 +3,13 @@
 from functools import partial
 from typing import Any, NamedTuple
 
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import surveys
+from data_sets.samples import loaders
 from lightning.pytorch import LightningModule
 from modules import LitClassifier
-from samples import loaders
 from scores import accuracy, outputs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

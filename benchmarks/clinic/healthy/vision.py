@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Any
 
-import surveys
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
+from data_sets import surveys
+from data_sets.samples import Samples, loaders
 from lightning.pytorch import LightningModule
 from modules import adam
 from programs import classification
-from samples import Samples, loaders
 from scores import accuracy, outputs
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset

@@ -5,8 +5,9 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from samples import Samples
 from torch import Tensor
+
+from data_sets.samples import Samples
 
 VERBS, OBJECTS, FILLERS, WORDS = 2, 26, 66, 260
 USERS, ADS, SLOTS = 400, 150, 8

@@ -3,8 +3,9 @@
 from functools import cache
 
 import torch
-from samples import Samples, split
 from torch import Tensor
+
+from data_sets.samples import Samples, split
 
 
 def _coordinates(count: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

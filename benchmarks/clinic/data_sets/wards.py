@@ -5,8 +5,9 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from samples import Samples, split
 from torch import Tensor
+
+from data_sets.samples import Samples, split
 
 
 def _blob(row: Tensor, column: Tensor, radius: Tensor, size: int) -> Tensor:

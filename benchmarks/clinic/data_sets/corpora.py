@@ -7,8 +7,9 @@ from pydoc_data.topics import topics
 from typing import NamedTuple
 
 import torch
-from samples import Samples, split
 from torch import Tensor
+
+from data_sets.samples import Samples, split
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz"
 KINDS = ("Lo", "So", "Ll", "Lu", "Mn", "Sm")

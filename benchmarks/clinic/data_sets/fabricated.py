@@ -4,8 +4,9 @@ import math
 from functools import cache
 
 import torch
-from samples import Samples, split
 from torch import Tensor
+
+from data_sets.samples import Samples, split
 
 NOT, GOOD, BAD, WORDS = 1, 2, 22, 120
 

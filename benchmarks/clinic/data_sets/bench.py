@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from samples import Samples, scaled_targets, split, standardized
 from torch import Tensor
+
+from data_sets.samples import Samples, scaled_targets, split, standardized
 
 
 @cache

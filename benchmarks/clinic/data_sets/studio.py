@@ -4,8 +4,9 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from samples import Samples, split
 from torch import Tensor
+
+from data_sets.samples import Samples, split
 
 KINDS = 6
 
