@@ -61,10 +61,10 @@ def bare_parameters(module: nn.Module) -> dict[str, Tensor]:
     return found
 
 
-def highest_dropout(module: nn.Module) -> float:
-    """Highest probability of a dropout layer."""
+def dropout_rates(module: nn.Module) -> list[float]:
+    """Probability of each dropout layer."""
     dropouts = (m for m in module.modules() if isinstance(m, nn.modules.dropout._DropoutNd))
-    return max((float(m.p) for m in dropouts), default=0.0)
+    return [float(m.p) for m in dropouts]
 
 
 def largest_recurrent_gain(module: nn.Module) -> float:

@@ -12,7 +12,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from ..monitoring.gradient_reading import optimizer_position
-from .anatomy import highest_dropout, largest_recurrent_gain
+from .anatomy import dropout_rates, largest_recurrent_gain
 from .autograd_graph import (
     count_layers,
     count_saturating_outputs,
@@ -98,7 +98,7 @@ class Observation:
         self._weights.begin(trainer, pl_module)
         self._clearing = Clearing()
         self._parameters = set(pl_module.parameters())
-        vitals.dropout = highest_dropout(pl_module)
+        vitals.dropouts = dropout_rates(pl_module)
         recurrent = (nn.RNNBase, nn.RNNCellBase)
         vitals.recurrent |= any(isinstance(m, recurrent) for m in pl_module.modules())
         if trainer.global_step == 0:

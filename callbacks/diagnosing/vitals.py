@@ -42,7 +42,7 @@ class Vitals:
         learning_rate_peak: Highest so far.
         schedule_share: Share of the steps of a one-cycle schedule that is made, one in each epoch.
         weight_decay: Highest of the parameter groups.
-        dropout: Highest probability of a dropout layer.
+        dropouts: Probability of each dropout layer.
         recurrent: Whether there are recurrent layers.
         recurrent_gain: How much a state grows at a time at most, by its weights before the first
             step; NaN without recurrent layers.
@@ -111,7 +111,7 @@ class Vitals:
     learning_rate_peak: float = NAN
     schedule_share: float = NAN
     weight_decay: float = 0.0
-    dropout: float = 0.0
+    dropouts: list[float] = field(default_factory=list)
     recurrent: bool = False
     recurrent_gain: float = NAN
     recurrent_layer: str = ""
@@ -165,6 +165,11 @@ class Vitals:
     wants_order: bool = False
     wants_decisions: bool = False
     training_epoch_losses: list[float] = field(default_factory=list)
+
+    @property
+    def dropout(self) -> float:
+        """Highest probability of a dropout layer."""
+        return max(self.dropouts, default=0.0)
 
     @property
     def had_a_chance(self) -> bool:
@@ -353,7 +358,8 @@ class Vitals:
     @cached_property
     def is_well(self) -> bool:
         """Whether training does what it should, whatever a single sign looks like."""
-        if not self.one_loss or math.isnan(self.gain):
+        knows = self.one_loss or self.objective.constant_loss > 0
+        if not knows or math.isnan(self.gain):
             return math.isfinite(self.recent_loss) and not self.is_rising
         return self.gain > 0.1 and (self.gain > 0.5 or not self.is_rising)
 

@@ -13,7 +13,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
-_EXTREME, _LITTLE = 0.8, 0.3
+_HIGH, _EXTREME, _NOTHING, _LITTLE = 0.5, 0.8, 0.1, 0.3
 _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 _PART, _STEP, _MUCH = 0.1, 1e-4, 0.6
@@ -54,14 +54,19 @@ def _penalty(vitals: Vitals) -> list[Symptom]:
 def _dropout(vitals: Vitals) -> list[Symptom]:
     checks, training = vitals.validation_losses[-_CHECKS:], vitals.training_epoch_losses[-_CHECKS:]
     remedies = (Remedy("Use less dropout.", f"dropout={vitals.dropout / 2:.2g}"),)
-    if vitals.dropout >= _EXTREME and vitals.had_a_long_chance and vitals.gain < _LITTLE:
+    high = [rate for rate in vitals.dropouts if rate >= _HIGH]
+    # What gets through one after the other; two layers of a half each are usual.
+    let_through = math.prod(1 - rate for rate in high)
+    extreme = vitals.dropout >= _EXTREME or let_through <= _NOTHING
+    if extreme and vitals.had_a_long_chance and vitals.gain < _LITTLE:
+        places = f" in {len(high)} places" if len(high) > 1 else ""
         evidence = (
-            f"With dropout of {vitals.dropout:g} the training loss is "
+            f"With dropout of {vitals.dropout:g}{places} the training loss is "
             f"{vitals.recent_data_loss:.4g}, hardly better than a constant's."
         )
         figures = {"dropout": vitals.dropout}
         return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
-    if vitals.dropout < 0.5 or len(checks) < _CHECKS or len(training) != len(checks):
+    if vitals.dropout < _HIGH or len(checks) < _CHECKS or len(training) != len(checks):
         return []
     above = min(t / v for t, v in zip(training, checks, strict=True)) if min(checks) > 0 else 0.0
     # What validation finds good may be as far from the training loss as it likes.

@@ -60,7 +60,7 @@ def _first_loss(vitals: Vitals) -> list[Symptom]:
 def _first_values(vitals: Vitals) -> list[Symptom]:
     """First predictions of a regression that are far wider apart than what is to be predicted."""
     (low, high), ranges = vitals.objective.target_range, vitals.prediction_ranges
-    if vitals.objective.task != "regression" or not ranges or not vitals.had_a_chance:
+    if vitals.objective.task != "regression" or not ranges or not vitals.had_a_long_chance:
         return []
     if vitals.dropout >= _EXTREME:
         return []  # What it lets through it multiplies.

@@ -168,7 +168,7 @@ SICK = {
                training_epoch_losses=[1.0, 0.8, 0.5, 0.3, 0.2]), P.OVERFITTING, "warning"),
     "penalty": (vitals(FLAT, penalty_shares=[0.9] * 10), P.OVER_REGULARIZED, "warning"),
     "dropout": (
-        vitals(FLAT, dropout=0.9, validation_losses=[1.0] * 3, training_epoch_losses=[2.0] * 3),
+        vitals(FLAT, dropouts=[0.9], validation_losses=[1.0] * 3, training_epoch_losses=[2.0] * 3),
         P.OVER_REGULARIZED, "warning"),
     "running moments": (
         vitals(SMALL, statistics_gap={"norm": 2.0}, validation_losses=[4.0, 4.0],

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.vital_signs import FLAT, SMALL, found, vitals
+from helpers.vital_signs import FLAT, SMALL, found, record, vitals
 
 from torchvitals.callbacks import Problem as P
 from torchvitals.callbacks.diagnosing.causes import join_causes
@@ -57,7 +57,7 @@ SICK = {
         vitals(FLAT, one_loss=False, total_updates=[2e-7] * 10, objective=Objective()),
         P.LEARNING_RATE_TOO_LOW, "warning"),
     "dropout that makes the first predictions wide": (
-        vitals([0.5] * 300, dropout=0.95, prediction_ranges=[9.0] * 30, objective=Objective(
+        vitals([0.5] * 300, dropouts=[0.95], prediction_ranges=[9.0] * 30, objective=Objective(
             "regression", "squared", constant_loss=0.5, target_range=(0.0, 1.0))),
         P.OVER_REGULARIZED, "warning"),
     "a bare parameter in no optimiser": (
@@ -318,3 +318,20 @@ def test_a_validation_loss_of_other_units_is_held_against_no_constant(times, sic
         training_epoch_losses=training,
     )  # fmt: skip
     assert (P.INCONSISTENT_LABELS in found(signs)) is sick
+
+
+@pytest.mark.parametrize(
+    ("rates", "sick"),
+    [([0.6] * 3, True), ([0.5] * 4, True), ([0.5, 0.5], False), ([0.1] * 40, False)],
+)
+def test_what_dropout_lets_through_in_several_places(rates, sick):
+    creeps = [2.2 - 1e-3 * i + 0.02 * (-1) ** i for i in range(300)]
+    assert (P.OVER_REGULARIZED in found(vitals(creeps, dropouts=rates))) is sick
+
+
+@pytest.mark.parametrize("gain", [0.6, -0.2])
+def test_losses_that_are_only_looked_at_now_and_then_may_say_that_all_is_well(gain):
+    dead = record(relu=[0.2, 0.6, 0.6, 0.6])
+    looked_at = [2.3 * (1 - gain)] * 30
+    signs = vitals([math.nan] * 300, one_loss=False, data_losses=looked_at, dead=dead)
+    assert (found(signs).get(P.DEAD_RELU, "info") == "info") is (gain > 0)
