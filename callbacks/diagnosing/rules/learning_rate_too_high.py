@@ -99,7 +99,7 @@ def _is_undone(vitals: Vitals, step: float) -> bool:
 def _is_thrown(vitals: Vitals, step: float) -> bool:
     """Whether first steps as long as the weights have left a loss that is not made good again."""
     constant = vitals.objective.constant_loss
-    highest = max(loss for loss in vitals.losses[:50] if math.isfinite(loss))
+    highest = max((loss for loss in vitals.losses[:50] if math.isfinite(loss)), default=0.0)
     start = max(vitals.losses[0], constant * vitals.sum_of if constant > 0 else 0.0)
     return step > 1 and start > 0 and highest > _THROWN * start and vitals.gain < _VERY_GOOD
 

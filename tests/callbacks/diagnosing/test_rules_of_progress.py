@@ -335,3 +335,8 @@ def test_losses_that_are_only_looked_at_now_and_then_may_say_that_all_is_well(ga
     looked_at = [2.3 * (1 - gain)] * 30
     signs = vitals([math.nan] * 300, one_loss=False, data_losses=looked_at, dead=dead)
     assert (found(signs).get(P.DEAD_RELU, "info") == "info") is (gain > 0)
+
+
+def test_first_losses_that_are_not_finite_are_none_to_go_by():
+    losses = [*[math.nan] * 50, *[2.3] * 250]
+    found(vitals(losses, data_losses=[2.3] * 20, total_updates=[5.0, 2.0, *[1e-3] * 10]))
