@@ -84,7 +84,7 @@ def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     momentum, gap = vitals.norm_momenta[layer], vitals.statistics_gap[layer]
     evidence = (
         f"{layer} takes {momentum:.1g} of its running moments from each batch: after all "
-        f"{batches:.0f}, {left[layer]:.0%} of them will be what the layer was made with. They are "
+        f"{batches:.0f}, {left[layer]:.0%} of them will be what the layer began with. They are "
         f"{gap:.2g} from a batch's own (their means in standard deviations, or the logarithm of "
         "the ratio of those)."
     )
