@@ -3,13 +3,16 @@ VENV ?= .venv
 TEST_PROCESSES ?= 2
 PACKAGE_FILES := $(wildcard src/torchvitals/* functional/*.py callbacks/*.py callbacks/*/*.py callbacks/reporting/assets/* callbacks/*/*/*.py datamodules/*.py datamodules/*/* lightning_modules/*.py lightning_modules/*/*.py)
 
-.PHONY: clinic demo test lint clean
+.PHONY: clinic mutants demo test lint clean
 
 demo: $(VENV)/package.stamp  ## train a sick and a treated network and compare them
 	$(VENV)/bin/python examples/demo.py
 
 clinic: $(VENV)/package.stamp $(VENV)/test.stamp  ## judge the doctor on all programs of the clinic
 	$(VENV)/bin/python benchmarks/clinic/judge.py --processes 2
+
+mutants: $(VENV)/package.stamp $(VENV)/test.stamp  ## judge it on faults put into healthy programs
+	$(VENV)/bin/python benchmarks/clinic/judge_mutants.py --processes 2
 
 test: $(VENV)/package.stamp $(VENV)/test.stamp  ## run the whole test suite
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TEST_PROCESSES)
