@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import io
 import logging
+import math
 import sys
 import warnings
 from collections import Counter
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from all_cases import HEALTHY, named
+from case import Program
 from mutations import OPERATORS, Operator, in_turn
 
 from torchvitals.callbacks import TrainingDoctor
@@ -62,9 +64,16 @@ def train(operator: str, name: str) -> Mutant:
         return Mutant(operator, name)  # It relies on what was changed.
     if doctor.failed:
         raise RuntimeError(f"the doctor switched itself off in {name}, {operator}")
-    score = program.score()
+    score = _score(program)
     said = tuple(d.problem.value for d in doctor.diagnoses if d.severity != "info")
     return Mutant(operator, name, not case.goal.reached(score), score, said)
+
+
+def _score(program: Program) -> float:
+    try:
+        return program.score()
+    except ValueError:  # scikit-learn measures nothing that is not finite
+        return math.nan
 
 
 def _operator(name: str) -> Operator:
