@@ -1,4 +1,3 @@
-import logging
 import sys
 from collections import Counter
 from pathlib import Path
@@ -10,7 +9,7 @@ import torch
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks" / "clinic"))
 from all_cases import CASES, FAULTY, HEALTHY, named
 from case import CODES, Case, Goal
-from judge import QUIET, visit
+from judge import visit
 from verify import RESULTS, holds, known_rows, scores
 
 FAST = [case for case in CASES if case.fast]
@@ -19,19 +18,6 @@ REACHED, MISSED = 0.95, 0.5
 
 def names(cases):
     return [case.name for case in cases]
-
-
-@pytest.fixture(autouse=True)
-def one_thread_and_loggers_as_they_were():
-    """Scripts may set what is the whole process's; other tests run in it, too."""
-    threads = torch.get_num_threads()
-    loggers = [logging.getLogger(name) for name in QUIET]
-    levels = [logger.level for logger in loggers]
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
 
 
 def test_there_are_enough_cases_of_each_kind():
