@@ -24,6 +24,7 @@ from pathlib import Path
 
 from all_cases import HEALTHY, named
 from case import Program
+from judge import QUIET
 from mutations import OPERATORS, Operator, in_turn
 
 from torchvitals.callbacks import TrainingDoctor
@@ -32,7 +33,6 @@ sys.path.append(str(Path(__file__).parents[1]))
 from timing import be_quiet, machine
 
 RESULTS = Path(__file__).parents[1] / "results" / "clinic_mutants.txt"
-QUIET = ("lightning.pytorch", "lightning.fabric", "torchvitals.callbacks")
 
 
 @dataclass(frozen=True)
