@@ -122,8 +122,8 @@ class WeightInspection:
         for layer in self._vitals.layers:
             weight = self._weights[layer.name]
             layer.has_gradient |= weight is not None and weight.grad is not None
-        others = {**self._tables, **self._bare}
-        self._with_gradient.update(n for n, p in others.items() if p.grad is not None)
+        for others in (self._tables, self._bare):
+            self._with_gradient.update(n for n, p in others.items() if p.grad is not None)
         is_sure = self._inspections == _SURE
         if is_sure or self._inspections == 0:
             self._identical = {
