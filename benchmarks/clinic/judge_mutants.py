@@ -2,7 +2,8 @@
 
 Each operator of mutations.py changes so many programs of the clinic, drawn by its name, and each
 is trained with a doctor. Where the goal is still reached the change did no harm, and nothing is
-counted. Else a warning at the end is right if it is one that the operator accepts.
+counted. Else, and where the training breaks off, a warning that stands is right if it is one that
+the operator accepts.
 
     python benchmarks/clinic/judge_mutants.py [--programs 12] [--processes 2] [--operators NAME ...]
 
@@ -57,14 +58,17 @@ def train(operator: str, name: str) -> Mutant:
     if program is None:
         return Mutant(operator, name)
     doctor = TrainingDoctor()
+    broken = False
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             program.fit([doctor])
-    except (RuntimeError, ValueError, IndexError, AttributeError):
+    except (AttributeError, IndexError, TypeError):
         return Mutant(operator, name)  # It relies on what was changed.
+    except (RuntimeError, ValueError):
+        broken = True  # By NaN in a distribution, say.
     if doctor.failed:
         raise RuntimeError(f"the doctor switched itself off in {name}, {operator}")
-    score = _score(program)
+    score = math.nan if broken else _score(program)
     said = tuple(d.problem.value for d in doctor.diagnoses if d.severity != "info")
     return Mutant(operator, name, not case.goal.reached(score), score, said)
 
