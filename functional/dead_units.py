@@ -60,9 +60,14 @@ def active_units(
         return torch.zeros(outputs.shape[unit_dim], dtype=torch.bool, device=outputs.device)
     if magnitude:
         outputs = outputs.abs()
-    unit_dim %= outputs.ndim
+    return ~(_highest(outputs, unit_dim % outputs.ndim) <= threshold)
+
+
+def _highest(outputs: Tensor, unit_dim: int) -> Tensor:
+    last = outputs.movedim(unit_dim, -1)
+    if last.is_contiguous():  # As channels_last has them.
+        return last.reshape(-1, last.shape[-1]).amax(0)
     before, after = list(range(unit_dim)), list(range(1, outputs.ndim - unit_dim))
     # Over samples first: over samples and few positions at once takes twenty times as long.
     highest = outputs.amax(before) if before else outputs
-    highest = highest.amax(after) if after else highest
-    return ~(highest <= threshold)
+    return highest.amax(after) if after else highest

@@ -107,9 +107,12 @@ def test_channels_last_is_the_same():
 
 
 @pytest.mark.parametrize("shape", [(128, 16, 32, 32), (4096, 64), (64, 16, 1)])
+@pytest.mark.parametrize("units_last", [False, True])
 @pytest.mark.parametrize(("mean", "std"), [(100.0, 1.0), (-1.0, 1e-2), (0.5, 30.0)])
-def test_a_mean_far_from_zero_costs_no_precision(shape, mean, std):
+def test_a_mean_far_from_zero_costs_no_precision(shape, units_last, mean, std):
     outputs = torch.randn(shape, generator=torch.Generator().manual_seed(1)) * std + mean
+    if units_last:
+        outputs = outputs.movedim(1, -1).contiguous().movedim(-1, 1)
     found = statistics_of(outputs, kind="identity")
     others = [d for d in range(outputs.ndim) if d != 1]
     exact = outputs.double()

@@ -24,6 +24,13 @@ def test_equals_a_loop_over_units(shape, unit_dim, dtype, threshold, magnitude):
     assert not expected[2]
 
 
+def test_the_order_of_the_memory_does_not_matter():
+    outputs = torch.randn(2, 64, 2, 2, generator=torch.Generator().manual_seed(1)) - 1
+    found = active_units(outputs.to(memory_format=torch.channels_last), 1)
+    assert found.tolist() == active_units(outputs, 1).tolist()
+    assert 0 < found.sum() < len(found)
+
+
 @pytest.mark.parametrize("magnitude", [False, True])
 def test_nan_is_not_dead_and_an_empty_batch_shows_nothing(magnitude):
     outputs = torch.tensor([[float("nan"), 0.0]])
