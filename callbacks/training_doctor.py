@@ -297,6 +297,7 @@ class TrainingDoctor(Callback):
         """Lose nothing of an interrupted fit."""
         if isinstance(exception, IndexError) and str(exception).startswith("Target "):
             self._observation.vitals.label_error = str(exception)
+        self._observation.vitals.is_broken_off = isinstance(exception, Exception)
         self._release(trainer, pl_module, exception)
         for monitor in self._monitors:
             monitor.on_exception(trainer, pl_module, exception)

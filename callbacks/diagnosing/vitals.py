@@ -50,6 +50,7 @@ class Vitals:
         time_profile: Size of the gradient of its last output by the input of each time.
         clips: Whether the Trainer clips gradients.
         label_error: What torch said of a label that is no class.
+        is_broken_off: Whether an error ended the training.
         losses: Loss of each training batch.
         data_losses: Mean loss of the samples of the batches that were looked at, without
             penalties and weights.
@@ -118,6 +119,7 @@ class Vitals:
     time_profile: list[float] = field(default_factory=list)
     clips: bool = False
     label_error: str = ""
+    is_broken_off: bool = False
     losses: list[float] = field(default_factory=list)
     data_losses: list[float] = field(default_factory=list)
     penalty_shares: list[float] = field(default_factory=list)

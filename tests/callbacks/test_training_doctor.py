@@ -280,6 +280,22 @@ def test_labels_that_are_no_class_are_named():
     assert "Target 10 is out of bounds" in diagnosis.evidence
 
 
+def gaussian(outputs, labels):
+    return -torch.distributions.Normal(outputs.mean(1), 1.0).log_prob(labels).mean()
+
+
+def test_an_error_that_missing_data_brought_is_explained_by_them():
+    x, y = digits()
+    x = x.index_fill(0, torch.tensor([100]), float("nan"))
+    doctor = TrainingDoctor()
+    trainer = quiet_trainer(callbacks=[doctor], max_epochs=1)
+    with pytest.raises(ValueError, match="Normal"):
+        trainer.fit(Research(network(), loss=gaussian), DataLoader(TensorDataset(x, y), 64))
+    (diagnosis,) = [d for d in doctor.diagnoses if d.problem is Problem.NON_FINITE]
+    assert (diagnosis.severity, diagnosis.layer) == ("critical", "network.0")
+    assert "NaN or infinity reached network.0" in diagnosis.evidence
+
+
 def test_two_optimizers_by_hand():
     assert examine(Game(network()), data=loader()).healthy
 

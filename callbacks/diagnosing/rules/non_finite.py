@@ -12,24 +12,26 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
+_FILL = (
+    Remedy(
+        "Find the samples that have NaN or infinity, and fill in or leave out what is missing.",
+        "assert torch.isfinite(x).all()",
+    ),
+)
+
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a loss that is not finite any more, or a layer whose gradients are not."""
-    recent = vitals.losses[-5:]
+    recent, inputs = vitals.losses[-5:], vitals.inputs
     lost = len(recent) == 5 and not any(map(math.isfinite, recent))
-    if not lost and vitals.not_finite_layer is None:
+    has_gaps = inputs.features > 0 and not math.isfinite(inputs.rms)
+    # One loss is enough, or an error, where what it was made of is not finite.
+    broke = vitals.is_broken_off or not all(map(math.isfinite, recent))
+    if not lost and vitals.not_finite_layer is None and not (has_gaps and broke):
         return []
     first = next((i for i, v in enumerate(vitals.losses) if not math.isfinite(v)), None)
     finite = [v for v in vitals.losses[:first] if math.isfinite(v)][-1:]
-    where = f" The first to be so is {vitals.not_finite_layer}." if vitals.not_finite_layer else ""
-    since = (
-        "Gradients are not finite."
-        if first is None
-        else (
-            f"The loss is not finite from batch {first} on"
-            f"{f', and was {finite[0]:.4g} before' if finite else ''}."
-        )
-    )
+    layer = inputs.layer if has_gaps else vitals.not_finite_layer
     remedies = (
         Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
@@ -42,9 +44,23 @@ def examine(vitals: Vitals) -> list[Symptom]:
         "batch": float(first or 0),
         "last_finite_loss": finite[0] if finite else math.nan,
     }
+    evidence = _since(first, finite, has_gaps=has_gaps) + _where(layer, has_gaps=has_gaps)
     return [
         Symptom(
-            Problem.NON_FINITE, "critical", since + where, measurements, remedies,
-            vitals.not_finite_layer, reports=1,
+            Problem.NON_FINITE, "critical", evidence, measurements,
+            _FILL if has_gaps else remedies, layer, reports=1,
         )
     ]  # fmt: skip
+
+
+def _since(first: int | None, finite: list[float], *, has_gaps: bool) -> str:
+    if first is not None:
+        before = f", and was {finite[0]:.4g} before" if finite else ""
+        return f"The loss is not finite from batch {first} on{before}."
+    return "Training broke off." if has_gaps else "Gradients are not finite."
+
+
+def _where(layer: str | None, *, has_gaps: bool) -> str:
+    if has_gaps:
+        return f" The data themselves are not: NaN or infinity reached {layer}."
+    return f" The first to be so is {layer}." if layer else ""

@@ -13,8 +13,13 @@ from torchvitals.callbacks.diagnosing.vitals import Vitals
 
 P = Problem
 PROFILE = {"a": 1e-7, "b": 1e-6, "c": 1e-5, "d": 1.0}
+GAPS = InputScale("a", math.nan, math.nan, 0.5, math.nan, 8)
 SICK = {
     "loss lost": (vitals([*FALLING[:200], *[math.nan] * 100]), P.NON_FINITE, "critical"),
+    "gaps in the data": (
+        vitals([2.3, 2.2, math.nan], inputs=GAPS), P.NON_FINITE, "critical"),
+    "an error, and gaps in the data": (
+        vitals([2.3], inputs=GAPS, is_broken_off=True), P.NON_FINITE, "critical"),
     "infinite gradients": (vitals(not_finite_layer="fc"), P.NON_FINITE, "critical"),
     "norms grew": (
         vitals(FLAT, gradients=record(fc=[1.0] * 8 + [1e4] * 2)), P.EXPLODING_GRADIENT, "critical"),
@@ -229,6 +234,8 @@ def test_what_the_inputs_do_not_reach_are_no_wrong_labels():
 
 
 WELL = {
+    "gaps that nothing is made of": vitals(SMALL, inputs=GAPS),
+    "an error of another kind": vitals(SMALL, is_broken_off=True),
     "learns": vitals(),
     "has learned": vitals(SMALL),
     "vanishing profile that learns": vitals(SMALL, gradient_profile=PROFILE),
