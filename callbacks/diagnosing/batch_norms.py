@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...functional.activations import unit_moments
+
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
@@ -78,8 +80,7 @@ class NormProbe:
             # Without one they are the mean of all.
             self.momenta[name] = 1.0 if norm.momentum is None else norm.momentum
             with torch.no_grad():
-                over = [d for d in range(x.ndim) if d != 1]
-                variance, mean = torch.var_mean(x.detach().float(), over, correction=0)
+                mean, variance = unit_moments(x, 1, "identity")[2:4]
                 usual = norm.running_var + norm.eps
                 gap = torch.maximum(
                     ((mean - norm.running_mean).abs() / usual.sqrt()).median(),
