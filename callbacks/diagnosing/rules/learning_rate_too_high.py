@@ -116,7 +116,9 @@ def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:
     window = len(vitals.losses) // max(1, len(curve))
     if window < _LONG_WINDOW or not curve or vitals.sum_of > _ONE:
         return False
-    error = statistics.stdev(vitals.losses) / math.sqrt(window)
+    means = [statistics.fmean(vitals.losses)] * len(vitals.losses)
+    spread = math.dist(vitals.losses, means) / math.sqrt(len(means) - 1)
+    error = spread / math.sqrt(window)
     return constant - min(curve) > max(_PART * constant, 4 * error)
 
 
