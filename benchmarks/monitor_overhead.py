@@ -207,12 +207,13 @@ def time_table(measured: Measured) -> list[str]:
 
 
 def peaks_of(job: tuple[str, str, str]) -> tuple[float, float] | None:
-    """Peaks of a fit that reports twice, or None if it fails; for a process of its own."""
+    """Peaks of a fit that reports six times, or None if it fails; for a process of its own."""
     task, candidate, device = TASKS[job[0]], CANDIDATES[job[1]], job[2]
-    interval = 1 if candidate.cpu_steps else 5
+    # More than the ten steps after which copies of weights stay.
+    interval, steps = (1, 1) if candidate.cpu_steps else (5, 15)
     be_quiet()
     with loggers() as make_logger:
-        batches, logger = task.batches(interval, device), make_logger()
+        batches, logger = task.batches(steps, device), make_logger()
         settings = {"epochs": 2, "device": device, "interval": interval}
         try:
             return fit(task, candidate, batches, logger, **settings).peaks

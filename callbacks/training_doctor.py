@@ -223,7 +223,6 @@ class TrainingDoctor(Callback):
         pace = self._schedule.pace(trainer.global_step)
         if self.gradients.every_n_steps != pace:
             self._monitors.set_pace(pace)
-            self.updates._before.forget()
         if self._schedule.reports(trainer.global_step):
             self._report(trainer)
 

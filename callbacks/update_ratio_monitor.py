@@ -30,12 +30,12 @@ class UpdateRatioMonitor(Callback):
 
     Weights are compared before and after a reporting step, so that momentum, weight decay,
     clipping and whatever else the step does is in it. Those that need no gradient are left out.
-    Only a step that reports copies the weights, for as long as it takes. Where every step reports
-    the copy stays, and is brought up to date after each step: what is written to a weight in
-    between is told from its step, unless it is hidden from autograd (``weight.data``). About 1e-3
-    is the usual advice (Stanford's course cs231n). Steps that 16-bit mixed precision skips are not
-    reported. Sharded parameters (FSDP2) count as a whole. Under manual optimisation the update is
-    that of all steps of the batch.
+    Only a step that reports copies the weights, for as long as it takes. Where every step reports,
+    a copy on the host stays after ten of them, and is brought up to date after each: what is
+    written to a weight in between is told from its step, unless it is hidden from autograd
+    (``weight.data``). About 1e-3 is the usual advice (Stanford's course cs231n). Steps that 16-bit
+    mixed precision skips are not reported. Sharded parameters (FSDP2) count as a whole. Under
+    manual optimisation the update is that of all steps of the batch.
 
     Logged are ``update_ratio/total`` and ``update_ratio/<layer>`` (for up to 100 layers). Said
     once, when it has lasted for three reports and 20 steps: layers whose parameters an optimiser

@@ -9,18 +9,22 @@ from torch.distributed.tensor import DTensor
 from ...functional.updates import update_norms
 from .measuring import measure_norms
 
+_FIRST = 10
+
 
 class WeightCopies:
     """Copies of parameters for as long as one step takes, or from step to step.
 
     Attributes:
-        keep: Whether every step is compared. Then the copies stay, each comparison makes them
-            equal to the weights, and a weight is copied again only if it was written to in
-            between, as the version that autograd counts tells.
+        keep: Whether every step is compared. Then, after the first ten, copies on the host stay,
+            each comparison makes them equal to the weights, and a weight is copied again only if
+            it was written to in between, as the version that autograd counts tells. On a device
+            they never stay: memory costs no time there, and is short while gradients are taken.
     """
 
     def __init__(self) -> None:
         self.keep = False
+        self._comparisons = 0
         self._taken: dict[Tensor, Tensor] = {}
         self._kept: dict[Tensor, tuple[Tensor, int]] = {}
 
@@ -37,7 +41,7 @@ class WeightCopies:
         self._taken[parameter] = self._copy_of(parameter)
 
     def _copy_of(self, parameter: Tensor) -> Tensor:
-        # To allocate the memory takes several times as long as to fill it.
+        # To allocate the host's memory takes several times as long as to fill it.
         copy, version = self._kept.get(parameter, (None, -1))
         weight = parameter.detach()
         if copy is None:
@@ -59,18 +63,19 @@ class WeightCopies:
         taken = {p: taken[p] for p in names if p in taken}
         host = {p: copy for p, copy in taken.items() if _is_on_host(p)}
         rest = {p: copy for p, copy in taken.items() if p not in host}
-        found = update_norms(list(host.values()), list(host), refresh=self.keep)
+        stay = self.keep and self._comparisons >= _FIRST
+        self._comparisons += 1
+        found = update_norms(list(host.values()), list(host), refresh=stay)
         norms = dict(zip([names[p] for p in host], zip(*found, strict=True), strict=True))
         if rest:
             norms |= _norms_elsewhere({names[p]: (copy, p.detach()) for p, copy in rest.items()})
-        if self.keep:
-            self._kept |= {p: (copy, p._version) for p, copy in host.items()}
-            self._kept |= {p: (copy, -1) for p, copy in rest.items()}
+        kept = {p: (copy, p._version) for p, copy in host.items()}
+        self._kept = self._kept | kept if stay else {}
         return {names[p]: norms[names[p]] for p in taken}
 
     def forget(self) -> None:
         """Let go of everything."""
-        self._taken, self._kept = {}, {}
+        self._taken, self._kept, self._comparisons = {}, {}, 0
 
 
 def _is_on_host(weight: Tensor) -> bool:

@@ -59,8 +59,8 @@ def mlp():
 def test_ratios_are_those_of_copies_of_all_weights(optimizer, options, every):
     monitor, moved = UpdateRatioMonitor(every), Moved()
     model = Research(mlp(), optimizer, **options)
-    fit(model, loader(torch.randn(40, 5)), [monitor, moved], gradient_clip_val=None)
-    assert monitor.steps == list(range(every - 1, 10, every))
+    fit(model, loader(torch.randn(80, 5)), [monitor, moved], gradient_clip_val=None)
+    assert monitor.steps == list(range(every - 1, 20, every))
     for i, step in enumerate(monitor.steps):
         found = {layer: ratios[i] for layer, ratios in monitor.history.items()}
         assert found == pytest.approx(moved.by_layer[step], rel=1e-5)
@@ -77,7 +77,7 @@ def test_what_is_written_between_two_steps_is_not_part_of_either(fused):
 
     monitor, moved = UpdateRatioMonitor(1), Moved()
     model = Research(mlp(), torch.optim.Adam, lr=1e-3, fused=fused)
-    fit(model, loader(torch.randn(24, 5)), [Shrink(), monitor, moved])
+    fit(model, loader(torch.randn(80, 5)), [Shrink(), monitor, moved])
     for step, expected in enumerate(moved.by_layer):
         found = {layer: ratios[step] for layer, ratios in monitor.history.items()}
         assert found == pytest.approx(expected, rel=1e-5)
@@ -100,6 +100,17 @@ def test_weights_are_copied_on_no_step_but_those_that_report():
     monitor, after = UpdateRatioMonitor(4), After()
     fit(Research(mlp()), loader(torch.randn(32, 5)), [monitor, after])
     assert sorted(after.seen) == [0] * 22 + [4] * 2
+
+
+def test_copies_stay_only_where_step_after_step_is_compared():
+    class Held(Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            kept.append(len(monitor._before._kept))
+
+    monitor, kept = UpdateRatioMonitor(1), []
+    fit(Research(mlp()), loader(torch.randn(80, 5)), [monitor, Held()])
+    assert kept == [0] * 11 + [4] * 9
+    assert not monitor._before._kept
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
@@ -189,8 +200,8 @@ def test_several_optimisers_make_one_report_of_a_batch():
             return [torch.optim.SGD(part.parameters(), lr=0.1) for part in parts]
 
     monitor, moved = UpdateRatioMonitor(1), Moved()
-    fit(Adversaries(), loader(torch.randn(12, 4)), [monitor, moved])
-    assert monitor.steps == [0, 1, 2]
+    fit(Adversaries(), loader(torch.randn(80, 4)), [monitor, moved])
+    assert monitor.steps == list(range(20))
     assert monitor.ratios == pytest.approx(moved.by_layer[-1], rel=1e-5)
 
 
