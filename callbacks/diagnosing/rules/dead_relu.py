@@ -3,7 +3,8 @@
 A unit is dead if no input of the window made it positive (Lu et al. 2019); ordinary sparsity,
 which most false alarms of other tools come from, is not that. Over half of a layer (SageMaker
 Debugger) costs capacity where the training does not do well; a layer that is dead as a whole cuts
-the network in two. Where training goes well it is only worth knowing.
+the network in two. Where training goes well it is only worth knowing, and so it is of a part of a
+layer where nothing at all is learned.
 """
 
 import math
@@ -14,7 +15,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_HALF = 0.5
+_HALF, _MOST, _NOTHING = 0.5, 0.8, 0.05
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -34,7 +35,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     if len(dead) > 1:
         evidence += f" So are more than half in {len(dead) - 1} other of {total} layers."
-    severity = _severity(vitals, share)
+    # With a fifth of every layer left, a network learns something: what keeps it from that lets
+    # its units fall silent, too.
+    idle = share < _MOST and abs(vitals.gain) < _NOTHING
+    severity = "info" if idle else _severity(vitals, share)
     figures = {"dead_share": share, "layers": float(len(dead))}
     return [Symptom(Problem.DEAD_RELU, severity, evidence, figures, _remedies(vitals), site)]
 

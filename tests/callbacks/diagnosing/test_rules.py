@@ -27,7 +27,9 @@ SICK = {
         vitals(FLAT, gradient_profile={"a": 1e6, "b": 1e5, "c": 1e4, "d": 1.0}),
         P.EXPLODING_GRADIENT, "critical"),
     "gradients vanish": (vitals(FLAT, gradient_profile=PROFILE), P.VANISHING_GRADIENT, "critical"),
-    "half dead": (vitals(FLAT, dead=record(act=[0.6])), P.DEAD_RELU, "warning"),
+    "most dead": (vitals(FLAT, dead=record(act=[0.85])), P.DEAD_RELU, "warning"),
+    "nothing to learn for those that live": (
+        vitals(FLAT, dead=record(act=[0.6])), P.DEAD_RELU, "info"),
     "all dead": (vitals(FLAT, dead=record(act=[1.0])), P.DEAD_RELU, "critical"),
     "dead, and does not matter": (vitals(SMALL, dead=record(act=[0.6])), P.DEAD_RELU, "info"),
     "units fall asleep": (
