@@ -10,12 +10,14 @@ import faulty.courses
 import faulty.coursework
 import faulty.dense
 import faulty.factory
+import faulty.farming
 import faulty.forecasting
 import faulty.forum
 import faulty.generalization
 import faulty.generating
 import faulty.glyphs
 import faulty.handmade
+import faulty.herds
 import faulty.hospitals
 import faulty.infinite
 import faulty.inputs
@@ -130,12 +132,14 @@ FAULTY: tuple[Case, ...] = (
     *faulty.coursework.CASES,
     *faulty.dense.CASES,
     *faulty.factory.CASES,
+    *faulty.farming.CASES,
     *faulty.forecasting.CASES,
     *faulty.forum.CASES,
     *faulty.generalization.CASES,
     *faulty.generating.CASES,
     *faulty.glyphs.CASES,
     *faulty.handmade.CASES,
+    *faulty.herds.CASES,
     *faulty.hospitals.CASES,
     *faulty.infinite.CASES,
     *faulty.inputs.CASES,
