@@ -71,6 +71,7 @@ import healthy.densities
 import healthy.devices
 import healthy.factory
 import healthy.factory_floor
+import healthy.farming
 import healthy.fields
 import healthy.forecasting
 import healthy.forgers
@@ -79,6 +80,7 @@ import healthy.games
 import healthy.generative
 import healthy.glyphs
 import healthy.handmade
+import healthy.herds
 import healthy.instruments
 import healthy.laboratories
 import healthy.language
@@ -195,6 +197,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.devices.CASES,
     *healthy.factory.CASES,
     *healthy.factory_floor.CASES,
+    *healthy.farming.CASES,
     *healthy.fields.CASES,
     *healthy.forecasting.CASES,
     *healthy.forgers.CASES,
@@ -203,6 +206,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.generative.CASES,
     *healthy.glyphs.CASES,
     *healthy.handmade.CASES,
+    *healthy.herds.CASES,
     *healthy.instruments.CASES,
     *healthy.laboratories.CASES,
     *healthy.language.CASES,
