@@ -18,6 +18,7 @@ import faulty.generating
 import faulty.glyphs
 import faulty.handmade
 import faulty.herds
+import faulty.harbour
 import faulty.hospitals
 import faulty.infinite
 import faulty.inputs
@@ -36,6 +37,7 @@ import faulty.optimization
 import faulty.papers
 import faulty.ported
 import faulty.puzzles
+import faulty.quays
 import faulty.rankings
 import faulty.recurrent
 import faulty.regression
@@ -81,6 +83,7 @@ import healthy.generative
 import healthy.glyphs
 import healthy.handmade
 import healthy.herds
+import healthy.harbour
 import healthy.instruments
 import healthy.laboratories
 import healthy.language
@@ -98,6 +101,7 @@ import healthy.ported
 import healthy.probabilistic
 import healthy.production
 import healthy.puzzles
+import healthy.quays
 import healthy.rankings
 import healthy.registers
 import healthy.regression
@@ -142,6 +146,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.glyphs.CASES,
     *faulty.handmade.CASES,
     *faulty.herds.CASES,
+    *faulty.harbour.CASES,
     *faulty.hospitals.CASES,
     *faulty.infinite.CASES,
     *faulty.inputs.CASES,
@@ -160,6 +165,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.papers.CASES,
     *faulty.ported.CASES,
     *faulty.puzzles.CASES,
+    *faulty.quays.CASES,
     *faulty.rankings.CASES,
     *faulty.recurrent.CASES,
     *faulty.regression.CASES,
@@ -207,6 +213,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.glyphs.CASES,
     *healthy.handmade.CASES,
     *healthy.herds.CASES,
+    *healthy.harbour.CASES,
     *healthy.instruments.CASES,
     *healthy.laboratories.CASES,
     *healthy.language.CASES,
@@ -224,6 +231,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.probabilistic.CASES,
     *healthy.production.CASES,
     *healthy.puzzles.CASES,
+    *healthy.quays.CASES,
     *healthy.rankings.CASES,
     *healthy.registers.CASES,
     *healthy.regression.CASES,
