@@ -17,8 +17,8 @@ import faulty.generalization
 import faulty.generating
 import faulty.glyphs
 import faulty.handmade
-import faulty.herds
 import faulty.harbour
+import faulty.herds
 import faulty.hospitals
 import faulty.infinite
 import faulty.inputs
@@ -82,8 +82,8 @@ import healthy.games
 import healthy.generative
 import healthy.glyphs
 import healthy.handmade
-import healthy.herds
 import healthy.harbour
+import healthy.herds
 import healthy.instruments
 import healthy.laboratories
 import healthy.language
