@@ -11,6 +11,7 @@ import faulty.coursework
 import faulty.dense
 import faulty.factory
 import faulty.farming
+import faulty.farms
 import faulty.forecasting
 import faulty.forum
 import faulty.generalization
@@ -74,6 +75,7 @@ import healthy.devices
 import healthy.factory
 import healthy.factory_floor
 import healthy.farming
+import healthy.farms
 import healthy.fields
 import healthy.forecasting
 import healthy.forgers
@@ -94,6 +96,7 @@ import healthy.notebooks
 import healthy.operations
 import healthy.optimizers
 import healthy.papers
+import healthy.pastures
 import healthy.physics
 import healthy.pictures
 import healthy.plain
@@ -139,6 +142,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.dense.CASES,
     *faulty.factory.CASES,
     *faulty.farming.CASES,
+    *faulty.farms.CASES,
     *faulty.forecasting.CASES,
     *faulty.forum.CASES,
     *faulty.generalization.CASES,
@@ -204,6 +208,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.factory.CASES,
     *healthy.factory_floor.CASES,
     *healthy.farming.CASES,
+    *healthy.farms.CASES,
     *healthy.fields.CASES,
     *healthy.forecasting.CASES,
     *healthy.forgers.CASES,
@@ -224,6 +229,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.operations.CASES,
     *healthy.optimizers.CASES,
     *healthy.papers.CASES,
+    *healthy.pastures.CASES,
     *healthy.physics.CASES,
     *healthy.pictures.CASES,
     *healthy.plain.CASES,
