@@ -84,7 +84,9 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
         or (peak > _HUGE_STEP and (vitals.gain < -_SHARE or vitals.had_a_long_chance))
     )
     rages = recent > _HUGE_STEP and not vitals.is_well
-    return (recent > _LARGE_STEP and rose) or lost or rages
+    # Weights that have grown make steps small beside them.
+    thrown = stuck and peak > _STEP_OF_NOISE and vitals.gain < -1
+    return (recent > _LARGE_STEP and rose) or lost or rages or thrown
 
 
 def _is_undone(vitals: Vitals, step: float) -> bool:
@@ -130,7 +132,7 @@ def _killed(vitals: Vitals, step: float) -> str:
     saturated = _grown(vitals.saturated, _MOST_SATURATED, outputs)
     if saturated:
         return f"{saturated} outputs are saturated"
-    dead = _grown(vitals.dead, _MOST_DEAD) if vitals.gain <= _GOOD else ""
+    dead = _grown(vitals.dead, _MOST_DEAD)
     return f"{dead} units are dead" if dead else ""
 
 

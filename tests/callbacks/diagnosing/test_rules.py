@@ -40,12 +40,22 @@ SICK = {
     "the weight decay is huge, the gain noise": (
         vitals([2.1 + 0.05 * (-1) ** i for i in range(300)], weight_decay=1.0),
         P.OVER_REGULARIZED, "warning"),
+    "a decay that is felt beside the first gradients": (
+        vitals([0.9 + 0.05 * (-1) ** i for i in range(300)], weight_decay=0.1,
+               decay_pulls=[0.4, 0.5, 0.5, 0.6, 0.5]), P.OVER_REGULARIZED, "warning"),
     "steps of nothing, the gain noise": (
         vitals([2.1 + 0.05 * (-1) ** i for i in range(300)], total_updates=[2e-6] * 9),
         P.LEARNING_RATE_TOO_LOW, "warning"),
     "drifting": (vitals(FLAT, drift=record(act=[3.0] * 8)), P.COVARIATE_SHIFT, "info"),
     "large steps, nothing learned": (
         vitals(FLAT, total_updates=[0.05] * 9), P.LEARNING_RATE_TOO_HIGH, "critical"),
+    "thrown to where steps are small beside the weights": (
+        vitals([2.4] * 20 + [6.0 + 2.0 * (-1) ** i for i in range(280)],
+               total_updates=[0.02, 0.09, 0.05, 0.02, *[0.003] * 9]),
+        P.LEARNING_RATE_TOO_HIGH, "critical"),
+    "huge steps, and units dead since": (
+        vitals([0.9 + 0.05 * (-1) ** i for i in range(300)], total_updates=[0.3, *[0.15] * 9],
+               dead=record(act=[0.1, 0.5, 0.9])), P.LEARNING_RATE_TOO_HIGH, "warning"),
     "large steps, loss up again": (
         vitals(SMALL[:150] + [1.2] * 150, total_updates=[0.05] * 9), P.LEARNING_RATE_TOO_HIGH,
         "warning"),
@@ -236,6 +246,11 @@ def test_what_the_inputs_do_not_reach_are_no_wrong_labels():
 
 
 WELL = {
+    "a large decay that is not felt": vitals(
+        [0.9 + 0.05 * (-1) ** i for i in range(300)], weight_decay=0.1,
+        decay_pulls=[0.04, 0.05, 0.05, 0.06, 0.05]),
+    "a large decay that is felt, and learns": vitals(
+        SMALL, weight_decay=0.1, decay_pulls=[0.4, 0.5, 0.5, 0.6, 0.5]),
     "gaps that nothing is made of": vitals(SMALL, inputs=GAPS),
     "an error of another kind": vitals(SMALL, is_broken_off=True),
     "learns": vitals(),
