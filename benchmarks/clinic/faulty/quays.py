@@ -60,7 +60,8 @@ class GestureLSTM(LightningModule):
 
     def __init__(self, hidden: int, layers: int, dropout: float) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(2, hidden, layers, batch_first=True, dropout=dropout)
+        between = dropout if layers > 1 else 0.0
+        self.lstm = nn.LSTM(2, hidden, layers, batch_first=True, dropout=between)
         self.dropout = nn.Dropout(dropout)
         self.classify = nn.Linear(hidden, 6)
 
