@@ -22,7 +22,7 @@ _FEW, _MOST_DEAD, _MOST_SATURATED = 0.2, 0.5, 0.85
 _GOOD, _VERY_GOOD, _LOOKS = 0.5, 0.7, 10
 _ONE, _USUAL_STEP = 1.1, 1e-3
 _LONG_WINDOW, _PART = 20, 0.2
-_THROWN = 4.0
+_THROWN, _FIRST = 4.0, 5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -86,7 +86,19 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
     rages = recent > _HUGE_STEP and not vitals.is_well
     # Weights that have grown make steps small beside them.
     thrown = stuck and peak > _STEP_OF_NOISE and vitals.gain < -1
-    return (recent > _LARGE_STEP and rose) or lost or rages or thrown
+    shaken = stuck and vitals.had_a_long_chance and _first_layer_step(vitals) > _HUGE_STEP
+    return (recent > _LARGE_STEP and rose) or lost or rages or thrown or shaken
+
+
+def _first_layer_step(vitals: Vitals) -> float:
+    """Of the first steps, how long they are beside each layer's weights; median over the layers.
+
+    In the whole network's ratio large embeddings and norms hide it.
+    """
+    names = {layer.name for layer in vitals.layers}
+    firsts = [vitals.updates.of(name)[:_FIRST] for name in vitals.updates.last if name in names]
+    known = [[step for step in first if math.isfinite(step)] for first in firsts]
+    return statistics.median([statistics.median(steps) for steps in known if steps] or [0.0])
 
 
 def _is_undone(vitals: Vitals, step: float) -> bool:

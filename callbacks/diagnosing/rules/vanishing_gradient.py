@@ -15,7 +15,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_FORGOTTEN, _STEP = 1e-4, 1e-4
+_FORGOTTEN, _STEP, _PART = 1e-4, 1e-4, 0.4
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -29,9 +29,10 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
         return []
     first, last = profile[0], profile[-1]
     moves = statistics.median(vitals.total_updates[-5:] or [0.0]) > _STEP
-    if not (moves and last > 0 and first < _FORGOTTEN * last):
-        return []
     reach = sum(size >= _FORGOTTEN * last for size in profile)
+    # What comes from half of a sequence is enough to learn something, as LSTMs are made.
+    if not (moves and last > 0 and first < _FORGOTTEN * last and reach < _PART * len(profile)):
+        return []
     evidence = (
         f"{vitals.recurrent_layer} cannot learn from what is long past: the gradient reaches back "
         f"{reach} of {len(profile)} steps of time, and is {first / last:.1e} times as large at the "

@@ -53,6 +53,12 @@ SICK = {
         vitals([2.4] * 20 + [6.0 + 2.0 * (-1) ** i for i in range(280)],
                total_updates=[0.02, 0.09, 0.05, 0.02, *[0.003] * 9]),
         P.LEARNING_RATE_TOO_HIGH, "critical"),
+    "large first steps of all layers, hidden by a large table": (
+        vitals(FLAT, total_updates=[0.02] * 5 + [0.002] * 9,
+               layers=[Layer("a", 9, has_gradient=True), Layer("b", 9, has_gradient=True)],
+               updates=record(a=[0.2] * 5 + [0.01] * 9, b=[0.3] * 5 + [0.02] * 9,
+                              table=[1e-3] * 14)),
+        P.LEARNING_RATE_TOO_HIGH, "critical"),
     "huge steps, and units dead since": (
         vitals([0.9 + 0.05 * (-1) ** i for i in range(300)], total_updates=[0.3, *[0.15] * 9],
                dead=record(act=[0.1, 0.5, 0.9])), P.LEARNING_RATE_TOO_HIGH, "warning"),
@@ -146,7 +152,8 @@ SICK = {
                objective=Objective("regression", "squared", constant_loss=1.0,
                                    target_variance=1.0)), P.UNSTABLE_LOSS, "warning"),
     "gradients vanish through time": (
-        vitals(FLAT, recurrent=True, recurrent_layer="rnn", time_profile=[1e-9, 1e-6, 1e-3, 1.0]),
+        vitals(FLAT, recurrent=True, recurrent_layer="rnn", 
+               time_profile=[1e-9, 1e-8, 1e-7, 1e-6, 1e-3, 1.0]),
         P.VANISHING_GRADIENT, "critical"),
     "gradients grow through time": (
         vitals(FLAT, recurrent=True, recurrent_layer="rnn", time_profile=[1e4, 1e3, 10.0, 1.0]),
@@ -404,3 +411,10 @@ def test_a_rate_that_drove_the_loss_up_until_it_was_lost():
     grows = [2.3, 3.0, 9.0, 80.0, 1e4, 1e9] + [math.nan] * 20
     signs = vitals(grows, data_losses=[], total_updates=[0.5] * 9)
     assert P.LEARNING_RATE_TOO_HIGH in found(signs)
+
+
+@pytest.mark.parametrize(("reach", "vanishes"), [(1, True), (3, True), (4, False), (9, False)])
+def test_gradients_that_reach_back_far_are_no_reason_to_learn_nothing(reach, vanishes):
+    profile = [1e-7] * (10 - reach) + [1.0] * reach
+    signs = vitals(FLAT, recurrent=True, recurrent_layer="lstm", time_profile=profile)
+    assert (P.VANISHING_GRADIENT in found(signs)) == vanishes
