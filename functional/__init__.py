@@ -8,6 +8,7 @@ from .activations import (
     mean_drift,
     moment_sums,
     saturated_entries,
+    unit_mean_and_variance,
     unit_moments,
     unit_statistics,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "successive_increases",
     "total_norm",
     "training_progress",
+    "unit_mean_and_variance",
     "unit_moments",
     "unit_statistics",
     "update_norms",

@@ -101,6 +101,31 @@ def saturated_entries(outputs: Tensor, kind: str) -> Tensor | None:
     return (outputs - centre).abs_() >= limit
 
 
+def unit_mean_and_variance(outputs: Tensor, unit_dim: int) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each unit over one batch, several times as fast as ``var_mean``.
+
+    Args:
+        outputs: Real, not empty, at least one dimension.
+        unit_dim: Dimension of the units.
+
+    Returns:
+        Both of shape ``(units,)``, single precision, or double for double outputs; the variance
+        is that of the batch itself (divided by the number of entries).
+
+    Example:
+        >>> unit_mean_and_variance(torch.tensor([[0.0, 4.0], [0.0, 2.0]]), 1)
+        (tensor([0., 3.]), tensor([0., 1.]))
+    """
+    outputs = outputs.detach().to(torch.promote_types(outputs.dtype, torch.float32))
+    if outputs.device.type != "cpu":
+        over = [d for d in range(outputs.ndim) if d != unit_dim % outputs.ndim]
+        variance, mean = torch.var_mean(outputs, over, correction=0)
+        return mean, variance
+    values, units = _samples_units_positions(outputs, unit_dim)
+    mean = _unit_means(values, units)
+    return mean, _unit_means(_deviations(values, mean, units).square_(), units)
+
+
 def unit_moments(outputs: Tensor, unit_dim: int, kind: str) -> Tensor:
     """Moments of each unit over one batch, in one small tensor for `moment_sums`.
 
@@ -128,8 +153,7 @@ def unit_moments(outputs: Tensor, unit_dim: int, kind: str) -> Tensor:
     # A mean over one position is slow, and is the value itself.
     by_sample = values.mean(3 - units) if positions > 1 else values.squeeze(3 - units)
     mean = by_sample.mean(0)
-    deviations = values - (mean if units == 2 else mean[:, None])
-    variance = _unit_means(deviations.square_(), units)
+    variance = _unit_means(_deviations(values, mean, units).square_(), units)
     rows = [
         torch.full_like(mean, samples),
         torch.full_like(mean, samples * positions),
@@ -148,6 +172,10 @@ def _saturated_share(values: Tensor, units: int, kind: str) -> Tensor:
         return values.new_full((values.shape[units],), math.nan)
     centre, limit = _FLAT_FROM[kind]
     return _unit_means((values - centre).abs_().ge_(limit), units)
+
+
+def _deviations(values: Tensor, mean: Tensor, units: int) -> Tensor:
+    return values - (mean if units == 2 else mean[:, None])
 
 
 def _unit_means(values: Tensor, units: int) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...functional.activations import unit_moments
+from ...functional.activations import unit_mean_and_variance
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -71,7 +71,9 @@ class NormProbe:
             self._look_for_sleep(name, norm)
             if not norm.training:
                 return
-            x = arguments[0]
+            x = arguments[0].detach()
+            if not x.numel():
+                return
             values = x.numel() / x.shape[1] * _ranks_of(norm)
             self.fewest = min(self.fewest, values)
             self._most[name] = max(self._most.get(name, 0.0), values)
@@ -80,7 +82,7 @@ class NormProbe:
             # Without one they are the mean of all.
             self.momenta[name] = 1.0 if norm.momentum is None else norm.momentum
             with torch.no_grad():
-                mean, variance = unit_moments(x, 1, "identity")[2:4]
+                mean, variance = unit_mean_and_variance(x, 1)
                 usual = norm.running_var + norm.eps
                 gap = torch.maximum(
                     ((mean - norm.running_mean).abs() / usual.sqrt()).median(),

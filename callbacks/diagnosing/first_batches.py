@@ -1,5 +1,6 @@
 """What reaches the layers of a network in the forward passes of a few batches."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -34,7 +35,7 @@ class BatchNews:
         first: Name of the one that was called first.
         norms: Of its BatchNorm layers.
         moments: Of the features of each new batch that reached the first layer.
-        batches: Mean and deviation of all entries of each of them.
+        batches: Number, and mean and deviation of all entries, of each of them.
         side_inputs: Of layers behind the first that were called for the first time.
         time_axes: Times and sequences of layers that take them in this order, likewise.
     """
@@ -63,11 +64,13 @@ class FirstBatches:
         repeated: Gradients of a layer that is called again and again.
         outputs: What the layers gave in the last batch, by the node of its graph.
         address: Where what reached the first layer lies; None before it did.
+        number: Number of the batch that is next, from 0.
     """
 
     def __init__(self) -> None:
         self.outputs: dict[Any, Tensor] = {}
         self.address: int | None = None
+        self.number = 0
         self.norms, self.side_inputs = NormProbe(), SideInputs()
         self.time_axes = TimeAxes()
         self.probe, self.repeated = SequenceProbe(), RepeatedCalls()
@@ -76,6 +79,7 @@ class FirstBatches:
         self._first, self._rows = "", 0
         self._sizes: tuple[int, ...] = ()
         self._moments: Moments | None = None
+        self._first_gap = -1
         self._new_moments: list[Moments] = []
         # Mean and deviation of all entries of each batch.
         self._batches: list[list[float]] = []
@@ -158,7 +162,9 @@ class FirstBatches:
         self.address = x.data_ptr()
         self._sizes = self._sizes or tuple(sizes)
         with torch.no_grad():
-            self._new_batches.append(torch.stack([x.float().mean(), x.float().std()]))
+            mean, deviation = x.float().mean(), x.float().std()
+            number = mean.new_full((), self.number)
+            self._new_batches.append(torch.stack([number, mean, deviation]))
         features = x.movedim(1, -1) if x.ndim > 3 else x
         rows = features.reshape(-1, features.shape[-1])[:, :_MAX_FEATURES]
         if self._rows < 10 * _MAX_ROWS and len(rows):
@@ -196,7 +202,11 @@ class FirstBatches:
                 self._moments = _join_moments(self._moments, moments)
         for parts in zip_longest(*(rank.batches for rank in ranks)):
             self.has_news = True
-            self._batches.append(_mean_and_deviation([part for part in parts if part is not None]))
+            known = [part for part in parts if part is not None]
+            moments = _mean_and_deviation([row[1:] for row in known])
+            if self._first_gap < 0 and not math.isfinite(moments[0]):
+                self._first_gap = int(known[0][0])
+            self._batches.append(moments)
 
     def input_scale(self) -> InputScale:
         """Moments of the features that reached the first layer."""
@@ -218,6 +228,7 @@ class FirstBatches:
             sizes=self._sizes,
             batch_spread=float(spread),
             batches=len(means),
+            first_gap=self._first_gap,
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -227,6 +238,7 @@ class FirstBatches:
             "first": self._first,
             "rows": self._rows,
             "sizes": self._sizes,
+            "first_gap": self._first_gap,
             "norms": self.norms.state_dict(),
             "side_inputs": self.side_inputs.state_dict(),
             "time_axes": self.time_axes.state_dict(),
@@ -239,7 +251,7 @@ class FirstBatches:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there."""
         self.ran, self._first = set(state_dict["ran"]), state_dict["first"]
-        self._rows = state_dict["rows"]
+        self._rows, self._first_gap = state_dict["rows"], state_dict["first_gap"]
         self.norms.load_state_dict(state_dict["norms"])
         self.side_inputs.load_state_dict(state_dict["side_inputs"])
         self.time_axes.load_state_dict(state_dict["time_axes"])

@@ -58,6 +58,11 @@ class LossRecord:
         self._fresh: list[dict[str, float]] = []
         self._targets = TargetRecord()
 
+    @property
+    def seen(self) -> int:
+        """Number of losses, with those that are not taken up yet."""
+        return len(self.losses) + len(self._pending)
+
     def add(self, outputs: Any, factor: float) -> None:
         """Take up what a training step returned; ``factor`` undoes what accumulation divided by."""
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs

@@ -110,6 +110,7 @@ class Observation:
         """Watch what reaches the layers in this batch, where it is one to look at."""
         self._is_read = self._schedule.is_read(step)
         if self._schedule.is_watched(step):
+            self._batches.number = self._record.seen
             self._batches.attach(pl_module)
 
     def detach(self) -> None:

@@ -22,6 +22,8 @@ class InputScale:
         sizes: First two sizes of what reached the layer.
         batch_spread: How far apart the batches' means are, in deviations within a batch.
         batches: Number of batches that `batch_spread` is of.
+        first_gap: Number of the first batch, of those looked at, that held NaN or infinity; -1 for
+            none.
     """
 
     layer: str = ""
@@ -33,6 +35,7 @@ class InputScale:
     sizes: tuple[int, ...] = ()
     batch_spread: float = NAN
     batches: int = 0
+    first_gap: int = -1
 
 
 @dataclass(frozen=True)

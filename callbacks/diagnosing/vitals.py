@@ -368,4 +368,7 @@ class Vitals:
 
 def _tail_mean(values: Sequence[float]) -> float:
     tail = values[-max(10, len(values) // 10) :]
+    finite = [value for value in tail if math.isfinite(value)]
+    # A step that mixed precision skips says nothing of the others.
+    tail = finite if 2 * len(finite) > len(tail) else tail
     return sum(tail) / len(tail) if tail else NAN

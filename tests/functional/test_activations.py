@@ -12,6 +12,7 @@ from torchvitals.functional import (
     mean_drift,
     moment_sums,
     saturated_entries,
+    unit_mean_and_variance,
     unit_moments,
     unit_statistics,
 )
@@ -106,7 +107,7 @@ def test_channels_last_is_the_same():
         assert torch.allclose(one, other, rtol=1e-5)
 
 
-@pytest.mark.parametrize("shape", [(128, 16, 32, 32), (4096, 64), (64, 16, 1)])
+@pytest.mark.parametrize("shape", [(128, 16, 32, 32), (4096, 64), (64, 16, 1), (64, 16, 512)])
 @pytest.mark.parametrize("units_last", [False, True])
 @pytest.mark.parametrize(("mean", "std"), [(100.0, 1.0), (-1.0, 1e-2), (0.5, 30.0)])
 def test_a_mean_far_from_zero_costs_no_precision(shape, units_last, mean, std):
@@ -121,6 +122,16 @@ def test_a_mean_far_from_zero_costs_no_precision(shape, units_last, mean, std):
     by_sample = exact.flatten(2).mean(2) if exact.ndim > 2 else exact
     noise = by_sample.var(0) / len(by_sample)
     assert torch.allclose(found.mean_noise, noise, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("shape", "unit_dim"), SHAPES)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_mean_and_variance_alone_are_those_of_torch(shape, unit_dim, dtype):
+    outputs = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(dtype) + 3
+    exact = outputs.double().movedim(unit_dim, 0).reshape(outputs.shape[unit_dim], -1)
+    mean, variance = unit_mean_and_variance(outputs, unit_dim)
+    assert torch.allclose(mean.double(), exact.mean(1), rtol=1e-6)
+    assert torch.allclose(variance.double(), exact.var(1, correction=0), rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("sizes", [[32], [16, 16], [1, 30, 1], [20, 12]])

@@ -15,7 +15,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_HALF, _MOST, _NOTHING = 0.5, 0.8, 0.05
+_HALF, _FIFTH, _NOTHING = 0.5, 0.2, 0.05
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -35,9 +35,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     if len(dead) > 1:
         evidence += f" So are more than half in {len(dead) - 1} other of {total} layers."
-    # With a fifth of every layer left, a network learns something: what keeps it from that lets
-    # its units fall silent, too.
-    idle = share < _MOST and abs(vitals.gain) < _NOTHING
+    # With a fifth of its units left, a network learns something: what keeps it from that lets them
+    # fall silent, too.
+    left = math.prod(1 - share for share in dead.values())
+    idle = left > _FIFTH and abs(vitals.gain) < _NOTHING
     severity = "info" if idle else _severity(vitals, share)
     figures = {"dead_share": share, "layers": float(len(dead))}
     return [Symptom(Problem.DEAD_RELU, severity, evidence, figures, _remedies(vitals), site)]

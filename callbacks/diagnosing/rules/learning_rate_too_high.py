@@ -46,6 +46,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     keeps = (
         _keeps_from_learning(vitals, recent, peak, rose)
         or _is_undone(vitals, lasting)
+        or _is_far_off(vitals, lasting)
         or _is_forgotten(vitals, curve)
     )
     killed = _killed(vitals, lasting)
@@ -84,10 +85,8 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
         or (peak > _HUGE_STEP and (vitals.gain < -_SHARE or vitals.had_a_long_chance))
     )
     rages = recent > _HUGE_STEP and not vitals.is_well
-    # Weights that have grown make steps small beside them.
-    thrown = stuck and peak > _STEP_OF_NOISE and vitals.gain < -1
     shaken = stuck and vitals.had_a_long_chance and _first_layer_step(vitals) > _HUGE_STEP
-    return (recent > _LARGE_STEP and rose) or lost or rages or thrown or shaken
+    return (recent > _LARGE_STEP and rose) or lost or rages or shaken
 
 
 def _first_layer_step(vitals: Vitals) -> float:
@@ -108,6 +107,17 @@ def _is_undone(vitals: Vitals, step: float) -> bool:
         return False
     first, last = vitals.data_losses[0], vitals.data_losses[-_LOOKS:]
     return min(last) > first and vitals.recent_data_loss - first > _SHARE * vitals.scale
+
+
+def _is_far_off(vitals: Vitals, step: float) -> bool:
+    """Whether the loss is over twice that of a constant, with steps that were large once.
+
+    Weights that have grown make later steps small beside them.
+    """
+    constant, looks = vitals.objective.constant_loss, vitals.data_losses[-_LOOKS:]
+    if not (constant > 0 and looks) or vitals.has_learned or vitals.is_falling:
+        return False
+    return step > _STEP_OF_NOISE and vitals.gain < -1 and statistics.median(looks) > 2 * constant
 
 
 def _is_thrown(vitals: Vitals, step: float) -> bool:
@@ -144,7 +154,7 @@ def _killed(vitals: Vitals, step: float) -> str:
     saturated = _grown(vitals.saturated, _MOST_SATURATED, outputs)
     if saturated:
         return f"{saturated} outputs are saturated"
-    dead = _grown(vitals.dead, _MOST_DEAD)
+    dead = "" if vitals.gain > _GOOD and vitals.is_falling else _grown(vitals.dead, _MOST_DEAD)
     return f"{dead} units are dead" if dead else ""
 
 

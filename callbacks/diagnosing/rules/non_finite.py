@@ -22,16 +22,16 @@ _FILL = (
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a loss that is not finite any more, or a layer whose gradients are not."""
-    recent, inputs = vitals.losses[-5:], vitals.inputs
+    recent = vitals.losses[-5:]
     lost = len(recent) == 5 and not any(map(math.isfinite, recent))
-    has_gaps = inputs.features > 0 and not math.isfinite(inputs.rms)
+    has_gaps = _begins_with_gaps(vitals)
     # One loss is enough, or an error, where what it was made of is not finite.
     broke = vitals.is_broken_off or not all(map(math.isfinite, recent))
     if not lost and vitals.not_finite_layer is None and not (has_gaps and broke):
         return []
     first = next((i for i, v in enumerate(vitals.losses) if not math.isfinite(v)), None)
     finite = [v for v in vitals.losses[:first] if math.isfinite(v)][-1:]
-    layer = inputs.layer if has_gaps else vitals.not_finite_layer
+    layer = vitals.inputs.layer if has_gaps else vitals.not_finite_layer
     remedies = (
         Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
@@ -53,6 +53,13 @@ def examine(vitals: Vitals) -> list[Symptom]:
     ]  # fmt: skip
 
 
+def _begins_with_gaps(vitals: Vitals) -> bool:
+    """Whether all was finite up to a batch that was not itself, and nothing is from it on."""
+    gap = vitals.inputs.first_gap
+    before, after = vitals.losses[: max(gap, 0)], vitals.losses[max(gap, 0) :]
+    return gap >= 0 and all(map(math.isfinite, before)) and not any(map(math.isfinite, after))
+
+
 def _since(first: int | None, finite: list[float], *, has_gaps: bool) -> str:
     if first is not None:
         before = f", and was {finite[0]:.4g} before" if finite else ""
@@ -62,5 +69,5 @@ def _since(first: int | None, finite: list[float], *, has_gaps: bool) -> str:
 
 def _where(layer: str | None, *, has_gaps: bool) -> str:
     if has_gaps:
-        return f" The data themselves are not: NaN or infinity reached {layer}."
+        return f" What reached {layer} was not finite itself: there is NaN or infinity in the data."
     return f" The first to be so is {layer}." if layer else ""

@@ -17,12 +17,11 @@ _HIGH, _EXTREME, _NOTHING, _LITTLE = 0.5, 0.8, 0.1, 0.3
 _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 _PART, _STEP, _MUCH = 0.1, 1e-4, 0.6
-_FEW, _FELT, _WELL = 3, 0.25, 0.8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a penalty or a dropout that keeps the network from fitting."""
-    if not vitals.had_a_chance:
+    if not vitals.had_a_chance or vitals.gain > _MUCH:
         return []
     if vitals.gain > 0.5:
         return _weight_decay(vitals)
@@ -83,8 +82,7 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
 
 def _weight_decay(vitals: Vitals) -> list[Symptom]:
     pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
-    outweighs = vitals.decay_outweighs and vitals.gain <= _MUCH
-    if outweighs or _drags(vitals, pulls):
+    if vitals.decay_outweighs and vitals.gain <= _MUCH:
         return _coupled(vitals, statistics.median(pulls))
     learned = vitals.gain > _SOME if vitals.weight_decay >= _HUGE_DECAY else vitals.has_learned
     if vitals.weight_decay < _LEAST_DECAY or learned or vitals.is_falling:
@@ -102,13 +100,6 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
     remedies = (Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),)
     figures = {"weight_decay": vitals.weight_decay}
     return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
-
-
-def _drags(vitals: Vitals, pulls: list[float]) -> bool:
-    """Whether a decay far beyond the usual is felt beside the first gradients, the largest."""
-    if vitals.weight_decay < _LEAST_DECAY or len(pulls) < _FEW or vitals.is_falling:
-        return False
-    return statistics.median(pulls) > _FELT and vitals.gain < _WELL
 
 
 def _coupled(vitals: Vitals, pull: float) -> list[Symptom]:

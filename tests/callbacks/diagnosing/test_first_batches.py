@@ -167,3 +167,31 @@ def test_what_an_embedding_gives_is_seen_before_it_learns():
         net(torch.arange(5))
         batches.take([batches.news()])
     assert batches.input_scale().rms == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("gap", "first"), [(None, -1), (0, 4), (2, 6)])
+def test_the_first_batch_that_is_not_finite_is_known_by_its_number(gap, first):
+    layer, batches = nn.Linear(3, 2), FirstBatches()
+    for number in range(4):
+        batches.number = 4 + number
+        batches.attach(layer)
+        layer(torch.full((5, 3), torch.nan if number == gap else 1.0))
+        batches.detach()
+    batches.take([batches.news()])
+    assert batches.input_scale().first_gap == first
+    resumed = FirstBatches()
+    resumed.load_state_dict(batches.state_dict())
+    assert resumed.input_scale().first_gap == first
+
+
+def test_one_unit_that_differs_is_enough():
+    layer = nn.Linear(3, 6)
+    nn.init.ones_(layer.weight)
+    layer(torch.ones(1, 3)).sum().backward()
+    assert have_identical_units(layer.weight, sure=False)
+    for row in (0, 1, 5):
+        weight = nn.Parameter(layer.weight.detach().clone())
+        weight.grad = layer.weight.grad.clone()
+        with torch.no_grad():
+            weight[row, 2] = 2.0
+        assert not have_identical_units(weight, sure=False)

@@ -13,13 +13,13 @@ from torchvitals.callbacks.diagnosing.vitals import Vitals
 
 P = Problem
 PROFILE = {"a": 1e-7, "b": 1e-6, "c": 1e-5, "d": 1.0}
-GAPS = InputScale("a", math.nan, math.nan, 0.5, math.nan, 8)
+GAPS = InputScale("a", math.nan, math.nan, 0.5, math.nan, 8, first_gap=2)
 SICK = {
     "loss lost": (vitals([*FALLING[:200], *[math.nan] * 100]), P.NON_FINITE, "critical"),
     "gaps in the data": (
         vitals([2.3, 2.2, math.nan], inputs=GAPS), P.NON_FINITE, "critical"),
     "an error, and gaps in the data": (
-        vitals([2.3], inputs=GAPS, is_broken_off=True), P.NON_FINITE, "critical"),
+        vitals([2.3, 2.2], inputs=GAPS, is_broken_off=True), P.NON_FINITE, "critical"),
     "infinite gradients": (vitals(not_finite_layer="fc"), P.NON_FINITE, "critical"),
     "norms grew": (
         vitals(FLAT, gradients=record(fc=[1.0] * 8 + [1e4] * 2)), P.EXPLODING_GRADIENT, "critical"),
@@ -40,9 +40,6 @@ SICK = {
     "the weight decay is huge, the gain noise": (
         vitals([2.1 + 0.05 * (-1) ** i for i in range(300)], weight_decay=1.0),
         P.OVER_REGULARIZED, "warning"),
-    "a decay that is felt beside the first gradients": (
-        vitals([0.9 + 0.05 * (-1) ** i for i in range(300)], weight_decay=0.1,
-               decay_pulls=[0.4, 0.5, 0.5, 0.6, 0.5]), P.OVER_REGULARIZED, "warning"),
     "steps of nothing, the gain noise": (
         vitals([2.1 + 0.05 * (-1) ** i for i in range(300)], total_updates=[2e-6] * 9),
         P.LEARNING_RATE_TOO_LOW, "warning"),
@@ -51,7 +48,7 @@ SICK = {
         vitals(FLAT, total_updates=[0.05] * 9), P.LEARNING_RATE_TOO_HIGH, "critical"),
     "thrown to where steps are small beside the weights": (
         vitals([2.4] * 20 + [6.0 + 2.0 * (-1) ** i for i in range(280)],
-               total_updates=[0.02, 0.09, 0.05, 0.02, *[0.003] * 9]),
+               total_updates=[0.02] * 5 + [0.09, 0.05] + [0.003] * 9),
         P.LEARNING_RATE_TOO_HIGH, "critical"),
     "large first steps of all layers, hidden by a large table": (
         vitals(FLAT, total_updates=[0.02] * 5 + [0.002] * 9,
@@ -253,11 +250,16 @@ def test_what_the_inputs_do_not_reach_are_no_wrong_labels():
 
 
 WELL = {
-    "a large decay that is not felt": vitals(
+    "a decay that is felt, where noise limits what is learned": vitals(
         [0.9 + 0.05 * (-1) ** i for i in range(300)], weight_decay=0.1,
-        decay_pulls=[0.04, 0.05, 0.05, 0.06, 0.05]),
-    "a large decay that is felt, and learns": vitals(
-        SMALL, weight_decay=0.1, decay_pulls=[0.4, 0.5, 0.5, 0.6, 0.5]),
+        decay_pulls=[0.4, 0.5, 0.5, 0.6, 0.5]),
+    "a pruner's error, and gaps that were filled in": vitals(
+        SMALL, inputs=GAPS, is_broken_off=True),
+    "one loss that overflowed, and gaps that were filled in": vitals(
+        [*SMALL, math.inf], inputs=GAPS),
+    "a loss that is made to grow": vitals(
+        [1 + 0.02 * i for i in range(300)], data_losses=[], objective=Objective(),
+        total_updates=[0.08, 0.05] + [2e-3] * 20, planned_steps=3000),
     "gaps that nothing is made of": vitals(SMALL, inputs=GAPS),
     "an error of another kind": vitals(SMALL, is_broken_off=True),
     "learns": vitals(),

@@ -1,5 +1,6 @@
 """Signs of weights, their decay and their rates' schedules before a step."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -245,3 +246,11 @@ def test_norms_that_are_meant_to_be_fixed_are_awake(kind):
         probe.at("norm")(norm, (torch.randn(8, 3),))
     probe.take([probe.news()])
     assert probe.asleep == []
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4, 4), (4, 3, 0)])
+def test_an_empty_batch_says_nothing_of_a_norm(shape):
+    norm, probe = nn.BatchNorm1d(3), NormProbe()
+    probe.at("norm")(norm, (torch.empty(shape),))
+    probe.take([probe.news()])
+    assert (probe.gaps, probe.fewest) == ({}, math.inf)
