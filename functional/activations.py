@@ -102,7 +102,7 @@ def saturated_entries(outputs: Tensor, kind: str) -> Tensor | None:
 
 
 def unit_mean_and_variance(outputs: Tensor, unit_dim: int) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each unit over one batch, several times as fast as ``var_mean``.
+    """Mean and variance of each unit over one batch; on the host in the order of the memory.
 
     Args:
         outputs: Real, not empty, at least one dimension.
@@ -186,7 +186,7 @@ def _unit_means(values: Tensor, units: int) -> Tensor:
 def _samples_units_positions(outputs: Tensor, unit_dim: int) -> tuple[Tensor, int]:
     """Outputs in three dimensions, in the order of the memory, and which is that of the units.
 
-    Samples come first. To go through the memory in another order takes ten times as long.
+    Samples come first. To go through the memory in another order takes several times as long.
     """
     unit_dim %= outputs.ndim
     if unit_dim == 0:

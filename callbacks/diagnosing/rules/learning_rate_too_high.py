@@ -62,17 +62,21 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     if killed:
         evidence += f" Since then {killed}, and were not at first."
-    remedies = (
-        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
-        Remedy("Warm the learning rate up.", 'warmup=0.1, scheduler="cosine"'),
-        Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
-    )
     figures = {
         "update_ratio": recent, "largest_update_ratio": peak, "loss": vitals.recent_loss,
         "best_loss": least, "learning_rate": vitals.learning_rate,
     }  # fmt: skip
     severity: Severity = "warning" if vitals.has_learned else "critical"
-    return [Symptom(Problem.LEARNING_RATE_TOO_HIGH, severity, evidence, figures, remedies)]
+    problem = Problem.LEARNING_RATE_TOO_HIGH
+    return [Symptom(problem, severity, evidence, figures, _remedies(vitals))]
+
+
+def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
+    return (
+        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
+        Remedy("Warm the learning rate up.", 'warmup=0.1, scheduler="cosine"'),
+        Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
+    )
 
 
 def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool) -> bool:

@@ -56,8 +56,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
 def _begins_with_gaps(vitals: Vitals) -> bool:
     """Whether all was finite up to a batch that was not itself, and nothing is from it on."""
     gap = vitals.inputs.first_gap
-    before, after = vitals.losses[: max(gap, 0)], vitals.losses[max(gap, 0) :]
-    return gap >= 0 and all(map(math.isfinite, before)) and not any(map(math.isfinite, after))
+    if gap < 0:
+        return False
+    before, after = vitals.losses[:gap], vitals.losses[gap:]
+    return all(map(math.isfinite, before)) and not any(map(math.isfinite, after))
 
 
 def _since(first: int | None, finite: list[float], *, has_gaps: bool) -> str:

@@ -30,7 +30,7 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
     first, last = profile[0], profile[-1]
     moves = statistics.median(vitals.total_updates[-5:] or [0.0]) > _STEP
     reach = sum(size >= _FORGOTTEN * last for size in profile)
-    # What comes from half of a sequence is enough to learn something, as LSTMs are made.
+    # What comes from two fifths of a sequence is enough to learn something, as LSTMs are made.
     if not (moves and last > 0 and first < _FORGOTTEN * last and reach < _PART * len(profile)):
         return []
     evidence = (
