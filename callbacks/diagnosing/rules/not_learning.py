@@ -70,6 +70,8 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
         or vitals.falls_in_time
     ):
         return []
+    if not any(map(math.isfinite, vitals.losses[-5:])):
+        return []  # The losses that are known were those before.
     constant = vitals.objective.constant_loss
     # Without the loss of a constant a slow start looks the same.
     known = constant == constant or vitals.step > vitals.planned_steps / 2

@@ -420,3 +420,11 @@ def test_gradients_that_reach_back_far_are_no_reason_to_learn_nothing(reach, van
     profile = [1e-7] * (10 - reach) + [1.0] * reach
     signs = vitals(FLAT, recurrent=True, recurrent_layer="lstm", time_profile=profile)
     assert (P.VANISHING_GRADIENT in found(signs)) == vanishes
+
+
+def test_of_a_loss_that_is_lost_no_more_is_said():
+    losses = [2.3, 50.0, 1e6, 1e20, *[math.nan] * 296]
+    problems = found(vitals(losses, data_losses=losses[:4]))
+    assert P.NON_FINITE in problems
+    assert P.NOT_LEARNING not in problems
+    assert P.NOT_LEARNING in found(vitals([50.0] * 300, data_losses=[50.0] * 30))
