@@ -51,6 +51,7 @@ import faulty.studio
 import faulty.surveyed
 import faulty.tabular
 import faulty.taxonomy
+import faulty.theses
 import faulty.threads
 import faulty.tiles
 import faulty.tokens
@@ -122,6 +123,7 @@ import healthy.signals
 import healthy.structured
 import healthy.studio
 import healthy.tabular
+import healthy.theses
 import healthy.threads
 import healthy.tokens
 import healthy.trades
@@ -182,6 +184,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.surveyed.CASES,
     *faulty.tabular.CASES,
     *faulty.taxonomy.CASES,
+    *faulty.theses.CASES,
     *faulty.threads.CASES,
     *faulty.tiles.CASES,
     *faulty.tokens.CASES,
@@ -255,6 +258,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.structured.CASES,
     *healthy.studio.CASES,
     *healthy.tabular.CASES,
+    *healthy.theses.CASES,
     *healthy.threads.CASES,
     *healthy.tokens.CASES,
     *healthy.trades.CASES,
