@@ -39,6 +39,7 @@ import faulty.papers
 import faulty.ported
 import faulty.puzzles
 import faulty.quays
+import faulty.questions
 import faulty.rankings
 import faulty.recurrent
 import faulty.regression
@@ -106,6 +107,7 @@ import healthy.probabilistic
 import healthy.production
 import healthy.puzzles
 import healthy.quays
+import healthy.questions
 import healthy.rankings
 import healthy.registers
 import healthy.regression
@@ -172,6 +174,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.ported.CASES,
     *faulty.puzzles.CASES,
     *faulty.quays.CASES,
+    *faulty.questions.CASES,
     *faulty.rankings.CASES,
     *faulty.recurrent.CASES,
     *faulty.regression.CASES,
@@ -241,6 +244,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.production.CASES,
     *healthy.puzzles.CASES,
     *healthy.quays.CASES,
+    *healthy.questions.CASES,
     *healthy.rankings.CASES,
     *healthy.registers.CASES,
     *healthy.regression.CASES,
