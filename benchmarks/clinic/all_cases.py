@@ -9,6 +9,7 @@ import faulty.convolutional
 import faulty.courses
 import faulty.coursework
 import faulty.dense
+import faulty.exchange
 import faulty.factory
 import faulty.farming
 import faulty.farms
@@ -74,6 +75,7 @@ import healthy.coursework
 import healthy.dense
 import healthy.densities
 import healthy.devices
+import healthy.exchange
 import healthy.factory
 import healthy.factory_floor
 import healthy.farming
@@ -144,6 +146,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.courses.CASES,
     *faulty.coursework.CASES,
     *faulty.dense.CASES,
+    *faulty.exchange.CASES,
     *faulty.factory.CASES,
     *faulty.farming.CASES,
     *faulty.farms.CASES,
@@ -211,6 +214,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.dense.CASES,
     *healthy.densities.CASES,
     *healthy.devices.CASES,
+    *healthy.exchange.CASES,
     *healthy.factory.CASES,
     *healthy.factory_floor.CASES,
     *healthy.farming.CASES,
