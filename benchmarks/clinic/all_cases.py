@@ -18,6 +18,7 @@ import faulty.forum
 import faulty.generalization
 import faulty.generating
 import faulty.glyphs
+import faulty.greenhouse
 import faulty.handmade
 import faulty.harbour
 import faulty.herds
@@ -87,6 +88,7 @@ import healthy.forum
 import healthy.games
 import healthy.generative
 import healthy.glyphs
+import healthy.greenhouse
 import healthy.handmade
 import healthy.harbour
 import healthy.herds
@@ -155,6 +157,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.generalization.CASES,
     *faulty.generating.CASES,
     *faulty.glyphs.CASES,
+    *faulty.greenhouse.CASES,
     *faulty.handmade.CASES,
     *faulty.herds.CASES,
     *faulty.harbour.CASES,
@@ -226,6 +229,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.games.CASES,
     *healthy.generative.CASES,
     *healthy.glyphs.CASES,
+    *healthy.greenhouse.CASES,
     *healthy.handmade.CASES,
     *healthy.herds.CASES,
     *healthy.harbour.CASES,
