@@ -181,7 +181,7 @@ class TrainingDoctor(Callback):
         self.gradients.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self.dead_relus.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self.activations.on_train_batch_start(trainer, pl_module, batch, batch_idx)
-        attempt(self, self._observation.open, trainer.global_step, pl_module)
+        attempt(self, self._observation.open, trainer.global_step, pl_module, batch)
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor

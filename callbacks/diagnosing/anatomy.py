@@ -97,7 +97,18 @@ def have_identical_units(weight: Tensor, *, sure: bool, gates: int = 1) -> Tenso
     as behind a gate that starts closed. Of a weight that ranks share (FSDP2) it is not known, and
     taken to be False.
     """
-    gradient = weight.grad
+    return _are_identical(weight, weight.grad, sure=sure, gates=gates)
+
+
+def have_identical_columns(table: Tensor) -> Tensor:
+    """The same of the columns of an embedding, of which there are two or more."""
+    gradient = table.grad
+    if table.ndim != 2 or gradient is None or gradient.layout != torch.strided:
+        return torch.zeros((), dtype=torch.bool, device=table.device)
+    return _are_identical(table.T, gradient.T, sure=False, gates=1)
+
+
+def _are_identical(weight: Tensor, gradient: Tensor | None, *, sure: bool, gates: int) -> Tensor:
     if not is_whole(gradient) or len(weight) // gates < 2:
         return torch.zeros((), dtype=torch.bool, device=weight.device)
     with torch.no_grad():

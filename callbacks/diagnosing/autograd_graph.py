@@ -26,7 +26,7 @@ _LOSSES = {
 _PASS = {
     "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze", "Unsqueeze", "Select", "Slice",
     "Permute", "Transpose", "T", "ToCopy", "Alias", "Clone", "Expand", "AsStrided", "Split", "Cat",
-    "Index", "Unbind", "Stack", "Flip",
+    "Index", "Gather", "IndexSelect", "Unbind", "Stack", "Flip",
 }  # fmt: skip
 _OUTPUTS = {
     "Softmax": "softmax",

@@ -17,6 +17,9 @@ _DISTURBED = (
     *_BROKEN, P.LEARNING_RATE_TOO_HIGH, P.EXPLODING_GRADIENT, P.OVERFITTING, P.POOR_INITIALIZATION,
     P.TRAIN_EVAL_MISMATCH, P.OVER_REGULARIZED,
 )  # fmt: skip
+# Of what is explained, so many are told; those that say no more than the cause does come last.
+_MOST_TOLD = 2
+_TOLD_LAST = {P.DORMANT_UNITS: 1, P.LEARNING_RATE_TOO_HIGH: 2, P.NOT_LEARNING: 3}
 # A cause comes before what it explains; the first that is there takes the others' evidence.
 CAUSES: dict[P, tuple[P, ...]] = {
     P.OUTPUT_LOSS_MISMATCH: (
@@ -80,5 +83,9 @@ def _with_evidence(cause: Symptom, effects: list[Symptom]) -> Symptom:
     figures = dict(cause.measurements)
     for effect in effects:
         figures |= {f"{effect.problem.value}/{n}": v for n, v in effect.measurements.items()}
-    text = " ".join([cause.evidence, *(effect.evidence for effect in effects)])
+    told = sorted(effects, key=lambda effect: _TOLD_LAST.get(effect.problem, 0))
+    text = " ".join([cause.evidence, *(effect.evidence for effect in told[:_MOST_TOLD])])
+    if len(told) > _MOST_TOLD:
+        names = [effect.problem.value for effect in told[_MOST_TOLD:]]
+        text += f" It explains {', '.join(names)}, too."
     return replace(cause, evidence=text, measurements=figures)

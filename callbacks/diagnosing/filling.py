@@ -37,9 +37,7 @@ def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve)
     vitals.wants_order, vitals.wants_decisions = validation.ranks, validation.decides
     vitals.validation_epochs = validation.epochs
     vitals.training_epoch_losses = validation.training_losses
-    vitals.not_finite_layer = _not_finite(vitals.variances.last) or _not_finite(
-        vitals.gradients.last, reverse=True
-    )
+    vitals.not_finite_layer = _not_finite(vitals.variances.last, vitals.gradients.last)
 
 
 def _fill_gradients(vitals: Vitals, monitor: GradientNormMonitor) -> None:
@@ -80,6 +78,16 @@ def _record(
     return Record() if monitor.failed else monitor._reporter.records[quantity]
 
 
-def _not_finite(values: dict[str, float], *, reverse: bool = False) -> str | None:
-    names = [name for name, value in values.items() if not math.isfinite(value)]
-    return (names[-1] if reverse else names[0]) if names else None
+def _not_finite(variances: dict[str, float], gradients: dict[str, float]) -> str | None:
+    """The first output on the way forth or gradient on the way back that is not finite.
+
+    Where every one is not, weights were lost before, and it is empty.
+    """
+    on_the_way_back = dict(reversed(gradients.items()))
+    lost = False
+    for values in (variances, on_the_way_back):
+        names = [name for name, value in values.items() if not math.isfinite(value)]
+        if names and len(names) < len(values):
+            return names[0]
+        lost |= bool(names)
+    return "" if lost else None

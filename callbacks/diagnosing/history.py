@@ -18,8 +18,9 @@ class History:
     """Establish what is seen at enough reports in a row, and withdraw what is gone.
 
     Gone is what three reports in a row do not show; each time that a problem comes back it takes
-    twice as many. Reports that lie closer together than half an interval, as those of a validation
-    may, see the same thing and count as one: the later ones may add to what is seen.
+    twice as many. After as many a warning is no more than worth knowing. Reports that lie closer
+    together than half an interval, as those of a validation may, see the same thing and count as
+    one: the later ones may add to what is seen.
 
     Attributes:
         diagnoses: What stands now, the worst first.
@@ -74,20 +75,29 @@ class History:
             count = 0
         count += not close or count == 0
         self._seen[symptom.problem] = (symptom.severity, count)
-        self._missed[symptom.problem] = 0
         known = next((d for d in self.diagnoses if d.problem == symptom.problem), None)
+        if known is not None and known.severity != "info" == symptom.severity:
+            self._ease(known, _diagnosed(symptom, step, epoch), close=close)
+            return None
+        self._missed[symptom.problem] = 0
         if count < symptom.reports:
             return None
-        diagnosis = Diagnosis(
-            symptom.problem, symptom.severity, symptom.layer, step, epoch, symptom.evidence,
-            symptom.measurements, symptom.remedies,
-        )  # fmt: skip
-        if known is None or (known.severity == "info" != symptom.severity):
+        diagnosis = _diagnosed(symptom, step, epoch)
+        if known is None or known.severity == "info" != symptom.severity:
             return diagnosis
         # The figures and severity of now, and the step at which it was established.
-        place = self.diagnoses.index(known)
-        self.diagnoses[place] = replace(diagnosis, step=known.step, epoch=known.epoch)
+        self._replace(known, replace(diagnosis, step=known.step, epoch=known.epoch))
         return None
+
+    def _ease(self, known: Diagnosis, eased: Diagnosis, *, close: bool) -> None:
+        """Take for only worth knowing what was a warning, once it is so for long enough."""
+        if not close and self._is_healed(known.problem):
+            self._withdrawn[known.problem] = self._withdrawn.get(known.problem, 0) + 1
+            self._missed[known.problem] = 0
+            self._replace(known, replace(eased, step=known.step, epoch=known.epoch))
+
+    def _replace(self, known: Diagnosis, now: Diagnosis) -> None:
+        self.diagnoses[self.diagnoses.index(known)] = now
 
     def _is_healed(self, problem: Problem) -> bool:
         self._missed[problem] = self._missed.get(problem, 0) + 1
@@ -113,6 +123,13 @@ class History:
         self._seen = {Problem(code): tuple(seen) for code, seen in state_dict["seen"].items()}
         self._missed = {Problem(code): missed for code, missed in state_dict["missed"].items()}
         self._withdrawn = {Problem(code): n for code, n in state_dict["withdrawn"].items()}
+
+
+def _diagnosed(symptom: Symptom, step: int, epoch: int) -> Diagnosis:
+    return Diagnosis(
+        symptom.problem, symptom.severity, symptom.layer, step, epoch, symptom.evidence,
+        symptom.measurements, symptom.remedies,
+    )  # fmt: skip
 
 
 def _plain(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from .autograd_graph import (
     parameters_behind,
 )
 from .clearing import Clearing
+from .data_gaps import DataGaps
 from .first_batches import BatchNews, FirstBatches
 from .loss_news import LossNews
 from .loss_record import LossRecord
@@ -32,7 +33,7 @@ _GOOD = 0.5
 # Vital signs that are not found anew at each report.
 _LASTING = (
     "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_gain",
-    "recurrent_layer", "time_profile", "waiting",
+    "recurrent_layer", "time_profile", "waiting", "identical_tables",
     "decay_pulls",
 )  # fmt: skip
 
@@ -49,6 +50,7 @@ class News:
         weights: Of its weights and their gradients.
         through_time: A layer that runs through sequences, and how gradients fare in them.
         uncleared: See `Clearing`.
+        first_gap: See `DataGaps`.
     """
 
     losses: LossNews
@@ -57,6 +59,7 @@ class News:
     weights: WeightNews
     through_time: tuple[str, list[float]]
     uncleared: int
+    first_gap: int
 
 
 class Observation:
@@ -77,7 +80,7 @@ class Observation:
         self._schedule = schedule
         self._is_read = False
         self._record = LossRecord()
-        self._batches = FirstBatches()
+        self._batches, self._gaps = FirstBatches(), DataGaps()
         self._factor = 1.0
         self._weights = WeightInspection(self.vitals)
         self._clearing, self._uncleared = Clearing(), 0
@@ -98,6 +101,8 @@ class Observation:
         self._weights.begin(trainer, pl_module)
         self._clearing = Clearing()
         self._parameters = set(pl_module.parameters())
+        trained = ((n, p) for n, p in pl_module.named_parameters() if p.requires_grad)
+        vitals.entries = {name: parameter.numel() for name, parameter in trained}
         vitals.dropouts = dropout_rates(pl_module)
         recurrent = (nn.RNNBase, nn.RNNCellBase)
         vitals.recurrent |= any(isinstance(m, recurrent) for m in pl_module.modules())
@@ -106,8 +111,9 @@ class Observation:
         groups = [group for o in trainer.optimizers for group in o.param_groups]
         vitals.weight_decay = max((float(g.get("weight_decay", 0.0)) for g in groups), default=0.0)
 
-    def open(self, step: int, pl_module: LightningModule) -> None:
+    def open(self, step: int, pl_module: LightningModule, batch: Any) -> None:
         """Watch what reaches the layers in this batch, where it is one to look at."""
+        self._gaps.open(batch, self._record.seen)
         self._is_read = self._schedule.is_read(step)
         if self._schedule.is_watched(step):
             self._batches.number = self._record.seen
@@ -121,6 +127,7 @@ class Observation:
         """Read a loss that is about to be differentiated; nothing is watched from there on."""
         self.detach()
         self._clearing.look()
+        self._gaps.look(loss)
         if not (self._is_read or self._schedule.is_first(step)):
             return
         if self._optimizers == 1:
@@ -149,6 +156,7 @@ class Observation:
 
     def add(self, outputs: Any) -> None:
         """Take up a batch's loss."""
+        self._gaps.close()
         self._record.add(outputs, self._factor)
 
     def news(self, *, look_back: bool = True) -> News:
@@ -164,6 +172,7 @@ class Observation:
             self._weights.news(),
             self._look_back_in_time() if look_back else ("", []),
             self._clearing.uncleared,
+            self._gaps.news(),
         )
 
     def _look_back_in_time(self) -> tuple[str, list[float]]:
@@ -179,6 +188,7 @@ class Observation:
         self._batches.take([rank.batches for rank in ranks])
         self._in_graph = next((rank.in_graph for rank in ranks if rank.in_graph[0]), (0, False, 0))
         self._weights.take([rank.weights for rank in ranks])
+        self._gaps.take([rank.first_gap for rank in ranks])
         profiles = [rank.through_time for rank in ranks if rank.through_time[0]]
         if profiles:
             self.vitals.recurrent, self.vitals.recurrent_layer = True, profiles[0][0]
@@ -207,7 +217,7 @@ class Observation:
         vitals.fewest_norm_values, vitals.most_norm_values = norms.fewest, norms.most
         vitals.statistics_gap, vitals.sleeping_norms = norms.gaps, norms.asleep
         vitals.norm_momenta = norms.momenta
-        vitals.uncleared = self._uncleared
+        vitals.uncleared, vitals.first_gap = self._uncleared, self._gaps.first
         rates = [g["lr"] for o in trainer.optimizers for g in o.param_groups][:1]
         vitals.learning_rate = float(rates[0]) if rates else math.nan
         vitals.learning_rate_peak = max(
@@ -223,6 +233,7 @@ class Observation:
             "batches": self._batches.state_dict(),
             "in_graph": self._in_graph,
             "weights": self._weights.state_dict(),
+            "first_gap": self._gaps.first,
             "vitals": {name: copy(getattr(self.vitals, name)) for name in _LASTING},
         }
 
@@ -232,6 +243,7 @@ class Observation:
         self._batches.load_state_dict(state_dict["batches"])
         self._in_graph = tuple(state_dict["in_graph"])
         self._weights.load_state_dict(state_dict["weights"])
+        self._gaps.first = state_dict.get("first_gap", -1)
         self.vitals.losses = self._record.losses
         for name, value in state_dict["vitals"].items():
             setattr(self.vitals, name, value)

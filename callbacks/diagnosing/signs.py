@@ -125,6 +125,7 @@ class Objective:
         of_inputs: Whether the targets are what reached the first layer, as an autoencoder has it.
         positives: How many of several labels of a sample are 1, on average; NaN where there is one
             label, or more columns of them than are counted.
+        predicted_positives: How many of them are lately predicted to be 1, likewise.
         weighed: Whether the step weighs the entries, so that a constant's loss is not known.
         own_units: Whether the losses of the data are those of a regression that is none of squares.
         of_positions: Whether targets are places in the batch, as contrastive losses have them.
@@ -146,6 +147,7 @@ class Objective:
     target_shape: tuple[int, ...] = ()
     of_inputs: bool = False
     positives: float = NAN
+    predicted_positives: float = NAN
     weighed: bool = False
     own_units: bool = False
     of_positions: bool = False

@@ -26,6 +26,7 @@ class TargetRecord:
         self.weight: list[float] | float | None = None
         self._targets: Tensor | None = None
         self._predicted: list[Tensor] = []
+        self._samples: list[float] = []
         # Of a loss that is none of squares: what a constant reached, and of how many samples.
         self._constant = [0.0, 0.0]
 
@@ -33,8 +34,9 @@ class TargetRecord:
         """Take up a batch."""
         known, new = self._targets, reading.targets
         self._targets = known + new if known is not None and len(known) == len(new) else new
-        self._predicted.append(reading.predicted)
         constant, samples = reading.figures["constant"], reading.figures["samples"]
+        self._predicted.append(reading.predicted)
+        self._samples.append(samples)
         if math.isfinite(constant):
             total, count = self._constant
             self._constant = [total + samples * constant, count + samples]
@@ -61,17 +63,19 @@ class TargetRecord:
         describe.get(objective.task or "", self._describe_numbers)(objective, self._targets)
         same = [p for p in self._predicted if len(p) == len(self._predicted[-1])]
         objective.predicted_counts = torch.stack(same).sum(0).tolist() if same else []
+        if len(same) == len(self._samples) and math.isfinite(objective.positives):
+            objective.predicted_positives = sum(objective.predicted_counts) / sum(self._samples)
 
     def _forget_old_predictions(self, half: int) -> None:
         """Keep the last ones; of the last half as many as it takes to see rare classes."""
-        self._predicted = self._predicted[-half:]
+        self._predicted, self._samples = self._predicted[-half:], self._samples[-half:]
         if len(self._predicted) <= _RECENT:
             return
         sizes = [float(predicted.sum()) for predicted in self._predicted]
         left, first = sum(sizes), 0
         while len(sizes) - first > _RECENT and left - sizes[first] > _LEAST_SAMPLES:
             left, first = left - sizes[first], first + 1
-        self._predicted = self._predicted[first:]
+        self._predicted, self._samples = self._predicted[first:], self._samples[first:]
 
     def _describe_classes(self, objective: Objective, targets: Tensor) -> None:
         weighted = targets * torch.tensor(self.weight) if self.weight else targets
@@ -105,6 +109,7 @@ class TargetRecord:
         """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
         return {
             "predicted": list(self._predicted),
+            "samples": list(self._samples),
             "constant": list(self._constant),
             "targets": self._targets,
             "weight": self.weight,
@@ -113,6 +118,7 @@ class TargetRecord:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there."""
         self._predicted = list(state_dict["predicted"])
+        self._samples = list(state_dict["samples"])
         self._constant = list(state_dict["constant"])
         self._targets, self.weight = state_dict["targets"], state_dict["weight"]
 

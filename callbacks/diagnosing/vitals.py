@@ -50,6 +50,7 @@ class Vitals:
         time_profile: Size of the gradient of its last output by the input of each time.
         clips: Whether the Trainer clips gradients.
         label_error: What torch said of a label that is no class.
+        first_gap: Number of the first batch that held NaN or infinity; -1 for none.
         is_broken_off: Whether an error ended the training.
         losses: Loss of each training batch.
         data_losses: Mean loss of the samples of the batches that were looked at, without
@@ -66,6 +67,8 @@ class Vitals:
         strangers: Entries of weights behind the loss that are no parameters of the module.
         layers: Weight layers from input to output.
         waiting: Weights that are all 0, as are their gradients, after the first steps.
+        identical_tables: Embeddings whose columns are one column many times over, and get the same
+            gradients.
         forgotten_tables: Embeddings that get a gradient and that no optimiser has.
         forgotten_parameters: The same of parameters that belong to no layer.
         mute_outputs: Outputs behind a ReLU that are 0 for all inputs, though their targets are not.
@@ -83,10 +86,12 @@ class Vitals:
         gradients: Norm of each layer's gradients.
         first_gradient_profile: Norms of the weight layers before the first step, likewise.
         gradient_profile: Last norms of the weight layers, per parameter, from input to output.
-        not_finite_layer: Where a gradient or an output was first not finite.
+        not_finite_layer: Where a gradient or an output was first not finite; empty where all
+            were at once, so that none can be told from the others, and None where none was.
         updates: Update ratio of each layer.
         total_updates: Update ratio over all layers at each report.
         unmoved: Parameters that an optimiser has and that do not move.
+        entries: Number of entries of each parameter that needs a gradient.
         dead: Share of dead units of each ReLU.
         saturated, dormant, drift, variances: By activation, see `ActivationMonitor`.
         last_activation_is_output: Whether the last activation is the network's output.
@@ -119,6 +124,7 @@ class Vitals:
     time_profile: list[float] = field(default_factory=list)
     clips: bool = False
     label_error: str = ""
+    first_gap: int = -1
     is_broken_off: bool = False
     losses: list[float] = field(default_factory=list)
     data_losses: list[float] = field(default_factory=list)
@@ -134,6 +140,7 @@ class Vitals:
     strangers: int = 0
     layers: list[Layer] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
+    identical_tables: list[str] = field(default_factory=list)
     forgotten_tables: list[str] = field(default_factory=list)
     forgotten_parameters: list[str] = field(default_factory=list)
     mute_outputs: int = 0
@@ -152,6 +159,7 @@ class Vitals:
     updates: Record = field(default_factory=Record)
     total_updates: list[float] = field(default_factory=list)
     unmoved: list[str] = field(default_factory=list)
+    entries: dict[str, int] = field(default_factory=dict)
     dead: Record = field(default_factory=Record)
     saturated: Record = field(default_factory=Record)
     dormant: Record = field(default_factory=Record)

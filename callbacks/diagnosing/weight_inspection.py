@@ -16,6 +16,7 @@ from .anatomy import (
     count_gates,
     embedding_tables,
     find_layers,
+    have_identical_columns,
     have_identical_units,
     matrix_of,
     weight_gain,
@@ -33,7 +34,7 @@ class WeightNews:
 
     Attributes:
         has_gradient: Names of the layers that ever had a gradient.
-        identical: Whether a layer's units are alike, once it was seen.
+        identical: Whether a layer's units are alike, or an embedding's columns, once it was seen.
         gains: See `Layer.weight_gain`, once they were seen.
         waiting: Names of weights that are and were 0, as their gradients; None for nothing new.
         stepped: Positions of the optimisers that ever made a step.
@@ -131,6 +132,7 @@ class WeightInspection:
                 for name, weight in self._weights.items()
                 if weight is not None and weight.grad is not None
             }
+            self._identical |= {n: have_identical_columns(p) for n, p in self._tables.items()}
         if self._inspections == 0:
             trained = [layer.name for layer in self._vitals.layers if layer.trained]
             weights = [(name, self._weights[name]) for name in trained if name in self._own]
@@ -163,6 +165,9 @@ class WeightInspection:
             seen = [rank.identical[layer.name] for rank in ranks if layer.name in rank.identical]
             layer.identical_units |= bool(seen) and all(seen)
             layer.weight_gain = ranks[0].gains.get(layer.name, layer.weight_gain)
+        if any(name in ranks[0].identical for name in self._tables):
+            same = {name for name, alike in ranks[0].identical.items() if alike}
+            self._vitals.identical_tables = [name for name in self._tables if name in same]
         # The weights and their gradients are the same on every rank.
         if ranks[0].waiting is not None:
             self._candidates = self._vitals.waiting = ranks[0].waiting

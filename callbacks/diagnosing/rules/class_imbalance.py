@@ -49,7 +49,36 @@ def _knows(vitals: Vitals) -> float:
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find rare classes that hardly are predicted any more."""
+    """Find rare classes, or labels of several, that hardly are predicted any more."""
+    return _of_classes(vitals) or _of_labels(vitals)
+
+
+def _of_labels(vitals: Vitals) -> list[Symptom]:
+    """Several labels for a sample, each of them rare and hardly ever predicted."""
+    objective = vitals.objective
+    if objective.classes < 2 or not objective.positives < objective.classes / _RATIO:
+        return []
+    seldom = objective.predicted_positives < _SELDOM * objective.positives
+    if not (seldom and vitals.wants_decisions and vitals.had_a_long_chance):
+        return []
+    if vitals.is_falling and vitals.step < vitals.planned_steps / 2:
+        return []
+    evidence = (
+        f"{objective.positives:.2g} of {objective.classes} labels are 1 on average, and "
+        f"{objective.predicted_positives:.1g} are predicted to be: to say 0 of all is right "
+        "most of the time."
+    )
+    remedies = (
+        Remedy("Weigh the positives in the loss.", "BCEWithLogitsLoss(pos_weight=(1 - p) / p)"),
+        Remedy("Decide by a threshold for each label, chosen by F1 on validation data."),
+    )
+    figures = {
+        "positives": objective.positives, "predicted_positives": objective.predicted_positives
+    }  # fmt: skip
+    return [Symptom(Problem.CLASS_IMBALANCE, "warning", evidence, figures, remedies, reports=3)]
+
+
+def _of_classes(vitals: Vitals) -> list[Symptom]:
     counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
     present = [count for count in counts if count > 0]
     if len(present) < 2 or sum(present) < 200 or max(present) < _RATIO * min(present):

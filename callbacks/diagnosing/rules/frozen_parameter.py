@@ -12,6 +12,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _LONG, _WELL, _SMALL = 50, 0.5, 0.1
+_VERY_WELL, _NEGLIGIBLE = 0.8, 0.01
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -52,7 +53,7 @@ def _within(vitals: Vitals) -> list[Symptom]:
         # Steps that the Trainer does not see are made all the same.
         cut, idle = ([] if len(some) == len(running) else some for some in (cut, idle))
     if not (cut or forgotten or idle or still):
-        return _others(vitals)
+        return _others(vitals) or _still(vitals) or _unused(vitals)
     found, why = next(
         (layers, why)
         for layers, why in (
@@ -99,3 +100,44 @@ def _others(vitals: Vitals) -> list[Symptom]:
     )
     figures, problem = {"layers": float(len(names))}, Problem.FROZEN_PARAMETER
     return [Symptom(problem, "warning", evidence, figures, remedies, names[0])]
+
+
+def _still(vitals: Vitals) -> list[Symptom]:
+    """Embeddings, and parameters that belong to no layer, that stay as they were drawn."""
+    layers = {layer.name for layer in vitals.layers}
+    names = [name for name in vitals.unmoved if name.rpartition(".")[0] not in layers]
+    moves = any(update > 0 for update in vitals.total_updates[-3:])
+    if not names or not moves or vitals.step < _LONG or not vitals.had_a_chance:
+        return []
+    every = sum(vitals.entries.values())
+    share = sum(vitals.entries.get(name, 0) for name in names) / every if every else 1.0
+    # A published network may have a token that this task has no use for.
+    harmless = share < _NEGLIGIBLE or vitals.gain > _VERY_WELL
+    others = f", nor do {len(names) - 1} others" if len(names) > 1 else ""
+    evidence = f"{names[0]} does not move{others}, although an optimiser has it."
+    remedies = (
+        Remedy(
+            "See whether the loss depends on it: a comparison, `round`, `argmax` or `detach` lets "
+            "no gradient through."
+        ),
+        Remedy("Or leave it out, or freeze it openly.", f"{names[0]}.requires_grad_(False)"),
+    )
+    figures, problem = {"parameters": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
+    severity: Severity = "info" if harmless else "warning"
+    return [Symptom(problem, severity, evidence, figures, remedies, names[0])]
+
+
+def _unused(vitals: Vitals) -> list[Symptom]:
+    """Layers that an optimiser has and that nobody calls."""
+    idle = [
+        layer.name
+        for layer in vitals.layers
+        if layer.trained and layer.optimized and not layer.ran and not layer.has_gradient
+    ]
+    if not idle or vitals.step < _LONG or not vitals.had_a_long_chance:
+        return []
+    others = f", nor are {len(idle) - 1} others" if len(idle) > 1 else ""
+    evidence = f"{idle[0]} is never called{others}, and gets no gradient."
+    remedies = (Remedy("Call it in `forward`, or leave it out."),)
+    figures, problem = {"layers": float(len(idle))}, Problem.FROZEN_PARAMETER
+    return [Symptom(problem, "info", evidence, figures, remedies, idle[0])]

@@ -16,7 +16,7 @@ from ..vitals import Vitals
 _BY_HEART, _CHECKS = 0.3, 3
 _USUAL_STEPS = (2e-4, 3e-2)
 _NEAR, _LATE, _MANY = 0.05, 0.3, 20
-_BELOW, _APART, _NO_BETTER = 0.99, 0.02, 0.98
+_BELOW, _APART, _NO_BETTER, _STILL = 0.99, 0.02, 0.98, 0.998
 _CLEARLY = 0.05
 
 
@@ -81,6 +81,16 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     return _symptom(vitals, evidence, reports=2)
 
 
+def _validation_stays(vitals: Vitals) -> bool:
+    """Whether the last checks were no better than those before, and none than a constant."""
+    checks = vitals.validation_losses
+    if len(checks) <= _CHECKS or not vitals.validates_the_same_loss or vitals.evaluates_late:
+        return False
+    worst = _NO_BETTER * vitals.objective.constant_loss
+    best, last = min(checks[:-_CHECKS]), min(checks[-_CHECKS:])
+    return last >= _STILL * best > 0 and min(checks) > worst and not _decides_better(vitals)
+
+
 def _decides_better(vitals: Vitals) -> bool:
     """Whether more is said rightly of validation than by saying the largest class."""
     scores, counts = vitals.validation_scores[-_CHECKS:], vitals.objective.target_counts
@@ -92,7 +102,11 @@ def _decides_better(vitals: Vitals) -> bool:
 def _constant(vitals: Vitals) -> list[Symptom]:
     constant = vitals.objective.constant_loss
     steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
-    if not constant > 0 or not vitals.had_a_long_chance or not steps or vitals.falls_in_time:
+    if not constant > 0 or not vitals.had_a_long_chance or not steps:
+        return []
+    # What is learned by heart makes the training loss alone fall.
+    stays = _validation_stays(vitals)
+    if vitals.falls_in_time and not stays:
         return []
     if vitals.recurrent or vitals.ignores_inputs:
         return []  # What such a network forgets leaves no sign in its layers.
@@ -103,7 +117,7 @@ def _constant(vitals: Vitals) -> list[Symptom]:
         steps = [u for u in vitals.total_updates if math.isfinite(u)]
     low, high = _USUAL_STEPS
     moves = low < statistics.median(steps) < high
-    if not (moves and abs(vitals.gain) < _NEAR and not vitals.has_learned):
+    if not (moves and abs(vitals.gain) < _NEAR and (stays or not vitals.has_learned)):
         return []
     evidence = (
         f"After {vitals.step} steps the loss is {vitals.recent_data_loss:.4g}, that of the best "

@@ -50,14 +50,19 @@ def examine(vitals: Vitals) -> list[Symptom]:
         or _is_forgotten(vitals, curve)
     )
     killed = _killed(vitals, lasting)
-    blew = (peak > _HUGE_STEP and blew_up and not vitals.has_learned) or _is_thrown(vitals, peak)
+    # Where a constant's loss is not known, one that is below the first has been made good again.
+    good = vitals.has_learned or (math.isnan(vitals.gain) and vitals.recent_loss < vitals.losses[0])
+    blew = (peak > _HUGE_STEP and blew_up and not good) or _is_thrown(vitals, peak)
     if not (vitals.had_a_chance and keeps) and not blew and not killed:
         return []
     # The first loss may be lower than the mean of any window of those that followed.
     least = min((loss for loss in (best, vitals.losses[0]) if math.isfinite(loss)), default=best)
+    # Weights that were thrown far away are long, and steps beside them short.
+    moves = f"A step moves the weights by {recent:.2g} of their length (at most {peak:.2g}; "
+    if recent < _USUAL_STEP:
+        moves = f"A step moved the weights by up to {peak:.2g} of their length ("
     evidence = (
-        f"A step moves the weights by {recent:.2g} of their length (at most {peak:.2g}; about "
-        f"0.001 is usual), and the loss is {_said(vitals.recent_loss)} after "
+        f"{moves}about 0.001 is usual), and the loss is {_said(vitals.recent_loss)} after "
         f"{_said(vitals.losses[0])} at first and {least:.4g} at its best."
     )
     if killed:

@@ -16,7 +16,7 @@ from ..vitals import Vitals
 _SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
 _CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
 _MODEST_STEP, _NEXT_TO_NOTHING, _SOME = 5e-4, 0.1, 0.4
-_NO_WAY, _SHORT_WAY = 1e-3, 2e-2
+_NO_WAY, _SHORT_WAY, _ENDED = 1e-3, 2e-2, 1e-2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -52,7 +52,7 @@ def _motionless(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"All {steps:.0f} steps together move the weights by no more than {way:.1e} of their "
-        "length: each by 1e-03 is usual."
+        f"length: each by 1e-03 is usual.{_let_down(vitals)}"
     )
     figures = {"way": way, "update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -60,10 +60,32 @@ def _motionless(vitals: Vitals) -> list[Symptom]:
 
 
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
+    if _is_let_down(vitals):
+        return (
+            Remedy(
+                "Step the schedule once in an epoch.",
+                '{"scheduler": scheduler, "interval": "epoch"}',
+            ),
+            Remedy("Let a schedule down over the whole training.", 'scheduler="cosine"'),
+        )
     return (
         Remedy("Multiply the learning rate by ten.", f"lr={vitals.learning_rate_peak * 10:.3g}"),
         Remedy("Let Lightning's tuner find one.", "Tuner(trainer).lr_find(model, data)"),
         Remedy("Use an optimiser that adapts its steps.", 'optimizer="adam"'),
+    )
+
+
+def _is_let_down(vitals: Vitals) -> bool:
+    """Whether a schedule has taken the rate to next to nothing."""
+    return vitals.learning_rate < _ENDED * vitals.learning_rate_peak
+
+
+def _let_down(vitals: Vitals) -> str:
+    if not _is_let_down(vitals):
+        return ""
+    return (
+        f" In {vitals.step} steps a schedule has taken the learning rate from "
+        f"{vitals.learning_rate_peak:.2g} to {vitals.learning_rate:.2g}."
     )
 
 
@@ -95,12 +117,12 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     slowed = fast and vitals.learning_rate > 0.1 * vitals.learning_rate_peak
     if slowed or not ((recent > 0 or died_out) and (crawls or stands)):
         return []
-    what = f"fell by only {fell:.1%} in"
+    what = f"fell by only {fell:.1%} in" if fell > 0 else "did not fall in"
     if 0 < learned < fell:
         what = f"is only {learned:.1%} below a constant's after"
     evidence = (
         f"The loss {what} {vitals.step} steps: a step moves the weights by {recent:.1e} of their "
-        "length, where about 1e-03 is usual."
+        f"length, where about 1e-03 is usual.{_let_down(vitals)}"
     )
     figures = {"update_ratio": recent, "fell": fell, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW

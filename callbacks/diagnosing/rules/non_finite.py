@@ -12,64 +12,109 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
+_LAST = 5
+# Some losses of many, more than a loss scale that finds its level may cost.
+_SPAN, _SOME, _SHARE = 100, 3, 0.02
+_CHECKS = 2
 _FILL = (
     Remedy(
         "Find the samples that have NaN or infinity, and fill in or leave out what is missing.",
         "assert torch.isfinite(x).all()",
     ),
 )
+_FIND = Remedy(
+    "Find the operation: a logarithm, root or division of zero, or NaN in the data.",
+    "Trainer(detect_anomaly=True)",
+)
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a loss that is not finite any more, or a layer whose gradients are not."""
-    recent = vitals.losses[-5:]
-    lost = len(recent) == 5 and not any(map(math.isfinite, recent))
-    has_gaps = _begins_with_gaps(vitals)
+    """Find losses that are not finite, or a layer whose gradients are not."""
+    return _for_good(vitals) or _now_and_then(vitals) or _in_validation(vitals)
+
+
+def _for_good(vitals: Vitals) -> list[Symptom]:
+    recent = vitals.losses[-_LAST:]
+    lost = len(recent) == _LAST and not any(map(math.isfinite, recent))
+    gaps = _gaps(vitals)
     # One loss is enough, or an error, where what it was made of is not finite.
     broke = vitals.is_broken_off or not all(map(math.isfinite, recent))
-    if not lost and vitals.not_finite_layer is None and not (has_gaps and broke):
+    if not lost and vitals.not_finite_layer is None and not (gaps and broke):
         return []
-    first = next((i for i, v in enumerate(vitals.losses) if not math.isfinite(v)), None)
+    first = _first(vitals)
     finite = [v for v in vitals.losses[:first] if math.isfinite(v)][-1:]
-    layer = vitals.inputs.layer if has_gaps else vitals.not_finite_layer
+    layer = vitals.inputs.layer if gaps else vitals.not_finite_layer
     remedies = (
         Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
-        Remedy(
-            "Find the operation: a logarithm, root or division of zero, or NaN in the data.",
-            "Trainer(detect_anomaly=True)",
-        ),
     )
     measurements = {
         "batch": float(first or 0),
         "last_finite_loss": finite[0] if finite else math.nan,
     }
-    evidence = _since(first, finite, has_gaps=has_gaps) + _where(layer, has_gaps=has_gaps)
+    if first is not None:
+        before = f", and was {finite[0]:.4g} before" if finite else ""
+        evidence = f"The loss is not finite from batch {first} on{before}."
+    else:
+        evidence = "Training broke off." if gaps else "Gradients are not finite."
+    if not gaps and layer:
+        evidence += f" The first to be so is {layer}."
+    grew = bool(finite) and finite[0] > 2 * vitals.losses[0] > 0
     return [
         Symptom(
-            Problem.NON_FINITE, "critical", evidence, measurements,
-            _FILL if has_gaps else remedies, layer, reports=1,
+            Problem.NON_FINITE, "critical", evidence + gaps, measurements,
+            _FILL if gaps else (*remedies, _FIND) if grew else (_FIND, *remedies), layer or None,
+            reports=1,
         )
     ]  # fmt: skip
 
 
-def _begins_with_gaps(vitals: Vitals) -> bool:
-    """Whether all was finite up to a batch that was not itself, and nothing is from it on."""
-    gap = vitals.inputs.first_gap
-    if gap < 0:
-        return False
-    before, after = vitals.losses[:gap], vitals.losses[gap:]
-    return all(map(math.isfinite, before)) and not any(map(math.isfinite, after))
+def _now_and_then(vitals: Vitals) -> list[Symptom]:
+    """Batches whose loss is not finite among others whose loss is."""
+    recent = vitals.losses[-_SPAN:]
+    lost = sum(not math.isfinite(loss) for loss in recent)
+    if lost < max(_SOME, _SHARE * len(recent)):
+        return []
+    first = _first(vitals)
+    evidence = (
+        f"The loss is not finite in {lost} of the last {len(recent)} batches, first in batch "
+        f"{first}."
+    )
+    if first == vitals.first_gap:
+        evidence += " That batch held NaN or infinity."
+    figures = {"batch": float(first or 0), "share": lost / len(recent)}
+    remedies = (*_FILL, _FIND) if first == vitals.first_gap else (_FIND, *_FILL)
+    return [Symptom(Problem.NON_FINITE, "warning", evidence, figures, remedies)]
 
 
-def _since(first: int | None, finite: list[float], *, has_gaps: bool) -> str:
-    if first is not None:
-        before = f", and was {finite[0]:.4g} before" if finite else ""
-        return f"The loss is not finite from batch {first} on{before}."
-    return "Training broke off." if has_gaps else "Gradients are not finite."
+def _in_validation(vitals: Vitals) -> list[Symptom]:
+    checks = vitals.validation_losses[-_CHECKS:]
+    if len(checks) < _CHECKS or any(map(math.isfinite, checks)):
+        return []
+    evidence = (
+        f"The validation loss is {checks[-1]:.4g}, and that of training {vitals.recent_loss:.4g}."
+    )
+    remedies = (
+        Remedy("Look for NaN in the validation data, and for an empty batch."),
+        Remedy("Find the operation: a logarithm, root or division of zero in `validation_step`."),
+    )
+    figures = {"validation_loss": checks[-1], "loss": vitals.recent_loss}
+    return [Symptom(Problem.NON_FINITE, "warning", evidence, figures, remedies, reports=1)]
 
 
-def _where(layer: str | None, *, has_gaps: bool) -> str:
-    if has_gaps:
-        return f" What reached {layer} was not finite itself: there is NaN or infinity in the data."
-    return f" The first to be so is {layer}." if layer else ""
+def _first(vitals: Vitals) -> int | None:
+    return next((i for i, v in enumerate(vitals.losses) if not math.isfinite(v)), None)
+
+
+def _gaps(vitals: Vitals) -> str:
+    """What was not finite itself: all was up to a batch that was not, and no loss is from it on."""
+    held = "The batch held NaN or infinity itself: look at the data."
+    reached = (
+        f"What reached {vitals.inputs.layer} was not finite itself: there is NaN or infinity in "
+        "the data."
+    )
+    for gap, evidence in ((vitals.inputs.first_gap, reached), (vitals.first_gap, held)):
+        before, after = vitals.losses[: max(0, gap)], vitals.losses[max(0, gap) :]
+        if gap >= 0 and all(map(math.isfinite, before)) and not any(map(math.isfinite, after)):
+            return f" {evidence}"
+    return ""

@@ -14,7 +14,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_WELL = 0.5
+_WELL, _MANY = 0.5, 1000
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -62,6 +62,15 @@ def _blind(vitals: Vitals) -> list[Symptom]:
     ]
 
 
+def _would_know(vitals: Vitals) -> bool:
+    """Whether a slow start would have ended by now."""
+    half = vitals.planned_steps / 2
+    if vitals.objective.of_inputs:
+        return vitals.step > min(half, _MANY)  # The mean of its inputs holds an autoencoder.
+    # Without the loss of a constant a slow start looks the same.
+    return not math.isnan(vitals.objective.constant_loss) or vitals.step > half
+
+
 def _stuck(vitals: Vitals) -> list[Symptom]:
     if (
         not vitals.one_loss
@@ -73,9 +82,7 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     if not any(map(math.isfinite, vitals.losses[-5:])):
         return []  # The losses that are known were those before.
     constant = vitals.objective.constant_loss
-    # Without the loss of a constant a slow start looks the same.
-    known = constant == constant or vitals.step > vitals.planned_steps / 2
-    if not vitals.gain <= 0.02 or not known:
+    if not vitals.gain <= 0.02 or not _would_know(vitals):
         return []
     than = (
         f"{vitals.recent_data_loss:.4g}, no better than the {constant:.4g} of a constant prediction"

@@ -16,7 +16,7 @@ _MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
 _HIGH, _EXTREME, _NOTHING, _LITTLE = 0.5, 0.8, 0.1, 0.3
 _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
-_PART, _STEP, _MUCH = 0.1, 1e-4, 0.6
+_PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.6, 1e-8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -84,6 +84,9 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
     pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
     if vitals.decay_outweighs and vitals.gain <= _MUCH:
         return _coupled(vitals, statistics.median(pulls))
+    lost = _lost_tables(vitals) if pulls else []
+    if lost:
+        return lost
     learned = vitals.gain > _SOME if vitals.weight_decay >= _HUGE_DECAY else vitals.has_learned
     if vitals.weight_decay < _LEAST_DECAY or learned or vitals.is_falling:
         return []
@@ -102,15 +105,32 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
     return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
 
 
+def _lost_tables(vitals: Vitals) -> list[Symptom]:
+    """Factors that a decay has taken to 0, where each is the other's gradient."""
+    sizes = vitals.gradient_profile
+    if vitals.layers or len(sizes) < 2 or not 0 < min(sizes.values()) < _LOST * max(sizes.values()):
+        return []
+    name = min(sizes, key=sizes.__getitem__)
+    evidence = (
+        f"The weight decay of {vitals.weight_decay:g} is added to the gradients, and has taken "
+        f"{name} to 0: per parameter its gradient is {sizes[name]:.1g}."
+    )
+    figures = {"weight_decay": vitals.weight_decay, "gradient": sizes[name]}
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _decay_remedies())]
+
+
+def _decay_remedies() -> tuple[Remedy, ...]:
+    return (
+        Remedy("Decay the weights apart from the gradients.", 'optimizer="adamw"'),
+        Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),
+    )
+
+
 def _coupled(vitals: Vitals, pull: float) -> list[Symptom]:
     """A decay that is added to the gradients, and is most of their sum."""
     evidence = (
         f"The weight decay of {vitals.weight_decay:g} is added to the gradients, and was "
         f"{pull:.2g} times as large as they were in the first steps."
     )
-    remedies = (
-        Remedy("Decay the weights apart from the gradients.", 'optimizer="adamw"'),
-        Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),
-    )
     figures = {"weight_decay": vitals.weight_decay, "pull": pull}
-    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _decay_remedies())]

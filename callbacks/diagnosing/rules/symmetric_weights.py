@@ -17,13 +17,26 @@ def examine(vitals: Vitals) -> list[Symptom]:
     """Find the first hidden layer whose units are one unit many times over, or zeros."""
     same = [layer.name for layer in vitals.layers if layer.identical_units and not layer.is_last]
     if not same:
-        return _of_zeros(vitals) or _of_constants(vitals)
+        return _of_tables(vitals) or _of_zeros(vitals) or _of_constants(vitals)
     evidence = (
         f"All units of {same[0]} have the same weights and the same gradients, so that they remain "
         f"one unit many times over"
         f"{f'; so in {len(same) - 1} other layers' if len(same) > 1 else ''}."
     )
     return [_symptom(same, evidence)]
+
+
+def _of_tables(vitals: Vitals) -> list[Symptom]:
+    """Embeddings that have one number for each row, however wide they are."""
+    names = vitals.identical_tables
+    if not names:
+        return []
+    evidence = (
+        f"All columns of {names[0]} have the same numbers and the same gradients, so that it "
+        "remains one column many times over"
+        f"{f'; so does {names[1]}' if len(names) > 1 else ''}."
+    )
+    return [_symptom(names, evidence)]
 
 
 def _of_zeros(vitals: Vitals) -> list[Symptom]:

@@ -110,7 +110,8 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     has_norm = math.isfinite(vitals.fewest_norm_values)
     early = pairs[1:] if has_norm else [*pairs[1:3], pairs[-1]]
     worse = min(v / t for t, v in early) if min(t for t, _ in early) > 0 else 0.0
-    if worse < _EARLY or min(v for _, v in early) < _POOR * vitals.scale or not vitals.has_learned:
+    poor = min((v for _, v in early), default=math.nan) >= _POOR * vitals.scale
+    if not (worse >= _EARLY and poor and vitals.has_learned):
         return []
     if _knew_the_second_epoch(vitals):
         return []

@@ -5,6 +5,7 @@ Images in 0..1, z-scored ones, counts and embeddings all are fine; pixels in 0..
 thousands beside one of tenths, or years as they are, are not.
 """
 
+import math
 from dataclasses import replace
 
 from ...diagnosis import Severity
@@ -62,6 +63,8 @@ def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float])
 
 def _reason(vitals: Vitals) -> str | None:
     inputs = vitals.inputs
+    if not math.isfinite(inputs.rms):
+        return None  # That is another matter.
     if inputs.rms > _LARGE:
         return f"their root mean square is {inputs.rms:.3g}"
     if 0 < inputs.rms < (_SMALL if vitals.had_a_chance and not vitals.has_learned else _TINY):

@@ -53,6 +53,8 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
     begins = vanishing_from(list(vitals.gradient_profile.values()))
     if begins is None or vitals.gain > 0.5 or not vitals.one_loss or not vitals.had_a_chance:
         return []
+    if not vitals.layers:
+        return []  # Embeddings stand side by side.
     layers, values = list(vitals.gradient_profile), list(vitals.gradient_profile.values())
     ratio = values[0] / values[-1]
     severity: Severity = "warning" if vitals.has_learned else "critical"

@@ -48,6 +48,25 @@ def test_what_is_no_longer_only_worth_knowing_is_said_again():
     assert len(history.announced) == 2
 
 
+def test_a_warning_that_eases_now_and_then_stays_one():
+    history = History()
+    mild, bad = symptom(severity="info", reports=1), symptom(reports=1)
+    found = reports(history, [bad], [mild], [mild], [bad], [mild], [mild], [bad])
+    assert [new for new, _ in found] == [["warning"], *[[]] * 6]
+    assert history.diagnoses[0].severity == "warning"
+
+
+def test_a_warning_that_eases_for_good_is_worth_knowing():
+    history = History()
+    mild, bad = symptom(severity="info", reports=1), symptom(reports=1)
+    found = reports(history, [bad], [mild], [mild], [mild])
+    assert found == [(["warning"], []), ([], []), ([], []), ([], [])]
+    (diagnosis,) = history.diagnoses
+    assert (diagnosis.severity, diagnosis.step) == ("info", 10)
+    found = reports(history, [bad], *[[mild]] * 5, [bad], start=40)
+    assert [new for new, _ in found] == [["warning"], *[[]] * 6]
+
+
 def test_a_warning_that_becomes_critical_is_not_said_twice():
     history = History()
     found = reports(history, [symptom(reports=1)], *[[symptom(severity="critical")]] * 2)

@@ -26,7 +26,9 @@ SICK = {
     "norms grow through layers": (
         vitals(FLAT, gradient_profile={"a": 1e6, "b": 1e5, "c": 1e4, "d": 1.0}),
         P.EXPLODING_GRADIENT, "critical"),
-    "gradients vanish": (vitals(FLAT, gradient_profile=PROFILE), P.VANISHING_GRADIENT, "critical"),
+    "gradients vanish": (
+        vitals(FLAT, gradient_profile=PROFILE, layers=[Layer("a", 9, has_gradient=True)]),
+        P.VANISHING_GRADIENT, "critical"),
     "most dead": (vitals(FLAT, dead=record(act=[0.85])), P.DEAD_RELU, "warning"),
     "nothing to learn for those that live": (
         vitals(FLAT, dead=record(act=[0.6])), P.DEAD_RELU, "info"),

@@ -138,7 +138,7 @@ def test_inputs_in_the_thousands_are_behind_gradients_that_vanish(rms, cause):
     inputs = InputScale("a", rms, rms, rms / 2, rms, 3)
     profile = {"a": 1e-9, "b": 1e-5, "c": 1.0}
     signs = vitals(
-        FLAT, inputs=inputs, gradient_profile=profile,
+        FLAT, inputs=inputs, gradient_profile=profile, layers=[Layer("a", 9, has_gradient=True)],
         first_gradient_profile=list(profile.values()),
     )  # fmt: skip
     first = join_causes(examine(signs))[0].problem

@@ -9,7 +9,12 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
-from torchvitals.callbacks.diagnosing.anatomy import are_waiting, is_composite, weight_gain
+from torchvitals.callbacks.diagnosing.anatomy import (
+    are_waiting,
+    have_identical_columns,
+    is_composite,
+    weight_gain,
+)
 from torchvitals.callbacks.diagnosing.batch_norms import NormProbe
 from torchvitals.callbacks.diagnosing.clearing import Clearing
 from torchvitals.callbacks.diagnosing.decay import decay_pull
@@ -254,3 +259,24 @@ def test_an_empty_batch_says_nothing_of_a_norm(shape):
     probe.at("norm")(norm, (torch.empty(shape),))
     probe.take([probe.news()])
     assert (probe.gaps, probe.fewest) == ({}, math.inf)
+
+
+@pytest.mark.parametrize(("constant", "same"), [(0.1, True), (None, False)])
+def test_columns_of_a_table_are_alike_if_they_and_their_gradients_are(constant, same):
+    torch.manual_seed(0)
+    users, items = nn.Embedding(6, 4), nn.Embedding(5, 4)
+    for table in (users, items):
+        if constant is not None:
+            nn.init.constant_(table.weight, constant)
+    rows = torch.randint(5, (2, 16))
+    ((users(rows[0]) * items(rows[1])).sum(1) - torch.randn(16)).square().mean().backward()
+    assert bool(have_identical_columns(users.weight)) is same
+    assert not have_identical_columns(nn.Embedding(3, 2).weight)
+
+
+def test_zeros_before_a_layer_of_random_weights_are_told_apart_by_their_gradients():
+    torch.manual_seed(0)
+    table, layer = nn.Embedding(6, 4), nn.Linear(4, 3)
+    nn.init.zeros_(table.weight)
+    layer(table(torch.arange(6))).square().sum().backward()
+    assert not have_identical_columns(table.weight)

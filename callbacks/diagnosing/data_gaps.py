@@ -1,0 +1,76 @@
+"""Batches that hold NaN or infinity."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning_utilities.core.apply_func import apply_to_collection
+from torch import Tensor
+
+
+class DataGaps:
+    """Find the first batch that holds NaN or infinity.
+
+    On the host a batch is looked at when a loss is first not finite, which costs nothing before.
+    On a device, which nobody waits for, the sum of each batch's entries tells.
+
+    Attributes:
+        first: Number of that batch, from 0, on any rank; -1 for none.
+    """
+
+    def __init__(self) -> None:
+        self.first = -1
+        self._batch: Any = None
+        self._number = 0
+        self._was_lost = False
+        self._found = -1
+        self._on_device: Tensor | None = None
+
+    def open(self, batch: Any, number: int) -> None:
+        """Take note of the batch that comes next."""
+        self._batch, self._number = batch, number
+        if self.first < 0 and not self._was_lost:
+            self._look_on_devices()
+
+    def _look_on_devices(self) -> None:
+        known = self._on_device
+        for entries in _floating(self._batch, on_host=False):
+            first = torch.full((), -1, device=entries.device) if known is None else known
+            fresh = (first < 0) & ~entries.sum(dtype=torch.float32).isfinite()
+            known = torch.where(fresh.to(first.device), self._number, first)
+        self._on_device = known
+
+    def look(self, loss: Tensor) -> None:
+        """Look at the batch of the first loss that is not finite, where that is on the host."""
+        if self._was_lost or loss.device.type != "cpu" or bool(loss.detach().isfinite().all()):
+            return
+        self._was_lost = True
+        entries = _floating(self._batch, on_host=True)
+        if not all(bool(tensor.isfinite().all()) for tensor in entries):
+            self._found = self._number
+
+    def close(self) -> None:
+        """Let go of the batch."""
+        self._batch = None
+
+    def news(self) -> int:
+        """Number of the first such batch on this rank; -1 for none."""
+        on_device = -1 if self._on_device is None else int(self._on_device)
+        return on_device if self._found < 0 else self._found
+
+    def take(self, ranks: Sequence[int]) -> None:
+        """Take up what all ranks have found."""
+        found = [first for first in (self.first, *ranks) if first >= 0]
+        self.first = min(found, default=-1)
+
+
+def _floating(batch: Any, *, on_host: bool) -> list[Tensor]:
+    found: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> None:
+        here = (tensor.device.type == "cpu") == on_host
+        if here and tensor.is_floating_point() and tensor.layout == torch.strided:
+            found.append(tensor.detach())
+
+    apply_to_collection(batch, Tensor, keep, allow_frozen=True)
+    return found
