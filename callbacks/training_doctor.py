@@ -9,6 +9,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ..functional.arguments import optional_text, optional_whole_number
 from .activation_monitor import ActivationMonitor
 from .dead_relu_monitor import DeadReLUMonitor
 from .diagnosing.announcing import announce, conclude
@@ -68,8 +69,10 @@ class TrainingDoctor(Callback):
         failed: Whether the doctor switched itself off.
 
     Raises:
-        ValueError: If ``every_n_steps`` is below 1.
-        TypeError: When training starts with a strategy that flattens parameters (FSDP1).
+        ValueError: If ``every_n_steps`` is below 1 or a name is empty; in the sanity check before
+            training, if a metric that was named is not among those that are logged there.
+        TypeError: If an argument is of another type, or when training starts with a strategy that
+            flattens parameters (FSDP1).
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -86,16 +89,14 @@ class TrainingDoctor(Callback):
         validation_loss: str | None = None,
         validation_score: str | None = None,
     ) -> None:
-        if every_n_steps is not None and every_n_steps < 1:
-            raise ValueError(f"Expected `every_n_steps` to be at least 1, but got {every_n_steps}.")
-        self.every_n_steps = every_n_steps
-        self.validation_loss = validation_loss
-        self.validation_score = validation_score
+        self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
+        self.validation_loss = optional_text("validation_loss", validation_loss)
+        self.validation_score = optional_text("validation_score", validation_score)
         self.failed = False
-        self.gradients = GradientNormMonitor(every_n_steps)
+        self.gradients = GradientNormMonitor(self.every_n_steps)
         self.dead_relus = DeadReLUMonitor()
-        self.activations = ActivationMonitor(every_n_steps)
-        self.updates = UpdateRatioMonitor(every_n_steps)
+        self.activations = ActivationMonitor(self.every_n_steps)
+        self.updates = UpdateRatioMonitor(self.every_n_steps)
         self._monitors = BroughtMonitors(
             self.gradients, self.dead_relus, self.activations, self.updates
         )
