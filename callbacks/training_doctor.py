@@ -368,6 +368,10 @@ class TrainingDoctor(Callback):
 
         Returns:
             The file.
+
+        Raises:
+            IsADirectoryError: If it is a folder.
+            TypeError: If it is no path.
         """
         from .reporting.case import read_case
         from .reporting.note_taking import take_notes
