@@ -352,8 +352,11 @@ class GradientNormMonitor(Callback):
             The axes.
 
         Raises:
-            ValueError: If nothing was recorded.
+            ValueError: If nothing was recorded, or the two norms are no range above 0.
+            TypeError: If one of them is no number.
         """
+        low = number("low", low, above=0)
+        high = number("high", high, above=low)
         history = self.history
         rows = [history[layer] for layer in self._weight_layers if layer in history]
         names = {0: "1 (input)", len(rows) - 1: f"{len(rows)} (output)"}
