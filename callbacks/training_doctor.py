@@ -58,9 +58,11 @@ class TrainingDoctor(Callback):
             training, from 5 to 50, and from step 10,000 on a two-hundredth of the steps done.
         validation_loss: Name of the logged validation loss; None takes the first that has
             ``val`` and ``loss`` in its name, or else ``val`` and ``nll``, ``ce``, ``bce``,
-            ``cross_entropy`` or ``mse``, where that is of the training loss' size at first.
+            ``cross_entropy`` or ``mse``, where that is of the training loss' size at first. With
+            several validation loaders a name without its loader means the first.
         validation_score: Name of a logged score, larger being better; None takes the first that
-            has ``val`` and ``acc``, ``f1`` or ``auc`` in its name.
+            has ``val`` and ``acc``, ``f1`` or ``auc`` in its name. Of a loss or score that is not
+            logged in a validation the doctor warns once.
 
     Attributes:
         diagnoses: What stands now, the worst first.
@@ -277,9 +279,23 @@ class TrainingDoctor(Callback):
         self._observation.detach()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the validation's loss and score."""
-        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
+        """Take the validation's loss and score; before training, see that they are logged."""
+        if trainer.state.fn != TrainerFn.FITTING:
+            return
+        if trainer.sanity_checking:
+            self._see_that_named_are_logged(trainer)
+        else:
             self._report(trainer, checked=True)
+
+    def _see_that_named_are_logged(self, trainer: Trainer) -> None:
+        # Of several loaders Lightning tells nobody in the sanity check what is logged.
+        if not self._validation.named.is_given or len(trainer.num_sanity_val_batches) > 1:
+            return
+        own = attempt(self, self._validation.named.read, trainer)
+        ranks = self._meeting.hold(self, trainer, own)
+        if ranks is not None:
+            # A wrong argument is no failure of the doctor's: training is not to begin with it.
+            self._validation.named.demand(ranks)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the monitors know."""
