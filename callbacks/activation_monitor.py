@@ -17,6 +17,7 @@ from ..functional.activations import (
     mean_drift,
     unit_moments,
 )
+from ..functional.arguments import number, optional_whole_number
 from .monitoring.guard import switch_off, switch_off_on_error
 from .monitoring.heat_map import draw_heat_map
 from .monitoring.joined_moments import join_layers, join_ranks, sums_by_site
@@ -74,6 +75,7 @@ class ActivationMonitor(Callback):
 
     Raises:
         ValueError: If ``every_n_steps`` is below 1 or ``dormant_threshold`` is negative.
+        TypeError: If one of them is no number.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -88,14 +90,8 @@ class ActivationMonitor(Callback):
     def __init__(
         self, every_n_steps: int | None = None, *, dormant_threshold: float = 0.025
     ) -> None:
-        if every_n_steps is not None and every_n_steps < 1:
-            raise ValueError(f"Expected `every_n_steps` to be at least 1, but got {every_n_steps}.")
-        if not dormant_threshold >= 0:
-            raise ValueError(
-                f"Expected `dormant_threshold` to be 0 or more, but got {dormant_threshold}."
-            )
-        self.every_n_steps = every_n_steps
-        self.dormant_threshold = dormant_threshold
+        self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
+        self.dormant_threshold = number("dormant_threshold", dormant_threshold, least=0)
         self.failed = False
         self._reporter = Reporter(type(self).__name__, _SCALES)
         self._observation = StepObservation(_measure, partial(switch_off, self))

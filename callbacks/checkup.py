@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 
+from ..functional.arguments import whole_number
+from .checking.arguments import as_callbacks, check_checkup
 from .checking.keeping import copy_loaders, kept
 from .checking.trial import StopAfter, belonging, quiet_lightning, trial_trainer
 from .checking.twin import make_twin
@@ -137,8 +139,9 @@ def checkup(
         What was found, and after how many steps.
 
     Raises:
-        ValueError: If ``steps`` is below 1.
-        TypeError: If the module cannot be copied.
+        ValueError: If ``steps`` or another number cannot be.
+        TypeError: If an argument is of another type, or the module cannot be copied.
+        IsADirectoryError: If ``report`` is a folder.
         RuntimeError: If no step was made, or the doctor failed.
 
     Example:
@@ -148,10 +151,9 @@ def checkup(
         >>> found.steps
         20
     """
-    if steps < 1:
-        raise ValueError(f"Expected `steps` to be at least 1, but got {steps}.")
-    given = trainer.pop("callbacks", None) or []
-    callbacks = belonging([given] if isinstance(given, Callback) else given)
+    steps = whole_number("steps", steps)
+    trainer = check_checkup(model, data, val_dataloaders, report, trainer)
+    callbacks = belonging(as_callbacks(trainer.pop("callbacks", None)))
     doctor = TrainingDoctor(max(_INTERVAL, steps // _REPORTS))
     with ExitStack() as stack:
         cuda = trainer.get("accelerator", "auto") != "cpu"

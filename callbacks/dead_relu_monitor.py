@@ -9,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ..functional.arguments import optional_whole_number, whole_number
 from .monitoring.activity_rules import choose_rules
 from .monitoring.dead_findings import DeadFindings
 from .monitoring.guard import switch_off, switch_off_on_error
@@ -67,8 +68,9 @@ class DeadReLUMonitor(Callback):
         failed: Whether the monitor switched itself off.
 
     Raises:
-        ValueError: If an interval is below 1 or an activation is not known.
-        TypeError: If ``activations`` is one string.
+        ValueError: If an interval is below 1, there is no activation or one that is not known, or
+            a threshold cannot be.
+        TypeError: If an interval or a threshold is no number, or ``activations`` are no names.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -82,14 +84,10 @@ class DeadReLUMonitor(Callback):
         activations: Sequence[str] | Mapping[str, float] = ("relu", "relu6"),
         observe_every_n_batches: int = 1,
     ) -> None:
-        for name, value in {
-            "every_n_steps": every_n_steps,
-            "observe_every_n_batches": observe_every_n_batches,
-        }.items():
-            if value is not None and value < 1:
-                raise ValueError(f"Expected `{name}` to be at least 1, but got {value}.")
-        self.every_n_steps = every_n_steps
-        self.observe_every_n_batches = observe_every_n_batches
+        self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
+        self.observe_every_n_batches = whole_number(
+            "observe_every_n_batches", observe_every_n_batches
+        )
         rules = choose_rules(activations)
         self._watch = UnitWatch(rules, partial(switch_off, self))
         self._reporter = Reporter(type(self).__name__, {"dead_relu": _SCALE})
@@ -100,7 +98,7 @@ class DeadReLUMonitor(Callback):
         thresholds = {kind: rule.threshold for kind, rule in rules.items()}
         # The Trainer asks for the key at each of its hooks.
         self._state_key = self._generate_state_key(
-            activations=thresholds, every_n_steps=every_n_steps
+            activations=thresholds, every_n_steps=self.every_n_steps
         )
         self._clear()
 

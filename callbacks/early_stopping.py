@@ -9,6 +9,7 @@ from lightning.pytorch import callbacks as lightning_callbacks
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_info
 
+from ..functional.arguments import number
 from .stopping.arguments import alpha_of, as_list, check_arguments, modes_of
 from .stopping.best_weights import BestWeights, Place, check_strategy, validates_averages
 from .stopping.checks import Checks
@@ -94,7 +95,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     Raises:
         ValueError: If an argument cannot be, alone or with the others.
         RuntimeError: At a check, if ``strict`` and a monitor is not logged.
-        TypeError: When training starts, if weights are to be restored under FSDP1 or DeepSpeed.
+        TypeError: If an argument is of another type; when training starts, if weights are to be
+            restored under FSDP1 or DeepSpeed.
 
     Note:
         A resumed run stops at the step of an uninterrupted one, by the limits that it was given
@@ -162,7 +164,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             check_finite, stopping_threshold, divergence_threshold, check_on_train_epoch_end,
             log_rank_zero_only,
         )  # fmt: skip
-        self.patience: float = patience  # type: ignore[assignment]
+        self.patience: float = number("patience", patience)  # type: ignore[assignment]
         self.stopping_reason: StoppingReason = StoppingReason.NOT_STOPPED  # type: ignore[assignment]
         self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ..functional.arguments import number, optional_whole_number
 from .monitoring.gradient_findings import GradientFindings
 from .monitoring.gradient_reading import (
     gradients_by_layer,
@@ -52,7 +53,7 @@ class GradientNormMonitor(Callback):
     Args:
         every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
             takes the Trainer's ``log_every_n_steps``.
-        norm_type: Order of the norm; ``float("inf")`` gives the largest magnitude.
+        norm_type: Order of the norm; ``float("inf")`` or ``"inf"`` gives the largest magnitude.
         noise_scale: Whether to estimate the gradient noise scale (McCandlish et al. 2018) of the
             first optimiser, from the gradients of two steps in a row at each report. It keeps a
             copy of the gradients for one step.
@@ -73,7 +74,8 @@ class GradientNormMonitor(Callback):
 
     Raises:
         ValueError: If ``every_n_steps`` is below 1 or ``norm_type`` is not positive.
-        TypeError: When training starts with a strategy that flattens parameters (FSDP1).
+        TypeError: If one of them is no number, or when training starts with a strategy that
+            flattens parameters (FSDP1).
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -84,15 +86,12 @@ class GradientNormMonitor(Callback):
         self,
         every_n_steps: int | None = None,
         *,
-        norm_type: float = 2.0,
+        norm_type: float | Literal["inf"] = 2.0,
         noise_scale: bool = False,
     ) -> None:
-        if every_n_steps is not None and every_n_steps < 1:
-            raise ValueError(f"Expected `every_n_steps` to be at least 1, but got {every_n_steps}.")
-        if not norm_type > 0:
-            raise ValueError(f"Expected `norm_type` to be positive, but got {norm_type}.")
-        self.every_n_steps = every_n_steps
-        self.norm_type = norm_type
+        self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
+        order = float(norm_type) if norm_type == "inf" else norm_type
+        self.norm_type = number("norm_type", order, above=0)
         self.failed = False
         self._noise = NoiseScale() if noise_scale else None
         self._reporter = Reporter(type(self).__name__, {"grad_norm": _SCALE})
@@ -353,8 +352,11 @@ class GradientNormMonitor(Callback):
             The axes.
 
         Raises:
-            ValueError: If nothing was recorded.
+            ValueError: If nothing was recorded, or the two norms are no range above 0.
+            TypeError: If one of them is no number.
         """
+        low = number("low", low, above=0)
+        high = number("high", high, above=low)
         history = self.history
         rows = [history[layer] for layer in self._weight_layers if layer in history]
         names = {0: "1 (input)", len(rows) - 1: f"{len(rows)} (output)"}

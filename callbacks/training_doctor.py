@@ -9,6 +9,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ..functional.arguments import optional_text, optional_whole_number
 from .activation_monitor import ActivationMonitor
 from .dead_relu_monitor import DeadReLUMonitor
 from .diagnosing.announcing import announce, conclude
@@ -57,9 +58,11 @@ class TrainingDoctor(Callback):
             training, from 5 to 50, and from step 10,000 on a two-hundredth of the steps done.
         validation_loss: Name of the logged validation loss; None takes the first that has
             ``val`` and ``loss`` in its name, or else ``val`` and ``nll``, ``ce``, ``bce``,
-            ``cross_entropy`` or ``mse``, where that is of the training loss' size at first.
+            ``cross_entropy`` or ``mse``, where that is of the training loss' size at first. With
+            several validation loaders a name without its loader means the first.
         validation_score: Name of a logged score, larger being better; None takes the first that
-            has ``val`` and ``acc``, ``f1`` or ``auc`` in its name.
+            has ``val`` and ``acc``, ``f1`` or ``auc`` in its name. Of a loss or score that is not
+            logged in a validation the doctor warns once.
 
     Attributes:
         diagnoses: What stands now, the worst first.
@@ -68,8 +71,10 @@ class TrainingDoctor(Callback):
         failed: Whether the doctor switched itself off.
 
     Raises:
-        ValueError: If ``every_n_steps`` is below 1.
-        TypeError: When training starts with a strategy that flattens parameters (FSDP1).
+        ValueError: If ``every_n_steps`` is below 1 or a name is empty; in the sanity check before
+            training, if a metric that was named is not among those that are logged there.
+        TypeError: If an argument is of another type, or when training starts with a strategy that
+            flattens parameters (FSDP1).
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -86,16 +91,14 @@ class TrainingDoctor(Callback):
         validation_loss: str | None = None,
         validation_score: str | None = None,
     ) -> None:
-        if every_n_steps is not None and every_n_steps < 1:
-            raise ValueError(f"Expected `every_n_steps` to be at least 1, but got {every_n_steps}.")
-        self.every_n_steps = every_n_steps
-        self.validation_loss = validation_loss
-        self.validation_score = validation_score
+        self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
+        self.validation_loss = optional_text("validation_loss", validation_loss)
+        self.validation_score = optional_text("validation_score", validation_score)
         self.failed = False
-        self.gradients = GradientNormMonitor(every_n_steps)
+        self.gradients = GradientNormMonitor(self.every_n_steps)
         self.dead_relus = DeadReLUMonitor()
-        self.activations = ActivationMonitor(every_n_steps)
-        self.updates = UpdateRatioMonitor(every_n_steps)
+        self.activations = ActivationMonitor(self.every_n_steps)
+        self.updates = UpdateRatioMonitor(self.every_n_steps)
         self._monitors = BroughtMonitors(
             self.gradients, self.dead_relus, self.activations, self.updates
         )
@@ -276,9 +279,23 @@ class TrainingDoctor(Callback):
         self._observation.detach()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the validation's loss and score."""
-        if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
+        """Take the validation's loss and score; before training, see that they are logged."""
+        if trainer.state.fn != TrainerFn.FITTING:
+            return
+        if trainer.sanity_checking:
+            self._see_that_named_are_logged(trainer)
+        else:
             self._report(trainer, checked=True)
+
+    def _see_that_named_are_logged(self, trainer: Trainer) -> None:
+        # Of several loaders Lightning tells nobody in the sanity check what is logged.
+        if not self._validation.named.is_given or len(trainer.num_sanity_val_batches) > 1:
+            return
+        own = attempt(self, self._validation.named.read, trainer)
+        ranks = self._meeting.hold(self, trainer, own)
+        if ranks is not None:
+            # A wrong argument is no failure of the doctor's: training is not to begin with it.
+            self._validation.named.demand(ranks)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the monitors know."""
@@ -367,6 +384,10 @@ class TrainingDoctor(Callback):
 
         Returns:
             The file.
+
+        Raises:
+            IsADirectoryError: If it is a folder.
+            TypeError: If it is no path.
         """
         from .reporting.case import read_case
         from .reporting.note_taking import take_notes

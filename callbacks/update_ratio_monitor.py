@@ -7,6 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ..functional.arguments import optional_whole_number
 from .monitoring.gradient_reading import scales_loss
 from .monitoring.guard import switch_off_on_error
 from .monitoring.heat_map import draw_heat_map
@@ -58,7 +59,8 @@ class UpdateRatioMonitor(Callback):
 
     Raises:
         ValueError: If ``every_n_steps`` is below 1.
-        TypeError: When training starts with a strategy that flattens parameters (FSDP1).
+        TypeError: If it is no whole number, or when training starts with a strategy that
+            flattens parameters (FSDP1).
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -66,9 +68,7 @@ class UpdateRatioMonitor(Callback):
     """
 
     def __init__(self, every_n_steps: int | None = None) -> None:
-        if every_n_steps is not None and every_n_steps < 1:
-            raise ValueError(f"Expected `every_n_steps` to be at least 1, but got {every_n_steps}.")
-        self.every_n_steps = every_n_steps
+        self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
         self.failed = False
         self._reporter = Reporter(type(self).__name__, {"update_ratio": _SCALE})
         self._names: dict[Tensor, str] = {}

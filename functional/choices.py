@@ -22,7 +22,7 @@ def choose(argument: str, name: str, choices: Mapping[str, T]) -> T:
         >>> choose("norm", "batch", {"batch": 1, "none": 0})
         1
     """
-    if name in choices:
+    if isinstance(name, str) and name in choices:
         return choices[name]
     nearest = get_close_matches(str(name), choices, n=1, cutoff=0.4)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""

@@ -8,6 +8,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from ..stopping.best_weights import validates_averages
+from .named_metrics import NamedMetrics
 
 _SCORES = ("acc", "f1", "auc")
 # Losses by other names; in units of their own they are none of the training's.
@@ -31,6 +32,7 @@ class Check:
         is_guessed: Whether that is no name of a loss that is called so, or was given.
         ranks: See `ValidationCurve`.
         decides: Likewise.
+        logged: Names of all metrics; None where the user has named none.
     """
 
     loss: float | None = None
@@ -39,6 +41,7 @@ class Check:
     is_guessed: bool = False
     ranks: bool = False
     decides: bool = False
+    logged: tuple[str, ...] | None = None
 
 
 class ValidationCurve:
@@ -52,6 +55,7 @@ class ValidationCurve:
         score: Name of the logged score; None finds it.
 
     Attributes:
+        named: The two that were named, and whether they are logged.
         losses: Loss of each check.
         scores: Score of each check.
         training_losses: Mean training loss since the check before.
@@ -61,7 +65,7 @@ class ValidationCurve:
     """
 
     def __init__(self, loss: str | None, score: str | None) -> None:
-        self._loss, self._score = loss, score
+        self.named = NamedMetrics(validation_loss=loss, validation_score=score)
         self.losses: list[float] = []
         self.scores: list[float] = []
         self.training_losses: list[float] = []
@@ -76,19 +80,28 @@ class ValidationCurve:
         Averaged weights are behind those of training, and their validation says nothing of it.
         """
         if validates_averages(trainer):
-            return Check()
+            return Check(logged=self.named.read(trainer))
         metrics = trainer.callback_metrics
-        name = self._loss or _find(metrics, ("loss",))
-        names = (name or _find_other_loss(metrics), self._score or _find(metrics, _SCORES))
+        name, is_guessed = self._find_loss(metrics)
+        score_name = self.named.find("validation_score", metrics)
+        names = (name, _find(metrics, _SCORES) if score_name is None else score_name)
         loss, score = (float(metrics[name]) if name in metrics else None for name in names)
         decides = any(map(_is_decision, metrics))
         ranks = any(map(_is_ranking, metrics)) and not decides
-        return Check(loss, score, names[0], is_guessed=not name, ranks=ranks, decides=decides)
+        logged = self.named.read(trainer)
+        return Check(loss, score, name, is_guessed, ranks, decides, logged)
+
+    def _find_loss(self, logged: Iterable[str]) -> tuple[str, bool]:
+        """Name of the loss, and whether it is guessed."""
+        given = self.named.find("validation_loss", logged)
+        name = _find(logged, ("loss",)) if given is None else given
+        return (name, False) if name or given is not None else (_find_other_loss(logged), True)
 
     def add(
         self, ranks: Sequence[Check], losses: Sequence[float], epoch: int, kind: str | None = None
     ) -> None:
         """Take a check up, as all ranks have read it, and the training losses of that kind."""
+        self.named.warn([rank.logged for rank in ranks])
         loss, score = _mean([rank.loss for rank in ranks]), _mean([rank.score for rank in ranks])
         # What is logged on one rank alone is there for all.
         told = next((rank for rank in ranks if rank.loss is not None), Check())

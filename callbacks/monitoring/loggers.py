@@ -1,6 +1,6 @@
 """How monitors hand their figures to Lightning and its loggers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,22 @@ def report_interval(trainer: Trainer, every_n_steps: int | None) -> int:
     """Steps between reports: the argument, or else the Trainer's ``log_every_n_steps``."""
     interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
     return every_n_steps or interval or 50
+
+
+def unavailable(argument: str, name: str, logged: Iterable[str], *, instead: str) -> str:
+    """What there is to say of a metric that was named and is not logged.
+
+    Args:
+        argument: Name of the argument that the user gave.
+        name: What the user gave.
+        logged: Names of the metrics that there are.
+        instead: What else the user may do.
+    """
+    return (
+        f"Expected `{argument}` to be a metric that is logged, but got {name!r}, which is not "
+        f"available: use one of {', '.join(map(repr, logged)) or 'none so far'}, log it, or "
+        f"{instead}."
+    )
 
 
 def run_folder(trainer: Trainer) -> Path | None:

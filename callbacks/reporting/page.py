@@ -36,14 +36,42 @@ def write_page(notes: CaseNotes, path: str | Path) -> Path:
 
     Returns:
         The file.
+
+    Raises:
+        IsADirectoryError: If it is a folder.
+        TypeError: If it is no path.
     """
-    path = Path(path)
+    path = page_path("path", path)
     page = render_page(notes)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text(page, encoding="utf-8")
     unfinished.replace(path)
     return path
+
+
+def page_path(argument: str, path: str | Path) -> Path:
+    """Where a page can be written, found out before there is one.
+
+    Args:
+        argument: Name of the argument that the user gave, for the message.
+        path: What the user gave.
+
+    Returns:
+        The same as a path.
+
+    Raises:
+        IsADirectoryError: If it is a folder.
+        TypeError: If it is no path.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"Expected `{argument}` to be the path of a file, but got {path!r}.")
+    if Path(path).is_dir():
+        raise IsADirectoryError(
+            f"Expected `{argument}` to be the path of a file, but got the folder {str(path)!r}: "
+            f"name a file in it, such as {str(Path(path) / 'report.html')!r}."
+        )
+    return Path(path)
 
 
 def render_page(notes: CaseNotes) -> str:

@@ -1,8 +1,9 @@
 """What EarlyStopping's arguments may be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
+from ...functional.arguments import number, text, whole_number
 from ...functional.choices import choose
 from .best_weights import Place
 from .criteria import CriterionName
@@ -18,9 +19,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "criterion": get_args(CriterionName),
     "best_weights": get_args(Place),
 }
-_AT_LEAST: dict[str, float] = {
-    "patience": 0,
-    "min_delta": 0,
+_NUMBERS = ("stopping_threshold", "divergence_threshold", "baseline")
+_AT_LEAST: dict[str, float] = {"patience": 0, "min_delta": 0}
+_WHOLE: dict[str, int] = {
     "start_from_epoch": 0,
     "start_from_step": 0,
     "smoothing_window": 1,
@@ -43,12 +44,15 @@ def as_list(argument: str, value: str | Sequence[str]) -> list[str]:
     """One name or several as a list of them.
 
     Raises:
-        ValueError: If there are none, or one of them twice.
+        ValueError: If there are none, or one of them is empty.
+        TypeError: If it is something else.
     """
+    if not isinstance(value, Iterable):
+        raise TypeError(f"Expected `{argument}` to be a name or several, but got {value!r}.")
     names = [value] if isinstance(value, str) else list(value)
     if not names:
         raise ValueError(f"Expected `{argument}` to be a name or several, but got none.")
-    return names
+    return [text(argument, name) for name in names]
 
 
 def modes_of(monitors: Sequence[str], mode: str | Sequence[str]) -> list[Mode]:
@@ -76,19 +80,20 @@ def check_arguments(given: Mapping[str, Any], modes: Sequence[Mode]) -> None:
 
     Raises:
         ValueError: At the first that cannot be, alone or with the others.
+        TypeError: If it is of another type.
     """
     for argument, choices in _CHOICES.items():
         choose(argument, given[argument], dict.fromkeys(choices))
+    for argument, fewest in _WHOLE.items():
+        whole_number(argument, given[argument], least=fewest)
     for argument, least in _AT_LEAST.items():
-        if not given[argument] >= least:
-            raise ValueError(
-                f"Expected `{argument}` to be at least {least}, but got {given[argument]}."
-            )
+        number(argument, given[argument], least=least)
     for argument, bound in _ABOVE.items():
-        if given[argument] is not None and not given[argument] > bound:
-            raise ValueError(
-                f"Expected `{argument}` to be above {bound}, but got {given[argument]}."
-            )
+        if given[argument] is not None:
+            number(argument, given[argument], above=bound)
+    for argument in _NUMBERS:
+        if given[argument] is not None:
+            number(argument, given[argument])
     if given["baseline_by_epoch"] is not None and given["baseline"] is None:
         raise ValueError("Expected `baseline` with `baseline_by_epoch`, but got None: set it, too.")
     if given["criterion"] != "patience" and "max" in modes:

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from ...functional.precision import widest
+from ..monitoring.loggers import unavailable
 
 
 @dataclass(frozen=True)
@@ -120,11 +121,7 @@ class Readings:
         return readings, [row[: len(extra)] for row in rows]
 
     def _complain(self, name: str, metrics: dict[str, Any]) -> None:
-        message = (
-            f"Expected `monitor` to be a metric that is logged, but got {name!r}, which is not "
-            f"available: use one of {', '.join(map(repr, metrics)) or 'none so far'}, log it, or "
-            "set `strict=False`."
-        )
+        message = unavailable("monitor", name, metrics, instead="set `strict=False`")
         if self.strict:
             raise RuntimeError(message)
         if self.verbose:

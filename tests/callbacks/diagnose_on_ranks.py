@@ -78,8 +78,8 @@ class Break(Callback):
             setattr(owner, self.part, lambda *arguments, **named: 1 / 0)
 
 
-def fit(ranks, model, start=None, breaks="", **settings):
-    doctor = TrainingDoctor()
+def fit(ranks, model, start=None, breaks="", named=None, **settings):
+    doctor = TrainingDoctor(validation_loss=named)
     callbacks = [doctor, *([Break(doctor, breaks)] if breaks else [])]
     if "enable_checkpointing" in settings:
         callbacks.append(
@@ -125,13 +125,17 @@ def main(ranks: int, folder: Path) -> None:
         "steps too large": fit(ranks, Divided(3.0)),
         "dead": fit(ranks, Divided(dead=True), enable_checkpointing=folder),
         "rare": fit(ranks, Divided(rare=True)),
-        "validated by one rank": fit(ranks, Divided(alone=True)),
+        "validated by one rank": fit(ranks, Divided(alone=True), named="val_ce"),
     }
     if ranks > 1:
         path = folder / "step=13.ckpt"
         found["resumed"] = fit(ranks, Divided(dead=True), path)
         for breaks in ("add", "_fill", "news"):
             found[f"broken {breaks}"] = fit(ranks, Divided(), breaks=breaks)
+    try:
+        fit(ranks, Divided(alone=True), named="val_cee")
+    except ValueError as error:
+        found["mistyped"] = str(error)
     rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
     torch.save(found, folder / f"{ranks}.{rank}")
 

@@ -504,6 +504,55 @@ def test_no_steps():
         examine(Research(), limit_train_batches=0)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"model": nn.Linear(2, 2)}, "`model` to be a .*LightningModule, but got the Linear"),
+        ({"model": Research}, "but got the class Research: make one of it first"),
+        ({"model": None}, "`model` to be a .*LightningModule, but got the NoneType"),
+        ({"data": "x"}, "`data` to be a LightningDataModule or the loaders .*, but got 'x'"),
+        ({"data": 3}, "`data` to be .*, but got 3"),
+        ({"data": {"digits": "folder"}}, "`data` to be .*, but got 'folder'"),
+        ({"data": LightningDataModule}, "`data` to be .*, but got <class"),
+        ({"val_dataloaders": "x"}, "`val_dataloaders` to be the loaders .*, but got 'x'"),
+        ({"steps": "a"}, "`steps` to be a whole number, but got 'a'"),
+        ({"steps": 2.5}, "`steps` to be a whole number, but got 2.5"),
+        ({"max_epochs": "a"}, "`max_epochs` to be a whole number, but got 'a'"),
+        ({"max_steps": "a"}, "`max_steps` to be a number"),
+        ({"accumulate_grad_batches": "a"}, "`accumulate_grad_batches` to be a number"),
+        ({"limit_train_batches": "a"}, "`limit_train_batches` to be a number"),
+        ({"limit_val_batches": "a"}, "`limit_val_batches` to be a number"),
+        ({"overfit_batches": "a"}, "`overfit_batches` to be a number"),
+        ({"log_every_n_steps": "a"}, "`log_every_n_steps` to be a number"),
+        ({"callbacks": 3}, "`callbacks` to be one or a list of them, but got 3"),
+        ({"callbacks": ["x"]}, "`callbacks` to be Callbacks, but got 'x' in it"),
+        ({"report": 3}, "`report` to be the path of a file, but got 3"),
+    ],
+)
+def test_arguments_of_another_type_are_refused_before_anything_is_done(arguments, match):
+    model = arguments.pop("model") if "model" in arguments else Research()
+    data = arguments.pop("data") if "data" in arguments else loader()
+    with pytest.raises(TypeError, match=match):
+        checkup(model, data, accelerator="cpu", **arguments)
+
+
+def test_a_folder_for_the_page_is_refused_before_anything_is_done(tmp_path):
+    LOSSES.clear()
+    with pytest.raises(IsADirectoryError, match=r"`report` to be the path of a file.*report\.html"):
+        examine(Research(), report=tmp_path)
+    assert LOSSES == []
+
+
+def test_whole_numbers_and_batches_of_other_kinds_are_taken():
+    class Named(Research):
+        def training_step(self, batch, batch_idx):
+            return super().training_step(batch["digits"], batch_idx)
+
+    data = {"digits": loader()}
+    found = checkup(Named(), data, steps=np.int64(3), max_epochs=np.int64(1), accelerator="cpu")
+    assert found.steps == 3
+
+
 @pytest.mark.gpu
 def test_on_a_gpu_its_random_state_is_kept():
     model = Research()

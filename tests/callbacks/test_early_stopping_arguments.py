@@ -1,7 +1,11 @@
 """Which arguments may be, what Lightning's own mean, and where they come from."""
 
+import io
+import math
 import pickle
+from datetime import timedelta
 
+import numpy as np
 import pytest
 import torch
 from helpers.scripted import fit
@@ -40,11 +44,63 @@ NAN = float("nan")
         ({"criterion": "PQ", "mode": "max"}, "`mode` to be 'min' with `criterion='PQ'`"),
         ({"max_loss_ratio": 3.0, "mode": "max"}, "`mode` to be 'min' with `max_loss_ratio`"),
         ({"baseline_by_epoch": 3}, "`baseline` with `baseline_by_epoch`"),
+        ({"baseline": NAN}, "`baseline` to be a number, but got nan"),
+        ({"stopping_threshold": NAN}, "`stopping_threshold` to be a number, but got nan"),
+        ({"divergence_threshold": NAN}, "`divergence_threshold` to be a number, but got nan"),
+        ({"max_minutes": NAN}, "`max_minutes` to be above 0, but got nan"),
+        ({"monitor": ""}, "`monitor` to be a name, but got ''"),
+        ({"monitor": ["val_loss", ""]}, "`monitor` to be a name, but got ''"),
+        ({"patience_unit": ["epochs"]}, "`patience_unit` to be one of"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused_at_once(arguments, match):
     with pytest.raises(ValueError, match=match):
         EarlyStopping(**{"monitor": "val_loss", **arguments})
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "wanted"),
+    [
+        ("monitor", None, "a name or several"),
+        ("monitor", 3, "a name or several"),
+        ("monitor", ["val_loss", 3], "a name"),
+        ("mode", None, "a name or several"),
+        ("patience", "x", "a number"),
+        ("patience", None, "a number"),
+        ("patience", True, "a number"),
+        ("min_delta", "x", "a number"),
+        ("stopping_threshold", "x", "a number"),
+        ("divergence_threshold", [1.0], "a number"),
+        ("baseline", "x", "a number"),
+        ("baseline_by_epoch", "x", "a number"),
+        ("start_from_epoch", 2.5, "a whole number"),
+        ("start_from_epoch", "x", "a whole number"),
+        ("start_from_step", NAN, "a whole number"),
+        ("smoothing_window", 2.5, "a whole number"),
+        ("strip_length", "x", "a whole number"),
+        ("alpha", "x", "a number"),
+        ("max_loss_ratio", "x", "a number"),
+        ("max_minutes", timedelta(minutes=5), "a number"),
+    ],
+)
+def test_arguments_of_another_type_are_refused_at_once(argument, value, wanted):
+    with pytest.raises(TypeError, match=f"`{argument}` to be {wanted}, but got"):
+        EarlyStopping(**{"monitor": "val_loss", argument: value})
+
+
+def test_numbers_may_be_of_any_kind():
+    limits = {
+        "patience": np.int64(2), "min_delta": np.float32(0.5), "start_from_epoch": np.int64(1),
+        "stopping_threshold": torch.tensor(0.25), "baseline": math.inf,
+    }  # fmt: skip
+    stopping = EarlyStopping("val_loss", **limits)
+    _, trainer = fit(stopping, [3, 3, 2, 2, 2, 1])
+    assert trainer.current_epoch == 5
+    buffer = io.BytesIO()
+    torch.save(stopping.state_dict(), buffer)
+    assert torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)["patience"] == 2
+    for patience in (2.0, math.inf):
+        assert EarlyStopping("val_loss", patience=patience).patience == patience
 
 
 def test_the_callback_can_be_sent_to_another_process():

@@ -402,6 +402,19 @@ def test_the_picture_shows_weight_layers_from_input_to_output(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("norms", "error", "match"),
+    [
+        ({"low": "a"}, TypeError, "`low` to be a number, but got 'a'"),
+        ({"low": 0}, ValueError, "`low` to be above 0, but got 0"),
+        ({"high": 1e-9}, ValueError, "`high` to be above 1e-08, but got 1e-09"),
+    ],
+)
+def test_colours_of_no_range_are_refused(norms, error, match):
+    with pytest.raises(error, match=match):
+        GradientNormMonitor().plot(**norms)
+
+
+@pytest.mark.parametrize(
     "arguments", [{"every_n_steps": 0}, {"every_n_steps": -1}, {"norm_type": 0.0}]
 )
 def test_wrong_arguments_are_refused_at_once(arguments):

@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import warnings
 from dataclasses import dataclass
 
 import pytest
@@ -560,3 +561,95 @@ def test_a_strategy_that_flattens_is_refused():
 def test_bad_arguments():
     with pytest.raises(ValueError, match="`every_n_steps` to be at least 1, but got 0"):
         TrainingDoctor(0)
+
+
+class Validated(Research):
+    """Logs two metrics in validation, or others, or none in the sanity check."""
+
+    def __init__(self, loaders=1, *, sanity=("val_loss", "acc"), later=("val_loss", "acc")):
+        super().__init__(network())
+        self.loaders, self.names = loaders, (later, sanity)
+
+    def validation_step(self, batch, batch_idx, dataloader_idx=0):
+        for name in self.names[self.trainer.sanity_checking]:
+            self.log(name, 1.0 + dataloader_idx)
+
+    def train_dataloader(self):
+        return DataLoader(TensorDataset(*digits()), 64)
+
+    def val_dataloader(self):
+        loaders = [self.train_dataloader() for _ in range(self.loaders)]
+        return loaders if self.loaders > 1 else loaders[0]
+
+
+def validated(model, sanity=2, epochs=2, **arguments):
+    """The doctor of a short training, and how often it complained of a metric."""
+    doctor = TrainingDoctor(**arguments)
+    trainer = quiet_trainer(
+        callbacks=[doctor],
+        max_epochs=epochs,
+        limit_train_batches=3,
+        limit_val_batches=1,
+        num_sanity_val_steps=sanity,
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        trainer.fit(model)
+    assert not doctor.failed
+    said = [str(w.message) for w in caught if "to be a metric that is logged" in str(w.message)]
+    return doctor, trainer, said
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"), [("validation_loss", "valid_los"), ("validation_score", "nonsense")]
+)
+def test_a_metric_that_is_not_logged_is_refused_before_training(argument, name):
+    model = Validated()
+    expected = f"`{argument}` to be a metric that is logged, but got '{name}'.*'val_loss', 'acc'"
+    with pytest.raises(ValueError, match=expected):
+        validated(model, **{argument: name})
+    assert model.trainer.global_step == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "sanity"),
+    [
+        (lambda: Validated(), 0),
+        (lambda: Validated(sanity=()), 2),
+        (lambda: Validated(sanity=("val_loss", "score")), 2),
+        (lambda: Validated(loaders=2), 2),
+    ],
+    ids=["no sanity check", "nothing logged in it", "not logged later", "several loaders"],
+)
+def test_a_metric_that_is_not_logged_later_is_a_warning_once(model, sanity):
+    doctor, trainer, said = validated(model(), sanity, validation_score="score")
+    assert len(said) == 1
+    assert "`validation_score` to be a metric that is logged, but got 'score'" in said[0]
+    assert "'val_loss" in said[0]
+    assert trainer.global_step == 6
+    assert doctor._validation.scores == []
+    assert len(doctor._validation.losses) == 2
+
+
+@pytest.mark.parametrize("loaders", [1, 2])
+@pytest.mark.parametrize("sanity", [0, 2])
+def test_a_metric_that_is_logged_is_taken_and_nothing_said(loaders, sanity):
+    found = validated(
+        Validated(loaders), sanity, validation_loss="val_loss", validation_score="acc"
+    )
+    doctor, _, said = found
+    assert said == []
+    # Of several loaders the first.
+    assert (doctor._validation.losses, doctor._validation.scores) == ([1.0, 1.0], [1.0, 1.0])
+
+
+def test_a_metric_of_another_loader_can_be_named():
+    doctor, _, said = validated(Validated(2), validation_loss="val_loss/dataloader_idx_1")
+    assert (doctor._validation.losses, said) == ([2.0, 2.0], [])
+
+
+def test_of_a_training_without_validation_nothing_is_demanded():
+    model = Validated()
+    model.val_dataloader = lambda: []
+    _, trainer, said = validated(model, validation_loss="val_loss")
+    assert (trainer.global_step, said) == (6, [])

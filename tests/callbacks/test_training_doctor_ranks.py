@@ -43,6 +43,12 @@ def test_two_processes_find_what_one_does(found, case):
     assert two["constant"] == pytest.approx(one["constant"], rel=1e-9)
 
 
+def test_a_name_that_no_rank_logs_is_refused_on_all(found):
+    expected = "but got 'val_cee', which is not available: use one of 'val_ce',"
+    for ranks in found:
+        assert expected in ranks["mistyped"]
+
+
 def test_a_class_that_comes_to_one_rank_alone_is_counted(found):
     assert all(found[1]["rare"]["targets"])
 

@@ -155,3 +155,11 @@ def test_the_file_is_replaced_as_a_whole(tmp_path):
     write_page(plain_notes(title="another"), path)
     assert path.read_text(encoding="utf-8") != first
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
+
+
+def test_a_folder_is_no_file_for_a_page(tmp_path):
+    with pytest.raises(IsADirectoryError, match=r"`path` to be the path of a file.*report\.html"):
+        write_page(plain_notes(), tmp_path)
+    with pytest.raises(TypeError, match="`path` to be the path of a file, but got 3"):
+        write_page(plain_notes(), 3)
+    assert list(tmp_path.iterdir()) == []
