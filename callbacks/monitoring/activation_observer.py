@@ -102,6 +102,18 @@ class ActivationObserver(TorchFunctionMode):
         self.ends_in_layer = False
         self.forms: dict[str, SiteForm | None] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is of the moment: a copy has neither hooks nor calls, and is not entered."""
+        kept = ("_kinds", "_measure", "_on_error", "traced", "forms")
+        return {name: getattr(self, name) for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin anew."""
+        self.__init__(  # type: ignore[misc]
+            state["_kinds"], state["_measure"], state["_on_error"]
+        )
+        self.traced, self.forms = state["traced"], state["forms"]
+
     @property
     def attached(self) -> bool:
         """Whether there are hooks on a network."""
