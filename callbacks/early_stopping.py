@@ -11,7 +11,13 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from ..functional.arguments import number
 from .stopping.arguments import alpha_of, as_list, check_arguments, modes_of
-from .stopping.best_weights import BestWeights, Place, check_strategy, validates_averages
+from .stopping.best_weights import (
+    BestWeights,
+    Place,
+    check_strategy,
+    ends_with_an_average,
+    validates_averages,
+)
 from .stopping.checks import Checks
 from .stopping.criteria import CriterionName
 from .stopping.curve import Smoothing, Unit
@@ -19,7 +25,7 @@ from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
 from .stopping.progress import counts, epochs_trained
 from .stopping.reason import StoppingReason
-from .stopping.restoring import RestoreLast, give_back
+from .stopping.restoring import RestoreLast, announce_lost_average, give_back
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +42,10 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     However ``fit`` ends (a stop, ``max_epochs``, Ctrl-C, an exception), the module has the
     parameters and buffers of the best check afterwards: averaged ones if Lightning's
-    ``WeightAveraging`` had them validated, and each rank's shards under FSDP2. Checkpoints are
+    ``WeightAveraging`` had them validated, and each rank's shards under FSDP2. They also replace
+    what other callbacks put into the module after the last check, as ``StochasticWeightAveraging``
+    does with its average: ``restore_best_weights=False`` keeps that. (Networks with BatchNorm have
+    the average validated first, and it comes back if that was the best check.) Checkpoints are
     those that they would be without it. Of several such callbacks the one that stopped training
     restores, or else the first.
 
@@ -223,6 +232,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             return
         if self.restore_best_weights:
             check_strategy(trainer, pl_module)
+            announce_lost_average(self, trainer)
         if not self._checks.loaded:
             self._clear()
         self._check_on_train_epoch_end = self._given_check_on_train_epoch_end
@@ -320,6 +330,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the outcome into W&B's summary."""
         self._checks.watch.stop()
+        if ends_with_an_average(trainer):
+            self._best.in_module = False  # what a checkpoint that is saved from here on must know
         summarize_outcome(trainer, self)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ...functional.precision import widest
 from ..monitoring.compilation import eager_parts, is_transformed
+from ..monitoring.module_scopes import Hook
 from .anatomy import is_composite, is_whole, matrix_of
 from .batch_norms import NormNews, NormProbe, is_batch_norm
 from .recurrence import RepeatedCalls, SequenceProbe
@@ -105,16 +106,15 @@ class FirstBatches:
 
     def _guarded(self, look: Callable[..., None]) -> Callable[..., None]:
         """A hook that no forward pass is stopped by: `news` raises what goes wrong in it."""
+        return _Guarded(self._attempt, look)
 
-        def hook(*arguments: Any) -> None:
-            if self._error is not None or is_transformed():
-                return
-            try:
-                look(*arguments)
-            except Exception as error:
-                self._error = error
-
-        return hook
+    def _attempt(self, look: Callable[..., None], *arguments: Any) -> None:
+        if self._error is not None or is_transformed():
+            return
+        try:
+            look(*arguments)
+        except Exception as error:
+            self._error = error
 
     def detach(self) -> None:
         """Leave no hook behind."""
@@ -261,6 +261,17 @@ class FirstBatches:
         self.has_news = self._moments is not None
         self.probe.layer = state_dict["recurrent"]
         self.repeated.calls = dict(state_dict["calls"])
+
+
+class _Guarded(Hook):
+    """A hook on a layer, which a copy of the network does not have."""
+
+    def __init__(self, attempt: Callable[..., None], look: Callable[..., None]) -> None:
+        self._attempt, self._look = attempt, look
+
+    def __call__(self, *arguments: Any) -> None:
+        """Look."""
+        self._attempt(self._look, *arguments)
 
 
 def _sample(rows: Tensor) -> Tensor:

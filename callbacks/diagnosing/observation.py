@@ -88,6 +88,15 @@ class Observation:
         self._optimizers = 1
         self._parameters: set[nn.Parameter] = set()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What was taken up: a copy has neither the network's weights nor hooks on its layers."""
+        return {"schedule": self._schedule, **self.state_dict()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin anew with it."""
+        self.__init__(state["schedule"])  # type: ignore[misc]
+        self.load_state_dict(state)
+
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take down what is known before the first batch."""
         vitals, self._factor = self.vitals, float(trainer.accumulate_grad_batches)

@@ -216,15 +216,16 @@ class WeightInspection:
 
     def state_dict(self) -> dict[str, Any]:
         """What was seen so far."""
+        layers = {
+            layer.name: {
+                "has_gradient": layer.has_gradient,
+                "identical_units": layer.identical_units,
+                "weight_gain": layer.weight_gain,
+            }
+            for layer in self._vitals.layers
+        }
         return {
-            "layers": {
-                layer.name: {
-                    "has_gradient": layer.has_gradient,
-                    "identical_units": layer.identical_units,
-                    "weight_gain": layer.weight_gain,
-                }
-                for layer in self._vitals.layers
-            },
+            "layers": layers or self._known,  # where no fit has begun since they were loaded
             "inspections": self._inspections,
             "stepped": sorted(self._stepped),
             "rated": sorted(self._rated),

@@ -22,7 +22,7 @@ from .checkpointing import (
     is_plain_loss,
     run_backward,
 )
-from .compilation import is_scripted
+from .compilation import is_scripted, runs_in_graph_of_dynamo
 from .module_scopes import Enter, Leave, Scope
 from .site_watch import SiteForm
 from .unit_dims import NO_LAYER, UNIT_DIM, LayerOutput, layer_output, unit_dim_of
@@ -31,6 +31,8 @@ __all__ = ["ACTIVATION_MODULES", "ActivationObserver", "Measure"]
 
 Measure = Callable[[str, str, Tensor, int], Tensor | None]
 """``(site, kind, outputs, unit_dim)`` to what is to be kept of a call, or None."""
+
+_BETWEEN = frozenset([__file__, torch.overrides.__file__, torch.nn.functional.__file__])
 
 
 class _Record:
@@ -58,7 +60,8 @@ class ActivationObserver(TorchFunctionMode):
     ``measure`` is given an empty site: the site is found out when the record is drained, else
     blocks of equal form, compiled one by one, would each need a graph of their own. For the same
     reason the state is a chain of objects: the length of a list or the text of a name would be
-    guarded, an object is not.
+    guarded, an object is not. A backend that calls the functions of the graph as they are
+    (``eager``) does so with the mode entered: these calls are not looked at again.
 
     Args:
         kinds: What to observe, keys of `ACTIVATION_MODULES`.
@@ -98,6 +101,18 @@ class ActivationObserver(TorchFunctionMode):
         self.blind = False
         self.ends_in_layer = False
         self.forms: dict[str, SiteForm | None] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is of the moment: a copy has neither hooks nor calls, and is not entered."""
+        kept = ("_kinds", "_measure", "_on_error", "traced", "forms")
+        return {name: getattr(self, name) for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin anew."""
+        self.__init__(  # type: ignore[misc]
+            state["_kinds"], state["_measure"], state["_on_error"]
+        )
+        self.traced, self.forms = state["traced"], state["forms"]
 
     @property
     def attached(self) -> bool:
@@ -212,7 +227,8 @@ class ActivationObserver(TorchFunctionMode):
             return self._backward(func, args, kwargs or {})
         result = func(*args, **(kwargs or {}))
         try:
-            if self._counts():
+            # What a compiled region calls was looked at when it was traced.
+            if self._counts() and (name in UNIT_DIM or not runs_in_graph_of_dynamo(_BETWEEN)):
                 self._look(name, args, kwargs or {}, result)
         except Exception as error:
             self._on_error(error)

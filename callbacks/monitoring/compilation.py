@@ -1,9 +1,13 @@
-"""Which networks hold compiled parts, and when tensors are none to be read."""
+"""Which networks hold compiled parts, what runs in them, and when tensors are none to be read."""
 
+import sys
 from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import fx, nn
+
+# Where a graph is called from: code that torch.fx made of it, or, for a part of it, node by node.
+_GRAPH_CODE = ("<eval_with_key>", fx.interpreter.__file__)
 
 
 def is_transformed() -> bool:
@@ -12,6 +16,29 @@ def is_transformed() -> bool:
     There tensors stand for others, and nothing of them can be kept.
     """
     return torch.compiler.is_compiling() or torch._C._functorch.maybe_current_level() is not None
+
+
+def runs_in_graph_of_dynamo(callers: frozenset[str]) -> bool:
+    """Whether the function that is running was called by the graph of a compiled region.
+
+    The backends that are for debugging (``eager``) run it as Python that calls torch's functions.
+    What is called from anywhere else is known by its first frames.
+
+    Args:
+        callers: Files whose frames lie between the graph and this one.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename in callers:
+        frame = frame.f_back
+    if not frame.f_code.co_filename.startswith(_GRAPH_CODE):
+        return False
+    # Only the whole graph is marked as one that was compiled.
+    while frame.f_back is not None:
+        is_graph = frame.f_code.co_filename.startswith(_GRAPH_CODE)
+        if is_graph and "backend_id" in getattr(frame.f_locals.get("self"), "meta", ()):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def has_compiled_parts(root: nn.Module) -> bool:

@@ -18,6 +18,10 @@ class JsonLines:
         self.path = path
         self._file: TextIO | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the open file, which is opened again where there is a line to write."""
+        return {**vars(self), "_file": None}
+
     def write(self, line: Mapping[str, Any]) -> None:
         """Add a line."""
         if self._file is None:

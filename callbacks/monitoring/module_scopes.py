@@ -35,18 +35,13 @@ class Follower(Protocol):
         """Look at the output of an activation module in whose scope nothing was seen."""
 
 
-class _Hook:
+class Hook:
     """A hook that neither a copy nor a pickle of its module takes along.
 
     A copied hook would count the copy's activations with the module's own, and a pickled one
     would hold the observer and through it the run. So both become a function of the standard
     library that takes any arguments and does nothing.
     """
-
-    def __init__(self, observer: Follower, name: str, kind: str | None) -> None:
-        self.observer = observer
-        self.name = name
-        self.kind = kind
 
     def __deepcopy__(self, memo: Any) -> Callable[..., None]:
         return nullcontext().__exit__
@@ -55,8 +50,13 @@ class _Hook:
         return getattr, (nullcontext(), "__exit__")
 
 
-class Enter(_Hook):
+class Enter(Hook):
     """Begin a scope."""
+
+    def __init__(self, observer: Follower, name: str, kind: str | None) -> None:
+        self.observer = observer
+        self.name = name
+        self.kind = kind
 
     def __call__(self, module: nn.Module, args: Any) -> None:
         """Before the module's forward pass."""
@@ -65,12 +65,11 @@ class Enter(_Hook):
         self.observer.scope = Scope(self, self.observer.scope)
 
 
-class Leave(_Hook):
+class Leave(Hook):
     """End a scope."""
 
     def __init__(self, enter: Enter) -> None:
-        super().__init__(enter.observer, enter.name, enter.kind)
-        self.enter = enter
+        self.observer, self.kind, self.enter = enter.observer, enter.kind, enter
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
         """After the module's forward pass."""

@@ -71,6 +71,10 @@ class SiteWatch:
         self._found: list[tuple[str, str, Tensor]] = []
         self.watching = self.lost = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is of the moment: a copy has no hooks."""
+        return {**vars(self), "_handles": [], "_forms": {}, "_found": [], "watching": False}
+
     def attach(self, root: nn.Module, forms: Mapping[str, SiteForm]) -> None:
         """Watch these sites, which are names of modules, and no others."""
         if self._forms == forms:

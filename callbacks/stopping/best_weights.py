@@ -13,6 +13,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from ...functional.state_changes import same_bits
 from ..monitoring.layers import refuse_flattening
 from ..monitoring.loggers import run_folder
 
@@ -57,7 +58,7 @@ class BestWeights:
         name: Name of the file, to which the rank is added.
 
     Attributes:
-        in_module: Whether the module's own weights are the best ones.
+        in_module: Whether the module's own weights are the best ones, as far as is known.
         path: File of this rank's best weights, if they are in one.
     """
 
@@ -145,7 +146,7 @@ class BestWeights:
 
     def restore(self, module: nn.Module) -> bool:
         """Give the module the best weights, and say whether that changed anything."""
-        weights = None if self.in_module else self._weights()
+        weights = self._weights()
         if weights is None:
             return False
         targets = module.state_dict()
@@ -154,9 +155,12 @@ class BestWeights:
             for name, value in weights.items()
             if name in targets
         }
-        module.load_state_dict(given, strict=False)
+        # Not told by `in_module`: since the check, another callback may have put others there.
+        changes = not all(_same(value, targets[name]) for name, value in given.items())
+        if changes:
+            module.load_state_dict(given, strict=False)
         self.in_module = True
-        return True
+        return changes
 
     def _as_in(self, target: Any, name: str, value: Tensor) -> Tensor:
         if not isinstance(target, DTensor):
@@ -197,6 +201,12 @@ class BestWeights:
         self._whole = self._staged_whole = True
 
 
+def _same(one: Tensor, other: Tensor) -> bool:
+    if isinstance(one, DTensor) and isinstance(other, DTensor):
+        one, other = one.to_local(), other.to_local()
+    return same_bits(one, other)
+
+
 def check_strategy(trainer: Trainer, pl_module: LightningModule) -> None:
     """Refuse strategies under which a rank cannot keep its own part of the weights.
 
@@ -211,6 +221,15 @@ def check_strategy(trainer: Trainer, pl_module: LightningModule) -> None:
 
 def validates_averages(trainer: Trainer) -> bool:
     """Whether validation is of averaged weights, which a callback swaps in for it."""
+    return _has_callback(trainer, "WeightAveraging")
+
+
+def ends_with_an_average(trainer: Trainer) -> bool:
+    """Whether a callback puts averaged weights into the module at the end of training."""
+    return _has_callback(trainer, "StochasticWeightAveraging")
+
+
+def _has_callback(trainer: Trainer, name: str) -> bool:
     callbacks: list[object] = trainer.callbacks  # type: ignore[attr-defined]
     # By name: the class may come from lightning or from pytorch_lightning.
-    return any(base.__name__ == "WeightAveraging" for c in callbacks for base in type(c).__mro__)
+    return any(base.__name__ == name for c in callbacks for base in type(c).__mro__)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.utilities import rank_zero_warn
 
-from .best_weights import BestWeights
+from .best_weights import BestWeights, ends_with_an_average
 from .reason import StoppingReason
 
 
@@ -46,11 +47,26 @@ def give_back(own: Callback, best: BestWeights, trainer: Trainer, module: Lightn
 
 def restorer(trainer: Trainer) -> Callback | None:
     """Of several callbacks that could restore, the one that stopped training, or the first."""
+    able = _able(trainer)
+    fired = [c for c in able if c.stopping_reason != StoppingReason.NOT_STOPPED]
+    return next(iter(fired or able), None)
+
+
+def _able(trainer: Trainer) -> list[EarlyStopping]:
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    able = [
+    return [
         callback
         for callback in callbacks
         if isinstance(callback, EarlyStopping) and getattr(callback, "restore_best_weights", False)
     ]
-    fired = [c for c in able if c.stopping_reason != StoppingReason.NOT_STOPPED]
-    return next(iter(fired or able), None)
+
+
+def announce_lost_average(own: Callback, trainer: Trainer) -> None:
+    """Say, once, that an average which another callback makes will not be what is left."""
+    if _able(trainer)[:1] == [own] and ends_with_an_average(trainer):
+        rank_zero_warn(
+            "EarlyStopping gives the weights of the best check back at the end of fit, in place "
+            "of the average that StochasticWeightAveraging puts into the module: no check sees "
+            "that average, but for networks with BatchNorm, where it comes back if it is the "
+            "best. To keep the average, set `restore_best_weights=False`."
+        )

@@ -7,9 +7,10 @@ from helpers.training import quiet_trainer
 from lightning.pytorch import LightningModule
 from torch import nn
 from torch._dynamo.utils import counters
+from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
-from torchvitals.callbacks import ActivationMonitor
+from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor
 
 
 class Sites(nn.Module):
@@ -112,6 +113,58 @@ def test_compiled_is_seen_as_eager_is_in_as_many_graphs_as_without_a_monitor(
         assert getattr(monitor, name) == pytest.approx(values, rel=1e-5, abs=1e-7, nan_ok=True)
     assert monitor.drift == pytest.approx(expected.drift, abs=1e-4)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in watched.modules())
+
+
+@pytest.mark.parametrize("backend", ["eager", "eager_noexcept", lambda graph, inputs: graph])
+def test_a_backend_that_calls_the_functions_again_reports_each_site_once(backend, graphs):
+    torch.manual_seed(0)
+    eager = Research(Sites())
+    watched = copy.deepcopy(eager)
+    watched.network = torch.compile(watched.network, backend=backend)
+    expected, monitor = ActivationMonitor(3), ActivationMonitor(3)
+    dead_there, dead = DeadReLUMonitor(), DeadReLUMonitor()
+    fit(eager, [expected, dead_there])
+    fit(watched, [monitor, dead])
+    assert graphs() > 0
+    assert monitor.mean == pytest.approx(expected.mean, rel=1e-5)
+    assert dead.dead_fraction == dead_there.dead_fraction
+
+
+class Checkpointed(Sites):
+    def forward(self, x):
+        return checkpoint(super().forward, x, use_reentrant=False)
+
+
+class CalledOutside(Research):
+    """Functions beside a compiled region, whose names are counted on their own."""
+
+    def training_step(self, batch, batch_idx):
+        logits = F.relu(self.network(F.relu(batch[0])))
+        return F.cross_entropy(F.relu(logits), batch[1])
+
+
+@pytest.mark.parametrize("network", [Sites, Checkpointed])
+def test_functions_beside_a_region_of_the_eager_backend_are_seen(network, graphs):
+    torch.manual_seed(0)
+    eager = CalledOutside(network())
+    watched = copy.deepcopy(eager)
+    watched.network = torch.compile(watched.network, backend="eager")
+    expected, monitor = ActivationMonitor(3), ActivationMonitor(3)
+    fit(eager, [expected])
+    fit(watched, [monitor])
+    assert graphs() > 0
+    assert monitor.mean == pytest.approx(expected.mean, rel=1e-5)
+    assert {"relu", "relu#2", "relu#3"} <= set(monitor.mean)
+
+
+def test_a_graph_that_was_not_compiled_is_seen_as_any_module(graphs):
+    eager = Research(Sites())
+    traced = Research(torch.fx.symbolic_trace(copy.deepcopy(eager.network)))
+    expected, monitor = ActivationMonitor(3), ActivationMonitor(3)
+    fit(eager, [expected])
+    fit(traced, [monitor])
+    assert list(monitor.mean.values()) == pytest.approx(list(expected.mean.values()), rel=1e-5)
+    assert graphs() == 0
 
 
 class FunctionInside(Sites):

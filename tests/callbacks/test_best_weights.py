@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import (
     EMAWeightAveraging,
     ModelCheckpoint,
     OnExceptionCheckpoint,
+    StochasticWeightAveraging,
 )
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -190,11 +191,12 @@ def test_a_temporary_folder_goes_with_an_interrupted_process(tmp_path):
 class Averaged(LightningModule):
     """A regression whose validation loss rises again, so that some check is the best."""
 
-    def __init__(self):
+    def __init__(self, lr=0.3, has_norm=True):
         super().__init__()
         torch.manual_seed(0)
-        self.network = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1))
-        self.validated = []
+        norm = nn.BatchNorm1d(8) if has_norm else nn.Identity()
+        self.network = nn.Sequential(nn.Linear(3, 8), norm, nn.ReLU(), nn.Linear(8, 1))
+        self.lr, self.validated = lr, []
 
     def training_step(self, batch, batch_idx):
         x, y = batch
@@ -213,7 +215,7 @@ class Averaged(LightningModule):
             self.validated.append((weights, float(loss)))
 
     def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.3)
+        return torch.optim.SGD(self.parameters(), lr=self.lr)
 
 
 def regression():
@@ -275,6 +277,93 @@ def test_the_module_validates_as_at_its_best_check_afterwards():
     trainer.fit(model, train, val)
     (found,) = trainer.validate(model, val, verbose=False)
     assert found["val_loss"] == pytest.approx(float(stopping.best_score))
+
+
+def learnable(noise=0.0):
+    """A sum, and how well it is learned of targets with noise."""
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(48, 3, generator=generator)
+    y = x.sum(1, keepdim=True)
+    noisy = y + noise * torch.randn(48, 1, generator=generator)
+    train = DataLoader(TensorDataset(x, noisy), batch_size=4)
+    return train, DataLoader(TensorDataset(x, y), batch_size=48)
+
+
+def swa(lr):
+    return StochasticWeightAveraging(lr, swa_epoch_start=2, annealing_epochs=1)
+
+
+@pytest.mark.parametrize("own_first", [True, False])
+@pytest.mark.parametrize("has_norm", [True, False])
+@pytest.mark.parametrize(("lrs", "best_is_last"), [((0.01, 0.05), True), ((0.3, 0.3), False)])
+def test_the_best_weights_replace_the_average_of_swa(lrs, best_is_last, has_norm, own_first):
+    stopping = EarlyStopping("val_loss", patience=99)
+    callbacks = [stopping, EarlyStopping("val_loss", mode="max", patience=99), swa(lrs[1])]
+    model = Averaged(lr=lrs[0], has_norm=has_norm)
+    trainer = quiet_trainer(
+        max_epochs=6, callbacks=callbacks if own_first else callbacks[::2][::-1]
+    )
+    train, val = learnable()
+    with pytest.warns(UserWarning, match="in place of the average") as warned:
+        trainer.fit(model, train, val)
+    assert sum("in place of the average" in str(one.message) for one in warned) == 1
+    checked = model.validated[1:]
+    assert len(checked) == 6 + has_norm  # the average, in an epoch of its own
+    weights, score = min(checked, key=lambda pair: pair[1])
+    assert (weights is checked[5][0]) == best_is_last
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+    (found,) = trainer.validate(model, val, verbose=False)
+    assert found["val_loss"] == pytest.approx(score) == pytest.approx(float(stopping.best_score))
+
+
+@pytest.mark.filterwarnings("ignore:.*in place of the average")
+def test_an_average_of_swa_that_was_the_best_check_comes_back():
+    """With BatchNorm Lightning has it validated in an epoch of its own."""
+    stopping = EarlyStopping("val_loss", patience=99)
+    model = Averaged(lr=0.02)
+    quiet_trainer(max_epochs=6, callbacks=[stopping, swa(0.02)]).fit(model, *learnable(noise=2))
+    assert stopping.best_epoch == 6
+    weights, score = model.validated[-1]
+    assert score == pytest.approx(float(stopping.best_score))
+    assert all(torch.equal(v, weights[name]) for name, v in model.state_dict().items())
+
+
+def test_the_average_of_swa_stays_where_nothing_is_restored(recwarn):
+    stopping = EarlyStopping("val_loss", patience=99, restore_best_weights=False)
+    model = Averaged(lr=0.01, has_norm=False)
+    quiet_trainer(max_epochs=6, callbacks=[stopping, swa(0.05)]).fit(model, *learnable())
+    last, _ = model.validated[-1]
+    assert not any(torch.equal(v, last[name]) for name, v in model.state_dict().items())
+    assert not any("in place of the average" in str(one.message) for one in recwarn)
+
+
+@pytest.mark.filterwarnings("ignore:.*in place of the average")
+def test_a_checkpoint_behind_swa_holds_the_best_weights_besides_the_average(tmp_path):
+    class SaveAtEnd(ModelCheckpoint):
+        def on_train_end(self, trainer, pl_module):
+            trainer.save_checkpoint(tmp_path / "end.ckpt")
+
+    stopping = EarlyStopping("val_loss", patience=99)
+    model = Averaged(lr=0.01, has_norm=False)
+    callbacks = [stopping, swa(0.05), SaveAtEnd(tmp_path, save_top_k=0)]
+    trainer = quiet_trainer(max_epochs=6, callbacks=callbacks, enable_checkpointing=True)
+    trainer.fit(model, *learnable())
+    saved = torch.load(tmp_path / "end.ckpt", weights_only=True)
+    best = saved["callbacks"][stopping.state_key]["best_weights"]
+    for name, value in model.state_dict().items():
+        assert torch.equal(best[name], value)
+    assert any(not torch.equal(saved["state_dict"][name], best[name]) for name in best)
+
+
+def test_what_any_callback_puts_in_at_the_end_is_replaced():
+    class Spoil(Callback):
+        def on_train_end(self, trainer, pl_module):
+            pl_module.weight.data.fill_(99)
+
+    stopping = EarlyStopping("val_loss", patience=9)
+    model, _ = fit([stopping, Spoil()], Scripted({"val_loss": [3.0, 2.0]}), max_epochs=2)
+    assert model.restored == 4
 
 
 def test_flattening_strategies_are_refused():
