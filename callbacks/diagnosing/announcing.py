@@ -55,11 +55,14 @@ def conclude(trainer: Trainer, diagnoses: Sequence[Diagnosis], side_work: SideWo
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("severity", "problem", "layer", "since step", "evidence", "what to do")
+    table = Table("diagnosis", "evidence and what to do", show_lines=True)
     for d in diagnoses:
-        todo = "\n".join(f"{r.advice} {r.code}".strip() for r in d.remedies[:2])
-        table.add_row(d.severity, d.problem.value, d.layer or "", str(d.step), d.evidence, todo)
+        place = [f"in {d.layer}"] if d.layer else []
+        what = "\n".join([d.problem.value, d.severity, *place, f"since step {d.step}"])
+        todo = [f"-> {r.advice} {r.code}".strip() for r in d.remedies[:2]]
+        table.add_row(Text(what), Text("\n".join([d.evidence, *todo])))
     Console().print(table)
     if not trainer.barebones:
         rows = [

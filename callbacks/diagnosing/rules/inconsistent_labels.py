@@ -16,7 +16,7 @@ from ..vitals import Vitals
 _BY_HEART, _CHECKS = 0.3, 3
 _USUAL_STEPS = (2e-4, 3e-2)
 _NEAR, _LATE, _MANY = 0.05, 0.3, 20
-_BELOW, _APART, _NO_BETTER, _STILL = 0.99, 0.02, 0.98, 0.998
+_BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 2e-3, 0.7
 _CLEARLY = 0.05
 
 
@@ -82,13 +82,16 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
 
 
 def _validation_stays(vitals: Vitals) -> bool:
-    """Whether the last checks were no better than those before, and none than a constant."""
-    checks = vitals.validation_losses
-    if len(checks) <= _CHECKS or not vitals.validates_the_same_loss or vitals.evaluates_late:
+    """Whether the last checks fell by much less than training did, and none below a constant."""
+    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    if len(checks) <= _CHECKS or len(training) != len(checks) or vitals.evaluates_late:
         return False
-    worst = _NO_BETTER * vitals.objective.constant_loss
-    best, last = min(checks[:-_CHECKS]), min(checks[-_CHECKS:])
-    return last >= _STILL * best > 0 and min(checks) > worst and not _decides_better(vitals)
+    if not vitals.validates_the_same_loss or _decides_better(vitals):
+        return False
+    fell = min(checks[:-_CHECKS]) - min(checks[-_CHECKS:])
+    fell_in_training = min(training[:-_CHECKS]) - min(training[-_CHECKS:])
+    stays = fell <= max(_HAIR * min(checks), _PART * fell_in_training)
+    return stays and min(checks) > _NO_BETTER * vitals.objective.constant_loss
 
 
 def _decides_better(vitals: Vitals) -> bool:

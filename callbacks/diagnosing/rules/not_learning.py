@@ -8,13 +8,14 @@ unless they are told otherwise, and say nothing where it is the batch.
 """
 
 import math
+from itertools import pairwise
 
 from ...problem import Problem as P
 from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_WELL, _MANY = 0.5, 1000
+_WELL, _MANY, _CHECKS = 0.5, 1000, 3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -64,9 +65,11 @@ def _blind(vitals: Vitals) -> list[Symptom]:
 
 def _would_know(vitals: Vitals) -> bool:
     """Whether a slow start would have ended by now."""
-    half = vitals.planned_steps / 2
+    half, checks = vitals.planned_steps / 2, vitals.validation_losses[-_CHECKS:]
     if vitals.objective.of_inputs:
-        return vitals.step > min(half, _MANY)  # The mean of its inputs holds an autoencoder.
+        # The mean of its inputs holds an autoencoder for long.
+        leaves = len(checks) == _CHECKS and all(b < a for a, b in pairwise(checks))
+        return vitals.step > min(half, _MANY) and not leaves
     # Without the loss of a constant a slow start looks the same.
     return not math.isnan(vitals.objective.constant_loss) or vitals.step > half
 
