@@ -105,7 +105,8 @@ def _others(vitals: Vitals) -> list[Symptom]:
 def _still(vitals: Vitals) -> list[Symptom]:
     """Embeddings, and parameters that belong to no layer, that stay as they were drawn."""
     layers = {layer.name for layer in vitals.layers}
-    names = [name for name in vitals.unmoved if name.rpartition(".")[0] not in layers]
+    others = [name for name in vitals.unmoved if name.rpartition(".")[0] not in layers]
+    names = [name for name in others if _never_moved(vitals, name)]
     moves = any(update > 0 for update in vitals.total_updates[-3:])
     if not names or not moves or vitals.step < _LONG or not vitals.had_a_chance:
         return []
@@ -113,8 +114,8 @@ def _still(vitals: Vitals) -> list[Symptom]:
     share = sum(vitals.entries.get(name, 0) for name in names) / every if every else 1.0
     # A published network may have a token that this task has no use for.
     harmless = share < _NEGLIGIBLE or vitals.gain > _VERY_WELL
-    others = f", nor do {len(names) - 1} others" if len(names) > 1 else ""
-    evidence = f"{names[0]} does not move{others}, although an optimiser has it."
+    more = f", nor do {len(names) - 1} others" if len(names) > 1 else ""
+    evidence = f"{names[0]} does not move{more}, although an optimiser has it."
     remedies = (
         Remedy(
             "See whether the loss depends on it: a comparison, `round`, `argmax` or `detach` lets "
@@ -125,6 +126,14 @@ def _still(vitals: Vitals) -> list[Symptom]:
     figures, problem = {"parameters": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
     severity: Severity = "info" if harmless else "warning"
     return [Symptom(problem, severity, evidence, figures, remedies, names[0])]
+
+
+def _never_moved(vitals: Vitals, name: str) -> bool:
+    """Whether it is none that stopped: with units that died, or waits for another."""
+    if "bias" in name.rpartition(".")[2] or name in vitals.waiting:
+        return False  # What follows may take a bias out again.
+    steps = vitals.updates.of(name.rpartition(".")[0] or "root")
+    return not (steps and steps[0] > 0 and steps[-1] == 0)
 
 
 def _unused(vitals: Vitals) -> list[Symptom]:

@@ -86,7 +86,7 @@ def _validation_stays(vitals: Vitals) -> bool:
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     if len(checks) <= _CHECKS or len(training) != len(checks) or vitals.evaluates_late:
         return False
-    if not vitals.validates_the_same_loss or _decides_better(vitals):
+    if vitals.is_imbalanced or not vitals.validates_the_same_loss or _decides_better(vitals):
         return False
     fell = min(checks[:-_CHECKS]) - min(checks[-_CHECKS:])
     fell_in_training = min(training[:-_CHECKS]) - min(training[-_CHECKS:])

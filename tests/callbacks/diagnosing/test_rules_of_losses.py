@@ -187,6 +187,18 @@ def test_a_parameter_of_no_layer_that_stays_is_named(losses, entries, severity):
     assert (symptom.severity, symptom.layer) == (severity, "cuts")
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"unmoved": ["norm.bias"]},  # a norm behind it may take it out again
+        {"waiting": ["cuts"]},
+        {"updates": record(root=[1e-2, 1e-3, 0.0])},  # its units died
+    ],
+)
+def test_what_stopped_or_waits_or_is_a_bias_is_left_to_others(more):
+    assert P.FROZEN_PARAMETER not in found(vitals(FLAT, **{**UNMOVED, **more}))
+
+
 def test_where_nothing_moves_no_parameter_is_singled_out():
     assert P.FROZEN_PARAMETER not in found(vitals(FLAT, total_updates=[0.0] * 9, **UNMOVED))
 
