@@ -50,9 +50,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         or _is_forgotten(vitals, curve)
     )
     killed = _killed(vitals, lasting)
-    # Where a constant's loss is not known, one that is below the first has been made good again.
-    good = vitals.has_learned or (math.isnan(vitals.gain) and vitals.recent_loss < vitals.losses[0])
-    blew = (peak > _HUGE_STEP and blew_up and not good) or _is_thrown(vitals, peak)
+    blew = (peak > _HUGE_STEP and blew_up and not _came_down(vitals)) or _is_thrown(vitals, peak)
     if not (vitals.had_a_chance and keeps) and not blew and not killed:
         return []
     # The first loss may be lower than the mean of any window of those that followed.
@@ -85,7 +83,7 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
 
 
 def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool) -> bool:
-    stuck = not vitals.has_learned and not vitals.is_falling
+    stuck = not _came_down(vitals) and not vitals.is_falling
     # Many networks stay at the loss of a constant for a while before they find a way, and where
     # there is nothing to learn they do so for good, with steps that noise alone makes large.
     lost = stuck and (
@@ -96,6 +94,12 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
     rages = recent > _HUGE_STEP and not vitals.is_well
     shaken = stuck and vitals.had_a_long_chance and _first_layer_step(vitals) > _HUGE_STEP
     return (recent > _LARGE_STEP and rose) or lost or rages or shaken
+
+
+def _came_down(vitals: Vitals) -> bool:
+    """Whether something was learned; of a loss below 0 all that can be told is that it fell."""
+    fell = vitals.recent_loss < min(vitals.losses[0], vitals.initial_loss)
+    return vitals.has_learned or (math.isnan(vitals.gain) and fell)
 
 
 def _first_layer_step(vitals: Vitals) -> float:
