@@ -19,6 +19,7 @@ _DISTURBED = (
 )  # fmt: skip
 # Of what is explained, so many are told; those that say no more than the cause does come last.
 _MOST_TOLD = 2
+_TELL_THE_LOSS = {P.INCONSISTENT_LABELS, P.LEARNING_RATE_TOO_LOW, P.LEARNING_RATE_TOO_HIGH}
 _TOLD_LAST = {P.DORMANT_UNITS: 1, P.LEARNING_RATE_TOO_HIGH: 2, P.NOT_LEARNING: 3}
 # A cause comes before what it explains; the first that is there takes the others' evidence.
 CAUSES: dict[P, tuple[P, ...]] = {
@@ -83,7 +84,9 @@ def _with_evidence(cause: Symptom, effects: list[Symptom]) -> Symptom:
     figures = dict(cause.measurements)
     for effect in effects:
         figures |= {f"{effect.problem.value}/{n}": v for n, v in effect.measurements.items()}
-    told = sorted(effects, key=lambda effect: _TOLD_LAST.get(effect.problem, 0))
+    known = {P.NOT_LEARNING} if cause.problem in _TELL_THE_LOSS else set()
+    told = [effect for effect in effects if effect.problem not in known]
+    told.sort(key=lambda effect: _TOLD_LAST.get(effect.problem, 0))
     text = " ".join([cause.evidence, *(effect.evidence for effect in told[:_MOST_TOLD])])
     if len(told) > _MOST_TOLD:
         names = [effect.problem.value for effect in told[_MOST_TOLD:]]

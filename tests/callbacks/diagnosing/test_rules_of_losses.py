@@ -254,7 +254,7 @@ def test_of_much_that_is_explained_two_signs_are_told():
     ]
     (joined,) = join_causes([rate, *effects])
     assert joined.evidence == (
-        "Large steps. dead_relu. vanishing_gradient. It explains dormant_units, not_learning, too."
+        "Large steps. dead_relu. vanishing_gradient. It explains dormant_units, too."
     )
     assert len(joined.measurements) == 4
 
