@@ -71,6 +71,8 @@ class ActivationMonitor(Callback):
             step has a single sample.
         findings: What was found, by a key.
         steps: Step of each report on the loggers' axis: steps done before it.
+        history: By quantity (``saturated``, ``dormant``, ``activation_mean``,
+            ``activation_variance``, ``drift``) the values by site, one for each of ``steps``.
         failed: Whether the monitor switched itself off.
 
     Raises:
@@ -164,6 +166,11 @@ class ActivationMonitor(Callback):
     def steps(self) -> list[int]:
         """Step of each report."""
         return list(self._reporter.records["dormant"].steps)
+
+    @property
+    def history(self) -> dict[str, dict[str, list[float]]]:
+        """Values of each quantity by site, one for each of ``steps``."""
+        return {quantity: record.history for quantity, record in self._reporter.records.items()}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded."""

@@ -65,6 +65,8 @@ class DeadReLUMonitor(Callback):
         births: Number of units by call site that were not dead in the window before.
         revivals: Number of units by call site that were dead in the window before, and are not.
         findings: What was found, by a key.
+        steps: Step of the end of each window on the loggers' axis.
+        history: Shares of dead units by call site, one value for each of ``steps``.
         failed: Whether the monitor switched itself off.
 
     Raises:
@@ -133,6 +135,16 @@ class DeadReLUMonitor(Callback):
     def findings(self) -> dict[str, str]:
         """What was found, by a key."""
         return dict(self._reporter.findings)
+
+    @property
+    def steps(self) -> list[int]:
+        """Step of the end of each window."""
+        return list(self._reporter.records["dead_relu"].steps)
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Shares of dead units by call site, one value for each of ``steps``."""
+        return self._reporter.records["dead_relu"].history
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded."""

@@ -243,7 +243,7 @@ def test_a_network_that_does_not_change_has_no_drift_whatever_the_batch_size(bat
     monitor = ActivationMonitor(1)
     data = loader(random(40 * batch_size, 30), batch_size)
     fit(Research(network, lr=0.0), data, [monitor])
-    squares = [drift**2 for drift in monitor._reporter.records["drift"].history["network.1"][1:]]
+    squares = [drift**2 for drift in monitor.history["drift"]["network.1"][1:]]
     # Without the noise of the two means it would be 2 / batch_size.
     assert sum(squares) / len(squares) < 0.2 * 2 / batch_size
 
@@ -429,8 +429,8 @@ def test_a_second_fit_begins_afresh():
     fit(Research(copy.deepcopy(network)), loader(x), [monitor])
     fit(Research(network), loader(x), [once])
     assert_same(monitor, once)
-    for site, history in once._reporter.records["drift"].history.items():
-        again = monitor._reporter.records["drift"].history[site]
+    for site, history in once.history["drift"].items():
+        again = monitor.history["drift"][site]
         assert again == pytest.approx(history, nan_ok=True)
 
 

@@ -36,6 +36,9 @@ def test_each_epochs_masks_are_those_of_a_loop_over_all_its_batches(seed):
     total = sum(map(sum, keep.said[-1].values())) / 40
     assert monitor.total_dead_fraction == pytest.approx(total)
     assert monitor.dead_fraction["network.act"] == sum(keep.said[-1]["network.act"]) / 20
+    assert monitor.steps == [17, 35, 53, 71]
+    shares = [sum(said["network.act"]) / 20 for said in keep.said]
+    assert monitor.history["network.act"] == pytest.approx(shares)
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
