@@ -7,6 +7,10 @@ import torch
 from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 
+from .anatomy import is_whole
+
+_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
 
 class DataGaps:
     """Find the first batch that holds NaN or infinity.
@@ -35,9 +39,11 @@ class DataGaps:
     def _look_on_devices(self) -> None:
         known = self._on_device
         for entries in _floating(self._batch, on_host=False):
+            if known is not None and known.device != entries.device:
+                continue
             first = torch.full((), -1, device=entries.device) if known is None else known
             fresh = (first < 0) & ~entries.sum(dtype=torch.float32).isfinite()
-            known = torch.where(fresh.to(first.device), self._number, first)
+            known = torch.where(fresh, self._number, first)
         self._on_device = known
 
     def look(self, loss: Tensor) -> None:
@@ -69,7 +75,7 @@ def _floating(batch: Any, *, on_host: bool) -> list[Tensor]:
 
     def keep(tensor: Tensor) -> None:
         here = (tensor.device.type == "cpu") == on_host
-        if here and tensor.is_floating_point() and tensor.layout == torch.strided:
+        if here and tensor.dtype in _DTYPES and is_whole(tensor):
             found.append(tensor.detach())
 
     apply_to_collection(batch, Tensor, keep, allow_frozen=True)

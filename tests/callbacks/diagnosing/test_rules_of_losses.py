@@ -99,6 +99,23 @@ def test_the_first_batch_with_a_gap_is_found(bad, first):
     assert batches(*bad) == first
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_tensors_of_any_kind_are_no_problem():
+    gaps = DataGaps()
+    odd = [
+        torch.ones(2, 2).to_sparse(),
+        torch.ones(2, dtype=torch.complex64),
+        torch.ones(2).to(torch.float8_e4m3fn),
+        torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+        torch.empty(0, 3),
+        "name",
+        None,
+    ]
+    gaps.open(odd, 0)
+    gaps.look(torch.tensor(NAN))
+    assert gaps.news() == -1
+
+
 def test_a_loss_lost_of_good_data_clears_the_data_for_good():
     gaps, bad = DataGaps(), torch.tensor([1.0, NAN])
     for number, (x, loss) in enumerate([(torch.ones(2), NAN), (bad, NAN)]):
