@@ -118,7 +118,7 @@ class TargetRecord:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there."""
         self._predicted = list(state_dict["predicted"])
-        self._samples = list(state_dict["samples"])
+        self._samples = list(state_dict.get("samples", []))
         self._constant = list(state_dict["constant"])
         self._targets, self.weight = state_dict["targets"], state_dict["weight"]
 
