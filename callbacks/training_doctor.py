@@ -322,7 +322,7 @@ class TrainingDoctor(Callback):
     def _release(
         self, trainer: Trainer, pl_module: LightningModule, error: BaseException | None = None
     ) -> None:
-        self._observation.detach()
+        self._observation.end()
         if self._fitting:
             self._fitting = False
             # What has stopped one rank may not have stopped the others: nobody waits for them.

@@ -81,6 +81,7 @@ class UpdateRatioMonitor(Callback):
         self.frozen: list[str] = []
         self.unmoved: list[str] = []
         self._streaks = Streaks(span=_MIN_STEPS)
+        self._lengths: dict[str, float] = {}
         self._peaks: dict[str, float] = {}
 
     @property
@@ -192,18 +193,22 @@ class UpdateRatioMonitor(Callback):
             if not parameter.requires_grad or parameter not in optimized
         ]
         step = logger_step(trainer)
+        # A running average in place, say, changes a parameter between the optimiser's steps.
+        still = {
+            name: moving[name] and move == 0.0 and length == self._lengths.get(name, length)
+            for name, (length, move) in norms.items()
+        }
+        self._lengths |= {name: length for name, (length, _) in norms.items()}
         self.unmoved = [
-            name
-            for name, (_, move) in norms.items()
-            if self._streaks.established(name, moving[name] and move == 0.0, step)
+            name for name, stands in still.items() if self._streaks.established(name, stands, step)
         ]
         # A bias alone may be one that a softmax or a norm behind it takes out again.
         moved = {_layer(name) for name, (_, move) in norms.items() if move > 0.0}
-        still = [name for name in self.unmoved if "bias" not in name or _layer(name) not in moved]
-        if still:
-            named = ", ".join(still[:_MAX_NAMED])
-            more = f" and {len(still) - _MAX_NAMED} more" if len(still) > _MAX_NAMED else ""
-            count = "1 parameter does" if len(still) == 1 else f"{len(still)} parameters do"
+        names = [name for name in self.unmoved if "bias" not in name or _layer(name) not in moved]
+        if names:
+            named = ", ".join(names[:_MAX_NAMED])
+            more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+            count = "1 parameter does" if len(names) == 1 else f"{len(names)} parameters do"
             text = f"{count} not move, although in an optimiser: {named}{more}."
             self._reporter.find(trainer, "unmoved", text)
 

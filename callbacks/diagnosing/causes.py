@@ -64,16 +64,21 @@ def join_causes(symptoms: Sequence[Symptom]) -> list[Symptom]:
         The causes first, then what nothing explains.
     """
     left = {symptom.problem: symptom for symptom in symptoms}
+
+    def joins(problem: P) -> bool:
+        return not left[problem].stands_alone
+
     joined = []
     for root in [s for s in symptoms if s.is_root and s.severity != "info"]:
         if left.pop(root.problem, None) is not None:
-            explained = [left.pop(effect) for effect in _DISTURBED if effect in left]
+            known = [effect for effect in _DISTURBED if effect in left]
+            explained = [left.pop(effect) for effect in known if joins(effect)]
             joined.append(_with_evidence(root, explained))
     for cause, effects in CAUSES.items():
         symptom = left.get(cause)
-        if symptom is None or symptom.severity == "info":
+        if symptom is None or symptom.severity == "info" or symptom.stands_alone:
             continue
-        explained = [left.pop(effect) for effect in effects if effect in left]
+        explained = [left.pop(effect) for effect in effects if effect in left and joins(effect)]
         joined.append(_with_evidence(left.pop(cause), explained))
     return [*joined, *left.values()]
 

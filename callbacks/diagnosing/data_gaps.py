@@ -1,10 +1,10 @@
 """Batches that hold NaN or infinity."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
-from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 
 from .anatomy import is_whole
@@ -34,7 +34,14 @@ class DataGaps:
         """Take note of the batch that comes next."""
         self._batch, self._number = batch, number
         if self.first < 0 and not self._was_lost:
-            self._look_on_devices()
+            self._attempt(self._look_on_devices)
+
+    def _attempt(self, look: Callable[[], None]) -> None:
+        """Look, or give it up: what a batch may be is up to the user."""
+        try:
+            look()
+        except Exception:
+            self._was_lost = True
 
     def _look_on_devices(self) -> None:
         known = self._on_device
@@ -51,6 +58,9 @@ class DataGaps:
         if self._was_lost or loss.device.type != "cpu" or bool(loss.detach().isfinite().all()):
             return
         self._was_lost = True
+        self._attempt(self._look_on_host)
+
+    def _look_on_host(self) -> None:
         entries = _floating(self._batch, on_host=True)
         if not all(bool(tensor.isfinite().all()) for tensor in entries):
             self._found = self._number
@@ -71,12 +81,24 @@ class DataGaps:
 
 
 def _floating(batch: Any, *, on_host: bool) -> list[Tensor]:
-    found: list[Tensor] = []
+    return [
+        tensor.detach()
+        for tensor in _tensors(batch)
+        if (tensor.device.type == "cpu") == on_host and tensor.dtype in _DTYPES
+    ]
 
-    def keep(tensor: Tensor) -> None:
-        here = (tensor.device.type == "cpu") == on_host
-        if here and tensor.dtype in _DTYPES and is_whole(tensor):
-            found.append(tensor.detach())
 
-    apply_to_collection(batch, Tensor, keep, allow_frozen=True)
-    return found
+def _tensors(batch: Any) -> Iterator[Tensor]:
+    """All that are whole and dense in a batch of any form, of which nothing is made anew."""
+    if isinstance(batch, Tensor):
+        if is_whole(batch):
+            yield batch
+    elif isinstance(batch, Mapping):
+        for part in batch.values():
+            yield from _tensors(part)
+    elif isinstance(batch, list | tuple):
+        for part in batch:
+            yield from _tensors(part)
+    elif is_dataclass(batch):
+        for field in fields(batch):
+            yield from _tensors(getattr(batch, field.name, None))

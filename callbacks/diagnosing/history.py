@@ -34,6 +34,7 @@ class History:
         self._seen: dict[Problem, tuple[str, int]] = {}
         self._missed: dict[Problem, int] = {}
         self._withdrawn: dict[Problem, int] = {}
+        self._eased: list[Diagnosis] = []
 
     def report(
         self, symptoms: Sequence[Symptom], step: int, epoch: int, *, interval: int
@@ -47,12 +48,14 @@ class History:
             interval: Usual steps between reports.
 
         Returns:
-            What is newly established, or no longer only worth knowing, and what is withdrawn.
+            What is newly established, or no longer only worth knowing; and what is withdrawn, or is
+            no more than that again.
         """
         close = 0 <= step - self._counted < interval / 2
         if not close:
             self._counted = step
         now = {symptom.problem: symptom for symptom in symptoms}
+        self._eased = []
         new = [d for s in symptoms if (d := self._establish(s, step, epoch, close=close))]
         self.announced += new
         missing = [] if close else [d for d in self.diagnoses if d.problem not in now]
@@ -65,7 +68,7 @@ class History:
             d for d in self.diagnoses if d not in gone and d.problem not in {n.problem for n in new}
         ]
         self.diagnoses = sorted([*kept, *new], key=lambda d: (-_RANK[d.severity], d.step))
-        return new, gone
+        return new, [*gone, *self._eased]
 
     def _establish(
         self, symptom: Symptom, step: int, epoch: int, *, close: bool
@@ -95,6 +98,7 @@ class History:
             self._withdrawn[known.problem] = self._withdrawn.get(known.problem, 0) + 1
             self._missed[known.problem] = 0
             self._replace(known, replace(eased, step=known.step, epoch=known.epoch))
+            self._eased.append(known)
 
     def _replace(self, known: Diagnosis, now: Diagnosis) -> None:
         self.diagnoses[self.diagnoses.index(known)] = now

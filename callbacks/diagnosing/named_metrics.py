@@ -1,6 +1,7 @@
 """Metrics that the user has named, and whether they are logged."""
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from itertools import chain
 
 from lightning.pytorch import Trainer
@@ -8,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from ..monitoring.loggers import unavailable
 
+_ALIKE = 0.75
 _INSTEAD = "leave it out, to have it found"
 
 
@@ -40,9 +42,9 @@ class NamedMetrics:
         return tuple(trainer.callback_metrics) if self.is_given else None
 
     def demand(self, ranks: Sequence[tuple[str, ...] | None]) -> None:
-        """Refuse a name that no rank has logged in the sanity check.
+        """Refuse a name in the sanity check that looks like a slip for one that a rank has logged.
 
-        A module that logs nothing there may log everything later.
+        Of another one it warns: a module may log more later.
 
         Args:
             ranks: What each rank has read.
@@ -50,8 +52,11 @@ class NamedMetrics:
         Raises:
             ValueError: If there is one.
         """
-        names = _join(ranks)
-        for complaint in self._complaints(names).values() if names else ():
+        names = _join(ranks) or []
+        for argument, complaint in self._complaints(names).items() if names else ():
+            if not get_close_matches(self._given[argument], names, 1, _ALIKE):
+                self._warn(argument, complaint)
+                continue
             raise ValueError(
                 f"{complaint} If it is only the sanity check that does not log it, set "
                 "`Trainer(num_sanity_val_steps=0)`."
@@ -65,9 +70,12 @@ class NamedMetrics:
         """
         names = _join(ranks)
         for argument, complaint in self._complaints(names).items() if names is not None else ():
-            if argument not in self._warned:
-                self._warned.add(argument)
-                rank_zero_warn(complaint)
+            self._warn(argument, complaint)
+
+    def _warn(self, argument: str, complaint: str) -> None:
+        if argument not in self._warned:
+            self._warned.add(argument)
+            rank_zero_warn(complaint)
 
     def _complaints(self, names: Sequence[str]) -> dict[str, str]:
         """A sentence by argument for each metric that was named and is not logged."""

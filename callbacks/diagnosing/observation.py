@@ -132,6 +132,11 @@ class Observation:
         """Leave no hook behind."""
         self._batches.detach()
 
+    def end(self) -> None:
+        """Let go of the network and the last batch."""
+        self.detach()
+        self._gaps.close()
+
     def look(self, step: int, loss: Tensor) -> None:
         """Read a loss that is about to be differentiated; nothing is watched from there on."""
         self.detach()

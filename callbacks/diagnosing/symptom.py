@@ -20,6 +20,7 @@ class Symptom:
         layer: Where it begins.
         reports: Reports in a row in which it must be seen to be said.
         is_root: Whether it is so plain that it is behind whatever else is wrong.
+        stands_alone: Whether it neither explains another symptom nor is explained by one.
     """
 
     problem: Problem
@@ -30,3 +31,4 @@ class Symptom:
     layer: str | None = None
     reports: int = 2
     is_root: bool = False
+    stands_alone: bool = False

@@ -117,8 +117,9 @@ class TargetRecord:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there."""
-        self._predicted = list(state_dict["predicted"])
         self._samples = list(state_dict.get("samples", []))
+        # Of what an earlier version saved, the number of samples is not known.
+        self._predicted = list(state_dict["predicted"]) if self._samples else []
         self._constant = list(state_dict["constant"])
         self._targets, self.weight = state_dict["targets"], state_dict["weight"]
 

@@ -146,6 +146,8 @@ class BestWeights:
 
     def restore(self, module: nn.Module) -> bool:
         """Give the module the best weights, and say whether that changed anything."""
+        if self.in_module and self.path is not None and not Path(self.path).exists():
+            return False  # Nothing else was to be expected of it.
         weights = self._weights()
         if weights is None:
             return False
@@ -201,10 +203,16 @@ class BestWeights:
         self._whole = self._staged_whole = True
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
+def _same(one: Tensor, other: Any) -> bool:
+    """Whether both are plain tensors, or shards, of the same bits; others are not compared."""
     if isinstance(one, DTensor) and isinstance(other, DTensor):
         one, other = one.to_local(), other.to_local()
-    return same_bits(one, other)
+    return _is_plain(one) and _is_plain(other) and same_bits(one, other)
+
+
+def _is_plain(value: Any) -> bool:
+    known = type(value) in (Tensor, nn.Parameter) and value.layout == torch.strided
+    return known and not (value.is_nested or value.is_conj() or value.is_neg())
 
 
 def check_strategy(trainer: Trainer, pl_module: LightningModule) -> None:

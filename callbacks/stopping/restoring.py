@@ -66,7 +66,7 @@ def announce_lost_average(own: Callback, trainer: Trainer) -> None:
     if _able(trainer)[:1] == [own] and ends_with_an_average(trainer):
         rank_zero_warn(
             "EarlyStopping gives the weights of the best check back at the end of fit, in place "
-            "of the average that StochasticWeightAveraging puts into the module: no check sees "
-            "that average, but for networks with BatchNorm, where it comes back if it is the "
-            "best. To keep the average, set `restore_best_weights=False`."
+            "of the average that StochasticWeightAveraging puts into the module, which no check "
+            "sees. (Only networks with BatchNorm have it validated: there it comes back if it was "
+            "the best.) To keep the average, set `restore_best_weights=False`."
         )

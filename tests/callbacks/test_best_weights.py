@@ -317,6 +317,19 @@ def test_the_best_weights_replace_the_average_of_swa(lrs, best_is_last, has_norm
     assert found["val_loss"] == pytest.approx(score) == pytest.approx(float(stopping.best_score))
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
+@pytest.mark.parametrize("layout", ["coo", "csr"])
+@pytest.mark.parametrize("best_is_last", [False, True])
+def test_buffers_that_are_sparse_are_no_problem(layout, best_is_last):
+    model = Scripted({"val_loss": [3.0, 2.0, 1.0 if best_is_last else 4.0]})
+    edges = torch.eye(3)
+    model.register_buffer("edges", edges.to_sparse() if layout == "coo" else edges.to_sparse_csr())
+    stopper = EarlyStopping("val_loss", patience=9)
+    fit([stopper], model, max_epochs=3)
+    assert stopper.best_score == (1.0 if best_is_last else 2.0)
+    assert torch.equal(model.edges.to_dense(), edges)
+
+
 @pytest.mark.filterwarnings("ignore:.*in place of the average")
 def test_an_average_of_swa_that_was_the_best_check_comes_back():
     """With BatchNorm Lightning has it validated in an epoch of its own."""

@@ -601,7 +601,7 @@ def validated(model, sanity=2, epochs=2, **arguments):
 
 
 @pytest.mark.parametrize(
-    ("argument", "name"), [("validation_loss", "valid_los"), ("validation_score", "nonsense")]
+    ("argument", "name"), [("validation_loss", "valid_loss"), ("validation_score", "ac")]
 )
 def test_a_metric_that_is_not_logged_is_refused_before_training(argument, name):
     model = Validated()
@@ -617,9 +617,16 @@ def test_a_metric_that_is_not_logged_is_refused_before_training(argument, name):
         (lambda: Validated(), 0),
         (lambda: Validated(sanity=()), 2),
         (lambda: Validated(sanity=("val_loss", "score")), 2),
+        (lambda: Validated(sanity=("val_loss",)), 2),
         (lambda: Validated(loaders=2), 2),
     ],
-    ids=["no sanity check", "nothing logged in it", "not logged later", "several loaders"],
+    ids=[
+        "no sanity check",
+        "nothing logged in it",
+        "not logged later",
+        "only another logged",
+        "several loaders",
+    ],
 )
 def test_a_metric_that_is_not_logged_later_is_a_warning_once(model, sanity):
     doctor, trainer, said = validated(model(), sanity, validation_score="score")

@@ -151,6 +151,24 @@ def test_frozen_parameters_are_named_and_those_that_do_not_move_are_said_once():
     assert "network.unused.weight, network.unused.bias" in text
 
 
+@pytest.mark.parametrize("every", [1, 5])
+def test_what_is_changed_in_place_between_the_optimisers_steps_moves(every):
+    class Codes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear, self.codes = nn.Linear(5, 3), nn.Parameter(torch.ones(4, 5))
+
+        def forward(self, x):
+            with torch.no_grad():
+                self.codes.mul_(0.99).add_(x.mean(0), alpha=0.01)
+            return self.linear(x)
+
+    monitor = UpdateRatioMonitor(every)
+    fit(Research(Codes()), loader(torch.randn(400, 5)), [monitor])
+    assert monitor.unmoved == []
+    assert monitor.findings == {}
+
+
 def test_a_learning_rate_of_zero_is_no_finding_and_weights_of_zero_have_no_ratio():
     network = mlp()
     nn.init.zeros_(network[2].weight)

@@ -145,8 +145,11 @@ def _unused(vitals: Vitals) -> list[Symptom]:
     ]
     if not idle or vitals.step < _LONG or not vitals.had_a_long_chance:
         return []
-    others = f", nor are {len(idle) - 1} others" if len(idle) > 1 else ""
-    evidence = f"{idle[0]} is never called{others}, and gets no gradient."
+    others = f", nor were {len(idle) - 1} others" if len(idle) > 1 else ""
+    evidence = (
+        f"{idle[0]} was not called in the training batches that were looked at{others}, and gets "
+        "no gradient."
+    )
     remedies = (Remedy("Call it in `forward`, or leave it out."),)
     figures, problem = {"layers": float(len(idle))}, Problem.FROZEN_PARAMETER
     return [Symptom(problem, "info", evidence, figures, remedies, idle[0])]

@@ -16,7 +16,7 @@ from ..vitals import Vitals
 _BY_HEART, _CHECKS = 0.3, 3
 _USUAL_STEPS = (2e-4, 3e-2)
 _NEAR, _LATE, _MANY = 0.05, 0.3, 20
-_BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 2e-3, 0.7
+_BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 5e-3, 0.7
 _CLEARLY = 0.05
 
 
@@ -81,17 +81,23 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     return _symptom(vitals, evidence, reports=2)
 
 
-def _validation_stays(vitals: Vitals) -> bool:
-    """Whether the last checks fell by much less than training did, and none below a constant."""
+def _falls_apart(vitals: Vitals) -> str:
+    """What there is to say where training falls and validation stays with that of a constant."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    constant = vitals.objective.constant_loss
     if len(checks) <= _CHECKS or len(training) != len(checks) or vitals.evaluates_late:
-        return False
+        return ""
     if vitals.is_imbalanced or not vitals.validates_the_same_loss or _decides_better(vitals):
-        return False
+        return ""
     fell = min(checks[:-_CHECKS]) - min(checks[-_CHECKS:])
     fell_in_training = min(training[:-_CHECKS]) - min(training[-_CHECKS:])
-    stays = fell <= max(_HAIR * min(checks), _PART * fell_in_training)
-    return stays and min(checks) > _NO_BETTER * vitals.objective.constant_loss
+    follows = fell > _PART * fell_in_training or vitals.validation_falls
+    if follows or fell_in_training < _HAIR * constant or min(checks) < _BELOW * constant:
+        return ""
+    return (
+        f"The training loss begins to fall, to {training[-1]:.4g}, and the validation loss does "
+        f"not follow: it is {checks[-1]:.4g}, and a constant reaches {constant:.4g}."
+    )
 
 
 def _decides_better(vitals: Vitals) -> bool:
@@ -108,9 +114,11 @@ def _constant(vitals: Vitals) -> list[Symptom]:
     if not constant > 0 or not vitals.had_a_long_chance or not steps:
         return []
     # What is learned by heart makes the training loss alone fall.
-    stays = _validation_stays(vitals)
-    if vitals.falls_in_time and not stays:
+    apart = _falls_apart(vitals)
+    if vitals.falls_in_time and not apart:
         return []
+    # That validation decides no better than by chance is known where it has a score.
+    has_learned = vitals.has_learned and not (apart and vitals.validation_scores)
     if vitals.recurrent or vitals.ignores_inputs:
         return []  # What such a network forgets leaves no sign in its layers.
     if len(vitals.objective.target_counts) > _MANY and not vitals.labels_samples:
@@ -120,9 +128,9 @@ def _constant(vitals: Vitals) -> list[Symptom]:
         steps = [u for u in vitals.total_updates if math.isfinite(u)]
     low, high = _USUAL_STEPS
     moves = low < statistics.median(steps) < high
-    if not (moves and abs(vitals.gain) < _NEAR and (stays or not vitals.has_learned)):
+    if not (moves and abs(vitals.gain) < _NEAR and not has_learned):
         return []
-    evidence = (
+    evidence = apart or (
         f"After {vitals.step} steps the loss is {vitals.recent_data_loss:.4g}, that of the best "
         f"constant ({constant:.4g}), although gradients flow and weights move as they should."
     )

@@ -16,7 +16,7 @@ from ..vitals import Vitals
 _SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
 _CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
 _MODEST_STEP, _NEXT_TO_NOTHING, _SOME = 5e-4, 0.1, 0.4
-_NO_WAY, _SHORT_WAY, _ENDED = 1e-3, 2e-2, 1e-2
+_NO_WAY, _SHORT_WAY, _ENDED, _MOST = 1e-3, 2e-2, 1e-2, 0.8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -76,8 +76,10 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
 
 
 def _is_let_down(vitals: Vitals) -> bool:
-    """Whether a schedule has taken the rate to next to nothing."""
-    return vitals.learning_rate < _ENDED * vitals.learning_rate_peak
+    """Whether a schedule has taken the rate to next to nothing long before the end."""
+    early = vitals.step < _MOST * vitals.planned_steps
+    worked = max(vitals.total_updates, default=0.0) > _SMALL_STEP
+    return early and worked and vitals.learning_rate < _ENDED * vitals.learning_rate_peak
 
 
 def _let_down(vitals: Vitals) -> str:
@@ -101,6 +103,8 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
         return []  # A schedule has let it down, after it had done its work, or had its chance.
     recent = statistics.median(updates[-5:])
     fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan
+    if math.isnan(fell) and vitals.recent_loss < vitals.initial_loss:
+        return []  # How much a loss below 0 has fallen is not known.
     falls = vitals.is_falling or vitals.validation_falls
     # What was always slow and only brought a first loss down to a constant's has learned nothing.
     knows = vitals.objective.constant_loss > 0 and not vitals.has_other_terms

@@ -15,7 +15,7 @@ from ..vitals import Vitals
 _LAST = 5
 # Some losses of many, more than a loss scale that finds its level may cost.
 _SPAN, _SOME, _SHARE = 100, 3, 0.02
-_CHECKS = 2
+_CHECKS, _P = 2, Problem.NON_FINITE
 _FILL = (
     Remedy(
         "Find the samples that have NaN or infinity, and fill in or leave out what is missing.",
@@ -62,7 +62,7 @@ def _for_good(vitals: Vitals) -> list[Symptom]:
     grew = bool(finite) and finite[0] > 2 * vitals.losses[0] > 0
     return [
         Symptom(
-            Problem.NON_FINITE, "critical", evidence + gaps, measurements,
+            _P, "critical", evidence + gaps, measurements,
             _FILL if gaps else (*remedies, _FIND) if grew else (_FIND, *remedies), layer or None,
             reports=1,
         )
@@ -84,7 +84,7 @@ def _now_and_then(vitals: Vitals) -> list[Symptom]:
         evidence += " That batch held NaN or infinity."
     figures = {"batch": float(first or 0), "share": lost / len(recent)}
     remedies = (*_FILL, _FIND) if first == vitals.first_gap else (_FIND, *_FILL)
-    return [Symptom(Problem.NON_FINITE, "warning", evidence, figures, remedies)]
+    return [Symptom(_P, "warning", evidence, figures, remedies, stands_alone=True)]
 
 
 def _in_validation(vitals: Vitals) -> list[Symptom]:
@@ -99,7 +99,7 @@ def _in_validation(vitals: Vitals) -> list[Symptom]:
         Remedy("Find the operation: a logarithm, root or division of zero in `validation_step`."),
     )
     figures = {"validation_loss": checks[-1], "loss": vitals.recent_loss}
-    return [Symptom(Problem.NON_FINITE, "warning", evidence, figures, remedies, reports=1)]
+    return [Symptom(_P, "warning", evidence, figures, remedies, reports=1, stands_alone=True)]
 
 
 def _first(vitals: Vitals) -> int | None:

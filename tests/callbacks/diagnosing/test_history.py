@@ -60,7 +60,7 @@ def test_a_warning_that_eases_for_good_is_worth_knowing():
     history = History()
     mild, bad = symptom(severity="info", reports=1), symptom(reports=1)
     found = reports(history, [bad], [mild], [mild], [mild])
-    assert found == [(["warning"], []), ([], []), ([], []), ([], [])]
+    assert found == [(["warning"], []), ([], []), ([], []), ([], ["warning"])]
     (diagnosis,) = history.diagnoses
     assert (diagnosis.severity, diagnosis.step) == ("info", 10)
     found = reports(history, [bad], *[[mild]] * 5, [bad], start=40)

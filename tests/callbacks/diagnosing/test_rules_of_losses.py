@@ -1,11 +1,12 @@
 """Losses that are lost, labels learned by heart, and what does not move."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 from helpers.vital_signs import FALLING, FLAT, SMALL, found, record, vitals
+from torch.nn.utils.rnn import pack_sequence
 
 from torchvitals.callbacks import Problem as P
 from torchvitals.callbacks.diagnosing import data_gaps
@@ -116,6 +117,39 @@ def test_tensors_of_any_kind_are_no_problem():
     assert gaps.news() == -1
 
 
+class Rows(dict):
+    """A batch that is made in a way of its own, and cannot be made anew as a dict."""
+
+    def __init__(self, x, y):
+        super().__init__(x=x, y=y)
+
+
+@dataclass
+class Samples:
+    x: torch.Tensor
+
+
+@pytest.mark.parametrize(
+    "form", [lambda x: Rows(x, 1), Samples, lambda x: pack_sequence([x]), lambda x: ({"a": [x]},)]
+)
+def test_batches_of_any_form_are_looked_at_and_left_as_they_are(form):
+    gaps = DataGaps()
+    gaps.open(form(torch.tensor([1.0, NAN])), 3)
+    gaps.look(torch.tensor(NAN))
+    assert gaps.news() == 3
+
+
+def test_a_batch_that_cannot_be_looked_at_ends_the_looking_alone():
+    class Odd(dict):
+        def values(self):
+            raise RuntimeError("no")
+
+    gaps = DataGaps()
+    gaps.open(Odd(), 0)
+    gaps.look(torch.tensor(NAN))
+    assert gaps.news() == -1
+
+
 def test_a_loss_lost_of_good_data_clears_the_data_for_good():
     gaps, bad = DataGaps(), torch.tensor([1.0, NAN])
     for number, (x, loss) in enumerate([(torch.ones(2), NAN), (bad, NAN)]):
@@ -139,7 +173,7 @@ def test_data_on_a_device_are_told_by_their_sums(monkeypatch):
 
 
 BY_HEART = {
-    "validation_losses": [2.31, 2.31, 2.3, 2.31, 2.31, 2.31],
+    "validation_losses": [2.31, 2.31, 2.305, 2.31, 2.31, 2.31],
     "validation_scores": [0.1] * 6,
     "validation_epochs": [0, 1, 2, 3, 4, 5],
     "training_epoch_losses": [2.31, 2.3, 2.3, 2.29, 2.28, 2.27],
@@ -149,6 +183,33 @@ SLOWLY = [2.3 - 0.0003 * i + 0.01 * (-1) ** i for i in range(300)]
 
 def test_labels_that_begin_to_be_learned_by_heart_are_not_healed():
     assert found(vitals(SLOWLY, **BY_HEART))[P.INCONSISTENT_LABELS] == "critical"
+
+
+def test_a_training_that_falls_apart_from_its_validation_is_said_to():
+    evidence = symptom_of(P.INCONSISTENT_LABELS, vitals(SLOWLY, **BY_HEART)).evidence
+    assert evidence.startswith("The training loss begins to fall, to 2.27, and the validation loss")
+
+
+@pytest.mark.parametrize("faster", [1.0, 1.3])
+def test_a_slow_start_that_validation_follows_is_healthy(faster):
+    falls = [2.302 - 0.001 * i for i in range(10)]
+    checks = [2.302 - 0.001 * faster * i for i in range(10)]
+    losses = [2.302 - 2e-5 * i + 0.002 * (-1) ** i for i in range(500)]
+    signs = {"validation_losses": checks, "training_epoch_losses": falls,
+             "validation_epochs": list(range(10)), "planned_steps": 2000}  # fmt: skip
+    assert P.INCONSISTENT_LABELS not in found(vitals(losses, **signs))
+    scored = {**signs, "validation_scores": [0.1 + 0.005 * i for i in range(10)]}
+    assert P.INCONSISTENT_LABELS not in found(vitals(losses, **scored))
+
+
+def test_a_little_that_validation_learns_of_little_is_no_fault():
+    losses = [0.97 + 0.02 * (-1) ** i for i in range(400)]
+    target = Objective("regression", "squared", constant_loss=1.0, target_variance=1.0)
+    signs = {"validation_losses": [0.999, 0.995, 0.991, 0.988, 0.985, 0.983],
+             "training_epoch_losses": [0.99, 0.98, 0.975, 0.972, 0.968, 0.966],
+             "validation_epochs": list(range(6)), "objective": target,
+             "data_losses": [0.967] * 40}  # fmt: skip
+    assert P.INCONSISTENT_LABELS not in found(vitals(losses, **signs))
 
 
 def test_what_validation_learns_as_well_is_no_matter_of_the_labels():
@@ -177,6 +238,31 @@ def test_a_schedule_that_has_ended_is_said_to_have():
     assert "a schedule has taken the learning rate from 0.001 to 1e-09" in symptom.evidence
     assert '"interval": "epoch"' in symptom.remedies[0].code
     assert not any("ten" in remedy.advice for remedy in symptom.remedies)
+
+
+def test_a_schedule_that_ends_with_the_training_is_not_to_blame():
+    signs = vitals(
+        [2.303 + 1e-4 * (-1) ** i for i in range(300)], planned_steps=300,
+        total_updates=[1e-7] * 10, learning_rate=1e-10, learning_rate_peak=1e-7,
+    )  # fmt: skip
+    symptom = symptom_of(P.LEARNING_RATE_TOO_LOW, signs)
+    assert "schedule" not in symptom.evidence
+    assert symptom.remedies[0].advice == "Multiply the learning rate by ten."
+
+
+def test_a_loss_below_zero_that_falls_is_not_said_to_stand():
+    falls = [-1 - 0.02 * i for i in range(300)]
+    signs = vitals(falls, data_losses=[], objective=Objective(), total_updates=[5e-5] * 10)
+    assert P.LEARNING_RATE_TOO_LOW not in found(signs)
+
+
+def test_a_validation_that_is_lost_hides_nothing():
+    slow = {"total_updates": [1e-7] * 10}
+    still = [2.303 + 1e-4 * (-1) ** i for i in range(300)]
+    lost = {"validation_losses": [NAN] * 3, "training_epoch_losses": [2.3] * 3,
+            "validation_epochs": [0, 1, 2]}  # fmt: skip
+    joined = {s.problem for s in join_causes(examine(vitals(still, **slow, **lost)))}
+    assert {P.LEARNING_RATE_TOO_LOW, P.NON_FINITE} <= joined
 
 
 def test_a_loss_of_unknown_scale_that_fell_after_all_is_not_blown_up():
