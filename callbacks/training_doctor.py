@@ -73,7 +73,7 @@ class TrainingDoctor(Callback):
 
     Raises:
         ValueError: If ``every_n_steps`` is below 1 or a name is empty; in the sanity check before
-            training, if a metric that was named is not among those that are logged there.
+            training, if a metric that was named looks like a slip for one that is logged there.
         TypeError: If an argument is of another type, or when training starts with a strategy that
             flattens parameters (FSDP1).
 
