@@ -16,7 +16,7 @@ from ..vitals import Vitals
 _SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
 _CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
 _MODEST_STEP, _NEXT_TO_NOTHING, _SOME = 5e-4, 0.1, 0.4
-_NO_WAY, _SHORT_WAY, _ENDED, _MOST = 1e-3, 2e-2, 1e-2, 0.8
+_NO_WAY, _SHORT_WAY, _ENDED, _MOST = 1e-3, 2e-2, 1e-2, 0.75
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -76,10 +76,12 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
 
 
 def _is_let_down(vitals: Vitals) -> bool:
-    """Whether a schedule has taken the rate to next to nothing long before the end."""
-    early = vitals.step < _MOST * vitals.planned_steps
-    worked = max(vitals.total_updates, default=0.0) > _SMALL_STEP
-    return early and worked and vitals.learning_rate < _ENDED * vitals.learning_rate_peak
+    """Whether a schedule has long taken the rate, which was none too low, to next to nothing."""
+    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    if not updates or not max(updates) > _SMALL_STEP:
+        return False
+    long_ago = updates[int(_MOST * len(updates))] < _ENDED * max(updates)
+    return long_ago and vitals.learning_rate < _ENDED * vitals.learning_rate_peak
 
 
 def _let_down(vitals: Vitals) -> str:

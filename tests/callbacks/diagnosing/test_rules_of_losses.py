@@ -229,10 +229,11 @@ def test_an_autoencoder_may_stay_at_the_mean_of_its_inputs_for_a_while():
     assert found(vitals(**stays, planned_steps=500))[P.NOT_LEARNING] == "critical"
 
 
-def test_a_schedule_that_has_ended_is_said_to_have():
+@pytest.mark.parametrize("planned", [300, 1000])  # at the end, and before
+def test_a_schedule_that_has_ended_is_said_to_have(planned):
     signs = vitals(
         [2.303 + 1e-4 * (-1) ** i for i in range(300)], total_updates=[1e-3, 1e-5, *[0.0] * 8],
-        learning_rate=1e-9, learning_rate_peak=1e-3,
+        learning_rate=1e-9, learning_rate_peak=1e-3, planned_steps=planned,
     )  # fmt: skip
     symptom = symptom_of(P.LEARNING_RATE_TOO_LOW, signs)
     assert "a schedule has taken the learning rate from 0.001 to 1e-09" in symptom.evidence
@@ -240,10 +241,12 @@ def test_a_schedule_that_has_ended_is_said_to_have():
     assert not any("ten" in remedy.advice for remedy in symptom.remedies)
 
 
-def test_a_schedule_that_ends_with_the_training_is_not_to_blame():
+@pytest.mark.parametrize("largest", [1e-7, 1e-3])
+def test_a_schedule_that_ends_with_the_training_is_not_to_blame(largest):
     signs = vitals(
         [2.303 + 1e-4 * (-1) ** i for i in range(300)], planned_steps=300,
-        total_updates=[1e-7] * 10, learning_rate=1e-10, learning_rate_peak=1e-7,
+        total_updates=[largest * (1 + math.cos(math.pi * i / 40)) / 2 for i in range(41)],
+        learning_rate=1e-10, learning_rate_peak=1e-7,
     )  # fmt: skip
     symptom = symptom_of(P.LEARNING_RATE_TOO_LOW, signs)
     assert "schedule" not in symptom.evidence
