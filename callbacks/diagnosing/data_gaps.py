@@ -1,5 +1,6 @@
 """Batches that hold NaN or infinity."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -15,8 +16,8 @@ _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 class DataGaps:
     """Find the first batch that holds NaN or infinity.
 
-    On the host a batch is looked at when a loss is first not finite, which costs nothing before.
-    On a device, which nobody waits for, the sum of each batch's entries tells.
+    Where losses are on the host, a batch is looked at when one is first not finite, which costs
+    nothing before. On a device, which nobody waits for, the sum of each batch's entries tells.
 
     Attributes:
         first: Number of that batch, from 0, on any rank; -1 for none.
@@ -26,14 +27,14 @@ class DataGaps:
         self.first = -1
         self._batch: Any = None
         self._number = 0
-        self._was_lost = False
+        self._was_lost = self._is_on_host = False
         self._found = -1
         self._on_device: Tensor | None = None
 
     def open(self, batch: Any, number: int) -> None:
         """Take note of the batch that comes next."""
         self._batch, self._number = batch, number
-        if self.first < 0 and not self._was_lost:
+        if not self._is_on_host and self.first < 0 and not self._was_lost:
             self._attempt(self._look_on_devices)
 
     def _attempt(self, look: Callable[[], None]) -> None:
@@ -55,7 +56,8 @@ class DataGaps:
 
     def look(self, loss: Tensor) -> None:
         """Look at the batch of the first loss that is not finite, where that is on the host."""
-        if self._was_lost or loss.device.type != "cpu" or bool(loss.detach().isfinite().all()):
+        self._is_on_host = loss.device.type == "cpu"
+        if self._was_lost or not self._is_on_host or _is_finite(loss.detach()):
             return
         self._was_lost = True
         self._attempt(self._look_on_host)
@@ -78,6 +80,11 @@ class DataGaps:
         """Take up what all ranks have found."""
         found = [first for first in (self.first, *ranks) if first >= 0]
         self.first = min(found, default=-1)
+
+
+def _is_finite(loss: Tensor) -> bool:
+    # Of a single number Python knows sooner.
+    return math.isfinite(loss) if loss.numel() == 1 else bool(loss.isfinite().all())
 
 
 def _floating(batch: Any, *, on_host: bool) -> list[Tensor]:

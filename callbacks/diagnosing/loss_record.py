@@ -1,4 +1,4 @@
-"""The losses of a training and what they are of, kept on the device until somebody reads."""
+"""The losses of a training and what they are of, left on a device until somebody reads."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ class LossRecord:
         self.objective = Objective()
         self._looks = 0
         self._has_looked = False
-        self._pending: list[Tensor] = []
+        self._pending: list[Tensor | float] = []
         self._factor = 1.0
         self._readings: list[_Look] = []
         self._described: tuple[Objective, Tensor | None] | None = None
@@ -67,7 +67,9 @@ class LossRecord:
         """Take up what a training step returned; ``factor`` undoes what accumulation divided by."""
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor) and loss.numel() == 1:
-            self._pending.append(loss.detach().clone())
+            loss = loss.detach()
+            at_hand = type(loss) is Tensor and loss.device.type == "cpu"
+            self._pending.append(float(loss) if at_hand else loss.clone())
             self._factor = factor
 
     def look(
@@ -254,11 +256,13 @@ class _Look:
     mixed: bool
 
 
-def _numbers(losses: Sequence[Tensor], factor: float) -> list[float]:
-    """Scalars of any shape times a factor, in one transfer."""
-    if not losses:
-        return []
-    flat = torch.stack([loss.reshape(()).float() for loss in losses])
+def _numbers(losses: Sequence[Tensor | float], factor: float) -> list[float]:
+    """Scalars of any shape times a factor, in one transfer where they are on a device."""
+    tensors = [loss.reshape(()).float() for loss in losses if isinstance(loss, Tensor)]
+    if tensors and len(tensors) == len(losses):
+        flat = torch.stack(tensors)
+    else:
+        flat = torch.tensor([float(loss) for loss in losses], dtype=torch.float32)
     numbers: list[float] = (flat if factor == 1 else flat * factor).tolist()
     return numbers
 
