@@ -46,6 +46,7 @@ import faulty.rankings
 import faulty.recurrent
 import faulty.regression
 import faulty.relations
+import faulty.retail
 import faulty.sentences
 import faulty.series
 import faulty.steps
@@ -117,6 +118,7 @@ import healthy.registers
 import healthy.regression
 import healthy.replies
 import healthy.representations
+import healthy.retail
 import healthy.retrieval
 import healthy.rewards
 import healthy.scales
@@ -185,6 +187,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.recurrent.CASES,
     *faulty.regression.CASES,
     *faulty.relations.CASES,
+    *faulty.retail.CASES,
     *faulty.sentences.CASES,
     *faulty.series.CASES,
     *faulty.steps.CASES,
@@ -257,6 +260,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.registers.CASES,
     *healthy.regression.CASES,
     *healthy.replies.CASES,
+    *healthy.retail.CASES,
     *healthy.representations.CASES,
     *healthy.retrieval.CASES,
     *healthy.rewards.CASES,
