@@ -17,6 +17,7 @@ import faulty.forecasting
 import faulty.forum
 import faulty.generalization
 import faulty.generating
+import faulty.geology
 import faulty.glyphs
 import faulty.greenhouse
 import faulty.handmade
@@ -88,6 +89,7 @@ import healthy.forgers
 import healthy.forum
 import healthy.games
 import healthy.generative
+import healthy.geology
 import healthy.glyphs
 import healthy.greenhouse
 import healthy.handmade
@@ -158,6 +160,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.forum.CASES,
     *faulty.generalization.CASES,
     *faulty.generating.CASES,
+    *faulty.geology.CASES,
     *faulty.glyphs.CASES,
     *faulty.greenhouse.CASES,
     *faulty.handmade.CASES,
@@ -231,6 +234,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.forum.CASES,
     *healthy.games.CASES,
     *healthy.generative.CASES,
+    *healthy.geology.CASES,
     *healthy.glyphs.CASES,
     *healthy.greenhouse.CASES,
     *healthy.handmade.CASES,
