@@ -29,6 +29,7 @@ import faulty.inputs
 import faulty.instruments
 import faulty.labelling
 import faulty.layers
+import faulty.lecture
 import faulty.letterboxes
 import faulty.loops
 import faulty.manual
@@ -98,6 +99,7 @@ import healthy.herds
 import healthy.instruments
 import healthy.laboratories
 import healthy.language
+import healthy.lecture
 import healthy.mailroom
 import healthy.methods
 import healthy.microscopy
@@ -172,6 +174,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.instruments.CASES,
     *faulty.labelling.CASES,
     *faulty.layers.CASES,
+    *faulty.lecture.CASES,
     *faulty.letterboxes.CASES,
     *faulty.loops.CASES,
     *faulty.manual.CASES,
@@ -243,6 +246,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.instruments.CASES,
     *healthy.laboratories.CASES,
     *healthy.language.CASES,
+    *healthy.lecture.CASES,
     *healthy.mailroom.CASES,
     *healthy.methods.CASES,
     *healthy.microscopy.CASES,
