@@ -51,6 +51,7 @@ import faulty.relations
 import faulty.retail
 import faulty.sentences
 import faulty.series
+import faulty.signals
 import faulty.steps
 import faulty.structure
 import faulty.studio
@@ -142,6 +143,7 @@ import healthy.trades
 import healthy.transfer
 import healthy.vision
 import healthy.wards
+import healthy.waveforms
 from case import Case
 
 FAULTY: tuple[Case, ...] = (
@@ -196,6 +198,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.retail.CASES,
     *faulty.sentences.CASES,
     *faulty.series.CASES,
+    *faulty.signals.CASES,
     *faulty.steps.CASES,
     *faulty.structure.CASES,
     *faulty.studio.CASES,
@@ -289,6 +292,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.transfer.CASES,
     *healthy.vision.CASES,
     *healthy.wards.CASES,
+    *healthy.waveforms.CASES,
 )
 CASES = FAULTY + HEALTHY
 
