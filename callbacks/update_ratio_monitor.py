@@ -82,6 +82,7 @@ class UpdateRatioMonitor(Callback):
         self.unmoved: list[str] = []
         self._streaks = Streaks(span=_MIN_STEPS)
         self._lengths: dict[str, float] = {}
+        self._first_length = self._last_length = float("nan")
         self._peaks: dict[str, float] = {}
 
     @property
@@ -98,6 +99,11 @@ class UpdateRatioMonitor(Callback):
     def history(self) -> dict[str, list[float]]:
         """Ratios by layer, one value for each of ``steps``."""
         return self._reporter.records["update_ratio"].history
+
+    @property
+    def growth(self) -> float:
+        """Length of all weights at the last report over that at the first; NaN before it."""
+        return self._last_length / self._first_length if self._first_length else float("nan")
 
     @property
     def findings(self) -> dict[str, str]:
@@ -175,6 +181,9 @@ class UpdateRatioMonitor(Callback):
             parts.setdefault(_layer(name), []).append(pair)
         ratios = {layer: _ratio(found) for layer, found in parts.items()}
         self.total_ratio = _ratio(list(norms.values()))
+        self._last_length = math.hypot(*(length for length, _ in norms.values()))
+        if math.isnan(self._first_length):
+            self._first_length = self._last_length
         summary = {"update_ratio/total": self.total_ratio}
         step = logger_step(trainer)
         self._reporter.report(trainer, step, {"update_ratio": ratios}, summary)
@@ -258,6 +267,7 @@ class UpdateRatioMonitor(Callback):
             "unmoved": list(self.unmoved),
             "streaks": self._streaks.state_dict(),
             "peaks": dict(self._peaks),
+            "lengths": (self._first_length, self._last_length),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -269,6 +279,8 @@ class UpdateRatioMonitor(Callback):
         self.unmoved = list(state_dict["unmoved"])
         self._streaks.load_state_dict(state_dict["streaks"])
         self._peaks = dict(state_dict["peaks"])
+        unknown = (float("nan"), float("nan"))
+        self._first_length, self._last_length = state_dict.get("lengths", unknown)
 
 
 def _layer(name: str) -> str:

@@ -50,6 +50,7 @@ def _fill_updates(vitals: Vitals, monitor: UpdateRatioMonitor) -> None:
     vitals.updates = _record(monitor, "update_ratio")
     totals = monitor._reporter.summary.of("update_ratio/total")
     vitals.total_updates = [] if monitor.failed else totals
+    vitals.growth = math.nan if monitor.failed else monitor.growth
     vitals.unmoved = [] if monitor.failed else monitor.unmoved
 
 

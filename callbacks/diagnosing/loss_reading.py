@@ -28,7 +28,7 @@ _LEAST_SAMPLES = 4
 _NAN = float("nan")
 FIGURES = (
     "data_loss", "accuracy", "target_min", "target_max", "sum_min", "sum_max", "samples", "pairs",
-    "spread", "apart", "constant",
+    "spread", "apart", "constant", "predicted_min", "predicted_max",
 )  # fmt: skip
 
 
@@ -37,12 +37,13 @@ class LossReading:
     """What one batch says, still on its device.
 
     Attributes:
-        figures: Of :data:`FIGURES`, shape ``(11,)``; ``data_loss`` weighs the classes as the loss
+        figures: Of :data:`FIGURES`, shape ``(13,)``; ``data_loss`` weighs the classes as the loss
             does, ``sum_min`` and ``sum_max`` are of the exponentials of what ``nll_loss`` gets over
             the classes, ``pairs`` is the share of pairs of samples that are of one class,
             ``spread`` the variance of a regression's targets, ``apart`` the largest distance of two
             samples' predictions in one output, ``constant`` what a constant would reach by a
-            regression's loss that is none of squares. What is not of a task is NaN.
+            regression's loss that is none of squares, and ``predicted_min`` and
+            ``predicted_max`` are of a regression. What is not of a task is NaN.
         targets: Number of samples of each class; of a regression count, sum and sum of squares
             of each column, flattened.
         predicted: Number of predictions of each class; empty for a regression.
@@ -97,6 +98,7 @@ def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossRea
         ((best == safe) * counted).sum() / count,
         *flat.aminmax(), *sums, count,
         (targets.square().sum() - count) / (count * (count - 1)), nan, _largest_range(scores), nan,
+        nan, nan,
     ]  # fmt: skip
     predicted = none.index_add(0, best, counted)
     return LossReading(torch.stack([f.float() for f in figures]), targets, predicted)
@@ -119,7 +121,7 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     figures = [
         data_loss, right, *target.aminmax(), nan, nan,
         target.new_tensor(float(len(columns))), nan, nan, _largest_range(prediction),
-        nan,
+        nan, nan, nan,
     ]  # fmt: skip
     said = _columns_of(said)
     positive = said.float().sum(0)
@@ -148,6 +150,7 @@ def _read_values(prediction: Tensor, target: Tensor, measure: Measure | None) ->
         target.new_tensor(float(len(columns))), nan,
         columns.var(0).mean() if len(columns) > 1 else nan, _largest_range(prediction),
         nan if measure in (None, F.mse_loss) else _best_constant(columns, measure),
+        *(prediction.aminmax() if prediction.numel() else (nan, nan)),
     ]  # fmt: skip
     return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))
 

@@ -193,13 +193,9 @@ class LossRecord:
         if not rows:
             return
         objective = self.objective
-        known = (
-            [objective.target_range]
-            if objective.target_range[0] == objective.target_range[0]
-            else []
-        )
-        objective.target_range = _span(rows, "target", known)
-        objective.sum_range = _span(rows, "sum", [])
+        objective.target_range = _span(rows, "target", objective.target_range)
+        objective.predicted_range = _span(rows, "predicted", objective.predicted_range)
+        objective.sum_range = _span(rows, "sum")
         self._targets.describe(objective, len(self.data_losses))
         if objective.weighed:
             objective.constant_loss = math.nan
@@ -310,8 +306,8 @@ def _means(ranks: Sequence[list[float]]) -> list[float]:
 
 
 def _span(
-    rows: list[dict[str, float]], name: str, known: list[tuple[float, float]]
+    rows: list[dict[str, float]], name: str, known: tuple[float, float] = (math.nan, math.nan)
 ) -> tuple[float, float]:
-    low = [row[f"{name}_min"] for row in rows] + [span[0] for span in known]
-    high = [row[f"{name}_max"] for row in rows] + [span[1] for span in known]
-    return min(low), max(high)
+    spans = [(row[f"{name}_min"], row[f"{name}_max"]) for row in rows]
+    spans += [known] if known[0] == known[0] else []
+    return min(low for low, _ in spans), max(high for _, high in spans)

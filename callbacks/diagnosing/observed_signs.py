@@ -71,6 +71,7 @@ class ObservedSigns:
             were at once, so that none can be told from the others, and None where none was.
         updates: Update ratio of each layer.
         total_updates: Update ratio over all layers at each report.
+        growth: Length of all weights now over that before the first step.
         unmoved: Parameters that an optimiser has and that do not move.
         entries: Number of entries of each parameter that needs a gradient.
         dead: Share of dead units of each ReLU.
@@ -139,6 +140,7 @@ class ObservedSigns:
     not_finite_layer: str | None = None
     updates: Record = field(default_factory=Record)
     total_updates: list[float] = field(default_factory=list)
+    growth: float = NAN
     unmoved: list[str] = field(default_factory=list)
     entries: dict[str, int] = field(default_factory=dict)
     dead: Record = field(default_factory=Record)

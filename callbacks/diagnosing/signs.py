@@ -114,6 +114,7 @@ class Objective:
         shapes: Of predictions and targets, where they differ.
         classes: Number of outputs.
         target_range: Smallest and largest target.
+        predicted_range: Of a regression's predictions, from the first batch on.
         sum_range: Of the sums of the probabilities over the classes, where a loss wants
             their logarithms.
         constant_loss: What the best constant predictor reaches; NaN where it is not known.
@@ -138,6 +139,7 @@ class Objective:
     shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     classes: int = 0
     target_range: tuple[float, float] = (NAN, NAN)
+    predicted_range: tuple[float, float] = (NAN, NAN)
     sum_range: tuple[float, float] = (NAN, NAN)
     constant_loss: float = NAN
     target_variance: float = NAN

@@ -75,7 +75,10 @@ def _of_labels(vitals: Vitals) -> list[Symptom]:
     figures = {
         "positives": objective.positives, "predicted_positives": objective.predicted_positives
     }  # fmt: skip
-    return [Symptom(Problem.CLASS_IMBALANCE, "warning", evidence, figures, remedies, reports=3)]
+    # What has learned something is kept from the rest by no layer.
+    is_root = vitals.gain > _HARDLY
+    problem = Problem.CLASS_IMBALANCE
+    return [Symptom(problem, "warning", evidence, figures, remedies, reports=3, is_root=is_root)]
 
 
 def _of_classes(vitals: Vitals) -> list[Symptom]:

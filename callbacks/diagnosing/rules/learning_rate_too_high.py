@@ -21,8 +21,9 @@ _SHARE = 0.25
 _FEW, _MOST_DEAD, _MOST_SATURATED = 0.2, 0.5, 0.85
 _GOOD, _VERY_GOOD, _LOOKS = 0.5, 0.7, 10
 _ONE, _USUAL_STEP = 1.1, 1e-3
-_LONG_WINDOW, _PART = 20, 0.2
+_WINDOWS, _LONG_WINDOW, _PART = 20, 20, 0.2
 _THROWN, _FIRST = 4.0, 5
+_IN_A_ROW, _SOME, _SURE = 5, 0.1, 8.0
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -48,6 +49,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         or _is_undone(vitals, lasting)
         or _is_far_off(vitals, lasting)
         or _is_forgotten(vitals, curve)
+        or _is_forgotten_soon(vitals)
     )
     killed = _killed(vitals, lasting)
     blew = (peak > _HUGE_STEP and blew_up and not _came_down(vitals)) or _is_thrown(vitals, peak)
@@ -157,6 +159,26 @@ def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:
     spread = math.dist(vitals.losses, means) / math.sqrt(len(means) - 1)
     error = spread / math.sqrt(window)
     return constant - min(curve) > max(_PART * constant, 4 * error)
+
+
+def _is_forgotten_soon(vitals: Vitals) -> bool:
+    """The same of a few batches of a short training, beyond the noise of those since."""
+    constant, losses = vitals.objective.constant_loss, vitals.losses
+    moved = statistics.median(vitals.total_updates) > _USUAL_STEP
+    if vitals.objective.task == "regression" or not moved or not constant > 0:
+        return False
+    if vitals.has_learned or vitals.has_other_terms or vitals.is_falling or vitals.sum_of > _ONE:
+        return False
+    late = losses[-_LONG_WINDOW:]
+    is_short = 3 * _LONG_WINDOW <= len(losses) < _WINDOWS * _LONG_WINDOW
+    if not is_short or not all(map(math.isfinite, losses)):
+        return False
+    noise = statistics.stdev(late) / math.sqrt(_IN_A_ROW)
+    means = [
+        statistics.fmean(losses[i : i + _IN_A_ROW]) for i in range(len(losses) - 2 * _LONG_WINDOW)
+    ]
+    stands = statistics.fmean(late) > (1 - _SOME) * constant
+    return stands and constant - min(means) > max(_SOME * constant, _SURE * noise)
 
 
 def _killed(vitals: Vitals, step: float) -> str:

@@ -2,11 +2,13 @@
 
 Read off the graph behind the loss, before the first step: a softmax, sigmoid or ReLU in front of a
 loss that wants logits, probabilities where logarithms of them are wanted, a cross-entropy of one
-output, shapes that only broadcasting makes equal, and targets that the output cannot reach. Labels
-that are no class end a training with an error, which is read then.
+output, shapes that only broadcasting makes equal, and targets that the output cannot reach. Seen
+later: labels that are no class, which end a training with an error, and predictions that come to
+1 or 0 and no further, with the targets beyond.
 """
 
 import math
+import statistics
 from collections.abc import Iterator
 
 from ...diagnosis import Severity
@@ -22,13 +24,13 @@ _BOUNDS = {
 }  # fmt: skip
 _SQUASHED = ("softmax", "sigmoid", "relu", "tanh", "hardtanh")
 _DEAF_BATCHES = 20
-_SLACK = 0.05
+_SLACK, _HAIR = 0.05, 0.02
 _Found = tuple[Severity, str, str]
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the first thing that does not fit."""
-    seen = (*_outside(vitals), *_deaf(vitals), *_mismatches(vitals.objective))
+    seen = (*_outside(vitals), *_deaf(vitals), *_mismatches(vitals.objective), *_at_bound(vitals))
     for severity, evidence, advice in seen:
         remedy = Remedy(advice)
         symptom = Symptom(
@@ -64,6 +66,26 @@ def _deaf(vitals: Vitals) -> Iterator[_Found]:
             f"The loss is exactly {losses[-1]:.4g} for every batch, and no weight has a gradient: "
             "it does not hang on what the network says.",
             "Look at the output: a softmax of one number is 1, and an argmax has no gradient.",
+        )
+
+
+def _at_bound(vitals: Vitals) -> Iterator[_Found]:
+    """Predictions that go as far towards the targets as something lets them, as a cosine does."""
+    objective, means = vitals.objective, vitals.target_means
+    if objective.task != "regression" or objective.output in _BOUNDS or not means:
+        return
+    if vitals.has_learned or not vitals.had_a_long_chance:
+        return
+    (low, high), mean = objective.predicted_range, statistics.fmean(means)
+    reaches = [bound for bound in (-1.0, 0.0) if mean < bound <= low < bound + _HAIR]
+    reaches += [1.0] if low >= -1 and 1 - _HAIR < high <= 1 < mean else []
+    if reaches:
+        least, most = objective.target_range
+        yield (
+            "critical",
+            f"Targets go from {least:.4g} to {most:.4g}, and predictions have come to "
+            f"{high if reaches[0] > 0 else low:.4g} and never further than {reaches[0]:g}.",
+            "Scale what is bounded, such as a cosine, to the targets, or leave it out.",
         )
 
 

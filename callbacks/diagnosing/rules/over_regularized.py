@@ -17,6 +17,7 @@ _HIGH, _EXTREME, _NOTHING, _LITTLE = 0.5, 0.8, 0.1, 0.3
 _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 _PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.6, 1e-8
+_A_PART, _TAKEN, _LITTLE_LEARNED = 0.05, 0.5, 0.1
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -25,7 +26,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.gain > 0.5:
         return _weight_decay(vitals)
-    return [*_penalty(vitals), *_dropout(vitals), *_weight_decay(vitals)]
+    found = [*_penalty(vitals), *_dropout(vitals), *_weight_decay(vitals)]
+    return found or _shrunk(vitals)
 
 
 def _penalty(vitals: Vitals) -> list[Symptom]:
@@ -44,11 +46,30 @@ def _penalty(vitals: Vitals) -> list[Symptom]:
         f"{share:.0%} of the loss is penalty, and the data's own loss is "
         f"{vitals.recent_data_loss:.4g}."
     )
-    remedies = (
+    figures = {"share": share}
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _penalty_remedies())]
+
+
+def _shrunk(vitals: Vitals) -> list[Symptom]:
+    """A penalty that has taken most of the weights away, and is small itself since then."""
+    first = statistics.median(vitals.penalty_shares[:_FIRST] or [0.0])
+    if not (first > _A_PART and vitals.growth < _TAKEN and vitals.had_a_long_chance):
+        return []
+    if not vitals.gain < _LITTLE_LEARNED:
+        return []
+    evidence = (
+        f"{first:.0%} of the first losses was penalty. It has left the weights {vitals.growth:.0%} "
+        f"of their first length, and the data's own loss is {vitals.recent_data_loss:.4g}."
+    )
+    figures = {"first_share": first, "growth": vitals.growth}
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _penalty_remedies())]
+
+
+def _penalty_remedies() -> tuple[Remedy, ...]:
+    return (
         Remedy("Divide the penalty by a hundred.", "l1=..., l2=..."),
         Remedy("Leave it out until the network fits the training data.", "l1=0.0, l2=0.0"),
     )
-    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, {"share": share}, remedies)]
 
 
 def _dropout(vitals: Vitals) -> list[Symptom]:

@@ -11,6 +11,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _MOST, _ALMOST_ALL = 0.7, 0.85
+_HALF, _LOUD = 0.5, 4.0
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -19,13 +20,16 @@ def examine(vitals: Vitals) -> list[Symptom]:
     outputs = max(vitals.saturating_outputs, int(vitals.last_activation_is_output))
     for output in list(vitals.saturated.last)[len(vitals.saturated.last) - outputs :]:
         shares.pop(output, None)
-    saturated = {site: share for site, share in shares.items() if share > _MOST}
+    # Weights that were drawn too large are enough of a reason for what they half close.
+    loud = any(layer.weight_gain > _LOUD for layer in vitals.layers if layer.ran)
+    limit = _HALF if loud and not vitals.gain > _HALF else _MOST
+    saturated = {site: share for site, share in shares.items() if share > limit}
     if not saturated:
         return []
     site = next(iter(saturated))
     # A network whose every layer switches may learn, and what it learns is steps.
     switches = len(shares) > 1 and min(shares.values()) > _ALMOST_ALL
-    fine = vitals.is_well and not switches
+    fine = vitals.is_well and not switches and limit == _MOST
     severity: Severity = "info" if fine or not vitals.had_a_chance else "warning"
     evidence = (
         f"{saturated[site]:.0%} of the outputs of {site} are saturated: hardly a gradient passes."

@@ -3,7 +3,8 @@
 TheDeepChecker counts changes of sign, AUTOTRAINER swings of the accuracy; both flag the plain noise
 of small batches. Here the means of windows are compared with what the spread inside of them leads
 to expect, and the swing must be a good part of the loss itself. Batches that hold one class each,
-as data that is not shuffled does, send the network from one to the next.
+as data that is not shuffled does, send the network from one to the next. A batch of one sample, as
+a loader makes that is not told otherwise, has noise that hides any swing: validation shows it.
 """
 
 import statistics
@@ -17,11 +18,12 @@ from ..vitals import Vitals
 _SWING, _SHARE = 3.0, 0.25
 _LEAST_BATCHES = 100
 _PURE_BATCHES, _WITHIN = 10, 0.2
+_CHECKS, _APART, _GOOD = 4, 1.25, 0.9
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find batches of one class each, and a loss that goes up and down and gets nowhere."""
-    return _sorted(vitals) or _swinging(vitals)
+    return _sorted(vitals) or _swinging(vitals) or _of_single_samples(vitals)
 
 
 def _sorted(vitals: Vitals) -> list[Symptom]:
@@ -89,3 +91,25 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"swing": vitals.swing, "change": size}
     return [Symptom(Problem.UNSTABLE_LOSS, "warning", evidence, figures, remedies, reports=3)]
+
+
+def _of_single_samples(vitals: Vitals) -> list[Symptom]:
+    checks = vitals.validation_losses[-_CHECKS:]
+    accumulates = vitals.step < _GOOD * len(vitals.losses)
+    if vitals.batch_size != 1 or vitals.objective.labels != 1 or accumulates:
+        return []
+    if vitals.is_falling or not vitals.gain < _GOOD or not vitals.had_a_long_chance:
+        return []
+    turns = len(checks) >= _CHECKS - 1 and any(b > a for a, b in pairwise(checks))
+    if not turns or not max(checks) > _APART * min(checks) > 0:
+        return []
+    evidence = (
+        "A batch is one sample. The training loss has ceased to fall, and that of validation goes "
+        f"up and down between {min(checks):.4g} and {max(checks):.4g}."
+    )
+    remedies = (
+        Remedy("Take larger batches.", "DataLoader(..., batch_size=32)"),
+        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
+    )
+    figures = {"lowest": min(checks), "highest": max(checks)}
+    return [Symptom(Problem.UNSTABLE_LOSS, "warning", evidence, figures, remedies)]

@@ -1,0 +1,138 @@
+"""What a network cannot get past: an output's bound, a penalty, a batch of one, a layer half shut."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from helpers.vital_signs import FLAT, SMALL, found, record, vitals
+
+from torchvitals.callbacks import Problem as P
+from torchvitals.callbacks.diagnosing.causes import join_causes
+from torchvitals.callbacks.diagnosing.examination import examine
+from torchvitals.callbacks.diagnosing.loss_record import LossRecord
+from torchvitals.callbacks.diagnosing.signs import Layer, Objective
+
+# The mean square around 3.5, and what one reaches who says 1 of all.
+STARS = Objective(
+    "regression", "squared", constant_loss=1.2, target_variance=1.2, target_range=(1.0, 5.0),
+    predicted_range=(-0.4, 0.999),
+)  # fmt: skip
+TOO_LOW = [7.4 + 0.2 * (-1) ** i for i in range(300)]
+
+
+def stars(losses=TOO_LOW, means=(3.5,), **more):
+    return vitals(losses, objective=replace(STARS, **more), target_means=list(means))
+
+
+@pytest.mark.parametrize(
+    ("means", "span"),
+    [([3.5], (-0.4, 0.999)), ([-3.5], (-0.9999, 0.2)), ([-3.5], (0.0, 2.0))],
+)
+def test_predictions_that_stop_short_of_the_targets_are_bounded(means, span):
+    assert found(stars(means=means, predicted_range=span))[P.OUTPUT_LOSS_MISMATCH] == "critical"
+
+
+@pytest.mark.parametrize(
+    "signs",
+    [
+        {"predicted_range": (-0.4, 1.3)},  # gets past it
+        {"predicted_range": (-0.4, 0.7)},  # is on its way
+        {"means": [0.4]},  # has nowhere further to go
+        {"losses": [0.3 + 0.01 * (-1) ** i for i in range(300)]},  # learns all the same
+        {"losses": TOO_LOW[:60]},  # had no time
+    ],
+)
+def test_what_goes_on_or_has_come_near_enough_is_not_bounded(signs):
+    assert P.OUTPUT_LOSS_MISMATCH not in found(stars(**signs))
+
+
+def test_the_range_of_predictions_is_that_of_all_batches():
+    weight = torch.tensor(1.0, requires_grad=True)
+    batches = [torch.tensor([0.5, -2.0]), torch.tensor([0.1, 3.0]), torch.tensor([0.0, 0.2])]
+    records = LossRecord()
+    for x in batches:
+        records.look(torch.nn.functional.mse_loss(weight * x, torch.ones(2)), 1.0)
+        records.settle()
+    assert records.objective.predicted_range == (-2.0, 3.0)
+    again = LossRecord()
+    again.load_state_dict(records.state_dict())
+    again.look(torch.nn.functional.mse_loss(weight * batches[0], torch.ones(2)), 1.0)
+    again.settle()
+    assert again.objective.predicted_range == (-2.0, 3.0)
+
+
+PENALIZED = {"penalty_shares": [0.25, 0.2, 0.2] + [0.02] * 27, "growth": 0.3}
+
+
+def test_a_penalty_that_has_taken_the_weights_is_to_blame_though_it_is_small_by_now():
+    symptoms = join_causes(examine(vitals(FLAT, total_updates=[0.05] * 10, **PENALIZED)))
+    assert [s.problem for s in symptoms] == [P.OVER_REGULARIZED]
+    assert "has left the weights 30% of their first length" in symptoms[0].evidence
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"growth": 0.9}, {"growth": float("nan")}, {"penalty_shares": [0.01] * 30}],
+)
+def test_weights_that_are_there_or_shrank_of_themselves_are_no_matter_of_a_penalty(more):
+    assert P.OVER_REGULARIZED not in found(vitals(FLAT, **{**PENALIZED, **more}))
+    assert P.OVER_REGULARIZED not in found(vitals(SMALL, **PENALIZED))
+
+
+ONE_BY_ONE = {
+    "batch_size": 1,
+    "objective": Objective("regression", "squared", constant_loss=1.0, labels=1.0),
+    "validation_losses": [0.4, 0.5, 0.2, 0.45],
+    "training_epoch_losses": [0.35, 0.31, 0.33, 0.32],
+}
+NOISY = [0.3 + 0.25 * (-1) ** i for i in range(600)]
+
+
+def test_a_batch_of_one_is_found_where_validation_goes_up_and_down():
+    (symptom,) = examine(vitals(NOISY, **ONE_BY_ONE))
+    assert (symptom.problem, symptom.severity) == (P.UNSTABLE_LOSS, "warning")
+    assert symptom.remedies[0].code == "DataLoader(..., batch_size=32)"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"batch_size": 2},
+        {"objective": replace(ONE_BY_ONE["objective"], labels=50.0)},  # a picture's pixels
+        {"validation_losses": [0.4, 0.39, 0.41, 0.4]},
+        {"validation_losses": [0.9, 0.6, 0.45, 0.4]},
+        {"step": 75},  # whose gradients are added up over eight
+    ],
+)
+def test_a_batch_of_one_that_does_no_harm_is_left_alone(more):
+    assert P.UNSTABLE_LOSS not in found(vitals(NOISY, **{**ONE_BY_ONE, **more}))
+
+
+LOUD = [Layer("front", 600, weight_gain=10.0), Layer("body", 3000, weight_gain=0.58)]
+HALF_SHUT = record(tanh=[0.6] * 5)
+CREEPS = [1.5 + 0.02 * (-1) ** i for i in range(300)]
+
+
+def test_weights_drawn_too_large_are_enough_of_a_reason_for_what_they_half_close():
+    shut = vitals(CREEPS, saturated=HALF_SHUT, layers=LOUD)
+    assert found(shut)[P.SATURATED_ACTIVATION] == "warning"
+    usual = [replace(LOUD[0], weight_gain=1.4), LOUD[1]]
+    assert P.SATURATED_ACTIVATION not in found(replace(shut, layers=usual))
+    assert P.SATURATED_ACTIVATION not in found(vitals(SMALL, saturated=HALF_SHUT, layers=LOUD))
+
+
+STUCK = [2.3 + 0.03 * (-1) ** i for i in range(60)]
+
+
+def moved(losses):
+    return vitals(losses, planned_steps=len(losses), total_updates=[3e-3] * 10)
+
+
+def test_what_was_learned_in_a_few_batches_and_is_gone_was_undone_by_the_steps():
+    learns = [2.3, 2.2, 2.0, 1.9, 1.8, 1.7, 3.6]
+    (symptom, *_) = join_causes(examine(moved([*STUCK[:15], *learns, *STUCK])))
+    assert symptom.problem == P.LEARNING_RATE_TOO_HIGH
+    # A single lucky batch is none, nor are batches as uneven as the later ones.
+    assert P.LEARNING_RATE_TOO_HIGH not in found(moved([*STUCK[:15], 1.7, *STUCK]))
+    uneven = [2.3 + 0.5 * (-1) ** i for i in range(60)]
+    assert P.LEARNING_RATE_TOO_HIGH not in found(moved([*STUCK[:15], *learns, *uneven]))
