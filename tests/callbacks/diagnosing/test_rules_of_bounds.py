@@ -1,4 +1,4 @@
-"""What a network cannot get past: an output's bound, a penalty, a batch of one, a layer half shut."""
+"""What a network cannot get past: an output's bound, a penalty, a batch of one, a half shut layer."""
 
 from dataclasses import replace
 
