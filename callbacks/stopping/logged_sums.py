@@ -90,14 +90,19 @@ def logged(trainer: Trainer, monitors: frozenset[str]) -> dict[str, EpochSum]:
 
 
 def add(trainer: Trainer, name: str, kept: EpochSum) -> None:
-    """Add sums over the epoch's first part to those that Lightning has of the rest."""
+    """Add sums over the epoch's first part to those that Lightning has of the rest.
+
+    Once, where several callbacks watch it: each of them has them from the checkpoint.
+    """
     result = trainer.fit_loop.epoch_loop._results[name]
+    if getattr(result, "joined", None) is result.value:
+        return
     own: EpochSum = {
         **kept, "states": [{"updates": result.update_count, "values": result.metric_state}]
     }  # fmt: skip
     for state, value in joined(kept, own)["values"].items():
         setattr(result, state, value)
-    result._computed = None
+    result.joined, result._computed = result.value, None
 
 
 def joined(before: EpochSum, after: EpochSum) -> MetricState:

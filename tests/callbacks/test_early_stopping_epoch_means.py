@@ -96,6 +96,22 @@ def test_what_a_module_logs_behind_the_checkpoint_is_said_to_be_lost(step, lost,
     assert resumed["values"][epoch] == pytest.approx(mean, rel=1e-6)
 
 
+def test_several_callbacks_watch_one_value(tmp_path):
+    """Each has its sums from the checkpoint; Lightning gets them once."""
+
+    def values(saves=None, ckpt=None):
+        watching = [EarlyStopping("x", patience=2), EarlyStopping("x", criterion="GL", alpha=1e9)]
+        trainer = quiet_trainer(callbacks=[*watching, *([saves] if saves else [])],
+                                max_epochs=EPOCHS, num_sanity_val_steps=0)  # fmt: skip
+        trainer.fit(Logs(), batches(BATCHES), batches(2), ckpt_path=ckpt)
+        return [one.judge.first.values for one in watching]
+
+    path = tmp_path / "x.ckpt"
+    with pytest.raises(InterruptedError):
+        values(Saves(path, AFTER, 8))
+    assert values(ckpt=path) == [uninterrupted("mean")["values"]] * 2
+
+
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks used to create")
 def test_saving_every_step_changes_nothing(tmp_path):
     saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=1, save_top_k=-1)
