@@ -21,6 +21,7 @@ from .stopping.best_weights import (
 from .stopping.checks import Checks
 from .stopping.criteria import CriterionName
 from .stopping.curve import Smoothing, Unit
+from .stopping.missed_batch_end import end_batch_late
 from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
 from .stopping.progress import counts, epochs_trained
@@ -112,17 +113,23 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         itself, wherever the checkpoint was saved and however often. What Lightning leaves out
         there, or runs twice, is put right when training starts: a validation that was due or was
         interrupted and an epoch's end that was due or was interrupted run from their start, with
-        all callbacks. What was summed up over an interrupted epoch, for a mean or by a metric,
-        goes on from there, on as many ranks as before. After an exception no rank can be asked
-        for it, so that they tell each other after each batch where something has an
-        ``on_exception`` that may save, as ``OnExceptionCheckpoint`` has; what that costs is
-        measured by ``benchmarks/early_stopping_ranks.py``. Two things cannot come back, and a
-        warning says so on resume. What a module logs in ``on_train_batch_end`` for the batch (if
-        it is not the very first) whose ``on_train_batch_end`` saved the checkpoint: the batch is
-        gone, and Lightning does not call that hook again. And, where an exception came between
-        the step of a batch and this callback's own hook behind it, what the other ranks logged
-        with that batch: it went with their processes. A plateau schedule, which Lightning does
-        not step at the end of an epoch that it resumes, is none of this callback's.
+        all callbacks, and before them, without callbacks, a module's own ``on_train_batch_end``
+        where a callback's saved the checkpoint. For a module that logs a monitor there, or may,
+        checkpoints by the step therefore hold that hook's arguments and what the module itself
+        set since training started, up to 512 MiB of all ranks together. What was summed up over
+        an interrupted epoch, for a mean or by a metric, goes on from there, on as many ranks as
+        before. After an exception no rank can be asked for it, so that they tell each other after
+        each batch where something has an ``on_exception`` that may save, as
+        ``OnExceptionCheckpoint`` has; what that costs is measured by
+        ``benchmarks/early_stopping_ranks.py``. Two things cannot come back, and a warning says so
+        on resume. What that hook of the module logs for that batch, where it had begun when the
+        checkpoint was saved, where it was saved by a callback before this one or after an
+        exception on several ranks, and where its arguments are more than tensors, numbers and
+        text in lists, tuples and dicts, which alone load with ``weights_only``. And, where an
+        exception came between the step of a batch and this callback's own hook behind it, what
+        the other ranks logged with that batch: it went with their processes. A plateau schedule,
+        which Lightning does not step at the end of an epoch that it resumes, is none of this
+        callback's.
 
     Example:
         >>> stopping = EarlyStopping("val_loss", patience=2, patience_unit="epochs")
@@ -244,6 +251,9 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         """Make up for what was missed; stop at once where the run had stopped."""
         self._checks.end_epoch_late(trainer)
         self._begin(trainer, pl_module)
+        self._checks.epoch_sums.own_hook.start(pl_module)
+        kind = [one for one in trainer.callbacks if isinstance(one, EarlyStopping)]  # type: ignore[attr-defined]
+        end_batch_late(trainer, pl_module, [one._checks.epoch_sums for one in kind])
         self._checks.validate_late(trainer)
         if (epoch := self._checks.stop_again()) is not None:
             self._stop_if_due(trainer, trainer.current_epoch, epoch)
@@ -266,10 +276,10 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Take up the batch's loss where the criterion needs it, without waiting for the device."""
+        """Take up what the batch gave, without waiting for the device."""
         if self.criterion == "PQ":
             self._checks.training_loss.add(outputs)
-        self._checks.epoch_sums.end_batch(trainer)
+        self._checks.epoch_sums.end_batch(trainer, (outputs, batch, batch_idx))
 
     def on_validation_batch_start(
         self,
@@ -348,6 +358,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._checks.loaded = False
+        self._checks.epoch_sums.own_hook.clear()
         if self.restore_best_weights and give_back(self, self._best, trainer, pl_module):
             rank_zero_info(
                 f"EarlyStopping gave back the weights of the best {self.monitor}, "
