@@ -114,8 +114,8 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
     alone = _is_alone(loss.grad_fn)
     for node, ascends in _loss_nodes(loss, signs=signs):
         kind, before = _LOSSES[base_name(node)], node.next_functions[0][0]
-        if kind == "nll" and base_name(before) == "LogSoftmax":
-            kind, before = "cross_entropy", before.next_functions[0][0]
+        if kind == "nll" and _is_over_classes(inner := past_shapes(before)):
+            kind, before = "cross_entropy", inner.next_functions[0][0]
         prediction, target = node._saved_self.detach(), node._saved_target.detach()
         # That of a binary cross-entropy is by sample, and of its positives by class.
         weight = getattr(node, f"_saved_{'pos_weight' if kind == 'bce_logits' else 'weight'}", None)
@@ -128,6 +128,16 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
             )
         )  # fmt: skip
     return calls
+
+
+def _is_over_classes(node: Any) -> bool:
+    """Whether it is a log-softmax over what a loss takes for the classes: the second dimension."""
+    if base_name(node) != "LogSoftmax":
+        return False
+    dims: int = node._saved_result.ndim
+    # Read as an unsigned number.
+    dim: int = node._saved_dim
+    return (dim - 2**64 + dims if dim >= 2**63 else dim) == min(1, dims - 1)
 
 
 def _measure_of(node: Any) -> Callable[[Tensor, Tensor], Tensor] | None:

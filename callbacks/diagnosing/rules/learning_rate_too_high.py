@@ -189,14 +189,18 @@ def _killed(vitals: Vitals, step: float) -> str:
     saturated = _grown(vitals.saturated, _MOST_SATURATED, outputs)
     if saturated:
         return f"{saturated} outputs are saturated"
-    dead = "" if vitals.gain > _GOOD and vitals.is_falling else _grown(vitals.dead, _MOST_DEAD)
+    if vitals.gain > _GOOD and vitals.is_falling:
+        return ""
+    # What dies in the first steps is dead in the first window already, and was not dormant before.
+    dead = _grown(vitals.dead, _MOST_DEAD, before=vitals.dormant)
     return f"{dead} units are dead" if dead else ""
 
 
-def _grown(record: Record, most: float, outputs: int = 0) -> str:
+def _grown(record: Record, most: float, outputs: int = 0, before: Record | None = None) -> str:
     known = [(site, shares) for site, shares in record.history.items() if shares]
     for site, shares in known[: len(known) - outputs]:
-        if shares[0] < _FEW and shares[-1] > most:
+        first = [shares[0], *([] if before is None else before.of(site)[:1])]
+        if min(first) < _FEW and shares[-1] > most:
             return f"{shares[-1]:.0%} of {site}'s"
     return ""
 

@@ -3,11 +3,15 @@
 After a fair number of steps the loss of a batch is not below that of the best constant predictor
 (ln C for C balanced classes, the variance of a regression's targets).
 
+Targets in the hundreds, of which no prediction has ever come near, are the plainest reason: to get
+there takes far more steps than to learn what sets them apart.
+
 Or samples that see one another: recurrent layers and attention take the first dimension for time
 unless they are told otherwise, and say nothing where it is the batch.
 """
 
 import math
+import statistics
 from itertools import pairwise
 
 from ...problem import Problem as P
@@ -16,11 +20,12 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _WELL, _MANY, _CHECKS = 0.5, 1000, 3
+_FAR, _USUAL_STEP = 10.0, 3e-4
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a batch taken for time, inputs that are all alike, or the loss of a constant."""
-    return _crossed(vitals) or _blind(vitals) or _stuck(vitals)
+    """Find a batch taken for time, inputs alike, targets out of reach, or a constant's loss."""
+    return _crossed(vitals) or _blind(vitals) or _out_of_reach(vitals) or _stuck(vitals)
 
 
 def _crossed(vitals: Vitals) -> list[Symptom]:
@@ -61,6 +66,30 @@ def _blind(vitals: Vitals) -> list[Symptom]:
     return [
         Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, inputs.layer, is_root=True)
     ]
+
+
+def _out_of_reach(vitals: Vitals) -> list[Symptom]:
+    """Targets that lie beyond all that was ever predicted, with steps as large as usual."""
+    (low, high), (least, most) = vitals.objective.predicted_range, vitals.objective.target_range
+    beyond = least > max(_FAR, high) or most < min(-_FAR, low)
+    steps = [u for u in vitals.total_updates if math.isfinite(u)]
+    if not beyond or vitals.has_learned or not vitals.had_a_chance or not steps:
+        return []
+    if not statistics.median(steps) > _USUAL_STEP:
+        return []  # With larger ones it might have come there.
+    evidence = (
+        f"Targets go from {least:.4g} to {most:.4g}, and all predictions so far from {low:.4g} to "
+        f"{high:.4g}: the network is still on its way to where they begin to differ."
+    )
+    remedies = (
+        Remedy(
+            "Standardise the targets by the training data.",
+            "TabularDataModule(standardize_target=True)",
+        ),
+        Remedy("Or begin at their mean.", "nn.init.constant_(last_layer.bias, y_train.mean())"),
+    )
+    figures = {"least": least, "most": most, "lowest": low, "highest": high}
+    return [Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, is_root=True)]
 
 
 def _would_know(vitals: Vitals) -> bool:

@@ -23,6 +23,10 @@ _BOUNDS = {
     "hardtanh": (-1.0, 1.0), "softplus": (0.0, math.inf), "exp": (0.0, math.inf),
 }  # fmt: skip
 _SQUASHED = ("softmax", "sigmoid", "relu", "tanh", "hardtanh")
+_NO_LOGARITHMS = {
+    "softmax": "probabilities.",
+    "log_softmax": "a `log_softmax` that was not taken over the classes, the second dimension.",
+}
 _DEAF_BATCHES = 20
 _SLACK, _HAIR = 0.05, 0.02
 _Found = tuple[Severity, str, str]
@@ -154,7 +158,7 @@ def _of_log_probabilities(objective: Objective) -> Iterator[_Found]:
         yield (
             "critical",
             f"`{objective.kind}_loss` wants logarithms of probabilities and gets "
-            + ("probabilities." if objective.output == "softmax" else "numbers that are none."),
+            f"{_NO_LOGARITHMS.get(objective.output or '', 'numbers that are none.')}",
             "Use `cross_entropy` on the logits."
             if objective.kind == "nll"
             else "Give it `logits.log_softmax(-1)`.",

@@ -16,11 +16,12 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _FORGOTTEN, _STEP, _PART = 1e-4, 1e-4, 0.4
+_LEFT, _LONG = 0.97, 0.4
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the layer from which on the gradients are lost, or the time in a sequence."""
-    return [*_through_layers(vitals), *_through_time(vitals)]
+    return [*(_through_layers(vitals) or _at_first(vitals)), *_through_time(vitals)]
 
 
 def _through_time(vitals: Vitals) -> list[Symptom]:
@@ -63,12 +64,6 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
         f"From {layers[begins]} on towards the input the gradients vanish: per parameter, that of "
         f"{layers[0]} is {share}."
     )
-    remedies = (
-        Remedy("Use an activation that does not saturate.", 'activation="relu"'),
-        Remedy("Use an initialisation that fits the activation.", 'init="auto"'),
-        Remedy("Normalise the layers.", 'norm="batch"'),
-        Remedy("Add shortcuts around the layers, or take fewer of them.", "ResNetClassifier(...)"),
-    )
     # A decay that outweighs the gradients leaves weights that let none through, and inputs in the
     # thousands close what comes behind them.
     is_root = vitals.vanished_from_the_start and not (
@@ -76,7 +71,40 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
     )
     return [
         Symptom(
-            Problem.VANISHING_GRADIENT, severity, evidence, {"ratio": ratio}, remedies,
+            Problem.VANISHING_GRADIENT, severity, evidence, {"ratio": ratio}, _remedies(),
             layers[begins], reports=3, is_root=is_root,
         )
     ]  # fmt: skip
+
+
+def _remedies() -> tuple[Remedy, ...]:
+    return (
+        Remedy("Use an activation that does not saturate.", 'activation="relu"'),
+        Remedy("Use an initialisation that fits the activation.", 'init="auto"'),
+        Remedy("Normalise the layers.", 'norm="batch"'),
+        Remedy("Add shortcuts around the layers, or take fewer of them.", "ResNetClassifier(...)"),
+    )
+
+
+def _at_first(vitals: Vitals) -> list[Symptom]:
+    """Gradients that were lost for so long that much of the training went by for nothing."""
+    constant, curve = vitals.objective.constant_loss * vitals.sum_of, vitals.curve
+    begins = vanishing_from(vitals.first_gradient_profile)
+    if not constant > 0 or begins is None or not vitals.vanished_from_the_start:
+        return []
+    if vitals.gain > 0.5 or vitals.has_other_terms or not vitals.had_a_long_chance:
+        return []
+    lost = next((i for i, loss in enumerate(curve) if loss < _LEFT * constant), len(curve))
+    if not vitals.has_learned or lost < _LONG * len(curve):
+        return []
+    layers, first = list(vitals.gradient_profile), vitals.first_gradient_profile
+    if len(layers) != len(first):
+        return []
+    evidence = (
+        f"For the first {lost / len(curve):.0%} of the steps nothing was learned: from "
+        f"{layers[begins]} on towards the input the gradients vanished, that of {layers[0]} to "
+        f"{first[0] / first[-1]:.1e} times that of {layers[-1]}, per parameter."
+    )
+    figures = {"ratio": first[0] / first[-1], "share": lost / len(curve)}
+    problem, layer = Problem.VANISHING_GRADIENT, layers[begins]
+    return [Symptom(problem, "warning", evidence, figures, _remedies(), layer, reports=3)]

@@ -31,6 +31,13 @@ LOSSES = {
     "relu, moved about": (
         lambda o: F.cross_entropy(o.relu().view(2, 2, 3).reshape(4, 3), CLASSES),
         "cross_entropy", "relu", False),
+    "log-probabilities by the last dimension": (
+        lambda o: F.nll_loss(o.log_softmax(-1), CLASSES), "cross_entropy", None, False),
+    "of pixels": (
+        lambda o: F.cross_entropy(o.T[None], CLASSES[None]), "cross_entropy", None, False),
+    "of one sample": (lambda o: F.cross_entropy(o[0], CLASSES[0]), "cross_entropy", None, False),
+    "over the samples": (
+        lambda o: F.nll_loss(o.log_softmax(0), CLASSES), "nll", "log_softmax", False),
     "probabilities": (lambda o: F.nll_loss(o.softmax(1), CLASSES), "nll", "softmax", False),
     "smoothed": (lambda o: F.cross_entropy(o, CLASSES, label_smoothing=0.1), "cross_entropy", None,
                  False),

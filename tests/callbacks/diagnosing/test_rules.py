@@ -221,6 +221,8 @@ MISMATCHES = {
     "rates for logarithms": ({"kind": "poisson", "output": "softplus"}, "critical"),
     "probabilities for a CTC": (
         {"kind": "ctc", "output": "softmax", "sum_range": (2.1, 2.7)}, "critical"),
+    "of another dimension": (
+        {"kind": "nll", "output": "log_softmax", "sum_range": (0.1, 0.3)}, "critical"),
     "no logarithms": ({"kind": "nll", "output": "softmax", "sum_range": (2.7, 2.7)}, "critical"),
     "sigmoid before logits": ({"kind": "bce_logits", "output": "sigmoid"}, "warning"),
     "targets out of reach": (

@@ -1,4 +1,4 @@
-"""What a network cannot get past: an output's bound, a penalty, a batch of one, a half shut layer."""
+"""What a network cannot get past: a bound, a penalty, a batch of one, a half shut layer."""
 
 from dataclasses import replace
 
@@ -59,6 +59,36 @@ def test_the_range_of_predictions_is_that_of_all_batches():
     again.look(torch.nn.functional.mse_loss(weight * batches[0], torch.ones(2)), 1.0)
     again.settle()
     assert again.objective.predicted_range == (-2.0, 3.0)
+
+
+PRICES = {
+    "objective": replace(
+        STARS, constant_loss=2.4e9, target_range=(2.1e5, 4.9e5), predicted_range=(0.0, 2.3e4)
+    ),
+    "total_updates": [2e-3] * 10,
+}
+FAR_OFF = [1.1e11 * (1 + 0.05 * (-1) ** i) for i in range(300)]
+
+
+def test_targets_that_no_prediction_has_come_near_are_out_of_reach():
+    (symptom,) = join_causes(examine(vitals(FAR_OFF, **PRICES)))
+    assert (symptom.problem, symptom.severity) == (P.NOT_LEARNING, "critical")
+    assert symptom.remedies[0].code == "TabularDataModule(standardize_target=True)"
+    below = replace(PRICES["objective"], target_range=(-4.9e5, -2.1e5), predicted_range=(-900, 0.0))
+    assert "on its way" in examine(vitals(FAR_OFF, **{**PRICES, "objective": below}))[0].evidence
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"objective": replace(PRICES["objective"], predicted_range=(0.0, 3e5))},  # came there
+        {"objective": replace(PRICES["objective"], target_range=(0.3, 0.5))},
+        {"total_updates": [1e-4] * 10},  # which is a matter of the rate
+    ],
+)
+def test_what_is_near_or_would_be_with_larger_steps_is_not_out_of_reach(more):
+    signs = vitals(FAR_OFF, **{**PRICES, **more})
+    assert not any("on its way" in symptom.evidence for symptom in examine(signs))
 
 
 PENALIZED = {"penalty_shares": [0.25, 0.2, 0.2] + [0.02] * 27, "growth": 0.3}
@@ -136,3 +166,43 @@ def test_what_was_learned_in_a_few_batches_and_is_gone_was_undone_by_the_steps()
     assert P.LEARNING_RATE_TOO_HIGH not in found(moved([*STUCK[:15], 1.7, *STUCK]))
     uneven = [2.3 + 0.5 * (-1) ** i for i in range(60)]
     assert P.LEARNING_RATE_TOO_HIGH not in found(moved([*STUCK[:15], *learns, *uneven]))
+
+
+LOST_FIRST = [*[2.3 + 0.01 * (-1) ** i for i in range(200)], *[2.0 - 0.002 * i for i in range(100)]]
+PROFILE = {name: 1e-2 for name in "abcd"}
+FIRST = [1e-7, 1e-6, 1e-5, 1e-2]
+
+
+def test_gradients_that_were_lost_for_most_of_a_training_are_told_when_they_are_back():
+    signs = vitals(LOST_FIRST, first_gradient_profile=FIRST, gradient_profile=PROFILE)
+    (symptom,) = (s for s in examine(signs) if s.problem == P.VANISHING_GRADIENT)
+    assert (symptom.severity, symptom.layer) == ("warning", "b")
+    assert symptom.evidence.startswith("For the first 65% of the steps nothing was learned")
+
+
+@pytest.mark.parametrize(
+    ("losses", "first"),
+    [
+        ([*LOST_FIRST[:60], *[2.0 - 0.002 * i for i in range(240)]], FIRST),  # soon over
+        (LOST_FIRST, [1e-3, 1e-3, 2e-3, 1e-2]),  # slow for another reason
+        ([*LOST_FIRST[:200], *[0.9] * 100], FIRST),  # made good
+    ],
+)
+def test_what_was_lost_for_a_while_and_made_good_is_no_fault(losses, first):
+    signs = vitals(losses, first_gradient_profile=first, gradient_profile=PROFILE)
+    assert P.VANISHING_GRADIENT not in found(signs)
+
+
+HALF_WAY = [1.0 + 0.02 * (-1) ** i for i in range(300)]
+KILLED = {
+    "dead": record(relu=[0.7, 0.75]), "dormant": record(relu=[0.1, 0.8]),
+    "total_updates": [0.3] * 5 + [5e-3] * 8,
+}  # fmt: skip
+
+
+def test_units_that_the_first_steps_have_killed_were_alive_before_the_first_window():
+    (symptom, *_) = join_causes(examine(vitals(HALF_WAY, **KILLED)))
+    assert symptom.problem == P.LEARNING_RATE_TOO_HIGH
+    assert "75% of relu's units are dead" in symptom.evidence
+    always = {**KILLED, "dormant": record(relu=[0.7, 0.8])}
+    assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(HALF_WAY, **always))
