@@ -10,7 +10,7 @@ from itertools import pairwise
 from ...functional.gradient_flow import vanishing_from
 from ...functional.loss_curve import excess_swing, slope_score, window_means
 from .observed_signs import ObservedSigns
-from .signs import NAN
+from .signs import NAN, Layer, share_of
 
 _WINDOWS = 20
 # What noise and a constant predictor's own error in few samples leave open.
@@ -22,6 +22,7 @@ _CHECKS, _HAIR = 5, 3e-3
 _FEW = 3
 _OF_OTHER_UNITS = 1.5
 _MOST = 0.9
+_FAINT, _LOUD, _OF_WEIGHTS = 0.03, 4.0, 0.75
 
 
 @dataclass
@@ -76,6 +77,16 @@ class Vitals(ObservedSigns):
         """Whether a decay that is added to the gradients was more than they are, at first."""
         pulls = [pull for pull in self.decay_pulls if math.isfinite(pull)]
         return len(pulls) >= _FEW and statistics.median(pulls) > 1
+
+    @cached_property
+    def misdrawn(self) -> list[Layer]:
+        """Layers that have most of the weights, all drawn far too small or all far too large."""
+        layers = [layer for layer in self.layers if layer.ran]
+        drawn = [layer for layer in layers if layer.trained and layer.weight_gain > 0]
+        faint = [layer for layer in drawn if layer.weight_gain < _FAINT]
+        loud = [layer for layer in drawn if layer.weight_gain > _LOUD]
+        off = max(faint, loud, key=len)
+        return off if len(off) > 1 and share_of(off, layers) >= _OF_WEIGHTS else []
 
     @cached_property
     def vanished_from_the_start(self) -> bool:
@@ -167,6 +178,11 @@ class Vitals(ObservedSigns):
         """How many times the mean over a batch's samples the loss is: 1, or more for a sum."""
         whole, part = (known[0] if known else NAN for known in (self.losses, self.data_losses))
         return max(1.0, whole / part) if part > 0 else 1.0
+
+    @property
+    def whole_constant(self) -> float:
+        """Loss of the best constant in units of the whole loss; NaN where it is not known."""
+        return self.objective.constant_loss * self.sum_of
 
     @property
     def whole_scale(self) -> float:

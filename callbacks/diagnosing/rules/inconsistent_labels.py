@@ -17,7 +17,7 @@ _BY_HEART, _CHECKS = 0.3, 3
 _USUAL_STEPS = (2e-4, 3e-2)
 _NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 5e-3, 0.7
-_CLEARLY = 0.05
+_CLEARLY, _SOON = 0.05, 500
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -52,7 +52,7 @@ def _symptom(
 
 
 def _by_heart(vitals: Vitals) -> list[Symptom]:
-    constant, checks = vitals.objective.constant_loss, vitals.validation_losses
+    constant, checks = vitals.whole_constant, vitals.validation_losses
     training = vitals.training_epoch_losses
     if not constant > 0 or len(checks) < _CHECKS or len(training) != len(checks):
         return []
@@ -84,7 +84,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
 def _falls_apart(vitals: Vitals) -> str:
     """What there is to say where training falls and validation stays with that of a constant."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
-    constant = vitals.objective.constant_loss
+    constant = vitals.whole_constant
     if len(checks) <= _CHECKS or len(training) != len(checks) or vitals.evaluates_late:
         return ""
     if vitals.is_imbalanced or not vitals.validates_the_same_loss or _decides_better(vitals):
@@ -134,4 +134,5 @@ def _constant(vitals: Vitals) -> list[Symptom]:
         f"After {vitals.step} steps the loss is {vitals.recent_data_loss:.4g}, that of the best "
         f"constant ({constant:.4g}), although gradients flow and weights move as they should."
     )
-    return _symptom(vitals, evidence, reports=4)
+    early = "Give it time: some networks leave a constant only after some hundred steps."
+    return _symptom(vitals, evidence, *([early] if vitals.step < _SOON else []), reports=4)

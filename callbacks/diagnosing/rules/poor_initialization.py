@@ -17,7 +17,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _VARIANCE_RATIO = 1e4
-_FAINT, _LOUD, _MOST, _CLEARLY = 0.03, 4.0, 0.75, 0.02
+_CLEARLY = 0.02
 _RECURRENT_GAIN, _GOOD = 3.0, 0.8
 _WIDE, _LATE, _EXTREME = 3.0, 3, 0.8
 
@@ -79,17 +79,15 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
 
 def _misdrawn(vitals: Vitals) -> list[Symptom]:
     """Weights of which hardly anything of an input comes out, or many times of it, as drawn."""
-    layers = [layer for layer in vitals.layers if layer.ran]
-    drawn = [layer for layer in layers if layer.trained and layer.weight_gain > 0]
-    faint = [layer for layer in drawn if layer.weight_gain < _FAINT]
-    loud = [layer for layer in drawn if layer.weight_gain > _LOUD]
-    off = max(faint, loud, key=len)
-    share = share_of(off, layers)
-    if len(off) < 2 or share < _MOST or not vitals.had_a_long_chance or not vitals.gain <= 0.5:
+    off = vitals.misdrawn
+    # Where no gradient comes through them either, nobody need wait.
+    waited = vitals.had_a_chance if vitals.vanished_from_the_start else vitals.had_a_long_chance
+    if not off or not waited or not vitals.gain <= 0.5:
         return []
+    share = share_of(off, [layer for layer in vitals.layers if layer.ran])
     gain = statistics.median(layer.weight_gain for layer in off)
     evidence = (
-        f"{share:.0%} of the weights were drawn so {'small' if off is faint else 'large'} that a "
+        f"{share:.0%} of the weights were drawn so {'small' if gain < 1 else 'large'} that a "
         f"layer makes a signal {gain:.1g} times what it was, first {off[0].name}."
     )
     figures = {"share": share, "weight_gain": gain}

@@ -64,10 +64,10 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
         f"From {layers[begins]} on towards the input the gradients vanish: per parameter, that of "
         f"{layers[0]} is {share}."
     )
-    # A decay that outweighs the gradients leaves weights that let none through, and inputs in the
-    # thousands close what comes behind them.
+    # A decay that outweighs the gradients leaves weights that let none through, as do those that
+    # were drawn so, and inputs in the thousands close what comes behind them.
     is_root = vitals.vanished_from_the_start and not (
-        vitals.decay_outweighs or vitals.has_raw_inputs
+        vitals.decay_outweighs or vitals.has_raw_inputs or vitals.misdrawn
     )
     return [
         Symptom(

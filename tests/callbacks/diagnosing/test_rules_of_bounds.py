@@ -206,3 +206,20 @@ def test_units_that_the_first_steps_have_killed_were_alive_before_the_first_wind
     assert "75% of relu's units are dead" in symptom.evidence
     always = {**KILLED, "dormant": record(relu=[0.7, 0.8])}
     assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(HALF_WAY, **always))
+
+
+FAINT = [Layer(name, 500, has_gradient=True, weight_gain=0.008) for name in "abcd"]
+
+
+def test_weights_drawn_too_small_are_the_reason_for_gradients_lost_from_the_start():
+    signs = vitals(
+        FLAT[:120], layers=FAINT, first_gradient_profile=FIRST,
+        gradient_profile=dict(zip("abcd", FIRST, strict=True)),
+    )  # fmt: skip
+    (symptom,) = (s for s in join_causes(examine(signs)) if s.severity != "info")
+    assert symptom.problem == P.POOR_INITIALIZATION
+    assert "a layer makes a signal 0.008 times what it was" in symptom.evidence
+    assert "the gradients vanish" in symptom.evidence
+    usual = [replace(layer, weight_gain=0.58) for layer in FAINT]
+    (symptom,) = join_causes(examine(replace(signs, layers=usual)))
+    assert symptom.problem == P.VANISHING_GRADIENT

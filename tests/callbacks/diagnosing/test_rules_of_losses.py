@@ -95,6 +95,20 @@ def test_a_training_that_falls_apart_from_its_validation_is_said_to():
     assert evidence.startswith("The training loss begins to fall, to 2.27, and the validation loss")
 
 
+def test_a_sum_over_entries_is_held_against_a_constant_that_is_summed_up_as_well():
+    sums = {name: [64 * loss for loss in BY_HEART[name]] for name in BY_HEART if "losses" in name}
+    signs = {**BY_HEART, **sums, "data_losses": SLOWLY[::10]}
+    of_sums = vitals([64 * loss for loss in SLOWLY], **signs)
+    assert found(of_sums)[P.INCONSISTENT_LABELS] == "critical"
+    follows = [64 * loss for loss in BY_HEART["training_epoch_losses"]]
+    assert P.INCONSISTENT_LABELS not in found(replace(of_sums, validation_losses=follows))
+
+
+def test_what_is_over_soon_is_asked_for_more_time():
+    first = [symptom_of(P.INCONSISTENT_LABELS, vitals(FLAT * n)).remedies[0].advice for n in (1, 2)]
+    assert [text.startswith("Give it time") for text in first] == [True, False]
+
+
 @pytest.mark.parametrize("faster", [1.0, 1.3])
 def test_a_slow_start_that_validation_follows_is_healthy(faster):
     falls = [2.302 - 0.001 * i for i in range(10)]
