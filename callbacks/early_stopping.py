@@ -111,25 +111,9 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     Note:
         A resumed run stops at the step of an uninterrupted one, by the limits that it was given
         itself, wherever the checkpoint was saved and however often. What Lightning leaves out
-        there, or runs twice, is put right when training starts: a validation that was due or was
-        interrupted and an epoch's end that was due or was interrupted run from their start, with
-        all callbacks, and before them, without callbacks, a module's own ``on_train_batch_end``
-        where a callback's saved the checkpoint. For a module that logs a monitor there, or may,
-        checkpoints by the step therefore hold that hook's arguments and what the module itself
-        set since training started, up to 512 MiB of all ranks together. What was summed up over
-        an interrupted epoch, for a mean or by a metric, goes on from there, on as many ranks as
-        before. After an exception no rank can be asked for it, so that they tell each other after
-        each batch where something has an ``on_exception`` that may save, as
-        ``OnExceptionCheckpoint`` has; what that costs is measured by
-        ``benchmarks/early_stopping_ranks.py``. Two things cannot come back, and a warning says so
-        on resume. What that hook of the module logs for that batch, where it had begun when the
-        checkpoint was saved, where it was saved by a callback before this one or after an
-        exception on several ranks, and where its arguments are more than tensors, numbers and
-        text in lists, tuples and dicts, which alone load with ``weights_only``. And, where an
-        exception came between the step of a batch and this callback's own hook behind it, what
-        the other ranks logged with that batch: it went with their processes. A plateau schedule,
-        which Lightning does not step at the end of an epoch that it resumes, is none of this
-        callback's.
+        there, or runs twice, is put right when training starts. What that takes, what it costs,
+        and the two things that cannot come back, of which a warning tells on resume, are in
+        ``stopping/resuming.md``.
 
     Example:
         >>> stopping = EarlyStopping("val_loss", patience=2, patience_unit="epochs")
