@@ -183,7 +183,9 @@ def _is_forgotten_soon(vitals: Vitals) -> bool:
 
 def _killed(vitals: Vitals, step: float) -> str:
     """What huge steps have left most units of without a gradient, that had one at first."""
-    if not step > _HUGE_STEP or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD:
+    # A loss above that of a constant tells as much as the steps do.
+    enough = _STEP_OF_NOISE if vitals.gain < -_SHARE else _HUGE_STEP
+    if not step > enough or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD:
         return ""
     outputs = max(vitals.saturating_outputs, int(vitals.last_activation_is_output))
     saturated = _grown(vitals.saturated, _MOST_SATURATED, outputs)

@@ -16,7 +16,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _FORGOTTEN, _STEP, _PART = 1e-4, 1e-4, 0.4
-_LEFT, _LONG = 0.97, 0.4
+_LEFT, _LONG, _GOOD = 0.97, 0.2, 0.3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -92,7 +92,7 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
     begins = vanishing_from(vitals.first_gradient_profile)
     if not constant > 0 or begins is None or not vitals.vanished_from_the_start:
         return []
-    if vitals.gain > 0.5 or vitals.has_other_terms or not vitals.had_a_long_chance:
+    if vitals.gain > _GOOD or vitals.has_other_terms or not vitals.had_a_long_chance:
         return []
     lost = next((i for i, loss in enumerate(curve) if loss < _LEFT * constant), len(curve))
     if not vitals.has_learned or lost < _LONG * len(curve):

@@ -183,7 +183,7 @@ def test_gradients_that_were_lost_for_most_of_a_training_are_told_when_they_are_
 @pytest.mark.parametrize(
     ("losses", "first"),
     [
-        ([*LOST_FIRST[:60], *[2.0 - 0.002 * i for i in range(240)]], FIRST),  # soon over
+        ([*LOST_FIRST[:30], *[2.0 - 0.002 * i for i in range(270)]], FIRST),  # soon over
         (LOST_FIRST, [1e-3, 1e-3, 2e-3, 1e-2]),  # slow for another reason
         ([*LOST_FIRST[:200], *[0.9] * 100], FIRST),  # made good
     ],
@@ -223,3 +223,12 @@ def test_weights_drawn_too_small_are_the_reason_for_gradients_lost_from_the_star
     usual = [replace(layer, weight_gain=0.58) for layer in FAINT]
     (symptom,) = join_causes(examine(replace(signs, layers=usual)))
     assert symptom.problem == P.VANISHING_GRADIENT
+
+
+@pytest.mark.parametrize(("level", "blamed"), [(4.0, True), (2.1, False)])
+def test_shut_outputs_and_a_loss_above_a_constant_tell_of_steps_that_are_less_than_huge(
+    level, blamed
+):
+    losses = [2.3, *[level + 0.3 * (-1) ** i for i in range(299)]]
+    signs = vitals(losses, saturated=record(a=[0.1, 0.95]), total_updates=[0.05] * 6 + [2e-3] * 9)
+    assert (P.LEARNING_RATE_TOO_HIGH in found(signs)) == blamed
