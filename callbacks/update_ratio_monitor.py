@@ -49,6 +49,8 @@ class UpdateRatioMonitor(Callback):
     Attributes:
         ratios: Last ratio by layer; NaN where the weights were all 0 before the step.
         total_ratio: Last ratio over all layers; NaN before the first report.
+        growth: Length of all weights before the last step that was reported, over that before the
+            first one; NaN before the first report.
         steps: Step of each report on the loggers' axis: steps done before it.
         history: Ratios by layer, one value for each of ``steps``.
         frozen: Names of the parameters that need no gradient or that no optimiser has.
@@ -102,7 +104,7 @@ class UpdateRatioMonitor(Callback):
 
     @property
     def growth(self) -> float:
-        """Length of all weights at the last report over that at the first; NaN before it."""
+        """Length of all weights before the last reported step over that before the first."""
         return self._last_length / self._first_length if self._first_length else float("nan")
 
     @property

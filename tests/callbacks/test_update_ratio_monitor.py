@@ -22,7 +22,7 @@ class Moved(Callback):
     """Ratio of each layer and of all by copies of all weights, in double precision."""
 
     def __init__(self):
-        self.by_layer, self.totals = [], []
+        self.by_layer, self.totals, self.lengths = [], [], []
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         self.before = {n: p.detach().double().clone() for n, p in pl_module.named_parameters()}
@@ -38,6 +38,7 @@ class Moved(Callback):
         self.by_layer.append({name: ratio.item() for name, ratio in ratios.items()})
         whole = [torch.cat([torch.cat(p) for p in parts.values()]).norm() for parts in (moved, old)]
         self.totals.append((whole[0] / whole[1]).item())
+        self.lengths.append(whole[1].item())
 
 
 def mlp():
@@ -65,6 +66,8 @@ def test_ratios_are_those_of_copies_of_all_weights(optimizer, options, every):
         found = {layer: ratios[i] for layer, ratios in monitor.history.items()}
         assert found == pytest.approx(moved.by_layer[step], rel=1e-5)
     assert monitor.total_ratio == pytest.approx(moved.totals[monitor.steps[-1]], rel=1e-5)
+    first, last = moved.lengths[monitor.steps[0]], moved.lengths[monitor.steps[-1]]
+    assert monitor.growth == pytest.approx(last / first, rel=1e-5)
     assert monitor.unmoved == monitor.frozen == []
 
 
@@ -238,6 +241,7 @@ def test_a_resumed_run_records_as_an_uninterrupted_one_and_a_second_fit_starts_a
     assert resumed.steps == whole.steps
     for layer, ratios in whole.history.items():
         assert resumed.history[layer] == pytest.approx(ratios, rel=1e-6)
+    assert resumed.growth == pytest.approx(whole.growth, rel=1e-6)
     fit(model, data, [resumed])
     assert resumed.steps == [2, 5]
 
