@@ -21,7 +21,6 @@ from .stopping.best_weights import (
 from .stopping.checks import Checks
 from .stopping.criteria import CriterionName
 from .stopping.curve import Smoothing, Unit
-from .stopping.missed_batch_end import end_batch_late
 from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
 from .stopping.progress import counts, epochs_trained
@@ -235,9 +234,6 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         """Make up for what was missed; stop at once where the run had stopped."""
         self._checks.end_epoch_late(trainer)
         self._begin(trainer, pl_module)
-        self._checks.epoch_sums.own_hook.start(pl_module)
-        kind = [one for one in trainer.callbacks if isinstance(one, EarlyStopping)]  # type: ignore[attr-defined]
-        end_batch_late(trainer, pl_module, [one._checks.epoch_sums for one in kind])
         self._checks.validate_late(trainer)
         if (epoch := self._checks.stop_again()) is not None:
             self._stop_if_due(trainer, trainer.current_epoch, epoch)
@@ -260,10 +256,10 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Take up what the batch gave, without waiting for the device."""
+        """Take up the batch's loss where the criterion needs it, without waiting for the device."""
         if self.criterion == "PQ":
             self._checks.training_loss.add(outputs)
-        self._checks.epoch_sums.end_batch(trainer, (outputs, batch, batch_idx))
+        self._checks.epoch_sums.end_batch(trainer)
 
     def on_validation_batch_start(
         self,
@@ -342,7 +338,6 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._checks.loaded = False
-        self._checks.epoch_sums.own_hook.clear()
         if self.restore_best_weights and give_back(self, self._best, trainer, pl_module):
             rank_zero_info(
                 f"EarlyStopping gave back the weights of the best {self.monitor}, "

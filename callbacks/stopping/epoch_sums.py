@@ -13,8 +13,6 @@ from torch import Tensor
 
 from ...functional.metric_states import restore_metric_states_
 from .logged_sums import EpochSum, add, joined, logged, logged_last, on_host
-from .lost_parts import warn_of_behind, warn_of_lost, warn_of_ranks, warn_of_skipped
-from .missed_batch_end import Call, Offer, OwnHook, calls_of_all, why_not
 from .progress import batch_progress
 from .rank_sums import RankSums, Sums, Told
 from .told_bytes import tell
@@ -36,13 +34,11 @@ class EpochSums:
     def __init__(self, monitors: Iterable[str]) -> None:
         self.monitors = frozenset(monitors)
         self._ranks = RankSums(self.monitors)
-        self.own_hook = OwnHook()
         self.clear()
 
     def clear(self) -> None:
         """Forget all sums."""
         self._ranks.clear()
-        self.own_hook.clear()
         self._forget()
 
     def _forget(self) -> None:
@@ -57,7 +53,6 @@ class EpochSums:
 
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember the sums as they are, for a checkpoint by a batch that is not completed."""
-        self.own_hook.drop()
         self._try(lambda: self._begin_batch(trainer, pl_module), None)
         self._tell(trainer, begins=True)
 
@@ -71,15 +66,9 @@ class EpochSums:
         self._merge(trainer)
         self._before = (done.total.ready, self._sums(trainer))
 
-    def end_batch(self, trainer: Trainer, arguments: tuple[Any, Any, int]) -> None:
-        """Add what the checkpoint has to what was logged again.
-
-        Args:
-            trainer: The Trainer.
-            arguments: Those of ``on_train_batch_end``, which the module's own has yet to get.
-        """
+    def end_batch(self, trainer: Trainer) -> None:
+        """Add what the checkpoint has to what was logged again."""
         self._try(lambda: self._merge(trainer), None)
-        self._try(lambda: self.own_hook.keep(trainer, self.monitors, arguments), None)
         self._tell(trainer, begins=False)
 
     def _tell(self, trainer: Trainer, begins: bool) -> None:
@@ -110,9 +99,9 @@ class EpochSums:
         """The epoch was checked: there is nothing to keep until the next one."""
         self._over, self.unknown = True, frozenset()
 
-    def _sums(self, trainer: Trainer, before: Sums | None = None) -> dict[str, EpochSum]:
+    def _sums(self, trainer: Trainer) -> dict[str, EpochSum]:
         """This rank's sums over the epoch so far."""
-        sums = dict(self._pending if before is None else before)
+        sums = dict(self._pending)
         for name, found in logged(trainer, self.monitors).items():
             if name in sums and found["attribute"] is None:
                 found["states"] = [joined(sums[name], found)]
@@ -138,31 +127,24 @@ class EpochSums:
             return self._loaded
         nothing: dict[str, EpochSum] = {}
         own = self._try(lambda: self._to_save(trainer), nothing)
-        call, offer = self.own_hook.offer(trainer, self._try(lambda: self._skipped(trainer), []))
-        rows, behind, offers = self._exchange(trainer, own, offer)
+        rows, behind = self._rows(trainer, own)
         lost = _names(kept for name, kept in own.items() if not any(name in row for row in rows))
-        calls = calls_of_all(trainer, call, offers)
-        skipped = sorted({name for one in offers for name in one["skipped"]})
-        if not any(rows) and not lost and not skipped and not calls:
+        skipped: list[str] = self._try(lambda: self._skipped(trainer), [])
+        if not any(rows) and not lost and not skipped:
             return None
         found = {"rows": rows, "lost": lost, "behind": behind, "skipped": skipped}
-        why = why_not(trainer, offers) if skipped and not calls else ""
-        at = {"epoch": trainer.current_epoch, "batch": batch_progress(trainer).total.ready}
-        return {**at, **found, "calls": calls, "why": why}
+        return {"epoch": trainer.current_epoch, **found}
 
-    def _exchange(
-        self, trainer: Trainer, own: Sums, offer: Offer
-    ) -> tuple[list[Sums], list[str], list[Offer]]:
+    def _rows(self, trainer: Trainer, own: Sums) -> tuple[list[Sums], list[str]]:
         """Every rank's, and the names of what is one batch behind on the others."""
         behind: list[str] = []
         rows: list[Sums] = [{} for _ in range(trainer.world_size)]
         if trainer.world_size > 1 and trainer.interrupted:
-            known = self._try(lambda: self._ranks.rows(trainer, own), (rows, behind))
-            return *known, [offer]
+            return self._try(lambda: self._ranks.rows(trainer, own), (rows, behind))
         if trainer.world_size == 1 or not torch.distributed.is_initialized():
-            return [own], behind, [offer]
-        found = _over_ranks(trainer, (own, offer))
-        return [row for row, _ in found], behind, [one for _, one in found]
+            return [own], behind
+        torch.distributed.all_gather_object(rows, own)
+        return rows, behind
 
     def _skipped(self, trainer: Trainer) -> list[str]:
         """What has yet to be logged in this batch's last hook, which is not called on resume."""
@@ -188,42 +170,13 @@ class EpochSums:
         self.clear()
         self._loaded = state
 
-    def take_call(self, trainer: Trainer) -> Call | None:
-        """The call that the checkpoint has for this rank, which from now on has none."""
-        loaded = self._loaded or {}
-        calls: list[Call] | None = loaded.get("calls")
-        if not calls or not self._goes_on(trainer, loaded):
-            return None
-        loaded.update(calls=None, why="it did not come to its end")
-        return calls[trainer.global_rank]
-
-    def _goes_on(self, trainer: Trainer, loaded: dict[str, Any]) -> bool:
-        """Whether training goes on from that batch, on as many ranks."""
-        place = trainer.current_epoch, batch_progress(trainer).total.ready
-        same = (loaded["epoch"], loaded.get("batch")) == place
-        return same and len(loaded["rows"]) == trainer.world_size
-
-    def complete(self, trainer: Trainer, failure: str) -> None:
-        """Take up what it logged, unless it failed; a collective."""
-        loaded = self._loaded
-        if loaded is None or not self._goes_on(trainer, loaded):
-            return
-        row = loaded["rows"][trainer.global_rank]
-        own = self._try(lambda: on_host(self._sums(trainer, row)), row)
-        found = _over_ranks(trainer, (own, failure))
-        failures = [one for _, one in found if one]
-        if failures:
-            loaded["why"] = failures[0]
-        else:
-            loaded.update(rows=[own for own, _ in found], skipped=[])
-
     def _take_up(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loaded, self._loaded = self._loaded, None
         if loaded is not None and loaded["epoch"] == trainer.current_epoch:
             rows = loaded["rows"]
-            warn_of_lost(lost := loaded.get("lost", []))
-            warn_of_behind(loaded.get("behind", []))
-            warn_of_skipped(loaded.get("skipped", []), loaded.get("why", ""))
+            _warn_of_lost(lost := loaded.get("lost", []))
+            _warn_of_behind(loaded.get("behind", []))
+            _warn_of_skipped(loaded.get("skipped", []))
             self._pending = _own(trainer, rows)
             self._ranks.resume(trainer, rows)
             missing = {*lost, *_names(kept for row in rows for kept in row.values())}
@@ -246,18 +199,43 @@ class EpochSums:
             return otherwise
 
 
-def _over_ranks(trainer: Trainer, own: T) -> list[T]:
-    found = [own] * trainer.world_size
-    if trainer.world_size > 1:
-        torch.distributed.all_gather_object(found, own)
-    return found
+def _warn_of_lost(names: list[str]) -> None:
+    if names:
+        rank_zero_warn(
+            f"Over the epoch that is resumed, {', '.join(names)} will be that of its rest: the "
+            "checkpoint was saved after an exception, when the other ranks could not be asked, and "
+            "they had not told before. They do after each batch where a callback or the data "
+            "module has an `on_exception`: save there, as `OnExceptionCheckpoint` does."
+        )
+
+
+def _warn_of_behind(names: list[str]) -> None:
+    if names:
+        rank_zero_warn(
+            f"Over the epoch that is resumed, {', '.join(names)} will be without what the other "
+            "ranks logged with the last batch: the exception came before they could tell. Place "
+            "EarlyStopping before the callbacks that may fail, if it was one of them."
+        )
+
+
+def _warn_of_skipped(names: list[str]) -> None:
+    if names:
+        rank_zero_warn(
+            f"Over the epoch that is resumed, {', '.join(names)} will be without the batch after "
+            "which the checkpoint was saved: the module logs it in `on_train_batch_end`, which "
+            "Lightning does not call then. Log it in `training_step`."
+        )
 
 
 def _own(trainer: Trainer, rows: list[dict[str, EpochSum]]) -> dict[str, EpochSum]:
     if len(rows) == trainer.world_size:
         return dict(rows[trainer.global_rank])
     names = _names(kept for row in rows for kept in row.values())
-    warn_of_ranks(names, len(rows), trainer.world_size)
+    rank_zero_warn(
+        f"The checkpoint has what {', '.join(names)} summed up on {len(rows)} of the ranks, of "
+        f"which there are {trainer.world_size} now: over this epoch it is that of the rest. "
+        "Resume on as many ranks."
+    )
     return {}
 
 

@@ -12,8 +12,6 @@ from torch import Tensor
 
 from ...functional.metric_states import MetricState, metric_states
 
-# A batch's last one; Lightning calls the callbacks' before the module's.
-LAST_HOOK = "on_train_batch_end"
 _JOIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mean": torch.add,
     "sum": torch.add,
@@ -46,27 +44,8 @@ def logged_last(trainer: Trainer, monitors: frozenset[str]) -> dict[str, list[st
     return {
         name: names
         for name, result in results
-        if result.meta.fx == LAST_HOOK and (names := _watched(result, monitors))
+        if result.meta.fx == "on_train_batch_end" and (names := _watched(result, monitors))
     }
-
-
-def may_be_logged_last(trainer: Trainer, monitors: frozenset[str]) -> bool:
-    """Whether any of them was ever logged there, or was not logged anywhere yet."""
-    if logged_last(trainer, monitors):
-        return True
-    loop = trainer.fit_loop.epoch_loop
-    both = (loop._results, loop.val_loop._results)
-    seen = {n for r in both for one in r.values() for n in r._forked_name(one, on_step=False)}
-    return not monitors <= seen
-
-
-def forget_last(trainer: Trainer) -> None:
-    """Have Lightning begin anew with what was logged there; metrics themselves stay as they are."""
-    for result in trainer.fit_loop.epoch_loop._results.values():
-        if result.meta.fx == LAST_HOOK:
-            if result.is_tensor:
-                result.reset()
-            result.has_reset = True
 
 
 def logged_with_batches(trainer: Trainer, monitors: frozenset[str]) -> bool:

@@ -10,8 +10,6 @@ from torch import Tensor
 
 # What all ranks get of each at once: nearly always the whole.
 _FIRST = 1024
-# What each rank sends of the rest at once: the first one needs that much memory for every rank.
-_PIECE = 2**22
 # Length and flags.
 _HEAD = struct.Struct("=qB")
 
@@ -20,7 +18,7 @@ def tell(trainer: Trainer, flags: int, told: bytes) -> tuple[int, list[bytes]]:
     """Give bytes to the first rank; a collective.
 
     Each rank may give as many as it likes. Of a few, it is one exchange; where any rank has more,
-    all know it by then, and the rest goes to the first rank, in pieces if it is large.
+    all know it by then, and the rest goes to the first rank in a second one.
 
     Args:
         trainer: The Trainer.
@@ -40,7 +38,7 @@ def tell(trainer: Trainer, flags: int, told: bytes) -> tuple[int, list[bytes]]:
     united = int(np.bitwise_or.reduce(firsts[:, 8]))
     rests = None
     if lengths.max() > room:
-        rests = _rests(trainer, told[room:], int(lengths.max()) - room)
+        rests = _rests(trainer, _filled(told[room:], int(lengths.max()) - room, device))
     if trainer.global_rank:
         return united, []
     bodies = firsts[:, _HEAD.size :]
@@ -48,19 +46,13 @@ def tell(trainer: Trainer, flags: int, told: bytes) -> tuple[int, list[bytes]]:
     return united, [told[:length].tobytes() for told, length in zip(whole, lengths, strict=True)]
 
 
-def _rests(trainer: Trainer, rest: bytes, size: int) -> Any:
+def _rests(trainer: Trainer, mine: Tensor) -> Any:
     """Those of all ranks on the first one, where alone they are needed."""
-    pieces = []
-    for start in range(0, size, _PIECE):
-        piece = rest[start : start + _PIECE]
-        mine = _filled(piece, min(_PIECE, size - start), _device(trainer))
-        gathered = None
-        if trainer.global_rank == 0:
-            gathered = [torch.empty_like(mine) for _ in range(trainer.world_size)]
-        torch.distributed.gather(mine, gathered)
-        if gathered:
-            pieces.append(torch.stack(gathered).cpu().numpy())
-    return np.concatenate(pieces, axis=1) if pieces else None
+    gathered = None
+    if trainer.global_rank == 0:
+        gathered = [torch.empty_like(mine) for _ in range(trainer.world_size)]
+    torch.distributed.gather(mine, gathered)
+    return torch.stack(gathered).cpu().numpy() if gathered else None
 
 
 def _filled(data: bytes, size: int, device: torch.device) -> Tensor:

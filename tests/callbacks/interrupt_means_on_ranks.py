@@ -69,8 +69,6 @@ def main(path: Path) -> None:
     for way in ("mean", "metric with lists", "at the batch's end"):
         twice = [(IN_BATCH, 7), (IN_BATCH, 7), (IN_BATCH, 8)]
         found[way]["three times"] = resumed(way, folder, twice)
-    # The batches of all ranks would be needed to call it.
-    found["at the batch's end"]["late"] = resumed("at the batch's end", folder, [(AFTER, 8)])
     found["mean"]["by all"] = resumed("mean", folder, [(AFTER, 4)], Saves)
     # Before early stopping's own hook, where the ranks have not told of the batch.
     found["mean"]["lost"] = resumed("mean", folder, [(AFTER, 6)], first=True)

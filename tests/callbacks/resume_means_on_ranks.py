@@ -5,16 +5,11 @@ import warnings
 from pathlib import Path
 
 import torch
-from helpers.epoch_means import Saves, fit
-from helpers.late_logging import fit_late
+from helpers.epoch_means import fit
 from helpers.training import leave_group
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from torchvitals.callbacks.stopping import told_bytes
-
-WAYS = ("mean", "max", "first batch only", "metric", "at the batch's end")
-# By the last hook of a batch, which gets each rank's own.
-LATE = ("mean of outputs", "each step too", "attributes", "metric of both")
+WAYS = ("mean", "max", "first batch only", "metric")
 # In mid-epoch, and after the last batch of one: Lightning leaves the epoch's end out.
 STEPS = (2, 5)
 SETTINGS = dict(
@@ -25,8 +20,6 @@ SETTINGS = dict(
 def main(path: Path) -> None:
     """Save the values of each way to log, uninterrupted and resumed."""
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended")
-    # As those of large batches go.
-    told_bytes._PIECE = 1000
     found = {}
     for number, way in enumerate(WAYS):
         folder = path.parent / str(number)
@@ -35,12 +28,6 @@ def main(path: Path) -> None:
         found[way] = {"whole": whole["values"]}
         for step in STEPS:
             found[way][step] = fit(way, ckpt=folder / f"step={step}.ckpt", **SETTINGS)["values"]
-    for name in LATE:
-        found[name] = {"whole": fit_late(name, **SETTINGS)}
-        for step in STEPS:
-            saved = path.parent / f"{name} {step}.ckpt"
-            fit_late(name, Saves(saved, "on_train_batch_end", step), **SETTINGS)
-            found[name][step] = fit_late(name, ckpt=saved, **SETTINGS)
     torch.save(found, f"{path}.{torch.distributed.get_rank()}")
 
 

@@ -17,10 +17,6 @@ SECONDS = 200
 SEARCH = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
 
 
-WAYS = ("mean", "max", "first batch only", "metric", "at the batch's end")
-LATE = ("mean of outputs", "each step too", "attributes", "metric of both")
-
-
 def on_two_ranks(name, tmp_path):
     path = tmp_path / "found"
     run([sys.executable, HERE / name, path], tmp_path, PYTHONPATH=SEARCH)
@@ -29,12 +25,10 @@ def on_two_ranks(name, tmp_path):
 
 def test_checkpoints_of_every_step(tmp_path):
     first, second = on_two_ranks("resume_means_on_ranks.py", tmp_path)
-    # What the module itself has is each rank's own.
-    assert [*first] == [*second] == [*WAYS, *LATE]
-    for way in WAYS:
-        assert first[way] == second[way]
-        assert len(first[way]["whole"]) == 2, way
-    for way, found in [*first.items(), *second.items()]:
+    assert first == second
+    assert list(first) == ["mean", "max", "first batch only", "metric"]
+    for way, found in first.items():
+        assert len(found["whole"]) == 2, way
         assert found[2] == found[5] == found["whole"], way
 
 
@@ -42,7 +36,6 @@ def test_after_an_exception(tmp_path):
     """Exact without asking the other rank; where it has not told before, with a warning."""
     first, second = on_two_ranks("interrupt_means_on_ranks.py", tmp_path)
     lost, behind = (first["mean"].pop(place) for place in ("lost", "behind"))
-    late = first["at the batch's end"].pop("late")
     assert len(first) == 12
     for way, places in first.items():
         whole, _ = places["whole"]
@@ -62,10 +55,6 @@ def test_after_an_exception(tmp_path):
         [whole[0], mean(range(5, 10), (5, 7, 8, 9)), *whole[2:]]
     )
     assert "x will be without what the other ranks logged with the last batch" in behind[1][0]
-    assert late[0]["values"] == pytest.approx(
-        [whole[0], mean((5, 6, 8, 9), (5, 6, 8, 9)), *whole[2:]]
-    )
-    assert "EarlyStopping: the other ranks could not be asked" in late[1][0]
 
 
 def mean(*numbers):

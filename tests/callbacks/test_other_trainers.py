@@ -1,6 +1,5 @@
 """Lightning's Trainer in barebones mode, and the Trainer of its other name."""
 
-import copy
 import csv
 from pathlib import Path
 
@@ -128,31 +127,6 @@ def test_early_stopping_stops_and_restores_under_the_trainer_of_pytorch_lightnin
     trainer = fit(model, [stopping], validation=data(), max_epochs=6)
     assert (trainer.current_epoch, stopping.best_epoch) == (5, 2)
     assert model.weight.item() == 2
-
-
-class LogsLast(Plain):
-    """The loss, in the last hook of a batch."""
-
-    def on_train_batch_end(self, outputs, batch, batch_idx):
-        self.log("loss", outputs["loss"], on_step=False, on_epoch=True)
-
-
-def test_early_stopping_calls_the_hook_of_its_modules_on_resume(tmp_path):
-    def values(model, ckpt=None):
-        saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=1, save_top_k=-1)
-        stopping = EarlyStopping("loss", patience=9)
-        fit(model, [stopping, saver], ckpt, max_epochs=2, enable_checkpointing=True)
-        return stopping.judge.first.values
-
-    torch.manual_seed(0)
-    model = LogsLast()
-    weights = copy.deepcopy(model.state_dict())
-    whole, again = values(model), LogsLast()
-    again.load_state_dict(weights)
-    # After the last batch of an epoch.
-    path = tmp_path / "step=4.ckpt"
-    assert values(again, path) == whole
-    assert len(whole) == 2
 
 
 def test_modules_of_one_name_are_refused_by_the_trainer_of_the_other():
