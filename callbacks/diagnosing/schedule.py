@@ -6,7 +6,6 @@ from typing import Any
 _FIRST_STEPS = 5
 _REPORTS, _SHORTEST, _LONGEST, _SELDOM = 40, 5, 50, 200
 _LOOKS, _FEW_LOOKS, _SHORT = 5, 2, 25
-_REPORTS_OF_A_WINDOW, _ENOUGH_BATCHES = 4, 50
 
 
 class Schedule:
@@ -60,16 +59,6 @@ class Schedule:
     def pace(self, step: int) -> int:
         """Steps between two reports of the monitors."""
         return 1 if self.is_first(step) else self.interval
-
-    def unit_window(self, batches_per_epoch: float) -> tuple[int | None, int]:
-        """Steps in which a unit must be active once; every how many batches they are looked at.
-
-        None is the whole epoch, where that is no longer. Fifty batches are enough to see a unit
-        that is alive.
-        """
-        steps = _REPORTS_OF_A_WINDOW * self.interval
-        every_n_batches = max(1, int(min(steps, batches_per_epoch) / _ENOUGH_BATCHES))
-        return (steps if batches_per_epoch > steps else None), every_n_batches
 
     def begins(self, step: int) -> bool:
         """Whether the first step is to be made; True only once."""

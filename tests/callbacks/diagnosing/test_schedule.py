@@ -79,19 +79,3 @@ def test_it_goes_on_from_its_state():
     resumed.load_state_dict(schedule.state_dict())
     assert not resumed.begins(0)
     assert [step for step in (50, 99, 100) if resumed.reports(step)] == [100]
-
-
-@pytest.mark.parametrize(
-    ("planned", "batches", "window"),
-    [
-        (2000, 469, (200, 4)),  # of each long window fifty
-        (2000, 120, (None, 2)),
-        (2000, math.inf, (200, 4)),
-        (400, 40, (None, 1)),
-        (400, 1000, (40, 1)),
-    ],
-)
-def test_units_are_watched_for_four_reports_or_an_epoch(planned, batches, window):
-    schedule = Schedule(None)
-    schedule.plan(0, planned)
-    assert schedule.unit_window(batches) == window
