@@ -114,7 +114,7 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
     alone = _is_alone(loss.grad_fn)
     for node, ascends in _loss_nodes(loss, signs=signs):
         kind, before = _LOSSES[base_name(node)], node.next_functions[0][0]
-        if kind == "nll" and _is_over_classes(inner := past_shapes(before)):
+        if kind == "nll" and _is_over_classes(before, inner := past_shapes(before)):
             kind, before = "cross_entropy", inner.next_functions[0][0]
         prediction, target = node._saved_self.detach(), node._saved_target.detach()
         # That of a binary cross-entropy is by sample, and of its positives by class.
@@ -130,14 +130,26 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
     return calls
 
 
-def _is_over_classes(node: Any) -> bool:
-    """Whether it is a log-softmax over what a loss takes for the classes: the second dimension."""
+def _is_over_classes(before: Any, node: Any) -> bool:
+    """Whether it is a log-softmax over what a loss takes for the classes: the second dimension.
+
+    Args:
+        before: Node of what goes into the loss.
+        node: The one before changes of shape, of which a loss itself only adds dimensions of 1.
+    """
     if base_name(node) != "LogSoftmax":
         return False
-    dims: int = node._saved_result.ndim
+    shape, given = _shape_of(node), _shape_of(before)
+    if [size for size in shape if size != 1] != [size for size in given if size != 1]:
+        return False
     # Read as an unsigned number.
     dim: int = node._saved_dim
-    return (dim - 2**64 + dims if dim >= 2**63 else dim) == min(1, dims - 1)
+    return (dim - 2**64 + len(shape) if dim >= 2**63 else dim) == min(1, len(shape) - 1)
+
+
+def _shape_of(node: Any) -> tuple[int, ...]:
+    """Of a node's output, without a look at what it has saved."""
+    return tuple(node._input_metadata[0].shape)
 
 
 def _measure_of(node: Any) -> Callable[[Tensor, Tensor], Tensor] | None:

@@ -63,7 +63,7 @@ class DataGaps:
         self._attempt(self._look_on_host)
 
     def _look_on_host(self) -> None:
-        entries = _floating(self._batch, on_host=True)
+        entries = [*_floating(self._batch, on_host=True), *_floating(self._batch, on_host=False)]
         if not all(bool(tensor.isfinite().all()) for tensor in entries):
             self._found = self._number
 

@@ -308,6 +308,9 @@ def _means(ranks: Sequence[list[float]]) -> list[float]:
 def _span(
     rows: list[dict[str, float]], name: str, known: tuple[float, float] = (math.nan, math.nan)
 ) -> tuple[float, float]:
-    spans = [(row[f"{name}_min"], row[f"{name}_max"]) for row in rows]
-    spans += [known] if known[0] == known[0] else []
-    return min(low for low, _ in spans), max(high for _, high in spans)
+    """Of what is known; rows of an earlier release may lack it, and a lost batch has none."""
+    spans = [(row.get(f"{name}_min", math.nan), row.get(f"{name}_max", math.nan)) for row in rows]
+    finite = [span for span in (*spans, known) if all(map(math.isfinite, span))]
+    if not finite:
+        return known
+    return min(low for low, _ in finite), max(high for _, high in finite)

@@ -71,7 +71,7 @@ class ObservedSigns:
             were at once, so that none can be told from the others, and None where none was.
         updates: Update ratio of each layer.
         total_updates: Update ratio over all layers at each report.
-        growth: Length of all weights now over that before the first step.
+        growth: Length of all weights now over that before the first report.
         unmoved: Parameters that an optimiser has and that do not move.
         entries: Number of entries of each parameter that needs a gradient.
         dead: Share of dead units of each ReLU.

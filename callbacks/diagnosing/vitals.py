@@ -22,6 +22,7 @@ _CHECKS, _HAIR = 5, 3e-3
 _FEW = 3
 _OF_OTHER_UNITS = 1.5
 _MOST = 0.9
+_A_SUM = 1.5
 _FAINT, _LOUD, _OF_WEIGHTS = 0.03, 4.0, 0.75
 
 
@@ -181,8 +182,11 @@ class Vitals(ObservedSigns):
 
     @property
     def whole_constant(self) -> float:
-        """Loss of the best constant in units of the whole loss; NaN where it is not known."""
-        return self.objective.constant_loss * self.sum_of
+        """Loss of the best constant in units of the whole loss; NaN where it is not known.
+
+        A whole that is a little more than its part has a penalty in it.
+        """
+        return self.objective.constant_loss * (self.sum_of if self.sum_of > _A_SUM else 1.0)
 
     @property
     def whole_scale(self) -> float:

@@ -21,7 +21,7 @@ _SHARE = 0.25
 _FEW, _MOST_DEAD, _MOST_SATURATED = 0.2, 0.5, 0.85
 _GOOD, _VERY_GOOD, _LOOKS = 0.5, 0.7, 10
 _ONE, _USUAL_STEP = 1.1, 1e-3
-_WINDOWS, _LONG_WINDOW, _PART = 20, 20, 0.2
+_LONG_WINDOW, _LONG_TRAINING, _PART = 20, 400, 0.2
 _THROWN, _FIRST = 4.0, 5
 _IN_A_ROW, _SOME, _SURE = 5, 0.1, 8.0
 
@@ -48,8 +48,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
         _keeps_from_learning(vitals, recent, peak, rose)
         or _is_undone(vitals, lasting)
         or _is_far_off(vitals, lasting)
-        or _is_forgotten(vitals, curve)
-        or _is_forgotten_soon(vitals)
+        or (
+            statistics.median(updates) > _USUAL_STEP
+            and (_is_forgotten(vitals, curve) or _is_forgotten_soon(vitals))
+        )
     )
     killed = _killed(vitals, lasting)
     blew = (peak > _HUGE_STEP and blew_up and not _came_down(vitals)) or _is_thrown(vitals, peak)
@@ -146,9 +148,8 @@ def _is_thrown(vitals: Vitals, step: float) -> bool:
 def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:
     """Whether the loss came well below that of a constant, beyond its noise, and is there again."""
     constant = vitals.objective.constant_loss
-    moved = statistics.median(vitals.total_updates) > _USUAL_STEP
     # What a regression learns of its own predictions has targets that grow.
-    if vitals.objective.task == "regression" or not moved:
+    if vitals.objective.task == "regression":
         return False
     if not constant > 0 or vitals.has_learned or vitals.has_other_terms or not vitals.one_loss:
         return False
@@ -164,13 +165,12 @@ def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:
 def _is_forgotten_soon(vitals: Vitals) -> bool:
     """The same of a few batches of a short training, beyond the noise of those since."""
     constant, losses = vitals.objective.constant_loss, vitals.losses
-    moved = statistics.median(vitals.total_updates) > _USUAL_STEP
-    if vitals.objective.task == "regression" or not moved or not constant > 0:
+    if vitals.objective.task == "regression" or not constant > 0:
         return False
     if vitals.has_learned or vitals.has_other_terms or vitals.is_falling or vitals.sum_of > _ONE:
         return False
     late = losses[-_LONG_WINDOW:]
-    is_short = 3 * _LONG_WINDOW <= len(losses) < _WINDOWS * _LONG_WINDOW
+    is_short = 3 * _LONG_WINDOW <= len(losses) < _LONG_TRAINING
     if not is_short or not all(map(math.isfinite, losses)):
         return False
     noise = statistics.stdev(late) / math.sqrt(_IN_A_ROW)

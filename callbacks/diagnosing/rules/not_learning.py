@@ -3,8 +3,8 @@
 After a fair number of steps the loss of a batch is not below that of the best constant predictor
 (ln C for C balanced classes, the variance of a regression's targets).
 
-Targets in the hundreds, of which no prediction has ever come near, are the plainest reason: to get
-there takes far more steps than to learn what sets them apart.
+Targets far from 0, of which no prediction will come near in the steps that are planned, are the
+plainest reason: the way there is longer than what there is to learn.
 
 Or samples that see one another: recurrent layers and attention take the first dimension for time
 unless they are told otherwise, and say nothing where it is the batch.
@@ -20,7 +20,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _WELL, _MANY, _CHECKS = 0.5, 1000, 3
-_FAR, _USUAL_STEP = 10.0, 3e-4
+_FAR, _HALF, _USUAL_STEP = 10.0, 0.5, 3e-4
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -69,17 +69,21 @@ def _blind(vitals: Vitals) -> list[Symptom]:
 
 
 def _out_of_reach(vitals: Vitals) -> list[Symptom]:
-    """Targets that lie beyond all that was ever predicted, with steps as large as usual."""
-    (low, high), (least, most) = vitals.objective.predicted_range, vitals.objective.target_range
-    beyond = least > max(_FAR, high) or most < min(-_FAR, low)
+    """Targets beyond all that was or will be predicted, with steps as large as usual."""
+    objective = vitals.objective
+    (low, high), (least, most) = objective.predicted_range, objective.target_range
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
-    if not beyond or vitals.has_learned or not vitals.had_a_chance or not steps:
+    if objective.task != "regression" or not low <= high or not math.isfinite(vitals.planned_steps):
         return []
-    if not statistics.median(steps) > _USUAL_STEP:
+    if vitals.has_learned or not vitals.had_a_long_chance or not steps:
+        return []
+    come = high / least if least > _FAR else low / most if most < -_FAR else math.inf
+    arrives = come > _HALF * vitals.step / vitals.planned_steps
+    if arrives or not statistics.median(steps) > _USUAL_STEP:
         return []  # With larger ones it might have come there.
     evidence = (
         f"Targets go from {least:.4g} to {most:.4g}, and all predictions so far from {low:.4g} to "
-        f"{high:.4g}: the network is still on its way to where they begin to differ."
+        f"{high:.4g}: the network will not even come to where they begin to differ."
     )
     remedies = (
         Remedy(

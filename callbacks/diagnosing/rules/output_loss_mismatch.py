@@ -34,13 +34,11 @@ _Found = tuple[Severity, str, str]
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the first thing that does not fit."""
-    seen = (*_outside(vitals), *_deaf(vitals), *_mismatches(vitals.objective), *_at_bound(vitals))
-    for severity, evidence, advice in seen:
-        remedy = Remedy(advice)
-        symptom = Symptom(
-            Problem.OUTPUT_LOSS_MISMATCH, severity, evidence, {}, (remedy,), reports=1
-        )
-        return [symptom]
+    at_once = (*_outside(vitals), *_deaf(vitals), *_mismatches(vitals.objective))
+    seen = [*((found, 1) for found in at_once), *((found, 3) for found in _at_bound(vitals))]
+    for (severity, evidence, advice), reports in seen:
+        problem, remedies = Problem.OUTPUT_LOSS_MISMATCH, (Remedy(advice),)
+        return [Symptom(problem, severity, evidence, {}, remedies, reports=reports)]
     return []
 
 
@@ -78,7 +76,7 @@ def _at_bound(vitals: Vitals) -> Iterator[_Found]:
     objective, means = vitals.objective, vitals.target_means
     if objective.task != "regression" or objective.output in _BOUNDS or not means:
         return
-    if vitals.has_learned or not vitals.had_a_long_chance:
+    if vitals.has_learned or vitals.is_falling or not vitals.had_a_long_chance:
         return
     (low, high), mean = objective.predicted_range, statistics.fmean(means)
     reaches = [bound for bound in (-1.0, 0.0) if mean < bound <= low < bound + _HAIR]

@@ -20,16 +20,17 @@ def examine(vitals: Vitals) -> list[Symptom]:
     outputs = max(vitals.saturating_outputs, int(vitals.last_activation_is_output))
     for output in list(vitals.saturated.last)[len(vitals.saturated.last) - outputs :]:
         shares.pop(output, None)
-    # Weights that were drawn too large are enough of a reason for what they half close.
-    loud = any(layer.weight_gain > _LOUD for layer in vitals.layers if layer.ran)
-    limit = _HALF if loud and not vitals.gain > _HALF else _MOST
-    saturated = {site: share for site, share in shares.items() if share > limit}
+    saturated = {site: share for site, share in shares.items() if share > _MOST}
+    half_shut = _is_half_shut(vitals, shares)
+    if half_shut:
+        first = next(iter(shares))
+        saturated = {first: shares[first], **saturated}
     if not saturated:
         return []
     site = next(iter(saturated))
     # A network whose every layer switches may learn, and what it learns is steps.
     switches = len(shares) > 1 and min(shares.values()) > _ALMOST_ALL
-    fine = vitals.is_well and not switches and limit == _MOST
+    fine = vitals.is_well and not switches and not half_shut
     severity: Severity = "info" if fine or not vitals.had_a_chance else "warning"
     evidence = (
         f"{saturated[site]:.0%} of the outputs of {site} are saturated: hardly a gradient passes."
@@ -44,3 +45,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"saturated_share": saturated[site], "layers": float(len(saturated))}
     return [Symptom(Problem.SATURATED_ACTIVATION, severity, evidence, figures, remedies, site)]
+
+
+def _is_half_shut(vitals: Vitals, shares: dict[str, float]) -> bool:
+    """Whether the first weights, drawn too large, have shut half of the outputs behind them."""
+    first = next((layer for layer in vitals.layers if layer.ran), None)
+    if first is None or not first.weight_gain > _LOUD or vitals.gain > _HALF:
+        return False
+    return next(iter(shares.values()), 0.0) > _HALF

@@ -100,8 +100,9 @@ def _of_single_samples(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.is_falling or not vitals.gain < _GOOD or not vitals.had_a_long_chance:
         return []
-    turns = len(checks) >= _CHECKS - 1 and any(b > a for a, b in pairwise(checks))
-    if not turns or not max(checks) > _APART * min(checks) > 0:
+    rises = any(b > _APART * a > 0 for a, b in pairwise(checks))
+    falls = any(b < a / _APART for a, b in pairwise(checks))
+    if not (len(checks) >= _CHECKS - 1 and rises and falls):
         return []
     evidence = (
         "A batch is one sample. The training loss has ceased to fall, and that of validation goes "

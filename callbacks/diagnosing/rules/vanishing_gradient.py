@@ -6,6 +6,7 @@ learns well is left alone: residual and normalised ones do with such ratios. Thr
 gradient of the last output of a recurrent layer by its inputs is compared (Pascanu et al. 2013).
 """
 
+import math
 import statistics
 
 from ....functional.gradient_flow import vanishing_from
@@ -88,23 +89,26 @@ def _remedies() -> tuple[Remedy, ...]:
 
 def _at_first(vitals: Vitals) -> list[Symptom]:
     """Gradients that were lost for so long that much of the training went by for nothing."""
-    constant, curve = vitals.objective.constant_loss * vitals.sum_of, vitals.curve
+    constant, curve = vitals.whole_constant, vitals.curve
     begins = vanishing_from(vitals.first_gradient_profile)
     if not constant > 0 or begins is None or not vitals.vanished_from_the_start:
         return []
     if vitals.gain > _GOOD or vitals.has_other_terms or not vitals.had_a_long_chance:
         return []
     lost = next((i for i, loss in enumerate(curve) if loss < _LEFT * constant), len(curve))
-    if not vitals.has_learned or lost < _LONG * len(curve):
+    share = lost / len(curve) if curve else 0.0
+    if math.isfinite(vitals.planned_steps):
+        share *= min(1.0, vitals.step / vitals.planned_steps)
+    if not vitals.has_learned or share < _LONG:
         return []
     layers, first = list(vitals.gradient_profile), vitals.first_gradient_profile
     if len(layers) != len(first):
         return []
     evidence = (
-        f"For the first {lost / len(curve):.0%} of the steps nothing was learned: from "
+        f"For the first {share:.0%} of the training nothing was learned: from "
         f"{layers[begins]} on towards the input the gradients vanished, that of {layers[0]} to "
         f"{first[0] / first[-1]:.1e} times that of {layers[-1]}, per parameter."
     )
-    figures = {"ratio": first[0] / first[-1], "share": lost / len(curve)}
+    figures = {"ratio": first[0] / first[-1], "share": share}
     problem, layer = Problem.VANISHING_GRADIENT, layers[begins]
     return [Symptom(problem, "warning", evidence, figures, _remedies(), layer, reports=3)]

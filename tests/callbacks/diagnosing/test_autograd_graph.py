@@ -36,6 +36,9 @@ LOSSES = {
     "of pixels": (
         lambda o: F.cross_entropy(o.T[None], CLASSES[None]), "cross_entropy", None, False),
     "of one sample": (lambda o: F.cross_entropy(o[0], CLASSES[0]), "cross_entropy", None, False),
+    "over the words, reshaped": (
+        lambda o: F.nll_loss(o.view(2, 2, 3).log_softmax(1).reshape(4, 3), CLASSES), "nll",
+        "log_softmax", False),
     "over the samples": (
         lambda o: F.nll_loss(o.log_softmax(0), CLASSES), "nll", "log_softmax", False),
     "probabilities": (lambda o: F.nll_loss(o.softmax(1), CLASSES), "nll", "softmax", False),

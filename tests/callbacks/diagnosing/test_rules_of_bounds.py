@@ -1,5 +1,6 @@
 """What a network cannot get past: a bound, a penalty, a batch of one, a half shut layer."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -40,6 +41,7 @@ def test_predictions_that_stop_short_of_the_targets_are_bounded(means, span):
         {"means": [0.4]},  # has nowhere further to go
         {"losses": [0.3 + 0.01 * (-1) ** i for i in range(300)]},  # learns all the same
         {"losses": TOO_LOW[:60]},  # had no time
+        {"losses": [9.0 - 0.005 * i for i in range(300)]},  # passes by
     ],
 )
 def test_what_goes_on_or_has_come_near_enough_is_not_bounded(signs):
@@ -56,9 +58,25 @@ def test_the_range_of_predictions_is_that_of_all_batches():
     assert records.objective.predicted_range == (-2.0, 3.0)
     again = LossRecord()
     again.load_state_dict(records.state_dict())
-    again.look(torch.nn.functional.mse_loss(weight * batches[0], torch.ones(2)), 1.0)
-    again.settle()
-    assert again.objective.predicted_range == (-2.0, 3.0)
+    for x in (batches[0], torch.tensor([math.nan, 0.3])):
+        again.look(torch.nn.functional.mse_loss(weight * x, torch.ones(2)), 1.0)
+        again.settle()
+        assert again.objective.predicted_range == (-2.0, 3.0)
+
+
+def test_a_checkpoint_from_before_predictions_were_kept_goes_on():
+    weight = torch.tensor(1.0, requires_grad=True)
+    records = LossRecord()
+    records.look(torch.nn.functional.mse_loss(weight * torch.ones(2), torch.zeros(2)), 1.0)
+    records.take([records.news()])
+    state = records.state_dict()
+    (row,) = state["fresh"]
+    del row["predicted_min"], row["predicted_max"], state["objective"]["predicted_range"]
+    again = LossRecord()
+    again.load_state_dict(state)
+    again.judge()
+    assert again.objective.target_range == (0.0, 0.0)
+    assert not again.objective.predicted_range[0] <= again.objective.predicted_range[1]
 
 
 PRICES = {
@@ -67,6 +85,7 @@ PRICES = {
     ),
     "total_updates": [2e-3] * 10,
 }
+OUT_OF_REACH = "will not even come to where they begin to differ"
 FAR_OFF = [1.1e11 * (1 + 0.05 * (-1) ** i) for i in range(300)]
 
 
@@ -75,7 +94,7 @@ def test_targets_that_no_prediction_has_come_near_are_out_of_reach():
     assert (symptom.problem, symptom.severity) == (P.NOT_LEARNING, "critical")
     assert symptom.remedies[0].code == "TabularDataModule(standardize_target=True)"
     below = replace(PRICES["objective"], target_range=(-4.9e5, -2.1e5), predicted_range=(-900, 0.0))
-    assert "on its way" in examine(vitals(FAR_OFF, **{**PRICES, "objective": below}))[0].evidence
+    assert OUT_OF_REACH in examine(vitals(FAR_OFF, **{**PRICES, "objective": below}))[0].evidence
 
 
 @pytest.mark.parametrize(
@@ -84,11 +103,26 @@ def test_targets_that_no_prediction_has_come_near_are_out_of_reach():
         {"objective": replace(PRICES["objective"], predicted_range=(0.0, 3e5))},  # came there
         {"objective": replace(PRICES["objective"], target_range=(0.3, 0.5))},
         {"total_updates": [1e-4] * 10},  # which is a matter of the rate
+        # A fifth of the way after a tenth of the steps.
+        {
+            "objective": replace(PRICES["objective"], predicted_range=(0.0, 4.2e4)),
+            "planned_steps": 3000,
+        },
+        {"planned_steps": math.inf},
+        {
+            "objective": Objective(
+                "classification",
+                "cross_entropy",
+                classes=1000,
+                constant_loss=5.0,
+                target_range=(100.0, 199.0),
+            )
+        },
     ],
 )
 def test_what_is_near_or_would_be_with_larger_steps_is_not_out_of_reach(more):
     signs = vitals(FAR_OFF, **{**PRICES, **more})
-    assert not any("on its way" in symptom.evidence for symptom in examine(signs))
+    assert not any(OUT_OF_REACH in symptom.evidence for symptom in examine(signs))
 
 
 PENALIZED = {"penalty_shares": [0.25, 0.2, 0.2] + [0.02] * 27, "growth": 0.3}
@@ -131,6 +165,8 @@ def test_a_batch_of_one_is_found_where_validation_goes_up_and_down():
         {"objective": replace(ONE_BY_ONE["objective"], labels=50.0)},  # a picture's pixels
         {"validation_losses": [0.4, 0.39, 0.41, 0.4]},
         {"validation_losses": [0.9, 0.6, 0.45, 0.4]},
+        {"validation_losses": [0.62, 0.47, 0.455, 0.456]},  # which is there
+        {"validation_losses": [0.3, 0.4, 0.52, 0.7]},  # over-fitting
         {"step": 75},  # whose gradients are added up over eight
     ],
 )
@@ -141,6 +177,11 @@ def test_a_batch_of_one_that_does_no_harm_is_left_alone(more):
 LOUD = [Layer("front", 600, weight_gain=10.0), Layer("body", 3000, weight_gain=0.58)]
 HALF_SHUT = record(tanh=[0.6] * 5)
 CREEPS = [1.5 + 0.02 * (-1) ** i for i in range(300)]
+
+
+def test_a_gate_behind_a_loud_layer_in_the_midst_is_no_fault():
+    behind = vitals(CREEPS, saturated=HALF_SHUT, layers=LOUD[::-1])
+    assert P.SATURATED_ACTIVATION not in found(behind)
 
 
 def test_weights_drawn_too_large_are_enough_of_a_reason_for_what_they_half_close():
@@ -171,13 +212,16 @@ def test_what_was_learned_in_a_few_batches_and_is_gone_was_undone_by_the_steps()
 LOST_FIRST = [*[2.3 + 0.01 * (-1) ** i for i in range(200)], *[2.0 - 0.002 * i for i in range(100)]]
 PROFILE = {name: 1e-2 for name in "abcd"}
 FIRST = [1e-7, 1e-6, 1e-5, 1e-2]
+LOST = {"first_gradient_profile": FIRST, "gradient_profile": PROFILE, "planned_steps": 300}
 
 
 def test_gradients_that_were_lost_for_most_of_a_training_are_told_when_they_are_back():
-    signs = vitals(LOST_FIRST, first_gradient_profile=FIRST, gradient_profile=PROFILE)
+    signs = vitals(LOST_FIRST, **LOST)
     (symptom,) = (s for s in examine(signs) if s.problem == P.VANISHING_GRADIENT)
     assert (symptom.severity, symptom.layer) == ("warning", "b")
-    assert symptom.evidence.startswith("For the first 65% of the steps nothing was learned")
+    assert symptom.evidence.startswith("For the first 65% of the training nothing was learned")
+    # Of a long training that is next to nothing.
+    assert P.VANISHING_GRADIENT not in found(replace(signs, planned_steps=10_000))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +233,7 @@ def test_gradients_that_were_lost_for_most_of_a_training_are_told_when_they_are_
     ],
 )
 def test_what_was_lost_for_a_while_and_made_good_is_no_fault(losses, first):
-    signs = vitals(losses, first_gradient_profile=first, gradient_profile=PROFILE)
+    signs = vitals(losses, **{**LOST, "first_gradient_profile": first})
     assert P.VANISHING_GRADIENT not in found(signs)
 
 

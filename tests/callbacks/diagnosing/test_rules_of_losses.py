@@ -100,6 +100,12 @@ def test_a_sum_over_entries_is_held_against_a_constant_that_is_summed_up_as_well
     signs = {**BY_HEART, **sums, "data_losses": SLOWLY[::10]}
     of_sums = vitals([64 * loss for loss in SLOWLY], **signs)
     assert found(of_sums)[P.INCONSISTENT_LABELS] == "critical"
+    # With a fifth of penalty it is no sum.
+    penalized = [1.2 * loss for loss in SLOWLY]
+    assert (
+        found(vitals(penalized, **{**BY_HEART, "data_losses": SLOWLY[::10]}))[P.INCONSISTENT_LABELS]
+        == "critical"
+    )
     follows = [64 * loss for loss in BY_HEART["training_epoch_losses"]]
     assert P.INCONSISTENT_LABELS not in found(replace(of_sums, validation_losses=follows))
 
