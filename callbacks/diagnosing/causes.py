@@ -17,6 +17,8 @@ _DISTURBED = (
     *_BROKEN, P.LEARNING_RATE_TOO_HIGH, P.EXPLODING_GRADIENT, P.OVERFITTING, P.POOR_INITIALIZATION,
     P.TRAIN_EVAL_MISMATCH, P.OVER_REGULARIZED,
 )  # fmt: skip
+# What is seen before the first step, and is behind what looks as plain.
+_SEEN_FIRST = (P.OUTPUT_LOSS_MISMATCH, P.UNNORMALIZED_INPUT)
 # Of what is explained, so many are told; those that say no more than the cause does come last.
 _MOST_TOLD = 2
 _TELL_THE_LOSS = {P.INCONSISTENT_LABELS, P.LEARNING_RATE_TOO_LOW, P.LEARNING_RATE_TOO_HIGH}
@@ -69,7 +71,11 @@ def join_causes(symptoms: Sequence[Symptom]) -> list[Symptom]:
         return not left[problem].stands_alone
 
     joined = []
-    for root in [s for s in symptoms if s.is_root and s.severity != "info"]:
+    plain = [s for s in symptoms if s.severity != "info"]
+    known_first = {
+        effect for s in plain if s.problem in _SEEN_FIRST for effect in CAUSES[s.problem]
+    }
+    for root in [s for s in plain if s.is_root and s.problem not in known_first]:
         if left.pop(root.problem, None) is not None:
             known = [effect for effect in _DISTURBED if effect in left]
             explained = [left.pop(effect) for effect in known if joins(effect)]

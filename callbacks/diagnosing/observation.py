@@ -26,6 +26,7 @@ from .loss_news import LossNews
 from .loss_record import LossRecord
 from .rate_schedules import schedule_share
 from .schedule import Schedule
+from .side_losses import SideLosses
 from .vitals import Vitals
 from .weight_inspection import WeightInspection, WeightNews
 
@@ -51,6 +52,7 @@ class News:
         through_time: A layer that runs through sequences, and how gradients fare in them.
         uncleared: See `Clearing`.
         first_gap: See `DataGaps`.
+        side_losses: See `SideLosses`.
     """
 
     losses: LossNews
@@ -60,6 +62,7 @@ class News:
     through_time: tuple[str, list[float]]
     uncleared: int
     first_gap: int
+    side_losses: list[tuple[str, str]]
 
 
 class Observation:
@@ -80,7 +83,7 @@ class Observation:
         self._schedule = schedule
         self._is_read = False
         self._record = LossRecord()
-        self._batches, self._gaps = FirstBatches(), DataGaps()
+        self._batches, self._gaps, self._sides = FirstBatches(), DataGaps(), SideLosses()
         self._factor = 1.0
         self._weights = WeightInspection(self.vitals)
         self._clearing, self._uncleared = Clearing(), 0
@@ -142,6 +145,8 @@ class Observation:
         self.detach()
         self._clearing.look()
         self._gaps.look(loss)
+        if self._schedule.is_first(step):
+            self._sides.look(loss, first_is_read=self._optimizers == 1)
         if not (self._is_read or self._schedule.is_first(step)):
             return
         if self._optimizers == 1:
@@ -187,6 +192,7 @@ class Observation:
             self._look_back_in_time() if look_back else ("", []),
             self._clearing.uncleared,
             self._gaps.news(),
+            self._sides.news(),
         )
 
     def _look_back_in_time(self) -> tuple[str, list[float]]:
@@ -203,6 +209,7 @@ class Observation:
         self._in_graph = next((rank.in_graph for rank in ranks if rank.in_graph[0]), (0, False, 0))
         self._weights.take([rank.weights for rank in ranks])
         self._gaps.take([rank.first_gap for rank in ranks])
+        self._sides.take([rank.side_losses for rank in ranks])
         profiles = [rank.through_time for rank in ranks if rank.through_time[0]]
         if profiles:
             self.vitals.recurrent, self.vitals.recurrent_layer = True, profiles[0][0]
@@ -232,6 +239,7 @@ class Observation:
         vitals.statistics_gap, vitals.sleeping_norms = norms.gaps, norms.asleep
         vitals.norm_momenta = norms.momenta
         vitals.uncleared, vitals.first_gap = self._uncleared, self._gaps.first
+        vitals.side_losses = self._sides.found
         rates = [g["lr"] for o in trainer.optimizers for g in o.param_groups][:1]
         vitals.learning_rate = float(rates[0]) if rates else math.nan
         vitals.learning_rate_peak = max(
@@ -248,6 +256,7 @@ class Observation:
             "in_graph": self._in_graph,
             "weights": self._weights.state_dict(),
             "first_gap": self._gaps.first,
+            "side_losses": self._sides.found,
             "vitals": {name: copy(getattr(self.vitals, name)) for name in _LASTING},
         }
 
@@ -258,6 +267,7 @@ class Observation:
         self._in_graph = tuple(state_dict["in_graph"])
         self._weights.load_state_dict(state_dict["weights"])
         self._gaps.first = state_dict.get("first_gap", -1)
+        self._sides.take([map(tuple, state_dict.get("side_losses", []))])
         self.vitals.losses = self._record.losses
         for name, value in state_dict["vitals"].items():
             setattr(self.vitals, name, value)

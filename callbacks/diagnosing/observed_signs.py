@@ -42,6 +42,7 @@ class ObservedSigns:
         target_spreads: Variance of a batch's targets in a regression, likewise.
         prediction_ranges: How far apart the predictions of a batch are at most, likewise.
         objective: What is minimised.
+        side_losses: Kind and output of other losses that want logits and get something else.
         inputs: What reaches the first layer.
         side_inputs: What reaches layers behind the first.
         time_axes: Times and sequences in what layers got that take them in this order.
@@ -116,6 +117,7 @@ class ObservedSigns:
     target_spreads: list[float] = field(default_factory=list)
     prediction_ranges: list[float] = field(default_factory=list)
     objective: Objective = field(default_factory=Objective)
+    side_losses: list[tuple[str, str]] = field(default_factory=list)
     inputs: InputScale = field(default_factory=InputScale)
     side_inputs: dict[str, SideInput] = field(default_factory=dict)
     time_axes: dict[str, tuple[int, int]] = field(default_factory=dict)

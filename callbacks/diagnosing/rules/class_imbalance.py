@@ -97,12 +97,20 @@ def _of_classes(vitals: Vitals) -> list[Symptom]:
         return []  # Words are as frequent as they are.
     evidence = (
         f"The largest class has {max(present) / min(present):.0f} times the samples of the "
-        f"smallest; {len(rare)} rare classes are {share:.1%} of the data and {said_share:.1%} of "
+        f"smallest; {_named(len(rare))} {share:.1%} of the data and {said_share:.1%} of "
         "the predictions."
     )
+    by_weight = "CrossEntropyLoss(weight=data.class_weights)"
+    if vitals.objective.task == "binary":
+        by_weight = "BCEWithLogitsLoss(pos_weight=(1 - p) / p)"
     remedies = (
-        Remedy("Weight the classes in the loss.", "CrossEntropyLoss(weight=data.class_weights)"),
+        Remedy("Weight the classes in the loss.", by_weight),
         Remedy("Draw each class equally often.", "ImageDataModule(balanced=True)"),
+        Remedy("Or from any data set.", "WeightedRandomSampler(1 / counts[labels], len(labels))"),
     )
     figures = {"ratio": max(present) / min(present), "share": share, "predicted_share": said_share}
     return [Symptom(Problem.CLASS_IMBALANCE, severity, evidence, figures, remedies)]
+
+
+def _named(rare: int) -> str:
+    return "the rare class is" if rare == 1 else f"{rare} rare classes are"

@@ -68,6 +68,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         len(checks) > _CHECKS
         and max(steps, default=0.0) > _USUAL_STEPS[0]
         and vitals.had_a_long_chance
+        and not vitals.validation_falls
         and training[-1] < min(training[1], _BELOW * constant)
         and checks[-1] - training[-1] > _APART * constant
     )

@@ -69,7 +69,7 @@ def _blind(vitals: Vitals) -> list[Symptom]:
 
 
 def _out_of_reach(vitals: Vitals) -> list[Symptom]:
-    """Targets beyond all that was or will be predicted, with steps as large as usual."""
+    """Targets of a size that predictions will not reach, with steps as large as usual."""
     objective = vitals.objective
     (low, high), (least, most) = objective.predicted_range, objective.target_range
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
@@ -77,13 +77,16 @@ def _out_of_reach(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.has_learned or not vitals.had_a_long_chance or not steps:
         return []
-    come = high / least if least > _FAR else low / most if most < -_FAR else math.inf
-    arrives = come > _HALF * vitals.step / vitals.planned_steps
+    mean = statistics.fmean(vitals.target_means or [0.0])
+    size = abs(mean) + math.sqrt(max(0.0, objective.target_variance))
+    # What all layers have part in grows with the square of the steps.
+    reach = _HALF * (vitals.step / vitals.planned_steps) ** 2 * size
+    arrives = not size > _FAR or max(abs(low), abs(high)) > reach
     if arrives or not statistics.median(steps) > _USUAL_STEP:
         return []  # With larger ones it might have come there.
     evidence = (
         f"Targets go from {least:.4g} to {most:.4g}, and all predictions so far from {low:.4g} to "
-        f"{high:.4g}: the network will not even come to where they begin to differ."
+        f"{high:.4g}: at this pace they do not come there in {vitals.planned_steps:.0f} steps."
     )
     remedies = (
         Remedy(

@@ -34,7 +34,9 @@ _Found = tuple[Severity, str, str]
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the first thing that does not fit."""
-    at_once = (*_outside(vitals), *_deaf(vitals), *_mismatches(vitals.objective))
+    at_once = (
+        *_outside(vitals), *_deaf(vitals), *_mismatches(vitals.objective), *_beside(vitals)
+    )  # fmt: skip
     seen = [*((found, 1) for found in at_once), *((found, 3) for found in _at_bound(vitals))]
     for (severity, evidence, advice), reports in seen:
         problem, remedies = Problem.OUTPUT_LOSS_MISMATCH, (Remedy(advice),)
@@ -69,6 +71,13 @@ def _deaf(vitals: Vitals) -> Iterator[_Found]:
             "it does not hang on what the network says.",
             "Look at the output: a softmax of one number is 1, and an argmax has no gradient.",
         )
+
+
+def _beside(vitals: Vitals) -> Iterator[_Found]:
+    """The same of losses beside the first."""
+    for kind, output in vitals.side_losses:
+        for severity, evidence, advice in _mismatches(Objective(kind=kind, output=output)):
+            yield severity, f"Of several losses, one does not fit. {evidence}", advice
 
 
 def _at_bound(vitals: Vitals) -> Iterator[_Found]:

@@ -11,7 +11,7 @@ from torchvitals.callbacks import Problem as P
 from torchvitals.callbacks.diagnosing.causes import join_causes
 from torchvitals.callbacks.diagnosing.examination import examine
 from torchvitals.callbacks.diagnosing.loss_record import LossRecord
-from torchvitals.callbacks.diagnosing.signs import Layer, Objective
+from torchvitals.callbacks.diagnosing.signs import InputScale, Layer, Objective
 
 # The mean square around 3.5, and what one reaches who says 1 of all.
 STARS = Objective(
@@ -81,11 +81,12 @@ def test_a_checkpoint_from_before_predictions_were_kept_goes_on():
 
 PRICES = {
     "objective": replace(
-        STARS, constant_loss=2.4e9, target_range=(2.1e5, 4.9e5), predicted_range=(0.0, 2.3e4)
+        STARS, constant_loss=2.4e9, target_variance=2.4e9, target_range=(2.1e5, 4.9e5),
+        predicted_range=(0.0, 2.3e4),
     ),
-    "total_updates": [2e-3] * 10,
-}
-OUT_OF_REACH = "will not even come to where they begin to differ"
+    "target_means": [3.4e5], "total_updates": [2e-3] * 10, "planned_steps": 300,
+}  # fmt: skip
+OUT_OF_REACH = "at this pace they do not come there"
 FAR_OFF = [1.1e11 * (1 + 0.05 * (-1) ** i) for i in range(300)]
 
 
@@ -93,34 +94,34 @@ def test_targets_that_no_prediction_has_come_near_are_out_of_reach():
     (symptom,) = join_causes(examine(vitals(FAR_OFF, **PRICES)))
     assert (symptom.problem, symptom.severity) == (P.NOT_LEARNING, "critical")
     assert symptom.remedies[0].code == "TabularDataModule(standardize_target=True)"
-    below = replace(PRICES["objective"], target_range=(-4.9e5, -2.1e5), predicted_range=(-900, 0.0))
-    assert OUT_OF_REACH in examine(vitals(FAR_OFF, **{**PRICES, "objective": below}))[0].evidence
+    assert OUT_OF_REACH in symptom.evidence
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        {"target_range": (-4.9e5, -2.1e5), "predicted_range": (-900, 0.0)},
+        {"target_range": (-9e5, 9e5), "target_variance": 4e10, "predicted_range": (-900, 900)},
+    ],
+)
+def test_targets_of_any_sign_are_out_of_reach(targets):
+    signs = {**PRICES, "objective": replace(PRICES["objective"], **targets)}
+    assert OUT_OF_REACH in examine(vitals(FAR_OFF, **signs))[0].evidence
 
 
 @pytest.mark.parametrize(
     "more",
     [
         {"objective": replace(PRICES["objective"], predicted_range=(0.0, 3e5))},  # came there
-        {"objective": replace(PRICES["objective"], target_range=(0.3, 0.5))},
+        {"objective": replace(PRICES["objective"], target_variance=0.01), "target_means": [0.4]},
         {"total_updates": [1e-4] * 10},  # which is a matter of the rate
-        # A fifth of the way after a tenth of the steps.
-        {
-            "objective": replace(PRICES["objective"], predicted_range=(0.0, 4.2e4)),
-            "planned_steps": 3000,
-        },
+        {"planned_steps": 1000},  # where layers grow together, a tenth of the steps go further
         {"planned_steps": math.inf},
-        {
-            "objective": Objective(
-                "classification",
-                "cross_entropy",
-                classes=1000,
-                constant_loss=5.0,
-                target_range=(100.0, 199.0),
-            )
-        },
+        {"objective": Objective("classification", "cross_entropy", classes=1000, constant_loss=5.0,
+                                target_range=(100.0, 199.0))},
     ],
-)
-def test_what_is_near_or_would_be_with_larger_steps_is_not_out_of_reach(more):
+)  # fmt: skip
+def test_what_is_near_or_would_be_with_more_or_larger_steps_is_not_out_of_reach(more):
     signs = vitals(FAR_OFF, **{**PRICES, **more})
     assert not any(OUT_OF_REACH in symptom.evidence for symptom in examine(signs))
 
@@ -276,3 +277,23 @@ def test_shut_outputs_and_a_loss_above_a_constant_tell_of_steps_that_are_less_th
     losses = [2.3, *[level + 0.3 * (-1) ** i for i in range(299)]]
     signs = vitals(losses, saturated=record(a=[0.1, 0.95]), total_updates=[0.05] * 6 + [2e-3] * 9)
     assert (P.LEARNING_RATE_TOO_HIGH in found(signs)) == blamed
+
+
+@pytest.mark.parametrize("side", [("bce_logits", "sigmoid"), ("cross_entropy", "softmax")])
+def test_a_loss_beside_the_first_that_does_not_fit_is_told_at_once(side):
+    (symptom,) = examine(vitals(SMALL[:5], side_losses=[side]))
+    assert (symptom.problem, symptom.reports) == (P.OUTPUT_LOSS_MISMATCH, 1)
+    assert symptom.evidence.startswith("Of several losses, one does not fit.")
+    assert side[1] in symptom.evidence
+    assert not examine(vitals(SMALL[:5], side_losses=[("bce_logits", "gelu")]))
+
+
+def test_raw_inputs_are_the_reason_for_predictions_that_are_far_apart():
+    raw = InputScale("fc", 500.0, 300.0, 200.0, 600.0, 3)
+    wide = replace(STARS, constant_loss=1.2, predicted_range=(-900.0, 900.0))
+    signs = vitals(
+        TOO_LOW, objective=wide, target_means=[3.5], inputs=raw, prediction_ranges=[900.0] * 9
+    )
+    problems = {s.problem for s in examine(signs) if s.is_root}
+    assert problems == {P.POOR_INITIALIZATION}
+    assert join_causes(examine(signs))[0].problem == P.UNNORMALIZED_INPUT
