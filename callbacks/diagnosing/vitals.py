@@ -23,7 +23,7 @@ _FEW = 3
 _OF_OTHER_UNITS = 1.5
 _MOST = 0.9
 _A_SUM = 1.5
-_FAINT, _LOUD, _OF_WEIGHTS = 0.03, 4.0, 0.75
+_FAINT, LOUD, _OF_WEIGHTS = 0.03, 4.0, 0.75
 
 
 @dataclass
@@ -85,7 +85,7 @@ class Vitals(ObservedSigns):
         layers = [layer for layer in self.layers if layer.ran]
         drawn = [layer for layer in layers if layer.trained and layer.weight_gain > 0]
         faint = [layer for layer in drawn if layer.weight_gain < _FAINT]
-        loud = [layer for layer in drawn if layer.weight_gain > _LOUD]
+        loud = [layer for layer in drawn if layer.weight_gain > LOUD]
         off = max(faint, loud, key=len)
         return off if len(off) > 1 and share_of(off, layers) >= _OF_WEIGHTS else []
 

@@ -8,10 +8,10 @@ from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vitals import LOUD, Vitals
 
 _MOST, _ALMOST_ALL = 0.7, 0.85
-_HALF, _LOUD = 0.5, 4.0
+_HALF = 0.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -50,6 +50,6 @@ def examine(vitals: Vitals) -> list[Symptom]:
 def _is_half_shut(vitals: Vitals, shares: dict[str, float]) -> bool:
     """Whether the first weights, drawn too large, have shut half of the outputs behind them."""
     first = next((layer for layer in vitals.layers if layer.ran), None)
-    if first is None or not first.weight_gain > _LOUD or vitals.gain > _HALF:
+    if first is None or not first.weight_gain > LOUD or not vitals.gain <= _HALF:
         return False
     return next(iter(shares.values()), 0.0) > _HALF

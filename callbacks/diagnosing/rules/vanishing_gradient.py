@@ -104,11 +104,12 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
     layers, first = list(vitals.gradient_profile), vitals.first_gradient_profile
     if len(layers) != len(first):
         return []
+    ratio = first[0] / first[-1]
     evidence = (
         f"For the first {share:.0%} of the training nothing was learned: from "
         f"{layers[begins]} on towards the input the gradients vanished, that of {layers[0]} to "
-        f"{first[0] / first[-1]:.1e} times that of {layers[-1]}, per parameter."
+        f"{ratio:.1e} times that of {layers[-1]}, per parameter."
     )
-    figures = {"ratio": first[0] / first[-1], "share": share}
+    figures = {"ratio": ratio, "share": share}
     problem, layer = Problem.VANISHING_GRADIENT, layers[begins]
     return [Symptom(problem, "warning", evidence, figures, _remedies(), layer, reports=3)]

@@ -191,6 +191,10 @@ def test_weights_drawn_too_large_are_enough_of_a_reason_for_what_they_half_close
     usual = [replace(LOUD[0], weight_gain=1.4), LOUD[1]]
     assert P.SATURATED_ACTIVATION not in found(replace(shut, layers=usual))
     assert P.SATURATED_ACTIVATION not in found(vitals(SMALL, saturated=HALF_SHUT, layers=LOUD))
+    # Where nobody knows how much was learned, as of two networks in a game.
+    game = vitals([-loss for loss in CREEPS], objective=Objective(), data_losses=[])
+    assert math.isnan(game.gain)
+    assert P.SATURATED_ACTIVATION not in found(replace(game, saturated=HALF_SHUT, layers=LOUD))
 
 
 STUCK = [2.3 + 0.03 * (-1) ** i for i in range(60)]
