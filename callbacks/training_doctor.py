@@ -274,10 +274,10 @@ class TrainingDoctor(Callback):
             self._observation.vitals.first_gradient_profile = first
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave no hook on the model outside training."""
+        """Leave no hook of training on the model."""
         self.dead_relus.on_validation_start(trainer, pl_module)
         self.activations.on_validation_start(trainer, pl_module)
-        self._observation.detach()
+        attempt(self, self._observation.evaluate, trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the validation's loss and score; before training, see that they are logged."""

@@ -90,6 +90,11 @@ def count_gates(module: nn.Module) -> int:
     return max(1, len(weight) // int(module.hidden_size))
 
 
+def gradient_of(weight: Tensor) -> Tensor | None:
+    """Its gradient; None for what is computed, as a copy that follows another with its graph."""
+    return weight.grad if weight.is_leaf else None
+
+
 def have_identical_units(weight: Tensor, *, sure: bool, gates: int = 1) -> Tensor:
     """Whether all units have the same weights and the same gradients; a flag on the device.
 
@@ -97,12 +102,12 @@ def have_identical_units(weight: Tensor, *, sure: bool, gates: int = 1) -> Tenso
     as behind a gate that starts closed. Of a weight that ranks share (FSDP2) it is not known, and
     taken to be False.
     """
-    return _are_identical(weight, weight.grad, sure=sure, gates=gates)
+    return _are_identical(weight, gradient_of(weight), sure=sure, gates=gates)
 
 
 def have_identical_columns(table: Tensor) -> Tensor:
     """The same of the columns of an embedding, of which there are two or more."""
-    gradient = table.grad
+    gradient = gradient_of(table)
     if table.ndim != 2 or gradient is None or gradient.layout != torch.strided:
         return torch.zeros((), dtype=torch.bool, device=table.device)
     return _are_identical(table.T, gradient.T, sure=False, gates=1)
@@ -139,7 +144,7 @@ def weight_gain(weight: Tensor) -> Tensor:
 
 def are_waiting(weight: nn.Parameter) -> Tensor:
     """Whether a weight and its gradient are all 0: it waits for another that may wait for it."""
-    gradient = weight.grad
+    gradient = gradient_of(weight)
     with torch.no_grad():
         no = torch.zeros((), dtype=torch.bool, device=weight.device)
         if weight.ndim < 2 or not is_whole(gradient) or not gradient.numel():

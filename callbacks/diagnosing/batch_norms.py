@@ -17,6 +17,16 @@ def is_batch_norm(module: nn.Module) -> bool:
     return isinstance(module, _BATCH_NORMS)
 
 
+def has_moments_as_made(norm: Any) -> bool:
+    """Whether a layer's running moments are still a mean of 0 and a variance of 1."""
+    return norm.running_mean is not None and bool(_as_made(norm))
+
+
+def _as_made(norm: Any) -> Tensor:
+    made: Tensor = (norm.running_mean == 0).all() & (norm.running_var == 1).all()
+    return made
+
+
 @dataclass(frozen=True)
 class NormNews:
     """What one rank has seen, on the host.
@@ -97,8 +107,7 @@ class NormProbe:
     def _look_for_sleep(self, name: str, norm: Any) -> None:
         trained = torch.is_grad_enabled() and any(p.requires_grad for p in norm.parameters())
         if norm.running_mean is not None and trained:
-            as_made = (norm.running_mean == 0).all() & (norm.running_var == 1).all()
-            self._fresh[name] = as_made & (not norm.training)
+            self._fresh[name] = _as_made(norm) & (not norm.training)
 
     def begin(self) -> None:
         """Begin a batch: of several calls in one, that which is the farthest off counts."""

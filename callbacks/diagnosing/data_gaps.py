@@ -1,14 +1,13 @@
 """Batches that hold NaN or infinity."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .anatomy import is_whole
+from .batch_tensors import tensors_of
 
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -21,11 +20,12 @@ class DataGaps:
 
     Attributes:
         first: Number of that batch, from 0, on any rank; -1 for none.
+        batch: The one that is trained on; None between two.
     """
 
     def __init__(self) -> None:
         self.first = -1
-        self._batch: Any = None
+        self.batch: Any = None
         self._number = 0
         self._was_lost = self._is_on_host = False
         self._found = -1
@@ -33,7 +33,7 @@ class DataGaps:
 
     def open(self, batch: Any, number: int) -> None:
         """Take note of the batch that comes next."""
-        self._batch, self._number = batch, number
+        self.batch, self._number = batch, number
         if not self._is_on_host and self.first < 0 and not self._was_lost:
             self._attempt(self._look_on_devices)
 
@@ -46,7 +46,7 @@ class DataGaps:
 
     def _look_on_devices(self) -> None:
         known = self._on_device
-        for entries in _floating(self._batch, on_host=False):
+        for entries in _floating(self.batch, on_host=False):
             if known is not None and known.device != entries.device:
                 continue
             first = torch.full((), -1, device=entries.device) if known is None else known
@@ -63,13 +63,13 @@ class DataGaps:
         self._attempt(self._look_on_host)
 
     def _look_on_host(self) -> None:
-        entries = [*_floating(self._batch, on_host=True), *_floating(self._batch, on_host=False)]
+        entries = [*_floating(self.batch, on_host=True), *_floating(self.batch, on_host=False)]
         if not all(bool(tensor.isfinite().all()) for tensor in entries):
             self._found = self._number
 
     def close(self) -> None:
         """Let go of the batch."""
-        self._batch = None
+        self.batch = None
 
     def news(self) -> int:
         """Number of the first such batch on this rank; -1 for none."""
@@ -90,22 +90,6 @@ def _is_finite(loss: Tensor) -> bool:
 def _floating(batch: Any, *, on_host: bool) -> list[Tensor]:
     return [
         tensor.detach()
-        for tensor in _tensors(batch)
+        for tensor in tensors_of(batch)
         if (tensor.device.type == "cpu") == on_host and tensor.dtype in _DTYPES
     ]
-
-
-def _tensors(batch: Any) -> Iterator[Tensor]:
-    """All that are whole and dense in a batch of any form, of which nothing is made anew."""
-    if isinstance(batch, Tensor):
-        if is_whole(batch):
-            yield batch
-    elif isinstance(batch, Mapping):
-        for part in batch.values():
-            yield from _tensors(part)
-    elif isinstance(batch, list | tuple):
-        for part in batch:
-            yield from _tensors(part)
-    elif is_dataclass(batch):
-        for field in fields(batch):
-            yield from _tensors(getattr(batch, field.name, None))

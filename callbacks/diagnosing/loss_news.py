@@ -22,6 +22,7 @@ class BatchReading:
         total: The whole loss.
         comparable: Whether that is the data's loss and penalties.
         mixed: Whether it is of several targets for one prediction.
+        single: Whether it has one known term.
     """
 
     look: int
@@ -31,6 +32,7 @@ class BatchReading:
     mixed: bool
     targets: Tensor
     predicted: Tensor
+    single: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def join_batch(ranks: Sequence[BatchReading]) -> BatchReading:
         any(rank.mixed for rank in ranks),
         targets,
         _sum([rank.predicted for rank in ranks]),
+        all(rank.single for rank in ranks),
     )
 
 

@@ -15,16 +15,17 @@ from .autograd_graph import (
     has_graph,
     own_shape,
 )
+from .batch_tensors import is_of_batch
 from .errors_by_hand import find_errors
 from .loss_news import BatchReading, LossNews, join_batch
 from .loss_reading import FIGURES, LossReading, Task, read_loss, task_of
 from .signs import Objective
-from .special_losses import divergence_of, find_ctc, hinge_targets, rates_for_logarithms
+from .special_losses import describe_special
 from .target_record import TargetRecord
 
 _CURVES = (
-    "data_losses", "accuracies", "penalty_shares", "same_class_pairs", "target_spreads",
-    "prediction_ranges",
+    "data_losses", "other_terms", "accuracies", "penalty_shares", "same_class_pairs",
+    "target_spreads", "prediction_ranges",
 )  # fmt: skip
 
 
@@ -35,7 +36,7 @@ class LossRecord:
 
     Attributes:
         losses: Loss of each batch that was taken up, the mean over the ranks.
-        data_losses, accuracies, penalty_shares, same_class_pairs, target_spreads,
+        data_losses, other_terms, accuracies, penalty_shares, same_class_pairs, target_spreads,
             prediction_ranges: Of the batches that were looked at.
         objective: What is minimised, as of the last `judge`.
     """
@@ -43,6 +44,7 @@ class LossRecord:
     def __init__(self) -> None:
         self.losses: list[float] = []
         self.data_losses: list[float] = []
+        self.other_terms: list[float] = []
         self.accuracies: list[float] = []
         self.penalty_shares: list[float] = []
         self.same_class_pairs: list[float] = []
@@ -78,6 +80,7 @@ class LossRecord:
         factor: float,
         outputs: Mapping[Any, Tensor] | None = None,
         inputs: int | None = None,
+        batch: Any = None,
     ) -> None:
         """Look at the loss of a batch before it is differentiated.
 
@@ -86,6 +89,7 @@ class LossRecord:
             factor: Undoes what accumulation divided it by.
             outputs: Outputs of layers, by the node that made them; for losses written by hand.
             inputs: Address of what reached the first layer, if known.
+            batch: What the targets may be found in.
         """
         # Signs, and what a loss that is not looked at gets, are those of the first look: they may
         # have to be waited for.
@@ -95,41 +99,33 @@ class LossRecord:
             calls = find_errors(loss, outputs or {})
         if not calls:
             if is_first:
-                self._describe_unread(loss)
+                self._describe_unread(loss, inputs)
             return
         call = calls[0]
-        self._describe(call, len(calls), inputs)
+        self._describe(call, len(calls), inputs, batch)
         total = loss.detach().float().reshape(()) * factor
         comparable = len(calls) == 1 and call.reduction == 1 and call.weight is None
         # One prediction held against several targets, as MixUp does: the sum is what counts.
-        mixed = len(calls) > 1 and all(other.source is call.source for other in calls)
+        single = len(calls) == 1
+        mixed = not single and all(other.source is call.source for other in calls)
         self._looks += 1
         comparable &= call.is_alone
-        self._readings.append(_Look(self._looks, read_loss(call), total, comparable, mixed))
+        self._readings.append(_Look(self._looks, read_loss(call), total, comparable, mixed, single))
 
-    def _describe_unread(self, loss: Tensor) -> None:
+    def _describe_unread(self, loss: Tensor, inputs: int | None) -> None:
         """Take down what a loss is of whose batches are not looked at."""
         if not has_graph(loss) or self._described is not None or self.objective.kind is not None:
             return
-        ctc, output, rates = find_ctc(loss), divergence_of(loss), rates_for_logarithms(loss)
-        labels = hinge_targets(loss)
-        if ctc is not None:
-            low, high = ctc[0].float().exp().sum(-1).aminmax()
-            kind, sums = "ctc", (float(low), float(high))
-            self._described = (Objective(kind=kind, output=ctc[1], sum_range=sums), None)
-        elif output is not None:
-            self._described = (Objective(kind="divergence", output=output), None)
-        elif rates is not None:
-            self._described = (Objective(kind="poisson", output=rates), None)
-        elif labels is not None and bool(((labels == 0) | (labels == 1)).all()):
-            self._described = (Objective(kind="hinge", target_range=(0.0, 1.0)), None)
+        objective = describe_special(loss, inputs)
+        self._described = None if objective is None else (objective, None)
 
-    def _describe(self, call: LossCall, calls: int, inputs: int | None) -> None:
+    def _describe(self, call: LossCall, calls: int, inputs: int | None, batch: Any) -> None:
         if self._described is not None or self.objective.kind is not None:
             return
         prediction, shapes = call.prediction, (own_shape(call.prediction), own_shape(call.target))
         compares = _is_crossed if call.by_hand else _is_repeated
-        differ = task_of(call) == "regression" and compares(*shapes)
+        is_regression = task_of(call) == "regression"
+        differ = is_regression and compares(*shapes)
         objective = Objective(
             task=task_of(call),
             kind=call.kind,
@@ -140,6 +136,7 @@ class LossRecord:
             labels=float(call.target.numel()),
             target_shape=shapes[1],
             of_inputs=call.target.data_ptr() == inputs,
+            of_batch=not is_regression or is_of_batch(call.target, batch),
             weighed=call.weighed,
             own_units=call.kind != "squared" and call.measure is not None,
         )
@@ -174,6 +171,8 @@ class LossRecord:
         data_loss = total if reading.mixed else row["data_loss"]
         if math.isfinite(data_loss):
             self.data_losses.append(data_loss)
+        if reading.single and math.isfinite(total - data_loss):
+            self.other_terms.append(total - data_loss)
         if math.isfinite(row["accuracy"]):
             self.accuracies.append(row["accuracy"])
         if math.isfinite(row["pairs"]):
@@ -227,7 +226,8 @@ class LossRecord:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there."""
         for name in ("losses", *_CURVES):
-            setattr(self, name, state_dict[name].tolist())
+            # Those of an earlier release lack some.
+            setattr(self, name, state_dict[name].tolist() if name in state_dict else [])
         self.objective = Objective(**state_dict["objective"])
         self._looks, self._fresh = state_dict["looks"], list(state_dict["fresh"])
         self._targets.load_state_dict(state_dict)
@@ -243,6 +243,7 @@ class _Look:
         total: The whole loss.
         comparable: Whether what the loss has beyond the reading's is penalty.
         mixed: Whether the loss is of several targets for one prediction.
+        single: Whether it has one known term.
     """
 
     number: int
@@ -250,6 +251,7 @@ class _Look:
     total: Tensor
     comparable: bool
     mixed: bool
+    single: bool
 
 
 def _numbers(losses: Sequence[Tensor | float], factor: float) -> list[float]:
@@ -290,7 +292,7 @@ def _on_host(looks: Sequence[_Look]) -> list[BatchReading]:
     return [
         BatchReading(
             look.number, dict(zip(FIGURES, row, strict=True)), total, look.comparable, look.mixed,
-            look.reading.targets.cpu().double(), look.reading.predicted.cpu(),
+            look.reading.targets.cpu().double(), look.reading.predicted.cpu(), look.single,
         )
         for look, row, total in zip(looks, table, totals, strict=True)
     ]  # fmt: skip

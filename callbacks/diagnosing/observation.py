@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
@@ -27,6 +28,7 @@ from .loss_record import LossRecord
 from .rate_schedules import schedule_share
 from .schedule import Schedule
 from .side_losses import SideLosses
+from .unfed_norms import UnfedNorms
 from .vitals import Vitals
 from .weight_inspection import WeightInspection, WeightNews
 
@@ -53,6 +55,7 @@ class News:
         uncleared: See `Clearing`.
         first_gap: See `DataGaps`.
         side_losses: See `SideLosses`.
+        unfed: See `UnfedNorms`.
     """
 
     losses: LossNews
@@ -63,6 +66,7 @@ class News:
     uncleared: int
     first_gap: int
     side_losses: list[tuple[str, str]]
+    unfed: list[str]
 
 
 class Observation:
@@ -84,7 +88,7 @@ class Observation:
         self._is_read = False
         self._record = LossRecord()
         self._batches, self._gaps, self._sides = FirstBatches(), DataGaps(), SideLosses()
-        self._factor = 1.0
+        self._unfed, self._factor = UnfedNorms(), 1.0
         self._weights = WeightInspection(self.vitals)
         self._clearing, self._uncleared = Clearing(), 0
         self._in_graph = (0, False, 0)
@@ -134,6 +138,14 @@ class Observation:
     def detach(self) -> None:
         """Leave no hook behind."""
         self._batches.detach()
+        self._unfed.detach()
+
+    def evaluate(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave no hook of training, and watch what a validation within it runs through."""
+        self.detach()
+        within = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
+        if within and trainer.global_step > 0:
+            self._unfed.attach(pl_module)
 
     def end(self) -> None:
         """Let go of the network and the last batch."""
@@ -151,7 +163,7 @@ class Observation:
             return
         if self._optimizers == 1:
             seen = self._batches
-            self._record.look(loss, self._factor, seen.outputs, seen.address)
+            self._record.look(loss, self._factor, seen.outputs, seen.address, self._gaps.batch)
         if not self._in_graph[0] and has_graph(loss):
             self._in_graph = (*count_layers(loss), count_saturating_outputs(loss))
         if self._parameters and has_graph(loss):
@@ -184,6 +196,7 @@ class Observation:
         Args:
             look_back: Whether to see how gradients fare through sequences.
         """
+        self._unfed.detach()
         return News(
             self._record.news(),
             self._batches.news(),
@@ -193,6 +206,7 @@ class Observation:
             self._clearing.uncleared,
             self._gaps.news(),
             self._sides.news(),
+            self._unfed.news(),
         )
 
     def _look_back_in_time(self) -> tuple[str, list[float]]:
@@ -210,6 +224,7 @@ class Observation:
         self._weights.take([rank.weights for rank in ranks])
         self._gaps.take([rank.first_gap for rank in ranks])
         self._sides.take([rank.side_losses for rank in ranks])
+        self._unfed.take([rank.unfed for rank in ranks])
         profiles = [rank.through_time for rank in ranks if rank.through_time[0]]
         if profiles:
             self.vitals.recurrent, self.vitals.recurrent_layer = True, profiles[0][0]
@@ -222,7 +237,7 @@ class Observation:
         vitals, record = self.vitals, self._record
         record.judge()
         vitals.step, vitals.epoch = trainer.global_step, trainer.current_epoch
-        vitals.data_losses = record.data_losses
+        vitals.data_losses, vitals.other_terms = record.data_losses, record.other_terms
         vitals.accuracies, vitals.penalty_shares = record.accuracies, record.penalty_shares
         vitals.same_class_pairs = record.same_class_pairs
         vitals.target_spreads = record.target_spreads
@@ -237,11 +252,14 @@ class Observation:
         norms = self._batches.norms
         vitals.fewest_norm_values, vitals.most_norm_values = norms.fewest, norms.most
         vitals.statistics_gap, vitals.sleeping_norms = norms.gaps, norms.asleep
-        vitals.norm_momenta = norms.momenta
+        vitals.norm_momenta, vitals.unfed_norms = norms.momenta, self._unfed.found
         vitals.uncleared, vitals.first_gap = self._uncleared, self._gaps.first
         vitals.side_losses = self._sides.found
-        rates = [g["lr"] for o in trainer.optimizers for g in o.param_groups][:1]
-        vitals.learning_rate = float(rates[0]) if rates else math.nan
+        groups = [g for o in trainer.optimizers for g in o.param_groups][:1]
+        vitals.learning_rate = float(groups[0]["lr"]) if groups else math.nan
+        vitals.learning_rate_given = next(
+            (float(g.get("initial_lr", g["lr"])) for g in groups), math.nan
+        )
         vitals.learning_rate_peak = max(
             vitals.learning_rate, *(v for v in [vitals.learning_rate_peak] if v == v), 0.0
         )

@@ -21,6 +21,7 @@ class ObservedSigns:
             meaning.
         learning_rate: Of the first parameter group.
         learning_rate_peak: Highest so far.
+        learning_rate_given: What a schedule multiplies.
         schedule_share: Share of the steps of a one-cycle schedule that is made, one in each epoch.
         weight_decay: Highest of the parameter groups.
         dropouts: Probability of each dropout layer.
@@ -36,6 +37,7 @@ class ObservedSigns:
         losses: Loss of each training batch.
         data_losses: Mean loss of the samples of the batches that were looked at, without
             penalties and weights.
+        other_terms: What the whole loss has beside that, likewise, where one term is known.
         penalty_shares: Share of the whole loss that is not of the data, at the same batches.
         accuracies: Share of right predictions, at the same batches.
         same_class_pairs: Share of the pairs of samples of a batch that are of one class, likewise.
@@ -81,6 +83,7 @@ class ObservedSigns:
         statistics_gap: Largest distance of BatchNorm's running means from those of batches, in
             standard deviations, by layer.
         sleeping_norms: BatchNorm layers in evaluation mode with moments as they were made.
+        unfed_norms: BatchNorm layers that the last validation ran with moments as they were made.
         norm_momenta: Share of its running moments that a BatchNorm layer takes from each batch.
         validation_losses: Of each validation.
         validation_epochs: Epoch of each, from 0.
@@ -98,6 +101,7 @@ class ObservedSigns:
     one_loss: bool = True
     learning_rate: float = NAN
     learning_rate_peak: float = NAN
+    learning_rate_given: float = NAN
     schedule_share: float = NAN
     weight_decay: float = 0.0
     dropouts: list[float] = field(default_factory=list)
@@ -111,6 +115,7 @@ class ObservedSigns:
     is_broken_off: bool = False
     losses: list[float] = field(default_factory=list)
     data_losses: list[float] = field(default_factory=list)
+    other_terms: list[float] = field(default_factory=list)
     penalty_shares: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
     same_class_pairs: list[float] = field(default_factory=list)
@@ -153,6 +158,7 @@ class ObservedSigns:
     last_activation_is_output: bool = False
     statistics_gap: dict[str, float] = field(default_factory=dict)
     sleeping_norms: list[str] = field(default_factory=list)
+    unfed_norms: list[str] = field(default_factory=list)
     norm_momenta: dict[str, float] = field(default_factory=dict)
     validation_losses: list[float] = field(default_factory=list)
     validation_epochs: list[int] = field(default_factory=list)

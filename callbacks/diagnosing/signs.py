@@ -108,7 +108,9 @@ class Objective:
     Attributes:
         task: ``"classification"``, ``"binary"``, ``"regression"``; None where it is not known.
         kind: See `LossCall`, or ``"ctc"``, or ``"divergence"`` or ``"poisson"`` for one of what
-            are no logarithms, or ``"hinge"`` of labels 0 and 1; None likewise.
+            are no logarithms, or ``"hinge"`` of labels 0 and 1, or ``"multi_hot"`` for a
+            cross-entropy of several labels of a sample, or ``"by_hand"`` for what is only known
+            to hold every prediction against every target; None likewise.
         output: Function right before the loss.
         ascends: Whether it is maximised.
         shapes: Of predictions and targets, where they differ.
@@ -124,6 +126,8 @@ class Objective:
         labels: Labels in a batch: as many as samples, or more where words or pixels have their own.
         target_shape: Of the targets of one batch.
         of_inputs: Whether the targets are what reached the first layer, as an autoencoder has it.
+        of_batch: Whether they are a tensor of the batch or follow from one, in its order; looked at
+            in a regression.
         positives: How many of several labels of a sample are 1, on average; NaN where there is one
             label, or more columns of them than are counted.
         predicted_positives: How many of them are lately predicted to be 1, likewise.
@@ -148,6 +152,7 @@ class Objective:
     labels: float = NAN
     target_shape: tuple[int, ...] = ()
     of_inputs: bool = False
+    of_batch: bool = True
     positives: float = NAN
     predicted_positives: float = NAN
     weighed: bool = False

@@ -5,8 +5,44 @@ from typing import Any
 from torch import Tensor
 
 from .autograd_graph import LAYERS, LOSS_NODES, base_name, output_of, past_shapes
+from .signs import Objective
 
 _REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Pow", "Squeeze")
+_PART, _FEWEST = 0.1, 4
+
+
+def describe_special(loss: Tensor, inputs: int | None = None) -> Objective | None:
+    """What a loss is of that is none of those whose batches are read.
+
+    Args:
+        loss: Scalar with its graph.
+        inputs: Address of what reached the first layer, if known.
+
+    Returns:
+        As much as a rule wants to know; None where there is nothing to say.
+    """
+    if (ctc := find_ctc(loss)) is not None:
+        low, high = ctc[0].float().exp().sum(-1).aminmax()
+        return Objective(kind="ctc", output=ctc[1], sum_range=(float(low), float(high)))
+    if (output := divergence_of(loss)) is not None:
+        return Objective(kind="divergence", output=output)
+    if (rates := rates_for_logarithms(loss)) is not None:
+        return Objective(kind="poisson", output=rates)
+    labels = hinge_targets(loss)
+    if labels is not None and bool(((labels == 0) | (labels == 1)).all()):
+        return Objective(kind="hinge", target_range=(0.0, 1.0))
+    shares = targets_of_softmax(loss)
+    if shares is not None and shares.data_ptr() != inputs and _is_multi_hot(shares):
+        return Objective(kind="multi_hot", positives=float(shares.float().sum(1).mean()))
+    if (shapes := crossed_shapes(loss)) is not None:
+        return Objective(kind="by_hand", shapes=shapes)
+    return None
+
+
+def _is_multi_hot(shares: Tensor) -> bool:
+    """Whether they are 0 and 1, and more than one of them 1 for a good part of the samples."""
+    two = bool(((shares == 0) | (shares == 1)).all())
+    return two and bool((shares.sum(1) != 1).float().mean() > _PART)
 
 
 def divergence_of(loss: Tensor) -> str | None:
@@ -103,6 +139,74 @@ def hinge_targets(loss: Tensor) -> Tensor | None:
     side = "self" if product.next_functions[0][0] is None else "other"
     target = getattr(product, f"_saved_{side}", None)
     return target.detach() if isinstance(target, Tensor) and target.numel() > 1 else None
+
+
+def targets_of_softmax(loss: Tensor) -> Tensor | None:
+    """Targets of a `cross_entropy` that are given as a probability of each class.
+
+    Args:
+        loss: Scalar with its graph: ``-(target * log_softmax(x)).sum() / samples``, as torch has
+            it. What others write by hand, as for bags of words, is something else.
+
+    Returns:
+        The targets, shape ``(samples, classes)``; None where there is no such loss.
+    """
+    node: Any = loss.grad_fn
+    while base_name(node) in ("Mul", "Div") and base_name(_single_parent(node)) in ("Mul", "Div"):
+        node = _single_parent(node)
+    for name in ("Div", "Neg", "Sum"):
+        if base_name(node) != name or _single_parent(node) is None:
+            return None
+        node = _single_parent(node)
+    if base_name(node) != "Mul" or base_name(_single_parent(node)) != "LogSoftmax":
+        return None
+    target = getattr(node, "_saved_other", None)
+    if not isinstance(target, Tensor) or target.ndim != 2 or target.shape[1] < 2:
+        return None
+    return target.detach()
+
+
+def crossed_shapes(loss: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Shapes of predictions ``(n, 1)`` and targets ``(n,)``, or the reverse, that are subtracted.
+
+    Whatever is then made of the ``(n, n)`` differences, as a loss written by hand does: all that
+    is known of the targets is that they have no graph.
+
+    Args:
+        loss: Scalar with its graph.
+
+    Returns:
+        Of predictions and targets; None where there is no such difference before the last layer.
+    """
+    stack, seen = [loss.grad_fn], set[Any]()
+    while stack and len(seen) < LOSS_NODES:
+        node: Any = stack.pop(0)
+        if node is None or node in seen or base_name(node) in LAYERS:
+            continue
+        seen.add(node)
+        sides = node.next_functions
+        if base_name(node) == "Sub" and [side for side, _ in sides].count(None) == 1:
+            source, place = next(side for side in sides if side[0] is not None)
+            shapes = _crossed(_shape(source, place), _shape(node, 0))
+            if shapes is not None:
+                return shapes
+        stack += [parent for parent, _ in sides]
+    return None
+
+
+def _shape(node: Any, place: int) -> tuple[int, ...]:
+    """Of one of a node's outputs; what a leaf is asked for is not known."""
+    metadata = getattr(node, "_input_metadata", ())
+    return tuple(metadata[place].shape) if place < len(metadata) else ()
+
+
+def _crossed(
+    own: tuple[int, ...], joined: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    n = joined[0] if joined else 0
+    if joined != (n, n) or n < _FEWEST or own not in ((n, 1), (n,)):
+        return None
+    return (own, (n,)) if own == (n, 1) else (own, (n, 1))
 
 
 def _single_parent(node: Any) -> Any:

@@ -15,7 +15,7 @@ from .signs import NAN, Layer, share_of
 _WINDOWS = 20
 # What noise and a constant predictor's own error in few samples leave open.
 _CLEARLY = 0.02
-_FAR, _HALF = 5.0, 0.5
+_FAR, _HALF, _MANY_STEPS = 5.0, 0.5, 1000
 # Rows of one product may differ in their last digits.
 _LOOKS, _SAME = 3, 1e-5
 _CHECKS, _HAIR = 5, 3e-3
@@ -48,6 +48,17 @@ class Vitals(ObservedSigns):
         """Whether so many were done that even what begins with a plateau should have left it."""
         least = min(100, 0.75 * self.planned_steps)
         return self.step >= max(least, min(500, self.planned_steps / 4))
+
+    @property
+    def would_have_started(self) -> bool:
+        """Whether a slow start would have ended by now."""
+        half, checks = self.planned_steps / 2, self.validation_losses[-_FEW:]
+        if self.objective.of_inputs:
+            # The mean of its inputs holds an autoencoder for long.
+            leaves = len(checks) == _FEW and all(b < a for a, b in pairwise(checks))
+            return self.step > min(half, _MANY_STEPS) and not leaves
+        # Without the loss of a constant a slow start looks the same.
+        return not math.isnan(self.objective.constant_loss) or self.step > half
 
     @property
     def starts_far(self) -> bool:

@@ -16,6 +16,7 @@ from .anatomy import (
     count_gates,
     embedding_tables,
     find_layers,
+    gradient_of,
     have_identical_columns,
     have_identical_units,
     matrix_of,
@@ -122,15 +123,15 @@ class WeightInspection:
         """See which layers have gradients, and at first what must differ and does not."""
         for layer in self._vitals.layers:
             weight = self._weights[layer.name]
-            layer.has_gradient |= weight is not None and weight.grad is not None
+            layer.has_gradient |= weight is not None and gradient_of(weight) is not None
         for others in (self._tables, self._bare):
-            self._with_gradient.update(n for n, p in others.items() if p.grad is not None)
+            self._with_gradient.update(n for n, p in others.items() if gradient_of(p) is not None)
         is_sure = self._inspections == _SURE
         if is_sure or self._inspections == 0:
             self._identical = {
                 name: have_identical_units(weight, sure=is_sure, gates=self._gates[name])
                 for name, weight in self._weights.items()
-                if weight is not None and weight.grad is not None
+                if weight is not None and gradient_of(weight) is not None
             }
             self._identical |= {n: have_identical_columns(p) for n, p in self._tables.items()}
         if self._inspections == 0:

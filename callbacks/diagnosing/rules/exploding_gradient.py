@@ -16,6 +16,7 @@ from ..vitals import Vitals
 
 _GROWTH = 100.0
 _HISTORY = 5
+_FEW, _HALFWAY = 3, 30.0
 _UNCLEARED, _GOOD = 4, 0.9
 
 
@@ -68,6 +69,9 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
     if begins is None or not vitals.had_a_chance:
         return []
     layers, values = list(profile), list(profile.values())
+    # One of several heads may have a loss that is small beside another's.
+    if len(values) > _FEW and exploding_from(values[:-1], _HALFWAY) is None:
+        return []
     ratio = values[1] / values[-1]
     usual = statistics.median(_totals(vitals) or [1.0])
     evidence = (

@@ -16,7 +16,7 @@ from ..vitals import Vitals
 _SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
 _CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
 _MODEST_STEP, _NEXT_TO_NOTHING, _SOME = 5e-4, 0.1, 0.4
-_NO_WAY, _SHORT_WAY, _ENDED, _MOST = 1e-3, 2e-2, 1e-2, 0.75
+_NO_WAY, _SHORT_WAY, _ENDED, _MOST, _BELOW = 1e-3, 2e-2, 1e-2, 0.75, 0.3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -52,7 +52,7 @@ def _motionless(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"All {steps:.0f} steps together move the weights by no more than {way:.1e} of their "
-        f"length: each by 1e-03 is usual.{_let_down(vitals)}"
+        f"length: each by 1e-03 is usual.{_by_schedule(vitals)}"
     )
     figures = {"way": way, "update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -67,6 +67,14 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
                 '{"scheduler": scheduler, "interval": "epoch"}',
             ),
             Remedy("Let a schedule down over the whole training.", 'scheduler="cosine"'),
+        )
+    if _warms_up(vitals):
+        return (
+            Remedy(
+                "Count the warm-up in steps, and step the schedule with the optimiser.",
+                '{"scheduler": scheduler, "interval": "step"}',
+            ),
+            Remedy("Warm up for a few hundred steps at most."),
         )
     return (
         Remedy("Multiply the learning rate by ten.", f"lr={vitals.learning_rate_peak * 10:.3g}"),
@@ -84,7 +92,18 @@ def _is_let_down(vitals: Vitals) -> bool:
     return long_ago and vitals.learning_rate < _ENDED * vitals.learning_rate_peak
 
 
-def _let_down(vitals: Vitals) -> str:
+def _warms_up(vitals: Vitals) -> bool:
+    """Whether a schedule has not let the rate come near what it was given, and not down again."""
+    now, peak = vitals.learning_rate, vitals.learning_rate_peak
+    return now > 0.5 * peak and peak < _BELOW * vitals.learning_rate_given
+
+
+def _by_schedule(vitals: Vitals) -> str:
+    if _warms_up(vitals):
+        return (
+            f" A schedule has let the learning rate come to {vitals.learning_rate:.2g} of "
+            f"{vitals.learning_rate_given:.2g} in {vitals.step} steps."
+        )
     if not _is_let_down(vitals):
         return ""
     return (
@@ -128,7 +147,7 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
         what = f"is only {learned:.1%} below a constant's after"
     evidence = (
         f"The loss {what} {vitals.step} steps: a step moves the weights by {recent:.1e} of their "
-        f"length, where about 1e-03 is usual.{_let_down(vitals)}"
+        f"length, where about 1e-03 is usual.{_by_schedule(vitals)}"
     )
     figures = {"update_ratio": recent, "fell": fell, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW

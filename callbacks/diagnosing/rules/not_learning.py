@@ -12,14 +12,13 @@ unless they are told otherwise, and say nothing where it is the batch.
 
 import math
 import statistics
-from itertools import pairwise
 
 from ...problem import Problem as P
 from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_WELL, _MANY, _CHECKS = 0.5, 1000, 3
+_WELL = 0.5
 _FAR, _HALF, _USUAL_STEP = 10.0, 0.5, 3e-4
 
 
@@ -80,7 +79,10 @@ def _out_of_reach(vitals: Vitals) -> list[Symptom]:
     mean = statistics.fmean(vitals.target_means or [0.0])
     size = abs(mean) + math.sqrt(max(0.0, objective.target_variance))
     # What all layers have part in grows with the square of the steps.
-    reach = _HALF * (vitals.step / vitals.planned_steps) ** 2 * size
+    done = vitals.step / vitals.planned_steps
+    reach = _HALF * done**2 * size
+    if done > _HALF and vitals.gain < 0 and (high < mean or mean < low):
+        reach = done**2 * abs(mean)  # All predictions so far were on one side of it.
     arrives = not size > _FAR or max(abs(low), abs(high)) > reach
     if arrives or not statistics.median(steps) > _USUAL_STEP:
         return []  # With larger ones it might have come there.
@@ -99,17 +101,6 @@ def _out_of_reach(vitals: Vitals) -> list[Symptom]:
     return [Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, is_root=True)]
 
 
-def _would_know(vitals: Vitals) -> bool:
-    """Whether a slow start would have ended by now."""
-    half, checks = vitals.planned_steps / 2, vitals.validation_losses[-_CHECKS:]
-    if vitals.objective.of_inputs:
-        # The mean of its inputs holds an autoencoder for long.
-        leaves = len(checks) == _CHECKS and all(b < a for a, b in pairwise(checks))
-        return vitals.step > min(half, _MANY) and not leaves
-    # Without the loss of a constant a slow start looks the same.
-    return not math.isnan(vitals.objective.constant_loss) or vitals.step > half
-
-
 def _stuck(vitals: Vitals) -> list[Symptom]:
     if (
         not vitals.one_loss
@@ -121,7 +112,7 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     if not any(map(math.isfinite, vitals.losses[-5:])):
         return []  # The losses that are known were those before.
     constant = vitals.objective.constant_loss
-    if not vitals.gain <= 0.02 or not _would_know(vitals):
+    if not vitals.gain <= 0.02 or not vitals.would_have_started:
         return []
     than = (
         f"{vitals.recent_data_loss:.4g}, no better than the {constant:.4g} of a constant prediction"

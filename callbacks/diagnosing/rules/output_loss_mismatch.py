@@ -27,6 +27,9 @@ _NO_LOGARITHMS = {
     "softmax": "probabilities.",
     "log_softmax": "a `log_softmax` that was not taken over the classes, the second dimension.",
 }
+_EACH_ITS_OWN = (
+    "Use `binary_cross_entropy_with_logits` without the softmax: each label has its own."
+)
 _DEAF_BATCHES = 20
 _SLACK, _HAIR = 0.05, 0.02
 _Found = tuple[Severity, str, str]
@@ -115,6 +118,8 @@ def _mismatches(objective: Objective) -> Iterator[_Found]:
             yield from _of_divergence(objective)
         case "poisson":
             yield from _of_rates(objective)
+        case "multi_hot":
+            yield from _of_several_labels(objective)
         case "hinge":
             yield from _of_margins(objective)
         case "squared" | "huber" | "absolute":
@@ -180,12 +185,18 @@ def _of_probabilities(objective: Objective) -> Iterator[_Found]:
             "Use `binary_cross_entropy_with_logits` on the output itself.",
         )
     elif objective.output == "softmax" and abs(objective.positives - 1) > _SLACK:
-        yield (
-            "critical",
-            "The probabilities of a softmax add up to 1, and the labels of a sample to "
-            f"{objective.positives:.2g} on average: they cannot all be right.",
-            "Use `binary_cross_entropy_with_logits` without the softmax: each label has its own.",
-        )
+        yield "critical", _too_many_labels(objective), _EACH_ITS_OWN
+
+
+def _of_several_labels(objective: Objective) -> Iterator[_Found]:
+    yield "warning", f"A cross-entropy has a softmax. {_too_many_labels(objective)}", _EACH_ITS_OWN
+
+
+def _too_many_labels(objective: Objective) -> str:
+    return (
+        "The probabilities of a softmax add up to 1, and the labels of a sample to "
+        f"{objective.positives:.2g} on average: they cannot all be right."
+    )
 
 
 def _of_logits(objective: Objective) -> Iterator[_Found]:

@@ -1,7 +1,8 @@
 """Regularisation that outweighs the data.
 
 A penalty that is most of the loss, or dropout so high that the training loss stays far above that
-of validation, where it is off.
+of validation, where it is off. Or what an autoencoder's loss has beside the reconstruction, and
+that has left its code nothing to say (the posterior collapse of Bowman et al., 2016).
 """
 
 import math
@@ -18,12 +19,15 @@ _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 _PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.6, 1e-8
 _A_PART, _TAKEN, _LITTLE_LEARNED = 0.05, 0.5, 0.1
+_BESIDE, _GONE = 0.05, 0.03
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a penalty or a dropout that keeps the network from fitting."""
     if not vitals.had_a_chance or vitals.gain > _MUCH:
         return []
+    if collapsed := _collapsed(vitals):
+        return collapsed
     if vitals.gain > 0.5:
         return _weight_decay(vitals)
     found = [*_penalty(vitals), *_dropout(vitals), *_weight_decay(vitals)]
@@ -63,6 +67,35 @@ def _shrunk(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"first_share": first, "growth": vitals.growth}
     return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _penalty_remedies())]
+
+
+def _collapsed(vitals: Vitals) -> list[Symptom]:
+    """An autoencoder that has made all but its reconstruction 0, and reconstructs nothing."""
+    data, others = vitals.data_losses, vitals.other_terms
+    if not (vitals.objective.of_inputs and data and others and vitals.gain < _LITTLE_LEARNED):
+        return []
+    if not (vitals.would_have_started or vitals.ignores_inputs) or not vitals.had_a_long_chance:
+        return []
+    first_data = statistics.fmean(data[:_FIRST])
+    first, late = statistics.fmean(others[:_FIRST]), statistics.fmean(others[-_FIRST:])
+    if not first > _BESIDE * first_data > 0 or not abs(late) < _GONE * min(first, first_data):
+        return []
+    evidence = (
+        f"Beside the loss of the reconstruction ({first_data:.4g}) there was one of {first:.4g} at "
+        f"first. It has come to {max(0.0, late):.2g}, and the reconstruction "
+        f"({vitals.recent_data_loss:.4g}) is hardly better than a constant: the code says nothing."
+    )
+    remedies = (
+        Remedy("Weigh what is beside the reconstruction less.", "beta = 1e-3"),
+        Remedy("Let its weight grow from 0.", "beta *= min(1.0, self.global_step / 1000)"),
+    )
+    figures = {"first_beside": first, "beside": late}
+    return [
+        Symptom(
+            Problem.OVER_REGULARIZED, "critical", evidence, figures, remedies, reports=3,
+            is_root=True,
+        )
+    ]  # fmt: skip
 
 
 def _penalty_remedies() -> tuple[Remedy, ...]:

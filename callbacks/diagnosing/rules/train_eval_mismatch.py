@@ -16,7 +16,7 @@ _EARLY, _POOR, _FEW_EPOCHS = 2.0, 0.3, 2
 _TOO_FEW, _GOOD = 3, 0.5
 _STEP_DOWN = 0.7
 _MANY_BATCHES, _LEFT, _APART = 50, 0.2, 0.3
-_SUM = 3.0
+_SUM, _PAYS = 3.0, 1.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -26,7 +26,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
         Remedy("Normalise each sample by itself.", 'norm="layer", or norm="group"'),
         Remedy("Let the running moments follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"),
     )
-    found = _too_few(vitals, remedies) or _asleep(vitals) or _slow(vitals, remedies)
+    found = (
+        _too_few(vitals, remedies) or _asleep(vitals) or _unfed(vitals) or _slow(vitals, remedies)
+    )
     # Sums over batches of other sizes say nothing of each other.
     if found or vitals.sum_of > _SUM:
         return found
@@ -65,6 +67,35 @@ def _asleep(vitals: Vitals) -> list[Symptom]:
     )
     figures, problem = {"layers": float(len(names))}, Problem.TRAIN_EVAL_MISMATCH
     return [Symptom(problem, "warning", evidence, figures, remedies, names[0], is_root=True)]
+
+
+def _unfed(vitals: Vitals) -> list[Symptom]:
+    """BatchNorm that is evaluated, and that no batch of training has come to."""
+    names, checks = vitals.unfed_norms, vitals.validation_losses
+    training = vitals.training_epoch_losses
+    if not names or not checks or len(training) != len(checks):
+        return []
+    if not checks[-1] > _PAYS * training[-1] > 0:
+        return []
+    others = f" and {len(names) - 1} more BatchNorm layers have" if len(names) > 1 else " has"
+    evidence = (
+        f"{names[0]}{others} a running mean of 0 and a variance of 1 in validation, as when they "
+        f"were made: no batch has come to them in training. The validation loss is {checks[-1]:.4g}"
+        f" and that of training {training[-1]:.4g}."
+    )
+    remedies = (
+        Remedy(
+            "Average or copy the buffers along with the weights.",
+            "AveragedModel(model, use_buffers=True)",
+        ),
+        Remedy("Let the data go through once more.", "swa_utils.update_bn(train_loader, average)"),
+    )
+    figures, problem = {"layers": float(len(names))}, Problem.TRAIN_EVAL_MISMATCH
+    return [
+        Symptom(
+            problem, "warning", evidence, figures, remedies, names[0], reports=1, is_root=True
+        )
+    ]  # fmt: skip
 
 
 def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:

@@ -47,6 +47,8 @@ def _sorted_values(vitals: Vitals) -> list[Symptom]:
     variances, whole = vitals.target_spreads, vitals.objective.target_variance
     if len(variances) < _PURE_BATCHES or not whole > 0 or not vitals.labels_samples:
         return []
+    if not vitals.objective.of_batch:
+        return []  # What the network has a part in, as in Q-learning, grows as it learns.
     # A few outliers make the mean of the variances, and single batches of few samples have any.
     within = max(statistics.fmean(variances), statistics.median(variances)) / whole
     if not within < _WITHIN or not vitals.had_a_chance:

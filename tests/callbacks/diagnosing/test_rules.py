@@ -24,7 +24,7 @@ SICK = {
     "norms grew": (
         vitals(FLAT, gradients=record(fc=[1.0] * 8 + [1e4] * 2)), P.EXPLODING_GRADIENT, "critical"),
     "norms grow through layers": (
-        vitals(FLAT, gradient_profile={"a": 1e6, "b": 1e5, "c": 1e4, "d": 1.0}),
+        vitals(FLAT, gradient_profile={"a": 1e7, "b": 1e6, "c": 2e3, "d": 1.0}),
         P.EXPLODING_GRADIENT, "critical"),
     "gradients vanish": (
         vitals(FLAT, gradient_profile=PROFILE, layers=[Layer("a", 9, has_gradient=True)]),

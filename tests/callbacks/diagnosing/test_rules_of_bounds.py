@@ -79,6 +79,7 @@ def test_a_checkpoint_from_before_predictions_were_kept_goes_on():
     assert not again.objective.predicted_range[0] <= again.objective.predicted_range[1]
 
 
+FALLING_LITTLE = [2.3 - 2e-4 * i + 0.005 * (-1) ** i for i in range(300)]
 PRICES = {
     "objective": replace(
         STARS, constant_loss=2.4e9, target_variance=2.4e9, target_range=(2.1e5, 4.9e5),
@@ -102,6 +103,7 @@ def test_targets_that_no_prediction_has_come_near_are_out_of_reach():
     [
         {"target_range": (-4.9e5, -2.1e5), "predicted_range": (-900, 0.0)},
         {"target_range": (-9e5, 9e5), "target_variance": 4e10, "predicted_range": (-900, 900)},
+        {"predicted_range": (0.0, 3e5)},  # not one beyond the mean, at the end
     ],
 )
 def test_targets_of_any_sign_are_out_of_reach(targets):
@@ -112,7 +114,7 @@ def test_targets_of_any_sign_are_out_of_reach(targets):
 @pytest.mark.parametrize(
     "more",
     [
-        {"objective": replace(PRICES["objective"], predicted_range=(0.0, 3e5))},  # came there
+        {"objective": replace(PRICES["objective"], predicted_range=(0.0, 3.6e5))},  # came there
         {"objective": replace(PRICES["objective"], target_variance=0.01), "target_means": [0.4]},
         {"total_updates": [1e-4] * 10},  # which is a matter of the rate
         {"planned_steps": 1000},  # where layers grow together, a tenth of the steps go further
@@ -301,3 +303,58 @@ def test_raw_inputs_are_the_reason_for_predictions_that_are_far_apart():
     problems = {s.problem for s in examine(signs) if s.is_root}
     assert problems == {P.POOR_INITIALIZATION}
     assert join_causes(examine(signs))[0].problem == P.UNNORMALIZED_INPUT
+
+
+REBUILDS = {
+    "objective": Objective(
+        "regression", "squared", constant_loss=2.3, target_variance=2.3, of_inputs=True
+    ),
+    "planned_steps": 500,
+}  # fmt: skip
+GONE = {"other_terms": [0.9, 0.5, 0.2, 0.1, 0.05] + [0.001] * 25}
+
+
+def test_an_autoencoder_whose_code_was_given_up_for_another_term():
+    symptoms = join_causes(examine(vitals(FLAT, **REBUILDS, **GONE, dead=record(act=[0.1, 1.0]))))
+    assert [(s.problem, s.severity) for s in symptoms] == [(P.OVER_REGULARIZED, "critical")]
+    assert "there was one of 0.35 at first. It has come to 0.001" in symptoms[0].evidence
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"other_terms": [0.01] * 3 + [0.001] * 27},  # that was never much
+        {"other_terms": [0.9] * 5 + [0.2] * 25},  # that holds something back
+        {"other_terms": []},
+        {"objective": replace(REBUILDS["objective"], of_inputs=False)},
+        {"objective": replace(REBUILDS["objective"], constant_loss=9.0)},  # learned
+        {"planned_steps": 10_000},  # it may come yet
+    ],
+)
+def test_what_is_beside_a_reconstruction_is_no_fault(more):
+    assert P.OVER_REGULARIZED not in found(vitals(FLAT, **{**REBUILDS, **GONE, **more}))
+
+
+def test_heads_side_by_side_are_no_explosion():
+    heads = {"body.0": 3e5, "body.2": 3e4, "income": 3e6, "class": 40.0}
+    assert P.EXPLODING_GRADIENT not in found(vitals(FLAT, gradient_profile=heads))
+
+
+def test_what_a_network_makes_its_own_targets_of_may_grow():
+    targets = Objective("regression", "huber", constant_loss=1.0, target_variance=1.0)
+    signs = {"target_spreads": [0.05] * 20, "objective": targets}
+    assert P.UNSTABLE_LOSS in found(vitals(FLAT, **signs))
+    signs["objective"] = replace(targets, of_batch=False)
+    assert P.UNSTABLE_LOSS not in found(vitals(FLAT, **signs))
+
+
+def test_a_warm_up_that_takes_too_long_is_to_be_shortened():
+    rates = {"learning_rate": 9e-5, "learning_rate_peak": 9e-5, "learning_rate_given": 2e-3}
+    (symptom,) = examine(vitals(FALLING_LITTLE, total_updates=[5e-5] * 10, **rates))
+    assert symptom.problem == P.LEARNING_RATE_TOO_LOW
+    assert "come to 9e-05 of 0.002" in symptom.evidence
+    assert symptom.remedies[0].code == '{"scheduler": scheduler, "interval": "step"}'
+    rates["learning_rate_given"] = 9e-5
+    (symptom,) = examine(vitals(FALLING_LITTLE, total_updates=[5e-5] * 10, **rates))
+    assert symptom.remedies[0].code == "lr=0.0009"
+    assert "schedule" not in symptom.evidence

@@ -6,10 +6,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from torchvitals.callbacks.diagnosing.special_losses import (
+    crossed_shapes,
+    describe_special,
     divergence_of,
     find_ctc,
     hinge_targets,
     rates_for_logarithms,
+    targets_of_softmax,
 )
 
 
@@ -105,3 +108,69 @@ def test_the_labels_of_a_hinge_loss(loss):
 @pytest.mark.parametrize("loss", OTHERS.values(), ids=OTHERS.keys())
 def test_what_is_no_hinge_loss(loss):
     assert hinge_targets(loss(outputs(1)[:, 0], ZEROS_AND_ONES)) is None
+
+
+SEVERAL = torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("divided_by", [None, 1, 4])
+def test_several_labels_of_a_sample_in_a_cross_entropy(divided_by, smoothing):
+    loss = F.cross_entropy(outputs(), SEVERAL, label_smoothing=smoothing)
+    loss = loss if divided_by is None else loss / divided_by
+    found = targets_of_softmax(loss)
+    assert found is not None
+    if not smoothing:
+        torch.testing.assert_close(found, SEVERAL)
+        objective = describe_special(loss)
+        assert (objective.kind, objective.positives) == ("multi_hot", 2.0)
+        assert describe_special(loss, inputs=SEVERAL.data_ptr()) is None
+
+
+OF_SHARES = {
+    "one label each": lambda z: F.cross_entropy(z, torch.eye(3)[[0, 1, 2, 0]]),
+    "shares": lambda z: F.cross_entropy(z, SEVERAL / SEVERAL.sum(1, keepdim=True)),
+    "words counted": lambda z: F.cross_entropy(z, 3 * SEVERAL),
+    "a multinomial by hand": lambda z: -(z.log_softmax(1) * SEVERAL).sum(1).mean(),
+    "numbers of classes": lambda z: F.cross_entropy(z, torch.tensor([0, 1, 2, 0])),
+}
+
+
+@pytest.mark.parametrize("loss", OF_SHARES.values(), ids=OF_SHARES.keys())
+def test_targets_that_a_softmax_can_reach(loss):
+    assert describe_special(loss(outputs())) is None
+
+
+def pinball(error):
+    return torch.maximum(0.9 * error, -0.1 * error)
+
+
+LOSSES_BY_HAND = {
+    "pinball": lambda x, t: pinball(t - x).mean(),
+    "log-cosh": lambda x, t: (x - t).cosh().log().sum() / 4,
+    "with a deviation": lambda x, t: (
+        0.5 * (x - t).square() * torch.exp(-x) + 0.5 * x
+    ).mean(),
+    "roots": lambda x, t: ((x - t) ** 2 + 1e-3).sqrt().mean() / 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", LOSSES_BY_HAND.values(), ids=LOSSES_BY_HAND.keys())
+def test_every_prediction_against_every_target(loss):
+    column, row = outputs(1), torch.tensor([0.3, 0.5, 0.1, 0.9])
+    assert crossed_shapes(loss(column, row)) == ((4, 1), (4,))
+    assert crossed_shapes(loss(column[:, 0], row[:, None])) == ((4,), (4, 1))
+    assert describe_special(loss(column, row)).shapes == ((4, 1), (4,))
+    assert crossed_shapes(loss(column, row[:, None])) is None
+    assert crossed_shapes(loss(column[:, 0], row)) is None
+
+
+def test_differences_that_are_meant():
+    column, row = outputs(1), torch.tensor([0.3, 0.5, 0.1, 0.9])
+    scores = column[:, 0]
+    assert crossed_shapes(pinball(scores[:, None] - scores).mean()) is None
+    assert crossed_shapes(pinball(row[:, None] - outputs(3)).mean()) is None
+    assert crossed_shapes(pinball(column - torch.tensor([0.1, 0.9])).mean()) is None
+    # Inside of a network, as the distance from fixed centres.
+    inside = nn.Linear(4, 1)((column - row).exp())
+    assert crossed_shapes(pinball(inside).mean()) is None
