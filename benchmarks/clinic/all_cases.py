@@ -24,6 +24,7 @@ import faulty.handmade
 import faulty.harbour
 import faulty.herds
 import faulty.hospitals
+import faulty.hydrology
 import faulty.infinite
 import faulty.inputs
 import faulty.instruments
@@ -97,6 +98,7 @@ import healthy.greenhouse
 import healthy.handmade
 import healthy.harbour
 import healthy.herds
+import healthy.hydrology
 import healthy.instruments
 import healthy.laboratories
 import healthy.language
@@ -171,6 +173,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.herds.CASES,
     *faulty.harbour.CASES,
     *faulty.hospitals.CASES,
+    *faulty.hydrology.CASES,
     *faulty.infinite.CASES,
     *faulty.inputs.CASES,
     *faulty.instruments.CASES,
@@ -246,6 +249,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.handmade.CASES,
     *healthy.herds.CASES,
     *healthy.harbour.CASES,
+    *healthy.hydrology.CASES,
     *healthy.instruments.CASES,
     *healthy.laboratories.CASES,
     *healthy.language.CASES,
