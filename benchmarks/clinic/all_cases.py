@@ -64,6 +64,7 @@ import faulty.threads
 import faulty.tiles
 import faulty.tokens
 import faulty.trades
+import faulty.transit
 import faulty.units
 import faulty.vision
 import healthy.agents
@@ -143,6 +144,7 @@ import healthy.threads
 import healthy.tokens
 import healthy.trades
 import healthy.transfer
+import healthy.transit
 import healthy.vision
 import healthy.wards
 import healthy.waveforms
@@ -213,6 +215,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.tiles.CASES,
     *faulty.tokens.CASES,
     *faulty.trades.CASES,
+    *faulty.transit.CASES,
     *faulty.units.CASES,
     *faulty.vision.CASES,
 )
@@ -294,6 +297,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.tokens.CASES,
     *healthy.trades.CASES,
     *healthy.transfer.CASES,
+    *healthy.transit.CASES,
     *healthy.vision.CASES,
     *healthy.wards.CASES,
     *healthy.waveforms.CASES,
