@@ -229,6 +229,7 @@ class FirstBatches:
             batch_spread=float(spread),
             batches=len(means),
             first_gap=self._first_gap,
+            usual_std=float(varied.median()) if len(varied) else 0.0,
         )
 
     def state_dict(self) -> dict[str, Any]:

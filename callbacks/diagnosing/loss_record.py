@@ -25,7 +25,7 @@ from .target_record import TargetRecord
 
 _CURVES = (
     "data_losses", "other_terms", "accuracies", "penalty_shares", "same_class_pairs",
-    "target_spreads", "prediction_ranges",
+    "target_spreads", "prediction_ranges", "predicted_lows", "predicted_highs",
 )  # fmt: skip
 
 
@@ -37,7 +37,8 @@ class LossRecord:
     Attributes:
         losses: Loss of each batch that was taken up, the mean over the ranks.
         data_losses, other_terms, accuracies, penalty_shares, same_class_pairs, target_spreads,
-            prediction_ranges: Of the batches that were looked at.
+            prediction_ranges, predicted_lows, predicted_highs: Of the batches that were looked
+            at; the last two of a regression.
         objective: What is minimised, as of the last `judge`.
     """
 
@@ -50,6 +51,8 @@ class LossRecord:
         self.same_class_pairs: list[float] = []
         self.target_spreads: list[float] = []
         self.prediction_ranges: list[float] = []
+        self.predicted_lows: list[float] = []
+        self.predicted_highs: list[float] = []
         self.objective = Objective()
         self._looks = 0
         self._has_looked = False
@@ -179,6 +182,10 @@ class LossRecord:
             self.same_class_pairs.append(row["pairs"])
         if math.isfinite(row["apart"]):
             self.prediction_ranges.append(row["apart"])
+        low, high = row.get("predicted_min", math.nan), row.get("predicted_max", math.nan)
+        if math.isfinite(low) and math.isfinite(high):
+            self.predicted_lows.append(low)
+            self.predicted_highs.append(high)
         if math.isfinite(row["spread"]):
             self.target_spreads.append(row["spread"])
         if reading.comparable and total > 0 and row["data_loss"] >= 0:

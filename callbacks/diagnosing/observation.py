@@ -242,6 +242,9 @@ class Observation:
         vitals.same_class_pairs = record.same_class_pairs
         vitals.target_spreads = record.target_spreads
         vitals.prediction_ranges = record.prediction_ranges
+        vitals.predicted_lows, vitals.predicted_highs = (
+            record.predicted_lows, record.predicted_highs
+        )  # fmt: skip
         vitals.target_means = record.target_means
         vitals.objective = record.objective
         vitals.layers_in_graph, vitals.affine, vitals.saturating_outputs = self._in_graph

@@ -43,6 +43,8 @@ class ObservedSigns:
         same_class_pairs: Share of the pairs of samples of a batch that are of one class, likewise.
         target_spreads: Variance of a batch's targets in a regression, likewise.
         prediction_ranges: How far apart the predictions of a batch are at most, likewise.
+        predicted_lows, predicted_highs: Least and largest prediction of a batch, likewise, of a
+            regression.
         objective: What is minimised.
         side_losses: Kind and output of other losses that want logits and get something else.
         inputs: What reaches the first layer.
@@ -121,6 +123,8 @@ class ObservedSigns:
     same_class_pairs: list[float] = field(default_factory=list)
     target_spreads: list[float] = field(default_factory=list)
     prediction_ranges: list[float] = field(default_factory=list)
+    predicted_lows: list[float] = field(default_factory=list)
+    predicted_highs: list[float] = field(default_factory=list)
     objective: Objective = field(default_factory=Objective)
     side_losses: list[tuple[str, str]] = field(default_factory=list)
     inputs: InputScale = field(default_factory=InputScale)

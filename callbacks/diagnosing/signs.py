@@ -17,6 +17,7 @@ class InputScale:
         largest_mean: Largest absolute mean of a feature.
         largest_std: Largest standard deviation of a feature.
         smallest_std: Smallest standard deviation of a feature that is not constant.
+        usual_std: Their median, of those likewise.
         rms: Root mean square of all entries.
         features: Number of features: channels of an image, columns of a table.
         sizes: First two sizes of what reached the layer.
@@ -36,6 +37,7 @@ class InputScale:
     batch_spread: float = NAN
     batches: int = 0
     first_gap: int = -1
+    usual_std: float = NAN
 
 
 @dataclass(frozen=True)

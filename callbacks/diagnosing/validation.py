@@ -18,7 +18,7 @@ _OTHER_LOSSES = {
 }  # fmt: skip
 _RANKINGS = r"auc|auroc|auprc|averageprecision|average_precision|ndcg|mrr|hit_?rate|recall@|\bap\b"
 _DECISIONS = r"acc(uracy)?(?![a-z])|f1|recall(?!@)|sensitivity|mcc|kappa"
-_SAME_UNITS, _SAME_KIND = 2.5, 8.0
+_SAME_UNITS, _SAME_KIND, _ITSELF = 2.5, 8.0, 1.5
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Check:
         score: The score, likewise.
         name: Name of the loss.
         is_guessed: Whether that is no name of a loss that is called so, or was given.
+        counterpart: What is logged of training under that name; None where nothing is.
         ranks: See `ValidationCurve`.
         decides: Likewise.
         logged: Names of all metrics; None where the user has named none.
@@ -39,6 +40,7 @@ class Check:
     score: float | None = None
     name: str = ""
     is_guessed: bool = False
+    counterpart: float | None = None
     ranks: bool = False
     decides: bool = False
     logged: tuple[str, ...] | None = None
@@ -48,7 +50,8 @@ class ValidationCurve:
     """Take the validation's loss and score, and the mean training loss between two checks.
 
     A loss that is not called so is taken where it is of the size of the training's at first: of
-    about that size, if the name is that of the training's own kind.
+    about that size, if the name is that of the training's own kind, and of any, if what is logged
+    of training under the same name is the training's loss.
 
     Args:
         loss: Name of the logged loss; None finds it.
@@ -86,10 +89,12 @@ class ValidationCurve:
         score_name = self.named.find("validation_score", metrics)
         names = (name, _find(metrics, _SCORES) if score_name is None else score_name)
         loss, score = (float(metrics[name]) if name in metrics else None for name in names)
+        twin = next((n for n in _counterparts(name) if n in metrics), "") if is_guessed else ""
+        counterpart = float(metrics[twin]) if twin else None
         decides = any(map(_is_decision, metrics))
         ranks = any(map(_is_ranking, metrics)) and not decides
         logged = self.named.read(trainer)
-        return Check(loss, score, name, is_guessed, ranks, decides, logged)
+        return Check(loss, score, name, is_guessed, counterpart, ranks, decides, logged)
 
     def _find_loss(self, logged: Iterable[str]) -> tuple[str, bool]:
         """Name of the loss, and whether it is guessed."""
@@ -111,7 +116,8 @@ class ValidationCurve:
         if loss is not None and recent and told.is_guessed and not self.losses:
             kinds = [_OTHER_LOSSES[word] for word in _words(told.name) if word in _OTHER_LOSSES]
             times = _SAME_KIND if any(kind in known for known in kinds) else _SAME_UNITS
-            self._is_refused |= not _are_alike(loss, recent, times)
+            own = told.counterpart is not None and _are_alike(told.counterpart, recent, _ITSELF)
+            self._is_refused |= not own and not _are_alike(loss, recent, times)
         if loss is not None and recent and not self._is_refused:
             self.losses.append(loss)
             self.training_losses.append(sum(recent) / len(recent))
@@ -167,6 +173,12 @@ def _find(names: Iterable[str], words: Sequence[str]) -> str:
 
 def _find_other_loss(names: Iterable[str]) -> str:
     return next((n for n in names if "val" in n.lower() and _words(n) & set(_OTHER_LOSSES)), "")
+
+
+def _counterparts(name: str) -> list[str]:
+    """What a metric of validation would be called in training."""
+    of_training = re.sub("validation|valid|val", "train", name, flags=re.IGNORECASE)
+    return [of_training, f"{of_training}_epoch", f"{of_training}_step"]
 
 
 def _words(name: str) -> set[str]:

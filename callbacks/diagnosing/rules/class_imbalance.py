@@ -21,7 +21,7 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
     if not vitals.had_a_long_chance or len(said) != len(counts):
         return False
-    if vitals.is_falling and vitals.gain > _LITTLE and vitals.step < vitals.planned_steps / 2:
+    if vitals.gain > _LITTLE and vitals.step < vitals.planned_steps / 2:
         return False  # The rare ones come last.
     is_binary = vitals.objective.task == "binary"
     if vitals.labels_samples:

@@ -14,7 +14,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_GROWTH = 100.0
+_GROWTH, _LESS = 100.0, 30.0
 _HISTORY = 5
 _FEW, _HALFWAY = 3, 30.0
 _UNCLEARED, _GOOD = 4, 0.9
@@ -91,7 +91,7 @@ def _through_sequences(vitals: Vitals) -> list[Symptom]:
     if len(profile) < 3 or not vitals.had_a_chance or not profile[-1] > 0:
         return []
     ratio = profile[0] / profile[-1]
-    if not ratio > _GROWTH:
+    if not ratio > (_GROWTH if vitals.gain > -1 else _LESS):
         return []
     evidence = (
         f"The gradient of the last output of {vitals.recurrent_layer} grows on its way back "
@@ -106,7 +106,7 @@ def _through_sequences(vitals: Vitals) -> list[Symptom]:
     return [
         Symptom(
             Problem.EXPLODING_GRADIENT, "critical", evidence, {"ratio": ratio}, remedies,
-            vitals.recurrent_layer, reports=3,
+            vitals.recurrent_layer, reports=3, is_root=vitals.gain < 0,
         )
     ]  # fmt: skip
 

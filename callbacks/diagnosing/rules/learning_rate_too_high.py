@@ -24,6 +24,7 @@ _ONE, _USUAL_STEP = 1.1, 1e-3
 _LONG_WINDOW, _LONG_TRAINING, _PART = 20, 400, 0.2
 _THROWN, _FIRST = 4.0, 5
 _IN_A_ROW, _SOME, _SURE = 5, 0.1, 8.0
+_CHECKS, _LITTLE, _NO_BETTER = 3, 0.3, 0.95
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -48,6 +49,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         _keeps_from_learning(vitals, recent, peak, rose)
         or _is_undone(vitals, lasting)
         or _is_far_off(vitals, lasting)
+        or _is_hurt(vitals, lasting)
         or (
             statistics.median(updates) > _USUAL_STEP
             and (_is_forgotten(vitals, curve) or _is_forgotten_soon(vitals))
@@ -135,6 +137,19 @@ def _is_far_off(vitals: Vitals, step: float) -> bool:
     if not (constant > 0 and looks) or vitals.has_learned or vitals.is_falling:
         return False
     return step > _STEP_OF_NOISE and vitals.gain < -1 and statistics.median(looks) > 2 * constant
+
+
+def _is_hurt(vitals: Vitals, step: float) -> bool:
+    """Whether steps that were huge for long have left a network that never knew what it was shown.
+
+    Its validation loss was at no time clearly below that of a constant.
+    """
+    checks, constant = vitals.validation_losses, vitals.whole_constant
+    if not step > _HUGE_STEP or not constant > 0 or len(checks) < _CHECKS:
+        return False
+    if not vitals.had_a_long_chance or vitals.evaluates_late or not vitals.gain < _LITTLE:
+        return False
+    return vitals.validates_the_same_loss and min(checks) > _NO_BETTER * constant
 
 
 def _is_thrown(vitals: Vitals, step: float) -> bool:

@@ -32,6 +32,7 @@ _EACH_ITS_OWN = (
 )
 _DEAF_BATCHES = 20
 _SLACK, _HAIR = 0.05, 0.02
+_GOOD, _HALF, _OFTEN = 0.9, 0.5, 8
 _Found = tuple[Severity, str, str]
 
 
@@ -40,7 +41,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     at_once = (
         *_outside(vitals), *_deaf(vitals), *_mismatches(vitals.objective), *_beside(vitals)
     )  # fmt: skip
-    seen = [*((found, 1) for found in at_once), *((found, 3) for found in _at_bound(vitals))]
+    in_time = (*_at_bound(vitals), *_beyond_bound(vitals))
+    seen = [*((found, 1) for found in at_once), *((found, 3) for found in in_time)]
     for (severity, evidence, advice), reports in seen:
         problem, remedies = Problem.OUTPUT_LOSS_MISMATCH, (Remedy(advice),)
         return [Symptom(problem, severity, evidence, {}, remedies, reports=reports)]
@@ -100,6 +102,31 @@ def _at_bound(vitals: Vitals) -> Iterator[_Found]:
             f"Targets go from {least:.4g} to {most:.4g}, and predictions have come to "
             f"{high if reaches[0] > 0 else low:.4g} and never further than {reaches[0]:g}.",
             "Scale what is bounded, such as a cosine, to the targets, or leave it out.",
+        )
+
+
+def _beyond_bound(vitals: Vitals) -> Iterator[_Found]:
+    """Predictions of which many come to 1 and none goes beyond, as a tanh lets them."""
+    objective = vitals.objective
+    if objective.task != "regression" or objective.output in _BOUNDS or vitals.gain > _GOOD:
+        return
+    if not vitals.had_a_long_chance or not objective.target_variance > 0:
+        return
+    least, most = objective.target_range
+    beyond = _HALF * math.sqrt(objective.target_variance)
+    for bound, ends, reach in (
+        (1.0, vitals.predicted_highs, most),
+        (-1.0, [-low for low in vitals.predicted_lows], -least),
+    ):
+        near = [end for end in ends[len(ends) // 2 :] if end > 1 - _HAIR]
+        if len(near) < _OFTEN or max(ends) > 1 or not reach > 1 + beyond:
+            continue
+        yield (
+            "warning",
+            f"Targets go from {least:.4g} to {most:.4g}. Predictions came within {_HAIR:g} of "
+            f"{bound:g} in {len(near)} of the last {len(ends) - len(ends) // 2} batches that were "
+            "looked at, and never beyond.",
+            "Put a linear layer behind what is bounded, such as a tanh or the state of an LSTM.",
         )
 
 

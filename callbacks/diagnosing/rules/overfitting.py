@@ -7,6 +7,8 @@ Where a constant's loss is not known, of 20%. A validation loss that does not ri
 it has stopped a quarter of what there is to know above a training loss of next to nothing.
 """
 
+import statistics
+
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
@@ -14,6 +16,7 @@ from ..vitals import Vitals
 
 _LOST, _OF_ALL, _CHECKS = 0.1, 0.08, 3
 _LOST_OF_UNKNOWN, _EARLY_CHECKS = 0.2, 10
+_FELL, _PART = 0.9, 0.2
 _GAP, _NOTHING, _STILL_FALLS = 0.25, 0.1, 0.05
 _REMEDIES = (
     Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),
@@ -34,15 +37,17 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
-    best = min(checks)
-    place = checks.index(best)
-    lost = min(checks[-_CHECKS:]) / best - 1
+    place = checks.index(min(checks))
+    # One check that happens to be good is not what there was.
+    best = statistics.fmean(checks[max(0, place - 1) : place + 2])
+    recent = min(checks[-max(_CHECKS, int(_PART * len(checks))) :])
+    lost = recent / best - 1
     if vitals.objective.constant_loss > 0:
-        of_all = (min(checks[-_CHECKS:]) - best) / vitals.whole_scale
+        of_all = (recent - best) / vitals.whole_scale
         enough = lost > _LOST and of_all > _OF_ALL
     else:
         enough = lost > _LOST_OF_UNKNOWN
-    apart = training[-1] < 0.7 * checks[-1] and training[-1] < training[place]
+    apart = training[-1] < 0.7 * checks[-1] and training[-1] < _FELL * training[place]
     if not (enough and apart and len(checks) - 1 - place >= _CHECKS):
         return []
     evidence = (

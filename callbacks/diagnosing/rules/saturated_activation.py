@@ -11,7 +11,7 @@ from ..symptom import Symptom
 from ..vitals import LOUD, Vitals
 
 _MOST, _ALMOST_ALL = 0.7, 0.85
-_HALF = 0.5
+_HALF, _CHECKS, _WORSE, _PART = 0.5, 3, 2.0, 0.2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -30,7 +30,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     site = next(iter(saturated))
     # A network whose every layer switches may learn, and what it learns is steps.
     switches = len(shares) > 1 and min(shares.values()) > _ALMOST_ALL
-    fine = vitals.is_well and not switches and not half_shut
+    fine = vitals.is_well and not switches and not half_shut and not _costs(vitals, site)
     severity: Severity = "info" if fine or not vitals.had_a_chance else "warning"
     evidence = (
         f"{saturated[site]:.0%} of the outputs of {site} are saturated: hardly a gradient passes."
@@ -45,6 +45,17 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"saturated_share": saturated[site], "layers": float(len(saturated))}
     return [Symptom(Problem.SATURATED_ACTIVATION, severity, evidence, figures, remedies, site)]
+
+
+def _costs(vitals: Vitals, site: str) -> bool:
+    """Whether half of it was saturated from the start, and what was learned carries over badly."""
+    checks, training = vitals.validation_losses[-_CHECKS:], vitals.training_epoch_losses[-_CHECKS:]
+    if len(checks) < _CHECKS or len(training) != len(checks) or vitals.evaluates_late:
+        return False
+    if not vitals.had_a_long_chance or not min(vitals.saturated.of(site)[:1] or [0.0]) > _HALF:
+        return False
+    worse = all(check > _WORSE * loss > 0 for check, loss in zip(checks, training, strict=True))
+    return worse and min(checks) > _PART * vitals.whole_scale
 
 
 def _is_half_shut(vitals: Vitals, shares: dict[str, float]) -> bool:

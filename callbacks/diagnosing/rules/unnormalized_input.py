@@ -17,7 +17,7 @@ from ..vitals import Vitals
 _LARGE, _TINY, _RATIO, _OFFSET = 15.0, 1e-3, 100.0, 30.0
 # Small ones are a reason only where nothing is learned.
 _SMALL = 1e-2
-_WELL = 0.8
+_WELL, _LITTLE, _HIDDEN = 0.8, 0.3, 1e-3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -61,6 +61,12 @@ def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float])
     return Symptom(problem, severity, evidence, figures, remedies, layer, reports=1)
 
 
+def _hides_others(vitals: Vitals) -> bool:
+    """Whether next to one feature half of the others are as good as constant."""
+    inputs = vitals.inputs
+    return inputs.features > 2 and 0 < inputs.usual_std < _HIDDEN * inputs.largest_std
+
+
 def _reason(vitals: Vitals) -> str | None:
     inputs = vitals.inputs
     if not math.isfinite(inputs.rms):
@@ -73,6 +79,11 @@ def _reason(vitals: Vitals) -> str | None:
         return (
             f"standard deviations of features go from {inputs.smallest_std:.2g} to "
             f"{inputs.largest_std:.3g}"
+        )
+    if vitals.had_a_long_chance and not vitals.gain > _LITTLE and _hides_others(vitals):
+        return (
+            f"the standard deviation of a feature is {inputs.largest_std:.3g}, and of half of them "
+            f"{inputs.usual_std:.2g} or less"
         )
     if inputs.largest_mean > max(3.0, _OFFSET * inputs.largest_std):
         return (
