@@ -28,6 +28,7 @@ import faulty.hydrology
 import faulty.infinite
 import faulty.inputs
 import faulty.instruments
+import faulty.kitchen
 import faulty.labelling
 import faulty.layers
 import faulty.lecture
@@ -101,6 +102,7 @@ import healthy.harbour
 import healthy.herds
 import healthy.hydrology
 import healthy.instruments
+import healthy.kitchen
 import healthy.laboratories
 import healthy.language
 import healthy.lecture
@@ -179,6 +181,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.infinite.CASES,
     *faulty.inputs.CASES,
     *faulty.instruments.CASES,
+    *faulty.kitchen.CASES,
     *faulty.labelling.CASES,
     *faulty.layers.CASES,
     *faulty.lecture.CASES,
@@ -254,6 +257,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.harbour.CASES,
     *healthy.hydrology.CASES,
     *healthy.instruments.CASES,
+    *healthy.kitchen.CASES,
     *healthy.laboratories.CASES,
     *healthy.language.CASES,
     *healthy.lecture.CASES,
