@@ -54,6 +54,7 @@ import faulty.retail
 import faulty.sentences
 import faulty.series
 import faulty.signals
+import faulty.sports
 import faulty.steps
 import faulty.structure
 import faulty.studio
@@ -138,6 +139,7 @@ import healthy.sentences
 import healthy.sequences
 import healthy.series
 import healthy.signals
+import healthy.sports
 import healthy.structured
 import healthy.studio
 import healthy.tabular
@@ -207,6 +209,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.sentences.CASES,
     *faulty.series.CASES,
     *faulty.signals.CASES,
+    *faulty.sports.CASES,
     *faulty.steps.CASES,
     *faulty.structure.CASES,
     *faulty.studio.CASES,
@@ -293,6 +296,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.sequences.CASES,
     *healthy.series.CASES,
     *healthy.signals.CASES,
+    *healthy.sports.CASES,
     *healthy.structured.CASES,
     *healthy.studio.CASES,
     *healthy.tabular.CASES,
