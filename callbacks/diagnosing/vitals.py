@@ -160,7 +160,9 @@ class Vitals(ObservedSigns):
     def evaluates_late(self) -> bool:
         """Whether evaluation says little yet: BatchNorm's moments follow a network that moves."""
         has_norm = math.isfinite(self.fewest_norm_values)
-        return has_norm and math.isfinite(self.planned_steps) and self.step < self.planned_steps / 2
+        return (
+            has_norm and math.isfinite(self.planned_steps) and self.step <= self.planned_steps / 2
+        )
 
     @property
     def labels_samples(self) -> bool:

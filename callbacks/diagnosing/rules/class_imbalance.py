@@ -14,6 +14,7 @@ from ..vitals import Vitals
 
 _RATIO, _NEVER, _SELDOM, _EXPECTED = 10.0, 0.1, 0.2, 10
 _FEW_CLASSES, _LITTLE, _HARDLY = 20, 0.25, 0.1
+_HANDFUL, _WELL = 5, 0.5
 
 
 def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
@@ -21,9 +22,10 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
     if not vitals.had_a_long_chance or len(said) != len(counts):
         return False
-    if vitals.gain > _LITTLE and vitals.step < vitals.planned_steps / 2:
-        return False  # The rare ones come last.
     is_binary = vitals.objective.task == "binary"
+    falls = vitals.is_falling or (is_binary and vitals.labels_samples)
+    if falls and vitals.gain > _LITTLE and vitals.step < vitals.planned_steps / 2:
+        return False  # The rare ones come last.
     if vitals.labels_samples:
         # Who will click is seldom likelier than not, and a model of it may be good all the same,
         # unless it is to decide.
@@ -32,7 +34,9 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     else:
         # Rare words are never the likeliest, in a good model of language neither. Of a mask some
         # pixels are.
-        unlikely = not is_binary and (vitals.gain > _LITTLE or len(counts) > _FEW_CLASSES)
+        asked = len(counts) <= _HANDFUL and vitals.wants_decisions
+        good = vitals.gain > (_WELL if asked else _LITTLE)
+        unlikely = not is_binary and (good or len(counts) > _FEW_CLASSES)
     if unlikely:
         return False
     expected = {i: sum(said) * counts[i] / sum(counts) for i in rare}

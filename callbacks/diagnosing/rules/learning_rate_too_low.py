@@ -14,6 +14,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
+_MANY = 9
 _CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
 _MODEST_STEP, _NEXT_TO_NOTHING, _SOME = 5e-4, 0.1, 0.4
 _NO_WAY, _SHORT_WAY, _ENDED, _MOST, _BELOW = 1e-3, 2e-2, 1e-2, 0.75, 0.3
@@ -21,7 +22,8 @@ _NO_WAY, _SHORT_WAY, _ENDED, _MOST, _BELOW = 1e-3, 2e-2, 1e-2, 0.75, 0.3
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a schedule that will not come to its peak, or a loss that hardly falls."""
-    return _unfinished(vitals) or _motionless(vitals) or _crawling(vitals)
+    found = _unfinished(vitals) or _motionless(vitals) or _crawling(vitals)
+    return found or _died_early(vitals)
 
 
 def _unfinished(vitals: Vitals) -> list[Symptom]:
@@ -150,6 +152,26 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
         f"length, where about 1e-03 is usual.{_by_schedule(vitals)}"
     )
     figures = {"update_ratio": recent, "fell": fell, "learning_rate": vitals.learning_rate}
+    problem = Problem.LEARNING_RATE_TOO_LOW
+    return [Symptom(problem, "warning", evidence, figures, _remedies(vitals))]
+
+
+def _died_early(vitals: Vitals) -> list[Symptom]:
+    """A rate that was at next to nothing in the first third of the training."""
+    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    if len(updates) < _MANY or not vitals.step > vitals.planned_steps / 2 or vitals.gain > _WELL:
+        return []
+    # Of a plan that is not known, a third of what was done is none.
+    share = vitals.step / vitals.planned_steps
+    third = int(len(updates) / (3 * share))
+    over = updates[third] < _NO_WAY * max(updates) and _is_let_down(vitals)
+    if not over or vitals.objective.of_positions or not vitals.objective.constant_loss > 0:
+        return []
+    evidence = (
+        f"The last two thirds of the training do nothing: a step moves the weights by "
+        f"{updates[-1]:.1e} of their length.{_by_schedule(vitals)}"
+    )
+    figures = {"update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
     return [Symptom(problem, "warning", evidence, figures, _remedies(vitals))]
 

@@ -16,7 +16,7 @@ from ..vitals import Vitals
 
 _LOST, _OF_ALL, _CHECKS = 0.1, 0.08, 3
 _LOST_OF_UNKNOWN, _EARLY_CHECKS = 0.2, 10
-_FELL, _PART = 0.9, 0.2
+_FELL, _PART, _SOME_CHECKS = 0.9, 0.2, 8
 _GAP, _NOTHING, _STILL_FALLS = 0.25, 0.1, 0.05
 _REMEDIES = (
     Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),
@@ -38,8 +38,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
     place = checks.index(min(checks))
-    # One check that happens to be good is not what there was.
-    best = statistics.fmean(checks[max(0, place - 1) : place + 2])
+    # Of many checks one happens to be good.
+    around = int(len(checks) >= _SOME_CHECKS)
+    best = statistics.fmean(checks[max(0, place - around) : place + around + 1])
     recent = min(checks[-max(_CHECKS, int(_PART * len(checks))) :])
     lost = recent / best - 1
     if vitals.objective.constant_loss > 0:

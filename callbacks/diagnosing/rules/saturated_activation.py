@@ -4,6 +4,8 @@ Judged by the share of entries where the derivative is almost 0 (DeepDiagnosis: 
 or more), in most of a layer. The network's output is left out: a confident one is saturated.
 """
 
+import statistics
+
 from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
@@ -12,6 +14,7 @@ from ..vitals import LOUD, Vitals
 
 _MOST, _ALMOST_ALL = 0.7, 0.85
 _HALF, _CHECKS, _WORSE, _PART = 0.5, 3, 2.0, 0.2
+_LOOKS = 10
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -50,12 +53,23 @@ def examine(vitals: Vitals) -> list[Symptom]:
 def _costs(vitals: Vitals, site: str) -> bool:
     """Whether half of it was saturated from the start, and what was learned carries over badly."""
     checks, training = vitals.validation_losses[-_CHECKS:], vitals.training_epoch_losses[-_CHECKS:]
-    if len(checks) < _CHECKS or len(training) != len(checks) or vitals.evaluates_late:
-        return False
     if not vitals.had_a_long_chance or not min(vitals.saturated.of(site)[:1] or [0.0]) > _HALF:
+        return False
+    if not checks:
+        return _decides_worse(vitals)
+    if len(checks) < _CHECKS or len(training) != len(checks) or vitals.evaluates_late:
         return False
     worse = all(check > _WORSE * loss > 0 for check, loss in zip(checks, training, strict=True))
     return worse and min(checks) > _PART * vitals.whole_scale
+
+
+def _decides_worse(vitals: Vitals) -> bool:
+    """Whether validation, of which only a score is known, has many times the errors of training."""
+    scores, right = vitals.validation_scores[-_CHECKS:], vitals.accuracies[-_LOOKS:]
+    if len(scores) < _CHECKS or len(right) < _LOOKS or vitals.wants_order:
+        return False
+    errors = 1 - max(scores)
+    return errors > max(_PART, _WORSE * (1 - statistics.fmean(right)))
 
 
 def _is_half_shut(vitals: Vitals, shares: dict[str, float]) -> bool:

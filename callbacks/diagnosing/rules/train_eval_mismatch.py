@@ -16,7 +16,7 @@ _EARLY, _POOR, _FEW_EPOCHS = 2.0, 0.3, 2
 _TOO_FEW, _GOOD = 3, 0.5
 _STEP_DOWN = 0.7
 _MANY_BATCHES, _LEFT, _APART = 50, 0.2, 0.3
-_SUM, _PAYS = 3.0, 1.5
+_SUM, _PAYS, _EARLIEST = 3.0, 1.5, 3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -139,6 +139,8 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     pairs = list(zip(training, checks, strict=True))
     # With BatchNorm single validations are far off in a training that is none the worse for it.
     has_norm = math.isfinite(vitals.fewest_norm_values)
+    if has_norm and len(pairs) <= _EARLIEST:
+        return []
     early = pairs[1:] if has_norm else [*pairs[1:3], pairs[-1]]
     worse = min(v / t for t, v in early) if min(t for t, _ in early) > 0 else 0.0
     poor = min((v for _, v in early), default=math.nan) >= _POOR * vitals.scale

@@ -5,8 +5,10 @@ of small batches. Here the means of windows are compared with what the spread in
 to expect, and the swing must be a good part of the loss itself. Batches that hold one class each,
 as data that is not shuffled does, send the network from one to the next. A batch of one sample, as
 a loader makes that is not told otherwise, has noise that hides any swing: validation shows it.
+Squared errors of a few targets far from all others are a loss of their own.
 """
 
+import math
 import statistics
 from itertools import pairwise
 
@@ -19,11 +21,13 @@ _SWING, _SHARE = 3.0, 0.25
 _LEAST_BATCHES = 100
 _PURE_BATCHES, _WITHIN = 10, 0.2
 _CHECKS, _APART, _GOOD = 4, 1.25, 0.9
+_RARE, _FAR = 0.1, 10.0
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find batches of one class each, and a loss that goes up and down and gets nowhere."""
-    return _sorted(vitals) or _swinging(vitals) or _of_single_samples(vitals)
+    found = _sorted(vitals) or _of_outliers(vitals) or _swinging(vitals)
+    return found or _of_single_samples(vitals)
 
 
 def _sorted(vitals: Vitals) -> list[Symptom]:
@@ -67,6 +71,34 @@ def _unshuffled(evidence: str, figures: dict[str, float]) -> list[Symptom]:
     )
     problem = Problem.UNSTABLE_LOSS
     return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
+
+
+def _of_outliers(vitals: Vitals) -> list[Symptom]:
+    """Squares of a few targets that are nearly all of the loss, so that the others do not count."""
+    objective, half = vitals.objective, vitals.losses[len(vitals.losses) // 2 :]
+    losses = [loss for loss in half if math.isfinite(loss)]
+    known = objective.kind == "squared" and objective.target_variance > 0
+    if not known or len(losses) < _LEAST_BATCHES or vitals.has_learned or vitals.is_falling:
+        return []
+    usual, mean = statistics.median(losses), statistics.fmean(losses)
+    deviation = math.sqrt(objective.target_variance)
+    farthest = max(map(abs, objective.target_range))
+    if not (0 < usual < _RARE * mean and farthest > _FAR * deviation):
+        return []
+    evidence = (
+        f"Half of the batches have a loss below {usual:.4g}, and the mean is {mean:.4g}, no better "
+        f"than a constant's: targets of up to {farthest:.4g}, {farthest / deviation:.0f} "
+        "deviations, make nearly all of it."
+    )
+    remedies = (
+        Remedy("Look at the largest targets: are they slips?"),
+        Remedy("Use a loss that goes easy on outliers.", 'loss="huber", or nn.HuberLoss()'),
+        Remedy("Clip the targets, or predict their logarithm."),
+        Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
+    )
+    figures = {"usual": usual, "mean": mean, "farthest": farthest}
+    problem = Problem.UNSTABLE_LOSS
+    return [Symptom(problem, "warning", evidence, figures, remedies, reports=3, is_root=True)]
 
 
 def _swinging(vitals: Vitals) -> list[Symptom]:

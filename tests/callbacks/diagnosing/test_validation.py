@@ -108,3 +108,13 @@ def test_whether_the_order_of_samples_is_all_that_is_asked_for(metrics, ranks):
 )
 def test_whether_decisions_are_asked_for(metrics, decides):
     assert checked(metrics).decides == decides
+
+
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [("val_mse", "train_mse"), ("mse/val", "mse/train_epoch"), ("valid_mse", "train_mse_step")],
+)
+def test_what_is_logged_of_training_tells_the_unit(name, twin):
+    assert checked({name: 9.0, twin: 0.95}).losses == [9.0]
+    assert checked({name: 9.0, twin: 250.0}).losses == []
+    assert checked({name: 9.0, f"other_{twin}": 0.95}).losses == []

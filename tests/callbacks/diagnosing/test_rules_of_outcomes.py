@@ -1,0 +1,219 @@
+"""Rules on how a training came out: what carries over, what came too late, what hid the rest."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from helpers.vital_signs import FALLING, FLAT, LN10, SMALL, found, record, vitals
+
+from torchvitals.callbacks import Problem as P
+from torchvitals.callbacks.diagnosing.causes import join_causes
+from torchvitals.callbacks.diagnosing.examination import examine
+from torchvitals.callbacks.diagnosing.signs import InputScale, Objective
+
+RUNOFF = Objective(
+    "regression", "squared", constant_loss=1.0, target_variance=1.0, target_range=(-0.8, 9.5),
+    predicted_range=(-0.8, 0.9998),
+)  # fmt: skip
+BOUNDED = {
+    "objective": RUNOFF, "predicted_highs": [0.9] * 20 + [0.995] * 20,
+    "predicted_lows": [-0.5] * 40,
+}  # fmt: skip
+LEARNED = [0.4 + 0.01 * (-1) ** i for i in range(300)]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_predictions_that_end_at_one_though_something_is_learned(sign):
+    signs = {**BOUNDED}
+    if sign < 0:
+        signs |= {
+            "objective": replace(RUNOFF, target_range=(-9.5, 0.8)),
+            "predicted_highs": [0.5] * 40, "predicted_lows": [-0.995] * 40,
+        }  # fmt: skip
+    (symptom,) = join_causes(examine(vitals(LEARNED, **signs)))
+    assert (symptom.problem, symptom.severity) == (P.OUTPUT_LOSS_MISMATCH, "warning")
+    assert f"within 0.02 of {sign:g} in 20 of the last 20 batches" in symptom.evidence
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"predicted_highs": [0.995] * 39 + [1.2]},  # beyond it, once
+        {"predicted_highs": [0.6 + 0.01 * i for i in range(40)]},  # on its way past
+        {"objective": replace(RUNOFF, target_range=(-0.8, 1.2))},  # hardly anything is beyond
+        {"objective": replace(RUNOFF, constant_loss=8.0)},  # well learned
+        {"objective": replace(RUNOFF, task="classification", kind="cross_entropy")},
+    ],
+)
+def test_predictions_that_nothing_bounds(more):
+    assert P.OUTPUT_LOSS_MISMATCH not in found(vitals(LEARNED, **{**BOUNDED, **more}))
+
+
+HIDING = InputScale("fc", 1.5, 1.7, 1e-8, 0.98, features=6, usual_std=1e-6)
+
+
+def test_columns_that_another_hides():
+    (symptom,) = join_causes(examine(vitals(FLAT, inputs=HIDING)))
+    assert symptom.problem == P.UNNORMALIZED_INPUT
+    assert "1.7, and of half of them 1e-06 or less" in symptom.evidence
+    for inputs in (replace(HIDING, usual_std=0.01), replace(HIDING, features=2)):
+        assert P.UNNORMALIZED_INPUT not in found(vitals(FLAT, inputs=inputs))
+    assert P.UNNORMALIZED_INPUT not in found(vitals(SMALL, inputs=HIDING))
+
+
+def test_gradients_that_grow_through_time_are_behind_wild_first_predictions():
+    targets = replace(RUNOFF, target_range=(-3.0, 3.0))
+    through_time = {"recurrent": True, "recurrent_layer": "cell", "time_profile": [50.0, 7.0, 1.0]}
+    wild = {"objective": targets, "prediction_ranges": [2e4] * 30, "planned_steps": 400}
+    far_off = [20.0 + 0.1 * (-1) ** i for i in range(300)]
+    symptoms = join_causes(examine(vitals(far_off, **wild, **through_time)))
+    assert [s.problem for s in symptoms] == [P.EXPLODING_GRADIENT]
+    assert "The first predictions are 2e+04 apart" in symptoms[0].evidence
+    assert P.EXPLODING_GRADIENT not in found(vitals(FLAT, **through_time))
+
+
+SATURATED = {"saturated": record(first=[0.79, 0.86], second=[0.0, 0.05])}
+WORSE = {"validation_losses": [0.9, 0.8, 0.7, 0.7], "training_epoch_losses": [0.6, 0.35, 0.3, 0.2]}
+
+
+def test_what_was_saturated_from_the_start_and_carries_over_badly():
+    assert found(vitals(SMALL, **SATURATED, **WORSE))[P.SATURATED_ACTIVATION] == "warning"
+    scored = {"validation_scores": [0.7, 0.72, 0.71], "accuracies": [0.9] * 20}
+    assert found(vitals(SMALL, **SATURATED, **scored))[P.SATURATED_ACTIVATION] == "warning"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"saturated": record(first=[0.2, 0.86], second=[0.0, 0.05])},  # what it came to
+        {"validation_losses": [0.9, 0.8, 0.5, 0.4]},
+        {"validation_losses": [0.8, 0.7, 0.6, 0.4], "training_epoch_losses": [0.1] * 4},
+        {"validation_losses": [], "training_epoch_losses": [], "validation_scores": [0.95] * 3,
+         "accuracies": [0.99] * 20},
+        {"validation_losses": [], "training_epoch_losses": []},
+    ],
+)  # fmt: skip
+def test_saturation_that_costs_nothing_is_only_worth_knowing(more):
+    signs = vitals(SMALL, **{**SATURATED, **WORSE, **more})
+    assert found(signs)[P.SATURATED_ACTIVATION] == "info"
+
+
+SECONDS = Objective(
+    "classification", "cross_entropy", classes=3, constant_loss=0.3, labels=960.0,
+    target_counts=[343e3, 5.8e3, 3.1e3], predicted_counts=[37e3, 79.0, 6.0],
+)  # fmt: skip
+ASKED = {"objective": SECONDS, "wants_decisions": True, "inputs": InputScale(sizes=(16, 60))}
+
+
+def test_rare_states_of_each_second_that_are_hardly_ever_said():
+    assert found(vitals(SMALL, **ASKED))[P.CLASS_IMBALANCE] == "warning"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"wants_decisions": False},
+        {"objective": replace(SECONDS, constant_loss=2.0)},  # well learned
+        {"objective": replace(SECONDS, classes=30, target_counts=[*SECONDS.target_counts] * 10,
+                              predicted_counts=[*SECONDS.predicted_counts] * 10)},
+    ],
+)  # fmt: skip
+def test_rare_words_that_are_never_the_likeliest(more):
+    assert found(vitals(SMALL, **{**ASKED, **more})).get(P.CLASS_IMBALANCE, "info") == "info"
+
+
+def test_what_is_rare_comes_last():
+    orders = Objective(
+        "binary", "bce_logits", classes=1, constant_loss=0.3, labels=64.0,
+        target_counts=[7545.0, 231.0], predicted_counts=[3757.0, 1.0],
+    )  # fmt: skip
+    signs = {"objective": orders, "wants_decisions": True}
+    assert found(vitals(SMALL, **signs)) == {P.CLASS_IMBALANCE: "info"}
+    assert found(vitals(SMALL, planned_steps=500, **signs)) == {P.CLASS_IMBALANCE: "warning"}
+
+
+UP_AND_DOWN = [0.9, 0.7, 0.5, 0.48, 0.3, 0.52, 0.5, 0.51, 0.52]
+FALLS = [0.9 - 0.09 * i for i in range(9)]
+
+
+def test_one_good_check_of_many_is_not_what_was_lost():
+    signs = {"training_epoch_losses": FALLS, "objective": replace(vitals().objective, classes=2)}
+    assert P.OVERFITTING not in found(vitals(SMALL, validation_losses=UP_AND_DOWN, **signs))
+    lasting = [*UP_AND_DOWN[:3], 0.31, *UP_AND_DOWN[4:5], 0.32, 0.6, 0.61, 0.62]
+    assert P.OVERFITTING in found(vitals(SMALL, validation_losses=lasting, **signs))
+
+
+def test_a_rise_is_no_overfitting_where_training_does_not_fall():
+    rises = [1.0, 0.9, 1.3, 1.4, 1.5]
+    falls, stays = [1.0, 0.5, 0.4, 0.3, 0.2], [1.0, 0.5, 0.52, 0.5, 0.49]
+    for training, expected in ((falls, True), (stays, False)):
+        signs = vitals(SMALL, validation_losses=rises, training_epoch_losses=training)
+        assert (P.OVERFITTING in found(signs)) is expected
+
+
+HURT = {
+    "total_updates": [0.2] * 5 + [4e-3] * 10, "planned_steps": 400,
+    "validation_losses": [2.6, 2.5, 2.4, 2.35], "training_epoch_losses": [2.4, 2.2, 2.1, 2.0],
+}  # fmt: skip
+A_BIT = [2.0 + 0.05 * (-1) ** i for i in range(300)]
+
+
+def test_first_steps_that_were_huge_for_long_explain_what_carries_over_to_nothing():
+    symptoms = join_causes(examine(vitals(A_BIT, **HURT)))
+    assert [s.problem for s in symptoms] == [P.LEARNING_RATE_TOO_HIGH]
+    for more in (
+        {"total_updates": [0.2, 0.2, 0.01, 0.01] + [4e-3] * 10},
+        {"validation_losses": [2.3, 2.2, 2.1, 2.05]},
+    ):
+        assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(A_BIT, **{**HURT, **more}))
+
+
+SLIPS = Objective(
+    "regression", "squared", constant_loss=1.7e4, target_variance=1.7e4,
+    target_range=(-298.0, 3400.0),
+)  # fmt: skip
+RARELY_HUGE = [3e5 if i % 20 == 7 else 150.0 for i in range(300)]
+
+
+def test_a_few_targets_that_are_nearly_all_of_the_loss():
+    signs = {"objective": SLIPS, "data_losses": [1.9e4] * 30}
+    (symptom,) = join_causes(examine(vitals(RARELY_HUGE, **signs)))
+    assert symptom.problem == P.UNSTABLE_LOSS
+    assert "Half of the batches have a loss below 150" in symptom.evidence
+    assert "26 deviations" in symptom.evidence
+    for more in (
+        {"objective": replace(SLIPS, target_range=(-298.0, 900.0))},
+        {"objective": replace(SLIPS, kind="huber")},
+        {"data_losses": [1.2e4] * 30},
+    ):
+        assert P.UNSTABLE_LOSS not in found(vitals(RARELY_HUGE, **{**signs, **more}))
+
+
+DIED = {
+    "total_updates": [1e-2, 5e-3, 1e-3, 1e-6, 1e-7, 1e-8, 1e-9, 0.0, 0.0, 0.0],
+    "learning_rate": 1e-20, "planned_steps": 320,
+}  # fmt: skip
+HALF_WAY = [0.65 * LN10 + 0.01 * (-1) ** i for i in range(300)]
+
+
+def test_a_rate_that_died_in_the_first_third():
+    (symptom,) = join_causes(examine(vitals(HALF_WAY, **DIED)))
+    assert symptom.problem == P.LEARNING_RATE_TOO_LOW
+    assert "from 0.01 to 1e-20" in symptom.evidence
+    for more in (
+        {"total_updates": [1e-2] * 5 + [1e-9] * 5},
+        {"learning_rate": 5e-3},
+        {"planned_steps": math.inf},
+    ):
+        assert P.LEARNING_RATE_TOO_LOW not in found(vitals(HALF_WAY, **{**DIED, **more}))
+    assert P.LEARNING_RATE_TOO_LOW not in found(vitals(SMALL, **DIED))
+
+
+def test_batch_norm_is_given_half_of_the_training_to_settle():
+    early = {
+        "fewest_norm_values": 64.0, "validation_epochs": [0, 1, 2],
+        "validation_losses": [1.3, 3.3, 1.5], "training_epoch_losses": [1.4, 1.0, 0.7],
+    }  # fmt: skip
+    assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, planned_steps=600, **early))
+    assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, planned_steps=400, **early))
+    assert not found(vitals(FALLING))
