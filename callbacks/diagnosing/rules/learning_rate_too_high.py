@@ -56,7 +56,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
         )
     )
     killed = _killed(vitals, lasting)
-    blew = (peak > _HUGE_STEP and blew_up and not _came_down(vitals)) or _is_thrown(vitals, peak)
+    blew = (peak > _HUGE_STEP and blew_up and not _came_down(vitals)) or _is_thrown(
+        vitals, peak, lasting
+    )
     if not (vitals.had_a_chance and keeps) and not blew and not killed:
         return []
     # The first loss may be lower than the mean of any window of those that followed.
@@ -152,12 +154,16 @@ def _is_hurt(vitals: Vitals, step: float) -> bool:
     return vitals.validates_the_same_loss and min(checks) > _NO_BETTER * constant
 
 
-def _is_thrown(vitals: Vitals, step: float) -> bool:
-    """Whether first steps as long as the weights have left a loss that is not made good again."""
+def _is_thrown(vitals: Vitals, step: float, lasting: float) -> bool:
+    """Whether first steps as long as the weights have left a loss that is not made good again.
+
+    One of that length, or several of a good part of it.
+    """
     constant = vitals.objective.constant_loss
     highest = max((loss for loss in vitals.losses[:50] if math.isfinite(loss)), default=0.0)
     start = max(vitals.losses[0], constant * vitals.sum_of if constant > 0 else 0.0)
-    return step > 1 and start > 0 and highest > _THROWN * start and vitals.gain < _VERY_GOOD
+    far = step > 1 or lasting > _PART
+    return far and start > 0 and highest > _THROWN * start and vitals.gain < _VERY_GOOD
 
 
 def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:

@@ -19,7 +19,7 @@ _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 _PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.6, 1e-8
 _A_PART, _TAKEN, _LITTLE_LEARNED = 0.05, 0.5, 0.1
-_BESIDE, _GONE = 0.05, 0.03
+_BESIDE, _GONE, _STEADY, _SOME_LOOKS, _A_SUM = 0.02, 0.03, 0.02, 10, 1.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -71,19 +71,21 @@ def _shrunk(vitals: Vitals) -> list[Symptom]:
 
 def _collapsed(vitals: Vitals) -> list[Symptom]:
     """An autoencoder that has made all but its reconstruction 0, and reconstructs nothing."""
-    data, others = vitals.data_losses, vitals.other_terms
-    if not (vitals.objective.of_inputs and data and others and vitals.gain < _LITTLE_LEARNED):
+    if not (vitals.objective.of_inputs and vitals.gain < _LITTLE_LEARNED):
         return []
     if not (vitals.would_have_started or vitals.ignores_inputs) or not vitals.had_a_long_chance:
         return []
-    first_data = statistics.fmean(data[:_FIRST])
+    data, others = _parts(vitals)
+    if not data:
+        return []
+    first_data, late_data = statistics.fmean(data[:_FIRST]), statistics.fmean(data[-_FIRST:])
     first, late = statistics.fmean(others[:_FIRST]), statistics.fmean(others[-_FIRST:])
     if not first > _BESIDE * first_data > 0 or not abs(late) < _GONE * min(first, first_data):
         return []
     evidence = (
         f"Beside the loss of the reconstruction ({first_data:.4g}) there was one of {first:.4g} at "
-        f"first. It has come to {max(0.0, late):.2g}, and the reconstruction "
-        f"({vitals.recent_data_loss:.4g}) is hardly better than a constant: the code says nothing."
+        f"first. It has come to {max(0.0, late):.2g}, and the reconstruction ({late_data:.4g}) is "
+        "hardly better than a constant: the code says nothing."
     )
     remedies = (
         Remedy("Weigh what is beside the reconstruction less.", "beta = 1e-3"),
@@ -96,6 +98,26 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
             is_root=True,
         )
     ]  # fmt: skip
+
+
+def _parts(vitals: Vitals) -> tuple[list[float], list[float]]:
+    """The data's part of each whole loss that was looked at, and what there is beside it.
+
+    The data's may be a sum of many: as many as at last, when nothing else is left.
+    """
+    data, beside = vitals.data_losses, vitals.other_terms
+    late = slice(-_SOME_LOOKS, None)
+    if len(data) != len(beside) or len(data) < 2 * _SOME_LOOKS or not min(data[late]) > 0:
+        return [], []
+    times = [1 + o / d for d, o in zip(data[late], beside[late], strict=True)]
+    usual = statistics.median(times)
+    if not usual > _A_SUM:
+        return data, beside
+    if max(times) - min(times) > _STEADY * usual:
+        return [], []
+    whole = [d + o for d, o in zip(data, beside, strict=True)]
+    own = [usual * d for d in data]
+    return own, [w - d for w, d in zip(whole, own, strict=True)]
 
 
 def _penalty_remedies() -> tuple[Remedy, ...]:

@@ -320,6 +320,18 @@ def test_an_autoencoder_whose_code_was_given_up_for_another_term():
     assert "there was one of 0.35 at first. It has come to 0.001" in symptoms[0].evidence
 
 
+def test_the_same_of_sums_over_a_sample():
+    data = FLAT[::10]
+    summed = [63 * d + 64 * o for d, o in zip(data, GONE["other_terms"], strict=True)]
+    signs = {**REBUILDS, "other_terms": summed}
+    (symptom,) = join_causes(examine(vitals(FLAT, **signs)))
+    assert symptom.problem == P.OVER_REGULARIZED
+    assert "there was one of 22.34 at first" in symptom.evidence
+    # A sum and nothing beside it.
+    signs["other_terms"] = [63 * d for d in data]
+    assert P.OVER_REGULARIZED not in found(vitals(FLAT, **signs))
+
+
 @pytest.mark.parametrize(
     "more",
     [
