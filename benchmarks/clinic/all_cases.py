@@ -24,6 +24,7 @@ import faulty.handmade
 import faulty.harbour
 import faulty.herds
 import faulty.hospitals
+import faulty.housing
 import faulty.hydrology
 import faulty.infinite
 import faulty.inputs
@@ -101,6 +102,7 @@ import healthy.greenhouse
 import healthy.handmade
 import healthy.harbour
 import healthy.herds
+import healthy.housing
 import healthy.hydrology
 import healthy.instruments
 import healthy.kitchen
@@ -179,6 +181,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.herds.CASES,
     *faulty.harbour.CASES,
     *faulty.hospitals.CASES,
+    *faulty.housing.CASES,
     *faulty.hydrology.CASES,
     *faulty.infinite.CASES,
     *faulty.inputs.CASES,
@@ -258,6 +261,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.handmade.CASES,
     *healthy.herds.CASES,
     *healthy.harbour.CASES,
+    *healthy.housing.CASES,
     *healthy.hydrology.CASES,
     *healthy.instruments.CASES,
     *healthy.kitchen.CASES,
