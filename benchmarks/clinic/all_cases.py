@@ -1,6 +1,7 @@
 """Every case of the clinic, and the choice among them."""
 
 import faulty.attention
+import faulty.aviation
 import faulty.bedside
 import faulty.bench_side
 import faulty.bureau
@@ -71,6 +72,7 @@ import faulty.transit
 import faulty.units
 import faulty.vision
 import healthy.agents
+import healthy.aviation
 import healthy.bedside
 import healthy.bench_side
 import healthy.bench_side_cells
@@ -158,6 +160,7 @@ from case import Case
 
 FAULTY: tuple[Case, ...] = (
     *faulty.attention.CASES,
+    *faulty.aviation.CASES,
     *faulty.bedside.CASES,
     *faulty.bureau.CASES,
     *faulty.bench_side.CASES,
@@ -229,6 +232,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.vision.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
+    *healthy.aviation.CASES,
     *healthy.bedside.CASES,
     *healthy.bureau.CASES,
     *healthy.bench_side.CASES,
