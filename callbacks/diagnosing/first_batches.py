@@ -79,6 +79,7 @@ class FirstBatches:
         self.has_news = False
         self._first, self._rows = "", 0
         self._sizes: tuple[int, ...] = ()
+        self._is_data = True
         self._moments: Moments | None = None
         self._first_gap = -1
         self._new_moments: list[Moments] = []
@@ -159,6 +160,7 @@ class FirstBatches:
     def _keep(self, x: Tensor, sizes: Sequence[int], *, is_data: bool) -> None:
         if not is_data and (self._batches or self._new_batches):
             return  # What an embedding has learned to give is no matter of the data.
+        self._is_data = is_data
         self.address = x.data_ptr()
         self._sizes = self._sizes or tuple(sizes)
         with torch.no_grad():
@@ -229,6 +231,7 @@ class FirstBatches:
             batch_spread=float(spread),
             batches=len(means),
             first_gap=self._first_gap,
+            is_data=self._is_data,
             usual_std=float(varied.median()) if len(varied) else 0.0,
         )
 
@@ -240,6 +243,7 @@ class FirstBatches:
             "rows": self._rows,
             "sizes": self._sizes,
             "first_gap": self._first_gap,
+            "is_data": self._is_data,
             "norms": self.norms.state_dict(),
             "side_inputs": self.side_inputs.state_dict(),
             "time_axes": self.time_axes.state_dict(),
@@ -257,6 +261,7 @@ class FirstBatches:
         self.side_inputs.load_state_dict(state_dict["side_inputs"])
         self.time_axes.load_state_dict(state_dict["time_axes"])
         self._sizes = tuple(state_dict["sizes"])
+        self._is_data = state_dict.get("is_data", True)
         self._moments = state_dict["moments"]
         self._batches = state_dict["batches"].tolist()
         self.has_news = self._moments is not None

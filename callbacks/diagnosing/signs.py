@@ -25,6 +25,7 @@ class InputScale:
         batches: Number of batches that `batch_spread` is of.
         first_gap: Number of the first batch, of those looked at, that held NaN or infinity; -1 for
             none.
+        is_data: Whether no weight of the network has a part in what reaches the layer.
     """
 
     layer: str = ""
@@ -38,6 +39,7 @@ class InputScale:
     batches: int = 0
     first_gap: int = -1
     usual_std: float = NAN
+    is_data: bool = True
 
 
 @dataclass(frozen=True)

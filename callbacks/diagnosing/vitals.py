@@ -15,6 +15,8 @@ from .signs import NAN, Layer, share_of
 _WINDOWS = 20
 # What noise and a constant predictor's own error in few samples leave open.
 _CLEARLY = 0.02
+_TINY, _SMALL = 1e-3, 1e-2
+_FIRST, _FLUNG = 50, 100.0
 _FAR, _HALF, _MANY_STEPS = 5.0, 0.5, 1000
 # Rows of one product may differ in their last digits.
 _LOOKS, _SAME = 3, 1e-5
@@ -78,6 +80,15 @@ class Vitals(ObservedSigns):
         return self.inputs.rms > 10 or any(side.is_raw for side in self.side_inputs.values())
 
     @property
+    def has_faint_inputs(self) -> bool:
+        """Whether what reaches the first layer is next to nothing.
+
+        What is only small is so where nothing is learned.
+        """
+        least = _SMALL if self.had_a_chance and not self.has_learned else _TINY
+        return 0 < self.inputs.rms < least
+
+    @property
     def first_data_loss(self) -> float:
         """Data loss at first; of binary labels, which may be weighted, the median of three."""
         if self.objective.task == "binary":
@@ -108,6 +119,18 @@ class Vitals(ObservedSigns):
             vanishing_from(self.first_gradient_profile) is not None
             and max(dead, default=0.0) <= _HALF
         )
+
+    @property
+    def highest_first_loss(self) -> float:
+        """Of the first batches; what is not finite does not count."""
+        return max((loss for loss in self.losses[:_FIRST] if math.isfinite(loss)), default=0.0)
+
+    @property
+    def was_flung(self) -> bool:
+        """Whether a step as long as the weights made the loss a hundred times what it was."""
+        longest = max((u for u in self.total_updates if math.isfinite(u)), default=0.0)
+        first = self.losses[0] if self.losses else NAN
+        return longest > 1 and 0 < _FLUNG * first < self.highest_first_loss
 
     @cached_property
     def curve(self) -> list[float]:

@@ -37,7 +37,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     recent, peak = statistics.median(updates[-3:]), max(updates)
     # The very first steps of Adam are large beside weights that are small.
     lasting = max(statistics.median(updates[:5]), *updates[5:], 0.0)
-    if vitals.starts_far or vitals.vanished_from_the_start or _lost_at_once(vitals):
+    was_wrong = vitals.starts_far or vitals.vanished_from_the_start or _lost_at_once(vitals)
+    if was_wrong and not vitals.was_flung:
         return []  # Something was wrong before the first step.
     curve = [value for value in vitals.curve if math.isfinite(value)]
     best = min(curve) if curve else math.nan
@@ -160,7 +161,7 @@ def _is_thrown(vitals: Vitals, step: float, lasting: float) -> bool:
     One of that length, or several of a good part of it.
     """
     constant = vitals.objective.constant_loss
-    highest = max((loss for loss in vitals.losses[:50] if math.isfinite(loss)), default=0.0)
+    highest = vitals.highest_first_loss
     start = max(vitals.losses[0], constant * vitals.sum_of if constant > 0 else 0.0)
     far = step > 1 or lasting > _PART
     return far and start > 0 and highest > _THROWN * start and vitals.gain < _VERY_GOOD

@@ -132,6 +132,9 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     # What was always slow and only brought a first loss down to a constant's has learned nothing.
     knows = vitals.objective.constant_loss > 0 and not vitals.has_other_terms
     learned = min(fell, vitals.gain) if knows and not fast else fell
+    if knows and vitals.validates_the_same_loss:
+        # Noise of the labels and dropout are in the training loss alone.
+        learned = max(learned, 1 - vitals.validation_losses[-1] / vitals.whole_scale)
     # The smaller the steps have been, the more a training could do with larger ones.
     small = recent < _SMALL_STEP and learned < _LITTLE
     small |= max(updates) < _SMALL_STEP and learned < _SOME

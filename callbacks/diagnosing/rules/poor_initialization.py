@@ -17,7 +17,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _VARIANCE_RATIO = 1e4
-_CLEARLY = 0.02
+_CLEARLY, _LITTLE = 0.02, 0.1
 _RECURRENT_GAIN, _GOOD = 3.0, 0.8
 _WIDE, _LATE, _EXTREME = 3.0, 3, 0.8
 
@@ -25,7 +25,9 @@ _WIDE, _LATE, _EXTREME = 3.0, 3, 0.8
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a first loss that only a badly scaled output gives, or signals that fade or grow."""
     first = _first_loss(vitals) or _first_values(vitals)
-    return [*first, *_misdrawn(vitals), *_recurrent(vitals), *_signals(vitals)]
+    return [
+        *first, *_faint(vitals), *_misdrawn(vitals), *_recurrent(vitals), *_signals(vitals)
+    ]  # fmt: skip
 
 
 def _remedies() -> tuple[Remedy, ...]:
@@ -75,6 +77,28 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
     figures = {"first_range": ranges[0], "target_range": high - low}
     problem = Problem.POOR_INITIALIZATION
     return [Symptom(problem, "warning", evidence, figures, _remedies(), is_root=True)]
+
+
+def _faint(vitals: Vitals) -> list[Symptom]:
+    """What parameters in front of the first layer make of its inputs: next to nothing."""
+    inputs = vitals.inputs
+    if inputs.is_data or not vitals.has_faint_inputs:
+        return []
+    if vitals.gain > _LITTLE or not vitals.had_a_long_chance:
+        return []
+    evidence = (
+        f"What comes to {inputs.layer} has a root mean square of {inputs.rms:.1e}, and for half of "
+        f"its features a deviation of {inputs.usual_std:.1e} or less: parameters in front of it "
+        "let hardly anything through."
+    )
+    remedies = (
+        Remedy("Spread centres and widths over the range of the data."),
+        Remedy("Draw embeddings with a deviation near 1.", "nn.init.normal_(table.weight)"),
+    )
+    figures, problem = {"rms": inputs.rms}, Problem.POOR_INITIALIZATION
+    return [
+        Symptom(problem, "warning", evidence, figures, remedies, inputs.layer, is_root=True)
+    ]  # fmt: skip
 
 
 def _misdrawn(vitals: Vitals) -> list[Symptom]:

@@ -11,7 +11,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_GAP, _CHECKS, _WORSE = 1.0, 2, 3.0
+_GAP, _GAP_OF_ONE, _CHECKS, _WORSE = 1.0, 0.3, 2, 3.0
 _EARLY, _POOR, _FEW_EPOCHS = 2.0, 0.3, 2
 _TOO_FEW, _GOOD = 3, 0.5
 _STEP_DOWN = 0.7
@@ -183,7 +183,9 @@ def _stale(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     layer = max(vitals.statistics_gap, key=vitals.statistics_gap.__getitem__)
     gap = vitals.statistics_gap[layer]
     worse = min(v / t for t, v in zip(training, checks, strict=True)) if min(training) > 0 else 0.0
-    if gap < _GAP or worse < _WORSE:
+    if vitals.batch_size == 1 and gap > _GAP_OF_ONE and checks[-1] > _WORSE * training[-1] > 0:
+        worse = checks[-1] / training[-1]
+    elif gap < _GAP or worse < _WORSE:
         return []
     evidence = (
         f"The running moments of {layer} are {gap:.2g} from a batch's own (their means in standard "

@@ -14,9 +14,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_LARGE, _TINY, _RATIO, _OFFSET = 15.0, 1e-3, 100.0, 30.0
-# Small ones are a reason only where nothing is learned.
-_SMALL = 1e-2
+_LARGE, _RATIO, _OFFSET = 15.0, 100.0, 30.0
 _WELL, _LITTLE, _HIDDEN = 0.8, 0.3, 1e-3
 
 
@@ -71,9 +69,11 @@ def _reason(vitals: Vitals) -> str | None:
     inputs = vitals.inputs
     if not math.isfinite(inputs.rms):
         return None  # That is another matter.
+    if vitals.has_faint_inputs and not inputs.is_data:
+        return None  # Weights have made it so.
     if inputs.rms > _LARGE:
         return f"their root mean square is {inputs.rms:.3g}"
-    if 0 < inputs.rms < (_SMALL if vitals.had_a_chance and not vitals.has_learned else _TINY):
+    if vitals.has_faint_inputs:
         return f"their root mean square is {inputs.rms:.1e}"
     if inputs.features > 1 and inputs.largest_std > max(3.0, _RATIO * inputs.smallest_std):
         return (

@@ -66,9 +66,9 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
         f"{layers[0]} is {share}."
     )
     # A decay that outweighs the gradients leaves weights that let none through, as do those that
-    # were drawn so, and inputs in the thousands close what comes behind them.
+    # were drawn so, and inputs in the thousands or huge first steps close what comes behind them.
     is_root = vitals.vanished_from_the_start and not (
-        vitals.decay_outweighs or vitals.has_raw_inputs or vitals.misdrawn
+        vitals.decay_outweighs or vitals.has_raw_inputs or vitals.misdrawn or vitals.was_flung
     )
     return [
         Symptom(
