@@ -37,6 +37,7 @@ class NormNews:
         gaps: New ones, see `NormProbe`.
         asleep: Whether a layer is, see `NormProbe`, of those that were called since.
         momenta: See `NormProbe`.
+        steady: Likewise.
     """
 
     fewest: float
@@ -44,6 +45,7 @@ class NormNews:
     gaps: dict[str, float]
     asleep: dict[str, bool]
     momenta: dict[str, float]
+    steady: list[str]
 
 
 class NormProbe:
@@ -57,6 +59,7 @@ class NormProbe:
         asleep: Layers in evaluation mode with the moments that they were made with, mean 0 and
             variance 1, though their weights are trained.
         momenta: Share of its running moments that a layer takes from each batch.
+        steady: Layers that were called in evaluation mode.
     """
 
     def __init__(self) -> None:
@@ -64,6 +67,7 @@ class NormProbe:
         self.gaps: dict[str, float] = {}
         self.asleep: list[str] = []
         self.momenta: dict[str, float] = {}
+        self.steady: set[str] = set()
         self._fresh: dict[str, Tensor] = {}
         self._most: dict[str, float] = {}
         self._new_gaps: dict[str, Tensor] = {}
@@ -80,6 +84,7 @@ class NormProbe:
         def look(norm: Any, arguments: tuple[Any, ...]) -> None:
             self._look_for_sleep(name, norm)
             if not norm.training:
+                self.steady.add(name)
                 return
             x = arguments[0].detach()
             if not x.numel():
@@ -121,7 +126,9 @@ class NormProbe:
         sleeps = torch.stack(list(fresh.values())).tolist() if fresh else []
         asleep = dict(zip(fresh, sleeps, strict=True))
         gap_of = dict(zip(gaps, values, strict=True))
-        return NormNews(self.fewest, dict(self._most), gap_of, asleep, dict(self.momenta))
+        return NormNews(
+            self.fewest, dict(self._most), gap_of, asleep, dict(self.momenta), sorted(self.steady)
+        )  # fmt: skip
 
     def take(self, ranks: Sequence[NormNews]) -> None:
         """Take up the news of all ranks."""
@@ -130,6 +137,7 @@ class NormProbe:
             others = [other for other in self.asleep if other != name]
             self.asleep = [*others, name] if sleeps else others
         self.momenta = dict(ranks[0].momenta)
+        self.steady.update(*(rank.steady for rank in ranks))
         for rank in ranks:
             for name, most in rank.most.items():
                 self._most[name] = max(self._most.get(name, 0.0), most)
@@ -142,6 +150,7 @@ class NormProbe:
         return {
             "fewest": self.fewest, "most": dict(self._most), "gaps": dict(self.gaps),
             "asleep": list(self.asleep), "momenta": dict(self.momenta),
+            "steady": sorted(self.steady),
         }  # fmt: skip
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -149,6 +158,7 @@ class NormProbe:
         self.fewest, self._most = state_dict["fewest"], dict(state_dict["most"])
         self.gaps, self.asleep = dict(state_dict["gaps"]), list(state_dict["asleep"])
         self.momenta = dict(state_dict["momenta"])
+        self.steady = set(state_dict.get("steady", []))
 
 
 def _ranks_of(norm: nn.Module) -> int:

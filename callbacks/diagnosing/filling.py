@@ -34,6 +34,7 @@ def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve)
     # Among the samples of a larger batch the right one is harder to find.
     vitals.validation_losses = [] if vitals.objective.of_positions else validation.losses
     vitals.validation_scores = validation.scores
+    vitals.scores_are_accuracies = validation.are_accuracies
     vitals.wants_order, vitals.wants_decisions = validation.ranks, validation.decides
     vitals.validation_epochs = validation.epochs
     vitals.training_epoch_losses = validation.training_losses

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .signs import Objective
 
-_MEANS = ("data_loss", "accuracy", "spread", "constant")
+_MEANS = ("data_loss", "accuracy", "spread", "constant", "missed_below", "missed_above")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class BatchReading:
         comparable: Whether that is the data's loss and penalties.
         mixed: Whether it is of several targets for one prediction.
         single: Whether it has one known term.
+        of_batch: Whether the targets are the batch's own.
     """
 
     look: int
@@ -33,6 +34,7 @@ class BatchReading:
     targets: Tensor
     predicted: Tensor
     single: bool = True
+    of_batch: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def join_batch(ranks: Sequence[BatchReading]) -> BatchReading:
         targets,
         _sum([rank.predicted for rank in ranks]),
         all(rank.single for rank in ranks),
+        all(rank.of_batch for rank in ranks),
     )
 
 

@@ -25,11 +25,14 @@ _TASKS: dict[str, Task] = {
 # Enough to know the balance of outputs by, in multi-label and multi-target training.
 _MAX_COLUMNS = 1_000
 _LEAST_SAMPLES = 4
+_END = 0.02
 _NAN = float("nan")
 FIGURES = (
     "data_loss", "accuracy", "target_min", "target_max", "sum_min", "sum_max", "samples", "pairs",
-    "spread", "apart", "constant", "predicted_min", "predicted_max",
+    "spread", "apart", "constant", "predicted_min", "predicted_max", "missed_below", "missed_above",
 )  # fmt: skip
+# Of a regression: where its predictions end, and by how much those there are off.
+ENDS = FIGURES[-4:]
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,15 @@ class LossReading:
     """What one batch says, still on its device.
 
     Attributes:
-        figures: Of :data:`FIGURES`, shape ``(13,)``; ``data_loss`` weighs the classes as the loss
+        figures: Of :data:`FIGURES`, shape ``(15,)``; ``data_loss`` weighs the classes as the loss
             does, ``sum_min`` and ``sum_max`` are of the exponentials of what ``nll_loss`` gets over
             the classes, ``pairs`` is the share of pairs of samples that are of one class,
             ``spread`` the variance of a regression's targets, ``apart`` the largest distance of two
             samples' predictions in one output, ``constant`` what a constant would reach by a
             regression's loss that is none of squares, and ``predicted_min`` and
-            ``predicted_max`` are of a regression. What is not of a task is NaN.
+            ``predicted_max`` are of a regression, as are ``missed_below`` and ``missed_above``: by
+            how much the targets of predictions at that end lie beyond them, on average. What is
+            not of a task is NaN.
         targets: Number of samples of each class; of a regression count, sum and sum of squares
             of each column, flattened.
         predicted: Number of predictions of each class; empty for a regression.
@@ -98,7 +103,7 @@ def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossRea
         ((best == safe) * counted).sum() / count,
         *flat.aminmax(), *sums, count,
         (targets.square().sum() - count) / (count * (count - 1)), nan, _largest_range(scores), nan,
-        nan, nan,
+        nan, nan, nan, nan,
     ]  # fmt: skip
     predicted = none.index_add(0, best, counted)
     return LossReading(torch.stack([f.float() for f in figures]), targets, predicted)
@@ -121,7 +126,7 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     figures = [
         data_loss, right, *target.aminmax(), nan, nan,
         target.new_tensor(float(len(columns))), nan, nan, _largest_range(prediction),
-        nan, nan, nan,
+        nan, nan, nan, nan, nan,
     ]  # fmt: skip
     said = _columns_of(said)
     positive = said.float().sum(0)
@@ -150,9 +155,18 @@ def _read_values(prediction: Tensor, target: Tensor, measure: Measure | None) ->
         target.new_tensor(float(len(columns))), nan,
         columns.var(0).mean() if len(columns) > 1 else nan, _largest_range(prediction),
         nan if measure in (None, F.mse_loss) else _best_constant(columns, measure),
-        *(prediction.aminmax() if prediction.numel() else (nan, nan)),
+        *(_ends(prediction, target) if fits and prediction.numel() else (nan,) * 4),
     ]  # fmt: skip
     return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))
+
+
+def _ends(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """See :data:`ENDS`."""
+    low, high = prediction.aminmax()
+    beyond, hair = target - prediction, _END * (high - low)
+    at_low, at_high = (prediction <= low + hair).float(), (prediction >= high - hair).float()
+    below, above = ((beyond * at).sum() / at.sum() for at in (at_low, at_high))
+    return low, high, -below, above
 
 
 def _best_constant(columns: Tensor, measure: Measure) -> Tensor:

@@ -18,14 +18,14 @@ from .autograd_graph import (
 from .batch_tensors import is_of_batch
 from .errors_by_hand import find_errors
 from .loss_news import BatchReading, LossNews, join_batch
-from .loss_reading import FIGURES, LossReading, Task, read_loss, task_of
+from .loss_reading import ENDS, FIGURES, LossReading, Task, read_loss, task_of
 from .signs import Objective
 from .special_losses import describe_special
 from .target_record import TargetRecord
 
 _CURVES = (
     "data_losses", "other_terms", "accuracies", "penalty_shares", "same_class_pairs",
-    "target_spreads", "prediction_ranges", "predicted_lows", "predicted_highs",
+    "target_spreads", "prediction_ranges", *ENDS,
 )  # fmt: skip
 
 
@@ -37,8 +37,8 @@ class LossRecord:
     Attributes:
         losses: Loss of each batch that was taken up, the mean over the ranks.
         data_losses, other_terms, accuracies, penalty_shares, same_class_pairs, target_spreads,
-            prediction_ranges, predicted_lows, predicted_highs: Of the batches that were looked
-            at; the last two of a regression.
+            prediction_ranges: Of the batches that were looked at.
+        predicted_min, predicted_max, missed_below, missed_above: Likewise, of a regression.
         objective: What is minimised, as of the last `judge`.
     """
 
@@ -51,8 +51,10 @@ class LossRecord:
         self.same_class_pairs: list[float] = []
         self.target_spreads: list[float] = []
         self.prediction_ranges: list[float] = []
-        self.predicted_lows: list[float] = []
-        self.predicted_highs: list[float] = []
+        self.predicted_min: list[float] = []
+        self.predicted_max: list[float] = []
+        self.missed_below: list[float] = []
+        self.missed_above: list[float] = []
         self.objective = Objective()
         self._looks = 0
         self._has_looked = False
@@ -102,10 +104,10 @@ class LossRecord:
             calls = find_errors(loss, outputs or {})
         if not calls:
             if is_first:
-                self._describe_unread(loss, inputs)
+                self._describe_unread(loss, batch)
             return
         call = calls[0]
-        self._describe(call, len(calls), inputs, batch)
+        self._describe(call, len(calls), inputs)
         total = loss.detach().float().reshape(()) * factor
         comparable = len(calls) == 1 and call.reduction == 1 and call.weight is None
         # One prediction held against several targets, as MixUp does: the sum is what counts.
@@ -113,22 +115,27 @@ class LossRecord:
         mixed = not single and all(other.source is call.source for other in calls)
         self._looks += 1
         comparable &= call.is_alone
-        self._readings.append(_Look(self._looks, read_loss(call), total, comparable, mixed, single))
+        # A head that begins at 0 has no part in its targets yet.
+        asks = task_of(call) == "regression" and self._looks & (self._looks - 1) == 0
+        of_batch = is_of_batch(call.target, batch) if asks else None
+        reading = read_loss(call)
+        self._readings.append(
+            _Look(self._looks, reading, total, comparable, mixed, single, of_batch)
+        )
 
-    def _describe_unread(self, loss: Tensor, inputs: int | None) -> None:
+    def _describe_unread(self, loss: Tensor, batch: Any) -> None:
         """Take down what a loss is of whose batches are not looked at."""
         if not has_graph(loss) or self._described is not None or self.objective.kind is not None:
             return
-        objective = describe_special(loss, inputs)
+        objective = describe_special(loss, batch)
         self._described = None if objective is None else (objective, None)
 
-    def _describe(self, call: LossCall, calls: int, inputs: int | None, batch: Any) -> None:
+    def _describe(self, call: LossCall, calls: int, inputs: int | None) -> None:
         if self._described is not None or self.objective.kind is not None:
             return
         prediction, shapes = call.prediction, (own_shape(call.prediction), own_shape(call.target))
         compares = _is_crossed if call.by_hand else _is_repeated
-        is_regression = task_of(call) == "regression"
-        differ = is_regression and compares(*shapes)
+        differ = task_of(call) == "regression" and compares(*shapes)
         objective = Objective(
             task=task_of(call),
             kind=call.kind,
@@ -139,7 +146,6 @@ class LossRecord:
             labels=float(call.target.numel()),
             target_shape=shapes[1],
             of_inputs=call.target.data_ptr() == inputs,
-            of_batch=not is_regression or is_of_batch(call.target, batch),
             weighed=call.weighed,
             own_units=call.kind != "squared" and call.measure is not None,
         )
@@ -172,20 +178,20 @@ class LossRecord:
     def _take_batch(self, reading: BatchReading) -> None:
         row, total = reading.figures, reading.total
         data_loss = total if reading.mixed else row["data_loss"]
+        self.objective.of_batch &= reading.of_batch
         if math.isfinite(data_loss):
             self.data_losses.append(data_loss)
-        if reading.single and math.isfinite(total - data_loss):
-            self.other_terms.append(total - data_loss)
+            self.other_terms.append(reading.total - data_loss if reading.single else math.nan)
         if math.isfinite(row["accuracy"]):
             self.accuracies.append(row["accuracy"])
         if math.isfinite(row["pairs"]):
             self.same_class_pairs.append(row["pairs"])
         if math.isfinite(row["apart"]):
             self.prediction_ranges.append(row["apart"])
-        low, high = row.get("predicted_min", math.nan), row.get("predicted_max", math.nan)
-        if math.isfinite(low) and math.isfinite(high):
-            self.predicted_lows.append(low)
-            self.predicted_highs.append(high)
+        ends = [row.get(name, math.nan) for name in ENDS]
+        if all(map(math.isfinite, ends)):
+            for name, end in zip(ENDS, ends, strict=True):
+                getattr(self, name).append(end)
         if math.isfinite(row["spread"]):
             self.target_spreads.append(row["spread"])
         if reading.comparable and total > 0 and row["data_loss"] >= 0:
@@ -235,6 +241,7 @@ class LossRecord:
         for name in ("losses", *_CURVES):
             # Those of an earlier release lack some.
             setattr(self, name, state_dict[name].tolist() if name in state_dict else [])
+        self.other_terms += [math.nan] * (len(self.data_losses) - len(self.other_terms))
         self.objective = Objective(**state_dict["objective"])
         self._looks, self._fresh = state_dict["looks"], list(state_dict["fresh"])
         self._targets.load_state_dict(state_dict)
@@ -251,6 +258,7 @@ class _Look:
         comparable: Whether what the loss has beyond the reading's is penalty.
         mixed: Whether the loss is of several targets for one prediction.
         single: Whether it has one known term.
+        of_batch: See `is_of_batch`; None where it was not asked.
     """
 
     number: int
@@ -259,6 +267,7 @@ class _Look:
     comparable: bool
     mixed: bool
     single: bool
+    of_batch: Tensor | None
 
 
 def _numbers(losses: Sequence[Tensor | float], factor: float) -> list[float]:
@@ -300,6 +309,7 @@ def _on_host(looks: Sequence[_Look]) -> list[BatchReading]:
         BatchReading(
             look.number, dict(zip(FIGURES, row, strict=True)), total, look.comparable, look.mixed,
             look.reading.targets.cpu().double(), look.reading.predicted.cpu(), look.single,
+            look.of_batch is None or bool(look.of_batch),
         )
         for look, row, total in zip(looks, table, totals, strict=True)
     ]  # fmt: skip

@@ -24,8 +24,9 @@ from .clearing import Clearing
 from .data_gaps import DataGaps
 from .first_batches import BatchNews, FirstBatches
 from .loss_news import LossNews
+from .loss_reading import ENDS
 from .loss_record import LossRecord
-from .rate_schedules import schedule_share
+from .rate_schedules import schedule_share, waits_for_plateau
 from .schedule import Schedule
 from .side_losses import SideLosses
 from .unfed_norms import UnfedNorms
@@ -113,6 +114,7 @@ class Observation:
         vitals.planned_steps = _planned_steps(trainer)
         vitals.clips = bool(trainer.gradient_clip_val)
         vitals.schedule_share = schedule_share(trainer, pl_module, vitals)
+        vitals.waits_for_plateau = waits_for_plateau(trainer)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
         self._weights.begin(trainer, pl_module)
         self._clearing = Clearing()
@@ -224,7 +226,7 @@ class Observation:
         self._weights.take([rank.weights for rank in ranks])
         self._gaps.take([rank.first_gap for rank in ranks])
         self._sides.take([rank.side_losses for rank in ranks])
-        self._unfed.take([rank.unfed for rank in ranks])
+        self._unfed.take([rank.unfed for rank in ranks], self._batches.norms.steady)
         profiles = [rank.through_time for rank in ranks if rank.through_time[0]]
         if profiles:
             self.vitals.recurrent, self.vitals.recurrent_layer = True, profiles[0][0]
@@ -242,9 +244,8 @@ class Observation:
         vitals.same_class_pairs = record.same_class_pairs
         vitals.target_spreads = record.target_spreads
         vitals.prediction_ranges = record.prediction_ranges
-        vitals.predicted_lows, vitals.predicted_highs = (
-            record.predicted_lows, record.predicted_highs
-        )  # fmt: skip
+        for name in ENDS:
+            setattr(vitals, name, getattr(record, name))
         vitals.target_means = record.target_means
         vitals.objective = record.objective
         vitals.layers_in_graph, vitals.affine, vitals.saturating_outputs = self._in_graph
@@ -259,9 +260,9 @@ class Observation:
         vitals.uncleared, vitals.first_gap = self._uncleared, self._gaps.first
         vitals.side_losses = self._sides.found
         groups = [g for o in trainer.optimizers for g in o.param_groups][:1]
-        vitals.learning_rate = float(groups[0]["lr"]) if groups else math.nan
+        vitals.learning_rate = float(groups[0].get("lr", math.nan)) if groups else math.nan
         vitals.learning_rate_given = next(
-            (float(g.get("initial_lr", g["lr"])) for g in groups), math.nan
+            (float(g.get("initial_lr", g.get("lr", math.nan))) for g in groups), math.nan
         )
         vitals.learning_rate_peak = max(
             vitals.learning_rate, *(v for v in [vitals.learning_rate_peak] if v == v), 0.0
@@ -278,6 +279,7 @@ class Observation:
             "weights": self._weights.state_dict(),
             "first_gap": self._gaps.first,
             "side_losses": self._sides.found,
+            "unfed": self._unfed.found,
             "vitals": {name: copy(getattr(self.vitals, name)) for name in _LASTING},
         }
 
@@ -289,6 +291,7 @@ class Observation:
         self._weights.load_state_dict(state_dict["weights"])
         self._gaps.first = state_dict.get("first_gap", -1)
         self._sides.take([map(tuple, state_dict.get("side_losses", []))])
+        self._unfed.found = list(state_dict.get("unfed", []))
         self.vitals.losses = self._record.losses
         for name, value in state_dict["vitals"].items():
             setattr(self.vitals, name, value)

@@ -23,6 +23,7 @@ class ObservedSigns:
         learning_rate_peak: Highest so far.
         learning_rate_given: What a schedule multiplies.
         schedule_share: Share of the steps of a one-cycle schedule that is made, one in each epoch.
+        waits_for_plateau: Whether a schedule takes the rate down once a metric stands still.
         weight_decay: Highest of the parameter groups.
         dropouts: Probability of each dropout layer.
         recurrent: Whether there are recurrent layers.
@@ -43,8 +44,9 @@ class ObservedSigns:
         same_class_pairs: Share of the pairs of samples of a batch that are of one class, likewise.
         target_spreads: Variance of a batch's targets in a regression, likewise.
         prediction_ranges: How far apart the predictions of a batch are at most, likewise.
-        predicted_lows, predicted_highs: Least and largest prediction of a batch, likewise, of a
+        predicted_min, predicted_max: Least and largest prediction of a batch, likewise, of a
             regression.
+        missed_below, missed_above: By how much the targets of those at either end lie beyond them.
         objective: What is minimised.
         side_losses: Kind and output of other losses that want logits and get something else.
         inputs: What reaches the first layer.
@@ -90,6 +92,7 @@ class ObservedSigns:
         validation_losses: Of each validation.
         validation_epochs: Epoch of each, from 0.
         validation_scores: Accuracy or another score, where larger is better.
+        scores_are_accuracies: Whether that is an accuracy.
         wants_order: Whether validation measures the order of samples, and not decisions.
         wants_decisions: Whether it measures decisions.
         training_epoch_losses: Mean training loss up to each validation, since the one before.
@@ -105,6 +108,7 @@ class ObservedSigns:
     learning_rate_peak: float = NAN
     learning_rate_given: float = NAN
     schedule_share: float = NAN
+    waits_for_plateau: bool = False
     weight_decay: float = 0.0
     dropouts: list[float] = field(default_factory=list)
     recurrent: bool = False
@@ -123,8 +127,10 @@ class ObservedSigns:
     same_class_pairs: list[float] = field(default_factory=list)
     target_spreads: list[float] = field(default_factory=list)
     prediction_ranges: list[float] = field(default_factory=list)
-    predicted_lows: list[float] = field(default_factory=list)
-    predicted_highs: list[float] = field(default_factory=list)
+    predicted_min: list[float] = field(default_factory=list)
+    predicted_max: list[float] = field(default_factory=list)
+    missed_below: list[float] = field(default_factory=list)
+    missed_above: list[float] = field(default_factory=list)
     objective: Objective = field(default_factory=Objective)
     side_losses: list[tuple[str, str]] = field(default_factory=list)
     inputs: InputScale = field(default_factory=InputScale)
@@ -167,6 +173,7 @@ class ObservedSigns:
     validation_losses: list[float] = field(default_factory=list)
     validation_epochs: list[int] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
+    scores_are_accuracies: bool = False
     wants_order: bool = False
     wants_decisions: bool = False
     training_epoch_losses: list[float] = field(default_factory=list)

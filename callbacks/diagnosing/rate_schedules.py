@@ -1,4 +1,4 @@
-"""How much of a schedule a training is to make."""
+"""What there is to know of the schedules of a training before it begins."""
 
 import math
 
@@ -32,3 +32,8 @@ def schedule_share(trainer: Trainer, pl_module: LightningModule, vitals: Vitals)
         if isinstance(config.scheduler, OneCycleLR) and config.interval == "epoch"
     ]
     return min(shares, default=NAN)
+
+
+def waits_for_plateau(trainer: Trainer) -> bool:
+    """Whether a schedule takes the rate down once a metric stands still."""
+    return any(config.reduce_on_plateau for config in trainer.lr_scheduler_configs)

@@ -5,18 +5,19 @@ from typing import Any
 from torch import Tensor
 
 from .autograd_graph import LAYERS, LOSS_NODES, base_name, output_of, past_shapes
+from .batch_tensors import tensors_of
 from .signs import Objective
 
 _REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Pow", "Squeeze")
-_PART, _FEWEST = 0.1, 4
+_PART, _FEWEST, _MANY = 0.1, 4, 100
 
 
-def describe_special(loss: Tensor, inputs: int | None = None) -> Objective | None:
+def describe_special(loss: Tensor, batch: Any = None) -> Objective | None:
     """What a loss is of that is none of those whose batches are read.
 
     Args:
         loss: Scalar with its graph.
-        inputs: Address of what reached the first layer, if known.
+        batch: What the targets may be found in, of any form.
 
     Returns:
         As much as a rule wants to know; None where there is nothing to say.
@@ -31,18 +32,30 @@ def describe_special(loss: Tensor, inputs: int | None = None) -> Objective | Non
     labels = hinge_targets(loss)
     if labels is not None and bool(((labels == 0) | (labels == 1)).all()):
         return Objective(kind="hinge", target_range=(0.0, 1.0))
-    shares = targets_of_softmax(loss)
-    if shares is not None and shares.data_ptr() != inputs and _is_multi_hot(shares):
+    shares, given = targets_of_softmax(loss), list(tensors_of(batch))
+    if shares is not None and _is_multi_hot(shares) and not _are_inputs(shares, given):
         return Objective(kind="multi_hot", positives=float(shares.float().sum(1).mean()))
-    if (shapes := crossed_shapes(loss)) is not None:
+    shapes = crossed_shapes(loss)
+    # What is no target of the batch, as samples of a distribution, is to meet all predictions.
+    if shapes is not None and (not given or any(t.shape == shapes[1] for t in given)):
         return Objective(kind="by_hand", shapes=shapes)
     return None
 
 
 def _is_multi_hot(shares: Tensor) -> bool:
-    """Whether they are 0 and 1, and more than one of them 1 for a good part of the samples."""
+    """Whether they are 0 and 1, and more than one of them 1 for a good part of the samples.
+
+    Of very many a softmax may be meant to draw some, and of as many as samples one of each kind.
+    """
+    if shares.shape[1] > _MANY or shares.shape[0] == shares.shape[1]:
+        return False
     two = bool(((shares == 0) | (shares == 1)).all())
-    return two and bool((shares.sum(1) != 1).float().mean() > _PART)
+    return two and bool((shares.sum(1) > 1).float().mean() > _PART)
+
+
+def _are_inputs(shares: Tensor, given: list[Tensor]) -> bool:
+    """Whether they are the first thing in a batch, as an autoencoder has it."""
+    return bool(given) and given[0].data_ptr() == shares.data_ptr()
 
 
 def divergence_of(loss: Tensor) -> str | None:
@@ -188,7 +201,8 @@ def crossed_shapes(loss: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]] | No
         if base_name(node) == "Sub" and [side for side, _ in sides].count(None) == 1:
             source, place = next(side for side in sides if side[0] is not None)
             shapes = _crossed(_shape(source, place), _shape(node, 0))
-            if shapes is not None:
+            # Who adds a dimension means it.
+            if shapes is not None and base_name(source) not in ("Unsqueeze", "View"):
                 return shapes
         stack += [parent for parent, _ in sides]
     return None

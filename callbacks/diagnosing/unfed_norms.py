@@ -1,12 +1,13 @@
 """BatchNorm layers that are evaluated before any batch has reached them in training."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from ..monitoring.compilation import eager_parts
+from ..monitoring.module_scopes import Hook
 from .batch_norms import has_moments_as_made, is_batch_norm
 
 
@@ -28,14 +29,7 @@ class UnfedNorms:
         self._called.clear()
         for name, part in eager_parts(module):
             if is_batch_norm(part) and has_moments_as_made(part):
-                self._handles.append(part.register_forward_pre_hook(self._at(name)))
-
-    def _at(self, name: str) -> Callable[[nn.Module, Any], None]:
-        def look(norm: nn.Module, _: Any) -> None:
-            if not norm.training:
-                self._called.add(name)
-
-        return look
+                self._handles.append(part.register_forward_pre_hook(_Call(name, self._called)))
 
     def detach(self) -> None:
         """Leave no hook behind."""
@@ -47,6 +41,23 @@ class UnfedNorms:
         """What this rank has found in the last validation."""
         return sorted(self._called)
 
-    def take(self, ranks: Sequence[Iterable[str]]) -> None:
-        """Take up what all ranks have found."""
-        self.found = sorted({name for rank in ranks for name in rank})
+    def take(self, ranks: Sequence[Iterable[str]], steady: Collection[str] = ()) -> None:
+        """Take up what all ranks have found.
+
+        Args:
+            ranks: News of each.
+            steady: Layers that are in evaluation mode in training, too.
+        """
+        self.found = sorted({name for rank in ranks for name in rank if name not in steady})
+
+
+class _Call(Hook):
+    """A hook that takes down that a layer is called in evaluation mode."""
+
+    def __init__(self, name: str, called: set[str]) -> None:
+        self._name, self._called = name, called
+
+    def __call__(self, norm: nn.Module, _: Any) -> None:
+        """Take it down."""
+        if not norm.training:
+            self._called.add(self._name)

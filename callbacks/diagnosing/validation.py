@@ -29,6 +29,7 @@ class Check:
         loss: The loss; None where none was logged.
         score: The score, likewise.
         name: Name of the loss.
+        is_accuracy: Whether the score is one.
         is_guessed: Whether that is no name of a loss that is called so, or was given.
         counterpart: What is logged of training under that name; None where nothing is.
         ranks: See `ValidationCurve`.
@@ -39,6 +40,7 @@ class Check:
     loss: float | None = None
     score: float | None = None
     name: str = ""
+    is_accuracy: bool = False
     is_guessed: bool = False
     counterpart: float | None = None
     ranks: bool = False
@@ -65,6 +67,7 @@ class ValidationCurve:
         epochs: Epoch of each, from 0.
         ranks: Whether what is logged is about the order of samples, and nothing about decisions.
         decides: Whether something is about decisions, as accuracy is.
+        are_accuracies: Whether the scores are.
     """
 
     def __init__(self, loss: str | None, score: str | None) -> None:
@@ -73,7 +76,7 @@ class ValidationCurve:
         self.scores: list[float] = []
         self.training_losses: list[float] = []
         self.epochs: list[int] = []
-        self.ranks = self.decides = False
+        self.ranks = self.decides = self.are_accuracies = False
         self._batches = 0
         self._is_refused = False
 
@@ -94,7 +97,10 @@ class ValidationCurve:
         decides = any(map(_is_decision, metrics))
         ranks = any(map(_is_ranking, metrics)) and not decides
         logged = self.named.read(trainer)
-        return Check(loss, score, name, is_guessed, counterpart, ranks, decides, logged)
+        is_accuracy = "acc" in (names[1] or "").lower()
+        return Check(
+            loss, score, name, is_accuracy, is_guessed, counterpart, ranks, decides, logged
+        )  # fmt: skip
 
     def _find_loss(self, logged: Iterable[str]) -> tuple[str, bool]:
         """Name of the loss, and whether it is guessed."""
@@ -112,6 +118,7 @@ class ValidationCurve:
         told = next((rank for rank in ranks if rank.loss is not None), Check())
         self.ranks = any(rank.ranks for rank in ranks)
         self.decides = any(rank.decides for rank in ranks)
+        self.are_accuracies = any(rank.is_accuracy for rank in ranks)
         recent, self._batches = losses[self._batches :], len(losses)
         if loss is not None and recent and told.is_guessed and not self.losses:
             kinds = [_OTHER_LOSSES[word] for word in _words(told.name) if word in _OTHER_LOSSES]
@@ -142,6 +149,7 @@ class ValidationCurve:
             "refused": self._is_refused,
             "ranks": self.ranks,
             "decides": self.decides,
+            "are_accuracies": self.are_accuracies,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -151,6 +159,7 @@ class ValidationCurve:
         self.epochs, self._batches = list(state_dict["epochs"]), state_dict["batches"]
         self._is_refused, self.ranks = state_dict["refused"], state_dict["ranks"]
         self.decides = state_dict["decides"]
+        self.are_accuracies = state_dict.get("are_accuracies", False)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -91,7 +91,7 @@ def _through_sequences(vitals: Vitals) -> list[Symptom]:
     if len(profile) < 3 or not vitals.had_a_chance or not profile[-1] > 0:
         return []
     ratio = profile[0] / profile[-1]
-    if not ratio > (_GROWTH if vitals.gain > -1 else _LESS):
+    if not ratio > (_LESS if vitals.gain < -1 else _GROWTH):
         return []
     evidence = (
         f"The gradient of the last output of {vitals.recurrent_layer} grows on its way back "

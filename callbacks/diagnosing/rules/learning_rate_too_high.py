@@ -57,9 +57,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
         )
     )
     killed = _killed(vitals, lasting)
-    blew = (peak > _HUGE_STEP and blew_up and not _came_down(vitals)) or _is_thrown(
-        vitals, peak, lasting
-    )
+    blew = peak > _HUGE_STEP and blew_up and not _came_down(vitals)
+    blew |= _is_thrown(vitals, peak, lasting if len(updates) >= _FIRST else 0.0)
     if not (vitals.had_a_chance and keeps) and not blew and not killed:
         return []
     # The first loss may be lower than the mean of any window of those that followed.
@@ -163,7 +162,7 @@ def _is_thrown(vitals: Vitals, step: float, lasting: float) -> bool:
     constant = vitals.objective.constant_loss
     highest = vitals.highest_first_loss
     start = max(vitals.losses[0], constant * vitals.sum_of if constant > 0 else 0.0)
-    far = step > 1 or lasting > _PART
+    far = step > 1 or (lasting > _PART and not vitals.is_falling)
     return far and start > 0 and highest > _THROWN * start and vitals.gain < _VERY_GOOD
 
 

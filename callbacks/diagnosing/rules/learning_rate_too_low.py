@@ -54,7 +54,7 @@ def _motionless(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"All {steps:.0f} steps together move the weights by no more than {way:.1e} of their "
-        f"length: each by 1e-03 is usual.{_by_schedule(vitals)}"
+        f"length: each by 1e-03 is usual.{_words_on_schedule(vitals)}"
     )
     figures = {"way": way, "update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -100,7 +100,7 @@ def _warms_up(vitals: Vitals) -> bool:
     return now > 0.5 * peak and peak < _BELOW * vitals.learning_rate_given
 
 
-def _by_schedule(vitals: Vitals) -> str:
+def _words_on_schedule(vitals: Vitals) -> str:
     if _warms_up(vitals):
         return (
             f" A schedule has let the learning rate come to {vitals.learning_rate:.2g} of "
@@ -152,7 +152,7 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
         what = f"is only {learned:.1%} below a constant's after"
     evidence = (
         f"The loss {what} {vitals.step} steps: a step moves the weights by {recent:.1e} of their "
-        f"length, where about 1e-03 is usual.{_by_schedule(vitals)}"
+        f"length, where about 1e-03 is usual.{_words_on_schedule(vitals)}"
     )
     figures = {"update_ratio": recent, "fell": fell, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -167,12 +167,14 @@ def _died_early(vitals: Vitals) -> list[Symptom]:
     # Of a plan that is not known, a third of what was done is none.
     share = vitals.step / vitals.planned_steps
     third = int(len(updates) / (3 * share))
-    over = updates[third] < _NO_WAY * max(updates) and _is_let_down(vitals)
-    if not over or vitals.objective.of_positions or not vitals.objective.constant_loss > 0:
+    is_early = updates[third] < _NO_WAY * max(updates) and _is_let_down(vitals)
+    if not is_early or vitals.waits_for_plateau or vitals.objective.of_positions:
+        return []
+    if not vitals.objective.constant_loss > 0:
         return []
     evidence = (
         f"The last two thirds of the training do nothing: a step moves the weights by "
-        f"{updates[-1]:.1e} of their length.{_by_schedule(vitals)}"
+        f"{updates[-1]:.1e} of their length.{_words_on_schedule(vitals)}"
     )
     figures = {"update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW

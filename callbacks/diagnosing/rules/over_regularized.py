@@ -75,6 +75,8 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
         return []
     if not (vitals.would_have_started or vitals.ignores_inputs) or not vitals.had_a_long_chance:
         return []
+    if math.isfinite(vitals.planned_steps) and vitals.step < vitals.planned_steps / 4:
+        return []  # What has come to nothing may be let in again.
     data, others = _parts(vitals)
     if not data:
         return []
@@ -94,7 +96,7 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
     figures = {"first_beside": first, "beside": late}
     return [
         Symptom(
-            Problem.OVER_REGULARIZED, "critical", evidence, figures, remedies, reports=3,
+            Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies, reports=3,
             is_root=True,
         )
     ]  # fmt: skip
@@ -107,7 +109,8 @@ def _parts(vitals: Vitals) -> tuple[list[float], list[float]]:
     """
     data, beside = vitals.data_losses, vitals.other_terms
     late = slice(-_SOME_LOOKS, None)
-    if len(data) != len(beside) or len(data) < 2 * _SOME_LOOKS or not min(data[late]) > 0:
+    known = len(data) == len(beside) and all(map(math.isfinite, beside))
+    if not known or len(data) < 2 * _SOME_LOOKS or not min(data[late]) > 0:
         return [], []
     times = [1 + o / d for d, o in zip(data[late], beside[late], strict=True)]
     usual = statistics.median(times)

@@ -66,7 +66,7 @@ def _costs(vitals: Vitals, site: str) -> bool:
 def _decides_worse(vitals: Vitals) -> bool:
     """Whether validation, of which only a score is known, has many times the errors of training."""
     scores, right = vitals.validation_scores[-_CHECKS:], vitals.accuracies[-_LOOKS:]
-    if len(scores) < _CHECKS or len(right) < _LOOKS or vitals.wants_order:
+    if len(scores) < _CHECKS or len(right) < _LOOKS or not vitals.scores_are_accuracies:
         return False
     errors = 1 - max(scores)
     return errors > max(_PART, _WORSE * (1 - statistics.fmean(right)))

@@ -26,13 +26,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
         Remedy("Normalise each sample by itself.", 'norm="layer", or norm="group"'),
         Remedy("Let the running moments follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"),
     )
-    found = (
-        _too_few(vitals, remedies) or _asleep(vitals) or _unfed(vitals) or _slow(vitals, remedies)
-    )
+    found = _too_few(vitals, remedies) or _asleep(vitals) or _slow(vitals, remedies)
     # Sums over batches of other sizes say nothing of each other.
     if found or vitals.sum_of > _SUM:
         return found
-    return _stale(vitals, remedies) or _apart_early(vitals, remedies)
+    return _unfed(vitals) or _stale(vitals, remedies) or _apart_early(vitals, remedies)
 
 
 def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:

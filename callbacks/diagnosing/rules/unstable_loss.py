@@ -78,16 +78,20 @@ def _of_outliers(vitals: Vitals) -> list[Symptom]:
     objective, half = vitals.objective, vitals.losses[len(vitals.losses) // 2 :]
     losses = [loss for loss in half if math.isfinite(loss)]
     known = objective.kind == "squared" and objective.target_variance > 0
-    if not known or len(losses) < _LEAST_BATCHES or vitals.has_learned or vitals.is_falling:
+    if not (known and objective.of_batch and vitals.had_a_long_chance):
+        return []
+    if len(losses) < _LEAST_BATCHES or vitals.has_learned or vitals.is_falling:
         return []
     usual, mean = statistics.median(losses), statistics.fmean(losses)
     deviation = math.sqrt(objective.target_variance)
-    farthest = max(map(abs, objective.target_range))
-    if not (0 < usual < _RARE * mean and farthest > _FAR * deviation):
+    mean_target = statistics.fmean(vitals.target_means or [0.0])
+    farthest = max(objective.target_range, key=lambda target: abs(target - mean_target))
+    distance = abs(farthest - mean_target) / deviation
+    if not (0 < usual < _RARE * mean and distance > _FAR):
         return []
     evidence = (
         f"Half of the batches have a loss below {usual:.4g}, and the mean is {mean:.4g}, no better "
-        f"than a constant's: targets of up to {farthest:.4g}, {farthest / deviation:.0f} "
+        f"than a constant's: targets of up to {farthest:.4g}, {distance:.0f} "
         "deviations, make nearly all of it."
     )
     remedies = (

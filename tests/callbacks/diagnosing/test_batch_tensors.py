@@ -53,7 +53,31 @@ def test_targets_that_a_network_has_a_part_in():
     done = (torch.rand(32) < 0.1).float()
     bootstrapped = 1 + 0.99 * torch.rand(32) * (1 - done)
     assert not is_of_batch(bootstrapped, (x, torch.ones(32), done, torch.arange(32)))
-    assert not is_of_batch(bootstrapped, ())
+
+
+def test_columns_are_compared_one_by_one():
+    x, y = values()
+    table = torch.cat([y, -(y**2), torch.ones_like(y), torch.rand(32, 1)], 1)
+    scaled = (table - table.mean(0)) / (table.std(0) + 1e-6)
+    assert is_of_batch(scaled, (x, table))
+    assert not is_of_batch(scaled.flip(1), (x, table))
+
+
+def test_what_cannot_be_compared_is_taken_for_the_batchs():
+    _, y = values()
+    for batch in ((), object(), "text", [torch.rand(32, 1).to_sparse()], y.cfloat()):
+        assert is_of_batch(torch.rand(32, 1), batch)
+    for target in (torch.rand(3), torch.empty(0), y.cfloat(), y.to_sparse()):
+        assert is_of_batch(target, (y,))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "bool", "float8_e4m3fn", "int64"])
+def test_numbers_of_any_type_are_compared(dtype):
+    _, y = values()
+    given = (y.round() if dtype != "bool" else y > 5).to(getattr(torch, dtype))
+    assert is_of_batch(given.double() * 2 + 1, (given,))
+    assert not is_of_batch(torch.rand(32, 1), (given,))
+    assert not is_of_batch(given, (torch.rand(32, 1),))
 
 
 def test_whatever_else_is_in_a_batch_is_passed_over():

@@ -9,15 +9,15 @@ from helpers.vital_signs import FALLING, FLAT, LN10, SMALL, found, record, vital
 from torchvitals.callbacks import Problem as P
 from torchvitals.callbacks.diagnosing.causes import join_causes
 from torchvitals.callbacks.diagnosing.examination import examine
-from torchvitals.callbacks.diagnosing.signs import InputScale, Objective
+from torchvitals.callbacks.diagnosing.signs import InputScale, Layer, Objective
 
 RUNOFF = Objective(
     "regression", "squared", constant_loss=1.0, target_variance=1.0, target_range=(-0.8, 9.5),
     predicted_range=(-0.8, 0.9998),
 )  # fmt: skip
 BOUNDED = {
-    "objective": RUNOFF, "predicted_highs": [0.9] * 20 + [0.995] * 20,
-    "predicted_lows": [-0.5] * 40,
+    "objective": RUNOFF, "predicted_max": [0.9] * 20 + [0.995] * 20, "predicted_min": [-0.5] * 40,
+    "missed_above": [0.1] * 20 + [0.8] * 20, "missed_below": [0.0] * 40,
 }  # fmt: skip
 LEARNED = [0.4 + 0.01 * (-1) ** i for i in range(300)]
 
@@ -27,8 +27,9 @@ def test_predictions_that_end_at_one_though_something_is_learned(sign):
     signs = {**BOUNDED}
     if sign < 0:
         signs |= {
-            "objective": replace(RUNOFF, target_range=(-9.5, 0.8)),
-            "predicted_highs": [0.5] * 40, "predicted_lows": [-0.995] * 40,
+            "objective": replace(RUNOFF, target_range=(-9.5, 0.8), predicted_range=(-0.995, 0.5)),
+            "predicted_max": [0.5] * 40, "predicted_min": [-0.995] * 40,
+            "missed_above": [0.0] * 40, "missed_below": [0.8] * 40,
         }  # fmt: skip
     (symptom,) = join_causes(examine(vitals(LEARNED, **signs)))
     assert (symptom.problem, symptom.severity) == (P.OUTPUT_LOSS_MISMATCH, "warning")
@@ -38,9 +39,9 @@ def test_predictions_that_end_at_one_though_something_is_learned(sign):
 @pytest.mark.parametrize(
     "more",
     [
-        {"predicted_highs": [0.995] * 39 + [1.2]},  # beyond it, once
-        {"predicted_highs": [0.6 + 0.01 * i for i in range(40)]},  # on its way past
-        {"objective": replace(RUNOFF, target_range=(-0.8, 1.2))},  # hardly anything is beyond
+        {"objective": replace(RUNOFF, predicted_range=(-0.8, 1.2))},  # beyond it, once
+        {"predicted_max": [0.6 + 0.01 * i for i in range(40)]},  # on its way past
+        {"missed_above": [0.01 * (-1) ** i for i in range(40)]},  # a bound on purpose, and noise
         {"objective": replace(RUNOFF, constant_loss=8.0)},  # well learned
         {"objective": replace(RUNOFF, task="classification", kind="cross_entropy")},
     ],
@@ -78,7 +79,10 @@ WORSE = {"validation_losses": [0.9, 0.8, 0.7, 0.7], "training_epoch_losses": [0.
 
 def test_what_was_saturated_from_the_start_and_carries_over_badly():
     assert found(vitals(SMALL, **SATURATED, **WORSE))[P.SATURATED_ACTIVATION] == "warning"
-    scored = {"validation_scores": [0.7, 0.72, 0.71], "accuracies": [0.9] * 20}
+    scored = {
+        "validation_scores": [0.7, 0.72, 0.71], "accuracies": [0.9] * 20,
+        "scores_are_accuracies": True,
+    }  # fmt: skip
     assert found(vitals(SMALL, **SATURATED, **scored))[P.SATURATED_ACTIVATION] == "warning"
 
 
@@ -89,7 +93,9 @@ def test_what_was_saturated_from_the_start_and_carries_over_badly():
         {"validation_losses": [0.9, 0.8, 0.5, 0.4]},
         {"validation_losses": [0.8, 0.7, 0.6, 0.4], "training_epoch_losses": [0.1] * 4},
         {"validation_losses": [], "training_epoch_losses": [], "validation_scores": [0.95] * 3,
-         "accuracies": [0.99] * 20},
+         "accuracies": [0.99] * 20, "scores_are_accuracies": True},
+        {"validation_losses": [], "training_epoch_losses": [], "validation_scores": [0.7] * 3,
+         "accuracies": [0.9] * 20},  # as F1 is one of its own
         {"validation_losses": [], "training_epoch_losses": []},
     ],
 )  # fmt: skip
@@ -164,6 +170,7 @@ def test_first_steps_that_were_huge_for_long_explain_what_carries_over_to_nothin
     for more in (
         {"total_updates": [0.2, 0.2, 0.01, 0.01] + [4e-3] * 10},
         {"validation_losses": [2.3, 2.2, 2.1, 2.05]},
+        {"fewest_norm_values": 64.0, "planned_steps": 700},
     ):
         assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(A_BIT, **{**HURT, **more}))
 
@@ -185,6 +192,9 @@ def test_a_few_targets_that_are_nearly_all_of_the_loss():
         {"objective": replace(SLIPS, target_range=(-298.0, 900.0))},
         {"objective": replace(SLIPS, kind="huber")},
         {"data_losses": [1.2e4] * 30},
+        {"objective": replace(SLIPS, of_batch=False)},
+        {"planned_steps": 100_000},
+        {"target_means": [3300.0], "objective": replace(SLIPS, target_range=(3000.0, 3400.0))},
     ):
         assert P.UNSTABLE_LOSS not in found(vitals(RARELY_HUGE, **{**signs, **more}))
 
@@ -204,6 +214,7 @@ def test_a_rate_that_died_in_the_first_third():
         {"total_updates": [1e-2] * 5 + [1e-9] * 5},
         {"learning_rate": 5e-3},
         {"planned_steps": math.inf},
+        {"waits_for_plateau": True},
     ):
         assert P.LEARNING_RATE_TOO_LOW not in found(vitals(HALF_WAY, **{**DIED, **more}))
     assert P.LEARNING_RATE_TOO_LOW not in found(vitals(SMALL, **DIED))
@@ -217,3 +228,47 @@ def test_batch_norm_is_given_half_of_the_training_to_settle():
     assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, planned_steps=600, **early))
     assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, planned_steps=400, **early))
     assert not found(vitals(FALLING))
+
+
+FLUNG = {
+    "total_updates": [1.6, 0.6, 0.3] + [1e-4] * 9,
+    "first_gradient_profile": [1e-6, 1e-5, 1e-4, 1.0],
+    "gradient_profile": {"a": 0.0, "b": 0.0, "c": 0.0, "d": 1e-3},
+    "layers": [Layer("a", 9, has_gradient=True)], "dead": record(act=[0.0, 0.95]),
+}  # fmt: skip
+FLOWN = [2.4, 8e4, 30.0, *[2.6 + 0.01 * (-1) ** i for i in range(297)]]
+
+
+def test_a_step_that_flung_a_network_comes_before_gradients_that_were_faint():
+    (symptom,) = join_causes(examine(vitals(FLOWN, **FLUNG)))
+    assert symptom.problem == P.LEARNING_RATE_TOO_HIGH
+    softer = [2.4, 200.0, *FLOWN[2:]]
+    (symptom,) = join_causes(examine(vitals(softer, **FLUNG)))
+    assert symptom.problem == P.VANISHING_GRADIENT
+
+
+def test_noise_of_the_labels_is_in_the_training_loss_alone():
+    noisy = [1.7 - 5e-4 * i + 0.005 * (-1) ** i for i in range(300)]
+    signs = {"total_updates": [1.5e-4] * 10}
+    assert P.LEARNING_RATE_TOO_LOW in found(vitals(noisy, **signs))
+    known = {"validation_losses": [1.0, 0.8, 0.7], "training_epoch_losses": [1.7, 1.65, 1.6]}
+    assert P.LEARNING_RATE_TOO_LOW not in found(vitals(noisy, **signs, **known))
+
+
+@pytest.mark.parametrize(("size", "sick"), [(1, True), (2, False)])
+def test_moments_of_single_samples_are_not_those_of_all(size, sick):
+    signs = vitals(
+        SMALL, batch_size=size, statistics_gap={"norm": 0.5}, fewest_norm_values=576.0,
+        planned_steps=300, validation_losses=[0.45, 0.9], training_epoch_losses=[0.2, 0.1],
+    )  # fmt: skip
+    assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is sick
+
+
+def test_what_parameters_in_front_of_the_first_layer_let_through():
+    faint = InputScale("head", 1e-6, 5e-3, 1e-11, 5e-4, 80, usual_std=4e-9, is_data=False)
+    (symptom,) = join_causes(examine(vitals(FLAT, inputs=faint)))
+    assert (symptom.problem, symptom.layer) == (P.POOR_INITIALIZATION, "head")
+    assert "parameters in front of it let hardly anything through" in symptom.evidence
+    (symptom,) = join_causes(examine(vitals(FLAT, inputs=replace(faint, is_data=True))))
+    assert symptom.problem == P.UNNORMALIZED_INPUT
+    assert not found(vitals(SMALL, inputs=faint))

@@ -124,11 +124,14 @@ def test_several_labels_of_a_sample_in_a_cross_entropy(divided_by, smoothing):
         torch.testing.assert_close(found, SEVERAL)
         objective = describe_special(loss)
         assert (objective.kind, objective.positives) == ("multi_hot", 2.0)
-        assert describe_special(loss, inputs=SEVERAL.data_ptr()) is None
+        assert describe_special(loss, (torch.rand(4, 5), SEVERAL)) == objective
+        assert describe_special(loss, SEVERAL) is None
 
 
 OF_SHARES = {
     "one label each": lambda z: F.cross_entropy(z, torch.eye(3)[[0, 1, 2, 0]]),
+    "some without a label": lambda z: F.cross_entropy(z, torch.eye(4)[:, :3] * 1.0),
+    "as many kinds as samples": lambda z: F.cross_entropy(z @ z.T, (torch.eye(4) + 1).clamp(max=1)),
     "shares": lambda z: F.cross_entropy(z, SEVERAL / SEVERAL.sum(1, keepdim=True)),
     "words counted": lambda z: F.cross_entropy(z, 3 * SEVERAL),
     "a multinomial by hand": lambda z: -(z.log_softmax(1) * SEVERAL).sum(1).mean(),
@@ -161,6 +164,9 @@ def test_every_prediction_against_every_target(loss):
     assert crossed_shapes(loss(column, row)) == ((4, 1), (4,))
     assert crossed_shapes(loss(column[:, 0], row[:, None])) == ((4,), (4, 1))
     assert describe_special(loss(column, row)).shapes == ((4, 1), (4,))
+    assert describe_special(loss(column, row), {"x": torch.rand(4, 5), "y": row}) is not None
+    # Samples of something else, as a maximum mean discrepancy takes them.
+    assert describe_special(loss(column, row), {"x": torch.rand(4, 5)}) is None
     assert crossed_shapes(loss(column, row[:, None])) is None
     assert crossed_shapes(loss(column[:, 0], row)) is None
 
@@ -169,6 +175,7 @@ def test_differences_that_are_meant():
     column, row = outputs(1), torch.tensor([0.3, 0.5, 0.1, 0.9])
     scores = column[:, 0]
     assert crossed_shapes(pinball(scores[:, None] - scores).mean()) is None
+    assert crossed_shapes(pinball(scores[:, None] - scores.detach()).mean()) is None
     assert crossed_shapes(pinball(row[:, None] - outputs(3)).mean()) is None
     assert crossed_shapes(pinball(column - torch.tensor([0.1, 0.9])).mean()) is None
     # Inside of a network, as the distance from fixed centres.

@@ -1,5 +1,6 @@
 """BatchNorm layers that are evaluated with the moments that they were made with."""
 
+import pickle
 from copy import deepcopy
 
 import pytest
@@ -31,6 +32,22 @@ def test_a_norm_that_no_batch_has_come_to_is_found_where_it_is_evaluated(fed, in
     norms.take([norms.news(), []])
     assert norms.found == ([] if fed or in_training else ["1"])
     assert not any(module._forward_pre_hooks for module in net.modules())
+
+
+def test_a_norm_that_is_in_evaluation_mode_in_training_too_is_no_other_one_in_validation():
+    norms = UnfedNorms()
+    norms.take([["body.1", "slow.1"]], {"body.1"})
+    assert norms.found == ["slow.1"]
+
+
+def test_a_copy_or_a_pickle_of_a_layer_has_no_hook():
+    net, norms = network(), UnfedNorms()
+    norms.attach(net)
+    copies = [deepcopy(net).eval(), pickle.loads(pickle.dumps(net)).eval()]
+    for copied in copies:
+        copied(torch.randn(8, 4))
+    norms.detach()
+    assert norms.news() == []
 
 
 class Averaged(LightningModule):
