@@ -39,6 +39,7 @@ import faulty.loops
 import faulty.manual
 import faulty.methods
 import faulty.microscopy
+import faulty.music
 import faulty.notebooks
 import faulty.numerics
 import faulty.observatories
@@ -114,6 +115,7 @@ import healthy.lecture
 import healthy.mailroom
 import healthy.methods
 import healthy.microscopy
+import healthy.music
 import healthy.notebooks
 import healthy.operations
 import healthy.optimizers
@@ -197,6 +199,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.loops.CASES,
     *faulty.manual.CASES,
     *faulty.methods.CASES,
+    *faulty.music.CASES,
     *faulty.microscopy.CASES,
     *faulty.notebooks.CASES,
     *faulty.numerics.CASES,
@@ -274,6 +277,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.lecture.CASES,
     *healthy.mailroom.CASES,
     *healthy.methods.CASES,
+    *healthy.music.CASES,
     *healthy.microscopy.CASES,
     *healthy.notebooks.CASES,
     *healthy.operations.CASES,
