@@ -30,6 +30,7 @@ import faulty.hydrology
 import faulty.infinite
 import faulty.inputs
 import faulty.instruments
+import faulty.insurance
 import faulty.kitchen
 import faulty.labelling
 import faulty.layers
@@ -108,6 +109,7 @@ import healthy.herds
 import healthy.housing
 import healthy.hydrology
 import healthy.instruments
+import healthy.insurance
 import healthy.kitchen
 import healthy.laboratories
 import healthy.language
@@ -191,6 +193,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.infinite.CASES,
     *faulty.inputs.CASES,
     *faulty.instruments.CASES,
+    *faulty.insurance.CASES,
     *faulty.kitchen.CASES,
     *faulty.labelling.CASES,
     *faulty.layers.CASES,
@@ -271,6 +274,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.housing.CASES,
     *healthy.hydrology.CASES,
     *healthy.instruments.CASES,
+    *healthy.insurance.CASES,
     *healthy.kitchen.CASES,
     *healthy.laboratories.CASES,
     *healthy.language.CASES,
