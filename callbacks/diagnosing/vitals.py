@@ -16,6 +16,7 @@ _WINDOWS = 20
 # What noise and a constant predictor's own error in few samples leave open.
 _CLEARLY = 0.02
 _TINY, _SMALL = 1e-3, 1e-2
+_IMAGES, _WORSE = 2, 0.25
 _FIRST, _FLUNG = 50, 100.0
 _FAR, _HALF, _MANY_STEPS = 5.0, 0.5, 1000
 # Rows of one product may differ in their last digits.
@@ -55,7 +56,7 @@ class Vitals(ObservedSigns):
     def would_have_started(self) -> bool:
         """Whether a slow start would have ended by now."""
         half, checks = self.planned_steps / 2, self.validation_losses[-_FEW:]
-        if self.objective.of_inputs:
+        if self.objective.of_inputs or len(self.objective.target_shape) > _IMAGES:
             # The mean of its inputs holds an autoencoder for long.
             leaves = len(checks) == _FEW and all(b < a for a, b in pairwise(checks))
             return self.step > min(half, _MANY_STEPS) and not leaves
@@ -171,6 +172,17 @@ class Vitals(ObservedSigns):
             # Of squares, though they are not what is minimised: outliers may be most of them.
             gains.append(1 - self.recent_data_loss / self.objective.target_variance)
         return max(gains, default=NAN)
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the loss is clearly over that of a constant, of one for all places of an image.
+
+        Its own mean for each place is more than a convolution can begin with.
+        """
+        objective = self.objective
+        if len(objective.target_shape) > _IMAGES and objective.kind == "squared":
+            return self.recent_data_loss > (1 + _WORSE) * objective.flat_variance
+        return self.gain < -_WORSE
 
     @property
     def ignores_inputs(self) -> bool:

@@ -40,7 +40,8 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     if unlikely:
         return False
     expected = {i: sum(said) * counts[i] / sum(counts) for i in rare}
-    seldom = _SELDOM if is_binary and vitals.wants_decisions else _NEVER
+    two = is_binary or len(counts) == 2
+    seldom = _SELDOM if two and vitals.wants_decisions and vitals.labels_samples else _NEVER
     return any(e >= _EXPECTED and said[i] < seldom * e for i, e in expected.items())
 
 

@@ -25,6 +25,7 @@ _LONG_WINDOW, _LONG_TRAINING, _PART = 20, 400, 0.2
 _THROWN, _FIRST = 4.0, 5
 _IN_A_ROW, _SOME, _SURE = 5, 0.1, 8.0
 _CHECKS, _LITTLE, _NO_BETTER = 3, 0.3, 0.95
+_MOST_LEARNED, _UP = 0.6, 0.03
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -51,6 +52,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         or _is_undone(vitals, lasting)
         or _is_far_off(vitals, lasting)
         or _is_hurt(vitals, lasting)
+        or _has_turned(vitals, recent, lasting)
         or (
             statistics.median(updates) > _USUAL_STEP
             and (_is_forgotten(vitals, curve) or _is_forgotten_soon(vitals))
@@ -95,9 +97,9 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
     # Many networks stay at the loss of a constant for a while before they find a way, and where
     # there is nothing to learn they do so for good, with steps that noise alone makes large.
     lost = stuck and (
-        (recent > _LARGE_STEP and vitals.gain < -_SHARE)
+        (recent > _LARGE_STEP and vitals.is_worse)
         or (recent > _STEP_OF_NOISE and vitals.had_a_long_chance)
-        or (peak > _HUGE_STEP and (vitals.gain < -_SHARE or vitals.had_a_long_chance))
+        or (peak > _HUGE_STEP and (vitals.is_worse or vitals.had_a_long_chance))
     )
     rages = recent > _HUGE_STEP and not vitals.is_well
     shaken = stuck and vitals.had_a_long_chance and _first_layer_step(vitals) > _HUGE_STEP
@@ -136,7 +138,7 @@ def _is_far_off(vitals: Vitals, step: float) -> bool:
     Weights that have grown make later steps small beside them.
     """
     constant, looks = vitals.objective.constant_loss, vitals.data_losses[-_LOOKS:]
-    if not (constant > 0 and looks) or vitals.has_learned or vitals.is_falling:
+    if not (constant > 0 and looks and vitals.is_worse) or vitals.has_learned or vitals.is_falling:
         return False
     return step > _STEP_OF_NOISE and vitals.gain < -1 and statistics.median(looks) > 2 * constant
 
@@ -152,6 +154,18 @@ def _is_hurt(vitals: Vitals, step: float) -> bool:
     if not vitals.had_a_long_chance or vitals.evaluates_late or not vitals.gain < _LITTLE:
         return False
     return vitals.validates_the_same_loss and min(checks) > _NO_BETTER * constant
+
+
+def _has_turned(vitals: Vitals, recent: float, lasting: float) -> bool:
+    """Whether steps that are still large have taken both losses up again from half way down."""
+    checks, curve = vitals.validation_losses, [v for v in vitals.curve if math.isfinite(v)]
+    if not (recent > _LARGE_STEP and lasting > _HUGE_STEP) or not vitals.gain < _MOST_LEARNED:
+        return False
+    if len(checks) < 2 * _CHECKS or not curve or vitals.evaluates_late or vitals.is_falling:
+        return False
+    rose = vitals.recent_loss - min(curve) > _UP * vitals.whole_scale
+    rose &= vitals.recent_loss > vitals.curve[len(vitals.curve) // 2]
+    return rose and min(checks[-_CHECKS:]) - min(checks) > _UP * vitals.whole_scale
 
 
 def _is_thrown(vitals: Vitals, step: float, lasting: float) -> bool:
@@ -205,7 +219,7 @@ def _is_forgotten_soon(vitals: Vitals) -> bool:
 def _killed(vitals: Vitals, step: float) -> str:
     """What huge steps have left most units of without a gradient, that had one at first."""
     # A loss above that of a constant tells as much as the steps do.
-    enough = _STEP_OF_NOISE if vitals.gain < -_SHARE else _HUGE_STEP
+    enough = _STEP_OF_NOISE if vitals.is_worse else _HUGE_STEP
     if not step > enough or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD:
         return ""
     outputs = max(vitals.saturating_outputs, int(vitals.last_activation_is_output))

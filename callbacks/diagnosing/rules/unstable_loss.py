@@ -22,6 +22,7 @@ _LEAST_BATCHES = 100
 _PURE_BATCHES, _WITHIN = 10, 0.2
 _CHECKS, _APART, _GOOD = 4, 1.25, 0.9
 _RARE, _FAR = 0.1, 10.0
+_FIRST, _LARGE_STEP = 5, 5e-2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -133,10 +134,19 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
 
 def _of_single_samples(vitals: Vitals) -> list[Symptom]:
     checks = vitals.validation_losses[-_CHECKS:]
+    first = [u for u in vitals.total_updates[:_FIRST] if math.isfinite(u)]
     accumulates = vitals.step < _GOOD * len(vitals.losses)
     if vitals.batch_size != 1 or vitals.objective.labels != 1 or accumulates:
         return []
-    if vitals.is_falling or not vitals.gain < _GOOD or not vitals.had_a_long_chance:
+    if not vitals.gain < _GOOD or not vitals.had_a_long_chance:
+        return []
+    if first and statistics.median(first) > _LARGE_STEP and vitals.step > vitals.planned_steps / 4:
+        return _of_one(
+            f"A batch is one sample, and a first step moved the weights by "
+            f"{statistics.median(first):.2g} of their length, where about 0.001 is usual: what one "
+            "sample teaches, the next undoes.", vitals, {"update_ratio": statistics.median(first)},
+        )  # fmt: skip
+    if vitals.is_falling:
         return []
     rises = any(b > _APART * a > 0 for a, b in pairwise(checks))
     falls = any(b < a / _APART for a, b in pairwise(checks))
@@ -146,9 +156,12 @@ def _of_single_samples(vitals: Vitals) -> list[Symptom]:
         "A batch is one sample. The training loss has ceased to fall, and that of validation goes "
         f"up and down between {min(checks):.4g} and {max(checks):.4g}."
     )
+    return _of_one(evidence, vitals, {"lowest": min(checks), "highest": max(checks)})
+
+
+def _of_one(evidence: str, vitals: Vitals, figures: dict[str, float]) -> list[Symptom]:
     remedies = (
         Remedy("Take larger batches.", "DataLoader(..., batch_size=32)"),
         Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
     )
-    figures = {"lowest": min(checks), "highest": max(checks)}
     return [Symptom(Problem.UNSTABLE_LOSS, "warning", evidence, figures, remedies)]

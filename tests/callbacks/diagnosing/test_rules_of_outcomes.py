@@ -272,3 +272,65 @@ def test_what_parameters_in_front_of_the_first_layer_let_through():
     (symptom,) = join_causes(examine(vitals(FLAT, inputs=replace(faint, is_data=True))))
     assert symptom.problem == P.UNNORMALIZED_INPUT
     assert not found(vitals(SMALL, inputs=faint))
+
+
+TURNED = {
+    "total_updates": [0.3, 0.2, 0.17, 0.14, 0.12] + [0.02] * 20,
+    "validation_losses": [2.2, 1.8, 1.5, 1.6, 1.7, 1.75, 1.72],
+    "training_epoch_losses": [2.2, 1.9, 1.6, 1.7, 1.75, 1.8, 1.8],
+}  # fmt: skip
+UP_AGAIN = [1.9 - 0.6 * min(i, 100) / 100 + 0.5 * max(0, i - 100) / 200 for i in range(300)]
+
+
+def test_large_steps_that_take_both_losses_up_again():
+    assert found(vitals(UP_AGAIN, **TURNED))[P.LEARNING_RATE_TOO_HIGH] == "warning"
+    for more in (
+        {"total_updates": [0.3, 0.2, 0.17, 0.14, 0.12] + [2e-3] * 20},
+        {"total_updates": [0.02] * 25},
+        {"validation_losses": [2.2, 1.8, 1.5, 1.51, 1.52, 1.53, 1.52]},
+        {"data_losses": [0.5] * 30},
+    ):
+        assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(UP_AGAIN, **{**TURNED, **more}))
+
+
+ONE_BY_ONE = {
+    "batch_size": 1, "planned_steps": 300, "total_updates": [0.2, 0.1, 0.08] + [0.01] * 9,
+    "objective": replace(vitals().objective, labels=1.0),
+}  # fmt: skip
+
+
+def test_large_steps_of_one_sample_each():
+    half = [1.4 + 0.4 * (-1) ** i for i in range(300)]
+    (symptom,) = examine(vitals(half, **ONE_BY_ONE))
+    assert symptom.problem == P.UNSTABLE_LOSS
+    assert "A batch is one sample, and a first step moved the weights by 0.08" in symptom.evidence
+    for more in (
+        {"batch_size": 32},
+        {"total_updates": [0.02] * 12},
+        {"objective": replace(ONE_BY_ONE["objective"], labels=576.0)},  # pixels of one image
+        {"data_losses": [0.1] * 30},
+        {"step": 9},  # 32 batches a step
+        {"planned_steps": 10_000},
+    ):
+        assert P.UNSTABLE_LOSS not in found(vitals(half, **{**ONE_BY_ONE, **more}))
+
+
+PICTURES = Objective(
+    "regression", "squared", constant_loss=0.02, target_variance=0.02, flat_variance=0.04,
+    target_shape=(32, 1, 24, 16),
+)  # fmt: skip
+
+
+def test_one_number_for_all_places_is_what_a_convolution_begins_with():
+    plateau = [0.04 + 1e-3 * (-1) ** i for i in range(300)]
+    signs = {"total_updates": [0.05] * 20, "objective": PICTURES}
+    assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(plateau[:120], **signs))
+    far_off = [2 * loss for loss in plateau]
+    assert P.LEARNING_RATE_TOO_HIGH in found(vitals(far_off[:120], **signs))
+    table = replace(PICTURES, target_shape=(32, 24))
+    assert P.LEARNING_RATE_TOO_HIGH in found(vitals(plateau[:120], **{**signs, "objective": table}))
+    # And leaves late.
+    soon, late = {"planned_steps": 2_000}, {"planned_steps": 300}
+    slow = {"total_updates": [1e-3] * 20, "objective": PICTURES}
+    assert P.NOT_LEARNING not in found(vitals(plateau, **slow, **soon))
+    assert P.NOT_LEARNING in found(vitals(plateau, **slow, **late))
