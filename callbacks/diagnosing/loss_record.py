@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -15,10 +15,10 @@ from .autograd_graph import (
     has_graph,
     own_shape,
 )
-from .batch_tensors import is_of_batch
 from .errors_by_hand import find_errors
+from .loss_look import Look, look_at, on_host
 from .loss_news import BatchReading, LossNews, join_batch
-from .loss_reading import ENDS, FIGURES, LossReading, Task, read_loss, task_of
+from .loss_reading import ENDS, Task, task_of
 from .signs import Objective
 from .special_losses import describe_special
 from .target_record import TargetRecord
@@ -60,7 +60,7 @@ class LossRecord:
         self._has_looked = False
         self._pending: list[Tensor | float] = []
         self._factor = 1.0
-        self._readings: list[_Look] = []
+        self._readings: list[Look] = []
         self._described: tuple[Objective, Tensor | None] | None = None
         self._fresh: list[dict[str, float]] = []
         self._targets = TargetRecord()
@@ -106,22 +106,10 @@ class LossRecord:
             if is_first:
                 self._describe_unread(loss, batch)
             return
-        call = calls[0]
-        self._describe(call, len(calls), inputs)
-        total = loss.detach().float().reshape(()) * factor
-        comparable = len(calls) == 1 and call.reduction == 1 and call.weight is None
-        # One prediction held against several targets, as MixUp does: the sum is what counts.
-        single = len(calls) == 1
-        mixed = not single and all(other.source is call.source for other in calls)
+        self._describe(calls[0], len(calls), inputs)
         self._looks += 1
-        comparable &= call.is_alone
-        # A head that begins at 0 has no part in its targets yet.
-        asks = task_of(call) == "regression" and self._looks & (self._looks - 1) == 0
-        of_batch = is_of_batch(call.target, batch) if asks else None
-        reading = read_loss(call)
-        self._readings.append(
-            _Look(self._looks, reading, total, comparable, mixed, single, of_batch)
-        )
+        total = loss.detach().float().reshape(()) * factor
+        self._readings.append(look_at(self._looks, calls, total, batch))
 
     def _describe_unread(self, loss: Tensor, batch: Any) -> None:
         """Take down what a loss is of whose batches are not looked at."""
@@ -159,7 +147,7 @@ class LossRecord:
         described, self._described = self._described, None
         if described is not None and described[1] is not None:
             described = (described[0], described[1].detach().cpu())
-        return LossNews(losses, _on_host(readings), described)
+        return LossNews(losses, on_host(readings), described)
 
     def take(self, ranks: Sequence[LossNews]) -> None:
         """Take up the news of all ranks."""
@@ -247,29 +235,6 @@ class LossRecord:
         self._targets.load_state_dict(state_dict)
 
 
-@dataclass(frozen=True)
-class _Look:
-    """A batch that was looked at; its whole loss, still on the device.
-
-    Attributes:
-        number: Number of the look, from 1.
-        reading: What it says.
-        total: The whole loss.
-        comparable: Whether what the loss has beyond the reading's is penalty.
-        mixed: Whether the loss is of several targets for one prediction.
-        single: Whether it has one known term.
-        of_batch: See `is_of_batch`; None where it was not asked.
-    """
-
-    number: int
-    reading: LossReading
-    total: Tensor
-    comparable: bool
-    mixed: bool
-    single: bool
-    of_batch: Tensor | None
-
-
 def _numbers(losses: Sequence[Tensor | float], factor: float) -> list[float]:
     """Scalars of any shape times a factor, in one transfer where they are on a device."""
     tensors = [loss.reshape(()).float() for loss in losses if isinstance(loss, Tensor)]
@@ -298,21 +263,6 @@ def _is_crossed(prediction: tuple[int, ...], target: tuple[int, ...]) -> bool:
     """Whether each was repeated along what only the other has: all meet all."""
     sizes = list(zip(prediction, target, strict=True))
     return any(p == 1 < t for p, t in sizes) and any(t == 1 < p for p, t in sizes)
-
-
-def _on_host(looks: Sequence[_Look]) -> list[BatchReading]:
-    if not looks:
-        return []
-    table = torch.stack([look.reading.figures for look in looks]).tolist()
-    totals = torch.stack([look.total for look in looks]).tolist()
-    return [
-        BatchReading(
-            look.number, dict(zip(FIGURES, row, strict=True)), total, look.comparable, look.mixed,
-            look.reading.targets.cpu().double(), look.reading.predicted.cpu(), look.single,
-            look.of_batch is None or bool(look.of_batch),
-        )
-        for look, row, total in zip(looks, table, totals, strict=True)
-    ]  # fmt: skip
 
 
 def _means(ranks: Sequence[list[float]]) -> list[float]:
