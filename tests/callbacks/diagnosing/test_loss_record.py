@@ -1,5 +1,7 @@
 """Looking at a batch's loss, against scikit-learn and torch's own losses."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -231,3 +233,47 @@ def test_of_two_samples_no_constant_is_known():
     out = torch.randn(2, 1, requires_grad=True) * 1.0
     found = record(F.huber_loss(out, torch.randn(2, 1)))
     assert np.isnan(found.objective.constant_loss)
+
+
+@pytest.mark.parametrize(("part", "own"), [(0.0, True), (1.0, False)])
+def test_targets_that_a_network_comes_to_have_a_part_in(part, own):
+    weight, record, reward = torch.tensor(0.1, requires_grad=True), LossRecord(), torch.rand(16)
+    for look in range(4):
+        x = torch.rand(16)
+        target = reward + part * look * torch.rand(16)
+        record.look(F.mse_loss(weight * x, target), 1.0, batch={"x": x, "reward": reward})
+        record.settle()
+        assert record.objective.of_batch is (own or look == 0)
+    again = LossRecord()
+    again.load_state_dict(record.state_dict())
+    assert again.objective.of_batch is own
+
+
+def test_by_how_much_targets_lie_beyond_the_outermost_predictions():
+    weight, record = torch.tensor(1.0, requires_grad=True), LossRecord()
+    x = torch.tensor([0.0, 0.01, 0.5, 0.99, 1.0])
+    target = torch.tensor([-2.0, 0.0, 9.0, 3.0, 5.0])
+    record.look(F.mse_loss(weight * x, target), 1.0)
+    record.settle()
+    assert (record.predicted_min, record.predicted_max) == ([0.0], [1.0])
+    assert record.missed_below == [pytest.approx((2.0 + 0.01) / 2)]
+    assert record.missed_above == [pytest.approx((2.01 + 4.0) / 2)]
+    again = LossRecord()
+    again.load_state_dict(record.state_dict())
+    assert again.missed_above == record.missed_above
+
+
+def test_what_a_loss_has_beside_the_data_and_a_checkpoint_from_before_that():
+    weight, record = torch.tensor(1.0, requires_grad=True), LossRecord()
+    for _ in range(3):
+        record.look(F.mse_loss(weight * torch.ones(2), torch.zeros(2)) + 4 * weight**2, 1.0)
+    record.settle()
+    assert record.other_terms == [4.0] * 3
+    state = record.state_dict()
+    for name in ("other_terms", "predicted_min", "predicted_max", "missed_below", "missed_above"):
+        del state[name]
+    again = LossRecord()
+    again.load_state_dict(state)
+    assert len(again.other_terms) == len(again.data_losses) == 3
+    assert all(map(math.isnan, again.other_terms))
+    assert again.predicted_max == again.missed_above == []
