@@ -58,7 +58,7 @@ class TrainingDoctor(Callback):
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
             training, from 5 to 50, and from step 10,000 on a two-hundredth of the steps done.
         validation_loss: Name of the logged validation loss; None takes the first that has
-            ``val`` and ``loss`` in its name, or else ``val`` and ``nll``, ``ce``, ``bce``,
+            ``val`` or ``dev`` and ``loss`` in its name, or else one and ``nll``, ``ce``, ``bce``,
             ``cross_entropy`` or ``mse``, where that is of the training loss' size at first. With
             several validation loaders a name without its loader means the first.
         validation_score: Name of a logged score, larger being better; None takes the first that

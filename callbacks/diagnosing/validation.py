@@ -105,7 +105,7 @@ class ValidationCurve:
     def _find_loss(self, logged: Iterable[str]) -> tuple[str, bool]:
         """Name of the loss, and whether it is guessed."""
         given = self.named.find("validation_loss", logged)
-        name = _find(logged, ("loss",)) if given is None else given
+        name = _find(logged, ("loss", "cost")) if given is None else given
         return (name, False) if name or given is not None else (_find_other_loss(logged), True)
 
     def add(
@@ -175,18 +175,23 @@ def _are_alike(loss: float, recent: Sequence[float], times: float) -> bool:
 def _find(names: Iterable[str], words: Sequence[str]) -> str:
     for name in names:
         lower = name.lower()
-        if "val" in lower and any(word in lower for word in words):
+        if _is_of_validation(lower) and any(word in lower for word in words):
             return name
     return ""
 
 
+def _is_of_validation(name: str) -> bool:
+    """Whether a name says so: ``val``, ``valid``, ``eval``, or ``dev`` as a word."""
+    return "val" in name.lower() or "dev" in _words(name)
+
+
 def _find_other_loss(names: Iterable[str]) -> str:
-    return next((n for n in names if "val" in n.lower() and _words(n) & set(_OTHER_LOSSES)), "")
+    return next((n for n in names if _is_of_validation(n) and _words(n) & set(_OTHER_LOSSES)), "")
 
 
 def _counterparts(name: str) -> list[str]:
     """What a metric of validation would be called in training."""
-    of_training = re.sub("validation|valid|val", "train", name, flags=re.IGNORECASE)
+    of_training = re.sub("validation|valid|eval|val|dev", "train", name, flags=re.IGNORECASE)
     return [of_training, f"{of_training}_epoch", f"{of_training}_step"]
 
 
@@ -195,8 +200,8 @@ def _words(name: str) -> set[str]:
 
 
 def _is_ranking(name: str) -> bool:
-    return "val" in name.lower() and bool(re.search(_RANKINGS, name.lower().replace("/", " ")))
+    return _is_of_validation(name) and bool(re.search(_RANKINGS, name.lower().replace("/", " ")))
 
 
 def _is_decision(name: str) -> bool:
-    return "val" in name.lower() and bool(re.search(_DECISIONS, name.lower()))
+    return _is_of_validation(name) and bool(re.search(_DECISIONS, name.lower()))

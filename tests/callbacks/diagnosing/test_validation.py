@@ -23,6 +23,9 @@ def checked(metrics, loss=None, training=(1.0, 0.9), curve=None):
         ({"train_loss": 3.0, "val_loss": 1.0}, [1.0]),
         ({"val_nll": 2.0, "val/loss": 1.0}, [1.0]),
         ({"valid_mse": 1.0}, [1.0]),
+        ({"dev_cost": 1.0, "cost": 0.5}, [1.0]),
+        ({"loss/dev": 1.0}, [1.0]),
+        ({"deviation_loss": 1.0}, []),
         ({"val/cross_entropy": 1.0, "val/acc": 0.5}, [1.0]),
         ({"val_mse": 250.0}, []),  # of targets in units of their own
         ({"val_nll": 0.01}, []),
