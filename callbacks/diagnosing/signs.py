@@ -125,8 +125,8 @@ class Objective:
             their logarithms.
         constant_loss: What the best constant predictor reaches; NaN where it is not known.
         target_variance: Of a regression's targets, mean over the columns.
-        flat_variance: The same of all columns as one: what a network without places for its
-            outputs, as a convolution is, has around the best constant.
+        flat_loss: Mean square of what a network without places for its outputs, as a convolution
+            is, may begin with: one number for all, or 0 where targets are from 0 to 1.
         target_counts: Samples of each class.
         predicted_counts: Recent predictions of each class.
         labels: Labels in a batch: as many as samples, or more where words or pixels have their own.
@@ -153,7 +153,7 @@ class Objective:
     sum_range: tuple[float, float] = (NAN, NAN)
     constant_loss: float = NAN
     target_variance: float = NAN
-    flat_variance: float = NAN
+    flat_loss: float = NAN
     target_counts: Sequence[float] = ()
     predicted_counts: Sequence[float] = ()
     labels: float = NAN

@@ -104,7 +104,9 @@ class TargetRecord:
         other = total / samples if samples else math.nan
         objective.constant_loss = float(variance) if objective.kind == "squared" else other
         objective.target_variance = float(variance)
-        objective.flat_variance = float(variance + mean.var(correction=0))
+        low, high = objective.target_range
+        around = variance + mean.var(correction=0)
+        objective.flat_loss = float((squares / count).mean() if low >= 0 and high <= 1 else around)
 
     def state_dict(self) -> dict[str, Any]:
         """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""

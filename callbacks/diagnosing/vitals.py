@@ -181,7 +181,7 @@ class Vitals(ObservedSigns):
         """
         objective = self.objective
         if len(objective.target_shape) > _IMAGES and objective.kind == "squared":
-            return self.recent_data_loss > (1 + _WORSE) * objective.flat_variance
+            return self.recent_data_loss > (1 + _WORSE) * objective.flat_loss
         return self.gain < -_WORSE
 
     @property

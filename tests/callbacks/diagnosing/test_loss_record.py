@@ -277,3 +277,14 @@ def test_what_a_loss_has_beside_the_data_and_a_checkpoint_from_before_that():
     assert len(again.other_terms) == len(again.data_losses) == 3
     assert all(map(math.isnan, again.other_terms))
     assert again.predicted_max == again.missed_above == []
+
+
+@pytest.mark.parametrize("offset", [0.0, 5.0])
+def test_what_one_number_for_all_places_has(offset):
+    weight, record = torch.tensor(1.0, requires_grad=True), LossRecord()
+    target = offset + torch.rand(6, 4)
+    record.look(F.mse_loss(weight * torch.zeros(6, 4), target), 1.0)
+    record.settle()
+    # Of what is from 0 to 1 a network may say 0 at first, and else the mean.
+    expected = target.var(correction=0) if offset else target.square().mean()
+    assert record.objective.flat_loss == pytest.approx(float(expected), rel=1e-4)

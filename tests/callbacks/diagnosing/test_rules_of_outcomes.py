@@ -316,7 +316,7 @@ def test_large_steps_of_one_sample_each():
 
 
 PICTURES = Objective(
-    "regression", "squared", constant_loss=0.02, target_variance=0.02, flat_variance=0.04,
+    "regression", "squared", constant_loss=0.02, target_variance=0.02, flat_loss=0.04,
     target_shape=(32, 1, 24, 16),
 )  # fmt: skip
 
