@@ -145,11 +145,11 @@ class UpdateRatioMonitor(Callback):
                 moves = parameter.requires_grad and parameter in self._names
                 if moves and parameter not in self._before:
                     self._before.take(parameter)
-                    self._moving[parameter] = self._is_to_move(parameter, group["lr"])
+                    self._moving[parameter] = self._is_to_move(parameter, group.get("lr"))
 
     def _is_to_move(self, parameter: Tensor, lr: float | Tensor | None) -> bool:
         """Whether steps are of a size that is felt: no schedule has let them down."""
-        if lr is None:  # Adafactor finds its own.
+        if lr is None:  # Adafactor finds its own, and others have none.
             return True
         name, lr = self._names[parameter], float(lr)
         self._peaks[name] = max(lr, self._peaks.get(name, lr))

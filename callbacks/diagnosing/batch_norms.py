@@ -17,9 +17,18 @@ def is_batch_norm(module: nn.Module) -> bool:
     return isinstance(module, _BATCH_NORMS)
 
 
-def has_moments_as_made(norm: Any) -> bool:
-    """Whether a layer's running moments are still a mean of 0 and a variance of 1."""
-    return norm.running_mean is not None and bool(_as_made(norm))
+def moments_as_made(norms: Mapping[str, Any]) -> set[str]:
+    """Those whose running moments are still a mean of 0 and a variance of 1; one wait a device."""
+    by_device: dict[torch.device, dict[str, Tensor]] = {}
+    for name, norm in norms.items():
+        if norm.running_mean is not None:
+            by_device.setdefault(norm.running_mean.device, {})[name] = _as_made(norm)
+    return {
+        name
+        for flags in by_device.values()
+        for name, is_so in zip(flags, torch.stack([*flags.values()]).tolist(), strict=True)
+        if is_so
+    }
 
 
 def _as_made(norm: Any) -> Tensor:
@@ -37,7 +46,7 @@ class NormNews:
         gaps: New ones, see `NormProbe`.
         asleep: Whether a layer is, see `NormProbe`, of those that were called since.
         momenta: See `NormProbe`.
-        steady: Likewise.
+        evaluated_in_training: See `NormProbe`.
     """
 
     fewest: float
@@ -45,7 +54,7 @@ class NormNews:
     gaps: dict[str, float]
     asleep: dict[str, bool]
     momenta: dict[str, float]
-    steady: list[str]
+    evaluated_in_training: list[str]
 
 
 class NormProbe:
@@ -59,7 +68,7 @@ class NormProbe:
         asleep: Layers in evaluation mode with the moments that they were made with, mean 0 and
             variance 1, though their weights are trained.
         momenta: Share of its running moments that a layer takes from each batch.
-        steady: Layers that were called in evaluation mode.
+        evaluated_in_training: Layers that were called in evaluation mode.
     """
 
     def __init__(self) -> None:
@@ -67,7 +76,7 @@ class NormProbe:
         self.gaps: dict[str, float] = {}
         self.asleep: list[str] = []
         self.momenta: dict[str, float] = {}
-        self.steady: set[str] = set()
+        self.evaluated_in_training: set[str] = set()
         self._fresh: dict[str, Tensor] = {}
         self._most: dict[str, float] = {}
         self._new_gaps: dict[str, Tensor] = {}
@@ -84,7 +93,7 @@ class NormProbe:
         def look(norm: Any, arguments: tuple[Any, ...]) -> None:
             self._look_for_sleep(name, norm)
             if not norm.training:
-                self.steady.add(name)
+                self.evaluated_in_training.add(name)
                 return
             x = arguments[0].detach()
             if not x.numel():
@@ -127,7 +136,8 @@ class NormProbe:
         asleep = dict(zip(fresh, sleeps, strict=True))
         gap_of = dict(zip(gaps, values, strict=True))
         return NormNews(
-            self.fewest, dict(self._most), gap_of, asleep, dict(self.momenta), sorted(self.steady)
+            self.fewest, dict(self._most), gap_of, asleep, dict(self.momenta),
+            sorted(self.evaluated_in_training),
         )  # fmt: skip
 
     def take(self, ranks: Sequence[NormNews]) -> None:
@@ -137,7 +147,7 @@ class NormProbe:
             others = [other for other in self.asleep if other != name]
             self.asleep = [*others, name] if sleeps else others
         self.momenta = dict(ranks[0].momenta)
-        self.steady.update(*(rank.steady for rank in ranks))
+        self.evaluated_in_training.update(*(rank.evaluated_in_training for rank in ranks))
         for rank in ranks:
             for name, most in rank.most.items():
                 self._most[name] = max(self._most.get(name, 0.0), most)
@@ -150,7 +160,7 @@ class NormProbe:
         return {
             "fewest": self.fewest, "most": dict(self._most), "gaps": dict(self.gaps),
             "asleep": list(self.asleep), "momenta": dict(self.momenta),
-            "steady": sorted(self.steady),
+            "evaluated_in_training": sorted(self.evaluated_in_training),
         }  # fmt: skip
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -158,7 +168,7 @@ class NormProbe:
         self.fewest, self._most = state_dict["fewest"], dict(state_dict["most"])
         self.gaps, self.asleep = dict(state_dict["gaps"]), list(state_dict["asleep"])
         self.momenta = dict(state_dict["momenta"])
-        self.steady = set(state_dict.get("steady", []))
+        self.evaluated_in_training = set(state_dict.get("evaluated_in_training", []))
 
 
 def _ranks_of(norm: nn.Module) -> int:

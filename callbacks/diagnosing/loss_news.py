@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .signs import Objective
 
-_MEANS = ("data_loss", "accuracy", "spread", "constant", "missed_below", "missed_above")
+_MEANS = ("data_loss", "accuracy", "spread", "constant")
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,11 @@ def join_batch(ranks: Sequence[BatchReading]) -> BatchReading:
     weights = [rank.figures["samples"] for rank in known]
     targets = _sum([rank.targets for rank in ranks])
     count = figures["samples"]
+    for end, missed, farthest in (
+        ("predicted_min", "missed_below", min), ("predicted_max", "missed_above", max)
+    ):  # fmt: skip
+        if math.isfinite(figures.get(end, math.nan)):
+            figures[missed] = farthest(known, key=lambda rank: rank.figures[end]).figures[missed]
     if math.isfinite(first.figures["pairs"]) and count > 1:
         # The classes' counts, of which alone there are pairs.
         figures["pairs"] = (float(targets.square().sum()) - count) / (count * (count - 1))

@@ -104,18 +104,20 @@ class LossRecord:
             calls = find_errors(loss, outputs or {})
         if not calls:
             if is_first:
-                self._describe_unread(loss, batch)
+                self._describe_unread(loss, batch, inputs)
             return
+        if not calls[0].target.numel():
+            return  # As of a picture with nothing in it to find.
         self._describe(calls[0], len(calls), inputs)
         self._looks += 1
         total = loss.detach().float().reshape(()) * factor
         self._readings.append(look_at(self._looks, calls, total, batch))
 
-    def _describe_unread(self, loss: Tensor, batch: Any) -> None:
+    def _describe_unread(self, loss: Tensor, batch: Any, inputs: int | None) -> None:
         """Take down what a loss is of whose batches are not looked at."""
         if not has_graph(loss) or self._described is not None or self.objective.kind is not None:
             return
-        objective = describe_special(loss, batch)
+        objective = describe_special(loss, batch, inputs)
         self._described = None if objective is None else (objective, None)
 
     def _describe(self, call: LossCall, calls: int, inputs: int | None) -> None:

@@ -26,7 +26,7 @@ from .first_batches import BatchNews, FirstBatches
 from .loss_news import LossNews
 from .loss_reading import ENDS
 from .loss_record import LossRecord
-from .rate_schedules import schedule_share, waits_for_plateau
+from .rate_schedules import read_rates, schedule_share, waits_for_plateau
 from .schedule import Schedule
 from .side_losses import SideLosses
 from .unfed_norms import UnfedNorms
@@ -226,7 +226,7 @@ class Observation:
         self._weights.take([rank.weights for rank in ranks])
         self._gaps.take([rank.first_gap for rank in ranks])
         self._sides.take([rank.side_losses for rank in ranks])
-        self._unfed.take([rank.unfed for rank in ranks], self._batches.norms.steady)
+        self._unfed.take([rank.unfed for rank in ranks], self._batches.norms.evaluated_in_training)
         profiles = [rank.through_time for rank in ranks if rank.through_time[0]]
         if profiles:
             self.vitals.recurrent, self.vitals.recurrent_layer = True, profiles[0][0]
@@ -259,14 +259,7 @@ class Observation:
         vitals.norm_momenta, vitals.unfed_norms = norms.momenta, self._unfed.found
         vitals.uncleared, vitals.first_gap = self._uncleared, self._gaps.first
         vitals.side_losses = self._sides.found
-        groups = [g for o in trainer.optimizers for g in o.param_groups][:1]
-        vitals.learning_rate = float(groups[0].get("lr", math.nan)) if groups else math.nan
-        vitals.learning_rate_given = next(
-            (float(g.get("initial_lr", g.get("lr", math.nan))) for g in groups), math.nan
-        )
-        vitals.learning_rate_peak = max(
-            vitals.learning_rate, *(v for v in [vitals.learning_rate_peak] if v == v), 0.0
-        )
+        read_rates(trainer, vitals)
         self._weights.settle(trainer.optimizers, self._batches.ran)
         return replace(vitals)
 
@@ -291,7 +284,7 @@ class Observation:
         self._weights.load_state_dict(state_dict["weights"])
         self._gaps.first = state_dict.get("first_gap", -1)
         self._sides.take([map(tuple, state_dict.get("side_losses", []))])
-        self._unfed.found = list(state_dict.get("unfed", []))
+        self._unfed.resume(state_dict.get("unfed", []))
         self.vitals.losses = self._record.losses
         for name, value in state_dict["vitals"].items():
             setattr(self.vitals, name, value)

@@ -5,6 +5,7 @@ import math
 from lightning.pytorch import LightningModule, Trainer
 from torch.optim.lr_scheduler import OneCycleLR
 
+from ..monitoring.rates import rate_of
 from .signs import NAN
 from .vitals import Vitals
 
@@ -37,3 +38,16 @@ def schedule_share(trainer: Trainer, pl_module: LightningModule, vitals: Vitals)
 def waits_for_plateau(trainer: Trainer) -> bool:
     """Whether a schedule takes the rate down once a metric stands still."""
     return any(config.reduce_on_plateau for config in trainer.lr_scheduler_configs)
+
+
+def read_rates(trainer: Trainer, vitals: Vitals) -> None:
+    """Take down the learning rate of now, what a schedule multiplies, and the highest so far.
+
+    Args:
+        trainer: The Trainer; the first group of parameters counts.
+        vitals: They are changed in place; NaN for what an optimiser has not.
+    """
+    group = next((g for o in trainer.optimizers for g in o.param_groups), {})
+    vitals.learning_rate, vitals.learning_rate_given = rate_of(group), rate_of(group, "initial_lr")
+    known = [rate for rate in (vitals.learning_rate, vitals.learning_rate_peak) if rate == rate]
+    vitals.learning_rate_peak = max(known, default=NAN)

@@ -125,8 +125,8 @@ class Objective:
             their logarithms.
         constant_loss: What the best constant predictor reaches; NaN where it is not known.
         target_variance: Of a regression's targets, mean over the columns.
-        flat_loss: Mean square of what a network without places for its outputs, as a convolution
-            is, may begin with: one number for all, or 0 where targets are from 0 to 1.
+        flat_loss: Mean squared error of one number for all places (of 0, for targets from 0 to 1):
+            what a convolution may begin with.
         target_counts: Samples of each class.
         predicted_counts: Recent predictions of each class.
         labels: Labels in a batch: as many as samples, or more where words or pixels have their own.

@@ -12,12 +12,15 @@ _REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Pow", "Squeeze")
 _PART, _FEWEST, _MANY = 0.1, 4, 100
 
 
-def describe_special(loss: Tensor, batch: Any = None) -> Objective | None:
+def describe_special(
+    loss: Tensor, batch: Any = None, inputs: int | None = None
+) -> Objective | None:
     """What a loss is of that is none of those whose batches are read.
 
     Args:
         loss: Scalar with its graph.
         batch: What the targets may be found in, of any form.
+        inputs: Address of what reached the first layer, if known.
 
     Returns:
         As much as a rule wants to know; None where there is nothing to say.
@@ -33,7 +36,7 @@ def describe_special(loss: Tensor, batch: Any = None) -> Objective | None:
     if labels is not None and bool(((labels == 0) | (labels == 1)).all()):
         return Objective(kind="hinge", target_range=(0.0, 1.0))
     shares, given = targets_of_softmax(loss), list(tensors_of(batch))
-    if shares is not None and _is_multi_hot(shares) and not _are_inputs(shares, given):
+    if shares is not None and shares.data_ptr() != inputs and _is_multi_hot(shares):
         return Objective(kind="multi_hot", positives=float(shares.float().sum(1).mean()))
     shapes = crossed_shapes(loss)
     # What is no target of the batch, as samples of a distribution, is to meet all predictions.
@@ -45,17 +48,14 @@ def describe_special(loss: Tensor, batch: Any = None) -> Objective | None:
 def _is_multi_hot(shares: Tensor) -> bool:
     """Whether they are 0 and 1, and more than one of them 1 for a good part of the samples.
 
-    Of very many a softmax may be meant to draw some, and of as many as samples one of each kind.
+    Of very many a softmax may be meant to draw some, as a model of what people choose has it, and
+    of as many as samples those that are of a kind.
     """
-    if shares.shape[1] > _MANY or shares.shape[0] == shares.shape[1]:
+    samples, labels = shares.shape
+    if labels > _MANY or (samples == labels and bool((shares.diagonal() != 0).all())):
         return False
     two = bool(((shares == 0) | (shares == 1)).all())
     return two and bool((shares.sum(1) > 1).float().mean() > _PART)
-
-
-def _are_inputs(shares: Tensor, given: list[Tensor]) -> bool:
-    """Whether they are the first thing in a batch, as an autoencoder has it."""
-    return bool(given) and given[0].data_ptr() == shares.data_ptr()
 
 
 def divergence_of(loss: Tensor) -> str | None:
@@ -201,11 +201,18 @@ def crossed_shapes(loss: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]] | No
         if base_name(node) == "Sub" and [side for side, _ in sides].count(None) == 1:
             source, place = next(side for side in sides if side[0] is not None)
             shapes = _crossed(_shape(source, place), _shape(node, 0))
-            # Who adds a dimension means it.
-            if shapes is not None and base_name(source) not in ("Unsqueeze", "View"):
+            if shapes is not None and not _adds_a_dimension(source):
                 return shapes
         stack += [parent for parent, _ in sides]
     return None
+
+
+def _adds_a_dimension(node: Any) -> bool:
+    """Whether it is there to have all meet all, as ``x[:, None]`` is."""
+    if base_name(node) not in ("Unsqueeze", "View", "ReshapeAlias"):
+        return False
+    before, place = node.next_functions[0]
+    return len(_shape(node, 0)) > len(_shape(before, place))
 
 
 def _shape(node: Any, place: int) -> tuple[int, ...]:

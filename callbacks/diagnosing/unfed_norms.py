@@ -8,7 +8,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ..monitoring.compilation import eager_parts
 from ..monitoring.module_scopes import Hook
-from .batch_norms import has_moments_as_made, is_batch_norm
+from .batch_norms import is_batch_norm, moments_as_made
 
 
 class UnfedNorms:
@@ -21,14 +21,22 @@ class UnfedNorms:
     def __init__(self) -> None:
         self.found: list[str] = []
         self._called: set[str] = set()
+        self._fed: set[str] = set()
         self._handles: list[RemovableHandle] = []
 
     def attach(self, module: nn.Module) -> None:
         """Hook those that have moments as they were made with; of a trained network, none."""
         self.detach()
         self._called.clear()
-        for name, part in eager_parts(module):
-            if is_batch_norm(part) and has_moments_as_made(part):
+        unknown = {
+            name: part
+            for name, part in eager_parts(module)
+            if is_batch_norm(part) and name not in self._fed
+        }
+        as_made = moments_as_made(unknown)
+        self._fed |= unknown.keys() - as_made
+        for name, part in unknown.items():
+            if name in as_made:
                 self._handles.append(part.register_forward_pre_hook(_Call(name, self._called)))
 
     def detach(self) -> None:
@@ -36,6 +44,11 @@ class UnfedNorms:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+
+    def resume(self, found: Iterable[str]) -> None:
+        """Go on with what was found, until the next validation."""
+        self.found = list(found)
+        self._called = set(self.found)
 
     def news(self) -> list[str]:
         """What this rank has found in the last validation."""

@@ -14,10 +14,11 @@ _SCORES = ("acc", "f1", "auc")
 # Losses by other names; in units of their own they are none of the training's.
 _OTHER_LOSSES = {
     "nll": ("nll", "cross_entropy"), "bce": ("bce", "bce_logits"), "ce": ("cross_entropy",),
-    "xent": ("cross_entropy",), "crossentropy": ("cross_entropy",), "mse": (),
+    "xent": ("cross_entropy",), "crossentropy": ("cross_entropy",), "mse": (), "cost": (),
 }  # fmt: skip
 _RANKINGS = r"auc|auroc|auprc|averageprecision|average_precision|ndcg|mrr|hit_?rate|recall@|\bap\b"
 _DECISIONS = r"acc(uracy)?(?![a-z])|f1|recall(?!@)|sensitivity|mcc|kappa"
+_PARTS = "validation|valid|eval|val|(?<![a-z])dev(?![a-z])"
 _SAME_UNITS, _SAME_KIND, _ITSELF = 2.5, 8.0, 1.5
 
 
@@ -105,7 +106,7 @@ class ValidationCurve:
     def _find_loss(self, logged: Iterable[str]) -> tuple[str, bool]:
         """Name of the loss, and whether it is guessed."""
         given = self.named.find("validation_loss", logged)
-        name = _find(logged, ("loss", "cost")) if given is None else given
+        name = _find(logged, ("loss",)) if given is None else given
         return (name, False) if name or given is not None else (_find_other_loss(logged), True)
 
     def add(
@@ -181,8 +182,9 @@ def _find(names: Iterable[str], words: Sequence[str]) -> str:
 
 
 def _is_of_validation(name: str) -> bool:
-    """Whether a name says so: ``val``, ``valid``, ``eval``, or ``dev`` as a word."""
-    return "val" in name.lower() or "dev" in _words(name)
+    """Whether a name says so: ``val``, ``valid``, ``eval``, or ``dev`` as a word of its own."""
+    words = _words(name)
+    return "val" in name.lower() or ("dev" in words and not words & {"std", "train"})
 
 
 def _find_other_loss(names: Iterable[str]) -> str:
@@ -191,7 +193,7 @@ def _find_other_loss(names: Iterable[str]) -> str:
 
 def _counterparts(name: str) -> list[str]:
     """What a metric of validation would be called in training."""
-    of_training = re.sub("validation|valid|eval|val|dev", "train", name, flags=re.IGNORECASE)
+    of_training = re.sub(_PARTS, "train", name, flags=re.IGNORECASE)
     return [of_training, f"{of_training}_epoch", f"{of_training}_step"]
 
 

@@ -57,7 +57,7 @@ class Vitals(ObservedSigns):
         """Whether a slow start would have ended by now."""
         half, checks = self.planned_steps / 2, self.validation_losses[-_FEW:]
         if self.objective.of_inputs or len(self.objective.target_shape) > _IMAGES:
-            # The mean of its inputs holds an autoencoder for long.
+            # The mean of what is to be drawn holds it for long, as it does an autoencoder.
             leaves = len(checks) == _FEW and all(b < a for a, b in pairwise(checks))
             return self.step > min(half, _MANY_STEPS) and not leaves
         # Without the loss of a constant a slow start looks the same.
@@ -174,7 +174,7 @@ class Vitals(ObservedSigns):
         return max(gains, default=NAN)
 
     @property
-    def is_worse(self) -> bool:
+    def is_worse_than_constant(self) -> bool:
         """Whether the loss is clearly over that of a constant, of one for all places of an image.
 
         Its own mean for each place is more than a convolution can begin with.

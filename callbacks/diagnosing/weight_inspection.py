@@ -111,7 +111,7 @@ class WeightInspection:
         self._rated |= {
             (position, i)
             for i, group in enumerate(optimizer.param_groups)
-            if isinstance(group["lr"], Tensor) or group["lr"] != 0
+            if isinstance(group.get("lr"), Tensor) or group.get("lr") != 0
         }
         if is_watched:
             self._inspect_gradients()

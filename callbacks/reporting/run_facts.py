@@ -9,6 +9,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from ..diagnosing.vitals import Vitals
 from ..monitoring import loggers
+from ..monitoring.rates import rate_of
 
 
 def run_facts(trainer: Trainer, pl_module: LightningModule) -> dict[str, str | float]:
@@ -28,7 +29,7 @@ def run_facts(trainer: Trainer, pl_module: LightningModule) -> dict[str, str | f
         "trained parameters": float(sum(p.numel() for p in parameters if p.requires_grad)),
         "optimiser": ", ".join(type(o).__name__ for o in trainer.optimizers),
         "learning rate at first": ", ".join(
-            f"{group['lr']:.4g}" for o in trainer.optimizers for group in o.param_groups[:1]
+            f"{rate_of(group):.4g}" for o in trainer.optimizers for group in o.param_groups[:1]
         ),
         "batches per epoch": float(trainer.num_training_batches),
         "precision": str(trainer.precision),

@@ -97,9 +97,9 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
     # Many networks stay at the loss of a constant for a while before they find a way, and where
     # there is nothing to learn they do so for good, with steps that noise alone makes large.
     lost = stuck and (
-        (recent > _LARGE_STEP and vitals.is_worse)
+        (recent > _LARGE_STEP and vitals.is_worse_than_constant)
         or (recent > _STEP_OF_NOISE and vitals.had_a_long_chance)
-        or (peak > _HUGE_STEP and (vitals.is_worse or vitals.had_a_long_chance))
+        or (peak > _HUGE_STEP and (vitals.is_worse_than_constant or vitals.had_a_long_chance))
     )
     rages = recent > _HUGE_STEP and not vitals.is_well
     shaken = stuck and vitals.had_a_long_chance and _first_layer_step(vitals) > _HUGE_STEP
@@ -138,7 +138,11 @@ def _is_far_off(vitals: Vitals, step: float) -> bool:
     Weights that have grown make later steps small beside them.
     """
     constant, looks = vitals.objective.constant_loss, vitals.data_losses[-_LOOKS:]
-    if not (constant > 0 and looks and vitals.is_worse) or vitals.has_learned or vitals.is_falling:
+    if (
+        not (constant > 0 and looks and vitals.is_worse_than_constant)
+        or vitals.has_learned
+        or vitals.is_falling
+    ):
         return False
     return step > _STEP_OF_NOISE and vitals.gain < -1 and statistics.median(looks) > 2 * constant
 
@@ -219,7 +223,7 @@ def _is_forgotten_soon(vitals: Vitals) -> bool:
 def _killed(vitals: Vitals, step: float) -> str:
     """What huge steps have left most units of without a gradient, that had one at first."""
     # A loss above that of a constant tells as much as the steps do.
-    enough = _STEP_OF_NOISE if vitals.is_worse else _HUGE_STEP
+    enough = _STEP_OF_NOISE if vitals.is_worse_than_constant else _HUGE_STEP
     if not step > enough or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD:
         return ""
     outputs = max(vitals.saturating_outputs, int(vitals.last_activation_is_output))

@@ -4,8 +4,8 @@ TheDeepChecker counts changes of sign, AUTOTRAINER swings of the accuracy; both 
 of small batches. Here the means of windows are compared with what the spread inside of them leads
 to expect, and the swing must be a good part of the loss itself. Batches that hold one class each,
 as data that is not shuffled does, send the network from one to the next. A batch of one sample, as
-a loader makes that is not told otherwise, has noise that hides any swing: validation shows it.
-Squared errors of a few targets far from all others are a loss of their own.
+a loader makes that is not told otherwise, has noise that hides any swing: validation shows it, or
+steps that stay large. Squared errors of a few targets far from all others are a loss of their own.
 """
 
 import math
@@ -22,7 +22,7 @@ _LEAST_BATCHES = 100
 _PURE_BATCHES, _WITHIN = 10, 0.2
 _CHECKS, _APART, _GOOD = 4, 1.25, 0.9
 _RARE, _FAR = 0.1, 10.0
-_FIRST, _LARGE_STEP = 5, 5e-2
+_FIRST, _LAST, _HUGE_STEP, _LARGE_STEP = 5, 5, 5e-2, 5e-3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -93,7 +93,7 @@ def _of_outliers(vitals: Vitals) -> list[Symptom]:
     evidence = (
         f"Half of the batches have a loss below {usual:.4g}, and the mean is {mean:.4g}, no better "
         f"than a constant's: targets of up to {farthest:.4g}, {distance:.0f} "
-        "deviations, make nearly all of it."
+        "deviations from their mean, make nearly all of it."
     )
     remedies = (
         Remedy("Look at the largest targets: are they slips?"),
@@ -134,20 +134,19 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
 
 def _of_single_samples(vitals: Vitals) -> list[Symptom]:
     checks = vitals.validation_losses[-_CHECKS:]
-    first = [u for u in vitals.total_updates[:_FIRST] if math.isfinite(u)]
     accumulates = vitals.step < _GOOD * len(vitals.losses)
     if vitals.batch_size != 1 or vitals.objective.labels != 1 or accumulates:
         return []
-    if not vitals.gain < _GOOD or not vitals.had_a_long_chance:
+    if vitals.is_falling or not vitals.gain < _GOOD or not vitals.had_a_long_chance:
         return []
-    if first and statistics.median(first) > _LARGE_STEP and vitals.step > vitals.planned_steps / 4:
-        return _of_one(
-            f"A batch is one sample, and a first step moved the weights by "
-            f"{statistics.median(first):.2g} of their length, where about 0.001 is usual: what one "
-            "sample teaches, the next undoes.", vitals, {"update_ratio": statistics.median(first)},
-        )  # fmt: skip
-    if vitals.is_falling:
-        return []
+    if _are_large(vitals) and vitals.step > vitals.planned_steps / 4:
+        now = statistics.median(vitals.total_updates[-_LAST:])
+        evidence = (
+            "A batch is one sample. The training loss has ceased to fall, and each of these moves "
+            f"the weights by about {now:.2g} of their length, where 0.001 is usual: what one "
+            "sample teaches, the next undoes."
+        )
+        return _of_one(evidence, vitals, {"update_ratio": now})
     rises = any(b > _APART * a > 0 for a, b in pairwise(checks))
     falls = any(b < a / _APART for a, b in pairwise(checks))
     if not (len(checks) >= _CHECKS - 1 and rises and falls):
@@ -157,6 +156,15 @@ def _of_single_samples(vitals: Vitals) -> list[Symptom]:
         f"up and down between {min(checks):.4g} and {max(checks):.4g}."
     )
     return _of_one(evidence, vitals, {"lowest": min(checks), "highest": max(checks)})
+
+
+def _are_large(vitals: Vitals) -> bool:
+    """Whether steps were huge at first and are still large."""
+    steps = [u for u in vitals.total_updates if math.isfinite(u)]
+    if len(steps) < _FIRST + _LAST:
+        return False
+    first, last = statistics.median(steps[:_FIRST]), statistics.median(steps[-_LAST:])
+    return first > _HUGE_STEP and last > _LARGE_STEP
 
 
 def _of_one(evidence: str, vitals: Vitals, figures: dict[str, float]) -> list[Symptom]:

@@ -195,3 +195,15 @@ def test_one_unit_that_differs_is_enough():
         with torch.no_grad():
             weight[row, 2] = 2.0
         assert not have_identical_units(weight, sure=False)
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_whether_weights_have_a_part_in_what_reaches_the_first_layer(trained):
+    layer, batches, centre = nn.Linear(3, 2), FirstBatches(), torch.zeros(3, requires_grad=trained)
+    batches.attach(layer)
+    layer(torch.randn(5, 3) - centre)
+    batches.detach()
+    batches.take([batches.news()])
+    resumed = FirstBatches()
+    resumed.load_state_dict(batches.state_dict())
+    assert batches.input_scale().is_data is resumed.input_scale().is_data is not trained

@@ -288,3 +288,34 @@ def test_what_one_number_for_all_places_has(offset):
     # Of what is from 0 to 1 a network may say 0 at first, and else the mean.
     expected = target.var(correction=0) if offset else target.square().mean()
     assert record.objective.flat_loss == pytest.approx(float(expected), rel=1e-4)
+
+
+EMPTY = {
+    "cross_entropy": lambda z: F.cross_entropy(z, torch.zeros(0).long(), reduction="sum"),
+    "bce_logits": lambda z: F.binary_cross_entropy_with_logits(z, z.detach(), reduction="sum"),
+    "squared": lambda z: F.mse_loss(z, z.detach(), reduction="sum"),
+    "huber": lambda z: F.smooth_l1_loss(z, z.detach(), reduction="sum"),
+}
+
+
+@pytest.mark.parametrize("loss", EMPTY.values(), ids=EMPTY.keys())
+def test_a_picture_with_nothing_in_it_to_find(loss):
+    record = LossRecord()
+    for _ in range(2):
+        record.look(loss(torch.zeros(0, 4, requires_grad=True) * 2), 1.0)
+        record.settle()
+    assert record.data_losses == []
+    record.look(F.mse_loss(torch.ones(3, requires_grad=True) * 2, torch.zeros(3)), 1.0)
+    record.settle()
+    assert record.data_losses == [4.0]
+
+
+def test_the_rank_with_the_outermost_prediction_says_by_how_much_it_is_off():
+    ranks = []
+    for scale, target in ((1.0, 5.0), (0.5, 0.5)):
+        weight, record = torch.tensor(scale, requires_grad=True), LossRecord()
+        record.look(F.mse_loss(weight * torch.tensor([0.0, 1.0]), torch.tensor([0.0, target])), 1.0)
+        ranks.append(record.news())
+    joined = LossRecord()
+    joined.take(ranks)
+    assert (joined.predicted_max, joined.missed_above) == ([1.0], [4.0])

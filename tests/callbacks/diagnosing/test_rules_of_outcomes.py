@@ -294,7 +294,8 @@ def test_large_steps_that_take_both_losses_up_again():
 
 
 ONE_BY_ONE = {
-    "batch_size": 1, "planned_steps": 300, "total_updates": [0.2, 0.1, 0.08] + [0.01] * 9,
+    "batch_size": 1, "planned_steps": 300,
+    "total_updates": [0.2, 0.1, 0.08, 0.06, 0.06] + [0.01] * 9,
     "objective": replace(vitals().objective, labels=1.0),
 }  # fmt: skip
 
@@ -303,10 +304,11 @@ def test_large_steps_of_one_sample_each():
     half = [1.4 + 0.4 * (-1) ** i for i in range(300)]
     (symptom,) = examine(vitals(half, **ONE_BY_ONE))
     assert symptom.problem == P.UNSTABLE_LOSS
-    assert "A batch is one sample, and a first step moved the weights by 0.08" in symptom.evidence
+    assert "each of these moves the weights by about 0.01 of their length" in symptom.evidence
     for more in (
         {"batch_size": 32},
         {"total_updates": [0.02] * 12},
+        {"total_updates": [0.2, 0.1, 0.08] + [1e-3] * 9},
         {"objective": replace(ONE_BY_ONE["objective"], labels=576.0)},  # pixels of one image
         {"data_losses": [0.1] * 30},
         {"step": 9},  # 32 batches a step

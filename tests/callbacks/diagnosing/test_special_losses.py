@@ -125,7 +125,9 @@ def test_several_labels_of_a_sample_in_a_cross_entropy(divided_by, smoothing):
         objective = describe_special(loss)
         assert (objective.kind, objective.positives) == ("multi_hot", 2.0)
         assert describe_special(loss, (torch.rand(4, 5), SEVERAL)) == objective
-        assert describe_special(loss, SEVERAL) is None
+        for batch in (["some", SEVERAL], SEVERAL, {"labels": SEVERAL}):
+            assert describe_special(loss, batch) == objective
+        assert describe_special(loss, SEVERAL, inputs=SEVERAL.data_ptr()) is None
 
 
 OF_SHARES = {
@@ -142,6 +144,11 @@ OF_SHARES = {
 @pytest.mark.parametrize("loss", OF_SHARES.values(), ids=OF_SHARES.keys())
 def test_targets_that_a_softmax_can_reach(loss):
     assert describe_special(loss(outputs())) is None
+
+
+def test_as_many_labels_as_samples():
+    labels = torch.tensor([[0.0, 1.0, 1.0, 0.0]] * 3 + [[1.0, 0.0, 0.0, 1.0]])
+    assert describe_special(F.cross_entropy(outputs(4), labels)).kind == "multi_hot"
 
 
 def pinball(error):
@@ -162,7 +169,8 @@ LOSSES_BY_HAND = {
 def test_every_prediction_against_every_target(loss):
     column, row = outputs(1), torch.tensor([0.3, 0.5, 0.1, 0.9])
     assert crossed_shapes(loss(column, row)) == ((4, 1), (4,))
-    assert crossed_shapes(loss(column[:, 0], row[:, None])) == ((4,), (4, 1))
+    for flat in (column[:, 0], column.squeeze(1), column.flatten(), column.view(-1)):
+        assert crossed_shapes(loss(flat, row[:, None])) == ((4,), (4, 1))
     assert describe_special(loss(column, row)).shapes == ((4, 1), (4,))
     assert describe_special(loss(column, row), {"x": torch.rand(4, 5), "y": row}) is not None
     # Samples of something else, as a maximum mean discrepancy takes them.

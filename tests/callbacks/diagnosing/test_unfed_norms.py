@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from torchvitals.callbacks import Problem, TrainingDoctor
+from torchvitals.callbacks.diagnosing.batch_norms import NormProbe
 from torchvitals.callbacks.diagnosing.causes import join_causes
 from torchvitals.callbacks.diagnosing.examination import examine
 from torchvitals.callbacks.diagnosing.unfed_norms import UnfedNorms
@@ -38,6 +39,26 @@ def test_a_norm_that_is_in_evaluation_mode_in_training_too_is_no_other_one_in_va
     norms = UnfedNorms()
     norms.take([["body.1", "slow.1"]], {"body.1"})
     assert norms.found == ["slow.1"]
+
+
+def test_what_is_evaluated_in_training_is_taken_down():
+    net, probe, resumed = network().eval(), NormProbe(), NormProbe()
+    probe.at("1")(net[1], (torch.randn(8, 8),))
+    news = probe.news()
+    probe.take([NormProbe().news(), news])
+    resumed.load_state_dict(probe.state_dict())
+    assert probe.evaluated_in_training == resumed.evaluated_in_training == {"1"}
+
+
+def test_what_was_found_stands_until_the_next_validation_of_a_resumed_fit():
+    net, norms = network(), UnfedNorms()
+    norms.resume(["slow.1"])
+    norms.take([norms.news()])
+    assert norms.found == ["slow.1"]
+    norms.attach(net)
+    norms.detach()
+    norms.take([norms.news()])
+    assert norms.found == []
 
 
 def test_a_copy_or_a_pickle_of_a_layer_has_no_hook():

@@ -26,6 +26,9 @@ def checked(metrics, loss=None, training=(1.0, 0.9), curve=None):
         ({"dev_cost": 1.0, "cost": 0.5}, [1.0]),
         ({"loss/dev": 1.0}, [1.0]),
         ({"deviation_loss": 1.0}, []),
+        ({"loss_std_dev": 1.0, "train/dev_loss": 1.0}, []),
+        ({"val_cost": 250.0, "val_loss": 1.0}, [1.0]),
+        ({"val_cost": 250.0}, []),
         ({"val/cross_entropy": 1.0, "val/acc": 0.5}, [1.0]),
         ({"val_mse": 250.0}, []),  # of targets in units of their own
         ({"val_nll": 0.01}, []),
@@ -121,3 +124,11 @@ def test_what_is_logged_of_training_tells_the_unit(name, twin):
     assert checked({name: 9.0, twin: 0.95}).losses == [9.0]
     assert checked({name: 9.0, twin: 250.0}).losses == []
     assert checked({name: 9.0, f"other_{twin}": 0.95}).losses == []
+
+
+@pytest.mark.parametrize(("name", "is_one"), [("val_acc", True), ("val_f1", False)])
+def test_whether_a_score_is_an_accuracy(name, is_one):
+    curve = checked({name: 0.5, "val_loss": 1.0})
+    resumed = ValidationCurve(None, None)
+    resumed.load_state_dict(curve.state_dict())
+    assert curve.are_accuracies is resumed.are_accuracies is is_one
