@@ -371,7 +371,7 @@ class Attrition(LightningModule):
         self.shift = nn.Parameter(torch.zeros(5, width))
         self.start = nn.Parameter(0.1 * torch.randn(1, 1, width))
         layer = nn.TransformerEncoderLayer(width, 3, 48, dropout=0.1, batch_first=True)
-        self.blocks = nn.TransformerEncoder(layer, 2)
+        self.blocks = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
         self.fc = nn.Linear(width, 2)
 
     def forward(self, x: Tensor) -> Tensor:
