@@ -1,4 +1,4 @@
-"""What there is to know of the schedules of a training before it begins."""
+"""Learning rates, and what schedules make of them."""
 
 import math
 

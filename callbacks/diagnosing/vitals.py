@@ -41,6 +41,11 @@ class Vitals(ObservedSigns):
         """Highest probability of a dropout layer."""
         return max(self.dropouts, default=0.0)
 
+    def rate_as_code(self, factor: float) -> str:
+        """A multiple of the highest learning rate so far, as an argument."""
+        rate = self.learning_rate_peak * factor
+        return f"lr={rate:.3g}" if math.isfinite(rate) else "lr=..."
+
     @property
     def had_a_chance(self) -> bool:
         """Whether enough steps were done to expect any progress."""

@@ -55,7 +55,7 @@ def _of_layers(vitals: Vitals) -> list[Symptom]:
     )
     remedies = (
         Remedy("Normalise the layers.", 'norm="batch"'),
-        Remedy("Lower the learning rate.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
+        Remedy("Lower the learning rate.", vitals.rate_as_code(0.1)),
     )
     figures = {"drift": extreme[site]}
     return [Symptom(Problem.COVARIATE_SHIFT, "info", evidence, figures, remedies, site)]

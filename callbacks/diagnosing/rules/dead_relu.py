@@ -70,7 +70,7 @@ def _severity(vitals: Vitals, share: float) -> Severity:
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
     return (
         Remedy("Use an activation that lets a gradient through.", 'activation="leaky_relu"'),
-        Remedy("Lower the learning rate.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
+        Remedy("Lower the learning rate.", vitals.rate_as_code(0.1)),
         Remedy("Normalise the layers.", 'norm="batch"'),
         Remedy("Use an initialisation that fits ReLU.", 'init="kaiming_normal"'),
     )

@@ -34,7 +34,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     severity: Severity = "warning" if pays and vitals.had_a_chance else "info"
     evidence = f"{last:.0%} of the units of {site} are dormant; it was {first:.0%} at first."
     remedies = (
-        Remedy("Lower the learning rate.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
+        Remedy("Lower the learning rate.", vitals.rate_as_code(0.1)),
         Remedy("Use an activation that lets a gradient through.", 'activation="leaky_relu"'),
         Remedy("Use less L1 or weight decay, which puts units to sleep.", "l1=0.0, l2=0.0"),
     )

@@ -63,6 +63,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
     blew |= _is_thrown(vitals, peak, lasting if len(updates) >= _FIRST else 0.0)
     if not (vitals.had_a_chance and keeps) and not blew and not killed:
         return []
+    return _symptom(vitals, recent, peak, best, killed)
+
+
+def _symptom(vitals: Vitals, recent: float, peak: float, best: float, killed: str) -> list[Symptom]:
     # The first loss may be lower than the mean of any window of those that followed.
     least = min((loss for loss in (best, vitals.losses[0]) if math.isfinite(loss)), default=best)
     # Weights that were thrown far away are long, and steps beside them short.
@@ -86,7 +90,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
     return (
-        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
+        Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),
         Remedy("Warm the learning rate up.", 'warmup=0.1, scheduler="cosine"'),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
     )
@@ -138,11 +142,8 @@ def _is_far_off(vitals: Vitals, step: float) -> bool:
     Weights that have grown make later steps small beside them.
     """
     constant, looks = vitals.objective.constant_loss, vitals.data_losses[-_LOOKS:]
-    if (
-        not (constant > 0 and looks and vitals.is_worse_than_constant)
-        or vitals.has_learned
-        or vitals.is_falling
-    ):
+    known = constant > 0 and bool(looks)
+    if not (known and vitals.is_worse_than_constant) or vitals.is_falling:
         return False
     return step > _STEP_OF_NOISE and vitals.gain < -1 and statistics.median(looks) > 2 * constant
 

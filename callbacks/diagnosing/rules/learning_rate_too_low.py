@@ -79,7 +79,7 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
             Remedy("Warm up for a few hundred steps at most."),
         )
     return (
-        Remedy("Multiply the learning rate by ten.", f"lr={vitals.learning_rate_peak * 10:.3g}"),
+        Remedy("Multiply the learning rate by ten.", vitals.rate_as_code(10)),
         Remedy("Let Lightning's tuner find one.", "Tuner(trainer).lr_find(model, data)"),
         Remedy("Use an optimiser that adapts its steps.", 'optimizer="adam"'),
     )

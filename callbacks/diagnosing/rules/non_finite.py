@@ -45,7 +45,7 @@ def _for_good(vitals: Vitals) -> list[Symptom]:
     finite = [v for v in vitals.losses[:first] if math.isfinite(v)][-1:]
     layer = vitals.inputs.layer if gaps else vitals.not_finite_layer
     remedies = (
-        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
+        Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
     )
     measurements = {

@@ -123,7 +123,7 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
         f"the noise of the batches explains, and turned {turns} times in {len(steps)}."
     )
     remedies = (
-        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
+        Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),
         Remedy("Take larger batches.", "batch_size=..., or Trainer(accumulate_grad_batches=8)"),
         Remedy("Let the learning rate decay.", 'scheduler="cosine"'),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
@@ -170,6 +170,6 @@ def _are_large(vitals: Vitals) -> bool:
 def _of_one(evidence: str, vitals: Vitals, figures: dict[str, float]) -> list[Symptom]:
     remedies = (
         Remedy("Take larger batches.", "DataLoader(..., batch_size=32)"),
-        Remedy("Divide the learning rate by ten.", f"lr={vitals.learning_rate_peak / 10:.3g}"),
+        Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),
     )
     return [Symptom(Problem.UNSTABLE_LOSS, "warning", evidence, figures, remedies)]

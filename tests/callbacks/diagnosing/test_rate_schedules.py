@@ -45,3 +45,8 @@ def test_the_highest_rate_so_far_and_what_a_schedule_multiplies():
 def test_a_schedule_that_waits_for_a_metric(waits):
     configs = [SimpleNamespace(reduce_on_plateau=False), SimpleNamespace(reduce_on_plateau=waits)]
     assert waits_for_plateau(SimpleNamespace(lr_scheduler_configs=configs)) is waits
+
+
+@pytest.mark.parametrize(("rate", "code"), [(0.02, "lr=0.002"), (math.nan, "lr=...")])
+def test_a_rate_to_paste(rate, code):
+    assert Vitals(learning_rate_peak=rate).rate_as_code(0.1) == code
