@@ -80,7 +80,9 @@ class ImageDataModule(LightningDataModule):
         check_duplicates: Warn of images that are in two splits.
         num_workers: Worker processes of each loader; None takes 0 for images in memory, and for
             files as many as there are processors, up to 8.
-        multiprocessing_context: How worker processes start, such as ``"spawn"``.
+        multiprocessing_context: How worker processes start, such as ``"spawn"``. Under DDP before
+            Python 3.12, ``"forkserver"`` is safer than the fork that torch takes on Linux, which
+            can hang beside the threads of a process group (python/cpython#112275).
         resident: Keep images that are in memory on the device, all on each, and gather batches
             there: nothing is copied but the order of each epoch.
         seed: Seed of splits, order and augmentation.

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from helpers.images_module import BatchRecorder
 from helpers.streaming import write_stream  # noqa: F401  keeps litdata from asking for releases
-from helpers.training import leave_group, quiet_trainer
+from helpers.training import WORKERS_START, leave_group, quiet_trainer
 
 from torchvitals.datamodules import ImageDataModule
 
@@ -19,6 +19,7 @@ def main(folder: Path) -> None:
         batch_size=4,
         augment={"brightness": [0.5, 0.5]},
         num_workers=1,
+        multiprocessing_context=WORKERS_START,
     )
     model = BatchRecorder()
     trainer = quiet_trainer(devices=2, strategy="ddp", max_epochs=2, num_sanity_val_steps=0)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 from helpers.images_module import BatchRecorder
-from helpers.training import quiet_trainer
+from helpers.training import WORKERS_START, quiet_trainer
 
 from torchvitals.datamodules import ImageDataModule
 
@@ -13,7 +13,13 @@ from torchvitals.datamodules import ImageDataModule
 def main(ranks: int, images: Path, out: Path) -> None:
     """With a global batch of 8, however many ranks there are."""
     data = ImageDataModule(
-        "folder", images, batch_size=8 // ranks, augment="standard", num_workers=1, balanced=True
+        "folder",
+        images,
+        batch_size=8 // ranks,
+        augment="standard",
+        num_workers=1,
+        multiprocessing_context=WORKERS_START,
+        balanced=True,
     )
     model = BatchRecorder()
     trainer = quiet_trainer(

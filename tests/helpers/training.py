@@ -1,12 +1,19 @@
 """A Trainer that neither draws nor writes, commands that must succeed, and the end of ranks."""
 
+import multiprocessing
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch.distributed
 from lightning.pytorch import Trainer
+
+#: How worker processes start beside the threads of a process group. A fork can hang there before
+#: Python 3.12: the child waits for a lock that a thread held (python/cpython#112275).
+WORKERS_START = None if sys.version_info >= (3, 12) else "forkserver"
+multiprocessing.set_forkserver_preload(["helpers.loading", "torchvitals.datamodules"])
 
 
 def quiet_trainer(**arguments: Any) -> Trainer:

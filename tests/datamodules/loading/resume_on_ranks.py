@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from helpers.loading import ItemsDataModule, Recorder
-from helpers.training import quiet_trainer
+from helpers.training import WORKERS_START, quiet_trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 
@@ -30,7 +30,10 @@ def fit(ranks, folder, ckpt_path=None, *, estimate, max_steps=-1, **settings):
 
 
 def main(ranks: int, folder: Path, estimate: bool, workers: str, steps: list[int]) -> None:
-    data = {"resident": True} if workers == "resident" else {"num_workers": int(workers)}
+    if workers == "resident":
+        data = {"resident": True}
+    else:
+        data = {"num_workers": int(workers), "multiprocessing_context": WORKERS_START}
     arguments = {"estimate": estimate, **data}
     runs = {}
     runs["whole"], runs["validated"], rank = fit(ranks, folder / "whole", **arguments)

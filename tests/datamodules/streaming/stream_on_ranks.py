@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from helpers.loading import Recorder
 from helpers.streaming import StreamsDataModule
-from helpers.training import quiet_trainer
+from helpers.training import WORKERS_START, quiet_trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 
@@ -23,7 +23,13 @@ def fit(ranks, folder, ckpt_path=None, *, max_steps=-1, estimate=False, workers=
     )
     model = Recorder(estimate=estimate)
     streams = folder.parent
-    data = StreamsDataModule(str(streams / "train"), str(streams / "val"), 4, num_workers=workers)
+    data = StreamsDataModule(
+        str(streams / "train"),
+        str(streams / "val"),
+        4,
+        num_workers=workers,
+        multiprocessing_context=WORKERS_START,
+    )
     trainer.fit(model, datamodule=data, ckpt_path=ckpt_path)
     return {"trained": model.trained, "validated": model.validated}, trainer.global_rank
 
