@@ -11,6 +11,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
+from torch.utils.data import RandomSampler
 
 from ..monitoring.gradient_reading import optimizer_position
 from .anatomy import dropout_rates, largest_recurrent_gain
@@ -111,6 +112,7 @@ class Observation:
         self._optimizers = len(trainer.optimizers)
         vitals.batches_per_epoch = float(trainer.num_training_batches)
         vitals.batch_size = getattr(trainer.train_dataloader, "batch_size", None) or 0
+        vitals.shuffled = _is_shuffled(trainer.train_dataloader)
         vitals.planned_steps = _planned_steps(trainer)
         vitals.clips = bool(trainer.gradient_clip_val)
         vitals.schedule_share = schedule_share(trainer, pl_module, vitals)
@@ -295,6 +297,12 @@ def _means(profiles: Sequence[list[float]]) -> list[float]:
     """Mean of profiles over the ranks, where they are of the same length."""
     same = [profile for profile in profiles if len(profile) == len(profiles[0])]
     return [sum(sizes) / len(sizes) for sizes in zip(*same, strict=True)]
+
+
+def _is_shuffled(loader: Any) -> bool:
+    """Whether a loader draws samples at random; the Trainer's sampler for ranks may do so, too."""
+    sampler = getattr(loader, "sampler", None)
+    return isinstance(sampler, RandomSampler) or bool(getattr(sampler, "shuffle", False))
 
 
 def _planned_steps(trainer: Trainer) -> float:

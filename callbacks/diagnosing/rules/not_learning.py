@@ -28,14 +28,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _crossed(vitals: Vitals) -> list[Symptom]:
-    """Layers that run through the samples of a batch: there is one target for each of them."""
-    shape, samples = vitals.objective.target_shape, vitals.batch_size
+    """Layers that run through the samples of a batch, which have targets of their own."""
     mixed = {
         name: (time, batch)
         for name, (time, batch) in vitals.time_axes.items()
-        if shape[:1] == (time,) == (samples,)
-        and 1 < batch != time
-        and math.prod(shape) % (time * batch)
+        if time == vitals.batch_size and 1 < batch != time and _by_sample(vitals, time, batch)
     }
     if not mixed or vitals.gain > _WELL or not vitals.had_a_long_chance:
         return []
@@ -47,6 +44,17 @@ def _crossed(vitals: Vitals) -> list[Symptom]:
     remedies = (Remedy("Say that the batch comes first.", "batch_first=True"),)
     figures = {"times": float(time), "sequences": float(batch)}
     return [Symptom(P.NOT_LEARNING, "warning", evidence, figures, remedies, layer, is_root=True)]
+
+
+def _by_sample(vitals: Vitals, time: int, batch: int) -> bool:
+    """Whether the times are samples: each has one target, or they were drawn at random.
+
+    Else a target for each time may be a series that a loader cuts into pieces of that many times.
+    """
+    shape = vitals.objective.target_shape
+    if math.prod(shape) % (time * batch):
+        return shape[:1] == (time,)
+    return vitals.shuffled and shape[:1] in ((time,), (time * batch,))
 
 
 def _blind(vitals: Vitals) -> list[Symptom]:

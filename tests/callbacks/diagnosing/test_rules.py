@@ -77,6 +77,9 @@ SICK = {
     "a batch for time": (
         vitals(FLAT, time_axes={"lstm": (32, 20)}, batch_size=32, objective=replace(
             vitals().objective, target_shape=(32,))), P.NOT_LEARNING, "warning"),
+    "samples drawn at random for times, with a label for each word": (
+        vitals(FLAT, time_axes={"lstm": (32, 20)}, batch_size=32, shuffled=True, objective=replace(
+            vitals().objective, target_shape=(640,))), P.NOT_LEARNING, "warning"),
     "first loss far off": (
         vitals([40.0] * 300, data_losses=[40.0] * 30), P.POOR_INITIALIZATION, "warning"),
     "signals fade": (
@@ -343,7 +346,7 @@ WELL = {
     "frames of one recording, each with its label": vitals(
         FLAT[:60], time_axes={"lstm": (60, 17)}, batch_size=1, objective=replace(
             vitals().objective, target_shape=(60,))),
-    "a label for each time": vitals(
+    "pieces of a series, with a label for each time": vitals(
         FLAT[:60], time_axes={"lstm": (32, 20)}, batch_size=32, objective=replace(
             vitals().objective, target_shape=(32, 20))),
     "time first": vitals(

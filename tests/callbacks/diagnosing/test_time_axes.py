@@ -1,9 +1,45 @@
 """What layers that take time first are given."""
 
+import pytest
 import torch
+from helpers.training import quiet_trainer
+from lightning.pytorch import LightningModule
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
+from torchvitals.callbacks import TrainingDoctor
 from torchvitals.callbacks.diagnosing.time_axes import TimeAxes
+
+
+class Tagger(LightningModule):
+    """Label of each word, which follows from it and the word before."""
+
+    def __init__(self, batch_first):
+        super().__init__()
+        self.words, self.head = nn.Embedding(40, 16), nn.Linear(32, 5)
+        self.rnn = nn.GRU(16, 32, batch_first=batch_first)
+
+    def training_step(self, batch, batch_idx):
+        words, labels = batch
+        logits = self.head(self.rnn(self.words(words))[0])
+        return nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), 3e-3)
+
+
+@pytest.mark.parametrize(
+    "batch_first, shuffle, said",
+    [(False, True, ["not_learning"]), (False, False, []), (True, True, [])],
+)
+def test_a_tagger_that_runs_through_samples_drawn_at_random_is_told(batch_first, shuffle, said):
+    torch.manual_seed(0)
+    words = torch.randint(40, (640, 20))
+    labels = (words + words.roll(1, 1)) % 5
+    loader = DataLoader(TensorDataset(words, labels), 32, shuffle=shuffle)
+    doctor = TrainingDoctor()
+    quiet_trainer(max_epochs=10, callbacks=[doctor]).fit(Tagger(batch_first), loader)
+    assert [diagnosis.problem for diagnosis in doctor.diagnoses] == said
 
 
 def test_only_layers_that_take_time_first_are_taken_down_and_once():
