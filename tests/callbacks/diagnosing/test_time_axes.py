@@ -29,17 +29,18 @@ class Tagger(LightningModule):
 
 
 @pytest.mark.parametrize(
-    "batch_first, shuffle, said",
-    [(False, True, ["not_learning"]), (False, False, []), (True, True, [])],
+    "batch_first, shuffle, named",
+    [(False, True, True), (False, False, False), (True, True, False)],
 )
-def test_a_tagger_that_runs_through_samples_drawn_at_random_is_told(batch_first, shuffle, said):
+def test_a_tagger_that_runs_through_samples_drawn_at_random_is_told(batch_first, shuffle, named):
     torch.manual_seed(0)
     words = torch.randint(40, (640, 20))
     labels = (words + words.roll(1, 1)) % 5
     loader = DataLoader(TensorDataset(words, labels), 32, shuffle=shuffle)
     doctor = TrainingDoctor()
     quiet_trainer(max_epochs=10, callbacks=[doctor]).fit(Tagger(batch_first), loader)
-    assert [diagnosis.problem for diagnosis in doctor.diagnoses] == said
+    found = [("not_learning", "rnn")] if named else []
+    assert [(d.problem, d.layer) for d in doctor.diagnoses if d.layer] == found
 
 
 def test_only_layers_that_take_time_first_are_taken_down_and_once():
