@@ -29,7 +29,7 @@ class Tagger(LightningModule):
 
 
 @pytest.mark.parametrize(
-    "batch_first, shuffle, named",
+    ("batch_first", "shuffle", "named"),
     [(False, True, True), (False, False, False), (True, True, False)],
 )
 def test_a_tagger_that_runs_through_samples_drawn_at_random_is_told(batch_first, shuffle, named):
