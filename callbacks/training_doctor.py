@@ -172,8 +172,8 @@ class TrainingDoctor(Callback):
         if not (self._going_on and step > 0):
             schedule.plan(step, vitals.planned_steps)
         self._monitors.set_pace(schedule.pace(step))
-        window = 4 * schedule.interval
-        self.dead_relus.every_n_steps = window if vitals.batches_per_epoch > window else None
+        window, stride = schedule.unit_window(vitals.batches_per_epoch)
+        self.dead_relus.every_n_steps, self.dead_relus.observe_every_n_batches = window, stride
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the monitors know."""

@@ -6,6 +6,7 @@ from typing import Any
 _FIRST_STEPS = 5
 _REPORTS, _SHORTEST, _LONGEST, _SELDOM = 40, 5, 50, 200
 _LOOKS, _FEW_LOOKS, _SHORT = 5, 2, 25
+_WINDOW, _ENOUGH_BATCHES = 4, 50
 
 
 class Schedule:
@@ -52,6 +53,21 @@ class Schedule:
         """Whether the loss is looked at in the step after so many, first or not."""
         looks = _LOOKS if self.interval < _SHORT else _FEW_LOOKS
         return self._ends_interval(step) or step % max(1, self.interval // looks) == 0
+
+    def unit_window(self, batches_per_epoch: float) -> tuple[int | None, int]:
+        """Steps of a window in which units are dead, None for an epoch, and which batches count.
+
+        A unit that is active too seldom to be seen in fifty batches does next to nothing.
+
+        Args:
+            batches_per_epoch: Infinite if unknown.
+
+        Returns:
+            The steps, and of how many batches one is looked at.
+        """
+        steps = _WINDOW * self.interval
+        stride = max(1, int(min(steps, batches_per_epoch)) // _ENOUGH_BATCHES)
+        return (steps if batches_per_epoch > steps else None), stride
 
     def _ends_interval(self, step: int) -> bool:
         return (step + 1) % self.interval == 0

@@ -31,6 +31,22 @@ def planned(every_n_steps, step=0):
     return schedule
 
 
+@pytest.mark.parametrize(
+    ("interval", "batches", "window", "stride"),
+    [
+        (5, math.inf, 20, 1),
+        (5, 20, None, 1),
+        (25, 1_000, 100, 2),
+        (50, math.inf, 200, 4),
+        (50, 200, None, 4),
+        (50, 99, None, 1),  # all of a short epoch
+        (50, 1, None, 1),
+    ],
+)
+def test_units_are_looked_for_in_fifty_batches(interval, batches, window, stride):
+    assert planned(interval).unit_window(batches) == (window, stride)
+
+
 def test_what_is_looked_at_when():
     schedule = planned(10)
     assert [s for s in range(24) if schedule.is_first(s)] == [0, 1, 2, 3, 4]
