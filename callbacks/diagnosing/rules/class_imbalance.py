@@ -15,6 +15,7 @@ from ..vitals import Vitals
 _RATIO, _NEVER, _SELDOM, _EXPECTED = 10.0, 0.1, 0.2, 10
 _FEW_CLASSES, _LITTLE, _HARDLY = 20, 0.25, 0.1
 _HANDFUL, _WELL = 5, 0.5
+_HALF, _SURE, _LATE = 0.55, 0.65, 0.8
 
 
 def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
@@ -41,7 +42,11 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
         return False
     expected = {i: sum(said) * counts[i] / sum(counts) for i in rare}
     two = is_binary or len(counts) == 2
-    seldom = _SELDOM if two and vitals.wants_decisions and vitals.labels_samples else _NEVER
+    seldom = _NEVER
+    if two and vitals.wants_decisions and vitals.labels_samples:
+        # Where one in ten is wrong, half of the rare ones are missed; they are learned last.
+        late = vitals.step > _LATE * vitals.planned_steps
+        seldom = _HALF if late and vitals.gain < _SURE else _SELDOM
     return any(e >= _EXPECTED and said[i] < seldom * e for i, e in expected.items())
 
 

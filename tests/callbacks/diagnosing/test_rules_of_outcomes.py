@@ -138,6 +138,35 @@ def test_what_is_rare_comes_last():
     assert found(vitals(SMALL, planned_steps=500, **signs)) == {P.CLASS_IMBALANCE: "warning"}
 
 
+FRAUDS = Objective(
+    "binary", "bce_logits", classes=1, constant_loss=0.5, labels=64.0,
+    target_counts=[9700.0, 300.0], predicted_counts=[4925.0, 75.0],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("predicted", "more", "severity"),
+    [
+        (75.0, {}, "warning"),
+        (90.0, {}, "info"),  # three in five
+        (75.0, {"planned_steps": 400}, "info"),  # there is time left
+        (75.0, {"planned_steps": math.inf}, "info"),  # perhaps
+        (75.0, {"wants_decisions": False}, "info"),
+        (75.0, {"wants_order": True}, "info"),
+    ],
+)
+def test_rare_ones_of_which_half_are_missed_in_the_end(predicted, more, severity):
+    objective = replace(FRAUDS, predicted_counts=[5000.0 - predicted, predicted])
+    signs = {"objective": objective, "wants_decisions": True, "planned_steps": 300, **more}
+    assert found(vitals(SMALL, **signs)) == {P.CLASS_IMBALANCE: severity}
+
+
+def test_rare_ones_of_a_loss_that_is_well_down_are_not_missed():
+    objective = replace(FRAUDS, constant_loss=2.0)
+    signs = {"objective": objective, "wants_decisions": True, "planned_steps": 300}
+    assert found(vitals(SMALL, **signs)) == {P.CLASS_IMBALANCE: "info"}
+
+
 UP_AND_DOWN = [0.9, 0.7, 0.5, 0.48, 0.3, 0.52, 0.5, 0.51, 0.52]
 FALLS = [0.9 - 0.09 * i for i in range(9)]
 
