@@ -10,6 +10,7 @@ import faulty.convolutional
 import faulty.courses
 import faulty.coursework
 import faulty.dense
+import faulty.energy
 import faulty.exchange
 import faulty.factory
 import faulty.farming
@@ -89,6 +90,7 @@ import healthy.coursework
 import healthy.dense
 import healthy.densities
 import healthy.devices
+import healthy.energy
 import healthy.exchange
 import healthy.factory
 import healthy.factory_floor
@@ -173,6 +175,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.courses.CASES,
     *faulty.coursework.CASES,
     *faulty.dense.CASES,
+    *faulty.energy.CASES,
     *faulty.exchange.CASES,
     *faulty.factory.CASES,
     *faulty.farming.CASES,
@@ -254,6 +257,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.dense.CASES,
     *healthy.densities.CASES,
     *healthy.devices.CASES,
+    *healthy.energy.CASES,
     *healthy.exchange.CASES,
     *healthy.factory.CASES,
     *healthy.factory_floor.CASES,
