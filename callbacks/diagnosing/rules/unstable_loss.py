@@ -23,6 +23,7 @@ _PURE_BATCHES, _WITHIN = 10, 0.2
 _CHECKS, _APART, _GOOD = 4, 1.25, 0.9
 _RARE, _FAR = 0.1, 10.0
 _FIRST, _LAST, _HUGE_STEP, _LARGE_STEP = 5, 5, 5e-2, 5e-3
+_USUAL_STEP, _MUCH = 1e-3, 0.3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -159,12 +160,15 @@ def _of_single_samples(vitals: Vitals) -> list[Symptom]:
 
 
 def _are_large(vitals: Vitals) -> bool:
-    """Whether steps were huge at first and are still large."""
+    """Whether steps were huge at first and are still large, or usual with much left to learn."""
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
     if len(steps) < _FIRST + _LAST:
         return False
     first, last = statistics.median(steps[:_FIRST]), statistics.median(steps[-_LAST:])
-    return first > _HUGE_STEP and last > _LARGE_STEP
+    # Of single samples the last few say little.
+    late = statistics.fmean(vitals.losses[len(vitals.losses) // 2 :])
+    is_high = late > _MUCH * vitals.whole_constant
+    return first > _HUGE_STEP and last > (_USUAL_STEP if is_high else _LARGE_STEP)
 
 
 def _of_one(evidence: str, vitals: Vitals, figures: dict[str, float]) -> list[Symptom]:

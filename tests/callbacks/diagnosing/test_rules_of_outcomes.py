@@ -346,6 +346,15 @@ def test_large_steps_of_one_sample_each():
         assert P.UNSTABLE_LOSS not in found(vitals(half, **{**ONE_BY_ONE, **more}))
 
 
+@pytest.mark.parametrize(
+    ("level", "last", "sick"), [(1.4, 2e-3, True), (1.4, 5e-4, False), (0.5, 2e-3, False)]
+)
+def test_usual_steps_of_one_sample_each_are_too_large_where_much_is_left(level, last, sick):
+    course = [level + 0.4 * (-1) ** i for i in range(300)]
+    signs = {**ONE_BY_ONE, "total_updates": [0.2, 0.1, 0.08, 0.06, 0.06] + [last] * 9}
+    assert (P.UNSTABLE_LOSS in found(vitals(course, **signs))) is sick
+
+
 PICTURES = Objective(
     "regression", "squared", constant_loss=0.02, target_variance=0.02, flat_loss=0.04,
     target_shape=(32, 1, 24, 16),
