@@ -262,8 +262,10 @@ class TrainingDoctor(Callback):
             self._validation.add(checks, vitals.losses, trainer.current_epoch, kind)
         self._fill(vitals)
         symptoms = join_causes(examine(vitals))
-        step, epoch = trainer.global_step, trainer.current_epoch
-        new, gone = self._history.report(symptoms, step, epoch, interval=self._schedule.interval)
+        now = (trainer.global_step, trainer.current_epoch)
+        new, gone = self._history.report(
+            symptoms, *now, interval=self._schedule.interval, is_poor=vitals.is_poor
+        )
         check = self._validation.latest if checked else None
         keep_report(self._journal, trainer, vitals, self.diagnoses, check)
         announce(trainer, new, gone, self._side_work)
@@ -271,8 +273,7 @@ class TrainingDoctor(Callback):
     def _fill(self, vitals: Vitals) -> None:
         fill(vitals, self._monitors, self._validation)
         if len(self.gradients.steps) == 1:
-            first = list(self.gradients.profile.values())
-            self._observation.vitals.first_gradient_profile = first
+            self._observation.vitals.first_gradient_profile = list(self.gradients.profile.values())
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave no hook of training on the model."""

@@ -1,7 +1,7 @@
 """What was found over time: established, made worse, withdrawn."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -18,7 +18,8 @@ class History:
     """Establish what is seen at enough reports in a row, and withdraw what is gone.
 
     Gone is what three reports in a row do not show; each time that a problem comes back it takes
-    twice as many. After as many a warning is no more than worth knowing. Reports that lie closer
+    twice as many. After as many a warning is no more than worth knowing. Where hardly anything is
+    learned, and nothing else is wrong that would explain it, what stands stays. Reports that lie closer
     together than half an interval, as those of a validation may, see the same thing and count as
     one: the later ones may add to what is seen.
 
@@ -37,7 +38,13 @@ class History:
         self._eased: list[Diagnosis] = []
 
     def report(
-        self, symptoms: Sequence[Symptom], step: int, epoch: int, *, interval: int
+        self,
+        symptoms: Sequence[Symptom],
+        step: int,
+        epoch: int,
+        *,
+        interval: int,
+        is_poor: bool = False,
     ) -> tuple[list[Diagnosis], list[Diagnosis]]:
         """Take up what is seen at a report.
 
@@ -46,6 +53,7 @@ class History:
             step: Optimiser steps done.
             epoch: Epoch, from 0.
             interval: Usual steps between reports.
+            is_poor: Whether hardly anything is learned.
 
         Returns:
             What is newly established, or no longer only worth knowing; and what is withdrawn, or is
@@ -60,6 +68,8 @@ class History:
         self.announced += new
         missing = [] if close else [d for d in self.diagnoses if d.problem not in now]
         gone = [d for d in missing if self._is_healed(d.problem)]
+        if is_poor and not _bad(d for d in [*self.diagnoses, *new] if d not in gone):
+            gone = [d for d in gone if d.severity == "info"]
         for diagnosis in gone:
             self._withdrawn[diagnosis.problem] = self._withdrawn.get(diagnosis.problem, 0) + 1
         if not close:
@@ -127,6 +137,10 @@ class History:
         self._seen = {Problem(code): tuple(seen) for code, seen in state_dict["seen"].items()}
         self._missed = {Problem(code): missed for code, missed in state_dict["missed"].items()}
         self._withdrawn = {Problem(code): n for code, n in state_dict["withdrawn"].items()}
+
+
+def _bad(diagnoses: Iterable[Diagnosis]) -> bool:
+    return any(diagnosis.severity != "info" for diagnosis in diagnoses)
 
 
 def _diagnosed(symptom: Symptom, step: int, epoch: int) -> Diagnosis:

@@ -14,7 +14,7 @@ from .signs import NAN, Layer, share_of
 
 _WINDOWS = 20
 # What noise and a constant predictor's own error in few samples leave open.
-_CLEARLY = 0.02
+_CLEARLY, _HARDLY = 0.02, 0.1
 _TINY, _SMALL = 1e-3, 1e-2
 _IMAGES, _WORSE = 2, 0.25
 _FIRST, _FLUNG = 50, 100.0
@@ -292,6 +292,11 @@ class Vitals(ObservedSigns):
     def has_learned(self) -> bool:
         """Whether the loss is clearly below that of a constant."""
         return self.gain > _CLEARLY
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether hardly anything is known to be learned."""
+        return self.gain < _HARDLY
 
     @cached_property
     def is_well(self) -> bool:

@@ -83,6 +83,36 @@ def test_what_heals_is_withdrawn_and_may_come_again():
     ]  # fmt: skip
 
 
+def report(history, symptoms, number, *, is_poor):
+    new, gone = history.report(symptoms, 10 * number, number, interval=10, is_poor=is_poor)
+    return [d.problem for d in new], [d.problem for d in gone]
+
+
+def test_what_stands_alone_stays_while_hardly_anything_is_learned():
+    history, rate = History(), Problem.LEARNING_RATE_TOO_HIGH
+    report(history, [symptom(rate, reports=1)], 1, is_poor=True)
+    for number in range(2, 9):
+        assert report(history, [], number, is_poor=True) == ([], [])
+    assert report(history, [], 9, is_poor=False) == ([], [rate])
+
+
+def test_what_stands_makes_way_for_another_that_explains_it():
+    history, rate, dead = History(), Problem.LEARNING_RATE_TOO_HIGH, Problem.DEAD_RELU
+    report(history, [symptom(dead, reports=1)], 1, is_poor=True)
+    report(history, [symptom(rate, reports=1)], 2, is_poor=True)
+    assert report(history, [symptom(rate)], 3, is_poor=True) == ([], [])
+    assert report(history, [symptom(rate)], 4, is_poor=True) == ([], [dead])
+
+
+@pytest.mark.parametrize("other", [[], [symptom(Problem.CLASS_IMBALANCE, "info", reports=1)]])
+def test_what_is_only_worth_knowing_neither_stays_nor_explains(other):
+    history, rate = History(), Problem.LEARNING_RATE_TOO_HIGH
+    report(history, [symptom(reports=1, severity="info"), symptom(rate, reports=1)], 1, is_poor=True)
+    gone = [report(history, other, number, is_poor=True)[1] for number in range(2, 9)]
+    assert gone == [[], [], [Problem.DEAD_RELU], [], [], [], []]
+    assert rate in [diagnosis.problem for diagnosis in history.diagnoses]
+
+
 def test_what_came_back_takes_longer_to_be_withdrawn():
     history, seen, start = History(), [symptom(reports=1)], 0
     for missed in (3, 6, 12, 24, 24):
