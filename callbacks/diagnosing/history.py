@@ -19,9 +19,9 @@ class History:
 
     Gone is what three reports in a row do not show; each time that a problem comes back it takes
     twice as many. After as many a warning is no more than worth knowing. Where hardly anything is
-    learned, and nothing else is wrong that would explain it, what stands stays. Reports that lie closer
-    together than half an interval, as those of a validation may, see the same thing and count as
-    one: the later ones may add to what is seen.
+    learned, and nothing else is wrong that would explain it, what stands stays. Reports that lie
+    closer together than half an interval, as those of a validation may, see the same thing and
+    count as one: the later ones may add to what is seen.
 
     Attributes:
         diagnoses: What stands now, the worst first.

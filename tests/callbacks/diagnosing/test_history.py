@@ -107,7 +107,8 @@ def test_what_stands_makes_way_for_another_that_explains_it():
 @pytest.mark.parametrize("other", [[], [symptom(Problem.CLASS_IMBALANCE, "info", reports=1)]])
 def test_what_is_only_worth_knowing_neither_stays_nor_explains(other):
     history, rate = History(), Problem.LEARNING_RATE_TOO_HIGH
-    report(history, [symptom(reports=1, severity="info"), symptom(rate, reports=1)], 1, is_poor=True)
+    both = [symptom(reports=1, severity="info"), symptom(rate, reports=1)]
+    report(history, both, 1, is_poor=True)
     gone = [report(history, other, number, is_poor=True)[1] for number in range(2, 9)]
     assert gone == [[], [], [Problem.DEAD_RELU], [], [], [], []]
     assert rate in [diagnosis.problem for diagnosis in history.diagnoses]
