@@ -34,6 +34,7 @@ import faulty.instruments
 import faulty.insurance
 import faulty.kitchen
 import faulty.labelling
+import faulty.laboratory
 import faulty.layers
 import faulty.lecture
 import faulty.letterboxes
@@ -114,6 +115,7 @@ import healthy.instruments
 import healthy.insurance
 import healthy.kitchen
 import healthy.laboratories
+import healthy.laboratory
 import healthy.language
 import healthy.lecture
 import healthy.mailroom
@@ -199,6 +201,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.insurance.CASES,
     *faulty.kitchen.CASES,
     *faulty.labelling.CASES,
+    *faulty.laboratory.CASES,
     *faulty.layers.CASES,
     *faulty.lecture.CASES,
     *faulty.letterboxes.CASES,
@@ -281,6 +284,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.insurance.CASES,
     *healthy.kitchen.CASES,
     *healthy.laboratories.CASES,
+    *healthy.laboratory.CASES,
     *healthy.language.CASES,
     *healthy.lecture.CASES,
     *healthy.mailroom.CASES,
