@@ -1,5 +1,6 @@
 """Every case of the clinic, and the choice among them."""
 
+import faulty.archives
 import faulty.attention
 import faulty.aviation
 import faulty.bedside
@@ -76,6 +77,7 @@ import faulty.transit
 import faulty.units
 import faulty.vision
 import healthy.agents
+import healthy.archives
 import healthy.aviation
 import healthy.bedside
 import healthy.bench_side
@@ -167,6 +169,7 @@ import healthy.waveforms
 from case import Case
 
 FAULTY: tuple[Case, ...] = (
+    *faulty.archives.CASES,
     *faulty.attention.CASES,
     *faulty.aviation.CASES,
     *faulty.bedside.CASES,
@@ -244,6 +247,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.vision.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
+    *healthy.archives.CASES,
     *healthy.aviation.CASES,
     *healthy.bedside.CASES,
     *healthy.bureau.CASES,
