@@ -1,8 +1,9 @@
 """Regularisation that outweighs the data.
 
 A penalty that is most of the loss, or dropout so high that the training loss stays far above that
-of validation, where it is off. Or what an autoencoder's loss has beside the reconstruction, and
-that has left its code nothing to say (the posterior collapse of Bowman et al., 2016).
+of validation, where it is off. Or what a loss has beside the data's, and that has left the network
+nothing to say: an autoencoder's code (the posterior collapse of Bowman et al., 2016), or features
+that were pulled together.
 """
 
 import math
@@ -70,8 +71,12 @@ def _shrunk(vitals: Vitals) -> list[Symptom]:
 
 
 def _collapsed(vitals: Vitals) -> list[Symptom]:
-    """An autoencoder that has made all but its reconstruction 0, and reconstructs nothing."""
-    if not (vitals.objective.of_inputs and vitals.gain < _LITTLE_LEARNED):
+    """A network that has made all but the data's loss 0, and learned nothing of the data.
+
+    As an autoencoder whose code says nothing. Elsewhere it counts if it outweighed the data's loss.
+    """
+    of_inputs = vitals.objective.of_inputs
+    if not vitals.gain < _LITTLE_LEARNED:
         return []
     if not (vitals.would_have_started or vitals.ignores_inputs) or not vitals.had_a_long_chance:
         return []
@@ -82,15 +87,17 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
         return []
     first_data, late_data = statistics.fmean(data[:_FIRST]), statistics.fmean(data[-_FIRST:])
     first, late = statistics.fmean(others[:_FIRST]), statistics.fmean(others[-_FIRST:])
-    if not first > _BESIDE * first_data > 0 or not abs(late) < _GONE * min(first, first_data):
+    enough = _BESIDE if of_inputs else 1.0
+    if not first > enough * first_data > 0 or not abs(late) < _GONE * min(first, first_data):
         return []
+    what = "reconstruction" if of_inputs else "data"
     evidence = (
-        f"Beside the loss of the reconstruction ({first_data:.4g}) there was one of {first:.4g} at "
-        f"first. It has come to {max(0.0, late):.2g}, and the reconstruction ({late_data:.4g}) is "
-        "hardly better than a constant: the code says nothing."
+        f"Beside the loss of the {what} ({first_data:.4g}) there was one of {first:.4g} at "
+        f"first. It has come to {max(0.0, late):.2g}, and that of the {what} ({late_data:.4g}) is "
+        f"hardly better than a constant's{': the code says nothing' if of_inputs else ''}."
     )
     remedies = (
-        Remedy("Weigh what is beside the reconstruction less.", "beta = 1e-3"),
+        Remedy(f"Weigh what is beside the {what} less.", "beta = 1e-3"),
         Remedy("Let its weight grow from 0.", "beta *= min(1.0, self.global_step / 1000)"),
     )
     figures = {"first_beside": first, "beside": late}

@@ -320,6 +320,17 @@ def test_an_autoencoder_whose_code_was_given_up_for_another_term():
     assert "there was one of 0.35 at first. It has come to 0.001" in symptoms[0].evidence
 
 
+def test_data_of_which_nothing_was_learned_for_a_term_that_outweighed_them():
+    features = {"objective": replace(REBUILDS["objective"], of_inputs=False), "planned_steps": 500}
+    outweighs = {"other_terms": [90.0, 50.0, 20.0, 1.0, 0.5] + [0.001] * 25}
+    (symptom,) = join_causes(examine(vitals(FLAT, **features, **outweighs)))
+    assert (symptom.problem, symptom.severity) == (P.OVER_REGULARIZED, "warning")
+    assert "has come to 0.001, and that of the data (2.35) is hardly better" in symptom.evidence
+    assert "code" not in symptom.evidence
+    stays = {"other_terms": [90.0, 50.0, 20.0, 1.0, 0.5] + [0.2] * 25}
+    assert P.OVER_REGULARIZED not in found(vitals(FLAT, **features, **stays))
+
+
 def test_the_same_of_sums_over_a_sample():
     data = FLAT[::10]
     summed = [63 * d + 64 * o for d, o in zip(data, GONE["other_terms"], strict=True)]
