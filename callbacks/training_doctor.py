@@ -39,11 +39,11 @@ from .update_ratio_monitor import UpdateRatioMonitor
 class TrainingDoctor(Callback):
     """Watch any training and say what is wrong, where, since when, and what to change.
 
-    It brings the monitors that it needs, at intervals of its own. Those that the Trainer has go
-    on beside them as they are; of two of a kind only the Trainer's own writes and logs. What
-    stands out is only said once it has lasted, once for each problem, and withdrawn when it
-    heals; what one problem explains of another is its evidence and not a second diagnosis. A
-    healthy training hears nothing.
+    It brings the monitors that it needs, at intervals of its own (of a long window fifty batches
+    tell which units are dead). Those that the Trainer has go on beside them as they are; of two of
+    a kind only the Trainer's own writes and logs. What stands out is only said once it has lasted,
+    once for each problem, and withdrawn when it heals; what one problem explains of another is its
+    evidence and not a second diagnosis. A healthy training hears nothing.
 
     The loss is read off the graph that is differentiated, so that batches and modules can be of
     any form: which loss it is, of which outputs and targets, and what the best constant

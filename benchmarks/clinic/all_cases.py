@@ -6,6 +6,7 @@ import faulty.aviation
 import faulty.bedside
 import faulty.bench_side
 import faulty.bureau
+import faulty.chemistry
 import faulty.contests
 import faulty.convolutional
 import faulty.courses
@@ -35,7 +36,6 @@ import faulty.instruments
 import faulty.insurance
 import faulty.kitchen
 import faulty.labelling
-import faulty.laboratory
 import faulty.layers
 import faulty.lecture
 import faulty.letterboxes
@@ -84,6 +84,7 @@ import healthy.bench_side
 import healthy.bench_side_cells
 import healthy.bureau
 import healthy.chances
+import healthy.chemistry
 import healthy.citations
 import healthy.classics
 import healthy.contests
@@ -117,7 +118,6 @@ import healthy.instruments
 import healthy.insurance
 import healthy.kitchen
 import healthy.laboratories
-import healthy.laboratory
 import healthy.language
 import healthy.lecture
 import healthy.mailroom
@@ -173,8 +173,9 @@ FAULTY: tuple[Case, ...] = (
     *faulty.attention.CASES,
     *faulty.aviation.CASES,
     *faulty.bedside.CASES,
-    *faulty.bureau.CASES,
     *faulty.bench_side.CASES,
+    *faulty.bureau.CASES,
+    *faulty.chemistry.CASES,
     *faulty.contests.CASES,
     *faulty.convolutional.CASES,
     *faulty.courses.CASES,
@@ -193,8 +194,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.glyphs.CASES,
     *faulty.greenhouse.CASES,
     *faulty.handmade.CASES,
-    *faulty.herds.CASES,
     *faulty.harbour.CASES,
+    *faulty.herds.CASES,
     *faulty.hospitals.CASES,
     *faulty.housing.CASES,
     *faulty.hydrology.CASES,
@@ -204,15 +205,14 @@ FAULTY: tuple[Case, ...] = (
     *faulty.insurance.CASES,
     *faulty.kitchen.CASES,
     *faulty.labelling.CASES,
-    *faulty.laboratory.CASES,
     *faulty.layers.CASES,
     *faulty.lecture.CASES,
     *faulty.letterboxes.CASES,
     *faulty.loops.CASES,
     *faulty.manual.CASES,
     *faulty.methods.CASES,
-    *faulty.music.CASES,
     *faulty.microscopy.CASES,
+    *faulty.music.CASES,
     *faulty.notebooks.CASES,
     *faulty.numerics.CASES,
     *faulty.observatories.CASES,
@@ -247,16 +247,17 @@ FAULTY: tuple[Case, ...] = (
     *faulty.vision.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
+    *healthy.agents.CASES,
     *healthy.archives.CASES,
     *healthy.aviation.CASES,
     *healthy.bedside.CASES,
-    *healthy.bureau.CASES,
     *healthy.bench_side.CASES,
     *healthy.bench_side_cells.CASES,
+    *healthy.bureau.CASES,
     *healthy.chances.CASES,
-    *healthy.classics.CASES,
-    *healthy.agents.CASES,
+    *healthy.chemistry.CASES,
     *healthy.citations.CASES,
+    *healthy.classics.CASES,
     *healthy.contests.CASES,
     *healthy.convolutional.CASES,
     *healthy.courses.CASES,
@@ -280,21 +281,20 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.glyphs.CASES,
     *healthy.greenhouse.CASES,
     *healthy.handmade.CASES,
-    *healthy.herds.CASES,
     *healthy.harbour.CASES,
+    *healthy.herds.CASES,
     *healthy.housing.CASES,
     *healthy.hydrology.CASES,
     *healthy.instruments.CASES,
     *healthy.insurance.CASES,
     *healthy.kitchen.CASES,
     *healthy.laboratories.CASES,
-    *healthy.laboratory.CASES,
     *healthy.language.CASES,
     *healthy.lecture.CASES,
     *healthy.mailroom.CASES,
     *healthy.methods.CASES,
-    *healthy.music.CASES,
     *healthy.microscopy.CASES,
+    *healthy.music.CASES,
     *healthy.notebooks.CASES,
     *healthy.operations.CASES,
     *healthy.optimizers.CASES,
@@ -313,8 +313,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.registers.CASES,
     *healthy.regression.CASES,
     *healthy.replies.CASES,
-    *healthy.retail.CASES,
     *healthy.representations.CASES,
+    *healthy.retail.CASES,
     *healthy.retrieval.CASES,
     *healthy.rewards.CASES,
     *healthy.scales.CASES,

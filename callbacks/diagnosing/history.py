@@ -1,7 +1,7 @@
 """What was found over time: established, made worse, withdrawn."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -68,7 +68,8 @@ class History:
         self.announced += new
         missing = [] if close else [d for d in self.diagnoses if d.problem not in now]
         gone = [d for d in missing if self._is_healed(d.problem)]
-        if is_poor and not _bad(d for d in [*self.diagnoses, *new] if d not in gone):
+        others = [d for d in [*self.diagnoses, *new] if d not in gone]
+        if is_poor and all(d.severity == "info" for d in others):
             gone = [d for d in gone if d.severity == "info"]
         for diagnosis in gone:
             self._withdrawn[diagnosis.problem] = self._withdrawn.get(diagnosis.problem, 0) + 1
@@ -137,10 +138,6 @@ class History:
         self._seen = {Problem(code): tuple(seen) for code, seen in state_dict["seen"].items()}
         self._missed = {Problem(code): missed for code, missed in state_dict["missed"].items()}
         self._withdrawn = {Problem(code): n for code, n in state_dict["withdrawn"].items()}
-
-
-def _bad(diagnoses: Iterable[Diagnosis]) -> bool:
-    return any(diagnosis.severity != "info" for diagnosis in diagnoses)
 
 
 def _diagnosed(symptom: Symptom, step: int, epoch: int) -> Diagnosis:

@@ -11,7 +11,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
-from torch.utils.data import RandomSampler
+from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
 from ..monitoring.gradient_reading import optimizer_position
 from .anatomy import dropout_rates, largest_recurrent_gain
@@ -35,6 +35,7 @@ from .vitals import Vitals
 from .weight_inspection import WeightInspection, WeightNews
 
 _GOOD = 0.5
+_AT_RANDOM = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 # Vital signs that are not found anew at each report.
 _LASTING = (
     "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_gain",
@@ -302,7 +303,7 @@ def _means(profiles: Sequence[list[float]]) -> list[float]:
 def _is_shuffled(loader: Any) -> bool:
     """Whether a loader draws samples at random; the Trainer's sampler for ranks may do so, too."""
     sampler = getattr(loader, "sampler", None)
-    return isinstance(sampler, RandomSampler) or bool(getattr(sampler, "shuffle", False))
+    return isinstance(sampler, _AT_RANDOM) or bool(getattr(sampler, "shuffle", False))
 
 
 def _planned_steps(trainer: Trainer) -> float:

@@ -1,10 +1,10 @@
 """ReLU units that no input makes active.
 
-A unit is dead if no input of the window made it positive (Lu et al. 2019); ordinary sparsity,
-which most false alarms of other tools come from, is not that. Over half of a layer (SageMaker
-Debugger) costs capacity where the training does not do well; a layer that is dead as a whole cuts
-the network in two. Where training goes well it is only worth knowing, and so it is of a part of a
-layer where nothing at all is learned.
+A unit is dead if no input made it positive (Lu et al. 2019), in any batch of a short window and in
+fifty or more of a long one; ordinary sparsity, which most false alarms of other tools come from, is
+not that. Over half of a layer (SageMaker Debugger) costs capacity where the training does not do
+well; a layer that is dead as a whole cuts the network in two. Where training goes well it is only
+worth knowing, and so it is of a part of a layer where nothing at all is learned.
 """
 
 import math
@@ -31,7 +31,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     share, total = dead[site], len(vitals.dead.last)
     evidence = (
-        f"{share:.0%} of the units of {site} are dead: no input of the window made them active."
+        f"{share:.0%} of the units of {site} are dead: no input that was looked at made them "
+        "active."
     )
     if len(dead) > 1:
         evidence += f" So are more than half in {len(dead) - 1} other of {total} layers."
@@ -49,8 +50,8 @@ def _of_outputs(vitals: Vitals) -> list[Symptom]:
     mute, outputs = vitals.mute_outputs, len(vitals.target_means)
     site = next(reversed(vitals.dead.last), None)
     evidence = (
-        f"{mute} of {outputs} outputs are 0 for every input of the window, and their targets are "
-        "not: behind a ReLU they get no gradient any more."
+        f"{mute} of {outputs} outputs are 0 for every input that was looked at, and their targets "
+        "are not: behind a ReLU they get no gradient any more."
     )
     remedies = (
         Remedy("Leave the ReLU out at the output.", "nn.Identity()"),

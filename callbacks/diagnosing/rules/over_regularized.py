@@ -19,7 +19,7 @@ _HIGH, _EXTREME, _NOTHING, _LITTLE = 0.5, 0.8, 0.1, 0.3
 _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 _PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.6, 1e-8
-_A_PART, _TAKEN, _LITTLE_LEARNED = 0.05, 0.5, 0.1
+_A_PART, _TAKEN = 0.05, 0.5
 _BESIDE, _GONE, _STEADY, _SOME_LOOKS, _A_SUM = 0.02, 0.03, 0.02, 10, 1.5
 
 
@@ -60,7 +60,7 @@ def _shrunk(vitals: Vitals) -> list[Symptom]:
     first = statistics.median(vitals.penalty_shares[:_FIRST] or [0.0])
     if not (first > _A_PART and vitals.growth < _TAKEN and vitals.had_a_long_chance):
         return []
-    if not vitals.gain < _LITTLE_LEARNED:
+    if not vitals.is_poor:
         return []
     evidence = (
         f"{first:.0%} of the first losses was penalty. It has left the weights {vitals.growth:.0%} "
@@ -76,7 +76,7 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
     As an autoencoder whose code says nothing. Elsewhere it counts if it outweighed the data's loss.
     """
     of_inputs = vitals.objective.of_inputs
-    if not vitals.gain < _LITTLE_LEARNED:
+    if not vitals.is_poor:
         return []
     if not (vitals.would_have_started or vitals.ignores_inputs) or not vitals.had_a_long_chance:
         return []

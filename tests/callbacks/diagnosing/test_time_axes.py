@@ -5,7 +5,13 @@ import torch
 from helpers.training import quiet_trainer
 from lightning.pytorch import LightningModule
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from torchvitals.callbacks import TrainingDoctor
 from torchvitals.callbacks.diagnosing.time_axes import TimeAxes
@@ -28,15 +34,25 @@ class Tagger(LightningModule):
         return torch.optim.Adam(self.parameters(), 3e-3)
 
 
+def evenly(data):
+    return WeightedRandomSampler(torch.ones(len(data)), len(data))
+
+
 @pytest.mark.parametrize(
-    ("batch_first", "shuffle", "named"),
-    [(False, True, True), (False, False, False), (True, True, False)],
+    ("batch_first", "sampler", "named"),
+    [
+        (False, RandomSampler, True),
+        (False, evenly, True),
+        (False, SequentialSampler, False),
+        (True, RandomSampler, False),
+    ],
 )
-def test_a_tagger_that_runs_through_samples_drawn_at_random_is_told(batch_first, shuffle, named):
+def test_a_tagger_that_runs_through_samples_drawn_at_random_is_told(batch_first, sampler, named):
     torch.manual_seed(0)
     words = torch.randint(40, (640, 20))
     labels = (words + words.roll(1, 1)) % 5
-    loader = DataLoader(TensorDataset(words, labels), 32, shuffle=shuffle)
+    data = TensorDataset(words, labels)
+    loader = DataLoader(data, 32, sampler=sampler(data))
     doctor = TrainingDoctor()
     quiet_trainer(max_epochs=10, callbacks=[doctor]).fit(Tagger(batch_first), loader)
     found = [("not_learning", "rnn")] if named else []

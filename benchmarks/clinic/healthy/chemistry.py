@@ -7,7 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from data_sets import laboratory
+from data_sets import chemistry
 from data_sets.samples import loaders
 from lightning.pytorch import LightningModule
 from modules import mlp
@@ -68,7 +68,7 @@ class RamanNet(LightningModule):
 
 def powders() -> Program:
     """A third of the training's labels were copied from the wrong jars."""
-    data = laboratory.raman(wrong=0.33)
+    data = chemistry.raman(wrong=0.33)
     train, test = loaders(data, 64)
     module = RamanNet(12 * len(train))
     return Program(module, train, test, 12, partial(accuracy, module, data))
@@ -86,14 +86,14 @@ class BondNetwork(LightningModule):
     ) -> None:  # fmt: skip
         super().__init__()
         self.save_hyperparameters(ignore=["activation"])
-        self.embed = nn.Linear(laboratory.KINDS, width)
+        self.embed = nn.Linear(chemistry.KINDS, width)
         self.updates = nn.ModuleList(
             mlp([width, width, width], activation).append(activation()) for _ in range(rounds)
         )
         self.readout = mlp([width, width, 1], activation)
 
     def standard(self, molecule: Tensor) -> Tensor:
-        atoms, bonds = molecule[..., : laboratory.KINDS], molecule[..., laboratory.KINDS :]
+        atoms, bonds = molecule[..., : chemistry.KINDS], molecule[..., chemistry.KINDS :]
         there = atoms.sum(-1, keepdim=True)
         h = self.embed(atoms)
         for update in self.updates:
@@ -129,7 +129,7 @@ class BondNetwork(LightningModule):
 
 
 def bonds(activation: Callable[[], nn.Module] = nn.ReLU, **options: Any) -> Program:
-    data = laboratory.molecules()
+    data = chemistry.molecules()
     module = BondNetwork(data.y.mean().item(), data.y.std().item(), activation, **options)
     trainer = {"gradient_clip_val": 1.0}
     return Program(module, *loaders(data, 32), 24, partial(r2, module, data), trainer)
@@ -172,7 +172,7 @@ class PeptideEncoder(LightningModule):
 
 
 def retention() -> Program:
-    data, module = laboratory.peptides(), PeptideEncoder(3e-3)
+    data, module = chemistry.peptides(), PeptideEncoder(3e-3)
     return Program(module, *loaders(data, 32), 16, partial(r2, module, data))
 
 
@@ -211,7 +211,7 @@ class FoldTagger(LightningModule):
 
 
 def residues() -> Program:
-    data, module = laboratory.folds(), FoldTagger()
+    data, module = chemistry.folds(), FoldTagger()
 
     def score() -> float:
         right = outputs(module, data.x_test).argmax(-1) == data.y_test
@@ -256,7 +256,7 @@ def named(x: Tensor, y: Tensor) -> list[dict[str, Tensor]]:
 
 def hits() -> Program:
     """Scored by the share of the hits among as many best compounds as there are hits."""
-    data, module = laboratory.screen(), HitFinder()
+    data, module = chemistry.screen(), HitFinder()
     train: Any = named(data.x, data.y)
     test: Any = named(data.x_test, data.y_test)
 
@@ -296,7 +296,7 @@ class SpectrumEmbedding(LightningModule):
 
 def library() -> Program:
     """Compounds that were not trained on are looked up among each other."""
-    data, module = laboratory.fragments(), SpectrumEmbedding()
+    data, module = chemistry.fragments(), SpectrumEmbedding()
 
     def score() -> float:
         near = outputs(module, data.query) @ outputs(module, data.library).T
@@ -337,7 +337,7 @@ class TabletHead(LightningModule):
 
 
 def assayed() -> Program:
-    data, others = laboratory.tablets()
+    data, others = chemistry.tablets()
     module = TabletHead(others)
     return Program(module, *loaders(data, 20), 60, partial(r2, module, data))
 

@@ -6,9 +6,9 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from data_sets import laboratory
+from data_sets import chemistry
 from data_sets.samples import loaders, standardized
-from healthy.laboratory import bonds
+from healthy.chemistry import bonds
 from lightning.pytorch import LightningModule
 from modules import mlp
 from programs import regression
@@ -48,15 +48,15 @@ class RetentionGRU(LightningModule):
 
 def retention(learning_rate: float) -> Program:
     """The rate is the one that plain descent needed in the group's earlier model."""
-    data, module = laboratory.peptides(), RetentionGRU(learning_rate)
+    data, module = chemistry.peptides(), RetentionGRU(learning_rate)
     return Program(module, *loaders(data, 32), 14, partial(r2, module, data))
 
 
 def solubility(prepared: bool) -> Program:
     """Descriptors as the toolkit gives them, one of them in the hundreds of thousands."""
-    data = laboratory.descriptors()
+    data = chemistry.descriptors()
     if prepared:
-        logs = laboratory.logged(data.x), laboratory.logged(data.x_test)
+        logs = chemistry.logged(data.x), chemistry.logged(data.x_test)
         data = standardized(data.with_inputs(*logs))
     return regression(data, mlp([17, 64, 32, 1], dropout=0.1), batch_size=32, epochs=20)
 
@@ -100,7 +100,7 @@ class Kinetics(LightningModule):
 
 def kinetics(copied: bool) -> Program:
     """The two rates are gathered by ``torch.tensor``, which leaves their gradients behind."""
-    data, module = laboratory.reactors(), Kinetics(copied)
+    data, module = chemistry.reactors(), Kinetics(copied)
 
     def score() -> float:
         error = outputs(module, data.x_test) - data.y_test
@@ -112,7 +112,7 @@ def kinetics(copied: bool) -> Program:
 class FunctionNet(LightningModule):
     """Functions of proteins; those that touch are to be given similar answers."""
 
-    def __init__(self, data: laboratory.Network, summed: bool, weight: float = 0.05) -> None:
+    def __init__(self, data: chemistry.Network, summed: bool, weight: float = 0.05) -> None:
         super().__init__()
         self.proteins, self.pairs = data.x, data.pairs
         self.summed, self.weight = summed, weight
@@ -142,7 +142,7 @@ class FunctionNet(LightningModule):
 
 def functions(summed: bool) -> Program:
     """Differences of the pairs are summed, while the loss of the labels is a mean."""
-    data, labelled = laboratory.interactions(), 300
+    data, labelled = chemistry.interactions(), 300
     module = FunctionNet(data, summed)
     numbers = TensorDataset(torch.arange(labelled), data.y[:labelled])
     unknown = TensorDataset(data.x[labelled:], data.y[labelled:])
@@ -191,7 +191,7 @@ def each_alone(x: Tensor) -> Tensor:
 
 def dye(alone: bool) -> Program:
     """Scaled one by one, the spectra of much and of little dye are the same."""
-    data, module = laboratory.solutions(), Dye()
+    data, module = chemistry.solutions(), Dye()
     if alone:
         data = data.with_inputs(each_alone(data.x), each_alone(data.x_test))
     else:
@@ -230,7 +230,7 @@ class BindingNet(LightningModule):
 
 
 def binding(activation: Callable[[], nn.Module] | None) -> Program:
-    data, module = laboratory.bindings(), BindingNet(activation)
+    data, module = chemistry.bindings(), BindingNet(activation)
     return Program(module, *loaders(data, 64), 20, partial(binary_accuracy, module, data))
 
 
