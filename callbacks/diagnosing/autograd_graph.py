@@ -111,7 +111,7 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
         The calls, nearest first.
     """
     calls = []
-    alone = _is_alone(loss.grad_fn)
+    alone = terms_are_alone(loss)
     for node, ascends in _loss_nodes(loss, signs=signs):
         kind, before = _LOSSES[base_name(node)], node.next_functions[0][0]
         if kind == "nll" and _is_over_classes(before, inner := past_shapes(before)):
@@ -188,10 +188,14 @@ def _ignored_by(node: Any) -> int | None:
     return place - 2**64 if place is not None and place >= 2**63 else place
 
 
-def _is_alone(root: Any) -> bool:
-    """Whether all terms beside the known losses depend on the weights alone."""
+def terms_are_alone(loss: Tensor) -> bool:
+    """Whether all terms beside a known loss depend on the weights alone.
+
+    Args:
+        loss: Scalar with its graph.
+    """
     terms: list[Any] = []
-    level = [root]
+    level: list[Any] = [loss.grad_fn]
     while level and len(terms) < LOSS_NODES:
         node = level.pop()
         parents = [] if node is None else [p for p, _ in node.next_functions if p is not None]

@@ -19,6 +19,7 @@ from .errors_by_hand import find_errors
 from .loss_look import Look, look_at, on_host
 from .loss_news import BatchReading, LossNews, join_batch
 from .loss_reading import ENDS, Task, task_of
+from .paired_losses import find_pairs
 from .signs import Objective
 from .special_losses import describe_special
 from .target_record import TargetRecord
@@ -101,7 +102,7 @@ class LossRecord:
         is_first, self._has_looked = not self._has_looked, True
         calls = find_loss_calls(loss, signs=is_first) if has_graph(loss) else []
         if has_graph(loss) and not calls:
-            calls = find_errors(loss, outputs or {})
+            calls = find_errors(loss, outputs or {}) or find_pairs(loss)
         if not calls:
             if is_first:
                 self._describe_unread(loss, batch, inputs)
