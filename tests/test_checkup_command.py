@@ -49,10 +49,14 @@ def test_as_a_process(arguments, code, out, err, tmp_path):
     assert (done.stdout == "") is (code == 2)
 
 
+# As jsonargparse of now and of a year ago say it.
+REQUIRED = "required: model|\"model\" is required"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: model"),
+        ([], REQUIRED),
         (["--config", "nope.yaml"], "nope.yaml"),
         ([*SHORT, "--steps", "0"], "steps"),
         ([*SHORT, "--model.norm=batchnorm"], "error: Expected `norm` to be one of"),
@@ -64,7 +68,7 @@ def test_what_cannot_run_says_why(arguments, message, monkeypatch, capsys):
     assert status(monkeypatch, *arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert message in captured.err
+    assert re.search(message, captured.err)
     assert "Traceback" not in captured.err or "could not run" in message
 
 

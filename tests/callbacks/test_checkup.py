@@ -439,6 +439,8 @@ def eagerly(graph, inputs):
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+# Of torch 2.11, where a step draws Python's own random numbers.
+@pytest.mark.filterwarnings("ignore:Dynamo does not know how to trace the builtin")
 @pytest.mark.parametrize("form", ["whole", "fitted", "in place", "part"])
 def test_a_compiled_module(form):
     model = whole = Research(network=plain)

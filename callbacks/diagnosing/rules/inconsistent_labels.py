@@ -3,11 +3,17 @@
 A network learns by heart what it cannot explain: its training loss comes down, while validation is
 never better than a constant. Where it has not the capacity to, the loss stays at that of a
 constant, with nothing wrong in the network: gradients flow and weights move as they should.
+
+Where a good part of them has, it is right more often of validation than of what it is trained on,
+and what it gets wrong there is spread over the classes as chance spreads it: the loss is that of
+one guess for each wrong class. (What is only made harder, by augmentation, is mistaken for few
+others.)
 """
 
 import math
 import statistics
 
+from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
@@ -18,6 +24,8 @@ _USUAL_STEPS = (2e-4, 3e-2)
 _NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 5e-3, 0.7
 _CLEARLY, _SOON = 0.05, 500
+_SOME, _MOST, _EVENLY, _STEADY = 0.2, 0.4, 0.9, 0.3
+_LOOKS, _DROPPED = 10, 0.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -32,11 +40,16 @@ def examine(vitals: Vitals) -> list[Symptom]:
         )
     if vitals.objective.of_inputs:
         return []
-    return _by_heart(vitals) or _constant(vitals)
+    return _by_heart(vitals) or _constant(vitals) or _by_chance(vitals)
 
 
 def _symptom(
-    vitals: Vitals, evidence: str, *advice: str, reports: int, is_root: bool = False
+    vitals: Vitals,
+    evidence: str,
+    *advice: str,
+    reports: int,
+    is_root: bool = False,
+    severity: Severity = "critical",
 ) -> list[Symptom]:
     remedies = (
         *map(Remedy, advice),
@@ -47,7 +60,7 @@ def _symptom(
     figures = {"constant_loss": vitals.objective.constant_loss, "gain": vitals.gain}
     problem = Problem.INCONSISTENT_LABELS
     return [
-        Symptom(problem, "critical", evidence, figures, remedies, reports=reports, is_root=is_root)
+        Symptom(problem, severity, evidence, figures, remedies, reports=reports, is_root=is_root)
     ]
 
 
@@ -137,3 +150,37 @@ def _constant(vitals: Vitals) -> list[Symptom]:
     )
     early = "Give it time: some networks leave a constant only after some hundred steps."
     return _symptom(vitals, evidence, *([early] if vitals.step < _SOON else []), reports=4)
+
+
+def _by_chance(vitals: Vitals) -> list[Symptom]:
+    """A share of the training's labels that is wrong, told by what is right of validation."""
+    objective, scores = vitals.objective, vitals.validation_scores[-_CHECKS:]
+    classes = objective.classes if objective.task == "classification" else 2
+    one_label = objective.task == "classification" or objective.classes == 1
+    if objective.task not in ("classification", "binary") or not one_label:
+        return []
+    if not vitals.scores_are_accuracies or not vitals.labels_samples or vitals.is_imbalanced:
+        return []
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    recent = slice(-max(_LOOKS, len(vitals.accuracies) // 5), None)
+    learned, losses = vitals.accuracies[recent], vitals.data_losses[recent]
+    if not late or len(scores) < _CHECKS or len(learned) < _LOOKS or vitals.dropout >= _DROPPED:
+        return []
+    share, known = statistics.fmean(learned), min(scores)
+    if not 0 < share < known <= 1 or max(scores) - known > _STEADY * (known - share):
+        return []  # What gets better is always behind in training.
+    wrong = 1 - share / known
+    if wrong < _SOME or statistics.fmean(losses) < _EVENLY * _entropy(share, classes):
+        return []
+    evidence = (
+        f"Of validation {known:.0%} is told rightly, and of the training data {share:.0%}, with "
+        f"all other classes as likely as one another: about {wrong:.0%} of its labels are wrong."
+    )
+    severity: Severity = "warning" if wrong > _MOST else "info"
+    return _symptom(vitals, evidence, reports=3, severity=severity)
+
+
+def _entropy(right: float, classes: int) -> float:
+    """Of one class with that probability, and of all others with the same."""
+    wrong = 1 - right
+    return -right * math.log(right) - wrong * math.log(wrong / max(1, classes - 1))
