@@ -50,7 +50,7 @@ def test_as_a_process(arguments, code, out, err, tmp_path):
 
 
 # As jsonargparse of now and of a year ago say it.
-REQUIRED = "required: model|\"model\" is required"
+REQUIRED = 'required: model|"model" is required'
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ others.)
 
 import math
 import statistics
+from collections.abc import Sequence
 
 from ...diagnosis import Severity
 from ...problem import Problem
@@ -154,30 +155,51 @@ def _constant(vitals: Vitals) -> list[Symptom]:
 
 def _by_chance(vitals: Vitals) -> list[Symptom]:
     """A share of the training's labels that is wrong, told by what is right of validation."""
-    objective, scores = vitals.objective, vitals.validation_scores[-_CHECKS:]
+    objective = vitals.objective
     classes = objective.classes if objective.task == "classification" else 2
     one_label = objective.task == "classification" or objective.classes == 1
     if objective.task not in ("classification", "binary") or not one_label:
         return []
-    if not vitals.scores_are_accuracies or not vitals.labels_samples or vitals.is_imbalanced:
+    if not vitals.labels_samples or vitals.is_imbalanced or vitals.dropout >= _DROPPED:
         return []
-    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     recent = slice(-max(_LOOKS, len(vitals.accuracies) // 5), None)
     learned, losses = vitals.accuracies[recent], vitals.data_losses[recent]
-    if not late or len(scores) < _CHECKS or len(learned) < _LOOKS or vitals.dropout >= _DROPPED:
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    if not late or len(learned) < _LOOKS or not losses:
         return []
-    share, known = statistics.fmean(learned), min(scores)
-    if not 0 < share < known <= 1 or max(scores) - known > _STEADY * (known - share):
-        return []  # What gets better is always behind in training.
+    share = statistics.fmean(learned)
+    if not 0 < share < 1 or statistics.fmean(losses) < _EVENLY * _entropy(share, classes):
+        return []
+    scores = _right_of_validation(vitals, share, classes)
+    if len(scores) < _CHECKS or not share < min(scores) <= 1:
+        return []
+    known = min(scores)
     wrong = 1 - share / known
-    if wrong < _SOME or statistics.fmean(losses) < _EVENLY * _entropy(share, classes):
+    # What gets better is always behind in training.
+    if wrong < _SOME or max(scores) - known > _STEADY * (known - share):
         return []
     evidence = (
-        f"Of validation {known:.0%} is told rightly, and of the training data {share:.0%}, with "
-        f"all other classes as likely as one another: about {wrong:.0%} of its labels are wrong."
+        f"Of validation about {known:.0%} is told rightly, and of the training data {share:.0%}, "
+        f"with all other classes as likely as one another: about {wrong:.0%} of its labels are "
+        "wrong."
     )
     severity: Severity = "warning" if wrong > _MOST else "info"
     return _symptom(vitals, evidence, reports=3, severity=severity)
+
+
+def _right_of_validation(vitals: Vitals, share: float, classes: int) -> Sequence[float]:
+    """The last accuracies, or what follows for them from the losses.
+
+    That is of one who gives the class that it holds for right the chances that it has in training.
+    """
+    if vitals.scores_are_accuracies:
+        return vitals.validation_scores[-_CHECKS:]
+    if not vitals.validates_the_same_loss or vitals.has_other_terms:
+        return []
+    right, wrong = -math.log(share), -math.log((1 - share) / max(1, classes - 1))
+    if not wrong > right:
+        return []
+    return [(wrong - loss) / (wrong - right) for loss in vitals.validation_losses[-_CHECKS:]]
 
 
 def _entropy(right: float, classes: int) -> float:

@@ -1,0 +1,121 @@
+"""Labels of which a share is wrong: told by what is right of validation."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.vital_signs import found, vitals
+from lightning.pytorch import LightningModule, Trainer
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from torchvitals.callbacks import TrainingDoctor
+from torchvitals.callbacks.diagnosing.examination import examine
+from torchvitals.callbacks.problem import Problem as P
+
+# A label is kept in 45 of 100 samples, and drawn from the other nine in the rest.
+KEPT = 0.45
+NOISE = -KEPT * math.log(KEPT) - (1 - KEPT) * math.log((1 - KEPT) / 9)
+SIGNS = {
+    "accuracies": [KEPT] * 40,
+    "data_losses": [NOISE] * 40,
+    "validation_scores": [0.6, 0.85, 0.9, 0.9, 0.9],
+    "scores_are_accuracies": True,
+    "planned_steps": 400,
+}
+
+
+def noisy(**other):
+    return vitals([NOISE + 0.02 * (-1) ** i for i in range(300)], **{**SIGNS, **other})
+
+
+def test_half_of_the_labels_wrong_is_told_with_their_share():
+    (symptom,) = [s for s in examine(noisy()) if s.problem is P.INCONSISTENT_LABELS]
+    assert symptom.severity == "warning"
+    assert "about 50% of its labels are wrong" in symptom.evidence
+
+
+def test_a_quarter_of_them_is_only_worth_knowing():
+    kept = 0.7
+    losses = [-kept * math.log(kept) - 0.3 * math.log(0.3 / 9)] * 40
+    assert found(noisy(accuracies=[kept] * 40, data_losses=losses))[P.INCONSISTENT_LABELS] == "info"
+
+
+def test_a_validation_loss_says_as_much_as_an_accuracy():
+    # Nine in ten are held for what they are, with the chances that they have in training.
+    loss = -0.9 * math.log(KEPT) - 0.1 * math.log((1 - KEPT) / 9)
+    checks = {"validation_losses": [loss] * 5, "training_epoch_losses": [NOISE] * 5,
+              "validation_epochs": list(range(5)), "scores_are_accuracies": False,
+              "validation_scores": []}  # fmt: skip
+    (symptom,) = [s for s in examine(noisy(**checks)) if s.problem is P.INCONSISTENT_LABELS]
+    assert "about 50% of its labels are wrong" in symptom.evidence
+    level = noisy(**{**checks, "validation_losses": [NOISE] * 5})
+    assert P.INCONSISTENT_LABELS not in found(level)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"data_losses": [0.75 * NOISE] * 40},  # augmented: mistaken for few others
+        {"validation_scores": [0.5, 0.48, 0.5]},  # a hard task
+        {"validation_scores": [0.3, 0.6, 0.9]},  # still getting better
+        {"validation_scores": [90.0] * 5},  # in per cent, or no accuracy at all
+        {"scores_are_accuracies": False},  # and no loss of validation
+        {"dropouts": [0.5]},
+        {"planned_steps": 1000},
+    ],
+)
+def test_what_else_makes_training_harder_than_validation_is_none_of_labels(other):
+    assert P.INCONSISTENT_LABELS not in found(noisy(**other))
+
+
+def test_several_labels_of_a_sample_are_none_of_it():
+    labels = replace(noisy().objective, task="binary", kind="bce_logits", classes=10)
+    assert P.INCONSISTENT_LABELS not in found(noisy(objective=labels))
+
+
+class Plain(LightningModule):
+    def __init__(self, scores):
+        super().__init__()
+        self.scores = scores
+        self.net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+
+    def training_step(self, batch, batch_idx):
+        return F.cross_entropy(self.net(batch[0]), batch[1])
+
+    def validation_step(self, batch, batch_idx):
+        right = self.net(batch[0]).argmax(1) == batch[1]
+        if self.scores:
+            self.log("val_acc", right.float().mean())
+        else:
+            self.log("val_loss", F.cross_entropy(self.net(batch[0]), batch[1]))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.2)
+
+
+@pytest.mark.parametrize(("share", "severity"), [(0.0, None), (0.3, "info"), (0.6, "warning")])
+@pytest.mark.parametrize("scores", [True, False])
+def test_digits_of_which_a_share_is_labelled_by_chance(share, severity, scores):
+    torch.manual_seed(0)
+    images, labels = (torch.tensor(part) for part in load_digits(return_X_y=True))
+    images = images.float() / 16
+    order = torch.randperm(len(images))
+    train, test = order[:1400], order[1400:]
+    given = torch.where(
+        torch.rand(len(train)) < share, torch.randint(10, (len(train),)), labels[train]
+    )
+    loaders = (
+        DataLoader(TensorDataset(images[train], given), batch_size=32, shuffle=True),
+        DataLoader(TensorDataset(images[test], labels[test]), batch_size=200),
+    )
+    doctor = TrainingDoctor()
+    Trainer(
+        max_epochs=15, callbacks=[doctor], accelerator="cpu", logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    ).fit(Plain(scores), *loaders)  # fmt: skip
+    said = {d.problem: d.severity for d in doctor.diagnoses}
+    assert said.get(P.INCONSISTENT_LABELS) == severity
