@@ -96,10 +96,11 @@ class Vitals(ObservedSigns):
 
     @property
     def first_data_loss(self) -> float:
-        """Data loss at first; of binary labels, which may be weighted, the median of three."""
+        """Data loss at first; of binary labels, which may be weighted, no more than most have."""
+        first = self.data_losses[0]
         if self.objective.task == "binary":
-            return statistics.median(self.data_losses[:3])
-        return self.data_losses[0]
+            return min(first, statistics.median(self.data_losses[:3]))
+        return first
 
     @cached_property
     def decay_outweighs(self) -> bool:

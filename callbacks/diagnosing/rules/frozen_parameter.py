@@ -110,6 +110,8 @@ def _still(vitals: Vitals) -> list[Symptom]:
     moves = any(update > 0 for update in vitals.total_updates[-3:])
     if not names or not moves or vitals.step < _LONG or not vitals.had_a_chance:
         return []
+    if 1.0 in vitals.dead.last.values():
+        return []  # A layer that is dead as a whole lets nothing through to what is before it.
     every = sum(vitals.entries.values())
     share = sum(vitals.entries.get(name, 0) for name in names) / every if every else 1.0
     # A published network may have a token that this task has no use for.

@@ -2,11 +2,13 @@
 
 An update ratio far under 1e-4 alone is no fault: late in a schedule, or when all is learned. The
 loss must fall steadily, and yet have come down by next to nothing, or be far from where the rest of
-the planned steps would take it. Or a schedule that was made for many more steps than there will be.
+the planned steps would take it. Or fall at the end as fast as it did, from little to little less.
+Or a schedule was made for many more steps than there will be.
 """
 
 import math
 import statistics
+from collections.abc import Sequence
 
 from ...problem import Problem
 from ...remedy import Remedy
@@ -17,13 +19,14 @@ _SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
 _MANY = 9
 _CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
 _MODEST_STEP, _NEXT_TO_NOTHING, _SOME = 5e-4, 0.1, 0.4
+_HURRIED_STEP, _BARELY, _PACE, _WINDOWS = 2e-3, 0.2, 0.5, 16
 _NO_WAY, _SHORT_WAY, _ENDED, _MOST, _BELOW = 1e-3, 2e-2, 1e-2, 0.75, 0.3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a schedule that will not come to its peak, or a loss that hardly falls."""
     found = _unfinished(vitals) or _motionless(vitals) or _crawling(vitals)
-    return found or _died_early(vitals)
+    return found or _died_early(vitals) or _unhurried(vitals)
 
 
 def _unfinished(vitals: Vitals) -> list[Symptom]:
@@ -179,6 +182,38 @@ def _died_early(vitals: Vitals) -> list[Symptom]:
     figures = {"update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
     return [Symptom(problem, "warning", evidence, figures, _remedies(vitals))]
+
+
+def _unhurried(vitals: Vitals) -> list[Symptom]:
+    """A loss that has fallen by little, and that falls at the end as fast as it did before.
+
+    What comes near to all that it can learn slows down.
+    """
+    updates, curve = [u for u in vitals.total_updates if math.isfinite(u)], vitals.curve
+    late = math.isfinite(vitals.planned_steps) and vitals.step >= _MOST * vitals.planned_steps
+    if not (late and vitals.one_loss and vitals.is_falling and len(curve) >= _WINDOWS):
+        return []
+    knows = vitals.objective.constant_loss > 0 and not vitals.has_other_terms
+    if not knows or vitals.gain > _BARELY or not 0 < max(updates, default=0.0) < _HURRIED_STEP:
+        return []
+    first, _, _, last = (_fall(curve, quarter) for quarter in range(4))
+    if not (first > 0 and last > _PACE * first):
+        return []
+    evidence = (
+        f"After {vitals.step} of {vitals.planned_steps:.0f} steps the loss is only "
+        f"{max(0.0, vitals.gain):.1%} below a constant's, and falls as fast as ever: a step moves "
+        f"the weights by {statistics.median(updates):.1e} of their length."
+    )
+    figures = {"gain": vitals.gain, "learning_rate": vitals.learning_rate}
+    problem = Problem.LEARNING_RATE_TOO_LOW
+    return [Symptom(problem, "warning", evidence, figures, _remedies(vitals))]
+
+
+def _fall(curve: Sequence[float], quarter: int) -> float:
+    """By how much it falls over a quarter of it."""
+    length = len(curve) // 4
+    part = curve[quarter * length : (quarter + 1) * length + (quarter < 3)]
+    return part[0] - part[-1]
 
 
 def _has_learned(vitals: Vitals, step: float, fell: float) -> bool:

@@ -173,8 +173,10 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
     lost = _lost_tables(vitals) if pulls else []
     if lost:
         return lost
-    learned = vitals.gain > _SOME if vitals.weight_decay >= _HUGE_DECAY else vitals.has_learned
-    if vitals.weight_decay < _LEAST_DECAY or learned or vitals.is_falling:
+    huge = vitals.weight_decay >= _HUGE_DECAY
+    learned = vitals.gain > _SOME if huge else vitals.has_learned
+    falls = vitals.is_falling and not (huge and vitals.growth < _TAKEN)
+    if vitals.weight_decay < _LEAST_DECAY or learned or falls:
         return []
     # What has shrunk the weights by less than a quarter so far has not kept them from anything.
     shrunk = vitals.weight_decay * vitals.learning_rate_peak * vitals.step

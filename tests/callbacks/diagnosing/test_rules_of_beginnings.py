@@ -1,7 +1,9 @@
 """Rules on how a training began: its weights as drawn, its first steps, its first validations."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from helpers.vital_signs import FALLING, FLAT, SMALL, found, record, vitals
 
@@ -17,6 +19,7 @@ def drawn(*gains, **more):
     ]
 
 
+SINCE = np.arange(300)
 LOST = [2.3, *[4.0 - 0.003 * i + 0.01 * (-1) ** i for i in range(299)]]
 HALF = [1.4 + 0.01 * (-1) ** i for i in range(300)]
 NOT_YET = {"planned_steps": 1000, "fewest_norm_values": 64.0}
@@ -126,3 +129,36 @@ def test_what_was_once_fast_is_slow_by_itself():
     symptoms = found(vitals(FLAT, total_updates=[0.01] * 5 + [5e-5] * 5))
     assert P.NOT_LEARNING in symptoms
     assert P.LEARNING_RATE_TOO_LOW not in symptoms
+
+
+@pytest.mark.parametrize(
+    ("updates", "curve", "sick"),
+    [
+        ([1e-3] * 10, 2.3 - 6e-4 * SINCE, True),
+        ([1e-3] * 10, 2.1 + 0.2 * 0.98**SINCE, False),  # has slowed down
+        ([5e-3] * 10, 2.3 - 6e-4 * SINCE, False),  # with steps that are none too small
+        ([1e-3] * 10, 2.3 - 3e-3 * SINCE, False),  # and has come some way
+    ],
+)
+def test_a_loss_that_falls_by_little_and_as_fast_as_ever_wants_longer_steps(updates, curve, sick):
+    losses = (curve + 0.005 * (-1) ** SINCE).tolist()
+    signs = vitals(losses, planned_steps=300, total_updates=updates)
+    assert (P.LEARNING_RATE_TOO_LOW in found(signs)) is sick
+    assert P.LEARNING_RATE_TOO_LOW not in found(replace(signs, planned_steps=1000))
+
+
+@pytest.mark.parametrize(("growth", "sick"), [(0.2, True), (0.9, False)])
+def test_a_huge_decay_has_shrunk_the_weights_though_the_loss_falls(growth, sick):
+    losses = (2.3 - 3e-4 * SINCE + 0.005 * (-1) ** SINCE).tolist()
+    signs = vitals(losses, weight_decay=5.0, growth=growth, total_updates=[0.02] * 9)
+    assert (P.OVER_REGULARIZED in found(signs)) is sick
+
+
+def test_a_binary_loss_that_began_well_was_not_drawn_badly():
+    labels = Objective(
+        "binary", "bce_logits", classes=1, constant_loss=math.log(2), target_counts=[500.0, 500.0]
+    )
+    for first, sick in ((0.7, False), (300.0, True)):
+        thrown = [first, 400.0, 200.0, *[0.7 + 0.01 * (-1) ** i for i in range(297)]]
+        signs = vitals(thrown, objective=labels, data_losses=[first, 400.0, *[0.7] * 8])
+        assert (P.POOR_INITIALIZATION in found(signs)) is sick

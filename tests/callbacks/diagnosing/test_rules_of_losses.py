@@ -224,6 +224,7 @@ def test_a_parameter_of_no_layer_that_stays_is_named(losses, entries, severity):
         {"unmoved": ["norm.bias"]},  # a norm behind it may take it out again
         {"waiting": ["cuts"]},
         {"updates": record(root=[1e-2, 1e-3, 0.0])},  # its units died
+        {"dead": record(relu=[1.0, 1.0, 1.0])},  # were dead from the start
     ],
 )
 def test_what_stopped_or_waits_or_is_a_bias_is_left_to_others(more):
