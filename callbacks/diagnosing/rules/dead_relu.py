@@ -3,7 +3,8 @@
 A unit is dead if no input made it positive (Lu et al. 2019), in any batch of a short window and in
 fifty or more of a long one; ordinary sparsity, which most false alarms of other tools come from, is
 not that. Over half of a layer (SageMaker Debugger) costs capacity where the training does not do
-well; a layer that is dead as a whole cuts the network in two. Where training goes well it is only
+well; a layer that is dead as a whole cuts the network in two, and one that was before the first
+step is behind all else. Where training goes well it is only
 worth knowing, and so it is of a part of a layer where nothing at all is learned.
 """
 
@@ -42,7 +43,25 @@ def examine(vitals: Vitals) -> list[Symptom]:
     idle = left > _FIFTH and abs(vitals.gain) < _NOTHING
     severity = "info" if idle else _severity(vitals, share)
     figures = {"dead_share": share, "layers": float(len(dead))}
-    return [Symptom(Problem.DEAD_RELU, severity, evidence, figures, _remedies(vitals), site)]
+    is_root = share == 1.0 and _was_cut_at_first(vitals)
+    return [
+        Symptom(
+            Problem.DEAD_RELU, severity, evidence, figures, _remedies(vitals), site,
+            is_root=is_root,
+        )
+    ]  # fmt: skip
+
+
+def _was_cut_at_first(vitals: Vitals) -> bool:
+    """Whether no gradient came to the first layer before the first step, with weights drawn."""
+    first = vitals.first_gradient_profile[:1]
+    return first == [0.0] and not any(layer.identical_units for layer in vitals.layers)
+
+
+def _is_cut(vitals: Vitals) -> bool:
+    """Whether most of the layers get no gradient at all."""
+    sizes = vitals.gradient_profile.values()
+    return 2 * sum(size == 0 for size in sizes) > len(sizes) > 1
 
 
 def _of_outputs(vitals: Vitals) -> list[Symptom]:
@@ -63,6 +82,8 @@ def _of_outputs(vitals: Vitals) -> list[Symptom]:
 
 def _severity(vitals: Vitals, share: float) -> Severity:
     learns = vitals.is_well if math.isnan(vitals.gain) or not vitals.one_loss else vitals.gain > 0.5
+    # Without a constant to compare with, what falls may be the last layer's alone.
+    learns &= not (share == 1.0 and _is_cut(vitals) and not vitals.objective.constant_loss > 0)
     if learns or not (vitals.had_a_long_chance if vitals.has_learned else vitals.had_a_chance):
         return "info"
     return "critical" if share == 1.0 and not vitals.has_learned else "warning"

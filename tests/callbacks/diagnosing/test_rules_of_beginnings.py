@@ -8,6 +8,8 @@ import pytest
 from helpers.vital_signs import FALLING, FLAT, SMALL, found, record, vitals
 
 from torchvitals.callbacks import Problem as P
+from torchvitals.callbacks.diagnosing.causes import join_causes
+from torchvitals.callbacks.diagnosing.examination import examine
 from torchvitals.callbacks.diagnosing.signs import InputScale, Layer, Objective
 
 
@@ -162,3 +164,26 @@ def test_a_binary_loss_that_began_well_was_not_drawn_badly():
         thrown = [first, 400.0, 200.0, *[0.7 + 0.01 * (-1) ** i for i in range(297)]]
         signs = vitals(thrown, objective=labels, data_losses=[first, 400.0, *[0.7] * 8])
         assert (P.POOR_INITIALIZATION in found(signs)) is sick
+
+
+CUT = {
+    "dead": record(a=[1.0, 1.0, 1.0], b=[0.2, 0.2, 0.2]),
+    "gradient_profile": {"x": 0.0, "y": 0.0, "z": 0.1},
+    "first_gradient_profile": [0.0, 0.0, 0.1],
+}
+
+
+def test_a_layer_that_was_dead_before_the_first_step_is_behind_all_else():
+    (first, *_) = join_causes(examine(vitals(FLAT, penalty_shares=[0.9] * 10, **CUT)))
+    assert (first.problem, first.severity) == (P.DEAD_RELU, "critical")
+    later = {**CUT, "first_gradient_profile": [0.1, 0.1, 0.1]}
+    (first, *_) = join_causes(examine(vitals(FLAT, penalty_shares=[0.9] * 10, **later)))
+    assert first.problem is P.OVER_REGULARIZED
+
+
+def test_what_falls_behind_a_dead_layer_is_the_last_layers_alone():
+    falls = [1.0 * 0.99**i + 0.2 for i in range(300)]
+    unknown = {"objective": Objective(), "data_losses": []}
+    assert found(vitals(falls, **unknown, **CUT))[P.DEAD_RELU] != "info"
+    beside = {**CUT, "gradient_profile": {"x": 0.1, "y": 0.0, "z": 0.1}}
+    assert found(vitals(falls, **unknown, **beside))[P.DEAD_RELU] == "info"
