@@ -25,7 +25,7 @@ _USUAL_STEPS = (2e-4, 3e-2)
 _NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 5e-3, 0.7
 _CLEARLY, _SOON = 0.05, 500
-_SOME, _MOST, _EVENLY, _STEADY = 0.2, 0.4, 0.9, 0.3
+_SOME, _MOST, _EVENLY, _STEADY = 0.2, 0.4, 0.92, 0.3
 _LOOKS, _DROPPED = 10, 0.5
 
 
@@ -162,6 +162,8 @@ def _by_chance(vitals: Vitals) -> list[Symptom]:
         return []
     if not vitals.labels_samples or vitals.is_imbalanced or vitals.dropout >= _DROPPED:
         return []
+    if vitals.is_poor:
+        return []  # Of what is hardly to be told at all, all classes are as likely.
     recent = slice(-max(_LOOKS, len(vitals.accuracies) // 5), None)
     learned, losses = vitals.accuracies[recent], vitals.data_losses[recent]
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2

@@ -65,6 +65,7 @@ def test_a_validation_loss_says_as_much_as_an_accuracy():
         {"validation_scores": [90.0] * 5},  # in per cent, or no accuracy at all
         {"scores_are_accuracies": False},  # and no loss of validation
         {"dropouts": [0.5]},
+        {"accuracies": [0.22] * 40, "data_losses": [2.15] * 40},  # buried in noise
         {"planned_steps": 1000},
     ],
 )
