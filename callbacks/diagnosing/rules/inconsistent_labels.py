@@ -26,7 +26,7 @@ _NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 5e-3, 0.7
 _CLEARLY, _SOON = 0.05, 500
 _SOME, _MOST, _EVENLY, _STEADY = 0.2, 0.4, 0.92, 0.3
-_LOOKS, _DROPPED = 10, 0.5
+_LOOKS, _DROPPED, _WAY, _GAP = 10, 0.5, 0.25, 0.01
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -109,6 +109,8 @@ def _falls_apart(vitals: Vitals) -> str:
     follows = fell > _PART * fell_in_training or vitals.validation_falls
     if follows or fell_in_training < _HAIR * constant or min(checks) < _BELOW * constant:
         return ""
+    if checks[-1] - training[-1] < _GAP * constant:
+        return ""
     return (
         f"The training loss begins to fall, to {training[-1]:.4g}, and the validation loss does "
         f"not follow: it is {checks[-1]:.4g}, and a constant reaches {constant:.4g}."
@@ -145,12 +147,22 @@ def _constant(vitals: Vitals) -> list[Symptom]:
     moves = low < statistics.median(steps) < high
     if not (moves and abs(vitals.gain) < _NEAR and not has_learned):
         return []
+    if not apart and not _had_every_chance(vitals):
+        return []
     evidence = apart or (
         f"After {vitals.step} steps the loss is {vitals.recent_data_loss:.4g}, that of the best "
         f"constant ({constant:.4g}), although gradients flow and weights move as they should."
     )
     early = "Give it time: some networks leave a constant only after some hundred steps."
     return _symptom(vitals, evidence, *([early] if vitals.step < _SOON else []), reports=4)
+
+
+def _had_every_chance(vitals: Vitals) -> bool:
+    """Whether only the labels are left to blame: it has moved, and does not go on to learn."""
+    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    way = statistics.fmean(updates) * vitals.step
+    learns = vitals.is_falling or _decides_better(vitals)
+    return way > _WAY and vitals.dropout < _DROPPED and not learns
 
 
 def _by_chance(vitals: Vitals) -> list[Symptom]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.vital_signs import found, vitals
+from helpers.vital_signs import FLAT, found, vitals
 from lightning.pytorch import LightningModule, Trainer
 from sklearn.datasets import load_digits
 from torch import nn
@@ -76,6 +76,21 @@ def test_what_else_makes_training_harder_than_validation_is_none_of_labels(other
 def test_several_labels_of_a_sample_are_none_of_it():
     labels = replace(noisy().objective, task="binary", kind="bce_logits", classes=10)
     assert P.INCONSISTENT_LABELS not in found(noisy(objective=labels))
+
+
+@pytest.mark.parametrize(
+    ("other", "sick"),
+    [
+        ({}, True),
+        ({"total_updates": [5e-4] * 10}, False),  # has hardly moved
+        ({"dropouts": [0.5]}, False),
+        ({"validation_scores": [0.2, 0.21, 0.2]}, False),  # where a constant is right of a tenth
+    ],
+)
+def test_labels_are_to_blame_where_all_else_had_every_chance(other, sick):
+    symptoms = found(vitals(FLAT, **other))
+    assert (P.INCONSISTENT_LABELS in symptoms) is sick
+    assert P.NOT_LEARNING in symptoms
 
 
 class Plain(LightningModule):

@@ -234,7 +234,9 @@ def test_a_fall_that_comes_too_late_is_none():
     assert early.is_falling
     assert early.falls_in_time
     assert not late.falls_in_time
-    assert found(late)[P.INCONSISTENT_LABELS] == "critical"
+    # What goes on to learn, if slowly, has labels to learn from.
+    assert found(late).keys() >= {P.NOT_LEARNING}
+    assert P.INCONSISTENT_LABELS not in found(late)
 
 
 def test_steps_that_a_schedule_let_down_hide_nothing():
