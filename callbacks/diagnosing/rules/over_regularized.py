@@ -155,6 +155,9 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
     if vitals.dropout < _HIGH or len(checks) < _CHECKS or len(training) != len(checks):
         return []
     above = min(t / v for t, v in zip(training, checks, strict=True)) if min(checks) > 0 else 0.0
+    # Smoothed labels are in the training's loss, and seldom in that of validation.
+    if checks[-1] > 0 and vitals.sum_of <= _A_SUM:
+        above = min(above, vitals.recent_data_loss / checks[-1])
     # What validation finds good may be as far from the training loss as it likes.
     if above < _ABOVE or checks[-1] < _GOOD * vitals.scale:
         return []
