@@ -30,8 +30,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
     site, (first, last) = max(grown.items(), key=lambda item: item[1][1])
     # Where no loss was seen, nothing says that it costs anything.
     suffers = bool(vitals.losses) and not vitals.is_well
-    pays = suffers or (few and vitals.had_a_long_chance and vitals.gain < 0.5)
-    severity: Severity = "warning" if pays and vitals.had_a_chance else "info"
+    pays = suffers or (few and vitals.gain < 0.5)
+    # What wakes up again did not pay: large first steps put many to sleep for a while.
+    severity: Severity = "warning" if pays and vitals.had_a_long_chance else "info"
     evidence = f"{last:.0%} of the units of {site} are dormant; it was {first:.0%} at first."
     remedies = (
         Remedy("Lower the learning rate.", vitals.rate_as_code(0.1)),

@@ -80,6 +80,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
     begins = (
         len(checks) > _CHECKS
+        and not vitals.step < vitals.planned_steps / 2  # Some learn by heart before they learn.
         and max(steps, default=0.0) > _USUAL_STEPS[0]
         and vitals.had_a_long_chance
         and not vitals.validation_falls

@@ -1,7 +1,8 @@
 """Layers with nothing between them are one layer.
 
 Read off the graph behind the loss: at least two products with weights, and no function between them
-that bends.
+that bends. One matrix that takes the inputs to a code and one that takes the code back is meant so:
+it finds their principal components (Baldi and Hornik, 1989).
 """
 
 from ...problem import Problem
@@ -9,10 +10,13 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
+_MORE_THAN_ONE, _MORE_THAN_COMPONENTS = 2, 3
+
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a network that is one affine map."""
-    if vitals.layers_in_graph < 2 or not vitals.affine:
+    fewest = _MORE_THAN_COMPONENTS if vitals.objective.of_inputs else _MORE_THAN_ONE
+    if vitals.layers_in_graph < fewest or not vitals.affine:
         return []
     evidence = (
         f"There is no non-linearity between the {vitals.layers_in_graph} layers: together they are "

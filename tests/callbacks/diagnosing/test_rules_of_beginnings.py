@@ -187,3 +187,28 @@ def test_what_falls_behind_a_dead_layer_is_the_last_layers_alone():
     assert found(vitals(falls, **unknown, **CUT))[P.DEAD_RELU] != "info"
     beside = {**CUT, "gradient_profile": {"x": 0.1, "y": 0.0, "z": 0.1}}
     assert found(vitals(falls, **unknown, **beside))[P.DEAD_RELU] == "info"
+
+
+def test_units_that_large_first_steps_put_to_sleep_may_wake_up():
+    asleep = {"dormant": record(a=[0.1] + [0.8] * 9), "planned_steps": 2000}
+    assert found(vitals(FLAT[:250], **asleep))[P.DORMANT_UNITS] == "info"
+    assert found(vitals(FLAT * 2, **asleep))[P.DORMANT_UNITS] == "warning"
+
+
+@pytest.mark.parametrize(("layers", "sick"), [(2, False), (3, True)])
+def test_a_code_of_principal_components_is_linear_on_purpose(layers, sick):
+    copies = Objective("regression", "squared", of_inputs=True)
+    signs = vitals(SMALL, objective=copies, layers_in_graph=layers, affine=True)
+    assert (P.LINEAR_NETWORK in found(signs)) is sick
+    others = replace(signs, objective=Objective("regression", "squared"))
+    assert P.LINEAR_NETWORK in found(others)
+
+
+def test_what_is_learned_by_heart_in_the_first_half_may_be_learned_after_all():
+    heart = {
+        "validation_losses": [2.4] * 6, "training_epoch_losses": [2.31, 2.3, 2.28, 2.25, 2.23, 2.2],
+        "validation_epochs": list(range(6)),
+    }  # fmt: skip
+    falls = (2.31 - 4e-4 * SINCE).tolist()
+    assert P.INCONSISTENT_LABELS not in found(vitals(falls, **heart))
+    assert P.INCONSISTENT_LABELS in found(vitals(falls, **heart, planned_steps=400))

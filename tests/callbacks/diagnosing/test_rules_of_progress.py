@@ -317,7 +317,7 @@ def test_a_validation_loss_of_other_units_is_held_against_no_constant(times, sic
     training = [0.75, 0.65, 0.59, 0.55, 0.54, 0.53]
     signs = vitals(
         [0.53 + 0.01 * (-1) ** i for i in range(300)], objective=soft, validation_losses=checks,
-        training_epoch_losses=training,
+        training_epoch_losses=training, planned_steps=500,
     )  # fmt: skip
     assert (P.INCONSISTENT_LABELS in found(signs)) is sick
 
