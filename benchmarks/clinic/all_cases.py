@@ -17,6 +17,7 @@ import faulty.exchange
 import faulty.factory
 import faulty.farming
 import faulty.farms
+import faulty.first_examination
 import faulty.forecasting
 import faulty.forum
 import faulty.generalization
@@ -101,6 +102,7 @@ import healthy.factory_floor
 import healthy.farming
 import healthy.farms
 import healthy.fields
+import healthy.first_examination
 import healthy.forecasting
 import healthy.forgers
 import healthy.forum
@@ -186,6 +188,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.factory.CASES,
     *faulty.farming.CASES,
     *faulty.farms.CASES,
+    *faulty.first_examination.CASES,
     *faulty.forecasting.CASES,
     *faulty.forum.CASES,
     *faulty.generalization.CASES,
@@ -272,6 +275,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.farming.CASES,
     *healthy.farms.CASES,
     *healthy.fields.CASES,
+    *healthy.first_examination.CASES,
     *healthy.forecasting.CASES,
     *healthy.forgers.CASES,
     *healthy.forum.CASES,
