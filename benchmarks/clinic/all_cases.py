@@ -59,6 +59,7 @@ import faulty.recurrent
 import faulty.regression
 import faulty.relations
 import faulty.retail
+import faulty.second_examination
 import faulty.sentences
 import faulty.series
 import faulty.signals
@@ -150,6 +151,7 @@ import healthy.retrieval
 import healthy.rewards
 import healthy.scales
 import healthy.screens
+import healthy.second_examination
 import healthy.selfmade
 import healthy.sentences
 import healthy.sequences
@@ -230,6 +232,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.regression.CASES,
     *faulty.relations.CASES,
     *faulty.retail.CASES,
+    *faulty.second_examination.CASES,
     *faulty.sentences.CASES,
     *faulty.series.CASES,
     *faulty.signals.CASES,
@@ -323,6 +326,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.rewards.CASES,
     *healthy.scales.CASES,
     *healthy.screens.CASES,
+    *healthy.second_examination.CASES,
     *healthy.selfmade.CASES,
     *healthy.sentences.CASES,
     *healthy.sequences.CASES,
