@@ -13,11 +13,12 @@ import faulty.courses
 import faulty.coursework
 import faulty.dense
 import faulty.energy
+import faulty.examination
+import faulty.excavation
 import faulty.exchange
 import faulty.factory
 import faulty.farming
 import faulty.farms
-import faulty.first_examination
 import faulty.forecasting
 import faulty.forum
 import faulty.generalization
@@ -59,7 +60,6 @@ import faulty.recurrent
 import faulty.regression
 import faulty.relations
 import faulty.retail
-import faulty.second_examination
 import faulty.sentences
 import faulty.series
 import faulty.signals
@@ -97,13 +97,14 @@ import healthy.dense
 import healthy.densities
 import healthy.devices
 import healthy.energy
+import healthy.examination
+import healthy.excavation
 import healthy.exchange
 import healthy.factory
 import healthy.factory_floor
 import healthy.farming
 import healthy.farms
 import healthy.fields
-import healthy.first_examination
 import healthy.forecasting
 import healthy.forgers
 import healthy.forum
@@ -151,7 +152,6 @@ import healthy.retrieval
 import healthy.rewards
 import healthy.scales
 import healthy.screens
-import healthy.second_examination
 import healthy.selfmade
 import healthy.sentences
 import healthy.sequences
@@ -190,7 +190,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.factory.CASES,
     *faulty.farming.CASES,
     *faulty.farms.CASES,
-    *faulty.first_examination.CASES,
+    *faulty.examination.CASES,
     *faulty.forecasting.CASES,
     *faulty.forum.CASES,
     *faulty.generalization.CASES,
@@ -232,7 +232,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.regression.CASES,
     *faulty.relations.CASES,
     *faulty.retail.CASES,
-    *faulty.second_examination.CASES,
+    *faulty.excavation.CASES,
     *faulty.sentences.CASES,
     *faulty.series.CASES,
     *faulty.signals.CASES,
@@ -278,7 +278,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.farming.CASES,
     *healthy.farms.CASES,
     *healthy.fields.CASES,
-    *healthy.first_examination.CASES,
+    *healthy.examination.CASES,
     *healthy.forecasting.CASES,
     *healthy.forgers.CASES,
     *healthy.forum.CASES,
@@ -326,7 +326,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.rewards.CASES,
     *healthy.scales.CASES,
     *healthy.screens.CASES,
-    *healthy.second_examination.CASES,
+    *healthy.excavation.CASES,
     *healthy.selfmade.CASES,
     *healthy.sentences.CASES,
     *healthy.sequences.CASES,

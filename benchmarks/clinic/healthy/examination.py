@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from data_sets import first_examination as examination
+from data_sets import examination
 from data_sets.samples import cancer, digits, friedman, loaders, standardized, wine
 from lightning.pytorch import LightningModule
 from modules import BinaryModel, LitClassifier, mlp, reset, sgd

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from data_sets import first_examination as examination
+from data_sets import examination
 from data_sets.samples import digits, friedman, loaders, standardized
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, RegressionTask, adam, mlp, reset, sgd

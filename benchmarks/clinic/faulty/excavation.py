@@ -1,4 +1,4 @@
-"""A second examination: well-known mistakes in well-known networks, mostly on finds."""
+"""Well-known mistakes in well-known networks, mostly on finds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from data_sets import second_examination as finds
+from data_sets import excavation as finds
 from data_sets.samples import Samples, diabetes, digit_images, loaders, scaled_targets, standardized
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, RegressionTask, adam, mlp, reset, sgd

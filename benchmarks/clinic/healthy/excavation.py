@@ -1,4 +1,4 @@
-"""A second examination: networks in good order on finds; some of them look odd."""
+"""Networks in good order on finds; some of them look odd."""
 
 from functools import partial
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from data_sets import second_examination as finds
+from data_sets import excavation as finds
 from data_sets.samples import digits, loaders, standardized, wine
 from lightning.pytorch import LightningModule
 from modules import LitClassifier, adam, mlp, sgd
