@@ -3,9 +3,9 @@
 A unit is dead if no input made it positive (Lu et al. 2019), in any batch of a short window and in
 fifty or more of a long one; ordinary sparsity, which most false alarms of other tools come from, is
 not that. Over half of a layer (SageMaker Debugger) costs capacity where the training does not do
-well; a layer that is dead as a whole cuts the network in two, and one that was before the first
-step is behind all else. Where training goes well it is only
-worth knowing, and so it is of a part of a layer where nothing at all is learned.
+well; a layer that is dead as a whole cuts the network in two, and one that was dead before the
+first step is behind all else. Where training goes well it is only worth knowing, and so it is of a
+part of a layer where nothing at all is learned.
 """
 
 import math

@@ -198,8 +198,9 @@ def _by_chance(vitals: Vitals) -> list[Symptom]:
         f"with all other classes as likely as one another: about {wrong:.0%} of its labels are "
         "wrong."
     )
+    advice = "Look at the training samples with the highest losses: wrong labels are among them."
     severity: Severity = "warning" if wrong > _MOST else "info"
-    return _symptom(vitals, evidence, reports=3, severity=severity)
+    return _symptom(vitals, evidence, advice, reports=3, severity=severity)
 
 
 def _right_of_validation(vitals: Vitals, share: float, classes: int) -> Sequence[float]:
