@@ -71,6 +71,7 @@ import faulty.surveyed
 import faulty.tabular
 import faulty.taxonomy
 import faulty.theses
+import faulty.third_examination
 import faulty.threads
 import faulty.tiles
 import faulty.tokens
@@ -162,6 +163,7 @@ import healthy.structured
 import healthy.studio
 import healthy.tabular
 import healthy.theses
+import healthy.third_examination
 import healthy.threads
 import healthy.tokens
 import healthy.trades
@@ -244,6 +246,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.tabular.CASES,
     *faulty.taxonomy.CASES,
     *faulty.theses.CASES,
+    *faulty.third_examination.CASES,
     *faulty.threads.CASES,
     *faulty.tiles.CASES,
     *faulty.tokens.CASES,
@@ -337,6 +340,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.studio.CASES,
     *healthy.tabular.CASES,
     *healthy.theses.CASES,
+    *healthy.third_examination.CASES,
     *healthy.threads.CASES,
     *healthy.tokens.CASES,
     *healthy.trades.CASES,
