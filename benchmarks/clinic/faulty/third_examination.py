@@ -1,7 +1,7 @@
 """Plain networks of benchmarks of faulty programs, each with one well-known fault."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -58,7 +58,7 @@ class DeepDiagnosis(LightningModule):
         for _ in range(9):
             layers += [nn.Linear(24, 24), activation()]
         self.net = nn.Sequential(*layers, nn.Linear(24, 1))
-        gain = "relu" if activation is nn.ReLU else "sigmoid"
+        gain: Literal["relu", "sigmoid"] = "relu" if activation is nn.ReLU else "sigmoid"
         for layer in self.net:
             if isinstance(layer, nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity=gain)
