@@ -13,6 +13,7 @@ import faulty.courses
 import faulty.coursework
 import faulty.dense
 import faulty.energy
+import faulty.everyday
 import faulty.examination
 import faulty.excavation
 import faulty.exchange
@@ -71,7 +72,6 @@ import faulty.surveyed
 import faulty.tabular
 import faulty.taxonomy
 import faulty.theses
-import faulty.third_examination
 import faulty.threads
 import faulty.tiles
 import faulty.tokens
@@ -98,6 +98,7 @@ import healthy.dense
 import healthy.densities
 import healthy.devices
 import healthy.energy
+import healthy.everyday
 import healthy.examination
 import healthy.excavation
 import healthy.exchange
@@ -163,7 +164,6 @@ import healthy.structured
 import healthy.studio
 import healthy.tabular
 import healthy.theses
-import healthy.third_examination
 import healthy.threads
 import healthy.tokens
 import healthy.trades
@@ -246,7 +246,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.tabular.CASES,
     *faulty.taxonomy.CASES,
     *faulty.theses.CASES,
-    *faulty.third_examination.CASES,
+    *faulty.everyday.CASES,
     *faulty.threads.CASES,
     *faulty.tiles.CASES,
     *faulty.tokens.CASES,
@@ -340,7 +340,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.studio.CASES,
     *healthy.tabular.CASES,
     *healthy.theses.CASES,
-    *healthy.third_examination.CASES,
+    *healthy.everyday.CASES,
     *healthy.threads.CASES,
     *healthy.tokens.CASES,
     *healthy.trades.CASES,

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from data_sets import samples, third_examination
+from data_sets import everyday, samples
 from data_sets.samples import loaders, scaled_targets, standardized
 from lightning.pytorch import LightningModule
 from scores import accuracy, balanced_accuracy, binary_accuracy, r2
@@ -122,7 +122,7 @@ def players() -> Program:
         nn.BatchNorm1d(6), nn.Linear(6, 48), nn.ReLU(), nn.Linear(48, 24), nn.ReLU(),
         nn.Linear(24, 1),
     )  # fmt: skip
-    data, module = third_examination.players(), Sold(net)
+    data, module = everyday.players(), Sold(net)
     score = partial(binary_accuracy, module, data)
     return Program(module, *loaders(data, 64, drop_last=True), 30, score)
 
@@ -151,7 +151,7 @@ class Amounts(Trained):
 
 def orders() -> Program:
     """All orders are between minus one and one, and so is the tanh at the end."""
-    data = third_examination.orders()
+    data = everyday.orders()
     module = Amounts(nn.Sequential(LastState(32), nn.Linear(32, 1), nn.Tanh()))
     return Program(module, *loaders(data, 32), 15, partial(r2, module, data))
 
@@ -159,7 +159,7 @@ def orders() -> Program:
 def clear_parts() -> Program:
     """Few parts are worn, but what they measure leaves no doubt: no weights are needed."""
     net = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 1))
-    data = third_examination.rare_parts(2.5)
+    data = everyday.rare_parts(2.5)
     module = Yes(net)
     return Program(module, *loaders(data, 64), 15, partial(balanced_accuracy, module, data))
 

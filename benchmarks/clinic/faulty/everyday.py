@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
-from data_sets import samples, third_examination
+from data_sets import everyday, samples
 from data_sets.samples import Samples, loaders, scaled_targets, standardized
 from lightning.pytorch import LightningModule
 from scores import accuracy, balanced_accuracy, binary_accuracy, r2
@@ -165,7 +165,7 @@ class TransferModel(LightningModule):
 
 
 def transfers(scaled: bool) -> Program:
-    data = third_examination.players()
+    data = everyday.players()
     data = standardized(data) if scaled else data
     module = TransferModel()
     train = DataLoader(Records(data.x, data.y), 32, shuffle=True)
@@ -174,7 +174,7 @@ def transfers(scaled: bool) -> Program:
 
 
 def worn_parts(pos_weight: float) -> Program:
-    data = third_examination.rare_parts(0.75)
+    data = everyday.rare_parts(0.75)
     module = TransferModel(pos_weight, 12, 0.3)
     return Program(module, *loaders(data, 256), 20, partial(balanced_accuracy, module, data))
 
@@ -207,7 +207,7 @@ class OrdersForecaster(LightningModule):
 
 def forecast(tanh: bool) -> Program:
     """Orders reach from minus one to three: half of them are out of the reach of a tanh."""
-    data = third_examination.orders(2.0, 1.0)
+    data = everyday.orders(2.0, 1.0)
     module = OrdersForecaster(tanh)
     return Program(module, *loaders(data, 32), 15, partial(r2, module, data))
 

@@ -1,4 +1,4 @@
-"""Data that is made up for the third examination: players, rare parts and hourly orders."""
+"""Data that is made up: players, rare parts and hourly orders."""
 
 from functools import cache
 
