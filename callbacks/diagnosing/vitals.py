@@ -27,6 +27,7 @@ _OF_OTHER_UNITS = 1.5
 _MOST = 0.9
 _A_SUM = 1.5
 _FAINT, LOUD, _OF_WEIGHTS = 0.03, 4.0, 0.75
+_MUFFLED = 0.03
 
 
 @dataclass
@@ -293,6 +294,19 @@ class Vitals(ObservedSigns):
     def has_learned(self) -> bool:
         """Whether the loss is clearly below that of a constant."""
         return self.gain > _CLEARLY
+
+    @property
+    def squashed_outputs(self) -> int:
+        """How many of the sigmoids, tanhs and their kin no layer comes after."""
+        return max(self.saturating_outputs, int(self.last_activation_is_output))
+
+    @property
+    def is_muffled(self) -> bool:
+        """Whether all others of them are sigmoids that hardly move, as through a long plateau."""
+        sites = list(self.saturated.history)
+        hidden = sites[: max(0, len(sites) - self.squashed_outputs)]
+        lately = [self.variances.of(site)[-1:] for site in hidden]
+        return bool(lately) and all(known and known[0] < _MUFFLED for known in lately)
 
     @property
     def is_poor(self) -> bool:

@@ -163,7 +163,19 @@ def _had_every_chance(vitals: Vitals) -> bool:
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     way = statistics.fmean(updates) * vitals.step
     learns = vitals.is_falling or _decides_better(vitals)
-    return way > _WAY and vitals.dropout < _DROPPED and not learns
+    spared = vitals.dropout < _DROPPED and not (_is_shaken(vitals) or vitals.is_muffled)
+    return way > _WAY and spared and not learns
+
+
+def _is_shaken(vitals: Vitals) -> bool:
+    """Whether steps that are too large for it keep validation above the loss of a constant."""
+    checks, constant = vitals.validation_losses[-_CHECKS:], vitals.whole_constant
+    return (
+        constant > 0
+        and vitals.validates_the_same_loss
+        and not vitals.evaluates_late
+        and statistics.median(checks) > (1 + _NEAR) * constant
+    )
 
 
 def _by_chance(vitals: Vitals) -> list[Symptom]:

@@ -26,6 +26,7 @@ _THROWN, _FIRST = 4.0, 5
 _IN_A_ROW, _SOME, _SURE = 5, 0.1, 8.0
 _CHECKS, _LITTLE, _NO_BETTER = 3, 0.3, 0.95
 _MOST_LEARNED, _UP = 0.6, 0.03
+_EARLY, _RECENT, _LAST, _FEWEST, _DOWN, _PATIENT = 0.25, 60, 5, 2, 0.7, 10
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -85,7 +86,8 @@ def _symptom(vitals: Vitals, recent: float, peak: float, best: float, killed: st
     }  # fmt: skip
     severity: Severity = "warning" if vitals.has_learned else "critical"
     problem = Problem.LEARNING_RATE_TOO_HIGH
-    return [Symptom(problem, severity, evidence, figures, _remedies(vitals))]
+    reports = _PATIENT if _comes_back(vitals) else 2
+    return [Symptom(problem, severity, evidence, figures, _remedies(vitals), reports=reports)]
 
 
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
@@ -114,6 +116,24 @@ def _came_down(vitals: Vitals) -> bool:
     """Whether something was learned; of a loss below 0 all that can be told is that it fell."""
     fell = vitals.recent_loss < min(vitals.losses[0], vitals.initial_loss)
     return vitals.has_learned or (math.isnan(vitals.gain) and fell)
+
+
+def _comes_back(vitals: Vitals) -> bool:
+    """Whether the loss is back, or on its way, from where the very first steps have thrown it.
+
+    Rates that are those of each weight begin high, and come down by themselves.
+    """
+    losses, constant = vitals.losses[-_RECENT:], vitals.whole_constant
+    early = vitals.step < _EARLY * vitals.planned_steps
+    if not early or not all(map(math.isfinite, losses)):
+        return False
+    start = vitals.losses[0]
+    is_back = statistics.median(losses[-_LAST:]) < (max(start, constant) if constant > 0 else start)
+    third = (len(losses) - losses.index(max(losses))) // 3
+    falls = third >= _FEWEST and (
+        statistics.fmean(losses[-third:]) < _DOWN * statistics.fmean(losses[-2 * third : -third])
+    )
+    return is_back or falls
 
 
 def _first_layer_step(vitals: Vitals) -> float:
@@ -227,8 +247,7 @@ def _killed(vitals: Vitals, step: float) -> str:
     enough = _STEP_OF_NOISE if vitals.is_worse_than_constant else _HUGE_STEP
     if not step > enough or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD:
         return ""
-    outputs = max(vitals.saturating_outputs, int(vitals.last_activation_is_output))
-    saturated = _grown(vitals.saturated, _MOST_SATURATED, outputs)
+    saturated = _grown(vitals.saturated, _MOST_SATURATED, vitals.squashed_outputs)
     if saturated:
         return f"{saturated} outputs are saturated"
     if vitals.gain > _GOOD and vitals.is_falling:

@@ -127,7 +127,9 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
         if constant == constant and vitals.data_losses
         else f"{vitals.recent_loss:.4g}, no better than the {vitals.initial_loss:.4g} of the start"
     )
+    plateau = Remedy("Use activations that are not sigmoids, or normalise.", 'activation="relu"')
     remedies = (
+        *([plateau] if vitals.is_muffled else []),
         Remedy(
             "See whether the network can learn 16 samples by heart.", "Trainer(overfit_batches=1)"
         ),

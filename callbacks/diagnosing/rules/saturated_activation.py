@@ -20,8 +20,8 @@ _LOOKS = 10
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the hidden layer that is saturated most."""
     shares = {s: share for s, share in vitals.saturated.last.items() if share == share}
-    outputs = max(vitals.saturating_outputs, int(vitals.last_activation_is_output))
-    for output in list(vitals.saturated.last)[len(vitals.saturated.last) - outputs :]:
+    sites = list(vitals.saturated.last)
+    for output in sites[len(sites) - vitals.squashed_outputs :]:
         shares.pop(output, None)
     saturated = {site: share for site, share in shares.items() if share > _MOST}
     half_shut = _is_half_shut(vitals, shares)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.vital_signs import FLAT, found, vitals
+from helpers.vital_signs import FLAT, found, record, vitals
 from lightning.pytorch import LightningModule, Trainer
 from sklearn.datasets import load_digits
 from torch import nn
@@ -91,6 +91,27 @@ def test_labels_are_to_blame_where_all_else_had_every_chance(other, sick):
     symptoms = found(vitals(FLAT, **other))
     assert (P.INCONSISTENT_LABELS in symptoms) is sick
     assert P.NOT_LEARNING in symptoms
+
+
+def test_sigmoids_that_hardly_move_have_a_plateau_of_their_own():
+    hidden, output = {"act": [0.02] * 9}, {"out": [0.01] * 9}
+    shut = {"act": [0.0] * 9, "out": [0.0] * 9}
+    sigmoids = {"saturated": record(**shut), "variances": record(**hidden, **output)}
+    signs = vitals(FLAT, **sigmoids, saturating_outputs=1)
+    assert P.INCONSISTENT_LABELS not in found(signs)
+    (symptom,) = [s for s in examine(signs) if s.problem is P.NOT_LEARNING]
+    assert "not sigmoids" in symptom.remedies[0].advice
+    moving = {**sigmoids, "variances": record(act=[0.1] * 9, **output)}
+    assert P.INCONSISTENT_LABELS in found(vitals(FLAT, **moving, saturating_outputs=1))
+    # Only an output is one: what is behind it is of other units.
+    assert P.INCONSISTENT_LABELS in found(vitals(FLAT, **sigmoids, saturating_outputs=2))
+
+
+@pytest.mark.parametrize(("check", "sick"), [(2.32, True), (2.7, False)])
+def test_validation_far_above_a_constant_is_of_steps_and_not_of_labels(check, sick):
+    checks = {"validation_losses": [check] * 5, "training_epoch_losses": [2.3] * 5,
+              "validation_epochs": list(range(5))}  # fmt: skip
+    assert (P.INCONSISTENT_LABELS in found(vitals(FLAT, **checks))) is sick
 
 
 class Plain(LightningModule):

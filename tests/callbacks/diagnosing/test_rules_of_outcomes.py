@@ -374,3 +374,23 @@ def test_one_number_for_all_places_is_what_a_convolution_begins_with():
     slow = {"total_updates": [1e-3] * 20, "objective": PICTURES}
     assert P.NOT_LEARNING not in found(vitals(plateau, **slow, **soon))
     assert P.NOT_LEARNING in found(vitals(plateau, **slow, **late))
+
+
+UP_AT_FIRST = [2.3, 9.0, 30.0, 50.0, 12.0, 9.0, 8.0]
+LARGE_AT_FIRST = {"total_updates": [0.45, 0.33, 0.27, 0.17, 0.1, 0.036]}
+
+
+@pytest.mark.parametrize(
+    ("since", "planned", "reports"),
+    [
+        ([2.1, 2.4, 2.0, 2.2, 2.1] * 5, 1000, 10),  # back where it began
+        ([9 * 0.955**i for i in range(24)], 1000, 10),  # on its way
+        ([4.0] * 30, 1000, 2),  # stays above
+        ([2.1, 2.4, 2.0, 2.2, 2.1] * 5, 100, 2),  # a third of the training went by for it
+    ],
+)
+def test_a_loss_on_its_way_back_from_the_first_steps_is_waited_for(since, planned, reports):
+    losses = [*UP_AT_FIRST, *since]
+    signs = vitals(losses, data_losses=losses, planned_steps=planned, **LARGE_AT_FIRST)
+    (symptom,) = [s for s in examine(signs) if s.problem is P.LEARNING_RATE_TOO_HIGH]
+    assert symptom.reports == reports
