@@ -21,6 +21,7 @@ import faulty.factory
 import faulty.farming
 import faulty.farms
 import faulty.forecasting
+import faulty.forestry
 import faulty.forum
 import faulty.generalization
 import faulty.generating
@@ -108,6 +109,7 @@ import healthy.farming
 import healthy.farms
 import healthy.fields
 import healthy.forecasting
+import healthy.forestry
 import healthy.forgers
 import healthy.forum
 import healthy.games
@@ -194,6 +196,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.farms.CASES,
     *faulty.examination.CASES,
     *faulty.forecasting.CASES,
+    *faulty.forestry.CASES,
     *faulty.forum.CASES,
     *faulty.generalization.CASES,
     *faulty.generating.CASES,
@@ -283,6 +286,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.fields.CASES,
     *healthy.examination.CASES,
     *healthy.forecasting.CASES,
+    *healthy.forestry.CASES,
     *healthy.forgers.CASES,
     *healthy.forum.CASES,
     *healthy.games.CASES,
