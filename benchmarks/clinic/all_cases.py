@@ -5,6 +5,7 @@ import faulty.attention
 import faulty.aviation
 import faulty.bedside
 import faulty.bench_side
+import faulty.brewery
 import faulty.bureau
 import faulty.chemistry
 import faulty.contests
@@ -86,6 +87,7 @@ import healthy.aviation
 import healthy.bedside
 import healthy.bench_side
 import healthy.bench_side_cells
+import healthy.brewery
 import healthy.bureau
 import healthy.chances
 import healthy.chemistry
@@ -182,6 +184,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.aviation.CASES,
     *faulty.bedside.CASES,
     *faulty.bench_side.CASES,
+    *faulty.brewery.CASES,
     *faulty.bureau.CASES,
     *faulty.chemistry.CASES,
     *faulty.contests.CASES,
@@ -265,6 +268,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.bedside.CASES,
     *healthy.bench_side.CASES,
     *healthy.bench_side_cells.CASES,
+    *healthy.brewery.CASES,
     *healthy.bureau.CASES,
     *healthy.chances.CASES,
     *healthy.chemistry.CASES,
