@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..diagnosis import Severity
 from ..problem import Problem as P
 from .symptom import Symptom
 
@@ -102,4 +103,7 @@ def _with_evidence(cause: Symptom, effects: list[Symptom]) -> Symptom:
     if len(told) > _MOST_TOLD:
         names = [effect.problem.value for effect in told[_MOST_TOLD:]]
         text += f" It explains {', '.join(names)}, too."
-    return replace(cause, evidence=text, measurements=figures)
+    # What keeps the training from succeeding is as grave by any name.
+    critical = any(symptom.severity == "critical" for symptom in (cause, *effects))
+    severity: Severity = "critical" if critical else cause.severity
+    return replace(cause, severity=severity, evidence=text, measurements=figures)

@@ -8,6 +8,7 @@ from typing import Any
 from ..diagnosis import Diagnosis
 from ..problem import Problem
 from ..remedy import Remedy
+from .causes import CAUSES
 from .symptom import Symptom
 
 _HEALED_AFTER, _MOST_DOUBLINGS = 3, 3
@@ -21,7 +22,8 @@ class History:
     twice as many. After as many a warning is no more than worth knowing. Where hardly anything is
     learned, and nothing else is wrong that would explain it, what stands stays. Reports that lie
     closer together than half an interval, as those of a validation may, see the same thing and
-    count as one: the later ones may add to what is seen.
+    count as one: the later ones may add to what is seen. What stands and explains it is not
+    followed by the plain statement that nothing is learned.
 
     Attributes:
         diagnoses: What stands now, the worst first.
@@ -62,6 +64,9 @@ class History:
         close = 0 <= step - self._counted < interval / 2
         if not close:
             self._counted = step
+        stands = any(d.problem is Problem.NOT_LEARNING for d in self.diagnoses)
+        if is_poor and not stands and any(map(_explains_nothing_learned, self.diagnoses)):
+            symptoms = [s for s in symptoms if s.problem is not Problem.NOT_LEARNING or s.is_root]
         now = {symptom.problem: symptom for symptom in symptoms}
         self._eased = []
         new = [d for s in symptoms if (d := self._establish(s, step, epoch, close=close))]
@@ -145,6 +150,10 @@ def _diagnosed(symptom: Symptom, step: int, epoch: int) -> Diagnosis:
         symptom.problem, symptom.severity, symptom.layer, step, epoch, symptom.evidence,
         symptom.measurements, symptom.remedies,
     )  # fmt: skip
+
+
+def _explains_nothing_learned(diagnosis: Diagnosis) -> bool:
+    return diagnosis.severity != "info" and Problem.NOT_LEARNING in CAUSES.get(diagnosis.problem, ())
 
 
 def _plain(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -20,7 +20,7 @@ _IMAGES, _WORSE = 2, 0.25
 _FIRST, _FLUNG = 50, 100.0
 _FAR, _HALF, _MANY_STEPS = 5.0, 0.5, 1000
 # Rows of one product may differ in their last digits.
-_LOOKS, _SAME = 3, 1e-5
+_LOOKS, _SAME, _MANY_LOOKS = 3, 1e-5, 10
 _CHECKS, _HAIR = 5, 3e-3
 _FEW = 3
 _OF_OTHER_UNITS = 1.5
@@ -160,6 +160,13 @@ class Vitals(ObservedSigns):
     def recent_data_loss(self) -> float:
         """Mean data loss of the batches lately looked at."""
         return _tail_mean(self.data_losses)
+
+    @cached_property
+    def training_accuracy(self) -> float:
+        """Share lately told rightly, of samples with one label each; NaN after a few looks."""
+        recent = self.accuracies[-max(_MANY_LOOKS, len(self.accuracies) // 5) :]
+        known = self.labels_samples and len(recent) >= _MANY_LOOKS
+        return statistics.fmean(recent) if known else NAN
 
     @cached_property
     def gain(self) -> float:

@@ -16,6 +16,7 @@ _RATIO, _NEVER, _SELDOM, _EXPECTED = 10.0, 0.1, 0.2, 10
 _FEW_CLASSES, _LITTLE, _HARDLY = 20, 0.25, 0.1
 _HANDFUL, _WELL = 5, 0.5
 _HALF, _SURE, _LATE = 0.55, 0.65, 0.8
+_CHECKS, _APART = 3, 0.25
 
 
 def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
@@ -48,6 +49,14 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
         late = vitals.step > _LATE * vitals.planned_steps
         seldom = _HALF if late and vitals.gain < _SURE else _SELDOM
     return any(e >= _EXPECTED and said[i] < seldom * e for i, e in expected.items())
+
+
+def _is_of_another_mix(vitals: Vitals) -> bool:
+    """Whether validation has more of the classes that are rare in training, and misses them."""
+    scores = vitals.validation_scores[-_CHECKS:]
+    if not vitals.scores_are_accuracies or len(scores) < _CHECKS or not vitals.had_a_long_chance:
+        return False
+    return max(scores) < vitals.training_accuracy - _APART
 
 
 def _knows(vitals: Vitals) -> float:
@@ -102,7 +111,8 @@ def _of_classes(vitals: Vitals) -> list[Symptom]:
     said_share = (
         sum(said[i] for i in rare) / predicted if predicted and len(said) == len(counts) else share
     )
-    severity: Severity = "warning" if _has_collapsed(vitals, rare) else "info"
+    hurts = _has_collapsed(vitals, rare) or _is_of_another_mix(vitals)
+    severity: Severity = "warning" if hurts else "info"
     if severity == "info" and len(counts) > _FEW_CLASSES and not vitals.labels_samples:
         return []  # Words are as frequent as they are.
     evidence = (

@@ -19,8 +19,8 @@ _HIGH, _EXTREME, _NOTHING, _LITTLE = 0.5, 0.8, 0.1, 0.3
 _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 _PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.6, 1e-8
-_A_PART, _TAKEN = 0.05, 0.5
-_BESIDE, _GONE, _STEADY, _SOME_LOOKS, _A_SUM = 0.02, 0.03, 0.02, 10, 1.5
+_A_PART, _TAKEN, _DRAWN_IN = 0.05, 0.5, 0.8
+_BESIDE, _GONE, _STEADY, _SOME_LOOKS, _A_SUM = 0.02, 0.05, 0.02, 10, 1.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -73,7 +73,8 @@ def _shrunk(vitals: Vitals) -> list[Symptom]:
 def _collapsed(vitals: Vitals) -> list[Symptom]:
     """A network that has made all but the data's loss 0, and learned nothing of the data.
 
-    As an autoencoder whose code says nothing. Elsewhere it counts if it outweighed the data's loss.
+    As an autoencoder whose code says nothing. Elsewhere it counts if it outweighed the data's loss,
+    or was some part of it and has drawn in what the layers say.
     """
     of_inputs = vitals.objective.of_inputs
     if not vitals.is_poor:
@@ -87,7 +88,7 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
         return []
     first_data, late_data = statistics.fmean(data[:_FIRST]), statistics.fmean(data[-_FIRST:])
     first, late = statistics.fmean(others[:_FIRST]), statistics.fmean(others[-_FIRST:])
-    enough = _BESIDE if of_inputs else 1.0
+    enough = _BESIDE if of_inputs else _A_PART if _is_drawn_in(vitals) else 1.0
     if not first > enough * first_data > 0 or not abs(late) < _GONE * min(first, first_data):
         return []
     what = "reconstruction" if of_inputs else "data"
@@ -107,6 +108,12 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
             is_root=True,
         )
     ]  # fmt: skip
+
+
+def _is_drawn_in(vitals: Vitals) -> bool:
+    """Whether all activations vary less than they did at first."""
+    known = [shares for shares in vitals.variances.history.values() if len(shares) > 1]
+    return bool(known) and all(shares[-1] < _DRAWN_IN * shares[0] for shares in known)
 
 
 def _parts(vitals: Vitals) -> tuple[list[float], list[float]]:

@@ -18,6 +18,7 @@ _LOST, _OF_ALL, _CHECKS = 0.1, 0.08, 3
 _LOST_OF_UNKNOWN, _EARLY_CHECKS = 0.2, 10
 _FELL, _PART, _SOME_CHECKS = 0.9, 0.2, 8
 _GAP, _NOTHING, _STILL_FALLS = 0.25, 0.1, 0.05
+_ALL, _MOST, _APART, _HAIR = 0.99, 0.9, 0.25, 0.02
 _REMEDIES = (
     Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),
     Remedy("Use dropout.", "dropout=0.3"),
@@ -33,7 +34,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.evaluates_late and len(checks) < _EARLY_CHECKS:
         return []
-    return _risen(vitals, checks, training) or _left_behind(vitals, checks, training)
+    return (
+        _risen(vitals, checks, training)
+        or _left_behind(vitals, checks, training)
+        or _told_by_scores(vitals)
+    )
 
 
 def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
@@ -68,7 +73,8 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
         return []
     recent = list(zip(checks[-_CHECKS:], training[-_CHECKS:], strict=True))
     gap = min(check - loss for check, loss in recent)
-    by_heart = all(loss < _NOTHING * check for check, loss in recent)
+    # Smoothed labels leave a loss where all is known.
+    by_heart = all(loss < _NOTHING * check for check, loss in recent) or vitals.training_accuracy > _ALL
     stands = min(checks[-_CHECKS:]) > (1 - _STILL_FALLS) * min(checks[:-_CHECKS])
     if not (gap > _GAP * vitals.whole_scale and by_heart and stands):
         return []
@@ -77,4 +83,21 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
         f"{checks[-1]:.4g}, where a constant has {vitals.whole_scale:.4g}."
     )
     figures = {"gap": gap, "validation_loss": checks[-1], "training_loss": training[-1]}
+    return [Symptom(Problem.OVERFITTING, "warning", evidence, figures, _REMEDIES, reports=2)]
+
+
+def _told_by_scores(vitals: Vitals) -> list[Symptom]:
+    """Nearly all of the training data told rightly, and far less of the rest, for good."""
+    scores = vitals.validation_scores
+    if not vitals.scores_are_accuracies or len(scores) <= _CHECKS or vitals.is_imbalanced:
+        return []
+    best, before = max(scores[-_CHECKS:]), max(scores[:-_CHECKS])
+    told = vitals.training_accuracy
+    if not told > max(_MOST, best + _APART) or best > before + _HAIR:
+        return []
+    evidence = (
+        f"Of the training data {told:.0%} is told rightly, and of validation no more than "
+        f"{best:.0%}."
+    )
+    figures = {"training_accuracy": told, "validation_accuracy": best}
     return [Symptom(Problem.OVERFITTING, "warning", evidence, figures, _REMEDIES, reports=2)]

@@ -316,7 +316,7 @@ GONE = {"other_terms": [0.9, 0.5, 0.2, 0.1, 0.05] + [0.001] * 25}
 
 def test_an_autoencoder_whose_code_was_given_up_for_another_term():
     symptoms = join_causes(examine(vitals(FLAT, **REBUILDS, **GONE, dead=record(act=[0.1, 1.0]))))
-    assert [(s.problem, s.severity) for s in symptoms] == [(P.OVER_REGULARIZED, "warning")]
+    assert [(s.problem, s.severity) for s in symptoms] == [(P.OVER_REGULARIZED, "critical")]
     assert "there was one of 0.35 at first. It has come to 0.001" in symptoms[0].evidence
 
 
@@ -324,11 +324,20 @@ def test_data_of_which_nothing_was_learned_for_a_term_that_outweighed_them():
     features = {"objective": replace(REBUILDS["objective"], of_inputs=False), "planned_steps": 500}
     outweighs = {"other_terms": [90.0, 50.0, 20.0, 1.0, 0.5] + [0.001] * 25}
     (symptom,) = join_causes(examine(vitals(FLAT, **features, **outweighs)))
-    assert (symptom.problem, symptom.severity) == (P.OVER_REGULARIZED, "warning")
+    assert (symptom.problem, symptom.severity) == (P.OVER_REGULARIZED, "critical")
     assert "has come to 0.001, and that of the data (2.35) is hardly better" in symptom.evidence
     assert "code" not in symptom.evidence
     stays = {"other_terms": [90.0, 50.0, 20.0, 1.0, 0.5] + [0.2] * 25}
     assert P.OVER_REGULARIZED not in found(vitals(FLAT, **features, **stays))
+
+
+def test_a_term_that_has_drawn_in_what_the_layers_say():
+    features = {"objective": replace(REBUILDS["objective"], of_inputs=False), "planned_steps": 500}
+    drawn_in = record(first=[0.08, 0.06, 0.05], second=[0.02, 0.01, 0.006])
+    assert P.OVER_REGULARIZED in found(vitals(FLAT, **features, **GONE, variances=drawn_in))
+    # What another task has made of them varies more, not less.
+    grown = record(first=[0.08, 0.06, 0.05], second=[0.02, 0.04, 0.09])
+    assert P.OVER_REGULARIZED not in found(vitals(FLAT, **features, **GONE, variances=grown))
 
 
 def test_the_same_of_sums_over_a_sample():
