@@ -26,6 +26,7 @@ _THROWN, _FIRST = 4.0, 5
 _IN_A_ROW, _SOME, _SURE = 5, 0.1, 8.0
 _CHECKS, _LITTLE, _NO_BETTER = 3, 0.3, 0.95
 _MOST_LEARNED, _UP = 0.6, 0.03
+_AT, _HALF, _GROWN = 0.97, 0.5, 3.0
 _EARLY, _RECENT, _LAST, _FEWEST, _DOWN, _PATIENT = 0.25, 60, 5, 2, 0.7, 10
 
 
@@ -54,6 +55,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
         or _is_far_off(vitals, lasting)
         or _is_hurt(vitals, lasting)
         or _has_turned(vitals, recent, lasting)
+        or _has_cost_half(vitals, lasting)
+        or _have_led_away(vitals, lasting)
         or (
             statistics.median(updates) > _USUAL_STEP
             and (_is_forgotten(vitals, curve) or _is_forgotten_soon(vitals))
@@ -191,6 +194,22 @@ def _has_turned(vitals: Vitals, recent: float, lasting: float) -> bool:
     rose = vitals.recent_loss - min(curve) > _UP * vitals.whole_scale
     rose &= vitals.recent_loss > vitals.curve[len(vitals.curve) // 2]
     return rose and min(checks[-_CHECKS:]) - min(checks) > _UP * vitals.whole_scale
+
+
+def _has_cost_half(vitals: Vitals, step: float) -> bool:
+    """Whether half of the planned steps went by at a constant's loss, after some that were huge."""
+    constant = vitals.whole_constant
+    known = constant > 0 and math.isfinite(vitals.planned_steps) and bool(vitals.curve)
+    if not (known and step > _HUGE_STEP and vitals.gain < _LITTLE) or vitals.has_other_terms:
+        return False
+    lost = sum(loss > _AT * constant for loss in vitals.curve) / len(vitals.curve)
+    return lost * vitals.step > _HALF * vitals.planned_steps
+
+
+def _have_led_away(vitals: Vitals, step: float) -> bool:
+    """Whether steps have made the weights three times as long, and nothing was learned by them."""
+    known = vitals.gain <= 0 and vitals.had_a_long_chance and not vitals.has_raw_inputs
+    return known and step > _LARGE_STEP and vitals.growth > _GROWN and not vitals.misdrawn
 
 
 def _is_thrown(vitals: Vitals, step: float, lasting: float) -> bool:

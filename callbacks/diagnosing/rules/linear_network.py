@@ -2,8 +2,11 @@
 
 Read off the graph behind the loss: at least two products with weights, and no function between them
 that bends. One matrix that takes the inputs to a code and one that takes the code back is meant so:
-it finds their principal components (Baldi and Hornik, 1989).
+it finds their principal components (Baldi and Hornik, 1989). So are two of which what is between
+them is narrower than what goes in and what comes out: a regression of reduced rank (Izenman, 1975).
 """
+
+import math
 
 from ...problem import Problem
 from ...remedy import Remedy
@@ -16,7 +19,7 @@ _MORE_THAN_ONE, _MORE_THAN_COMPONENTS = 2, 3
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a network that is one affine map."""
     fewest = _MORE_THAN_COMPONENTS if vitals.objective.of_inputs else _MORE_THAN_ONE
-    if vitals.layers_in_graph < fewest or not vitals.affine:
+    if vitals.layers_in_graph < fewest or not vitals.affine or _is_of_reduced_rank(vitals):
         return []
     evidence = (
         f"There is no non-linearity between the {vitals.layers_in_graph} layers: together they are "
@@ -25,3 +28,16 @@ def examine(vitals: Vitals) -> list[Symptom]:
     remedies = (Remedy("Put an activation after each hidden layer.", 'activation="relu"'),)
     figures = {"layers": float(vitals.layers_in_graph)}
     return [Symptom(Problem.LINEAR_NETWORK, "warning", evidence, figures, remedies, reports=1)]
+
+
+def _is_of_reduced_rank(vitals: Vitals) -> bool:
+    """Whether they are two, the first of which has fewer outputs than inputs, and the second more.
+
+    What is between them follows from the number of their weights.
+    """
+    layers, objective = [layer for layer in vitals.layers if layer.ran], vitals.objective
+    outputs = objective.classes or math.prod(objective.target_shape[1:])
+    if not len(layers) == vitals.layers_in_graph == _MORE_THAN_ONE or not outputs:
+        return False
+    between = layers[1].entries / outputs
+    return between < min(outputs, layers[0].entries / between)

@@ -18,7 +18,7 @@ _MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
 _HIGH, _EXTREME, _NOTHING, _LITTLE = 0.5, 0.8, 0.1, 0.3
 _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
-_PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.6, 1e-8
+_PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.65, 1e-8
 _A_PART, _TAKEN, _DRAWN_IN = 0.05, 0.5, 0.8
 _BESIDE, _GONE, _STEADY, _SOME_LOOKS, _A_SUM = 0.02, 0.05, 0.02, 10, 1.5
 
@@ -183,6 +183,13 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
     lost = _lost_tables(vitals) if pulls else []
     if lost:
         return lost
+    # What first steps like that have done is no matter of a decay that is usual. (Later steps are
+    # large where decay has made the weights small.)
+    peak = max((u for u in vitals.total_updates[:_FIRST] if math.isfinite(u)), default=0.0)
+    if vitals.weight_decay < _HUGE_DECAY and peak > _HUGE_STEP:
+        return []
+    if vitals.weight_decay >= _LEAST_DECAY and vitals.growth < _TAKEN and _stands(vitals):
+        return _taken(vitals)
     huge = vitals.weight_decay >= _HUGE_DECAY
     learned = vitals.gain > _SOME if huge else vitals.has_learned
     falls = vitals.is_falling and not (huge and vitals.growth < _TAKEN)
@@ -192,15 +199,30 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
     shrunk = vitals.weight_decay * vitals.learning_rate_peak * vitals.step
     if not pulls and shrunk < _SHRUNK:
         return []
-    # What first steps like that have done is no matter of a decay that is usual. (Later steps are
-    # large where decay has made the weights small.)
-    peak = max((u for u in vitals.total_updates[:_FIRST] if math.isfinite(u)), default=0.0)
-    if vitals.weight_decay < _HUGE_DECAY and peak > _HUGE_STEP:
-        return []
     evidence = f"The weight decay is {vitals.weight_decay:g}, and next to nothing is learned."
     remedies = (Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),)
     figures = {"weight_decay": vitals.weight_decay}
     return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
+
+
+def _stands(vitals: Vitals) -> bool:
+    """Whether the loss does not fall any more, of validation where that is known."""
+    checks = vitals.validation_losses
+    if len(checks) <= _CHECKS:
+        return vitals.had_a_long_chance and not vitals.is_falling
+    before, recent = min(checks[:-_CHECKS]), min(checks[-_CHECKS:])
+    return vitals.had_a_long_chance and recent > (1 - _STEADY) * before
+
+
+def _taken(vitals: Vitals) -> list[Symptom]:
+    """Weights of which a decay has left less than half, and a loss that stands."""
+    evidence = (
+        f"The weight decay of {vitals.weight_decay:g} has left the weights {vitals.growth:.0%} of "
+        f"their first length, and the loss stands at {vitals.recent_data_loss:.4g}."
+    )
+    figures = {"weight_decay": vitals.weight_decay, "growth": vitals.growth}
+    remedies = (Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),)
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies, reports=3)]
 
 
 def _lost_tables(vitals: Vitals) -> list[Symptom]:

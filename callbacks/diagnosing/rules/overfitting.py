@@ -28,17 +28,18 @@ _REMEDIES = (
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a validation loss that left its best for good, or that the training's left behind."""
+    """Find a validation that left its best for good, or that training has left behind."""
+    checks = max(len(vitals.validation_losses), len(vitals.validation_scores))
+    if vitals.evaluates_late and checks < _EARLY_CHECKS:
+        return []
+    return _by_losses(vitals) or _by_scores(vitals)
+
+
+def _by_losses(vitals: Vitals) -> list[Symptom]:
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     if len(checks) < _CHECKS + 1 or len(training) != len(checks) or not min(checks) > 0:
         return []
-    if vitals.evaluates_late and len(checks) < _EARLY_CHECKS:
-        return []
-    return (
-        _risen(vitals, checks, training)
-        or _left_behind(vitals, checks, training)
-        or _told_by_scores(vitals)
-    )
+    return _risen(vitals, checks, training) or _left_behind(vitals, checks, training)
 
 
 def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
@@ -73,8 +74,8 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
         return []
     recent = list(zip(checks[-_CHECKS:], training[-_CHECKS:], strict=True))
     gap = min(check - loss for check, loss in recent)
-    # Smoothed labels leave a loss where all is known.
-    by_heart = all(loss < _NOTHING * check for check, loss in recent) or vitals.training_accuracy > _ALL
+    by_heart = all(loss < _NOTHING * check for check, loss in recent)
+    by_heart |= vitals.training_accuracy > _ALL  # Smoothed labels leave a loss all the same.
     stands = min(checks[-_CHECKS:]) > (1 - _STILL_FALLS) * min(checks[:-_CHECKS])
     if not (gap > _GAP * vitals.whole_scale and by_heart and stands):
         return []
@@ -86,7 +87,7 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
     return [Symptom(Problem.OVERFITTING, "warning", evidence, figures, _REMEDIES, reports=2)]
 
 
-def _told_by_scores(vitals: Vitals) -> list[Symptom]:
+def _by_scores(vitals: Vitals) -> list[Symptom]:
     """Nearly all of the training data told rightly, and far less of the rest, for good."""
     scores = vitals.validation_scores
     if not vitals.scores_are_accuracies or len(scores) <= _CHECKS or vitals.is_imbalanced:

@@ -181,3 +181,25 @@ def test_reports_close_together_neither_heal_nor_forget():
         assert history.report([], step, 0, interval=10) == ([], [])
     new, gone = history.report([symptom(Problem.OVERFITTING)], 20, 1, interval=10)
     assert ([d.problem for d in new], gone) == ([Problem.OVERFITTING], [])
+
+
+def test_what_explains_that_nothing_is_learned_stays_while_it_is_so():
+    history, plain = History(), symptom(Problem.NOT_LEARNING, "critical", reports=1)
+    vanishes = symptom(Problem.VANISHING_GRADIENT, "critical", reports=1)
+    history.report([vanishes], 10, 0, interval=10, is_poor=True)
+    for step in range(20, 100, 10):
+        assert history.report([plain], step, 0, interval=10, is_poor=True) == ([], [])
+    (diagnosis,) = history.diagnoses
+    assert diagnosis.problem is Problem.VANISHING_GRADIENT
+    for step in range(100, 150, 10):
+        history.report([], step, 0, interval=10, is_poor=False)
+    assert not history.diagnoses
+
+
+@pytest.mark.parametrize("is_root", [True, False])
+def test_a_plain_reason_why_nothing_is_learned_is_said_beside_others(is_root):
+    history = History()
+    history.report([symptom(Problem.DEAD_RELU, reports=1)], 10, 0, interval=10, is_poor=True)
+    blind = Symptom(Problem.NOT_LEARNING, "critical", "Alike.", reports=1, is_root=is_root)
+    new, _ = history.report([blind], 20, 0, interval=10, is_poor=True)
+    assert bool(new) is is_root

@@ -212,3 +212,20 @@ def test_what_is_learned_by_heart_in_the_first_half_may_be_learned_after_all():
     falls = (2.31 - 4e-4 * SINCE).tolist()
     assert P.INCONSISTENT_LABELS not in found(vitals(falls, **heart))
     assert P.INCONSISTENT_LABELS in found(vitals(falls, **heart, planned_steps=400))
+
+
+@pytest.mark.parametrize(
+    ("entries", "outputs", "sick"),
+    [
+        ((60, 36), 12, False),  # 20 to 3 to 12
+        ((1280, 640), 10, True),  # 20 to 64 to 10
+        ((400, 200), 10, True),  # 20 to 20 to 10
+    ],
+)
+def test_two_layers_narrow_between_are_a_map_of_reduced_rank(entries, outputs, sick):
+    first, second = (Layer(name, n) for name, n in zip("ab", entries, strict=True))
+    table = Objective("regression", "squared", constant_loss=1.0, target_shape=(32, outputs))
+    signs = vitals(layers_in_graph=2, affine=True, layers=[first, second], objective=table)
+    assert (P.LINEAR_NETWORK in found(signs)) is sick
+    third = [first, second, Layer("c", entries[1])]
+    assert P.LINEAR_NETWORK in found(replace(signs, layers_in_graph=3, layers=third))

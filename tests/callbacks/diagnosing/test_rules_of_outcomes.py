@@ -394,3 +394,44 @@ def test_a_loss_on_its_way_back_from_the_first_steps_is_waited_for(since, planne
     signs = vitals(losses, data_losses=losses, planned_steps=planned, **LARGE_AT_FIRST)
     (symptom,) = [s for s in examine(signs) if s.problem is P.LEARNING_RATE_TOO_HIGH]
     assert symptom.reports == reports
+
+
+PLATEAU = [2.31] * 220 + [2.31 - 0.004 * i for i in range(80)]
+HASTY = {"total_updates": [0.37, 0.25, 0.18, 0.15, 0.12, 0.02, 0.01, 0.01], "planned_steps": 320}
+
+
+def test_half_of_a_training_lost_to_huge_steps_is_not_forgotten_once_it_falls():
+    signs = vitals(PLATEAU, data_losses=PLATEAU[::10], **HASTY)
+    assert found(signs)[P.LEARNING_RATE_TOO_HIGH] == "warning"
+    gentle = {**HASTY, "total_updates": [1e-3] * 8}
+    assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(PLATEAU, **gentle))
+    learned = [*PLATEAU[:150], *[1.0] * 150]
+    assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(learned, **HASTY))
+
+
+def test_weights_that_grew_for_nothing_were_led_away():
+    forgetful = {"time_profile": [0.0, 1e-9, 1e-6, 1e-3, 1.0] * 2, "recurrent": True}
+    signs = {"total_updates": [0.012, *[0.008] * 7, 0.03, 0.02], "planned_steps": 400, **forgetful}
+    (symptom, *_) = join_causes(examine(vitals(FLAT, growth=3.6, **signs)))
+    assert symptom.problem is P.LEARNING_RATE_TOO_HIGH
+    assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(FLAT, growth=1.6, **signs))
+    assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(FALLING, growth=3.6, **signs))
+
+
+HALF_KNOWN = [1.4 + 0.05 * (-1) ** i for i in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("other", "sick"),
+    [
+        ({}, True),
+        ({"growth": 0.8}, False),
+        ({"weight_decay": 0.01}, False),
+        ({"total_updates": [0.3] * 9}, False),  # what the first steps have done
+        ({"validation_losses": [2.0, 1.9, 1.7, 1.6, 1.5, 1.4]}, False),  # still gets better
+        ({"validation_losses": [1.5, 1.4, 1.4, 1.4, 1.4, 1.4]}, True),
+    ],
+)
+def test_a_decay_that_took_half_of_the_weights_where_the_loss_stands(other, sick):
+    signs = {"weight_decay": 0.1, "growth": 0.3, "planned_steps": 400, **other}
+    assert (P.OVER_REGULARIZED in found(vitals(HALF_KNOWN, **signs))) is sick

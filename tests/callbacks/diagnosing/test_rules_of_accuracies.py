@@ -1,0 +1,73 @@
+"""What accuracies of training and validation say beside one another."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from helpers.vital_signs import LN10, SMALL, found, vitals
+
+from torchvitals.callbacks.diagnosing.examination import examine
+from torchvitals.callbacks.problem import Problem as P
+
+TOLD = {
+    "accuracies": [0.3, 0.6, 0.9] + [0.98] * 27,
+    "validation_scores": [0.3, 0.55, 0.6, 0.6, 0.61, 0.6],
+    "scores_are_accuracies": True,
+}
+
+
+def rare(signs):
+    """The same training data with two classes in a hundred times as many samples as the rest."""
+    counts = [500.0, 500.0, *[5.0] * 8]
+    return replace(signs, objective=replace(signs.objective, target_counts=counts))
+
+
+def test_far_more_told_of_training_than_of_validation_is_over_fitting():
+    (symptom,) = [s for s in examine(vitals(SMALL, **TOLD)) if s.problem is P.OVERFITTING]
+    assert symptom.severity == "warning"
+    assert "training data 98% is told rightly, and of validation no more than 61%" in (
+        symptom.evidence
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"validation_scores": [0.3, 0.5, 0.8, 0.8, 0.81, 0.8]},  # not so far
+        {"validation_scores": [0.3, 0.35, 0.4, 0.5, 0.6, 0.65]},  # getting better
+        {"accuracies": [0.88] * 30},  # not all is known by heart
+        {"accuracies": [0.98] * 9},  # few were looked at
+        {"scores_are_accuracies": False},
+    ],
+)
+def test_what_is_no_such_gap(other):
+    assert P.OVERFITTING not in found(vitals(SMALL, **{**TOLD, **other}))
+
+
+def test_classes_that_are_rare_in_training_alone_are_an_imbalance():
+    signs = rare(vitals(SMALL, **TOLD))
+    assert found(signs)[P.CLASS_IMBALANCE] == "warning"
+    assert P.OVERFITTING not in found(signs)
+    known = rare(vitals(SMALL, **{**TOLD, "validation_scores": [0.95] * 6}))
+    assert found(known)[P.CLASS_IMBALANCE] == "info"
+
+
+@pytest.mark.parametrize(("accuracy", "sick"), [(0.999, True), (0.93, False)])
+def test_smoothed_labels_leave_a_loss_where_all_is_known_by_heart(accuracy, sick):
+    signs = {
+        "accuracies": [accuracy] * 30,
+        "validation_losses": [1.6, 1.3, 1.25, 1.24, 1.24, 1.25, 1.24],
+        "training_epoch_losses": [1.7, 1.0, 0.7, 0.55, 0.52, 0.51, 0.51],
+        "validation_epochs": list(range(7)),
+    }
+    assert (P.OVERFITTING in found(vitals(SMALL, **signs))) is sick
+
+
+def test_the_share_told_rightly_is_of_single_labels():
+    assert vitals(SMALL, **TOLD).training_accuracy == pytest.approx(0.98)
+    words = vitals(SMALL, **TOLD)
+    words.inputs.sizes = (8, 20)
+    words.objective.labels = 160.0
+    assert math.isnan(words.training_accuracy)
+    assert math.isnan(vitals(SMALL).training_accuracy)
+    assert words.objective.constant_loss == LN10
