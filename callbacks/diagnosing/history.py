@@ -153,7 +153,8 @@ def _diagnosed(symptom: Symptom, step: int, epoch: int) -> Diagnosis:
 
 
 def _explains_nothing_learned(diagnosis: Diagnosis) -> bool:
-    return diagnosis.severity != "info" and Problem.NOT_LEARNING in CAUSES.get(diagnosis.problem, ())
+    effects = CAUSES.get(diagnosis.problem, ())
+    return diagnosis.severity != "info" and Problem.NOT_LEARNING in effects
 
 
 def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
