@@ -151,6 +151,8 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
     # What gets through one after the other; two layers of a half each are usual.
     let_through = math.prod(1 - rate for rate in high)
     extreme = vitals.dropout >= _EXTREME or let_through <= _NOTHING
+    # What gets through is as large as all was; a loss beyond any measure comes of other things.
+    extreme &= vitals.dropout >= _EXTREME or not vitals.gain < -1
     if extreme and vitals.had_a_long_chance and vitals.gain < _LITTLE:
         places = f" in {len(high)} places" if len(high) > 1 else ""
         evidence = (
