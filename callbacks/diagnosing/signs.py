@@ -84,6 +84,7 @@ class Layer:
         weight_gain: Deviation of its weights before the first step, times the root of its larger
             side: 0.58 as torch draws them, 1.4 as He et al. do, and 0 where all are one number;
             NaN if not known, for what is frozen, and for modules that are none of torch's own.
+        as_drawn: Whether it is frozen, looks as torch draws it, and has not moved.
     """
 
     name: str
@@ -97,6 +98,7 @@ class Layer:
     is_last: bool = False
     identical_units: bool = False
     weight_gain: float = NAN
+    as_drawn: bool = False
 
 
 def share_of(some: Sequence[Layer], layers: Sequence[Layer]) -> float:

@@ -24,6 +24,7 @@ from .anatomy import (
 )
 from .decay import decay_pull
 from .signs import NAN
+from .untrained_weights import UntrainedWeights
 from .vitals import Vitals
 
 _SURE = 4
@@ -37,6 +38,7 @@ class WeightNews:
         has_gradient: Names of the layers that ever had a gradient.
         identical: Whether a layer's units are alike, or an embedding's columns, once it was seen.
         gains: See `Layer.weight_gain`, once they were seen.
+        drawn: See `Layer.as_drawn`, likewise.
         waiting: Names of weights that are and were 0, as their gradients; None for nothing new.
         stepped: Positions of the optimisers that ever made a step.
         decay_pulls: New ones, see `decay_pull`.
@@ -45,6 +47,7 @@ class WeightNews:
     has_gradient: list[str]
     identical: dict[str, bool]
     gains: dict[str, float]
+    drawn: dict[str, bool]
     waiting: list[str] | None
     stepped: set[int]
     decay_pulls: list[float]
@@ -72,6 +75,8 @@ class WeightInspection:
         self._parameters: dict[str, nn.Parameter] = {}
         self._identical: dict[str, Tensor] = {}
         self._gains: dict[str, Tensor] = {}
+        self._untrained = UntrainedWeights()
+        self._drawn: dict[str, Tensor] = {}
         self._candidates: list[str] = []
         self._zeros: dict[str, Tensor] = {}
         self._pulls: list[Tensor] = []
@@ -93,6 +98,7 @@ class WeightInspection:
             layer.has_gradient = known.get("has_gradient", False)
             layer.identical_units = known.get("identical_units", False)
             layer.weight_gain = known.get("weight_gain", NAN)
+            layer.as_drawn = known.get("as_drawn", False)
 
     def inspect(
         self, trainer: Trainer, optimizer: Optimizer, *, is_watched: bool, is_first: bool
@@ -134,11 +140,13 @@ class WeightInspection:
                 if weight is not None and gradient_of(weight) is not None
             }
             self._identical |= {n: have_identical_columns(p) for n, p in self._tables.items()}
+        weights = {n: w for n in self._own if (w := self._weights[n]) is not None}
         if self._inspections == 0:
             trained = [layer.name for layer in self._vitals.layers if layer.trained]
-            weights = [(name, self._weights[name]) for name in trained if name in self._own]
-            self._gains = {name: weight_gain(w) for name, w in weights if w is not None}
+            self._gains = {n: weight_gain(weights[n]) for n in trained if n in weights}
+            self._untrained.look(weights)
         if is_sure:
+            self._drawn = self._untrained.look_again(weights)
             self._candidates = [n for n, p in self._parameters.items() if p.ndim > 1]
         self._zeros = {name: are_waiting(self._parameters[name]) for name in self._candidates}
         self._inspections += 1
@@ -148,11 +156,13 @@ class WeightInspection:
         identical, self._identical = _on_host(self._identical), {}
         zeros, self._zeros = self._zeros, {}
         gains, self._gains = _on_host(self._gains), {}
+        drawn, self._drawn = _on_host(self._drawn), {}
         pulls, self._pulls = self._pulls, []
         return WeightNews(
             [layer.name for layer in self._vitals.layers if layer.has_gradient],
             {name: bool(same) for name, same in identical.items()},
             gains,
+            {name: bool(flag) for name, flag in drawn.items()},
             [name for name, zero in _on_host(zeros).items() if zero] if zeros else None,
             self._stepped,
             [float(pull) for pull in pulls],
@@ -166,6 +176,7 @@ class WeightInspection:
             seen = [rank.identical[layer.name] for rank in ranks if layer.name in rank.identical]
             layer.identical_units |= bool(seen) and all(seen)
             layer.weight_gain = ranks[0].gains.get(layer.name, layer.weight_gain)
+            layer.as_drawn = ranks[0].drawn.get(layer.name, layer.as_drawn)
         if any(name in ranks[0].identical for name in self._tables):
             same = {name for name, alike in ranks[0].identical.items() if alike}
             self._vitals.identical_tables = [name for name in self._tables if name in same]
@@ -222,6 +233,7 @@ class WeightInspection:
                 "has_gradient": layer.has_gradient,
                 "identical_units": layer.identical_units,
                 "weight_gain": layer.weight_gain,
+                "as_drawn": layer.as_drawn,
             }
             for layer in self._vitals.layers
         }

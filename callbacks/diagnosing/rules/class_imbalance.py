@@ -16,7 +16,7 @@ _RATIO, _NEVER, _SELDOM, _EXPECTED = 10.0, 0.1, 0.2, 10
 _FEW_CLASSES, _LITTLE, _HARDLY = 20, 0.25, 0.1
 _HANDFUL, _WELL = 5, 0.5
 _HALF, _SURE, _LATE = 0.55, 0.65, 0.8
-_CHECKS, _APART = 3, 0.25
+_CHECKS, _APART, _MANY_TIMES = 3, 0.25, 3.0
 
 
 def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
@@ -52,11 +52,19 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
 
 
 def _is_of_another_mix(vitals: Vitals) -> bool:
-    """Whether validation has more of the classes that are rare in training, and misses them."""
-    scores = vitals.validation_scores[-_CHECKS:]
-    if not vitals.scores_are_accuracies or len(scores) < _CHECKS or not vitals.had_a_long_chance:
+    """Whether validation has more of the classes that are rare in training, and misses them.
+
+    Told by accuracies, or by losses of validation that no constant has in training.
+    """
+    if not vitals.had_a_long_chance or not vitals.labels_samples or vitals.evaluates_late:
         return False
-    return max(scores) < vitals.training_accuracy - _APART
+    scores = vitals.validation_scores[-_CHECKS:]
+    if vitals.scores_are_accuracies and len(scores) == _CHECKS:
+        return max(scores) < vitals.training_accuracy - _APART
+    checks, usual = vitals.validation_losses[-_CHECKS:], vitals.objective.usual_loss
+    if len(checks) < _CHECKS or vitals.has_other_terms or not vitals.gain > _APART:
+        return False
+    return min(checks) > max(_MANY_TIMES * vitals.objective.constant_loss, usual)
 
 
 def _knows(vitals: Vitals) -> float:

@@ -1,23 +1,26 @@
 """Layers that are meant to train, and do not.
 
-What needs no gradient was frozen on purpose and is none of it. A layer that runs and needs a
-gradient, but gets none (`detach`, `no_grad`, a round trip through NumPy), or that no optimiser has
-although it gets one, was forgotten. So was an embedding that no optimiser has.
+What needs no gradient was frozen on purpose and is none of it, unless nobody has trained it before:
+a body that is frozen as it was drawn, whose weights were meant to be loaded. A layer that runs and
+needs a gradient, but gets none (`detach`, `no_grad`, a round trip through NumPy), or that no
+optimiser has although it gets one, was forgotten. So was an embedding that no optimiser has.
 """
 
 from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
+from ..signs import share_of
 from ..symptom import Symptom
 from ..vitals import Vitals
 
 _LONG, _WELL, _SMALL = 50, 0.5, 0.1
 _VERY_WELL, _NEGLIGIBLE = 0.8, 0.01
+_SEVERAL, _HALF, _NEARLY_ALL = 2, 0.5, 0.9
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find layers that get no gradient, and layers that no optimiser or not even the module has."""
-    return _strangers(vitals) or _within(vitals)
+    return _strangers(vitals) or _within(vitals) or _untrained(vitals)
 
 
 def _strangers(vitals: Vitals) -> list[Symptom]:
@@ -35,6 +38,34 @@ def _strangers(vitals: Vitals) -> list[Symptom]:
     )
     figures, problem = {"weights": float(vitals.strangers)}, Problem.FROZEN_PARAMETER
     return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
+
+
+def _untrained(vitals: Vitals) -> list[Symptom]:
+    """A body of several layers that is frozen with the weights that it was drawn with."""
+    running = [layer for layer in vitals.layers if layer.ran]
+    frozen = [layer for layer in running if not layer.trained]
+    drawn = [layer for layer in frozen if layer.as_drawn]
+    learns = len(frozen) < len(running) and vitals.one_loss and vitals.had_a_chance
+    # What has only to be matched, or copied, may be drawn by chance on purpose.
+    given = vitals.objective.task is not None and vitals.objective.of_batch
+    if len(drawn) < _SEVERAL or not (learns and given):
+        return []
+    share = share_of(drawn, running)
+    if not (share > _HALF and share_of(drawn, frozen) > _NEARLY_ALL):
+        return []
+    evidence = (
+        f"{drawn[0].name} and {len(drawn) - 1} more layers, {share:.0%} of the weights, are frozen "
+        "as they were drawn: nobody has trained them before."
+    )
+    remedies = (
+        Remedy("Load the weights that were trained before.", "resnet18(weights=...)"),
+        Remedy("See what a checkpoint did not fill.", "load_state_dict(state, strict=True)"),
+        Remedy("Or let them train.", f"{drawn[0].name}.requires_grad_(True)"),
+    )
+    figures = {"layers": float(len(drawn)), "share": share}
+    severity: Severity = "info" if vitals.gain > _NEARLY_ALL else "warning"
+    problem, layer = Problem.FROZEN_PARAMETER, drawn[0].name
+    return [Symptom(problem, severity, evidence, figures, remedies, layer)]
 
 
 def _within(vitals: Vitals) -> list[Symptom]:

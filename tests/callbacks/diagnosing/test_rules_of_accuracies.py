@@ -52,6 +52,14 @@ def test_classes_that_are_rare_in_training_alone_are_an_imbalance():
     assert found(known)[P.CLASS_IMBALANCE] == "info"
 
 
+@pytest.mark.parametrize(("check", "sick"), [(3.1, True), (1.0, False)])
+def test_a_mix_of_another_kind_is_told_by_losses_too(check, sick):
+    checks = {"validation_losses": [check] * 5, "training_epoch_losses": [0.3] * 5}
+    signs = rare(vitals(SMALL, **checks, validation_epochs=list(range(5))))
+    signs.objective.constant_loss = 0.8
+    assert (found(signs)[P.CLASS_IMBALANCE] == "warning") is sick
+
+
 @pytest.mark.parametrize(("accuracy", "sick"), [(0.999, True), (0.93, False)])
 def test_smoothed_labels_leave_a_loss_where_all_is_known_by_heart(accuracy, sick):
     signs = {
