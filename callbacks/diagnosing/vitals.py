@@ -28,6 +28,7 @@ _MOST = 0.9
 _A_SUM = 1.5
 _FAINT, LOUD, _OF_WEIGHTS = 0.03, 4.0, 0.75
 _MUFFLED = 0.03
+_LATE, _QUARTER, _PACE = 0.75, 4, 0.5
 
 
 @dataclass
@@ -261,6 +262,23 @@ class Vitals(ObservedSigns):
         half = self.losses[len(self.losses) // 2 :]
         return slope_score(half) < -3
 
+    @cached_property
+    def falls_as_fast_as_ever(self) -> bool:
+        """Whether it falls near the end of the plan at half of its first pace or more.
+
+        What comes near to all that it can learn slows down.
+        """
+        late = math.isfinite(self.planned_steps) and self.step >= _LATE * self.planned_steps
+        knows = self.objective.constant_loss > 0 and not self.has_other_terms
+        if not (late and knows and self.one_loss and self.is_falling):
+            return False
+        quarter = len(self.curve) // 4
+        if quarter < _QUARTER:
+            return False
+        first = self.curve[0] - self.curve[quarter]
+        last = self.curve[3 * quarter] - self.curve[-1]
+        return first > 0 and last > _PACE * first
+
     @property
     def falls_in_time(self) -> bool:
         """Whether it falls, and there is time left for it to get below a constant's or it is."""
@@ -310,10 +328,18 @@ class Vitals(ObservedSigns):
     @property
     def is_muffled(self) -> bool:
         """Whether all others of them are sigmoids that hardly move, as through a long plateau."""
+        return self._hardly_move(-1, _MUFFLED)
+
+    @property
+    def is_muffled_at_first(self) -> bool:
+        """Whether those were so to begin with, if not quite."""
+        return self._hardly_move(0, 2 * _MUFFLED)
+
+    def _hardly_move(self, place: int, most: float) -> bool:
         sites = list(self.saturated.history)
         hidden = sites[: max(0, len(sites) - self.squashed_outputs)]
-        lately = [self.variances.of(site)[-1:] for site in hidden]
-        return bool(lately) and all(known and known[0] < _MUFFLED for known in lately)
+        known = [self.variances.of(site) for site in hidden]
+        return bool(known) and all(shares and shares[place] < most for shares in known)
 
     @property
     def is_poor(self) -> bool:

@@ -8,7 +8,6 @@ Or a schedule was made for many more steps than there will be.
 
 import math
 import statistics
-from collections.abc import Sequence
 
 from ...problem import Problem
 from ...remedy import Remedy
@@ -19,7 +18,7 @@ _SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
 _MANY = 9
 _CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
 _MODEST_STEP, _NEXT_TO_NOTHING, _SOME = 5e-4, 0.1, 0.4
-_HURRIED_STEP, _BARELY, _PACE, _WINDOWS = 2e-3, 0.2, 0.5, 16
+_HURRIED_STEP, _BARELY = 2e-3, 0.2
 _NO_WAY, _SHORT_WAY, _ENDED, _MOST, _BELOW = 1e-3, 2e-2, 1e-2, 0.75, 0.3
 
 
@@ -185,19 +184,11 @@ def _died_early(vitals: Vitals) -> list[Symptom]:
 
 
 def _unhurried(vitals: Vitals) -> list[Symptom]:
-    """A loss that has fallen by little, and that falls at the end as fast as it did before.
-
-    What comes near to all that it can learn slows down.
-    """
-    updates, curve = [u for u in vitals.total_updates if math.isfinite(u)], vitals.curve
-    late = math.isfinite(vitals.planned_steps) and vitals.step >= _MOST * vitals.planned_steps
-    if not (late and vitals.one_loss and vitals.is_falling and len(curve) >= _WINDOWS):
+    """A loss that has fallen by little, and that falls at the end as fast as it did before."""
+    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    if vitals.gain > _BARELY or not 0 < max(updates, default=0.0) < _HURRIED_STEP:
         return []
-    knows = vitals.objective.constant_loss > 0 and not vitals.has_other_terms
-    if not knows or vitals.gain > _BARELY or not 0 < max(updates, default=0.0) < _HURRIED_STEP:
-        return []
-    first, _, _, last = (_fall(curve, quarter) for quarter in range(4))
-    if not (first > 0 and last > _PACE * first):
+    if not vitals.falls_as_fast_as_ever or vitals.is_muffled_at_first:
         return []
     evidence = (
         f"After {vitals.step} of {vitals.planned_steps:.0f} steps the loss is only "
@@ -207,13 +198,6 @@ def _unhurried(vitals: Vitals) -> list[Symptom]:
     figures = {"gain": vitals.gain, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
     return [Symptom(problem, "warning", evidence, figures, _remedies(vitals))]
-
-
-def _fall(curve: Sequence[float], quarter: int) -> float:
-    """By how much it falls over a quarter of it."""
-    length = len(curve) // 4
-    part = curve[quarter * length : (quarter + 1) * length + (quarter < 3)]
-    return part[0] - part[-1]
 
 
 def _has_learned(vitals: Vitals, step: float, fell: float) -> bool:

@@ -17,12 +17,13 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _FORGOTTEN, _STEP, _PART = 1e-4, 1e-4, 0.4
-_LEFT, _LONG, _GOOD = 0.97, 0.2, 0.3
+_LEFT, _LONG, _GOOD, _GOOD_ENOUGH = 0.97, 0.2, 0.3, 0.6
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the layer from which on the gradients are lost, or the time in a sequence."""
-    return [*(_through_layers(vitals) or _at_first(vitals)), *_through_time(vitals)]
+    lost = _through_layers(vitals) or _at_first(vitals) or _through_sigmoids(vitals)
+    return [*lost, *_through_time(vitals)]
 
 
 def _through_time(vitals: Vitals) -> list[Symptom]:
@@ -113,3 +114,24 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
     figures = {"ratio": ratio, "share": share}
     problem, layer = Problem.VANISHING_GRADIENT, layers[begins]
     return [Symptom(problem, "warning", evidence, figures, _remedies(), layer, reports=3)]
+
+
+def _through_sigmoids(vitals: Vitals) -> list[Symptom]:
+    """Hidden sigmoids, each of which lets through a quarter at most, and a training late for it.
+
+    Hardly anything of what comes in reaches what is behind them before their weights have grown.
+    """
+    if not (vitals.is_muffled_at_first and vitals.falls_as_fast_as_ever and vitals.has_learned):
+        return []
+    if vitals.gain > _GOOD_ENOUGH:
+        return []
+    sites = list(vitals.saturated.history)
+    first = vitals.variances.of(sites[0])[0]
+    evidence = (
+        f"{sites[0]} hardly moved at first (a variance of {first:.1g} over units and samples): a "
+        f"sigmoid lets a quarter of the gradient through at most. After {vitals.step} of "
+        f"{vitals.planned_steps:.0f} steps the loss is only {vitals.gain:.0%} below a constant's, "
+        "and falls as fast as ever."
+    )
+    figures, problem = {"variance": first, "gain": vitals.gain}, Problem.VANISHING_GRADIENT
+    return [Symptom(problem, "warning", evidence, figures, _remedies(), sites[0], reports=3)]

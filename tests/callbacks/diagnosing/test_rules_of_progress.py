@@ -351,3 +351,33 @@ def test_a_training_loss_of_smoothed_labels_is_no_dropouts(data_loss, sick):
     losses = [2.0 + 0.02 * (-1) ** i for i in range(300)]
     signs = vitals(losses, data_losses=[data_loss] * 30, **checks)
     assert (P.OVER_REGULARIZED in found(signs)) is sick
+
+
+STEADY = [2.3 - 0.004 * i for i in range(300)]
+SIGMOIDS = {
+    "saturated": record(first=[0.0] * 6, second=[0.0] * 6),
+    "variances": record(first=[0.04, 0.06, 0.1] * 2, second=[0.01, 0.03, 0.1] * 2),
+    "planned_steps": 320,
+}
+
+
+def test_hidden_sigmoids_that_make_a_training_late():
+    signs = vitals(STEADY, **SIGMOIDS)
+    (symptom,) = [s for s in examine(signs) if s.problem is P.VANISHING_GRADIENT]
+    assert (symptom.severity, symptom.layer) == ("warning", "first")
+    assert "falls as fast as ever" in symptom.evidence
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"variances": record(first=[0.2, 0.2, 0.2], second=[0.1, 0.1, 0.1])},  # tanh
+        {"planned_steps": 1000},
+        {"saturating_outputs": 2},  # none of them is hidden
+        {"data_losses": [0.5] * 30},  # good enough
+    ],
+)
+def test_sigmoids_that_are_no_reason(other):
+    assert P.VANISHING_GRADIENT not in found(vitals(STEADY, **{**SIGMOIDS, **other}))
+    slows = [2.3 * 0.99**i for i in range(300)]
+    assert P.VANISHING_GRADIENT not in found(vitals(slows, **SIGMOIDS))
