@@ -48,6 +48,7 @@ import faulty.loops
 import faulty.manual
 import faulty.methods
 import faulty.microscopy
+import faulty.museum
 import faulty.music
 import faulty.notebooks
 import faulty.numerics
@@ -133,6 +134,7 @@ import healthy.lecture
 import healthy.mailroom
 import healthy.methods
 import healthy.microscopy
+import healthy.museum
 import healthy.music
 import healthy.notebooks
 import healthy.operations
@@ -225,6 +227,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.manual.CASES,
     *faulty.methods.CASES,
     *faulty.microscopy.CASES,
+    *faulty.museum.CASES,
     *faulty.music.CASES,
     *faulty.notebooks.CASES,
     *faulty.numerics.CASES,
@@ -312,6 +315,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.mailroom.CASES,
     *healthy.methods.CASES,
     *healthy.microscopy.CASES,
+    *healthy.museum.CASES,
     *healthy.music.CASES,
     *healthy.notebooks.CASES,
     *healthy.operations.CASES,
