@@ -27,7 +27,7 @@ _OF_OTHER_UNITS = 1.5
 _MOST = 0.9
 _A_SUM = 1.5
 _FAINT, LOUD, _OF_WEIGHTS = 0.03, 4.0, 0.75
-_MUFFLED = 0.03
+_MUFFLED, _OF_SIGMOIDS = 0.03, 0.25
 _LATE, _QUARTER, _PACE = 0.75, 4, 0.5
 
 
@@ -116,7 +116,9 @@ class Vitals(ObservedSigns):
         layers = [layer for layer in self.layers if layer.ran]
         drawn = [layer for layer in layers if layer.trained and layer.weight_gain > 0]
         faint = [layer for layer in drawn if layer.weight_gain < _FAINT]
-        loud = [layer for layer in drawn if layer.weight_gain > LOUD]
+        # Sigmoids, whose slope is a quarter, take weights four times as large (Glorot and Bengio).
+        most = LOUD * (2 if self._hardly_move(0, _OF_SIGMOIDS) else 1)
+        loud = [layer for layer in drawn if layer.weight_gain > most]
         off = max(faint, loud, key=len)
         return off if len(off) > 1 and share_of(off, layers) >= _OF_WEIGHTS else []
 

@@ -15,7 +15,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
-_HIGH, _EXTREME, _NOTHING, _LITTLE = 0.5, 0.8, 0.1, 0.3
+_HIGH, _EXTREME, _NOTHING, _NEARLY_NOTHING, _LITTLE = 0.5, 0.8, 0.1, 0.02, 0.3
 _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 _PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.65, 1e-8
@@ -153,11 +153,12 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
     extreme = vitals.dropout >= _EXTREME or let_through <= _NOTHING
     # What gets through is as large as all was; a loss beyond any measure comes of other things.
     extreme &= vitals.dropout >= _EXTREME or not vitals.gain < -1
-    if extreme and vitals.had_a_long_chance and vitals.gain < _LITTLE:
+    most = _GOOD if let_through <= _NEARLY_NOTHING else _LITTLE
+    if extreme and vitals.had_a_long_chance and vitals.gain < most:
         places = f" in {len(high)} places" if len(high) > 1 else ""
         evidence = (
             f"With dropout of {vitals.dropout:g}{places} the training loss is "
-            f"{vitals.recent_data_loss:.4g}, hardly better than a constant's."
+            f"{vitals.recent_data_loss:.4g}, {_beside_a_constant(vitals.gain)}."
         )
         figures = {"dropout": vitals.dropout}
         return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
@@ -176,6 +177,11 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"dropout": vitals.dropout, "ratio": above}
     return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
+
+
+def _beside_a_constant(gain: float) -> str:
+    few = f"only {gain:.0%} below a constant's"
+    return few if gain > _LITTLE else "hardly better than a constant's"
 
 
 def _weight_decay(vitals: Vitals) -> list[Symptom]:

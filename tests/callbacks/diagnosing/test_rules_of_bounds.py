@@ -11,7 +11,7 @@ from torchvitals.callbacks import Problem as P
 from torchvitals.callbacks.diagnosing.causes import join_causes
 from torchvitals.callbacks.diagnosing.examination import examine
 from torchvitals.callbacks.diagnosing.loss_record import LossRecord
-from torchvitals.callbacks.diagnosing.signs import InputScale, Layer, Objective
+from torchvitals.callbacks.diagnosing.signs import InputScale, Layer, Objective, SideInput
 
 # The mean square around 3.5, and what one reaches who says 1 of all.
 STARS = Objective(
@@ -392,3 +392,29 @@ def test_a_warm_up_that_takes_too_long_is_to_be_shortened():
     (symptom,) = examine(vitals(FALLING_LITTLE, total_updates=[5e-5] * 10, **rates))
     assert symptom.remedies[0].code == "lr=0.0009"
     assert "schedule" not in symptom.evidence
+
+
+@pytest.mark.parametrize(("variance", "gain", "sick"), [(0.2, 5.0, False), (0.2, 9.0, True),
+                                                        (0.8, 5.0, True)])  # fmt: skip
+def test_sigmoids_are_drawn_four_times_as_large(variance, gain, sick):
+    layers = [Layer(name, 600, weight_gain=gain) for name in "ab"]
+    shut = {"saturated": record(act=[0.1] * 6), "variances": record(act=[variance] * 6)}
+    assert (P.POOR_INITIALIZATION in found(vitals(FLAT, layers=layers, **shut))) is sick
+
+
+def test_states_that_grow_are_no_raw_column():
+    raw = SideInput(rms=900.0, largest=5e4, usual=1.0, is_data=False)
+    grown = SideInput(rms=1e8, largest=5e8, usual=5e3, is_data=False)
+    assert raw.is_raw
+    assert not grown.is_raw
+    assert SideInput(rms=1e8, largest=5e8, usual=5e3, is_data=True).is_raw
+
+
+def test_dropout_that_lets_next_to_nothing_through_costs_most_of_what_could_be_known():
+    half = {"data_losses": [1.4] * 30, "planned_steps": 400}
+    signs = vitals(FLAT, dropouts=[0.7] * 4, **half)
+    (evidence,) = [s.evidence for s in examine(signs) if s.problem is P.OVER_REGULARIZED]
+    assert evidence == (
+        "With dropout of 0.7 in 4 places the training loss is 1.4, only 39% below a constant's."
+    )
+    assert P.OVER_REGULARIZED not in found(vitals(FLAT, dropouts=[0.7] * 2, **half))
