@@ -32,6 +32,7 @@ import faulty.greenhouse
 import faulty.handmade
 import faulty.harbour
 import faulty.herds
+import faulty.hives
 import faulty.hospitals
 import faulty.housing
 import faulty.hydrology
@@ -123,6 +124,7 @@ import healthy.greenhouse
 import healthy.handmade
 import healthy.harbour
 import healthy.herds
+import healthy.hives
 import healthy.housing
 import healthy.hydrology
 import healthy.instruments
@@ -212,6 +214,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.harbour.CASES,
     *faulty.herds.CASES,
     *faulty.hospitals.CASES,
+    *faulty.hives.CASES,
     *faulty.housing.CASES,
     *faulty.hydrology.CASES,
     *faulty.infinite.CASES,
@@ -304,6 +307,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.handmade.CASES,
     *healthy.harbour.CASES,
     *healthy.herds.CASES,
+    *healthy.hives.CASES,
     *healthy.housing.CASES,
     *healthy.hydrology.CASES,
     *healthy.instruments.CASES,
