@@ -60,6 +60,7 @@ import faulty.ported
 import faulty.puzzles
 import faulty.quays
 import faulty.questions
+import faulty.railways
 import faulty.rankings
 import faulty.recurrent
 import faulty.regression
@@ -152,6 +153,7 @@ import healthy.production
 import healthy.puzzles
 import healthy.quays
 import healthy.questions
+import healthy.railways
 import healthy.rankings
 import healthy.registers
 import healthy.regression
@@ -241,6 +243,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.puzzles.CASES,
     *faulty.quays.CASES,
     *faulty.questions.CASES,
+    *faulty.railways.CASES,
     *faulty.rankings.CASES,
     *faulty.recurrent.CASES,
     *faulty.regression.CASES,
@@ -335,6 +338,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.puzzles.CASES,
     *healthy.quays.CASES,
     *healthy.questions.CASES,
+    *healthy.railways.CASES,
     *healthy.rankings.CASES,
     *healthy.registers.CASES,
     *healthy.regression.CASES,
