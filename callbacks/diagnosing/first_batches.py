@@ -21,7 +21,7 @@ from .side_inputs import SideInputs
 from .signs import NAN, InputScale, SideInput
 from .time_axes import Sizes, TimeAxes
 
-_MAX_ROWS, _MAX_FEATURES = 512, 4_096
+_MAX_ROWS, _MAX_FEATURES, _QUARTER = 512, 4_096, 5
 _GOLDEN = 0.6180339887
 # Number of rows, mean of each column, and sum of its squared distances from it.
 Moments = tuple[int, Tensor, Tensor]
@@ -218,6 +218,7 @@ class FirstBatches:
         rows, mean, squares = self._moments
         means, deviations = torch.tensor(self._batches, dtype=torch.float64).T
         spread = means.std() / deviations.mean() if len(means) > 1 else means.new_tensor(NAN)
+        drift, growth = _change(means, deviations)
         std = (squares / max(1, rows - 1)).sqrt()
         varied = std[std > 1e-12 * (1 + mean.abs())]
         return InputScale(
@@ -233,6 +234,8 @@ class FirstBatches:
             first_gap=self._first_gap,
             is_data=self._is_data,
             usual_std=float(varied.median()) if len(varied) else 0.0,
+            drift=drift,
+            growth=growth,
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -307,3 +310,16 @@ def _join_moments(one: Moments | None, other: Moments) -> Moments:
     distance = other_mean - mean
     joined = squares + other_squares + distance.square() * (n * m / (n + m))
     return n + m, mean + distance * (m / (n + m)), joined
+
+
+def _change(means: Tensor, deviations: Tensor) -> tuple[float, float]:
+    """From the first quarter of the batches to the last: of the mean, in deviations, and of those.
+
+    NaN for fewer than twenty batches.
+    """
+    quarter = len(means) // 4
+    if quarter < _QUARTER:
+        return NAN, NAN
+    first, last = deviations[:quarter].mean(), deviations[-quarter:].mean()
+    moved = (means[-quarter:].mean() - means[:quarter].mean()).abs() / first
+    return float(moved), float(last / first)

@@ -23,6 +23,8 @@ class InputScale:
         sizes: First two sizes of what reached the layer.
         batch_spread: How far apart the batches' means are, in deviations within a batch.
         batches: Number of batches that `batch_spread` is of.
+        drift: How far the mean of the last quarter of them is from that of the first, likewise.
+        growth: Their deviation over that of the first quarter.
         first_gap: Number of the first batch, of those looked at, that held NaN or infinity; -1 for
             none.
         is_data: Whether no weight of the network has a part in what reaches the layer.
@@ -40,6 +42,8 @@ class InputScale:
     first_gap: int = -1
     usual_std: float = NAN
     is_data: bool = True
+    drift: float = NAN
+    growth: float = NAN
 
 
 @dataclass(frozen=True)

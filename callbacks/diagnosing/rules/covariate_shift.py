@@ -2,7 +2,8 @@
 
 The drift between two reports, in standard deviations. There is no published threshold; over one
 deviation at each of many reports is extreme, and the least to be said. Inputs of batches that are
-farther apart than the samples within them come in an order of their own.
+farther apart than the samples within them come in an order of their own. What an augmentation has
+written back to the stored data goes on and on.
 """
 
 import statistics
@@ -13,11 +14,12 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _EXTREME, _REPORTS, _BATCHES = 1.0, 6, 10
+_MOVED, _MANY_TIMES, _WORSE, _PART, _CHECKS = 0.5, 1.5, 1.5, 0.05, 3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find inputs that change from batch to batch, and a layer whose drift is extreme."""
-    return _of_inputs(vitals) or _of_layers(vitals)
+    return _of_inputs(vitals) or _over_time(vitals) or _of_layers(vitals)
 
 
 def _of_inputs(vitals: Vitals) -> list[Symptom]:
@@ -36,6 +38,39 @@ def _of_inputs(vitals: Vitals) -> list[Symptom]:
     )
     figures, problem = {"batch_spread": inputs.batch_spread}, Problem.COVARIATE_SHIFT
     return [Symptom(problem, "warning", evidence, figures, remedies, inputs.layer, is_root=True)]
+
+
+def _over_time(vitals: Vitals) -> list[Symptom]:
+    """Inputs that have become others in the course of the training, and losses that pay for it."""
+    inputs, checks, curve = vitals.inputs, vitals.validation_losses, vitals.curve
+    scaled = inputs.growth > _MANY_TIMES or inputs.growth < 1 / _MANY_TIMES
+    if not (inputs.drift > _MOVED or scaled) or not vitals.objective.of_batch:
+        return []
+    if not (vitals.one_loss and inputs.is_data and vitals.had_a_long_chance and curve):
+        return []
+    # What was learned of the first is lost over the last.
+    lost = vitals.recent_loss > _WORSE * min(curve) > 0
+    lost &= vitals.recent_loss - min(curve) > _PART * vitals.whole_scale
+    lost_on_others = len(checks) > _CHECKS and min(checks[-_CHECKS:]) > _WORSE * min(checks)
+    if not (lost or (lost_on_others and vitals.is_rising)):
+        return []
+    evidence = (
+        f"From the first quarter of the batches to the last the mean of what comes to "
+        f"{inputs.layer} moved by {inputs.drift:.2g} deviations, and the deviation to "
+        f"{inputs.growth:.2g} times what it was. The loss is {vitals.recent_loss:.4g}, after "
+        f"{min(curve):.4g} at its best."
+    )
+    remedies = (
+        Remedy("Let an augmentation return new data, and leave what is stored as it is.", "x + d"),
+        Remedy("See whether the source of the data changes: normalise by what comes, or retrain."),
+    )
+    figures = {"drift": inputs.drift, "growth": inputs.growth, "loss": vitals.recent_loss}
+    problem = Problem.COVARIATE_SHIFT
+    return [
+        Symptom(
+            problem, "warning", evidence, figures, remedies, inputs.layer, reports=3, is_root=True
+        )
+    ]  # fmt: skip
 
 
 def _of_layers(vitals: Vitals) -> list[Symptom]:

@@ -33,7 +33,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     site = next(iter(saturated))
     # A network whose every layer switches may learn, and what it learns is steps.
     switches = len(shares) > 1 and min(shares.values()) > _ALMOST_ALL
-    fine = vitals.is_well and not switches and not half_shut and not _costs(vitals, site)
+    hurts = switches or half_shut or _costs(vitals, site) or _holds_up(vitals, site)
+    fine = vitals.is_well and not hurts
     severity: Severity = "info" if fine or not vitals.had_a_chance else "warning"
     evidence = (
         f"{saturated[site]:.0%} of the outputs of {site} are saturated: hardly a gradient passes."
@@ -48,6 +49,12 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"saturated_share": saturated[site], "layers": float(len(saturated))}
     return [Symptom(Problem.SATURATED_ACTIVATION, severity, evidence, figures, remedies, site)]
+
+
+def _holds_up(vitals: Vitals, site: str) -> bool:
+    """Whether it was saturated all along, and not half is learned where the loss stands."""
+    stands = vitals.had_a_long_chance and not (vitals.is_falling or vitals.validation_falls)
+    return stands and vitals.gain < _HALF and min(vitals.saturated.of(site)) > _MOST
 
 
 def _costs(vitals: Vitals, site: str) -> bool:

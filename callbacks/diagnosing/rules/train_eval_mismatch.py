@@ -17,6 +17,7 @@ _TOO_FEW, _GOOD = 3, 0.5
 _STEP_DOWN = 0.7
 _MANY_BATCHES, _LEFT, _APART = 50, 0.2, 0.3
 _SUM, _PAYS, _EARLIEST = 3.0, 1.5, 3
+_NEARLY_ALL = 0.8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -27,6 +28,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         Remedy("Let the running moments follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"),
     )
     found = _too_few(vitals, remedies) or _asleep(vitals) or _slow(vitals, remedies)
+    found = found or _hasty(vitals)
     # Sums over batches of other sizes say nothing of each other.
     if found or vitals.sum_of > _SUM:
         return found
@@ -123,6 +125,30 @@ def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
         *remedies[:2],
     )
     return [Symptom(problem, "warning", evidence, figures, advice, layer)]
+
+
+def _hasty(vitals: Vitals) -> list[Symptom]:
+    """Running moments that are those of the last batch alone: Keras counts the other part."""
+    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    hasty = [name for name, share in vitals.norm_momenta.items() if share > _NEARLY_ALL]
+    if not hasty or len(checks) <= _CHECKS or len(training) != len(checks):
+        return []
+    recent = zip(checks[-_CHECKS:], training[-_CHECKS:], strict=True)
+    if not all(check > _PAYS * loss > 0 for check, loss in recent):
+        return []
+    share = vitals.norm_momenta[hasty[0]]
+    evidence = (
+        f"{hasty[0]} takes {share:.2g} of its running moments from each batch: evaluation has "
+        f"those of the last one. The validation loss is {checks[-1]:.4g} and that of training "
+        f"{training[-1]:.4g}."
+    )
+    advice = (Remedy("Take a tenth from each batch (Keras' momentum of 0.9).", "momentum=0.1"),)
+    figures, problem = {"momentum": share}, Problem.TRAIN_EVAL_MISMATCH
+    return [
+        Symptom(
+            problem, "warning", evidence, figures, advice, hasty[0], reports=1, is_root=True
+        )
+    ]  # fmt: skip
 
 
 def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:

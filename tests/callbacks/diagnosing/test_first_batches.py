@@ -1,5 +1,7 @@
 """What is seen of the batches that reach the layers of a network."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -207,3 +209,18 @@ def test_whether_weights_have_a_part_in_what_reaches_the_first_layer(trained):
     resumed = FirstBatches()
     resumed.load_state_dict(batches.state_dict())
     assert batches.input_scale().is_data is resumed.input_scale().is_data is not trained
+
+
+def test_what_comes_in_is_followed_over_the_training():
+    layer, batches = nn.Linear(3, 2), FirstBatches()
+    generator = torch.Generator().manual_seed(0)
+    for i in range(40):
+        batches.attach(layer)
+        layer((1 + i / 10) * torch.randn(64, 3, generator=generator))
+        batches.detach()
+        batches.take([batches.news()])
+        scale = batches.input_scale()
+        assert math.isnan(scale.growth) is (i < 19)
+    # Of tens of tenths the last have 4.45 and the first 1.45.
+    assert scale.growth == pytest.approx(4.45 / 1.45, rel=0.03)
+    assert scale.drift < 0.2

@@ -435,3 +435,43 @@ HALF_KNOWN = [1.4 + 0.05 * (-1) ** i for i in range(300)]
 def test_a_decay_that_took_half_of_the_weights_where_the_loss_stands(other, sick):
     signs = {"weight_decay": 0.1, "growth": 0.3, "planned_steps": 400, **other}
     assert (P.OVER_REGULARIZED in found(vitals(HALF_KNOWN, **signs))) is sick
+
+
+UP_AGAIN_SLOWLY = [2.3 * 0.97**i for i in range(100)] + [0.15 + 0.004 * i for i in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "losses", "sick"),
+    [
+        ({"drift": 0.1, "growth": 7.5}, UP_AGAIN_SLOWLY, True),
+        ({"drift": 3.0, "growth": 1.0}, UP_AGAIN_SLOWLY, True),
+        ({"drift": 0.1, "growth": 1.1}, UP_AGAIN_SLOWLY, False),
+        ({"drift": 3.0, "growth": 5.0}, SMALL, False),  # a curriculum
+        ({"drift": 3.0, "growth": 5.0, "is_data": False}, UP_AGAIN_SLOWLY, False),
+        ({}, UP_AGAIN_SLOWLY, False),
+    ],
+)
+def test_inputs_that_have_become_others_and_a_loss_that_pays_for_it(inputs, losses, sick):
+    signs = vitals(losses, inputs=InputScale("first", rms=1.0, batches=40, **inputs))
+    assert (found(signs).get(P.COVARIATE_SHIFT) == "warning") is sick
+
+
+CHECKED = {
+    "validation_losses": [1.1, 0.7, 0.6, 0.8, 0.75], "validation_epochs": list(range(5)),
+    "training_epoch_losses": [1.4, 0.9, 0.5, 0.3, 0.2],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("share", "sick"), [(0.99, True), (0.1, False)])
+def test_moments_of_the_last_batch_alone(share, sick):
+    signs = vitals(SMALL, norm_momenta={"norm": share}, fewest_norm_values=400.0, **CHECKED)
+    assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is sick
+    close = {**CHECKED, "validation_losses": [1.4, 0.9, 0.5, 0.31, 0.22]}
+    assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, norm_momenta={"norm": share}, **close))
+
+
+@pytest.mark.parametrize(("shares", "sick"), [([0.9] * 8, True), ([0.2] * 4 + [0.9] * 4, False)])
+def test_one_layer_that_was_shut_all_along(shares, sick):
+    stands = [1.25 + 0.02 * (-1) ** i for i in range(300)]
+    signs = vitals(stands, saturated=record(gate=shares))
+    assert (found(signs)[P.SATURATED_ACTIVATION] == "warning") is sick
