@@ -140,16 +140,20 @@ class WeightInspection:
                 if weight is not None and gradient_of(weight) is not None
             }
             self._identical |= {n: have_identical_columns(p) for n, p in self._tables.items()}
-        weights = {n: w for n in self._own if (w := self._weights[n]) is not None}
         if self._inspections == 0:
+            weights = self._own_weights()
             trained = [layer.name for layer in self._vitals.layers if layer.trained]
             self._gains = {n: weight_gain(weights[n]) for n in trained if n in weights}
             self._untrained.look(weights)
         if is_sure:
-            self._drawn = self._untrained.look_again(weights)
+            self._drawn = self._untrained.look_again(self._own_weights())
             self._candidates = [n for n, p in self._parameters.items() if p.ndim > 1]
         self._zeros = {name: are_waiting(self._parameters[name]) for name in self._candidates}
         self._inspections += 1
+
+    def _own_weights(self) -> dict[str, Tensor]:
+        """Those of torch's own layers."""
+        return {n: w for n in self._own if (w := self._weights[n]) is not None}
 
     def news(self) -> WeightNews:
         """What this rank has seen since the last time."""

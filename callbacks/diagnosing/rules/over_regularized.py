@@ -22,6 +22,8 @@ _PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.65, 1e-8
 _A_PART, _TAKEN, _DRAWN_IN = 0.05, 0.5, 0.8
 _BESIDE, _GONE, _STEADY, _SOME_LOOKS, _A_SUM = 0.02, 0.05, 0.02, 10, 1.5
 
+_LESS_DECAY = Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4")
+
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a penalty or a dropout that keeps the network from fitting."""
@@ -208,9 +210,8 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
     if not pulls and shrunk < _SHRUNK:
         return []
     evidence = f"The weight decay is {vitals.weight_decay:g}, and next to nothing is learned."
-    remedies = (Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),)
     figures = {"weight_decay": vitals.weight_decay}
-    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, (_LESS_DECAY,))]
 
 
 def _stands(vitals: Vitals) -> bool:
@@ -229,8 +230,8 @@ def _taken(vitals: Vitals) -> list[Symptom]:
         f"their first length, and the loss stands at {vitals.recent_data_loss:.4g}."
     )
     figures = {"weight_decay": vitals.weight_decay, "growth": vitals.growth}
-    remedies = (Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),)
-    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies, reports=3)]
+    problem = Problem.OVER_REGULARIZED
+    return [Symptom(problem, "warning", evidence, figures, (_LESS_DECAY,), reports=3)]
 
 
 def _lost_tables(vitals: Vitals) -> list[Symptom]:
@@ -250,7 +251,7 @@ def _lost_tables(vitals: Vitals) -> list[Symptom]:
 def _decay_remedies() -> tuple[Remedy, ...]:
     return (
         Remedy("Decay the weights apart from the gradients.", 'optimizer="adamw"'),
-        Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4"),
+        _LESS_DECAY,
     )
 
 
