@@ -13,6 +13,7 @@ import faulty.convolutional
 import faulty.courses
 import faulty.coursework
 import faulty.dense
+import faulty.dentistry
 import faulty.energy
 import faulty.everyday
 import faulty.examination
@@ -102,6 +103,7 @@ import healthy.courses
 import healthy.coursework
 import healthy.dense
 import healthy.densities
+import healthy.dentistry
 import healthy.devices
 import healthy.energy
 import healthy.everyday
@@ -198,6 +200,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.courses.CASES,
     *faulty.coursework.CASES,
     *faulty.dense.CASES,
+    *faulty.dentistry.CASES,
     *faulty.energy.CASES,
     *faulty.exchange.CASES,
     *faulty.factory.CASES,
@@ -288,6 +291,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.courses.CASES,
     *healthy.coursework.CASES,
     *healthy.dense.CASES,
+    *healthy.dentistry.CASES,
     *healthy.densities.CASES,
     *healthy.devices.CASES,
     *healthy.energy.CASES,
