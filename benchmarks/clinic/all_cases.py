@@ -58,6 +58,7 @@ import faulty.observatories
 import faulty.optimization
 import faulty.papers
 import faulty.ported
+import faulty.pottery
 import faulty.puzzles
 import faulty.quays
 import faulty.questions
@@ -150,6 +151,7 @@ import healthy.physics
 import healthy.pictures
 import healthy.plain
 import healthy.ported
+import healthy.pottery
 import healthy.probabilistic
 import healthy.production
 import healthy.puzzles
@@ -243,6 +245,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.optimization.CASES,
     *faulty.papers.CASES,
     *faulty.ported.CASES,
+    *faulty.pottery.CASES,
     *faulty.puzzles.CASES,
     *faulty.quays.CASES,
     *faulty.questions.CASES,
@@ -337,6 +340,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.pictures.CASES,
     *healthy.plain.CASES,
     *healthy.ported.CASES,
+    *healthy.pottery.CASES,
     *healthy.probabilistic.CASES,
     *healthy.production.CASES,
     *healthy.puzzles.CASES,
