@@ -86,6 +86,7 @@ import faulty.trades
 import faulty.transit
 import faulty.units
 import faulty.vision
+import faulty.weather
 import healthy.agents
 import healthy.archives
 import healthy.aviation
@@ -186,6 +187,7 @@ import healthy.transit
 import healthy.vision
 import healthy.wards
 import healthy.waveforms
+import healthy.weather
 from case import Case
 
 FAULTY: tuple[Case, ...] = (
@@ -275,6 +277,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.transit.CASES,
     *faulty.units.CASES,
     *faulty.vision.CASES,
+    *faulty.weather.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
     *healthy.agents.CASES,
@@ -377,6 +380,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.vision.CASES,
     *healthy.wards.CASES,
     *healthy.waveforms.CASES,
+    *healthy.weather.CASES,
 )
 CASES = FAULTY + HEALTHY
 
