@@ -23,8 +23,10 @@ from .time_axes import Sizes, TimeAxes
 
 _MAX_ROWS, _MAX_FEATURES, _QUARTER = 512, 4_096, 5
 _GOLDEN = 0.6180339887
-# Number of rows, mean of each column, and sum of its squared distances from it.
-Moments = tuple[int, Tensor, Tensor]
+# The farthest of 512 normal numbers is at three to four deviations.
+_FARTHEST = 10.0
+# Number of rows; of each column the mean, the sum of squared distances from it, and the farthest.
+Moments = tuple[int, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,9 @@ class FirstBatches:
             rows = _sample(rows).to(widest(rows.device))
             self._rows += len(rows)
             mean = rows.mean(0)
-            self._new_moments.append((len(rows), mean, (rows - mean).square().sum(0)))
+            apart = (rows - mean).abs()
+            moments = (len(rows), mean, apart.square().sum(0), apart.amax(0))
+            self._new_moments.append(moments)
 
     def news(self) -> BatchNews:
         """What was seen since the last time, on the host; or what went wrong in seeing it."""
@@ -185,7 +189,7 @@ class FirstBatches:
             sorted(self.ran),
             self._first,
             self.norms.news(),
-            [(rows, mean.cpu(), squares.cpu()) for rows, mean, squares in moments],
+            [(n, mean.cpu(), squares.cpu(), far.cpu()) for n, mean, squares, far in moments],
             torch.stack(batches).tolist() if batches else [],
             self.side_inputs.news(),
             self.time_axes.news(),
@@ -215,12 +219,14 @@ class FirstBatches:
         self.has_news = False
         if self._moments is None:
             return InputScale()
-        rows, mean, squares = self._moments
+        rows, mean, squares, farthest = self._moments
         means, deviations = torch.tensor(self._batches, dtype=torch.float64).T
         spread = means.std() / deviations.mean() if len(means) > 1 else means.new_tensor(NAN)
         drift, growth = _change(means, deviations)
         std = (squares / max(1, rows - 1)).sqrt()
-        varied = std[std > 1e-12 * (1 + mean.abs())]
+        # A feature that is rarely another number than 0, say, is none on a small scale.
+        scale = torch.maximum(std, farthest / _FARTHEST)
+        varied = scale[std > 1e-12 * (1 + mean.abs())]
         return InputScale(
             layer=self._first,
             largest_mean=float(mean.abs().max()),
@@ -304,12 +310,13 @@ def _join_moments(one: Moments | None, other: Moments) -> Moments:
     """Moments of the rows of both; of the first alone where the others are of another width."""
     if one is None:
         return other
-    (n, mean, squares), (m, other_mean, other_squares) = one, other
+    (n, mean, squares, farthest), (m, other_mean, other_squares, other_farthest) = one, other
     if len(mean) != len(other_mean):
         return one
     distance = other_mean - mean
     joined = squares + other_squares + distance.square() * (n * m / (n + m))
-    return n + m, mean + distance * (m / (n + m)), joined
+    farthest = torch.maximum(farthest, other_farthest)
+    return n + m, mean + distance * (m / (n + m)), joined, farthest
 
 
 def _change(means: Tensor, deviations: Tensor) -> tuple[float, float]:

@@ -16,7 +16,8 @@ class InputScale:
         layer: That layer.
         largest_mean: Largest absolute mean of a feature.
         largest_std: Largest standard deviation of a feature.
-        smallest_std: Smallest standard deviation of a feature that is not constant.
+        smallest_std: Smallest standard deviation of a feature that is not constant; a tenth of how
+            far one goes that hardly ever is another number.
         usual_std: Their median, of those likewise.
         rms: Root mean square of all entries.
         features: Number of features: channels of an image, columns of a table.
@@ -91,6 +92,8 @@ class Layer:
             side: 0.58 as torch draws them, 1.4 as He et al. do, and 0 where all are one number;
             NaN if not known, for what is frozen, and for modules that are none of torch's own.
         as_drawn: Whether it is frozen, looks as torch draws it, and has not moved.
+        idle_share: Share of the units of a linear or convolutional layer that none of five looks or
+            more has seen a gradient of.
     """
 
     name: str
@@ -105,6 +108,7 @@ class Layer:
     identical_units: bool = False
     weight_gain: float = NAN
     as_drawn: bool = False
+    idle_share: float = 0.0
 
 
 def share_of(some: Sequence[Layer], layers: Sequence[Layer]) -> float:

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from .anatomy import is_whole
 
-_FEWEST, _MOST, _HEAD = 256, 65_536, 64
-_ERRORS, _CLOSE, _EDGE = 4.0, 1e-5, 20.0
+FEWEST = 256
+_MOST, _HEAD, _SIDE = 65_536, 64, 8
+_ERRORS, _CLOSE, _EDGE, _ROUNDED = 4.0, 1e-5, 20.0, 1e-4
 
 
 class UntrainedWeights:
@@ -44,10 +45,12 @@ class UntrainedWeights:
 def looks_drawn(weight: Tensor) -> Tensor:
     """Whether entries are spread as layers or published networks draw them; on the device.
 
-    Evenly, up to the root of one by the number of inputs (torch's own) or of hidden units, or of
-    six by that of inputs and outputs (Glorot and Bengio, 2010). Or normally, with a variance of two
-    by the number of outputs (He et al., 2015), or a deviation of 0.01 or 0.02. What was trained
-    goes beyond the one and has another deviation than the other.
+    Evenly, up to the root of one by the number of inputs (torch's own) or of hidden units, of six
+    by that of inputs (He et al., 2015), or of six by that of inputs and outputs (Glorot and Bengio,
+    2010). Or as rows or columns at right angles and of one length (Saxe et al., 2014). Or normally,
+    with a variance of two by the number of outputs (He et al., 2015), or a deviation of 0.01 or
+    0.02. What was trained goes beyond the first, is not at right angles to 1e-4, and has another
+    deviation.
 
     Args:
         weight: Of a linear, convolutional or recurrent layer, shape ``(outputs, inputs, ...)``.
@@ -56,9 +59,10 @@ def looks_drawn(weight: Tensor) -> Tensor:
     count, deviation, largest = len(values), values.std(), values.abs().max()
     outputs, inputs = len(weight), weight[0].numel()
     seen = outputs * math.prod(weight.shape[2:])
-    drawn = torch.zeros((), dtype=torch.bool, device=weight.device)
+    drawn = _is_orthogonal(weight)
     hidden = (outputs // gates for gates in (1, 3, 4) if outputs >= gates)
-    for bound in (math.sqrt(6 / (inputs + seen)), *(n**-0.5 for n in (inputs, *hidden))):
+    published = (math.sqrt(6 / inputs), math.sqrt(6 / (inputs + seen)))
+    for bound in (*published, *(n**-0.5 for n in (inputs, *hidden))):
         within = (largest <= (1 + _CLOSE) * bound) & (largest >= (1 - _EDGE / count) * bound)
         usual = bound / math.sqrt(3)
         drawn |= within & ((deviation / usual - 1).abs() < _ERRORS * math.sqrt(0.2 / count))
@@ -69,9 +73,20 @@ def looks_drawn(weight: Tensor) -> Tensor:
     return drawn
 
 
+def _is_orthogonal(weight: Tensor) -> Tensor:
+    """Whether the shorter side's vectors, or as many as are looked at, are at right angles."""
+    matrix = weight.detach().reshape(len(weight), -1)
+    matrix = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    matrix = matrix[: max(_MOST // matrix.shape[1], _SIDE)].float()
+    products = matrix @ matrix.T
+    square = products.diagonal().mean()
+    off = products - square * torch.eye(len(matrix), device=weight.device)
+    return (off.abs().max() < _ROUNDED * square) & (len(matrix) >= _SIDE)
+
+
 def _is_plain(weight: Tensor) -> bool:
     plain = type(weight) in (Tensor, nn.Parameter) and weight.dtype in (torch.float, torch.double)
-    return plain and not weight.is_meta and is_whole(weight) and weight.numel() >= _FEWEST
+    return plain and not weight.is_meta and is_whole(weight) and weight.numel() >= FEWEST
 
 
 def _head(weight: Tensor) -> Tensor:

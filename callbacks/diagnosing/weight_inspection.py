@@ -23,11 +23,14 @@ from .anatomy import (
     weight_gain,
 )
 from .decay import decay_pull
+from .idle_units import IdleUnits
 from .signs import NAN
 from .untrained_weights import UntrainedWeights
 from .vitals import Vitals
 
 _SURE = 4
+# Layers whose weights have a row for each unit.
+_BY_UNIT = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class WeightNews:
         identical: Whether a layer's units are alike, or an embedding's columns, once it was seen.
         gains: See `Layer.weight_gain`, once they were seen.
         drawn: See `Layer.as_drawn`, likewise.
+        idle: See `Layer.idle_share`, of layers with idle units.
         waiting: Names of weights that are and were 0, as their gradients; None for nothing new.
         stepped: Positions of the optimisers that ever made a step.
         decay_pulls: New ones, see `decay_pull`.
@@ -48,6 +52,7 @@ class WeightNews:
     identical: dict[str, bool]
     gains: dict[str, float]
     drawn: dict[str, bool]
+    idle: dict[str, float]
     waiting: list[str] | None
     stepped: set[int]
     decay_pulls: list[float]
@@ -77,6 +82,7 @@ class WeightInspection:
         self._gains: dict[str, Tensor] = {}
         self._untrained = UntrainedWeights()
         self._drawn: dict[str, Tensor] = {}
+        self._idle, self._by_unit = IdleUnits(), set[str]()
         self._candidates: list[str] = []
         self._zeros: dict[str, Tensor] = {}
         self._pulls: list[Tensor] = []
@@ -89,6 +95,7 @@ class WeightInspection:
         self._own = {
             n for n in self._weights if type(modules[n]).__module__.startswith("torch.nn.")
         }
+        self._by_unit = {n for n in self._own if isinstance(modules[n], _BY_UNIT)}
         self._gates = {layer.name: count_gates(modules[layer.name]) for layer in layers}
         self._tables, self._bare = embedding_tables(pl_module), bare_parameters(pl_module)
         self._parameters = dict(pl_module.named_parameters())
@@ -140,20 +147,21 @@ class WeightInspection:
                 if weight is not None and gradient_of(weight) is not None
             }
             self._identical |= {n: have_identical_columns(p) for n, p in self._tables.items()}
+        self._idle.look(self._own_weights(self._by_unit))
         if self._inspections == 0:
-            weights = self._own_weights()
+            weights = self._own_weights(self._own)
             trained = [layer.name for layer in self._vitals.layers if layer.trained]
             self._gains = {n: weight_gain(weights[n]) for n in trained if n in weights}
             self._untrained.look(weights)
         if is_sure:
-            self._drawn = self._untrained.look_again(self._own_weights())
+            self._drawn = self._untrained.look_again(self._own_weights(self._own))
             self._candidates = [n for n, p in self._parameters.items() if p.ndim > 1]
         self._zeros = {name: are_waiting(self._parameters[name]) for name in self._candidates}
         self._inspections += 1
 
-    def _own_weights(self) -> dict[str, Tensor]:
+    def _own_weights(self, names: Iterable[str]) -> dict[str, Tensor]:
         """Those of torch's own layers."""
-        return {n: w for n in self._own if (w := self._weights[n]) is not None}
+        return {n: w for n in names if (w := self._weights[n]) is not None}
 
     def news(self) -> WeightNews:
         """What this rank has seen since the last time."""
@@ -162,11 +170,13 @@ class WeightInspection:
         gains, self._gains = _on_host(self._gains), {}
         drawn, self._drawn = _on_host(self._drawn), {}
         pulls, self._pulls = self._pulls, []
+        idle = self._idle.settle(_on_host(self._idle.shares()))
         return WeightNews(
             [layer.name for layer in self._vitals.layers if layer.has_gradient],
             {name: bool(same) for name, same in identical.items()},
             gains,
             {name: bool(flag) for name, flag in drawn.items()},
+            idle,
             [name for name, zero in _on_host(zeros).items() if zero] if zeros else None,
             self._stepped,
             [float(pull) for pull in pulls],
@@ -181,6 +191,7 @@ class WeightInspection:
             layer.identical_units |= bool(seen) and all(seen)
             layer.weight_gain = ranks[0].gains.get(layer.name, layer.weight_gain)
             layer.as_drawn = ranks[0].drawn.get(layer.name, layer.as_drawn)
+            layer.idle_share = ranks[0].idle.get(layer.name, 0.0)
         if any(name in ranks[0].identical for name in self._tables):
             same = {name for name, alike in ranks[0].identical.items() if alike}
             self._vitals.identical_tables = [name for name in self._tables if name in same]

@@ -1,6 +1,7 @@
 """Units that hardly say anything beside the others of their layer (Sokar et al. 2023).
 
-With any activation; the share is worth knowing where it grows, or where hardly a unit is left.
+With any activation; the share is worth knowing where it grows, or where hardly a unit is left. And
+units that no gradient ever reaches, where only the largest few are kept, or experts are chosen.
 """
 
 from ...diagnosis import Severity
@@ -10,11 +11,15 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _MANY, _GROWTH, _REPORTS = 0.5, 0.2, 5
-_ALMOST_ALL = 0.9
+_ALMOST_ALL, _WELL = 0.9, 0.8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find the layer where most units are dormant, be it more and more or almost all."""
+    """Find the layer where most units are dormant, be it more and more or almost all, or idle."""
+    return _dormant(vitals) or _idle(vitals)
+
+
+def _dormant(vitals: Vitals) -> list[Symptom]:
     record = vitals.dormant
     if len(record.steps) < _REPORTS:
         return []
@@ -41,3 +46,24 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"dormant_share": last, "first_share": first}
     return [Symptom(Problem.DORMANT_UNITS, severity, evidence, figures, remedies, site)]
+
+
+def _idle(vitals: Vitals) -> list[Symptom]:
+    """The layer with most units that nothing chooses; what a rectifier shuts is another matter."""
+    shut = any(share > _MANY for share in vitals.dead.last.values())
+    layers = [layer for layer in vitals.layers if layer.trained and _MANY < layer.idle_share < 1]
+    layers = [layer for layer in layers if not layer.is_last]
+    if shut or not layers or not vitals.had_a_long_chance:
+        return []
+    worst = max(layers, key=lambda layer: layer.idle_share)
+    severity: Severity = "info" if vitals.gain > _WELL else "warning"
+    evidence = f"{worst.idle_share:.0%} of the units of {worst.name} never got a gradient."
+    remedies = (
+        Remedy(
+            "Begin with biases of 0, so that none is ahead of the others.",
+            "nn.init.zeros_(layer.bias)",
+        ),
+        Remedy("Have the loss ask for all to be used alike, or draw the choice at random."),
+    )
+    figures = {"idle_share": worst.idle_share}
+    return [Symptom(Problem.DORMANT_UNITS, severity, evidence, figures, remedies, worst.name)]

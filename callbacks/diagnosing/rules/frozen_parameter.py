@@ -11,6 +11,7 @@ from ...problem import Problem
 from ...remedy import Remedy
 from ..signs import share_of
 from ..symptom import Symptom
+from ..untrained_weights import FEWEST
 from ..vitals import Vitals
 
 _LONG, _WELL, _SMALL = 50, 0.5, 0.1
@@ -51,7 +52,8 @@ def _untrained(vitals: Vitals) -> list[Symptom]:
     if len(drawn) < _SEVERAL or not (learns and given):
         return []
     share = share_of(drawn, running)
-    if not (share > _HALF and share_of(drawn, frozen) > _NEARLY_ALL):
+    told = [layer for layer in frozen if layer.entries >= FEWEST]
+    if not (share > _HALF and share_of(drawn, told) > _NEARLY_ALL):
         return []
     evidence = (
         f"{drawn[0].name} and {len(drawn) - 1} more layers, {share:.0%} of the weights, are frozen "

@@ -184,9 +184,15 @@ def _died_early(vitals: Vitals) -> list[Symptom]:
 
 
 def _unhurried(vitals: Vitals) -> list[Symptom]:
-    """A loss that has fallen by little, and that falls at the end as fast as it did before."""
+    """A loss that has fallen by little, and that falls at the end as fast as it did before.
+
+    Or that has not come half the way, with steps that are all smaller than usual.
+    """
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
-    if vitals.gain > _BARELY or not 0 < max(updates, default=0.0) < _HURRIED_STEP:
+    largest = max(updates, default=0.0)
+    if vitals.gain > (_WELL if largest < _USUAL_STEP else _BARELY):
+        return []
+    if not 0 < largest < _HURRIED_STEP:
         return []
     if not vitals.falls_as_fast_as_ever or vitals.is_muffled_at_first:
         return []

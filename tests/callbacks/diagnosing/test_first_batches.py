@@ -224,3 +224,21 @@ def test_what_comes_in_is_followed_over_the_training():
     # Of tens of tenths the last have 4.45 and the first 1.45.
     assert scale.growth == pytest.approx(4.45 / 1.45, rel=0.03)
     assert scale.drift < 0.2
+
+
+def test_features_that_are_rarely_another_number_are_on_no_small_scale():
+    torch.manual_seed(0)
+    usual, tenths = 6 * torch.randn(512, 2, dtype=torch.float64), 0.03 * torch.randn(512, 1)
+    rare = torch.zeros(512, 1)
+    rare[7] = 2.0
+    layer = nn.Linear(3, 4).double()
+    for column, expected in ((tenths.double(), tenths.std()), (rare.double(), 0.2)):
+        batches = FirstBatches()
+        for part in torch.cat([usual, column], 1).split(256):
+            batches.attach(layer)
+            layer(part)
+            batches.detach()
+        batches.take([batches.news()])
+        scale = batches.input_scale()
+        assert scale.smallest_std == pytest.approx(float(expected), rel=0.02)
+        assert scale.largest_std == pytest.approx(float(usual.std(0).max()))

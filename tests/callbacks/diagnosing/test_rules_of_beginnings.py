@@ -140,6 +140,7 @@ def test_what_was_once_fast_is_slow_by_itself():
         ([1e-3] * 10, 2.1 + 0.2 * 0.98**SINCE, False),  # has slowed down
         ([5e-3] * 10, 2.3 - 6e-4 * SINCE, False),  # with steps that are none too small
         ([1e-3] * 10, 2.3 - 3e-3 * SINCE, False),  # and has come some way
+        ([9e-4] * 10, 2.3 - 3e-3 * SINCE, True),  # but not half of it, with smaller ones
     ],
 )
 def test_a_loss_that_falls_by_little_and_as_fast_as_ever_wants_longer_steps(updates, curve, sick):

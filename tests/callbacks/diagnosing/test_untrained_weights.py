@@ -22,7 +22,16 @@ LAYERS = {
     "groups": lambda: nn.Conv2d(32, 32, 5, groups=4),
     "transposed": lambda: nn.ConvTranspose2d(16, 8, 4), "lstm": lambda: nn.LSTM(8, 32),
     "gru": lambda: nn.GRU(24, 32),
+    "he": lambda: drawn(nn.Linear(64, 32), nn.init.kaiming_uniform_, nonlinearity="relu"),
+    "orthogonal": lambda: drawn(nn.Linear(64, 300), nn.init.orthogonal_, gain=2.0),
+    "orthogonal convolution": lambda: drawn(nn.Conv2d(16, 64, 3), nn.init.orthogonal_),
+    "orthogonal gru": lambda: drawn(nn.GRU(24, 32), nn.init.orthogonal_),
 }  # fmt: skip
+
+
+def drawn(layer, initialise, **arguments):
+    initialise(next(layer.parameters()), **arguments)
+    return layer
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -110,6 +119,10 @@ def test_random_features_are_no_untrained_body():
     # Small beside what trains, or beside what was loaded.
     for more in ([replace(HEAD, entries=9000)], [replace(DRAWN[0], entries=9000, as_drawn=False)]):
         assert P.FROZEN_PARAMETER not in found(vitals(FLAT, layers=[*DRAWN, *more, HEAD]))
+    # What is too small to tell does not speak against it.
+    small = replace(DRAWN[0], entries=250, as_drawn=False)
+    signs = vitals(FLAT, layers=[small, *DRAWN, HEAD])
+    assert found(signs)[P.FROZEN_PARAMETER] == "warning"
     # A network of chance whose outputs are to be matched.
     targets = replace(vitals().objective, task="regression", of_batch=False)
     signs = vitals(FLAT, layers=[*DRAWN, HEAD], objective=targets)
