@@ -16,7 +16,7 @@ _WINDOWS = 20
 # What noise and a constant predictor's own error in few samples leave open.
 _CLEARLY, _HARDLY = 0.02, 0.1
 _TINY, _SMALL = 1e-3, 1e-2
-_IMAGES, _WORSE = 2, 0.25
+_IMAGES, _WORSE, _WORSENED = 2, 0.25, 3.0
 _FIRST, _FLUNG = 50, 100.0
 _FAR, _HALF, _MANY_STEPS = 5.0, 0.5, 1000
 # Rows of one product may differ in their last digits.
@@ -155,9 +155,10 @@ class Vitals(ObservedSigns):
 
     @cached_property
     def initial_loss(self) -> float:
-        """Mean loss of the first batches."""
+        """Mean loss of the first batches; that of the very first where the steps made it worse."""
         first = self.losses[:5]
-        return sum(first) / len(first) if first else NAN
+        mean = sum(first) / len(first) if first else NAN
+        return first[0] if first and mean > _WORSENED * first[0] > 0 else mean
 
     @cached_property
     def recent_data_loss(self) -> float:

@@ -17,7 +17,7 @@ _FEW_CLASSES, _LITTLE, _HARDLY = 20, 0.25, 0.1
 _HANDFUL, _WELL = 5, 0.5
 _HALF, _SURE, _LATE = 0.55, 0.65, 0.8
 _CHECKS, _APART, _MANY_TIMES = 3, 0.25, 3.0
-_LONG = 1_000
+_LONG, _MOST = 1_000, 0.5
 
 
 def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
@@ -26,6 +26,8 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     if not vitals.had_a_long_chance or len(said) != len(counts):
         return False
     is_binary = vitals.objective.task == "binary"
+    if not vitals.has_learned and max(counts) < _MOST * sum(counts):
+        return False  # It tells the frequent ones apart no better.
     learns = vitals.is_falling or vitals.labels_samples
     if learns and vitals.gain > _LITTLE and vitals.step < min(vitals.planned_steps / 2, _LONG):
         return False  # The rare ones come last.
