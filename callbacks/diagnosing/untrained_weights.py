@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from ...functional.precision import widest
 from .anatomy import is_whole
 
 FEWEST = 256
@@ -77,10 +78,11 @@ def _is_orthogonal(weight: Tensor) -> Tensor:
     """Whether the shorter side's vectors, or as many as are looked at, are at right angles."""
     matrix = weight.detach().reshape(len(weight), -1)
     matrix = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    matrix = matrix[: max(_MOST // matrix.shape[1], _SIDE)].float()
+    # A product of single precision may be rounded to ten bits on a device.
+    matrix = matrix[: max(_MOST // matrix.shape[1], _SIDE)].to(widest(weight.device))
     products = matrix @ matrix.T
     square = products.diagonal().mean()
-    off = products - square * torch.eye(len(matrix), device=weight.device)
+    off = products - square * torch.eye(len(matrix), dtype=matrix.dtype, device=weight.device)
     return (off.abs().max() < _ROUNDED * square) & (len(matrix) >= _SIDE)
 
 
