@@ -45,15 +45,16 @@ def _untrained(vitals: Vitals) -> list[Symptom]:
     """A body of several layers that is frozen with the weights that it was drawn with."""
     running = [layer for layer in vitals.layers if layer.ran]
     frozen = [layer for layer in running if not layer.trained]
-    drawn = [layer for layer in frozen if layer.as_drawn]
+    drawn = [layer for layer in frozen if layer.as_drawn or layer.entries < FEWEST]
     learns = len(frozen) < len(running) and vitals.one_loss and vitals.had_a_chance
     # What has only to be matched, or copied, may be drawn by chance on purpose.
     given = vitals.objective.task is not None and vitals.objective.of_batch
     if len(drawn) < _SEVERAL or not (learns and given):
         return []
-    share = share_of(drawn, running)
+    # Of what is too small to tell, the others tell.
     told = [layer for layer in frozen if layer.entries >= FEWEST]
-    if not (share > _HALF and share_of(drawn, told) > _NEARLY_ALL):
+    seen, share = [layer for layer in told if layer.as_drawn], share_of(drawn, running)
+    if not (share > _HALF and share_of(seen, told) > _NEARLY_ALL):
         return []
     evidence = (
         f"{drawn[0].name} and {len(drawn) - 1} more layers, {share:.0%} of the weights, are frozen "

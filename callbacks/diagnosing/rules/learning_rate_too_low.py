@@ -15,6 +15,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
+_SHORT_STEP = 3e-4
 _MANY = 9
 _CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
 _MODEST_STEP, _NEXT_TO_NOTHING, _SOME = 5e-4, 0.1, 0.4
@@ -139,7 +140,7 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
         learned = max(learned, 1 - vitals.validation_losses[-1] / vitals.whole_scale)
     # The smaller the steps have been, the more a training could do with larger ones.
     small = recent < _SMALL_STEP and learned < _LITTLE
-    small |= max(updates) < _SMALL_STEP and learned < _SOME
+    small |= max(updates) < _SHORT_STEP and learned < _SOME
     small |= max(updates) < _MODEST_STEP and learned < _NEXT_TO_NOTHING
     crawls = fell > 0 and falls and small
     # With steps of next to nothing a loss that looks better is noise.

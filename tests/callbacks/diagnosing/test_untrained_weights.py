@@ -123,6 +123,8 @@ def test_random_features_are_no_untrained_body():
     small = replace(DRAWN[0], entries=250, as_drawn=False)
     signs = vitals(FLAT, layers=[small, *DRAWN, HEAD])
     assert found(signs)[P.FROZEN_PARAMETER] == "warning"
+    assert found(vitals(FLAT, layers=[small, DRAWN[0], HEAD]))[P.FROZEN_PARAMETER] == "warning"
+    assert P.FROZEN_PARAMETER not in found(vitals(FLAT, layers=[small, small, HEAD]))
     # A network of chance whose outputs are to be matched.
     targets = replace(vitals().objective, task="regression", of_batch=False)
     signs = vitals(FLAT, layers=[*DRAWN, HEAD], objective=targets)
