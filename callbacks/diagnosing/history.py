@@ -23,7 +23,8 @@ class History:
     learned, and nothing else is wrong that would explain it, what stands stays. Reports that lie
     closer together than half an interval, as those of a validation may, see the same thing and
     count as one: the later ones may add to what is seen. What stands and explains it is not
-    followed by the plain statement that nothing is learned.
+    followed by the plain statement that nothing is learned; what did and was withdrawn comes back
+    where three reports in a row show that hardly anything is learned, and nothing else is wrong.
 
     Attributes:
         diagnoses: What stands now, the worst first.
@@ -38,6 +39,8 @@ class History:
         self._missed: dict[Problem, int] = {}
         self._withdrawn: dict[Problem, int] = {}
         self._eased: list[Diagnosis] = []
+        self._healed: Diagnosis | None = None
+        self._poor = 0
 
     def report(
         self,
@@ -70,7 +73,6 @@ class History:
         now = {symptom.problem: symptom for symptom in symptoms}
         self._eased = []
         new = [d for s in symptoms if (d := self._establish(s, step, epoch, close=close))]
-        self.announced += new
         missing = [] if close else [d for d in self.diagnoses if d.problem not in now]
         gone = [d for d in missing if self._is_healed(d.problem)]
         others = [d for d in [*self.diagnoses, *new] if d not in gone]
@@ -83,8 +85,20 @@ class History:
         kept = [
             d for d in self.diagnoses if d not in gone and d.problem not in {n.problem for n in new}
         ]
+        self._healed = next(filter(_explains_nothing_learned, gone), self._healed)
+        self._poor = self._poor + (not close) if is_poor else 0
+        new += self._come_back([*kept, *new])
+        self.announced += new
         self.diagnoses = sorted([*kept, *new], key=lambda d: (-_RANK[d.severity], d.step))
         return new, [*gone, *self._eased]
+
+    def _come_back(self, standing: Sequence[Diagnosis]) -> list[Diagnosis]:
+        """What was withdrawn, where it seems not to have healed."""
+        healed, alone = self._healed, all(d.severity == "info" for d in standing)
+        if healed is None or not alone or self._poor < _HEALED_AFTER:
+            return []
+        self._healed, self._missed[healed.problem] = None, 0
+        return [] if any(d.problem is healed.problem for d in standing) else [healed]
 
     def _establish(
         self, symptom: Symptom, step: int, epoch: int, *, close: bool
@@ -133,6 +147,8 @@ class History:
             "seen": {problem.value: seen for problem, seen in self._seen.items()},
             "missed": {problem.value: missed for problem, missed in self._missed.items()},
             "withdrawn": {problem.value: times for problem, times in self._withdrawn.items()},
+            "healed": None if self._healed is None else _plain(self._healed),
+            "poor": self._poor,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -143,6 +159,8 @@ class History:
         self._seen = {Problem(code): tuple(seen) for code, seen in state_dict["seen"].items()}
         self._missed = {Problem(code): missed for code, missed in state_dict["missed"].items()}
         self._withdrawn = {Problem(code): n for code, n in state_dict["withdrawn"].items()}
+        healed, self._poor = state_dict.get("healed"), state_dict.get("poor", 0)
+        self._healed = None if healed is None else _diagnosis(healed)
 
 
 def _diagnosed(symptom: Symptom, step: int, epoch: int) -> Diagnosis:

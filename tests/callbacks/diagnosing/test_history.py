@@ -203,3 +203,31 @@ def test_a_plain_reason_why_nothing_is_learned_is_said_beside_others(is_root):
     blind = Symptom(Problem.NOT_LEARNING, "critical", "Alike.", reports=1, is_root=is_root)
     new, _ = history.report([blind], 20, 0, interval=10, is_poor=True)
     assert bool(new) is is_root
+
+
+@pytest.mark.parametrize("loads", [True, False])
+def test_what_was_withdrawn_comes_back_where_nothing_is_learned_after_all(loads):
+    history = History()
+    history.report([symptom(Problem.INCONSISTENT_LABELS, reports=1)], 10, 0, interval=10)
+    said = []
+    # It looks as if something was learned for a while.
+    poor = [False] * 4 + [True] * 2 + [False] + [True] * 4
+    for step, is_poor in enumerate(poor, 2):
+        if loads:
+            state = history.state_dict()
+            history = History()
+            history.load_state_dict(state)
+        new, gone = history.report([], 10 * step, 0, interval=10, is_poor=is_poor)
+        said += [(step, bool(new), bool(gone))] if new or gone else []
+    assert said == [(4, False, True), (11, True, False)]
+    (diagnosis,) = history.diagnoses
+    assert (diagnosis.problem, diagnosis.step) == (Problem.INCONSISTENT_LABELS, 10)
+    assert len(history.announced) == 2
+
+
+def test_what_was_withdrawn_does_not_come_back_beside_others():
+    history, known = History(), symptom(Problem.DEAD_RELU, reports=1)
+    history.report([symptom(Problem.VANISHING_GRADIENT, reports=1)], 10, 0, interval=10)
+    for step in range(20, 100, 10):
+        history.report([known], step, 0, interval=10, is_poor=step > 40)
+    assert [d.problem for d in history.diagnoses] == [Problem.DEAD_RELU]
