@@ -8,6 +8,7 @@ import faulty.bench_side
 import faulty.brewery
 import faulty.bureau
 import faulty.chemistry
+import faulty.cinema
 import faulty.contests
 import faulty.convolutional
 import faulty.courses
@@ -97,6 +98,8 @@ import healthy.brewery
 import healthy.bureau
 import healthy.chances
 import healthy.chemistry
+import healthy.cinema
+import healthy.cinema_more
 import healthy.citations
 import healthy.classics
 import healthy.contests
@@ -199,6 +202,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.brewery.CASES,
     *faulty.bureau.CASES,
     *faulty.chemistry.CASES,
+    *faulty.cinema.CASES,
     *faulty.contests.CASES,
     *faulty.convolutional.CASES,
     *faulty.courses.CASES,
@@ -290,6 +294,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.bureau.CASES,
     *healthy.chances.CASES,
     *healthy.chemistry.CASES,
+    *healthy.cinema.CASES,
+    *healthy.cinema_more.CASES,
     *healthy.citations.CASES,
     *healthy.classics.CASES,
     *healthy.contests.CASES,
