@@ -58,6 +58,7 @@ import faulty.numerics
 import faulty.observatories
 import faulty.optimization
 import faulty.papers
+import faulty.pharmacy
 import faulty.ported
 import faulty.pottery
 import faulty.puzzles
@@ -151,6 +152,8 @@ import healthy.operations
 import healthy.optimizers
 import healthy.papers
 import healthy.pastures
+import healthy.pharmacy
+import healthy.pharmacy_more
 import healthy.physics
 import healthy.pictures
 import healthy.plain
@@ -251,6 +254,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.optimization.CASES,
     *faulty.papers.CASES,
     *faulty.ported.CASES,
+    *faulty.pharmacy.CASES,
     *faulty.pottery.CASES,
     *faulty.puzzles.CASES,
     *faulty.quays.CASES,
@@ -345,6 +349,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.optimizers.CASES,
     *healthy.papers.CASES,
     *healthy.pastures.CASES,
+    *healthy.pharmacy.CASES,
+    *healthy.pharmacy_more.CASES,
     *healthy.physics.CASES,
     *healthy.pictures.CASES,
     *healthy.plain.CASES,
