@@ -1,10 +1,10 @@
 """A validation loss that rises for good while the training loss falls.
 
 Prechelt (1998): GL is by how many percent the validation loss is over its lowest. A diagnosis needs
-a lasting gap, at three checks in a row, with a training loss far below: of 10% that is also 8% of
-what there is to know, the loss of a constant; a large share of next to nothing is next to nothing.
-Where a constant's loss is not known, of 20%. A validation loss that does not rise is as bad where
-it has stopped a quarter of what there is to know above a training loss of next to nothing.
+a lasting gap, at three checks in a row, with a training loss far below: of 10% that is also a tenth
+of what there is to know, the loss of a constant; a large share of next to nothing is next to
+nothing. Where a constant's loss is not known, of 20%. A validation loss that does not rise is as
+bad where it has stopped a third of what there is to know above a training loss of next to nothing.
 """
 
 import statistics
@@ -14,10 +14,10 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_LOST, _OF_ALL, _CHECKS = 0.1, 0.08, 3
+_LOST, _OF_ALL, _CHECKS = 0.1, 0.1, 3
 _LOST_OF_UNKNOWN, _EARLY_CHECKS = 0.2, 10
 _FELL, _PART, _SOME_CHECKS = 0.9, 0.2, 8
-_GAP, _NOTHING, _STILL_FALLS = 0.25, 0.1, 0.05
+_GAP, _NOTHING, _STILL_FALLS = 0.35, 0.1, 0.05
 _ALL, _MOST, _APART, _HAIR = 0.99, 0.9, 0.25, 0.02
 _REMEDIES = (
     Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),

@@ -34,7 +34,7 @@ def rare(losses, **more):
 
 
 LEFT_BEHIND = {
-    "validation_losses": [1.5, 0.9, 0.76, 0.75, 0.75, 0.74],
+    "validation_losses": [1.5, 1.1, 0.96, 0.95, 0.95, 0.94],
     "training_epoch_losses": [0.9, 0.2, 0.05, 0.03, 0.02, 0.01],
 }
 THROWN = [2.3, 40.0, 30.0, 20.0, *[1.3 + 0.01 * (-1) ** i for i in range(300)]]
