@@ -20,6 +20,8 @@ _LEAST_DECAY, _SHRUNK = 0.05, 0.3
 _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 _PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.65, 1e-8
 _A_PART, _TAKEN, _DRAWN_IN = 0.05, 0.5, 0.8
+# The usual 0.01 at a rate of 1e-3 takes 1e-5, and half of the weights in 70,000 steps, not 70.
+_A_STEP = 0.01
 _BESIDE, _GONE, _STEADY, _SOME_LOOKS, _A_SUM = 0.02, 0.05, 0.02, 10, 1.5
 
 _LESS_DECAY = Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4")
@@ -200,6 +202,8 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.weight_decay >= _LEAST_DECAY and vitals.growth < _TAKEN and _stands(vitals):
         return _taken(vitals)
+    if vitals.weight_decay * vitals.learning_rate_peak > _A_STEP and _stands(vitals):
+        return _takes(vitals)
     huge = vitals.weight_decay >= _HUGE_DECAY
     learned = vitals.gain > _SOME if huge else vitals.has_learned
     falls = vitals.is_falling and not (huge and vitals.growth < _TAKEN)
@@ -230,6 +234,19 @@ def _taken(vitals: Vitals) -> list[Symptom]:
         f"their first length, and the loss stands at {vitals.recent_data_loss:.4g}."
     )
     figures = {"weight_decay": vitals.weight_decay, "growth": vitals.growth}
+    problem = Problem.OVER_REGULARIZED
+    return [Symptom(problem, "warning", evidence, figures, (_LESS_DECAY,), reports=3)]
+
+
+def _takes(vitals: Vitals) -> list[Symptom]:
+    """A decay that each step has to make good before it gets anywhere, and a loss that stands."""
+    taken = vitals.weight_decay * vitals.learning_rate_peak
+    evidence = (
+        f"At a learning rate of {vitals.learning_rate_peak:.2g} the weight decay of "
+        f"{vitals.weight_decay:g} takes {taken:.1%} of the weights in each step, and the loss "
+        f"stands at {vitals.recent_data_loss:.4g}."
+    )
+    figures = {"weight_decay": vitals.weight_decay, "taken": taken}
     problem = Problem.OVER_REGULARIZED
     return [Symptom(problem, "warning", evidence, figures, (_LESS_DECAY,), reports=3)]
 
