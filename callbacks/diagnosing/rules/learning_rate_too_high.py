@@ -112,7 +112,9 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
     )
     rages = recent > _HUGE_STEP and not vitals.is_well
     shaken = stuck and vitals.had_a_long_chance and _first_layer_step(vitals) > _HUGE_STEP
-    return (recent > _LARGE_STEP and rose) or lost or rages or shaken
+    # Beside weights that such steps have made long they are short.
+    grown = vitals.growth if vitals.growth > _GROWN else 1.0
+    return (recent * grown > _LARGE_STEP and rose) or lost or rages or shaken
 
 
 def _came_down(vitals: Vitals) -> bool:

@@ -125,3 +125,15 @@ def test_weights_that_grew_for_nothing_were_led_away():
     assert symptom.problem is P.LEARNING_RATE_TOO_HIGH
     assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(FLAT, growth=1.6, **signs))
     assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(FALLING, growth=3.6, **signs))
+
+
+WORSE_AGAIN = [
+    *[0.6 + 0.01 * (-1) ** i for i in range(100)],
+    *[1.9 + 0.05 * (-1) ** i for i in range(200)],
+]
+
+
+@pytest.mark.parametrize(("growth", "sick"), [(12.0, True), (1.2, False), (math.nan, False)])
+def test_steps_are_short_beside_weights_that_they_have_made_long(growth, sick):
+    signs = vitals(WORSE_AGAIN, total_updates=[0.05] * 3 + [6e-3] * 12, growth=growth)
+    assert (P.LEARNING_RATE_TOO_HIGH in found(signs)) is sick
