@@ -87,6 +87,7 @@ import faulty.tokens
 import faulty.trades
 import faulty.transit
 import faulty.units
+import faulty.vineyard
 import faulty.vision
 import faulty.weather
 import healthy.agents
@@ -190,6 +191,7 @@ import healthy.tokens
 import healthy.trades
 import healthy.transfer
 import healthy.transit
+import healthy.vineyard
 import healthy.vision
 import healthy.wards
 import healthy.waveforms
@@ -285,6 +287,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.transit.CASES,
     *faulty.units.CASES,
     *faulty.vision.CASES,
+    *faulty.vineyard.CASES,
     *faulty.weather.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
@@ -392,6 +395,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.vision.CASES,
     *healthy.wards.CASES,
     *healthy.waveforms.CASES,
+    *healthy.vineyard.CASES,
     *healthy.weather.CASES,
 )
 CASES = FAULTY + HEALTHY
