@@ -90,6 +90,7 @@ import faulty.units
 import faulty.vineyard
 import faulty.vision
 import faulty.weather
+import faulty.zoo
 import healthy.agents
 import healthy.archives
 import healthy.aviation
@@ -196,6 +197,8 @@ import healthy.vision
 import healthy.wards
 import healthy.waveforms
 import healthy.weather
+import healthy.zoo
+import healthy.zoo_more
 from case import Case
 
 FAULTY: tuple[Case, ...] = (
@@ -289,6 +292,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.vision.CASES,
     *faulty.vineyard.CASES,
     *faulty.weather.CASES,
+    *faulty.zoo.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
     *healthy.agents.CASES,
@@ -397,6 +401,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.waveforms.CASES,
     *healthy.vineyard.CASES,
     *healthy.weather.CASES,
+    *healthy.zoo.CASES,
+    *healthy.zoo_more.CASES,
 )
 CASES = FAULTY + HEALTHY
 
