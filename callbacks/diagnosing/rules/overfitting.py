@@ -4,11 +4,15 @@ Prechelt (1998): GL is by how many percent the validation loss is over its lowes
 a lasting gap, at three checks in a row, with a training loss far below: of 10% that is also a tenth
 of what there is to know, the loss of a constant; a large share of next to nothing is next to
 nothing. Where a constant's loss is not known, of 20%. A validation loss that does not rise is as
-bad where it has stopped a third of what there is to know above a training loss of next to nothing.
+bad where it has stopped a quarter of what there is to know above a training loss of next to
+nothing. Where validation is told rightly nearly as often as what was learned by heart, the loss is
+that of being too sure of a few, and only worth knowing.
 """
 
+import math
 import statistics
 
+from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
@@ -17,8 +21,8 @@ from ..vitals import Vitals
 _LOST, _OF_ALL, _CHECKS = 0.1, 0.1, 3
 _LOST_OF_UNKNOWN, _EARLY_CHECKS = 0.2, 10
 _FELL, _PART, _SOME_CHECKS = 0.9, 0.2, 8
-_GAP, _NOTHING, _STILL_FALLS = 0.35, 0.1, 0.05
-_ALL, _MOST, _APART, _HAIR = 0.99, 0.9, 0.25, 0.02
+_GAP, _NOTHING, _STILL_FALLS = 0.25, 0.1, 0.05
+_ALL, _MOST, _APART, _HAIR, _CLOSE = 0.99, 0.9, 0.25, 0.02, 0.1
 _REMEDIES = (
     Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),
     Remedy("Use dropout.", "dropout=0.3"),
@@ -64,8 +68,16 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[S
     )
     figures = {"generalization_loss": 100 * lost, "best": best, "training_loss": training[-1]}
     stop = Remedy("Stop early and take the best weights.", 'EarlyStopping("val_loss", patience=5)')
-    remedies = (stop, *_REMEDIES)
-    return [Symptom(Problem.OVERFITTING, "warning", evidence, figures, remedies, reports=1)]
+    remedies, severity = (stop, *_REMEDIES), _severity(vitals)
+    return [Symptom(Problem.OVERFITTING, severity, evidence, figures, remedies, reports=1)]
+
+
+def _severity(vitals: Vitals) -> Severity:
+    """Of a loss alone that rises, for being too sure of a few, it is only worth knowing."""
+    scores = vitals.validation_scores[-_CHECKS:]
+    known = vitals.scores_are_accuracies and len(scores) == _CHECKS and not vitals.is_imbalanced
+    told = vitals.training_accuracy if math.isfinite(vitals.training_accuracy) else 1.0
+    return "info" if known and min(scores) > told - _CLOSE else "warning"
 
 
 def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
@@ -84,7 +96,8 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
         f"{checks[-1]:.4g}, where a constant has {vitals.whole_scale:.4g}."
     )
     figures = {"gap": gap, "validation_loss": checks[-1], "training_loss": training[-1]}
-    return [Symptom(Problem.OVERFITTING, "warning", evidence, figures, _REMEDIES, reports=2)]
+    severity = _severity(vitals)
+    return [Symptom(Problem.OVERFITTING, severity, evidence, figures, _REMEDIES, reports=2)]
 
 
 def _by_scores(vitals: Vitals) -> list[Symptom]:

@@ -79,3 +79,20 @@ def test_the_share_told_rightly_is_of_single_labels():
     assert math.isnan(words.training_accuracy)
     assert math.isnan(vitals(SMALL).training_accuracy)
     assert words.objective.constant_loss == LN10
+
+
+SURE = {
+    "validation_losses": [1.0, 0.4, 0.2, 0.5, 0.7, 0.8, 0.9],
+    "training_epoch_losses": [1.0, 0.4, 0.1, 0.05, 0.01, 1e-3, 1e-3],
+    "validation_epochs": list(range(7)), "accuracies": [1.0] * 30,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scores", "accuracies", "severity"),
+    [([0.94], True, "info"), ([0.7], True, "warning"), ([0.94], False, "warning"),
+     ([], True, "warning")],
+)  # fmt: skip
+def test_a_validation_loss_that_rises_for_being_too_sure_of_a_few(scores, accuracies, severity):
+    told = {"validation_scores": scores * 7, "scores_are_accuracies": accuracies}
+    assert found(vitals(SMALL, **SURE, **told))[P.OVERFITTING] == severity
