@@ -95,6 +95,7 @@ class WeightInspection:
         self._own = {
             n for n in self._weights if type(modules[n]).__module__.startswith("torch.nn.")
         }
+        self._idle = IdleUnits()
         self._by_unit = {n for n in self._own if isinstance(modules[n], _BY_UNIT)}
         self._gates = {layer.name: count_gates(modules[layer.name]) for layer in layers}
         self._tables, self._bare = embedding_tables(pl_module), bare_parameters(pl_module)
