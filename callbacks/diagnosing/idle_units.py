@@ -3,7 +3,8 @@
 Nothing chooses them: they are never among the largest that are kept, or no input is sent to them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -15,14 +16,14 @@ _ENOUGH = 5
 class IdleUnits:
     """Look at gradients of weights from time to time, until each unit of a layer has had one.
 
-    Attributes:
-        watched: Names of the weights to look at; None before the first look.
+    Args:
+        state: What was seen before, a `state_dict`.
     """
 
-    def __init__(self) -> None:
-        self.watched: Collection[str] | None = None
-        self._reached: dict[str, Tensor] = {}
-        self._looks = 0
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        self._looks: int = state["looks"] if state else 0
+        self._reached: dict[str, Tensor] = dict(state["reached"]) if state else {}
+        self._done: set[str] = set(state["done"]) if state else set()
 
     def look(self, weights: Mapping[str, Tensor]) -> None:
         """Look at gradients before a step.
@@ -30,12 +31,12 @@ class IdleUnits:
         Args:
             weights: Of which each row is a unit's, by the layer's name.
         """
-        for name in weights if self.watched is None else self.watched:
-            gradient = gradient_of(weights[name])
-            if is_whole(gradient) and len(gradient) > 1:
-                reached = gradient.detach().reshape(len(gradient), -1).any(1)
-                before = self._reached.get(name)
-                self._reached[name] = reached if before is None else before | reached
+        for name, weight in weights.items():
+            gradient, before = gradient_of(weight), self._reached.get(name)
+            if name in self._done or not is_whole(gradient) or len(gradient) < 2:
+                continue
+            reached = gradient.detach().reshape(len(gradient), -1).any(1)
+            self._reached[name] = reached if before is None else before.to(reached.device) | reached
         self._looks += 1
 
     def shares(self) -> dict[str, Tensor]:
@@ -44,8 +45,13 @@ class IdleUnits:
 
     def settle(self, shares: Mapping[str, float]) -> dict[str, float]:
         """Leave what no unit of is idle; the shares of the others, once there were five looks."""
-        self._reached = {n: reached for n, reached in self._reached.items() if shares.get(n, 1.0)}
-        self.watched = set(self._reached)
+        self._done |= {name for name, share in shares.items() if share == 0}
+        self._reached = {n: reached for n, reached in self._reached.items() if n not in self._done}
         if self._looks < _ENOUGH:
             return {}
         return {name: shares[name] for name in self._reached if name in shares}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which layers are done with, and which units of the others had a gradient."""
+        reached = {name: reached.cpu() for name, reached in self._reached.items()}
+        return {"looks": self._looks, "reached": reached, "done": sorted(self._done)}

@@ -68,6 +68,7 @@ class WeightInspection:
     def __init__(self, vitals: Vitals) -> None:
         self._vitals = vitals
         self._known: Mapping[str, Mapping[str, Any]] = {}
+        self._known_idle: Mapping[str, Any] | None = None
         self._inspections = 0
         self._stepped: set[int] = set()
         self._rated: set[tuple[int, int]] = set()
@@ -95,7 +96,7 @@ class WeightInspection:
         self._own = {
             n for n in self._weights if type(modules[n]).__module__.startswith("torch.nn.")
         }
-        self._idle = IdleUnits()
+        self._idle = IdleUnits(self._known_idle)
         self._by_unit = {n for n in self._own if isinstance(modules[n], _BY_UNIT)}
         self._gates = {layer.name: count_gates(modules[layer.name]) for layer in layers}
         self._tables, self._bare = embedding_tables(pl_module), bare_parameters(pl_module)
@@ -258,12 +259,15 @@ class WeightInspection:
             "inspections": self._inspections,
             "stepped": sorted(self._stepped),
             "rated": sorted(self._rated),
+            "idle": self._idle.state_dict(),
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there with the next `begin`."""
         self._known = state_dict["layers"]
         self._inspections = state_dict["inspections"]
+        self._known_idle = state_dict.get("idle")
+        self._idle = IdleUnits(self._known_idle)
         self._stepped = set(state_dict["stepped"])
         self._rated = {(place, i) for place, i in state_dict.get("rated", ())}
 

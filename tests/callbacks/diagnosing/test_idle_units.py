@@ -16,7 +16,8 @@ from torchvitals.callbacks.diagnosing.signs import Layer
 from torchvitals.callbacks.problem import Problem as P
 
 
-def test_units_count_once_any_look_has_seen_their_gradient():
+@pytest.mark.parametrize("resumes", [False, True])
+def test_units_count_once_any_look_has_seen_their_gradient(resumes):
     weights = {"some": nn.Linear(3, 4).weight, "all": nn.Linear(3, 4).weight}
     units = IdleUnits()
     for look in range(6):
@@ -28,7 +29,9 @@ def test_units_count_once_any_look_has_seen_their_gradient():
         assert shares.pop("all", 0.0) == 0.0
         found = units.settle({name: float(share) for name, share in units.shares().items()})
         assert found == ({"some": 0.5} if look >= 4 else {})
-        assert units.watched == {"some"}
+        assert units.state_dict()["reached"].keys() == {"some"}
+        if resumes:
+            units = IdleUnits(units.state_dict())
 
 
 def test_weights_without_a_dense_gradient_are_left():
