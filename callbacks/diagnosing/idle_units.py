@@ -31,12 +31,15 @@ class IdleUnits:
         Args:
             weights: Of which each row is a unit's, by the layer's name.
         """
-        for name, weight in weights.items():
-            gradient, before = gradient_of(weight), self._reached.get(name)
-            if name in self._done or not is_whole(gradient) or len(gradient) < 2:
-                continue
-            reached = gradient.detach().reshape(len(gradient), -1).any(1)
-            self._reached[name] = reached if before is None else before.to(reached.device) | reached
+        for name in weights.keys() - self._done:
+            gradient = gradient_of(weights[name])
+            if is_whole(gradient) and len(gradient) > 1:
+                reached, before = (
+                    gradient.reshape(len(gradient), -1).any(1),
+                    self._reached.get(name),
+                )
+                known = reached if before is None else before.to(reached.device) | reached
+                self._reached[name] = known
         self._looks += 1
 
     def shares(self) -> dict[str, Tensor]:
