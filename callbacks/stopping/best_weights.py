@@ -16,6 +16,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from ...functional.state_changes import same_bits
 from ..monitoring.layers import refuse_flattening
 from ..monitoring.loggers import run_folder
+from .fitting import that_fit
 
 Place = Literal["memory", "file"]
 
@@ -60,6 +61,7 @@ class BestWeights:
     Attributes:
         in_module: Whether the module's own weights are the best ones, as far as is known.
         path: File of this rank's best weights, if they are in one.
+        unfit: Names of buffers that had another size when they were to be given back.
     """
 
     def __init__(self, place: Place = "memory", name: str = "best") -> None:
@@ -70,6 +72,7 @@ class BestWeights:
     def clear(self) -> None:
         """Forget all weights."""
         self.in_module = False
+        self.unfit: list[str] = []
         self.path: Path | None = None
         self._kept: dict[str, Tensor] | None = None
         self._staged: dict[str, Tensor] | None = None
@@ -145,18 +148,19 @@ class BestWeights:
         return self._kept
 
     def restore(self, module: nn.Module) -> bool:
-        """Give the module the best weights, and say whether that changed anything."""
+        """Give the module the best weights, and say whether that changed anything.
+
+        Raises:
+            OtherParametersError: If it has other parameters by now.
+        """
         if self.in_module and self.path is not None and not Path(self.path).exists():
             return False  # Nothing else was to be expected of it.
         weights = self._weights()
         if weights is None:
             return False
+        fitting, self.unfit = that_fit(weights, module, whole=self._whole)
         targets = module.state_dict()
-        given = {
-            name: self._as_in(targets[name], name, value)
-            for name, value in weights.items()
-            if name in targets
-        }
+        given = {name: self._as_in(targets[name], value) for name, value in fitting.items()}
         # Not told by `in_module`: since the check, another callback may have put others there.
         changes = not all(_same(value, targets[name]) for name, value in given.items())
         if changes:
@@ -164,7 +168,7 @@ class BestWeights:
         self.in_module = True
         return changes
 
-    def _as_in(self, target: Any, name: str, value: Tensor) -> Tensor:
+    def _as_in(self, target: Any, value: Tensor) -> Tensor:
         if not isinstance(target, DTensor):
             return value
         if self._whole:

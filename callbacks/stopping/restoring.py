@@ -7,6 +7,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities import rank_zero_warn
 
 from .best_weights import BestWeights, ends_with_an_average
+from .fitting import OtherParametersError
 from .reason import StoppingReason
 
 
@@ -39,10 +40,23 @@ class RestoreLast(Callback):
 
 def give_back(own: Callback, best: BestWeights, trainer: Trainer, module: LightningModule) -> bool:
     """Restore unless it is for another callback to do, and say whether that changed anything."""
-    if restorer(trainer) in (own, None):
-        return best.restore(module)
-    best.in_module = False
-    return False
+    if restorer(trainer) not in (own, None):
+        best.in_module = False
+        return False
+    try:
+        changed = best.restore(module)
+    except OtherParametersError as error:
+        rank_zero_warn(
+            "EarlyStopping could not give the weights of the best check back: since then the "
+            f"module has got other parameters ({error}). It keeps those that it has."
+        )
+        return False
+    if best.unfit:
+        rank_zero_warn(
+            "EarlyStopping gave the weights of the best check back, but for buffers that have "
+            f"another size by now: {', '.join(best.unfit)}."
+        )
+    return changed
 
 
 def restorer(trainer: Trainer) -> Callback | None:

@@ -17,6 +17,7 @@ from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.callbacks import (
     EMAWeightAveraging,
     ModelCheckpoint,
+    ModelPruning,
     OnExceptionCheckpoint,
     StochasticWeightAveraging,
 )
@@ -388,3 +389,69 @@ def test_flattening_strategies_are_refused():
 
     with pytest.raises(TypeError, match=r"\(FSDP2\).*restore_best_weights=False"):
         EarlyStopping("val_loss").setup(Trainer(), LightningModule(), "fit")
+
+
+class Growing(Scripted):
+    """Has a head, and what else a test wants to change."""
+
+    def __init__(self, change):
+        super().__init__({"val_loss": LOSSES})
+        self.head, self.change = nn.Linear(4, 2), change
+        self.register_buffer("bank", torch.zeros(1))
+        self.best = None
+
+    def on_train_epoch_start(self):
+        with torch.no_grad():
+            getattr(self.head, "weight_orig", self.head.weight).add_(1)
+        self.change(self, self.current_epoch)
+
+    def on_validation_end(self):
+        if self.current_epoch == 2:
+            self.best = self.outputs
+
+    @property
+    def outputs(self):
+        return self.head(torch.eye(4)).detach()
+
+
+def growing(change, *callbacks):
+    model, _ = fit([EarlyStopping("val_loss", patience=3), *callbacks], Growing(change))
+    return model
+
+
+@pytest.mark.parametrize("first", [0, 4])
+def test_a_network_that_was_pruned_gets_the_weights_of_its_best_check(first):
+    pruning = ModelPruning("l1_unstructured", amount=lambda epoch: 0.5 * (epoch == first))
+    model = growing(lambda *_: None, pruning)
+    assert torch.equal(model.outputs, model.best)
+    assert set(model.head._parameters) == {"weight", "bias"}
+
+
+def test_a_buffer_that_has_grown_is_left_as_it_is():
+    def grow(model, epoch):
+        model.bank = torch.zeros(epoch + 1)
+
+    with pytest.warns(UserWarning, match="but for buffers that have another size by now: bank"):
+        model = growing(grow)
+    assert torch.equal(model.outputs, model.best)
+    assert len(model.bank) == 6
+
+
+def test_nothing_comes_back_where_parameters_were_added():
+    def add(model, epoch):
+        if epoch == 4:
+            model.more = nn.Linear(2, 2)
+
+    with pytest.warns(UserWarning, match=r"other parameters \(more.weight, more.bias\)"):
+        model = growing(add)
+    torch.testing.assert_close(model.outputs, model.best + 3)
+
+
+def test_nothing_comes_back_where_a_layer_has_another_size():
+    def resize(model, epoch):
+        if epoch == 4:
+            model.head = nn.Linear(4, 3)
+
+    with pytest.warns(UserWarning, match=r"other parameters \(head.weight, head.bias\)"):
+        model = growing(resize)
+    assert model.head.weight.shape == (3, 4)

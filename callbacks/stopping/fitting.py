@@ -1,0 +1,61 @@
+"""Which kept weights go into a module that may have changed since they were kept."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+
+
+class OtherParametersError(Exception):
+    """A module has other parameters than it had when its weights were kept."""
+
+
+def without_masks(weights: Mapping[str, Tensor], names: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Weights as ``torch.nn.utils.prune`` computes them, where a module has them in one again.
+
+    Args:
+        weights: What was kept.
+        names: What the module has now.
+    """
+    found = dict(weights)
+    for name in names.keys() - weights.keys():
+        parts = (f"{name}_orig", f"{name}_mask")
+        if all(part in weights and part not in names for part in parts):
+            entries, mask = (found.pop(part) for part in parts)
+            found[name] = entries * mask
+    return found
+
+
+def that_fit(
+    weights: Mapping[str, Tensor], module: nn.Module, *, whole: bool
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Kept weights that a module can take, and the names of its buffers of another size now.
+
+    Args:
+        weights: What was kept.
+        module: Their module.
+        whole: Whether those of sharded tensors were put together.
+
+    Raises:
+        OtherParametersError: If parameters were added, have gone, or have another size: of two
+            states in part there is nothing to be had.
+    """
+    now = module.state_dict()
+    parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    weights = without_masks(weights, now)
+    sizes = {name: _size(value, whole=whole) for name, value in now.items()}
+    resized = [n for n, value in weights.items() if n in now and _size(value) != sizes[n]]
+    others = [name for name in weights if name not in now]
+    others += [name for name in now if name in parameters and name not in weights]
+    others += [name for name in resized if name in parameters]
+    if others:
+        more = f" and {len(others) - 3} others" if len(others) > 3 else ""
+        raise OtherParametersError(", ".join(others[:3]) + more)
+    return {n: value for n, value in weights.items() if n not in resized}, resized
+
+
+def _size(value: Any, *, whole: bool = True) -> tuple[int, ...] | None:
+    if isinstance(value, DTensor) and not whole:
+        value = value.to_local()
+    return tuple(value.shape) if isinstance(value, Tensor) and not value.is_nested else None
