@@ -13,7 +13,9 @@ from torchmetrics.classification import (
     MulticlassF1Score,
 )
 
+from ..functional.arguments import whole_number
 from .building_blocks.figures import draw_confusion_matrix, log_figure
+from .building_blocks.recipe import check_share
 from .supervised_module import Stage, SupervisedModule
 
 if TYPE_CHECKING:
@@ -63,12 +65,8 @@ class Classifier(SupervisedModule):
         class_weights: Sequence[float] | None = None,
         **training: Any,
     ) -> None:
-        if num_classes < 2:
-            raise ValueError(f"Expected `num_classes` to be at least 2, but got {num_classes}.")
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(
-                f"Expected `label_smoothing` from 0 to below 1, but got {label_smoothing}."
-            )
+        whole_number("num_classes", num_classes, least=2)
+        check_share("label_smoothing", label_smoothing)
         if class_weights is not None and len(class_weights) != num_classes:
             raise ValueError(
                 f"Expected `class_weights` of {num_classes} numbers, but got {len(class_weights)}."

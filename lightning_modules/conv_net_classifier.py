@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .building_blocks.choices import Options
 from .building_blocks.images import check_images, convolutional_network
-from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one
+from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one, check_widths
 from .classifier import Classifier
 
 
@@ -55,7 +55,8 @@ class ConvNetClassifier(Classifier):
         dropout: float = 0.0,
         **training: Any,
     ) -> None:
-        check_at_least_one(in_channels=in_channels, channels=channels)
+        check_at_least_one(in_channels=in_channels)
+        check_widths(channels=channels)
         recipe = Recipe(
             activation,
             activation_options,

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .building_blocks.choices import Options
 from .building_blocks.dense import check_features, dense_network
-from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one
+from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one, check_widths
 from .regressor import Regressor
 
 
@@ -56,7 +56,8 @@ class MLPRegressor(Regressor):
         dropout: float = 0.0,
         **training: Any,
     ) -> None:
-        check_at_least_one(in_features=in_features, out_features=out_features, hidden=hidden)
+        check_at_least_one(in_features=in_features, out_features=out_features)
+        check_widths(hidden=hidden)
         recipe = Recipe(
             activation,
             activation_options,

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
+from ..functional.arguments import number
 from ..functional.choices import choose
 from ..functional.penalties import zero_fraction
 from .building_blocks.choices import Options, resolve
@@ -69,6 +70,7 @@ class SupervisedModule(LightningModule):
 
     Raises:
         ValueError: If a name is unknown or a number out of range.
+        TypeError: If what is to be a number is none.
         TypeError: If ``network`` is not an ``nn.Module``.
     """
 
@@ -333,8 +335,6 @@ class SupervisedModule(LightningModule):
 
 
 def _check_numbers(*, lr: float, warmup: float, l1: float, l2: float) -> None:
-    if not lr > 0:
-        raise ValueError(f"Expected `lr` to be positive, but got {lr}.")
+    number("lr", lr, above=0)
     for name, value in (("warmup", warmup), ("l1", l1), ("l2", l2)):
-        if not value >= 0:
-            raise ValueError(f"Expected `{name}` to be at least 0, but got {value}.")
+        number(name, value, least=0)

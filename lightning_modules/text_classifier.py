@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..functional.choices import choose
 from .building_blocks.choices import Options
-from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one
+from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one, check_widths
 from .building_blocks.text import bag_network, check_text, check_tokens, convolution_network
 from .classifier import Classifier
 
@@ -83,10 +83,8 @@ class TextClassifier(Classifier):
             buckets=buckets,
             embedding_dim=embedding_dim,
             ngrams=ngrams,
-            hidden=hidden,
-            channels=channels,
-            kernel_sizes=kernel_sizes,
         )
+        check_widths(hidden=hidden, channels=channels, kernel_sizes=kernel_sizes)
         check_text(buckets, channels, kernel_sizes)
         recipe = Recipe(
             activation,

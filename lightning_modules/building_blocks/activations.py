@@ -44,10 +44,17 @@ def make_activation(activation: Any, options: Options | None = None) -> nn.Modul
 
     Raises:
         ValueError: If the name is unknown.
-        TypeError: If it makes no module.
+        TypeError: If it makes no module, or not of these options.
 
     Example:
         >>> make_activation("leaky_relu", {"negative_slope": 0.2})
         LeakyReLU(negative_slope=0.2)
     """
-    return fresh(resolve("activation", activation, ACTIVATIONS), options or {})
+    made_of = resolve("activation", activation, ACTIVATIONS)
+    try:
+        return fresh(made_of, options or {})
+    except TypeError as error:
+        raise TypeError(
+            f"Expected `activation_options` that make an activation of {activation!r}, but with "
+            f"{options or {}} {error}"
+        ) from error

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from torch import nn
 
+from ...functional.arguments import number, whole_number
 from ...functional.choices import choose
 from .activations import ACTIVATIONS, make_activation
 from .choices import Options, resolve
@@ -55,8 +56,7 @@ class Recipe:
         choose("norm", self.norm, dict.fromkeys(NORMALIZATIONS))
         choose("norm_position", self.norm_position, {"before": 0, "after": 0})
         check_init(self.init, self.init_options)
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"Expected `dropout` from 0 to below 1, but got {self.dropout}.")
+        check_share("dropout", self.dropout)
 
     @property
     def bias(self) -> bool:
@@ -97,13 +97,40 @@ class Recipe:
         initialize(layers, self.init, self.init_options)
 
 
-def check_at_least_one(**numbers: int | Iterable[int]) -> None:
-    """Refuse numbers below 1.
+def check_share(argument: str, value: float) -> None:
+    """Refuse what is no number from 0 to below 1.
 
     Raises:
-        ValueError: If there is one.
+        TypeError: If it is no number.
+        ValueError: If it is another one.
+    """
+    if not 0 <= number(argument, value) < 1:
+        raise ValueError(f"Expected `{argument}` from 0 to below 1, but got {value}.")
+
+
+def check_at_least_one(**numbers: Any) -> None:
+    """Refuse what is no whole number from 1 on.
+
+    Raises:
+        TypeError: If there is another thing.
+        ValueError: If there is a number below 1.
     """
     for name, value in numbers.items():
-        values = [value] if isinstance(value, int) else list(value)
-        if any(number < 1 for number in values):
-            raise ValueError(f"Expected `{name}` to be at least 1, but got {value}.")
+        whole_number(name, value)
+
+
+def check_widths(**sequences: Any) -> None:
+    """Refuse what is no sequence of whole numbers from 1 on.
+
+    Raises:
+        TypeError: If there is another thing.
+        ValueError: If there is a number below 1.
+    """
+    for name, values in sequences.items():
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise TypeError(
+                f"Expected `{name}` to be whole numbers, one for each layer, such as (64, 64), but "
+                f"got {values!r}."
+            )
+        for value in values:
+            whole_number(name, value)

@@ -86,7 +86,13 @@ def _cosine(optimizer: Optimizer, total: int, warmup: int, given: Options) -> An
 
 
 def _one_cycle(optimizer: Optimizer, total: int, warmup: int, given: Options) -> Any:
-    share = {"pct_start": warmup / total} if warmup else {}
+    # Torch's cycle cannot rise in less than two steps.
+    share = {"pct_start": min(max(2, warmup), total - 1) / total} if warmup and total > 2 else {}
+    if warmup > total:
+        raise ValueError(
+            f"Expected `warmup` to be no longer than the training, which has {total} optimiser "
+            f"steps, but got {warmup}."
+        )
     rates = [group["lr"] for group in optimizer.param_groups]
     arguments = {"max_lr": rates, "total_steps": total, **share, **given}
     return lr_scheduler.OneCycleLR(optimizer, **arguments)

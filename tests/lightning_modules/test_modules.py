@@ -263,3 +263,19 @@ def test_neither_network_nor_configure_network_says_what_to_do():
 def test_wrong_arguments_say_what_to_do(arguments, message):
     with pytest.raises(ValueError, match=message):
         MLPClassifier(64, 7, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"lr": "0.1"}, "`lr` to be a number, but got '0.1'"),
+        ({"l2": None}, "`l2` to be a number, but got None"),
+        ({"dropout": "0.1"}, "`dropout` to be a number, but got '0.1'"),
+        ({"hidden": 64}, r"`hidden` to be whole numbers, one for each layer, .* but got 64"),
+        ({"hidden": (64.5,)}, "`hidden` to be a whole number, but got 64.5"),
+        ({"activation": "threshold"}, "`activation_options` that make .*'threshold'.*missing 2"),
+    ],
+)
+def test_arguments_of_another_kind_are_named(arguments, message):
+    with pytest.raises(TypeError, match=message):
+        MLPClassifier(64, 7, **arguments)

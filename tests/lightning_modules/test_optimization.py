@@ -208,6 +208,10 @@ def torchs(make, by_epoch=False, steps=12, steps_per_epoch=3):
             {"scheduler": "one_cycle", "warmup": 0.25},
             torchs(lambda o: lr_scheduler.OneCycleLR(o, 0.1, 12, pct_start=0.25)),
         ),
+        (
+            {"scheduler": "one_cycle", "warmup": 1},
+            torchs(lambda o: lr_scheduler.OneCycleLR(o, 0.1, 12, pct_start=2 / 12)),
+        ),
         ({"warmup": 4}, [0.025, 0.05, 0.075] + [0.1] * 9),
         ({"warmup": 0.25}, [0.1 / 3, 0.2 / 3] + [0.1] * 10),
         (
@@ -222,6 +226,21 @@ def torchs(make, by_epoch=False, steps=12, steps_per_epoch=3):
 )
 def test_each_schedule_gives_torchs_rates(arguments, expected):
     assert rates(**arguments) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 8])
+@pytest.mark.parametrize("warmup", [0, 1, 0.1, 0.9])
+def test_one_cycle_goes_with_a_short_training(steps, warmup):
+    model = MLPClassifier(5, 3, hidden=(), scheduler="one_cycle", warmup=warmup)
+    trainer = quiet_trainer(max_steps=steps, max_epochs=-1)
+    trainer.fit(model, LOADER)
+    assert trainer.global_step == steps
+
+
+def test_a_cycle_whose_warmup_is_longer_than_training_is_refused():
+    model = MLPClassifier(5, 3, hidden=(), scheduler="one_cycle", warmup=9)
+    with pytest.raises(ValueError, match=r"`warmup` to be .* 8 optimiser steps, but got 9"):
+        quiet_trainer(max_steps=8, max_epochs=-1).fit(model, LOADER)
 
 
 def test_plateau_lowers_the_rate_when_the_loss_stays():
