@@ -13,9 +13,9 @@ def channels_first(images: Any) -> Tensor:
     """Images of numpy or torch as a tensor of shape ``(N, C, H, W)``.
 
     Three dimensions are ``(N, H, W)``, one channel. With four, the axis of length 1, 3 or 4 holds
-    the channels; where both the second and the last are, or neither is, numpy's are last and
-    torch's are first. Whole numbers from 0 to 255 of any type become uint8, truth values 0 and
-    255, float64 becomes float32.
+    the channels, or else the one that is shorter than both others; where both the second and the
+    last are, or neither is, numpy's are last and torch's are first. Whole numbers from 0 to 255 of
+    any type become uint8, truth values 0 and 255, float64 becomes float32.
 
     Args:
         images: Array or tensor of 3 or 4 dimensions.
@@ -64,6 +64,8 @@ def _tensor_of(array: Any) -> Tensor:
 
 def _last(shape: tuple[int, ...], numpys: bool) -> bool:
     first, last = shape[1] in _CHANNELS, shape[3] in _CHANNELS
+    if not (first or last):  # of several sensors, or bands of a spectrum
+        first, last = shape[1] < min(shape[2:]), shape[3] < min(shape[1:3])
     return numpys if first == last else last
 
 

@@ -22,6 +22,12 @@ PIXELS = numpy.random.default_rng(0).integers(0, 256, (6, 5, 7, 3)).astype(numpy
         (numpy.zeros((2, 5, 6, 2)), (2, 2, 5, 6)),
         (torch.zeros(2, 2, 5, 6), (2, 2, 5, 6)),
         (torch.zeros(2, 4, 5, 3), (2, 4, 5, 3)),
+        (numpy.zeros((2, 13, 16, 16)), (2, 13, 16, 16)),
+        (numpy.zeros((2, 16, 16, 13)), (2, 13, 16, 16)),
+        (torch.zeros(2, 16, 15, 13), (2, 13, 16, 15)),
+        (numpy.zeros((2, 2, 5, 6)), (2, 2, 5, 6)),
+        (torch.zeros(2, 64, 8, 8), (2, 64, 8, 8)),
+        (numpy.zeros((2, 8, 8, 64)), (2, 64, 8, 8)),
     ],
 )
 def test_layouts_are_told_apart(images, shape):
