@@ -236,6 +236,8 @@ class ActivationMonitor(Callback):
     ) -> None:
         """Keep what was seen, and report at the end of a reporting step."""
         self._end()
+        if trainer.is_last_batch:
+            self._observation.leave()
         manual = not pl_module.automatic_optimization
         if self._reports and (manual or trainer.global_step != self._steps_before):
             self._reports = False

@@ -218,6 +218,8 @@ class DeadReLUMonitor(Callback):
         closes = self._ends_window(trainer, pl_module)
         if batch_idx % self.observe_every_n_batches == 0:
             self._take(closes=closes)
+        if trainer.is_last_batch:
+            self._watch.leave()
         if closes:
             self._close_steps(trainer, pl_module, logger_step(trainer) + 1)
         self._reporter.end_step(trainer)

@@ -51,7 +51,8 @@ class ActivationObserver(TorchFunctionMode):
 
     A site is one call in the forward pass of one module: ``network.act`` for an activation
     module, ``network.act#2`` for its second call in one forward pass of its parent,
-    ``network.relu`` for a functional call. The running module is known from hooks, which
+    ``network.relu`` for a functional call. What the step itself calls behind its last layer is
+    the loss's, and no site. The running module is known from hooks, which
     `attach` adds and `detach` removes. Calls without gradients (a teacher network) pass unseen.
 
     Inside `torch.compile`, Dynamo traces the mode and the hooks into the one graph that it makes
@@ -97,6 +98,7 @@ class ActivationObserver(TorchFunctionMode):
         self._first = self._last = _Record(None, self._root, "", "", None)
         self._before_pause: tuple[_Record, Scope, LayerOutput] | None = None
         self._last_layer = NO_LAYER
+        self._after_layers: list[_Record] = []
         self._side_effects = SideEffects()
         self.blind = False
         self.ends_in_layer = False
@@ -150,6 +152,7 @@ class ActivationObserver(TorchFunctionMode):
             self.scope = self._root
             self.blind = False
             self._last_layer = NO_LAYER
+            self._after_layers.clear()
             self._entered = True
         self._enter_mode()
 
@@ -164,7 +167,15 @@ class ActivationObserver(TorchFunctionMode):
 
     def _hold(self) -> None:
         if self._entered and self._before_pause is None:
+            self._leave_out_the_loss()
             self._before_pause = (self._last, self.scope, self._last_layer)
+
+    def _leave_out_the_loss(self) -> None:
+        """Drop what the step itself called behind its last layer: a hinge, no layer's units."""
+        if not self.traced:  # of compiled layers it is not seen when they run
+            for record in self._after_layers:
+                record.measured = None
+        self._after_layers.clear()
 
     def _go_on(self) -> None:
         if self._before_pause is not None:
@@ -205,8 +216,9 @@ class ActivationObserver(TorchFunctionMode):
         drained = []
         for record in reversed(records):
             self.traced = self.traced or not record.site
-            site = record.site or self._site(record.scope, record.kind)
-            drained.append((site, record.kind, record.measured))
+            if record.measured is not None:
+                site = record.site or self._site(record.scope, record.kind)
+                drained.append((site, record.kind, record.measured))
         self._root.calls.clear()
         return drained
 
@@ -296,6 +308,8 @@ class ActivationObserver(TorchFunctionMode):
         if name in UNIT_DIM:
             self._last_layer = layer_output(name, result)
             self.ends_in_layer = True
+            if not torch.compiler.is_compiling():
+                self._after_layers.clear()
             return
         kind = kind_of_call(name, args, kwargs)
         # What an activation module calls to make another function is not its output.
@@ -318,9 +332,12 @@ class ActivationObserver(TorchFunctionMode):
 
     def _keep(self, kind: str, scope: Scope, outputs: Tensor) -> None:
         scope.seen = True
-        self.ends_in_layer = False
-        if outputs.is_nested:  # rows of several lengths: neither units nor means of them
+        # Rows of several lengths have neither units nor means of them, and one number for each
+        # sample, or for all, is a loss's or a gate's.
+        if outputs.is_nested or outputs.ndim < min(2, self._last_layer.ndim or 2):
             return
+        in_step = scope is self._root and not torch.compiler.is_compiling()
+        self.ends_in_layer = self.ends_in_layer and in_step
         site = "" if torch.compiler.is_compiling() else self._site(scope, kind)
         outputs = outputs.detach()
         unit_dim = unit_dim_of(outputs, self._last_layer)
@@ -330,6 +347,8 @@ class ActivationObserver(TorchFunctionMode):
         measured = self._measure(site, kind, outputs, unit_dim)
         if measured is not None:
             self._last = _Record(self._last, scope, site, kind, measured)
+            if in_step and self._last_layer is not NO_LAYER:
+                self._after_layers.append(self._last)
 
     def _site(self, scope: Scope, kind: str) -> str:
         """Name of the next call in a scope."""

@@ -1,6 +1,6 @@
 """The gradients that an optimiser is about to use."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from lightning.pytorch import Trainer
 from torch import Tensor
@@ -28,6 +28,12 @@ def gradients_by_layer(
                 gradients.setdefault(layer, []).append(parameter.grad)
     order = {layer: i for i, layer in enumerate(dict.fromkeys(layer_of.values()))}
     return dict(sorted(gradients.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+def parameters_beside(optimizer: Optimizer, known: Collection[Tensor]) -> set[Tensor]:
+    """Parameters of an optimiser that are not known: of a layer that came later, say."""
+    parameters = (p for group in optimizer.param_groups for p in group["params"])
+    return {parameter for parameter in parameters if parameter not in known}
 
 
 def optimizer_position(trainer: Trainer, optimizer: Optimizer) -> int:

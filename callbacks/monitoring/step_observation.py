@@ -36,6 +36,8 @@ class StepObservation:
     def begin(self, pl_module: LightningModule, *, wanted: bool) -> None:
         """Observe the forward pass of this batch if its step is wanted."""
         if not (wanted or self._always):
+            if self._observer.attached:  # for a step in a row that does not come
+                self._observer.detach()
             return
         self._running = True
         if not self._observer.attached:

@@ -29,6 +29,8 @@ NO_LAYER = LayerOutput(0, 0, 0)
 
 def layer_output(name: str, outputs: Tensor) -> LayerOutput:
     """Form of what a layer's function of this name, a key of `UNIT_DIM`, gave."""
+    if outputs.is_nested:
+        return NO_LAYER
     dim = UNIT_DIM[name] or 1 - outputs.ndim
     return LayerOutput(outputs.ndim, dim, outputs.shape[dim])
 

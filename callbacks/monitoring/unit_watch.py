@@ -136,6 +136,11 @@ class UnitWatch:
         self._known = (self._known or set()) | set(sites)
         return sorted(unseen)
 
+    def leave(self) -> None:
+        """Leave no hook on the network behind an epoch's last step, unless it is compiled."""
+        if not self._observer.traced:
+            self.detach()
+
     def detach(self) -> None:
         """Remove every hook."""
         self._observer.detach()

@@ -583,11 +583,70 @@ def test_nothing_is_kept_of_what_measures_to_none_and_outputs_are_detached():
     def measure(site, kind, outputs, unit_dim):
         grads.append(outputs.requires_grad)
 
-    assert (
-        observe(lambda: nn.ReLU()(torch.ones(2, requires_grad=True)), nn.Module(), measure=measure)
-        == []
-    )
+    x = torch.ones(1, 2, requires_grad=True)
+    assert observe(lambda: nn.ReLU()(x), nn.Module(), measure=measure) == []
     assert grads == [False]
+
+
+def test_a_number_for_each_sample_or_for_all_has_no_units():
+    layer, x = nn.Linear(3, 4), torch.randn(5, 3)
+
+    def run():
+        outputs = F.relu(layer(x))
+        F.relu(outputs.mean(1))
+        F.relu6(outputs.mean())
+        layer(x)
+
+    assert [(s, len(v)) for s, _, v in observe(run, layer)] == [("relu", 4)]
+
+
+def test_a_sample_alone_has_the_units_of_its_layer():
+    layer, x = nn.Linear(3, 4), torch.randn(3)
+
+    def run():
+        layer(F.relu(layer(x))[:3])
+
+    assert sites(observe(run, layer)) == ["relu"]
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_rows_of_several_lengths_are_passed_over():
+    layer = nn.Linear(3, 4)
+    rows = torch.nested.nested_tensor([torch.randn(2, 3), torch.randn(5, 3)], requires_grad=True)
+
+    def run():
+        F.relu(layer(torch.randn(2, 3)))
+        F.relu(layer(rows))
+
+    assert sites(observe(run, layer)) == ["relu"]
+
+
+class Hinge(nn.Module):
+    """A network, and a step that calls ReLUs of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.outer = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def run(self, observer):
+        hidden = F.relu(self.inner(torch.randn(5, 3)))
+        outputs = self.outer(hidden)
+        loss = F.relu(outputs - 50).mean() + outputs.square().mean()
+        observer.pause()
+        loss.backward()
+
+
+def test_what_a_step_calls_behind_its_last_layer_is_of_the_loss():
+    network = Hinge()
+    observer = ActivationObserver(ACTIVATION_MODULES, largest, refuse)
+    observer.attach(network)
+    for _ in range(2):
+        observer.start()
+        network.run(observer)
+        observer.stop()
+        assert [(s, len(v)) for s, _, v in observer.drain()] == [("relu", 4)]
+        assert observer.ends_in_layer
+    observer.detach()
 
 
 class NewGELUActivation(nn.Module):
