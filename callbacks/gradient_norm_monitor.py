@@ -16,6 +16,7 @@ from .monitoring.gradient_reading import (
     gradients_by_layer,
     loss_scale,
     optimizer_position,
+    parameters_beside,
     scales_loss,
 )
 from .monitoring.guard import switch_off_on_error
@@ -96,6 +97,7 @@ class GradientNormMonitor(Callback):
         self._noise = NoiseScale() if noise_scale else None
         self._reporter = Reporter(type(self).__name__, {"grad_norm": _SCALE})
         self._layer_of: dict[Tensor, str] = {}
+        self._strangers: set[Tensor] = set()
         # The Trainer asks for the key at each of its hooks.
         self._state_key = self._generate_state_key(norm_type=self.norm_type)
         self._clear()
@@ -199,6 +201,9 @@ class GradientNormMonitor(Callback):
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self._reporter.start(trainer):
             self._clear()
+        self._read_layers(pl_module)
+
+    def _read_layers(self, pl_module: LightningModule) -> None:
         self._layer_of = layers_by_parameter(pl_module)
         self._weight_layers = weight_layers(pl_module)
 
@@ -229,6 +234,10 @@ class GradientNormMonitor(Callback):
         if self._reported.get(position) == step:
             return
         self._reported[position] = step
+        if not parameters_beside(optimizer, self._layer_of) <= self._strangers:
+            # A layer was added to the module, or took another one's place.
+            self._read_layers(pl_module)
+            self._strangers |= parameters_beside(optimizer, self._layer_of)
         gradients = gradients_by_layer(optimizer, self._layer_of)
         if not gradients:
             return
@@ -321,7 +330,7 @@ class GradientNormMonitor(Callback):
 
     def _release(self, trainer: Trainer) -> None:
         if self._layer_of:
-            self._layer_of = {}
+            self._layer_of, self._strangers = {}, set()
             self._finish(trainer)
 
     @switch_off_on_error

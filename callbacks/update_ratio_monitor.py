@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..functional.arguments import optional_whole_number
-from .monitoring.gradient_reading import scales_loss
+from .monitoring.gradient_reading import parameters_beside, scales_loss
 from .monitoring.guard import switch_off_on_error
 from .monitoring.heat_map import draw_heat_map
 from .monitoring.layers import refuse_flattening
@@ -74,6 +74,7 @@ class UpdateRatioMonitor(Callback):
         self.failed = False
         self._reporter = Reporter(type(self).__name__, {"update_ratio": _SCALE})
         self._names: dict[Tensor, str] = {}
+        self._strangers: set[Tensor] = set()
         self._before = WeightCopies()
         self._moving: dict[Tensor, bool] = {}
         self._clear()
@@ -126,8 +127,11 @@ class UpdateRatioMonitor(Callback):
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self._reporter.start(trainer):
             self._clear()
-        self._names = {parameter: name for name, parameter in pl_module.named_parameters()}
+        self._read_names(pl_module)
         self._before.forget()
+
+    def _read_names(self, pl_module: LightningModule) -> None:
+        self._names = {parameter: name for name, parameter in pl_module.named_parameters()}
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
@@ -136,14 +140,18 @@ class UpdateRatioMonitor(Callback):
         interval = report_interval(trainer, self.every_n_steps)
         if (logger_step(trainer) + 1) % interval == 0:
             self._before.keep = interval == 1
-            self._copy(optimizer)
+            self._copy(pl_module, optimizer)
 
     @switch_off_on_error
-    def _copy(self, optimizer: Optimizer) -> None:
+    def _copy(self, pl_module: LightningModule, optimizer: Optimizer) -> None:
+        if not parameters_beside(optimizer, self._names) <= self._strangers:
+            # A layer was added to the module, or took another one's place.
+            self._read_names(pl_module)
+            self._strangers |= parameters_beside(optimizer, self._names)
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 moves = parameter.requires_grad and parameter in self._names
-                if moves and parameter not in self._before:
+                if moves and parameter.numel() and parameter not in self._before:
                     self._before.take(parameter)
                     self._moving[parameter] = self._is_to_move(parameter, group.get("lr"))
 
@@ -174,7 +182,8 @@ class UpdateRatioMonitor(Callback):
         norms = self._before.norms(self._names)
         if scales_loss(trainer) and not any(move for _, move in norms.values()):
             return
-        self._take_stock(trainer, norms, {self._names[p]: moves for p, moves in moving.items()})
+        known = {self._names[p]: moves for p, moves in moving.items() if p in self._names}
+        self._take_stock(trainer, norms, known)
         self._record(trainer, norms)
 
     def _record(self, trainer: Trainer, norms: dict[str, tuple[float, float]]) -> None:
@@ -235,7 +244,7 @@ class UpdateRatioMonitor(Callback):
 
     def _release(self, trainer: Trainer) -> None:
         if self._names:
-            self._names, self._moving = {}, {}
+            self._names, self._moving, self._strangers = {}, {}, set()
             self._before.forget()
             self._finish(trainer)
 

@@ -122,8 +122,7 @@ class Observation:
         self._weights.begin(trainer, pl_module)
         self._clearing = Clearing()
         self._parameters = set(pl_module.parameters())
-        trained = ((n, p) for n, p in pl_module.named_parameters() if p.requires_grad)
-        vitals.entries = {name: parameter.numel() for name, parameter in trained}
+        self._count_entries(pl_module)
         vitals.dropouts = dropout_rates(pl_module)
         recurrent = (nn.RNNBase, nn.RNNCellBase)
         vitals.recurrent |= any(isinstance(m, recurrent) for m in pl_module.modules())
@@ -131,6 +130,16 @@ class Observation:
             vitals.recurrent_gain = largest_recurrent_gain(pl_module)
         groups = [group for o in trainer.optimizers for group in o.param_groups]
         vitals.weight_decay = max((float(g.get("weight_decay", 0.0)) for g in groups), default=0.0)
+
+    def _count_entries(self, pl_module: LightningModule) -> None:
+        named = pl_module.named_parameters()
+        sized = ((n, p) for n, p in named if not isinstance(p, nn.UninitializedParameter))
+        self.vitals.entries = {name: p.numel() for name, p in sized if p.requires_grad}
+
+    def _find_layers_anew(self, trainer: Trainer, optimizers: Sequence[Optimizer]) -> None:
+        """Where a layer came later, took another one's place, or has found its size."""
+        if self._weights.find_anew(trainer, optimizers):
+            self._count_entries(trainer.lightning_module)
 
     def open(self, step: int, pl_module: LightningModule, batch: Any) -> None:
         """Watch what reaches the layers in this batch, where it is one to look at."""
@@ -183,16 +192,16 @@ class Observation:
         """Take down that an optimiser is about to make a step, and look at the gradients."""
         step = trainer.global_step
         self._clearing.step(optimizer_position(trainer, optimizer), optimizer)
-        self._weights.inspect(
-            trainer,
-            optimizer,
-            is_watched=self._schedule.is_watched(step),
-            is_first=self._schedule.is_first(step),
-        )
+        is_watched = self._schedule.is_watched(step)
+        if is_watched:
+            self._find_layers_anew(trainer, [optimizer])
+        is_first = self._schedule.is_first(step)
+        self._weights.inspect(trainer, optimizer, is_watched=is_watched, is_first=is_first)
 
     def add(self, outputs: Any) -> None:
         """Take up a batch's loss."""
         self._gaps.close()
+        self._weights.count()
         self._record.add(outputs, self._factor)
 
     def news(self, *, look_back: bool = True) -> News:
@@ -263,6 +272,7 @@ class Observation:
         vitals.uncleared, vitals.first_gap = self._uncleared, self._gaps.first
         vitals.side_losses = self._sides.found
         read_rates(trainer, vitals)
+        self._find_layers_anew(trainer, trainer.optimizers)
         self._weights.settle(trainer.optimizers, self._batches.ran)
         return replace(vitals)
 

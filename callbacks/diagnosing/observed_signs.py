@@ -58,6 +58,8 @@ class ObservedSigns:
         waiting: Weights that are all 0, as are their gradients, after the first steps.
         identical_tables: Embeddings whose columns are one column many times over, and get the same
             gradients.
+        untouched: Batches in which nothing was written to any weight; 0 where one has moved.
+        steps_are_made: Whether an optimiser was seen to make a step.
         forgotten_tables: Embeddings that get a gradient and that no optimiser has.
         forgotten_parameters: The same of parameters that belong to no layer.
         mute_outputs: Outputs behind a ReLU that are 0 for all inputs, though their targets are not.
@@ -142,6 +144,8 @@ class ObservedSigns:
     layers: list[Layer] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     identical_tables: list[str] = field(default_factory=list)
+    untouched: int = 0
+    steps_are_made: bool = False
     forgotten_tables: list[str] = field(default_factory=list)
     forgotten_parameters: list[str] = field(default_factory=list)
     mute_outputs: int = 0

@@ -66,6 +66,8 @@ class SideInput:
     @property
     def is_raw(self) -> bool:
         """Whether it is so large, or so uneven, as no activation is."""
+        if not math.isfinite(self.largest):
+            return False  # That is a problem of its own.
         # Where half of the columns are huge, it is what layers have made of them.
         uneven = self.largest > 1e3 * max(1.0, self.usual) and self.usual < 100
         return (self.is_data and self.rms > 100) or uneven

@@ -25,6 +25,7 @@ from .anatomy import (
 from .decay import decay_pull
 from .idle_units import IdleUnits
 from .signs import NAN
+from .untouched_weights import UntouchedWeights
 from .untrained_weights import UntrainedWeights
 from .vitals import Vitals
 
@@ -79,6 +80,8 @@ class WeightInspection:
         self._bare: dict[str, Tensor] = {}
         self._with_gradient: set[str] = set()
         self._parameters: dict[str, nn.Parameter] = {}
+        self._strangers: set[Tensor] = set()
+        self._are_lazy, self._untouched = False, UntouchedWeights()
         self._identical: dict[str, Tensor] = {}
         self._gains: dict[str, Tensor] = {}
         self._untrained = UntrainedWeights()
@@ -108,6 +111,41 @@ class WeightInspection:
             layer.identical_units = known.get("identical_units", False)
             layer.weight_gain = known.get("weight_gain", NAN)
             layer.as_drawn = known.get("as_drawn", False)
+        self._strangers = set[Tensor]()
+        parameters = self._parameters.values()
+        self._are_lazy = any(isinstance(p, nn.UninitializedParameter) for p in parameters)
+        self._untouched = UntouchedWeights(parameters, trainer.accumulate_grad_batches)
+
+    def count(self) -> None:
+        """Count a batch of training."""
+        self._untouched.count()
+
+    def find_anew(self, trainer: Trainer, optimizers: Iterable[Optimizer]) -> bool:
+        """Find the layers again where one has come to the module or taken another one's place.
+
+        Args:
+            trainer: The Trainer.
+            optimizers: Those whose parameters tell.
+
+        Returns:
+            Whether it was so.
+        """
+        known = set(self._parameters.values())
+        if not self._are_lazy and _parameters_of(optimizers) - known <= self._strangers:
+            return False
+        before, weights = {layer.name: layer for layer in self._vitals.layers}, self._weights
+        self.begin(trainer, trainer.lightning_module)
+        self._idle, self._untrained = IdleUnits(), UntrainedWeights()
+        self._strangers = _parameters_of(trainer.optimizers) - set(self._parameters.values())
+        for layer in self._vitals.layers:
+            old = before.get(layer.name)
+            same = old is not None and weights[layer.name] is self._weights[layer.name]
+            if old is None or not same:
+                layer.has_gradient = True  # as far as is known
+            else:
+                layer.has_gradient, layer.identical_units = old.has_gradient, old.identical_units
+                layer.weight_gain, layer.as_drawn = old.weight_gain, old.as_drawn
+        return True
 
     def inspect(
         self, trainer: Trainer, optimizer: Optimizer, *, is_watched: bool, is_first: bool
@@ -228,6 +266,11 @@ class WeightInspection:
             layer.optimized = weight in optimized
             layer.stepped = weight in moved or not layer.optimized
             layer.rated = weight in rated or not layer.optimized
+        # Where steps were seen to be made, of gradients, nothing has to be looked at.
+        reached = self._with_gradient or any(layer.has_gradient for layer in self._vitals.layers)
+        learns = self._stepped and reached
+        self._vitals.untouched = 0 if learns else self._untouched.batches()
+        self._vitals.steps_are_made = bool(self._stepped)
         called = [layer for layer in self._vitals.layers if layer.ran]
         for layer in self._vitals.layers:
             layer.is_last = bool(called) and layer is called[-1]

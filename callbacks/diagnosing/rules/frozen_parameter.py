@@ -21,7 +21,25 @@ _SEVERAL, _HALF, _NEARLY_ALL = 2, 0.5, 0.9
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find layers that get no gradient, and layers that no optimiser or not even the module has."""
-    return _strangers(vitals) or _within(vitals) or _untrained(vitals)
+    return _untouched(vitals) or _strangers(vitals) or _within(vitals) or _untrained(vitals)
+
+
+def _untouched(vitals: Vitals) -> list[Symptom]:
+    """Nothing has been written to any weight."""
+    if not vitals.untouched:
+        return []
+    if vitals.steps_are_made:
+        why = "the optimiser makes its steps, but no loss was differentiated"
+        remedy = Remedy("Let `training_step` return the loss.", "return loss")
+    else:
+        why = "no optimiser has made a step"
+        remedy = Remedy(
+            "With `automatic_optimization = False` it is for `training_step` to make the steps.",
+            "optimizer.zero_grad(); self.manual_backward(loss); optimizer.step()",
+        )
+    evidence = f"No weight has moved in {vitals.untouched} batches: {why}."
+    figures, problem = {"batches": float(vitals.untouched)}, Problem.FROZEN_PARAMETER
+    return [Symptom(problem, "critical", evidence, figures, (remedy,), reports=1, is_root=True)]
 
 
 def _strangers(vitals: Vitals) -> list[Symptom]:

@@ -1,0 +1,48 @@
+"""Whether anything at all is written to the weights."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+
+_PARAMETERS, _ENTRIES, _BATCHES = 64, 256, 100
+
+
+class UntouchedWeights:
+    """Compare some entries of trained weights with what they were when training began.
+
+    Who makes the steps does not matter: of those that a module makes without its Trainer's
+    knowledge there is no other sign.
+
+    Args:
+        parameters: Those of the network.
+        batches_per_step: Batches whose gradients are accumulated.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor] = (), batches_per_step: int = 1) -> None:
+        self._enough = _BATCHES * batches_per_step
+        trained = [p for p in parameters if p.requires_grad and not _is_lazy(p)]
+        self._before = [(p, _some(p).clone()) for p in trained[:_PARAMETERS]]
+        self._batches = 0
+
+    def count(self) -> None:
+        """Count a batch of training."""
+        self._batches += 1
+
+    def batches(self) -> int:
+        """How many batches, of a hundred steps, left all as they were; 0 where one has moved."""
+        if not self._before or self._batches < self._enough:
+            return 0
+        same = all(torch.equal(_some(p), before) for p, before in self._before)
+        return self._batches if same else 0
+
+
+def _some(parameter: Tensor) -> Tensor:
+    own = parameter.to_local() if isinstance(parameter, DTensor) else parameter
+    # Of a table some rows only are ever used.
+    return own.detach().flatten()[:: max(1, own.numel() // _ENTRIES)]
+
+
+def _is_lazy(parameter: Tensor) -> bool:
+    return isinstance(parameter, nn.UninitializedParameter)

@@ -1,0 +1,183 @@
+"""Layers that come later, take another one's place, find their size, or never train."""
+
+import pytest
+import torch
+from helpers.research import Research, loader
+from helpers.training import quiet_trainer
+from lightning.pytorch import Callback, LightningModule
+from torch import nn
+from torch.nn import functional as F
+
+from torchvitals.callbacks import (
+    ActivationMonitor,
+    DeadReLUMonitor,
+    GradientNormMonitor,
+    TrainingDoctor,
+    UpdateRatioMonitor,
+    checkup,
+)
+
+
+def samples(number, batch_size):
+    x = torch.randn(number, 5, generator=torch.Generator().manual_seed(0))
+    return loader(x, batch_size=batch_size)
+
+
+def mlp():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+class NewHead(Callback):
+    """Puts another head in, and tells the optimiser or makes a new one."""
+
+    def __init__(self, *, added):
+        self.added = added
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        if trainer.current_epoch == 2:
+            head = pl_module.network[2] = nn.Linear(8, 3)
+            if self.added:
+                trainer.optimizers[0].add_param_group({"params": list(head.parameters())})
+            else:
+                trainer.optimizers = [torch.optim.Adam(pl_module.parameters(), 1e-2)]
+
+
+@pytest.mark.parametrize("added", [True, False])
+def test_a_head_that_was_put_in_another_ones_place_is_known(added):
+    doctor, gradients, updates = TrainingDoctor(), GradientNormMonitor(4), UpdateRatioMonitor(4)
+    model = Research(mlp())
+    trainer = quiet_trainer(
+        max_epochs=25, callbacks=[NewHead(added=added), doctor, gradients, updates]
+    )
+    trainer.fit(model, samples(64, 8))
+    assert not doctor.failed
+    assert [d for d in doctor.announced if d.problem.value == "frozen_parameter"] == []
+    assert gradients.norms["network.2"] > 0
+    assert "other" not in gradients.norms
+    assert updates.ratios["network.2"] > 0
+    assert updates.unmoved == []
+
+
+def test_a_layer_that_comes_later_has_a_name():
+    class Add(Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            if trainer.current_epoch == 1:
+                pl_module.network.append(nn.Linear(3, 3))
+                added = list(pl_module.network[3].parameters())
+                trainer.optimizers[0].add_param_group({"params": added})
+
+    gradients, updates = GradientNormMonitor(1), UpdateRatioMonitor(1)
+    trainer = quiet_trainer(max_epochs=2, callbacks=[Add(), gradients, updates])
+    trainer.fit(Research(mlp()), samples(16, 8))
+    assert list(gradients.norms) == ["network.0", "network.2", "network.3"]
+    assert list(updates.ratios) == ["network.0", "network.2", "network.3"]
+
+
+def test_layers_that_find_their_size_with_the_first_batch_are_looked_at():
+    doctor = TrainingDoctor()
+    network = nn.Sequential(nn.LazyLinear(8), nn.Linear(8, 8), nn.Linear(8, 3))
+    trainer = quiet_trainer(max_epochs=12, callbacks=[doctor])
+    trainer.fit(Research(network), samples(64, 8))
+    assert not doctor.failed
+    vitals = doctor._observation.vitals
+    assert [layer.name for layer in vitals.layers] == ["network.0", "network.1", "network.2"]
+    assert vitals.entries["network.0.weight"] == 40
+    assert [d.problem.value for d in doctor.diagnoses] == ["linear_network"]
+
+
+def test_parameters_without_entries_need_not_move():
+    class Empty(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers, self.none = mlp(), nn.Parameter(torch.zeros(0, 5))
+
+        def forward(self, x):
+            return self.layers(x) + self.none.sum()
+
+    updates = UpdateRatioMonitor(1)
+    trainer = quiet_trainer(max_epochs=30, callbacks=[updates])
+    trainer.fit(Research(Empty()), samples(64, 8))
+    assert updates.unmoved == []
+    assert list(updates.ratios) == ["network.layers.0", "network.layers.2"]
+
+
+class ByHand(LightningModule):
+    """Optimises by itself, or forgets to."""
+
+    def __init__(self, *, steps, returns=True, automatic=False):
+        super().__init__()
+        self.network, self.steps, self.returns = mlp(), steps, returns
+        self.automatic_optimization = automatic
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        loss = F.cross_entropy(self.network(x), y)
+        if not self.automatic_optimization:
+            optimizer = self.optimizers(use_pl_optimizer=self.steps != "raw")
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            if self.steps != "none":
+                optimizer.step()
+        return loss if self.returns else None
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.05)
+
+
+@pytest.mark.filterwarnings("ignore:.*`training_step` returned `None`")
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ({"steps": "none"}, "no optimiser has made a step"),
+        (
+            {"steps": "all", "automatic": True, "returns": False},
+            "the optimiser makes its steps, but no loss was differentiated",
+        ),
+    ],
+)
+def test_a_training_in_which_no_weight_moves_is_no_healthy_one(model, why):
+    doctor = TrainingDoctor()
+    trainer = quiet_trainer(max_epochs=16, callbacks=[doctor])
+    trainer.fit(ByHand(**model), samples(64, 8))
+    found = doctor.diagnoses[0]
+    assert (found.problem.value, found.severity) == ("frozen_parameter", "critical")
+    assert found.evidence == f"No weight has moved in 128 batches: {why}."
+    sick = checkup(ByHand(**model), samples(64, 8), accelerator="cpu", max_epochs=40)
+    assert not sick.healthy
+
+
+@pytest.mark.parametrize("steps", ["raw", "all"])
+def test_steps_that_the_trainer_does_not_see_are_steps(steps):
+    doctor = TrainingDoctor()
+    trainer = quiet_trainer(max_epochs=16, callbacks=[doctor])
+    trainer.fit(ByHand(steps=steps), samples(64, 8))
+    assert "frozen_parameter" not in [d.problem.value for d in doctor.announced]
+
+
+class Validated(Research):
+    def validation_step(self, batch, batch_idx):
+        self.log("val_loss", self.training_step(batch, batch_idx))
+
+
+def test_steps_that_are_long_in_coming_are_waited_for():
+    doctor = TrainingDoctor()
+    trainer = quiet_trainer(
+        max_epochs=2, accumulate_grad_batches=256, val_check_interval=128, callbacks=[doctor]
+    )
+    trainer.fit(Validated(mlp()), samples(2048, 8), samples(16, 8))
+    assert "frozen_parameter" not in [d.problem.value for d in doctor.announced]
+
+
+@pytest.mark.parametrize("own", [TrainingDoctor, DeadReLUMonitor, lambda: ActivationMonitor(1)])
+def test_a_network_is_free_of_hooks_at_the_end_of_an_epoch(own):
+    hooks = []
+
+    class Look(Callback):
+        def on_train_epoch_end(self, trainer, pl_module):
+            found = [m._forward_hooks or m._forward_pre_hooks for m in pl_module.modules()]
+            hooks.append(any(found))
+
+    trainer = quiet_trainer(max_epochs=3, callbacks=[Look(), own()])
+    trainer.fit(Research(mlp()), samples(64, 8))
+    assert hooks == [False] * 3
