@@ -86,6 +86,7 @@ import faulty.tiles
 import faulty.tokens
 import faulty.trades
 import faulty.transit
+import faulty.trials
 import faulty.units
 import faulty.vineyard
 import faulty.vision
@@ -192,6 +193,7 @@ import healthy.tokens
 import healthy.trades
 import healthy.transfer
 import healthy.transit
+import healthy.trials
 import healthy.vineyard
 import healthy.vision
 import healthy.wards
@@ -288,6 +290,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.tokens.CASES,
     *faulty.trades.CASES,
     *faulty.transit.CASES,
+    *faulty.trials.CASES,
     *faulty.units.CASES,
     *faulty.vision.CASES,
     *faulty.vineyard.CASES,
@@ -396,6 +399,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.trades.CASES,
     *healthy.transfer.CASES,
     *healthy.transit.CASES,
+    *healthy.trials.CASES,
     *healthy.vision.CASES,
     *healthy.wards.CASES,
     *healthy.waveforms.CASES,
