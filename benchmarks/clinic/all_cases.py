@@ -90,6 +90,7 @@ import faulty.trials
 import faulty.units
 import faulty.vineyard
 import faulty.vision
+import faulty.warehouse
 import faulty.weather
 import faulty.zoo
 import healthy.agents
@@ -197,6 +198,7 @@ import healthy.trials
 import healthy.vineyard
 import healthy.vision
 import healthy.wards
+import healthy.warehouse
 import healthy.waveforms
 import healthy.weather
 import healthy.zoo
@@ -294,6 +296,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.units.CASES,
     *faulty.vision.CASES,
     *faulty.vineyard.CASES,
+    *faulty.warehouse.CASES,
     *faulty.weather.CASES,
     *faulty.zoo.CASES,
 )
@@ -402,6 +405,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.trials.CASES,
     *healthy.vision.CASES,
     *healthy.wards.CASES,
+    *healthy.warehouse.CASES,
     *healthy.waveforms.CASES,
     *healthy.vineyard.CASES,
     *healthy.weather.CASES,
