@@ -70,6 +70,7 @@ import faulty.recurrent
 import faulty.regression
 import faulty.relations
 import faulty.retail
+import faulty.seismology
 import faulty.sentences
 import faulty.series
 import faulty.signals
@@ -179,6 +180,7 @@ import healthy.retrieval
 import healthy.rewards
 import healthy.scales
 import healthy.screens
+import healthy.seismology
 import healthy.selfmade
 import healthy.sentences
 import healthy.sequences
@@ -275,6 +277,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.relations.CASES,
     *faulty.retail.CASES,
     *faulty.excavation.CASES,
+    *faulty.seismology.CASES,
     *faulty.sentences.CASES,
     *faulty.series.CASES,
     *faulty.signals.CASES,
@@ -386,6 +389,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.scales.CASES,
     *healthy.screens.CASES,
     *healthy.excavation.CASES,
+    *healthy.seismology.CASES,
     *healthy.selfmade.CASES,
     *healthy.sentences.CASES,
     *healthy.sequences.CASES,
