@@ -12,6 +12,7 @@ from torch import Tensor
 
 from data_sets.samples import Samples, split, standardized
 
+# As Debian's dataset-fashion-mnist ships it; without it the cases of clothes are left out.
 CLOTHES = Path("/usr/share/datasets/fashion-mnist")
 WORDS, LENGTH = 160, 18
 
