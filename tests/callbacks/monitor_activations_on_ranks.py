@@ -18,14 +18,14 @@ class Network(LightningModule):
 
     def __init__(self, extra: bool) -> None:
         super().__init__()
-        self.first, self.second = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.first, self.second, self.last = nn.Linear(6, 8), nn.Linear(8, 3), nn.Linear(3, 1)
         self.extra = extra
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         x = torch.tanh(self.first(batch[0]))
         if self.extra and self.global_rank == 1:
             x = torch.sigmoid(x)
-        return torch.nn.functional.gelu(self.second(x)).sum()
+        return self.last(torch.nn.functional.gelu(self.second(x))).sum()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.0)

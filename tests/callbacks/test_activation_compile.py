@@ -138,9 +138,13 @@ class Checkpointed(Sites):
 class CalledOutside(Research):
     """Functions beside a compiled region, whose names are counted on their own."""
 
+    def __init__(self, network):
+        super().__init__(network)
+        self.head = nn.Linear(3, 3)
+
     def training_step(self, batch, batch_idx):
         logits = F.relu(self.network(F.relu(batch[0])))
-        return F.cross_entropy(F.relu(logits), batch[1])
+        return F.cross_entropy(self.head(F.relu(logits)), batch[1])
 
 
 @pytest.mark.parametrize("network", [Sites, Checkpointed])

@@ -160,7 +160,7 @@ class Varying(Watched):
     def forward(self, x):
         out = super().forward(x)
         width = 7 + (len(self.hooked) - 1) // 40
-        return out + F.relu(out.flatten()[:1].expand(width) ** 2 + 1).sum()
+        return out + F.relu(out.flatten()[:1].expand(1, width) ** 2 + 1).sum()
 
 
 def test_what_has_no_units_is_waited_for_no_more():
