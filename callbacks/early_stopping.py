@@ -16,6 +16,7 @@ from .stopping.best_weights import (
     Place,
     check_strategy,
     ends_with_an_average,
+    prunes_before_the_check,
     validates_averages,
 )
 from .stopping.checks import Checks
@@ -283,6 +284,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             if not self._check_on_train_epoch_end:
                 epochs = epochs_trained(trainer)
                 self._check(trainer, pl_module, math.ceil(epochs) - 1, epochs)
+            elif self.restore_best_weights and prunes_before_the_check(trainer):
+                self._best.stage(pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check, where checks belong to the training epoch; stop if it is only due now."""

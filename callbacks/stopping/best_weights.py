@@ -236,6 +236,11 @@ def validates_averages(trainer: Trainer) -> bool:
     return _has_callback(trainer, "WeightAveraging")
 
 
+def prunes_before_the_check(trainer: Trainer) -> bool:
+    """Whether a callback changes the weights between an epoch's validation and its end."""
+    return _has_callback(trainer, "ModelPruning")
+
+
 def ends_with_an_average(trainer: Trainer) -> bool:
     """Whether a callback puts averaged weights into the module at the end of training."""
     return _has_callback(trainer, "StochasticWeightAveraging")

@@ -419,9 +419,11 @@ def growing(change, *callbacks):
     return model
 
 
-@pytest.mark.parametrize("first", [0, 4])
-def test_a_network_that_was_pruned_gets_the_weights_of_its_best_check(first):
-    pruning = ModelPruning("l1_unstructured", amount=lambda epoch: 0.5 * (epoch == first))
+@pytest.mark.parametrize(
+    "amount", [lambda epoch: 0.5 * (epoch == 0), 0.3, lambda epoch: epoch // 4]
+)
+def test_a_network_that_was_pruned_gets_the_weights_of_its_best_check(amount):
+    pruning = ModelPruning("l1_unstructured", amount=amount)
     model = growing(lambda *_: None, pruning)
     assert torch.equal(model.outputs, model.best)
     assert set(model.head._parameters) == {"weight", "bias"}
