@@ -2,7 +2,8 @@
 
 The first loss is far over that of a constant predictor (cs231n: expect ln C at the start), or the
 variance changes by orders of magnitude from one activation to the next (SageMaker Debugger: 10),
-or recurrent weights let a state grow at every time. Or, where nothing else shows it, most weights
+or recurrent weights let a state grow at every time, or the first predictions of a regression are a
+thousand times as wide as its targets. Or, where nothing else shows it, most weights
 were drawn several times as large as any usual rule does, or a few hundredths as large.
 """
 
@@ -19,12 +20,12 @@ from ..vitals import Vitals
 _VARIANCE_RATIO = 1e4
 _CLEARLY, _LITTLE = 0.02, 0.1
 _RECURRENT_GAIN, _GOOD = 3.0, 0.8
-_WIDE, _LATE, _EXTREME = 3.0, 3, 0.8
+_WIDE, _LATE, _EXTREME, _ABSURD = 3.0, 3, 0.8, 1e3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a first loss that only a badly scaled output gives, or signals that fade or grow."""
-    first = _first_loss(vitals) or _first_values(vitals)
+    first = _first_loss(vitals) or _absurd(vitals) or _first_values(vitals)
     return [
         *first, *_faint(vitals), *_misdrawn(vitals), *_recurrent(vitals), *_signals(vitals)
     ]  # fmt: skip
@@ -77,6 +78,23 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
     figures = {"first_range": ranges[0], "target_range": high - low}
     problem = Problem.POOR_INITIALIZATION
     return [Symptom(problem, "warning", evidence, figures, _remedies(), is_root=True)]
+
+
+def _absurd(vitals: Vitals) -> list[Symptom]:
+    """First predictions of a regression that no signal which keeps its size leads to."""
+    (low, high), ranges = vitals.objective.target_range, vitals.prediction_ranges
+    if vitals.objective.task != "regression" or not ranges or vitals.has_raw_inputs:
+        return []
+    if not ranges[0] > _ABSURD * max(1.0, high - low):
+        return []
+    evidence = (
+        f"The first predictions are {ranges[0]:.3g} apart, of inputs of usual size, and the "
+        f"targets {high - low:.3g}: signals grow on their way."
+    )
+    figures = {"first_range": ranges[0], "target_range": high - low}
+    severity: Severity = "info" if vitals.gain > _GOOD else "warning"
+    problem = Problem.POOR_INITIALIZATION
+    return [Symptom(problem, severity, evidence, figures, _remedies(), reports=1, is_root=True)]
 
 
 def _faint(vitals: Vitals) -> list[Symptom]:

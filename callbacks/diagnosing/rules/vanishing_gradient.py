@@ -2,7 +2,9 @@
 
 AUTOTRAINER compares the norms of the first and the last layer (ratio below 1e-3, first below
 1e-4). Here they are per parameter, so that a layer's size does not decide, and a network that
-learns well is left alone: residual and normalised ones do with such ratios. Through time, the
+learns well is left alone: residual and normalised ones do with such ratios. Where a constant's loss is not
+known, one that fell at once and then stands has learned no more than the bias of its last layer.
+Through time, the
 gradient of the last output of a recurrent layer by its inputs is compared (Pascanu et al. 2013).
 """
 
@@ -17,6 +19,7 @@ from ..symptom import Symptom
 from ..vitals import Vitals
 
 _FORGOTTEN, _STEP, _PART = 1e-4, 1e-4, 0.4
+_WINDOWS, _STILL = 12, 0.99
 _LEFT, _LONG, _GOOD, _GOOD_ENOUGH = 0.97, 0.2, 0.3, 0.6
 
 
@@ -54,7 +57,9 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
 
 def _through_layers(vitals: Vitals) -> list[Symptom]:
     begins = vanishing_from(list(vitals.gradient_profile.values()))
-    if begins is None or vitals.gain > 0.5 or not vitals.one_loss or not vitals.had_a_chance:
+    if begins is None or not vitals.one_loss or not vitals.had_a_chance:
+        return []
+    if vitals.gain > 0.5 and not _stands(vitals):
         return []
     if not vitals.layers:
         return []  # Embeddings stand side by side.
@@ -77,6 +82,17 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
             layers[begins], reports=3, is_root=is_root,
         )
     ]  # fmt: skip
+
+
+def _stands(vitals: Vitals) -> bool:
+    """Whether all was learned at once: of a loss whose constant is not known, a bias."""
+    curve = vitals.curve
+    if vitals.whole_constant > 0 or len(curve) < _WINDOWS or not vitals.had_a_long_chance:
+        return False
+    if vanishing_from(vitals.first_gradient_profile) is None:
+        return False
+    third = len(curve) // 3
+    return min(curve[-third:]) > _STILL * statistics.fmean(curve[third : 2 * third])
 
 
 def _remedies() -> tuple[Remedy, ...]:

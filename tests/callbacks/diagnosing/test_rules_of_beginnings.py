@@ -230,3 +230,50 @@ def test_two_layers_narrow_between_are_a_map_of_reduced_rank(entries, outputs, s
     assert (P.LINEAR_NETWORK in found(signs)) is sick
     third = [first, second, Layer("c", entries[1])]
     assert P.LINEAR_NETWORK in found(replace(signs, layers_in_graph=3, layers=third))
+
+
+@pytest.mark.parametrize(
+    ("first", "targets", "rms", "losses", "severity"),
+    [
+        (1e9, (-4.0, 5.0), 1.0, HALF, "warning"),
+        (1e9, (-4.0, 5.0), 1.0, SMALL, "info"),
+        (
+            900.0,
+            (-0.4, 0.5),
+            1.0,
+            HALF,
+            None,
+        ),  # what is small may be predicted as larger at first
+        (1e9, (-4.0, 5.0), 500.0, HALF, None),
+        (1e9, (-4e6, 5e6), 1.0, HALF, None),
+    ],
+)
+def test_first_predictions_a_thousand_times_as_wide_as_the_targets(
+    first, targets, rms, losses, severity
+):
+    objective = Objective("regression", "squared", constant_loss=2.3, target_range=targets)
+    inputs = InputScale("fc", 0.0, 1.0, 1.0, rms)
+    signs = vitals(losses, objective=objective, prediction_ranges=[first, 0.5, 0.5], inputs=inputs)
+    assert found(signs).get(P.POOR_INITIALIZATION) == severity
+
+
+AT_ONCE = [1.0] * 15 + [0.33 + 0.001 * (-1) ** i for i in range(285)]
+LOST_ON_THE_WAY = {"a": 1e-7, "b": 1e-6, "c": 1e-5, "d": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("losses", "constant", "first", "sick"),
+    [
+        (AT_ONCE, math.nan, LOST_ON_THE_WAY, True),
+        (AT_ONCE, 1.0, LOST_ON_THE_WAY, False),
+        (AT_ONCE, math.nan, dict.fromkeys("abcd", 1.0), False),
+        ([0.995**i for i in range(300)], math.nan, LOST_ON_THE_WAY, False),
+    ],
+)
+def test_a_loss_of_which_only_a_bias_was_learned(losses, constant, first, sick):
+    signs = vitals(
+        losses, objective=Objective(constant_loss=constant), gradient_profile=LOST_ON_THE_WAY,
+        first_gradient_profile=list(first.values()), layers=drawn(0.6, 0.6, 0.6, 0.6),
+        planned_steps=400,
+    )  # fmt: skip
+    assert (P.VANISHING_GRADIENT in found(signs)) is sick
