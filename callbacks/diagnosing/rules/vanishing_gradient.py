@@ -1,11 +1,11 @@
 """Gradients that get lost on the way back, where nothing is learned.
 
-AUTOTRAINER compares the norms of the first and the last layer (ratio below 1e-3, first below
-1e-4). Here they are per parameter, so that a layer's size does not decide, and a network that
-learns well is left alone: residual and normalised ones do with such ratios. Where a constant's loss is not
+AUTOTRAINER compares the norms of the first and the last layer (ratio below 1e-3, first below 1e-4).
+Here they are per parameter, so that a layer's size does not decide, and a network that learns well
+is left alone: residual and normalised ones do with such ratios. Where a constant's loss is not
 known, one that fell at once and then stands has learned no more than the bias of its last layer.
-Through time, the
-gradient of the last output of a recurrent layer by its inputs is compared (Pascanu et al. 2013).
+Through time, the gradient of the last output of a recurrent layer by its inputs is compared
+(Pascanu et al. 2013).
 """
 
 import math
