@@ -25,7 +25,7 @@ _WIDE, _LATE, _EXTREME, _ABSURD = 3.0, 3, 0.8, 1e3
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a first loss that only a badly scaled output gives, or signals that fade or grow."""
-    first = _first_loss(vitals) or _absurd(vitals) or _first_values(vitals)
+    first = _first_loss(vitals) or _first_values(vitals) or _absurd(vitals)
     return [
         *first, *_faint(vitals), *_misdrawn(vitals), *_recurrent(vitals), *_signals(vitals)
     ]  # fmt: skip
