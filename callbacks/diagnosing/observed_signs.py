@@ -58,7 +58,7 @@ class ObservedSigns:
         waiting: Weights that are all 0, as are their gradients, after the first steps.
         identical_tables: Embeddings whose columns are one column many times over, and get the same
             gradients.
-        untouched: Batches in which nothing was written to any weight; 0 where one has moved.
+        untouched: Batches, of a hundred steps or more, that moved no weight; 0 where one has moved.
         steps_are_made: Whether an optimiser was seen to make a step.
         forgotten_tables: Embeddings that get a gradient and that no optimiser has.
         forgotten_parameters: The same of parameters that belong to no layer.

@@ -22,7 +22,8 @@ class UntouchedWeights:
 
     def __init__(self, parameters: Iterable[Tensor] = (), batches_per_step: int = 1) -> None:
         self._enough = _BATCHES * batches_per_step
-        trained = [p for p in parameters if p.requires_grad and not _is_lazy(p)]
+        sized = (p for p in parameters if not isinstance(p, nn.UninitializedParameter))
+        trained = [p for p in sized if p.requires_grad]
         self._before = [(p, _some(p).clone()) for p in trained[:_PARAMETERS]]
         self._batches = 0
 
@@ -42,7 +43,3 @@ def _some(parameter: Tensor) -> Tensor:
     own = parameter.to_local() if isinstance(parameter, DTensor) else parameter
     # Of a table some rows only are ever used.
     return own.detach().flatten()[:: max(1, own.numel() // _ENTRIES)]
-
-
-def _is_lazy(parameter: Tensor) -> bool:
-    return isinstance(parameter, nn.UninitializedParameter)
