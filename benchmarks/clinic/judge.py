@@ -7,8 +7,10 @@ at any time. In the same trainings the rules of other tools run beside, in a sim
 The figures of the cases for setting thresholds and of those only for judging are given apart.
 
     python benchmarks/clinic/judge.py [--cases NAME ...] [--seeds 3] [--processes 2] [--unseen]
+        [--record FOLDER]
 
-Writes results/clinic.txt if all cases are run. ``--unseen`` is for new cases, written by one who
+Writes results/clinic.txt if all cases are run. ``--record`` keeps what the rules were given, for
+thresholds.py. ``--unseen`` is for new cases, written by one who
 has not looked at the rules and judged before any rule was changed for them: it writes
 results/clinic_unseen.txt.
 """
@@ -23,12 +25,12 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from all_cases import CASES, named
 from peers import PeerRules
-
-from torchvitals.callbacks import TrainingDoctor
+from recordings import Recording, RecordingDoctor
 
 sys.path.append(str(Path(__file__).parents[1]))
 from timing import be_quiet, machine
@@ -65,13 +67,13 @@ class Visit:
         return bool(self.diagnoses) and self.diagnoses[0] in self.accepted
 
 
-def visit(name: str, seed: int) -> Visit:
+def visit(name: str, seed: int, record: Path | None = None) -> Visit:
     """Train a program and ask its doctor."""
     be_quiet()
     for logger in QUIET:
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     (case,) = named([name])
-    doctor, peers = TrainingDoctor(), PeerRules()
+    doctor, peers = RecordingDoctor(), PeerRules()
     program = case.train(seed)
     with contextlib.redirect_stdout(io.StringIO()):
         trainer = program.fit([doctor, peers])
@@ -80,6 +82,8 @@ def visit(name: str, seed: int) -> Visit:
     accepted = () if case.sometimes and case.goal.reached(score) else case.problems
     if doctor.failed:
         raise RuntimeError(f"the doctor switched itself off in {name}, seed {seed}")
+    if record is not None:
+        Recording(name, seed, accepted, doctor.reports).keep(record)
     standing = [d for d in doctor.diagnoses if d.severity != "info"]
     said = [d for d in doctor.announced if d.severity != "info"]
     return Visit(
@@ -168,13 +172,15 @@ def main() -> None:
     parser.add_argument("--cases", nargs="*", default=[], help="names; all cases if none")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--record", type=Path, help="folder for what the rules are given")
     parser.add_argument("--unseen", action="store_true", help="keep it as that of new cases")
     arguments = parser.parse_args()
     names = [case.name for case in named(arguments.cases)]
     jobs = [(name, seed) for name in names for seed in range(arguments.seeds)]
     visits = []
     with ProcessPoolExecutor(arguments.processes) as pool:
-        for found in pool.map(visit, *zip(*jobs, strict=True)):
+        train = partial(visit, record=arguments.record)
+        for found in pool.map(train, *zip(*jobs, strict=True)):
             visits.append(found)
             said = ", ".join(found.diagnoses if found.faulty else found.alarms) or "nothing"
             label = found.accepted[0] if found.faulty else "healthy"

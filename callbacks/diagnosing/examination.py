@@ -1,5 +1,7 @@
 """All rules, applied to the vital signs of one moment."""
 
+from types import ModuleType
+
 from .rules import (
     class_imbalance,
     covariate_shift,
@@ -27,7 +29,7 @@ from .rules import (
 from .symptom import Symptom
 from .vitals import Vitals
 
-_RULES = (
+RULES = (
     output_loss_mismatch, symmetric_weights, linear_network, unnormalized_input, frozen_parameter,
     non_finite, exploding_gradient, vanishing_gradient, learning_rate_too_high,
     learning_rate_too_low, poor_initialization, dead_relu, saturated_activation, dormant_units,
@@ -46,8 +48,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
     Returns:
         At most one symptom for each problem.
     """
-    found = []
-    for rule in _RULES:
-        symptoms = sorted(rule.examine(vitals), key=lambda symptom: _RANK[symptom.severity])
-        found += symptoms[:1]
-    return found
+    return [symptom for rule in RULES for symptom in worst_of(rule, vitals)]
+
+
+def worst_of(rule: ModuleType, vitals: Vitals) -> list[Symptom]:
+    """What one of the rules finds: its worst symptom, or none."""
+    return sorted(rule.examine(vitals), key=lambda symptom: _RANK[symptom.severity])[:1]

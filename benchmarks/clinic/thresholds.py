@@ -1,0 +1,228 @@
+"""How much hangs on each threshold of the rules.
+
+Each number by which the rules and the vital signs judge is moved by 30% up and down, one at a time:
+a share over a half by its distance from 1, a count below 20 by one, and the reports in a row that
+each rule asks for by one. The trainings that were recorded are judged again with it. A threshold
+that was fitted to single programs would show by the verdicts that change.
+
+    python benchmarks/clinic/judge.py --record recordings
+    python benchmarks/clinic/thresholds.py recordings [--processes 2]
+
+Writes results/clinic_thresholds.txt if all cases were recorded. Recordings are pickles: read only
+your own.
+"""
+
+import argparse
+import pickle
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from all_cases import CASES
+from recordings import Recording, kept_in
+
+from torchvitals.callbacks.diagnosing import history, signs, vitals
+from torchvitals.callbacks.diagnosing.causes import join_causes
+from torchvitals.callbacks.diagnosing.examination import RULES, worst_of
+from torchvitals.callbacks.diagnosing.symptom import Symptom
+
+sys.path.append(str(Path(__file__).parents[1]))
+from timing import machine
+
+RESULTS = Path(__file__).parents[1] / "results" / "clinic_thresholds.txt"
+FACTOR, A_COUNT, REPORTS = 1.3, 20, "reports in a row"
+MODULES = (*RULES, vitals, signs, history)
+# Of each rule, what it finds at each report.
+Findings = dict[ModuleType, list[list[Symptom]]]
+
+
+class Move(NamedTuple):
+    """A threshold, or a rule's reports in a row, and where it is moved to or by how many."""
+
+    module: str
+    name: str
+    value: float
+    moved: float
+
+    def __str__(self) -> str:
+        if self.name == REPORTS:
+            return f"{self.module}: {self.name} {self.moved:+g}"
+        return f"{self.module}: {self.name} {self.value:g} -> {self.moved:.3g}"
+
+
+def moves() -> list[Move]:
+    """Each threshold, moved both ways; then each rule's patience."""
+    found = []
+    for module in MODULES:
+        for name, value in vars(module).items():
+            if re.fullmatch(r"_?[A-Z][A-Z0-9_]*", name) and type(value) in (int, float):
+                title = _title(module)
+                found += [Move(title, name, value, other) for other in both_ways(value)]
+    patience = [Move(_title(rule), REPORTS, 0, change) for rule in RULES for change in (-1, 1)]
+    return found + patience
+
+
+def both_ways(value: float) -> list[float]:
+    if isinstance(value, int):
+        if value < A_COUNT:
+            return [max(1, value - 1), value + 1]
+        return [round(value / FACTOR), round(value * FACTOR)]
+    if 0.5 < value < 1:
+        return [1 - (1 - value) * FACTOR, 1 - (1 - value) / FACTOR]
+    return [value / FACTOR, value * FACTOR]
+
+
+def _title(module: ModuleType) -> str:
+    return module.__name__.rsplit(".", 1)[1]
+
+
+@contextmanager
+def moved(module: ModuleType, move: Move) -> Iterator[None]:
+    setattr(module, move.name, move.moved)
+    try:
+        yield
+    finally:
+        setattr(module, move.name, move.value)
+
+
+class Judged:
+    """A recording that is judged, by the rules as they are and as they might be."""
+
+    def __init__(self, recording: Recording, seen: Sequence[vitals.Vitals]) -> None:
+        self.recording, self.signs = recording, seen
+        self.poor = [seen.is_poor for seen in self.signs]
+        self.findings = {rule: self._found_by(rule) for rule in RULES}
+        self.verdict = self._verdict(self.findings)
+
+    def _found_by(self, rule: ModuleType) -> list[list[Symptom]]:
+        return [worst_of(rule, seen) for seen in self.signs]
+
+    def _verdict(self, findings: Findings) -> str:
+        record = history.History()
+        for i, report in enumerate(self.recording.reports):
+            found = [symptom for rule in RULES for symptom in findings[rule][i]]
+            seen, poor = self.signs[i], self.poor[i]
+            symptoms = join_causes(found)
+            record.report(symptoms, seen.step, seen.epoch, interval=report.interval, is_poor=poor)
+        if not self.recording.accepted:
+            return "false alarm" if any(d.severity != "info" for d in record.announced) else "well"
+        standing = [d.problem.value for d in record.diagnoses if d.severity != "info"]
+        if not standing:
+            return "missed"
+        return "right" if standing[0] in self.recording.accepted else "flagged"
+
+    def with_moved(self, move: Move) -> str:
+        """The verdict with one threshold moved."""
+        (module,) = (each for each in MODULES if _title(each) == move.module)
+        if move.name == REPORTS:
+            return self._verdict({**self.findings, module: self._after(module, int(move.moved))})
+        with moved(module, move):
+            if module is history:
+                return self._verdict(self.findings)
+            if module not in RULES:
+                # Copies have computed nothing yet.
+                return Judged(self.recording, [replace(seen) for seen in self.signs]).verdict
+            found = self._found_by(module)
+            if _same(found, self.findings[module]):
+                return self.verdict
+            return self._verdict({**self.findings, module: found})
+
+    def _after(self, rule: ModuleType, more: int) -> list[list[Symptom]]:
+        """What a rule finds, said after so many more reports."""
+        return [
+            [replace(s, reports=max(1, s.reports + more)) for s in found]
+            for found in self.findings[rule]
+        ]
+
+
+def _same(a: list[list[Symptom]], b: list[list[Symptom]]) -> bool:
+    """Whether they give the same verdict; the words do not count."""
+    return [_weight(found) for found in a] == [_weight(found) for found in b]
+
+
+def _weight(found: list[Symptom]) -> list[tuple[object, ...]]:
+    return [(s.severity, s.reports, s.is_root, s.stands_alone) for s in found]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The verdict on a training, and what it would be with each threshold that changes it."""
+
+    name: str
+    verdict: str
+    changed: dict[Move, str]
+
+
+def judge(path: Path) -> Outcome:
+    recording: Recording = pickle.loads(path.read_bytes())
+    judged = Judged(recording, [report.vitals() for report in recording.reports])
+    verdicts = {move: judged.with_moved(move) for move in moves()}
+    changed = {move: said for move, said in verdicts.items() if said != judged.verdict}
+    return Outcome(recording.name, judged.verdict, changed)
+
+
+def table(outcomes: Sequence[Outcome]) -> list[str]:
+    """How many verdicts change with each move, those with most first."""
+    changes: dict[Move, Counter[str]] = defaultdict(Counter)
+    for outcome in outcomes:
+        for move, said in outcome.changed.items():
+            changes[move][f"{outcome.verdict} -> {said}"] += 1
+    verdicts = [outcome.verdict for outcome in outcomes]
+    after = [[o.changed.get(move, o.verdict) for o in outcomes] for move in moves()]
+    most = max((count.total() for count in changes.values()), default=0)
+    rows = [
+        f"{len(outcomes)} trainings, {len(moves())} moves; {len(changes)} of them change a verdict",
+        f"  most verdicts that one move changes  {most}",
+    ]
+    for title, rate in (
+        ("balanced accuracy", balanced),
+        ("healthy trainings flagged", alarms),
+        ("right", rightness),
+    ):
+        low, high = min(map(rate, after)), max(map(rate, after))
+        rows.append(f"  {title:36} {rate(verdicts):.3f}, after a move {low:.3f} to {high:.3f}")
+    ordered = sorted(changes.items(), key=lambda item: (-item[1].total(), item[0]))
+    for move, kinds in ordered:
+        listed = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+        rows.append(f"  {move!s:60} {listed}")
+    return rows
+
+
+def alarms(verdicts: Sequence[str]) -> float:
+    healthy = [verdict for verdict in verdicts if verdict in ("well", "false alarm")]
+    return healthy.count("false alarm") / max(1, len(healthy))
+
+
+def balanced(verdicts: Sequence[str]) -> float:
+    faulty = [verdict for verdict in verdicts if verdict in ("right", "flagged", "missed")]
+    return (2 - faulty.count("missed") / max(1, len(faulty)) - alarms(verdicts)) / 2
+
+
+def rightness(verdicts: Sequence[str]) -> float:
+    faulty = [verdict for verdict in verdicts if verdict in ("right", "flagged", "missed")]
+    return faulty.count("right") / max(1, len(faulty))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("recordings", type=Path, help="folder that judge.py --record wrote")
+    parser.add_argument("--processes", type=int, default=1)
+    arguments = parser.parse_args()
+    paths = kept_in(arguments.recordings)
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        outcomes = list(pool.map(judge, paths, chunksize=4))
+    lines = [machine("cpu"), *table(outcomes)]
+    print("\n".join(lines))
+    if {outcome.name for outcome in outcomes} == {case.name for case in CASES}:
+        RESULTS.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
