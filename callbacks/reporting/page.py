@@ -113,7 +113,7 @@ def render_page(notes: CaseNotes) -> str:
 
 
 def _asset(name: str) -> str:
-    return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
