@@ -74,7 +74,7 @@ class LossCall:
         is_alone: Whether nothing else that depends on the data is added to it: penalties of the
             weights may be.
         ignored: Class of what does not count; None where there is none.
-        source: Node of the graph that it starts from; None for a leaf.
+        source: Node of the graph that it starts from, and which of that one's outputs.
         by_hand: Whether it is no function of torch's.
         weighed: Whether the step weighs or leaves out the losses of entries before it adds them up.
         measure: A regression's mean loss of predictions and targets; None where it is not known.
@@ -89,7 +89,7 @@ class LossCall:
     reduction: int = 1
     is_alone: bool = True
     ignored: int | None = None
-    source: Any = None
+    source: tuple[Any, int] = (None, 0)
     by_hand: bool = False
     weighed: bool = False
     measure: Callable[[Tensor, Tensor], Tensor] | None = None
@@ -113,17 +113,17 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
     calls = []
     alone = terms_are_alone(loss)
     for node, ascends in _loss_nodes(loss, signs=signs):
-        kind, before = _LOSSES[base_name(node)], node.next_functions[0][0]
-        if kind == "nll" and _is_over_classes(before, inner := past_shapes(before)):
-            kind, before = "cross_entropy", inner.next_functions[0][0]
+        kind, source = _LOSSES[base_name(node)], node.next_functions[0]
+        if kind == "nll" and _is_over_classes(source[0], inner := past_shapes(source[0])):
+            kind, source = "cross_entropy", inner.next_functions[0]
         prediction, target = node._saved_self.detach(), node._saved_target.detach()
         # That of a binary cross-entropy is by sample, and of its positives by class.
         weight = getattr(node, f"_saved_{'pos_weight' if kind == 'bce_logits' else 'weight'}", None)
         reduction = node._saved_reduction
         calls.append(
             LossCall(
-                kind, prediction, target, output_of(before), ascends, weight, reduction, alone,
-                _ignored_by(node), before, weighed=reduction == 0 and not _adds_up(loss, node),
+                kind, prediction, target, output_of(source[0]), ascends, weight, reduction, alone,
+                _ignored_by(node), source, weighed=reduction == 0 and not _adds_up(loss, node),
                 measure=_measure_of(node),
             )
         )  # fmt: skip

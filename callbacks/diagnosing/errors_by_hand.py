@@ -96,9 +96,9 @@ def _is_difference(node: Any) -> bool:
 
 def _read(node: Any, kind: str, outputs: Mapping[Any, Tensor]) -> LossCall | None:
     error, (left, right) = node._saved_self.detach(), _difference(node).next_functions
-    source = left[0] if right[0] is None else right[0]
+    source, place = left if right[0] is None else right
     prediction = _value_of(source, outputs)
-    shape = tuple(source._input_metadata[left[1] if right[0] is None else right[1]].shape)
+    shape = tuple(source._input_metadata[place].shape)
     if prediction is None or prediction.numel() != torch.Size(shape).numel():
         return None
     prediction = prediction.reshape(shape).expand_as(error)
@@ -107,7 +107,7 @@ def _read(node: Any, kind: str, outputs: Mapping[Any, Tensor]) -> LossCall | Non
         target = _before_broadcasting(target, shape)
     return LossCall(
         kind, prediction, target, output_of(source), ascends=False, reduction=2,
-        is_alone=False, source=source, by_hand=True, measure=_MEASURES.get(kind),
+        is_alone=False, source=(source, place), by_hand=True, measure=_MEASURES.get(kind),
     )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def look_at(number: int, calls: Sequence[LossCall], total: Tensor, batch: Any) -
     call, single = calls[0], len(calls) == 1
     comparable = single and call.reduction == 1 and call.weight is None and call.is_alone
     # One prediction held against several targets, as MixUp does: the sum is what counts.
-    mixed = not single and all(other.source is call.source for other in calls)
+    mixed = not single and all(other.source == call.source for other in calls)
     # Now and then: a head that begins at 0 has no part in its targets yet.
     asks = task_of(call) == "regression" and number & (number - 1) == 0
     of_batch = is_of_batch(call.target, batch) if asks else None

@@ -28,6 +28,11 @@ def classes(rows=40, number=4):
     return torch.arange(rows) ** 2 % 7 % number
 
 
+def constant_of(target):
+    counts = np.bincount(target, minlength=4)
+    return log_loss(target, np.tile(counts / counts.sum(), (len(target), 1)), labels=range(4))
+
+
 def test_a_cross_entropy():
     out, target = logits(), classes()
     found = record(F.cross_entropy(out, target))
@@ -36,9 +41,7 @@ def test_a_cross_entropy():
     assert found.accuracies == [pytest.approx(accuracy_score(target, probabilities.argmax(1)))]
     counts = np.bincount(target, minlength=4)
     assert list(found.objective.target_counts) == counts.tolist()
-    shares = counts / counts.sum()
-    constant = log_loss(target, np.tile(shares, (40, 1)), labels=range(4))
-    assert found.objective.constant_loss == pytest.approx(constant)
+    assert found.objective.constant_loss == pytest.approx(constant_of(target))
     assert sum(found.objective.predicted_counts) == 40
     assert (found.objective.task, found.objective.classes) == ("classification", 4)
     assert found.losses == pytest.approx(found.data_losses)
@@ -319,3 +322,26 @@ def test_the_rank_with_the_outermost_prediction_says_by_how_much_it_is_off():
     joined = LossRecord()
     joined.take(ranks)
     assert (joined.predicted_max, joined.missed_above) == ([1.0], [4.0])
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda outputs: outputs.view(6, 40, 4).unbind(),
+        lambda outputs: list(outputs.view(6, 40, 4)),
+        lambda outputs: outputs.split(40),
+        lambda outputs: [outputs.view(6, 40, 4)[step] for step in range(6)],
+    ],
+)
+def test_of_a_sum_over_steps_of_time_one_step_counts(take):
+    target = classes()
+    losses = [F.cross_entropy(part, target) for part in take(logits(6 * 40))]
+    found = record(sum(losses))
+    assert found.data_losses == [pytest.approx(losses[-1].item(), rel=1e-5)]
+    assert found.objective.constant_loss == pytest.approx(constant_of(target), rel=1e-5)
+
+
+def test_of_a_mix_of_targets_for_one_prediction_the_whole_counts():
+    out, target = logits(), classes()
+    loss = 0.3 * F.cross_entropy(out, target) + 0.7 * F.cross_entropy(out, target.flip(0))
+    assert record(loss).data_losses == [pytest.approx(loss.item(), rel=1e-5)]
