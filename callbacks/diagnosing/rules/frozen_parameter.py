@@ -134,7 +134,9 @@ def _within(vitals: Vitals) -> list[Symptom]:
     goes_on = not vitals.is_rising if found is cut else vitals.is_well
     early = found is cut and not vitals.had_a_chance
     harmless = share < _SMALL and (early or (vitals.has_learned and goes_on))
-    severity: Severity = "info" if harmless else "warning"
+    # One of two branches may do for the task.
+    needless = found is cut and share < _HALF and vitals.gain > _VERY_WELL
+    severity: Severity = "info" if harmless or needless else "warning"
     return [Symptom(problem, severity, evidence, figures, remedies, found[0].name)]
 
 

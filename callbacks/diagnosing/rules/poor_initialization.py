@@ -161,7 +161,7 @@ def _recurrent(vitals: Vitals) -> list[Symptom]:
 
 def _signals(vitals: Vitals) -> list[Symptom]:
     history = {s: v[0] for s, v in vitals.variances.history.items() if v and v[0] > 0}
-    if len(history) < 3 or vitals.has_learned or not vitals.had_a_chance:
+    if len(history) < 3 or vitals.has_learned or not vitals.had_a_long_chance:
         return []
     if math.isnan(vitals.gain):
         return []

@@ -240,6 +240,22 @@ def test_a_layer_that_nobody_calls_is_worth_knowing():
     assert found(vitals(SMALL, layers=layers))[P.FROZEN_PARAMETER] == "info"
 
 
+@pytest.mark.parametrize(
+    ("losses", "entries", "severity"),
+    [(SMALL, 20, "info"), (SMALL, 90, "warning"), (FLAT, 20, "warning")],
+)
+def test_a_branch_that_the_loss_does_not_need_is_worth_knowing(losses, entries, severity):
+    layers = [Layer("a", 80, has_gradient=True), Layer("unread", entries)]
+    assert found(vitals(losses, layers=layers))[P.FROZEN_PARAMETER] == severity
+
+
+@pytest.mark.parametrize(("steps", "sick"), [(100, False), (300, True)])
+def test_signals_that_grow_have_until_the_end_of_a_slow_start(steps, sick):
+    growing = record(a=[1e-6], b=[1e-3], c=[1.0])
+    signs = found(vitals(FLAT[:steps], variances=growing))
+    assert (P.POOR_INITIALIZATION in signs) is sick
+
+
 def test_columns_that_are_one_column_are_symmetric():
     symptom = symptom_of(P.SYMMETRIC_WEIGHTS, vitals(identical_tables=["user", "item"]))
     assert (symptom.severity, symptom.layer) == ("critical", "user")
