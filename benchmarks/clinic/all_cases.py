@@ -33,6 +33,7 @@ import faulty.glyphs
 import faulty.greenhouse
 import faulty.handmade
 import faulty.harbour
+import faulty.helpdesk
 import faulty.herds
 import faulty.hives
 import faulty.hospitals
@@ -137,6 +138,7 @@ import healthy.glyphs
 import healthy.greenhouse
 import healthy.handmade
 import healthy.harbour
+import healthy.helpdesk
 import healthy.herds
 import healthy.hives
 import healthy.housing
@@ -239,6 +241,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.greenhouse.CASES,
     *faulty.handmade.CASES,
     *faulty.harbour.CASES,
+    *faulty.helpdesk.CASES,
     *faulty.herds.CASES,
     *faulty.hospitals.CASES,
     *faulty.hives.CASES,
@@ -345,6 +348,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.greenhouse.CASES,
     *healthy.handmade.CASES,
     *healthy.harbour.CASES,
+    *healthy.helpdesk.CASES,
     *healthy.herds.CASES,
     *healthy.hives.CASES,
     *healthy.housing.CASES,
