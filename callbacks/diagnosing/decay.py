@@ -20,8 +20,10 @@ from .anatomy import is_whole
 _COUPLED = (ASGD, SGD, Adadelta, Adagrad, Adam, Adamax, NAdam, RAdam, RMSprop)
 
 
-def decay_pull(optimizer: Optimizer, scale: float) -> Tensor | None:
+def decay_pull(optimizer: Optimizer, scale: float, longest: float | None = None) -> Tensor | None:
     """Length of what a decay adds to the gradient over that of the gradient itself.
+
+    A gradient that is clipped is so before the decay is added.
 
     AdamW, Muon and others that decay the weights by themselves add nothing to it: their decay means
     the same at any size of gradient.
@@ -29,6 +31,7 @@ def decay_pull(optimizer: Optimizer, scale: float) -> Tensor | None:
     Args:
         optimizer: About to make a step.
         scale: What mixed precision has multiplied the gradients by.
+        longest: Norm that the Trainer clips all gradients together to; None where it does not.
 
     Returns:
         A scalar on the weights' device; None without such a decay, and where ranks share weights.
@@ -45,10 +48,16 @@ def decay_pull(optimizer: Optimizer, scale: float) -> Tensor | None:
         pushes += _norms([p.grad for p in moving if p.grad is not None])
     if not pulls or len({norm.device for norm in (*pulls, *pushes)}) > 1:
         return None
-    pull, push = (
-        torch.stack([n.float() for n in norms]).square().sum() for norms in (pulls, pushes)
-    )
-    return (pull / push).sqrt() * scale
+    pull = _length(pulls) / _length(pushes) * scale
+    if longest is None:
+        return pull
+    grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
+    whole = _length(_norms([grad for grad in grads if is_whole(grad)])) / scale
+    return pull * (whole / longest).clamp(min=1)
+
+
+def _length(norms: list[Tensor]) -> Tensor:
+    return torch.stack([n.float() for n in norms]).square().sum().sqrt()
 
 
 def _norms(tensors: list[Tensor]) -> list[Tensor]:

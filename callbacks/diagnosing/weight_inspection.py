@@ -169,7 +169,9 @@ class WeightInspection:
         if is_watched:
             self._inspect_gradients()
         if is_first:
-            pull = decay_pull(optimizer, loss_scale(trainer, optimizer))
+            clips = trainer.gradient_clip_val and trainer.gradient_clip_algorithm != "value"
+            longest = float(trainer.gradient_clip_val or 0.0) if clips else None
+            pull = decay_pull(optimizer, loss_scale(trainer, optimizer), longest)
             self._pulls += [] if pull is None else [pull]
 
     def _inspect_gradients(self) -> None:

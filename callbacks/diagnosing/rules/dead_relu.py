@@ -84,6 +84,9 @@ def _severity(vitals: Vitals, share: float) -> Severity:
     learns = vitals.is_well if math.isnan(vitals.gain) or not vitals.one_loss else vitals.gain > 0.5
     # Without a constant to compare with, what falls may be the last layer's alone.
     learns &= not (share == 1.0 and _is_cut(vitals) and not vitals.objective.constant_loss > 0)
+    # What is left of a layer may do, as long as more and more is learned with it.
+    half_way = vitals.step > vitals.planned_steps / 2
+    learns |= share < 1.0 and vitals.has_learned and vitals.is_falling and not half_way
     if learns or not (vitals.had_a_long_chance if vitals.has_learned else vitals.had_a_chance):
         return "info"
     return "critical" if share == 1.0 and not vitals.has_learned else "warning"

@@ -137,7 +137,7 @@ def _misdrawn(vitals: Vitals) -> list[Symptom]:
     return [
         Symptom(
             problem, "warning", evidence, figures, _remedies(), off[0].name, reports=1,
-            is_root=True,
+            is_root=vitals.vanished_from_the_start or gain > 1,
         )
     ]  # fmt: skip
 

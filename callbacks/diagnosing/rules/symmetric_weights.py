@@ -10,7 +10,7 @@ from ..signs import share_of
 from ..symptom import Symptom
 from ..vitals import Vitals
 
-_MOST = 0.75
+_MOST, _HALF = 0.75, 0.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -43,6 +43,9 @@ def _of_zeros(vitals: Vitals) -> list[Symptom]:
     """Weights that wait for one another: where both factors are 0, so are both gradients."""
     names = vitals.waiting
     if len(names) < 2 or vitals.gain > 0.5 or not vitals.had_a_chance:
+        return []
+    # What a mask switches off, as in Kolmogorov-Arnold networks, keeps the rest from nothing.
+    if sum(vitals.entries.get(name, 0) for name in names) < _HALF * sum(vitals.entries.values()):
         return []
     evidence = f"{names[0]} is all 0 and gets a gradient of 0; so do {len(names) - 1} others."
     return [_symptom(names, evidence)]

@@ -256,6 +256,22 @@ def test_signals_that_grow_have_until_the_end_of_a_slow_start(steps, sick):
     assert (P.POOR_INITIALIZATION in signs) is sick
 
 
+@pytest.mark.parametrize(("others", "sick"), [(10, True), (1_000, False)])
+def test_zeros_that_wait_for_one_another_are_most_of_the_weights(others, sick):
+    waiting, entries = ["affine.a", "affine.b"], {"affine.a": 40, "affine.b": 40, "c": others}
+    signs = found(vitals(FLAT, waiting=waiting, entries=entries))
+    assert (P.SYMMETRIC_WEIGHTS in signs) is sick
+
+
+@pytest.mark.parametrize(("step", "severity"), [(120, "info"), (250, "warning")])
+def test_half_a_layer_may_be_dead_while_more_and_more_is_learned(step, severity):
+    losses = [2.3 * 0.996**i for i in range(120)]
+    dead = record(first=[0.0, 0.7], second=[0.0, 0.0])
+    signs = vitals(losses, step=step, planned_steps=400, dead=dead)
+    assert signs.had_a_long_chance
+    assert found(signs)[P.DEAD_RELU] == severity
+
+
 def test_columns_that_are_one_column_are_symmetric():
     symptom = symptom_of(P.SYMMETRIC_WEIGHTS, vitals(identical_tables=["user", "item"]))
     assert (symptom.severity, symptom.layer) == ("critical", "user")

@@ -41,6 +41,18 @@ def test_a_decay_that_is_added_to_the_gradients_is_measured_by_them(kind, scale)
     assert float(decay_pull(optimizer, scale)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", [SGD, Adam])
+@pytest.mark.parametrize(("longest", "scale"), [(1e-3, 1.0), (1e-3, 1024.0), (1e3, 1024.0)])
+def test_a_decay_is_measured_by_what_clipping_leaves_of_the_gradients(kind, longest, scale):
+    layer, optimizer = with_gradients(0.3, kind)
+    expected = float(decay_pull(optimizer, 1.0))
+    norm = float(nn.utils.get_total_norm([p.grad for p in layer.parameters()]))
+    expected *= max(1.0, norm / longest)
+    for parameter in layer.parameters():
+        parameter.grad *= scale
+    assert float(decay_pull(optimizer, scale, longest)) == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("kind", "decay", "more"),
     [(AdamW, 0.3, {}), (SGD, 0.0, {}), (Adam, 0.3, {"decoupled_weight_decay": True})],
