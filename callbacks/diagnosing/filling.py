@@ -35,6 +35,7 @@ def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve)
     vitals.validation_losses = [] if vitals.objective.of_positions else validation.losses
     vitals.validation_scores = validation.scores
     vitals.scores_are_accuracies = validation.are_accuracies
+    vitals.training_score = validation.training_score
     vitals.wants_order, vitals.wants_decisions = validation.ranks, validation.decides
     vitals.validation_epochs = validation.epochs
     vitals.training_epoch_losses = validation.training_losses

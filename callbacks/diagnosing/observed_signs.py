@@ -96,6 +96,7 @@ class ObservedSigns:
         validation_epochs: Epoch of each, from 0.
         validation_scores: Accuracy or another score, where larger is better.
         scores_are_accuracies: Whether that is an accuracy.
+        training_score: What is logged of training under that name; NaN where nothing is.
         wants_order: Whether validation measures the order of samples, and not decisions.
         wants_decisions: Whether it measures decisions.
         training_epoch_losses: Mean training loss up to each validation, since the one before.
@@ -180,6 +181,7 @@ class ObservedSigns:
     validation_epochs: list[int] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
     scores_are_accuracies: bool = False
+    training_score: float = NAN
     wants_order: bool = False
     wants_decisions: bool = False
     training_epoch_losses: list[float] = field(default_factory=list)

@@ -9,6 +9,7 @@ from lightning.pytorch import Trainer
 
 from ..stopping.best_weights import validates_averages
 from .named_metrics import NamedMetrics
+from .signs import NAN
 
 _SCORES = ("acc", "f1", "auc")
 # Losses by other names; in units of their own they are none of the training's.
@@ -36,6 +37,7 @@ class Check:
         ranks: See `ValidationCurve`.
         decides: Likewise.
         logged: Names of all metrics; None where the user has named none.
+        training_score: What is logged of training under the score's name; None where nothing is.
     """
 
     loss: float | None = None
@@ -47,6 +49,7 @@ class Check:
     ranks: bool = False
     decides: bool = False
     logged: tuple[str, ...] | None = None
+    training_score: float | None = None
 
 
 class ValidationCurve:
@@ -69,6 +72,7 @@ class ValidationCurve:
         ranks: Whether what is logged is about the order of samples, and nothing about decisions.
         decides: Whether something is about decisions, as accuracy is.
         are_accuracies: Whether the scores are.
+        training_score: Latest of training under the name of the scores; NaN where none is logged.
     """
 
     def __init__(self, loss: str | None, score: str | None) -> None:
@@ -78,6 +82,7 @@ class ValidationCurve:
         self.training_losses: list[float] = []
         self.epochs: list[int] = []
         self.ranks = self.decides = self.are_accuracies = False
+        self.training_score = NAN
         self._batches = 0
         self._is_refused = False
 
@@ -93,14 +98,14 @@ class ValidationCurve:
         score_name = self.named.find("validation_score", metrics)
         names = (name, _find(metrics, _SCORES) if score_name is None else score_name)
         loss, score = (float(metrics[name]) if name in metrics else None for name in names)
-        twin = next((n for n in _counterparts(name) if n in metrics), "") if is_guessed else ""
-        counterpart = float(metrics[twin]) if twin else None
+        counterpart = _in_training(name, metrics) if is_guessed else None
         decides = any(map(_is_decision, metrics))
         ranks = any(map(_is_ranking, metrics)) and not decides
         logged = self.named.read(trainer)
         is_accuracy = "acc" in (names[1] or "").lower()
         return Check(
-            loss, score, name, is_accuracy, is_guessed, counterpart, ranks, decides, logged
+            loss, score, name, is_accuracy, is_guessed, counterpart, ranks, decides, logged,
+            _in_training(names[1], metrics),
         )  # fmt: skip
 
     def _find_loss(self, logged: Iterable[str]) -> tuple[str, bool]:
@@ -120,6 +125,8 @@ class ValidationCurve:
         self.ranks = any(rank.ranks for rank in ranks)
         self.decides = any(rank.decides for rank in ranks)
         self.are_accuracies = any(rank.is_accuracy for rank in ranks)
+        trained = _mean([rank.training_score for rank in ranks])
+        self.training_score = NAN if trained is None else trained
         recent, self._batches = losses[self._batches :], len(losses)
         if loss is not None and recent and told.is_guessed and not self.losses:
             kinds = [_OTHER_LOSSES[word] for word in _words(told.name) if word in _OTHER_LOSSES]
@@ -151,6 +158,7 @@ class ValidationCurve:
             "ranks": self.ranks,
             "decides": self.decides,
             "are_accuracies": self.are_accuracies,
+            "training_score": self.training_score,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -161,6 +169,7 @@ class ValidationCurve:
         self._is_refused, self.ranks = state_dict["refused"], state_dict["ranks"]
         self.decides = state_dict["decides"]
         self.are_accuracies = state_dict.get("are_accuracies", False)
+        self.training_score = state_dict.get("training_score", NAN)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -195,6 +204,12 @@ def _counterparts(name: str) -> list[str]:
     """What a metric of validation would be called in training."""
     of_training = re.sub(_PARTS, "train", name, flags=re.IGNORECASE)
     return [of_training, f"{of_training}_epoch", f"{of_training}_step"]
+
+
+def _in_training(name: str, logged: Mapping[str, Any]) -> float | None:
+    """What is logged of training under the name of a metric of validation."""
+    twin = next((n for n in _counterparts(name) if n in logged and n != name), None)
+    return None if twin is None else float(logged[twin])
 
 
 def _words(name: str) -> set[str]:

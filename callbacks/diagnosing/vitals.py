@@ -172,6 +172,16 @@ class Vitals(ObservedSigns):
         known = self.labels_samples and len(recent) >= _MANY_LOOKS
         return statistics.fmean(recent) if known else NAN
 
+    @property
+    def told_rightly(self) -> float:
+        """The accuracy in training, no more than what is logged under the name of validation's.
+
+        That may be of something else than the outputs that the loss has: of whole sentences, or of
+        the spikes that come of potentials.
+        """
+        logged = self.training_score
+        return min(self.training_accuracy, logged if math.isfinite(logged) else math.inf)
+
     @cached_property
     def gain(self) -> float:
         """Share of the loss of the best constant predictor that was taken off it.

@@ -63,7 +63,7 @@ def _is_of_another_mix(vitals: Vitals) -> bool:
         return False
     scores = vitals.validation_scores[-_CHECKS:]
     if vitals.scores_are_accuracies and len(scores) == _CHECKS:
-        return max(scores) < vitals.training_accuracy - _APART
+        return max(scores) < vitals.told_rightly - _APART
     checks, usual = vitals.validation_losses[-_CHECKS:], vitals.objective.usual_loss
     if len(checks) < _CHECKS or vitals.has_other_terms or not vitals.gain > _APART:
         return False

@@ -106,7 +106,7 @@ def _by_scores(vitals: Vitals) -> list[Symptom]:
     if not vitals.scores_are_accuracies or len(scores) <= _CHECKS or vitals.is_imbalanced:
         return []
     best, before = max(scores[-_CHECKS:]), max(scores[:-_CHECKS])
-    told = vitals.training_accuracy
+    told = vitals.told_rightly
     if not told > max(_MOST, best + _APART) or best > before + _HAIR:
         return []
     evidence = (

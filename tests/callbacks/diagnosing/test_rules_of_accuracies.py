@@ -38,6 +38,7 @@ def test_far_more_told_of_training_than_of_validation_is_over_fitting():
         {"accuracies": [0.88] * 30},  # not all is known by heart
         {"accuracies": [0.98] * 9},  # few were looked at
         {"scores_are_accuracies": False},
+        {"training_score": 0.69},  # by the score's own measure there is no gap
     ],
 )
 def test_what_is_no_such_gap(other):

@@ -1,5 +1,6 @@
 """Which of the logged figures are the validation's loss and score."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -132,3 +133,15 @@ def test_whether_a_score_is_an_accuracy(name, is_one):
     resumed = ValidationCurve(None, None)
     resumed.load_state_dict(curve.state_dict())
     assert curve.are_accuracies is resumed.are_accuracies is is_one
+
+
+@pytest.mark.parametrize(
+    ("logged", "found"),
+    [({"train_acc": 0.7}, 0.7), ({"train_acc_epoch": 0.6}, 0.6), ({"train_f1": 0.7}, math.nan)],
+)
+def test_the_score_of_training_under_the_same_name(logged, found):
+    curve = checked({"val_acc": 0.5, "val_loss": 1.0, **logged})
+    resumed = ValidationCurve(None, None)
+    resumed.load_state_dict(curve.state_dict())
+    assert curve.training_score == pytest.approx(found, nan_ok=True)
+    assert resumed.training_score == pytest.approx(found, nan_ok=True)
