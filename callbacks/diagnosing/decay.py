@@ -46,14 +46,14 @@ def decay_pull(optimizer: Optimizer, scale: float, longest: float | None = None)
         moving = [p for p in group["params"] if is_whole(p.grad) and is_whole(p.data)]
         pulls += [decay * norm for norm in _norms([p.detach() for p in moving])]
         pushes += _norms([p.grad for p in moving if p.grad is not None])
-    if not pulls or len({norm.device for norm in (*pulls, *pushes)}) > 1:
+    grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
+    all_pushes = pushes if longest is None else _norms([g for g in grads if is_whole(g)])
+    if not pulls or len({norm.device for norm in (*pulls, *pushes, *all_pushes)}) > 1:
         return None
     pull = _length(pulls) / _length(pushes) * scale
     if longest is None:
         return pull
-    grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
-    whole = _length(_norms([grad for grad in grads if is_whole(grad)])) / scale
-    return pull * (whole / longest).clamp(min=1)
+    return pull * (_length(all_pushes) / scale / longest).clamp(min=1)
 
 
 def _length(norms: list[Tensor]) -> Tensor:
