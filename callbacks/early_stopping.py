@@ -112,7 +112,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         A resumed run stops at the step of an uninterrupted one, by the limits that it was given
         itself, wherever the checkpoint was saved and however often. What Lightning leaves out
         there, or runs twice, is put right when training starts. What that takes, what it costs,
-        and the two things that cannot come back, of which a warning tells on resume, are in
+        and what cannot come back, of which a warning tells on resume, are in
         ``stopping/resuming.md``.
 
     Example:
@@ -341,6 +341,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._checks.loaded = False
+        self._checks.epoch_sums.end_fit(trainer)
         if self.restore_best_weights and give_back(self, self._best, trainer, pl_module):
             rank_zero_info(
                 f"EarlyStopping gave back the weights of the best {self.monitor}, "

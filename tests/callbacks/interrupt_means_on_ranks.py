@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from helpers.epoch_means import Saves, fit
 from helpers.training import leave_group
+from lightning.pytorch.callbacks import Callback
 
 SETTINGS = dict(devices=2, strategy="ddp", use_distributed_sampler=False, limit_val_batches=0)
 IN_BATCH, AFTER, BEFORE = "on_after_backward", "on_train_batch_end", "on_train_batch_start"
@@ -38,6 +39,29 @@ class SavesAlone(Saves):
         torch.distributed.barrier()
 
 
+class LogsAndFails(SavesAlone):
+    """Logs in the hook in which it fails, on both ranks: only its own log is there to be saved."""
+
+    def interrupt(self, trainer, pl_module, outputs, batch, batch_idx):
+        if trainer.global_step == self.step:
+            pl_module.say("on_train_batch_end", batch_idx)
+        super().interrupt(trainer)
+
+
+class SavedOutside(Saves):
+    """Nobody has a say on exceptions: it is saved when fit is over."""
+
+    on_exception = Callback.on_exception
+
+    def interrupt(self, trainer, *_):
+        self.trainer = trainer
+        super().interrupt(trainer)
+
+    def save(self):
+        if self.trainer.global_rank == 0:
+            torch.save(self.trainer._checkpoint_connector.dump_checkpoint(), self.path)
+
+
 def resumed(way, folder, places, saver=SavesAlone, first=False):
     """What is found after interruptions, each of the run that goes on from the one before."""
     path = None
@@ -45,6 +69,8 @@ def resumed(way, folder, places, saver=SavesAlone, first=False):
         before, path = path, folder / f"{way} {number} {places[0]}.ckpt"
         saves = saver(path, hook, step, on_exception=True)
         fit(way, saves, before, first=first, **SETTINGS)
+        if isinstance(saves, SavedOutside):
+            saves.save()
         torch.distributed.barrier()
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
@@ -70,9 +96,14 @@ def main(path: Path) -> None:
         twice = [(IN_BATCH, 7), (IN_BATCH, 7), (IN_BATCH, 8)]
         found[way]["three times"] = resumed(way, folder, twice)
     found["mean"]["by all"] = resumed("mean", folder, [(AFTER, 4)], Saves)
-    # Before early stopping's own hook, where the ranks have not told of the batch.
-    found["mean"]["lost"] = resumed("mean", folder, [(AFTER, 6)], first=True)
-    found["mean"]["behind"] = resumed("mean", folder, [(AFTER, 7)], first=True)
+    # Before early stopping's own hook, in an epoch's first batch, and behind a module's last hook.
+    found["mean"]["first batch"] = resumed("mean", folder, [(AFTER, 6)], first=True)
+    found["mean"]["placed before"] = resumed("mean", folder, [(AFTER, 7)], first=True)
+    late = "at the batch's end"
+    found[late]["placed before"] = resumed(late, folder, [(BEFORE, 8)], first=True)
+    # What cannot come back.
+    found[late]["behind"] = resumed(late, folder, [(AFTER, 7)], LogsAndFails, first=True)
+    found["mean"]["lost"] = resumed("mean", folder, [(AFTER, 6)], SavedOutside)
     torch.save(found, f"{path}.{torch.distributed.get_rank()}")
 
 
