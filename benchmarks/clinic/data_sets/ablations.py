@@ -68,8 +68,8 @@ def far_out(share: float = 0.03, count: int = 6000) -> Samples:
     """Ten normal features; the few whose first five squares are largest are to be found."""
     draw = torch.Generator().manual_seed(906)
     x = torch.randn(count, 10, generator=draw)
-    level = x[:, :5].square().sum(1).sqrt() + 0.9 * x[:, 5] + 0.25 * torch.randn(
-        count, generator=draw
+    level = (
+        x[:, :5].square().sum(1).sqrt() + 0.9 * x[:, 5] + 0.25 * torch.randn(count, generator=draw)
     )
     return split(x, (level > level.quantile(1 - share)).long())
 
@@ -199,9 +199,20 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz ."
 def tale(sentences: int = 1500, block: int = 40) -> tuple[Tensor, Tensor]:
     """Letters of made-up sentences in blocks: some to train on, and others."""
     draw = torch.Generator().manual_seed(914)
-    nouns = "dog bird fisher river baker queen thief garden horse lantern".split()
-    verbs = "sees follows paints fears greets forgets hears lifts".split()
-    kinds = "small red quiet old clever broken".split()
+    nouns = [
+        "dog",
+        "bird",
+        "fisher",
+        "river",
+        "baker",
+        "queen",
+        "thief",
+        "garden",
+        "horse",
+        "lantern",
+    ]
+    verbs = ["sees", "follows", "paints", "fears", "greets", "forgets", "hears", "lifts"]
+    kinds = ["small", "red", "quiet", "old", "clever", "broken"]
 
     def one(words: list[str]) -> str:
         return words[int(torch.randint(len(words), (), generator=draw))]

@@ -421,9 +421,7 @@ def two_tasks() -> Program:
         near = ((where - data.place[cut:])[:, :2].abs() * 14).amax(1) < 1
         return ((what.argmax(1) == data.kind[cut:]) & near).float().mean().item()
 
-    return Program(
-        module, DataLoader(train, 32, shuffle=True), DataLoader(test, 200), 16, score
-    )
+    return Program(module, DataLoader(train, 32, shuffle=True), DataLoader(test, 200), 16, score)
 
 
 class Codes(LightningModule):

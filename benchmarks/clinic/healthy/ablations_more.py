@@ -62,9 +62,7 @@ class Views(LightningModule):
 def views() -> Program:
     """Scored by a linear reading of the codes, solved by least squares."""
     data, module = ablations.beats(), Views()
-    train = DataLoader(
-        TensorDataset(data.x, data.y), batch_size=90, shuffle=True, drop_last=True
-    )
+    train = DataLoader(TensorDataset(data.x, data.y), batch_size=90, shuffle=True, drop_last=True)
 
     def score() -> float:
         known, other = outputs(module, data.x), outputs(module, data.x_test)
@@ -260,9 +258,7 @@ def hazards() -> Program:
         risk = outputs(module, data.x[cut:])
         return concordance(risk, data.time[cut:], data.failed[cut:])
 
-    return Program(
-        module, DataLoader(train, 100, shuffle=True), DataLoader(test, 600), 18, score
-    )
+    return Program(module, DataLoader(train, 100, shuffle=True), DataLoader(test, 600), 18, score)
 
 
 class Stairs(LightningModule):
