@@ -1,5 +1,6 @@
 """Every case of the clinic, and the choice among them."""
 
+import faulty.ablations
 import faulty.archives
 import faulty.attention
 import faulty.aviation
@@ -95,6 +96,8 @@ import faulty.vision
 import faulty.warehouse
 import faulty.weather
 import faulty.zoo
+import healthy.ablations
+import healthy.ablations_more
 import healthy.agents
 import healthy.archives
 import healthy.aviation
@@ -210,6 +213,7 @@ import healthy.zoo_more
 from case import Case
 
 FAULTY: tuple[Case, ...] = (
+    *faulty.ablations.CASES,
     *faulty.archives.CASES,
     *faulty.attention.CASES,
     *faulty.aviation.CASES,
@@ -307,6 +311,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.zoo.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
+    *healthy.ablations.CASES,
+    *healthy.ablations_more.CASES,
     *healthy.agents.CASES,
     *healthy.archives.CASES,
     *healthy.aviation.CASES,
