@@ -58,13 +58,13 @@ class TrainingDoctor(Callback):
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
             training, from 5 to 50, and from step 10,000 on a two-hundredth of the steps done.
         validation_loss: Name of the logged validation loss; None takes the first that has
-            ``loss`` and ``val`` (or the word ``dev``) in its name, or else ``nll``, ``ce``,
-            ``bce``, ``cross_entropy``, ``mse`` or ``cost`` for ``loss``, where that is of the
-            training loss' size at first. With several validation loaders a name without its
-            loader means the first.
+            ``loss`` and ``val`` (or the word ``dev``) in its name. Or else, where it is of the
+            training loss' size at first, one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
+            ``mse``, ``cost``, ``objective`` or ``criterion`` for ``loss``, or one that validation
+            logs. With several of its loaders a name without the loader means the first.
         validation_score: Name of a logged score, larger being better; None takes the first that
-            has ``acc``, ``f1`` or ``auc`` in its name beside ``val`` or ``dev``. Of a loss or score
-            that is not logged in a validation the doctor warns once.
+            has ``acc``, ``f1`` or ``auc`` in its name, logged in validation or beside ``val`` or
+            ``dev``. Of a loss or score that is not logged in a validation the doctor warns once.
 
     Attributes:
         diagnoses: What stands now, the worst first.

@@ -8,6 +8,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from ..stopping.best_weights import validates_averages
+from ..stopping.logged_sums import logged_in_validation
 from .named_metrics import NamedMetrics
 from .signs import NAN
 
@@ -16,10 +17,11 @@ _SCORES = ("acc", "f1", "auc")
 _OTHER_LOSSES = {
     "nll": ("nll", "cross_entropy"), "bce": ("bce", "bce_logits"), "ce": ("cross_entropy",),
     "xent": ("cross_entropy",), "crossentropy": ("cross_entropy",), "mse": (), "cost": (),
+    "objective": (), "criterion": (),
 }  # fmt: skip
 _RANKINGS = r"auc|auroc|auprc|averageprecision|average_precision|ndcg|mrr|hit_?rate|recall@|\bap\b"
 _DECISIONS = r"acc(uracy)?(?![a-z])|f1|recall(?!@)|sensitivity|mcc|kappa"
-_PARTS = "validation|valid|eval|val|(?<![a-z])dev(?![a-z])"
+_PARTS = "validation|valid|eval|val|(?<![a-z])(dev|test|heldout|holdout)(?![a-z])"
 _SAME_UNITS, _SAME_KIND, _ITSELF = 2.5, 8.0, 1.5
 
 
@@ -55,7 +57,8 @@ class Check:
 class ValidationCurve:
     """Take the validation's loss and score, and the mean training loss between two checks.
 
-    A loss that is not called so is taken where it is of the size of the training's at first: of
+    What is logged in validation is of it, whatever its name; elsewhere the name must say so. A loss
+    that is not called so is taken where it is of the size of the training's at first: of
     about that size, if the name is that of the training's own kind, and of any, if what is logged
     of training under the same name is the training's loss.
 
@@ -94,13 +97,14 @@ class ValidationCurve:
         if validates_averages(trainer):
             return Check(logged=self.named.read(trainer))
         metrics = trainer.callback_metrics
-        name, is_guessed = self._find_loss(metrics)
+        own = _of_validation(trainer)
+        name, is_guessed = self._find_loss(metrics, own)
         score_name = self.named.find("validation_score", metrics)
-        names = (name, _find(metrics, _SCORES) if score_name is None else score_name)
+        names = (name, _find(own, _SCORES) if score_name is None else score_name)
         loss, score = (float(metrics[name]) if name in metrics else None for name in names)
         counterpart = _in_training(name, metrics) if is_guessed else None
-        decides = any(map(_is_decision, metrics))
-        ranks = any(map(_is_ranking, metrics)) and not decides
+        decides = any(map(_is_decision, own))
+        ranks = any(map(_is_ranking, own)) and not decides
         logged = self.named.read(trainer)
         is_accuracy = "acc" in (names[1] or "").lower()
         return Check(
@@ -108,11 +112,13 @@ class ValidationCurve:
             _in_training(names[1], metrics),
         )  # fmt: skip
 
-    def _find_loss(self, logged: Iterable[str]) -> tuple[str, bool]:
+    def _find_loss(self, logged: Iterable[str], own: Sequence[str]) -> tuple[str, bool]:
         """Name of the loss, and whether it is guessed."""
         given = self.named.find("validation_loss", logged)
-        name = _find(logged, ("loss",)) if given is None else given
-        return (name, False) if name or given is not None else (_find_other_loss(logged), True)
+        if given is not None:
+            return given, False
+        said = _find(filter(_says_so, own), ("loss",))
+        return (said, False) if said else (_find(own, ("loss",)) or _find_other_loss(own), True)
 
     def add(
         self, ranks: Sequence[Check], losses: Sequence[float], epoch: int, kind: str | None = None
@@ -182,22 +188,27 @@ def _are_alike(loss: float, recent: Sequence[float], times: float) -> bool:
     return min(sizes) / times < loss < max(sizes) * times
 
 
-def _find(names: Iterable[str], words: Sequence[str]) -> str:
-    for name in names:
-        lower = name.lower()
-        if _is_of_validation(lower) and any(word in lower for word in words):
-            return name
-    return ""
+def _of_validation(trainer: Trainer) -> list[str]:
+    """Names that say so, and those of what was logged in validation."""
+    try:
+        logged = logged_in_validation(trainer)
+    except AttributeError:  # a release of Lightning that keeps it elsewhere
+        logged = set()
+    return [name for name in trainer.callback_metrics if name in logged or _says_so(name)]
 
 
-def _is_of_validation(name: str) -> bool:
-    """Whether a name says so: ``val``, ``valid``, ``eval``, or ``dev`` as a word of its own."""
+def _says_so(name: str) -> bool:
+    """``val``, ``valid``, ``eval``, or ``dev`` as a word of its own."""
     words = _words(name)
     return "val" in name.lower() or ("dev" in words and not words & {"std", "train"})
 
 
+def _find(names: Iterable[str], words: Sequence[str]) -> str:
+    return next((n for n in names if any(word in n.lower() for word in words)), "")
+
+
 def _find_other_loss(names: Iterable[str]) -> str:
-    return next((n for n in names if _is_of_validation(n) and _words(n) & set(_OTHER_LOSSES)), "")
+    return next((n for n in names if _words(n) & set(_OTHER_LOSSES)), "")
 
 
 def _counterparts(name: str) -> list[str]:
@@ -217,8 +228,8 @@ def _words(name: str) -> set[str]:
 
 
 def _is_ranking(name: str) -> bool:
-    return _is_of_validation(name) and bool(re.search(_RANKINGS, name.lower().replace("/", " ")))
+    return bool(re.search(_RANKINGS, name.lower().replace("/", " ")))
 
 
 def _is_decision(name: str) -> bool:
-    return _is_of_validation(name) and bool(re.search(_DECISIONS, name.lower()))
+    return bool(re.search(_DECISIONS, name.lower()))

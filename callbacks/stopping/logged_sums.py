@@ -63,11 +63,16 @@ def logged_with_batches(trainer: Trainer, monitors: frozenset[str]) -> bool:
 
 def are_logged_elsewhere(trainer: Trainer, monitors: frozenset[str]) -> bool:
     """Whether all of them were ever logged in validation or at the end of a training epoch."""
-    loop = trainer.fit_loop.epoch_loop
-    validation = loop.val_loop._results
-    names = {n for r in validation.values() for n in validation._forked_name(r, on_step=False)}
-    ends = [r for r in loop._results.values() if r.meta.fx == "on_train_epoch_end"]
+    results = trainer.fit_loop.epoch_loop._results.values()
+    ends = [r for r in results if r.meta.fx == "on_train_epoch_end"]
+    names = logged_in_validation(trainer)
     return monitors <= names.union(*(_watched(result, monitors) for result in ends))
+
+
+def logged_in_validation(trainer: Trainer) -> set[str]:
+    """Names under which anything was ever logged in the validation of a fit."""
+    found = trainer.fit_loop.epoch_loop.val_loop._results
+    return {name for r in found.values() for name in found._forked_name(r, on_step=False)}
 
 
 def _watched(result: Any, monitors: frozenset[str]) -> list[str]:

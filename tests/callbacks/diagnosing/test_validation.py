@@ -5,6 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from helpers.scripted import batches
+from helpers.training import quiet_trainer
+from lightning.pytorch import Callback, LightningModule
+from torch import nn
 
 from torchvitals.callbacks.diagnosing.validation import ValidationCurve
 
@@ -145,3 +149,57 @@ def test_the_score_of_training_under_the_same_name(logged, found):
     resumed.load_state_dict(curve.state_dict())
     assert curve.training_score == pytest.approx(found, nan_ok=True)
     assert resumed.training_score == pytest.approx(found, nan_ok=True)
+
+
+class Logs(LightningModule):
+    """Logs in both loops under the names that are given."""
+
+    def __init__(self, trained, validated):
+        super().__init__()
+        self.weight, self.trained, self.validated = nn.Parameter(torch.ones(1)), trained, validated
+
+    def training_step(self, batch, batch_idx):
+        self.log_dict(self.trained)
+        return self.weight.sum()
+
+    def validation_step(self, batch, batch_idx, dataloader_idx=0):
+        self.log_dict(self.validated, prog_bar=True)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+class Reads(Callback):
+    """Reads where the doctor does."""
+
+    def __init__(self):
+        self.curve = ValidationCurve(None, None)
+
+    def on_validation_end(self, trainer, pl_module):
+        self.curve.add([self.curve.read(trainer)], [1.0, 0.9], trainer.current_epoch)
+
+
+@pytest.mark.parametrize(
+    ("trained", "validated", "losses", "scores"),
+    [
+        ({"fit/objective": 3.0}, {"test/objective": 1.0, "test/acc": 0.6}, [1.0], [0.6]),
+        ({"train/loss": 3.0, "train/acc": 0.9}, {"heldout_loss": 1.0, "heldout_f1": 0.5}, [1.0],
+         [0.5]),
+        ({"loss": 3.0}, {"loss": 1.0}, [1.0], []),
+        # A part of the loss, in units of its own.
+        ({"loss": 3.0}, {"kl_loss": 0.01}, [], []),
+        # One that says so goes first, whatever its size.
+        ({}, {"test_loss": 1.0, "val_loss": 9.0}, [9.0], []),
+        ({"test_loss": 1.0, "acc": 0.5}, {"right": 0.5}, [], []),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("loaders", [1, 2])
+def test_what_is_logged_in_validation_is_of_it_by_any_name(
+    trained, validated, losses, scores, loaders
+):
+    reads, data = Reads(), [batches(1) for _ in range(loaders)]
+    trainer = quiet_trainer(max_epochs=1, callbacks=[reads], num_sanity_val_steps=0)
+    trainer.fit(Logs(trained, validated), batches(1), data)
+    assert reads.curve.losses == pytest.approx(losses)
+    assert reads.curve.scores == pytest.approx(scores)
+    assert reads.curve.decides is ("acc" in str(validated) or "f1" in str(validated))
