@@ -34,7 +34,9 @@ import faulty.glyphs
 import faulty.greenhouse
 import faulty.handmade
 import faulty.harbour
-import faulty.helpdesk
+import faulty.helpdesk_images
+import faulty.helpdesk_recordings
+import faulty.helpdesk_words_and_rows
 import faulty.herds
 import faulty.hives
 import faulty.hospitals
@@ -141,7 +143,9 @@ import healthy.glyphs
 import healthy.greenhouse
 import healthy.handmade
 import healthy.harbour
-import healthy.helpdesk
+import healthy.helpdesk_images
+import healthy.helpdesk_recordings
+import healthy.helpdesk_words_and_rows
 import healthy.herds
 import healthy.hives
 import healthy.housing
@@ -245,7 +249,9 @@ FAULTY: tuple[Case, ...] = (
     *faulty.greenhouse.CASES,
     *faulty.handmade.CASES,
     *faulty.harbour.CASES,
-    *faulty.helpdesk.CASES,
+    *faulty.helpdesk_images.CASES,
+    *faulty.helpdesk_recordings.CASES,
+    *faulty.helpdesk_words_and_rows.CASES,
     *faulty.herds.CASES,
     *faulty.hospitals.CASES,
     *faulty.hives.CASES,
@@ -354,7 +360,9 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.greenhouse.CASES,
     *healthy.handmade.CASES,
     *healthy.harbour.CASES,
-    *healthy.helpdesk.CASES,
+    *healthy.helpdesk_images.CASES,
+    *healthy.helpdesk_recordings.CASES,
+    *healthy.helpdesk_words_and_rows.CASES,
     *healthy.herds.CASES,
     *healthy.hives.CASES,
     *healthy.housing.CASES,
