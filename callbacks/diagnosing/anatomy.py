@@ -142,6 +142,12 @@ def weight_gain(weight: Tensor) -> Tensor:
         return torch.where(low == high, 0.0, values.std() * side**0.5)
 
 
+def gain_by_hand(weight: Tensor) -> Tensor:
+    """The same of a matrix of one's own, where it is over 1: smaller ones may be meant to grow."""
+    gain = weight_gain(weight)
+    return torch.where(gain > 1, gain, NAN)
+
+
 def are_waiting(weight: nn.Parameter) -> Tensor:
     """Whether a weight and its gradient are all 0: it waits for another that may wait for it."""
     gradient = gradient_of(weight)

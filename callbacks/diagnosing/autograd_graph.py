@@ -47,6 +47,7 @@ _SUMS = {
     "Unsqueeze", "Permute", "Transpose", "T", "ToCopy", "Alias", "Clone",
 }  # fmt: skip
 _SATURATING = {"Sigmoid", "Tanh"}
+_PRODUCTS = {"Mm", "Addmm", "Bmm", "Baddbmm"}
 LAYERS = {"Addmm", "Mm", "Linear", "Convolution", "Addmv", "Mv"}
 # No more than affine functions of their input, up to the scale of each sample: a norm alone makes
 # no network of layers.
@@ -233,6 +234,27 @@ def parameters_behind(loss: Tensor) -> list[nn.Parameter]:
         if isinstance(variable, nn.Parameter):
             found.append(variable)
         stack += [parent for parent, _ in node.next_functions]
+    return found
+
+
+def parameters_multiplied(loss: Tensor) -> set[nn.Parameter]:
+    """Those that a loss depends on through a product with the matrix itself.
+
+    Args:
+        loss: Scalar with its graph.
+    """
+    stack, seen, found = [loss.grad_fn], set[Any](), set[nn.Parameter]()
+    while stack and len(seen) < _MAX_NODES:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        parents = [parent for parent, _ in node.next_functions]
+        if base_name(node) in _PRODUCTS:
+            # The last two: what is added comes first.
+            sources = (getattr(past_shapes(parent), "variable", None) for parent in parents[-2:])
+            found |= {source for source in sources if isinstance(source, nn.Parameter)}
+        stack += parents
     return found
 
 

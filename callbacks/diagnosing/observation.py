@@ -20,6 +20,7 @@ from .autograd_graph import (
     count_saturating_outputs,
     has_graph,
     parameters_behind,
+    parameters_multiplied,
 )
 from .clearing import Clearing
 from .data_gaps import DataGaps
@@ -181,6 +182,7 @@ class Observation:
         if not self._in_graph[0] and has_graph(loss):
             self._in_graph = (*count_layers(loss), count_saturating_outputs(loss))
         if self._parameters and has_graph(loss):
+            self._weights.multiplied = parameters_multiplied(loss)
             # What is sharded (FSDP2) takes part under another name.
             if not any(isinstance(parameter, DTensor) for parameter in self._parameters):
                 strangers = set(parameters_behind(loss)) - self._parameters

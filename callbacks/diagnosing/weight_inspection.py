@@ -1,6 +1,6 @@
 """What weights and their gradients say before a step: which learn, which are alike, which wait."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from .anatomy import (
     count_gates,
     embedding_tables,
     find_layers,
+    gain_by_hand,
     gradient_of,
     have_identical_columns,
     have_identical_units,
@@ -64,10 +65,14 @@ class WeightInspection:
 
     Args:
         vitals: What is found of the layers is kept in them.
+
+    Attributes:
+        multiplied: Parameters that are known to be the matrix of a product.
     """
 
     def __init__(self, vitals: Vitals) -> None:
         self._vitals = vitals
+        self.multiplied: Set[Tensor] = frozenset()
         self._known: Mapping[str, Mapping[str, Any]] = {}
         self._known_idle: Mapping[str, Any] | None = None
         self._inspections = 0
@@ -189,20 +194,24 @@ class WeightInspection:
                 if weight is not None and gradient_of(weight) is not None
             }
             self._identical |= {n: have_identical_columns(p) for n, p in self._tables.items()}
-        self._idle.look(self._own_weights(self._by_unit))
+        self._idle.look(self._weights_of(self._by_unit))
         if self._inspections == 0:
-            weights = self._own_weights(self._own)
+            weights = self._weights_of(self._own)
             trained = [layer.name for layer in self._vitals.layers if layer.trained]
             self._gains = {n: weight_gain(weights[n]) for n in trained if n in weights}
+            others = self._weights_of(self._weights.keys() - self._own)
+            by_hand = [n for n in trained if others.get(n) in self.multiplied]
+            self._gains |= {n: gain_by_hand(others[n]) for n in by_hand}
+            self.multiplied = frozenset()
             self._untrained.look(weights)
         if is_sure:
-            self._drawn = self._untrained.look_again(self._own_weights(self._own))
+            self._drawn = self._untrained.look_again(self._weights_of(self._own))
             self._candidates = [n for n, p in self._parameters.items() if p.ndim > 1]
         self._zeros = {name: are_waiting(self._parameters[name]) for name in self._candidates}
         self._inspections += 1
 
-    def _own_weights(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """Those of torch's own layers."""
+    def _weights_of(self, names: Iterable[str]) -> dict[str, Tensor]:
+        """Those of layers that have one."""
         return {n: w for n in names if (w := self._weights[n]) is not None}
 
     def news(self) -> WeightNews:

@@ -4,6 +4,7 @@ import csv
 import logging
 import warnings
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 import torch
@@ -220,6 +221,29 @@ def test_layers_in_a_list_are_missed():
     found = [d for d in examine(Listed()).diagnoses if d.severity != "info"]
     assert found[0].problem is Problem.FROZEN_PARAMETER
     assert found[0].measurements["weights"] == 20 * (64 * 64 + 64)
+
+
+class ByHand(nn.Module):
+    """A layer as it is written to understand layers."""
+
+    def __init__(self, inputs, units, deviation):
+        super().__init__()
+        self.weight = nn.Parameter(deviation * torch.randn(inputs, units))
+
+    def forward(self, x):
+        return torch.tanh(x @ self.weight)
+
+
+@pytest.mark.parametrize(("deviation", "sick"), [(1.0, True), (0.1, False)])
+def test_layers_by_hand_that_were_drawn_too_large_are_named(deviation, sick):
+    torch.manual_seed(0)
+    sizes = (64, 128, 128, 128, 128)
+    layers = [ByHand(*pair, deviation) for pair in pairwise(sizes)]
+    doctor = examine(Research(nn.Sequential(*layers, nn.Linear(128, 10)), 0.02, SGD), 10)
+    gains = [layer.weight_gain for layer in doctor._observation.vitals.layers]
+    assert gains[:4] == pytest.approx([128**0.5 * deviation] * 4, rel=0.02)
+    found = {d.problem for d in doctor.diagnoses if d.severity != "info"}
+    assert found == ({Problem.SATURATED_ACTIVATION} if sick else set())
 
 
 class Factors(LightningModule):

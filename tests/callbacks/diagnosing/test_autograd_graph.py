@@ -10,6 +10,7 @@ from torchvitals.callbacks.diagnosing.autograd_graph import (
     count_saturating_outputs,
     find_loss_calls,
     has_graph,
+    parameters_multiplied,
 )
 
 CLASSES = torch.tensor([0, 2, 1, 1])
@@ -144,3 +145,35 @@ def test_sigmoids_that_are_outputs_and_such_that_are_units():
     assert count_saturating_outputs(loss) == 2
     assert count_saturating_outputs(F.cross_entropy(head(hidden), torch.arange(8) % 3)) == 0
     assert count_saturating_outputs(F.binary_cross_entropy(fine, torch.rand(8, 3))) == 1
+
+
+W = nn.Parameter(torch.randn(5, 5))
+PRODUCTS = {
+    "behind": lambda x: x @ W,
+    "transposed": lambda x: x @ W.T,
+    "before": lambda x: W @ x.T,
+    "with a bias": lambda x: torch.addmm(torch.ones(5), x, W),
+    "functional": lambda x: F.linear(x, W),
+    "of positions": lambda x: x[None] @ W,
+    "in a batch": lambda x: torch.bmm(x[None], W[None]),
+    "summed over letters": lambda x: torch.einsum("bi,ji->bj", x, W),
+    "in half precision": lambda x: (x.bfloat16() @ W.bfloat16()).float(),
+}
+OTHERS = {
+    "looked up": lambda x: F.embedding(torch.arange(4), W),
+    "added": lambda x: x + W[:4],
+    "scaled": lambda x: x * W[0],
+    "a part of it": lambda x: x @ (W * 0.1),
+    "kernel": lambda x: F.conv1d(x[None], W[:, :4, None]),
+    "added to a product": lambda x: torch.addmm(W[0], x, torch.ones(5, 5)),
+}
+
+
+@pytest.mark.parametrize(
+    ("use", "found"),
+    [*((use, True) for use in PRODUCTS.values()), *((use, False) for use in OTHERS.values())],
+    ids=[*PRODUCTS, *OTHERS],
+)
+def test_matrices_of_products(use, found):
+    loss = use(torch.randn(4, 5)).tanh().square().mean()
+    assert parameters_multiplied(loss) == ({W} if found else set())

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from torchvitals.callbacks.diagnosing.anatomy import (
     are_waiting,
+    gain_by_hand,
     have_identical_columns,
     is_composite,
     weight_gain,
@@ -154,6 +155,14 @@ def test_the_gain_of_weights_as_drawn(draw, gain):
 )
 def test_the_gain_of_what_is_no_plain_matrix_is_not_known(weight):
     assert weight_gain(weight).isnan()
+
+
+@pytest.mark.parametrize(("deviation", "known"), [(1.0, True), (0.02, False), (0.0, False)])
+def test_of_a_matrix_of_ones_own_only_a_large_gain_is_known(deviation, known):
+    torch.manual_seed(0)
+    weight = deviation * torch.randn(100, 100)
+    gain = float(gain_by_hand(weight))
+    assert (gain == pytest.approx(10.0, rel=0.05)) if known else math.isnan(gain)
 
 
 def train_by_hand(clear, steps=8):
