@@ -13,7 +13,7 @@ from ..symptom import Symptom
 from ..vitals import LOUD, Vitals
 
 _MOST, _ALMOST_ALL = 0.7, 0.85
-_HALF, _CHECKS, _WORSE, _PART, _GOOD = 0.5, 3, 2.0, 0.2, 0.9
+_HALF, _CHECKS, _WORSE, _PART = 0.5, 3, 2.0, 0.2
 _LOOKS = 10
 
 
@@ -52,11 +52,16 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _holds_up(vitals: Vitals, site: str) -> bool:
-    """Whether it was saturated all along, and not half is learned where the loss stands."""
-    if not vitals.had_a_long_chance or not min(vitals.saturated.of(site)) > _MOST:
+    """Whether it was saturated all along, and not half is learned where the loss stands.
+
+    Where weights drawn many times too large are the cause, what is learned carries over badly,
+    however small the loss becomes.
+    """
+    least = min(vitals.saturated.of(site))
+    if not vitals.had_a_long_chance or not least > (_HALF if vitals.misdrawn else _MOST):
         return False
     if vitals.misdrawn:
-        return vitals.gain < _GOOD  # Weights drawn many times too large have cost it something.
+        return True
     return vitals.gain < _HALF and not (vitals.is_falling or vitals.validation_falls)
 
 
