@@ -13,8 +13,7 @@ from torch import Tensor
 
 from ...functional.metric_states import restore_metric_states_
 from .first_place import FirstPlace
-from .last_hook import LastHook, has_one, others_have_one
-from .logged_sums import EpochSum, add, joined, logged, logged_last, may_be_logged_last, on_host
+from .logged_sums import EpochSum, add, joined, logged, logged_last, on_host
 from .progress import batch_progress
 from .rank_sums import RankSums, Sums, Told
 from .told_bytes import tell
@@ -36,8 +35,7 @@ class EpochSums:
     def __init__(self, monitors: Iterable[str]) -> None:
         self.monitors = frozenset(monitors)
         self._ranks = RankSums(self.monitors)
-        self._first = FirstPlace(self._tell_late, self._end_step)
-        self._last: LastHook | None = None
+        self._first = FirstPlace(self._tell_late, self._tell_step)
         self.clear()
 
     def clear(self) -> None:
@@ -57,10 +55,9 @@ class EpochSums:
 
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember the sums as they are, for a checkpoint by a batch that is not completed."""
-        self._release()
         self._try(lambda: self._begin_batch(trainer, pl_module), None)
         # Each rank alike: what is told is exchanged.
-        if trainer.world_size > 1 or self._may_be_logged_last(trainer, pl_module):
+        if trainer.world_size > 1:
             self._first.take(trainer)
 
     def _begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -73,30 +70,16 @@ class EpochSums:
         self._merge(trainer)
         self._before = (done.total.ready, self._sums(trainer))
 
-    def _may_be_logged_last(self, trainer: Trainer, pl_module: LightningModule) -> bool:
-        """By the module itself, where Lightning calls it behind all callbacks."""
-        return has_one(pl_module) and self._try(
-            lambda: may_be_logged_last(trainer, self.monitors), False
-        )
-
-    def _end_step(self, trainer: Trainer, pl_module: LightningModule, *arguments: Any) -> None:
-        if self._may_be_logged_last(trainer, pl_module):
-            self._last = LastHook.expect(pl_module, *arguments)
-        self._tell(trainer, begins=False)
-
     def end_batch(self, trainer: Trainer) -> None:
         """Add what the checkpoint has to what was logged again."""
         self._try(lambda: self._merge(trainer), None)
 
     def end_fit(self, trainer: Trainer) -> None:
-        """Leave Trainer and module as they were, however training ended."""
-        self._release()
+        """Leave the Trainer as it was, however training ended."""
         self._first.leave(trainer)
 
-    def _release(self) -> None:
-        last, self._last = self._last, None
-        if last is not None:
-            last.leave()
+    def _tell_step(self, trainer: Trainer) -> None:
+        self._tell(trainer, begins=False)
 
     def _tell_late(self, trainer: Trainer) -> None:
         """Tell what the last hook of the batch before logged."""
@@ -157,8 +140,6 @@ class EpochSums:
         """
         if self._loaded is not None:
             return self._loaded
-        if self._last is not None and not trainer.interrupted and _in_hooks(trainer):
-            self._last.run_early(trainer)
         nothing: dict[str, EpochSum] = {}
         own = self._try(lambda: self._to_save(trainer), nothing)
         rows, behind = self._rows(trainer, own)
@@ -183,8 +164,6 @@ class EpochSums:
     def _skipped(self, trainer: Trainer) -> list[str]:
         """What has yet to be logged in this batch's last hook, which is not called on resume."""
         if self._over or not _in_hooks(trainer):
-            return []
-        if self._last is not None and self._last.early and not others_have_one(trainer):
             return []
         before, now = _updates(self._before[1]), _updates(logged(trainer, self.monitors))
         late = logged_last(trainer, self.monitors).items()

@@ -10,11 +10,11 @@ class FirstPlace(Callback):
     """See a batch before another callback can save, or fail.
 
     Args:
-        begin: What to call where one begins, with the Trainer.
-        end: And where its step is done, with the Trainer, the module and what hooks get.
+        begin: What to call where one begins.
+        end: And where its step is done.
     """
 
-    def __init__(self, begin: Callable[[Trainer], None], end: Callable[..., None]) -> None:
+    def __init__(self, begin: Callable[[Trainer], None], end: Callable[[Trainer], None]) -> None:
         self._begin, self._end = begin, end
 
     def take(self, trainer: Trainer) -> None:
@@ -43,4 +43,4 @@ class FirstPlace(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Call ``end``."""
-        self._end(trainer, pl_module, outputs, batch, batch_idx)
+        self._end(trainer)

@@ -48,13 +48,6 @@ def logged_last(trainer: Trainer, monitors: frozenset[str]) -> dict[str, list[st
     }
 
 
-def may_be_logged_last(trainer: Trainer, monitors: frozenset[str]) -> bool:
-    """Whether any of them was logged there, or nothing is known of them yet."""
-    if logged_last(trainer, monitors):
-        return True
-    return not (logged_with_batches(trainer, monitors) or are_logged_elsewhere(trainer, monitors))
-
-
 def logged_with_batches(trainer: Trainer, monitors: frozenset[str]) -> bool:
     """Whether any of them was ever logged with training batches, not at an epoch's end only."""
     results = trainer.fit_loop.epoch_loop._results.values()
