@@ -26,7 +26,7 @@ from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
 from .stopping.progress import counts, epochs_trained
 from .stopping.reason import StoppingReason
-from .stopping.restoring import RestoreLast, announce_lost_average, give_back
+from .stopping.restoring import RestoreLast, announce_lost_average, drop_helpers, give_back
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -191,10 +191,13 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def _clear(self) -> None:
         self._checks.clear()
         self._best.clear()
+        self._forget_stop()
+        self._publish()
+
+    def _forget_stop(self) -> None:
         self.stopped_epoch = 0
         self.stopping_reason = StoppingReason.NOT_STOPPED
         self.stopping_reason_message = None
-        self._publish()
 
     def _publish(self) -> None:
         """Set the attributes that show where things stand."""
@@ -221,6 +224,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         """Start afresh, before a checkpoint is loaded, and find where checks belong."""
         if stage != TrainerFn.FITTING:
             return
+        drop_helpers(trainer)
         if self.restore_best_weights:
             check_strategy(trainer, pl_module)
             announce_lost_average(self, trainer)
@@ -233,6 +237,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Make up for what was missed; stop at once where the run had stopped."""
+        self._forget_stop()
         self._checks.end_epoch_late(trainer)
         self._begin(trainer, pl_module)
         self._checks.validate_late(trainer)
@@ -244,22 +249,25 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         if first and self._checks.loaded and self.best_epoch >= 0 and self.restore_best_weights:
             self._best.settle(trainer, pl_module)
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """An epoch begins, and is not resumed in its midst."""
+        self._checks.epoch_sums.begin_epoch()
+
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """From here on the weights are no longer those of the last validation."""
-        awaits_check = self._check_on_train_epoch_end and self._checks.readings.noted
+        awaits_check = self._check_on_train_epoch_end and self._checks.readings.of_validation
         if awaits_check and not self._best.staged and self.restore_best_weights:
             self._best.stage(pl_module)
         self._best.in_module = False
-        self._checks.epoch_sums.begin_batch(trainer, pl_module)
+        self._begin(trainer, pl_module)
+        self._checks.begin_batch(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Take up the batch's loss where the criterion needs it, without waiting for the device."""
-        if self.criterion == "PQ":
-            self._checks.training_loss.add(outputs)
+        """Complete what is summed up."""
         self._checks.epoch_sums.end_batch(trainer)
 
     def on_validation_batch_start(
@@ -340,8 +348,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             RestoreLast.append(trainer, self._finish)
 
     def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._checks.loaded = False
-        self._checks.epoch_sums.end_fit(trainer)
+        self._checks.end_fit(trainer)
         if self.restore_best_weights and give_back(self, self._best, trainer, pl_module):
             rank_zero_info(
                 f"EarlyStopping gave back the weights of the best {self.monitor}, "
@@ -385,10 +392,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Add what only the Trainer has: what is summed up and what waits for its check."""
-        state = checkpoint["callbacks"][self.state_key]
-        state["epoch_sums"] = self._checks.epoch_sums.state(trainer)
-        if not self._check_on_train_epoch_end:
-            state["readings"] = self._checks.readings.state_dict(trainer)
+        self._checks.complete(checkpoint["callbacks"][self.state_key], trainer)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up a checkpoint's progress, ours or Lightning's; limits stay those of this run."""
@@ -396,3 +400,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         if self._checks.load_state_dict(state_dict):
             self._best.load_state_dict(state_dict)
             self._publish()
+        if self._checks.stops_again:
+            # It stands if there is nothing more to train.
+            self.stopped_epoch = state_dict["stopped_epoch"]
+            self.stopping_reason = StoppingReason(state_dict["reason"])
+            self.stopping_reason_message = state_dict.get("stopping_reason_message")

@@ -1,19 +1,24 @@
 """What happens at a check: the monitors are read and judged, and a verdict waits for its moment."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 
 from .curve import Mode, Position
 from .epoch_sums import EpochSums
+from .first_place import FirstPlace
 from .judge import Judge, Rules
-from .missed_epoch_end import resume_epoch
+from .missed_epoch_end import EndLate, resume_epoch
 from .missed_validation import batches_trained, is_missed, validate_late
-from .progress import Stopwatch, TrainingLoss, epochs_trained
+from .progress import Stopwatch, TrainingLoss, align_progress
+from .rank_values import of_ranks, of_this_rank
 from .readings import Readings
 from .reason import Verdict
+
+# What ranks have of their own, in the state.
+_OWN = ("readings", "training_loss")
 
 
 class Warmup(Rules, Protocol):
@@ -54,6 +59,7 @@ class Checks:
         self.epoch_sums = EpochSums(modes)
         self.watch = Stopwatch()
         self.training_loss = TrainingLoss()
+        self._first = FirstPlace(self._begin_batch, self._end_step)
         self.planned_epochs = -1
         self.loaded = False
         self.clear()
@@ -64,7 +70,8 @@ class Checks:
             part.clear()
         self.watch.stop(before=0.0)
         self.pending: Verdict | None = None
-        self.stops_again = self._begun = False
+        self.stops_again = self._pends = self._begun = False
+        self._of_ranks: list[dict[str, Any]] = []
         # Batches and epochs, None where they are not known.
         self._validated: int | None = 0
         self._ended: int | None = 0
@@ -73,6 +80,9 @@ class Checks:
 
     def end_epoch_late(self, trainer: Trainer) -> None:
         """Have an epoch ended whose end a resumed run is due, or the next one begun."""
+        if self.loaded:
+            align_progress(trainer)
+            self._take_own(trainer)
         if resume_epoch(trainer, self._ended if self.loaded else None):
             self.epoch_sums.unknown = self.epoch_sums.monitors
 
@@ -94,23 +104,52 @@ class Checks:
 
     def stop_again(self) -> int | None:
         """The epoch of the last check, where the run that is resumed had stopped."""
-        positions = self.judge.first.positions
-        stops, self.stops_again = self.stops_again and bool(positions), False
-        if not stops:
+        stops, self.stops_again = self.stops_again, False
+        last = self.judge.last_position
+        pends, self._pends = self._pends, False
+        if last is None or not (stops or pends):
             return None
-        self.pending = self.judge.verdict(positions[-1])
-        return positions[-1].epoch
+        # By the limits of this run.
+        self.pending = self.judge.verdict(last)
+        return last.epoch if stops else None
+
+    def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A training batch begins."""
+        self.epoch_sums.begin_batch(trainer, pl_module)
+        # Each rank alike: what is told is exchanged.
+        if trainer.world_size > 1 or self.rules.criterion == "PQ":
+            self._first.take(trainer)
+
+    def _begin_batch(self, trainer: Trainer) -> None:
+        self.epoch_sums.tell(trainer, begins=True)
+
+    def _end_step(self, trainer: Trainer, outputs: Any) -> None:
+        """Take up the loss where the criterion needs it, without waiting for the device."""
+        if self.rules.criterion == "PQ":
+            self.training_loss.add(outputs)
+        self.epoch_sums.tell(trainer, begins=False)
+
+    def end_fit(self, trainer: Trainer) -> None:
+        """Leave the Trainer as it was, however training ended."""
+        last = self.judge.last_position
+        if self.loaded and not self._begun and last and last.steps < trainer.global_step:
+            rank_zero_warn(
+                "The checkpoint leaves nothing to train, so that Lightning does not make up for the "
+                f"check that it was saved before: the last one is of step {last.steps}."
+            )
+        self.loaded = False
+        self._first.leave(trainer)
+        EndLate.leave(trainer)
 
     def end_validation(self, trainer: Trainer, keep: bool) -> None:
         """Note that it is over; ``keep`` its values if their check comes later."""
         self._validated = batches_trained(trainer)
-        epoch = math.ceil(epochs_trained(trainer)) - 1
-        self.readings.note(trainer, epoch, keep=keep)
+        self.readings.note(trainer, keep=keep)
 
     def add_up(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Complete what the monitors have summed up over a training epoch, when it ends."""
         values = self.epoch_sums.end_epoch(trainer, pl_module)
-        self.readings.wait(values, trainer.current_epoch)
+        self.readings.wait(values)
 
     def end_epoch(self, trainer: Trainer) -> None:
         """Note that it was checked."""
@@ -158,7 +197,8 @@ class Checks:
     def state_dict(self, stopped: bool) -> dict[str, Any]:
         """Progress; what only the Trainer has is added on saving."""
         return {
-            "stops": stopped or self.pending is not None,
+            "stops": stopped,
+            "pending": self.pending is not None,
             "validated": self._validated,
             "ended": self._ended,
             "judge": self.judge.state_dict(),
@@ -166,6 +206,19 @@ class Checks:
             "minutes": self.watch.minutes,
             "training_loss": self.training_loss.state_dict(),
         }
+
+    def complete(self, state_dict: dict[str, Any], trainer: Trainer) -> None:
+        """Add what only the Trainer has: what is summed up, and each rank's own."""
+        state_dict["epoch_sums"] = self.epoch_sums.state(trainer)
+        state_dict["readings"] = self.readings.state_dict(trainer)
+        own = {name: state_dict[name] for name in _OWN}
+        state_dict["ranks"] = of_ranks(trainer, own)
+
+    def _take_own(self, trainer: Trainer) -> None:
+        own = of_this_rank(trainer, self._of_ranks)
+        if own:
+            self.readings.load_state_dict(own["readings"])
+            self.training_loss.load_state_dict(own["training_loss"])
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> bool:
         """Take up a checkpoint's progress, and say whether it is more than Lightning's own."""
@@ -181,4 +234,6 @@ class Checks:
         self.training_loss.load_state_dict(state_dict["training_loss"])
         self.epoch_sums.load_state(state_dict.get("epoch_sums"))
         self.stops_again = state_dict["stops"]
+        self._pends = state_dict.get("pending", False)
+        self._of_ranks = state_dict.get("ranks", [])
         return True

@@ -12,7 +12,6 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from ...functional.metric_states import restore_metric_states_
-from .first_place import FirstPlace
 from .logged_sums import EpochSum, add, joined, logged, logged_last, on_host
 from .progress import batch_progress
 from .rank_sums import RankSums, Sums, Told
@@ -35,7 +34,6 @@ class EpochSums:
     def __init__(self, monitors: Iterable[str]) -> None:
         self.monitors = frozenset(monitors)
         self._ranks = RankSums(self.monitors)
-        self._first = FirstPlace(self._tell_late, self._tell_step)
         self.clear()
 
     def clear(self) -> None:
@@ -53,42 +51,34 @@ class EpochSums:
 
     # While training
 
+    def begin_epoch(self) -> None:
+        """It is trained from its start: resumed a second time, Lightning may do so again."""
+        self._loaded = None
+
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember the sums as they are, for a checkpoint by a batch that is not completed."""
         self._try(lambda: self._begin_batch(trainer, pl_module), None)
-        # Each rank alike: what is told is exchanged.
-        if trainer.world_size > 1:
-            self._first.take(trainer)
 
     def _begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._over = False
-        done = batch_progress(trainer)
-        if done.current.ready == 1:
-            # Resumed a second time, Lightning may train the epoch again from its start.
-            self._loaded = None
         self._take_up(trainer, pl_module)
         self._merge(trainer)
-        self._before = (done.total.ready, self._sums(trainer))
+        self._before = (batch_progress(trainer).total.ready, self._sums(trainer))
 
     def end_batch(self, trainer: Trainer) -> None:
         """Add what the checkpoint has to what was logged again."""
         self._try(lambda: self._merge(trainer), None)
 
-    def end_fit(self, trainer: Trainer) -> None:
-        """Leave the Trainer as it was, however training ended."""
-        self._first.leave(trainer)
+    def tell(self, trainer: Trainer, begins: bool) -> None:
+        """Have the ranks tell what they logged, on all of them or on none.
 
-    def _tell_step(self, trainer: Trainer) -> None:
-        self._tell(trainer, begins=False)
-
-    def _tell_late(self, trainer: Trainer) -> None:
-        """Tell what the last hook of the batch before logged."""
-        self._tell(trainer, begins=True)
-
-    def _tell(self, trainer: Trainer, begins: bool) -> None:
-        """Tell the first rank; what fails on this one must not keep the others waiting."""
+        Args:
+            trainer: The Trainer.
+            begins: Whether a batch begins, or its step is done.
+        """
         if not self._ranks.is_due(trainer, begins):
             return
+        # What fails on this one must not keep the others waiting.
         self._try(lambda: self._merge(trainer), None)
         sums: dict[str, EpochSum] = self._try(lambda: self._sums(trainer), {})
         failed = (Told.FAILED, b"")

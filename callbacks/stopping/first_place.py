@@ -11,10 +11,12 @@ class FirstPlace(Callback):
 
     Args:
         begin: What to call where one begins.
-        end: And where its step is done.
+        end: And where its step is done, with what that returned.
     """
 
-    def __init__(self, begin: Callable[[Trainer], None], end: Callable[[Trainer], None]) -> None:
+    def __init__(
+        self, begin: Callable[[Trainer], None], end: Callable[[Trainer, Any], None]
+    ) -> None:
         self._begin, self._end = begin, end
 
     def take(self, trainer: Trainer) -> None:
@@ -43,4 +45,4 @@ class FirstPlace(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Call ``end``."""
-        self._end(trainer)
+        self._end(trainer, outputs)

@@ -87,6 +87,12 @@ class Judge:
         for curve in self.curves.values():
             curve.wait(at)
 
+    @property
+    def last_position(self) -> Position | None:
+        """Of the last check of any monitor."""
+        last = [curve.positions[-1] for curve in self.curves.values() if curve.positions]
+        return max(last, key=lambda position: position.steps, default=None)
+
     def verdict(self, at: Position) -> Verdict | None:
         """Whether to stop after the last check, and why; None to go on."""
         return self._failed() or self._reached() or self._missed(at) or self._over(at)

@@ -1,6 +1,7 @@
 """The validation that was due when a checkpoint was saved, and that Lightning leaves out."""
 
 import math
+from inspect import signature
 
 from lightning.pytorch import Trainer
 
@@ -32,13 +33,17 @@ def is_missed(trainer: Trainer, validated: int | None) -> bool:
 def _is_due(trainer: Trainer) -> bool:
     interval: float = trainer.val_check_batch or math.inf
     trained, every = batches_trained(trainer), trainer.check_val_every_n_epoch
-    if every is None:
-        return trained % interval == 0
-    batches = trainer.num_training_batches
-    if batches == math.inf:
+    if every is not None and math.ceil(epochs_trained(trainer)) % every:
         return False
-    epochs = math.ceil(epochs_trained(trainer))
-    return epochs % every == 0 and batch_progress(trainer).current.processed % interval == 0
+    progress = batch_progress(trainer)
+    if progress.is_last_batch and (interval == math.inf or _fetches_itself(trainer)):
+        return True
+    return (trained if every is None else progress.current.processed) % interval == 0
+
+
+def _fetches_itself(trainer: Trainer) -> bool:
+    """Whether the step has the iterator: then the last batch is always validated after."""
+    return "dataloader_iter" in signature(trainer.lightning_module.training_step).parameters
 
 
 def validate_late(trainer: Trainer) -> None:

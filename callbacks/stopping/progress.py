@@ -20,6 +20,22 @@ def epoch_progress(trainer: Trainer) -> Any:
     return trainer.fit_loop.epoch_progress
 
 
+def align_progress(trainer: Trainer) -> None:
+    """Have Lightning's count of all batches say of this epoch what that of the epoch says.
+
+    It goes ahead by each batch that an interruption broke or `on_train_batch_start` left out, and
+    then takes the next checkpoint for one of another moment.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    total, current = batch_progress(trainer).total, batch_progress(trainer).current
+    for count in ("ready", "started", "completed"):
+        ahead = getattr(current, count) - current.processed
+        setattr(total, count, total.processed + ahead)
+    loop.update_restart_stage()
+    # A batch that is not processed is begun again.
+    total.ready = total.started = total.processed
+
+
 def counts(trainer: Trainer) -> bool:
     """Whether this is training, or the validation in it, and not a trial of either."""
     fast_dev_run: bool = trainer.fast_dev_run  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...functional.precision import widest
 from ..monitoring.loggers import unavailable
+from .logged_sums import logged_in_validation
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Readings:
         modes: ``"min"`` or ``"max"`` for each.
         strict: Whether a missing metric is an error.
         verbose: Whether it is a warning where it is no error.
+
+    Attributes:
+        noted: Values that wait for their check.
+        of_validation: Whether validation logged one of them.
     """
 
     def __init__(
@@ -49,23 +54,24 @@ class Readings:
     def clear(self) -> None:
         """Forget what was read."""
         self.noted: dict[str, float] = {}
-        self.noted_epoch = -1
+        self.of_validation = False
         self._read: dict[str, Tensor] = {}
         self._validated = False
 
-    def note(self, trainer: Trainer, epoch: int, keep: bool) -> None:
-        """Validation in this epoch is over; ``keep`` its values if their check comes later.
+    def note(self, trainer: Trainer, keep: bool) -> None:
+        """Validation is over; ``keep`` its values if their check comes later.
 
         They are part of the state: a run that is resumed in between has no other way to them.
         """
         self._validated = True
         if keep:
-            self.noted, self.noted_epoch = self._fresh(trainer), epoch
+            fresh = self._fresh(trainer)
+            self.of_validation |= bool(fresh.keys() & logged_in_validation(trainer))
+            self.noted |= fresh
 
-    def wait(self, values: Mapping[str, float], epoch: int) -> None:
-        """Take up values of this epoch that Lightning does not have, for the next check."""
-        if values:
-            self.noted, self.noted_epoch = {**self.noted, **values}, epoch
+    def wait(self, values: Mapping[str, float]) -> None:
+        """Take up values that Lightning does not have, for the next check."""
+        self.noted |= values
 
     def _fresh(self, trainer: Trainer) -> dict[str, float]:
         metrics = trainer.callback_metrics
@@ -117,7 +123,7 @@ class Readings:
                 and (self._validated or not trainer.enable_validation)
             ):
                 self._complain(name, metrics)
-        self.noted, self._validated = {}, False
+        self.noted, self.of_validation, self._validated = {}, False, False
         return readings, [row[: len(extra)] for row in rows]
 
     def _complain(self, name: str, metrics: dict[str, Any]) -> None:
@@ -130,12 +136,13 @@ class Readings:
     def state_dict(self, trainer: Trainer | None = None) -> dict[str, Any]:
         """Values that wait for their check, with those that the Trainer has and no check took."""
         fresh = {} if trainer is None else self._fresh(trainer)
-        return {"noted": {**self.noted, **fresh}, "noted_epoch": self.noted_epoch}
+        return {"noted": {**self.noted, **fresh}, "of_validation": self.of_validation}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take up a checkpoint's waiting values."""
         self.clear()
-        self.noted, self.noted_epoch = dict(state_dict["noted"]), state_dict["noted_epoch"]
+        self.noted = dict(state_dict["noted"])
+        self.of_validation = state_dict.get("of_validation", bool(self.noted))
 
 
 def _worst(values: list[float], mode: str) -> float:

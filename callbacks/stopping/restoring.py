@@ -7,7 +7,9 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities import rank_zero_warn
 
 from .best_weights import BestWeights, ends_with_an_average
+from .first_place import FirstPlace
 from .fitting import OtherParametersError
+from .missed_epoch_end import EndLate
 from .reason import StoppingReason
 
 
@@ -36,6 +38,13 @@ class RestoreLast(Callback):
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         trainer.callbacks = [c for c in callbacks if c is not self]  # type: ignore[attr-defined]
         self._restore(trainer, pl_module)
+
+
+def drop_helpers(trainer: Trainer) -> None:
+    """Have none of these left in the list of a fit that another callback's failure ended."""
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    kinds = (EndLate, FirstPlace, RestoreLast)
+    trainer.callbacks = [c for c in callbacks if not isinstance(c, kinds)]  # type: ignore[attr-defined]
 
 
 def give_back(own: Callback, best: BestWeights, trainer: Trainer, module: LightningModule) -> bool:
