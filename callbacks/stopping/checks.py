@@ -134,8 +134,8 @@ class Checks:
         last = self.judge.last_position
         if self.loaded and not self._begun and last and last.steps < trainer.global_step:
             rank_zero_warn(
-                "The checkpoint leaves nothing to train, so that Lightning does not make up for the "
-                f"check that it was saved before: the last one is of step {last.steps}."
+                "The checkpoint leaves nothing to train, so that the check before which it was saved "
+                f"is not made up for: the last one is of step {last.steps}."
             )
         self.loaded = False
         self._first.leave(trainer)

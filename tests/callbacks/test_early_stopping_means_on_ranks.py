@@ -32,6 +32,18 @@ def test_checkpoints_of_every_step(tmp_path):
         assert found[2] == found[5] == found["whole"], way
 
 
+def test_values_that_each_rank_has_of_its_own(tmp_path):
+    """Without ``sync_dist``: what waits for a check, and the training loss since the last one."""
+    first, second = on_two_ranks("resume_values_on_ranks.py", tmp_path)
+    assert first == second
+    for name, (whole, resumed) in first.items():
+        assert resumed == whole, name
+    patience, _ = first["patience"]
+    # 5, 4 and the mean of 3 and 11.
+    assert patience == {"step": 9, "values": [5.0, 4.0, 7.0], "losses": []}
+    assert first["training loss"][0]["losses"] == [6.0, 7.0, 8.0, 9.0, 10.0]
+
+
 def test_after_an_exception(tmp_path):
     """Exact without asking the other rank; where it could not tell before, with a warning."""
     first, second = on_two_ranks("interrupt_means_on_ranks.py", tmp_path)
