@@ -12,7 +12,7 @@ from .first_place import FirstPlace
 from .judge import Judge, Rules
 from .missed_epoch_end import EndLate, resume_epoch
 from .missed_validation import batches_trained, is_missed, validate_late
-from .progress import Stopwatch, TrainingLoss, align_progress
+from .progress import Stopwatch, TrainingLoss
 from .rank_values import of_ranks, of_this_rank
 from .readings import Readings
 from .reason import Verdict
@@ -81,7 +81,6 @@ class Checks:
     def end_epoch_late(self, trainer: Trainer) -> None:
         """Have an epoch ended whose end a resumed run is due, or the next one begun."""
         if self.loaded:
-            align_progress(trainer)
             self._take_own(trainer)
         if resume_epoch(trainer, self._ended if self.loaded else None):
             self.epoch_sums.unknown = self.epoch_sums.monitors
@@ -134,8 +133,8 @@ class Checks:
         last = self.judge.last_position
         if self.loaded and not self._begun and last and last.steps < trainer.global_step:
             rank_zero_warn(
-                "The checkpoint leaves nothing to train, so that the check before which it was saved "
-                f"is not made up for: the last one is of step {last.steps}."
+                "The checkpoint leaves nothing to train, so that the check before which it was "
+                f"saved is not made up for: the last one is of step {last.steps}."
             )
         self.loaded = False
         self._first.leave(trainer)

@@ -8,7 +8,7 @@ a second interruption finds that one over, too, and trains it again.
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
-from .progress import batch_progress, epoch_progress
+from .progress import align_progress, batch_progress, epoch_progress
 
 
 def resume_epoch(trainer: Trainer, ended: int | None) -> bool:
@@ -22,6 +22,8 @@ def resume_epoch(trainer: Trainer, ended: int | None) -> bool:
         Whether an epoch is ended late.
     """
     try:
+        if ended is not None:
+            align_progress(trainer)
         late = ended is not None and _is_end_due(trainer, ended)
         if late:
             EndLate.append(trainer)

@@ -28,10 +28,11 @@ def align_progress(trainer: Trainer) -> None:
     """
     loop = trainer.fit_loop.epoch_loop
     total, current = batch_progress(trainer).total, batch_progress(trainer).current
-    for count in ("ready", "started", "completed"):
-        ahead = getattr(current, count) - current.processed
-        setattr(total, count, total.processed + ahead)
-    loop.update_restart_stage()
+    counts = ("ready", "started", "completed")
+    found = {name: total.processed + getattr(current, name) - current.processed for name in counts}
+    if any(getattr(total, name) != count for name, count in found.items()):
+        vars(total).update(found)
+        loop.update_restart_stage()
     # A batch that is not processed is begun again.
     total.ready = total.started = total.processed
 
