@@ -53,7 +53,7 @@ class EpochSums:
 
     def begin_epoch(self) -> None:
         """It is trained from its start: resumed a second time, Lightning may do so again."""
-        self._loaded = None
+        self._loaded, self._over = None, False
 
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remember the sums as they are, for a checkpoint by a batch that is not completed."""

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks used to"),
 ]
 BATCHES, EPOCHS = 4, 6
-WITHIN, AFTER = "on_after_backward", "on_train_batch_end"
+BEFORE, WITHIN, AFTER = "on_train_batch_start", "on_after_backward", "on_train_batch_end"
 # One for each epoch: the second is the best.
 CURVE = [5.0, 1.0, 6.0, 7.0, 8.0, 9.0]
 
@@ -197,12 +197,15 @@ def test_from_within_every_batch_and_then_from_every_later_step(program, tmp_pat
             assert train(program, ckpt=path)[0] == whole(program), (step, path.name)
 
 
-@pytest.mark.parametrize("program", ["PQ", "logged by the step", "validation"])
+@pytest.mark.parametrize(
+    "program", ["PQ", "logged by the step", "validation", "logged at an epoch's start"]
+)
+@pytest.mark.parametrize("hook", [BEFORE, AFTER])
 @pytest.mark.parametrize("raises", [False, True])
-def test_a_callback_in_front_saves(program, raises, tmp_path):
+def test_a_callback_in_front_saves(program, hook, raises, tmp_path):
     for step in (3, 4, 6):
         path = tmp_path / f"{step}.ckpt"
-        train(program, first=[Saves(path, AFTER, step, on_exception=raises)])
+        train(program, first=[Saves(path, hook, step, on_exception=raises)])
         assert train(program, ckpt=path)[0] == whole(program), step
 
 
