@@ -243,6 +243,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._checks.validate_late(trainer)
         if (epoch := self._checks.stop_again()) is not None:
             self._stop_if_due(trainer, trainer.current_epoch, epoch)
+        if self.stopping_reason is not StoppingReason.NOT_STOPPED:
+            self._checks.end_stopped_epoch(trainer)
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
         first = self._checks.begin(trainer)

@@ -10,7 +10,7 @@ from .curve import Mode, Position
 from .epoch_sums import EpochSums
 from .first_place import FirstPlace
 from .judge import Judge, Rules
-from .missed_epoch_end import EndLate, resume_epoch
+from .missed_epoch_end import EndLate, end_stopped_epoch, resume_epoch
 from .missed_validation import batches_trained, is_missed, validate_late
 from .progress import Stopwatch, TrainingLoss
 from .rank_values import of_ranks, of_this_rank
@@ -111,6 +111,11 @@ class Checks:
         # By the limits of this run.
         self.pending = self.judge.verdict(last)
         return last.epoch if stops else None
+
+    def end_stopped_epoch(self, trainer: Trainer) -> None:
+        """Have the epoch ended that a stop had cut short."""
+        if end_stopped_epoch(trainer):
+            self.epoch_sums.unknown = self.epoch_sums.monitors
 
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A training batch begins."""

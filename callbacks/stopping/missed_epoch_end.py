@@ -39,6 +39,24 @@ def resume_epoch(trainer: Trainer, ended: int | None) -> bool:
     return late
 
 
+def end_stopped_epoch(trainer: Trainer) -> bool:
+    """Have an epoch ended in whose midst the run that is resumed had stopped.
+
+    Args:
+        trainer: The Trainer, when training starts.
+
+    Returns:
+        Whether it is ended late.
+    """
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    is_seen_to = any(isinstance(callback, EndLate) for callback in callbacks)
+    if is_seen_to or not trainer.fit_loop.restarted_mid_epoch:
+        return False
+    batch_progress(trainer).is_last_batch = True
+    EndLate.append(trainer)
+    return True
+
+
 def _is_end_due(trainer: Trainer, ended: int) -> bool:
     loop = trainer.fit_loop
     if not batch_progress(trainer).is_last_batch:

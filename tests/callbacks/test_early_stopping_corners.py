@@ -209,6 +209,19 @@ def test_a_callback_in_front_saves(program, hook, raises, tmp_path):
         assert train(program, ckpt=path)[0] == whole(program), step
 
 
+@pytest.mark.parametrize("hook", ["on_validation_start", "on_validation_end"])
+def test_an_epoch_that_the_stop_cuts_short_is_ended(hook, tmp_path):
+    program, path = "validations by the step", tmp_path / "x.ckpt"
+    stops_at = whole(program)["step"]
+    assert stops_at % BATCHES
+    train(program, Saves(path, hook, stops_at))
+    ends = ModelCheckpoint(tmp_path / "ends", save_top_k=-1, save_on_train_epoch_end=True)
+    assert train(program, ends, ckpt=path)[0] == whole(program)
+    epoch = whole(program)["epoch"] - 1
+    saved = [path.name for path in (tmp_path / "ends").iterdir()]
+    assert saved == [f"epoch={epoch}-step={stops_at}.ckpt"]
+
+
 @pytest.mark.parametrize("hook", [AFTER, "on_validation_start", "on_train_epoch_end"])
 @pytest.mark.parametrize("given", [0, BATCHES])
 def test_data_of_unknown_length(hook, given, tmp_path):
