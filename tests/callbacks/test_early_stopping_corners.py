@@ -116,7 +116,7 @@ class Endless(IterableDataset):
 PROGRAMS = {
     "validation": (Validates, {"patience": 2}, {}),
     "validations by the step": (
-        Validates, {"patience": 2}, {"check_val_every_n_epoch": None, "val_check_interval": 3}),
+        Validates, {"patience": 3}, {"check_val_every_n_epoch": None, "val_check_interval": 3}),
     "batches that are left out": (
         LeavesOut, {"patience": 2, "check_on_train_epoch_end": True}, {"val_check_interval": 2}),
     "a stop that waits": (ImprovesLate, {"patience": 1}, {"min_steps": 10}),
