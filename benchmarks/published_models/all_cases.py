@@ -1,16 +1,19 @@
 """The trainings, field by field."""
 
 import embeddings
+import generative
 import graphs
 import images
 import language
+import science
 import series
+import spikes
 import tables
 from case import Case
 
 CASES: tuple[Case, ...] = (
     *images.CASES, *language.CASES, *graphs.CASES, *tables.CASES, *series.CASES,
-    *embeddings.CASES,
+    *embeddings.CASES, *generative.CASES, *science.CASES, *spikes.CASES,
 )  # fmt: skip
 
 
