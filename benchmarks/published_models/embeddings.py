@@ -1,7 +1,7 @@
 """Training without classes as outputs: contrastive, self-supervised and metric learning.
 
 Each is judged by its embeddings: how often a validation image's class is that of the nearest
-other one. Pixels reach 0.94 here, as measured on the batches of validation.
+other one of its batch. The pixels themselves have 0.85.
 """
 
 from collections.abc import Iterator
@@ -21,15 +21,17 @@ def body() -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(1, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(),
         nn.MaxPool2d(2), nn.Conv2d(32, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64),
-        nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.ReLU(), nn.Flatten(), nn.Linear(1024, 64),
     )  # fmt: skip
 
 
 def other_view(images: Tensor) -> Tensor:
-    """Moved by up to a pixel, of another contrast, with noise."""
-    right, down = torch.randint(-1, 2, (2,)).tolist()
+    """Each moved by up to a pixel, of another contrast, with noise."""
+    moved = F.pad(images, (1, 1, 1, 1)).unfold(2, 8, 1).unfold(3, 8, 1)
+    row, column = torch.randint(3, (2, len(images)))
     contrast = 0.7 + 0.6 * torch.rand(len(images), 1, 1, 1)
-    return contrast * images.roll((right, down), (2, 3)) + 0.3 * torch.randn_like(images)
+    images = contrast * moved[torch.arange(len(images)), :, row, column]
+    return images + 0.1 * torch.randn_like(images)
 
 
 @torch.no_grad()
@@ -119,7 +121,7 @@ class Metric(nn.Module):
 
     def __init__(self, loss: nn.Module, miner: nn.Module | None = None) -> None:
         super().__init__()
-        self.body = nn.Sequential(body(), nn.Linear(64, 32))
+        self.body = body()
         self.loss, self.miner = loss, miner
 
 
@@ -144,7 +146,7 @@ def triplets() -> LightningModule:
 def arc_face() -> LightningModule:
     from pytorch_metric_learning.losses import ArcFaceLoss
 
-    return Published(Metric(ArcFaceLoss(10, 32, margin=28.6, scale=16)), embed, adam(1e-3))
+    return Published(Metric(ArcFaceLoss(10, 64, margin=28.6, scale=16)), embed, adam(1e-3))
 
 
 class EachOnce(Sampler[list[int]]):
@@ -193,32 +195,34 @@ def captions(labels: Tensor) -> Tensor:
     return torch.stack([begin, labels + 2, labels % 3 + 14, labels // 2 + 20, end], 1)
 
 
-def batches(
-    size: int = 8, channels: int = 1, *, train: bool, once: bool = False
-) -> DataLoader[Any]:
-    rows = digits(size, channels).train if train else digits(size, channels).validation
-    if once:
-        return DataLoader(TensorDataset(*rows), batch_sampler=EachOnce(rows[1]))
-    return DataLoader(TensorDataset(*rows), 64, shuffle=train, drop_last=True)
+def batches(*, train: bool) -> Any:
+    data = digits(8, 1, normalized=False)
+    rows = TensorDataset(*(data.train if train else data.validation))
+    return DataLoader(rows, 64, shuffle=train, drop_last=True)
 
 
-def digits_case(name: str, task: str, make: Any, epochs: int) -> Case:
+def pairs(*, train: bool) -> Any:
+    rows = digits(32).train if train else digits(32).validation
+    return DataLoader(TensorDataset(*rows), batch_sampler=EachOnce(rows[1]))
+
+
+def digits_case(name: str, task: str, make: Any, epochs: int, goal: Goal) -> Case:
     def train() -> Any:
         return batches(train=True)
 
-    return Case(name, task, make, train, lambda: batches(train=False), epochs, ALIKE)
+    return Case(name, task, make, train, lambda: batches(train=False), epochs, goal)
 
 
-ALIKE = Goal("val_acc", at_least=0.9)
+# Who has seen no label should still do better than the pixels.
+ALIKE, LEARNED_ALIKE = Goal("val_acc", at_least=0.85), Goal("val_acc", at_least=0.95)
 CASES = (
-    digits_case("lightly/SimCLR", "views of one digit", simclr, 12),
-    digits_case("lightly/VICReg", "views of one digit", vicreg, 12),
-    digits_case("lightly/BYOL", "views of one digit", byol, 12),
-    digits_case("pytorch_metric_learning/triplets", "digits alike", triplets, 12),
-    digits_case("pytorch_metric_learning/ArcFace", "digits alike", arc_face, 12),
+    digits_case("lightly/SimCLR", "views of one digit", simclr, 20, ALIKE),
+    digits_case("lightly/VICReg", "views of one digit", vicreg, 20, ALIKE),
+    digits_case("lightly/BYOL", "views of one digit", byol, 30, ALIKE),
+    digits_case("pytorch_metric_learning/triplets", "digits alike", triplets, 12, LEARNED_ALIKE),
+    digits_case("pytorch_metric_learning/ArcFace", "digits alike", arc_face, 12, LEARNED_ALIKE),
     Case(
         "transformers/CLIP", "digits with captions", clip,
-        lambda: batches(32, 3, train=True, once=True),
-        lambda: batches(32, 3, train=False, once=True), 8, Goal("val_acc", at_least=0.85),
+        lambda: pairs(train=True), lambda: pairs(train=False), 8, Goal("val_acc", at_least=0.85),
     ),
 )  # fmt: skip

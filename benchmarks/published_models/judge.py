@@ -34,8 +34,8 @@ from timing import be_quiet, machine
 
 RESULTS = Path(__file__).parents[1] / "results" / "published_models.txt"
 HEAD = (
-    f"{'package/model':38} {'task':24} {'steps':>5} {'score':>8} {'goal':18} "
-    f"{'seconds':>7} {'bits':9} {'announced':24} worth knowing"
+    f"{'package/model':41} {'task':24} {'steps':>5} {'score':>8} {'goal':18} "
+    f"{'seconds':>7} {'bits':9} {'announced':30} worth knowing"
 )
 
 
@@ -120,9 +120,9 @@ def row(verdict: Verdict) -> str:
     case = verdict.case
     score = f"{verdict.score:.3g}{'' if verdict.reached else '*'}"
     line = (
-        f"{case.name:38} {case.task:24} {verdict.steps:5} {score:>8} {case.goal!s:18} "
+        f"{case.name:41} {case.task:24} {verdict.steps:5} {score:>8} {case.goal!s:18} "
         f"{verdict.seconds:7.1f} {'identical' if verdict.identical else 'DIFFER':9} "
-        f"{', '.join(verdict.announced) or 'nothing':24} {', '.join(verdict.known)}"
+        f"{', '.join(verdict.announced) or 'nothing':30} {', '.join(verdict.known)}"
     )
     return "\n".join([line.rstrip(), *(f"    {text}" for text in verdict.evidence)])
 
@@ -130,11 +130,11 @@ def row(verdict: Verdict) -> str:
 def attempt(case: Case, seed: int) -> tuple[str, Verdict | None]:
     """The row of a training, whatever becomes of it."""
     if installed(case.package) is None:
-        return f"{case.name:38} skipped, {case.package} is not installed", None
+        return f"{case.name:41} skipped, {case.package} is not installed", None
     try:
         verdict = judge(case, seed)
     except Exception as error:
-        return f"{case.name:38} {type(error).__name__}: {' '.join(str(error).split())}", None
+        return f"{case.name:41} {type(error).__name__}: {' '.join(str(error).split())}", None
     return row(verdict), verdict
 
 
