@@ -147,7 +147,7 @@ def table() -> Split:
 def purchases() -> Split:
     """Three columns of categories, four of numbers, and yes or no; 89% can be known."""
     draw = np.random.default_rng(0)
-    sizes, count = (6, 4, 8), 3000
+    sizes, count = (6, 4, 8), 6000
     categories, numbers = draw.integers(0, sizes, (count, 3)), draw.normal(size=(count, 4))
     logits = 1.5 * numbers[:, 0] + numbers[:, 1] * numbers[:, 2]
     for column, size in enumerate(sizes):

@@ -206,7 +206,7 @@ CASES = (
         batch_size=64, drop_last=True,
     ),
     tensor_case(
-        "vit_pytorch/ViT for small data", "digits", vit_for_small_data, large_digits, 15, NEARLY,
+        "vit_pytorch/ViT for small data", "digits", vit_for_small_data, large_digits, 10, NEARLY,
         batch_size=64,
     ),
     tensor_case("g_mlp_pytorch/gMLPVision", "digits", gmlp, small_digits, 20, NEARLY),

@@ -137,7 +137,7 @@ CASES = (
     tensor_case("pykan/KAN", "regression", kan, table, 20, AS_TREES, batch_size=128),
     tensor_case(
         "tab_transformer_pytorch/TabTransformer", "purchase or none", tab_transformer, purchases,
-        12, MOST_KNOWN, batch_size=64,
+        6, MOST_KNOWN, batch_size=64,
     ),
     tensor_case(
         "deepctr_torch/DeepFM", "purchase or none", deep_fm, purchases, 12, MOST_KNOWN,
