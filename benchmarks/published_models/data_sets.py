@@ -145,7 +145,7 @@ def table() -> Split:
 
 @cache
 def purchases() -> Split:
-    """Three columns of categories, four of numbers, and yes or no; 89% can be known."""
+    """Three columns of categories, four of numbers, and yes or no; 90% can be known."""
     draw = np.random.default_rng(0)
     sizes, count = (6, 4, 8), 6000
     categories, numbers = draw.integers(0, sizes, (count, 3)), draw.normal(size=(count, 4))

@@ -171,10 +171,10 @@ def sales_sets(covariates: bool) -> tuple[Any, Any]:
     from pytorch_forecasting import TimeSeriesDataSet
     from pytorch_forecasting.data import GroupNormalizer, NaNLabelEncoder
 
-    frame, known = sales(), {}
+    frame = sales()
     if covariates:
         normalizer = GroupNormalizer(groups=["series"], transformation="softplus")
-        known = {
+        known: dict[str, Any] = {
             "time_varying_known_categoricals": ["month"], "static_categoricals": ["series"],
             "time_varying_known_reals": ["time_idx"], "target_normalizer": normalizer,
         }  # fmt: skip
@@ -274,7 +274,7 @@ def imitate(network: nn.Module, batch: Any) -> dict[str, Tensor]:
     return {"loss": F.mse_loss(found.action_preds, actions)}
 
 
-# The noise has 0.0225; a guess of the mean is off by 0.5 and more.
+# The noise has 0.02, the last value as a forecast 0.14, and the mean of the series 0.57.
 FORESEEN = Goal("val_loss", at_most=0.1)
 CASES = (
     tensor_case(
@@ -294,7 +294,7 @@ CASES = (
         "torchcde/controlled equation", "which way spirals turn", controlled_equation, spirals, 10,
         Goal("val_acc", at_least=0.95),
     ),
-    # The error of the last season's value, by which MASE is scaled, would be 1; noise alone 0.3.
+    # The noise alone has a MAE of 0.4 and a MASE, which is in mean steps of a month, of 0.24.
     sales_case(
         "TemporalFusionTransformer", temporal_fusion, 6, Goal("val_MAE", at_most=1.2),
         covariates=True,
