@@ -295,10 +295,7 @@ CASES = (
         Goal("val_acc", at_least=0.95),
     ),
     # The noise alone has a MAE of 0.4 and a MASE, which is in mean steps of a month, of 0.24.
-    sales_case(
-        "TemporalFusionTransformer", temporal_fusion, 6, Goal("val_MAE", at_most=1.2),
-        covariates=True,
-    ),
+    sales_case("TFT", temporal_fusion, 6, Goal("val_MAE", at_most=1.2), covariates=True),
     sales_case("DeepAR", deep_ar, 8, Goal("val_MASE", at_most=0.6), covariates=True),
     sales_case("NHiTS", n_hits, 8, Goal("val_MASE", at_most=0.6), covariates=False),
     tensor_case(
