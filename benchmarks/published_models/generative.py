@@ -142,6 +142,7 @@ def larger_digits() -> Split:
 
 # A normal distribution has 2.84 nats a point.
 BENT = Goal("val_loss", at_most=2.3)
+BEYOND_MEANS = Goal("val_loss", at_most=26)
 CASES = (
     tensor_case("normflows/RealNVP", "density of moons", real_nvp, moons, 15, BENT, batch_size=128),
     tensor_case("nflows/MAF", "density of moons", masked_flow, moons, 15, BENT, batch_size=128),
@@ -156,9 +157,12 @@ CASES = (
         "denoising_diffusion_pytorch/Unet", "noise on digits", diffusion, larger_digits, 3,
         Goal("val_loss", at_most=0.2),
     ),
-    # Pixels by themselves cost 44 nats an image.
+    # The mean of each pixel, whatever the image, leaves 27.1 nats; 15 epochs end on that plateau.
     tensor_case(
-        "pyro_ppl/autoencoder", "density of digits", variational, bright_digits, 15,
-        Goal("val_loss", at_most=30),
+        "pyro_ppl/autoencoder", "density of digits", variational, bright_digits, 60, BEYOND_MEANS
+    ),
+    tensor_case(
+        "pyro_ppl/autoencoder, cut short", "density of digits", variational, bright_digits, 15,
+        BEYOND_MEANS,
     ),
 )  # fmt: skip
