@@ -27,7 +27,7 @@ _OF_OTHER_UNITS = 1.5
 _MOST = 0.9
 _A_SUM = 1.5
 _FAINT, LOUD, _OF_WEIGHTS = 0.03, 4.0, 0.75
-_MUFFLED, _OF_SIGMOIDS = 0.03, 0.25
+_MUFFLED, _OF_SIGMOIDS, _FEWER = 0.03, 0.25, 2 / 3
 _LATE, _QUARTER, _PACE = 0.75, 4, 0.5
 
 
@@ -274,6 +274,14 @@ class Vitals(ObservedSigns):
         """Whether the loss of the last half of the steps falls beyond its noise."""
         half = self.losses[len(self.losses) // 2 :]
         return slope_score(half) < -3
+
+    @property
+    def scores_improve(self) -> bool:
+        """Whether a third fewer errors than at first are made of validation."""
+        first, last = self.validation_scores[:1], self.validation_scores[-_FEW:]
+        if len(self.validation_scores) <= _FEW or not 0 <= min(last) <= max(last) <= 1:
+            return False
+        return 1 - min(last) < _FEWER * (1 - first[0])
 
     @cached_property
     def falls_as_fast_as_ever(self) -> bool:

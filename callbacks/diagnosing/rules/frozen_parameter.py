@@ -130,10 +130,10 @@ def _within(vitals: Vitals) -> list[Symptom]:
         Remedy("Or freeze it openly.", "layer.requires_grad_(False)"),
     )
     figures, problem = {"layers": float(len(found)), "share": share}, Problem.FROZEN_PARAMETER
-    # What is small may have its turn later; or never, where one of many outputs is not used.
+    # A part may have its turn later; or never, where one of many outputs is not used.
     goes_on = not vitals.is_rising if found is cut else vitals.is_well
-    early = found is cut and not vitals.had_a_chance
-    harmless = share < _SMALL and (early or (vitals.has_learned and goes_on))
+    early = found is cut and share < _HALF and not vitals.had_a_long_chance
+    harmless = early or (share < _SMALL and vitals.has_learned and goes_on)
     # One of two branches may do for the task.
     needless = found is cut and share < _HALF and vitals.gain > _VERY_WELL
     severity: Severity = "info" if harmless or needless else "warning"

@@ -26,7 +26,7 @@ _NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 5e-3, 0.7
 _CLEARLY, _SOON = 0.05, 500
 _SOME, _MOST, _EVENLY, _STEADY = 0.2, 0.4, 0.92, 0.3
-_LOOKS, _DROPPED, _WAY, _GAP = 10, 0.5, 0.25, 0.01
+_LOOKS, _DROPPED, _WAY, _GAP, _TIMES = 10, 0.5, 0.25, 0.01, 2.0
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -187,7 +187,7 @@ def _by_chance(vitals: Vitals) -> list[Symptom]:
         return []
     if not vitals.labels_samples or vitals.is_imbalanced or vitals.dropout >= _DROPPED:
         return []
-    if vitals.is_poor:
+    if vitals.is_poor or _is_a_part(vitals):
         return []  # Of what is hardly to be told at all, all classes are as likely.
     recent = slice(-max(_LOOKS, len(vitals.accuracies) // 5), None)
     learned, losses = vitals.accuracies[recent], vitals.data_losses[recent]
@@ -213,6 +213,11 @@ def _by_chance(vitals: Vitals) -> list[Symptom]:
     advice = "Look at the training samples with the highest losses: wrong labels are among them."
     severity: Severity = "warning" if wrong > _MOST else "info"
     return _symptom(vitals, evidence, advice, reports=3, severity=severity)
+
+
+def _is_a_part(vitals: Vitals) -> bool:
+    """Whether more is added to the loss that is looked at, as of other steps of time."""
+    return vitals.recent_loss > _TIMES * vitals.recent_data_loss
 
 
 def _right_of_validation(vitals: Vitals, share: float, classes: int) -> Sequence[float]:

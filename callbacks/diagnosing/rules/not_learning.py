@@ -13,6 +13,7 @@ unless they are told otherwise, and say nothing where it is the batch.
 import math
 import statistics
 
+from ...diagnosis import Severity
 from ...problem import Problem as P
 from ...remedy import Remedy
 from ..symptom import Symptom
@@ -122,6 +123,8 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     constant = vitals.objective.constant_loss
     if not vitals.gain <= 0.02 or not vitals.would_have_started:
         return []
+    if math.isnan(constant) and vitals.scores_improve:
+        return []  # A loss of the hardest pairs alone stays where it is.
     than = (
         f"{vitals.recent_data_loss:.4g}, no better than the {constant:.4g} of a constant prediction"
         if constant == constant and vitals.data_losses
@@ -141,4 +144,6 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     figures = {"gain": vitals.gain, "loss": vitals.recent_loss}
     alike = " All samples get the same prediction." if vitals.ignores_inputs else ""
     evidence = f"After {vitals.step} steps the loss is {than}.{alike}"
-    return [Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, reports=3)]
+    # Some leave a plateau late.
+    severity: Severity = "critical" if vitals.step > _HALF * vitals.planned_steps else "warning"
+    return [Symptom(P.NOT_LEARNING, severity, evidence, figures, remedies, reports=3)]

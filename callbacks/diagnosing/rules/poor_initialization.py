@@ -44,7 +44,8 @@ def _first_loss(vitals: Vitals) -> list[Symptom]:
     objective, first = vitals.objective, vitals.first_data_loss
     usual = objective.usual_loss
     good = _CLEARLY if objective.task == "binary" else _GOOD
-    lasts = vitals.had_a_chance and not vitals.gain > good
+    waits = vitals.is_falling and not vitals.had_a_long_chance
+    lasts = vitals.had_a_chance and not waits and not vitals.gain > good
     broke = not all(math.isfinite(loss) for loss in vitals.losses[-5:])
     severity: Severity = "warning" if lasts or broke else "info"
     evidence = (
