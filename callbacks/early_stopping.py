@@ -224,10 +224,10 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         """Start afresh, before a checkpoint is loaded, and find where checks belong."""
         if stage != TrainerFn.FITTING:
             return
-        drop_helpers(trainer)
         if self.restore_best_weights:
             check_strategy(trainer, pl_module)
             announce_lost_average(self, trainer)
+        drop_helpers(trainer)
         if not self._checks.loaded:
             self._clear()
         self._check_on_train_epoch_end = self._given_check_on_train_epoch_end
