@@ -1,12 +1,16 @@
 """What the clinic is made of: programs, and cases that know what is wrong with them."""
 
 import hashlib
-import math
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from goal import Goal
 
 Split = Literal["setting", "judging"]
 CODES = (
@@ -41,23 +45,6 @@ class Program:
         trainer = Trainer(callbacks=list(callbacks), **arguments)
         trainer.fit(self.module, self.train, self.validation)
         return trainer
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What a good engineer expects of the score. A score that is not finite reaches nothing."""
-
-    metric: str
-    at_least: float = -math.inf
-    at_most: float = math.inf
-
-    def reached(self, score: float) -> bool:
-        return math.isfinite(score) and self.at_least <= score <= self.at_most
-
-    def __str__(self) -> str:
-        if math.isfinite(self.at_least):
-            return f"{self.metric} >= {self.at_least:g}"
-        return f"{self.metric} <= {self.at_most:g}"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """What a training is made of: somebody's model, data, and the score that it ought to reach."""
 
-import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,26 +13,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer, seed_everythin
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from goal import Goal
+
 Step = Callable[[Any, Any], dict[str, Tensor]]
 Optimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 Schedule = Callable[[torch.optim.Optimizer, int], torch.optim.lr_scheduler.LRScheduler]
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What a good engineer expects of a logged metric."""
-
-    metric: str
-    at_least: float = -math.inf
-    at_most: float = math.inf
-
-    def reached(self, score: float) -> bool:
-        return math.isfinite(score) and self.at_least <= score <= self.at_most
-
-    def __str__(self) -> str:
-        if math.isfinite(self.at_least):
-            return f"{self.metric} >= {self.at_least:g}"
-        return f"{self.metric} <= {self.at_most:g}"
 
 
 @dataclass(frozen=True)

@@ -190,10 +190,7 @@ def _are_alike(loss: float, recent: Sequence[float], times: float) -> bool:
 
 def _of_validation(trainer: Trainer) -> list[str]:
     """Names that say so, and those of what was logged in validation."""
-    try:
-        logged = logged_in_validation(trainer)
-    except AttributeError:  # a release of Lightning that keeps it elsewhere
-        logged = set()
+    logged = logged_in_validation(trainer)
     return [name for name in trainer.callback_metrics if name in logged or _says_so(name)]
 
 

@@ -63,9 +63,15 @@ def are_logged_elsewhere(trainer: Trainer, monitors: frozenset[str]) -> bool:
 
 
 def logged_in_validation(trainer: Trainer) -> set[str]:
-    """Names under which anything was ever logged in the validation of a fit."""
-    found = trainer.fit_loop.epoch_loop.val_loop._results
-    return {name for r in found.values() for name in found._forked_name(r, on_step=False)}
+    """Names under which anything was ever logged in the validation of a fit.
+
+    None in a release of Lightning that keeps it elsewhere.
+    """
+    try:
+        found = trainer.fit_loop.epoch_loop.val_loop._results
+        return {name for r in found.values() for name in found._forked_name(r, on_step=False)}
+    except AttributeError:
+        return set()
 
 
 def _watched(result: Any, monitors: frozenset[str]) -> list[str]:

@@ -144,6 +144,7 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     figures = {"gain": vitals.gain, "loss": vitals.recent_loss}
     alike = " All samples get the same prediction." if vitals.ignores_inputs else ""
     evidence = f"After {vitals.step} steps the loss is {than}.{alike}"
-    # Some leave a plateau late.
-    severity: Severity = "critical" if vitals.step > _HALF * vitals.planned_steps else "warning"
+    # Some leave a plateau late; of a training without an end nobody knows what is late.
+    is_early = vitals.step <= _HALF * vitals.planned_steps < math.inf
+    severity: Severity = "warning" if is_early else "critical"
     return [Symptom(P.NOT_LEARNING, severity, evidence, figures, remedies, reports=3)]

@@ -58,11 +58,12 @@ def _holds_up(vitals: Vitals, site: str) -> bool:
     however small the loss becomes.
     """
     least = min(vitals.saturated.of(site))
-    if not vitals.had_a_long_chance or not least > (_HALF if vitals.misdrawn else _MOST):
+    if not vitals.had_a_long_chance:
         return False
     if vitals.misdrawn:
-        return True
-    return vitals.gain < _HALF and not (vitals.is_falling or vitals.validation_falls)
+        return least > _HALF
+    stands = vitals.gain < _HALF and not (vitals.is_falling or vitals.validation_falls)
+    return least > _MOST and stands
 
 
 def _costs(vitals: Vitals, site: str) -> bool:

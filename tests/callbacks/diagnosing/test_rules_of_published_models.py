@@ -1,5 +1,7 @@
 """What networks that others published do in a healthy training is no finding."""
 
+import math
+
 import numpy as np
 import pytest
 from helpers.vital_signs import FLAT, found, vitals
@@ -47,9 +49,12 @@ def test_a_mined_loss_that_stays_where_it_is(scores, sick):
     assert (P.NOT_LEARNING in found(signs)) is sick
 
 
-@pytest.mark.parametrize(("planned", "severity"), [(400, "critical"), (1000, "warning")])
-def test_a_plateau_may_end_in_the_first_half(planned, severity):
-    signs = vitals(FLAT, objective=Objective(), planned_steps=planned)
+@pytest.mark.parametrize(
+    ("steps", "planned", "severity"),
+    [(300, 400, "critical"), (300, 1000, "warning"), (600, math.inf, "critical")],
+)
+def test_a_plateau_may_end_in_the_first_half(steps, planned, severity):
+    signs = vitals((FLAT * 2)[:steps], objective=Objective(), planned_steps=planned)
     signs.objective.constant_loss = 2.3
     assert found(signs)[P.NOT_LEARNING] == severity
 
