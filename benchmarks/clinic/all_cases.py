@@ -1,6 +1,7 @@
 """Every case of the clinic, and the choice among them."""
 
 import faulty.ablations
+import faulty.acceptance
 import faulty.archives
 import faulty.attention
 import faulty.aviation
@@ -100,6 +101,7 @@ import faulty.weather
 import faulty.zoo
 import healthy.ablations
 import healthy.ablations_more
+import healthy.acceptance
 import healthy.agents
 import healthy.archives
 import healthy.aviation
@@ -218,6 +220,7 @@ from case import Case
 
 FAULTY: tuple[Case, ...] = (
     *faulty.ablations.CASES,
+    *faulty.acceptance.CASES,
     *faulty.archives.CASES,
     *faulty.attention.CASES,
     *faulty.aviation.CASES,
@@ -319,6 +322,7 @@ FAULTY: tuple[Case, ...] = (
 HEALTHY: tuple[Case, ...] = (
     *healthy.ablations.CASES,
     *healthy.ablations_more.CASES,
+    *healthy.acceptance.CASES,
     *healthy.agents.CASES,
     *healthy.archives.CASES,
     *healthy.aviation.CASES,
