@@ -109,7 +109,7 @@ def tokens_of_recipes(count: int = 400, length: int = 48) -> tuple[Tensor, Tenso
 
 @cache
 def clocks(count: int = 2600) -> Samples:
-    """Times as spoken tokens (12 to 17 of them with fillers) and as four written digits."""
+    """Times as seven spoken tokens, three of them fillers, and as four written digits."""
     generator = seeded(45)
     hour = torch.randint(24, (count,), generator=generator)
     minute = torch.randint(60, (count,), generator=generator)
