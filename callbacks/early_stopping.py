@@ -57,7 +57,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     Args:
         monitor: Name of a logged metric, or several; the best weights are those of the first.
         min_delta: Smallest change that is an improvement: a smaller one neither renews patience
-            nor is the best.
+            nor is the best. Below zero, how much worse than the last that renewed patience a
+            value may be and renew it again.
         patience: How long no improvement is waited for, in ``patience_unit``; for
             ``criterion="UP"`` the number of strips.
         verbose: Whether to log each improvement. A stop is logged in any case.

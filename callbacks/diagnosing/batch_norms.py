@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...functional.activations import unit_mean_and_variance
+from .anatomy import is_whole
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -95,10 +96,12 @@ class NormProbe:
             if not norm.training:
                 self.evaluated_in_training.add(name)
                 return
-            x = arguments[0].detach()
-            if not x.numel():
+            x = arguments[0] if arguments else None
+            channels = _channel_dim(norm, x)
+            if not isinstance(x, Tensor) or channels is None:
                 return
-            values = x.numel() / x.shape[1] * _ranks_of(norm)
+            x = x.detach()
+            values = x.numel() / x.shape[channels] * _ranks_of(norm)
             self.fewest = min(self.fewest, values)
             self._most[name] = max(self._most.get(name, 0.0), values)
             if norm.running_mean is None:
@@ -106,7 +109,7 @@ class NormProbe:
             # Without one they are the mean of all.
             self.momenta[name] = 1.0 if norm.momentum is None else norm.momentum
             with torch.no_grad():
-                mean, variance = unit_mean_and_variance(x, 1)
+                mean, variance = unit_mean_and_variance(x, channels)
                 usual = norm.running_var + norm.eps
                 gap = torch.maximum(
                     ((mean - norm.running_mean).abs() / usual.sqrt()).median(),
@@ -169,6 +172,14 @@ class NormProbe:
         self.gaps, self.asleep = dict(state_dict["gaps"]), list(state_dict["asleep"])
         self.momenta = dict(state_dict["momenta"])
         self.evaluated_in_training = set(state_dict.get("evaluated_in_training", []))
+
+
+def _channel_dim(norm: Any, x: object) -> int | None:
+    """Where the channels are, None if that cannot be seen: a subclass may take another form."""
+    if not is_whole(x) or not x.numel():
+        return None
+    dims = (dim for dim in (1, x.ndim - 1) if 1 <= dim < x.ndim)
+    return next((dim for dim in dims if x.shape[dim] == norm.num_features), None)
 
 
 def _ranks_of(norm: nn.Module) -> int:

@@ -22,7 +22,7 @@ _FAR, _HALF, _MANY_STEPS = 5.0, 0.5, 1000
 # Rows of one product may differ in their last digits.
 _LOOKS, _SAME, _MANY_LOOKS = 3, 1e-5, 10
 _CHECKS, _HAIR = 5, 3e-3
-_FEW = 3
+_FEW, _SILENT = 3, 3
 _OF_OTHER_UNITS = 1.5
 _MOST = 0.9
 _A_SUM = 1.5
@@ -129,7 +129,18 @@ class Vitals(ObservedSigns):
         return (
             vanishing_from(self.first_gradient_profile) is not None
             and max(dead, default=0.0) <= _HALF
+            and not self.silent
         )
+
+    @cached_property
+    def silent(self) -> list[str]:
+        """Activations all of whose units have been 0 in each of several reports, from the first.
+
+        Rectifiers, whose units are watched in every batch, are another matter.
+        """
+        shares = {site: [s for s in known if s == s] for site, known in self.dormant.history.items()}
+        shut = [site for site, known in shares.items() if len(known) >= _SILENT and min(known) == 1]
+        return [site for site in shut if site not in self.dead.last]
 
     @property
     def highest_first_loss(self) -> float:

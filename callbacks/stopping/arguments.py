@@ -19,8 +19,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "criterion": get_args(CriterionName),
     "best_weights": get_args(Place),
 }
-_NUMBERS = ("stopping_threshold", "divergence_threshold", "baseline")
-_AT_LEAST: dict[str, float] = {"patience": 0, "min_delta": 0}
+_NUMBERS = ("min_delta", "stopping_threshold", "divergence_threshold", "baseline")
+_AT_LEAST: dict[str, float] = {"patience": 0}
 _WHOLE: dict[str, int] = {
     "start_from_epoch": 0,
     "start_from_step": 0,

@@ -49,7 +49,10 @@ def _lack(curve: Curve) -> str:
         )
     if curve.reference is None:
         return f"{curve.monitor} was never finite"
-    by = f" by {curve.min_delta:g}{' of it' if curve.relative else ''}" if curve.min_delta else ""
+    delta = f"{abs(curve.min_delta):g}{' of it' if curve.relative else ''}"
+    if curve.min_delta < 0:
+        return f"{curve.judged_name} was worse than {curve.reference:.4g} by {delta} (best: {best})"
+    by = f" by {delta}" if curve.min_delta else ""
     if curve.reference == curve.best:
         return f"{curve.monitor} did not improve on {best}{by}"
     return f"{curve.judged_name} did not improve on {curve.reference:.4g}{by} (best: {best})"

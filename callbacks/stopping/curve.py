@@ -39,7 +39,9 @@ class Curve:
     """Values of one metric, the best of them, and what renews patience.
 
     The best is a value as it is, which belongs to weights that there are. Patience is renewed where
-    the smoothed values improve. Either improves by more than ``min_delta`` or not at all.
+    the smoothed values improve. Either improves by more than ``min_delta`` or not at all. Below
+    zero that is how much worse a value may be than the last that renewed patience, and renew it
+    again; the best is the best all the same.
 
     Args:
         monitor: The metric's name.
@@ -115,11 +117,11 @@ class Curve:
         self.judged.append(self._smooth() if finite else math.nan)
         self.training_losses.append(training_loss)
         self.positions.append(at)
-        improved = finite and self._improves(value, self.best)
+        improved = finite and self._improves(value, self.best, max(self.min_delta, 0.0))
         if improved:
             self.best = value
             self.improvements.append(len(self.values) - 1)
-        if finite and self._improves(self.judged[-1], self.reference):
+        if finite and self._improves(self.judged[-1], self.reference, self.min_delta):
             self.reference = self.judged[-1]
             if self.baseline is None or self.better(self.reference, self.baseline):
                 self.wait_from = len(self.values) - 1
@@ -137,10 +139,10 @@ class Curve:
         """Whether a value is strictly better than another."""
         return value < other if self.mode == "min" else value > other
 
-    def _improves(self, value: float, last: float | None) -> bool:
+    def _improves(self, value: float, last: float | None, delta: float) -> bool:
         if last is None:
             return True
-        margin = self.min_delta * abs(last) if self.relative else self.min_delta
+        margin = delta * abs(last) if self.relative else delta
         return self.better(value, last - margin if self.mode == "min" else last + margin)
 
     @property

@@ -22,7 +22,7 @@ NAN = float("nan")
     [
         ({"patience": -1}, "`patience` to be at least 0, but got -1"),
         ({"patience": NAN}, "`patience` to be at least 0, but got nan"),
-        ({"min_delta": -0.1}, "`min_delta` to be at least 0"),
+        ({"min_delta": NAN}, "`min_delta` to be a number, but got nan"),
         ({"start_from_epoch": -1}, "`start_from_epoch` to be at least 0"),
         ({"start_from_step": -1}, "`start_from_step` to be at least 0"),
         ({"smoothing_window": 0}, "`smoothing_window` to be at least 1"),
@@ -158,3 +158,18 @@ def test_lightnings_arguments_mean_what_they_do_there(seed, mode):
         if stopping.stopping_reason != EarlyStoppingReason.STOPPING_THRESHOLD:
             found[-1] += (stopping.wait_count, float(stopping.best_score))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("seed", range(4))
+def test_min_delta_below_zero_stops_where_lightning_does_and_keeps_the_best(seed, mode):
+    losses, found = random_curve(seed), []
+    for kind in (EarlyStopping, lightning_callbacks.EarlyStopping):
+        stopping = kind("val_loss", min_delta=-2.0, patience=2, mode=mode)
+        _, trainer = fit(stopping, losses)
+        found.append((trainer.current_epoch, stopping.stopped_epoch, stopping.wait_count))
+        if kind is EarlyStopping:
+            seen = losses[: trainer.current_epoch]
+            assert float(stopping.best_score) == (min(seen) if mode == "min" else max(seen))
+    assert found[0] == found[1]
+    assert found[0][0] < len(losses)

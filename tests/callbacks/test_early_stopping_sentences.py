@@ -29,6 +29,8 @@ def test_reasons_equal_lightnings_of_the_same_name():
          "val_loss did not improve on 2 (epoch 1) by 0.5 for 2 checks (patience 2)."),
         ([3, 2, 1], {"patience": 2, "min_delta": 0.9, "min_delta_mode": "relative"},
          "val_loss did not improve on 3 (epoch 0) by 0.9 of it for 2 checks (patience 2)."),
+        ([3, 1, 2, 4, 5], {"patience": 2, "min_delta": -1.5},
+         "val_loss was worse than 2 by 1.5 (best: 1 (epoch 1)) for 2 checks (patience 2)."),
         ([5, 4, 1, 6, 7], {"patience": 2, "smoothing": "median", "smoothing_window": 3},
          "smoothed val_loss did not improve on 4 (best: 1 (epoch 2)) for 2 checks (patience 2)."),
         ([3, 2, 1.9], {"patience": 3, "baseline": 1.0},

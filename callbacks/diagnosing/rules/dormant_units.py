@@ -16,7 +16,24 @@ _ALMOST_ALL, _WELL = 0.9, 0.8
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the layer where most units are dormant, be it more and more or almost all, or idle."""
-    return _dormant(vitals) or _idle(vitals)
+    return _silent(vitals) or _dormant(vitals) or _idle(vitals)
+
+
+def _silent(vitals: Vitals) -> list[Symptom]:
+    """A layer none of whose units has said anything yet, as of a GELU far below 0."""
+    if not vitals.silent or vitals.has_learned or not vitals.had_a_chance:
+        return []
+    site = vitals.silent[0]
+    evidence = f"No unit of {site} has ever been anything but 0, which lets no gradient through."
+    remedies = (
+        Remedy(
+            "Begin where units are open, with biases of 0 and weights that fit the activation.",
+            'init="auto"',
+        ),
+        Remedy("Normalise what comes in.", 'norm="batch"'),
+    )
+    figures, problem = {"dormant_share": 1.0}, Problem.DORMANT_UNITS
+    return [Symptom(problem, "critical", evidence, figures, remedies, site, is_root=True)]
 
 
 def _dormant(vitals: Vitals) -> list[Symptom]:

@@ -118,7 +118,8 @@ def _within(vitals: Vitals) -> list[Symptom]:
     )
     share = sum(layer.entries for layer in found) / sum(layer.entries for layer in vitals.layers)
     evidence = f"{found[0].name} does not learn: {why}"
-    evidence += f" (so {len(found)} layers, {share:.0%} of the weights)." if len(found) > 1 else "."
+    part = f"{share:.0%}" if share > _NEGLIGIBLE else "under 1%"
+    evidence += f" (so {len(found)} layers, {part} of the weights)." if len(found) > 1 else "."
     if cut:
         first = Remedy("Look for `detach`, `no_grad` or NumPy between the layer and the loss.")
     elif found is still:

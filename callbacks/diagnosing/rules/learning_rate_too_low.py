@@ -141,7 +141,9 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     # The smaller the steps have been, the more a training could do with larger ones.
     small = recent < _SMALL_STEP and learned < _LITTLE
     small |= max(updates) < _SHORT_STEP and learned < _SOME
-    small |= max(updates) < _MODEST_STEP and learned < _NEXT_TO_NOTHING
+    # Of a parity, say, much less than half of the training sees nothing learned with good steps.
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    small |= late and max(updates) < _MODEST_STEP and learned < _NEXT_TO_NOTHING
     crawls = fell > 0 and falls and small
     # With steps of next to nothing a loss that looks better is noise.
     stands = recent < _TINY_STEP and not _has_learned(vitals, recent, fell) and not vitals.is_rising

@@ -37,7 +37,7 @@ def _is_of_reduced_rank(vitals: Vitals) -> bool:
     """
     layers, objective = [layer for layer in vitals.layers if layer.ran], vitals.objective
     outputs = objective.classes or math.prod(objective.target_shape[1:])
-    if not len(layers) == vitals.layers_in_graph == _MORE_THAN_ONE or not outputs:
+    if not len(layers) == vitals.layers_in_graph == 2 or not outputs:
         return False
     between = layers[1].entries / outputs
     return between < min(outputs, layers[0].entries / between)

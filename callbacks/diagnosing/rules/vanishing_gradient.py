@@ -61,8 +61,8 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.gain > 0.5 and not _stands(vitals):
         return []
-    if not vitals.layers:
-        return []  # Embeddings stand side by side.
+    if not vitals.layers or vitals.silent:
+        return []  # Embeddings stand side by side; what is silent lets nothing through.
     layers, values = list(vitals.gradient_profile), list(vitals.gradient_profile.values())
     ratio = values[0] / values[-1]
     severity: Severity = "warning" if vitals.has_learned else "critical"

@@ -196,6 +196,25 @@ def test_units_that_large_first_steps_put_to_sleep_may_wake_up():
     assert found(vitals(FLAT * 2, **asleep))[P.DORMANT_UNITS] == "warning"
 
 
+SILENT = {
+    "dormant": record(gelu=[1.0] * 4), "first_gradient_profile": [1e-9, 1e-8, 1e-8, 1.0],
+    "gradient_profile": {"a": 1e-9, "b": 1e-8, "c": 1e-8, "d": 1.0}, "layers": [Layer("a", 9, has_gradient=True)],
+}  # fmt: skip
+
+
+def test_what_is_silent_lets_no_gradient_through():
+    (symptom,) = join_causes(examine(vitals(FLAT, **SILENT)))
+    assert (symptom.problem, symptom.severity) == (P.DORMANT_UNITS, "critical")
+    assert symptom.layer == "gelu"
+    for dormant in (record(gelu=[1.0, 1.0, 1.0, 0.9]), record(gelu=[1.0, 1.0])):
+        said = found(vitals(FLAT, **{**SILENT, "dormant": dormant}))
+        assert said[P.VANISHING_GRADIENT] == "critical"
+    rectified = {"dead": record(gelu=[1.0] * 4)}
+    said = found(vitals(FLAT, **SILENT, **rectified))
+    assert said[P.DEAD_RELU] == "critical"
+    assert said.get(P.DORMANT_UNITS, "info") == "info"
+
+
 @pytest.mark.parametrize(("layers", "sick"), [(2, False), (3, True)])
 def test_a_code_of_principal_components_is_linear_on_purpose(layers, sick):
     copies = Objective("regression", "squared", of_inputs=True)

@@ -49,6 +49,16 @@ def test_a_rate_that_died_in_the_first_third():
     assert P.LEARNING_RATE_TOO_LOW not in found(vitals(SMALL, **DIED))
 
 
+@pytest.mark.parametrize(
+    ("update", "planned", "sick"),
+    [(4e-4, 2000, False), (4e-4, 550, True), (1e-4, 2000, True), (8e-4, 550, False)],
+)
+def test_steps_of_modest_length_have_until_half_of_a_training(update, planned, sick):
+    falls = [LN10 * (1 - 1e-4 * i) + 0.001 * (-1) ** i for i in range(300)]
+    signs = vitals(falls, total_updates=[update] * 10, planned_steps=planned)
+    assert (P.LEARNING_RATE_TOO_LOW in found(signs)) is sick
+
+
 FLUNG = {
     "total_updates": [1.6, 0.6, 0.3] + [1e-4] * 9,
     "first_gradient_profile": [1e-6, 1e-5, 1e-4, 1.0],

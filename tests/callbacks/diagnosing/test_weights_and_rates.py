@@ -282,6 +282,34 @@ def test_an_empty_batch_says_nothing_of_a_norm(shape):
     assert (probe.gaps, probe.fewest) == ({}, math.inf)
 
 
+class NormOverPlaces(nn.BatchNorm1d):
+    """Takes ``(samples, places, channels)`` and makes of it what BatchNorm is used to."""
+
+    def forward(self, input):
+        return super().forward(input.flatten(0, 1)).view_as(input)
+
+
+def test_a_norm_of_ones_own_may_take_another_form():
+    torch.manual_seed(0)
+    own, plain = NormOverPlaces(3), nn.BatchNorm1d(3)
+    x = torch.randn(8, 5, 3) * 4 + 2
+    probes = [NormProbe(), NormProbe()]
+    for probe, norm, given in zip(probes, (own, plain), (x, x.flatten(0, 1)), strict=True):
+        probe.at("norm")(norm, (given,))
+        probe.take([probe.news()])
+    assert probes[0].fewest == probes[1].fewest == 40
+    assert probes[0].gaps == pytest.approx(probes[1].gaps)
+    assert probes[0].gaps["norm"] > 1
+
+
+def test_a_norm_of_whose_batch_nothing_is_seen_is_passed_over():
+    norm, probe = nn.BatchNorm1d(3), NormProbe()
+    for arguments in ((), ([torch.randn(8, 3)],), (torch.randn(8, 4, 5),), (torch.randn(8),)):
+        probe.at("norm")(norm, arguments)
+    probe.take([probe.news()])
+    assert (probe.gaps, probe.fewest) == ({}, math.inf)
+
+
 @pytest.mark.parametrize(("constant", "same"), [(0.1, True), (None, False)])
 def test_columns_of_a_table_are_alike_if_they_and_their_gradients_are(constant, same):
     torch.manual_seed(0)
