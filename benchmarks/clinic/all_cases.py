@@ -98,6 +98,7 @@ import faulty.vineyard
 import faulty.vision
 import faulty.warehouse
 import faulty.weather
+import faulty.workshops
 import faulty.zoo
 import healthy.ablations
 import healthy.ablations_more
@@ -214,6 +215,7 @@ import healthy.wards
 import healthy.warehouse
 import healthy.waveforms
 import healthy.weather
+import healthy.workshops
 import healthy.zoo
 import healthy.zoo_more
 from case import Case
@@ -317,6 +319,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.vineyard.CASES,
     *faulty.warehouse.CASES,
     *faulty.weather.CASES,
+    *faulty.workshops.CASES,
     *faulty.zoo.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
@@ -435,6 +438,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.waveforms.CASES,
     *healthy.vineyard.CASES,
     *healthy.weather.CASES,
+    *healthy.workshops.CASES,
     *healthy.zoo.CASES,
     *healthy.zoo_more.CASES,
 )
