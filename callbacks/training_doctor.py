@@ -61,7 +61,8 @@ class TrainingDoctor(Callback):
             ``loss`` and ``val`` (or the word ``dev``) in its name. Or else, where it is of the
             training loss' size at first, one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
             ``mse``, ``cost``, ``objective`` or ``criterion`` for ``loss``, or one that validation
-            logs. With several of its loaders a name without the loader means the first.
+            logs; or ``val`` alone, if ``train`` is the training's loss. With several of its loaders
+            a name without the loader means the first.
         validation_score: Name of a logged score, larger being better; None takes the first that
             has ``acc``, ``f1`` or ``auc`` in its name, logged in validation or beside ``val`` or
             ``dev``. Of a loss or score that is not logged in a validation the doctor warns once.

@@ -61,6 +61,17 @@ def bare_parameters(module: nn.Module) -> dict[str, Tensor]:
     return found
 
 
+def own_matrices(module: nn.Module) -> dict[str, Tensor]:
+    """Matrices of no layer of torch's: what a module of one's own multiplies with, or adds."""
+    found: dict[str, Tensor] = {}
+    for name, part in module.named_modules():
+        is_own = not type(part).__module__.startswith("torch.nn.")
+        if is_own or isinstance(part, (nn.ParameterDict, nn.ParameterList)):
+            parameters = part.named_parameters(name, recurse=False)
+            found |= {n: p for n, p in parameters if p.ndim == 2 and is_whole(p)}
+    return found
+
+
 def dropout_rates(module: nn.Module) -> list[float]:
     """Probability of each dropout layer."""
     dropouts = (m for m in module.modules() if isinstance(m, nn.modules.dropout._DropoutNd))
@@ -105,6 +116,11 @@ def have_identical_units(weight: Tensor, *, sure: bool, gates: int = 1) -> Tenso
     return _are_identical(weight, gradient_of(weight), sure=sure, gates=gates)
 
 
+def are_one_many_times(matrix: Tensor) -> Tensor:
+    """The same of the rows or the columns of a matrix that units of one's own are made of."""
+    return have_identical_units(matrix, sure=False) | have_identical_columns(matrix)
+
+
 def have_identical_columns(table: Tensor) -> Tensor:
     """The same of the columns of an embedding, of which there are two or more."""
     gradient = gradient_of(table)
@@ -140,6 +156,12 @@ def weight_gain(weight: Tensor) -> Tensor:
         low, high = values.aminmax()
         side = max(len(weight), weight[0].numel())
         return torch.where(low == high, 0.0, values.std() * side**0.5)
+
+
+def gain_if_normed(weight: Tensor) -> Tensor:
+    """The same of a weight whose product goes into a norm, if not over 1: that is undone there."""
+    gain = weight_gain(weight)
+    return torch.where(gain > 1, NAN, gain)
 
 
 def gain_by_hand(weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the autograd graph of a loss says about it: which loss, of what output, of what network."""
+"""What the autograd graph of a loss says about it: which loss, and of what output."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,11 +7,10 @@ from functools import lru_cache, partial
 from typing import Any
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 # The graph is as deep as the network; these are enough to leave the loss behind.
 LOSS_NODES = 64
-_MAX_NODES = 20_000
 _LOSSES = {
     "NllLoss": "nll",
     "NllLossNd": "nll",
@@ -23,7 +22,7 @@ _LOSSES = {
     "HuberLoss": "huber",
 }
 # What changes shape, type or place, and nothing of the values.
-_PASS = {
+PASS = {
     "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze", "Unsqueeze", "Select", "Slice",
     "Permute", "Transpose", "T", "ToCopy", "Alias", "Clone", "Expand", "AsStrided", "Split", "Cat",
     "Index", "Gather", "IndexSelect", "Unbind", "Stack", "Flip",
@@ -46,17 +45,8 @@ _SUMS = {
     "Mean", "Sum", "Add", "Sub", "Neg", "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze",
     "Unsqueeze", "Permute", "Transpose", "T", "ToCopy", "Alias", "Clone",
 }  # fmt: skip
-_SATURATING = {"Sigmoid", "Tanh"}
-_PRODUCTS = {"Mm", "Addmm", "Bmm", "Baddbmm"}
+# Products with a matrix or a kernel.
 LAYERS = {"Addmm", "Mm", "Linear", "Convolution", "Addmv", "Mv"}
-# No more than affine functions of their input, up to the scale of each sample: a norm alone makes
-# no network of layers.
-_AFFINE = _PASS | {
-    "NativeLayerNorm", "NativeGroupNorm", "FusedRmsNorm",
-    "Add", "Sub", "AvgPool2D", "AvgPool1D", "AdaptiveAvgPool2D", "AdaptiveAvgPool1D", "Mean", "Sum",
-    "Neg", "Div", "Mul", "NativeBatchNorm", "CudnnBatchNorm", "BatchNorm", "NativeDropout",
-    "ConstantPadNd", "AccumulateGrad", "Unfold", "Im2Col", "Embedding", "EmbeddingBag",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,7 +103,7 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
     """
     calls = []
     alone = terms_are_alone(loss)
-    for node, ascends in _loss_nodes(loss, signs=signs):
+    for node, ascends in loss_nodes(loss, signs=signs):
         kind, source = _LOSSES[base_name(node)], node.next_functions[0]
         if kind == "nll" and _is_over_classes(source[0], inner := past_shapes(source[0])):
             kind, source = "cross_entropy", inner.next_functions[0]
@@ -222,99 +212,6 @@ def _depends_on_data(node: Any) -> bool:
     return bool(stack)  # What is too large to look through is no plain penalty.
 
 
-def parameters_behind(loss: Tensor) -> list[nn.Parameter]:
-    """All parameters that a loss depends on, whoever has them."""
-    stack, seen, found = [loss.grad_fn], set[Any](), []
-    while stack and len(seen) < _MAX_NODES:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        variable = getattr(node, "variable", None)
-        if isinstance(variable, nn.Parameter):
-            found.append(variable)
-        stack += [parent for parent, _ in node.next_functions]
-    return found
-
-
-def parameters_multiplied(loss: Tensor) -> set[nn.Parameter]:
-    """Those that a loss depends on through a product with the matrix itself.
-
-    Args:
-        loss: Scalar with its graph.
-    """
-    stack, seen, found = [loss.grad_fn], set[Any](), set[nn.Parameter]()
-    while stack and len(seen) < _MAX_NODES:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        parents = [parent for parent, _ in node.next_functions]
-        if base_name(node) in _PRODUCTS:
-            # The last two: what is added comes first.
-            sources = (getattr(past_shapes(parent), "variable", None) for parent in parents[-2:])
-            found |= {source for source in sources if isinstance(source, nn.Parameter)}
-        stack += parents
-    return found
-
-
-def count_layers(loss: Tensor) -> tuple[int, bool]:
-    """Weight layers behind a known loss, and whether nothing between them bends.
-
-    Args:
-        loss: Scalar with its graph.
-
-    Returns:
-        Number of products with a matrix or kernel, 1 where none is behind another, and whether
-        all behind the last of them is affine; False where something is unknown, as a compiled
-        region is.
-    """
-    stack = [(node.next_functions[0][0], False) for node, _ in _loss_nodes(loss)]
-    seen: set[Any] = set()
-    layers, affine, in_series = 0, bool(stack), False
-    while stack:
-        node, inside = stack.pop()
-        if node is None or (node, inside) in seen:
-            continue
-        if len(seen) > _MAX_NODES:
-            return layers, False
-        seen.add((node, inside))
-        if base_name(node) in LAYERS:
-            in_series |= inside
-            layers, inside = layers + 1, True
-        elif inside and not _is_affine(node):
-            affine = False
-        stack += [(parent, inside) for parent, _ in node.next_functions]
-    return layers if in_series else min(layers, 1), affine
-
-
-def count_saturating_outputs(loss: Tensor) -> int:
-    """Sigmoids and tanhs that no layer comes after on the way to the loss: outputs, not units.
-
-    Args:
-        loss: Scalar with its graph.
-    """
-    stack, seen, found = [loss.grad_fn], set[Any](), 0
-    while stack and len(seen) < LOSS_NODES:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if base_name(node) in _SATURATING:
-            found += 1
-        elif base_name(node) not in LAYERS:
-            stack += [parent for parent, _ in node.next_functions]
-    return found
-
-
-def _is_affine(node: Any) -> bool:
-    name = base_name(node)
-    if name in ("Mul", "Div"):
-        # A product of two things that both depend on the input is a gate.
-        return sum(parent is not None for parent, _ in node.next_functions) < 2
-    return name in _AFFINE
-
-
 def base_name(node: Any) -> str:
     """Name of an operation: ``"Addmm"`` for ``AddmmBackward0``."""
     return "" if node is None else _plain(node.name())
@@ -325,7 +222,7 @@ def _plain(name: str) -> str:
     return re.sub(r"Backward\d*$|^torch::autograd::", "", name)
 
 
-def _loss_nodes(loss: Tensor, *, signs: bool = False) -> Iterator[tuple[Any, bool]]:
+def loss_nodes(loss: Tensor, *, signs: bool = False) -> Iterator[tuple[Any, bool]]:
     """Nodes of known losses, breadth first, and whether their sign was turned, if asked for."""
     level, seen = [(loss.grad_fn, False)], 0
     while level and seen < LOSS_NODES:
@@ -364,6 +261,6 @@ def output_of(node: Any) -> str | None:
 
 def past_shapes(node: Any) -> Any:
     """The node before changes of shape, type and place."""
-    while base_name(node) in _PASS and node.next_functions:
+    while base_name(node) in PASS and node.next_functions:
         node = node.next_functions[0][0]
     return node

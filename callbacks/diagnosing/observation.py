@@ -15,16 +15,17 @@ from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomS
 
 from ..monitoring.gradient_reading import optimizer_position
 from .anatomy import dropout_rates, largest_recurrent_gain
-from .autograd_graph import (
-    count_layers,
-    count_saturating_outputs,
-    has_graph,
-    parameters_behind,
-    parameters_multiplied,
-)
+from .autograd_graph import has_graph
 from .clearing import Clearing
 from .data_gaps import DataGaps
 from .first_batches import BatchNews, FirstBatches
+from .layers_in_graph import (
+    count_layers,
+    count_saturating_outputs,
+    parameters_behind,
+    parameters_multiplied,
+    parameters_normed,
+)
 from .loss_news import LossNews
 from .loss_reading import ENDS
 from .loss_record import LossRecord
@@ -41,7 +42,7 @@ _AT_RANDOM = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 _LASTING = (
     "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_gain",
     "recurrent_layer", "time_profile", "waiting", "identical_tables",
-    "decay_pulls",
+    "identical_matrices", "decay_pulls",
 )  # fmt: skip
 
 
@@ -183,6 +184,7 @@ class Observation:
             self._in_graph = (*count_layers(loss), count_saturating_outputs(loss))
         if self._parameters and has_graph(loss):
             self._weights.multiplied = parameters_multiplied(loss)
+            self._weights.normed = parameters_normed(loss)
             # What is sharded (FSDP2) takes part under another name.
             if not any(isinstance(parameter, DTensor) for parameter in self._parameters):
                 strangers = set(parameters_behind(loss)) - self._parameters

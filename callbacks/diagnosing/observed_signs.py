@@ -58,6 +58,7 @@ class ObservedSigns:
         waiting: Weights that are all 0, as are their gradients, after the first steps.
         identical_tables: Embeddings whose columns are one column many times over, and get the same
             gradients.
+        identical_matrices: Matrices of one's own whose units are likewise one unit.
         untouched: Batches, of a hundred steps or more, that moved no weight; 0 where one has moved.
         steps_are_made: Whether an optimiser was seen to make a step.
         forgotten_tables: Embeddings that get a gradient and that no optimiser has.
@@ -145,6 +146,7 @@ class ObservedSigns:
     layers: list[Layer] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     identical_tables: list[str] = field(default_factory=list)
+    identical_matrices: list[str] = field(default_factory=list)
     untouched: int = 0
     steps_are_made: bool = False
     forgotten_tables: list[str] = field(default_factory=list)

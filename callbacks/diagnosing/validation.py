@@ -22,6 +22,7 @@ _OTHER_LOSSES = {
 _RANKINGS = r"auc|auroc|auprc|averageprecision|average_precision|ndcg|mrr|hit_?rate|recall@|\bap\b"
 _DECISIONS = r"acc(uracy)?(?![a-z])|f1|recall(?!@)|sensitivity|mcc|kappa"
 _PARTS = "validation|valid|eval|val|(?<![a-z])(dev|test|heldout|holdout)(?![a-z])"
+_BARE = {"val", "valid", "validation", "eval", "dev", "test", "heldout", "holdout", "epoch"}
 _SAME_UNITS, _SAME_KIND, _ITSELF = 2.5, 8.0, 1.5
 
 
@@ -60,7 +61,8 @@ class ValidationCurve:
     What is logged in validation is of it, whatever its name; elsewhere the name must say so. A loss
     that is not called so is taken where it is of the size of the training's at first: of
     about that size, if the name is that of the training's own kind, and of any, if what is logged
-    of training under the same name is the training's loss.
+    of training under the same name is the training's loss. A name that says nothing but that it is
+    of validation is taken if it has such a counterpart.
 
     Args:
         loss: Name of the logged loss; None finds it.
@@ -118,7 +120,9 @@ class ValidationCurve:
         if given is not None:
             return given, False
         said = _find(filter(_says_so, own), ("loss",))
-        return (said, False) if said else (_find(own, ("loss",)) or _find_other_loss(own), True)
+        if said:
+            return said, False
+        return _find(own, ("loss",)) or _find_other_loss(own) or _find_bare(own), True
 
     def add(
         self, ranks: Sequence[Check], losses: Sequence[float], epoch: int, kind: str | None = None
@@ -134,12 +138,17 @@ class ValidationCurve:
         trained = _mean([rank.training_score for rank in ranks])
         self.training_score = NAN if trained is None else trained
         recent, self._batches = losses[self._batches :], len(losses)
+        waits = False
         if loss is not None and recent and told.is_guessed and not self.losses:
             kinds = [_OTHER_LOSSES[word] for word in _words(told.name) if word in _OTHER_LOSSES]
             times = _SAME_KIND if any(kind in known for known in kinds) else _SAME_UNITS
             own = told.counterpart is not None and _are_alike(told.counterpart, recent, _ITSELF)
-            self._is_refused |= not own and not _are_alike(loss, recent, times)
-        if loss is not None and recent and not self._is_refused:
+            bare = _is_bare(told.name)
+            # The mean of a first epoch is there with the second validation.
+            waits = bare and told.counterpart is None
+            alike = not bare and _are_alike(loss, recent, times)
+            self._is_refused |= not (own or alike or waits)
+        if loss is not None and recent and not (waits or self._is_refused):
             self.losses.append(loss)
             self.training_losses.append(sum(recent) / len(recent))
             self.epochs.append(epoch)
@@ -208,10 +217,19 @@ def _find_other_loss(names: Iterable[str]) -> str:
     return next((n for n in names if _words(n) & set(_OTHER_LOSSES)), "")
 
 
+def _find_bare(names: Iterable[str]) -> str:
+    return next((name for name in names if _is_bare(name)), "")
+
+
+def _is_bare(name: str) -> bool:
+    """Whether it says no more than that it is of validation, as ``val`` beside ``train``."""
+    return _words(name) - {""} <= _BARE
+
+
 def _counterparts(name: str) -> list[str]:
     """What a metric of validation would be called in training."""
-    of_training = re.sub(_PARTS, "train", name, flags=re.IGNORECASE)
-    return [of_training, f"{of_training}_epoch", f"{of_training}_step"]
+    found = [re.sub(_PARTS, word, name, flags=re.IGNORECASE) for word in ("train", "training")]
+    return [n + ending for n in found for ending in ("", "_epoch", "_step")]
 
 
 def _in_training(name: str, logged: Mapping[str, Any]) -> float | None:

@@ -138,9 +138,10 @@ class Vitals(ObservedSigns):
 
         Rectifiers, whose units are watched in every batch, are another matter.
         """
-        shares = {site: [s for s in known if s == s] for site, known in self.dormant.history.items()}
-        shut = [site for site, known in shares.items() if len(known) >= _SILENT and min(known) == 1]
-        return [site for site in shut if site not in self.dead.last]
+        history = self.dormant.history.items()
+        known = {site: [s for s in shares if s == s] for site, shares in history}
+        shut = [site for site, shares in known.items() if shares[:_SILENT] == [1.0] * _SILENT]
+        return [site for site in shut if min(known[site]) == 1 and site not in self.dead.last]
 
     @property
     def highest_first_loss(self) -> float:

@@ -11,16 +11,19 @@ from torch.optim import Optimizer
 
 from ..monitoring.gradient_reading import loss_scale, optimizer_position
 from .anatomy import (
+    are_one_many_times,
     are_waiting,
     bare_parameters,
     count_gates,
     embedding_tables,
     find_layers,
     gain_by_hand,
+    gain_if_normed,
     gradient_of,
     have_identical_columns,
     have_identical_units,
     matrix_of,
+    own_matrices,
     weight_gain,
 )
 from .decay import decay_pull
@@ -41,7 +44,8 @@ class WeightNews:
 
     Attributes:
         has_gradient: Names of the layers that ever had a gradient.
-        identical: Whether a layer's units are alike, or an embedding's columns, once it was seen.
+        identical: Whether a layer's units are alike, or those of a matrix of one's own, or an
+            embedding's columns, once it was seen.
         gains: See `Layer.weight_gain`, once they were seen.
         drawn: See `Layer.as_drawn`, likewise.
         idle: See `Layer.idle_share`, of layers with idle units.
@@ -68,11 +72,13 @@ class WeightInspection:
 
     Attributes:
         multiplied: Parameters that are known to be the matrix of a product.
+        normed: Of those or of kernels, the ones whose product goes into a norm.
     """
 
     def __init__(self, vitals: Vitals) -> None:
         self._vitals = vitals
         self.multiplied: Set[Tensor] = frozenset()
+        self.normed: Set[Tensor] = frozenset()
         self._known: Mapping[str, Mapping[str, Any]] = {}
         self._known_idle: Mapping[str, Any] | None = None
         self._inspections = 0
@@ -83,6 +89,7 @@ class WeightInspection:
         self._gates: dict[str, int] = {}
         self._tables: dict[str, Tensor] = {}
         self._bare: dict[str, Tensor] = {}
+        self._matrices: dict[str, Tensor] = {}
         self._with_gradient: set[str] = set()
         self._parameters: dict[str, nn.Parameter] = {}
         self._strangers: set[Tensor] = set()
@@ -108,6 +115,7 @@ class WeightInspection:
         self._by_unit = {n for n in self._own if isinstance(modules[n], _BY_UNIT)}
         self._gates = {layer.name: count_gates(modules[layer.name]) for layer in layers}
         self._tables, self._bare = embedding_tables(pl_module), bare_parameters(pl_module)
+        self._matrices = own_matrices(pl_module)
         self._parameters = dict(pl_module.named_parameters())
         self._candidates = [n for n in self._vitals.waiting if n in self._parameters]
         for layer in layers:
@@ -194,15 +202,22 @@ class WeightInspection:
                 if weight is not None and gradient_of(weight) is not None
             }
             self._identical |= {n: have_identical_columns(p) for n, p in self._tables.items()}
+        if self._inspections == 0:
+            multiplied = {n: p for n, p in self._matrices.items() if p in self.multiplied}
+            self._identical |= {n: are_one_many_times(p) for n, p in multiplied.items()}
         self._idle.look(self._weights_of(self._by_unit))
         if self._inspections == 0:
             weights = self._weights_of(self._own)
             trained = [layer.name for layer in self._vitals.layers if layer.trained]
-            self._gains = {n: weight_gain(weights[n]) for n in trained if n in weights}
+            self._gains = {
+                n: (gain_if_normed if weights[n] in self.normed else weight_gain)(weights[n])
+                for n in trained
+                if n in weights
+            }
             others = self._weights_of(self._weights.keys() - self._own)
             by_hand = [n for n in trained if others.get(n) in self.multiplied]
             self._gains |= {n: gain_by_hand(others[n]) for n in by_hand}
-            self.multiplied = frozenset()
+            self.multiplied = self.normed = frozenset()
             self._untrained.look(weights)
         if is_sure:
             self._drawn = self._untrained.look_again(self._weights_of(self._own))
@@ -246,6 +261,9 @@ class WeightInspection:
         if any(name in ranks[0].identical for name in self._tables):
             same = {name for name, alike in ranks[0].identical.items() if alike}
             self._vitals.identical_tables = [name for name in self._tables if name in same]
+        for name in self._matrices:
+            if all(rank.identical.get(name, False) for rank in ranks):
+                self._vitals.identical_matrices.append(name)
         # The weights and their gradients are the same on every rank.
         if ranks[0].waiting is not None:
             self._candidates = self._vitals.waiting = ranks[0].waiting

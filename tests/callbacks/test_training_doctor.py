@@ -246,6 +246,38 @@ def test_layers_by_hand_that_were_drawn_too_large_are_named(deviation, sick):
     assert found == ({Problem.SATURATED_ACTIVATION} if sick else set())
 
 
+class InADictionary(nn.Module):
+    """Two layers whose matrices are in a dictionary."""
+
+    def __init__(self, draw, *, functional):
+        super().__init__()
+        first, last = draw(64, 32), draw(32, 10)
+        self.functional = functional
+        matrices = {"W1": first, "b1": torch.zeros(32), "W2": last}
+        if functional:  # Rows are the units.
+            matrices |= {"W1": first.T.contiguous(), "W2": last.T.contiguous()}
+        self.params = nn.ParameterDict(matrices)
+
+    def forward(self, x):
+        W1, b1, W2 = (self.params[name] for name in ("W1", "b1", "W2"))
+        if self.functional:
+            return F.linear(F.linear(x, W1, b1).relu(), W2)
+        return torch.relu(x @ W1 + b1) @ W2
+
+
+@pytest.mark.parametrize("functional", [False, True])
+@pytest.mark.parametrize(
+    ("draw", "sick"),
+    [(lambda n, m: torch.full((n, m), 0.01), True), (lambda n, m: torch.randn(n, m) / 8, False)],
+)
+def test_units_of_ones_own_that_are_one_unit_many_times(draw, sick, functional):
+    torch.manual_seed(0)
+    module = Research(InADictionary(draw, functional=functional), 0.1, SGD)
+    doctor = examine(module, 3)
+    named = [d.layer for d in doctor.diagnoses if d.problem == Problem.SYMMETRIC_WEIGHTS]
+    assert named == ["network.params.W1"] * sick
+
+
 class Factors(LightningModule):
     """Products of what is known of a user and of an item."""
 

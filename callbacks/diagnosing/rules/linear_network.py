@@ -18,7 +18,9 @@ _MORE_THAN_ONE, _MORE_THAN_COMPONENTS = 2, 3
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a network that is one affine map."""
-    fewest = _MORE_THAN_COMPONENTS if vitals.objective.of_inputs else _MORE_THAN_ONE
+    # Of a loss that is not known it is not, either, whether it is of the inputs.
+    may_be_a_code = vitals.objective.of_inputs or vitals.objective.kind is None
+    fewest = _MORE_THAN_COMPONENTS if may_be_a_code else _MORE_THAN_ONE
     if vitals.layers_in_graph < fewest or not vitals.affine or _is_of_reduced_rank(vitals):
         return []
     evidence = (

@@ -16,6 +16,7 @@ _MOST, _HALF = 0.75, 0.5
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the first hidden layer whose units are one unit many times over, or zeros."""
     same = [layer.name for layer in vitals.layers if layer.identical_units and not layer.is_last]
+    same = same or vitals.identical_matrices
     if not same:
         return _of_tables(vitals) or _of_zeros(vitals) or _of_constants(vitals)
     evidence = (

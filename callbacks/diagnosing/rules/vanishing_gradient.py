@@ -4,12 +4,14 @@ AUTOTRAINER compares the norms of the first and the last layer (ratio below 1e-3
 Here they are per parameter, so that a layer's size does not decide, and a network that learns well
 is left alone: residual and normalised ones do with such ratios. Where a constant's loss is not
 known, one that fell at once and then stands has learned no more than the bias of its last layer.
+Where nothing is learned through sigmoids, it is enough that each layer gets less than the next.
 Through time, the gradient of the last output of a recurrent layer by its inputs is compared
 (Pascanu et al. 2013).
 """
 
 import math
 import statistics
+from itertools import pairwise
 
 from ....functional.gradient_flow import vanishing_from
 from ...diagnosis import Severity
@@ -21,11 +23,13 @@ from ..vitals import Vitals
 _FORGOTTEN, _STEP, _PART = 1e-4, 1e-4, 0.4
 _WINDOWS, _STILL = 12, 0.99
 _LEFT, _LONG, _GOOD, _GOOD_ENOUGH = 0.97, 0.2, 0.3, 0.6
+_SEVERAL, _FADED, _CONSTANT = 4, 1e-3, 0.02
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the layer from which on the gradients are lost, or the time in a sequence."""
-    lost = _through_layers(vitals) or _at_first(vitals) or _through_sigmoids(vitals)
+    lost = _through_layers(vitals) or _at_first(vitals)
+    lost = lost or _through_sigmoids(vitals) or _from_layer_to_layer(vitals)
     return [*lost, *_through_time(vitals)]
 
 
@@ -130,6 +134,31 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
     figures = {"ratio": ratio, "share": share}
     problem, layer = Problem.VANISHING_GRADIENT, layers[begins]
     return [Symptom(problem, "warning", evidence, figures, _remedies(), layer, reports=3)]
+
+
+def _from_layer_to_layer(vitals: Vitals) -> list[Symptom]:
+    """Gradients that lose some part at each of several sigmoids or tanhs, of which nothing is left.
+
+    One layer at the input that gets little is usual; not where all on the way to it fade, too.
+    """
+    profile, sites = vitals.gradient_profile, list(vitals.saturated.history)
+    layers, values = list(profile), list(profile.values())
+    hidden = len(sites) - vitals.squashed_outputs
+    if hidden < _SEVERAL or len(values) < _SEVERAL or not vitals.one_loss:
+        return []
+    if vitals.has_learned or not vitals.had_a_long_chance or not vitals.gain < _CONSTANT:
+        return []
+    fades = all(a < b for a, b in pairwise(values)) and values[0] < _FADED * values[-1]
+    if not fades or vitals.misdrawn or vitals.was_flung:
+        return []
+    ratio = values[0] / values[-1]
+    evidence = (
+        f"The gradients fade from layer to layer: per parameter, that of {layers[0]} is "
+        f"{ratio:.1e} times that of {layers[-1]}, through {hidden} activations that saturate, and "
+        "nothing is learned."
+    )
+    figures, problem = {"ratio": ratio}, Problem.VANISHING_GRADIENT
+    return [Symptom(problem, "critical", evidence, figures, _remedies(), layers[0], reports=3)]
 
 
 def _through_sigmoids(vitals: Vitals) -> list[Symptom]:

@@ -6,11 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from torchvitals.callbacks.diagnosing.autograd_graph import (
-    count_layers,
-    count_saturating_outputs,
     find_loss_calls,
     has_graph,
-    parameters_multiplied,
 )
 
 CLASSES = torch.tensor([0, 2, 1, 1])
@@ -98,82 +95,3 @@ def test_penalties_of_the_weights_are_told_from_other_losses(more, alone):
     logits = outputs()
     loss = F.cross_entropy(logits, CLASSES) + more(logits, weight)
     assert find_loss_calls(loss)[0].is_alone is alone
-
-
-NETWORKS = {
-    "one layer": ((nn.Linear(8, 3),), 1, True),
-    "layers only": ((nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3)), 3, True),
-    "with what bends nothing": (
-        (nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Identity(), nn.Linear(8, 3)), 2,
-        True),
-    "relu": ((nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3)), 2, False),
-    "tanh": ((nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 3)), 2, False),
-    "layer norm": ((nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 3)), 2, True),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("layers", "number", "affine"), NETWORKS.values(), ids=NETWORKS.keys())
-def test_layers_and_what_is_between_them(layers, number, affine):
-    out = nn.Sequential(*layers)(torch.randn(4, 8))
-    assert count_layers(F.cross_entropy(out, CLASSES)) == (number, affine)
-
-
-def test_a_gate_bends():
-    first, second, last = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3)
-    x = torch.randn(4, 8)
-    assert count_layers(F.cross_entropy(last(first(x) * second(x)), CLASSES)) == (3, False)
-
-
-def test_convolutions_and_pooling():
-    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(18, 3))
-    assert count_layers(F.cross_entropy(net(torch.randn(4, 1, 8, 8)), CLASSES)) == (2, True)
-    pooled = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 3))
-    assert count_layers(F.cross_entropy(pooled(torch.randn(4, 1, 8, 8)), CLASSES)) == (2, False)
-
-
-def test_layers_beside_each_other_are_one():
-    x, one, other, last = torch.randn(4, 8), nn.Linear(8, 3), nn.Linear(8, 3), nn.Linear(3, 3)
-    assert count_layers(F.cross_entropy(one(x) + other(x - 1), CLASSES)) == (1, True)
-    assert count_layers(F.cross_entropy(last(one(x) + other(x - 1)), CLASSES)) == (3, True)
-
-
-def test_sigmoids_that_are_outputs_and_such_that_are_units():
-    body, head, other = nn.Linear(5, 4), nn.Linear(4, 3), nn.Linear(4, 2)
-    hidden = body(torch.randn(8, 5)).tanh()
-    fine, coarse = head(hidden).sigmoid(), other(hidden).tanh()
-    loss = (1 - fine.mean()) + 0.3 * (coarse**2).mean()
-    assert count_saturating_outputs(loss) == 2
-    assert count_saturating_outputs(F.cross_entropy(head(hidden), torch.arange(8) % 3)) == 0
-    assert count_saturating_outputs(F.binary_cross_entropy(fine, torch.rand(8, 3))) == 1
-
-
-W = nn.Parameter(torch.randn(5, 5))
-PRODUCTS = {
-    "behind": lambda x: x @ W,
-    "transposed": lambda x: x @ W.T,
-    "before": lambda x: W @ x.T,
-    "with a bias": lambda x: torch.addmm(torch.ones(5), x, W),
-    "functional": lambda x: F.linear(x, W),
-    "of positions": lambda x: x[None] @ W,
-    "in a batch": lambda x: torch.bmm(x[None], W[None]),
-    "summed over letters": lambda x: torch.einsum("bi,ji->bj", x, W),
-    "in half precision": lambda x: (x.bfloat16() @ W.bfloat16()).float(),
-}
-OTHERS = {
-    "looked up": lambda x: F.embedding(torch.arange(4), W),
-    "added": lambda x: x + W[:4],
-    "scaled": lambda x: x * W[0],
-    "a part of it": lambda x: x @ (W * 0.1),
-    "kernel": lambda x: F.conv1d(x[None], W[:, :4, None]),
-    "added to a product": lambda x: torch.addmm(W[0], x, torch.ones(5, 5)),
-}
-
-
-@pytest.mark.parametrize(
-    ("use", "found"),
-    [*((use, True) for use in PRODUCTS.values()), *((use, False) for use in OTHERS.values())],
-    ids=[*PRODUCTS, *OTHERS],
-)
-def test_matrices_of_products(use, found):
-    loss = use(torch.randn(4, 5)).tanh().square().mean()
-    assert parameters_multiplied(loss) == ({W} if found else set())

@@ -198,7 +198,8 @@ def test_units_that_large_first_steps_put_to_sleep_may_wake_up():
 
 SILENT = {
     "dormant": record(gelu=[1.0] * 4), "first_gradient_profile": [1e-9, 1e-8, 1e-8, 1.0],
-    "gradient_profile": {"a": 1e-9, "b": 1e-8, "c": 1e-8, "d": 1.0}, "layers": [Layer("a", 9, has_gradient=True)],
+    "gradient_profile": {"a": 1e-9, "b": 1e-8, "c": 1e-8, "d": 1.0},
+    "layers": [Layer("a", 9, has_gradient=True)],
 }  # fmt: skip
 
 
@@ -213,6 +214,37 @@ def test_what_is_silent_lets_no_gradient_through():
     said = found(vitals(FLAT, **SILENT, **rectified))
     assert said[P.DEAD_RELU] == "critical"
     assert said.get(P.DORMANT_UNITS, "info") == "info"
+
+
+FADING = {
+    "gradient_profile": {"a": 7e-6, "b": 4e-5, "c": 1e-4, "d": 1e-3, "e": 2e-2},
+    "saturated": record(a=[0.0], b=[0.0], c=[0.0], d=[0.0]), "saturating_outputs": 0,
+    "layers": [Layer(name, 9, has_gradient=True) for name in "abcde"],
+}  # fmt: skip
+
+
+def test_gradients_that_fade_at_each_of_several_sigmoids():
+    (symptom,) = join_causes(examine(vitals(FLAT, **FADING)))
+    assert (symptom.problem, symptom.severity) == (P.VANISHING_GRADIENT, "critical")
+    assert symptom.evidence.startswith(
+        "The gradients fade from layer to layer: per parameter, that of a is 3.5e-04 times that of "
+        "e, through 4 activations that saturate, and nothing is learned."
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"gradient_profile": {**FADING["gradient_profile"], "a": 3e-5}},
+        {"gradient_profile": {**FADING["gradient_profile"], "c": 1e-2}},
+        {"saturated": record(a=[0.0], b=[0.0], c=[0.0])},
+        {"one_loss": False},
+        {"planned_steps": 10_000},
+    ],
+)
+def test_gradients_that_do_not_fade_layer_by_layer(other):
+    assert P.VANISHING_GRADIENT not in found(vitals(FLAT, **{**FADING, **other}))
+    assert P.VANISHING_GRADIENT not in found(vitals(**FADING))
 
 
 @pytest.mark.parametrize(("layers", "sick"), [(2, False), (3, True)])

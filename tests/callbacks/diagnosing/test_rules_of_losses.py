@@ -277,6 +277,12 @@ def test_columns_that_are_one_column_are_symmetric():
     assert (symptom.severity, symptom.layer) == ("critical", "user")
 
 
+def test_units_of_a_matrix_of_ones_own_are_named_as_those_of_a_layer():
+    symptom = symptom_of(P.SYMMETRIC_WEIGHTS, vitals(identical_matrices=["W1", "W2"]))
+    assert (symptom.severity, symptom.layer) == ("critical", "W1")
+    assert symptom.evidence.startswith("All units of W1 have the same weights")
+
+
 def test_factors_that_a_decay_has_taken_to_nothing_are_no_vanishing_gradients():
     profile = {"user": 1e-20, "item": 2e-20, "user_bias": 0.01}
     faint = [0.8 * 2.3] * 300

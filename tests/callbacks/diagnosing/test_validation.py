@@ -71,6 +71,29 @@ def test_a_loss_of_the_same_kind_may_be_farther_off():
     assert checked_as("bce_logits", 60.0) == []  # a sum over a batch
 
 
+@pytest.mark.parametrize(
+    ("metrics", "found"),
+    [
+        ({"train": 0.95, "val": 250.0}, [250.0]),
+        ({"training": 0.95, "validation": 2.0}, [2.0]),
+        ({"train": 0.7, "dev": 0.5}, [0.5]),
+        ({"train": 0.1, "val": 0.9}, []),  # a score
+        ({"val": 0.9}, []),
+        ({"train": 0.95, "val_distance": 0.9}, []),
+    ],
+)
+def test_a_name_that_says_nothing_else_is_the_loss_if_its_counterpart_is(metrics, found):
+    assert checked(metrics).losses == pytest.approx(found)
+
+
+def test_a_name_that_says_nothing_else_waits_for_its_counterpart():
+    curve = checked({"val": 250.0})
+    assert curve.losses == []
+    checked({"val": 240.0, "train": 0.8}, training=(1.0, 0.9, 0.8, 0.8), curve=curve)
+    assert curve.losses == [240.0]
+    assert curve.training_losses == [pytest.approx(0.8)]
+
+
 def test_what_one_rank_alone_has_logged_counts_for_all():
     trainer = SimpleNamespace(callback_metrics={}, callbacks=[], lightning_module=None)
     curve = ValidationCurve(None, None)

@@ -1,0 +1,155 @@
+"""What the autograd graph of a loss says about the network: its layers and what is between them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+from .autograd_graph import LAYERS, LOSS_NODES, PASS, base_name, loss_nodes, past_shapes
+
+_MAX_NODES = 20_000
+_SATURATING = {"Sigmoid", "Tanh"}
+_NORMS = {
+    "NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm", "BatchNorm", "NativeLayerNorm",
+    "NativeGroupNorm", "FusedRmsNorm",
+}  # fmt: skip
+_PRODUCTS = {"Mm", "Addmm", "Bmm", "Baddbmm"}
+# No more than affine functions of their input, up to the scale of each sample: a norm alone makes
+# no network of layers.
+_AFFINE = PASS | {
+    "NativeLayerNorm", "NativeGroupNorm", "FusedRmsNorm",
+    "Add", "Sub", "AvgPool2D", "AvgPool1D", "AdaptiveAvgPool2D", "AdaptiveAvgPool1D", "Mean", "Sum",
+    "Neg", "Div", "Mul", "NativeBatchNorm", "CudnnBatchNorm", "BatchNorm", "NativeDropout",
+    "ConstantPadNd", "AccumulateGrad", "Unfold", "Im2Col", "Embedding", "EmbeddingBag",
+}  # fmt: skip
+
+
+def parameters_behind(loss: Tensor) -> list[nn.Parameter]:
+    """All parameters that a loss depends on, whoever has them."""
+    variables = (getattr(node, "variable", None) for node in _nodes_behind(loss))
+    return [variable for variable in variables if isinstance(variable, nn.Parameter)]
+
+
+def parameters_multiplied(loss: Tensor) -> set[nn.Parameter]:
+    """Those that a loss depends on through a product with the matrix itself.
+
+    Args:
+        loss: Scalar with its graph.
+    """
+    products = (node for node in _nodes_behind(loss) if base_name(node) in _PRODUCTS)
+    return {factor for product in products for factor in _parameters_in(product)}
+
+
+def parameters_normed(loss: Tensor) -> set[nn.Parameter]:
+    """Those of a product that goes straight into a norm, which undoes how large they are.
+
+    Args:
+        loss: Scalar with its graph.
+    """
+    norms = (node for node in _nodes_behind(loss) if base_name(node) in _NORMS)
+    given = (past_shapes(norm.next_functions[0][0]) for norm in norms)
+    layers = (node for node in given if base_name(node) in LAYERS)
+    return {factor for layer in layers for factor in _parameters_in(layer)}
+
+
+def _nodes_behind(loss: Tensor) -> Iterator[Any]:
+    stack, seen = [loss.grad_fn], set[Any]()
+    while stack and len(seen) < _MAX_NODES:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        yield node
+        stack += [parent for parent, _ in node.next_functions]
+
+
+def _parameters_in(product: Any) -> set[nn.Parameter]:
+    """The factors of a product that are parameters themselves."""
+    factors = (getattr(past_shapes(factor), "variable", None) for factor in _factors(product))
+    return {factor for factor in factors if isinstance(factor, nn.Parameter)}
+
+
+def _factors(product: Any) -> list[Any]:
+    """What is multiplied: a bias comes before a matrix' product and after a kernel's."""
+    parents = [parent for parent, _ in product.next_functions]
+    return parents[:2] if base_name(product) in ("Linear", "Convolution") else parents[-2:]
+
+
+def count_layers(loss: Tensor) -> tuple[int, bool]:
+    """Weight layers behind a loss, and whether nothing between them bends.
+
+    Args:
+        loss: Scalar with its graph.
+
+    Returns:
+        Number of products with a matrix or kernel, 1 where none is behind another, and whether
+        all behind the last of them is affine; False where something is unknown, as a compiled
+        region is. The mean over the neighbours in a graph is a product with a constant, and no
+        layer.
+    """
+    stack = [(node.next_functions[0][0], False) for node, _ in loss_nodes(loss)]
+    # Of a loss of one's own all is looked through: what is before the last layer is the loss.
+    stack = stack or [(loss.grad_fn, False)]
+    seen: set[Any] = set()
+    layers, affine, in_series = 0, True, False
+    while stack:
+        node, inside = stack.pop()
+        if node is None or (node, inside) in seen:
+            continue
+        if len(seen) > _MAX_NODES:
+            return layers, False
+        seen.add((node, inside))
+        made = _made_of_layers(node) if base_name(node) in LAYERS else 0
+        is_layer = base_name(node) in LAYERS and made < 2
+        if is_layer and not (made and None in _factors(node)):
+            in_series |= inside
+            layers, inside = layers + 1, True
+        elif inside and not (is_layer or _is_affine(node)):
+            affine = False
+        stack += [(parent, inside) for parent, _ in node.next_functions]
+    return layers if in_series else min(layers, 1), affine and layers > 0
+
+
+def _made_of_layers(product: Any) -> int:
+    """How many of the two factors are made of what a layer gives."""
+    return sum(_has_layer_behind(factor) for factor in _factors(product))
+
+
+def _has_layer_behind(node: Any) -> bool:
+    stack, seen = [node], set[Any]()
+    while stack and len(seen) < LOSS_NODES:
+        current = stack.pop(0)
+        if current is None or current in seen:
+            continue
+        if base_name(current) in LAYERS:
+            return True
+        seen.add(current)
+        stack += [parent for parent, _ in current.next_functions]
+    return bool(stack)  # What is too large to look through is no weight.
+
+
+def count_saturating_outputs(loss: Tensor) -> int:
+    """Sigmoids and tanhs that no layer comes after on the way to the loss: outputs, not units.
+
+    Args:
+        loss: Scalar with its graph.
+    """
+    stack, seen, found = [loss.grad_fn], set[Any](), 0
+    while stack and len(seen) < LOSS_NODES:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if base_name(node) in _SATURATING:
+            found += 1
+        elif base_name(node) not in LAYERS:
+            stack += [parent for parent, _ in node.next_functions]
+    return found
+
+
+def _is_affine(node: Any) -> bool:
+    name = base_name(node)
+    if name in ("Mul", "Div"):
+        # A product of two things that both depend on the input is a gate.
+        return sum(parent is not None for parent, _ in node.next_functions) < 2
+    return name in _AFFINE
