@@ -160,15 +160,20 @@ def _of_single_samples(vitals: Vitals) -> list[Symptom]:
 
 
 def _are_large(vitals: Vitals) -> bool:
-    """Whether steps were huge at first and are still large, or usual with much left to learn."""
+    """Whether steps were huge at first and are still large, or usual with much left to learn.
+
+    Or, with much left to learn, large all the time.
+    """
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
     if len(steps) < _FIRST + _LAST:
         return False
     first, last = statistics.median(steps[:_FIRST]), statistics.median(steps[-_LAST:])
     # Of single samples the last few say little.
     late = statistics.fmean(vitals.losses[len(vitals.losses) // 2 :])
-    is_high = late > _MUCH * vitals.whole_constant
-    return first > _HUGE_STEP and last > (_USUAL_STEP if is_high else _LARGE_STEP)
+    is_high = late > _MUCH * vitals.whole_constant > 0
+    if first > _HUGE_STEP:
+        return last > (_USUAL_STEP if is_high else _LARGE_STEP)
+    return is_high and min(steps[-_LAST:]) > _LARGE_STEP
 
 
 def _of_one(evidence: str, vitals: Vitals, figures: dict[str, float]) -> list[Symptom]:

@@ -278,7 +278,7 @@ def test_large_steps_of_one_sample_each():
     assert "each of these moves the weights by about 0.01 of their length" in symptom.evidence
     for more in (
         {"batch_size": 32},
-        {"total_updates": [0.02] * 12},
+        {"total_updates": [4e-3] * 12},
         {"total_updates": [0.2, 0.1, 0.08] + [1e-3] * 9},
         {"objective": replace(ONE_BY_ONE["objective"], labels=576.0)},  # pixels of one image
         {"data_losses": [0.1] * 30},
@@ -294,6 +294,20 @@ def test_large_steps_of_one_sample_each():
 def test_usual_steps_of_one_sample_each_are_too_large_where_much_is_left(level, last, sick):
     course = [level + 0.4 * (-1) ** i for i in range(300)]
     signs = {**ONE_BY_ONE, "total_updates": [0.2, 0.1, 0.08, 0.06, 0.06] + [last] * 9}
+    assert (P.UNSTABLE_LOSS in found(vitals(course, **signs))) is sick
+
+
+@pytest.mark.parametrize(
+    ("level", "updates", "sick"),
+    [
+        (1.4, [0.02] * 12, True),
+        (0.5, [0.02] * 12, False),
+        (1.4, [0.02] * 11 + [4e-3], False),
+    ],
+)
+def test_steps_of_one_sample_each_that_are_large_all_the_time(level, updates, sick):
+    course = [level + 0.4 * (-1) ** i for i in range(300)]
+    signs = {**ONE_BY_ONE, "total_updates": updates}
     assert (P.UNSTABLE_LOSS in found(vitals(course, **signs))) is sick
 
 
