@@ -128,6 +128,7 @@ class FirstBatches:
     def _at_layer(self, name: str, part: nn.Module) -> Callable[[nn.Module, tuple[Any, ...]], None]:
         is_trained = any(p.requires_grad for p in part.parameters(recurse=False))
         is_layer = not is_composite(part)
+        is_torchs = type(part).__module__.startswith("torch.nn.")
 
         def look(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
             self.ran.add(name)
@@ -142,7 +143,7 @@ class FirstBatches:
             if self._fresh:
                 self._fresh = False
                 self._first = self._first or name
-                if name == self._first:
+                if name == self._first and (is_torchs or _may_be_multiplied(name, part, x)):
                     self._keep(x.detach(), sizes or x.shape[:2], is_data=x.grad_fn is None)
             elif name != self._first and is_trained:
                 self.side_inputs.look(name, x)
@@ -288,6 +289,16 @@ class _Guarded(Hook):
     def __call__(self, *arguments: Any) -> None:
         """Look."""
         self._attempt(self._look, *arguments)
+
+
+def _may_be_multiplied(name: str, own: nn.Module, x: Tensor) -> bool:
+    """Whether a matrix of a module of one's own may be multiplied with what comes in, as it is.
+
+    A whole model, which has no name here, may do anything with its inputs before that.
+    """
+    matrix = matrix_of(own)
+    features = {x.shape[-1], x.shape[1]}
+    return name != "" and matrix is not None and bool(features & set(matrix.shape))
 
 
 def _sample(rows: Tensor) -> Tensor:

@@ -160,6 +160,29 @@ def test_what_a_module_owns_beside_layers_makes_it_none():
     assert scale.rms == pytest.approx(3, rel=0.01)
 
 
+class ByHand(nn.Module):
+    """A matrix, and what is made of the inputs before."""
+
+    def __init__(self, prepare=lambda x: x, inputs=3):
+        super().__init__()
+        self.prepare, self.matrix = prepare, nn.Parameter(torch.randn(inputs, 2))
+
+    def forward(self, x):
+        return self.prepare(x) @ self.matrix
+
+
+def test_inputs_that_a_module_of_ones_own_may_prepare_are_not_those_of_its_matrix():
+    x = 300 + torch.randn(8, 3)
+    # As a part of a network, what comes in is what is multiplied; with fewer columns it is not.
+    assert seen(nn.Sequential(ByHand()), x).input_scale().rms == pytest.approx(300, rel=0.01)
+    angles = ByHand(lambda x: torch.stack([x.sin(), x.cos()], 2).flatten(1), 6)
+    assert math.isnan(seen(nn.Sequential(angles), x).input_scale().rms)
+    # A whole model begins with what others do in a data set.
+    whole = ByHand(lambda x: (x - 300) / 20)
+    assert math.isnan(seen(whole, x).input_scale().rms)
+    assert seen(nn.Linear(3, 2), x).input_scale().rms == pytest.approx(300, rel=0.01)
+
+
 def test_what_an_embedding_gives_is_seen_before_it_learns():
     table, batches = nn.Embedding(5, 3), FirstBatches()
     net = nn.Sequential(table, nn.Linear(3, 2))
