@@ -45,6 +45,7 @@ import faulty.housing
 import faulty.hydrology
 import faulty.infinite
 import faulty.inputs
+import faulty.institutes
 import faulty.instruments
 import faulty.insurance
 import faulty.kitchen
@@ -153,6 +154,7 @@ import healthy.herds
 import healthy.hives
 import healthy.housing
 import healthy.hydrology
+import healthy.institutes
 import healthy.instruments
 import healthy.insurance
 import healthy.kitchen
@@ -264,6 +266,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.hydrology.CASES,
     *faulty.infinite.CASES,
     *faulty.inputs.CASES,
+    *faulty.institutes.CASES,
     *faulty.instruments.CASES,
     *faulty.insurance.CASES,
     *faulty.kitchen.CASES,
@@ -374,6 +377,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.hives.CASES,
     *healthy.housing.CASES,
     *healthy.hydrology.CASES,
+    *healthy.institutes.CASES,
     *healthy.instruments.CASES,
     *healthy.insurance.CASES,
     *healthy.kitchen.CASES,
