@@ -66,6 +66,7 @@ import faulty.papers
 import faulty.pharmacy
 import faulty.ported
 import faulty.pottery
+import faulty.products
 import faulty.puzzles
 import faulty.quays
 import faulty.questions
@@ -178,6 +179,7 @@ import healthy.ported
 import healthy.pottery
 import healthy.probabilistic
 import healthy.production
+import healthy.products
 import healthy.puzzles
 import healthy.quays
 import healthy.questions
@@ -285,6 +287,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.ported.CASES,
     *faulty.pharmacy.CASES,
     *faulty.pottery.CASES,
+    *faulty.products.CASES,
     *faulty.puzzles.CASES,
     *faulty.quays.CASES,
     *faulty.questions.CASES,
@@ -399,6 +402,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.pottery.CASES,
     *healthy.probabilistic.CASES,
     *healthy.production.CASES,
+    *healthy.products.CASES,
     *healthy.puzzles.CASES,
     *healthy.quays.CASES,
     *healthy.questions.CASES,
