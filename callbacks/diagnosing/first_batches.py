@@ -162,6 +162,7 @@ class FirstBatches:
     def _keep(self, x: Tensor, sizes: Sequence[int], *, is_data: bool) -> None:
         if not is_data and (self._batches or self._new_batches):
             return  # What an embedding has learned to give is no matter of the data.
+        x = x.as_subclass(Tensor)  # as one of an image is, whose arithmetic is its own
         self._is_data = is_data
         self.address = x.data_ptr()
         self._sizes = self._sizes or tuple(sizes)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 _SEQUENCES, _LEAST_CALLS = 8, 4
+_FORWARD = (nn.RNN.forward, nn.LSTM.forward, nn.GRU.forward)
 
 
 class SequenceProbe:
@@ -26,6 +27,8 @@ class SequenceProbe:
         """Take sequences up, unless they are of another layer than those before."""
         if not isinstance(rnn, nn.RNNBase) or self.layer not in ("", name):
             return
+        if type(rnn).forward not in _FORWARD:
+            return  # A subclass may take and give another form, and do something else besides.
         if not isinstance(x, Tensor) or x.ndim != 3 or not x.is_floating_point():
             return
         if isinstance(x, DTensor) or any(isinstance(p, DTensor) for p in rnn.parameters()):

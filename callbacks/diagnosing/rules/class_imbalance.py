@@ -45,9 +45,9 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     if unlikely:
         return False
     expected = {i: sum(said) * counts[i] / sum(counts) for i in rare}
-    two = is_binary or len(counts) == 2
+    few = is_binary or len(counts) <= _HANDFUL
     seldom = _NEVER
-    if two and vitals.wants_decisions and vitals.labels_samples:
+    if few and vitals.wants_decisions and vitals.labels_samples:
         # Where one in ten is wrong, half of the rare ones are missed; they are learned last.
         late = vitals.step > _LATE * vitals.planned_steps
         seldom = _HALF if late and vitals.gain < _SURE else _SELDOM

@@ -26,6 +26,7 @@ _NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 5e-3, 0.7
 _CLEARLY, _SOON = 0.05, 500
 _SOME, _MOST, _EVENLY, _STEADY = 0.2, 0.4, 0.92, 0.3
+_LEARNED, _STALE = 0.15, 0.5
 _LOOKS, _DROPPED, _WAY, _GAP, _TIMES = 10, 0.5, 0.25, 0.01, 2.0
 
 
@@ -41,7 +42,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
         )
     if vitals.objective.of_inputs:
         return []
-    return _by_heart(vitals) or _constant(vitals) or _by_chance(vitals)
+    found = _by_heart(vitals) or _decided_by_chance(vitals)
+    return found or _constant(vitals) or _by_chance(vitals)
 
 
 def _symptom(
@@ -92,6 +94,29 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     evidence = (
         f"The training loss fell to {vitals.recent_data_loss:.4g}, but the validation loss was "
         f"never below {min(checks):.4g}, and a constant reaches {constant:.4g}: nothing carries "
+        "over."
+    )
+    return _symptom(vitals, evidence, reports=2)
+
+
+def _decided_by_chance(vitals: Vitals) -> list[Symptom]:
+    """Where validation has an accuracy alone: never more than by saying the largest class."""
+    scores, counts = vitals.validation_scores, vitals.objective.target_counts
+    if vitals.validation_losses or not vitals.scores_are_accuracies or not vitals.labels_samples:
+        return []
+    if len(scores) < 2 * _CHECKS or not sum(counts) or vitals.is_imbalanced:
+        return []
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    # BatchNorm may be another one in evaluation, and decide by chance for that.
+    stale = max(vitals.statistics_gap.values(), default=0.0) > _STALE
+    largest = max(counts) / sum(counts)
+    recent = scores[len(scores) // 2 :]
+    chance = max(recent) <= largest + _CLEARLY
+    if not late or stale or not (chance and vitals.told_rightly > largest + _LEARNED):
+        return []
+    evidence = (
+        f"Of the training data {vitals.told_rightly:.0%} is told rightly, and of validation never "
+        f"more than {max(recent):.0%}, where the largest class has {largest:.0%}: nothing carries "
         "over."
     )
     return _symptom(vitals, evidence, reports=2)

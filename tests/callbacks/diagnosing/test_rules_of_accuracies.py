@@ -45,6 +45,41 @@ def test_what_is_no_such_gap(other):
     assert P.OVERFITTING not in found(vitals(SMALL, **{**TOLD, **other}))
 
 
+BY_CHANCE = {
+    "accuracies": [0.1, 0.2, 0.3] + [0.45] * 27, "planned_steps": 500,
+    "validation_scores": [0.1, 0.12, 0.09, 0.11, 0.13, 0.1], "scores_are_accuracies": True,
+}  # fmt: skip
+HALF_WAY = [1.6 + 0.05 * (-1) ** i for i in range(300)]
+
+
+def test_accuracy_of_chance_in_validation_alone_means_that_nothing_carries_over():
+    (symptom,) = [
+        s for s in examine(vitals(HALF_WAY, **BY_CHANCE)) if s.problem is P.INCONSISTENT_LABELS
+    ]
+    assert symptom.severity == "critical"
+    assert symptom.evidence == (
+        "Of the training data 45% is told rightly, and of validation never more than 13%, where "
+        "the largest class has 10%: nothing carries over."
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"validation_scores": [0.1, 0.12, 0.09, 0.11, 0.18, 0.1]},
+        {"validation_scores": [0.1, 0.12, 0.09, 0.11]},  # few checks
+        {"accuracies": [0.2] * 30},
+        {"training_score": 0.2},
+        {"scores_are_accuracies": False},
+        {"planned_steps": 1000},
+        {"statistics_gap": {"norm": 2.0}},  # in evaluation it is another network
+        {"validation_losses": [1.7] * 6, "training_epoch_losses": [1.6] * 6},
+    ],
+)
+def test_what_may_carry_over(other):
+    assert P.INCONSISTENT_LABELS not in found(vitals(HALF_WAY, **{**BY_CHANCE, **other}))
+
+
 def test_classes_that_are_rare_in_training_alone_are_an_imbalance():
     signs = rare(vitals(SMALL, **TOLD))
     assert found(signs)[P.CLASS_IMBALANCE] == "warning"

@@ -161,6 +161,23 @@ def test_rare_ones_of_which_half_are_missed_in_the_end(predicted, more, severity
     assert found(vitals(SMALL, **signs)) == {P.CLASS_IMBALANCE: severity}
 
 
+@pytest.mark.parametrize(
+    ("classes", "predicted", "severity"),
+    [(3, 40.0, "warning"), (3, 70.0, "info"), (6, 40.0, "info")],
+)
+def test_rare_ones_of_a_few_classes_of_which_half_are_missed_in_the_end(
+    classes, predicted, severity
+):
+    often, seldom = [9700.0 / (classes - 1)] * (classes - 1), [150.0]
+    objective = Objective(
+        "classification", "cross_entropy", classes=classes, constant_loss=0.35, labels=64.0,
+        target_counts=[*often, *seldom],
+        predicted_counts=[(5000.0 - predicted) / (classes - 1)] * (classes - 1) + [predicted],
+    )  # fmt: skip
+    signs = {"objective": objective, "wants_decisions": True, "planned_steps": 300}
+    assert found(vitals(SMALL, **signs)) == {P.CLASS_IMBALANCE: severity}
+
+
 def test_rare_ones_of_a_loss_that_is_well_down_are_not_missed():
     objective = replace(FRAUDS, constant_loss=2.0)
     signs = {"objective": objective, "wants_decisions": True, "planned_steps": 300}

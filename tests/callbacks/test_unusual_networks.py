@@ -1,0 +1,121 @@
+"""No form of a layer or a loss takes a callback down, or has something else learned for it."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.training import quiet_trainer
+from helpers.unusual import NETWORKS
+from lightning.pytorch import LightningModule
+from torch.utils.data import DataLoader, TensorDataset
+
+from torchvitals.callbacks import (
+    ActivationMonitor,
+    DeadReLUMonitor,
+    GradientNormMonitor,
+    TrainingDoctor,
+    UpdateRatioMonitor,
+)
+
+
+class Around(LightningModule):
+    def __init__(self, network, loss):
+        super().__init__()
+        self.network, self.loss = network, loss
+
+    def training_step(self, batch, batch_idx):
+        return self.loss(self.network(batch[0]), batch[1])
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val_loss", self.loss(self.network(batch[0]), batch[1]))
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=0.01)
+
+
+def fit(make, loss, callbacks):
+    torch.manual_seed(0)
+    module = Around(make(), loss)
+    data = TensorDataset(torch.randn(96, 6, 4), torch.randint(3, (96,)))
+    quiet_trainer(max_epochs=2, callbacks=callbacks).fit(
+        module, DataLoader(data, 16, shuffle=True), DataLoader(data, 48)
+    )
+    return module
+
+
+@pytest.mark.filterwarnings(
+    "ignore:The PyTorch API of nested tensors", "ignore:LSTM with projections"
+)
+@pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
+def test_a_network_is_watched_and_learns_the_same(make):
+    assert_learns_the_same(make, F.cross_entropy)
+
+
+def assert_learns_the_same(make, loss):
+    callbacks = [
+        TrainingDoctor(every_n_steps=1), GradientNormMonitor(1), ActivationMonitor(1),
+        DeadReLUMonitor(), UpdateRatioMonitor(1),
+    ]  # fmt: skip
+    watched, bare = fit(make, loss, callbacks), fit(make, loss, [])
+    assert [type(c).__name__ for c in callbacks if c.failed] == []
+    after, alone = watched.state_dict(), bare.state_dict()
+    assert after.keys() == alone.keys()
+    assert all(torch.equal(after[name], alone[name]) for name in alone)
+
+
+def one_hot(y):
+    return F.one_hot(y, 3).float()
+
+
+def ctc(out, y):
+    logits = out.log_softmax(1).expand(4, -1, -1)
+    sizes = [torch.full_like(y, size) for size in (4, 1)]
+    return F.ctc_loss(logits, torch.ones_like(y)[:, None], *sizes)
+
+
+def focal(out, y):
+    each = F.cross_entropy(out, y, reduction="none")
+    return ((1 - (-each).exp()).square() * each).mean()
+
+
+def dice(out, y):
+    said = out.sigmoid()
+    return 1 - 2 * (said * one_hot(y)).sum() / (said.sum() + len(y))
+
+
+LOSSES = {
+    "a class that does not count": lambda out, y: F.cross_entropy(
+        out, y, weight=torch.tensor([1.0, 0.0, 2.0])),
+    "soft and smoothed labels": lambda out, y: F.cross_entropy(
+        out, one_hot(y), label_smoothing=0.1),
+    "summed": lambda out, y: F.cross_entropy(out, y, reduction="sum"),
+    "weighed by sample": lambda out, y: (
+        F.cross_entropy(out, y, reduction="none") * (1 + y)).mean(),
+    "in a dimension of its own": lambda out, y: F.cross_entropy(out, y)[None],
+    "maximised": lambda out, y: -0.01 * F.cross_entropy(out, y),
+    "of nothing": lambda out, y: F.cross_entropy(out, torch.full_like(y, -100)).nan_to_num(),
+    "looked up": lambda out, y: -out.log_softmax(1)[torch.arange(len(y)), y].mean(),
+    "of a distribution": lambda out, y: -(
+        torch.distributions.Categorical(logits=out).log_prob(y).mean()),
+    "of a normal distribution": lambda out, y: -(
+        torch.distributions.Normal(out[:, 0], out[:, 1].exp()).log_prob(y.float()).mean()),
+    "Gaussian": lambda out, y: F.gaussian_nll_loss(out[:, 0], y.float(), out[:, 1].exp()),
+    "Poisson": lambda out, y: F.poisson_nll_loss(out[:, 0], y.float()),
+    "divergence": lambda out, y: F.kl_div(
+        out.log_softmax(1), torch.full_like(out, 1 / 3), reduction="batchmean"),
+    "of labels": lambda out, y: F.multilabel_soft_margin_loss(out, one_hot(y)),
+    "binary": lambda out, y: F.binary_cross_entropy_with_logits(
+        out[:, 0], (y > 0).float(), pos_weight=torch.tensor(3.0)),
+    "margins": F.multi_margin_loss,
+    "triplets": lambda out, y: F.triplet_margin_loss(out, out.flip(0), out.roll(1, 0)),
+    "angles": lambda out, y: F.cosine_embedding_loss(out, out.flip(0), torch.ones(len(y))),
+    "contrasts": lambda out, y: F.cross_entropy(out @ out.T / 0.1, torch.arange(len(y))),
+    "Huber": lambda out, y: F.huber_loss(out[:, 0], y.float()),
+    "alignments": ctc,
+    "focal": focal,
+    "dice": dice,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_a_loss_is_read_and_leads_where_it_did(loss):
+    assert_learns_the_same(NETWORKS["rectified in place"], loss)
