@@ -67,6 +67,7 @@ import faulty.papers
 import faulty.pharmacy
 import faulty.ported
 import faulty.pottery
+import faulty.products
 import faulty.puzzles
 import faulty.quays
 import faulty.questions
@@ -180,6 +181,7 @@ import healthy.ported
 import healthy.pottery
 import healthy.probabilistic
 import healthy.production
+import healthy.products
 import healthy.puzzles
 import healthy.quays
 import healthy.questions
@@ -288,6 +290,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.ported.CASES,
     *faulty.pharmacy.CASES,
     *faulty.pottery.CASES,
+    *faulty.products.CASES,
     *faulty.puzzles.CASES,
     *faulty.quays.CASES,
     *faulty.questions.CASES,
@@ -403,6 +406,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.pottery.CASES,
     *healthy.probabilistic.CASES,
     *healthy.production.CASES,
+    *healthy.products.CASES,
     *healthy.puzzles.CASES,
     *healthy.quays.CASES,
     *healthy.questions.CASES,
