@@ -35,6 +35,7 @@ import faulty.glyphs
 import faulty.greenhouse
 import faulty.handmade
 import faulty.harbour
+import faulty.hearings
 import faulty.helpdesk_images
 import faulty.helpdesk_recordings
 import faulty.helpdesk_words_and_rows
@@ -148,6 +149,7 @@ import healthy.glyphs
 import healthy.greenhouse
 import healthy.handmade
 import healthy.harbour
+import healthy.hearings
 import healthy.helpdesk_images
 import healthy.helpdesk_recordings
 import healthy.helpdesk_words_and_rows
@@ -258,6 +260,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.greenhouse.CASES,
     *faulty.handmade.CASES,
     *faulty.harbour.CASES,
+    *faulty.hearings.CASES,
     *faulty.helpdesk_images.CASES,
     *faulty.helpdesk_recordings.CASES,
     *faulty.helpdesk_words_and_rows.CASES,
@@ -373,6 +376,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.greenhouse.CASES,
     *healthy.handmade.CASES,
     *healthy.harbour.CASES,
+    *healthy.hearings.CASES,
     *healthy.helpdesk_images.CASES,
     *healthy.helpdesk_recordings.CASES,
     *healthy.helpdesk_words_and_rows.CASES,
