@@ -192,15 +192,25 @@ class Observation:
             self._parameters = set()
         self._batches.outputs.clear()
 
-    def inspect(self, trainer: Trainer, optimizer: Optimizer) -> None:
-        """Take down that an optimiser is about to make a step, and look at the gradients."""
-        step = trainer.global_step
-        self._clearing.step(optimizer_position(trainer, optimizer), optimizer)
+    def inspect(self, trainer: Trainer, optimizer: Optimizer, step: int) -> None:
+        """Take down that an optimiser is about to make a step, and look at the gradients.
+
+        Args:
+            trainer: The Trainer.
+            optimizer: The optimiser.
+            step: Steps done.
+        """
+        position = optimizer_position(trainer, optimizer)
+        self._clearing.step(position, optimizer)
         is_watched = self._schedule.is_watched(step)
         if is_watched:
             self._find_layers_anew(trainer, [optimizer])
         is_first = self._schedule.is_first(step)
-        self._weights.inspect(trainer, optimizer, is_watched=is_watched, is_first=is_first)
+        self._weights.step(position, optimizer)
+        if is_watched:
+            self._weights.inspect_gradients()
+        if is_first:
+            self._weights.weigh_decay(trainer, optimizer)
 
     def add(self, outputs: Any) -> None:
         """Take up a batch's loss."""

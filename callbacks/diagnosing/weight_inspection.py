@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..monitoring.gradient_reading import loss_scale, optimizer_position
+from ..monitoring.gradient_reading import loss_scale
 from .anatomy import (
     are_one_many_times,
     are_waiting,
@@ -84,6 +84,7 @@ class WeightInspection:
         self._inspections = 0
         self._stepped: set[int] = set()
         self._rated: set[tuple[int, int]] = set()
+        self._all_rated: dict[int, int] = {}
         self._weights: dict[str, Tensor | None] = {}
         self._own: set[str] = set()
         self._gates: dict[str, int] = {}
@@ -160,34 +161,31 @@ class WeightInspection:
                 layer.weight_gain, layer.as_drawn = old.weight_gain, old.as_drawn
         return True
 
-    def inspect(
-        self, trainer: Trainer, optimizer: Optimizer, *, is_watched: bool, is_first: bool
-    ) -> None:
-        """Look at the gradients of which an optimiser is about to make a step.
+    def step(self, position: int, optimizer: Optimizer) -> None:
+        """Take down that an optimiser is about to make a step, and which groups have a rate.
 
         Args:
-            trainer: The Trainer.
+            position: Its position among the Trainer's.
             optimizer: The optimiser.
-            is_watched: Whether to look at which layers have gradients.
-            is_first: Whether it is one of the first steps.
         """
-        position = optimizer_position(trainer, optimizer)
         self._stepped.add(position)
+        groups = optimizer.param_groups
+        if self._all_rated.get(position) == len(groups):
+            return
         # To read one on a device would wait for it.
-        self._rated |= {
-            (position, i)
-            for i, group in enumerate(optimizer.param_groups)
-            if isinstance(group.get("lr"), Tensor) or group.get("lr") != 0
-        }
-        if is_watched:
-            self._inspect_gradients()
-        if is_first:
-            clips = trainer.gradient_clip_val and trainer.gradient_clip_algorithm != "value"
-            longest = float(trainer.gradient_clip_val or 0.0) if clips else None
-            pull = decay_pull(optimizer, loss_scale(trainer, optimizer), longest)
-            self._pulls += [] if pull is None else [pull]
+        rated = [isinstance(g.get("lr"), Tensor) or g.get("lr") != 0 for g in groups]
+        self._rated |= {(position, i) for i, has_rate in enumerate(rated) if has_rate}
+        if all((position, i) in self._rated for i in range(len(groups))):
+            self._all_rated[position] = len(groups)
 
-    def _inspect_gradients(self) -> None:
+    def weigh_decay(self, trainer: Trainer, optimizer: Optimizer) -> None:
+        """See how much of the first steps is weight decay."""
+        clips = trainer.gradient_clip_val and trainer.gradient_clip_algorithm != "value"
+        longest = float(trainer.gradient_clip_val or 0.0) if clips else None
+        pull = decay_pull(optimizer, loss_scale(trainer, optimizer), longest)
+        self._pulls += [] if pull is None else [pull]
+
+    def inspect_gradients(self) -> None:
         """See which layers have gradients, and at first what must differ and does not."""
         for layer in self._vitals.layers:
             weight = self._weights[layer.name]

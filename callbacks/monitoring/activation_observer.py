@@ -161,9 +161,10 @@ class ActivationObserver(TorchFunctionMode):
 
         Where something was compiled the mode stays entered, see `_backward`.
         """
-        self._hold()
-        if not self._has_traced():
-            self._leave_mode()
+        if self._entered:
+            self._hold()
+            if not self._has_traced():
+                self._leave_mode()
 
     def _hold(self) -> None:
         if self._entered and self._before_pause is None:
@@ -203,9 +204,10 @@ class ActivationObserver(TorchFunctionMode):
 
     def stop(self) -> None:
         """Cease to observe."""
-        self._go_on()
-        self._entered = False
-        self._leave_mode()
+        if self._entered:
+            self._go_on()
+            self._entered = False
+            self._leave_mode()
 
     def drain(self) -> list[tuple[str, str, Tensor]]:
         """Site, kind and measurement of each call since the last time, in order."""

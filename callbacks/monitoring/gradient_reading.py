@@ -38,7 +38,8 @@ def parameters_beside(optimizer: Optimizer, known: Collection[Tensor]) -> set[Te
 
 def optimizer_position(trainer: Trainer, optimizer: Optimizer) -> int:
     """Position of an optimiser among the Trainer's."""
-    return next(i for i, known in enumerate(trainer.optimizers) if known is optimizer)
+    position: int = trainer.optimizers.index(optimizer)
+    return position
 
 
 def scales_loss(trainer: Trainer) -> bool:

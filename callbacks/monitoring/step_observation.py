@@ -46,11 +46,14 @@ class StepObservation:
 
     def pause(self) -> None:
         """Keep nothing of what the backward pass computes again."""
-        self._observer.pause()
+        if self._running:
+            self._observer.pause()
 
     def resume(self, *, wanted: bool) -> None:
         """After a backward pass, go on only if more may come in this batch."""
-        if self._running and wanted:
+        if not self._running:
+            return
+        if wanted:
             self._observer.start()
         else:
             self._observer.stop()
