@@ -23,7 +23,7 @@ from .diagnosing.observation import Observation
 from .diagnosing.rank_news import RankNews
 from .diagnosing.schedule import Schedule
 from .diagnosing.validation import Check, ValidationCurve
-from .diagnosing.vitals import Vitals
+from .diagnosing.vital_signs.vitals import Vitals
 from .diagnosis import Diagnosis
 from .gradient_norm_monitor import GradientNormMonitor
 from .monitoring import loggers

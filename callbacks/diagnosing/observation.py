@@ -14,27 +14,27 @@ from torch.optim import Optimizer
 from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
 from ..monitoring.gradient_reading import optimizer_position
-from .anatomy import dropout_rates, largest_recurrent_gain
-from .autograd_graph import has_graph
-from .clearing import Clearing
-from .data_gaps import DataGaps
-from .first_batches import BatchNews, FirstBatches
-from .layers_in_graph import (
+from .inputs.data_gaps import DataGaps
+from .inputs.first_batches import BatchNews, FirstBatches
+from .inputs.unfed_norms import UnfedNorms
+from .losses.autograd_graph import has_graph
+from .losses.layers_in_graph import (
     count_layers,
     count_saturating_outputs,
     parameters_behind,
     parameters_multiplied,
     parameters_normed,
 )
-from .loss_news import LossNews
-from .loss_reading import ENDS
-from .loss_record import LossRecord
+from .losses.loss_news import LossNews
+from .losses.loss_reading import ENDS
+from .losses.loss_record import LossRecord
+from .losses.side_losses import SideLosses
 from .rate_schedules import read_rates, schedule_share, waits_for_plateau
 from .schedule import Schedule
-from .side_losses import SideLosses
-from .unfed_norms import UnfedNorms
-from .vitals import Vitals
-from .weight_inspection import WeightInspection, WeightNews
+from .vital_signs.vitals import Vitals
+from .weights.anatomy import dropout_rates, largest_recurrent_gain
+from .weights.clearing import Clearing
+from .weights.weight_inspection import WeightInspection, WeightNews
 
 _GOOD = 0.5
 _AT_RANDOM = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)

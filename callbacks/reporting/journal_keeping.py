@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from lightning.pytorch import LightningModule, Trainer
 
-from ..diagnosing.vitals import Vitals
+from ..diagnosing.vital_signs.vitals import Vitals
 from ..diagnosis import Diagnosis
 from ..monitoring import loggers
 from .journal import Journal

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.nn.parameter import UninitializedParameter
 
-from ..diagnosing.vitals import Vitals
+from ..diagnosing.vital_signs.vitals import Vitals
 from ..monitoring import loggers
 from ..monitoring.rates import rate_of
 

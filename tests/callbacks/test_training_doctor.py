@@ -552,7 +552,9 @@ def test_an_error_inside_of_a_hook_stops_no_forward_pass(monkeypatch):
     def fails(self, x, sizes, *, is_data):
         raise NotImplementedError("no moments of this")
 
-    monkeypatch.setattr("torchvitals.callbacks.diagnosing.first_batches.FirstBatches._keep", fails)
+    monkeypatch.setattr(
+        "torchvitals.callbacks.diagnosing.inputs.first_batches.FirstBatches._keep", fails
+    )
     doctor = TrainingDoctor()
     trainer = quiet_trainer(max_epochs=2, callbacks=[doctor])
     with pytest.warns(UserWarning, match="TrainingDoctor switched itself off.*no moments of this"):

@@ -4,8 +4,8 @@ import math
 from dataclasses import replace
 
 from torchvitals.callbacks.diagnosing.examination import examine
-from torchvitals.callbacks.diagnosing.signs import Objective
-from torchvitals.callbacks.diagnosing.vitals import Vitals
+from torchvitals.callbacks.diagnosing.vital_signs.signs import Objective
+from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
 from torchvitals.callbacks.monitoring.record import Record
 
 LN10 = math.log(10)
