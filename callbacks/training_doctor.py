@@ -26,11 +26,11 @@ from .diagnosing.validation import Check, ValidationCurve
 from .diagnosing.vital_signs.vitals import Vitals
 from .diagnosis import Diagnosis
 from .gradient_norm_monitor import GradientNormMonitor
-from .monitoring import loggers
 from .monitoring.guard import SideWork, attempt, switch_off_on_error
 from .monitoring.layers import refuse_flattening
-from .monitoring.record_file import Recorded
-from .monitoring.reporter import Reporter
+from .monitoring.recording import loggers
+from .monitoring.recording.record_file import Recorded
+from .monitoring.recording.reporter import Reporter
 from .reporting.journal import Journal
 from .reporting.journal_keeping import keep_report, open_journal
 from .update_ratio_monitor import UpdateRatioMonitor

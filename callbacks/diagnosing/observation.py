@@ -13,7 +13,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
-from ..monitoring.gradient_reading import optimizer_position
+from ..monitoring.gradients.gradient_reading import optimizer_position
 from .inputs.data_gaps import DataGaps
 from .inputs.first_batches import BatchNews, FirstBatches
 from .inputs.unfed_norms import UnfedNorms

@@ -6,7 +6,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from ..diagnosing.vital_signs.vitals import Vitals
 from ..diagnosis import Diagnosis
-from ..monitoring import loggers
+from ..monitoring.recording import loggers
 from .journal import Journal
 from .run_facts import figures_of, run_facts
 from .run_folder import DOCTOR_FILE

@@ -8,8 +8,8 @@ from lightning.pytorch import LightningModule, Trainer
 from torch.nn.parameter import UninitializedParameter
 
 from ..diagnosing.vital_signs.vitals import Vitals
-from ..monitoring import loggers
 from ..monitoring.rates import rate_of
+from ..monitoring.recording import loggers
 
 
 def run_facts(trainer: Trainer, pl_module: LightningModule) -> dict[str, str | float]:

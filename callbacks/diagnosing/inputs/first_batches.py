@@ -12,8 +12,8 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
 from ....functional.precision import widest
-from ...monitoring.compilation import eager_parts, is_transformed
-from ...monitoring.module_scopes import Hook
+from ...monitoring.activations.compilation import eager_parts, is_transformed
+from ...monitoring.activations.module_scopes import Hook
 from ..vital_signs.signs import NAN, InputScale, SideInput
 from ..weights.anatomy import is_composite, is_whole, matrix_of
 from .batch_norms import NormNews, NormProbe, is_batch_norm

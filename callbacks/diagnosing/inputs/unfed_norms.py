@@ -6,8 +6,8 @@ from typing import Any
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from ...monitoring.compilation import eager_parts
-from ...monitoring.module_scopes import Hook
+from ...monitoring.activations.compilation import eager_parts
+from ...monitoring.activations.module_scopes import Hook
 from .batch_norms import is_batch_norm, moments_as_made
 
 

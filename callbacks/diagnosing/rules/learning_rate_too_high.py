@@ -9,7 +9,7 @@ import math
 import statistics
 
 from ...diagnosis import Severity
-from ...monitoring.record import Record
+from ...monitoring.recording.record import Record
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom

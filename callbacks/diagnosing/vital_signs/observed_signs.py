@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from ...monitoring.record import Record
+from ...monitoring.recording.record import Record
 from .signs import NAN, InputScale, Layer, Objective, SideInput
 
 

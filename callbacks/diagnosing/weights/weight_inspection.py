@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ...monitoring.gradient_reading import loss_scale
+from ...monitoring.gradients.gradient_reading import loss_scale
 from ..vital_signs.signs import NAN
 from ..vital_signs.vitals import Vitals
 from .anatomy import (

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from torchvitals.callbacks.monitoring.record import Record
-from torchvitals.callbacks.monitoring.record_file import RecordFile, read_record_file
+from torchvitals.callbacks.monitoring.recording.record import Record
+from torchvitals.callbacks.monitoring.recording.record_file import RecordFile, read_record_file
 
 NAN = float("nan")
 

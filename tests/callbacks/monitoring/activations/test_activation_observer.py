@@ -10,8 +10,8 @@ from torch._dynamo.utils import counters
 from torch.utils.checkpoint import checkpoint
 from torchvision.models import googlenet, resnet18
 
-from torchvitals.callbacks.monitoring.activation_kinds import kind_of_module
-from torchvitals.callbacks.monitoring.activation_observer import (
+from torchvitals.callbacks.monitoring.activations.activation_kinds import kind_of_module
+from torchvitals.callbacks.monitoring.activations.activation_observer import (
     ACTIVATION_MODULES,
     ActivationObserver,
 )

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 
-from ...functional.state_changes import changed_state, same_bits, says_all, state_change
+from ....functional.state_changes import changed_state, same_bits, says_all, state_change
 from .exceptions import saves_on_exception
 from .logged_sums import EpochSum, are_logged_elsewhere, logged_last, logged_with_batches
 

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
-from ...functional.activations import UnitStatistics, moment_sums, unit_statistics
+from ....functional.activations import UnitStatistics, moment_sums, unit_statistics
 
 
 def sums_by_site(measured: Sequence[tuple[str, Tensor]], *, on_host: bool) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from .reporter import Reporter
+from ..recording.reporter import Reporter
 from .unit_masks import count_units
 
 _LEAST_STEPS = 100

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ...functional.gradients import single_precision_range
-from ...functional.precision import widest
-from ...functional.sharded_norms import layer_norms
+from ....functional.gradients import single_precision_range
+from ....functional.precision import widest
+from ....functional.sharded_norms import layer_norms
 
 
 def measure_norms(

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from torchvitals.callbacks.monitoring import unit_window
-from torchvitals.callbacks.monitoring.unit_window import UnitWindow
+from torchvitals.callbacks.monitoring.activations import unit_window
+from torchvitals.callbacks.monitoring.activations.unit_window import UnitWindow
 
 
 def run(window, batches, *, narrow=True):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ...functional.activations import layer_index, layer_means
+from ....functional.activations import layer_index, layer_means
 
 
 def count_units(masks: Mapping[str, Tensor]) -> dict[str, int]:

@@ -5,11 +5,11 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from ...functional.gradient_flow import exploding_from, not_finite_from, vanishing_from
-from ...functional.running_moments import RunningMoments
-from .loggers import logger_step
-from .reporter import Reporter
-from .streaks import Streaks
+from ....functional.gradient_flow import exploding_from, not_finite_from, vanishing_from
+from ....functional.running_moments import RunningMoments
+from ..recording.loggers import logger_step
+from ..recording.reporter import Reporter
+from ..streaks import Streaks
 
 # Ten reports of skipped steps in a row are more than a loss scale needs to find its level.
 _MAX_SKIPPED = 10

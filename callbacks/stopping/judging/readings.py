@@ -10,9 +10,9 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from ...functional.precision import widest
-from ..monitoring.loggers import unavailable
-from .logged_sums import logged_in_validation
+from ....functional.precision import widest
+from ...monitoring.recording.loggers import unavailable
+from ..resuming.logged_sums import logged_in_validation
 
 
 @dataclass(frozen=True)

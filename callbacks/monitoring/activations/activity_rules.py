@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ...functional.arguments import number, text
-from ...functional.dead_units import ACTIVITY_RULES, ActivityRule
+from ....functional.arguments import number, text
+from ....functional.dead_units import ACTIVITY_RULES, ActivityRule
 from .activation_kinds import ACTIVATION_MODULES
 
 

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from ...functional.dead_units import ActivityRule, active_units
+from ....functional.dead_units import ActivityRule, active_units
 from .activation_kinds import activation_modules
 from .activation_observer import ActivationObserver
 from .site_watch import SiteForm, SiteWatch, forms_of_modules

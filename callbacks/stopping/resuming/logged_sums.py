@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-from ...functional.metric_states import MetricState, metric_states
+from ....functional.metric_states import MetricState, metric_states
 
 _JOIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mean": torch.add,

@@ -21,8 +21,8 @@ from torchvitals.callbacks import (
     GradientNormMonitor,
     UpdateRatioMonitor,
 )
-from torchvitals.callbacks.monitoring.loggers import run_folder
-from torchvitals.callbacks.monitoring.record_file import read_record_file
+from torchvitals.callbacks.monitoring.recording.loggers import run_folder
+from torchvitals.callbacks.monitoring.recording.record_file import read_record_file
 
 matplotlib.use("agg")
 

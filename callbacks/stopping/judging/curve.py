@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from ...functional.early_stopping import exponential_average, windowed_median
+from ....functional.early_stopping import exponential_average, windowed_median
 
 Mode = Literal["min", "max"]
 Smoothing = Literal["none", "ema", "median"]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from ...functional.updates import update_norms
+from ....functional.updates import update_norms
 from .measuring import measure_norms
 
 _FIRST = 10

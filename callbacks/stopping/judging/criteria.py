@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 import torch
 
-from ...functional.early_stopping import (
+from ....functional.early_stopping import (
     generalization_loss,
     progress_quotient,
     successive_increases,

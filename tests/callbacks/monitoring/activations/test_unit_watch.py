@@ -6,7 +6,7 @@ from lightning.pytorch import Callback
 from torch import nn
 
 from torchvitals.callbacks import DeadReLUMonitor
-from torchvitals.callbacks.monitoring import unit_watch
+from torchvitals.callbacks.monitoring.activations import unit_watch
 
 
 class Watched(Plain):

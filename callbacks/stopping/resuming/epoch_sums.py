@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from ...functional.metric_states import restore_metric_states_
+from ....functional.metric_states import restore_metric_states_
 from .logged_sums import EpochSum, add, joined, logged, logged_last, on_host
 from .progress import batch_progress
 from .rank_sums import RankSums, Sums, Told

@@ -8,8 +8,8 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
+from ..guard import SideWork
 from . import loggers
-from .guard import SideWork
 from .heat_map import Scale, render_heat_map
 from .record import Record
 from .record_file import RecordFile

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...functional.gradients import total_norm
-from ...functional.noise_scale import gradient_noise
-from ...functional.running_moments import RunningMoments
-from ...functional.sharded_norms import layer_norms
+from ....functional.gradients import total_norm
+from ....functional.noise_scale import gradient_noise
+from ....functional.running_moments import RunningMoments
+from ....functional.sharded_norms import layer_norms
 
 Gradients = Mapping[str, list[Tensor]]
 
