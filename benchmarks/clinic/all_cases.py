@@ -67,6 +67,7 @@ import faulty.papers
 import faulty.pharmacy
 import faulty.ported
 import faulty.pottery
+import faulty.preprints
 import faulty.products
 import faulty.puzzles
 import faulty.quays
@@ -179,6 +180,7 @@ import healthy.pictures
 import healthy.plain
 import healthy.ported
 import healthy.pottery
+import healthy.preprints
 import healthy.probabilistic
 import healthy.production
 import healthy.products
@@ -290,6 +292,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.ported.CASES,
     *faulty.pharmacy.CASES,
     *faulty.pottery.CASES,
+    *faulty.preprints.CASES,
     *faulty.products.CASES,
     *faulty.puzzles.CASES,
     *faulty.quays.CASES,
@@ -404,6 +407,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.plain.CASES,
     *healthy.ported.CASES,
     *healthy.pottery.CASES,
+    *healthy.preprints.CASES,
     *healthy.probabilistic.CASES,
     *healthy.production.CASES,
     *healthy.products.CASES,
