@@ -567,9 +567,9 @@ class Isomorphism(nn.Module):
 class MoleculeNet(LightningModule):
     """Three rounds over the bonds, the sum over atoms, and an L1 loss."""
 
-    def __init__(self, dim: int, rounds: int, lr: float) -> None:
+    def __init__(self, dim: int, rounds: int, lr: float, epochs: int) -> None:
         super().__init__()
-        self.lr = lr
+        self.lr, self.epochs = lr, epochs
         self.embed = nn.Linear(4, dim)
         self.rounds = nn.ModuleList(Isomorphism(dim) for _ in range(rounds))
         self.readout = nn.Sequential(nn.Linear(dim, dim), nn.SiLU(), nn.Linear(dim, 1))
@@ -593,11 +593,7 @@ class MoleculeNet(LightningModule):
 
     def configure_optimizers(self) -> Any:
         adam = torch.optim.Adam(self.parameters(), lr=self.lr)
-        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(adam, factor=0.4, patience=2)
-        return {
-            "optimizer": adam,
-            "lr_scheduler": {"scheduler": plateau, "monitor": "mae/valid"},
-        }
+        return [adam], [torch.optim.lr_scheduler.CosineAnnealingLR(adam, self.epochs)]
 
 
 @torch.no_grad()
@@ -608,7 +604,7 @@ def value_explained(module: LightningModule, data: Records) -> float:
 
 def graphs(dim: int, rounds: int, lr: float, batch: int, epochs: int) -> Program:
     data = preprints.molecules()
-    module = MoleculeNet(dim, rounds, lr)
+    module = MoleculeNet(dim, rounds, lr, epochs)
     return Program(module, *feeds(data, batch), epochs, partial(value_explained, module, data))
 
 
@@ -976,7 +972,7 @@ class SpikingNet(LightningModule):
         self.leak = nn.Parameter(torch.full((hidden,), 1.5))
 
     def fire(self, potential: Tensor) -> Tensor:
-        spikes: Tensor = Spike.apply(potential)  # type: ignore[no-untyped-call]
+        spikes: Tensor = Spike.apply(potential)
         return spikes
 
     def forward(self, events: Tensor) -> Tensor:
@@ -1035,7 +1031,7 @@ class LoggedActorCritic(LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         critic, actor = self.losses(batch)
-        for optimizer, loss in zip(self.optimizers(), (critic, actor), strict=True):  # type: ignore[arg-type]
+        for optimizer, loss in zip(self.optimizers(), (critic, actor), strict=True):
             optimizer.zero_grad()
             self.manual_backward(loss)
             optimizer.step()
