@@ -32,8 +32,8 @@ from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
 from torchvitals.callbacks import EarlyStopping
-from torchvitals.callbacks.stopping.curve import Position
-from torchvitals.callbacks.stopping.readings import Reading
+from torchvitals.callbacks.stopping.judging.curve import Position
+from torchvitals.callbacks.stopping.judging.readings import Reading
 from torchvitals.lightning_modules import MLPClassifier
 
 Samples = tuple[Tensor, Tensor]

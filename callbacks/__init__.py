@@ -8,7 +8,7 @@ from .early_stopping import EarlyStopping
 from .gradient_norm_monitor import GradientNormMonitor
 from .problem import Problem
 from .remedy import Remedy
-from .stopping.reason import StoppingReason
+from .stopping.judging.reason import StoppingReason
 from .training_doctor import TrainingDoctor
 from .update_ratio_monitor import UpdateRatioMonitor
 

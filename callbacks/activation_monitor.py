@@ -18,13 +18,13 @@ from ..functional.activations import (
     unit_moments,
 )
 from ..functional.arguments import number, optional_whole_number
+from .monitoring.activations.joined_moments import join_layers, join_ranks, sums_by_site
+from .monitoring.activations.step_observation import StepObservation
 from .monitoring.guard import switch_off, switch_off_on_error
-from .monitoring.heat_map import draw_heat_map
-from .monitoring.joined_moments import join_layers, join_ranks, sums_by_site
-from .monitoring.loggers import logger_step, report_interval
-from .monitoring.reporter import Reporter
-from .monitoring.scales import SCALES
-from .monitoring.step_observation import StepObservation
+from .monitoring.recording.heat_map import draw_heat_map
+from .monitoring.recording.loggers import logger_step, report_interval
+from .monitoring.recording.reporter import Reporter
+from .monitoring.recording.scales import SCALES
 from .monitoring.streaks import Streaks
 
 if TYPE_CHECKING:

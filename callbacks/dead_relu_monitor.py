@@ -10,15 +10,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..functional.arguments import optional_whole_number, whole_number
-from .monitoring.activity_rules import choose_rules
-from .monitoring.dead_findings import DeadFindings
+from .monitoring.activations.activity_rules import choose_rules
+from .monitoring.activations.dead_findings import DeadFindings
+from .monitoring.activations.rank_masks import join_masks
+from .monitoring.activations.unit_masks import count_units, share_of, shares_of
+from .monitoring.activations.unit_watch import UnitWatch
 from .monitoring.guard import switch_off, switch_off_on_error
-from .monitoring.loggers import logger_step
-from .monitoring.rank_masks import join_masks
-from .monitoring.reporter import Reporter
-from .monitoring.scales import SCALES
-from .monitoring.unit_masks import count_units, share_of, shares_of
-from .monitoring.unit_watch import UnitWatch
+from .monitoring.recording.loggers import logger_step
+from .monitoring.recording.reporter import Reporter
+from .monitoring.recording.scales import SCALES
 
 _SCALE = SCALES["dead_relu"]
 

@@ -20,13 +20,13 @@ from .stopping.best_weights import (
     validates_averages,
 )
 from .stopping.checks import Checks
-from .stopping.criteria import CriterionName
-from .stopping.curve import Smoothing, Unit
+from .stopping.judging.criteria import CriterionName
+from .stopping.judging.curve import Smoothing, Unit
+from .stopping.judging.reason import StoppingReason
 from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
-from .stopping.progress import counts, epochs_trained
-from .stopping.reason import StoppingReason
 from .stopping.restoring import RestoreLast, announce_lost_average, drop_helpers, give_back
+from .stopping.resuming.progress import counts, epochs_trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

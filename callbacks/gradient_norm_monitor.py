@@ -11,22 +11,22 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..functional.arguments import number, optional_whole_number
-from .monitoring.gradient_findings import GradientFindings
-from .monitoring.gradient_reading import (
+from .monitoring.gradients.gradient_findings import GradientFindings
+from .monitoring.gradients.gradient_reading import (
     gradients_by_layer,
     loss_scale,
     optimizer_position,
     parameters_beside,
     scales_loss,
 )
+from .monitoring.gradients.measuring import join_norms, measure_norms
+from .monitoring.gradients.noise import NoiseScale
 from .monitoring.guard import switch_off_on_error
-from .monitoring.heat_map import draw_heat_map
 from .monitoring.layers import layers_by_parameter, refuse_flattening, weight_layers
-from .monitoring.loggers import logger_step, report_interval
-from .monitoring.measuring import join_norms, measure_norms
-from .monitoring.noise import NoiseScale
-from .monitoring.reporter import Reporter
-from .monitoring.scales import SCALES
+from .monitoring.recording.heat_map import draw_heat_map
+from .monitoring.recording.loggers import logger_step, report_interval
+from .monitoring.recording.reporter import Reporter
+from .monitoring.recording.scales import SCALES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

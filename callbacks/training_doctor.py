@@ -23,14 +23,14 @@ from .diagnosing.observation import Observation
 from .diagnosing.rank_news import RankNews
 from .diagnosing.schedule import Schedule
 from .diagnosing.validation import Check, ValidationCurve
-from .diagnosing.vitals import Vitals
+from .diagnosing.vital_signs.vitals import Vitals
 from .diagnosis import Diagnosis
 from .gradient_norm_monitor import GradientNormMonitor
-from .monitoring import loggers
 from .monitoring.guard import SideWork, attempt, switch_off_on_error
 from .monitoring.layers import refuse_flattening
-from .monitoring.record_file import Recorded
-from .monitoring.reporter import Reporter
+from .monitoring.recording import loggers
+from .monitoring.recording.record_file import Recorded
+from .monitoring.recording.reporter import Reporter
 from .reporting.journal import Journal
 from .reporting.journal_keeping import keep_report, open_journal
 from .update_ratio_monitor import UpdateRatioMonitor
@@ -184,7 +184,6 @@ class TrainingDoctor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Look closer at the first batches, and at those of a report."""
-        self.gradients.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self.dead_relus.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self.activations.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         attempt(self, self._observation.open, trainer.global_step, pl_module, batch)
@@ -208,8 +207,9 @@ class TrainingDoctor(Callback):
         """Look at the gradients; before the first step, at everything."""
         self.gradients.on_before_optimizer_step(trainer, pl_module, optimizer)
         self.updates.on_before_optimizer_step(trainer, pl_module, optimizer)
-        attempt(self, self._observation.inspect, trainer, optimizer)
-        if self._schedule.begins(trainer.global_step):
+        step = trainer.global_step
+        attempt(self, self._observation.inspect, trainer, optimizer, step)
+        if self._schedule.begins(step):
             self._report(trainer)
 
     def on_before_zero_grad(
@@ -226,10 +226,11 @@ class TrainingDoctor(Callback):
         for monitor in self._monitors:
             monitor.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         attempt(self, self._observation.add, outputs)
-        pace = self._schedule.pace(trainer.global_step)
+        step = trainer.global_step
+        pace = self._schedule.pace(step)
         if self.gradients.every_n_steps != pace:
             self._monitors.set_pace(pace)
-        if self._schedule.reports(trainer.global_step):
+        if self._schedule.reports(step):
             self._report(trainer)
 
     def _report(self, trainer: Trainer, *, checked: bool = False) -> None:

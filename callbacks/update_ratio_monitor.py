@@ -8,15 +8,15 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..functional.arguments import optional_whole_number
-from .monitoring.gradient_reading import parameters_beside, scales_loss
+from .monitoring.gradients.gradient_reading import parameters_beside, scales_loss
+from .monitoring.gradients.weight_copies import WeightCopies
 from .monitoring.guard import switch_off_on_error
-from .monitoring.heat_map import draw_heat_map
 from .monitoring.layers import refuse_flattening
-from .monitoring.loggers import logger_step, report_interval
-from .monitoring.reporter import Reporter
-from .monitoring.scales import SCALES
+from .monitoring.recording.heat_map import draw_heat_map
+from .monitoring.recording.loggers import logger_step, report_interval
+from .monitoring.recording.reporter import Reporter
+from .monitoring.recording.scales import SCALES
 from .monitoring.streaks import Streaks
-from .monitoring.weight_copies import WeightCopies
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

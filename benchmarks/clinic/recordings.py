@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from torchvitals.callbacks import TrainingDoctor
-from torchvitals.callbacks.diagnosing.vitals import Vitals
+from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
 
 
 class Report(NamedTuple):

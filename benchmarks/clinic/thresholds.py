@@ -28,10 +28,11 @@ from typing import NamedTuple
 from all_cases import CASES
 from recordings import Recording, kept_in
 
-from torchvitals.callbacks.diagnosing import history, signs, vitals
+from torchvitals.callbacks.diagnosing import history
 from torchvitals.callbacks.diagnosing.causes import join_causes
 from torchvitals.callbacks.diagnosing.examination import RULES, worst_of
 from torchvitals.callbacks.diagnosing.symptom import Symptom
+from torchvitals.callbacks.diagnosing.vital_signs import signs, vitals
 
 sys.path.append(str(Path(__file__).parents[1]))
 from timing import machine

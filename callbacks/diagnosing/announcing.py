@@ -8,8 +8,8 @@ from contextvars import ContextVar
 from lightning.pytorch import Trainer
 
 from ..diagnosis import Diagnosis
-from ..monitoring import loggers
 from ..monitoring.guard import SideWork
+from ..monitoring.recording import loggers
 
 _log = logging.getLogger(__name__)
 _silent: ContextVar[bool] = ContextVar("silent", default=False)

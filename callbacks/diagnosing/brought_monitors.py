@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from ..activation_monitor import ActivationMonitor
 from ..dead_relu_monitor import DeadReLUMonitor
 from ..gradient_norm_monitor import GradientNormMonitor
-from ..monitoring.reporter import Reporter
+from ..monitoring.recording.reporter import Reporter
 from ..update_ratio_monitor import UpdateRatioMonitor
 
 

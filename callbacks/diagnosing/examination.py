@@ -27,7 +27,7 @@ from .rules import (
     vanishing_gradient,
 )
 from .symptom import Symptom
-from .vitals import Vitals
+from .vital_signs.vitals import Vitals
 
 RULES = (
     output_loss_mismatch, symmetric_weights, linear_network, unnormalized_input, frozen_parameter,

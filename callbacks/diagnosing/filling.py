@@ -7,11 +7,11 @@ import torch
 from ..activation_monitor import ActivationMonitor
 from ..dead_relu_monitor import DeadReLUMonitor
 from ..gradient_norm_monitor import GradientNormMonitor
-from ..monitoring.record import Record
+from ..monitoring.recording.record import Record
 from ..update_ratio_monitor import UpdateRatioMonitor
 from .brought_monitors import BroughtMonitors
 from .validation import ValidationCurve
-from .vitals import Vitals
+from .vital_signs.vitals import Vitals
 
 _SOME = 0.05
 

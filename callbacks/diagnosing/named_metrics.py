@@ -7,7 +7,7 @@ from itertools import chain
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
-from ..monitoring.loggers import unavailable
+from ..monitoring.recording.loggers import unavailable
 
 _ALIKE = 0.75
 _INSTEAD = "leave it out, to have it found"

@@ -13,28 +13,28 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
-from ..monitoring.gradient_reading import optimizer_position
-from .anatomy import dropout_rates, largest_recurrent_gain
-from .autograd_graph import has_graph
-from .clearing import Clearing
-from .data_gaps import DataGaps
-from .first_batches import BatchNews, FirstBatches
-from .layers_in_graph import (
+from ..monitoring.gradients.gradient_reading import optimizer_position
+from .inputs.data_gaps import DataGaps
+from .inputs.first_batches import BatchNews, FirstBatches
+from .inputs.unfed_norms import UnfedNorms
+from .losses.autograd_graph import has_graph
+from .losses.layers_in_graph import (
     count_layers,
     count_saturating_outputs,
     parameters_behind,
     parameters_multiplied,
     parameters_normed,
 )
-from .loss_news import LossNews
-from .loss_reading import ENDS
-from .loss_record import LossRecord
+from .losses.loss_news import LossNews
+from .losses.loss_reading import ENDS
+from .losses.loss_record import LossRecord
+from .losses.side_losses import SideLosses
 from .rate_schedules import read_rates, schedule_share, waits_for_plateau
 from .schedule import Schedule
-from .side_losses import SideLosses
-from .unfed_norms import UnfedNorms
-from .vitals import Vitals
-from .weight_inspection import WeightInspection, WeightNews
+from .vital_signs.vitals import Vitals
+from .weights.anatomy import dropout_rates, largest_recurrent_gain
+from .weights.clearing import Clearing
+from .weights.weight_inspection import WeightInspection, WeightNews
 
 _GOOD = 0.5
 _AT_RANDOM = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
@@ -192,15 +192,25 @@ class Observation:
             self._parameters = set()
         self._batches.outputs.clear()
 
-    def inspect(self, trainer: Trainer, optimizer: Optimizer) -> None:
-        """Take down that an optimiser is about to make a step, and look at the gradients."""
-        step = trainer.global_step
-        self._clearing.step(optimizer_position(trainer, optimizer), optimizer)
+    def inspect(self, trainer: Trainer, optimizer: Optimizer, step: int) -> None:
+        """Take down that an optimiser is about to make a step, and look at the gradients.
+
+        Args:
+            trainer: The Trainer.
+            optimizer: The optimiser.
+            step: Steps done.
+        """
+        position = optimizer_position(trainer, optimizer)
+        self._clearing.step(position, optimizer)
         is_watched = self._schedule.is_watched(step)
         if is_watched:
             self._find_layers_anew(trainer, [optimizer])
         is_first = self._schedule.is_first(step)
-        self._weights.inspect(trainer, optimizer, is_watched=is_watched, is_first=is_first)
+        self._weights.step(position, optimizer)
+        if is_watched:
+            self._weights.inspect_gradients()
+        if is_first:
+            self._weights.weigh_decay(trainer, optimizer)
 
     def add(self, outputs: Any) -> None:
         """Take up a batch's loss."""

@@ -6,8 +6,8 @@ from lightning.pytorch import LightningModule, Trainer
 from torch.optim.lr_scheduler import OneCycleLR
 
 from ..monitoring.rates import rate_of
-from .signs import NAN
-from .vitals import Vitals
+from .vital_signs.signs import NAN
+from .vital_signs.vitals import Vitals
 
 
 def schedule_share(trainer: Trainer, pl_module: LightningModule, vitals: Vitals) -> float:

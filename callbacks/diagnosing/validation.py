@@ -8,9 +8,9 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from ..stopping.best_weights import validates_averages
-from ..stopping.logged_sums import logged_in_validation
+from ..stopping.resuming.logged_sums import logged_in_validation
 from .named_metrics import NamedMetrics
-from .signs import NAN
+from .vital_signs.signs import NAN
 
 _SCORES = ("acc", "f1", "auc")
 # Losses by other names; in units of their own they are none of the training's.

@@ -43,7 +43,12 @@ def switch_off_on_error(
 
     @wraps(method)
     def guarded(self: Monitor, *args: P.args, **kwargs: P.kwargs) -> None:
-        attempt(self, method, self, *args, **kwargs)
+        if self.failed:
+            return
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:
+            switch_off(self, error)
 
     return guarded  # type: ignore[return-value]
 

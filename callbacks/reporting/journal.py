@@ -11,7 +11,7 @@ import torch
 
 from ..diagnosis import Diagnosis
 from ..monitoring.guard import SideWork
-from ..monitoring.json_lines import JsonLines, encode, read_json_lines
+from ..monitoring.recording.json_lines import JsonLines, encode, read_json_lines
 from .case import read_case
 
 Fact = str | float

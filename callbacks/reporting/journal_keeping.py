@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from lightning.pytorch import LightningModule, Trainer
 
-from ..diagnosing.vitals import Vitals
+from ..diagnosing.vital_signs.vitals import Vitals
 from ..diagnosis import Diagnosis
-from ..monitoring import loggers
+from ..monitoring.recording import loggers
 from .journal import Journal
 from .run_facts import figures_of, run_facts
 from .run_folder import DOCTOR_FILE

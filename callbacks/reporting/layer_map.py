@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..monitoring.heat_map import Scale
+from ..monitoring.recording.heat_map import Scale
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..monitoring.record import Record
-from ..monitoring.record_file import Recorded
-from ..monitoring.scales import SCALES
+from ..monitoring.recording.record import Record
+from ..monitoring.recording.record_file import Recorded
+from ..monitoring.recording.scales import SCALES
 from .case import Case, Points
 from .case_notes import CaseNotes
 from .chart import Chart

@@ -7,9 +7,9 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch.nn.parameter import UninitializedParameter
 
-from ..diagnosing.vitals import Vitals
-from ..monitoring import loggers
+from ..diagnosing.vital_signs.vitals import Vitals
 from ..monitoring.rates import rate_of
+from ..monitoring.recording import loggers
 
 
 def run_facts(trainer: Trainer, pl_module: LightningModule) -> dict[str, str | float]:

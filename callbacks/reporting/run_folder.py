@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..monitoring.json_lines import read_json_lines
-from ..monitoring.record_file import Recorded, read_record_file
+from ..monitoring.recording.json_lines import read_json_lines
+from ..monitoring.recording.record_file import Recorded, read_record_file
 from .case import Case, read_case
 
 DOCTOR_FILE = "TrainingDoctor.jsonl"

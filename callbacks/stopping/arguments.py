@@ -6,8 +6,8 @@ from typing import Any, get_args
 from ...functional.arguments import number, text, whole_number
 from ...functional.choices import choose
 from .best_weights import Place
-from .criteria import CriterionName
-from .curve import Mode, Smoothing, Unit
+from .judging.criteria import CriterionName
+from .judging.curve import Mode, Smoothing, Unit
 
 # The least of those tried in benchmarks/early_stopping.py that match patience 5 in accuracy.
 _ALPHA: dict[str, float] = {"GL": 10.0, "PQ": 0.1}

@@ -15,7 +15,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from ...functional.state_changes import same_bits
 from ..monitoring.layers import refuse_flattening
-from ..monitoring.loggers import run_folder
+from ..monitoring.recording.loggers import run_folder
 from .fitting import that_fit
 
 Place = Literal["memory", "file"]

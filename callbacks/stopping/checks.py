@@ -6,16 +6,16 @@ from typing import Any, Protocol
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
-from .curve import Mode, Position
-from .epoch_sums import EpochSums
 from .first_place import FirstPlace
-from .judge import Judge, Rules
-from .missed_epoch_end import EndLate, end_stopped_epoch, resume_epoch
-from .missed_validation import batches_trained, is_missed, validate_late
-from .progress import Stopwatch, TrainingLoss
-from .rank_values import of_ranks, of_this_rank
-from .readings import Readings
-from .reason import Verdict
+from .judging.curve import Mode, Position
+from .judging.judge import Judge, Rules
+from .judging.readings import Readings
+from .judging.reason import Verdict
+from .resuming.epoch_sums import EpochSums
+from .resuming.missed_epoch_end import EndLate, end_stopped_epoch, resume_epoch
+from .resuming.missed_validation import batches_trained, is_missed, validate_late
+from .resuming.progress import Stopwatch, TrainingLoss
+from .resuming.rank_values import of_ranks, of_this_rank
 
 # What ranks have of their own, in the state.
 _OWN = ("readings", "training_loss")

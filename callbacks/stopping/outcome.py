@@ -6,8 +6,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from ..monitoring.loggers import summarize
-from .reason import StoppingReason
+from ..monitoring.recording.loggers import summarize
+from .judging.reason import StoppingReason
 
 
 class Outcome(Protocol):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .curve import Curve
+from .judging.curve import Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

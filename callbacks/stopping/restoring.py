@@ -9,8 +9,8 @@ from lightning.pytorch.utilities import rank_zero_warn
 from .best_weights import BestWeights, ends_with_an_average
 from .first_place import FirstPlace
 from .fitting import OtherParametersError
-from .missed_epoch_end import EndLate
-from .reason import StoppingReason
+from .judging.reason import StoppingReason
+from .resuming.missed_epoch_end import EndLate
 
 
 class RestoreLast(Callback):

@@ -10,7 +10,7 @@ from helpers.training import leave_group, quiet_trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, OnExceptionCheckpoint
 
 from torchvitals.callbacks import EarlyStopping
-from torchvitals.callbacks.stopping import epoch_sums
+from torchvitals.callbacks.stopping.resuming import epoch_sums
 
 
 class Notifies(Callback):

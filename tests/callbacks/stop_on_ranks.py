@@ -8,7 +8,7 @@ from helpers.training import leave_group, quiet_trainer
 from lightning.pytorch.callbacks import Callback
 
 from torchvitals.callbacks import EarlyStopping
-from torchvitals.callbacks.stopping import progress
+from torchvitals.callbacks.stopping.resuming import progress
 
 NAN = float("nan")
 GOOD = [3.0, 2.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5]

@@ -395,9 +395,8 @@ def test_only_some_batches_are_seen_where_that_is_asked_for():
 
 
 def test_a_monitor_that_fails_says_so_once_and_lets_training_go_on(monkeypatch):
-    monkeypatch.setattr(
-        "torchvitals.callbacks.monitoring.unit_watch.active_units", lambda *_, **__: 1 / 0
-    )
+    unit_watch = "torchvitals.callbacks.monitoring.activations.unit_watch"
+    monkeypatch.setattr(f"{unit_watch}.active_units", lambda *_, **__: 1 / 0)
     monitor = DeadReLUMonitor()
     with pytest.warns(UserWarning, match="DeadReLUMonitor switched itself off") as caught:
         trainer = fit(Research(Plain()), loader(torch.randn(16, 6)), [monitor], max_epochs=2)

@@ -219,7 +219,7 @@ class Clock:
     def __init__(self, monkeypatch):
         self.now = 1000.0
         monkeypatch.setattr(
-            "torchvitals.callbacks.stopping.progress.time.monotonic", lambda: self.now
+            "torchvitals.callbacks.stopping.resuming.progress.time.monotonic", lambda: self.now
         )
 
     def module(self, losses):

@@ -304,6 +304,8 @@ def test_a_release_with_other_loops_is_a_warning_and_no_error(monkeypatch):
         raise AttributeError("'FitLoop' object has no attribute 'restarted_on_epoch_start'")
 
     expected = uninterrupted("mean", "epochs")
-    monkeypatch.setattr("torchvitals.callbacks.stopping.missed_epoch_end._begin_next", changed)
+    monkeypatch.setattr(
+        "torchvitals.callbacks.stopping.resuming.missed_epoch_end._begin_next", changed
+    )
     with pytest.warns(UserWarning, match="This release of Lightning keeps its progress"):
         assert fit("mean", **SETTINGS["epochs"]) == expected

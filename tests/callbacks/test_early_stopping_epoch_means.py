@@ -227,7 +227,7 @@ def test_what_checkpoints_hold(tmp_path):
 
 def test_a_lightning_that_keeps_its_sums_otherwise_takes_no_run_down(tmp_path, monkeypatch):
     whole = fit("mean")
-    logged = "torchvitals.callbacks.stopping.epoch_sums.logged"
+    logged = "torchvitals.callbacks.stopping.resuming.epoch_sums.logged"
     monkeypatch.setattr(logged, lambda *_: {}["gone"])
     with pytest.warns(UserWarning, match="will be that of the epoch's rest: KeyError: 'gone'") as w:
         assert fit("mean") == whole

@@ -211,7 +211,9 @@ def test_a_stop_that_waits_for_min_epochs_is_part_of_the_state(tmp_path):
 
 def test_minutes_go_on_after_an_interruption(tmp_path, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("torchvitals.callbacks.stopping.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(
+        "torchvitals.callbacks.stopping.resuming.progress.time.monotonic", lambda: now[0]
+    )
 
     class Slow(Callback):
         def on_train_batch_start(self, *_):

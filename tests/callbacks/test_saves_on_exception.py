@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import (
 )
 
 from torchvitals.callbacks import EarlyStopping, TrainingDoctor
-from torchvitals.callbacks.stopping.exceptions import saves_on_exception
+from torchvitals.callbacks.stopping.resuming.exceptions import saves_on_exception
 
 
 class Notifies(Callback):

@@ -552,7 +552,9 @@ def test_an_error_inside_of_a_hook_stops_no_forward_pass(monkeypatch):
     def fails(self, x, sizes, *, is_data):
         raise NotImplementedError("no moments of this")
 
-    monkeypatch.setattr("torchvitals.callbacks.diagnosing.first_batches.FirstBatches._keep", fails)
+    monkeypatch.setattr(
+        "torchvitals.callbacks.diagnosing.inputs.first_batches.FirstBatches._keep", fails
+    )
     doctor = TrainingDoctor()
     trainer = quiet_trainer(max_epochs=2, callbacks=[doctor])
     with pytest.warns(UserWarning, match="TrainingDoctor switched itself off.*no moments of this"):
@@ -602,7 +604,7 @@ def test_an_alert_that_fails_is_one_warning_and_the_doctor_goes_on(monkeypatch):
     def alert(trainer, title, text):
         raise ConnectionError("no route to host")
 
-    monkeypatch.setattr("torchvitals.callbacks.monitoring.loggers.alert", alert)
+    monkeypatch.setattr("torchvitals.callbacks.monitoring.recording.loggers.alert", alert)
     with pytest.warns(UserWarning, match="TrainingDoctor gave up its logger.*no route") as caught:
         doctor = examine(SICK["softmax twice"][0]())
     assert sum("gave up its logger" in str(warning.message) for warning in caught) == 1

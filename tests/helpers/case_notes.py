@@ -5,7 +5,7 @@ import math
 import torch
 
 from torchvitals.callbacks import Diagnosis, Problem, Remedy
-from torchvitals.callbacks.monitoring.scales import SCALES
+from torchvitals.callbacks.monitoring.recording.scales import SCALES
 from torchvitals.callbacks.reporting.case_notes import CaseNotes
 from torchvitals.callbacks.reporting.chart import Chart
 from torchvitals.callbacks.reporting.curve import Curve

@@ -4,9 +4,9 @@ import math
 from dataclasses import replace
 
 from torchvitals.callbacks.diagnosing.examination import examine
-from torchvitals.callbacks.diagnosing.signs import Objective
-from torchvitals.callbacks.diagnosing.vitals import Vitals
-from torchvitals.callbacks.monitoring.record import Record
+from torchvitals.callbacks.diagnosing.vital_signs.signs import Objective
+from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
+from torchvitals.callbacks.monitoring.recording.record import Record
 
 LN10 = math.log(10)
 FALLING = [2.3 * 0.99**i + 0.01 * (-1) ** i for i in range(300)]

@@ -10,7 +10,7 @@ from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _RATIO, _NEVER, _SELDOM, _EXPECTED = 10.0, 0.1, 0.2, 10
 _FEW_CLASSES, _LITTLE, _HARDLY = 20, 0.25, 0.1

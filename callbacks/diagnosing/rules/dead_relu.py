@@ -14,7 +14,7 @@ from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _HALF, _FIFTH, _NOTHING = 0.5, 0.2, 0.05
 

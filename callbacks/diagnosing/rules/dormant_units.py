@@ -8,7 +8,7 @@ from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _MANY, _GROWTH, _REPORTS = 0.5, 0.2, 5
 _ALMOST_ALL, _WELL = 0.9, 0.8

@@ -12,7 +12,7 @@ from ....functional.gradient_flow import exploding_from
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _GROWTH, _LESS = 100.0, 30.0
 _HISTORY = 5

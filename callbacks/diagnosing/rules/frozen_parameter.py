@@ -9,10 +9,10 @@ optimiser has although it gets one, was forgotten. So was an embedding that no o
 from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
-from ..signs import share_of
 from ..symptom import Symptom
-from ..untrained_weights import FEWEST
-from ..vitals import Vitals
+from ..vital_signs.signs import share_of
+from ..vital_signs.vitals import Vitals
+from ..weights.untrained_weights import FEWEST
 
 _LONG, _WELL, _SMALL = 50, 0.5, 0.1
 _VERY_WELL, _NEGLIGIBLE = 0.8, 0.01

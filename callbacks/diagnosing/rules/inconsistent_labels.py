@@ -18,7 +18,7 @@ from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _BY_HEART, _CHECKS = 0.3, 3
 _USUAL_STEPS = (2e-4, 3e-2)

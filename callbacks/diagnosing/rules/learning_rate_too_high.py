@@ -9,11 +9,11 @@ import math
 import statistics
 
 from ...diagnosis import Severity
-from ...monitoring.record import Record
+from ...monitoring.recording.record import Record
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _LARGE_STEP, _HUGE_STEP = 1e-2, 1e-1
 _STEP_OF_NOISE = 3e-2

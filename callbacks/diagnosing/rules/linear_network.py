@@ -11,7 +11,7 @@ import math
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _MORE_THAN_ONE, _MORE_THAN_COMPONENTS = 2, 3
 

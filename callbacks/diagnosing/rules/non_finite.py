@@ -10,7 +10,7 @@ import math
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _LAST = 5
 # Some losses of many, more than a loss scale that finds its level may cost.

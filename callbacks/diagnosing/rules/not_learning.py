@@ -17,7 +17,7 @@ from ...diagnosis import Severity
 from ...problem import Problem as P
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _WELL = 0.5
 _FAR, _HALF, _USUAL_STEP = 10.0, 0.5, 3e-4

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
-from ..signs import Objective
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.signs import Objective
+from ..vital_signs.vitals import Vitals
 
 _BOUNDS = {
     "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, math.inf),

@@ -12,7 +12,7 @@ import statistics
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
 _HIGH, _EXTREME, _NOTHING, _NEARLY_NOTHING, _LITTLE = 0.5, 0.8, 0.1, 0.02, 0.3

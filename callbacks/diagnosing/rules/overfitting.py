@@ -16,7 +16,7 @@ from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _LOST, _OF_ALL, _CHECKS = 0.1, 0.1, 3
 _LOST_OF_UNKNOWN, _EARLY_CHECKS = 0.2, 10

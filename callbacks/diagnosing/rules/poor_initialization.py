@@ -13,9 +13,9 @@ import statistics
 from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
-from ..signs import share_of
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.signs import share_of
+from ..vital_signs.vitals import Vitals
 
 _VARIANCE_RATIO = 1e4
 _CLEARLY, _LITTLE = 0.02, 0.1

@@ -10,7 +10,7 @@ from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import LOUD, Vitals
+from ..vital_signs.vitals import LOUD, Vitals
 
 _MOST, _ALMOST_ALL = 0.7, 0.85
 _HALF, _CHECKS, _WORSE, _PART = 0.5, 3, 2.0, 0.2

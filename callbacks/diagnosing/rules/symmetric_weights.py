@@ -6,9 +6,9 @@ gradients as well mean that every step keeps them identical. So do zeros whose g
 
 from ...problem import Problem
 from ...remedy import Remedy
-from ..signs import share_of
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.signs import share_of
+from ..vital_signs.vitals import Vitals
 
 _MOST, _HALF = 0.75, 0.5
 

@@ -9,7 +9,7 @@ import math
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _GAP, _GAP_OF_ONE, _CHECKS, _WORSE = 1.0, 0.3, 2, 3.0
 _EARLY, _POOR, _FEW_EPOCHS = 2.0, 0.3, 2

@@ -12,7 +12,7 @@ from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _LARGE, _RATIO, _OFFSET = 15.0, 100.0, 30.0
 _WELL, _LITTLE, _HIDDEN = 0.8, 0.3, 1e-3

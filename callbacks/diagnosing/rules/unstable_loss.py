@@ -15,7 +15,7 @@ from itertools import pairwise
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _SWING, _SHARE = 3.0, 0.25
 _LEAST_BATCHES = 100

@@ -18,7 +18,7 @@ from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vitals import Vitals
+from ..vital_signs.vitals import Vitals
 
 _FORGOTTEN, _STEP, _PART = 1e-4, 1e-4, 0.4
 _WINDOWS, _STILL = 12, 0.99

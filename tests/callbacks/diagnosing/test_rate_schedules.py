@@ -8,7 +8,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from torchvitals.callbacks.diagnosing.rate_schedules import read_rates, waits_for_plateau
-from torchvitals.callbacks.diagnosing.vitals import Vitals
+from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
 
 
 def trainer_with(*groups):

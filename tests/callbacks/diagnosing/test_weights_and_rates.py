@@ -9,18 +9,18 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
-from torchvitals.callbacks.diagnosing.anatomy import (
+from torchvitals.callbacks.diagnosing.inputs.batch_norms import NormProbe
+from torchvitals.callbacks.diagnosing.rate_schedules import schedule_share
+from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
+from torchvitals.callbacks.diagnosing.weights.anatomy import (
     are_waiting,
     gain_by_hand,
     have_identical_columns,
     is_composite,
     weight_gain,
 )
-from torchvitals.callbacks.diagnosing.batch_norms import NormProbe
-from torchvitals.callbacks.diagnosing.clearing import Clearing
-from torchvitals.callbacks.diagnosing.decay import decay_pull
-from torchvitals.callbacks.diagnosing.rate_schedules import schedule_share
-from torchvitals.callbacks.diagnosing.vitals import Vitals
+from torchvitals.callbacks.diagnosing.weights.clearing import Clearing
+from torchvitals.callbacks.diagnosing.weights.decay import decay_pull
 
 
 def with_gradients(decay, kind, **more):

@@ -8,7 +8,7 @@ import torch
 from helpers.case_notes import diagnosis
 
 from torchvitals.callbacks import Problem
-from torchvitals.callbacks.monitoring.json_lines import read_json_lines
+from torchvitals.callbacks.monitoring.recording.json_lines import read_json_lines
 from torchvitals.callbacks.reporting.case import read_case
 from torchvitals.callbacks.reporting.journal import Journal
 

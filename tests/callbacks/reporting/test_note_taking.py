@@ -5,7 +5,7 @@ import pytest
 from helpers.case_notes import diagnosis
 
 from torchvitals.callbacks import Problem
-from torchvitals.callbacks.monitoring.record_file import Recorded
+from torchvitals.callbacks.monitoring.recording.record_file import Recorded
 from torchvitals.callbacks.reporting.case import Case
 from torchvitals.callbacks.reporting.finding import Finding
 from torchvitals.callbacks.reporting.note_taking import take_notes

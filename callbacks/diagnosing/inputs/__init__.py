@@ -1,0 +1,1 @@
+"""What reaches a network and its layers: batches, inputs, sequences, norms."""

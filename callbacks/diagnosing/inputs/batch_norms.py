@@ -1,0 +1,190 @@
+"""What reaches BatchNorm layers: how many values they normalise by, and how stale they are."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ....functional.activations import unit_mean_and_variance
+from ..weights.anatomy import is_whole
+
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+def is_batch_norm(module: nn.Module) -> bool:
+    """Whether a module normalises by the moments of its batch."""
+    return isinstance(module, _BATCH_NORMS)
+
+
+def moments_as_made(norms: Mapping[str, Any]) -> set[str]:
+    """Those whose running moments are still a mean of 0 and a variance of 1; one wait a device."""
+    by_device: dict[torch.device, dict[str, Tensor]] = {}
+    for name, norm in norms.items():
+        if norm.running_mean is not None:
+            by_device.setdefault(norm.running_mean.device, {})[name] = _as_made(norm)
+    return {
+        name
+        for flags in by_device.values()
+        for name, is_so in zip(flags, torch.stack([*flags.values()]).tolist(), strict=True)
+        if is_so
+    }
+
+
+def _as_made(norm: Any) -> Tensor:
+    made: Tensor = (norm.running_mean == 0).all() & (norm.running_var == 1).all()
+    return made
+
+
+@dataclass(frozen=True)
+class NormNews:
+    """What one rank has seen, on the host.
+
+    Attributes:
+        fewest: Values of one channel in the smallest batch to any layer so far.
+        most: The same of the largest batch, by layer.
+        gaps: New ones, see `NormProbe`.
+        asleep: Whether a layer is, see `NormProbe`, of those that were called since.
+        momenta: See `NormProbe`.
+        evaluated_in_training: See `NormProbe`.
+    """
+
+    fewest: float
+    most: dict[str, float]
+    gaps: dict[str, float]
+    asleep: dict[str, bool]
+    momenta: dict[str, float]
+    evaluated_in_training: list[str]
+
+
+class NormProbe:
+    """See the batches that BatchNorm layers normalise by their own moments.
+
+    Attributes:
+        fewest: Values of one channel in the smallest batch to any layer, on any rank.
+        gaps: How far a layer's running moments are from the last batch's: the distance of the
+            means in deviations, or the logarithm of the ratio of the deviations; the median of the
+            channels.
+        asleep: Layers in evaluation mode with the moments that they were made with, mean 0 and
+            variance 1, though their weights are trained.
+        momenta: Share of its running moments that a layer takes from each batch.
+        evaluated_in_training: Layers that were called in evaluation mode.
+    """
+
+    def __init__(self) -> None:
+        self.fewest = float("inf")
+        self.gaps: dict[str, float] = {}
+        self.asleep: list[str] = []
+        self.momenta: dict[str, float] = {}
+        self.evaluated_in_training: set[str] = set()
+        self._fresh: dict[str, Tensor] = {}
+        self._most: dict[str, float] = {}
+        self._new_gaps: dict[str, Tensor] = {}
+        self._called: set[str] = set()
+
+    @property
+    def most(self) -> float:
+        """Values in the largest batch to the layer that gets the fewest; infinite without one."""
+        return min(self._most.values(), default=float("inf"))
+
+    def at(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+        """A forward pre-hook for the layer of that name."""
+
+        def look(norm: Any, arguments: tuple[Any, ...]) -> None:
+            self._look_for_sleep(name, norm)
+            if not norm.training:
+                self.evaluated_in_training.add(name)
+                return
+            x = arguments[0] if arguments else None
+            channels = _channel_dim(norm, x)
+            if not isinstance(x, Tensor) or channels is None:
+                return
+            x = x.detach()
+            values = x.numel() / x.shape[channels] * _ranks_of(norm)
+            self.fewest = min(self.fewest, values)
+            self._most[name] = max(self._most.get(name, 0.0), values)
+            if norm.running_mean is None:
+                return
+            # Without one they are the mean of all.
+            self.momenta[name] = 1.0 if norm.momentum is None else norm.momentum
+            with torch.no_grad():
+                mean, variance = unit_mean_and_variance(x, channels)
+                usual = norm.running_var + norm.eps
+                gap = torch.maximum(
+                    ((mean - norm.running_mean).abs() / usual.sqrt()).median(),
+                    ((variance + norm.eps) / usual).log().abs().median() / 2,
+                )
+                known = self._new_gaps.get(name, gap) if name in self._called else gap
+                self._called.add(name)
+                self._new_gaps[name] = torch.maximum(known, gap)
+
+        return look
+
+    def _look_for_sleep(self, name: str, norm: Any) -> None:
+        trained = torch.is_grad_enabled() and any(p.requires_grad for p in norm.parameters())
+        if norm.running_mean is not None and trained:
+            self._fresh[name] = _as_made(norm) & (not norm.training)
+
+    def begin(self) -> None:
+        """Begin a batch: of several calls in one, that which is the farthest off counts."""
+        self._called.clear()
+
+    def news(self) -> NormNews:
+        """What was seen since the last time, on the host."""
+        gaps, self._new_gaps = self._new_gaps, {}
+        values = torch.stack(list(gaps.values())).tolist() if gaps else []
+        fresh, self._fresh = self._fresh, {}
+        sleeps = torch.stack(list(fresh.values())).tolist() if fresh else []
+        asleep = dict(zip(fresh, sleeps, strict=True))
+        gap_of = dict(zip(gaps, values, strict=True))
+        return NormNews(
+            self.fewest, dict(self._most), gap_of, asleep, dict(self.momenta),
+            sorted(self.evaluated_in_training),
+        )  # fmt: skip
+
+    def take(self, ranks: Sequence[NormNews]) -> None:
+        """Take up the news of all ranks."""
+        self.fewest = min(rank.fewest for rank in ranks)
+        for name, sleeps in ranks[0].asleep.items():
+            others = [other for other in self.asleep if other != name]
+            self.asleep = [*others, name] if sleeps else others
+        self.momenta = dict(ranks[0].momenta)
+        self.evaluated_in_training.update(*(rank.evaluated_in_training for rank in ranks))
+        for rank in ranks:
+            for name, most in rank.most.items():
+                self._most[name] = max(self._most.get(name, 0.0), most)
+        for name in dict.fromkeys(name for rank in ranks for name in rank.gaps):
+            seen = [rank.gaps[name] for rank in ranks if name in rank.gaps]
+            self.gaps[name] = sum(seen) / len(seen)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was taken up so far."""
+        return {
+            "fewest": self.fewest, "most": dict(self._most), "gaps": dict(self.gaps),
+            "asleep": list(self.asleep), "momenta": dict(self.momenta),
+            "evaluated_in_training": sorted(self.evaluated_in_training),
+        }  # fmt: skip
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.fewest, self._most = state_dict["fewest"], dict(state_dict["most"])
+        self.gaps, self.asleep = dict(state_dict["gaps"]), list(state_dict["asleep"])
+        self.momenta = dict(state_dict["momenta"])
+        self.evaluated_in_training = set(state_dict.get("evaluated_in_training", []))
+
+
+def _channel_dim(norm: Any, x: object) -> int | None:
+    """Where the channels are, None if that cannot be seen: a subclass may take another form."""
+    if not is_whole(x) or not x.numel():
+        return None
+    dims = (dim for dim in (1, x.ndim - 1) if 1 <= dim < x.ndim)
+    return next((dim for dim in dims if x.shape[dim] == norm.num_features), None)
+
+
+def _ranks_of(norm: nn.Module) -> int:
+    """How many ranks' batches a layer takes its moments of."""
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    if isinstance(norm, nn.SyncBatchNorm) and distributed:
+        return torch.distributed.get_world_size()
+    return 1

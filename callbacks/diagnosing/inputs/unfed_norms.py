@@ -1,0 +1,76 @@
+"""BatchNorm layers that are evaluated before any batch has reached them in training."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from ...monitoring.activations.compilation import eager_parts
+from ...monitoring.activations.module_scopes import Hook
+from .batch_norms import is_batch_norm, moments_as_made
+
+
+class UnfedNorms:
+    """Find them in a validation, as in an average of the weights that leaves the moments out.
+
+    Attributes:
+        found: Their names, those of the last validation, on any rank.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self._called: set[str] = set()
+        self._fed: set[str] = set()
+        self._handles: list[RemovableHandle] = []
+
+    def attach(self, module: nn.Module) -> None:
+        """Hook those that have moments as they were made with; of a trained network, none."""
+        self.detach()
+        self._called.clear()
+        unknown = {
+            name: part
+            for name, part in eager_parts(module)
+            if is_batch_norm(part) and name not in self._fed
+        }
+        as_made = moments_as_made(unknown)
+        self._fed |= unknown.keys() - as_made
+        for name, part in unknown.items():
+            if name in as_made:
+                self._handles.append(part.register_forward_pre_hook(_Call(name, self._called)))
+
+    def detach(self) -> None:
+        """Leave no hook behind."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def resume(self, found: Iterable[str]) -> None:
+        """Go on with what was found, until the next validation."""
+        self.found = list(found)
+        self._called = set(self.found)
+
+    def news(self) -> list[str]:
+        """What this rank has found in the last validation."""
+        return sorted(self._called)
+
+    def take(self, ranks: Sequence[Iterable[str]], steady: Collection[str] = ()) -> None:
+        """Take up what all ranks have found.
+
+        Args:
+            ranks: News of each.
+            steady: Layers that are in evaluation mode in training, too.
+        """
+        self.found = sorted({name for rank in ranks for name in rank if name not in steady})
+
+
+class _Call(Hook):
+    """A hook that takes down that a layer is called in evaluation mode."""
+
+    def __init__(self, name: str, called: set[str]) -> None:
+        self._name, self._called = name, called
+
+    def __call__(self, norm: nn.Module, _: Any) -> None:
+        """Take it down."""
+        if not norm.training:
+            self._called.add(self._name)

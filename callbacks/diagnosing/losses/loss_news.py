@@ -1,0 +1,103 @@
+"""What a rank has seen of its losses, and what all ranks have together."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..vital_signs.signs import Objective
+
+_MEANS = ("data_loss", "accuracy", "spread", "constant")
+
+
+@dataclass(frozen=True)
+class BatchReading:
+    """A closer look at one batch, on the host.
+
+    Attributes:
+        look: Number of the look, from 1: the same batch on every rank.
+        figures, targets, predicted: See `LossReading`.
+        total: The whole loss.
+        comparable: Whether that is the data's loss and penalties.
+        mixed: Whether it is of several targets for one prediction.
+        single: Whether it has one known term.
+        of_batch: Whether the targets are the batch's own.
+    """
+
+    look: int
+    figures: dict[str, float]
+    total: float
+    comparable: bool
+    mixed: bool
+    targets: Tensor
+    predicted: Tensor
+    single: bool = True
+    of_batch: bool = True
+
+
+@dataclass(frozen=True)
+class LossNews:
+    """What one rank has collected since the last time.
+
+    Attributes:
+        losses: Loss of each batch.
+        readings: Of the batches that were looked at.
+        described: What is minimised and the weights of its classes, when first seen.
+    """
+
+    losses: list[float]
+    readings: list[BatchReading]
+    described: tuple[Objective, Tensor | None] | None
+
+
+def join_batch(ranks: Sequence[BatchReading]) -> BatchReading:
+    """The parts of a batch that the ranks have seen as the one batch that they are."""
+    if len(ranks) == 1:
+        return ranks[0]
+    first = ranks[0]
+    known = [rank for rank in ranks if rank.figures["samples"] > 0] or list(ranks)
+    figures = {name: _join(name, [rank.figures for rank in known]) for name in first.figures}
+    weights = [rank.figures["samples"] for rank in known]
+    targets = _sum([rank.targets for rank in ranks])
+    count = figures["samples"]
+    for end, missed, farthest in (
+        ("predicted_min", "missed_below", min), ("predicted_max", "missed_above", max)
+    ):  # fmt: skip
+        if math.isfinite(figures.get(end, math.nan)):
+            figures[missed] = farthest(known, key=lambda rank: rank.figures[end]).figures[missed]
+    if math.isfinite(first.figures["pairs"]) and count > 1:
+        # The classes' counts, of which alone there are pairs.
+        figures["pairs"] = (float(targets.square().sum()) - count) / (count * (count - 1))
+    return BatchReading(
+        first.look,
+        figures,
+        _mean([rank.total for rank in known], weights),
+        all(rank.comparable for rank in ranks),
+        any(rank.mixed for rank in ranks),
+        targets,
+        _sum([rank.predicted for rank in ranks]),
+        all(rank.single for rank in ranks),
+        all(rank.of_batch for rank in ranks),
+    )
+
+
+def _join(name: str, rows: Sequence[dict[str, float]]) -> float:
+    values = [row[name] for row in rows]
+    if name == "samples":
+        return sum(values)
+    if name in _MEANS:
+        return _mean(values, [row["samples"] for row in rows])
+    broken = any(map(math.isnan, values))
+    return math.nan if broken else (min if name.endswith("_min") else max)(values)
+
+
+def _mean(values: Sequence[float], weights: Sequence[float]) -> float:
+    total = sum(weights)
+    return sum(v * w for v, w in zip(values, weights, strict=True)) / total if total else values[0]
+
+
+def _sum(counts: Sequence[Tensor]) -> Tensor:
+    """Sum of those that have as many classes as the first."""
+    return torch.stack([c for c in counts if len(c) == len(counts[0])]).sum(0)

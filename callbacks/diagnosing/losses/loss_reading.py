@@ -1,0 +1,193 @@
+"""One look at a batch's loss: what it is of, how good it is, and what a constant would reach."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ....functional.precision import widest
+from .autograd_graph import LossCall
+
+Task = Literal["classification", "binary", "regression"]
+Measure = Callable[[Tensor, Tensor], Tensor]
+_TASKS: dict[str, Task] = {
+    "cross_entropy": "classification",
+    "nll": "classification",
+    "bce": "binary",
+    "bce_logits": "binary",
+    "squared": "regression",
+    "huber": "regression",
+    "absolute": "regression",
+}
+# Enough to know the balance of outputs by, in multi-label and multi-target training.
+_MAX_COLUMNS = 1_000
+_LEAST_SAMPLES = 4
+_END = 0.02
+_NAN = float("nan")
+FIGURES = (
+    "data_loss", "accuracy", "target_min", "target_max", "sum_min", "sum_max", "samples", "pairs",
+    "spread", "apart", "constant", "predicted_min", "predicted_max", "missed_below", "missed_above",
+)  # fmt: skip
+# Of a regression: where its predictions end, and by how much those there are off.
+ENDS = FIGURES[-4:]
+
+
+@dataclass(frozen=True)
+class LossReading:
+    """What one batch says, still on its device.
+
+    Attributes:
+        figures: Of :data:`FIGURES`, shape ``(15,)``; ``data_loss`` weighs the classes as the loss
+            does, ``sum_min`` and ``sum_max`` are of the exponentials of what ``nll_loss`` gets over
+            the classes, ``pairs`` is the share of pairs of samples that are of one class,
+            ``spread`` the variance of a regression's targets, ``apart`` the largest distance of two
+            samples' predictions in one output, ``constant`` what a constant would reach by a
+            regression's loss that is none of squares, and ``predicted_min`` and
+            ``predicted_max`` are of a regression, as are ``missed_below`` and ``missed_above``: by
+            how much the targets of predictions at that end lie beyond them, on average. What is
+            not of a task is NaN.
+        targets: Number of samples of each class; of a regression count, sum and sum of squares
+            of each column, flattened.
+        predicted: Number of predictions of each class; empty for a regression.
+    """
+
+    figures: Tensor
+    targets: Tensor
+    predicted: Tensor
+
+
+def task_of(call: LossCall) -> Task:
+    """What a loss is for."""
+    return _TASKS[call.kind]
+
+
+def read_loss(call: LossCall) -> LossReading:
+    """Look at a batch's predictions and targets, without waiting for the device.
+
+    Args:
+        call: The batch's loss.
+    """
+    with torch.no_grad():
+        prediction, target = call.prediction.float(), call.target
+        if task_of(call) == "classification":
+            return _read_classes(prediction, target, call)
+        if task_of(call) == "binary":
+            return _read_binary(prediction, target.float(), call)
+        return _read_values(prediction, target.float(), call.measure)
+
+
+def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossReading:
+    classes = prediction.shape[1] if prediction.ndim > 1 else prediction.shape[0]
+    scores = (
+        prediction.movedim(1, -1).reshape(-1, classes) if prediction.ndim > 1 else prediction[None]
+    )
+    flat = target.reshape(-1)
+    known = (flat >= 0) & (flat < classes)
+    if call.ignored is not None and 0 <= call.ignored < classes:
+        known &= flat != call.ignored
+    safe = flat.clamp(0, classes - 1)
+    counted = known.float()
+    weight = counted if call.weight is None else counted * call.weight.float()[safe]
+    best = scores.argmax(-1)
+    losses = -scores.gather(1, safe[:, None])[:, 0]
+    none = torch.zeros(classes, device=scores.device)
+    nan = none.new_tensor(_NAN)
+    # Those of a log-softmax are 1.
+    sums = scores.exp().sum(-1).aminmax() if call.kind == "nll" else (nan, nan)
+    targets, count = none.index_add(0, safe, counted), counted.sum()
+    figures = [
+        (losses * weight).sum() / weight.sum(),
+        ((best == safe) * counted).sum() / count,
+        *flat.aminmax(), *sums, count,
+        (targets.square().sum() - count) / (count * (count - 1)), nan, _largest_range(scores), nan,
+        nan, nan, nan, nan,
+    ]  # fmt: skip
+    predicted = none.index_add(0, best, counted)
+    return LossReading(torch.stack([f.float() for f in figures]), targets, predicted)
+
+
+def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossReading:
+    is_logits = call.kind == "bce_logits"
+    fits = prediction.shape == target.shape
+    if not fits:
+        data_loss = prediction.new_tensor(_NAN)
+    elif is_logits:
+        weight = None if call.weight is None else call.weight.float()
+        data_loss = F.binary_cross_entropy_with_logits(prediction, target, pos_weight=weight)
+    else:
+        data_loss = F.binary_cross_entropy(prediction, target)
+    said = prediction > (0.0 if is_logits else 0.5)
+    right = (said == (target > 0.5)).float().mean() if fits else data_loss
+    columns = _columns_of(target)
+    nan = prediction.new_tensor(_NAN)
+    figures = [
+        data_loss, right, *target.aminmax(), nan, nan,
+        target.new_tensor(float(len(columns))), nan, nan, _largest_range(prediction),
+        nan, nan, nan, nan, nan,
+    ]  # fmt: skip
+    said = _columns_of(said)
+    positive = said.float().sum(0)
+    predicted = torch.cat([len(said) - positive, positive]) if len(positive) == 1 else positive
+    return LossReading(torch.stack(figures), _moments(columns), predicted)
+
+
+def _columns_of(labels: Tensor) -> Tensor:
+    """One row for each sample or pixel, one column for each label that it has of its own."""
+    if labels.ndim == 0:
+        return labels[None, None]
+    if labels.ndim > 3 or (labels.ndim == 3 and labels.shape[1] == 1):
+        return labels.movedim(1, -1).reshape(-1, labels.shape[1])[:, :_MAX_COLUMNS]
+    return labels.reshape(len(labels), -1)[:, :_MAX_COLUMNS]
+
+
+def _read_values(prediction: Tensor, target: Tensor, measure: Measure | None) -> LossReading:
+    fits = prediction.shape == target.shape
+    nan = prediction.new_tensor(_NAN)
+    columns = (
+        target.reshape(len(target), -1)[:, :_MAX_COLUMNS] if target.ndim else target[None, None]
+    )
+    data_loss = (measure or F.mse_loss)(prediction, target) if fits else nan
+    figures = [
+        data_loss, nan, *target.aminmax(), nan, nan,
+        target.new_tensor(float(len(columns))), nan,
+        columns.var(0).mean() if len(columns) > 1 else nan, _largest_range(prediction),
+        nan if measure in (None, F.mse_loss) else _best_constant(columns, measure),
+        *(_ends(prediction, target) if fits and prediction.numel() else (nan,) * 4),
+    ]  # fmt: skip
+    return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))
+
+
+def _ends(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """See :data:`ENDS`."""
+    low, high = prediction.aminmax()
+    beyond, hair = target - prediction, _END * (high - low)
+    at_low, at_high = (prediction <= low + hair).float(), (prediction >= high - hair).float()
+    below, above = ((beyond * at).sum() / at.sum() for at in (at_low, at_high))
+    return low, high, -below, above
+
+
+def _best_constant(columns: Tensor, measure: Measure) -> Tensor:
+    """What the better of mean and median reaches; a batch's own are a little too good for it."""
+    count = len(columns)
+    if count < _LEAST_SAMPLES:
+        return columns.new_tensor(_NAN)
+    guesses = (columns.mean(0), columns.median(0).values)
+    reached = [measure(guess.expand_as(columns), columns) for guess in guesses]
+    return torch.minimum(*reached) * (count / (count - 1))
+
+
+def _largest_range(prediction: Tensor) -> Tensor:
+    """How far apart the samples are in the output in which they are the farthest."""
+    if prediction.ndim == 0 or len(prediction) < 2:
+        return prediction.new_tensor(_NAN)
+    low, high = prediction.aminmax(dim=0)
+    return (high - low).max()
+
+
+def _moments(columns: Tensor) -> Tensor:
+    columns = columns.to(widest(columns.device))
+    count = torch.full((columns.shape[1],), float(len(columns)), device=columns.device)
+    return torch.stack([count.to(columns.dtype), columns.sum(0), columns.square().sum(0)]).flatten()

@@ -1,0 +1,288 @@
+"""The losses of a training and what they are of, left on a device until somebody reads."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import zip_longest
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..vital_signs.signs import Objective
+from .autograd_graph import (
+    LossCall,
+    find_loss_calls,
+    has_graph,
+    own_shape,
+)
+from .errors_by_hand import find_errors
+from .loss_look import Look, look_at, on_host
+from .loss_news import BatchReading, LossNews, join_batch
+from .loss_reading import ENDS, Task, task_of
+from .paired_losses import find_pairs
+from .special_losses import describe_special
+from .target_record import TargetRecord
+
+_CURVES = (
+    "data_losses", "other_terms", "accuracies", "penalty_shares", "same_class_pairs",
+    "target_spreads", "prediction_ranges", *ENDS,
+)  # fmt: skip
+
+
+class LossRecord:
+    """Collect a number for each batch, and look closer at some.
+
+    Each rank collects its own; what all ranks have collected is taken up together.
+
+    Attributes:
+        losses: Loss of each batch that was taken up, the mean over the ranks.
+        data_losses, other_terms, accuracies, penalty_shares, same_class_pairs, target_spreads,
+            prediction_ranges: Of the batches that were looked at.
+        predicted_min, predicted_max, missed_below, missed_above: Likewise, of a regression.
+        objective: What is minimised, as of the last `judge`.
+    """
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.data_losses: list[float] = []
+        self.other_terms: list[float] = []
+        self.accuracies: list[float] = []
+        self.penalty_shares: list[float] = []
+        self.same_class_pairs: list[float] = []
+        self.target_spreads: list[float] = []
+        self.prediction_ranges: list[float] = []
+        self.predicted_min: list[float] = []
+        self.predicted_max: list[float] = []
+        self.missed_below: list[float] = []
+        self.missed_above: list[float] = []
+        self.objective = Objective()
+        self._looks = 0
+        self._has_looked = False
+        self._pending: list[Tensor | float] = []
+        self._factor = 1.0
+        self._readings: list[Look] = []
+        self._described: tuple[Objective, Tensor | None] | None = None
+        self._fresh: list[dict[str, float]] = []
+        self._targets = TargetRecord()
+
+    @property
+    def seen(self) -> int:
+        """Number of losses, with those that are not taken up yet."""
+        return len(self.losses) + len(self._pending)
+
+    def add(self, outputs: Any, factor: float) -> None:
+        """Take up what a training step returned; ``factor`` undoes what accumulation divided by."""
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        if isinstance(loss, Tensor) and loss.numel() == 1:
+            loss = loss.detach()
+            at_hand = type(loss) is Tensor and loss.device.type == "cpu"
+            self._pending.append(float(loss) if at_hand else loss.clone())
+            self._factor = factor
+
+    def look(
+        self,
+        loss: Tensor,
+        factor: float,
+        outputs: Mapping[Any, Tensor] | None = None,
+        inputs: int | None = None,
+        batch: Any = None,
+    ) -> None:
+        """Look at the loss of a batch before it is differentiated.
+
+        Args:
+            loss: The loss.
+            factor: Undoes what accumulation divided it by.
+            outputs: Outputs of layers, by the node that made them; for losses written by hand.
+            inputs: Address of what reached the first layer, if known.
+            batch: What the targets may be found in.
+        """
+        # Signs, and what a loss that is not looked at gets, are those of the first look: they may
+        # have to be waited for.
+        is_first, self._has_looked = not self._has_looked, True
+        calls = find_loss_calls(loss, signs=is_first) if has_graph(loss) else []
+        if has_graph(loss) and not calls:
+            calls = find_errors(loss, outputs or {}) or find_pairs(loss)
+        if not calls:
+            if is_first:
+                self._describe_unread(loss, batch, inputs)
+            return
+        if not calls[0].target.numel():
+            return  # As of a picture with nothing in it to find.
+        self._describe(calls[0], len(calls), inputs)
+        self._looks += 1
+        total = loss.detach().float().reshape(()) * factor
+        self._readings.append(look_at(self._looks, calls, total, batch))
+
+    def _describe_unread(self, loss: Tensor, batch: Any, inputs: int | None) -> None:
+        """Take down what a loss is of whose batches are not looked at."""
+        if not has_graph(loss) or self._described is not None or self.objective.kind is not None:
+            return
+        objective = describe_special(loss, batch, inputs)
+        self._described = None if objective is None else (objective, None)
+
+    def _describe(self, call: LossCall, calls: int, inputs: int | None) -> None:
+        if self._described is not None or self.objective.kind is not None:
+            return
+        prediction, shapes = call.prediction, (own_shape(call.prediction), own_shape(call.target))
+        compares = _is_crossed if call.by_hand else _is_repeated
+        differ = task_of(call) == "regression" and compares(*shapes)
+        objective = Objective(
+            task=task_of(call),
+            kind=call.kind,
+            output=call.output,
+            ascends=call.ascends and calls == 1,
+            shapes=shapes if differ else None,
+            classes=_columns(prediction, task_of(call)),
+            labels=float(call.target.numel()),
+            target_shape=shapes[1],
+            of_inputs=call.target.data_ptr() == inputs,
+            weighed=call.weighed,
+            own_units=call.kind != "squared" and call.measure is not None,
+        )
+        has_weight = call.weight is not None and call.kind != "bce"
+        self._described = (objective, call.weight if has_weight else None)
+
+    def news(self) -> LossNews:
+        """What was collected since the last time, on the host."""
+        losses = _numbers(self._pending, self._factor)
+        readings, self._pending, self._readings = self._readings, [], []
+        described, self._described = self._described, None
+        if described is not None and described[1] is not None:
+            described = (described[0], described[1].detach().cpu())
+        return LossNews(losses, on_host(readings), described)
+
+    def take(self, ranks: Sequence[LossNews]) -> None:
+        """Take up the news of all ranks."""
+        described = next((rank.described for rank in ranks if rank.described), None)
+        if described is not None and self.objective.kind is None:
+            self.objective, weight = replace(described[0]), described[1]
+            self._targets.weight = None if weight is None else weight.tolist()
+        self.losses += _means([rank.losses for rank in ranks])
+        by_look: dict[int, list[BatchReading]] = {}
+        for rank in ranks:
+            for reading in rank.readings:
+                by_look.setdefault(reading.look, []).append(reading)
+        for look in sorted(by_look):
+            self._take_batch(join_batch(by_look[look]))
+
+    def _take_batch(self, reading: BatchReading) -> None:
+        row, total = reading.figures, reading.total
+        data_loss = total if reading.mixed else row["data_loss"]
+        self.objective.of_batch &= reading.of_batch
+        if math.isfinite(data_loss):
+            self.data_losses.append(data_loss)
+            self.other_terms.append(reading.total - data_loss if reading.single else math.nan)
+        if math.isfinite(row["accuracy"]):
+            self.accuracies.append(row["accuracy"])
+        if math.isfinite(row["pairs"]):
+            self.same_class_pairs.append(row["pairs"])
+        if math.isfinite(row["apart"]):
+            self.prediction_ranges.append(row["apart"])
+        ends = [row.get(name, math.nan) for name in ENDS]
+        if all(map(math.isfinite, ends)):
+            for name, end in zip(ENDS, ends, strict=True):
+                getattr(self, name).append(end)
+        if math.isfinite(row["spread"]):
+            self.target_spreads.append(row["spread"])
+        if reading.comparable and total > 0 and row["data_loss"] >= 0:
+            self.penalty_shares.append(max(0.0, 1 - row["data_loss"] / total))
+        self._fresh.append(row)
+        self._targets.add(reading)
+
+    def judge(self) -> None:
+        """Bring the objective up to date with what was taken up since the last time."""
+        rows, self._fresh = self._fresh, []
+        if not rows:
+            return
+        objective = self.objective
+        objective.target_range = _span(rows, "target", objective.target_range)
+        objective.predicted_range = _span(rows, "predicted", objective.predicted_range)
+        objective.sum_range = _span(rows, "sum")
+        self._targets.describe(objective, len(self.data_losses))
+        if objective.weighed:
+            objective.constant_loss = math.nan
+        objective.of_positions |= objective.counts_are_of_positions()
+
+    def settle(self) -> None:
+        """Take up and judge what this rank has collected, where it is the only one."""
+        self.take([self.news()])
+        self.judge()
+
+    @property
+    def target_means(self) -> list[float]:
+        """Mean of each column of a regression's targets, of the first thousand."""
+        return self._targets.means() if self.objective.task == "regression" else []
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
+        curves = {name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in _CURVES}
+        return {
+            # They come from single precision.
+            "losses": torch.tensor(self.losses, dtype=torch.float32),
+            **curves,
+            "objective": asdict(self.objective),
+            "looks": self._looks,
+            "fresh": list(self._fresh),
+            **self._targets.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        for name in ("losses", *_CURVES):
+            # Those of an earlier release lack some.
+            setattr(self, name, state_dict[name].tolist() if name in state_dict else [])
+        self.other_terms += [math.nan] * (len(self.data_losses) - len(self.other_terms))
+        self.objective = Objective(**state_dict["objective"])
+        self._looks, self._fresh = state_dict["looks"], list(state_dict["fresh"])
+        self._targets.load_state_dict(state_dict)
+
+
+def _numbers(losses: Sequence[Tensor | float], factor: float) -> list[float]:
+    """Scalars of any shape times a factor, in one transfer where they are on a device."""
+    tensors = [loss.reshape(()).float() for loss in losses if isinstance(loss, Tensor)]
+    if tensors and len(tensors) == len(losses):
+        flat = torch.stack(tensors)
+    else:
+        flat = torch.tensor([float(loss) for loss in losses], dtype=torch.float32)
+    numbers: list[float] = (flat if factor == 1 else flat * factor).tolist()
+    return numbers
+
+
+def _columns(prediction: Tensor, task: Task) -> int:
+    """Number of outputs for one sample, also of a sample without its batch."""
+    if prediction.ndim > 1:
+        return prediction.shape[1]
+    return len(prediction) if task == "classification" else 1
+
+
+def _is_repeated(prediction: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether a prediction is held against several targets; the opposite may be an ensemble."""
+    aligned = zip_longest(reversed(prediction), reversed(target), fillvalue=1)
+    return any(p == 1 < t for p, t in aligned)
+
+
+def _is_crossed(prediction: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether each was repeated along what only the other has: all meet all."""
+    sizes = list(zip(prediction, target, strict=True))
+    return any(p == 1 < t for p, t in sizes) and any(t == 1 < p for p, t in sizes)
+
+
+def _means(ranks: Sequence[list[float]]) -> list[float]:
+    """Mean over the ranks, batch by batch, in single precision as the losses are."""
+    if len(ranks) == 1:
+        return ranks[0]
+    batches = zip_longest(*ranks)
+    known = [torch.tensor([v for v in batch if v is not None]) for batch in batches]
+    return [float(losses.mean()) for losses in known]
+
+
+def _span(
+    rows: list[dict[str, float]], name: str, known: tuple[float, float] = (math.nan, math.nan)
+) -> tuple[float, float]:
+    """Of what is known; rows of an earlier release may lack it, and a lost batch has none."""
+    spans = [(row.get(f"{name}_min", math.nan), row.get(f"{name}_max", math.nan)) for row in rows]
+    finite = [span for span in (*spans, known) if all(map(math.isfinite, span))]
+    if not finite:
+        return known
+    return min(low for low, _ in finite), max(high for _, high in finite)

@@ -1,0 +1,236 @@
+"""Losses of which no batch is read: a look at their graph tells whether they get what they want."""
+
+from typing import Any
+
+from torch import Tensor
+
+from ..inputs.batch_tensors import tensors_of
+from ..vital_signs.signs import Objective
+from .autograd_graph import LAYERS, LOSS_NODES, base_name, output_of, past_shapes
+
+_REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Pow", "Squeeze")
+_PART, _FEWEST, _MANY = 0.1, 4, 100
+
+
+def describe_special(
+    loss: Tensor, batch: Any = None, inputs: int | None = None
+) -> Objective | None:
+    """What a loss is of that is none of those whose batches are read.
+
+    Args:
+        loss: Scalar with its graph.
+        batch: What the targets may be found in, of any form.
+        inputs: Address of what reached the first layer, if known.
+
+    Returns:
+        As much as a rule wants to know; None where there is nothing to say.
+    """
+    if (ctc := find_ctc(loss)) is not None:
+        low, high = ctc[0].float().exp().sum(-1).aminmax()
+        return Objective(kind="ctc", output=ctc[1], sum_range=(float(low), float(high)))
+    if (output := divergence_of(loss)) is not None:
+        return Objective(kind="divergence", output=output)
+    if (rates := rates_for_logarithms(loss)) is not None:
+        return Objective(kind="poisson", output=rates)
+    labels = hinge_targets(loss)
+    if labels is not None and bool(((labels == 0) | (labels == 1)).all()):
+        return Objective(kind="hinge", target_range=(0.0, 1.0))
+    shares, given = targets_of_softmax(loss), list(tensors_of(batch))
+    if shares is not None and shares.data_ptr() != inputs and _is_multi_hot(shares):
+        return Objective(kind="multi_hot", positives=float(shares.float().sum(1).mean()))
+    shapes = crossed_shapes(loss)
+    # What is no target of the batch, as samples of a distribution, is to meet all predictions.
+    if shapes is not None and (not given or any(t.shape == shapes[1] for t in given)):
+        return Objective(kind="by_hand", shapes=shapes)
+    return None
+
+
+def _is_multi_hot(shares: Tensor) -> bool:
+    """Whether they are 0 and 1, and more than one of them 1 for a good part of the samples.
+
+    Of very many a softmax may be meant to draw some, as a model of what people choose has it, and
+    of as many as samples those that are of a kind.
+    """
+    samples, labels = shares.shape
+    if labels > _MANY or (samples == labels and bool((shares.diagonal() != 0).all())):
+        return False
+    two = bool(((shares == 0) | (shares == 1)).all())
+    return two and bool((shares.sum(1) > 1).float().mean() > _PART)
+
+
+def divergence_of(loss: Tensor) -> str | None:
+    """The function whose output `kl_div` is given in place of logarithms of probabilities.
+
+    Args:
+        loss: Scalar with its graph: the mean or sum of one divergence.
+
+    Returns:
+        Its name; None for logarithms, and where there is no divergence.
+    """
+    node: Any = loss.grad_fn
+    while base_name(node) in ("Mean", "Sum", "Div", "Mul") and _single_parent(node) is not None:
+        node = _single_parent(node)
+    product = _single_parent(node) if base_name(node) == "Sub" else None
+    # What is subtracted is the targets times their prediction.
+    if base_name(product) != "Mul" or node.next_functions[0][0] is not None:
+        return None
+    name = output_of(_single_parent(product))
+    return name if name in ("softmax", "sigmoid") else None
+
+
+def rates_for_logarithms(loss: Tensor) -> str | None:
+    """The function whose positive output `poisson_nll_loss` is given in place of logarithms.
+
+    Args:
+        loss: Scalar with its graph: the mean or sum of ``exp(x) - target * x``.
+
+    Returns:
+        Its name; None for logarithms, and where there is no such loss.
+    """
+    node: Any = loss.grad_fn
+    while base_name(node) in ("Mean", "Sum", "Div", "Mul", "Add") and _single_parent(node):
+        node = _single_parent(node)
+    if base_name(node) != "Sub" or len(node.next_functions) != 2:
+        return None
+    exponential, product = (parent for parent, _ in node.next_functions)
+    if base_name(exponential) != "Exp" or base_name(product) != "Mul":
+        return None
+    given = exponential.next_functions[0][0]
+    if given not in [parent for parent, _ in product.next_functions]:
+        return None
+    name = base_name(past_shapes(given))
+    return name.lower() if name in ("Softplus", "Relu", "Exp", "Sigmoid") else None
+
+
+def find_ctc(loss: Tensor) -> tuple[Tensor, str | None] | None:
+    """What a connectionist temporal classification is given, and the function it comes from.
+
+    Args:
+        loss: Scalar with its graph.
+
+    Returns:
+        The first frame of each sample, shape ``(batch, classes)``, which is no padding, and the
+        name; None where there is none.
+    """
+    stack, seen = [loss.grad_fn], 0
+    while stack and seen < LOSS_NODES:
+        node: Any = stack.pop(0)
+        seen += 1
+        given = getattr(node, "_saved_log_probs", None)
+        if base_name(node) in ("CtcLoss", "CudnnCtcLoss") and isinstance(given, Tensor):
+            first = given.detach() if given.ndim < 3 else given.detach()[0]
+            return first, output_of(node.next_functions[0][0])
+        stack += [parent for parent, _ in getattr(node, "next_functions", ()) if parent is not None]
+    return None
+
+
+def hinge_targets(loss: Tensor) -> Tensor | None:
+    """What a hinge loss written by hand takes for labels, which are to be 1 and -1.
+
+    Args:
+        loss: Scalar with its graph: the mean or sum of ``(1 - target * x).clamp(min=0)``, or of its
+            square.
+
+    Returns:
+        The targets; None where there is no such loss.
+    """
+    node: Any = loss.grad_fn
+    while base_name(node) in _REDUCTIONS and _single_parent(node):
+        node = _single_parent(node)
+    if base_name(node) not in ("Clamp", "ClampMin", "Relu"):
+        return None
+    margin = past_shapes(_single_parent(node))
+    first = margin.next_functions[0][0] if base_name(margin) == "Sub" else None
+    if base_name(margin) not in ("Rsub", "Sub") or first is not None:
+        return None
+    product = past_shapes(_single_parent(margin))
+    if base_name(product) != "Mul" or len(product.next_functions) != 2:
+        return None
+    score = _single_parent(product)
+    if base_name(past_shapes(score)) not in LAYERS:
+        return None
+    side = "self" if product.next_functions[0][0] is None else "other"
+    target = getattr(product, f"_saved_{side}", None)
+    return target.detach() if isinstance(target, Tensor) and target.numel() > 1 else None
+
+
+def targets_of_softmax(loss: Tensor) -> Tensor | None:
+    """Targets of a `cross_entropy` that are given as a probability of each class.
+
+    Args:
+        loss: Scalar with its graph: ``-(target * log_softmax(x)).sum() / samples``, as torch has
+            it. What others write by hand, as for bags of words, is something else.
+
+    Returns:
+        The targets, shape ``(samples, classes)``; None where there is no such loss.
+    """
+    node: Any = loss.grad_fn
+    while base_name(node) in ("Mul", "Div") and base_name(_single_parent(node)) in ("Mul", "Div"):
+        node = _single_parent(node)
+    for name in ("Div", "Neg", "Sum"):
+        if base_name(node) != name or _single_parent(node) is None:
+            return None
+        node = _single_parent(node)
+    if base_name(node) != "Mul" or base_name(_single_parent(node)) != "LogSoftmax":
+        return None
+    target = getattr(node, "_saved_other", None)
+    if not isinstance(target, Tensor) or target.ndim != 2 or target.shape[1] < 2:
+        return None
+    return target.detach()
+
+
+def crossed_shapes(loss: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Shapes of predictions ``(n, 1)`` and targets ``(n,)``, or the reverse, that are subtracted.
+
+    Whatever is then made of the ``(n, n)`` differences, as a loss written by hand does: all that
+    is known of the targets is that they have no graph.
+
+    Args:
+        loss: Scalar with its graph.
+
+    Returns:
+        Of predictions and targets; None where there is no such difference before the last layer.
+    """
+    stack, seen = [loss.grad_fn], set[Any]()
+    while stack and len(seen) < LOSS_NODES:
+        node: Any = stack.pop(0)
+        if node is None or node in seen or base_name(node) in LAYERS:
+            continue
+        seen.add(node)
+        sides = node.next_functions
+        if base_name(node) == "Sub" and [side for side, _ in sides].count(None) == 1:
+            source, place = next(side for side in sides if side[0] is not None)
+            shapes = _crossed(_shape(source, place), _shape(node, 0))
+            if shapes is not None and not _adds_a_dimension(source):
+                return shapes
+        stack += [parent for parent, _ in sides]
+    return None
+
+
+def _adds_a_dimension(node: Any) -> bool:
+    """Whether it is there to have all meet all, as ``x[:, None]`` is."""
+    if base_name(node) not in ("Unsqueeze", "View", "ReshapeAlias"):
+        return False
+    before, place = node.next_functions[0]
+    return len(_shape(node, 0)) > len(_shape(before, place))
+
+
+def _shape(node: Any, place: int) -> tuple[int, ...]:
+    """Of one of a node's outputs; what a leaf is asked for is not known."""
+    metadata = getattr(node, "_input_metadata", ())
+    return tuple(metadata[place].shape) if place < len(metadata) else ()
+
+
+def _crossed(
+    own: tuple[int, ...], joined: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    n = joined[0] if joined else 0
+    if joined != (n, n) or n < _FEWEST or own not in ((n, 1), (n,)):
+        return None
+    return (own, (n,)) if own == (n, 1) else (own, (n, 1))
+
+
+def _single_parent(node: Any) -> Any:
+    """What a node is made of where that is one thing and constants; None where it is several."""
+    parents = [parent for parent, _ in node.next_functions if parent is not None]
+    return parents[0] if len(parents) == 1 else None

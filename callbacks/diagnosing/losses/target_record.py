@@ -1,0 +1,136 @@
+"""What the targets of a training are, what is predicted of them, and what a constant would do."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..vital_signs.signs import Objective
+from .loss_news import BatchReading
+
+_RECENT = 40
+_LEAST_SAMPLES = 5_000
+_ALIKE = 1e-9
+
+
+class TargetRecord:
+    """Add up the targets of the batches that were looked at, and keep the late predictions.
+
+    Attributes:
+        weight: Of the classes, or of the positives in each column; None where none is given.
+    """
+
+    def __init__(self) -> None:
+        self.weight: list[float] | float | None = None
+        self._targets: Tensor | None = None
+        self._predicted: list[Tensor] = []
+        self._samples: list[float] = []
+        # Of a loss that is none of squares: what a constant reached, and of how many samples.
+        self._constant = [0.0, 0.0]
+
+    def add(self, reading: BatchReading) -> None:
+        """Take up a batch."""
+        known, new = self._targets, reading.targets
+        self._targets = known + new if known is not None and len(known) == len(new) else new
+        constant, samples = reading.figures["constant"], reading.figures["samples"]
+        self._predicted.append(reading.predicted)
+        self._samples.append(samples)
+        if math.isfinite(constant):
+            total, count = self._constant
+            self._constant = [total + samples * constant, count + samples]
+
+    def means(self) -> list[float]:
+        """Mean of each column of a regression's targets, of the first thousand."""
+        if self._targets is None:
+            return []
+        count, total, _ = self._targets.view(3, -1)
+        means: list[float] = (total / count).tolist()
+        return means
+
+    def describe(self, objective: Objective, looks: int) -> None:
+        """Write into an objective what is known of its targets and predictions.
+
+        Args:
+            objective: Of these targets.
+            looks: Batches that were looked at so far.
+        """
+        self._forget_old_predictions(max(_RECENT, looks // 2))
+        if self._targets is None:
+            return
+        describe = {"classification": self._describe_classes, "binary": self._describe_binary}
+        describe.get(objective.task or "", self._describe_numbers)(objective, self._targets)
+        same = [p for p in self._predicted if len(p) == len(self._predicted[-1])]
+        objective.predicted_counts = torch.stack(same).sum(0).tolist() if same else []
+        if len(same) == len(self._samples) and math.isfinite(objective.positives):
+            objective.predicted_positives = sum(objective.predicted_counts) / sum(self._samples)
+
+    def _forget_old_predictions(self, half: int) -> None:
+        """Keep the last ones; of the last half as many as it takes to see rare classes."""
+        self._predicted, self._samples = self._predicted[-half:], self._samples[-half:]
+        if len(self._predicted) <= _RECENT:
+            return
+        sizes = [float(predicted.sum()) for predicted in self._predicted]
+        left, first = sum(sizes), 0
+        while len(sizes) - first > _RECENT and left - sizes[first] > _LEAST_SAMPLES:
+            left, first = left - sizes[first], first + 1
+        self._predicted, self._samples = self._predicted[first:], self._samples[first:]
+
+    def _describe_classes(self, objective: Objective, targets: Tensor) -> None:
+        weighted = targets * torch.tensor(self.weight) if self.weight else targets
+        objective.constant_loss = float(torch.special.entr(weighted / weighted.sum()).sum())
+        objective.target_counts = targets.tolist()
+
+    def _describe_binary(self, objective: Objective, targets: Tensor) -> None:
+        count, total, _ = targets.view(3, -1)
+        mean = total / count
+        objective.constant_loss = float(_binary_entropy(mean, self.weight).mean())
+        if len(mean) == objective.classes:
+            objective.positives = float(mean.sum())
+        if len(mean) == 1:
+            positive = float(total)
+            objective.target_counts = [float(count) - positive, positive]
+
+    def _describe_numbers(self, objective: Objective, targets: Tensor) -> None:
+        count, total, squares = targets.view(3, -1)
+        mean = total / count
+        variances = (squares / count - mean * mean).clamp(min=0)
+        variance = variances.mean()
+        if bool((variances <= _ALIKE * squares / count).all()):
+            return  # One and the same target for all is for something else than prediction.
+        # Of a loss that goes easy on outliers, those would be most of it.
+        total, samples = self._constant
+        other = total / samples if samples else math.nan
+        objective.constant_loss = float(variance) if objective.kind == "squared" else other
+        objective.target_variance = float(variance)
+        low, high = objective.target_range
+        around = variance + mean.var(correction=0)
+        objective.flat_loss = float((squares / count).mean() if low >= 0 and high <= 1 else around)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
+        return {
+            "predicted": list(self._predicted),
+            "samples": list(self._samples),
+            "constant": list(self._constant),
+            "targets": self._targets,
+            "weight": self.weight,
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self._samples = list(state_dict.get("samples", []))
+        # Of what an earlier version saved, the number of samples is not known.
+        self._predicted = list(state_dict["predicted"]) if self._samples else []
+        self._constant = list(state_dict["constant"])
+        self._targets, self.weight = state_dict["targets"], state_dict["weight"]
+
+
+def _binary_entropy(mean: Tensor, weight: list[float] | float | None) -> Tensor:
+    """Cross-entropy of the best constant, where positives count ``weight`` times."""
+    positive = mean * torch.tensor(weight or 1.0).double()
+    total = positive + 1 - mean
+    share = positive / total
+    entropy: Tensor = torch.special.entr(share) + torch.special.entr(1 - share)
+    return total * entropy

@@ -1,0 +1,396 @@
+"""The vital signs of a training: all that the rules read."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from ....functional.gradient_flow import vanishing_from
+from ....functional.loss_curve import excess_swing, slope_score, window_means
+from .observed_signs import ObservedSigns
+from .signs import NAN, Layer, share_of
+
+_WINDOWS = 20
+# What noise and a constant predictor's own error in few samples leave open.
+_CLEARLY, _HARDLY = 0.02, 0.1
+_TINY, _SMALL = 1e-3, 1e-2
+_IMAGES, _WORSE, _WORSENED = 2, 0.25, 3.0
+_FIRST, _FLUNG = 50, 100.0
+_FAR, _HALF, _MANY_STEPS = 5.0, 0.5, 1000
+# Rows of one product may differ in their last digits.
+_LOOKS, _SAME, _MANY_LOOKS = 3, 1e-5, 10
+_CHECKS, _HAIR = 5, 3e-3
+_FEW, _SILENT = 3, 3
+_OF_OTHER_UNITS = 1.5
+_MOST = 0.9
+_A_SUM = 1.5
+_FAINT, LOUD, _OF_WEIGHTS = 0.03, 4.0, 0.75
+_MUFFLED, _OF_SIGMOIDS, _FEWER = 0.03, 0.25, 2 / 3
+_LATE, _QUARTER, _PACE = 0.75, 4, 0.5
+
+
+@dataclass
+class Vitals(ObservedSigns):
+    """Recorded vital signs of one moment, and what follows from them.
+
+    That is computed once: a report takes a copy.
+    """
+
+    @property
+    def dropout(self) -> float:
+        """Highest probability of a dropout layer."""
+        return max(self.dropouts, default=0.0)
+
+    def rate_as_code(self, factor: float) -> str:
+        """A multiple of the highest learning rate so far, as an argument."""
+        rate = self.learning_rate_peak * factor
+        return f"lr={rate:.3g}" if math.isfinite(rate) else "lr=..."
+
+    @property
+    def had_a_chance(self) -> bool:
+        """Whether enough steps were done to expect any progress."""
+        return self.step >= max(30, min(200, self.planned_steps / 10))
+
+    @property
+    def had_a_long_chance(self) -> bool:
+        """Whether so many were done that even what begins with a plateau should have left it."""
+        least = min(100, 0.75 * self.planned_steps)
+        return self.step >= max(least, min(500, self.planned_steps / 4))
+
+    @property
+    def would_have_started(self) -> bool:
+        """Whether a slow start would have ended by now."""
+        half, checks = self.planned_steps / 2, self.validation_losses[-_FEW:]
+        if self.objective.of_inputs or len(self.objective.target_shape) > _IMAGES:
+            # The mean of what is to be drawn holds it for long, as it does an autoencoder.
+            leaves = len(checks) == _FEW and all(b < a for a, b in pairwise(checks))
+            return self.step > min(half, _MANY_STEPS) and not leaves
+        # Without the loss of a constant a slow start looks the same.
+        return not math.isnan(self.objective.constant_loss) or self.step > half
+
+    @property
+    def starts_far(self) -> bool:
+        """Whether the first loss is far over that of a network that knows nothing yet, ln C.
+
+        Inputs that are not normalised are a reason of their own.
+        """
+        if not self.objective.usual_loss > 0 or not self.data_losses:
+            return False
+        # Weights of classes make a constant's loss larger.
+        usual = max(self.objective.usual_loss, self.objective.constant_loss)
+        return self.first_data_loss > _FAR * usual and not self.has_raw_inputs
+
+    @property
+    def has_raw_inputs(self) -> bool:
+        """Whether inputs are so large that what they lead to is no matter of the weights."""
+        return self.inputs.rms > 10 or any(side.is_raw for side in self.side_inputs.values())
+
+    @property
+    def has_faint_inputs(self) -> bool:
+        """Whether what reaches the first layer is next to nothing.
+
+        What is only small is so where nothing is learned.
+        """
+        least = _SMALL if self.had_a_chance and not self.has_learned else _TINY
+        return 0 < self.inputs.rms < least
+
+    @property
+    def first_data_loss(self) -> float:
+        """Data loss at first; of binary labels, which may be weighted, no more than most have."""
+        first = self.data_losses[0]
+        if self.objective.task == "binary":
+            return min(first, statistics.median(self.data_losses[:3]))
+        return first
+
+    @cached_property
+    def decay_outweighs(self) -> bool:
+        """Whether a decay that is added to the gradients was more than they are, at first."""
+        pulls = [pull for pull in self.decay_pulls if math.isfinite(pull)]
+        return len(pulls) >= _FEW and statistics.median(pulls) > 1
+
+    @cached_property
+    def misdrawn(self) -> list[Layer]:
+        """Layers that have most of the weights, all drawn far too small or all far too large."""
+        layers = [layer for layer in self.layers if layer.ran]
+        drawn = [layer for layer in layers if layer.trained and layer.weight_gain > 0]
+        faint = [layer for layer in drawn if layer.weight_gain < _FAINT]
+        # Sigmoids, whose slope is a quarter, take weights four times as large (Glorot and Bengio).
+        most = LOUD * (2 if self._hardly_move(0, _OF_SIGMOIDS) else 1)
+        loud = [layer for layer in drawn if layer.weight_gain > most]
+        off = max(faint, loud, key=len)
+        return off if len(off) > 1 and share_of(off, layers) >= _OF_WEIGHTS else []
+
+    @cached_property
+    def vanished_from_the_start(self) -> bool:
+        """Whether gradients were lost on their way before the first step, with units alive."""
+        dead = (shares[0] for shares in self.dead.history.values() if shares)
+        return (
+            vanishing_from(self.first_gradient_profile) is not None
+            and max(dead, default=0.0) <= _HALF
+            and not self.silent
+        )
+
+    @cached_property
+    def silent(self) -> list[str]:
+        """Activations all of whose units have been 0 in each of several reports, from the first.
+
+        Rectifiers, whose units are watched in every batch, are another matter.
+        """
+        history = self.dormant.history.items()
+        known = {site: [s for s in shares if s == s] for site, shares in history}
+        shut = [site for site, shares in known.items() if shares[:_SILENT] == [1.0] * _SILENT]
+        return [site for site in shut if min(known[site]) == 1 and site not in self.dead.last]
+
+    @property
+    def highest_first_loss(self) -> float:
+        """Of the first batches; what is not finite does not count."""
+        return max((loss for loss in self.losses[:_FIRST] if math.isfinite(loss)), default=0.0)
+
+    @property
+    def was_flung(self) -> bool:
+        """Whether a step as long as the weights made the loss a hundred times what it was."""
+        longest = max((u for u in self.total_updates if math.isfinite(u)), default=0.0)
+        first = self.losses[0] if self.losses else NAN
+        return longest > 1 and 0 < _FLUNG * first < self.highest_first_loss
+
+    @cached_property
+    def curve(self) -> list[float]:
+        """The loss in at most 20 windows."""
+        return window_means(self.losses, _WINDOWS)
+
+    @cached_property
+    def recent_loss(self) -> float:
+        """Mean loss of the last tenth of the batches, or ten."""
+        return _tail_mean(self.losses)
+
+    @cached_property
+    def initial_loss(self) -> float:
+        """Mean loss of the first batches; that of the very first where the steps made it worse."""
+        first = self.losses[:5]
+        mean = sum(first) / len(first) if first else NAN
+        return first[0] if first and mean > _WORSENED * first[0] > 0 else mean
+
+    @cached_property
+    def recent_data_loss(self) -> float:
+        """Mean data loss of the batches lately looked at."""
+        return _tail_mean(self.data_losses)
+
+    @cached_property
+    def training_accuracy(self) -> float:
+        """Share lately told rightly, of samples with one label each; NaN after a few looks."""
+        recent = self.accuracies[-max(_MANY_LOOKS, len(self.accuracies) // 5) :]
+        known = self.labels_samples and len(recent) >= _MANY_LOOKS
+        return statistics.fmean(recent) if known else NAN
+
+    @property
+    def told_rightly(self) -> float:
+        """The accuracy in training, no more than what is logged under the name of validation's.
+
+        That may be of something else than the outputs that the loss has: of whole sentences, or of
+        the spikes that come of potentials.
+        """
+        logged = self.training_score
+        return min(self.training_accuracy, logged if math.isfinite(logged) else math.inf)
+
+    @cached_property
+    def gain(self) -> float:
+        """Share of the loss of the best constant predictor that was taken off it.
+
+        Where that predictor is not known, of the initial loss. 0 is nothing learned, 1 no loss
+        left, below 0 is worse than a constant.
+        """
+        constant = self.objective.constant_loss
+        if constant > 0 and self.data_losses:
+            return 1 - self.recent_data_loss / constant
+        gains = []
+        if self.initial_loss > 0 and math.isfinite(self.initial_loss):
+            gains.append(1 - self.recent_loss / self.initial_loss)
+        squares = self.objective.target_variance > 0 and not self.objective.own_units
+        if squares and self.data_losses:
+            # Of squares, though they are not what is minimised: outliers may be most of them.
+            gains.append(1 - self.recent_data_loss / self.objective.target_variance)
+        return max(gains, default=NAN)
+
+    @property
+    def is_worse_than_constant(self) -> bool:
+        """Whether the loss is clearly over that of a constant, of one for all places of an image.
+
+        Its own mean for each place is more than a convolution can begin with.
+        """
+        objective = self.objective
+        if len(objective.target_shape) > _IMAGES and objective.kind == "squared":
+            return self.recent_data_loss > (1 + _WORSE) * objective.flat_loss
+        return self.gain < -_WORSE
+
+    @property
+    def ignores_inputs(self) -> bool:
+        """Whether all samples of the batches lately looked at got one and the same prediction."""
+        recent, variance = self.prediction_ranges[-_LOOKS:], self.objective.target_variance
+        size = math.sqrt(variance) if variance > 0 else 1.0
+        return len(recent) == _LOOKS and max(recent) < _SAME * size
+
+    @property
+    def evaluates_late(self) -> bool:
+        """Whether evaluation says little yet: BatchNorm's moments follow a network that moves."""
+        has_norm = math.isfinite(self.fewest_norm_values)
+        return (
+            has_norm and math.isfinite(self.planned_steps) and self.step <= self.planned_steps / 2
+        )
+
+    @property
+    def labels_samples(self) -> bool:
+        """Whether each sample has one label, rather than each of its words or pixels."""
+        return not self.inputs.sizes or self.objective.labels in self.inputs.sizes
+
+    @property
+    def has_other_terms(self) -> bool:
+        """Whether the loss has more to it than the data loss that constants are compared with."""
+        whole, part = self.recent_loss, self.recent_data_loss
+        return abs(whole - part) > 0.25 * max(abs(whole), abs(part))
+
+    @property
+    def is_imbalanced(self) -> bool:
+        """Whether there are ten times as many samples of one class as of another, or more."""
+        present = [count for count in self.objective.target_counts if count > 0]
+        return len(present) > 1 and max(present) >= 10 * min(present)
+
+    @property
+    def scale(self) -> float:
+        """What there is to know: the loss of the best constant, or else the first one."""
+        constant = self.objective.constant_loss
+        return constant if constant > 0 else abs(self.initial_loss)
+
+    @property
+    def sum_of(self) -> float:
+        """How many times the mean over a batch's samples the loss is: 1, or more for a sum."""
+        whole, part = (known[0] if known else NAN for known in (self.losses, self.data_losses))
+        return max(1.0, whole / part) if part > 0 else 1.0
+
+    @property
+    def whole_constant(self) -> float:
+        """Loss of the best constant in units of the whole loss; NaN where it is not known.
+
+        A whole that is a little more than its part has a penalty in it.
+        """
+        return self.objective.constant_loss * (self.sum_of if self.sum_of > _A_SUM else 1.0)
+
+    @property
+    def whole_scale(self) -> float:
+        """The same in units of the whole loss: sums over a batch are many times the mean."""
+        return self.scale * self.sum_of
+
+    @cached_property
+    def is_falling(self) -> bool:
+        """Whether the loss of the last half of the steps falls beyond its noise."""
+        half = self.losses[len(self.losses) // 2 :]
+        return slope_score(half) < -3
+
+    @property
+    def scores_improve(self) -> bool:
+        """Whether a third fewer errors than at first are made of validation."""
+        first, last = self.validation_scores[:1], self.validation_scores[-_FEW:]
+        if len(self.validation_scores) <= _FEW or not 0 <= min(last) <= max(last) <= 1:
+            return False
+        return 1 - min(last) < _FEWER * (1 - first[0])
+
+    @cached_property
+    def falls_as_fast_as_ever(self) -> bool:
+        """Whether it falls near the end of the plan at half of its first pace or more.
+
+        What comes near to all that it can learn slows down.
+        """
+        late = math.isfinite(self.planned_steps) and self.step >= _LATE * self.planned_steps
+        knows = self.objective.constant_loss > 0 and not self.has_other_terms
+        if not (late and knows and self.one_loss and self.is_falling):
+            return False
+        quarter = len(self.curve) // 4
+        if quarter < _QUARTER:
+            return False
+        first = self.curve[0] - self.curve[quarter]
+        last = self.curve[3 * quarter] - self.curve[-1]
+        return first > 0 and last > _PACE * first
+
+    @property
+    def falls_in_time(self) -> bool:
+        """Whether it falls, and there is time left for it to get below a constant's or it is."""
+        return self.is_falling and (self.has_learned or self.step < _MOST * self.planned_steps)
+
+    @cached_property
+    def validation_falls(self) -> bool:
+        """Whether each of the last checks was better than the one before, beyond a hair.
+
+        What knew its task from the start, as in fine-tuning, gets better slowly.
+        """
+        checks, constant = self.validation_losses[-_CHECKS:], self.objective.constant_loss
+        knew = constant > 0 and any(loss < 0.7 * constant for loss in self.data_losses[:1])
+        if len(checks) < _CHECKS or knew:
+            return False
+        fell = checks[0] - checks[-1] > _HAIR * self.whole_scale
+        return fell and all(b < a for a, b in pairwise(checks))
+
+    @property
+    def validates_the_same_loss(self) -> bool:
+        """Whether validation's loss may be the training's own, and not one of other units."""
+        checks, training = self.validation_losses, self.training_epoch_losses[:1]
+        known = [*training, *([self.whole_scale] if self.objective.constant_loss > 0 else [])]
+        return bool(checks and known) and min(checks) < _OF_OTHER_UNITS * max(known)
+
+    @cached_property
+    def is_rising(self) -> bool:
+        """Whether it rises beyond its noise."""
+        half = self.losses[len(self.losses) // 2 :]
+        return slope_score(half) > 3
+
+    @cached_property
+    def swing(self) -> float:
+        """How much more the loss moves between windows of its last half than batch noise does."""
+        return excess_swing(self.losses[len(self.losses) // 2 :], _WINDOWS // 2)
+
+    @cached_property
+    def has_learned(self) -> bool:
+        """Whether the loss is clearly below that of a constant."""
+        return self.gain > _CLEARLY
+
+    @property
+    def squashed_outputs(self) -> int:
+        """How many of the sigmoids, tanhs and their kin no layer comes after."""
+        return max(self.saturating_outputs, int(self.last_activation_is_output))
+
+    @property
+    def is_muffled(self) -> bool:
+        """Whether all others of them are sigmoids that hardly move, as through a long plateau."""
+        return self._hardly_move(-1, _MUFFLED)
+
+    @property
+    def is_muffled_at_first(self) -> bool:
+        """Whether those were so to begin with, if not quite."""
+        return self._hardly_move(0, 2 * _MUFFLED)
+
+    def _hardly_move(self, place: int, most: float) -> bool:
+        sites = list(self.saturated.history)
+        hidden = sites[: max(0, len(sites) - self.squashed_outputs)]
+        known = [self.variances.of(site) for site in hidden]
+        return bool(known) and all(shares and shares[place] < most for shares in known)
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether hardly anything is known to be learned."""
+        return self.gain < _HARDLY
+
+    @cached_property
+    def is_well(self) -> bool:
+        """Whether training does what it should, whatever a single sign looks like."""
+        knows = self.one_loss or self.objective.constant_loss > 0
+        if not knows or math.isnan(self.gain):
+            return math.isfinite(self.recent_loss) and not self.is_rising
+        return self.gain > 0.1 and (self.gain > 0.5 or not self.is_rising)
+
+
+def _tail_mean(values: Sequence[float]) -> float:
+    tail = values[-max(10, len(values) // 10) :]
+    finite = [value for value in tail if math.isfinite(value)]
+    # A step that mixed precision skips says nothing of the others.
+    tail = finite if 2 * len(finite) > len(tail) else tail
+    return sum(tail) / len(tail) if tail else NAN

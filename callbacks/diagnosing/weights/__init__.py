@@ -1,0 +1,1 @@
+"""What is found at the layers' weights and their gradients."""

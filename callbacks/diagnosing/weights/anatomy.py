@@ -1,0 +1,189 @@
+"""What a network consists of: its weight layers, and how they are drawn."""
+
+from collections.abc import Iterable
+from typing import Any, TypeGuard
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.optim import Optimizer
+
+from ..vital_signs.signs import NAN, Layer
+
+
+def matrix_of(module: nn.Module) -> Tensor | None:
+    """The weight matrix or kernel that a module itself owns; None for an embedding's table."""
+    if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+        return None
+    own = module.parameters(recurse=False)
+    return next(
+        (p for p in own if not isinstance(p, nn.UninitializedParameter) and p.ndim > 1), None
+    )
+
+
+def find_layers(module: nn.Module, optimizers: Iterable[Optimizer]) -> list[Layer]:
+    """Weight layers in the order of registration; what was not called yet is not known to run."""
+    optimized = {p for o in optimizers for group in o.param_groups for p in group["params"]}
+    layers = []
+    for name, part in module.named_modules():
+        weight = matrix_of(part)
+        if weight is not None:
+            trained = weight.requires_grad
+            layers.append(Layer(name, weight.numel(), trained, weight in optimized, ran=False))
+    return layers
+
+
+def is_composite(module: nn.Module) -> bool:
+    """Whether a module of one's own has weight layers inside: its weight may be a later one's.
+
+    What reaches it, reaches those; a table of positions that it owns does not make it a layer.
+    """
+    if type(module).__module__.startswith("torch.nn."):
+        return False
+    return any(part is not module and matrix_of(part) is not None for part in module.modules())
+
+
+def embedding_tables(module: nn.Module) -> dict[str, Tensor]:
+    """Tables of more than one column, by the name of their embedding."""
+    kinds = (nn.Embedding, nn.EmbeddingBag)
+    found = ((n, part.weight) for n, part in module.named_modules() if isinstance(part, kinds))
+    return {name: table for name, table in found if is_whole(table) and table.shape[1] > 1}
+
+
+def bare_parameters(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters that a module of one's own has beside its layers: a temperature, a rate."""
+    found: dict[str, Tensor] = {}
+    for name, part in module.named_modules():
+        if not type(part).__module__.startswith("torch.nn."):
+            matrix = matrix_of(part)
+            own = part.named_parameters(name, recurse=False)
+            found |= {n: p for n, p in own if p is not matrix and is_whole(p)}
+    return found
+
+
+def own_matrices(module: nn.Module) -> dict[str, Tensor]:
+    """Matrices of no layer of torch's: what a module of one's own multiplies with, or adds."""
+    found: dict[str, Tensor] = {}
+    for name, part in module.named_modules():
+        is_own = not type(part).__module__.startswith("torch.nn.")
+        if is_own or isinstance(part, (nn.ParameterDict, nn.ParameterList)):
+            parameters = part.named_parameters(name, recurse=False)
+            found |= {n: p for n, p in parameters if p.ndim == 2 and is_whole(p)}
+    return found
+
+
+def dropout_rates(module: nn.Module) -> list[float]:
+    """Probability of each dropout layer."""
+    dropouts = (m for m in module.modules() if isinstance(m, nn.modules.dropout._DropoutNd))
+    return [float(m.p) for m in dropouts]
+
+
+def largest_recurrent_gain(module: nn.Module) -> float:
+    """How much a state grows at a time at most, by the size of the trained recurrent weights.
+
+    Root mean square of the weights times the root of the state's size: 0.58 as torch draws them,
+    1 for orthogonal ones. NaN without any, or where ranks share them (FSDP2).
+    """
+    gains: list[float] = []
+    for part in module.modules():
+        if isinstance(part, (nn.RNNBase, nn.RNNCellBase)):
+            weights = [w for name, w in part.named_parameters() if name.startswith("weight_hh")]
+            whole = [w.detach() for w in weights if w.requires_grad and is_whole(w)]
+            gains += [float(w.float().square().mean() * w.shape[1]) ** 0.5 for w in whole]
+    return max(gains, default=NAN)
+
+
+def count_gates(module: nn.Module) -> int:
+    """Blocks of units that a layer's weight is made of: those of a recurrent layer's gates."""
+    weight = matrix_of(module)
+    if weight is None or not isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
+        return 1
+    return max(1, len(weight) // int(module.hidden_size))
+
+
+def gradient_of(weight: Tensor) -> Tensor | None:
+    """Its gradient; None for what is computed, as a copy that follows another with its graph."""
+    return weight.grad if weight.is_leaf else None
+
+
+def have_identical_units(weight: Tensor, *, sure: bool, gates: int = 1) -> Tensor:
+    """Whether all units have the same weights and the same gradients; a flag on the device.
+
+    Gradients of 0 are the same only if one is ``sure`` that they are no matter of the first steps,
+    as behind a gate that starts closed. Of a weight that ranks share (FSDP2) it is not known, and
+    taken to be False.
+    """
+    return _are_identical(weight, gradient_of(weight), sure=sure, gates=gates)
+
+
+def are_one_many_times(matrix: Tensor) -> Tensor:
+    """The same of the rows or the columns of a matrix that units of one's own are made of."""
+    return have_identical_units(matrix, sure=False) | have_identical_columns(matrix)
+
+
+def have_identical_columns(table: Tensor) -> Tensor:
+    """The same of the columns of an embedding, of which there are two or more."""
+    gradient = gradient_of(table)
+    if table.ndim != 2 or gradient is None or gradient.layout != torch.strided:
+        return torch.zeros((), dtype=torch.bool, device=table.device)
+    return _are_identical(table.T, gradient.T, sure=False, gates=1)
+
+
+def _are_identical(weight: Tensor, gradient: Tensor | None, *, sure: bool, gates: int) -> Tensor:
+    if not is_whole(gradient) or len(weight) // gates < 2:
+        return torch.zeros((), dtype=torch.bool, device=weight.device)
+    with torch.no_grad():
+        # On the host most are told by their first two units.
+        if weight.device.type == "cpu" and not torch.equal(weight[0], weight[1]):
+            return torch.zeros((), dtype=torch.bool)
+        blocks = [
+            part.detach().reshape(gates, len(part) // gates, -1) for part in (weight, gradient)
+        ]
+        same = torch.stack([(block == block[:, :1]).all() for block in blocks]).all()
+        return same if sure else same & gradient.any()
+
+
+def weight_gain(weight: Tensor) -> Tensor:
+    """See `Layer.weight_gain`; on the device. NaN for a weight that ranks share (FSDP2)."""
+    plain = type(weight) in (Tensor, nn.Parameter) and weight.is_floating_point()
+    with torch.no_grad():
+        if not plain or weight.is_meta or not is_whole(weight) or min(weight.shape) < 1:
+            return torch.full((), NAN)
+        # A column beside a matrix is the length of its rows (weight_norm).
+        if len(weight) == 1 or weight[0].numel() == 1:
+            return torch.full((), NAN)
+        values = weight.detach().float()
+        low, high = values.aminmax()
+        side = max(len(weight), weight[0].numel())
+        return torch.where(low == high, 0.0, values.std() * side**0.5)
+
+
+def gain_if_normed(weight: Tensor) -> Tensor:
+    """The same of a weight whose product goes into a norm, if not over 1: that is undone there."""
+    gain = weight_gain(weight)
+    return torch.where(gain > 1, NAN, gain)
+
+
+def gain_by_hand(weight: Tensor) -> Tensor:
+    """The same of a matrix of one's own, where it is over 1: smaller ones may be meant to grow."""
+    gain = weight_gain(weight)
+    return torch.where(gain > 1, gain, NAN)
+
+
+def are_waiting(weight: nn.Parameter) -> Tensor:
+    """Whether a weight and its gradient are all 0: it waits for another that may wait for it."""
+    gradient = gradient_of(weight)
+    with torch.no_grad():
+        no = torch.zeros((), dtype=torch.bool, device=weight.device)
+        if weight.ndim < 2 or not is_whole(gradient) or not gradient.numel():
+            return no
+        if weight.device.type == "cpu" and weight[0].any():
+            return no
+        return ~(weight.detach().any() | gradient.any())
+
+
+def is_whole(x: Any) -> TypeGuard[Tensor]:
+    """Whether it is a dense tensor that this rank has all of."""
+    if not isinstance(x, Tensor) or isinstance(x, DTensor):
+        return False
+    return x.layout == torch.strided and not x.is_nested

@@ -1,0 +1,95 @@
+"""Frozen weights that nobody has trained: they are as torch draws them, and stay so."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ....functional.precision import widest
+from .anatomy import is_whole
+
+FEWEST = 256
+_MOST, _HEAD, _SIDE = 65_536, 64, 8
+_ERRORS, _CLOSE, _EDGE, _ROUNDED = 4.0, 1e-5, 20.0, 1e-4
+
+
+class UntrainedWeights:
+    """Look at frozen weights before the first step, and some steps later.
+
+    What follows another network by an average, as a teacher may, has moved until then. A look at at
+    most 65,536 entries of each is enough.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def look(self, weights: Mapping[str, Tensor]) -> None:
+        """Look at all weights that need no gradient."""
+        frozen = {
+            name: weight
+            for name, weight in weights.items()
+            if not weight.requires_grad and _is_plain(weight)
+        }
+        self._first = {n: (looks_drawn(w), _head(w).clone()) for n, w in frozen.items()}
+
+    def look_again(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Which of them looked as if they were just drawn and have not moved; flags on devices."""
+        first, self._first = self._first, {}
+        return {
+            name: drawn & (_head(weights[name]) == head).all()
+            for name, (drawn, head) in first.items()
+            if name in weights and not weights[name].requires_grad
+        }
+
+
+def looks_drawn(weight: Tensor) -> Tensor:
+    """Whether entries are spread as layers or published networks draw them; on the device.
+
+    Evenly, up to the root of one by the number of inputs (torch's own) or of hidden units, of six
+    by that of inputs (He et al., 2015), or of six by that of inputs and outputs (Glorot and Bengio,
+    2010). Or as rows or columns at right angles and of one length (Saxe et al., 2014). Or normally,
+    with a variance of two by the number of outputs (He et al., 2015), or a deviation of 0.01 or
+    0.02. What was trained goes beyond the first, is not at right angles to 1e-4, and has another
+    deviation.
+
+    Args:
+        weight: Of a linear, convolutional or recurrent layer, shape ``(outputs, inputs, ...)``.
+    """
+    values = weight.detach().reshape(-1)[:_MOST].float()
+    count, deviation, largest = len(values), values.std(), values.abs().max()
+    outputs, inputs = len(weight), weight[0].numel()
+    seen = outputs * math.prod(weight.shape[2:])
+    drawn = _is_orthogonal(weight)
+    hidden = (outputs // gates for gates in (1, 3, 4) if outputs >= gates)
+    published = (math.sqrt(6 / inputs), math.sqrt(6 / (inputs + seen)))
+    for bound in (*published, *(n**-0.5 for n in (inputs, *hidden))):
+        within = (largest <= (1 + _CLOSE) * bound) & (largest >= (1 - _EDGE / count) * bound)
+        usual = bound / math.sqrt(3)
+        drawn |= within & ((deviation / usual - 1).abs() < _ERRORS * math.sqrt(0.2 / count))
+    peaked = (values**4).mean() / deviation**4
+    normal = (peaked - 3).abs() < _ERRORS * math.sqrt(24 / count)
+    for usual in (math.sqrt(2 / seen), 0.01, 0.02):
+        drawn |= normal & ((deviation / usual - 1).abs() < _ERRORS / math.sqrt(2 * count))
+    return drawn
+
+
+def _is_orthogonal(weight: Tensor) -> Tensor:
+    """Whether the shorter side's vectors, or as many as are looked at, are at right angles."""
+    matrix = weight.detach().reshape(len(weight), -1)
+    matrix = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    # A product of single precision may be rounded to ten bits on a device.
+    matrix = matrix[: max(_MOST // matrix.shape[1], _SIDE)].to(widest(weight.device))
+    products = matrix @ matrix.T
+    square = products.diagonal().mean()
+    off = products - square * torch.eye(len(matrix), dtype=matrix.dtype, device=weight.device)
+    return (off.abs().max() < _ROUNDED * square) & (len(matrix) >= _SIDE)
+
+
+def _is_plain(weight: Tensor) -> bool:
+    plain = type(weight) in (Tensor, nn.Parameter) and weight.dtype in (torch.float, torch.double)
+    return plain and not weight.is_meta and is_whole(weight) and weight.numel() >= FEWEST
+
+
+def _head(weight: Tensor) -> Tensor:
+    return weight.detach().reshape(-1)[:_HEAD]

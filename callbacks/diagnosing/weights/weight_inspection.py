@@ -1,0 +1,356 @@
+"""What weights and their gradients say before a step: which learn, which are alike, which wait."""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ...monitoring.gradients.gradient_reading import loss_scale
+from ..vital_signs.signs import NAN
+from ..vital_signs.vitals import Vitals
+from .anatomy import (
+    are_one_many_times,
+    are_waiting,
+    bare_parameters,
+    count_gates,
+    embedding_tables,
+    find_layers,
+    gain_by_hand,
+    gain_if_normed,
+    gradient_of,
+    have_identical_columns,
+    have_identical_units,
+    matrix_of,
+    own_matrices,
+    weight_gain,
+)
+from .decay import decay_pull
+from .idle_units import IdleUnits
+from .untouched_weights import UntouchedWeights
+from .untrained_weights import UntrainedWeights
+
+_SURE = 4
+# Layers whose weights have a row for each unit.
+_BY_UNIT = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+@dataclass(frozen=True)
+class WeightNews:
+    """What one rank has seen, on the host.
+
+    Attributes:
+        has_gradient: Names of the layers that ever had a gradient.
+        identical: Whether a layer's units are alike, or those of a matrix of one's own, or an
+            embedding's columns, once it was seen.
+        gains: See `Layer.weight_gain`, once they were seen.
+        drawn: See `Layer.as_drawn`, likewise.
+        idle: See `Layer.idle_share`, of layers with idle units.
+        waiting: Names of weights that are and were 0, as their gradients; None for nothing new.
+        stepped: Positions of the optimisers that ever made a step.
+        decay_pulls: New ones, see `decay_pull`.
+    """
+
+    has_gradient: list[str]
+    identical: dict[str, bool]
+    gains: dict[str, float]
+    drawn: dict[str, bool]
+    idle: dict[str, float]
+    waiting: list[str] | None
+    stepped: set[int]
+    decay_pulls: list[float]
+
+
+class WeightInspection:
+    """Look at weights and gradients before some steps.
+
+    Args:
+        vitals: What is found of the layers is kept in them.
+
+    Attributes:
+        multiplied: Parameters that are known to be the matrix of a product.
+        normed: Of those or of kernels, the ones whose product goes into a norm.
+    """
+
+    def __init__(self, vitals: Vitals) -> None:
+        self._vitals = vitals
+        self.multiplied: Set[Tensor] = frozenset()
+        self.normed: Set[Tensor] = frozenset()
+        self._known: Mapping[str, Mapping[str, Any]] = {}
+        self._known_idle: Mapping[str, Any] | None = None
+        self._inspections = 0
+        self._stepped: set[int] = set()
+        self._rated: set[tuple[int, int]] = set()
+        self._all_rated: dict[int, int] = {}
+        self._weights: dict[str, Tensor | None] = {}
+        self._own: set[str] = set()
+        self._gates: dict[str, int] = {}
+        self._tables: dict[str, Tensor] = {}
+        self._bare: dict[str, Tensor] = {}
+        self._matrices: dict[str, Tensor] = {}
+        self._with_gradient: set[str] = set()
+        self._parameters: dict[str, nn.Parameter] = {}
+        self._strangers: set[Tensor] = set()
+        self._are_lazy, self._untouched = False, UntouchedWeights()
+        self._identical: dict[str, Tensor] = {}
+        self._gains: dict[str, Tensor] = {}
+        self._untrained = UntrainedWeights()
+        self._drawn: dict[str, Tensor] = {}
+        self._idle, self._by_unit = IdleUnits(), set[str]()
+        self._candidates: list[str] = []
+        self._zeros: dict[str, Tensor] = {}
+        self._pulls: list[Tensor] = []
+
+    def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Find the layers, before the first batch."""
+        layers = self._vitals.layers = find_layers(pl_module, trainer.optimizers)
+        modules = dict(pl_module.named_modules())
+        self._weights = {layer.name: matrix_of(modules[layer.name]) for layer in layers}
+        self._own = {
+            n for n in self._weights if type(modules[n]).__module__.startswith("torch.nn.")
+        }
+        self._idle = IdleUnits(self._known_idle)
+        self._by_unit = {n for n in self._own if isinstance(modules[n], _BY_UNIT)}
+        self._gates = {layer.name: count_gates(modules[layer.name]) for layer in layers}
+        self._tables, self._bare = embedding_tables(pl_module), bare_parameters(pl_module)
+        self._matrices = own_matrices(pl_module)
+        self._parameters = dict(pl_module.named_parameters())
+        self._candidates = [n for n in self._vitals.waiting if n in self._parameters]
+        for layer in layers:
+            known = self._known.get(layer.name, {})
+            layer.has_gradient = known.get("has_gradient", False)
+            layer.identical_units = known.get("identical_units", False)
+            layer.weight_gain = known.get("weight_gain", NAN)
+            layer.as_drawn = known.get("as_drawn", False)
+        self._strangers = set[Tensor]()
+        parameters = self._parameters.values()
+        self._are_lazy = any(isinstance(p, nn.UninitializedParameter) for p in parameters)
+        self._untouched = UntouchedWeights(parameters, trainer.accumulate_grad_batches)
+
+    def count(self) -> None:
+        """Count a batch of training."""
+        self._untouched.count()
+
+    def find_anew(self, trainer: Trainer, optimizers: Iterable[Optimizer]) -> bool:
+        """Find the layers again where one has come to the module or taken another one's place.
+
+        Args:
+            trainer: The Trainer.
+            optimizers: Those whose parameters tell.
+
+        Returns:
+            Whether it was so.
+        """
+        known = set(self._parameters.values())
+        if not self._are_lazy and _parameters_of(optimizers) - known <= self._strangers:
+            return False
+        before, weights = {layer.name: layer for layer in self._vitals.layers}, self._weights
+        self.begin(trainer, trainer.lightning_module)
+        self._idle, self._untrained = IdleUnits(), UntrainedWeights()
+        self._strangers = _parameters_of(trainer.optimizers) - set(self._parameters.values())
+        for layer in self._vitals.layers:
+            old = before.get(layer.name)
+            same = old is not None and weights[layer.name] is self._weights[layer.name]
+            if old is None or not same:
+                layer.has_gradient = True  # as far as is known
+            else:
+                layer.has_gradient, layer.identical_units = old.has_gradient, old.identical_units
+                layer.weight_gain, layer.as_drawn = old.weight_gain, old.as_drawn
+        return True
+
+    def step(self, position: int, optimizer: Optimizer) -> None:
+        """Take down that an optimiser is about to make a step, and which groups have a rate.
+
+        Args:
+            position: Its position among the Trainer's.
+            optimizer: The optimiser.
+        """
+        self._stepped.add(position)
+        groups = optimizer.param_groups
+        if self._all_rated.get(position) == len(groups):
+            return
+        # To read one on a device would wait for it.
+        rated = [isinstance(g.get("lr"), Tensor) or g.get("lr") != 0 for g in groups]
+        self._rated |= {(position, i) for i, has_rate in enumerate(rated) if has_rate}
+        if all((position, i) in self._rated for i in range(len(groups))):
+            self._all_rated[position] = len(groups)
+
+    def weigh_decay(self, trainer: Trainer, optimizer: Optimizer) -> None:
+        """See how much of the first steps is weight decay."""
+        clips = trainer.gradient_clip_val and trainer.gradient_clip_algorithm != "value"
+        longest = float(trainer.gradient_clip_val or 0.0) if clips else None
+        pull = decay_pull(optimizer, loss_scale(trainer, optimizer), longest)
+        self._pulls += [] if pull is None else [pull]
+
+    def inspect_gradients(self) -> None:
+        """See which layers have gradients, and at first what must differ and does not."""
+        for layer in self._vitals.layers:
+            weight = self._weights[layer.name]
+            layer.has_gradient |= weight is not None and gradient_of(weight) is not None
+        for others in (self._tables, self._bare):
+            self._with_gradient.update(n for n, p in others.items() if gradient_of(p) is not None)
+        is_sure = self._inspections == _SURE
+        if is_sure or self._inspections == 0:
+            self._identical = {
+                name: have_identical_units(weight, sure=is_sure, gates=self._gates[name])
+                for name, weight in self._weights.items()
+                if weight is not None and gradient_of(weight) is not None
+            }
+            self._identical |= {n: have_identical_columns(p) for n, p in self._tables.items()}
+        if self._inspections == 0:
+            multiplied = {n: p for n, p in self._matrices.items() if p in self.multiplied}
+            self._identical |= {n: are_one_many_times(p) for n, p in multiplied.items()}
+        self._idle.look(self._weights_of(self._by_unit))
+        if self._inspections == 0:
+            weights = self._weights_of(self._own)
+            trained = [layer.name for layer in self._vitals.layers if layer.trained]
+            self._gains = {
+                n: (gain_if_normed if weights[n] in self.normed else weight_gain)(weights[n])
+                for n in trained
+                if n in weights
+            }
+            others = self._weights_of(self._weights.keys() - self._own)
+            by_hand = [n for n in trained if others.get(n) in self.multiplied]
+            self._gains |= {n: gain_by_hand(others[n]) for n in by_hand}
+            self.multiplied = self.normed = frozenset()
+            self._untrained.look(weights)
+        if is_sure:
+            self._drawn = self._untrained.look_again(self._weights_of(self._own))
+            self._candidates = [n for n, p in self._parameters.items() if p.ndim > 1]
+        self._zeros = {name: are_waiting(self._parameters[name]) for name in self._candidates}
+        self._inspections += 1
+
+    def _weights_of(self, names: Iterable[str]) -> dict[str, Tensor]:
+        """Those of layers that have one."""
+        return {n: w for n in names if (w := self._weights[n]) is not None}
+
+    def news(self) -> WeightNews:
+        """What this rank has seen since the last time."""
+        identical, self._identical = _on_host(self._identical), {}
+        zeros, self._zeros = self._zeros, {}
+        gains, self._gains = _on_host(self._gains), {}
+        drawn, self._drawn = _on_host(self._drawn), {}
+        pulls, self._pulls = self._pulls, []
+        idle = self._idle.settle(_on_host(self._idle.shares()))
+        return WeightNews(
+            [layer.name for layer in self._vitals.layers if layer.has_gradient],
+            {name: bool(same) for name, same in identical.items()},
+            gains,
+            {name: bool(flag) for name, flag in drawn.items()},
+            idle,
+            [name for name, zero in _on_host(zeros).items() if zero] if zeros else None,
+            self._stepped,
+            [float(pull) for pull in pulls],
+        )
+
+    def take(self, ranks: Sequence[WeightNews]) -> None:
+        """Take up the news of all ranks."""
+        with_gradient = {name for rank in ranks for name in rank.has_gradient}
+        for layer in self._vitals.layers:
+            layer.has_gradient = layer.name in with_gradient
+            seen = [rank.identical[layer.name] for rank in ranks if layer.name in rank.identical]
+            layer.identical_units |= bool(seen) and all(seen)
+            layer.weight_gain = ranks[0].gains.get(layer.name, layer.weight_gain)
+            layer.as_drawn = ranks[0].drawn.get(layer.name, layer.as_drawn)
+            layer.idle_share = ranks[0].idle.get(layer.name, 0.0)
+        if any(name in ranks[0].identical for name in self._tables):
+            same = {name for name, alike in ranks[0].identical.items() if alike}
+            self._vitals.identical_tables = [name for name in self._tables if name in same]
+        for name in self._matrices:
+            if all(rank.identical.get(name, False) for rank in ranks):
+                self._vitals.identical_matrices.append(name)
+        # The weights and their gradients are the same on every rank.
+        if ranks[0].waiting is not None:
+            self._candidates = self._vitals.waiting = ranks[0].waiting
+        self._vitals.decay_pulls = [*self._vitals.decay_pulls, *ranks[0].decay_pulls]
+        self._stepped = set[int]().union(*(rank.stepped for rank in ranks))
+
+    def settle(self, optimizers: Sequence[Optimizer], ran: Iterable[str]) -> None:
+        """Bring the layers up to date.
+
+        Args:
+            optimizers: The Trainer's.
+            ran: Names of the layers that were called.
+        """
+        optimized = _parameters_of(optimizers)
+        rated = {
+            parameter
+            for place, optimizer in enumerate(optimizers)
+            for i, group in enumerate(optimizer.param_groups)
+            if (place, i) in self._rated
+            for parameter in group["params"]
+        }
+        stepped = [o for place, o in enumerate(optimizers) if place in self._stepped]
+        moved = optimized if len(stepped) == len(optimizers) else _parameters_of(stepped)
+        for layer in self._vitals.layers:
+            layer.ran = layer.name in ran
+            # What was frozen at first may have been set free.
+            weight = self._weights[layer.name]
+            layer.trained = weight is not None and weight.requires_grad
+            layer.optimized = weight in optimized
+            layer.stepped = weight in moved or not layer.optimized
+            layer.rated = weight in rated or not layer.optimized
+        # Where steps were seen to be made, of gradients, nothing has to be looked at.
+        reached = self._with_gradient or any(layer.has_gradient for layer in self._vitals.layers)
+        learns = self._stepped and reached
+        self._vitals.untouched = 0 if learns else self._untouched.batches()
+        self._vitals.steps_are_made = bool(self._stepped)
+        called = [layer for layer in self._vitals.layers if layer.ran]
+        for layer in self._vitals.layers:
+            layer.is_last = bool(called) and layer is called[-1]
+        self._vitals.forgotten_tables = self._forgotten(self._tables, optimized)
+        self._vitals.forgotten_parameters = self._forgotten(self._bare, optimized)
+
+    def _forgotten(self, some: Mapping[str, Tensor], optimized: set[Tensor]) -> list[str]:
+        """Names of those that get a gradient and that no optimiser has."""
+        return [
+            name
+            for name, parameter in some.items()
+            if parameter.requires_grad and name in self._with_gradient
+            if parameter not in optimized
+        ]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was seen so far."""
+        layers = {
+            layer.name: {
+                "has_gradient": layer.has_gradient,
+                "identical_units": layer.identical_units,
+                "weight_gain": layer.weight_gain,
+                "as_drawn": layer.as_drawn,
+            }
+            for layer in self._vitals.layers
+        }
+        return {
+            "layers": layers or self._known,  # where no fit has begun since they were loaded
+            "inspections": self._inspections,
+            "stepped": sorted(self._stepped),
+            "rated": sorted(self._rated),
+            "idle": self._idle.state_dict(),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from there with the next `begin`."""
+        self._known = state_dict["layers"]
+        self._inspections = state_dict["inspections"]
+        self._known_idle = state_dict.get("idle")
+        self._idle = IdleUnits(self._known_idle)
+        self._stepped = set(state_dict["stepped"])
+        self._rated = {(place, i) for place, i in state_dict.get("rated", ())}
+
+
+def _on_host(flags: Mapping[str, Tensor]) -> dict[str, float]:
+    """Flags or figures, with one transfer from each device."""
+    found: dict[str, float] = {}
+    for device in {flag.device for flag in flags.values()}:
+        names = [name for name, flag in flags.items() if flag.device == device]
+        values = torch.stack([flags[name] for name in names]).tolist()
+        found |= zip(names, map(float, values), strict=True)
+    return {name: found[name] for name in flags}
+
+
+def _parameters_of(optimizers: Iterable[Optimizer]) -> set[Tensor]:
+    return {p for o in optimizers for group in o.param_groups for p in group["params"]}

@@ -1,0 +1,1 @@
+"""What runs in a network, seen call by call: its activations and their units."""

@@ -1,0 +1,368 @@
+"""See every activation that runs, module or functional, eager or compiled, and say where it is."""
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+from .activation_kinds import (
+    ACTIVATION_MODULES,
+    KIND_OF_FUNCTION,
+    is_silent,
+    kind_of_call,
+    kind_of_module,
+    plain_name,
+)
+from .checkpointing import (
+    SideEffects,
+    in_reentrant_checkpoint,
+    is_plain_loss,
+    run_backward,
+)
+from .compilation import is_scripted, runs_in_graph_of_dynamo
+from .module_scopes import Enter, Leave, Scope
+from .site_watch import SiteForm
+from .unit_dims import NO_LAYER, UNIT_DIM, LayerOutput, layer_output, unit_dim_of
+
+__all__ = ["ACTIVATION_MODULES", "ActivationObserver", "Measure"]
+
+Measure = Callable[[str, str, Tensor, int], Tensor | None]
+"""``(site, kind, outputs, unit_dim)`` to what is to be kept of a call, or None."""
+
+_BETWEEN = frozenset([__file__, torch.overrides.__file__, torch.nn.functional.__file__])
+
+
+class _Record:
+    """What was kept of one call; the records are a chain, the last one first."""
+
+    def __init__(self, previous: Any, scope: Scope, site: str, kind: str, measured: Any) -> None:
+        self.previous = previous
+        self.scope = scope
+        self.site = site
+        self.kind = kind
+        self.measured = measured
+
+
+class ActivationObserver(TorchFunctionMode):
+    """Keep ``measure(site, kind, outputs, unit_dim)`` of each activation called while entered.
+
+    A site is one call in the forward pass of one module: ``network.act`` for an activation
+    module, ``network.act#2`` for its second call in one forward pass of its parent,
+    ``network.relu`` for a functional call. What the step itself calls behind its last layer is
+    the loss's, and no site. The running module is known from hooks, which
+    `attach` adds and `detach` removes. Calls without gradients (a teacher network) pass unseen.
+
+    Inside `torch.compile`, Dynamo traces the mode and the hooks into the one graph that it makes
+    of the region. That holds as long as (1) ``measure`` is traceable: tensor operations only, no
+    host read, no state of its own; and (2) `drain` is called after each step. While traced,
+    ``measure`` is given an empty site: the site is found out when the record is drained, else
+    blocks of equal form, compiled one by one, would each need a graph of their own. For the same
+    reason the state is a chain of objects: the length of a list or the text of a name would be
+    guarded, an object is not. A backend that calls the functions of the graph as they are
+    (``eager``) does so with the mode entered: these calls are not looked at again.
+
+    Args:
+        kinds: What to observe, keys of `ACTIVATION_MODULES`.
+        measure: Gets the detached outputs and the dimension of their units.
+        on_error: Gets what goes wrong while observing; the observed call goes on.
+
+    Attributes:
+        traced: Whether any observed call was compiled.
+        forms: How the outputs of each site look; None where calls differ.
+        ends_in_layer: Whether a layer came after the last activation: it was not the output.
+    """
+
+    def __init__(
+        self,
+        kinds: Collection[str],
+        measure: Measure,
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        super().__init__()
+        self._measure = measure
+        self._on_error = on_error
+        self._kinds = frozenset(kinds)
+        watched = {*kinds, "hardtanh"} if "relu6" in kinds else kinds  # nn.ReLU6 calls hardtanh
+        names = [name for name, kind in KIND_OF_FUNCTION.items() if kind in watched]
+        self._names = frozenset([*names, *UNIT_DIM, "backward"])
+        self._handles: list[RemovableHandle] = []
+        self._entered = self._in_mode = False
+        self.traced = False
+        # The outermost scope is the training step itself.
+        self._root = Scope(Enter(self, "", None), None)
+        self._root.parent = self._root
+        self.scope = self._root
+        self._first = self._last = _Record(None, self._root, "", "", None)
+        self._before_pause: tuple[_Record, Scope, LayerOutput] | None = None
+        self._last_layer = NO_LAYER
+        self._after_layers: list[_Record] = []
+        self._side_effects = SideEffects()
+        self.blind = False
+        self.ends_in_layer = False
+        self.forms: dict[str, SiteForm | None] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is of the moment: a copy has neither hooks nor calls, and is not entered."""
+        kept = ("_kinds", "_measure", "_on_error", "traced", "forms")
+        return {name: getattr(self, name) for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin anew."""
+        self.__init__(  # type: ignore[misc]
+            state["_kinds"], state["_measure"], state["_on_error"]
+        )
+        self.traced, self.forms = state["traced"], state["forms"]
+
+    @property
+    def attached(self) -> bool:
+        """Whether there are hooks on a network."""
+        return bool(self._handles)
+
+    @property
+    def entered(self) -> bool:
+        """Whether a step is observed, if only after a pause."""
+        return self._entered
+
+    def attach(self, root: nn.Module) -> None:
+        """Follow which module of ``root`` is running."""
+        self.detach()
+        for name, module in root.named_modules():
+            kind = kind_of_module(module)
+            if is_scripted(module):
+                continue
+            if kind in self._kinds or not is_silent(module):
+                enter = Enter(self, plain_name(name), kind)
+                self._handles.append(module.register_forward_pre_hook(enter))
+                self._handles.append(module.register_forward_hook(Leave(enter)))
+
+    def detach(self) -> None:
+        """Remove every hook."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._side_effects.restore()
+
+    def start(self) -> None:
+        """Begin to observe, or go on after a pause."""
+        self._go_on()
+        if not self._entered:
+            self.scope = self._root
+            self.blind = False
+            self._last_layer = NO_LAYER
+            self._after_layers.clear()
+            self._entered = True
+        self._enter_mode()
+
+    def pause(self) -> None:
+        """Keep nothing of what follows: a backward pass, where checkpointing runs modules again.
+
+        Where something was compiled the mode stays entered, see `_backward`.
+        """
+        if self._entered:
+            self._hold()
+            if not self._has_traced():
+                self._leave_mode()
+
+    def _hold(self) -> None:
+        if self._entered and self._before_pause is None:
+            self._leave_out_the_loss()
+            self._before_pause = (self._last, self.scope, self._last_layer)
+
+    def _leave_out_the_loss(self) -> None:
+        """Drop what the step itself called behind its last layer: a hinge, no layer's units."""
+        if not self.traced:  # of compiled layers it is not seen when they run
+            for record in self._after_layers:
+                record.measured = None
+        self._after_layers.clear()
+
+    def _go_on(self) -> None:
+        if self._before_pause is not None:
+            self._last, self.scope, self._last_layer = self._before_pause
+            self._before_pause = None
+
+    def _has_traced(self) -> bool:
+        record = self._last
+        while record.site and record is not self._first:
+            record = record.previous
+        return self.traced or record is not self._first
+
+    def _enter_mode(self) -> None:
+        if not self._in_mode:
+            self._in_mode = True
+            self._side_effects.allow()
+            self.__enter__()  # type: ignore[no-untyped-call]
+
+    def _leave_mode(self) -> None:
+        if self._in_mode:
+            self._in_mode = False
+            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            if not self.attached:
+                self._side_effects.restore()
+
+    def stop(self) -> None:
+        """Cease to observe."""
+        if self._entered:
+            self._go_on()
+            self._entered = False
+            self._leave_mode()
+
+    def drain(self) -> list[tuple[str, str, Tensor]]:
+        """Site, kind and measurement of each call since the last time, in order."""
+        records = []
+        while self._last is not self._first:
+            records.append(self._last)
+            self._last = self._last.previous
+        drained = []
+        for record in reversed(records):
+            self.traced = self.traced or not record.site
+            if record.measured is not None:
+                site = record.site or self._site(record.scope, record.kind)
+                drained.append((site, record.kind, record.measured))
+        self._root.calls.clear()
+        return drained
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Run ``func`` and look at its result where it is a layer or an activation."""
+        if torch.compiler.is_compiling():
+            return self._trace(func, args, kwargs or {})
+        name = getattr(func, "__name__", "")
+        if name not in self._names:
+            return func(*args, **(kwargs or {}))
+        if name == "backward":
+            return self._backward(func, args, kwargs or {})
+        result = func(*args, **(kwargs or {}))
+        try:
+            # What a compiled region calls was looked at when it was traced.
+            if self._counts() and (name in UNIT_DIM or not runs_in_graph_of_dynamo(_BETWEEN)):
+                self._look(name, args, kwargs or {}, result)
+        except Exception as error:
+            self._on_error(error)
+        return result
+
+    def _counts(self) -> bool:
+        """Whether what is running belongs to the step."""
+        if torch._C._functorch.maybe_current_level() is not None:  # in torch.vmap or torch.func
+            return False
+        if torch.compiler.is_compiling():
+            return torch.is_grad_enabled() and not self.blind
+        return self._before_pause is None and (torch.is_grad_enabled() or in_reentrant_checkpoint())
+
+    def _backward(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Run the backward pass with the mode entered, which is off in ``__torch_function__``.
+
+        A compiled region that checkpointing runs again must find the graph of its forward pass:
+        another may save other tensors, at which checkpointing stops the training.
+        """
+        paused = self._before_pause is not None
+        self._hold()
+        try:
+            if func is not Tensor.backward or not is_plain_loss(*args, **kwargs):
+                return func(*args, **kwargs)
+            with self:
+                return run_backward(*args, **kwargs)
+        finally:
+            if not paused:
+                self._go_on()
+
+    def _trace(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if isinstance(func, torch._ops.HigherOrderOperator):
+            if func is torch.ops.higher_order.tag_activation_checkpoint:
+                return func(self._observed(args[0]), *args[1:], **kwargs)
+            self.blind = True
+            result = func(*args, **kwargs)
+            self.blind = False
+            return result
+        result = func(*args, **kwargs)
+        name = getattr(func, "__name__", "")
+        if name in self._names and self._counts():
+            self._look(name, args, kwargs, result)
+        return result
+
+    def _observed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with the mode entered, which is off inside of ``__torch_function__``."""
+
+        def observed(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return observed
+
+    def _look(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Tensor,
+    ) -> None:
+        if name in UNIT_DIM:
+            self._last_layer = layer_output(name, result)
+            self.ends_in_layer = True
+            if not torch.compiler.is_compiling():
+                self._after_layers.clear()
+            return
+        kind = kind_of_call(name, args, kwargs)
+        # What an activation module calls to make another function is not its output.
+        own = self.scope.hook.kind
+        if kind in self._kinds and (own is None or (own == kind and not _is_part(self.scope))):
+            self._keep(kind, self.scope, result)
+
+    def look_at_module(self, kind: str, scope: Scope, output: Any) -> None:
+        """Look at the output of an activation module that called nothing which the mode sees.
+
+        Dynamo hands a mode only what `torch.overrides` lists: nn.Hardswish calls nothing of it.
+        """
+        try:
+            watched = kind in self._kinds and not _is_part(scope)
+            watched = watched and self._entered and self._counts()
+            if watched and isinstance(output, Tensor):
+                self._keep(kind, scope, output)
+        except Exception as error:
+            self._on_error(error)
+
+    def _keep(self, kind: str, scope: Scope, outputs: Tensor) -> None:
+        scope.seen = True
+        # Rows of several lengths have neither units nor means of them, and one number for each
+        # sample, or for all, is a loss's or a gate's.
+        if outputs.is_nested or outputs.ndim < min(2, self._last_layer.ndim or 2):
+            return
+        in_step = scope is self._root and not torch.compiler.is_compiling()
+        self.ends_in_layer = self.ends_in_layer and in_step
+        site = "" if torch.compiler.is_compiling() else self._site(scope, kind)
+        outputs = outputs.detach()
+        unit_dim = unit_dim_of(outputs, self._last_layer)
+        if site:
+            form = SiteForm(kind, outputs.ndim, unit_dim)
+            self.forms[site] = form if self.forms.get(site, form) == form else None
+        measured = self._measure(site, kind, outputs, unit_dim)
+        if measured is not None:
+            self._last = _Record(self._last, scope, site, kind, measured)
+            if in_step and self._last_layer is not NO_LAYER:
+                self._after_layers.append(self._last)
+
+    def _site(self, scope: Scope, kind: str) -> str:
+        """Name of the next call in a scope."""
+        name = scope.hook.name
+        if scope.hook.kind is not None:
+            scope = scope.parent
+        else:
+            name = f"{name}.{kind}" if name else kind
+        count = scope.calls[name] = scope.calls.get(name, 0) + 1
+        return name if count == 1 else f"{name}#{count}"
+
+
+def _is_part(scope: Scope) -> bool:
+    """Whether an activation module is a part of another one's formula."""
+    return scope.parent.hook.kind is not None

@@ -1,0 +1,97 @@
+"""Moments of the units of all sites, joined over micro-batches and ranks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
+
+from ....functional.activations import UnitStatistics, moment_sums, unit_statistics
+
+
+def sums_by_site(measured: Sequence[tuple[str, Tensor]], *, on_host: bool) -> dict[str, Tensor]:
+    """Add up what was measured at each site, with one transfer if it is to be on the host.
+
+    Args:
+        measured: Site and `unit_moments` of each call.
+        on_host: Whether to give the sums on the host.
+
+    Returns:
+        `moment_sums` by site, shape ``(8, units)``; ``(8, 0)`` where the calls had different
+        numbers of units.
+    """
+    if not measured:
+        return {}
+    parts = [moments.to(measured[0][1].device) for _, moments in measured]
+    joined = torch.cat(parts, 1)
+    columns = moment_sums(joined.cpu() if on_host else joined)
+    sums: dict[str, Tensor] = {}
+    added = torch.split(columns, [part.shape[1] for part in parts], 1)
+    for (site, _), part in zip(measured, added, strict=True):
+        known = sums.get(site)
+        if known is None:
+            sums[site] = part
+        else:
+            sums[site] = known + part if known.shape == part.shape else part[:, :0]
+    return sums
+
+
+def join_ranks(
+    trainer: Trainer, pl_module: LightningModule, own: Mapping[str, Tensor] | None
+) -> dict[str, UnitStatistics] | None:
+    """Statistics by site over all ranks, the same on every rank, on the host.
+
+    To be called on all ranks at once. The ranks first agree on the sites, because some may have
+    run where others did not; then there is one reduction and one transfer to the host. A site
+    whose number of units is not the same everywhere is left out.
+
+    Args:
+        trainer: The Trainer.
+        pl_module: The module that is trained.
+        own: This rank's sums by site, or None if its monitor is off.
+
+    Returns:
+        Statistics by site, in the order of the calls; None if the monitor of any rank is off.
+    """
+    ranks = [None if own is None else {site: sums.shape[1] for site, sums in own.items()}]
+    if trainer.world_size > 1:
+        ranks *= trainer.world_size
+        torch.distributed.all_gather_object(ranks, ranks[0])
+    widths = _common_widths(ranks)
+    if widths is None or own is None:
+        return None
+    columns = [
+        own[site] if site in own else torch.zeros(8, units, dtype=torch.float64)
+        for site, units in widths.items()
+    ]
+    if trainer.world_size > 1 and columns:
+        joined = torch.cat([column.to(pl_module.device) for column in columns], 1)
+        reduced = torch.as_tensor(trainer.strategy.reduce(joined, reduce_op="sum")).cpu()
+        columns = [reduced]
+    return dict(zip(widths, _split_layers(columns, list(widths.values())), strict=True))
+
+
+def _split_layers(columns: Sequence[Tensor], widths: Sequence[int]) -> list[UnitStatistics]:
+    """Statistics of each layer from the sums of all."""
+    if not columns:
+        return []
+    joined = unit_statistics(torch.cat(list(columns), 1))
+    fields = [torch.split(field, list(widths)) for field in joined]
+    return [UnitStatistics(*layer) for layer in zip(*fields, strict=True)]
+
+
+def join_layers(layers: Iterable[UnitStatistics]) -> UnitStatistics:
+    """Statistics of the units of all layers in a row."""
+    none = UnitStatistics(*torch.empty(5, 0, dtype=torch.float64))
+    return UnitStatistics(*map(torch.cat, zip(none, *layers, strict=True)))
+
+
+def _common_widths(ranks: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
+    """Units by site where all ranks have the same; None if any rank has None."""
+    widths: dict[str, int] = {}
+    for rank in ranks:
+        if rank is None:
+            return None
+        for site, units in rank.items():
+            widths[site] = units if widths.get(site, units) == units else 0
+    return {site: units for site, units in widths.items() if units}

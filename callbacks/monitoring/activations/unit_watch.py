@@ -1,0 +1,196 @@
+"""Watch the units that a window has still to decide, by the cheapest means that sees them."""
+
+from collections.abc import Callable, Collection, Mapping
+from itertools import chain
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from ....functional.dead_units import ActivityRule, active_units
+from .activation_kinds import activation_modules
+from .activation_observer import ActivationObserver
+from .site_watch import SiteForm, SiteWatch, forms_of_modules
+from .unit_window import UnitWindow
+
+_SEARCH_EVERY_N_BATCHES = 16
+
+
+class UnitWatch:
+    """Gather in a window which units of each call site were active.
+
+    Three means, by what is left to be seen: an `ActivationObserver` sees every call; where none
+    but activation modules have units left, a hook on each of these does; and where every unit was
+    active, nothing runs until the next window. Every 16th batch is observed all the same until
+    the first window has closed, because a functional call may appear late.
+
+    Args:
+        rules: By kind of activation, when a unit is active.
+        on_error: Gets what goes wrong while observing; the observed call goes on.
+
+    Attributes:
+        window: The open window.
+    """
+
+    def __init__(
+        self, rules: Mapping[str, ActivityRule], on_error: Callable[[Exception], None]
+    ) -> None:
+        self._rules = rules
+        self._observer = ActivationObserver(list(rules), self._measure, on_error)
+        self._hooks = SiteWatch(self._measure, on_error)
+        self._varying: set[str] = set()
+        self.open()
+        # Sites of finished windows; None before the first has closed.
+        self._known: set[str] | None = None
+        self._modules: set[str] = set()
+        self._unseen: set[str] = set()
+        self._searches = False
+
+    def open(self, active: Mapping[str, Tensor] | None = None) -> None:
+        """Open a window, or go on with one."""
+        self.window = UnitWindow(active, self._varying)
+
+    def give_up(self, sites: Collection[str]) -> None:
+        """Watch these sites no more: they have no units."""
+        self._varying.update(sites)
+
+    @property
+    def masks(self) -> dict[str, Tensor]:
+        """Active units by site in the window; none at all for a site that has no units."""
+        none = torch.zeros(0, dtype=torch.bool)
+        return {**self.window.active, **dict.fromkeys(self._varying, none)}
+
+    @property
+    def varying(self) -> list[str]:
+        """Sites without units, sorted."""
+        return sorted(self._varying)
+
+    def clear(self) -> None:
+        """Forget what was found out of sites."""
+        self._varying.clear()
+
+    def start(self, module: LightningModule) -> None:
+        """Begin a fit."""
+        self._observer.traced = self._hooks.lost = False
+        self._observer.forms.clear()
+        watched = {name for name, kind in activation_modules(module) if kind in self._rules}
+        self._modules, self._known, self._unseen = watched, None, set(watched)
+
+    def begin(self, module: LightningModule, batch: int) -> None:
+        """Observe the forward pass that follows, where there is anything left to see.
+
+        Args:
+            module: What is trained.
+            batch: How many were observed in this epoch.
+        """
+        self._searches = batch % _SEARCH_EVERY_N_BATCHES == 0
+        done = self._is_done()
+        forms = {} if done else self._forms_to_watch(module)
+        if done or forms:
+            self._observer.detach()
+        else:
+            if not self._observer.attached:
+                self._observer.attach(module)
+            self._observer.start()
+        if forms:
+            self._hooks.attach(module, forms)
+            self._hooks.watching = True
+        else:
+            self._hooks.detach()
+
+    def pause(self) -> None:
+        """Do not count what runs from here on."""
+        self._observer.pause()
+        self._hooks.watching = False
+
+    def resume(self) -> None:
+        """Go on after a pause, if a forward pass was observed before it."""
+        if self._observer.entered:
+            self._observer.start()
+
+    def stop(self) -> None:
+        """End the forward pass."""
+        self._observer.stop()
+        self._hooks.watching = False
+
+    def take(self, *, closes: bool) -> None:
+        """Take up what was seen of a batch.
+
+        Args:
+            closes: Whether the window ends with this batch.
+        """
+        if self._is_done():
+            return
+        for site, _, active in chain(self._observer.drain(), self._hooks.drain()):
+            self.window.add(site, active)
+            self._unseen.discard(_module_of(site))
+        self.window.end_batch(narrow=not (closes or self._observer.traced))
+
+    def know(self, sites: Collection[str]) -> list[str]:
+        """Expect the sites of a finished window in the next ones.
+
+        Returns:
+            After the first window: names of the activation modules that it did not see, sorted.
+        """
+        unseen = set() if self._known is not None else self._modules - set(map(_module_of, sites))
+        self._known = (self._known or set()) | set(sites)
+        return sorted(unseen)
+
+    def leave(self) -> None:
+        """Leave no hook on the network behind an epoch's last step, unless it is compiled."""
+        if not self._observer.traced:
+            self.detach()
+
+    def detach(self) -> None:
+        """Remove every hook."""
+        self._observer.detach()
+        self._hooks.detach()
+
+    def release(self) -> None:
+        """Leave nothing behind."""
+        self.stop()
+        self.detach()
+        self._observer.drain()
+        self._hooks.drain()
+
+    def _measure(self, site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor | None:
+        """Mask of the units that are active, of those that are still to be watched."""
+        threshold, magnitude = self._rules[kind]
+        units = outputs.shape[unit_dim]
+        # Traced calls have no site yet, and look at all units: the graph must stay the same.
+        watched = self.window.watched(site, units) if site else None
+        if watched is None:
+            return active_units(outputs, unit_dim, threshold=threshold, magnitude=magnitude)
+        if len(watched) == 0:
+            return None
+        few = outputs.index_select(unit_dim, watched)
+        active = active_units(few, unit_dim, threshold=threshold, magnitude=magnitude)
+        return active.new_zeros(units).index_copy_(0, watched, active)
+
+    def _forms_to_watch(self, module: LightningModule) -> dict[str, SiteForm]:
+        """Forms of the sites that are left, where all are modules which were seen before.
+
+        Now and then, and at first, everything is watched all the same.
+        """
+        found = (self._known or set(self.window.active)) - self._varying
+        if self._observer.traced or self._hooks.lost or not module.automatic_optimization:
+            return {}
+        if self._searches or self.window.batches == 0 or (self._known is None and self._unseen):
+            return {}
+        left = self.window.undecided(found)
+        return forms_of_modules(left, found, self._modules, self._observer.forms)
+
+    def _is_done(self) -> bool:
+        """Whether every unit of the sites of earlier windows was active in this one.
+
+        In the first window: of those so far, if no others are to be expected.
+        """
+        if self._observer.traced or self.window.batches == 0:
+            return False
+        if self._known is not None:
+            return self.window.is_decided(self._known - self._varying)
+        return not (self._searches or self._unseen) and self.window.is_decided(self.window.active)
+
+
+def _module_of(site: str) -> str:
+    return site.partition("#")[0]

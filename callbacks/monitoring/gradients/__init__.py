@@ -1,0 +1,1 @@
+"""What an optimiser is about to use, and what it made of it: gradients, noise, steps."""

@@ -1,0 +1,55 @@
+"""The gradients that an optimiser is about to use."""
+
+from collections.abc import Collection, Mapping
+
+from lightning.pytorch import Trainer
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+def gradients_by_layer(
+    optimizer: Optimizer, layer_of: Mapping[Tensor, str]
+) -> dict[str, list[Tensor]]:
+    """Gradients of this optimiser's own parameters, never another's left-over ones.
+
+    Args:
+        optimizer: The optimiser.
+        layer_of: Layer of each parameter of the module, in order; a parameter that is none of
+            the module's belongs to ``"other"``.
+
+    Returns:
+        Gradients by layer, in the order of ``layer_of``.
+    """
+    gradients: dict[str, list[Tensor]] = {}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                layer = layer_of.get(parameter, "other")
+                gradients.setdefault(layer, []).append(parameter.grad)
+    order = {layer: i for i, layer in enumerate(dict.fromkeys(layer_of.values()))}
+    return dict(sorted(gradients.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+def parameters_beside(optimizer: Optimizer, known: Collection[Tensor]) -> set[Tensor]:
+    """Parameters of an optimiser that are not known: of a layer that came later, say."""
+    parameters = (p for group in optimizer.param_groups for p in group["params"])
+    return {parameter for parameter in parameters if parameter not in known}
+
+
+def optimizer_position(trainer: Trainer, optimizer: Optimizer) -> int:
+    """Position of an optimiser among the Trainer's."""
+    position: int = trainer.optimizers.index(optimizer)
+    return position
+
+
+def scales_loss(trainer: Trainer) -> bool:
+    """Whether steps whose scaled gradients overflow are skipped (16-bit mixed precision)."""
+    scaler = getattr(trainer.precision_plugin, "scaler", None)
+    return scaler is not None and scaler.is_enabled()
+
+
+def loss_scale(trainer: Trainer, optimizer: Optimizer) -> float:
+    """Scale still on the gradients: a fused optimiser unscales inside its own step."""
+    if not scales_loss(trainer) or not getattr(optimizer, "_step_supports_amp_scaling", False):
+        return 1.0
+    return float(trainer.precision_plugin.scaler.get_scale())  # type: ignore[attr-defined]

@@ -1,0 +1,81 @@
+"""The gradient noise scale from two steps in a row."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ....functional.gradients import total_norm
+from ....functional.noise_scale import gradient_noise
+from ....functional.running_moments import RunningMoments
+from ....functional.sharded_norms import layer_norms
+
+Gradients = Mapping[str, list[Tensor]]
+
+
+class NoiseScale:
+    """Average the gradient's noise and signal over the reports.
+
+    Two steps in a row see two batches with all but the same weights: their mean gradient is that
+    of a batch twice as large. Works the same under accumulation and on any number of ranks.
+
+    Attributes:
+        batch_size: Samples of one optimiser step.
+    """
+
+    def __init__(self) -> None:
+        self.batch_size = 0
+        self._kept: dict[str, list[Tensor]] = {}
+        self._kept_scale = 1.0
+        self._noise, self._signal = RunningMoments(), RunningMoments()
+
+    @property
+    def value(self) -> float:
+        """Gradient noise scale in samples; NaN before the first estimate or without a signal."""
+        if not self._signal.mean > 0:
+            return float("nan")
+        return self._noise.mean / self._signal.mean
+
+    def keep(self, gradients: Gradients, scale: float) -> None:
+        """Keep the gradients of the first of two steps."""
+        self._kept = {layer: [g.detach().clone() for g in gs] for layer, gs in gradients.items()}
+        self._kept_scale = scale
+
+    def report(self, gradients: Gradients, scale: float) -> None:
+        """Take up the second step's gradients."""
+        kept, self._kept = self._kept, {}
+        same = {layer: len(gs) for layer, gs in kept.items()} == {
+            layer: len(gs) for layer, gs in gradients.items()
+        }
+        if not kept or not same or not self.batch_size:
+            return
+        factor = scale / self._kept_scale
+        mean = {
+            layer: [(a * factor + b) / 2 for a, b in zip(kept[layer], gs, strict=True)]
+            for layer, gs in gradients.items()
+        }
+        found = [_total(kept) * factor, _total(gradients), _total(mean)]
+        first, second, both = (torch.stack(found) / scale).square().tolist()
+        noise, signal = gradient_noise(
+            (first + second) / 2, both, self.batch_size, 2 * self.batch_size
+        )
+        self._noise.add(noise)
+        self._signal.add(signal)
+
+    def forget(self) -> None:
+        """Let go of the gradients."""
+        self._kept = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averages."""
+        return {"noise": dict(vars(self._noise)), "signal": dict(vars(self._signal))}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take up saved averages."""
+        self._noise = RunningMoments(**state_dict["noise"])
+        self._signal = RunningMoments(**state_dict["signal"])
+
+
+def _total(gradients: Gradients) -> Tensor:
+    return total_norm(layer_norms(gradients))

@@ -1,0 +1,269 @@
+"""Where a monitor's figures go: its record, a file, the loggers, and findings said once."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import rank_zero_warn
+
+from ..guard import SideWork
+from . import loggers
+from .heat_map import Scale, render_heat_map
+from .record import Record
+from .record_file import RecordFile
+
+_log = logging.getLogger(__name__)
+_MAX_CHARTS = 100
+_MAX_TABLE_ROWS = 10_000
+
+
+class Reporter:
+    """Keep what one monitor reports and pass it on.
+
+    Every rank keeps the record; rank 0 writes the file and the findings. Where there are more
+    than 100 layers, the loggers get the median and the extremes instead of one chart each. At the
+    end of training they get one heat map and one table, which hold every layer. A file or a
+    logger that fails is given up with one warning; the record goes on. A second monitor of the
+    same class writes to a file and to charts of its own, as ``grad_norm_2/total``. What all
+    monitors of a Trainer report of a step is one row for the loggers: a row costs as much as
+    fifty figures in it.
+
+    Args:
+        monitor: The monitor's class name.
+        scales: For each quantity, by its name in the loggers, what a heat map's colours mean; the
+            first is the one that is drawn.
+
+    Attributes:
+        records: Record of each quantity.
+        summary: Record of the summary scalars.
+        findings: Text of each finding by its key.
+        speaks: Whether findings and warnings are said, too; the doctor who brought a monitor says
+            himself what there is to say.
+    """
+
+    def __init__(self, monitor: str, scales: Mapping[str, Scale]) -> None:
+        self.monitor = monitor
+        self.scales = dict(scales)
+        self.speaks = True
+        self._side_work = SideWork(monitor)
+        self._resumed = False
+        self._file: RecordFile | None = None
+        self._suffix = ""
+        self._is_quiet = False
+        self._rows: dict[int, dict[str, float]] = {}
+        self._is_last = True
+        self._clear()
+
+    def _clear(self) -> None:
+        self.records = {quantity: Record() for quantity in self.scales}
+        self.summary = Record()
+        self.findings: dict[str, str] = {}
+
+    def start(self, trainer: Trainer) -> bool:
+        """Begin a fit, afresh unless a checkpoint was just loaded.
+
+        Returns:
+            Whether this fit goes on with a checkpoint's record.
+        """
+        self._join(trainer)
+        resumed, self._resumed = self._resumed, False
+        if not resumed:
+            self._clear()
+        self._side_work.resume()
+        if trainer.barebones:
+            rank_zero_warn(
+                f"{self.monitor} logs nothing under Trainer(barebones=True), which turns logging "
+                "off; its record is kept in its attributes."
+            )
+        writes = trainer.is_global_zero and not self._is_quiet
+        folder = loggers.run_folder(trainer) if writes else None
+        name = f"{self.monitor}{self._suffix}.jsonl"
+        path = None if folder is None else folder / "vitals" / name
+        self._file = None if path is None else RecordFile(path)
+        if writes and not trainer.barebones:
+            for quantity in self.scales:
+                name = quantity + self._suffix
+                self._side_work.attempt("logger", loggers.use_step_axis, trainer, name)
+        self._side_work.attempt("file", self._open_file, resumed)
+        return resumed
+
+    def _join(self, trainer: Trainer) -> None:
+        """Find the Trainer's other monitors: the first one's rows are everybody's.
+
+        A second monitor of the same class, with other arguments, is set apart by ``"_2"``. One
+        that a doctor has brought beside the Trainer's own keeps its record to itself.
+        """
+        together = [r for callback in _callbacks(trainer) for r in _reporters_of(callback)]
+        if self not in together:
+            together.append(self)
+        alike = [reporter for reporter in together if reporter.monitor == self.monitor]
+        self._is_quiet = not self.speaks and any(reporter.speaks for reporter in alike)
+        position = [r for r in alike if r.speaks == self.speaks].index(self)
+        self._suffix = f"_{position + 1}" if position else ""
+        self._rows = {} if together[0] is self else together[0]._rows
+        self._is_last = together[-1] is self
+
+    def _charted(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """The metrics under this monitor's own names."""
+        if not self._suffix:
+            return dict(metrics)
+        return {name.replace("/", f"{self._suffix}/", 1): v for name, v in metrics.items()}
+
+    def _open_file(self, resumed: bool) -> None:
+        """Open the file with what a checkpoint brought, where the file does not have it yet."""
+        if self._file is None:
+            return
+        known = self._file.path.exists()
+        self._file.start(self.monitor, resumed)
+        if known or not resumed:
+            return
+        tables = {quantity: record.history for quantity, record in self.records.items()}
+        totals = self.summary.history
+        first = next(iter(self.records.values()))
+        for i, (step, epoch) in enumerate(zip(first.steps, first.epochs, strict=True)):
+            values = {q: {name: row[i] for name, row in t.items()} for q, t in tables.items()}
+            summary = {name: row[i] for name, row in totals.items()}
+            self._file.report(step, epoch, values, summary)
+
+    def report(
+        self,
+        trainer: Trainer,
+        step: int,
+        values: Mapping[str, Mapping[str, float]],
+        summary: Mapping[str, float],
+    ) -> None:
+        """Record and log one report.
+
+        Args:
+            trainer: The Trainer.
+            step: Step on the loggers' axis.
+            values: For each quantity, its value by layer.
+            summary: Scalars by their full names.
+        """
+        for quantity, by_layer in values.items():
+            self.records[quantity].add(step, trainer.current_epoch, by_layer)
+        self.summary.add(step, trainer.current_epoch, summary)
+        if self._file is not None:
+            row = (step, trainer.current_epoch, values, summary)
+            self._side_work.attempt("file", self._file.report, *row)
+        if self._is_quiet:
+            return
+        metrics = self._charted({**_charts(values), **summary})
+        self._rows.setdefault(step, {}).update(metrics)
+        loggers.offer_scalars(trainer, metrics)
+
+    def end_step(self, trainer: Trainer) -> None:
+        """Give the loggers the step's row, if no other monitor may add to it."""
+        if self._rows and self._is_last:
+            self.flush(trainer)
+
+    def flush(self, trainer: Trainer) -> None:
+        """Give the loggers all rows that wait, the monitors' of whichever step."""
+        rows = dict(self._rows)
+        self._rows.clear()
+        if not trainer.barebones:
+            for step, row in rows.items():
+                self._side_work.attempt("logger", loggers.log_scalars, trainer, row, step)
+
+    def find(self, trainer: Trainer, key: str, text: str) -> None:
+        """Say something that was found, once for each key: in the log, the file, and W&B."""
+        if key in self.findings:
+            return
+        self.findings[key] = text
+        if not trainer.is_global_zero or not self.speaks:
+            return
+        _log.warning("%s: %s", self.monitor, text)
+        if self._file is not None:
+            self._side_work.attempt("file", self._file.finding, key, text)
+        if not trainer.barebones:
+            self._side_work.attempt("logger", loggers.alert, trainer, self.monitor, text)
+
+    def finish(self, trainer: Trainer) -> None:
+        """Give the loggers one heat map and one table, and close the file."""
+        self.flush(trainer)
+        quantity, record = next(iter(self.records.items()))
+        draws = trainer.is_global_zero and not trainer.barebones and not self._is_quiet
+        if draws and len(record.steps) > 1:
+            self._side_work.attempt("picture", self._log_heat_map, trainer, quantity, record)
+            self._side_work.attempt("logger", self._log_table, trainer, quantity)
+        if self._file is not None:
+            self._side_work.attempt("file", self._file.close)
+            self._file = None
+
+    def _log_heat_map(self, trainer: Trainer, quantity: str, record: Record) -> None:
+        if self._file is None and not loggers.take_pictures(trainer):
+            return
+        from matplotlib.image import imsave
+
+        pixels = render_heat_map(record, self.scales[quantity])
+        if self._file is not None:
+            self._side_work.attempt("file", imsave, self._picture(self._file, quantity), pixels)
+        name = f"{quantity}{self._suffix}/heat_map"
+        loggers.log_picture(trainer, name, pixels, loggers.logger_step(trainer))
+
+    def _picture(self, file: RecordFile, quantity: str) -> Path:
+        return file.path.parent / f"{quantity}{self._suffix}.png"
+
+    def _log_table(self, trainer: Trainer, quantity: str) -> None:
+        layers = list(self.records[quantity].last)[:_MAX_TABLE_ROWS]
+        rows: list[dict[str, Any]] = [{"layer": layer} for layer in layers]
+        for name, record in self.records.items():
+            history = record.history
+            for layer, row in zip(layers, rows, strict=True):
+                row |= _statistics(name, history.get(layer, []))
+        name = f"{quantity}{self._suffix}/table"
+        loggers.log_table(trainer, name, rows, loggers.logger_step(trainer))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole record."""
+        return {
+            "records": {quantity: record.state_dict() for quantity, record in self.records.items()},
+            "summary": self.summary.state_dict(),
+            "findings": dict(self.findings),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint's record."""
+        self._clear()
+        for quantity, state in state_dict["records"].items():
+            self.records[quantity].load_state_dict(state)
+        self.summary.load_state_dict(state_dict["summary"])
+        self.findings = dict(state_dict["findings"])
+        self._resumed = True
+
+
+def _callbacks(trainer: Trainer) -> list[object]:
+    return trainer.callbacks  # type: ignore[attr-defined,no-any-return]
+
+
+def _reporters_of(callback: object) -> list[Reporter]:
+    """A monitor's reporter, or those of the monitors that a doctor has brought."""
+    brought = getattr(callback, "_reporters", None)
+    found = [getattr(callback, "_reporter", None), *(brought if type(brought) is tuple else ())]
+    return [reporter for reporter in found if isinstance(reporter, Reporter)]
+
+
+def _charts(values: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """One scalar for each layer, or of many layers their extremes and median."""
+    if sum(map(len, values.values())) <= _MAX_CHARTS:
+        return {f"{q}/{name}": v for q, by_layer in values.items() for name, v in by_layer.items()}
+    charts = {}
+    for quantity, by_layer in values.items():
+        ordered = sorted(value for value in by_layer.values() if value == value)
+        if ordered:
+            charts[f"{quantity}/lowest"] = ordered[0]
+            charts[f"{quantity}/median"] = ordered[len(ordered) // 2]
+            charts[f"{quantity}/highest"] = ordered[-1]
+    return charts
+
+
+def _statistics(quantity: str, history: list[float]) -> dict[str, float | None]:
+    parts = ("lowest", "median", "highest", "last")
+    known = sorted(value for value in history if value == value)
+    if not known:
+        return {f"{quantity} {part}": None for part in parts}
+    last = next(value for value in reversed(history) if value == value)
+    found = (known[0], known[len(known) // 2], known[-1], last)
+    return {f"{quantity} {part}": float(f"{v:.4g}") for part, v in zip(parts, found, strict=True)}

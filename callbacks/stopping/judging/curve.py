@@ -1,0 +1,203 @@
+"""One watched metric, check by check."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import torch
+
+from ....functional.early_stopping import exponential_average, windowed_median
+
+Mode = Literal["min", "max"]
+Smoothing = Literal["none", "ema", "median"]
+Unit = Literal["checks", "epochs", "steps", "minutes"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+
+# Of an average over a span w, values older than this many w weigh less than double precision.
+_MEMORY = 20
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where in training a check was.
+
+    Attributes:
+        epoch: Index of the epoch, from 0.
+        epochs: Epochs trained, with the fraction of the last.
+        steps: Optimiser steps done.
+        minutes: Minutes trained, earlier runs that this one resumes included.
+    """
+
+    epoch: int = 0
+    epochs: float = 0.0
+    steps: int = 0
+    minutes: float = 0.0
+
+
+class Curve:
+    """Values of one metric, the best of them, and what renews patience.
+
+    The best is a value as it is, which belongs to weights that there are. Patience is renewed where
+    the smoothed values improve. Either improves by more than ``min_delta`` or not at all. Below
+    zero that is how much worse a value may be than the last that renewed patience, and renew it
+    again; the best is the best all the same.
+
+    Args:
+        monitor: The metric's name.
+        mode: Whether it should become small or large.
+        min_delta: Smallest change that is an improvement.
+        relative: Whether ``min_delta`` is a share of the best.
+        smoothing: How values are smoothed before they are judged.
+        window: Checks that the smoothing takes in.
+
+    Attributes:
+        values: Value of each check; NaN where it was not finite.
+        judged: Smoothed value of each check.
+        training_losses: Mean training loss up to each check since the one before.
+        positions: Where each check was.
+        improvements: Indices of the checks that were the best so far.
+        best: Best value, None before the first.
+        reference: Smoothed value that last was an improvement: the next one must be better.
+        baseline: What must be reached before an improvement renews patience.
+        wait_from: Index of the check after which patience began to run, -1 at the start.
+    """
+
+    def __init__(
+        self,
+        monitor: str,
+        mode: Mode = "min",
+        *,
+        min_delta: float = 0.0,
+        relative: bool = False,
+        smoothing: Smoothing = "none",
+        window: int = 5,
+    ) -> None:
+        self.monitor = monitor
+        self.mode = mode
+        self.min_delta = min_delta
+        self.relative = relative
+        self.smoothing = smoothing
+        self.window = window
+        self.baseline: float | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all checks."""
+        self.values: list[float] = []
+        self.judged: list[float] = []
+        self.training_losses: list[float] = []
+        self.positions: list[Position] = []
+        self.improvements: list[int] = []
+        self.best: float | None = None
+        self.reference: float | None = None
+        self.wait_from = -1
+        self._start: Position | None = None
+
+    def begin(self, at: Position) -> None:
+        """Let patience begin to run here, unless it already has."""
+        self._start = self._start or at
+
+    def wait(self, at: Position) -> None:
+        """Let patience begin to run here: what was before does not count."""
+        self._start = at
+
+    def adopt(self, best: float, wait_count: int) -> None:
+        """Go on from what Lightning's own callback saved."""
+        self.clear()
+        self.best = self.reference = best if math.isfinite(best) else None
+        self.wait_from = -1 - wait_count
+
+    def add(self, value: float, at: Position, training_loss: float = math.nan) -> bool:
+        """Take up a check, and say whether it is the best so far."""
+        finite = math.isfinite(value)
+        if self._start is None:
+            self._start = Position()
+        self.values.append(value if finite else math.nan)
+        self.judged.append(self._smooth() if finite else math.nan)
+        self.training_losses.append(training_loss)
+        self.positions.append(at)
+        improved = finite and self._improves(value, self.best, max(self.min_delta, 0.0))
+        if improved:
+            self.best = value
+            self.improvements.append(len(self.values) - 1)
+        if finite and self._improves(self.judged[-1], self.reference, self.min_delta):
+            self.reference = self.judged[-1]
+            if self.baseline is None or self.better(self.reference, self.baseline):
+                self.wait_from = len(self.values) - 1
+        return improved
+
+    def _smooth(self) -> float:
+        if self.smoothing == "none":
+            return self.values[-1]
+        recent = [v for v in self.values[-_MEMORY * self.window :] if v == v]
+        values = torch.tensor(recent, dtype=torch.float64)
+        average = exponential_average if self.smoothing == "ema" else windowed_median
+        return float(average(values, self.window))
+
+    def better(self, value: float, other: float) -> bool:
+        """Whether a value is strictly better than another."""
+        return value < other if self.mode == "min" else value > other
+
+    def _improves(self, value: float, last: float | None, delta: float) -> bool:
+        if last is None:
+            return True
+        margin = delta * abs(last) if self.relative else delta
+        return self.better(value, last - margin if self.mode == "min" else last + margin)
+
+    @property
+    def best_index(self) -> int:
+        """Index of the best check, -1 before the first."""
+        return self.improvements[-1] if self.improvements else -1
+
+    @property
+    def best_position(self) -> Position | None:
+        """Where the best check was."""
+        return self.positions[self.best_index] if self.improvements else None
+
+    def waited(self, unit: Unit) -> float:
+        """How long the last check has waited for an improvement."""
+        if not self.values:
+            return 0
+        if unit == "checks":
+            return len(self.values) - 1 - self.wait_from
+        since = self.positions[self.wait_from] if self.wait_from >= 0 else self._start
+        return float(getattr(self.positions[-1], unit) - getattr(since, unit))
+
+    @property
+    def judged_name(self) -> str:
+        """What is judged, in words."""
+        return self.monitor if self.smoothing == "none" else f"smoothed {self.monitor}"
+
+    def describe_best(self) -> str:
+        """The best value and its epoch, in words."""
+        if self.best is None or self.best_position is None:
+            return "none yet"
+        return f"{self.best:.4g} (epoch {self.best_position.epoch})"
+
+    def state_dict(self) -> dict[str, Any]:
+        """All checks, as plain lists and numbers."""
+        return {
+            "values": list(self.values),
+            "judged": list(self.judged),
+            "training_losses": list(self.training_losses),
+            "positions": [asdict(position) for position in self.positions],
+            "improvements": list(self.improvements),
+            "best": self.best,
+            "reference": self.reference,
+            "wait_from": self.wait_from,
+            "start": None if self._start is None else asdict(self._start),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint's checks."""
+        self.values = list(state_dict["values"])
+        self.judged = list(state_dict["judged"])
+        self.training_losses = list(state_dict["training_losses"])
+        self.positions = [Position(**position) for position in state_dict["positions"]]
+        self.improvements = list(state_dict["improvements"])
+        self.best = state_dict["best"]
+        self.reference = state_dict["reference"]
+        self.wait_from = state_dict["wait_from"]
+        start = state_dict["start"]
+        self._start = None if start is None else Position(**start)

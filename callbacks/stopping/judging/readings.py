@@ -1,0 +1,162 @@
+"""What the monitors say at a check: fresh values only, joined over the ranks."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+
+from ....functional.precision import widest
+from ...monitoring.recording.loggers import unavailable
+from ..resuming.logged_sums import logged_in_validation
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One monitor at one check.
+
+    Attributes:
+        mean: Mean over the ranks that have it.
+        worst: Its worst value on any rank; NaN if it is NaN on one.
+    """
+
+    mean: float
+    worst: float
+
+
+class Readings:
+    """Read the monitors, each value once.
+
+    Args:
+        monitors: Names of the metrics.
+        modes: ``"min"`` or ``"max"`` for each.
+        strict: Whether a missing metric is an error.
+        verbose: Whether it is a warning where it is no error.
+
+    Attributes:
+        noted: Values that wait for their check.
+        of_validation: Whether validation logged one of them.
+    """
+
+    def __init__(
+        self, monitors: Sequence[str], modes: Sequence[str], strict: bool, verbose: bool
+    ) -> None:
+        self.monitors = list(monitors)
+        self.modes = list(modes)
+        self.strict = strict
+        self.verbose = verbose
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was read."""
+        self.noted: dict[str, float] = {}
+        self.of_validation = False
+        self._read: dict[str, Tensor] = {}
+        self._validated = False
+
+    def note(self, trainer: Trainer, keep: bool) -> None:
+        """Validation is over; ``keep`` its values if their check comes later.
+
+        They are part of the state: a run that is resumed in between has no other way to them.
+        """
+        self._validated = True
+        if keep:
+            fresh = self._fresh(trainer)
+            self.of_validation |= bool(fresh.keys() & logged_in_validation(trainer))
+            self.noted |= fresh
+
+    def wait(self, values: Mapping[str, float]) -> None:
+        """Take up values that Lightning does not have, for the next check."""
+        self.noted |= values
+
+    def _fresh(self, trainer: Trainer) -> dict[str, float]:
+        metrics = trainer.callback_metrics
+        fresh = [name for name in self.monitors if self._is_fresh(metrics.get(name), name)]
+        return {name: float(metrics[name]) for name in fresh}
+
+    def _is_fresh(self, metric: Tensor | None, name: str) -> bool:
+        """Whether it was logged since it was last read: Lightning keeps the tensor until then."""
+        last = self._read.get(name)
+        if metric is None or last is None:
+            return metric is not None
+        return metric.device != last.device or metric.data_ptr() != last.data_ptr()
+
+    def take(
+        self, trainer: Trainer, extra: Sequence[float], excused: Collection[str] = ()
+    ) -> tuple[dict[str, Reading], list[list[float]]]:
+        """Readings of the monitors that have a value not yet taken.
+
+        Args:
+            trainer: The Trainer.
+            extra: Numbers to hand to every rank, too.
+            excused: Monitors that need not be there.
+
+        Returns:
+            Readings by monitor, and each rank's ``extra``.
+
+        Raises:
+            RuntimeError: If ``strict`` and a monitor that must be there is not.
+        """
+        metrics = trainer.callback_metrics
+        row = [*extra]
+        for name in self.monitors:
+            metric = metrics.get(name)
+            if metric is not None and self._is_fresh(metric, name):
+                self._read[name] = metric
+                row += [1.0, float(metric)]
+            else:
+                row += [float(name in self.noted), self.noted.get(name, 0.0)]
+        rows = over_ranks(trainer, row)
+        readings = {}
+        for i, (name, mode) in enumerate(zip(self.monitors, self.modes, strict=True)):
+            place = len(extra) + 2 * i
+            values = [row[place + 1] for row in rows if row[place]]
+            if values:
+                readings[name] = Reading(sum(values) / len(values), _worst(values, mode))
+            elif (
+                name not in metrics
+                and name not in excused
+                and (self._validated or not trainer.enable_validation)
+            ):
+                self._complain(name, metrics)
+        self.noted, self.of_validation, self._validated = {}, False, False
+        return readings, [row[: len(extra)] for row in rows]
+
+    def _complain(self, name: str, metrics: dict[str, Any]) -> None:
+        message = unavailable("monitor", name, metrics, instead="set `strict=False`")
+        if self.strict:
+            raise RuntimeError(message)
+        if self.verbose:
+            rank_zero_warn(message, category=RuntimeWarning)
+
+    def state_dict(self, trainer: Trainer | None = None) -> dict[str, Any]:
+        """Values that wait for their check, with those that the Trainer has and no check took."""
+        fresh = {} if trainer is None else self._fresh(trainer)
+        return {"noted": {**self.noted, **fresh}, "of_validation": self.of_validation}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take up a checkpoint's waiting values."""
+        self.clear()
+        self.noted = dict(state_dict["noted"])
+        self.of_validation = state_dict.get("of_validation", bool(self.noted))
+
+
+def _worst(values: list[float], mode: str) -> float:
+    if any(math.isnan(value) for value in values):
+        return math.nan
+    return max(values) if mode == "min" else min(values)
+
+
+def over_ranks(trainer: Trainer, row: list[float]) -> list[list[float]]:
+    """Every rank's numbers, in the order of the ranks."""
+    if trainer.world_size == 1:
+        return [row]
+    device = trainer.strategy.root_device
+    numbers = torch.tensor(row, dtype=widest(device), device=device)
+    gathered = trainer.strategy.all_gather(numbers)
+    rows: list[list[float]] = gathered.reshape(trainer.world_size, len(row)).tolist()
+    return rows

@@ -1,0 +1,1 @@
+"""What a resumed run needs that Lightning leaves out; see resuming.md beside this folder."""

@@ -1,0 +1,97 @@
+"""The graph behind a loss says which loss it is, of what output, of what network."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from torchvitals.callbacks.diagnosing.losses.autograd_graph import (
+    find_loss_calls,
+    has_graph,
+)
+
+CLASSES = torch.tensor([0, 2, 1, 1])
+VALUES = torch.tensor([0.0, 1.0, 1.0, 0.0])
+
+
+def outputs(columns=3):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, columns))
+    return net(torch.randn(4, 5))
+
+
+LOSSES = {
+    "logits": (lambda o: F.cross_entropy(o, CLASSES), "cross_entropy", None, False),
+    "log-probabilities": (
+        lambda o: F.nll_loss(o.log_softmax(1), CLASSES), "cross_entropy", None, False),
+    "softmax twice": (lambda o: F.cross_entropy(o.softmax(1), CLASSES), "cross_entropy", "softmax",
+                      False),
+    "relu, moved about": (
+        lambda o: F.cross_entropy(o.relu().view(2, 2, 3).reshape(4, 3), CLASSES),
+        "cross_entropy", "relu", False),
+    "log-probabilities by the last dimension": (
+        lambda o: F.nll_loss(o.log_softmax(-1), CLASSES), "cross_entropy", None, False),
+    "of pixels": (
+        lambda o: F.cross_entropy(o.T[None], CLASSES[None]), "cross_entropy", None, False),
+    "of one sample": (lambda o: F.cross_entropy(o[0], CLASSES[0]), "cross_entropy", None, False),
+    "over the words, reshaped": (
+        lambda o: F.nll_loss(o.view(2, 2, 3).log_softmax(1).reshape(4, 3), CLASSES), "nll",
+        "log_softmax", False),
+    "over the samples": (
+        lambda o: F.nll_loss(o.log_softmax(0), CLASSES), "nll", "log_softmax", False),
+    "probabilities": (lambda o: F.nll_loss(o.softmax(1), CLASSES), "nll", "softmax", False),
+    "smoothed": (lambda o: F.cross_entropy(o, CLASSES, label_smoothing=0.1), "cross_entropy", None,
+                 False),
+    "maximised": (lambda o: -F.cross_entropy(o, CLASSES), "cross_entropy", None, True),
+    "divided by a negative": (lambda o: F.cross_entropy(o, CLASSES) / -2, "cross_entropy", None,
+                              True),
+    "taken from one": (lambda o: 1 - F.cross_entropy(o, CLASSES), "cross_entropy", None, True),
+    "taken from a tensor": (
+        lambda o: o.sum() * 0 - F.cross_entropy(o, CLASSES), "cross_entropy", None, True),
+    "turned four times": (
+        lambda o: 1 - (2 - F.cross_entropy(o, CLASSES) * -1) * -1, "cross_entropy", None, False),
+    "sigmoid": (lambda o: F.binary_cross_entropy(o[:, 0].sigmoid(), VALUES), "bce", "sigmoid",
+                False),
+    "sigmoid twice": (
+        lambda o: F.binary_cross_entropy_with_logits(o[:, 0].sigmoid(), VALUES), "bce_logits",
+        "sigmoid", False),
+    "squared": (lambda o: F.mse_loss(o[:, 0], VALUES), "squared", None, False),
+    "huber": (lambda o: F.smooth_l1_loss(o[:, 0].tanh(), VALUES), "huber", "tanh", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "kind", "output", "ascends"), LOSSES.values(), ids=LOSSES.keys())
+def test_which_loss_of_which_output(loss, kind, output, ascends):
+    (call,) = find_loss_calls(loss(outputs()))
+    assert (call.kind, call.output, call.ascends) == (kind, output, ascends)
+
+
+def test_predictions_and_targets_are_those_of_the_loss():
+    logits = outputs()
+    (call,) = find_loss_calls(F.cross_entropy(logits, CLASSES, weight=torch.ones(3)))
+    torch.testing.assert_close(call.prediction, logits.log_softmax(1).detach())
+    assert torch.equal(call.target, CLASSES)
+    assert torch.equal(call.weight, torch.ones(3))
+
+
+def test_what_cannot_be_seen_is_not_guessed():
+    assert find_loss_calls((outputs() ** 2).mean()) == []
+    assert not has_graph(torch.tensor(1.0))
+    assert not has_graph(outputs())
+    assert not has_graph({"loss": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("more", "alone"),
+    [
+        (lambda o, w: 0.0, True),
+        (lambda o, w: 0.1 * w.square().sum() + w.abs().sum(), True),
+        (lambda o, w: o.square().mean(), False),
+        (lambda o, w: 0.1 * F.mse_loss(o[:, 0], VALUES), False),
+    ],
+)
+def test_penalties_of_the_weights_are_told_from_other_losses(more, alone):
+    weight = nn.Parameter(torch.ones(3))
+    logits = outputs()
+    loss = F.cross_entropy(logits, CLASSES) + more(logits, weight)
+    assert find_loss_calls(loss)[0].is_alone is alone

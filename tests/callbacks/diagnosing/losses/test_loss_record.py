@@ -1,0 +1,347 @@
+"""Looking at a batch's loss, against scikit-learn and torch's own losses."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import accuracy_score, log_loss
+
+from torchvitals.callbacks.diagnosing.losses.loss_record import LossRecord
+
+
+def record(loss, factor=1.0):
+    found = LossRecord()
+    found.look(loss, factor)
+    found.add(loss, factor)
+    found.settle()
+    return found
+
+
+def logits(rows=40, columns=4, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(rows, columns, generator=generator).requires_grad_() * 1.0
+
+
+def classes(rows=40, number=4):
+    return torch.arange(rows) ** 2 % 7 % number
+
+
+def constant_of(target):
+    counts = np.bincount(target, minlength=4)
+    return log_loss(target, np.tile(counts / counts.sum(), (len(target), 1)), labels=range(4))
+
+
+def test_a_cross_entropy():
+    out, target = logits(), classes()
+    found = record(F.cross_entropy(out, target))
+    probabilities = out.detach().double().softmax(1).numpy()
+    assert found.data_losses == [pytest.approx(log_loss(target, probabilities, labels=range(4)))]
+    assert found.accuracies == [pytest.approx(accuracy_score(target, probabilities.argmax(1)))]
+    counts = np.bincount(target, minlength=4)
+    assert list(found.objective.target_counts) == counts.tolist()
+    assert found.objective.constant_loss == pytest.approx(constant_of(target))
+    assert sum(found.objective.predicted_counts) == 40
+    assert (found.objective.task, found.objective.classes) == ("classification", 4)
+    assert found.losses == pytest.approx(found.data_losses)
+
+
+def test_pixels_and_ignored_targets():
+    out = torch.randn(2, 3, 5, 5, requires_grad=True) * 1.0
+    target = torch.randint(3, (2, 5, 5))
+    target[0] = -100
+    loss = F.cross_entropy(out, target)
+    assert record(loss).data_losses == [pytest.approx(loss.item(), rel=1e-5)]
+
+
+@pytest.mark.parametrize("ignored", [0, 2, -100])
+def test_what_a_loss_ignores_does_not_count(ignored):
+    out, target = logits(), classes()
+    loss = F.cross_entropy(out, target, ignore_index=ignored)
+    counts = [float((target == k).sum()) * (k != ignored) for k in range(4)]
+    found = record(loss)
+    assert found.data_losses == [pytest.approx(loss.item(), rel=1e-5)]
+    assert found.objective.target_counts == counts
+
+
+def test_accumulation_divides_and_the_record_does_not():
+    loss = F.cross_entropy(logits(), classes())
+    assert record(loss / 4, 4.0).losses == [pytest.approx(loss.item(), rel=1e-6)]
+
+
+@pytest.mark.parametrize("is_logits", [True, False])
+def test_a_binary_cross_entropy(is_logits):
+    out, target = logits(60, 1)[:, 0], (torch.arange(60) % 5 == 0).float()
+    loss = (
+        F.binary_cross_entropy_with_logits(out, target)
+        if is_logits
+        else F.binary_cross_entropy(out.sigmoid(), target)
+    )
+    found = record(loss)
+    assert found.data_losses == [pytest.approx(loss.item(), rel=1e-5)]
+    said = out.detach().sigmoid() > 0.5
+    assert found.accuracies == [pytest.approx(accuracy_score(target, said))]
+    assert found.objective.constant_loss == pytest.approx(log_loss(target, np.full(60, 0.2)))
+    assert list(found.objective.target_counts) == [48, 12]
+
+
+def test_how_many_of_several_labels_are_right():
+    target = (torch.arange(240).view(60, 4) % 5 < 2).float()
+    objective = record(F.binary_cross_entropy(logits(60).softmax(1), target)).objective
+    assert objective.positives == pytest.approx(float(target.sum(1).mean()))
+    pixels = torch.rand(6, 4, 5, 5).round()
+    images = torch.rand(6, 4, 5, 5, requires_grad=True).sigmoid()
+    objective = record(F.binary_cross_entropy(images, pixels)).objective
+    assert objective.positives == pytest.approx(float(pixels.sum(1).mean()))
+    tags, said = torch.rand(6, 4, 5).round(), torch.rand(6, 4, 5, requires_grad=True).sigmoid()
+    assert np.isnan(record(F.binary_cross_entropy(said, tags)).objective.positives)
+
+
+def test_pixels_of_one_mask_are_two_classes():
+    mask = (torch.arange(6 * 5 * 7) % 9 == 0).float().view(6, 1, 5, 7)
+    logits = torch.randn(6, 1, 5, 7, requires_grad=True) * 1
+    objective = record(F.binary_cross_entropy_with_logits(logits, mask)).objective
+    ones = float(mask.sum())
+    assert list(objective.target_counts) == [mask.numel() - ones, ones]
+    assert sum(objective.predicted_counts) == mask.numel()
+    expected = log_loss(mask.flatten(), np.full(mask.numel(), float(mask.mean())))
+    assert objective.constant_loss == pytest.approx(expected)
+
+
+def test_a_regression():
+    out, target = logits(50, 2), torch.randn(50, 2) * torch.tensor([3.0, 1.0]) + 100
+    found = record(F.mse_loss(out, target))
+    assert found.data_losses == [pytest.approx(F.mse_loss(out, target).item(), rel=1e-5)]
+    assert found.objective.constant_loss == pytest.approx(target.numpy().var(0).mean(), rel=1e-3)
+    assert found.objective.target_range == pytest.approx((float(target.min()), float(target.max())))
+
+
+@pytest.mark.parametrize(
+    ("loss", "target"),
+    [
+        (F.cross_entropy, classes),
+        (F.mse_loss, lambda: torch.zeros(20, 3)),
+        (F.binary_cross_entropy_with_logits, lambda: torch.zeros(20, 3)),
+    ],
+)
+def test_how_far_predictions_are_apart(loss, target):
+    out = logits(20, 3)
+    said = out.detach().log_softmax(1) if loss is F.cross_entropy else out.detach()
+    spans = said.numpy().max(0) - said.numpy().min(0)
+    assert record(loss(out, target()[:20])).prediction_ranges == [pytest.approx(spans.max(), 1e-5)]
+    same = out[:1].expand(20, 3)
+    assert record(loss(same, target()[:20])).prediction_ranges == [0]
+
+
+def test_targets_that_are_the_inputs_are_known_by_their_place():
+    x, found = torch.rand(8, 3), LossRecord()
+    found.look(F.mse_loss(logits(8, 3), x), 1.0, inputs=x.data_ptr())
+    found.settle()
+    assert found.objective.of_inputs
+    assert not record(F.mse_loss(logits(8, 3), x)).objective.of_inputs
+
+
+def test_constant_over_several_batches():
+    found = LossRecord()
+    targets = [torch.randn(8, 1) + i for i in range(5)]
+    for i, target in enumerate(targets):
+        found.look(F.mse_loss(logits(8, 1, i), target), 1.0)
+    found.settle()
+    assert found.objective.constant_loss == pytest.approx(torch.cat(targets).numpy().var(), 1e-5)
+    assert len(found.data_losses) == 5
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_shapes_that_only_broadcast():
+    found = record(F.mse_loss(logits(6, 1), torch.randn(6)))
+    assert found.objective.shapes == ((6, 1), (1, 6))
+
+
+def test_the_share_of_a_penalty():
+    weight = torch.ones(3, requires_grad=True)
+    data = F.cross_entropy(logits(), classes())
+    found = record(data + weight.sum())
+    assert found.penalty_shares == [pytest.approx(3 / (3 + data.item()), rel=1e-5)]
+    assert record(data + logits().square().mean()).penalty_shares == [pytest.approx(0.4, abs=0.3)]
+
+
+def test_a_loss_of_ones_own_leaves_the_curve():
+    found = record((logits() ** 4).mean())
+    assert len(found.losses) == 1
+    assert found.objective.task is None
+
+
+def test_the_spread_of_targets_is_that_of_each_batch_on_one_rank_and_on_two():
+    generator = torch.Generator().manual_seed(0)
+    values = [torch.randn(12, generator=generator) for _ in range(2)]
+    ranks = []
+    for target in values:
+        rank = LossRecord()
+        rank.look(F.mse_loss(torch.zeros(12, requires_grad=True) * 1.0, target), 1.0)
+        ranks.append(rank.news())
+    spreads = [np.var(target.numpy(), ddof=1) for target in values]
+    for news, expected in ((ranks[:1], spreads[0]), (ranks, np.mean(spreads))):
+        found = LossRecord()
+        found.take(news)
+        assert found.target_spreads == [pytest.approx(expected, rel=1e-5)]
+        assert found.same_class_pairs == []
+
+
+ROBUST = {
+    "smooth": lambda p, t: F.smooth_l1_loss(p, t, beta=0.5),
+    "huber": lambda p, t: F.huber_loss(p, t, delta=2.0),
+    "sum": lambda p, t: F.huber_loss(p, t, reduction="sum"),
+}
+
+
+@pytest.mark.parametrize("kind", ROBUST)
+def test_what_a_constant_reaches_by_a_loss_that_is_easy_on_outliers(kind):
+    generator = torch.Generator().manual_seed(1)
+    found, loss_of, target = LossRecord(), ROBUST[kind], []
+    for _ in range(40):
+        y = torch.randn(32, 1, generator=generator) + 3
+        y[0] += 30
+        out = torch.randn(32, 1, generator=generator, requires_grad=True) * 1.0
+        loss = loss_of(out, y)
+        found.look(loss, 1.0)
+        found.add(loss, 1.0)
+        target.append(y)
+    found.settle()
+    sizes = 32 if kind == "sum" else 1
+    assert found.data_losses == pytest.approx([loss / sizes for loss in found.losses], rel=1e-5)
+    # The best of a fine grid of constants, over all samples.
+    y = torch.cat(target)
+    best = min(float(loss_of(torch.full_like(y, c), y)) for c in np.linspace(2, 5, 301))
+    best /= len(y) if kind == "sum" else 1
+    assert found.objective.constant_loss == pytest.approx(best, rel=0.05)
+
+
+def test_absolute_errors_are_held_against_the_median():
+    found, x = LossRecord(), torch.linspace(-1, 1, 500)[:, None]
+    y = x.exp()
+    layer = torch.nn.Linear(1, 1)
+    out = layer(x)
+    loss = F.l1_loss(out, y)
+    found.look(loss, 1.0, {out.grad_fn: out.detach()})
+    found.add(loss, 1.0)
+    found.settle()
+    assert found.data_losses == pytest.approx(found.losses, rel=1e-5)
+    assert found.objective.own_units
+    expected = float((y - y.median()).abs().mean())
+    assert found.objective.constant_loss == pytest.approx(expected, rel=0.01)
+
+
+def test_of_two_samples_no_constant_is_known():
+    out = torch.randn(2, 1, requires_grad=True) * 1.0
+    found = record(F.huber_loss(out, torch.randn(2, 1)))
+    assert np.isnan(found.objective.constant_loss)
+
+
+@pytest.mark.parametrize(("part", "own"), [(0.0, True), (1.0, False)])
+def test_targets_that_a_network_comes_to_have_a_part_in(part, own):
+    weight, record, reward = torch.tensor(0.1, requires_grad=True), LossRecord(), torch.rand(16)
+    for look in range(4):
+        x = torch.rand(16)
+        target = reward + part * look * torch.rand(16)
+        record.look(F.mse_loss(weight * x, target), 1.0, batch={"x": x, "reward": reward})
+        record.settle()
+        assert record.objective.of_batch is (own or look == 0)
+    again = LossRecord()
+    again.load_state_dict(record.state_dict())
+    assert again.objective.of_batch is own
+
+
+def test_by_how_much_targets_lie_beyond_the_outermost_predictions():
+    weight, record = torch.tensor(1.0, requires_grad=True), LossRecord()
+    x = torch.tensor([0.0, 0.01, 0.5, 0.99, 1.0])
+    target = torch.tensor([-2.0, 0.0, 9.0, 3.0, 5.0])
+    record.look(F.mse_loss(weight * x, target), 1.0)
+    record.settle()
+    assert (record.predicted_min, record.predicted_max) == ([0.0], [1.0])
+    assert record.missed_below == [pytest.approx((2.0 + 0.01) / 2)]
+    assert record.missed_above == [pytest.approx((2.01 + 4.0) / 2)]
+    again = LossRecord()
+    again.load_state_dict(record.state_dict())
+    assert again.missed_above == record.missed_above
+
+
+def test_what_a_loss_has_beside_the_data_and_a_checkpoint_from_before_that():
+    weight, record = torch.tensor(1.0, requires_grad=True), LossRecord()
+    for _ in range(3):
+        record.look(F.mse_loss(weight * torch.ones(2), torch.zeros(2)) + 4 * weight**2, 1.0)
+    record.settle()
+    assert record.other_terms == [4.0] * 3
+    state = record.state_dict()
+    for name in ("other_terms", "predicted_min", "predicted_max", "missed_below", "missed_above"):
+        del state[name]
+    again = LossRecord()
+    again.load_state_dict(state)
+    assert len(again.other_terms) == len(again.data_losses) == 3
+    assert all(map(math.isnan, again.other_terms))
+    assert again.predicted_max == again.missed_above == []
+
+
+@pytest.mark.parametrize("offset", [0.0, 5.0])
+def test_what_one_number_for_all_places_has(offset):
+    weight, record = torch.tensor(1.0, requires_grad=True), LossRecord()
+    target = offset + torch.rand(6, 4)
+    record.look(F.mse_loss(weight * torch.zeros(6, 4), target), 1.0)
+    record.settle()
+    # Of what is from 0 to 1 a network may say 0 at first, and else the mean.
+    expected = target.var(correction=0) if offset else target.square().mean()
+    assert record.objective.flat_loss == pytest.approx(float(expected), rel=1e-4)
+
+
+EMPTY = {
+    "cross_entropy": lambda z: F.cross_entropy(z, torch.zeros(0).long(), reduction="sum"),
+    "bce_logits": lambda z: F.binary_cross_entropy_with_logits(z, z.detach(), reduction="sum"),
+    "squared": lambda z: F.mse_loss(z, z.detach(), reduction="sum"),
+    "huber": lambda z: F.smooth_l1_loss(z, z.detach(), reduction="sum"),
+}
+
+
+@pytest.mark.parametrize("loss", EMPTY.values(), ids=EMPTY.keys())
+def test_a_picture_with_nothing_in_it_to_find(loss):
+    record = LossRecord()
+    for _ in range(2):
+        record.look(loss(torch.zeros(0, 4, requires_grad=True) * 2), 1.0)
+        record.settle()
+    assert record.data_losses == []
+    record.look(F.mse_loss(torch.ones(3, requires_grad=True) * 2, torch.zeros(3)), 1.0)
+    record.settle()
+    assert record.data_losses == [4.0]
+
+
+def test_the_rank_with_the_outermost_prediction_says_by_how_much_it_is_off():
+    ranks = []
+    for scale, target in ((1.0, 5.0), (0.5, 0.5)):
+        weight, record = torch.tensor(scale, requires_grad=True), LossRecord()
+        record.look(F.mse_loss(weight * torch.tensor([0.0, 1.0]), torch.tensor([0.0, target])), 1.0)
+        ranks.append(record.news())
+    joined = LossRecord()
+    joined.take(ranks)
+    assert (joined.predicted_max, joined.missed_above) == ([1.0], [4.0])
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda outputs: outputs.view(6, 40, 4).unbind(),
+        lambda outputs: list(outputs.view(6, 40, 4)),
+        lambda outputs: outputs.split(40),
+        lambda outputs: [outputs.view(6, 40, 4)[step] for step in range(6)],
+    ],
+)
+def test_of_a_sum_over_steps_of_time_one_step_counts(take):
+    target = classes()
+    losses = [F.cross_entropy(part, target) for part in take(logits(6 * 40))]
+    found = record(sum(losses))
+    assert found.data_losses == [pytest.approx(losses[-1].item(), rel=1e-5)]
+    assert found.objective.constant_loss == pytest.approx(constant_of(target), rel=1e-5)
+
+
+def test_of_a_mix_of_targets_for_one_prediction_the_whole_counts():
+    out, target = logits(), classes()
+    loss = 0.3 * F.cross_entropy(out, target) + 0.7 * F.cross_entropy(out, target.flip(0))
+    assert record(loss).data_losses == [pytest.approx(loss.item(), rel=1e-5)]

@@ -1,0 +1,330 @@
+"""Rules on how a training began: its weights as drawn, its first steps, its first validations."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.vital_signs import FALLING, FLAT, SMALL, found, record, vitals
+
+from torchvitals.callbacks import Problem as P
+from torchvitals.callbacks.diagnosing.causes import join_causes
+from torchvitals.callbacks.diagnosing.examination import examine
+from torchvitals.callbacks.diagnosing.vital_signs.signs import InputScale, Layer, Objective
+
+
+def drawn(*gains, **more):
+    """Layers of 100 weights each with these gains; the last one is the output."""
+    return [
+        Layer(str(i), 100, has_gradient=True, weight_gain=gain, is_last=i == len(gains) - 1, **more)
+        for i, gain in enumerate(gains)
+    ]
+
+
+SINCE = np.arange(300)
+LOST = [2.3, *[4.0 - 0.003 * i + 0.01 * (-1) ** i for i in range(299)]]
+HALF = [1.4 + 0.01 * (-1) ** i for i in range(300)]
+NOT_YET = {"planned_steps": 1000, "fewest_norm_values": 64.0}
+BAD_CHECKS = {"validation_losses": [2.9, 2.8, 2.7], "training_epoch_losses": [2.0, 0.9, 0.4]}
+CREEPS = [2.32 - 0.0001 * i + 0.1 * (-1) ** (i // 2) for i in range(300)]
+CREEPING = {
+    "total_updates": [1.5e-4] * 9, "validation_losses": [2.31, 2.308, 2.306, 2.304, 2.302],
+    "training_epoch_losses": [2.31] * 5,
+}  # fmt: skip
+
+SICK = {
+    "all constant": (
+        vitals(FLAT, layers=drawn(0.0, 0.0, 0.0)), P.SYMMETRIC_WEIGHTS, "critical"),
+    "a head alone is not": (
+        vitals(HALF, layers=drawn(0.0, 0.0, 0.0, 0.6)), P.SYMMETRIC_WEIGHTS, "critical"),
+    "hundredths of what they should be": (
+        vitals(HALF, layers=drawn(0.01, 0.01, 0.01)), P.POOR_INITIALIZATION, "warning"),
+    "gradients pile up": (vitals(HALF, uncleared=4), P.EXPLODING_GRADIENT, "critical"),
+    "a rate of 0 for half of the training": (
+        vitals(HALF, planned_steps=400, layers=[*drawn(0.6, rated=False), *drawn(0.6)]),
+        P.FROZEN_PARAMETER, "warning"),
+    "worse than before the first step": (
+        vitals(LOST, data_losses=LOST[::10], total_updates=[3.0, 0.9, 0.4, 0.2, 0.1] + [5e-3] * 5),
+        P.LEARNING_RATE_TOO_HIGH, "critical"),
+    "units killed by the first steps": (
+        vitals(HALF, dead=record(act=[0.0, 0.9]), total_updates=[0.3] * 5 + [5e-3] * 8),
+        P.LEARNING_RATE_TOO_HIGH, "warning"),
+    "units thrown to their ends by the first steps": (
+        vitals(HALF, saturated=record(act=[0.0, 0.95]), total_updates=[0.3] * 5 + [5e-3] * 8),
+        P.LEARNING_RATE_TOO_HIGH, "warning"),
+    "each validation a bit better": (
+        vitals(CREEPS, **CREEPING), P.LEARNING_RATE_TOO_LOW, "warning"),
+    "a bit learned by hundredths of a step": (
+        vitals([2.1 + 0.05 * (-1) ** i for i in range(300)], total_updates=[2.5e-5] * 9),
+        P.LEARNING_RATE_TOO_LOW, "warning"),
+    "a first binary loss far off": (
+        vitals([20.0, *FLAT], data_losses=[*[20.0] * 3, *FLAT], objective=Objective(
+            "binary", "bce_logits", classes=1, constant_loss=math.log(2))),
+        P.POOR_INITIALIZATION, "warning"),
+    "nothing comes in": (
+        vitals(FLAT, prediction_ranges=[0.0] * 9, inputs=InputScale("fc", 0.0, 0.0, math.nan, 0.0)),
+        P.NOT_LEARNING, "critical"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("signs", "problem", "severity"), SICK.values(), ids=SICK.keys())
+def test_what_began_badly_is_found(signs, problem, severity):
+    assert found(signs)[problem] == severity
+
+
+WELL = {
+    "constant, and learned all the same": vitals(SMALL, layers=drawn(0.0, 0.0)),
+    "one layer of zeros": vitals(FLAT[:60], layers=drawn(0.0)),
+    "ends of branches that begin at 0": vitals(
+        [1.4 - 0.001 * i for i in range(300)], layers=drawn(0.6, 0.0, 0.6, 0.0, 0.6)),
+    "adapters that begin at 0": vitals(
+        FLAT[:60], layers=[*drawn(0.0, 0.0, 0.0), Layer("base", 900, trained=False)]),
+    "small heads": vitals([1.4 - 0.001 * i for i in range(300)], layers=drawn(0.6, 0.6, 0.01)),
+    "a layer that ranks share": vitals(FLAT[:60], layers=drawn(math.nan, math.nan)),
+    "a rate that is 0 at first": vitals(
+        HALF, planned_steps=4000, layers=[*drawn(0.6, rated=False), *drawn(0.6)]),
+    "a rate of 0 on purpose": vitals(
+        SMALL, planned_steps=400, layers=[*drawn(0.6, rated=False), *drawn(0.6)]),
+    "gradients kept once": vitals(FALLING, uncleared=1),
+    "dead from the start, with large steps": vitals(
+        SMALL, dead=record(act=[0.6, 0.6]), total_updates=[0.3] * 9),
+    "validated before BatchNorm has settled": vitals(SMALL, **BAD_CHECKS, **NOT_YET),
+    "linear heads side by side that begin at 0": vitals(
+        HALF, layers=drawn(0.0, 0.0), affine=True),
+    "little to learn, and a schedule that ends": vitals(
+        [2.2 + 0.05 * (-1) ** i for i in range(300)], learning_rate=1e-4,
+        total_updates=[3e-3] * 7 + [2e-5]),
+    "fine-tuning that gets better by a hair": vitals(
+        [0.7 - 0.0003 * i + 0.1 * (-1) ** (i // 2) for i in range(300)],
+        total_updates=[1.5e-4] * 9, training_epoch_losses=[0.7] * 5,
+        validation_losses=[0.7, 0.699, 0.698, 0.697, 0.696]),
+    "a first batch that was easy": vitals(
+        [0.6] + [0.95] * 299, data_losses=[0.6] + [0.95] * 29, total_updates=[0.3] * 5 + [5e-3] * 5,
+        objective=Objective("regression", "squared", constant_loss=1.0, target_variance=1.0)),
+    "a confident output": vitals(
+        HALF, saturated=record(output=[0.0, 0.95]), total_updates=[0.3] * 5 + [5e-3] * 8,
+        saturating_outputs=1),
+    "one labelled sample in the first batch of many": vitals(
+        [8.0, *[0.5 + 0.01 * (-1) ** i for i in range(299)]], data_losses=[8.0] + [0.5] * 29,
+        objective=Objective("binary", "bce_logits", classes=1, constant_loss=math.log(2))),
+    "BatchNorm far off now and then": vitals(
+        SMALL, planned_steps=500, fewest_norm_values=64.0, validation_epochs=[0, 1, 2, 3],
+        validation_losses=[1.9, 3.2, 0.9, 1.6], training_epoch_losses=[1.6, 1.1, 0.8, 0.6]),
+    "a rare class that comes last": vitals(
+        [1.6 - 0.003 * i + 0.01 * (-1) ** i for i in range(300)], objective=Objective(
+            "classification", "cross_entropy", classes=2, constant_loss=1.6,
+            target_counts=[960.0, 40.0], predicted_counts=[1000.0, 0.0])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("signs", WELL.values(), ids=WELL.keys())
+def test_what_only_looks_like_it_is_left_alone(signs):
+    assert {p: s for p, s in found(signs).items() if s != "info"} == {}
+
+
+def test_once_batch_norm_has_settled_validation_counts():
+    settled = NOT_YET | {"planned_steps": 500}
+    assert P.INCONSISTENT_LABELS in found(vitals(SMALL, **BAD_CHECKS, **settled))
+
+
+def test_what_was_once_fast_is_slow_by_itself():
+    symptoms = found(vitals(FLAT, total_updates=[0.01] * 5 + [5e-5] * 5))
+    assert P.NOT_LEARNING in symptoms
+    assert P.LEARNING_RATE_TOO_LOW not in symptoms
+
+
+@pytest.mark.parametrize(
+    ("updates", "curve", "sick"),
+    [
+        ([1e-3] * 10, 2.3 - 6e-4 * SINCE, True),
+        ([1e-3] * 10, 2.1 + 0.2 * 0.98**SINCE, False),  # has slowed down
+        ([5e-3] * 10, 2.3 - 6e-4 * SINCE, False),  # with steps that are none too small
+        ([1e-3] * 10, 2.3 - 3e-3 * SINCE, False),  # and has come some way
+        ([9e-4] * 10, 2.3 - 3e-3 * SINCE, True),  # but not half of it, with smaller ones
+    ],
+)
+def test_a_loss_that_falls_by_little_and_as_fast_as_ever_wants_longer_steps(updates, curve, sick):
+    losses = (curve + 0.005 * (-1) ** SINCE).tolist()
+    signs = vitals(losses, planned_steps=300, total_updates=updates)
+    assert (P.LEARNING_RATE_TOO_LOW in found(signs)) is sick
+    assert P.LEARNING_RATE_TOO_LOW not in found(replace(signs, planned_steps=1000))
+
+
+@pytest.mark.parametrize(("growth", "sick"), [(0.2, True), (0.9, False)])
+def test_a_huge_decay_has_shrunk_the_weights_though_the_loss_falls(growth, sick):
+    losses = (2.3 - 3e-4 * SINCE + 0.005 * (-1) ** SINCE).tolist()
+    signs = vitals(losses, weight_decay=5.0, growth=growth, total_updates=[0.02] * 9)
+    assert (P.OVER_REGULARIZED in found(signs)) is sick
+
+
+def test_a_binary_loss_that_began_well_was_not_drawn_badly():
+    labels = Objective(
+        "binary", "bce_logits", classes=1, constant_loss=math.log(2), target_counts=[500.0, 500.0]
+    )
+    for first, sick in ((0.7, False), (300.0, True)):
+        thrown = [first, 400.0, 200.0, *[0.7 + 0.01 * (-1) ** i for i in range(297)]]
+        signs = vitals(thrown, objective=labels, data_losses=[first, 400.0, *[0.7] * 8])
+        assert (P.POOR_INITIALIZATION in found(signs)) is sick
+
+
+CUT = {
+    "dead": record(a=[1.0, 1.0, 1.0], b=[0.2, 0.2, 0.2]),
+    "gradient_profile": {"x": 0.0, "y": 0.0, "z": 0.1},
+    "first_gradient_profile": [0.0, 0.0, 0.1],
+}
+
+
+def test_a_layer_that_was_dead_before_the_first_step_is_behind_all_else():
+    (first, *_) = join_causes(examine(vitals(FLAT, penalty_shares=[0.9] * 10, **CUT)))
+    assert (first.problem, first.severity) == (P.DEAD_RELU, "critical")
+    later = {**CUT, "first_gradient_profile": [0.1, 0.1, 0.1]}
+    (first, *_) = join_causes(examine(vitals(FLAT, penalty_shares=[0.9] * 10, **later)))
+    assert first.problem is P.OVER_REGULARIZED
+
+
+def test_what_falls_behind_a_dead_layer_is_the_last_layers_alone():
+    falls = [1.0 * 0.99**i + 0.2 for i in range(300)]
+    unknown = {"objective": Objective(), "data_losses": []}
+    assert found(vitals(falls, **unknown, **CUT))[P.DEAD_RELU] != "info"
+    beside = {**CUT, "gradient_profile": {"x": 0.1, "y": 0.0, "z": 0.1}}
+    assert found(vitals(falls, **unknown, **beside))[P.DEAD_RELU] == "info"
+
+
+def test_units_that_large_first_steps_put_to_sleep_may_wake_up():
+    asleep = {"dormant": record(a=[0.1] + [0.8] * 9), "planned_steps": 2000}
+    assert found(vitals(FLAT[:250], **asleep))[P.DORMANT_UNITS] == "info"
+    assert found(vitals(FLAT * 2, **asleep))[P.DORMANT_UNITS] == "warning"
+
+
+SILENT = {
+    "dormant": record(gelu=[1.0] * 4), "first_gradient_profile": [1e-9, 1e-8, 1e-8, 1.0],
+    "gradient_profile": {"a": 1e-9, "b": 1e-8, "c": 1e-8, "d": 1.0},
+    "layers": [Layer("a", 9, has_gradient=True)],
+}  # fmt: skip
+
+
+def test_what_is_silent_lets_no_gradient_through():
+    (symptom,) = join_causes(examine(vitals(FLAT, **SILENT)))
+    assert (symptom.problem, symptom.severity) == (P.DORMANT_UNITS, "critical")
+    assert symptom.layer == "gelu"
+    for dormant in (record(gelu=[1.0, 1.0, 1.0, 0.9]), record(gelu=[1.0, 1.0])):
+        said = found(vitals(FLAT, **{**SILENT, "dormant": dormant}))
+        assert said[P.VANISHING_GRADIENT] == "critical"
+    rectified = {"dead": record(gelu=[1.0] * 4)}
+    said = found(vitals(FLAT, **SILENT, **rectified))
+    assert said[P.DEAD_RELU] == "critical"
+    assert said.get(P.DORMANT_UNITS, "info") == "info"
+
+
+FADING = {
+    "gradient_profile": {"a": 7e-6, "b": 4e-5, "c": 1e-4, "d": 1e-3, "e": 2e-2},
+    "saturated": record(a=[0.0], b=[0.0], c=[0.0], d=[0.0]), "saturating_outputs": 0,
+    "layers": [Layer(name, 9, has_gradient=True) for name in "abcde"],
+}  # fmt: skip
+
+
+def test_gradients_that_fade_at_each_of_several_sigmoids():
+    (symptom,) = join_causes(examine(vitals(FLAT, **FADING)))
+    assert (symptom.problem, symptom.severity) == (P.VANISHING_GRADIENT, "critical")
+    assert symptom.evidence.startswith(
+        "The gradients fade from layer to layer: per parameter, that of a is 3.5e-04 times that of "
+        "e, through 4 activations that saturate, and nothing is learned."
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"gradient_profile": {**FADING["gradient_profile"], "a": 3e-5}},
+        {"gradient_profile": {**FADING["gradient_profile"], "c": 1e-2}},
+        {"saturated": record(a=[0.0], b=[0.0], c=[0.0])},
+        {"one_loss": False},
+        {"planned_steps": 10_000},
+    ],
+)
+def test_gradients_that_do_not_fade_layer_by_layer(other):
+    assert P.VANISHING_GRADIENT not in found(vitals(FLAT, **{**FADING, **other}))
+    assert P.VANISHING_GRADIENT not in found(vitals(**FADING))
+
+
+@pytest.mark.parametrize(("layers", "sick"), [(2, False), (3, True)])
+def test_a_code_of_principal_components_is_linear_on_purpose(layers, sick):
+    copies = Objective("regression", "squared", of_inputs=True)
+    signs = vitals(SMALL, objective=copies, layers_in_graph=layers, affine=True)
+    assert (P.LINEAR_NETWORK in found(signs)) is sick
+    others = replace(signs, objective=Objective("regression", "squared"))
+    assert P.LINEAR_NETWORK in found(others)
+
+
+def test_what_is_learned_by_heart_in_the_first_half_may_be_learned_after_all():
+    heart = {
+        "validation_losses": [2.4] * 6, "training_epoch_losses": [2.31, 2.3, 2.28, 2.25, 2.23, 2.2],
+        "validation_epochs": list(range(6)),
+    }  # fmt: skip
+    falls = (2.31 - 4e-4 * SINCE).tolist()
+    assert P.INCONSISTENT_LABELS not in found(vitals(falls, **heart))
+    assert P.INCONSISTENT_LABELS in found(vitals(falls, **heart, planned_steps=400))
+
+
+@pytest.mark.parametrize(
+    ("entries", "outputs", "sick"),
+    [
+        ((60, 36), 12, False),  # 20 to 3 to 12
+        ((1280, 640), 10, True),  # 20 to 64 to 10
+        ((400, 200), 10, True),  # 20 to 20 to 10
+    ],
+)
+def test_two_layers_narrow_between_are_a_map_of_reduced_rank(entries, outputs, sick):
+    first, second = (Layer(name, n) for name, n in zip("ab", entries, strict=True))
+    table = Objective("regression", "squared", constant_loss=1.0, target_shape=(32, outputs))
+    signs = vitals(layers_in_graph=2, affine=True, layers=[first, second], objective=table)
+    assert (P.LINEAR_NETWORK in found(signs)) is sick
+    third = [first, second, Layer("c", entries[1])]
+    assert P.LINEAR_NETWORK in found(replace(signs, layers_in_graph=3, layers=third))
+
+
+@pytest.mark.parametrize(
+    ("first", "targets", "rms", "losses", "severity"),
+    [
+        (1e9, (-4.0, 5.0), 1.0, HALF, "warning"),
+        (1e9, (-4.0, 5.0), 1.0, SMALL, "info"),
+        (
+            900.0,
+            (-0.4, 0.5),
+            1.0,
+            HALF,
+            None,
+        ),  # what is small may be predicted as larger at first
+        (1e9, (-4.0, 5.0), 500.0, HALF, None),
+        (1e9, (-4e6, 5e6), 1.0, HALF, None),
+    ],
+)
+def test_first_predictions_a_thousand_times_as_wide_as_the_targets(
+    first, targets, rms, losses, severity
+):
+    objective = Objective("regression", "squared", constant_loss=2.3, target_range=targets)
+    inputs = InputScale("fc", 0.0, 1.0, 1.0, rms)
+    signs = vitals(losses, objective=objective, prediction_ranges=[first, 0.5, 0.5], inputs=inputs)
+    assert found(signs).get(P.POOR_INITIALIZATION) == severity
+
+
+AT_ONCE = [1.0] * 15 + [0.33 + 0.001 * (-1) ** i for i in range(285)]
+LOST_ON_THE_WAY = {"a": 1e-7, "b": 1e-6, "c": 1e-5, "d": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("losses", "constant", "first", "sick"),
+    [
+        (AT_ONCE, math.nan, LOST_ON_THE_WAY, True),
+        (AT_ONCE, 1.0, LOST_ON_THE_WAY, False),
+        (AT_ONCE, math.nan, dict.fromkeys("abcd", 1.0), False),
+        ([0.995**i for i in range(300)], math.nan, LOST_ON_THE_WAY, False),
+    ],
+)
+def test_a_loss_of_which_only_a_bias_was_learned(losses, constant, first, sick):
+    signs = vitals(
+        losses, objective=Objective(constant_loss=constant), gradient_profile=LOST_ON_THE_WAY,
+        first_gradient_profile=list(first.values()), layers=drawn(0.6, 0.6, 0.6, 0.6),
+        planned_steps=400,
+    )  # fmt: skip
+    assert (P.VANISHING_GRADIENT in found(signs)) is sick

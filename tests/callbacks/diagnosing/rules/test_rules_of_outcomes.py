@@ -1,0 +1,391 @@
+"""Rules on how a training came out: what carries over, what came too late, what hid the rest."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from helpers.vital_signs import FALLING, FLAT, SMALL, found, record, vitals
+
+from torchvitals.callbacks import Problem as P
+from torchvitals.callbacks.diagnosing.causes import join_causes
+from torchvitals.callbacks.diagnosing.examination import examine
+from torchvitals.callbacks.diagnosing.vital_signs.signs import InputScale, Objective
+
+RUNOFF = Objective(
+    "regression", "squared", constant_loss=1.0, target_variance=1.0, target_range=(-0.8, 9.5),
+    predicted_range=(-0.8, 0.9998),
+)  # fmt: skip
+BOUNDED = {
+    "objective": RUNOFF, "predicted_max": [0.9] * 20 + [0.995] * 20, "predicted_min": [-0.5] * 40,
+    "missed_above": [0.1] * 20 + [0.8] * 20, "missed_below": [0.0] * 40,
+}  # fmt: skip
+LEARNED = [0.4 + 0.01 * (-1) ** i for i in range(300)]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_predictions_that_end_at_one_though_something_is_learned(sign):
+    signs = {**BOUNDED}
+    if sign < 0:
+        signs |= {
+            "objective": replace(RUNOFF, target_range=(-9.5, 0.8), predicted_range=(-0.995, 0.5)),
+            "predicted_max": [0.5] * 40, "predicted_min": [-0.995] * 40,
+            "missed_above": [0.0] * 40, "missed_below": [0.8] * 40,
+        }  # fmt: skip
+    (symptom,) = join_causes(examine(vitals(LEARNED, **signs)))
+    assert (symptom.problem, symptom.severity) == (P.OUTPUT_LOSS_MISMATCH, "warning")
+    assert f"within 0.02 of {sign:g} in 20 of the last 20 batches" in symptom.evidence
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"objective": replace(RUNOFF, predicted_range=(-0.8, 1.2))},  # beyond it, once
+        {"predicted_max": [0.6 + 0.01 * i for i in range(40)]},  # on its way past
+        {"missed_above": [0.01 * (-1) ** i for i in range(40)]},  # a bound on purpose, and noise
+        {"objective": replace(RUNOFF, constant_loss=8.0)},  # well learned
+        {"objective": replace(RUNOFF, task="classification", kind="cross_entropy")},
+    ],
+)
+def test_predictions_that_nothing_bounds(more):
+    assert P.OUTPUT_LOSS_MISMATCH not in found(vitals(LEARNED, **{**BOUNDED, **more}))
+
+
+HIDING = InputScale("fc", 1.5, 1.7, 1e-8, 0.98, features=6, usual_std=1e-6)
+
+
+def test_columns_that_another_hides():
+    (symptom,) = join_causes(examine(vitals(FLAT, inputs=HIDING)))
+    assert symptom.problem == P.UNNORMALIZED_INPUT
+    assert "1.7, and of half of them 1e-06 or less" in symptom.evidence
+    for inputs in (replace(HIDING, usual_std=0.01), replace(HIDING, features=2)):
+        assert P.UNNORMALIZED_INPUT not in found(vitals(FLAT, inputs=inputs))
+    assert P.UNNORMALIZED_INPUT not in found(vitals(SMALL, inputs=HIDING))
+
+
+def test_gradients_that_grow_through_time_are_behind_wild_first_predictions():
+    targets = replace(RUNOFF, target_range=(-3.0, 3.0))
+    through_time = {"recurrent": True, "recurrent_layer": "cell", "time_profile": [50.0, 7.0, 1.0]}
+    wild = {"objective": targets, "prediction_ranges": [2e4] * 30, "planned_steps": 400}
+    far_off = [20.0 + 0.1 * (-1) ** i for i in range(300)]
+    symptoms = join_causes(examine(vitals(far_off, **wild, **through_time)))
+    assert [s.problem for s in symptoms] == [P.EXPLODING_GRADIENT]
+    assert "The first predictions are 2e+04 apart" in symptoms[0].evidence
+    assert P.EXPLODING_GRADIENT not in found(vitals(FLAT, **through_time))
+
+
+SATURATED = {"saturated": record(first=[0.79, 0.86], second=[0.0, 0.05])}
+WORSE = {"validation_losses": [0.9, 0.8, 0.7, 0.7], "training_epoch_losses": [0.6, 0.35, 0.3, 0.2]}
+
+
+def test_what_was_saturated_from_the_start_and_carries_over_badly():
+    assert found(vitals(SMALL, **SATURATED, **WORSE))[P.SATURATED_ACTIVATION] == "warning"
+    scored = {
+        "validation_scores": [0.7, 0.72, 0.71], "accuracies": [0.9] * 20,
+        "scores_are_accuracies": True,
+    }  # fmt: skip
+    assert found(vitals(SMALL, **SATURATED, **scored))[P.SATURATED_ACTIVATION] == "warning"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"saturated": record(first=[0.2, 0.86], second=[0.0, 0.05])},  # what it came to
+        {"validation_losses": [0.9, 0.8, 0.5, 0.4]},
+        {"validation_losses": [0.8, 0.7, 0.6, 0.4], "training_epoch_losses": [0.1] * 4},
+        {"validation_losses": [], "training_epoch_losses": [], "validation_scores": [0.95] * 3,
+         "accuracies": [0.99] * 20, "scores_are_accuracies": True},
+        {"validation_losses": [], "training_epoch_losses": [], "validation_scores": [0.7] * 3,
+         "accuracies": [0.9] * 20},  # as F1 is one of its own
+        {"validation_losses": [], "training_epoch_losses": []},
+    ],
+)  # fmt: skip
+def test_saturation_that_costs_nothing_is_only_worth_knowing(more):
+    signs = vitals(SMALL, **{**SATURATED, **WORSE, **more})
+    assert found(signs)[P.SATURATED_ACTIVATION] == "info"
+
+
+SECONDS = Objective(
+    "classification", "cross_entropy", classes=3, constant_loss=0.3, labels=960.0,
+    target_counts=[343e3, 5.8e3, 3.1e3], predicted_counts=[37e3, 79.0, 6.0],
+)  # fmt: skip
+ASKED = {"objective": SECONDS, "wants_decisions": True, "inputs": InputScale(sizes=(16, 60))}
+
+
+def test_rare_states_of_each_second_that_are_hardly_ever_said():
+    assert found(vitals(SMALL, **ASKED))[P.CLASS_IMBALANCE] == "warning"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"wants_decisions": False},
+        {"objective": replace(SECONDS, constant_loss=2.0)},  # well learned
+        {"objective": replace(SECONDS, classes=30, target_counts=[*SECONDS.target_counts] * 10,
+                              predicted_counts=[*SECONDS.predicted_counts] * 10)},
+    ],
+)  # fmt: skip
+def test_rare_words_that_are_never_the_likeliest(more):
+    assert found(vitals(SMALL, **{**ASKED, **more})).get(P.CLASS_IMBALANCE, "info") == "info"
+
+
+def test_what_is_rare_comes_last():
+    orders = Objective(
+        "binary", "bce_logits", classes=1, constant_loss=0.3, labels=64.0,
+        target_counts=[7545.0, 231.0], predicted_counts=[3757.0, 1.0],
+    )  # fmt: skip
+    signs = {"objective": orders, "wants_decisions": True}
+    assert found(vitals(SMALL, **signs)) == {P.CLASS_IMBALANCE: "info"}
+    assert found(vitals(SMALL, planned_steps=500, **signs)) == {P.CLASS_IMBALANCE: "warning"}
+
+
+FRAUDS = Objective(
+    "binary", "bce_logits", classes=1, constant_loss=0.5, labels=64.0,
+    target_counts=[9700.0, 300.0], predicted_counts=[4925.0, 75.0],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("predicted", "more", "severity"),
+    [
+        (75.0, {}, "warning"),
+        (90.0, {}, "info"),  # three in five
+        (75.0, {"planned_steps": 400}, "info"),  # there is time left
+        (75.0, {"planned_steps": math.inf}, "info"),  # perhaps
+        (75.0, {"wants_decisions": False}, "info"),
+        (75.0, {"wants_order": True}, "info"),
+    ],
+)
+def test_rare_ones_of_which_half_are_missed_in_the_end(predicted, more, severity):
+    objective = replace(FRAUDS, predicted_counts=[5000.0 - predicted, predicted])
+    signs = {"objective": objective, "wants_decisions": True, "planned_steps": 300, **more}
+    assert found(vitals(SMALL, **signs)) == {P.CLASS_IMBALANCE: severity}
+
+
+@pytest.mark.parametrize(
+    ("classes", "predicted", "severity"),
+    [(3, 40.0, "warning"), (3, 70.0, "info"), (6, 40.0, "info")],
+)
+def test_rare_ones_of_a_few_classes_of_which_half_are_missed_in_the_end(
+    classes, predicted, severity
+):
+    often, seldom = [9700.0 / (classes - 1)] * (classes - 1), [150.0]
+    objective = Objective(
+        "classification", "cross_entropy", classes=classes, constant_loss=0.35, labels=64.0,
+        target_counts=[*often, *seldom],
+        predicted_counts=[(5000.0 - predicted) / (classes - 1)] * (classes - 1) + [predicted],
+    )  # fmt: skip
+    signs = {"objective": objective, "wants_decisions": True, "planned_steps": 300}
+    assert found(vitals(SMALL, **signs)) == {P.CLASS_IMBALANCE: severity}
+
+
+def test_rare_ones_of_a_loss_that_is_well_down_are_not_missed():
+    objective = replace(FRAUDS, constant_loss=2.0)
+    signs = {"objective": objective, "wants_decisions": True, "planned_steps": 300}
+    assert found(vitals(SMALL, **signs)) == {P.CLASS_IMBALANCE: "info"}
+
+
+UP_AND_DOWN = [0.9, 0.7, 0.5, 0.48, 0.3, 0.52, 0.5, 0.51, 0.52]
+FALLS = [0.9 - 0.09 * i for i in range(9)]
+
+
+def test_one_good_check_of_many_is_not_what_was_lost():
+    signs = {"training_epoch_losses": FALLS, "objective": replace(vitals().objective, classes=2)}
+    assert P.OVERFITTING not in found(vitals(SMALL, validation_losses=UP_AND_DOWN, **signs))
+    lasting = [*UP_AND_DOWN[:3], 0.31, *UP_AND_DOWN[4:5], 0.32, 0.6, 0.61, 0.62]
+    assert P.OVERFITTING in found(vitals(SMALL, validation_losses=lasting, **signs))
+
+
+def test_a_rise_is_no_overfitting_where_training_does_not_fall():
+    rises = [1.0, 0.9, 1.3, 1.4, 1.5]
+    falls, stays = [1.0, 0.5, 0.4, 0.3, 0.2], [1.0, 0.5, 0.52, 0.5, 0.49]
+    for training, expected in ((falls, True), (stays, False)):
+        signs = vitals(SMALL, validation_losses=rises, training_epoch_losses=training)
+        assert (P.OVERFITTING in found(signs)) is expected
+
+
+SLIPS = Objective(
+    "regression", "squared", constant_loss=1.7e4, target_variance=1.7e4,
+    target_range=(-298.0, 3400.0),
+)  # fmt: skip
+RARELY_HUGE = [3e5 if i % 20 == 7 else 150.0 for i in range(300)]
+
+
+def test_a_few_targets_that_are_nearly_all_of_the_loss():
+    signs = {"objective": SLIPS, "data_losses": [1.9e4] * 30}
+    (symptom,) = join_causes(examine(vitals(RARELY_HUGE, **signs)))
+    assert symptom.problem == P.UNSTABLE_LOSS
+    assert "Half of the batches have a loss below 150" in symptom.evidence
+    assert "26 deviations" in symptom.evidence
+    for more in (
+        {"objective": replace(SLIPS, target_range=(-298.0, 900.0))},
+        {"objective": replace(SLIPS, kind="huber")},
+        {"data_losses": [1.2e4] * 30},
+        {"objective": replace(SLIPS, of_batch=False)},
+        {"planned_steps": 100_000},
+        {"target_means": [3300.0], "objective": replace(SLIPS, target_range=(3000.0, 3400.0))},
+    ):
+        assert P.UNSTABLE_LOSS not in found(vitals(RARELY_HUGE, **{**signs, **more}))
+
+
+def test_batch_norm_is_given_half_of_the_training_to_settle():
+    early = {
+        "fewest_norm_values": 64.0, "validation_epochs": [0, 1, 2],
+        "validation_losses": [1.3, 3.3, 1.5], "training_epoch_losses": [1.4, 1.0, 0.7],
+    }  # fmt: skip
+    assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, planned_steps=600, **early))
+    assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, planned_steps=400, **early))
+    assert not found(vitals(FALLING))
+
+
+def test_noise_of_the_labels_is_in_the_training_loss_alone():
+    noisy = [1.7 - 5e-4 * i + 0.005 * (-1) ** i for i in range(300)]
+    signs = {"total_updates": [1.5e-4] * 10}
+    assert P.LEARNING_RATE_TOO_LOW in found(vitals(noisy, **signs))
+    known = {"validation_losses": [1.0, 0.8, 0.7], "training_epoch_losses": [1.7, 1.65, 1.6]}
+    assert P.LEARNING_RATE_TOO_LOW not in found(vitals(noisy, **signs, **known))
+
+
+@pytest.mark.parametrize(("size", "sick"), [(1, True), (2, False)])
+def test_moments_of_single_samples_are_not_those_of_all(size, sick):
+    signs = vitals(
+        SMALL, batch_size=size, statistics_gap={"norm": 0.5}, fewest_norm_values=576.0,
+        planned_steps=300, validation_losses=[0.45, 0.9], training_epoch_losses=[0.2, 0.1],
+    )  # fmt: skip
+    assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is sick
+
+
+def test_what_parameters_in_front_of_the_first_layer_let_through():
+    faint = InputScale("head", 1e-6, 5e-3, 1e-11, 5e-4, 80, usual_std=4e-9, is_data=False)
+    (symptom,) = join_causes(examine(vitals(FLAT, inputs=faint)))
+    assert (symptom.problem, symptom.layer) == (P.POOR_INITIALIZATION, "head")
+    assert "parameters in front of it let hardly anything through" in symptom.evidence
+    (symptom,) = join_causes(examine(vitals(FLAT, inputs=replace(faint, is_data=True))))
+    assert symptom.problem == P.UNNORMALIZED_INPUT
+    assert not found(vitals(SMALL, inputs=faint))
+
+
+ONE_BY_ONE = {
+    "batch_size": 1, "planned_steps": 300,
+    "total_updates": [0.2, 0.1, 0.08, 0.06, 0.06] + [0.01] * 9,
+    "objective": replace(vitals().objective, labels=1.0),
+}  # fmt: skip
+
+
+def test_large_steps_of_one_sample_each():
+    half = [1.4 + 0.4 * (-1) ** i for i in range(300)]
+    (symptom,) = examine(vitals(half, **ONE_BY_ONE))
+    assert symptom.problem == P.UNSTABLE_LOSS
+    assert "each of these moves the weights by about 0.01 of their length" in symptom.evidence
+    for more in (
+        {"batch_size": 32},
+        {"total_updates": [4e-3] * 12},
+        {"total_updates": [0.2, 0.1, 0.08] + [1e-3] * 9},
+        {"objective": replace(ONE_BY_ONE["objective"], labels=576.0)},  # pixels of one image
+        {"data_losses": [0.1] * 30},
+        {"step": 9},  # 32 batches a step
+        {"planned_steps": 10_000},
+    ):
+        assert P.UNSTABLE_LOSS not in found(vitals(half, **{**ONE_BY_ONE, **more}))
+
+
+@pytest.mark.parametrize(
+    ("level", "last", "sick"), [(1.4, 2e-3, True), (1.4, 5e-4, False), (0.5, 2e-3, False)]
+)
+def test_usual_steps_of_one_sample_each_are_too_large_where_much_is_left(level, last, sick):
+    course = [level + 0.4 * (-1) ** i for i in range(300)]
+    signs = {**ONE_BY_ONE, "total_updates": [0.2, 0.1, 0.08, 0.06, 0.06] + [last] * 9}
+    assert (P.UNSTABLE_LOSS in found(vitals(course, **signs))) is sick
+
+
+@pytest.mark.parametrize(
+    ("level", "updates", "sick"),
+    [
+        (1.4, [0.02] * 12, True),
+        (0.5, [0.02] * 12, False),
+        (1.4, [0.02] * 11 + [4e-3], False),
+    ],
+)
+def test_steps_of_one_sample_each_that_are_large_all_the_time(level, updates, sick):
+    course = [level + 0.4 * (-1) ** i for i in range(300)]
+    signs = {**ONE_BY_ONE, "total_updates": updates}
+    assert (P.UNSTABLE_LOSS in found(vitals(course, **signs))) is sick
+
+
+PICTURES = Objective(
+    "regression", "squared", constant_loss=0.02, target_variance=0.02, flat_loss=0.04,
+    target_shape=(32, 1, 24, 16),
+)  # fmt: skip
+
+
+def test_one_number_for_all_places_is_what_a_convolution_begins_with():
+    plateau = [0.04 + 1e-3 * (-1) ** i for i in range(300)]
+    signs = {"total_updates": [0.05] * 20, "objective": PICTURES}
+    assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(plateau[:120], **signs))
+    far_off = [2 * loss for loss in plateau]
+    assert P.LEARNING_RATE_TOO_HIGH in found(vitals(far_off[:120], **signs))
+    table = replace(PICTURES, target_shape=(32, 24))
+    assert P.LEARNING_RATE_TOO_HIGH in found(vitals(plateau[:120], **{**signs, "objective": table}))
+    # And leaves late.
+    soon, late = {"planned_steps": 2_000}, {"planned_steps": 300}
+    slow = {"total_updates": [1e-3] * 20, "objective": PICTURES}
+    assert P.NOT_LEARNING not in found(vitals(plateau, **slow, **soon))
+    assert P.NOT_LEARNING in found(vitals(plateau, **slow, **late))
+
+
+HALF_KNOWN = [1.4 + 0.05 * (-1) ** i for i in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("other", "sick"),
+    [
+        ({}, True),
+        ({"growth": 0.8}, False),
+        ({"weight_decay": 0.01}, False),
+        ({"total_updates": [0.3] * 9}, False),  # what the first steps have done
+        ({"validation_losses": [2.0, 1.9, 1.7, 1.6, 1.5, 1.4]}, False),  # still gets better
+        ({"validation_losses": [1.5, 1.4, 1.4, 1.4, 1.4, 1.4]}, True),
+    ],
+)
+def test_a_decay_that_took_half_of_the_weights_where_the_loss_stands(other, sick):
+    signs = {"weight_decay": 0.1, "growth": 0.3, "planned_steps": 400, **other}
+    assert (P.OVER_REGULARIZED in found(vitals(HALF_KNOWN, **signs))) is sick
+
+
+UP_AGAIN_SLOWLY = [2.3 * 0.97**i for i in range(100)] + [0.15 + 0.004 * i for i in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "losses", "sick"),
+    [
+        ({"drift": 0.1, "growth": 7.5}, UP_AGAIN_SLOWLY, True),
+        ({"drift": 3.0, "growth": 1.0}, UP_AGAIN_SLOWLY, True),
+        ({"drift": 0.1, "growth": 1.1}, UP_AGAIN_SLOWLY, False),
+        ({"drift": 3.0, "growth": 5.0}, SMALL, False),  # a curriculum
+        ({"drift": 3.0, "growth": 5.0, "is_data": False}, UP_AGAIN_SLOWLY, False),
+        ({}, UP_AGAIN_SLOWLY, False),
+    ],
+)
+def test_inputs_that_have_become_others_and_a_loss_that_pays_for_it(inputs, losses, sick):
+    signs = vitals(losses, inputs=InputScale("first", rms=1.0, batches=40, **inputs))
+    assert (found(signs).get(P.COVARIATE_SHIFT) == "warning") is sick
+
+
+CHECKED = {
+    "validation_losses": [1.1, 0.7, 0.6, 0.8, 0.75], "validation_epochs": list(range(5)),
+    "training_epoch_losses": [1.4, 0.9, 0.5, 0.3, 0.2],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("share", "sick"), [(0.99, True), (0.1, False)])
+def test_moments_of_the_last_batch_alone(share, sick):
+    signs = vitals(SMALL, norm_momenta={"norm": share}, fewest_norm_values=400.0, **CHECKED)
+    assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is sick
+    close = {**CHECKED, "validation_losses": [1.4, 0.9, 0.5, 0.31, 0.22]}
+    assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, norm_momenta={"norm": share}, **close))
+
+
+@pytest.mark.parametrize(("shares", "sick"), [([0.9] * 8, True), ([0.2] * 4 + [0.9] * 4, False)])
+def test_one_layer_that_was_shut_all_along(shares, sick):
+    stands = [1.25 + 0.02 * (-1) ** i for i in range(300)]
+    signs = vitals(stands, saturated=record(gate=shares))
+    assert (found(signs)[P.SATURATED_ACTIVATION] == "warning") is sick

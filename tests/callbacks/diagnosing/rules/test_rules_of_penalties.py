@@ -1,0 +1,121 @@
+"""What is beside the data's loss, or taken from what comes through, and outweighs it."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from helpers.vital_signs import FLAT, SMALL, found, record, vitals
+
+from torchvitals.callbacks import Problem as P
+from torchvitals.callbacks.diagnosing.causes import join_causes
+from torchvitals.callbacks.diagnosing.examination import examine
+from torchvitals.callbacks.diagnosing.vital_signs.signs import Objective
+
+PENALIZED = {"penalty_shares": [0.25, 0.2, 0.2] + [0.02] * 27, "growth": 0.3}
+
+
+def test_a_penalty_that_has_taken_the_weights_is_to_blame_though_it_is_small_by_now():
+    symptoms = join_causes(examine(vitals(FLAT, total_updates=[0.05] * 10, **PENALIZED)))
+    assert [s.problem for s in symptoms] == [P.OVER_REGULARIZED]
+    assert "has left the weights 30% of their first length" in symptoms[0].evidence
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"growth": 0.9}, {"growth": float("nan")}, {"penalty_shares": [0.01] * 30}],
+)
+def test_weights_that_are_there_or_shrank_of_themselves_are_no_matter_of_a_penalty(more):
+    assert P.OVER_REGULARIZED not in found(vitals(FLAT, **{**PENALIZED, **more}))
+    assert P.OVER_REGULARIZED not in found(vitals(SMALL, **PENALIZED))
+
+
+HALF_WAY = [max(1.0, 2.3 - 0.03 * i) + 0.005 * (-1) ** i for i in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("decay", "losses", "sick"),
+    [
+        (10.0, HALF_WAY, True),
+        (1.0, HALF_WAY, False),  # makes it good in passing
+        (10.0, [2.3 - 0.005 * i for i in range(300)], False),  # goes on to learn all the same
+    ],
+)
+def test_a_decay_that_takes_as_much_as_steps_give_keeps_a_loss_half_way(decay, losses, sick):
+    signs = vitals(losses, weight_decay=decay, learning_rate_peak=3e-3, total_updates=[5e-3] * 10)
+    told = [s.evidence for s in examine(signs) if s.problem is P.OVER_REGULARIZED]
+    assert bool(told) is sick
+    assert not sick or "takes 3.0% of the weights in each step" in told[0]
+
+
+REBUILDS = {
+    "objective": Objective(
+        "regression", "squared", constant_loss=2.3, target_variance=2.3, of_inputs=True
+    ),
+    "planned_steps": 500,
+}  # fmt: skip
+GONE = {"other_terms": [0.9, 0.5, 0.2, 0.1, 0.05] + [0.001] * 25}
+
+
+def test_an_autoencoder_whose_code_was_given_up_for_another_term():
+    symptoms = join_causes(examine(vitals(FLAT, **REBUILDS, **GONE, dead=record(act=[0.1, 1.0]))))
+    assert [(s.problem, s.severity) for s in symptoms] == [(P.OVER_REGULARIZED, "critical")]
+    assert "there was one of 0.35 at first. It has come to 0.001" in symptoms[0].evidence
+
+
+def test_data_of_which_nothing_was_learned_for_a_term_that_outweighed_them():
+    features = {"objective": replace(REBUILDS["objective"], of_inputs=False), "planned_steps": 500}
+    outweighs = {"other_terms": [90.0, 50.0, 20.0, 1.0, 0.5] + [0.001] * 25}
+    (symptom,) = join_causes(examine(vitals(FLAT, **features, **outweighs)))
+    assert (symptom.problem, symptom.severity) == (P.OVER_REGULARIZED, "critical")
+    assert "has come to 0.001, and that of the data (2.35) is hardly better" in symptom.evidence
+    assert "code" not in symptom.evidence
+    stays = {"other_terms": [90.0, 50.0, 20.0, 1.0, 0.5] + [0.2] * 25}
+    assert P.OVER_REGULARIZED not in found(vitals(FLAT, **features, **stays))
+
+
+def test_a_term_that_has_drawn_in_what_the_layers_say():
+    features = {"objective": replace(REBUILDS["objective"], of_inputs=False), "planned_steps": 500}
+    drawn_in = record(first=[0.08, 0.06, 0.05], second=[0.02, 0.01, 0.006])
+    assert P.OVER_REGULARIZED in found(vitals(FLAT, **features, **GONE, variances=drawn_in))
+    # What another task has made of them varies more, not less.
+    grown = record(first=[0.08, 0.06, 0.05], second=[0.02, 0.04, 0.09])
+    assert P.OVER_REGULARIZED not in found(vitals(FLAT, **features, **GONE, variances=grown))
+
+
+def test_the_same_of_sums_over_a_sample():
+    data = FLAT[::10]
+    summed = [63 * d + 64 * o for d, o in zip(data, GONE["other_terms"], strict=True)]
+    signs = {**REBUILDS, "other_terms": summed}
+    (symptom,) = join_causes(examine(vitals(FLAT, **signs)))
+    assert symptom.problem == P.OVER_REGULARIZED
+    assert "there was one of 22.34 at first" in symptom.evidence
+    # A sum and nothing beside it.
+    signs["other_terms"] = [63 * d for d in data]
+    assert P.OVER_REGULARIZED not in found(vitals(FLAT, **signs))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"other_terms": [0.01] * 3 + [0.001] * 27},  # that was never much
+        {"other_terms": [0.9] * 5 + [0.2] * 25},  # that holds something back
+        {"other_terms": []},
+        {"objective": replace(REBUILDS["objective"], of_inputs=False)},
+        {"objective": replace(REBUILDS["objective"], constant_loss=9.0)},  # learned
+        {"planned_steps": 10_000},  # it may come yet
+        {"planned_steps": 1_300, "prediction_ranges": [0.0] * 9},
+        {"other_terms": [0.9, 0.5, math.inf, 0.1, 0.05] + [0.001] * 25},
+    ],
+)
+def test_what_is_beside_a_reconstruction_is_no_fault(more):
+    assert P.OVER_REGULARIZED not in found(vitals(FLAT, **{**REBUILDS, **GONE, **more}))
+
+
+def test_dropout_that_lets_next_to_nothing_through_costs_most_of_what_could_be_known():
+    half = {"data_losses": [1.4] * 30, "planned_steps": 400}
+    signs = vitals(FLAT, dropouts=[0.7] * 4, **half)
+    (evidence,) = [s.evidence for s in examine(signs) if s.problem is P.OVER_REGULARIZED]
+    assert evidence == (
+        "With dropout of 0.7 in 4 places the training loss is 1.4, only 39% below a constant's."
+    )
+    assert P.OVER_REGULARIZED not in found(vitals(FLAT, dropouts=[0.7] * 2, **half))

@@ -1,0 +1,149 @@
+"""Steps that were too large, or came to nothing, and what they have left behind."""
+
+import math
+
+import pytest
+from helpers.vital_signs import FALLING, FLAT, LN10, SMALL, found, record, vitals
+
+from torchvitals.callbacks import Problem as P
+from torchvitals.callbacks.diagnosing.causes import join_causes
+from torchvitals.callbacks.diagnosing.examination import examine
+from torchvitals.callbacks.diagnosing.vital_signs.signs import Layer
+
+HURT = {
+    "total_updates": [0.2] * 5 + [4e-3] * 10, "planned_steps": 400,
+    "validation_losses": [2.6, 2.5, 2.4, 2.35], "training_epoch_losses": [2.4, 2.2, 2.1, 2.0],
+}  # fmt: skip
+A_BIT = [2.0 + 0.05 * (-1) ** i for i in range(300)]
+
+
+def test_first_steps_that_were_huge_for_long_explain_what_carries_over_to_nothing():
+    symptoms = join_causes(examine(vitals(A_BIT, **HURT)))
+    assert [s.problem for s in symptoms] == [P.LEARNING_RATE_TOO_HIGH]
+    for more in (
+        {"total_updates": [0.2, 0.2, 0.01, 0.01] + [4e-3] * 10},
+        {"validation_losses": [2.3, 2.2, 2.1, 2.05]},
+        {"fewest_norm_values": 64.0, "planned_steps": 700},
+    ):
+        assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(A_BIT, **{**HURT, **more}))
+
+
+DIED = {
+    "total_updates": [1e-2, 5e-3, 1e-3, 1e-6, 1e-7, 1e-8, 1e-9, 0.0, 0.0, 0.0],
+    "learning_rate": 1e-20, "planned_steps": 320,
+}  # fmt: skip
+HALF_WAY = [0.65 * LN10 + 0.01 * (-1) ** i for i in range(300)]
+
+
+def test_a_rate_that_died_in_the_first_third():
+    (symptom,) = join_causes(examine(vitals(HALF_WAY, **DIED)))
+    assert symptom.problem == P.LEARNING_RATE_TOO_LOW
+    assert "from 0.01 to 1e-20" in symptom.evidence
+    for more in (
+        {"total_updates": [1e-2] * 5 + [1e-9] * 5},
+        {"learning_rate": 5e-3},
+        {"planned_steps": math.inf},
+        {"waits_for_plateau": True},
+    ):
+        assert P.LEARNING_RATE_TOO_LOW not in found(vitals(HALF_WAY, **{**DIED, **more}))
+    assert P.LEARNING_RATE_TOO_LOW not in found(vitals(SMALL, **DIED))
+
+
+@pytest.mark.parametrize(
+    ("update", "planned", "sick"),
+    [(4e-4, 2000, False), (4e-4, 550, True), (1e-4, 2000, True), (8e-4, 550, False)],
+)
+def test_steps_of_modest_length_have_until_half_of_a_training(update, planned, sick):
+    falls = [LN10 * (1 - 1e-4 * i) + 0.001 * (-1) ** i for i in range(300)]
+    signs = vitals(falls, total_updates=[update] * 10, planned_steps=planned)
+    assert (P.LEARNING_RATE_TOO_LOW in found(signs)) is sick
+
+
+FLUNG = {
+    "total_updates": [1.6, 0.6, 0.3] + [1e-4] * 9,
+    "first_gradient_profile": [1e-6, 1e-5, 1e-4, 1.0],
+    "gradient_profile": {"a": 0.0, "b": 0.0, "c": 0.0, "d": 1e-3},
+    "layers": [Layer("a", 9, has_gradient=True)], "dead": record(act=[0.0, 0.95]),
+}  # fmt: skip
+FLOWN = [2.4, 8e4, 30.0, *[2.6 + 0.01 * (-1) ** i for i in range(297)]]
+
+
+def test_a_step_that_flung_a_network_comes_before_gradients_that_were_faint():
+    (symptom,) = join_causes(examine(vitals(FLOWN, **FLUNG)))
+    assert symptom.problem == P.LEARNING_RATE_TOO_HIGH
+    softer = [2.4, 200.0, *FLOWN[2:]]
+    (symptom,) = join_causes(examine(vitals(softer, **FLUNG)))
+    assert symptom.problem == P.VANISHING_GRADIENT
+
+
+TURNED = {
+    "total_updates": [0.3, 0.2, 0.17, 0.14, 0.12] + [0.02] * 20,
+    "validation_losses": [2.2, 1.8, 1.5, 1.6, 1.7, 1.75, 1.72],
+    "training_epoch_losses": [2.2, 1.9, 1.6, 1.7, 1.75, 1.8, 1.8],
+}  # fmt: skip
+UP_AGAIN = [1.9 - 0.6 * min(i, 100) / 100 + 0.5 * max(0, i - 100) / 200 for i in range(300)]
+
+
+def test_large_steps_that_take_both_losses_up_again():
+    assert found(vitals(UP_AGAIN, **TURNED))[P.LEARNING_RATE_TOO_HIGH] == "warning"
+    for more in (
+        {"total_updates": [0.3, 0.2, 0.17, 0.14, 0.12] + [2e-3] * 20},
+        {"total_updates": [0.02] * 25},
+        {"validation_losses": [2.2, 1.8, 1.5, 1.51, 1.52, 1.53, 1.52]},
+        {"data_losses": [0.5] * 30},
+    ):
+        assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(UP_AGAIN, **{**TURNED, **more}))
+
+
+UP_AT_FIRST = [2.3, 9.0, 30.0, 50.0, 12.0, 9.0, 8.0]
+LARGE_AT_FIRST = {"total_updates": [0.45, 0.33, 0.27, 0.17, 0.1, 0.036]}
+
+
+@pytest.mark.parametrize(
+    ("since", "planned", "reports"),
+    [
+        ([2.1, 2.4, 2.0, 2.2, 2.1] * 5, 1000, 10),  # back where it began
+        ([9 * 0.955**i for i in range(24)], 1000, 10),  # on its way
+        ([4.0] * 30, 1000, 2),  # stays above
+        ([2.1, 2.4, 2.0, 2.2, 2.1] * 5, 100, 2),  # a third of the training went by for it
+    ],
+)
+def test_a_loss_on_its_way_back_from_the_first_steps_is_waited_for(since, planned, reports):
+    losses = [*UP_AT_FIRST, *since]
+    signs = vitals(losses, data_losses=losses, planned_steps=planned, **LARGE_AT_FIRST)
+    (symptom,) = [s for s in examine(signs) if s.problem is P.LEARNING_RATE_TOO_HIGH]
+    assert symptom.reports == reports
+
+
+PLATEAU = [2.31] * 220 + [2.31 - 0.004 * i for i in range(80)]
+HASTY = {"total_updates": [0.37, 0.25, 0.18, 0.15, 0.12, 0.02, 0.01, 0.01], "planned_steps": 320}
+
+
+def test_half_of_a_training_lost_to_huge_steps_is_not_forgotten_once_it_falls():
+    signs = vitals(PLATEAU, data_losses=PLATEAU[::10], **HASTY)
+    assert found(signs)[P.LEARNING_RATE_TOO_HIGH] == "warning"
+    gentle = {**HASTY, "total_updates": [1e-3] * 8}
+    assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(PLATEAU, **gentle))
+    learned = [*PLATEAU[:150], *[1.0] * 150]
+    assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(learned, **HASTY))
+
+
+def test_weights_that_grew_for_nothing_were_led_away():
+    forgetful = {"time_profile": [0.0, 1e-9, 1e-6, 1e-3, 1.0] * 2, "recurrent": True}
+    signs = {"total_updates": [0.012, *[0.008] * 7, 0.03, 0.02], "planned_steps": 400, **forgetful}
+    (symptom, *_) = join_causes(examine(vitals(FLAT, growth=3.6, **signs)))
+    assert symptom.problem is P.LEARNING_RATE_TOO_HIGH
+    assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(FLAT, growth=1.6, **signs))
+    assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(FALLING, growth=3.6, **signs))
+
+
+WORSE_AGAIN = [
+    *[0.6 + 0.01 * (-1) ** i for i in range(100)],
+    *[1.9 + 0.05 * (-1) ** i for i in range(200)],
+]
+
+
+@pytest.mark.parametrize(("growth", "sick"), [(12.0, True), (1.2, False), (math.nan, False)])
+def test_steps_are_short_beside_weights_that_they_have_made_long(growth, sick):
+    signs = vitals(WORSE_AGAIN, total_updates=[0.05] * 3 + [6e-3] * 12, growth=growth)
+    assert (P.LEARNING_RATE_TOO_HIGH in found(signs)) is sick
