@@ -68,6 +68,7 @@ import faulty.papers
 import faulty.pharmacy
 import faulty.ported
 import faulty.pottery
+import faulty.preprints
 import faulty.products
 import faulty.puzzles
 import faulty.quays
@@ -181,6 +182,7 @@ import healthy.pictures
 import healthy.plain
 import healthy.ported
 import healthy.pottery
+import healthy.preprints
 import healthy.probabilistic
 import healthy.production
 import healthy.products
@@ -293,6 +295,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.ported.CASES,
     *faulty.pharmacy.CASES,
     *faulty.pottery.CASES,
+    *faulty.preprints.CASES,
     *faulty.products.CASES,
     *faulty.puzzles.CASES,
     *faulty.quays.CASES,
@@ -408,6 +411,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.plain.CASES,
     *healthy.ported.CASES,
     *healthy.pottery.CASES,
+    *healthy.preprints.CASES,
     *healthy.probabilistic.CASES,
     *healthy.production.CASES,
     *healthy.products.CASES,
