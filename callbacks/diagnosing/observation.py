@@ -40,7 +40,7 @@ _GOOD = 0.5
 _AT_RANDOM = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 # Vital signs that are not found anew at each report.
 _LASTING = (
-    "learning_rate_peak", "first_gradient_profile", "strangers", "recurrent_gain",
+    "learning_rate_peak", "rate_rose", "first_gradient_profile", "strangers", "recurrent_gain",
     "recurrent_layer", "time_profile", "waiting", "identical_tables",
     "identical_matrices", "decay_pulls",
 )  # fmt: skip

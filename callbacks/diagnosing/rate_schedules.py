@@ -49,5 +49,7 @@ def read_rates(trainer: Trainer, vitals: Vitals) -> None:
     """
     group = next((g for o in trainer.optimizers for g in o.param_groups), {})
     vitals.learning_rate, vitals.learning_rate_given = rate_of(group), rate_of(group, "initial_lr")
+    if vitals.learning_rate > vitals.learning_rate_peak:
+        vitals.rate_rose = vitals.step
     known = [rate for rate in (vitals.learning_rate, vitals.learning_rate_peak) if rate == rate]
     vitals.learning_rate_peak = max(known, default=NAN)

@@ -223,7 +223,8 @@ class FirstBatches:
             return InputScale()
         rows, mean, squares, farthest = self._moments
         means, deviations = torch.tensor(self._batches, dtype=torch.float64).T
-        spread = means.std() / deviations.mean() if len(means) > 1 else means.new_tensor(NAN)
+        within = deviations.square().mean().sqrt()
+        spread = means.std() / within if len(means) > 1 else means.new_tensor(NAN)
         drift, growth = _change(means, deviations)
         std = (squares / max(1, rows - 1)).sqrt()
         # A feature that is rarely another number than 0, say, is none on a small scale.

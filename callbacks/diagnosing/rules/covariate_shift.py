@@ -6,6 +6,7 @@ farther apart than the samples within them come in an order of their own. What a
 written back to the stored data goes on and on.
 """
 
+import math
 import statistics
 
 from ...problem import Problem
@@ -13,7 +14,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_EXTREME, _REPORTS, _BATCHES = 1.0, 6, 10
+_EXTREME, _REPORTS, _BATCHES, _SAMPLES = 1.0, 6, 10, 50
 _MOVED, _MANY_TIMES, _WORSE, _PART, _CHECKS = 0.5, 1.5, 1.5, 0.05, 3
 
 
@@ -23,8 +24,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _of_inputs(vitals: Vitals) -> list[Symptom]:
-    inputs = vitals.inputs
-    if inputs.batches < _BATCHES or not inputs.batch_spread > _EXTREME or vitals.gain > 0.5:
+    inputs, samples = vitals.inputs, _samples(vitals)
+    if inputs.batches < _BATCHES or samples < 2 or vitals.gain > 0.5:
+        return []
+    # Of so few samples chance alone makes the means differ.
+    if not inputs.batch_spread > _EXTREME * math.sqrt(1 + 1 / (samples - 1)):
         return []
     if not vitals.had_a_long_chance:
         return []
@@ -40,11 +44,18 @@ def _of_inputs(vitals: Vitals) -> list[Symptom]:
     return [Symptom(problem, "warning", evidence, figures, remedies, inputs.layer, is_root=True)]
 
 
+def _samples(vitals: Vitals) -> int:
+    """Samples of a batch, as far as the sizes of what comes in tell."""
+    return vitals.inputs.sizes[0] if vitals.inputs.sizes else 0
+
+
 def _over_time(vitals: Vitals) -> list[Symptom]:
     """Inputs that have become others in the course of the training, and losses that pay for it."""
     inputs, checks, curve = vitals.inputs, vitals.validation_losses, vitals.curve
     scaled = inputs.growth > _MANY_TIMES or inputs.growth < 1 / _MANY_TIMES
     if not (inputs.drift > _MOVED or scaled) or not vitals.objective.of_batch:
+        return []
+    if inputs.batches // 4 * _samples(vitals) < _SAMPLES:
         return []
     if not (vitals.one_loss and inputs.is_data and vitals.had_a_long_chance and curve):
         return []

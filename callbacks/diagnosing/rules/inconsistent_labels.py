@@ -89,7 +89,9 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         and training[-1] < min(training[1], _BELOW * constant)
         and checks[-1] - training[-1] > _APART * constant
     )
-    if not (vitals.gain > _BY_HEART or begins):
+    # What fell since the last validation may carry over to the next.
+    fell = vitals.gain > _BY_HEART and training[-1] < (1 - _BY_HEART) * constant
+    if not (fell or begins):
         return []
     evidence = (
         f"The training loss fell to {vitals.recent_data_loss:.4g}, but the validation loss was "
@@ -154,7 +156,7 @@ def _decides_better(vitals: Vitals) -> bool:
 def _constant(vitals: Vitals) -> list[Symptom]:
     constant = vitals.objective.constant_loss
     steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
-    if not constant > 0 or not vitals.had_a_long_chance or not steps:
+    if not constant > 0 or not vitals.had_a_long_chance_at_full_rate or not steps:
         return []
     # What is learned by heart makes the training loss alone fall.
     apart = _falls_apart(vitals)

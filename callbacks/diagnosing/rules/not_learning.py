@@ -113,7 +113,7 @@ def _out_of_reach(vitals: Vitals) -> list[Symptom]:
 def _stuck(vitals: Vitals) -> list[Symptom]:
     if (
         not vitals.one_loss
-        or not vitals.had_a_long_chance
+        or not vitals.had_a_long_chance_at_full_rate
         or vitals.has_learned
         or vitals.falls_in_time
     ):

@@ -4,8 +4,9 @@ TheDeepChecker counts changes of sign, AUTOTRAINER swings of the accuracy; both 
 of small batches. Here the means of windows are compared with what the spread inside of them leads
 to expect, and the swing must be a good part of the loss itself. Batches that hold one class each,
 as data that is not shuffled does, send the network from one to the next. A batch of one sample, as
-a loader makes that is not told otherwise, has noise that hides any swing: validation shows it, or
-steps that stay large. Squared errors of a few targets far from all others are a loss of their own.
+a loader makes that is not told otherwise, or of very few, has noise that hides any swing:
+validation shows it, or, of one sample, steps that stay large. Squared errors of a few targets far
+from all others are a loss of their own.
 """
 
 import math
@@ -23,13 +24,13 @@ _PURE_BATCHES, _WITHIN = 10, 0.2
 _CHECKS, _APART, _GOOD = 4, 1.25, 0.9
 _RARE, _FAR = 0.1, 10.0
 _FIRST, _LAST, _HUGE_STEP, _LARGE_STEP = 5, 5, 5e-2, 5e-3
-_USUAL_STEP, _MUCH = 1e-3, 0.3
+_USUAL_STEP, _MUCH, _VERY_FEW = 1e-3, 0.3, 8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find batches of one class each, and a loss that goes up and down and gets nowhere."""
     found = _sorted(vitals) or _of_outliers(vitals) or _swinging(vitals)
-    return found or _of_single_samples(vitals)
+    return found or _of_few_samples(vitals)
 
 
 def _sorted(vitals: Vitals) -> list[Symptom]:
@@ -133,30 +134,31 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
     return [Symptom(Problem.UNSTABLE_LOSS, "warning", evidence, figures, remedies, reports=3)]
 
 
-def _of_single_samples(vitals: Vitals) -> list[Symptom]:
-    checks = vitals.validation_losses[-_CHECKS:]
+def _of_few_samples(vitals: Vitals) -> list[Symptom]:
+    checks, samples = vitals.validation_losses[-_CHECKS:], vitals.batch_size
     accumulates = vitals.step < _GOOD * len(vitals.losses)
-    if vitals.batch_size != 1 or vitals.objective.labels != 1 or accumulates:
+    if not 1 <= samples <= _VERY_FEW or vitals.objective.labels > samples or accumulates:
         return []
     if vitals.is_falling or not vitals.gain < _GOOD or not vitals.had_a_long_chance:
         return []
-    if _are_large(vitals) and vitals.step > vitals.planned_steps / 4:
+    many = "one sample" if samples == 1 else f"{samples} samples"
+    if samples == 1 and _are_large(vitals) and vitals.step > vitals.planned_steps / 4:
         now = statistics.median(vitals.total_updates[-_LAST:])
         evidence = (
             "A batch is one sample. The training loss has ceased to fall, and each of these moves "
             f"the weights by about {now:.2g} of their length, where 0.001 is usual: what one "
             "sample teaches, the next undoes."
         )
-        return _of_one(evidence, vitals, {"update_ratio": now})
+        return _of_few(evidence, vitals, {"update_ratio": now})
     rises = any(b > _APART * a > 0 for a, b in pairwise(checks))
     falls = any(b < a / _APART for a, b in pairwise(checks))
     if not (len(checks) >= _CHECKS - 1 and rises and falls):
         return []
     evidence = (
-        "A batch is one sample. The training loss has ceased to fall, and that of validation goes "
+        f"A batch is {many}. The training loss has ceased to fall, and that of validation goes "
         f"up and down between {min(checks):.4g} and {max(checks):.4g}."
     )
-    return _of_one(evidence, vitals, {"lowest": min(checks), "highest": max(checks)})
+    return _of_few(evidence, vitals, {"lowest": min(checks), "highest": max(checks)})
 
 
 def _are_large(vitals: Vitals) -> bool:
@@ -176,7 +178,7 @@ def _are_large(vitals: Vitals) -> bool:
     return is_high and min(steps[-_LAST:]) > _LARGE_STEP
 
 
-def _of_one(evidence: str, vitals: Vitals, figures: dict[str, float]) -> list[Symptom]:
+def _of_few(evidence: str, vitals: Vitals, figures: dict[str, float]) -> list[Symptom]:
     remedies = (
         Remedy("Take larger batches.", "DataLoader(..., batch_size=32)"),
         Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),

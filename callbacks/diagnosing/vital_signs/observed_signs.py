@@ -22,6 +22,7 @@ class ObservedSigns:
             meaning.
         learning_rate: Of the first parameter group.
         learning_rate_peak: Highest so far.
+        rate_rose: Step of the last report that found it higher than any before.
         learning_rate_given: What a schedule multiplies.
         schedule_share: Share of the steps of a one-cycle schedule that is made, one in each epoch.
         waits_for_plateau: Whether a schedule takes the rate down once a metric stands still.
@@ -112,6 +113,7 @@ class ObservedSigns:
     one_loss: bool = True
     learning_rate: float = NAN
     learning_rate_peak: float = NAN
+    rate_rose: int = 0
     learning_rate_given: float = NAN
     schedule_share: float = NAN
     waits_for_plateau: bool = False

@@ -56,8 +56,16 @@ class Vitals(ObservedSigns):
     @property
     def had_a_long_chance(self) -> bool:
         """Whether so many were done that even what begins with a plateau should have left it."""
+        return self._is_long(self.step)
+
+    @property
+    def had_a_long_chance_at_full_rate(self) -> bool:
+        """Whether as many were done since a warm-up ended."""
+        return self._is_long(self.step - self.rate_rose)
+
+    def _is_long(self, steps: int) -> bool:
         least = min(100, 0.75 * self.planned_steps)
-        return self.step >= max(least, min(500, self.planned_steps / 4))
+        return steps >= max(least, min(500, self.planned_steps / 4))
 
     @property
     def would_have_started(self) -> bool:
