@@ -15,12 +15,12 @@ from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.signs import share_of
-from ..vital_signs.vitals import Vitals
+from ..vital_signs.vitals import LOUD, Vitals
 
 _VARIANCE_RATIO = 1e4
 _CLEARLY, _LITTLE = 0.02, 0.1
 _RECURRENT_GAIN, _GOOD = 3.0, 0.8
-_WIDE, _LATE, _EXTREME, _ABSURD = 3.0, 3, 0.8, 1e3
+_WIDE, _FAR, _HALF, _LATE, _EXTREME, _ABSURD = 3.0, 10.0, 0.5, 3, 0.8, 1e3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -70,11 +70,14 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
         return []  # What it lets through it multiplies.
     # What is worse than a constant, or as wide as before, has not come over it yet.
     wide = _WIDE * (high - low)
-    if not ranges[0] > wide > 0 or not (vitals.gain < 0 or min(ranges[-_LATE:]) > wide):
+    is_loud = any(layer.weight_gain > LOUD for layer in vitals.layers)
+    least = _HALF if is_loud and ranges[0] > _FAR * (high - low) else 0.0
+    if not ranges[0] > wide > 0 or not (vitals.gain < least or min(ranges[-_LATE:]) > wide):
         return []
+    after = "still above" if vitals.gain < 0 else f"{max(0.0, vitals.gain):.0%} below"
     evidence = (
         f"The first predictions are {ranges[0]:.3g} apart and the targets {high - low:.3g}, and "
-        f"after {vitals.step} steps the loss is still above a constant's."
+        f"after {vitals.step} steps the loss is {after} a constant's."
     )
     figures = {"first_range": ranges[0], "target_range": high - low}
     problem = Problem.POOR_INITIALIZATION

@@ -31,7 +31,8 @@ def test_the_highest_rate_so_far_and_what_a_schedule_multiplies():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.5)
     schedule = LambdaLR(optimizer, lambda epoch: [0.1, 0.4, 0.2][epoch])
     vitals, seen = Vitals(), []
-    for _ in range(3):
+    for step in (0, 50, 100):
+        vitals.step = step
         read_rates(SimpleNamespace(optimizers=[optimizer]), vitals)
         seen.append((vitals.learning_rate, vitals.learning_rate_peak))
         optimizer.step()
@@ -39,6 +40,7 @@ def test_the_highest_rate_so_far_and_what_a_schedule_multiplies():
             schedule.step()
     assert seen == [pytest.approx(pair) for pair in [(0.05, 0.05), (0.2, 0.2), (0.1, 0.2)]]
     assert vitals.learning_rate_given == 0.5
+    assert vitals.rate_rose == 50
 
 
 @pytest.mark.parametrize("waits", [True, False])

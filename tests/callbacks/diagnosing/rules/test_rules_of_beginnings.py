@@ -308,6 +308,30 @@ def test_first_predictions_a_thousand_times_as_wide_as_the_targets(
     assert found(signs).get(P.POOR_INITIALIZATION) == severity
 
 
+@pytest.mark.parametrize(
+    ("gain", "first", "losses", "sick"),
+    [
+        (14.0, 90.0, [1.5] * 300, True),
+        (14.0, 90.0, [0.7] * 300, False),
+        (14.0, 15.0, [1.5] * 300, False),
+        (1.0, 90.0, [1.5] * 300, False),
+    ],
+)
+def test_far_too_wide_first_predictions_of_loud_layers_cost_until_half_is_learned(
+    gain, first, losses, sick
+):
+    objective = Objective("regression", "squared", constant_loss=2.0, target_range=(1.0, 5.0))
+    layers = [Layer("experts", 99, weight_gain=gain), Layer("gate", 9, is_last=True)]
+    signs = vitals(losses, objective=objective, prediction_ranges=[first, 3.0, 3.0], layers=layers)
+    assert (P.POOR_INITIALIZATION in found(signs)) is sick
+
+
+def test_the_steps_of_a_warm_up_are_no_chance_to_learn():
+    signs = {"planned_steps": 400, "total_updates": [1e-4] * 10}
+    assert P.NOT_LEARNING in found(vitals(FLAT, **signs))
+    assert P.NOT_LEARNING not in found(vitals(FLAT, rate_rose=250, **signs))
+
+
 AT_ONCE = [1.0] * 15 + [0.33 + 0.001 * (-1) ** i for i in range(285)]
 LOST_ON_THE_WAY = {"a": 1e-7, "b": 1e-6, "c": 1e-5, "d": 1.0}
 

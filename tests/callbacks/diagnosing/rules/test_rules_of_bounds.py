@@ -148,10 +148,16 @@ def test_a_batch_of_one_is_found_where_validation_goes_up_and_down():
     assert symptom.remedies[0].code == "DataLoader(..., batch_size=32)"
 
 
+def test_so_are_batches_of_very_few():
+    few = {"batch_size": 4, "objective": replace(ONE_BY_ONE["objective"], labels=4.0)}
+    (symptom,) = examine(vitals(NOISY, **{**ONE_BY_ONE, **few}))
+    assert symptom.evidence.startswith("A batch is 4 samples. The training loss has ceased to fall")
+
+
 @pytest.mark.parametrize(
     "more",
     [
-        {"batch_size": 2},
+        {"batch_size": 16},
         {"objective": replace(ONE_BY_ONE["objective"], labels=50.0)},  # a picture's pixels
         {"validation_losses": [0.4, 0.39, 0.41, 0.4]},
         {"validation_losses": [0.9, 0.6, 0.45, 0.4]},

@@ -90,6 +90,14 @@ def test_labels_that_begin_to_be_learned_by_heart_are_not_healed():
     assert found(vitals(SLOWLY, **BY_HEART))[P.INCONSISTENT_LABELS] == "critical"
 
 
+def test_what_fell_since_the_last_validation_may_carry_over():
+    course = [2.3] * 200 + [0.2] * 100
+    before = {**BY_HEART, "training_epoch_losses": [2.31, 2.3, 2.3, 2.3, 2.3, 2.2]}
+    assert P.INCONSISTENT_LABELS not in found(vitals(course, **before))
+    after = {**BY_HEART, "training_epoch_losses": [2.31, 2.3, 2.3, 2.3, 2.3, 0.9]}
+    assert found(vitals(course, **after))[P.INCONSISTENT_LABELS] == "critical"
+
+
 def test_a_training_that_falls_apart_from_its_validation_is_said_to():
     evidence = symptom_of(P.INCONSISTENT_LABELS, vitals(SLOWLY, **BY_HEART)).evidence
     assert evidence.startswith("The training loss begins to fall, to 2.27, and the validation loss")

@@ -4,11 +4,14 @@ import math
 from dataclasses import replace
 
 import pytest
+import torch
 from helpers.vital_signs import FALLING, FLAT, SMALL, found, record, vitals
+from torch import nn
 
 from torchvitals.callbacks import Problem as P
 from torchvitals.callbacks.diagnosing.causes import join_causes
 from torchvitals.callbacks.diagnosing.examination import examine
+from torchvitals.callbacks.diagnosing.inputs.first_batches import FirstBatches
 from torchvitals.callbacks.diagnosing.vital_signs.signs import InputScale, Objective
 
 RUNOFF = Objective(
@@ -366,8 +369,34 @@ UP_AGAIN_SLOWLY = [2.3 * 0.97**i for i in range(100)] + [0.15 + 0.004 * i for i 
     ],
 )
 def test_inputs_that_have_become_others_and_a_loss_that_pays_for_it(inputs, losses, sick):
-    signs = vitals(losses, inputs=InputScale("first", rms=1.0, batches=40, **inputs))
+    inputs = InputScale("first", rms=1.0, batches=40, sizes=(32, 8), **inputs)
+    assert (found(vitals(losses, inputs=inputs)).get(P.COVARIATE_SHIFT) == "warning") is sick
+    few = vitals(losses, inputs=replace(inputs, sizes=(1, 8)))
+    assert P.COVARIATE_SHIFT not in found(few)
+
+
+@pytest.mark.parametrize(
+    ("spread", "samples", "sick"),
+    [(1.2, 32, True), (1.2, 2, False), (1.5, 2, True), (9.0, 1, False), (0.9, 32, False)],
+)
+def test_means_of_few_samples_are_apart_by_chance(spread, samples, sick):
+    inputs = InputScale("first", rms=1.0, batches=40, batch_spread=spread, sizes=(samples, 8))
+    signs = vitals(FLAT, inputs=inputs, planned_steps=300)
     assert (found(signs).get(P.COVARIATE_SHIFT) == "warning") is sick
+
+
+def test_inputs_of_two_samples_from_one_source_are_not_said_to_shift():
+    torch.manual_seed(0)
+    watch, layer = FirstBatches(), nn.Linear(3, 1)
+    for i in range(40):
+        watch.number = i
+        watch.attach(layer)
+        layer(torch.randn(2, 1).mul(0.8).exp().expand(2, 3) + 0.1 * torch.randn(2, 3))
+        watch.detach()
+    watch.take([watch.news()])
+    inputs = watch.input_scale()
+    assert inputs.sizes == (2, 3)
+    assert P.COVARIATE_SHIFT not in found(vitals(FLAT, inputs=inputs, planned_steps=300))
 
 
 CHECKED = {
