@@ -64,7 +64,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         verbose: Whether to log each improvement. A stop is logged in any case.
         mode: ``"min"`` or ``"max"``, for all monitors or for each.
         strict: Whether a metric that is not logged is an error.
-        check_finite: Whether NaN or infinity stops training. It is no improvement either way.
+        check_finite: Whether NaN or infinity stops training, in the warm-up, too. It is no
+            improvement either way.
         stopping_threshold: Stop once the first metric is better than this.
         divergence_threshold: Stop once the first metric is worse than this on any rank.
         check_on_train_epoch_end: Whether checks belong to the end of the training epoch rather
@@ -76,8 +77,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         start_from_epoch: First epoch (from 0) whose checks count.
         start_from_step: Optimiser steps after which checks count.
         baseline: Patience runs until the first metric is better than this, too.
-        baseline_by_epoch: Stop if ``baseline`` is not reached in as many epochs; patience then
-            has nothing to do with it.
+        baseline_by_epoch: Stop if ``baseline`` is not reached, to the digit or by more, in as many
+            epochs; patience then has nothing to do with it.
         patience_unit: ``"checks"``, ``"epochs"`` (fractions count), ``"steps"`` or ``"minutes"``.
         min_delta_mode: ``"absolute"``, or ``"relative"`` to the size of the best value.
         smoothing: What is judged: the metric itself (``"none"``), its exponential moving average
@@ -90,7 +91,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             loss still moves is over ``alpha``; ``"UP"``, it rose in ``patience`` strips in a row.
         alpha: Limit of GL (10 by default) or PQ (0.1).
         strip_length: Checks in a strip of PQ and UP.
-        max_loss_ratio: Stop at once where a loss is over this many times its best.
+        max_loss_ratio: Stop at once where a loss is over this many times its best, on any rank its
+            own.
         max_minutes: Stop at the first check after as many minutes of training, earlier runs that
             are resumed included. ``Trainer(max_time=...)`` stops between checks, too.
 
@@ -293,8 +295,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         if counts(trainer):
             self._checks.end_validation(trainer, keep=bool(self._check_on_train_epoch_end))
             if not self._check_on_train_epoch_end:
-                epochs = epochs_trained(trainer)
-                self._check(trainer, pl_module, math.ceil(epochs) - 1, epochs)
+                self._check_now(trainer, pl_module)
             elif self.restore_best_weights and prunes_before_the_check(trainer):
                 self._best.stage(pl_module)
 
@@ -307,6 +308,16 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
                 self._check(trainer, pl_module, epoch, epoch + 1)
             self._checks.end_epoch(trainer)
             self._stop_if_due(trainer, epoch + 1, epoch)
+
+    def _run_early_stopping_check(self, trainer: Trainer) -> None:
+        # What subclasses of Lightning's callback call where they want a check.
+        if counts(trainer):
+            self._checks.end_validation(trainer, keep=False)
+            self._check_now(trainer, trainer.lightning_module)
+
+    def _check_now(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        epochs = epochs_trained(trainer)
+        self._check(trainer, pl_module, math.ceil(epochs) - 1, epochs)
 
     def _check(
         self, trainer: Trainer, pl_module: LightningModule, epoch: int, epochs: float
@@ -345,9 +356,10 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Give the best weights back after an interruption of fit, too."""
+        """Give the best weights back after an interruption of fit, too, and keep the outcome."""
         self._checks.watch.stop()
         if trainer.state.fn == TrainerFn.FITTING:
+            summarize_outcome(trainer, self)
             RestoreLast.append(trainer, self._finish)
 
     def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -375,6 +387,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             self.judge.first,
             kept=self.restore_best_weights,
             stopped=self.stopping_reason is not StoppingReason.NOT_STOPPED,
+            end=0.0 if (last := self.judge.last_position) is None else last.epochs,
             planned_epochs=self._checks.planned_epochs,
             sentence=self.stopping_reason_message,
         )

@@ -49,8 +49,9 @@ def training_progress(training_losses: Tensor) -> Tensor:
         >>> training_progress(torch.tensor([3.0, 2.0, 1.0]))
         tensor(1000.)
     """
-    lowest = training_losses.amin(-1)
-    progress = 1000 * (training_losses.mean(-1) / lowest - 1)
+    losses = _real(training_losses)
+    lowest = losses.amin(-1)
+    progress = 1000 * (losses.mean(-1) / lowest - 1)
     return torch.where(lowest > 0, progress, float("nan"))
 
 
@@ -134,12 +135,17 @@ def exponential_average(values: Tensor, window: int) -> Tensor:
         window: The span w: the weights have the same centre as those of a mean of w values.
 
     Returns:
-        Scalar tensor.
+        Scalar tensor; of whole numbers in the default precision.
+
+    Raises:
+        ValueError: If ``window`` is below 1.
 
     Example:
         >>> exponential_average(torch.tensor([1.0, 4.0]), window=3)
         tensor(3.)
     """
+    _check_window(window)
+    values = _real(values)
     age = torch.arange(len(values) - 1, -1, -1, device=values.device)
     weights = torch.pow(torch.as_tensor(1 - 2 / (window + 1), dtype=values.dtype), age)
     return (weights * values).sum() / weights.sum()
@@ -153,13 +159,28 @@ def windowed_median(values: Tensor, window: int) -> Tensor:
         window: How many of them, at most.
 
     Returns:
-        Scalar tensor.
+        Scalar tensor; of whole numbers in the default precision.
+
+    Raises:
+        ValueError: If ``window`` is below 1.
 
     Example:
         >>> windowed_median(torch.tensor([9.0, 1.0, 7.0, 2.0]), window=3)
         tensor(2.)
     """
-    return values[-window:].quantile(0.5)
+    _check_window(window)
+    last = _real(values[-window:])
+    exact = last if last.dtype in (torch.float32, torch.float64) else last.float()
+    return exact.quantile(0.5).to(last.dtype)
+
+
+def _real(values: Tensor) -> Tensor:
+    return values if values.is_floating_point() else values.to(torch.get_default_dtype())
+
+
+def _check_window(window: int) -> None:
+    if window < 1:
+        raise ValueError(f"Expected `window` to be at least 1, but got {window}.")
 
 
 def _strip_ends(checks: int, strip_length: int) -> list[int]:

@@ -96,6 +96,12 @@ def check_arguments(given: Mapping[str, Any], modes: Sequence[Mode]) -> None:
             number(argument, given[argument])
     if given["baseline_by_epoch"] is not None and given["baseline"] is None:
         raise ValueError("Expected `baseline` with `baseline_by_epoch`, but got None: set it, too.")
+    by, start = given["baseline_by_epoch"], given["start_from_epoch"]
+    if by is not None and not start < by:
+        raise ValueError(
+            f"Expected `baseline_by_epoch` to be after the warm-up, `start_from_epoch={start}`, "
+            f"whose checks do not count, but got {by:g}."
+        )
     if given["criterion"] != "patience" and "max" in modes:
         raise ValueError(
             f"Expected `mode` to be 'min' with `criterion={given['criterion']!r}`, which is of a "

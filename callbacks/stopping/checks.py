@@ -130,7 +130,8 @@ class Checks:
     def _end_step(self, trainer: Trainer, outputs: Any) -> None:
         """Take up the loss where the criterion needs it, without waiting for the device."""
         if self.rules.criterion == "PQ":
-            self.training_loss.add(outputs)
+            automatic = trainer.lightning_module.automatic_optimization
+            self.training_loss.add(outputs, trainer.accumulate_grad_batches if automatic else 1)
         self.epoch_sums.tell(trainer, begins=False)
 
     def end_fit(self, trainer: Trainer) -> None:
@@ -178,6 +179,7 @@ class Checks:
         before, improved = self.judge.first.describe_best(), False
         if at.epoch < self.rules.start_from_epoch or at.steps < self.rules.start_from_step:
             self.judge.wait(at)
+            self.judge.fail(readings)
             self.training_loss.clear()
         elif readings:
             improved = self.judge.add(readings, at, loss)

@@ -14,6 +14,7 @@ def draw_stopping(
     *,
     kept: bool,
     stopped: bool,
+    end: float,
     planned_epochs: int,
     sentence: str | None,
 ) -> "Axes":
@@ -24,6 +25,7 @@ def draw_stopping(
         curve: The watched curve.
         kept: Whether the weights of the best checks were kept.
         stopped: Whether training was stopped at its end.
+        end: Epochs trained by then.
         planned_epochs: The Trainer's ``max_epochs``, -1 without a limit.
         sentence: Why it was stopped.
 
@@ -48,7 +50,6 @@ def draw_stopping(
         label = f"smoothed ({curve.smoothing}, {curve.window} checks)"
         ax.plot(epochs, curve.judged, color="tab:blue", lw=2, label=label)
     _mark_best(ax, curve, epochs, kept)
-    end = epochs[-1]
     if stopped:
         ax.axvline(end, color="tab:red", ls="--", lw=1.2, label=f"stopped after epoch {end:g}")
         if planned_epochs > end:

@@ -44,6 +44,10 @@ NAN = float("nan")
         ({"criterion": "PQ", "mode": "max"}, "`mode` to be 'min' with `criterion='PQ'`"),
         ({"max_loss_ratio": 3.0, "mode": "max"}, "`mode` to be 'min' with `max_loss_ratio`"),
         ({"baseline_by_epoch": 3}, "`baseline` with `baseline_by_epoch`"),
+        (
+            {"baseline": 1.0, "baseline_by_epoch": 3, "start_from_epoch": 3},
+            "`baseline_by_epoch` to be after the warm-up, `start_from_epoch=3`",
+        ),
         ({"baseline": NAN}, "`baseline` to be a number, but got nan"),
         ({"stopping_threshold": NAN}, "`stopping_threshold` to be a number, but got nan"),
         ({"divergence_threshold": NAN}, "`divergence_threshold` to be a number, but got nan"),

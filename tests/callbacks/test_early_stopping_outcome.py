@@ -6,6 +6,7 @@ import pytest
 from helpers.scripted import Scripted, batches
 from helpers.training import quiet_trainer
 from helpers.wandb_file import finished_file, summary
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from torchvitals.callbacks import EarlyStopping
@@ -32,6 +33,29 @@ def test_the_summary_of_wandb_says_why(tmp_path, monkeypatch):
         f"{prefix}best_epoch": 2,
         f"{prefix}best_score": 1.0,
     }
+
+
+class Breaks(Callback):
+    """An error after four steps."""
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_step == 4:
+            raise ValueError("broken")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_exception_leaves_the_best_in_the_summary(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    logger = WandbLogger(save_dir=tmp_path, offline=True)
+    callbacks = [EarlyStopping("val_loss"), Breaks()]
+    trainer = quiet_trainer(max_epochs=4, callbacks=callbacks, logger=logger)
+    with pytest.raises(ValueError, match="broken"):
+        trainer.fit(Scripted({"val_loss": [3, 2, 1]}), batches(2), batches(2))
+    logger.experiment.finish()
+    found = summary(finished_file(tmp_path, "wandb/offline-run-*/*.wandb"))
+    assert found["early_stopping/val_loss/message"] == "not stopped"
+    assert found["early_stopping/val_loss/best_epoch"] == 1
+    assert found["early_stopping/val_loss/best_score"] == 2.0
 
 
 def fail(values):

@@ -46,7 +46,7 @@ def test_reasons_equal_lightnings_of_the_same_name():
         ([3, 2], {"stopping_threshold": 2.5}, "val_loss = 2 is better than 2.5, the goal."),
         ([3, 9], {"divergence_threshold": 8.5}, "val_loss = 9 is worse than 8.5."),
         ([3, 2], {"baseline": 1.0, "baseline_by_epoch": 2},
-         "val_loss did not get past the baseline 1 by epoch 2: its best is 2 (epoch 1)."),
+         "val_loss did not reach the baseline 1 by epoch 2: its best is 2 (epoch 1)."),
     ],
 )  # fmt: skip
 def test_the_sentence_says_what_was_watched_and_waited_for(losses, arguments, sentence):

@@ -109,3 +109,16 @@ def test_refusals():
         progress_quotient(torch.ones(3), torch.ones(2))
     with pytest.raises(ValueError, match="`strip_length` to be at least 1, but got 0"):
         successive_increases(torch.ones(3), 0)
+
+
+@pytest.mark.parametrize("average", [exponential_average, windowed_median])
+def test_smoothing_takes_numbers_of_any_kind_and_a_window_of_at_least_one(average):
+    expected = average(torch.tensor([1.0, 4.0]), 3)
+    assert average(torch.tensor([1, 4]), 3) == expected
+    assert average(torch.tensor([1, 4], dtype=torch.bfloat16), 3) == expected.bfloat16()
+    with pytest.raises(ValueError, match="Expected `window` to be at least 1, but got 0"):
+        average(torch.tensor([1.0]), 0)
+
+
+def test_progress_of_whole_numbers():
+    assert training_progress(torch.tensor([3, 2, 1])) == 1000

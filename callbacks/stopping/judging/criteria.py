@@ -1,6 +1,7 @@
 """What ends a curve: patience, or Prechelt's signs of over-fitting."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -43,7 +44,7 @@ class Patience:
 
 def _lack(curve: Curve) -> str:
     best = curve.describe_best()
-    if curve.baseline is not None and curve.wait_from < 0:
+    if curve.baseline is not None and not curve.is_past:
         return (
             f"{curve.judged_name} did not get past {curve.baseline:g}, the baseline (best: {best}),"
         )
@@ -118,15 +119,26 @@ class SuccessiveIncreases:
         )
 
 
-def diverged(curve: Curve, worst: float, ratio: float) -> Verdict | None:
-    """Whether a loss is over ``ratio`` times its best, on the rank where it is worst."""
-    best = curve.best
-    if curve.mode == "max" or best is None or best <= 0 or not worst > ratio * best:
+def diverged(
+    curve: Curve, values: Sequence[float], lowest: Sequence[float], ratio: float
+) -> Verdict | None:
+    """Whether a loss is over ``ratio`` times its best, on any rank its own.
+
+    Args:
+        curve: That of the mean over the ranks.
+        values: Of each rank.
+        lowest: The lowest of each rank so far.
+        ratio: The limit.
+    """
+    if curve.mode == "max":
         return None
-    sentence = (
-        f"{curve.monitor} = {worst:.4g} is over {ratio:g} times its best, {curve.describe_best()}."
-    )
-    return Verdict(StoppingReason.DIVERGED, sentence)
+    for value, best in zip(values, lowest, strict=True):
+        if best > 0 and value > ratio * best:
+            said = curve.describe_best() if best == curve.best else f"{best:.4g}"
+            where = " on its rank" if len(values) > 1 else ""
+            sentence = f"{curve.monitor} = {value:.4g} is over {ratio:g} times its best{where}"
+            return Verdict(StoppingReason.DIVERGED, f"{sentence}, {said}.")
+    return None
 
 
 def not_finite(curve: Curve, worst: float) -> Verdict | None:

@@ -14,6 +14,8 @@ Smoothing = Literal["none", "ema", "median"]
 Unit = Literal["checks", "epochs", "steps", "minutes"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
 
+# What float32, in which metrics are, cannot tell from one another.
+_ROUNDING = 1e-7
 # Of an average over a span w, values older than this many w weigh less than double precision.
 _MEMORY = 20
 
@@ -60,6 +62,7 @@ class Curve:
         best: Best value, None before the first.
         reference: Smoothed value that last was an improvement: the next one must be better.
         baseline: What must be reached before an improvement renews patience.
+        is_past: Whether it was, by the values that are judged.
         wait_from: Index of the check after which patience began to run, -1 at the start.
     """
 
@@ -92,6 +95,7 @@ class Curve:
         self.best: float | None = None
         self.reference: float | None = None
         self.wait_from = -1
+        self.is_past = False
         self._start: Position | None = None
 
     def begin(self, at: Position) -> None:
@@ -121,11 +125,19 @@ class Curve:
         if improved:
             self.best = value
             self.improvements.append(len(self.values) - 1)
-        if finite and self._improves(self.judged[-1], self.reference, self.min_delta):
-            self.reference = self.judged[-1]
-            if self.baseline is None or self.better(self.reference, self.baseline):
-                self.wait_from = len(self.values) - 1
+        if finite and self._renews(self.judged[-1]):
+            self.wait_from = len(self.values) - 1
         return improved
+
+    def _renews(self, value: float) -> bool:
+        """Whether patience begins anew: an improvement, or the baseline is left behind."""
+        improves = self._improves(value, self.reference, self.min_delta)
+        was_past = self.baseline is None or self.is_past
+        self.is_past = was_past or self.exceeds(value, self.baseline)
+        if improves or (self.is_past and not was_past):
+            self.reference = value
+            return self.is_past
+        return False
 
     def _smooth(self) -> float:
         if self.smoothing == "none":
@@ -139,11 +151,19 @@ class Curve:
         """Whether a value is strictly better than another."""
         return value < other if self.mode == "min" else value > other
 
+    def exceeds(self, value: float, limit: float | None) -> bool:
+        """Whether a metric is better than a limit, by more than its own rounding."""
+        if limit is None or math.isclose(value, limit, rel_tol=_ROUNDING, abs_tol=0.0):
+            return False
+        return self.better(value, limit)
+
     def _improves(self, value: float, last: float | None, delta: float) -> bool:
         if last is None:
             return True
+        if not delta:
+            return self.better(value, last)
         margin = delta * abs(last) if self.relative else delta
-        return self.better(value, last - margin if self.mode == "min" else last + margin)
+        return self.exceeds(value, last - margin if self.mode == "min" else last + margin)
 
     @property
     def best_index(self) -> int:
@@ -169,6 +189,18 @@ class Curve:
         """What is judged, in words."""
         return self.monitor if self.smoothing == "none" else f"smoothed {self.monitor}"
 
+    @property
+    def extreme(self) -> float:
+        """The best value of all, however little it improved on another; NaN before the first."""
+        known = [value for value in self.values if value == value]
+        pick = min if self.mode == "min" else max
+        return pick(known, default=math.nan)
+
+    def has_reached(self, limit: float) -> bool:
+        """Whether a value was as good as a limit, or better."""
+        best = self.extreme
+        return not math.isnan(best) and not self.exceeds(limit, best)
+
     def describe_best(self) -> str:
         """The best value and its epoch, in words."""
         if self.best is None or self.best_position is None:
@@ -186,6 +218,7 @@ class Curve:
             "best": self.best,
             "reference": self.reference,
             "wait_from": self.wait_from,
+            "is_past": self.is_past,
             "start": None if self._start is None else asdict(self._start),
         }
 
@@ -199,5 +232,6 @@ class Curve:
         self.best = state_dict["best"]
         self.reference = state_dict["reference"]
         self.wait_from = state_dict["wait_from"]
+        self.is_past = state_dict.get("is_past", self.wait_from >= 0)
         start = state_dict["start"]
         self._start = None if start is None else Position(**start)

@@ -1,7 +1,7 @@
 """Whether to stop, from the curves alone: no Trainer, no clock, no other rank."""
 
-from collections.abc import Mapping
-from math import isnan
+from collections.abc import Mapping, Sequence
+from math import isfinite, isnan, nan
 from typing import Any, Protocol
 
 from lightning.pytorch.utilities import rank_zero_warn
@@ -60,6 +60,8 @@ class Judge:
         for curve in self.curves.values():
             curve.clear()
         self.last: dict[str, Reading] = {}
+        # Of each monitor, the lowest value of each rank.
+        self._lowest: dict[str, list[float]] = {}
 
     @property
     def first(self) -> Curve:
@@ -71,11 +73,20 @@ class Judge:
     ) -> bool:
         """Take up a check, and say whether it is the first monitor's best so far."""
         self.last = dict(readings)
+        for name, reading in readings.items():
+            self._lowest[name] = _lowest_of(reading.values, self._lowest.get(name, []))
         improved = {
             name: self.curves[name].add(reading.mean, at, training_loss)
             for name, reading in readings.items()
         }
         return improved.get(self.first.monitor, False)
+
+    def fail(self, readings: Mapping[str, Reading]) -> None:
+        """Take up a check of the warm-up only as far as it shows that nothing is left to train."""
+        lost = {n: reading for n, reading in readings.items() if not isfinite(reading.worst)}
+        self.last = lost
+        for name, reading in lost.items():
+            self._lowest.setdefault(name, [nan] * len(reading.values))
 
     def begin(self, at: Position) -> None:
         """Begin to count here, unless it already has begun."""
@@ -104,11 +115,11 @@ class Judge:
             if rules.check_finite and (found := not_finite(curve, reading.worst)):
                 return found
             if rules.max_loss_ratio is not None and (
-                found := diverged(curve, reading.worst, rules.max_loss_ratio)
+                found := diverged(curve, reading.values, self._lowest[name], rules.max_loss_ratio)
             ):
                 return found
         worst, limit = self.last.get(self.first.monitor), rules.divergence_threshold
-        if worst is None or limit is None or not self.first.better(limit, worst.worst):
+        if worst is None or limit is None or not self.first.exceeds(limit, worst.worst):
             return None
         return Verdict(
             StoppingReason.DIVERGENCE_THRESHOLD,
@@ -117,7 +128,7 @@ class Judge:
 
     def _reached(self) -> Verdict | None:
         value, limit = self.last.get(self.first.monitor), self.rules.stopping_threshold
-        if value is None or limit is None or not self.first.better(value.mean, limit):
+        if value is None or limit is None or not self.first.exceeds(value.mean, limit):
             return None
         return Verdict(
             StoppingReason.STOPPING_THRESHOLD,
@@ -128,12 +139,12 @@ class Judge:
         baseline, limit, curve = self.rules.baseline, self.rules.baseline_by_epoch, self.first
         if baseline is None or limit is None or at.epochs < limit - 1e-9:
             return None
-        if curve.best is not None and curve.better(curve.best, baseline):
+        if curve.has_reached(baseline):
             return None
         return Verdict(
             StoppingReason.BASELINE_MISSED,
-            f"{curve.monitor} did not get past the baseline {baseline:g} by epoch {limit:g}: its "
-            f"best is {curve.describe_best()}.",
+            f"{curve.monitor} did not reach the baseline {baseline:g} by epoch {limit:g}: its best "
+            f"is {curve.describe_best()}.",
         )
 
     def _over(self, at: Position) -> Verdict | None:
@@ -186,7 +197,11 @@ class Judge:
         """The curves and the last check."""
         return {
             "curves": {name: curve.state_dict() for name, curve in self.curves.items()},
-            "last": {name: [reading.mean, reading.worst] for name, reading in self.last.items()},
+            "last": {
+                name: [reading.mean, reading.worst, list(reading.values)]
+                for name, reading in self.last.items()
+            },
+            "lowest": {name: list(lowest) for name, lowest in self._lowest.items()},
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -194,4 +209,17 @@ class Judge:
         self.clear()
         for name, state in state_dict["curves"].items():
             self.curves[name].load_state_dict(state)
-        self.last = {name: Reading(*values) for name, values in state_dict["last"].items()}
+        self._lowest = {n: list(lowest) for n, lowest in state_dict.get("lowest", {}).items()}
+        for name, (mean, worst, *values) in state_dict["last"].items():
+            self.last[name] = Reading(mean, worst, tuple(values[0]) if values else (worst,))
+            self._lowest.setdefault(name, _lowest_of(self.last[name].values, []))
+
+
+def _lowest_of(values: Sequence[float], lowest: Sequence[float]) -> list[float]:
+    """The lowest value of each rank so far; of another number of ranks, of this check alone."""
+    if len(lowest) != len(values):
+        return list(values)
+    return [
+        value if isnan(low) or value < low else low
+        for value, low in zip(values, lowest, strict=True)
+    ]

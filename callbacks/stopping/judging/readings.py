@@ -22,10 +22,12 @@ class Reading:
     Attributes:
         mean: Mean over the ranks that have it.
         worst: Its worst value on any rank; NaN if it is NaN on one.
+        values: That of each rank that has it.
     """
 
     mean: float
     worst: float
+    values: tuple[float, ...] = ()
 
 
 class Readings:
@@ -116,7 +118,8 @@ class Readings:
             place = len(extra) + 2 * i
             values = [row[place + 1] for row in rows if row[place]]
             if values:
-                readings[name] = Reading(sum(values) / len(values), _worst(values, mode))
+                mean, worst = sum(values) / len(values), _worst(values, mode)
+                readings[name] = Reading(mean, worst, tuple(values))
             elif (
                 name not in metrics
                 and name not in excused

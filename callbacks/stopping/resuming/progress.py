@@ -85,11 +85,11 @@ class TrainingLoss:
         self._sum: Tensor | float = 0.0
         self._batches = 0
 
-    def add(self, outputs: Any) -> None:
-        """Take up what ``training_step`` returned."""
+    def add(self, outputs: Any, factor: int = 1) -> None:
+        """Take up what a training step has; ``factor`` undoes what accumulation divided it by."""
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor):
-            self._sum = self._sum + loss.detach()
+            self._sum = self._sum + loss.detach() * factor
             self._batches += 1
 
     @property
