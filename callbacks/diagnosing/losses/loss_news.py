@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..vital_signs.signs import Objective
 
-_MEANS = ("data_loss", "accuracy", "spread", "constant")
+_MEANS = ("data_loss", "accuracy", "spread", "constant", "placed")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ _END = 0.02
 _NAN = float("nan")
 FIGURES = (
     "data_loss", "accuracy", "target_min", "target_max", "sum_min", "sum_max", "samples", "pairs",
-    "spread", "apart", "constant", "predicted_min", "predicted_max", "missed_below", "missed_above",
+    "spread", "apart", "constant", "placed", "predicted_min", "predicted_max", "missed_below",
+    "missed_above",
 )  # fmt: skip
 # Of a regression: where its predictions end, and by how much those there are off.
 ENDS = FIGURES[-4:]
@@ -40,12 +41,13 @@ class LossReading:
     """What one batch says, still on its device.
 
     Attributes:
-        figures: Of :data:`FIGURES`, shape ``(15,)``; ``data_loss`` weighs the classes as the loss
+        figures: Of :data:`FIGURES`, shape ``(16,)``; ``data_loss`` weighs the classes as the loss
             does, ``sum_min`` and ``sum_max`` are of the exponentials of what ``nll_loss`` gets over
             the classes, ``pairs`` is the share of pairs of samples that are of one class,
             ``spread`` the variance of a regression's targets, ``apart`` the largest distance of two
             samples' predictions in one output, ``constant`` what a constant would reach by a
-            regression's loss that is none of squares, and ``predicted_min`` and
+            regression's loss that is none of squares, ``placed`` what a picture of the means
+            reaches where binary targets are pictures, and ``predicted_min`` and
             ``predicted_max`` are of a regression, as are ``missed_below`` and ``missed_above``: by
             how much the targets of predictions at that end lie beyond them, on average. What is
             not of a task is NaN.
@@ -103,7 +105,7 @@ def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossRea
         ((best == safe) * counted).sum() / count,
         *flat.aminmax(), *sums, count,
         (targets.square().sum() - count) / (count * (count - 1)), nan, _largest_range(scores), nan,
-        nan, nan, nan, nan,
+        nan, nan, nan, nan, nan,
     ]  # fmt: skip
     predicted = none.index_add(0, best, counted)
     return LossReading(torch.stack([f.float() for f in figures]), targets, predicted)
@@ -126,12 +128,25 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     figures = [
         data_loss, right, *target.aminmax(), nan, nan,
         target.new_tensor(float(len(columns))), nan, nan, _largest_range(prediction),
-        nan, nan, nan, nan, nan,
+        nan, _placed(target, len(columns)), nan, nan, nan, nan,
     ]  # fmt: skip
     said = _columns_of(said)
     positive = said.float().sum(0)
     predicted = torch.cat([len(said) - positive, positive]) if len(positive) == 1 else positive
     return LossReading(torch.stack(figures), _moments(columns), predicted)
+
+
+def _placed(target: Tensor, rows: int) -> Tensor:
+    """Binary cross-entropy of the means by place, where places are rows as samples are."""
+    samples = len(target) if target.ndim > 1 else 0
+    if samples < _LEAST_SAMPLES or rows == samples:
+        return target.new_tensor(_NAN)
+    mean = target.clamp(0, 1).mean(0)
+    entropy = torch.special.entr(mean) + torch.special.entr(1 - mean)
+    # A batch's own means are a little too good for it.
+    varies = ((mean > 0) & (mean < 1)).float().mean()
+    placed: Tensor = entropy.mean() + varies / (2 * samples)
+    return placed
 
 
 def _columns_of(labels: Tensor) -> Tensor:
@@ -155,6 +170,7 @@ def _read_values(prediction: Tensor, target: Tensor, measure: Measure | None) ->
         target.new_tensor(float(len(columns))), nan,
         columns.var(0).mean() if len(columns) > 1 else nan, _largest_range(prediction),
         nan if measure in (None, F.mse_loss) else _best_constant(columns, measure),
+        nan,
         *(_ends(prediction, target) if fits and prediction.numel() else (nan,) * 4),
     ]  # fmt: skip
     return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))

@@ -138,6 +138,7 @@ class LossRecord:
             target_shape=shapes[1],
             of_inputs=call.target.data_ptr() == inputs,
             weighed=call.weighed,
+            has_beside=not call.is_alone,
             own_units=call.kind != "squared" and call.measure is not None,
         )
         has_weight = call.weight is not None and call.kind != "bce"

@@ -29,6 +29,8 @@ class TargetRecord:
         self._samples: list[float] = []
         # Of a loss that is none of squares: what a constant reached, and of how many samples.
         self._constant = [0.0, 0.0]
+        # Likewise of a picture of the means.
+        self._placed = [0.0, 0.0]
 
     def add(self, reading: BatchReading) -> None:
         """Take up a batch."""
@@ -37,9 +39,8 @@ class TargetRecord:
         constant, samples = reading.figures["constant"], reading.figures["samples"]
         self._predicted.append(reading.predicted)
         self._samples.append(samples)
-        if math.isfinite(constant):
-            total, count = self._constant
-            self._constant = [total + samples * constant, count + samples]
+        self._constant = _added(self._constant, constant, samples)
+        self._placed = _added(self._placed, reading.figures.get("placed", math.nan), samples)
 
     def means(self) -> list[float]:
         """Mean of each column of a regression's targets, of the first thousand."""
@@ -86,6 +87,8 @@ class TargetRecord:
         count, total, _ = targets.view(3, -1)
         mean = total / count
         objective.constant_loss = float(_binary_entropy(mean, self.weight).mean())
+        total_placed, samples = self._placed
+        objective.placed_loss = total_placed / samples if samples else math.nan
         if len(mean) == objective.classes:
             objective.positives = float(mean.sum())
         if len(mean) == 1:
@@ -114,6 +117,7 @@ class TargetRecord:
             "predicted": list(self._predicted),
             "samples": list(self._samples),
             "constant": list(self._constant),
+            "placed": list(self._placed),
             "targets": self._targets,
             "weight": self.weight,
         }
@@ -124,7 +128,14 @@ class TargetRecord:
         # Of what an earlier version saved, the number of samples is not known.
         self._predicted = list(state_dict["predicted"]) if self._samples else []
         self._constant = list(state_dict["constant"])
+        self._placed = list(state_dict.get("placed", [0.0, 0.0]))
         self._targets, self.weight = state_dict["targets"], state_dict["weight"]
+
+
+def _added(sums: list[float], value: float, samples: float) -> list[float]:
+    """Sum of a figure over samples, and their number, with those of a batch if it is known."""
+    total, count = sums
+    return [total + samples * value, count + samples] if math.isfinite(value) else sums
 
 
 def _binary_entropy(mean: Tensor, weight: list[float] | float | None) -> Tensor:

@@ -23,6 +23,7 @@ _A_PART, _TAKEN, _DRAWN_IN = 0.05, 0.5, 0.8
 # The usual 0.01 at a rate of 1e-3 takes 1e-5, and half of the weights in 70,000 steps, not 70.
 _A_STEP = 0.01
 _BESIDE, _GONE, _STEADY, _SOME_LOOKS, _A_SUM = 0.02, 0.05, 0.02, 10, 1.5
+_MEAN, _NONE = 0.05, 0.01
 
 _LESS_DECAY = Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4")
 
@@ -31,7 +32,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     """Find a penalty or a dropout that keeps the network from fitting."""
     if not vitals.had_a_chance or vitals.gain > _MUCH:
         return []
-    if collapsed := _collapsed(vitals):
+    if collapsed := _collapsed(vitals) or _says_nothing(vitals):
         return collapsed
     if vitals.gain > 0.5:
         return _weight_decay(vitals)
@@ -101,17 +102,52 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
         f"first. It has come to {max(0.0, late):.2g}, and that of the {what} ({late_data:.4g}) is "
         f"hardly better than a constant's{': the code says nothing' if of_inputs else ''}."
     )
-    remedies = (
-        Remedy(f"Weigh what is beside the {what} less.", "beta = 1e-3"),
-        Remedy("Let its weight grow from 0.", "beta *= min(1.0, self.global_step / 1000)"),
-    )
     figures = {"first_beside": first, "beside": late}
     return [
         Symptom(
-            Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies, reports=3,
+            Problem.OVER_REGULARIZED, "warning", evidence, figures, _less_beside(what), reports=3,
             is_root=True,
         )
     ]  # fmt: skip
+
+
+def _says_nothing(vitals: Vitals) -> list[Symptom]:
+    """An autoencoder that draws the mean of all, with a term beside that has come to nothing.
+
+    From the first batch on it may have been next to nothing, and its gradient may not.
+    """
+    objective, steps = vitals.objective, [u for u in vitals.total_updates if math.isfinite(u)]
+    if not (objective.of_inputs and objective.has_beside and steps):
+        return []
+    if not (vitals.would_have_started and vitals.had_a_long_chance_at_full_rate):
+        return []
+    data, beside = _parts(vitals)
+    if not data or not statistics.median(steps) > _STEP:
+        return []
+    late, late_data = (statistics.fmean(part[-_SOME_LOOKS:]) for part in (beside, data))
+    mean = objective.placed_loss
+    drawn = late_data > (1 - _MEAN) * mean if mean > 0 else vitals.gain < _MEAN
+    if not drawn or not abs(late) < _NONE * late_data:
+        return []
+    evidence = (
+        f"The loss of the reconstruction is {late_data:.4g}, hardly better than that of the mean "
+        f"of all, and what is beside it has come to {max(0.0, late):.2g}: the code says nothing."
+    )
+    figures = {"beside": late, "reconstruction": late_data}
+    problem = Problem.OVER_REGULARIZED
+    return [
+        Symptom(
+            problem, "warning", evidence, figures, _less_beside("reconstruction"), reports=3,
+            is_root=True,
+        )
+    ]  # fmt: skip
+
+
+def _less_beside(what: str) -> tuple[Remedy, ...]:
+    return (
+        Remedy(f"Weigh what is beside the {what} less.", "beta = 1e-3"),
+        Remedy("Let its weight grow from 0.", "beta *= min(1.0, self.global_step / 1000)"),
+    )
 
 
 def _is_drawn_in(vitals: Vitals) -> bool:

@@ -139,6 +139,7 @@ class Objective:
             their logarithms.
         constant_loss: What the best constant predictor reaches; NaN where it is not known.
         target_variance: Of a regression's targets, mean over the columns.
+        placed_loss: What a picture of the means reaches, where binary targets are pictures.
         flat_loss: Mean squared error of one number for all places (of 0, for targets from 0 to 1):
             what a convolution may begin with.
         target_counts: Samples of each class.
@@ -151,6 +152,7 @@ class Objective:
         positives: How many of several labels of a sample are 1, on average; NaN where there is one
             label, or more columns of them than are counted.
         predicted_positives: How many of them are lately predicted to be 1, likewise.
+        has_beside: Whether the loss has another term that depends on the data.
         weighed: Whether the step weighs the entries, so that a constant's loss is not known.
         own_units: Whether the losses of the data are those of a regression that is none of squares.
         of_positions: Whether targets are places in the batch, as contrastive losses have them.
@@ -166,6 +168,7 @@ class Objective:
     predicted_range: tuple[float, float] = (NAN, NAN)
     sum_range: tuple[float, float] = (NAN, NAN)
     constant_loss: float = NAN
+    placed_loss: float = NAN
     target_variance: float = NAN
     flat_loss: float = NAN
     target_counts: Sequence[float] = ()
@@ -176,6 +179,7 @@ class Objective:
     of_batch: bool = True
     positives: float = NAN
     predicted_positives: float = NAN
+    has_beside: bool = False
     weighed: bool = False
     own_units: bool = False
     of_positions: bool = False

@@ -345,3 +345,41 @@ def test_of_a_mix_of_targets_for_one_prediction_the_whole_counts():
     out, target = logits(), classes()
     loss = 0.3 * F.cross_entropy(out, target) + 0.7 * F.cross_entropy(out, target.flip(0))
     assert record(loss).data_losses == [pytest.approx(loss.item(), rel=1e-5)]
+
+
+def test_binary_pictures_are_held_against_the_picture_of_their_means():
+    generator = torch.Generator().manual_seed(0)
+    chances = torch.rand(1, 1, 6, 5, generator=generator)
+    out = torch.zeros(64, 1, 6, 5).requires_grad_()
+    found = LossRecord()
+    for _ in range(40):
+        pictures = torch.bernoulli(chances.expand(64, 1, 6, 5), generator=generator)
+        found.look(F.binary_cross_entropy_with_logits(out * 1.0, pictures), 1.0)
+        found.settle()
+    p = chances.numpy().astype(float)
+    expected = -(p * np.log(p) + (1 - p) * np.log(1 - p)).mean()
+    assert found.objective.placed_loss == pytest.approx(expected, rel=0.01)
+    assert found.objective.constant_loss > 1.1 * expected
+    resumed = LossRecord()
+    resumed.load_state_dict(found.state_dict())
+    resumed.look(F.binary_cross_entropy_with_logits(out * 1.0, pictures), 1.0)
+    resumed.settle()
+    assert resumed.objective.placed_loss == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("target", [torch.ones(32, 30), torch.ones(32), torch.ones(2, 1, 6, 5)])
+def test_labels_and_too_few_pictures_have_none(target):
+    found = record(
+        F.binary_cross_entropy_with_logits(
+            torch.zeros_like(target, requires_grad=True) * 1.0, target
+        )
+    )
+    assert math.isnan(found.objective.placed_loss)
+
+
+def test_a_term_beside_that_depends_on_the_data():
+    weight = torch.zeros(3, 3, requires_grad=True)
+    code = torch.randn(8, 3) @ weight
+    loss = F.mse_loss(code, torch.randn(8, 3))
+    assert not record(loss + 0.1 * weight.square().sum()).objective.has_beside
+    assert record(loss + 0.1 * code.square().mean()).objective.has_beside

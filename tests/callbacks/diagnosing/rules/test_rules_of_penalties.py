@@ -119,3 +119,41 @@ def test_dropout_that_lets_next_to_nothing_through_costs_most_of_what_could_be_k
         "With dropout of 0.7 in 4 places the training loss is 1.4, only 39% below a constant's."
     )
     assert P.OVER_REGULARIZED not in found(vitals(FLAT, dropouts=[0.7] * 2, **half))
+
+
+def drawn(losses, **more):
+    """An autoencoder whose code is pulled to nothing by a term beside that was never much."""
+    objective = Objective(
+        "binary", "bce_logits", constant_loss=0.43, placed_loss=0.35, target_shape=(32, 1, 16, 16),
+        of_inputs=True, has_beside=True,
+    )  # fmt: skip
+    signs = {"objective": objective, "planned_steps": 400, "data_losses": losses[::10], **more}
+    return vitals(losses, **{"other_terms": [1e-4] * len(losses[::10]), **signs})
+
+
+def test_a_code_that_says_nothing_though_the_term_beside_was_small_from_the_start():
+    plateau = [0.6] * 20 + [0.351 + 1e-3 * (-1) ** i for i in range(280)]
+    (symptom,) = join_causes(examine(drawn(plateau)))
+    assert symptom.problem == P.OVER_REGULARIZED
+    assert symptom.evidence.startswith("The loss of the reconstruction is 0.35")
+    assert symptom.remedies[0].code == "beta = 1e-3"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"has_beside": False},
+        {"of_inputs": False},
+        {"placed_loss": 0.45},  # it draws more than the mean
+    ],
+)
+def test_what_is_no_code_or_says_something_is_not_collapsed(more):
+    plateau = [0.6] * 20 + [0.351 + 1e-3 * (-1) ** i for i in range(280)]
+    objective = replace(drawn(plateau).objective, **more)
+    assert P.OVER_REGULARIZED not in found(drawn(plateau, objective=objective))
+
+
+def test_a_term_beside_that_is_still_there_or_steps_of_no_size_are_no_collapse():
+    plateau = [0.6] * 20 + [0.351 + 1e-3 * (-1) ** i for i in range(280)]
+    assert P.OVER_REGULARIZED not in found(drawn(plateau, other_terms=[0.02] * 30))
+    assert P.OVER_REGULARIZED not in found(drawn(plateau, total_updates=[1e-6] * 10))
