@@ -382,12 +382,14 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         Raises:
             ValueError: If there was no check yet.
         """
+        last = self.judge.last_position
         return draw_stopping(
             ax,
             self.judge.first,
             kept=self.restore_best_weights,
             stopped=self.stopping_reason is not StoppingReason.NOT_STOPPED,
-            end=0.0 if (last := self.judge.last_position) is None else last.epochs,
+            end=0.0 if last is None else last.epochs,
+            steps=0 if last is None else last.steps,
             planned_epochs=self._checks.planned_epochs,
             sentence=self.stopping_reason_message,
         )

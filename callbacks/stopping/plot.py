@@ -15,6 +15,7 @@ def draw_stopping(
     kept: bool,
     stopped: bool,
     end: float,
+    steps: int,
     planned_epochs: int,
     sentence: str | None,
 ) -> "Axes":
@@ -26,6 +27,7 @@ def draw_stopping(
         kept: Whether the weights of the best checks were kept.
         stopped: Whether training was stopped at its end.
         end: Epochs trained by then.
+        steps: Steps done by then.
         planned_epochs: The Trainer's ``max_epochs``, -1 without a limit.
         sentence: Why it was stopped.
 
@@ -42,6 +44,9 @@ def draw_stopping(
 
         _, ax = plt.subplots(layout="constrained", figsize=(8.0, 4.5))
     epochs = [position.epochs for position in curve.positions]
+    in_steps = len(set(epochs)) == 1 < len(epochs)  # an epoch without an end
+    if in_steps:
+        epochs, end, planned_epochs = [float(p.steps) for p in curve.positions], float(steps), -1
     smoothed = curve.smoothing != "none"
     color = "tab:gray" if smoothed else "tab:blue"
     marker = "." if len(epochs) <= 60 else None
@@ -50,12 +55,14 @@ def draw_stopping(
         label = f"smoothed ({curve.smoothing}, {curve.window} checks)"
         ax.plot(epochs, curve.judged, color="tab:blue", lw=2, label=label)
     _mark_best(ax, curve, epochs, kept)
+    unit = "step" if in_steps else "epoch"
     if stopped:
-        ax.axvline(end, color="tab:red", ls="--", lw=1.2, label=f"stopped after epoch {end:g}")
+        ax.axvline(end, color="tab:red", ls="--", lw=1.2, label=f"stopped after {unit} {end:g}")
         if planned_epochs > end:
             saved = f"{planned_epochs - end:g} of {planned_epochs} epochs saved"
             ax.axvspan(end, planned_epochs, color="tab:green", alpha=0.12, lw=0, label=saved)
-    ax.set(xlabel="epochs trained (epoch 0 ends at 1)", ylabel=curve.monitor)
+    along = "steps" if in_steps else "epochs trained (epoch 0 ends at 1)"
+    ax.set(xlabel=along, ylabel=curve.monitor)
     if sentence:
         ax.set_title(sentence, fontsize=9, loc="left", wrap=True)
     ax.legend(fontsize=8, framealpha=0.9)

@@ -3,10 +3,12 @@
 import math
 
 import pytest
+import torch
 from helpers.scripted import Scripted, batches, fit
 from helpers.training import quiet_trainer
 from lightning.pytorch import callbacks as lightning_callbacks
 from lightning.pytorch.callbacks import GradientAccumulationScheduler, ModelCheckpoint
+from torch.utils.data import DataLoader, IterableDataset
 
 from torchvitals.callbacks import EarlyStopping, StoppingReason
 from torchvitals.callbacks.stopping.judging.curve import Position
@@ -135,3 +137,43 @@ def test_the_picture_ends_where_training_did():
     fit(stopping, [], model=OneSeldom({}), max_epochs=4)
     labels = [text.get_text() for text in stopping.plot().get_legend().get_texts()]
     assert labels[-2:] == ["stopped after epoch 3", "1 of 4 epochs saved"]
+
+
+class Stream(IterableDataset):
+    """Zeros, without a length."""
+
+    def __init__(self, samples):
+        self.samples = samples
+
+    def __iter__(self):
+        return iter(torch.zeros(self.samples, 1))
+
+
+def fit_to_stream(stopping, losses, samples, **arguments):
+    model = Scripted({"val_loss": losses})
+    settings = {"num_sanity_val_steps": 0, "val_check_interval": 2, "callbacks": stopping}
+    trainer = quiet_trainer(**settings, **arguments)
+    trainer.fit(model, DataLoader(Stream(samples)), batches(1))
+    return trainer
+
+
+def test_an_epoch_of_unknown_length_is_not_over_before_its_last_batch():
+    stopping = EarlyStopping("val_loss", baseline=1.0, baseline_by_epoch=1, patience=99)
+    trainer = fit_to_stream(stopping, [3, 2, 0.9, 0.8], samples=6, max_epochs=1)
+    assert (trainer.global_step, stopping.stopping_reason) == (6, StoppingReason.NOT_STOPPED)
+    missed = EarlyStopping("val_loss", baseline=0.5, baseline_by_epoch=1, patience=99)
+    trainer = fit_to_stream(missed, [3, 2, 0.9, 0.8, 0.7], samples=6, max_epochs=2)
+    assert (trainer.global_step, missed.stopping_reason) == (6, StoppingReason.BASELINE_MISSED)
+
+
+def test_the_picture_of_an_epoch_without_an_end_is_by_steps():
+    import matplotlib
+
+    matplotlib.use("agg")
+    stopping = EarlyStopping("val_loss", patience=2)
+    fit_to_stream(stopping, [3, 2, 4, 5, 6, 7], samples=1_000, max_steps=12)
+    ax = stopping.plot()
+    assert ax.lines[0].get_xdata().tolist() == [2, 4, 6, 8]
+    assert ax.get_xlabel() == "steps"
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels[-1] == "stopped after step 8"

@@ -45,10 +45,10 @@ def counts(trainer: Trainer) -> bool:
 
 
 def epochs_trained(trainer: Trainer) -> float:
-    """Epochs so far, with the fraction of this one; the whole of one of unknown length."""
+    """Epochs so far, with the fraction of this one: a half of one whose length is not known yet."""
     batches = trainer.num_training_batches
     if not 0 < batches < math.inf:
-        return trainer.current_epoch + 1.0
+        return trainer.current_epoch + (1.0 if batch_progress(trainer).is_last_batch else 0.5)
     return trainer.current_epoch + (trainer.fit_loop.batch_idx + 1) / batches
 
 
