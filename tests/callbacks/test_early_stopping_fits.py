@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from helpers.scripted import batches, fit
+from helpers.scripted import Scripted, batches, fit
 from helpers.training import quiet_trainer
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningModule, Trainer
 
 from torchvitals.callbacks import EarlyStopping, StoppingReason
 
@@ -80,3 +80,10 @@ def test_a_trial_run_and_other_loops_are_not_checked():
     assert stopping.judge.first.values == [3, 2, 1]
     trainer.validate(model, batches(2), verbose=False)
     assert stopping.judge.first.values == [3, 2, 1]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_trainer_that_logs_nothing_is_told_so():
+    trainer = Trainer(barebones=True, accelerator="cpu", callbacks=[EarlyStopping("val_loss")])
+    with pytest.raises(RuntimeError, match=r"but Trainer\(barebones=True\) turns all logging off"):
+        trainer.fit(Scripted({"val_loss": [3, 2]}), batches(), batches(1))

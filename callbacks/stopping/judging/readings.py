@@ -125,12 +125,17 @@ class Readings:
                 and name not in excused
                 and (self._validated or not trainer.enable_validation)
             ):
-                self._complain(name, metrics)
+                self._complain(name, metrics, barebones=trainer.barebones)
         self.noted, self.of_validation, self._validated = {}, False, False
         return readings, [row[: len(extra)] for row in rows]
 
-    def _complain(self, name: str, metrics: dict[str, Any]) -> None:
+    def _complain(self, name: str, metrics: dict[str, Any], *, barebones: bool) -> None:
         message = unavailable("monitor", name, metrics, instead="set `strict=False`")
+        if barebones:
+            message = (
+                f"Expected `monitor`, {name!r}, to be logged, but Trainer(barebones=True) turns "
+                "all logging off: train without it, or without EarlyStopping."
+            )
         if self.strict:
             raise RuntimeError(message)
         if self.verbose:
