@@ -137,7 +137,7 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
 def _of_few_samples(vitals: Vitals) -> list[Symptom]:
     checks, samples = vitals.validation_losses[-_CHECKS:], vitals.batch_size
     accumulates = vitals.step < _GOOD * len(vitals.losses)
-    if not 1 <= samples <= _VERY_FEW or vitals.objective.labels > samples or accumulates:
+    if not (1 <= samples <= _VERY_FEW and vitals.objective.labels <= samples) or accumulates:
         return []
     if vitals.is_falling or not vitals.gain < _GOOD or not vitals.had_a_long_chance:
         return []

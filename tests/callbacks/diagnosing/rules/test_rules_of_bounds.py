@@ -159,6 +159,7 @@ def test_so_are_batches_of_very_few():
     [
         {"batch_size": 16},
         {"objective": replace(ONE_BY_ONE["objective"], labels=50.0)},  # a picture's pixels
+        {"objective": replace(ONE_BY_ONE["objective"], labels=math.nan)},  # a loss of one's own
         {"validation_losses": [0.4, 0.39, 0.41, 0.4]},
         {"validation_losses": [0.9, 0.6, 0.45, 0.4]},
         {"validation_losses": [0.62, 0.47, 0.455, 0.456]},  # which is there
