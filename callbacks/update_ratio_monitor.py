@@ -11,7 +11,7 @@ from ..functional.arguments import optional_whole_number
 from .monitoring.gradients.gradient_reading import parameters_beside, scales_loss
 from .monitoring.gradients.weight_copies import WeightCopies
 from .monitoring.guard import switch_off_on_error
-from .monitoring.layers import refuse_flattening
+from .monitoring.layers import layer_names, refuse_flattening
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
 from .monitoring.recording.reporter import Reporter
@@ -74,6 +74,7 @@ class UpdateRatioMonitor(Callback):
         self.failed = False
         self._reporter = Reporter(type(self).__name__, {"update_ratio": _SCALE})
         self._names: dict[Tensor, str] = {}
+        self._layers: dict[str, str] = {}
         self._strangers: set[Tensor] = set()
         self._before = WeightCopies()
         self._moving: dict[Tensor, bool] = {}
@@ -132,6 +133,7 @@ class UpdateRatioMonitor(Callback):
 
     def _read_names(self, pl_module: LightningModule) -> None:
         self._names = {parameter: name for name, parameter in pl_module.named_parameters()}
+        self._layers = layer_names(pl_module)
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
@@ -189,7 +191,7 @@ class UpdateRatioMonitor(Callback):
     def _record(self, trainer: Trainer, norms: dict[str, tuple[float, float]]) -> None:
         parts: dict[str, list[tuple[float, float]]] = {}
         for name, pair in norms.items():
-            parts.setdefault(_layer(name), []).append(pair)
+            parts.setdefault(self._layers[name], []).append(pair)
         ratios = {layer: _ratio(found) for layer, found in parts.items()}
         self.total_ratio = _ratio(list(norms.values()))
         self._last_length = math.hypot(*(length for length, _ in norms.values()))
@@ -223,8 +225,9 @@ class UpdateRatioMonitor(Callback):
             name for name, stands in still.items() if self._streaks.established(name, stands, step)
         ]
         # A bias alone may be one that a softmax or a norm behind it takes out again.
-        moved = {_layer(name) for name, (_, move) in norms.items() if move > 0.0}
-        names = [name for name in self.unmoved if "bias" not in name or _layer(name) not in moved]
+        layers = self._layers
+        moved = {layers[name] for name, (_, move) in norms.items() if move > 0.0}
+        names = [n for n in self.unmoved if "bias" not in n or layers[n] not in moved]
         if names:
             named = ", ".join(names[:_MAX_NAMED])
             more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
@@ -292,10 +295,6 @@ class UpdateRatioMonitor(Callback):
         self._peaks = dict(state_dict["peaks"])
         unknown = (float("nan"), float("nan"))
         self._first_length, self._last_length = state_dict.get("lengths", unknown)
-
-
-def _layer(name: str) -> str:
-    return name.rpartition(".")[0] or "root"
 
 
 def _ratio(parts: list[tuple[float, float]]) -> float:

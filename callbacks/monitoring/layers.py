@@ -4,18 +4,48 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
 
+def layer_names(module: nn.Module) -> dict[str, str]:
+    """Name of the layer that each parameter belongs to, by the parameter's own.
+
+    That is the module that owns it. A module of one's own with several matrices has as many
+    layers, each by the name of its matrix; the vectors behind one belong to it.
+    """
+    split = {name: _by_matrix(part) for name, part in module.named_modules() if _is_own(part)}
+    layers = {}
+    for name, _ in module.named_parameters():
+        owner, _, own = name.rpartition(".")
+        matrix = split.get(owner, {}).get(own)
+        layers[name] = ".".join(filter(None, (owner, matrix))) or "root"
+    return layers
+
+
+def _is_own(module: nn.Module) -> bool:
+    lists = (nn.ParameterList, nn.ParameterDict)
+    return isinstance(module, lists) or not type(module).__module__.startswith("torch.nn.")
+
+
+def _by_matrix(module: nn.Module) -> dict[str, str]:
+    """The matrix that each own parameter of a module goes with; none where there is only one."""
+    own = list(module.named_parameters(recurse=False))
+    matrices = [name for name, parameter in own if _is_matrix(parameter)]
+    if len(matrices) < 2:
+        return {}
+    found, matrix = {}, matrices[0]
+    for name, parameter in own:
+        found[name] = matrix = name if _is_matrix(parameter) else matrix
+    return found
+
+
 def layers_by_parameter(module: nn.Module) -> dict[Tensor, str]:
-    """Name of the module that owns each parameter; a shared one belongs to the first."""
-    return {
-        parameter: name.rpartition(".")[0] or "root"
-        for name, parameter in module.named_parameters()
-    }
+    """Name of the layer that each parameter belongs to; a shared one to the first."""
+    names = layer_names(module)
+    return {parameter: names[name] for name, parameter in module.named_parameters()}
 
 
 def weight_layers(module: nn.Module) -> list[str]:
     """Layers that have a matrix or a convolution kernel, in the order of registration."""
-    named = module.named_parameters()
-    return list(dict.fromkeys(n.rpartition(".")[0] or "root" for n, p in named if _is_matrix(p)))
+    names, named = layer_names(module), module.named_parameters()
+    return list(dict.fromkeys(names[name] for name, p in named if _is_matrix(p)))
 
 
 def _is_matrix(parameter: Tensor) -> bool:

@@ -189,7 +189,9 @@ def _never_moved(vitals: Vitals, name: str) -> bool:
     """Whether it is none that stopped: with units that died, or waits for another."""
     if "bias" in name.rpartition(".")[2] or name in vitals.waiting:
         return False  # What follows may take a bias out again.
-    steps = vitals.updates.of(name.rpartition(".")[0] or "root")
+    # A matrix of a module of one's own is a layer by its own name.
+    own, owner = vitals.updates.of(name), name.rpartition(".")[0] or "root"
+    steps = own or vitals.updates.of(owner)
     return not (steps and steps[0] > 0 and steps[-1] == 0)
 
 

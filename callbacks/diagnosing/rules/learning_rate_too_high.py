@@ -147,7 +147,9 @@ def _first_layer_step(vitals: Vitals) -> float:
     In the whole network's ratio large embeddings and norms hide it.
     """
     names = {layer.name for layer in vitals.layers}
-    firsts = [vitals.updates.of(name)[:_FIRST] for name in vitals.updates.last if name in names]
+    # A matrix of a module of one's own has its name behind the module's.
+    known_as = {name: {name, name.rpartition(".")[0]} for name in vitals.updates.last}
+    firsts = [vitals.updates.of(name)[:_FIRST] for name in known_as if known_as[name] & names]
     known = [[step for step in first if math.isfinite(step)] for first in firsts]
     return statistics.median([statistics.median(steps) for steps in known if steps] or [0.0])
 
