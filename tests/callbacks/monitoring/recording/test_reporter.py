@@ -87,7 +87,7 @@ fit(Research(torch.nn.Linear(5, 3)), loader(torch.randn(40, 5)),
 
 
 def test_a_killed_process_leaves_its_record(tmp_path):
-    tests = Path(__file__).parents[2]
+    tests = Path(__file__).parents[3]
     command = [sys.executable, "-c", CRASH, str(tmp_path)]
     done = subprocess.run(
         command, env=environment(PYTHONPATH=str(tests)), capture_output=True, timeout=200
