@@ -23,7 +23,7 @@ _A_PART, _TAKEN, _DRAWN_IN = 0.05, 0.5, 0.8
 # The usual 0.01 at a rate of 1e-3 takes 1e-5, and half of the weights in 70,000 steps, not 70.
 _A_STEP = 0.01
 _BESIDE, _GONE, _STEADY, _SOME_LOOKS, _A_SUM = 0.02, 0.05, 0.02, 10, 1.5
-_MEAN, _NONE = 0.05, 0.01
+_MEAN, _NONE, _SHUT = 0.05, 0.01, 0.9
 
 _LESS_DECAY = Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4")
 
@@ -122,7 +122,8 @@ def _says_nothing(vitals: Vitals) -> list[Symptom]:
     if not (vitals.would_have_started and vitals.had_a_long_chance_at_full_rate):
         return []
     data, beside = _parts(vitals)
-    if not data or not statistics.median(steps) > _STEP:
+    shut = max(vitals.dead.last.values(), default=0.0) > _SHUT  # then nothing can be said
+    if shut or not data or not statistics.median(steps) > _STEP:
         return []
     late, late_data = (statistics.fmean(part[-_SOME_LOOKS:]) for part in (beside, data))
     mean = objective.placed_loss
@@ -136,11 +137,9 @@ def _says_nothing(vitals: Vitals) -> list[Symptom]:
     figures = {"beside": late, "reconstruction": late_data}
     problem = Problem.OVER_REGULARIZED
     return [
-        Symptom(
-            problem, "warning", evidence, figures, _less_beside("reconstruction"), reports=3,
-            is_root=True,
-        )
-    ]  # fmt: skip
+        # What was always next to nothing may be no reason, where another is at hand.
+        Symptom(problem, "warning", evidence, figures, _less_beside("reconstruction"), reports=3)
+    ]
 
 
 def _less_beside(what: str) -> tuple[Remedy, ...]:

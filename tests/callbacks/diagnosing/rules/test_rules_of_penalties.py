@@ -157,3 +157,4 @@ def test_a_term_beside_that_is_still_there_or_steps_of_no_size_are_no_collapse()
     plateau = [0.6] * 20 + [0.351 + 1e-3 * (-1) ** i for i in range(280)]
     assert P.OVER_REGULARIZED not in found(drawn(plateau, other_terms=[0.02] * 30))
     assert P.OVER_REGULARIZED not in found(drawn(plateau, total_updates=[1e-6] * 10))
+    assert P.OVER_REGULARIZED not in found(drawn(plateau, dead=record(code=[1.0] * 5)))
