@@ -11,18 +11,16 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from ..functional.arguments import number
 from .stopping.arguments import alpha_of, as_list, check_arguments, modes_of
-from .stopping.best_weights import (
-    BestWeights,
-    Place,
-    check_strategy,
-    ends_with_an_average,
-    prunes_before_the_check,
-    validates_averages,
-)
+from .stopping.best_weights import BestWeights, Place, check_strategy
 from .stopping.checks import Checks
 from .stopping.judging.criteria import CriterionName
 from .stopping.judging.curve import Smoothing, Unit
 from .stopping.judging.reason import StoppingReason
+from .stopping.other_hooks import (
+    ends_with_an_average,
+    may_change_weights,
+    validates_averages,
+)
 from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
 from .stopping.restoring import RestoreLast, announce_lost_average, drop_helpers, give_back
@@ -42,8 +40,10 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     for it and is dropped if the metric improves until then.
 
     However ``fit`` ends (a stop, ``max_epochs``, Ctrl-C, an exception), the module has the
-    parameters and buffers of the best check afterwards: averaged ones if Lightning's
-    ``WeightAveraging`` had them validated, and each rank's shards under FSDP2. They also replace
+    parameters and buffers afterwards that the best check validated: averaged ones if a callback or
+    a hook of the module swaps such in for validation, and each rank's shards under FSDP2. (Where
+    hooks that are not Lightning's own come between a validation and its check, they may swap, and
+    the weights are copied at each validation rather than at the best ones.) They also replace
     what other callbacks put into the module after the last check, as ``StochasticWeightAveraging``
     does with its average: ``restore_best_weights=False`` keeps that. (Networks with BatchNorm have
     the average validated first, and it comes back if that was the best check.) Checkpoints are
@@ -249,8 +249,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
         first = self._checks.begin(trainer)
-        if first and self._checks.loaded and self.best_epoch >= 0 and self.restore_best_weights:
-            self._best.settle(trainer, pl_module)
+        if first and self._checks.loaded and self.restore_best_weights:
+            self._best.settle(trainer, pl_module, has_best=self.best_epoch >= 0)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """An epoch begins, and is not resumed in its midst."""
@@ -281,11 +281,27 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Copy averaged weights while they are in the module, to be validated."""
+        """A validation begins: what waits for a check is of an earlier one."""
         if batch_idx == dataloader_idx == 0 and counts(trainer):
             self._begin(trainer, pl_module)
             self._best.unstage()
-            if self.restore_best_weights and validates_averages(trainer):
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Copy the weights that are validated, where others may be in the module at the check.
+
+        Behind the first batch: DDP gives each rank the first one's buffers with it.
+        """
+        if batch_idx == dataloader_idx == 0 and counts(trainer) and self.restore_best_weights:
+            at_epoch_end = bool(self._check_on_train_epoch_end)
+            if may_change_weights(trainer, pl_module, at_epoch_end):
                 self._best.stage(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -295,8 +311,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             if not self._check_on_train_epoch_end:
                 epochs = epochs_trained(trainer)
                 self._check(trainer, pl_module, math.ceil(epochs) - 1, epochs)
-            elif self.restore_best_weights and prunes_before_the_check(trainer):
-                self._best.stage(pl_module)
+            elif not (self._checks.readings.of_validation or validates_averages(trainer)):
+                self._best.unstage()  # A metric of training is one of the weights at its end.
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check, where checks belong to the training epoch; stop if it is only due now."""
@@ -395,7 +411,9 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Add what only the Trainer has: what is summed up and what waits for its check."""
-        self._checks.complete(checkpoint["callbacks"][self.state_key], trainer)
+        state = checkpoint["callbacks"][self.state_key]
+        self._checks.complete(state, trainer)
+        self._best.omit_own(state, pl_module)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up a checkpoint's progress, ours or Lightning's; limits stay those of this run."""
