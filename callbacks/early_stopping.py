@@ -41,14 +41,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     However ``fit`` ends (a stop, ``max_epochs``, Ctrl-C, an exception), the module has the
     parameters and buffers afterwards that the best check validated: averaged ones if a callback or
-    a hook of the module swaps such in for validation, and each rank's shards under FSDP2. (Where
-    hooks that are not Lightning's own come between a validation and its check, they may swap, and
-    the weights are copied at each validation rather than at the best ones.) They also replace
-    what other callbacks put into the module after the last check, as ``StochasticWeightAveraging``
-    does with its average: ``restore_best_weights=False`` keeps that. (Networks with BatchNorm have
-    the average validated first, and it comes back if that was the best check.) Checkpoints are
-    those that they would be without it. Of several such callbacks the one that stopped training
-    restores, or else the first.
+    a hook of the module swaps such in for validation, and each rank's shards under FSDP2. They also
+    replace what other callbacks put into the module after the last check, as
+    ``StochasticWeightAveraging`` does with its average: ``restore_best_weights=False`` keeps that.
+    (Networks with BatchNorm have the average validated first, and it comes back if that was the
+    best check.) Checkpoints are those that they would be without it. Of several such callbacks the
+    one that stopped training restores, or else the first.
 
     What it is worth is measured by ``benchmarks/early_stopping.py``: most where labels are wrong.
     The limits of GL and PQ, as they are by default, are the least of those tried there that match
@@ -115,6 +113,11 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         there, or runs twice, is put right when training starts. What that takes, what it costs,
         and what cannot come back, of which a warning tells on resume, are in
         ``stopping/resuming.md``.
+
+        Between a validation and its check, weights may be swapped out again. Where there is a hook
+        that is not Lightning's own, they are therefore copied at each validation, rather than only
+        at the best ones. Lightning's ``WeightAveraging`` has the best weights for its average
+        afterwards; what another callback swaps in for a validation after fit is still its own.
 
     Example:
         >>> stopping = EarlyStopping("val_loss", patience=2, patience_unit="epochs")

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor, nn
 
 # What is called behind a validation's batches before its check, and before a later one.
 _BEFORE_CHECK = ("on_validation_epoch_end",)
@@ -49,6 +51,28 @@ def _is_known(hook: Any) -> bool:
 def validates_averages(trainer: Trainer) -> bool:
     """Whether validation is of averaged weights, which Lightning's callback swaps in for it."""
     return _has_callback(trainer, "WeightAveraging")
+
+
+@torch.no_grad()
+def fill_averages(trainer: Trainer, pl_module: LightningModule) -> None:
+    """Give Lightning's callback the module's weights for its average.
+
+    It swaps them in for every later validation and saves them in place of the module's.
+    """
+    for callback in _callbacks(trainer):
+        average = getattr(callback, "_average_model", None)
+        if average is None or not _is_called(callback, "WeightAveraging"):
+            continue
+        targets = dict(_tensors(average.module))
+        for name, value in _tensors(pl_module):
+            target = targets.get(name)
+            if target is not None and target.shape == value.shape:
+                target.copy_(value)
+
+
+def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from module.named_parameters()
+    yield from module.named_buffers()
 
 
 def ends_with_an_average(trainer: Trainer) -> bool:

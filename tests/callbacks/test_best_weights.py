@@ -455,6 +455,35 @@ def test_the_module_validates_as_at_its_best_check_afterwards():
     assert found["val_loss"] == pytest.approx(float(stopping.best_score))
 
 
+@pytest.mark.parametrize("error", [None, "on_train_batch_end", "on_validation_batch_end"])
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_what_follows_fit_has_the_best_average_too(device, error, tmp_path):
+    """Lightning's callback swaps its own average in to validate, and saves that."""
+
+    def fail(trainer, *_):
+        if trainer.current_epoch == 7 and trainer.state.fn == "fit":
+            raise ValueError("late")
+
+    stopping = EarlyStopping("val_loss", patience=99)
+    callbacks = [stopping, EMAWeightAveraging(device, decay=0.9)]
+    callbacks += [LambdaCallback(**{error: fail})] if error else []
+    model = Averaged()
+    trainer = quiet_trainer(max_epochs=10, callbacks=callbacks)
+    train, val = regression()
+    with pytest.raises(ValueError, match="late") if error else nullcontext():
+        trainer.fit(model, train, val)
+    weights, best = min(model.validated[1:], key=lambda pair: pair[1])
+    assert best < model.validated[-1][1]
+    trainer.save_checkpoint(tmp_path / "after.ckpt")
+    (found,) = trainer.validate(model, val, verbose=False)
+    assert found["val_loss"] == pytest.approx(best) == pytest.approx(float(stopping.best_score))
+    saved = torch.load(tmp_path / "after.ckpt", weights_only=True)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+        assert torch.equal(saved["state_dict"][name], value), name
+        assert torch.equal(saved["current_model_state"][name], value), name
+
+
 def learnable(noise=0.0):
     """A sum, and how well it is learned of targets with noise."""
     generator = torch.Generator().manual_seed(2)
