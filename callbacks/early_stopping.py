@@ -190,6 +190,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         )  # fmt: skip
         self.judge = self._checks.judge
         self._best = BestWeights(best_weights, f"best_{self.monitor}_{criterion}")
+        self._is_set_up = False
         self._clear()
 
     def _clear(self) -> None:
@@ -234,6 +235,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         drop_helpers(trainer)
         if not self._checks.loaded:
             self._clear()
+        self._is_set_up = True
         self._check_on_train_epoch_end = self._given_check_on_train_epoch_end
         super().setup(trainer, pl_module, stage)
         if self._given_check_on_train_epoch_end is None and not trainer.enable_validation:
@@ -364,12 +366,17 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Give the best weights back after an interruption of fit, too."""
+        """Give the best weights back after an interruption of fit, too.
+
+        Not where it failed before `setup`: what there is then is of an earlier fit.
+        """
         self._checks.watch.stop()
-        if trainer.state.fn == TrainerFn.FITTING:
+        if trainer.state.fn == TrainerFn.FITTING and self._is_set_up:
+            self._is_set_up = False
             RestoreLast.append(trainer, self._finish)
 
     def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._is_set_up = False
         self._checks.end_fit(trainer)
         if self.restore_best_weights and give_back(self, self._best, trainer, pl_module):
             rank_zero_info(
