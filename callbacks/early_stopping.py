@@ -69,8 +69,9 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             than to validation; None finds out from the Trainer, at every fit.
         log_rank_zero_only: Whether only rank 0 logs improvements.
         restore_best_weights: Whether the module has the weights of the best check after fit.
-        best_weights: ``"memory"`` of the host, or a ``"file"`` in the run's folder. Checkpoints
-            hold the best weights besides their own where those are others.
+        best_weights: ``"memory"`` of the host, or a ``"file"`` in the run's folder, where it stays;
+            every callback, process and run, a resumed one too, has its own. Checkpoints hold the
+            best weights besides their own where those are others.
         start_from_epoch: First epoch (from 0) whose checks count.
         start_from_step: Optimiser steps after which checks count.
         baseline: Patience runs until the first metric is better than this, too.
@@ -189,7 +190,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             window=smoothing_window,
         )  # fmt: skip
         self.judge = self._checks.judge
-        self._best = BestWeights(best_weights, f"best_{self.monitor}_{criterion}")
+        self._best = BestWeights(best_weights, f"best_{self.monitor}_{self.mode}_{criterion}")
         self._is_set_up = False
         self._clear()
 

@@ -7,6 +7,7 @@ import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -56,7 +57,8 @@ class BestWeights:
     Args:
         place: ``"memory"``, or ``"file"`` to leave the host's memory free: in the run's folder, or
             a temporary one for a Trainer that writes nothing, which goes with the process.
-        name: Name of the file, to which the rank is added.
+        name: What the file's name begins with. A mark of this object and the rank are added: other
+            callbacks and other runs, at the same time or earlier, may have files in that folder.
 
     Attributes:
         in_module: Whether the module's own weights are the best ones, as far as is known.
@@ -67,6 +69,7 @@ class BestWeights:
     def __init__(self, place: Place = "memory", name: str = "best") -> None:
         self.place = place
         self.name = "".join(c if c.isalnum() else "_" for c in name)
+        self._mark = ""
         self.clear()
 
     def clear(self) -> None:
@@ -127,7 +130,9 @@ class BestWeights:
         folder = self.path.parent if self.path else run_folder(trainer)
         folder = folder or self._temporary_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"{self.name}.rank{trainer.global_rank}.pt"
+        # Not before: of two copies of this object, each makes its own.
+        self._mark = self._mark or uuid4().hex[:12]
+        self.path = folder / f"{self.name}.{self._mark}.rank{trainer.global_rank}.pt"
         # A crash while it is written leaves the file from before.
         part = self.path.with_suffix(".part")
         torch.save(self._kept, part)

@@ -24,6 +24,7 @@ from lightning.pytorch.callbacks import (
     StochasticWeightAveraging,
     TQDMProgressBar,
 )
+from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -150,8 +151,6 @@ def test_case_12_checkpoints_are_as_without_early_stopping(validated, tmp_path):
 
 
 def test_a_file_leaves_no_copy_in_memory(tmp_path):
-    from lightning.pytorch.loggers import CSVLogger
-
     stopping = EarlyStopping("val_loss", patience=2, best_weights="file")
     logger = CSVLogger(tmp_path)
     model, _ = fit([stopping], logger=logger)
@@ -161,6 +160,39 @@ def test_a_file_leaves_no_copy_in_memory(tmp_path):
     assert torch.load(path, weights_only=True)["weight"].item() == 6 == model.restored
     tensors = [v for v in vars(stopping._best).values() if isinstance(v, dict)]
     assert not any(tensors)
+
+
+@pytest.mark.parametrize(
+    "other", [{"monitor": "val/loss"}, {"mode": "max"}, {"monitor": ["val_loss", "other"]}]
+)
+def test_each_callback_has_a_file_of_its_own(other, tmp_path):
+    curves = {"val_loss": LOSSES, "val/loss": LOSSES[::-1], "other": LOSSES}
+    arguments = {"monitor": "val_loss", "patience": 9, "best_weights": "file"}
+    stoppings = [EarlyStopping(**arguments), EarlyStopping(**{**arguments, **other})]
+    model, _ = fit(stoppings, Scripted(curves), logger=CSVLogger(tmp_path))
+    assert model.restored == 6
+    first, second = (Path(stopping.best_weights_path) for stopping in stoppings)
+    assert first.parent == second.parent
+    assert first != second
+
+
+def test_each_of_two_runs_at_once_in_one_folder_has_a_file_of_its_own(tmp_path):
+    class Another(Callback):
+        def on_train_epoch_end(self, trainer, pl_module):
+            if trainer.current_epoch == 4:
+                models.append(train(None, LOSSES[2:]))
+
+    def train(more, losses):
+        stopping = EarlyStopping("val_loss", patience=9, best_weights="file")
+        callbacks = [stopping, ModelCheckpoint(tmp_path, save_top_k=0), *([more] if more else [])]
+        model, settings = Scripted({"val_loss": losses}), {"enable_checkpointing": True}
+        fit(callbacks, model, max_epochs=len(losses), **settings)
+        assert Path(stopping.best_weights_path).parent == tmp_path
+        return model
+
+    models = []
+    models.append(train(Another(), LOSSES))
+    assert [model.restored for model in models] == [2, 6]
 
 
 @pytest.mark.parametrize("fails", [False, True])
