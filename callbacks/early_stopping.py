@@ -120,6 +120,11 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         at the best ones. Lightning's ``WeightAveraging`` has the best weights for its average
         afterwards; what another callback swaps in for a validation after fit is still its own.
 
+        Only tensors in the module's ``state_dict()`` come back: no buffers that are not persistent,
+        nor what ``get_extra_state`` gives but tensors. A checkpoint that is saved after fit has the
+        best weights with the last state of the optimiser: to go on from it is another run than
+        to go on from one that was saved in fit.
+
     Example:
         >>> stopping = EarlyStopping("val_loss", patience=2, patience_unit="epochs")
         >>> stopping.stopping_reason

@@ -554,6 +554,27 @@ def test_the_best_weights_replace_the_average_of_swa(lrs, best_is_last, has_norm
     assert found["val_loss"] == pytest.approx(score) == pytest.approx(float(stopping.best_score))
 
 
+def test_what_is_not_a_tensor_of_the_state_stays_as_it_is():
+    class Remembers(Scripted):
+        def __init__(self):
+            super().__init__({"val_loss": LOSSES})
+            self.register_buffer("cache", torch.zeros(1), persistent=False)
+            self.epochs = 0
+
+        def on_train_epoch_start(self):
+            self.epochs += 1
+            self.cache.add_(1)
+
+        def get_extra_state(self):
+            return {"epochs": self.epochs}
+
+        def set_extra_state(self, state):
+            self.epochs = state["epochs"]
+
+    model, _ = fit([EarlyStopping("val_loss", patience=9)], Remembers())
+    assert (model.restored, model.epochs, model.cache.item()) == (6, 7, 7)
+
+
 @pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
 @pytest.mark.parametrize("layout", ["coo", "csr"])
 @pytest.mark.parametrize("best_is_last", [False, True])
