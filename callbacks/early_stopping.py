@@ -11,18 +11,16 @@ from lightning.pytorch.utilities import rank_zero_info
 
 from ..functional.arguments import number
 from .stopping.arguments import alpha_of, as_list, check_arguments, modes_of
-from .stopping.best_weights import (
-    BestWeights,
-    Place,
-    check_strategy,
-    ends_with_an_average,
-    prunes_before_the_check,
-    validates_averages,
-)
+from .stopping.best_weights import BestWeights, Place, check_strategy
 from .stopping.checks import Checks
 from .stopping.judging.criteria import CriterionName
 from .stopping.judging.curve import Smoothing, Unit
 from .stopping.judging.reason import StoppingReason
+from .stopping.other_hooks import (
+    ends_with_an_average,
+    may_change_weights,
+    validates_averages,
+)
 from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
 from .stopping.restoring import RestoreLast, announce_lost_average, drop_helpers, give_back
@@ -42,13 +40,13 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     for it and is dropped if the metric improves until then.
 
     However ``fit`` ends (a stop, ``max_epochs``, Ctrl-C, an exception), the module has the
-    parameters and buffers of the best check afterwards: averaged ones if Lightning's
-    ``WeightAveraging`` had them validated, and each rank's shards under FSDP2. They also replace
-    what other callbacks put into the module after the last check, as ``StochasticWeightAveraging``
-    does with its average: ``restore_best_weights=False`` keeps that. (Networks with BatchNorm have
-    the average validated first, and it comes back if that was the best check.) Checkpoints are
-    those that they would be without it. Of several such callbacks the one that stopped training
-    restores, or else the first.
+    parameters and buffers afterwards that the best check validated: averaged ones if a callback or
+    a hook of the module swaps such in for validation, and each rank's shards under FSDP2. They also
+    replace what other callbacks put into the module after the last check, as
+    ``StochasticWeightAveraging`` does with its average: ``restore_best_weights=False`` keeps that.
+    (Networks with BatchNorm have the average validated first, and it comes back if that was the
+    best check.) Checkpoints are those that they would be without it. Of several such callbacks the
+    one that stopped training restores, or else the first.
 
     What it is worth is measured by ``benchmarks/early_stopping.py``: most where labels are wrong.
     The limits of GL and PQ, as they are by default, are the least of those tried there that match
@@ -72,8 +70,9 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             than to validation; None finds out from the Trainer, at every fit.
         log_rank_zero_only: Whether only rank 0 logs improvements.
         restore_best_weights: Whether the module has the weights of the best check after fit.
-        best_weights: ``"memory"`` of the host, or a ``"file"`` in the run's folder. Checkpoints
-            hold the best weights besides their own where those are others.
+        best_weights: ``"memory"`` of the host, or a ``"file"`` in the run's folder, where it stays;
+            every callback, process and run, a resumed one too, has its own. Checkpoints hold the
+            best weights besides their own where those are others.
         start_from_epoch: First epoch (from 0) whose checks count.
         start_from_step: Optimiser steps after which checks count.
         baseline: Patience runs until the first metric is better than this, too.
@@ -117,6 +116,16 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         there, or runs twice, is put right when training starts. What that takes, what it costs,
         and what cannot come back, of which a warning tells on resume, are in
         ``stopping/resuming.md``.
+
+        Between a validation and its check, weights may be swapped out again. Where there is a hook
+        that is not Lightning's own, they are therefore copied at each validation, rather than only
+        at the best ones. Lightning's ``WeightAveraging`` has the best weights for its average
+        afterwards; what another callback swaps in for a validation after fit is still its own.
+
+        Only tensors in the module's ``state_dict()`` come back: no buffers that are not persistent,
+        nor what ``get_extra_state`` gives but tensors. A checkpoint that is saved after fit has the
+        best weights with the last state of the optimiser: to go on from it is another run than
+        to go on from one that was saved in fit.
 
     Example:
         >>> stopping = EarlyStopping("val_loss", patience=2, patience_unit="epochs")
@@ -188,7 +197,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             window=smoothing_window,
         )  # fmt: skip
         self.judge = self._checks.judge
-        self._best = BestWeights(best_weights, f"best_{self.monitor}_{criterion}")
+        self._best = BestWeights(best_weights, f"best_{self.monitor}_{self.mode}_{criterion}")
+        self._is_set_up = False
         self._clear()
 
     def _clear(self) -> None:
@@ -233,6 +243,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         drop_helpers(trainer)
         if not self._checks.loaded:
             self._clear()
+        self._is_set_up = True
         self._check_on_train_epoch_end = self._given_check_on_train_epoch_end
         super().setup(trainer, pl_module, stage)
         if self._given_check_on_train_epoch_end is None and not trainer.enable_validation:
@@ -251,8 +262,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
         first = self._checks.begin(trainer)
-        if first and self._checks.loaded and self.best_epoch >= 0 and self.restore_best_weights:
-            self._best.settle(trainer, pl_module)
+        if first and self._checks.loaded and self.restore_best_weights:
+            self._best.settle(trainer, pl_module, has_best=self.best_epoch >= 0)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """An epoch begins, and is not resumed in its midst."""
@@ -283,11 +294,27 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Copy averaged weights while they are in the module, to be validated."""
+        """A validation begins: what waits for a check is of an earlier one."""
         if batch_idx == dataloader_idx == 0 and counts(trainer):
             self._begin(trainer, pl_module)
             self._best.unstage()
-            if self.restore_best_weights and validates_averages(trainer):
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Copy the weights that are validated, where others may be in the module at the check.
+
+        Behind the first batch: DDP gives each rank the first one's buffers with it.
+        """
+        if batch_idx == dataloader_idx == 0 and counts(trainer) and self.restore_best_weights:
+            at_epoch_end = bool(self._check_on_train_epoch_end)
+            if may_change_weights(trainer, pl_module, at_epoch_end):
                 self._best.stage(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -296,8 +323,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             self._checks.end_validation(trainer, keep=bool(self._check_on_train_epoch_end))
             if not self._check_on_train_epoch_end:
                 self._check_now(trainer, pl_module)
-            elif self.restore_best_weights and prunes_before_the_check(trainer):
-                self._best.stage(pl_module)
+            elif not (self._checks.readings.of_validation or validates_averages(trainer)):
+                self._best.unstage()  # A metric of training is one of the weights at its end.
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check, where checks belong to the training epoch; stop if it is only due now."""
@@ -356,13 +383,18 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Give the best weights back after an interruption of fit, too, and keep the outcome."""
+        """Give the best weights back after an interruption of fit, too, and keep the outcome.
+
+        Not where it failed before `setup`: what there is then is of an earlier fit.
+        """
         self._checks.watch.stop()
-        if trainer.state.fn == TrainerFn.FITTING:
+        if trainer.state.fn == TrainerFn.FITTING and self._is_set_up:
+            self._is_set_up = False
             summarize_outcome(trainer, self)
             RestoreLast.append(trainer, self._finish)
 
     def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._is_set_up = False
         self._checks.end_fit(trainer)
         if self.restore_best_weights and give_back(self, self._best, trainer, pl_module):
             rank_zero_info(
@@ -410,7 +442,9 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Add what only the Trainer has: what is summed up and what waits for its check."""
-        self._checks.complete(checkpoint["callbacks"][self.state_key], trainer)
+        state = checkpoint["callbacks"][self.state_key]
+        self._checks.complete(state, trainer)
+        self._best.omit_own(state, pl_module)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up a checkpoint's progress, ours or Lightning's; limits stay those of this run."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from ..stopping.best_weights import validates_averages
+from ..stopping.other_hooks import validates_averages
 from ..stopping.resuming.logged_sums import logged_in_validation
 from .named_metrics import NamedMetrics
 from .vital_signs.signs import NAN

@@ -7,6 +7,7 @@ import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -56,7 +57,8 @@ class BestWeights:
     Args:
         place: ``"memory"``, or ``"file"`` to leave the host's memory free: in the run's folder, or
             a temporary one for a Trainer that writes nothing, which goes with the process.
-        name: Name of the file, to which the rank is added.
+        name: What the file's name begins with. A mark of this object and the rank are added: other
+            callbacks and other runs, at the same time or earlier, may have files in that folder.
 
     Attributes:
         in_module: Whether the module's own weights are the best ones, as far as is known.
@@ -67,6 +69,7 @@ class BestWeights:
     def __init__(self, place: Place = "memory", name: str = "best") -> None:
         self.place = place
         self.name = "".join(c if c.isalnum() else "_" for c in name)
+        self._mark = ""
         self.clear()
 
     def clear(self) -> None:
@@ -77,7 +80,7 @@ class BestWeights:
         self._kept: dict[str, Tensor] | None = None
         self._staged: dict[str, Tensor] | None = None
         self._layouts: dict[str, _Layout] = {}
-        self._whole = self._staged_whole = False
+        self._whole = self._staged_whole = self._stages_own = False
 
     @property
     def known(self) -> bool:
@@ -91,11 +94,13 @@ class BestWeights:
 
     def stage(self, module: nn.Module) -> None:
         """Copy the weights that are validated now, for a check that comes when they are gone."""
+        self._staged = None  # Before another copy is made.
         self._staged, self._staged_whole = self._copy(module), False
+        self._stages_own = False
 
     def unstage(self) -> None:
         """The check is over, or will not come."""
-        self._staged = None
+        self._staged, self._stages_own = None, False
 
     def keep(self, trainer: Trainer, module: nn.Module) -> None:
         """Keep the staged weights, or else those of the module, as the best."""
@@ -105,10 +110,18 @@ class BestWeights:
         self._staged = None
         self._spill(trainer)
 
-    def settle(self, trainer: Trainer, module: nn.Module) -> None:
-        """After a checkpoint was loaded, whose own weights may be the best ones."""
-        if not self.known:
-            self.keep(trainer, module)
+    def settle(self, trainer: Trainer, module: nn.Module, has_best: bool) -> None:
+        """After a checkpoint was loaded, whose own weights may be the best or the staged ones.
+
+        Args:
+            trainer: The Trainer.
+            module: The module that has the checkpoint's weights.
+            has_best: Whether there was a best check.
+        """
+        if has_best and not self.known:
+            self._kept, self._whole, self.in_module = self._copy(module), False, True
+        if self._stages_own:
+            self.stage(module)
         self._spill(trainer)
 
     def _spill(self, trainer: Trainer) -> None:
@@ -117,7 +130,9 @@ class BestWeights:
         folder = self.path.parent if self.path else run_folder(trainer)
         folder = folder or self._temporary_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"{self.name}.rank{trainer.global_rank}.pt"
+        # Not before: of two copies of this object, each makes its own.
+        self._mark = self._mark or uuid4().hex[:12]
+        self.path = folder / f"{self.name}.{self._mark}.rank{trainer.global_rank}.pt"
         # A crash while it is written leaves the file from before.
         part = self.path.with_suffix(".part")
         torch.save(self._kept, part)
@@ -199,9 +214,24 @@ class BestWeights:
             for name, value in weights.items()
         }
 
+    def omit_own(self, state_dict: dict[str, Any], module: nn.Module) -> None:
+        """Leave out of a state those weights that the module has itself when it is saved.
+
+        Not of a sharded module: a rank sees whether its own shards are the same, not all of them.
+        """
+        if self._layouts:
+            return
+        own = module.state_dict()
+        for name in ("best_weights", "staged_weights"):
+            weights = state_dict[name]
+            if weights is not None and all(_same(v, own.get(k)) for k, v in weights.items()):
+                state_dict[name] = None
+                state_dict["stages_own"] = name == "staged_weights"
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up a checkpoint's weights."""
         self.clear()
+        self._stages_own = state_dict.get("stages_own", False)
         self._kept = state_dict.get("best_weights")
         self._staged = state_dict.get("staged_weights")
         self._whole = self._staged_whole = True
@@ -229,24 +259,3 @@ def check_strategy(trainer: Trainer, pl_module: LightningModule) -> None:
         refuse_flattening("EarlyStopping", trainer, pl_module)
     except TypeError as error:
         raise TypeError(f"{error} Or set `restore_best_weights=False`.") from None
-
-
-def validates_averages(trainer: Trainer) -> bool:
-    """Whether validation is of averaged weights, which a callback swaps in for it."""
-    return _has_callback(trainer, "WeightAveraging")
-
-
-def prunes_before_the_check(trainer: Trainer) -> bool:
-    """Whether a callback changes the weights between an epoch's validation and its end."""
-    return _has_callback(trainer, "ModelPruning")
-
-
-def ends_with_an_average(trainer: Trainer) -> bool:
-    """Whether a callback puts averaged weights into the module at the end of training."""
-    return _has_callback(trainer, "StochasticWeightAveraging")
-
-
-def _has_callback(trainer: Trainer, name: str) -> bool:
-    callbacks: list[object] = trainer.callbacks  # type: ignore[attr-defined]
-    # By name: the class may come from lightning or from pytorch_lightning.
-    return any(base.__name__ == name for c in callbacks for base in type(c).__mro__)

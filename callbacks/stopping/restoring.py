@@ -6,10 +6,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities import rank_zero_warn
 
-from .best_weights import BestWeights, ends_with_an_average
+from .best_weights import BestWeights
 from .first_place import FirstPlace
 from .fitting import OtherParametersError
 from .judging.reason import StoppingReason
+from .other_hooks import ends_with_an_average, fill_averages
 from .resuming.missed_epoch_end import EndLate
 
 
@@ -65,6 +66,8 @@ def give_back(own: Callback, best: BestWeights, trainer: Trainer, module: Lightn
             "EarlyStopping gave the weights of the best check back, but for buffers that have "
             f"another size by now: {', '.join(best.unfit)}."
         )
+    if best.in_module:
+        fill_averages(trainer, module)
     return changed
 
 

@@ -1,5 +1,6 @@
 """The best weights come back, however training ended and whatever was validated."""
 
+import copy
 import gc
 import os
 import signal
@@ -16,15 +17,20 @@ from helpers.training import environment, quiet_trainer
 from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.callbacks import (
     EMAWeightAveraging,
+    LambdaCallback,
     ModelCheckpoint,
     ModelPruning,
     OnExceptionCheckpoint,
     StochasticWeightAveraging,
+    TQDMProgressBar,
 )
+from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from torchvitals.callbacks import EarlyStopping
+from torchvitals.callbacks.stopping.best_weights import BestWeights
+from torchvitals.callbacks.stopping.fitting import without_masks
 
 LOSSES = [3.0, 2.0, 1.0, 2.0, 3.0, 4.0, 5.0]
 
@@ -145,8 +151,6 @@ def test_case_12_checkpoints_are_as_without_early_stopping(validated, tmp_path):
 
 
 def test_a_file_leaves_no_copy_in_memory(tmp_path):
-    from lightning.pytorch.loggers import CSVLogger
-
     stopping = EarlyStopping("val_loss", patience=2, best_weights="file")
     logger = CSVLogger(tmp_path)
     model, _ = fit([stopping], logger=logger)
@@ -156,6 +160,39 @@ def test_a_file_leaves_no_copy_in_memory(tmp_path):
     assert torch.load(path, weights_only=True)["weight"].item() == 6 == model.restored
     tensors = [v for v in vars(stopping._best).values() if isinstance(v, dict)]
     assert not any(tensors)
+
+
+@pytest.mark.parametrize(
+    "other", [{"monitor": "val/loss"}, {"mode": "max"}, {"monitor": ["val_loss", "other"]}]
+)
+def test_each_callback_has_a_file_of_its_own(other, tmp_path):
+    curves = {"val_loss": LOSSES, "val/loss": LOSSES[::-1], "other": LOSSES}
+    arguments = {"monitor": "val_loss", "patience": 9, "best_weights": "file"}
+    stoppings = [EarlyStopping(**arguments), EarlyStopping(**{**arguments, **other})]
+    model, _ = fit(stoppings, Scripted(curves), logger=CSVLogger(tmp_path))
+    assert model.restored == 6
+    first, second = (Path(stopping.best_weights_path) for stopping in stoppings)
+    assert first.parent == second.parent
+    assert first != second
+
+
+def test_each_of_two_runs_at_once_in_one_folder_has_a_file_of_its_own(tmp_path):
+    class Another(Callback):
+        def on_train_epoch_end(self, trainer, pl_module):
+            if trainer.current_epoch == 4:
+                models.append(train(None, LOSSES[2:]))
+
+    def train(more, losses):
+        stopping = EarlyStopping("val_loss", patience=9, best_weights="file")
+        callbacks = [stopping, ModelCheckpoint(tmp_path, save_top_k=0), *([more] if more else [])]
+        model, settings = Scripted({"val_loss": losses}), {"enable_checkpointing": True}
+        fit(callbacks, model, max_epochs=len(losses), **settings)
+        assert Path(stopping.best_weights_path).parent == tmp_path
+        return model
+
+    models = []
+    models.append(train(Another(), LOSSES))
+    assert [model.restored for model in models] == [2, 6]
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -270,6 +307,176 @@ def test_case_9_the_restored_weights_are_those_that_were_validated(
         assert torch.equal(value, weights[name]), name
 
 
+class Average:
+    """Weights averaged by hand, which hooks can swap in and out."""
+
+    def __init__(self, into=None, out=None):
+        super().__init__()
+        self.average = None
+        for name, hook in ((into, self.swap_in), (out, self.swap_out)):
+            if name is not None:
+                setattr(self, name, hook)
+
+    def on_train_batch_end(self, trainer, pl_module, *_):
+        now = copy.deepcopy(pl_module.state_dict())
+        before = now if self.average is None else self.average
+        self.average = {
+            k: torch.lerp(before[k], v, 0.3) if v.is_floating_point() else v for k, v in now.items()
+        }
+
+    def swap_in(self, trainer, pl_module):
+        if self.average is not None:  # as it is in the sanity check
+            self.own = copy.deepcopy(pl_module.state_dict())
+            pl_module.load_state_dict(self.average)
+
+    def swap_out(self, trainer, pl_module):
+        if self.average is not None:
+            # As some do it: no tensor's version tells of it.
+            for name, value in pl_module.state_dict().items():
+                value.data.copy_(self.own[name])
+
+
+class AverageCallback(Average, Callback):
+    pass
+
+
+class AveragesItself(Averaged):
+    """Swaps in the module's own hooks, as it is done for optimisers without a schedule."""
+
+    def __init__(self, into, out):
+        super().__init__()
+        self.helper = [Average()]
+        for name, hook in ((into, "swap_in"), (out, "swap_out")):
+            self.__dict__[name] = self.follow(getattr(self, name), getattr(self.helper[0], hook))
+
+    def follow(self, first, then):
+        def hook():
+            first()
+            then(None, self)
+
+        return hook
+
+    def on_train_batch_end(self, *_):
+        self.helper[0].on_train_batch_end(None, self)
+
+
+class Halve(Callback):
+    """Changes the weights at the end of the epoch."""
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        with torch.no_grad():
+            pl_module.network[0].weight.mul_(0.5)
+
+
+class HalvesItself(Averaged):
+    def on_train_epoch_end(self):
+        Halve().on_train_epoch_end(None, self)
+
+
+SWAPS = {
+    "start and end": ("on_validation_start", "on_validation_end"),
+    "epoch's start and end": ("on_validation_epoch_start", "on_validation_epoch_end"),
+    "start and epoch's end": ("on_validation_start", "on_validation_epoch_end"),
+}
+CHANGES = {
+    **{f"callback, {name}": (Averaged, lambda at=at: AverageCallback(*at))
+       for name, at in SWAPS.items()},
+    **{f"module, {name}": (lambda at=at: AveragesItself(*at), None) for name, at in SWAPS.items()},
+    "module, eval and train": (
+        lambda: AveragesItself("on_validation_model_eval", "on_validation_model_train"), None,
+    ),
+    "callback, epoch's end": (Averaged, Halve),
+    "module, epoch's end": (HalvesItself, None),
+    "pruning in validation": (
+        Averaged, lambda: ModelPruning("l1_unstructured", prune_on_train_epoch_end=False),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("at_end", "interval"), [(None, 1.0), (False, 0.5), (True, 0.75)])
+@pytest.mark.parametrize(("module", "callback"), CHANGES.values(), ids=CHANGES.keys())
+def test_weights_that_a_hook_swaps_are_those_that_were_validated(
+    module, callback, at_end, interval, first
+):
+    stopping = EarlyStopping("val_loss", patience=99, check_on_train_epoch_end=at_end)
+    callbacks, model = [stopping], module()
+    if callback is not None:
+        callbacks.insert(0 if first else 1, callback())
+    trainer = quiet_trainer(max_epochs=6, callbacks=callbacks, val_check_interval=interval)
+    trainer.fit(model, *regression())
+    weights, best = min(model.validated[1:], key=lambda pair: pair[1])
+    assert float(stopping.best_score) == pytest.approx(best)
+    now = without_masks(weights, model.state_dict())
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, now[name]), name
+
+
+class Reports(Scripted):
+    """Has a hook that may change weights, but does not."""
+
+    def on_validation_epoch_end(self):
+        pass
+
+
+def test_weights_are_copied_at_each_check_only_where_a_hook_may_change_them(monkeypatch, tmp_path):
+    copies, copy_of = [], BestWeights._copy
+    monkeypatch.setattr(BestWeights, "_copy", lambda *a: copies.append(1) or copy_of(*a))
+    known = [ModelCheckpoint(tmp_path, save_top_k=0), TQDMProgressBar()]
+    settings = {
+        "enable_checkpointing": True, "enable_progress_bar": True, "default_root_dir": tmp_path,
+    }  # fmt: skip
+    for kind, more, expected in (
+        (Scripted, known, 3), (Reports, [], 7), (Scripted, [LambdaCallback()], 3),
+        (Scripted, [LambdaCallback(on_validation_end=lambda *_: None)], 7),
+    ):  # fmt: skip
+        copies.clear()
+        callbacks = [EarlyStopping("val_loss", patience=9), *more]
+        model, _ = fit(callbacks, kind({"val_loss": LOSSES}), **settings)
+        assert (len(copies), model.restored) == (expected, 6), (kind, more)
+
+
+def test_a_metric_of_training_keeps_the_weights_of_its_check():
+    """Those of an earlier validation in the epoch are kept for metrics of validation only."""
+    model = Reports({"val_loss": LOSSES}, training=[3.0, 3.0, 2.0, 2.0, 3.0, 3.0])
+    stopping = EarlyStopping("train_loss", patience=9, check_on_train_epoch_end=True)
+    trainer = quiet_trainer(
+        max_epochs=3, callbacks=stopping, val_check_interval=0.75, num_sanity_val_steps=0
+    )
+    trainer.fit(model, batches(4), batches(2))
+    assert model.restored == 8
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_a_checkpoint_behind_validation_holds_weights_once(changes, tmp_path):
+    """Unless they are changed before the check; a resumed run has them either way."""
+
+    class Changes(Reports):
+        def on_validation_end(self):
+            if changes:
+                self.weight.data.add_(0.5)
+                self.statistic.add_(0.5)
+
+    def train(ckpt=None):
+        stopping = EarlyStopping("val_loss", patience=9, check_on_train_epoch_end=True)
+        model = Changes({"val_loss": [5.0, 4.0, 3.0, 6.0]})
+        trainer = quiet_trainer(max_epochs=4, callbacks=[stopping, Saves()], num_sanity_val_steps=0)
+        trainer.fit(model, batches(2), batches(2), ckpt_path=ckpt)
+        return model.restored
+
+    class Saves(Callback):
+        def on_train_epoch_end(self, trainer, pl_module):
+            if trainer.global_step == 6:
+                trainer.save_checkpoint(tmp_path / "x.ckpt")
+
+    assert train() == 6
+    saved = torch.load(tmp_path / "x.ckpt", weights_only=True)["callbacks"]
+    (found,) = [value for name, value in saved.items() if name.startswith("EarlyStopping")]
+    assert (found["staged_weights"] is not None) == changes
+    assert found["best_weights"]["weight"].item() == 4
+    assert train(tmp_path / "x.ckpt") == 6
+
+
 def test_the_module_validates_as_at_its_best_check_afterwards():
     stopping = EarlyStopping("val_loss", patience=2)
     model = Averaged()
@@ -278,6 +485,35 @@ def test_the_module_validates_as_at_its_best_check_afterwards():
     trainer.fit(model, train, val)
     (found,) = trainer.validate(model, val, verbose=False)
     assert found["val_loss"] == pytest.approx(float(stopping.best_score))
+
+
+@pytest.mark.parametrize("error", [None, "on_train_batch_end", "on_validation_batch_end"])
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_what_follows_fit_has_the_best_average_too(device, error, tmp_path):
+    """Lightning's callback swaps its own average in to validate, and saves that."""
+
+    def fail(trainer, *_):
+        if trainer.current_epoch == 7 and trainer.state.fn == "fit":
+            raise ValueError("late")
+
+    stopping = EarlyStopping("val_loss", patience=99)
+    callbacks = [stopping, EMAWeightAveraging(device, decay=0.9)]
+    callbacks += [LambdaCallback(**{error: fail})] if error else []
+    model = Averaged()
+    trainer = quiet_trainer(max_epochs=10, callbacks=callbacks)
+    train, val = regression()
+    with pytest.raises(ValueError, match="late") if error else nullcontext():
+        trainer.fit(model, train, val)
+    weights, best = min(model.validated[1:], key=lambda pair: pair[1])
+    assert best < model.validated[-1][1]
+    trainer.save_checkpoint(tmp_path / "after.ckpt")
+    (found,) = trainer.validate(model, val, verbose=False)
+    assert found["val_loss"] == pytest.approx(best) == pytest.approx(float(stopping.best_score))
+    saved = torch.load(tmp_path / "after.ckpt", weights_only=True)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+        assert torch.equal(saved["state_dict"][name], value), name
+        assert torch.equal(saved["current_model_state"][name], value), name
 
 
 def learnable(noise=0.0):
@@ -316,6 +552,27 @@ def test_the_best_weights_replace_the_average_of_swa(lrs, best_is_last, has_norm
         assert torch.equal(value, weights[name]), name
     (found,) = trainer.validate(model, val, verbose=False)
     assert found["val_loss"] == pytest.approx(score) == pytest.approx(float(stopping.best_score))
+
+
+def test_what_is_not_a_tensor_of_the_state_stays_as_it_is():
+    class Remembers(Scripted):
+        def __init__(self):
+            super().__init__({"val_loss": LOSSES})
+            self.register_buffer("cache", torch.zeros(1), persistent=False)
+            self.epochs = 0
+
+        def on_train_epoch_start(self):
+            self.epochs += 1
+            self.cache.add_(1)
+
+        def get_extra_state(self):
+            return {"epochs": self.epochs}
+
+        def set_extra_state(self, state):
+            self.epochs = state["epochs"]
+
+    model, _ = fit([EarlyStopping("val_loss", patience=9)], Remembers())
+    assert (model.restored, model.epochs, model.cache.item()) == (6, 7, 7)
 
 
 @pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")

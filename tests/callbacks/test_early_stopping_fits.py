@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers.scripted import Scripted, batches, fit
 from helpers.training import quiet_trainer
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
 from torchvitals.callbacks import EarlyStopping, StoppingReason
 
@@ -20,6 +20,36 @@ def test_case_2_a_second_fit_starts_afresh():
     assert stopping.stopping_reason is StoppingReason.NOT_STOPPED
     assert stopping.stopping_reason_message is None
     assert stopping.stopped_epoch == 0
+
+
+@pytest.mark.parametrize("is_same_trainer", [True, False])
+@pytest.mark.parametrize("hook", ["prepare_data", "setup", "train_dataloader"])
+def test_a_fit_that_fails_before_it_begins_restores_nothing_of_an_earlier_one(
+    hook, is_same_trainer
+):
+    class Data(LightningDataModule):
+        def train_dataloader(self):
+            return batches(2)
+
+        def val_dataloader(self):
+            return batches(2)
+
+    def fail(*_, **__):
+        raise OSError("disk")
+
+    def trainer():
+        return quiet_trainer(max_epochs=3, callbacks=stopping, num_sanity_val_steps=0)
+
+    stopping = EarlyStopping("val_loss")
+    first = trainer()
+    model, other = Scripted({"val_loss": [2, 1, 3]}), Scripted({"val_loss": [2, 1, 3]})
+    first.fit(model, datamodule=Data())
+    data = Data()
+    setattr(data, hook, fail)
+    for module, expected in ((other, 0), (model, 4), (other, 0)):
+        with pytest.raises(OSError, match="disk"):
+            (first if is_same_trainer else trainer()).fit(module, datamodule=data)
+        assert module.restored == expected
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])

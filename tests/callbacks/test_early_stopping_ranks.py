@@ -45,3 +45,13 @@ def test_case_8_sharded_weights_come_back_on_every_rank(tmp_path):
     for found in on_two_ranks("restore_shards.py", tmp_path):
         assert len(found) == 11
         assert all(found.values()), found
+
+
+def test_both_ranks_have_the_statistics_that_were_validated(tmp_path):
+    """DDP hands out the first rank's with validation's first batch, behind any swap of averages."""
+    ranks = on_two_ranks("restore_averages_on_ranks.py", tmp_path)
+    for name, first in ranks[0].items():
+        assert torch.equal(first["mean"], ranks[1][name]["mean"]), name
+        for found in ranks:
+            assert found[name]["right"], name
+            assert found[name]["other"], name

@@ -1,0 +1,94 @@
+"""What the hooks of other callbacks, and those of the module, do to the weights."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor, nn
+
+# What is called behind a validation's batches before its check, and before a later one.
+_BEFORE_CHECK = ("on_validation_epoch_end",)
+_BEFORE_LATE_CHECK = (*_BEFORE_CHECK, "on_validation_end", "on_train_epoch_end")
+_OF_CALLBACKS = {False: (*_BEFORE_CHECK, "on_validation_end"),
+                 True: (*_BEFORE_LATE_CHECK, "on_train_batch_start")}  # fmt: skip
+_OF_MODULE = {False: _BEFORE_CHECK, True: (*_BEFORE_LATE_CHECK, "on_validation_model_train")}
+# Whose hooks are known, with those of their callbacks that do change weights there.
+_KNOWN = {"lightning", "pytorch_lightning", "torchvitals"}
+_CHANGING = ("WeightAveraging", "ModelPruning")
+
+
+def may_change_weights(trainer: Trainer, pl_module: LightningModule, at_epoch_end: bool) -> bool:
+    """Whether a hook may put other weights into the module between a validation and its check.
+
+    What was swapped in for validation is swapped out there. Whether a hook does that cannot be seen
+    but by its effect, and then the weights that were validated are gone: so any that is there may.
+
+    Args:
+        trainer: The Trainer.
+        pl_module: Its module.
+        at_epoch_end: Whether the check is at the end of the training epoch.
+    """
+    if any(_has_callback(trainer, name) for name in _CHANGING):
+        return True
+    return not all(_is_known(hook) for hook in _hooks(trainer, pl_module, at_epoch_end))
+
+
+def _hooks(trainer: Trainer, pl_module: LightningModule, at_epoch_end: bool) -> Iterator[Any]:
+    for callback in _callbacks(trainer):
+        for name in _OF_CALLBACKS[at_epoch_end]:
+            yield getattr(callback, name, None)
+    for name in _OF_MODULE[at_epoch_end]:
+        yield getattr(pl_module, name, None)
+
+
+def _is_known(hook: Any) -> bool:
+    """Whether it is nobody's, Lightning's or of this package: by where its function was written."""
+    module = getattr(hook, "__module__", None) or ""
+    return hook is None or module.partition(".")[0] in _KNOWN
+
+
+def validates_averages(trainer: Trainer) -> bool:
+    """Whether validation is of averaged weights, which Lightning's callback swaps in for it."""
+    return _has_callback(trainer, "WeightAveraging")
+
+
+@torch.no_grad()
+def fill_averages(trainer: Trainer, pl_module: LightningModule) -> None:
+    """Give Lightning's callback the module's weights for its average.
+
+    It swaps them in for every later validation and saves them in place of the module's.
+    """
+    for callback in _callbacks(trainer):
+        average = getattr(callback, "_average_model", None)
+        if average is None or not _is_called(callback, "WeightAveraging"):
+            continue
+        targets = dict(_tensors(average.module))
+        for name, value in _tensors(pl_module):
+            target = targets.get(name)
+            if target is not None and target.shape == value.shape:
+                target.copy_(value)
+
+
+def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from module.named_parameters()
+    yield from module.named_buffers()
+
+
+def ends_with_an_average(trainer: Trainer) -> bool:
+    """Whether a callback puts averaged weights into the module at the end of training."""
+    return _has_callback(trainer, "StochasticWeightAveraging")
+
+
+def _has_callback(trainer: Trainer, name: str) -> bool:
+    return any(_is_called(callback, name) for callback in _callbacks(trainer))
+
+
+def _is_called(callback: object, name: str) -> bool:
+    # By name: the class may come from lightning or from pytorch_lightning.
+    return any(base.__name__ == name for base in type(callback).__mro__)
+
+
+def _callbacks(trainer: Trainer) -> list[object]:
+    callbacks: list[object] = trainer.callbacks  # type: ignore[attr-defined]
+    return callbacks
