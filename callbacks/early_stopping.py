@@ -232,6 +232,9 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         if not self._checks.loaded:
             self._clear()
         self._check_on_train_epoch_end = self._given_check_on_train_epoch_end
+        if self._check_on_train_epoch_end is None and not hasattr(trainer, "val_check_interval"):
+            # Validation by the clock: Lightning's own finds no interval there, and fails.
+            self._check_on_train_epoch_end = False
         super().setup(trainer, pl_module, stage)
         if self._given_check_on_train_epoch_end is None and not trainer.enable_validation:
             self._check_on_train_epoch_end = True
@@ -271,7 +274,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Complete what is summed up."""
-        self._checks.epoch_sums.end_batch(trainer)
+        self._checks.end_batch(trainer)
 
     def on_validation_batch_start(
         self,
