@@ -11,6 +11,7 @@ from .judging.curve import Mode, Position
 from .judging.judge import Judge, Rules
 from .judging.readings import Readings
 from .judging.reason import Verdict
+from .resuming.accumulation import AccumulateAgain, resume_accumulation
 from .resuming.epoch_sums import EpochSums
 from .resuming.missed_epoch_end import EndLate, end_stopped_epoch, resume_epoch
 from .resuming.missed_validation import batches_trained, is_missed, validate_late
@@ -87,6 +88,7 @@ class Checks:
         """Have an epoch ended whose end a resumed run is due, or the next one begun."""
         if self.loaded:
             self._take_own(trainer)
+            resume_accumulation(trainer)
         self.epoch_sums.add_names(self.schedules.names(trainer))
         self.schedules.put_back(trainer)
         if resume_epoch(trainer, self._ended if self.loaded else None):
@@ -158,6 +160,7 @@ class Checks:
         self.loaded = False
         self._first.leave(trainer)
         EndLate.leave(trainer)
+        AccumulateAgain.leave(trainer)
 
     def end_validation(self, trainer: Trainer, keep: bool) -> None:
         """Note that it is over; ``keep`` its values if their check comes later."""
