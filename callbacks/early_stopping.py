@@ -110,11 +110,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             restored under FSDP1 or DeepSpeed.
 
     Note:
-        A resumed run stops at the step of an uninterrupted one, by the limits that it was given
-        itself, wherever the checkpoint was saved and however often. What Lightning leaves out
-        there, or runs twice, is put right when training starts. What that takes, what it costs,
-        and what cannot come back, of which a warning tells on resume, are in
-        ``stopping/resuming.md``.
+        Of a training that repeats itself, a resumed run stops at the step of an uninterrupted one,
+        by the limits that it was given itself, wherever the checkpoint was saved and however often.
+        What Lightning leaves out there, or runs twice, is put right when training starts. What that
+        takes, what it costs, and what cannot come back are in ``stopping/resuming.md``. After
+        ``ddp_spawn`` the module has the best weights, but what this object knows stays in the
+        processes that trained: it is in their checkpoints and log.
 
     Example:
         >>> stopping = EarlyStopping("val_loss", patience=2, patience_unit="epochs")
@@ -371,7 +372,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             The axes.
 
         Raises:
-            ValueError: If there was no check yet.
+            ValueError: If there was no check yet, or only in processes of ``ddp_spawn``.
         """
         return draw_stopping(
             ax,
