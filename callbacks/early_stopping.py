@@ -111,11 +111,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             restored under FSDP1 or DeepSpeed.
 
     Note:
-        A resumed run stops at the step of an uninterrupted one, by the limits that it was given
-        itself, wherever the checkpoint was saved and however often. What Lightning leaves out
-        there, or runs twice, is put right when training starts. What that takes, what it costs,
-        and what cannot come back, of which a warning tells on resume, are in
-        ``stopping/resuming.md``.
+        Of a training that repeats itself, a resumed run stops at the step of an uninterrupted one,
+        by the limits that it was given itself, wherever the checkpoint was saved and however often.
+        What Lightning leaves out there, or runs twice, is put right when training starts. What that
+        takes, what it costs, and what cannot come back are in ``stopping/resuming.md``. After
+        ``ddp_spawn`` the module has the best weights, but what this object knows stays in the
+        processes that trained: it is in their checkpoints and log.
 
         Between a validation and its check, weights may be swapped out again. Where there is a hook
         that is not Lightning's own, they are therefore copied at each validation, rather than only
@@ -245,6 +246,9 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             self._clear()
         self._is_set_up = True
         self._check_on_train_epoch_end = self._given_check_on_train_epoch_end
+        if self._check_on_train_epoch_end is None and not hasattr(trainer, "val_check_interval"):
+            # Validation by the clock: Lightning's own finds no interval there, and fails.
+            self._check_on_train_epoch_end = False
         super().setup(trainer, pl_module, stage)
         if self._given_check_on_train_epoch_end is None and not trainer.enable_validation:
             self._check_on_train_epoch_end = True
@@ -284,7 +288,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Complete what is summed up."""
-        self._checks.epoch_sums.end_batch(trainer)
+        self._checks.end_batch(trainer)
 
     def on_validation_batch_start(
         self,
@@ -412,7 +416,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             The axes.
 
         Raises:
-            ValueError: If there was no check yet.
+            ValueError: If there was no check yet, or only in processes of ``ddp_spawn``.
         """
         last = self.judge.last_position
         return draw_stopping(

@@ -11,14 +11,16 @@ from .judging.curve import Mode, Position
 from .judging.judge import Judge, Rules
 from .judging.readings import Readings
 from .judging.reason import Verdict
+from .resuming.accumulation import AccumulateAgain, resume_accumulation
 from .resuming.epoch_sums import EpochSums
 from .resuming.missed_epoch_end import EndLate, end_stopped_epoch, resume_epoch
 from .resuming.missed_validation import batches_trained, is_missed, validate_late
+from .resuming.plateau_schedules import PlateauSchedules
 from .resuming.progress import Stopwatch, TrainingLoss
 from .resuming.rank_values import of_ranks, of_this_rank
 
 # What ranks have of their own, in the state.
-_OWN = ("readings", "training_loss")
+_OWN = ("readings", "training_loss", "schedules")
 
 
 class Warmup(Rules, Protocol):
@@ -42,6 +44,7 @@ class Checks:
         judge: The curves of the monitors.
         readings: Their values that wait for a check.
         epoch_sums: What they have summed up over the training epoch.
+        schedules: Those of the learning rate that follow a metric.
         watch: Minutes of training.
         training_loss: Its mean since the last check.
         pending: A stop that is called for, but may not be yet.
@@ -57,6 +60,7 @@ class Checks:
         self.judge = Judge(rules, modes, **judging)
         self.readings = Readings([*modes], [*modes.values()], strict, verbose)
         self.epoch_sums = EpochSums(modes)
+        self.schedules = PlateauSchedules()
         self.watch = Stopwatch()
         self.training_loss = TrainingLoss()
         self._first = FirstPlace(self._begin_batch, self._end_step)
@@ -66,7 +70,9 @@ class Checks:
 
     def clear(self) -> None:
         """Forget all checks."""
-        for part in (self.judge, self.readings, self.training_loss, self.epoch_sums):
+        for part in (
+            self.judge, self.readings, self.training_loss, self.epoch_sums, self.schedules,
+        ):  # fmt: skip
             part.clear()
         self.watch.stop(before=0.0)
         self.pending: Verdict | None = None
@@ -82,6 +88,9 @@ class Checks:
         """Have an epoch ended whose end a resumed run is due, or the next one begun."""
         if self.loaded:
             self._take_own(trainer)
+            resume_accumulation(trainer)
+        self.epoch_sums.add_names(self.schedules.names(trainer))
+        self.schedules.put_back(trainer)
         if resume_epoch(trainer, self._ended if self.loaded else None):
             self.epoch_sums.unknown = self.epoch_sums.monitors
 
@@ -97,9 +106,10 @@ class Checks:
         return True
 
     def validate_late(self, trainer: Trainer) -> None:
-        """Run a validation that a resumed run is due."""
+        """Run a validation that a resumed run is due, and step what follows it."""
         if self.loaded and is_missed(trainer, self._validated):
             validate_late(trainer)
+        self.schedules.step_late(trainer)
 
     def stop_again(self) -> int | None:
         """The epoch of the last check, where the run that is resumed had stopped."""
@@ -116,6 +126,7 @@ class Checks:
         """Have the epoch ended that a stop had cut short."""
         if end_stopped_epoch(trainer):
             self.epoch_sums.unknown = self.epoch_sums.monitors
+            self.schedules.cut_short()
 
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A training batch begins."""
@@ -134,6 +145,11 @@ class Checks:
             self.training_loss.add(outputs, trainer.accumulate_grad_batches if automatic else 1)
         self.epoch_sums.tell(trainer, begins=False)
 
+    def end_batch(self, trainer: Trainer) -> None:
+        """It is over."""
+        self.epoch_sums.end_batch(trainer)
+        self.schedules.end_batch(trainer)
+
     def end_fit(self, trainer: Trainer) -> None:
         """Leave the Trainer as it was, however training ended."""
         last = self.judge.last_position
@@ -145,6 +161,7 @@ class Checks:
         self.loaded = False
         self._first.leave(trainer)
         EndLate.leave(trainer)
+        AccumulateAgain.leave(trainer)
 
     def end_validation(self, trainer: Trainer, keep: bool) -> None:
         """Note that it is over; ``keep`` its values if their check comes later."""
@@ -159,6 +176,7 @@ class Checks:
     def end_epoch(self, trainer: Trainer) -> None:
         """Note that it was checked."""
         self.epoch_sums.close()
+        self.schedules.end_epoch(trainer)
         self._ended = trainer.current_epoch + 1
 
     def check(self, trainer: Trainer, epoch: int, epochs: float) -> str | None:
@@ -217,6 +235,7 @@ class Checks:
         """Add what only the Trainer has: what is summed up, and each rank's own."""
         state_dict["epoch_sums"] = self.epoch_sums.state(trainer)
         state_dict["readings"] = self.readings.state_dict(trainer)
+        state_dict["schedules"] = self.schedules.state(trainer)
         own = {name: state_dict[name] for name in _OWN}
         state_dict["ranks"] = of_ranks(trainer, own)
 
@@ -225,6 +244,7 @@ class Checks:
         if own:
             self.readings.load_state_dict(own["readings"])
             self.training_loss.load_state_dict(own["training_loss"])
+            self.schedules.load_state(own.get("schedules"))
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> bool:
         """Take up a checkpoint's progress, and say whether it is more than Lightning's own."""
@@ -239,6 +259,7 @@ class Checks:
         self.watch.stop(before=state_dict["minutes"])
         self.training_loss.load_state_dict(state_dict["training_loss"])
         self.epoch_sums.load_state(state_dict.get("epoch_sums"))
+        self.schedules.load_state(state_dict.get("schedules"))
         self.stops_again = state_dict["stops"]
         self._pends = state_dict.get("pending", False)
         self._of_ranks = state_dict.get("ranks", [])

@@ -38,7 +38,10 @@ def draw_stopping(
         ValueError: If there are no checks.
     """
     if not curve.values:
-        raise ValueError(f"Expected checks of {curve.monitor}, but got none: run fit first.")
+        raise ValueError(
+            f"Expected checks of {curve.monitor}, but got none: run fit first. After `ddp_spawn` "
+            "they are in its processes; load a checkpoint's state for them."
+        )
     if ax is None:
         import matplotlib.pyplot as plt
 

@@ -1,5 +1,6 @@
 """The end of an epoch, and the begin of the next, are those of an uninterrupted run."""
 
+from contextlib import nullcontext
 from functools import cache
 
 import pytest
@@ -10,6 +11,7 @@ from helpers.training import quiet_trainer
 from lightning.pytorch.callbacks import (
     Callback,
     Checkpoint,
+    GradientAccumulationScheduler,
     ModelCheckpoint,
     RichProgressBar,
     TQDMProgressBar,
@@ -271,6 +273,21 @@ def test_the_first_epoch_of_a_resumed_run_counts_for_a_schedule(settings, tmp_pa
     with pytest.raises(InterruptedError):
         rate(SavesBehind(path, "on_train_epoch_end", 15))
     assert rate(ckpt=path) == rate() == 0.125
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_steps_of_a_number_of_batches_that_changes(first, tmp_path):
+    def steps(saves=None, ckpt=None):
+        callbacks = [EarlyStopping("x", patience=9), GradientAccumulationScheduler({1: 2})]
+        trainer = quiet_trainer(max_epochs=3, num_sanity_val_steps=0,
+                                callbacks=[*callbacks[:: -1 if first else 1], *saves])  # fmt: skip
+        with pytest.raises(InterruptedError) if saves else nullcontext():
+            trainer.fit(Logs(), batches(BATCHES), batches(2), ckpt_path=ckpt)
+        return trainer.global_step, trainer.accumulate_grad_batches, len(trainer.callbacks)
+
+    path = tmp_path / "x.ckpt"
+    steps([Saves(path, "on_train_batch_start", 6)])
+    assert steps([], path) == steps([]) == (11, 2, 2)
 
 
 # What is mended here, without early stopping. A Lightning that has mended it itself fails these.

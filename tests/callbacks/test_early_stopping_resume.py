@@ -1,5 +1,7 @@
 """A resumed run stops at the step of an uninterrupted one, with its reason and its weights."""
 
+from datetime import timedelta
+
 import pytest
 import torch
 from helpers.scripted import Scripted, batches
@@ -248,6 +250,10 @@ def test_checkpoints_go_over_from_and_to_lightnings_callback(saved_by, loaded_by
     trainer.save_checkpoint(path)
     trainer, stopping = train(loaded_by, 7, path)
     assert (trainer.current_epoch, float(stopping.best_score)) == (6, 1.0)
+    if loaded_by is EarlyStopping:
+        assert "did not improve on 1 (before the checkpoint) for" in (
+            stopping.stopping_reason_message
+        )
 
 
 def test_checkpoints_load_with_weights_only(tmp_path):
@@ -276,3 +282,21 @@ def test_state_loaded_by_hand_is_kept():
     trainer.fit(Scripted({"val_loss": [5.0] * 9}), batches(2), batches(2))
     # One more check without improvement.
     assert trainer.current_epoch == 1
+
+
+@pytest.mark.parametrize("interval", [timedelta(hours=1), {"hours": 1}])
+def test_validation_by_the_clock_that_was_not_due(interval, tmp_path):
+    """Of the epoch's last batch, too; checks belong to validation, as with any such interval."""
+
+    def train(ckpt=None):
+        stopping = EarlyStopping("val_loss")
+        saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=4, save_top_k=-1)
+        trainer = quiet_trainer(
+            max_epochs=2, callbacks=[stopping, saver], enable_checkpointing=True,
+            val_check_interval=interval, num_sanity_val_steps=0,
+        )  # fmt: skip
+        trainer.fit(Scripted({"val_loss": LOSSES}), batches(4), batches(2), ckpt_path=ckpt)
+        return trainer.global_step, stopping.judge.first.values
+
+    assert train() == (8, [])
+    assert train(tmp_path / "step=4.ckpt") == (8, [])

@@ -203,8 +203,10 @@ class Curve:
 
     def describe_best(self) -> str:
         """The best value and its epoch, in words."""
-        if self.best is None or self.best_position is None:
+        if self.best is None:
             return "none yet"
+        if self.best_position is None:  # what Lightning's own callback saved does not say
+            return f"{self.best:.4g} (before the checkpoint)"
         return f"{self.best:.4g} (epoch {self.best_position.epoch})"
 
     def state_dict(self) -> dict[str, Any]:

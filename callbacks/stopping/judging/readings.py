@@ -13,6 +13,7 @@ from torch import Tensor
 from ....functional.precision import widest
 from ...monitoring.recording.loggers import unavailable
 from ..resuming.logged_sums import logged_in_validation
+from ..resuming.plateau_schedules import is_old
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,10 @@ class Readings:
     def _is_fresh(self, metric: Tensor | None, name: str) -> bool:
         """Whether it was logged since it was last read: Lightning keeps the tensor until then."""
         last = self._read.get(name)
-        if metric is None or last is None:
-            return metric is not None
+        if metric is None or is_old(metric):
+            return False
+        if last is None:
+            return True
         return metric.device != last.device or metric.data_ptr() != last.data_ptr()
 
     def take(

@@ -32,9 +32,13 @@ class EpochSums:
     """
 
     def __init__(self, monitors: Iterable[str]) -> None:
-        self.monitors = frozenset(monitors)
+        self.monitors = self._own = frozenset(monitors)
         self._ranks = RankSums(self.monitors)
         self.clear()
+
+    def add_names(self, names: frozenset[str]) -> None:
+        """Keep what these have summed up, too, from the start of training on."""
+        self.monitors = self._ranks.monitors = self._own | names
 
     def clear(self) -> None:
         """Forget all sums."""

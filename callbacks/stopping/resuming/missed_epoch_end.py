@@ -6,9 +6,8 @@ a second interruption finds that one over, too, and trains it again.
 """
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_warn
 
-from .progress import align_progress, batch_progress, epoch_progress
+from .progress import align_progress, batch_progress, epoch_progress, warn_of_release
 
 
 def resume_epoch(trainer: Trainer, ended: int | None) -> bool:
@@ -30,11 +29,7 @@ def resume_epoch(trainer: Trainer, ended: int | None) -> bool:
         else:
             _begin_next(trainer)
     except AttributeError as error:  # of a release whose loops have changed
-        rank_zero_warn(
-            "This release of Lightning keeps its progress in another way than the ones that "
-            "EarlyStopping knows. Where a run is resumed from the end of an epoch, that epoch is "
-            f"left as Lightning leaves it: {error}"
-        )
+        warn_of_release("Where a run is resumed from the end of an epoch, that epoch", error)
         return False
     return late
 

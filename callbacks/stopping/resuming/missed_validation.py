@@ -27,11 +27,14 @@ def is_missed(trainer: Trainer, validated: int | None) -> bool:
         return False
     if not trainer.fit_loop.restarted_mid_epoch or not batch_progress(trainer).current.processed:
         return False  # there is none before an epoch's first batch, nor after its end
-    return validated < batches_trained(trainer) and _is_due(trainer)
+    return validated < batches_trained(trainer) and is_due(trainer)
 
 
-def _is_due(trainer: Trainer) -> bool:
-    interval: float = trainer.val_check_batch or math.inf
+def is_due(trainer: Trainer) -> bool:
+    """Whether one is due after the batch that was trained last."""
+    if trainer.val_check_batch is None:
+        return False  # by the clock, which nobody asks where training goes on
+    interval: float = trainer.val_check_batch
     trained, every = batches_trained(trainer), trainer.check_val_every_n_epoch
     if every is not None and math.ceil(epochs_trained(trainer)) % every:
         return False

@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 
@@ -35,6 +36,14 @@ def align_progress(trainer: Trainer) -> None:
         loop.update_restart_stage()
     # A batch that is not processed is begun again.
     total.ready = total.started = total.processed
+
+
+def warn_of_release(what: str, error: Exception) -> None:
+    """Say that something is left as Lightning leaves it."""
+    rank_zero_warn(
+        "This release of Lightning keeps its progress in another way than the ones that "
+        f"EarlyStopping knows. {what} is left as Lightning leaves it: {error}"
+    )
 
 
 def counts(trainer: Trainer) -> bool:
