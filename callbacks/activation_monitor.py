@@ -74,6 +74,8 @@ class ActivationMonitor(Callback):
         steps: Step of each report on the loggers' axis: steps done before it.
         history: By quantity (``saturated``, ``dormant``, ``activation_mean``,
             ``activation_variance``, ``drift``) the values by site, one for each of ``steps``.
+        reports: Whether the step that runs is one that is reported.
+        watches: Whether the forward pass of the batch that runs is observed.
         failed: Whether the monitor switched itself off.
 
     Raises:
@@ -98,7 +100,7 @@ class ActivationMonitor(Callback):
         self.failed = False
         self._reporter = Reporter(type(self).__name__, _SCALES)
         self._observation = StepObservation(_measure, partial(switch_off, self))
-        self._fitting = False
+        self.reports = self._fitting = False
         # The Trainer asks for the key at each of its hooks.
         self._state_key = self._generate_state_key(dormant_threshold=self.dormant_threshold)
         self._clear()
@@ -164,6 +166,11 @@ class ActivationMonitor(Callback):
         return dict(self._reporter.findings)
 
     @property
+    def watches(self) -> bool:
+        """Whether the forward pass of the batch that runs is observed."""
+        return self._observation.running
+
+    @property
     def steps(self) -> list[int]:
         """Step of each report."""
         return list(self._reporter.records["dormant"].steps)
@@ -175,7 +182,7 @@ class ActivationMonitor(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded."""
-        self.failed = self._left = self._reports = False
+        self.failed = self._left = self.reports = False
         self._fitting = True
         self._step = self._interval = -1
         self._measured: list[tuple[str, Tensor]] = []
@@ -200,15 +207,16 @@ class ActivationMonitor(Callback):
         """Observe this forward pass if its step reports."""
         step = logger_step(trainer)
         if step != self._step:
-            self._step, self._steps_before = step, trainer.global_step
+            self._step, self._measured = step, []
             self._interval = report_interval(trainer, self.every_n_steps)
-            self._reports = (step + 1) % self._interval == 0
-            self._measured = []
+            self.reports = (step + 1) % self._interval == 0
+            if self.reports:
+                self._steps_before = trainer.global_step
         self._begin(pl_module)
 
     @switch_off_on_error
     def _begin(self, pl_module: LightningModule) -> None:
-        self._observation.begin(pl_module, wanted=self._reports)
+        self._observation.begin(pl_module, wanted=self.reports)
 
     def on_before_zero_grad(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
@@ -240,8 +248,8 @@ class ActivationMonitor(Callback):
         if trainer.is_last_batch:
             self._observation.leave()
         manual = not pl_module.automatic_optimization
-        if self._reports and (manual or trainer.global_step != self._steps_before):
-            self._reports = False
+        if self.reports and (manual or trainer.global_step != self._steps_before):
+            self.reports = False
             self._report(trainer, pl_module)
         if self.failed:
             self._observation.release()
@@ -250,7 +258,7 @@ class ActivationMonitor(Callback):
     @switch_off_on_error
     def _end(self) -> None:
         measured = self._observation.end(stay=self._interval == 1)
-        if self._reports:
+        if self.reports:
             self._measured += measured
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

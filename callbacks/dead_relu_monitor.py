@@ -69,6 +69,8 @@ class DeadReLUMonitor(Callback):
         findings: What was found, by a key.
         steps: Step of the end of each window on the loggers' axis.
         history: Shares of dead units by call site, one value for each of ``steps``.
+        watches: Whether the forward pass of the batch that runs is observed.
+        may_close: Whether a window of steps ends with the step that runs.
         failed: Whether the monitor switched itself off.
 
     Raises:
@@ -97,7 +99,7 @@ class DeadReLUMonitor(Callback):
         self._reporter = Reporter(type(self).__name__, {"dead_relu": _SCALE})
         self.failed = False
         self._going_on = self._running = False
-        self._keep_window = False
+        self.may_close = self._keep_window = False
         self._steps_before = 0
         thresholds = {kind: rule.threshold for kind, rule in rules.items()}
         # The Trainer asks for the key at each of its hooks.
@@ -139,6 +141,11 @@ class DeadReLUMonitor(Callback):
         return dict(self._reporter.findings)
 
     @property
+    def watches(self) -> bool:
+        """Whether the forward pass of the batch that runs is observed."""
+        return self._watch.watching
+
+    @property
     def steps(self) -> list[int]:
         """Step of the end of each window."""
         return list(self._reporter.records["dead_relu"].steps)
@@ -175,11 +182,12 @@ class DeadReLUMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Observe this batch's forward pass, where there is anything left to see."""
-        self._keep_window = False
-        if self._is_due(trainer):
-            self._close_steps(trainer, pl_module, logger_step(trainer))
+        self._keep_window = self.may_close = False
         if self.every_n_steps is not None:
-            self._steps_before = trainer.global_step
+            self._close_if_due(trainer, pl_module)
+            self.may_close = logger_step(trainer) + 1 - self._opened_at >= self.every_n_steps
+            if self.may_close:
+                self._steps_before = trainer.global_step
         if not self.failed and batch_idx % self.observe_every_n_batches == 0:
             self._observe(pl_module, batch_idx // self.observe_every_n_batches)
 
@@ -217,7 +225,7 @@ class DeadReLUMonitor(Callback):
     ) -> None:
         """Close the batch."""
         self._watch.stop()
-        closes = self._ends_window(trainer, pl_module)
+        closes = self.may_close and self._has_stepped(trainer, pl_module)
         if batch_idx % self.observe_every_n_batches == 0:
             self._take(closes=closes)
         if trainer.is_last_batch:
@@ -238,22 +246,19 @@ class DeadReLUMonitor(Callback):
         """Report the epoch, or a window that ends with it."""
         if self.every_n_steps is None:
             self._close(trainer, pl_module, logger_step(trainer) - 1)
-        elif self._is_due(trainer):
-            self._close_steps(trainer, pl_module, logger_step(trainer))
+        else:
+            self._close_if_due(trainer, pl_module)
         self._reporter.flush(trainer)
 
-    def _is_due(self, trainer: Trainer, *, ahead: bool = False) -> bool:
-        """Whether a window of steps ends; ``ahead`` of the Trainer, which counts a step later."""
-        if self.every_n_steps is None:
-            return False
-        return logger_step(trainer) + ahead - self._opened_at >= self.every_n_steps
-
-    def _ends_window(self, trainer: Trainer, pl_module: LightningModule) -> bool:
-        """Whether this batch ends a step, and with it a window."""
-        if self.every_n_steps is None:
-            return False
+    def _has_stepped(self, trainer: Trainer, pl_module: LightningModule) -> bool:
+        """Whether this batch ends a step, which the Trainer counts later."""
         stepped = trainer.global_step != self._steps_before
-        return self._is_due(trainer, ahead=stepped or not pl_module.automatic_optimization)
+        return stepped or not pl_module.automatic_optimization
+
+    def _close_if_due(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        done = logger_step(trainer)
+        if self.every_n_steps is not None and done - self._opened_at >= self.every_n_steps:
+            self._close_steps(trainer, pl_module, done)
 
     def _close_steps(self, trainer: Trainer, pl_module: LightningModule, done: int) -> None:
         self._findings.steps += done - self._opened_at

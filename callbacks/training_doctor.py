@@ -56,7 +56,7 @@ class TrainingDoctor(Callback):
 
     Args:
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
-            training, from 5 to 50, and from step 10,000 on a two-hundredth of the steps done.
+            training, from 5 to 100, and from step 10,000 on a two-hundredth of the steps done.
         validation_loss: Name of the logged validation loss; None takes the first that has
             ``loss`` and ``val`` (or the word ``dev``) in its name. Or else, where it is of the
             training loss' size at first, one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
@@ -116,7 +116,7 @@ class TrainingDoctor(Callback):
         self._validation = ValidationCurve(self.validation_loss, self.validation_score)
         self._journal = Journal(self._side_work)
         self._meeting = Meeting()
-        self._fitting = False
+        self._fitting = self._watches = False
 
     @property
     def diagnoses(self) -> list[Diagnosis]:
@@ -186,27 +186,31 @@ class TrainingDoctor(Callback):
         """Look closer at the first batches, and at those of a report."""
         self.dead_relus.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self.activations.on_train_batch_start(trainer, pl_module, batch, batch_idx)
+        self._watches = self.dead_relus.watches or self.activations.watches
         attempt(self, self._observation.open, trainer.global_step, pl_module, batch)
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
         """Read the loss, while its graph is there."""
-        self.dead_relus.on_before_backward(trainer, pl_module, loss)
-        self.activations.on_before_backward(trainer, pl_module, loss)
+        if self._watches:
+            self.dead_relus.on_before_backward(trainer, pl_module, loss)
+            self.activations.on_before_backward(trainer, pl_module, loss)
         attempt(self, self._observation.look, trainer.global_step, loss)
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the monitors know."""
-        self.dead_relus.on_after_backward(trainer, pl_module)
-        self.activations.on_after_backward(trainer, pl_module)
+        if self._watches:
+            self.dead_relus.on_after_backward(trainer, pl_module)
+            self.activations.on_after_backward(trainer, pl_module)
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Look at the gradients; before the first step, at everything."""
-        self.gradients.on_before_optimizer_step(trainer, pl_module, optimizer)
-        self.updates.on_before_optimizer_step(trainer, pl_module, optimizer)
+        if self.activations.reports:  # and so do they
+            self.gradients.on_before_optimizer_step(trainer, pl_module, optimizer)
+            self.updates.on_before_optimizer_step(trainer, pl_module, optimizer)
         step = trainer.global_step
         attempt(self, self._observation.inspect, trainer, optimizer, step)
         if self._schedule.begins(step):
@@ -216,15 +220,15 @@ class TrainingDoctor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Let the monitors know."""
-        self.dead_relus.on_before_zero_grad(trainer, pl_module, optimizer)
-        self.activations.on_before_zero_grad(trainer, pl_module, optimizer)
+        if self._watches:
+            self.dead_relus.on_before_zero_grad(trainer, pl_module, optimizer)
+            self.activations.on_before_zero_grad(trainer, pl_module, optimizer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Take the batch's loss, and report where it is time."""
-        for monitor in self._monitors:
-            monitor.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        self._monitors.end_batch(trainer, pl_module, outputs, batch, batch_idx)
         attempt(self, self._observation.add, outputs)
         step = trainer.global_step
         pace = self._schedule.pace(step)

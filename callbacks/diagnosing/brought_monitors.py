@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from lightning.pytorch import LightningModule, Trainer
+
 from ..activation_monitor import ActivationMonitor
 from ..dead_relu_monitor import DeadReLUMonitor
 from ..gradient_norm_monitor import GradientNormMonitor
@@ -45,6 +47,23 @@ class BroughtMonitors(NamedTuple):
         gradients.failed, dead_relus.failed, activations.failed, updates.failed = (
             any(failed) for failed in zip(*ranks, strict=True)
         )
+
+    def end_batch(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Let those know whose figures may change: in most batches there is nothing to take.
+
+        All ranks are together in what they share, so that what tells is the same on each.
+        """
+        observes = batch_idx % self.dead_relus.observe_every_n_batches == 0
+        ends = self.dead_relus.may_close or self.activations.reports or trainer.is_last_batch
+        if observes or ends:
+            for monitor in self:
+                monitor.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        elif self.activations.watches:
+            self.activations.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        else:
+            self.updates._reporter.end_step(trainer)
 
     def set_pace(self, interval: int) -> None:
         """Let those report every so many steps that have no window to fill."""

@@ -90,7 +90,7 @@ class Observation:
     def __init__(self, schedule: Schedule) -> None:
         self.vitals = Vitals()
         self._schedule = schedule
-        self._is_read = False
+        self._is_read = self._is_attached = False
         self._record = LossRecord()
         self._batches, self._gaps, self._sides = FirstBatches(), DataGaps(), SideLosses()
         self._unfed, self._factor = UnfedNorms(), 1.0
@@ -148,19 +148,22 @@ class Observation:
         self._gaps.open(batch, self._record.seen)
         self._is_read = self._schedule.is_read(step)
         if self._schedule.is_watched(step):
-            self._batches.number = self._record.seen
+            self._batches.number, self._is_attached = self._record.seen, True
             self._batches.attach(pl_module)
 
     def detach(self) -> None:
         """Leave no hook behind."""
-        self._batches.detach()
-        self._unfed.detach()
+        if self._is_attached:
+            self._is_attached = False
+            self._batches.detach()
+            self._unfed.detach()
 
     def evaluate(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave no hook of training, and watch what a validation within it runs through."""
         self.detach()
         within = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
         if within and trainer.global_step > 0:
+            self._is_attached = True
             self._unfed.attach(pl_module)
 
     def end(self) -> None:
@@ -173,10 +176,11 @@ class Observation:
         self.detach()
         self._clearing.look()
         self._gaps.look(loss)
-        if self._schedule.is_first(step):
-            self._sides.look(loss, first_is_read=self._optimizers == 1)
-        if not (self._is_read or self._schedule.is_first(step)):
+        is_first = self._schedule.is_first(step)
+        if not (self._is_read or is_first):
             return
+        if is_first:
+            self._sides.look(loss, first_is_read=self._optimizers == 1)
         if self._optimizers == 1:
             seen = self._batches
             self._record.look(loss, self._factor, seen.outputs, seen.address, self._gaps.batch)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _FIRST_STEPS = 5
-_REPORTS, _SHORTEST, _LONGEST, _SELDOM = 40, 5, 50, 200
-_LOOKS, _FEW_LOOKS, _SHORT = 5, 2, 25
+_REPORTS, _SHORTEST, _LONGEST, _SELDOM = 40, 5, 100, 200
+_LOOKS, _FEW_LOOKS, _SHORT, _LONG = 5, 2, 25, 50
 _WINDOW, _ENOUGH_BATCHES = 4, 50
 
 
@@ -14,12 +14,13 @@ class Schedule:
 
     All of the first five steps are looked at: they are those that a too high rate shows in.
     After them everything is looked at in the last step before a report, and the loss alone
-    between reports, too: in every fifth of a short interval, in the half of a long one. In a
-    long training reports come less often than looks: one goes through all losses so far.
+    between reports, too: in every fifth of a short interval, in the half of a longer one, in
+    the quarter of a long one. In a long training reports come less often than looks: one goes
+    through all losses so far.
 
     Args:
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
-            training, from 5 to 50, and from step 10,000 on a two-hundredth of the steps done.
+            training, from 5 to 100, and from step 10,000 on a two-hundredth of the steps done.
 
     Attributes:
         interval: Optimiser steps between two reports.
@@ -52,6 +53,7 @@ class Schedule:
     def is_read(self, step: int) -> bool:
         """Whether the loss is looked at in the step after so many, first or not."""
         looks = _LOOKS if self.interval < _SHORT else _FEW_LOOKS
+        looks *= 1 + (self.interval > _LONG)
         return self._ends_interval(step) or step % max(1, self.interval // looks) == 0
 
     def unit_window(self, batches_per_epoch: float) -> tuple[int | None, int]:

@@ -56,11 +56,10 @@ class DataGaps:
 
     def look(self, loss: Tensor) -> None:
         """Look at the batch of the first loss that is not finite, where that is on the host."""
-        self._is_on_host = loss.device.type == "cpu"
-        if self._was_lost or not self._is_on_host or _is_finite(loss.detach()):
-            return
-        self._was_lost = True
-        self._attempt(self._look_on_host)
+        self._is_on_host = loss.is_cpu
+        if self._is_on_host and not self._was_lost and not _is_finite(loss.detach()):
+            self._was_lost = True
+            self._attempt(self._look_on_host)
 
     def _look_on_host(self) -> None:
         entries = [*_floating(self.batch, on_host=True), *_floating(self.batch, on_host=False)]

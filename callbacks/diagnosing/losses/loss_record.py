@@ -73,10 +73,12 @@ class LossRecord:
 
     def add(self, outputs: Any, factor: float) -> None:
         """Take up what a training step returned; ``factor`` undoes what accumulation divided by."""
-        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+        # An abstract class is asked last: the Trainer makes a dictionary of what it differentiates.
+        is_mapping = type(outputs) is dict or isinstance(outputs, Mapping)
+        loss = outputs.get("loss") if is_mapping else outputs
         if isinstance(loss, Tensor) and loss.numel() == 1:
             loss = loss.detach()
-            at_hand = type(loss) is Tensor and loss.device.type == "cpu"
+            at_hand = type(loss) is Tensor and loss.is_cpu
             self._pending.append(float(loss) if at_hand else loss.clone())
             self._factor = factor
 

@@ -20,15 +20,18 @@ class StepObservation:
     Args:
         measure: What to keep of each call, see `ActivationObserver`.
         on_error: Gets what goes wrong while observing.
+
+    Attributes:
+        running: Whether the batch that runs is observed.
     """
 
     def __init__(self, measure: Measure, on_error: Callable[[Exception], None]) -> None:
         self._observer = ActivationObserver(list(ACTIVATION_MODULES), measure, on_error)
-        self._always = self._running = False
+        self._always = self.running = False
 
     def start(self, pl_module: LightningModule) -> None:
         """Find out at the start of training whether every step is to be observed."""
-        self._running = self._observer.traced = False
+        self.running = self._observer.traced = False
         self._always = has_compiled_parts(pl_module)
         if self._always:
             self._observer.attach(pl_module)
@@ -39,19 +42,19 @@ class StepObservation:
             if self._observer.attached:  # for a step in a row that does not come
                 self._observer.detach()
             return
-        self._running = True
+        self.running = True
         if not self._observer.attached:
             self._observer.attach(pl_module)
         self._observer.start()
 
     def pause(self) -> None:
         """Keep nothing of what the backward pass computes again."""
-        if self._running:
+        if self.running:
             self._observer.pause()
 
     def resume(self, *, wanted: bool) -> None:
         """After a backward pass, go on only if more may come in this batch."""
-        if not self._running:
+        if not self.running:
             return
         if wanted:
             self._observer.start()
@@ -69,9 +72,9 @@ class StepObservation:
         Args:
             stay: Whether to leave the hooks where they are, since the next step is wanted too.
         """
-        if not self._running:
+        if not self.running:
             return []
-        self._running = False
+        self.running = False
         self._observer.stop()
         measured = [(site, kept) for site, _, kept in self._observer.drain()]
         self._always = self._always or self._observer.traced
@@ -86,7 +89,7 @@ class StepObservation:
 
     def release(self) -> None:
         """Leave nothing behind."""
-        self._running = self._always = False
+        self.running = self._always = False
         self._observer.stop()
         self._observer.detach()
         self._observer.drain()

@@ -98,6 +98,11 @@ class UnitWatch:
         else:
             self._hooks.detach()
 
+    @property
+    def watching(self) -> bool:
+        """Whether a forward pass is observed, if only after a pause."""
+        return self._observer.entered or self._hooks.watching
+
     def pause(self) -> None:
         """Do not count what runs from here on."""
         self._observer.pause()

@@ -13,8 +13,8 @@ from torchvitals.callbacks.diagnosing.schedule import Schedule
         (None, 200, 5),
         (None, 239, 5),  # whole steps
         (None, 1_000, 25),
-        (None, 1_000_000, 50),  # the longest
-        (None, math.inf, 50),
+        (None, 1_000_000, 100),  # the longest
+        (None, math.inf, 100),
         (1, 1_000, 1),
         (70, 1_000, 70),
     ],
@@ -54,6 +54,16 @@ def test_what_is_looked_at_when():
     read = [0, 2, 4, 6, 8, 9, 10, 12, 14, 16, 18, 19, 20, 22]
     assert [s for s in range(24) if schedule.is_read(s)] == read
     assert [schedule.pace(s) for s in (0, 4, 5, 9)] == [1, 1, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("interval", "spacing"), [(5, 1), (24, 4), (25, 12), (50, 25), (100, 25), (1_000, 250)]
+)
+def test_the_loss_is_looked_at_between_reports(interval, spacing):
+    schedule = planned(interval)
+    read = [step for step in range(2 * interval) if schedule.is_read(step)]
+    ends = {interval - 1, 2 * interval - 1}
+    assert set(read) == {*range(0, 2 * interval, spacing), *ends}
 
 
 @pytest.mark.parametrize(
