@@ -56,7 +56,7 @@ class TrainingDoctor(Callback):
 
     Args:
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
-            training, from 5 to 100, and from step 10,000 on a two-hundredth of the steps done.
+            training, from 5 to 100, and from step 20,000 on a two-hundredth of the steps done.
         validation_loss: Name of the logged validation loss; None takes the first that has
             ``loss`` and ``val`` (or the word ``dev``) in its name. Or else, where it is of the
             training loss' size at first, one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,

@@ -20,7 +20,7 @@ class Schedule:
 
     Args:
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
-            training, from 5 to 100, and from step 10,000 on a two-hundredth of the steps done.
+            training, from 5 to 100, and from step 20,000 on a two-hundredth of the steps done.
 
     Attributes:
         interval: Optimiser steps between two reports.

@@ -84,10 +84,10 @@ def test_each_report_is_made_once(start, steps, reported):
 def test_reports_of_a_long_training_come_seldom_unless_asked_for():
     schedule, asked = planned(None), planned(50)
     reported = [step for step in range(1, 200_001) if schedule.reports(step)]
-    assert reported[:200] == list(range(50, 10_001, 50))
+    assert reported[:200] == list(range(100, 20_001, 100))
     gaps = [after - before for before, after in itertools.pairwise(reported)]
-    assert all(gap < 50 + step / 200 for gap, step in zip(gaps, reported[1:], strict=True))
-    assert len(reported) < 900
+    assert all(gap < 100 + step / 200 for gap, step in zip(gaps, reported[1:], strict=True))
+    assert len(reported) < 700
     assert sum(asked.reports(step) for step in range(1, 20_001)) == 400
 
 
@@ -100,8 +100,8 @@ def test_the_first_step_is_reported_once():
 def test_it_goes_on_from_its_state():
     schedule = planned(None)
     assert schedule.begins(0)
-    assert schedule.reports(50)
+    assert schedule.reports(100)
     resumed = Schedule(None)
     resumed.load_state_dict(schedule.state_dict())
     assert not resumed.begins(0)
-    assert [step for step in (50, 99, 100) if resumed.reports(step)] == [100]
+    assert [step for step in (100, 199, 200) if resumed.reports(step)] == [200]
