@@ -18,6 +18,7 @@ from .resuming.missed_validation import batches_trained, is_missed, validate_lat
 from .resuming.plateau_schedules import PlateauSchedules
 from .resuming.progress import Stopwatch, TrainingLoss
 from .resuming.rank_values import of_ranks, of_this_rank
+from .resuming.validation_clock import put_back_clock, read_clock
 
 # What ranks have of their own, in the state.
 _OWN = ("readings", "training_loss", "schedules")
@@ -81,6 +82,7 @@ class Checks:
         # Batches and epochs, None where they are not known.
         self._validated: int | None = 0
         self._ended: int | None = 0
+        self._since_validation: float | None = None
 
     # As training goes on
 
@@ -107,7 +109,8 @@ class Checks:
 
     def validate_late(self, trainer: Trainer) -> None:
         """Run a validation that a resumed run is due, and step what follows it."""
-        if self.loaded and is_missed(trainer, self._validated):
+        in_time = self.loaded and put_back_clock(trainer, self._since_validation)
+        if self.loaded and is_missed(trainer, self._validated, in_time=in_time):
             validate_late(trainer)
         self.schedules.step_late(trainer)
 
@@ -236,6 +239,9 @@ class Checks:
         state_dict["epoch_sums"] = self.epoch_sums.state(trainer)
         state_dict["readings"] = self.readings.state_dict(trainer)
         state_dict["schedules"] = self.schedules.state(trainer)
+        # Lightning sets its clock behind the last hook of a validation.
+        is_fresh = self._validated == batches_trained(trainer)
+        state_dict["since_validation"] = 0.0 if is_fresh else read_clock(trainer)
         own = {name: state_dict[name] for name in _OWN}
         state_dict["ranks"] = of_ranks(trainer, own)
 
@@ -251,6 +257,7 @@ class Checks:
         self.loaded = True
         self._validated = state_dict.get("validated")
         self._ended = state_dict.get("ended")
+        self._since_validation = state_dict.get("since_validation")
         if "judge" not in state_dict:
             self.judge.first.adopt(float(state_dict["best_score"]), state_dict["wait_count"])
             return False

@@ -300,3 +300,31 @@ def test_validation_by_the_clock_that_was_not_due(interval, tmp_path):
 
     assert train() == (8, [])
     assert train(tmp_path / "step=4.ckpt") == (8, [])
+
+
+class Clock(Callback):
+    """A minute a batch."""
+
+    def __init__(self):
+        self.now = 1_000.0
+
+    def on_train_batch_start(self, *_):
+        self.now += 60.0
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch")
+@pytest.mark.parametrize("hook", ["on_train_batch_end", "on_validation_start", "on_validation_end"])
+def test_validation_by_the_clock_is_as_often_as_without_a_break(hook, tmp_path, monkeypatch):
+    """Three minutes apart: behind the third batch of the first epoch, the second of the next."""
+    clock = Clock()
+    monkeypatch.setattr("time.monotonic", lambda: clock.now)
+    settings = {"checks": 1, "more": [clock], "val_check_interval": timedelta(minutes=3)}
+    whole = run({"patience": 2}, **settings)
+    assert whole["step"] == 18
+    for step in (1, 2, 3, 5, 6, 12, 17):
+        if hook != "on_train_batch_end" and step % 3:
+            continue
+        path = tmp_path / f"{step}.ckpt"
+        run({"patience": 2}, Saves(path, hook, step), **settings)
+        clock.now += 10_000.0  # the computer was off
+        assert run({"patience": 2}, ckpt=path, **settings) == whole, step

@@ -13,7 +13,7 @@ def batches_trained(trainer: Trainer) -> int:
     return batch_progress(trainer).total.processed  # type: ignore[no-any-return]
 
 
-def is_missed(trainer: Trainer, validated: int | None) -> bool:
+def is_missed(trainer: Trainer, validated: int | None, *, in_time: bool) -> bool:
     """Whether the resumed run was saved between a batch and the validation due after it.
 
     Checkpoints by the step are saved there, and Lightning goes on with the next batch. One that was
@@ -22,18 +22,19 @@ def is_missed(trainer: Trainer, validated: int | None) -> bool:
     Args:
         trainer: The Trainer, when training starts.
         validated: Batches trained up to the last validation; None where that is not known.
+        in_time: Whether one was due by the clock, where validations go by it.
     """
     if validated is None or not trainer.enable_validation:
         return False
     if not trainer.fit_loop.restarted_mid_epoch or not batch_progress(trainer).current.processed:
         return False  # there is none before an epoch's first batch, nor after its end
-    return validated < batches_trained(trainer) and is_due(trainer)
+    return validated < batches_trained(trainer) and (in_time or is_due(trainer))
 
 
 def is_due(trainer: Trainer) -> bool:
-    """Whether one is due after the batch that was trained last."""
+    """Whether one is due after the batch that was trained last, clocks apart."""
     if trainer.val_check_batch is None:
-        return False  # by the clock, which nobody asks where training goes on
+        return False
     interval: float = trainer.val_check_batch
     trained, every = batches_trained(trainer), trainer.check_val_every_n_epoch
     if every is not None and math.ceil(epochs_trained(trainer)) % every:
