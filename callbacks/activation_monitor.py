@@ -20,6 +20,7 @@ from ..functional.activations import (
 from ..functional.arguments import number, optional_whole_number
 from .monitoring.activations.joined_moments import join_layers, join_ranks, sums_by_site
 from .monitoring.activations.step_observation import StepObservation
+from .monitoring.evaluated_checkpoint import keep_record_of_fit
 from .monitoring.guard import switch_off, switch_off_on_error
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
@@ -383,6 +384,12 @@ class ActivationMonitor(Callback):
             "drift": dict(self.drift),
             "streaks": self._streaks.state_dict(),
         }
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take nothing up for a test or a validation: what is known is of the fit."""
+        keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's record."""

@@ -15,6 +15,7 @@ from .monitoring.activations.dead_findings import DeadFindings
 from .monitoring.activations.rank_masks import join_masks
 from .monitoring.activations.unit_masks import count_units, share_of, shares_of
 from .monitoring.activations.unit_watch import UnitWatch
+from .monitoring.evaluated_checkpoint import keep_record_of_fit
 from .monitoring.guard import switch_off, switch_off_on_error
 from .monitoring.recording.loggers import logger_step
 from .monitoring.recording.reporter import Reporter
@@ -360,6 +361,12 @@ class DeadReLUMonitor(Callback):
             "window": {},
             "report": self._reporter.state_dict(),
         }
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take nothing up for a test or a validation: what is known is of the fit."""
+        keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's record and its open window."""

@@ -10,6 +10,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_info
 
 from ..functional.arguments import number
+from .monitoring.evaluated_checkpoint import keep_record_of_fit
 from .stopping.arguments import alpha_of, as_list, check_arguments, modes_of
 from .stopping.best_weights import BestWeights, Place, check_strategy
 from .stopping.checks import Checks
@@ -449,6 +450,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         state = checkpoint["callbacks"][self.state_key]
         self._checks.complete(state, trainer)
         self._best.omit_own(state, pl_module)
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take nothing up for a test or a validation: what is known is of the fit."""
+        keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up a checkpoint's progress, ours or Lightning's; limits stay those of this run."""

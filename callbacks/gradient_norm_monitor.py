@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..functional.arguments import number, optional_whole_number
+from .monitoring.evaluated_checkpoint import keep_record_of_fit
 from .monitoring.gradients.gradient_findings import GradientFindings
 from .monitoring.gradients.gradient_reading import (
     gradients_by_layer,
@@ -386,6 +387,12 @@ class GradientNormMonitor(Callback):
             "findings": self._findings.state_dict(),
             "noise": self._noise and self._noise.state_dict(),
         }
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take nothing up for a test or a validation: what is known is of the fit."""
+        keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's record."""

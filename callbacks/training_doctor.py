@@ -26,6 +26,7 @@ from .diagnosing.validation import Check, ValidationCurve
 from .diagnosing.vital_signs.vitals import Vitals
 from .diagnosis import Diagnosis
 from .gradient_norm_monitor import GradientNormMonitor
+from .monitoring.evaluated_checkpoint import keep_record_of_fit
 from .monitoring.guard import SideWork, attempt, switch_off_on_error
 from .monitoring.layers import refuse_flattening
 from .monitoring.recording import loggers
@@ -370,6 +371,12 @@ class TrainingDoctor(Callback):
             "monitors": self._monitors.state_dict(),
             **self._schedule.state_dict(),
         }
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take nothing up for a test or a validation: what is known is of the fit."""
+        keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there with the next fit."""

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..functional.arguments import optional_whole_number
+from .monitoring.evaluated_checkpoint import keep_record_of_fit
 from .monitoring.gradients.gradient_reading import parameters_beside, scales_loss
 from .monitoring.gradients.weight_copies import WeightCopies
 from .monitoring.guard import switch_off_on_error
@@ -283,6 +284,12 @@ class UpdateRatioMonitor(Callback):
             "peaks": dict(self._peaks),
             "lengths": (self._first_length, self._last_length),
         }
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Take nothing up for a test or a validation: what is known is of the fit."""
+        keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's record."""

@@ -1,0 +1,66 @@
+"""To test a checkpoint after fit leaves what the callbacks know of the fit alone."""
+
+import pytest
+import torch
+from helpers.research import Research, loader
+from helpers.training import quiet_trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import nn
+
+from torchvitals.callbacks import (
+    ActivationMonitor,
+    DeadReLUMonitor,
+    EarlyStopping,
+    GradientNormMonitor,
+    TrainingDoctor,
+    UpdateRatioMonitor,
+)
+
+
+class Evaluated(Research):
+    def __init__(self):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+        super().__init__(network)
+
+    def validation_step(self, batch, batch_idx):
+        x, y = batch
+        self.log("val_loss", nn.functional.cross_entropy(self.network(x), y))
+
+    test_step = validation_step
+
+
+def reports(callback):
+    if isinstance(callback, EarlyStopping):
+        return callback.judge.first.values
+    return (callback.gradients if isinstance(callback, TrainingDoctor) else callback).steps
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GradientNormMonitor(1),
+        lambda: UpdateRatioMonitor(1),
+        lambda: ActivationMonitor(1),
+        DeadReLUMonitor,
+        lambda: TrainingDoctor(1),
+        lambda: EarlyStopping("val_loss", patience=9),
+    ],
+)
+@pytest.mark.parametrize("evaluate", ["test", "validate"])
+def test_the_record_of_the_fit_stays(make, evaluate, tmp_path):
+    data = loader(torch.randn(12, 6))
+    callback = make()
+    saver = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1)
+    trainer = quiet_trainer(max_epochs=3, callbacks=[callback, saver], enable_checkpointing=True)
+    trainer.fit(Evaluated(), data, data)
+    whole = list(reports(callback))
+    getattr(trainer, evaluate)(
+        dataloaders=data, ckpt_path=tmp_path / "epoch=0.ckpt", verbose=False
+    )
+    assert reports(callback) == whole
+    # Nor does the next fit go on with the checkpoint's.
+    again = quiet_trainer(max_epochs=1, callbacks=callback)
+    again.fit(Evaluated(), data, data)
+    assert 0 < len(reports(callback)) < len(whole)
+    assert reports(callback) == whole[: len(reports(callback))]
