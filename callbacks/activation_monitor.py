@@ -21,7 +21,7 @@ from ..functional.arguments import number, optional_whole_number
 from .monitoring.activations.joined_moments import join_layers, join_ranks, sums_by_site
 from .monitoring.activations.step_observation import StepObservation
 from .monitoring.evaluated_checkpoint import keep_record_of_fit
-from .monitoring.guard import switch_off, switch_off_on_error
+from .monitoring.guard import switch_off, switch_off_on_error, switch_off_with_others
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
 from .monitoring.recording.reporter import Reporter
@@ -278,7 +278,8 @@ class ActivationMonitor(Callback):
         except Exception as error:
             switch_off(self, error)
         if statistics is None:
-            self.failed = self._left = True
+            switch_off_with_others(self)
+            self._left = True
         elif statistics:
             self._evaluate(trainer, pl_module, statistics)
 

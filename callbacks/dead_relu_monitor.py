@@ -16,7 +16,7 @@ from .monitoring.activations.rank_masks import join_masks
 from .monitoring.activations.unit_masks import count_units, share_of, shares_of
 from .monitoring.activations.unit_watch import UnitWatch
 from .monitoring.evaluated_checkpoint import keep_record_of_fit
-from .monitoring.guard import switch_off, switch_off_on_error
+from .monitoring.guard import switch_off, switch_off_on_error, switch_off_with_others
 from .monitoring.recording.loggers import logger_step
 from .monitoring.recording.reporter import Reporter
 from .monitoring.recording.scales import SCALES
@@ -272,7 +272,7 @@ class DeadReLUMonitor(Callback):
         self._watch.open()
         self._keep_window = False
         if active is None:
-            self.failed = True
+            switch_off_with_others(self)
             return
         self._report(trainer, pl_module, step, active)
 

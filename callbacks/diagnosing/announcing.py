@@ -40,7 +40,7 @@ def announce(
         _log.warning("Doctor: %s %s", line, _advice(diagnosis))
         if not trainer.barebones:
             title = f"Doctor: {diagnosis.problem.value}"
-            side_work.attempt("logger", loggers.alert, trainer, title, diagnosis.evidence)
+            side_work.attempt_with_each(trainer.loggers, loggers.alert, title, diagnosis.evidence)
     for diagnosis in gone:
         _log.info("Doctor: %s is over.", diagnosis.problem.value)
 
@@ -72,7 +72,7 @@ def conclude(trainer: Trainer, diagnoses: Sequence[Diagnosis], side_work: SideWo
             }
             for d in diagnoses
         ]  # fmt: skip
-        step = loggers.logger_step(trainer)
-        side_work.attempt("logger", loggers.log_table, trainer, "doctor/diagnoses", rows, step)
+        each, step = side_work.attempt_with_each, loggers.logger_step(trainer)
+        each(trainer.loggers, loggers.log_table, "doctor/diagnoses", rows, step)
         problems = {"doctor/problems": [d.problem.value for d in diagnoses]}
-        side_work.attempt("logger", loggers.summarize, trainer, problems)
+        each(trainer.loggers, loggers.summarize, problems)

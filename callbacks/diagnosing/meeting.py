@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 import torch
 from lightning.pytorch import Trainer
 
-from ..monitoring.guard import switch_off
+from ..monitoring.guard import switch_off, switch_off_with_others
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Meeting:
         except Exception as error:
             switch_off(doctor, error)
         if ranks is None:
-            switch_off(doctor, RuntimeError("the doctor of another rank did"))
+            switch_off_with_others(doctor)
             self._is_over = True
         return ranks
 

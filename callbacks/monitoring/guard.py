@@ -1,11 +1,11 @@
 """What keeps a monitor's own error from taking a training run down."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -13,12 +13,24 @@ Monitor = TypeVar("Monitor", bound=Any)
 
 
 def switch_off(monitor: Any, error: Exception) -> None:
-    """Mark a monitor as failed and say so once."""
+    """Mark a monitor as failed and say so once, on the rank where it did."""
+    if not monitor.failed:
+        monitor.failed = True
+        rank = getattr(rank_zero_only, "rank", None) or 0
+        warnings.warn(
+            f"{type(monitor).__name__} switched itself off{f' on rank {rank}' * bool(rank)}, "
+            f"training goes on: {type(error).__name__}: {error}",
+            stacklevel=3,
+        )
+
+
+def switch_off_with_others(monitor: Any) -> None:
+    """Mark a monitor as failed because that of another rank has; rank 0 says so."""
     if not monitor.failed:
         monitor.failed = True
         rank_zero_warn(
-            f"{type(monitor).__name__} switched itself off, training goes on: "
-            f"{type(error).__name__}: {error}"
+            f"{type(monitor).__name__} switched itself off, training goes on: that of another "
+            "rank did."
         )
 
 
@@ -85,6 +97,26 @@ class SideWork:
                 f"{self._monitor} gave up its {kind}, and goes on: {type(error).__name__}: {error}",
                 stacklevel=3,
             )
+
+    def attempt_with_each(
+        self,
+        loggers: Sequence[object],
+        work: Callable[Concatenate[Any, P], object],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Do something with each of a Trainer's loggers: one that fails is given up alone.
+
+        Args:
+            loggers: The loggers.
+            work: The work, whose first argument is the logger.
+            *args: Its other arguments.
+            **kwargs: Its arguments by name.
+        """
+        for number, logger in enumerate(loggers, start=1):
+            which = "" if len(loggers) == 1 else f" {number} ({type(logger).__name__})"
+            self.attempt(f"logger{which}", work, logger, *args, **kwargs)
 
     def resume(self) -> None:
         """Try everything again, in a new fit."""

@@ -3,9 +3,9 @@
 from typing import Protocol
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+from ..monitoring.guard import SideWork
 from ..monitoring.recording.loggers import summarize
 from .judging.reason import StoppingReason
 
@@ -31,7 +31,5 @@ def summarize_outcome(trainer: Trainer, outcome: Outcome) -> None:
         "best_score": float(outcome.best_score),
     }
     prefix = f"early_stopping/{outcome.monitor}"
-    try:
-        summarize(trainer, {f"{prefix}/{name}": value for name, value in values.items()})
-    except Exception as error:
-        rank_zero_warn(f"EarlyStopping could not write the summary of W&B: {error}")
+    summary = {f"{prefix}/{name}": value for name, value in values.items()}
+    SideWork("EarlyStopping").attempt_with_each(trainer.loggers, summarize, summary)

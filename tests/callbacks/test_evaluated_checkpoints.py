@@ -55,9 +55,7 @@ def test_the_record_of_the_fit_stays(make, evaluate, tmp_path):
     trainer = quiet_trainer(max_epochs=3, callbacks=[callback, saver], enable_checkpointing=True)
     trainer.fit(Evaluated(), data, data)
     whole = list(reports(callback))
-    getattr(trainer, evaluate)(
-        dataloaders=data, ckpt_path=tmp_path / "epoch=0.ckpt", verbose=False
-    )
+    getattr(trainer, evaluate)(dataloaders=data, ckpt_path=tmp_path / "epoch=0.ckpt", verbose=False)
     assert reports(callback) == whole
     # Nor does the next fit go on with the checkpoint's.
     again = quiet_trainer(max_epochs=1, callbacks=callback)

@@ -600,13 +600,13 @@ def test_what_takes_no_hooks_or_has_no_batch_is_no_problem(make):
     assert len(doctor._observation.vitals.losses) == 40
 
 
-def test_an_alert_that_fails_is_one_warning_and_the_doctor_goes_on(monkeypatch):
-    def alert(trainer, title, text):
+def test_an_alert_that_fails_is_one_warning_and_the_doctor_goes_on(monkeypatch, tmp_path):
+    def alert(logger, title, text):
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr("torchvitals.callbacks.monitoring.recording.loggers.alert", alert)
     with pytest.warns(UserWarning, match="TrainingDoctor gave up its logger.*no route") as caught:
-        doctor = examine(SICK["softmax twice"][0]())
+        doctor = examine(SICK["softmax twice"][0](), logger=CSVLogger(tmp_path))
     assert sum("gave up its logger" in str(warning.message) for warning in caught) == 1
     assert [d.problem for d in doctor.diagnoses] == [Problem.OUTPUT_LOSS_MISMATCH]
 

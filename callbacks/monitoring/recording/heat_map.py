@@ -94,12 +94,16 @@ def draw_heat_map(
     ax.set(xlabel="training step", ylabel="layer", ylim=(lines[-1], lines[0]))
     every = -(-len(labels) // _MAX_LABELS)
     shown = [i for i in range(len(labels)) if i % every == 0 or i == len(labels) - 1]
-    ax.set_yticks(shown, [_shorten(labels[i]) for i in shown])
+    # Names are data: a dollar in one begins no formula.
+    ax.set_yticks(shown, [_shorten(labels[i]) for i in shown], parse_math=False)
     if len(labels) <= _MAX_NOTES:
         _write_medians(ax, values, norm)
     if colorbar:
         ticks = [tick for tick in scale.ticks if scale.low <= tick <= scale.high]
-        bar = ax.figure.colorbar(image, ax=ax, ticks=ticks or None)
+        # Arrows at the ends of the colours that stand for more or less, too.
+        beyond = (bool((cells < scale.low).any()), bool((cells > scale.high).any()))
+        extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(beyond)
+        bar = ax.figure.colorbar(image, ax=ax, ticks=ticks or None, extend=extend or "neither")
         if ticks:
             bar.minorticks_off()
             bar.ax.set_yticklabels([scale.ticks[tick] for tick in ticks])
@@ -142,7 +146,7 @@ def _edges(steps: Sequence[int]) -> list[float]:
 
 
 def _write_medians(ax: "Axes", values: Tensor, norm: "Normalize") -> None:
-    for row, median in enumerate(values.nanmedian(1).values.tolist()):
+    for row, median in enumerate(values.nanquantile(0.5, 1).tolist()):
         bright = median > 0 and norm(median) > 0.6
         ax.annotate(
             f"{median:.0e}" if 0 < abs(median) < 0.01 else f"{median:.2g}",

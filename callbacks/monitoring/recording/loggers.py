@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import Logger
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,28 +58,35 @@ def run_folder(trainer: Trainer) -> Path | None:
     Unlike ``trainer.log_dir`` it is the run's own also with loggers whose ``log_dir`` all runs
     share, and asks no other rank. None for a Trainer that writes nothing, or nothing local.
     """
-    if trainer.fast_dev_run or _of(trainer, "DummyLogger"):  # type: ignore[attr-defined]
+    if trainer.fast_dev_run:  # type: ignore[attr-defined]
+        return None
+    if any(_is(logger, "DummyLogger") for logger in trainer.loggers):
         return None
     checkpoints = getattr(trainer.checkpoint_callback, "dirpath", None)
     if checkpoints is not None:
         path = Path(checkpoints)
         folder = path.parent if path.name == "checkpoints" else path
     elif trainer.loggers:
-        logger = trainer.loggers[0]
-        version = logger.version
-        version = version if isinstance(version, str) else f"version_{version}"
-        parent = Path(logger.save_dir or trainer.default_root_dir)
-        folder = parent / str(logger.name) / version
+        folder = _folder_of(trainer.loggers[0], trainer.default_root_dir)
     else:
         return None
     return None if ":" in folder.parts[0][2:] else folder  # s3://bucket, not C:
 
 
-def use_step_axis(trainer: Trainer, quantity: str) -> None:
+def _folder_of(logger: Logger, root: str) -> Path:
+    """Where a logger writes: by its name and version, if it has any."""
+    version = logger.version
+    numbered = version if version is None or isinstance(version, str) else f"version_{version}"
+    parts = [part for part in (logger.name, numbered) if part]
+    return Path(logger.save_dir or root, *parts)
+
+
+def use_step_axis(logger: Logger, quantity: str) -> None:
     """Draw a quantity's charts over the step, in W&B runs that the logger did not begin, too."""
-    for logger in _of(trainer, "WandbLogger"):
-        logger.experiment.define_metric(_STEP)
-        logger.experiment.define_metric(f"{quantity}/*", step_metric=_STEP)
+    if _is(logger, "WandbLogger"):
+        run = _experiment(logger)
+        run.define_metric(_STEP)
+        run.define_metric(f"{quantity}/*", step_metric=_STEP)
 
 
 def offer_scalars(trainer: Trainer, metrics: Mapping[str, float]) -> None:
@@ -88,65 +96,64 @@ def offer_scalars(trainer: Trainer, metrics: Mapping[str, float]) -> None:
         trainer.callback_metrics.update(zip(metrics, values.unbind(), strict=True))
 
 
-def log_scalars(trainer: Trainer, metrics: Mapping[str, float], step: int) -> None:
-    """Give every logger a row, on its own axis, whenever there is one.
+def log_scalars(logger: Logger, metrics: Mapping[str, float], step: int) -> None:
+    """Give a logger a row, on its own axis, whenever there is one.
 
     `LightningModule.log` would pass a step's values on every ``log_every_n_steps`` only, and
     again, stale, where a monitor's interval is another; and it costs more than the monitor.
 
     Args:
-        trainer: The Trainer.
+        logger: One of the Trainer's.
         metrics: Values by name.
         step: Optimiser steps done before this one.
     """
-    for logger in trainer.loggers:
-        logger.log_metrics(dict(metrics), step=step)
+    logger.log_metrics(dict(metrics), step=step)
 
 
-def log_picture(trainer: Trainer, name: str, pixels: "NDArray[np.uint8]", step: int) -> None:
-    """Give a picture, height by width by RGB, to the loggers that take one: W&B, TensorBoard."""
-    for logger in _of(trainer, "WandbLogger", "TensorBoardLogger"):
-        if hasattr(logger, "log_image"):
-            logger.log_image(name, [pixels], step=step)
-        else:
-            logger.experiment.add_image(name, pixels, step, dataformats="HWC")
+def log_picture(logger: Logger, name: str, pixels: "NDArray[np.uint8]", step: int) -> None:
+    """Give a picture, height by width by RGB, to a logger that takes one: W&B, TensorBoard."""
+    if _is(logger, "WandbLogger"):
+        logger.log_image(name, [pixels], step=step)  # type: ignore[attr-defined]
+    elif _is(logger, "TensorBoardLogger"):
+        _experiment(logger).add_image(name, pixels, step, dataformats="HWC")
 
 
-def log_table(trainer: Trainer, name: str, table: list[dict[str, Any]], step: int) -> None:
+def log_table(logger: Logger, name: str, table: list[dict[str, Any]], step: int) -> None:
     """Give a table, one dictionary for each row, to W&B, and as text to TensorBoard."""
     if not table:
         return
     columns = list(table[0])
     rows = [list(row.values()) for row in table]
-    for logger in _of(trainer, "WandbLogger"):
-        logger.log_table(name, columns, rows, step=step)
-    for logger in _of(trainer, "TensorBoardLogger"):
+    if _is(logger, "WandbLogger"):
+        logger.log_table(name, columns, rows, step=step)  # type: ignore[attr-defined]
+    elif _is(logger, "TensorBoardLogger"):
         lines = [columns, ["---"] * len(columns), *rows]
         text = "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-        logger.experiment.add_text(name, text, step)
+        _experiment(logger).add_text(name, text, step)
 
 
-def summarize(trainer: Trainer, values: Mapping[str, Any]) -> None:
-    """Put results of the whole run into the summary of every W&B run."""
-    for logger in _of(trainer, "WandbLogger"):
-        logger.experiment.summary.update(dict(values))
+def summarize(logger: Logger, values: Mapping[str, Any]) -> None:
+    """Put results of the whole run into the summary of a W&B run."""
+    if _is(logger, "WandbLogger"):
+        _experiment(logger).summary.update(dict(values))
 
 
-def alert(trainer: Trainer, title: str, text: str) -> None:
-    """Send an alert from every W&B run."""
-    for logger in _of(trainer, "WandbLogger"):
-        logger.experiment.alert(title=title, text=text)
+def alert(logger: Logger, title: str, text: str) -> None:
+    """Send an alert from a W&B run."""
+    if _is(logger, "WandbLogger"):
+        _experiment(logger).alert(title=title, text=text)
 
 
 def take_pictures(trainer: Trainer) -> bool:
     """Whether a logger takes pictures."""
-    return bool(_of(trainer, "WandbLogger", "TensorBoardLogger"))
+    return any(_is(logger, "WandbLogger", "TensorBoardLogger") for logger in trainer.loggers)
 
 
-def _of(trainer: Trainer, *classes: str) -> list[Any]:
-    """The Trainer's loggers of these classes, which may come from either of Lightning's names."""
-    return [
-        logger
-        for logger in trainer.loggers
-        if any(base.__name__ in classes for base in type(logger).__mro__)
-    ]
+def _experiment(logger: Logger) -> Any:
+    """What W&B's logger, or TensorBoard's, writes to."""
+    return logger.experiment  # type: ignore[attr-defined]
+
+
+def _is(logger: Logger, *classes: str) -> bool:
+    """Whether it is of one of these classes, which may come from either of Lightning's names."""
+    return any(base.__name__ in classes for base in type(logger).__mro__)

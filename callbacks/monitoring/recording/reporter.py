@@ -1,8 +1,9 @@
 """Where a monitor's figures go: its record, a file, the loggers, and findings said once."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -78,14 +79,13 @@ class Reporter:
                 "off; its record is kept in its attributes."
             )
         writes = trainer.is_global_zero and not self._is_quiet
-        folder = loggers.run_folder(trainer) if writes else None
-        name = f"{self.monitor}{self._suffix}.jsonl"
-        path = None if folder is None else folder / "vitals" / name
-        self._file = None if path is None else RecordFile(path)
+        self._file = None
+        if writes:
+            self._side_work.attempt("file", self._find_file, trainer)
         if writes and not trainer.barebones:
             for quantity in self.scales:
                 name = quantity + self._suffix
-                self._side_work.attempt("logger", loggers.use_step_axis, trainer, name)
+                self._side_work.attempt_with_each(trainer.loggers, loggers.use_step_axis, name)
         self._side_work.attempt("file", self._open_file, resumed)
         return resumed
 
@@ -111,6 +111,11 @@ class Reporter:
             return dict(metrics)
         return {name.replace("/", f"{self._suffix}/", 1): v for name, v in metrics.items()}
 
+    def _find_file(self, trainer: Trainer) -> None:
+        folder = loggers.run_folder(trainer)
+        if folder is not None:
+            self._file = RecordFile(folder / "vitals" / f"{self.monitor}{self._suffix}.jsonl")
+
     def _open_file(self, resumed: bool) -> None:
         """Open the file with what a checkpoint brought, where the file does not have it yet."""
         if self._file is None:
@@ -126,6 +131,8 @@ class Reporter:
             values = {q: {name: row[i] for name, row in t.items()} for q, t in tables.items()}
             summary = {name: row[i] for name, row in totals.items()}
             self._file.report(step, epoch, values, summary)
+        for key, text in self.findings.items():
+            self._file.finding(key, text)
 
     def report(
         self,
@@ -150,7 +157,7 @@ class Reporter:
             self._side_work.attempt("file", self._file.report, *row)
         if self._is_quiet:
             return
-        metrics = self._charted({**_charts(values), **summary})
+        metrics = self._charted({**_charts(values, taken=summary), **summary})
         self._rows.setdefault(step, {}).update(metrics)
         loggers.offer_scalars(trainer, metrics)
 
@@ -165,7 +172,7 @@ class Reporter:
         self._rows.clear()
         if not trainer.barebones:
             for step, row in rows.items():
-                self._side_work.attempt("logger", loggers.log_scalars, trainer, row, step)
+                self._side_work.attempt_with_each(trainer.loggers, loggers.log_scalars, row, step)
 
     def find(self, trainer: Trainer, key: str, text: str) -> None:
         """Say something that was found, once for each key: in the log, the file, and W&B."""
@@ -178,7 +185,8 @@ class Reporter:
         if self._file is not None:
             self._side_work.attempt("file", self._file.finding, key, text)
         if not trainer.barebones:
-            self._side_work.attempt("logger", loggers.alert, trainer, self.monitor, text)
+            each = self._side_work.attempt_with_each
+            each(trainer.loggers, loggers.alert, self.monitor, text)
 
     def finish(self, trainer: Trainer) -> None:
         """Give the loggers one heat map and one table, and close the file."""
@@ -187,7 +195,7 @@ class Reporter:
         draws = trainer.is_global_zero and not trainer.barebones and not self._is_quiet
         if draws and len(record.steps) > 1:
             self._side_work.attempt("picture", self._log_heat_map, trainer, quantity, record)
-            self._side_work.attempt("logger", self._log_table, trainer, quantity)
+            self._side_work.attempt("table", self._log_table, trainer, quantity)
         if self._file is not None:
             self._side_work.attempt("file", self._file.close)
             self._file = None
@@ -201,7 +209,8 @@ class Reporter:
         if self._file is not None:
             self._side_work.attempt("file", imsave, self._picture(self._file, quantity), pixels)
         name = f"{quantity}{self._suffix}/heat_map"
-        loggers.log_picture(trainer, name, pixels, loggers.logger_step(trainer))
+        each, step = self._side_work.attempt_with_each, loggers.logger_step(trainer)
+        each(trainer.loggers, loggers.log_picture, name, pixels, step)
 
     def _picture(self, file: RecordFile, quantity: str) -> Path:
         return file.path.parent / f"{quantity}{self._suffix}.png"
@@ -214,7 +223,8 @@ class Reporter:
             for layer, row in zip(layers, rows, strict=True):
                 row |= _statistics(name, history.get(layer, []))
         name = f"{quantity}{self._suffix}/table"
-        loggers.log_table(trainer, name, rows, loggers.logger_step(trainer))
+        each, step = self._side_work.attempt_with_each, loggers.logger_step(trainer)
+        each(trainer.loggers, loggers.log_table, name, rows, step)
 
     def state_dict(self) -> dict[str, Any]:
         """The whole record."""
@@ -245,25 +255,32 @@ def _reporters_of(callback: object) -> list[Reporter]:
     return [reporter for reporter in found if isinstance(reporter, Reporter)]
 
 
-def _charts(values: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """One scalar for each layer, or of many layers their extremes and median."""
+def _charts(values: Mapping[str, Mapping[str, float]], taken: Collection[str]) -> dict[str, float]:
+    """One scalar for each layer, or of many layers their extremes and median.
+
+    A layer whose chart would have the name of one that is ``taken`` has it with a word more.
+    """
     if sum(map(len, values.values())) <= _MAX_CHARTS:
-        return {f"{q}/{name}": v for q, by_layer in values.items() for name, v in by_layer.items()}
+        charts = {
+            f"{q}/{name}": value
+            for q, by_layer in values.items()
+            for name, value in by_layer.items()
+        }
+        return {f"{n} (layer)" if n in taken else n: value for n, value in charts.items()}
     charts = {}
     for quantity, by_layer in values.items():
-        ordered = sorted(value for value in by_layer.values() if value == value)
-        if ordered:
-            charts[f"{quantity}/lowest"] = ordered[0]
-            charts[f"{quantity}/median"] = ordered[len(ordered) // 2]
-            charts[f"{quantity}/highest"] = ordered[-1]
+        known = [value for value in by_layer.values() if value == value]
+        if known:
+            charts[f"{quantity}/lowest"] = min(known)
+            charts[f"{quantity}/median"] = median(known)
+            charts[f"{quantity}/highest"] = max(known)
     return charts
 
 
 def _statistics(quantity: str, history: list[float]) -> dict[str, float | None]:
     parts = ("lowest", "median", "highest", "last")
-    known = sorted(value for value in history if value == value)
+    known = [value for value in history if value == value]
     if not known:
         return {f"{quantity} {part}": None for part in parts}
-    last = next(value for value in reversed(history) if value == value)
-    found = (known[0], known[len(known) // 2], known[-1], last)
+    found = (min(known), median(known), max(known), known[-1])
     return {f"{quantity} {part}": float(f"{v:.4g}") for part, v in zip(parts, found, strict=True)}

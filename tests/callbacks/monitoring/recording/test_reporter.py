@@ -9,7 +9,7 @@ import matplotlib
 import pytest
 import torch
 from helpers.research import Research, fit, loader
-from helpers.training import environment
+from helpers.training import environment, quiet_trainer
 from helpers.wandb_file import alerts, axes, finished_file, history
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
@@ -131,6 +131,60 @@ def test_a_logger_that_fails_is_given_up_with_one_warning_and_the_record_goes_on
     assert sum("gave up its logger" in str(warning.message) for warning in caught) == 1
     assert monitor.steps == [0, 1, 2, 3, 4, 5]
     assert read(tmp_path, monitor).records["grad_norm"].steps == monitor.steps
+
+
+def test_a_logger_that_fails_does_not_take_the_others_along(tmp_path):
+    rows = Rows(tmp_path)
+    with pytest.warns(UserWarning, match=r"gave up its logger 1 \(Broken\)"):
+        fit(Research(network()), data(), [GradientNormMonitor(1)], logger=[Broken(), rows])
+    assert rows.steps == [0, 1, 2, 3, 4, 5]
+
+
+class Nameless(Broken):
+    """A logger that cannot say where it writes."""
+
+    @property
+    def name(self):
+        raise RuntimeError("no run yet")
+
+    def log_metrics(self, metrics, step=None):
+        pass
+
+
+def test_a_logger_without_a_name_costs_the_file_and_not_the_record():
+    monitor = GradientNormMonitor(1)
+    with pytest.warns(UserWarning, match="gave up its file.*no run yet"):
+        fit(Research(network()), data(), [monitor], logger=Nameless())
+    assert not monitor.failed
+    assert monitor.steps == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "folder"),
+    [(None, None, "."), ("runs", None, "runs"), (None, 3, "version_3"), ("a", "b", "a/b")],
+)
+def test_the_folder_of_a_logger_without_name_or_version(name, version, folder, tmp_path):
+    logger = type("Own", (Broken,), {"name": name, "version": version, "save_dir": str(tmp_path)})
+    assert run_folder(quiet_trainer(logger=logger())) == tmp_path / folder
+
+
+class Named(Research):
+    """A layer that is called as a summary is."""
+
+    def __init__(self):
+        super().__init__(None)
+        self.total = nn.Linear(5, 3)
+
+    def training_step(self, batch, batch_idx):
+        return nn.functional.cross_entropy(self.total(batch[0]), batch[1])
+
+
+def test_a_layer_that_is_called_total_has_a_chart_of_its_own(tmp_path):
+    logger, monitor = CSVLogger(tmp_path), GradientNormMonitor(1)
+    fit(Named(), data(), [monitor], logger=logger)
+    table = csv.DictReader(Path(logger.log_dir, "metrics.csv").read_text().splitlines())
+    found = [float(row["grad_norm/total (layer)"]) for row in table]
+    assert found == pytest.approx(monitor.history["total"])
 
 
 @pytest.mark.filterwarnings("ignore:Experiment logs directory")
@@ -288,6 +342,16 @@ def test_a_run_that_is_resumed_in_a_new_folder_has_the_whole_record_there(tmp_pa
     assert found.records["grad_norm"].history["network.0"] == pytest.approx(
         resumed.history["network.0"], rel=1e-8
     )
+
+
+def test_a_run_that_is_resumed_in_a_new_folder_has_what_was_found(tmp_path):
+    monitor, model = GradientNormMonitor(1), Research(vanishing())
+    trainer = fit(model, data(24), [monitor], logger=CSVLogger(tmp_path / "first"))
+    assert monitor.findings
+    trainer.save_checkpoint(tmp_path / "end.ckpt")
+    again = {"max_epochs": 2, "ckpt_path": tmp_path / "end.ckpt"}
+    fit(Research(vanishing()), data(24), [monitor], logger=CSVLogger(tmp_path / "second"), **again)
+    assert read(tmp_path / "second", monitor).findings == monitor.findings
 
 
 @pytest.mark.parametrize(

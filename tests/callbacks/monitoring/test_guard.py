@@ -1,0 +1,31 @@
+"""A monitor that fails says so on the rank where it does; rank 0 speaks for those that follow."""
+
+import warnings
+from types import SimpleNamespace
+
+import pytest
+from lightning.pytorch.utilities import rank_zero_only
+
+from torchvitals.callbacks.monitoring.guard import switch_off, switch_off_with_others
+
+
+@pytest.mark.parametrize(("rank", "where"), [(0, "off, training"), (1, "off on rank 1, training")])
+def test_the_rank_that_fails_says_why(rank, where, monkeypatch):
+    monkeypatch.setattr(rank_zero_only, "rank", rank)
+    monitor = SimpleNamespace(failed=False)
+    with pytest.warns(UserWarning, match=f"{where} goes on: KeyError: 'x'"):
+        switch_off(monitor, KeyError("x"))
+    assert monitor.failed
+    switch_off(monitor, KeyError("said once"))
+
+
+@pytest.mark.parametrize(("rank", "said"), [(0, 1), (1, 0)])
+def test_rank_0_says_that_another_did(rank, said, monkeypatch):
+    monkeypatch.setattr(rank_zero_only, "rank", rank)
+    monitor = SimpleNamespace(failed=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        switch_off_with_others(monitor)
+        switch_off_with_others(monitor)
+    assert monitor.failed
+    assert ["that of another rank did" in str(w.message) for w in caught] == [True] * said
