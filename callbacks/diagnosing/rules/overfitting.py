@@ -51,7 +51,9 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[S
     # Of many checks one happens to be good.
     around = int(len(checks) >= _SOME_CHECKS)
     best = statistics.fmean(checks[max(0, place - around) : place + around + 1])
-    recent = min(checks[-max(_CHECKS, int(_PART * len(checks))) :])
+    # Of a loss that goes on rising, where it was a while ago is not where it is.
+    latest = statistics.median(checks[-max(_CHECKS, int(_PART * len(checks))) :])
+    recent = min(latest, *checks[-_CHECKS:])
     lost = recent / best - 1
     if vitals.objective.constant_loss > 0:
         of_all = (recent - best) / vitals.whole_scale

@@ -198,6 +198,18 @@ def test_one_good_check_of_many_is_not_what_was_lost():
     assert P.OVERFITTING in found(vitals(SMALL, validation_losses=lasting, **signs))
 
 
+def test_a_validation_that_goes_on_rising_is_judged_by_where_it_is():
+    """Half of the last fifth is a tenth of a constant's loss above the best; not all of it."""
+    rising = [2.0 - 0.1 * i for i in range(10)] + [1.0 + 0.018 * i for i in range(20)]
+    training = [2.0 * 0.93**i for i in range(30)]
+    signs = {"validation_losses": rising, "training_epoch_losses": training}
+    assert P.OVERFITTING in found(vitals(SMALL, **signs))
+    # One that was as high in three checks only was not there before.
+    late = [min(loss, 1.1) for loss in rising[10:-3]]
+    late = [*rising[:10], *late, *rising[-3:]]
+    assert P.OVERFITTING not in found(vitals(SMALL, **{**signs, "validation_losses": late}))
+
+
 def test_a_rise_is_no_overfitting_where_training_does_not_fall():
     rises = [1.0, 0.9, 1.3, 1.4, 1.5]
     falls, stays = [1.0, 0.5, 0.4, 0.3, 0.2], [1.0, 0.5, 0.52, 0.5, 0.49]
