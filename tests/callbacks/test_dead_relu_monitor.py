@@ -301,6 +301,29 @@ def test_a_module_used_more_than_once_has_a_record_for_each_call():
     assert widths == sorted([64] * 5 + [128] * 4 + [256] * 4 + [512] * 4)
 
 
+class Using(nn.Module):
+    def __init__(self, inputs, units, act):
+        super().__init__()
+        self.layer, self.act = nn.Linear(inputs, units), act
+
+    def forward(self, x):
+        return self.act(self.layer(x))
+
+
+@pytest.mark.parametrize("every", [None, 5])
+@pytest.mark.parametrize("width", [8, 12])
+@pytest.mark.filterwarnings("error:DeadReLUMonitor did not see")
+def test_blocks_that_share_their_relu_are_told_apart(width, every):
+    act = nn.ReLU()
+    network = nn.Sequential(Using(6, 8, act), Using(8, width, act), nn.Linear(width, 3))
+    with torch.no_grad():
+        network[0].layer.bias[0] = -99.0  # one unit is left to be watched
+        network[1].layer.bias.fill_(-99.0)
+    monitor = DeadReLUMonitor(every)
+    fit(Research(network), loader(torch.randn(80, 6)), [monitor], max_epochs=2)
+    assert monitor.dead_fraction == {"network.0.act": 1 / 8, "network.1.act": 1.0}
+
+
 def test_no_relu_is_nothing_and_not_a_healthy_zero():
     monitor = DeadReLUMonitor()
     network = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))

@@ -75,6 +75,20 @@ def activation_modules(root: nn.Module) -> list[tuple[str, str]]:
     return [(name, kind) for name, kind in found if kind is not None]
 
 
+def names_by_module(root: nn.Module) -> dict[int, list[str]]:
+    """Names, as in a site, under which each module's parents hold it, by the module's id.
+
+    A parent that is held in several places counts under its first name, so that neither a cycle
+    nor a deep nest of shared parts makes this long.
+    """
+    names: dict[int, list[str]] = {}
+    for parent, module in root.named_modules():
+        for name, child in module.named_children():
+            path = plain_name(f"{parent}.{name}" if parent else name)
+            names.setdefault(id(child), []).append(path)
+    return names
+
+
 def plain_name(name: str) -> str:
     """A module's name without what wrappers put into it."""
     return ".".join(part for part in name.split(".") if part not in _WRAPPERS)

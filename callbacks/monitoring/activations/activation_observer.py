@@ -14,6 +14,7 @@ from .activation_kinds import (
     is_silent,
     kind_of_call,
     kind_of_module,
+    names_by_module,
     plain_name,
 )
 from .checkpointing import (
@@ -51,8 +52,10 @@ class ActivationObserver(TorchFunctionMode):
 
     A site is one call in the forward pass of one module: ``network.act`` for an activation
     module, ``network.act#2`` for its second call in one forward pass of its parent,
-    ``network.relu`` for a functional call. What the step itself calls behind its last layer is
-    the loss's, and no site. The running module is known from hooks, which
+    ``network.relu`` for a functional call. A module that several others hold has a site in each,
+    under the name that it has there; one that none above it holds is a functional call. What the
+    step itself calls behind its last layer is the loss's, and no site. The running module is known
+    from hooks, which
     `attach` adds and `detach` removes. Calls without gradients (a teacher network) pass unseen.
 
     Inside `torch.compile`, Dynamo traces the mode and the hooks into the one graph that it makes
@@ -71,7 +74,9 @@ class ActivationObserver(TorchFunctionMode):
 
     Attributes:
         traced: Whether any observed call was compiled.
-        forms: How the outputs of each site look; None where calls differ.
+        forms: How the outputs of each site look; None where calls differ, or the module has sites
+            in several others.
+        called: First names of the activation modules that were called.
         ends_in_layer: Whether a layer came after the last activation: it was not the output.
     """
 
@@ -103,6 +108,7 @@ class ActivationObserver(TorchFunctionMode):
         self.blind = False
         self.ends_in_layer = False
         self.forms: dict[str, SiteForm | None] = {}
+        self.called: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is of the moment: a copy has neither hooks nor calls, and is not entered."""
@@ -129,12 +135,13 @@ class ActivationObserver(TorchFunctionMode):
     def attach(self, root: nn.Module) -> None:
         """Follow which module of ``root`` is running."""
         self.detach()
+        names = names_by_module(root)
         for name, module in root.named_modules():
             kind = kind_of_module(module)
             if is_scripted(module):
                 continue
             if kind in self._kinds or not is_silent(module):
-                enter = Enter(self, plain_name(name), kind)
+                enter = Enter(self, plain_name(name), kind, names.get(id(module), ()))
                 self._handles.append(module.register_forward_pre_hook(enter))
                 self._handles.append(module.register_forward_hook(Leave(enter)))
 
@@ -344,21 +351,28 @@ class ActivationObserver(TorchFunctionMode):
         outputs = outputs.detach()
         unit_dim = unit_dim_of(outputs, self._last_layer)
         if site:
-            form = SiteForm(kind, outputs.ndim, unit_dim)
-            self.forms[site] = form if self.forms.get(site, form) == form else None
+            self._note_form(site, scope.hook, SiteForm(kind, outputs.ndim, unit_dim))
         measured = self._measure(site, kind, outputs, unit_dim)
         if measured is not None:
             self._last = _Record(self._last, scope, site, kind, measured)
             if in_step and self._last_layer is not NO_LAYER:
                 self._after_layers.append(self._last)
 
+    def _note_form(self, site: str, hook: Enter, form: SiteForm) -> None:
+        self.forms[site] = form if self.forms.get(site, form) == form else None
+        elsewhere = len(hook.names) > 1 or site.partition("#")[0] != hook.name
+        if hook.kind is not None and elsewhere:
+            self.forms[site] = self.forms[hook.name] = None
+
     def _site(self, scope: Scope, kind: str) -> str:
         """Name of the next call in a scope."""
-        name = scope.hook.name
-        if scope.hook.kind is not None:
+        hook, name = scope.hook, None
+        if hook.kind is not None:
+            self.called.add(hook.name)
             scope = scope.parent
-        else:
-            name = f"{name}.{kind}" if name else kind
+            name = hook.name_in(scope.hook.name)
+        if name is None:
+            name = f"{scope.hook.name}.{kind}" if scope.hook.name else kind
         count = scope.calls[name] = scope.calls.get(name, 0) + 1
         return name if count == 1 else f"{name}#{count}"
 

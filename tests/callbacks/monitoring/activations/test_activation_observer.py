@@ -1,6 +1,7 @@
 import copy
 import io
 import pickle
+from functools import partial
 
 import pytest
 import torch
@@ -181,6 +182,52 @@ def test_the_same_sites_again_in_each_forward_pass_eager_or_compiled(compile, pa
             made = graphs()
             assert made <= 2  # with and without gradients
         assert graphs() == made
+
+
+class Using(nn.Module):
+    """A layer and an activation that it may share with others."""
+
+    def __init__(self, act, *, held=True):
+        super().__init__()
+        self.layer = nn.Linear(5, 5)
+        self.acts = nn.ModuleList([act]) if held else [act]
+
+    def forward(self, x):
+        return self.acts[0](self.layer(x))
+
+
+def held_by_each():
+    act = nn.ReLU()
+    return nn.Sequential(Using(act), Using(act), act), ["0.acts.0", "1.acts.0", "2"]
+
+
+def held_by_none_that_calls_it():
+    act = nn.ReLU()
+    network = nn.Sequential(Using(act, held=False), Using(act, held=False))
+    network.spare = nn.ModuleList([act])
+    return network, ["0.relu", "1.relu"]
+
+
+def held_twice_by_one():
+    act = nn.ReLU()
+    return nn.Sequential(nn.Linear(5, 5), act, nn.Linear(5, 5), act), ["1", "1#2"]
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+@pytest.mark.parametrize("compile", [False, True])
+@pytest.mark.parametrize("make", [held_by_each, held_by_none_that_calls_it, held_twice_by_one])
+def test_a_module_that_several_others_call_is_a_site_in_each(make, compile):
+    network, expected = make()
+    if make is not held_twice_by_one:
+        network.forward = partial(run_through, list(network)[: len(expected)])
+    run = compiled(network) if compile else network
+    assert sites(observe(lambda: run(torch.randn(7, 5)), network)) == expected
+
+
+def run_through(layers, x):
+    for layer in layers:
+        x = layer(x)
+    return x
 
 
 def test_a_network_compiled_and_run_before_is_traced_once_more_and_then_seen():
