@@ -24,6 +24,7 @@ from .checkpointing import (
     run_backward,
 )
 from .compilation import is_scripted, runs_in_graph_of_dynamo
+from .mode_stack import entered_after, leave
 from .module_scopes import Enter, Leave, Scope
 from .site_watch import SiteForm
 from .unit_dims import NO_LAYER, UNIT_DIM, LayerOutput, layer_output, unit_dim_of
@@ -166,12 +167,16 @@ class ActivationObserver(TorchFunctionMode):
     def pause(self) -> None:
         """Keep nothing of what follows: a backward pass, where checkpointing runs modules again.
 
-        Where something was compiled the mode stays entered, see `_backward`.
+        Where something was compiled the mode stays entered, see `_backward`; and below a mode of
+        somebody else's, who may leave his, the last that was entered, before this one goes on.
         """
         if self._entered:
             self._hold()
-            if not self._has_traced():
+            if not (self._has_traced() or self._is_covered()):
                 self._leave_mode()
+
+    def _is_covered(self) -> bool:
+        return not all(isinstance(mode, ActivationObserver) for mode in entered_after(self))
 
     def _hold(self) -> None:
         if self._entered and self._before_pause is None:
@@ -205,7 +210,7 @@ class ActivationObserver(TorchFunctionMode):
     def _leave_mode(self) -> None:
         if self._in_mode:
             self._in_mode = False
-            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            leave(self)
             if not self.attached:
                 self._side_effects.restore()
 
