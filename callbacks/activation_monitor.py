@@ -40,7 +40,8 @@ class ActivationMonitor(Callback):
 
     Only the forward pass of reporting steps is seen, with all of its accumulated micro-batches:
     every call of an activation, module or function, is one site, but for what the training step
-    itself calls behind its last layer, which is the loss's. The outputs of an activation are the
+    itself calls behind a layer and gives to no other, which is the loss's. The outputs of an
+    activation are the
     inputs of the next layer, so the drift of their means is the internal covariate shift that
     batch normalisation is meant to reduce. Where parts of the network are compiled, every
     step is seen, so that one graph serves all of them, and all but the reporting ones are

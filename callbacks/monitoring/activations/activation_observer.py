@@ -24,6 +24,7 @@ from .checkpointing import (
     run_backward,
 )
 from .compilation import is_scripted, runs_in_graph_of_dynamo
+from .loose_calls import LooseCalls
 from .mode_stack import entered_after, leave
 from .module_scopes import Enter, Leave, Scope
 from .site_watch import SiteForm
@@ -55,9 +56,9 @@ class ActivationObserver(TorchFunctionMode):
     module, ``network.act#2`` for its second call in one forward pass of its parent,
     ``network.relu`` for a functional call. A module that several others hold has a site in each,
     under the name that it has there; one that none above it holds is a functional call. What the
-    step itself calls behind its last layer is the loss's, and no site. The running module is known
-    from hooks, which
-    `attach` adds and `detach` removes. Calls without gradients (a teacher network) pass unseen.
+    step itself calls behind a layer, and gives to no layer, is the loss's, and no site. The running
+    module is known from hooks, which `attach` adds and `detach` removes. Calls without gradients
+    (a teacher network) pass unseen.
 
     Inside `torch.compile`, Dynamo traces the mode and the hooks into the one graph that it makes
     of the region. That holds as long as (1) ``measure`` is traceable: tensor operations only, no
@@ -104,7 +105,7 @@ class ActivationObserver(TorchFunctionMode):
         self._first = self._last = _Record(None, self._root, "", "", None)
         self._before_pause: tuple[_Record, Scope, LayerOutput] | None = None
         self._last_layer = NO_LAYER
-        self._after_layers: list[_Record] = []
+        self._loose = LooseCalls[_Record]()
         self._side_effects = SideEffects()
         self.blind = False
         self.ends_in_layer = False
@@ -160,7 +161,7 @@ class ActivationObserver(TorchFunctionMode):
             self.scope = self._root
             self.blind = False
             self._last_layer = NO_LAYER
-            self._after_layers.clear()
+            self._loose.take()
             self._entered = True
         self._enter_mode()
 
@@ -184,11 +185,10 @@ class ActivationObserver(TorchFunctionMode):
             self._before_pause = (self._last, self.scope, self._last_layer)
 
     def _leave_out_the_loss(self) -> None:
-        """Drop what the step itself called behind its last layer: a hinge, no layer's units."""
-        if not self.traced:  # of compiled layers it is not seen when they run
-            for record in self._after_layers:
+        """Drop what the step itself called and no layer was given: a hinge, no layer's units."""
+        for record in self._loose.take():
+            if not self.traced:  # of compiled layers it is not seen when they run
                 record.measured = None
-        self._after_layers.clear()
 
     def _go_on(self) -> None:
         if self._before_pause is not None:
@@ -217,6 +217,7 @@ class ActivationObserver(TorchFunctionMode):
     def stop(self) -> None:
         """Cease to observe."""
         if self._entered:
+            self._leave_out_the_loss()
             self._go_on()
             self._entered = False
             self._leave_mode()
@@ -323,7 +324,7 @@ class ActivationObserver(TorchFunctionMode):
             self._last_layer = layer_output(name, result)
             self.ends_in_layer = True
             if not torch.compiler.is_compiling():
-                self._after_layers.clear()
+                self._loose.meet_layer([*args, *kwargs.values()])
             return
         kind = kind_of_call(name, args, kwargs)
         # What an activation module calls to make another function is not its output.
@@ -353,7 +354,7 @@ class ActivationObserver(TorchFunctionMode):
         in_step = scope is self._root and not torch.compiler.is_compiling()
         self.ends_in_layer = self.ends_in_layer and in_step
         site = "" if torch.compiler.is_compiling() else self._site(scope, kind)
-        outputs = outputs.detach()
+        given, outputs = outputs, outputs.detach()
         unit_dim = unit_dim_of(outputs, self._last_layer)
         if site:
             self._note_form(site, scope.hook, SiteForm(kind, outputs.ndim, unit_dim))
@@ -361,7 +362,7 @@ class ActivationObserver(TorchFunctionMode):
         if measured is not None:
             self._last = _Record(self._last, scope, site, kind, measured)
             if in_step and self._last_layer is not NO_LAYER:
-                self._after_layers.append(self._last)
+                self._loose.add(self._last, given)
 
     def _note_form(self, site: str, hook: Enter, form: SiteForm) -> None:
         self.forms[site] = form if self.forms.get(site, form) == form else None

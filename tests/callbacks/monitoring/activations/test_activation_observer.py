@@ -642,7 +642,7 @@ def test_a_number_for_each_sample_or_for_all_has_no_units():
         outputs = F.relu(layer(x))
         F.relu(outputs.mean(1))
         F.relu6(outputs.mean())
-        layer(x)
+        layer(outputs[:, :3])
 
     assert [(s, len(v)) for s, _, v in observe(run, layer)] == [("relu", 4)]
 
@@ -662,7 +662,7 @@ def test_rows_of_several_lengths_are_passed_over():
     rows = torch.nested.nested_tensor([torch.randn(2, 3), torch.randn(5, 3)], requires_grad=True)
 
     def run():
-        F.relu(layer(torch.randn(2, 3)))
+        layer(F.relu(layer(torch.randn(2, 3)))[:, :3])
         F.relu(layer(rows))
 
     assert sites(observe(run, layer)) == ["relu"]
@@ -694,6 +694,50 @@ def test_what_a_step_calls_behind_its_last_layer_is_of_the_loss():
         assert [(s, len(v)) for s, _, v in observer.drain()] == [("relu", 4)]
         assert observer.ends_in_layer
     observer.detach()
+
+
+def two_hinges(network, x):
+    """The loss of a critic, or of a network that is called once more for a penalty."""
+    first = network.outer(F.relu(network.inner(x)))
+    losses = [F.relu(1 - first).mean(), F.softplus(first).mean()]
+    return [*losses, F.relu(1 + network.outer(F.relu(network.inner(x)))).mean()]
+
+
+def through_operations(network, x):
+    hidden = F.relu(network.inner(x))
+    hidden = F.dropout(torch.cat([hidden[:, :2], 0.5 * hidden[:, 2:].exp()], 1) + hidden, 0.1)
+    return [network.outer(hidden).mean(), F.relu(network.inner(x)).mean()]
+
+
+def detached(network, x):
+    hidden = F.relu(network.inner(x))
+    return [network.outer(hidden.detach()).mean(), hidden.mean()]
+
+
+def without_gradients(network, x):
+    network.inner.requires_grad_(False)
+    return [network.outer(F.relu(network.inner(x)) / 2).mean()]
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        (two_hinges, ["relu", "relu#3"]),
+        (through_operations, ["relu"]),
+        (detached, ["relu"]),
+        (without_gradients, ["relu"]),
+    ],
+)
+@pytest.mark.parametrize("backward", [True, False])
+def test_what_a_step_calls_and_gives_to_no_layer_is_of_the_loss(losses, expected, backward):
+    network = Hinge()
+
+    def run():
+        loss = sum(losses(network, torch.randn(5, 3)))
+        if backward:
+            loss.backward()
+
+    assert sites(observe(run, network)) == expected
 
 
 class NewGELUActivation(nn.Module):
