@@ -321,7 +321,7 @@ class ActivationObserver(TorchFunctionMode):
         result: Tensor,
     ) -> None:
         if name in UNIT_DIM:
-            self._last_layer = layer_output(name, result)
+            self._last_layer = layer_output(name, args, kwargs, result, self._last_layer)
             self.ends_in_layer = True
             if not torch.compiler.is_compiling():
                 self._loose.meet_layer([*args, *kwargs.values()])

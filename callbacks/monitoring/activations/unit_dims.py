@@ -1,6 +1,6 @@
 """Which dimension of an activation's outputs holds its units."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -14,6 +14,7 @@ UNIT_DIM = {
     **dict.fromkeys(["conv3d", "conv_transpose3d"], -4),
     **dict.fromkeys(["batch_norm", "group_norm", "instance_norm"], 0),
 }
+_NORMS = ("layer_norm", "rms_norm")
 
 
 class LayerOutput(NamedTuple):
@@ -27,12 +28,30 @@ class LayerOutput(NamedTuple):
 NO_LAYER = LayerOutput(0, 0, 0)
 
 
-def layer_output(name: str, outputs: Tensor) -> LayerOutput:
-    """Form of what a layer's function of this name, a key of `UNIT_DIM`, gave."""
+def layer_output(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Tensor, before: LayerOutput
+) -> LayerOutput:
+    """Form of what a layer's function of this name, a key of `UNIT_DIM`, gave.
+
+    Args:
+        name: The function's name.
+        args: What it was given.
+        kwargs: What it was given by name.
+        outputs: What it gave.
+        before: Form of the layer that ran before it.
+    """
     if outputs.is_nested:
         return NO_LAYER
+    if name in _NORMS and _normalizes_positions(args, kwargs):
+        return before
     dim = UNIT_DIM[name] or 1 - outputs.ndim
     return LayerOutput(outputs.ndim, dim, outputs.shape[dim])
+
+
+def _normalizes_positions(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a norm runs over more than the units: channels, height and width."""
+    shape = args[1] if len(args) > 1 else kwargs.get("normalized_shape", ())
+    return not isinstance(shape, int) and len(shape) > 1
 
 
 def unit_dim_of(outputs: Tensor, layer: LayerOutput) -> int:
