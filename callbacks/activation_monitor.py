@@ -264,6 +264,14 @@ class ActivationMonitor(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave no hook on the model outside training."""
+        self._leave()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See nothing more of the epoch, though a callback may have skipped the rest of it."""
+        self._leave()
+
+    def _leave(self) -> None:
+        self._observation.end()
         self._observation.leave()
 
     def _report(self, trainer: Trainer, pl_module: LightningModule) -> None:

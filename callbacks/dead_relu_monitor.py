@@ -240,10 +240,12 @@ class DeadReLUMonitor(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave no hook on the model outside training."""
-        self._watch.detach()
+        self._watch.release()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the epoch, or a window that ends with it."""
+        self._watch.drop()  # a callback may have skipped the rest of the epoch, batch and all
+        self._watch.leave()
         if self.every_n_steps is None:
             self._close(trainer, pl_module, logger_step(trainer) - 1)
         else:

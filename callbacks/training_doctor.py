@@ -309,6 +309,7 @@ class TrainingDoctor(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the monitors know."""
         self.dead_relus.on_train_epoch_end(trainer, pl_module)
+        self.activations.on_train_epoch_end(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say how it was."""

@@ -403,6 +403,32 @@ def test_a_skipped_step_does_no_harm():
     assert all(map(math.isfinite, monitor.mean.values()))
 
 
+class BreakingOff(Research):
+    """Ends each epoch before its last batch, and runs the network on other inputs then."""
+
+    def on_train_batch_start(self, batch, batch_idx):
+        return -1 if batch_idx == 2 else None
+
+    def on_train_epoch_end(self):
+        self.network(torch.full((4, 5), 1e3))
+
+    def validation_step(self, batch, batch_idx):
+        with torch.enable_grad():
+            self.network(torch.full((4, 5), 1e3))
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_what_runs_after_an_epoch_was_broken_off_is_not_counted(validated):
+    network = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+    nn.init.constant_(network[0].bias, -1e2)  # active on such inputs alone
+    monitors, model = [ActivationMonitor(1), DeadReLUMonitor()], BreakingOff(network)
+    trainer = quiet_trainer(callbacks=monitors, max_epochs=3, num_sanity_val_steps=0)
+    trainer.fit(model, loader(random(16, 5)), loader(random(4, 5)) if validated else None)
+    assert monitors[0].history["activation_mean"] == {"network.1": [0.0] * 6}
+    assert monitors[1].history == {"network.1": [1.0] * 3}
+    assert not hooks(model)
+
+
 class Failing(Research):
     def training_step(self, batch, batch_idx):
         self.network(batch[0])

@@ -154,12 +154,16 @@ class UnitWatch:
         self._observer.detach()
         self._hooks.detach()
 
-    def release(self) -> None:
-        """Leave nothing behind."""
+    def drop(self) -> None:
+        """End a batch that was broken off, of which nothing counts."""
         self.stop()
-        self.detach()
         self._observer.drain()
         self._hooks.drain()
+
+    def release(self) -> None:
+        """Leave nothing behind."""
+        self.drop()
+        self.detach()
 
     def _measure(self, site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor | None:
         """Mask of the units that are active, of those that are still to be watched."""
