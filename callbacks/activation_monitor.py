@@ -40,13 +40,13 @@ class ActivationMonitor(Callback):
 
     Only the forward pass of reporting steps is seen, with all of its accumulated micro-batches:
     every call of an activation, module or function, is one site, but for what the training step
-    itself calls behind a layer and gives to no other, which is the loss's. The outputs of an
-    activation are the
-    inputs of the next layer, so the drift of their means is the internal covariate shift that
-    batch normalisation is meant to reduce. Where parts of the network are compiled, every
-    step is seen, so that one graph serves all of them, and all but the reporting ones are
-    discarded. A saturating activation with most of its units saturated for most inputs, at two
-    reports in a row, is a finding. Logged as ``saturated/<site>``, ``dormant/<site>``,
+    itself calls behind a layer and gives to no other, which is the loss's. Not seen are calls
+    without gradients, and what recurrent layers of torch and TorchScript run inside. The outputs of
+    an activation are the inputs of the next layer, so the drift of their means is the internal
+    covariate shift that batch normalisation is meant to reduce. Where parts of the network are
+    compiled, every step is seen, so that one graph serves all of them, and all but the reporting
+    ones are discarded. A saturating activation with most of its units saturated for most inputs, at
+    two reports in a row, is a finding. Logged as ``saturated/<site>``, ``dormant/<site>``,
     ``activation_mean/<site>``, ``activation_variance/<site>``, ``drift/<site>``,
     ``saturated/total``, ``dormant/total`` and ``drift/mean``.
 

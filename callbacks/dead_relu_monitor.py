@@ -26,13 +26,14 @@ _SCALE = SCALES["dead_relu"]
 class DeadReLUMonitor(Callback):
     """Count the units that were active for no training input of a window, at each call site.
 
-    A unit of ReLU or ReLU6 is active if its output is positive. Every call in every training
-    batch is seen, of modules and functions, in compiled regions too, each under its own site. A
-    unit is a channel of a convolution or a feature of a dense layer; under several ranks it is
-    dead only if it is dead on all. Not seen are calls without gradients, `torch.clamp` in place
-    of a ReLU, in compiled regions `F.relu_`, and compiled regions inside of a reentrant checkpoint;
-    a hinge that the training step itself calls behind a layer, and gives to no other, is the
-    loss's, and a number for each sample or for all is no unit.
+    A unit of ReLU or ReLU6 is active if its output is positive. Every call in every training batch
+    is seen, of modules and functions, in compiled regions too, each under its own site. A unit is a
+    channel of a convolution or a feature of a dense layer; under several ranks it is dead only if
+    it is dead on all. Not seen are calls without gradients, `torch.clamp` and `torch.maximum` in
+    place of a ReLU, what `torch.nn.RNN` and TorchScript run inside, in compiled regions `F.relu_`,
+    and compiled regions inside of a reentrant checkpoint; a hinge that the training step itself
+    calls behind a layer, and gives to no other, is the loss's, and a number for each sample or for
+    all is no unit.
 
     A unit that was active need not be watched again in its window. So the monitor watches only
     those that were not, and nothing at all once all were: then a step costs nothing until the

@@ -31,7 +31,8 @@ class LooseCalls(Generic[T]):
         """Let go of the calls of whose outputs a layer's inputs came."""
         if not self._calls:
             return
-        tensors = [value for value in inputs if isinstance(value, Tensor)]
+        each = (v if isinstance(v, list | tuple) else [v] for v in inputs)
+        tensors = [value for values in each for value in values if isinstance(value, Tensor)]
         memory, nodes = set(map(_memory, tensors)), _nodes_behind(tensors)
         self._calls = [
             call

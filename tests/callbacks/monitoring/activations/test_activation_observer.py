@@ -124,6 +124,26 @@ def test_hardtanh_from_0_to_6_is_relu6_and_only_what_is_asked_for_is_seen(asked,
     assert len(observe(run, nn.Module(), kinds=asked)) == seen
 
 
+@pytest.mark.parametrize("compile", [False, True])
+@pytest.mark.parametrize(
+    ("kinds", "seen"), [(["relu"], 4), (["tanh", "relu6"], 0), (ACTIVATION_MODULES, 4)]
+)
+def test_a_threshold_of_0_and_0_is_a_relu_and_no_other_is(kinds, seen, compile):
+    network = nn.Sequential(nn.Linear(3, 4), nn.Threshold(0.0, 0.0), nn.Threshold(0.0, 0.5))
+
+    def run(x):
+        for function in (F.threshold, torch.threshold):
+            function(x * 2, 0.1, 0.0)
+            function(x * 2, threshold=0, value=0)
+        torch.threshold_(x * 2, 0, 0.0) if not compile else torch.threshold(x * 2, 0, 0.0)
+        return network(x)
+
+    calls = compiled(run, fullgraph=True) if compile else run
+    found = observe(lambda: calls(torch.randn(5, 3)), network, kinds=kinds)
+    expected = [(site, "relu") for site in ("relu", "relu#2", "relu#3", "1")]
+    assert [record[:2] for record in found] == expected[:seen]
+
+
 class Twice(nn.Module):
     """One module used twice, functional calls, and one in place."""
 
@@ -453,6 +473,10 @@ class Then(nn.Module):
         return F.relu(self.between(self.layer(x)))
 
 
+def einsum(equation, *weights):
+    return lambda x: torch.einsum(equation, x, torch.ones(weights))
+
+
 conv1, conv2, conv3 = nn.Conv1d(2, 6, 3), nn.Conv2d(2, 6, 3), nn.Conv3d(2, 6, 3)
 
 
@@ -490,11 +514,26 @@ conv1, conv2, conv3 = nn.Conv1d(2, 6, 3), nn.Conv2d(2, 6, 3), nn.Conv3d(2, 6, 3)
         (Then(conv1, lambda x: x.amax(-1)), (6, 2, 9), 1),
         (Then(conv1, lambda x: x.chunk(2, 1)[0]), (4, 2, 9), 1),
         (Then(conv1, lambda x: torch.cat([x, x], 1)), (4, 2, 9), 1),
+        (Then(conv1, lambda x: torch.cat([x, -x], 1)), (4, 2, 8), 1),
+        (Then(conv2, lambda x: x.chunk(2, 1)[0]), (4, 2, 8, 9), 1),
         (Then(conv1, lambda x: F.layer_norm(x.transpose(1, 2), (6,))), (4, 2, 8), 2),
         (Then(nn.Linear(5, 12), lambda x: x.view(4, 3, 2, 2)), (4, 5), 1),
         (Then(nn.Linear(5, 12), lambda x: x.view(4, 7, 3, 4).transpose(1, 2)), (4, 7, 5), 3),
         (Then(nn.Embedding(9, 6), lambda x: x), None, 2),
         (Then(nn.Identity(), lambda x: x @ torch.ones(5, 6)), (4, 3, 7, 5), 3),
+        (Then(conv2, einsum("bchw,dc->bdhw", 8, 6)), (4, 2, 5, 5), 1),
+        (Then(conv2, einsum("bchw,dc->bhwd", 8, 6)), (4, 2, 5, 5), 3),
+        (
+            Then(conv2, lambda x: torch.einsum("dc,bchw->bdhw", torch.ones(8, 6), x)),
+            (4, 2, 5, 5),
+            1,
+        ),
+        (Then(conv2, einsum("...hw, wv -> ...hv", 3, 3)), (4, 2, 5, 5), 3),
+        (Then(conv1, einsum("bct,dc...->bd...t", 8, 6)), (4, 2, 9), 1),
+        (Then(nn.Linear(5, 6), einsum("btc,cd->btd", 6, 8)), (4, 7, 5), 2),
+        (Then(nn.Linear(5, 6), einsum("bc,cd", 6, 8)), (4, 5), 1),
+        (Then(conv1, lambda x: torch.mm(x[:, 0], torch.ones(7, 6))), (4, 2, 9), 1),
+        (Then(conv1, lambda x: torch.bmm(x, torch.ones(4, 7, 9))), (4, 2, 9), 2),
         (Then(nn.Identity()), (4, 5), 1),
         (Then(nn.Identity()), (4, 5, 3, 3), 1),
         (nn.TransformerEncoderLayer(8, 2, 16), (5, 4, 8), 2),
@@ -714,6 +753,12 @@ def through_operations(network, x):
     return [network.outer(hidden).mean(), F.relu(network.inner(x)).mean()]
 
 
+def multiplied(network, x):
+    weights = network.outer.weight.t()
+    products = [torch.mm, lambda x, y: torch.einsum("bi,ij->bj", [x, y])]
+    return [product(F.relu(network.inner(x)), weights).mean() for product in products]
+
+
 def detached(network, x):
     hidden = F.relu(network.inner(x))
     return [network.outer(hidden.detach()).mean(), hidden.mean()]
@@ -730,6 +775,7 @@ def without_gradients(network, x):
         (two_hinges, ["relu", "relu#3"]),
         (through_operations, ["relu"]),
         (detached, ["relu"]),
+        (multiplied, ["relu", "relu#2"]),
         (without_gradients, ["relu"]),
     ],
 )
