@@ -60,7 +60,7 @@ class DeadReLUMonitor(Callback):
         activations: What to watch: names of activations, or thresholds of the largest output by
             name (of the largest magnitude for GELU and SiLU).
         observe_every_n_batches: Batches between two that are seen. Above 1 the count is of those
-            batches' inputs only.
+            batches' inputs only, and a window that has none of them leaves all as it was.
 
     Attributes:
         dead_fraction: Share of dead units by call site, 0 to 1, in the last finished window.
@@ -271,12 +271,13 @@ class DeadReLUMonitor(Callback):
     def _close(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
         """Join the ranks' windows, report, and open the next window."""
         active = join_masks(trainer, None if self.failed else self._watch.masks)
+        seen = self._watch.window.batches > 0 or any(map(len, (active or {}).values()))
         self._watch.open()
         self._keep_window = False
         if active is None:
             self.failed = True
-            return
-        self._report(trainer, pl_module, step, active)
+        elif seen:  # or else the window fell between two observed batches
+            self._report(trainer, pl_module, step, active)
 
     @switch_off_on_error
     def _report(

@@ -417,6 +417,35 @@ def test_only_some_batches_are_seen_where_that_is_asked_for():
     assert expected != network.dead(network.batches)
 
 
+class Alternating(nn.Module):
+    """Another of four units is active in each observed batch, every third one."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.out, self.calls = nn.Linear(6, 4), nn.Linear(4, 3), 0
+
+    def forward(self, x):
+        on = torch.zeros(4).index_fill_(0, torch.tensor(self.calls // 3 % 4), 1.0)
+        self.calls += 1
+        return self.out(F.relu(0 * self.layer(x) + on))
+
+
+def test_a_window_without_an_observed_batch_leaves_all_as_it_was():
+    said = []
+
+    class Said(Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            said.append((monitor.dead_fraction, monitor.births, monitor.revivals))
+
+    monitor = DeadReLUMonitor(1, observe_every_n_batches=3)
+    data = loader(torch.randn(36, 6))
+    trainer = fit(Research(Alternating()), data, [monitor, Said()], log_every_n_steps=1)
+    share, change = {"network.relu": 0.75}, {"network.relu": 1}
+    assert said == [({}, {}, {})] + [(share, {}, {})] * 3 + [(share, change, change)] * 5
+    assert monitor.steps == [0, 3, 6]
+    assert trainer.callback_metrics["dead_relu/births"] == 1
+
+
 def test_a_monitor_that_fails_says_so_once_and_lets_training_go_on(monkeypatch):
     unit_watch = "torchvitals.callbacks.monitoring.activations.unit_watch"
     monkeypatch.setattr(f"{unit_watch}.active_units", lambda *_, **__: 1 / 0)
