@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
-from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor
+from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor, GradientNormMonitor
 
 matplotlib.use("agg")
 ATTRIBUTES = ("mean", "variance", "saturated_fraction", "dormant_fraction", "drift")
@@ -395,12 +395,19 @@ class Skipping(Research):
 
 
 @pytest.mark.filterwarnings("ignore:.*returned .None.:UserWarning")
-def test_a_skipped_step_does_no_harm():
-    monitor = ActivationMonitor(1)
-    trainer = fit(Skipping(dense()[0]), loader(random(16, 5)), [monitor])
-    assert not monitor.failed
+@pytest.mark.parametrize(("accumulate", "steps"), [(1, [0, 2]), (2, [0, 1])])
+def test_a_skipped_batch_does_not_count(accumulate, steps):
+    torch.manual_seed(0)
+    network, x = dense()[0], random(16, 5)
+    monitors, oracle = [ActivationMonitor(1), GradientNormMonitor(1)], Oracle()
+    model = Skipping(network, lr=0.0)
+    arguments = {"accumulate_grad_batches": accumulate}
+    trainer = fit(model, loader(x), [oracle, *monitors], **arguments)
+    assert not monitors[0].failed
     assert trainer.fit_loop.epoch_loop.total_batch_idx == 3
-    assert all(map(math.isfinite, monitor.mean.values()))
+    assert [monitor.steps for monitor in monitors] == [steps] * 2
+    for site, (outputs, _) in oracle.statistics([2]).items():
+        assert monitors[0].mean[site] == pytest.approx(float(outputs.mean()), rel=1e-5)
 
 
 class BreakingOff(Research):
