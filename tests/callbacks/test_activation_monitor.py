@@ -578,6 +578,16 @@ def test_saturation_at_two_reports_is_said_once(activation, scale, reports, expe
     assert len(said) == len(expected)
 
 
+def test_exactly_half_is_not_more_than_half():
+    network = nn.Sequential(nn.Hardtanh(), nn.Linear(1, 3))
+    x = torch.zeros(10, 1)
+    x[[0, 1, 5, 6, 7]] = 5.0  # two of the first five and three of the others
+    monitor = ActivationMonitor(1)
+    fit(Research(network), loader(x, batch_size=5), [monitor], accumulate_grad_batches=2)
+    assert monitor.saturated_fraction == {"network.0": 0.5}
+    assert monitor.saturated_units["network.0"].tolist() == [False]
+
+
 def test_an_output_that_is_sure_of_itself_is_no_finding():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(5, 3), nn.Sigmoid())
