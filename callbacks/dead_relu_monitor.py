@@ -333,6 +333,11 @@ class DeadReLUMonitor(Callback):
         """Leave nothing behind, and lose nothing of an interrupted fit."""
         self._release(trainer)
 
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave nothing behind of a fit that had no step to make."""
+        if stage == "fit":
+            self._release(trainer)
+
     def _release(self, trainer: Trainer) -> None:
         self._watch.release()
         if self._running:

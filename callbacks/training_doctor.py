@@ -328,6 +328,11 @@ class TrainingDoctor(Callback):
         for monitor in self._monitors:
             monitor.on_exception(trainer, pl_module, exception)
 
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave nothing behind of a fit that had no step to make."""
+        for monitor in self._monitors:
+            monitor.teardown(trainer, pl_module, stage)
+
     def _release(
         self, trainer: Trainer, pl_module: LightningModule, error: BaseException | None = None
     ) -> None:
