@@ -103,9 +103,11 @@ class DeadReLUMonitor(Callback):
         self.may_close = self._keep_window = False
         self._steps_before = 0
         thresholds = {kind: rule.threshold for kind, rule in rules.items()}
+        stride = self.observe_every_n_batches
+        given = {} if stride == 1 else {"observe_every_n_batches": stride}
         # The Trainer asks for the key at each of its hooks.
         self._state_key = self._generate_state_key(
-            activations=thresholds, every_n_steps=self.every_n_steps
+            activations=thresholds, every_n_steps=self.every_n_steps, **given
         )
         self._clear()
 

@@ -446,6 +446,16 @@ def test_a_window_without_an_observed_batch_leaves_all_as_it_was():
     assert trainer.callback_metrics["dead_relu/births"] == 1
 
 
+def test_monitors_that_see_other_batches_go_side_by_side():
+    network = partly_dead(0)
+    monitors = [DeadReLUMonitor(observe_every_n_batches=n) for n in (1, 2, 3)]
+    fit(Research(network), loader(torch.randn(40, 6)), monitors)
+    for n, monitor in enumerate(monitors, 1):
+        expected = network.dead(network.batches[::n])
+        assert {s: mask.tolist() for s, mask in monitor.dead_units.items()} == expected
+    assert monitors[0].state_key == DeadReLUMonitor().state_key
+
+
 def test_a_monitor_that_fails_says_so_once_and_lets_training_go_on(monkeypatch):
     unit_watch = "torchvitals.callbacks.monitoring.activations.unit_watch"
     monkeypatch.setattr(f"{unit_watch}.active_units", lambda *_, **__: 1 / 0)
