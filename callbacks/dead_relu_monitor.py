@@ -320,10 +320,10 @@ class DeadReLUMonitor(Callback):
     def _warn_of_unseen(self, unseen: Sequence[str]) -> None:
         if unseen and self._reporter.speaks and not self._warned:
             self._warned = True
-            rank_zero_warn(
-                f"{type(self).__name__} did not see {len(unseen)} activation modules in training, "
-                f"the first {unseen[0]!r}: they are unused, or run without gradients."
-            )
+            one = f"the activation module {unseen[0]!r} in training: it is unused, or runs"
+            more = f"{len(unseen)} activation modules in training, the first {unseen[0]!r}: "
+            which = one if len(unseen) == 1 else f"{more}they are unused, or run"
+            rank_zero_warn(f"{type(self).__name__} did not see {which} without gradients.")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave nothing behind, and give the loggers the picture and the table."""

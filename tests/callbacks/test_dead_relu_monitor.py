@@ -333,12 +333,19 @@ def test_no_relu_is_nothing_and_not_a_healthy_zero():
     assert "dead_relu/total" not in trainer.callback_metrics
 
 
-def test_a_relu_that_is_never_used_is_said_to_be_unseen():
+@pytest.mark.parametrize(
+    ("spare", "said"),
+    [
+        (1, "the activation module 'network.spare.0' in training: it is unused, or runs without"),
+        (2, "2 activation modules in training, the first 'network.spare.0': they are unused, or"),
+    ],
+)
+def test_a_relu_that_is_never_used_is_said_to_be_unseen(spare, said):
     network = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
-    network.spare = nn.ModuleList([nn.ReLU()])
+    network.spare = nn.ModuleList(nn.ReLU() for _ in range(spare))
     network.forward = lambda x: network[2](network[1](network[0](x)))
     monitor = DeadReLUMonitor()
-    with pytest.warns(UserWarning, match="did not see 1 activation modules.*network.spare.0"):
+    with pytest.warns(UserWarning, match=f"DeadReLUMonitor did not see {said}"):
         fit(Research(network), loader(torch.randn(8, 5)), [monitor], max_epochs=2)
     assert set(monitor.dead_units) == {"network.1"}
 
