@@ -39,16 +39,18 @@ _SCALES = {quantity: SCALES[quantity] for quantity in _QUANTITIES}
 class ActivationMonitor(Callback):
     """Show for each activation whether it saturates, sleeps, and how its outputs shift.
 
-    Only the forward pass of reporting steps is seen, with all of its accumulated micro-batches:
-    every call of an activation, module or function, is one site, but for what the training step
-    itself calls behind its last layer, which is the loss's. The outputs of an activation are the
-    inputs of the next layer, so the drift of their means is the internal covariate shift that
-    batch normalisation is meant to reduce. Where parts of the network are compiled, every
-    step is seen, so that one graph serves all of them, and all but the reporting ones are
-    discarded. A saturating activation with most of its units saturated for most inputs, at two
-    reports in a row, is a finding. Logged as ``saturated/<site>``, ``dormant/<site>``,
-    ``activation_mean/<site>``, ``activation_variance/<site>``, ``drift/<site>``,
-    ``saturated/total``, ``dormant/total`` and ``drift/mean``.
+    Only the forward pass of reporting steps is seen, with all of its accumulated micro-batches, but
+    for those that training skips with None in place of a loss: every call of an activation, module
+    or function, is one site, but for what the training step itself calls behind a layer and gives
+    to no other, which is the loss's. Not seen are calls without gradients, and what recurrent
+    layers of torch and TorchScript run inside. The outputs of an activation are the inputs of the
+    next layer, so the drift of their means is the internal covariate shift that batch normalisation
+    is meant to reduce. Where parts of the network are compiled, every step is seen, so that one
+    graph serves all of them, and all but the reporting ones are discarded. A saturating activation
+    with most of its units saturated for most inputs, at two reports in a row, is a finding. Logged
+    as ``saturated/<site>``, ``dormant/<site>``, ``activation_mean/<site>``,
+    ``activation_variance/<site>``, ``drift/<site>``, ``saturated/total``, ``dormant/total`` and
+    ``drift/mean``.
 
     Args:
         every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
@@ -101,7 +103,7 @@ class ActivationMonitor(Callback):
         self.failed = False
         self._reporter = Reporter(type(self).__name__, _SCALES)
         self._observation = StepObservation(_measure, partial(switch_off, self))
-        self.reports = self._fitting = False
+        self.reports = self._fitting = self._learns = False
         # The Trainer asks for the key at each of its hooks.
         self._state_key = self._generate_state_key(dormant_threshold=self.dormant_threshold)
         self._clear()
@@ -213,6 +215,7 @@ class ActivationMonitor(Callback):
             self.reports = (step + 1) % self._interval == 0
             if self.reports:
                 self._steps_before = trainer.global_step
+        self._learns = False
         self._begin(pl_module)
 
     @switch_off_on_error
@@ -230,6 +233,7 @@ class ActivationMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
         """Do not count what activation checkpointing computes again."""
+        self._learns = True
         self._observation.pause()
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -245,10 +249,10 @@ class ActivationMonitor(Callback):
         batch_idx: int,
     ) -> None:
         """Keep what was seen, and report at the end of a reporting step."""
-        self._end()
+        manual = not pl_module.automatic_optimization
+        self._end(counts=manual or self._learns)
         if trainer.is_last_batch:
             self._observation.leave()
-        manual = not pl_module.automatic_optimization
         if self.reports and (manual or trainer.global_step != self._steps_before):
             self.reports = False
             self._report(trainer, pl_module)
@@ -257,13 +261,21 @@ class ActivationMonitor(Callback):
         self._reporter.end_step(trainer)
 
     @switch_off_on_error
-    def _end(self) -> None:
+    def _end(self, *, counts: bool) -> None:
         measured = self._observation.end(stay=self._interval == 1)
-        if self.reports:
+        if self.reports and counts:
             self._measured += measured
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave no hook on the model outside training."""
+        self._leave()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """See nothing more of the epoch, though a callback may have skipped the rest of it."""
+        self._leave()
+
+    def _leave(self) -> None:
+        self._observation.end()
         self._observation.leave()
 
     def _report(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -342,6 +354,11 @@ class ActivationMonitor(Callback):
     ) -> None:
         """Leave nothing behind, and lose nothing of an interrupted fit."""
         self._release(trainer)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave nothing behind of a fit that had no step to make."""
+        if stage == "fit":
+            self._release(trainer)
 
     def _release(self, trainer: Trainer) -> None:
         self._observation.release()

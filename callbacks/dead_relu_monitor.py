@@ -27,13 +27,14 @@ _SCALE = SCALES["dead_relu"]
 class DeadReLUMonitor(Callback):
     """Count the units that were active for no training input of a window, at each call site.
 
-    A unit of ReLU or ReLU6 is active if its output is positive. Every call in every training
-    batch is seen, of modules and functions, in compiled regions too, each under its own site. A
-    unit is a channel of a convolution or a feature of a dense layer; under several ranks it is
-    dead only if it is dead on all. Not seen are calls without gradients, `torch.clamp` in place
-    of a ReLU, in compiled regions `F.relu_`, and compiled regions inside of a reentrant checkpoint;
-    a hinge that the training step itself calls behind its last layer is the loss's, and a number
-    for each sample or for all is no unit.
+    A unit of ReLU or ReLU6 is active if its output is positive. Every call in every training batch
+    is seen, of modules and functions, in compiled regions too, each under its own site. A unit is a
+    channel of a convolution or a feature of a dense layer; under several ranks it is dead only if
+    it is dead on all. Not seen are calls without gradients, `torch.clamp` and `torch.maximum` in
+    place of a ReLU, what `torch.nn.RNN` and TorchScript run inside, in compiled regions `F.relu_`,
+    and compiled regions inside of a reentrant checkpoint; a hinge that the training step itself
+    calls behind a layer, and gives to no other, is the loss's, and a number for each sample or for
+    all is no unit.
 
     A unit that was active need not be watched again in its window. So the monitor watches only
     those that were not, and nothing at all once all were: then a step costs nothing until the
@@ -60,7 +61,7 @@ class DeadReLUMonitor(Callback):
         activations: What to watch: names of activations, or thresholds of the largest output by
             name (of the largest magnitude for GELU and SiLU).
         observe_every_n_batches: Batches between two that are seen. Above 1 the count is of those
-            batches' inputs only.
+            batches' inputs only, and a window that has none of them leaves all as it was.
 
     Attributes:
         dead_fraction: Share of dead units by call site, 0 to 1, in the last finished window.
@@ -103,9 +104,11 @@ class DeadReLUMonitor(Callback):
         self.may_close = self._keep_window = False
         self._steps_before = 0
         thresholds = {kind: rule.threshold for kind, rule in rules.items()}
+        stride = self.observe_every_n_batches
+        given = {} if stride == 1 else {"observe_every_n_batches": stride}
         # The Trainer asks for the key at each of its hooks.
         self._state_key = self._generate_state_key(
-            activations=thresholds, every_n_steps=self.every_n_steps
+            activations=thresholds, every_n_steps=self.every_n_steps, **given
         )
         self._clear()
 
@@ -241,10 +244,12 @@ class DeadReLUMonitor(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave no hook on the model outside training."""
-        self._watch.detach()
+        self._watch.release()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the epoch, or a window that ends with it."""
+        self._watch.drop()  # a callback may have skipped the rest of the epoch, batch and all
+        self._watch.leave()
         if self.every_n_steps is None:
             self._close(trainer, pl_module, logger_step(trainer) - 1)
         else:
@@ -269,12 +274,13 @@ class DeadReLUMonitor(Callback):
     def _close(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
         """Join the ranks' windows, report, and open the next window."""
         active = join_masks(trainer, None if self.failed else self._watch.masks)
+        seen = self._watch.window.batches > 0 or any(map(len, (active or {}).values()))
         self._watch.open()
         self._keep_window = False
         if active is None:
             switch_off_with_others(self)
-            return
-        self._report(trainer, pl_module, step, active)
+        elif seen:  # or else the window fell between two observed batches
+            self._report(trainer, pl_module, step, active)
 
     @switch_off_on_error
     def _report(
@@ -315,10 +321,10 @@ class DeadReLUMonitor(Callback):
     def _warn_of_unseen(self, unseen: Sequence[str]) -> None:
         if unseen and self._reporter.speaks and not self._warned:
             self._warned = True
-            rank_zero_warn(
-                f"{type(self).__name__} did not see {len(unseen)} activation modules in training, "
-                f"the first {unseen[0]!r}: they are unused, or run without gradients."
-            )
+            one = f"the activation module {unseen[0]!r} in training: it is unused, or runs"
+            more = f"{len(unseen)} activation modules in training, the first {unseen[0]!r}: "
+            which = one if len(unseen) == 1 else f"{more}they are unused, or run"
+            rank_zero_warn(f"{type(self).__name__} did not see {which} without gradients.")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave nothing behind, and give the loggers the picture and the table."""
@@ -329,6 +335,11 @@ class DeadReLUMonitor(Callback):
     ) -> None:
         """Leave nothing behind, and lose nothing of an interrupted fit."""
         self._release(trainer)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave nothing behind of a fit that had no step to make."""
+        if stage == "fit":
+            self._release(trainer)
 
     def _release(self, trainer: Trainer) -> None:
         self._watch.release()

@@ -310,6 +310,7 @@ class TrainingDoctor(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the monitors know."""
         self.dead_relus.on_train_epoch_end(trainer, pl_module)
+        self.activations.on_train_epoch_end(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say how it was."""
@@ -327,6 +328,11 @@ class TrainingDoctor(Callback):
         self._release(trainer, pl_module, exception)
         for monitor in self._monitors:
             monitor.on_exception(trainer, pl_module, exception)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave nothing behind of a fit that had no step to make."""
+        for monitor in self._monitors:
+            monitor.teardown(trainer, pl_module, stage)
 
     def _release(
         self, trainer: Trainer, pl_module: LightningModule, error: BaseException | None = None

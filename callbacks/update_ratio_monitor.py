@@ -246,6 +246,11 @@ class UpdateRatioMonitor(Callback):
         """Lose nothing of an interrupted fit."""
         self._release(trainer)
 
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave nothing behind of a fit that had no step to make."""
+        if stage == "fit":
+            self._release(trainer)
+
     def _release(self, trainer: Trainer) -> None:
         if self._names:
             self._names, self._moving, self._strangers = {}, {}, set()

@@ -221,7 +221,8 @@ def moment_sums(moments: Tensor) -> Tensor:
         entries * mean,
         entries * (variance + mean**2),
         entries * magnitude,
-        entries * saturated,
+        # A number of outputs: of a share that was rounded exactly half would be more than half.
+        (entries * saturated).round(),
         samples * mean,
         samples * (variance_by_sample + mean**2),
     ]

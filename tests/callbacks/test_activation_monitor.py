@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
-from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor
+from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor, GradientNormMonitor
 
 matplotlib.use("agg")
 ATTRIBUTES = ("mean", "variance", "saturated_fraction", "dormant_fraction", "drift")
@@ -395,12 +395,45 @@ class Skipping(Research):
 
 
 @pytest.mark.filterwarnings("ignore:.*returned .None.:UserWarning")
-def test_a_skipped_step_does_no_harm():
-    monitor = ActivationMonitor(1)
-    trainer = fit(Skipping(dense()[0]), loader(random(16, 5)), [monitor])
-    assert not monitor.failed
+@pytest.mark.parametrize(("accumulate", "steps"), [(1, [0, 2]), (2, [0, 1])])
+def test_a_skipped_batch_does_not_count(accumulate, steps):
+    torch.manual_seed(0)
+    network, x = dense()[0], random(16, 5)
+    monitors, oracle = [ActivationMonitor(1), GradientNormMonitor(1)], Oracle()
+    model = Skipping(network, lr=0.0)
+    arguments = {"accumulate_grad_batches": accumulate}
+    trainer = fit(model, loader(x), [oracle, *monitors], **arguments)
+    assert not monitors[0].failed
     assert trainer.fit_loop.epoch_loop.total_batch_idx == 3
-    assert all(map(math.isfinite, monitor.mean.values()))
+    assert [monitor.steps for monitor in monitors] == [steps] * 2
+    for site, (outputs, _) in oracle.statistics([2]).items():
+        assert monitors[0].mean[site] == pytest.approx(float(outputs.mean()), rel=1e-5)
+
+
+class BreakingOff(Research):
+    """Ends each epoch before its last batch, and runs the network on other inputs then."""
+
+    def on_train_batch_start(self, batch, batch_idx):
+        return -1 if batch_idx == 2 else None
+
+    def on_train_epoch_end(self):
+        self.network(torch.full((4, 5), 1e3))
+
+    def validation_step(self, batch, batch_idx):
+        with torch.enable_grad():
+            self.network(torch.full((4, 5), 1e3))
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_what_runs_after_an_epoch_was_broken_off_is_not_counted(validated):
+    network = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+    nn.init.constant_(network[0].bias, -1e2)  # active on such inputs alone
+    monitors, model = [ActivationMonitor(1), DeadReLUMonitor()], BreakingOff(network)
+    trainer = quiet_trainer(callbacks=monitors, max_epochs=3, num_sanity_val_steps=0)
+    trainer.fit(model, loader(random(16, 5)), loader(random(4, 5)) if validated else None)
+    assert monitors[0].history["activation_mean"] == {"network.1": [0.0] * 6}
+    assert monitors[1].history == {"network.1": [1.0] * 3}
+    assert not hooks(model)
 
 
 class Failing(Research):
@@ -543,6 +576,16 @@ def test_saturation_at_two_reports_is_said_once(activation, scale, reports, expe
     assert list(monitor.findings) == expected
     said = [r for r in caplog.records if "saturated" in r.getMessage()]
     assert len(said) == len(expected)
+
+
+def test_exactly_half_is_not_more_than_half():
+    network = nn.Sequential(nn.Hardtanh(), nn.Linear(1, 3))
+    x = torch.zeros(10, 1)
+    x[[0, 1, 5, 6, 7]] = 5.0  # two of the first five and three of the others
+    monitor = ActivationMonitor(1)
+    fit(Research(network), loader(x, batch_size=5), [monitor], accumulate_grad_batches=2)
+    assert monitor.saturated_fraction == {"network.0": 0.5}
+    assert monitor.saturated_units["network.0"].tolist() == [False]
 
 
 def test_an_output_that_is_sure_of_itself_is_no_finding():

@@ -301,6 +301,29 @@ def test_a_module_used_more_than_once_has_a_record_for_each_call():
     assert widths == sorted([64] * 5 + [128] * 4 + [256] * 4 + [512] * 4)
 
 
+class Using(nn.Module):
+    def __init__(self, inputs, units, act):
+        super().__init__()
+        self.layer, self.act = nn.Linear(inputs, units), act
+
+    def forward(self, x):
+        return self.act(self.layer(x))
+
+
+@pytest.mark.parametrize("every", [None, 5])
+@pytest.mark.parametrize("width", [8, 12])
+@pytest.mark.filterwarnings("error:DeadReLUMonitor did not see")
+def test_blocks_that_share_their_relu_are_told_apart(width, every):
+    act = nn.ReLU()
+    network = nn.Sequential(Using(6, 8, act), Using(8, width, act), nn.Linear(width, 3))
+    with torch.no_grad():
+        network[0].layer.bias[0] = -99.0  # one unit is left to be watched
+        network[1].layer.bias.fill_(-99.0)
+    monitor = DeadReLUMonitor(every)
+    fit(Research(network), loader(torch.randn(80, 6)), [monitor], max_epochs=2)
+    assert monitor.dead_fraction == {"network.0.act": 1 / 8, "network.1.act": 1.0}
+
+
 def test_no_relu_is_nothing_and_not_a_healthy_zero():
     monitor = DeadReLUMonitor()
     network = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))
@@ -310,12 +333,19 @@ def test_no_relu_is_nothing_and_not_a_healthy_zero():
     assert "dead_relu/total" not in trainer.callback_metrics
 
 
-def test_a_relu_that_is_never_used_is_said_to_be_unseen():
+@pytest.mark.parametrize(
+    ("spare", "said"),
+    [
+        (1, "the activation module 'network.spare.0' in training: it is unused, or runs without"),
+        (2, "2 activation modules in training, the first 'network.spare.0': they are unused, or"),
+    ],
+)
+def test_a_relu_that_is_never_used_is_said_to_be_unseen(spare, said):
     network = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
-    network.spare = nn.ModuleList([nn.ReLU()])
+    network.spare = nn.ModuleList(nn.ReLU() for _ in range(spare))
     network.forward = lambda x: network[2](network[1](network[0](x)))
     monitor = DeadReLUMonitor()
-    with pytest.warns(UserWarning, match="did not see 1 activation modules.*network.spare.0"):
+    with pytest.warns(UserWarning, match=f"DeadReLUMonitor did not see {said}"):
         fit(Research(network), loader(torch.randn(8, 5)), [monitor], max_epochs=2)
     assert set(monitor.dead_units) == {"network.1"}
 
@@ -392,6 +422,45 @@ def test_only_some_batches_are_seen_where_that_is_asked_for():
     expected = network.dead(network.batches[::3])
     assert {s: mask.tolist() for s, mask in monitor.dead_units.items()} == expected
     assert expected != network.dead(network.batches)
+
+
+class Alternating(nn.Module):
+    """Another of four units is active in each observed batch, every third one."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.out, self.calls = nn.Linear(6, 4), nn.Linear(4, 3), 0
+
+    def forward(self, x):
+        on = torch.zeros(4).index_fill_(0, torch.tensor(self.calls // 3 % 4), 1.0)
+        self.calls += 1
+        return self.out(F.relu(0 * self.layer(x) + on))
+
+
+def test_a_window_without_an_observed_batch_leaves_all_as_it_was():
+    said = []
+
+    class Said(Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            said.append((monitor.dead_fraction, monitor.births, monitor.revivals))
+
+    monitor = DeadReLUMonitor(1, observe_every_n_batches=3)
+    data = loader(torch.randn(36, 6))
+    trainer = fit(Research(Alternating()), data, [monitor, Said()], log_every_n_steps=1)
+    share, change = {"network.relu": 0.75}, {"network.relu": 1}
+    assert said == [({}, {}, {})] + [(share, {}, {})] * 3 + [(share, change, change)] * 5
+    assert monitor.steps == [0, 3, 6]
+    assert trainer.callback_metrics["dead_relu/births"] == 1
+
+
+def test_monitors_that_see_other_batches_go_side_by_side():
+    network = partly_dead(0)
+    monitors = [DeadReLUMonitor(observe_every_n_batches=n) for n in (1, 2, 3)]
+    fit(Research(network), loader(torch.randn(40, 6)), monitors)
+    for n, monitor in enumerate(monitors, 1):
+        expected = network.dead(network.batches[::n])
+        assert {s: mask.tolist() for s, mask in monitor.dead_units.items()} == expected
+    assert monitors[0].state_key == DeadReLUMonitor().state_key
 
 
 def test_a_monitor_that_fails_says_so_once_and_lets_training_go_on(monkeypatch):

@@ -33,11 +33,15 @@ ACTIVATION_MODULES: dict[str, type[nn.Module]] = {
 # Functions are told by their names: the same in torch, torch.nn.functional and Tensor, and what
 # Dynamo can look up.
 _OTHER_NAMES = {"log_sigmoid": "logsigmoid", "special_expit": "sigmoid"}
+_THRESHOLDS = dict.fromkeys(["threshold", "_threshold", "threshold_"], "threshold")
 KIND_OF_FUNCTION = {
     **{kind: kind for kind in ACTIVATION_MODULES},
     **{f"{kind}_": kind for kind in ACTIVATION_MODULES},
     **_OTHER_NAMES,
+    **_THRESHOLDS,
 }
+CALLED_FOR = {"relu": "threshold", "relu6": "hardtanh"}
+"""What another function's calls may be, and its kind."""
 _MODULES = tuple(ACTIVATION_MODULES.values())
 # Modules of other libraries that write an activation as a formula of tanh or sigmoid, by the name
 # of their class without "activation".
@@ -51,17 +55,22 @@ _WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 
 def kind_of_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """Kind of a call of a function of this name: hardtanh from 0 to 6 is ReLU6."""
+    """Kind of a call of this name: hardtanh from 0 to 6 is ReLU6, a threshold of 0 and 0 ReLU."""
     kind = KIND_OF_FUNCTION[name]
-    if kind != "hardtanh":
+    if kind not in ("hardtanh", "threshold"):
         return kind
-    low = args[1] if len(args) > 1 else kwargs.get("min_val")
-    high = args[2] if len(args) > 2 else kwargs.get("max_val")
-    return "relu6" if low == 0 and high == 6 else kind
+    names = ("min_val", "max_val") if kind == "hardtanh" else ("threshold", "value")
+    low = args[1] if len(args) > 1 else kwargs.get(names[0])
+    high = args[2] if len(args) > 2 else kwargs.get(names[1])
+    if kind == "hardtanh":
+        return "relu6" if low == 0 and high == 6 else kind
+    return "relu" if low == 0 and high == 0 else kind
 
 
 def kind_of_module(module: nn.Module) -> str | None:
     """Kind of an activation module; None for any other."""
+    if isinstance(module, nn.Threshold):
+        return "relu" if module.threshold == 0 and module.value == 0 else None
     if not isinstance(module, _MODULES):
         name = type(module).__name__.lower().replace("activation", "").replace("_", "")
         has_weights = name in _FORMULAS and next(module.parameters(), None) is not None
@@ -73,6 +82,20 @@ def activation_modules(root: nn.Module) -> list[tuple[str, str]]:
     """Name, as in a site, and kind of each activation module."""
     found = ((plain_name(name), kind_of_module(module)) for name, module in root.named_modules())
     return [(name, kind) for name, kind in found if kind is not None]
+
+
+def names_by_module(root: nn.Module) -> dict[int, list[str]]:
+    """Names, as in a site, under which each module's parents hold it, by the module's id.
+
+    A parent that is held in several places counts under its first name, so that neither a cycle
+    nor a deep nest of shared parts makes this long.
+    """
+    names: dict[int, list[str]] = {}
+    for parent, module in root.named_modules():
+        for name, child in module.named_children():
+            path = plain_name(f"{parent}.{name}" if parent else name)
+            names.setdefault(id(child), []).append(path)
+    return names
 
 
 def plain_name(name: str) -> str:

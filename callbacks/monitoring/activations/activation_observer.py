@@ -10,10 +10,12 @@ from torch.utils.hooks import RemovableHandle
 
 from .activation_kinds import (
     ACTIVATION_MODULES,
+    CALLED_FOR,
     KIND_OF_FUNCTION,
     is_silent,
     kind_of_call,
     kind_of_module,
+    names_by_module,
     plain_name,
 )
 from .checkpointing import (
@@ -23,6 +25,8 @@ from .checkpointing import (
     run_backward,
 )
 from .compilation import is_scripted, runs_in_graph_of_dynamo
+from .loose_calls import LooseCalls
+from .mode_stack import entered_after, leave
 from .module_scopes import Enter, Leave, Scope
 from .site_watch import SiteForm
 from .unit_dims import NO_LAYER, UNIT_DIM, LayerOutput, layer_output, unit_dim_of
@@ -51,9 +55,11 @@ class ActivationObserver(TorchFunctionMode):
 
     A site is one call in the forward pass of one module: ``network.act`` for an activation
     module, ``network.act#2`` for its second call in one forward pass of its parent,
-    ``network.relu`` for a functional call. What the step itself calls behind its last layer is
-    the loss's, and no site. The running module is known from hooks, which
-    `attach` adds and `detach` removes. Calls without gradients (a teacher network) pass unseen.
+    ``network.relu`` for a functional call. A module that several others hold has a site in each,
+    under the name that it has there; one that none above it holds is a functional call. What the
+    step itself calls behind a layer, and gives to no layer, is the loss's, and no site. The running
+    module is known from hooks, which `attach` adds and `detach` removes. Calls without gradients
+    (a teacher network) pass unseen.
 
     Inside `torch.compile`, Dynamo traces the mode and the hooks into the one graph that it makes
     of the region. That holds as long as (1) ``measure`` is traceable: tensor operations only, no
@@ -71,7 +77,9 @@ class ActivationObserver(TorchFunctionMode):
 
     Attributes:
         traced: Whether any observed call was compiled.
-        forms: How the outputs of each site look; None where calls differ.
+        forms: How the outputs of each site look; None where calls differ, or the module has sites
+            in several others.
+        called: First names of the activation modules that were called.
         ends_in_layer: Whether a layer came after the last activation: it was not the output.
     """
 
@@ -85,7 +93,7 @@ class ActivationObserver(TorchFunctionMode):
         self._measure = measure
         self._on_error = on_error
         self._kinds = frozenset(kinds)
-        watched = {*kinds, "hardtanh"} if "relu6" in kinds else kinds  # nn.ReLU6 calls hardtanh
+        watched = {*kinds, *(CALLED_FOR[kind] for kind in kinds if kind in CALLED_FOR)}
         names = [name for name, kind in KIND_OF_FUNCTION.items() if kind in watched]
         self._names = frozenset([*names, *UNIT_DIM, "backward"])
         self._handles: list[RemovableHandle] = []
@@ -98,11 +106,12 @@ class ActivationObserver(TorchFunctionMode):
         self._first = self._last = _Record(None, self._root, "", "", None)
         self._before_pause: tuple[_Record, Scope, LayerOutput] | None = None
         self._last_layer = NO_LAYER
-        self._after_layers: list[_Record] = []
+        self._loose = LooseCalls[_Record]()
         self._side_effects = SideEffects()
         self.blind = False
         self.ends_in_layer = False
         self.forms: dict[str, SiteForm | None] = {}
+        self.called: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is of the moment: a copy has neither hooks nor calls, and is not entered."""
@@ -129,12 +138,13 @@ class ActivationObserver(TorchFunctionMode):
     def attach(self, root: nn.Module) -> None:
         """Follow which module of ``root`` is running."""
         self.detach()
+        names = names_by_module(root)
         for name, module in root.named_modules():
             kind = kind_of_module(module)
             if is_scripted(module):
                 continue
             if kind in self._kinds or not is_silent(module):
-                enter = Enter(self, plain_name(name), kind)
+                enter = Enter(self, plain_name(name), kind, names.get(id(module), ()))
                 self._handles.append(module.register_forward_pre_hook(enter))
                 self._handles.append(module.register_forward_hook(Leave(enter)))
 
@@ -152,19 +162,23 @@ class ActivationObserver(TorchFunctionMode):
             self.scope = self._root
             self.blind = False
             self._last_layer = NO_LAYER
-            self._after_layers.clear()
+            self._loose.take()
             self._entered = True
         self._enter_mode()
 
     def pause(self) -> None:
         """Keep nothing of what follows: a backward pass, where checkpointing runs modules again.
 
-        Where something was compiled the mode stays entered, see `_backward`.
+        Where something was compiled the mode stays entered, see `_backward`; and below a mode of
+        somebody else's, who may leave his, the last that was entered, before this one goes on.
         """
         if self._entered:
             self._hold()
-            if not self._has_traced():
+            if not (self._has_traced() or self._is_covered()):
                 self._leave_mode()
+
+    def _is_covered(self) -> bool:
+        return not all(isinstance(mode, ActivationObserver) for mode in entered_after(self))
 
     def _hold(self) -> None:
         if self._entered and self._before_pause is None:
@@ -172,11 +186,10 @@ class ActivationObserver(TorchFunctionMode):
             self._before_pause = (self._last, self.scope, self._last_layer)
 
     def _leave_out_the_loss(self) -> None:
-        """Drop what the step itself called behind its last layer: a hinge, no layer's units."""
-        if not self.traced:  # of compiled layers it is not seen when they run
-            for record in self._after_layers:
+        """Drop what the step itself called and no layer was given: a hinge, no layer's units."""
+        for record in self._loose.take():
+            if not self.traced:  # of compiled layers it is not seen when they run
                 record.measured = None
-        self._after_layers.clear()
 
     def _go_on(self) -> None:
         if self._before_pause is not None:
@@ -198,13 +211,14 @@ class ActivationObserver(TorchFunctionMode):
     def _leave_mode(self) -> None:
         if self._in_mode:
             self._in_mode = False
-            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            leave(self)
             if not self.attached:
                 self._side_effects.restore()
 
     def stop(self) -> None:
         """Cease to observe."""
         if self._entered:
+            self._leave_out_the_loss()
             self._go_on()
             self._entered = False
             self._leave_mode()
@@ -308,10 +322,10 @@ class ActivationObserver(TorchFunctionMode):
         result: Tensor,
     ) -> None:
         if name in UNIT_DIM:
-            self._last_layer = layer_output(name, result)
+            self._last_layer = layer_output(name, args, kwargs, result, self._last_layer)
             self.ends_in_layer = True
             if not torch.compiler.is_compiling():
-                self._after_layers.clear()
+                self._loose.meet_layer([*args, *kwargs.values()])
             return
         kind = kind_of_call(name, args, kwargs)
         # What an activation module calls to make another function is not its output.
@@ -341,24 +355,31 @@ class ActivationObserver(TorchFunctionMode):
         in_step = scope is self._root and not torch.compiler.is_compiling()
         self.ends_in_layer = self.ends_in_layer and in_step
         site = "" if torch.compiler.is_compiling() else self._site(scope, kind)
-        outputs = outputs.detach()
+        given, outputs = outputs, outputs.detach()
         unit_dim = unit_dim_of(outputs, self._last_layer)
         if site:
-            form = SiteForm(kind, outputs.ndim, unit_dim)
-            self.forms[site] = form if self.forms.get(site, form) == form else None
+            self._note_form(site, scope.hook, SiteForm(kind, outputs.ndim, unit_dim))
         measured = self._measure(site, kind, outputs, unit_dim)
         if measured is not None:
             self._last = _Record(self._last, scope, site, kind, measured)
             if in_step and self._last_layer is not NO_LAYER:
-                self._after_layers.append(self._last)
+                self._loose.add(self._last, given)
+
+    def _note_form(self, site: str, hook: Enter, form: SiteForm) -> None:
+        self.forms[site] = form if self.forms.get(site, form) == form else None
+        elsewhere = len(hook.names) > 1 or site.partition("#")[0] != hook.name
+        if hook.kind is not None and elsewhere:
+            self.forms[site] = self.forms[hook.name] = None
 
     def _site(self, scope: Scope, kind: str) -> str:
         """Name of the next call in a scope."""
-        name = scope.hook.name
-        if scope.hook.kind is not None:
+        hook, name = scope.hook, None
+        if hook.kind is not None:
+            self.called.add(hook.name)
             scope = scope.parent
-        else:
-            name = f"{name}.{kind}" if name else kind
+            name = hook.name_in(scope.hook.name)
+        if name is None:
+            name = f"{scope.hook.name}.{kind}" if scope.hook.name else kind
         count = scope.calls[name] = scope.calls.get(name, 0) + 1
         return name if count == 1 else f"{name}#{count}"
 

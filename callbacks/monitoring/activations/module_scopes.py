@@ -1,6 +1,6 @@
 """Hooks that say which module is running."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, Protocol
 
@@ -51,12 +51,28 @@ class Hook:
 
 
 class Enter(Hook):
-    """Begin a scope."""
+    """Begin a scope.
 
-    def __init__(self, observer: Follower, name: str, kind: str | None) -> None:
+    Args:
+        observer: Whom to tell.
+        name: The module's name.
+        kind: Its kind, if it is an activation.
+        names: Its names in all the modules that hold it, if there are several.
+    """
+
+    def __init__(
+        self, observer: Follower, name: str, kind: str | None, names: Sequence[str] = ()
+    ) -> None:
         self.observer = observer
         self.name = name
         self.kind = kind
+        self.names = (name, *(other for other in names if other != name))
+
+    def name_in(self, parent: str) -> str | None:
+        """Nearest name below the module of that name; None where it is held elsewhere."""
+        prefix = f"{parent}." if parent else ""
+        below = [name for name in self.names if name.startswith(prefix)]
+        return min(below, key=lambda name: name.count("."), default=None)
 
     def __call__(self, module: nn.Module, args: Any) -> None:
         """Before the module's forward pass."""

@@ -1,6 +1,6 @@
 """Which dimension of an activation's outputs holds its units."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -8,31 +8,69 @@ from torch import Tensor
 # second dimension, however many follow.
 UNIT_DIM = {
     **dict.fromkeys(["linear", "bilinear", "layer_norm", "rms_norm", "embedding"], -1),
-    **dict.fromkeys(["matmul", "__matmul__", "addmm"], -1),
+    **dict.fromkeys(["matmul", "__matmul__", "mm", "addmm", "bmm", "baddbmm", "einsum"], -1),
     **dict.fromkeys(["conv1d", "conv_transpose1d"], -2),
     **dict.fromkeys(["conv2d", "conv_transpose2d"], -3),
     **dict.fromkeys(["conv3d", "conv_transpose3d"], -4),
     **dict.fromkeys(["batch_norm", "group_norm", "instance_norm"], 0),
 }
+_NORMS = ("layer_norm", "rms_norm")
 
 
 class LayerOutput(NamedTuple):
-    """Form of a layer's output: number of dimensions, which of them is the units', its size."""
+    """Form of a layer's output: number of dimensions, which of them is the units', all sizes."""
 
     ndim: int
     dim: int
     width: int
+    sizes: tuple[int, ...]
 
 
-NO_LAYER = LayerOutput(0, 0, 0)
+NO_LAYER = LayerOutput(0, 0, 0, ())
 
 
-def layer_output(name: str, outputs: Tensor) -> LayerOutput:
-    """Form of what a layer's function of this name, a key of `UNIT_DIM`, gave."""
+def layer_output(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Tensor, before: LayerOutput
+) -> LayerOutput:
+    """Form of what a layer's function of this name, a key of `UNIT_DIM`, gave.
+
+    Args:
+        name: The function's name.
+        args: What it was given.
+        kwargs: What it was given by name.
+        outputs: What it gave.
+        before: Form of the layer that ran before it.
+    """
     if outputs.is_nested:
         return NO_LAYER
+    if name in _NORMS and _normalizes_positions(args, kwargs):
+        return before
     dim = UNIT_DIM[name] or 1 - outputs.ndim
-    return LayerOutput(outputs.ndim, dim, outputs.shape[dim])
+    if name == "einsum" and args and isinstance(args[0], str):
+        dim = _dim_of_einsum(args[0], outputs.ndim)
+    return LayerOutput(outputs.ndim, dim, outputs.shape[dim], tuple(outputs.shape))
+
+
+def _dim_of_einsum(equation: str, ndim: int) -> int:
+    """Dimension that one operand alone has, and alone of its own: the last operand's, if several.
+
+    The other operands' own dimensions are those of the samples and positions.
+    """
+    operands, _, result = equation.replace(" ", "").partition("->")
+    parts = operands.split(",")
+    for i in range(len(parts) - 1, -1, -1):
+        others = "." + "".join(parts[:i] + parts[i + 1 :])
+        own = [letter for letter in result if letter in parts[i] and letter not in others]
+        if len(own) == 1 and not result.startswith(own[0]):
+            before, _, after = result.partition(own[0])
+            return len(before) - ndim if "." in after else -1 - len(after)
+    return -1
+
+
+def _normalizes_positions(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a norm runs over more than the units: channels, height and width."""
+    shape = args[1] if len(args) > 1 else kwargs.get("normalized_shape", ())
+    return not isinstance(shape, int) and len(shape) > 1
 
 
 def unit_dim_of(outputs: Tensor, layer: LayerOutput) -> int:
@@ -49,9 +87,10 @@ def unit_dim_of(outputs: Tensor, layer: LayerOutput) -> int:
         return layer.dim
     # Pooled, transposed or squeezed: there is one dimension of the layer's width, if any.
     same = [d - outputs.ndim for d in range(1, outputs.ndim) if outputs.shape[d] == layer.width]
-    if len(same) == 1:
+    kept = outputs.ndim == layer.ndim
+    if len(same) == 1 and not (kept and layer.sizes[same[0]] == layer.width):
         return same[0]
-    if outputs.ndim == layer.ndim:  # concatenated, split or shuffled
+    if kept:  # concatenated, split or shuffled, whatever other dimension has the same size
         return layer.dim
     heads = layer.ndim == 3 and layer.dim == -1
     return 1 - outputs.ndim if outputs.ndim > 3 and not heads else -1

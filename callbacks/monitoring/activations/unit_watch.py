@@ -73,6 +73,7 @@ class UnitWatch:
         """Begin a fit."""
         self._observer.traced = self._hooks.lost = False
         self._observer.forms.clear()
+        self._observer.called.clear()
         watched = {name for name, kind in activation_modules(module) if kind in self._rules}
         self._modules, self._known, self._unseen = watched, None, set(watched)
 
@@ -129,6 +130,7 @@ class UnitWatch:
         for site, _, active in chain(self._observer.drain(), self._hooks.drain()):
             self.window.add(site, active)
             self._unseen.discard(_module_of(site))
+        self._unseen -= self._observer.called
         self.window.end_batch(narrow=not (closes or self._observer.traced))
 
     def know(self, sites: Collection[str]) -> list[str]:
@@ -137,7 +139,8 @@ class UnitWatch:
         Returns:
             After the first window: names of the activation modules that it did not see, sorted.
         """
-        unseen = set() if self._known is not None else self._modules - set(map(_module_of, sites))
+        seen = self._observer.called.union(map(_module_of, sites))
+        unseen = set() if self._known is not None else self._modules - seen
         self._known = (self._known or set()) | set(sites)
         return sorted(unseen)
 
@@ -151,12 +154,16 @@ class UnitWatch:
         self._observer.detach()
         self._hooks.detach()
 
-    def release(self) -> None:
-        """Leave nothing behind."""
+    def drop(self) -> None:
+        """End a batch that was broken off, of which nothing counts."""
         self.stop()
-        self.detach()
         self._observer.drain()
         self._hooks.drain()
+
+    def release(self) -> None:
+        """Leave nothing behind."""
+        self.drop()
+        self.detach()
 
     def _measure(self, site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor | None:
         """Mask of the units that are active, of those that are still to be watched."""

@@ -1,6 +1,7 @@
 import copy
 import io
 import pickle
+from functools import partial
 
 import pytest
 import torch
@@ -123,6 +124,26 @@ def test_hardtanh_from_0_to_6_is_relu6_and_only_what_is_asked_for_is_seen(asked,
     assert len(observe(run, nn.Module(), kinds=asked)) == seen
 
 
+@pytest.mark.parametrize("compile", [False, True])
+@pytest.mark.parametrize(
+    ("kinds", "seen"), [(["relu"], 4), (["tanh", "relu6"], 0), (ACTIVATION_MODULES, 4)]
+)
+def test_a_threshold_of_0_and_0_is_a_relu_and_no_other_is(kinds, seen, compile):
+    network = nn.Sequential(nn.Linear(3, 4), nn.Threshold(0.0, 0.0), nn.Threshold(0.0, 0.5))
+
+    def run(x):
+        for function in (F.threshold, torch.threshold):
+            function(x * 2, 0.1, 0.0)
+            function(x * 2, threshold=0, value=0)
+        torch.threshold_(x * 2, 0, 0.0) if not compile else torch.threshold(x * 2, 0, 0.0)
+        return network(x)
+
+    calls = compiled(run, fullgraph=True) if compile else run
+    found = observe(lambda: calls(torch.randn(5, 3)), network, kinds=kinds)
+    expected = [(site, "relu") for site in ("relu", "relu#2", "relu#3", "1")]
+    assert [record[:2] for record in found] == expected[:seen]
+
+
 class Twice(nn.Module):
     """One module used twice, functional calls, and one in place."""
 
@@ -181,6 +202,52 @@ def test_the_same_sites_again_in_each_forward_pass_eager_or_compiled(compile, pa
             made = graphs()
             assert made <= 2  # with and without gradients
         assert graphs() == made
+
+
+class Using(nn.Module):
+    """A layer and an activation that it may share with others."""
+
+    def __init__(self, act, *, held=True):
+        super().__init__()
+        self.layer = nn.Linear(5, 5)
+        self.acts = nn.ModuleList([act]) if held else [act]
+
+    def forward(self, x):
+        return self.acts[0](self.layer(x))
+
+
+def held_by_each():
+    act = nn.ReLU()
+    return nn.Sequential(Using(act), Using(act), act), ["0.acts.0", "1.acts.0", "2"]
+
+
+def held_by_none_that_calls_it():
+    act = nn.ReLU()
+    network = nn.Sequential(Using(act, held=False), Using(act, held=False))
+    network.spare = nn.ModuleList([act])
+    return network, ["0.relu", "1.relu"]
+
+
+def held_twice_by_one():
+    act = nn.ReLU()
+    return nn.Sequential(nn.Linear(5, 5), act, nn.Linear(5, 5), act), ["1", "1#2"]
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+@pytest.mark.parametrize("compile", [False, True])
+@pytest.mark.parametrize("make", [held_by_each, held_by_none_that_calls_it, held_twice_by_one])
+def test_a_module_that_several_others_call_is_a_site_in_each(make, compile):
+    network, expected = make()
+    if make is not held_twice_by_one:
+        network.forward = partial(run_through, list(network)[: len(expected)])
+    run = compiled(network) if compile else network
+    assert sites(observe(lambda: run(torch.randn(7, 5)), network)) == expected
+
+
+def run_through(layers, x):
+    for layer in layers:
+        x = layer(x)
+    return x
 
 
 def test_a_network_compiled_and_run_before_is_traced_once_more_and_then_seen():
@@ -406,6 +473,10 @@ class Then(nn.Module):
         return F.relu(self.between(self.layer(x)))
 
 
+def einsum(equation, *weights):
+    return lambda x: torch.einsum(equation, x, torch.ones(weights))
+
+
 conv1, conv2, conv3 = nn.Conv1d(2, 6, 3), nn.Conv2d(2, 6, 3), nn.Conv3d(2, 6, 3)
 
 
@@ -428,6 +499,11 @@ conv1, conv2, conv3 = nn.Conv1d(2, 6, 3), nn.Conv2d(2, 6, 3), nn.Conv3d(2, 6, 3)
         (Then(nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6))), (4, 5), 1),
         (Then(nn.Sequential(conv2, nn.GroupNorm(2, 6))), (4, 2, 9, 9), 1),
         (Then(nn.Sequential(conv2, nn.InstanceNorm2d(6))), (4, 2, 9, 9), 1),
+        (Then(nn.Sequential(conv2, nn.LayerNorm([6, 7, 7]))), (4, 2, 9, 9), 1),
+        (Then(nn.Sequential(conv2, nn.RMSNorm([6, 7, 7]))), (4, 2, 9, 9), 1),
+        (Then(nn.Sequential(nn.Linear(5, 6), nn.LayerNorm([7, 6]))), (4, 7, 5), 2),
+        (Then(nn.Sequential(nn.Linear(5, 6), nn.LayerNorm(6))), (4, 7, 5), 2),
+        (Then(conv1, lambda x: F.layer_norm(x, normalized_shape=(6, 7))), (4, 2, 9), 1),
         (Then(nn.Sequential(conv2, nn.MaxPool2d(2))), (4, 2, 9, 9), 1),
         (Then(conv2, lambda x: x.flatten(1)), (4, 2, 9, 9), 1),
         (Then(conv2, lambda x: x.mean((2, 3))), (4, 2, 9, 9), 1),
@@ -438,11 +514,26 @@ conv1, conv2, conv3 = nn.Conv1d(2, 6, 3), nn.Conv2d(2, 6, 3), nn.Conv3d(2, 6, 3)
         (Then(conv1, lambda x: x.amax(-1)), (6, 2, 9), 1),
         (Then(conv1, lambda x: x.chunk(2, 1)[0]), (4, 2, 9), 1),
         (Then(conv1, lambda x: torch.cat([x, x], 1)), (4, 2, 9), 1),
+        (Then(conv1, lambda x: torch.cat([x, -x], 1)), (4, 2, 8), 1),
+        (Then(conv2, lambda x: x.chunk(2, 1)[0]), (4, 2, 8, 9), 1),
         (Then(conv1, lambda x: F.layer_norm(x.transpose(1, 2), (6,))), (4, 2, 8), 2),
         (Then(nn.Linear(5, 12), lambda x: x.view(4, 3, 2, 2)), (4, 5), 1),
         (Then(nn.Linear(5, 12), lambda x: x.view(4, 7, 3, 4).transpose(1, 2)), (4, 7, 5), 3),
         (Then(nn.Embedding(9, 6), lambda x: x), None, 2),
         (Then(nn.Identity(), lambda x: x @ torch.ones(5, 6)), (4, 3, 7, 5), 3),
+        (Then(conv2, einsum("bchw,dc->bdhw", 8, 6)), (4, 2, 5, 5), 1),
+        (Then(conv2, einsum("bchw,dc->bhwd", 8, 6)), (4, 2, 5, 5), 3),
+        (
+            Then(conv2, lambda x: torch.einsum("dc,bchw->bdhw", torch.ones(8, 6), x)),
+            (4, 2, 5, 5),
+            1,
+        ),
+        (Then(conv2, einsum("...hw, wv -> ...hv", 3, 3)), (4, 2, 5, 5), 3),
+        (Then(conv1, einsum("bct,dc...->bd...t", 8, 6)), (4, 2, 9), 1),
+        (Then(nn.Linear(5, 6), einsum("btc,cd->btd", 6, 8)), (4, 7, 5), 2),
+        (Then(nn.Linear(5, 6), einsum("bc,cd", 6, 8)), (4, 5), 1),
+        (Then(conv1, lambda x: torch.mm(x[:, 0], torch.ones(7, 6))), (4, 2, 9), 1),
+        (Then(conv1, lambda x: torch.bmm(x, torch.ones(4, 7, 9))), (4, 2, 9), 2),
         (Then(nn.Identity()), (4, 5), 1),
         (Then(nn.Identity()), (4, 5, 3, 3), 1),
         (nn.TransformerEncoderLayer(8, 2, 16), (5, 4, 8), 2),
@@ -595,7 +686,7 @@ def test_a_number_for_each_sample_or_for_all_has_no_units():
         outputs = F.relu(layer(x))
         F.relu(outputs.mean(1))
         F.relu6(outputs.mean())
-        layer(x)
+        layer(outputs[:, :3])
 
     assert [(s, len(v)) for s, _, v in observe(run, layer)] == [("relu", 4)]
 
@@ -615,7 +706,7 @@ def test_rows_of_several_lengths_are_passed_over():
     rows = torch.nested.nested_tensor([torch.randn(2, 3), torch.randn(5, 3)], requires_grad=True)
 
     def run():
-        F.relu(layer(torch.randn(2, 3)))
+        layer(F.relu(layer(torch.randn(2, 3)))[:, :3])
         F.relu(layer(rows))
 
     assert sites(observe(run, layer)) == ["relu"]
@@ -647,6 +738,57 @@ def test_what_a_step_calls_behind_its_last_layer_is_of_the_loss():
         assert [(s, len(v)) for s, _, v in observer.drain()] == [("relu", 4)]
         assert observer.ends_in_layer
     observer.detach()
+
+
+def two_hinges(network, x):
+    """The loss of a critic, or of a network that is called once more for a penalty."""
+    first = network.outer(F.relu(network.inner(x)))
+    losses = [F.relu(1 - first).mean(), F.softplus(first).mean()]
+    return [*losses, F.relu(1 + network.outer(F.relu(network.inner(x)))).mean()]
+
+
+def through_operations(network, x):
+    hidden = F.relu(network.inner(x))
+    hidden = F.dropout(torch.cat([hidden[:, :2], 0.5 * hidden[:, 2:].exp()], 1) + hidden, 0.1)
+    return [network.outer(hidden).mean(), F.relu(network.inner(x)).mean()]
+
+
+def multiplied(network, x):
+    weights = network.outer.weight.t()
+    products = [torch.mm, lambda x, y: torch.einsum("bi,ij->bj", [x, y])]
+    return [product(F.relu(network.inner(x)), weights).mean() for product in products]
+
+
+def detached(network, x):
+    hidden = F.relu(network.inner(x))
+    return [network.outer(hidden.detach()).mean(), hidden.mean()]
+
+
+def without_gradients(network, x):
+    network.inner.requires_grad_(False)
+    return [network.outer(F.relu(network.inner(x)) / 2).mean()]
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        (two_hinges, ["relu", "relu#3"]),
+        (through_operations, ["relu"]),
+        (detached, ["relu"]),
+        (multiplied, ["relu", "relu#2"]),
+        (without_gradients, ["relu"]),
+    ],
+)
+@pytest.mark.parametrize("backward", [True, False])
+def test_what_a_step_calls_and_gives_to_no_layer_is_of_the_loss(losses, expected, backward):
+    network = Hinge()
+
+    def run():
+        loss = sum(losses(network, torch.randn(5, 3)))
+        if backward:
+            loss.backward()
+
+    assert sites(observe(run, network)) == expected
 
 
 class NewGELUActivation(nn.Module):

@@ -1,0 +1,31 @@
+"""A mode's place among the others that are entered."""
+
+import torch
+from torch.overrides import (
+    TorchFunctionMode,
+    _get_current_function_mode_stack,
+    _pop_mode,
+    _push_mode,
+)
+
+
+def entered_after(mode: TorchFunctionMode) -> list[TorchFunctionMode]:
+    """Modes that were entered after this one and are not left, in their order."""
+    stack: list[TorchFunctionMode]
+    stack = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]
+    return stack[stack.index(mode) + 1 :] if mode in stack else []
+
+
+def leave(mode: TorchFunctionMode) -> None:
+    """Leave this mode, which need not be the last that was entered.
+
+    A mode's ``__exit__`` leaves the last one, whichever it is. So where this one is not entered
+    any more, another that should have been left was not, and is left now.
+    """
+    above = entered_after(mode)
+    for _ in above:
+        _pop_mode()  # type: ignore[no-untyped-call]
+    if torch._C._len_torch_function_stack():
+        _pop_mode()  # type: ignore[no-untyped-call]
+    for other in above:
+        _push_mode(other)  # type: ignore[no-untyped-call]
