@@ -21,7 +21,7 @@ from .monitoring.gradients.gradient_reading import (
 )
 from .monitoring.gradients.measuring import join_norms, measure_norms
 from .monitoring.gradients.noise import NoiseScale
-from .monitoring.guard import switch_off_on_error
+from .monitoring.guard import SideWork, switch_off_on_error
 from .monitoring.layers import layers_by_parameter, refuse_flattening, weight_layers
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
@@ -58,7 +58,8 @@ class GradientNormMonitor(Callback):
         norm_type: Order of the norm; ``float("inf")`` or ``"inf"`` gives the largest magnitude.
         noise_scale: Whether to estimate the gradient noise scale (McCandlish et al. 2018) of the
             first optimiser, from the gradients of two steps in a row at each report. It keeps a
-            copy of the gradients for one step.
+            copy of the gradients for one step. Given up, with a warning, where Lightning cannot
+            tell how many samples a batch has.
 
     Attributes:
         norms: Last norm by layer.
@@ -97,6 +98,7 @@ class GradientNormMonitor(Callback):
         self.failed = False
         self._noise = NoiseScale() if noise_scale else None
         self._reporter = Reporter(type(self).__name__, {"grad_norm": _SCALE})
+        self._side_work = SideWork(type(self).__name__)
         self._layer_of: dict[Tensor, str] = {}
         self._strangers: set[Tensor] = set()
         # The Trainer asks for the key at each of its hooks.
@@ -196,6 +198,7 @@ class GradientNormMonitor(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded, and read the layers' names."""
         self.failed = False
+        self._side_work.resume()
         self._start(trainer, pl_module)
 
     @switch_off_on_error
@@ -213,6 +216,11 @@ class GradientNormMonitor(Callback):
     ) -> None:
         """Learn how many samples a gradient is of, where that is asked for."""
         if self._noise is not None and not self._noise.batch_size:
+            # Lightning cannot count the samples of every kind of batch.
+            self._side_work.attempt("noise scale", self._measure_batch, trainer, batch)
+
+    def _measure_batch(self, trainer: Trainer, batch: Any) -> None:
+        if self._noise is not None:
             samples = extract_batch_size(batch) * trainer.accumulate_grad_batches
             self._noise.batch_size = samples * trainer.world_size
 
@@ -223,7 +231,7 @@ class GradientNormMonitor(Callback):
         step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
         if (step + 1) % interval == 0:
             self._report(trainer, pl_module, optimizer, step)
-        if self._noise is not None and (step + 2) % interval == 0:
+        if self._noise is not None and self._noise.batch_size and (step + 2) % interval == 0:
             self._keep(trainer, optimizer)
 
     @switch_off_on_error

@@ -1,6 +1,7 @@
 import copy
 import csv
 import logging
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import FSDPStrategy
 from torch import nn
+from torch.utils.data import DataLoader
 
 from torchvitals.callbacks import GradientNormMonitor
 
@@ -356,6 +358,25 @@ def test_the_noise_scale_is_that_of_gradients_with_a_known_noise():
         monitor = GradientNormMonitor(every, noise_scale=True)
         fit(Linear(), loader(x, 10), [monitor])
         assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
+
+
+def test_batches_that_cannot_be_counted_cost_the_noise_scale_and_nothing_else():
+    class Graph:
+        def __init__(self, rows):
+            self.x, self.y = torch.ones(len(rows), 5), torch.tensor(rows) % 3
+
+    class OfGraphs(Research):
+        def training_step(self, batch, batch_idx):
+            return super().training_step((batch.x, batch.y), batch_idx)
+
+    monitor = GradientNormMonitor(1, noise_scale=True)
+    data = DataLoader(range(16), batch_size=4, collate_fn=Graph)
+    with pytest.warns(UserWarning, match="gave up its noise scale") as said:
+        fit(OfGraphs(mlp()), data, [monitor])
+    assert len([warning for warning in said if "noise scale" in str(warning.message)]) == 1
+    assert monitor.steps == [0, 1, 2, 3]
+    assert not monitor.failed
+    assert math.isnan(monitor.noise_scale_value)
 
 
 def test_a_resumed_run_records_as_an_uninterrupted_one_and_a_second_fit_starts_afresh(tmp_path):
