@@ -96,7 +96,7 @@ class GradientNormMonitor(Callback):
         order = float(norm_type) if norm_type == "inf" else norm_type
         self.norm_type = number("norm_type", order, above=0)
         self.failed = False
-        self._noise = NoiseScale() if noise_scale else None
+        self._estimates_noise = noise_scale
         self._reporter = Reporter(type(self).__name__, {"grad_norm": _SCALE})
         self._side_work = SideWork(type(self).__name__)
         self._layer_of: dict[Tensor, str] = {}
@@ -113,6 +113,7 @@ class GradientNormMonitor(Callback):
         self._weight_layers: list[str] = []
         self._findings = GradientFindings(self._reporter)
         self._reported: dict[int, int] = {}
+        self._noise = NoiseScale() if self._estimates_noise else None
 
     @property
     def state_key(self) -> str:
@@ -215,11 +216,14 @@ class GradientNormMonitor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Learn how many samples a gradient is of, where that is asked for."""
-        if self._noise is not None and not self._noise.batch_size:
-            # Lightning cannot count the samples of every kind of batch.
-            self._side_work.attempt("noise scale", self._measure_batch, trainer, batch)
+        if self._noise is not None:
+            step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
+            if (step + 1) % interval == 0 or (step + 2) % interval == 0:
+                # Lightning cannot count the samples of every kind of batch.
+                self._noise.batch_size = 0
+                self._side_work.attempt("noise scale", self._count_samples, trainer, batch)
 
-    def _measure_batch(self, trainer: Trainer, batch: Any) -> None:
+    def _count_samples(self, trainer: Trainer, batch: Any) -> None:
         if self._noise is not None:
             samples = extract_batch_size(batch) * trainer.accumulate_grad_batches
             self._noise.batch_size = samples * trainer.world_size

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from helpers.research import Research, fit, loader
 from helpers.training import quiet_trainer
 from lightning.pytorch import Callback, LightningModule
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import GradientAccumulationScheduler, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import FSDPStrategy
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from torchvitals.callbacks import GradientNormMonitor
 
@@ -339,25 +339,63 @@ def test_the_size_of_a_layer_does_not_decide_its_place_in_the_profile(norm_type)
     assert monitor.first_to_last_ratio == pytest.approx(1.0)
 
 
-def test_the_noise_scale_is_that_of_gradients_with_a_known_noise():
+class Linear(LightningModule):
     """Loss x.w with x ~ N(m, s): the gradient's signal is |m|^2, its noise is s^2 per weight."""
 
-    class Linear(LightningModule):
-        def __init__(self):
-            super().__init__()
-            self.weight = nn.Parameter(torch.zeros(50))
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(50))
 
-        def training_step(self, batch, batch_idx):
-            return (batch[0] @ self.weight).mean()
+    def training_step(self, batch, batch_idx):
+        return (batch[0] @ self.weight).mean()
 
-        def configure_optimizers(self):
-            return torch.optim.SGD(self.parameters(), lr=0.01)
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.01)
 
-    x = 0.2 + torch.randn(4000, 50, generator=torch.Generator().manual_seed(0))
-    for every in (1, 2):
-        monitor = GradientNormMonitor(every, noise_scale=True)
-        fit(Linear(), loader(x, 10), [monitor])
-        assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
+
+def noisy(samples):
+    return 0.2 + torch.randn(samples, 50, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_the_noise_scale_is_that_of_gradients_with_a_known_noise(every):
+    monitor = GradientNormMonitor(every, noise_scale=True)
+    fit(Linear(), loader(noisy(4000), 10), [monitor])
+    assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
+
+
+def test_the_noise_scale_knows_batches_of_different_sizes():
+    class Sizes:
+        def __iter__(self):
+            start = 0
+            for batch in range(400):
+                size = 4 if batch % 2 else 40
+                yield range(start, start + size)
+                start += size
+
+        def __len__(self):
+            return 400
+
+    x = noisy(8800)
+    data = DataLoader(TensorDataset(x, x[:, 0]), batch_sampler=Sizes())
+    monitor = GradientNormMonitor(2, noise_scale=True)
+    fit(Linear(), data, [monitor])
+    assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
+
+
+def test_accumulation_that_begins_later_is_counted_by_the_noise_scale():
+    monitor = GradientNormMonitor(1, noise_scale=True)
+    schedule = GradientAccumulationScheduler({0: 1, 1: 8})
+    fit(Linear(), loader(noisy(4000), 10), [schedule, monitor], max_epochs=9)
+    assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
+
+
+def test_the_noise_scale_of_a_second_fit_owes_nothing_to_the_first():
+    again, fresh = (GradientNormMonitor(2, noise_scale=True) for _ in range(2))
+    fit(Linear(), loader(noisy(400) + 1.0, 8), [again])
+    for monitor in (again, fresh):
+        fit(Linear(), loader(noisy(400), 16), [monitor])
+    assert again.noise_scale_value == fresh.noise_scale_value
 
 
 def test_batches_that_cannot_be_counted_cost_the_noise_scale_and_nothing_else():
