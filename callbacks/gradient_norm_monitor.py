@@ -21,6 +21,7 @@ from .monitoring.gradients.gradient_reading import (
 )
 from .monitoring.gradients.measuring import join_norms, measure_norms
 from .monitoring.gradients.noise import NoiseScale
+from .monitoring.gradients.report_clock import ReportClock
 from .monitoring.guard import SideWork, switch_off_on_error
 from .monitoring.layers import layers_by_parameter, refuse_flattening, weight_layers
 from .monitoring.recording.heat_map import draw_heat_map
@@ -38,7 +39,8 @@ class GradientNormMonitor(Callback):
     """Record the norm of each layer's gradients, before clipping, at each reporting step.
 
     Gradients are read just before the optimiser's step: accumulated, reduced over ranks and
-    unscaled (under manual optimisation after what the module itself did to them). A step that
+    unscaled (under manual optimisation after what the module itself did to them, and in the first
+    step of each optimiser at or after the one that is due: some batches may make none). A step that
     does not report costs nothing; one that does costs one pass over the gradients and one
     transfer to the host. A layer is a module that owns parameters, or each matrix of a module of
     one's own that has several; shared parameters count once, sharded ones (FSDP2) as a whole. Each
@@ -112,7 +114,7 @@ class GradientNormMonitor(Callback):
         self._sizes: dict[str, int] = {}
         self._weight_layers: list[str] = []
         self._findings = GradientFindings(self._reporter)
-        self._reported: dict[int, int] = {}
+        self._clock = ReportClock()
         self._noise = NoiseScale() if self._estimates_noise else None
 
     @property
@@ -212,13 +214,18 @@ class GradientNormMonitor(Callback):
         self._layer_of = layers_by_parameter(pl_module)
         self._weight_layers = weight_layers(pl_module)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count the steps from here."""
+        self._clock.start(logger_step(trainer))
+
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Learn how many samples a gradient is of, where that is asked for."""
         if self._noise is not None:
             step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
-            if (step + 1) % interval == 0 or (step + 2) % interval == 0:
+            # That of the step before a report is kept.
+            if self._clock.is_due(0, step + 1, interval):
                 # Lightning cannot count the samples of every kind of batch.
                 self._noise.batch_size = 0
                 self._side_work.attempt("noise scale", self._count_samples, trainer, batch)
@@ -228,25 +235,23 @@ class GradientNormMonitor(Callback):
             samples = extract_batch_size(batch) * trainer.accumulate_grad_batches
             self._noise.batch_size = samples * trainer.world_size
 
+    @switch_off_on_error
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Record the gradients of this optimiser's own parameters, on reporting steps."""
         step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
-        if (step + 1) % interval == 0:
+        position = optimizer_position(trainer, optimizer)
+        if self._clock.is_due(position, step, interval):
             self._report(trainer, pl_module, optimizer, step)
-        if self._noise is not None and self._noise.batch_size and (step + 2) % interval == 0:
-            self._keep(trainer, optimizer)
+        if self._noise is None or position or not self._noise.batch_size:
+            return
+        if self._clock.is_due(0, step + 1, interval):
+            self._keep(trainer, optimizer, self._noise)
 
-    @switch_off_on_error
     def _report(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer, step: int
     ) -> None:
-        position = optimizer_position(trainer, optimizer)
-        # An optimiser that evaluates its closure several times takes one step.
-        if self._reported.get(position) == step:
-            return
-        self._reported[position] = step
         if not parameters_beside(optimizer, self._layer_of) <= self._strangers:
             # A layer was added to the module, or took another one's place.
             self._read_layers(pl_module)
@@ -254,6 +259,9 @@ class GradientNormMonitor(Callback):
         gradients = gradients_by_layer(optimizer, self._layer_of)
         if not gradients:
             return
+        position = optimizer_position(trainer, optimizer)
+        # An optimiser that evaluates its closure several times takes one step.
+        self._clock.count(position, step)
         scale = loss_scale(trainer, optimizer)
         scaled = measure_norms(gradients, self.norm_type)
         norms = {layer: norm / scale for layer, norm in scaled.items()}
@@ -269,11 +277,9 @@ class GradientNormMonitor(Callback):
         summary = self._summarize(trainer, position, norms)
         self._reporter.report(trainer, step, {"grad_norm": norms}, summary)
 
-    @switch_off_on_error
-    def _keep(self, trainer: Trainer, optimizer: Optimizer) -> None:
-        if self._noise is not None and optimizer_position(trainer, optimizer) == 0:
-            gradients = gradients_by_layer(optimizer, self._layer_of)
-            self._noise.keep(gradients, loss_scale(trainer, optimizer))
+    def _keep(self, trainer: Trainer, optimizer: Optimizer, noise: NoiseScale) -> None:
+        gradients = gradients_by_layer(optimizer, self._layer_of)
+        noise.keep(gradients, loss_scale(trainer, optimizer))
 
     def _was_skipped(self, trainer: Trainer, total: float) -> bool:
         """Whether mixed precision skips this step, as it does until it has found its scale."""
@@ -332,7 +338,11 @@ class GradientNormMonitor(Callback):
         self._reporter.end_step(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the loggers the picture and the table."""
+        """Give the loggers the picture and the table; say if no step was seen at all."""
+        if self._reporter.speaks and not self.failed:
+            interval = report_interval(trainer, self.every_n_steps)
+            name = type(self).__name__
+            self._clock.say_if_all_was_missed(name, logger_step(trainer), interval)
         self._release(trainer)
 
     def on_exception(
@@ -395,6 +405,7 @@ class GradientNormMonitor(Callback):
             "skipped_steps": self.skipped_steps,
             "clipped": (self._clipped, self._unclipped),
             "sizes": dict(self._sizes),
+            "clock": self._clock.state_dict(),
             "findings": self._findings.state_dict(),
             "noise": self._noise and self._noise.state_dict(),
         }
@@ -407,6 +418,8 @@ class GradientNormMonitor(Callback):
         self.skipped_steps = state_dict["skipped_steps"]
         self._clipped, self._unclipped = state_dict["clipped"]
         self._sizes = dict(state_dict["sizes"])
+        if "clock" in state_dict:
+            self._clock.load_state_dict(state_dict["clock"])
         self._findings.load_state_dict(state_dict["findings"])
         if self._noise is not None and state_dict["noise"]:
             self._noise.load_state_dict(state_dict["noise"])

@@ -9,6 +9,7 @@ import matplotlib
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.game import InnerSteps, Seldom
 from helpers.research import Research, fit, loader
 from helpers.training import quiet_trainer
 from lightning.pytorch import Callback, LightningModule
@@ -165,6 +166,48 @@ def test_each_optimiser_has_its_own_gradients_and_the_axis_does_not_double(tmp_p
     rows = list(csv.DictReader(Path(logger.log_dir, "metrics.csv").read_text().splitlines()))
     assert {int(row["step"]) for row in rows} == {0, 1, 2}
     assert "grad_norm/total_1" in rows[0]
+
+
+def test_by_hand_an_optimiser_reports_in_its_first_step_that_is_due_or_late():
+    monitor, seen = GradientNormMonitor(4), Seen()
+    fit(Seldom(), loader(torch.randn(96, 4)), [monitor, seen])
+    steps = {"generator": [5, 10, 15, 20], "critic": [3, 7, 11, 15, 19, 23]}
+    for layer, norms in monitor.history.items():
+        reported = zip(monitor.steps, norms, strict=True)
+        assert [step for step, norm in reported if norm == norm] == steps[layer]
+    # Both step in each fifth batch, the critic first.
+    last = seen.by_layer[20 + 20 // 5 + 1]
+    assert monitor.norms["generator"] == pytest.approx(last["generator"], rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before")
+def test_a_late_report_is_made_by_a_resumed_run_too(tmp_path):
+    class Saves(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            if batch_idx == 3:  # The generator, which made its step in the first, is behind.
+                trainer.save_checkpoint(tmp_path / "behind.ckpt")
+
+    whole, resumed, data = (
+        GradientNormMonitor(4),
+        GradientNormMonitor(4),
+        loader(torch.randn(40, 4)),
+    )
+    fit(Seldom(), data, [whole, Saves()])
+    fit(Seldom(), data, [resumed], ckpt_path=tmp_path / "behind.ckpt")
+    assert resumed.steps == whole.steps == [3, 5, 7]
+
+
+def test_steps_that_lightning_does_not_know_of_are_said_once():
+    monitor = GradientNormMonitor(4)
+    with pytest.warns(UserWarning, match=r"GradientNormMonitor has nothing to report") as said:
+        fit(InnerSteps(), loader(torch.randn(16, 4)), [monitor])
+    assert len([w for w in said if "nothing to report" in str(w.message)]) == 1
+    assert monitor.steps == []
+
+
+def test_a_fit_that_is_too_short_for_a_report_says_nothing(recwarn):
+    fit(Research(mlp()), loader(torch.randn(16, 5)), [GradientNormMonitor(5)])
+    assert not [w for w in recwarn if "nothing to report" in str(w.message)]
 
 
 @pytest.mark.filterwarnings("ignore:.*returned `None`")

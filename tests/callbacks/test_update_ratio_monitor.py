@@ -4,6 +4,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 import torch
+from helpers.game import InnerSteps, Seldom
 from helpers.research import Research, fit, loader
 from helpers.training import quiet_trainer
 from lightning.pytorch import Callback, LightningModule
@@ -224,6 +225,25 @@ def test_several_optimisers_make_one_report_of_a_batch():
     fit(Adversaries(), loader(torch.randn(80, 4)), [monitor, moved])
     assert monitor.steps == list(range(20))
     assert monitor.ratios == pytest.approx(moved.by_layer[-1], rel=1e-5)
+
+
+def test_by_hand_an_optimiser_reports_in_its_first_step_that_is_due_or_late():
+    monitor, moved = UpdateRatioMonitor(4), Moved()
+    model = Seldom()
+    fit(model, loader(torch.randn(96, 4)), [monitor, moved])
+    steps = {"generator": [5, 10, 15, 20], "critic": [3, 7, 11, 15, 19, 23]}
+    assert set(monitor.history) == set(steps)
+    for layer, ratios in monitor.history.items():
+        reported = dict(zip(monitor.steps, ratios, strict=True))
+        expected = {step: moved.by_layer[step][layer] for step in steps[layer]}
+        found = {step: ratio for step, ratio in reported.items() if ratio == ratio}
+        assert found == pytest.approx(expected, rel=1e-5)
+    assert monitor.growth == pytest.approx(1, rel=0.05)
+
+
+def test_steps_that_lightning_does_not_know_of_are_said():
+    with pytest.warns(UserWarning, match=r"UpdateRatioMonitor has nothing to report"):
+        fit(InnerSteps(), loader(torch.randn(16, 4)), [UpdateRatioMonitor(4)])
 
 
 def test_a_resumed_run_records_as_an_uninterrupted_one_and_a_second_fit_starts_afresh(tmp_path):
