@@ -267,6 +267,22 @@ def test_odd_parameters_are_counted_once_each():
     assert monitor.total_norm == pytest.approx(seen.totals[-1], rel=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_a_layer_without_entries_has_no_norm():
+    class Widened(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.extra, self.last = nn.Linear(5, 6), nn.Linear(5, 0), nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.last(torch.cat([self.first(x), self.extra(x)], 1))
+
+    monitor = GradientNormMonitor(1)
+    fit(Research(Widened()), loader(torch.randn(8, 5)), [monitor])
+    assert not monitor.failed
+    assert list(monitor.norms) == list(monitor.profile) == ["network.first", "network.last"]
+
+
 @pytest.mark.parametrize("strategy", [FSDPStrategy()])
 def test_a_strategy_that_flattens_parameters_is_refused(strategy):
     monitor = GradientNormMonitor()

@@ -18,12 +18,12 @@ def gradients_by_layer(
             the module's belongs to ``"other"``.
 
     Returns:
-        Gradients by layer, in the order of ``layer_of``.
+        Gradients by layer, in the order of ``layer_of``; none of a layer without entries.
     """
     gradients: dict[str, list[Tensor]] = {}
     for group in optimizer.param_groups:
         for parameter in group["params"]:
-            if parameter.grad is not None:
+            if parameter.grad is not None and parameter.grad.numel():
                 layer = layer_of.get(parameter, "other")
                 gradients.setdefault(layer, []).append(parameter.grad)
     order = {layer: i for i, layer in enumerate(dict.fromkeys(layer_of.values()))}
