@@ -48,7 +48,7 @@ def layer_gradient_norms(
     """
     if not norm_type > 0:
         raise ValueError(f"Expected `norm_type` to be positive, but got {norm_type}.")
-    tensors = [_dense_real(g) for layer in gradients.values() for g in layer]
+    tensors = [_dense_real(g, norm_type) for layer in gradients.values() for g in layer]
     layer_of = [i for i, layer in enumerate(gradients.values()) for _ in layer]
     device = tensors[0].device if tensors else torch.device("cpu")
     result = torch.zeros(len(gradients), dtype=widest(device), device=device)
@@ -107,11 +107,14 @@ def single_precision_range(norm_type: float) -> tuple[float, float]:
     return float(low), float(limits.max ** (1 / norm_type))
 
 
-def _dense_real(gradient: Tensor) -> Tensor:
+def _dense_real(gradient: Tensor, norm_type: float) -> Tensor:
     gradient = gradient.detach()
     if gradient.is_sparse:
         gradient = gradient.coalesce().values()
-    return torch.view_as_real(gradient) if gradient.is_complex() else gradient
+    if not gradient.is_complex():
+        return gradient
+    # Only squares of magnitudes are sums over the two parts.
+    return torch.view_as_real(gradient) if norm_type == 2.0 else gradient.abs()
 
 
 def _tensor_norms(

@@ -92,6 +92,16 @@ def test_sparse_and_complex_gradients():
     assert norms.tolist() == pytest.approx([3.0, 5.0])
 
 
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, float("inf")])
+@pytest.mark.parametrize("entries", [7, 10_000])
+def test_the_norm_of_complex_gradients_is_that_of_their_magnitudes(norm_type, entries):
+    generator = torch.Generator().manual_seed(0)
+    gradient = torch.randn(entries, dtype=torch.complex64, generator=generator)
+    expected = torch.linalg.vector_norm(gradient.to(torch.complex128), norm_type)
+    norms = layer_gradient_norms({"a": [gradient]}, norm_type)
+    assert norms.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 def test_nan_stays_in_its_layer():
     norms = layer_gradient_norms({"a": [torch.tensor([float("nan")])], "b": [torch.ones(1)]})
     assert norms.isnan().tolist() == [True, False]
