@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..functional.arguments import optional_whole_number
@@ -168,6 +168,8 @@ class UpdateRatioMonitor(Callback):
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 moves = parameter.requires_grad and parameter in self._names
+                # A lazy layer that was not used yet has no weights.
+                moves = moves and not isinstance(parameter, nn.UninitializedParameter)
                 if moves and parameter.numel() and parameter not in self._before:
                     self._before.take(parameter)
                     self._moving[parameter] = self._is_to_move(parameter, group.get("lr"))

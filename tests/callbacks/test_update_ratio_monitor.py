@@ -296,6 +296,22 @@ def test_a_bias_that_a_norm_takes_out_again_is_no_finding():
     assert monitor.findings == {}
 
 
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
+def test_a_lazy_layer_that_is_never_used_has_no_ratio():
+    class Lazy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.unused = nn.LazyLinear(3), nn.LazyLinear(3)
+
+        def forward(self, x):
+            return self.used(x)
+
+    monitor = UpdateRatioMonitor(1)
+    fit(Research(Lazy()), loader(torch.randn(16, 5)), [monitor])
+    assert not monitor.failed
+    assert list(monitor.ratios) == ["network.used"]
+
+
 def test_a_rate_that_the_optimiser_finds_itself_is_no_error():
     class OwnRate(torch.optim.SGD):
         def step(self, closure=None):
