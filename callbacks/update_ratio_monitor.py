@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from ..functional.arguments import optional_whole_number
 from .monitoring.gradients.gradient_reading import (
+    has_gradients,
     optimizer_position,
     parameters_beside,
     scales_loss,
@@ -34,15 +35,16 @@ _MIN_STEPS, _LET_DOWN = 20, 0.01
 class UpdateRatioMonitor(Callback):
     r"""Record how far a step moves each layer, :math:`\|\Delta w\| / \|w\|`, for any optimiser.
 
-    Weights are compared before and after a reporting step, so that momentum, weight decay,
-    clipping and whatever else the step does is in it. Those that need no gradient are left out.
-    Only a step that reports copies the weights, for as long as it takes. Where every step reports,
-    a copy on the host stays after ten of them, and is brought up to date after each: what is
-    written to a weight in between is told from its step, unless it is hidden from autograd
-    (``weight.data``). About 1e-3 is the usual advice (Stanford's course cs231n). Steps that 16-bit
-    mixed precision skips are not reported. Sharded parameters (FSDP2) count as a whole. Under
-    manual optimisation the update is that of all steps of the batch, and each optimiser's is
-    reported in its first step at or after the one that is due: some batches may make none.
+    Weights are compared before and after a reporting step, so that momentum, weight decay, clipping
+    and whatever else the step does is in it. Those that need no gradient are left out. Only a step
+    that reports copies the weights, for as long as it takes. Where every step reports, a copy on
+    the host stays after ten of them, and is brought up to date after each: what is written to a
+    weight in between is told from its step, unless it is hidden from autograd (``weight.data``).
+    About 1e-3 is the usual advice (Stanford's course cs231n). Steps that 16-bit mixed precision
+    skips are not reported, nor is a training step that returns None. Sharded parameters (FSDP2)
+    count as a whole. Under manual optimisation the update is that of all steps of the batch, and
+    each optimiser's is reported in its first step at or after the one that is due: some batches may
+    make none.
 
     Logged are ``update_ratio/total`` and ``update_ratio/<layer>`` (for up to 100 layers). Said
     once, when it has lasted for three reports and 20 steps: layers whose parameters an optimiser
@@ -85,6 +87,7 @@ class UpdateRatioMonitor(Callback):
         self._before = WeightCopies()
         self._moving: dict[Tensor, bool] = {}
         self._copied: set[int] = set()
+        self._has_gradients = False
         self._clear()
 
     def _clear(self) -> None:
@@ -158,6 +161,7 @@ class UpdateRatioMonitor(Callback):
         if self._clock.is_due(position, logger_step(trainer), interval):
             self._before.keep = interval == 1
             self._copied.add(position)
+            self._has_gradients |= has_gradients(optimizer)
             self._copy(pl_module, optimizer)
 
     def _copy(self, pl_module: LightningModule, optimizer: Optimizer) -> None:
@@ -192,8 +196,18 @@ class UpdateRatioMonitor(Callback):
     ) -> None:
         """Compare the parameters with their copies."""
         if self._before:
-            self._report(trainer)
+            # The training step returned nothing: Lightning goes through the motions of a step.
+            void = pl_module.automatic_optimization and not outputs and not self._has_gradients
+            self._has_gradients = False
+            if void:
+                self._drop()
+            else:
+                self._report(trainer)
         self._reporter.end_step(trainer)
+
+    def _drop(self) -> None:
+        self._before.drop()
+        self._moving, self._copied = {}, set()
 
     @switch_off_on_error
     def _report(self, trainer: Trainer) -> None:
@@ -273,7 +287,8 @@ class UpdateRatioMonitor(Callback):
 
     def _release(self, trainer: Trainer) -> None:
         if self._names:
-            self._names, self._moving, self._strangers, self._copied = {}, {}, set(), set()
+            self._names, self._strangers = {}, set()
+            self._drop()
             self._before.forget()
             self._finish(trainer)
 

@@ -14,7 +14,7 @@ from lightning.pytorch.plugins import MixedPrecision
 from torch import nn
 from torch.nn import functional as F
 
-from torchvitals.callbacks import UpdateRatioMonitor
+from torchvitals.callbacks import GradientNormMonitor, UpdateRatioMonitor
 
 matplotlib.use("agg")
 
@@ -294,6 +294,44 @@ def test_a_bias_that_a_norm_takes_out_again_is_no_finding():
     fit(Research(Shielded()), loader(torch.randn(100, 5)), [monitor])
     assert monitor.unmoved == ["network.first.bias"]
     assert monitor.findings == {}
+
+
+@pytest.mark.filterwarnings("ignore:.*returned `None`")
+@pytest.mark.parametrize(("every", "steps"), [(1, [1, 3, 5, 7]), (3, [3, 5])])
+def test_a_training_step_that_returns_nothing_is_no_step(every, steps):
+    class Sometimes(Research):
+        def training_step(self, batch, batch_idx):
+            return super().training_step(batch, batch_idx) if batch_idx % 2 else None
+
+    monitor, gradients, moved = UpdateRatioMonitor(every), GradientNormMonitor(every), Moved()
+    fit(Sometimes(mlp()), loader(torch.randn(32, 5)), [monitor, gradients, moved])
+    assert monitor.steps == gradients.steps == steps
+    assert monitor.ratios == pytest.approx(moved.by_layer[steps[-1]], rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*returned `None`")
+def test_of_several_batches_one_that_returns_nothing_does_not_hide_the_step():
+    class Sometimes(Research):
+        def training_step(self, batch, batch_idx):
+            return None if batch_idx % 2 else super().training_step(batch, batch_idx)
+
+    monitor, moved = UpdateRatioMonitor(1), Moved()
+    data = loader(torch.randn(32, 5))
+    fit(Sometimes(mlp()), data, [monitor, moved], accumulate_grad_batches=2)
+    assert monitor.steps == [0, 1, 2, 3]
+    assert monitor.ratios == pytest.approx(moved.by_layer[-1], rel=1e-5)
+
+
+def test_a_step_without_gradients_moves_nothing_and_is_said():
+    class Detached(Research):
+        def training_step(self, batch, batch_idx):
+            loss = super().training_step(batch, batch_idx)
+            return loss.detach().requires_grad_()
+
+    monitor = UpdateRatioMonitor(1)
+    fit(Detached(mlp()), loader(torch.randn(100, 5)), [monitor])
+    assert len(monitor.steps) == 25
+    assert "4 parameters do not move" in monitor.findings["unmoved"]
 
 
 @pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")

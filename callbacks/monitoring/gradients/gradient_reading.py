@@ -30,6 +30,12 @@ def gradients_by_layer(
     return dict(sorted(gradients.items(), key=lambda item: order.get(item[0], len(order))))
 
 
+def has_gradients(optimizer: Optimizer) -> bool:
+    """Whether an optimiser has anything to make a step of."""
+    parameters = (p for group in optimizer.param_groups for p in group["params"])
+    return any(parameter.grad is not None for parameter in parameters)
+
+
 def parameters_beside(optimizer: Optimizer, known: Collection[Tensor]) -> set[Tensor]:
     """Parameters of an optimiser that are not known: of a layer that came later, say."""
     parameters = (p for group in optimizer.param_groups for p in group["params"])
