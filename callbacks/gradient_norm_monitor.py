@@ -65,7 +65,7 @@ class GradientNormMonitor(Callback):
 
     Attributes:
         norms: Last norm by layer.
-        total_norm: Last norm over all layers; NaN before the first report.
+        total_norm: Last norm over all layers, of all optimisers; NaN before the first report.
         steps: Step of each report on the loggers' axis: steps done before it.
         history: Norms by layer, one value for each of ``steps``, NaN where a layer had no
             gradient. Of more than 2,000 reports every second one is dropped.
@@ -108,10 +108,11 @@ class GradientNormMonitor(Callback):
         self._clear()
 
     def _clear(self) -> None:
-        self.total_norm = float("nan")
+        self._totals: dict[int, float] = {}
         self.skipped_steps = 0
         self._clipped = self._unclipped = 0
         self._sizes: dict[str, int] = {}
+        self._positions: dict[str, int] = {}
         self._weight_layers: list[str] = []
         self._findings = GradientFindings(self._reporter)
         self._clock = ReportClock()
@@ -126,6 +127,12 @@ class GradientNormMonitor(Callback):
     def norms(self) -> dict[str, float]:
         """Last norm by layer."""
         return dict(self._reporter.records["grad_norm"].last)
+
+    @property
+    def total_norm(self) -> float:
+        """Last norm over all layers, of all optimisers."""
+        totals = list(self._totals.values())
+        return join_norms(totals, self.norm_type) if totals else float("nan")
 
     @property
     def steps(self) -> list[int]:
@@ -167,7 +174,8 @@ class GradientNormMonitor(Callback):
     def profile(self) -> dict[str, float]:
         """Last norm of each weight layer per parameter: over (number of entries)^(1/p).
 
-        Weight layers are those with a matrix or a convolution kernel, from input to output.
+        Weight layers are those with a matrix or a convolution kernel, from input to output, of all
+        optimisers.
         """
         return self._profile(self.norms)
 
@@ -175,11 +183,11 @@ class GradientNormMonitor(Callback):
     def first_to_last_ratio(self) -> float:
         """Gradient of the first weight layer over that of the last, the median over the reports.
 
-        Per parameter, as in ``profile``, so that a layer's size does not decide. NaN for fewer
-        than two weight layers.
+        Per parameter, as in ``profile``, so that a layer's size does not decide; of the layers of
+        the first optimiser: the ways back of two networks are not one. NaN for fewer than two.
         """
         history = self.history
-        layers = [layer for layer in self._weight_layers if layer in history]
+        layers = [layer for layer in self._weight_layers if self._positions.get(layer) == 0]
         if len(layers) < 2:
             return float("nan")
         table = torch.tensor([history[layers[0]], history[layers[-1]]], dtype=torch.float64)
@@ -269,8 +277,9 @@ class GradientNormMonitor(Callback):
         if self._was_skipped(trainer, total):
             return
         self._sizes |= {layer: sum(g.numel() for g in grads) for layer, grads in gradients.items()}
-        self.total_norm = total
-        self._findings.look(trainer, position, norms, self.total_norm, self._profile(norms))
+        self._positions = dict.fromkeys(norms, position) | self._positions
+        self._totals[position] = total
+        self._findings.look(trainer, position, norms, total, self._profile(norms))
         self._count_clipped(trainer, pl_module, gradients, scale)
         if self._noise is not None and position == 0:
             self._noise.report(gradients, scale)
@@ -313,7 +322,7 @@ class GradientNormMonitor(Callback):
         suffix = "" if len(trainer.optimizers) < 2 else f"_{position}"
         moments = self._findings.moments(position)
         summary = {
-            "total": self.total_norm,
+            "total": self._totals[position],
             "running_mean": moments.mean,
             "running_deviation": moments.deviation,
         }
@@ -401,7 +410,8 @@ class GradientNormMonitor(Callback):
         """The whole record."""
         return {
             "reporter": self._reporter.state_dict(),
-            "total_norm": self.total_norm,
+            "totals": dict(self._totals),
+            "positions": dict(self._positions),
             "skipped_steps": self.skipped_steps,
             "clipped": (self._clipped, self._unclipped),
             "sizes": dict(self._sizes),
@@ -414,7 +424,8 @@ class GradientNormMonitor(Callback):
         """Go on from a checkpoint's record."""
         self._clear()
         self._reporter.load_state_dict(state_dict["reporter"])
-        self.total_norm = state_dict["total_norm"]
+        self._totals = dict(state_dict.get("totals", {}))
+        self._positions = dict(state_dict.get("positions", {}))
         self.skipped_steps = state_dict["skipped_steps"]
         self._clipped, self._unclipped = state_dict["clipped"]
         self._sizes = dict(state_dict["sizes"])

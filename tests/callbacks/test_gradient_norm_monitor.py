@@ -9,7 +9,7 @@ import matplotlib
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.game import InnerSteps, Seldom
+from helpers.game import Game, InnerSteps, Seldom
 from helpers.research import Research, fit, loader
 from helpers.training import quiet_trainer
 from lightning.pytorch import Callback, LightningModule
@@ -134,6 +134,18 @@ def test_mixed_precision_norms_are_unscaled_and_skipped_steps_alarm_nobody(fused
     assert totals(monitor)[0] == pytest.approx(expected, rel=2e-3)
 
 
+def test_first_and_last_are_layers_of_one_optimiser():
+    monitor = GradientNormMonitor(1)
+    fit(
+        Game(nn.Sequential(nn.Linear(64, 8), nn.Linear(8, 1))),
+        loader(torch.randn(8, 64)),
+        [monitor],
+    )
+    assert list(monitor.profile) == ["maker", "judge.0", "judge.1"]
+    # Of the maker alone, which has one layer.
+    assert math.isnan(monitor.first_to_last_ratio)
+
+
 class Adversaries(LightningModule):
     """Two optimisers that share nothing, each of whose losses reaches the other's weights."""
 
@@ -163,8 +175,10 @@ def test_each_optimiser_has_its_own_gradients_and_the_axis_does_not_double(tmp_p
     assert monitor.steps == [0, 1, 2]
     assert monitor.history["generator"] == pytest.approx(model.expected[::2], rel=1e-5)
     assert monitor.history["critic"] == pytest.approx(model.expected[1::2], rel=1e-5)
+    assert monitor.total_norm == pytest.approx(math.hypot(*model.expected[-2:]), rel=1e-5)
     rows = list(csv.DictReader(Path(logger.log_dir, "metrics.csv").read_text().splitlines()))
     assert {int(row["step"]) for row in rows} == {0, 1, 2}
+    assert float(rows[2]["grad_norm/total_0"]) == pytest.approx(model.expected[-2], rel=1e-5)
     assert "grad_norm/total_1" in rows[0]
 
 
