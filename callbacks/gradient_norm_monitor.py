@@ -1,6 +1,7 @@
 """Gradient norms by layer over time."""
 
 import math
+import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -191,7 +192,9 @@ class GradientNormMonitor(Callback):
         if len(layers) < 2:
             return float("nan")
         table = torch.tensor([history[layers[0]], history[layers[-1]]], dtype=torch.float64)
-        ratio = float((table[0] / table[1]).nanmedian())
+        ratios = [ratio for ratio in (table[0] / table[1]).tolist() if ratio == ratio]
+        # Torch's median of an even number is the lower of the middle two.
+        ratio: float = statistics.median(ratios or [float("nan")])
         return ratio * self._scale_of(layers[-1]) / self._scale_of(layers[0])
 
     def _profile(self, norms: dict[str, float]) -> dict[str, float]:

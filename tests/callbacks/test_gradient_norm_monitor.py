@@ -2,6 +2,7 @@ import copy
 import csv
 import logging
 import math
+import statistics
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -144,6 +145,17 @@ def test_first_and_last_are_layers_of_one_optimiser():
     assert list(monitor.profile) == ["maker", "judge.0", "judge.1"]
     # Of the maker alone, which has one layer.
     assert math.isnan(monitor.first_to_last_ratio)
+
+
+@pytest.mark.parametrize("batches", [1, 3, 4])
+def test_the_ratio_of_first_to_last_is_the_median_over_the_reports(batches):
+    monitor, seen = GradientNormMonitor(1), Seen()
+    network = nn.Sequential(nn.Linear(5, 3), nn.Tanh(), nn.Linear(3, 3))
+    fit(Research(network), loader(torch.randn(4 * batches, 5)), [monitor, seen])
+    sizes = {"network.0": 18, "network.2": 12}
+    profiles = [{n: x / sizes[n] ** 0.5 for n, x in norms.items()} for norms in seen.by_layer]
+    expected = statistics.median(p["network.0"] / p["network.2"] for p in profiles)
+    assert monitor.first_to_last_ratio == pytest.approx(expected, rel=1e-5)
 
 
 class Adversaries(LightningModule):
