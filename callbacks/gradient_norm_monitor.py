@@ -418,6 +418,7 @@ class GradientNormMonitor(Callback):
             "skipped_steps": self.skipped_steps,
             "clipped": (self._clipped, self._unclipped),
             "sizes": dict(self._sizes),
+            "weight_layers": list(self._weight_layers),
             "clock": self._clock.state_dict(),
             "findings": self._findings.state_dict(),
             "noise": self._noise and self._noise.state_dict(),
@@ -432,6 +433,7 @@ class GradientNormMonitor(Callback):
         self.skipped_steps = state_dict["skipped_steps"]
         self._clipped, self._unclipped = state_dict["clipped"]
         self._sizes = dict(state_dict["sizes"])
+        self._weight_layers = list(state_dict.get("weight_layers", []))
         if "clock" in state_dict:
             self._clock.load_state_dict(state_dict["clock"])
         self._findings.load_state_dict(state_dict["findings"])

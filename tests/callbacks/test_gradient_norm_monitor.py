@@ -545,6 +545,22 @@ def test_the_picture_shows_weight_layers_from_input_to_output(tmp_path):
     ax.figure.savefig(tmp_path / "norms.png")
 
 
+def test_a_fit_without_a_report_says_how_to_get_one():
+    monitor = GradientNormMonitor(100)
+    fit(Research(mlp()), loader(torch.randn(8, 5)), [monitor])
+    with pytest.raises(ValueError, match="lower `every_n_steps`"):
+        monitor.plot()
+
+
+def test_a_record_that_was_loaded_can_be_looked_at_without_a_fit():
+    monitor, loaded = GradientNormMonitor(1), GradientNormMonitor(1)
+    fit(Research(mlp()), loader(torch.randn(8, 5)), [monitor])
+    loaded.load_state_dict(monitor.state_dict())
+    assert loaded.profile == monitor.profile != {}
+    assert loaded.first_to_last_ratio == monitor.first_to_last_ratio
+    assert len(loaded.plot().get_yticklabels()) == 2
+
+
 @pytest.mark.parametrize(
     ("norms", "error", "match"),
     [
