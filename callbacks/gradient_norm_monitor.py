@@ -80,8 +80,8 @@ class GradientNormMonitor(Callback):
 
     Raises:
         ValueError: If ``every_n_steps`` is below 1 or ``norm_type`` is not positive.
-        TypeError: If one of them is no number, or when training starts with a strategy that
-            flattens parameters (FSDP1).
+        TypeError: If one of them is no number, or ``noise_scale`` no bool, or when training starts
+            with a strategy that flattens parameters (FSDP1).
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -99,6 +99,8 @@ class GradientNormMonitor(Callback):
         order = float(norm_type) if norm_type == "inf" else norm_type
         self.norm_type = number("norm_type", order, above=0)
         self.failed = False
+        if not isinstance(noise_scale, bool):
+            raise TypeError(f"Expected `noise_scale` to be True or False, but got {noise_scale!r}.")
         self._estimates_noise = noise_scale
         self._reporter = Reporter(type(self).__name__, {"grad_norm": _SCALE})
         self._side_work = SideWork(type(self).__name__)
@@ -401,6 +403,8 @@ class GradientNormMonitor(Callback):
         """
         low = number("low", low, above=0)
         high = number("high", high, above=low)
+        if high == float("inf"):
+            raise ValueError("Expected `high` to be finite, but got inf: colours need an end.")
         history = self.history
         rows = [history[layer] for layer in self._weight_layers if layer in history]
         names = {0: "1 (input)", len(rows) - 1: f"{len(rows)} (output)"}

@@ -567,6 +567,7 @@ def test_a_record_that_was_loaded_can_be_looked_at_without_a_fit():
         ({"low": "a"}, TypeError, "`low` to be a number, but got 'a'"),
         ({"low": 0}, ValueError, "`low` to be above 0, but got 0"),
         ({"high": 1e-9}, ValueError, "`high` to be above 1e-08, but got 1e-09"),
+        ({"high": float("inf")}, ValueError, "`high` to be finite, but got inf"),
     ],
 )
 def test_colours_of_no_range_are_refused(norms, error, match):
