@@ -107,7 +107,9 @@ class GradientNormMonitor(Callback):
         self._layer_of: dict[Tensor, str] = {}
         self._strangers: set[Tensor] = set()
         # The Trainer asks for the key at each of its hooks.
-        self._state_key = self._generate_state_key(norm_type=self.norm_type)
+        self._state_key = self._generate_state_key(
+            norm_type=self.norm_type, every_n_steps=self.every_n_steps
+        )
         self._clear()
 
     def _clear(self) -> None:

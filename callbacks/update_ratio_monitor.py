@@ -88,6 +88,8 @@ class UpdateRatioMonitor(Callback):
         self._moving: dict[Tensor, bool] = {}
         self._copied: set[int] = set()
         self._has_gradients = False
+        # The Trainer asks for the key at each of its hooks.
+        self._state_key = self._generate_state_key(every_n_steps=self.every_n_steps)
         self._clear()
 
     def _clear(self) -> None:
@@ -99,6 +101,11 @@ class UpdateRatioMonitor(Callback):
         self._lengths: dict[str, float] = {}
         self._peaks: dict[str, float] = {}
         self._clock = ReportClock()
+
+    @property
+    def state_key(self) -> str:
+        """One for each interval, so that a Trainer can have several."""
+        return self._state_key
 
     @property
     def ratios(self) -> dict[str, float]:

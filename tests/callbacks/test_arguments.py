@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers.training import quiet_trainer
 
 from torchvitals.callbacks import (
     ActivationMonitor,
@@ -38,6 +39,13 @@ def test_other_kinds_of_whole_numbers_mean_the_same(callback, value):
     taken, plain = callback(value), callback(5)
     assert (taken.every_n_steps, type(taken.every_n_steps)) == (5, int)
     assert taken.state_key == plain.state_key
+
+
+@pytest.mark.parametrize("callback", [DeadReLUMonitor, GradientNormMonitor, UpdateRatioMonitor])
+def test_monitors_of_two_intervals_go_together(callback):
+    monitors = [callback(1), callback(5), callback()]
+    quiet_trainer(callbacks=monitors)
+    assert len({monitor.state_key for monitor in monitors}) == 3
 
 
 @pytest.mark.parametrize(
