@@ -41,11 +41,12 @@ class GradientNormMonitor(Callback):
 
     Gradients are read just before the optimiser's step: accumulated, reduced over ranks and
     unscaled (under manual optimisation after what the module itself did to them, and in the first
-    step of each optimiser at or after the one that is due: some batches may make none). A step that
-    does not report costs nothing; one that does costs one pass over the gradients and one
-    transfer to the host. A layer is a module that owns parameters, or each matrix of a module of
-    one's own that has several; shared parameters count once, sharded ones (FSDP2) as a whole. Each
-    optimiser's report has its own parameters only.
+    step of each optimiser at or after the one that is due: some batches may make none, and of
+    several in one batch only the first is recorded). A step that does not report costs nothing; one
+    that does costs one pass over the gradients and one transfer to the host. A layer is a module
+    that owns parameters, or each matrix of a module of one's own that has several; shared
+    parameters count once, sharded ones (FSDP2) as a whole. Each optimiser's report has its own
+    parameters only.
 
     Logged are ``grad_norm/total``, ``grad_norm/<layer>`` (for up to 100 layers),
     ``grad_norm/first_to_last``, ``grad_norm/running_mean``, ``grad_norm/running_deviation`` and,
