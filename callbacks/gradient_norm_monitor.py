@@ -20,6 +20,7 @@ from .monitoring.gradients.gradient_reading import (
     parameters_beside,
     scales_loss,
 )
+from .monitoring.gradients.layer_order import LayerOrder
 from .monitoring.gradients.measuring import join_norms, measure_norms
 from .monitoring.gradients.noise import NoiseScale
 from .monitoring.gradients.report_clock import ReportClock
@@ -46,7 +47,8 @@ class GradientNormMonitor(Callback):
     that does costs one pass over the gradients and one transfer to the host. A layer is a module
     that owns parameters, or each matrix of a module of one's own that has several; shared
     parameters count once, sharded ones (FSDP2) as a whole. Each optimiser's report has its own
-    parameters only.
+    parameters only. From input to output layers go by the first batch: the gradient of the last
+    comes back first. In compiled or sharded networks they go by registration.
 
     Logged are ``grad_norm/total``, ``grad_norm/<layer>`` (for up to 100 layers),
     ``grad_norm/first_to_last``, ``grad_norm/running_mean``, ``grad_norm/running_deviation`` and,
@@ -107,6 +109,8 @@ class GradientNormMonitor(Callback):
         self._side_work = SideWork(type(self).__name__)
         self._layer_of: dict[Tensor, str] = {}
         self._strangers: set[Tensor] = set()
+        self._order = LayerOrder()
+        self._is_ordered = True
         # The Trainer asks for the key at each of its hooks.
         self._state_key = self._generate_state_key(
             norm_type=self.norm_type, every_n_steps=self.every_n_steps
@@ -224,11 +228,15 @@ class GradientNormMonitor(Callback):
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self._reporter.start(trainer):
             self._clear()
+        self._order, self._is_ordered = LayerOrder(), False
         self._read_layers(pl_module)
 
     def _read_layers(self, pl_module: LightningModule) -> None:
-        self._layer_of = layers_by_parameter(pl_module)
-        self._weight_layers = weight_layers(pl_module)
+        layer_of = layers_by_parameter(pl_module)
+        order = self._order.sort(dict.fromkeys(layer_of.values()))
+        place = {layer: i for i, layer in enumerate(order)}
+        self._layer_of = dict(sorted(layer_of.items(), key=lambda item: place[item[1]]))
+        self._weight_layers = sorted(weight_layers(pl_module), key=place.__getitem__)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count the steps from here."""
@@ -237,7 +245,9 @@ class GradientNormMonitor(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Learn how many samples a gradient is of, where that is asked for."""
+        """See in the first batch in which order layers come, and learn how many samples it has."""
+        if not self._is_ordered:
+            self._side_work.attempt("order of layers", self._order.watch, pl_module, self._layer_of)
         if self._noise is not None:
             step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
             # That of the step before a report is kept.
@@ -258,6 +268,8 @@ class GradientNormMonitor(Callback):
         """Record the gradients of this optimiser's own parameters, on reporting steps."""
         step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
         position = optimizer_position(trainer, optimizer)
+        if not self._is_ordered:
+            self._read_layers(pl_module)
         if self._clock.is_due(position, step, interval):
             self._report(trainer, pl_module, optimizer, step)
         if self._noise is None or position or not self._noise.batch_size:
@@ -352,7 +364,15 @@ class GradientNormMonitor(Callback):
         batch_idx: int,
     ) -> None:
         """Give the loggers the row of this step."""
+        if not self._is_ordered:
+            self._is_ordered = True
+            self._order.end()
+            self._settle(pl_module)
         self._reporter.end_step(trainer)
+
+    @switch_off_on_error
+    def _settle(self, pl_module: LightningModule) -> None:
+        self._read_layers(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give the loggers the picture and the table; say if no step was seen at all."""
@@ -369,6 +389,7 @@ class GradientNormMonitor(Callback):
         self._release(trainer)
 
     def _release(self, trainer: Trainer) -> None:
+        self._order.end()
         if self._layer_of:
             self._layer_of, self._strangers = {}, set()
             self._finish(trainer)

@@ -2,6 +2,7 @@ import copy
 import csv
 import logging
 import math
+import pickle
 import statistics
 from pathlib import Path
 from types import SimpleNamespace
@@ -355,6 +356,67 @@ def test_vanishing_gradients_are_said_once_with_the_layer_where_it_begins(caplog
     begins = [layer for layer, norm in profile.items() if norm < 1e-3 * last][-1]
     assert f"vanish from {begins} on" in text
     assert monitor.first_to_last_ratio < 1e-10
+
+
+class Backwards(nn.Module):
+    """Its output layer is registered first, and the others from behind."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.out, self.unused = nn.Linear(8, 3), nn.Linear(2, 2)
+        self.body = nn.ModuleList(nn.Linear(8, 8) for _ in range(6))
+
+    def forward(self, x):
+        for layer in reversed(self.body):
+            x = torch.sigmoid(layer(x))
+        return self.out(x)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_layers_go_by_their_computation_and_not_by_registration(every, accumulate):
+    monitor, model, bare = GradientNormMonitor(every), Research(Backwards()), Research(Backwards())
+    data = loader(torch.randn(300, 8))
+    fit(model, data, [monitor], accumulate_grad_batches=accumulate)
+    names = [*(f"network.body.{i}" for i in range(5, -1, -1)), "network.out"]
+    assert list(monitor.norms) == list(monitor.profile) == names
+    assert "Gradients vanish" in monitor.findings["vanish_0"]
+    assert len(monitor.findings) == 1
+    assert monitor.first_to_last_ratio < 1e-3
+    assert not any(parameter._post_accumulate_grad_hooks for parameter in model.parameters())
+    fit(bare, data, [], accumulate_grad_batches=accumulate)
+    assert all(map(torch.equal, model.parameters(), bare.parameters()))
+
+
+def test_a_fit_that_is_broken_off_in_its_first_batch_leaves_no_hook():
+    class Breaks(Research):
+        def training_step(self, batch, batch_idx):
+            raise RuntimeError("broken")
+
+    model = Breaks(mlp())
+    with pytest.raises(RuntimeError, match="broken"):
+        fit(model, loader(torch.randn(8, 5)), [GradientNormMonitor(1)])
+    assert not any(parameter._post_accumulate_grad_hooks for parameter in model.parameters())
+
+
+def test_a_compiled_network_goes_by_registration():
+    network = mlp()
+    model = Research(torch.compile(network, backend="aot_eager"))
+    monitor = GradientNormMonitor(1)
+    fit(model, loader(torch.randn(16, 5)), [monitor])
+    assert list(monitor.norms) == ["network.0", "network.2"]
+
+
+def test_a_monitor_can_be_copied_in_the_first_batch():
+    class Copies(Callback):
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+            pickle.dumps(monitor)
+            self.copy = copy.deepcopy(monitor)
+
+    monitor, copies = GradientNormMonitor(1), Copies()
+    fit(Research(mlp()), loader(torch.randn(4, 5)), [monitor, copies])
+    assert copies.copy.steps == [0]
 
 
 def test_exploding_gradients_are_said_once_with_the_layer_where_it_begins():
