@@ -1,6 +1,7 @@
 """Gradient norms by layer over time."""
 
 import math
+import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,9 +21,11 @@ from .monitoring.gradients.gradient_reading import (
     parameters_beside,
     scales_loss,
 )
+from .monitoring.gradients.layer_order import LayerOrder
 from .monitoring.gradients.measuring import join_norms, measure_norms
 from .monitoring.gradients.noise import NoiseScale
-from .monitoring.guard import switch_off_on_error
+from .monitoring.gradients.report_clock import ReportClock
+from .monitoring.guard import SideWork, switch_off_on_error
 from .monitoring.layers import layers_by_parameter, refuse_flattening, weight_layers
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
@@ -39,11 +42,14 @@ class GradientNormMonitor(Callback):
     """Record the norm of each layer's gradients, before clipping, at each reporting step.
 
     Gradients are read just before the optimiser's step: accumulated, reduced over ranks and
-    unscaled (under manual optimisation after what the module itself did to them). A step that
-    does not report costs nothing; one that does costs one pass over the gradients and one
-    transfer to the host. A layer is a module that owns parameters, or each matrix of a module of
-    one's own that has several; shared parameters count once, sharded ones (FSDP2) as a whole. Each
-    optimiser's report has its own parameters only.
+    unscaled (under manual optimisation after what the module itself did to them, and in the first
+    step of each optimiser at or after the one that is due: some batches may make none, and of
+    several in one batch only the first is recorded). A step that does not report costs nothing; one
+    that does costs one pass over the gradients and one transfer to the host. A layer is a module
+    that owns parameters, or each matrix of a module of one's own that has several; shared
+    parameters count once, sharded ones (FSDP2) as a whole. Each optimiser's report has its own
+    parameters only. From input to output layers go by the first batch: the gradient of the last
+    comes back first. In compiled or sharded networks they go by registration.
 
     Logged are ``grad_norm/total``, ``grad_norm/<layer>`` (for up to 100 layers),
     ``grad_norm/first_to_last``, ``grad_norm/running_mean``, ``grad_norm/running_deviation`` and,
@@ -59,11 +65,12 @@ class GradientNormMonitor(Callback):
         norm_type: Order of the norm; ``float("inf")`` or ``"inf"`` gives the largest magnitude.
         noise_scale: Whether to estimate the gradient noise scale (McCandlish et al. 2018) of the
             first optimiser, from the gradients of two steps in a row at each report. It keeps a
-            copy of the gradients for one step.
+            copy of the gradients for one step. Given up, with a warning, where Lightning cannot
+            tell how many samples a batch has.
 
     Attributes:
         norms: Last norm by layer.
-        total_norm: Last norm over all layers; NaN before the first report.
+        total_norm: Last norm over all layers, of all optimisers; NaN before the first report.
         steps: Step of each report on the loggers' axis: steps done before it.
         history: Norms by layer, one value for each of ``steps``, NaN where a layer had no
             gradient. Of more than 2,000 reports every second one is dropped.
@@ -77,8 +84,8 @@ class GradientNormMonitor(Callback):
 
     Raises:
         ValueError: If ``every_n_steps`` is below 1 or ``norm_type`` is not positive.
-        TypeError: If one of them is no number, or when training starts with a strategy that
-            flattens parameters (FSDP1).
+        TypeError: If one of them is no number, or ``noise_scale`` no bool, or when training starts
+            with a strategy that flattens parameters (FSDP1).
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -96,22 +103,31 @@ class GradientNormMonitor(Callback):
         order = float(norm_type) if norm_type == "inf" else norm_type
         self.norm_type = number("norm_type", order, above=0)
         self.failed = False
-        self._noise = NoiseScale() if noise_scale else None
+        if not isinstance(noise_scale, bool):
+            raise TypeError(f"Expected `noise_scale` to be True or False, but got {noise_scale!r}.")
+        self._estimates_noise = noise_scale
         self._reporter = Reporter(type(self).__name__, {"grad_norm": _SCALE})
+        self._side_work = SideWork(type(self).__name__)
         self._layer_of: dict[Tensor, str] = {}
         self._strangers: set[Tensor] = set()
+        self._order = LayerOrder()
+        self._is_ordered = True
         # The Trainer asks for the key at each of its hooks.
-        self._state_key = self._generate_state_key(norm_type=self.norm_type)
+        self._state_key = self._generate_state_key(
+            norm_type=self.norm_type, every_n_steps=self.every_n_steps
+        )
         self._clear()
 
     def _clear(self) -> None:
-        self.total_norm = float("nan")
+        self._totals: dict[int, float] = {}
         self.skipped_steps = 0
         self._clipped = self._unclipped = 0
         self._sizes: dict[str, int] = {}
+        self._positions: dict[str, int] = {}
         self._weight_layers: list[str] = []
         self._findings = GradientFindings(self._reporter)
-        self._reported: dict[int, int] = {}
+        self._clock = ReportClock()
+        self._noise = NoiseScale() if self._estimates_noise else None
 
     @property
     def state_key(self) -> str:
@@ -122,6 +138,12 @@ class GradientNormMonitor(Callback):
     def norms(self) -> dict[str, float]:
         """Last norm by layer."""
         return dict(self._reporter.records["grad_norm"].last)
+
+    @property
+    def total_norm(self) -> float:
+        """Last norm over all layers, of all optimisers."""
+        totals = list(self._totals.values())
+        return join_norms(totals, self.norm_type) if totals else float("nan")
 
     @property
     def steps(self) -> list[int]:
@@ -163,7 +185,8 @@ class GradientNormMonitor(Callback):
     def profile(self) -> dict[str, float]:
         """Last norm of each weight layer per parameter: over (number of entries)^(1/p).
 
-        Weight layers are those with a matrix or a convolution kernel, from input to output.
+        Weight layers are those with a matrix or a convolution kernel, from input to output, of all
+        optimisers.
         """
         return self._profile(self.norms)
 
@@ -171,15 +194,17 @@ class GradientNormMonitor(Callback):
     def first_to_last_ratio(self) -> float:
         """Gradient of the first weight layer over that of the last, the median over the reports.
 
-        Per parameter, as in ``profile``, so that a layer's size does not decide. NaN for fewer
-        than two weight layers.
+        Per parameter, as in ``profile``, so that a layer's size does not decide; of the layers of
+        the first optimiser: the ways back of two networks are not one. NaN for fewer than two.
         """
         history = self.history
-        layers = [layer for layer in self._weight_layers if layer in history]
+        layers = [layer for layer in self._weight_layers if self._positions.get(layer) == 0]
         if len(layers) < 2:
             return float("nan")
         table = torch.tensor([history[layers[0]], history[layers[-1]]], dtype=torch.float64)
-        ratio = float((table[0] / table[1]).nanmedian())
+        ratios = [ratio for ratio in (table[0] / table[1]).tolist() if ratio == ratio]
+        # Torch's median of an even number is the lower of the middle two.
+        ratio: float = statistics.median(ratios or [float("nan")])
         return ratio * self._scale_of(layers[-1]) / self._scale_of(layers[0])
 
     def _profile(self, norms: dict[str, float]) -> dict[str, float]:
@@ -197,45 +222,65 @@ class GradientNormMonitor(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded, and read the layers' names."""
         self.failed = False
+        self._side_work.resume()
         self._start(trainer, pl_module)
 
     @switch_off_on_error
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self._reporter.start(trainer):
             self._clear()
+        self._order, self._is_ordered = LayerOrder(), False
         self._read_layers(pl_module)
 
     def _read_layers(self, pl_module: LightningModule) -> None:
-        self._layer_of = layers_by_parameter(pl_module)
-        self._weight_layers = weight_layers(pl_module)
+        layer_of = layers_by_parameter(pl_module)
+        order = self._order.sort(dict.fromkeys(layer_of.values()))
+        place = {layer: i for i, layer in enumerate(order)}
+        self._layer_of = dict(sorted(layer_of.items(), key=lambda item: place[item[1]]))
+        self._weight_layers = sorted(weight_layers(pl_module), key=place.__getitem__)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count the steps from here."""
+        self._clock.start(logger_step(trainer))
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Learn how many samples a gradient is of, where that is asked for."""
-        if self._noise is not None and not self._noise.batch_size:
+        """See in the first batch in which order layers come, and learn how many samples it has."""
+        if not self._is_ordered:
+            self._side_work.attempt("order of layers", self._order.watch, pl_module, self._layer_of)
+        if self._noise is not None:
+            step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
+            # That of the step before a report is kept.
+            if self._clock.is_due(0, step + 1, interval):
+                # Lightning cannot count the samples of every kind of batch.
+                self._noise.batch_size = 0
+                self._side_work.attempt("noise scale", self._count_samples, trainer, batch)
+
+    def _count_samples(self, trainer: Trainer, batch: Any) -> None:
+        if self._noise is not None:
             samples = extract_batch_size(batch) * trainer.accumulate_grad_batches
             self._noise.batch_size = samples * trainer.world_size
 
+    @switch_off_on_error
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Record the gradients of this optimiser's own parameters, on reporting steps."""
         step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
-        if (step + 1) % interval == 0:
+        position = optimizer_position(trainer, optimizer)
+        if not self._is_ordered:
+            self._read_layers(pl_module)
+        if self._clock.is_due(position, step, interval):
             self._report(trainer, pl_module, optimizer, step)
-        if self._noise is not None and (step + 2) % interval == 0:
-            self._keep(trainer, optimizer)
+        if self._noise is None or position or not self._noise.batch_size:
+            return
+        if self._clock.is_due(0, step + 1, interval):
+            self._keep(trainer, optimizer, self._noise)
 
-    @switch_off_on_error
     def _report(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer, step: int
     ) -> None:
-        position = optimizer_position(trainer, optimizer)
-        # An optimiser that evaluates its closure several times takes one step.
-        if self._reported.get(position) == step:
-            return
-        self._reported[position] = step
         if not parameters_beside(optimizer, self._layer_of) <= self._strangers:
             # A layer was added to the module, or took another one's place.
             self._read_layers(pl_module)
@@ -243,6 +288,9 @@ class GradientNormMonitor(Callback):
         gradients = gradients_by_layer(optimizer, self._layer_of)
         if not gradients:
             return
+        position = optimizer_position(trainer, optimizer)
+        # An optimiser that evaluates its closure several times takes one step.
+        self._clock.count(position, step)
         scale = loss_scale(trainer, optimizer)
         scaled = measure_norms(gradients, self.norm_type)
         norms = {layer: norm / scale for layer, norm in scaled.items()}
@@ -250,19 +298,18 @@ class GradientNormMonitor(Callback):
         if self._was_skipped(trainer, total):
             return
         self._sizes |= {layer: sum(g.numel() for g in grads) for layer, grads in gradients.items()}
-        self.total_norm = total
-        self._findings.look(trainer, position, norms, self.total_norm, self._profile(norms))
+        self._positions = dict.fromkeys(norms, position) | self._positions
+        self._totals[position] = total
+        self._findings.look(trainer, position, norms, total, self._profile(norms))
         self._count_clipped(trainer, pl_module, gradients, scale)
         if self._noise is not None and position == 0:
             self._noise.report(gradients, scale)
         summary = self._summarize(trainer, position, norms)
         self._reporter.report(trainer, step, {"grad_norm": norms}, summary)
 
-    @switch_off_on_error
-    def _keep(self, trainer: Trainer, optimizer: Optimizer) -> None:
-        if self._noise is not None and optimizer_position(trainer, optimizer) == 0:
-            gradients = gradients_by_layer(optimizer, self._layer_of)
-            self._noise.keep(gradients, loss_scale(trainer, optimizer))
+    def _keep(self, trainer: Trainer, optimizer: Optimizer, noise: NoiseScale) -> None:
+        gradients = gradients_by_layer(optimizer, self._layer_of)
+        noise.keep(gradients, loss_scale(trainer, optimizer))
 
     def _was_skipped(self, trainer: Trainer, total: float) -> bool:
         """Whether mixed precision skips this step, as it does until it has found its scale."""
@@ -296,7 +343,7 @@ class GradientNormMonitor(Callback):
         suffix = "" if len(trainer.optimizers) < 2 else f"_{position}"
         moments = self._findings.moments(position)
         summary = {
-            "total": self.total_norm,
+            "total": self._totals[position],
             "running_mean": moments.mean,
             "running_deviation": moments.deviation,
         }
@@ -318,10 +365,22 @@ class GradientNormMonitor(Callback):
         batch_idx: int,
     ) -> None:
         """Give the loggers the row of this step."""
+        if not self._is_ordered:
+            self._is_ordered = True
+            self._order.end()
+            self._settle(pl_module)
         self._reporter.end_step(trainer)
 
+    @switch_off_on_error
+    def _settle(self, pl_module: LightningModule) -> None:
+        self._read_layers(pl_module)
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the loggers the picture and the table."""
+        """Give the loggers the picture and the table; say if no step was seen at all."""
+        if self._reporter.speaks and not self.failed:
+            interval = report_interval(trainer, self.every_n_steps)
+            name = type(self).__name__
+            self._clock.say_if_all_was_missed(name, logger_step(trainer), interval)
         self._release(trainer)
 
     def on_exception(
@@ -336,6 +395,7 @@ class GradientNormMonitor(Callback):
             self._release(trainer)
 
     def _release(self, trainer: Trainer) -> None:
+        self._order.end()
         if self._layer_of:
             self._layer_of, self._strangers = {}, set()
             self._finish(trainer)
@@ -373,6 +433,8 @@ class GradientNormMonitor(Callback):
         """
         low = number("low", low, above=0)
         high = number("high", high, above=low)
+        if high == float("inf"):
+            raise ValueError("Expected `high` to be finite, but got inf: colours need an end.")
         history = self.history
         rows = [history[layer] for layer in self._weight_layers if layer in history]
         names = {0: "1 (input)", len(rows) - 1: f"{len(rows)} (output)"}
@@ -385,10 +447,13 @@ class GradientNormMonitor(Callback):
         """The whole record."""
         return {
             "reporter": self._reporter.state_dict(),
-            "total_norm": self.total_norm,
+            "totals": dict(self._totals),
+            "positions": dict(self._positions),
             "skipped_steps": self.skipped_steps,
             "clipped": (self._clipped, self._unclipped),
             "sizes": dict(self._sizes),
+            "weight_layers": list(self._weight_layers),
+            "clock": self._clock.state_dict(),
             "findings": self._findings.state_dict(),
             "noise": self._noise and self._noise.state_dict(),
         }
@@ -403,10 +468,14 @@ class GradientNormMonitor(Callback):
         """Go on from a checkpoint's record."""
         self._clear()
         self._reporter.load_state_dict(state_dict["reporter"])
-        self.total_norm = state_dict["total_norm"]
+        self._totals = dict(state_dict.get("totals", {}))
+        self._positions = dict(state_dict.get("positions", {}))
         self.skipped_steps = state_dict["skipped_steps"]
         self._clipped, self._unclipped = state_dict["clipped"]
         self._sizes = dict(state_dict["sizes"])
+        self._weight_layers = list(state_dict.get("weight_layers", []))
+        if "clock" in state_dict:
+            self._clock.load_state_dict(state_dict["clock"])
         self._findings.load_state_dict(state_dict["findings"])
         if self._noise is not None and state_dict["noise"]:
             self._noise.load_state_dict(state_dict["noise"])

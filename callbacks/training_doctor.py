@@ -165,8 +165,8 @@ class TrainingDoctor(Callback):
         self._plan(trainer, self._meeting.hold(self, trainer, plan) or [(math.inf, math.inf)])
         interval = self._schedule.interval
         attempt(self, open_journal, self._journal, trainer, pl_module, vitals, interval)
-        self.dead_relus.on_train_start(trainer, pl_module)
-        self.activations.on_train_start(trainer, pl_module)
+        for monitor in self._monitors:
+            monitor.on_train_start(trainer, pl_module)
 
     def _plan(self, trainer: Trainer, plans: list[tuple[float, float]]) -> None:
         vitals, schedule, step = self._observation.vitals, self._schedule, trainer.global_step
@@ -209,7 +209,8 @@ class TrainingDoctor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Look at the gradients; before the first step, at everything."""
-        if self.activations.reports:  # and so do they
+        # They report in the same steps; by hand an optimiser may make none in some of those.
+        if self.activations.reports or not pl_module.automatic_optimization:
             self.gradients.on_before_optimizer_step(trainer, pl_module, optimizer)
             self.updates.on_before_optimizer_step(trainer, pl_module, optimizer)
         step = trainer.global_step

@@ -4,12 +4,18 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..functional.arguments import optional_whole_number
 from .monitoring.evaluated_checkpoint import keep_record_of_fit
-from .monitoring.gradients.gradient_reading import parameters_beside, scales_loss
+from .monitoring.gradients.gradient_reading import (
+    has_gradients,
+    optimizer_position,
+    parameters_beside,
+    scales_loss,
+)
+from .monitoring.gradients.report_clock import ReportClock
 from .monitoring.gradients.weight_copies import WeightCopies
 from .monitoring.guard import switch_off_on_error
 from .monitoring.layers import layer_names, refuse_flattening
@@ -30,14 +36,16 @@ _MIN_STEPS, _LET_DOWN = 20, 0.01
 class UpdateRatioMonitor(Callback):
     r"""Record how far a step moves each layer, :math:`\|\Delta w\| / \|w\|`, for any optimiser.
 
-    Weights are compared before and after a reporting step, so that momentum, weight decay,
-    clipping and whatever else the step does is in it. Those that need no gradient are left out.
-    Only a step that reports copies the weights, for as long as it takes. Where every step reports,
-    a copy on the host stays after ten of them, and is brought up to date after each: what is
-    written to a weight in between is told from its step, unless it is hidden from autograd
-    (``weight.data``). About 1e-3 is the usual advice (Stanford's course cs231n). Steps that 16-bit
-    mixed precision skips are not reported. Sharded parameters (FSDP2) count as a whole. Under
-    manual optimisation the update is that of all steps of the batch.
+    Weights are compared before and after a reporting step, so that momentum, weight decay, clipping
+    and whatever else the step does is in it. Those that need no gradient are left out. Only a step
+    that reports copies the weights, for as long as it takes. Where every step reports, a copy on
+    the host stays after ten of them, and is brought up to date after each: what is written to a
+    weight in between is told from its step, unless it is hidden from autograd (``weight.data``).
+    About 1e-3 is the usual advice (Stanford's course cs231n). Steps that 16-bit mixed precision
+    skips are not reported, nor is a training step that returns None. Sharded parameters (FSDP2)
+    count as a whole. Under manual optimisation the update is that of all steps of the batch, and
+    each optimiser's is reported in its first step at or after the one that is due: some batches may
+    make none.
 
     Logged are ``update_ratio/total`` and ``update_ratio/<layer>`` (for up to 100 layers). Said
     once, when it has lasted for three reports and 20 steps: layers whose parameters an optimiser
@@ -49,9 +57,9 @@ class UpdateRatioMonitor(Callback):
 
     Attributes:
         ratios: Last ratio by layer; NaN where the weights were all 0 before the step.
-        total_ratio: Last ratio over all layers; NaN before the first report.
-        growth: Length of all weights before the last step that was reported, over that before the
-            first one; NaN before the first report.
+        total_ratio: Last ratio over all layers that the report was of; NaN before the first.
+        growth: Length of all weights, each before its last step that was reported, over that
+            before its first one; NaN before the first report.
         steps: Step of each report on the loggers' axis: steps done before it.
         history: Ratios by layer, one value for each of ``steps``.
         frozen: Names of the parameters that need no gradient or that no optimiser has.
@@ -79,6 +87,10 @@ class UpdateRatioMonitor(Callback):
         self._strangers: set[Tensor] = set()
         self._before = WeightCopies()
         self._moving: dict[Tensor, bool] = {}
+        self._copied: set[int] = set()
+        self._has_gradients = False
+        # The Trainer asks for the key at each of its hooks.
+        self._state_key = self._generate_state_key(every_n_steps=self.every_n_steps)
         self._clear()
 
     def _clear(self) -> None:
@@ -86,9 +98,15 @@ class UpdateRatioMonitor(Callback):
         self.frozen: list[str] = []
         self.unmoved: list[str] = []
         self._streaks = Streaks(span=_MIN_STEPS)
+        self._first_lengths: dict[str, float] = {}
         self._lengths: dict[str, float] = {}
-        self._first_length = self._last_length = float("nan")
         self._peaks: dict[str, float] = {}
+        self._clock = ReportClock()
+
+    @property
+    def state_key(self) -> str:
+        """One for each interval, so that a Trainer can have several."""
+        return self._state_key
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -108,7 +126,8 @@ class UpdateRatioMonitor(Callback):
     @property
     def growth(self) -> float:
         """Length of all weights before the last reported step over that before the first."""
-        return self._last_length / self._first_length if self._first_length else float("nan")
+        first = math.hypot(*self._first_lengths.values())
+        return math.hypot(*self._lengths.values()) / first if first else float("nan")
 
     @property
     def findings(self) -> dict[str, str]:
@@ -136,16 +155,23 @@ class UpdateRatioMonitor(Callback):
         self._names = {parameter: name for name, parameter in pl_module.named_parameters()}
         self._layers = layer_names(pl_module)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count the steps from here."""
+        self._clock.start(logger_step(trainer))
+
+    @switch_off_on_error
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """Copy this optimiser's parameters before a step that reports."""
         interval = report_interval(trainer, self.every_n_steps)
-        if (logger_step(trainer) + 1) % interval == 0:
+        position = optimizer_position(trainer, optimizer)
+        if self._clock.is_due(position, logger_step(trainer), interval):
             self._before.keep = interval == 1
+            self._copied.add(position)
+            self._has_gradients |= has_gradients(optimizer)
             self._copy(pl_module, optimizer)
 
-    @switch_off_on_error
     def _copy(self, pl_module: LightningModule, optimizer: Optimizer) -> None:
         if not parameters_beside(optimizer, self._names) <= self._strangers:
             # A layer was added to the module, or took another one's place.
@@ -154,6 +180,8 @@ class UpdateRatioMonitor(Callback):
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 moves = parameter.requires_grad and parameter in self._names
+                # A lazy layer that was not used yet has no weights.
+                moves = moves and not isinstance(parameter, nn.UninitializedParameter)
                 if moves and parameter.numel() and parameter not in self._before:
                     self._before.take(parameter)
                     self._moving[parameter] = self._is_to_move(parameter, group.get("lr"))
@@ -176,12 +204,25 @@ class UpdateRatioMonitor(Callback):
     ) -> None:
         """Compare the parameters with their copies."""
         if self._before:
-            self._report(trainer)
+            # The training step returned nothing: Lightning goes through the motions of a step.
+            void = pl_module.automatic_optimization and not outputs and not self._has_gradients
+            self._has_gradients = False
+            if void:
+                self._drop()
+            else:
+                self._report(trainer)
         self._reporter.end_step(trainer)
+
+    def _drop(self) -> None:
+        self._before.drop()
+        self._moving, self._copied = {}, set()
 
     @switch_off_on_error
     def _report(self, trainer: Trainer) -> None:
-        moving, self._moving = self._moving, {}
+        step = logger_step(trainer)
+        for position in self._copied:
+            self._clock.count(position, step)
+        moving, self._moving, self._copied = self._moving, {}, set()
         norms = self._before.norms(self._names)
         if scales_loss(trainer) and not any(move for _, move in norms.values()):
             return
@@ -195,9 +236,6 @@ class UpdateRatioMonitor(Callback):
             parts.setdefault(self._layers[name], []).append(pair)
         ratios = {layer: _ratio(found) for layer, found in parts.items()}
         self.total_ratio = _ratio(list(norms.values()))
-        self._last_length = math.hypot(*(length for length, _ in norms.values()))
-        if math.isnan(self._first_length):
-            self._first_length = self._last_length
         summary = {"update_ratio/total": self.total_ratio}
         step = logger_step(trainer)
         self._reporter.report(trainer, step, {"update_ratio": ratios}, summary)
@@ -222,13 +260,18 @@ class UpdateRatioMonitor(Callback):
             for name, (length, move) in norms.items()
         }
         self._lengths |= {name: length for name, (length, _) in norms.items()}
-        self.unmoved = [
+        self._first_lengths = self._lengths | self._first_lengths
+        # Of another optimiser's parameters nothing new is known.
+        unknown = [name for name in self.unmoved if name not in still]
+        self.unmoved = unknown + [
             name for name, stands in still.items() if self._streaks.established(name, stands, step)
         ]
         # A bias alone may be one that a softmax or a norm behind it takes out again.
         layers = self._layers
         moved = {layers[name] for name, (_, move) in norms.items() if move > 0.0}
-        names = [n for n in self.unmoved if "bias" not in n or layers[n] not in moved]
+        names = [
+            n for n in self.unmoved if n in norms and ("bias" not in n or layers[n] not in moved)
+        ]
         if names:
             named = ", ".join(names[:_MAX_NAMED])
             more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
@@ -237,7 +280,11 @@ class UpdateRatioMonitor(Callback):
             self._reporter.find(trainer, "unmoved", text)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the loggers the picture and the table."""
+        """Give the loggers the picture and the table; say if no step was seen at all."""
+        if self._reporter.speaks and not self.failed:
+            interval = report_interval(trainer, self.every_n_steps)
+            name = type(self).__name__
+            self._clock.say_if_all_was_missed(name, logger_step(trainer), interval)
         self._release(trainer)
 
     def on_exception(
@@ -253,7 +300,8 @@ class UpdateRatioMonitor(Callback):
 
     def _release(self, trainer: Trainer) -> None:
         if self._names:
-            self._names, self._moving, self._strangers = {}, {}, set()
+            self._names, self._strangers = {}, set()
+            self._drop()
             self._before.forget()
             self._finish(trainer)
 
@@ -287,7 +335,9 @@ class UpdateRatioMonitor(Callback):
             "unmoved": list(self.unmoved),
             "streaks": self._streaks.state_dict(),
             "peaks": dict(self._peaks),
-            "lengths": (self._first_length, self._last_length),
+            "first_lengths": dict(self._first_lengths),
+            "lengths": dict(self._lengths),
+            "clock": self._clock.state_dict(),
         }
 
     def on_load_checkpoint(
@@ -305,8 +355,10 @@ class UpdateRatioMonitor(Callback):
         self.unmoved = list(state_dict["unmoved"])
         self._streaks.load_state_dict(state_dict["streaks"])
         self._peaks = dict(state_dict["peaks"])
-        unknown = (float("nan"), float("nan"))
-        self._first_length, self._last_length = state_dict.get("lengths", unknown)
+        if "clock" in state_dict:
+            self._first_lengths = dict(state_dict["first_lengths"])
+            self._lengths = dict(state_dict["lengths"])
+            self._clock.load_state_dict(state_dict["clock"])
 
 
 def _ratio(parts: list[tuple[float, float]]) -> float:

@@ -11,6 +11,8 @@ from .precision import widest
 # single-precision number could carry them, even spread over 10^9 entries.
 _SPREAD = 10**9
 _BLOCK = 256
+# Orders whose powers are in range where the norms are; others are taken of scaled entries.
+_PLAIN = (1.0, 2.0, float("inf"))
 # Up to here double precision costs less than blocks.
 _SMALL = 8_192
 
@@ -26,7 +28,8 @@ def layer_gradient_norms(
     One pass gives the norm of every tensor; the layers' norms follow from those in double
     precision. The powers of the entries are summed in ``dtype``. In single precision that is
     right to about 1e-6 for norms inside :func:`single_precision_range`: sums are built by
-    blocks, because torch's own on a CPU, entry by entry, are off by 1e-5 to 1e-3.
+    blocks, because torch's own on a CPU, entry by entry, are off by 1e-5 to 1e-3. For orders
+    other than 1, 2 and infinity entries are divided by the largest first, in one more pass.
 
     Args:
         gradients: Gradient tensors by layer, of any shapes and floating or complex dtypes.
@@ -48,38 +51,66 @@ def layer_gradient_norms(
     """
     if not norm_type > 0:
         raise ValueError(f"Expected `norm_type` to be positive, but got {norm_type}.")
-    tensors = [_dense_real(g) for layer in gradients.values() for g in layer]
+    tensors = [_dense_real(g, norm_type) for layer in gradients.values() for g in layer]
     layer_of = [i for i, layer in enumerate(gradients.values()) for _ in layer]
     device = tensors[0].device if tensors else torch.device("cpu")
-    result = torch.zeros(len(gradients), dtype=widest(device), device=device)
-    for members, norms in _tensor_norms(tensors, norm_type, dtype):
-        index = torch.tensor([layer_of[i] for i in members], device=device)
-        norms = norms.to(device, result.dtype)
-        if norm_type == float("inf"):
-            result.scatter_reduce_(0, index, norms, "amax")
-        else:
-            result.index_add_(0, index, norms.pow_(norm_type))
-    return result if norm_type == float("inf") else result.pow_(1.0 / norm_type)
+    largest = torch.zeros(len(gradients), dtype=widest(device), device=device)
+    found = [
+        (torch.tensor([layer_of[i] for i in members], device=device), norms.to(largest))
+        for members, norms in _tensor_norms(tensors, norm_type, dtype)
+    ]
+    if norm_type in (1.0, 2.0):
+        for index, norms in found:
+            largest.index_add_(0, index, norms.pow_(norm_type))
+        return largest.pow_(1.0 / norm_type)
+    for index, norms in found:
+        largest.scatter_reduce_(0, index, norms, "amax")
+    if norm_type == float("inf"):
+        return largest
+    scale, powers = power_scale(largest), torch.zeros_like(largest)
+    for index, norms in found:
+        powers.index_add_(0, index, (norms / scale[index]).pow_(norm_type))
+    return powers.pow_(1.0 / norm_type).mul_(scale)
+
+
+def power_scale(largest: Tensor) -> Tensor:
+    """What to divide entries by so that their powers neither vanish nor overflow.
+
+    Args:
+        largest: The largest magnitudes of them.
+
+    Returns:
+        Tensor of the same shape: 1 where nothing is there, or not finite.
+
+    Example:
+        >>> power_scale(torch.tensor([0.5, 0.0]))
+        tensor([0.5000, 1.0000])
+    """
+    return torch.where((largest > 0) & largest.isfinite(), largest, torch.ones_like(largest))
 
 
 def total_norm(layer_norms: Tensor, norm_type: float = 2.0) -> Tensor:
     """Norm over all layers from the layers' norms.
 
     Args:
-        layer_norms: Shape ``(layers,)``.
+        layer_norms: Shape ``(layers, ...)``.
         norm_type: The order that the layers' norms were taken with.
 
     Returns:
-        Scalar tensor.
+        Tensor of the shape of one layer's.
 
     Example:
         >>> total_norm(torch.tensor([3.0, 4.0]))
         tensor(5.)
     """
     if not layer_norms.numel():
-        return layer_norms.new_zeros(())
-    norm: Tensor = torch.linalg.vector_norm(layer_norms, norm_type)
-    return norm
+        return layer_norms.new_zeros(layer_norms.shape[1:])
+    if norm_type in _PLAIN:
+        norm: Tensor = torch.linalg.vector_norm(layer_norms, norm_type, dim=0)
+        return norm
+    scale = power_scale(layer_norms.amax(0))
+    norm = torch.linalg.vector_norm(layer_norms / scale, norm_type, dim=0)
+    return norm * scale
 
 
 def single_precision_range(norm_type: float) -> tuple[float, float]:
@@ -87,7 +118,8 @@ def single_precision_range(norm_type: float) -> tuple[float, float]:
 
     Below, the powers of the entries vanish: two entries of :math:`10^{-25}` have the norm 0.
     The lowest is set so that entries that carry the norm are normal numbers when raised to p,
-    even when it is spread over a thousand million of them.
+    even when it is spread over a thousand million of them. Entries that are divided by the
+    largest need only be normal numbers themselves.
 
     Args:
         norm_type: The order p, positive.
@@ -101,17 +133,21 @@ def single_precision_range(norm_type: float) -> tuple[float, float]:
         '3e-15 2e+19'
     """
     limits = torch.finfo(torch.float32)
-    if norm_type == float("inf"):
-        return limits.tiny, limits.max
-    low = (limits.tiny * _SPREAD) ** (1 / norm_type)
-    return float(low), float(limits.max ** (1 / norm_type))
+    if norm_type in (1.0, 2.0):
+        low = (limits.tiny * _SPREAD) ** (1 / norm_type)
+        return float(low), float(limits.max ** (1 / norm_type))
+    # Of less than a third of an order, which is no norm, nothing is in range.
+    return float(limits.tiny * _SPREAD ** min(1 / norm_type, 30)), limits.max
 
 
-def _dense_real(gradient: Tensor) -> Tensor:
+def _dense_real(gradient: Tensor, norm_type: float) -> Tensor:
     gradient = gradient.detach()
     if gradient.is_sparse:
         gradient = gradient.coalesce().values()
-    return torch.view_as_real(gradient) if gradient.is_complex() else gradient
+    if not gradient.is_complex():
+        return gradient
+    # Only squares of magnitudes are sums over the two parts.
+    return torch.view_as_real(gradient) if norm_type == 2.0 else gradient.abs()
 
 
 def _tensor_norms(
@@ -129,12 +165,26 @@ def _tensor_norms(
     for (device, dtype, large), members in groups.items():
         batch = [tensors[i] for i in members]
         accumulate = torch.promote_types(dtype, least)
-        if large:
+        if device.type == "cpu" and not large:
+            accumulate = torch.float64
+        if norm_type not in _PLAIN:
+            norms = [_scaled_norm(tensor, norm_type, accumulate) for tensor in batch]
+        elif large:
             norms = [_blockwise_norm(tensor, norm_type, accumulate) for tensor in batch]
         else:
-            accumulate = torch.float64 if device.type == "cpu" else accumulate
             norms = list(torch._foreach_norm(batch, norm_type, dtype=accumulate))
         yield members, torch.stack(norms)
+
+
+def _scaled_norm(tensor: Tensor, norm_type: float, dtype: torch.dtype) -> Tensor:
+    """Norm of the entries over the largest, times that."""
+    largest = torch.linalg.vector_norm(tensor, float("inf"), dtype=dtype)
+    scale = power_scale(largest)
+    scaled = tensor.to(dtype) / scale
+    if tensor.device.type == "cpu":
+        return _blockwise_norm(scaled, norm_type, dtype) * scale
+    norm: Tensor = torch.linalg.vector_norm(scaled, norm_type)
+    return norm * scale
 
 
 def _blockwise_norm(tensor: Tensor, norm_type: float, dtype: torch.dtype) -> Tensor:

@@ -8,7 +8,7 @@ import torch.distributed
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from .gradients import layer_gradient_norms
+from .gradients import layer_gradient_norms, power_scale, total_norm
 
 
 def layer_norms(
@@ -21,7 +21,8 @@ def layer_norms(
 
     As :func:`layer_gradient_norms`, for layers that may hold DTensors (FSDP2, tensor
     parallelism). The p-th powers of the shards are summed over the ranks that share the layer,
-    one all-reduce for each way of sharding; so every rank must call this with the same layers.
+    one all-reduce for each way of sharding (two if p is not 1, 2 or infinite); so every rank must
+    call this with the same layers.
 
     Args:
         tensors: Tensors by layer.
@@ -52,7 +53,8 @@ def layer_norms(
             {n: layers.get(n, []) for n in tensors}, norm_type, dtype=dtype
         )
         norms = norms.to(local.device)
-        norms = _join(norms, _over_ranks(local, norm_type, mesh, placements), norm_type)
+        over_ranks = _over_ranks(local, norm_type, mesh, placements).to(norms.device)
+        norms = total_norm(torch.stack([norms, over_ranks]), norm_type)
     return norms
 
 
@@ -67,17 +69,23 @@ def _without_partial_sums(tensor: DTensor) -> DTensor:
 
 def _over_ranks(local: Tensor, norm_type: float, mesh: Any, placements: Any) -> Tensor:
     """Norm over the ranks that hold the parts; ranks that hold copies are counted once."""
-    largest = norm_type == float("inf")
-    powers = local if largest else local.pow(norm_type)
-    operation = torch.distributed.ReduceOp.MAX if largest else torch.distributed.ReduceOp.SUM
-    powers = powers.to(mesh.device_type)
+    norms = local.to(mesh.device_type)
+    if norm_type in (1.0, 2.0):
+        return _sum_powers(norms, norm_type, mesh, placements)
+    largest = _reduce(norms.clone(), torch.distributed.ReduceOp.MAX, mesh, placements)
+    if norm_type == float("inf"):
+        return largest
+    scale = power_scale(largest)
+    return _sum_powers(norms / scale, norm_type, mesh, placements).mul_(scale)
+
+
+def _sum_powers(norms: Tensor, norm_type: float, mesh: Any, placements: Any) -> Tensor:
+    powers = norms.pow(norm_type)
+    return _reduce(powers, torch.distributed.ReduceOp.SUM, mesh, placements).pow_(1.0 / norm_type)
+
+
+def _reduce(values: Tensor, operation: Any, mesh: Any, placements: Any) -> Tensor:
     for dim, placement in enumerate(placements):
         if not placement.is_replicate():  # sharded, also by strides
-            torch.distributed.all_reduce(powers, operation, group=mesh.get_group(dim))
-    return powers if largest else powers.pow(1.0 / norm_type)
-
-
-def _join(a: Tensor, b: Tensor, norm_type: float) -> Tensor:
-    b = b.to(a.device)
-    norm: Tensor = torch.linalg.vector_norm(torch.stack([a, b]), norm_type, dim=0)
-    return norm
+            torch.distributed.all_reduce(values, operation, group=mesh.get_group(dim))
+    return values

@@ -60,10 +60,11 @@ class BroughtMonitors(NamedTuple):
         if observes or ends:
             for monitor in self:
                 monitor.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        elif self.activations.watches:
+            return
+        if self.activations.watches:
             self.activations.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        else:
-            self.updates._reporter.end_step(trainer)
+        # An optimiser may make the step that it is to report in a later batch.
+        self.updates.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def set_pace(self, interval: int) -> None:
         """Let those report every so many steps that have no window to fill."""

@@ -3,20 +3,29 @@
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
+from .activations.activation_kinds import plain_name
+
 
 def layer_names(module: nn.Module) -> dict[str, str]:
     """Name of the layer that each parameter belongs to, by the parameter's own.
 
-    That is the module that owns it. A module of one's own with several matrices has as many
-    layers, each by the name of its matrix; the vectors behind one belong to it.
+    That is the module that owns it, or that it is a parametrisation's of, by its name without what
+    wrappers put into it. A module of one's own with several matrices has as many layers, each by
+    the name of its matrix; the vectors behind one belong to it.
     """
     split = {name: _by_matrix(part) for name, part in module.named_modules() if _is_own(part)}
     layers = {}
     for name, _ in module.named_parameters():
         owner, _, own = name.rpartition(".")
         matrix = split.get(owner, {}).get(own)
-        layers[name] = ".".join(filter(None, (owner, matrix))) or "root"
+        layers[name] = ".".join(filter(None, (plain_layer(owner), matrix))) or "root"
     return layers
+
+
+def plain_layer(name: str) -> str:
+    """A layer's name without what wrappers and parametrisations put into it."""
+    before, parametrized, _ = f".{name}".partition(".parametrizations.")
+    return plain_name(before[1:] if parametrized else name)
 
 
 def _is_own(module: nn.Module) -> bool:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers.training import quiet_trainer
 
 from torchvitals.callbacks import (
     ActivationMonitor,
@@ -40,12 +41,27 @@ def test_other_kinds_of_whole_numbers_mean_the_same(callback, value):
     assert taken.state_key == plain.state_key
 
 
+@pytest.mark.parametrize("callback", [DeadReLUMonitor, GradientNormMonitor, UpdateRatioMonitor])
+def test_monitors_of_two_intervals_go_together(callback):
+    monitors = [callback(1), callback(5), callback()]
+    quiet_trainer(callbacks=monitors)
+    assert len({monitor.state_key for monitor in monitors}) == 3
+
+
 @pytest.mark.parametrize(
     ("callback", "arguments", "error", "match"),
     [
         (GradientNormMonitor, {"norm_type": "two"}, TypeError, "`norm_type` to be a number"),
         (GradientNormMonitor, {"norm_type": True}, TypeError, "`norm_type` to be a number"),
         (GradientNormMonitor, {"norm_type": NAN}, ValueError, "`norm_type` to be above 0"),
+        (
+            GradientNormMonitor,
+            {"noise_scale": "no"},
+            TypeError,
+            "`noise_scale` to be True or False",
+        ),
+        (GradientNormMonitor, {"noise_scale": 1}, TypeError, "`noise_scale` to be True or False"),
+        (GradientNormMonitor, {"noise_scale": None}, TypeError, "`noise_scale` to be True or"),
         (ActivationMonitor, {"dormant_threshold": "a"}, TypeError, "`dormant_threshold` to be a"),
         (DeadReLUMonitor, {"observe_every_n_batches": 1.5}, TypeError, "`observe_every_n_batches`"),
         (DeadReLUMonitor, {"activations": []}, ValueError, "`activations` to name one or more"),

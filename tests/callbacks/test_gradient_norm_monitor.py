@@ -1,6 +1,9 @@
 import copy
 import csv
 import logging
+import math
+import pickle
+import statistics
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,14 +11,16 @@ import matplotlib
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.game import Game, InnerSteps, Seldom
 from helpers.research import Research, fit, loader
 from helpers.training import quiet_trainer
 from lightning.pytorch import Callback, LightningModule
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import GradientAccumulationScheduler, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import FSDPStrategy
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from torchvitals.callbacks import GradientNormMonitor
 
@@ -131,6 +136,29 @@ def test_mixed_precision_norms_are_unscaled_and_skipped_steps_alarm_nobody(fused
     assert totals(monitor)[0] == pytest.approx(expected, rel=2e-3)
 
 
+def test_first_and_last_are_layers_of_one_optimiser():
+    monitor = GradientNormMonitor(1)
+    fit(
+        Game(nn.Sequential(nn.Linear(64, 8), nn.Linear(8, 1))),
+        loader(torch.randn(8, 64)),
+        [monitor],
+    )
+    assert list(monitor.profile) == ["maker", "judge.0", "judge.1"]
+    # Of the maker alone, which has one layer.
+    assert math.isnan(monitor.first_to_last_ratio)
+
+
+@pytest.mark.parametrize("batches", [1, 3, 4])
+def test_the_ratio_of_first_to_last_is_the_median_over_the_reports(batches):
+    monitor, seen = GradientNormMonitor(1), Seen()
+    network = nn.Sequential(nn.Linear(5, 3), nn.Tanh(), nn.Linear(3, 3))
+    fit(Research(network), loader(torch.randn(4 * batches, 5)), [monitor, seen])
+    sizes = {"network.0": 18, "network.2": 12}
+    profiles = [{n: x / sizes[n] ** 0.5 for n, x in norms.items()} for norms in seen.by_layer]
+    expected = statistics.median(p["network.0"] / p["network.2"] for p in profiles)
+    assert monitor.first_to_last_ratio == pytest.approx(expected, rel=1e-5)
+
+
 class Adversaries(LightningModule):
     """Two optimisers that share nothing, each of whose losses reaches the other's weights."""
 
@@ -160,9 +188,53 @@ def test_each_optimiser_has_its_own_gradients_and_the_axis_does_not_double(tmp_p
     assert monitor.steps == [0, 1, 2]
     assert monitor.history["generator"] == pytest.approx(model.expected[::2], rel=1e-5)
     assert monitor.history["critic"] == pytest.approx(model.expected[1::2], rel=1e-5)
+    assert monitor.total_norm == pytest.approx(math.hypot(*model.expected[-2:]), rel=1e-5)
     rows = list(csv.DictReader(Path(logger.log_dir, "metrics.csv").read_text().splitlines()))
     assert {int(row["step"]) for row in rows} == {0, 1, 2}
+    assert float(rows[2]["grad_norm/total_0"]) == pytest.approx(model.expected[-2], rel=1e-5)
     assert "grad_norm/total_1" in rows[0]
+
+
+def test_by_hand_an_optimiser_reports_in_its_first_step_that_is_due_or_late():
+    monitor, seen = GradientNormMonitor(4), Seen()
+    fit(Seldom(), loader(torch.randn(96, 4)), [monitor, seen])
+    steps = {"generator": [5, 10, 15, 20], "critic": [3, 7, 11, 15, 19, 23]}
+    for layer, norms in monitor.history.items():
+        reported = zip(monitor.steps, norms, strict=True)
+        assert [step for step, norm in reported if norm == norm] == steps[layer]
+    # Both step in each fifth batch, the critic first.
+    last = seen.by_layer[20 + 20 // 5 + 1]
+    assert monitor.norms["generator"] == pytest.approx(last["generator"], rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before")
+def test_a_late_report_is_made_by_a_resumed_run_too(tmp_path):
+    class Saves(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            if batch_idx == 3:  # The generator, which made its step in the first, is behind.
+                trainer.save_checkpoint(tmp_path / "behind.ckpt")
+
+    whole, resumed, data = (
+        GradientNormMonitor(4),
+        GradientNormMonitor(4),
+        loader(torch.randn(40, 4)),
+    )
+    fit(Seldom(), data, [whole, Saves()])
+    fit(Seldom(), data, [resumed], ckpt_path=tmp_path / "behind.ckpt")
+    assert resumed.steps == whole.steps == [3, 5, 7]
+
+
+def test_steps_that_lightning_does_not_know_of_are_said_once():
+    monitor = GradientNormMonitor(4)
+    with pytest.warns(UserWarning, match=r"GradientNormMonitor has nothing to report") as said:
+        fit(InnerSteps(), loader(torch.randn(16, 4)), [monitor])
+    assert len([w for w in said if "nothing to report" in str(w.message)]) == 1
+    assert monitor.steps == []
+
+
+def test_a_fit_that_is_too_short_for_a_report_says_nothing(recwarn):
+    fit(Research(mlp()), loader(torch.randn(16, 5)), [GradientNormMonitor(5)])
+    assert not [w for w in recwarn if "nothing to report" in str(w.message)]
 
 
 @pytest.mark.filterwarnings("ignore:.*returned `None`")
@@ -222,6 +294,22 @@ def test_odd_parameters_are_counted_once_each():
     assert monitor.total_norm == pytest.approx(seen.totals[-1], rel=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_a_layer_without_entries_has_no_norm():
+    class Widened(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.extra, self.last = nn.Linear(5, 6), nn.Linear(5, 0), nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.last(torch.cat([self.first(x), self.extra(x)], 1))
+
+    monitor = GradientNormMonitor(1)
+    fit(Research(Widened()), loader(torch.randn(8, 5)), [monitor])
+    assert not monitor.failed
+    assert list(monitor.norms) == list(monitor.profile) == ["network.first", "network.last"]
+
+
 @pytest.mark.parametrize("strategy", [FSDPStrategy()])
 def test_a_strategy_that_flattens_parameters_is_refused(strategy):
     monitor = GradientNormMonitor()
@@ -268,6 +356,67 @@ def test_vanishing_gradients_are_said_once_with_the_layer_where_it_begins(caplog
     begins = [layer for layer, norm in profile.items() if norm < 1e-3 * last][-1]
     assert f"vanish from {begins} on" in text
     assert monitor.first_to_last_ratio < 1e-10
+
+
+class Backwards(nn.Module):
+    """Its output layer is registered first, and the others from behind."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.out, self.unused = nn.Linear(8, 3), nn.Linear(2, 2)
+        self.body = nn.ModuleList(nn.Linear(8, 8) for _ in range(6))
+
+    def forward(self, x):
+        for layer in reversed(self.body):
+            x = torch.sigmoid(layer(x))
+        return self.out(x)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_layers_go_by_their_computation_and_not_by_registration(every, accumulate):
+    monitor, model, bare = GradientNormMonitor(every), Research(Backwards()), Research(Backwards())
+    data = loader(torch.randn(300, 8))
+    fit(model, data, [monitor], accumulate_grad_batches=accumulate)
+    names = [*(f"network.body.{i}" for i in range(5, -1, -1)), "network.out"]
+    assert list(monitor.norms) == list(monitor.profile) == names
+    assert "Gradients vanish" in monitor.findings["vanish_0"]
+    assert len(monitor.findings) == 1
+    assert monitor.first_to_last_ratio < 1e-3
+    assert not any(parameter._post_accumulate_grad_hooks for parameter in model.parameters())
+    fit(bare, data, [], accumulate_grad_batches=accumulate)
+    assert all(map(torch.equal, model.parameters(), bare.parameters()))
+
+
+def test_a_fit_that_is_broken_off_in_its_first_batch_leaves_no_hook():
+    class Breaks(Research):
+        def training_step(self, batch, batch_idx):
+            raise RuntimeError("broken")
+
+    model = Breaks(mlp())
+    with pytest.raises(RuntimeError, match="broken"):
+        fit(model, loader(torch.randn(8, 5)), [GradientNormMonitor(1)])
+    assert not any(parameter._post_accumulate_grad_hooks for parameter in model.parameters())
+
+
+def test_a_compiled_network_goes_by_registration():
+    network = mlp()
+    model = Research(torch.compile(network, backend="aot_eager"))
+    monitor = GradientNormMonitor(1)
+    fit(model, loader(torch.randn(16, 5)), [monitor])
+    assert list(monitor.norms) == ["network.0", "network.2"]
+
+
+def test_a_monitor_can_be_copied_in_the_first_batch():
+    class Copies(Callback):
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+            pickle.dumps(monitor)
+            self.copy = copy.deepcopy(monitor)
+
+    monitor, copies = GradientNormMonitor(1), Copies()
+    fit(Research(mlp()), loader(torch.randn(4, 5)), [monitor, copies])
+    assert copies.copy.steps == [0]
 
 
 def test_exploding_gradients_are_said_once_with_the_layer_where_it_begins():
@@ -337,25 +486,82 @@ def test_the_size_of_a_layer_does_not_decide_its_place_in_the_profile(norm_type)
     assert monitor.first_to_last_ratio == pytest.approx(1.0)
 
 
-def test_the_noise_scale_is_that_of_gradients_with_a_known_noise():
+class Linear(LightningModule):
     """Loss x.w with x ~ N(m, s): the gradient's signal is |m|^2, its noise is s^2 per weight."""
 
-    class Linear(LightningModule):
-        def __init__(self):
-            super().__init__()
-            self.weight = nn.Parameter(torch.zeros(50))
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(50))
 
+    def training_step(self, batch, batch_idx):
+        return (batch[0] @ self.weight).mean()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.01)
+
+
+def noisy(samples):
+    return 0.2 + torch.randn(samples, 50, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_the_noise_scale_is_that_of_gradients_with_a_known_noise(every):
+    monitor = GradientNormMonitor(every, noise_scale=True)
+    fit(Linear(), loader(noisy(4000), 10), [monitor])
+    assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
+
+
+def test_the_noise_scale_knows_batches_of_different_sizes():
+    class Sizes:
+        def __iter__(self):
+            start = 0
+            for batch in range(400):
+                size = 4 if batch % 2 else 40
+                yield range(start, start + size)
+                start += size
+
+        def __len__(self):
+            return 400
+
+    x = noisy(8800)
+    data = DataLoader(TensorDataset(x, x[:, 0]), batch_sampler=Sizes())
+    monitor = GradientNormMonitor(2, noise_scale=True)
+    fit(Linear(), data, [monitor])
+    assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
+
+
+def test_accumulation_that_begins_later_is_counted_by_the_noise_scale():
+    monitor = GradientNormMonitor(1, noise_scale=True)
+    schedule = GradientAccumulationScheduler({0: 1, 1: 8})
+    fit(Linear(), loader(noisy(4000), 10), [schedule, monitor], max_epochs=9)
+    assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
+
+
+def test_the_noise_scale_of_a_second_fit_owes_nothing_to_the_first():
+    again, fresh = (GradientNormMonitor(2, noise_scale=True) for _ in range(2))
+    fit(Linear(), loader(noisy(400) + 1.0, 8), [again])
+    for monitor in (again, fresh):
+        fit(Linear(), loader(noisy(400), 16), [monitor])
+    assert again.noise_scale_value == fresh.noise_scale_value
+
+
+def test_batches_that_cannot_be_counted_cost_the_noise_scale_and_nothing_else():
+    class Graph:
+        def __init__(self, rows):
+            self.x, self.y = torch.ones(len(rows), 5), torch.tensor(rows) % 3
+
+    class OfGraphs(Research):
         def training_step(self, batch, batch_idx):
-            return (batch[0] @ self.weight).mean()
+            return super().training_step((batch.x, batch.y), batch_idx)
 
-        def configure_optimizers(self):
-            return torch.optim.SGD(self.parameters(), lr=0.01)
-
-    x = 0.2 + torch.randn(4000, 50, generator=torch.Generator().manual_seed(0))
-    for every in (1, 2):
-        monitor = GradientNormMonitor(every, noise_scale=True)
-        fit(Linear(), loader(x, 10), [monitor])
-        assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
+    monitor = GradientNormMonitor(1, noise_scale=True)
+    data = DataLoader(range(16), batch_size=4, collate_fn=Graph)
+    with pytest.warns(UserWarning, match="gave up its noise scale") as said:
+        fit(OfGraphs(mlp()), data, [monitor])
+    assert len([warning for warning in said if "noise scale" in str(warning.message)]) == 1
+    assert monitor.steps == [0, 1, 2, 3]
+    assert not monitor.failed
+    assert math.isnan(monitor.noise_scale_value)
 
 
 def test_a_resumed_run_records_as_an_uninterrupted_one_and_a_second_fit_starts_afresh(tmp_path):
@@ -401,12 +607,29 @@ def test_the_picture_shows_weight_layers_from_input_to_output(tmp_path):
     ax.figure.savefig(tmp_path / "norms.png")
 
 
+def test_a_fit_without_a_report_says_how_to_get_one():
+    monitor = GradientNormMonitor(100)
+    fit(Research(mlp()), loader(torch.randn(8, 5)), [monitor])
+    with pytest.raises(ValueError, match="lower `every_n_steps`"):
+        monitor.plot()
+
+
+def test_a_record_that_was_loaded_can_be_looked_at_without_a_fit():
+    monitor, loaded = GradientNormMonitor(1), GradientNormMonitor(1)
+    fit(Research(mlp()), loader(torch.randn(8, 5)), [monitor])
+    loaded.load_state_dict(monitor.state_dict())
+    assert loaded.profile == monitor.profile != {}
+    assert loaded.first_to_last_ratio == monitor.first_to_last_ratio
+    assert len(loaded.plot().get_yticklabels()) == 2
+
+
 @pytest.mark.parametrize(
     ("norms", "error", "match"),
     [
         ({"low": "a"}, TypeError, "`low` to be a number, but got 'a'"),
         ({"low": 0}, ValueError, "`low` to be above 0, but got 0"),
         ({"high": 1e-9}, ValueError, "`high` to be above 1e-08, but got 1e-09"),
+        ({"high": float("inf")}, ValueError, "`high` to be finite, but got inf"),
     ],
 )
 def test_colours_of_no_range_are_refused(norms, error, match):

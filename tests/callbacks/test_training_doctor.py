@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.game import Game
+from helpers.game import Game, Seldom
 from helpers.training import quiet_trainer
 from lightning.pytorch import LightningModule
 from lightning.pytorch.loggers import CSVLogger
@@ -361,6 +361,19 @@ def test_an_error_that_missing_data_brought_is_explained_by_them():
 
 def test_two_optimizers_by_hand():
     assert examine(Game(network()), data=loader()).healthy
+
+
+def test_the_doctors_monitors_wait_for_an_optimizer_that_steps_by_hand_in_some_batches():
+    doctor = TrainingDoctor(8)
+    data = DataLoader(TensorDataset(torch.randn(160, 4)), batch_size=4)
+    quiet_trainer(callbacks=[doctor]).fit(Seldom(), data)
+    reports = {}
+    for kind, monitor in (("gradients", doctor.gradients), ("updates", doctor.updates)):
+        reported = zip(monitor.steps, monitor.history["generator"], strict=True)
+        reports[kind] = [step for step, value in reported if value == value]
+    # The optimisers' first five steps are all looked at; then reports are due at 7, 15, 23, ...
+    assert reports["gradients"] == reports["updates"] == [0, 10, 15, 25, 35]
+    assert not doctor.failed
 
 
 class TwoByHand(LightningModule):

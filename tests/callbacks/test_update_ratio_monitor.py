@@ -4,6 +4,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 import torch
+from helpers.game import InnerSteps, Seldom
 from helpers.research import Research, fit, loader
 from helpers.training import quiet_trainer
 from lightning.pytorch import Callback, LightningModule
@@ -13,7 +14,7 @@ from lightning.pytorch.plugins import MixedPrecision
 from torch import nn
 from torch.nn import functional as F
 
-from torchvitals.callbacks import UpdateRatioMonitor
+from torchvitals.callbacks import GradientNormMonitor, UpdateRatioMonitor
 
 matplotlib.use("agg")
 
@@ -226,6 +227,25 @@ def test_several_optimisers_make_one_report_of_a_batch():
     assert monitor.ratios == pytest.approx(moved.by_layer[-1], rel=1e-5)
 
 
+def test_by_hand_an_optimiser_reports_in_its_first_step_that_is_due_or_late():
+    monitor, moved = UpdateRatioMonitor(4), Moved()
+    model = Seldom()
+    fit(model, loader(torch.randn(96, 4)), [monitor, moved])
+    steps = {"generator": [5, 10, 15, 20], "critic": [3, 7, 11, 15, 19, 23]}
+    assert set(monitor.history) == set(steps)
+    for layer, ratios in monitor.history.items():
+        reported = dict(zip(monitor.steps, ratios, strict=True))
+        expected = {step: moved.by_layer[step][layer] for step in steps[layer]}
+        found = {step: ratio for step, ratio in reported.items() if ratio == ratio}
+        assert found == pytest.approx(expected, rel=1e-5)
+    assert monitor.growth == pytest.approx(1, rel=0.05)
+
+
+def test_steps_that_lightning_does_not_know_of_are_said():
+    with pytest.warns(UserWarning, match=r"UpdateRatioMonitor has nothing to report"):
+        fit(InnerSteps(), loader(torch.randn(16, 4)), [UpdateRatioMonitor(4)])
+
+
 def test_a_resumed_run_records_as_an_uninterrupted_one_and_a_second_fit_starts_afresh(tmp_path):
     data = loader(torch.randn(32, 5))
     whole = UpdateRatioMonitor(3)
@@ -274,6 +294,60 @@ def test_a_bias_that_a_norm_takes_out_again_is_no_finding():
     fit(Research(Shielded()), loader(torch.randn(100, 5)), [monitor])
     assert monitor.unmoved == ["network.first.bias"]
     assert monitor.findings == {}
+
+
+@pytest.mark.filterwarnings("ignore:.*returned `None`")
+@pytest.mark.parametrize(("every", "steps"), [(1, [1, 3, 5, 7]), (3, [3, 5])])
+def test_a_training_step_that_returns_nothing_is_no_step(every, steps):
+    class Sometimes(Research):
+        def training_step(self, batch, batch_idx):
+            return super().training_step(batch, batch_idx) if batch_idx % 2 else None
+
+    monitor, gradients, moved = UpdateRatioMonitor(every), GradientNormMonitor(every), Moved()
+    fit(Sometimes(mlp()), loader(torch.randn(32, 5)), [monitor, gradients, moved])
+    assert monitor.steps == gradients.steps == steps
+    assert monitor.ratios == pytest.approx(moved.by_layer[steps[-1]], rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*returned `None`")
+def test_of_several_batches_one_that_returns_nothing_does_not_hide_the_step():
+    class Sometimes(Research):
+        def training_step(self, batch, batch_idx):
+            return None if batch_idx % 2 else super().training_step(batch, batch_idx)
+
+    monitor, moved = UpdateRatioMonitor(1), Moved()
+    data = loader(torch.randn(32, 5))
+    fit(Sometimes(mlp()), data, [monitor, moved], accumulate_grad_batches=2)
+    assert monitor.steps == [0, 1, 2, 3]
+    assert monitor.ratios == pytest.approx(moved.by_layer[-1], rel=1e-5)
+
+
+def test_a_step_without_gradients_moves_nothing_and_is_said():
+    class Detached(Research):
+        def training_step(self, batch, batch_idx):
+            loss = super().training_step(batch, batch_idx)
+            return loss.detach().requires_grad_()
+
+    monitor = UpdateRatioMonitor(1)
+    fit(Detached(mlp()), loader(torch.randn(100, 5)), [monitor])
+    assert len(monitor.steps) == 25
+    assert "4 parameters do not move" in monitor.findings["unmoved"]
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
+def test_a_lazy_layer_that_is_never_used_has_no_ratio():
+    class Lazy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.unused = nn.LazyLinear(3), nn.LazyLinear(3)
+
+        def forward(self, x):
+            return self.used(x)
+
+    monitor = UpdateRatioMonitor(1)
+    fit(Research(Lazy()), loader(torch.randn(16, 5)), [monitor])
+    assert not monitor.failed
+    assert list(monitor.ratios) == ["network.used"]
 
 
 def test_a_rate_that_the_optimiser_finds_itself_is_no_error():

@@ -58,7 +58,8 @@ def test_double_precision_holds_where_single_does_not(scale, norm_type):
     low, high = single_precision_range(norm_type)
     single = layer_gradient_norms({"a": [entries]}, norm_type)
     inside = low <= expected.item() <= high
-    assert inside == (scale == 1e-3)
+    # Of other orders entries are divided by the largest first.
+    assert inside == (scale == 1e-3 or norm_type == 3.0)
     assert (single.item() == pytest.approx(expected.item(), rel=1e-6, abs=0)) == inside
 
 
@@ -90,6 +91,47 @@ def test_sparse_and_complex_gradients():
     )
     norms = layer_gradient_norms({"s": [sparse], "c": [torch.tensor([3 + 4j])]})
     assert norms.tolist() == pytest.approx([3.0, 5.0])
+
+
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, float("inf")])
+@pytest.mark.parametrize("entries", [7, 10_000])
+def test_the_norm_of_complex_gradients_is_that_of_their_magnitudes(norm_type, entries):
+    generator = torch.Generator().manual_seed(0)
+    gradient = torch.randn(entries, dtype=torch.complex64, generator=generator)
+    expected = torch.linalg.vector_norm(gradient.to(torch.complex128), norm_type)
+    norms = layer_gradient_norms({"a": [gradient]}, norm_type)
+    assert norms.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("norm_type", [0.5, 3.0, 30.0, 100.0, 1000.0])
+@pytest.mark.parametrize("scale", [1e-25, 1e-5, 1.0, 1e25])
+@pytest.mark.parametrize("entries", [7, 10_000])
+def test_powers_of_any_order_neither_vanish_nor_overflow(norm_type, scale, entries):
+    generator = torch.Generator().manual_seed(0)
+    layers = {
+        "a": [torch.randn(entries, generator=generator) * scale for _ in range(2)],
+        "b": [torch.randn(3, generator=generator) * scale],
+    }
+    expected = []
+    for tensors in layers.values():
+        entries = torch.cat(tensors).double()
+        largest = entries.abs().max()
+        expected.append(torch.linalg.vector_norm(entries / largest, norm_type) * largest)
+    norms = layer_gradient_norms(layers, norm_type)
+    torch.testing.assert_close(norms, torch.stack(expected), rtol=1e-5, atol=0)
+    low, high = single_precision_range(norm_type)
+    assert norm_type < 1 or all(low <= norm <= high for norm in norms.tolist())
+    joined = float(max(expected)) * torch.linalg.vector_norm(norms / max(expected), norm_type)
+    torch.testing.assert_close(total_norm(norms, norm_type), joined, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("norm_type", [2.0, 100.0])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_so_in_any_order(norm_type, value):
+    gradients = {"a": [torch.tensor([1.0, value]), torch.ones(2)], "b": [torch.zeros(2)]}
+    norms = layer_gradient_norms(gradients, norm_type)
+    assert norms.tolist() == pytest.approx([value, 0.0], nan_ok=True)
+    assert total_norm(norms, norm_type).item() == pytest.approx(value, nan_ok=True)
 
 
 def test_nan_stays_in_its_layer():

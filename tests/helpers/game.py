@@ -1,4 +1,4 @@
-"""A module that optimises by hand."""
+"""Modules that optimise by hand."""
 
 import torch
 from lightning.pytorch import LightningModule
@@ -23,3 +23,36 @@ class Game(LightningModule):
 
     def configure_optimizers(self):
         return [torch.optim.SGD(part.parameters(), lr=1e-3) for part in (self.maker, self.judge)]
+
+
+class Seldom(LightningModule):
+    """Optimises by hand: a critic in each batch, a generator in each fifth."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator, self.critic = nn.Linear(4, 5), nn.Linear(5, 1)
+
+    def training_step(self, batch, batch_idx):
+        generator, critic = self.optimizers()
+        critic.zero_grad()
+        self.manual_backward(self.critic(self.generator(batch[0]).detach()).square().mean())
+        critic.step()
+        if batch_idx % 5 == 0:
+            generator.zero_grad()
+            self.manual_backward(-self.critic(self.generator(batch[0])).square().mean())
+            generator.step()
+
+    def configure_optimizers(self):
+        parts = (self.generator, self.critic)
+        return [torch.optim.SGD(part.parameters(), lr=1e-3) for part in parts]
+
+
+class InnerSteps(Seldom):
+    """Makes steps that Lightning does not know of."""
+
+    def training_step(self, batch, batch_idx):
+        for optimizer in self.optimizers():
+            optimizer.zero_grad()
+            self.manual_backward(self.critic(self.generator(batch[0])).square().mean())
+            optimizer.optimizer.step()

@@ -7,6 +7,7 @@ optimiser has although it gets one, was forgotten. So was an embedding that no o
 """
 
 from ...diagnosis import Severity
+from ...monitoring.layers import plain_layer
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
@@ -190,7 +191,8 @@ def _never_moved(vitals: Vitals, name: str) -> bool:
     if "bias" in name.rpartition(".")[2] or name in vitals.waiting:
         return False  # What follows may take a bias out again.
     # A matrix of a module of one's own is a layer by its own name.
-    own, owner = vitals.updates.of(name), name.rpartition(".")[0] or "root"
+    own = vitals.updates.of(plain_layer(name))
+    owner = plain_layer(name.rpartition(".")[0]) or "root"
     steps = own or vitals.updates.of(owner)
     return not (steps and steps[0] > 0 and steps[-1] == 0)
 

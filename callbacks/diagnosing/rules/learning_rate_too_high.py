@@ -9,6 +9,7 @@ import math
 import statistics
 
 from ...diagnosis import Severity
+from ...monitoring.layers import plain_layer
 from ...monitoring.recording.record import Record
 from ...problem import Problem
 from ...remedy import Remedy
@@ -146,7 +147,7 @@ def _first_layer_step(vitals: Vitals) -> float:
 
     In the whole network's ratio large embeddings and norms hide it.
     """
-    names = {layer.name for layer in vitals.layers}
+    names = {plain_layer(layer.name) for layer in vitals.layers}
     # A matrix of a module of one's own has its name behind the module's.
     known_as = {name: {name, name.rpartition(".")[0]} for name in vitals.updates.last}
     firsts = [vitals.updates.of(name)[:_FIRST] for name in known_as if known_as[name] & names]

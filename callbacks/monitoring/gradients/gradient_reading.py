@@ -18,16 +18,22 @@ def gradients_by_layer(
             the module's belongs to ``"other"``.
 
     Returns:
-        Gradients by layer, in the order of ``layer_of``.
+        Gradients by layer, in the order of ``layer_of``; none of a layer without entries.
     """
     gradients: dict[str, list[Tensor]] = {}
     for group in optimizer.param_groups:
         for parameter in group["params"]:
-            if parameter.grad is not None:
+            if parameter.grad is not None and parameter.grad.numel():
                 layer = layer_of.get(parameter, "other")
                 gradients.setdefault(layer, []).append(parameter.grad)
     order = {layer: i for i, layer in enumerate(dict.fromkeys(layer_of.values()))}
     return dict(sorted(gradients.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+def has_gradients(optimizer: Optimizer) -> bool:
+    """Whether an optimiser has anything to make a step of."""
+    parameters = (p for group in optimizer.param_groups for p in group["params"])
+    return any(parameter.grad is not None for parameter in parameters)
 
 
 def parameters_beside(optimizer: Optimizer, known: Collection[Tensor]) -> set[Tensor]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ....functional.gradients import single_precision_range
+from ....functional.gradients import single_precision_range, total_norm
 from ....functional.precision import widest
 from ....functional.sharded_norms import layer_norms
 
@@ -35,5 +35,4 @@ def join_norms(norms: Sequence[float], norm_type: float = 2.0) -> float:
     """Norm of the vector that the parts with these norms make."""
     if norm_type == 2.0:
         return math.hypot(*norms)
-    joined: Tensor = torch.linalg.vector_norm(torch.tensor(norms, dtype=torch.float64), norm_type)
-    return float(joined)
+    return float(total_norm(torch.tensor(norms, dtype=torch.float64), norm_type))

@@ -21,13 +21,13 @@ class NoiseScale:
     of a batch twice as large. Works the same under accumulation and on any number of ranks.
 
     Attributes:
-        batch_size: Samples of one optimiser step.
+        batch_size: Samples of the optimiser step that runs; 0 if unknown.
     """
 
     def __init__(self) -> None:
         self.batch_size = 0
         self._kept: dict[str, list[Tensor]] = {}
-        self._kept_scale = 1.0
+        self._kept_scale, self._kept_batch = 1.0, 0
         self._noise, self._signal = RunningMoments(), RunningMoments()
 
     @property
@@ -40,7 +40,7 @@ class NoiseScale:
     def keep(self, gradients: Gradients, scale: float) -> None:
         """Keep the gradients of the first of two steps."""
         self._kept = {layer: [g.detach().clone() for g in gs] for layer, gs in gradients.items()}
-        self._kept_scale = scale
+        self._kept_scale, self._kept_batch = scale, self.batch_size
 
     def report(self, gradients: Gradients, scale: float) -> None:
         """Take up the second step's gradients."""
@@ -48,7 +48,7 @@ class NoiseScale:
         same = {layer: len(gs) for layer, gs in kept.items()} == {
             layer: len(gs) for layer, gs in gradients.items()
         }
-        if not kept or not same or not self.batch_size:
+        if not kept or not same or not self.batch_size or not self._kept_batch:
             return
         factor = scale / self._kept_scale
         mean = {
@@ -57,9 +57,9 @@ class NoiseScale:
         }
         found = [_total(kept) * factor, _total(gradients), _total(mean)]
         first, second, both = (torch.stack(found) / scale).square().tolist()
-        noise, signal = gradient_noise(
-            (first + second) / 2, both, self.batch_size, 2 * self.batch_size
-        )
+        # Of two batches of different sizes the noise is that of two of their harmonic mean.
+        batch = 2 / (1 / self._kept_batch + 1 / self.batch_size)
+        noise, signal = gradient_noise((first + second) / 2, both, batch, 2 * batch)
         self._noise.add(noise)
         self._signal.add(signal)
 

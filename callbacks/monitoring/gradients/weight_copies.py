@@ -73,6 +73,10 @@ class WeightCopies:
         self._kept = self._kept | kept if stay else {}
         return {names[p]: norms[names[p]] for p in taken}
 
+    def drop(self) -> None:
+        """Let go of what waits for its comparison: no step was made."""
+        self._taken = {}
+
     def forget(self) -> None:
         """Let go of everything."""
         self._taken, self._kept, self._comparisons = {}, {}, 0

@@ -79,7 +79,10 @@ def draw_heat_map(
         ValueError: If there are no values.
     """
     if not values.numel():
-        raise ValueError(f"Expected recorded values of {scale.label}, but got none: run fit first.")
+        raise ValueError(
+            f"Expected recorded values of {scale.label}, but got none: run fit first; of one that "
+            "was shorter than a report's interval nothing is recorded, so lower `every_n_steps`."
+        )
     if ax is None:
         import matplotlib.pyplot as plt
 

@@ -5,6 +5,7 @@ import torch
 from helpers.training import quiet_trainer
 from lightning.pytorch import LightningModule
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 from torch.utils.data import DataLoader
 
 from torchvitals.callbacks import GradientNormMonitor, Problem, TrainingDoctor, UpdateRatioMonitor
@@ -29,6 +30,10 @@ class FromScratch(nn.Module):
         return x
 
 
+def compiled(module):
+    return torch.compile(module, backend="eager")
+
+
 def listed():
     return nn.ParameterList([torch.zeros(2, 2), torch.zeros(2)])
 
@@ -45,6 +50,14 @@ def listed():
         (FromScratch(), {"offset": "W0", "W0": "W0", "b0": "W0", "W1": "W1", "b1": "W1"}),
         (nn.Sequential(FromScratch()), {
             "0.offset": "0.W0", "0.W0": "0.W0", "0.b0": "0.W0", "0.W1": "0.W1", "0.b1": "0.W1"}),
+        (nn.Sequential(weight_norm(nn.Linear(2, 3))), dict.fromkeys(
+            ("0.bias", "0.parametrizations.weight.original0",
+             "0.parametrizations.weight.original1"), "0")),
+        (spectral_norm(nn.Linear(2, 3)), dict.fromkeys(
+            ("bias", "parametrizations.weight.original"), "root")),
+        (nn.Sequential(compiled(nn.Sequential(nn.Linear(2, 3)))),
+         {"0._orig_mod.0.weight": "0.0", "0._orig_mod.0.bias": "0.0"}),
+        (compiled(nn.Linear(2, 3)), {"_orig_mod.weight": "root", "_orig_mod.bias": "root"}),
         (nn.ParameterDict({"in": torch.zeros(2, 2), "out": torch.zeros(2, 1)}),
          {"in": "in", "out": "out"}),
     ],

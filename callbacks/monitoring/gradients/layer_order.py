@@ -1,0 +1,55 @@
+"""The order in which a network computes its layers, whatever order they were registered in."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.utils.hooks import RemovableHandle
+
+from ..activations.compilation import has_compiled_parts
+
+
+class LayerOrder:
+    """See in which order gradients arrive on the way back: the last layer's first.
+
+    A compiled part gives all of its gradients at once, and ranks that share parameters must go by
+    one order: there, and for layers that no gradient came to, it is that of registration.
+    """
+
+    def __init__(self) -> None:
+        self._handles: list[RemovableHandle] = []
+        self._arrived: dict[str, None] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the hooks, which are the original's."""
+        return {**vars(self), "_handles": []}
+
+    def watch(self, module: nn.Module, layer_of: Mapping[Tensor, str]) -> None:
+        """Look at one backward pass, from here to the end of the batch."""
+        self._arrived = {}
+        if has_compiled_parts(module) or any(isinstance(p, DTensor) for p in layer_of):
+            return
+        for parameter, layer in layer_of.items():
+            lazy = isinstance(parameter, nn.UninitializedParameter)
+            if parameter.requires_grad and parameter.is_leaf and not lazy:
+                arrive = partial(self._arrive, layer)
+                handle = parameter.register_post_accumulate_grad_hook(arrive)  # type: ignore[no-untyped-call]
+                self._handles.append(handle)
+
+    def _arrive(self, layer: str, parameter: Tensor) -> None:
+        self._arrived.setdefault(layer)
+
+    def end(self) -> None:
+        """Leave no hook behind."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def sort(self, layers: Iterable[str]) -> list[str]:
+        """Layers from input to output; one that nothing is known of keeps its place."""
+        layers = list(layers)
+        known = set(layers) & self._arrived.keys()
+        ordered = (layer for layer in reversed(self._arrived) if layer in known)
+        return [next(ordered) if layer in known else layer for layer in layers]
