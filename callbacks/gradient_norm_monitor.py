@@ -270,6 +270,7 @@ class GradientNormMonitor(Callback):
         step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
         position = optimizer_position(trainer, optimizer)
         if not self._is_ordered:
+            self._order.close_pass()
             self._read_layers(pl_module)
         if self._clock.is_due(position, step, interval):
             self._report(trainer, pl_module, optimizer, step)

@@ -389,6 +389,22 @@ def test_layers_go_by_their_computation_and_not_by_registration(every, accumulat
     assert all(map(torch.equal, model.parameters(), bare.parameters()))
 
 
+def test_two_networks_with_backward_passes_of_their_own_stay_in_order():
+    class Apart(Adversaries):
+        def training_step(self, batch, batch_idx):
+            for optimizer, part in zip(
+                self.optimizers(), (self.generator, self.critic), strict=True
+            ):
+                optimizer.zero_grad()
+                self.manual_backward(part(batch[0]).square().mean())
+                optimizer.step()
+
+    model, monitor = Apart(), GradientNormMonitor(1)
+    model.generator = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 5))
+    fit(model, loader(torch.randn(12, 5)), [monitor])
+    assert list(monitor.profile) == ["generator.0", "generator.1", "critic"]
+
+
 def test_a_fit_that_is_broken_off_in_its_first_batch_leaves_no_hook():
     class Breaks(Research):
         def training_step(self, batch, batch_idx):

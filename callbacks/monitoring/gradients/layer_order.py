@@ -21,14 +21,15 @@ class LayerOrder:
     def __init__(self) -> None:
         self._handles: list[RemovableHandle] = []
         self._arrived: dict[str, None] = {}
+        self._known: dict[str, None] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the hooks, which are the original's."""
         return {**vars(self), "_handles": []}
 
     def watch(self, module: nn.Module, layer_of: Mapping[Tensor, str]) -> None:
-        """Look at one backward pass, from here to the end of the batch."""
-        self._arrived = {}
+        """Look at the backward passes from here to the end of the batch."""
+        self._arrived, self._known = {}, {}
         if has_compiled_parts(module) or any(isinstance(p, DTensor) for p in layer_of):
             return
         for parameter, layer in layer_of.items():
@@ -41,8 +42,14 @@ class LayerOrder:
     def _arrive(self, layer: str, parameter: Tensor) -> None:
         self._arrived.setdefault(layer)
 
+    def close_pass(self) -> None:
+        """Take down the layers of a backward pass; of several networks each has its own."""
+        self._known |= dict.fromkeys(n for n in reversed(self._arrived) if n not in self._known)
+        self._arrived = {}
+
     def end(self) -> None:
         """Leave no hook behind."""
+        self.close_pass()
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -50,6 +57,6 @@ class LayerOrder:
     def sort(self, layers: Iterable[str]) -> list[str]:
         """Layers from input to output; one that nothing is known of keeps its place."""
         layers = list(layers)
-        known = set(layers) & self._arrived.keys()
-        ordered = (layer for layer in reversed(self._arrived) if layer in known)
+        known = set(layers) & self._known.keys()
+        ordered = (layer for layer in self._known if layer in known)
         return [next(ordered) if layer in known else layer for layer in layers]
