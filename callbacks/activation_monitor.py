@@ -54,7 +54,7 @@ class ActivationMonitor(Callback):
 
     Args:
         every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
-            takes the Trainer's ``log_every_n_steps``.
+            takes the Trainer's ``log_every_n_steps``, or 50 where that is 0.
         dormant_threshold: A unit is dormant if its mean absolute output is at most this share
             of the mean over its site.
 

@@ -53,7 +53,7 @@ class UpdateRatioMonitor(Callback):
 
     Args:
         every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
-            takes the Trainer's ``log_every_n_steps``.
+            takes the Trainer's ``log_every_n_steps``, or 50 where that is 0.
 
     Attributes:
         ratios: Last ratio by layer; NaN where the weights were all 0 before the step.
