@@ -7,10 +7,16 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningCLI
 
+# The parser knows a class by its bare name once its module was imported.
+import torchvitals.callbacks
+import torchvitals.datamodules
+import torchvitals.lightning_modules  # noqa: F401
+
 
 class CommandLine(LightningCLI):
     """Modules and data are named by ``class_path``; predictions are written to the run's folder.
 
+    Classes of this package and of Lightning need only their name, where it is one of a kind.
     What a module or a data module says about a wrong argument is shown as one error, without a
     traceback; ``JSONARGPARSE_DEBUG=1`` shows that, too.
     """
