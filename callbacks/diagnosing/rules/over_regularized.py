@@ -43,8 +43,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
 def _penalty(vitals: Vitals) -> list[Symptom]:
     # A strong one drives the weights to 0 and is small in the end.
     shares = vitals.penalty_shares
-    if not shares:
-        return []
+    if not shares or not math.isfinite(vitals.recent_loss):
+        return []  # What has made the loss infinite is no matter of how much a penalty weighs.
     share = max(statistics.median(shares[:10]), statistics.median(shares[-10:]))
     # Where steps do not make the loss fall, the penalty's gradient is as long as the data's.
     steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]

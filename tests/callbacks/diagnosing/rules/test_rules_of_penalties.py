@@ -29,6 +29,12 @@ def test_weights_that_are_there_or_shrank_of_themselves_are_no_matter_of_a_penal
     assert P.OVER_REGULARIZED not in found(vitals(SMALL, **PENALIZED))
 
 
+def test_a_loss_that_has_become_infinite_is_not_told_as_penalty():
+    signs = vitals([*FLAT[:200], *[math.inf] * 100], penalty_shares=[0.9] * 20)
+    (symptom,) = join_causes(examine(signs))
+    assert (symptom.problem, symptom.severity) == (P.NON_FINITE, "critical")
+
+
 HALF_WAY = [max(1.0, 2.3 - 0.03 * i) + 0.005 * (-1) ** i for i in range(300)]
 
 
