@@ -42,7 +42,7 @@ _AT_RANDOM = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 _LASTING = (
     "learning_rate_peak", "rate_rose", "first_gradient_profile", "strangers", "recurrent_gain",
     "recurrent_layer", "time_profile", "waiting", "identical_tables",
-    "identical_matrices", "decay_pulls",
+    "identical_matrices", "decay_pulls", "pushed",
 )  # fmt: skip
 
 

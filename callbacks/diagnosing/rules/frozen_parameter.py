@@ -18,6 +18,8 @@ from ..weights.untrained_weights import FEWEST
 _LONG, _WELL, _SMALL = 50, 0.5, 0.1
 _VERY_WELL, _NEGLIGIBLE = 0.8, 0.01
 _SEVERAL, _HALF, _NEARLY_ALL = 2, 0.5, 0.9
+# By the type of the numbers: what keeps the parameters in single precision.
+_HALF_TYPES = {"bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -168,10 +170,14 @@ def _still(vitals: Vitals) -> list[Symptom]:
         return []
     if 1.0 in vitals.dead.last.values():
         return []  # A layer that is dead as a whole lets nothing through to what is before it.
-    every = sum(vitals.entries.values())
-    share = sum(vitals.entries.get(name, 0) for name in names) / every if every else 1.0
-    # A published network may have a token that this task has no use for.
-    harmless = share < _NEGLIGIBLE or vitals.gain > _VERY_WELL
+    if cut := [name for name in names if name not in vitals.pushed]:
+        return _unreached(vitals, cut)
+    # Of single precision they are a matter of steps that are too small for all.
+    rounded = [name for name in names if vitals.pushed[name] in _HALF_TYPES]
+    return _rounded(vitals, rounded) if rounded else []
+
+
+def _unreached(vitals: Vitals, names: list[str]) -> list[Symptom]:
     more = f", nor do {len(names) - 1} others" if len(names) > 1 else ""
     evidence = f"{names[0]} does not move{more}, although an optimiser has it."
     remedies = (
@@ -181,9 +187,45 @@ def _still(vitals: Vitals) -> list[Symptom]:
         ),
         Remedy("Or leave it out, or freeze it openly.", f"{names[0]}.requires_grad_(False)"),
     )
+    share = _share(vitals, names)
     figures, problem = {"parameters": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
-    severity: Severity = "info" if harmless else "warning"
-    return [Symptom(problem, severity, evidence, figures, remedies, names[0])]
+    return [Symptom(problem, _gravity(vitals, share), evidence, figures, remedies, names[0])]
+
+
+def _rounded(vitals: Vitals, names: list[str]) -> list[Symptom]:
+    """What gets gradients and stays: each step is below half of a last digit of it.
+
+    As of a norm's weights, which begin at 1: in bfloat16 the next number is 0.4% below it. What
+    else there is to find has other causes: matrices, whose entries are far smaller, move.
+    """
+    kind, share = vitals.pushed[names[0]], _share(vitals, names)
+    more = f", nor do {len(names) - 1} others" if len(names) > 1 else ""
+    evidence = (
+        f"{names[0]} does not move{more}, although it gets a gradient: its steps are smaller than "
+        f"what {kind} can tell apart, and are rounded away."
+    )
+    remedies = (
+        Remedy(
+            "Keep the parameters in single precision, and compute in half.",
+            f'Trainer(precision="{_HALF_TYPES[kind]}")',
+        ),
+        Remedy("Or keep the norms alone in single precision."),
+    )
+    figures, problem = {"parameters": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
+    severity = _gravity(vitals, share)
+    return [
+        Symptom(problem, severity, evidence, figures, remedies, names[0], stands_alone=True)
+    ]  # fmt: skip
+
+
+def _share(vitals: Vitals, names: list[str]) -> float:
+    every = sum(vitals.entries.values())
+    return sum(vitals.entries.get(name, 0) for name in names) / every if every else 1.0
+
+
+def _gravity(vitals: Vitals, share: float) -> Severity:
+    """Next to nothing is harmless; a published network may have a token that is of no use here."""
+    return "info" if share < _NEGLIGIBLE or vitals.gain > _VERY_WELL else "warning"
 
 
 def _never_moved(vitals: Vitals, name: str) -> bool:

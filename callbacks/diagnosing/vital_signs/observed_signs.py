@@ -85,6 +85,8 @@ class ObservedSigns:
         total_updates: Update ratio over all layers at each report.
         growth: Length of all weights now over that before the first report.
         unmoved: Parameters that an optimiser has and that do not move.
+        pushed: Type of the numbers of each parameter beside the layers' that ever had another
+            gradient than 0.
         entries: Number of entries of each parameter that needs a gradient.
         dead: Share of dead units of each ReLU.
         saturated, dormant, drift, variances: By activation, see `ActivationMonitor`.
@@ -170,6 +172,7 @@ class ObservedSigns:
     total_updates: list[float] = field(default_factory=list)
     growth: float = NAN
     unmoved: list[str] = field(default_factory=list)
+    pushed: dict[str, str] = field(default_factory=dict)
     entries: dict[str, int] = field(default_factory=dict)
     dead: Record = field(default_factory=Record)
     saturated: Record = field(default_factory=Record)
