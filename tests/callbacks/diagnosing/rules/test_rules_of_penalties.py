@@ -164,3 +164,12 @@ def test_a_term_beside_that_is_still_there_or_steps_of_no_size_are_no_collapse()
     assert P.OVER_REGULARIZED not in found(drawn(plateau, other_terms=[0.02] * 30))
     assert P.OVER_REGULARIZED not in found(drawn(plateau, total_updates=[1e-6] * 10))
     assert P.OVER_REGULARIZED not in found(drawn(plateau, dead=record(code=[1.0] * 5)))
+
+
+@pytest.mark.parametrize(
+    ("rate", "problem"), [(0.95, P.OVER_REGULARIZED), (0.5, P.POOR_INITIALIZATION)]
+)
+def test_a_first_loss_that_dropout_has_multiplied_is_no_matter_of_the_weights(rate, problem):
+    far = [14.0, *[4.0 + 0.1 * (-1) ** i for i in range(299)]]
+    (first, *_) = join_causes(examine(vitals(far, dropouts=[rate] * 2)))
+    assert first.problem == problem
