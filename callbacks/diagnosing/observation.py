@@ -118,6 +118,7 @@ class Observation:
         vitals.shuffled = _is_shuffled(trainer.train_dataloader)
         vitals.planned_steps = _planned_steps(trainer)
         vitals.clips = bool(trainer.gradient_clip_val)
+        vitals.learns_by_heart = getattr(trainer, "overfit_batches", 0) > 0
         vitals.schedule_share = schedule_share(trainer, pl_module, vitals)
         vitals.waits_for_plateau = waits_for_plateau(trainer)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1

@@ -33,6 +33,8 @@ _REMEDIES = (
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a validation that left its best for good, or that training has left behind."""
+    if vitals.learns_by_heart:
+        return []  # That is what is wanted.
     checks = max(len(vitals.validation_losses), len(vitals.validation_scores))
     if vitals.evaluates_late and checks < _EARLY_CHECKS:
         return []

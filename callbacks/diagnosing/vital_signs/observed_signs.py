@@ -34,6 +34,7 @@ class ObservedSigns:
         recurrent_layer: The first one that got sequences.
         time_profile: Size of the gradient of its last output by the input of each time.
         clips: Whether the Trainer clips gradients.
+        learns_by_heart: Whether the Trainer is to learn a few batches by heart.
         label_error: What torch said of a label that is no class.
         first_gap: Number of the first batch that held NaN or infinity; -1 for none.
         is_broken_off: Whether an error ended the training.
@@ -126,6 +127,7 @@ class ObservedSigns:
     recurrent_layer: str = ""
     time_profile: list[float] = field(default_factory=list)
     clips: bool = False
+    learns_by_heart: bool = False
     label_error: str = ""
     first_gap: int = -1
     is_broken_off: bool = False

@@ -210,6 +210,15 @@ def test_a_validation_that_goes_on_rising_is_judged_by_where_it_is():
     assert P.OVERFITTING not in found(vitals(SMALL, **{**signs, "validation_losses": late}))
 
 
+def test_where_a_few_batches_are_to_be_learned_by_heart_that_is_no_fault():
+    rises = {"validation_losses": [1.0, 0.9, 1.3, 1.4, 1.5]}
+    chance = {"validation_losses": [2.4, 2.4, 2.9, 3.2, 3.5]}
+    for checks, problem in ((rises, P.OVERFITTING), (chance, P.INCONSISTENT_LABELS)):
+        signs = vitals(SMALL, training_epoch_losses=[1.0, 0.5, 0.4, 0.3, 0.2], **checks)
+        assert problem in found(signs)
+        assert not found(replace(signs, learns_by_heart=True))
+
+
 def test_a_rise_is_no_overfitting_where_training_does_not_fall():
     rises = [1.0, 0.9, 1.3, 1.4, 1.5]
     falls, stays = [1.0, 0.5, 0.4, 0.3, 0.2], [1.0, 0.5, 0.52, 0.5, 0.49]
