@@ -37,7 +37,7 @@ def _of_inputs(vitals: Vitals) -> list[Symptom]:
         "the deviation within a batch."
     )
     remedies = (
-        Remedy("Shuffle the training data.", "DataLoader(..., shuffle=True)"),
+        Remedy("Shuffle the training data.", "DataLoader(dataset, shuffle=True)"),
         Remedy("Standardise each sample by itself.", "x - x.mean((1, 2, 3), keepdim=True)"),
     )
     figures, problem = {"batch_spread": inputs.batch_spread}, Problem.COVARIATE_SHIFT

@@ -24,7 +24,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     """Find running moments that are not those of the batches, where validation pays for it."""
     remedies = (
         Remedy("Take batches of 16 or more.", "batch_size=32"),
-        Remedy("Normalise each sample by itself.", 'norm="layer", or norm="group"'),
+        Remedy("Normalise each sample by itself, as a whole or in groups.", 'norm="layer"'),
         Remedy("Let the running moments follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"),
     )
     found = _too_few(vitals, remedies) or _asleep(vitals) or _slow(vitals, remedies)

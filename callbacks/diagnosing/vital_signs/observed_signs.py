@@ -98,6 +98,7 @@ class ObservedSigns:
         unfed_norms: BatchNorm layers that the last validation ran with moments as they were made.
         norm_momenta: Share of its running moments that a BatchNorm layer takes from each batch.
         validation_losses: Of each validation.
+        validation_name: What they are logged as; empty where that is not known.
         validation_epochs: Epoch of each, from 0.
         validation_scores: Accuracy or another score, where larger is better.
         scores_are_accuracies: Whether that is an accuracy.
@@ -187,6 +188,7 @@ class ObservedSigns:
     unfed_norms: list[str] = field(default_factory=list)
     norm_momenta: dict[str, float] = field(default_factory=dict)
     validation_losses: list[float] = field(default_factory=list)
+    validation_name: str = ""
     validation_epochs: list[int] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
     scores_are_accuracies: bool = False

@@ -261,6 +261,17 @@ def test_what_stays_in_single_precision_though_it_is_pushed_is_left_to_the_rate(
     assert P.FROZEN_PARAMETER not in found(vitals(FLAT, **UNMOVED, **pushed))
 
 
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [([], "does not move, "), (["a"], ", nor does 1 other, "), (["a", "b"], ", nor do 2 others, ")],
+)
+def test_others_that_do_not_move_are_counted_in_words(others, words):
+    evidence = symptom_of(
+        P.FROZEN_PARAMETER, vitals(FLAT, **{**UNMOVED, "unmoved": ["cuts", *others]})
+    ).evidence
+    assert words in evidence
+
+
 def test_where_nothing_moves_no_parameter_is_singled_out():
     assert P.FROZEN_PARAMETER not in found(vitals(FLAT, total_updates=[0.0] * 9, **UNMOVED))
 
