@@ -219,6 +219,24 @@ def test_where_a_few_batches_are_to_be_learned_by_heart_that_is_no_fault():
         assert not found(replace(signs, learns_by_heart=True))
 
 
+def test_hundreds_of_deviations_are_told_without_an_exponent():
+    symptoms = examine(vitals(FLAT, drift=record(act=[843.2] * 8)))
+    (symptom,) = [s for s in symptoms if s.problem is P.COVARIATE_SHIFT]
+    assert "shift by 840 standard deviations" in symptom.evidence
+
+
+def test_units_that_huge_steps_have_killed_are_told_once():
+    signs = vitals(
+        [0.9 + 0.05 * (-1) ** i for i in range(300)], total_updates=[0.3, *[0.15] * 9],
+        dead=record(act=[0.1, 0.5, 0.9]),
+    )  # fmt: skip
+    assert P.DEAD_RELU in found(signs)
+    (symptom,) = join_causes(examine(signs))
+    assert symptom.problem is P.LEARNING_RATE_TOO_HIGH
+    assert symptom.evidence.count("dead") == 1
+    assert symptom.measurements["dead_relu/dead_share"] == 0.9
+
+
 def test_a_rise_is_no_overfitting_where_training_does_not_fall():
     rises = [1.0, 0.9, 1.3, 1.4, 1.5]
     falls, stays = [1.0, 0.5, 0.4, 0.3, 0.2], [1.0, 0.5, 0.52, 0.5, 0.49]
