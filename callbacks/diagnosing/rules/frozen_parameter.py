@@ -280,7 +280,7 @@ def _freeze(getter: str, names: Sequence[str]) -> str:
     if len(names) == 1:
         return f'model.{getter}("{names[0]}").requires_grad_(False)'
     each = ", ".join(f'"{name}"' for name in names)
-    loop = f"for name in [{each}]:\n    model.{getter}(name).requires_grad_(False)"
+    loop = f"for name in [{each}]: model.{getter}(name).requires_grad_(False)"
     return loop if len(names) <= _FEW_NAMES else ""
 
 
