@@ -96,7 +96,7 @@ def _with_evidence(cause: Symptom, effects: list[Symptom]) -> Symptom:
     figures = dict(cause.measurements)
     for effect in effects:
         figures |= {f"{effect.problem.value}/{n}": v for n, v in effect.measurements.items()}
-    known = {P.NOT_LEARNING} if cause.problem in _TELL_THE_LOSS else set()
+    known = {*cause.tells, *([P.NOT_LEARNING] if cause.problem in _TELL_THE_LOSS else [])}
     told = [effect for effect in effects if effect.problem not in known]
     told.sort(key=lambda effect: _TOLD_LAST.get(effect.problem, 0))
     text = " ".join([cause.evidence, *(effect.evidence for effect in told[:_MOST_TOLD])])

@@ -33,7 +33,7 @@ def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve)
     vitals.mute_outputs = _count_mute(vitals, monitors.dead_relus)
     # Among the samples of a larger batch the right one is harder to find.
     vitals.validation_losses = [] if vitals.objective.of_positions else validation.losses
-    vitals.validation_scores = validation.scores
+    vitals.validation_name, vitals.validation_scores = validation.name, validation.scores
     vitals.scores_are_accuracies = validation.are_accuracies
     vitals.training_score = validation.training_score
     vitals.wants_order, vitals.wants_decisions = validation.ranks, validation.decides

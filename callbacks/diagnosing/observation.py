@@ -42,7 +42,7 @@ _AT_RANDOM = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 _LASTING = (
     "learning_rate_peak", "rate_rose", "first_gradient_profile", "strangers", "recurrent_gain",
     "recurrent_layer", "time_profile", "waiting", "identical_tables",
-    "identical_matrices", "decay_pulls",
+    "identical_matrices", "decay_pulls", "pushed",
 )  # fmt: skip
 
 
@@ -118,6 +118,7 @@ class Observation:
         vitals.shuffled = _is_shuffled(trainer.train_dataloader)
         vitals.planned_steps = _planned_steps(trainer)
         vitals.clips = bool(trainer.gradient_clip_val)
+        vitals.learns_by_heart = getattr(trainer, "overfit_batches", 0) > 0
         vitals.schedule_share = schedule_share(trainer, pl_module, vitals)
         vitals.waits_for_plateau = waits_for_plateau(trainer)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1

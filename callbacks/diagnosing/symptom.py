@@ -21,6 +21,7 @@ class Symptom:
         reports: Reports in a row in which it must be seen to be said.
         is_root: Whether it is so plain that it is behind whatever else is wrong.
         stands_alone: Whether it neither explains another symptom nor is explained by one.
+        tells: Problems of which its evidence says what their own would.
     """
 
     problem: Problem
@@ -32,3 +33,4 @@ class Symptom:
     reports: int = 2
     is_root: bool = False
     stands_alone: bool = False
+    tells: tuple[Problem, ...] = ()

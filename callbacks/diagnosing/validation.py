@@ -71,6 +71,7 @@ class ValidationCurve:
     Attributes:
         named: The two that were named, and whether they are logged.
         losses: Loss of each check.
+        name: What they are logged as; empty where there is none yet.
         scores: Score of each check.
         training_losses: Mean training loss since the check before.
         epochs: Epoch of each, from 0.
@@ -83,6 +84,7 @@ class ValidationCurve:
     def __init__(self, loss: str | None, score: str | None) -> None:
         self.named = NamedMetrics(validation_loss=loss, validation_score=score)
         self.losses: list[float] = []
+        self.name = ""
         self.scores: list[float] = []
         self.training_losses: list[float] = []
         self.epochs: list[int] = []
@@ -150,6 +152,7 @@ class ValidationCurve:
             self._is_refused |= not (own or alike or waits)
         if loss is not None and recent and not (waits or self._is_refused):
             self.losses.append(loss)
+            self.name = told.name
             self.training_losses.append(sum(recent) / len(recent))
             self.epochs.append(epoch)
         if score is not None:
@@ -165,6 +168,7 @@ class ValidationCurve:
         """The curves."""
         return {
             "losses": list(self.losses),
+            "name": self.name,
             "scores": list(self.scores),
             "training_losses": list(self.training_losses),
             "epochs": list(self.epochs),
@@ -179,6 +183,7 @@ class ValidationCurve:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there."""
         self.losses, self.scores = list(state_dict["losses"]), list(state_dict["scores"])
+        self.name = state_dict.get("name", "")
         self.training_losses = list(state_dict["training_losses"])
         self.epochs, self._batches = list(state_dict["epochs"]), state_dict["batches"]
         self._is_refused, self.ranks = state_dict["refused"], state_dict["ranks"]

@@ -216,6 +216,10 @@ def plain():
     return nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 
 
+def small():
+    return nn.Sequential(nn.Linear(10, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2))
+
+
 def test_a_healthy_one_is_told_so(capsys, caplog):
     found = examine(seeded(Research), steps=120, val_dataloaders=DataLoader(digits(), 600))
     assert found.healthy
@@ -223,6 +227,17 @@ def test_a_healthy_one_is_told_so(capsys, caplog):
     assert str(found).startswith("Healthy: no warning in 120 steps.")
     assert capsys.readouterr().out == ""
     assert caplog.records == []
+
+
+def test_one_that_learns_a_few_batches_by_heart_as_it_is_told_to_is_healthy():
+    # At so high a rate validation is soon missed by more and more.
+    model = seeded(lambda: Research(lr=0.1, network=small))
+    inputs = torch.randn(512, 10, generator=torch.Generator().manual_seed(0))
+    data = TensorDataset(inputs, (inputs[:, 0] > 0).long())
+    options = {"val_dataloaders": DataLoader(data, 64), "overfit_batches": 2, "max_epochs": 100}
+    found = examine(model, DataLoader(data, 16), **options)
+    assert LOSSES[-1] < 0.01
+    assert not found.diagnoses
 
 
 @pytest.mark.parametrize(("make", "problem"), SICK.values(), ids=SICK.keys())

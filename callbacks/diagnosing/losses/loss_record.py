@@ -188,7 +188,8 @@ class LossRecord:
                 getattr(self, name).append(end)
         if math.isfinite(row["spread"]):
             self.target_spreads.append(row["spread"])
-        if reading.comparable and total > 0 and row["data_loss"] >= 0:
+        # Of a whole that is not finite no share is known.
+        if reading.comparable and 0 < total < math.inf and row["data_loss"] >= 0:
             self.penalty_shares.append(max(0.0, 1 - row["data_loss"] / total))
         self._fresh.append(row)
         self._targets.add(reading)

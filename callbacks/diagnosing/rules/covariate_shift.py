@@ -13,6 +13,7 @@ from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
+from ..wording import in_two_digits
 
 _EXTREME, _REPORTS, _BATCHES, _SAMPLES = 1.0, 6, 10, 50
 _MOVED, _MANY_TIMES, _WORSE, _PART, _CHECKS = 0.5, 1.5, 1.5, 0.05, 3
@@ -33,11 +34,11 @@ def _of_inputs(vitals: Vitals) -> list[Symptom]:
     if not vitals.had_a_long_chance:
         return []
     evidence = (
-        f"The mean of the inputs differs from batch to batch by {inputs.batch_spread:.2g} times "
-        "the deviation within a batch."
+        "The mean of the inputs differs from batch to batch by "
+        f"{in_two_digits(inputs.batch_spread)} times the deviation within a batch."
     )
     remedies = (
-        Remedy("Shuffle the training data.", "DataLoader(..., shuffle=True)"),
+        Remedy("Shuffle the training data.", "DataLoader(dataset, shuffle=True)"),
         Remedy("Standardise each sample by itself.", "x - x.mean((1, 2, 3), keepdim=True)"),
     )
     figures, problem = {"batch_spread": inputs.batch_spread}, Problem.COVARIATE_SHIFT
@@ -67,9 +68,9 @@ def _over_time(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"From the first quarter of the batches to the last the mean of what comes to "
-        f"{inputs.layer} moved by {inputs.drift:.2g} deviations, and the deviation to "
-        f"{inputs.growth:.2g} times what it was. The loss is {vitals.recent_loss:.4g}, after "
-        f"{min(curve):.4g} at its best."
+        f"{inputs.layer} moved by {in_two_digits(inputs.drift)} deviations, and the deviation to "
+        f"{in_two_digits(inputs.growth)} times what it was. The loss is "
+        f"{vitals.recent_loss:.4g}, after {min(curve):.4g} at its best."
     )
     remedies = (
         Remedy("Let an augmentation return new data, and leave what is stored as it is.", "x + d"),
@@ -96,8 +97,8 @@ def _of_layers(vitals: Vitals) -> list[Symptom]:
         return []
     site = max(extreme, key=extreme.__getitem__)
     evidence = (
-        f"The means of {site} shift by {extreme[site]:.2g} standard deviations from one report to "
-        f"the next."
+        f"The means of {site} shift by {in_two_digits(extreme[site])} standard deviations from one "
+        "report to the next."
     )
     remedies = (
         Remedy("Normalise the layers.", 'norm="batch"'),

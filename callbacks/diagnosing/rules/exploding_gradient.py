@@ -100,7 +100,7 @@ def _through_sequences(vitals: Vitals) -> list[Symptom]:
     usual = statistics.median(_totals(vitals) or [1.0])
     remedies = (
         Remedy("Initialise the recurrent weights orthogonally.", "nn.init.orthogonal_(weight_hh)"),
-        Remedy("Use a layer with gates.", "nn.LSTM or nn.GRU"),
+        Remedy("Use a layer with gates.", "nn.LSTM(features, hidden)"),
         *_remedies(usual)[:1],
     )
     return [

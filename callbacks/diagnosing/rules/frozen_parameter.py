@@ -6,18 +6,24 @@ needs a gradient, but gets none (`detach`, `no_grad`, a round trip through NumPy
 optimiser has although it gets one, was forgotten. So was an embedding that no optimiser has.
 """
 
+from collections.abc import Sequence
+from itertools import takewhile
+
 from ...diagnosis import Severity
 from ...monitoring.layers import plain_layer
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
-from ..vital_signs.signs import share_of
+from ..vital_signs.signs import Layer, share_of
 from ..vital_signs.vitals import Vitals
 from ..weights.untrained_weights import FEWEST
 
 _LONG, _WELL, _SMALL = 50, 0.5, 0.1
 _VERY_WELL, _NEGLIGIBLE = 0.8, 0.01
 _SEVERAL, _HALF, _NEARLY_ALL = 2, 0.5, 0.9
+_FEW_NAMES = 8
+# By the type of the numbers: what keeps the parameters in single precision.
+_HALF_TYPES = {"bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -76,13 +82,13 @@ def _untrained(vitals: Vitals) -> list[Symptom]:
     if not (share > _HALF and share_of(seen, told) > _NEARLY_ALL):
         return []
     evidence = (
-        f"{drawn[0].name} and {len(drawn) - 1} more layers, {share:.0%} of the weights, are frozen "
+        f"{_with_more(drawn)}, {share:.0%} of the weights, are frozen "
         "as they were drawn: nobody has trained them before."
     )
     remedies = (
-        Remedy("Load the weights that were trained before.", "resnet18(weights=...)"),
+        Remedy("Load the weights that were trained before.", 'resnet18(weights="DEFAULT")'),
         Remedy("See what a checkpoint did not fill.", "load_state_dict(state, strict=True)"),
-        Remedy("Or let them train.", f"{drawn[0].name}.requires_grad_(True)"),
+        Remedy("Or let them train.", _train(drawn)),
     )
     figures = {"layers": float(len(drawn)), "share": share}
     severity: Severity = "info" if vitals.gain > _NEARLY_ALL else "warning"
@@ -124,13 +130,12 @@ def _within(vitals: Vitals) -> list[Symptom]:
     if cut:
         first = Remedy("Look for `detach`, `no_grad` or NumPy between the layer and the loss.")
     elif found is still:
-        first = Remedy("See whether its schedule counts steps or epochs.", '"interval": "step"')
+        code = '{"scheduler": scheduler, "interval": "step"}'
+        first = Remedy("See whether its schedule counts steps or epochs.", code)
     else:
         first = Remedy("Give the optimiser all parameters.", "torch.optim.Adam(self.parameters())")
-    remedies = (
-        first,
-        Remedy("Or freeze it openly.", "layer.requires_grad_(False)"),
-    )
+    openly = _freeze("get_submodule", [layer.name for layer in found])
+    remedies = (first, Remedy("Or freeze it openly.", openly))
     figures, problem = {"layers": float(len(found)), "share": share}, Problem.FROZEN_PARAMETER
     # A part may have its turn later; or never, where one of many outputs is not used.
     goes_on = not vitals.is_rising if found is cut else vitals.is_well
@@ -147,12 +152,13 @@ def _others(vitals: Vitals) -> list[Symptom]:
     # What is learned without an embedding may be enough; nobody makes a parameter of what is none.
     tables = [] if vitals.gain > _WELL else vitals.forgotten_tables
     names = vitals.forgotten_parameters or tables
+    of_names = "get_parameter" if vitals.forgotten_parameters else "get_submodule"
     if not names or not vitals.had_a_chance:
         return []
     evidence = f"{names[0]} does not learn: it gets a gradient, but no optimiser has it."
     remedies = (
         Remedy("Give the optimiser all parameters.", "torch.optim.Adam(self.parameters())"),
-        Remedy("Or freeze it openly.", f"{names[0]}.requires_grad_(False)"),
+        Remedy("Or freeze it openly.", _freeze(of_names, names)),
     )
     figures, problem = {"layers": float(len(names))}, Problem.FROZEN_PARAMETER
     return [Symptom(problem, "warning", evidence, figures, remedies, names[0])]
@@ -168,22 +174,62 @@ def _still(vitals: Vitals) -> list[Symptom]:
         return []
     if 1.0 in vitals.dead.last.values():
         return []  # A layer that is dead as a whole lets nothing through to what is before it.
-    every = sum(vitals.entries.values())
-    share = sum(vitals.entries.get(name, 0) for name in names) / every if every else 1.0
-    # A published network may have a token that this task has no use for.
-    harmless = share < _NEGLIGIBLE or vitals.gain > _VERY_WELL
-    more = f", nor do {len(names) - 1} others" if len(names) > 1 else ""
+    if cut := [name for name in names if name not in vitals.pushed]:
+        return _unreached(vitals, cut)
+    # Of single precision they are a matter of steps that are too small for all.
+    rounded = [name for name in names if vitals.pushed[name] in _HALF_TYPES]
+    return _rounded(vitals, rounded) if rounded else []
+
+
+def _unreached(vitals: Vitals, names: list[str]) -> list[Symptom]:
+    more = _nor("do", "does", len(names) - 1)
     evidence = f"{names[0]} does not move{more}, although an optimiser has it."
     remedies = (
         Remedy(
             "See whether the loss depends on it: a comparison, `round`, `argmax` or `detach` lets "
             "no gradient through."
         ),
-        Remedy("Or leave it out, or freeze it openly.", f"{names[0]}.requires_grad_(False)"),
+        Remedy("Or leave it out, or freeze it openly.", _freeze("get_parameter", names)),
+    )
+    share = _share(vitals, names)
+    figures, problem = {"parameters": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
+    return [Symptom(problem, _gravity(vitals, share), evidence, figures, remedies, names[0])]
+
+
+def _rounded(vitals: Vitals, names: list[str]) -> list[Symptom]:
+    """What gets gradients and stays: each step is below half of a last digit of it.
+
+    As of a norm's weights, which begin at 1: in bfloat16 the next number is 0.4% below it. What
+    else there is to find has other causes: matrices, whose entries are far smaller, move.
+    """
+    kind, share = vitals.pushed[names[0]], _share(vitals, names)
+    more = _nor("do", "does", len(names) - 1)
+    evidence = (
+        f"{names[0]} does not move{more}, although it gets a gradient: its steps are smaller than "
+        f"what {kind} can tell apart, and are rounded away."
+    )
+    remedies = (
+        Remedy(
+            "Keep the parameters in single precision, and compute in half.",
+            f'Trainer(precision="{_HALF_TYPES[kind]}")',
+        ),
+        Remedy("Or keep the norms alone in single precision."),
     )
     figures, problem = {"parameters": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
-    severity: Severity = "info" if harmless else "warning"
-    return [Symptom(problem, severity, evidence, figures, remedies, names[0])]
+    severity = _gravity(vitals, share)
+    return [
+        Symptom(problem, severity, evidence, figures, remedies, names[0], stands_alone=True)
+    ]  # fmt: skip
+
+
+def _share(vitals: Vitals, names: list[str]) -> float:
+    every = sum(vitals.entries.values())
+    return sum(vitals.entries.get(name, 0) for name in names) / every if every else 1.0
+
+
+def _gravity(vitals: Vitals, share: float) -> Severity:
+    """Next to nothing is harmless; a published network may have a token that is of no use here."""
+    return "info" if share < _NEGLIGIBLE or vitals.gain > _VERY_WELL else "warning"
 
 
 def _never_moved(vitals: Vitals, name: str) -> bool:
@@ -206,7 +252,7 @@ def _unused(vitals: Vitals) -> list[Symptom]:
     ]
     if not idle or vitals.step < _LONG or not vitals.had_a_long_chance:
         return []
-    others = f", nor were {len(idle) - 1} others" if len(idle) > 1 else ""
+    others = _nor("were", "was", len(idle) - 1)
     evidence = (
         f"{idle[0]} was not called in the training batches that were looked at{others}, and gets "
         "no gradient."
@@ -214,3 +260,33 @@ def _unused(vitals: Vitals) -> list[Symptom]:
     remedies = (Remedy("Call it in `forward`, or leave it out."),)
     figures, problem = {"layers": float(len(idle))}, Problem.FROZEN_PARAMETER
     return [Symptom(problem, "info", evidence, figures, remedies, idle[0])]
+
+
+def _with_more(layers: Sequence[Layer]) -> str:
+    """The first one's name, and how many there are beside it."""
+    more = len(layers) - 1
+    return f"{layers[0].name} and {more} more {'layer' if more == 1 else 'layers'}"
+
+
+def _nor(verb: str, singular: str, others: int) -> str:
+    """How many others do not, either; nothing where there are none."""
+    if others == 0:
+        return ""
+    return f", nor {singular} 1 other" if others == 1 else f", nor {verb} {others} others"
+
+
+def _freeze(getter: str, names: Sequence[str]) -> str:
+    """Code that takes parameters or layers out of training, by the names that a network has."""
+    if len(names) == 1:
+        return f'model.{getter}("{names[0]}").requires_grad_(False)'
+    each = ", ".join(f'"{name}"' for name in names)
+    loop = f"for name in [{each}]: model.{getter}(name).requires_grad_(False)"
+    return loop if len(names) <= _FEW_NAMES else ""
+
+
+def _train(layers: Sequence[Layer]) -> str:
+    """Code that lets all of a body train, by the innermost module that has all these layers."""
+    paths = [layer.name.split(".") for layer in layers]
+    shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
+    name = ".".join(parts[0] for parts in shared)
+    return f'model.get_submodule("{name}").requires_grad_(True)'

@@ -42,6 +42,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
         )
     if vitals.objective.of_inputs:
         return []
+    if vitals.learns_by_heart:
+        return _constant(vitals)  # Nothing of it is to carry over.
     found = _by_heart(vitals) or _decided_by_chance(vitals)
     return found or _constant(vitals) or _by_chance(vitals)
 

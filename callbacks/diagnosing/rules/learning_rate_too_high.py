@@ -91,7 +91,13 @@ def _symptom(vitals: Vitals, recent: float, peak: float, best: float, killed: st
     severity: Severity = "warning" if vitals.has_learned else "critical"
     problem = Problem.LEARNING_RATE_TOO_HIGH
     reports = _PATIENT if _comes_back(vitals) else 2
-    return [Symptom(problem, severity, evidence, figures, _remedies(vitals), reports=reports)]
+    units = Problem.DEAD_RELU if "dead" in killed else Problem.SATURATED_ACTIVATION
+    return [
+        Symptom(
+            problem, severity, evidence, figures, _remedies(vitals), reports=reports,
+            tells=(units,) if killed else (),
+        )
+    ]  # fmt: skip
 
 
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:

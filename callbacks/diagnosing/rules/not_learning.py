@@ -137,7 +137,8 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
             "See whether the network can learn 16 samples by heart.", "Trainer(overfit_batches=1)"
         ),
         Remedy(
-            "Try learning rates ten times as large and as small.", "Tuner(trainer).lr_find(...)"
+            "Try learning rates ten times as large and as small.",
+            "Tuner(trainer).lr_find(model, data)",
         ),
         Remedy("Look at inputs and labels side by side, as the network gets them."),
     )

@@ -25,8 +25,6 @@ _A_STEP = 0.01
 _BESIDE, _GONE, _STEADY, _SOME_LOOKS, _A_SUM = 0.02, 0.05, 0.02, 10, 1.5
 _MEAN, _NONE, _SHUT = 0.05, 0.01, 0.9
 
-_LESS_DECAY = Remedy("Divide the weight decay by a hundred.", "weight_decay=1e-4")
-
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a penalty or a dropout that keeps the network from fitting."""
@@ -43,8 +41,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
 def _penalty(vitals: Vitals) -> list[Symptom]:
     # A strong one drives the weights to 0 and is small in the end.
     shares = vitals.penalty_shares
-    if not shares:
-        return []
+    if not shares or not math.isfinite(vitals.recent_loss):
+        return []  # What has made the loss infinite is no matter of how much a penalty weighs.
     share = max(statistics.median(shares[:10]), statistics.median(shares[-10:]))
     # Where steps do not make the loss fall, the penalty's gradient is as long as the data's.
     steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
@@ -178,7 +176,7 @@ def _parts(vitals: Vitals) -> tuple[list[float], list[float]]:
 
 def _penalty_remedies() -> tuple[Remedy, ...]:
     return (
-        Remedy("Divide the penalty by a hundred.", "l1=..., l2=..."),
+        Remedy("Divide the penalty by a hundred."),
         Remedy("Leave it out until the network fits the training data.", "l1=0.0, l2=0.0"),
     )
 
@@ -250,7 +248,7 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = f"The weight decay is {vitals.weight_decay:g}, and next to nothing is learned."
     figures = {"weight_decay": vitals.weight_decay}
-    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, (_LESS_DECAY,))]
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, (_less_decay(vitals),))]
 
 
 def _stands(vitals: Vitals) -> bool:
@@ -270,7 +268,7 @@ def _taken(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"weight_decay": vitals.weight_decay, "growth": vitals.growth}
     problem = Problem.OVER_REGULARIZED
-    return [Symptom(problem, "warning", evidence, figures, (_LESS_DECAY,), reports=3)]
+    return [Symptom(problem, "warning", evidence, figures, (_less_decay(vitals),), reports=3)]
 
 
 def _takes(vitals: Vitals) -> list[Symptom]:
@@ -283,7 +281,7 @@ def _takes(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"weight_decay": vitals.weight_decay, "taken": taken}
     problem = Problem.OVER_REGULARIZED
-    return [Symptom(problem, "warning", evidence, figures, (_LESS_DECAY,), reports=3)]
+    return [Symptom(problem, "warning", evidence, figures, (_less_decay(vitals),), reports=3)]
 
 
 def _lost_tables(vitals: Vitals) -> list[Symptom]:
@@ -297,13 +295,19 @@ def _lost_tables(vitals: Vitals) -> list[Symptom]:
         f"{name} to 0: per parameter its gradient is {sizes[name]:.1g}."
     )
     figures = {"weight_decay": vitals.weight_decay, "gradient": sizes[name]}
-    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _decay_remedies())]
+    problem, remedies = Problem.OVER_REGULARIZED, _decay_remedies(vitals)
+    return [Symptom(problem, "warning", evidence, figures, remedies)]
 
 
-def _decay_remedies() -> tuple[Remedy, ...]:
+def _less_decay(vitals: Vitals) -> Remedy:
+    code = f"weight_decay={vitals.weight_decay / 100:.2g}"
+    return Remedy("Divide the optimiser's weight decay by a hundred.", code)
+
+
+def _decay_remedies(vitals: Vitals) -> tuple[Remedy, ...]:
     return (
         Remedy("Decay the weights apart from the gradients.", 'optimizer="adamw"'),
-        _LESS_DECAY,
+        _less_decay(vitals),
     )
 
 
@@ -314,4 +318,5 @@ def _coupled(vitals: Vitals, pull: float) -> list[Symptom]:
         f"{pull:.2g} times as large as they were in the first steps."
     )
     figures = {"weight_decay": vitals.weight_decay, "pull": pull}
-    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _decay_remedies())]
+    problem, remedies = Problem.OVER_REGULARIZED, _decay_remedies(vitals)
+    return [Symptom(problem, "warning", evidence, figures, remedies)]

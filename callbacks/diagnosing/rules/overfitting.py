@@ -9,6 +9,7 @@ nothing. Where validation is told rightly nearly as often as what was learned by
 that of being too sure of a few, and only worth knowing.
 """
 
+import json
 import math
 import statistics
 
@@ -26,13 +27,15 @@ _ALL, _MOST, _APART, _HAIR, _CLOSE = 0.99, 0.9, 0.25, 0.02, 0.1
 _REMEDIES = (
     Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),
     Remedy("Use dropout.", "dropout=0.3"),
-    Remedy("Use weight decay.", 'l2=1e-4, or optimizer="adamw"'),
+    Remedy("Use weight decay, or a penalty on the weights.", 'optimizer="adamw"'),
     Remedy("Take a smaller network, or more data."),
 )
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a validation that left its best for good, or that training has left behind."""
+    if vitals.learns_by_heart:
+        return []  # That is what is wanted.
     checks = max(len(vitals.validation_losses), len(vitals.validation_scores))
     if vitals.evaluates_late and checks < _EARLY_CHECKS:
         return []
@@ -69,7 +72,8 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[S
         f"{training[-1]:.4g}."
     )
     figures = {"generalization_loss": 100 * lost, "best": best, "training_loss": training[-1]}
-    stop = Remedy("Stop early and take the best weights.", 'EarlyStopping("val_loss", patience=5)')
+    name = json.dumps(vitals.validation_name or "val_loss", ensure_ascii=False)
+    stop = Remedy("Stop early and take the best weights.", f"EarlyStopping({name}, patience=5)")
     remedies, severity = (stop, *_REMEDIES), _severity(vitals)
     return [Symptom(Problem.OVERFITTING, severity, evidence, figures, remedies, reports=1)]
 

@@ -39,8 +39,8 @@ def _remedies() -> tuple[Remedy, ...]:
 
 
 def _first_loss(vitals: Vitals) -> list[Symptom]:
-    if not vitals.starts_far:
-        return []
+    if not vitals.starts_far or vitals.dropout >= _EXTREME:
+        return []  # What such a dropout lets through it multiplies.
     objective, first = vitals.objective, vitals.first_data_loss
     usual = objective.usual_loss
     good = _CLEARLY if objective.task == "binary" else _GOOD

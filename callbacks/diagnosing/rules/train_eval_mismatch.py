@@ -10,6 +10,7 @@ from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
+from ..wording import in_two_digits
 
 _GAP, _GAP_OF_ONE, _CHECKS, _WORSE = 1.0, 0.3, 2, 3.0
 _EARLY, _POOR, _FEW_EPOCHS = 2.0, 0.3, 2
@@ -24,7 +25,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     """Find running moments that are not those of the batches, where validation pays for it."""
     remedies = (
         Remedy("Take batches of 16 or more.", "batch_size=32"),
-        Remedy("Normalise each sample by itself.", 'norm="layer", or norm="group"'),
+        Remedy("Normalise each sample by itself, as a whole or in groups.", 'norm="layer"'),
         Remedy("Let the running moments follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"),
     )
     found = _too_few(vitals, remedies) or _asleep(vitals) or _slow(vitals, remedies)
@@ -116,8 +117,8 @@ def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     evidence = (
         f"{layer} takes {momentum:.1g} of its running moments from each batch: after all "
         f"{batches:.0f}, {left[layer]:.0%} of them will be what the layer began with. They are "
-        f"{gap:.2g} from a batch's own (their means in standard deviations, or the logarithm of "
-        "the ratio of those)."
+        f"{in_two_digits(gap)} from a batch's own (their means in standard deviations, or the "
+        "logarithm of the ratio of those)."
     )
     figures, problem = {"left": left[layer], "gap": gap}, Problem.TRAIN_EVAL_MISMATCH
     advice = (
@@ -212,9 +213,9 @@ def _stale(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     elif gap < _GAP or worse < _WORSE:
         return []
     evidence = (
-        f"The running moments of {layer} are {gap:.2g} from a batch's own (their means in standard "
-        f"deviations, or the logarithm of the ratio of those), and the validation loss is "
-        f"{worse:.1f} times that of training."
+        f"The running moments of {layer} are {in_two_digits(gap)} from a batch's own (their means "
+        "in standard deviations, or the logarithm of the ratio of those), and the validation loss "
+        f"is {worse:.1f} times that of training."
     )
     figures = {"gap": gap, "ratio": worse}
     problem = Problem.TRAIN_EVAL_MISMATCH

@@ -69,7 +69,7 @@ def _sorted_values(vitals: Vitals) -> list[Symptom]:
 
 def _unshuffled(evidence: str, figures: dict[str, float]) -> list[Symptom]:
     remedies = (
-        Remedy("Shuffle the training data.", "DataLoader(..., shuffle=True)"),
+        Remedy("Shuffle the training data.", "DataLoader(dataset, shuffle=True)"),
         Remedy("Mix a stream in a buffer of many thousand samples."),
     )
     problem = Problem.UNSTABLE_LOSS
@@ -99,7 +99,7 @@ def _of_outliers(vitals: Vitals) -> list[Symptom]:
     )
     remedies = (
         Remedy("Look at the largest targets: are they slips?"),
-        Remedy("Use a loss that goes easy on outliers.", 'loss="huber", or nn.HuberLoss()'),
+        Remedy("Use a loss that goes easy on outliers, as nn.HuberLoss does.", 'loss="huber"'),
         Remedy("Clip the targets, or predict their logarithm."),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
     )
@@ -126,7 +126,10 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
     )
     remedies = (
         Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),
-        Remedy("Take larger batches.", "batch_size=..., or Trainer(accumulate_grad_batches=8)"),
+        Remedy(
+            "Take larger batches, or add up the gradients of several.",
+            "Trainer(accumulate_grad_batches=8)",
+        ),
         Remedy("Let the learning rate decay.", 'scheduler="cosine"'),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
     )
@@ -180,7 +183,7 @@ def _are_large(vitals: Vitals) -> bool:
 
 def _of_few(evidence: str, vitals: Vitals, figures: dict[str, float]) -> list[Symptom]:
     remedies = (
-        Remedy("Take larger batches.", "DataLoader(..., batch_size=32)"),
+        Remedy("Take larger batches.", "DataLoader(dataset, batch_size=32)"),
         Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),
     )
     return [Symptom(Problem.UNSTABLE_LOSS, "warning", evidence, figures, remedies)]

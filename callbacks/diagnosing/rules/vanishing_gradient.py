@@ -49,7 +49,7 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
         "first as at the last."
     )
     remedies = (
-        Remedy("Use a layer with gates.", "nn.LSTM or nn.GRU"),
+        Remedy("Use a layer with gates.", "nn.LSTM(features, hidden)"),
         Remedy("Initialise the recurrent weights orthogonally.", "nn.init.orthogonal_(weight_hh)"),
         Remedy("Let an LSTM begin with open forget gates: their bias at 1 or more."),
         Remedy("Shorten the way: attention over all times, or the mean of the outputs."),
@@ -104,7 +104,10 @@ def _remedies() -> tuple[Remedy, ...]:
         Remedy("Use an activation that does not saturate.", 'activation="relu"'),
         Remedy("Use an initialisation that fits the activation.", 'init="auto"'),
         Remedy("Normalise the layers.", 'norm="batch"'),
-        Remedy("Add shortcuts around the layers, or take fewer of them.", "ResNetClassifier(...)"),
+        Remedy(
+            "Add shortcuts around the layers, or take fewer of them.",
+            "ResNetClassifier(in_channels, num_classes)",
+        ),
     )
 
 

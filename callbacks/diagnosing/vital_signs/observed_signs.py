@@ -34,6 +34,7 @@ class ObservedSigns:
         recurrent_layer: The first one that got sequences.
         time_profile: Size of the gradient of its last output by the input of each time.
         clips: Whether the Trainer clips gradients.
+        learns_by_heart: Whether the Trainer is to learn a few batches by heart.
         label_error: What torch said of a label that is no class.
         first_gap: Number of the first batch that held NaN or infinity; -1 for none.
         is_broken_off: Whether an error ended the training.
@@ -85,6 +86,8 @@ class ObservedSigns:
         total_updates: Update ratio over all layers at each report.
         growth: Length of all weights now over that before the first report.
         unmoved: Parameters that an optimiser has and that do not move.
+        pushed: Type of the numbers of each parameter beside the layers' that ever had another
+            gradient than 0.
         entries: Number of entries of each parameter that needs a gradient.
         dead: Share of dead units of each ReLU.
         saturated, dormant, drift, variances: By activation, see `ActivationMonitor`.
@@ -95,6 +98,7 @@ class ObservedSigns:
         unfed_norms: BatchNorm layers that the last validation ran with moments as they were made.
         norm_momenta: Share of its running moments that a BatchNorm layer takes from each batch.
         validation_losses: Of each validation.
+        validation_name: What they are logged as; empty where that is not known.
         validation_epochs: Epoch of each, from 0.
         validation_scores: Accuracy or another score, where larger is better.
         scores_are_accuracies: Whether that is an accuracy.
@@ -124,6 +128,7 @@ class ObservedSigns:
     recurrent_layer: str = ""
     time_profile: list[float] = field(default_factory=list)
     clips: bool = False
+    learns_by_heart: bool = False
     label_error: str = ""
     first_gap: int = -1
     is_broken_off: bool = False
@@ -170,6 +175,7 @@ class ObservedSigns:
     total_updates: list[float] = field(default_factory=list)
     growth: float = NAN
     unmoved: list[str] = field(default_factory=list)
+    pushed: dict[str, str] = field(default_factory=dict)
     entries: dict[str, int] = field(default_factory=dict)
     dead: Record = field(default_factory=Record)
     saturated: Record = field(default_factory=Record)
@@ -182,6 +188,7 @@ class ObservedSigns:
     unfed_norms: list[str] = field(default_factory=list)
     norm_momenta: dict[str, float] = field(default_factory=dict)
     validation_losses: list[float] = field(default_factory=list)
+    validation_name: str = ""
     validation_epochs: list[int] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
     scores_are_accuracies: bool = False

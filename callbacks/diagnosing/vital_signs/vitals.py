@@ -44,9 +44,9 @@ class Vitals(ObservedSigns):
         return max(self.dropouts, default=0.0)
 
     def rate_as_code(self, factor: float) -> str:
-        """A multiple of the highest learning rate so far, as an argument."""
+        """A multiple of the highest learning rate so far, as an argument; empty if unknown."""
         rate = self.learning_rate_peak * factor
-        return f"lr={rate:.3g}" if math.isfinite(rate) else "lr=..."
+        return f"lr={rate:.3g}" if math.isfinite(rate) else ""
 
     @property
     def had_a_chance(self) -> bool:

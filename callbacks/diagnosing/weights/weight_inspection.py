@@ -24,6 +24,7 @@ from .anatomy import (
     gradient_of,
     have_identical_columns,
     have_identical_units,
+    is_whole,
     matrix_of,
     own_matrices,
     weight_gain,
@@ -50,6 +51,8 @@ class WeightNews:
         drawn: See `Layer.as_drawn`, likewise.
         idle: See `Layer.idle_share`, of layers with idle units.
         waiting: Names of weights that are and were 0, as their gradients; None for nothing new.
+        pushed: Type of the numbers of each parameter that was found to have a gradient, see
+            `ObservedSigns.pushed`.
         stepped: Positions of the optimisers that ever made a step.
         decay_pulls: New ones, see `decay_pull`.
     """
@@ -60,6 +63,7 @@ class WeightNews:
     drawn: dict[str, bool]
     idle: dict[str, float]
     waiting: list[str] | None
+    pushed: dict[str, str]
     stepped: set[int]
     decay_pulls: list[float]
 
@@ -102,6 +106,7 @@ class WeightInspection:
         self._idle, self._by_unit = IdleUnits(), set[str]()
         self._candidates: list[str] = []
         self._zeros: dict[str, Tensor] = {}
+        self._pushes: dict[str, Tensor] = {}
         self._pulls: list[Tensor] = []
 
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -221,7 +226,19 @@ class WeightInspection:
             self._drawn = self._untrained.look_again(self._weights_of(self._own))
             self._candidates = [n for n, p in self._parameters.items() if p.ndim > 1]
         self._zeros = {name: are_waiting(self._parameters[name]) for name in self._candidates}
+        self._look_for_pushes()
         self._inspections += 1
+
+    def _look_for_pushes(self) -> None:
+        """See which parameters beside the layers' have a gradient, of those not known to have."""
+        for name, parameter in self._parameters.items():
+            if name in self._vitals.pushed or name.rpartition(".")[0] in self._weights:
+                continue
+            gradient = gradient_of(parameter)
+            if is_whole(gradient) and gradient.numel():
+                push = gradient.any()
+                known = self._pushes.get(name)
+                self._pushes[name] = push if known is None else known | push
 
     def _weights_of(self, names: Iterable[str]) -> dict[str, Tensor]:
         """Those of layers that have one."""
@@ -231,6 +248,8 @@ class WeightInspection:
         """What this rank has seen since the last time."""
         identical, self._identical = _on_host(self._identical), {}
         zeros, self._zeros = self._zeros, {}
+        pushes, self._pushes = _on_host(self._pushes), {}
+        pushed = [n for n, push in pushes.items() if push and n in self._parameters]
         gains, self._gains = _on_host(self._gains), {}
         drawn, self._drawn = _on_host(self._drawn), {}
         pulls, self._pulls = self._pulls, []
@@ -242,6 +261,7 @@ class WeightInspection:
             {name: bool(flag) for name, flag in drawn.items()},
             idle,
             [name for name, zero in _on_host(zeros).items() if zero] if zeros else None,
+            {n: str(self._parameters[n].dtype).removeprefix("torch.") for n in pushed},
             self._stepped,
             [float(pull) for pull in pulls],
         )
@@ -265,6 +285,8 @@ class WeightInspection:
         # The weights and their gradients are the same on every rank.
         if ranks[0].waiting is not None:
             self._candidates = self._vitals.waiting = ranks[0].waiting
+        for rank in ranks:
+            self._vitals.pushed = self._vitals.pushed | rank.pushed
         self._vitals.decay_pulls = [*self._vitals.decay_pulls, *ranks[0].decay_pulls]
         self._stepped = set[int]().union(*(rank.stepped for rank in ranks))
 

@@ -46,6 +46,14 @@ def test_the_loss_is_found(metrics, found):
     assert checked(metrics).losses == pytest.approx(found)
 
 
+def test_the_name_of_the_loss_is_kept_in_a_checkpoint():
+    curve = checked({"valid/loss": 1.0})
+    resumed = ValidationCurve(None, None)
+    assert resumed.name == ""
+    resumed.load_state_dict(curve.state_dict())
+    assert curve.name == resumed.name == "valid/loss"
+
+
 def test_a_name_that_was_given_is_taken_as_it_is():
     assert checked({"val_loss": 1.0, "mse": 250.0}, loss="mse").losses == [250.0]
 

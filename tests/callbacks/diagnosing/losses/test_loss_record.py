@@ -166,6 +166,14 @@ def test_the_share_of_a_penalty():
     assert record(data + logits().square().mean()).penalty_shares == [pytest.approx(0.4, abs=0.3)]
 
 
+@pytest.mark.parametrize("term", [math.inf, math.nan])
+def test_of_a_whole_that_is_not_finite_no_share_is_penalty(term):
+    weight = torch.ones(3, requires_grad=True)
+    found = record(F.cross_entropy(logits(), classes()) + term * weight.sum())
+    assert found.data_losses
+    assert found.penalty_shares == []
+
+
 def test_a_loss_of_ones_own_leaves_the_curve():
     found = record((logits() ** 4).mean())
     assert len(found.losses) == 1

@@ -145,7 +145,7 @@ NOISY = [0.3 + 0.25 * (-1) ** i for i in range(600)]
 def test_a_batch_of_one_is_found_where_validation_goes_up_and_down():
     (symptom,) = examine(vitals(NOISY, **ONE_BY_ONE))
     assert (symptom.problem, symptom.severity) == (P.UNSTABLE_LOSS, "warning")
-    assert symptom.remedies[0].code == "DataLoader(..., batch_size=32)"
+    assert symptom.remedies[0].code == "DataLoader(dataset, batch_size=32)"
 
 
 def test_so_are_batches_of_very_few():

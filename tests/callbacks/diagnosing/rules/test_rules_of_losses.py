@@ -239,6 +239,39 @@ def test_what_stopped_or_waits_or_is_a_bias_is_left_to_others(more):
     assert P.FROZEN_PARAMETER not in found(vitals(FLAT, **{**UNMOVED, **more}))
 
 
+@pytest.mark.parametrize(
+    ("losses", "entries", "severity"),
+    [(FLAT, 8, "warning"), (FLAT, 1e-3, "info"), ([0.01] * 300, 8, "info")],
+)
+def test_what_half_precision_rounds_away_is_no_matter_of_the_loss(losses, entries, severity):
+    rounded = {**UNMOVED, "pushed": {"cuts": "float16"}}
+    signs = vitals(losses, **{**rounded, "entries": {**UNMOVED["entries"], "cuts": entries}})
+    symptom = symptom_of(P.FROZEN_PARAMETER, signs)
+    assert (symptom.severity, symptom.layer) == (severity, "cuts")
+    assert "float16" in symptom.evidence
+    # Whatever keeps the loss where it is has other causes.
+    joined = join_causes(examine(vitals(FLAT, **rounded)))
+    assert {s.problem: s.severity for s in joined} == {
+        P.FROZEN_PARAMETER: "warning", P.INCONSISTENT_LABELS: "critical"
+    }  # fmt: skip
+
+
+def test_what_stays_in_single_precision_though_it_is_pushed_is_left_to_the_rate():
+    pushed = {"pushed": {"cuts": "float32"}}
+    assert P.FROZEN_PARAMETER not in found(vitals(FLAT, **UNMOVED, **pushed))
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [([], "does not move, "), (["a"], ", nor does 1 other, "), (["a", "b"], ", nor do 2 others, ")],
+)
+def test_others_that_do_not_move_are_counted_in_words(others, words):
+    evidence = symptom_of(
+        P.FROZEN_PARAMETER, vitals(FLAT, **{**UNMOVED, "unmoved": ["cuts", *others]})
+    ).evidence
+    assert words in evidence
+
+
 def test_where_nothing_moves_no_parameter_is_singled_out():
     assert P.FROZEN_PARAMETER not in found(vitals(FLAT, total_updates=[0.0] * 9, **UNMOVED))
 

@@ -210,6 +210,33 @@ def test_a_validation_that_goes_on_rising_is_judged_by_where_it_is():
     assert P.OVERFITTING not in found(vitals(SMALL, **{**signs, "validation_losses": late}))
 
 
+def test_where_a_few_batches_are_to_be_learned_by_heart_that_is_no_fault():
+    rises = {"validation_losses": [1.0, 0.9, 1.3, 1.4, 1.5]}
+    chance = {"validation_losses": [2.4, 2.4, 2.9, 3.2, 3.5]}
+    for checks, problem in ((rises, P.OVERFITTING), (chance, P.INCONSISTENT_LABELS)):
+        signs = vitals(SMALL, training_epoch_losses=[1.0, 0.5, 0.4, 0.3, 0.2], **checks)
+        assert problem in found(signs)
+        assert not found(replace(signs, learns_by_heart=True))
+
+
+def test_hundreds_of_deviations_are_told_without_an_exponent():
+    symptoms = examine(vitals(FLAT, drift=record(act=[843.2] * 8)))
+    (symptom,) = [s for s in symptoms if s.problem is P.COVARIATE_SHIFT]
+    assert "shift by 840 standard deviations" in symptom.evidence
+
+
+def test_units_that_huge_steps_have_killed_are_told_once():
+    signs = vitals(
+        [0.9 + 0.05 * (-1) ** i for i in range(300)], total_updates=[0.3, *[0.15] * 9],
+        dead=record(act=[0.1, 0.5, 0.9]),
+    )  # fmt: skip
+    assert P.DEAD_RELU in found(signs)
+    (symptom,) = join_causes(examine(signs))
+    assert symptom.problem is P.LEARNING_RATE_TOO_HIGH
+    assert symptom.evidence.count("dead") == 1
+    assert symptom.measurements["dead_relu/dead_share"] == 0.9
+
+
 def test_a_rise_is_no_overfitting_where_training_does_not_fall():
     rises = [1.0, 0.9, 1.3, 1.4, 1.5]
     falls, stays = [1.0, 0.5, 0.4, 0.3, 0.2], [1.0, 0.5, 0.52, 0.5, 0.49]

@@ -29,6 +29,12 @@ def test_weights_that_are_there_or_shrank_of_themselves_are_no_matter_of_a_penal
     assert P.OVER_REGULARIZED not in found(vitals(SMALL, **PENALIZED))
 
 
+def test_a_loss_that_has_become_infinite_is_not_told_as_penalty():
+    signs = vitals([*FLAT[:200], *[math.inf] * 100], penalty_shares=[0.9] * 20)
+    (symptom,) = join_causes(examine(signs))
+    assert (symptom.problem, symptom.severity) == (P.NON_FINITE, "critical")
+
+
 HALF_WAY = [max(1.0, 2.3 - 0.03 * i) + 0.005 * (-1) ** i for i in range(300)]
 
 
@@ -158,3 +164,12 @@ def test_a_term_beside_that_is_still_there_or_steps_of_no_size_are_no_collapse()
     assert P.OVER_REGULARIZED not in found(drawn(plateau, other_terms=[0.02] * 30))
     assert P.OVER_REGULARIZED not in found(drawn(plateau, total_updates=[1e-6] * 10))
     assert P.OVER_REGULARIZED not in found(drawn(plateau, dead=record(code=[1.0] * 5)))
+
+
+@pytest.mark.parametrize(
+    ("rate", "problem"), [(0.95, P.OVER_REGULARIZED), (0.5, P.POOR_INITIALIZATION)]
+)
+def test_a_first_loss_that_dropout_has_multiplied_is_no_matter_of_the_weights(rate, problem):
+    far = [14.0, *[4.0 + 0.1 * (-1) ** i for i in range(299)]]
+    (first, *_) = join_causes(examine(vitals(far, dropouts=[rate] * 2)))
+    assert first.problem == problem
