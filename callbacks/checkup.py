@@ -59,15 +59,14 @@ class Checkup:
         return "\n".join([self.verdict, *map(_line, self.diagnoses)])
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator["RenderableType"]:
-        from rich.table import Table
         from rich.text import Text
+
+        from .diagnosing.terminal import table_of
 
         yield Text(self.verdict)
         if self.diagnoses:
-            table = Table("finding", "evidence, and what to do", show_lines=True)
-            for diagnosis in self.diagnoses:
-                table.add_row(Text(_finding(diagnosis)), Text(_account(diagnosis)))
-            yield table
+            rows = [(_finding(diagnosis), _account(diagnosis)) for diagnosis in self.diagnoses]
+            yield table_of(("finding", "evidence, and what to do"), rows, console.encoding)
 
 
 def _finding(diagnosis: Diagnosis) -> str:

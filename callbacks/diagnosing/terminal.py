@@ -1,0 +1,42 @@
+"""A table of what was found, for a terminal of any encoding."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+class Terminal(Console):
+    """Standard output, of which a reader that has gone is an error like any other."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the caller, where rich would end the process."""
+        raise BrokenPipeError("Nobody reads the standard output any more.")
+
+
+def table_of(heads: tuple[str, str], rows: Iterable[tuple[str, str]], encoding: str) -> Table:
+    """A table of two columns, of characters that the terminal can show.
+
+    Args:
+        heads: What the columns hold.
+        rows: What is wrong, and what is to be said of it.
+        encoding: That of the terminal.
+
+    Returns:
+        The table.
+    """
+    table = Table(*heads, show_lines=True)
+    for row in rows:
+        table.add_row(*(Text(printable(cell, encoding)) for cell in row))
+    return table
+
+
+def printable(text: str, encoding: str) -> str:
+    r"""The text, with escapes for the characters that an encoding lacks.
+
+    Example:
+        >>> printable("Größe", "ascii")
+        'Gr\\xf6\\xdfe'
+    """
+    return text.encode(encoding, "backslashreplace").decode(encoding)
