@@ -1,10 +1,14 @@
-"""A table of what was found, for a terminal of any encoding."""
+"""A table of what was found, for a terminal of any width and encoding."""
 
 from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+# The longest name of a problem, and "since step 1,000,000": a layer's name may be any length, and
+# what to do about it needs the room more.
+_WIDTH = 28
 
 
 class Terminal(Console):
@@ -16,7 +20,7 @@ class Terminal(Console):
 
 
 def table_of(heads: tuple[str, str], rows: Iterable[tuple[str, str]], encoding: str) -> Table:
-    """A table of two columns, of characters that the terminal can show.
+    """A table of two columns, in which no word is cut off: what is too long goes on below.
 
     Args:
         heads: What the columns hold.
@@ -26,7 +30,9 @@ def table_of(heads: tuple[str, str], rows: Iterable[tuple[str, str]], encoding: 
     Returns:
         The table.
     """
-    table = Table(*heads, show_lines=True)
+    table = Table(show_lines=True)
+    table.add_column(heads[0], overflow="fold", max_width=_WIDTH)
+    table.add_column(heads[1], overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell, encoding)) for cell in row))
     return table
