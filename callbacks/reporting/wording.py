@@ -1,6 +1,7 @@
 """Problems, verdicts and ends of runs in plain words."""
 
 import math
+from contextlib import suppress
 
 from ..problem import Problem
 from .case import Case
@@ -46,11 +47,17 @@ def verdict_of(case: Case) -> tuple[Health, str]:
         return "unknown", "No verdict: the doctor failed and switched himself off."
     if case.error is not None:
         return "unknown", "Nothing stood out before the run broke off."
-    planned = case.facts.get("planned steps", math.inf)
-    share = float(planned) / 10
-    if case.last_step < max(30, min(200, share)):
+    if is_too_early(case):
         return "unknown", "Nothing stands out so far: it is too early for a verdict."
     return "healthy", "Healthy: nothing stands out."
+
+
+def is_too_early(case: Case) -> bool:
+    """Whether there are fewer steps than the doctor himself waits for."""
+    planned = math.inf
+    with suppress(ValueError):  # Where the record is damaged.
+        planned = float(case.facts.get("planned steps", math.inf))
+    return case.last_step < max(30, min(200, planned / 10))
 
 
 def _where_and_when(finding: Finding) -> str:
