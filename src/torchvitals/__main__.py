@@ -26,7 +26,7 @@ def main() -> None:
             parser_kwargs={
                 "description": "Train, or use what was trained, by a YAML file. Beside the "
                 "subcommands below there are `torchvitals checkup`, a few hundred steps of `fit` "
-                "and what a doctor says of them (exit status 0 healthy, 1 sick, 2 could not run), "
+                "and what a doctor says of them (exit status 0 healthy, 1 sick, 2 no verdict), "
                 "and `torchvitals report`, the page of a run."
             },
         )
