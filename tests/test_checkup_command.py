@@ -46,6 +46,7 @@ def test_as_a_process(arguments, code, out, err, tmp_path):
     )
     assert done.returncode == code, done.stderr
     assert out in done.stdout
+    assert "log_every_n_steps" not in done.stderr
     assert err in done.stderr
     assert (done.stdout == "") is (out == "")
 
@@ -60,6 +61,8 @@ REQUIRED = 'required: model|"model" is required'
         ([], REQUIRED),
         (["--config", "nope.yaml"], "nope.yaml"),
         ([*SHORT, "--steps", "0"], "steps"),
+        ([*SHORT, "--stps", "10"], "run: torchvitals checkup --help"),
+        ([*SHORT, "--report", "."], "error: Expected `--report` to be the path of a file, but got"),
         ([*SHORT, "--model.norm=batchnorm"], "error: Expected `norm` to be one of"),
         ([*SHORT, "--ckpt_path=nope.ckpt"], "could not run: FileNotFoundError"),
         ([*SHORT, "--trainer.precision=bf16-true", "--trainer.plugins=NoSuch"], "NoSuch"),

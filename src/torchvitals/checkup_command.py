@@ -7,9 +7,10 @@ from typing import Any, NoReturn
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
-from rich.console import Console
 
 from .callbacks import checkup
+from .callbacks.diagnosing.terminal import Terminal
+from .callbacks.reporting.page import page_path
 from .command_line import CommandLine
 
 _USAGE = (
@@ -40,6 +41,11 @@ class CheckupCommandLine(CommandLine):
 
     def before_instantiate_classes(self) -> None:
         """Make no logger, draw on terminals alone, and plan what `fit` would without a plan."""
+        if self.config.report is not None:
+            try:
+                page_path("--report", self.config.report)
+            except IsADirectoryError as error:
+                self.parser.error(str(error))
         trainer = self.config.trainer
         trainer.logger = False
         if trainer.enable_progress_bar is None:
@@ -61,6 +67,7 @@ def checkup_command() -> NoReturn:
     """
     try:
         found = _check()
+        Terminal().print(found)
     except KeyboardInterrupt:
         print("torchvitals checkup: interrupted", file=sys.stderr)
         sys.exit(NO_VERDICT)
@@ -70,7 +77,6 @@ def checkup_command() -> NoReturn:
             f"torchvitals checkup: could not run: {type(error).__name__}: {error}", file=sys.stderr
         )
         sys.exit(NO_VERDICT)
-    Console().print(found)
     sys.exit(HEALTHY if found.healthy else SICK if found.sick else NO_VERDICT)
 
 
@@ -84,7 +90,12 @@ def _check() -> Any:
     line = CheckupCommandLine(
         run=False,
         save_config_callback=None,
-        parser_kwargs={"usage": _USAGE, "description": description},
+        # The parser's tip names the program whose `--help` it means.
+        parser_kwargs={
+            "prog": "torchvitals checkup",
+            "usage": _USAGE,
+            "description": description,
+        },
     )
     config = line.config
     return checkup(

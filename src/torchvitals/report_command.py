@@ -25,10 +25,12 @@ def report_command(arguments: list[str]) -> None:
     chosen = parser.parse_args(arguments)
     from torchvitals.callbacks.diagnosing.terminal import printable
     from torchvitals.callbacks.reporting.note_taking import take_notes
-    from torchvitals.callbacks.reporting.page import write_page
+    from torchvitals.callbacks.reporting.page import page_path, write_page
     from torchvitals.callbacks.reporting.run_folder import read_run_folder
 
     try:
+        if chosen.output is not None:
+            page_path("--output", chosen.output)
         run = read_run_folder(chosen.run)
         notes = take_notes(run.case, run.monitors, folder=run.path)
         page = write_page(notes, chosen.output or run.path / "report.html")

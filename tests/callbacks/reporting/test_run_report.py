@@ -207,7 +207,7 @@ def test_of_several_runs_the_newest_is_shown(tmp_path, monkeypatch):
         (["nowhere"], "Expected the folder of a run, but there is no folder nowhere."),
         (["."], "Expected records of a run below ."),
         ([], "RUN_DIR"),
-        (["full", "--output", "full/run/vitals"], "`path` to be the path of a file"),
+        (["full", "--output", "full/run/vitals"], "`--output` to be the path of a file"),
     ],
 )
 def test_an_error_is_one_line_and_status_2(arguments, said, tmp_path, monkeypatch, capsys):
