@@ -160,6 +160,7 @@ def _chart(chart: Chart) -> dict[str, Any]:
         "title": chart.title,
         "logarithmic": _spans_decades(values),
         "reference": reference,
+        "fromZero": chart.from_zero,
         "curves": [_curve(curve) for curve in chart.curves],
     }
 
