@@ -17,6 +17,8 @@ from .checking.trial import StopAfter, belonging, quiet_lightning, trial_trainer
 from .checking.twin import make_twin
 from .diagnosing.announcing import silenced
 from .diagnosis import Diagnosis
+from .reporting.case import read_case
+from .reporting.wording import count_of, is_too_early
 from .training_doctor import TrainingDoctor
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class Checkup:
     Attributes:
         diagnoses: What stood at its end, the worst first.
         steps: Optimiser steps that it took.
+        early: Whether these are too few for a verdict, unless there is a warning or worse.
 
     Example:
         >>> print(Checkup((), steps=300))
@@ -41,33 +44,41 @@ class Checkup:
 
     diagnoses: tuple[Diagnosis, ...]
     steps: int
+    early: bool = False
+
+    @property
+    def sick(self) -> bool:
+        """Whether there is a diagnosis that is a warning or worse."""
+        return any(diagnosis.severity != "info" for diagnosis in self.diagnoses)
 
     @property
     def healthy(self) -> bool:
-        """Whether there is no diagnosis that is a warning or worse."""
-        return all(diagnosis.severity == "info" for diagnosis in self.diagnoses)
+        """Whether there is no warning or worse, after as many steps as a verdict takes."""
+        return not self.sick and not self.early
 
     @property
     def verdict(self) -> str:
         """One sentence."""
+        steps = count_of(self.steps)
         if self.healthy:
-            return f"Healthy: no warning in {self.steps} steps."
+            return f"Healthy: no warning in {steps}."
+        if not self.sick:
+            return f"Nothing stands out in {steps}: it is too early for a verdict."
         count = sum(diagnosis.severity != "info" for diagnosis in self.diagnoses)
-        return f"Sick: {count} finding{'s' if count > 1 else ''} in {self.steps} steps."
+        return f"Sick: {count} finding{'s' if count > 1 else ''} in {steps}."
 
     def __str__(self) -> str:
         return "\n".join([self.verdict, *map(_line, self.diagnoses)])
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator["RenderableType"]:
-        from rich.table import Table
         from rich.text import Text
+
+        from .diagnosing.terminal import table_of
 
         yield Text(self.verdict)
         if self.diagnoses:
-            table = Table("finding", "evidence, and what to do", show_lines=True)
-            for diagnosis in self.diagnoses:
-                table.add_row(Text(_finding(diagnosis)), Text(_account(diagnosis)))
-            yield table
+            rows = [(_finding(diagnosis), _account(diagnosis)) for diagnosis in self.diagnoses]
+            yield table_of(("finding", "evidence, and what to do"), rows, console.encoding)
 
 
 def _finding(diagnosis: Diagnosis) -> str:
@@ -109,6 +120,9 @@ def checkup(
     decide how steps are made, ``max_epochs`` or ``max_steps`` what the schedule of the learning
     rate is: the checkup is the beginning of it. Without them it is the whole plan, and the
     schedule runs in small. Validation is as in the real training, and once at the end.
+
+    A verdict takes as many steps as the doctor waits for: a tenth of the plan, at least 30 and at
+    most 200. A checkup of fewer is neither healthy nor, without a warning, sick.
 
     A healthy checkup says that nothing showed so far. What takes longer to show is for a
     `TrainingDoctor` in the real training: over-fitting, and in one of more than 1,200 steps a loss
@@ -170,7 +184,9 @@ def checkup(
         _demand_a_verdict(doctor, stop)
         if report is not None:
             doctor.report(report)
-    return Checkup(tuple(doctor.diagnoses), stop.done)
+    case = read_case(doctor._journal.entries)
+    early = is_too_early(max(stop.done, case.last_step), case.facts)
+    return Checkup(tuple(doctor.diagnoses), stop.done, early)
 
 
 def _choose_callbacks(twin: LightningModule) -> None:

@@ -33,10 +33,11 @@ def status(monkeypatch, *arguments):
     ("arguments", "code", "out", "err"),
     [
         ([], 0, "Healthy: no warning in 100 steps.", ""),
+        (["--steps=1"], 2, "Nothing stands out in 1 step: it is too early for a verdict.", ""),
         (SICK, 1, "learning_rate_too_high", ""),
         (["--model.num_classes=5"], 2, "", "could not run: ValueError: Expected labels from 0"),
     ],
-    ids=["healthy", "sick", "broken"],
+    ids=["healthy", "early", "sick", "broken"],
 )
 def test_as_a_process(arguments, code, out, err, tmp_path):
     command = [sys.executable, "-m", "torchvitals", "checkup", *SHORT, *arguments]
@@ -45,8 +46,9 @@ def test_as_a_process(arguments, code, out, err, tmp_path):
     )
     assert done.returncode == code, done.stderr
     assert out in done.stdout
+    assert "log_every_n_steps" not in done.stderr
     assert err in done.stderr
-    assert (done.stdout == "") is (code == 2)
+    assert (done.stdout == "") is (out == "")
 
 
 # As jsonargparse of now and of a year ago say it.
@@ -59,6 +61,8 @@ REQUIRED = 'required: model|"model" is required'
         ([], REQUIRED),
         (["--config", "nope.yaml"], "nope.yaml"),
         ([*SHORT, "--steps", "0"], "steps"),
+        ([*SHORT, "--stps", "10"], "run: torchvitals checkup --help"),
+        ([*SHORT, "--report", "."], "error: Expected `--report` to be the path of a file, but got"),
         ([*SHORT, "--model.norm=batchnorm"], "error: Expected `norm` to be one of"),
         ([*SHORT, "--ckpt_path=nope.ckpt"], "could not run: FileNotFoundError"),
         ([*SHORT, "--trainer.precision=bf16-true", "--trainer.plugins=NoSuch"], "NoSuch"),

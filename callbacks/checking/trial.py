@@ -1,6 +1,7 @@
 """A training that is as the real one in all but its end, and leaves nothing behind."""
 
 import logging
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -103,13 +104,18 @@ def trial_trainer(
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Without what Lightning says of devices and of the end of a training."""
+    """Without what Lightning says of devices, of the end of a training, and of its logger.
+
+    The logger keeps nothing, whatever the interval is that Lightning advises.
+    """
     loggers = [logging.getLogger(name) for name in _LIGHTNING]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
             logger.setLevel(max(logging.WARNING, logger.level))
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*is smaller than the logging interval")
+            yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

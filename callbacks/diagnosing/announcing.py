@@ -50,20 +50,9 @@ def _advice(diagnosis: Diagnosis) -> str:
 
 
 def conclude(trainer: Trainer, diagnoses: Sequence[Diagnosis], side_work: SideWork) -> None:
-    """The table at the end, and the loggers' copy of it."""
+    """The table at the end: the loggers' copy first, for not every terminal can print."""
     if not trainer.is_global_zero or not diagnoses or _silent.get():
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("diagnosis", "evidence and what to do", show_lines=True)
-    for d in diagnoses:
-        place = [f"in {d.layer}"] if d.layer else []
-        what = "\n".join([d.problem.value, d.severity, *place, f"since step {d.step}"])
-        todo = [f"-> {r.advice} {r.code}".strip() for r in d.remedies[:2]]
-        table.add_row(Text(what), Text("\n".join([d.evidence, *todo])))
-    Console().print(table)
     if not trainer.barebones:
         rows = [
             {
@@ -76,3 +65,19 @@ def conclude(trainer: Trainer, diagnoses: Sequence[Diagnosis], side_work: SideWo
         each(trainer.loggers, loggers.log_table, "doctor/diagnoses", rows, step)
         problems = {"doctor/problems": [d.problem.value for d in diagnoses]}
         each(trainer.loggers, loggers.summarize, problems)
+    side_work.attempt("terminal", _print, diagnoses)
+
+
+def _print(diagnoses: Sequence[Diagnosis]) -> None:
+    from .terminal import Terminal, table_of
+
+    terminal = Terminal()
+    heads = ("diagnosis", "evidence and what to do")
+    terminal.print(table_of(heads, map(_cells, diagnoses), terminal.encoding))
+
+
+def _cells(diagnosis: Diagnosis) -> tuple[str, str]:
+    place = [f"in {diagnosis.layer}"] if diagnosis.layer else []
+    what = [diagnosis.problem.value, diagnosis.severity, *place, f"since step {diagnosis.step}"]
+    todo = [f"-> {r.advice} {r.code}".strip() for r in diagnosis.remedies[:2]]
+    return "\n".join(what), "\n".join([diagnosis.evidence, *todo])

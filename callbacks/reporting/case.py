@@ -1,10 +1,12 @@
 """What a doctor's journal tells."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..diagnosis import Diagnosis
+from ..monitoring.recording.json_lines import UNKNOWN_FORM
 from ..problem import Problem
 from ..remedy import Remedy
 from .finding import Finding
@@ -57,43 +59,79 @@ def read_case(entries: Iterable[Mapping[str, Any]]) -> Case:
     """
     case = Case()
     for entry in entries:
-        match entry:
-            case {"start": int(step), "resumed": bool(resumed)}:
-                case = _rewind(case, step) if resumed else Case()
-            case {"facts": dict(facts)}:
-                case.facts |= facts
-            case {
-                "report": int(step),
-                "since": int(since),
-                "epoch": int(epoch),
-                "losses": list(losses),
-                "figures": dict(figures),
-            }:
-                _add_losses(case.losses, since, step, losses)
-                _add_points(case.figures, step, figures)
-                case.last_step, case.last_epoch = step, epoch
-            case {"validation": int(step), "figures": dict(figures)}:
-                _add_points(case.validations, step, figures)
-            case {"diagnosis": {"problem": code} as plain, "at": int(step)} if code in _CODES:
-                _establish(case, diagnosis_of(plain), step)
-            case {"withdrawn": str(problem), "at": int(step)}:
-                _withdraw(case, problem, step)
-            case {"end": int(step), "error": error, "failed": bool(failed)}:
-                case.ended, case.error, case.failed, case.last_step = True, error, failed, step
+        with suppress(*UNKNOWN_FORM):
+            case = _with(case, entry)
     return case
 
 
-_CODES = {problem.value for problem in Problem}
+def _with(case: Case, entry: Mapping[str, Any]) -> Case:
+    """The case with one entry more; one that raises has changed nothing."""
+    match entry:
+        case {"start": int(step), "resumed": bool(resumed)}:
+            return _rewind(case, step) if resumed else Case()
+        case {"facts": dict(facts)}:
+            case.facts |= {name: _fact(value) for name, value in facts.items()}
+        case {
+            "report": int(step),
+            "since": int(since),
+            "epoch": int(epoch),
+            "losses": list(losses),
+            "figures": dict(figures),
+        }:
+            points, numbers = _spread(since, step, losses), _numbers(figures)
+            case.losses += points
+            _add_points(case.figures, step, numbers)
+            case.last_step, case.last_epoch = step, epoch
+        case {"validation": int(step), "figures": dict(figures)}:
+            _add_points(case.validations, step, _numbers(figures))
+        case {"diagnosis": dict(plain), "at": int(step)}:
+            _establish(case, diagnosis_of(plain), step)
+        case {"withdrawn": str(problem), "at": int(step)}:
+            _withdraw(case, problem, step)
+        case {"end": int(step), "error": str() | None as error, "failed": bool(failed)}:
+            case.ended, case.error, case.failed, case.last_step = True, error, failed, step
+    return case
 
 
 def diagnosis_of(plain: Mapping[str, Any]) -> Diagnosis:
-    """A diagnosis from its form in the journal."""
-    figures = {name: float(value) for name, value in plain["measurements"].items()}
-    remedies = tuple(Remedy(remedy["advice"], remedy["code"]) for remedy in plain["remedies"])
-    return Diagnosis(
-        Problem(plain["problem"]), plain["severity"], plain["layer"], plain["step"],
-        plain["epoch"], plain["evidence"], figures, remedies,
-    )  # fmt: skip
+    """A diagnosis from its form in the journal.
+
+    Raises:
+        ValueError: If it has another form.
+    """
+    match plain:
+        case {
+            "severity": "info" | "warning" | "critical",
+            "layer": str() | None as layer,
+            "step": int(step),
+            "epoch": int(epoch),
+            "evidence": str(evidence),
+            "measurements": dict(measurements),
+            "remedies": list(remedies),
+        }:
+            return Diagnosis(
+                Problem(plain["problem"]), plain["severity"], layer, step, epoch, evidence,
+                _numbers(measurements), tuple(map(_remedy, remedies)),
+            )  # fmt: skip
+    raise ValueError(f"Expected a diagnosis as the journal has it, but got {plain!r}.")
+
+
+def _remedy(plain: Mapping[str, Any]) -> Remedy:
+    match plain:
+        case {"advice": str(advice), "code": str(code)}:
+            return Remedy(advice, code)
+    raise ValueError(f"Expected a remedy as the journal has it, but got {plain!r}.")
+
+
+def _fact(value: Any) -> str | float:
+    """A text or number, as it is."""
+    if not isinstance(value, str):
+        float(value)
+    return value  # type: ignore[no-any-return]
+
+
+def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in figures.items()}
 
 
 def _rewind(case: Case, step: int) -> Case:
@@ -121,18 +159,18 @@ def _rewind(case: Case, step: int) -> Case:
     )
 
 
-def _add_losses(points: Points, since: int, step: int, losses: Sequence[float | str]) -> None:
-    """Spread the losses of batches over the steps that they made."""
+def _spread(since: int, step: int, losses: Sequence[float | str]) -> Points:
+    """The losses of batches, spread over the steps that they made."""
     width = (step - since) / max(1, len(losses))
-    points += [(since + width * i, float(loss)) for i, loss in enumerate(losses)]
+    return [(since + width * i, float(loss)) for i, loss in enumerate(losses)]
 
 
-def _add_points(curves: dict[str, Points], step: int, figures: Mapping[str, Any]) -> None:
+def _add_points(curves: dict[str, Points], step: int, figures: Mapping[str, float]) -> None:
     for name, value in figures.items():
         points = curves.setdefault(name, [])
         if points and points[-1][0] == step:
             points.pop()
-        points.append((step, float(value)))
+        points.append((step, value))
 
 
 def _establish(case: Case, diagnosis: Diagnosis, step: int) -> None:

@@ -147,7 +147,9 @@ def _charts_of_monitors(monitors: Sequence[Recorded]) -> list[Chart]:
     ]
     shares = [_renamed(totals[name], words) for name, words in _SHARES.items() if name in totals]
     shares = [curve for curve in shares if any(value == value for value in curve.values)]
-    return [*charts, Chart("Share of all units", tuple(shares))] if shares else charts
+    if shares:
+        charts.append(Chart("Share of all units", tuple(shares), from_zero=True))
+    return charts
 
 
 def _renamed(curve: Curve, name: str) -> Curve:

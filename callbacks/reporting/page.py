@@ -45,7 +45,8 @@ def write_page(notes: CaseNotes, path: str | Path) -> Path:
     page = render_page(notes)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(page, encoding="utf-8")
+    # A folder's name may hold what is no character; script and style, named by hash, do not.
+    unfinished.write_text(page, encoding="utf-8", errors="replace")
     unfinished.replace(path)
     return path
 
@@ -159,6 +160,7 @@ def _chart(chart: Chart) -> dict[str, Any]:
         "title": chart.title,
         "logarithmic": _spans_decades(values),
         "reference": reference,
+        "fromZero": chart.from_zero,
         "curves": [_curve(curve) for curve in chart.curves],
     }
 

@@ -1,6 +1,8 @@
 """Problems, verdicts and ends of runs in plain words."""
 
 import math
+from collections.abc import Mapping
+from contextlib import suppress
 
 from ..problem import Problem
 from .case import Case
@@ -46,11 +48,24 @@ def verdict_of(case: Case) -> tuple[Health, str]:
         return "unknown", "No verdict: the doctor failed and switched himself off."
     if case.error is not None:
         return "unknown", "Nothing stood out before the run broke off."
-    planned = case.facts.get("planned steps", math.inf)
-    share = float(planned) / 10
-    if case.last_step < max(30, min(200, share)):
+    if is_too_early(case.last_step, case.facts):
         return "unknown", "Nothing stands out so far: it is too early for a verdict."
+    if not case.ended:
+        return "unknown", "Nothing stands out so far: no end of the run is recorded."
     return "healthy", "Healthy: nothing stands out."
+
+
+def is_too_early(steps: int, facts: Mapping[str, str | float]) -> bool:
+    """Whether there are fewer steps than the doctor himself waits for.
+
+    Args:
+        steps: Steps done.
+        facts: What is known of the run.
+    """
+    planned = math.inf
+    with suppress(ValueError):  # Where the record is damaged.
+        planned = float(facts.get("planned steps", math.inf))
+    return steps < max(30, min(200, planned / 10))
 
 
 def _where_and_when(finding: Finding) -> str:
@@ -64,9 +79,14 @@ def time_of(finding: Finding) -> str:
     return f"since step {finding.since:,}" if finding.since else "from the start"
 
 
+def count_of(steps: int) -> str:
+    """So many steps."""
+    return f"{steps:,} {'step' if steps == 1 else 'steps'}"
+
+
 def outcome_of(case: Case) -> str:
     """How the run ended, in one sentence."""
-    steps = f"{case.last_step:,} {'step' if case.last_step == 1 else 'steps'}"
+    steps = count_of(case.last_step)
     if case.error is not None:
         end = f"Broke off after {steps}: {case.error}"
     elif case.ended:

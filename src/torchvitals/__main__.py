@@ -24,10 +24,11 @@ def main() -> None:
         CommandLine(
             save_config_kwargs={"overwrite": True},
             parser_kwargs={
+                "prog": "torchvitals",
                 "description": "Train, or use what was trained, by a YAML file. Beside the "
                 "subcommands below there are `torchvitals checkup`, a few hundred steps of `fit` "
-                "and what a doctor says of them (exit status 0 healthy, 1 sick, 2 could not run), "
-                "and `torchvitals report`, the page of a run."
+                "and what a doctor says of them (exit status 0 healthy, 1 sick, 2 no verdict), "
+                "and `torchvitals report`, the page of a run.",
             },
         )
 

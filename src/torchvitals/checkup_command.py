@@ -7,15 +7,16 @@ from typing import Any, NoReturn
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
-from rich.console import Console
 
 from .callbacks import checkup
+from .callbacks.diagnosing.terminal import Terminal
+from .callbacks.reporting.page import page_path
 from .command_line import CommandLine
 
 _USAGE = (
     "torchvitals checkup --config FILE [--steps N] [--report FILE] [arguments of torchvitals fit]"
 )
-HEALTHY, SICK, COULD_NOT_RUN = 0, 1, 2
+HEALTHY, SICK, NO_VERDICT = 0, 1, 2
 
 
 class CheckupCommandLine(CommandLine):
@@ -40,6 +41,11 @@ class CheckupCommandLine(CommandLine):
 
     def before_instantiate_classes(self) -> None:
         """Make no logger, draw on terminals alone, and plan what `fit` would without a plan."""
+        if self.config.report is not None:
+            try:
+                page_path("--report", self.config.report)
+            except IsADirectoryError as error:
+                self.parser.error(str(error))
         trainer = self.config.trainer
         trainer.logger = False
         if trainer.enable_progress_bar is None:
@@ -56,34 +62,40 @@ class CheckupCommandLine(CommandLine):
 def checkup_command() -> NoReturn:
     """Read ``sys.argv``, train a copy for a few hundred steps, print the verdict, and exit.
 
-    With 0 if it is healthy, 1 if there is a warning or worse, and 2, with the reason on standard
-    error, if it could not run.
+    With 0 if it is healthy, 1 if there is a warning or worse, and 2 if there is no verdict: after
+    too few steps, or, with the reason on standard error, because it could not run.
     """
     try:
         found = _check()
+        Terminal().print(found)
     except KeyboardInterrupt:
         print("torchvitals checkup: interrupted", file=sys.stderr)
-        sys.exit(COULD_NOT_RUN)
+        sys.exit(NO_VERDICT)
     except Exception as error:
         traceback.print_exc()
         print(
             f"torchvitals checkup: could not run: {type(error).__name__}: {error}", file=sys.stderr
         )
-        sys.exit(COULD_NOT_RUN)
-    Console().print(found)
-    sys.exit(HEALTHY if found.healthy else SICK)
+        sys.exit(NO_VERDICT)
+    sys.exit(HEALTHY if found.healthy else SICK if found.sick else NO_VERDICT)
 
 
 def _check() -> Any:
     description = (
         "Train for a few hundred steps as `torchvitals fit` would with these arguments, on one "
         "device, without logger, checkpoint or early stopping; print what the doctor finds. Exit "
-        "status: 0 healthy, 1 sick (a warning or worse), 2 could not run."
+        "status: 0 healthy, 1 sick (a warning or worse), 2 no verdict: it could not run, or took "
+        "too few steps, less than a tenth of the plan (at least 30, at most 200)."
     )
     line = CheckupCommandLine(
         run=False,
         save_config_callback=None,
-        parser_kwargs={"usage": _USAGE, "description": description},
+        # The parser's tip names the program whose `--help` it means.
+        parser_kwargs={
+            "prog": "torchvitals checkup",
+            "usage": _USAGE,
+            "description": description,
+        },
     )
     config = line.config
     return checkup(

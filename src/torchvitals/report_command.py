@@ -7,6 +7,7 @@ def report_command(arguments: list[str]) -> None:
     Args:
         arguments: What follows ``torchvitals report``.
     """
+    import sys
     from argparse import ArgumentParser
     from pathlib import Path
 
@@ -22,14 +23,18 @@ def report_command(arguments: list[str]) -> None:
         "--output", metavar="FILE", type=Path, help="the page (default: RUN_DIR/report.html)"
     )
     chosen = parser.parse_args(arguments)
+    from torchvitals.callbacks.diagnosing.terminal import printable
     from torchvitals.callbacks.reporting.note_taking import take_notes
-    from torchvitals.callbacks.reporting.page import write_page
+    from torchvitals.callbacks.reporting.page import page_path, write_page
     from torchvitals.callbacks.reporting.run_folder import read_run_folder
 
     try:
+        if chosen.output is not None:
+            page_path("--output", chosen.output)
         run = read_run_folder(chosen.run)
         notes = take_notes(run.case, run.monitors, folder=run.path)
         page = write_page(notes, chosen.output or run.path / "report.html")
     except OSError as error:
         parser.error(str(error))
-    print(f"{notes.verdict}\n{page}")
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(printable(f"{notes.verdict}\n{page}", encoding))

@@ -260,7 +260,7 @@ def test_the_verdict_counts_warnings_and_shows_brackets_as_they_are():
     warning = Diagnosis(Problem.DEAD_RELU, "warning", "net[0]", 5, 0, "All.", {}, (remedy,))
     info = Diagnosis(Problem.OVERFITTING, "info", None, 5, 0, "A bit.")
     assert Checkup((info,), 9).healthy
-    assert Checkup((warning, info), 9).verdict == "Sick: 1 finding in 9 steps."
+    assert Checkup((warning, info), 1).verdict == "Sick: 1 finding in 1 step."
     assert Checkup((warning, warning), 9).verdict == "Sick: 2 findings in 9 steps."
     console = Console(width=80, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(Checkup((warning, info), 9))
@@ -268,6 +268,31 @@ def test_the_verdict_counts_warnings_and_shows_brackets_as_they_are():
     assert "net[red]=1" in shown
     assert "net[0]" in shown
     assert "dead_relu in net[0], since step 5. All. Change it." in str(Checkup((warning,), 9))
+
+
+@pytest.mark.parametrize(
+    ("steps", "plan", "early"),
+    [(1, {}, True), (29, {}, True), (30, {}, False), (60, {"max_epochs": 50}, True)],
+)
+def test_too_few_steps_give_no_verdict(steps, plan, early, tmp_path):
+    found = examine(seeded(Research), steps=steps, report=tmp_path / "page.html", **plan)
+    assert (found.early, found.healthy, found.sick) == (early, not early, False)
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert ("it is too early for a verdict." in page) is early
+    count = "1 step" if steps == 1 else f"{steps} steps"
+    assert found.verdict == (
+        f"Nothing stands out in {count}: it is too early for a verdict."
+        if early
+        else f"Healthy: no warning in {count}."
+    )
+    (tmp_path / "page.html").unlink()
+
+
+def test_a_warning_is_one_however_early():
+    warning = Diagnosis(Problem.DEAD_RELU, "warning", None, 5, 0, "All.")
+    found = Checkup((warning,), 9, early=True)
+    assert (found.sick, found.healthy) == (True, False)
+    assert found.verdict == "Sick: 1 finding in 9 steps."
 
 
 seen: list[float] = []

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+# What an entry raises that has another form than its reader knows: a later release's, or damage.
+UNKNOWN_FORM = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+
 
 class JsonLines:
     """Write objects, one a line, each flushed as it is written; a file that exists is added to.
@@ -41,11 +44,11 @@ class JsonLines:
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a file, without the lines that a crash cut off."""
+    """The objects of a file, without the lines that are damaged, as by a crash."""
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(entry, dict):
             yield entry

@@ -1,11 +1,12 @@
 """What a monitor recorded, as a file that outlives a crash."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .json_lines import JsonLines, encode, read_json_lines
+from .json_lines import UNKNOWN_FORM, JsonLines, encode, read_json_lines
 from .record import Record
 
 Values = Mapping[str, Mapping[str, float]]
@@ -72,7 +73,8 @@ class Recorded:
 def read_record_file(path: Path) -> Recorded:
     """Read a record file back, also one that a crash cut off in the middle of a line.
 
-    Where a run was resumed and did some steps again, the later reports count.
+    Where a run was resumed and did some steps again, the later reports count. An entry of a form
+    that is not known is left out.
 
     Args:
         path: A file that a monitor wrote.
@@ -82,28 +84,43 @@ def read_record_file(path: Path) -> Recorded:
     """
     recorded = Recorded()
     columns: dict[str, list[str]] = {}
-    reports: dict[int, tuple[dict[str, Any], dict[str, list[str]]]] = {}
+    reports: dict[int, _Report] = {}
     for entry in read_json_lines(path):
-        match entry:
-            case {"start": {"monitor": monitor, "resumed": resumed}}:
-                if not resumed:
-                    recorded, reports = Recorded(), {}
-                recorded.monitor = monitor
-            case {"columns": columns}:
-                pass
-            case {"finding": key, "text": text}:
-                recorded.findings[key] = text
-            case {"step": step}:
-                reports[step] = (entry, columns)
+        with suppress(*UNKNOWN_FORM):
+            match entry:
+                case {"start": {"monitor": str(monitor), "resumed": bool(resumed)}}:
+                    if not resumed:
+                        recorded, reports = Recorded(), {}
+                    recorded.monitor = monitor
+                case {"columns": dict(layers)}:
+                    columns = {q: [str(name) for name in names] for q, names in layers.items()}
+                case {"finding": str(key), "text": str(text)}:
+                    recorded.findings[key] = text
+                case {"step": int(step)}:
+                    reports[step] = _report_of(entry, columns)
     for step in sorted(reports):
-        _add(recorded, *reports[step])
+        _add(recorded, step, reports[step])
     return recorded
 
 
-def _add(recorded: Recorded, entry: dict[str, Any], columns: dict[str, list[str]]) -> None:
-    step, epoch = entry["step"], entry["epoch"]
-    for quantity, layers in columns.items():
-        values = dict(zip(layers, map(float, entry[quantity]), strict=True))
-        recorded.records.setdefault(quantity, Record()).add(step, epoch, values)
+@dataclass(frozen=True)
+class _Report:
+    epoch: int
+    values: dict[str, dict[str, float]]
+    summary: dict[str, float]
+
+
+def _report_of(entry: Mapping[str, Any], columns: Mapping[str, list[str]]) -> _Report:
+    """All of a report, before any of it is added: one that is damaged is left out as a whole."""
+    values = {
+        quantity: dict(zip(layers, map(float, entry[quantity]), strict=True))
+        for quantity, layers in columns.items()
+    }
     summary = {name: float(value) for name, value in entry["summary"].items()}
-    recorded.summary.add(step, epoch, summary)
+    return _Report(int(entry["epoch"]), values, summary)
+
+
+def _add(recorded: Recorded, step: int, report: _Report) -> None:
+    for quantity, values in report.values.items():
+        recorded.records.setdefault(quantity, Record()).add(step, report.epoch, values)
+    recorded.summary.add(step, report.epoch, report.summary)

@@ -37,7 +37,8 @@ class Chart extends Plot {
     const most = values[Math.floor(0.9 * (values.length - 1))];
     if (this.logarithmic && high > most + 3) high = most + 1.5;
     const slack = (high - low) * 0.05 || Math.abs(high) * 0.1 || 1;
-    return [!this.logarithmic && low >= 0 && low < high / 3 ? 0 : low - slack, high + slack];
+    const fromZero = !this.logarithmic && low >= 0 && (this.chart.fromZero || low <= high / 3);
+    return [fromZero ? 0 : low - slack, high + slack];
   }
   yOf(value) { return this.top + this.height * (1 - (this.scale(value) - this.low) / (this.high - this.low)); }
   paint() {
@@ -51,7 +52,8 @@ class Chart extends Plot {
       draw(this.svg, "text", { x: this.left - 6, y: y + 4, "text-anchor": "end" }, text);
     }
     const id = `clip-${plots.indexOf(this)}`;
-    draw(draw(this.svg, "clipPath", { id }), "rect", { x: this.left, y: this.top, width: this.width, height: this.height });
+    // A line along the frame is seen in its whole width.
+    draw(draw(this.svg, "clipPath", { id }), "rect", { x: this.left, y: this.top - 1, width: this.width, height: this.height + 2 });
     const group = draw(this.svg, "g", { "clip-path": `url(#${id})` });
     const reference = this.chart.reference;
     if (reference && isFinite(this.scale(reference.value))) {
@@ -83,12 +85,21 @@ class Chart extends Plot {
       }
     }
     draw(group, "path", { class: `curve ${curve.style} tone-${tone}`, d: path });
-    const known = curve.values.filter(isNumber).length;
-    if (known < 2 || (curve.style === "dots" && known <= 60))
-      curve.values.forEach((value, i) => {
-        if (isNumber(value) && isFinite(this.scale(value)))
-          draw(group, "circle", { class: `dot tone-${tone}`, cx: this.xOf(curve.steps[i]), cy: this.yOf(value), r: 3 });
-      });
+    this.paintDots(curve, tone);
+  }
+  // What is measured now and then, and what no line leads to.
+  paintDots(curve, tone) {
+    if (curve.style === "faint") return;
+    const isShown = (value) => isNumber(value) && isFinite(this.scale(value));
+    const all = curve.style === "dots" && curve.values.filter(isNumber).length <= 60;
+    curve.values.forEach((value, i) => {
+      const isAlone = !isShown(curve.values[i - 1]) && !isShown(curve.values[i + 1]);
+      if (!isShown(value) || !(all || isAlone)) return;
+      const x = this.xOf(curve.steps[i]), y = this.yOf(value);
+      // Not clipped, for half a dot on the frame is a speck: a dot is in the frame or is not drawn.
+      if (x >= this.left && x <= this.left + this.width && y >= this.top && y <= this.top + this.height)
+        draw(this.svg, "circle", { class: `dot tone-${tone}`, cx: x, cy: y, r: 3.5 });
+    });
   }
   read(step) {
     const lines = this.chart.curves.filter((curve) => curve.steps.length).map((curve) => {

@@ -26,8 +26,8 @@ class Plot {
     const height = this.top + this.height + 22;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.setAttribute("height", height);
-    this.paint();
     draw(this.svg, "rect", { class: "frame", x: this.left, y: this.top, width: this.width, height: this.height });
+    this.paint();
     this.paintSteps();
     this.paintMarks();
     this.overlay = draw(this.svg, "g", {});

@@ -1,5 +1,6 @@
 """The page in a real browser: Chromium, without a screen."""
 
+import math
 import re
 import shutil
 
@@ -178,6 +179,32 @@ def test_a_loss_that_blows_up_does_not_flatten_what_was_before(show):
     assert max(heights) - min(heights) > 20
     move_to(page, page.locator("figure.chart .frame"), 1, 0.5)
     assert page.locator("#tip div").last.inner_text() == "training loss: 1.00e+25"
+
+
+@pytest.mark.parametrize("shares", [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5], [0.8, 0.9, 0.85]])
+def test_the_axis_of_a_share_begins_at_zero(show, shares):
+    chart = Chart("Share", (Curve("dead", [0, 50, 100], shares),), from_zero=True)
+    page = show(plain_notes(charts=(chart,)))
+    labels = page.locator("figure.chart text[text-anchor='end']")
+    ticks = [float(text) for text in labels.all_text_contents()]
+    assert min(ticks) == 0
+    assert max(ticks) >= max(shares)
+    lowest = labels.nth(ticks.index(0)).bounding_box()
+    frame = page.locator("figure.chart .frame").bounding_box()
+    assert lowest["y"] + lowest["height"] / 2 == pytest.approx(frame["y"] + frame["height"], abs=3)
+
+
+def test_a_point_that_no_line_leads_to_is_a_whole_dot(show):
+    gaps = [math.nan, 0.8, math.nan, 0.5, 0.5, math.nan, math.inf, 0.9]
+    charts = (
+        Chart("One", (Curve("one", [0], [0.5]),)),
+        Chart("Gaps", (Curve("gaps", range(0, 80, 10), gaps),)),
+        Chart("Noise", (Curve("noise", range(0, 80, 10), gaps, "faint"),)),
+    )
+    page = show(plain_notes(charts=charts))
+    figures = page.locator("figure.chart")
+    assert [figures.nth(i).locator("circle.dot").count() for i in range(3)] == [1, 2, 0]
+    assert page.locator("[clip-path] circle").count() == 0
 
 
 def test_code_is_copied(show):

@@ -14,6 +14,10 @@ from torchvitals.callbacks.reporting.journal import Journal
 
 DEAD = diagnosis()
 DEAD = replace(DEAD, measurements={"dead_share": 0.99})
+PLAIN = {
+    "problem": "dead_relu", "severity": "info", "layer": None, "step": 3, "epoch": 0,
+    "evidence": "", "measurements": {}, "remedies": [],
+}  # fmt: skip
 UNSTABLE = replace(DEAD, problem=Problem.UNSTABLE_LOSS, severity="warning", layer=None)
 
 
@@ -197,10 +201,34 @@ def test_a_folder_that_cannot_be_made_is_one_warning(tmp_path):
         {"diagnosis": {"problem": "of a later release"}, "at": 3},
         {"withdrawn": "dead_relu", "at": 3},
         {"a later kind": 1},
+        {"facts": {"model": None}},
+        {"report": 3, "since": 0, "epoch": 0, "losses": [1.0, None], "figures": {}},
+        {"report": 3, "since": 0, "epoch": 0, "losses": [1.0], "figures": {"accuracy": []}},
+        {"report": 10**400, "since": 0, "epoch": 0, "losses": [1.0], "figures": {}},
+        {"validation": 3, "epoch": 0, "figures": {"validation loss": 0.5, "other": "high"}},
+        {"diagnosis": {"problem": "dead_relu"}, "at": 3},
+        {"diagnosis": {"problem": []}, "at": 3},
+        {"diagnosis": {**PLAIN, "severity": "grave"}, "at": 3},
+        {"diagnosis": {**PLAIN, "remedies": [{"advice": "Rest."}]}, "at": 3},
+        {"diagnosis": {**PLAIN, "measurements": {"share": None}}, "at": 3},
+        {"end": 3, "error": 7, "failed": False},
     ],
 )
 def test_entries_of_another_form_are_left_out(entry):
     assert read_case([{"start": 0, "resumed": False}, entry]) == read_case([])
+
+
+def test_a_damaged_entry_costs_no_other(tmp_path):
+    path = tmp_path / "TrainingDoctor.jsonl"
+    journal = started(path)
+    for step in (1, 2, 3):
+        journal.report(step, 0, [1.0] * step, {"accuracy": 0.5})
+    lines = path.read_text().splitlines()
+    lines[2] = lines[2].replace("0.5", '"0.5?"')
+    path.write_text("\n".join(["[" * 100_000, *lines]))
+    case = read_case(read_json_lines(path))
+    assert [step for step, _ in case.losses] == [0, 2]
+    assert case.figures == {"accuracy": [(1, 0.5), (3, 0.5)]}
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,17 @@ HEALED = replace(DEAD, withdrawn=90)
 @pytest.mark.parametrize(
     ("case", "health", "verdict"),
     [
-        (Case(last_step=400), "healthy", "Healthy: nothing stands out."),
-        (Case(last_step=400, findings=[INFO, HEALED]), "healthy", "Healthy: nothing stands out."),
+        (Case(last_step=400, ended=True), "healthy", "Healthy: nothing stands out."),
+        (
+            Case(last_step=400, ended=True, findings=[INFO, HEALED]),
+            "healthy",
+            "Healthy: nothing stands out.",
+        ),
+        (
+            Case(last_step=400),
+            "unknown",
+            "Nothing stands out so far: no end of the run is recorded.",
+        ),
         (
             Case(last_step=400, findings=[DEAD]),
             "critical",
@@ -49,7 +58,7 @@ HEALED = replace(DEAD, withdrawn=90)
             "Nothing stands out so far: it is too early for a verdict.",
         ),
         (
-            Case(last_step=30, facts={"planned steps": 100.0}),
+            Case(last_step=30, ended=True, facts={"planned steps": 100.0}),
             "healthy",
             "Healthy: nothing stands out.",
         ),

@@ -173,6 +173,24 @@ def test_monitors_alone_are_shown_without_a_verdict(tmp_path, monkeypatch):
     assert "Gradient norms" in page.read_text(encoding="utf-8")
 
 
+def test_damaged_records_still_give_a_page(tmp_path, monkeypatch, capsys):
+    vitals = tmp_path / "l\udce4ufe" / "vitals"  # as Python reads a name that is not UTF-8
+    vitals.mkdir(parents=True)
+    (vitals / "TrainingDoctor.jsonl").write_text(
+        '{"start": 0, "resumed": false}\n{"facts": {"planned steps": "Infinit?"}}\n'
+        '{"report": 3, "since": 0, "epoch": 0, "losses": [1.0], "figures": {}}\n'
+        '{"diagnosis": {"problem": "non_finite"}, "at": 3}\n'
+    )
+    (vitals / "GradientNormMonitor.jsonl").write_text(
+        '{"columns": {"grad_norm": ["a"]}}\n'
+        '{"step": 1, "epoch": 0, "grad_norm": [1.0, 2.0], "summary": {}}\n'
+    )
+    report(monkeypatch, vitals.parent)
+    page = vitals.with_name("report.html")
+    assert heading(page) == "Nothing stands out so far: it is too early for a verdict."
+    assert capsys.readouterr().out.startswith(f"{heading(page)}\n")
+
+
 def test_of_several_runs_the_newest_is_shown(tmp_path, monkeypatch):
     for name, age in (("old", 500), ("new", 0), ("older", 900)):
         logger = CSVLogger(tmp_path, version=name)
@@ -189,7 +207,7 @@ def test_of_several_runs_the_newest_is_shown(tmp_path, monkeypatch):
         (["nowhere"], "Expected the folder of a run, but there is no folder nowhere."),
         (["."], "Expected records of a run below ."),
         ([], "RUN_DIR"),
-        (["full", "--output", "full/run/vitals"], "`path` to be the path of a file"),
+        (["full", "--output", "full/run/vitals"], "`--output` to be the path of a file"),
     ],
 )
 def test_an_error_is_one_line_and_status_2(arguments, said, tmp_path, monkeypatch, capsys):

@@ -87,6 +87,35 @@ def test_a_file_cut_off_by_a_crash_is_read_as_far_as_it_goes_and_can_go_on(lost,
     assert read_record_file(path).records["norm"].steps == [3, 7, 11]
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        '{"step": 5, "epoch": 0}',
+        '{"step": 5, "epoch": 0, "norm": [1.0], "share": [1.0], "summary": {}}',
+        '{"step": 5, "epoch": 0, "norm": [1.0, null], "share": [1.0], "summary": {}}',
+        '{"step": 5, "epoch": 0, "norm": [1.0, 2.0], "share": [1.0], "summary": {"x": []}}',
+        '{"step": 5, "epoch": 0, "norm": [1.0, 1%s], "share": [1.0], "summary": {}}' % ("0" * 400),
+        '{"step": [5], "epoch": 0, "norm": [1.0, 2.0], "share": [1.0], "summary": {}}',
+        '{"step": 5, "epoch": "x", "norm": [1.0, 2.0], "share": [1.0], "summary": {}}',
+        '{"columns": {"norm": 3}}',
+        '{"columns": 3}',
+        '{"finding": [], "text": "dead"}',
+        '{"start": {"monitor": null, "resumed": false}}',
+        "[" * 100_000,
+    ],
+    ids=lambda line: line[:40],
+)
+def test_a_damaged_entry_is_left_out_alone(damaged, tmp_path):
+    path = tmp_path / "record.jsonl"
+    written(path).close()
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:-1], damaged, lines[-1]]))
+    found = read_record_file(path)
+    assert found.records["norm"].steps == [3, 7]
+    assert found.summary.steps == [3, 7]
+    assert found.findings == {}
+
+
 def test_a_later_fit_is_added_and_is_the_one_that_is_read(tmp_path):
     path = tmp_path / "record.jsonl"
     written(path).close()
