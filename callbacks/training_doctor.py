@@ -58,9 +58,11 @@ class TrainingDoctor(Callback):
     Args:
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
             training, from 5 to 100, and from step 20,000 on a two-hundredth of the steps done.
-        validation_loss: Name of the logged validation loss; None takes the first that has
-            ``loss`` and ``val`` (or the word ``dev``) in its name. Or else, where it is of the
-            training loss' size at first, one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
+        validation_loss: Name of the logged validation loss; None takes one that has ``loss``
+            and ``val`` (or the word ``dev``) in its name: of several the first that names no part
+            of the loss, as ``val_kl_loss`` does, or else that whose counterpart in training is
+            the training's loss, or else the first. Or else, where it is of the training loss'
+            size at first, one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
             ``mse``, ``cost``, ``objective`` or ``criterion`` for ``loss``, or one that validation
             logs; or ``val`` alone, if ``train`` is the training's loss. With several of its loaders
             a name without the loader means the first.

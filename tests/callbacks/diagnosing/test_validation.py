@@ -50,6 +50,39 @@ def test_a_name_that_was_given_is_taken_as_it_is():
     assert checked({"val_loss": 1.0, "mse": 250.0}, loss="mse").losses == [250.0]
 
 
+@pytest.mark.parametrize(
+    ("metrics", "found"),
+    [
+        ({"val_kl_loss": 0.1, "val_loss": 1.0}, 1.0),
+        ({"val_kl_loss": 0.1, "val/total_loss_epoch": 1.0}, 1.0),
+        ({"val_kl_loss": 0.1, "val_loss/dataloader_idx_0": 1.0, "val_loss/dataloader_idx_1": 2.0},
+         1.0),
+        ({"val_kl_loss": 0.1, "val_elbo_loss": 2.0, "train_kl_loss": 0.2, "train_elbo_loss": 0.95},
+         2.0),
+        ({"val_kl_loss": 0.1, "val_elbo_loss": 2.0, "train_elbo_loss": 9.5}, 0.1),
+        ({"val_kl_loss": 0.1, "val_elbo_loss": 2.0}, 0.1),
+        # What names no part is the loss, whatever is logged of training.
+        ({"val_loss": 0.1, "val_elbo_loss": 2.0, "train_elbo_loss": 0.95}, 0.1),
+    ],
+)  # fmt: skip
+def test_of_several_losses_that_is_taken_which_is_no_part(metrics, found):
+    assert checked(metrics).losses == pytest.approx([found])
+
+
+def test_a_part_gives_way_once_the_whole_is_known_by_its_counterpart():
+    curve = checked({"val_kl_loss": 0.1, "val_elbo_loss": 2.0})
+    told = {"val_kl_loss": 0.2, "val_elbo_loss": 1.9, "train_elbo_loss": 0.81}
+    checked(told, training=(1.0, 0.9, 0.8, 0.8), curve=curve)
+    resumed = ValidationCurve(None, None)
+    resumed.load_state_dict(curve.state_dict())
+    for goes_on in (curve, resumed):
+        # By then the part may be what most of the loss is.
+        told = {"val_kl_loss": 0.3, "val_elbo_loss": 1.8, "train_kl_loss": 0.8}
+        checked(told, training=[0.8] * 6, curve=goes_on)
+        assert goes_on.losses == pytest.approx([1.9, 1.8])
+        assert len(goes_on.training_losses) == len(goes_on.epochs) == 2
+
+
 def test_another_unit_stays_another_unit():
     curve = checked({"val_mse": 250.0})
     assert checked({"val_mse": 1.0}, training=[1.0] * 4, curve=curve).losses == []

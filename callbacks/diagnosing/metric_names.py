@@ -1,0 +1,80 @@
+"""What the name of a logged metric says."""
+
+import re
+from collections.abc import Iterable
+
+# Losses by other names; in units of their own they are none of the training's.
+OTHER_LOSSES = {
+    "nll": ("nll", "cross_entropy"), "bce": ("bce", "bce_logits"), "ce": ("cross_entropy",),
+    "xent": ("cross_entropy",), "crossentropy": ("cross_entropy",), "mse": (), "cost": (),
+    "objective": (), "criterion": (),
+}  # fmt: skip
+_SCORES = ("acc", "f1", "auc")
+_RANKINGS = r"auc|auroc|auprc|averageprecision|average_precision|ndcg|mrr|hit_?rate|recall@|\bap\b"
+_DECISIONS = r"acc(uracy)?(?![a-z])|f1|recall(?!@)|sensitivity|mcc|kappa"
+_PARTS = "validation|valid|eval|val|(?<![a-z])(dev|test|heldout|holdout)(?![a-z])"
+_BARE = {"val", "valid", "validation", "eval", "dev", "test", "heldout", "holdout", "epoch"}
+# Beside these a name says nothing of a part of the loss.
+_PLAIN = _BARE | {"loss", "total", "step", "dataloader", "idx"}
+
+
+def says_validation(name: str) -> bool:
+    """``val``, ``valid``, ``eval``, or ``dev`` as a word of its own."""
+    words = words_of(name)
+    return "val" in name.lower() or ("dev" in words and not words & {"std", "train"})
+
+
+def find_losses(names: Iterable[str]) -> list[str]:
+    """All that are called so, those first that name no part of it."""
+    return sorted((name for name in names if "loss" in name.lower()), key=lambda n: not is_plain(n))
+
+
+def find_other_loss(names: Iterable[str]) -> str:
+    """The first loss by another name; empty if there is none."""
+    return next((n for n in names if words_of(n) & set(OTHER_LOSSES)), "")
+
+
+def find_bare(names: Iterable[str]) -> str:
+    """The first bare name; empty if there is none."""
+    return next((name for name in names if is_bare(name)), "")
+
+
+def find_score(names: Iterable[str]) -> str:
+    """The first score; empty if there is none."""
+    return next((n for n in names if any(word in n.lower() for word in _SCORES)), "")
+
+
+def is_plain(name: str) -> bool:
+    """Whether it says no more than that it is the loss of validation: ``val_loss``, not a part."""
+    return words_of(name) - {""} <= _PLAIN
+
+
+def is_bare(name: str) -> bool:
+    """Whether it says no more than that it is of validation, as ``val`` beside ``train``."""
+    return words_of(name) - {""} <= _BARE
+
+
+def is_ranking(name: str) -> bool:
+    """Whether it is about the order of samples."""
+    return bool(re.search(_RANKINGS, name.lower().replace("/", " ")))
+
+
+def is_decision(name: str) -> bool:
+    """Whether it is about decisions, as accuracy is."""
+    return bool(re.search(_DECISIONS, name.lower()))
+
+
+def is_accuracy(name: str) -> bool:
+    """Whether it is one."""
+    return "acc" in name.lower()
+
+
+def counterparts(name: str) -> list[str]:
+    """What a metric of validation would be called in training."""
+    found = [re.sub(_PARTS, word, name, flags=re.IGNORECASE) for word in ("train", "training")]
+    return [n + ending for n in found for ending in ("", "_epoch", "_step")]
+
+
+def words_of(name: str) -> set[str]:
+    """Its words, in small letters."""
+    return set(re.split("[^a-z]+", name.lower().replace("cross_entropy", "crossentropy")))
