@@ -67,8 +67,9 @@ class TrainingDoctor(Callback):
             logs; or ``val`` alone, if ``train`` is the training's loss. With several of its loaders
             a name without the loader means the first.
         validation_score: Name of a logged score, larger being better; None takes the first that
-            has ``acc``, ``f1`` or ``auc`` in its name, logged in validation or beside ``val`` or
-            ``dev``. Of a loss or score that is not logged in a validation the doctor warns once.
+            has ``acc``, ``accuracy``, ``f1``, ``auc`` or ``auroc`` for a word, logged in validation
+            or beside ``val`` or ``dev``, and is not called a loss or an error. Of a loss or score
+            that is not logged in a validation the doctor warns once.
 
     Attributes:
         diagnoses: What stands now, the worst first.

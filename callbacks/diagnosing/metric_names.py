@@ -9,9 +9,19 @@ OTHER_LOSSES = {
     "xent": ("cross_entropy",), "crossentropy": ("cross_entropy",), "mse": (), "cost": (),
     "objective": (), "criterion": (),
 }  # fmt: skip
-_SCORES = ("acc", "f1", "auc")
+_ACCURACY = r"[a-z]*acc(uracy|uracies|s)?\d*|top[15]"
+_OTHER_SCORE = (
+    r"(val|valid|test|macro|micro|weighted)?f1(s|scores?|macro|micro|weighted)?"
+    r"|[a-z]*au(c|roc|prc)s?\d*"
+)
+# What is smaller for the better is none, whatever it is of.
+_ERROR = (
+    r"[a-z]*(loss|losses|errors?|err|mse|mae|mape|nll|bce|perplexity|ppl|entropy|inaccuracy)\d*"
+)
+# Between words that are written together: valAcc, BinaryF1Score, MulticlassAccuracy.
+_SEAM = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
 _RANKINGS = r"auc|auroc|auprc|averageprecision|average_precision|ndcg|mrr|hit_?rate|recall@|\bap\b"
-_DECISIONS = r"acc(uracy)?(?![a-z])|f1|recall(?!@)|sensitivity|mcc|kappa"
+_DECISIONS = r"f1|recall(?!@)|sensitivity|mcc|kappa"
 _PARTS = "validation|valid|eval|val|(?<![a-z])(dev|test|heldout|holdout)(?![a-z])"
 _BARE = {"val", "valid", "validation", "eval", "dev", "test", "heldout", "holdout", "epoch"}
 # Beside these a name says nothing of a part of the loss.
@@ -41,7 +51,7 @@ def find_bare(names: Iterable[str]) -> str:
 
 def find_score(names: Iterable[str]) -> str:
     """The first score; empty if there is none."""
-    return next((n for n in names if any(word in n.lower() for word in _SCORES)), "")
+    return next((name for name in names if is_accuracy(name) or _has(name, _OTHER_SCORE)), "")
 
 
 def is_plain(name: str) -> bool:
@@ -55,18 +65,19 @@ def is_bare(name: str) -> bool:
 
 
 def is_ranking(name: str) -> bool:
-    """Whether it is about the order of samples."""
-    return bool(re.search(_RANKINGS, name.lower().replace("/", " ")))
+    """Whether it is a score about the order of samples."""
+    return not _is_error(name) and bool(re.search(_RANKINGS, name.lower().replace("/", " ")))
 
 
 def is_decision(name: str) -> bool:
-    """Whether it is about decisions, as accuracy is."""
-    return bool(re.search(_DECISIONS, name.lower()))
+    """Whether it is a score about decisions, as accuracy is."""
+    is_other = not _is_error(name) and bool(re.search(_DECISIONS, name.lower()))
+    return is_other or is_accuracy(name)
 
 
 def is_accuracy(name: str) -> bool:
     """Whether it is one."""
-    return "acc" in name.lower()
+    return _has(name, _ACCURACY)
 
 
 def counterparts(name: str) -> list[str]:
@@ -78,3 +89,17 @@ def counterparts(name: str) -> list[str]:
 def words_of(name: str) -> set[str]:
     """Its words, in small letters."""
     return set(re.split("[^a-z]+", name.lower().replace("cross_entropy", "crossentropy")))
+
+
+def _has(name: str, score: str) -> bool:
+    """Whether a word of it is that score, and none an error."""
+    return not _is_error(name) and any(re.fullmatch(score, word) for word in _split(name))
+
+
+def _is_error(name: str) -> bool:
+    return any(re.fullmatch(_ERROR, word) for word in _split(name))
+
+
+def _split(name: str) -> list[str]:
+    """Its words in small letters, digits included, also those that capitals set apart."""
+    return re.findall("[a-z0-9]+", re.sub(_SEAM, " ", name).lower())

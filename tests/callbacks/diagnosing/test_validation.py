@@ -171,6 +171,7 @@ def test_whether_the_order_of_samples_is_all_that_is_asked_for(metrics, ranks):
         ({"train_acc": 0.9}, False),
         ({"val_BinaryAccuracy": 0.8, "val_BinaryAUROC": 0.8}, True),
         ({"valid/f1": 0.8}, True),
+        ({"val_loss": 1.0, "val_acc_loss": 0.8, "val_recall_loss": 0.8}, False),
     ],
 )
 def test_whether_decisions_are_asked_for(metrics, decides):
@@ -187,7 +188,38 @@ def test_what_is_logged_of_training_tells_the_unit(name, twin):
     assert checked({name: 9.0, f"other_{twin}": 0.95}).losses == []
 
 
-@pytest.mark.parametrize(("name", "is_one"), [("val_acc", True), ("val_f1", False)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "val_acc", "val/acc1", "acc@5/val", "val_top1", "valAcc", "val_MulticlassAccuracy",
+        "val_accuracies", "val_balanced_accuracy_epoch", "val_bacc", "val_f1", "valf1",
+        "val_f1score", "val_macro_f1", "val_BinaryF1Score", "val_BinaryAUROC", "val_roc_auc",
+        "val_auprc", "val_acc/dataloader_idx_0",
+    ],
+)  # fmt: skip
+def test_a_score_is_found(name):
+    assert checked({name: 0.5, "val_loss": 1.0}).scores == [0.5]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "val_acc_loss", "val_accuracyLoss", "val_accident_loss", "val_accidents", "val_accel",
+        "val_acceleration_rmse", "val_acc_mae", "val_top1_error", "val_acc_err", "val_acc_MSE",
+        "val_acc_nll", "val_vaccination", "val_auction", "val_auc_loss", "val_f1_loss",
+        "val_conf1", "val_perplexity_acc",
+    ],
+)  # fmt: skip
+def test_what_only_sounds_like_a_score_is_none(name):
+    curve = checked({name: 0.5, "val_loss": 1.0})
+    assert curve.scores == []
+    assert not curve.are_accuracies
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("val_acc", True), ("val_f1", False), ("val_acc5", True), ("val_BinaryAUROC", False)],
+)
 def test_whether_a_score_is_an_accuracy(name, is_one):
     curve = checked({name: 0.5, "val_loss": 1.0})
     resumed = ValidationCurve(None, None)
