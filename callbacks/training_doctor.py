@@ -272,12 +272,16 @@ class TrainingDoctor(Callback):
             kind = vitals.objective.kind
             self._validation.add(checks, vitals.losses, trainer.current_epoch, kind)
         self._fill(vitals)
+        self._conclude_from(trainer, vitals, self._validation.latest if checked else None)
+
+    def _conclude_from(
+        self, trainer: Trainer, vitals: Vitals, check: dict[str, float] | None = None
+    ) -> None:
         symptoms = join_causes(examine(vitals))
         now = (trainer.global_step, trainer.current_epoch)
         new, gone = self._history.report(
             symptoms, *now, interval=self._schedule.interval, is_poor=vitals.is_poor
         )
-        check = self._validation.latest if checked else None
         keep_report(self._journal, trainer, vitals, self.diagnoses, check)
         announce(trainer, new, gone, self._side_work)
 
@@ -338,14 +342,25 @@ class TrainingDoctor(Callback):
         for monitor in self._monitors:
             monitor.teardown(trainer, pl_module, stage)
 
+    @switch_off_on_error
+    def _judge_sanity_check(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say what is wrong with the labels, which is all that is known before training begins."""
+        vitals = Vitals(label_error=self._observation.vitals.label_error)
+        open_journal(self._journal, trainer, pl_module, vitals, self._schedule.interval)
+        self._conclude_from(trainer, vitals)
+
     def _release(
         self, trainer: Trainer, pl_module: LightningModule, error: BaseException | None = None
     ) -> None:
         self._observation.end()
-        if self._fitting:
+        # What has stopped one rank may not have stopped the others: nobody waits for them.
+        is_alone = error is None or trainer.world_size == 1
+        is_mislabelled = trainer.sanity_checking and self._observation.vitals.label_error
+        if self._fitting or (is_mislabelled and is_alone):
             self._fitting = False
-            # What has stopped one rank may not have stopped the others: nobody waits for them.
-            if error is None or trainer.world_size == 1:
+            if is_mislabelled:
+                self._judge_sanity_check(trainer, pl_module)
+            elif is_alone:
                 self._report(trainer)
             attempt(self, conclude, trainer, self.diagnoses, self._side_work)
             self._journal.end(loggers.steps_done(trainer), error, failed=self.failed)

@@ -1,10 +1,12 @@
 """The doctor in real trainings: right, silent on the healthy, and without effect."""
 
 import csv
+import json
 import logging
 import warnings
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -328,15 +330,29 @@ def test_a_parameter_of_no_layer_that_no_optimizer_has_is_named(forgets):
     assert found == [(Problem.FROZEN_PARAMETER, "temperature")] * forgets
 
 
-def test_labels_that_are_no_class_are_named():
+@pytest.mark.parametrize("validates", [False, True])
+def test_labels_that_are_no_class_are_named(validates, tmp_path):
     x, y = digits()
-    doctor = TrainingDoctor()
-    trainer = quiet_trainer(callbacks=[doctor], max_epochs=1)
+    doctor, logger = TrainingDoctor(), CSVLogger(tmp_path)
+    trainer = quiet_trainer(callbacks=[doctor], max_epochs=1, logger=logger)
+    module, data = Research(network()), DataLoader(TensorDataset(x, y + 1), 64)
+    # The sanity check breaks off before anything of the training has begun.
     with pytest.raises(IndexError):
-        trainer.fit(Research(network()), DataLoader(TensorDataset(x, y + 1), 64))
+        trainer.fit(module, data, data if validates else None)
     (diagnosis,) = doctor.diagnoses
     assert (diagnosis.problem, diagnosis.severity) == (Problem.OUTPUT_LOSS_MISMATCH, "critical")
     assert "Target 10 is out of bounds" in diagnosis.evidence
+    assert not doctor.failed
+    lines = Path(logger.log_dir, "vitals", "TrainingDoctor.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert [entry["diagnosis"]["severity"] for entry in entries if "diagnosis" in entry] == [
+        "critical"
+    ]
+    assert entries[-1]["error"] == "IndexError: Target 10 is out of bounds."
+    assert doctor.report(tmp_path / "page.html").exists()
+    with pytest.raises(IndexError):
+        trainer.validate(module, data, verbose=False)
+    assert doctor.diagnoses == [diagnosis]
 
 
 def gaussian(outputs, labels):
