@@ -379,6 +379,35 @@ def test_two_optimizers_by_hand():
     assert examine(Game(network()), data=loader()).healthy
 
 
+class Forgetful(LightningModule):
+    """Two networks with losses of their own by hand; the second optimiser's step may be forgotten.
+
+    Its forward pass comes after the first loss was differentiated.
+    """
+
+    def __init__(self, *, steps):
+        super().__init__()
+        self.automatic_optimization = False
+        self.first, self.second, self.steps = network(width=16), network(width=16), steps
+
+    def training_step(self, batch, batch_idx):
+        for part, optimizer in zip((self.first, self.second), self.optimizers(), strict=True):
+            optimizer.zero_grad()
+            self.manual_backward(F.cross_entropy(part(batch[0]), batch[1]))
+            if part is self.first or self.steps:
+                optimizer.step()
+
+    def configure_optimizers(self):
+        return [torch.optim.Adam(part.parameters()) for part in (self.first, self.second)]
+
+
+@pytest.mark.parametrize("steps", [True, False])
+def test_an_optimizer_whose_step_was_forgotten_by_hand_is_named(steps):
+    doctor = examine(Forgetful(steps=steps), 4, loader())
+    found = [(d.problem, d.layer) for d in doctor.diagnoses if d.severity != "info"]
+    assert found == [(Problem.FROZEN_PARAMETER, "second.0")] * (not steps)
+
+
 def test_the_doctors_monitors_wait_for_an_optimizer_that_steps_by_hand_in_some_batches():
     doctor = TrainingDoctor(8)
     data = DataLoader(TensorDataset(torch.randn(160, 4)), batch_size=4)
