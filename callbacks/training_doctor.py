@@ -43,8 +43,9 @@ class TrainingDoctor(Callback):
     It brings the monitors that it needs, at intervals of its own (of a long window fifty batches
     tell which units are dead). Those that the Trainer has go on beside them as they are; of two of
     a kind only the Trainer's own writes and logs. What stands out is only said once it has lasted,
-    once for each problem, and withdrawn when it heals; what one problem explains of another is its
-    evidence and not a second diagnosis. A healthy training hears nothing.
+    once for each problem and once more where a warning becomes critical, and withdrawn when it
+    heals; what one problem explains of another is its evidence and not a second diagnosis. A
+    healthy training hears nothing.
 
     The loss is read off the graph that is differentiated, so that batches and modules can be of
     any form: which loss it is, of which outputs and targets, and what the best constant
@@ -73,7 +74,7 @@ class TrainingDoctor(Callback):
 
     Attributes:
         diagnoses: What stands now, the worst first.
-        announced: All that was established at any time, in order.
+        announced: All that was said at any time, in order: established, or critical since.
         healthy: Whether there is none that is a warning or worse.
         failed: Whether the doctor switched itself off.
 

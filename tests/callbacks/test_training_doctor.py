@@ -128,8 +128,10 @@ def test_a_sick_one_hears_what_it_is(make, problem, caplog):
     diagnosis = doctor.diagnoses[0]
     assert diagnosis.problem is problem
     assert diagnosis.remedies
-    said = [r.getMessage() for r in caplog.records if f": {problem.value}" in r.getMessage()]
-    assert len(said) == 1
+    said = [d.severity for d in doctor.announced if d.problem is problem and d.severity != "info"]
+    assert said in (["warning"], ["critical"], ["warning", "critical"])
+    lines = [r.getMessage() for r in caplog.records if f": {problem.value}" in r.getMessage()]
+    assert [line.split(": ")[1] for line in lines] == said
 
 
 def test_a_detached_layer_is_named():
@@ -667,6 +669,23 @@ def test_an_alert_that_fails_is_one_warning_and_the_doctor_goes_on(monkeypatch, 
         doctor = examine(SICK["softmax twice"][0](), logger=CSVLogger(tmp_path))
     assert sum("gave up its logger" in str(warning.message) for warning in caught) == 1
     assert [d.problem for d in doctor.diagnoses] == [Problem.OUTPUT_LOSS_MISMATCH]
+
+
+def test_a_warning_that_becomes_critical_is_one_line_and_one_alert_more(
+    monkeypatch, tmp_path, caplog
+):
+    alerts, path = [], "torchvitals.callbacks.monitoring.recording.loggers.alert"
+    monkeypatch.setattr(path, lambda logger, title, text: alerts.append((title, text)))
+    module = Research(network(last=[nn.Softmax(1)]), 1e-4, SGD)
+    with caplog.at_level(logging.WARNING):
+        doctor = examine(module, 10, loader(), logger=CSVLogger(tmp_path))
+    said = [d for d in doctor.announced if d.problem is Problem.OUTPUT_LOSS_MISMATCH]
+    assert [d.severity for d in said] == ["warning", "critical"]
+    title = "Doctor: output_loss_mismatch"
+    texts = [f"{d.severity}: {d.evidence} {d.remedies[0].advice}" for d in said]
+    assert [alert for alert in alerts if alert[0] == title] == [(title, text) for text in texts]
+    lines = [line for line in caplog.messages if "output_loss_mismatch" in line]
+    assert [line.split(": ")[:2] for line in lines] == [["Doctor", d.severity] for d in said]
 
 
 def test_a_strategy_that_flattens_is_refused():
