@@ -31,7 +31,7 @@ from .monitoring.guard import SideWork, attempt, switch_off_on_error
 from .monitoring.layers import refuse_flattening
 from .monitoring.recording import loggers
 from .monitoring.recording.record_file import Recorded
-from .monitoring.recording.reporter import Reporter
+from .monitoring.recording.reporter import Reporter, warn_if_barebones
 from .reporting.journal import Journal
 from .reporting.journal_keeping import keep_report, open_journal
 from .update_ratio_monitor import UpdateRatioMonitor
@@ -154,6 +154,7 @@ class TrainingDoctor(Callback):
         self._going_on, self._resumed = self._resumed, False
         if not self._going_on:
             self._clear()
+        warn_if_barebones(trainer, type(self).__name__)
         for reporter in self._reporters:
             reporter.speaks = False
         for monitor in self._monitors:
