@@ -27,7 +27,7 @@ from .diagnosing.vital_signs.vitals import Vitals
 from .diagnosis import Diagnosis
 from .gradient_norm_monitor import GradientNormMonitor
 from .monitoring.evaluated_checkpoint import keep_record_of_fit
-from .monitoring.guard import SideWork, attempt, switch_off_on_error
+from .monitoring.guard import SideWork, attempt, clean_up, switch_off_on_error, text_of
 from .monitoring.layers import refuse_flattening
 from .monitoring.recording import loggers
 from .monitoring.recording.record_file import Recorded
@@ -193,6 +193,8 @@ class TrainingDoctor(Callback):
         self.dead_relus.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self.activations.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self._watches = self.dead_relus.watches or self.activations.watches
+        if self.failed:
+            clean_up(self, self._observation.detach)
         attempt(self, self._observation.open, trainer.global_step, pl_module, batch)
 
     def on_before_backward(
@@ -332,8 +334,9 @@ class TrainingDoctor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Lose nothing of an interrupted fit."""
-        if isinstance(exception, IndexError) and str(exception).startswith("Target "):
-            self._observation.vitals.label_error = str(exception)
+        text = text_of(exception)
+        if isinstance(exception, IndexError) and text.startswith("Target "):
+            self._observation.vitals.label_error = text
         self._observation.vitals.is_broken_off = isinstance(exception, Exception)
         self._release(trainer, pl_module, exception)
         for monitor in self._monitors:
@@ -354,7 +357,7 @@ class TrainingDoctor(Callback):
     def _release(
         self, trainer: Trainer, pl_module: LightningModule, error: BaseException | None = None
     ) -> None:
-        self._observation.end()
+        clean_up(self, self._observation.end)
         # What has stopped one rank may not have stopped the others: nobody waits for them.
         is_alone = error is None or trainer.world_size == 1
         is_mislabelled = trainer.sanity_checking and self._observation.vitals.label_error
@@ -365,7 +368,8 @@ class TrainingDoctor(Callback):
             elif is_alone:
                 self._report(trainer)
             attempt(self, conclude, trainer, self.diagnoses, self._side_work)
-            self._journal.end(loggers.steps_done(trainer), error, failed=self.failed)
+            step = loggers.steps_done(trainer)
+            clean_up(self, self._journal.end, step, error, failed=self.failed)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from helpers.game import Game, Seldom
 from helpers.training import quiet_trainer
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.loggers import CSVLogger
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
@@ -606,6 +606,57 @@ def test_an_error_of_its_own_stops_the_doctor_and_not_the_training(monkeypatch):
         trainer.fit(Research(network()), loader(), validation())
     assert trainer.current_epoch == 2
     assert doctor.failed
+
+
+@pytest.mark.parametrize(
+    "path", ["diagnosing.observation.Observation.end", "reporting.journal.Journal.end"]
+)
+def test_an_error_at_the_end_stops_neither_the_training_nor_the_monitors(path, monkeypatch):
+    def fails(*arguments, **named):
+        raise RuntimeError("not at the end")
+
+    monkeypatch.setattr(f"torchvitals.callbacks.{path}", fails)
+    doctor, ended = TrainingDoctor(), []
+    monkeypatch.setattr(DeadReLUMonitor, "on_train_end", lambda *arguments: ended.append(arguments))
+    trainer = quiet_trainer(max_epochs=1, callbacks=[doctor])
+    with pytest.warns(UserWarning, match="TrainingDoctor switched itself off.*not at the end"):
+        trainer.fit(Research(network()), loader())
+    assert len(ended) == 1
+    assert doctor.failed
+
+
+class SpeechlessError(IndexError):
+    def __str__(self):
+        raise ValueError("no words")
+
+
+def test_an_error_that_cannot_say_itself_stays_what_it_is():
+    def fails(logits, labels):
+        raise SpeechlessError
+
+    doctor = TrainingDoctor()
+    trainer = quiet_trainer(max_epochs=1, callbacks=[doctor])
+    with pytest.raises(SpeechlessError):
+        trainer.fit(Research(network(), loss=fails), loader())
+    assert doctor._journal.entries[-1]["error"] == "SpeechlessError"
+
+
+def test_a_doctor_who_failed_leaves_no_hook_behind(monkeypatch):
+    def fails(*arguments):
+        raise RuntimeError("no look")
+
+    monkeypatch.setattr("torchvitals.callbacks.diagnosing.observation.Observation.look", fails)
+    hooked = []
+
+    class Counts(Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            hooked.append(doctor._observation._is_attached)
+
+    doctor = TrainingDoctor()
+    trainer = quiet_trainer(max_epochs=1, limit_train_batches=3, callbacks=[doctor, Counts()])
+    with pytest.warns(UserWarning, match="TrainingDoctor switched itself off.*no look"):
+        trainer.fit(Research(network()), loader())
+    assert hooked == [True, False, False]
 
 
 def test_an_error_inside_of_a_hook_stops_no_forward_pass(monkeypatch):

@@ -203,10 +203,16 @@ def test_entries_of_another_form_are_left_out(entry):
     assert read_case([{"start": 0, "resumed": False}, entry]) == read_case([])
 
 
+class SpeechlessError(Exception):
+    def __str__(self):
+        raise ValueError("no words")
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [
         (None, None),
+        (SpeechlessError(), "SpeechlessError"),
         (ValueError("no 3"), "ValueError: no 3"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),
     ],
