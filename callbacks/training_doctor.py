@@ -27,11 +27,11 @@ from .diagnosing.vital_signs.vitals import Vitals
 from .diagnosis import Diagnosis
 from .gradient_norm_monitor import GradientNormMonitor
 from .monitoring.evaluated_checkpoint import keep_record_of_fit
-from .monitoring.guard import SideWork, attempt, switch_off_on_error
+from .monitoring.guard import SideWork, attempt, clean_up, switch_off_on_error, text_of
 from .monitoring.layers import refuse_flattening
 from .monitoring.recording import loggers
 from .monitoring.recording.record_file import Recorded
-from .monitoring.recording.reporter import Reporter
+from .monitoring.recording.reporter import Reporter, warn_if_barebones
 from .reporting.journal import Journal
 from .reporting.journal_keeping import keep_report, open_journal
 from .update_ratio_monitor import UpdateRatioMonitor
@@ -43,8 +43,9 @@ class TrainingDoctor(Callback):
     It brings the monitors that it needs, at intervals of its own (of a long window fifty batches
     tell which units are dead). Those that the Trainer has go on beside them as they are; of two of
     a kind only the Trainer's own writes and logs. What stands out is only said once it has lasted,
-    once for each problem, and withdrawn when it heals; what one problem explains of another is its
-    evidence and not a second diagnosis. A healthy training hears nothing.
+    once for each problem and once more where a warning becomes critical, and withdrawn when it
+    heals; what one problem explains of another is its evidence and not a second diagnosis. A
+    healthy training hears nothing.
 
     The loss is read off the graph that is differentiated, so that batches and modules can be of
     any form: which loss it is, of which outputs and targets, and what the best constant
@@ -58,19 +59,22 @@ class TrainingDoctor(Callback):
     Args:
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
             training, from 5 to 100, and from step 20,000 on a two-hundredth of the steps done.
-        validation_loss: Name of the logged validation loss; None takes the first that has
-            ``loss`` and ``val`` (or the word ``dev``) in its name. Or else, where it is of the
-            training loss' size at first, one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
+        validation_loss: Name of the logged validation loss; None takes one that has ``loss``
+            and ``val`` (or the word ``dev``) in its name: of several the first that names no part
+            of the loss, as ``val_kl_loss`` does, or else that whose counterpart in training is
+            the training's loss, or else the first. Or else, where it is of the training loss'
+            size at first, one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
             ``mse``, ``cost``, ``objective`` or ``criterion`` for ``loss``, or one that validation
             logs; or ``val`` alone, if ``train`` is the training's loss. With several of its loaders
             a name without the loader means the first.
         validation_score: Name of a logged score, larger being better; None takes the first that
-            has ``acc``, ``f1`` or ``auc`` in its name, logged in validation or beside ``val`` or
-            ``dev``. Of a loss or score that is not logged in a validation the doctor warns once.
+            has ``acc``, ``accuracy``, ``f1``, ``auc`` or ``auroc`` for a word, logged in validation
+            or beside ``val`` or ``dev``, and is not called a loss or an error. Of a loss or score
+            that is not logged in a validation the doctor warns once.
 
     Attributes:
         diagnoses: What stands now, the worst first.
-        announced: All that was established at any time, in order.
+        announced: All that was said at any time, in order: established, or critical since.
         healthy: Whether there is none that is a warning or worse.
         failed: Whether the doctor switched itself off.
 
@@ -150,6 +154,7 @@ class TrainingDoctor(Callback):
         self._going_on, self._resumed = self._resumed, False
         if not self._going_on:
             self._clear()
+        warn_if_barebones(trainer, type(self).__name__)
         for reporter in self._reporters:
             reporter.speaks = False
         for monitor in self._monitors:
@@ -188,6 +193,8 @@ class TrainingDoctor(Callback):
         self.dead_relus.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self.activations.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self._watches = self.dead_relus.watches or self.activations.watches
+        if self.failed:
+            clean_up(self, self._observation.detach)
         attempt(self, self._observation.open, trainer.global_step, pl_module, batch)
 
     def on_before_backward(
@@ -269,12 +276,16 @@ class TrainingDoctor(Callback):
             kind = vitals.objective.kind
             self._validation.add(checks, vitals.losses, trainer.current_epoch, kind)
         self._fill(vitals)
+        self._conclude_from(trainer, vitals, self._validation.latest if checked else None)
+
+    def _conclude_from(
+        self, trainer: Trainer, vitals: Vitals, check: dict[str, float] | None = None
+    ) -> None:
         symptoms = join_causes(examine(vitals))
         now = (trainer.global_step, trainer.current_epoch)
         new, gone = self._history.report(
             symptoms, *now, interval=self._schedule.interval, is_poor=vitals.is_poor
         )
-        check = self._validation.latest if checked else None
         keep_report(self._journal, trainer, vitals, self.diagnoses, check)
         announce(trainer, new, gone, self._side_work)
 
@@ -323,8 +334,9 @@ class TrainingDoctor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Lose nothing of an interrupted fit."""
-        if isinstance(exception, IndexError) and str(exception).startswith("Target "):
-            self._observation.vitals.label_error = str(exception)
+        text = text_of(exception)
+        if isinstance(exception, IndexError) and text.startswith("Target "):
+            self._observation.vitals.label_error = text
         self._observation.vitals.is_broken_off = isinstance(exception, Exception)
         self._release(trainer, pl_module, exception)
         for monitor in self._monitors:
@@ -335,17 +347,29 @@ class TrainingDoctor(Callback):
         for monitor in self._monitors:
             monitor.teardown(trainer, pl_module, stage)
 
+    @switch_off_on_error
+    def _judge_sanity_check(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say what is wrong with the labels, which is all that is known before training begins."""
+        vitals = Vitals(label_error=self._observation.vitals.label_error)
+        open_journal(self._journal, trainer, pl_module, vitals, self._schedule.interval)
+        self._conclude_from(trainer, vitals)
+
     def _release(
         self, trainer: Trainer, pl_module: LightningModule, error: BaseException | None = None
     ) -> None:
-        self._observation.end()
-        if self._fitting:
+        clean_up(self, self._observation.end)
+        # What has stopped one rank may not have stopped the others: nobody waits for them.
+        is_alone = error is None or trainer.world_size == 1
+        is_mislabelled = trainer.sanity_checking and self._observation.vitals.label_error
+        if self._fitting or (is_mislabelled and is_alone):
             self._fitting = False
-            # What has stopped one rank may not have stopped the others: nobody waits for them.
-            if error is None or trainer.world_size == 1:
+            if is_mislabelled:
+                self._judge_sanity_check(trainer, pl_module)
+            elif is_alone:
                 self._report(trainer)
             attempt(self, conclude, trainer, self.diagnoses, self._side_work)
-            self._journal.end(loggers.steps_done(trainer), error, failed=self.failed)
+            step = loggers.steps_done(trainer)
+            clean_up(self, self._journal.end, step, error, failed=self.failed)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

@@ -28,7 +28,7 @@ def silenced() -> Iterator[None]:
 def announce(
     trainer: Trainer, new: Sequence[Diagnosis], gone: Sequence[Diagnosis], side_work: SideWork
 ) -> None:
-    """One line for each diagnosis when it is established, and when it is withdrawn."""
+    """One line for each diagnosis when it is established or critical, and when it is withdrawn."""
     if not trainer.is_global_zero or _silent.get():
         return
     for diagnosis in new:
@@ -40,7 +40,8 @@ def announce(
         _log.warning("Doctor: %s %s", line, _advice(diagnosis))
         if not trainer.barebones:
             title = f"Doctor: {diagnosis.problem.value}"
-            side_work.attempt_with_each(trainer.loggers, loggers.alert, title, diagnosis.evidence)
+            text = f"{diagnosis.severity}: {diagnosis.evidence} {_advice(diagnosis)}".strip()
+            side_work.attempt_with_each(trainer.loggers, loggers.alert, title, text)
     for diagnosis in gone:
         _log.info("Doctor: %s is over.", diagnosis.problem.value)
 

@@ -61,8 +61,8 @@ class History:
             is_poor: Whether hardly anything is learned.
 
         Returns:
-            What is newly established, or no longer only worth knowing; and what is withdrawn, or is
-            no more than that again.
+            What is newly established, no longer only worth knowing, or critical for the first time;
+            and what is withdrawn, or only worth knowing again.
         """
         close = 0 <= step - self._counted < interval / 2
         if not close:
@@ -119,8 +119,17 @@ class History:
         if known is None or known.severity == "info" != symptom.severity:
             return diagnosis
         # The figures and severity of now, and the step at which it was established.
-        self._replace(known, replace(diagnosis, step=known.step, epoch=known.epoch))
+        diagnosis = replace(diagnosis, step=known.step, epoch=known.epoch)
+        if self._is_news(diagnosis):
+            return diagnosis
+        self._replace(known, diagnosis)
         return None
+
+    def _is_news(self, worse: Diagnosis) -> bool:
+        """Whether it is critical for the first time since; what goes to and fro is said once."""
+        now = (worse.problem, "critical", worse.step)
+        said = [(d.problem, d.severity, d.step) for d in self.announced]
+        return worse.severity == "critical" and now not in said
 
     def _ease(self, known: Diagnosis, eased: Diagnosis, *, close: bool) -> None:
         """Take for only worth knowing what was a warning, once it is so for long enough."""

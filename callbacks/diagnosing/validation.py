@@ -1,6 +1,6 @@
 """The validation's loss and score, check by check."""
 
-import re
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,20 +9,24 @@ from lightning.pytorch import Trainer
 
 from ..stopping.other_hooks import validates_averages
 from ..stopping.resuming.logged_sums import logged_in_validation
+from .metric_names import (
+    OTHER_LOSSES,
+    counterparts,
+    find_bare,
+    find_losses,
+    find_other_loss,
+    find_score,
+    is_accuracy,
+    is_bare,
+    is_decision,
+    is_plain,
+    is_ranking,
+    says_validation,
+    words_of,
+)
 from .named_metrics import NamedMetrics
 from .vital_signs.signs import NAN
 
-_SCORES = ("acc", "f1", "auc")
-# Losses by other names; in units of their own they are none of the training's.
-_OTHER_LOSSES = {
-    "nll": ("nll", "cross_entropy"), "bce": ("bce", "bce_logits"), "ce": ("cross_entropy",),
-    "xent": ("cross_entropy",), "crossentropy": ("cross_entropy",), "mse": (), "cost": (),
-    "objective": (), "criterion": (),
-}  # fmt: skip
-_RANKINGS = r"auc|auroc|auprc|averageprecision|average_precision|ndcg|mrr|hit_?rate|recall@|\bap\b"
-_DECISIONS = r"acc(uracy)?(?![a-z])|f1|recall(?!@)|sensitivity|mcc|kappa"
-_PARTS = "validation|valid|eval|val|(?<![a-z])(dev|test|heldout|holdout)(?![a-z])"
-_BARE = {"val", "valid", "validation", "eval", "dev", "test", "heldout", "holdout", "epoch"}
 _SAME_UNITS, _SAME_KIND, _ITSELF = 2.5, 8.0, 1.5
 
 
@@ -41,6 +45,8 @@ class Check:
         decides: Likewise.
         logged: Names of all metrics; None where the user has named none.
         training_score: What is logged of training under the score's name; None where nothing is.
+        rivals: Where that name may be of a part of the loss, the name of each that may be the
+            loss itself, its value, and what is logged of training under that name.
     """
 
     loss: float | None = None
@@ -53,6 +59,7 @@ class Check:
     decides: bool = False
     logged: tuple[str, ...] | None = None
     training_score: float | None = None
+    rivals: tuple[tuple[str, float, float], ...] = ()
 
 
 class ValidationCurve:
@@ -62,7 +69,9 @@ class ValidationCurve:
     that is not called so is taken where it is of the size of the training's at first: of
     about that size, if the name is that of the training's own kind, and of any, if what is logged
     of training under the same name is the training's loss. A name that says nothing but that it is
-    of validation is taken if it has such a counterpart.
+    of validation is taken if it has such a counterpart. Of several losses that is taken which names
+    no part of one, or else that whose counterpart is the training's loss, or else the first; a loss
+    that was taken is taken from there on.
 
     Args:
         loss: Name of the logged loss; None finds it.
@@ -91,7 +100,8 @@ class ValidationCurve:
         self.ranks = self.decides = self.are_accuracies = False
         self.training_score = NAN
         self._batches = 0
-        self._is_refused = False
+        self._is_refused = self._is_settled = False
+        self._name = ""
 
     def read(self, trainer: Trainer) -> Check:
         """This rank's loss and score, as they were logged; None for what was not.
@@ -104,16 +114,15 @@ class ValidationCurve:
         own = _of_validation(trainer)
         name, is_guessed = self._find_loss(metrics, own)
         score_name = self.named.find("validation_score", metrics)
-        names = (name, _find(own, _SCORES) if score_name is None else score_name)
+        names = (name, find_score(own) if score_name is None else score_name)
         loss, score = (float(metrics[name]) if name in metrics else None for name in names)
         counterpart = _in_training(name, metrics) if is_guessed else None
-        decides = any(map(_is_decision, own))
-        ranks = any(map(_is_ranking, own)) and not decides
+        decides = any(map(is_decision, own))
+        ranks = any(map(is_ranking, own)) and not decides
         logged = self.named.read(trainer)
-        is_accuracy = "acc" in (names[1] or "").lower()
         return Check(
-            loss, score, name, is_accuracy, is_guessed, counterpart, ranks, decides, logged,
-            _in_training(names[1], metrics),
+            loss, score, name, is_accuracy(names[1]), is_guessed, counterpart, ranks, decides,
+            logged, _in_training(names[1], metrics), self._rivals(name, metrics, own),
         )  # fmt: skip
 
     def _find_loss(self, logged: Iterable[str], own: Sequence[str]) -> tuple[str, bool]:
@@ -121,10 +130,26 @@ class ValidationCurve:
         given = self.named.find("validation_loss", logged)
         if given is not None:
             return given, False
-        said = _find(filter(_says_so, own), ("loss",))
+        if self._name in own:
+            return self._name, False
+        said = find_losses(filter(says_validation, own))
         if said:
-            return said, False
-        return _find(own, ("loss",)) or _find_other_loss(own) or _find_bare(own), True
+            return said[0], False
+        called = find_losses(own)
+        return called[0] if called else find_other_loss(own) or find_bare(own), True
+
+    def _rivals(
+        self, name: str, logged: Mapping[str, Any], own: Sequence[str]
+    ) -> tuple[tuple[str, float, float], ...]:
+        """Where the name of the loss may be that of a part: all it may be, and their counterparts.
+
+        The mean of a first training epoch is there with the second validation only.
+        """
+        is_given = self.named.find("validation_loss", logged) is not None
+        if is_given or self._is_settled or is_plain(name) or len(self.losses) > 1:
+            return ()
+        twins = {n: _in_training(n, logged) for n in find_losses(own)}
+        return tuple((n, float(logged[n]), t) for n, t in twins.items() if t is not None)
 
     def add(
         self, ranks: Sequence[Check], losses: Sequence[float], epoch: int, kind: str | None = None
@@ -140,23 +165,35 @@ class ValidationCurve:
         trained = _mean([rank.training_score for rank in ranks])
         self.training_score = NAN if trained is None else trained
         recent, self._batches = losses[self._batches :], len(losses)
+        chosen = _closest([rank.rivals for rank in ranks], recent)
+        if chosen is not None:
+            loss = self._settle_on(*chosen)
         waits = False
-        if loss is not None and recent and told.is_guessed and not self.losses:
-            kinds = [_OTHER_LOSSES[word] for word in _words(told.name) if word in _OTHER_LOSSES]
+        if loss is not None and recent and told.is_guessed and not (self.losses or chosen):
+            kinds = [OTHER_LOSSES[word] for word in words_of(told.name) if word in OTHER_LOSSES]
             times = _SAME_KIND if any(kind in known for known in kinds) else _SAME_UNITS
             own = told.counterpart is not None and _are_alike(told.counterpart, recent, _ITSELF)
-            bare = _is_bare(told.name)
+            bare = is_bare(told.name)
             # The mean of a first epoch is there with the second validation.
             waits = bare and told.counterpart is None
             alike = not bare and _are_alike(loss, recent, times)
             self._is_refused |= not (own or alike or waits)
         if loss is not None and recent and not (waits or self._is_refused):
+            self._name = self._name or told.name
             self.losses.append(loss)
             self.name = told.name
             self.training_losses.append(sum(recent) / len(recent))
             self.epochs.append(epoch)
         if score is not None:
             self.scores.append(score)
+
+    def _settle_on(self, name: str, loss: float) -> float:
+        """Go on with that one; what another one has told before was a part of it."""
+        self._is_settled = True
+        if name != self._name:
+            self._name, self._is_refused = name, False
+            self.losses, self.training_losses, self.epochs = [], [], []
+        return loss
 
     @property
     def latest(self) -> dict[str, float]:
@@ -174,6 +211,8 @@ class ValidationCurve:
             "epochs": list(self.epochs),
             "batches": self._batches,
             "refused": self._is_refused,
+            "name": self._name,
+            "settled": self._is_settled,
             "ranks": self.ranks,
             "decides": self.decides,
             "are_accuracies": self.are_accuracies,
@@ -189,6 +228,8 @@ class ValidationCurve:
         self._is_refused, self.ranks = state_dict["refused"], state_dict["ranks"]
         self.decides = state_dict["decides"]
         self.are_accuracies = state_dict.get("are_accuracies", False)
+        self._name = state_dict.get("name", "")
+        self._is_settled = state_dict.get("settled", False)
         self.training_score = state_dict.get("training_score", NAN)
 
 
@@ -205,51 +246,30 @@ def _are_alike(loss: float, recent: Sequence[float], times: float) -> bool:
 def _of_validation(trainer: Trainer) -> list[str]:
     """Names that say so, and those of what was logged in validation."""
     logged = logged_in_validation(trainer)
-    return [name for name in trainer.callback_metrics if name in logged or _says_so(name)]
-
-
-def _says_so(name: str) -> bool:
-    """``val``, ``valid``, ``eval``, or ``dev`` as a word of its own."""
-    words = _words(name)
-    return "val" in name.lower() or ("dev" in words and not words & {"std", "train"})
-
-
-def _find(names: Iterable[str], words: Sequence[str]) -> str:
-    return next((n for n in names if any(word in n.lower() for word in words)), "")
-
-
-def _find_other_loss(names: Iterable[str]) -> str:
-    return next((n for n in names if _words(n) & set(_OTHER_LOSSES)), "")
-
-
-def _find_bare(names: Iterable[str]) -> str:
-    return next((name for name in names if _is_bare(name)), "")
-
-
-def _is_bare(name: str) -> bool:
-    """Whether it says no more than that it is of validation, as ``val`` beside ``train``."""
-    return _words(name) - {""} <= _BARE
-
-
-def _counterparts(name: str) -> list[str]:
-    """What a metric of validation would be called in training."""
-    found = [re.sub(_PARTS, word, name, flags=re.IGNORECASE) for word in ("train", "training")]
-    return [n + ending for n in found for ending in ("", "_epoch", "_step")]
+    return [name for name in trainer.callback_metrics if name in logged or says_validation(name)]
 
 
 def _in_training(name: str, logged: Mapping[str, Any]) -> float | None:
     """What is logged of training under the name of a metric of validation."""
-    twin = next((n for n in _counterparts(name) if n in logged and n != name), None)
+    twin = next((n for n in counterparts(name) if n in logged and n != name), None)
     return None if twin is None else float(logged[twin])
 
 
-def _words(name: str) -> set[str]:
-    return set(re.split("[^a-z]+", name.lower().replace("cross_entropy", "crossentropy")))
+def _closest(
+    ranks: Sequence[Sequence[tuple[str, float, float]]], recent: Sequence[float]
+) -> tuple[str, float] | None:
+    """Name and loss, of all ranks, of the rival whose counterpart is the training's loss."""
+    rivals = [rival for rank in ranks for rival in rank]
+    best, least = None, _ITSELF - 1
+    for name in dict.fromkeys(name for name, _, _ in rivals) if recent else ():
+        losses, twins = zip(*(figures for own, *figures in rivals if own == name), strict=True)
+        distance = _distance(sum(twins) / len(twins), recent)
+        if distance < least:
+            best, least = (name, sum(losses) / len(losses)), distance
+    return best
 
 
-def _is_ranking(name: str) -> bool:
-    return bool(re.search(_RANKINGS, name.lower().replace("/", " ")))
-
-
-def _is_decision(name: str) -> bool:
-    return bool(re.search(_DECISIONS, name.lower()))
+def _distance(value: float, recent: Sequence[float]) -> float:
+    """How far it is from the mean of the recent losses, or from the last, for its size."""
+    sizes = sum(recent) / len(recent), recent[-1]
+    return min(abs(value - size) / abs(size) if size else math.inf for size in sizes)

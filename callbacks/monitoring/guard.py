@@ -12,6 +12,14 @@ T = TypeVar("T")
 Monitor = TypeVar("Monitor", bound=Any)
 
 
+def text_of(error: BaseException) -> str:
+    """What an error says; nothing where it is of somebody's own making and cannot even say it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def switch_off(monitor: Any, error: Exception) -> None:
     """Mark a monitor as failed and say so once, on the rank where it did."""
     if not monitor.failed:
@@ -19,7 +27,7 @@ def switch_off(monitor: Any, error: Exception) -> None:
         rank = getattr(rank_zero_only, "rank", None) or 0
         warnings.warn(
             f"{type(monitor).__name__} switched itself off{f' on rank {rank}' * bool(rank)}, "
-            f"training goes on: {type(error).__name__}: {error}",
+            f"training goes on: {type(error).__name__}: {text_of(error)}",
             stacklevel=3,
         )
 
@@ -43,6 +51,14 @@ def attempt(monitor: Any, work: Callable[P, T], /, *args: P.args, **kwargs: P.kw
     except Exception as error:
         switch_off(monitor, error)
         return None
+
+
+def clean_up(monitor: Any, work: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
+    """Do what has to be done after a failure as well; one that it brings is the monitor's, too."""
+    try:
+        work(*args, **kwargs)
+    except Exception as error:
+        switch_off(monitor, error)
 
 
 def switch_off_on_error(
@@ -94,7 +110,8 @@ class SideWork:
         except Exception as error:
             self._given_up.add(kind)
             warnings.warn(
-                f"{self._monitor} gave up its {kind}, and goes on: {type(error).__name__}: {error}",
+                f"{self._monitor} gave up its {kind}, and goes on: {type(error).__name__}: "
+                f"{text_of(error)}",
                 stacklevel=3,
             )
 

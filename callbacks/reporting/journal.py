@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ..diagnosis import Diagnosis
-from ..monitoring.guard import SideWork
+from ..monitoring.guard import SideWork, text_of
 from ..monitoring.recording.json_lines import JsonLines, encode, read_json_lines
 from .case import read_case
 
@@ -132,7 +132,7 @@ class Journal:
             error: What ended it before its time.
             failed: Whether the doctor switched himself off before.
         """
-        text = None if error is None else f"{type(error).__name__}: {error}".strip(": ")
+        text = None if error is None else f"{type(error).__name__}: {text_of(error)}".strip(": ")
         self._add({"end": step, "error": text, "failed": failed})
         if self._file is not None:
             # Every line was flushed; what was given up is closed, too.

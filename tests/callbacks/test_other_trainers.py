@@ -87,6 +87,18 @@ def test_a_barebones_trainer_is_said_to_log_nothing_and_the_record_is_kept(name,
     assert scalar not in trainer.callback_metrics
 
 
+def test_of_a_doctor_and_what_he_brings_a_barebones_trainer_is_told_once():
+    doctor = callbacks.TrainingDoctor()
+    trainer = Trainer(barebones=True, max_epochs=1, accelerator="cpu", callbacks=[doctor])
+    with pytest.warns(UserWarning, match="barebones") as caught:
+        trainer.fit(MLPClassifier(64, 10, hidden=(8,)), ImageDataModule())
+    said = [str(w.message) for w in caught if "logs nothing" in str(w.message)]
+    assert len(said) == 1
+    assert said[0].startswith("TrainingDoctor logs nothing under Trainer(barebones=True)")
+    assert not doctor.failed
+    assert doctor.gradients.norms
+
+
 @pytest.mark.parametrize(("name", "attribute", "scalar"), MONITORS)
 def test_a_monitor_reports_to_the_trainer_of_pytorch_lightning(name, attribute, scalar, tmp_path):
     monitor, logger = getattr(callbacks, name)(every_n_steps=2), CSVLogger(tmp_path)

@@ -1,17 +1,19 @@
 """The doctor in real trainings: right, silent on the healthy, and without effect."""
 
 import csv
+import json
 import logging
 import warnings
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from helpers.game import Game, Seldom
 from helpers.training import quiet_trainer
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.loggers import CSVLogger
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
@@ -126,8 +128,10 @@ def test_a_sick_one_hears_what_it_is(make, problem, caplog):
     diagnosis = doctor.diagnoses[0]
     assert diagnosis.problem is problem
     assert diagnosis.remedies
-    said = [r.getMessage() for r in caplog.records if f": {problem.value}" in r.getMessage()]
-    assert len(said) == 1
+    said = [d.severity for d in doctor.announced if d.problem is problem and d.severity != "info"]
+    assert said in (["warning"], ["critical"], ["warning", "critical"])
+    lines = [r.getMessage() for r in caplog.records if f": {problem.value}" in r.getMessage()]
+    assert [line.split(": ")[1] for line in lines] == said
 
 
 def test_a_detached_layer_is_named():
@@ -328,15 +332,29 @@ def test_a_parameter_of_no_layer_that_no_optimizer_has_is_named(forgets):
     assert found == [(Problem.FROZEN_PARAMETER, "temperature")] * forgets
 
 
-def test_labels_that_are_no_class_are_named():
+@pytest.mark.parametrize("validates", [False, True])
+def test_labels_that_are_no_class_are_named(validates, tmp_path):
     x, y = digits()
-    doctor = TrainingDoctor()
-    trainer = quiet_trainer(callbacks=[doctor], max_epochs=1)
+    doctor, logger = TrainingDoctor(), CSVLogger(tmp_path)
+    trainer = quiet_trainer(callbacks=[doctor], max_epochs=1, logger=logger)
+    module, data = Research(network()), DataLoader(TensorDataset(x, y + 1), 64)
+    # The sanity check breaks off before anything of the training has begun.
     with pytest.raises(IndexError):
-        trainer.fit(Research(network()), DataLoader(TensorDataset(x, y + 1), 64))
+        trainer.fit(module, data, data if validates else None)
     (diagnosis,) = doctor.diagnoses
     assert (diagnosis.problem, diagnosis.severity) == (Problem.OUTPUT_LOSS_MISMATCH, "critical")
     assert "Target 10 is out of bounds" in diagnosis.evidence
+    assert not doctor.failed
+    lines = Path(logger.log_dir, "vitals", "TrainingDoctor.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert [entry["diagnosis"]["severity"] for entry in entries if "diagnosis" in entry] == [
+        "critical"
+    ]
+    assert entries[-1]["error"] == "IndexError: Target 10 is out of bounds."
+    assert doctor.report(tmp_path / "page.html").exists()
+    with pytest.raises(IndexError):
+        trainer.validate(module, data, verbose=False)
+    assert doctor.diagnoses == [diagnosis]
 
 
 def gaussian(outputs, labels):
@@ -361,6 +379,35 @@ def test_an_error_that_missing_data_brought_is_explained_by_them():
 
 def test_two_optimizers_by_hand():
     assert examine(Game(network()), data=loader()).healthy
+
+
+class Forgetful(LightningModule):
+    """Two networks with losses of their own by hand; the second optimiser's step may be forgotten.
+
+    Its forward pass comes after the first loss was differentiated.
+    """
+
+    def __init__(self, *, steps):
+        super().__init__()
+        self.automatic_optimization = False
+        self.first, self.second, self.steps = network(width=16), network(width=16), steps
+
+    def training_step(self, batch, batch_idx):
+        for part, optimizer in zip((self.first, self.second), self.optimizers(), strict=True):
+            optimizer.zero_grad()
+            self.manual_backward(F.cross_entropy(part(batch[0]), batch[1]))
+            if part is self.first or self.steps:
+                optimizer.step()
+
+    def configure_optimizers(self):
+        return [torch.optim.Adam(part.parameters()) for part in (self.first, self.second)]
+
+
+@pytest.mark.parametrize("steps", [True, False])
+def test_an_optimizer_whose_step_was_forgotten_by_hand_is_named(steps):
+    doctor = examine(Forgetful(steps=steps), 4, loader())
+    found = [(d.problem, d.layer) for d in doctor.diagnoses if d.severity != "info"]
+    assert found == [(Problem.FROZEN_PARAMETER, "second.0")] * (not steps)
 
 
 def test_the_doctors_monitors_wait_for_an_optimizer_that_steps_by_hand_in_some_batches():
@@ -561,6 +608,57 @@ def test_an_error_of_its_own_stops_the_doctor_and_not_the_training(monkeypatch):
     assert doctor.failed
 
 
+@pytest.mark.parametrize(
+    "path", ["diagnosing.observation.Observation.end", "reporting.journal.Journal.end"]
+)
+def test_an_error_at_the_end_stops_neither_the_training_nor_the_monitors(path, monkeypatch):
+    def fails(*arguments, **named):
+        raise RuntimeError("not at the end")
+
+    monkeypatch.setattr(f"torchvitals.callbacks.{path}", fails)
+    doctor, ended = TrainingDoctor(), []
+    monkeypatch.setattr(DeadReLUMonitor, "on_train_end", lambda *arguments: ended.append(arguments))
+    trainer = quiet_trainer(max_epochs=1, callbacks=[doctor])
+    with pytest.warns(UserWarning, match="TrainingDoctor switched itself off.*not at the end"):
+        trainer.fit(Research(network()), loader())
+    assert len(ended) == 1
+    assert doctor.failed
+
+
+class SpeechlessError(IndexError):
+    def __str__(self):
+        raise ValueError("no words")
+
+
+def test_an_error_that_cannot_say_itself_stays_what_it_is():
+    def fails(logits, labels):
+        raise SpeechlessError
+
+    doctor = TrainingDoctor()
+    trainer = quiet_trainer(max_epochs=1, callbacks=[doctor])
+    with pytest.raises(SpeechlessError):
+        trainer.fit(Research(network(), loss=fails), loader())
+    assert doctor._journal.entries[-1]["error"] == "SpeechlessError"
+
+
+def test_a_doctor_who_failed_leaves_no_hook_behind(monkeypatch):
+    def fails(*arguments):
+        raise RuntimeError("no look")
+
+    monkeypatch.setattr("torchvitals.callbacks.diagnosing.observation.Observation.look", fails)
+    hooked = []
+
+    class Counts(Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            hooked.append(doctor._observation._is_attached)
+
+    doctor = TrainingDoctor()
+    trainer = quiet_trainer(max_epochs=1, limit_train_batches=3, callbacks=[doctor, Counts()])
+    with pytest.warns(UserWarning, match="TrainingDoctor switched itself off.*no look"):
+        trainer.fit(Research(network()), loader())
+    assert hooked == [True, False, False]
+
+
 def test_an_error_inside_of_a_hook_stops_no_forward_pass(monkeypatch):
     def fails(self, x, sizes, *, is_data):
         raise NotImplementedError("no moments of this")
@@ -622,6 +720,23 @@ def test_an_alert_that_fails_is_one_warning_and_the_doctor_goes_on(monkeypatch, 
         doctor = examine(SICK["softmax twice"][0](), logger=CSVLogger(tmp_path))
     assert sum("gave up its logger" in str(warning.message) for warning in caught) == 1
     assert [d.problem for d in doctor.diagnoses] == [Problem.OUTPUT_LOSS_MISMATCH]
+
+
+def test_a_warning_that_becomes_critical_is_one_line_and_one_alert_more(
+    monkeypatch, tmp_path, caplog
+):
+    alerts, path = [], "torchvitals.callbacks.monitoring.recording.loggers.alert"
+    monkeypatch.setattr(path, lambda logger, title, text: alerts.append((title, text)))
+    module = Research(network(last=[nn.Softmax(1)]), 1e-4, SGD)
+    with caplog.at_level(logging.WARNING):
+        doctor = examine(module, 10, loader(), logger=CSVLogger(tmp_path))
+    said = [d for d in doctor.announced if d.problem is Problem.OUTPUT_LOSS_MISMATCH]
+    assert [d.severity for d in said] == ["warning", "critical"]
+    title = "Doctor: output_loss_mismatch"
+    texts = [f"{d.severity}: {d.evidence} {d.remedies[0].advice}" for d in said]
+    assert [alert for alert in alerts if alert[0] == title] == [(title, text) for text in texts]
+    lines = [line for line in caplog.messages if "output_loss_mismatch" in line]
+    assert [line.split(": ")[:2] for line in lines] == [["Doctor", d.severity] for d in said]
 
 
 def test_a_strategy_that_flattens_is_refused():

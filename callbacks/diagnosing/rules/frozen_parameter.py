@@ -100,7 +100,10 @@ def _within(vitals: Vitals) -> list[Symptom]:
     running = [layer for layer in vitals.layers if layer.trained and layer.ran]
     cut = [layer for layer in running if layer.optimized and not layer.has_gradient]
     forgotten = [layer for layer in running if not layer.optimized and layer.has_gradient]
-    waiting = [layer for layer in running if layer.optimized and not layer.stepped]
+    # What only a second loss of a batch runs through shows by its gradient.
+    trained = [layer for layer in vitals.layers if layer.trained]
+    reached = [layer for layer in trained if layer.ran or layer.has_gradient]
+    waiting = [layer for layer in reached if layer.optimized and not layer.stepped]
     idle = waiting if vitals.step >= _LONG else []
     unrated = [layer for layer in running if layer.optimized and not layer.rated]
     waited = vitals.step >= max(_LONG, vitals.planned_steps / 2) and not vitals.gain > _WELL
@@ -110,7 +113,8 @@ def _within(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.has_learned:
         # Steps that the Trainer does not see are made all the same.
-        cut, idle = ([] if len(some) == len(running) else some for some in (cut, idle))
+        cut = [] if len(cut) == len(running) else cut
+        idle = [] if len(idle) == len(reached) else idle
     if not (cut or forgotten or idle or still):
         return _others(vitals) or _still(vitals) or _unused(vitals)
     found, why = next(

@@ -73,11 +73,8 @@ class Reporter:
         if not resumed:
             self._clear()
         self._side_work.resume()
-        if trainer.barebones:
-            rank_zero_warn(
-                f"{self.monitor} logs nothing under Trainer(barebones=True), which turns logging "
-                "off; its record is kept in its attributes."
-            )
+        if self.speaks:
+            warn_if_barebones(trainer, self.monitor)
         writes = trainer.is_global_zero and not self._is_quiet
         self._file = None
         if writes:
@@ -242,6 +239,15 @@ class Reporter:
         self.summary.load_state_dict(state_dict["summary"])
         self.findings = dict(state_dict["findings"])
         self._resumed = True
+
+
+def warn_if_barebones(trainer: Trainer, callback: str) -> None:
+    """Say of a callback of that name that a barebones Trainer's loggers get nothing of it."""
+    if trainer.barebones:
+        rank_zero_warn(
+            f"{callback} logs nothing under Trainer(barebones=True), which turns logging off; its "
+            "record is kept in its attributes."
+        )
 
 
 def _callbacks(trainer: Trainer) -> list[object]:

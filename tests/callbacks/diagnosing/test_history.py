@@ -67,11 +67,20 @@ def test_a_warning_that_eases_for_good_is_worth_knowing():
     assert [new for new, _ in found] == [["warning"], *[[]] * 6]
 
 
-def test_a_warning_that_becomes_critical_is_not_said_twice():
+def test_a_warning_that_becomes_critical_is_said_once_more():
     history = History()
-    found = reports(history, [symptom(reports=1)], *[[symptom(severity="critical")]] * 2)
-    assert [new for new, _ in found] == [["warning"], [], []]
-    assert history.diagnoses[0].severity == "critical"
+    mild, bad = symptom(reports=1), symptom(severity="critical")
+    found = reports(history, [mild], [bad], [bad], [bad], [mild], [mild])
+    assert [new for new, _ in found] == [["warning"], [], ["critical"], [], [], []]
+    assert [(d.severity, d.step) for d in history.announced] == [("warning", 10), ("critical", 10)]
+    assert history.diagnoses[0].severity == "warning"
+    # What goes to and fro is not said each time, nor after a checkpoint.
+    resumed = History()
+    resumed.load_state_dict(history.state_dict())
+    for goes_on in (history, resumed):
+        assert reports(goes_on, [bad], [bad], start=60) == [([], [])] * 2
+        (diagnosis,) = goes_on.diagnoses
+        assert (diagnosis.severity, diagnosis.step, diagnosis.epoch) == ("critical", 10, 0)
 
 
 def test_what_heals_is_withdrawn_and_may_come_again():

@@ -58,6 +58,39 @@ def test_a_name_that_was_given_is_taken_as_it_is():
     assert checked({"val_loss": 1.0, "mse": 250.0}, loss="mse").losses == [250.0]
 
 
+@pytest.mark.parametrize(
+    ("metrics", "found"),
+    [
+        ({"val_kl_loss": 0.1, "val_loss": 1.0}, 1.0),
+        ({"val_kl_loss": 0.1, "val/total_loss_epoch": 1.0}, 1.0),
+        ({"val_kl_loss": 0.1, "val_loss/dataloader_idx_0": 1.0, "val_loss/dataloader_idx_1": 2.0},
+         1.0),
+        ({"val_kl_loss": 0.1, "val_elbo_loss": 2.0, "train_kl_loss": 0.2, "train_elbo_loss": 0.95},
+         2.0),
+        ({"val_kl_loss": 0.1, "val_elbo_loss": 2.0, "train_elbo_loss": 9.5}, 0.1),
+        ({"val_kl_loss": 0.1, "val_elbo_loss": 2.0}, 0.1),
+        # What names no part is the loss, whatever is logged of training.
+        ({"val_loss": 0.1, "val_elbo_loss": 2.0, "train_elbo_loss": 0.95}, 0.1),
+    ],
+)  # fmt: skip
+def test_of_several_losses_that_is_taken_which_is_no_part(metrics, found):
+    assert checked(metrics).losses == pytest.approx([found])
+
+
+def test_a_part_gives_way_once_the_whole_is_known_by_its_counterpart():
+    curve = checked({"val_kl_loss": 0.1, "val_elbo_loss": 2.0})
+    told = {"val_kl_loss": 0.2, "val_elbo_loss": 1.9, "train_elbo_loss": 0.81}
+    checked(told, training=(1.0, 0.9, 0.8, 0.8), curve=curve)
+    resumed = ValidationCurve(None, None)
+    resumed.load_state_dict(curve.state_dict())
+    for goes_on in (curve, resumed):
+        # By then the part may be what most of the loss is.
+        told = {"val_kl_loss": 0.3, "val_elbo_loss": 1.8, "train_kl_loss": 0.8}
+        checked(told, training=[0.8] * 6, curve=goes_on)
+        assert goes_on.losses == pytest.approx([1.9, 1.8])
+        assert len(goes_on.training_losses) == len(goes_on.epochs) == 2
+
+
 def test_another_unit_stays_another_unit():
     curve = checked({"val_mse": 250.0})
     assert checked({"val_mse": 1.0}, training=[1.0] * 4, curve=curve).losses == []
@@ -146,6 +179,7 @@ def test_whether_the_order_of_samples_is_all_that_is_asked_for(metrics, ranks):
         ({"train_acc": 0.9}, False),
         ({"val_BinaryAccuracy": 0.8, "val_BinaryAUROC": 0.8}, True),
         ({"valid/f1": 0.8}, True),
+        ({"val_loss": 1.0, "val_acc_loss": 0.8, "val_recall_loss": 0.8}, False),
     ],
 )
 def test_whether_decisions_are_asked_for(metrics, decides):
@@ -162,7 +196,38 @@ def test_what_is_logged_of_training_tells_the_unit(name, twin):
     assert checked({name: 9.0, f"other_{twin}": 0.95}).losses == []
 
 
-@pytest.mark.parametrize(("name", "is_one"), [("val_acc", True), ("val_f1", False)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "val_acc", "val/acc1", "acc@5/val", "val_top1", "valAcc", "val_MulticlassAccuracy",
+        "val_accuracies", "val_balanced_accuracy_epoch", "val_bacc", "val_f1", "valf1",
+        "val_f1score", "val_macro_f1", "val_BinaryF1Score", "val_BinaryAUROC", "val_roc_auc",
+        "val_auprc", "val_acc/dataloader_idx_0",
+    ],
+)  # fmt: skip
+def test_a_score_is_found(name):
+    assert checked({name: 0.5, "val_loss": 1.0}).scores == [0.5]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "val_acc_loss", "val_accuracyLoss", "val_accident_loss", "val_accidents", "val_accel",
+        "val_acceleration_rmse", "val_acc_mae", "val_top1_error", "val_acc_err", "val_acc_MSE",
+        "val_acc_nll", "val_vaccination", "val_auction", "val_auc_loss", "val_f1_loss",
+        "val_conf1", "val_perplexity_acc",
+    ],
+)  # fmt: skip
+def test_what_only_sounds_like_a_score_is_none(name):
+    curve = checked({name: 0.5, "val_loss": 1.0})
+    assert curve.scores == []
+    assert not curve.are_accuracies
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [("val_acc", True), ("val_f1", False), ("val_acc5", True), ("val_BinaryAUROC", False)],
+)
 def test_whether_a_score_is_an_accuracy(name, is_one):
     curve = checked({name: 0.5, "val_loss": 1.0})
     resumed = ValidationCurve(None, None)

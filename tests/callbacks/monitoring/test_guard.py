@@ -6,7 +6,11 @@ from types import SimpleNamespace
 import pytest
 from lightning.pytorch.utilities import rank_zero_only
 
-from torchvitals.callbacks.monitoring.guard import switch_off, switch_off_with_others
+from torchvitals.callbacks.monitoring.guard import (
+    SideWork,
+    switch_off,
+    switch_off_with_others,
+)
 
 
 @pytest.mark.parametrize(("rank", "where"), [(0, "off, training"), (1, "off on rank 1, training")])
@@ -29,3 +33,20 @@ def test_rank_0_says_that_another_did(rank, said, monkeypatch):
         switch_off_with_others(monitor)
     assert monitor.failed
     assert ["that of another rank did" in str(w.message) for w in caught] == [True] * said
+
+
+class SpeechlessError(Exception):
+    def __str__(self):
+        raise ValueError("no words")
+
+
+def fails():
+    raise SpeechlessError
+
+
+def test_an_error_that_cannot_say_itself_is_told_by_its_class():
+    monitor = SimpleNamespace(failed=False)
+    with pytest.warns(UserWarning, match="goes on: SpeechlessError: $"):
+        switch_off(monitor, SpeechlessError())
+    with pytest.warns(UserWarning, match="Monitor gave up its file, and goes on: SpeechlessError"):
+        SideWork("Monitor").attempt("file", fails)

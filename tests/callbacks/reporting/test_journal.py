@@ -231,10 +231,16 @@ def test_a_damaged_entry_costs_no_other(tmp_path):
     assert case.figures == {"accuracy": [(1, 0.5), (3, 0.5)]}
 
 
+class SpeechlessError(Exception):
+    def __str__(self):
+        raise ValueError("no words")
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [
         (None, None),
+        (SpeechlessError(), "SpeechlessError"),
         (ValueError("no 3"), "ValueError: no 3"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),
     ],
