@@ -101,7 +101,6 @@ class ValidationCurve:
         self.training_score = NAN
         self._batches = 0
         self._is_refused = self._is_settled = False
-        self._name = ""
 
     def read(self, trainer: Trainer) -> Check:
         """This rank's loss and score, as they were logged; None for what was not.
@@ -130,8 +129,8 @@ class ValidationCurve:
         given = self.named.find("validation_loss", logged)
         if given is not None:
             return given, False
-        if self._name in own:
-            return self._name, False
+        if self.name in own:
+            return self.name, False
         said = find_losses(filter(says_validation, own))
         if said:
             return said[0], False
@@ -179,9 +178,8 @@ class ValidationCurve:
             alike = not bare and _are_alike(loss, recent, times)
             self._is_refused |= not (own or alike or waits)
         if loss is not None and recent and not (waits or self._is_refused):
-            self._name = self._name or told.name
+            self.name = self.name or told.name
             self.losses.append(loss)
-            self.name = told.name
             self.training_losses.append(sum(recent) / len(recent))
             self.epochs.append(epoch)
         if score is not None:
@@ -190,8 +188,8 @@ class ValidationCurve:
     def _settle_on(self, name: str, loss: float) -> float:
         """Go on with that one; what another one has told before was a part of it."""
         self._is_settled = True
-        if name != self._name:
-            self._name, self._is_refused = name, False
+        if name != self.name:
+            self.name, self._is_refused = name, False
             self.losses, self.training_losses, self.epochs = [], [], []
         return loss
 
@@ -211,7 +209,6 @@ class ValidationCurve:
             "epochs": list(self.epochs),
             "batches": self._batches,
             "refused": self._is_refused,
-            "name": self._name,
             "settled": self._is_settled,
             "ranks": self.ranks,
             "decides": self.decides,
@@ -228,7 +225,6 @@ class ValidationCurve:
         self._is_refused, self.ranks = state_dict["refused"], state_dict["ranks"]
         self.decides = state_dict["decides"]
         self.are_accuracies = state_dict.get("are_accuracies", False)
-        self._name = state_dict.get("name", "")
         self._is_settled = state_dict.get("settled", False)
         self.training_score = state_dict.get("training_score", NAN)
 
