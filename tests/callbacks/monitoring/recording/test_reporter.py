@@ -133,7 +133,8 @@ def test_a_logger_that_fails_is_given_up_with_one_warning_and_the_record_goes_on
     assert read(tmp_path, monitor).records["grad_norm"].steps == monitor.steps
 
 
-def test_a_logger_that_fails_does_not_take_the_others_along(tmp_path):
+def test_a_logger_that_fails_does_not_take_the_others_along(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where a logger without a folder of its own writes
     rows = Rows(tmp_path)
     with pytest.warns(UserWarning, match=r"gave up its logger 1 \(Broken\)"):
         fit(Research(network()), data(), [GradientNormMonitor(1)], logger=[Broken(), rows])
