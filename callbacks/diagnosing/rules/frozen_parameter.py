@@ -136,6 +136,8 @@ def _within(vitals: Vitals) -> list[Symptom]:
     elif found is still:
         code = '{"scheduler": scheduler, "interval": "step"}'
         first = Remedy("See whether its schedule counts steps or epochs.", code)
+    elif found is idle:
+        first = Remedy("Let `training_step` make that optimiser's step, too.", "optimizer.step()")
     else:
         first = Remedy("Give the optimiser all parameters.", "torch.optim.Adam(self.parameters())")
     openly = _freeze("get_submodule", [layer.name for layer in found])

@@ -108,3 +108,10 @@ def test_stopping_early_watches_what_was_read(name):
 def test_a_hundredth_of_a_weight_decay_is_of_the_one_at_hand():
     signs = vitals(FLAT, weight_decay=3.0, decay_pulls=[12.0, 9.0, 8.0])
     assert remedies_of(P.OVER_REGULARIZED, signs)[-1].code == "weight_decay=0.03"
+
+
+def test_an_optimiser_whose_step_was_forgotten_is_to_make_it():
+    layers = [Layer("a", 9, has_gradient=True), Layer("b", 9, has_gradient=True, stepped=False)]
+    signs = vitals(FLAT, layers=layers)
+    (symptom,) = [s for s in examine(signs) if s.problem is P.FROZEN_PARAMETER]
+    assert symptom.remedies[0].code == "optimizer.step()"
