@@ -13,6 +13,7 @@ from .judging.readings import Readings
 from .judging.reason import Verdict
 from .resuming.accumulation import AccumulateAgain, resume_accumulation
 from .resuming.epoch_sums import EpochSums
+from .resuming.helping_callbacks import drop_callbacks
 from .resuming.missed_epoch_end import EndLate, end_stopped_epoch, resume_epoch
 from .resuming.missed_validation import batches_trained, is_missed, validate_late
 from .resuming.plateau_schedules import PlateauSchedules
@@ -163,8 +164,7 @@ class Checks:
             )
         self.loaded = False
         self._first.leave(trainer)
-        EndLate.leave(trainer)
-        AccumulateAgain.leave(trainer)
+        drop_callbacks(trainer, EndLate, AccumulateAgain)
 
     def end_validation(self, trainer: Trainer, keep: bool) -> None:
         """Note that it is over; ``keep`` its values if their check comes later."""

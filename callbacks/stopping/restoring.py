@@ -11,6 +11,8 @@ from .first_place import FirstPlace
 from .fitting import OtherParametersError
 from .judging.reason import StoppingReason
 from .other_hooks import ends_with_an_average, fill_averages
+from .resuming.accumulation import AccumulateAgain
+from .resuming.helping_callbacks import drop_callbacks
 from .resuming.missed_epoch_end import EndLate
 
 
@@ -43,9 +45,7 @@ class RestoreLast(Callback):
 
 def drop_helpers(trainer: Trainer) -> None:
     """Have none of these left in the list of a fit that another callback's failure ended."""
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    kinds = (EndLate, FirstPlace, RestoreLast)
-    trainer.callbacks = [c for c in callbacks if not isinstance(c, kinds)]  # type: ignore[attr-defined]
+    drop_callbacks(trainer, AccumulateAgain, EndLate, FirstPlace, RestoreLast)
 
 
 def give_back(own: Callback, best: BestWeights, trainer: Trainer, module: LightningModule) -> bool:

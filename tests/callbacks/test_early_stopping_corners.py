@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from torchvitals.callbacks import EarlyStopping, StoppingReason
+from torchvitals.callbacks.stopping.resuming.accumulation import AccumulateAgain
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before"),
@@ -325,3 +326,13 @@ def test_nothing_is_left_in_the_trainer_that_failed(tmp_path):
         trainer.fit(Validates(), batches(BATCHES), batches(1))
     trainer.fit(Validates(), batches(BATCHES), batches(1))
     assert trainer.callbacks == callbacks
+
+
+def test_no_helper_of_a_fit_that_failed_takes_part_in_the_next():
+    """As of a resumed fit in which another callback failed before batches were accumulated again."""
+    stopping = EarlyStopping("x", patience=9)
+    trainer = quiet_trainer(callbacks=[stopping], max_epochs=1, num_sanity_val_steps=0)
+    trainer.callbacks.append(AccumulateAgain([]))
+    trainer.fit(Validates(), batches(BATCHES), batches(1))
+    assert trainer.callbacks == [stopping]
+    assert not any(isinstance(callback, AccumulateAgain) for callback in trainer.callbacks)

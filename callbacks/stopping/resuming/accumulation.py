@@ -2,6 +2,8 @@
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from .helping_callbacks import drop_callbacks
+
 # By name: Lightning's class is there twice, in lightning and in pytorch_lightning.
 _NUMBER = "get_accumulate_grad_batches"
 
@@ -21,15 +23,8 @@ class AccumulateAgain(Callback):
     def __init__(self, schedulers: list[Callback]) -> None:
         self._schedulers = schedulers
 
-    @classmethod
-    def leave(cls, trainer: Trainer) -> None:
-        """Leave Lightning's list."""
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        if any(isinstance(callback, cls) for callback in callbacks):
-            trainer.callbacks = [c for c in callbacks if not isinstance(c, cls)]  # type: ignore[attr-defined]
-
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Of the epoch that goes on; where another one begins, they set it again."""
         for scheduler in self._schedulers:
             scheduler.on_train_epoch_start(trainer, pl_module)
-        self.leave(trainer)
+        drop_callbacks(trainer, AccumulateAgain)

@@ -110,13 +110,6 @@ class EndLate(Callback):
             loop.epoch_loop.reset_restart_stage()
         trainer.callbacks.append(cls())  # type: ignore[attr-defined]
 
-    @classmethod
-    def leave(cls, trainer: Trainer) -> None:
-        """Leave the list, where anything failed before the epoch's end."""
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        if any(isinstance(callback, cls) for callback in callbacks):
-            trainer.callbacks = [c for c in callbacks if not isinstance(c, cls)]  # type: ignore[attr-defined]
-
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """There is nothing to train in this epoch, nor to validate any more."""
         trainer.fit_loop.epoch_loop.val_loop._has_run = True
