@@ -15,7 +15,9 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from torchvitals.callbacks import EarlyStopping, StoppingReason
+from torchvitals.callbacks.stopping.restoring import RestoreLast, drop_helpers
 from torchvitals.callbacks.stopping.resuming.accumulation import AccumulateAgain
+from torchvitals.callbacks.stopping.resuming.missed_epoch_end import EndLate
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before"),
@@ -328,11 +330,10 @@ def test_nothing_is_left_in_the_trainer_that_failed(tmp_path):
     assert trainer.callbacks == callbacks
 
 
-def test_no_helper_of_a_fit_that_failed_takes_part_in_the_next():
-    """As of a resumed fit in which another callback failed before batches were accumulated again."""
+@pytest.mark.parametrize("helper", [AccumulateAgain([]), EndLate(), RestoreLast(print)])
+def test_no_helper_of_a_fit_that_failed_is_there_in_the_next(helper):
     stopping = EarlyStopping("x", patience=9)
-    trainer = quiet_trainer(callbacks=[stopping], max_epochs=1, num_sanity_val_steps=0)
-    trainer.callbacks.append(AccumulateAgain([]))
-    trainer.fit(Validates(), batches(BATCHES), batches(1))
+    trainer = quiet_trainer(callbacks=[stopping])
+    trainer.callbacks.append(helper)
+    drop_helpers(trainer)
     assert trainer.callbacks == [stopping]
-    assert not any(isinstance(callback, AccumulateAgain) for callback in trainer.callbacks)
