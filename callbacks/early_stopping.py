@@ -285,6 +285,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._begin(trainer, pl_module)
         self._checks.begin_batch(trainer, pl_module)
 
+    def on_before_backward(
+        self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor
+    ) -> None:
+        """From here on gradients are no longer those of whole batches."""
+        self._checks.gradients.begin_backward(trainer)
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:

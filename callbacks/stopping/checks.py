@@ -20,6 +20,7 @@ from .resuming.plateau_schedules import PlateauSchedules
 from .resuming.progress import Stopwatch, TrainingLoss
 from .resuming.rank_values import of_ranks, of_this_rank
 from .resuming.validation_clock import put_back_clock, read_clock
+from .resuming.waiting_gradients import WaitingGradients
 
 # What ranks have of their own, in the state.
 _OWN = ("readings", "training_loss", "schedules")
@@ -47,6 +48,7 @@ class Checks:
         readings: Their values that wait for a check.
         epoch_sums: What they have summed up over the training epoch.
         schedules: Those of the learning rate that follow a metric.
+        gradients: Those of batches that wait for a step.
         watch: Minutes of training.
         training_loss: Its mean since the last check.
         pending: A stop that is called for, but may not be yet.
@@ -63,6 +65,7 @@ class Checks:
         self.readings = Readings([*modes], [*modes.values()], strict, verbose)
         self.epoch_sums = EpochSums(modes)
         self.schedules = PlateauSchedules()
+        self.gradients = WaitingGradients()
         self.watch = Stopwatch()
         self.training_loss = TrainingLoss()
         self._first = FirstPlace(self._begin_batch, self._end_step)
@@ -74,6 +77,7 @@ class Checks:
         """Forget all checks."""
         for part in (
             self.judge, self.readings, self.training_loss, self.epoch_sums, self.schedules,
+            self.gradients,
         ):  # fmt: skip
             part.clear()
         self.watch.stop(before=0.0)
@@ -114,6 +118,7 @@ class Checks:
         if self.loaded and is_missed(trainer, self._validated, in_time=in_time):
             validate_late(trainer)
         self.schedules.step_late(trainer)
+        self.gradients.put_back(trainer)
 
     def stop_again(self) -> int | None:
         """The epoch of the last check, where the run that is resumed had stopped."""
@@ -239,6 +244,7 @@ class Checks:
         state_dict["epoch_sums"] = self.epoch_sums.state(trainer)
         state_dict["readings"] = self.readings.state_dict(trainer)
         state_dict["schedules"] = self.schedules.state(trainer)
+        state_dict["gradients"] = self.gradients.state(trainer)
         # Lightning sets its clock behind the last hook of a validation.
         is_fresh = self._validated == batches_trained(trainer)
         state_dict["since_validation"] = 0.0 if is_fresh else read_clock(trainer)
@@ -267,6 +273,7 @@ class Checks:
         self.training_loss.load_state_dict(state_dict["training_loss"])
         self.epoch_sums.load_state(state_dict.get("epoch_sums"))
         self.schedules.load_state(state_dict.get("schedules"))
+        self.gradients.load_state(state_dict.get("gradients"))
         self.stops_again = state_dict["stops"]
         self._pends = state_dict.get("pending", False)
         self._of_ranks = state_dict.get("ranks", [])

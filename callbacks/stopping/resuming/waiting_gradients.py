@@ -1,0 +1,123 @@
+"""Gradients of batches that wait for a step (``accumulate_grad_batches``), across an interruption.
+
+Lightning does not save them: a run resumed from between two steps would take the next one with the
+gradients of its own batches alone, and yet divided by the number of all.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from .progress import batch_progress
+
+
+class WaitingGradients:
+    """Keep them for checkpoints, and give them back to the parameters when the epoch goes on."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what a checkpoint had."""
+        self._loaded: dict[str, Any] | None = None
+        self._differentiated = -1
+
+    def begin_backward(self, trainer: Trainer) -> None:
+        """From here on a part of the current batch may be in them."""
+        self._differentiated = batch_progress(trainer).total.ready
+
+    def state(self, trainer: Trainer) -> dict[str, Any] | None:
+        """What waits, whole and as the mean of the ranks; a collective, as saving a checkpoint is.
+
+        None where nothing waits. After an exception other ranks cannot be asked, and a batch that
+        was broken off may have left a part of its own.
+        """
+        if self._loaded is not None:
+            return self._loaded
+        batches = _waiting(trainer)
+        if not batches:
+            return None
+        alone = trainer.world_size == 1 or not trainer.interrupted
+        known = alone and not self._is_in_backward(trainer)
+        gradients = _gather(trainer) if known else None
+        return {"epoch": trainer.current_epoch, "batches": batches, "gradients": gradients}
+
+    def _is_in_backward(self, trainer: Trainer) -> bool:
+        done = batch_progress(trainer)
+        in_batch = done.current.ready != done.current.processed
+        return bool(in_batch and done.total.ready == self._differentiated)
+
+    def load_state(self, state: dict[str, Any] | None) -> None:
+        """Remember a checkpoint's until training goes on."""
+        self.clear()
+        self._loaded = state
+
+    def put_back(self, trainer: Trainer) -> None:
+        """Where training goes on with the batch behind those that they are of."""
+        loaded, self._loaded = self._loaded, None
+        if loaded is None or loaded["epoch"] != trainer.current_epoch:
+            return
+        if loaded["batches"] != _waiting(trainer):
+            return  # of another number of batches in a step
+        if loaded["gradients"] is None:
+            rank_zero_warn(
+                f"The gradients of {loaded['batches']} batches that waited for a step are not in "
+                "the checkpoint: it was saved after an exception in the midst of a batch, or on "
+                "several ranks. The next step is taken with those of the batches that are left."
+            )
+            return
+        for name, parameter in _trained(trainer):
+            gradient = loaded["gradients"].get(name)
+            if gradient is not None and gradient.shape == parameter.shape:
+                parameter.grad = _as_of(parameter, gradient)
+
+
+def _waiting(trainer: Trainer) -> int:
+    """Batches that were trained since the last step."""
+    by_hand = not trainer.lightning_module.automatic_optimization
+    if by_hand or trainer.strategy.handles_gradient_accumulation:
+        return 0
+    progress = batch_progress(trainer)
+    done = progress.current
+    is_last = progress.is_last_batch or done.ready == trainer.num_training_batches
+    if is_last and done.ready == done.processed:
+        return 0  # After the last batch of an epoch there is a step.
+    waiting: int = done.processed % trainer.accumulate_grad_batches
+    return waiting
+
+
+def _trained(trainer: Trainer) -> Iterator[tuple[str, nn.Parameter]]:
+    module = trainer.lightning_module
+    return ((name, p) for name, p in module.named_parameters() if p.requires_grad)
+
+
+def _gather(trainer: Trainer) -> dict[str, Tensor]:
+    parameters = dict(_trained(trainer))
+    # One that a rank did not use has its share there of nothing.
+    has = torch.tensor([p.grad is not None for p in parameters.values()], dtype=torch.float32)
+    if trainer.world_size > 1:
+        has = trainer.strategy.reduce(has.to(trainer.strategy.root_device), reduce_op="sum")
+    names = [name for name, count in zip(parameters, has.tolist(), strict=True) if count]
+    return {name: _whole(trainer, parameters[name]) for name in names}
+
+
+def _whole(trainer: Trainer, parameter: nn.Parameter) -> Tensor:
+    gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.detach()
+    if isinstance(gradient, DTensor):
+        return gradient.full_tensor().cpu()
+    if trainer.world_size > 1:
+        gradient = trainer.strategy.reduce(gradient.clone(), reduce_op="mean")
+    return gradient.to("cpu", copy=True)
+
+
+def _as_of(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
+    if isinstance(parameter, DTensor):
+        whole = gradient.to(parameter.device_mesh.device_type)
+        mesh, placements = parameter.device_mesh, parameter.placements
+        return distribute_tensor(whole, mesh, placements, src_data_rank=None)
+    return gradient.to(parameter.device, parameter.dtype)

@@ -1,0 +1,165 @@
+"""Gradients of batches that wait for a step are there again where a run is resumed."""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.accumulating import BATCHES, IN_A_STEP, Regresses, SavesAt, fit
+from helpers.training import run
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
+
+pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended")
+HERE = Path(__file__).parent
+HOOKS = ("on_train_batch_start", "on_train_batch_end", "on_validation_end")
+
+
+def resumed(hook, batch, path, **arguments):
+    fit(SavesAt(path, hook, batch), **arguments)
+    return fit(ckpt=path, **arguments)
+
+
+def waits(path):
+    callbacks = torch.load(path, weights_only=True)["callbacks"]
+    return next(v for k, v in callbacks.items() if "EarlyStopping" in k)["gradients"]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    found = fit()
+    assert 2 * BATCHES / IN_A_STEP < found["step"] < 18, "it stops, and not in the first epochs"
+    return found
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("batch", range(1, 2 * BATCHES))
+def test_from_every_batch(uninterrupted, hook, batch, tmp_path):
+    path = tmp_path / "saved.ckpt"
+    fit(SavesAt(path, hook, batch))
+    if not path.exists():
+        assert hook == "on_validation_end"
+        assert batch % BATCHES % 2 or batch % BATCHES == 0
+        return
+    number = batch % BATCHES % IN_A_STEP
+    assert bool(waits(path)) == bool(number)
+    found = fit(ckpt=path)
+    assert found["step"] == uninterrupted["step"]
+    assert found["curve"] == uninterrupted["curve"]
+    for name, weight in uninterrupted["weights"].items():
+        assert torch.equal(found["weights"][name], weight), name
+
+
+def test_lightning_alone_does_not(tmp_path):
+    """Without it the case is none: this is what the others would find."""
+    stopping = LightningEarlyStopping("val_loss", patience=3)
+    whole = fit(stopping=stopping)
+    stopping = LightningEarlyStopping("val_loss", patience=3)
+    fit(SavesAt(tmp_path / "saved.ckpt", "on_train_batch_end", 5), stopping=stopping)
+    stopping = LightningEarlyStopping("val_loss", patience=3)
+    found = fit(ckpt=tmp_path / "saved.ckpt", stopping=stopping)
+    weights = found["weights"]
+    assert any(not torch.equal(weights[name], w) for name, w in whole["weights"].items())
+
+
+class Breaks(Regresses):
+    """Raises in a batch, before it is differentiated or after."""
+
+    def __init__(self, batch, late=False):
+        super().__init__()
+        self.batch, self.late = batch, late
+
+    def breaks(self):
+        done = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
+        if done == self.batch:
+            raise InterruptedError
+
+    def training_step(self, batch, batch_idx):
+        if not self.late:
+            self.breaks()
+        return super().training_step(batch, batch_idx)
+
+    def on_after_backward(self):
+        self.breaks()
+
+
+class SavesOnException(Callback):
+    def __init__(self, path):
+        self.path = path
+
+    def on_exception(self, trainer, pl_module, exception):
+        trainer.save_checkpoint(self.path)
+
+
+def broken(path, batch, late):
+    fit(SavesOnException(path), model=Breaks(batch, late))
+
+
+def test_a_batch_that_broke_before_it_was_differentiated(uninterrupted, tmp_path):
+    path = tmp_path / "saved.ckpt"
+    broken(path, 5, late=False)
+    assert waits(path)["batches"] == 2
+    found = fit(ckpt=path)
+    assert found["curve"] == uninterrupted["curve"]
+    for name, weight in uninterrupted["weights"].items():
+        assert torch.equal(found["weights"][name], weight), name
+
+
+def test_a_batch_that_broke_later_says_so(tmp_path):
+    path = tmp_path / "saved.ckpt"
+    broken(path, 5, late=True)
+    assert waits(path)["gradients"] is None
+    with pytest.warns(UserWarning, match="gradients of 2 batches that waited for a step are not"):
+        fit(ckpt=path)
+
+
+def test_the_first_batch_of_a_step_has_nothing_to_lose(uninterrupted, tmp_path):
+    path = tmp_path / "saved.ckpt"
+    broken(path, 3, late=True)
+    assert waits(path) is None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="The gradients of")
+        assert fit(ckpt=path)["curve"] == uninterrupted["curve"]
+
+
+def test_another_number_of_batches_in_a_step_begins_one_of_its_own(tmp_path):
+    """Of five batches there are none before the third that a step of two would wait for."""
+    path = tmp_path / "saved.ckpt"
+    fit(SavesAt(path, "on_train_batch_end", 4))
+    model = Regresses()
+    seen = []
+    model.on_train_start = lambda: seen.append(model.out.weight.grad)
+    fit(ckpt=path, model=model, accumulate_grad_batches=2)
+    assert seen == [None]
+
+
+def test_a_checkpoint_saved_where_training_goes_on_has_them_still(tmp_path):
+    path, again = tmp_path / "saved.ckpt", tmp_path / "again.ckpt"
+    fit(SavesAt(path, "on_train_batch_end", 5))
+    saves = SavesAt(again, "on_train_start", 5)
+    fit(saves, ckpt=path)
+    first, second = waits(path), waits(again)
+    assert first["batches"] == second["batches"] == 2
+    for name, gradient in first["gradients"].items():
+        assert torch.equal(gradient, second["gradients"][name])
+
+
+def test_on_two_ranks(tmp_path):
+    """The mean of the ranks' under DDP, and the shards put together under FSDP2."""
+    search = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    script = HERE / "resume_gradients_on_ranks.py"
+    run([sys.executable, script, tmp_path / "found"], tmp_path, PYTHONPATH=search)
+    alone = fit()
+    for rank in (0, 1):
+        found = torch.load(tmp_path / f"found.{rank}", weights_only=True)
+        assert list(found) == ["DDP", "FSDP2"]
+        for name, (whole, *resumed) in found.items():
+            assert len(resumed) == 4, name
+            for other in (whole, *resumed):
+                assert other["step"] == alone["step"], name
+                assert other["curve"] == pytest.approx(alone["curve"], rel=1e-4), name
+                assert set(other["weights"]) >= {"linear.weight", "out.weight", "out.bias"}
+                for key, weight in other["weights"].items():
+                    assert torch.allclose(weight, alone["weights"][key], atol=1e-5), (name, key)
