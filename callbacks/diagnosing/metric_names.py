@@ -22,7 +22,8 @@ _ERROR = (
 _SEAM = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
 _RANKINGS = r"auc|auroc|auprc|averageprecision|average_precision|ndcg|mrr|hit_?rate|recall@|\bap\b"
 _DECISIONS = r"f1|recall(?!@)|sensitivity|mcc|kappa"
-_PARTS = "validation|valid|eval|val|(?<![a-z])(dev|test|heldout|holdout)(?![a-z])"
+_PARTS = "validation|valid|eval|val|(?<![a-z])(?:dev|test|heldout|holdout)(?![a-z])"
+_BETWEEN = "_-/.: "
 _BARE = {"val", "valid", "validation", "eval", "dev", "test", "heldout", "holdout", "epoch"}
 # Beside these a name says nothing of a part of the loss.
 _PLAIN = _BARE | {"loss", "total", "step", "dataloader", "idx"}
@@ -81,8 +82,11 @@ def is_accuracy(name: str) -> bool:
 
 
 def counterparts(name: str) -> list[str]:
-    """What a metric of validation would be called in training."""
+    """What a metric of validation would be called in training: ``val_mse`` is ``mse`` in Keras."""
     found = [re.sub(_PARTS, word, name, flags=re.IGNORECASE) for word in ("train", "training")]
+    pieces = [piece.strip(_BETWEEN) for piece in re.split(_PARTS, name, flags=re.IGNORECASE)]
+    rest = [piece for piece in pieces if piece]
+    found += rest if len(rest) == 1 and len(pieces) > 1 else []
     return [n + ending for n in found for ending in ("", "_epoch", "_step")]
 
 

@@ -115,13 +115,13 @@ class ValidationCurve:
         score_name = self.named.find("validation_score", metrics)
         names = (name, find_score(own) if score_name is None else score_name)
         loss, score = (float(metrics[name]) if name in metrics else None for name in names)
-        counterpart = _in_training(name, metrics) if is_guessed else None
+        counterpart = _in_training(name, metrics, own) if is_guessed else None
         decides = any(map(is_decision, own))
         ranks = any(map(is_ranking, own)) and not decides
         logged = self.named.read(trainer)
         return Check(
             loss, score, name, is_accuracy(names[1]), is_guessed, counterpart, ranks, decides,
-            logged, _in_training(names[1], metrics), self._rivals(name, metrics, own),
+            logged, _in_training(names[1], metrics, own), self._rivals(name, metrics, own),
         )  # fmt: skip
 
     def _find_loss(self, logged: Iterable[str], own: Sequence[str]) -> tuple[str, bool]:
@@ -147,7 +147,7 @@ class ValidationCurve:
         is_given = self.named.find("validation_loss", logged) is not None
         if is_given or self._is_settled or is_plain(name) or len(self.losses) > 1:
             return ()
-        twins = {n: _in_training(n, logged) for n in find_losses(own)}
+        twins = {n: _in_training(n, logged, own) for n in find_losses(own)}
         return tuple((n, float(logged[n]), t) for n, t in twins.items() if t is not None)
 
     def add(
@@ -245,9 +245,9 @@ def _of_validation(trainer: Trainer) -> list[str]:
     return [name for name in trainer.callback_metrics if name in logged or says_validation(name)]
 
 
-def _in_training(name: str, logged: Mapping[str, Any]) -> float | None:
-    """What is logged of training under the name of a metric of validation."""
-    twin = next((n for n in counterparts(name) if n in logged and n != name), None)
+def _in_training(name: str, logged: Mapping[str, Any], own: Sequence[str]) -> float | None:
+    """What is logged of training under the name of a metric of validation, which has its own."""
+    twin = next((n for n in counterparts(name) if n in logged and n not in {name, *own}), None)
     return None if twin is None else float(logged[twin])
 
 

@@ -188,8 +188,11 @@ def test_whether_decisions_are_asked_for(metrics, decides):
 
 @pytest.mark.parametrize(
     ("name", "twin"),
-    [("val_mse", "train_mse"), ("mse/val", "mse/train_epoch"), ("valid_mse", "train_mse_step")],
-)
+    [
+        ("val_mse", "train_mse"), ("mse/val", "mse/train_epoch"), ("valid_mse", "train_mse_step"),
+        ("val_mse", "mse"), ("mse/val", "mse_epoch"), ("valid/mse", "mse_step"),
+    ],
+)  # fmt: skip
 def test_what_is_logged_of_training_tells_the_unit(name, twin):
     assert checked({name: 9.0, twin: 0.95}).losses == [9.0]
     assert checked({name: 9.0, twin: 250.0}).losses == []
@@ -237,8 +240,9 @@ def test_whether_a_score_is_an_accuracy(name, is_one):
 
 @pytest.mark.parametrize(
     ("logged", "found"),
-    [({"train_acc": 0.7}, 0.7), ({"train_acc_epoch": 0.6}, 0.6), ({"train_f1": 0.7}, math.nan)],
-)
+    [({"train_acc": 0.7}, 0.7), ({"train_acc_epoch": 0.6}, 0.6), ({"train_f1": 0.7}, math.nan),
+     ({"acc": 0.7}, 0.7), ({"f1": 0.7}, math.nan)],
+)  # fmt: skip
 def test_the_score_of_training_under_the_same_name(logged, found):
     curve = checked({"val_acc": 0.5, "val_loss": 1.0, **logged})
     resumed = ValidationCurve(None, None)
