@@ -113,7 +113,7 @@ def arrhythmias() -> Program:
     module = BeatNet((1 / share).sqrt() / (1 / share).sqrt().mean())
     train = DataLoader(TensorDataset(data.x, data.y), 64, shuffle=True)
     validation = DataLoader(TensorDataset(data.x_test, data.y_test), 720)
-    return Program(module, train, validation, 20, partial(balanced_accuracy, module, data))
+    return Program(module, train, validation, 18, partial(balanced_accuracy, module, data))
 
 
 class PromoterCNN(LightningModule):
