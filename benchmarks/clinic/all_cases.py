@@ -51,6 +51,7 @@ import faulty.instruments
 import faulty.insurance
 import faulty.kitchen
 import faulty.labelling
+import faulty.laboratories
 import faulty.layers
 import faulty.lecture
 import faulty.letterboxes
@@ -163,6 +164,7 @@ import healthy.instruments
 import healthy.insurance
 import healthy.kitchen
 import healthy.laboratories
+import healthy.laboratories_more
 import healthy.language
 import healthy.lecture
 import healthy.mailroom
@@ -278,6 +280,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.insurance.CASES,
     *faulty.kitchen.CASES,
     *faulty.labelling.CASES,
+    *faulty.laboratories.CASES,
     *faulty.layers.CASES,
     *faulty.lecture.CASES,
     *faulty.letterboxes.CASES,
@@ -392,6 +395,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.insurance.CASES,
     *healthy.kitchen.CASES,
     *healthy.laboratories.CASES,
+    *healthy.laboratories_more.CASES,
     *healthy.language.CASES,
     *healthy.lecture.CASES,
     *healthy.mailroom.CASES,
