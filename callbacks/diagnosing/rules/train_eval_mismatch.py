@@ -18,7 +18,7 @@ _TOO_FEW, _GOOD = 3, 0.5
 _STEP_DOWN = 0.7
 _MANY_BATCHES, _LEFT, _APART = 50, 0.2, 0.3
 _SUM, _PAYS, _EARLIEST = 3.0, 1.5, 3
-_NEARLY_ALL = 0.8
+_NEARLY_ALL, _RECENT = 0.8, 5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -134,8 +134,10 @@ def _hasty(vitals: Vitals) -> list[Symptom]:
     hasty = [name for name, share in vitals.norm_momenta.items() if share > _NEARLY_ALL]
     if not hasty or len(checks) <= _CHECKS or len(training) != len(checks):
         return []
-    recent = zip(checks[-_CHECKS:], training[-_CHECKS:], strict=True)
-    if not all(check > _PAYS * loss > 0 for check, loss in recent):
+    recent = zip(checks[-_RECENT:], training[-_RECENT:], strict=True)
+    pays = [check > _PAYS * loss > 0 for check, loss in recent]
+    # Moments of a single batch may happen to do.
+    if not all(pays[-_CHECKS:]) and 2 * sum(pays) <= len(pays):
         return []
     share = vitals.norm_momenta[hasty[0]]
     evidence = (
