@@ -20,13 +20,14 @@ _MANY = 9
 _CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
 _MODEST_STEP, _NEXT_TO_NOTHING, _SOME = 5e-4, 0.1, 0.4
 _HURRIED_STEP, _BARELY = 2e-3, 0.2
+_TENTH, _VERY_WELL = 0.1, 0.9
 _NO_WAY, _SHORT_WAY, _ENDED, _MOST, _BELOW = 1e-3, 2e-2, 1e-2, 0.75, 0.3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a schedule that will not come to its peak, or a loss that hardly falls."""
-    found = _unfinished(vitals) or _motionless(vitals) or _crawling(vitals)
-    return found or _died_early(vitals) or _unhurried(vitals)
+    found = _unfinished(vitals) or _still_warming(vitals) or _motionless(vitals)
+    return found or _crawling(vitals) or _died_early(vitals) or _unhurried(vitals)
 
 
 def _unfinished(vitals: Vitals) -> list[Symptom]:
@@ -42,6 +43,26 @@ def _unfinished(vitals: Vitals) -> list[Symptom]:
     figures = {"share": vitals.schedule_share, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
     return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
+
+
+def _still_warming(vitals: Vitals) -> list[Symptom]:
+    """A warm-up counted in steps, of which each epoch makes one: half the training has had none."""
+    now, given = vitals.learning_rate, vitals.learning_rate_given
+    rises = vitals.learning_rate_peak <= now < _TENTH * given
+    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    is_late = vitals.had_a_long_chance and vitals.planned_steps / 2 <= vitals.step
+    # A schedule may multiply a rate that nobody would take, as Noam's does 1.
+    if not (rises and is_late and 0 < max(updates, default=0.0) < _SMALL_STEP):
+        return []
+    if vitals.gain > _VERY_WELL:
+        return []
+    evidence = (
+        f"After {vitals.step} of {vitals.planned_steps:.0f} steps a step moves the weights by "
+        f"{updates[-1]:.1e} of their length, where about 1e-03 is usual.{_words_on_schedule(vitals)}"
+    )
+    figures = {"update_ratio": updates[-1], "learning_rate": now}
+    problem = Problem.LEARNING_RATE_TOO_LOW
+    return [Symptom(problem, "warning", evidence, figures, _remedies(vitals), is_root=True)]
 
 
 def _motionless(vitals: Vitals) -> list[Symptom]:

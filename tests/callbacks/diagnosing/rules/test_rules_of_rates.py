@@ -147,3 +147,40 @@ WORSE_AGAIN = [
 def test_steps_are_short_beside_weights_that_they_have_made_long(growth, sick):
     signs = vitals(WORSE_AGAIN, total_updates=[0.05] * 3 + [6e-3] * 12, growth=growth)
     assert (P.LEARNING_RATE_TOO_HIGH in found(signs)) is sick
+
+
+WARMING = {
+    "total_updates": [1e-6, 4e-6, 1e-5, 2e-5, 4e-5], "planned_steps": 400,
+    "learning_rate": 2e-5, "learning_rate_peak": 2e-5, "learning_rate_given": 3e-3,
+}  # fmt: skip
+
+
+FALLS = [LN10 - 0.0055 * i for i in range(300)]
+
+
+def test_a_warm_up_that_will_not_end():
+    """The loss falls well all the same."""
+    signs = vitals(FALLS, **WARMING)
+    assert signs.step == 300
+    (symptom,) = join_causes(examine(signs))
+    assert (symptom.problem, symptom.severity) == (P.LEARNING_RATE_TOO_LOW, "warning")
+    assert "come to 2e-05 of 0.003 in 300 steps" in symptom.evidence
+    assert '"interval": "step"' in symptom.remedies[0].code
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"planned_steps": 3000},  # it may end yet
+        {"learning_rate": 1.9e-5},  # it has ended
+        {"learning_rate_given": 1e-4},
+        {"total_updates": [1e-4, 5e-4, 1e-3]},  # of a rate of 1, that Noam's schedule is given
+        {"learning_rate_given": math.nan},
+    ],
+)
+def test_a_warm_up_that_is_none_of_it(otherwise):
+    assert P.LEARNING_RATE_TOO_LOW not in found(vitals(FALLS, **{**WARMING, **otherwise}))
+
+
+def test_a_warm_up_that_has_done():
+    assert not found(vitals([LN10 * 0.95**i for i in range(300)], **WARMING))
