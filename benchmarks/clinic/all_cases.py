@@ -3,6 +3,7 @@
 import faulty.ablations
 import faulty.acceptance
 import faulty.archives
+import faulty.assistants
 import faulty.attention
 import faulty.aviation
 import faulty.bedside
@@ -109,6 +110,7 @@ import healthy.ablations_more
 import healthy.acceptance
 import healthy.agents
 import healthy.archives
+import healthy.assistants
 import healthy.aviation
 import healthy.bedside
 import healthy.bench_side
@@ -232,6 +234,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.ablations.CASES,
     *faulty.acceptance.CASES,
     *faulty.archives.CASES,
+    *faulty.assistants.CASES,
     *faulty.attention.CASES,
     *faulty.aviation.CASES,
     *faulty.bedside.CASES,
@@ -340,6 +343,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.acceptance.CASES,
     *healthy.agents.CASES,
     *healthy.archives.CASES,
+    *healthy.assistants.CASES,
     *healthy.aviation.CASES,
     *healthy.bedside.CASES,
     *healthy.bench_side.CASES,
