@@ -3,6 +3,7 @@
 import faulty.ablations
 import faulty.acceptance
 import faulty.archives
+import faulty.assistants
 import faulty.attention
 import faulty.aviation
 import faulty.bedside
@@ -110,6 +111,7 @@ import healthy.ablations_more
 import healthy.acceptance
 import healthy.agents
 import healthy.archives
+import healthy.assistants
 import healthy.aviation
 import healthy.bedside
 import healthy.bench_side
@@ -234,6 +236,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.ablations.CASES,
     *faulty.acceptance.CASES,
     *faulty.archives.CASES,
+    *faulty.assistants.CASES,
     *faulty.attention.CASES,
     *faulty.aviation.CASES,
     *faulty.bedside.CASES,
@@ -343,6 +346,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.acceptance.CASES,
     *healthy.agents.CASES,
     *healthy.archives.CASES,
+    *healthy.assistants.CASES,
     *healthy.aviation.CASES,
     *healthy.bedside.CASES,
     *healthy.bench_side.CASES,
