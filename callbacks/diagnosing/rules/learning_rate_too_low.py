@@ -57,8 +57,8 @@ def _still_warming(vitals: Vitals) -> list[Symptom]:
     if vitals.gain > _VERY_WELL:
         return []
     evidence = (
-        f"After {vitals.step} of {vitals.planned_steps:.0f} steps a step moves the weights by "
-        f"{updates[-1]:.1e} of their length, where about 1e-03 is usual.{_words_on_schedule(vitals)}"
+        f"After {vitals.step} of {vitals.planned_steps:.0f} steps one moves the weights by "
+        f"{updates[-1]:.1e} of their length, where 1e-03 is usual.{_words_on_schedule(vitals)}"
     )
     figures = {"update_ratio": updates[-1], "learning_rate": now}
     problem = Problem.LEARNING_RATE_TOO_LOW
