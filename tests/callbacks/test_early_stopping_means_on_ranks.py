@@ -44,6 +44,15 @@ def test_values_that_each_rank_has_of_its_own(tmp_path):
     assert first["training loss"][0]["losses"] == [6.0, 7.0, 8.0, 9.0, 10.0]
 
 
+def test_rates_that_follow_a_metric(tmp_path):
+    first, second = on_two_ranks("resume_schedules_on_ranks.py", tmp_path)
+    assert first == second
+    assert len(first) == 3
+    for name, (whole, resumed) in first.items():
+        assert resumed == whole, name
+        assert whole["rate"] < 0.15, "it was stepped more than once"
+
+
 def test_after_an_exception(tmp_path):
     """Exact without asking the other rank; where it could not tell before, with a warning."""
     first, second = on_two_ranks("interrupt_means_on_ranks.py", tmp_path)
