@@ -455,6 +455,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         """Add what only the Trainer has: what is summed up and what waits for its check."""
         state = checkpoint["callbacks"][self.state_key]
         self._checks.complete(state, trainer)
+        self._checks.buffers.put_into(checkpoint, trainer, pl_module)
         self._best.omit_own(state, pl_module)
 
     def on_load_checkpoint(

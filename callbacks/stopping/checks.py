@@ -12,6 +12,7 @@ from .judging.judge import Judge, Rules
 from .judging.readings import Readings
 from .judging.reason import Verdict
 from .resuming.accumulation import AccumulateAgain, resume_accumulation
+from .resuming.batch_buffers import BatchBuffers
 from .resuming.epoch_sums import EpochSums
 from .resuming.helping_callbacks import drop_callbacks
 from .resuming.missed_epoch_end import EndLate, end_stopped_epoch, resume_epoch
@@ -49,6 +50,7 @@ class Checks:
         epoch_sums: What they have summed up over the training epoch.
         schedules: Those of the learning rate that follow a metric.
         gradients: Those of batches that wait for a step.
+        buffers: The module's, as they were before the batch.
         watch: Minutes of training.
         training_loss: Its mean since the last check.
         pending: A stop that is called for, but may not be yet.
@@ -66,6 +68,7 @@ class Checks:
         self.epoch_sums = EpochSums(modes)
         self.schedules = PlateauSchedules()
         self.gradients = WaitingGradients()
+        self.buffers = BatchBuffers()
         self.watch = Stopwatch()
         self.training_loss = TrainingLoss()
         self._first = FirstPlace(self._begin_batch, self._end_step)
@@ -77,7 +80,7 @@ class Checks:
         """Forget all checks."""
         for part in (
             self.judge, self.readings, self.training_loss, self.epoch_sums, self.schedules,
-            self.gradients,
+            self.gradients, self.buffers,
         ):  # fmt: skip
             part.clear()
         self.watch.stop(before=0.0)
@@ -139,6 +142,7 @@ class Checks:
 
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A training batch begins."""
+        self.buffers.begin_batch(trainer, pl_module)
         self.epoch_sums.begin_batch(trainer, pl_module)
         # Each rank alike: what is told is exchanged.
         if trainer.world_size > 1 or self.rules.criterion == "PQ":
@@ -168,6 +172,7 @@ class Checks:
                 f"saved is not made up for: the last one is of step {last.steps}."
             )
         self.loaded = False
+        self.buffers.clear()
         self._first.leave(trainer)
         drop_callbacks(trainer, EndLate, AccumulateAgain)
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.accumulating import BATCHES, IN_A_STEP, Regresses, SavesAt, fit
-from helpers.training import run
-from lightning.pytorch.callbacks import Callback
+from helpers.training import SavesOnException, run
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended")
@@ -83,14 +82,6 @@ class Breaks(Regresses):
 
     def on_after_backward(self):
         self.breaks()
-
-
-class SavesOnException(Callback):
-    def __init__(self, path):
-        self.path = path
-
-    def on_exception(self, trainer, pl_module, exception):
-        trainer.save_checkpoint(self.path)
 
 
 def broken(path, batch, late):

@@ -1,4 +1,4 @@
-"""A Trainer that neither draws nor writes, commands that must succeed, and the end of ranks."""
+"""A Trainer that neither draws nor writes, what saves when it fails, commands, the end of ranks."""
 
 import multiprocessing
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch.distributed
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 
 #: How worker processes start beside the threads of a process group. A fork can hang there before
 #: Python 3.12: the child waits for a lock that a thread held (python/cpython#112275).
@@ -27,6 +27,16 @@ def quiet_trainer(**arguments: Any) -> Trainer:
         log_every_n_steps=1,
     )
     return Trainer(**{**settings, **arguments})
+
+
+class SavesOnException(Callback):
+    """Saves a checkpoint when an exception comes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_exception(self, trainer: Trainer, *_: Any) -> None:
+        trainer.save_checkpoint(self.path)
 
 
 def environment(**changes: str) -> dict[str, str]:

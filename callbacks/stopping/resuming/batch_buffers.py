@@ -1,0 +1,66 @@
+"""Buffers as they were before a batch that an exception breaks off, as BatchNorm's moments.
+
+The batch is trained again where the run is resumed, and would count twice in them.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+from .exceptions import saves_on_exception
+from .progress import batch_progress
+
+# Larger ones are tables and masks.
+_MOST = 65_536
+
+
+class BatchBuffers:
+    """Copy them before each batch, where an exception may leave a checkpoint behind."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget them; what is to be copied is found anew."""
+        self._buffers: dict[str, Tensor] | None = None
+        self._copies: list[Tensor] = []
+        self._batch = -1
+
+    def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Copy them as they are."""
+        if self._buffers is None:
+            self._buffers = _small_ones(pl_module) if saves_on_exception(trainer) else {}
+            self._copies = [torch.empty_like(buffer) for buffer in self._buffers.values()]
+        for copy, buffer in zip(self._copies, self._buffers.values(), strict=True):
+            copy.copy_(buffer)
+        self._batch = batch_progress(trainer).total.ready
+
+    def put_into(
+        self, checkpoint: dict[str, Any], trainer: Trainer, pl_module: LightningModule
+    ) -> None:
+        """Have a checkpoint that is saved within a batch hold those from before it."""
+        done = batch_progress(trainer)
+        in_batch = done.current.ready != done.current.processed and done.total.ready == self._batch
+        if not (in_batch and self._buffers):
+            return
+        now, weights = dict(_named(pl_module)), checkpoint["state_dict"]
+        for (name, buffer), copy in zip(self._buffers.items(), self._copies, strict=True):
+            if now.get(name) is buffer and name in weights:
+                weights[name] = copy.clone()
+
+
+def _small_ones(pl_module: LightningModule) -> dict[str, Tensor]:
+    return {
+        name: buffer
+        for name, buffer in _named(pl_module)
+        if not isinstance(buffer, DTensor) and buffer.numel() <= _MOST
+    }
+
+
+def _named(pl_module: LightningModule) -> Iterator[tuple[str, Tensor]]:
+    # A shared one has several names in a checkpoint.
+    return pl_module.named_buffers(remove_duplicate=False)
