@@ -10,6 +10,7 @@ import torch
 from helpers.accumulating import BATCHES, IN_A_STEP, Regresses, SavesAt, fit
 from helpers.training import SavesOnException, run
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
+from torch import nn
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended")
 HERE = Path(__file__).parent
@@ -101,9 +102,33 @@ def test_a_batch_that_broke_before_it_was_differentiated(uninterrupted, tmp_path
 def test_a_batch_that_broke_later_says_so(tmp_path):
     path = tmp_path / "saved.ckpt"
     broken(path, 5, late=True)
-    assert waits(path)["gradients"] is None
-    with pytest.warns(UserWarning, match="gradients of 2 batches that waited for a step are not"):
+    assert not waits(path)["gradients"]
+    with pytest.warns(UserWarning, match=r"of 2 batches that waited .* not in .* within a batch"):
         fit(ckpt=path)
+
+
+class Sparse(Regresses):
+    """Looks a word up for each batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(BATCHES, 1, sparse=True)
+
+    def training_step(self, batch, batch_idx):
+        word = self.words(torch.tensor([batch_idx])).sum()
+        return super().training_step(batch, batch_idx) + word.square()
+
+
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor invariants")
+def test_sparse_ones(tmp_path):
+    path = tmp_path / "saved.ckpt"
+    whole = fit(model=Sparse())
+    fit(SavesAt(path, "on_train_batch_end", 5), model=Sparse())
+    assert waits(path)["gradients"]["words.weight"].is_sparse
+    found = fit(ckpt=path, model=Sparse())
+    assert found["curve"] == whole["curve"]
+    for name, weight in whole["weights"].items():
+        assert torch.equal(found["weights"][name], weight), name
 
 
 def test_the_first_batch_of_a_step_has_nothing_to_lose(uninterrupted, tmp_path):

@@ -42,10 +42,22 @@ class WaitingGradients:
         batches = _waiting(trainer)
         if not batches:
             return None
-        alone = trainer.world_size == 1 or not trainer.interrupted
-        known = alone and not self._is_in_backward(trainer)
-        gradients = _gather(trainer) if known else None
-        return {"epoch": trainer.current_epoch, "batches": batches, "gradients": gradients}
+        lost = self._obstacle(trainer)
+        gradients = {} if lost else _gather(trainer)
+        lost = lost or ("sparse, on several ranks" if gradients is None else "")
+        return {
+            "epoch": trainer.current_epoch, "batches": batches, "gradients": gradients,
+            "lost": lost,
+        }  # fmt: skip
+
+    def _obstacle(self, trainer: Trainer) -> str:
+        """Why they cannot be had, the same on all ranks; empty if they can."""
+        if trainer.world_size > 1 and trainer.interrupted:
+            return "saved after an exception, when the other ranks could not be asked"
+        if self._is_in_backward(trainer):
+            return "saved within a batch, of which a part was in them"
+        names = [base.__name__ for base in type(trainer.strategy).__mro__]
+        return "FSDP1 has them in parts of its own" if "FSDPStrategy" in names else ""
 
     def _is_in_backward(self, trainer: Trainer) -> bool:
         done = batch_progress(trainer)
@@ -64,11 +76,11 @@ class WaitingGradients:
             return
         if loaded["batches"] != _waiting(trainer):
             return  # of another number of batches in a step
-        if loaded["gradients"] is None:
+        if loaded["lost"]:
             rank_zero_warn(
                 f"The gradients of {loaded['batches']} batches that waited for a step are not in "
-                "the checkpoint: it was saved after an exception in the midst of a batch, or on "
-                "several ranks. The next step is taken with those of the batches that are left."
+                f"the checkpoint ({loaded['lost']}): the next step is taken with those of the "
+                "batches that are left."
             )
             return
         for name, parameter in _trained(trainer):
@@ -96,13 +108,18 @@ def _trained(trainer: Trainer) -> Iterator[tuple[str, nn.Parameter]]:
     return ((name, p) for name, p in module.named_parameters() if p.requires_grad)
 
 
-def _gather(trainer: Trainer) -> dict[str, Tensor]:
+def _gather(trainer: Trainer) -> dict[str, Tensor] | None:
+    """Those of all ranks; None where they are sparse, which ranks cannot sum up everywhere."""
     parameters = dict(_trained(trainer))
     # One that a rank did not use has its share there of nothing.
-    has = torch.tensor([p.grad is not None for p in parameters.values()], dtype=torch.float32)
+    has = [p.grad is not None for p in parameters.values()]
+    sparse = [p.grad is not None and p.grad.layout != torch.strided for p in parameters.values()]
     if trainer.world_size > 1:
-        has = trainer.strategy.reduce(has.to(trainer.strategy.root_device), reduce_op="sum")
-    names = [name for name, count in zip(parameters, has.tolist(), strict=True) if count]
+        told = torch.tensor([has, sparse], dtype=torch.float32, device=trainer.strategy.root_device)
+        has, sparse = trainer.strategy.reduce(told, reduce_op="sum").tolist()
+        if any(sparse):
+            return None
+    names = [name for name, count in zip(parameters, has, strict=True) if count]
     return {name: _whole(trainer, parameters[name]) for name in names}
 
 
