@@ -43,7 +43,7 @@ def test_memory_is_flat_over_a_thousand_calls():
     count, peak = tensors(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for epoch in range(1000):
         augment(images, index=index, epoch=epoch)
-    assert tensors() == count
+    assert tensors() <= count  # other tests' may go in between
     # In kB on Linux; one batch kept by each call would be 768 MB.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 30_000
 

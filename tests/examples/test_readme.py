@@ -21,7 +21,7 @@ def test_there_is_code_for_each_use():
 
 def test_figures_are_those_that_the_demo_printed():
     printed = (ROOT / "examples/results/demo.txt").read_text()
-    demo = README.partition("## Four uses")[0]
+    demo = README.partition("## Five uses")[0]
     rows = re.findall(r"^\| ([\w ,/]+) \| (.+?) \| (.+?) \|$", demo, flags=re.MULTILINE)
     assert len(rows) == 5
     flat = re.sub(r"[\s│┃]+", " ", printed)
