@@ -92,6 +92,30 @@ def test_the_module_itself_keeps_what_it_has(tmp_path):
     assert saved["norm.num_batches_tracked"] == saved["again.num_batches_tracked"] == 2
 
 
+class Lazy(Normed):
+    """Finds its size with the first batch, behind one whose buffer is sparse."""
+
+    def __init__(self):
+        super().__init__()
+        self.again = nn.LazyBatchNorm1d()
+        self.register_buffer("sparse", torch.eye(3).to_sparse(), persistent=False)
+
+
+def test_norms_that_have_no_size_yet(tmp_path):
+    path = tmp_path / "saved.ckpt"
+    for place in (("forward", 0, 0), ("forward", 0, 1)):
+        model = Lazy()
+        model.place = place
+        stopping = EarlyStopping("val_loss", restore_best_weights=False)
+        trainer = quiet_trainer(callbacks=[stopping, SavesOnException(path)],
+                                num_sanity_val_steps=0)  # fmt: skip
+        with pytest.raises(InterruptedError):
+            trainer.fit(model, batches(BATCHES), batches(1))
+    saved = torch.load(path, weights_only=True)["state_dict"]
+    assert saved["again.num_batches_tracked"] == 1
+    assert model.again.num_batches_tracked == 2
+
+
 class Copies(Callback):
     """What is kept of each batch."""
 

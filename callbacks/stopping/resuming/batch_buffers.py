@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
-from torch.distributed.tensor import DTensor
+from torch.nn.parameter import is_lazy
 
 from .exceptions import saves_on_exception
 from .progress import batch_progress
@@ -27,16 +27,18 @@ class BatchBuffers:
     def clear(self) -> None:
         """Forget them; what is to be copied is found anew."""
         self._buffers: dict[str, Tensor] | None = None
+        self._are_lazy = False
         self._copies: list[Tensor] = []
         self._batch = -1
 
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Copy them as they are."""
-        if self._buffers is None:
+        if self._buffers is None or self._are_lazy:
+            self._are_lazy = any(map(is_lazy, pl_module.buffers()))
             self._buffers = _small_ones(pl_module) if saves_on_exception(trainer) else {}
             self._copies = [torch.empty_like(buffer) for buffer in self._buffers.values()]
         for copy, buffer in zip(self._copies, self._buffers.values(), strict=True):
-            copy.copy_(buffer)
+            copy.copy_(buffer.detach())
         self._batch = batch_progress(trainer).total.ready
 
     def put_into(
@@ -57,8 +59,13 @@ def _small_ones(pl_module: LightningModule) -> dict[str, Tensor]:
     return {
         name: buffer
         for name, buffer in _named(pl_module)
-        if not isinstance(buffer, DTensor) and buffer.numel() <= _MOST
+        if _is_plain(buffer) and buffer.numel() <= _MOST
     }
+
+
+def _is_plain(buffer: Tensor) -> bool:
+    """Neither in parts on several ranks, nor sparse, quantised, or without a size yet."""
+    return type(buffer) is Tensor and buffer.layout == torch.strided and not buffer.is_quantized
 
 
 def _named(pl_module: LightningModule) -> Iterator[tuple[str, Tensor]]:
