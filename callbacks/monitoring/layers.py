@@ -67,10 +67,16 @@ def refuse_flattening(monitor: str, trainer: Trainer, pl_module: LightningModule
     Raises:
         TypeError: If the Trainer's strategy is FSDP1 or DeepSpeed.
     """
-    # By name: the same class may come from lightning or from pytorch_lightning.
-    names = [base.__name__ for base in type(trainer.strategy).__mro__]
-    if "FSDPStrategy" in names or "DeepSpeedStrategy" in names:
+    if flattens_parameters(trainer):
         raise TypeError(
             f"Expected {monitor} to find each layer's own parameters and gradients, but "
-            f"{names[0]} flattens them: use ModelParallelStrategy (FSDP2) or DDP."
+            f"{type(trainer.strategy).__name__} flattens them: use ModelParallelStrategy (FSDP2) "
+            "or DDP."
         )
+
+
+def flattens_parameters(trainer: Trainer) -> bool:
+    """Whether the strategy joins the parameters of several layers: FSDP1 and DeepSpeed."""
+    # By name: the same class may come from lightning or from pytorch_lightning.
+    names = {base.__name__ for base in type(trainer.strategy).__mro__}
+    return not names.isdisjoint({"FSDPStrategy", "DeepSpeedStrategy"})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from helpers.epoch_means import Saves
+from helpers.epoch_means import Saves, save_whole_and_resumed
 from helpers.scripted import batches
 from helpers.training import leave_group, quiet_trainer
 from lightning.pytorch import LightningModule
@@ -73,17 +73,7 @@ def fit(schedule: dict[str, Any], saves: Saves | None = None, ckpt: Path | None 
     return {"step": trainer.global_step, "curve": stopping.judge.first.values, "rate": rate}
 
 
-def main(path: Path) -> None:
-    """Save what each rank finds of a whole run and of a resumed one."""
-    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended")
-    found = {}
-    for name, (schedule, hook, step) in CASES.items():
-        checkpoint = path.parent / f"{name}.ckpt"
-        fit(schedule, Saves(checkpoint, hook, step))
-        found[name] = (fit(schedule), fit(schedule, ckpt=checkpoint))
-    torch.save(found, f"{path}.{torch.distributed.get_rank()}")
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended")
+    save_whole_and_resumed(Path(sys.argv[1]), CASES, fit)
     leave_group()

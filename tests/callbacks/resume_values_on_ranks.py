@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import torch
-from helpers.epoch_means import Saves
+from helpers.epoch_means import save_whole_and_resumed
 from helpers.scripted import batches
 from helpers.training import leave_group, quiet_trainer
 from lightning.pytorch import LightningModule
@@ -51,16 +51,6 @@ def fit(arguments, saves=None, ckpt=None):
     return {"step": trainer.global_step, "values": curve.values, "losses": losses}
 
 
-def main(path: Path) -> None:
-    """Save what each rank finds of a whole run and of a resumed one."""
-    found = {}
-    for name, (arguments, hook, step) in CASES.items():
-        checkpoint = path.parent / f"{name}.ckpt"
-        fit(arguments, Saves(checkpoint, hook, step))
-        found[name] = (fit(arguments), fit(arguments, ckpt=checkpoint))
-    torch.save(found, f"{path}.{torch.distributed.get_rank()}")
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    save_whole_and_resumed(Path(sys.argv[1]), CASES, fit)
     leave_group()

@@ -159,3 +159,19 @@ def fit(
         "restored": model.weight.item(),
         "values": stopping.judge.first.values,
     }
+
+
+def save_whole_and_resumed(path: Path, cases: dict[str, Any], fit: Any) -> None:
+    """Save, for each case, what this rank finds of a whole run and of a resumed one.
+
+    Args:
+        path: The file, to which the rank is added.
+        cases: First argument of ``fit``, and the hook and the step of the interruption.
+        fit: Called as ``fit(argument, saves=None, ckpt=None)``.
+    """
+    found = {}
+    for name, (argument, hook, step) in cases.items():
+        checkpoint = path.parent / f"{name}.ckpt"
+        fit(argument, Saves(checkpoint, hook, step))
+        found[name] = (fit(argument), fit(argument, ckpt=checkpoint))
+    torch.save(found, f"{path}.{torch.distributed.get_rank()}")

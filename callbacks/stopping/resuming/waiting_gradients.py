@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from ...monitoring.layers import flattens_parameters
 from .progress import batch_progress
 
 
@@ -56,8 +57,7 @@ class WaitingGradients:
             return "saved after an exception, when the other ranks could not be asked"
         if self._is_in_backward(trainer):
             return "saved within a batch, of which a part was in them"
-        names = [base.__name__ for base in type(trainer.strategy).__mro__]
-        return "FSDP1 has them in parts of its own" if "FSDPStrategy" in names else ""
+        return "FSDP1 has them in parts of its own" if flattens_parameters(trainer) else ""
 
     def _is_in_backward(self, trainer: Trainer) -> bool:
         done = batch_progress(trainer)
