@@ -8,6 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch import callbacks as lightning_callbacks
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_info
+from torch.optim import Optimizer
 
 from ..functional.arguments import number
 from .monitoring.evaluated_checkpoint import keep_record_of_fit
@@ -290,6 +291,16 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     ) -> None:
         """From here on gradients are no longer those of whole batches."""
         self._checks.gradients.begin_backward(trainer)
+
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Gradients wait for a step."""
+        self._checks.gradients.by_hand.end_backward(trainer)
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        """They are taken."""
+        self._checks.gradients.by_hand.step(optimizer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

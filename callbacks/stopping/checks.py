@@ -118,10 +118,10 @@ class Checks:
     def validate_late(self, trainer: Trainer) -> None:
         """Run a validation that a resumed run is due, and step what follows it."""
         in_time = self.loaded and put_back_clock(trainer, self._since_validation)
+        self.gradients.put_back(trainer)
         if self.loaded and is_missed(trainer, self._validated, in_time=in_time):
             validate_late(trainer)
         self.schedules.step_late(trainer)
-        self.gradients.put_back(trainer)
 
     def stop_again(self) -> int | None:
         """The epoch of the last check, where the run that is resumed had stopped."""
@@ -144,8 +144,9 @@ class Checks:
         """A training batch begins."""
         self.buffers.begin_batch(trainer, pl_module)
         self.epoch_sums.begin_batch(trainer, pl_module)
+        by_hand = not pl_module.automatic_optimization
         # Each rank alike: what is told is exchanged.
-        if trainer.world_size > 1 or self.rules.criterion == "PQ":
+        if trainer.world_size > 1 or by_hand or self.rules.criterion == "PQ":
             self._first.take(trainer)
 
     def _begin_batch(self, trainer: Trainer) -> None:
@@ -153,8 +154,10 @@ class Checks:
 
     def _end_step(self, trainer: Trainer, outputs: Any) -> None:
         """Take up the loss where the criterion needs it, without waiting for the device."""
+        automatic = trainer.lightning_module.automatic_optimization
+        if not automatic:
+            self.gradients.by_hand.end_batch(trainer)
         if self.rules.criterion == "PQ":
-            automatic = trainer.lightning_module.automatic_optimization
             self.training_loss.add(outputs, trainer.accumulate_grad_batches if automatic else 1)
         self.epoch_sums.tell(trainer, begins=False)
 

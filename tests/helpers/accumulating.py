@@ -54,6 +54,32 @@ class Regresses(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.03, momentum=0.9)
 
 
+class ByHand(Regresses):
+    """Sums up gradients under manual optimisation; its steps end at no epoch."""
+
+    def __init__(self, broken: int | None = None) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.broken = broken
+
+    @property
+    def done(self) -> int:
+        total: int = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
+        return total
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> None:
+        self.learn(super().training_step(batch, batch_idx) / IN_A_STEP)
+
+    def learn(self, loss: Tensor) -> None:
+        optimizer: Any = self.optimizers()
+        if self.done == self.broken:
+            raise InterruptedError
+        self.manual_backward(loss)
+        if self.done % IN_A_STEP == IN_A_STEP - 1:
+            optimizer.step()
+            optimizer.zero_grad()
+
+
 class SavesAt(Callback):
     """Saves a checkpoint in a hook of a batch, counted from the start, and interrupts the run."""
 
@@ -79,7 +105,8 @@ def fit(
     stops = EarlyStopping("val_loss", patience=3, restore_best_weights=False)
     stopping = stopping or stops
     model = model or Regresses()
-    given = {"max_epochs": 6, "accumulate_grad_batches": IN_A_STEP, "val_check_interval": 2}
+    in_a_step = IN_A_STEP if model.automatic_optimization else 1
+    given = {"max_epochs": 6, "accumulate_grad_batches": in_a_step, "val_check_interval": 2}
     trainer = quiet_trainer(
         callbacks=[stopping, *([saves] if saves else [])], num_sanity_val_steps=0,
         use_distributed_sampler=False,

@@ -51,8 +51,11 @@ def _fetches_itself(trainer: Trainer) -> bool:
 
 
 def validate_late(trainer: Trainer) -> None:
-    """Run that validation before the weights change."""
+    """Run that validation before the weights change, with all that Lightning does for it."""
     loop = trainer.fit_loop.epoch_loop.val_loop
+    if not trainer.fit_loop.epoch_loop._should_accumulate():
+        # Under manual optimisation, too, where gradients may have been summed up.
+        trainer.lightning_module.on_validation_model_zero_grad()
     loop.restarting = False
     # As at the start of an epoch: a batch that was begun is not begun twice.
     loop.batch_progress.total.reset()

@@ -1,10 +1,11 @@
-"""Gradients of batches that wait for a step (``accumulate_grad_batches``), across an interruption.
+"""Gradients of batches that wait for a step, across an interruption.
 
 Lightning does not save them: a run resumed from between two steps would take the next one with the
-gradients of its own batches alone, and yet divided by the number of all.
+gradients of its own batches alone, and with ``accumulate_grad_batches`` yet divided by the number
+of all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -12,21 +13,29 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.optim import Optimizer
 
 from ...monitoring.layers import flattens_parameters
 from .progress import batch_progress
+from .waiting_optimizers import WaitingOptimizers
 
 
 class WaitingGradients:
-    """Keep them for checkpoints, and give them back to the parameters when the epoch goes on."""
+    """Keep them for checkpoints, and give them back to the parameters when training goes on.
+
+    Attributes:
+        by_hand: Under manual optimisation, the optimisers that wait.
+    """
 
     def __init__(self) -> None:
+        self.by_hand = WaitingOptimizers()
         self.clear()
 
     def clear(self) -> None:
         """Forget what a checkpoint had."""
         self._loaded: dict[str, Any] | None = None
         self._differentiated = -1
+        self.by_hand.clear()
 
     def begin_backward(self, trainer: Trainer) -> None:
         """From here on a part of the current batch may be in them."""
@@ -40,15 +49,16 @@ class WaitingGradients:
         """
         if self._loaded is not None:
             return self._loaded
-        batches = _waiting(trainer)
+        optimizers = self.by_hand.found
+        batches = self.by_hand.batches or _waiting(trainer)
         if not batches:
             return None
         lost = self._obstacle(trainer)
-        gradients = {} if lost else _gather(trainer)
+        gradients = {} if lost else _gather(trainer, optimizers or trainer.optimizers)
         lost = lost or ("sparse, on several ranks" if gradients is None else "")
         return {
             "epoch": trainer.current_epoch, "batches": batches, "gradients": gradients,
-            "lost": lost,
+            "lost": lost, "by_hand": [trainer.optimizers.index(each) for each in optimizers],
         }  # fmt: skip
 
     def _obstacle(self, trainer: Trainer) -> str:
@@ -72,9 +82,13 @@ class WaitingGradients:
     def put_back(self, trainer: Trainer) -> None:
         """Where training goes on with the batch behind those that they are of."""
         loaded, self._loaded = self._loaded, None
-        if loaded is None or loaded["epoch"] != trainer.current_epoch:
+        if loaded is None:
             return
-        if loaded["batches"] != _waiting(trainer):
+        by_hand = loaded.get("by_hand", [])
+        if by_hand and len(trainer.optimizers) > max(by_hand):
+            optimizers = [trainer.optimizers[position] for position in by_hand]
+            self.by_hand.put_back(optimizers, loaded["batches"])
+        elif loaded["epoch"] != trainer.current_epoch or loaded["batches"] != _waiting(trainer):
             return  # of another number of batches in a step
         if loaded["lost"]:
             rank_zero_warn(
@@ -108,9 +122,11 @@ def _trained(trainer: Trainer) -> Iterator[tuple[str, nn.Parameter]]:
     return ((name, p) for name, p in module.named_parameters() if p.requires_grad)
 
 
-def _gather(trainer: Trainer) -> dict[str, Tensor] | None:
+def _gather(trainer: Trainer, optimizers: Iterable[Optimizer]) -> dict[str, Tensor] | None:
     """Those of all ranks; None where they are sparse, which ranks cannot sum up everywhere."""
-    parameters = dict(_trained(trainer))
+    groups = (group for optimizer in optimizers for group in optimizer.param_groups)
+    own = {parameter for group in groups for parameter in group["params"]}
+    parameters = {name: p for name, p in _trained(trainer) if p in own}
     # One that a rank did not use has its share there of nothing.
     has = [p.grad is not None for p in parameters.values()]
     sparse = [p.grad is not None and p.grad.layout != torch.strided for p in parameters.values()]
