@@ -67,24 +67,28 @@ def _strangers(vitals: Vitals) -> list[Symptom]:
 
 
 def _untrained(vitals: Vitals) -> list[Symptom]:
-    """A body of several layers that is frozen with the weights that it was drawn with."""
+    """A body that is frozen with the weights that it was drawn with.
+
+    One matrix may be random features on purpose; a recurrent layer has two or more.
+    """
     running = [layer for layer in vitals.layers if layer.ran]
     frozen = [layer for layer in running if not layer.trained]
     drawn = [layer for layer in frozen if layer.as_drawn or layer.entries < FEWEST]
     learns = len(frozen) < len(running) and vitals.one_loss and vitals.had_a_chance
     # What has only to be matched, or copied, may be drawn by chance on purpose.
     given = vitals.objective.task is not None and vitals.objective.of_batch
-    if len(drawn) < _SEVERAL or not (learns and given):
+    if sum(layer.matrices for layer in drawn) < _SEVERAL or not (learns and given):
         return []
     # Of what is too small to tell, the others tell.
     told = [layer for layer in frozen if layer.entries >= FEWEST]
     seen, share = [layer for layer in told if layer.as_drawn], share_of(drawn, running)
     if not (share > _HALF and share_of(seen, told) > _NEARLY_ALL):
         return []
-    evidence = (
-        f"{_with_more(drawn)}, {share:.0%} of the weights, are frozen "
-        "as they were drawn: nobody has trained them before."
-    )
+    what, them = f"{_with_more(drawn)}, {share:.0%} of the weights,", "them"
+    state = "are frozen as they were drawn"
+    if len(drawn) == 1:
+        state, them = "is frozen as it was drawn", "it"
+    evidence = f"{what} {state}: nobody has trained {them} before."
     remedies = (
         Remedy("Load the weights that were trained before.", 'resnet18(weights="DEFAULT")'),
         Remedy("See what a checkpoint did not fill.", "load_state_dict(state, strict=True)"),
@@ -271,6 +275,8 @@ def _unused(vitals: Vitals) -> list[Symptom]:
 def _with_more(layers: Sequence[Layer]) -> str:
     """The first one's name, and how many there are beside it."""
     more = len(layers) - 1
+    if not more:
+        return layers[0].name
     return f"{layers[0].name} and {more} more {'layer' if more == 1 else 'layers'}"
 
 

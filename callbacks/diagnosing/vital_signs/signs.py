@@ -79,7 +79,7 @@ class Layer:
 
     Attributes:
         name: Its name.
-        entries: Entries of its weight.
+        entries: Entries of its weights, biases apart.
         trained: Whether its weight needs a gradient.
         optimized: Whether an optimiser has it.
         ran: Whether it was called in training.
@@ -96,6 +96,7 @@ class Layer:
         as_drawn: Whether it is frozen, looks as torch draws it, and has not moved.
         idle_share: Share of the units of a linear or convolutional layer that none of five looks or
             more has seen a gradient of.
+        matrices: How many weights its entries are of: two or more for a recurrent layer.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Layer:
     weight_gain: float = NAN
     as_drawn: bool = False
     idle_share: float = 0.0
+    matrices: int = 1
 
 
 def share_of(some: Sequence[Layer], layers: Sequence[Layer]) -> float:

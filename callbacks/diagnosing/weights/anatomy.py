@@ -1,6 +1,7 @@
 """What a network consists of: its weight layers, and how they are drawn."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, TypeGuard
 
 import torch
@@ -13,12 +14,15 @@ from ..vital_signs.signs import NAN, Layer
 
 def matrix_of(module: nn.Module) -> Tensor | None:
     """The weight matrix or kernel that a module itself owns; None for an embedding's table."""
+    return next(iter(matrices_of(module)), None)
+
+
+def matrices_of(module: nn.Module) -> list[Tensor]:
+    """All of them, as a recurrent layer has several; none of an embedding."""
     if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
-        return None
+        return []
     own = module.parameters(recurse=False)
-    return next(
-        (p for p in own if not isinstance(p, nn.UninitializedParameter) and p.ndim > 1), None
-    )
+    return [p for p in own if not isinstance(p, nn.UninitializedParameter) and p.ndim > 1]
 
 
 def find_layers(module: nn.Module, optimizers: Iterable[Optimizer]) -> list[Layer]:
@@ -26,10 +30,10 @@ def find_layers(module: nn.Module, optimizers: Iterable[Optimizer]) -> list[Laye
     optimized = {p for o in optimizers for group in o.param_groups for p in group["params"]}
     layers = []
     for name, part in module.named_modules():
-        weight = matrix_of(part)
-        if weight is not None:
-            trained = weight.requires_grad
-            layers.append(Layer(name, weight.numel(), trained, weight in optimized, ran=False))
+        if weights := matrices_of(part):
+            entries, trained = sum(w.numel() for w in weights), weights[0].requires_grad
+            layer = Layer(name, entries, trained, weights[0] in optimized, ran=False)
+            layers.append(replace(layer, matrices=len(weights)))
     return layers
 
 

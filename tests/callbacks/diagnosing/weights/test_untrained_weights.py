@@ -107,6 +107,31 @@ def test_a_head_on_a_body_that_was_not_loaded(trained):
         assert "body.0 and 2 more layers, 98% of the weights, are frozen" in diagnosis.evidence
 
 
+class LastState(nn.Module):
+    """The last output of a recurrent layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(4, 32, batch_first=True)
+
+    def forward(self, x):
+        return self.gru(x.unflatten(1, (16, 4)))[0][:, -1]
+
+
+def test_a_recurrent_body_that_is_frozen_as_it_was_drawn():
+    torch.manual_seed(0)
+    network = Probe(LastState())
+    data = TensorDataset(torch.randn(320, 64), torch.randint(10, (320,)))
+    doctor = TrainingDoctor()
+    Trainer(
+        max_epochs=5, callbacks=[doctor], accelerator="cpu", logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    ).fit(network, DataLoader(data, batch_size=32, shuffle=True))  # fmt: skip
+    diagnosis = next(d for d in doctor.diagnoses if d.problem is P.FROZEN_PARAMETER)
+    assert diagnosis.severity != "info"
+    assert "body.gru, 92% of the weights, is frozen as it was drawn" in diagnosis.evidence
+
+
 DRAWN = [Layer(name, 1000, trained=False, optimized=False, as_drawn=True) for name in "ab"]
 HEAD = Layer("head", 100, has_gradient=True, is_last=True)
 
@@ -116,6 +141,9 @@ def test_random_features_are_no_untrained_body():
     # One layer of random features, and what learns well behind several.
     assert P.FROZEN_PARAMETER not in found(vitals(FLAT, layers=[DRAWN[0], HEAD]))
     assert found(vitals(SMALL, layers=[*DRAWN, HEAD]))[P.FROZEN_PARAMETER] == "info"
+    # A recurrent layer is of several matrices.
+    recurrent = replace(DRAWN[0], matrices=2)
+    assert found(vitals(FLAT, layers=[recurrent, HEAD]))[P.FROZEN_PARAMETER] == "warning"
     # Small beside what trains, or beside what was loaded.
     for more in ([replace(HEAD, entries=9000)], [replace(DRAWN[0], entries=9000, as_drawn=False)]):
         assert P.FROZEN_PARAMETER not in found(vitals(FLAT, layers=[*DRAWN, *more, HEAD]))
