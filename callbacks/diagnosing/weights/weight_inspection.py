@@ -25,6 +25,7 @@ from .anatomy import (
     have_identical_columns,
     have_identical_units,
     is_whole,
+    matrices_of,
     matrix_of,
     own_matrices,
     weight_gain,
@@ -91,6 +92,7 @@ class WeightInspection:
         self._all_rated: dict[int, int] = {}
         self._weights: dict[str, Tensor | None] = {}
         self._own: set[str] = set()
+        self._largest: dict[str, Tensor] = {}
         self._gates: dict[str, int] = {}
         self._tables: dict[str, Tensor] = {}
         self._bare: dict[str, Tensor] = {}
@@ -117,6 +119,8 @@ class WeightInspection:
         self._own = {
             n for n in self._weights if type(modules[n]).__module__.startswith("torch.nn.")
         }
+        # Of a recurrent layer's several matrices the largest tells most.
+        self._largest = {n: max(matrices_of(modules[n]), key=Tensor.numel) for n in self._own}
         self._idle = IdleUnits(self._known_idle)
         self._by_unit = {n for n in self._own if isinstance(modules[n], _BY_UNIT)}
         self._gates = {layer.name: count_gates(modules[layer.name]) for layer in layers}
@@ -221,9 +225,9 @@ class WeightInspection:
             by_hand = [n for n in trained if others.get(n) in self.multiplied]
             self._gains |= {n: gain_by_hand(others[n]) for n in by_hand}
             self.multiplied = self.normed = frozenset()
-            self._untrained.look(weights)
+            self._untrained.look(self._largest)
         if is_sure:
-            self._drawn = self._untrained.look_again(self._weights_of(self._own))
+            self._drawn = self._untrained.look_again(self._largest)
             self._candidates = [n for n, p in self._parameters.items() if p.ndim > 1]
         self._zeros = {name: are_waiting(self._parameters[name]) for name in self._candidates}
         self._look_for_pushes()

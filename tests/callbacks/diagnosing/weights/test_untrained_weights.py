@@ -108,14 +108,14 @@ def test_a_head_on_a_body_that_was_not_loaded(trained):
 
 
 class LastState(nn.Module):
-    """The last output of a recurrent layer."""
+    """The last output of a recurrent layer, whose input has too few weights to tell by."""
 
     def __init__(self):
         super().__init__()
-        self.gru = nn.GRU(4, 32, batch_first=True)
+        self.gru = nn.GRU(2, 32, batch_first=True)
 
     def forward(self, x):
-        return self.gru(x.unflatten(1, (16, 4)))[0][:, -1]
+        return self.gru(x.unflatten(1, (32, 2)))[0][:, -1]
 
 
 def test_a_recurrent_body_that_is_frozen_as_it_was_drawn():
@@ -129,7 +129,7 @@ def test_a_recurrent_body_that_is_frozen_as_it_was_drawn():
     ).fit(network, DataLoader(data, batch_size=32, shuffle=True))  # fmt: skip
     diagnosis = next(d for d in doctor.diagnoses if d.problem is P.FROZEN_PARAMETER)
     assert diagnosis.severity != "info"
-    assert "body.gru, 92% of the weights, is frozen as it was drawn" in diagnosis.evidence
+    assert "body.gru, 91% of the weights, is frozen as it was drawn" in diagnosis.evidence
 
 
 DRAWN = [Layer(name, 1000, trained=False, optimized=False, as_drawn=True) for name in "ab"]
