@@ -69,7 +69,8 @@ def _strangers(vitals: Vitals) -> list[Symptom]:
 def _untrained(vitals: Vitals) -> list[Symptom]:
     """A body that is frozen with the weights that it was drawn with.
 
-    One matrix may be random features on purpose; a recurrent layer has two or more.
+    One matrix may be random features on purpose. A recurrent layer has two or more, but may be a
+    reservoir: it is given time to show that it is one.
     """
     running = [layer for layer in vitals.layers if layer.ran]
     frozen = [layer for layer in running if not layer.trained]
@@ -78,6 +79,8 @@ def _untrained(vitals: Vitals) -> list[Symptom]:
     # What has only to be matched, or copied, may be drawn by chance on purpose.
     given = vitals.objective.task is not None and vitals.objective.of_batch
     if sum(layer.matrices for layer in drawn) < _SEVERAL or not (learns and given):
+        return []
+    if len(drawn) == 1 and not vitals.had_a_long_chance:
         return []
     # Of what is too small to tell, the others tell.
     told = [layer for layer in frozen if layer.entries >= FEWEST]
@@ -95,7 +98,8 @@ def _untrained(vitals: Vitals) -> list[Symptom]:
         Remedy("Or let them train.", _train(drawn)),
     )
     figures = {"layers": float(len(drawn)), "share": share}
-    severity: Severity = "info" if vitals.gain > _NEARLY_ALL else "warning"
+    enough = _WELL if len(drawn) == 1 else _NEARLY_ALL
+    severity: Severity = "info" if vitals.gain > enough else "warning"
     problem, layer = Problem.FROZEN_PARAMETER, drawn[0].name
     return [Symptom(problem, severity, evidence, figures, remedies, layer)]
 

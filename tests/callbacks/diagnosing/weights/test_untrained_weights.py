@@ -141,9 +141,11 @@ def test_random_features_are_no_untrained_body():
     # One layer of random features, and what learns well behind several.
     assert P.FROZEN_PARAMETER not in found(vitals(FLAT, layers=[DRAWN[0], HEAD]))
     assert found(vitals(SMALL, layers=[*DRAWN, HEAD]))[P.FROZEN_PARAMETER] == "info"
-    # A recurrent layer is of several matrices.
-    recurrent = replace(DRAWN[0], matrices=2)
-    assert found(vitals(FLAT, layers=[recurrent, HEAD]))[P.FROZEN_PARAMETER] == "warning"
+    # A recurrent layer is of several matrices, and a reservoir if it serves.
+    recurrent = [replace(DRAWN[0], matrices=2), HEAD]
+    assert found(vitals(FLAT, layers=recurrent))[P.FROZEN_PARAMETER] == "warning"
+    assert found(vitals(SMALL, layers=recurrent))[P.FROZEN_PARAMETER] == "info"
+    assert P.FROZEN_PARAMETER not in found(vitals(FLAT, layers=recurrent, step=60))
     # Small beside what trains, or beside what was loaded.
     for more in ([replace(HEAD, entries=9000)], [replace(DRAWN[0], entries=9000, as_drawn=False)]):
         assert P.FROZEN_PARAMETER not in found(vitals(FLAT, layers=[*DRAWN, *more, HEAD]))
