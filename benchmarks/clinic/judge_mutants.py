@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from all_cases import HEALTHY, named
-from case import Program
+from case import Case, Program
 from judge import QUIET
 from mutations import OPERATORS, Operator, in_turn
 
@@ -49,28 +49,42 @@ class Mutant:
 
 def train(operator: str, name: str) -> Mutant:
     """Change a program, train it, and ask its doctor."""
+    (case,) = named([name])
+    return train_case(operator, case, 0)
+
+
+def train_case(operator: str, case: Case, seed: int) -> Mutant:
+    """The same of any case."""
+    program = _operator(operator).mutate(case.train(seed))
+    if program is None:
+        return Mutant(operator, case.name)
+    try:
+        score, doctor = attend(program)
+    except (AttributeError, IndexError, TypeError):
+        return Mutant(operator, case.name)  # It relies on what was changed.
+    said = tuple(d.problem.value for d in doctor.diagnoses if d.severity != "info")
+    return Mutant(operator, case.name, not case.goal.reached(score), score, said)
+
+
+def attend(program: Program) -> tuple[float, TrainingDoctor]:
+    """Train a program: its score, NaN where it breaks off, and the doctor that it was trained with.
+
+    Raises:
+        RuntimeError: If the doctor switched itself off.
+    """
     be_quiet()
     warnings.simplefilter("ignore")
     for logger in QUIET:
         logging.getLogger(logger).setLevel(logging.CRITICAL)
-    (case,) = named([name])
-    program = _operator(operator).mutate(case.train(0))
-    if program is None:
-        return Mutant(operator, name)
-    doctor = TrainingDoctor()
-    broken = False
+    doctor, broken = TrainingDoctor(), False
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             program.fit([doctor])
-    except (AttributeError, IndexError, TypeError):
-        return Mutant(operator, name)  # It relies on what was changed.
     except (RuntimeError, ValueError):
         broken = True  # By NaN in a distribution, say.
     if doctor.failed:
-        raise RuntimeError(f"the doctor switched itself off in {name}, {operator}")
-    score = math.nan if broken else _score(program)
-    said = tuple(d.problem.value for d in doctor.diagnoses if d.severity != "info")
-    return Mutant(operator, name, not case.goal.reached(score), score, said)
+        raise RuntimeError("the doctor switched itself off")
+    return (math.nan if broken else _score(program)), doctor
 
 
 def _score(program: Program) -> float:

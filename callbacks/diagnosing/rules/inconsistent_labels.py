@@ -20,7 +20,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_BY_HEART, _CHECKS = 0.3, 3
+_BY_HEART, _CHECKS, _SOME_CHECKS = 0.3, 3, 8
 _USUAL_STEPS = (2e-4, 3e-2)
 _NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 5e-3, 0.7
@@ -28,6 +28,7 @@ _CLEARLY, _SOON = 0.05, 500
 _SOME, _MOST, _EVENLY, _STEADY = 0.2, 0.4, 0.92, 0.3
 _LEARNED, _STALE = 0.15, 0.5
 _LOOKS, _DROPPED, _WAY, _GAP, _TIMES = 10, 0.5, 0.25, 0.01, 2.0
+_MORE = 0.1
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -45,7 +46,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if vitals.learns_by_heart:
         return _constant(vitals)  # Nothing of it is to carry over.
     found = _by_heart(vitals) or _decided_by_chance(vitals)
-    return found or _constant(vitals) or _by_chance(vitals)
+    return found or _constant(vitals) or _by_chance(vitals) or _worse_than_others(vitals)
 
 
 def _symptom(
@@ -78,7 +79,8 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         return []
     if not vitals.validates_the_same_loss:
         return []
-    if not min(checks) > _NO_BETTER * constant or _decides_better(vitals):
+    best, latest = _best_but_for_luck(checks), statistics.median(checks[-_CHECKS:])
+    if not best > _NO_BETTER * constant or _decides_better(vitals):
         return []
     # What is learned of samples seen before, and of others not a bit.
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
@@ -89,7 +91,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         and vitals.had_a_long_chance
         and not vitals.validation_falls
         and training[-1] < min(training[1], _BELOW * constant)
-        and checks[-1] - training[-1] > _APART * constant
+        and latest - training[-1] > _APART * constant
     )
     # What fell since the last validation may carry over to the next.
     fell = vitals.gain > _BY_HEART and training[-1] < (1 - _BY_HEART) * constant
@@ -97,10 +99,17 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"The training loss fell to {vitals.recent_data_loss:.4g}, but the validation loss was "
-        f"never below {min(checks):.4g}, and a constant reaches {constant:.4g}: nothing carries "
+        f"never below {best:.4g} for long, and a constant reaches {constant:.4g}: nothing carries "
         "over."
     )
     return _symptom(vitals, evidence, reports=2)
+
+
+def _best_but_for_luck(checks: list[float]) -> float:
+    """The lowest; of many checks, with those beside it: one of them happens to be good."""
+    place = checks.index(min(checks))
+    around = int(len(checks) >= _SOME_CHECKS)
+    return statistics.fmean(checks[max(0, place - around) : place + around + 1])
 
 
 def _decided_by_chance(vitals: Vitals) -> list[Symptom]:
@@ -242,6 +251,35 @@ def _by_chance(vitals: Vitals) -> list[Symptom]:
     advice = "Look at the training samples with the highest losses: wrong labels are among them."
     severity: Severity = "warning" if wrong > _MOST else "info"
     return _symptom(vitals, evidence, advice, reports=3, severity=severity)
+
+
+def _worse_than_others(vitals: Vitals) -> list[Symptom]:
+    """Numbers that are foretold worse of what is trained on than of others, for good.
+
+    By squares: who takes another loss may do so because he knows of samples that are far off.
+    """
+    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    if vitals.objective.kind != "squared" or not vitals.labels_samples or vitals.dropout:
+        return []
+    if len(training) != len(checks) or vitals.evaluates_late or vitals.has_other_terms:
+        return []
+    if not vitals.validates_the_same_loss or not vitals.objective.constant_loss > 0:
+        return []
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    recent = list(zip(checks, training, strict=True))[-_LOOKS:]
+    if not late or len(recent) < _LOOKS:
+        return []
+    gap = min(loss - check for check, loss in recent)
+    if gap < _MORE * vitals.whole_scale:
+        return []
+    check, loss = recent[-1]
+    evidence = (
+        f"The training loss, {loss:.4g}, has been above that of validation, {check:.4g}, at the "
+        f"last {_LOOKS} checks, where a constant has {vitals.whole_scale:.4g}: its targets are "
+        "harder to foretell than others."
+    )
+    advice = "Look at the training samples with the highest losses: wrong labels are among them."
+    return _symptom(vitals, evidence, advice, reports=3, severity="warning")
 
 
 def _is_a_part(vitals: Vitals) -> bool:

@@ -210,19 +210,23 @@ def _died_early(vitals: Vitals) -> list[Symptom]:
 def _unhurried(vitals: Vitals) -> list[Symptom]:
     """A loss that has fallen by little, and that falls at the end as fast as it did before.
 
-    Or that has not come half the way, with steps that are all smaller than usual.
+    Or that has not come half the way, with steps that are all smaller than usual; or not nearly all
+    of it, with steps that are all a tenth of what is usual.
     """
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     largest = max(updates, default=0.0)
-    if vitals.gain > (_WELL if largest < _USUAL_STEP else _BARELY):
+    if not 0 < largest < _HURRIED_STEP or vitals.is_muffled_at_first:
         return []
-    if not 0 < largest < _HURRIED_STEP:
+    tiny = largest < _TINY_STEP and vitals.step >= _MOST * vitals.planned_steps
+    goes_on = tiny and vitals.is_falling and vitals.validation_falls
+    limit = _VERY_WELL if goes_on else _WELL if largest < _USUAL_STEP else _BARELY
+    as_ever = vitals.falls_as_fast_as_ever
+    if vitals.gain > limit or not (goes_on or as_ever):
         return []
-    if not vitals.falls_as_fast_as_ever or vitals.is_muffled_at_first:
-        return []
+    falls = "falls as fast as ever" if as_ever else "still falls"
     evidence = (
         f"After {vitals.step} of {vitals.planned_steps:.0f} steps the loss is only "
-        f"{max(0.0, vitals.gain):.1%} below a constant's, and falls as fast as ever: a step moves "
+        f"{max(0.0, vitals.gain):.1%} below a constant's, and {falls}: a step moves "
         f"the weights by {statistics.median(updates):.1e} of their length."
     )
     figures = {"gain": vitals.gain, "learning_rate": vitals.learning_rate}

@@ -22,7 +22,7 @@ from ..vital_signs.vitals import Vitals
 _LOST, _OF_ALL, _CHECKS = 0.1, 0.1, 3
 _LOST_OF_UNKNOWN, _EARLY_CHECKS = 0.2, 10
 _FELL, _PART, _SOME_CHECKS = 0.9, 0.2, 8
-_GAP, _NOTHING, _STILL_FALLS = 0.25, 0.1, 0.05
+_GAP, _SMALL_GAP, _NOTHING, _STILL_FALLS = 0.25, 0.15, 0.1, 0.05
 _ALL, _MOST, _APART, _HAIR, _CLOSE = 0.99, 0.9, 0.25, 0.02, 0.1
 _REMEDIES = (
     Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),
@@ -95,7 +95,8 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
     by_heart = all(loss < _NOTHING * check for check, loss in recent)
     by_heart |= vitals.training_accuracy > _ALL  # Smoothed labels leave a loss all the same.
     stands = min(checks[-_CHECKS:]) > (1 - _STILL_FALLS) * min(checks[:-_CHECKS])
-    if not (gap > _GAP * vitals.whole_scale and by_heart and stands):
+    enough = _SMALL_GAP if vitals.scores_are_accuracies else _GAP
+    if not (gap > enough * vitals.whole_scale and by_heart and stands):
         return []
     evidence = (
         f"The training loss has come down to {training[-1]:.4g}, and that of validation stands at "
