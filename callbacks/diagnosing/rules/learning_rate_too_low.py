@@ -211,14 +211,15 @@ def _unhurried(vitals: Vitals) -> list[Symptom]:
     """A loss that has fallen by little, and that falls at the end as fast as it did before.
 
     Or that has not come half the way, with steps that are all smaller than usual; or not nearly all
-    of it, with steps that are all a tenth of what is usual.
+    of it, with steps that are a tenth of what is usual.
     """
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     largest = max(updates, default=0.0)
     if not 0 < largest < _HURRIED_STEP or vitals.is_muffled_at_first:
         return []
-    tiny = largest < _TINY_STEP and vitals.step >= _MOST * vitals.planned_steps
-    goes_on = tiny and vitals.is_falling and vitals.validation_falls
+    tiny = largest < _SMALL_STEP and statistics.median(updates) < _TINY_STEP
+    late = vitals.step >= _MOST * vitals.planned_steps
+    goes_on = tiny and late and vitals.is_falling and vitals.validation_falls
     limit = _VERY_WELL if goes_on else _WELL if largest < _USUAL_STEP else _BARELY
     as_ever = vitals.falls_as_fast_as_ever
     if vitals.gain > limit or not (goes_on or as_ever):
