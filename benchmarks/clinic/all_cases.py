@@ -102,6 +102,7 @@ import faulty.trials
 import faulty.units
 import faulty.vineyard
 import faulty.vision
+import faulty.visitors
 import faulty.warehouse
 import faulty.weather
 import faulty.workshops
@@ -223,6 +224,7 @@ import healthy.transit
 import healthy.trials
 import healthy.vineyard
 import healthy.vision
+import healthy.visitors
 import healthy.wards
 import healthy.warehouse
 import healthy.waveforms
@@ -334,6 +336,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.trials.CASES,
     *faulty.units.CASES,
     *faulty.vision.CASES,
+    *faulty.visitors.CASES,
     *faulty.vineyard.CASES,
     *faulty.warehouse.CASES,
     *faulty.weather.CASES,
@@ -457,6 +460,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.transit.CASES,
     *healthy.trials.CASES,
     *healthy.vision.CASES,
+    *healthy.visitors.CASES,
     *healthy.wards.CASES,
     *healthy.warehouse.CASES,
     *healthy.waveforms.CASES,
