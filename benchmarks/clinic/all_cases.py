@@ -8,6 +8,7 @@ import faulty.attention
 import faulty.aviation
 import faulty.bedside
 import faulty.bench_side
+import faulty.benches
 import faulty.brewery
 import faulty.bureau
 import faulty.chemistry
@@ -117,6 +118,7 @@ import healthy.aviation
 import healthy.bedside
 import healthy.bench_side
 import healthy.bench_side_cells
+import healthy.benches
 import healthy.brewery
 import healthy.bureau
 import healthy.chances
@@ -243,6 +245,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.aviation.CASES,
     *faulty.bedside.CASES,
     *faulty.bench_side.CASES,
+    *faulty.benches.CASES,
     *faulty.brewery.CASES,
     *faulty.bureau.CASES,
     *faulty.chemistry.CASES,
@@ -354,6 +357,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.bedside.CASES,
     *healthy.bench_side.CASES,
     *healthy.bench_side_cells.CASES,
+    *healthy.benches.CASES,
     *healthy.brewery.CASES,
     *healthy.bureau.CASES,
     *healthy.chances.CASES,
