@@ -294,13 +294,15 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gradients wait for a step."""
-        self._checks.gradients.by_hand.end_backward(trainer)
+        if not pl_module.automatic_optimization:
+            self._checks.gradients.by_hand.end_backward(trainer)
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """They are taken."""
-        self._checks.gradients.by_hand.step(optimizer)
+        if not pl_module.automatic_optimization:
+            self._checks.gradients.by_hand.step(optimizer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

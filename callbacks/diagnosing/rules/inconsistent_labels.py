@@ -20,7 +20,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_BY_HEART, _CHECKS, _SOME_CHECKS = 0.3, 3, 8
+_BY_HEART, _CHECKS = 0.3, 3
 _USUAL_STEPS = (2e-4, 3e-2)
 _NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 5e-3, 0.7
@@ -79,7 +79,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         return []
     if not vitals.validates_the_same_loss:
         return []
-    best, latest = _best_but_for_luck(checks), statistics.median(checks[-_CHECKS:])
+    best, latest = vitals.best_check, statistics.median(checks[-_CHECKS:])
     if not best > _NO_BETTER * constant or _decides_better(vitals):
         return []
     # What is learned of samples seen before, and of others not a bit.
@@ -103,13 +103,6 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         "over."
     )
     return _symptom(vitals, evidence, reports=2)
-
-
-def _best_but_for_luck(checks: list[float]) -> float:
-    """The lowest; of many checks, with those beside it: one of them happens to be good."""
-    place = checks.index(min(checks))
-    around = int(len(checks) >= _SOME_CHECKS)
-    return statistics.fmean(checks[max(0, place - around) : place + around + 1])
 
 
 def _decided_by_chance(vitals: Vitals) -> list[Symptom]:

@@ -21,7 +21,7 @@ from ..vital_signs.vitals import Vitals
 
 _LOST, _OF_ALL, _CHECKS = 0.1, 0.1, 3
 _LOST_OF_UNKNOWN, _EARLY_CHECKS = 0.2, 10
-_FELL, _PART, _SOME_CHECKS = 0.9, 0.2, 8
+_FELL, _PART = 0.9, 0.2
 _GAP, _SMALL_GAP, _NOTHING, _STILL_FALLS = 0.25, 0.15, 0.1, 0.05
 _ALL, _MOST, _APART, _HAIR, _CLOSE = 0.99, 0.9, 0.25, 0.02, 0.1
 _REMEDIES = (
@@ -50,10 +50,7 @@ def _by_losses(vitals: Vitals) -> list[Symptom]:
 
 
 def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
-    place = checks.index(min(checks))
-    # Of many checks one happens to be good.
-    around = int(len(checks) >= _SOME_CHECKS)
-    best = statistics.fmean(checks[max(0, place - around) : place + around + 1])
+    place, best = checks.index(min(checks)), vitals.best_check
     # Of a loss that goes on rising, where it was a while ago is not where it is.
     latest = statistics.median(checks[-max(_CHECKS, int(_PART * len(checks))) :])
     recent = min(latest, *checks[-_CHECKS:])

@@ -21,7 +21,7 @@ _FIRST, _FLUNG = 50, 100.0
 _FAR, _HALF, _MANY_STEPS = 5.0, 0.5, 1000
 # Rows of one product may differ in their last digits.
 _LOOKS, _SAME, _MANY_LOOKS = 3, 1e-5, 10
-_CHECKS, _HAIR = 5, 3e-3
+_CHECKS, _SOME_CHECKS, _HAIR = 5, 8, 3e-3
 _FEW, _SILENT = 3, 3
 _OF_OTHER_UNITS = 1.5
 _MOST = 0.9
@@ -337,6 +337,14 @@ class Vitals(ObservedSigns):
             return False
         fell = checks[0] - checks[-1] > _HAIR * self.whole_scale
         return fell and all(b < a for a, b in pairwise(checks))
+
+    @property
+    def best_check(self) -> float:
+        """The lowest validation loss; of many, with those beside it: one happens to be good."""
+        checks = self.validation_losses
+        place = checks.index(min(checks))
+        around = int(len(checks) >= _SOME_CHECKS)
+        return statistics.fmean(checks[max(0, place - around) : place + around + 1])
 
     @property
     def validates_the_same_loss(self) -> bool:

@@ -32,9 +32,8 @@ class WaitingOptimizers:
 
     def end_backward(self, trainer: Trainer) -> None:
         """Any optimiser's gradients may have changed."""
-        if not trainer.lightning_module.automatic_optimization:
-            self._behind_backward = set(trainer.optimizers)
-            self._ends_in_step = False
+        self._behind_backward = set(trainer.optimizers)
+        self._ends_in_step = False
 
     def step(self, optimizer: Optimizer) -> None:
         """This one's were taken."""
