@@ -301,8 +301,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
         """They are taken."""
-        if not pl_module.automatic_optimization:
-            self._checks.gradients.by_hand.step(optimizer)
+        self._checks.gradients.begin_step(trainer, optimizer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

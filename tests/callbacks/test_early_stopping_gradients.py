@@ -65,45 +65,65 @@ def test_lightning_alone_does_not(tmp_path):
 
 
 class Breaks(Regresses):
-    """Raises in a batch, before it is differentiated or after."""
+    """Raises in a batch: before it is differentiated, within that, behind it, or at the step."""
 
-    def __init__(self, batch, late=False):
+    def __init__(self, batch, where):
         super().__init__()
-        self.batch, self.late = batch, late
+        self.batch, self.where = batch, where
+        # The gradients of the layer behind are there already.
+        self.linear.weight.register_hook(lambda gradient: self.breaks("in backward"))
 
-    def breaks(self):
+    def breaks(self, where):
         done = self.trainer.fit_loop.epoch_loop.batch_progress.total.processed
-        if done == self.batch:
+        if done == self.batch and where == self.where:
             raise InterruptedError
 
     def training_step(self, batch, batch_idx):
-        if not self.late:
-            self.breaks()
+        self.breaks("before")
         return super().training_step(batch, batch_idx)
 
     def on_after_backward(self):
-        self.breaks()
+        self.breaks("behind backward")
+
+    def on_before_optimizer_step(self, optimizer):
+        self.breaks("at the step")
 
 
-def broken(path, batch, late):
-    fit(SavesOnException(path), model=Breaks(batch, late))
+PARTS = ("before", "in backward", "behind backward")
 
 
-def test_a_batch_that_broke_before_it_was_differentiated(uninterrupted, tmp_path):
+def broken(path, batch, where):
+    fit(SavesOnException(path), model=Breaks(batch, where))
+
+
+@pytest.mark.parametrize("where", PARTS)
+@pytest.mark.parametrize("batch", [4, 5, 6, 8])
+def test_a_batch_that_broke(uninterrupted, batch, where, tmp_path):
     path = tmp_path / "saved.ckpt"
-    broken(path, 5, late=False)
-    assert waits(path)["batches"] == 2
+    broken(path, batch, where)
+    number = batch % BATCHES % IN_A_STEP
+    assert (waits(path)["batches"] if number else waits(path)) == (number or None)
     found = fit(ckpt=path)
+    assert found["step"] == uninterrupted["step"]
     assert found["curve"] == uninterrupted["curve"]
     for name, weight in uninterrupted["weights"].items():
         assert torch.equal(found["weights"][name], weight), name
 
 
-def test_a_batch_that_broke_later_says_so(tmp_path):
+def test_one_that_broke_at_the_step_says_so(tmp_path):
     path = tmp_path / "saved.ckpt"
-    broken(path, 5, late=True)
+    broken(path, 5, "at the step")
     assert not waits(path)["gradients"]
-    with pytest.warns(UserWarning, match=r"of 2 batches that waited .* not in .* within a batch"):
+    with pytest.warns(UserWarning, match=r"of 2 batches that waited .* while a step was taken"):
+        fit(ckpt=path)
+
+
+def test_they_are_copied_only_where_an_exception_may_leave_a_checkpoint(tmp_path):
+    """A copy is as large as the weights: there is none for who saves within a batch unasked."""
+    path = tmp_path / "saved.ckpt"
+    fit(SavesAt(path, "on_after_backward", 5))
+    assert not waits(path)["gradients"]
+    with pytest.warns(UserWarning, match=r"of 2 batches that waited .* a part was in them"):
         fit(ckpt=path)
 
 
@@ -133,7 +153,7 @@ def test_sparse_ones(tmp_path):
 
 def test_the_first_batch_of_a_step_has_nothing_to_lose(uninterrupted, tmp_path):
     path = tmp_path / "saved.ckpt"
-    broken(path, 3, late=True)
+    broken(path, 3, "behind backward")
     assert waits(path) is None
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="The gradients of")

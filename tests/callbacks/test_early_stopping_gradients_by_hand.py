@@ -123,12 +123,21 @@ def test_a_batch_that_broke_before_it_was_differentiated(uninterrupted, tmp_path
     assert_same(fit(None, path, ByHand()), uninterrupted[ByHand])
 
 
-def test_a_batch_that_broke_later_says_so(tmp_path):
+@pytest.mark.parametrize("maker", [ByHand, TwoOptimizers])
+@pytest.mark.parametrize("batch", [4, 5, 8])
+def test_a_batch_that_broke_behind_its_backward_pass(uninterrupted, maker, batch, tmp_path):
+    path, model = tmp_path / "saved.ckpt", maker()
+    model.on_after_backward = lambda: model.done == batch and broken()
+    fit(SavesOnException(path), model=model)
+    assert_same(fit(None, path, maker()), uninterrupted[maker])
+
+
+def test_one_that_broke_at_the_step_says_so(tmp_path):
     path, model = tmp_path / "saved.ckpt", ByHand()
-    model.on_after_backward = lambda: model.done == 4 and broken()
+    model.on_before_optimizer_step = lambda optimizer: model.done == 5 and broken()
     fit(SavesOnException(path), model=model)
     assert not waits(path)["gradients"]
-    with pytest.warns(UserWarning, match=r"of 1 batches that waited .* not in .* within a batch"):
+    with pytest.warns(UserWarning, match=r"of 2 batches that waited .* while a step was taken"):
         fit(None, path, ByHand())
 
 

@@ -5,7 +5,7 @@ gradients of its own batches alone, and with ``accumulate_grad_batches`` yet div
 of all.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
 from ...monitoring.layers import flattens_parameters
+from .exceptions import saves_on_exception
 from .progress import batch_progress
 from .waiting_optimizers import WaitingOptimizers
 
@@ -34,45 +35,87 @@ class WaitingGradients:
     def clear(self) -> None:
         """Forget what a checkpoint had."""
         self._loaded: dict[str, Any] | None = None
-        self._differentiated = -1
+        self._differentiated = self._stepped = -1
+        self._copies: dict[str, Tensor] | None = None
         self.by_hand.clear()
 
     def begin_backward(self, trainer: Trainer) -> None:
-        """From here on a part of the current batch may be in them."""
-        self._differentiated = batch_progress(trainer).total.ready
+        """From here on a part of the current batch may be in them: copy those from before it.
+
+        Only where an exception may leave a checkpoint behind, and something waits.
+        """
+        batch = batch_progress(trainer).total.ready
+        if batch != self._differentiated and trainer.world_size == 1:
+            waits = self._count(trainer) and saves_on_exception(trainer)
+            self._copies = self._copy(trainer) if waits else None
+        self._differentiated = batch
+
+    def begin_step(self, trainer: Trainer, optimizer: Optimizer) -> None:
+        """From here on the weights may be other ones, too."""
+        self._stepped = batch_progress(trainer).total.ready
+        if not trainer.lightning_module.automatic_optimization:
+            self.by_hand.step(optimizer)
 
     def state(self, trainer: Trainer) -> dict[str, Any] | None:
         """What waits, whole and as the mean of the ranks; a collective, as saving a checkpoint is.
 
-        None where nothing waits. After an exception other ranks cannot be asked, and a batch that
-        was broken off may have left a part of its own.
+        None where nothing waits. After an exception other ranks cannot be asked; where a batch was
+        broken off, those from before it are taken.
         """
         if self._loaded is not None:
             return self._loaded
-        optimizers = self.by_hand.found
-        batches = self.by_hand.batches or _waiting(trainer)
+        batches = self._count(trainer)
         if not batches:
             return None
         lost = self._obstacle(trainer)
-        gradients = {} if lost else _gather(trainer, optimizers or trainer.optimizers)
+        gradients = {} if lost else self._gather(trainer)
         lost = lost or ("sparse, on several ranks" if gradients is None else "")
+        by_hand = [trainer.optimizers.index(optimizer) for optimizer in self.by_hand.found]
         return {
             "epoch": trainer.current_epoch, "batches": batches, "gradients": gradients,
-            "lost": lost, "by_hand": [trainer.optimizers.index(each) for each in optimizers],
+            "lost": lost, "by_hand": by_hand,
         }  # fmt: skip
+
+    def _count(self, trainer: Trainer) -> int:
+        """Batches before the current one whose gradients wait."""
+        return self.by_hand.batches or _waiting(trainer)
 
     def _obstacle(self, trainer: Trainer) -> str:
         """Why they cannot be had, the same on all ranks; empty if they can."""
         if trainer.world_size > 1 and trainer.interrupted:
             return "saved after an exception, when the other ranks could not be asked"
-        if self._is_in_backward(trainer):
+        if self._is_in_batch(trainer, self._stepped):
+            return "saved within a batch, while a step was taken"
+        if self._is_in_backward(trainer) and self._copies is None:
             return "saved within a batch, of which a part was in them"
         return "FSDP1 has them in parts of its own" if flattens_parameters(trainer) else ""
 
     def _is_in_backward(self, trainer: Trainer) -> bool:
+        return self._is_in_batch(trainer, self._differentiated)
+
+    def _is_in_batch(self, trainer: Trainer, batch: int) -> bool:
         done = batch_progress(trainer)
         in_batch = done.current.ready != done.current.processed
-        return bool(in_batch and done.total.ready == self._differentiated)
+        return bool(in_batch and done.total.ready == batch)
+
+    def _copy(self, trainer: Trainer) -> dict[str, Tensor]:
+        own = self._own(trainer).items()
+        return {name: p.grad.detach().clone() for name, p in own if p.grad is not None}
+
+    def _gather(self, trainer: Trainer) -> dict[str, Tensor] | None:
+        """Those of all ranks; None where they are sparse, which ranks cannot sum up everywhere."""
+        if self._is_in_backward(trainer) and self._copies is not None:
+            return {name: _on_cpu(gradient) for name, gradient in self._copies.items()}
+        own = self._own(trainer)
+        names = _names_of_any_rank(trainer, own)
+        return None if names is None else {name: _whole(trainer, own[name]) for name in names}
+
+    def _own(self, trainer: Trainer) -> dict[str, nn.Parameter]:
+        """Parameters of the optimisers that wait, by name."""
+        optimizers = self.by_hand.found or trainer.optimizers
+        groups = (group for optimizer in optimizers for group in optimizer.param_groups)
+        own = {parameter for group in groups for parameter in group["params"]}
+        return {name: p for name, p in _trained(trainer) if p in own}
 
     def load_state(self, state: dict[str, Any] | None) -> None:
         """Remember a checkpoint's until training goes on."""
@@ -122,30 +165,29 @@ def _trained(trainer: Trainer) -> Iterator[tuple[str, nn.Parameter]]:
     return ((name, p) for name, p in module.named_parameters() if p.requires_grad)
 
 
-def _gather(trainer: Trainer, optimizers: Iterable[Optimizer]) -> dict[str, Tensor] | None:
-    """Those of all ranks; None where they are sparse, which ranks cannot sum up everywhere."""
-    groups = (group for optimizer in optimizers for group in optimizer.param_groups)
-    own = {parameter for group in groups for parameter in group["params"]}
-    parameters = {name: p for name, p in _trained(trainer) if p in own}
+def _names_of_any_rank(trainer: Trainer, own: dict[str, nn.Parameter]) -> list[str] | None:
+    """Those that some rank has a gradient of; None where any is sparse, on several ranks."""
     # One that a rank did not use has its share there of nothing.
-    has = [p.grad is not None for p in parameters.values()]
-    sparse = [p.grad is not None and p.grad.layout != torch.strided for p in parameters.values()]
+    has = [p.grad is not None for p in own.values()]
+    sparse = [p.grad is not None and p.grad.layout != torch.strided for p in own.values()]
     if trainer.world_size > 1:
         told = torch.tensor([has, sparse], dtype=torch.float32, device=trainer.strategy.root_device)
         has, sparse = trainer.strategy.reduce(told, reduce_op="sum").tolist()
         if any(sparse):
             return None
-    names = [name for name, count in zip(parameters, has, strict=True) if count]
-    return {name: _whole(trainer, parameters[name]) for name in names}
+    return [name for name, count in zip(own, has, strict=True) if count]
 
 
 def _whole(trainer: Trainer, parameter: nn.Parameter) -> Tensor:
     gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.detach()
-    if isinstance(gradient, DTensor):
-        return gradient.full_tensor().cpu()
-    if trainer.world_size > 1:
+    if trainer.world_size > 1 and not isinstance(gradient, DTensor):
         gradient = trainer.strategy.reduce(gradient.clone(), reduce_op="mean")
-    return gradient.to("cpu", copy=True)
+    return _on_cpu(gradient)
+
+
+def _on_cpu(gradient: Tensor) -> Tensor:
+    whole = gradient.full_tensor() if isinstance(gradient, DTensor) else gradient
+    return whole.to("cpu", copy=True)
 
 
 def _as_of(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
