@@ -24,6 +24,8 @@ _SEVERAL, _HALF, _NEARLY_ALL = 2, 0.5, 0.9
 _FEW_NAMES = 8
 # By the type of the numbers: what keeps the parameters in single precision.
 _HALF_TYPES = {"bfloat16": "bf16-mixed", "float16": "16-mixed"}
+_GIVE = Remedy("Give the optimiser all parameters.", "torch.optim.Adam(self.parameters())")
+_STEP = Remedy("Let `training_step` make that optimiser's step, too.", "optimizer.step()")
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -145,9 +147,9 @@ def _within(vitals: Vitals) -> list[Symptom]:
         code = '{"scheduler": scheduler, "interval": "step"}'
         first = Remedy("See whether its schedule counts steps or epochs.", code)
     elif found is idle:
-        first = Remedy("Let `training_step` make that optimiser's step, too.", "optimizer.step()")
+        first = _STEP
     else:
-        first = Remedy("Give the optimiser all parameters.", "torch.optim.Adam(self.parameters())")
+        first = _GIVE
     openly = _freeze("get_submodule", [layer.name for layer in found])
     remedies = (first, Remedy("Or freeze it openly.", openly))
     figures, problem = {"layers": float(len(found)), "share": share}, Problem.FROZEN_PARAMETER
@@ -162,18 +164,22 @@ def _within(vitals: Vitals) -> list[Symptom]:
 
 
 def _others(vitals: Vitals) -> list[Symptom]:
-    """Embeddings and bare parameters that were left out of the optimiser's parameters."""
+    """Embeddings and bare parameters that were left out of the optimisers, or of their steps."""
     # What is learned without an embedding may be enough; nobody makes a parameter of what is none.
-    tables = [] if vitals.gain > _WELL else vitals.forgotten_tables
-    names = vitals.forgotten_parameters or tables
+    learns = vitals.gain > _WELL
+    tables = [] if learns else vitals.forgotten_tables
+    # One may wait for its turn.
+    idle = [] if learns or not vitals.had_a_long_chance else vitals.idle_tables
+    names = vitals.forgotten_parameters or tables or idle
     of_names = "get_parameter" if vitals.forgotten_parameters else "get_submodule"
     if not names or not vitals.had_a_chance:
         return []
-    evidence = f"{names[0]} does not learn: it gets a gradient, but no optimiser has it."
-    remedies = (
-        Remedy("Give the optimiser all parameters.", "torch.optim.Adam(self.parameters())"),
-        Remedy("Or freeze it openly.", _freeze(of_names, names)),
-    )
+    if names is idle:
+        why, first = "the optimiser that has it never makes a step", _STEP
+    else:
+        why, first = "it gets a gradient, but no optimiser has it", _GIVE
+    evidence = f"{names[0]} does not learn: {why}."
+    remedies = (first, Remedy("Or freeze it openly.", _freeze(of_names, names)))
     figures, problem = {"layers": float(len(names))}, Problem.FROZEN_PARAMETER
     return [Symptom(problem, "warning", evidence, figures, remedies, names[0])]
 

@@ -65,6 +65,7 @@ class ObservedSigns:
         steps_are_made: Whether an optimiser was seen to make a step.
         forgotten_tables: Embeddings that get a gradient and that no optimiser has.
         forgotten_parameters: The same of parameters that belong to no layer.
+        idle_tables: Embeddings that get a gradient and whose optimiser has made no step.
         mute_outputs: Outputs behind a ReLU that are 0 for all inputs, though their targets are not.
         target_means: Mean of each column of a regression's targets.
         uncleared: The most steps in a row that an optimiser made with gradients that were never
@@ -158,6 +159,7 @@ class ObservedSigns:
     steps_are_made: bool = False
     forgotten_tables: list[str] = field(default_factory=list)
     forgotten_parameters: list[str] = field(default_factory=list)
+    idle_tables: list[str] = field(default_factory=list)
     mute_outputs: int = 0
     target_means: list[float] = field(default_factory=list)
     uncleared: int = 0

@@ -327,17 +327,15 @@ class WeightInspection:
         called = [layer for layer in self._vitals.layers if layer.ran]
         for layer in self._vitals.layers:
             layer.is_last = bool(called) and layer is called[-1]
-        self._vitals.forgotten_tables = self._forgotten(self._tables, optimized)
-        self._vitals.forgotten_parameters = self._forgotten(self._bare, optimized)
+        tables, bare = self._reached(self._tables), self._reached(self._bare)
+        self._vitals.forgotten_tables = [n for n, p in tables.items() if p not in optimized]
+        self._vitals.forgotten_parameters = [n for n, p in bare.items() if p not in optimized]
+        self._vitals.idle_tables = [n for n, p in tables.items() if p in optimized - moved]
 
-    def _forgotten(self, some: Mapping[str, Tensor], optimized: set[Tensor]) -> list[str]:
-        """Names of those that get a gradient and that no optimiser has."""
-        return [
-            name
-            for name, parameter in some.items()
-            if parameter.requires_grad and name in self._with_gradient
-            if parameter not in optimized
-        ]
+    def _reached(self, some: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Those that get a gradient."""
+        reached = ((n, p) for n, p in some.items() if n in self._with_gradient)
+        return {name: parameter for name, parameter in reached if parameter.requires_grad}
 
     def state_dict(self) -> dict[str, Any]:
         """What was seen so far."""

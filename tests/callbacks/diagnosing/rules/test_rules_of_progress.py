@@ -75,6 +75,8 @@ SICK = {
         "warning"),
     "an embedding in no optimiser, though something was learned": (
         vitals([1.9] * 300, forgotten_tables=["words"]), P.FROZEN_PARAMETER, "warning"),
+    "an embedding whose optimiser makes no step": (
+        vitals([1.9] * 300, idle_tables=["words"]), P.FROZEN_PARAMETER, "warning"),
     "predictions as far apart as at first": (
         vitals(FALLEN, prediction_ranges=[5e5, *[90.0] * 29], data_losses=[], objective=Objective(
             "regression", "absolute", target_range=(-3.0, 3.0))),
