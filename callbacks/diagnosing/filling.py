@@ -46,6 +46,7 @@ def _fill_gradients(vitals: Vitals, monitor: GradientNormMonitor) -> None:
     vitals.gradients = _record(monitor, "grad_norm")
     known = monitor.steps and not monitor.failed
     vitals.gradient_profile = monitor.profile if known else {}
+    vitals.total_gradients = monitor._reporter.summary.of("grad_norm/total") if known else []
 
 
 def _fill_updates(vitals: Vitals, monitor: UpdateRatioMonitor) -> None:

@@ -11,6 +11,7 @@ import statistics
 
 from ...problem import Problem
 from ...remedy import Remedy
+from ..clipping import clip_less
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
@@ -21,6 +22,7 @@ _CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
 _MODEST_STEP, _NEXT_TO_NOTHING, _SOME = 5e-4, 0.1, 0.4
 _HURRIED_STEP, _BARELY = 2e-3, 0.2
 _TENTH, _VERY_WELL = 0.1, 0.9
+_CUT = 0.02
 _NO_WAY, _SHORT_WAY, _ENDED, _MOST, _BELOW = 1e-3, 2e-2, 1e-2, 0.75, 0.3
 
 
@@ -58,7 +60,7 @@ def _still_warming(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"After {vitals.step} of {vitals.planned_steps:.0f} steps one moves the weights by "
-        f"{updates[-1]:.1e} of their length, where 1e-03 is usual.{_words_on_schedule(vitals)}"
+        f"{updates[-1]:.1e} of their length, where 1e-03 is usual.{_words_on_cause(vitals)}"
     )
     figures = {"update_ratio": updates[-1], "learning_rate": now}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -78,7 +80,7 @@ def _motionless(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"All {steps:.0f} steps together move the weights by no more than {way:.1e} of their "
-        f"length: each by 1e-03 is usual.{_words_on_schedule(vitals)}"
+        f"length: each by 1e-03 is usual.{_words_on_cause(vitals)}"
     )
     figures = {"way": way, "update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -86,6 +88,9 @@ def _motionless(vitals: Vitals) -> list[Symptom]:
 
 
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
+    if _is_cut_short(vitals):
+        more = Remedy("Or multiply the learning rate by ten.", vitals.rate_as_code(10))
+        return clip_less(vitals.usual_gradient), more
     if _is_let_down(vitals):
         return (
             Remedy(
@@ -109,6 +114,11 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
     )
 
 
+def _is_cut_short(vitals: Vitals) -> bool:
+    """Whether gradients are clipped to next to nothing, and the steps with them."""
+    return vitals.steps_by_gradients and vitals.left_by_clipping < _CUT
+
+
 def _is_let_down(vitals: Vitals) -> bool:
     """Whether a schedule has long taken the rate, which was none too low, to next to nothing."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
@@ -124,7 +134,9 @@ def _warms_up(vitals: Vitals) -> bool:
     return now > 0.5 * peak and peak < _BELOW * vitals.learning_rate_given
 
 
-def _words_on_schedule(vitals: Vitals) -> str:
+def _words_on_cause(vitals: Vitals) -> str:
+    if _is_cut_short(vitals):
+        return f" Clipping shortens gradients to {vitals.left_by_clipping:.1g} of their length."
     if _warms_up(vitals):
         return (
             f" A schedule has let the learning rate come to {vitals.learning_rate:.2g} of "
@@ -178,7 +190,7 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
         what = f"is only {learned:.1%} below a constant's after"
     evidence = (
         f"The loss {what} {vitals.step} steps: a step moves the weights by {recent:.1e} of their "
-        f"length, where about 1e-03 is usual.{_words_on_schedule(vitals)}"
+        f"length, where about 1e-03 is usual.{_words_on_cause(vitals)}"
     )
     figures = {"update_ratio": recent, "fell": fell, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -200,7 +212,7 @@ def _died_early(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"The last two thirds of the training do nothing: a step moves the weights by "
-        f"{updates[-1]:.1e} of their length.{_words_on_schedule(vitals)}"
+        f"{updates[-1]:.1e} of their length.{_words_on_cause(vitals)}"
     )
     figures = {"update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW

@@ -11,6 +11,7 @@ import statistics
 
 from ...problem import Problem
 from ...remedy import Remedy
+from ..clipping import clip_less
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
@@ -224,7 +225,11 @@ def _beside_a_constant(gain: float) -> str:
 def _weight_decay(vitals: Vitals) -> list[Symptom]:
     pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
     if vitals.decay_outweighs and vitals.gain <= _MUCH:
-        return _coupled(vitals, statistics.median(pulls))
+        pull = statistics.median(pulls)
+        if pull * vitals.left_by_clipping > 1:
+            return _coupled(vitals, pull)
+        # Of steps that are short for it the rate's rule speaks.
+        return [] if vitals.steps_by_gradients else _clipped(vitals, pull)
     lost = _lost_tables(vitals) if pulls else []
     if lost:
         return lost
@@ -309,6 +314,21 @@ def _decay_remedies(vitals: Vitals) -> tuple[Remedy, ...]:
         Remedy("Decay the weights apart from the gradients.", 'optimizer="adamw"'),
         _less_decay(vitals),
     )
+
+
+def _clipped(vitals: Vitals, pull: float) -> list[Symptom]:
+    """A decay that is most of the sum, since clipping leaves so little of gradients."""
+    evidence = (
+        f"Clipping shortens gradients to {vitals.left_by_clipping:.1g} of their length, and the "
+        f"weight decay of {vitals.weight_decay:g} that is added to that was {pull:.2g} times as "
+        "large in the first steps."
+    )
+    figures = {"weight_decay": vitals.weight_decay, "pull": pull, "left": vitals.left_by_clipping}
+    problem, remedies = (
+        Problem.OVER_REGULARIZED,
+        (clip_less(vitals.usual_gradient), *_decay_remedies(vitals)),
+    )
+    return [Symptom(problem, "warning", evidence, figures, remedies)]
 
 
 def _coupled(vitals: Vitals, pull: float) -> list[Symptom]:

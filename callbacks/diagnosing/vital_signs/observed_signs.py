@@ -33,7 +33,8 @@ class ObservedSigns:
             step; NaN without recurrent layers.
         recurrent_layer: The first one that got sequences.
         time_profile: Size of the gradient of its last output by the input of each time.
-        clips: Whether the Trainer clips gradients.
+        clip_norm: Norm that the Trainer clips all gradients together to; NaN without that.
+        steps_by_gradients: Whether a shorter gradient makes a shorter step, as it does for SGD.
         learns_by_heart: Whether the Trainer is to learn a few batches by heart.
         label_error: What torch said of a label that is no class.
         first_gap: Number of the first batch that held NaN or infinity; -1 for none.
@@ -79,6 +80,7 @@ class ObservedSigns:
             moments of; infinite without one.
         most_norm_values: In the largest batch to the layer that gets the fewest, likewise.
         gradients: Norm of each layer's gradients.
+        total_gradients: Norm of all gradients, before clipping, at each report.
         first_gradient_profile: Norms of the weight layers before the first step, likewise.
         gradient_profile: Last norms of the weight layers, per parameter, from input to output.
         not_finite_layer: Where a gradient or an output was first not finite; empty where all
@@ -128,7 +130,8 @@ class ObservedSigns:
     recurrent_gain: float = NAN
     recurrent_layer: str = ""
     time_profile: list[float] = field(default_factory=list)
-    clips: bool = False
+    clip_norm: float = NAN
+    steps_by_gradients: bool = False
     learns_by_heart: bool = False
     label_error: str = ""
     first_gap: int = -1
@@ -170,6 +173,7 @@ class ObservedSigns:
     fewest_norm_values: float = math.inf
     most_norm_values: float = math.inf
     gradients: Record = field(default_factory=Record)
+    total_gradients: list[float] = field(default_factory=list)
     first_gradient_profile: list[float] = field(default_factory=list)
     gradient_profile: dict[str, float] = field(default_factory=dict)
     not_finite_layer: str | None = None

@@ -49,6 +49,18 @@ class Vitals(ObservedSigns):
         return f"lr={rate:.3g}" if math.isfinite(rate) else ""
 
     @property
+    def usual_gradient(self) -> float:
+        """Median norm of all gradients, before clipping; NaN where none is known."""
+        known = [norm for norm in self.total_gradients if math.isfinite(norm)]
+        return statistics.median(known) if known else NAN
+
+    @property
+    def left_by_clipping(self) -> float:
+        """Share of such a gradient that clipping leaves."""
+        usual = self.usual_gradient
+        return min(1.0, self.clip_norm / usual) if self.clip_norm < usual else 1.0
+
+    @property
     def had_a_chance(self) -> bool:
         """Whether enough steps were done to expect any progress."""
         return self.step >= max(30, min(200, self.planned_steps / 10))

@@ -1,5 +1,7 @@
 """How hard weight decay pulls at the weights, beside the gradient of the data."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.optim import (
@@ -20,7 +22,7 @@ from .anatomy import is_whole
 _COUPLED = (ASGD, SGD, Adadelta, Adagrad, Adam, Adamax, NAdam, RAdam, RMSprop)
 
 
-def decay_pull(optimizer: Optimizer, scale: float, longest: float | None = None) -> Tensor | None:
+def decay_pull(optimizer: Optimizer, scale: float, longest: float = math.nan) -> Tensor | None:
     """Length of what a decay adds to the gradient over that of the gradient itself.
 
     A gradient that is clipped is so before the decay is added.
@@ -31,7 +33,7 @@ def decay_pull(optimizer: Optimizer, scale: float, longest: float | None = None)
     Args:
         optimizer: About to make a step.
         scale: What mixed precision has multiplied the gradients by.
-        longest: Norm that the Trainer clips all gradients together to; None where it does not.
+        longest: Norm that the Trainer clips all gradients together to; NaN where it does not.
 
     Returns:
         A scalar on the weights' device; None without such a decay, and where ranks share weights.
@@ -47,11 +49,11 @@ def decay_pull(optimizer: Optimizer, scale: float, longest: float | None = None)
         pulls += [decay * norm for norm in _norms([p.detach() for p in moving])]
         pushes += _norms([p.grad for p in moving if p.grad is not None])
     grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
-    all_pushes = pushes if longest is None else _norms([g for g in grads if is_whole(g)])
+    all_pushes = pushes if math.isnan(longest) else _norms([g for g in grads if is_whole(g)])
     if not pulls or len({norm.device for norm in (*pulls, *pushes, *all_pushes)}) > 1:
         return None
     pull = _length(pulls) / _length(pushes) * scale
-    if longest is None:
+    if math.isnan(longest):
         return pull
     return pull * (_length(all_pushes) / scale / longest).clamp(min=1)
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ...monitoring.gradients.gradient_reading import loss_scale
+from ..clipping import clip_norm
 from ..vital_signs.signs import NAN
 from ..vital_signs.vitals import Vitals
 from .anatomy import (
@@ -189,9 +190,7 @@ class WeightInspection:
 
     def weigh_decay(self, trainer: Trainer, optimizer: Optimizer) -> None:
         """See how much of the first steps is weight decay."""
-        clips = trainer.gradient_clip_val and trainer.gradient_clip_algorithm != "value"
-        longest = float(trainer.gradient_clip_val or 0.0) if clips else None
-        pull = decay_pull(optimizer, loss_scale(trainer, optimizer), longest)
+        pull = decay_pull(optimizer, loss_scale(trainer, optimizer), clip_norm(trainer))
         self._pulls += [] if pull is None else [pull]
 
     def inspect_gradients(self) -> None:

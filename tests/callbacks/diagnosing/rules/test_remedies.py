@@ -110,6 +110,25 @@ def test_a_hundredth_of_a_weight_decay_is_of_the_one_at_hand():
     assert remedies_of(P.OVER_REGULARIZED, signs)[-1].code == "weight_decay=0.03"
 
 
+@pytest.mark.parametrize("by_gradients", [True, False])
+def test_what_is_clipped_to_nothing_is_clipped_less(by_gradients):
+    signs = vitals(
+        FLAT, weight_decay=1e-4, decay_pulls=[9.0] * 5, clip_norm=1e-4, total_updates=[1e-5] * 10,
+        total_gradients=[2.0, 3.0, 4.0], steps_by_gradients=by_gradients,
+    )  # fmt: skip
+    problem = P.LEARNING_RATE_TOO_LOW if by_gradients else P.OVER_REGULARIZED
+    assert remedies_of(problem, signs)[0].code == "Trainer(gradient_clip_val=3)"
+
+
+def test_clipping_of_long_gradients_alone_is_no_cause():
+    """A norm that is usual: it shortens them by half, and no step is small for it."""
+    signs = vitals(
+        FLAT, clip_norm=1.0, total_updates=[1e-5] * 10, total_gradients=[2.0, 2.0, 2.0],
+        steps_by_gradients=True,
+    )  # fmt: skip
+    assert "learning rate" in remedies_of(P.LEARNING_RATE_TOO_LOW, signs)[0].advice
+
+
 def test_an_optimiser_whose_step_was_forgotten_is_to_make_it():
     layers = [Layer("a", 9, has_gradient=True), Layer("b", 9, has_gradient=True, stepped=False)]
     signs = vitals(FLAT, layers=layers)

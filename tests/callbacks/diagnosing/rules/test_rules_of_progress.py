@@ -37,6 +37,7 @@ LEFT_BEHIND = {
     "validation_losses": [1.5, 1.1, 0.96, 0.95, 0.95, 0.94],
     "training_epoch_losses": [0.9, 0.2, 0.05, 0.03, 0.02, 0.01],
 }
+CLIPPED = {"clip_norm": 1e-4, "total_gradients": [2.0, 3.0, 4.0]}
 THROWN = [2.3, 40.0, 30.0, 20.0, *[1.3 + 0.01 * (-1) ** i for i in range(300)]]
 SLOW = [2.31 - 4e-4 * i + 0.003 * (-1) ** i for i in range(320)]
 
@@ -77,6 +78,12 @@ SICK = {
         vitals([1.9] * 300, forgotten_tables=["words"]), P.FROZEN_PARAMETER, "warning"),
     "an embedding whose optimiser makes no step": (
         vitals([1.9] * 300, idle_tables=["words"]), P.FROZEN_PARAMETER, "warning"),
+    "a decay that outweighs what clipping leaves": (
+        vitals(FLAT, weight_decay=1e-4, decay_pulls=[9.0] * 5, **CLIPPED), P.OVER_REGULARIZED,
+        "warning"),
+    "the same, of steps that are as short as the gradients": (
+        vitals(FLAT, weight_decay=1e-4, decay_pulls=[9.0] * 5, total_updates=[1e-5] * 10,
+               steps_by_gradients=True, **CLIPPED), P.LEARNING_RATE_TOO_LOW, "warning"),
     "predictions as far apart as at first": (
         vitals(FALLEN, prediction_ranges=[5e5, *[90.0] * 29], data_losses=[], objective=Objective(
             "regression", "absolute", target_range=(-3.0, 3.0))),
