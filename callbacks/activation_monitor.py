@@ -4,7 +4,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -20,11 +20,10 @@ from ..functional.activations import (
 from ..functional.arguments import number, optional_whole_number
 from .monitoring.activations.joined_moments import join_layers, join_ranks, sums_by_site
 from .monitoring.activations.step_observation import StepObservation
-from .monitoring.evaluated_checkpoint import keep_record_of_fit
 from .monitoring.guard import switch_off, switch_off_on_error, switch_off_with_others
+from .monitoring.monitor import Monitor
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
-from .monitoring.recording.reporter import Reporter
 from .monitoring.recording.scales import SCALES
 from .monitoring.streaks import Streaks
 
@@ -36,7 +35,7 @@ _QUANTITIES = ("drift", "saturated", "dormant", "activation_mean", "activation_v
 _SCALES = {quantity: SCALES[quantity] for quantity in _QUANTITIES}
 
 
-class ActivationMonitor(Callback):
+class ActivationMonitor(Monitor):
     """Show for each activation whether it saturates, sleeps, and how its outputs shift.
 
     Only the forward pass of reporting steps is seen, with all of its accumulated micro-batches, but
@@ -100,23 +99,15 @@ class ActivationMonitor(Callback):
     ) -> None:
         self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
         self.dormant_threshold = number("dormant_threshold", dormant_threshold, least=0)
-        self.failed = False
-        self._reporter = Reporter(type(self).__name__, _SCALES)
+        super().__init__(_SCALES, dormant_threshold=self.dormant_threshold)
         self._observation = StepObservation(_measure, partial(switch_off, self))
-        self.reports = self._fitting = self._learns = False
-        # The Trainer asks for the key at each of its hooks.
-        self._state_key = self._generate_state_key(dormant_threshold=self.dormant_threshold)
+        self.reports = self._learns = False
         self._clear()
 
     def _clear(self) -> None:
         self.drift: dict[str, float] = {}
         self._take({})
         self._streaks = Streaks(needed=2)
-
-    @property
-    def state_key(self) -> str:
-        """One for each way to measure, so that a Trainer can have several."""
-        return self._state_key
 
     @property
     def saturated_fraction(self) -> dict[str, float]:
@@ -164,11 +155,6 @@ class ActivationMonitor(Callback):
         self._layers = layer_index([units.mean.numel() for units in statistics.values()])
 
     @property
-    def findings(self) -> dict[str, str]:
-        """What was found, by a key."""
-        return dict(self._reporter.findings)
-
-    @property
     def watches(self) -> bool:
         """Whether the forward pass of the batch that runs is observed."""
         return self._observation.running
@@ -185,14 +171,13 @@ class ActivationMonitor(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded."""
-        self.failed = self._left = self.reports = False
-        self._fitting = True
+        self._left = self.reports = False
         self._step = self._interval = -1
         self._measured: list[tuple[str, Tensor]] = []
-        self._start(trainer)
+        super().on_fit_start(trainer, pl_module)
 
     @switch_off_on_error
-    def _start(self, trainer: Trainer) -> None:
+    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self._reporter.start(trainer):
             self._clear()
 
@@ -345,31 +330,9 @@ class ActivationMonitor(Callback):
                 )
                 self._reporter.find(trainer, f"saturated/{site}", text)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave nothing behind, and give the loggers the picture and the table."""
-        self._release(trainer)
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Leave nothing behind, and lose nothing of an interrupted fit."""
-        self._release(trainer)
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave nothing behind of a fit that had no step to make."""
-        if stage == "fit":
-            self._release(trainer)
-
-    def _release(self, trainer: Trainer) -> None:
+    def _release(self) -> None:
         self._observation.release()
         self._measured = []
-        if self._fitting:
-            self._fitting = False
-            self._finish(trainer)
-
-    @switch_off_on_error
-    def _finish(self, trainer: Trainer) -> None:
-        self._reporter.finish(trainer)
 
     def plot(
         self, quantity: str = "drift", ax: "Axes | None" = None, *, colorbar: bool = True
@@ -402,12 +365,6 @@ class ActivationMonitor(Callback):
             "drift": dict(self.drift),
             "streaks": self._streaks.state_dict(),
         }
-
-    def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Take nothing up for a test or a validation: what is known is of the fit."""
-        keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's record."""

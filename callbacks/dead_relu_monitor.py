@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
@@ -15,16 +15,15 @@ from .monitoring.activations.dead_findings import DeadFindings
 from .monitoring.activations.rank_masks import join_masks
 from .monitoring.activations.unit_masks import count_units, share_of, shares_of
 from .monitoring.activations.unit_watch import UnitWatch
-from .monitoring.evaluated_checkpoint import keep_record_of_fit
 from .monitoring.guard import switch_off, switch_off_on_error, switch_off_with_others
+from .monitoring.monitor import Monitor
 from .monitoring.recording.loggers import logger_step
-from .monitoring.recording.reporter import Reporter
 from .monitoring.recording.scales import SCALES
 
 _SCALE = SCALES["dead_relu"]
 
 
-class DeadReLUMonitor(Callback):
+class DeadReLUMonitor(Monitor):
     """Count the units that were active for no training input of a window, at each call site.
 
     A unit of ReLU or ReLU6 is active if its output is positive. Every call in every training batch
@@ -97,19 +96,16 @@ class DeadReLUMonitor(Callback):
             "observe_every_n_batches", observe_every_n_batches
         )
         rules = choose_rules(activations)
-        self._watch = UnitWatch(rules, partial(switch_off, self))
-        self._reporter = Reporter(type(self).__name__, {"dead_relu": _SCALE})
-        self.failed = False
-        self._going_on = self._running = False
-        self.may_close = self._keep_window = False
-        self._steps_before = 0
         thresholds = {kind: rule.threshold for kind, rule in rules.items()}
         stride = self.observe_every_n_batches
         given = {} if stride == 1 else {"observe_every_n_batches": stride}
-        # The Trainer asks for the key at each of its hooks.
-        self._state_key = self._generate_state_key(
-            activations=thresholds, every_n_steps=self.every_n_steps, **given
+        super().__init__(
+            {"dead_relu": _SCALE}, activations=thresholds, every_n_steps=self.every_n_steps, **given
         )
+        self._watch = UnitWatch(rules, partial(switch_off, self))
+        self._going_on = False
+        self.may_close = self._keep_window = False
+        self._steps_before = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -124,11 +120,6 @@ class DeadReLUMonitor(Callback):
         self._warned = False
 
     @property
-    def state_key(self) -> str:
-        """One for each way to measure, so that a Trainer can have several."""
-        return self._state_key
-
-    @property
     def dead_fraction(self) -> dict[str, float]:
         """Share of dead units by call site, 0 to 1, in the last finished window."""
         return shares_of(self.dead_units, count_units(self.dead_units))
@@ -138,11 +129,6 @@ class DeadReLUMonitor(Callback):
         """Share of dead units over all sites; NaN where no ReLU was seen."""
         units = sum(mask.numel() for mask in self.dead_units.values())
         return share_of(sum(count_units(self.dead_units).values()), units)
-
-    @property
-    def findings(self) -> dict[str, str]:
-        """What was found, by a key."""
-        return dict(self._reporter.findings)
 
     @property
     def watches(self) -> bool:
@@ -159,18 +145,12 @@ class DeadReLUMonitor(Callback):
         """Shares of dead units by call site, one value for each of ``steps``."""
         return self._reporter.records["dead_relu"].history
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a checkpoint was just loaded."""
-        self.failed = False
-        self._start(trainer, pl_module)
-
     @switch_off_on_error
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._going_on = self._reporter.start(trainer)
         if not self._going_on:
             self._clear()
         self._watch.start(pl_module)
-        self._running = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the first window, where none goes on."""
@@ -326,30 +306,8 @@ class DeadReLUMonitor(Callback):
             which = one if len(unseen) == 1 else f"{more}they are unused, or run"
             rank_zero_warn(f"{type(self).__name__} did not see {which} without gradients.")
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave nothing behind, and give the loggers the picture and the table."""
-        self._release(trainer)
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Leave nothing behind, and lose nothing of an interrupted fit."""
-        self._release(trainer)
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave nothing behind of a fit that had no step to make."""
-        if stage == "fit":
-            self._release(trainer)
-
-    def _release(self, trainer: Trainer) -> None:
+    def _release(self) -> None:
         self._watch.release()
-        if self._running:
-            self._running = False
-            self._finish(trainer)
-
-    @switch_off_on_error
-    def _finish(self, trainer: Trainer) -> None:
-        self._reporter.finish(trainer)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -372,12 +330,6 @@ class DeadReLUMonitor(Callback):
             "window": {},
             "report": self._reporter.state_dict(),
         }
-
-    def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Take nothing up for a test or a validation: what is known is of the fit."""
-        keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's record and its open window."""

@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torch.optim import Optimizer
 
 from ..functional.arguments import number, optional_whole_number
-from .monitoring.evaluated_checkpoint import keep_record_of_fit
 from .monitoring.gradients.gradient_findings import GradientFindings
 from .monitoring.gradients.gradient_reading import (
     gradients_by_layer,
@@ -27,9 +26,9 @@ from .monitoring.gradients.noise import NoiseScale
 from .monitoring.gradients.report_clock import ReportClock
 from .monitoring.guard import SideWork, switch_off_on_error
 from .monitoring.layers import layers_by_parameter, refuse_flattening, weight_layers
+from .monitoring.monitor import Monitor
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
-from .monitoring.recording.reporter import Reporter
 from .monitoring.recording.scales import SCALES
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 _SCALE = SCALES["grad_norm"]
 
 
-class GradientNormMonitor(Callback):
+class GradientNormMonitor(Monitor):
     """Record the norm of each layer's gradients, before clipping, at each reporting step.
 
     Gradients are read just before the optimiser's step: accumulated, reduced over ranks and
@@ -102,20 +101,17 @@ class GradientNormMonitor(Callback):
         self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
         order = float(norm_type) if norm_type == "inf" else norm_type
         self.norm_type = number("norm_type", order, above=0)
-        self.failed = False
         if not isinstance(noise_scale, bool):
             raise TypeError(f"Expected `noise_scale` to be True or False, but got {noise_scale!r}.")
+        super().__init__(
+            {"grad_norm": _SCALE}, norm_type=self.norm_type, every_n_steps=self.every_n_steps
+        )
         self._estimates_noise = noise_scale
-        self._reporter = Reporter(type(self).__name__, {"grad_norm": _SCALE})
         self._side_work = SideWork(type(self).__name__)
         self._layer_of: dict[Tensor, str] = {}
         self._strangers: set[Tensor] = set()
         self._order = LayerOrder()
         self._is_ordered = True
-        # The Trainer asks for the key at each of its hooks.
-        self._state_key = self._generate_state_key(
-            norm_type=self.norm_type, every_n_steps=self.every_n_steps
-        )
         self._clear()
 
     def _clear(self) -> None:
@@ -128,11 +124,6 @@ class GradientNormMonitor(Callback):
         self._findings = GradientFindings(self._reporter)
         self._clock = ReportClock()
         self._noise = NoiseScale() if self._estimates_noise else None
-
-    @property
-    def state_key(self) -> str:
-        """One for each way to measure, so that a Trainer can have several."""
-        return self._state_key
 
     @property
     def norms(self) -> dict[str, float]:
@@ -154,11 +145,6 @@ class GradientNormMonitor(Callback):
     def history(self) -> dict[str, list[float]]:
         """Norms by layer, one value for each of ``steps``."""
         return self._reporter.records["grad_norm"].history
-
-    @property
-    def findings(self) -> dict[str, str]:
-        """What was found, by a key."""
-        return dict(self._reporter.findings)
 
     @property
     def running_mean(self) -> float:
@@ -221,9 +207,8 @@ class GradientNormMonitor(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded, and read the layers' names."""
-        self.failed = False
         self._side_work.resume()
-        self._start(trainer, pl_module)
+        super().on_fit_start(trainer, pl_module)
 
     @switch_off_on_error
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -382,28 +367,11 @@ class GradientNormMonitor(Callback):
             interval = report_interval(trainer, self.every_n_steps)
             name = type(self).__name__
             self._clock.say_if_all_was_missed(name, logger_step(trainer), interval)
-        self._release(trainer)
+        super().on_train_end(trainer, pl_module)
 
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Lose nothing of an interrupted fit."""
-        self._release(trainer)
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave nothing behind of a fit that had no step to make."""
-        if stage == "fit":
-            self._release(trainer)
-
-    def _release(self, trainer: Trainer) -> None:
+    def _release(self) -> None:
         self._order.end()
-        if self._layer_of:
-            self._layer_of, self._strangers = {}, set()
-            self._finish(trainer)
-
-    @switch_off_on_error
-    def _finish(self, trainer: Trainer) -> None:
-        self._reporter.finish(trainer)
+        self._layer_of, self._strangers = {}, set()
         if self._noise is not None:
             self._noise.forget()
 
@@ -458,12 +426,6 @@ class GradientNormMonitor(Callback):
             "findings": self._findings.state_dict(),
             "noise": self._noise and self._noise.state_dict(),
         }
-
-    def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Take nothing up for a test or a validation: what is known is of the fit."""
-        keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's record."""

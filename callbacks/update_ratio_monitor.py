@@ -3,12 +3,11 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..functional.arguments import optional_whole_number
-from .monitoring.evaluated_checkpoint import keep_record_of_fit
 from .monitoring.gradients.gradient_reading import (
     has_gradients,
     optimizer_position,
@@ -19,9 +18,9 @@ from .monitoring.gradients.report_clock import ReportClock
 from .monitoring.gradients.weight_copies import WeightCopies
 from .monitoring.guard import switch_off_on_error
 from .monitoring.layers import layer_names, refuse_flattening
+from .monitoring.monitor import Monitor
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
-from .monitoring.recording.reporter import Reporter
 from .monitoring.recording.scales import SCALES
 from .monitoring.streaks import Streaks
 
@@ -33,7 +32,7 @@ _MAX_NAMED = 5
 _MIN_STEPS, _LET_DOWN = 20, 0.01
 
 
-class UpdateRatioMonitor(Callback):
+class UpdateRatioMonitor(Monitor):
     r"""Record how far a step moves each layer, :math:`\|\Delta w\| / \|w\|`, for any optimiser.
 
     Weights are compared before and after a reporting step, so that momentum, weight decay, clipping
@@ -80,8 +79,7 @@ class UpdateRatioMonitor(Callback):
 
     def __init__(self, every_n_steps: int | None = None) -> None:
         self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
-        self.failed = False
-        self._reporter = Reporter(type(self).__name__, {"update_ratio": _SCALE})
+        super().__init__({"update_ratio": _SCALE}, every_n_steps=self.every_n_steps)
         self._names: dict[Tensor, str] = {}
         self._layers: dict[str, str] = {}
         self._strangers: set[Tensor] = set()
@@ -89,8 +87,6 @@ class UpdateRatioMonitor(Callback):
         self._moving: dict[Tensor, bool] = {}
         self._copied: set[int] = set()
         self._has_gradients = False
-        # The Trainer asks for the key at each of its hooks.
-        self._state_key = self._generate_state_key(every_n_steps=self.every_n_steps)
         self._clear()
 
     def _clear(self) -> None:
@@ -102,11 +98,6 @@ class UpdateRatioMonitor(Callback):
         self._lengths: dict[str, float] = {}
         self._peaks: dict[str, float] = {}
         self._clock = ReportClock()
-
-    @property
-    def state_key(self) -> str:
-        """One for each interval, so that a Trainer can have several."""
-        return self._state_key
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -129,20 +120,10 @@ class UpdateRatioMonitor(Callback):
         first = math.hypot(*self._first_lengths.values())
         return math.hypot(*self._lengths.values()) / first if first else float("nan")
 
-    @property
-    def findings(self) -> dict[str, str]:
-        """What was found, by a key."""
-        return dict(self._reporter.findings)
-
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse a strategy that leaves no layer's weights whole."""
         if stage == "fit":
             refuse_flattening(type(self).__name__, trainer, pl_module)
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a checkpoint was just loaded, and read the parameters' names."""
-        self.failed = False
-        self._start(trainer, pl_module)
 
     @switch_off_on_error
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -285,29 +266,12 @@ class UpdateRatioMonitor(Callback):
             interval = report_interval(trainer, self.every_n_steps)
             name = type(self).__name__
             self._clock.say_if_all_was_missed(name, logger_step(trainer), interval)
-        self._release(trainer)
+        super().on_train_end(trainer, pl_module)
 
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Lose nothing of an interrupted fit."""
-        self._release(trainer)
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave nothing behind of a fit that had no step to make."""
-        if stage == "fit":
-            self._release(trainer)
-
-    def _release(self, trainer: Trainer) -> None:
-        if self._names:
-            self._names, self._strangers = {}, set()
-            self._drop()
-            self._before.forget()
-            self._finish(trainer)
-
-    @switch_off_on_error
-    def _finish(self, trainer: Trainer) -> None:
-        self._reporter.finish(trainer)
+    def _release(self) -> None:
+        self._names, self._strangers = {}, set()
+        self._drop()
+        self._before.forget()
 
     def plot(self, ax: "Axes | None" = None, *, colorbar: bool = True) -> "Axes":
         """Heat map of the ratios: layers from input (top) to output by step.
@@ -339,12 +303,6 @@ class UpdateRatioMonitor(Callback):
             "lengths": dict(self._lengths),
             "clock": self._clock.state_dict(),
         }
-
-    def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Take nothing up for a test or a validation: what is known is of the fit."""
-        keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's record."""
