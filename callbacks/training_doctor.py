@@ -300,6 +300,18 @@ class TrainingDoctor(Callback):
         self.activations.on_validation_start(trainer, pl_module)
         attempt(self, self._observation.evaluate, trainer, pl_module)
 
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """See what a constant would reach."""
+        attempt(self, self._observation.add_validated, batch)
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the validation's loss and score; before training, see that they are logged."""
         if trainer.state.fn != TrainerFn.FITTING:

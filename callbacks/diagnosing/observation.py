@@ -168,6 +168,11 @@ class Observation:
         if within and trainer.global_step > 0:
             self._is_attached = True
             self._unfed.attach(pl_module)
+            self._record.validation.begin(len(trainer.num_val_batches))
+
+    def add_validated(self, batch: Any) -> None:
+        """Take up a batch of validation."""
+        self._record.validation.add(batch)
 
     def end(self) -> None:
         """Let go of the network and the last batch."""
@@ -280,6 +285,7 @@ class Observation:
         for name in ENDS:
             setattr(vitals, name, getattr(record, name))
         vitals.target_means = record.target_means
+        vitals.validation_spread = record.validation_spread
         vitals.objective = record.objective
         vitals.layers_in_graph, vitals.affine, vitals.saturating_outputs = self._in_graph
         if self._batches.has_news:

@@ -45,11 +45,13 @@ class LossNews:
         losses: Loss of each batch.
         readings: Of the batches that were looked at.
         described: What is minimised and the weights of its classes, when first seen.
+        validated: Sums of a validation's targets, see `ValidationTargets`; None for nothing new.
     """
 
     losses: list[float]
     readings: list[BatchReading]
     described: tuple[Objective, Tensor | None] | None
+    validated: Tensor | None = None
 
 
 def join_batch(ranks: Sequence[BatchReading]) -> BatchReading:

@@ -133,7 +133,7 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     said = _columns_of(said)
     positive = said.float().sum(0)
     predicted = torch.cat([len(said) - positive, positive]) if len(positive) == 1 else positive
-    return LossReading(torch.stack(figures), _moments(columns), predicted)
+    return LossReading(torch.stack(figures), moments_of(columns), predicted)
 
 
 def _placed(target: Tensor, rows: int) -> Tensor:
@@ -173,7 +173,7 @@ def _read_values(prediction: Tensor, target: Tensor, measure: Measure | None) ->
         nan,
         *(_ends(prediction, target) if fits and prediction.numel() else (nan,) * 4),
     ]  # fmt: skip
-    return LossReading(torch.stack(figures), _moments(columns), prediction.new_zeros(0))
+    return LossReading(torch.stack(figures), moments_of(columns), prediction.new_zeros(0))
 
 
 def _ends(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -203,7 +203,9 @@ def _largest_range(prediction: Tensor) -> Tensor:
     return (high - low).max()
 
 
-def _moments(columns: Tensor) -> Tensor:
+def moments_of(columns: Tensor) -> Tensor:
+    """Count, sum and sum of squares of each column, of the first thousand, flattened."""
+    columns = columns[:, :_MAX_COLUMNS]
     columns = columns.to(widest(columns.device))
     count = torch.full((columns.shape[1],), float(len(columns)), device=columns.device)
     return torch.stack([count.to(columns.dtype), columns.sum(0), columns.square().sum(0)]).flatten()

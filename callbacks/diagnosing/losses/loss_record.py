@@ -23,6 +23,7 @@ from .loss_reading import ENDS, Task, task_of
 from .paired_losses import find_pairs
 from .special_losses import describe_special
 from .target_record import TargetRecord
+from .validation_targets import ValidationTargets
 
 _CURVES = (
     "data_losses", "other_terms", "accuracies", "penalty_shares", "same_class_pairs",
@@ -41,6 +42,7 @@ class LossRecord:
             prediction_ranges: Of the batches that were looked at.
         predicted_min, predicted_max, missed_below, missed_above: Likewise, of a regression.
         objective: What is minimised, as of the last `judge`.
+        validation: The targets of a validation.
     """
 
     def __init__(self) -> None:
@@ -65,6 +67,7 @@ class LossRecord:
         self._described: tuple[Objective, Tensor | None] | None = None
         self._fresh: list[dict[str, float]] = []
         self._targets = TargetRecord()
+        self.validation = ValidationTargets()
 
     @property
     def seen(self) -> int:
@@ -112,6 +115,8 @@ class LossRecord:
         if not calls[0].target.numel():
             return  # As of a picture with nothing in it to find.
         self._describe(calls[0], len(calls), inputs)
+        if is_first and calls[0].kind == "squared":
+            self.validation.find(calls[0].target, batch)
         self._looks += 1
         total = loss.detach().float().reshape(()) * factor
         self._readings.append(look_at(self._looks, calls, total, batch))
@@ -153,7 +158,7 @@ class LossRecord:
         described, self._described = self._described, None
         if described is not None and described[1] is not None:
             described = (described[0], described[1].detach().cpu())
-        return LossNews(losses, on_host(readings), described)
+        return LossNews(losses, on_host(readings), described, self.validation.news())
 
     def take(self, ranks: Sequence[LossNews]) -> None:
         """Take up the news of all ranks."""
@@ -162,6 +167,7 @@ class LossRecord:
             self.objective, weight = replace(described[0]), described[1]
             self._targets.weight = None if weight is None else weight.tolist()
         self.losses += _means([rank.losses for rank in ranks])
+        self.validation.take([rank.validated for rank in ranks])
         by_look: dict[int, list[BatchReading]] = {}
         for rank in ranks:
             for reading in rank.readings:
@@ -218,6 +224,12 @@ class LossRecord:
         """Mean of each column of a regression's targets, of the first thousand."""
         return self._targets.means() if self.objective.task == "regression" else []
 
+    @property
+    def validation_spread(self) -> float:
+        """Mean square around the training's means of validation's targets over that of its own."""
+        own = self.objective.target_variance
+        return self.validation.spread_around(self.target_means) / own if own > 0 else math.nan
+
     def state_dict(self) -> dict[str, Any]:
         """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
         curves = {name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in _CURVES}
@@ -228,6 +240,7 @@ class LossRecord:
             "objective": asdict(self.objective),
             "looks": self._looks,
             "fresh": list(self._fresh),
+            "validated": self.validation.sums,
             **self._targets.state_dict(),
         }
 
@@ -240,6 +253,7 @@ class LossRecord:
         self.objective = Objective(**state_dict["objective"])
         self._looks, self._fresh = state_dict["looks"], list(state_dict["fresh"])
         self._targets.load_state_dict(state_dict)
+        self.validation.sums = state_dict.get("validated")
 
 
 def _numbers(losses: Sequence[Tensor | float], factor: float) -> list[float]:

@@ -72,7 +72,7 @@ def _symptom(
 
 def _by_heart(vitals: Vitals) -> list[Symptom]:
     constant, checks = vitals.whole_constant, vitals.validation_losses
-    training = vitals.training_epoch_losses
+    training, reached = vitals.training_epoch_losses, vitals.validation_constant
     if not constant > 0 or len(checks) < _CHECKS or len(training) != len(checks):
         return []
     if vitals.is_imbalanced or vitals.has_other_terms or vitals.evaluates_late:
@@ -80,7 +80,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     if not vitals.validates_the_same_loss:
         return []
     best, latest = vitals.best_check, statistics.median(checks[-_CHECKS:])
-    if not best > _NO_BETTER * constant or _decides_better(vitals):
+    if not best > _NO_BETTER * reached or _decides_better(vitals):
         return []
     # What is learned of samples seen before, and of others not a bit.
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
@@ -91,7 +91,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         and vitals.had_a_long_chance
         and not vitals.validation_falls
         and training[-1] < min(training[1], _BELOW * constant)
-        and latest - training[-1] > _APART * constant
+        and latest / reached - training[-1] / constant > _APART
     )
     # What fell since the last validation may carry over to the next.
     fell = vitals.gain > _BY_HEART and training[-1] < (1 - _BY_HEART) * constant
@@ -99,7 +99,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"The training loss fell to {vitals.recent_data_loss:.4g}, but the validation loss was "
-        f"never below {best:.4g} for long, and a constant reaches {constant:.4g}: nothing carries "
+        f"never below {best:.4g} for long, and a constant reaches {reached:.4g}: nothing carries "
         "over."
     )
     return _symptom(vitals, evidence, reports=2)
@@ -131,7 +131,7 @@ def _decided_by_chance(vitals: Vitals) -> list[Symptom]:
 def _falls_apart(vitals: Vitals) -> str:
     """What there is to say where training falls and validation stays with that of a constant."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
-    constant = vitals.whole_constant
+    constant, reached = vitals.whole_constant, vitals.validation_constant
     if len(checks) <= _CHECKS or len(training) != len(checks) or vitals.evaluates_late:
         return ""
     if vitals.is_imbalanced or not vitals.validates_the_same_loss or _decides_better(vitals):
@@ -139,13 +139,13 @@ def _falls_apart(vitals: Vitals) -> str:
     fell = min(checks[:-_CHECKS]) - min(checks[-_CHECKS:])
     fell_in_training = min(training[:-_CHECKS]) - min(training[-_CHECKS:])
     follows = fell > _PART * fell_in_training or vitals.validation_falls
-    if follows or fell_in_training < _HAIR * constant or min(checks) < _BELOW * constant:
+    if follows or fell_in_training < _HAIR * constant or min(checks) < _BELOW * reached:
         return ""
-    if checks[-1] - training[-1] < _GAP * constant:
+    if checks[-1] / reached - training[-1] / constant < _GAP:
         return ""
     return (
         f"The training loss begins to fall, to {training[-1]:.4g}, and the validation loss does "
-        f"not follow: it is {checks[-1]:.4g}, and a constant reaches {constant:.4g}."
+        f"not follow: it is {checks[-1]:.4g}, and a constant reaches {reached:.4g}."
     )
 
 
@@ -200,7 +200,7 @@ def _had_every_chance(vitals: Vitals) -> bool:
 
 def _is_shaken(vitals: Vitals) -> bool:
     """Whether steps that are too large for it keep validation above the loss of a constant."""
-    checks, constant = vitals.validation_losses[-_CHECKS:], vitals.whole_constant
+    checks, constant = vitals.validation_losses[-_CHECKS:], vitals.validation_constant
     return (
         constant > 0
         and vitals.validates_the_same_loss
@@ -262,14 +262,17 @@ def _worse_than_others(vitals: Vitals) -> list[Symptom]:
     recent = list(zip(checks, training, strict=True))[-_LOOKS:]
     if not late or len(recent) < _LOOKS:
         return []
-    gap = min(loss - check for check, loss in recent)
-    if gap < _MORE * vitals.whole_scale:
+    constant, reached = vitals.whole_constant, vitals.validation_constant
+    gap = min(loss / constant - check / reached for check, loss in recent)
+    if gap < _MORE:
         return []
     check, loss = recent[-1]
+    constants = f"a constant has {constant:.4g}"
+    if reached != constant:
+        constants = f"constants have {constant:.4g} and {reached:.4g}"
     evidence = (
         f"The training loss, {loss:.4g}, has been above that of validation, {check:.4g}, at the "
-        f"last {_LOOKS} checks, where a constant has {vitals.whole_scale:.4g}: its targets are "
-        "harder to foretell than others."
+        f"last {_LOOKS} checks, where {constants}: its targets are harder to foretell than others."
     )
     advice = "Look at the training samples with the highest losses: wrong labels are among them."
     return _symptom(vitals, evidence, advice, reports=3, severity="warning")

@@ -69,6 +69,8 @@ class ObservedSigns:
         idle_tables: Embeddings that get a gradient and whose optimiser has made no step.
         mute_outputs: Outputs behind a ReLU that are 0 for all inputs, though their targets are not.
         target_means: Mean of each column of a regression's targets.
+        validation_spread: How far validation's targets are from those means, in squares, over how
+            far training's are; NaN where it is not known, and for other losses than squared ones.
         uncleared: The most steps in a row that an optimiser made with gradients that were never
             set to zero; it is looked for in the first ones.
         decay_pulls: How hard a decay pulls at the weights, in the length of their gradient, in
@@ -165,6 +167,7 @@ class ObservedSigns:
     idle_tables: list[str] = field(default_factory=list)
     mute_outputs: int = 0
     target_means: list[float] = field(default_factory=list)
+    validation_spread: float = NAN
     uncleared: int = 0
     decay_pulls: list[float] = field(default_factory=list)
     layers_in_graph: int = 0

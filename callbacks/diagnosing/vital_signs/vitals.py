@@ -23,7 +23,7 @@ _FAR, _HALF, _MANY_STEPS = 5.0, 0.5, 1000
 _LOOKS, _SAME, _MANY_LOOKS = 3, 1e-5, 10
 _CHECKS, _SOME_CHECKS, _HAIR = 5, 8, 3e-3
 _FEW, _SILENT = 3, 3
-_OF_OTHER_UNITS = 1.5
+_OF_OTHER_UNITS, _OF_OTHER_DATA = 1.5, 5.0
 _MOST = 0.9
 _A_SUM = 1.5
 _FAINT, LOUD, _OF_WEIGHTS = 0.03, 4.0, 0.75
@@ -295,6 +295,12 @@ class Vitals(ObservedSigns):
         A whole that is a little more than its part has a penalty in it.
         """
         return self.objective.constant_loss * (self.sum_of if self.sum_of > _A_SUM else 1.0)
+
+    @property
+    def validation_constant(self) -> float:
+        """The loss of that constant on validation's targets, as far as they are known to differ."""
+        is_known = 1 / _OF_OTHER_DATA < self.validation_spread < _OF_OTHER_DATA
+        return self.whole_constant * (self.validation_spread if is_known else 1.0)
 
     @property
     def whole_scale(self) -> float:

@@ -1,0 +1,88 @@
+"""What a constant reaches on validation's targets, which may be spread in another way."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..inputs.batch_tensors import is_plain, tensors_of
+from .loss_reading import moments_of
+
+
+class ValidationTargets:
+    """Add up the targets of one validation, where they are a tensor of the batch.
+
+    Which one of the batch's tensors they are is seen in training. Of a regression alone: classes
+    are drawn alike for both, as a rule, and a constant's cross-entropy is, too.
+
+    Attributes:
+        sums: Count, sum and sum of squares of each column, of all ranks; None where not known.
+    """
+
+    def __init__(self) -> None:
+        self.sums: Tensor | None = None
+        self._place = -1
+        self._columns = 0
+        self._own: Tensor | None = None
+        self._is_read = False
+
+    def find(self, target: Tensor, batch: Any) -> None:
+        """See which of a training batch's tensors the targets are; may wait for the device."""
+        if not is_plain(target) or not target.ndim:
+            return
+        alike = (
+            place
+            for place, given in enumerate(tensors_of(batch))
+            if is_plain(given) and given.numel() == target.numel() and _is_same(target, given)
+        )
+        self._place = next(alike, -1)
+        self._columns = target.numel() // len(target) if len(target) else 0
+
+    def begin(self, loaders: int) -> None:
+        """A validation begins; one is enough, and of several loaders each has its own."""
+        wanted = self.sums is None and self._place >= 0 and self._columns > 0
+        self._is_read, self._own = wanted and loaders == 1, None
+
+    def add(self, batch: Any) -> None:
+        """Take up a batch of validation, without waiting for the device."""
+        if not self._is_read:
+            return
+        target = dict(enumerate(tensors_of(batch))).get(self._place)
+        fits = target is not None and is_plain(target) and target.numel() % self._columns == 0
+        if target is None or not fits:
+            self._is_read, self._own = False, None
+            return
+        sums = moments_of(target.detach().reshape(-1, self._columns).float())
+        self._own = sums if self._own is None else self._own + sums
+
+    def news(self) -> Tensor | None:
+        """This rank's sums, on the host, once."""
+        own, self._own, self._is_read = self._own, None, False
+        return None if own is None else own.cpu().double()
+
+    def take(self, ranks: Sequence[Tensor | None]) -> None:
+        """Take up those of all ranks, where each has some."""
+        known = [sums for sums in ranks if sums is not None]
+        if known and len(known) == len(ranks) and len({len(sums) for sums in known}) == 1:
+            self.sums = torch.stack(known).sum(0)
+
+    def spread_around(self, means: Sequence[float]) -> float:
+        """Mean square of the targets' distance from those of training, the mean over the columns.
+
+        NaN where it is not known.
+        """
+        if self.sums is None or len(self.sums) != 3 * len(means):
+            return math.nan
+        count, total, squares = self.sums.view(3, -1)
+        center = torch.tensor(means, dtype=torch.float64)
+        return float((squares / count - 2 * center * total / count + center**2).mean())
+
+
+def _is_same(target: Tensor, given: Tensor) -> bool:
+    if target.untyped_storage().data_ptr() == given.untyped_storage().data_ptr():
+        return True
+    if target.device != given.device:
+        return False
+    return torch.equal(target.detach().reshape(-1).float(), given.detach().reshape(-1).float())
