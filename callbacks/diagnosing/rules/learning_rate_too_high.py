@@ -187,7 +187,7 @@ def _is_hurt(vitals: Vitals, step: float) -> bool:
 
     Its validation loss was at no time clearly below that of a constant.
     """
-    checks, constant = vitals.validation_losses, vitals.whole_constant
+    checks, constant = vitals.validation_losses, vitals.validation_constant
     if not step > _HUGE_STEP or not constant > 0 or len(checks) < _CHECKS:
         return False
     if not vitals.had_a_long_chance or vitals.evaluates_late or not vitals.gain < _LITTLE:
@@ -232,7 +232,9 @@ def _is_thrown(vitals: Vitals, step: float, lasting: float) -> bool:
     highest = vitals.highest_first_loss
     start = max(vitals.losses[0], constant * vitals.sum_of if constant > 0 else 0.0)
     far = step > 1 or (lasting > _PART and not vitals.is_falling)
-    return far and start > 0 and highest > _THROWN * start and vitals.gain < _VERY_GOOD
+    # What one step as long as the weights has done takes more to make good.
+    enough = _VERY_GOOD if step > 1 else _GOOD
+    return far and start > 0 and highest > _THROWN * start and vitals.gain < enough
 
 
 def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:
