@@ -59,6 +59,7 @@ import faulty.lecture
 import faulty.letterboxes
 import faulty.loops
 import faulty.manual
+import faulty.master_theses
 import faulty.methods
 import faulty.microscopy
 import faulty.museum
@@ -173,6 +174,7 @@ import healthy.laboratories_more
 import healthy.language
 import healthy.lecture
 import healthy.mailroom
+import healthy.master_theses
 import healthy.methods
 import healthy.microscopy
 import healthy.museum
@@ -294,6 +296,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.letterboxes.CASES,
     *faulty.loops.CASES,
     *faulty.manual.CASES,
+    *faulty.master_theses.CASES,
     *faulty.methods.CASES,
     *faulty.microscopy.CASES,
     *faulty.museum.CASES,
@@ -410,6 +413,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.language.CASES,
     *healthy.lecture.CASES,
     *healthy.mailroom.CASES,
+    *healthy.master_theses.CASES,
     *healthy.methods.CASES,
     *healthy.microscopy.CASES,
     *healthy.museum.CASES,
