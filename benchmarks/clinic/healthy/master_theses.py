@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from case import Case, Goal, Program
 from data_sets import master_theses as theses
-from data_sets.samples import Samples, loaders
+from data_sets.samples import Samples, digit_images, digits, loaders
 from lightning.pytorch import LightningModule
-from scores import accuracy, cross_entropy, outputs
+from scores import accuracy, balanced_accuracy, cross_entropy, outputs
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset, WeightedRandomSampler
 
 
 class Turned(Dataset[tuple[Tensor, Tensor]]):
@@ -503,7 +503,8 @@ def deviance_explained(module: LightningModule, samples: Samples) -> float:
 
     def deviance(rate: Tensor) -> Tensor:
         y = samples.y_test
-        return (torch.special.xlogy(y, y / rate) - y + rate).sum()
+        found: Tensor = (torch.special.xlogy(y, y / rate) - y + rate).sum()
+        return found
 
     found = deviance(outputs(module, samples.x_test).exp().clamp(1e-6, 1e6))
     return (1 - found / deviance(samples.y.mean().expand_as(samples.y_test))).item()
@@ -563,6 +564,387 @@ def burn_out() -> Program:
     )  # fmt: skip
 
 
+class VillageGCN(LightningModule):
+    """Two graph convolutions by hand; all people at once, the clan of few of them is known."""
+
+    def __init__(self, village: theses.Village, hidden: int = 32, dropout: float = 0.6) -> None:
+        super().__init__()
+        self.register_buffer("known", village.known, persistent=False)
+        self.register_buffer("x", village.x, persistent=False)
+        self.w1, self.w2 = nn.Linear(40, hidden, bias=False), nn.Linear(hidden, 4)
+        self.dropout = dropout
+
+    def forward(self, people: Tensor) -> Tensor:
+        known: Any = self.known
+        x: Any = self.x
+        hidden = F.relu(known @ self.w1(F.dropout(x, self.dropout, self.training)))
+        logits: Tensor = known @ self.w2(F.dropout(hidden, self.dropout, self.training))
+        return logits[people]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        people, clan = batch
+        loss = F.cross_entropy(self(people), clan)
+        self.log("train_loss", loss, batch_size=len(people))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        people, clan = batch
+        logits = self(people)
+        self.log("val_loss", F.cross_entropy(logits, clan), batch_size=len(people))
+        right = (logits.argmax(1) == clan).float().mean()
+        self.log("val_acc", right, batch_size=len(people))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=0.01, weight_decay=5e-4)
+
+
+def clans() -> Program:
+    village = theses.village()
+    module, people = VillageGCN(village), torch.arange(600)
+    parts: Any = [[(part, village.clan[part])] for part in people.split([120, 180, 300])]
+    train, held = (DataLoader(part, batch_size=None) for part in parts[:2])
+
+    def score() -> float:
+        found = outputs(module, people[300:]).argmax(1)
+        return (found == village.clan[300:]).float().mean().item()
+
+    return Program(module, train, held, 220, score, {"check_val_every_n_epoch": 5})
+
+
+class GlyphVAE(LightningModule):
+    """Ten numbers for a glyph; the divergence is warmed up over two hundred steps."""
+
+    def __init__(self, latent: int = 10, warmup: int = 200) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.encoder = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 2 * latent))
+        self.decoder = nn.Sequential(nn.Linear(latent, 128), nn.ReLU(), nn.Linear(128, 64))
+
+    def forward(self, ink: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mu, log_var = self.encoder(ink).chunk(2, 1)
+        z = mu + (0.5 * log_var).exp() * torch.randn_like(mu)
+        return self.decoder(z), mu, log_var
+
+    def terms(self, ink: Tensor) -> tuple[Tensor, Tensor]:
+        logits, mu, log_var = self(ink)
+        rebuilt = F.binary_cross_entropy_with_logits(logits, ink, reduction="none").sum(1).mean()
+        divergence = 0.5 * (mu.square() + log_var.exp() - 1 - log_var).sum(1).mean()
+        return rebuilt, divergence
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        rebuilt, divergence = self.terms(batch[0])
+        beta = min(1.0, self.global_step / self.hparams["warmup"])
+        self.log_dict({"recon": rebuilt, "kl": divergence, "beta": beta})
+        loss: Tensor = rebuilt + beta * divergence
+        return loss
+
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        rebuilt, divergence = self.terms(batch[0])
+        self.log("val_elbo", -(rebuilt + divergence))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=2e-3)
+
+
+def scribes() -> Program:
+    data, module = digits(), GlyphVAE()
+
+    def score() -> float:
+        module.eval()
+        with torch.no_grad():
+            rebuilt, divergence = module.terms(data.x_test)
+        return (rebuilt + divergence).item()
+
+    return Program(module, *loaders(data, 40), 25, score)
+
+
+class PretrainedGlyphs(LightningModule):
+    """A head over features that were learnt before, and are left as they are."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder.eval().requires_grad_(False)
+        self.head = nn.Linear(96, 10)
+
+    def train(self, mode: bool = True) -> "PretrainedGlyphs":
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    def forward(self, ink: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.encoder(ink))
+        return logits
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        loss = F.cross_entropy(self(batch[0]), batch[1])
+        self.log("probe/loss", loss)
+        return loss
+
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        logits = self(batch[0])
+        self.log("probe/val_loss", F.cross_entropy(logits, batch[1]))
+        self.log("probe/val_acc", (logits.argmax(1) == batch[1]).float().mean())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.head.parameters(), lr=0.01, weight_decay=1e-4)
+
+
+def moved(ink: Tensor) -> Tensor:
+    """A pixel to any side, at any strength, with noise."""
+    shift = torch.randint(-1, 2, (2,)).tolist()
+    ink = ink.roll(shift, (2, 3)) * (0.8 + 0.4 * torch.rand(len(ink), 1, 1, 1))
+    return ink + 0.15 * torch.randn_like(ink)
+
+
+def contrasted(ink: Tensor, steps: int = 350) -> nn.Module:
+    """An encoder by which two views of a glyph find each other."""
+    encoder = nn.Sequential(
+        nn.Conv2d(1, 24, 3, padding=1), nn.BatchNorm2d(24), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(24, 24, 3, padding=1), nn.BatchNorm2d(24), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(),
+    )  # fmt: skip
+    projector = nn.Sequential(nn.Linear(96, 64), nn.ReLU(), nn.Linear(64, 32))
+    both = nn.Sequential(encoder, projector)
+    optimizer = torch.optim.Adam(both.parameters(), lr=2e-3)
+    for _ in range(steps):
+        batch = ink[torch.randint(len(ink), (96,))]
+        codes = F.normalize(both(torch.cat([moved(batch), moved(batch)])), dim=1)
+        likeness = (codes @ codes.T / 0.2).fill_diagonal_(-math.inf)
+        loss = F.cross_entropy(likeness, (torch.arange(192) + 96) % 192)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return encoder
+
+
+def few_letters() -> Program:
+    data = digit_images()
+    module = PretrainedGlyphs(contrasted(data.x))
+    return Program(module, *loaders(data.first(100), 10), 40, partial(accuracy, module, data))
+
+
+class LandUse(LightningModule):
+    """Parcels mixed with each other and with a patch cut out; the rate starts anew twice."""
+
+    def __init__(self, restart: int = 6) -> None:
+        super().__init__()
+        self.restart = restart
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 24, 3, padding=1), nn.BatchNorm2d(24), nn.ReLU(),
+            nn.Conv2d(24, 32, 3, 2, 1), nn.BatchNorm2d(32), nn.ReLU(),
+            nn.Conv2d(32, 32, 3, 2, 1), nn.BatchNorm2d(32), nn.ReLU(),
+        )  # fmt: skip
+        self.fc = nn.Sequential(nn.Dropout(0.3), nn.Linear(64, 5))
+
+    def forward(self, bands: Tensor) -> Tensor:
+        maps = self.features(bands)
+        logits: Tensor = self.fc(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1))
+        return logits
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        x, y = batch
+        x = torch.rot90(x, int(torch.randint(4, ())), (2, 3))
+        row, column = torch.randint(0, 9, (2,)).tolist()
+        x = x.clone()
+        x[:, :, row : row + 4, column : column + 4] = 0
+        share, order = 0.5 + 0.5 * float(torch.rand(())), torch.randperm(len(x))
+        logits = self(share * x + (1 - share) * x[order])
+        one, other = F.cross_entropy(logits, y), F.cross_entropy(logits, y[order])
+        loss = share * one + (1 - share) * other
+        self.log("loss/mixed", loss)
+        return loss
+
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        logits = self(batch[0])
+        self.log("loss/plain", F.cross_entropy(logits, batch[1]), prog_bar=True)
+        self.log("top1/plain", (logits.argmax(1) == batch[1]).float().mean(), prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.AdamW(self.parameters(), lr=5e-3, weight_decay=0.05)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, self.restart)
+        return [optimizer], [schedule]
+
+
+def land_use() -> Program:
+    data, module = theses.parcels(1500, 12, 2115, 0.6), LandUse()
+    return Program(module, *loaders(data, 36), 18, partial(accuracy, module, data))
+
+
+class MentionReader(LightningModule):
+    """Attention to what was said of a name: first it guesses one of all, later it finds it."""
+
+    def __init__(
+        self, names: int = 12, values: int = 8, width: int = 32, lr: float = 1e-3,
+        deviation: float = 0.3,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.lr = lr
+        self.name, self.value = nn.Embedding(names + 1, width), nn.Embedding(values + 1, width)
+        for table in (self.name, self.value):
+            nn.init.normal_(table.weight, std=deviation)
+        self.attention = nn.MultiheadAttention(width, 2, batch_first=True)
+        self.norm = nn.LayerNorm(width)
+        self.answer = nn.Sequential(nn.Linear(width, 64), nn.GELU(), nn.Linear(64, values))
+
+    def left_out(self, x: Tensor) -> Tensor:
+        """True for rows that are empty, as the attention wants it."""
+        return x[:, :, 0] == 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = self.name(x[:, :, 0]) + self.value(x[:, :, 1])
+        asked = rows[:, -1:]
+        found, _ = self.attention(asked, rows, rows, self.left_out(x), need_weights=False)
+        logits: Tensor = self.answer(self.norm(found + asked)[:, 0])
+        return logits
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        loss = F.cross_entropy(self(batch[0]), batch[1])
+        self.log("train/nll", loss)
+        return loss
+
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        logits = self(batch[0])
+        self.log("val/nll", F.cross_entropy(logits, batch[1]))
+        self.log("val/exact", (logits.argmax(1) == batch[1]).float().mean())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=self.lr, betas=(0.9, 0.98))
+
+
+def who_was_said() -> Program:
+    data, module = theses.mentions(6000), MentionReader(deviation=0.05)
+    return Program(module, *loaders(data, 60), 14, partial(accuracy, module, data))
+
+
+class WrongOften(LightningModule):
+    """Glyphs of which three in ten are known to be labelled at random; the loss reckons with it."""
+
+    confusion: Tensor
+
+    def __init__(self, wrong: float) -> None:
+        super().__init__()
+        self.register_buffer("confusion", (1 - wrong) * torch.eye(10) + wrong / 10)
+        self.net = nn.Sequential(
+            nn.Linear(64, 64), nn.ReLU(), nn.Dropout(0.4), nn.Linear(64, 64), nn.ReLU(),
+            nn.Dropout(0.4), nn.Linear(64, 10),
+        )  # fmt: skip
+
+    def forward(self, ink: Tensor) -> Tensor:
+        logits: Tensor = self.net(ink)
+        return logits
+
+    def forward_loss(self, batch: list[Tensor]) -> Tensor:
+        chances = self(batch[0]).softmax(1) @ self.confusion
+        return F.nll_loss(chances.log(), batch[1])
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        loss = self.forward_loss(batch)
+        self.log("corrected_loss", loss, on_step=True, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        self.log("clean_acc", (self(batch[0]).argmax(1) == batch[1]).float().mean())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=1e-3)
+
+
+def crowd() -> Program:
+    """The people who typed the glyphs in guessed some of them; the test set was typed twice."""
+    data, generator = digits(), theses.seeded(2120)
+    guess = torch.rand(len(data.y), generator=generator) < 0.3
+    wrong = torch.randint(10, data.y.shape, generator=generator)
+    data, module = data._replace(y=torch.where(guess, wrong, data.y)), WrongOften(0.3)
+    return Program(module, *loaders(data, 25), 25, partial(accuracy, module, data))
+
+
+class Screening(LightningModule):
+    """Findings of people, drawn so that both kinds are met as often; two logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bn = nn.BatchNorm1d(16)
+        self.fc1, self.fc2, self.fc3 = nn.Linear(16, 48), nn.Linear(48, 24), nn.Linear(24, 2)
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.drop(F.relu(self.fc1(self.bn(x))))
+        logits: Tensor = self.fc3(F.relu(self.fc2(x)))
+        return logits
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        x, y = batch
+        logits = self(x)
+        loss = F.cross_entropy(logits, y)
+        self.log("train_loss", loss)
+        self.log("train_acc", (logits.argmax(1) == y).float().mean(), prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        x, y = batch
+        right = self(x).argmax(1) == y
+        self.log("val_sensitivity", right[y == 1].float().mean().nan_to_num(), on_epoch=True)
+        self.log("val_specificity", right[y == 0].float().mean(), on_epoch=True)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(self.parameters(), lr=1e-3, weight_decay=0.1)
+
+
+def screening() -> Program:
+    data, module = theses.screened(), Screening()
+    sampler = WeightedRandomSampler((1 / data.y.bincount())[data.y].tolist(), len(data.y))
+    train = DataLoader(TensorDataset(data.x, data.y), 50, sampler=sampler)
+    _, test = loaders(data, 50)
+    return Program(module, train, test, 10, partial(balanced_accuracy, module, data))
+
+
+class OutbreakNet(LightningModule):
+    """Two tasks over reported cases, each with how sure it is; an LSTM behind a convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(1, 24, 6, 3)
+        self.lstm = nn.LSTM(24, 40, batch_first=True)
+        self.heads = nn.ModuleDict({name: nn.Linear(40, 2) for name in ("number", "duration")})
+
+    def forward(self, cases: Tensor) -> Tensor:
+        states, _ = self.lstm(F.gelu(self.conv(cases)).transpose(1, 2))
+        return torch.stack([head(states[:, -1]) for head in self.heads.values()], 1)
+
+    def losses(self, batch: list[Tensor]) -> Tensor:
+        middle, log_var = self(batch[0]).unbind(2)
+        return F.gaussian_nll_loss(middle, batch[1], log_var.exp(), reduction="none").mean(0)
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        losses = self.losses(batch)
+        self.log_dict(dict(zip(("train/number", "train/duration"), losses, strict=True)))
+        return losses.sum()
+
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        losses = self.losses(batch)
+        self.log_dict(dict(zip(("val/number", "val/duration"), losses, strict=True)))
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.Adam(self.parameters(), lr=3e-3)
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.3, patience=3)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": plateau, "monitor": "val/number"},
+        }
+
+
+def outbreaks() -> Program:
+    data, module = theses.epidemics(2400), OutbreakNet()
+
+    def score() -> float:
+        number = outputs(module, data.x_test)[:, 0, 0]
+        return (1 - F.mse_loss(number, data.y_test[:, 0]) / data.y_test[:, 0].var()).item()
+
+    return Program(
+        module, *loaders(data, 45), 20, score, {"gradient_clip_val": 5.0}
+    )  # fmt: skip
+
+
 CASES = (
     Case("leaf-spots-unet-of-two-levels-dice", Goal("IoU", at_least=0.7), leaf_spots),
     Case("variable-stars-warmed-up-to-a-third", Goal("accuracy", at_least=0.93), variable_stars),
@@ -574,4 +956,12 @@ CASES = (
     Case("unheard-speakers-triplet-tower", Goal("recall at 1", at_least=0.85), speakers),
     Case("bird-counts-wide-and-deep-poisson", Goal("deviance", at_least=0.65), bird_counts),
     Case("burn-out-stages-growing-limits", Goal("stages off", at_most=0.55), burn_out),
+    Case("village-clans-graph-by-hand", Goal("accuracy", at_least=0.85), clans),
+    Case("scribes-hands-vae-divergence-warmed-up", Goal("-ELBO", at_most=26.5), scribes),
+    Case("few-letters-after-contrasts", Goal("accuracy", at_least=0.85), few_letters),
+    Case("land-use-mixed-and-started-anew", Goal("accuracy", at_least=0.85), land_use),
+    Case("who-was-said-to-be-what", Goal("accuracy", at_least=0.95), who_was_said),
+    Case("glyphs-typed-in-by-a-crowd", Goal("accuracy", at_least=0.9), crowd),
+    Case("screening-both-kinds-as-often", Goal("balanced accuracy", at_least=0.75), screening),
+    Case("outbreaks-two-tasks-and-how-sure", Goal("R2", at_least=0.7), outbreaks),
 )  # fmt: skip
