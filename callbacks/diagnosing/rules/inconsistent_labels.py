@@ -26,7 +26,7 @@ _NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 5e-3, 0.7
 _CLEARLY, _SOON = 0.05, 500
 _SOME, _MOST, _EVENLY, _STEADY = 0.2, 0.4, 0.92, 0.3
-_LEARNED, _STALE = 0.15, 0.5
+_LEARNED, _STALE, _FORGOTTEN = 0.15, 0.5, 0.03
 _LOOKS, _DROPPED, _WAY, _GAP, _TIMES = 10, 0.5, 0.25, 0.01, 2.0
 _MORE = 0.1
 
@@ -220,26 +220,54 @@ def _by_chance(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.is_poor or _is_a_part(vitals):
         return []  # Of what is hardly to be told at all, all classes are as likely.
-    recent = slice(-max(_LOOKS, len(vitals.accuracies) // 5), None)
-    learned, losses = vitals.accuracies[recent], vitals.data_losses[recent]
-    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
-    if not late or len(learned) < _LOOKS or not losses:
+    if not vitals.had_a_long_chance or vitals.step < vitals.planned_steps / 2:
         return []
-    share = statistics.fmean(learned)
-    if not 0 < share < 1 or statistics.fmean(losses) < _EVENLY * _entropy(share, classes):
+    best, scores = _at_its_best(vitals)
+    moments = ((slice(-max(_LOOKS, len(vitals.accuracies) // 5), None), None), (best, scores))
+    return next(filter(None, (_of_moment(vitals, classes, *each) for each in moments)), [])
+
+
+def _at_its_best(vitals: Vitals) -> tuple[slice, Sequence[float]]:
+    """Looks at the training when validation was told best, and the accuracies of then.
+
+    Wrong labels are learned by heart after right ones (Arpit et al., 2017), and from there on less
+    is told rightly of validation: looks and checks are evenly spread over the steps.
+    """
+    scores, none = vitals.validation_scores, (slice(0), ())
+    if not vitals.scores_are_accuracies or len(scores) < 2 * _CHECKS:
+        return none
+    place = scores.index(max(scores))
+    around = scores[max(0, place - 1) : place + 2]
+    forgets = min(around) - statistics.median(scores[-_CHECKS:]) > _FORGOTTEN
+    if place > len(scores) / 2 or not forgets:
+        return none
+    looks = len(vitals.accuracies)
+    middle, half = round((place + 1) / len(scores) * looks), max(_LOOKS, looks // 10) // 2
+    return slice(max(0, middle - half), middle + half), around
+
+
+def _of_moment(
+    vitals: Vitals, classes: int, looks: slice, known: Sequence[float] | None
+) -> list[Symptom]:
+    learned, losses = vitals.accuracies[looks], vitals.data_losses[looks]
+    share = statistics.fmean(learned) if learned else 0.0
+    if len(learned) < _LOOKS or not losses or not 0 < share < 1:
         return []
-    scores = _right_of_validation(vitals, share, classes)
+    if statistics.fmean(losses) < _EVENLY * _entropy(share, classes):
+        return []
+    scores = _right_of_validation(vitals, share, classes) if known is None else known
     if len(scores) < _CHECKS or not share < min(scores) <= 1:
         return []
-    known = min(scores)
-    wrong = 1 - share / known
+    right = min(scores)
+    wrong = 1 - share / right
     # What gets better is always behind in training.
-    if wrong < _SOME or max(scores) - known > _STEADY * (known - share):
+    if wrong < _SOME or max(scores) - right > _STEADY * (right - share):
         return []
+    since = "" if known is None else " (at its best; since then labels are learned by heart)"
     evidence = (
-        f"Of validation about {known:.0%} is told rightly, and of the training data {share:.0%}, "
-        f"with all other classes as likely as one another: about {wrong:.0%} of its labels are "
-        "wrong."
+        f"Of validation about {right:.0%} is told rightly{since}, and of the training data "
+        f"{share:.0%}, with all other classes as likely as one another: about {wrong:.0%} of its "
+        "labels are wrong."
     )
     advice = "Look at the training samples with the highest losses: wrong labels are among them."
     severity: Severity = "warning" if wrong > _MOST else "info"

@@ -31,6 +31,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     """Find a penalty or a dropout that keeps the network from fitting."""
     if not vitals.had_a_chance or vitals.gain > _MUCH:
         return []
+    if not all(map(math.isfinite, vitals.losses[:1])):
+        return []  # It was lost before anything could outweigh the data.
     if collapsed := _collapsed(vitals) or _says_nothing(vitals):
         return collapsed
     if vitals.gain > 0.5:
@@ -243,7 +245,9 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
     if vitals.weight_decay * vitals.learning_rate_peak > _A_STEP and _stands(vitals):
         return _takes(vitals)
     huge = vitals.weight_decay >= _HUGE_DECAY
-    learned = vitals.gain > _SOME if huge else vitals.has_learned
+    # Of a loss of which no constant's is known a part may be all that there is to learn.
+    some = _SOME if vitals.objective.constant_loss > 0 else _A_PART
+    learned = vitals.gain > some if huge else vitals.has_learned
     falls = vitals.is_falling and not (huge and vitals.growth < _TAKEN)
     if vitals.weight_decay < _LEAST_DECAY or learned or falls:
         return []

@@ -56,6 +56,35 @@ def test_a_validation_loss_says_as_much_as_an_accuracy():
     assert P.INCONSISTENT_LABELS not in found(level)
 
 
+LEARNT = {
+    "accuracies": [*[KEPT] * 20, *[0.6] * 20],
+    "data_losses": [*[NOISE] * 20, *[1.2] * 20],
+    "validation_scores": [0.5, 0.85, 0.92, 0.92, 0.92, 0.86, 0.83, 0.8, 0.78, 0.76, 0.75, 0.74],
+}
+
+
+def test_wrong_labels_that_are_learned_by_heart_are_told_by_what_was_before():
+    """Sure of what it has by heart, it is no more wrong as chance is; and less right of others."""
+    (symptom,) = [s for s in examine(noisy(**LEARNT)) if s.problem is P.INCONSISTENT_LABELS]
+    assert symptom.severity == "warning"
+    assert "about 47% of its labels are wrong" in symptom.evidence
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"validation_scores": [0.5, 0.85, *[0.92] * 10]},  # forgets nothing
+        {"validation_scores": LEARNT["validation_scores"][::-1]},  # gets better
+        {"validation_scores": [0.5, 0.92, 0.4, 0.92, 0.5, 0.92, *[0.8] * 6]},  # is unsteady
+        {"data_losses": [0.75 * NOISE] * 40},
+        {"dropouts": [0.5]},
+        {"scores_are_accuracies": False},
+    ],
+)
+def test_what_else_gets_worse_in_validation_is_none_of_labels(other):
+    assert P.INCONSISTENT_LABELS not in found(noisy(**{**LEARNT, **other}))
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -110,6 +110,9 @@ WELL = {
         [2.3 * 0.996**i for i in range(300)], total_updates=[2.4e-4] * 10),
     "steps too small to be felt, of what is known": vitals(
         SMALL, total_updates=[2e-7] * 10),
+    "a large decay of a loss of which a tenth is all there is to learn": vitals(
+        [4.2 * 0.999**i if i < 100 else 3.8 + 0.02 * (-1) ** i for i in range(400)],
+        weight_decay=1.0, objective=Objective(), data_losses=[], planned_steps=500),
     "who will click is seldom likelier than not": rare(
         [0.6 + 0.05 * (-1) ** i for i in range(300)]),
     "validation wants the order alone": rare(
@@ -140,6 +143,11 @@ def test_what_is_known_by_heart_but_said_better_than_by_chance_is_over_fitting()
     assert P.INCONSISTENT_LABELS not in found(vitals(SMALL, **checks))
     checks["validation_scores"] = [0.12] * 5
     assert P.INCONSISTENT_LABELS in found(vitals(SMALL, **checks))
+
+
+def test_what_was_lost_in_the_first_batch_no_decay_has_outweighed():
+    signs = vitals([math.nan] * 300, weight_decay=1.0, data_losses=[])
+    assert set(found(signs)) == {P.NON_FINITE}
 
 
 @pytest.mark.parametrize(("rms", "cause"), [(1.0, False), (6e3, True)])
