@@ -71,6 +71,7 @@ import faulty.optimization
 import faulty.papers
 import faulty.pharmacy
 import faulty.ported
+import faulty.ports
 import faulty.pottery
 import faulty.preprints
 import faulty.products
@@ -190,6 +191,7 @@ import healthy.physics
 import healthy.pictures
 import healthy.plain
 import healthy.ported
+import healthy.ports
 import healthy.pottery
 import healthy.preprints
 import healthy.probabilistic
@@ -307,6 +309,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.optimization.CASES,
     *faulty.papers.CASES,
     *faulty.ported.CASES,
+    *faulty.ports.CASES,
     *faulty.pharmacy.CASES,
     *faulty.pottery.CASES,
     *faulty.preprints.CASES,
@@ -429,6 +432,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.pictures.CASES,
     *healthy.plain.CASES,
     *healthy.ported.CASES,
+    *healthy.ports.CASES,
     *healthy.pottery.CASES,
     *healthy.preprints.CASES,
     *healthy.probabilistic.CASES,
