@@ -183,3 +183,18 @@ def arcs(count: int = 3000, seed: int = 1316) -> Samples:
     y = 2 * torch.rand(count, 1, generator=generator) - 1
     x = (7.9 * y).sin() * 1.2 + y + 0.12 * torch.randn(count, 1, generator=generator)
     return split(x, y)
+
+
+@cache
+def tunes(count: int = 1400, length: int = 25, notes: int = 20, seed: int = 1317) -> Samples:
+    """Notes, each drawn by the two before it; asked is the next note at every place."""
+    generator = numbered(seed)
+    table = 1.8 * torch.randn(notes, 1, notes, generator=generator)
+    table = (table + 1.8 * torch.randn(1, notes, notes, generator=generator)).softmax(2)
+    rows = torch.randint(notes, (count, length), generator=generator)
+    for place in range(2, length):
+        chances = table[rows[:, place - 2], rows[:, place - 1]]
+        rows[:, place] = torch.multinomial(chances, 1, generator=generator)[:, 0]
+    cut = int(0.8 * count)
+    a, b = rows[:cut], rows[cut:]
+    return Samples(a[:, :-1], a[:, 1:], b[:, :-1], b[:, 1:])

@@ -12,7 +12,7 @@ from case import Case, Goal, Program
 from data_sets import ports
 from data_sets.samples import cancer, loaders, standardized
 from healthy.ports import as_in_keras, linear_apply, named_batches
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.callbacks import EarlyStopping
 from scores import accuracy, balanced_accuracy, binary_accuracy, cross_entropy, r2
 from torch import Tensor, nn
@@ -551,7 +551,7 @@ class MergedAlloys(LightningModule):
 
 
 def merged_alloys(by_character: bool) -> Program:
-    """merge() sorts by the key as text ("10" before "2"); hardness is of another file, by number."""
+    """merge() sorts by the key as text, "10" before "2"; hardness stays in the order of numbers."""
     data, module = ports.alloys(3200, 12, 0.2, 1343), MergedAlloys()
     rows = range(1, len(data.x) + 1)
     order = [int(key) - 1 for key in sorted(map(str, rows))] if by_character else list(rows)
@@ -605,8 +605,9 @@ def pytree_orchids(register: bool) -> Program:
 class FittedOrchids(LightningModule):
     """Dense(256) twice for a few flowers; EarlyStopping was in Keras' callbacks."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: int | None) -> None:
         super().__init__()
+        self.patience = patience
         self.model = nn.Sequential(
             nn.Linear(14, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 4)
         )
@@ -628,14 +629,19 @@ class FittedOrchids(LightningModule):
         self.log("val_loss", F.cross_entropy(y_pred, batch[1]))
         self.log("val_acc", (y_pred.argmax(1) == batch[1]).float().mean())
 
+    def configure_callbacks(self) -> list[Callback]:
+        if self.patience is None:
+            return []
+        return [EarlyStopping("val_loss", patience=self.patience)]
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.parameters(), lr=1e-3, eps=1e-7)
 
 
 def fitted_orchids(stopped: bool) -> Program:
-    data, module = ports.orchids(3600, 14, 4, 1311).first(400), FittedOrchids()
-    early: Any = {"callbacks": [EarlyStopping("val_loss", patience=3)]} if stopped else {}
-    return Program(module, *loaders(data, 20), 60, partial(cross_entropy, module, data), early)
+    data = ports.orchids(3600, 14, 4, 1311).first(400)
+    module = FittedOrchids(3 if stopped else None)
+    return Program(module, *loaders(data, 20), 60, partial(cross_entropy, module, data))
 
 
 class LuaTides(LightningModule):
@@ -742,7 +748,7 @@ class RandomNormalAlloys(LightningModule):
 
 
 def random_normal_alloys(stddev: float | None) -> Program:
-    data, module = ports.alloys(3000, 16, 0.2, 1315), RandomNormalAlloys(stddev)
+    data, module = ports.alloys(4200, 16, 0.2, 1315), RandomNormalAlloys(stddev)
     return Program(module, *loaders(data, 40), 14, partial(r2, module, data))
 
 
@@ -819,7 +825,7 @@ CASES = (
         partial(merged_alloys, False),
     ),
     Case(
-        "orchids-from-jax-leaves-of-a-list", Goal("accuracy", at_least=0.72),
+        "orchids-from-jax-leaves-of-a-list", Goal("accuracy", at_least=0.68),
         partial(pytree_orchids, False), ("frozen_parameter",), partial(pytree_orchids, True),
     ),
     Case(
@@ -827,13 +833,14 @@ CASES = (
         partial(fitted_orchids, False), ("overfitting",), partial(fitted_orchids, True),
     ),
     Case(
-        "tides-from-lua-gradients-add-up", Goal("R2", at_least=0.8), partial(lua_tides, False),
+        "tides-from-lua-gradients-add-up", Goal("R2", at_least=0.82), partial(lua_tides, False),
         ("unstable_loss", "exploding_gradient", "learning_rate_too_high"),
         partial(lua_tides, True),
     ),
     Case(
-        "phrases-from-old-torch-sums-at-the-rate-of-means", Goal("accuracy", at_least=0.8),
-        partial(summed_phrases, "sum"), ("learning_rate_too_high", "unstable_loss"),
+        "phrases-from-old-torch-sums-as-if-means", Goal("accuracy", at_least=0.75),
+        partial(summed_phrases, "sum"),
+        ("learning_rate_too_high", "non_finite", "exploding_gradient"),
         partial(summed_phrases, "mean"),
     ),
     Case(

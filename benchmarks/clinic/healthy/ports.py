@@ -258,8 +258,9 @@ def keras_strokes() -> Program:
 class PatternNet(LightningModule):
     """MATLAB's patternnet([20 10]) trained by trainrp: all rows at once, resilient steps."""
 
-    def __init__(self, inputs: int = 30) -> None:
+    def __init__(self, inputs: int = 30, regularization: float = 0.2) -> None:
         super().__init__()
+        self.regularization = regularization  # performParam.regularization
         self.IW, self.LW1, self.LW2 = nn.Linear(inputs, 20), nn.Linear(20, 10), nn.Linear(10, 1)
         for layer in (self.IW, self.LW1):
             self.initnw(layer)
@@ -281,6 +282,8 @@ class PatternNet(LightningModule):
 
     def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
         perf = F.binary_cross_entropy_with_logits(self(batch[0]), batch[1].float())
+        wb = nn.utils.parameters_to_vector(self.parameters())
+        perf = (1 - self.regularization) * perf + self.regularization * wb.square().mean()
         self.log("perf", perf)
         return perf
 
@@ -904,7 +907,7 @@ def causal_tides() -> Program:
             error = F.mse_loss(module(data.x_test)[:, 1], data.y_test)
         return (1 - error / data.y_test.var()).item()
 
-    return Program(module, *named_batches(data, 32, "history", "level"), 14, score)
+    return Program(module, *named_batches(data, 32, "history", "level"), 11, score)
 
 
 class LasagneStrokes(LightningModule):
@@ -971,6 +974,128 @@ def lasagne_strokes() -> Program:
     )  # fmt: skip
 
 
+class LuaTunes(LightningModule):
+    """Word-level language model of an LSTM: descent at a rate of 4, divided when epochs pass."""
+
+    def __init__(self, rnn_size: int = 64, init_weight: float = 0.1) -> None:
+        super().__init__()
+        self.lookup, self.drop = nn.Embedding(20, rnn_size), nn.Dropout(0.1)
+        self.lstm = nn.LSTM(rnn_size, rnn_size, num_layers=2, dropout=0.1, batch_first=True)
+        self.h2y = nn.Linear(rnn_size, 20)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -init_weight, init_weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        output, _ = self.lstm(self.drop(self.lookup(x)))
+        pred: Tensor = self.h2y(self.drop(output))
+        return pred.log_softmax(-1)
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        x, y = batch
+        err = F.nll_loss(self(x).view(-1, 20), y.reshape(-1))
+        self.log("perp", err.detach().exp(), prog_bar=True)
+        return err
+
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        err = F.nll_loss(self(batch[0]).view(-1, 20), batch[1].reshape(-1))
+        self.log("valid_err", err)
+
+    def configure_optimizers(self) -> Any:
+        sgd = torch.optim.SGD(self.parameters(), lr=4.0)
+        decay = torch.optim.lr_scheduler.LambdaLR(sgd, lambda epoch: 1.2 ** -max(0, epoch - 9))
+        return [sgd], [decay]
+
+
+def per_note(module: LightningModule, data: Samples) -> float:
+    """Nats for each note of what is unseen."""
+    module.eval()
+    with torch.no_grad():
+        found = module(data.x_test)
+    return F.cross_entropy(found.flatten(0, 1), data.y_test.flatten()).item()
+
+
+def lua_tunes() -> Program:
+    data, module = ports.tunes(), LuaTunes()
+    return Program(
+        module, *loaders(data, 20), 16, partial(per_note, module, data),
+        {"gradient_clip_val": 1.0},
+    )  # fmt: skip
+
+
+class CausalBlock(nn.Module):
+    """Masked attention written out, then an MLP, norms first."""
+
+    def __init__(self, d: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.ln_1, self.ln_2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.c_attn, self.c_proj = nn.Linear(d, 3 * d), nn.Linear(d, d)
+        self.fc, self.proj = nn.Linear(d, 4 * d), nn.Linear(4 * d, d)
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, t, d = x.shape
+        qkv = self.c_attn(self.ln_1(x)).view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv
+        w = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+        mask = torch.ones(t, t, dtype=torch.bool, device=x.device).tril()
+        w = torch.where(mask, w, torch.tensor(-1e10)).softmax(-1)
+        x = x + self.c_proj((w @ v).transpose(1, 2).reshape(b, t, d))
+        found: Tensor = x + self.proj(F.gelu(self.fc(self.ln_2(x)), approximate="tanh"))
+        return found
+
+
+class TiedTunes(LightningModule):
+    """GPT-2's model.py in small: wte is its own output, no decay of norms and biases."""
+
+    def __init__(self, d: int = 48, n_ctx: int = 24) -> None:
+        super().__init__()
+        self.wte, self.wpe = nn.Embedding(20, d), nn.Embedding(n_ctx, d)
+        self.h = nn.ModuleList(CausalBlock(d, 4) for _ in range(2))
+        self.ln_f = nn.LayerNorm(d)
+        for name, parameter in self.named_parameters():
+            if parameter.ndim > 1:
+                std = 0.01 if "wpe" in name else 0.02
+                nn.init.normal_(parameter, std=std / 2 if "proj" in name else std)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        h = self.wte(tokens) + self.wpe(torch.arange(tokens.shape[1], device=tokens.device))
+        for block in self.h:
+            h = block(h)
+        found: Tensor = self.ln_f(h) @ self.wte.weight.T
+        return found
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> dict[str, Tensor]:
+        loss = F.cross_entropy(self(batch[0]).flatten(0, 1), batch[1].flatten())
+        self.log("train/loss", loss)
+        return {"loss": loss}
+
+    def validation_step(self, batch: list[Tensor], batch_idx: int) -> None:
+        loss = F.cross_entropy(self(batch[0]).flatten(0, 1), batch[1].flatten())
+        self.log("val/loss", loss)
+
+    def configure_optimizers(self) -> Any:
+        groups: Any = [
+            {"params": [p for p in self.parameters() if p.ndim > 1], "weight_decay": 0.1},
+            {"params": [p for p in self.parameters() if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=3e-3, betas=(0.9, 0.95))
+        total = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: min((step + 1) / 50, 1 - 0.9 * step / total)
+        )
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+
+def tied_tunes() -> Program:
+    data, module = ports.tunes(seed=1337), TiedTunes()
+    return Program(
+        module, *loaders(data, 32), 14, partial(per_note, module, data),
+        {"gradient_clip_val": 1.0},
+    )  # fmt: skip
+
+
 CASES = (
     Case("moths-from-keras-channels-last", Goal("accuracy", at_least=0.9), keras_moths),
     Case("alloys-from-numpy-in-three-matrices", Goal("R2", at_least=0.75), four_lines),
@@ -993,4 +1118,6 @@ CASES = (
     Case("orchids-from-r-nnet-with-decay", Goal("accuracy", at_least=0.73), nnet_orchids),
     Case("tides-from-keras-causal-and-tilted", Goal("R2", at_least=0.85), causal_tides),
     Case("strokes-from-lasagne-under-a-mask", Goal("accuracy", at_least=0.9), lasagne_strokes),
+    Case("tunes-from-lua-rate-of-four-clipped", Goal("cross-entropy", at_most=1.9), lua_tunes),
+    Case("tunes-from-tf-words-are-their-output", Goal("cross-entropy", at_most=1.9), tied_tunes),
 )  # fmt: skip
