@@ -11,9 +11,9 @@ import statistics
 
 from ...problem import Problem
 from ...remedy import Remedy
+from ..rounding import in_two_digits
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
-from ..wording import in_two_digits
 
 _EXTREME, _REPORTS, _BATCHES, _SAMPLES = 1.0, 6, 10, 50
 _MOVED, _MANY_TIMES, _WORSE, _PART, _CHECKS = 0.5, 1.5, 1.5, 0.05, 3

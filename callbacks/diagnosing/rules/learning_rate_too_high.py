@@ -7,6 +7,7 @@ loss that rises for a while: both together are, or a loss that is worse than at 
 
 import math
 import statistics
+from itertools import pairwise
 
 from ...diagnosis import Severity
 from ...monitoring.layers import plain_layer
@@ -28,6 +29,7 @@ _IN_A_ROW, _SOME, _SURE = 5, 0.1, 8.0
 _CHECKS, _LITTLE, _NO_BETTER = 3, 0.3, 0.95
 _MOST_LEARNED, _UP = 0.6, 0.03
 _AT, _HALF, _GROWN = 0.97, 0.5, 3.0
+_TOSSED = 0.1
 _EARLY, _RECENT, _LAST, _FEWEST, _DOWN, _PATIENT = 0.25, 60, 5, 2, 0.7, 10
 
 
@@ -56,6 +58,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         or _is_far_off(vitals, lasting)
         or _is_hurt(vitals, lasting)
         or _has_turned(vitals, recent, lasting)
+        or _tosses(vitals, updates)
         or _has_cost_half(vitals, lasting)
         or _have_led_away(vitals, lasting)
         or (
@@ -205,6 +208,16 @@ def _has_turned(vitals: Vitals, recent: float, lasting: float) -> bool:
     rose = vitals.recent_loss - min(curve) > _UP * vitals.whole_scale
     rose &= vitals.recent_loss > vitals.curve[len(vitals.curve) // 2]
     return rose and min(checks[-_CHECKS:]) - min(checks) > _UP * vitals.whole_scale
+
+
+def _tosses(vitals: Vitals, updates: list[float]) -> bool:
+    """Whether steps that are still large toss about how much of validation is told rightly."""
+    scores = vitals.validation_scores[-_LOOKS:]
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    if not (late and vitals.scores_are_accuracies) or len(scores) < _LOOKS:
+        return False
+    jumps = statistics.fmean(abs(after - before) for before, after in pairwise(scores))
+    return statistics.median(updates[-_LAST:]) > _LARGE_STEP and jumps > _TOSSED
 
 
 def _has_cost_half(vitals: Vitals, step: float) -> bool:

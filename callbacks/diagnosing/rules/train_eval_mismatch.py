@@ -8,9 +8,9 @@ import math
 
 from ...problem import Problem
 from ...remedy import Remedy
+from ..rounding import in_two_digits
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
-from ..wording import in_two_digits
 
 _GAP, _GAP_OF_ONE, _CHECKS, _WORSE = 1.0, 0.3, 2, 3.0
 _EARLY, _POOR, _FEW_EPOCHS = 2.0, 0.3, 2
@@ -19,6 +19,7 @@ _STEP_DOWN = 0.7
 _MANY_BATCHES, _LEFT, _APART = 50, 0.2, 0.3
 _SUM, _PAYS, _EARLIEST = 3.0, 1.5, 3
 _NEARLY_ALL, _RECENT = 0.8, 5
+_ARRIVED = 0.02
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -33,7 +34,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
     # Sums over batches of other sizes say nothing of each other.
     if found or vitals.sum_of > _SUM:
         return found
-    return _unfed(vitals) or _stale(vitals, remedies) or _apart_early(vitals, remedies)
+    if unfed := _unfed(vitals):
+        return unfed
+    if _are_on_their_way(vitals):
+        return []
+    return _stale(vitals, remedies) or _apart_early(vitals, remedies)
 
 
 def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
@@ -99,11 +104,25 @@ def _unfed(vitals: Vitals) -> list[Symptom]:
     ]  # fmt: skip
 
 
+def _batches(vitals: Vitals) -> float:
+    """How many the whole training will have; infinite where that is not known."""
+    return vitals.planned_steps * max(1.0, len(vitals.losses) / max(1, vitals.step))
+
+
+def _are_on_their_way(vitals: Vitals) -> bool:
+    """Whether running moments that take little from each batch are yet to come, and will in time.
+
+    Keras' momentum of 0.99 is 0.01 here: after a hundred batches a third is what they began with.
+    """
+    slowest = min(vitals.norm_momenta.values(), default=1.0)
+    now, in_the_end = ((1 - slowest) ** n for n in (len(vitals.losses), _batches(vitals)))
+    return bool(in_the_end < _ARRIVED < now)
+
+
 def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     """Running moments that a whole training will not bring to those of the batches."""
-    planned, each = vitals.planned_steps, max(1.0, len(vitals.losses) / max(1, vitals.step))
-    batches = planned * each
-    if not _MANY_BATCHES <= batches < math.inf or vitals.step < planned / 2:
+    batches = _batches(vitals)
+    if not _MANY_BATCHES <= batches < math.inf or vitals.step < vitals.planned_steps / 2:
         return []
     left = {
         name: (1 - momentum) ** batches

@@ -145,6 +145,29 @@ def test_what_is_known_by_heart_but_said_better_than_by_chance_is_over_fitting()
     assert P.INCONSISTENT_LABELS in found(vitals(SMALL, **checks))
 
 
+TOSSED = {
+    "validation_scores": [0.5, 0.8, 0.62, 0.85, 0.6, 0.8, 0.66, 0.86, 0.7, 0.88, 0.64, 0.84],
+    "scores_are_accuracies": True, "total_updates": [0.03] * 10, "planned_steps": 400,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("other", "sick"),
+    [
+        ({}, True),
+        ({"total_updates": [2e-3] * 10}, False),  # usual steps
+        ({"total_updates": [*[0.03] * 7, *[1e-3] * 5]}, False),  # let down by a schedule
+        ({"planned_steps": 1_000}, False),  # early
+        ({"validation_scores": [0.8 + 0.03 * (-1) ** i for i in range(12)]}, False),
+        ({"scores_are_accuracies": False}, False),
+    ],
+)
+def test_large_steps_that_toss_the_accuracy_about(other, sick):
+    losses = [0.7 + 0.05 * (-1) ** i for i in range(300)]
+    signs = vitals(losses, **{**TOSSED, **other})
+    assert (P.LEARNING_RATE_TOO_HIGH in found(signs)) is sick
+
+
 def test_what_was_lost_in_the_first_batch_no_decay_has_outweighed():
     signs = vitals([math.nan] * 300, weight_decay=1.0, data_losses=[])
     assert set(found(signs)) == {P.NON_FINITE}
@@ -306,6 +329,25 @@ def test_running_moments_that_do_not_arrive_need_no_validation(momentum, gap, pl
     signs = vitals(
         SMALL, planned_steps=planned, norm_momenta={"norm": momentum}, statistics_gap={"norm": gap}
     )
+    assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is sick
+
+
+@pytest.mark.parametrize(
+    ("momentum", "planned", "sick"),
+    [
+        (0.01, 2_000, False),  # Keras' 0.99: five in a hundred are left of the beginning
+        (0.01, 350, True),  # three in a hundred at the end
+        (0.1, 2_000, True),
+        (1e-4, 2_000, True),
+    ],
+)
+def test_running_moments_that_will_arrive_are_given_time(momentum, planned, sick):
+    checks = {"validation_losses": [4.0] * 4, "training_epoch_losses": [0.2] * 4,
+              "validation_epochs": list(range(4))}  # fmt: skip
+    signs = vitals(
+        SMALL, planned_steps=planned, norm_momenta={"norm": momentum}, fewest_norm_values=400.0,
+        statistics_gap={"norm": 2.0}, **checks,
+    )  # fmt: skip
     assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is sick
 
 
