@@ -22,9 +22,9 @@ from .losses.autograd_graph import has_graph
 from .losses.layers_in_graph import (
     count_layers,
     count_saturating_outputs,
-    parameters_behind,
     parameters_multiplied,
     parameters_normed,
+    weights_behind,
 )
 from .losses.loss_news import LossNews
 from .losses.loss_reading import ENDS
@@ -99,7 +99,7 @@ class Observation:
         self._clearing, self._uncleared = Clearing(), 0
         self._in_graph = (0, False, 0)
         self._optimizers = 1
-        self._parameters: set[nn.Parameter] = set()
+        self._parameters: set[Tensor] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """What was taken up: a copy has neither the network's weights nor hooks on its layers."""
@@ -126,14 +126,15 @@ class Observation:
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
         self._weights.begin(trainer, pl_module)
         self._clearing = Clearing()
-        self._parameters = set(pl_module.parameters())
+        groups = [group for o in trainer.optimizers for group in o.param_groups]
+        trained = {parameter for group in groups for parameter in group["params"]}
+        self._parameters = trained | set(pl_module.parameters())
         self._count_entries(pl_module)
         vitals.dropouts = dropout_rates(pl_module)
         recurrent = (nn.RNNBase, nn.RNNCellBase)
         vitals.recurrent |= any(isinstance(m, recurrent) for m in pl_module.modules())
         if trainer.global_step == 0:
             vitals.recurrent_gain = largest_recurrent_gain(pl_module)
-        groups = [group for o in trainer.optimizers for group in o.param_groups]
         vitals.weight_decay = max((float(g.get("weight_decay", 0.0)) for g in groups), default=0.0)
 
     def _count_entries(self, pl_module: LightningModule) -> None:
@@ -199,7 +200,7 @@ class Observation:
             self._weights.normed = parameters_normed(loss)
             # What is sharded (FSDP2) takes part under another name.
             if not any(isinstance(parameter, DTensor) for parameter in self._parameters):
-                strangers = set(parameters_behind(loss)) - self._parameters
+                strangers = weights_behind(loss) - self._parameters
                 self.vitals.strangers = sum(stranger.numel() for stranger in strangers)
             self._parameters = set()
         self._batches.outputs.clear()

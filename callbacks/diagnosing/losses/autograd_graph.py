@@ -169,8 +169,9 @@ def _adds_up(loss: Tensor, entries: Any) -> bool:
 
 
 def _is_number(node: Any) -> bool:
-    other = getattr(node, "_saved_other", None)
-    return not isinstance(other, Tensor) or other.numel() == 1
+    """Whether what depends on no weight, in front or behind, is no tensor of several entries."""
+    saved = (getattr(node, name, None) for name in ("_saved_self", "_saved_other"))
+    return all(not isinstance(factor, Tensor) or factor.numel() == 1 for factor in saved)
 
 
 def _ignored_by(node: Any) -> int | None:

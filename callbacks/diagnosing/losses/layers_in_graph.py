@@ -24,10 +24,18 @@ _AFFINE = PASS | {
 }  # fmt: skip
 
 
-def parameters_behind(loss: Tensor) -> list[nn.Parameter]:
-    """All parameters that a loss depends on, whoever has them."""
-    variables = (getattr(node, "variable", None) for node in _nodes_behind(loss))
-    return [variable for variable in variables if isinstance(variable, nn.Parameter)]
+def weights_behind(loss: Tensor) -> set[Tensor]:
+    """All parameters that a loss depends on, whoever has them, and plain matrices that it learns.
+
+    Of other tensors those count that inputs are multiplied with, not the inputs: they, too, may
+    want a gradient, as for the law of an oscillation.
+    """
+    nodes = list(_nodes_behind(loss))
+    variables = (getattr(node, "variable", None) for node in nodes)
+    found: set[Tensor] = {v for v in variables if isinstance(v, nn.Parameter)}
+    products = (node for node in nodes if base_name(node) in _PRODUCTS)
+    factors = (past_shapes(_factors(product)[-1]) for product in products)
+    return found | {v for f in factors if (v := getattr(f, "variable", None)) is not None}
 
 
 def parameters_multiplied(loss: Tensor) -> set[nn.Parameter]:

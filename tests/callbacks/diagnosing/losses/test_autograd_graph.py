@@ -66,6 +66,25 @@ def test_which_loss_of_which_output(loss, kind, output, ascends):
     assert (call.kind, call.output, call.ascends) == (kind, output, ascends)
 
 
+WEIGHTS = torch.tensor([0.2, 3.0, 0.2, 1.0])
+SUMS = {
+    "weights behind": (lambda each: (each * WEIGHTS).mean(), True),
+    "weights in front": (lambda each: (WEIGHTS * each).mean(), True),
+    "weights that are divided by": (lambda each: (each / WEIGHTS).sum(), True),
+    "some left out": (lambda each: each[1:3].mean(), True),
+    "a number in front": (lambda each: (2.0 * each).mean(), False),
+    "a tensor of one number in front": (lambda each: (torch.tensor(2.0) * each).mean(), False),
+    "a mean": (lambda each: each.mean(), False),
+    "a sum over the samples": (lambda each: each.sum() / len(each), False),
+}
+
+
+@pytest.mark.parametrize(("add_up", "weighed"), SUMS.values(), ids=SUMS.keys())
+def test_losses_of_samples_that_are_weighed_before_they_are_added_up(add_up, weighed):
+    each = F.cross_entropy(outputs(), CLASSES, reduction="none")
+    assert find_loss_calls(add_up(each))[0].weighed is weighed
+
+
 def test_predictions_and_targets_are_those_of_the_loss():
     logits = outputs()
     (call,) = find_loss_calls(F.cross_entropy(logits, CLASSES, weight=torch.ones(3)))
