@@ -162,16 +162,26 @@ def _adds_up(loss: Tensor, entries: Any) -> bool:
         if node is entries:
             return True
         parents = [] if node is None else [p for p, _ in node.next_functions if p is not None]
-        scales = base_name(node) in ("Mul", "Div") and len(parents) == 1 and _is_number(node)
+        scales = base_name(node) in ("Mul", "Div") and len(parents) == 1
+        scales = scales and is_number(factor_of(node))
         if scales or base_name(node) in _SUMS:
             stack += parents
     return False
 
 
-def _is_number(node: Any) -> bool:
-    """Whether what depends on no weight, in front or behind, is no tensor of several entries."""
-    saved = (getattr(node, name, None) for name in ("_saved_self", "_saved_other"))
-    return all(not isinstance(factor, Tensor) or factor.numel() == 1 for factor in saved)
+def factor_of(node: Any) -> Any:
+    """What a node multiplies with or divides by, in front or behind; None where it is not saved.
+
+    The factor that depends on no weight, a number or a tensor, or else the one behind.
+    """
+    behind, front = (getattr(node, name, None) for name in ("_saved_other", "_saved_self"))
+    plain = (f for f in (behind, front) if isinstance(f, Tensor) and not f.requires_grad)
+    return next(plain, front if behind is None else behind)
+
+
+def is_number(factor: Any) -> bool:
+    """Whether a factor is no tensor of several entries."""
+    return not isinstance(factor, Tensor) or factor.numel() == 1
 
 
 def _ignored_by(node: Any) -> int | None:
@@ -243,10 +253,10 @@ def loss_nodes(loss: Tensor, *, signs: bool = False) -> Iterator[tuple[Any, bool
 
 
 def _turns_sign(node: Any) -> bool:
-    other = getattr(node, "_saved_other", None) if base_name(node) in ("Mul", "Div") else None
-    if isinstance(other, Tensor):
-        return other.numel() == 1 and bool(other < 0)
-    return base_name(node) in ("Neg", "Rsub") or (isinstance(other, (int, float)) and other < 0)
+    factor = factor_of(node) if base_name(node) in ("Mul", "Div") else None
+    if isinstance(factor, Tensor):
+        return factor.numel() == 1 and bool(factor < 0)
+    return base_name(node) in ("Neg", "Rsub") or (isinstance(factor, (int, float)) and factor < 0)
 
 
 def own_shape(tensor: Tensor) -> tuple[int, ...]:

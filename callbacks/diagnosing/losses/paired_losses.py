@@ -10,7 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .autograd_graph import LOSS_NODES, LossCall, base_name, past_shapes, terms_are_alone
+from .autograd_graph import (
+    LOSS_NODES,
+    LossCall,
+    base_name,
+    factor_of,
+    is_number,
+    past_shapes,
+    terms_are_alone,
+)
 
 _REDUCTIONS = ("Mean", "Sum", "Neg", "Add", "Squeeze", "View")
 _SCALES = ("Mul", "Div")
@@ -58,9 +66,7 @@ def _candidates(root: Any) -> tuple[list[Tensor], set[str]]:
 
 def _is_scaled(node: Any) -> bool:
     """Whether it multiplies by a number: weights of their own may leave pairs out."""
-    other = getattr(node, "_saved_other", None)
-    is_number = not isinstance(other, Tensor) or other.numel() == 1
-    return base_name(node) in _SCALES and is_number
+    return base_name(node) in _SCALES and is_number(factor_of(node))
 
 
 def _ahead(node: Any) -> Tensor | None:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..inputs.batch_tensors import tensors_of
 from ..vital_signs.signs import Objective
-from .autograd_graph import LAYERS, LOSS_NODES, base_name, output_of, past_shapes
+from .autograd_graph import LAYERS, LOSS_NODES, base_name, factor_of, output_of, past_shapes
 
 _REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Pow", "Squeeze")
 _PART, _FEWEST, _MANY = 0.1, 4, 100
@@ -173,7 +173,7 @@ def targets_of_softmax(loss: Tensor) -> Tensor | None:
         node = _single_parent(node)
     if base_name(node) != "Mul" or base_name(_single_parent(node)) != "LogSoftmax":
         return None
-    target = getattr(node, "_saved_other", None)
+    target = factor_of(node)
     if not isinstance(target, Tensor) or target.ndim != 2 or target.shape[1] < 2:
         return None
     return target.detach()

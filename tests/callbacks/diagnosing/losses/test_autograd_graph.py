@@ -43,6 +43,10 @@ LOSSES = {
     "smoothed": (lambda o: F.cross_entropy(o, CLASSES, label_smoothing=0.1), "cross_entropy", None,
                  False),
     "maximised": (lambda o: -F.cross_entropy(o, CLASSES), "cross_entropy", None, True),
+    "times a negative tensor in front": (
+        lambda o: torch.tensor(-1.0) * F.cross_entropy(o, CLASSES), "cross_entropy", None, True),
+    "times a tensor in front": (
+        lambda o: torch.tensor(0.5) * F.cross_entropy(o, CLASSES), "cross_entropy", None, False),
     "divided by a negative": (lambda o: F.cross_entropy(o, CLASSES) / -2, "cross_entropy", None,
                               True),
     "taken from one": (lambda o: 1 - F.cross_entropy(o, CLASSES), "cross_entropy", None, True),
