@@ -81,7 +81,8 @@ class ValidationTargets:
 
 
 def _is_same(target: Tensor, given: Tensor) -> bool:
-    if target.untyped_storage().data_ptr() == given.untyped_storage().data_ptr():
+    in_order = target.is_contiguous() and given.is_contiguous()
+    if in_order and target.data_ptr() == given.data_ptr():
         return True
     if target.device != given.device:
         return False

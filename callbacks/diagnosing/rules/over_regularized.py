@@ -328,10 +328,8 @@ def _clipped(vitals: Vitals, pull: float) -> list[Symptom]:
         "large in the first steps."
     )
     figures = {"weight_decay": vitals.weight_decay, "pull": pull, "left": vitals.left_by_clipping}
-    problem, remedies = (
-        Problem.OVER_REGULARIZED,
-        (clip_less(vitals.usual_gradient), *_decay_remedies(vitals)),
-    )
+    remedies = (clip_less(vitals.usual_gradient), *_decay_remedies(vitals))
+    problem = Problem.OVER_REGULARIZED
     return [Symptom(problem, "warning", evidence, figures, remedies)]
 
 

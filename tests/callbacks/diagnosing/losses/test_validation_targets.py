@@ -74,6 +74,15 @@ def test_what_is_not_found_is_not_known(batch, target, seen):
     assert math.isnan(read(batch, target, seen).spread_around([0.0] * 3))
 
 
+def test_neither_a_neighbour_in_memory_nor_what_is_turned_is_taken_for_them():
+    table = torch.randn(3, 40)
+    x, y, z = table.unbind()
+    expected = float(y.double().square().mean())
+    assert read((x, y, z), y, (x, y, z)).spread_around([0.0]) == pytest.approx(expected)
+    turned = torch.arange(6.0).reshape(3, 2)
+    assert math.isnan(read((turned,), turned.T, (turned,)).spread_around([0.0] * 3))
+
+
 def test_several_loaders_are_not_taken_together():
     assert math.isnan(read((X, Y), Y, (X, Y), loaders=2).spread_around([0.0] * 3))
 
