@@ -292,9 +292,9 @@ def _worse_than_others(vitals: Vitals) -> list[Symptom]:
         return []
     constant, reached = vitals.whole_constant, vitals.validation_constant
     gap = min(loss / constant - check / reached for check, loss in recent)
-    if gap < _MORE:
-        return []
     check, loss = recent[-1]
+    if gap < _MORE or not loss < constant:
+        return []  # Of what nothing is foretold nothing is harder.
     constants = f"a constant has {constant:.4g}"
     if reached != constant:
         constants = f"constants have {constant:.4g} and {reached:.4g}"

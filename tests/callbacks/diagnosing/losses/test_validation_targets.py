@@ -170,3 +170,11 @@ def test_training_is_no_worse_where_validation_asks_for_less(spread, is_found):
         batch_size=20,
     )  # fmt: skip
     assert (P.INCONSISTENT_LABELS in found(signs)) == is_found
+
+
+def test_where_nothing_is_foretold_nothing_is_harder():
+    signs = vitals(
+        [2.4 - 1e-3 * i for i in range(600)], planned_steps=700, objective=SQUARED, batch_size=20,
+        validation_losses=[2.0] * 12, training_epoch_losses=[2.1] * 12, validation_spread=1.1,
+    )  # fmt: skip
+    assert P.INCONSISTENT_LABELS not in found(signs)
