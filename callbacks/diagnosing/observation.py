@@ -35,7 +35,7 @@ from .schedule import Schedule
 from .vital_signs.vitals import Vitals
 from .weights.anatomy import dropout_rates, largest_recurrent_gain
 from .weights.clearing import Clearing
-from .weights.weight_inspection import WeightInspection, WeightNews
+from .weights.weight_inspection import WeightInspection, WeightNews, parameters_of
 
 _GOOD = 0.5
 _AT_RANDOM = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
@@ -126,15 +126,14 @@ class Observation:
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
         self._weights.begin(trainer, pl_module)
         self._clearing = Clearing()
-        groups = [group for o in trainer.optimizers for group in o.param_groups]
-        trained = {parameter for group in groups for parameter in group["params"]}
-        self._parameters = trained | set(pl_module.parameters())
+        self._parameters = parameters_of(trainer.optimizers) | set(pl_module.parameters())
         self._count_entries(pl_module)
         vitals.dropouts = dropout_rates(pl_module)
         recurrent = (nn.RNNBase, nn.RNNCellBase)
         vitals.recurrent |= any(isinstance(m, recurrent) for m in pl_module.modules())
         if trainer.global_step == 0:
             vitals.recurrent_gain = largest_recurrent_gain(pl_module)
+        groups = [group for o in trainer.optimizers for group in o.param_groups]
         vitals.weight_decay = max((float(g.get("weight_decay", 0.0)) for g in groups), default=0.0)
 
     def _count_entries(self, pl_module: LightningModule) -> None:

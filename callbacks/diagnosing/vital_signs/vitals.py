@@ -58,7 +58,7 @@ class Vitals(ObservedSigns):
     def left_by_clipping(self) -> float:
         """Share of such a gradient that clipping leaves."""
         usual = self.usual_gradient
-        return min(1.0, self.clip_norm / usual) if self.clip_norm < usual else 1.0
+        return self.clip_norm / usual if self.clip_norm < usual else 1.0
 
     @property
     def had_a_chance(self) -> bool:

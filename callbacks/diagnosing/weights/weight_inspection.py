@@ -155,12 +155,12 @@ class WeightInspection:
             Whether it was so.
         """
         known = set(self._parameters.values())
-        if not self._are_lazy and _parameters_of(optimizers) - known <= self._strangers:
+        if not self._are_lazy and parameters_of(optimizers) - known <= self._strangers:
             return False
         before, weights = {layer.name: layer for layer in self._vitals.layers}, self._weights
         self.begin(trainer, trainer.lightning_module)
         self._idle, self._untrained = IdleUnits(), UntrainedWeights()
-        self._strangers = _parameters_of(trainer.optimizers) - set(self._parameters.values())
+        self._strangers = parameters_of(trainer.optimizers) - set(self._parameters.values())
         for layer in self._vitals.layers:
             old = before.get(layer.name)
             same = old is not None and weights[layer.name] is self._weights[layer.name]
@@ -300,7 +300,7 @@ class WeightInspection:
             optimizers: The Trainer's.
             ran: Names of the layers that were called.
         """
-        optimized = _parameters_of(optimizers)
+        optimized = parameters_of(optimizers)
         rated = {
             parameter
             for place, optimizer in enumerate(optimizers)
@@ -309,7 +309,7 @@ class WeightInspection:
             for parameter in group["params"]
         }
         stepped = [o for place, o in enumerate(optimizers) if place in self._stepped]
-        moved = optimized if len(stepped) == len(optimizers) else _parameters_of(stepped)
+        moved = optimized if len(stepped) == len(optimizers) else parameters_of(stepped)
         for layer in self._vitals.layers:
             layer.ran = layer.name in ran
             # What was frozen at first may have been set free.
@@ -375,5 +375,6 @@ def _on_host(flags: Mapping[str, Tensor]) -> dict[str, float]:
     return {name: found[name] for name in flags}
 
 
-def _parameters_of(optimizers: Iterable[Optimizer]) -> set[Tensor]:
+def parameters_of(optimizers: Iterable[Optimizer]) -> set[Tensor]:
+    """All that the optimisers have."""
     return {p for o in optimizers for group in o.param_groups for p in group["params"]}
