@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.accumulating import BATCHES, IN_A_STEP, ByHand, Regresses, SavesAt, fit
+from helpers.accumulating import BATCHES, IN_A_STEP, ByHand, Regresses, SavesAt, Sparse, fit
 from helpers.training import SavesOnException, run
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
-from torch import nn
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended")
 HERE = Path(__file__).parent
@@ -127,18 +126,6 @@ def test_they_are_copied_only_where_an_exception_may_leave_a_checkpoint(tmp_path
         fit(ckpt=path)
 
 
-class Sparse(Regresses):
-    """Looks a word up for each batch."""
-
-    def __init__(self):
-        super().__init__()
-        self.words = nn.Embedding(BATCHES, 1, sparse=True)
-
-    def training_step(self, batch, batch_idx):
-        word = self.words(torch.tensor([batch_idx])).sum()
-        return super().training_step(batch, batch_idx) + word.square()
-
-
 @pytest.mark.filterwarnings("ignore:Validating sparse tensor invariants")
 def test_sparse_ones(tmp_path):
     path = tmp_path / "saved.ckpt"
@@ -187,13 +174,14 @@ def test_on_two_ranks(tmp_path):
     search = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     script = HERE / "resume_gradients_on_ranks.py"
     run([sys.executable, script, tmp_path / "found"], tmp_path, PYTHONPATH=search)
-    summed_by_hand, summed = fit(model=ByHand()), fit()
+    alone_by_name = {"DDP by hand": fit(model=ByHand()), "DDP sparse": fit(model=Sparse())}
+    summed = fit()
     for rank in (0, 1):
         found = torch.load(tmp_path / f"found.{rank}", weights_only=True)
-        assert list(found) == ["DDP", "DDP by hand", "FSDP2"]
+        assert list(found) == ["DDP", "DDP by hand", "DDP sparse", "FSDP2"]
         for name, (whole, *resumed) in found.items():
             assert len(resumed) == 4, name
-            alone = summed_by_hand if "by hand" in name else summed
+            alone = alone_by_name.get(name, summed)
             for other in (whole, *resumed):
                 assert other["step"] == alone["step"], name
                 assert other["curve"] == pytest.approx(alone["curve"], rel=1e-4), name

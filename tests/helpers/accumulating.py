@@ -54,6 +54,19 @@ class Regresses(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.03, momentum=0.9)
 
 
+class Sparse(Regresses):
+    """Looks two words up for each batch, or one on each of two ranks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(2 * BATCHES, 1, sparse=True)
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        ranks, start = self.trainer.world_size, 2 * batch_idx
+        words = self.words(torch.arange(start + self.global_rank, start + 2, ranks))
+        return super().training_step(batch, batch_idx) + words.square().mean()
+
+
 class ByHand(Regresses):
     """Sums up gradients under manual optimisation; its steps end at no epoch."""
 

@@ -5,6 +5,7 @@ gradients of its own batches alone, and with ``accumulate_grad_batches`` yet div
 of all.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,7 +70,6 @@ class WaitingGradients:
             return None
         lost = self._obstacle(trainer)
         gradients = {} if lost else self._gather(trainer)
-        lost = lost or ("sparse, on several ranks" if gradients is None else "")
         by_hand = [trainer.optimizers.index(optimizer) for optimizer in self.by_hand.found]
         return {
             "epoch": trainer.current_epoch, "batches": batches, "gradients": gradients,
@@ -102,13 +102,16 @@ class WaitingGradients:
         own = self._own(trainer).items()
         return {name: p.grad.detach().clone() for name, p in own if p.grad is not None}
 
-    def _gather(self, trainer: Trainer) -> dict[str, Tensor] | None:
-        """Those of all ranks; None where they are sparse, which ranks cannot sum up everywhere."""
+    def _gather(self, trainer: Trainer) -> dict[str, Tensor]:
+        """Those of all ranks."""
         if self._is_in_backward(trainer) and self._copies is not None:
             return {name: _on_cpu(gradient) for name, gradient in self._copies.items()}
         own = self._own(trainer)
-        names = _names_of_any_rank(trainer, own)
-        return None if names is None else {name: _whole(trainer, own[name]) for name in names}
+        sparse = _sparse_by_name(trainer, own)
+        return {
+            name: _sparse_mean(trainer, own[name]) if is_sparse else _whole(trainer, own[name])
+            for name, is_sparse in sparse.items()
+        }
 
     def _own(self, trainer: Trainer) -> dict[str, nn.Parameter]:
         """Parameters of the optimisers that wait, by name."""
@@ -165,17 +168,26 @@ def _trained(trainer: Trainer) -> Iterator[tuple[str, nn.Parameter]]:
     return ((name, p) for name, p in module.named_parameters() if p.requires_grad)
 
 
-def _names_of_any_rank(trainer: Trainer, own: dict[str, nn.Parameter]) -> list[str] | None:
-    """Those that some rank has a gradient of; None where any is sparse, on several ranks."""
+def _sparse_by_name(trainer: Trainer, own: dict[str, nn.Parameter]) -> dict[str, bool]:
+    """Those that some rank has a gradient of, and whether that is sparse anywhere."""
     # One that a rank did not use has its share there of nothing.
     has = [p.grad is not None for p in own.values()]
     sparse = [p.grad is not None and p.grad.layout != torch.strided for p in own.values()]
     if trainer.world_size > 1:
         told = torch.tensor([has, sparse], dtype=torch.float32, device=trainer.strategy.root_device)
-        has, sparse = trainer.strategy.reduce(told, reduce_op="sum").tolist()
-        if any(sparse):
-            return None
-    return [name for name, count in zip(own, has, strict=True) if count]
+        has, sparse = trainer.strategy.reduce(told, reduce_op="sum").bool().tolist()
+    return {name: where for name, some, where in zip(own, has, sparse, strict=True) if some}
+
+
+def _sparse_mean(trainer: Trainer, parameter: nn.Parameter) -> Tensor:
+    """Mean of the ranks, of the entries that any of them has."""
+    gradient = None if parameter.grad is None else _on_cpu(parameter.grad.detach())
+    ranks = [gradient]
+    if trainer.world_size > 1:
+        ranks *= trainer.world_size
+        torch.distributed.all_gather_object(ranks, gradient)
+    shares = (share / len(ranks) for share in ranks if share is not None)
+    return functools.reduce(torch.add, shares)
 
 
 def _whole(trainer: Trainer, parameter: nn.Parameter) -> Tensor:
