@@ -26,9 +26,9 @@ _NEAR, _LATE, _MANY = 0.05, 0.3, 20
 _BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 5e-3, 0.7
 _CLEARLY, _SOON = 0.05, 500
 _SOME, _MOST, _EVENLY, _STEADY = 0.2, 0.4, 0.92, 0.3
-_LEARNED, _STALE, _FORGOTTEN = 0.15, 0.5, 0.03
+_LEARNED, _STALE, _FORGOTTEN, _HARDLY = 0.15, 0.5, 0.03, 0.02
 _LOOKS, _DROPPED, _WAY, _GAP, _TIMES = 10, 0.5, 0.25, 0.01, 2.0
-_MORE = 0.1
+_MORE, _NEARLY_ALL = 0.1, 9
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -228,22 +228,25 @@ def _by_chance(vitals: Vitals) -> list[Symptom]:
 
 
 def _at_its_best(vitals: Vitals) -> tuple[slice, Sequence[float]]:
-    """Looks at the training when validation was told best, and the accuracies of then.
+    """Looks at the training when validation was first told as well as ever, and its accuracies.
 
-    Wrong labels are learned by heart after right ones (Arpit et al., 2017), and from there on less
-    is told rightly of validation: looks and checks are evenly spread over the steps.
+    Wrong labels are learned by heart after right ones (Arpit et al., 2017), and from there on more
+    is told rightly of the training data and no more, or less, of validation: looks and checks are
+    evenly spread over the steps.
     """
     scores, none = vitals.validation_scores, (slice(0), ())
     if not vitals.scores_are_accuracies or len(scores) < 2 * _CHECKS:
         return none
-    place = scores.index(max(scores))
+    best = max(scores)
+    place = next(i for i, score in enumerate(scores) if score > best - _HARDLY)
     around = scores[max(0, place - 1) : place + 2]
-    forgets = min(around) - statistics.median(scores[-_CHECKS:]) > _FORGOTTEN
-    if place > len(scores) / 2 or not forgets:
-        return none
-    looks = len(vitals.accuracies)
+    looks, learned = len(vitals.accuracies), vitals.accuracies
     middle, half = round((place + 1) / len(scores) * looks), max(_LOOKS, looks // 10) // 2
-    return slice(max(0, middle - half), middle + half), around
+    then = slice(max(0, middle - half), middle + half)
+    forgets = min(around) - statistics.median(scores[-_CHECKS:]) > _FORGOTTEN
+    if not forgets and learned[then]:
+        forgets = statistics.fmean(learned[-2 * half :]) - statistics.fmean(learned[then]) > _CLEARLY
+    return (then, around) if forgets and place <= len(scores) / 2 else none
 
 
 def _of_moment(
@@ -280,7 +283,7 @@ def _worse_than_others(vitals: Vitals) -> list[Symptom]:
     By squares: who takes another loss may do so because he knows of samples that are far off.
     """
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
-    if vitals.objective.kind != "squared" or not vitals.labels_samples or vitals.dropout:
+    if vitals.objective.kind != "squared" or not vitals.labels_samples:
         return []
     if len(training) != len(checks) or vitals.evaluates_late or vitals.has_other_terms:
         return []
@@ -291,16 +294,19 @@ def _worse_than_others(vitals: Vitals) -> list[Symptom]:
     if not late or len(recent) < _LOOKS:
         return []
     constant, reached = vitals.whole_constant, vitals.validation_constant
-    gap = min(loss / constant - check / reached for check, loss in recent)
+    # Dropout, too, makes training harder, by about its share.
+    usual = _MORE + sum(vitals.dropouts)
+    above = sum(loss / constant - check / reached > usual for check, loss in recent)
     check, loss = recent[-1]
-    if gap < _MORE or not loss < constant:
+    if above < _NEARLY_ALL or not loss < constant:
         return []  # Of what nothing is foretold nothing is harder.
     constants = f"a constant has {constant:.4g}"
     if reached != constant:
         constants = f"constants have {constant:.4g} and {reached:.4g}"
     evidence = (
-        f"The training loss, {loss:.4g}, has been above that of validation, {check:.4g}, at the "
-        f"last {_LOOKS} checks, where {constants}: its targets are harder to foretell than others."
+        f"The training loss, {loss:.4g}, has been far above that of validation, {check:.4g}, at "
+        f"{above} of the last {_LOOKS} checks, where {constants}: its targets are harder to foretell "
+        "than others."
     )
     advice = "Look at the training samples with the highest losses: wrong labels are among them."
     return _symptom(vitals, evidence, advice, reports=3, severity="warning")
