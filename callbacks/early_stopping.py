@@ -201,7 +201,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         )  # fmt: skip
         self.judge = self._checks.judge
         self._best = BestWeights(best_weights, f"best_{self.monitor}_{self.mode}_{criterion}")
-        self._is_set_up = False
+        self._is_set_up = self._is_to_begin = self._is_to_stage = False
         self._clear()
 
     def _clear(self) -> None:
@@ -309,6 +309,10 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         """Complete what is summed up."""
         self._checks.end_batch(trainer)
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Its first batch is to come: of which loader, and with which index, differs."""
+        self._is_to_begin = self._is_to_stage = True
+
     def on_validation_batch_start(
         self,
         trainer: Trainer,
@@ -318,7 +322,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         dataloader_idx: int = 0,
     ) -> None:
         """A validation begins: what waits for a check is of an earlier one."""
-        if batch_idx == dataloader_idx == 0 and counts(trainer):
+        begins, self._is_to_begin = self._is_to_begin, False
+        if begins and counts(trainer):
             self._begin(trainer, pl_module)
             self._best.unstage()
 
@@ -335,7 +340,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
         Behind the first batch: DDP gives each rank the first one's buffers with it.
         """
-        if batch_idx == dataloader_idx == 0 and counts(trainer) and self.restore_best_weights:
+        stages, self._is_to_stage = self._is_to_stage, False
+        if stages and counts(trainer) and self.restore_best_weights:
             at_epoch_end = bool(self._check_on_train_epoch_end)
             if may_change_weights(trainer, pl_module, at_epoch_end):
                 self._best.stage(pl_module)

@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.nn.parameter import is_lazy
 
 from ...functional.state_changes import same_bits
 from ..monitoring.layers import refuse_flattening
@@ -132,12 +133,12 @@ class BestWeights:
         folder.mkdir(parents=True, exist_ok=True)
         # Not before: of two copies of this object, each makes its own.
         self._mark = self._mark or uuid4().hex[:12]
-        self.path = folder / f"{self.name}.{self._mark}.rank{trainer.global_rank}.pt"
+        path = folder / f"{self.name}.{self._mark}.rank{trainer.global_rank}.pt"
         # A crash while it is written leaves the file from before.
-        part = self.path.with_suffix(".part")
+        part = path.with_suffix(".part")
         torch.save(self._kept, part)
-        os.replace(part, self.path)
-        self._kept = None
+        os.replace(part, path)
+        self.path, self._kept = path, None
 
     def _temporary_folder(self) -> Path:
         folder = tempfile.mkdtemp(prefix="best_weights_")
@@ -149,6 +150,8 @@ class BestWeights:
         # On the host: a second copy of the weights may not fit on the device.
         copies = {}
         for name, value in module.state_dict().items():
+            if is_lazy(value):  # A layer that was not used yet has no weights.
+                continue
             if isinstance(value, DTensor):
                 self._layouts[name] = _Layout.of(value)
                 value = value.to_local()
@@ -157,10 +160,11 @@ class BestWeights:
         return copies
 
     def _weights(self) -> dict[str, Tensor] | None:
-        if self.path is not None:
-            found: dict[str, Tensor] = torch.load(self.path, weights_only=True, mmap=True)
-            return found
-        return self._kept
+        # What could not be written is later than the file.
+        if self._kept is not None or self.path is None:
+            return self._kept
+        found: dict[str, Tensor] = torch.load(self.path, weights_only=True, mmap=True)
+        return found
 
     def restore(self, module: nn.Module) -> bool:
         """Give the module the best weights, and say whether that changed anything.

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
+from torch.nn.parameter import is_lazy
 
 
 class OtherParametersError(Exception):
@@ -41,7 +42,8 @@ def that_fit(
         OtherParametersError: If parameters were added, have gone, or have another size: of two
             states in part there is nothing to be had.
     """
-    now = module.state_dict()
+    # A lazy layer that was not used yet has no weights.
+    now = {name: value for name, value in module.state_dict().items() if not is_lazy(value)}
     parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     weights = without_masks(weights, now)
     sizes = {name: _size(value, whole=whole) for name, value in now.items()}

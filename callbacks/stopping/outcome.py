@@ -22,7 +22,7 @@ class Outcome(Protocol):
 
 def summarize_outcome(trainer: Trainer, outcome: Outcome) -> None:
     """Put the outcome into the summary of W&B's runs; a W&B that fails is no reason to crash."""
-    if not trainer.is_global_zero or trainer.barebones:
+    if not trainer.is_global_zero or trainer.barebones or _is_told_by_another(trainer, outcome):
         return
     values = {
         "reason": outcome.stopping_reason.value,
@@ -33,3 +33,14 @@ def summarize_outcome(trainer: Trainer, outcome: Outcome) -> None:
     prefix = f"early_stopping/{outcome.monitor}"
     summary = {f"{prefix}/{name}": value for name, value in values.items()}
     SideWork("EarlyStopping").attempt_with_each(trainer.loggers, summarize, summary)
+
+
+def _is_told_by_another(trainer: Trainer, outcome: Outcome) -> bool:
+    """Whether another one that watches the same metric has stopped training, and this one not."""
+    others = [
+        callback
+        for callback in trainer.early_stopping_callbacks
+        if callback is not outcome and callback.monitor == outcome.monitor
+    ]
+    mine, none = outcome.stopping_reason, StoppingReason.NOT_STOPPED
+    return mine == none and any(other.stopping_reason != none for other in others)

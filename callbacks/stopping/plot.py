@@ -47,7 +47,7 @@ def draw_stopping(
 
         _, ax = plt.subplots(layout="constrained", figsize=(8.0, 4.5))
     epochs = [position.epochs for position in curve.positions]
-    in_steps = len(set(epochs)) == 1 < len(epochs)  # an epoch without an end
+    in_steps = len(set(epochs)) < len(epochs)  # an epoch without an end that is known
     if in_steps:
         epochs, end, planned_epochs = [float(p.steps) for p in curve.positions], float(steps), -1
     smoothed = curve.smoothing != "none"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import scripted
 from helpers.scripted import Scripted, batches
 from helpers.training import environment, quiet_trainer
 from lightning.pytorch import Callback, LightningModule
@@ -26,6 +27,7 @@ from lightning.pytorch.callbacks import (
 )
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.utils.data import DataLoader, TensorDataset
 
 from torchvitals.callbacks import EarlyStopping
@@ -305,6 +307,66 @@ def test_case_9_the_restored_weights_are_those_that_were_validated(
     assert any(not torch.equal(last[name], weights[name]) for name in weights)
     for name, value in model.state_dict().items():
         assert torch.equal(value, weights[name]), name
+
+
+class ByIterator(Averaged):
+    """Takes its validation batches itself: Lightning counts them later."""
+
+    def validation_step(self, dataloader_iter):
+        batch, batch_idx, _ = next(dataloader_iter)
+        super().validation_step(batch, batch_idx)
+
+
+class OfTheSecond(Averaged):
+    """The first of its two validation loaders is empty."""
+
+    def validation_step(self, batch, batch_idx, dataloader_idx=0):
+        super().validation_step(batch, batch_idx)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", [ByIterator, OfTheSecond])
+def test_case_9_whichever_batch_is_the_first_of_a_validation(kind):
+    train, validation = regression()
+    x, y = validation.dataset.tensors
+    loaders = DataLoader(TensorDataset(x, y), batch_size=4)
+    if kind is OfTheSecond:
+        loaders = [DataLoader(TensorDataset(x[:0], y[:0])), loaders]
+    stopping, model = EarlyStopping("val_loss", patience=99, strict=False), kind()
+    if kind is OfTheSecond:
+        stopping = EarlyStopping("val_loss/dataloader_idx_1", patience=99)
+    average = EMAWeightAveraging(decay=0.9)
+    trainer = quiet_trainer(max_epochs=10, callbacks=[stopping, average], num_sanity_val_steps=0)
+    trainer.fit(model, train, loaders)
+    weights = model.validated[stopping.best_epoch][0]
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, weights[name]), name
+
+
+def test_a_lazy_layer_that_is_never_used_is_left_alone():
+    model = Scripted({"val_loss": [3, 1, 2, 2]})
+    model.lazy = nn.LazyLinear(1)
+    model.configure_optimizers = lambda: torch.optim.SGD([model.weight], lr=0.0)
+    scripted.fit(EarlyStopping("val_loss", patience=2), [3, 1, 2, 2], model)
+    assert model.restored == 4
+    assert is_lazy(model.lazy.weight)
+
+
+def test_the_best_weights_are_there_where_their_file_could_not_be_written(tmp_path, monkeypatch):
+    save, calls = torch.save, []
+
+    def full(*arguments, **more):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+        save(*arguments, **more)
+
+    monkeypatch.setattr("torchvitals.callbacks.stopping.best_weights.torch.save", full)
+    stopping = EarlyStopping("val_loss", patience=9, best_weights="file")
+    model = Scripted({"val_loss": [4, 3, 2, 1]})
+    with pytest.raises(OSError, match="No space left"):
+        scripted.fit(stopping, [4, 3, 2, 1], model, default_root_dir=tmp_path)
+    assert model.restored == 6
 
 
 class Average:

@@ -30,6 +30,25 @@ PATIENCE = {
         3, 0, Reason.PATIENCE_EXHAUSTED),
     "case 1: min_steps": (
         [3, 4, 2, 1, 2, 1], {"patience": 1}, {"min_steps": 5}, 5, 3, Reason.PATIENCE_EXHAUSTED),
+    "min_epochs between two strips": (
+        [*[1] * 5, *[2] * 5, *[3] * 5, *[2.9] * 10], {"patience": 2, "criterion": "UP"},
+        {"min_epochs": 17}, 17, 0, Reason.OVERFITTING),
+    "min_epochs between two strips, and a new best": (
+        [*[1] * 5, *[2] * 5, *[3] * 5, *[0.5] * 10], {"patience": 2, "criterion": "UP"},
+        {"min_epochs": 17}, 25, 15, Reason.NOT_STOPPED),
+    "min_epochs, and it had diverged": (
+        [1, 100, *[2] * 8], {"patience": 99, "divergence_threshold": 50.0}, {"min_epochs": 4}, 4, 0,
+        Reason.DIVERGENCE_THRESHOLD),
+    "min_epochs, and it had jumped": (
+        [1, 100, *[2] * 8], {"patience": 99, "max_loss_ratio": 50.0}, {"min_epochs": 4}, 4, 0,
+        Reason.DIVERGED),
+    "min_epochs, and it had been NaN": (
+        [1, NAN, *[2] * 8], {"patience": 99}, {"min_epochs": 4}, 4, 0, Reason.NON_FINITE_METRIC),
+    "min_epochs, and it recovered from NaN": (
+        [1, NAN, 0.5, *[2] * 3], {"patience": 99}, {"min_epochs": 4}, 6, 2, Reason.NOT_STOPPED),
+    "min_epochs, and the goal had been reached": (
+        [1, 0.1, *[2] * 8], {"patience": 99, "stopping_threshold": 0.5}, {"min_epochs": 4}, 4, 1,
+        Reason.STOPPING_THRESHOLD),
     "case 4: stale metric": (
         [3, 3, 3, 3, 3, 3, 3, 3], {"patience": 2, "check_on_train_epoch_end": True},
         {"check_val_every_n_epoch": 2}, 6, 1, Reason.PATIENCE_EXHAUSTED),

@@ -58,6 +58,20 @@ def test_an_exception_leaves_the_best_in_the_summary(tmp_path, monkeypatch):
     assert found["early_stopping/val_loss/best_score"] == 2.0
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("last", [True, False])
+def test_of_two_on_one_metric_the_summary_is_of_the_one_that_stopped(last, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    logger = WandbLogger(save_dir=tmp_path, offline=True)
+    waits = EarlyStopping("val_loss", patience=2)
+    callbacks = [waits, EarlyStopping("val_loss", criterion="UP", patience=9)]
+    trainer = quiet_trainer(max_epochs=6, callbacks=callbacks[:: 1 if last else -1], logger=logger)
+    trainer.fit(Scripted({"val_loss": [3, 2, 1, 2, 2, 2]}), batches(2), batches(2))
+    logger.experiment.finish()
+    found = summary(finished_file(tmp_path, "wandb/offline-run-*/*.wandb"))
+    assert found["early_stopping/val_loss/message"] == waits.stopping_reason_message
+
+
 def fail(values):
     raise ConnectionError("no route")
 

@@ -195,6 +195,38 @@ def test_case_5_a_changed_patience_wins(patience, step, tmp_path):
     assert model.restored == 12
 
 
+FALLS = [5.0, 4.0, 3.0, 2.0, *[1.9 - 0.01 * i for i in range(20)]]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"baseline": 1.0},
+        {"baseline": 2.5},
+        {"min_delta": 0.5},
+        {"smoothing": "ema"},
+        {"smoothing": "median", "smoothing_window": 3, "min_delta": 0.1},
+        {},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "before", [{"baseline": 1.5}, {"min_delta": 2.0}, {"smoothing": "ema"}, {}], ids=str
+)
+def test_case_5_other_limits_win_too(before, limits, tmp_path):
+    def train(limits, ckpt=None, epochs=24):
+        stopping = EarlyStopping("val_loss", patience=6, **limits)
+        saver = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1)
+        arguments = {"max_epochs": epochs, "callbacks": [stopping, saver]}
+        trainer = quiet_trainer(enable_checkpointing=True, num_sanity_val_steps=0, **arguments)
+        trainer.fit(Scripted({"val_loss": FALLS}, 4), batches(4), batches(2), ckpt_path=ckpt)
+        return trainer.global_step, stopping.stopping_reason_message
+
+    train(before, epochs=4)
+    resumed = train(limits, tmp_path / "epoch=3.ckpt")
+    assert resumed[0] == train(limits)[0]
+
+
 def test_case_5_is_not_undone_by_a_patience_of_ten(tmp_path):
     stopping = EarlyStopping("val_loss", patience=2)
     state = stopping.state_dict()

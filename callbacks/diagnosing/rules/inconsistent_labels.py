@@ -245,7 +245,8 @@ def _at_its_best(vitals: Vitals) -> tuple[slice, Sequence[float]]:
     then = slice(max(0, middle - half), middle + half)
     forgets = min(around) - statistics.median(scores[-_CHECKS:]) > _FORGOTTEN
     if not forgets and learned[then]:
-        forgets = statistics.fmean(learned[-2 * half :]) - statistics.fmean(learned[then]) > _CLEARLY
+        now = statistics.fmean(learned[-2 * half :])
+        forgets = now - statistics.fmean(learned[then]) > _CLEARLY
     return (then, around) if forgets and place <= len(scores) / 2 else none
 
 
@@ -305,8 +306,8 @@ def _worse_than_others(vitals: Vitals) -> list[Symptom]:
         constants = f"constants have {constant:.4g} and {reached:.4g}"
     evidence = (
         f"The training loss, {loss:.4g}, has been far above that of validation, {check:.4g}, at "
-        f"{above} of the last {_LOOKS} checks, where {constants}: its targets are harder to foretell "
-        "than others."
+        f"{above} of the last {_LOOKS} checks, where {constants}: its targets are harder to "
+        "foretell than others."
     )
     advice = "Look at the training samples with the highest losses: wrong labels are among them."
     return _symptom(vitals, evidence, advice, reports=3, severity="warning")

@@ -87,10 +87,11 @@ class ProgressQuotient:
 
     def __call__(self, curve: Curve) -> Verdict | None:
         """Stop where it is, at the end of a strip."""
-        if not curve.judged or len(curve.judged) % self.strip_length:
+        judged = _whole_strips(curve, self.strip_length)
+        if not judged:
             return None
-        training = _tensor(curve.training_losses)
-        quotient = progress_quotient(_tensor(curve.judged), training, self.strip_length)[-1].item()
+        training = _tensor(curve.training_losses[: len(judged)])
+        quotient = progress_quotient(_tensor(judged), training, self.strip_length)[-1].item()
         if not quotient > self.alpha:
             return None
         return _overfitting(
@@ -108,15 +109,27 @@ class SuccessiveIncreases:
 
     def __call__(self, curve: Curve) -> Verdict | None:
         """Stop where it did, at the end of a strip."""
-        if not curve.judged or len(curve.judged) % self.strip_length:
+        judged = _whole_strips(curve, self.strip_length)
+        if not judged:
             return None
-        count = int(successive_increases(_tensor(curve.judged), self.strip_length)[-1])
+        count = int(successive_increases(_tensor(judged), self.strip_length)[-1])
         if count == 0 or count < self.strips:
             return None
         return _overfitting(
             f"{curve.judged_name} rose in {count} strips of {self.strip_length} checks in a row "
             f"(UP, patience {self.strips:g}; best: {curve.describe_best()})"
         )
+
+
+def _whole_strips(curve: Curve, length: int) -> list[float]:
+    """Checks up to the end of the last strip; none where there was a new best since.
+
+    A stop that is held back, by the Trainer's minimum or for another monitor, stands until then.
+    """
+    end = len(curve.judged) // length * length
+    parts = (curve.judged[:end], curve.judged[end:])
+    whole, since = (min((v for v in part if v == v), default=math.inf) for part in parts)
+    return [] if since < whole else curve.judged[:end]
 
 
 def diverged(

@@ -97,6 +97,7 @@ class Curve:
         self.wait_from = -1
         self.is_past = False
         self._start: Position | None = None
+        self._adopted = False
 
     def begin(self, at: Position) -> None:
         """Let patience begin to run here, unless it already has."""
@@ -109,25 +110,30 @@ class Curve:
     def adopt(self, best: float, wait_count: int) -> None:
         """Go on from what Lightning's own callback saved."""
         self.clear()
+        self._adopted = True
         self.best = self.reference = best if math.isfinite(best) else None
         self.wait_from = -1 - wait_count
 
     def add(self, value: float, at: Position, training_loss: float = math.nan) -> bool:
         """Take up a check, and say whether it is the best so far."""
-        finite = math.isfinite(value)
         if self._start is None:
             self._start = Position()
-        self.values.append(value if finite else math.nan)
-        self.judged.append(self._smooth() if finite else math.nan)
+        self._judge(value)
         self.training_losses.append(training_loss)
         self.positions.append(at)
-        improved = finite and self._improves(value, self.best, max(self.min_delta, 0.0))
+        least = max(self.min_delta, 0.0)
+        improved = math.isfinite(value) and self._improves(value, self.best, least)
         if improved:
             self.best = value
             self.improvements.append(len(self.values) - 1)
+        return improved
+
+    def _judge(self, value: float) -> None:
+        finite = math.isfinite(value)
+        self.values.append(value if finite else math.nan)
+        self.judged.append(self._smooth() if finite else math.nan)
         if finite and self._renews(self.judged[-1]):
             self.wait_from = len(self.values) - 1
-        return improved
 
     def _renews(self, value: float) -> bool:
         """Whether patience begins anew: an improvement, or the baseline is left behind."""
@@ -222,10 +228,14 @@ class Curve:
             "wait_from": self.wait_from,
             "is_past": self.is_past,
             "start": None if self._start is None else asdict(self._start),
+            "adopted": self._adopted,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint's checks."""
+        """Go on from a checkpoint's checks, judged by the limits and the smoothing of this run.
+
+        What was the best stays so: it is of that check that weights are kept.
+        """
         self.values = list(state_dict["values"])
         self.judged = list(state_dict["judged"])
         self.training_losses = list(state_dict["training_losses"])
@@ -237,3 +247,12 @@ class Curve:
         self.is_past = state_dict.get("is_past", self.wait_from >= 0)
         start = state_dict["start"]
         self._start = None if start is None else Position(**start)
+        self._adopted = state_dict.get("adopted", not self.improvements and self.best is not None)
+        if not self._adopted:
+            self._judge_again()
+
+    def _judge_again(self) -> None:
+        values, self.values, self.judged = self.values, [], []
+        self.reference, self.wait_from, self.is_past = None, -1, False
+        for value in values:
+            self._judge(value)

@@ -60,6 +60,8 @@ class Judge:
         for curve in self.curves.values():
             curve.clear()
         self.last: dict[str, Reading] = {}
+        # What called for a stop that the Trainer's minimum holds back, until there is a new best.
+        self._held: dict[str, Reading] = {}
         # Of each monitor, the lowest value of each rank.
         self._lowest: dict[str, list[float]] = {}
 
@@ -72,6 +74,7 @@ class Judge:
         self, readings: Mapping[str, Reading], at: Position, training_loss: float = float("nan")
     ) -> bool:
         """Take up a check, and say whether it is the first monitor's best so far."""
+        self._hold()
         self.last = dict(readings)
         for name, reading in readings.items():
             self._lowest[name] = _lowest_of(reading.values, self._lowest.get(name, []))
@@ -79,11 +82,19 @@ class Judge:
             name: self.curves[name].add(reading.mean, at, training_loss)
             for name, reading in readings.items()
         }
-        return improved.get(self.first.monitor, False)
+        if improved.get(self.first.monitor):
+            self._held = {}
+            return True
+        return False
+
+    def _hold(self) -> None:
+        if self._failed(self.last) or self._reached(self.last):
+            self._held = self.last
 
     def fail(self, readings: Mapping[str, Reading]) -> None:
         """Take up a check of the warm-up only as far as it shows that nothing is left to train."""
         lost = {n: reading for n, reading in readings.items() if not isfinite(reading.worst)}
+        self._hold()
         self.last = lost
         for name, reading in lost.items():
             self._lowest.setdefault(name, [nan] * len(reading.values))
@@ -106,11 +117,13 @@ class Judge:
 
     def verdict(self, at: Position) -> Verdict | None:
         """Whether to stop after the last check, and why; None to go on."""
-        return self._failed() or self._reached() or self._missed(at) or self._over(at)
+        each = (self.last, self._held)
+        at_once = (judge(readings) for readings in each for judge in (self._failed, self._reached))
+        return next(filter(None, at_once), None) or self._missed(at) or self._over(at)
 
-    def _failed(self) -> Verdict | None:
+    def _failed(self, readings: Mapping[str, Reading]) -> Verdict | None:
         rules = self.rules
-        for name, reading in self.last.items():
+        for name, reading in readings.items():
             curve = self.curves[name]
             if rules.check_finite and (found := not_finite(curve, reading.worst)):
                 return found
@@ -118,7 +131,7 @@ class Judge:
                 found := diverged(curve, reading.values, self._lowest[name], rules.max_loss_ratio)
             ):
                 return found
-        worst, limit = self.last.get(self.first.monitor), rules.divergence_threshold
+        worst, limit = readings.get(self.first.monitor), rules.divergence_threshold
         if worst is None or limit is None or not self.first.exceeds(limit, worst.worst):
             return None
         return Verdict(
@@ -126,8 +139,8 @@ class Judge:
             f"{self.first.monitor} = {worst.worst:.4g} is worse than {limit:g}.",
         )
 
-    def _reached(self) -> Verdict | None:
-        value, limit = self.last.get(self.first.monitor), self.rules.stopping_threshold
+    def _reached(self, readings: Mapping[str, Reading]) -> Verdict | None:
+        value, limit = readings.get(self.first.monitor), self.rules.stopping_threshold
         if value is None or limit is None or not self.first.exceeds(value.mean, limit):
             return None
         return Verdict(
@@ -187,6 +200,12 @@ class Judge:
                     f"Expected {name} to be positive for criterion={criterion!r}, which is of a "
                     f"ratio, but its best is {curve.best:.4g}: use 'UP' or 'patience'."
                 )
+            ratio = self.rules.max_loss_ratio is not None and curve.mode == "min"
+            if ratio and curve.best is not None and curve.best <= 0:
+                rank_zero_warn(
+                    f"Expected {name} to be positive for `max_loss_ratio`, but its best is "
+                    f"{curve.best:.4g}: use `divergence_threshold`."
+                )
             if criterion == "PQ" and curve.training_losses and isnan(curve.training_losses[-1]):
                 rank_zero_warn(
                     "Expected `training_step` to return its loss for criterion='PQ', but got none "
@@ -197,10 +216,8 @@ class Judge:
         """The curves and the last check."""
         return {
             "curves": {name: curve.state_dict() for name, curve in self.curves.items()},
-            "last": {
-                name: [reading.mean, reading.worst, list(reading.values)]
-                for name, reading in self.last.items()
-            },
+            "last": _as_lists(self.last),
+            "held": _as_lists(self._held),
             "lowest": {name: list(lowest) for name, lowest in self._lowest.items()},
         }
 
@@ -210,9 +227,21 @@ class Judge:
         for name, state in state_dict["curves"].items():
             self.curves[name].load_state_dict(state)
         self._lowest = {n: list(lowest) for n, lowest in state_dict.get("lowest", {}).items()}
-        for name, (mean, worst, *values) in state_dict["last"].items():
-            self.last[name] = Reading(mean, worst, tuple(values[0]) if values else (worst,))
-            self._lowest.setdefault(name, _lowest_of(self.last[name].values, []))
+        self.last = _as_readings(state_dict["last"])
+        self._held = _as_readings(state_dict.get("held", {}))
+        for name, reading in self.last.items():
+            self._lowest.setdefault(name, _lowest_of(reading.values, []))
+
+
+def _as_lists(readings: Mapping[str, Reading]) -> dict[str, list[Any]]:
+    return {name: [r.mean, r.worst, list(r.values)] for name, r in readings.items()}
+
+
+def _as_readings(lists: Mapping[str, list[Any]]) -> dict[str, Reading]:
+    return {
+        name: Reading(mean, worst, tuple(values[0]) if values else (worst,))
+        for name, (mean, worst, *values) in lists.items()
+    }
 
 
 def _lowest_of(values: Sequence[float], lowest: Sequence[float]) -> list[float]:

@@ -65,7 +65,7 @@ LEARNT = {
 
 @pytest.mark.parametrize("scores", [LEARNT["validation_scores"], [0.5, 0.85, *[0.92] * 10]])
 def test_wrong_labels_that_are_learned_by_heart_are_told_by_what_was_before(scores):
-    """Sure of what it has by heart, it errs no more as chance does; and others are told no better."""
+    """Sure of what it has by heart, it errs no more as chance does; others are told no better."""
     vitals = noisy(**{**LEARNT, "validation_scores": scores})
     (symptom,) = [s for s in examine(vitals) if s.problem is P.INCONSISTENT_LABELS]
     assert symptom.severity == "warning"
