@@ -37,10 +37,10 @@ def summarize_outcome(trainer: Trainer, outcome: Outcome) -> None:
 
 def _is_told_by_another(trainer: Trainer, outcome: Outcome) -> bool:
     """Whether another one that watches the same metric has stopped training, and this one not."""
-    others = [
-        callback
+    reasons = [
+        callback.stopping_reason
         for callback in trainer.early_stopping_callbacks
-        if callback is not outcome and callback.monitor == outcome.monitor
+        if callback.monitor == outcome.monitor
     ]
-    mine, none = outcome.stopping_reason, StoppingReason.NOT_STOPPED
-    return mine == none and any(other.stopping_reason != none for other in others)
+    none = StoppingReason.NOT_STOPPED
+    return outcome.stopping_reason == none and any(reason != none for reason in reasons)
