@@ -43,7 +43,9 @@ def announce(
             text = f"{diagnosis.severity}: {diagnosis.evidence} {_advice(diagnosis)}".strip()
             side_work.attempt_with_each(trainer.loggers, loggers.alert, title, text)
     for diagnosis in gone:
-        _log.info("Doctor: %s is over.", diagnosis.problem.value)
+        # As loud as it was said: the last word on it is to be seen where the first one was.
+        level = logging.INFO if diagnosis.severity == "info" else logging.WARNING
+        _log.log(level, "Doctor: %s is over.", diagnosis.problem.value)
 
 
 def _advice(diagnosis: Diagnosis) -> str:

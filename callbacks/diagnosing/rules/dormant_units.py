@@ -56,10 +56,12 @@ def _dormant(vitals: Vitals) -> list[Symptom]:
     # What wakes up again did not pay: large first steps put many to sleep for a while.
     severity: Severity = "warning" if pays and vitals.had_a_long_chance else "info"
     evidence = f"{last:.0%} of the units of {site} are dormant; it was {first:.0%} at first."
+    decays = vitals.weight_decay > 0 or vitals.has_other_terms
+    less = Remedy("Use less L1 or weight decay, which puts units to sleep.", "l1=0.0, l2=0.0")
     remedies = (
         Remedy("Lower the learning rate.", vitals.rate_as_code(0.1)),
         Remedy("Use an activation that lets a gradient through.", 'activation="leaky_relu"'),
-        Remedy("Use less L1 or weight decay, which puts units to sleep.", "l1=0.0, l2=0.0"),
+        *([less] if decays else []),
     )
     figures = {"dormant_share": last, "first_share": first}
     return [Symptom(Problem.DORMANT_UNITS, severity, evidence, figures, remedies, site)]

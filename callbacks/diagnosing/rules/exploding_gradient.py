@@ -9,6 +9,7 @@ between first and last layer; per parameter and without the input's scale, 1,000
 import statistics
 
 from ....functional.gradient_flow import exploding_from
+from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
 from ..symptom import Symptom
@@ -22,7 +23,7 @@ _UNCLEARED, _GOOD = 4, 0.9
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a norm that left its range for good, and one that grows from layer to layer."""
-    if vitals.uncleared >= _UNCLEARED and not vitals.gain > _GOOD:
+    if vitals.uncleared >= _UNCLEARED:
         return _uncleared(vitals)
     if vitals.is_well:
         return []
@@ -41,14 +42,15 @@ def _remedies(usual: float) -> tuple[Remedy, ...]:
 
 
 def _uncleared(vitals: Vitals) -> list[Symptom]:
-    """Steps along the sum of all gradients so far."""
+    """Steps along the sum of all gradients so far: no less so where it does well for now."""
     evidence = (
         f"Gradients were not cleared between {vitals.uncleared + 1} steps in a row: each step "
         "follows the sum of all gradients so far."
     )
     remedies = (Remedy("Clear them before each backward pass.", "optimizer.zero_grad()"),)
     figures, problem = {"steps": float(vitals.uncleared)}, Problem.EXPLODING_GRADIENT
-    return [Symptom(problem, "critical", evidence, figures, remedies, reports=1, is_root=True)]
+    severity: Severity = "info" if vitals.gain > _GOOD else "critical"
+    return [Symptom(problem, severity, evidence, figures, remedies, reports=1, is_root=True)]
 
 
 def _in_time(vitals: Vitals) -> list[Symptom]:

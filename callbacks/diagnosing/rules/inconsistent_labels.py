@@ -185,8 +185,10 @@ def _constant(vitals: Vitals) -> list[Symptom]:
         f"After {vitals.step} steps the loss is {vitals.recent_data_loss:.4g}, that of the best "
         f"constant ({constant:.4g}), although gradients flow and weights move as they should."
     )
+    if apart or vitals.step >= min(_SOON, vitals.planned_steps / 2):
+        return _symptom(vitals, evidence, reports=4)
     early = "Give it time: some networks leave a constant only after some hundred steps."
-    return _symptom(vitals, evidence, *([early] if vitals.step < _SOON else []), reports=4)
+    return _symptom(vitals, evidence, early, reports=4, severity="warning")
 
 
 def _had_every_chance(vitals: Vitals) -> bool:
@@ -292,7 +294,7 @@ def _worse_than_others(vitals: Vitals) -> list[Symptom]:
         return []
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     recent = list(zip(checks, training, strict=True))[-_LOOKS:]
-    if not late or len(recent) < _LOOKS:
+    if not late or len(recent) < _LOOKS or vitals.is_falling:
         return []
     constant, reached = vitals.whole_constant, vitals.validation_constant
     # Dropout, too, makes training harder, by about its share.

@@ -107,10 +107,11 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
             ),
             Remedy("Warm up for a few hundred steps at most."),
         )
+    adapts = Remedy("Use an optimiser that adapts its steps.", 'optimizer="adam"')
     return (
         Remedy("Multiply the learning rate by ten.", vitals.rate_as_code(10)),
         Remedy("Let Lightning's tuner find one.", "Tuner(trainer).lr_find(model, data)"),
-        Remedy("Use an optimiser that adapts its steps.", 'optimizer="adam"'),
+        *([adapts] if vitals.steps_by_gradients else []),
     )
 
 

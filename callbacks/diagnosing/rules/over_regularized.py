@@ -22,7 +22,7 @@ _HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
 _PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.65, 1e-8
 _A_PART, _TAKEN, _DRAWN_IN = 0.05, 0.5, 0.8
 # The usual 0.01 at a rate of 1e-3 takes 1e-5, and half of the weights in 70,000 steps, not 70.
-_A_STEP = 0.01
+_A_STEP, _HIGH_RATE = 0.01, 0.03
 _BESIDE, _GONE, _STEADY, _SOME_LOOKS, _A_SUM = 0.02, 0.05, 0.02, 10, 1.5
 _MEAN, _NONE, _SHUT = 0.05, 0.01, 0.9
 
@@ -290,7 +290,12 @@ def _takes(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"weight_decay": vitals.weight_decay, "taken": taken}
     problem = Problem.OVER_REGULARIZED
-    return [Symptom(problem, "warning", evidence, figures, (_less_decay(vitals),), reports=3)]
+    rate = Remedy("Divide the learning rate by ten: decay goes with it.", vitals.rate_as_code(0.1))
+    remedies = (_less_decay(vitals), rate)
+    # A decay that is usual, at a rate that is not.
+    if vitals.learning_rate_peak >= _HIGH_RATE and not vitals.steps_by_gradients:
+        remedies = (rate, _less_decay(vitals))
+    return [Symptom(problem, "warning", evidence, figures, remedies, reports=3)]
 
 
 def _lost_tables(vitals: Vitals) -> list[Symptom]:

@@ -29,6 +29,7 @@ _A_SUM = 1.5
 _FAINT, LOUD, _OF_WEIGHTS = 0.03, 4.0, 0.75
 _MUFFLED, _OF_SIGMOIDS, _FEWER = 0.03, 0.25, 2 / 3
 _LATE, _QUARTER, _PACE = 0.75, 4, 0.5
+_LEAVES = 0.01
 
 
 @dataclass
@@ -85,7 +86,8 @@ class Vitals(ObservedSigns):
         half, checks = self.planned_steps / 2, self.validation_losses[-_FEW:]
         if self.objective.of_inputs or len(self.objective.target_shape) > _IMAGES:
             # The mean of what is to be drawn holds it for long, as it does an autoencoder.
-            leaves = len(checks) == _FEW and all(b < a for a, b in pairwise(checks))
+            falls = len(checks) == _FEW and all(b < a for a, b in pairwise(checks))
+            leaves = falls and checks[-1] < (1 - _LEAVES) * checks[0]
             return self.step > min(half, _MANY_STEPS) and not leaves
         # Without the loss of a constant a slow start looks the same.
         return not math.isnan(self.objective.constant_loss) or self.step > half
