@@ -103,6 +103,7 @@ import faulty.trades
 import faulty.transit
 import faulty.trials
 import faulty.units
+import faulty.variety
 import faulty.vineyard
 import faulty.vision
 import faulty.visitors
@@ -228,6 +229,13 @@ import healthy.trades
 import healthy.transfer
 import healthy.transit
 import healthy.trials
+import healthy.variety_control
+import healthy.variety_generative
+import healthy.variety_pictures
+import healthy.variety_sciences
+import healthy.variety_series
+import healthy.variety_tables
+import healthy.variety_words
 import healthy.vineyard
 import healthy.vision
 import healthy.visitors
@@ -344,6 +352,7 @@ FAULTY: tuple[Case, ...] = (
     *faulty.transit.CASES,
     *faulty.trials.CASES,
     *faulty.units.CASES,
+    *faulty.variety.CASES,
     *faulty.vision.CASES,
     *faulty.visitors.CASES,
     *faulty.vineyard.CASES,
@@ -471,6 +480,13 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.transfer.CASES,
     *healthy.transit.CASES,
     *healthy.trials.CASES,
+    *healthy.variety_generative.CASES,
+    *healthy.variety_pictures.CASES,
+    *healthy.variety_sciences.CASES,
+    *healthy.variety_series.CASES,
+    *healthy.variety_tables.CASES,
+    *healthy.variety_words.CASES,
+    *healthy.variety_control.CASES,
     *healthy.vision.CASES,
     *healthy.visitors.CASES,
     *healthy.wards.CASES,
