@@ -22,6 +22,9 @@ import faulty.dentistry
 import faulty.energy
 import faulty.everyday
 import faulty.examination
+import faulty.examiner
+import faulty.examiner_more
+import faulty.examiner_rows
 import faulty.excavation
 import faulty.exchange
 import faulty.factory
@@ -141,6 +144,8 @@ import healthy.devices
 import healthy.energy
 import healthy.everyday
 import healthy.examination
+import healthy.examiner
+import healthy.examiner_more
 import healthy.excavation
 import healthy.exchange
 import healthy.factory
@@ -274,6 +279,9 @@ FAULTY: tuple[Case, ...] = (
     *faulty.farming.CASES,
     *faulty.farms.CASES,
     *faulty.examination.CASES,
+    *faulty.examiner.CASES,
+    *faulty.examiner_more.CASES,
+    *faulty.examiner_rows.CASES,
     *faulty.forecasting.CASES,
     *faulty.forestry.CASES,
     *faulty.forum.CASES,
@@ -397,6 +405,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.farms.CASES,
     *healthy.fields.CASES,
     *healthy.examination.CASES,
+    *healthy.examiner.CASES,
+    *healthy.examiner_more.CASES,
     *healthy.forecasting.CASES,
     *healthy.forestry.CASES,
     *healthy.forgers.CASES,
