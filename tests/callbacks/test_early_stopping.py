@@ -117,6 +117,7 @@ PATIENCE = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Expected val_loss to be positive for `max_loss_ratio`")
 @pytest.mark.parametrize(
     ("losses", "arguments", "settings", "epochs", "best", "reason"),
     PATIENCE.values(),
@@ -207,6 +208,31 @@ def test_a_criterion_that_could_never_stop_says_so(losses, training, criterion, 
     model = Scripted({"val_loss": losses}, training=training)
     with pytest.warns(UserWarning, match=match):
         fit(EarlyStopping("val_loss", criterion=criterion, strip_length=1), losses, model)
+
+
+def test_a_ratio_to_a_best_below_zero_says_so():
+    with pytest.warns(UserWarning, match="positive for `max_loss_ratio`, but its best is -1"):
+        fit(EarlyStopping("val_loss", max_loss_ratio=3.0), [1.0, -1.0, 9.0])
+
+
+def test_of_all_monitors_each_has_strips_of_its_own():
+    """One that is logged from the second check on ends its strips a check later."""
+    rising = [1.0 + i for i in range(30)]
+    curves = {"val_loss": rising, "b": [float("nan"), *rising]}
+    late = Scripted(curves)
+
+    def validation_step(batch, batch_idx):
+        check = late.global_step // late.steps - 1
+        for name in ("val_loss", "b") if check else ("val_loss",):
+            late.log(name, curves[name][check])
+
+    late.validation_step = validation_step
+    stopping = EarlyStopping(
+        ["val_loss", "b"], criterion="UP", patience=1, require="all", strict=False
+    )
+    fit(stopping, rising, late)
+    # The second strip of five checks of the later one ends with the eleventh of all.
+    assert stopping.stopped_epoch == 10
 
 
 LOSS, ACCURACY = [3, 2, 1, 2, 2, 2, 2, 2], [1, 2, 2, 3, 4, 3, 3, 3]

@@ -21,6 +21,7 @@ from ..vital_signs.vitals import Vitals
 
 _WELL = 0.5
 _FAR, _HALF, _USUAL_STEP = 10.0, 0.5, 3e-4
+_FIRST, _UNSURE = 5, 0.1
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -110,6 +111,16 @@ def _out_of_reach(vitals: Vitals) -> list[Symptom]:
     return [Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, is_root=True)]
 
 
+def _begins_unsurely(vitals: Vitals) -> bool:
+    """Whether batches differ so much that nobody knows what the first few began with.
+
+    As with rare classes of large weights.
+    """
+    first = vitals.losses[:_FIRST]
+    error = statistics.stdev(first) / math.sqrt(len(first)) if len(first) > 1 else 0.0
+    return error > _UNSURE * abs(vitals.initial_loss)
+
+
 def _stuck(vitals: Vitals) -> list[Symptom]:
     if (
         not vitals.one_loss
@@ -123,7 +134,7 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     constant = vitals.objective.constant_loss
     if not vitals.gain <= 0.02 or not vitals.would_have_started:
         return []
-    if math.isnan(constant) and vitals.scores_improve:
+    if math.isnan(constant) and (vitals.scores_improve or _begins_unsurely(vitals)):
         return []  # A loss of the hardest pairs alone stays where it is.
     than = (
         f"{vitals.recent_data_loss:.4g}, no better than the {constant:.4g} of a constant prediction"

@@ -40,6 +40,8 @@ SICK = {
     "hundredths of what they should be": (
         vitals(HALF, layers=drawn(0.01, 0.01, 0.01)), P.POOR_INITIALIZATION, "warning"),
     "gradients pile up": (vitals(HALF, uncleared=4), P.EXPLODING_GRADIENT, "critical"),
+    "gradients pile up, and it does well for now": (
+        vitals([0.01] * 300, uncleared=4), P.EXPLODING_GRADIENT, "info"),
     "a rate of 0 for half of the training": (
         vitals(HALF, planned_steps=400, layers=[*drawn(0.6, rated=False), *drawn(0.6)]),
         P.FROZEN_PARAMETER, "warning"),

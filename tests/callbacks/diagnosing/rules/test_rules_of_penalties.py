@@ -53,6 +53,24 @@ def test_a_decay_that_takes_as_much_as_steps_give_keeps_a_loss_half_way(decay, l
     assert not sick or "takes 3.0% of the weights in each step" in told[0]
 
 
+@pytest.mark.parametrize(
+    ("decay", "rate", "by_gradients", "first"),
+    [
+        (10.0, 3e-3, False, "weight decay"),
+        (0.3, 0.1, False, "learning rate"),  # far over what Adam usually takes
+        (0.3, 0.1, True, "weight decay"),
+    ],
+)
+def test_the_rate_goes_first_where_it_is_the_rate_that_is_unusual(decay, rate, by_gradients, first):
+    signs = vitals(
+        HALF_WAY, weight_decay=decay, learning_rate_peak=rate, learning_rate=rate,
+        total_updates=[5e-3] * 10, steps_by_gradients=by_gradients,
+    )  # fmt: skip
+    (told,) = [s for s in examine(signs) if s.problem is P.OVER_REGULARIZED]
+    assert first in told.remedies[0].advice
+    assert len(told.remedies) == 2
+
+
 REBUILDS = {
     "objective": Objective(
         "regression", "squared", constant_loss=2.3, target_variance=2.3, of_inputs=True
