@@ -44,8 +44,8 @@ class TrainingDoctor(Callback):
     tell which units are dead). Those that the Trainer has go on beside them as they are; of two of
     a kind only the Trainer's own writes and logs. What stands out is only said once it has lasted,
     once for each problem and once more where a warning becomes critical, and withdrawn when it
-    heals; what one problem explains of another is its evidence and not a second diagnosis. A
-    healthy training hears nothing.
+    heals, as loudly as it was said; what one problem explains of another is its evidence and not a
+    second diagnosis. A healthy training hears at most what is only worth knowing.
 
     The loss is read off the graph that is differentiated, so that batches and modules can be of
     any form: which loss it is, of which outputs and targets, and what the best constant
