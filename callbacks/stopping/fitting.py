@@ -31,7 +31,7 @@ def without_masks(weights: Mapping[str, Tensor], names: Mapping[str, Any]) -> di
 def that_fit(
     weights: Mapping[str, Tensor], module: nn.Module, *, whole: bool
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Kept weights that a module can take, and the names of its buffers of another size now.
+    """Kept weights that a module can take, and names of buffers of another size now, or None.
 
     Args:
         weights: What was kept.
@@ -48,13 +48,24 @@ def that_fit(
     weights = without_masks(weights, now)
     sizes = {name: _size(value, whole=whole) for name, value in now.items()}
     resized = [n for n, value in weights.items() if n in now and _size(value) != sizes[n]]
-    others = [name for name in weights if name not in now]
+    resized += [name for name in _empty_buffers(module) if name in weights]
+    others = [name for name in weights if name not in now and name not in resized]
     others += [name for name in now if name in parameters and name not in weights]
     others += [name for name in resized if name in parameters]
     if others:
         more = f" and {len(others) - 3} others" if len(others) > 3 else ""
         raise OtherParametersError(", ".join(others[:3]) + more)
     return {n: value for n, value in weights.items() if n not in resized}, resized
+
+
+def _empty_buffers(module: nn.Module) -> list[str]:
+    """Names of buffers that are None by now, which `named_buffers` leaves out."""
+    return [
+        f"{prefix}.{name}".lstrip(".")
+        for prefix, part in module.named_modules()
+        for name, value in part._buffers.items()
+        if value is None
+    ]
 
 
 def _size(value: Any, *, whole: bool = True) -> tuple[int, ...] | None:

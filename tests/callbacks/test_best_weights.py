@@ -758,6 +758,17 @@ def test_a_buffer_that_has_grown_is_left_as_it_is():
     assert len(model.bank) == 6
 
 
+def test_a_buffer_that_is_none_by_now_is_left_as_it_is():
+    def drop(model, epoch):
+        if epoch == 4:
+            model.bank = None
+
+    with pytest.warns(UserWarning, match="but for buffers that have another size by now: bank"):
+        model = growing(drop)
+    assert torch.equal(model.outputs, model.best)
+    assert model.bank is None
+
+
 def test_nothing_comes_back_where_parameters_were_added():
     def add(model, epoch):
         if epoch == 4:
