@@ -37,10 +37,9 @@ def summarize_outcome(trainer: Trainer, outcome: Outcome) -> None:
 
 def _is_told_by_another(trainer: Trainer, outcome: Outcome) -> bool:
     """Whether another one that watches the same metric has stopped training, and this one not."""
-    reasons = [
-        callback.stopping_reason
-        for callback in trainer.early_stopping_callbacks
-        if callback.monitor == outcome.monitor
-    ]
-    none = StoppingReason.NOT_STOPPED
-    return outcome.stopping_reason == none and any(reason != none for reason in reasons)
+    if outcome.stopping_reason is not StoppingReason.NOT_STOPPED:
+        return False
+    same = [c for c in trainer.early_stopping_callbacks if c.monitor == outcome.monitor]
+    # Lightning's own, whose reasons are another enum, writes no summary.
+    ours = (c.stopping_reason for c in same if isinstance(c.stopping_reason, StoppingReason))
+    return any(reason != StoppingReason.NOT_STOPPED for reason in ours)

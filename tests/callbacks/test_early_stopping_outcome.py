@@ -7,6 +7,7 @@ from helpers.scripted import Scripted, batches
 from helpers.training import quiet_trainer
 from helpers.wandb_file import finished_file, summary
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from torchvitals.callbacks import EarlyStopping
@@ -70,6 +71,22 @@ def test_of_two_on_one_metric_the_summary_is_of_the_one_that_stopped(last, tmp_p
     logger.experiment.finish()
     found = summary(finished_file(tmp_path, "wandb/offline-run-*/*.wandb"))
     assert found["early_stopping/val_loss/message"] == waits.stopping_reason_message
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_lightnings_own_that_stops_leaves_the_summary_to_ours(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    logger = WandbLogger(save_dir=tmp_path, offline=True)
+    callbacks = [
+        LightningEarlyStopping("val_loss", patience=2),
+        EarlyStopping("val_loss", criterion="UP", patience=9),
+    ]
+    trainer = quiet_trainer(max_epochs=6, callbacks=callbacks, logger=logger)
+    trainer.fit(Scripted({"val_loss": [3, 2, 1, 2, 2, 2]}), batches(2), batches(2))
+    logger.experiment.finish()
+    found = summary(finished_file(tmp_path, "wandb/offline-run-*/*.wandb"))
+    assert trainer.current_epoch < 6
+    assert found["early_stopping/val_loss/best_score"] == 1.0
 
 
 def fail(values):
