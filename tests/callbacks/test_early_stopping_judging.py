@@ -175,5 +175,9 @@ def test_the_picture_of_an_epoch_without_an_end_is_by_steps():
     ax = stopping.plot()
     assert ax.lines[0].get_xdata().tolist() == [2, 4, 6, 8]
     assert ax.get_xlabel() == "steps"
+    # Nor is it known within later ones.
+    twice = EarlyStopping("val_loss", patience=9)
+    fit_to_stream(twice, [9, 8, 7, 6, 5, 4, 3, 2], samples=8, max_epochs=2)
+    assert twice.plot().lines[0].get_xdata().tolist() == list(range(2, 17, 2))
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels[-1] == "stopped after step 8"
