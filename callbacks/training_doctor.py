@@ -204,7 +204,7 @@ class TrainingDoctor(Callback):
         if self._watches:
             self.dead_relus.on_before_backward(trainer, pl_module, loss)
             self.activations.on_before_backward(trainer, pl_module, loss)
-        attempt(self, self._observation.look, trainer.global_step, loss)
+        attempt(self, self._observation.look, trainer, loss)
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the monitors know."""

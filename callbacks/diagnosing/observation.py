@@ -13,7 +13,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
-from ..monitoring.gradients.gradient_reading import optimizer_position
+from ..monitoring.gradients.gradient_reading import optimizer_position, scale_of
 from .clipping import clip_norm, step_by_gradients
 from .inputs.data_gaps import DataGaps
 from .inputs.first_batches import BatchNews, FirstBatches
@@ -29,6 +29,7 @@ from .losses.layers_in_graph import (
 from .losses.loss_news import LossNews
 from .losses.loss_reading import ENDS
 from .losses.loss_record import LossRecord
+from .losses.losses_by_hand import LossesByHand
 from .losses.side_losses import SideLosses
 from .rate_schedules import read_rates, schedule_share, waits_for_plateau
 from .schedule import Schedule
@@ -58,6 +59,7 @@ class News:
             sigmoids and tanhs are outputs.
         weights: Of its weights and their gradients.
         through_time: A layer that runs through sequences, and how gradients fare in them.
+        passes_by_hand: The most backward passes of a batch under manual optimisation.
         uncleared: See `Clearing`.
         first_gap: See `DataGaps`.
         side_losses: See `SideLosses`.
@@ -69,6 +71,7 @@ class News:
     in_graph: tuple[int, bool, int]
     weights: WeightNews
     through_time: tuple[str, list[float]]
+    passes_by_hand: int
     uncleared: int
     first_gap: int
     side_losses: list[tuple[str, str]]
@@ -95,6 +98,7 @@ class Observation:
         self._record = LossRecord()
         self._batches, self._gaps, self._sides = FirstBatches(), DataGaps(), SideLosses()
         self._unfed, self._factor = UnfedNorms(), 1.0
+        self._by_hand: LossesByHand | None = None
         self._weights = WeightInspection(self.vitals)
         self._clearing, self._uncleared = Clearing(), 0
         self._in_graph = (0, False, 0)
@@ -124,6 +128,8 @@ class Observation:
         vitals.schedule_share = schedule_share(trainer, pl_module, vitals)
         vitals.waits_for_plateau = waits_for_plateau(trainer)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
+        by_hand = self._optimizers == 1 and not pl_module.automatic_optimization
+        self._by_hand = LossesByHand() if by_hand else None
         self._weights.begin(trainer, pl_module)
         self._clearing = Clearing()
         self._parameters = parameters_of(trainer.optimizers) | set(pl_module.parameters())
@@ -179,19 +185,21 @@ class Observation:
         self.detach()
         self._gaps.close()
 
-    def look(self, step: int, loss: Tensor) -> None:
+    def look(self, trainer: Trainer, loss: Tensor) -> None:
         """Read a loss that is about to be differentiated; nothing is watched from there on."""
         self.detach()
         self._clearing.look()
         self._gaps.look(loss)
-        is_first = self._schedule.is_first(step)
+        if self._by_hand is not None:
+            self._by_hand.look(loss, scale_of(trainer, loss))
+        is_first = self._schedule.is_first(trainer.global_step)
         if not (self._is_read or is_first):
             return
         if is_first:
             self._sides.look(loss, first_is_read=self._optimizers == 1)
         if self._optimizers == 1:
-            seen = self._batches
-            self._record.look(loss, self._factor, seen.outputs, seen.address, self._gaps.batch)
+            seen, factor = self._batches, self._factor / scale_of(trainer, loss)
+            self._record.look(loss, factor, seen.outputs, seen.address, self._gaps.batch)
         if not self._in_graph[0] and has_graph(loss):
             self._in_graph = (*count_layers(loss), count_saturating_outputs(loss))
         if self._parameters and has_graph(loss):
@@ -214,6 +222,9 @@ class Observation:
         """
         position = optimizer_position(trainer, optimizer)
         self._clearing.step(position, optimizer)
+        if self._by_hand is not None:
+            self._by_hand.step()
+            self._factor = self._record.factor = self._by_hand.factor
         is_watched = self._schedule.is_watched(step)
         if is_watched:
             self._find_layers_anew(trainer, [optimizer])
@@ -228,6 +239,8 @@ class Observation:
         """Take up a batch's loss."""
         self._gaps.close()
         self._weights.count()
+        if self._by_hand is not None:
+            outputs = self._by_hand.close()
         self._record.add(outputs, self._factor)
 
     def news(self, *, look_back: bool = True) -> News:
@@ -243,6 +256,7 @@ class Observation:
             self._in_graph,
             self._weights.news(),
             self._look_back_in_time() if look_back else ("", []),
+            0 if self._by_hand is None else self._by_hand.most,
             self._clearing.uncleared,
             self._gaps.news(),
             self._sides.news(),
@@ -270,6 +284,8 @@ class Observation:
             self.vitals.recurrent, self.vitals.recurrent_layer = True, profiles[0][0]
             self.vitals.time_profile = _means([sizes for _, sizes in profiles])
         self._uncleared = min(rank.uncleared for rank in ranks)
+        if self._by_hand is not None:
+            self.vitals.one_loss = max(rank.passes_by_hand for rank in ranks) == 1
         self.vitals.losses = self._record.losses
 
     def settle(self, trainer: Trainer) -> Vitals:

@@ -43,8 +43,10 @@ class SequenceProbe:
         if rnn is None or x is None:
             return []
         devices = [x.device] if x.is_cuda else []
-        with torch.random.fork_rng(devices), torch.enable_grad():
-            x = x.requires_grad_()
+        alone = torch.autocast(x.device.type, enabled=False)
+        with torch.random.fork_rng(devices), torch.enable_grad(), alone:
+            # Mixed precision had converted them for a layer in front.
+            x = x.to(rnn.weight_ih_l0.dtype).requires_grad_()
             outputs, _ = rnn.forward(x)
             forwards = outputs[..., : outputs.shape[-1] // (1 + rnn.bidirectional)]
             last = forwards[:, -1] if rnn.batch_first else forwards[-1]

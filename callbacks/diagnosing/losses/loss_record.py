@@ -43,6 +43,7 @@ class LossRecord:
         predicted_min, predicted_max, missed_below, missed_above: Likewise, of a regression.
         objective: What is minimised, as of the last `judge`.
         validation: The targets of a validation.
+        factor: What the losses that are not taken up yet are multiplied with.
     """
 
     def __init__(self) -> None:
@@ -62,7 +63,7 @@ class LossRecord:
         self._looks = 0
         self._has_looked = False
         self._pending: list[Tensor | float] = []
-        self._factor = 1.0
+        self.factor = 1.0
         self._readings: list[Look] = []
         self._described: tuple[Objective, Tensor | None] | None = None
         self._fresh: list[dict[str, float]] = []
@@ -83,12 +84,12 @@ class LossRecord:
             loss = loss.detach()
             at_hand = type(loss) is Tensor and loss.is_cpu
             self._pending.append(float(loss) if at_hand else loss.clone())
-            self._factor = factor
+            self.factor = factor
 
     def look(
         self,
         loss: Tensor,
-        factor: float,
+        factor: float | Tensor,
         outputs: Mapping[Any, Tensor] | None = None,
         inputs: int | None = None,
         batch: Any = None,
@@ -97,7 +98,7 @@ class LossRecord:
 
         Args:
             loss: The loss.
-            factor: Undoes what accumulation divided it by.
+            factor: Undoes what accumulation divided it by, and mixed precision multiplied it with.
             outputs: Outputs of layers, by the node that made them; for losses written by hand.
             inputs: Address of what reached the first layer, if known.
             batch: What the targets may be found in.
@@ -153,7 +154,7 @@ class LossRecord:
 
     def news(self) -> LossNews:
         """What was collected since the last time, on the host."""
-        losses = _numbers(self._pending, self._factor)
+        losses = _numbers(self._pending, self.factor)
         readings, self._pending, self._readings = self._readings, [], []
         described, self._described = self._described, None
         if described is not None and described[1] is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.optim import Optimizer
@@ -59,3 +60,12 @@ def loss_scale(trainer: Trainer, optimizer: Optimizer) -> float:
     if not scales_loss(trainer) or not getattr(optimizer, "_step_supports_amp_scaling", False):
         return 1.0
     return float(trainer.precision_plugin.scaler.get_scale())  # type: ignore[attr-defined]
+
+
+def scale_of(trainer: Trainer, loss: Tensor) -> Tensor | float:
+    """What a loss that is about to be differentiated was multiplied with; stays on its device."""
+    if not scales_loss(trainer):
+        return 1.0
+    one = torch.ones((), device=loss.device)
+    scale: Tensor = trainer.precision_plugin.scaler.scale(one)  # type: ignore[attr-defined]
+    return scale

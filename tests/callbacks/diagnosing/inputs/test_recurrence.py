@@ -46,6 +46,15 @@ def test_it_leaves_no_trace(cell, bidirectional):
     assert probe.profile() == first
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sequences_of_mixed_precision_fit_the_weights(dtype):
+    torch.manual_seed(0)
+    rnn, x = nn.GRU(3, 8, batch_first=True), torch.randn(4, 7, 3).to(dtype)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = probed(rnn, x).profile()
+    assert mixed == probed(rnn, x.float()).profile() != []
+
+
 def test_other_layers_and_inputs_are_not_looked_at():
     for layer, x in (
         (nn.Linear(3, 3), torch.randn(2, 4, 3)),

@@ -1,0 +1,83 @@
+"""The doctor of trainings that make their steps themselves and return nothing."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.training import quiet_trainer
+from lightning.pytorch import LightningModule
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from torchvitals.callbacks import Problem, TrainingDoctor
+
+
+class ByHand(LightningModule):
+    """Learns a sum; each batch is differentiated in parts, and some batches make no step."""
+
+    def __init__(self, *, lr=1e-2, parts=1, accumulates=1, returns=False):
+        super().__init__()
+        self.automatic_optimization = False
+        self.network = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 1))
+        self.lr, self.parts, self.accumulates, self.returns = lr, parts, accumulates, returns
+
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers()
+        for x, y in zip(*(tensor.chunk(self.parts) for tensor in batch), strict=True):
+            loss = F.mse_loss(self.network(x), y)
+            self.manual_backward(loss / self.accumulates)
+        if (batch_idx + 1) % self.accumulates == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        return {"loss": torch.full((), 7.0)} if self.returns else None
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val_loss", F.mse_loss(self.network(batch[0]), batch[1]))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=self.lr)
+
+
+def loader(offset=0):
+    torch.manual_seed(offset)
+    x = torch.randn(512, 8)
+    return DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), 16)
+
+
+def examined(**arguments):
+    torch.manual_seed(0)
+    doctor = TrainingDoctor()
+    model = ByHand(**arguments)
+    quiet_trainer(max_epochs=6, callbacks=[doctor]).fit(model, loader(), loader(1))
+    assert not doctor.failed
+    return doctor
+
+
+@pytest.mark.parametrize("returns", [True, False])
+def test_losses_are_those_that_were_differentiated(returns):
+    vitals = examined(returns=returns)._observation.vitals
+    assert vitals.one_loss
+    assert len(vitals.losses) == 192
+    assert vitals.losses[:8] == pytest.approx(vitals.data_losses[:8], rel=1e-5)
+    assert vitals.losses[-1] < 0.2 * vitals.losses[0]
+
+
+def test_losses_of_steps_of_several_batches_are_not_divided():
+    whole = examined(lr=1e-9)._observation.vitals
+    divided = examined(lr=1e-9, accumulates=4)._observation.vitals
+    assert divided.losses == pytest.approx(whole.losses, rel=1e-4)
+
+
+def test_what_learns_alarms_nobody():
+    for arguments in ({}, {"accumulates": 4}, {"parts": 2}):
+        assert examined(**arguments).diagnoses == []
+
+
+def test_a_rate_that_is_too_low_is_told():
+    (diagnosis,) = examined(lr=1e-7).diagnoses
+    assert diagnosis.problem is Problem.LEARNING_RATE_TOO_LOW
+
+
+def test_of_several_backward_passes_of_a_batch_nobody_knows_what_is_one_loss():
+    doctor = examined(parts=4)
+    assert not doctor._observation.vitals.one_loss
+    assert len(doctor._observation.vitals.losses) == 192
