@@ -46,7 +46,7 @@ class SequenceProbe:
         alone = torch.autocast(x.device.type, enabled=False)
         with torch.random.fork_rng(devices), torch.enable_grad(), alone:
             # Mixed precision had converted them for a layer in front.
-            x = x.to(rnn.weight_ih_l0.dtype).requires_grad_()
+            x = x.to(next(rnn.parameters()).dtype).requires_grad_()
             outputs, _ = rnn.forward(x)
             forwards = outputs[..., : outputs.shape[-1] // (1 + rnn.bidirectional)]
             last = forwards[:, -1] if rnn.batch_first else forwards[-1]
