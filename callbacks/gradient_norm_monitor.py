@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torch.optim import Optimizer
@@ -65,7 +66,9 @@ class GradientNormMonitor(Monitor):
         noise_scale: Whether to estimate the gradient noise scale (McCandlish et al. 2018) of the
             first optimiser, from the gradients of two steps in a row at each report. It keeps a
             copy of the gradients for one step. Given up, with a warning, where Lightning cannot
-            tell how many samples a batch has.
+            tell how many samples a batch has. Steps that add up fewer batches than they are
+            divided by, as the last of an epoch may, are left out; so is manual optimisation, unless
+            every batch makes its step.
 
     Attributes:
         norms: Last norm by layer.
@@ -238,14 +241,13 @@ class GradientNormMonitor(Monitor):
             step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
             # That of the step before a report is kept.
             if self._clock.is_due(0, step + 1, interval):
+                self._noise.open(step)
                 # Lightning cannot count the samples of every kind of batch.
-                self._noise.batch_size = 0
                 self._side_work.attempt("noise scale", self._count_samples, trainer, batch)
 
     def _count_samples(self, trainer: Trainer, batch: Any) -> None:
         if self._noise is not None:
-            samples = extract_batch_size(batch) * trainer.accumulate_grad_batches
-            self._noise.batch_size = samples * trainer.world_size
+            self._noise.count(extract_batch_size(batch) * trainer.world_size)
 
     @switch_off_on_error
     def on_before_optimizer_step(
@@ -257,6 +259,8 @@ class GradientNormMonitor(Monitor):
         if not self._is_ordered:
             self._order.close_pass()
             self._read_layers(pl_module)
+        if self._noise is not None:
+            self._noise.close(trainer.accumulate_grad_batches)
         if self._clock.is_due(position, step, interval):
             self._report(trainer, pl_module, optimizer, step)
         if self._noise is None or position or not self._noise.batch_size:
@@ -367,7 +371,16 @@ class GradientNormMonitor(Monitor):
             interval = report_interval(trainer, self.every_n_steps)
             name = type(self).__name__
             self._clock.say_if_all_was_missed(name, logger_step(trainer), interval)
+            self._say_if_noise_is_unknown(pl_module)
         super().on_train_end(trainer, pl_module)
+
+    def _say_if_noise_is_unknown(self, pl_module: LightningModule) -> None:
+        by_hand = not pl_module.automatic_optimization
+        if self._noise is not None and by_hand and len(self.steps) > 1 and not self._noise.is_known:
+            rank_zero_warn(
+                f"{type(self).__name__} has no noise scale of this fit: under manual optimisation "
+                "it needs batches in a row each of which makes a step."
+            )
 
     def _release(self) -> None:
         self._order.end()

@@ -58,7 +58,8 @@ class TrainingDoctor(Callback):
 
     Args:
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
-            training, from 5 to 100, and from step 20,000 on a two-hundredth of the steps done.
+            training, or a twentieth of the steps done where its length is unknown, from 5 to 100,
+            and from step 20,000 on a two-hundredth of the steps done.
         validation_loss: Name of the logged validation loss; None takes one that has ``loss``
             and ``val`` (or the word ``dev``) in its name: of several the first that names no part
             of the loss, as ``val_kl_loss`` does, or else that whose counterpart in training is
@@ -179,7 +180,11 @@ class TrainingDoctor(Callback):
         if not (self._going_on and step > 0):
             schedule.plan(step, vitals.planned_steps)
         self._monitors.set_pace(schedule.pace(step))
-        window, stride = schedule.unit_window(vitals.batches_per_epoch)
+        self._set_window()
+
+    def _set_window(self) -> None:
+        """Of the units, by the interval."""
+        window, stride = self._schedule.unit_window(self._observation.vitals.batches_per_epoch)
         self.dead_relus.every_n_steps, self.dead_relus.observe_every_n_batches = window, stride
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -190,6 +195,7 @@ class TrainingDoctor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Look closer at the first batches, and at those of a report."""
+        self.gradients.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self.dead_relus.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self.activations.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self._watches = self.dead_relus.watches or self.activations.watches
@@ -240,6 +246,8 @@ class TrainingDoctor(Callback):
         self._monitors.end_batch(trainer, pl_module, outputs, batch, batch_idx)
         attempt(self, self._observation.add, outputs)
         step = trainer.global_step
+        if self._schedule.grow(step):
+            self._set_window()
         pace = self._schedule.pace(step)
         if self.gradients.every_n_steps != pace:
             self._monitors.set_pace(pace)

@@ -1,5 +1,6 @@
 """When the doctor looks, and when it reports."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,8 @@ _FIRST_STEPS = 5
 _REPORTS, _SHORTEST, _LONGEST, _SELDOM = 40, 5, 100, 200
 _LOOKS, _FEW_LOOKS, _SHORT, _LONG = 5, 2, 25, 50
 _WINDOW, _ENOUGH_BATCHES = 4, 50
+# Of a training whose end is not known: each divides the steps at which it begins.
+_GROWING, _SHARE_SO_FAR = (5, 10, 20, 50, 100), 20
 
 
 class Schedule:
@@ -20,7 +23,8 @@ class Schedule:
 
     Args:
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
-            training, from 5 to 100, and from step 20,000 on a two-hundredth of the steps done.
+            training, or a twentieth of the steps done where its length is unknown, from 5 to 100,
+            and from step 20,000 on a two-hundredth of the steps done.
 
     Attributes:
         interval: Optimiser steps between two reports.
@@ -30,7 +34,7 @@ class Schedule:
         self._given = every_n_steps
         self.interval = every_n_steps or _LONGEST
         self._reported = 0
-        self._has_begun = False
+        self._has_begun = self._grows = False
 
     def plan(self, step: int, planned_steps: float) -> None:
         """Set the interval for a training that begins.
@@ -40,7 +44,22 @@ class Schedule:
             planned_steps: Steps that the training is to have; infinite if unknown.
         """
         share = int(min(_LONGEST, max(_SHORTEST, planned_steps / _REPORTS)))
+        self._grows = self._given is None and math.isinf(planned_steps)
         self.interval, self._reported = self._given or share, step
+        self.grow(step)
+
+    def grow(self, step: int) -> bool:
+        """Go on to the interval that so many steps deserve where nobody knows how many come.
+
+        Returns:
+            Whether it is another one.
+        """
+        if not self._grows:
+            return False
+        before = self.interval
+        reached = (interval for interval in _GROWING if interval <= step // _SHARE_SO_FAR)
+        self.interval = max(reached, default=_GROWING[0])
+        return self.interval != before
 
     def is_first(self, step: int) -> bool:
         """Whether so few steps are done that each is looked at."""
@@ -103,9 +122,11 @@ class Schedule:
             "interval": self.interval,
             "reported": self._reported,
             "looked_first": self._has_begun,
+            "grows": self._grows,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there."""
         self.interval, self._reported = state_dict["interval"], state_dict["reported"]
         self._has_begun = state_dict["looked_first"]
+        self._grows = state_dict.get("grows", False)

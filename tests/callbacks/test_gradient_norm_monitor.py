@@ -553,6 +553,41 @@ def test_accumulation_that_begins_later_is_counted_by_the_noise_scale():
     assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
 
 
+def test_steps_of_fewer_batches_than_they_are_divided_by_are_no_part_of_the_noise_scale():
+    # Nine batches: the third step of each epoch has one, and its gradient is a quarter.
+    monitor = GradientNormMonitor(1, noise_scale=True)
+    fit(Linear(), loader(noisy(144), 16), [monitor], max_epochs=60, accumulate_grad_batches=4)
+    same = GradientNormMonitor(1, noise_scale=True)
+    fit(Linear(), loader(noisy(144)[:128], 16), [same], max_epochs=60, accumulate_grad_batches=4)
+    assert len(monitor.steps) == 180
+    assert len(same.steps) == 120
+    assert monitor.noise_scale_value == pytest.approx(same.noise_scale_value, rel=0.3)
+
+
+class LinearByHand(Linear):
+    """Makes a step in every so many batches."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.automatic_optimization, self.batches = False, batches
+
+    def training_step(self, batch, batch_idx):
+        self.manual_backward(super().training_step(batch, batch_idx) / self.batches)
+        if (batch_idx + 1) % self.batches == 0:
+            self.optimizers().step()
+            self.optimizers().zero_grad()
+
+
+def test_the_noise_scale_of_manual_optimisation_needs_a_step_in_each_batch():
+    monitor = GradientNormMonitor(2, noise_scale=True)
+    fit(LinearByHand(1), loader(noisy(4000), 10), [monitor])
+    assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
+    with pytest.warns(UserWarning, match="has no noise scale of this fit: under manual"):
+        fit(LinearByHand(4), loader(noisy(400), 10), [monitor])
+    assert math.isnan(monitor.noise_scale_value)
+    assert monitor.steps
+
+
 def test_the_noise_scale_of_a_second_fit_owes_nothing_to_the_first():
     again, fresh = (GradientNormMonitor(2, noise_scale=True) for _ in range(2))
     fit(Linear(), loader(noisy(400) + 1.0, 8), [again])

@@ -6,12 +6,14 @@ import torch.nn.functional as F
 from helpers.training import quiet_trainer
 from helpers.unusual import NETWORKS
 from lightning.pytorch import LightningModule
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from torchvitals.callbacks import (
     ActivationMonitor,
     DeadReLUMonitor,
     GradientNormMonitor,
+    Problem,
     TrainingDoctor,
     UpdateRatioMonitor,
 )
@@ -119,3 +121,29 @@ LOSSES = {
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_a_loss_is_read_and_leads_where_it_did(loss):
     assert_learns_the_same(NETWORKS["rectified in place"], loss)
+
+
+class Sigmoids(nn.Module):
+    """Eight layers, which may be registered from the last to the first."""
+
+    def __init__(self, *, backwards):
+        super().__init__()
+        sizes = [24, *[16] * 7, 3]
+        layers = [(f"l{i}", nn.Linear(*sizes[i : i + 2])) for i in range(8)]
+        for name, layer in reversed(layers) if backwards else layers:
+            self.add_module(name, layer)
+
+    def forward(self, x):
+        x = x.flatten(1)
+        for i in range(7):
+            x = getattr(self, f"l{i}")(x).sigmoid()
+        return self.l7(x)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_the_doctor_goes_by_the_order_in_which_layers_run(backwards):
+    doctor = TrainingDoctor(every_n_steps=1)
+    fit(lambda: Sigmoids(backwards=backwards), F.cross_entropy, [doctor])
+    assert list(doctor.gradients.profile) == [f"network.l{i}" for i in range(8)]
+    assert doctor.gradients.first_to_last_ratio < 1e-3
+    assert Problem.EXPLODING_GRADIENT not in [d.problem for d in doctor.announced]

@@ -26,9 +26,15 @@ class NoiseScale:
 
     def __init__(self) -> None:
         self.batch_size = 0
+        self._step, self._sizes = -1, list[int]()
         self._kept: dict[str, list[Tensor]] = {}
         self._kept_scale, self._kept_batch = 1.0, 0
         self._noise, self._signal = RunningMoments(), RunningMoments()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there was any estimate."""
+        return self._noise.count > 0
 
     @property
     def value(self) -> float:
@@ -36,6 +42,19 @@ class NoiseScale:
         if not self._signal.mean > 0:
             return float("nan")
         return self._noise.mean / self._signal.mean
+
+    def open(self, step: int) -> None:
+        """Begin to count samples, unless the step is made of earlier batches, too."""
+        if step != self._step:
+            self._step, self._sizes, self.batch_size = step, [], 0
+
+    def count(self, samples: int) -> None:
+        """Take the samples of a batch."""
+        self._sizes.append(samples)
+
+    def close(self, batches: int) -> None:
+        """Know the samples of a step, if it is of all batches that its gradient was divided by."""
+        self.batch_size = sum(self._sizes) if len(self._sizes) == batches else 0
 
     def keep(self, gradients: Gradients, scale: float) -> None:
         """Keep the gradients of the first of two steps."""

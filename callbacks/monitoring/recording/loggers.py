@@ -70,7 +70,8 @@ def run_folder(trainer: Trainer) -> Path | None:
         folder = _folder_of(trainer.loggers[0], trainer.default_root_dir)
     else:
         return None
-    return None if ":" in folder.parts[0][2:] else folder  # s3://bucket, not C:
+    # s3://bucket, not C:; the current folder has no part.
+    return None if any(":" in part[2:] for part in folder.parts[:1]) else folder
 
 
 def _folder_of(logger: Logger, root: str) -> Path:

@@ -14,7 +14,7 @@ from torchvitals.callbacks.diagnosing.schedule import Schedule
         (None, 239, 5),  # whole steps
         (None, 1_000, 25),
         (None, 1_000_000, 100),  # the longest
-        (None, math.inf, 100),
+        (None, math.inf, 5),
         (1, 1_000, 1),
         (70, 1_000, 70),
     ],
@@ -25,9 +25,9 @@ def test_the_interval(given, planned, interval):
     assert schedule.interval == interval
 
 
-def planned(every_n_steps, step=0):
+def planned(every_n_steps, step=0, steps=math.inf):
     schedule = Schedule(every_n_steps)
-    schedule.plan(step, math.inf)
+    schedule.plan(step, steps)
     return schedule
 
 
@@ -82,7 +82,7 @@ def test_each_report_is_made_once(start, steps, reported):
 
 
 def test_reports_of_a_long_training_come_seldom_unless_asked_for():
-    schedule, asked = planned(None), planned(50)
+    schedule, asked = planned(None, steps=200_000), planned(50)
     reported = [step for step in range(1, 200_001) if schedule.reports(step)]
     assert reported[:200] == list(range(100, 20_001, 100))
     gaps = [after - before for before, after in itertools.pairwise(reported)]
@@ -98,10 +98,34 @@ def test_the_first_step_is_reported_once():
 
 
 def test_it_goes_on_from_its_state():
-    schedule = planned(None)
+    schedule = planned(None, steps=10_000)
     assert schedule.begins(0)
     assert schedule.reports(100)
     resumed = Schedule(None)
     resumed.load_state_dict(schedule.state_dict())
     assert not resumed.begins(0)
     assert [step for step in (100, 199, 200) if resumed.reports(step)] == [200]
+
+
+def test_the_interval_of_a_training_of_unknown_length_grows_with_it():
+    schedule = planned(None)
+    begins, reports = {}, []
+    for step in range(1, 3_001):
+        if schedule.grow(step):
+            begins[step] = schedule.interval
+        if schedule.reports(step):
+            reports.append(step)
+    assert begins == {200: 10, 400: 20, 1_000: 50, 2_000: 100}
+    assert reports[:3] == [5, 10, 15]
+    assert len(reports) == 40 + 20 + 30 + 20 + 10 == len(set(reports))
+    assert all(step % 5 == 0 for step in reports)
+
+
+def test_a_resumed_training_of_unknown_length_goes_on_growing():
+    schedule = planned(None)
+    schedule.grow(450)
+    again = Schedule(None)
+    again.load_state_dict(schedule.state_dict())
+    assert again.interval == 20
+    assert again.grow(1_000)
+    assert not planned(7).grow(1_000)

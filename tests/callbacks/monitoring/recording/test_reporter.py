@@ -169,6 +169,15 @@ def test_the_folder_of_a_logger_without_name_or_version(name, version, folder, t
     assert run_folder(quiet_trainer(logger=logger())) == tmp_path / folder
 
 
+def test_the_current_folder_is_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trainer = quiet_trainer(logger=CSVLogger(".", name=None, version=""))
+    assert run_folder(trainer) == Path(".")
+    monitor = GradientNormMonitor(1)
+    fit(Research(network()), data(), [monitor], logger=CSVLogger(".", name=None, version=""))
+    assert read(".", monitor).records["grad_norm"].steps == monitor.steps != []
+
+
 class Named(Research):
     """A layer that is called as a summary is."""
 
