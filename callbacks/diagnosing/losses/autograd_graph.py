@@ -27,6 +27,11 @@ PASS = {
     "Permute", "Transpose", "T", "ToCopy", "Alias", "Clone", "Expand", "AsStrided", "Split", "Cat",
     "Index", "Gather", "IndexSelect", "Unbind", "Stack", "Flip",
 }  # fmt: skip
+# Of those, what keeps every entry: mixed precision converts a prediction anew for each loss.
+_KEEPS_ALL = {
+    "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze", "Unsqueeze", "Permute",
+    "Transpose", "T", "ToCopy", "Alias",
+}  # fmt: skip
 _OUTPUTS = {
     "Softmax": "softmax",
     "LogSoftmax": "log_softmax",
@@ -65,7 +70,8 @@ class LossCall:
         is_alone: Whether nothing else that depends on the data is added to it: penalties of the
             weights may be.
         ignored: Class of what does not count; None where there is none.
-        source: Node of the graph that it starts from, and which of that one's outputs.
+        source: Node of the graph that it starts from, before changes of form and precision, and
+            which of that one's outputs.
         by_hand: Whether it is no function of torch's.
         weighed: Whether the step weighs or leaves out the losses of entries before it adds them up.
         measure: A regression's mean loss of predictions and targets; None where it is not known.
@@ -114,11 +120,18 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
         calls.append(
             LossCall(
                 kind, prediction, target, output_of(source[0]), ascends, weight, reduction, alone,
-                _ignored_by(node), source, weighed=reduction == 0 and not _adds_up(loss, node),
+                _ignored_by(node), _origin(source), weighed=reduction == 0 and not _adds_up(loss, node),
                 measure=_measure_of(node),
             )
         )  # fmt: skip
     return calls
+
+
+def _origin(source: tuple[Any, int]) -> tuple[Any, int]:
+    """Where the entries come from that a node's output holds all of."""
+    while base_name(source[0]) in _KEEPS_ALL and source[0].next_functions:
+        source = source[0].next_functions[0]
+    return source
 
 
 def _is_over_classes(before: Any, node: Any) -> bool:

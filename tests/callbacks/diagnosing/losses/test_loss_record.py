@@ -349,9 +349,15 @@ def test_of_a_sum_over_steps_of_time_one_step_counts(take):
     assert found.objective.constant_loss == pytest.approx(constant_of(target), rel=1e-5)
 
 
-def test_of_a_mix_of_targets_for_one_prediction_the_whole_counts():
+@pytest.mark.parametrize(
+    "given",
+    [lambda out: out, lambda out: out.view(8, 5, 4).flatten(0, 1), lambda out: out.bfloat16().float()],
+    ids=["as it is", "flattened for each", "converted for each"],
+)
+def test_of_a_mix_of_targets_for_one_prediction_the_whole_counts(given):
     out, target = logits(), classes()
-    loss = 0.3 * F.cross_entropy(out, target) + 0.7 * F.cross_entropy(out, target.flip(0))
+    one, other = F.cross_entropy(given(out), target), F.cross_entropy(given(out), target.flip(0))
+    loss = 0.3 * one + 0.7 * other
     assert record(loss).data_losses == [pytest.approx(loss.item(), rel=1e-5)]
 
 
