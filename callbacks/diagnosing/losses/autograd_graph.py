@@ -120,8 +120,8 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
         calls.append(
             LossCall(
                 kind, prediction, target, output_of(source[0]), ascends, weight, reduction, alone,
-                _ignored_by(node), _origin(source), weighed=reduction == 0 and not _adds_up(loss, node),
-                measure=_measure_of(node),
+                _ignored_by(node), _origin(source), measure=_measure_of(node),
+                weighed=reduction == 0 and not _adds_up(loss, node),
             )
         )  # fmt: skip
     return calls

@@ -351,7 +351,11 @@ def test_of_a_sum_over_steps_of_time_one_step_counts(take):
 
 @pytest.mark.parametrize(
     "given",
-    [lambda out: out, lambda out: out.view(8, 5, 4).flatten(0, 1), lambda out: out.bfloat16().float()],
+    [
+        lambda out: out,
+        lambda out: out.view(8, 5, 4).flatten(0, 1),
+        lambda out: out.bfloat16().float(),
+    ],
     ids=["as it is", "flattened for each", "converted for each"],
 )
 def test_of_a_mix_of_targets_for_one_prediction_the_whole_counts(given):
