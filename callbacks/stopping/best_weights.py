@@ -18,7 +18,7 @@ from torch.nn.parameter import is_lazy
 from ...functional.state_changes import same_bits
 from ..monitoring.layers import refuse_flattening
 from ..monitoring.recording.loggers import run_folder
-from .fitting import that_fit
+from .fitting import left_out, that_fit, weights_of
 
 Place = Literal["memory", "file"]
 
@@ -81,6 +81,7 @@ class BestWeights:
         self._kept: dict[str, Tensor] | None = None
         self._staged: dict[str, Tensor] | None = None
         self._layouts: dict[str, _Layout] = {}
+        self._leaves_out = False
         self._whole = self._staged_whole = self._stages_own = False
 
     @property
@@ -149,7 +150,8 @@ class BestWeights:
     def _copy(self, module: nn.Module) -> dict[str, Tensor]:
         # On the host: a second copy of the weights may not fit on the device.
         copies = {}
-        for name, value in module.state_dict().items():
+        self._leaves_out = bool(left_out(module))
+        for name, value in weights_of(module).items():
             if is_lazy(value):  # A layer that was not used yet has no weights.
                 continue
             if isinstance(value, DTensor):
@@ -178,12 +180,15 @@ class BestWeights:
         if weights is None:
             return False
         fitting, self.unfit = that_fit(weights, module, whole=self._whole)
-        targets = module.state_dict()
+        targets, beside = weights_of(module), left_out(module)
         given = {name: self._as_in(targets[name], value) for name, value in fitting.items()}
         # Not told by `in_module`: since the check, another callback may have put others there.
         changes = not all(_same(value, targets[name]) for name, value in given.items())
         if changes:
-            module.load_state_dict(given, strict=False)
+            saved = {name: value for name, value in given.items() if name not in beside}
+            module.load_state_dict(saved, strict=False)
+            for name in beside.keys() & given.keys():
+                beside[name].copy_(given[name])
         self.in_module = True
         return changes
 
@@ -204,7 +209,9 @@ class BestWeights:
         On a sharded module it is called on all ranks, as Lightning calls it.
         """
         return {
-            "best_weights": None if self.in_module else self._gather(self._weights(), self._whole),
+            "best_weights": None
+            if self.in_module and not self._leaves_out
+            else self._gather(self._weights(), self._whole),
             "staged_weights": self._gather(self._staged, self._staged_whole),
         }
 

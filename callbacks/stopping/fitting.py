@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn.parameter import is_lazy
@@ -28,6 +29,28 @@ def without_masks(weights: Mapping[str, Tensor], names: Mapping[str, Any]) -> di
     return found
 
 
+def weights_of(module: nn.Module) -> dict[str, Any]:
+    """A module's state, with the trained parameters that its own ``state_dict`` leaves out."""
+    return {**module.state_dict(), **left_out(module)}
+
+
+def left_out(module: nn.Module) -> dict[str, Tensor]:
+    """Trained parameters that a module's ``state_dict`` does not have, as where it is filtered."""
+    saved = {_address(value) for value in module.state_dict().values()}
+    trained = ((name, p) for name, p in module.named_parameters() if p.requires_grad)
+    return {
+        name: parameter.detach()
+        for name, parameter in trained
+        if not is_lazy(parameter) and parameter.numel() and _address(parameter) not in saved
+    }
+
+
+def _address(value: Any) -> int | None:
+    value = value.to_local() if isinstance(value, DTensor) else value
+    is_plain = type(value) in (Tensor, nn.Parameter) and value.layout == torch.strided
+    return value.data_ptr() if is_plain else None
+
+
 def that_fit(
     weights: Mapping[str, Tensor], module: nn.Module, *, whole: bool
 ) -> tuple[dict[str, Tensor], list[str]]:
@@ -43,7 +66,7 @@ def that_fit(
             states in part there is nothing to be had.
     """
     # A lazy layer that was not used yet has no weights.
-    now = {name: value for name, value in module.state_dict().items() if not is_lazy(value)}
+    now = {name: value for name, value in weights_of(module).items() if not is_lazy(value)}
     parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     weights = without_masks(weights, now)
     sizes = {name: _size(value, whole=whole) for name, value in now.items()}
