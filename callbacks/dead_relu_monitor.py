@@ -29,11 +29,11 @@ class DeadReLUMonitor(Monitor):
     A unit of ReLU or ReLU6 is active if its output is positive. Every call in every training batch
     is seen, of modules and functions, in compiled regions too, each under its own site. A unit is a
     channel of a convolution or a feature of a dense layer; under several ranks it is dead only if
-    it is dead on all. Not seen are calls without gradients, `torch.clamp` and `torch.maximum` in
-    place of a ReLU, what `torch.nn.RNN` and TorchScript run inside, in compiled regions `F.relu_`,
-    and compiled regions inside of a reentrant checkpoint; a hinge that the training step itself
-    calls behind a layer, and gives to no other, is the loss's, and a number for each sample or for
-    all is no unit.
+    it is dead on all. Not seen are calls without gradients or under `torch.func` (`vmap`),
+    `torch.clamp` and `torch.maximum` in place of a ReLU, what `torch.nn.RNN` and TorchScript run
+    inside, in compiled regions `F.relu_`, and compiled regions inside of a reentrant checkpoint; a
+    hinge that the training step itself calls behind a layer, and gives to no other, is the loss's,
+    and a number for each sample or for all is no unit.
 
     A unit that was active need not be watched again in its window. So the monitor watches only
     those that were not, and nothing at all once all were: then a step costs nothing until the
@@ -65,7 +65,8 @@ class DeadReLUMonitor(Monitor):
     Attributes:
         dead_fraction: Share of dead units by call site, 0 to 1, in the last finished window.
         dead_units: Mask of dead units by call site, shape ``(units,)``.
-        births: Number of units by call site that were not dead in the window before.
+        total_dead_fraction: Share over all sites; NaN where none was seen.
+        births: Number of units by call site that are dead and were not in the window before.
         revivals: Number of units by call site that were dead in the window before, and are not.
         findings: What was found, by a key.
         steps: Step of the end of each window on the loggers' axis.
@@ -304,7 +305,10 @@ class DeadReLUMonitor(Monitor):
             one = f"the activation module {unseen[0]!r} in training: it is unused, or runs"
             more = f"{len(unseen)} activation modules in training, the first {unseen[0]!r}: "
             which = one if len(unseen) == 1 else f"{more}they are unused, or run"
-            rank_zero_warn(f"{type(self).__name__} did not see {which} without gradients.")
+            rank_zero_warn(
+                f"{type(self).__name__} did not see {which} without gradients or under "
+                "`torch.func` (`vmap`)."
+            )
 
     def _release(self) -> None:
         self._watch.release()

@@ -47,8 +47,9 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     replace what other callbacks put into the module after the last check, as
     ``StochasticWeightAveraging`` does with its average: ``restore_best_weights=False`` keeps that.
     (Networks with BatchNorm have the average validated first, and it comes back if that was the
-    best check.) Checkpoints are those that they would be without it. Of several such callbacks the
-    one that stopped training restores, or else the first.
+    best check.) Checkpoints have the weights that they would have without it, and the best ones
+    beside them. Of several such callbacks the one that stopped training restores, or else the
+    first.
 
     What it is worth is measured by ``benchmarks/early_stopping.py``: most where labels are wrong.
     The limits of GL and PQ, as they are by default, are the least of those tried there that match
@@ -125,8 +126,9 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         at the best ones. Lightning's ``WeightAveraging`` has the best weights for its average
         afterwards; what another callback swaps in for a validation after fit is still its own.
 
-        Only tensors in the module's ``state_dict()`` come back: no buffers that are not persistent,
-        nor what ``get_extra_state`` gives but tensors. A checkpoint that is saved after fit has the
+        What comes back are the tensors in the module's ``state_dict()`` and the trained parameters
+        that it leaves out: no buffers that are not persistent, nor what ``get_extra_state`` gives
+        but tensors. A checkpoint that is saved after fit has the
         best weights with the last state of the optimiser: to go on from it is another run than
         to go on from one that was saved in fit.
 

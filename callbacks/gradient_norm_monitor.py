@@ -12,7 +12,7 @@ from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..functional.arguments import number, optional_whole_number
+from ..functional.arguments import flag, number, optional_whole_number
 from .monitoring.gradients.gradient_findings import GradientFindings
 from .monitoring.gradients.gradient_reading import (
     gradients_by_layer,
@@ -104,12 +104,10 @@ class GradientNormMonitor(Monitor):
         self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
         order = float(norm_type) if norm_type == "inf" else norm_type
         self.norm_type = number("norm_type", order, above=0)
-        if not isinstance(noise_scale, bool):
-            raise TypeError(f"Expected `noise_scale` to be True or False, but got {noise_scale!r}.")
         super().__init__(
             {"grad_norm": _SCALE}, norm_type=self.norm_type, every_n_steps=self.every_n_steps
         )
-        self._estimates_noise = noise_scale
+        self._estimates_noise = flag("noise_scale", noise_scale)
         self._side_work = SideWork(type(self).__name__)
         self._layer_of: dict[Tensor, str] = {}
         self._strangers: set[Tensor] = set()

@@ -32,3 +32,7 @@ class Problem(str, Enum):
     TRAIN_EVAL_MISMATCH = "train_eval_mismatch"
     FROZEN_PARAMETER = "frozen_parameter"
     LINEAR_NETWORK = "linear_network"
+
+    def __str__(self) -> str:
+        """The code, as enumerations of strings give theirs from Python 3.11 on."""
+        return self.value

@@ -20,6 +20,7 @@ from .diagnosing.filling import fill
 from .diagnosing.history import History
 from .diagnosing.meeting import Meeting
 from .diagnosing.observation import Observation
+from .diagnosing.plain_code import in_plain_code, is_of_this_package
 from .diagnosing.rank_news import RankNews
 from .diagnosing.schedule import Schedule
 from .diagnosing.validation import Check, ValidationCurve
@@ -289,7 +290,11 @@ class TrainingDoctor(Callback):
     def _conclude_from(
         self, trainer: Trainer, vitals: Vitals, check: dict[str, float] | None = None
     ) -> None:
-        symptoms = join_causes(examine(vitals))
+        symptoms = in_plain_code(
+            join_causes(examine(vitals)),
+            own_module=is_of_this_package(trainer.lightning_module, "lightning_modules"),
+            own_data=is_of_this_package(trainer.datamodule, "datamodules"),  # type: ignore[attr-defined]
+        )
         now = (trainer.global_step, trainer.current_epoch)
         new, gone = self._history.report(
             symptoms, *now, interval=self._schedule.interval, is_poor=vitals.is_poor

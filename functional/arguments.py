@@ -108,6 +108,28 @@ def _number_of(value: SupportsFloat | SupportsIndex) -> int | float | None:
         return None
 
 
+def flag(argument: str, value: bool) -> bool:
+    """A truth value, and nothing that Python would merely take for one: ``"no"`` is true.
+
+    Args:
+        argument: Name of the argument that the user gave, for the message.
+        value: What the user gave.
+
+    Returns:
+        The same.
+
+    Raises:
+        TypeError: If it is something else.
+
+    Example:
+        >>> flag("noise_scale", True)
+        True
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"Expected `{argument}` to be True or False, but got {value!r}.")
+    return value
+
+
 def text(argument: str, value: str) -> str:
     """A name, not empty.
 

@@ -1,15 +1,27 @@
 """What keeps a monitor's own error from taking a training run down."""
 
+import logging
 import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_only
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Monitor = TypeVar("Monitor", bound=Any)
+
+
+_log = logging.getLogger(__name__)
+
+
+def warn(text: str) -> None:
+    """Warn, and go on: where warnings are errors, the log has it."""
+    try:
+        warnings.warn(text, stacklevel=4)
+    except Warning:
+        _log.warning(text)
 
 
 def text_of(error: BaseException) -> str:
@@ -20,15 +32,18 @@ def text_of(error: BaseException) -> str:
         return ""
 
 
+def _rank() -> int:
+    return getattr(rank_zero_only, "rank", None) or 0
+
+
 def switch_off(monitor: Any, error: Exception) -> None:
     """Mark a monitor as failed and say so once, on the rank where it did."""
     if not monitor.failed:
         monitor.failed = True
-        rank = getattr(rank_zero_only, "rank", None) or 0
-        warnings.warn(
+        rank = _rank()
+        warn(
             f"{type(monitor).__name__} switched itself off{f' on rank {rank}' * bool(rank)}, "
-            f"training goes on: {type(error).__name__}: {text_of(error)}",
-            stacklevel=3,
+            f"training goes on: {type(error).__name__}: {text_of(error)}"
         )
 
 
@@ -36,10 +51,11 @@ def switch_off_with_others(monitor: Any) -> None:
     """Mark a monitor as failed because that of another rank has; rank 0 says so."""
     if not monitor.failed:
         monitor.failed = True
-        rank_zero_warn(
-            f"{type(monitor).__name__} switched itself off, training goes on: that of another "
-            "rank did."
-        )
+        if not _rank():
+            warn(
+                f"{type(monitor).__name__} switched itself off, training goes on: that of another "
+                "rank did."
+            )
 
 
 def attempt(monitor: Any, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T | None:
@@ -109,10 +125,9 @@ class SideWork:
             work(*args, **kwargs)
         except Exception as error:
             self._given_up.add(kind)
-            warnings.warn(
+            warn(
                 f"{self._monitor} gave up its {kind}, and goes on: {type(error).__name__}: "
-                f"{text_of(error)}",
-                stacklevel=3,
+                f"{text_of(error)}"
             )
 
     def attempt_with_each(

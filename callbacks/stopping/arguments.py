@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from ...functional.arguments import number, text, whole_number
+from ...functional.arguments import flag, number, text, whole_number
 from ...functional.choices import choose
 from .best_weights import Place
 from .judging.criteria import CriterionName
@@ -82,6 +82,7 @@ def check_arguments(given: Mapping[str, Any], modes: Sequence[Mode]) -> None:
         ValueError: At the first that cannot be, alone or with the others.
         TypeError: If it is of another type.
     """
+    flag("restore_best_weights", given["restore_best_weights"])
     for argument, choices in _CHOICES.items():
         choose(argument, given[argument], dict.fromkeys(choices))
     for argument, fewest in _WHOLE.items():

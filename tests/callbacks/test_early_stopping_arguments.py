@@ -73,6 +73,7 @@ def test_arguments_that_cannot_be_are_refused_at_once(arguments, match):
         ("patience", None, "a number"),
         ("patience", True, "a number"),
         ("min_delta", "x", "a number"),
+        ("restore_best_weights", "no", "True or False"),
         ("stopping_threshold", "x", "a number"),
         ("divergence_threshold", [1.0], "a number"),
         ("baseline", "x", "a number"),

@@ -23,3 +23,7 @@ def test_the_page_has_every_problem_with_its_worst_severity():
         source = inspect.getsource(import_module(f"{RULES}.{problem.value}"))
         worst[problem.value] = next(s for s in SEVERITIES if re.search(f'"{s}"', source))
     assert rows() == worst
+
+
+def test_a_problem_prints_as_its_code():
+    assert f"{Problem.DEAD_RELU}" == str(Problem.DEAD_RELU) == "dead_relu"

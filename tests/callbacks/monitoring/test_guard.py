@@ -50,3 +50,17 @@ def test_an_error_that_cannot_say_itself_is_told_by_its_class():
         switch_off(monitor, SpeechlessError())
     with pytest.warns(UserWarning, match="Monitor gave up its file, and goes on: SpeechlessError"):
         SideWork("Monitor").attempt("file", fails)
+
+
+def test_where_warnings_are_errors_the_log_has_it_and_training_goes_on(told_in_the_log):
+    monitor = SimpleNamespace(failed=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        switch_off(monitor, ValueError("broken"))
+        SideWork("Monitor").attempt("file", fails)
+    assert monitor.failed
+    assert told_in_the_log == [
+        "SimpleNamespace switched itself off, training goes on: ValueError: broken",
+        "Monitor gave up its file, and goes on: SpeechlessError: ",
+    ]
+    told_in_the_log.clear()
