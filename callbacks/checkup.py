@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 # Reports in a checkup; a finding is seen at two to four in a row.
-_REPORTS, _INTERVAL = 20, 5
+_REPORTS_IN_A_CHECKUP = 20
+_MIN_INTERVAL = 5
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def checkup(
     steps = whole_number("steps", steps)
     trainer = check_checkup(model, data, val_dataloaders, report, trainer)
     callbacks = belonging(as_callbacks(trainer.pop("callbacks", None)))
-    doctor = TrainingDoctor(max(_INTERVAL, steps // _REPORTS))
+    doctor = TrainingDoctor(max(_MIN_INTERVAL, steps // _REPORTS_IN_A_CHECKUP))
     with ExitStack() as stack:
         cuda = trainer.get("accelerator", "auto") != "cpu"
         stack.enter_context(kept(data, val_dataloaders, cuda=cuda))

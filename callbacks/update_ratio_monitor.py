@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 _SCALE = SCALES["update_ratio"]
 _MAX_NAMED = 5
-_MIN_STEPS, _LET_DOWN = 20, 0.01
+_MIN_STEPS = 20
+_MIN_SHARE_OF_PEAK_RATE = 0.01
 
 
 class UpdateRatioMonitor(Monitor):
@@ -173,7 +174,7 @@ class UpdateRatioMonitor(Monitor):
             return True
         name, lr = self._names[parameter], float(lr)
         self._peaks[name] = max(lr, self._peaks.get(name, lr))
-        return lr > _LET_DOWN * self._peaks[name]
+        return lr > _MIN_SHARE_OF_PEAK_RATE * self._peaks[name]
 
     def on_train_batch_end(
         self,

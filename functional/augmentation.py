@@ -6,7 +6,7 @@ from torch.nn.functional import grid_sample, pad
 
 from .hashing import GOLDEN, shift_right, splitmix64
 
-_LARGE = 64 * 64  # Pixels from which on copying an image beats gathering its pixels.
+_MIN_PIXELS_TO_COPY = 64 * 64  # Pixels from which on copying an image beats gathering its pixels.
 
 
 def keyed_uniform(index: Tensor, draws: int | Tensor, *, seed: int, epoch: int) -> Tensor:
@@ -84,7 +84,7 @@ def move_pixels(
     """
     count, channels, height, width = images.shape
     # Copying is faster than gathering, but takes a loop and must know the offsets.
-    large = images.device.type == "cpu" and height * width >= _LARGE
+    large = images.device.type == "cpu" and height * width >= _MIN_PIXELS_TO_COPY
     if large and not torch.compiler.is_compiling():
         return _copy_windows(images, x, y, flip_x, flip_y)
     # What lies outside is read from a border of one zero.

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .hashing import splitmix64
 
-_WORD = 8
+_BYTES_OF_A_WORD = 8
 
 
 def content_hashes(rows: Tensor) -> Tensor:
@@ -28,10 +28,10 @@ def content_hashes(rows: Tensor) -> Tensor:
     if rows[:1].numel() == 0 or len(rows) == 0:
         return torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
     octets = rows.reshape(len(rows), -1).contiguous().view(torch.uint8)
-    missing = -octets.shape[1] % _WORD
+    missing = -octets.shape[1] % _BYTES_OF_A_WORD
     if missing:
         octets = torch.nn.functional.pad(octets, (0, missing))
-    elif octets.storage_offset() % _WORD:
+    elif octets.storage_offset() % _BYTES_OF_A_WORD:
         octets = octets.clone()
     words = octets.view(torch.int64)
     places = splitmix64(torch.arange(words.shape[1], device=rows.device))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 # Fewer units side by side are read no faster.
-_MANY = 16
+_MIN_UNITS_ABREAST = 16
 
 
 class ActivityRule(NamedTuple):
@@ -68,7 +68,7 @@ def active_units(
 
 def _highest(outputs: Tensor, unit_dim: int) -> Tensor:
     last = outputs.movedim(unit_dim, -1)
-    if last.shape[-1] >= _MANY and last.is_contiguous():  # As channels_last has them.
+    if last.shape[-1] >= _MIN_UNITS_ABREAST and last.is_contiguous():  # As channels_last has them.
         return last.reshape(-1, last.shape[-1]).amax(0)
     before, after = list(range(unit_dim)), list(range(1, outputs.ndim - unit_dim))
     # Over samples first: over samples and few positions at once takes twenty times as long.

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from .hashing import splitmix64
 
-_POOL = 64  # batches sorted by length at a time: similar within, yet different in each epoch
+# That are sorted by length at a time: similar within, yet different in each epoch.
+_BATCHES_OF_A_POOL = 64
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
@@ -97,7 +98,7 @@ def bucket_by_length(order: Tensor, lengths: Tensor, step: int, seed: int, epoch
     whole = len(order) // step * step
     if not whole:
         return order
-    pools = torch.split(order[:whole], _POOL * step)
+    pools = torch.split(order[:whole], _BATCHES_OF_A_POOL * step)
     batches = [pool[lengths[pool].argsort(stable=True)].view(-1, step) for pool in pools]
     mixed = epoch_order(whole // step, seed ^ -1, epoch)
     return torch.cat([torch.cat(batches)[mixed].flatten(), order[whole:]])

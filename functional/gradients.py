@@ -9,12 +9,12 @@ from .precision import widest
 
 # Norms below this need double precision: entries whose p-th power is no longer a normal
 # single-precision number could carry them, even spread over 10^9 entries.
-_SPREAD = 10**9
-_BLOCK = 256
+_ENTRIES_TO_SPREAD_OVER = 10**9
+_SHORT_SUM_SIZE = 256
 # Orders whose powers are in range where the norms are; others are taken of scaled entries.
 _PLAIN = (1.0, 2.0, float("inf"))
 # Up to here double precision costs less than blocks.
-_SMALL = 8_192
+_MAX_ENTRIES_OF_SMALL = 8_192
 
 
 def layer_gradient_norms(
@@ -134,10 +134,10 @@ def single_precision_range(norm_type: float) -> tuple[float, float]:
     """
     limits = torch.finfo(torch.float32)
     if norm_type in (1.0, 2.0):
-        low = (limits.tiny * _SPREAD) ** (1 / norm_type)
+        low = (limits.tiny * _ENTRIES_TO_SPREAD_OVER) ** (1 / norm_type)
         return float(low), float(limits.max ** (1 / norm_type))
     # Of less than a third of an order, which is no norm, nothing is in range.
-    return float(limits.tiny * _SPREAD ** min(1 / norm_type, 30)), limits.max
+    return float(limits.tiny * _ENTRIES_TO_SPREAD_OVER ** min(1 / norm_type, 30)), limits.max
 
 
 def _dense_real(gradient: Tensor, norm_type: float) -> Tensor:
@@ -159,7 +159,7 @@ def _tensor_norms(
     """
     groups: dict[tuple[torch.device, torch.dtype, bool], list[int]] = {}
     for i, tensor in enumerate(tensors):
-        large = tensor.device.type == "cpu" and tensor.numel() > _SMALL
+        large = tensor.device.type == "cpu" and tensor.numel() > _MAX_ENTRIES_OF_SMALL
         if tensor.numel():
             groups.setdefault((tensor.device, tensor.dtype, large), []).append(i)
     for (device, dtype, large), members in groups.items():
@@ -190,7 +190,7 @@ def _scaled_norm(tensor: Tensor, norm_type: float, dtype: torch.dtype) -> Tensor
 def _blockwise_norm(tensor: Tensor, norm_type: float, dtype: torch.dtype) -> Tensor:
     """Norm of the norms of blocks: short sums keep their precision."""
     flat = tensor.reshape(-1)
-    blocks = flat[: flat.numel() // _BLOCK * _BLOCK].view(-1, _BLOCK)
+    blocks = flat[: flat.numel() // _SHORT_SUM_SIZE * _SHORT_SUM_SIZE].view(-1, _SHORT_SUM_SIZE)
     by_block = torch.linalg.vector_norm(blocks, norm_type, dim=1, dtype=dtype)
     if blocks.numel() < flat.numel():
         rest = torch.linalg.vector_norm(flat[blocks.numel() :], norm_type, dtype=dtype)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 _DEPTH = 30
-_GAINS = 160
+_GAINS_TO_TRY = 160
 
 
 def depth_preserving_gain(activation: Callable[[Tensor], Tensor], depth: int = _DEPTH) -> float:
@@ -36,7 +36,7 @@ def depth_preserving_gain(activation: Callable[[Tensor], Tensor], depth: int = _
     points = torch.linspace(-6, 6, 601, dtype=torch.float64)
     weights = torch.exp(-points.square() / 2)
     weights /= weights.sum()
-    gains = torch.logspace(math.log10(0.5), math.log10(4), _GAINS, dtype=torch.float64)
+    gains = torch.logspace(math.log10(0.5), math.log10(4), _GAINS_TO_TRY, dtype=torch.float64)
     variance, forward, backward = gains.square(), [], torch.zeros_like(gains)
     for _ in range(depth):
         z = (variance.sqrt()[:, None] * points).requires_grad_()

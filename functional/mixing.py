@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .pixels import inside_boxes
 
-_POINTS = 4097
+_POINTS_OF_A_TABLE = 4097
 
 
 def beta_table(alpha: float) -> Tensor:
@@ -24,7 +24,7 @@ def beta_table(alpha: float) -> Tensor:
     """
     # With t = x ** alpha the density is smooth also where alpha < 1.
     power = min(alpha, 1.0)
-    t = torch.linspace(0, 0.5**power, _POINTS, dtype=torch.float64)
+    t = torch.linspace(0, 0.5**power, _POINTS_OF_A_TABLE, dtype=torch.float64)
     x = t ** (1 / power)
     mass = torch.cumulative_trapezoid(t ** (alpha / power - 1) * (1 - x) ** (alpha - 1), t)
     return torch.stack([torch.cat([mass.new_zeros(1), mass / mass[-1] / 2]), t])
@@ -50,7 +50,7 @@ def beta_quantiles(uniform: Tensor, alpha: float, table: Tensor | None = None) -
     cumulative, t = (beta_table(alpha).to(uniform.device) if table is None else table).unbind(0)
     quantile = uniform.double()
     lower = torch.minimum(quantile, 1 - quantile)
-    right = torch.searchsorted(cumulative, lower.contiguous()).clamp(1, _POINTS - 1)
+    right = torch.searchsorted(cumulative, lower.contiguous()).clamp(1, _POINTS_OF_A_TABLE - 1)
     start, stop = cumulative[right - 1], cumulative[right]
     share = (lower - start) / (stop - start)
     found = (t[right - 1] + share * (t[right] - t[right - 1])) ** (1 / min(alpha, 1.0))

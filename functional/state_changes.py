@@ -11,7 +11,7 @@ from torch import Tensor
 from .metric_states import MetricState
 
 # Up to as many numbers, to look for those that changed takes longer than to take all.
-_SMALL = 1024
+_MAX_ENTRIES_OF_SMALL = 1024
 _WORDS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64, 16: torch.int64}
 
 
@@ -157,7 +157,7 @@ def _appended(before: Any, after: list[Tensor]) -> Appended:
 
 
 def _replaced(before: Any, after: Tensor) -> Packed | Replaced:
-    if after.numel() <= _SMALL or not isinstance(before, Tensor):
+    if after.numel() <= _MAX_ENTRIES_OF_SMALL or not isinstance(before, Tensor):
         return _packed(after)
     if before.dtype != after.dtype or before.shape != after.shape:
         return _packed(after)

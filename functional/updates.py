@@ -10,9 +10,10 @@ from .gradients import single_precision_range
 from .precision import widest
 
 # Entries of which weights and copies stay in a core's second-level cache, and of a short sum.
-_BLOCK, _ROW = 131_072, 256
+_BLOCK_SIZE = 131_072
+_SHORT_SUM_SIZE = 256
 # Smaller tensors are taken together, in double precision.
-_SMALL = 8_192
+_MAX_ENTRIES_OF_SMALL = 8_192
 
 
 def update_norms(
@@ -38,7 +39,7 @@ def update_norms(
         ([5.0], [1.0])
     """
     pairs = [(_real(old), _real(new)) for old, new in zip(before, after, strict=True)]
-    small = [i for i, (old, _) in enumerate(pairs) if old.numel() <= _SMALL]
+    small = [i for i, (old, _) in enumerate(pairs) if old.numel() <= _MAX_ENTRIES_OF_SMALL]
     found = dict(zip(small, _small_norms([pairs[i] for i in small], refresh), strict=True))
     for i, (old, new) in enumerate(pairs):
         if i not in found:
@@ -83,14 +84,14 @@ def _blocks(before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Blocks of both in the order in which the copy's entries lie in memory."""
     dims = sorted(range(before.ndim), key=before.stride, reverse=True)
     flat, weights = before.permute(dims).view(-1), after.permute(dims).reshape(-1)
-    return zip(torch.split(flat, _BLOCK), torch.split(weights, _BLOCK), strict=True)
+    return zip(torch.split(flat, _BLOCK_SIZE), torch.split(weights, _BLOCK_SIZE), strict=True)
 
 
 def _length(block: Tensor) -> float:
     """Length of a block by rows: short sums keep their precision."""
-    if block.numel() % _ROW == 0:
+    if block.numel() % _SHORT_SUM_SIZE == 0:
         low, high = single_precision_range(2.0)
-        rows = torch.linalg.vector_norm(block.view(-1, _ROW), dim=1)
+        rows = torch.linalg.vector_norm(block.view(-1, _SHORT_SUM_SIZE), dim=1)
         length = math.sqrt(torch.dot(rows, rows))
         if low <= length <= high:
             return length

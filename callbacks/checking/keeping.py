@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 from torch.utils.data import DataLoader
 
-_DEPTH, _LONG = 4, 100
+_MAX_DEPTH = 4
+_MAX_PARTS = 100
 _Generator = torch.Generator | random.Random | np.random.Generator | np.random.RandomState
 
 
@@ -31,7 +32,7 @@ def kept(*holders: Any, cuda: bool = False) -> Iterator[None]:
         holders: Loaders, data modules.
         cuda: Whether CUDA may be used that was not used before.
     """
-    found = [g for g in _generators(list(holders), _DEPTH, set())]
+    found = [g for g in _generators(list(holders), _MAX_DEPTH, set())]
     restorers = [*_globals(cuda), *map(_restorer, found)]
     try:
         yield
@@ -85,7 +86,7 @@ def _parts(holder: Any) -> list[Any]:
         return []
     if isinstance(holder, Mapping | list | tuple):
         parts = holder.values() if isinstance(holder, Mapping) else holder
-        return list(parts) if len(holder) <= _LONG else []  # Not the samples themselves.
+        return list(parts) if len(holder) <= _MAX_PARTS else []  # Not the samples themselves.
     return list(getattr(holder, "__dict__", {}).values())
 
 

@@ -13,7 +13,7 @@ from .brought_monitors import BroughtMonitors
 from .validation import ValidationCurve
 from .vital_signs.vitals import Vitals
 
-_SOME = 0.05
+_MIN_SHARE_OF_MEAN_TARGET = 0.05
 
 
 def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve) -> None:
@@ -72,7 +72,7 @@ def _count_mute(vitals: Vitals, monitor: DeadReLUMonitor) -> int:
     dead = next(reversed(monitor.dead_units.values())).cpu()
     if dead.shape != means.shape:
         return 0
-    return int((dead & (means > _SOME * means.abs().mean())).sum())
+    return int((dead & (means > _MIN_SHARE_OF_MEAN_TARGET * means.abs().mean())).sum())
 
 
 def _record(

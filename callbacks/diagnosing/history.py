@@ -11,7 +11,8 @@ from ..remedy import Remedy
 from .causes import CAUSES
 from .symptom import Symptom
 
-_HEALED_AFTER, _MOST_DOUBLINGS = 3, 3
+_REPORTS_TO_BE_HEALED = 3
+_MAX_DOUBLINGS = 3
 _RANK = {"info": 0, "warning": 1, "critical": 2}
 
 
@@ -95,7 +96,7 @@ class History:
     def _come_back(self, standing: Sequence[Diagnosis]) -> list[Diagnosis]:
         """What was withdrawn, where it seems not to have healed."""
         healed, alone = self._healed, all(d.severity == "info" for d in standing)
-        if healed is None or not alone or self._poor < _HEALED_AFTER:
+        if healed is None or not alone or self._poor < _REPORTS_TO_BE_HEALED:
             return []
         self._healed, self._missed[healed.problem] = None, 0
         return [] if any(d.problem is healed.problem for d in standing) else [healed]
@@ -144,8 +145,8 @@ class History:
 
     def _is_healed(self, problem: Problem) -> bool:
         self._missed[problem] = self._missed.get(problem, 0) + 1
-        doublings = min(self._withdrawn.get(problem, 0), _MOST_DOUBLINGS)
-        return self._missed[problem] >= _HEALED_AFTER << doublings
+        doublings = min(self._withdrawn.get(problem, 0), _MAX_DOUBLINGS)
+        return self._missed[problem] >= _REPORTS_TO_BE_HEALED << doublings
 
     def state_dict(self) -> dict[str, Any]:
         """All of it, of types that ``torch.load(weights_only=True)`` takes."""

@@ -9,7 +9,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from ..monitoring.recording.loggers import unavailable
 
-_ALIKE = 0.75
+_MIN_SCORE_OF_CLOSE_NAMES = 0.75
 _INSTEAD = "leave it out, to have it found"
 
 
@@ -54,7 +54,7 @@ class NamedMetrics:
         """
         names = _join(ranks) or []
         for argument, complaint in self._complaints(names).items() if names else ():
-            if not get_close_matches(self._given[argument], names, 1, _ALIKE):
+            if not get_close_matches(self._given[argument], names, 1, _MIN_SCORE_OF_CLOSE_NAMES):
                 self._warn(argument, complaint)
                 continue
             raise ValueError(

@@ -38,7 +38,7 @@ from .weights.anatomy import dropout_rates, largest_recurrent_gain
 from .weights.clearing import Clearing
 from .weights.weight_inspection import WeightInspection, WeightNews, parameters_of
 
-_GOOD = 0.5
+_GOOD_GAIN = 0.5
 _AT_RANDOM = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 # Vital signs that are not found anew at each report.
 _LASTING = (
@@ -266,7 +266,7 @@ class Observation:
     def _look_back_in_time(self) -> tuple[str, list[float]]:
         """See how gradients fare through sequences, where there is reason to."""
         for source in (self._batches.probe, self._batches.repeated):
-            if source.layer and not replace(self.vitals).gain > _GOOD:
+            if source.layer and not replace(self.vitals).gain > _GOOD_GAIN:
                 return source.layer, source.profile()
         return "", []
 

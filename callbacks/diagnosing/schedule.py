@@ -5,11 +5,20 @@ from collections.abc import Mapping
 from typing import Any
 
 _FIRST_STEPS = 5
-_REPORTS, _SHORTEST, _LONGEST, _SELDOM = 40, 5, 100, 200
-_LOOKS, _FEW_LOOKS, _SHORT, _LONG = 5, 2, 25, 50
-_WINDOW, _ENOUGH_BATCHES = 4, 50
-# Of a training whose end is not known: each divides the steps at which it begins.
-_GROWING, _SHARE_SO_FAR = (5, 10, 20, 50, 100), 20
+_REPORTS_IN_A_TRAINING = 40
+_REPORTS_IN_A_LONG_TRAINING = 200
+# Optimiser steps between two reports.
+_MIN_INTERVAL = 5
+_SHORT_INTERVAL = 25
+_LONG_INTERVAL = 50
+_MAX_INTERVAL = 100
+_LOOKS_IF_SHORT = 5
+_LOOKS_IF_LONGER = 2
+_INTERVALS_OF_A_WINDOW = 4
+_BATCHES_TO_SEE_A_UNIT = 50
+# Of a training whose length is unknown: each divides the steps at which it begins.
+_GROWING_INTERVALS = (10, 20, 50, 100)
+_REPORTS_IN_STEPS_DONE = 20
 
 
 class Schedule:
@@ -32,7 +41,7 @@ class Schedule:
 
     def __init__(self, every_n_steps: int | None) -> None:
         self._given = every_n_steps
-        self.interval = every_n_steps or _LONGEST
+        self.interval = every_n_steps or _MAX_INTERVAL
         self._reported = 0
         self._has_begun = self._grows = False
 
@@ -43,7 +52,7 @@ class Schedule:
             step: Steps done.
             planned_steps: Steps that the training is to have; infinite if unknown.
         """
-        share = int(min(_LONGEST, max(_SHORTEST, planned_steps / _REPORTS)))
+        share = int(min(_MAX_INTERVAL, max(_MIN_INTERVAL, planned_steps / _REPORTS_IN_A_TRAINING)))
         self._grows = self._given is None and math.isinf(planned_steps)
         self.interval, self._reported = self._given or share, step
         self.grow(step)
@@ -57,8 +66,9 @@ class Schedule:
         if not self._grows:
             return False
         before = self.interval
-        reached = (interval for interval in _GROWING if interval <= step // _SHARE_SO_FAR)
-        self.interval = max(reached, default=_GROWING[0])
+        share = step // _REPORTS_IN_STEPS_DONE
+        reached = (interval for interval in _GROWING_INTERVALS if interval <= share)
+        self.interval = max(reached, default=_MIN_INTERVAL)
         return self.interval != before
 
     def is_first(self, step: int) -> bool:
@@ -71,8 +81,8 @@ class Schedule:
 
     def is_read(self, step: int) -> bool:
         """Whether the loss is looked at in the step after so many, first or not."""
-        looks = _LOOKS if self.interval < _SHORT else _FEW_LOOKS
-        looks *= 1 + (self.interval > _LONG)
+        looks = _LOOKS_IF_SHORT if self.interval < _SHORT_INTERVAL else _LOOKS_IF_LONGER
+        looks *= 1 + (self.interval > _LONG_INTERVAL)
         return self._ends_interval(step) or step % max(1, self.interval // looks) == 0
 
     def unit_window(self, batches_per_epoch: float) -> tuple[int | None, int]:
@@ -86,8 +96,8 @@ class Schedule:
         Returns:
             The steps, and of how many batches one is looked at.
         """
-        steps = _WINDOW * self.interval
-        stride = max(1, int(min(steps, batches_per_epoch)) // _ENOUGH_BATCHES)
+        steps = _INTERVALS_OF_A_WINDOW * self.interval
+        stride = max(1, int(min(steps, batches_per_epoch)) // _BATCHES_TO_SEE_A_UNIT)
         return (steps if batches_per_epoch > steps else None), stride
 
     def _ends_interval(self, step: int) -> bool:
@@ -111,7 +121,7 @@ class Schedule:
         """
         if step // self.interval <= self._reported // self.interval:
             return False
-        if self._given is None and _SELDOM * (step - self._reported) < step:
+        if self._given is None and _REPORTS_IN_A_LONG_TRAINING * (step - self._reported) < step:
             return False
         self._reported = step
         return True

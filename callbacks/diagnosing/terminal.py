@@ -8,7 +8,7 @@ from rich.text import Text
 
 # The longest name of a problem, and "since step 1,000,000": a layer's name may be any length, and
 # what to do about it needs the room more.
-_WIDTH = 28
+_MAX_WIDTH_OF_FIRST_COLUMN = 28
 
 
 class Terminal(Console):
@@ -31,7 +31,7 @@ def table_of(heads: tuple[str, str], rows: Iterable[tuple[str, str]], encoding: 
         The table.
     """
     table = Table(show_lines=True)
-    table.add_column(heads[0], overflow="fold", max_width=_WIDTH)
+    table.add_column(heads[0], overflow="fold", max_width=_MAX_WIDTH_OF_FIRST_COLUMN)
     table.add_column(heads[1], overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell, encoding)) for cell in row))

@@ -27,7 +27,10 @@ from .metric_names import (
 from .named_metrics import NamedMetrics
 from .vital_signs.signs import NAN
 
-_SAME_UNITS, _SAME_KIND, _ITSELF = 2.5, 8.0, 1.5
+# Of a loss that is logged to those of training.
+_MAX_RATIO_IN_SAME_UNITS = 2.5
+_MAX_RATIO_OF_SAME_KIND = 8.0
+_MAX_RATIO_OF_ITSELF = 1.5
 
 
 @dataclass(frozen=True)
@@ -170,8 +173,14 @@ class ValidationCurve:
         waits = False
         if loss is not None and recent and told.is_guessed and not (self.losses or chosen):
             kinds = [OTHER_LOSSES[word] for word in words_of(told.name) if word in OTHER_LOSSES]
-            times = _SAME_KIND if any(kind in known for known in kinds) else _SAME_UNITS
-            own = told.counterpart is not None and _are_alike(told.counterpart, recent, _ITSELF)
+            times = (
+                _MAX_RATIO_OF_SAME_KIND
+                if any(kind in known for known in kinds)
+                else _MAX_RATIO_IN_SAME_UNITS
+            )
+            own = told.counterpart is not None and _are_alike(
+                told.counterpart, recent, _MAX_RATIO_OF_ITSELF
+            )
             bare = is_bare(told.name)
             # The mean of a first epoch is there with the second validation.
             waits = bare and told.counterpart is None
@@ -256,7 +265,7 @@ def _closest(
 ) -> tuple[str, float] | None:
     """Name and loss, of all ranks, of the rival whose counterpart is the training's loss."""
     rivals = [rival for rank in ranks for rival in rank]
-    best, least = None, _ITSELF - 1
+    best, least = None, _MAX_RATIO_OF_ITSELF - 1
     for name in dict.fromkeys(name for name, _, _ in rivals) if recent else ():
         losses, twins = zip(*(figures for own, *figures in rivals if own == name), strict=True)
         distance = _distance(sum(twins) / len(twins), recent)

@@ -18,7 +18,7 @@ from .layer_map import LayerMap
 from .thinning import smooth_curve
 from .wording import outcome_of, verdict_of
 
-_WINDOWS = 120
+_WINDOWS_OF_A_CURVE = 120
 _RANK = {"critical": 0, "warning": 1, "info": 2}
 # In the order of the page: what is asked first comes first.
 _MAPS = {
@@ -115,13 +115,15 @@ def _constant(figures: Mapping[str, Points]) -> tuple[float, str] | None:
 
 def _noisy(name: str, points: Points) -> list[Curve]:
     """A curve of many values, and the means that show its course."""
-    if len(points) <= 2 * _WINDOWS:
+    if len(points) <= 2 * _WINDOWS_OF_A_CURVE:
         return [Curve(name, *_split(points))] if points else []
     steps, values = _split(points)
-    size = -(-len(points) // _WINDOWS)
+    size = -(-len(points) // _WINDOWS_OF_A_CURVE)
     return [
         Curve(f"{name} of a batch", steps, values, "faint"),
-        Curve(f"{name}, mean of {size:,} batches", *smooth_curve(steps, values, _WINDOWS)),
+        Curve(
+            f"{name}, mean of {size:,} batches", *smooth_curve(steps, values, _WINDOWS_OF_A_CURVE)
+        ),
     ]
 
 

@@ -24,7 +24,9 @@ from .wording import name_of, time_of
 _SCRIPTS = ("tools.js", "plot.js", "chart.js", "heat_map.js", "page.js")
 _MAX_POINTS = 2_000
 _MAX_ROWS = 600
-_MAX_CELLS, _MAX_COLUMNS, _MIN_COLUMNS = 60_000, 400, 100
+_MAX_CELLS = 60_000
+_MAX_COLUMNS = 400
+_MIN_COLUMNS = 100
 
 
 def write_page(notes: CaseNotes, path: str | Path) -> Path:

@@ -32,7 +32,7 @@ GEOMETRY = (
 )
 _WHOLE_PIXELS = {"horizontal_flip", "vertical_flip", "random_crop"}
 _RADIANS = math.pi / 180
-_ASPECT = math.log(4 / 3)
+_LOG_OF_MAX_ASPECT = math.log(4 / 3)
 
 
 def move(images: Tensor, masks: Tensor | None, draws: Draws) -> tuple[Tensor, Tensor | None]:
@@ -148,7 +148,7 @@ def _random_crop(draws: Draws) -> tuple[Tensor, Tensor]:
 def _resized_crop(draws: Draws, height: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     area = draws.amount("resized_crop", 1)
     happens = draws.happens("resized_crop")
-    aspect = ((2 * draws.uniform("resized_crop", 1) - 1) * _ASPECT).exp()
+    aspect = ((2 * draws.uniform("resized_crop", 1) - 1) * _LOG_OF_MAX_ASPECT).exp()
     if happens is not None:
         aspect = torch.where(happens, aspect, width / height)
     wide = (area * aspect * (height / width)).sqrt().clamp(max=1)

@@ -31,21 +31,21 @@ class _Kind:
     default: tuple[float, float] = (0.0, 0.0)
 
 
-_TINY = 1e-3
+_LEAST_AMOUNT = 1e-3
 # The order gives each operation its columns of the draws: append, never insert, or every
 # seeded run changes.
 KINDS: dict[str, _Kind] = {
     "rotation": _Kind("symmetric", -180, 180),
     "shift_x": _Kind("symmetric", -1, 1),
     "shift_y": _Kind("symmetric", -1, 1),
-    "crop": _Kind("up_to", 0, 1 - _TINY, columns=3),
-    "zoom": _Kind("factor", _TINY, math.inf),
+    "crop": _Kind("up_to", 0, 1 - _LEAST_AMOUNT, columns=3),
+    "zoom": _Kind("factor", _LEAST_AMOUNT, math.inf),
     "shear_x": _Kind("symmetric", -89, 89),
     "shear_y": _Kind("symmetric", -89, 89),
     "horizontal_flip": _Kind("probability", 0, 1),
     "vertical_flip": _Kind("probability", 0, 1),
     "random_crop": _Kind("fixed", 0, math.inf, columns=2),
-    "resized_crop": _Kind("at_least", _TINY, 1, columns=4),
+    "resized_crop": _Kind("at_least", _LEAST_AMOUNT, 1, columns=4),
     "brightness": _Kind("factor", 0, math.inf),
     "contrast": _Kind("factor", 0, math.inf),
     "saturation": _Kind("factor", 0, math.inf),
@@ -54,8 +54,8 @@ KINDS: dict[str, _Kind] = {
     "erasing": _Kind("probability", 0, 1, columns=4, default=(0.02, 0.33)),
     "noise": _Kind("up_to", 0, math.inf),
     "blur": _Kind("up_to", 0, math.inf),
-    "mixup": _Kind("fixed", _TINY, math.inf),
-    "cutmix": _Kind("fixed", _TINY, math.inf, columns=3),
+    "mixup": _Kind("fixed", _LEAST_AMOUNT, math.inf),
+    "cutmix": _Kind("fixed", _LEAST_AMOUNT, math.inf, columns=3),
     "sharpness": _Kind("factor", 0, math.inf),
     "posterize": _Kind("bits", 1, 8),
     "solarize": _Kind("threshold", 0, 1),

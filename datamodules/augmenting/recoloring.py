@@ -23,7 +23,7 @@ from .precision import widen
 from .toning import TONES, retone
 
 COLORS = ("brightness", "contrast", "saturation", "hue", "grayscale")
-_ASPECT = math.log(10 / 3)
+_LOG_OF_MAX_ASPECT = math.log(10 / 3)
 
 
 def recolor(images: Tensor, draws: Draws, bound: float, *, clamp: bool) -> Tensor:
@@ -128,7 +128,7 @@ def erase(images: Tensor, draws: Draws) -> Tensor:
     Returns:
         Tensor of the shape of ``images``.
     """
-    aspect = ((2 * draws.uniform("erasing", 1) - 1) * _ASPECT).exp()
+    aspect = ((2 * draws.uniform("erasing", 1) - 1) * _LOG_OF_MAX_ASPECT).exp()
     boxes = box_masks(
         draws.amount("erasing"),
         aspect,

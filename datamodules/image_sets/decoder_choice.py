@@ -7,7 +7,7 @@ import torch
 
 from .image_decoder import ImageDecoder, is_grey
 
-_LOOKED_AT = 10_000
+_MAX_HEADERS = 10_000
 Header = tuple[tuple[int, int], str]
 
 
@@ -34,7 +34,7 @@ def choose_decoder(
     """
     headers: list[Header] = []
     if image_size is None or channels is None:
-        places = torch.linspace(0, count - 1, min(count, _LOOKED_AT)).round().long().tolist()
+        places = torch.linspace(0, count - 1, min(count, _MAX_HEADERS)).round().long().tolist()
         with ThreadPoolExecutor(max_workers=8) as pool:
             headers = list(pool.map(header, places))
     chosen = channels or (1 if all(is_grey(mode) for _, mode in headers) else 3)

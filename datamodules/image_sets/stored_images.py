@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ...functional.color import grayscale
 
-_BLOCK = 1024
+_IMAGES_OF_A_BLOCK = 1024
 
 
 class StoredImages:
@@ -53,7 +53,7 @@ class StoredImages:
         if channels == 3 and have == 4:
             return StoredImages(self.pixels[:, :3].contiguous())
         if channels == 1 and have in (3, 4):
-            grey = [_grey(block[:, :3]) for block in torch.split(self.pixels, _BLOCK)]
+            grey = [_grey(block[:, :3]) for block in torch.split(self.pixels, _IMAGES_OF_A_BLOCK)]
             return StoredImages(torch.cat(grey))
         raise ValueError(
             f"Expected images that can be given {channels} channels, but they have {have}. Leave "

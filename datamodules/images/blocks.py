@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..image_sets.image_source import ImageSource
 
-_NUMBERS = 2**20  # in one block: small enough for the processor's cache
-_FILES = 64
+_NUMBERS_OF_A_BLOCK = 2**20  # Small enough for the processor's cache.
+_FILES_OF_A_BLOCK = 64
 
 
 def blocks(source: ImageSource, index: Tensor, threads: int = 8) -> Iterator[tuple[Tensor, Tensor]]:
@@ -26,12 +26,12 @@ def blocks(source: ImageSource, index: Tensor, threads: int = 8) -> Iterator[tup
     Yields:
         Indices of shape ``(B,)`` and images of shape ``(B, C, H, W)``.
     """
-    size = max(_NUMBERS // prod(source.shape), 1)
+    size = max(_NUMBERS_OF_A_BLOCK // prod(source.shape), 1)
     if source.stored:
         for part in torch.split(index, size):
             yield part, source.take(part)
         return
-    parts = torch.split(index, min(size, _FILES))
+    parts = torch.split(index, min(size, _FILES_OF_A_BLOCK))
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(parts), threads):
             group = parts[start : start + threads]

@@ -9,9 +9,9 @@ from torch import Tensor
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_NAMED = 2  # classes that are named above a mixture
-_LEAST_SHARE = 0.005
-_LONGEST = 16
+_MAX_CLASSES_NAMED = 2  # Above a mixture.
+_LEAST_SHARE_NAMED = 0.005
+_MAX_LETTERS_OF_A_NAME = 16
 
 
 def draw_batch(
@@ -72,11 +72,13 @@ def _mixture(target: Tensor, class_names: Sequence[str]) -> str:
     shares, classes = torch.sort(target.float(), descending=True)
     named = [
         f"{share:.0%} {_short(class_names[label])}"
-        for share, label in zip(shares[:_NAMED].tolist(), classes[:_NAMED].tolist(), strict=True)
-        if share >= _LEAST_SHARE
+        for share, label in zip(
+            shares[:_MAX_CLASSES_NAMED].tolist(), classes[:_MAX_CLASSES_NAMED].tolist(), strict=True
+        )
+        if share >= _LEAST_SHARE_NAMED
     ]
     return "\n".join(named)
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
+    return name if len(name) <= _MAX_LETTERS_OF_A_NAME else name[: _MAX_LETTERS_OF_A_NAME - 1] + "…"

@@ -9,7 +9,7 @@ from .blocks import blocks
 
 MEASURED_FILES = 5_000
 # Below a thousandth of a grey level a channel is constant but for rounding.
-_CONSTANT = 1e-3 / 255
+_MAX_DEVIATION_OF_CONSTANT = 1e-3 / 255
 
 
 def measure_channels(
@@ -36,7 +36,7 @@ def measure_channels(
         moments.add(images)
         bound = 1.0 if images.is_floating_point() else 255.0
     mean, deviation = moments.mean / bound, moments.deviation / bound
-    deviation = torch.where(deviation > _CONSTANT, deviation, 1.0)
+    deviation = torch.where(deviation > _MAX_DEVIATION_OF_CONSTANT, deviation, 1.0)
     mean, deviation = (v.expand(source.shape[0]).view(1, -1, 1, 1) for v in (mean, deviation))
     return mean.float(), deviation.float()
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .streamed_images import StreamedImages
 
 _PARTS = ("train", "val", "test")
-_RUN = 64
+_IMAGES_OF_A_RUN = 64
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,6 @@ def spread_runs(count: int, wanted: int) -> Tensor:
     """
     if count <= wanted:
         return torch.arange(count)
-    run = min(_RUN, wanted)
+    run = min(_IMAGES_OF_A_RUN, wanted)
     starts = torch.linspace(0, count - run, wanted // run, dtype=torch.float64).long()
     return (starts[:, None] + torch.arange(run)).flatten()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .table import Table, number_texts, shown
 
-_FEW = 20
+_FEW_VALUES = 20
 
 
 class ClassLabels:
@@ -45,7 +45,7 @@ class ClassLabels:
         else:
             self.names = sorted(found, key=lambda text: (numbers[text], text))
             fractions = sum(not number.is_integer() for number in numbers.values() if number)
-            if fractions and len(found) > max(_FEW, len(table) // 2):
+            if fractions and len(found) > max(_FEW_VALUES, len(table) // 2):
                 raise ValueError(
                     f"Expected classes in the target {target!r}, but {table.source} has "
                     f"{len(found)} numbers there, such as {shown(self.names[:3])}. Use "

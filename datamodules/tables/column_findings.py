@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from .table import Table, shown
 from .table_encoder import TableEncoder
 
-_FEW = 20
+_FEW_VALUES = 20
 
 
 def column_findings(encoder: TableEncoder, table: Table, rows: NDArray[np.int64]) -> list[str]:
@@ -32,7 +32,7 @@ def column_findings(encoder: TableEncoder, table: Table, rows: NDArray[np.int64]
             f"Expected columns that vary over the training split, but {shown(encoder.constant)} do "
             f"not. Name them in `ignore`."
         )
-    many = max(_FEW, len(rows) // 2)
+    many = max(_FEW_VALUES, len(rows) // 2)
     for name, vocabulary in encoder.categories.vocabularies.items():
         if len(vocabulary) > many:
             findings.append(
@@ -42,6 +42,6 @@ def column_findings(encoder: TableEncoder, table: Table, rows: NDArray[np.int64]
     findings += [
         f"Column {name!r} counts the rows of {table.source}. Name it in `ignore`."
         for name in encoder.numbers.names
-        if len(table) > _FEW and (np.diff(table.numbers(name)) == 1).all()
+        if len(table) > _FEW_VALUES and (np.diff(table.numbers(name)) == 1).all()
     ]
     return findings

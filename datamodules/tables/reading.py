@@ -20,7 +20,7 @@ MISSING_VALUES = ("", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null",
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": None, ".data": None}
 _PARQUET = (".parquet", ".pq")
 _NUMBERS = (Real, Decimal)
-_CHUNK = 4096
+_ROWS_OF_A_CHUNK = 4096
 
 
 def read_table(
@@ -247,7 +247,7 @@ def _rows_in_chunks(
             elif row:  # a blank line is none
                 raise _wrong_width(row, width, f"line {begin} of {source}")
             begin = reader.line_num + 1
-            if len(rows) == _CHUNK:
+            if len(rows) == _ROWS_OF_A_CHUNK:
                 yield rows, lines
                 rows, lines = [], []
     except csv.Error as error:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-_SHOWN = 12
+_MAX_NAMES_SHOWN = 12
 _WHOLE = re.compile(r"-?\d+\.0+")
 
 
@@ -192,8 +192,8 @@ def shown(names: Iterable[str]) -> str:
         "'a', 'b'"
     """
     names = list(names)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(map(repr, names[:_SHOWN])) + more
+    more = f" and {len(names) - _MAX_NAMES_SHOWN} more" if len(names) > _MAX_NAMES_SHOWN else ""
+    return ", ".join(map(repr, names[:_MAX_NAMES_SHOWN])) + more
 
 
 def _is_number(value: Any) -> bool:

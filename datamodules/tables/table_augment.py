@@ -14,7 +14,11 @@ from ...functional.swap_noise import other_rows, swap_noise
 _OPERATIONS = {"noise": float("inf"), "swap": 1.0, "mixup": float("inf")}
 
 # Which of a row's draws are for what; each kind has room for a million columns.
-_SHARE, _PARTNER, _SWAPPED, _SOURCE, _NOISE = 0, 1, 1 << 20, 2 << 20, 3 << 20
+_SHARE = 0
+_PARTNER = 1
+_SWAPPED = 1 << 20
+_SOURCE = 2 << 20
+_NOISE = 3 << 20
 
 
 class TableAugment:

@@ -12,7 +12,7 @@ from thresholds import REPORTS, Judged, Move, Outcome, both_ways, moves, table
 
 from torchvitals.callbacks.diagnosing.rules import class_imbalance
 
-RARER = Move("class_imbalance", "_RATIO", class_imbalance._RATIO, 1e9)
+RARER = Move("class_imbalance", "_MIN_RATIO_TO_BE_RARE", class_imbalance._MIN_RATIO_TO_BE_RARE, 1e9)
 
 
 def judged(folder, name):
@@ -39,11 +39,14 @@ def test_a_healthy_recording_is_well(tmp_path):
 
 def test_a_moved_threshold_changes_the_verdict_and_is_put_back(tmp_path):
     _, again = judged(tmp_path, "clouds-rare-class")
-    before = class_imbalance._RATIO
+    before = class_imbalance._MIN_RATIO_TO_BE_RARE
     assert again.with_moved(RARER) != "right"
-    assert before == class_imbalance._RATIO
+    assert before == class_imbalance._MIN_RATIO_TO_BE_RARE
     assert again.with_moved(Move("class_imbalance", REPORTS, 0, 10_000)) != "right"
-    assert again.with_moved(Move("class_imbalance", "_RATIO", before, before)) == "right"
+    assert (
+        again.with_moved(Move("class_imbalance", "_MIN_RATIO_TO_BE_RARE", before, before))
+        == "right"
+    )
 
 
 @pytest.mark.parametrize(

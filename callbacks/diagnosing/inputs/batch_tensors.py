@@ -10,7 +10,10 @@ from torch import Tensor, nn
 from ....functional.precision import widest
 from ..weights.anatomy import is_whole
 
-_FEWEST, _MOST_ROWS, _MOST_COLUMNS, _HAIR = 4, 1_000, 8, 1e-5
+_MIN_ROWS = 4
+_MAX_ROWS = 1_000
+_MAX_COLUMNS = 8
+_HAIR_SHARE_OF_RANGE = 1e-5
 
 
 def tensors_of(batch: Any) -> Iterator[Tensor]:
@@ -41,7 +44,7 @@ def is_of_batch(target: Tensor, batch: Any) -> Tensor:
     """
     given = [tensor for tensor in tensors_of(batch) if is_plain(tensor)]
     sure = torch.ones((), dtype=torch.bool, device=target.device)
-    if not given or not is_plain(target) or _rows(target) < _FEWEST:
+    if not given or not is_plain(target) or _rows(target) < _MIN_ROWS:
         return sure
     if any(_shares_memory(target, tensor) for tensor in given):
         return sure
@@ -66,7 +69,7 @@ def _follows(target: Tensor, given: Tensor) -> Tensor:
     values = values.gather(0, order)
     steps, ties = values.diff(dim=0), known.diff(dim=0) == 0
     low, high = values.aminmax(dim=0)
-    hair = _HAIR * (high - low)
+    hair = _HAIR_SHARE_OF_RANGE * (high - low)
     same = ~(ties & (steps.abs() > hair)).any(0)
     ordered = (steps >= -hair).all(0) | (steps <= hair).all(0)
     told = ~ties.all(0)
@@ -78,5 +81,5 @@ def _rows(x: Tensor) -> int:
 
 
 def _columns(x: Tensor, like: Tensor) -> Tensor:
-    table = x.detach().reshape(_rows(like), -1)[:_MOST_ROWS, :_MOST_COLUMNS]
+    table = x.detach().reshape(_rows(like), -1)[:_MAX_ROWS, :_MAX_COLUMNS]
     return table.to(widest(x.device))

@@ -21,10 +21,12 @@ from .recurrence import RepeatedCalls, SequenceProbe
 from .side_inputs import SideInputs
 from .time_axes import Sizes, TimeAxes
 
-_MAX_ROWS, _MAX_FEATURES, _QUARTER = 512, 4_096, 5
-_GOLDEN = 0.6180339887
+_MAX_ROWS = 512
+_MAX_FEATURES = 4_096
+_MIN_BATCHES_OF_A_QUARTER = 5
+_GOLDEN_SECTION = 0.6180339887
 # The farthest of 512 normal numbers is at three to four deviations.
-_FARTHEST = 10.0
+_MAX_DEVIATIONS_OF_FARTHEST = 10.0
 # Number of rows; of each column the mean, the sum of squared distances from it, and the farthest.
 Moments = tuple[int, Tensor, Tensor, Tensor]
 
@@ -228,7 +230,7 @@ class FirstBatches:
         drift, growth = _change(means, deviations)
         std = (squares / max(1, rows - 1)).sqrt()
         # A feature that is rarely another number than 0, say, is none on a small scale.
-        scale = torch.maximum(std, farthest / _FARTHEST)
+        scale = torch.maximum(std, farthest / _MAX_DEVIATIONS_OF_FARTHEST)
         varied = scale[std > 1e-12 * (1 + mean.abs())]
         return InputScale(
             layer=self._first,
@@ -306,7 +308,7 @@ def _sample(rows: Tensor) -> Tensor:
     """Some of many rows, spread evenly and in step with no row or column of an image."""
     if len(rows) <= _MAX_ROWS:
         return rows
-    turns = torch.arange(_MAX_ROWS, dtype=widest(rows.device), device=rows.device) * _GOLDEN
+    turns = torch.arange(_MAX_ROWS, dtype=widest(rows.device), device=rows.device) * _GOLDEN_SECTION
     return rows[(turns % 1 * len(rows)).long()]
 
 
@@ -338,7 +340,7 @@ def _change(means: Tensor, deviations: Tensor) -> tuple[float, float]:
     NaN for fewer than twenty batches.
     """
     quarter = len(means) // 4
-    if quarter < _QUARTER:
+    if quarter < _MIN_BATCHES_OF_A_QUARTER:
         return NAN, NAN
     first, last = deviations[:quarter].mean(), deviations[-quarter:].mean()
     moved = (means[-quarter:].mean() - means[:quarter].mean()).abs() / first

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-_SEQUENCES, _LEAST_CALLS = 8, 4
+_MAX_SEQUENCES = 8
+_MIN_CALLS_IN_A_BATCH = 4
 _FORWARD = (nn.RNN.forward, nn.LSTM.forward, nn.GRU.forward)
 
 
@@ -35,7 +36,7 @@ class SequenceProbe:
             return
         self.layer, self._rnn = name, rnn
         batch = 0 if rnn.batch_first else 1
-        self._sequences = x.detach().narrow(batch, 0, min(_SEQUENCES, x.shape[batch])).clone()
+        self._sequences = x.detach().narrow(batch, 0, min(_MAX_SEQUENCES, x.shape[batch])).clone()
 
     def profile(self) -> list[float]:
         """Size of the gradient of the last output by the input of each time, from the first on."""
@@ -76,7 +77,9 @@ class RepeatedCalls:
 
     def begin(self) -> None:
         """Begin a batch."""
-        self._repeated = [name for name, calls in self.calls.items() if calls >= _LEAST_CALLS]
+        self._repeated = [
+            name for name, calls in self.calls.items() if calls >= _MIN_CALLS_IN_A_BATCH
+        ]
         self.calls, self._sizes = {}, []
 
     def saw(self, name: str, output: Tensor) -> None:

@@ -24,8 +24,8 @@ _TASKS: dict[str, Task] = {
 }
 # Enough to know the balance of outputs by, in multi-label and multi-target training.
 _MAX_COLUMNS = 1_000
-_LEAST_SAMPLES = 4
-_END = 0.02
+_MIN_SAMPLES = 4
+_END_SHARE_OF_RANGE = 0.02
 _NAN = float("nan")
 FIGURES = (
     "data_loss", "accuracy", "target_min", "target_max", "sum_min", "sum_max", "samples", "pairs",
@@ -139,7 +139,7 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
 def _placed(target: Tensor, rows: int) -> Tensor:
     """Binary cross-entropy of the means by place, where places are rows as samples are."""
     samples = len(target) if target.ndim > 1 else 0
-    if samples < _LEAST_SAMPLES or rows == samples:
+    if samples < _MIN_SAMPLES or rows == samples:
         return target.new_tensor(_NAN)
     mean = target.clamp(0, 1).mean(0)
     entropy = torch.special.entr(mean) + torch.special.entr(1 - mean)
@@ -179,7 +179,7 @@ def _read_values(prediction: Tensor, target: Tensor, measure: Measure | None) ->
 def _ends(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """See :data:`ENDS`."""
     low, high = prediction.aminmax()
-    beyond, hair = target - prediction, _END * (high - low)
+    beyond, hair = target - prediction, _END_SHARE_OF_RANGE * (high - low)
     at_low, at_high = (prediction <= low + hair).float(), (prediction >= high - hair).float()
     below, above = ((beyond * at).sum() / at.sum() for at in (at_low, at_high))
     return low, high, -below, above
@@ -188,7 +188,7 @@ def _ends(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, T
 def _best_constant(columns: Tensor, measure: Measure) -> Tensor:
     """What the better of mean and median reaches; a batch's own are a little too good for it."""
     count = len(columns)
-    if count < _LEAST_SAMPLES:
+    if count < _MIN_SAMPLES:
         return columns.new_tensor(_NAN)
     guesses = (columns.mean(0), columns.median(0).values)
     reached = [measure(guess.expand_as(columns), columns) for guess in guesses]

@@ -9,7 +9,9 @@ from ..vital_signs.signs import Objective
 from .autograd_graph import LAYERS, LOSS_NODES, base_name, factor_of, output_of, past_shapes
 
 _REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Pow", "Squeeze")
-_PART, _FEWEST, _MANY = 0.1, 4, 100
+_MIN_SHARE_OF_SEVERAL_LABELS = 0.1
+_MAX_LABELS = 100
+_MIN_SAMPLES = 4
 
 
 def describe_special(
@@ -52,10 +54,10 @@ def _is_multi_hot(shares: Tensor) -> bool:
     of as many as samples those that are of a kind.
     """
     samples, labels = shares.shape
-    if labels > _MANY or (samples == labels and bool((shares.diagonal() != 0).all())):
+    if labels > _MAX_LABELS or (samples == labels and bool((shares.diagonal() != 0).all())):
         return False
     two = bool(((shares == 0) | (shares == 1)).all())
-    return two and bool((shares.sum(1) > 1).float().mean() > _PART)
+    return two and bool((shares.sum(1) > 1).float().mean() > _MIN_SHARE_OF_SEVERAL_LABELS)
 
 
 def divergence_of(loss: Tensor) -> str | None:
@@ -225,7 +227,7 @@ def _crossed(
     own: tuple[int, ...], joined: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     n = joined[0] if joined else 0
-    if joined != (n, n) or n < _FEWEST or own not in ((n, 1), (n,)):
+    if joined != (n, n) or n < _MIN_SAMPLES or own not in ((n, 1), (n,)):
         return None
     return (own, (n,)) if own == (n, 1) else (own, (n, 1))
 

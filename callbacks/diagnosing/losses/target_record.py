@@ -10,9 +10,9 @@ from torch import Tensor
 from ..vital_signs.signs import Objective
 from .loss_news import BatchReading
 
-_RECENT = 40
-_LEAST_SAMPLES = 5_000
-_ALIKE = 1e-9
+_MIN_LOOKS_KEPT = 40
+_SAMPLES_TO_SEE_RARE_CLASSES = 5_000
+_MAX_VARIANCE_SHARE_IF_ALIKE = 1e-9  # Of the mean square.
 
 
 class TargetRecord:
@@ -57,7 +57,7 @@ class TargetRecord:
             objective: Of these targets.
             looks: Batches that were looked at so far.
         """
-        self._forget_old_predictions(max(_RECENT, looks // 2))
+        self._forget_old_predictions(max(_MIN_LOOKS_KEPT, looks // 2))
         if self._targets is None:
             return
         describe = {"classification": self._describe_classes, "binary": self._describe_binary}
@@ -70,11 +70,14 @@ class TargetRecord:
     def _forget_old_predictions(self, half: int) -> None:
         """Keep the last ones; of the last half as many as it takes to see rare classes."""
         self._predicted, self._samples = self._predicted[-half:], self._samples[-half:]
-        if len(self._predicted) <= _RECENT:
+        if len(self._predicted) <= _MIN_LOOKS_KEPT:
             return
         sizes = [float(predicted.sum()) for predicted in self._predicted]
         left, first = sum(sizes), 0
-        while len(sizes) - first > _RECENT and left - sizes[first] > _LEAST_SAMPLES:
+        while (
+            len(sizes) - first > _MIN_LOOKS_KEPT
+            and left - sizes[first] > _SAMPLES_TO_SEE_RARE_CLASSES
+        ):
             left, first = left - sizes[first], first + 1
         self._predicted, self._samples = self._predicted[first:], self._samples[first:]
 
@@ -100,7 +103,7 @@ class TargetRecord:
         mean = total / count
         variances = (squares / count - mean * mean).clamp(min=0)
         variance = variances.mean()
-        if bool((variances <= _ALIKE * squares / count).all()):
+        if bool((variances <= _MAX_VARIANCE_SHARE_IF_ALIKE * squares / count).all()):
             return  # One and the same target for all is for something else than prediction.
         # Of a loss that goes easy on outliers, those would be most of it.
         total, samples = self._constant

@@ -12,12 +12,26 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_RATIO, _NEVER, _SELDOM, _EXPECTED = 10.0, 0.1, 0.2, 10
-_FEW_CLASSES, _LITTLE, _HARDLY = 20, 0.25, 0.1
-_HANDFUL, _WELL = 5, 0.5
-_HALF, _SURE, _LATE = 0.55, 0.65, 0.8
-_CHECKS, _APART, _MANY_TIMES = 3, 0.25, 3.0
-_LONG, _MOST = 1_000, 0.5
+_MIN_RATIO_TO_BE_RARE = 10.0  # Of the largest class's samples to its own (SageMaker Debugger).
+_MIN_EXPECTED_PREDICTIONS = 10
+# Of the predictions that are to be expected.
+_MAX_SHARE_PREDICTED = 0.1
+_MAX_SHARE_PREDICTED_IF_ASKED = 0.2
+_MAX_SHARE_PREDICTED_LATE = 0.55
+
+_FEW_CLASSES = 20
+_VERY_FEW_CLASSES = 5
+_MIN_SHARE_OF_LARGEST_CLASS = 0.5
+_HARDLY_ANY_GAIN = 0.1
+_LITTLE_GAIN = 0.25
+_GOOD_GAIN = 0.5
+_MAX_GAIN_WITH_RARE_MISSED = 0.65
+_LATE_SHARE_OF_STEPS = 0.8
+_STEPS_TO_LEARN_THE_RARE = 1_000
+_RECENT_CHECKS = 3
+_MIN_GAP_OF_ACCURACIES = 0.25
+_MIN_GAIN_OF_TRAINING = 0.25
+_MIN_RATIO_TO_CONSTANT_LOSS = 3.0
 
 
 def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
@@ -26,32 +40,40 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     if not vitals.had_a_long_chance or len(said) != len(counts):
         return False
     is_binary = vitals.objective.task == "binary"
-    if not vitals.has_learned and max(counts) < _MOST * sum(counts):
+    if not vitals.has_learned and max(counts) < _MIN_SHARE_OF_LARGEST_CLASS * sum(counts):
         return False  # It tells the frequent ones apart no better.
     learns = vitals.is_falling or vitals.labels_samples
-    if learns and vitals.gain > _LITTLE and vitals.step < min(vitals.planned_steps / 2, _LONG):
+    if (
+        learns
+        and vitals.gain > _LITTLE_GAIN
+        and vitals.step < min(vitals.planned_steps / 2, _STEPS_TO_LEARN_THE_RARE)
+    ):
         return False  # The rare ones come last.
     if vitals.labels_samples:
         # Who will click is seldom likelier than not, and a model of it may be good all the same,
         # unless it is to decide.
-        knows = _knows(vitals) > _HARDLY and not vitals.wants_decisions
+        knows = _knows(vitals) > _HARDLY_ANY_GAIN and not vitals.wants_decisions
         unlikely = is_binary and (knows or (vitals.wants_order and vitals.has_learned))
     else:
         # Rare words are never the likeliest, in a good model of language neither. Of a mask some
         # pixels are.
-        asked = len(counts) <= _HANDFUL and vitals.wants_decisions
-        good = vitals.gain > (_WELL if asked else _LITTLE)
+        asked = len(counts) <= _VERY_FEW_CLASSES and vitals.wants_decisions
+        good = vitals.gain > (_GOOD_GAIN if asked else _LITTLE_GAIN)
         unlikely = not is_binary and (good or len(counts) > _FEW_CLASSES)
     if unlikely:
         return False
     expected = {i: sum(said) * counts[i] / sum(counts) for i in rare}
-    few = is_binary or len(counts) <= _HANDFUL
-    seldom = _NEVER
+    few = is_binary or len(counts) <= _VERY_FEW_CLASSES
+    seldom = _MAX_SHARE_PREDICTED
     if few and vitals.wants_decisions and vitals.labels_samples:
         # Where one in ten is wrong, half of the rare ones are missed; they are learned last.
-        late = vitals.step > _LATE * vitals.planned_steps
-        seldom = _HALF if late and vitals.gain < _SURE else _SELDOM
-    return any(e >= _EXPECTED and said[i] < seldom * e for i, e in expected.items())
+        late = vitals.step > _LATE_SHARE_OF_STEPS * vitals.planned_steps
+        seldom = (
+            _MAX_SHARE_PREDICTED_LATE
+            if late and vitals.gain < _MAX_GAIN_WITH_RARE_MISSED
+            else _MAX_SHARE_PREDICTED_IF_ASKED
+        )
+    return any(e >= _MIN_EXPECTED_PREDICTIONS and said[i] < seldom * e for i, e in expected.items())
 
 
 def _is_of_another_mix(vitals: Vitals) -> bool:
@@ -61,13 +83,17 @@ def _is_of_another_mix(vitals: Vitals) -> bool:
     """
     if not vitals.had_a_long_chance or not vitals.labels_samples or vitals.evaluates_late:
         return False
-    scores = vitals.validation_scores[-_CHECKS:]
-    if vitals.scores_are_accuracies and len(scores) == _CHECKS:
-        return max(scores) < vitals.told_rightly - _APART
-    checks, usual = vitals.validation_losses[-_CHECKS:], vitals.objective.usual_loss
-    if len(checks) < _CHECKS or vitals.has_other_terms or not vitals.gain > _APART:
+    scores = vitals.validation_scores[-_RECENT_CHECKS:]
+    if vitals.scores_are_accuracies and len(scores) == _RECENT_CHECKS:
+        return max(scores) < vitals.told_rightly - _MIN_GAP_OF_ACCURACIES
+    checks, usual = vitals.validation_losses[-_RECENT_CHECKS:], vitals.objective.usual_loss
+    if (
+        len(checks) < _RECENT_CHECKS
+        or vitals.has_other_terms
+        or not vitals.gain > _MIN_GAIN_OF_TRAINING
+    ):
         return False
-    return min(checks) > max(_MANY_TIMES * vitals.objective.constant_loss, usual)
+    return min(checks) > max(_MIN_RATIO_TO_CONSTANT_LOSS * vitals.objective.constant_loss, usual)
 
 
 def _knows(vitals: Vitals) -> float:
@@ -86,9 +112,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
 def _of_labels(vitals: Vitals) -> list[Symptom]:
     """Several labels for a sample, each of them rare and hardly ever predicted."""
     objective = vitals.objective
-    if objective.classes < 2 or not objective.positives < objective.classes / _RATIO:
+    if objective.classes < 2 or not objective.positives < objective.classes / _MIN_RATIO_TO_BE_RARE:
         return []
-    seldom = objective.predicted_positives < _SELDOM * objective.positives
+    seldom = objective.predicted_positives < _MAX_SHARE_PREDICTED_IF_ASKED * objective.positives
     if not (seldom and vitals.wants_decisions and vitals.had_a_long_chance):
         return []
     if vitals.is_falling and vitals.step < vitals.planned_steps / 2:
@@ -106,7 +132,7 @@ def _of_labels(vitals: Vitals) -> list[Symptom]:
         "positives": objective.positives, "predicted_positives": objective.predicted_positives
     }  # fmt: skip
     # What has learned something is kept from the rest by no layer.
-    is_root = vitals.gain > _HARDLY
+    is_root = vitals.gain > _HARDLY_ANY_GAIN
     problem = Problem.CLASS_IMBALANCE
     return [Symptom(problem, "warning", evidence, figures, remedies, reports=3, is_root=is_root)]
 
@@ -114,10 +140,14 @@ def _of_labels(vitals: Vitals) -> list[Symptom]:
 def _of_classes(vitals: Vitals) -> list[Symptom]:
     counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
     present = [count for count in counts if count > 0]
-    if len(present) < 2 or sum(present) < 200 or max(present) < _RATIO * min(present):
+    if (
+        len(present) < 2
+        or sum(present) < 200
+        or max(present) < _MIN_RATIO_TO_BE_RARE * min(present)
+    ):
         return []
     total, predicted = sum(counts), sum(said)
-    rare = [i for i, count in enumerate(counts) if 0 < count < max(present) / _RATIO]
+    rare = [i for i, count in enumerate(counts) if 0 < count < max(present) / _MIN_RATIO_TO_BE_RARE]
     share = sum(counts[i] for i in rare) / total
     said_share = (
         sum(said[i] for i in rare) / predicted if predicted and len(said) == len(counts) else share

@@ -15,8 +15,15 @@ from ..rounding import in_two_digits
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_EXTREME, _REPORTS, _BATCHES, _SAMPLES = 1.0, 6, 10, 50
-_MOVED, _MANY_TIMES, _WORSE, _PART, _CHECKS = 0.5, 1.5, 1.5, 0.05, 3
+_EXTREME_SHIFT_IN_DEVIATIONS = 1.0  # There is no published threshold.
+_RECENT_REPORTS = 6
+_MIN_BATCHES_OF_INPUTS = 10
+_MIN_SAMPLES_OF_A_QUARTER = 50
+_MIN_DRIFT_IN_DEVIATIONS = 0.5
+_MIN_GROWTH_OF_DEVIATION = 1.5
+_MIN_RATIO_OF_LOSSES = 1.5
+_MIN_RISE_SHARE = 0.05
+_RECENT_CHECKS = 3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -26,10 +33,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 def _of_inputs(vitals: Vitals) -> list[Symptom]:
     inputs, samples = vitals.inputs, _samples(vitals)
-    if inputs.batches < _BATCHES or samples < 2 or vitals.gain > 0.5:
+    if inputs.batches < _MIN_BATCHES_OF_INPUTS or samples < 2 or vitals.gain > 0.5:
         return []
     # Of so few samples chance alone makes the means differ.
-    if not inputs.batch_spread > _EXTREME * math.sqrt(1 + 1 / (samples - 1)):
+    if not inputs.batch_spread > _EXTREME_SHIFT_IN_DEVIATIONS * math.sqrt(1 + 1 / (samples - 1)):
         return []
     if not vitals.had_a_long_chance:
         return []
@@ -53,17 +60,21 @@ def _samples(vitals: Vitals) -> int:
 def _over_time(vitals: Vitals) -> list[Symptom]:
     """Inputs that have become others in the course of the training, and losses that pay for it."""
     inputs, checks, curve = vitals.inputs, vitals.validation_losses, vitals.curve
-    scaled = inputs.growth > _MANY_TIMES or inputs.growth < 1 / _MANY_TIMES
-    if not (inputs.drift > _MOVED or scaled) or not vitals.objective.of_batch:
+    scaled = (
+        inputs.growth > _MIN_GROWTH_OF_DEVIATION or inputs.growth < 1 / _MIN_GROWTH_OF_DEVIATION
+    )
+    if not (inputs.drift > _MIN_DRIFT_IN_DEVIATIONS or scaled) or not vitals.objective.of_batch:
         return []
-    if inputs.batches // 4 * _samples(vitals) < _SAMPLES:
+    if inputs.batches // 4 * _samples(vitals) < _MIN_SAMPLES_OF_A_QUARTER:
         return []
     if not (vitals.one_loss and inputs.is_data and vitals.had_a_long_chance and curve):
         return []
     # What was learned of the first is lost over the last.
-    lost = vitals.recent_loss > _WORSE * min(curve) > 0
-    lost &= vitals.recent_loss - min(curve) > _PART * vitals.whole_scale
-    lost_on_others = len(checks) > _CHECKS and min(checks[-_CHECKS:]) > _WORSE * min(checks)
+    lost = vitals.recent_loss > _MIN_RATIO_OF_LOSSES * min(curve) > 0
+    lost &= vitals.recent_loss - min(curve) > _MIN_RISE_SHARE * vitals.whole_scale
+    lost_on_others = len(checks) > _RECENT_CHECKS and (
+        min(checks[-_RECENT_CHECKS:]) > _MIN_RATIO_OF_LOSSES * min(checks)
+    )
     if not (lost or (lost_on_others and vitals.is_rising)):
         return []
     evidence = (
@@ -86,12 +97,15 @@ def _over_time(vitals: Vitals) -> list[Symptom]:
 
 
 def _of_layers(vitals: Vitals) -> list[Symptom]:
-    if len(vitals.drift.steps) < _REPORTS or vitals.is_well or vitals.is_falling:
+    if len(vitals.drift.steps) < _RECENT_REPORTS or vitals.is_well or vitals.is_falling:
         return []
     extreme = {}
     for site, drifts in vitals.drift.history.items():
-        recent = [drift for drift in drifts[-_REPORTS:] if drift == drift]
-        if len(recent) >= _REPORTS - 1 and statistics.median(recent) > _EXTREME:
+        recent = [drift for drift in drifts[-_RECENT_REPORTS:] if drift == drift]
+        if (
+            len(recent) >= _RECENT_REPORTS - 1
+            and statistics.median(recent) > _EXTREME_SHIFT_IN_DEVIATIONS
+        ):
             extreme[site] = statistics.median(recent)
     if not extreme:
         return []

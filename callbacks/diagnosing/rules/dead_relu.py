@@ -16,14 +16,16 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_HALF, _FIFTH, _NOTHING = 0.5, 0.2, 0.05
+_MAX_SHARE_DEAD = 0.5  # SageMaker Debugger.
+_MIN_SHARE_OF_UNITS_LEFT = 0.2
+_MAX_GAIN_OF_NOTHING_LEARNED = 0.05
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find outputs that are dead, or the layer with the largest dead share over a half."""
     if vitals.mute_outputs:
         return _of_outputs(vitals)
-    dead = {site: share for site, share in vitals.dead.last.items() if share > _HALF}
+    dead = {site: share for site, share in vitals.dead.last.items() if share > _MAX_SHARE_DEAD}
     if not dead:
         return []
     # The first one that is dead as a whole makes those behind it dead, too.
@@ -40,7 +42,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     # With a fifth of its units left, a network learns something: what keeps it from that lets them
     # fall silent, too.
     left = math.prod(1 - share for share in dead.values())
-    idle = left > _FIFTH and abs(vitals.gain) < _NOTHING
+    idle = left > _MIN_SHARE_OF_UNITS_LEFT and abs(vitals.gain) < _MAX_GAIN_OF_NOTHING_LEARNED
     severity = "info" if idle else _severity(vitals, share)
     figures = {"dead_share": share, "layers": float(len(dead))}
     is_root = share == 1.0 and _was_cut_at_first(vitals)

@@ -10,8 +10,11 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_MANY, _GROWTH, _REPORTS = 0.5, 0.2, 5
-_ALMOST_ALL, _WELL = 0.9, 0.8
+_MAX_SHARE_OF_UNITS = 0.5  # That are dormant, dead or idle.
+_SHARE_OF_ALMOST_ALL_UNITS = 0.9
+_MIN_GROWTH_OF_SHARE = 0.2
+_RECENT_REPORTS = 5
+_MIN_HARMLESS_GAIN = 0.8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -38,13 +41,17 @@ def _silent(vitals: Vitals) -> list[Symptom]:
 
 def _dormant(vitals: Vitals) -> list[Symptom]:
     record = vitals.dormant
-    if len(record.steps) < _REPORTS:
+    if len(record.steps) < _RECENT_REPORTS:
         return []
     grown, few = {}, False
     for site, shares in record.history.items():
         known = [share for share in shares if share == share]
-        grows = known and known[-1] > _MANY and known[-1] - known[0] > _GROWTH
-        lone = known and min(known[-_REPORTS:]) > _ALMOST_ALL
+        grows = (
+            known
+            and known[-1] > _MAX_SHARE_OF_UNITS
+            and known[-1] - known[0] > _MIN_GROWTH_OF_SHARE
+        )
+        lone = known and min(known[-_RECENT_REPORTS:]) > _SHARE_OF_ALMOST_ALL_UNITS
         if grows or lone:
             grown[site], few = (known[0], known[-1]), few or bool(lone)
     if not grown:
@@ -69,13 +76,17 @@ def _dormant(vitals: Vitals) -> list[Symptom]:
 
 def _idle(vitals: Vitals) -> list[Symptom]:
     """The layer with most units that nothing chooses; what a rectifier shuts is another matter."""
-    shut = any(share > _MANY for share in vitals.dead.last.values())
-    layers = [layer for layer in vitals.layers if layer.trained and _MANY < layer.idle_share < 1]
+    shut = any(share > _MAX_SHARE_OF_UNITS for share in vitals.dead.last.values())
+    layers = [
+        layer
+        for layer in vitals.layers
+        if layer.trained and _MAX_SHARE_OF_UNITS < layer.idle_share < 1
+    ]
     layers = [layer for layer in layers if not layer.is_last]
     if shut or not layers or not vitals.had_a_long_chance:
         return []
     worst = max(layers, key=lambda layer: layer.idle_share)
-    severity: Severity = "info" if vitals.gain > _WELL else "warning"
+    severity: Severity = "info" if vitals.gain > _MIN_HARMLESS_GAIN else "warning"
     evidence = f"{worst.idle_share:.0%} of the units of {worst.name} never got a gradient."
     remedies = (
         Remedy(

@@ -15,15 +15,18 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_GROWTH, _LESS = 100.0, 30.0
-_HISTORY = 5
-_FEW, _HALFWAY = 3, 30.0
-_UNCLEARED, _GOOD = 4, 0.9
+_MIN_RATIO_OF_GROWTH = 100.0
+_MIN_RATIO_OF_GROWTH_WHEN_WORSE = 30.0  # Than a constant, by far.
+_MIN_NORMS_BEFORE = 5
+_FEW_LAYERS = 3
+_MIN_RATIO_WITHOUT_LAST_LAYER = 30.0
+_MIN_STEPS_UNCLEARED = 4
+_MIN_HARMLESS_GAIN = 0.9
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a norm that left its range for good, and one that grows from layer to layer."""
-    if vitals.uncleared >= _UNCLEARED:
+    if vitals.uncleared >= _MIN_STEPS_UNCLEARED:
         return _uncleared(vitals)
     if vitals.is_well:
         return []
@@ -49,16 +52,16 @@ def _uncleared(vitals: Vitals) -> list[Symptom]:
     )
     remedies = (Remedy("Clear them before each backward pass.", "optimizer.zero_grad()"),)
     figures, problem = {"steps": float(vitals.uncleared)}, Problem.EXPLODING_GRADIENT
-    severity: Severity = "info" if vitals.gain > _GOOD else "critical"
+    severity: Severity = "info" if vitals.gain > _MIN_HARMLESS_GAIN else "critical"
     return [Symptom(problem, severity, evidence, figures, remedies, reports=1, is_root=True)]
 
 
 def _in_time(vitals: Vitals) -> list[Symptom]:
     totals = _totals(vitals)
-    if len(totals) < _HISTORY + 2:
+    if len(totals) < _MIN_NORMS_BEFORE + 2:
         return []
     usual, now = statistics.median(totals[:-2]), min(totals[-2:])
-    if not now > _GROWTH * usual > 0:
+    if not now > _MIN_RATIO_OF_GROWTH * usual > 0:
         return []
     evidence = f"The norm of the gradients was {usual:.2g} and is {now:.2g} by now."
     figures = {"usual_norm": usual, "norm": now}
@@ -72,7 +75,10 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
         return []
     layers, values = list(profile), list(profile.values())
     # One of several heads may have a loss that is small beside another's.
-    if len(values) > _FEW and exploding_from(values[:-1], _HALFWAY) is None:
+    if (
+        len(values) > _FEW_LAYERS
+        and exploding_from(values[:-1], _MIN_RATIO_WITHOUT_LAST_LAYER) is None
+    ):
         return []
     ratio = values[1] / values[-1]
     usual = statistics.median(_totals(vitals) or [1.0])
@@ -93,7 +99,7 @@ def _through_sequences(vitals: Vitals) -> list[Symptom]:
     if len(profile) < 3 or not vitals.had_a_chance or not profile[-1] > 0:
         return []
     ratio = profile[0] / profile[-1]
-    if not ratio > (_LESS if vitals.gain < -1 else _GROWTH):
+    if not ratio > (_MIN_RATIO_OF_GROWTH_WHEN_WORSE if vitals.gain < -1 else _MIN_RATIO_OF_GROWTH):
         return []
     evidence = (
         f"The gradient of the last output of {vitals.recurrent_layer} grows on its way back "

@@ -18,10 +18,16 @@ from ..vital_signs.signs import Layer, share_of
 from ..vital_signs.vitals import Vitals
 from ..weights.untrained_weights import FEWEST
 
-_LONG, _WELL, _SMALL = 50, 0.5, 0.1
-_VERY_WELL, _NEGLIGIBLE = 0.8, 0.01
-_SEVERAL, _HALF, _NEARLY_ALL = 2, 0.5, 0.9
-_FEW_NAMES = 8
+_STEPS_TO_BE_SURE = 50
+_GOOD_GAIN = 0.5
+_MIN_HARMLESS_GAIN = 0.8
+_EXCELLENT_GAIN = 0.9
+_NEGLIGIBLE_SHARE_OF_WEIGHTS = 0.01
+_SMALL_SHARE_OF_WEIGHTS = 0.1
+_LARGE_SHARE_OF_WEIGHTS = 0.5
+_SHARE_OF_NEARLY_ALL_WEIGHTS = 0.9
+_MIN_MATRICES_OF_A_BODY = 2
+_MAX_NAMES_IN_CODE = 8
 # By the type of the numbers: what keeps the parameters in single precision.
 _HALF_TYPES = {"bfloat16": "bf16-mixed", "float16": "16-mixed"}
 _GIVE = Remedy("Give the optimiser all parameters.", "torch.optim.Adam(self.parameters())")
@@ -52,7 +58,7 @@ def _untouched(vitals: Vitals) -> list[Symptom]:
 
 
 def _strangers(vitals: Vitals) -> list[Symptom]:
-    if not vitals.strangers or not vitals.had_a_chance or vitals.gain > _WELL:
+    if not vitals.strangers or not vitals.had_a_chance or vitals.gain > _GOOD_GAIN:
         return []
     evidence = (
         f"{vitals.strangers} weights behind the loss are no parameters of the module, so that no "
@@ -80,14 +86,16 @@ def _untrained(vitals: Vitals) -> list[Symptom]:
     learns = len(frozen) < len(running) and vitals.one_loss and vitals.had_a_chance
     # What has only to be matched, or copied, may be drawn by chance on purpose.
     given = vitals.objective.task is not None and vitals.objective.of_batch
-    if sum(layer.matrices for layer in drawn) < _SEVERAL or not (learns and given):
+    if sum(layer.matrices for layer in drawn) < _MIN_MATRICES_OF_A_BODY or not (learns and given):
         return []
     if len(drawn) == 1 and not vitals.had_a_long_chance:
         return []
     # Of what is too small to tell, the others tell.
     told = [layer for layer in frozen if layer.entries >= FEWEST]
     seen, share = [layer for layer in told if layer.as_drawn], share_of(drawn, running)
-    if not (share > _HALF and share_of(seen, told) > _NEARLY_ALL):
+    if not (
+        share > _LARGE_SHARE_OF_WEIGHTS and share_of(seen, told) > _SHARE_OF_NEARLY_ALL_WEIGHTS
+    ):
         return []
     what, them = f"{_with_more(drawn)}, {share:.0%} of the weights,", "them"
     state = "are frozen as they were drawn"
@@ -100,7 +108,7 @@ def _untrained(vitals: Vitals) -> list[Symptom]:
         Remedy("Or let them train.", _train(drawn)),
     )
     figures = {"layers": float(len(drawn)), "share": share}
-    enough = _WELL if len(drawn) == 1 else _NEARLY_ALL
+    enough = _GOOD_GAIN if len(drawn) == 1 else _EXCELLENT_GAIN
     severity: Severity = "info" if vitals.gain > enough else "warning"
     problem, layer = Problem.FROZEN_PARAMETER, drawn[0].name
     return [Symptom(problem, severity, evidence, figures, remedies, layer)]
@@ -114,12 +122,15 @@ def _within(vitals: Vitals) -> list[Symptom]:
     trained = [layer for layer in vitals.layers if layer.trained]
     reached = [layer for layer in trained if layer.ran or layer.has_gradient]
     waiting = [layer for layer in reached if layer.optimized and not layer.stepped]
-    idle = waiting if vitals.step >= _LONG else []
+    idle = waiting if vitals.step >= _STEPS_TO_BE_SURE else []
     unrated = [layer for layer in running if layer.optimized and not layer.rated]
-    waited = vitals.step >= max(_LONG, vitals.planned_steps / 2) and not vitals.gain > _WELL
+    waited = (
+        vitals.step >= max(_STEPS_TO_BE_SURE, vitals.planned_steps / 2)
+        and not vitals.gain > _GOOD_GAIN
+    )
     still = unrated if waited and len(unrated) < len(running) else []
     # Where optimisers take turns, it takes a while until each layer had its own.
-    if vitals.step < (3 if vitals.one_loss else _LONG):
+    if vitals.step < (3 if vitals.one_loss else _STEPS_TO_BE_SURE):
         return []
     if vitals.has_learned:
         # Steps that the Trainer does not see are made all the same.
@@ -139,7 +150,7 @@ def _within(vitals: Vitals) -> list[Symptom]:
     )
     share = sum(layer.entries for layer in found) / sum(layer.entries for layer in vitals.layers)
     evidence = f"{found[0].name} does not learn: {why}"
-    part = f"{share:.0%}" if share > _NEGLIGIBLE else "under 1%"
+    part = f"{share:.0%}" if share > _NEGLIGIBLE_SHARE_OF_WEIGHTS else "under 1%"
     evidence += f" (so {len(found)} layers, {part} of the weights)." if len(found) > 1 else "."
     if cut:
         first = Remedy("Look for `detach`, `no_grad` or NumPy between the layer and the loss.")
@@ -155,10 +166,10 @@ def _within(vitals: Vitals) -> list[Symptom]:
     figures, problem = {"layers": float(len(found)), "share": share}, Problem.FROZEN_PARAMETER
     # A part may have its turn later; or never, where one of many outputs is not used.
     goes_on = not vitals.is_rising if found is cut else vitals.is_well
-    early = found is cut and share < _HALF and not vitals.had_a_long_chance
-    harmless = early or (share < _SMALL and vitals.has_learned and goes_on)
+    early = found is cut and share < _LARGE_SHARE_OF_WEIGHTS and not vitals.had_a_long_chance
+    harmless = early or (share < _SMALL_SHARE_OF_WEIGHTS and vitals.has_learned and goes_on)
     # One of two branches may do for the task.
-    needless = found is cut and share < _HALF and vitals.gain > _VERY_WELL
+    needless = found is cut and share < _LARGE_SHARE_OF_WEIGHTS and vitals.gain > _MIN_HARMLESS_GAIN
     severity: Severity = "info" if harmless or needless else "warning"
     return [Symptom(problem, severity, evidence, figures, remedies, found[0].name)]
 
@@ -166,7 +177,7 @@ def _within(vitals: Vitals) -> list[Symptom]:
 def _others(vitals: Vitals) -> list[Symptom]:
     """Embeddings and bare parameters that were left out of the optimisers, or of their steps."""
     # What is learned without an embedding may be enough; nobody makes a parameter of what is none.
-    learns = vitals.gain > _WELL
+    learns = vitals.gain > _GOOD_GAIN
     tables = [] if learns else vitals.forgotten_tables
     # One may wait for its turn.
     idle = [] if learns or not vitals.had_a_long_chance else vitals.idle_tables
@@ -190,7 +201,7 @@ def _still(vitals: Vitals) -> list[Symptom]:
     others = [name for name in vitals.unmoved if name.rpartition(".")[0] not in layers]
     names = [name for name in others if _never_moved(vitals, name)]
     moves = any(update > 0 for update in vitals.total_updates[-3:])
-    if not names or not moves or vitals.step < _LONG or not vitals.had_a_chance:
+    if not names or not moves or vitals.step < _STEPS_TO_BE_SURE or not vitals.had_a_chance:
         return []
     if 1.0 in vitals.dead.last.values():
         return []  # A layer that is dead as a whole lets nothing through to what is before it.
@@ -249,7 +260,11 @@ def _share(vitals: Vitals, names: list[str]) -> float:
 
 def _gravity(vitals: Vitals, share: float) -> Severity:
     """Next to nothing is harmless; a published network may have a token that is of no use here."""
-    return "info" if share < _NEGLIGIBLE or vitals.gain > _VERY_WELL else "warning"
+    return (
+        "info"
+        if share < _NEGLIGIBLE_SHARE_OF_WEIGHTS or vitals.gain > _MIN_HARMLESS_GAIN
+        else "warning"
+    )
 
 
 def _never_moved(vitals: Vitals, name: str) -> bool:
@@ -270,7 +285,7 @@ def _unused(vitals: Vitals) -> list[Symptom]:
         for layer in vitals.layers
         if layer.trained and layer.optimized and not layer.ran and not layer.has_gradient
     ]
-    if not idle or vitals.step < _LONG or not vitals.had_a_long_chance:
+    if not idle or vitals.step < _STEPS_TO_BE_SURE or not vitals.had_a_long_chance:
         return []
     others = _nor("were", "was", len(idle) - 1)
     evidence = (
@@ -303,7 +318,7 @@ def _freeze(getter: str, names: Sequence[str]) -> str:
         return f'model.{getter}("{names[0]}").requires_grad_(False)'
     each = ", ".join(f'"{name}"' for name in names)
     loop = f"for name in [{each}]: model.{getter}(name).requires_grad_(False)"
-    return loop if len(names) <= _FEW_NAMES else ""
+    return loop if len(names) <= _MAX_NAMES_IN_CODE else ""
 
 
 def _train(layers: Sequence[Layer]) -> str:

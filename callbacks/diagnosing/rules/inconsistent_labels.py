@@ -20,15 +20,41 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_BY_HEART, _CHECKS = 0.3, 3
-_USUAL_STEPS = (2e-4, 3e-2)
-_NEAR, _LATE, _MANY = 0.05, 0.3, 20
-_BELOW, _APART, _NO_BETTER, _HAIR, _PART = 0.99, 0.02, 0.98, 5e-3, 0.7
-_CLEARLY, _SOON = 0.05, 500
-_SOME, _MOST, _EVENLY, _STEADY = 0.2, 0.4, 0.92, 0.3
-_LEARNED, _STALE, _FORGOTTEN, _HARDLY = 0.15, 0.5, 0.03, 0.02
-_LOOKS, _DROPPED, _WAY, _GAP, _TIMES = 10, 0.5, 0.25, 0.01, 2.0
-_MORE, _NEARLY_ALL = 0.1, 9
+_USUAL_UPDATE_RATIOS = (2e-4, 3e-2)  # Of the length of a step to that of the weights.
+_MIN_WAY_IN_WEIGHT_LENGTHS = 0.25
+_STEPS_TO_LEAVE_A_CONSTANT = 500
+_MAX_RATIO_OF_LOWERED_RATE = 0.3
+_HIGH_DROPOUT = 0.5
+_FEW_CLASSES = 20
+_RECENT_CHECKS = 3
+_MIN_LOOKS = 10
+
+# By the loss of a constant.
+_MAX_GAIN_AT_A_CONSTANT = 0.05
+_MIN_GAIN_BY_HEART = 0.3
+_MAX_RATIO_BELOW_CONSTANT = 0.99
+_MAX_RATIO_CLEARLY_BELOW = 0.98
+_MIN_SHARE_ABOVE_CONSTANT = 0.05
+_MIN_FALL_SHARE_IN_TRAINING = 5e-3
+_MIN_RATIO_OF_FALLS = 0.7
+_MIN_RATIO_OF_A_SUM = 2.0
+
+# Between validation and training, each by its constant's loss.
+_MIN_GAP_BY_HEART = 0.02
+_MIN_GAP_FALLING_APART = 0.01
+_MIN_GAP_WHEN_HARDER = 0.1
+_CHECKS_TO_COMPARE = 10
+_MIN_CHECKS_ABOVE = 9  # Of those to compare.
+
+_MIN_ACCURACY_OVER_CHANCE = 0.15
+_CLEAR_GAP_OF_ACCURACIES = 0.05
+_MIN_ACCURACY_FORGOTTEN = 0.03
+_MAX_ACCURACY_BELOW_BEST = 0.02
+_MAX_SPREAD_SHARE_IF_STEADY = 0.3
+_MIN_GAP_OF_STALE_MOMENTS = 0.5
+_MIN_SHARE_OF_WRONG_LABELS = 0.2
+_LARGE_SHARE_OF_WRONG_LABELS = 0.4
+_MIN_RATIO_TO_ENTROPY = 0.92  # Of one guess for each wrong class.
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -73,28 +99,28 @@ def _symptom(
 def _by_heart(vitals: Vitals) -> list[Symptom]:
     constant, checks = vitals.whole_constant, vitals.validation_losses
     training, reached = vitals.training_epoch_losses, vitals.validation_constant
-    if not constant > 0 or len(checks) < _CHECKS or len(training) != len(checks):
+    if not constant > 0 or len(checks) < _RECENT_CHECKS or len(training) != len(checks):
         return []
     if vitals.is_imbalanced or vitals.has_other_terms or vitals.evaluates_late:
         return []
     if not vitals.validates_the_same_loss:
         return []
-    best, latest = vitals.best_check, statistics.median(checks[-_CHECKS:])
-    if not best > _NO_BETTER * reached or _decides_better(vitals):
+    best, latest = vitals.best_check, statistics.median(checks[-_RECENT_CHECKS:])
+    if not best > _MAX_RATIO_CLEARLY_BELOW * reached or _decides_better(vitals):
         return []
     # What is learned of samples seen before, and of others not a bit.
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
     begins = (
-        len(checks) > _CHECKS
+        len(checks) > _RECENT_CHECKS
         and not vitals.step < vitals.planned_steps / 2  # Some learn by heart before they learn.
-        and max(steps, default=0.0) > _USUAL_STEPS[0]
+        and max(steps, default=0.0) > _USUAL_UPDATE_RATIOS[0]
         and vitals.had_a_long_chance
         and not vitals.validation_falls
-        and training[-1] < min(training[1], _BELOW * constant)
-        and latest / reached - training[-1] / constant > _APART
+        and training[-1] < min(training[1], _MAX_RATIO_BELOW_CONSTANT * constant)
+        and latest / reached - training[-1] / constant > _MIN_GAP_BY_HEART
     )
     # What fell since the last validation may carry over to the next.
-    fell = vitals.gain > _BY_HEART and training[-1] < (1 - _BY_HEART) * constant
+    fell = vitals.gain > _MIN_GAIN_BY_HEART and training[-1] < (1 - _MIN_GAIN_BY_HEART) * constant
     if not (fell or begins):
         return []
     evidence = (
@@ -110,15 +136,19 @@ def _decided_by_chance(vitals: Vitals) -> list[Symptom]:
     scores, counts = vitals.validation_scores, vitals.objective.target_counts
     if vitals.validation_losses or not vitals.scores_are_accuracies or not vitals.labels_samples:
         return []
-    if len(scores) < 2 * _CHECKS or not sum(counts) or vitals.is_imbalanced:
+    if len(scores) < 2 * _RECENT_CHECKS or not sum(counts) or vitals.is_imbalanced:
         return []
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     # BatchNorm may be another one in evaluation, and decide by chance for that.
-    stale = max(vitals.statistics_gap.values(), default=0.0) > _STALE
+    stale = max(vitals.statistics_gap.values(), default=0.0) > _MIN_GAP_OF_STALE_MOMENTS
     largest = max(counts) / sum(counts)
     recent = scores[len(scores) // 2 :]
-    chance = max(recent) <= largest + _CLEARLY
-    if not late or stale or not (chance and vitals.told_rightly > largest + _LEARNED):
+    chance = max(recent) <= largest + _CLEAR_GAP_OF_ACCURACIES
+    if (
+        not late
+        or stale
+        or not (chance and vitals.told_rightly > largest + _MIN_ACCURACY_OVER_CHANCE)
+    ):
         return []
     evidence = (
         f"Of the training data {vitals.told_rightly:.0%} is told rightly, and of validation never "
@@ -132,16 +162,20 @@ def _falls_apart(vitals: Vitals) -> str:
     """What there is to say where training falls and validation stays with that of a constant."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     constant, reached = vitals.whole_constant, vitals.validation_constant
-    if len(checks) <= _CHECKS or len(training) != len(checks) or vitals.evaluates_late:
+    if len(checks) <= _RECENT_CHECKS or len(training) != len(checks) or vitals.evaluates_late:
         return ""
     if vitals.is_imbalanced or not vitals.validates_the_same_loss or _decides_better(vitals):
         return ""
-    fell = min(checks[:-_CHECKS]) - min(checks[-_CHECKS:])
-    fell_in_training = min(training[:-_CHECKS]) - min(training[-_CHECKS:])
-    follows = fell > _PART * fell_in_training or vitals.validation_falls
-    if follows or fell_in_training < _HAIR * constant or min(checks) < _BELOW * reached:
+    fell = min(checks[:-_RECENT_CHECKS]) - min(checks[-_RECENT_CHECKS:])
+    fell_in_training = min(training[:-_RECENT_CHECKS]) - min(training[-_RECENT_CHECKS:])
+    follows = fell > _MIN_RATIO_OF_FALLS * fell_in_training or vitals.validation_falls
+    if (
+        follows
+        or fell_in_training < _MIN_FALL_SHARE_IN_TRAINING * constant
+        or min(checks) < _MAX_RATIO_BELOW_CONSTANT * reached
+    ):
         return ""
-    if checks[-1] / reached - training[-1] / constant < _GAP:
+    if checks[-1] / reached - training[-1] / constant < _MIN_GAP_FALLING_APART:
         return ""
     return (
         f"The training loss begins to fall, to {training[-1]:.4g}, and the validation loss does "
@@ -151,10 +185,10 @@ def _falls_apart(vitals: Vitals) -> str:
 
 def _decides_better(vitals: Vitals) -> bool:
     """Whether more is said rightly of validation than by saying the largest class."""
-    scores, counts = vitals.validation_scores[-_CHECKS:], vitals.objective.target_counts
-    if len(scores) < _CHECKS or not sum(counts) or vitals.objective.task == "regression":
+    scores, counts = vitals.validation_scores[-_RECENT_CHECKS:], vitals.objective.target_counts
+    if len(scores) < _RECENT_CHECKS or not sum(counts) or vitals.objective.task == "regression":
         return False
-    return min(scores) > max(counts) / sum(counts) + _CLEARLY
+    return min(scores) > max(counts) / sum(counts) + _CLEAR_GAP_OF_ACCURACIES
 
 
 def _constant(vitals: Vitals) -> list[Symptom]:
@@ -170,14 +204,14 @@ def _constant(vitals: Vitals) -> list[Symptom]:
     has_learned = vitals.has_learned and not (apart and vitals.validation_scores)
     if vitals.recurrent or vitals.ignores_inputs:
         return []  # What such a network forgets leaves no sign in its layers.
-    if len(vitals.objective.target_counts) > _MANY and not vitals.labels_samples:
+    if len(vitals.objective.target_counts) > _FEW_CLASSES and not vitals.labels_samples:
         return []  # Of words, the most frequent are learned long before what they follow from.
-    if vitals.learning_rate < _LATE * vitals.learning_rate_peak:
+    if vitals.learning_rate < _MAX_RATIO_OF_LOWERED_RATE * vitals.learning_rate_peak:
         # A schedule has let the steps down; those before count.
         steps = [u for u in vitals.total_updates if math.isfinite(u)]
-    low, high = _USUAL_STEPS
+    low, high = _USUAL_UPDATE_RATIOS
     moves = low < statistics.median(steps) < high
-    if not (moves and abs(vitals.gain) < _NEAR and not has_learned):
+    if not (moves and abs(vitals.gain) < _MAX_GAIN_AT_A_CONSTANT and not has_learned):
         return []
     if not apart and not _had_every_chance(vitals):
         return []
@@ -185,7 +219,7 @@ def _constant(vitals: Vitals) -> list[Symptom]:
         f"After {vitals.step} steps the loss is {vitals.recent_data_loss:.4g}, that of the best "
         f"constant ({constant:.4g}), although gradients flow and weights move as they should."
     )
-    if apart or vitals.step >= min(_SOON, vitals.planned_steps / 2):
+    if apart or vitals.step >= min(_STEPS_TO_LEAVE_A_CONSTANT, vitals.planned_steps / 2):
         return _symptom(vitals, evidence, reports=4)
     early = "Give it time: some networks leave a constant only after some hundred steps."
     return _symptom(vitals, evidence, early, reports=4, severity="warning")
@@ -196,18 +230,18 @@ def _had_every_chance(vitals: Vitals) -> bool:
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     way = statistics.fmean(updates) * vitals.step
     learns = vitals.is_falling or _decides_better(vitals)
-    spared = vitals.dropout < _DROPPED and not (_is_shaken(vitals) or vitals.is_muffled)
-    return way > _WAY and spared and not learns
+    spared = vitals.dropout < _HIGH_DROPOUT and not (_is_shaken(vitals) or vitals.is_muffled)
+    return way > _MIN_WAY_IN_WEIGHT_LENGTHS and spared and not learns
 
 
 def _is_shaken(vitals: Vitals) -> bool:
     """Whether steps that are too large for it keep validation above the loss of a constant."""
-    checks, constant = vitals.validation_losses[-_CHECKS:], vitals.validation_constant
+    checks, constant = vitals.validation_losses[-_RECENT_CHECKS:], vitals.validation_constant
     return (
         constant > 0
         and vitals.validates_the_same_loss
         and not vitals.evaluates_late
-        and statistics.median(checks) > (1 + _NEAR) * constant
+        and statistics.median(checks) > (1 + _MIN_SHARE_ABOVE_CONSTANT) * constant
     )
 
 
@@ -218,14 +252,14 @@ def _by_chance(vitals: Vitals) -> list[Symptom]:
     one_label = objective.task == "classification" or objective.classes == 1
     if objective.task not in ("classification", "binary") or not one_label:
         return []
-    if not vitals.labels_samples or vitals.is_imbalanced or vitals.dropout >= _DROPPED:
+    if not vitals.labels_samples or vitals.is_imbalanced or vitals.dropout >= _HIGH_DROPOUT:
         return []
     if vitals.is_poor or _is_a_part(vitals):
         return []  # Of what is hardly to be told at all, all classes are as likely.
     if not vitals.had_a_long_chance or vitals.step < vitals.planned_steps / 2:
         return []
     best, scores = _at_its_best(vitals)
-    moments = ((slice(-max(_LOOKS, len(vitals.accuracies) // 5), None), None), (best, scores))
+    moments = ((slice(-max(_MIN_LOOKS, len(vitals.accuracies) // 5), None), None), (best, scores))
     return next(filter(None, (_of_moment(vitals, classes, *each) for each in moments)), [])
 
 
@@ -237,18 +271,18 @@ def _at_its_best(vitals: Vitals) -> tuple[slice, Sequence[float]]:
     evenly spread over the steps.
     """
     scores, none = vitals.validation_scores, (slice(0), ())
-    if not vitals.scores_are_accuracies or len(scores) < 2 * _CHECKS:
+    if not vitals.scores_are_accuracies or len(scores) < 2 * _RECENT_CHECKS:
         return none
     best = max(scores)
-    place = next(i for i, score in enumerate(scores) if score > best - _HARDLY)
+    place = next(i for i, score in enumerate(scores) if score > best - _MAX_ACCURACY_BELOW_BEST)
     around = scores[max(0, place - 1) : place + 2]
     looks, learned = len(vitals.accuracies), vitals.accuracies
-    middle, half = round((place + 1) / len(scores) * looks), max(_LOOKS, looks // 10) // 2
+    middle, half = round((place + 1) / len(scores) * looks), max(_MIN_LOOKS, looks // 10) // 2
     then = slice(max(0, middle - half), middle + half)
-    forgets = min(around) - statistics.median(scores[-_CHECKS:]) > _FORGOTTEN
+    forgets = min(around) - statistics.median(scores[-_RECENT_CHECKS:]) > _MIN_ACCURACY_FORGOTTEN
     if not forgets and learned[then]:
         now = statistics.fmean(learned[-2 * half :])
-        forgets = now - statistics.fmean(learned[then]) > _CLEARLY
+        forgets = now - statistics.fmean(learned[then]) > _CLEAR_GAP_OF_ACCURACIES
     return (then, around) if forgets and place <= len(scores) / 2 else none
 
 
@@ -257,17 +291,19 @@ def _of_moment(
 ) -> list[Symptom]:
     learned, losses = vitals.accuracies[looks], vitals.data_losses[looks]
     share = statistics.fmean(learned) if learned else 0.0
-    if len(learned) < _LOOKS or not losses or not 0 < share < 1:
+    if len(learned) < _MIN_LOOKS or not losses or not 0 < share < 1:
         return []
-    if statistics.fmean(losses) < _EVENLY * _entropy(share, classes):
+    if statistics.fmean(losses) < _MIN_RATIO_TO_ENTROPY * _entropy(share, classes):
         return []
     scores = _right_of_validation(vitals, share, classes) if known is None else known
-    if len(scores) < _CHECKS or not share < min(scores) <= 1:
+    if len(scores) < _RECENT_CHECKS or not share < min(scores) <= 1:
         return []
     right = min(scores)
     wrong = 1 - share / right
     # What gets better is always behind in training.
-    if wrong < _SOME or max(scores) - right > _STEADY * (right - share):
+    if wrong < _MIN_SHARE_OF_WRONG_LABELS or (
+        max(scores) - right > _MAX_SPREAD_SHARE_IF_STEADY * (right - share)
+    ):
         return []
     since = "" if known is None else " (at its best; since then labels are learned by heart)"
     evidence = (
@@ -276,7 +312,7 @@ def _of_moment(
         "labels are wrong."
     )
     advice = "Look at the training samples with the highest losses: wrong labels are among them."
-    severity: Severity = "warning" if wrong > _MOST else "info"
+    severity: Severity = "warning" if wrong > _LARGE_SHARE_OF_WRONG_LABELS else "info"
     return _symptom(vitals, evidence, advice, reports=3, severity=severity)
 
 
@@ -293,23 +329,23 @@ def _worse_than_others(vitals: Vitals) -> list[Symptom]:
     if not vitals.validates_the_same_loss or not vitals.objective.constant_loss > 0:
         return []
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
-    recent = list(zip(checks, training, strict=True))[-_LOOKS:]
-    if not late or len(recent) < _LOOKS or vitals.is_falling:
+    recent = list(zip(checks, training, strict=True))[-_CHECKS_TO_COMPARE:]
+    if not late or len(recent) < _CHECKS_TO_COMPARE or vitals.is_falling:
         return []
     constant, reached = vitals.whole_constant, vitals.validation_constant
     # Dropout, too, makes training harder, by about its share.
-    usual = _MORE + sum(vitals.dropouts)
+    usual = _MIN_GAP_WHEN_HARDER + sum(vitals.dropouts)
     above = sum(loss / constant - check / reached > usual for check, loss in recent)
     check, loss = recent[-1]
-    if above < _NEARLY_ALL or not loss < constant:
+    if above < _MIN_CHECKS_ABOVE or not loss < constant:
         return []  # Of what nothing is foretold nothing is harder.
     constants = f"a constant has {constant:.4g}"
     if reached != constant:
         constants = f"constants have {constant:.4g} and {reached:.4g}"
     evidence = (
         f"The training loss, {loss:.4g}, has been far above that of validation, {check:.4g}, at "
-        f"{above} of the last {_LOOKS} checks, where {constants}: its targets are harder to "
-        "foretell than others."
+        f"{above} of the last {_CHECKS_TO_COMPARE} checks, where {constants}: its targets are "
+        "harder to foretell than others."
     )
     advice = "Look at the training samples with the highest losses: wrong labels are among them."
     return _symptom(vitals, evidence, advice, reports=3, severity="warning")
@@ -317,7 +353,7 @@ def _worse_than_others(vitals: Vitals) -> list[Symptom]:
 
 def _is_a_part(vitals: Vitals) -> bool:
     """Whether more is added to the loss that is looked at, as of other steps of time."""
-    return vitals.recent_loss > _TIMES * vitals.recent_data_loss
+    return vitals.recent_loss > _MIN_RATIO_OF_A_SUM * vitals.recent_data_loss
 
 
 def _right_of_validation(vitals: Vitals, share: float, classes: int) -> Sequence[float]:
@@ -326,13 +362,13 @@ def _right_of_validation(vitals: Vitals, share: float, classes: int) -> Sequence
     That is of one who gives the class that it holds for right the chances that it has in training.
     """
     if vitals.scores_are_accuracies:
-        return vitals.validation_scores[-_CHECKS:]
+        return vitals.validation_scores[-_RECENT_CHECKS:]
     if not vitals.validates_the_same_loss or vitals.has_other_terms:
         return []
     right, wrong = -math.log(share), -math.log((1 - share) / max(1, classes - 1))
     if not wrong > right:
         return []
-    return [(wrong - loss) / (wrong - right) for loss in vitals.validation_losses[-_CHECKS:]]
+    return [(wrong - loss) / (wrong - right) for loss in vitals.validation_losses[-_RECENT_CHECKS:]]
 
 
 def _entropy(right: float, classes: int) -> float:

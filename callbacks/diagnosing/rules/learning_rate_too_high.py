@@ -17,20 +17,55 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_LARGE_STEP, _HUGE_STEP = 1e-2, 1e-1
-_STEP_OF_NOISE = 3e-2
-_SHARE = 0.25
-_FEW, _MOST_DEAD, _MOST_SATURATED = 0.2, 0.5, 0.85
-_GOOD, _VERY_GOOD, _LOOKS = 0.5, 0.7, 10
-_ONE, _USUAL_STEP = 1.1, 1e-3
-_LONG_WINDOW, _LONG_TRAINING, _PART = 20, 400, 0.2
-_THROWN, _FIRST = 4.0, 5
-_IN_A_ROW, _SOME, _SURE = 5, 0.1, 8.0
-_CHECKS, _LITTLE, _NO_BETTER = 3, 0.3, 0.95
-_MOST_LEARNED, _UP = 0.6, 0.03
-_AT, _HALF, _GROWN = 0.97, 0.5, 3.0
-_TOSSED = 0.1
-_EARLY, _RECENT, _LAST, _FEWEST, _DOWN, _PATIENT = 0.25, 60, 5, 2, 0.7, 10
+# Of the length of a step to that of the weights.
+_USUAL_UPDATE_RATIO = 1e-3
+_LARGE_UPDATE_RATIO = 1e-2
+_MAX_UPDATE_RATIO_OF_NOISE = 3e-2
+_HUGE_UPDATE_RATIO = 1e-1  # The limit of TheDeepChecker.
+_MIN_UPDATE_RATIO_TO_THROW = 0.2
+_MIN_GROWTH_OF_WEIGHTS = 3.0
+
+# Of the loss of a constant, taken off it.
+_LITTLE_GAIN = 0.3
+_GOOD_GAIN = 0.5
+_MAX_GAIN_WHEN_TURNED = 0.6
+_VERY_GOOD_GAIN = 0.7
+
+_MIN_RISE_SHARE = 0.25  # Of what there is to know.
+_MIN_RISE_SHARE_WHEN_TURNED = 0.03
+_MAX_RATIO_CLEARLY_BELOW = 0.95
+_MIN_RATIO_AT_PLATEAU = 0.97
+_MIN_SHARE_OF_STEPS_LOST = 0.5  # Of the steps that are planned.
+_MIN_RATIO_OF_THROWN_LOSS = 4.0
+_MIN_RATIO_OF_A_SUM = 1.1
+_FIRST_UPDATES = 5
+_LAST_UPDATES = 5
+_RECENT_LOOKS = 10
+_RECENT_CHECKS = 3
+_CHECKS_TO_SEE_TOSSING = 10
+_MIN_MEAN_JUMP_OF_ACCURACY = 0.1
+
+# What was learned and is forgotten, by the loss of a constant.
+_MIN_SHARE_FORGOTTEN = 0.2
+_MIN_SHARE_FORGOTTEN_SOON = 0.1
+_MAX_SHARE_STILL_KNOWN = 0.1
+_STANDARD_ERRORS_TO_BE_SURE = 8.0
+_BATCHES_IN_A_ROW = 5
+_BATCHES_OF_A_WINDOW = 20
+_BATCHES_OF_A_LONG_TRAINING = 400
+
+# Units that have come to be dead or saturated.
+_MAX_SHARE_AT_FIRST = 0.2
+_MAX_SHARE_DEAD = 0.5
+_MAX_SHARE_SATURATED = 0.85
+
+# A loss that comes back from where the first steps have thrown it.
+_EARLY_SHARE_OF_STEPS = 0.25
+_RECENT_BATCHES = 60
+_LAST_BATCHES = 5
+_MIN_BATCHES_OF_A_THIRD = 2
+_MAX_RATIO_OF_FALLING_THIRDS = 0.7
+_REPORTS_WHEN_COMING_BACK = 10
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -49,7 +84,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     curve = [value for value in vitals.curve if math.isfinite(value)]
     best = min(curve) if curve else math.nan
     # Twice next to nothing is still next to nothing.
-    rose = best > 0 and vitals.recent_loss - best > max(best, _SHARE * vitals.whole_scale)
+    rose = best > 0 and vitals.recent_loss - best > max(best, _MIN_RISE_SHARE * vitals.whole_scale)
     blew_up = vitals.losses[0] > 0 and max(vitals.losses[:50]) > 10 * vitals.losses[0]
     # The first steps are large in many a healthy training, and the loss is still noise.
     keeps = (
@@ -62,13 +97,13 @@ def examine(vitals: Vitals) -> list[Symptom]:
         or _has_cost_half(vitals, lasting)
         or _have_led_away(vitals, lasting)
         or (
-            statistics.median(updates) > _USUAL_STEP
+            statistics.median(updates) > _USUAL_UPDATE_RATIO
             and (_is_forgotten(vitals, curve) or _is_forgotten_soon(vitals))
         )
     )
     killed = _killed(vitals, lasting)
-    blew = peak > _HUGE_STEP and blew_up and not _came_down(vitals)
-    blew |= _is_thrown(vitals, peak, lasting if len(updates) >= _FIRST else 0.0)
+    blew = peak > _HUGE_UPDATE_RATIO and blew_up and not _came_down(vitals)
+    blew |= _is_thrown(vitals, peak, lasting if len(updates) >= _FIRST_UPDATES else 0.0)
     if not (vitals.had_a_chance and keeps) and not blew and not killed:
         return []
     return _symptom(vitals, recent, peak, best, killed)
@@ -79,7 +114,7 @@ def _symptom(vitals: Vitals, recent: float, peak: float, best: float, killed: st
     least = min((loss for loss in (best, vitals.losses[0]) if math.isfinite(loss)), default=best)
     # Weights that were thrown far away are long, and steps beside them short.
     moves = f"A step moves the weights by {recent:.2g} of their length (at most {peak:.2g}; "
-    if recent < _USUAL_STEP:
+    if recent < _USUAL_UPDATE_RATIO:
         moves = f"A step moved the weights by up to {peak:.2g} of their length ("
     evidence = (
         f"{moves}about 0.001 is usual), and the loss is {_said(vitals.recent_loss)} after "
@@ -93,7 +128,7 @@ def _symptom(vitals: Vitals, recent: float, peak: float, best: float, killed: st
     }  # fmt: skip
     severity: Severity = "warning" if vitals.has_learned else "critical"
     problem = Problem.LEARNING_RATE_TOO_HIGH
-    reports = _PATIENT if _comes_back(vitals) else 2
+    reports = _REPORTS_WHEN_COMING_BACK if _comes_back(vitals) else 2
     units = Problem.DEAD_RELU if "dead" in killed else Problem.SATURATED_ACTIVATION
     return [
         Symptom(
@@ -116,15 +151,18 @@ def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool)
     # Many networks stay at the loss of a constant for a while before they find a way, and where
     # there is nothing to learn they do so for good, with steps that noise alone makes large.
     lost = stuck and (
-        (recent > _LARGE_STEP and vitals.is_worse_than_constant)
-        or (recent > _STEP_OF_NOISE and vitals.had_a_long_chance)
-        or (peak > _HUGE_STEP and (vitals.is_worse_than_constant or vitals.had_a_long_chance))
+        (recent > _LARGE_UPDATE_RATIO and vitals.is_worse_than_constant)
+        or (recent > _MAX_UPDATE_RATIO_OF_NOISE and vitals.had_a_long_chance)
+        or (
+            peak > _HUGE_UPDATE_RATIO
+            and (vitals.is_worse_than_constant or vitals.had_a_long_chance)
+        )
     )
-    rages = recent > _HUGE_STEP and not vitals.is_well
-    shaken = stuck and vitals.had_a_long_chance and _first_layer_step(vitals) > _HUGE_STEP
+    rages = recent > _HUGE_UPDATE_RATIO and not vitals.is_well
+    shaken = stuck and vitals.had_a_long_chance and _first_layer_step(vitals) > _HUGE_UPDATE_RATIO
     # Beside weights that such steps have made long they are short.
-    grown = vitals.growth if vitals.growth > _GROWN else 1.0
-    return (recent * grown > _LARGE_STEP and rose) or lost or rages or shaken
+    grown = vitals.growth if vitals.growth > _MIN_GROWTH_OF_WEIGHTS else 1.0
+    return (recent * grown > _LARGE_UPDATE_RATIO and rose) or lost or rages or shaken
 
 
 def _came_down(vitals: Vitals) -> bool:
@@ -138,15 +176,18 @@ def _comes_back(vitals: Vitals) -> bool:
 
     Rates that are those of each weight begin high, and come down by themselves.
     """
-    losses, constant = vitals.losses[-_RECENT:], vitals.whole_constant
-    early = vitals.step < _EARLY * vitals.planned_steps
+    losses, constant = vitals.losses[-_RECENT_BATCHES:], vitals.whole_constant
+    early = vitals.step < _EARLY_SHARE_OF_STEPS * vitals.planned_steps
     if not early or not all(map(math.isfinite, losses)):
         return False
     start = vitals.losses[0]
-    is_back = statistics.median(losses[-_LAST:]) < (max(start, constant) if constant > 0 else start)
+    is_back = statistics.median(losses[-_LAST_BATCHES:]) < (
+        max(start, constant) if constant > 0 else start
+    )
     third = (len(losses) - losses.index(max(losses))) // 3
-    falls = third >= _FEWEST and (
-        statistics.fmean(losses[-third:]) < _DOWN * statistics.fmean(losses[-2 * third : -third])
+    falls = third >= _MIN_BATCHES_OF_A_THIRD and (
+        statistics.fmean(losses[-third:])
+        < _MAX_RATIO_OF_FALLING_THIRDS * statistics.fmean(losses[-2 * third : -third])
     )
     return is_back or falls
 
@@ -159,7 +200,9 @@ def _first_layer_step(vitals: Vitals) -> float:
     names = {plain_layer(layer.name) for layer in vitals.layers}
     # A matrix of a module of one's own has its name behind the module's.
     known_as = {name: {name, name.rpartition(".")[0]} for name in vitals.updates.last}
-    firsts = [vitals.updates.of(name)[:_FIRST] for name in known_as if known_as[name] & names]
+    firsts = [
+        vitals.updates.of(name)[:_FIRST_UPDATES] for name in known_as if known_as[name] & names
+    ]
     known = [[step for step in first if math.isfinite(step)] for first in firsts]
     return statistics.median([statistics.median(steps) for steps in known if steps] or [0.0])
 
@@ -167,10 +210,10 @@ def _first_layer_step(vitals: Vitals) -> float:
 def _is_undone(vitals: Vitals, step: float) -> bool:
     """Whether the loss is for good above that of the untrained network, and of a constant."""
     knows = vitals.objective.constant_loss > 0 and bool(vitals.data_losses)
-    if not step > _HUGE_STEP or not knows or not vitals.gain < 0:
+    if not step > _HUGE_UPDATE_RATIO or not knows or not vitals.gain < 0:
         return False
-    first, last = vitals.data_losses[0], vitals.data_losses[-_LOOKS:]
-    return min(last) > first and vitals.recent_data_loss - first > _SHARE * vitals.scale
+    first, last = vitals.data_losses[0], vitals.data_losses[-_RECENT_LOOKS:]
+    return min(last) > first and vitals.recent_data_loss - first > _MIN_RISE_SHARE * vitals.scale
 
 
 def _is_far_off(vitals: Vitals, step: float) -> bool:
@@ -178,11 +221,15 @@ def _is_far_off(vitals: Vitals, step: float) -> bool:
 
     Weights that have grown make later steps small beside them.
     """
-    constant, looks = vitals.objective.constant_loss, vitals.data_losses[-_LOOKS:]
+    constant, looks = vitals.objective.constant_loss, vitals.data_losses[-_RECENT_LOOKS:]
     known = constant > 0 and bool(looks)
     if not (known and vitals.is_worse_than_constant) or vitals.is_falling:
         return False
-    return step > _STEP_OF_NOISE and vitals.gain < -1 and statistics.median(looks) > 2 * constant
+    return (
+        step > _MAX_UPDATE_RATIO_OF_NOISE
+        and vitals.gain < -1
+        and statistics.median(looks) > 2 * constant
+    )
 
 
 def _is_hurt(vitals: Vitals, step: float) -> bool:
@@ -191,49 +238,66 @@ def _is_hurt(vitals: Vitals, step: float) -> bool:
     Its validation loss was at no time clearly below that of a constant.
     """
     checks, constant = vitals.validation_losses, vitals.validation_constant
-    if not step > _HUGE_STEP or not constant > 0 or len(checks) < _CHECKS:
+    if not step > _HUGE_UPDATE_RATIO or not constant > 0 or len(checks) < _RECENT_CHECKS:
         return False
-    if not vitals.had_a_long_chance or vitals.evaluates_late or not vitals.gain < _LITTLE:
+    if not vitals.had_a_long_chance or vitals.evaluates_late or not vitals.gain < _LITTLE_GAIN:
         return False
-    return vitals.validates_the_same_loss and min(checks) > _NO_BETTER * constant
+    return vitals.validates_the_same_loss and min(checks) > _MAX_RATIO_CLEARLY_BELOW * constant
 
 
 def _has_turned(vitals: Vitals, recent: float, lasting: float) -> bool:
     """Whether steps that are still large have taken both losses up again from half way down."""
     checks, curve = vitals.validation_losses, [v for v in vitals.curve if math.isfinite(v)]
-    if not (recent > _LARGE_STEP and lasting > _HUGE_STEP) or not vitals.gain < _MOST_LEARNED:
+    if (
+        not (recent > _LARGE_UPDATE_RATIO and lasting > _HUGE_UPDATE_RATIO)
+        or not vitals.gain < _MAX_GAIN_WHEN_TURNED
+    ):
         return False
-    if len(checks) < 2 * _CHECKS or not curve or vitals.evaluates_late or vitals.is_falling:
+    if len(checks) < 2 * _RECENT_CHECKS or not curve or vitals.evaluates_late or vitals.is_falling:
         return False
-    rose = vitals.recent_loss - min(curve) > _UP * vitals.whole_scale
+    rose = vitals.recent_loss - min(curve) > _MIN_RISE_SHARE_WHEN_TURNED * vitals.whole_scale
     rose &= vitals.recent_loss > vitals.curve[len(vitals.curve) // 2]
-    return rose and min(checks[-_CHECKS:]) - min(checks) > _UP * vitals.whole_scale
+    return rose and (
+        min(checks[-_RECENT_CHECKS:]) - min(checks)
+        > _MIN_RISE_SHARE_WHEN_TURNED * vitals.whole_scale
+    )
 
 
 def _tosses(vitals: Vitals, updates: list[float]) -> bool:
     """Whether steps that are still large toss about how much of validation is told rightly."""
-    scores = vitals.validation_scores[-_LOOKS:]
+    scores = vitals.validation_scores[-_CHECKS_TO_SEE_TOSSING:]
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
-    if not (late and vitals.scores_are_accuracies) or len(scores) < _LOOKS:
+    if not (late and vitals.scores_are_accuracies) or len(scores) < _CHECKS_TO_SEE_TOSSING:
         return False
     jumps = statistics.fmean(abs(after - before) for before, after in pairwise(scores))
-    return statistics.median(updates[-_LAST:]) > _LARGE_STEP and jumps > _TOSSED
+    return (
+        statistics.median(updates[-_LAST_UPDATES:]) > _LARGE_UPDATE_RATIO
+        and jumps > _MIN_MEAN_JUMP_OF_ACCURACY
+    )
 
 
 def _has_cost_half(vitals: Vitals, step: float) -> bool:
     """Whether half of the planned steps went by at a constant's loss, after some that were huge."""
     constant = vitals.whole_constant
     known = constant > 0 and math.isfinite(vitals.planned_steps) and bool(vitals.curve)
-    if not (known and step > _HUGE_STEP and vitals.gain < _LITTLE) or vitals.has_other_terms:
+    if (
+        not (known and step > _HUGE_UPDATE_RATIO and vitals.gain < _LITTLE_GAIN)
+        or vitals.has_other_terms
+    ):
         return False
-    lost = sum(loss > _AT * constant for loss in vitals.curve) / len(vitals.curve)
-    return lost * vitals.step > _HALF * vitals.planned_steps
+    lost = sum(loss > _MIN_RATIO_AT_PLATEAU * constant for loss in vitals.curve) / len(vitals.curve)
+    return lost * vitals.step > _MIN_SHARE_OF_STEPS_LOST * vitals.planned_steps
 
 
 def _have_led_away(vitals: Vitals, step: float) -> bool:
     """Whether steps have made the weights three times as long, and nothing was learned by them."""
     known = vitals.gain <= 0 and vitals.had_a_long_chance and not vitals.has_raw_inputs
-    return known and step > _LARGE_STEP and vitals.growth > _GROWN and not vitals.misdrawn
+    return (
+        known
+        and step > _LARGE_UPDATE_RATIO
+        and vitals.growth > _MIN_GROWTH_OF_WEIGHTS
+        and not vitals.misdrawn
+    )
 
 
 def _is_thrown(vitals: Vitals, step: float, lasting: float) -> bool:
@@ -244,10 +308,12 @@ def _is_thrown(vitals: Vitals, step: float, lasting: float) -> bool:
     constant = vitals.objective.constant_loss
     highest = vitals.highest_first_loss
     start = max(vitals.losses[0], constant * vitals.sum_of if constant > 0 else 0.0)
-    far = step > 1 or (lasting > _PART and not vitals.is_falling)
+    far = step > 1 or (lasting > _MIN_UPDATE_RATIO_TO_THROW and not vitals.is_falling)
     # What one step as long as the weights has done takes more to make good.
-    enough = _VERY_GOOD if step > 1 else _GOOD
-    return far and start > 0 and highest > _THROWN * start and vitals.gain < enough
+    enough = _VERY_GOOD_GAIN if step > 1 else _GOOD_GAIN
+    return (
+        far and start > 0 and highest > _MIN_RATIO_OF_THROWN_LOSS * start and vitals.gain < enough
+    )
 
 
 def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:
@@ -259,12 +325,12 @@ def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:
     if not constant > 0 or vitals.has_learned or vitals.has_other_terms or not vitals.one_loss:
         return False
     window = len(vitals.losses) // max(1, len(curve))
-    if window < _LONG_WINDOW or not curve or vitals.sum_of > _ONE:
+    if window < _BATCHES_OF_A_WINDOW or not curve or vitals.sum_of > _MIN_RATIO_OF_A_SUM:
         return False
     means = [statistics.fmean(vitals.losses)] * len(vitals.losses)
     spread = math.dist(vitals.losses, means) / math.sqrt(len(means) - 1)
     error = spread / math.sqrt(window)
-    return constant - min(curve) > max(_PART * constant, 4 * error)
+    return constant - min(curve) > max(_MIN_SHARE_FORGOTTEN * constant, 4 * error)
 
 
 def _is_forgotten_soon(vitals: Vitals) -> bool:
@@ -272,33 +338,41 @@ def _is_forgotten_soon(vitals: Vitals) -> bool:
     constant, losses = vitals.objective.constant_loss, vitals.losses
     if vitals.objective.task == "regression" or not constant > 0:
         return False
-    if vitals.has_learned or vitals.has_other_terms or vitals.is_falling or vitals.sum_of > _ONE:
+    if (
+        vitals.has_learned
+        or vitals.has_other_terms
+        or vitals.is_falling
+        or vitals.sum_of > _MIN_RATIO_OF_A_SUM
+    ):
         return False
-    late = losses[-_LONG_WINDOW:]
-    is_short = 3 * _LONG_WINDOW <= len(losses) < _LONG_TRAINING
+    late = losses[-_BATCHES_OF_A_WINDOW:]
+    is_short = 3 * _BATCHES_OF_A_WINDOW <= len(losses) < _BATCHES_OF_A_LONG_TRAINING
     if not is_short or not all(map(math.isfinite, losses)):
         return False
-    noise = statistics.stdev(late) / math.sqrt(_IN_A_ROW)
+    noise = statistics.stdev(late) / math.sqrt(_BATCHES_IN_A_ROW)
     means = [
-        statistics.fmean(losses[i : i + _IN_A_ROW]) for i in range(len(losses) - 2 * _LONG_WINDOW)
+        statistics.fmean(losses[i : i + _BATCHES_IN_A_ROW])
+        for i in range(len(losses) - 2 * _BATCHES_OF_A_WINDOW)
     ]
-    stands = statistics.fmean(late) > (1 - _SOME) * constant
-    return stands and constant - min(means) > max(_SOME * constant, _SURE * noise)
+    stands = statistics.fmean(late) > (1 - _MAX_SHARE_STILL_KNOWN) * constant
+    return stands and constant - min(means) > max(
+        _MIN_SHARE_FORGOTTEN_SOON * constant, _STANDARD_ERRORS_TO_BE_SURE * noise
+    )
 
 
 def _killed(vitals: Vitals, step: float) -> str:
     """What huge steps have left most units of without a gradient, that had one at first."""
     # A loss above that of a constant tells as much as the steps do.
-    enough = _STEP_OF_NOISE if vitals.is_worse_than_constant else _HUGE_STEP
-    if not step > enough or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD:
+    enough = _MAX_UPDATE_RATIO_OF_NOISE if vitals.is_worse_than_constant else _HUGE_UPDATE_RATIO
+    if not step > enough or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD_GAIN:
         return ""
-    saturated = _grown(vitals.saturated, _MOST_SATURATED, vitals.squashed_outputs)
+    saturated = _grown(vitals.saturated, _MAX_SHARE_SATURATED, vitals.squashed_outputs)
     if saturated:
         return f"{saturated} outputs are saturated"
-    if vitals.gain > _GOOD and vitals.is_falling:
+    if vitals.gain > _GOOD_GAIN and vitals.is_falling:
         return ""
     # What dies in the first steps is dead in the first window already, and was not dormant before.
-    dead = _grown(vitals.dead, _MOST_DEAD, before=vitals.dormant)
+    dead = _grown(vitals.dead, _MAX_SHARE_DEAD, before=vitals.dormant)
     return f"{dead} units are dead" if dead else ""
 
 
@@ -306,7 +380,7 @@ def _grown(record: Record, most: float, outputs: int = 0, before: Record | None 
     known = [(site, shares) for site, shares in record.history.items() if shares]
     for site, shares in known[: len(known) - outputs]:
         first = [shares[0], *([] if before is None else before.of(site)[:1])]
-        if min(first) < _FEW and shares[-1] > most:
+        if min(first) < _MAX_SHARE_AT_FIRST and shares[-1] > most:
             return f"{shares[-1]:.0%} of {site}'s"
     return ""
 

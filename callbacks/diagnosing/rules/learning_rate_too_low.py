@@ -15,15 +15,37 @@ from ..clipping import clip_less
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_SMALL_STEP, _TINY_STEP, _NO_STEP, _USUAL_STEP = 2e-4, 1e-4, 1e-5, 1e-3
-_SHORT_STEP = 3e-4
-_MANY = 9
-_CLEARLY, _LITTLE, _WELL, _UNFINISHED, _QUARTER = 0.02, 0.3, 0.5, 0.2, 0.25
-_MODEST_STEP, _NEXT_TO_NOTHING, _SOME = 5e-4, 0.1, 0.4
-_HURRIED_STEP, _BARELY = 2e-3, 0.2
-_TENTH, _VERY_WELL = 0.1, 0.9
-_CUT = 0.02
-_NO_WAY, _SHORT_WAY, _ENDED, _MOST, _BELOW = 1e-3, 2e-2, 1e-2, 0.75, 0.3
+# Of the length of a step to that of the weights.
+_NEGLIGIBLE_UPDATE_RATIO = 1e-5
+_TINY_UPDATE_RATIO = 1e-4
+_SMALL_UPDATE_RATIO = 2e-4
+_SHORT_UPDATE_RATIO = 3e-4
+_MODEST_UPDATE_RATIO = 5e-4
+_USUAL_UPDATE_RATIO = 1e-3
+_HURRIED_UPDATE_RATIO = 2e-3
+_MIN_UPDATES = 9
+_MIN_SHARE_OF_TINY = 0.25  # Of all updates.
+_MAX_RATIO_OF_DIED_UPDATES = 1e-3
+
+# Of all steps together, in lengths of the weights.
+_NO_WAY_OF_ALL_STEPS = 1e-3
+_SHORT_WAY_OF_ALL_STEPS = 2e-2
+
+# By the loss of a constant.
+_CLEAR_GAIN = 0.02
+_HARDLY_ANY_GAIN = 0.1
+_MAX_GAIN_AT_USUAL_STEPS = 0.2
+_LITTLE_GAIN = 0.3
+_MAX_GAIN_WITH_SHORT_STEPS = 0.4
+_GOOD_GAIN = 0.5
+_MIN_HARMLESS_GAIN = 0.9
+
+_LATE_SHARE_OF_STEPS = 0.75
+_MAX_SHARE_OF_SCHEDULE = 0.2
+_MAX_RATE_SHARE_WARMING = 0.1
+_MAX_RATE_SHARE_COME_TO = 0.3
+_MAX_RATIO_WHEN_LET_DOWN = 1e-2
+_MAX_SHARE_LEFT_BY_CLIPPING = 0.02
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -34,7 +56,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 def _unfinished(vitals: Vitals) -> list[Symptom]:
     """A one-cycle schedule counted in steps, of which each epoch makes one."""
-    if not vitals.schedule_share < _UNFINISHED or vitals.gain > _WELL or not vitals.had_a_chance:
+    if (
+        not vitals.schedule_share < _MAX_SHARE_OF_SCHEDULE
+        or vitals.gain > _GOOD_GAIN
+        or not vitals.had_a_chance
+    ):
         return []
     evidence = (
         f"The training makes {vitals.schedule_share:.1%} of the steps that its learning-rate "
@@ -50,13 +76,13 @@ def _unfinished(vitals: Vitals) -> list[Symptom]:
 def _still_warming(vitals: Vitals) -> list[Symptom]:
     """A warm-up counted in steps, of which each epoch makes one: half the training has had none."""
     now, given = vitals.learning_rate, vitals.learning_rate_given
-    rises = vitals.learning_rate_peak <= now < _TENTH * given
+    rises = vitals.learning_rate_peak <= now < _MAX_RATE_SHARE_WARMING * given
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     is_late = vitals.had_a_long_chance and vitals.planned_steps / 2 <= vitals.step
     # A schedule may multiply a rate that nobody would take, as Noam's does 1.
-    if not (rises and is_late and 0 < max(updates, default=0.0) < _SMALL_STEP):
+    if not (rises and is_late and 0 < max(updates, default=0.0) < _SMALL_UPDATE_RATIO):
         return []
-    if vitals.gain > _VERY_WELL:
+    if vitals.gain > _MIN_HARMLESS_GAIN:
         return []
     evidence = (
         f"After {vitals.step} of {vitals.planned_steps:.0f} steps one moves the weights by "
@@ -74,8 +100,8 @@ def _motionless(vitals: Vitals) -> list[Symptom]:
         return []
     steps = vitals.planned_steps if math.isfinite(vitals.planned_steps) else vitals.step
     way, knows = statistics.fmean(updates) * steps, vitals.objective.constant_loss > 0
-    short = way < _NO_WAY and not (knows and vitals.gain > _LITTLE)
-    short |= way < _SHORT_WAY and knows and vitals.gain < _NEXT_TO_NOTHING
+    short = way < _NO_WAY_OF_ALL_STEPS and not (knows and vitals.gain > _LITTLE_GAIN)
+    short |= way < _SHORT_WAY_OF_ALL_STEPS and knows and vitals.gain < _HARDLY_ANY_GAIN
     if not (short and way > 0):
         return []
     evidence = (
@@ -117,22 +143,24 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
 
 def _is_cut_short(vitals: Vitals) -> bool:
     """Whether gradients are clipped to next to nothing, and the steps with them."""
-    return vitals.steps_by_gradients and vitals.left_by_clipping < _CUT
+    return vitals.steps_by_gradients and vitals.left_by_clipping < _MAX_SHARE_LEFT_BY_CLIPPING
 
 
 def _is_let_down(vitals: Vitals) -> bool:
     """Whether a schedule has long taken the rate, which was none too low, to next to nothing."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
-    if not updates or not max(updates) > _SMALL_STEP:
+    if not updates or not max(updates) > _SMALL_UPDATE_RATIO:
         return False
-    long_ago = updates[int(_MOST * len(updates))] < _ENDED * max(updates)
-    return long_ago and vitals.learning_rate < _ENDED * vitals.learning_rate_peak
+    long_ago = updates[int(_LATE_SHARE_OF_STEPS * len(updates))] < (
+        _MAX_RATIO_WHEN_LET_DOWN * max(updates)
+    )
+    return long_ago and vitals.learning_rate < _MAX_RATIO_WHEN_LET_DOWN * vitals.learning_rate_peak
 
 
 def _warms_up(vitals: Vitals) -> bool:
     """Whether a schedule has not let the rate come near what it was given, and not down again."""
     now, peak = vitals.learning_rate, vitals.learning_rate_peak
-    return now > 0.5 * peak and peak < _BELOW * vitals.learning_rate_given
+    return now > 0.5 * peak and peak < _MAX_RATE_SHARE_COME_TO * vitals.learning_rate_given
 
 
 def _words_on_cause(vitals: Vitals) -> str:
@@ -156,9 +184,11 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     if not vitals.one_loss or len(updates) < 3 or not vitals.had_a_chance:
         return []
-    fast = max(updates) > _USUAL_STEP
-    late = sum(update < _TINY_STEP for update in updates) < _QUARTER * len(updates)
-    worked = vitals.gain > _LITTLE or (fast and late)
+    fast = max(updates) > _USUAL_UPDATE_RATIO
+    late = sum(update < _TINY_UPDATE_RATIO for update in updates) < _MIN_SHARE_OF_TINY * len(
+        updates
+    )
+    worked = vitals.gain > _LITTLE_GAIN or (fast and late)
     if vitals.learning_rate < 0.5 * vitals.learning_rate_peak and worked:
         return []  # A schedule has let it down, after it had done its work, or had its chance.
     recent = statistics.median(updates[-5:])
@@ -173,14 +203,18 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
         # Noise of the labels and dropout are in the training loss alone.
         learned = max(learned, 1 - vitals.validation_losses[-1] / vitals.whole_scale)
     # The smaller the steps have been, the more a training could do with larger ones.
-    small = recent < _SMALL_STEP and learned < _LITTLE
-    small |= max(updates) < _SHORT_STEP and learned < _SOME
+    small = recent < _SMALL_UPDATE_RATIO and learned < _LITTLE_GAIN
+    small |= max(updates) < _SHORT_UPDATE_RATIO and learned < _MAX_GAIN_WITH_SHORT_STEPS
     # Of a parity, say, much less than half of the training sees nothing learned with good steps.
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
-    small |= late and max(updates) < _MODEST_STEP and learned < _NEXT_TO_NOTHING
+    small |= late and max(updates) < _MODEST_UPDATE_RATIO and learned < _HARDLY_ANY_GAIN
     crawls = fell > 0 and falls and small
     # With steps of next to nothing a loss that looks better is noise.
-    stands = recent < _TINY_STEP and not _has_learned(vitals, recent, fell) and not vitals.is_rising
+    stands = (
+        recent < _TINY_UPDATE_RATIO
+        and not _has_learned(vitals, recent, fell)
+        and not vitals.is_rising
+    )
     died_out = vitals.learning_rate <= 1e-3 * vitals.learning_rate_peak
     # What was once fast and has nothing more to learn gets slow by itself.
     slowed = fast and vitals.learning_rate > 0.1 * vitals.learning_rate_peak
@@ -201,12 +235,16 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
 def _died_early(vitals: Vitals) -> list[Symptom]:
     """A rate that was at next to nothing in the first third of the training."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
-    if len(updates) < _MANY or not vitals.step > vitals.planned_steps / 2 or vitals.gain > _WELL:
+    if (
+        len(updates) < _MIN_UPDATES
+        or not vitals.step > vitals.planned_steps / 2
+        or vitals.gain > _GOOD_GAIN
+    ):
         return []
     # Of a plan that is not known, a third of what was done is none.
     share = vitals.step / vitals.planned_steps
     third = int(len(updates) / (3 * share))
-    is_early = updates[third] < _NO_WAY * max(updates) and _is_let_down(vitals)
+    is_early = updates[third] < _MAX_RATIO_OF_DIED_UPDATES * max(updates) and _is_let_down(vitals)
     if not is_early or vitals.waits_for_plateau or vitals.objective.of_positions:
         return []
     if not vitals.objective.constant_loss > 0:
@@ -228,12 +266,16 @@ def _unhurried(vitals: Vitals) -> list[Symptom]:
     """
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     largest = max(updates, default=0.0)
-    if not 0 < largest < _HURRIED_STEP or vitals.is_muffled_at_first:
+    if not 0 < largest < _HURRIED_UPDATE_RATIO or vitals.is_muffled_at_first:
         return []
-    tiny = largest < _SMALL_STEP and statistics.median(updates) < _TINY_STEP
-    late = vitals.step >= _MOST * vitals.planned_steps
+    tiny = largest < _SMALL_UPDATE_RATIO and statistics.median(updates) < _TINY_UPDATE_RATIO
+    late = vitals.step >= _LATE_SHARE_OF_STEPS * vitals.planned_steps
     goes_on = tiny and late and vitals.is_falling and vitals.validation_falls
-    limit = _VERY_WELL if goes_on else _WELL if largest < _USUAL_STEP else _BARELY
+    limit = (
+        _MIN_HARMLESS_GAIN
+        if goes_on
+        else (_GOOD_GAIN if largest < _USUAL_UPDATE_RATIO else _MAX_GAIN_AT_USUAL_STEPS)
+    )
     as_ever = vitals.falls_as_fast_as_ever
     if vitals.gain > limit or not (goes_on or as_ever):
         return []
@@ -250,6 +292,6 @@ def _unhurried(vitals: Vitals) -> list[Symptom]:
 
 def _has_learned(vitals: Vitals, step: float, fell: float) -> bool:
     """Whether more was learned than so small steps explain: the smaller, the more is noise."""
-    if step < _NO_STEP or not vitals.has_learned:
-        return vitals.gain > (_LITTLE if step < _NO_STEP else _CLEARLY)
-    return vitals.gain > _LITTLE * _NO_STEP / step or fell > _LITTLE
+    if step < _NEGLIGIBLE_UPDATE_RATIO or not vitals.has_learned:
+        return vitals.gain > (_LITTLE_GAIN if step < _NEGLIGIBLE_UPDATE_RATIO else _CLEAR_GAIN)
+    return vitals.gain > _LITTLE_GAIN * _NEGLIGIBLE_UPDATE_RATIO / step or fell > _LITTLE_GAIN

@@ -13,14 +13,15 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_MORE_THAN_ONE, _MORE_THAN_COMPONENTS = 2, 3
+_MIN_LAYERS = 2
+_MIN_LAYERS_IF_MAYBE_A_CODE = 3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a network that is one affine map."""
     # Of a loss that is not known it is not, either, whether it is of the inputs.
     may_be_a_code = vitals.objective.of_inputs or vitals.objective.kind is None
-    fewest = _MORE_THAN_COMPONENTS if may_be_a_code else _MORE_THAN_ONE
+    fewest = _MIN_LAYERS_IF_MAYBE_A_CODE if may_be_a_code else _MIN_LAYERS
     if vitals.layers_in_graph < fewest or not vitals.affine or _is_of_reduced_rank(vitals):
         return []
     evidence = (

@@ -12,10 +12,13 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_LAST = 5
+_LAST_BATCHES = 5
 # Some losses of many, more than a loss scale that finds its level may cost.
-_SPAN, _SOME, _SHARE = 100, 3, 0.02
-_CHECKS, _P = 2, Problem.NON_FINITE
+_RECENT_BATCHES = 100
+_MIN_BATCHES_LOST = 3
+_MIN_SHARE_LOST = 0.02
+_RECENT_CHECKS = 2
+_P = Problem.NON_FINITE
 _FILL = (
     Remedy(
         "Find the samples that have NaN or infinity, and fill in or leave out what is missing.",
@@ -34,8 +37,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _for_good(vitals: Vitals) -> list[Symptom]:
-    recent = vitals.losses[-_LAST:]
-    lost = len(recent) == _LAST and not any(map(math.isfinite, recent))
+    recent = vitals.losses[-_LAST_BATCHES:]
+    lost = len(recent) == _LAST_BATCHES and not any(map(math.isfinite, recent))
     gaps = _gaps(vitals)
     # One loss is enough, or an error, where what it was made of is not finite.
     broke = vitals.is_broken_off or not all(map(math.isfinite, recent))
@@ -71,9 +74,9 @@ def _for_good(vitals: Vitals) -> list[Symptom]:
 
 def _now_and_then(vitals: Vitals) -> list[Symptom]:
     """Batches whose loss is not finite among others whose loss is."""
-    recent = vitals.losses[-_SPAN:]
+    recent = vitals.losses[-_RECENT_BATCHES:]
     lost = sum(not math.isfinite(loss) for loss in recent)
-    if lost < max(_SOME, _SHARE * len(recent)):
+    if lost < max(_MIN_BATCHES_LOST, _MIN_SHARE_LOST * len(recent)):
         return []
     first = _first(vitals)
     evidence = (
@@ -88,8 +91,8 @@ def _now_and_then(vitals: Vitals) -> list[Symptom]:
 
 
 def _in_validation(vitals: Vitals) -> list[Symptom]:
-    checks = vitals.validation_losses[-_CHECKS:]
-    if len(checks) < _CHECKS or any(map(math.isfinite, checks)):
+    checks = vitals.validation_losses[-_RECENT_CHECKS:]
+    if len(checks) < _RECENT_CHECKS or any(map(math.isfinite, checks)):
         return []
     evidence = (
         f"The validation loss is {checks[-1]:.4g}, and that of training {vitals.recent_loss:.4g}."

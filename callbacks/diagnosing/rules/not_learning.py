@@ -19,9 +19,13 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_WELL = 0.5
-_FAR, _HALF, _USUAL_STEP = 10.0, 0.5, 3e-4
-_FIRST, _UNSURE = 5, 0.1
+_GOOD_GAIN = 0.5
+_MIN_SIZE_OF_FAR_TARGETS = 10.0
+_MIN_SHARE_OF_SIZE_REACHED = 0.5
+_LEAST_USUAL_UPDATE_RATIO = 3e-4
+_EARLY_SHARE_OF_STEPS = 0.5  # Of the steps that are planned.
+_FIRST_BATCHES = 5
+_MAX_ERROR_SHARE_TO_BE_SURE = 0.1  # Of the mean of their losses.
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -36,7 +40,7 @@ def _crossed(vitals: Vitals) -> list[Symptom]:
         for name, (time, batch) in vitals.time_axes.items()
         if time == vitals.batch_size and 1 < batch != time and _by_sample(vitals, time, batch)
     }
-    if not mixed or vitals.gain > _WELL or not vitals.had_a_long_chance:
+    if not mixed or vitals.gain > _GOOD_GAIN or not vitals.had_a_long_chance:
         return []
     layer, (time, batch) = next(iter(mixed.items()))
     evidence = (
@@ -90,11 +94,11 @@ def _out_of_reach(vitals: Vitals) -> list[Symptom]:
     size = abs(mean) + math.sqrt(max(0.0, objective.target_variance))
     # What all layers have part in grows with the square of the steps.
     done = vitals.step / vitals.planned_steps
-    reach = _HALF * done**2 * size
-    if done > _HALF and vitals.gain < 0 and (high < mean or mean < low):
+    reach = _MIN_SHARE_OF_SIZE_REACHED * done**2 * size
+    if done > _EARLY_SHARE_OF_STEPS and vitals.gain < 0 and (high < mean or mean < low):
         reach = done**2 * abs(mean)  # All predictions so far were on one side of it.
-    arrives = not size > _FAR or max(abs(low), abs(high)) > reach
-    if arrives or not statistics.median(steps) > _USUAL_STEP:
+    arrives = not size > _MIN_SIZE_OF_FAR_TARGETS or max(abs(low), abs(high)) > reach
+    if arrives or not statistics.median(steps) > _LEAST_USUAL_UPDATE_RATIO:
         return []  # With larger ones it might have come there.
     evidence = (
         f"Targets go from {least:.4g} to {most:.4g}, and all predictions so far from {low:.4g} to "
@@ -116,9 +120,9 @@ def _begins_unsurely(vitals: Vitals) -> bool:
 
     As with rare classes of large weights.
     """
-    first = vitals.losses[:_FIRST]
+    first = vitals.losses[:_FIRST_BATCHES]
     error = statistics.stdev(first) / math.sqrt(len(first)) if len(first) > 1 else 0.0
-    return error > _UNSURE * abs(vitals.initial_loss)
+    return error > _MAX_ERROR_SHARE_TO_BE_SURE * abs(vitals.initial_loss)
 
 
 def _stuck(vitals: Vitals) -> list[Symptom]:
@@ -157,6 +161,6 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     alike = " All samples get the same prediction." if vitals.ignores_inputs else ""
     evidence = f"After {vitals.step} steps the loss is {than}.{alike}"
     # Some leave a plateau late; of a training without an end nobody knows what is late.
-    is_early = vitals.step <= _HALF * vitals.planned_steps < math.inf
+    is_early = vitals.step <= _EARLY_SHARE_OF_STEPS * vitals.planned_steps < math.inf
     severity: Severity = "warning" if is_early else "critical"
     return [Symptom(P.NOT_LEARNING, severity, evidence, figures, remedies, reports=3)]

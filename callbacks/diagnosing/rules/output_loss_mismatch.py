@@ -30,9 +30,12 @@ _NO_LOGARITHMS = {
 _EACH_ITS_OWN = (
     "Use `binary_cross_entropy_with_logits` without the softmax: each label has its own."
 )
-_DEAF_BATCHES = 20
-_SLACK, _HAIR = 0.05, 0.02
-_GOOD, _PART, _OFTEN = 0.9, 0.25, 8
+_BATCHES_TO_BE_DEAF = 20
+_MAX_DISTANCE_FROM_ONE_LABEL = 0.05
+_MAX_DISTANCE_FROM_BOUND = 0.02
+_MIN_BATCHES_NEAR_BOUND = 8
+_MIN_MISS_IN_DEVIATIONS = 0.25
+_MIN_HARMLESS_GAIN = 0.9
 _Found = tuple[Severity, str, str]
 
 
@@ -66,10 +69,10 @@ def _outside(vitals: Vitals) -> Iterator[_Found]:
 
 
 def _deaf(vitals: Vitals) -> Iterator[_Found]:
-    losses, table = vitals.losses[-_DEAF_BATCHES:], vitals.gradients.table
+    losses, table = vitals.losses[-_BATCHES_TO_BE_DEAF:], vitals.gradients.table
     moves = not table.numel() or bool(table.any())
     moves |= any(layer.identical_units for layer in vitals.layers)  # or never will
-    if len(losses) == _DEAF_BATCHES and min(losses) == max(losses) and not moves:
+    if len(losses) == _BATCHES_TO_BE_DEAF and min(losses) == max(losses) and not moves:
         yield (
             "critical",
             f"The loss is exactly {losses[-1]:.4g} for every batch, and no weight has a gradient: "
@@ -93,8 +96,10 @@ def _at_bound(vitals: Vitals) -> Iterator[_Found]:
     if vitals.has_learned or vitals.is_falling or not vitals.had_a_long_chance:
         return
     (low, high), mean = objective.predicted_range, statistics.fmean(means)
-    reaches = [bound for bound in (-1.0, 0.0) if mean < bound <= low < bound + _HAIR]
-    reaches += [1.0] if low >= -1 and 1 - _HAIR < high <= 1 < mean else []
+    reaches = [
+        bound for bound in (-1.0, 0.0) if mean < bound <= low < bound + _MAX_DISTANCE_FROM_BOUND
+    ]
+    reaches += [1.0] if low >= -1 and 1 - _MAX_DISTANCE_FROM_BOUND < high <= 1 < mean else []
     if reaches:
         least, most = objective.target_range
         yield (
@@ -108,7 +113,11 @@ def _at_bound(vitals: Vitals) -> Iterator[_Found]:
 def _beyond_bound(vitals: Vitals) -> Iterator[_Found]:
     """Predictions of which many come to 1 and none goes beyond, as a tanh lets them."""
     objective = vitals.objective
-    if objective.task != "regression" or objective.output in _BOUNDS or vitals.gain > _GOOD:
+    if (
+        objective.task != "regression"
+        or objective.output in _BOUNDS
+        or vitals.gain > _MIN_HARMLESS_GAIN
+    ):
         return
     if not vitals.had_a_long_chance or not objective.target_variance > 0:
         return
@@ -120,15 +129,20 @@ def _beyond_bound(vitals: Vitals) -> Iterator[_Found]:
         (-1.0, -low, [-end for end in vitals.predicted_min], vitals.missed_below),
     ):
         late = list(zip(ends, missed, strict=True))[len(ends) // 2 :]
-        near = [by for end, by in late if end > 1 - _HAIR]
+        near = [by for end, by in late if end > 1 - _MAX_DISTANCE_FROM_BOUND]
         # What is right on average has a bound on purpose, and noise beyond it.
-        if len(near) < _OFTEN or farthest > 1 or not statistics.fmean(near) > _PART * deviation:
+        if (
+            len(near) < _MIN_BATCHES_NEAR_BOUND
+            or farthest > 1
+            or not statistics.fmean(near) > _MIN_MISS_IN_DEVIATIONS * deviation
+        ):
             continue
         yield (
             "warning",
-            f"Targets go from {least:.4g} to {most:.4g}. Predictions came within {_HAIR:g} of "
-            f"{bound:g} in {len(near)} of the last {len(late)} batches that were looked at, never "
-            f"beyond, and there the targets lie {statistics.fmean(near):.2g} farther on average.",
+            f"Targets go from {least:.4g} to {most:.4g}. Predictions came within "
+            f"{_MAX_DISTANCE_FROM_BOUND:g} of {bound:g} in {len(near)} of the last {len(late)} "
+            "batches that were looked at, never beyond, and there the targets lie "
+            f"{statistics.fmean(near):.2g} farther on average.",
             "Put a linear layer behind what is bounded, such as a tanh or the state of an LSTM.",
         )
 
@@ -214,7 +228,10 @@ def _of_probabilities(objective: Objective) -> Iterator[_Found]:
             "A softmax of one output is 1 whatever the output.",
             "Use `binary_cross_entropy_with_logits` on the output itself.",
         )
-    elif objective.output == "softmax" and abs(objective.positives - 1) > _SLACK:
+    elif (
+        objective.output == "softmax"
+        and abs(objective.positives - 1) > _MAX_DISTANCE_FROM_ONE_LABEL
+    ):
         yield "critical", _too_many_labels(objective), _EACH_ITS_OWN
 
 

@@ -15,21 +15,53 @@ from ..clipping import clip_less
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_MOST, _ABOVE, _CHECKS, _GOOD = 0.5, 1.5, 3, 0.5
-_HIGH, _EXTREME, _NOTHING, _NEARLY_NOTHING, _LITTLE = 0.5, 0.8, 0.1, 0.02, 0.3
-_LEAST_DECAY, _SHRUNK = 0.05, 0.3
-_HUGE_DECAY, _SOME, _HUGE_STEP, _FIRST = 0.5, 0.2, 0.1, 5
-_PART, _STEP, _MUCH, _LOST = 0.1, 1e-4, 0.65, 1e-8
-_A_PART, _TAKEN, _DRAWN_IN = 0.05, 0.5, 0.8
+_MAX_GAIN_IF_OUTWEIGHED = 0.65
+_GOOD_GAIN = 0.5
+_LITTLE_GAIN = 0.3
+_SOME_GAIN = 0.2
+_SOME_GAIN_IF_UNKNOWN = 0.05  # Where a constant's loss is not known.
+_MIN_UPDATE_RATIO = 1e-4
+_HUGE_UPDATE_RATIO = 0.1
+_FIRST_UPDATES = 5
+_RECENT_CHECKS = 3
+_RECENT_LOOKS = 10
+_LOOKS_AT_EITHER_END = 5
+_MIN_FALL_SHARE = 0.02
+
+# A penalty, and other losses beside the data's.
+_MIN_PENALTY_SHARE = 0.5
+_MIN_PENALTY_SHARE_IF_STUCK = 0.1
+_MIN_PENALTY_SHARE_AT_FIRST = 0.05
+_MIN_RATIO_BESIDE_INPUTS = 0.02
+_MIN_RATIO_BESIDE_IF_DRAWN_IN = 0.05
+_MAX_RATIO_LEFT_BESIDE = 0.05
+_MAX_RATIO_OF_NOTHING_BESIDE = 0.01
+_MAX_GAIN_OVER_THE_MEAN = 0.05
+_MIN_SHARE_DEAD_IF_SHUT = 0.9
+_MAX_RATIO_OF_VARIANCES = 0.8
+_MIN_RATIO_OF_A_SUM = 1.5
+_MAX_SPREAD_OF_STEADY_SUM = 0.02
+
+_HIGH_DROPOUT = 0.5
+_EXTREME_DROPOUT = 0.8
+_LITTLE_SHARE_LET_THROUGH = 0.1
+_TINY_SHARE_LET_THROUGH = 0.02
+_MIN_RATIO_TO_VALIDATION = 1.5
+_MIN_SHARE_OF_SCALE = 0.5
+
+_MIN_WEIGHT_DECAY = 0.05
+_HUGE_WEIGHT_DECAY = 0.5
+_MIN_SHARE_SHRUNK = 0.3
+_MAX_RATIO_OF_TAKEN_WEIGHTS = 0.5
+_MAX_RATIO_OF_LOST_GRADIENT = 1e-8
 # The usual 0.01 at a rate of 1e-3 takes 1e-5, and half of the weights in 70,000 steps, not 70.
-_A_STEP, _HIGH_RATE = 0.01, 0.03
-_BESIDE, _GONE, _STEADY, _SOME_LOOKS, _A_SUM = 0.02, 0.05, 0.02, 10, 1.5
-_MEAN, _NONE, _SHUT = 0.05, 0.01, 0.9
+_MAX_DECAY_IN_A_STEP = 0.01
+_HIGH_LEARNING_RATE = 0.03
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a penalty or a dropout that keeps the network from fitting."""
-    if not vitals.had_a_chance or vitals.gain > _MUCH:
+    if not vitals.had_a_chance or vitals.gain > _MAX_GAIN_IF_OUTWEIGHED:
         return []
     if not all(map(math.isfinite, vitals.losses[:1])):
         return []  # It was lost before anything could outweigh the data.
@@ -49,9 +81,9 @@ def _penalty(vitals: Vitals) -> list[Symptom]:
     share = max(statistics.median(shares[:10]), statistics.median(shares[-10:]))
     # Where steps do not make the loss fall, the penalty's gradient is as long as the data's.
     steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
-    moves = bool(steps) and statistics.median(steps) > _STEP
+    moves = bool(steps) and statistics.median(steps) > _MIN_UPDATE_RATIO
     stuck = moves and vitals.had_a_long_chance and vitals.gain < 0 and not vitals.is_falling
-    if not share > (_PART if stuck else _MOST):
+    if not share > (_MIN_PENALTY_SHARE_IF_STUCK if stuck else _MIN_PENALTY_SHARE):
         return []
     evidence = (
         f"{share:.0%} of the loss is penalty, and the data's own loss is "
@@ -63,8 +95,12 @@ def _penalty(vitals: Vitals) -> list[Symptom]:
 
 def _shrunk(vitals: Vitals) -> list[Symptom]:
     """A penalty that has taken most of the weights away, and is small itself since then."""
-    first = statistics.median(vitals.penalty_shares[:_FIRST] or [0.0])
-    if not (first > _A_PART and vitals.growth < _TAKEN and vitals.had_a_long_chance):
+    first = statistics.median(vitals.penalty_shares[:_LOOKS_AT_EITHER_END] or [0.0])
+    if not (
+        first > _MIN_PENALTY_SHARE_AT_FIRST
+        and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS
+        and vitals.had_a_long_chance
+    ):
         return []
     if not vitals.is_poor:
         return []
@@ -92,10 +128,22 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
     data, others = _parts(vitals)
     if not data:
         return []
-    first_data, late_data = statistics.fmean(data[:_FIRST]), statistics.fmean(data[-_FIRST:])
-    first, late = statistics.fmean(others[:_FIRST]), statistics.fmean(others[-_FIRST:])
-    enough = _BESIDE if of_inputs else _A_PART if _is_drawn_in(vitals) else 1.0
-    if not first > enough * first_data > 0 or not abs(late) < _GONE * min(first, first_data):
+    first_data, late_data = (
+        statistics.fmean(data[:_LOOKS_AT_EITHER_END]),
+        statistics.fmean(data[-_LOOKS_AT_EITHER_END:]),
+    )
+    first, late = (
+        statistics.fmean(others[:_LOOKS_AT_EITHER_END]),
+        statistics.fmean(others[-_LOOKS_AT_EITHER_END:]),
+    )
+    enough = (
+        _MIN_RATIO_BESIDE_INPUTS
+        if of_inputs
+        else (_MIN_RATIO_BESIDE_IF_DRAWN_IN if _is_drawn_in(vitals) else 1.0)
+    )
+    if not first > enough * first_data > 0 or not (
+        abs(late) < _MAX_RATIO_LEFT_BESIDE * min(first, first_data)
+    ):
         return []
     what = "reconstruction" if of_inputs else "data"
     evidence = (
@@ -123,13 +171,18 @@ def _says_nothing(vitals: Vitals) -> list[Symptom]:
     if not (vitals.would_have_started and vitals.had_a_long_chance_at_full_rate):
         return []
     data, beside = _parts(vitals)
-    shut = max(vitals.dead.last.values(), default=0.0) > _SHUT  # then nothing can be said
-    if shut or not data or not statistics.median(steps) > _STEP:
+    # Then nothing can be said.
+    shut = max(vitals.dead.last.values(), default=0.0) > _MIN_SHARE_DEAD_IF_SHUT
+    if shut or not data or not statistics.median(steps) > _MIN_UPDATE_RATIO:
         return []
-    late, late_data = (statistics.fmean(part[-_SOME_LOOKS:]) for part in (beside, data))
+    late, late_data = (statistics.fmean(part[-_RECENT_LOOKS:]) for part in (beside, data))
     mean = objective.placed_loss
-    drawn = late_data > (1 - _MEAN) * mean if mean > 0 else vitals.gain < _MEAN
-    if not drawn or not abs(late) < _NONE * late_data:
+    drawn = (
+        late_data > (1 - _MAX_GAIN_OVER_THE_MEAN) * mean
+        if mean > 0
+        else vitals.gain < _MAX_GAIN_OVER_THE_MEAN
+    )
+    if not drawn or not abs(late) < _MAX_RATIO_OF_NOTHING_BESIDE * late_data:
         return []
     evidence = (
         f"The loss of the reconstruction is {late_data:.4g}, hardly better than that of the mean "
@@ -153,7 +206,7 @@ def _less_beside(what: str) -> tuple[Remedy, ...]:
 def _is_drawn_in(vitals: Vitals) -> bool:
     """Whether all activations vary less than they did at first."""
     known = [shares for shares in vitals.variances.history.values() if len(shares) > 1]
-    return bool(known) and all(shares[-1] < _DRAWN_IN * shares[0] for shares in known)
+    return bool(known) and all(shares[-1] < _MAX_RATIO_OF_VARIANCES * shares[0] for shares in known)
 
 
 def _parts(vitals: Vitals) -> tuple[list[float], list[float]]:
@@ -162,15 +215,15 @@ def _parts(vitals: Vitals) -> tuple[list[float], list[float]]:
     The data's may be a sum of many: as many as at last, when nothing else is left.
     """
     data, beside = vitals.data_losses, vitals.other_terms
-    late = slice(-_SOME_LOOKS, None)
+    late = slice(-_RECENT_LOOKS, None)
     known = len(data) == len(beside) and all(map(math.isfinite, beside))
-    if not known or len(data) < 2 * _SOME_LOOKS or not min(data[late]) > 0:
+    if not known or len(data) < 2 * _RECENT_LOOKS or not min(data[late]) > 0:
         return [], []
     times = [1 + o / d for d, o in zip(data[late], beside[late], strict=True)]
     usual = statistics.median(times)
-    if not usual > _A_SUM:
+    if not usual > _MIN_RATIO_OF_A_SUM:
         return data, beside
-    if max(times) - min(times) > _STEADY * usual:
+    if max(times) - min(times) > _MAX_SPREAD_OF_STEADY_SUM * usual:
         return [], []
     whole = [d + o for d, o in zip(data, beside, strict=True)]
     own = [usual * d for d in data]
@@ -185,15 +238,18 @@ def _penalty_remedies() -> tuple[Remedy, ...]:
 
 
 def _dropout(vitals: Vitals) -> list[Symptom]:
-    checks, training = vitals.validation_losses[-_CHECKS:], vitals.training_epoch_losses[-_CHECKS:]
+    checks, training = (
+        vitals.validation_losses[-_RECENT_CHECKS:],
+        vitals.training_epoch_losses[-_RECENT_CHECKS:],
+    )
     remedies = (Remedy("Use less dropout.", f"dropout={vitals.dropout / 2:.2g}"),)
-    high = [rate for rate in vitals.dropouts if rate >= _HIGH]
+    high = [rate for rate in vitals.dropouts if rate >= _HIGH_DROPOUT]
     # What gets through one after the other; two layers of a half each are usual.
     let_through = math.prod(1 - rate for rate in high)
-    extreme = vitals.dropout >= _EXTREME or let_through <= _NOTHING
+    extreme = vitals.dropout >= _EXTREME_DROPOUT or let_through <= _LITTLE_SHARE_LET_THROUGH
     # What gets through is as large as all was; a loss beyond any measure comes of other things.
-    extreme &= vitals.dropout >= _EXTREME or not vitals.gain < -1
-    most = _GOOD if let_through <= _NEARLY_NOTHING else _LITTLE
+    extreme &= vitals.dropout >= _EXTREME_DROPOUT or not vitals.gain < -1
+    most = _GOOD_GAIN if let_through <= _TINY_SHARE_LET_THROUGH else _LITTLE_GAIN
     if extreme and vitals.had_a_long_chance and vitals.gain < most:
         places = f" in {len(high)} places" if len(high) > 1 else ""
         evidence = (
@@ -202,14 +258,18 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
         )
         figures = {"dropout": vitals.dropout}
         return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
-    if vitals.dropout < _HIGH or len(checks) < _CHECKS or len(training) != len(checks):
+    if (
+        vitals.dropout < _HIGH_DROPOUT
+        or len(checks) < _RECENT_CHECKS
+        or len(training) != len(checks)
+    ):
         return []
     above = min(t / v for t, v in zip(training, checks, strict=True)) if min(checks) > 0 else 0.0
     # Smoothed labels are in the training's loss, and seldom in that of validation.
-    if checks[-1] > 0 and vitals.sum_of <= _A_SUM:
+    if checks[-1] > 0 and vitals.sum_of <= _MIN_RATIO_OF_A_SUM:
         above = min(above, vitals.recent_data_loss / checks[-1])
     # What validation finds good may be as far from the training loss as it likes.
-    if above < _ABOVE or checks[-1] < _GOOD * vitals.scale:
+    if above < _MIN_RATIO_TO_VALIDATION or checks[-1] < _MIN_SHARE_OF_SCALE * vitals.scale:
         return []
     evidence = (
         f"With dropout of {vitals.dropout:g} the training loss is {training[-1]:.4g}, that of "
@@ -221,12 +281,12 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
 
 def _beside_a_constant(gain: float) -> str:
     few = f"only {gain:.0%} below a constant's"
-    return few if gain > _LITTLE else "hardly better than a constant's"
+    return few if gain > _LITTLE_GAIN else "hardly better than a constant's"
 
 
 def _weight_decay(vitals: Vitals) -> list[Symptom]:
     pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
-    if vitals.decay_outweighs and vitals.gain <= _MUCH:
+    if vitals.decay_outweighs and vitals.gain <= _MAX_GAIN_IF_OUTWEIGHED:
         pull = statistics.median(pulls)
         if pull * vitals.left_by_clipping > 1:
             return _coupled(vitals, pull)
@@ -237,23 +297,27 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
         return lost
     # What first steps like that have done is no matter of a decay that is usual. (Later steps are
     # large where decay has made the weights small.)
-    peak = max((u for u in vitals.total_updates[:_FIRST] if math.isfinite(u)), default=0.0)
-    if vitals.weight_decay < _HUGE_DECAY and peak > _HUGE_STEP:
+    peak = max((u for u in vitals.total_updates[:_FIRST_UPDATES] if math.isfinite(u)), default=0.0)
+    if vitals.weight_decay < _HUGE_WEIGHT_DECAY and peak > _HUGE_UPDATE_RATIO:
         return []
-    if vitals.weight_decay >= _LEAST_DECAY and vitals.growth < _TAKEN and _stands(vitals):
+    if (
+        vitals.weight_decay >= _MIN_WEIGHT_DECAY
+        and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS
+        and _stands(vitals)
+    ):
         return _taken(vitals)
-    if vitals.weight_decay * vitals.learning_rate_peak > _A_STEP and _stands(vitals):
+    if vitals.weight_decay * vitals.learning_rate_peak > _MAX_DECAY_IN_A_STEP and _stands(vitals):
         return _takes(vitals)
-    huge = vitals.weight_decay >= _HUGE_DECAY
+    huge = vitals.weight_decay >= _HUGE_WEIGHT_DECAY
     # Of a loss of which no constant's is known a part may be all that there is to learn.
-    some = _SOME if vitals.objective.constant_loss > 0 else _A_PART
+    some = _SOME_GAIN if vitals.objective.constant_loss > 0 else _SOME_GAIN_IF_UNKNOWN
     learned = vitals.gain > some if huge else vitals.has_learned
-    falls = vitals.is_falling and not (huge and vitals.growth < _TAKEN)
-    if vitals.weight_decay < _LEAST_DECAY or learned or falls:
+    falls = vitals.is_falling and not (huge and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS)
+    if vitals.weight_decay < _MIN_WEIGHT_DECAY or learned or falls:
         return []
     # What has shrunk the weights by less than a quarter so far has not kept them from anything.
     shrunk = vitals.weight_decay * vitals.learning_rate_peak * vitals.step
-    if not pulls and shrunk < _SHRUNK:
+    if not pulls and shrunk < _MIN_SHARE_SHRUNK:
         return []
     evidence = f"The weight decay is {vitals.weight_decay:g}, and next to nothing is learned."
     figures = {"weight_decay": vitals.weight_decay}
@@ -263,10 +327,10 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
 def _stands(vitals: Vitals) -> bool:
     """Whether the loss does not fall any more, of validation where that is known."""
     checks = vitals.validation_losses
-    if len(checks) <= _CHECKS:
+    if len(checks) <= _RECENT_CHECKS:
         return vitals.had_a_long_chance and not vitals.is_falling
-    before, recent = min(checks[:-_CHECKS]), min(checks[-_CHECKS:])
-    return vitals.had_a_long_chance and recent > (1 - _STEADY) * before
+    before, recent = min(checks[:-_RECENT_CHECKS]), min(checks[-_RECENT_CHECKS:])
+    return vitals.had_a_long_chance and recent > (1 - _MIN_FALL_SHARE) * before
 
 
 def _taken(vitals: Vitals) -> list[Symptom]:
@@ -293,7 +357,7 @@ def _takes(vitals: Vitals) -> list[Symptom]:
     rate = Remedy("Divide the learning rate by ten: decay goes with it.", vitals.rate_as_code(0.1))
     remedies = (_less_decay(vitals), rate)
     # A decay that is usual, at a rate that is not.
-    if vitals.learning_rate_peak >= _HIGH_RATE and not vitals.steps_by_gradients:
+    if vitals.learning_rate_peak >= _HIGH_LEARNING_RATE and not vitals.steps_by_gradients:
         remedies = (rate, _less_decay(vitals))
     return [Symptom(problem, "warning", evidence, figures, remedies, reports=3)]
 
@@ -301,7 +365,11 @@ def _takes(vitals: Vitals) -> list[Symptom]:
 def _lost_tables(vitals: Vitals) -> list[Symptom]:
     """Factors that a decay has taken to 0, where each is the other's gradient."""
     sizes = vitals.gradient_profile
-    if vitals.layers or len(sizes) < 2 or not 0 < min(sizes.values()) < _LOST * max(sizes.values()):
+    if (
+        vitals.layers
+        or len(sizes) < 2
+        or not 0 < min(sizes.values()) < _MAX_RATIO_OF_LOST_GRADIENT * max(sizes.values())
+    ):
         return []
     name = min(sizes, key=sizes.__getitem__)
     evidence = (

@@ -19,11 +19,22 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_LOST, _OF_ALL, _CHECKS = 0.1, 0.1, 3
-_LOST_OF_UNKNOWN, _EARLY_CHECKS = 0.2, 10
-_FELL, _PART = 0.9, 0.2
-_GAP, _SMALL_GAP, _NOTHING, _STILL_FALLS = 0.25, 0.15, 0.1, 0.05
-_ALL, _MOST, _APART, _HAIR, _CLOSE = 0.99, 0.9, 0.25, 0.02, 0.1
+_MIN_RISE_SHARE_OF_BEST = 0.1  # Of validation's loss.
+_MIN_RISE_SHARE_OF_CONSTANT = 0.1
+_MIN_RISE_SHARE_IF_UNKNOWN = 0.2  # Where a constant's loss is not known.
+_MAX_RATIO_OF_FALLEN_LOSS = 0.9
+_RECENT_CHECKS = 3
+_RECENT_SHARE_OF_CHECKS = 0.2
+_MIN_CHECKS_IF_EVALUATED_LATE = 10
+_MIN_GAP_SHARE = 0.25  # Of what there is to know, the loss of a constant.
+_MIN_GAP_SHARE_WITH_ACCURACIES = 0.15
+_MAX_RATIO_BY_HEART = 0.1
+_MIN_ACCURACY_BY_HEART = 0.99
+_MIN_FALL_SHARE = 0.05
+_MIN_ACCURACY_IN_TRAINING = 0.9
+_MIN_GAP_OF_ACCURACIES = 0.25
+_MAX_GAP_OF_CLOSE_ACCURACIES = 0.1
+_MIN_RISE_OF_ACCURACY = 0.02
 _REMEDIES = (
     Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),
     Remedy("Use dropout.", "dropout=0.3"),
@@ -37,14 +48,14 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if vitals.learns_by_heart:
         return []  # That is what is wanted.
     checks = max(len(vitals.validation_losses), len(vitals.validation_scores))
-    if vitals.evaluates_late and checks < _EARLY_CHECKS:
+    if vitals.evaluates_late and checks < _MIN_CHECKS_IF_EVALUATED_LATE:
         return []
     return _by_losses(vitals) or _by_scores(vitals)
 
 
 def _by_losses(vitals: Vitals) -> list[Symptom]:
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
-    if len(checks) < _CHECKS + 1 or len(training) != len(checks) or not min(checks) > 0:
+    if len(checks) < _RECENT_CHECKS + 1 or len(training) != len(checks) or not min(checks) > 0:
         return []
     return _risen(vitals, checks, training) or _left_behind(vitals, checks, training)
 
@@ -52,20 +63,25 @@ def _by_losses(vitals: Vitals) -> list[Symptom]:
 def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
     place, best = checks.index(min(checks)), vitals.best_check
     # Of a loss that goes on rising, where it was a while ago is not where it is.
-    latest = statistics.median(checks[-max(_CHECKS, int(_PART * len(checks))) :])
-    recent = min(latest, *checks[-_CHECKS:])
+    latest = statistics.median(
+        checks[-max(_RECENT_CHECKS, int(_RECENT_SHARE_OF_CHECKS * len(checks))) :]
+    )
+    recent = min(latest, *checks[-_RECENT_CHECKS:])
     lost = recent / best - 1
     if vitals.objective.constant_loss > 0:
         of_all = (recent - best) / vitals.whole_scale
-        enough = lost > _LOST and of_all > _OF_ALL
+        enough = lost > _MIN_RISE_SHARE_OF_BEST and of_all > _MIN_RISE_SHARE_OF_CONSTANT
     else:
-        enough = lost > _LOST_OF_UNKNOWN
-    apart = training[-1] < 0.7 * checks[-1] and training[-1] < _FELL * training[place]
-    if not (enough and apart and len(checks) - 1 - place >= _CHECKS):
+        enough = lost > _MIN_RISE_SHARE_IF_UNKNOWN
+    apart = (
+        training[-1] < 0.7 * checks[-1]
+        and training[-1] < _MAX_RATIO_OF_FALLEN_LOSS * training[place]
+    )
+    if not (enough and apart and len(checks) - 1 - place >= _RECENT_CHECKS):
         return []
     evidence = (
         f"The validation loss has been at least {lost:.0%} above its best, {best:.4g}, for "
-        f"{_CHECKS} checks, while the training loss fell from {training[place]:.4g} to "
+        f"{_RECENT_CHECKS} checks, while the training loss fell from {training[place]:.4g} to "
         f"{training[-1]:.4g}."
     )
     figures = {"generalization_loss": 100 * lost, "best": best, "training_loss": training[-1]}
@@ -77,22 +93,25 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[S
 
 def _severity(vitals: Vitals) -> Severity:
     """Of a loss alone that rises, for being too sure of a few, it is only worth knowing."""
-    scores = vitals.validation_scores[-_CHECKS:]
-    known = vitals.scores_are_accuracies and len(scores) == _CHECKS and not vitals.is_imbalanced
+    scores = vitals.validation_scores[-_RECENT_CHECKS:]
+    known = (
+        vitals.scores_are_accuracies and len(scores) == _RECENT_CHECKS and not vitals.is_imbalanced
+    )
     told = vitals.training_accuracy if math.isfinite(vitals.training_accuracy) else 1.0
-    return "info" if known and min(scores) > told - _CLOSE else "warning"
+    return "info" if known and min(scores) > told - _MAX_GAP_OF_CLOSE_ACCURACIES else "warning"
 
 
 def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
     """All of the training data known by heart, and of the rest a good part not known at all."""
     if not (vitals.objective.constant_loss > 0 and vitals.validates_the_same_loss):
         return []
-    recent = list(zip(checks[-_CHECKS:], training[-_CHECKS:], strict=True))
+    recent = list(zip(checks[-_RECENT_CHECKS:], training[-_RECENT_CHECKS:], strict=True))
     gap = min(check - loss for check, loss in recent)
-    by_heart = all(loss < _NOTHING * check for check, loss in recent)
-    by_heart |= vitals.training_accuracy > _ALL  # Smoothed labels leave a loss all the same.
-    stands = min(checks[-_CHECKS:]) > (1 - _STILL_FALLS) * min(checks[:-_CHECKS])
-    enough = _SMALL_GAP if vitals.scores_are_accuracies else _GAP
+    by_heart = all(loss < _MAX_RATIO_BY_HEART * check for check, loss in recent)
+    # Smoothed labels leave a loss all the same.
+    by_heart |= vitals.training_accuracy > _MIN_ACCURACY_BY_HEART
+    stands = min(checks[-_RECENT_CHECKS:]) > (1 - _MIN_FALL_SHARE) * min(checks[:-_RECENT_CHECKS])
+    enough = _MIN_GAP_SHARE_WITH_ACCURACIES if vitals.scores_are_accuracies else _MIN_GAP_SHARE
     if not (gap > enough * vitals.whole_scale and by_heart and stands):
         return []
     evidence = (
@@ -107,11 +126,14 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
 def _by_scores(vitals: Vitals) -> list[Symptom]:
     """Nearly all of the training data told rightly, and far less of the rest, for good."""
     scores = vitals.validation_scores
-    if not vitals.scores_are_accuracies or len(scores) <= _CHECKS or vitals.is_imbalanced:
+    if not vitals.scores_are_accuracies or len(scores) <= _RECENT_CHECKS or vitals.is_imbalanced:
         return []
-    best, before = max(scores[-_CHECKS:]), max(scores[:-_CHECKS])
+    best, before = max(scores[-_RECENT_CHECKS:]), max(scores[:-_RECENT_CHECKS])
     told = vitals.told_rightly
-    if not told > max(_MOST, best + _APART) or best > before + _HAIR:
+    if (
+        not told > max(_MIN_ACCURACY_IN_TRAINING, best + _MIN_GAP_OF_ACCURACIES)
+        or best > before + _MIN_RISE_OF_ACCURACY
+    ):
         return []
     evidence = (
         f"Of the training data {told:.0%} is told rightly, and of validation no more than "

@@ -17,10 +17,19 @@ from ..symptom import Symptom
 from ..vital_signs.signs import share_of
 from ..vital_signs.vitals import LOUD, Vitals
 
-_VARIANCE_RATIO = 1e4
-_CLEARLY, _LITTLE = 0.02, 0.1
-_RECURRENT_GAIN, _GOOD = 3.0, 0.8
-_WIDE, _FAR, _HALF, _LATE, _EXTREME, _ABSURD = 3.0, 10.0, 0.5, 3, 0.8, 1e3
+_MIN_RATIO_OF_VARIANCES = 1e4
+_MIN_RECURRENT_GAIN = 3.0
+_HARDLY_ANY_GAIN = 0.1
+_GOOD_GAIN = 0.5
+_MIN_HARMLESS_GAIN = 0.8
+_MIN_HARMLESS_GAIN_IF_BINARY = 0.02
+_EXTREME_DROPOUT = 0.8
+_RECENT_LOOKS = 3
+
+# Of the range of first predictions to that of targets.
+_MIN_RATIO_OF_RANGES = 3.0
+_MIN_RATIO_OF_RANGES_IF_LOUD = 10.0
+_ABSURD_RATIO_OF_RANGES = 1e3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -39,11 +48,11 @@ def _remedies() -> tuple[Remedy, ...]:
 
 
 def _first_loss(vitals: Vitals) -> list[Symptom]:
-    if not vitals.starts_far or vitals.dropout >= _EXTREME:
+    if not vitals.starts_far or vitals.dropout >= _EXTREME_DROPOUT:
         return []  # What such a dropout lets through it multiplies.
     objective, first = vitals.objective, vitals.first_data_loss
     usual = objective.usual_loss
-    good = _CLEARLY if objective.task == "binary" else _GOOD
+    good = _MIN_HARMLESS_GAIN_IF_BINARY if objective.task == "binary" else _MIN_HARMLESS_GAIN
     waits = vitals.is_falling and not vitals.had_a_long_chance
     lasts = vitals.had_a_chance and not waits and not vitals.gain > good
     broke = not all(math.isfinite(loss) for loss in vitals.losses[-5:])
@@ -66,13 +75,15 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
     (low, high), ranges = vitals.objective.target_range, vitals.prediction_ranges
     if vitals.objective.task != "regression" or not ranges or not vitals.had_a_long_chance:
         return []
-    if vitals.dropout >= _EXTREME:
+    if vitals.dropout >= _EXTREME_DROPOUT:
         return []  # What it lets through it multiplies.
     # What is worse than a constant, or as wide as before, has not come over it yet.
-    wide = _WIDE * (high - low)
+    wide = _MIN_RATIO_OF_RANGES * (high - low)
     is_loud = any(layer.weight_gain > LOUD for layer in vitals.layers)
-    least = _HALF if is_loud and ranges[0] > _FAR * (high - low) else 0.0
-    if not ranges[0] > wide > 0 or not (vitals.gain < least or min(ranges[-_LATE:]) > wide):
+    least = (
+        _GOOD_GAIN if is_loud and ranges[0] > _MIN_RATIO_OF_RANGES_IF_LOUD * (high - low) else 0.0
+    )
+    if not ranges[0] > wide > 0 or not (vitals.gain < least or min(ranges[-_RECENT_LOOKS:]) > wide):
         return []
     after = "still above" if vitals.gain < 0 else f"{max(0.0, vitals.gain):.0%} below"
     evidence = (
@@ -89,14 +100,14 @@ def _absurd(vitals: Vitals) -> list[Symptom]:
     (low, high), ranges = vitals.objective.target_range, vitals.prediction_ranges
     if vitals.objective.task != "regression" or not ranges or vitals.has_raw_inputs:
         return []
-    if not ranges[0] > _ABSURD * max(1.0, high - low):
+    if not ranges[0] > _ABSURD_RATIO_OF_RANGES * max(1.0, high - low):
         return []
     evidence = (
         f"The first predictions are {ranges[0]:.3g} apart, of inputs of usual size, and the "
         f"targets {high - low:.3g}: signals grow on their way."
     )
     figures = {"first_range": ranges[0], "target_range": high - low}
-    severity: Severity = "info" if vitals.gain > _GOOD else "warning"
+    severity: Severity = "info" if vitals.gain > _MIN_HARMLESS_GAIN else "warning"
     problem = Problem.POOR_INITIALIZATION
     return [Symptom(problem, severity, evidence, figures, _remedies(), reports=1, is_root=True)]
 
@@ -106,7 +117,7 @@ def _faint(vitals: Vitals) -> list[Symptom]:
     inputs = vitals.inputs
     if inputs.is_data or not vitals.has_faint_inputs:
         return []
-    if vitals.gain > _LITTLE or not vitals.had_a_long_chance:
+    if vitals.gain > _HARDLY_ANY_GAIN or not vitals.had_a_long_chance:
         return []
     evidence = (
         f"What comes to {inputs.layer} has a root mean square of {inputs.rms:.1e}, and for half of "
@@ -149,7 +160,7 @@ def _misdrawn(vitals: Vitals) -> list[Symptom]:
 def _recurrent(vitals: Vitals) -> list[Symptom]:
     """Recurrent weights under which states grow at each time, until their gates are shut."""
     gain = vitals.recurrent_gain
-    if not gain > _RECURRENT_GAIN or vitals.gain > _GOOD:
+    if not gain > _MIN_RECURRENT_GAIN or vitals.gain > _MIN_HARMLESS_GAIN:
         return []
     evidence = (
         f"Recurrent weights multiply a state by about {gain:.2g} at each time before the first "
@@ -171,7 +182,7 @@ def _signals(vitals: Vitals) -> list[Symptom]:
         return []
     sites = list(history)
     ratio = history[sites[0]] / history[sites[-1]]
-    if 1 / _VARIANCE_RATIO < ratio < _VARIANCE_RATIO:
+    if 1 / _MIN_RATIO_OF_VARIANCES < ratio < _MIN_RATIO_OF_VARIANCES:
         return []
     verb = "fade" if ratio > 1 else "grow"
     evidence = (

@@ -12,9 +12,15 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import LOUD, Vitals
 
-_MOST, _ALMOST_ALL = 0.7, 0.85
-_HALF, _CHECKS, _WORSE, _PART = 0.5, 3, 2.0, 0.2
-_LOOKS = 10
+_MAX_SHARE_SATURATED = 0.7
+_MIN_SHARE_SWITCHING = 0.85
+_MIN_SHARE_HALF_SHUT = 0.5
+_GOOD_GAIN = 0.5
+_RECENT_CHECKS = 3
+_RECENT_LOOKS = 10
+_MIN_RATIO_TO_TRAINING = 2.0
+_MIN_SHARE_OF_SCALE = 0.2
+_MIN_SHARE_OF_ERRORS = 0.2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -23,7 +29,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     sites = list(vitals.saturated.last)
     for output in sites[len(sites) - vitals.squashed_outputs :]:
         shares.pop(output, None)
-    saturated = {site: share for site, share in shares.items() if share > _MOST}
+    saturated = {site: share for site, share in shares.items() if share > _MAX_SHARE_SATURATED}
     half_shut = _is_half_shut(vitals, shares)
     if half_shut:
         first = next(iter(shares))
@@ -32,7 +38,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         return []
     site = next(iter(saturated))
     # A network whose every layer switches may learn, and what it learns is steps.
-    switches = len(shares) > 1 and min(shares.values()) > _ALMOST_ALL
+    switches = len(shares) > 1 and min(shares.values()) > _MIN_SHARE_SWITCHING
     hurts = switches or half_shut or _costs(vitals, site) or _holds_up(vitals, site)
     fine = vitals.is_well and not hurts
     severity: Severity = "info" if fine or not vitals.had_a_chance else "warning"
@@ -61,36 +67,51 @@ def _holds_up(vitals: Vitals, site: str) -> bool:
     if not vitals.had_a_long_chance:
         return False
     if vitals.misdrawn:
-        return least > _HALF
-    stands = vitals.gain < _HALF and not (vitals.is_falling or vitals.validation_falls)
-    return least > _MOST and stands
+        return least > _MIN_SHARE_HALF_SHUT
+    stands = vitals.gain < _GOOD_GAIN and not (vitals.is_falling or vitals.validation_falls)
+    return least > _MAX_SHARE_SATURATED and stands
 
 
 def _costs(vitals: Vitals, site: str) -> bool:
     """Whether half of it was saturated from the start, and what was learned carries over badly."""
-    checks, training = vitals.validation_losses[-_CHECKS:], vitals.training_epoch_losses[-_CHECKS:]
-    if not vitals.had_a_long_chance or not min(vitals.saturated.of(site)[:1] or [0.0]) > _HALF:
+    checks, training = (
+        vitals.validation_losses[-_RECENT_CHECKS:],
+        vitals.training_epoch_losses[-_RECENT_CHECKS:],
+    )
+    if (
+        not vitals.had_a_long_chance
+        or not min(vitals.saturated.of(site)[:1] or [0.0]) > _MIN_SHARE_HALF_SHUT
+    ):
         return False
     if not checks:
         return _decides_worse(vitals)
-    if len(checks) < _CHECKS or len(training) != len(checks) or vitals.evaluates_late:
+    if len(checks) < _RECENT_CHECKS or len(training) != len(checks) or vitals.evaluates_late:
         return False
-    worse = all(check > _WORSE * loss > 0 for check, loss in zip(checks, training, strict=True))
-    return worse and min(checks) > _PART * vitals.whole_scale
+    worse = all(
+        check > _MIN_RATIO_TO_TRAINING * loss > 0
+        for check, loss in zip(checks, training, strict=True)
+    )
+    return worse and min(checks) > _MIN_SHARE_OF_SCALE * vitals.whole_scale
 
 
 def _decides_worse(vitals: Vitals) -> bool:
     """Whether validation, of which only a score is known, has many times the errors of training."""
-    scores, right = vitals.validation_scores[-_CHECKS:], vitals.accuracies[-_LOOKS:]
-    if len(scores) < _CHECKS or len(right) < _LOOKS or not vitals.scores_are_accuracies:
+    scores, right = vitals.validation_scores[-_RECENT_CHECKS:], vitals.accuracies[-_RECENT_LOOKS:]
+    if (
+        len(scores) < _RECENT_CHECKS
+        or len(right) < _RECENT_LOOKS
+        or not vitals.scores_are_accuracies
+    ):
         return False
     errors = 1 - max(scores)
-    return errors > max(_PART, _WORSE * (1 - statistics.fmean(right)))
+    return errors > max(
+        _MIN_SHARE_OF_ERRORS, _MIN_RATIO_TO_TRAINING * (1 - statistics.fmean(right))
+    )
 
 
 def _is_half_shut(vitals: Vitals, shares: dict[str, float]) -> bool:
     """Whether the first weights, drawn too large, have shut half of the outputs behind them."""
     first = next((layer for layer in vitals.layers if layer.ran), None)
-    if first is None or not first.weight_gain > LOUD or not vitals.gain <= _HALF:
+    if first is None or not first.weight_gain > LOUD or not vitals.gain <= _GOOD_GAIN:
         return False
-    return next(iter(shares.values()), 0.0) > _HALF
+    return next(iter(shares.values()), 0.0) > _MIN_SHARE_HALF_SHUT

@@ -10,7 +10,8 @@ from ..symptom import Symptom
 from ..vital_signs.signs import share_of
 from ..vital_signs.vitals import Vitals
 
-_MOST, _HALF = 0.75, 0.5
+_MIN_SHARE_OF_CONSTANT_WEIGHTS = 0.75
+_MIN_SHARE_OF_WAITING_WEIGHTS = 0.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -46,7 +47,9 @@ def _of_zeros(vitals: Vitals) -> list[Symptom]:
     if len(names) < 2 or vitals.gain > 0.5 or not vitals.had_a_chance:
         return []
     # What a mask switches off, as in Kolmogorov-Arnold networks, keeps the rest from nothing.
-    if sum(vitals.entries.get(name, 0) for name in names) < _HALF * sum(vitals.entries.values()):
+    if sum(vitals.entries.get(name, 0) for name in names) < (
+        _MIN_SHARE_OF_WAITING_WEIGHTS * sum(vitals.entries.values())
+    ):
         return []
     evidence = f"{names[0]} is all 0 and gets a gradient of 0; so do {len(names) - 1} others."
     return [_symptom(names, evidence)]
@@ -59,7 +62,12 @@ def _of_constants(vitals: Vitals) -> list[Symptom]:
     constant = [layer for layer in layers if layer.trained and layer.weight_gain == 0.0]
     names, share = [layer.name for layer in constant], share_of(constant, layers)
     # Linear layers side by side may begin at 0.
-    if len(names) < 2 or share < _MOST or vitals.affine or not vitals.had_a_chance:
+    if (
+        len(names) < 2
+        or share < _MIN_SHARE_OF_CONSTANT_WEIGHTS
+        or vitals.affine
+        or not vitals.had_a_chance
+    ):
         return []
     if not vitals.gain <= 0.5:
         return []

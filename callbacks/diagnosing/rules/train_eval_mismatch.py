@@ -12,14 +12,29 @@ from ..rounding import in_two_digits
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_GAP, _GAP_OF_ONE, _CHECKS, _WORSE = 1.0, 0.3, 2, 3.0
-_EARLY, _POOR, _FEW_EPOCHS = 2.0, 0.3, 2
-_TOO_FEW, _GOOD = 3, 0.5
-_STEP_DOWN = 0.7
-_MANY_BATCHES, _LEFT, _APART = 50, 0.2, 0.3
-_SUM, _PAYS, _EARLIEST = 3.0, 1.5, 3
-_NEARLY_ALL, _RECENT = 0.8, 5
-_ARRIVED = 0.02
+# Between running moments and a batch's own.
+_MIN_GAP_OF_MOMENTS = 1.0
+_MIN_GAP_OF_MOMENTS_OF_ONE = 0.3  # In batches of one.
+_MIN_GAP_OF_SLOW_MOMENTS = 0.3
+_MAX_SHARE_LEFT_AT_ARRIVAL = 0.02
+_MIN_SHARE_LEFT_IN_THE_END = 0.2
+_MIN_HASTY_MOMENTUM = 0.8
+_MIN_BATCHES_OF_TRAINING = 50
+_TOO_FEW_VALUES = 3
+
+# Of validation's loss to that of training.
+_MIN_RATIO_TO_TRAINING = 3.0
+_MIN_RATIO_TO_TRAINING_EARLY = 2.0
+_MIN_RATIO_IF_VALIDATION_PAYS = 1.5
+
+_RECENT_CHECKS = 2
+_CHECKS_TO_COMPARE = 5
+_TOO_FEW_CHECKS_WITH_NORM = 3
+_MAX_EPOCHS_OF_EARLY_CHECKS = 2
+_GOOD_GAIN = 0.5
+_MIN_SHARE_OF_SCALE = 0.3
+_MAX_RATIO_OF_STEP_DOWN = 0.7
+_MIN_RATIO_OF_A_SUM = 3.0
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -32,7 +47,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     found = _too_few(vitals, remedies) or _asleep(vitals) or _slow(vitals, remedies)
     found = found or _hasty(vitals)
     # Sums over batches of other sizes say nothing of each other.
-    if found or vitals.sum_of > _SUM:
+    if found or vitals.sum_of > _MIN_RATIO_OF_A_SUM:
         return found
     if unfed := _unfed(vitals):
         return unfed
@@ -48,7 +63,7 @@ def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     if fewest < 2:
         evidence = "A batch of one reaches BatchNorm, which has no variance of it."
         return [Symptom(problem, "critical", evidence, figures, remedies, reports=1)]
-    if most > _TOO_FEW or vitals.gain > _GOOD:
+    if most > _TOO_FEW_VALUES or vitals.gain > _GOOD_GAIN:
         return []
     evidence = (
         f"BatchNorm normalises by {most:.0f} values: two of them become 1 and -1 whatever they "
@@ -60,7 +75,7 @@ def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
 def _asleep(vitals: Vitals) -> list[Symptom]:
     """BatchNorm in evaluation mode from the start, with the moments that it was made with."""
     names = vitals.sleeping_norms
-    if not names or not vitals.had_a_chance or vitals.gain > _GOOD:
+    if not names or not vitals.had_a_chance or vitals.gain > _GOOD_GAIN:
         return []
     others = f" and {len(names) - 1} more BatchNorm layers are" if len(names) > 1 else " is"
     evidence = (
@@ -81,7 +96,7 @@ def _unfed(vitals: Vitals) -> list[Symptom]:
     training = vitals.training_epoch_losses
     if not names or not checks or len(training) != len(checks):
         return []
-    if not checks[-1] > _PAYS * training[-1] > 0:
+    if not checks[-1] > _MIN_RATIO_IF_VALIDATION_PAYS * training[-1] > 0:
         return []
     others = f" and {len(names) - 1} more BatchNorm layers have" if len(names) > 1 else " has"
     evidence = (
@@ -116,21 +131,21 @@ def _are_on_their_way(vitals: Vitals) -> bool:
     """
     slowest = min(vitals.norm_momenta.values(), default=1.0)
     now, in_the_end = ((1 - slowest) ** n for n in (len(vitals.losses), _batches(vitals)))
-    return bool(in_the_end < _ARRIVED < now)
+    return bool(in_the_end < _MAX_SHARE_LEFT_AT_ARRIVAL < now)
 
 
 def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     """Running moments that a whole training will not bring to those of the batches."""
     batches = _batches(vitals)
-    if not _MANY_BATCHES <= batches < math.inf or vitals.step < vitals.planned_steps / 2:
+    if not _MIN_BATCHES_OF_TRAINING <= batches < math.inf or vitals.step < vitals.planned_steps / 2:
         return []
     left = {
         name: (1 - momentum) ** batches
         for name, momentum in vitals.norm_momenta.items()
-        if vitals.statistics_gap.get(name, 0.0) > _APART
+        if vitals.statistics_gap.get(name, 0.0) > _MIN_GAP_OF_SLOW_MOMENTS
     }
     layer = max(left, key=left.__getitem__, default="")
-    if not left or left[layer] < _LEFT:
+    if not left or left[layer] < _MIN_SHARE_LEFT_IN_THE_END:
         return []
     momentum, gap = vitals.norm_momenta[layer], vitals.statistics_gap[layer]
     evidence = (
@@ -150,13 +165,13 @@ def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
 def _hasty(vitals: Vitals) -> list[Symptom]:
     """Running moments that are those of the last batch alone: Keras counts the other part."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
-    hasty = [name for name, share in vitals.norm_momenta.items() if share > _NEARLY_ALL]
-    if not hasty or len(checks) <= _CHECKS or len(training) != len(checks):
+    hasty = [name for name, share in vitals.norm_momenta.items() if share > _MIN_HASTY_MOMENTUM]
+    if not hasty or len(checks) <= _RECENT_CHECKS or len(training) != len(checks):
         return []
-    recent = zip(checks[-_RECENT:], training[-_RECENT:], strict=True)
-    pays = [check > _PAYS * loss > 0 for check, loss in recent]
+    recent = zip(checks[-_CHECKS_TO_COMPARE:], training[-_CHECKS_TO_COMPARE:], strict=True)
+    pays = [check > _MIN_RATIO_IF_VALIDATION_PAYS * loss > 0 for check, loss in recent]
     # Moments of a single batch may happen to do.
-    if not all(pays[-_CHECKS:]) and 2 * sum(pays) <= len(pays):
+    if not all(pays[-_RECENT_CHECKS:]) and 2 * sum(pays) <= len(pays):
         return []
     share = vitals.norm_momenta[hasty[0]]
     evidence = (
@@ -180,17 +195,17 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
         return []
     if vitals.evaluates_late:
         return []
-    if max(vitals.validation_epochs[:3], default=math.inf) > _FEW_EPOCHS:
+    if max(vitals.validation_epochs[:3], default=math.inf) > _MAX_EPOCHS_OF_EARLY_CHECKS:
         return []
     pairs = list(zip(training, checks, strict=True))
     # With BatchNorm single validations are far off in a training that is none the worse for it.
     has_norm = math.isfinite(vitals.fewest_norm_values)
-    if has_norm and len(pairs) <= _EARLIEST:
+    if has_norm and len(pairs) <= _TOO_FEW_CHECKS_WITH_NORM:
         return []
     early = pairs[1:] if has_norm else [*pairs[1:3], pairs[-1]]
     worse = min(v / t for t, v in early) if min(t for t, _ in early) > 0 else 0.0
-    poor = min((v for _, v in early), default=math.nan) >= _POOR * vitals.scale
-    if not (worse >= _EARLY and poor and vitals.has_learned):
+    poor = min((v for _, v in early), default=math.nan) >= _MIN_SHARE_OF_SCALE * vitals.scale
+    if not (worse >= _MIN_RATIO_TO_TRAINING_EARLY and poor and vitals.has_learned):
         return []
     if _knew_the_second_epoch(vitals):
         return []
@@ -219,19 +234,26 @@ def _knew_the_second_epoch(vitals: Vitals) -> bool:
         return False
     before, end, start = (sum(window) / k for window in windows)
     # It falls more than it did on its way there.
-    return start < _STEP_DOWN * end * min(1.0, end / before)
+    return start < _MAX_RATIO_OF_STEP_DOWN * end * min(1.0, end / before)
 
 
 def _stale(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
-    checks, training = vitals.validation_losses[-_CHECKS:], vitals.training_epoch_losses[-_CHECKS:]
-    if not vitals.statistics_gap or len(checks) < _CHECKS or len(training) != len(checks):
+    checks, training = (
+        vitals.validation_losses[-_RECENT_CHECKS:],
+        vitals.training_epoch_losses[-_RECENT_CHECKS:],
+    )
+    if not vitals.statistics_gap or len(checks) < _RECENT_CHECKS or len(training) != len(checks):
         return []
     layer = max(vitals.statistics_gap, key=vitals.statistics_gap.__getitem__)
     gap = vitals.statistics_gap[layer]
     worse = min(v / t for t, v in zip(training, checks, strict=True)) if min(training) > 0 else 0.0
-    if vitals.batch_size == 1 and gap > _GAP_OF_ONE and checks[-1] > _WORSE * training[-1] > 0:
+    if (
+        vitals.batch_size == 1
+        and gap > _MIN_GAP_OF_MOMENTS_OF_ONE
+        and checks[-1] > _MIN_RATIO_TO_TRAINING * training[-1] > 0
+    ):
         worse = checks[-1] / training[-1]
-    elif gap < _GAP or worse < _WORSE:
+    elif gap < _MIN_GAP_OF_MOMENTS or worse < _MIN_RATIO_TO_TRAINING:
         return []
     evidence = (
         f"The running moments of {layer} are {in_two_digits(gap)} from a batch's own (their means "

@@ -14,8 +14,12 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_LARGE, _RATIO, _OFFSET = 15.0, 100.0, 30.0
-_WELL, _LITTLE, _HIDDEN = 0.8, 0.3, 1e-3
+_LARGE_ROOT_MEAN_SQUARE = 15.0
+_MIN_RATIO_OF_DEVIATIONS = 100.0
+_MAX_RATIO_OF_HIDDEN_DEVIATION = 1e-3
+_MIN_RATIO_OF_MEAN_TO_DEVIATION = 30.0
+_LITTLE_GAIN = 0.3
+_MIN_HARMLESS_GAIN = 0.8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -45,7 +49,7 @@ def _beside(vitals: Vitals) -> list[Symptom]:
 
 def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float]) -> Symptom:
     # What fell from a first loss that such inputs made large is no sign of success.
-    fell = vitals.gain >= _WELL and vitals.objective.constant_loss > 0
+    fell = vitals.gain >= _MIN_HARMLESS_GAIN and vitals.objective.constant_loss > 0
     severity: Severity = "info" if fell else "warning"
     evidence = f"The inputs of {layer} are not normalised: {reason}."
     remedies = (
@@ -62,7 +66,10 @@ def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float])
 def _hides_others(vitals: Vitals) -> bool:
     """Whether next to one feature half of the others are as good as constant."""
     inputs = vitals.inputs
-    return inputs.features > 2 and 0 < inputs.usual_std < _HIDDEN * inputs.largest_std
+    return (
+        inputs.features > 2
+        and 0 < inputs.usual_std < _MAX_RATIO_OF_HIDDEN_DEVIATION * inputs.largest_std
+    )
 
 
 def _reason(vitals: Vitals) -> str | None:
@@ -71,21 +78,23 @@ def _reason(vitals: Vitals) -> str | None:
         return None  # That is another matter.
     if vitals.has_faint_inputs and not inputs.is_data:
         return None  # Weights have made it so.
-    if inputs.rms > _LARGE:
+    if inputs.rms > _LARGE_ROOT_MEAN_SQUARE:
         return f"their root mean square is {inputs.rms:.3g}"
     if vitals.has_faint_inputs:
         return f"their root mean square is {inputs.rms:.1e}"
-    if inputs.features > 1 and inputs.largest_std > max(3.0, _RATIO * inputs.smallest_std):
+    if inputs.features > 1 and inputs.largest_std > max(
+        3.0, _MIN_RATIO_OF_DEVIATIONS * inputs.smallest_std
+    ):
         return (
             f"standard deviations of features go from {inputs.smallest_std:.2g} to "
             f"{inputs.largest_std:.3g}"
         )
-    if vitals.had_a_long_chance and not vitals.gain > _LITTLE and _hides_others(vitals):
+    if vitals.had_a_long_chance and not vitals.gain > _LITTLE_GAIN and _hides_others(vitals):
         return (
             f"the standard deviation of a feature is {inputs.largest_std:.3g}, and of half of them "
             f"{inputs.usual_std:.2g} or less"
         )
-    if inputs.largest_mean > max(3.0, _OFFSET * inputs.largest_std):
+    if inputs.largest_mean > max(3.0, _MIN_RATIO_OF_MEAN_TO_DEVIATION * inputs.largest_std):
         return (
             f"the mean of a feature is {inputs.largest_mean:.3g}, its deviation at most "
             f"{inputs.largest_std:.2g}"

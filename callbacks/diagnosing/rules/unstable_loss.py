@@ -18,13 +18,26 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_SWING, _SHARE = 3.0, 0.25
-_LEAST_BATCHES = 100
-_PURE_BATCHES, _WITHIN = 10, 0.2
-_CHECKS, _APART, _GOOD = 4, 1.25, 0.9
-_RARE, _FAR = 0.1, 10.0
-_FIRST, _LAST, _HUGE_STEP, _LARGE_STEP = 5, 5, 5e-2, 5e-3
-_USUAL_STEP, _MUCH, _VERY_FEW = 1e-3, 0.3, 8
+_MIN_LOSSES = 100
+_MIN_SWING_OVER_NOISE = 3.0
+_MIN_CHANGE_SHARE = 0.25  # Of the loss itself.
+_MIN_BATCHES_LOOKED_AT = 10
+_MAX_SHARE_OF_VARIANCE_WITHIN = 0.2
+_MAX_RATIO_OF_MEDIAN_TO_MEAN = 0.1
+_MIN_DISTANCE_IN_DEVIATIONS = 10.0
+
+# Batches of one sample, or of very few.
+_VERY_FEW_SAMPLES = 8
+_MIN_STEPS_FOR_EACH_BATCH = 0.9
+_MIN_HARMLESS_GAIN = 0.9
+_MIN_SHARE_LEFT_TO_LEARN = 0.3
+_RECENT_CHECKS = 4
+_MIN_RATIO_OF_CHECKS = 1.25
+_FIRST_UPDATES = 5
+_LAST_UPDATES = 5
+_USUAL_UPDATE_RATIO = 1e-3
+_LARGE_RATIO_OF_ONE_SAMPLE = 5e-3
+_HUGE_RATIO_OF_ONE_SAMPLE = 5e-2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -38,7 +51,7 @@ def _sorted(vitals: Vitals) -> list[Symptom]:
         return _sorted_values(vitals)
     pairs, counts = vitals.same_class_pairs, vitals.objective.target_counts
     several = sum(count > 0 for count in counts) > 1
-    if len(pairs) < _PURE_BATCHES or not several or not vitals.labels_samples:
+    if len(pairs) < _MIN_BATCHES_LOOKED_AT or not several or not vitals.labels_samples:
         return []
     pure, expected = statistics.fmean(pairs), sum((c / sum(counts)) ** 2 for c in counts)
     if not pure > (1 + expected) / 2:
@@ -52,13 +65,13 @@ def _sorted(vitals: Vitals) -> list[Symptom]:
 
 def _sorted_values(vitals: Vitals) -> list[Symptom]:
     variances, whole = vitals.target_spreads, vitals.objective.target_variance
-    if len(variances) < _PURE_BATCHES or not whole > 0 or not vitals.labels_samples:
+    if len(variances) < _MIN_BATCHES_LOOKED_AT or not whole > 0 or not vitals.labels_samples:
         return []
     if not vitals.objective.of_batch:
         return []  # What the network has a part in, as in Q-learning, grows as it learns.
     # A few outliers make the mean of the variances, and single batches of few samples have any.
     within = max(statistics.fmean(variances), statistics.median(variances)) / whole
-    if not within < _WITHIN or not vitals.had_a_chance:
+    if not within < _MAX_SHARE_OF_VARIANCE_WITHIN or not vitals.had_a_chance:
         return []
     evidence = (
         f"Batches hold targets that are alike: their variance within a batch is {within:.0%} of "
@@ -83,14 +96,16 @@ def _of_outliers(vitals: Vitals) -> list[Symptom]:
     known = objective.kind == "squared" and objective.target_variance > 0
     if not (known and objective.of_batch and vitals.had_a_long_chance):
         return []
-    if len(losses) < _LEAST_BATCHES or vitals.has_learned or vitals.is_falling:
+    if len(losses) < _MIN_LOSSES or vitals.has_learned or vitals.is_falling:
         return []
     usual, mean = statistics.median(losses), statistics.fmean(losses)
     deviation = math.sqrt(objective.target_variance)
     mean_target = statistics.fmean(vitals.target_means or [0.0])
     farthest = max(objective.target_range, key=lambda target: abs(target - mean_target))
     distance = abs(farthest - mean_target) / deviation
-    if not (0 < usual < _RARE * mean and distance > _FAR):
+    if not (
+        0 < usual < _MAX_RATIO_OF_MEDIAN_TO_MEAN * mean and distance > _MIN_DISTANCE_IN_DEVIATIONS
+    ):
         return []
     evidence = (
         f"Half of the batches have a loss below {usual:.4g}, and the mean is {mean:.4g}, no better "
@@ -110,13 +125,17 @@ def _of_outliers(vitals: Vitals) -> list[Symptom]:
 
 def _swinging(vitals: Vitals) -> list[Symptom]:
     half = vitals.curve[len(vitals.curve) // 2 :]
-    if not vitals.one_loss or len(vitals.losses) < _LEAST_BATCHES or vitals.is_falling:
+    if not vitals.one_loss or len(vitals.losses) < _MIN_LOSSES or vitals.is_falling:
         return []
     mean = statistics.fmean(half)
     steps = [b - a for a, b in pairwise(half)]
     turns = sum(a * b < 0 for a, b in pairwise(steps))
     size = statistics.fmean(map(abs, steps)) / abs(mean) if mean else 0.0
-    if not (vitals.swing > _SWING and size > _SHARE and turns >= len(steps) / 3):
+    if not (
+        vitals.swing > _MIN_SWING_OVER_NOISE
+        and size > _MIN_CHANGE_SHARE
+        and turns >= len(steps) / 3
+    ):
         return []
     if vitals.gain > 0.9:
         return []
@@ -138,24 +157,27 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
 
 
 def _of_few_samples(vitals: Vitals) -> list[Symptom]:
-    checks, samples = vitals.validation_losses[-_CHECKS:], vitals.batch_size
-    accumulates = vitals.step < _GOOD * len(vitals.losses)
-    if not (1 <= samples <= _VERY_FEW and vitals.objective.labels <= samples) or accumulates:
+    checks, samples = vitals.validation_losses[-_RECENT_CHECKS:], vitals.batch_size
+    accumulates = vitals.step < _MIN_STEPS_FOR_EACH_BATCH * len(vitals.losses)
+    if (
+        not (1 <= samples <= _VERY_FEW_SAMPLES and vitals.objective.labels <= samples)
+        or accumulates
+    ):
         return []
-    if vitals.is_falling or not vitals.gain < _GOOD or not vitals.had_a_long_chance:
+    if vitals.is_falling or not vitals.gain < _MIN_HARMLESS_GAIN or not vitals.had_a_long_chance:
         return []
     many = "one sample" if samples == 1 else f"{samples} samples"
     if samples == 1 and _are_large(vitals) and vitals.step > vitals.planned_steps / 4:
-        now = statistics.median(vitals.total_updates[-_LAST:])
+        now = statistics.median(vitals.total_updates[-_LAST_UPDATES:])
         evidence = (
             "A batch is one sample. The training loss has ceased to fall, and each of these moves "
             f"the weights by about {now:.2g} of their length, where 0.001 is usual: what one "
             "sample teaches, the next undoes."
         )
         return _of_few(evidence, vitals, {"update_ratio": now})
-    rises = any(b > _APART * a > 0 for a, b in pairwise(checks))
-    falls = any(b < a / _APART for a, b in pairwise(checks))
-    if not (len(checks) >= _CHECKS - 1 and rises and falls):
+    rises = any(b > _MIN_RATIO_OF_CHECKS * a > 0 for a, b in pairwise(checks))
+    falls = any(b < a / _MIN_RATIO_OF_CHECKS for a, b in pairwise(checks))
+    if not (len(checks) >= _RECENT_CHECKS - 1 and rises and falls):
         return []
     evidence = (
         f"A batch is {many}. The training loss has ceased to fall, and that of validation goes "
@@ -170,15 +192,18 @@ def _are_large(vitals: Vitals) -> bool:
     Or, with much left to learn, large all the time.
     """
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
-    if len(steps) < _FIRST + _LAST:
+    if len(steps) < _FIRST_UPDATES + _LAST_UPDATES:
         return False
-    first, last = statistics.median(steps[:_FIRST]), statistics.median(steps[-_LAST:])
+    first, last = (
+        statistics.median(steps[:_FIRST_UPDATES]),
+        statistics.median(steps[-_LAST_UPDATES:]),
+    )
     # Of single samples the last few say little.
     late = statistics.fmean(vitals.losses[len(vitals.losses) // 2 :])
-    is_high = late > _MUCH * vitals.whole_constant > 0
-    if first > _HUGE_STEP:
-        return last > (_USUAL_STEP if is_high else _LARGE_STEP)
-    return is_high and min(steps[-_LAST:]) > _LARGE_STEP
+    is_high = late > _MIN_SHARE_LEFT_TO_LEARN * vitals.whole_constant > 0
+    if first > _HUGE_RATIO_OF_ONE_SAMPLE:
+        return last > (_USUAL_UPDATE_RATIO if is_high else _LARGE_RATIO_OF_ONE_SAMPLE)
+    return is_high and min(steps[-_LAST_UPDATES:]) > _LARGE_RATIO_OF_ONE_SAMPLE
 
 
 def _of_few(evidence: str, vitals: Vitals, figures: dict[str, float]) -> list[Symptom]:

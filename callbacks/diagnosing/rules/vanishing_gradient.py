@@ -20,10 +20,18 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_FORGOTTEN, _STEP, _PART = 1e-4, 1e-4, 0.4
-_WINDOWS, _STILL = 12, 0.99
-_LEFT, _LONG, _GOOD, _GOOD_ENOUGH = 0.97, 0.2, 0.3, 0.6
-_SEVERAL, _FADED, _CONSTANT = 4, 1e-3, 0.02
+_MAX_RATIO_OF_FORGOTTEN_TIME = 1e-4
+_MAX_SHARE_OF_TIME_REACHED = 0.4
+_MIN_UPDATE_RATIO = 1e-4
+_MIN_WINDOWS = 12
+_MIN_RATIO_STANDING_STILL = 0.99
+_MIN_RATIO_AT_PLATEAU = 0.97
+_MIN_SHARE_OF_TRAINING_LOST = 0.2
+_MAX_GAIN_AT_A_CONSTANT = 0.02
+_MAX_GAIN_IF_LOST_AT_FIRST = 0.3
+_MAX_GAIN_THROUGH_SIGMOIDS = 0.6
+_MIN_LAYERS_TO_FADE = 4
+_MAX_RATIO_OF_FADED_GRADIENT = 1e-3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -38,10 +46,15 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
     if len(profile) < 3 or vitals.has_learned or vitals.is_falling or not vitals.had_a_long_chance:
         return []
     first, last = profile[0], profile[-1]
-    moves = statistics.median(vitals.total_updates[-5:] or [0.0]) > _STEP
-    reach = sum(size >= _FORGOTTEN * last for size in profile)
+    moves = statistics.median(vitals.total_updates[-5:] or [0.0]) > _MIN_UPDATE_RATIO
+    reach = sum(size >= _MAX_RATIO_OF_FORGOTTEN_TIME * last for size in profile)
     # What comes from two fifths of a sequence is enough to learn something, as LSTMs are made.
-    if not (moves and last > 0 and first < _FORGOTTEN * last and reach < _PART * len(profile)):
+    if not (
+        moves
+        and last > 0
+        and first < _MAX_RATIO_OF_FORGOTTEN_TIME * last
+        and reach < _MAX_SHARE_OF_TIME_REACHED * len(profile)
+    ):
         return []
     evidence = (
         f"{vitals.recurrent_layer} cannot learn from what is long past: the gradient reaches back "
@@ -91,12 +104,14 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
 def _stands(vitals: Vitals) -> bool:
     """Whether all was learned at once: of a loss whose constant is not known, a bias."""
     curve = vitals.curve
-    if vitals.whole_constant > 0 or len(curve) < _WINDOWS or not vitals.had_a_long_chance:
+    if vitals.whole_constant > 0 or len(curve) < _MIN_WINDOWS or not vitals.had_a_long_chance:
         return False
     if vanishing_from(vitals.first_gradient_profile) is None:
         return False
     third = len(curve) // 3
-    return min(curve[-third:]) > _STILL * statistics.fmean(curve[third : 2 * third])
+    return min(curve[-third:]) > (
+        _MIN_RATIO_STANDING_STILL * statistics.fmean(curve[third : 2 * third])
+    )
 
 
 def _remedies() -> tuple[Remedy, ...]:
@@ -117,13 +132,19 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
     begins = vanishing_from(vitals.first_gradient_profile)
     if not constant > 0 or begins is None or not vitals.vanished_from_the_start:
         return []
-    if vitals.gain > _GOOD or vitals.has_other_terms or not vitals.had_a_long_chance:
+    if (
+        vitals.gain > _MAX_GAIN_IF_LOST_AT_FIRST
+        or vitals.has_other_terms
+        or not vitals.had_a_long_chance
+    ):
         return []
-    lost = next((i for i, loss in enumerate(curve) if loss < _LEFT * constant), len(curve))
+    lost = next(
+        (i for i, loss in enumerate(curve) if loss < _MIN_RATIO_AT_PLATEAU * constant), len(curve)
+    )
     share = lost / len(curve) if curve else 0.0
     if math.isfinite(vitals.planned_steps):
         share *= min(1.0, vitals.step / vitals.planned_steps)
-    if not vitals.has_learned or share < _LONG:
+    if not vitals.has_learned or share < _MIN_SHARE_OF_TRAINING_LOST:
         return []
     layers, first = list(vitals.gradient_profile), vitals.first_gradient_profile
     if len(layers) != len(first):
@@ -147,11 +168,18 @@ def _from_layer_to_layer(vitals: Vitals) -> list[Symptom]:
     profile, sites = vitals.gradient_profile, list(vitals.saturated.history)
     layers, values = list(profile), list(profile.values())
     hidden = len(sites) - vitals.squashed_outputs
-    if hidden < _SEVERAL or len(values) < _SEVERAL or not vitals.one_loss:
+    if hidden < _MIN_LAYERS_TO_FADE or len(values) < _MIN_LAYERS_TO_FADE or not vitals.one_loss:
         return []
-    if vitals.has_learned or not vitals.had_a_long_chance or not vitals.gain < _CONSTANT:
+    if (
+        vitals.has_learned
+        or not vitals.had_a_long_chance
+        or not vitals.gain < _MAX_GAIN_AT_A_CONSTANT
+    ):
         return []
-    fades = all(a < b for a, b in pairwise(values)) and values[0] < _FADED * values[-1]
+    fades = (
+        all(a < b for a, b in pairwise(values))
+        and values[0] < _MAX_RATIO_OF_FADED_GRADIENT * values[-1]
+    )
     if not fades or vitals.misdrawn or vitals.was_flung:
         return []
     ratio = values[0] / values[-1]
@@ -171,7 +199,7 @@ def _through_sigmoids(vitals: Vitals) -> list[Symptom]:
     """
     if not (vitals.is_muffled_at_first and vitals.falls_as_fast_as_ever and vitals.has_learned):
         return []
-    if vitals.gain > _GOOD_ENOUGH:
+    if vitals.gain > _MAX_GAIN_THROUGH_SIGMOIDS:
         return []
     sites = list(vitals.saturated.history)
     first = vitals.variances.of(sites[0])[0]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 NAN = float("nan")
-_MANY = 8
+_MIN_CLASSES_IF_OF_POSITIONS = 8
 
 
 @dataclass
@@ -189,7 +189,7 @@ class Objective:
     def counts_are_of_positions(self) -> bool:
         """Whether each of as many classes as a batch has samples is one's target once or twice."""
         present = [count for count in self.target_counts if count > 0]
-        if self.task != "classification" or len(present) < _MANY:
+        if self.task != "classification" or len(present) < _MIN_CLASSES_IF_OF_POSITIONS:
             return False
         follows = self.labels - 1 <= self.classes <= 2 * self.labels
         each = self.labels in (len(present), 2 * len(present))

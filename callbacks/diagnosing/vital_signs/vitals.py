@@ -12,24 +12,49 @@ from ....functional.loss_curve import excess_swing, slope_score, window_means
 from .observed_signs import ObservedSigns
 from .signs import NAN, Layer, share_of
 
-_WINDOWS = 20
+_WINDOWS_OF_A_CURVE = 20
+_MIN_WINDOWS_OF_A_QUARTER = 4
 # What noise and a constant predictor's own error in few samples leave open.
-_CLEARLY, _HARDLY = 0.02, 0.1
-_TINY, _SMALL = 1e-3, 1e-2
-_IMAGES, _WORSE, _WORSENED = 2, 0.25, 3.0
-_FIRST, _FLUNG = 50, 100.0
-_FAR, _HALF, _MANY_STEPS = 5.0, 0.5, 1000
+_CLEAR_GAIN = 0.02
+_HARDLY_ANY_GAIN = 0.1
+_MIN_SHARE_ABOVE_CONSTANT = 0.25
+
+_FIRST_BATCHES = 50
+_MIN_RATIO_OF_FLUNG_LOSS = 100.0
+_MIN_RATIO_OF_WORSENED_LOSS = 3.0
+_MIN_RATIO_TO_USUAL_LOSS = 5.0
+_MIN_RATIO_OF_A_SUM = 1.5
+_MIN_RATIO_OF_OTHER_UNITS = 1.5
+_MIN_RATIO_OF_OTHER_DATA = 5.0
+_MIN_RATIO_OF_PACES = 0.5
+_STEPS_OF_A_SLOW_START = 1000
+# Of the steps that are planned.
+_LATE_SHARE_OF_STEPS = 0.75
+_MAX_SHARE_OF_STEPS_IN_TIME = 0.9
+
+_TINY_ROOT_MEAN_SQUARE = 1e-3
+_SMALL_ROOT_MEAN_SQUARE = 1e-2
+_MAX_DIMENSIONS_OF_A_TABLE = 2
+_RECENT_LOOKS = 3
+_MIN_LOOKS = 10
 # Rows of one product may differ in their last digits.
-_LOOKS, _SAME, _MANY_LOOKS = 3, 1e-5, 10
-_CHECKS, _SOME_CHECKS, _HAIR = 5, 8, 3e-3
-_FEW, _SILENT = 3, 3
-_OF_OTHER_UNITS, _OF_OTHER_DATA = 1.5, 5.0
-_MOST = 0.9
-_A_SUM = 1.5
-_FAINT, LOUD, _OF_WEIGHTS = 0.03, 4.0, 0.75
-_MUFFLED, _OF_SIGMOIDS, _FEWER = 0.03, 0.25, 2 / 3
-_LATE, _QUARTER, _PACE = 0.75, 4, 0.5
-_LEAVES = 0.01
+_MAX_RANGE_OF_ONE_PREDICTION = 1e-5
+
+_LAST_CHECKS = 3
+_RECENT_CHECKS = 5
+_MANY_CHECKS = 8
+_MIN_FALL_SHARE = 3e-3
+_MIN_FALL_SHARE_WHEN_LEAVING = 0.01
+_MAX_RATIO_OF_ERRORS = 2 / 3
+
+_MIN_PULLS = 3
+_REPORTS_OF_SILENCE = 3
+_MAX_SHARE_DEAD = 0.5
+_FAINT_WEIGHT_GAIN = 0.03
+LOUD = 4.0
+_MIN_SHARE_OF_WEIGHTS = 0.75
+_MAX_VARIANCE_IF_MUFFLED = 0.03
+_MAX_VARIANCE_OF_SIGMOIDS = 0.25
 
 
 @dataclass
@@ -83,12 +108,15 @@ class Vitals(ObservedSigns):
     @property
     def would_have_started(self) -> bool:
         """Whether a slow start would have ended by now."""
-        half, checks = self.planned_steps / 2, self.validation_losses[-_FEW:]
-        if self.objective.of_inputs or len(self.objective.target_shape) > _IMAGES:
+        half, checks = self.planned_steps / 2, self.validation_losses[-_LAST_CHECKS:]
+        if (
+            self.objective.of_inputs
+            or len(self.objective.target_shape) > _MAX_DIMENSIONS_OF_A_TABLE
+        ):
             # The mean of what is to be drawn holds it for long, as it does an autoencoder.
-            falls = len(checks) == _FEW and all(b < a for a, b in pairwise(checks))
-            leaves = falls and checks[-1] < (1 - _LEAVES) * checks[0]
-            return self.step > min(half, _MANY_STEPS) and not leaves
+            falls = len(checks) == _LAST_CHECKS and all(b < a for a, b in pairwise(checks))
+            leaves = falls and checks[-1] < (1 - _MIN_FALL_SHARE_WHEN_LEAVING) * checks[0]
+            return self.step > min(half, _STEPS_OF_A_SLOW_START) and not leaves
         # Without the loss of a constant a slow start looks the same.
         return not math.isnan(self.objective.constant_loss) or self.step > half
 
@@ -102,7 +130,7 @@ class Vitals(ObservedSigns):
             return False
         # Weights of classes make a constant's loss larger.
         usual = max(self.objective.usual_loss, self.objective.constant_loss)
-        return self.first_data_loss > _FAR * usual and not self.has_raw_inputs
+        return self.first_data_loss > _MIN_RATIO_TO_USUAL_LOSS * usual and not self.has_raw_inputs
 
     @property
     def has_raw_inputs(self) -> bool:
@@ -115,7 +143,11 @@ class Vitals(ObservedSigns):
 
         What is only small is so where nothing is learned.
         """
-        least = _SMALL if self.had_a_chance and not self.has_learned else _TINY
+        least = (
+            _SMALL_ROOT_MEAN_SQUARE
+            if self.had_a_chance and not self.has_learned
+            else _TINY_ROOT_MEAN_SQUARE
+        )
         return 0 < self.inputs.rms < least
 
     @property
@@ -130,19 +162,19 @@ class Vitals(ObservedSigns):
     def decay_outweighs(self) -> bool:
         """Whether a decay that is added to the gradients was more than they are, at first."""
         pulls = [pull for pull in self.decay_pulls if math.isfinite(pull)]
-        return len(pulls) >= _FEW and statistics.median(pulls) > 1
+        return len(pulls) >= _MIN_PULLS and statistics.median(pulls) > 1
 
     @cached_property
     def misdrawn(self) -> list[Layer]:
         """Layers that have most of the weights, all drawn far too small or all far too large."""
         layers = [layer for layer in self.layers if layer.ran]
         drawn = [layer for layer in layers if layer.trained and layer.weight_gain > 0]
-        faint = [layer for layer in drawn if layer.weight_gain < _FAINT]
+        faint = [layer for layer in drawn if layer.weight_gain < _FAINT_WEIGHT_GAIN]
         # Sigmoids, whose slope is a quarter, take weights four times as large (Glorot and Bengio).
-        most = LOUD * (2 if self._hardly_move(0, _OF_SIGMOIDS) else 1)
+        most = LOUD * (2 if self._hardly_move(0, _MAX_VARIANCE_OF_SIGMOIDS) else 1)
         loud = [layer for layer in drawn if layer.weight_gain > most]
         off = max(faint, loud, key=len)
-        return off if len(off) > 1 and share_of(off, layers) >= _OF_WEIGHTS else []
+        return off if len(off) > 1 and share_of(off, layers) >= _MIN_SHARE_OF_WEIGHTS else []
 
     @cached_property
     def vanished_from_the_start(self) -> bool:
@@ -150,7 +182,7 @@ class Vitals(ObservedSigns):
         dead = (shares[0] for shares in self.dead.history.values() if shares)
         return (
             vanishing_from(self.first_gradient_profile) is not None
-            and max(dead, default=0.0) <= _HALF
+            and max(dead, default=0.0) <= _MAX_SHARE_DEAD
             and not self.silent
         )
 
@@ -162,25 +194,31 @@ class Vitals(ObservedSigns):
         """
         history = self.dormant.history.items()
         known = {site: [s for s in shares if s == s] for site, shares in history}
-        shut = [site for site, shares in known.items() if shares[:_SILENT] == [1.0] * _SILENT]
+        shut = [
+            site
+            for site, shares in known.items()
+            if shares[:_REPORTS_OF_SILENCE] == [1.0] * _REPORTS_OF_SILENCE
+        ]
         return [site for site in shut if min(known[site]) == 1 and site not in self.dead.last]
 
     @property
     def highest_first_loss(self) -> float:
         """Of the first batches; what is not finite does not count."""
-        return max((loss for loss in self.losses[:_FIRST] if math.isfinite(loss)), default=0.0)
+        return max(
+            (loss for loss in self.losses[:_FIRST_BATCHES] if math.isfinite(loss)), default=0.0
+        )
 
     @property
     def was_flung(self) -> bool:
         """Whether a step as long as the weights made the loss a hundred times what it was."""
         longest = max((u for u in self.total_updates if math.isfinite(u)), default=0.0)
         first = self.losses[0] if self.losses else NAN
-        return longest > 1 and 0 < _FLUNG * first < self.highest_first_loss
+        return longest > 1 and 0 < _MIN_RATIO_OF_FLUNG_LOSS * first < self.highest_first_loss
 
     @cached_property
     def curve(self) -> list[float]:
         """The loss in at most 20 windows."""
-        return window_means(self.losses, _WINDOWS)
+        return window_means(self.losses, _WINDOWS_OF_A_CURVE)
 
     @cached_property
     def recent_loss(self) -> float:
@@ -192,7 +230,7 @@ class Vitals(ObservedSigns):
         """Mean loss of the first batches; that of the very first where the steps made it worse."""
         first = self.losses[:5]
         mean = sum(first) / len(first) if first else NAN
-        return first[0] if first and mean > _WORSENED * first[0] > 0 else mean
+        return first[0] if first and mean > _MIN_RATIO_OF_WORSENED_LOSS * first[0] > 0 else mean
 
     @cached_property
     def recent_data_loss(self) -> float:
@@ -202,8 +240,8 @@ class Vitals(ObservedSigns):
     @cached_property
     def training_accuracy(self) -> float:
         """Share lately told rightly, of samples with one label each; NaN after a few looks."""
-        recent = self.accuracies[-max(_MANY_LOOKS, len(self.accuracies) // 5) :]
-        known = self.labels_samples and len(recent) >= _MANY_LOOKS
+        recent = self.accuracies[-max(_MIN_LOOKS, len(self.accuracies) // 5) :]
+        known = self.labels_samples and len(recent) >= _MIN_LOOKS
         return statistics.fmean(recent) if known else NAN
 
     @property
@@ -242,16 +280,16 @@ class Vitals(ObservedSigns):
         Its own mean for each place is more than a convolution can begin with.
         """
         objective = self.objective
-        if len(objective.target_shape) > _IMAGES and objective.kind == "squared":
-            return self.recent_data_loss > (1 + _WORSE) * objective.flat_loss
-        return self.gain < -_WORSE
+        if len(objective.target_shape) > _MAX_DIMENSIONS_OF_A_TABLE and objective.kind == "squared":
+            return self.recent_data_loss > (1 + _MIN_SHARE_ABOVE_CONSTANT) * objective.flat_loss
+        return self.gain < -_MIN_SHARE_ABOVE_CONSTANT
 
     @property
     def ignores_inputs(self) -> bool:
         """Whether all samples of the batches lately looked at got one and the same prediction."""
-        recent, variance = self.prediction_ranges[-_LOOKS:], self.objective.target_variance
+        recent, variance = self.prediction_ranges[-_RECENT_LOOKS:], self.objective.target_variance
         size = math.sqrt(variance) if variance > 0 else 1.0
-        return len(recent) == _LOOKS and max(recent) < _SAME * size
+        return len(recent) == _RECENT_LOOKS and max(recent) < _MAX_RANGE_OF_ONE_PREDICTION * size
 
     @property
     def evaluates_late(self) -> bool:
@@ -296,12 +334,14 @@ class Vitals(ObservedSigns):
 
         A whole that is a little more than its part has a penalty in it.
         """
-        return self.objective.constant_loss * (self.sum_of if self.sum_of > _A_SUM else 1.0)
+        return self.objective.constant_loss * (
+            self.sum_of if self.sum_of > _MIN_RATIO_OF_A_SUM else 1.0
+        )
 
     @property
     def validation_constant(self) -> float:
         """The loss of that constant on validation's targets, as far as they are known to differ."""
-        is_known = 1 / _OF_OTHER_DATA < self.validation_spread < _OF_OTHER_DATA
+        is_known = 1 / _MIN_RATIO_OF_OTHER_DATA < self.validation_spread < _MIN_RATIO_OF_OTHER_DATA
         return self.whole_constant * (self.validation_spread if is_known else 1.0)
 
     @property
@@ -318,10 +358,10 @@ class Vitals(ObservedSigns):
     @property
     def scores_improve(self) -> bool:
         """Whether a third fewer errors than at first are made of validation."""
-        first, last = self.validation_scores[:1], self.validation_scores[-_FEW:]
-        if len(self.validation_scores) <= _FEW or not 0 <= min(last) <= max(last) <= 1:
+        first, last = self.validation_scores[:1], self.validation_scores[-_LAST_CHECKS:]
+        if len(self.validation_scores) <= _LAST_CHECKS or not 0 <= min(last) <= max(last) <= 1:
             return False
-        return 1 - min(last) < _FEWER * (1 - first[0])
+        return 1 - min(last) < _MAX_RATIO_OF_ERRORS * (1 - first[0])
 
     @cached_property
     def falls_as_fast_as_ever(self) -> bool:
@@ -329,21 +369,26 @@ class Vitals(ObservedSigns):
 
         What comes near to all that it can learn slows down.
         """
-        late = math.isfinite(self.planned_steps) and self.step >= _LATE * self.planned_steps
+        late = (
+            math.isfinite(self.planned_steps)
+            and self.step >= _LATE_SHARE_OF_STEPS * self.planned_steps
+        )
         knows = self.objective.constant_loss > 0 and not self.has_other_terms
         if not (late and knows and self.one_loss and self.is_falling):
             return False
         quarter = len(self.curve) // 4
-        if quarter < _QUARTER:
+        if quarter < _MIN_WINDOWS_OF_A_QUARTER:
             return False
         first = self.curve[0] - self.curve[quarter]
         last = self.curve[3 * quarter] - self.curve[-1]
-        return first > 0 and last > _PACE * first
+        return first > 0 and last > _MIN_RATIO_OF_PACES * first
 
     @property
     def falls_in_time(self) -> bool:
         """Whether it falls, and there is time left for it to get below a constant's or it is."""
-        return self.is_falling and (self.has_learned or self.step < _MOST * self.planned_steps)
+        return self.is_falling and (
+            self.has_learned or self.step < _MAX_SHARE_OF_STEPS_IN_TIME * self.planned_steps
+        )
 
     @cached_property
     def validation_falls(self) -> bool:
@@ -351,11 +396,11 @@ class Vitals(ObservedSigns):
 
         What knew its task from the start, as in fine-tuning, gets better slowly.
         """
-        checks, constant = self.validation_losses[-_CHECKS:], self.objective.constant_loss
+        checks, constant = self.validation_losses[-_RECENT_CHECKS:], self.objective.constant_loss
         knew = constant > 0 and any(loss < 0.7 * constant for loss in self.data_losses[:1])
-        if len(checks) < _CHECKS or knew:
+        if len(checks) < _RECENT_CHECKS or knew:
             return False
-        fell = checks[0] - checks[-1] > _HAIR * self.whole_scale
+        fell = checks[0] - checks[-1] > _MIN_FALL_SHARE * self.whole_scale
         return fell and all(b < a for a, b in pairwise(checks))
 
     @property
@@ -363,7 +408,7 @@ class Vitals(ObservedSigns):
         """The lowest validation loss; of many, with those beside it: one happens to be good."""
         checks = self.validation_losses
         place = checks.index(min(checks))
-        around = int(len(checks) >= _SOME_CHECKS)
+        around = int(len(checks) >= _MANY_CHECKS)
         return statistics.fmean(checks[max(0, place - around) : place + around + 1])
 
     @property
@@ -371,7 +416,7 @@ class Vitals(ObservedSigns):
         """Whether validation's loss may be the training's own, and not one of other units."""
         checks, training = self.validation_losses, self.training_epoch_losses[:1]
         known = [*training, *([self.whole_scale] if self.objective.constant_loss > 0 else [])]
-        return bool(checks and known) and min(checks) < _OF_OTHER_UNITS * max(known)
+        return bool(checks and known) and min(checks) < _MIN_RATIO_OF_OTHER_UNITS * max(known)
 
     @cached_property
     def is_rising(self) -> bool:
@@ -382,12 +427,12 @@ class Vitals(ObservedSigns):
     @cached_property
     def swing(self) -> float:
         """How much more the loss moves between windows of its last half than batch noise does."""
-        return excess_swing(self.losses[len(self.losses) // 2 :], _WINDOWS // 2)
+        return excess_swing(self.losses[len(self.losses) // 2 :], _WINDOWS_OF_A_CURVE // 2)
 
     @cached_property
     def has_learned(self) -> bool:
         """Whether the loss is clearly below that of a constant."""
-        return self.gain > _CLEARLY
+        return self.gain > _CLEAR_GAIN
 
     @property
     def squashed_outputs(self) -> int:
@@ -397,12 +442,12 @@ class Vitals(ObservedSigns):
     @property
     def is_muffled(self) -> bool:
         """Whether all others of them are sigmoids that hardly move, as through a long plateau."""
-        return self._hardly_move(-1, _MUFFLED)
+        return self._hardly_move(-1, _MAX_VARIANCE_IF_MUFFLED)
 
     @property
     def is_muffled_at_first(self) -> bool:
         """Whether those were so to begin with, if not quite."""
-        return self._hardly_move(0, 2 * _MUFFLED)
+        return self._hardly_move(0, 2 * _MAX_VARIANCE_IF_MUFFLED)
 
     def _hardly_move(self, place: int, most: float) -> bool:
         sites = list(self.saturated.history)
@@ -413,7 +458,7 @@ class Vitals(ObservedSigns):
     @property
     def is_poor(self) -> bool:
         """Whether hardly anything is known to be learned."""
-        return self.gain < _HARDLY
+        return self.gain < _HARDLY_ANY_GAIN
 
     @cached_property
     def is_well(self) -> bool:

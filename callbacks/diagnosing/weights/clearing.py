@@ -7,7 +7,7 @@ from torch.optim import Optimizer
 
 from .anatomy import is_whole
 
-_STEPS = 5
+_MAX_STEPS_COUNTED = 5
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Clearing:
                 return
             sample.steps += added > 0
             self.uncleared = max(self.uncleared, sample.steps)
-            if sample.steps >= _STEPS:
+            if sample.steps >= _MAX_STEPS_COUNTED:
                 self._samples[position] = None
         sample.used, sample.version, sample.passes = gradient, gradient._version, self._passes
 

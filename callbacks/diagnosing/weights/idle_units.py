@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .anatomy import gradient_of, is_whole
 
-_ENOUGH = 5
+_LOOKS_TO_BE_SURE = 5
 
 
 class IdleUnits:
@@ -50,7 +50,7 @@ class IdleUnits:
         """Leave what no unit of is idle; the shares of the others, once there were five looks."""
         self._done |= {name for name, share in shares.items() if share == 0}
         self._reached = {n: reached for n, reached in self._reached.items() if n not in self._done}
-        if self._looks < _ENOUGH:
+        if self._looks < _LOOKS_TO_BE_SURE:
             return {}
         return {name: shares[name] for name in self._reached if name in shares}
 

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-_PARAMETERS, _ENTRIES, _BATCHES = 64, 256, 100
+_MAX_PARAMETERS = 64
+_ENTRIES_OF_EACH = 256
+_BATCHES_TO_BE_SURE = 100
 
 
 class UntouchedWeights:
@@ -21,10 +23,10 @@ class UntouchedWeights:
     """
 
     def __init__(self, parameters: Iterable[Tensor] = (), batches_per_step: int = 1) -> None:
-        self._enough = _BATCHES * batches_per_step
+        self._enough = _BATCHES_TO_BE_SURE * batches_per_step
         sized = (p for p in parameters if not isinstance(p, nn.UninitializedParameter))
         trained = [p for p in sized if p.requires_grad]
-        self._before = [(p, _some(p).clone()) for p in trained[:_PARAMETERS]]
+        self._before = [(p, _some(p).clone()) for p in trained[:_MAX_PARAMETERS]]
         self._batches = 0
 
     def count(self) -> None:
@@ -42,4 +44,4 @@ class UntouchedWeights:
 def _some(parameter: Tensor) -> Tensor:
     own = parameter.to_local() if isinstance(parameter, DTensor) else parameter
     # Of a table some rows only are ever used.
-    return own.detach().flatten()[:: max(1, own.numel() // _ENTRIES)]
+    return own.detach().flatten()[:: max(1, own.numel() // _ENTRIES_OF_EACH)]

@@ -10,8 +10,13 @@ from ....functional.precision import widest
 from .anatomy import is_whole
 
 FEWEST = 256
-_MOST, _HEAD, _SIDE = 65_536, 64, 8
-_ERRORS, _CLOSE, _EDGE, _ROUNDED = 4.0, 1e-5, 20.0, 1e-4
+_MAX_ENTRIES = 65_536
+_FIRST_ENTRIES = 64
+_MIN_ROWS = 8
+_MAX_STANDARD_ERRORS = 4.0
+_MAX_SHARE_BEYOND_BOUND = 1e-5
+_MAX_SPACINGS_BELOW_BOUND = 20.0
+_MAX_SHARE_OF_ROUNDING = 1e-4
 
 
 class UntrainedWeights:
@@ -56,7 +61,7 @@ def looks_drawn(weight: Tensor) -> Tensor:
     Args:
         weight: Of a linear, convolutional or recurrent layer, shape ``(outputs, inputs, ...)``.
     """
-    values = weight.detach().reshape(-1)[:_MOST].float()
+    values = weight.detach().reshape(-1)[:_MAX_ENTRIES].float()
     count, deviation, largest = len(values), values.std(), values.abs().max()
     outputs, inputs = len(weight), weight[0].numel()
     seen = outputs * math.prod(weight.shape[2:])
@@ -64,13 +69,19 @@ def looks_drawn(weight: Tensor) -> Tensor:
     hidden = (outputs // gates for gates in (1, 3, 4) if outputs >= gates)
     published = (math.sqrt(6 / inputs), math.sqrt(6 / (inputs + seen)))
     for bound in (*published, *(n**-0.5 for n in (inputs, *hidden))):
-        within = (largest <= (1 + _CLOSE) * bound) & (largest >= (1 - _EDGE / count) * bound)
+        within = (largest <= (1 + _MAX_SHARE_BEYOND_BOUND) * bound) & (
+            largest >= (1 - _MAX_SPACINGS_BELOW_BOUND / count) * bound
+        )
         usual = bound / math.sqrt(3)
-        drawn |= within & ((deviation / usual - 1).abs() < _ERRORS * math.sqrt(0.2 / count))
+        drawn |= within & (
+            (deviation / usual - 1).abs() < _MAX_STANDARD_ERRORS * math.sqrt(0.2 / count)
+        )
     peaked = (values**4).mean() / deviation**4
-    normal = (peaked - 3).abs() < _ERRORS * math.sqrt(24 / count)
+    normal = (peaked - 3).abs() < _MAX_STANDARD_ERRORS * math.sqrt(24 / count)
     for usual in (math.sqrt(2 / seen), 0.01, 0.02):
-        drawn |= normal & ((deviation / usual - 1).abs() < _ERRORS / math.sqrt(2 * count))
+        drawn |= normal & (
+            (deviation / usual - 1).abs() < _MAX_STANDARD_ERRORS / math.sqrt(2 * count)
+        )
     return drawn
 
 
@@ -79,11 +90,11 @@ def _is_orthogonal(weight: Tensor) -> Tensor:
     matrix = weight.detach().reshape(len(weight), -1)
     matrix = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     # A product of single precision may be rounded to ten bits on a device.
-    matrix = matrix[: max(_MOST // matrix.shape[1], _SIDE)].to(widest(weight.device))
+    matrix = matrix[: max(_MAX_ENTRIES // matrix.shape[1], _MIN_ROWS)].to(widest(weight.device))
     products = matrix @ matrix.T
     square = products.diagonal().mean()
     off = products - square * torch.eye(len(matrix), dtype=matrix.dtype, device=weight.device)
-    return (off.abs().max() < _ROUNDED * square) & (len(matrix) >= _SIDE)
+    return (off.abs().max() < _MAX_SHARE_OF_ROUNDING * square) & (len(matrix) >= _MIN_ROWS)
 
 
 def _is_plain(weight: Tensor) -> bool:
@@ -92,4 +103,4 @@ def _is_plain(weight: Tensor) -> bool:
 
 
 def _head(weight: Tensor) -> Tensor:
-    return weight.detach().reshape(-1)[:_HEAD]
+    return weight.detach().reshape(-1)[:_FIRST_ENTRIES]

@@ -36,7 +36,7 @@ from .idle_units import IdleUnits
 from .untouched_weights import UntouchedWeights
 from .untrained_weights import UntrainedWeights
 
-_SURE = 4
+_INSPECTIONS_TO_BE_SURE = 4
 # Layers whose weights have a row for each unit.
 _BY_UNIT = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -200,7 +200,7 @@ class WeightInspection:
             layer.has_gradient |= weight is not None and gradient_of(weight) is not None
         for others in (self._tables, self._bare):
             self._with_gradient.update(n for n, p in others.items() if gradient_of(p) is not None)
-        is_sure = self._inspections == _SURE
+        is_sure = self._inspections == _INSPECTIONS_TO_BE_SURE
         if is_sure or self._inspections == 0:
             self._identical = {
                 name: have_identical_units(weight, sure=is_sure, gates=self._gates[name])

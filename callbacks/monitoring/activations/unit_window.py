@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 # Above this share of undecided units it is cheaper to look at all of them.
-_FEW = 0.25
+_MAX_SHARE_UNDECIDED = 0.25
 
 
 class UnitWindow:
@@ -93,7 +93,7 @@ class UnitWindow:
         undecided = (~mask).nonzero().flatten()
         if len(undecided) == 0:
             self._decided.add(site)
-        if len(undecided) <= _FEW * len(mask):
+        if len(undecided) <= _MAX_SHARE_UNDECIDED * len(mask):
             self._watched[site] = undecided.to(self.active[site].device, non_blocking=True)
 
     def undecided(self, sites: Collection[str]) -> set[str]:

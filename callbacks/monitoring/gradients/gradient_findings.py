@@ -14,7 +14,7 @@ from ..streaks import Streaks
 # Ten reports of skipped steps in a row are more than a loss scale needs to find its level.
 _MAX_SKIPPED = 10
 # A single batch, a warm-up or the way off a plateau raises the norm ten or thirty times.
-_EXPLOSION = 100.0
+_MIN_RATIO_OF_EXPLOSION = 100.0
 _MIN_REPORTS = 10
 # The first steps from a head of zeros pass nothing back.
 _MIN_STEPS = 20
@@ -73,11 +73,12 @@ class GradientFindings:
 
     def _look_at_total(self, trainer: Trainer, position: int, total: float) -> None:
         moments = self.moments(position)
-        exploded = moments.count >= _MIN_REPORTS and total > _EXPLOSION * moments.mean
+        exploded = moments.count >= _MIN_REPORTS and total > _MIN_RATIO_OF_EXPLOSION * moments.mean
         if self._streaks.established(f"growth_{position}", exploded):
             text = (
-                f"Gradients explode: the total norm, {total:.2g}, has been over {_EXPLOSION:g} "
-                f"times its running mean, {moments.mean:.2g}, for {self._streaks.needed} reports."
+                f"Gradients explode: the total norm, {total:.2g}, has been over "
+                f"{_MIN_RATIO_OF_EXPLOSION:g} times its running mean, {moments.mean:.2g}, for "
+                f"{self._streaks.needed} reports."
             )
             self._reporter.find(trainer, f"growth_{position}", text)
         if not exploded:

@@ -9,7 +9,7 @@ from torch.distributed.tensor import DTensor
 from ....functional.updates import update_norms
 from .measuring import measure_norms
 
-_FIRST = 10
+_MIN_COMPARISONS = 10
 
 
 class WeightCopies:
@@ -63,7 +63,7 @@ class WeightCopies:
         taken = {p: taken[p] for p in names if p in taken}
         host = {p: copy for p, copy in taken.items() if _is_on_host(p)}
         rest = {p: copy for p, copy in taken.items() if p not in host}
-        stay = self.keep and self._comparisons >= _FIRST
+        stay = self.keep and self._comparisons >= _MIN_COMPARISONS
         self._comparisons += 1
         found = update_norms(list(host.values()), list(host), refresh=stay)
         norms = dict(zip([names[p] for p in host], zip(*found, strict=True), strict=True))

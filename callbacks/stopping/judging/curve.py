@@ -17,7 +17,7 @@ UNITS: tuple[Unit, ...] = get_args(Unit)
 # What float32, in which metrics are, cannot tell from one another.
 _ROUNDING = 1e-7
 # Of an average over a span w, values older than this many w weigh less than double precision.
-_MEMORY = 20
+_WINDOWS_REMEMBERED = 20
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Curve:
     def _smooth(self) -> float:
         if self.smoothing == "none":
             return self.values[-1]
-        recent = [v for v in self.values[-_MEMORY * self.window :] if v == v]
+        recent = [v for v in self.values[-_WINDOWS_REMEMBERED * self.window :] if v == v]
         values = torch.tensor(recent, dtype=torch.float64)
         average = exponential_average if self.smoothing == "ema" else windowed_median
         return float(average(values, self.window))

@@ -15,7 +15,7 @@ from .exceptions import saves_on_exception
 from .progress import batch_progress
 
 # Larger ones are tables and masks.
-_MOST = 65_536
+_MAX_ENTRIES = 65_536
 
 
 class BatchBuffers:
@@ -59,7 +59,7 @@ def _small_ones(pl_module: LightningModule) -> dict[str, Tensor]:
     return {
         name: buffer
         for name, buffer in _named(pl_module)
-        if _is_plain(buffer) and buffer.numel() <= _MOST
+        if _is_plain(buffer) and buffer.numel() <= _MAX_ENTRIES
     }
 
 

@@ -9,7 +9,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 # What all ranks get of each at once: nearly always the whole.
-_FIRST = 1024
+_FIRST_BYTES = 1024
 # Length and flags.
 _HEAD = struct.Struct("=qB")
 
@@ -29,9 +29,9 @@ def tell(trainer: Trainer, flags: int, told: bytes) -> tuple[int, list[bytes]]:
         Every bit that is set on any rank, and each rank's bytes: on the first rank only.
     """
     device = _device(trainer)
-    room = _FIRST - _HEAD.size
-    mine = _filled(_HEAD.pack(len(told), flags) + told[:room], _FIRST, device)
-    heads = torch.empty(trainer.world_size, _FIRST, dtype=torch.uint8, device=device)
+    room = _FIRST_BYTES - _HEAD.size
+    mine = _filled(_HEAD.pack(len(told), flags) + told[:room], _FIRST_BYTES, device)
+    heads = torch.empty(trainer.world_size, _FIRST_BYTES, dtype=torch.uint8, device=device)
     torch.distributed.all_gather(list(heads), mine)
     firsts = heads.cpu().numpy()
     lengths = firsts[:, :8].copy().view(np.int64).ravel()
