@@ -15,7 +15,7 @@ from torchmetrics import MetricCollection
 from ..functional.arguments import number
 from ..functional.choices import choose
 from ..functional.penalties import zero_fraction
-from .building_blocks.choices import Options, resolve
+from .building_blocks.choices import Options
 from .building_blocks.epoch_metrics import EpochMetrics
 from .building_blocks.generator_state import (
     GeneratorState,
@@ -25,7 +25,7 @@ from .building_blocks.generator_state import (
 )
 from .building_blocks.hyperparameters import outermost_arguments, plain_hyperparameters
 from .building_blocks.lsuv import lsuv_
-from .building_blocks.optimizers import OPTIMIZERS, make_optimizer
+from .building_blocks.optimizers import check_optimizer, make_optimizer
 from .building_blocks.regularization import (
     L1Mode,
     L2Mode,
@@ -62,14 +62,15 @@ class SupervisedModule(LightningModule):
         l1_mode: ``"proximal"`` shrinks the weights by ``lr * l1`` after each step, which makes
             them exactly zero; ``"penalty"`` adds ``l1 * sum(|w|)`` to the loss. With either, the
             share of zeros is logged as ``zero_weights``.
-        l2: Factor of L2 on the weights.
+        l2: Factor of L2 on the weights, in place of a decay that the optimiser has by default.
         l2_mode: ``"decoupled"`` multiplies the weights by ``1 - lr * l2`` before each step;
             ``"penalty"`` adds ``l2 / 2 * sum(w**2)`` to the loss.
         channels_last: Whether network and images are kept in that memory format, which
             convolutions in mixed precision are faster in.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown, a number out of range, or the learning rate or L2 is
+            given in ``optimizer_options``, too.
         TypeError: If what is to be a number is none.
         TypeError: If ``network`` is not an ``nn.Module``.
     """
@@ -95,7 +96,7 @@ class SupervisedModule(LightningModule):
         choose("scheduler", scheduler, dict.fromkeys(SCHEDULES))
         choose("l1_mode", l1_mode, {"proximal": 0, "penalty": 0})
         choose("l2_mode", l2_mode, {"decoupled": 0, "penalty": 0})
-        resolve("optimizer", optimizer, OPTIMIZERS)
+        check_optimizer(optimizer, optimizer_options or {}, l2)
         self._save_plain_hyperparameters(inspect.currentframe())
         self.lr = lr
         self.optimizer, self.optimizer_options = optimizer, dict(optimizer_options or {})
@@ -265,7 +266,13 @@ class SupervisedModule(LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimiser over all trainable parameters, with regularisation and schedule."""
         trainable = [p for p in self.parameters() if p.requires_grad]
-        made = make_optimizer(self.optimizer, trainable, self.lr, self.optimizer_options)
+        made = make_optimizer(
+            self.optimizer,
+            trainable,
+            self.lr,
+            self.optimizer_options,
+            l2=self.regularization["l2"],
+        )
         regularize_steps(made, regularized_weights(self.network), **self.regularization)
         schedules = make_schedules(
             made,

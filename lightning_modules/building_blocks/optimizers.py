@@ -1,6 +1,7 @@
 """Optimisers of ``torch.optim`` by name."""
 
-from collections.abc import Callable, Iterable
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -29,8 +30,40 @@ OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
 }
 
 
+def check_optimizer(optimizer: Any, options: Mapping[str, Any], l2: float) -> None:
+    """See that an optimiser is one, and that nothing is given twice.
+
+    Args:
+        optimizer: A name of the table, an import path, or a class or factory.
+        options: Further arguments of the class.
+        l2: Factor of L2 on the weights.
+
+    Raises:
+        ValueError: If the name is unknown, the options have the learning rate, or there are both
+            L2 and a weight decay.
+        TypeError: If it is neither a name nor can be called.
+    """
+    factory = resolve("optimizer", optimizer, OPTIMIZERS)
+    if "lr" in options:
+        raise ValueError(
+            f"Expected `optimizer_options` without the learning rate, but got lr={options['lr']!r}:"
+            f" set `lr={options['lr']!r}`."
+        )
+    given = {**getattr(factory, "keywords", {}), **options}.get("weight_decay")
+    if l2 and given:
+        raise ValueError(
+            f"Expected one of `l2` and the optimiser's `weight_decay`, but got {l2} and {given}, "
+            "which would add up."
+        )
+
+
 def make_optimizer(
-    optimizer: Any, parameters: Iterable[nn.Parameter], lr: float, options: Options | None = None
+    optimizer: Any,
+    parameters: Iterable[nn.Parameter],
+    lr: float,
+    options: Options | None = None,
+    *,
+    l2: float = 0.0,
 ) -> optim.Optimizer:
     """Optimiser over the parameters.
 
@@ -39,6 +72,8 @@ def make_optimizer(
         parameters: What it changes.
         lr: Learning rate.
         options: Further arguments of the class, such as ``{"betas": (0.9, 0.95)}``.
+        l2: Factor of L2 that is applied beside it: with one, the class' own decay, as AdamW's
+            0.01, is none.
 
     Raises:
         ValueError: If the name is unknown.
@@ -49,5 +84,12 @@ def make_optimizer(
         0.9
     """
     factory = resolve("optimizer", optimizer, OPTIMIZERS)
-    made: optim.Optimizer = factory(parameters, lr=lr, **(options or {}))
+    own = {"weight_decay": 0.0} if l2 and _decays(factory) else {}
+    made: optim.Optimizer = factory(parameters, lr=lr, **{**own, **(options or {})})
     return made
+
+
+def _decays(factory: Callable[..., optim.Optimizer]) -> bool:
+    """Whether it has a weight decay if none is given."""
+    decay = inspect.signature(factory).parameters.get("weight_decay")
+    return decay is not None and decay.default not in (inspect.Parameter.empty, None, 0)

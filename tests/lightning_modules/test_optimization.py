@@ -7,7 +7,7 @@ import pytest
 import torch
 from helpers.training import quiet_trainer
 from lightning.pytorch.tuner import Tuner
-from torch import nn
+from torch import nn, optim
 from torch.optim import lr_scheduler
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -128,9 +128,21 @@ def test_l2_as_a_penalty_is_the_weight_decay_of_sgd_on_weights_alone():
     assert_equal(trained(optimizer="sgd", lr=0.1, l2=0.3, l2_mode="penalty"), expected)
 
 
-def test_l2_decoupled_is_the_weight_decay_of_adamw_on_weights_alone():
+@pytest.mark.parametrize(
+    "optimizer", ["adam", "adamw", torch.optim.AdamW, functools.partial(optim.AdamW)]
+)
+def test_l2_decoupled_is_the_weight_decay_of_adamw_on_weights_alone(optimizer):
+    """It takes the place of AdamW's own, which would be added to it."""
     expected = bare_loop(lambda p: torch.optim.AdamW(groups(p, 0.3), lr=0.1))
-    assert_equal(trained(optimizer="adam", lr=0.1, l2=0.3), expected)
+    assert_equal(trained(optimizer=optimizer, lr=0.1, l2=0.3), expected)
+
+
+def test_adamw_alone_has_its_own_decay():
+    expected = bare_loop(lambda p: torch.optim.AdamW(p, lr=0.1))
+    assert_equal(trained(optimizer="adamw", lr=0.1), expected)
+    options = {"weight_decay": 0.2}
+    expected = bare_loop(lambda p: torch.optim.AdamW(p, lr=0.1, **options))
+    assert_equal(trained(optimizer="adamw", lr=0.1, optimizer_options=options), expected)
 
 
 def test_l1_as_a_penalty_adds_its_sign_to_the_gradient():
@@ -299,6 +311,12 @@ def test_clipping_is_the_trainers():
         ({"l2": float("nan")}, "`l2` to be at least 0"),
         ({"warmup": -1}, "`warmup`"),
         ({"optimizer": "torch.optim.Adan"}, "cannot be imported"),
+        ({"optimizer_options": {"lr": 1}}, "without the learning rate, but got lr=1: set `lr=1`"),
+        ({"l2": 0.1, "optimizer_options": {"weight_decay": 0.2}}, "one of `l2` and .* 0.1 and 0.2"),
+        (
+            {"l2": 0.1, "optimizer": functools.partial(optim.AdamW, weight_decay=0.2)},
+            "one of `l2` and .* 0.1 and 0.2",
+        ),
     ],
 )
 def test_wrong_arguments_say_what_to_do(arguments, message):
