@@ -77,7 +77,8 @@ class TrainingDoctor(Callback):
     Attributes:
         diagnoses: What stands now, the worst first.
         announced: All that was said at any time, in order: established, or critical since.
-        healthy: Whether there is none that is a warning or worse.
+        healthy: Whether there is none that is a warning or worse, also where nothing is known.
+        verdict: One sentence: what stands, that nothing does, or why there is no verdict.
         failed: Whether the doctor switched itself off.
 
     Raises:
@@ -90,8 +91,8 @@ class TrainingDoctor(Callback):
         >>> from lightning.pytorch import Trainer
         >>> doctor = TrainingDoctor()
         >>> trainer = Trainer(callbacks=[doctor], logger=False)
-        >>> doctor.diagnoses, doctor.healthy
-        ([], True)
+        >>> doctor.diagnoses, doctor.verdict
+        ([], 'No verdict: no step is recorded.')
     """
 
     def __init__(
@@ -139,6 +140,16 @@ class TrainingDoctor(Callback):
     def healthy(self) -> bool:
         """Whether there is no diagnosis that is a warning or worse."""
         return all(diagnosis.severity == "info" for diagnosis in self._history.diagnoses)
+
+    @property
+    def verdict(self) -> str:
+        """What the page begins with: there is none before a fit, or after too few steps."""
+        from .reporting.case import read_case
+        from .reporting.wording import verdict_of
+
+        if self.failed:
+            return "No verdict: the doctor failed and switched itself off."
+        return verdict_of(read_case(self._journal.entries))[1]
 
     @property
     def _reporters(self) -> tuple[Reporter, ...]:

@@ -29,7 +29,7 @@ class Case:
         last_epoch: Its epoch, from 0.
         ended: Whether the end of the fit was recorded.
         error: What ended it before its time.
-        failed: Whether the doctor switched himself off before.
+        failed: Whether the doctor switched itself off before.
     """
 
     facts: dict[str, str | float] = field(default_factory=dict)

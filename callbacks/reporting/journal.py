@@ -130,7 +130,7 @@ class Journal:
         Args:
             step: Steps done.
             error: What ended it before its time.
-            failed: Whether the doctor switched himself off before.
+            failed: Whether the doctor switched itself off before.
         """
         text = None if error is None else f"{type(error).__name__}: {text_of(error)}".strip(": ")
         self._add({"end": step, "error": text, "failed": failed})

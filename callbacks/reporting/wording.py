@@ -33,7 +33,7 @@ def name_of(problem: Problem) -> str:
 def verdict_of(case: Case) -> tuple[Health, str]:
     """The worst of what stands, and all of it in one sentence.
 
-    Nothing that stands is only health after as many steps as the doctor himself waits for, and
+    Nothing that stands is only health after as many steps as the doctor itself waits for, and
     where the run came to its end.
     """
     standing = [f for f in case.findings if f.stands and f.diagnosis.severity != "info"]
@@ -45,7 +45,7 @@ def verdict_of(case: Case) -> tuple[Health, str]:
     if not case.last_step:
         return "unknown", "No verdict: no step is recorded."
     if case.failed:
-        return "unknown", "No verdict: the doctor failed and switched himself off."
+        return "unknown", "No verdict: the doctor failed and switched itself off."
     if case.error is not None:
         return "unknown", "Nothing stood out before the run broke off."
     if is_too_early(case.last_step, case.facts):
@@ -56,7 +56,7 @@ def verdict_of(case: Case) -> tuple[Health, str]:
 
 
 def is_too_early(steps: int, facts: Mapping[str, str | float]) -> bool:
-    """Whether there are fewer steps than the doctor himself waits for.
+    """Whether there are fewer steps than the doctor itself waits for.
 
     Args:
         steps: Steps done.

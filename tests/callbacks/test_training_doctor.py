@@ -848,3 +848,17 @@ def test_of_a_training_without_validation_nothing_is_demanded():
     model.val_dataloader = lambda: []
     _, trainer, said = validated(model, validation_loss="val_loss")
     assert (trainer.global_step, said) == (6, [])
+
+
+def test_the_verdict_is_that_of_the_page(tmp_path):
+    doctor = TrainingDoctor()
+    assert doctor.verdict == "No verdict: no step is recorded."
+    quiet_trainer(callbacks=[doctor], max_steps=3).fit(Research(network()), loader())
+    assert doctor.verdict == "Nothing stands out so far: it is too early for a verdict."
+    quiet_trainer(callbacks=[doctor], max_epochs=4).fit(Research(network()), loader())
+    assert doctor.verdict == "Healthy: nothing stands out."
+    quiet_trainer(callbacks=[doctor], max_epochs=4).fit(Research(network(), lr=30.0), loader())
+    assert doctor.verdict.startswith("1 problem: learning rate too high")
+    assert doctor.verdict in doctor.report(tmp_path / "page.html").read_text("utf-8")
+    doctor.failed = True
+    assert doctor.verdict == "No verdict: the doctor failed and switched itself off."

@@ -41,7 +41,7 @@ class Reporter:
         summary: Record of the summary scalars.
         findings: Text of each finding by its key.
         speaks: Whether findings and warnings are said, too; the doctor who brought a monitor says
-            himself what there is to say.
+            itself what there is to say.
     """
 
     def __init__(self, monitor: str, scales: Mapping[str, Scale]) -> None:

@@ -65,7 +65,7 @@ HEALED = replace(DEAD, withdrawn=90)
         (
             Case(last_step=400, ended=True, failed=True),
             "unknown",
-            "No verdict: the doctor failed and switched himself off.",
+            "No verdict: the doctor failed and switched itself off.",
         ),
         (Case(last_step=400, error="X"), "unknown", "Nothing stood out before the run broke off."),
     ],

@@ -106,7 +106,7 @@ def test_a_doctor_that_failed_gives_no_verdict(tmp_path, monkeypatch):
         fit(Research(network()), data(20), [doctor], logger=logger, max_epochs=2)
     report(monkeypatch, tmp_path)
     page = Path(logger.log_dir, "report.html")
-    assert heading(page) == "No verdict: the doctor failed and switched himself off."
+    assert heading(page) == "No verdict: the doctor failed and switched itself off."
 
 
 CRASH = """
