@@ -182,6 +182,7 @@ class Checks:
     def end_validation(self, trainer: Trainer, keep: bool) -> None:
         """Note that it is over; ``keep`` its values if their check comes later."""
         self._validated = batches_trained(trainer)
+        self.gradients.end_validation()
         self.readings.note(trainer, keep=keep)
 
     def add_up(self, trainer: Trainer, pl_module: LightningModule) -> None:
