@@ -11,7 +11,7 @@ from .judging.curve import Mode, Position
 from .judging.judge import Judge, Rules
 from .judging.readings import Readings
 from .judging.reason import Verdict
-from .resuming.accumulation import AccumulateAgain, resume_accumulation
+from .resuming.accumulation import AccumulateAgain, accumulating, resume_accumulation
 from .resuming.batch_buffers import BatchBuffers
 from .resuming.epoch_sums import EpochSums
 from .resuming.helping_callbacks import drop_callbacks
@@ -118,10 +118,11 @@ class Checks:
     def validate_late(self, trainer: Trainer) -> None:
         """Run a validation that a resumed run is due, and step what follows it."""
         in_time = self.loaded and put_back_clock(trainer, self._since_validation)
-        self.gradients.put_back(trainer)
-        if self.loaded and is_missed(trainer, self._validated, in_time=in_time):
-            validate_late(trainer)
-        self.schedules.step_late(trainer)
+        with accumulating(trainer):
+            self.gradients.put_back(trainer)
+            if self.loaded and is_missed(trainer, self._validated, in_time=in_time):
+                validate_late(trainer)
+            self.schedules.step_late(trainer)
 
     def stop_again(self) -> int | None:
         """The epoch of the last check, where the run that is resumed had stopped."""
