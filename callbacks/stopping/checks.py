@@ -12,6 +12,7 @@ from .judging.judge import Judge, Rules
 from .judging.readings import Readings
 from .judging.reason import Verdict
 from .resuming.accumulation import AccumulateAgain, accumulating, resume_accumulation
+from .resuming.averages import Averages
 from .resuming.batch_buffers import BatchBuffers
 from .resuming.epoch_sums import EpochSums
 from .resuming.helping_callbacks import drop_callbacks
@@ -51,6 +52,7 @@ class Checks:
         schedules: Those of the learning rate that follow a metric.
         gradients: Those of batches that wait for a step.
         buffers: The module's, as they were before the batch.
+        averages: Of weights, which may be in the module's place.
         watch: Minutes of training.
         training_loss: Its mean since the last check.
         pending: A stop that is called for, but may not be yet.
@@ -69,6 +71,7 @@ class Checks:
         self.schedules = PlateauSchedules()
         self.gradients = WaitingGradients()
         self.buffers = BatchBuffers()
+        self.averages = Averages()
         self.watch = Stopwatch()
         self.training_loss = TrainingLoss()
         self._first = FirstPlace(self._begin_batch, self._end_step)
@@ -80,7 +83,7 @@ class Checks:
         """Forget all checks."""
         for part in (
             self.judge, self.readings, self.training_loss, self.epoch_sums, self.schedules,
-            self.gradients, self.buffers,
+            self.gradients, self.buffers, self.averages,
         ):  # fmt: skip
             part.clear()
         self.watch.stop(before=0.0)
@@ -118,6 +121,7 @@ class Checks:
     def validate_late(self, trainer: Trainer) -> None:
         """Run a validation that a resumed run is due, and step what follows it."""
         in_time = self.loaded and put_back_clock(trainer, self._since_validation)
+        self.averages.put_back(trainer)
         with accumulating(trainer):
             self.gradients.put_back(trainer)
             if self.loaded and is_missed(trainer, self._validated, in_time=in_time):
@@ -255,6 +259,7 @@ class Checks:
         state_dict["readings"] = self.readings.state_dict(trainer)
         state_dict["schedules"] = self.schedules.state(trainer)
         state_dict["gradients"] = self.gradients.state(trainer)
+        state_dict["averages"] = self.averages.state(trainer)
         # Lightning sets its clock behind the last hook of a validation.
         is_fresh = self._validated == batches_trained(trainer)
         state_dict["since_validation"] = 0.0 if is_fresh else read_clock(trainer)
@@ -284,6 +289,7 @@ class Checks:
         self.epoch_sums.load_state(state_dict.get("epoch_sums"))
         self.schedules.load_state(state_dict.get("schedules"))
         self.gradients.load_state(state_dict.get("gradients"))
+        self.averages.load_state(state_dict.get("averages"))
         self.stops_again = state_dict["stops"]
         self._pends = state_dict.get("pending", False)
         self._of_ranks = state_dict.get("ranks", [])
