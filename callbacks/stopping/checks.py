@@ -23,6 +23,7 @@ from .resuming.progress import Stopwatch, TrainingLoss
 from .resuming.rank_values import of_ranks, of_this_rank
 from .resuming.validation_clock import put_back_clock, read_clock
 from .resuming.waiting_gradients import WaitingGradients
+from .resuming.weight_averaging_rate import resume_rate
 
 # What ranks have of their own, in the state.
 _OWN = ("readings", "training_loss", "schedules")
@@ -106,6 +107,8 @@ class Checks:
         self.schedules.put_back(trainer)
         if resume_epoch(trainer, self._ended if self.loaded else None):
             self.epoch_sums.unknown = self.epoch_sums.monitors
+        if self.loaded:
+            resume_rate(trainer)
 
     def begin(self, trainer: Trainer) -> bool:
         """Start the clock, once: another callback may validate before this one's start."""

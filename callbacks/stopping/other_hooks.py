@@ -83,7 +83,13 @@ def tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 def ends_with_an_average(trainer: Trainer) -> bool:
     """Whether a callback puts averaged weights into the module at the end of training."""
-    return _has_callback(trainer, "StochasticWeightAveraging")
+    return bool(averages_at_end(trainer))
+
+
+def averages_at_end(trainer: Trainer) -> list[Any]:
+    """Those callbacks of Lightning."""
+    name = "StochasticWeightAveraging"
+    return [callback for callback in _callbacks(trainer) if _is_called(callback, name)]
 
 
 def _has_callback(trainer: Trainer, name: str) -> bool:
