@@ -314,6 +314,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Its first batch is to come: of which loader, and with which index, differs."""
         self._is_to_begin = self._is_to_stage = True
+        if counts(trainer):
+            self._checks.averages.begin_validation(trainer)
 
     def on_validation_batch_start(
         self,
@@ -351,6 +353,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check, where checks belong to validation."""
         if counts(trainer):
+            self._checks.averages.end_validation()
             self._checks.end_validation(trainer, keep=bool(self._check_on_train_epoch_end))
             if not self._check_on_train_epoch_end:
                 self._check_now(trainer, pl_module)

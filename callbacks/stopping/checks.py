@@ -11,7 +11,8 @@ from .judging.curve import Mode, Position
 from .judging.judge import Judge, Rules
 from .judging.readings import Readings
 from .judging.reason import Verdict
-from .resuming.accumulation import AccumulateAgain, resume_accumulation
+from .resuming.accumulation import AccumulateAgain, accumulating, resume_accumulation
+from .resuming.averages import Averages
 from .resuming.batch_buffers import BatchBuffers
 from .resuming.epoch_sums import EpochSums
 from .resuming.helping_callbacks import drop_callbacks
@@ -22,6 +23,7 @@ from .resuming.progress import Stopwatch, TrainingLoss
 from .resuming.rank_values import of_ranks, of_this_rank
 from .resuming.validation_clock import put_back_clock, read_clock
 from .resuming.waiting_gradients import WaitingGradients
+from .resuming.weight_averaging_rate import resume_rate
 
 # What ranks have of their own, in the state.
 _OWN = ("readings", "training_loss", "schedules")
@@ -51,6 +53,7 @@ class Checks:
         schedules: Those of the learning rate that follow a metric.
         gradients: Those of batches that wait for a step.
         buffers: The module's, as they were before the batch.
+        averages: Of weights, which may be in the module's place.
         watch: Minutes of training.
         training_loss: Its mean since the last check.
         pending: A stop that is called for, but may not be yet.
@@ -69,6 +72,7 @@ class Checks:
         self.schedules = PlateauSchedules()
         self.gradients = WaitingGradients()
         self.buffers = BatchBuffers()
+        self.averages = Averages()
         self.watch = Stopwatch()
         self.training_loss = TrainingLoss()
         self._first = FirstPlace(self._begin_batch, self._end_step)
@@ -80,7 +84,7 @@ class Checks:
         """Forget all checks."""
         for part in (
             self.judge, self.readings, self.training_loss, self.epoch_sums, self.schedules,
-            self.gradients, self.buffers,
+            self.gradients, self.buffers, self.averages,
         ):  # fmt: skip
             part.clear()
         self.watch.stop(before=0.0)
@@ -103,6 +107,8 @@ class Checks:
         self.schedules.put_back(trainer)
         if resume_epoch(trainer, self._ended if self.loaded else None):
             self.epoch_sums.unknown = self.epoch_sums.monitors
+        if self.loaded:
+            resume_rate(trainer)
 
     def begin(self, trainer: Trainer) -> bool:
         """Start the clock, once: another callback may validate before this one's start."""
@@ -118,10 +124,12 @@ class Checks:
     def validate_late(self, trainer: Trainer) -> None:
         """Run a validation that a resumed run is due, and step what follows it."""
         in_time = self.loaded and put_back_clock(trainer, self._since_validation)
-        self.gradients.put_back(trainer)
-        if self.loaded and is_missed(trainer, self._validated, in_time=in_time):
-            validate_late(trainer)
-        self.schedules.step_late(trainer)
+        self.averages.put_back(trainer)
+        with accumulating(trainer):
+            self.gradients.put_back(trainer)
+            if self.loaded and is_missed(trainer, self._validated, in_time=in_time):
+                validate_late(trainer)
+            self.schedules.step_late(trainer)
 
     def stop_again(self) -> int | None:
         """The epoch of the last check, where the run that is resumed had stopped."""
@@ -182,6 +190,7 @@ class Checks:
     def end_validation(self, trainer: Trainer, keep: bool) -> None:
         """Note that it is over; ``keep`` its values if their check comes later."""
         self._validated = batches_trained(trainer)
+        self.gradients.end_validation()
         self.readings.note(trainer, keep=keep)
 
     def add_up(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -253,6 +262,7 @@ class Checks:
         state_dict["readings"] = self.readings.state_dict(trainer)
         state_dict["schedules"] = self.schedules.state(trainer)
         state_dict["gradients"] = self.gradients.state(trainer)
+        state_dict["averages"] = self.averages.state(trainer)
         # Lightning sets its clock behind the last hook of a validation.
         is_fresh = self._validated == batches_trained(trainer)
         state_dict["since_validation"] = 0.0 if is_fresh else read_clock(trainer)
@@ -282,6 +292,7 @@ class Checks:
         self.epoch_sums.load_state(state_dict.get("epoch_sums"))
         self.schedules.load_state(state_dict.get("schedules"))
         self.gradients.load_state(state_dict.get("gradients"))
+        self.averages.load_state(state_dict.get("averages"))
         self.stops_again = state_dict["stops"]
         self._pends = state_dict.get("pending", False)
         self._of_ranks = state_dict.get("ranks", [])

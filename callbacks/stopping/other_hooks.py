@@ -59,25 +59,37 @@ def fill_averages(trainer: Trainer, pl_module: LightningModule) -> None:
 
     It swaps them in for every later validation and saves them in place of the module's.
     """
-    for callback in _callbacks(trainer):
-        average = getattr(callback, "_average_model", None)
-        if average is None or not _is_called(callback, "WeightAveraging"):
-            continue
-        targets = dict(_tensors(average.module))
-        for name, value in _tensors(pl_module):
+    for _, average in averages(trainer):
+        targets = dict(tensors(average))
+        for name, value in tensors(pl_module):
             target = targets.get(name)
             if target is not None and target.shape == value.shape:
                 target.copy_(value)
 
 
-def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def averages(trainer: Trainer) -> Iterator[tuple[Any, nn.Module]]:
+    """Lightning's callbacks that keep an average, and the module that has it."""
+    for callback in _callbacks(trainer):
+        average = getattr(callback, "_average_model", None)
+        if average is not None and _is_called(callback, "WeightAveraging"):
+            yield callback, average.module
+
+
+def tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Parameters and buffers, by name."""
     yield from module.named_parameters()
     yield from module.named_buffers()
 
 
 def ends_with_an_average(trainer: Trainer) -> bool:
     """Whether a callback puts averaged weights into the module at the end of training."""
-    return _has_callback(trainer, "StochasticWeightAveraging")
+    return bool(averages_at_end(trainer))
+
+
+def averages_at_end(trainer: Trainer) -> list[Any]:
+    """Those callbacks of Lightning."""
+    name = "StochasticWeightAveraging"
+    return [callback for callback in _callbacks(trainer) if _is_called(callback, name)]
 
 
 def _has_callback(trainer: Trainer, name: str) -> bool:

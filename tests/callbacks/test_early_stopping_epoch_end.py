@@ -78,6 +78,19 @@ def test_interrupted_again_after_an_epochs_last_batch(again, way, tmp_path):
     assert fit(way, ckpt=second) == uninterrupted(way)
 
 
+@pytest.mark.parametrize(("hook", "step"), [("on_train_batch_end", 17),
+                                            ("on_validation_batch_end", 20)])  # fmt: skip
+def test_interrupted_twice_as_an_epoch_begins_and_then_in_it(hook, step, tmp_path):
+    """Lightning's counts of epochs differ by then, and it takes the epoch for one that is over."""
+    settings = {"arguments": {"monitor": "val_loss", "mode": "max"}}
+    paths, ckpt = [tmp_path / f"{number}.ckpt" for number in range(3)], None
+    places = [("on_train_epoch_start", 5), ("on_train_epoch_start", 15), (hook, step)]
+    for path, place in zip(paths, places, strict=True):
+        fit("mean", Saves(path, *place), ckpt, **settings)
+        ckpt = path
+    assert fit("mean", ckpt=ckpt, **settings) == fit("mean", **settings)
+
+
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")
 @pytest.mark.parametrize("bar", [None, TQDMProgressBar, RichProgressBar])
 def test_with_bars_and_checkpoints_of_every_step(bar, tmp_path):

@@ -10,6 +10,7 @@ import torch
 from helpers.accumulating import BATCHES, IN_A_STEP, ByHand, Regresses, SavesAt, Sparse, fit
 from helpers.training import SavesOnException, run
 from lightning.pytorch.callbacks import EarlyStopping as LightningEarlyStopping
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended")
 HERE = Path(__file__).parent
@@ -48,6 +49,20 @@ def test_from_every_batch(uninterrupted, hook, batch, tmp_path):
     assert found["step"] == uninterrupted["step"]
     assert found["curve"] == uninterrupted["curve"]
     for name, weight in uninterrupted["weights"].items():
+        assert torch.equal(found["weights"][name], weight), name
+
+
+@pytest.mark.parametrize("batch", range(BATCHES + 1, 2 * BATCHES))
+def test_in_steps_of_a_number_that_a_callback_sets(batch, tmp_path):
+    def train(saves=None, ckpt=None):
+        scheduler = GradientAccumulationScheduler({0: IN_A_STEP, 1: 2})
+        return fit(saves, ckpt, more=[scheduler], accumulate_grad_batches=1)
+
+    path, whole = tmp_path / "saved.ckpt", train()
+    train(SavesAt(path, "on_train_batch_end", batch))
+    found = train(None, path)
+    assert (found["step"], found["curve"]) == (whole["step"], whole["curve"])
+    for name, weight in whole["weights"].items():
         assert torch.equal(found["weights"][name], weight), name
 
 

@@ -9,6 +9,8 @@ from helpers.accumulating import BATCHES, IN_A_STEP, ByHand, Regresses, SavesAt,
 from helpers.training import SavesOnException
 from torch import nn
 
+from torchvitals.callbacks import EarlyStopping
+
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended")
 EVERY_BATCH = range(1, 2 * BATCHES)
 HOOKS = ("on_train_batch_start", "on_train_batch_end", "on_train_epoch_end")
@@ -161,6 +163,17 @@ def test_a_checkpoint_saved_where_training_goes_on_has_them_still(uninterrupted,
     first, second = waits(path), waits(again)
     assert first["batches"] == second["batches"] == 2
     assert_same(fit(None, again, ByHand()), uninterrupted[ByHand])
+
+
+def test_with_another_callback_after_which_a_late_validation_clears_them(tmp_path):
+    def train(saves=None, ckpt=None):
+        other = EarlyStopping("val_loss", criterion="GL", alpha=1e9, restore_best_weights=False)
+        return fit(saves, ckpt, ByHand(), more=[other])
+
+    path = tmp_path / "saved.ckpt"
+    train(SavesAt(path, "on_train_batch_end", 4))
+    assert waits(path)["gradients"]
+    assert_same(train(None, path), train())
 
 
 class Frozen(ByHand):

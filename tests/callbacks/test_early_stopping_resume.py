@@ -1,5 +1,6 @@
 """A resumed run stops at the step of an uninterrupted one, with its reason and its weights."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -145,6 +146,47 @@ def test_a_checkpoint_between_a_validation_and_its_check(averaged, tmp_path):
         at_three_quarters(Saves(path, hook, step))
         with pytest.warns(UserWarning, match="ended before the epoch ended"):
             assert at_three_quarters(ckpt=path) == whole
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch")
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize(
+    "hook",
+    ["on_validation_start", "on_validation_epoch_start", "on_validation_batch_end",
+     "on_validation_epoch_end"],
+)  # fmt: skip
+def test_averages_that_are_in_the_modules_place(hook, others, tmp_path):
+    """Interrupted twice in a validation, where they are swapped in, out again, or not yet."""
+
+    def train(saves=None, ckpt=None):
+        more = [EarlyStopping("val_loss", criterion="GL", alpha=1e9) for _ in range(others)]
+        return run({"patience": 3}, saves, ckpt, [*more, EMAWeightAveraging(decay=0.5)], checks=2)
+
+    first, second = tmp_path / "first.ckpt", tmp_path / "second.ckpt"
+    train(Saves(first, hook, 4))
+    train(Saves(second, hook, 8), first)
+    assert train(ckpt=first) == train(ckpt=second) == train()
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch")
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("step", [3, 4, 8])
+def test_a_step_that_was_not_averaged_yet(step, others, tmp_path):
+    def train(saves=None, ckpt=None):
+        stopping = [EarlyStopping("val_loss", criterion="GL", alpha=1e9) for _ in range(others)]
+        averaging = EMAWeightAveraging(decay=0.5, update_every_n_steps=1)
+        before = [saves] if saves else []
+        model = Scripted({"val_loss": LOSSES})
+        callbacks = [EarlyStopping("val_loss", patience=3), *stopping, *before, averaging]
+        trainer = quiet_trainer(max_epochs=6, callbacks=callbacks, num_sanity_val_steps=0,
+                                val_check_interval=0.5)  # fmt: skip
+        with pytest.raises(InterruptedError) if saves else nullcontext():
+            trainer.fit(model, batches(4), batches(2), ckpt_path=ckpt)
+        return trainer.global_step, model.restored
+
+    path = tmp_path / "x.ckpt"
+    train(Saves(path, "on_train_batch_end", step))
+    assert train(ckpt=path) == train()
 
 
 @pytest.mark.parametrize("averaging", [False, True])

@@ -4,10 +4,12 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+from helpers.accumulating import SavesAt
+from helpers.accumulating import fit as regress
 from helpers.scripted import batches
 from helpers.training import quiet_trainer
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Callback, Checkpoint
+from lightning.pytorch.callbacks import Callback, Checkpoint, StochasticWeightAveraging
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 from torch.utils.data import DataLoader
@@ -233,3 +235,22 @@ def test_lightning_steps_none_in_a_resumed_epoch(tmp_path):
     assert stepped(saves) == 2
     (path,) = [p for p in saves.paths if p.stem.endswith("on_train_batch_end 2")]
     assert stepped(ckpt=path) == 1
+
+
+@pytest.mark.filterwarnings("ignore:EarlyStopping gives the weights of the best check back")
+@pytest.mark.parametrize("hook", ["on_train_batch_end", "on_train_epoch_start"])
+@pytest.mark.parametrize("batch", [14, 16])
+def test_the_rate_of_stochastic_weight_averaging(batch, hook, tmp_path):
+    """From the second epoch of seven batches on; interrupted again in the epoch that is resumed."""
+
+    def train(saves=None, ckpt=None):
+        averaging = StochasticWeightAveraging(0.01, swa_epoch_start=2, annealing_epochs=2)
+        return regress(saves, ckpt, more=[averaging], max_epochs=4, val_check_interval=1.0)
+
+    first, second = tmp_path / "first.ckpt", tmp_path / "second.ckpt"
+    train(SavesAt(first, hook if batch == 14 else "on_train_batch_end", batch))
+    train(SavesAt(second, "on_train_batch_end", 18), first)
+    found, whole = train(None, second), train()
+    assert (found["step"], found["curve"]) == (whole["step"], whole["curve"])
+    for name, weight in whole["weights"].items():
+        assert torch.equal(found["weights"][name], weight), name

@@ -1,5 +1,6 @@
 """A regression whose steps are of several batches, and interruptions at a batch."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ def fit(
     ckpt: Path | None = None,
     model: Regresses | None = None,
     stopping: Callback | None = None,
+    more: Sequence[Callback] = (),
     **settings: Any,
 ) -> dict[str, Any]:
     """Where training stopped, and the curve and weights of it."""
@@ -121,7 +123,7 @@ def fit(
     in_a_step = IN_A_STEP if model.automatic_optimization else 1
     given = {"max_epochs": 6, "accumulate_grad_batches": in_a_step, "val_check_interval": 2}
     trainer = quiet_trainer(
-        callbacks=[stopping, *([saves] if saves else [])], num_sanity_val_steps=0,
+        callbacks=[stopping, *more, *([saves] if saves else [])], num_sanity_val_steps=0,
         use_distributed_sampler=False,
         **{**given, **settings},
     )  # fmt: skip

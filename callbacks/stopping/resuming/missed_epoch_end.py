@@ -68,12 +68,15 @@ def _is_end_due(trainer: Trainer, ended: int) -> bool:
 def _begin_next(trainer: Trainer) -> None:
     """Where the last epoch is over.
 
-    Saved before the first batch of an epoch, it is taken for one whose batches are all trained.
-    Saved at the end of one, Lightning ends it again where ``max_steps`` is given.
+    Saved before the first batch of an epoch, it is taken for one whose batches are all trained,
+    and from one of the two counts of epochs that are ready it is left out. Saved at the end of one,
+    Lightning ends it again where ``max_steps`` is given.
     """
     loop = trainer.fit_loop
     if loop.restarted_on_epoch_start:
         loop.epoch_loop.restarting = False
+        epochs = epoch_progress(trainer).current
+        epochs.ready = epochs.started + 1
     elif loop.restarted_on_epoch_end:
         _count(trainer, over=True)
         loop.reset_restart_stage()

@@ -125,6 +125,11 @@ class WaitingGradients:
         self.clear()
         self._loaded = state
 
+    def end_validation(self) -> None:
+        """One before they are put back is by another such callback, which has put them back."""
+        if self._loaded is not None:
+            self._loaded = {**self._loaded, "gradients": {}}
+
     def put_back(self, trainer: Trainer) -> None:
         """Where training goes on with the batch behind those that they are of."""
         loaded, self._loaded = self._loaded, None

@@ -1,0 +1,35 @@
+"""The learning rate of ``StochasticWeightAveraging``, where an epoch is resumed in its midst."""
+
+from typing import Any
+
+from lightning.pytorch import Trainer
+
+from ..other_hooks import averages_at_end
+from .progress import warn_of_release
+
+
+def resume_rate(trainer: Trainer) -> None:
+    """Have the callback set its schedule up, as it does only where an epoch begins.
+
+    A checkpoint saved before that would be without its schedule and its average.
+    """
+    try:
+        for callback in averages_at_end(trainer):
+            if _is_due(callback, trainer.current_epoch):
+                _set_up(callback, trainer)
+    except AttributeError as error:
+        warn_of_release("The learning rate of StochasticWeightAveraging", error)
+
+
+def _is_due(callback: Any, epoch: int) -> bool:
+    resumes = callback._scheduler_state is not None and not callback._initialized
+    return bool(resumes and callback.swa_start <= epoch <= callback.swa_end)
+
+
+def _set_up(callback: Any, trainer: Trainer) -> None:
+    """A new schedule has the rate of its first step, whatever state is loaded into it then."""
+    groups = trainer.optimizers[0].param_groups
+    rates = [group["lr"] for group in groups]
+    callback.on_train_epoch_start(trainer, trainer.lightning_module)
+    for group, rate in zip(groups, rates, strict=True):
+        group["lr"] = rate
