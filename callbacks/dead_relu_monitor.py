@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
@@ -17,8 +17,12 @@ from .monitoring.activations.unit_masks import count_units, share_of, shares_of
 from .monitoring.activations.unit_watch import UnitWatch
 from .monitoring.guard import switch_off, switch_off_on_error, switch_off_with_others
 from .monitoring.monitor import Monitor
+from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step
 from .monitoring.recording.scales import SCALES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _SCALE = SCALES["dead_relu"]
 
@@ -56,7 +60,8 @@ class DeadReLUMonitor(Monitor):
     activations only until all units were active.
 
     Args:
-        every_n_steps: Optimiser steps in a window; None makes each epoch one.
+        every_n_steps: Optimiser steps in a window; None makes each epoch one. Of epochs that are
+            long, or have no end, there is no report before theirs: give the steps.
         activations: What to watch: names of activations, or thresholds of the largest output by
             name (of the largest magnitude for GELU and SiLU).
         observe_every_n_batches: Batches between two that are seen. Above 1 the count is of those
@@ -312,6 +317,23 @@ class DeadReLUMonitor(Monitor):
 
     def _release(self) -> None:
         self._watch.release()
+
+    def plot(self, ax: "Axes | None" = None, *, colorbar: bool = True) -> "Axes":
+        """Heat map of the shares: call sites, the first to run on top, by window.
+
+        Args:
+            ax: Axes to draw on; None makes a figure.
+            colorbar: Whether to draw the colours' scale.
+
+        Returns:
+            The axes.
+
+        Raises:
+            ValueError: If nothing was recorded.
+        """
+        record = self._reporter.records["dead_relu"]
+        labels = list(record.last)
+        return draw_heat_map(ax, record.steps, record.table, labels, _SCALE, colorbar=colorbar)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

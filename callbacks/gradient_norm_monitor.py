@@ -416,11 +416,9 @@ class GradientNormMonitor(Monitor):
         if high == float("inf"):
             raise ValueError("Expected `high` to be finite, but got inf: colours need an end.")
         history = self.history
-        rows = [history[layer] for layer in self._weight_layers if layer in history]
-        names = {0: "1 (input)", len(rows) - 1: f"{len(rows)} (output)"}
-        labels = [names.get(row, str(row + 1)) for row in range(len(rows))]
+        labels = [layer for layer in self._weight_layers if layer in history]
         scale = replace(_SCALE, low=low, high=high)
-        table = torch.tensor(rows, dtype=torch.float64)
+        table = torch.tensor([history[layer] for layer in labels], dtype=torch.float64)
         return draw_heat_map(ax, self.steps, table, labels, scale, colorbar=colorbar)
 
     def state_dict(self) -> dict[str, Any]:

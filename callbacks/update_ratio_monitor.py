@@ -275,7 +275,7 @@ class UpdateRatioMonitor(Monitor):
         self._before.forget()
 
     def plot(self, ax: "Axes | None" = None, *, colorbar: bool = True) -> "Axes":
-        """Heat map of the ratios: layers from input (top) to output by step.
+        """Heat map of the ratios: layers in the order of registration, the first on top, by step.
 
         Args:
             ax: Axes to draw on; None makes a figure.

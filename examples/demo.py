@@ -101,6 +101,9 @@ def table(results: dict[str, Result]) -> Table:
     return sheet
 
 
+NAMES = {1: "1 (input)", 9: "9 (output)"}
+
+
 def picture(results: dict[str, Result], path: Path) -> None:
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
@@ -108,6 +111,9 @@ def picture(results: dict[str, Result], path: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained", sharey=True)
     for ax, (name, result) in zip(axes, results.items(), strict=True):
         result.gradients.plot(ax, colorbar=ax is axes[-1])
+        # Their layers have different names, and one axis.
+        rows = range(1, len(ax.get_yticks()) + 1)
+        ax.set_yticks(ax.get_yticks(), [NAMES.get(row, str(row)) for row in rows])
         ax.set_title(f"{name}: {result.accuracy:.0%} of the test digits right", fontsize=13)
     axes[1].set_ylabel("")
     figure.suptitle(

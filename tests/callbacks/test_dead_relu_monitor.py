@@ -1,4 +1,5 @@
 import csv
+import statistics
 from pathlib import Path
 
 import pytest
@@ -510,3 +511,18 @@ def test_a_site_of_another_width_in_each_window_has_no_units():
     fit(Research(Triplets()), loader(torch.randn(480, 6)), [monitor])
     assert list(monitor.dead_units) == ["network.act"]
     assert not any("network.relu" in finding for finding in monitor.findings.values())
+
+
+def test_the_picture_has_a_row_for_each_site():
+    monitor = DeadReLUMonitor()
+    with pytest.raises(ValueError, match="run fit first"):
+        monitor.plot()
+    network = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 4), nn.ReLU())
+    fit(Research(network), loader(torch.randn(40, 5)), [monitor], max_epochs=3)
+    ax = monitor.plot()
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == list(monitor.dead_fraction) == ["network.1", "network.3"]
+    medians = [statistics.median(monitor.history[site]) for site in labels]
+    assert [float(note.get_text().rstrip("%")) for note in ax.texts] == pytest.approx(
+        medians, abs=0.05
+    )

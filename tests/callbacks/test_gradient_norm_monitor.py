@@ -651,7 +651,7 @@ def test_the_picture_shows_weight_layers_from_input_to_output(tmp_path):
         monitor.plot()
     fit(Research(network), loader(torch.randn(2000, 5)), [monitor])
     ax = monitor.plot()
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["1 (input)", "2 (output)"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["network.0", "network.3"]
     assert [float(note.get_text()) for note in ax.texts] == pytest.approx(
         [sorted(monitor.history[f"network.{i}"])[250] for i in (0, 3)], rel=0.05
     )
