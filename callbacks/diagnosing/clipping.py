@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from torch.optim import ASGD, SGD, Optimizer
 
 from ..remedy import Remedy
@@ -13,6 +13,13 @@ def clip_norm(trainer: Trainer) -> float:
     """The norm that all gradients are clipped to together; NaN where they are not."""
     by_norm = trainer.gradient_clip_algorithm != "value"
     return float(trainer.gradient_clip_val or math.nan) if by_norm else math.nan
+
+
+def clips_itself(pl_module: LightningModule) -> bool:
+    """Whether a module has the Trainer clip in a way of its own."""
+    own = type(pl_module).configure_gradient_clipping
+    by_hook = own is not LightningModule.configure_gradient_clipping
+    return by_hook and pl_module.automatic_optimization
 
 
 def clip_less(usual: float) -> Remedy:

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
 from ..monitoring.gradients.gradient_reading import optimizer_position, scale_of
-from .clipping import clip_norm, step_by_gradients
+from .clipping import clip_norm, clips_itself, step_by_gradients
 from .inputs.data_gaps import DataGaps
 from .inputs.first_batches import BatchNews, FirstBatches
 from .inputs.unfed_norms import UnfedNorms
@@ -122,7 +122,7 @@ class Observation:
         vitals.batch_size = getattr(trainer.train_dataloader, "batch_size", None) or 0
         vitals.shuffled = _is_shuffled(trainer.train_dataloader)
         vitals.planned_steps = _planned_steps(trainer)
-        vitals.clip_norm = clip_norm(trainer)
+        vitals.clip_norm, vitals.clips_itself = clip_norm(trainer), clips_itself(pl_module)
         vitals.steps_by_gradients = step_by_gradients(trainer.optimizers)
         vitals.learns_by_heart = getattr(trainer, "overfit_batches", 0) > 0
         vitals.schedule_share = schedule_share(trainer, pl_module, vitals)

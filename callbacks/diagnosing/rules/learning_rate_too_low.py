@@ -134,7 +134,10 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
             Remedy("Warm up for a few hundred steps at most."),
         )
     adapts = Remedy("Use an optimiser that adapts its steps.", 'optimizer="adam"')
+    clips = vitals.steps_by_gradients and vitals.clips_itself
+    look = Remedy("See what the module's own `configure_gradient_clipping` leaves of gradients.")
     return (
+        *([look] if clips else []),
         Remedy("Multiply the learning rate by ten.", vitals.rate_as_code(10)),
         Remedy("Let Lightning's tuner find one.", "Tuner(trainer).lr_find(model, data)"),
         *([adapts] if vitals.steps_by_gradients else []),

@@ -34,6 +34,8 @@ class ObservedSigns:
         recurrent_layer: The first one that got sequences.
         time_profile: Size of the gradient of its last output by the input of each time.
         clip_norm: Norm that the Trainer clips all gradients together to; NaN without that.
+        clips_itself: Whether the module has a `configure_gradient_clipping` of its own, which may
+            do anything.
         steps_by_gradients: Whether a shorter gradient makes a shorter step, as it does for SGD.
         learns_by_heart: Whether the Trainer is to learn a few batches by heart.
         label_error: What torch said of a label that is no class.
@@ -133,6 +135,7 @@ class ObservedSigns:
     recurrent_layer: str = ""
     time_profile: list[float] = field(default_factory=list)
     clip_norm: float = NAN
+    clips_itself: bool = False
     steps_by_gradients: bool = False
     learns_by_heart: bool = False
     label_error: str = ""

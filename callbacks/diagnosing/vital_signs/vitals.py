@@ -52,6 +52,7 @@ _REPORTS_OF_SILENCE = 3
 _MAX_SHARE_DEAD = 0.5
 _FAINT_WEIGHT_GAIN = 0.03
 LOUD = 4.0
+_FEWEST_STEPS = 30
 _MIN_SHARE_OF_WEIGHTS = 0.75
 _MAX_VARIANCE_IF_MUFFLED = 0.03
 _MAX_VARIANCE_OF_SIGMOIDS = 0.25
@@ -89,7 +90,7 @@ class Vitals(ObservedSigns):
     @property
     def had_a_chance(self) -> bool:
         """Whether enough steps were done to expect any progress."""
-        return self.step >= max(30, min(200, self.planned_steps / 10))
+        return self.step >= max(_FEWEST_STEPS, min(200, self.planned_steps / 10))
 
     @property
     def had_a_long_chance(self) -> bool:
@@ -102,7 +103,7 @@ class Vitals(ObservedSigns):
         return self._is_long(self.step - self.rate_rose)
 
     def _is_long(self, steps: int) -> bool:
-        least = min(100, 0.75 * self.planned_steps)
+        least = max(_FEWEST_STEPS, min(100, 0.75 * self.planned_steps))
         return steps >= max(least, min(500, self.planned_steps / 4))
 
     @property

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from lightning.pytorch import LightningModule
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
+from torchvitals.callbacks.diagnosing.clipping import clips_itself
 from torchvitals.callbacks.diagnosing.inputs.batch_norms import NormProbe
 from torchvitals.callbacks.diagnosing.rate_schedules import schedule_share
 from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
@@ -329,3 +331,14 @@ def test_zeros_before_a_layer_of_random_weights_are_told_apart_by_their_gradient
     nn.init.zeros_(table.weight)
     layer(table(torch.arange(6))).square().sum().backward()
     assert not have_identical_columns(table.weight)
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+def test_whether_a_module_clips_in_its_own_way(automatic):
+    class Clips(LightningModule):
+        def configure_gradient_clipping(self, optimizer, **settings):
+            self.clip_gradients(optimizer, 1e-3, "norm")
+
+    for module, own in ((Clips(), automatic), (LightningModule(), False)):
+        module.automatic_optimization = automatic
+        assert clips_itself(module) is own

@@ -120,6 +120,15 @@ def test_what_is_clipped_to_nothing_is_clipped_less(by_gradients):
     assert remedies_of(problem, signs)[0].code == "Trainer(gradient_clip_val=3)"
 
 
+@pytest.mark.parametrize("by_gradients", [True, False])
+def test_of_a_modules_own_clipping_it_is_told_where_to_look(by_gradients):
+    signs = vitals(
+        FLAT, total_updates=[1e-6] * 10, clips_itself=True, steps_by_gradients=by_gradients
+    )
+    told = "configure_gradient_clipping" in remedies_of(P.LEARNING_RATE_TOO_LOW, signs)[0].advice
+    assert told == by_gradients
+
+
 def test_clipping_of_long_gradients_alone_is_no_cause():
     """A norm that is usual: it shortens them by half, and no step is small for it."""
     signs = vitals(
