@@ -72,7 +72,7 @@ class ActivationMonitor(Monitor):
             site; 0 for a network that does not change, see
             :func:`torchvitals.functional.mean_drift`. NaN in the first report and where one
             step has a single sample.
-        findings: What was found, by a key.
+        findings: What stands out, in a sentence each: by ``"saturated/<site>"``.
         steps: Step of each report on the loggers' axis: steps done before it.
         history: By quantity (``saturated``, ``dormant``, ``activation_mean``,
             ``activation_variance``, ``drift``) the values by site, one for each of ``steps``.

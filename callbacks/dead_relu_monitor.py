@@ -73,7 +73,7 @@ class DeadReLUMonitor(Monitor):
         total_dead_fraction: Share over all sites; NaN where none was seen.
         births: Number of units by call site that are dead and were not in the window before.
         revivals: Number of units by call site that were dead in the window before, and are not.
-        findings: What was found, by a key.
+        findings: What stands out, in a sentence each: by ``"dead:<site>"``.
         steps: Step of the end of each window on the loggers' axis.
         history: Shares of dead units by call site, one value for each of ``steps``.
         watches: Whether the forward pass of the batch that runs is observed.

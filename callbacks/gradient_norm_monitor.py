@@ -26,11 +26,11 @@ from .monitoring.gradients.measuring import join_norms, measure_norms
 from .monitoring.gradients.noise import NoiseScale
 from .monitoring.gradients.report_clock import ReportClock
 from .monitoring.guard import SideWork, switch_off_on_error
-from .monitoring.layers import layers_by_parameter, refuse_flattening, weight_layers
-from .monitoring.monitor import Monitor
+from .monitoring.layers import layers_by_parameter, weight_layers
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
 from .monitoring.recording.scales import SCALES
+from .monitoring.step_monitor import StepMonitor
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _SCALE = SCALES["grad_norm"]
 
 
-class GradientNormMonitor(Monitor):
+class GradientNormMonitor(StepMonitor):
     """Record the norm of each layer's gradients, before clipping, at each reporting step.
 
     Gradients are read just before the optimiser's step: accumulated, reduced over ranks and
@@ -81,7 +81,8 @@ class GradientNormMonitor(Monitor):
             without clipping.
         skipped_steps: Reporting steps that mixed precision skipped.
         noise_scale_value: Gradient noise scale in samples; NaN where it is not known.
-        findings: What was found, by a key.
+        findings: What stands out, in a sentence each: by ``"non_finite_0"``, ``"vanish_0"``,
+            ``"explode_0"`` or ``"growth_0"`` with the optimiser's position.
         failed: Whether the monitor switched itself off.
 
     Raises:
@@ -101,12 +102,10 @@ class GradientNormMonitor(Monitor):
         norm_type: float | Literal["inf"] = 2.0,
         noise_scale: bool = False,
     ) -> None:
-        self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
+        interval = optional_whole_number("every_n_steps", every_n_steps)
         order = float(norm_type) if norm_type == "inf" else norm_type
         self.norm_type = number("norm_type", order, above=0)
-        super().__init__(
-            {"grad_norm": _SCALE}, norm_type=self.norm_type, every_n_steps=self.every_n_steps
-        )
+        super().__init__(interval, {"grad_norm": _SCALE}, norm_type=self.norm_type)
         self._estimates_noise = flag("noise_scale", noise_scale)
         self._side_work = SideWork(type(self).__name__)
         self._layer_of: dict[Tensor, str] = {}
@@ -136,16 +135,6 @@ class GradientNormMonitor(Monitor):
         """Last norm over all layers, of all optimisers."""
         totals = list(self._totals.values())
         return join_norms(totals, self.norm_type) if totals else float("nan")
-
-    @property
-    def steps(self) -> list[int]:
-        """Step of each report."""
-        return list(self._reporter.records["grad_norm"].steps)
-
-    @property
-    def history(self) -> dict[str, list[float]]:
-        """Norms by layer, one value for each of ``steps``."""
-        return self._reporter.records["grad_norm"].history
 
     @property
     def running_mean(self) -> float:
@@ -201,11 +190,6 @@ class GradientNormMonitor(Monitor):
     def _scale_of(self, layer: str) -> float:
         return float(self._sizes[layer] ** (1 / self.norm_type))
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse a strategy that leaves no layer's gradients whole."""
-        if stage == "fit":
-            refuse_flattening(type(self).__name__, trainer, pl_module)
-
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded, and read the layers' names."""
         self._side_work.resume()
@@ -224,10 +208,6 @@ class GradientNormMonitor(Monitor):
         place = {layer: i for i, layer in enumerate(order)}
         self._layer_of = dict(sorted(layer_of.items(), key=lambda item: place[item[1]]))
         self._weight_layers = sorted(weight_layers(pl_module), key=place.__getitem__)
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count the steps from here."""
-        self._clock.start(logger_step(trainer))
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -364,11 +344,8 @@ class GradientNormMonitor(Monitor):
         self._read_layers(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the loggers the picture and the table; say if no step was seen at all."""
+        """Give the loggers the picture and the table; say what was not seen at all."""
         if self._reporter.speaks and not self.failed:
-            interval = report_interval(trainer, self.every_n_steps)
-            name = type(self).__name__
-            self._clock.say_if_all_was_missed(name, logger_step(trainer), interval)
             self._say_if_noise_is_unknown(pl_module)
         super().on_train_end(trainer, pl_module)
 

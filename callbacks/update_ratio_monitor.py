@@ -17,11 +17,11 @@ from .monitoring.gradients.gradient_reading import (
 from .monitoring.gradients.report_clock import ReportClock
 from .monitoring.gradients.weight_copies import WeightCopies
 from .monitoring.guard import switch_off_on_error
-from .monitoring.layers import layer_names, refuse_flattening
-from .monitoring.monitor import Monitor
+from .monitoring.layers import layer_names
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
 from .monitoring.recording.scales import SCALES
+from .monitoring.step_monitor import StepMonitor
 from .monitoring.streaks import Streaks
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _MIN_STEPS = 20
 _MIN_SHARE_OF_PEAK_RATE = 0.01
 
 
-class UpdateRatioMonitor(Monitor):
+class UpdateRatioMonitor(StepMonitor):
     r"""Record how far a step moves each layer, :math:`\|\Delta w\| / \|w\|`, for any optimiser.
 
     Weights are compared before and after a reporting step, so that momentum, weight decay, clipping
@@ -65,7 +65,7 @@ class UpdateRatioMonitor(Monitor):
         frozen: Names of the parameters that need no gradient or that no optimiser has.
         unmoved: Names of the parameters that an optimiser has and that did not move in three
             reports or more, 20 steps or more apart, unless a schedule has let their rate down.
-        findings: What was found, by a key.
+        findings: What stands out, in a sentence: by ``"unmoved"``.
         failed: Whether the monitor switched itself off.
 
     Raises:
@@ -79,8 +79,8 @@ class UpdateRatioMonitor(Monitor):
     """
 
     def __init__(self, every_n_steps: int | None = None) -> None:
-        self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
-        super().__init__({"update_ratio": _SCALE}, every_n_steps=self.every_n_steps)
+        interval = optional_whole_number("every_n_steps", every_n_steps)
+        super().__init__(interval, {"update_ratio": _SCALE})
         self._names: dict[Tensor, str] = {}
         self._layers: dict[str, str] = {}
         self._strangers: set[Tensor] = set()
@@ -106,25 +106,10 @@ class UpdateRatioMonitor(Monitor):
         return dict(self._reporter.records["update_ratio"].last)
 
     @property
-    def steps(self) -> list[int]:
-        """Step of each report."""
-        return list(self._reporter.records["update_ratio"].steps)
-
-    @property
-    def history(self) -> dict[str, list[float]]:
-        """Ratios by layer, one value for each of ``steps``."""
-        return self._reporter.records["update_ratio"].history
-
-    @property
     def growth(self) -> float:
         """Length of all weights before the last reported step over that before the first."""
         first = math.hypot(*self._first_lengths.values())
         return math.hypot(*self._lengths.values()) / first if first else float("nan")
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse a strategy that leaves no layer's weights whole."""
-        if stage == "fit":
-            refuse_flattening(type(self).__name__, trainer, pl_module)
 
     @switch_off_on_error
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -136,10 +121,6 @@ class UpdateRatioMonitor(Monitor):
     def _read_names(self, pl_module: LightningModule) -> None:
         self._names = {parameter: name for name, parameter in pl_module.named_parameters()}
         self._layers = layer_names(pl_module)
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count the steps from here."""
-        self._clock.start(logger_step(trainer))
 
     @switch_off_on_error
     def on_before_optimizer_step(
@@ -260,14 +241,6 @@ class UpdateRatioMonitor(Monitor):
             count = "1 parameter does" if len(names) == 1 else f"{len(names)} parameters do"
             text = f"{count} not move, although in an optimiser: {named}{more}."
             self._reporter.find(trainer, "unmoved", text)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the loggers the picture and the table; say if no step was seen at all."""
-        if self._reporter.speaks and not self.failed:
-            interval = report_interval(trainer, self.every_n_steps)
-            name = type(self).__name__
-            self._clock.say_if_all_was_missed(name, logger_step(trainer), interval)
-        super().on_train_end(trainer, pl_module)
 
     def _release(self) -> None:
         self._names, self._strangers = {}, set()
