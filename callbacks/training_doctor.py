@@ -191,6 +191,7 @@ class TrainingDoctor(Callback):
         vitals.planned_steps, vitals.batches_per_epoch = map(min, zip(*plans, strict=True))
         if not (self._going_on and step > 0):
             schedule.plan(step, vitals.planned_steps)
+        self._observation.learn_plan(trainer, trainer.current_epoch)
         self._monitors.set_pace(schedule.pace(step))
         self._set_window()
 
@@ -357,6 +358,7 @@ class TrainingDoctor(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the monitors know."""
+        attempt(self, self._observation.learn_plan, trainer, trainer.current_epoch + 1)
         self.dead_relus.on_train_epoch_end(trainer, pl_module)
         self.activations.on_train_epoch_end(trainer, pl_module)
 

@@ -99,6 +99,7 @@ class Observation:
         self._batches, self._gaps, self._sides = FirstBatches(), DataGaps(), SideLosses()
         self._unfed, self._factor = UnfedNorms(), 1.0
         self._by_hand: LossesByHand | None = None
+        self._learns_plan = False
         self._weights = WeightInspection(self.vitals)
         self._clearing, self._uncleared = Clearing(), 0
         self._in_graph = (0, False, 0)
@@ -141,6 +142,18 @@ class Observation:
             vitals.recurrent_gain = largest_recurrent_gain(pl_module)
         groups = [group for o in trainer.optimizers for group in o.param_groups]
         vitals.weight_decay = max((float(g.get("weight_decay", 0.0)) for g in groups), default=0.0)
+
+    def learn_plan(self, trainer: Trainer, epochs: int) -> None:
+        """Know how long a training of batches that nobody can count is to be, by its first epochs.
+
+        Args:
+            trainer: The Trainer.
+            epochs: Epochs that are over.
+        """
+        self._learns_plan |= math.isinf(self.vitals.planned_steps)
+        if self._learns_plan and epochs and trainer.max_epochs not in (None, -1):
+            step = float(trainer.global_step)
+            self.vitals.planned_steps = max(step, step / epochs * trainer.max_epochs)
 
     def _count_entries(self, pl_module: LightningModule) -> None:
         named = pl_module.named_parameters()

@@ -53,6 +53,8 @@ def keep_report(
         check: Figures of the validation that has just ended; None where none has.
     """
     step, epoch = loggers.steps_done(trainer), trainer.current_epoch
+    # Of batches that nobody can count it is known after the first epoch.
+    journal.note({"planned steps": vitals.planned_steps})
     journal.report(step, epoch, vitals.losses, figures_of(vitals))
     journal.diagnose(step, standing)
     if check is not None:
