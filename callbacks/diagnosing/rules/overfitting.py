@@ -79,8 +79,9 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[S
     )
     if not (enough and apart and len(checks) - 1 - place >= _RECENT_CHECKS):
         return []
+    above = f"{lost:.0%} above" if lost < 10 else f"{1 + lost:.3g} times"
     evidence = (
-        f"The validation loss has been at least {lost:.0%} above its best, {best:.4g}, for "
+        f"The validation loss has been at least {above} its best, {best:.4g}, for "
         f"{_RECENT_CHECKS} checks, while the training loss fell from {training[place]:.4g} to "
         f"{training[-1]:.4g}."
     )

@@ -139,8 +139,9 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.gain > 0.9:
         return []
+    change = f"{size:.0%}" if size < 10 else f"{size:.3g} times its size"
     evidence = (
-        f"The mean loss of successive windows changes by {size:.0%}, {vitals.swing:.1f} times what "
+        f"The mean loss of successive windows changes by {change}, {vitals.swing:.1f} times what "
         f"the noise of the batches explains, and turned {turns} times in {len(steps)}."
     )
     remedies = (

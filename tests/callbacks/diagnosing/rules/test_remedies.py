@@ -143,3 +143,13 @@ def test_an_optimiser_whose_step_was_forgotten_is_to_make_it():
     signs = vitals(FLAT, layers=layers)
     (symptom,) = [s for s in examine(signs) if s.problem is P.FROZEN_PARAMETER]
     assert symptom.remedies[0].code == "optimizer.step()"
+
+
+@pytest.mark.parametrize(("best", "said"), [(0.9, "50% above"), (1e-3, "1.35e+03 times")])
+def test_how_far_a_loss_is_above_its_best_can_be_read(best, said):
+    signs = vitals(
+        SMALL, validation_losses=[2.0, best, 1.35, 1.35, 1.35, 1.35],
+        training_epoch_losses=[2.0, 1.0, 0.5, 0.3, 0.1, 0.05],
+    )  # fmt: skip
+    (symptom,) = [s for s in examine(signs) if s.problem is P.OVERFITTING]
+    assert f"at least {said} its best" in symptom.evidence
