@@ -53,7 +53,8 @@ class ActivationMonitor(Monitor):
 
     Args:
         every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
-            takes the Trainer's ``log_every_n_steps``, or 50 where that is 0.
+            takes the Trainer's ``log_every_n_steps``, or 50 where that is 0. Under manual
+            optimisation every batch counts, as it does for Lightning's loggers.
         dormant_threshold: A unit is dormant if its mean absolute output is at most this share
             of the mean over its site.
 
@@ -101,8 +102,16 @@ class ActivationMonitor(Monitor):
         self.dormant_threshold = number("dormant_threshold", dormant_threshold, least=0)
         super().__init__(_SCALES, dormant_threshold=self.dormant_threshold)
         self._observation = StepObservation(_measure, partial(switch_off, self))
-        self.reports = self._learns = False
+        self._learns = False
+        self._steps_before = 0
+        self._sums: dict[str, Tensor] | None = None
+        self._begin_fit()
         self._clear()
+
+    def _begin_fit(self) -> None:
+        self._left = self.reports = False
+        self._step = self._interval = -1
+        self._measured: list[tuple[str, Tensor]] = []
 
     def _clear(self) -> None:
         self.drift: dict[str, float] = {}
@@ -171,9 +180,7 @@ class ActivationMonitor(Monitor):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded."""
-        self._left = self.reports = False
-        self._step = self._interval = -1
-        self._measured: list[tuple[str, Tensor]] = []
+        self._begin_fit()
         super().on_fit_start(trainer, pl_module)
 
     @switch_off_on_error
@@ -267,7 +274,7 @@ class ActivationMonitor(Monitor):
         """Join the ranks and report; a rank whose monitor failed takes part once more to say so."""
         if self._left or (self.failed and trainer.world_size == 1):
             return
-        self._sums: dict[str, Tensor] | None = None
+        self._sums = None
         self._add_up(on_host=trainer.world_size == 1)
         statistics = None
         try:

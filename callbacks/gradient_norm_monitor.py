@@ -61,7 +61,8 @@ class GradientNormMonitor(StepMonitor):
 
     Args:
         every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
-            takes the Trainer's ``log_every_n_steps``, or 50 where that is 0.
+            takes the Trainer's ``log_every_n_steps``, or 50 where that is 0. Under manual
+            optimisation every batch counts, as it does for Lightning's loggers.
         norm_type: Order of the norm; ``float("inf")`` or ``"inf"`` gives the largest magnitude.
         noise_scale: Whether to estimate the gradient noise scale (McCandlish et al. 2018) of the
             first optimiser, from the gradients of two steps in a row at each report. It keeps a

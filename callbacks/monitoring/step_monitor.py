@@ -1,5 +1,6 @@
 """What monitors of the optimisers' steps share: a clock that says which of them report."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ class StepMonitor(Monitor):
 
     def __init__(self, every_n_steps: int | None, scales: Mapping[str, Scale], **ways: Any) -> None:
         super().__init__(scales, **ways, every_n_steps=every_n_steps)
+        self._key_of_any_interval = self._generate_state_key(**ways)
         self.every_n_steps = every_n_steps
         (self._quantity,) = scales
         self._clock = ReportClock()
@@ -53,3 +55,19 @@ class StepMonitor(Monitor):
             name = type(self).__name__
             self._clock.say_if_all_was_missed(name, logger_step(trainer), interval)
         super().on_train_end(trainer, pl_module)
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Go on with the record of another interval, where a checkpoint has none of this one."""
+        states = checkpoint.get("callbacks", {})
+        taken = {callback.state_key for callback in trainer.callbacks}  # type: ignore[attr-defined]
+        if self.state_key not in states:
+            others = [key for key in states if key not in taken and self._differs_by_interval(key)]
+            if len(others) == 1:
+                states[self.state_key] = states[others[0]]
+        super().on_load_checkpoint(trainer, pl_module, checkpoint)
+
+    def _differs_by_interval(self, key: str) -> bool:
+        """Whether it is the key of a monitor that measures the same in other steps."""
+        return re.sub(r"(, )?'every_n_steps': \w+", "", key) == self._key_of_any_interval
