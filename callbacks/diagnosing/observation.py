@@ -120,7 +120,8 @@ class Observation:
         vitals, self._factor = self.vitals, float(trainer.accumulate_grad_batches)
         self._optimizers = len(trainer.optimizers)
         vitals.batches_per_epoch = float(trainer.num_training_batches)
-        vitals.batch_size = getattr(trainer.train_dataloader, "batch_size", None) or 0
+        vitals.batch_size = _batch_size(trainer.train_dataloader)
+        vitals.validation_batch_size = _batch_size(trainer.val_dataloaders)
         vitals.shuffled = _is_shuffled(trainer.train_dataloader)
         vitals.planned_steps = _planned_steps(trainer)
         vitals.clip_norm, vitals.clips_itself = clip_norm(trainer), clips_itself(pl_module)
@@ -364,6 +365,12 @@ def _means(profiles: Sequence[list[float]]) -> list[float]:
     """Mean of profiles over the ranks, where they are of the same length."""
     same = [profile for profile in profiles if len(profile) == len(profiles[0])]
     return [sum(sizes) / len(sizes) for sizes in zip(*same, strict=True)]
+
+
+def _batch_size(loaders: Any) -> int:
+    """That of a loader, or of the first of a list; 0 if it has none."""
+    loader = loaders[0] if isinstance(loaders, (list, tuple)) and loaders else loaders
+    return getattr(loader, "batch_size", None) or 0
 
 
 def _is_shuffled(loader: Any) -> bool:

@@ -188,6 +188,12 @@ def _hasty(vitals: Vitals) -> list[Symptom]:
     ]  # fmt: skip
 
 
+def _most_by_batch_size(vitals: Vitals) -> float:
+    """How many times a mean of losses may be validation's where both may be sums over a batch."""
+    is_known = vitals.objective.kind is not None or not vitals.batch_size
+    return 1.0 if is_known else max(1.0, vitals.validation_batch_size / vitals.batch_size)
+
+
 def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     """A validation loss far over that of training before anything can be known by heart."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
@@ -203,7 +209,8 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     if has_norm and len(pairs) <= _TOO_FEW_CHECKS_WITH_NORM:
         return []
     early = pairs[1:] if has_norm else [*pairs[1:3], pairs[-1]]
-    worse = min(v / t for t, v in early) if min(t for t, _ in early) > 0 else 0.0
+    times = _most_by_batch_size(vitals)
+    worse = min(v / t for t, v in early) / times if min(t for t, _ in early) > 0 else 0.0
     poor = min((v for _, v in early), default=math.nan) >= _MIN_SHARE_OF_SCALE * vitals.scale
     if not (worse >= _MIN_RATIO_TO_TRAINING_EARLY and poor and vitals.has_learned):
         return []

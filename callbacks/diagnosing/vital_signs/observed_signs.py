@@ -17,6 +17,7 @@ class ObservedSigns:
         planned_steps: Steps that this training is to have; infinite if unknown.
         batches_per_epoch: Infinite if unknown.
         batch_size: Of the loader; 0 if unknown.
+        validation_batch_size: That of the first loader of validation; 0 if unknown.
         shuffled: Whether the loader draws its samples at random.
         one_loss: Whether each batch has one loss and one optimiser, so that its curve has a
             meaning.
@@ -120,6 +121,7 @@ class ObservedSigns:
     planned_steps: float = math.inf
     batches_per_epoch: float = math.inf
     batch_size: int = 0
+    validation_batch_size: int = 0
     shuffled: bool = False
     one_loss: bool = True
     learning_rate: float = NAN

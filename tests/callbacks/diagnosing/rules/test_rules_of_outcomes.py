@@ -460,3 +460,17 @@ def test_one_layer_that_was_shut_all_along(shares, sick):
     stands = [1.25 + 0.02 * (-1) ** i for i in range(300)]
     signs = vitals(stands, saturated=record(gate=shares))
     assert (found(signs)[P.SATURATED_ACTIVATION] == "warning") is sick
+
+
+@pytest.mark.parametrize(("size", "sick"), [(64, True), (256, False), (0, True)])
+@pytest.mark.parametrize("knows", [False, True])
+def test_losses_that_may_be_sums_over_batches_of_other_sizes(size, sick, knows):
+    """Of a loss that is not known, as of a compiled network, nobody knows what it adds up."""
+    signs = vitals(
+        [100.0 * 0.97**i for i in range(300)], batch_size=64, validation_batch_size=size,
+        validation_epochs=[0, 1, 2, 3], validation_losses=[300.0, 250.0, 240.0, 210.0],
+        training_epoch_losses=[90.0, 75.0, 70.0, 60.0],
+    )  # fmt: skip
+    if not knows:
+        signs = replace(signs, objective=Objective(), data_losses=[])
+    assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is (sick or knows)
