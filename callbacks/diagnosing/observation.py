@@ -254,7 +254,9 @@ class Observation:
         self._gaps.close()
         self._weights.count()
         if self._by_hand is not None:
-            outputs = self._by_hand.close()
+            # Nothing is seen of a step that calls `loss.backward()` itself.
+            own = self._by_hand.close()
+            outputs = outputs if own is None else own
         self._record.add(outputs, self._factor)
 
     def news(self, *, look_back: bool = True) -> News:

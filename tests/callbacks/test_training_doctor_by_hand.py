@@ -61,6 +61,18 @@ def test_losses_are_those_that_were_differentiated(returns):
     assert vitals.losses[-1] < 0.2 * vitals.losses[0]
 
 
+def test_of_a_backward_pass_that_lightning_does_not_see_the_loss_that_is_returned_counts():
+    class Unseen(ByHand):
+        def manual_backward(self, loss, *arguments, **settings):
+            loss.backward()
+
+    torch.manual_seed(0)
+    doctor = TrainingDoctor()
+    quiet_trainer(callbacks=[doctor]).fit(Unseen(returns=True), loader())
+    assert doctor._observation.vitals.losses == [7.0] * 32
+    assert not doctor._observation.vitals.one_loss
+
+
 def test_losses_of_steps_of_several_batches_are_not_divided():
     whole = examined(lr=1e-9)._observation.vitals
     divided = examined(lr=1e-9, accumulates=4)._observation.vitals
