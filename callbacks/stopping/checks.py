@@ -177,7 +177,8 @@ class Checks:
     def end_fit(self, trainer: Trainer) -> None:
         """Leave the Trainer as it was, however training ended."""
         last = self.judge.last_position
-        if self.loaded and not self._begun and last and last.steps < trainer.global_step:
+        idle = self.loaded and not self._begun and not trainer.interrupted
+        if idle and last and last.steps < trainer.global_step:
             rank_zero_warn(
                 "The checkpoint leaves nothing to train, so that the check before which it was "
                 f"saved is not made up for: the last one is of step {last.steps}."

@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,8 +16,10 @@ from lightning.pytorch.callbacks import (
     RichProgressBar,
     TQDMProgressBar,
 )
+from torch import nn
 
 from torchvitals.callbacks import EarlyStopping, StoppingReason
+from torchvitals.callbacks.stopping.resuming.averages import Averages
 
 LOSSES = [3.0, 2.0, 1.0, 2.0, 0.9, 3.0, 4.0, 3.0, 5.0, 6.0, 7.0, 8.0] + [9.0] * 20
 TRAINING = [5.0, 3.0, 2.0, 1.5, 1.2, 1.1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0] + [1.0] * 20
@@ -166,6 +169,20 @@ def test_averages_that_are_in_the_modules_place(hook, others, tmp_path):
     train(Saves(first, hook, 4))
     train(Saves(second, hook, 8), first)
     assert train(ckpt=first) == train(ckpt=second) == train()
+
+
+def test_one_that_has_not_begun_tells_of_a_validation_that_another_runs_late():
+    module, averaging = nn.Linear(2, 1), EMAWeightAveraging()
+    averaging._average_model = SimpleNamespace(module=nn.Linear(2, 1))
+    trainer = SimpleNamespace(callbacks=[averaging], lightning_module=module)
+    averages = Averages()
+    averages.load_state({"away": None})
+    assert averages.state(trainer) == {"away": None}
+    own = module.bias.detach().clone()
+    averages.begin_validation(trainer)
+    assert averages.state(trainer) == {"away": None}
+    module.bias.data.copy_(averaging._average_model.module.bias)
+    assert averages.state(trainer) == {"away": {"name": "bias", "value": own}}
 
 
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch")

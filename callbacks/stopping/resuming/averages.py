@@ -62,7 +62,8 @@ class Averages:
 
     def state(self, trainer: Trainer) -> AveragesState | None:
         """None without averages."""
-        if self._loaded is not None or not any(averages(trainer)):
+        # In a validation that another such callback runs late, what was loaded is of before.
+        if not any(averages(trainer)) or (self._loaded is not None and self._own is None):
             return self._loaded
         return {"away": self._own if _is_away(trainer, self._own) else None}
 
