@@ -22,7 +22,7 @@ from .monitoring.activations.joined_moments import join_layers, join_ranks, sums
 from .monitoring.activations.step_observation import StepObservation
 from .monitoring.guard import switch_off, switch_off_on_error, switch_off_with_others
 from .monitoring.monitor import Monitor
-from .monitoring.recording.heat_map import draw_heat_map
+from .monitoring.recording.heat_map import draw_record
 from .monitoring.recording.loggers import logger_step, report_interval
 from .monitoring.recording.scales import SCALES
 from .monitoring.streaks import Streaks
@@ -361,8 +361,7 @@ class ActivationMonitor(Monitor):
         if quantity not in _SCALES:
             raise ValueError(f"Expected `quantity` to be one of {list(_SCALES)}, got {quantity!r}.")
         record = self._reporter.records[quantity]
-        scale, labels = _SCALES[quantity], list(record.last)
-        return draw_heat_map(ax, record.steps, record.table, labels, scale, colorbar=colorbar)
+        return draw_record(ax, record, _SCALES[quantity], colorbar=colorbar)
 
     def state_dict(self) -> dict[str, Any]:
         """The record, and what the next report is compared with."""

@@ -17,7 +17,7 @@ from .monitoring.activations.unit_masks import count_units, share_of, shares_of
 from .monitoring.activations.unit_watch import UnitWatch
 from .monitoring.guard import switch_off, switch_off_on_error, switch_off_with_others
 from .monitoring.monitor import Monitor
-from .monitoring.recording.heat_map import draw_heat_map
+from .monitoring.recording.heat_map import draw_record
 from .monitoring.recording.loggers import logger_step
 from .monitoring.recording.scales import SCALES
 
@@ -331,9 +331,7 @@ class DeadReLUMonitor(Monitor):
         Raises:
             ValueError: If nothing was recorded.
         """
-        record = self._reporter.records["dead_relu"]
-        labels = list(record.last)
-        return draw_heat_map(ax, record.steps, record.table, labels, _SCALE, colorbar=colorbar)
+        return draw_record(ax, self._reporter.records["dead_relu"], _SCALE, colorbar=colorbar)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

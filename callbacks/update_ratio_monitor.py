@@ -18,7 +18,7 @@ from .monitoring.gradients.report_clock import ReportClock
 from .monitoring.gradients.weight_copies import WeightCopies
 from .monitoring.guard import switch_off_on_error
 from .monitoring.layers import layer_names
-from .monitoring.recording.heat_map import draw_heat_map
+from .monitoring.recording.heat_map import draw_record
 from .monitoring.recording.loggers import logger_step, report_interval
 from .monitoring.recording.scales import SCALES
 from .monitoring.step_monitor import StepMonitor
@@ -261,9 +261,7 @@ class UpdateRatioMonitor(StepMonitor):
         Raises:
             ValueError: If nothing was recorded.
         """
-        record = self._reporter.records["update_ratio"]
-        labels = list(record.last)
-        return draw_heat_map(ax, record.steps, record.table, labels, _SCALE, colorbar=colorbar)
+        return draw_record(ax, self._reporter.records["update_ratio"], _SCALE, colorbar=colorbar)
 
     def state_dict(self) -> dict[str, Any]:
         """The whole record."""

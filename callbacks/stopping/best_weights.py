@@ -18,7 +18,7 @@ from torch.nn.parameter import is_lazy
 from ...functional.state_changes import same_bits
 from ..monitoring.layers import refuse_flattening
 from ..monitoring.recording.loggers import run_folder
-from .fitting import left_out, that_fit, weights_of
+from .fitting import left_out, that_fit
 
 Place = Literal["memory", "file"]
 
@@ -150,8 +150,10 @@ class BestWeights:
     def _copy(self, module: nn.Module) -> dict[str, Tensor]:
         # On the host: a second copy of the weights may not fit on the device.
         copies = {}
-        self._leaves_out = bool(left_out(module))
-        for name, value in weights_of(module).items():
+        state = module.state_dict()
+        beside = left_out(module, state)
+        self._leaves_out = bool(beside)
+        for name, value in {**state, **beside}.items():
             if is_lazy(value):  # A layer that was not used yet has no weights.
                 continue
             if isinstance(value, DTensor):
@@ -180,7 +182,9 @@ class BestWeights:
         if weights is None:
             return False
         fitting, self.unfit = that_fit(weights, module, whole=self._whole)
-        targets, beside = weights_of(module), left_out(module)
+        state = module.state_dict()
+        beside = left_out(module, state)
+        targets = {**state, **beside}
         given = {name: self._as_in(targets[name], value) for name, value in fitting.items()}
         # Not told by `in_module`: since the check, another callback may have put others there.
         changes = not all(_same(value, targets[name]) for name, value in given.items())

@@ -31,17 +31,26 @@ def without_masks(weights: Mapping[str, Tensor], names: Mapping[str, Any]) -> di
 
 def weights_of(module: nn.Module) -> dict[str, Any]:
     """A module's state, with the trained parameters that its own ``state_dict`` leaves out."""
-    return {**module.state_dict(), **left_out(module)}
+    state = module.state_dict()
+    return {**state, **left_out(module, state)}
 
 
-def left_out(module: nn.Module) -> dict[str, Tensor]:
-    """Trained parameters that a module's ``state_dict`` does not have, as where it is filtered."""
-    saved = {_address(value) for value in module.state_dict().values()}
+def left_out(module: nn.Module, state: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Trained parameters that a module's ``state_dict`` does not have, as where it is filtered.
+
+    Args:
+        module: The module.
+        state: What its ``state_dict`` gives, under whatever names.
+    """
+    saved = {_address(value) for value in state.values()}
     trained = ((name, p) for name, p in module.named_parameters() if p.requires_grad)
     return {
         name: parameter.detach()
         for name, parameter in trained
-        if not is_lazy(parameter) and parameter.numel() and _address(parameter) not in saved
+        if name not in state
+        and not is_lazy(parameter)
+        and parameter.numel()
+        and _address(parameter) not in saved
     }
 
 

@@ -114,6 +114,14 @@ def draw_heat_map(
     return ax
 
 
+def draw_record(
+    ax: "Axes | None", record: Record, scale: Scale, *, colorbar: bool = True
+) -> "Axes":
+    """Heat map of all that a record has; see `draw_heat_map`."""
+    labels = list(record.last)
+    return draw_heat_map(ax, record.steps, record.table, labels, scale, colorbar=colorbar)
+
+
 def render_heat_map(record: Record, scale: Scale) -> "NDArray[np.uint8]":
     """Heat map of a record as a picture, without a window system.
 
@@ -130,7 +138,7 @@ def render_heat_map(record: Record, scale: Scale) -> "NDArray[np.uint8]":
 
     height = min(12.0, 2.0 + 0.25 * len(record.last))
     figure = Figure(figsize=(9.0, height), layout="constrained")
-    draw_heat_map(figure.add_subplot(), record.steps, record.table, list(record.last), scale)
+    draw_record(figure.add_subplot(), record, scale)
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3]
