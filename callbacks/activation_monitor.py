@@ -179,7 +179,7 @@ class ActivationMonitor(Monitor):
         return {quantity: record.history for quantity, record in self._reporter.records.items()}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a checkpoint was just loaded."""
+        """Start afresh, unless a record goes on."""
         self._begin_fit()
         super().on_fit_start(trainer, pl_module)
 

@@ -192,7 +192,7 @@ class GradientNormMonitor(StepMonitor):
         return float(self._sizes[layer] ** (1 / self.norm_type))
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a checkpoint was just loaded, and read the layers' names."""
+        """Start afresh, unless a record goes on, and read the layers' names."""
         self._side_work.resume()
         super().on_fit_start(trainer, pl_module)
 

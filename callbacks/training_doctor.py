@@ -1,5 +1,6 @@
 """Says whether a training is well, and if not, what is wrong and what to change."""
 
+import copy
 import math
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from .monitoring.evaluated_checkpoint import keep_record_of_fit
 from .monitoring.guard import SideWork, attempt, clean_up, switch_off_on_error, text_of
 from .monitoring.layers import refuse_flattening
 from .monitoring.recording import loggers
+from .monitoring.recording.last_fit import LastFit
 from .monitoring.recording.record_file import Recorded
 from .monitoring.recording.reporter import Reporter, warn_if_barebones
 from .reporting.journal import Journal
@@ -54,7 +56,8 @@ class TrainingDoctor(Callback):
     curve of the loss itself is judged. Without validation nothing is said of over-fitting.
 
     With several ranks the diagnoses are those of all of them together, the same on every rank;
-    rank 0 says and writes them. A fit that goes on from a checkpoint goes on with its record. A
+    rank 0 says and writes them. A fit that goes on from a checkpoint goes on with its record, and
+    so does another one of the same module by the same Trainer. A
     copy or a pickle, made at any time, has the diagnoses and the records of then.
 
     Args:
@@ -115,6 +118,7 @@ class TrainingDoctor(Callback):
         )
         self._side_work = SideWork(type(self).__name__)
         self._resumed = self._going_on = False
+        self._last_fit = LastFit()
         self._clear()
 
     def _clear(self) -> None:
@@ -161,7 +165,9 @@ class TrainingDoctor(Callback):
             refuse_flattening(type(self).__name__, trainer, pl_module)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a checkpoint was just loaded."""
+        """Start afresh, unless a checkpoint was just loaded or the last fit goes on."""
+        if self._last_fit.goes_on(trainer) and not self._resumed:
+            attempt(self, self._take_up_last_fit, trainer, pl_module)
         self.failed = False
         self._side_work.resume()
         self._going_on, self._resumed = self._resumed, False
@@ -172,6 +178,12 @@ class TrainingDoctor(Callback):
             reporter.speaks = False
         for monitor in self._monitors:
             monitor.on_fit_start(trainer, pl_module)
+
+    def _take_up_last_fit(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin as if a checkpoint of its end had been loaded."""
+        checkpoint: dict[str, Any] = {"callbacks": {}}
+        self.on_save_checkpoint(trainer, pl_module, checkpoint)
+        self.load_state_dict(copy.deepcopy(checkpoint["callbacks"][self.state_key]))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find out how long the training is to be."""
@@ -396,6 +408,7 @@ class TrainingDoctor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, error: BaseException | None = None
     ) -> None:
         clean_up(self, self._observation.end)
+        self._last_fit.end(trainer)
         # What has stopped one rank may not have stopped the others: nobody waits for them.
         is_alone = error is None or trainer.world_size == 1
         is_mislabelled = trainer.sanity_checking and self._observation.vitals.label_error

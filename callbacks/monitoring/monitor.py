@@ -39,7 +39,7 @@ class Monitor(Callback):
         return dict(self._reporter.findings)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a checkpoint was just loaded."""
+        """Start afresh, unless a checkpoint was just loaded or the last fit goes on."""
         self.failed, self._is_running = False, True
         self._start(trainer, pl_module)
 

@@ -12,6 +12,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from ..guard import SideWork
 from . import loggers
 from .heat_map import Scale, render_heat_map
+from .last_fit import LastFit
 from .record import Record
 from .record_file import RecordFile
 
@@ -50,6 +51,8 @@ class Reporter:
         self.speaks = True
         self._side_work = SideWork(monitor)
         self._resumed = False
+        self._last_fit = LastFit()
+        self._has_news = False
         self._file: RecordFile | None = None
         self._suffix = ""
         self._is_quiet = False
@@ -63,13 +66,14 @@ class Reporter:
         self.findings: dict[str, str] = {}
 
     def start(self, trainer: Trainer) -> bool:
-        """Begin a fit, afresh unless a checkpoint was just loaded.
+        """Begin a fit, afresh unless a checkpoint was just loaded or the last fit goes on.
 
         Returns:
-            Whether this fit goes on with a checkpoint's record.
+            Whether this fit goes on with a record.
         """
         self._join(trainer)
-        resumed, self._resumed = self._resumed, False
+        resumed = self._resumed or self._last_fit.goes_on(trainer)
+        self._resumed = self._has_news = False
         if not resumed:
             self._clear()
         self._side_work.resume()
@@ -149,6 +153,7 @@ class Reporter:
         for quantity, by_layer in values.items():
             self.records[quantity].add(step, trainer.current_epoch, by_layer)
         self.summary.add(step, trainer.current_epoch, summary)
+        self._has_news = True
         if self._file is not None:
             row = (step, trainer.current_epoch, values, summary)
             self._side_work.attempt("file", self._file.report, *row)
@@ -188,9 +193,10 @@ class Reporter:
     def finish(self, trainer: Trainer) -> None:
         """Give the loggers one heat map and one table, and close the file."""
         self.flush(trainer)
+        self._last_fit.end(trainer)
         quantity, record = next(iter(self.records.items()))
         draws = trainer.is_global_zero and not trainer.barebones and not self._is_quiet
-        if draws and len(record.steps) > 1:
+        if draws and self._has_news and len(record.steps) > 1:
             self._side_work.attempt("picture", self._log_heat_map, trainer, quantity, record)
             self._side_work.attempt("table", self._log_table, trainer, quantity)
         if self._file is not None:
