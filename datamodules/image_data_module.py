@@ -227,6 +227,18 @@ class ImageDataModule(LightningDataModule):
         channels, height, width = self._known().images.shape
         return (self.image_channels or channels, *(self.image_size or (height, width)))
 
+    @property
+    def mean(self) -> Tensor:
+        """What is subtracted from each channel, of pixels in 0..1, ``(1, channels, 1, 1)``."""
+        self._known()
+        return self._statistics[0]
+
+    @property
+    def std(self) -> Tensor:
+        """What each channel is divided by after that, ``(1, channels, 1, 1)``."""
+        self._known()
+        return self._statistics[1]
+
     def find_duplicates(self) -> Duplicates:
         """Images that are in two splits, pixel by pixel; every image is read once."""
         return find_equal_images(self._labelled("find_duplicates").images, self.splits)
@@ -303,7 +315,7 @@ class ImageDataModule(LightningDataModule):
         """The data, read when they are first needed."""
         if self._data is not None:
             return self._data
-        data, self.splits, (self.mean, self.std) = prepare_images(
+        data, self.splits, self._statistics = prepare_images(
             self.dataset,
             self.data_dir,
             image_size=self.image_size,
@@ -331,13 +343,13 @@ class ImageDataModule(LightningDataModule):
         state = self._restored
         if state:
             data = data.with_class_names(state["class_names"])
-            self.mean, self.std = state["mean"].cpu(), state["std"].cpu()
+            self._statistics = state["mean"].cpu(), state["std"].cpu()
         self._data, self._source, self._restored = data, None, {}
         if state:
             self._loading().loaders.load_state_dict(state["loading"], trainer=self.trainer)
         self.augment.num_classes = len(data.class_names)
         channels = self.image_channels or data.images.shape[0]
-        self._finish = BatchFinish(self.mean, self.std, channels=channels, size=self.image_size)
+        self._finish = BatchFinish(*self._statistics, channels=channels, size=self.image_size)
         return data
 
     def _loading(self) -> "SplitLoaders | Streams":

@@ -119,6 +119,13 @@ def test_statistics_come_from_the_training_split_alone(dtype):
     torch.testing.assert_close(data.mean.flatten(), training.mean((0, 2, 3)).float())
 
 
+@pytest.mark.parametrize("name", ["mean", "std", "class_counts", "class_names", "image_shape"])
+def test_what_the_data_are_is_found_out_when_it_is_asked_for(name):
+    data = _data()
+    data.setup("fit")
+    assert str(getattr(_data(), name)) == str(getattr(data, name))
+
+
 def test_given_statistics_are_taken_and_grey_images_repeated():
     mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     with pytest.raises(ValueError, match="one number for each of 1 channels, but got 3"):
