@@ -16,6 +16,7 @@ from torchmetrics.classification import (
 from ..functional.arguments import whole_number
 from .building_blocks.figures import draw_confusion_matrix, log_figure
 from .building_blocks.recipe import check_share
+from .building_blocks.weighted_cross_entropy import WeightedCrossEntropy, checked_class_weights
 from .supervised_module import Stage, SupervisedModule
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Classifier(SupervisedModule):
             it in `configure_network`.
         num_classes: Number of classes, at least 2.
         label_smoothing: Share of each target that is spread over all classes, 0 to below 1.
-        class_weights: Weight of each class in the loss; None weighs all alike.
+        class_weights: Weight of each class in the loss, which is divided by the sum of those of
+            its targets, be they indices or shares; None weighs all alike.
         **training: Further arguments of :class:`SupervisedModule`.
 
     Attributes:
@@ -65,23 +67,19 @@ class Classifier(SupervisedModule):
         class_weights: Sequence[float] | None = None,
         **training: Any,
     ) -> None:
-        whole_number("num_classes", num_classes, least=2)
         check_share("label_smoothing", label_smoothing)
-        if class_weights is not None and len(class_weights) != num_classes:
-            raise ValueError(
-                f"Expected `class_weights` of {num_classes} numbers, but got {len(class_weights)}."
-            )
         # First, because configure_loss and configure_metrics, which the base calls, read these.
-        self.num_classes = num_classes
+        self.num_classes = whole_number("num_classes", num_classes, least=2)
         self.label_smoothing = label_smoothing
-        self.class_weights = class_weights
+        self.class_weights = checked_class_weights(class_weights, self.num_classes)
         super().__init__(network, **training)
         self.confusion_matrix: dict[str, Tensor] = {}
 
     def configure_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
         """Cross-entropy."""
-        weights = None if self.class_weights is None else torch.tensor(self.class_weights)
-        return nn.CrossEntropyLoss(weights, label_smoothing=self.label_smoothing)
+        if self.class_weights is None:
+            return nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
+        return WeightedCrossEntropy(self.class_weights, self.label_smoothing)
 
     def configure_metrics(self, stage: Stage) -> MetricCollection:
         """Accuracy, and for validation and test the more costly ones."""

@@ -1,5 +1,6 @@
 """One training loop for classification and regression."""
 
+import copy
 import inspect
 from collections.abc import Callable
 from types import FrameType
@@ -10,6 +11,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
 from ..functional.arguments import number
@@ -33,6 +35,7 @@ from .building_blocks.regularization import (
     penalty,
     regularize_steps,
     regularized_weights,
+    weights_of,
 )
 from .building_blocks.schedules import SCHEDULES, make_schedules, needs_total_steps
 from .building_blocks.sharding import shard_by_layer
@@ -111,6 +114,8 @@ class SupervisedModule(LightningModule):
         self.epoch_metrics = nn.ModuleDict(
             {f"{stage}_metrics": EpochMetrics(self.configure_metrics(stage)) for stage in STAGES}
         )
+        self._regularized = 0
+        self._is_scaled = False
         self._generator_states: list[GeneratorState] | None = None
         self._epoch_so_far: dict[str, Any] | None = None
 
@@ -124,7 +129,9 @@ class SupervisedModule(LightningModule):
         for name in set(self.hparams) - set(arguments):  # a base class's own arguments
             del self.hparams[name]
         changed = plain_hyperparameters({k: v for k, v in arguments.items() if k != "network"})
-        self.save_hyperparameters({**self.hparams, **changed})
+        self.hparams.update(changed)
+        # To save them once more would compare each with all, which arrays have no answer to.
+        self._hparams_initial = copy.deepcopy(self.hparams)
 
     def _checked_network(self, network: nn.Module | None) -> nn.Module:
         network = self.configure_network() if network is None else network
@@ -264,7 +271,10 @@ class SupervisedModule(LightningModule):
     # Optimisation
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimiser over all trainable parameters, with regularisation and schedule."""
+        """The optimiser over all trainable parameters, with regularisation and schedule.
+
+        Optimisers of a subclass that overrides it are regularised when training starts.
+        """
         trainable = [p for p in self.parameters() if p.requires_grad]
         made = make_optimizer(
             self.optimizer,
@@ -273,27 +283,50 @@ class SupervisedModule(LightningModule):
             self.optimizer_options,
             l2=self.regularization["l2"],
         )
-        regularize_steps(made, regularized_weights(self.network), **self.regularization)
+        self._regularize(made)
         schedules = make_schedules(
             made,
             self.scheduler,
             total_steps=self._total_steps(),
             warmup=self.warmup,
             monitor="val_loss" if self.trainer.enable_validation else "train_loss",
+            every_n_epochs=self.trainer.check_val_every_n_epoch or 1,
             options=self.scheduler_options,
         )
         return [made], schedules  # type: ignore[return-value]
+
+    def _watch_what_is_logged(self) -> None:
+        """Let a schedule go by the training loss where validation turns out to have no batch."""
+        if self.trainer.val_dataloaders is not None and not sum(self.trainer.num_val_batches):
+            for config in self.trainer.lr_scheduler_configs:
+                if config.monitor == "val_loss":
+                    config.monitor, config.frequency = "train_loss", 1
+
+    def _regularize(self, optimizer: Optimizer) -> None:
+        self._regularized = id(optimizer)
+        regularize_steps(optimizer, weights_of(self.network), **self.regularization)
 
     def _total_steps(self) -> int:
         if not needs_total_steps(self.scheduler, self.warmup):
             return 0
         steps = self.trainer.estimated_stepping_batches
-        if steps == float("inf"):
+        # Lightning says -1 where it cannot count the batches of an epoch.
+        if steps == float("inf") or steps < 0:
             raise ValueError(
-                f"Expected the Trainer to have `max_epochs` or `max_steps` for "
-                f"`scheduler={self.scheduler!r}` and `warmup={self.warmup}`, but it has neither."
+                f"Expected a training of known length for `scheduler={self.scheduler!r}` and "
+                f"`warmup={self.warmup}`, but it has none: give the Trainer `max_steps`, or "
+                "`max_epochs` with a loader that has a length or `limit_train_batches`."
             )
-        return int(steps)
+        # Of a fit that goes on with one of the same Trainer, the steps that are left.
+        done = 0 if self.trainer.ckpt_path else self.trainer.global_step
+        return max(1, int(steps) - done)
+
+    def on_train_start(self) -> None:
+        """Regularise the steps of optimisers that a subclass has made itself."""
+        self._watch_what_is_logged()
+        for optimizer in self.trainer.optimizers:
+            if id(optimizer) != self._regularized:
+                self._regularize(optimizer)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Go on in mid-epoch; scale the weights of ``init="lsuv"`` once."""
@@ -303,7 +336,8 @@ class SupervisedModule(LightningModule):
             self._epoch_so_far = None
         self._restore_epoch()
         self._metrics_of("train").begin_batch()
-        if self.hparams.get("init") == "lsuv" and self.trainer.global_step == 0 and batch_idx == 0:
+        if self.hparams.get("init") == "lsuv" and not self._is_scaled and batch_idx == 0:
+            self._is_scaled = True
             lsuv_(self.network, batch[0], reduce=self.trainer.strategy.reduce)
 
     # Exact resume
@@ -319,7 +353,8 @@ class SupervisedModule(LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember both until training goes on."""
+        """Remember both until training goes on; weights that were trained are not scaled again."""
+        self._is_scaled = checkpoint.get("global_step", 0) > 0
         self._generator_states = checkpoint.get("torchvitals_generators")
         self._epoch_so_far = checkpoint.get("torchvitals_epoch")
 

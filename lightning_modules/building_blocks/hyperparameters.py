@@ -4,6 +4,8 @@ import inspect
 from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from .activations import ACTIVATIONS
 from .choices import Options, plain
 from .optimizers import OPTIMIZERS
@@ -12,8 +14,15 @@ _TABLES: dict[str, dict[str, Any]] = {"activation": ACTIVATIONS, "optimizer": OP
 
 
 def plain_hyperparameters(hyperparameters: dict[str, Any]) -> Options:
-    """Classes, partials and instances among them as names, with their options beside them."""
-    changed: Options = {}
+    """Classes, partials and instances among them as names, with their options beside them.
+
+    Numbers of NumPy's and torch's kinds are Python's, and so are those of class weights.
+    """
+    changed: Options = {
+        name: value.tolist()
+        for name, value in hyperparameters.items()
+        if hasattr(value, "tolist") and (name == "class_weights" or not np.ndim(value))
+    }
     for argument, table in _TABLES.items():
         choice = hyperparameters.get(argument)
         if choice is None or isinstance(choice, str):

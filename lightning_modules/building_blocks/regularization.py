@@ -14,9 +14,29 @@ L1Mode = Literal["proximal", "penalty"]
 L2Mode = Literal["decoupled", "penalty"]
 
 
+_NORMALIZATIONS = (
+    nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm
+)  # fmt: skip
+
+
+def weights_of(module: nn.Module) -> list[nn.Parameter]:
+    """Weights of two or more dimensions: no bias, nothing of a normalisation."""
+    spared = {
+        parameter
+        for child in module.modules()
+        if isinstance(child, _NORMALIZATIONS)
+        for parameter in child.parameters(recurse=False)
+    }
+    return [
+        parameter
+        for name, parameter in module.named_parameters()
+        if parameter.ndim > 1 and parameter not in spared and not name.endswith("bias")
+    ]
+
+
 def regularized_weights(module: nn.Module) -> list[nn.Parameter]:
-    """Trainable weights of two or more dimensions: no bias, nothing of a normalisation."""
-    return [p for p in module.parameters() if p.requires_grad and p.ndim > 1]
+    """Those of them that are trained now."""
+    return [weight for weight in weights_of(module) if weight.requires_grad]
 
 
 def has_penalty(*, l1: float, l1_mode: L1Mode, l2: float, l2_mode: L2Mode) -> bool:
@@ -44,8 +64,9 @@ def regularize_steps(
 ) -> None:
     """Make each step of the optimiser decay the weights before it and shrink them after it.
 
-    Both go by the learning rate of the step. The decay comes after the gradients, which a step
-    with a closure computes itself. A step that mixed precision skips does neither.
+    Both go by the learning rate of the step, and pass over what has no gradient in it, as torch's
+    own optimisers do. The decay comes after the gradients, which a step with a closure computes
+    itself. A step that mixed precision skips does neither.
     """
     if l2 and l2_mode == "decoupled":
 
@@ -87,7 +108,11 @@ def _before_update(
 def _by_rate(optimizer: Optimizer, weights: Sequence[Tensor]) -> list[tuple[float, list[Tensor]]]:
     chosen = set(weights)
     groups = [
-        (float(group["lr"]), [p for p in group["params"] if p in chosen])
+        (float(group["lr"]), [p for p in group["params"] if p in chosen and _is_trained(p)])
         for group in optimizer.param_groups
     ]
     return [(lr, members) for lr, members in groups if members]
+
+
+def _is_trained(parameter: Tensor) -> bool:
+    return parameter.requires_grad and parameter.grad is not None

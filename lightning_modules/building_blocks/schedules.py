@@ -23,6 +23,7 @@ def make_schedules(
     total_steps: int = 0,
     warmup: int | float = 0,
     monitor: str = "val_loss",
+    every_n_epochs: int = 1,
     options: Options | None = None,
 ) -> list[dict[str, Any]]:
     """Schedules of torch in the form in which Lightning takes them.
@@ -37,9 +38,11 @@ def make_schedules(
             ``"plateau"``.
         total_steps: Optimiser steps of the whole training.
         warmup: Steps of the warm-up, or, below 1, its share of all steps.
-        monitor: Metric that ``"plateau"`` watches.
+        monitor: Metric that ``"plateau"`` watches, unless the options name another ``monitor``.
+        every_n_epochs: Epochs between two values of that metric, if it is of validation.
         options: Arguments of torch's class, over these defaults: ``step_size=30`` and
-            ``gamma=0.1`` of ``"step"``, ``gamma=0.95`` of ``"exponential"``.
+            ``gamma=0.1`` of ``"step"``, ``gamma=0.95`` of ``"exponential"``; ``"one_cycle"``
+            cycles momentum where the optimiser has any.
 
     Raises:
         ValueError: If the name is unknown.
@@ -54,15 +57,19 @@ def make_schedules(
         case "exponential":
             by_epoch = [lr_scheduler.ExponentialLR(optimizer, **{"gamma": 0.95, **given})]
         case "plateau":
-            plateau = lr_scheduler.ReduceLROnPlateau(optimizer, **given)
-            by_epoch = [plateau]
+            monitor = given.pop("monitor", monitor)
+            by_epoch = [lr_scheduler.ReduceLROnPlateau(optimizer, **given)]
         case "cosine":
             return [_by_step(_cosine(optimizer, total_steps, warmup_steps, given))]
         case "one_cycle":
             return [_by_step(_one_cycle(optimizer, total_steps, warmup_steps, given))]
         case unknown:
             raise ValueError(f"Expected `scheduler` to be one of {SCHEDULES}, but got {unknown!r}.")
-    schedules = [{"scheduler": s, "interval": "epoch", "monitor": monitor} for s in by_epoch]
+    schedules = [{"scheduler": s, "interval": "epoch"} for s in by_epoch]
+    if schedule == "plateau":
+        # Where validation comes within epochs, or not at all, there is no value at some ends.
+        every = every_n_epochs if monitor.startswith("val") else 1
+        schedules[0] |= {"monitor": monitor, "frequency": every, "strict": False}
     if warmup_steps > 1:
         schedules.append(_by_step(_warmup(optimizer, warmup_steps)))
     return schedules
@@ -76,13 +83,58 @@ def _warmup(optimizer: Optimizer, steps: int) -> lr_scheduler.LinearLR:
     return lr_scheduler.LinearLR(optimizer, start_factor=1 / steps, total_iters=steps - 1)
 
 
+class _Cosine(lr_scheduler.CosineAnnealingLR):
+    """Has the length that it was made with, also where the state of another one is loaded."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        length = self.T_max
+        super().load_state_dict(state_dict)
+        self.stretch(length)
+
+    def stretch(self, length: int) -> None:
+        """Go on as if it had always been of this length: each rate follows from the last one."""
+        if self.T_max != length:
+            self.T_max = length
+            _set_rates(self.optimizer, self._get_closed_form_lr())
+
+
+class _WarmCosine(lr_scheduler.SequentialLR):
+    """A warm-up, and a cosine that ends where the training does, as long as that is by now."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        fall: Any = self._schedulers[1]
+        end, rates = self._milestones[0] + fall.T_max, _rates_of(self.optimizer)
+        super().load_state_dict(state_dict)
+        fall.stretch(end - self._milestones[0])
+        if self.last_epoch < self._milestones[0]:
+            _set_rates(self.optimizer, rates)
+
+
+class _OneCycle(lr_scheduler.OneCycleLR):
+    """Has the length that it was made with, also when a shorter training's state is loaded."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        own = {name: getattr(self, name) for name in ("total_steps", "_schedule_phases")}
+        super().load_state_dict(state_dict)
+        self.__dict__.update(own)
+
+
 def _cosine(optimizer: Optimizer, total: int, warmup: int, given: Options) -> Any:
     length = {"T_max": max(1, total - warmup), **given}
     if warmup < 2:
-        return lr_scheduler.CosineAnnealingLR(optimizer, **length)
+        return _Cosine(optimizer, **length)
     rise = _warmup(optimizer, warmup)
-    fall = lr_scheduler.CosineAnnealingLR(optimizer, **length)
-    return lr_scheduler.SequentialLR(optimizer, [rise, fall], milestones=[warmup])
+    fall = _Cosine(optimizer, **length)
+    return _WarmCosine(optimizer, [rise, fall], milestones=[warmup])
+
+
+def _rates_of(optimizer: Optimizer) -> list[Any]:
+    return [group["lr"] for group in optimizer.param_groups]
+
+
+def _set_rates(optimizer: Optimizer, rates: list[Any]) -> None:
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
 
 
 def _one_cycle(optimizer: Optimizer, total: int, warmup: int, given: Options) -> Any:
@@ -93,6 +145,7 @@ def _one_cycle(optimizer: Optimizer, total: int, warmup: int, given: Options) ->
             f"Expected `warmup` to be no longer than the training, which has {total} optimiser "
             f"steps, but got {warmup}."
         )
-    rates = [group["lr"] for group in optimizer.param_groups]
-    arguments = {"max_lr": rates, "total_steps": total, **share, **given}
-    return lr_scheduler.OneCycleLR(optimizer, **arguments)
+    rates = _rates_of(optimizer)
+    has_momentum = all(g.get("momentum") or "betas" in g for g in optimizer.param_groups)
+    arguments = {"max_lr": rates, "total_steps": total, "cycle_momentum": has_momentum}
+    return _OneCycle(optimizer, **{**arguments, **share, **given})

@@ -168,3 +168,19 @@ def test_lsuv_leaves_statistics_and_modes_alone():
 def test_wrong_arguments_say_what_to_do(init, options, message):
     with pytest.raises(ValueError, match=message):
         MLPClassifier(4, 3, init=init, init_options=options)
+
+
+def test_lsuv_does_not_scale_weights_that_were_trained(tmp_path):
+    x = torch.randn(256, 4) * 3
+    data = DataLoader(TensorDataset(x, (x[:, 0] * x[:, 1] > 0).long()), batch_size=64)
+    model = MLPClassifier(4, 2, hidden=(16,), init="lsuv", lr=0.02)
+    trainer = quiet_trainer(max_epochs=3)
+    trainer.fit(model, data)
+    trainer.save_checkpoint(tmp_path / "trained.ckpt")
+    loaded = MLPClassifier.load_from_checkpoint(tmp_path / "trained.ckpt", lr=1e-12)
+    for later in (model, loaded):
+        later.lr = 1e-12
+        before = [parameter.detach().clone() for parameter in later.parameters()]
+        quiet_trainer().fit(later, data)
+        for parameter, as_it_was in zip(later.parameters(), before, strict=True):
+            torch.testing.assert_close(parameter, as_it_was)

@@ -1,0 +1,78 @@
+"""Weights of classes in the loss: of any kind, for any targets, those that were given last."""
+
+import numpy as np
+import pytest
+import torch
+from helpers.training import quiet_trainer
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from torchvitals.lightning_modules import Classifier, MLPClassifier
+
+X, Y = torch.randn(32, 4), torch.arange(32) % 3
+LOADER = DataLoader(TensorDataset(X, Y), batch_size=8)
+
+
+def test_shares_of_one_class_have_the_loss_of_its_index():
+    model = Classifier(nn.Linear(4, 3), 3, class_weights=[1.0, 2.0, 5.0], label_smoothing=0.1)
+    outputs, shares = model(X), nn.functional.one_hot(Y, 3).float()
+    expected = nn.functional.cross_entropy(
+        outputs, Y, torch.tensor([1.0, 2.0, 5.0]), label_smoothing=0.1
+    )
+    torch.testing.assert_close(model.compute_loss(outputs, Y), expected)
+    torch.testing.assert_close(model.compute_loss(outputs, shares), expected)
+
+
+def test_mixed_shares_are_divided_by_the_weights_that_they_have():
+    weights = torch.tensor([1.0, 2.0, 5.0], dtype=torch.float64)
+    model = Classifier(nn.Linear(4, 3).double(), 3, class_weights=weights).double()
+    shares = torch.rand(32, 3, dtype=torch.float64).softmax(1)
+    outputs = model(X.double())
+    each = -(shares * weights * outputs.log_softmax(1)).sum(1)
+    expected = each.sum() / (shares * weights).sum()
+    torch.testing.assert_close(model.compute_loss(outputs, shares), expected)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [[1, 2, 5], np.array([1.0, 2.0, 5.0]), np.array([1, 2, 5]), torch.tensor([1.0, 2.0, 5.0])],
+)
+def test_weights_of_any_kind_train_and_load_back(weights, tmp_path):
+    model = MLPClassifier(4, np.int64(3), hidden=(8,), class_weights=weights)
+    trainer = quiet_trainer()
+    trainer.fit(model, LOADER)
+    trainer.save_checkpoint(tmp_path / "model.ckpt")
+    loaded = MLPClassifier.load_from_checkpoint(tmp_path / "model.ckpt", weights_only=True)
+    assert loaded.class_weights == [1.0, 2.0, 5.0]
+    assert loaded.compute_loss.weight.tolist() == [1.0, 2.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("saved", "given"), [([1, 1, 1], [1, 5, 9]), (None, [1, 5, 9]), ([1, 5, 9], None)]
+)
+def test_weights_that_are_given_win_over_those_of_a_checkpoint(saved, given, tmp_path):
+    trainer = quiet_trainer()
+    trainer.fit(MLPClassifier(4, 3, hidden=(), class_weights=saved), LOADER)
+    trainer.save_checkpoint(tmp_path / "model.ckpt")
+    loaded = MLPClassifier.load_from_checkpoint(tmp_path / "model.ckpt", class_weights=given)
+    used = loaded.compute_loss.weight
+    assert (None if used is None else used.tolist()) == given
+
+
+@pytest.mark.parametrize(
+    "weights", [[1.0, -1.0, 1.0], [1.0, float("nan"), 1.0], [1.0, float("inf"), 1.0], [0, 0, 0]]
+)
+def test_weights_that_cannot_be_are_refused(weights):
+    with pytest.raises(ValueError, match="Expected `class_weights"):
+        Classifier(nn.Linear(4, 3), 3, class_weights=weights)
+
+
+def test_a_subclass_may_have_arrays_for_arguments(tmp_path):
+    class OfTable(Classifier):
+        def __init__(self, table, **arguments):
+            super().__init__(nn.Linear(4, 3), 3, **arguments)
+
+    model = OfTable(np.arange(6).reshape(2, 3), lr=0.5)
+    assert model.hparams["lr"] == 0.5
+    assert model.hparams["table"].shape == (2, 3)
+    assert model.hparams_initial["table"].shape == (2, 3)
