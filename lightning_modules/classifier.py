@@ -14,9 +14,9 @@ from torchmetrics.classification import (
 )
 
 from ..functional.arguments import whole_number
+from .building_blocks.class_weights import checked_class_weights, weighted_cross_entropy
 from .building_blocks.figures import draw_confusion_matrix, log_figure
 from .building_blocks.recipe import check_share
-from .building_blocks.weighted_cross_entropy import WeightedCrossEntropy, checked_class_weights
 from .supervised_module import Stage, SupervisedModule
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ class Classifier(SupervisedModule):
             it in `configure_network`.
         num_classes: Number of classes, at least 2.
         label_smoothing: Share of each target that is spread over all classes, 0 to below 1.
-        class_weights: Weight of each class in the loss, which is divided by the sum of those of
-            its targets, be they indices or shares; None weighs all alike.
+        class_weights: Weight of each class in the loss, as torch's cross-entropy takes them: of
+            indices it is divided by the sum of their weights, of shares (MixUp) by the number of
+            samples. None weighs all alike.
         **training: Further arguments of :class:`SupervisedModule`.
 
     Attributes:
@@ -79,7 +80,7 @@ class Classifier(SupervisedModule):
         """Cross-entropy."""
         if self.class_weights is None:
             return nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
-        return WeightedCrossEntropy(self.class_weights, self.label_smoothing)
+        return weighted_cross_entropy(self.class_weights, self.label_smoothing)
 
     def configure_metrics(self, stage: Stage) -> MetricCollection:
         """Accuracy, and for validation and test the more costly ones."""
