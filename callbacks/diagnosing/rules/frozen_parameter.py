@@ -7,6 +7,7 @@ optimiser has although it gets one, was forgotten. So was an embedding that no o
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 
 from ...diagnosis import Severity
@@ -18,6 +19,7 @@ from ..vital_signs.signs import Layer, share_of
 from ..vital_signs.vitals import Vitals
 from ..weights.untrained_weights import FEWEST
 
+_FEWEST_STEPS = 3
 _STEPS_TO_BE_SURE = 50
 _GOOD_GAIN = 0.5
 _MIN_HARMLESS_GAIN = 0.8
@@ -30,8 +32,13 @@ _MIN_MATRICES_OF_A_BODY = 2
 _MAX_NAMES_IN_CODE = 8
 # By the type of the numbers: what keeps the parameters in single precision.
 _HALF_TYPES = {"bfloat16": "bf16-mixed", "float16": "16-mixed"}
+_LOOK = Remedy("Look for `detach`, `no_grad` or NumPy between the layer and the loss.")
 _GIVE = Remedy("Give the optimiser all parameters.", "torch.optim.Adam(self.parameters())")
 _STEP = Remedy("Let `training_step` make that optimiser's step, too.", "optimizer.step()")
+_COUNT = Remedy(
+    "See whether its schedule counts steps or epochs.",
+    '{"scheduler": scheduler, "interval": "step"}',
+)
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -114,64 +121,82 @@ def _untrained(vitals: Vitals) -> list[Symptom]:
     return [Symptom(problem, severity, evidence, figures, remedies, layer)]
 
 
+@dataclass(frozen=True)
+class _LeftOut:
+    """Layers that run and are meant to train, and do not.
+
+    Attributes:
+        layers: Which.
+        why: In words.
+        remedy: What to do first.
+        is_cut: Whether no gradient reaches them.
+    """
+
+    layers: list[Layer]
+    why: str
+    remedy: Remedy
+    is_cut: bool = False
+
+
 def _within(vitals: Vitals) -> list[Symptom]:
+    # Where optimisers take turns, it takes a while until each layer had its own.
+    if vitals.step < (_FEWEST_STEPS if vitals.one_loss else _STEPS_TO_BE_SURE):
+        return []
+    left = _left_out(vitals)
+    if left is None:
+        return _others(vitals) or _still(vitals) or _unused(vitals)
+    names = [layer.name for layer in left.layers]
+    share = sum(layer.entries for layer in left.layers) / sum(
+        layer.entries for layer in vitals.layers
+    )
+    part = f"{share:.0%}" if share > _NEGLIGIBLE_SHARE_OF_WEIGHTS else "under 1%"
+    more = f" (so {len(names)} layers, {part} of the weights)" if len(names) > 1 else ""
+    evidence = f"{names[0]} does not learn: {left.why}{more}."
+    remedies = (left.remedy, Remedy("Or freeze it openly.", _freeze("get_submodule", names)))
+    figures, problem = {"layers": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
+    severity: Severity = "info" if _does_no_harm(vitals, left, share) else "warning"
+    return [Symptom(problem, severity, evidence, figures, remedies, names[0])]
+
+
+def _left_out(vitals: Vitals) -> _LeftOut | None:
+    """What is left out of the gradients, the optimisers, their steps or their rates."""
     running = [layer for layer in vitals.layers if layer.trained and layer.ran]
     cut = [layer for layer in running if layer.optimized and not layer.has_gradient]
     forgotten = [layer for layer in running if not layer.optimized and layer.has_gradient]
     # What only a second loss of a batch runs through shows by its gradient.
     trained = [layer for layer in vitals.layers if layer.trained]
     reached = [layer for layer in trained if layer.ran or layer.has_gradient]
-    waiting = [layer for layer in reached if layer.optimized and not layer.stepped]
-    idle = waiting if vitals.step >= _STEPS_TO_BE_SURE else []
+    idle = [layer for layer in reached if layer.optimized and not layer.stepped]
     unrated = [layer for layer in running if layer.optimized and not layer.rated]
-    waited = (
-        vitals.step >= max(_STEPS_TO_BE_SURE, vitals.planned_steps / 2)
-        and not vitals.gain > _GOOD_GAIN
-    )
-    still = unrated if waited and len(unrated) < len(running) else []
-    # Where optimisers take turns, it takes a while until each layer had its own.
-    if vitals.step < (3 if vitals.one_loss else _STEPS_TO_BE_SURE):
-        return []
     if vitals.has_learned:
         # Steps that the Trainer does not see are made all the same.
-        cut = [] if len(cut) == len(running) else cut
-        idle = [] if len(idle) == len(reached) else idle
-    if not (cut or forgotten or idle or still):
-        return _others(vitals) or _still(vitals) or _unused(vitals)
-    found, why = next(
-        (layers, why)
-        for layers, why in (
-            (cut, "an optimiser has it, but it never gets a gradient"),
-            (forgotten, "it gets a gradient, but no optimiser has it"),
-            (idle, "the optimiser that has it never makes a step"),
-            (still, "its learning rate was 0 at every step"),
-        )
-        if layers
+        cut = cut if len(cut) < len(running) else []
+        idle = idle if len(idle) < len(reached) else []
+    if vitals.step < _STEPS_TO_BE_SURE:
+        idle = []
+    late = vitals.step >= max(_STEPS_TO_BE_SURE, vitals.planned_steps / 2)
+    if not late or vitals.gain > _GOOD_GAIN or len(unrated) == len(running):
+        unrated = []
+    kinds = (
+        _LeftOut(cut, "an optimiser has it, but it never gets a gradient", _LOOK, is_cut=True),
+        _LeftOut(forgotten, "it gets a gradient, but no optimiser has it", _GIVE),
+        _LeftOut(idle, "the optimiser that has it never makes a step", _STEP),
+        _LeftOut(unrated, "its learning rate was 0 at every step", _COUNT),
     )
-    share = sum(layer.entries for layer in found) / sum(layer.entries for layer in vitals.layers)
-    evidence = f"{found[0].name} does not learn: {why}"
-    part = f"{share:.0%}" if share > _NEGLIGIBLE_SHARE_OF_WEIGHTS else "under 1%"
-    evidence += f" (so {len(found)} layers, {part} of the weights)." if len(found) > 1 else "."
-    if cut:
-        first = Remedy("Look for `detach`, `no_grad` or NumPy between the layer and the loss.")
-    elif found is still:
-        code = '{"scheduler": scheduler, "interval": "step"}'
-        first = Remedy("See whether its schedule counts steps or epochs.", code)
-    elif found is idle:
-        first = _STEP
-    else:
-        first = _GIVE
-    openly = _freeze("get_submodule", [layer.name for layer in found])
-    remedies = (first, Remedy("Or freeze it openly.", openly))
-    figures, problem = {"layers": float(len(found)), "share": share}, Problem.FROZEN_PARAMETER
-    # A part may have its turn later; or never, where one of many outputs is not used.
-    goes_on = not vitals.is_rising if found is cut else vitals.is_well
-    early = found is cut and share < _LARGE_SHARE_OF_WEIGHTS and not vitals.had_a_long_chance
-    harmless = early or (share < _SMALL_SHARE_OF_WEIGHTS and vitals.has_learned and goes_on)
-    # One of two branches may do for the task.
-    needless = found is cut and share < _LARGE_SHARE_OF_WEIGHTS and vitals.gain > _MIN_HARMLESS_GAIN
-    severity: Severity = "info" if harmless or needless else "warning"
-    return [Symptom(problem, severity, evidence, figures, remedies, found[0].name)]
+    return next((kind for kind in kinds if kind.layers), None)
+
+
+def _does_no_harm(vitals: Vitals, left: _LeftOut, share: float) -> bool:
+    """Whether the training may do without them.
+
+    A part may have its turn later; or never, where one of many outputs is not used. And one of two
+    branches may do for the task.
+    """
+    goes_on = not vitals.is_rising if left.is_cut else vitals.is_well
+    if share < _SMALL_SHARE_OF_WEIGHTS and vitals.has_learned and goes_on:
+        return True
+    early_or_needless = not vitals.had_a_long_chance or vitals.gain > _MIN_HARMLESS_GAIN
+    return left.is_cut and share < _LARGE_SHARE_OF_WEIGHTS and early_or_needless
 
 
 def _others(vitals: Vitals) -> list[Symptom]:

@@ -7,6 +7,8 @@ loss that rises for a while: both together are, or a loss that is worse than at 
 
 import math
 import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from ...diagnosis import Severity
@@ -37,9 +39,13 @@ _MAX_RATIO_CLEARLY_BELOW = 0.95
 _MIN_RATIO_AT_PLATEAU = 0.97
 _MIN_SHARE_OF_STEPS_LOST = 0.5  # Of the steps that are planned.
 _MIN_RATIO_OF_THROWN_LOSS = 4.0
+_MIN_RATIO_OF_BLOWN_LOSS = 10.0
+_BATCHES_TO_BLOW_UP = 50
 _MIN_RATIO_OF_A_SUM = 1.1
+_FEWEST_BATCHES = 10
 _FIRST_UPDATES = 5
-_LAST_UPDATES = 5
+_RECENT_UPDATES = 3
+_LATE_UPDATES = 5
 _RECENT_LOOKS = 10
 _RECENT_CHECKS = 3
 _CHECKS_TO_SEE_TOSSING = 10
@@ -68,54 +74,85 @@ _MAX_RATIO_OF_FALLING_THIRDS = 0.7
 _REPORTS_WHEN_COMING_BACK = 10
 
 
+@dataclass(frozen=True)
+class _Steps:
+    """How long the steps that were reported are beside the weights.
+
+    Attributes:
+        number: How many were.
+        typical: Their median.
+        recent: That of the last three.
+        late: That of the last five.
+        peak: The longest.
+        lasting: The longest, the first five counting as their median: the very first steps of Adam
+            are large beside weights that are small.
+    """
+
+    number: int
+    typical: float
+    recent: float
+    late: float
+    peak: float
+    lasting: float
+
+    @classmethod
+    def of(cls, updates: Sequence[float]) -> "_Steps | None":
+        known = [update for update in updates if math.isfinite(update)]
+        if not known:
+            return None
+        first, later = known[:_FIRST_UPDATES], known[_FIRST_UPDATES:]
+        return cls(
+            len(known),
+            typical=statistics.median(known),
+            recent=statistics.median(known[-_RECENT_UPDATES:]),
+            late=statistics.median(known[-_LATE_UPDATES:]),
+            peak=max(known),
+            lasting=max(statistics.median(first), *later, 0.0),
+        )
+
+
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a loss that large steps keep from falling, or drive up."""
-    if not vitals.one_loss or not vitals.total_updates or len(vitals.losses) < 10:
+    steps = _Steps.of(vitals.total_updates)
+    if not vitals.one_loss or steps is None or len(vitals.losses) < _FEWEST_BATCHES:
         return []
-    updates = [u for u in vitals.total_updates if math.isfinite(u)]
-    if not updates:
+    if _was_wrong_before(vitals) and not vitals.was_flung:
         return []
-    recent, peak = statistics.median(updates[-3:]), max(updates)
-    # The very first steps of Adam are large beside weights that are small.
-    lasting = max(statistics.median(updates[:5]), *updates[5:], 0.0)
-    was_wrong = vitals.starts_far or vitals.vanished_from_the_start or _lost_at_once(vitals)
-    if was_wrong and not vitals.was_flung:
-        return []  # Something was wrong before the first step.
-    curve = [value for value in vitals.curve if math.isfinite(value)]
-    best = min(curve) if curve else math.nan
-    # Twice next to nothing is still next to nothing.
-    rose = best > 0 and vitals.recent_loss - best > max(best, _MIN_RISE_SHARE * vitals.whole_scale)
-    blew_up = vitals.losses[0] > 0 and max(vitals.losses[:50]) > 10 * vitals.losses[0]
-    # The first steps are large in many a healthy training, and the loss is still noise.
-    keeps = (
-        _keeps_from_learning(vitals, recent, peak, rose)
-        or _is_undone(vitals, lasting)
-        or _is_far_off(vitals, lasting)
-        or _is_hurt(vitals, lasting)
-        or _has_turned(vitals, recent, lasting)
-        or _tosses(vitals, updates)
-        or _has_cost_half(vitals, lasting)
-        or _have_led_away(vitals, lasting)
-        or (
-            statistics.median(updates) > _USUAL_UPDATE_RATIO
-            and (_is_forgotten(vitals, curve) or _is_forgotten_soon(vitals))
-        )
-    )
-    killed = _killed(vitals, lasting)
-    blew = peak > _HUGE_UPDATE_RATIO and blew_up and not _came_down(vitals)
-    blew |= _is_thrown(vitals, peak, lasting if len(updates) >= _FIRST_UPDATES else 0.0)
-    if not (vitals.had_a_chance and keeps) and not blew and not killed:
+    killed = _killed(vitals, steps)
+    costs = vitals.had_a_chance and any(harm(vitals, steps) for harm in _harms())
+    if not (costs or killed or _blew_up(vitals, steps) or _is_thrown(vitals, steps)):
         return []
-    return _symptom(vitals, recent, peak, best, killed)
+    return [_symptom(vitals, steps, killed)]
 
 
-def _symptom(vitals: Vitals, recent: float, peak: float, best: float, killed: str) -> list[Symptom]:
+def _harms() -> tuple[Callable[[Vitals, _Steps], bool], ...]:
+    """What large steps do to a training that had its chance, any of which is enough."""
+    return (
+        _keeps_from_learning, _is_undone, _is_far_off, _is_hurt, _has_turned, _tosses,
+        _has_cost_half, _have_led_away, _is_forgotten, _is_forgotten_soon,
+    )  # fmt: skip
+
+
+def _was_wrong_before(vitals: Vitals) -> bool:
+    """Whether something was wrong before the first step."""
+    return vitals.starts_far or vitals.vanished_from_the_start or _lost_at_once(vitals)
+
+
+def _finite_curve(vitals: Vitals) -> list[float]:
+    return [value for value in vitals.curve if math.isfinite(value)]
+
+
+def _symptom(vitals: Vitals, steps: _Steps, killed: str) -> Symptom:
     # The first loss may be lower than the mean of any window of those that followed.
-    least = min((loss for loss in (best, vitals.losses[0]) if math.isfinite(loss)), default=best)
+    seen = [*_finite_curve(vitals), *filter(math.isfinite, vitals.losses[:1])]
+    least = min(seen, default=math.nan)
     # Weights that were thrown far away are long, and steps beside them short.
-    moves = f"A step moves the weights by {recent:.2g} of their length (at most {peak:.2g}; "
-    if recent < _USUAL_UPDATE_RATIO:
-        moves = f"A step moved the weights by up to {peak:.2g} of their length ("
+    moves = (
+        f"A step moves the weights by {steps.recent:.2g} of their length "
+        f"(at most {steps.peak:.2g}; "
+    )
+    if steps.recent < _USUAL_UPDATE_RATIO:
+        moves = f"A step moved the weights by up to {steps.peak:.2g} of their length ("
     evidence = (
         f"{moves}about 0.001 is usual), and the loss is {_said(vitals.recent_loss)} after "
         f"{_said(vitals.losses[0])} at first and {least:.4g} at its best."
@@ -123,19 +160,16 @@ def _symptom(vitals: Vitals, recent: float, peak: float, best: float, killed: st
     if killed:
         evidence += f" Since then {killed}, and were not at first."
     figures = {
-        "update_ratio": recent, "largest_update_ratio": peak, "loss": vitals.recent_loss,
-        "best_loss": least, "learning_rate": vitals.learning_rate,
+        "update_ratio": steps.recent, "largest_update_ratio": steps.peak,
+        "loss": vitals.recent_loss, "best_loss": least, "learning_rate": vitals.learning_rate,
     }  # fmt: skip
     severity: Severity = "warning" if vitals.has_learned else "critical"
     problem = Problem.LEARNING_RATE_TOO_HIGH
     reports = _REPORTS_WHEN_COMING_BACK if _comes_back(vitals) else 2
     units = Problem.DEAD_RELU if "dead" in killed else Problem.SATURATED_ACTIVATION
-    return [
-        Symptom(
-            problem, severity, evidence, figures, _remedies(vitals), reports=reports,
-            tells=(units,) if killed else (),
-        )
-    ]  # fmt: skip
+    tells = (units,) if killed else ()
+    remedies = _remedies(vitals)
+    return Symptom(problem, severity, evidence, figures, remedies, reports=reports, tells=tells)
 
 
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
@@ -146,23 +180,33 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
     )
 
 
-def _keeps_from_learning(vitals: Vitals, recent: float, peak: float, rose: bool) -> bool:
+def _keeps_from_learning(vitals: Vitals, steps: _Steps) -> bool:
+    """Whether the loss has risen, rages or stays, and steps are large enough to be why."""
     stuck = not _came_down(vitals) and not vitals.is_falling
     # Many networks stay at the loss of a constant for a while before they find a way, and where
     # there is nothing to learn they do so for good, with steps that noise alone makes large.
     lost = stuck and (
-        (recent > _LARGE_UPDATE_RATIO and vitals.is_worse_than_constant)
-        or (recent > _MAX_UPDATE_RATIO_OF_NOISE and vitals.had_a_long_chance)
+        (steps.recent > _LARGE_UPDATE_RATIO and vitals.is_worse_than_constant)
+        or (steps.recent > _MAX_UPDATE_RATIO_OF_NOISE and vitals.had_a_long_chance)
         or (
-            peak > _HUGE_UPDATE_RATIO
+            steps.peak > _HUGE_UPDATE_RATIO
             and (vitals.is_worse_than_constant or vitals.had_a_long_chance)
         )
     )
-    rages = recent > _HUGE_UPDATE_RATIO and not vitals.is_well
+    rages = steps.recent > _HUGE_UPDATE_RATIO and not vitals.is_well
     shaken = stuck and vitals.had_a_long_chance and _first_layer_step(vitals) > _HUGE_UPDATE_RATIO
     # Beside weights that such steps have made long they are short.
     grown = vitals.growth if vitals.growth > _MIN_GROWTH_OF_WEIGHTS else 1.0
-    return (recent * grown > _LARGE_UPDATE_RATIO and rose) or lost or rages or shaken
+    rises = steps.recent * grown > _LARGE_UPDATE_RATIO and _rose(vitals)
+    return rises or lost or rages or shaken
+
+
+def _rose(vitals: Vitals) -> bool:
+    """Whether the loss has doubled since its best; twice next to nothing is still that."""
+    best = min(_finite_curve(vitals), default=math.nan)
+    return best > 0 and (
+        vitals.recent_loss - best > max(best, _MIN_RISE_SHARE * vitals.whole_scale)
+    )
 
 
 def _came_down(vitals: Vitals) -> bool:
@@ -207,16 +251,16 @@ def _first_layer_step(vitals: Vitals) -> float:
     return statistics.median([statistics.median(steps) for steps in known if steps] or [0.0])
 
 
-def _is_undone(vitals: Vitals, step: float) -> bool:
+def _is_undone(vitals: Vitals, steps: _Steps) -> bool:
     """Whether the loss is for good above that of the untrained network, and of a constant."""
     knows = vitals.objective.constant_loss > 0 and bool(vitals.data_losses)
-    if not step > _HUGE_UPDATE_RATIO or not knows or not vitals.gain < 0:
+    if not steps.lasting > _HUGE_UPDATE_RATIO or not knows or not vitals.gain < 0:
         return False
     first, last = vitals.data_losses[0], vitals.data_losses[-_RECENT_LOOKS:]
     return min(last) > first and vitals.recent_data_loss - first > _MIN_RISE_SHARE * vitals.scale
 
 
-def _is_far_off(vitals: Vitals, step: float) -> bool:
+def _is_far_off(vitals: Vitals, steps: _Steps) -> bool:
     """Whether the loss is over twice that of a constant, with steps that were large once.
 
     Weights that have grown make later steps small beside them.
@@ -226,30 +270,30 @@ def _is_far_off(vitals: Vitals, step: float) -> bool:
     if not (known and vitals.is_worse_than_constant) or vitals.is_falling:
         return False
     return (
-        step > _MAX_UPDATE_RATIO_OF_NOISE
+        steps.lasting > _MAX_UPDATE_RATIO_OF_NOISE
         and vitals.gain < -1
         and statistics.median(looks) > 2 * constant
     )
 
 
-def _is_hurt(vitals: Vitals, step: float) -> bool:
+def _is_hurt(vitals: Vitals, steps: _Steps) -> bool:
     """Whether steps that were huge for long have left a network that never knew what it was shown.
 
     Its validation loss was at no time clearly below that of a constant.
     """
     checks, constant = vitals.validation_losses, vitals.validation_constant
-    if not step > _HUGE_UPDATE_RATIO or not constant > 0 or len(checks) < _RECENT_CHECKS:
+    if not steps.lasting > _HUGE_UPDATE_RATIO or not constant > 0 or len(checks) < _RECENT_CHECKS:
         return False
     if not vitals.had_a_long_chance or vitals.evaluates_late or not vitals.gain < _LITTLE_GAIN:
         return False
     return vitals.validates_the_same_loss and min(checks) > _MAX_RATIO_CLEARLY_BELOW * constant
 
 
-def _has_turned(vitals: Vitals, recent: float, lasting: float) -> bool:
+def _has_turned(vitals: Vitals, steps: _Steps) -> bool:
     """Whether steps that are still large have taken both losses up again from half way down."""
-    checks, curve = vitals.validation_losses, [v for v in vitals.curve if math.isfinite(v)]
+    checks, curve = vitals.validation_losses, _finite_curve(vitals)
     if (
-        not (recent > _LARGE_UPDATE_RATIO and lasting > _HUGE_UPDATE_RATIO)
+        not (steps.recent > _LARGE_UPDATE_RATIO and steps.lasting > _HUGE_UPDATE_RATIO)
         or not vitals.gain < _MAX_GAIN_WHEN_TURNED
     ):
         return False
@@ -263,25 +307,22 @@ def _has_turned(vitals: Vitals, recent: float, lasting: float) -> bool:
     )
 
 
-def _tosses(vitals: Vitals, updates: list[float]) -> bool:
+def _tosses(vitals: Vitals, steps: _Steps) -> bool:
     """Whether steps that are still large toss about how much of validation is told rightly."""
     scores = vitals.validation_scores[-_CHECKS_TO_SEE_TOSSING:]
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     if not (late and vitals.scores_are_accuracies) or len(scores) < _CHECKS_TO_SEE_TOSSING:
         return False
     jumps = statistics.fmean(abs(after - before) for before, after in pairwise(scores))
-    return (
-        statistics.median(updates[-_LAST_UPDATES:]) > _LARGE_UPDATE_RATIO
-        and jumps > _MIN_MEAN_JUMP_OF_ACCURACY
-    )
+    return steps.late > _LARGE_UPDATE_RATIO and jumps > _MIN_MEAN_JUMP_OF_ACCURACY
 
 
-def _has_cost_half(vitals: Vitals, step: float) -> bool:
+def _has_cost_half(vitals: Vitals, steps: _Steps) -> bool:
     """Whether half of the planned steps went by at a constant's loss, after some that were huge."""
     constant = vitals.whole_constant
     known = constant > 0 and math.isfinite(vitals.planned_steps) and bool(vitals.curve)
     if (
-        not (known and step > _HUGE_UPDATE_RATIO and vitals.gain < _LITTLE_GAIN)
+        not (known and steps.lasting > _HUGE_UPDATE_RATIO and vitals.gain < _LITTLE_GAIN)
         or vitals.has_other_terms
     ):
         return False
@@ -289,36 +330,44 @@ def _has_cost_half(vitals: Vitals, step: float) -> bool:
     return lost * vitals.step > _MIN_SHARE_OF_STEPS_LOST * vitals.planned_steps
 
 
-def _have_led_away(vitals: Vitals, step: float) -> bool:
+def _have_led_away(vitals: Vitals, steps: _Steps) -> bool:
     """Whether steps have made the weights three times as long, and nothing was learned by them."""
     known = vitals.gain <= 0 and vitals.had_a_long_chance and not vitals.has_raw_inputs
     return (
         known
-        and step > _LARGE_UPDATE_RATIO
+        and steps.lasting > _LARGE_UPDATE_RATIO
         and vitals.growth > _MIN_GROWTH_OF_WEIGHTS
         and not vitals.misdrawn
     )
 
 
-def _is_thrown(vitals: Vitals, step: float, lasting: float) -> bool:
+def _blew_up(vitals: Vitals, steps: _Steps) -> bool:
+    """Whether a huge step has soon brought a loss of ten times the first, and nothing since."""
+    start, highest = vitals.losses[0], max(vitals.losses[:_BATCHES_TO_BLOW_UP])
+    blew = start > 0 and highest > _MIN_RATIO_OF_BLOWN_LOSS * start
+    return blew and steps.peak > _HUGE_UPDATE_RATIO and not _came_down(vitals)
+
+
+def _is_thrown(vitals: Vitals, steps: _Steps) -> bool:
     """Whether first steps as long as the weights have left a loss that is not made good again.
 
     One of that length, or several of a good part of it.
     """
     constant = vitals.objective.constant_loss
-    highest = vitals.highest_first_loss
     start = max(vitals.losses[0], constant * vitals.sum_of if constant > 0 else 0.0)
-    far = step > 1 or (lasting > _MIN_UPDATE_RATIO_TO_THROW and not vitals.is_falling)
+    several = steps.number >= _FIRST_UPDATES and steps.lasting > _MIN_UPDATE_RATIO_TO_THROW
+    is_one = steps.peak > 1
     # What one step as long as the weights has done takes more to make good.
-    enough = _VERY_GOOD_GAIN if step > 1 else _GOOD_GAIN
-    return (
-        far and start > 0 and highest > _MIN_RATIO_OF_THROWN_LOSS * start and vitals.gain < enough
-    )
+    enough = _VERY_GOOD_GAIN if is_one else _GOOD_GAIN
+    is_far = start > 0 and vitals.highest_first_loss > _MIN_RATIO_OF_THROWN_LOSS * start
+    return is_far and vitals.gain < enough and (is_one or (several and not vitals.is_falling))
 
 
-def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:
+def _is_forgotten(vitals: Vitals, steps: _Steps) -> bool:
     """Whether the loss came well below that of a constant, beyond its noise, and is there again."""
-    constant = vitals.objective.constant_loss
+    constant, curve = vitals.objective.constant_loss, _finite_curve(vitals)
+    if not steps.typical > _USUAL_UPDATE_RATIO:
+        return False
     # What a regression learns of its own predictions has targets that grow.
     if vitals.objective.task == "regression":
         return False
@@ -333,9 +382,11 @@ def _is_forgotten(vitals: Vitals, curve: list[float]) -> bool:
     return constant - min(curve) > max(_MIN_SHARE_FORGOTTEN * constant, 4 * error)
 
 
-def _is_forgotten_soon(vitals: Vitals) -> bool:
+def _is_forgotten_soon(vitals: Vitals, steps: _Steps) -> bool:
     """The same of a few batches of a short training, beyond the noise of those since."""
     constant, losses = vitals.objective.constant_loss, vitals.losses
+    if not steps.typical > _USUAL_UPDATE_RATIO:
+        return False
     if vitals.objective.task == "regression" or not constant > 0:
         return False
     if (
@@ -360,11 +411,11 @@ def _is_forgotten_soon(vitals: Vitals) -> bool:
     )
 
 
-def _killed(vitals: Vitals, step: float) -> str:
+def _killed(vitals: Vitals, steps: _Steps) -> str:
     """What huge steps have left most units of without a gradient, that had one at first."""
     # A loss above that of a constant tells as much as the steps do.
     enough = _MAX_UPDATE_RATIO_OF_NOISE if vitals.is_worse_than_constant else _HUGE_UPDATE_RATIO
-    if not step > enough or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD_GAIN:
+    if not steps.lasting > enough or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD_GAIN:
         return ""
     saturated = _grown(vitals.saturated, _MAX_SHARE_SATURATED, vitals.squashed_outputs)
     if saturated:

@@ -188,30 +188,15 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     if not vitals.one_loss or len(updates) < 3 or not vitals.had_a_chance:
         return []
     fast = max(updates) > _USUAL_UPDATE_RATIO
-    late = sum(update < _TINY_UPDATE_RATIO for update in updates) < _MIN_SHARE_OF_TINY * len(
-        updates
-    )
-    worked = vitals.gain > _LITTLE_GAIN or (fast and late)
-    if vitals.learning_rate < 0.5 * vitals.learning_rate_peak and worked:
-        return []  # A schedule has let it down, after it had done its work, or had its chance.
+    if _has_done_its_work(vitals, updates):
+        return []
     recent = statistics.median(updates[-5:])
     fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan
     if math.isnan(fell) and vitals.recent_loss < vitals.initial_loss:
         return []  # How much a loss below 0 has fallen is not known.
+    learned = _learned_slowly(vitals, fell, fast=fast)
     falls = vitals.is_falling or vitals.validation_falls
-    # What was always slow and only brought a first loss down to a constant's has learned nothing.
-    knows = vitals.objective.constant_loss > 0 and not vitals.has_other_terms
-    learned = min(fell, vitals.gain) if knows and not fast else fell
-    if knows and vitals.validates_the_same_loss:
-        # Noise of the labels and dropout are in the training loss alone.
-        learned = max(learned, 1 - vitals.validation_losses[-1] / vitals.whole_scale)
-    # The smaller the steps have been, the more a training could do with larger ones.
-    small = recent < _SMALL_UPDATE_RATIO and learned < _LITTLE_GAIN
-    small |= max(updates) < _SHORT_UPDATE_RATIO and learned < _MAX_GAIN_WITH_SHORT_STEPS
-    # Of a parity, say, much less than half of the training sees nothing learned with good steps.
-    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
-    small |= late and max(updates) < _MODEST_UPDATE_RATIO and learned < _HARDLY_ANY_GAIN
-    crawls = fell > 0 and falls and small
+    crawls = fell > 0 and falls and _asks_for_longer_steps(vitals, updates, learned)
     # With steps of next to nothing a loss that looks better is noise.
     stands = (
         recent < _TINY_UPDATE_RATIO
@@ -233,6 +218,43 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     figures = {"update_ratio": recent, "fell": fell, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
     return [Symptom(problem, "warning", evidence, figures, _remedies(vitals))]
+
+
+def _has_done_its_work(vitals: Vitals, updates: list[float]) -> bool:
+    """Whether a schedule has let the rate down after it had done its work, or had its chance."""
+    fast = max(updates) > _USUAL_UPDATE_RATIO
+    tiny = sum(update < _TINY_UPDATE_RATIO for update in updates)
+    worked = fast and tiny < _MIN_SHARE_OF_TINY * len(updates)
+    let_down = vitals.learning_rate < 0.5 * vitals.learning_rate_peak
+    return let_down and (worked or vitals.gain > _LITTLE_GAIN)
+
+
+def _learned_slowly(vitals: Vitals, fell: float, *, fast: bool) -> float:
+    """Share of the loss that was learned away; some of it may show in validation alone.
+
+    What was always slow and only brought a first loss down to a constant's has learned nothing.
+    """
+    knows = vitals.objective.constant_loss > 0 and not vitals.has_other_terms
+    learned = min(fell, vitals.gain) if knows and not fast else fell
+    if knows and vitals.validates_the_same_loss:
+        # Noise of the labels and dropout are in the training loss alone.
+        learned = max(learned, 1 - vitals.validation_losses[-1] / vitals.whole_scale)
+    return learned
+
+
+def _asks_for_longer_steps(vitals: Vitals, updates: list[float], learned: float) -> bool:
+    """Whether steps are short for what was learned.
+
+    The smaller they have been, the more a training could do with larger ones.
+    """
+    recent, longest = statistics.median(updates[-5:]), max(updates)
+    # Of a parity, say, much less than half of the training sees nothing learned with good steps.
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    return (
+        (recent < _SMALL_UPDATE_RATIO and learned < _LITTLE_GAIN)
+        or (longest < _SHORT_UPDATE_RATIO and learned < _MAX_GAIN_WITH_SHORT_STEPS)
+        or (late and longest < _MODEST_UPDATE_RATIO and learned < _HARDLY_ANY_GAIN)
+    )
 
 
 def _died_early(vitals: Vitals) -> list[Symptom]:

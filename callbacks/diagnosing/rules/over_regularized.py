@@ -67,7 +67,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         return []  # It was lost before anything could outweigh the data.
     if collapsed := _collapsed(vitals) or _says_nothing(vitals):
         return collapsed
-    if vitals.gain > 0.5:
+    if vitals.gain > _GOOD_GAIN:
         return _weight_decay(vitals)
     found = [*_penalty(vitals), *_dropout(vitals), *_weight_decay(vitals)]
     return found or _shrunk(vitals)
@@ -118,33 +118,16 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
     As an autoencoder whose code says nothing. Elsewhere it counts if it outweighed the data's loss,
     or was some part of it and has drawn in what the layers say.
     """
-    of_inputs = vitals.objective.of_inputs
-    if not vitals.is_poor:
+    if not _may_have_collapsed(vitals):
         return []
-    if not (vitals.would_have_started or vitals.ignores_inputs) or not vitals.had_a_long_chance:
-        return []
-    if math.isfinite(vitals.planned_steps) and vitals.step < vitals.planned_steps / 4:
-        return []  # What has come to nothing may be let in again.
     data, others = _parts(vitals)
     if not data:
         return []
-    first_data, late_data = (
-        statistics.fmean(data[:_LOOKS_AT_EITHER_END]),
-        statistics.fmean(data[-_LOOKS_AT_EITHER_END:]),
-    )
-    first, late = (
-        statistics.fmean(others[:_LOOKS_AT_EITHER_END]),
-        statistics.fmean(others[-_LOOKS_AT_EITHER_END:]),
-    )
-    enough = (
-        _MIN_RATIO_BESIDE_INPUTS
-        if of_inputs
-        else (_MIN_RATIO_BESIDE_IF_DRAWN_IN if _is_drawn_in(vitals) else 1.0)
-    )
-    if not first > enough * first_data > 0 or not (
-        abs(late) < _MAX_RATIO_LEFT_BESIDE * min(first, first_data)
-    ):
+    (first_data, late_data), (first, late) = _ends(data), _ends(others)
+    weighed = first > _enough_beside(vitals) * first_data > 0
+    if not (weighed and abs(late) < _MAX_RATIO_LEFT_BESIDE * min(first, first_data)):
         return []
+    of_inputs = vitals.objective.of_inputs
     what = "reconstruction" if of_inputs else "data"
     evidence = (
         f"Beside the loss of the {what} ({first_data:.4g}) there was one of {first:.4g} at "
@@ -158,6 +141,27 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
             is_root=True,
         )
     ]  # fmt: skip
+
+
+def _may_have_collapsed(vitals: Vitals) -> bool:
+    """Whether next to nothing was learned in time enough."""
+    knows_little = vitals.is_poor and (vitals.would_have_started or vitals.ignores_inputs)
+    # What has come to nothing may be let in again.
+    early = math.isfinite(vitals.planned_steps) and vitals.step < vitals.planned_steps / 4
+    return knows_little and vitals.had_a_long_chance and not early
+
+
+def _enough_beside(vitals: Vitals) -> float:
+    """How large, beside the data's loss, what came to nothing must have been to be why."""
+    if vitals.objective.of_inputs:
+        return _MIN_RATIO_BESIDE_INPUTS
+    return _MIN_RATIO_BESIDE_IF_DRAWN_IN if _is_drawn_in(vitals) else 1.0
+
+
+def _ends(losses: list[float]) -> tuple[float, float]:
+    """Mean of the first, and of the last."""
+    first, last = losses[:_LOOKS_AT_EITHER_END], losses[-_LOOKS_AT_EITHER_END:]
+    return statistics.fmean(first), statistics.fmean(last)
 
 
 def _says_nothing(vitals: Vitals) -> list[Symptom]:
@@ -238,31 +242,34 @@ def _penalty_remedies() -> tuple[Remedy, ...]:
 
 
 def _dropout(vitals: Vitals) -> list[Symptom]:
-    checks, training = (
-        vitals.validation_losses[-_RECENT_CHECKS:],
-        vitals.training_epoch_losses[-_RECENT_CHECKS:],
-    )
-    remedies = (Remedy("Use less dropout.", f"dropout={vitals.dropout / 2:.2g}"),)
+    return _lets_nothing_through(vitals) or _far_above_validation(vitals)
+
+
+def _lets_nothing_through(vitals: Vitals) -> list[Symptom]:
+    """Dropout that is extreme, or comes too often, and little that is learned."""
     high = [rate for rate in vitals.dropouts if rate >= _HIGH_DROPOUT]
     # What gets through one after the other; two layers of a half each are usual.
     let_through = math.prod(1 - rate for rate in high)
-    extreme = vitals.dropout >= _EXTREME_DROPOUT or let_through <= _LITTLE_SHARE_LET_THROUGH
+    extreme = vitals.dropout >= _EXTREME_DROPOUT
     # What gets through is as large as all was; a loss beyond any measure comes of other things.
-    extreme &= vitals.dropout >= _EXTREME_DROPOUT or not vitals.gain < -1
+    extreme |= let_through <= _LITTLE_SHARE_LET_THROUGH and not vitals.gain < -1
     most = _GOOD_GAIN if let_through <= _TINY_SHARE_LET_THROUGH else _LITTLE_GAIN
-    if extreme and vitals.had_a_long_chance and vitals.gain < most:
-        places = f" in {len(high)} places" if len(high) > 1 else ""
-        evidence = (
-            f"With dropout of {vitals.dropout:g}{places} the training loss is "
-            f"{vitals.recent_data_loss:.4g}, {_beside_a_constant(vitals.gain)}."
-        )
-        figures = {"dropout": vitals.dropout}
-        return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
-    if (
-        vitals.dropout < _HIGH_DROPOUT
-        or len(checks) < _RECENT_CHECKS
-        or len(training) != len(checks)
-    ):
+    if not (extreme and vitals.had_a_long_chance and vitals.gain < most):
+        return []
+    places = f" in {len(high)} places" if len(high) > 1 else ""
+    evidence = (
+        f"With dropout of {vitals.dropout:g}{places} the training loss is "
+        f"{vitals.recent_data_loss:.4g}, {_beside_a_constant(vitals.gain)}."
+    )
+    figures, problem = {"dropout": vitals.dropout}, Problem.OVER_REGULARIZED
+    return [Symptom(problem, "warning", evidence, figures, (_less_dropout(vitals),))]
+
+
+def _far_above_validation(vitals: Vitals) -> list[Symptom]:
+    """A training loss that is far above that of validation, where dropout is off."""
+    checks = vitals.validation_losses[-_RECENT_CHECKS:]
+    training = vitals.training_epoch_losses[-_RECENT_CHECKS:]
+    if vitals.dropout < _HIGH_DROPOUT or not _RECENT_CHECKS == len(checks) == len(training):
         return []
     above = min(t / v for t, v in zip(training, checks, strict=True)) if min(checks) > 0 else 0.0
     # Smoothed labels are in the training's loss, and seldom in that of validation.
@@ -275,8 +282,12 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
         f"With dropout of {vitals.dropout:g} the training loss is {training[-1]:.4g}, that of "
         f"validation {checks[-1]:.4g}."
     )
-    figures = {"dropout": vitals.dropout, "ratio": above}
-    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, remedies)]
+    figures, problem = {"dropout": vitals.dropout, "ratio": above}, Problem.OVER_REGULARIZED
+    return [Symptom(problem, "warning", evidence, figures, (_less_dropout(vitals),))]
+
+
+def _less_dropout(vitals: Vitals) -> Remedy:
+    return Remedy("Use less dropout.", f"dropout={vitals.dropout / 2:.2g}")
 
 
 def _beside_a_constant(gain: float) -> str:
@@ -292,22 +303,28 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
             return _coupled(vitals, pull)
         # Of steps that are short for it the rate's rule speaks.
         return [] if vitals.steps_by_gradients else _clipped(vitals, pull)
-    lost = _lost_tables(vitals) if pulls else []
-    if lost:
+    if pulls and (lost := _lost_tables(vitals)):
         return lost
     # What first steps like that have done is no matter of a decay that is usual. (Later steps are
     # large where decay has made the weights small.)
     peak = max((u for u in vitals.total_updates[:_FIRST_UPDATES] if math.isfinite(u)), default=0.0)
     if vitals.weight_decay < _HUGE_WEIGHT_DECAY and peak > _HUGE_UPDATE_RATIO:
         return []
-    if (
-        vitals.weight_decay >= _MIN_WEIGHT_DECAY
-        and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS
-        and _stands(vitals)
-    ):
+    taken = vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS
+    if vitals.weight_decay >= _MIN_WEIGHT_DECAY and taken and _stands(vitals):
         return _taken(vitals)
     if vitals.weight_decay * vitals.learning_rate_peak > _MAX_DECAY_IN_A_STEP and _stands(vitals):
         return _takes(vitals)
+    return _learns_nothing(vitals, adds=bool(pulls))
+
+
+def _learns_nothing(vitals: Vitals, *, adds: bool) -> list[Symptom]:
+    """A large decay, and next to nothing that is learned.
+
+    Args:
+        vitals: The vital signs.
+        adds: Whether the decay is added to the gradients.
+    """
     huge = vitals.weight_decay >= _HUGE_WEIGHT_DECAY
     # Of a loss of which no constant's is known a part may be all that there is to learn.
     some = _SOME_GAIN if vitals.objective.constant_loss > 0 else _SOME_GAIN_IF_UNKNOWN
@@ -317,7 +334,7 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
         return []
     # What has shrunk the weights by less than a quarter so far has not kept them from anything.
     shrunk = vitals.weight_decay * vitals.learning_rate_peak * vitals.step
-    if not pulls and shrunk < _MIN_SHARE_SHRUNK:
+    if not adds and shrunk < _MIN_SHARE_SHRUNK:
         return []
     evidence = f"The weight decay is {vitals.weight_decay:g}, and next to nothing is learned."
     figures = {"weight_decay": vitals.weight_decay}
