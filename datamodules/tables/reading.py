@@ -34,7 +34,9 @@ def read_table(
 
     Args:
         data: Path of a csv, tsv (also ``.gz``) or parquet file; a data frame of pandas or polars,
-            or a table of pyarrow; columns by name; or an array or tensor of shape ``(N, C)``.
+            or a table of pyarrow; columns by name; or an array or tensor of shape ``(N, C)``. In a
+            csv or tsv file a cell that begins with a quote ends with one, and those within it are
+            doubled.
         delimiter: Between the cells of a line; None goes by the file's name.
         missing_values: Texts that stand for a missing value; spaces around a text do not count.
         column_names: Names of the columns of an array, or of a file without a header.
@@ -216,8 +218,12 @@ def _open_text(path: Path) -> TextIO:
 def _read_csv(
     file: TextIO, source: str, delimiter: str, missing: frozenset[str], names: Sequence[str] | None
 ) -> Table:
-    reader = csv.reader(file, delimiter=delimiter)
-    header = next(reader, []) if names is None else list(names)
+    # Strict, or a quote that is never closed would swallow the rest of the file in silence.
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    try:
+        header = next(reader, []) if names is None else list(names)
+    except csv.Error as error:
+        raise _broken_row(1, reader, source, error) from error
     header = [name.strip() or f"unnamed_{i}" for i, name in enumerate(header)]
     _check_header(header, source, delimiter)
     # Arrays, because the garbage collector looks through lists again and again.
@@ -251,9 +257,18 @@ def _rows_in_chunks(
                 yield rows, lines
                 rows, lines = [], []
     except csv.Error as error:
-        raise ValueError(f"Expected a row on line {begin} of {source}, but {error}.") from error
+        raise _broken_row(begin, reader, source, error) from error
     if rows:
         yield rows, lines
+
+
+def _broken_row(begin: int, reader: Any, source: str, error: csv.Error) -> ValueError:
+    return ValueError(
+        f"Expected a row on line {begin} of {source}, but got as far as line {reader.line_num}: "
+        f"{error}. Close the quote that begins in that row, and double each one within a cell in "
+        f"quotes. A file whose quotes are bare can be read as a data frame, with pandas by "
+        f"`read_csv(..., quoting=csv.QUOTE_NONE)`, and that given instead."
+    )
 
 
 def _check_header(header: list[str], source: str, delimiter: str) -> None:

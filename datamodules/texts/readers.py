@@ -24,7 +24,8 @@ def read_texts(
     Args:
         data: Path of a csv, tsv or jsonl file; of a folder with a folder of ``.txt`` files for
             each class; or a pair ``(texts, labels)`` of lists. Without labels also a folder of
-            ``.txt`` files, or a list of texts.
+            ``.txt`` files, or a list of texts. In a csv or tsv file a cell that begins with a
+            quote ends with one, and those within it are doubled.
         text_column: Column, or key, of the texts in a file.
         label_column: The same of the labels.
         labelled: Whether labels are read.
@@ -116,12 +117,14 @@ def _read_file(path: Path, columns: list[str]) -> TextSource:
 def _delimited_rows(path: Path, columns: list[str]) -> _Rows:
     # The signature that spreadsheets put before the first name is left out.
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=_DELIMITERS[path.suffix])
-        header = [name.strip() for name in next(reader, [])]
-        for column in columns:
-            _check_column(column, header, f"the header of {path.name}")
-        begin = reader.line_num + 1
+        # Strict, or a quote that is never closed would swallow the rest of the file in silence.
+        reader = csv.reader(file, delimiter=_DELIMITERS[path.suffix], strict=True)
+        begin = 1
         try:
+            header = [name.strip() for name in next(reader, [])]
+            for column in columns:
+                _check_column(column, header, f"the header of {path.name}")
+            begin = reader.line_num + 1
             for cells in reader:
                 if cells:  # a blank line is none
                     _check_width(cells, header, f"line {begin} of {path.name}")
@@ -129,8 +132,10 @@ def _delimited_rows(path: Path, columns: list[str]) -> _Rows:
                 begin = reader.line_num + 1
         except csv.Error as error:
             raise ValueError(
-                f"Expected a row on line {begin} of {path.name}, but {error}. Mend it; very long "
-                f"texts can stand in a .jsonl file."
+                f"Expected a row on line {begin} of {path.name}, but got as far as line "
+                f"{reader.line_num}: {error}. Close the quote that begins in that row, and double "
+                f"each one within a text in quotes. Texts whose quotes are bare, or very long "
+                f"ones, can stand in a .jsonl file, or be read in another way and given as lists."
             ) from error
 
 
@@ -159,6 +164,11 @@ def _check_column(column: str, names: list[str], place: str) -> None:
             f"Expected a column {column!r} in {place}, but got only "
             f"{', '.join(map(repr, names)) or 'nothing'}.{hint} Name it by `text_column` or "
             f"`label_column`."
+        )
+    if names.count(column) > 1:
+        raise ValueError(
+            f"Expected one column {column!r} in {place}, but got {names.count(column)}. Rename the "
+            f"others or take them out."
         )
 
 

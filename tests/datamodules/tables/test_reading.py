@@ -55,6 +55,11 @@ def test_a_cell_of_several_lines_counts_them(tmp_path):
     assert [table.place(row) for row in (0, 1)] == ["line 2 of data.csv", "line 5 of data.csv"]
 
 
+def test_quotes_of_a_cell_that_are_doubled_or_within_it(tmp_path):
+    table = read_table(write(tmp_path, 'a,b\n"say ""hi"", or",5" disc\n'))
+    assert columns(table) == {"a": ['say "hi", or'], "b": ['5" disc']}
+
+
 def test_a_file_without_a_header_and_one_with_an_unnamed_column(tmp_path):
     table = read_table(write(tmp_path, "1,2\n3,4\n"), column_names=["a", "b"])
     assert columns(table) == {"a": ["1", "3"], "b": ["2", "4"]}
@@ -72,6 +77,9 @@ def test_a_file_without_a_header_and_one_with_an_unnamed_column(tmp_path):
         ("a,b\n", "at least one row in data.csv"),
         ("", "at least one row in data.csv"),
         ("a,b\n1,\0\n" + "x" * 200_000 + ",2\n", r"Expected a row on line \d of data.csv"),
+        ('a,b\n1,2\n3,"4\n' + "5,6\n" * 9_000, r"row on line 3 of data.csv, but .* line 9003"),
+        ('a,b\n1,"2\n3,"4,5"\n', r"row on line 2 of data.csv.* line 3.*double each one.*pandas"),
+        ('a,"b\n1,2\n', r"row on line 1 of data.csv, but got as far as line 2.*Close the quote"),
     ],
 )
 def test_a_wrong_file_says_where_and_what_to_do(text, message, tmp_path):

@@ -52,6 +52,17 @@ def test_texts_and_labels_come_as_they_are(name, labelled, tmp_path):
     assert source.labels == (LABELS if labelled else None)
 
 
+def test_quotes_within_a_text_stay_as_they_are(tmp_path):
+    (tmp_path / "a.tsv").write_text('text\tlabel\nthe "best" film"\tp\n5" disc\t"n"\n')
+    source = read_texts(tmp_path / "a.tsv")
+    assert (source.texts, source.labels) == (['the "best" film"', '5" disc'], ["p", "n"])
+
+
+def test_only_the_columns_that_are_read_must_be_there_once(tmp_path):
+    (tmp_path / "a.csv").write_text("text,,label,\nx,1,p,2\n")
+    assert read_texts(tmp_path / "a.csv").labels == ["p"]
+
+
 def test_a_folder_is_read_sorted_by_path(tmp_path):
     source = read_texts(folder(tmp_path / "texts"))
     order = [1, 3, 0, 2]
@@ -109,6 +120,24 @@ def test_repeated_texts_are_found_in_later_parts():
         ("a.csv", "text,label\n", r"at least one text, but got none in a.csv"),
         ("a.csv", "text,label\n" + "x" * 140_000 + ",1\n", r"line 2 of a.csv.*jsonl"),
         ("a.tsv", "text,label\nx,1\n", r"'text' in the header of a.tsv"),
+        ("a.csv", "text,label,text\nx,1,y\n", r"one column 'text' in the header of a.csv.* got 2"),
+        (
+            "a.csv",
+            "label,text\n" + "p,good\n" * 200 + 'p,"broken quote\n' + "n,bad\n" * 800,
+            r"row on line 202 of a.csv, but got as far as line 1002.*Close the quote",
+        ),
+        (
+            "a.csv",
+            'label,text\np,fine\np,"broken quote\nn,"in quotes, with a comma"\nn,bad\n',
+            r"row on line 3 of a.csv, but got as far as line 4.*double each one",
+        ),
+        (
+            "a.tsv",
+            'text\tlabel\n"Great film\tp\nok\tn\nbad" film\tp\n',
+            r"row on line 2 of a.tsv, but got as far as line 4.*bare.*jsonl file.*as lists",
+        ),
+        ("a.csv", r"text,label" + "\n" + r'"he said \"hi\" there",1' + "\n", r"line 2 of a.csv"),
+        ("a.csv", 'text,"label\nx,1\n', r"row on line 1 of a.csv, but got as far as line 2"),
         ("a.jsonl", '{"text": "x", "label": 1}\n{"text": \n', r"JSON on line 2 of a.jsonl"),
         ("a.jsonl", '{"text": "x", "lable": 1}\n', r"line 1 of a.jsonl.*Did you mean 'lable'"),
         ("a.jsonl", '["x", 1]\n', r"JSON object on line 1 of a.jsonl"),
