@@ -10,6 +10,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..functional.class_weights import inverse_frequency_weights
 from .batch_augment import BatchAugment
 from .image_sets.labelled_images import LabelledImages
 from .image_sets.reading import checked_dataset, download_images
@@ -20,7 +21,7 @@ from .images.arguments import (
     checked_size,
 )
 from .images.batch_finish import BatchFinish
-from .images.class_balance import balancing_weights, class_counts
+from .images.class_balance import class_counts
 from .images.duplicates import Duplicates, find_equal_images
 from .images.indexed_images import IndexedBatch
 from .images.picture import draw_batch
@@ -217,9 +218,10 @@ class ImageDataModule(LightningDataModule):
     def class_weights(self) -> Tensor:
         """Weights for a loss under which classes count alike, float32, ``(num_classes,)``.
 
-        ``Classifier(..., class_weights=data.class_weights.tolist())`` takes them.
+        ``Classifier(..., class_weights=data.class_weights.tolist())`` takes them. The mean over the
+        training images is 1; a class that these do not have weighs as the rarest that they have.
         """
-        return balancing_weights(self.class_counts)
+        return inverse_frequency_weights(self.class_counts).float()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -201,7 +201,11 @@ class TabularDataModule(LightningDataModule):
 
     @property
     def class_weights(self) -> list[float]:
-        """Weights for ``Classifier(class_weights=...)``, higher for rare classes, all finite."""
+        """Weights for ``Classifier(class_weights=...)``, under which classes count alike.
+
+        The mean over the training rows is 1; a class that these do not have weighs as the rarest
+        that they have.
+        """
         weights: list[float] = inverse_frequency_weights(self.class_counts).tolist()
         return weights
 

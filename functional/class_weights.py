@@ -4,23 +4,26 @@ from torch import Tensor
 
 
 def inverse_frequency_weights(counts: Tensor) -> Tensor:
-    r"""Weight of each class in the loss, :math:`n / (K \max(n_k, 1))`.
+    r"""Weight of each class in the loss: :math:`n / (K n_k)`, of the :math:`K` classes that occur.
 
-    A class that is not there is weighted as if it had one item, so that all weights are finite
-    and none is 0: a loss that divides by the sum of weights stays defined.
+    Classes then weigh alike, and the mean over all items is 1. A class that does not occur has the
+    weight of the rarest that does: it may occur elsewhere, where it should neither be left out nor
+    outweigh all others, and it changes no other weight.
 
     Args:
-        counts: Items of each class, shape ``(K,)``.
+        counts: Items of each class, shape ``(classes,)``, not all 0.
 
     Returns:
-        Weights, float64 of shape ``(K,)``.
+        Weights, float64 of shape ``(classes,)``, finite and above 0.
 
     Example:
         >>> import torch
         >>> inverse_frequency_weights(torch.tensor([6, 2, 0]))
-        tensor([0.4444, 1.3333, 2.6667], dtype=torch.float64)
+        tensor([0.6667, 2.0000, 2.0000], dtype=torch.float64)
 
     Reference:
-        King and Zeng 2001, "Logistic regression in rare events data".
+        King and Zeng 2001, "Logistic regression in rare events data", section 4.2.
     """
-    return counts.sum().double() / (len(counts) * counts.clamp(min=1))
+    present = counts > 0
+    least = counts[present].min()
+    return counts.sum().double() / (present.sum() * counts.clamp(min=least))

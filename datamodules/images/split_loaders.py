@@ -7,11 +7,11 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ...functional.splitting import balancing_weights
 from ..image_sets.labelled_images import LabelledImages
 from ..loading import EpochLoader, Loaders
 from ..streaming.streamed_set import StreamedSet
 from .arguments import worker_processes
-from .class_balance import balancing_weights, class_counts
 from .indexed_images import batched
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ class SplitLoaders:
         self._span = 0
         if balanced:
             labels = data.labels[splits["train"]]
-            counts = class_counts(labels, len(data.class_names))
-            self._weights, self._span = balancing_weights(counts).double()[labels], len(data.labels)
+            self._weights, self._span = balancing_weights(labels), len(data.labels)
 
     def train(self, batch_size: int, *, trainer: Trainer | None) -> EpochLoader:
         """Shuffled batches; the rest of an epoch, if its state was loaded."""

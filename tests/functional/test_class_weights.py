@@ -14,8 +14,17 @@ def test_weights_equal_scikit_learns(labels):
     np.testing.assert_allclose(weights.numpy(), expected, rtol=1e-15)
 
 
-def test_a_class_that_is_not_there_has_a_finite_weight_and_a_defined_loss():
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [([5, 0, 1], [3 / 5, 3, 3]), ([6, 2, 0], [2 / 3, 2, 2]), ([0, 4], [1, 1])],
+)
+def test_a_class_that_is_not_there_weighs_as_the_rarest_and_changes_no_other(counts, expected):
+    weights = inverse_frequency_weights(torch.tensor(counts))
+    assert weights.tolist() == pytest.approx(expected)
+    assert (weights * torch.tensor(counts)).sum().item() == pytest.approx(sum(counts))
+
+
+def test_a_loss_of_nothing_but_a_class_that_is_not_there_is_defined():
     weights = inverse_frequency_weights(torch.tensor([5, 0, 1]))
-    assert weights.tolist() == pytest.approx([6 / 15, 2, 2])
     loss = torch.nn.functional.cross_entropy(torch.zeros(1, 3), torch.tensor([1]), weights.float())
     assert loss.isfinite()
