@@ -153,7 +153,8 @@ class BatchAugment(nn.Module):
             uint8 that is normalised comes back as float32.
 
         Raises:
-            ValueError: If a shape does not fit, or images to be mixed have no targets.
+            ValueError: If a shape does not fit, images to be mixed have no targets, or those are
+                class indices out of range, which is checked on a CPU.
         """
         check_batch(images, targets, masks, index, self.mean)
         if self.columns.device != images.device:

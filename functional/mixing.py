@@ -122,7 +122,9 @@ def soft_targets(targets: Tensor, num_classes: int | None = None) -> Tensor:
         Tensor of shape ``(N, classes)``, floating point.
 
     Raises:
-        ValueError: If ``targets`` are class indices and ``num_classes`` is None, or are neither.
+        ValueError: If ``targets`` are class indices and ``num_classes`` is None, or are neither, or
+            an index is out of range. On another device than a CPU such an index stops the device
+            with an assertion of its own, as in cross-entropy: to check first would wait for it.
 
     Example:
         >>> soft_targets(torch.tensor([1]), 3)
@@ -140,5 +142,18 @@ def soft_targets(targets: Tensor, num_classes: int | None = None) -> Tensor:
             "Expected `num_classes` to be a number to mix class indices, but got None. Give it, or "
             "give `targets` as shares of shape (N, classes)."
         )
-    classes = torch.arange(num_classes, device=targets.device)
-    return (targets[:, None] == classes).float()
+    _check_indices(targets, num_classes)
+    shares = torch.zeros(len(targets), num_classes, device=targets.device)
+    return shares.scatter_(1, targets.long()[:, None], 1.0)
+
+
+def _check_indices(targets: Tensor, num_classes: int) -> None:
+    # Under `torch.compile` a check of values would divide the graph.
+    if targets.device.type != "cpu" or torch.compiler.is_compiling() or not len(targets):
+        return
+    low, high = int(targets.min()), int(targets.max())
+    if low < 0 or high >= num_classes:
+        raise ValueError(
+            f"Expected class indices from 0 to {num_classes - 1}, but got {low} to {high}. Set "
+            f"`num_classes` to the number of classes or mend the labels."
+        )

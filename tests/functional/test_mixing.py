@@ -30,3 +30,22 @@ def test_shares_stay_and_classes_become_shares():
     assert torch.equal(soft_targets(torch.tensor([2, 0]), 3), expected)
     with pytest.raises(ValueError, match=r"torch.int64 of shape \(2, 2\)"):
         soft_targets(torch.zeros(2, 2).long())
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
+def test_class_indices_of_any_whole_type_become_shares(dtype):
+    assert torch.equal(soft_targets(torch.tensor([1, 0], dtype=dtype), 2), torch.eye(2).flip(0))
+    assert soft_targets(torch.zeros(0, dtype=dtype), 3).shape == (0, 3)
+
+
+@pytest.mark.parametrize(("wrong", "found"), [(3, "0 to 3"), (-1, "-1 to 0"), (255, "0 to 255")])
+def test_a_class_index_out_of_range_is_refused(wrong, found):
+    with pytest.raises(ValueError, match=f"class indices from 0 to 2, but got {found}. Set"):
+        soft_targets(torch.tensor([0, wrong]), 3)
+
+
+def test_a_class_index_out_of_range_is_not_lost_in_a_compiled_graph():
+    compiled = torch.compile(soft_targets, fullgraph=True, backend="eager")
+    assert torch.equal(compiled(torch.tensor([1, 0]), 2), torch.eye(2).flip(0))
+    with pytest.raises(RuntimeError, match="out of bounds"):
+        compiled(torch.tensor([1, 2]), 2)
