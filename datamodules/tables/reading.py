@@ -20,6 +20,7 @@ MISSING_VALUES = ("", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null",
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": None, ".data": None}
 _PARQUET = (".parquet", ".pq")
 _NUMBERS = (Real, Decimal)
+_FLOATS = (torch.float16, torch.float32, torch.float64)
 _ROWS_OF_A_CHUNK = 4096
 
 
@@ -104,6 +105,17 @@ def _cell(value: Any, missing: frozenset[str]) -> Any:
     return None if value is None or type(value).__name__ in ("NAType", "NaTType") else value
 
 
+def numbers_of(tensor: torch.Tensor) -> NDArray[Any]:
+    """A tensor as an array; short floating point that numpy lacks becomes float32, exactly.
+
+    Example:
+        >>> numbers_of(torch.tensor([1.5], dtype=torch.bfloat16))
+        array([1.5], dtype=float32)
+    """
+    lacking = tensor.is_floating_point() and tensor.dtype not in _FLOATS
+    return (tensor.float() if lacking else tensor).numpy(force=True)
+
+
 def _objects(values: Iterable[Any]) -> NDArray[Any]:
     cells = list(values)
     array = np.empty(len(cells), dtype=object)
@@ -152,7 +164,7 @@ def _from_columns(data: Any, names: Iterable[Any], source: str, missing: frozens
 
 def _frame_values(series: Any, missing: frozenset[str]) -> Any:
     if isinstance(series, torch.Tensor):
-        return series.numpy(force=True)
+        return numbers_of(series)
     kind = str(getattr(series, "dtype", getattr(series, "type", "")))
     if kind == "category":  # of pandas: the numbers of a category are names, too
         return _objects(clean(series.tolist(), missing))
@@ -162,7 +174,7 @@ def _frame_values(series: Any, missing: frozenset[str]) -> Any:
 
 
 def _from_array(data: Any, names: Sequence[str] | None, missing: frozenset[str]) -> Table:
-    array = data.numpy(force=True) if isinstance(data, torch.Tensor) else data
+    array = numbers_of(data) if isinstance(data, torch.Tensor) else data
     if array.ndim != 2:
         raise ValueError(f"Expected an array of shape (rows, columns), but got {array.shape}.")
     array = array.astype(np.float64) if array.dtype.kind == "b" else array

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .reading import MISSING_VALUES, read_table
+from .reading import MISSING_VALUES, numbers_of, read_table
 from .table import Table, shown
 
 ColumnName = int | str
@@ -47,7 +47,7 @@ class TableSource:
         if len(data) != 2:
             raise ValueError(f"Expected a pair of features and targets, but got {len(data)} parts.")
         table = self._read(data[0])
-        y = np.asarray(data[1].cpu() if isinstance(data[1], torch.Tensor) else data[1])
+        y = numbers_of(data[1]) if isinstance(data[1], torch.Tensor) else np.asarray(data[1])
         columns = y[:, None] if y.ndim == 1 else y
         if columns.ndim != 2:
             raise ValueError(
