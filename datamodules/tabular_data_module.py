@@ -59,7 +59,8 @@ class TabularDataModule(LightningDataModule):
         categories: ``"one_hot"``, or ``"ordinal"`` for networks with embeddings. Missing is a
             category of its own where the training split has it.
         unseen: Categories that the training split does not have are ``"other"`` (all zeros, or the
-            number 0) or an ``"error"``.
+            number 0, with a warning where a column of other data has no known one) or an
+            ``"error"``. Truth values are the same in any case, as texts or not.
         standardize_target: Whether targets of regression get mean 0 and deviation 1; losses and
             metrics are then in these units, and `unscale_targets` goes back.
         augment: For training batches: any of ``{"noise": deviation, "swap": probability, "mixup":
@@ -217,6 +218,9 @@ class TabularDataModule(LightningDataModule):
 
     def transform(self, data: Any) -> Tensor:
         """Features of other data of the same columns, as in `data`; they need no targets.
+
+        Categories are known by their texts: a data frame in which codes such as ``"007"`` are
+        numbers has lost their zeros. A warning names a column all of whose categories are unseen.
 
         Returns:
             Tensor of shape ``(N, in_features)``, float32.

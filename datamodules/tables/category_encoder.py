@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from lightning.pytorch.utilities import rank_zero_warn
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -29,7 +30,8 @@ class CategoryEncoder:
             one feature for each column, the category's number from 1 on, for a network with
             embeddings.
         unseen: ``"other"`` takes categories that the training rows do not have as another one:
-            zeros throughout, or the number 0; ``"error"`` refuses them.
+            zeros throughout, or the number 0, and warns of a column of nothing else;
+            ``"error"`` refuses them.
 
     Attributes:
         vocabularies: Categories of each column, None for missing.
@@ -91,6 +93,8 @@ class CategoryEncoder:
             ValueError: If a category is unseen and the policy refuses it.
         """
         codes = {name: self._codes(table, name) for name in self.vocabularies}
+        for name, column in codes.items():
+            self._report_strange(table, name, column)
         if not codes:
             return torch.zeros(len(table), 0)
         if self.encoding == "ordinal":
@@ -124,6 +128,22 @@ class CategoryEncoder:
                 f"category with `unseen='other'`."
             )
         return codes
+
+    def _report_strange(self, table: Table, name: str, codes: Tensor) -> None:
+        """Warn of a column none of whose categories is known: they may be written otherwise."""
+        known = [category for category in self.vocabularies[name] if category is not None]
+        # Missing is the last of a vocabulary; where it is none, its code is 0.
+        if ((codes > 0) & (codes <= len(known))).any():
+            return
+        strange = sorted(set(table.texts(name).tolist()) - {None})
+        if strange:
+            rank_zero_warn(
+                f"Expected in column {name!r} categories of the training split, "
+                f"{shown(known) or 'where all are missing'}, but all that {table.source} has are "
+                f"others: {shown(strange)}. They are encoded as unseen. Write them as the training "
+                f"data do; of codes such as '007' a data frame keeps the zeros as texts only, in "
+                f"pandas with `dtype=str`."
+            )
 
 
 def _vocabulary(texts: NDArray[Any]) -> list[str | None]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 _MAX_NAMES_SHOWN = 12
 _WHOLE = re.compile(r"-?\d+\.0+")
+_TRUTH = {"true": "True", "false": "False"}
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class Table:
     def texts(self, name: str) -> NDArray[Any]:
         """A column as texts, None where missing; whole numbers without a point.
 
+        Truth values are ``"True"`` and ``"False"``, in whatever case they are written.
+
         Raises:
             ValueError: If a cell is neither text nor number.
         """
@@ -101,12 +104,12 @@ class Table:
             wrong = (row for row, value in enumerate(values) if not isinstance(value, str))
             row = next(row for row in wrong if values[row] is not None)
             raise self._unknown(name, values[row], row)
-        # What one program writes as 2 is 2.0 in another's file, where a value is missing.
-        pointed = {text for text in set(values) if text and _WHOLE.fullmatch(text)}
-        if not pointed:
+        # What one program writes as 2 is 2.0 in another's file, where a value is missing, and what
+        # stands there as true is True in a data frame.
+        spellings = {text: _spelling(text) for text in set(values) if text}
+        if all(text == spelling for text, spelling in spellings.items()):
             return values
-        whole = [text.partition(".")[0] if text in pointed else text for text in values]
-        return np.array(whole, dtype=object)
+        return np.array([spellings.get(text, text) for text in values], dtype=object)
 
     def _as_numbers(self, name: str) -> NDArray[np.float64]:
         values = self.columns[name]
@@ -194,6 +197,12 @@ def shown(names: Iterable[str]) -> str:
     names = list(names)
     more = f" and {len(names) - _MAX_NAMES_SHOWN} more" if len(names) > _MAX_NAMES_SHOWN else ""
     return ", ".join(map(repr, names[:_MAX_NAMES_SHOWN])) + more
+
+
+def _spelling(text: str) -> str:
+    if _WHOLE.fullmatch(text):
+        return text.partition(".")[0]
+    return _TRUTH.get(text.lower(), text)
 
 
 def _is_number(value: Any) -> bool:

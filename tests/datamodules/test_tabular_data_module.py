@@ -671,3 +671,43 @@ def test_wrong_data_say_where_and_what_to_do(arguments, message):
     data = TabularDataModule(people(), **{"target": "sick", **arguments})
     with pytest.raises(ValueError, match=message):
         data.setup("fit")
+
+
+@pytest.mark.parametrize(("true", "false"), [("true", "false"), ("TRUE", "FALSE"), (True, False)])
+def test_truth_values_of_a_file_are_those_of_a_data_frame_and_back(true, false, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    smoker = [true if i % 3 else false for i in range(30)]
+    columns = {"v": list(range(0, 60, 2)), "smoker": smoker, "sick": ["no", "yes"] * 15}
+    path = write_csv(tmp_path / "t.csv", columns)
+    frame = pandas.read_csv(path)
+    from_file, from_frame = (TabularDataModule(data, "sick") for data in (path, frame))
+    assert (
+        from_file.feature_names == from_frame.feature_names == ["v", "smoker=False", "smoker=True"]
+    )
+    expected = [[float(i % 3 == 0), float(i % 3 != 0)] for i in range(30)]
+    for data in (from_file, from_frame):
+        for rows in (path, frame):
+            assert data.transform(rows)[:, 1:].tolist() == expected
+
+
+def test_codes_that_lost_their_zeros_are_told(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    codes = [f"{i % 3:02}" for i in range(30)]
+    path = write_csv(tmp_path / "t.csv", {"code": codes, "sick": ["no", "yes"] * 15})
+    data = TabularDataModule(path, "sick", categorical=["code"])
+    with pytest.warns(UserWarning, match=r"column 'code' .*'00', '01', '02'.* '0', '1', '2'"):
+        data.transform(pandas.read_csv(path))
+    kept = data.transform(pandas.read_csv(path, dtype=str))
+    assert torch.equal(kept, data.transform(path))
+    assert kept.sum(1).tolist() == [1] * 30
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_features_and_targets_of_bfloat16_are_those_of_single_precision(task):
+    x, y = torch.arange(60.0).reshape(20, 3) / 2, torch.arange(20) % 2
+    short, full = (
+        TabularDataModule((x.to(dtype), y.to(dtype)), task=task)
+        for dtype in (torch.bfloat16, torch.float32)
+    )
+    for one, other in zip(everything(short), everything(full), strict=True):
+        assert torch.equal(one, other)

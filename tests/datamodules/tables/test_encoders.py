@@ -204,6 +204,21 @@ MIXED = {
 }
 
 
+@pytest.mark.parametrize("encoding", ["one_hot", "ordinal"])
+@pytest.mark.parametrize("missing", [[], [None]])
+def test_a_column_of_unseen_categories_alone_is_named(encoding, missing):
+    encoder = CategoryEncoder(encoding)
+    table = read_table({"code": ["00", "01", "02", *missing], "town": ["Ulm"] * (3 + len(missing))})
+    encoder.fit(table, ["code", "town"], np.arange(len(table)))
+    encoder.encode(table)
+    encoder.encode(read_table({"code": ["00", "7", None], "town": ["Ulm", "Rom", "Ulm"]}))
+    encoder.encode(read_table({"code": ["", None], "town": ["Ulm", "Ulm"]}))
+    message = r"column 'code' .*, '00', '01', '02', but all that the columns has .*: '0', '1'.*str`"
+    with pytest.warns(UserWarning, match=message) as caught:
+        encoder.encode(read_table({"code": [1, 0, None], "town": ["Ulm", None, "Rom"]}))
+    assert len(caught) == 1
+
+
 def mixed_encoder():
     return TableEncoder(NumberEncoder(missing="indicator"), CategoryEncoder(), ["zip"])
 

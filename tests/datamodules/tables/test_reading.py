@@ -200,6 +200,22 @@ def test_parquet_without_pyarrow_says_how_to_get_it(tmp_path, monkeypatch):
         read_table(write(tmp_path, "", "data.parquet"))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float8_e4m3fn])
+def test_short_floating_point_is_read_exactly(dtype):
+    x = torch.tensor([[1.5, -2.0], [0.25, 3.0]], requires_grad=True).to(dtype)
+    assert columns(read_table(x)) == {"x0": [1.5, 0.25], "x1": [-2, 3]}
+    assert columns(read_table({"a": x[:, 0]})) == {"a": [1.5, 0.25]}
+
+
+def test_truth_values_have_one_spelling_in_texts(tmp_path):
+    expected = ["True", "False", "True", None, "truth"]
+    cells = ["true", "FALSE", "True", "", "truth"]
+    assert read_table({"a": cells}).texts("a").tolist() == expected
+    path = write(tmp_path, "a,b\n" + "".join(f"{cell},1.0\n" for cell in cells))
+    assert read_table(path).texts("a").tolist() == expected
+    assert read_table({"a": [True, False]}).texts("a").tolist() == expected[:2]
+
+
 @pytest.mark.parametrize("make", [np.array, torch.tensor])
 def test_arrays(make):
     table = read_table(make([[1.0, 2.0], [3.0, 4.0]]))
