@@ -49,6 +49,11 @@ class ImageDataModule(LightningDataModule):
     batches alone are augmented, then all are normalised. The same (seed, epoch, image) gives the
     same augmentation in every run. A checkpoint's statistics and classes win over those measured.
 
+    Give the data module itself to the Trainer, as in ``trainer.fit(model, datamodule=data)``: its
+    hook `on_after_batch_transfer` makes the batches ``(x, y)``. The loaders alone give ``(x, y,
+    index)`` of pixels that are neither augmented nor normalised; in a loop of one's own the hook
+    takes these and normalises.
+
     Args:
         dataset: One of
 
@@ -97,6 +102,10 @@ class ImageDataModule(LightningDataModule):
         >>> data.setup("fit")
         >>> data.num_classes, data.image_shape
         (10, (1, 8, 8))
+        >>> loaded = next(iter(data.val_dataloader()))
+        >>> [part.shape for part in loaded]
+        [torch.Size([32, 1, 8, 8]), torch.Size([32]), torch.Size([32])]
+        >>> x, y = data.on_after_batch_transfer(loaded, 0)
     """
 
     trainer = TrainerSlot()
@@ -262,26 +271,35 @@ class ImageDataModule(LightningDataModule):
     # Loaders
 
     def train_dataloader(self) -> Any:
-        """Training batches in an order that depends on (seed, epoch) alone."""
+        """Training batches ``(x, y, index)``, whose order depends on (seed, epoch) alone."""
         return self._loading().train(self.batch_size, trainer=self.trainer)
 
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
-        """Validation batches; none with ``val_fraction=0``."""
+        """Validation batches ``(x, y, index)``; none with ``val_fraction=0``."""
         self._known()
         return self._in_order("val") if len(self.splits["val"]) else []
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Test batches."""
+        """Test batches ``(x, y, index)``."""
         self._check_test_split()
         return self._in_order("test")
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """The test images."""
+        """The test batches ``(x, y, index)``."""
         self._check_test_split()
         return self._loading().predict("test", self.batch_size, trainer=self.trainer)
 
     def on_after_batch_transfer(self, batch: IndexedBatch, dataloader_idx: int) -> Batch:
-        """Augment (in training only) and normalise."""
+        """Augment (in training only) and normalise.
+
+        Args:
+            batch: Images, class indices and items, as a loader gives them.
+            dataloader_idx: Not used.
+
+        Returns:
+            Images, shape ``(N, *image_shape)``, of the dtype of the Trainer's module, and class
+            indices or, of mixed images, shares.
+        """
         x, y, index = batch
         trainer = self.trainer
         x = self._finish.scaled(x)

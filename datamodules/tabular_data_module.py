@@ -38,6 +38,10 @@ class TabularDataModule(LightningDataModule):
     a column is one of numbers if all that the training split holds in it are; a data frame's
     columns have their own types.
 
+    Give the data module itself to the Trainer, as in ``trainer.fit(model, datamodule=data)``: its
+    hook `on_after_batch_transfer` augments and makes the batches ``(x, y)``. The loaders alone give
+    ``(x, y, index)``, which in a loop of one's own the hook takes.
+
     Args:
         data: Path of a csv, tsv (also ``.gz``) or parquet file; a data frame of pandas or polars,
             or a table of pyarrow; columns by name; an array or tensor of shape ``(N, C)``; or a
@@ -85,8 +89,10 @@ class TabularDataModule(LightningDataModule):
         >>> data = TabularDataModule(load_wine(return_X_y=True), batch_size=32)
         >>> data.in_features, data.class_names
         (13, ['0', '1', '2'])
-        >>> [part.shape for part in next(iter(data.val_dataloader()))][:2]
-        [torch.Size([27, 13]), torch.Size([27])]
+        >>> loaded = next(iter(data.val_dataloader()))
+        >>> [part.shape for part in loaded]
+        [torch.Size([27, 13]), torch.Size([27]), torch.Size([27])]
+        >>> x, y = data.on_after_batch_transfer(loaded, 0)
     """
 
     def __init__(
@@ -264,7 +270,7 @@ class TabularDataModule(LightningDataModule):
             self._report_duplicates()
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Training batches in an order that depends on (seed, epoch) alone."""
+        """Training batches ``(x, y, index)``, whose order depends on (seed, epoch) alone."""
         self._read()
         members = self._splits["train"]
         weights = balancing_weights(self._y[members]) if self.balanced else None
@@ -273,7 +279,7 @@ class TabularDataModule(LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
-        """Validation batches; none with ``val_fraction=0``."""
+        """Validation batches ``(x, y, index)``; none with ``val_fraction=0``."""
         self._read()
         members = self._splits["val"]
         if not len(members):
@@ -281,12 +287,12 @@ class TabularDataModule(LightningDataModule):
         return self._loaders.in_order(self._data, members, self.batch_size, trainer=self.trainer)
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Test batches."""
+        """Test batches ``(x, y, index)``."""
         data, members = self._test()
         return self._loaders.in_order(data, members, self.batch_size, trainer=self.trainer)
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """Batches ``x`` of ``predict_data``, or else the test batches."""
+        """Batches ``(x, index)`` of ``predict_data``, or else the test batches."""
         if self._given["predict_data"] is None:
             data, members = self._test()
         else:
@@ -295,7 +301,15 @@ class TabularDataModule(LightningDataModule):
         return self._loaders.predict(data, members, self.batch_size, trainer=self.trainer)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Augment, in training only."""
+        """Augment, in training only.
+
+        Args:
+            batch: Features, targets and rows, as a loader gives them, or features and rows.
+            dataloader_idx: Not used.
+
+        Returns:
+            Features and targets, or features alone.
+        """
         *parts, index = batch
         if self.trainer and self.trainer.training and not self.trainer.sanity_checking:
             x, y = parts
