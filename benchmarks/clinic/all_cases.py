@@ -25,6 +25,8 @@ import faulty.examination
 import faulty.examiner
 import faulty.examiner_more
 import faulty.examiner_rows
+import faulty.examiner_third
+import faulty.examiner_third_more
 import faulty.excavation
 import faulty.exchange
 import faulty.factory
@@ -146,6 +148,7 @@ import healthy.everyday
 import healthy.examination
 import healthy.examiner
 import healthy.examiner_more
+import healthy.examiner_third
 import healthy.excavation
 import healthy.exchange
 import healthy.factory
@@ -282,6 +285,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.examiner.CASES,
     *faulty.examiner_more.CASES,
     *faulty.examiner_rows.CASES,
+    *faulty.examiner_third.CASES,
+    *faulty.examiner_third_more.CASES,
     *faulty.forecasting.CASES,
     *faulty.forestry.CASES,
     *faulty.forum.CASES,
@@ -407,6 +412,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.examination.CASES,
     *healthy.examiner.CASES,
     *healthy.examiner_more.CASES,
+    *healthy.examiner_third.CASES,
     *healthy.forecasting.CASES,
     *healthy.forestry.CASES,
     *healthy.forgers.CASES,
