@@ -15,6 +15,8 @@ import faulty.chemistry
 import faulty.cinema
 import faulty.contests
 import faulty.convolutional
+import faulty.course_projects
+import faulty.course_projects_more
 import faulty.courses
 import faulty.coursework
 import faulty.dense
@@ -137,6 +139,7 @@ import healthy.citations
 import healthy.classics
 import healthy.contests
 import healthy.convolutional
+import healthy.course_projects
 import healthy.courses
 import healthy.coursework
 import healthy.dense
@@ -272,6 +275,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.cinema.CASES,
     *faulty.contests.CASES,
     *faulty.convolutional.CASES,
+    *faulty.course_projects.CASES,
+    *faulty.course_projects_more.CASES,
     *faulty.courses.CASES,
     *faulty.coursework.CASES,
     *faulty.dense.CASES,
@@ -396,6 +401,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.classics.CASES,
     *healthy.contests.CASES,
     *healthy.convolutional.CASES,
+    *healthy.course_projects.CASES,
     *healthy.courses.CASES,
     *healthy.coursework.CASES,
     *healthy.dense.CASES,
