@@ -206,6 +206,7 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     died_out = vitals.learning_rate <= 1e-3 * vitals.learning_rate_peak
     # What was once fast and has nothing more to learn gets slow by itself.
     slowed = fast and vitals.learning_rate > 0.1 * vitals.learning_rate_peak
+    slowed &= not (crawls and _has_ebbed(vitals, updates, learned))
     if slowed or not ((recent > 0 or died_out) and (crawls or stands)):
         return []
     what = f"fell by only {fell:.1%} in" if fell > 0 else "did not fall in"
@@ -227,6 +228,18 @@ def _has_done_its_work(vitals: Vitals, updates: list[float]) -> bool:
     worked = fast and tiny < _MIN_SHARE_OF_TINY * len(updates)
     let_down = vitals.learning_rate < 0.5 * vitals.learning_rate_peak
     return let_down and (worked or vitals.gain > _LITTLE_GAIN)
+
+
+def _has_ebbed(vitals: Vitals, updates: list[float], learned: float) -> bool:
+    """Whether steps that were fast at first are short before anything to speak of is learned.
+
+    Adagrad's get shorter with each: what was learned by the first is not all that there is, if the
+    loss falls steadily in half of the training and more, of validation, too.
+    """
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    falls = vitals.is_falling and vitals.validation_falls
+    is_short = statistics.median(updates) < _MODEST_UPDATE_RATIO
+    return late and falls and is_short and learned < _HARDLY_ANY_GAIN
 
 
 def _learned_slowly(vitals: Vitals, fell: float, *, fast: bool) -> float:
@@ -251,7 +264,8 @@ def _asks_for_longer_steps(vitals: Vitals, updates: list[float], learned: float)
     # Of a parity, say, much less than half of the training sees nothing learned with good steps.
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     return (
-        (recent < _SMALL_UPDATE_RATIO and learned < _LITTLE_GAIN)
+        _has_ebbed(vitals, updates, learned)
+        or (recent < _SMALL_UPDATE_RATIO and learned < _LITTLE_GAIN)
         or (longest < _SHORT_UPDATE_RATIO and learned < _MAX_GAIN_WITH_SHORT_STEPS)
         or (late and longest < _MODEST_UPDATE_RATIO and learned < _HARDLY_ANY_GAIN)
     )

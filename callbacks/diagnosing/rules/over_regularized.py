@@ -49,6 +49,8 @@ _TINY_SHARE_LET_THROUGH = 0.02
 _MIN_RATIO_TO_VALIDATION = 1.5
 _MIN_SHARE_OF_SCALE = 0.5
 
+_MAX_GAIN_IF_HELD = 0.8
+_MIN_PULL_TO_HOLD = 0.5
 _MIN_WEIGHT_DECAY = 0.05
 _HUGE_WEIGHT_DECAY = 0.5
 _MIN_SHARE_SHRUNK = 0.3
@@ -61,8 +63,10 @@ _HIGH_LEARNING_RATE = 0.03
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a penalty or a dropout that keeps the network from fitting."""
-    if not vitals.had_a_chance or vitals.gain > _MAX_GAIN_IF_OUTWEIGHED:
+    if not vitals.had_a_chance:
         return []
+    if vitals.gain > _MAX_GAIN_IF_OUTWEIGHED:
+        return _held(vitals)
     if not all(map(math.isfinite, vitals.losses[:1])):
         return []  # It was lost before anything could outweigh the data.
     if collapsed := _collapsed(vitals) or _says_nothing(vitals):
@@ -408,6 +412,20 @@ def _decay_remedies(vitals: Vitals) -> tuple[Remedy, ...]:
         Remedy("Decay the weights apart from the gradients.", 'optimizer="adamw"'),
         _less_decay(vitals),
     )
+
+
+def _held(vitals: Vitals) -> list[Symptom]:
+    """A decay that holds the gradients in balance where there is much left to learn.
+
+    Where it is half as large as they are in the first steps, when they are largest, it is as large
+    as they are from some loss on, and that is where the training stays.
+    """
+    pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    if not (pulls and late and vitals.gain < _MAX_GAIN_IF_HELD and vitals.growth < 1):
+        return []
+    pull = statistics.median(pulls)
+    return _coupled(vitals, pull) if pull > _MIN_PULL_TO_HOLD else []
 
 
 def _clipped(vitals: Vitals, pull: float) -> list[Symptom]:

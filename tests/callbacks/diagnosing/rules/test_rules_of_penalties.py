@@ -191,3 +191,19 @@ def test_a_first_loss_that_dropout_has_multiplied_is_no_matter_of_the_weights(ra
     far = [14.0, *[4.0 + 0.1 * (-1) ** i for i in range(299)]]
     (first, *_) = join_causes(examine(vitals(far, dropouts=[rate] * 2)))
     assert first.problem == problem
+
+
+HELD = {
+    "decay_pulls": [1.2, 0.8, 0.8], "weight_decay": 0.05, "growth": 0.7, "planned_steps": 400,
+    "total_updates": [4e-3] * 10,
+}  # fmt: skip
+HIGH = [0.7 + 0.02 * (-1) ** i for i in range(300)]
+
+
+def test_a_decay_and_gradients_that_hold_each_other():
+    (symptom,) = join_causes(examine(vitals(HIGH, **HELD)))
+    assert symptom.problem == P.OVER_REGULARIZED
+    assert "0.8 times as large as they were in the first steps" in symptom.evidence
+    for more in ({"decay_pulls": [0.2, 0.2]}, {"growth": 1.1}, {"planned_steps": 900}):
+        assert P.OVER_REGULARIZED not in found(vitals(HIGH, **{**HELD, **more}))
+    assert P.OVER_REGULARIZED not in found(vitals(SMALL, **HELD))

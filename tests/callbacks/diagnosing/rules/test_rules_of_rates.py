@@ -184,3 +184,23 @@ def test_a_warm_up_that_is_none_of_it(otherwise):
 
 def test_a_warm_up_that_has_done():
     assert not found(vitals([LN10 * 0.95**i for i in range(300)], **WARMING))
+
+
+CRAWLS = [LN10 - 0.06 * i / 300 + 0.003 * (-1) ** i for i in range(300)]
+EBBS = {
+    "total_updates": [4.6e-3, 3.4e-3, 2.7e-3, 2.3e-3] + [4e-4] * 20, "planned_steps": 400,
+    "validation_losses": [2.29, 2.28, 2.27, 2.26, 2.25],
+    "training_epoch_losses": [2.29, 2.28, 2.27, 2.26, 2.25],
+}  # fmt: skip
+
+
+def test_steps_that_an_optimiser_makes_shorter_and_shorter():
+    (symptom,) = join_causes(examine(vitals(CRAWLS, **EBBS)))
+    assert symptom.problem == P.LEARNING_RATE_TOO_LOW
+    for more in (
+        {"planned_steps": 900},  # it has the longer part before it
+        {"total_updates": [4.6e-3] * 4 + [8e-4] * 20},
+        {"validation_losses": [2.29, 2.25, 2.26, 2.26, 2.26]},
+    ):
+        assert P.LEARNING_RATE_TOO_LOW not in found(vitals(CRAWLS, **{**EBBS, **more}))
+    assert P.LEARNING_RATE_TOO_LOW not in found(vitals(FALLING, **EBBS))
