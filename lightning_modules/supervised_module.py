@@ -112,7 +112,10 @@ class SupervisedModule(LightningModule):
         self.network = self._checked_network(network)
         self.compute_loss = self.configure_loss()
         self.epoch_metrics = nn.ModuleDict(
-            {f"{stage}_metrics": EpochMetrics(self.configure_metrics(stage)) for stage in STAGES}
+            {
+                f"{stage}_metrics": EpochMetrics(self.configure_metrics(stage), self.metric_outputs)
+                for stage in STAGES
+            }
         )
         self._regularized = 0
         self._is_scaled = False
@@ -170,6 +173,10 @@ class SupervisedModule(LightningModule):
     def checked_targets(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Targets as the loss takes them, or an error where they do not fit the outputs."""
         return targets
+
+    def metric_outputs(self, outputs: Tensor) -> Tensor:
+        """Outputs, in single precision, in the form in which the metrics take them."""
+        return outputs
 
     def metric_targets(self, targets: Tensor) -> Tensor:
         """Targets in the form in which the metrics take them."""

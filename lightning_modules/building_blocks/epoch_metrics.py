@@ -1,6 +1,6 @@
 """Metrics of an epoch that cost a step next to nothing."""
 
-import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -46,11 +46,15 @@ class EpochMetrics(nn.Module):
 
     Args:
         metrics: Metrics of ``(outputs, targets)``.
+        metric_outputs: Brings outputs of many steps into the form in which the metrics take them.
     """
 
-    def __init__(self, metrics: MetricCollection) -> None:
+    def __init__(
+        self, metrics: MetricCollection, metric_outputs: Callable[[Tensor], Tensor]
+    ) -> None:
         super().__init__()
         self.metrics = metrics
+        self.metric_outputs = metric_outputs
         self.loss = MeanLoss()
         self._clear()
 
@@ -85,7 +89,8 @@ class EpochMetrics(nn.Module):
         # Filled on the device: a copy from the host would wait for it.
         counts = torch.stack([losses.new_full((), len(targets)) for targets in self._targets])
         self.loss.update(losses, counts)
-        self.metrics.update(torch.cat(self._outputs).float(), torch.cat(self._targets))
+        outputs = self.metric_outputs(torch.cat(self._outputs).float())
+        self.metrics.update(outputs, torch.cat(self._targets))
         self._clear()
 
     def compute(self) -> dict[str, Any]:
@@ -93,10 +98,7 @@ class EpochMetrics(nn.Module):
         self._take_in()
         if self.loss.update_count == 0:
             return {}
-        with warnings.catch_warnings():
-            # A class that is not in a small split.
-            warnings.filterwarnings("ignore", message="No (positive|negative) samples in targets")
-            values = {"loss": self.loss.compute(), **self.metrics.compute()}
+        values = {"loss": self.loss.compute(), **self.metrics.compute()}
         self.reset()
         return values
 
