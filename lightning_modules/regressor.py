@@ -5,9 +5,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection, R2Score
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
 from ..functional.choices import choose
+from .building_blocks.r2_score import R2Score
 from .supervised_module import Stage, SupervisedModule
 
 _LOSSES: dict[str, type[nn.Module]] = {"mse": nn.MSELoss, "mae": nn.L1Loss, "huber": nn.HuberLoss}
@@ -19,12 +20,12 @@ class Regressor(SupervisedModule):
     Each batch is ``(x, y)``: ``y`` is floating point and has the shape of the network's outputs,
     or, where there is one output, shape ``(N,)``. Logged once an epoch: the loss of each stage
     and its mean absolute error (``mae``), root mean squared error (``rmse``) and, from two
-    samples on, R2. Arguments of optimisation and regularisation are those of
-    :class:`SupervisedModule`.
+    samples on, R2, the mean over outputs. Arguments of optimisation and regularisation are those
+    of :class:`SupervisedModule`.
 
     Args:
-        network: Maps ``x`` to outputs of shape ``(N, outputs)``; None where a subclass makes it
-            in `configure_network`.
+        network: Maps ``x`` to outputs of shape ``(N, outputs)`` or ``(N, ...)``; None where a
+            subclass makes it in `configure_network`.
         loss: ``"mse"``, ``"mae"`` or ``"huber"``.
         **training: Further arguments of :class:`SupervisedModule`.
 
@@ -56,11 +57,13 @@ class Regressor(SupervisedModule):
     def configure_metrics(self, stage: Stage) -> MetricCollection:
         """Mean absolute error, root mean squared error and R2."""
         return MetricCollection(
-            {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "r2": _R2Score()}
+            {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "r2": R2Score()}
         )
 
     def checked_targets(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Targets in the outputs' shape; none that would be broadcast silently."""
+        """Targets in the outputs' shape and precision; none that would be broadcast silently."""
+        if not isinstance(outputs, Tensor):
+            raise TypeError(f"Expected `network` to give one tensor, but got {type(outputs)}.")
         if not targets.is_floating_point() or outputs.shape not in (
             targets.shape,
             (*targets.shape, 1),
@@ -69,11 +72,8 @@ class Regressor(SupervisedModule):
                 f"Expected `y` to be floating point of the outputs' shape {tuple(outputs.shape)}, "
                 f"but got {targets.dtype} of shape {tuple(targets.shape)}."
             )
-        return targets.reshape(outputs.shape)
-
-
-class _R2Score(R2Score):
-    """R2 that is NaN, not an error, for an epoch of one sample."""
-
-    def compute(self) -> Tensor:
-        return super().compute() if self.total > 1 else torch.tensor(float("nan"))
+        targets = targets.reshape(outputs.shape)
+        if targets.dtype == outputs.dtype:
+            return targets
+        # Under mixed precision targets keep the digits that the outputs do not have.
+        return targets.to(torch.promote_types(outputs.dtype, torch.float32))
