@@ -211,7 +211,7 @@ class SupervisedModule(LightningModule):
         return self.predictions(self(batch[0] if isinstance(batch, (tuple, list)) else batch))
 
     def _step(self, batch: tuple[Tensor, Tensor], stage: Stage) -> Tensor:
-        x, targets = batch
+        x, targets = _pair(batch)
         outputs = self._outputs(x)
         targets = self.checked_targets(outputs, targets)
         loss = self.compute_loss(outputs, targets)
@@ -381,6 +381,18 @@ class SupervisedModule(LightningModule):
                 f"are {self.trainer.world_size} now. Resume on as many ranks, from a checkpoint "
                 "that was not saved after an exception."
             )
+
+
+def _pair(batch: Any) -> tuple[Tensor, Tensor]:
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        what = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else type(batch).__name__
+        raise ValueError(
+            f"Expected batches `(x, y)`, but got {what}: let the loader give pairs. A data module "
+            "makes them of its own batches where it is given itself, as in "
+            "`fit(model, datamodule=data)`."
+        )
+    x, y = batch
+    return x, y
 
 
 def _check_numbers(*, lr: float, warmup: float, l1: float, l2: float) -> None:

@@ -18,6 +18,9 @@ _FOR_MODULES: Mapping[str, str] = {
     'init="kaiming_normal"': 'nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")',
     'init="auto"': 'nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # tanh: xavier',
     'loss="huber"': "nn.HuberLoss()",
+    "class_weights=data.class_weights": (
+        "nn.CrossEntropyLoss(weight=counts.sum() / (len(counts) * counts))"
+    ),
     "l1=0.0, l2=0.0": "weight_decay=0.0",
     'optimizer="adam"': "torch.optim.Adam(self.parameters(), lr=1e-3)",
     'optimizer="adamw"': "torch.optim.AdamW(self.parameters(), lr=1e-3, weight_decay=0.01)",
@@ -35,6 +38,7 @@ _FOR_DATA: Mapping[str, str] = {
     "ImageDataModule(balanced=True)": (
         "WeightedRandomSampler(1 / counts[labels], num_samples=len(labels))"
     ),
+    "class_weights=data.class_weights": "class_weights=counts.sum() / (len(counts) * counts)",
     'TabularDataModule(scaling="standard")': "x = (x - x_train.mean(0)) / x_train.std(0)",
     "TabularDataModule(standardize_target=True)": "y = (y - y_train.mean()) / y_train.std()",
 }

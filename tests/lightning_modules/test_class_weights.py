@@ -7,6 +7,7 @@ from helpers.training import quiet_trainer
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from torchvitals.datamodules import ImageDataModule, TabularDataModule, TextDataModule
 from torchvitals.lightning_modules import Classifier, MLPClassifier
 
 X, Y = torch.randn(32, 4), torch.arange(32) % 3
@@ -56,3 +57,25 @@ def test_a_subclass_may_have_arrays_for_arguments(tmp_path):
     assert model.hparams["lr"] == 0.5
     assert model.hparams["table"].shape == (2, 3)
     assert model.hparams_initial["table"].shape == (2, 3)
+
+
+def test_the_weights_of_each_data_module_can_be_given():
+    kinds = ["a"] * 6 + ["b"] * 2
+    data = [
+        TabularDataModule((X[:8].numpy(), kinds), val_fraction=0.0, test_fraction=0.0),
+        ImageDataModule((torch.rand(8, 1, 2, 2), kinds), val_fraction=0.0, test_fraction=0.0),
+        TextDataModule((["word"] * 8, kinds), val_fraction=0.0, test_fraction=0.0),
+    ]
+    for each in data:
+        each.setup("fit")
+        model = MLPClassifier(4, 2, hidden=(), class_weights=each.class_weights)
+        assert model.class_weights == pytest.approx([8 / 12, 2.0])
+
+
+def test_batches_that_are_no_pairs_are_told():
+    data = ImageDataModule((torch.rand(32, 1, 2, 2), Y.numpy()), batch_size=8)
+    with pytest.raises(ValueError, match=r"batches `\(x, y\)`, but got 3 parts: .*datamodule=data"):
+        quiet_trainer().fit(MLPClassifier(4, 3), data.train_dataloader())
+    named = DataLoader([{"x": X[0], "y": Y[0]}])
+    with pytest.raises(ValueError, match=r"batches `\(x, y\)`, but got dict"):
+        quiet_trainer().fit(MLPClassifier(4, 3), named)

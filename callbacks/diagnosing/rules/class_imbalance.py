@@ -161,7 +161,7 @@ def _of_classes(vitals: Vitals) -> list[Symptom]:
         f"smallest; {_named(len(rare))} {share:.1%} of the data and {said_share:.1%} of "
         "the predictions."
     )
-    by_weight = "CrossEntropyLoss(weight=data.class_weights)"
+    by_weight = "class_weights=data.class_weights"
     if vitals.objective.task == "binary":
         by_weight = "BCEWithLogitsLoss(pos_weight=(1 - p) / p)"
     remedies = (
