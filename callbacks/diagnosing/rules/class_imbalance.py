@@ -27,6 +27,7 @@ _LITTLE_GAIN = 0.25
 _GOOD_GAIN = 0.5
 _MAX_GAIN_WITH_RARE_MISSED = 0.65
 _LATE_SHARE_OF_STEPS = 0.8
+_SHARE_TO_LEARN_THE_RARE = 2 / 3  # Of the steps that are planned.
 _STEPS_TO_LEARN_THE_RARE = 1_000
 _RECENT_CHECKS = 3
 _MIN_GAP_OF_ACCURACIES = 0.25
@@ -46,7 +47,8 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     if (
         learns
         and vitals.gain > _LITTLE_GAIN
-        and vitals.step < min(vitals.planned_steps / 2, _STEPS_TO_LEARN_THE_RARE)
+        and vitals.step
+        < min(_SHARE_TO_LEARN_THE_RARE * vitals.planned_steps, _STEPS_TO_LEARN_THE_RARE)
     ):
         return False  # The rare ones come last.
     if vitals.labels_samples:
