@@ -55,10 +55,10 @@ class TrainingDoctor(Callback):
     prediction would reach. Where that cannot be seen (a loss of one's own, a compiled one) the
     curve of the loss itself is judged. Without validation nothing is said of over-fitting.
 
-    With several ranks the diagnoses are those of all of them together, the same on every rank;
-    rank 0 says and writes them. A fit that goes on from a checkpoint goes on with its record, and
-    so does another one of the same module by the same Trainer. A
-    copy or a pickle, made at any time, has the diagnoses and the records of then.
+    With several ranks the diagnoses are those of all of them together, the same on every rank; rank
+    0 says and writes them. A fit that goes on from a checkpoint goes on with its record, and so
+    does another one of the same module by the same Trainer. A copy or a pickle, made at any time,
+    has the diagnoses and the records of then.
 
     Args:
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
