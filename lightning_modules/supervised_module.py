@@ -117,7 +117,7 @@ class SupervisedModule(LightningModule):
                 for stage in STAGES
             }
         )
-        self._regularized = 0
+        self._regularized: Optimizer | None = None
         self._is_scaled = False
         self._generator_states: list[GeneratorState] | None = None
         self._epoch_so_far: dict[str, Any] | None = None
@@ -291,6 +291,7 @@ class SupervisedModule(LightningModule):
             l2=self.regularization["l2"],
         )
         self._regularize(made)
+        self._regularized = made
         schedules = make_schedules(
             made,
             self.scheduler,
@@ -310,7 +311,6 @@ class SupervisedModule(LightningModule):
                     config.monitor, config.frequency = "train_loss", 1
 
     def _regularize(self, optimizer: Optimizer) -> None:
-        self._regularized = id(optimizer)
         regularize_steps(optimizer, weights_of(self.network), **self.regularization)
 
     def _total_steps(self) -> int:
@@ -331,8 +331,9 @@ class SupervisedModule(LightningModule):
     def on_train_start(self) -> None:
         """Regularise the steps of optimisers that a subclass has made itself."""
         self._watch_what_is_logged()
+        done, self._regularized = self._regularized, None
         for optimizer in self.trainer.optimizers:
-            if id(optimizer) != self._regularized:
+            if optimizer is not done:
                 self._regularize(optimizer)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:

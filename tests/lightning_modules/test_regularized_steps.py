@@ -91,6 +91,34 @@ def test_a_subclass_that_makes_the_optimiser_is_regularised_alike(factor):
     torch.testing.assert_close(trained[1], trained[0], rtol=0, atol=0)
 
 
+class OfTwoOptimizers(Classifier):
+    """Its own comes first, before that of the base."""
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        self.automatic_optimization = False
+
+    def configure_optimizers(self):
+        (made,), _ = super().configure_optimizers()
+        return [torch.optim.SGD(self.network[0].parameters(), lr=0.1), made]
+
+    def training_step(self, batch, batch_idx):
+        self.manual_backward(super().training_step(batch, batch_idx))
+        for optimizer in self.optimizers():
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+def test_each_of_several_optimisers_is_regularised_once_in_each_fit():
+    model = OfTwoOptimizers(network(), 3, optimizer="sgd", lr=0.1, l1=0.1, l2=0.1)
+    for _ in range(2):
+        trainer = quiet_trainer()
+        trainer.fit(model, LOADER)
+        for optimizer in trainer.optimizers:
+            assert len(optimizer._optimizer_step_pre_hooks) == 1
+            assert len(optimizer._optimizer_step_post_hooks) == 1
+
+
 def test_biases_and_normalisations_are_spared_whatever_their_shape():
     class Shifted(nn.Module):
         def __init__(self):
