@@ -26,11 +26,14 @@ _MAX_UPDATE_RATIO_OF_NOISE = 3e-2
 _HUGE_UPDATE_RATIO = 1e-1  # The limit of TheDeepChecker.
 _MIN_UPDATE_RATIO_TO_THROW = 0.2
 _MIN_GROWTH_OF_WEIGHTS = 3.0
+_MIN_GROWTH_WITH_FIRST_STEPS = 2.0
+_MIN_GROWTH_WHILE_FALLING = 4.0
+_MIN_FIRST_UPDATE_RATIO = 5e-2
 
 # Of the loss of a constant, taken off it.
 _LITTLE_GAIN = 0.3
 _GOOD_GAIN = 0.5
-_MAX_GAIN_WHEN_TURNED = 0.6
+_MAX_GAIN_WHEN_TURNED = 0.9
 _VERY_GOOD_GAIN = 0.7
 
 _MIN_RISE_SHARE = 0.25  # Of what there is to know.
@@ -50,6 +53,9 @@ _RECENT_LOOKS = 10
 _RECENT_CHECKS = 3
 _CHECKS_TO_SEE_TOSSING = 10
 _MIN_MEAN_JUMP_OF_ACCURACY = 0.1
+_MIN_SHARE_OF_BEST_LOST = 0.1  # Of what there is to know, by most checks since.
+_MIN_SHARE_OF_BEST_LOST_FOR_GOOD = 0.02  # By all of them.
+_MIN_RATIO_TO_TRAINING_THEN = 0.9
 
 # What was learned and is forgotten, by the loss of a constant.
 _MIN_SHARE_FORGOTTEN = 0.2
@@ -129,7 +135,8 @@ def _harms() -> tuple[Callable[[Vitals, _Steps], bool], ...]:
     """What large steps do to a training that had its chance, any of which is enough."""
     return (
         _keeps_from_learning, _is_undone, _is_far_off, _is_hurt, _has_turned, _tosses,
-        _has_cost_half, _have_led_away, _is_forgotten, _is_forgotten_soon,
+        _has_lost_its_best, _has_cost_half, _have_led_away, _have_replaced_weights, _is_forgotten,
+        _is_forgotten_soon,
     )  # fmt: skip
 
 
@@ -290,7 +297,7 @@ def _is_hurt(vitals: Vitals, steps: _Steps) -> bool:
 
 
 def _has_turned(vitals: Vitals, steps: _Steps) -> bool:
-    """Whether steps that are still large have taken both losses up again from half way down."""
+    """Whether steps that are still large have taken both losses up again, for good."""
     checks, curve = vitals.validation_losses, _finite_curve(vitals)
     if (
         not (steps.recent > _LARGE_UPDATE_RATIO and steps.lasting > _HUGE_UPDATE_RATIO)
@@ -317,6 +324,29 @@ def _tosses(vitals: Vitals, steps: _Steps) -> bool:
     return steps.late > _LARGE_UPDATE_RATIO and jumps > _MIN_MEAN_JUMP_OF_ACCURACY
 
 
+def _has_lost_its_best(vitals: Vitals, steps: _Steps) -> bool:
+    """Whether validation was clearly better once and training was not worse: no over-fitting.
+
+    The first steps were large beside each layer, which the whole network's ratio may hide.
+    """
+    checks, curve = vitals.validation_losses, _finite_curve(vitals)
+    if not (vitals.had_a_long_chance and vitals.step >= vitals.planned_steps / 2) or not curve:
+        return False
+    if not vitals.validates_the_same_loss or vitals.evaluates_late:
+        return False
+    best = checks.index(min(checks, default=math.nan)) if all(map(math.isfinite, checks)) else 0
+    since = checks[best + 1 :]
+    if len(checks) < 2 * _RECENT_CHECKS or len(since) < _RECENT_CHECKS:
+        return False
+    until_then = curve[: max(1, len(curve) * (best + 1) // len(checks))]
+    return (
+        _first_layer_step(vitals) > _HUGE_UPDATE_RATIO
+        and statistics.median(since) - checks[best] > _MIN_SHARE_OF_BEST_LOST * vitals.whole_scale
+        and min(since) - checks[best] > _MIN_SHARE_OF_BEST_LOST_FOR_GOOD * vitals.whole_scale
+        and vitals.recent_loss > _MIN_RATIO_TO_TRAINING_THEN * min(until_then)
+    )
+
+
 def _has_cost_half(vitals: Vitals, steps: _Steps) -> bool:
     """Whether half of the planned steps went by at a constant's loss, after some that were huge."""
     constant = vitals.whole_constant
@@ -338,6 +368,24 @@ def _have_led_away(vitals: Vitals, steps: _Steps) -> bool:
         and steps.lasting > _LARGE_UPDATE_RATIO
         and vitals.growth > _MIN_GROWTH_OF_WEIGHTS
         and not vitals.misdrawn
+    )
+
+
+def _have_replaced_weights(vitals: Vitals, steps: _Steps) -> bool:
+    """Whether large steps put others in the first weights' place, which have learned little.
+
+    Half of the steps that are planned are done by then. A loss that falls is given time, unless the
+    weights are four times as long.
+    """
+    late = vitals.had_a_long_chance and vitals.step >= vitals.planned_steps / 2
+    if not late or vitals.misdrawn or not vitals.objective.task:
+        return False
+    enough = _MIN_GROWTH_WHILE_FALLING if vitals.is_falling else _MIN_GROWTH_WITH_FIRST_STEPS
+    return (
+        vitals.gain < _LITTLE_GAIN
+        and steps.lasting > _MIN_FIRST_UPDATE_RATIO
+        and vitals.growth > enough
+        and _first_layer_step(vitals) > _HUGE_UPDATE_RATIO
     )
 
 

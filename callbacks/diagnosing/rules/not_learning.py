@@ -24,6 +24,8 @@ _MIN_SIZE_OF_FAR_TARGETS = 10.0
 _MIN_SHARE_OF_SIZE_REACHED = 0.5
 _LEAST_USUAL_UPDATE_RATIO = 3e-4
 _EARLY_SHARE_OF_STEPS = 0.5  # Of the steps that are planned.
+_MAX_SHARE_OF_ROUNDING = 1e-5  # Of the size of means that are taken in another order.
+_FEWEST_STEPS = 100  # Many a network stays where it began for some dozen.
 _FIRST_BATCHES = 5
 _MAX_ERROR_SHARE_TO_BE_SURE = 0.1  # Of the mean of their losses.
 
@@ -66,9 +68,9 @@ def _by_sample(vitals: Vitals, time: int, batch: int) -> bool:
 def _blind(vitals: Vitals) -> list[Symptom]:
     """Nothing comes in: each sample is the same to the network, and so is what comes out."""
     inputs = vitals.inputs
-    alike = inputs.largest_std == 0 and vitals.ignores_inputs
+    alike = inputs.largest_std <= _MAX_SHARE_OF_ROUNDING * inputs.rms and vitals.ignores_inputs
     alike &= not any(layer.identical_units for layer in vitals.layers)
-    if not alike or vitals.has_learned or not vitals.had_a_long_chance:
+    if not alike or vitals.has_learned or not vitals.had_a_chance:
         return []
     evidence = (
         f"The inputs of {inputs.layer} are the same for all samples, with a mean of "
@@ -125,10 +127,16 @@ def _begins_unsurely(vitals: Vitals) -> bool:
     return error > _MAX_ERROR_SHARE_TO_BE_SURE * abs(vitals.initial_loss)
 
 
+def _compared(loss: float, other: float, of: str) -> str:
+    better = "hardly better" if loss < other else "no better"
+    return f"{loss:.4g}, {better} than the {other:.4g} {of}"
+
+
 def _stuck(vitals: Vitals) -> list[Symptom]:
     if (
         not vitals.one_loss
         or not vitals.had_a_long_chance_at_full_rate
+        or vitals.step < _FEWEST_STEPS
         or vitals.has_learned
         or vitals.falls_in_time
     ):
@@ -141,9 +149,9 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     if math.isnan(constant) and (vitals.scores_improve or _begins_unsurely(vitals)):
         return []  # A loss of the hardest pairs alone stays where it is.
     than = (
-        f"{vitals.recent_data_loss:.4g}, no better than the {constant:.4g} of a constant prediction"
+        _compared(vitals.recent_data_loss, constant, "of a constant prediction")
         if constant == constant and vitals.data_losses
-        else f"{vitals.recent_loss:.4g}, no better than the {vitals.initial_loss:.4g} of the start"
+        else _compared(vitals.recent_loss, vitals.initial_loss, "of the start")
     )
     plateau = Remedy("Use activations that are not sigmoids, or normalise.", 'activation="relu"')
     remedies = (

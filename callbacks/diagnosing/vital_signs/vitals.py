@@ -179,10 +179,14 @@ class Vitals(ObservedSigns):
 
     @cached_property
     def vanished_from_the_start(self) -> bool:
-        """Whether gradients were lost on their way before the first step, with units alive."""
+        """Whether gradients were lost on their way before the first step, with units alive.
+
+        A last layer that begins at zero lets none through for one step, and loses nothing.
+        """
         dead = (shares[0] for shares in self.dead.history.values() if shares)
         return (
             vanishing_from(self.first_gradient_profile) is not None
+            and not any(layer.is_last and layer.weight_gain == 0 for layer in self.layers)
             and max(dead, default=0.0) <= _MAX_SHARE_DEAD
             and not self.silent
         )

@@ -66,6 +66,10 @@ SICK = {
     "nothing comes in": (
         vitals(FLAT, prediction_ranges=[0.0] * 9, inputs=InputScale("fc", 0.0, 0.0, math.nan, 0.0)),
         P.NOT_LEARNING, "critical"),
+    "means of the same, but for their last digits": (
+        vitals(FLAT[:100], prediction_ranges=[1e-7] * 9, dead=record(act=[0.5, 0.6, 0.7]),
+               inputs=InputScale("fc", 1.2, 1e-7, math.nan, 0.97)),
+        P.NOT_LEARNING, "critical"),
 }  # fmt: skip
 
 

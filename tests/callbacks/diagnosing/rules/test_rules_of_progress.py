@@ -440,3 +440,17 @@ def test_sigmoids_that_are_no_reason(other):
     assert P.VANISHING_GRADIENT not in found(vitals(STEADY, **{**SIGMOIDS, **other}))
     slows = [2.3 * 0.99**i for i in range(300)]
     assert P.VANISHING_GRADIENT not in found(vitals(slows, **SIGMOIDS))
+
+
+@pytest.mark.parametrize(("steps", "sick"), [(40, False), (99, False), (120, True)])
+def test_nothing_is_said_of_some_dozen_steps(steps, sick):
+    losses = [2.3 + 0.05 * (-1) ** i for i in range(steps)]
+    assert (P.NOT_LEARNING in found(vitals(losses, planned_steps=steps))) is sick
+
+
+@pytest.mark.parametrize(("loss", "words"), [(2.29, "hardly better than"), (2.32, "no better")])
+def test_a_loss_below_that_of_a_constant_is_not_said_to_be_no_better(loss, words):
+    noisy = [loss + 0.05 * (-1) ** i for i in range(300)]
+    signs = vitals(noisy, data_losses=noisy[:30], planned_steps=400, recurrent=True)
+    (symptom,) = [s for s in examine(signs) if s.problem is P.NOT_LEARNING]
+    assert words in symptom.evidence

@@ -204,3 +204,74 @@ def test_steps_that_an_optimiser_makes_shorter_and_shorter():
     ):
         assert P.LEARNING_RATE_TOO_LOW not in found(vitals(CRAWLS, **{**EBBS, **more}))
     assert P.LEARNING_RATE_TOO_LOW not in found(vitals(FALLING, **EBBS))
+
+
+def _first_steps(size):
+    """Weight layers, and how long the first steps were beside each of them."""
+    return {
+        "layers": [Layer("a", 9, has_gradient=True), Layer("b", 9, has_gradient=True)],
+        "updates": record(a=[size] * 5, b=[size] * 5),
+    }
+
+
+LOST = {
+    "validation_losses": [1.6, 0.9, 1.3, 1.5, 1.4, 1.6],
+    "training_epoch_losses": [1.8, 1.1, 1.3, 1.4, 1.4, 1.4],
+    "planned_steps": 400, "total_updates": [0.07] * 3 + [9e-3] * 12, **_first_steps(0.25),
+}  # fmt: skip
+WORSE_SINCE = [
+    *[2.3 - 0.012 * i for i in range(100)],
+    *[1.1 + 0.002 * i for i in range(150)],
+    *[1.4 + 0.01 * (-1) ** i for i in range(50)],
+]
+
+
+def test_what_validation_knew_once_and_training_did_too():
+    assert found(vitals(WORSE_SINCE, **LOST))[P.LEARNING_RATE_TOO_HIGH] == "warning"
+    for more in (
+        _first_steps(0.02),
+        {"planned_steps": 1000},  # not half of it
+        {"validation_losses": [1.6, 0.9, 1.0, 0.95, 0.93, 0.94]},  # a bit of noise
+        {"validation_losses": [1.6, 0.9, 1.3, 1.5, 1.4, 0.92]},  # it came back
+        {"validation_losses": [1.6, 1.5, 1.4, 1.3, 0.9, 1.5]},  # just now
+    ):
+        assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(WORSE_SINCE, **{**LOST, **more}))
+
+
+def test_validation_that_alone_gets_worse_is_over_fitting():
+    by_heart = [2.3 * 0.99**i for i in range(300)]
+    assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(by_heart, **LOST))
+
+
+LITTLE = [2.1 + 0.05 * (-1) ** i for i in range(300)]
+REPLACED = {
+    "planned_steps": 400, "growth": 2.6, "total_updates": [0.08] * 5 + [6e-3] * 12,
+    **_first_steps(0.12),
+}  # fmt: skip
+
+
+def test_weights_that_the_first_steps_replaced_and_that_learn_little():
+    assert found(vitals(LITTLE, **REPLACED))[P.LEARNING_RATE_TOO_HIGH] == "warning"
+    for more in (
+        {"growth": 1.3},
+        {"planned_steps": 1000},
+        {"data_losses": [1.0] * 30},
+        _first_steps(0.03),
+        {"total_updates": [0.02] * 5 + [6e-3] * 12},
+    ):
+        assert P.LEARNING_RATE_TOO_HIGH not in found(vitals(LITTLE, **{**REPLACED, **more}))
+
+
+@pytest.mark.parametrize(("growth", "sick"), [(3.3, False), (5.0, True)])
+def test_a_loss_that_falls_is_given_time_unless_the_weights_are_four_times_as_long(growth, sick):
+    falls = [2.25 - 0.001 * i + 0.01 * (-1) ** i for i in range(300)]
+    signs = vitals(falls, **{**REPLACED, "growth": growth})
+    assert (P.LEARNING_RATE_TOO_HIGH in found(signs)) is sick
+
+
+@pytest.mark.parametrize(("drawn", "vanished"), [(0.0, False), (0.58, True)])
+def test_a_last_layer_of_zeros_lets_no_gradient_through_at_first(drawn, vanished):
+    head = Layer("head", 9, has_gradient=True, is_last=True, weight_gain=drawn)
+    profile = [0.0, 0.0, 0.0, 1.0]
+    signs = vitals(FLAT, first_gradient_profile=profile, layers=[Layer("a", 9), head])
+    assert signs.vanished_from_the_start is vanished
