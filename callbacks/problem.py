@@ -36,3 +36,29 @@ class Problem(str, Enum):
     def __str__(self) -> str:
         """The code, as enumerations of strings give theirs from Python 3.11 on."""
         return self.value
+
+    @property
+    def in_words(self) -> str:
+        """The problem as a sentence names it.
+
+        Example:
+            >>> Problem.DEAD_RELU.in_words, Problem.NOT_LEARNING.in_words
+            ('dead ReLUs', 'not learning')
+        """
+        return _IN_WORDS.get(self) or self.value.replace("_", " ")
+
+
+_IN_WORDS = {
+    Problem.NON_FINITE: "values that are not finite",
+    Problem.EXPLODING_GRADIENT: "exploding gradients",
+    Problem.VANISHING_GRADIENT: "vanishing gradients",
+    Problem.DEAD_RELU: "dead ReLUs",
+    Problem.SATURATED_ACTIVATION: "saturated activations",
+    Problem.POOR_INITIALIZATION: "poor initialisation",
+    Problem.UNNORMALIZED_INPUT: "unnormalised input",
+    Problem.OUTPUT_LOSS_MISMATCH: "output that does not fit the loss",
+    Problem.OVERFITTING: "over-fitting",
+    Problem.OVER_REGULARIZED: "too much regularisation",
+    Problem.TRAIN_EVAL_MISMATCH: "training and evaluation that disagree",
+    Problem.FROZEN_PARAMETER: "parameters that do not train",
+}

@@ -97,11 +97,11 @@ def _with_evidence(cause: Symptom, effects: list[Symptom]) -> Symptom:
     for effect in effects:
         figures |= {f"{effect.problem.value}/{n}": v for n, v in effect.measurements.items()}
     known = {*cause.tells, *([P.NOT_LEARNING] if cause.problem in _TELL_THE_LOSS else [])}
-    told = [effect for effect in effects if effect.problem not in known]
+    told = [e for e in effects if e.problem not in known and e.severity != "info"]
     told.sort(key=lambda effect: _TOLD_LAST.get(effect.problem, 0))
     text = " ".join([cause.evidence, *(effect.evidence for effect in told[:_MOST_TOLD])])
     if len(told) > _MOST_TOLD:
-        names = [effect.problem.value for effect in told[_MOST_TOLD:]]
+        names = [effect.problem.in_words for effect in told[_MOST_TOLD:]]
         text += f" It explains {', '.join(names)}, too."
     # What keeps the training from succeeding is as grave by any name.
     critical = any(symptom.severity == "critical" for symptom in (cause, *effects))

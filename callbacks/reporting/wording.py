@@ -9,25 +9,10 @@ from .case import Case
 from .case_notes import Health
 from .finding import Finding
 
-_NAMES = {
-    Problem.NON_FINITE: "values that are not finite",
-    Problem.EXPLODING_GRADIENT: "exploding gradients",
-    Problem.VANISHING_GRADIENT: "vanishing gradients",
-    Problem.DEAD_RELU: "dead ReLUs",
-    Problem.SATURATED_ACTIVATION: "saturated activations",
-    Problem.POOR_INITIALIZATION: "poor initialisation",
-    Problem.UNNORMALIZED_INPUT: "unnormalised input",
-    Problem.OUTPUT_LOSS_MISMATCH: "output that does not fit the loss",
-    Problem.OVERFITTING: "over-fitting",
-    Problem.OVER_REGULARIZED: "too much regularisation",
-    Problem.TRAIN_EVAL_MISMATCH: "training and evaluation that disagree",
-    Problem.FROZEN_PARAMETER: "parameters that do not train",
-}
-
 
 def name_of(problem: Problem) -> str:
     """A problem in words."""
-    return _NAMES.get(problem) or problem.value.replace("_", " ")
+    return problem.in_words
 
 
 def verdict_of(case: Case) -> tuple[Health, str]:

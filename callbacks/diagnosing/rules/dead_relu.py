@@ -38,7 +38,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         "active."
     )
     if len(dead) > 1:
-        evidence += f" So are more than half in {len(dead) - 1} other of {total} layers."
+        evidence += f" More than half are in {len(dead)} of {total} layers."
     # With a fifth of its units left, a network learns something: what keeps it from that lets them
     # fall silent, too.
     left = math.prod(1 - share for share in dead.values())

@@ -12,6 +12,7 @@ from ....functional.gradient_flow import exploding_from
 from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
+from ..rounding import as_multiple
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
@@ -83,8 +84,8 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
     ratio = values[1] / values[-1]
     usual = statistics.median(_totals(vitals) or [1.0])
     evidence = (
-        f"Per parameter the gradient of {layers[1]} is {ratio:.1e} times that of {layers[-1]}: it "
-        f"grows from {layers[begins]} on towards the input."
+        f"Per parameter the gradient of {layers[1]} is {as_multiple(ratio)} that of {layers[-1]}: "
+        f"it grows from {layers[begins]} on towards the input."
     )
     return [
         Symptom(
@@ -103,7 +104,7 @@ def _through_sequences(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"The gradient of the last output of {vitals.recurrent_layer} grows on its way back "
-        f"through {len(profile)} steps of time, to {ratio:.1e} times."
+        f"through {len(profile)} steps of time, to {as_multiple(ratio)}."
     )
     usual = statistics.median(_totals(vitals) or [1.0])
     remedies = (

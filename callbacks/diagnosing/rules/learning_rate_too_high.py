@@ -16,6 +16,7 @@ from ...monitoring.layers import plain_layer
 from ...monitoring.recording.record import Record
 from ...problem import Problem
 from ...remedy import Remedy
+from ..rounding import as_length, as_share
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
@@ -155,13 +156,12 @@ def _symptom(vitals: Vitals, steps: _Steps, killed: str) -> Symptom:
     least = min(seen, default=math.nan)
     # Weights that were thrown far away are long, and steps beside them short.
     moves = (
-        f"A step moves the weights by {steps.recent:.2g} of their length "
-        f"(at most {steps.peak:.2g}; "
+        f"A step moves the weights by {as_length(steps.recent)} (at most {as_share(steps.peak)}; "
     )
     if steps.recent < _USUAL_UPDATE_RATIO:
-        moves = f"A step moved the weights by up to {steps.peak:.2g} of their length ("
+        moves = f"A step moved the weights by up to {as_length(steps.peak)} ("
     evidence = (
-        f"{moves}about 0.001 is usual), and the loss is {_said(vitals.recent_loss)} after "
+        f"{moves}about 0.1% is usual), and the loss is {_said(vitals.recent_loss)} after "
         f"{_said(vitals.losses[0])} at first and {least:.4g} at its best."
     )
     if killed:

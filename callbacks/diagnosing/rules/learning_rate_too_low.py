@@ -12,6 +12,7 @@ import statistics
 from ...problem import Problem
 from ...remedy import Remedy
 from ..clipping import clip_less
+from ..rounding import as_share
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
@@ -86,7 +87,7 @@ def _still_warming(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"After {vitals.step} of {vitals.planned_steps:.0f} steps one moves the weights by "
-        f"{updates[-1]:.1e} of their length, where 1e-03 is usual.{_words_on_cause(vitals)}"
+        f"{as_share(updates[-1])} of their length, where 0.1% is usual.{_words_on_cause(vitals)}"
     )
     figures = {"update_ratio": updates[-1], "learning_rate": now}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -105,8 +106,8 @@ def _motionless(vitals: Vitals) -> list[Symptom]:
     if not (short and way > 0):
         return []
     evidence = (
-        f"All {steps:.0f} steps together move the weights by no more than {way:.1e} of their "
-        f"length: each by 1e-03 is usual.{_words_on_cause(vitals)}"
+        f"All {steps:.0f} steps together move the weights by no more than {as_share(way)} of "
+        f"their length; 0.1% in each is usual.{_words_on_cause(vitals)}"
     )
     figures = {"way": way, "update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -209,12 +210,12 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     slowed &= not (crawls and _has_ebbed(vitals, updates, learned))
     if slowed or not ((recent > 0 or died_out) and (crawls or stands)):
         return []
-    what = f"fell by only {fell:.1%} in" if fell > 0 else "did not fall in"
+    what = f"fell by only {as_share(fell)} in" if fell > 0 else "did not fall in"
     if 0 < learned < fell:
-        what = f"is only {learned:.1%} below a constant's after"
+        what = f"is only {as_share(learned)} below a constant's after"
     evidence = (
-        f"The loss {what} {vitals.step} steps: a step moves the weights by {recent:.1e} of their "
-        f"length, where about 1e-03 is usual.{_words_on_cause(vitals)}"
+        f"The loss {what} {vitals.step} steps: a step moves the weights by {as_share(recent)} of "
+        f"their length, where about 0.1% is usual.{_words_on_cause(vitals)}"
     )
     figures = {"update_ratio": recent, "fell": fell, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -290,7 +291,7 @@ def _died_early(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"The last two thirds of the training do nothing: a step moves the weights by "
-        f"{updates[-1]:.1e} of their length.{_words_on_cause(vitals)}"
+        f"{as_share(updates[-1])} of their length.{_words_on_cause(vitals)}"
     )
     figures = {"update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -322,7 +323,7 @@ def _unhurried(vitals: Vitals) -> list[Symptom]:
     evidence = (
         f"After {vitals.step} of {vitals.planned_steps:.0f} steps the loss is only "
         f"{max(0.0, vitals.gain):.1%} below a constant's, and {falls}: a step moves "
-        f"the weights by {statistics.median(updates):.1e} of their length."
+        f"the weights by {as_share(statistics.median(updates))} of their length."
     )
     figures = {"gain": vitals.gain, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW

@@ -17,6 +17,7 @@ from ....functional.gradient_flow import vanishing_from
 from ...diagnosis import Severity
 from ...problem import Problem
 from ...remedy import Remedy
+from ..rounding import as_multiple
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
@@ -58,8 +59,8 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"{vitals.recurrent_layer} cannot learn from what is long past: the gradient reaches back "
-        f"{reach} of {len(profile)} steps of time, and is {first / last:.1e} times as large at the "
-        "first as at the last."
+        f"{reach} of {len(profile)} steps of time, and is {as_multiple(first / last)} as large at "
+        "the first as at the last."
     )
     remedies = (
         Remedy("Use a layer with gates.", "nn.LSTM(features, hidden)"),
@@ -83,7 +84,7 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
     layers, values = list(vitals.gradient_profile), list(vitals.gradient_profile.values())
     ratio = values[0] / values[-1]
     severity: Severity = "warning" if vitals.has_learned else "critical"
-    share = f"{ratio:.1e} times that of {layers[-1]}" if ratio else "0"
+    share = f"{as_multiple(ratio)} that of {layers[-1]}" if ratio else "0"
     evidence = (
         f"From {layers[begins]} on towards the input the gradients vanish: per parameter, that of "
         f"{layers[0]} is {share}."
@@ -153,7 +154,7 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
     evidence = (
         f"For the first {share:.0%} of the training nothing was learned: from "
         f"{layers[begins]} on towards the input the gradients vanished, that of {layers[0]} to "
-        f"{ratio:.1e} times that of {layers[-1]}, per parameter."
+        f"{as_multiple(ratio)} that of {layers[-1]}, per parameter."
     )
     figures = {"ratio": ratio, "share": share}
     problem, layer = Problem.VANISHING_GRADIENT, layers[begins]
@@ -185,8 +186,8 @@ def _from_layer_to_layer(vitals: Vitals) -> list[Symptom]:
     ratio = values[0] / values[-1]
     evidence = (
         f"The gradients fade from layer to layer: per parameter, that of {layers[0]} is "
-        f"{ratio:.1e} times that of {layers[-1]}, through {hidden} activations that saturate, and "
-        "nothing is learned."
+        f"{as_multiple(ratio)} that of {layers[-1]}, through {hidden} activations that saturate, "
+        "and nothing is learned."
     )
     figures, problem = {"ratio": ratio}, Problem.VANISHING_GRADIENT
     return [Symptom(problem, "critical", evidence, figures, _remedies(), layers[0], reports=3)]

@@ -233,7 +233,7 @@ def test_gradients_that_fade_at_each_of_several_sigmoids():
     (symptom,) = join_causes(examine(vitals(FLAT, **FADING)))
     assert (symptom.problem, symptom.severity) == (P.VANISHING_GRADIENT, "critical")
     assert symptom.evidence.startswith(
-        "The gradients fade from layer to layer: per parameter, that of a is 3.5e-04 times that of "
+        "The gradients fade from layer to layer: per parameter, that of a is 3.5e-4 times that of "
         "e, through 4 activations that saturate, and nothing is learned."
     )
 

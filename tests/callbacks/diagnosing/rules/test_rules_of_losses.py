@@ -365,9 +365,17 @@ def test_of_much_that_is_explained_two_signs_are_told():
     ]
     (joined,) = join_causes([rate, *effects])
     assert joined.evidence == (
-        "Large steps. dead_relu. vanishing_gradient. It explains dormant_units, too."
+        "Large steps. dead_relu. vanishing_gradient. It explains dormant units, too."
     )
     assert len(joined.measurements) == 4
+
+
+def test_what_is_only_worth_knowing_is_not_told_as_evidence():
+    rate = Symptom(P.LEARNING_RATE_TOO_HIGH, "critical", "Large steps.", {}, ())
+    idle = Symptom(P.CLASS_IMBALANCE, "info", "Few of one class.", {"x": 1.0}, ())
+    (joined,) = join_causes([rate, idle])
+    assert joined.evidence == "Large steps."
+    assert joined.measurements == {"class_imbalance/x": 1.0}
 
 
 def test_weights_that_were_thrown_away_are_told_by_the_step_that_did_it():
@@ -377,4 +385,4 @@ def test_weights_that_were_thrown_away_are_told_by_the_step_that_did_it():
         total_updates=[*[1e3] * 3, *[1e-7] * 7],
     )  # fmt: skip
     evidence = symptom_of(P.LEARNING_RATE_TOO_HIGH, signs).evidence
-    assert evidence.startswith("A step moved the weights by up to 1e+03 of their length (about")
+    assert evidence.startswith("A step moved the weights by up to 1,000 times their length (about")
