@@ -116,6 +116,8 @@ import faulty.vision
 import faulty.visitors
 import faulty.warehouse
 import faulty.weather
+import faulty.workplace
+import faulty.workplace_more
 import faulty.workshops
 import faulty.zoo
 import healthy.ablations
@@ -254,6 +256,7 @@ import healthy.wards
 import healthy.warehouse
 import healthy.waveforms
 import healthy.weather
+import healthy.workplace
 import healthy.workshops
 import healthy.zoo
 import healthy.zoo_more
@@ -376,6 +379,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.vineyard.CASES,
     *faulty.warehouse.CASES,
     *faulty.weather.CASES,
+    *faulty.workplace.CASES,
+    *faulty.workplace_more.CASES,
     *faulty.workshops.CASES,
     *faulty.zoo.CASES,
 )
@@ -516,6 +521,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.waveforms.CASES,
     *healthy.vineyard.CASES,
     *healthy.weather.CASES,
+    *healthy.workplace.CASES,
     *healthy.workshops.CASES,
     *healthy.zoo.CASES,
     *healthy.zoo_more.CASES,
