@@ -49,10 +49,10 @@ def training_progress(training_losses: Tensor) -> Tensor:
         >>> training_progress(torch.tensor([3.0, 2.0, 1.0]))
         tensor(1000.)
     """
-    losses = _real(training_losses)
+    losses = _exact(_real(training_losses))
     lowest = losses.amin(-1)
     progress = 1000 * (losses.mean(-1) / lowest - 1)
-    return torch.where(lowest > 0, progress, float("nan"))
+    return torch.where(lowest > 0, progress, float("nan")).to(_real(training_losses).dtype)
 
 
 def progress_quotient(
@@ -145,10 +145,12 @@ def exponential_average(values: Tensor, window: int) -> Tensor:
         tensor(3.)
     """
     _check_window(window)
-    values = _real(values)
-    age = torch.arange(len(values) - 1, -1, -1, device=values.device)
-    weights = torch.pow(torch.as_tensor(1 - 2 / (window + 1), dtype=values.dtype), age)
-    return (weights * values).sum() / weights.sum()
+    exact = _exact(_real(values))
+    age = torch.arange(len(exact) - 1, -1, -1, device=exact.device)
+    weights = torch.pow(torch.as_tensor(1 - 2 / (window + 1), dtype=exact.dtype), age)
+    # What weighs nothing does not count, not even if it is infinite.
+    parts = torch.where(weights > 0, weights * exact, 0.0)
+    return (parts.sum() / weights.sum()).to(_real(values).dtype)
 
 
 def windowed_median(values: Tensor, window: int) -> Tensor:
@@ -170,12 +172,19 @@ def windowed_median(values: Tensor, window: int) -> Tensor:
     """
     _check_window(window)
     last = _real(values[-window:])
-    exact = last if last.dtype in (torch.float32, torch.float64) else last.float()
-    return exact.quantile(0.5).to(last.dtype)
+    ranked, middle = _exact(last).sort().values, len(last) // 2
+    # The mean of two that are equal is either, of two infinite ones, too.
+    low, high = ranked[middle if len(last) % 2 else middle - 1], ranked[middle]
+    median = torch.where(low == high, high, (low + high) / 2)
+    return torch.where(last.isnan().any(), float("nan"), median).to(last.dtype)
 
 
 def _real(values: Tensor) -> Tensor:
     return values if values.is_floating_point() else values.to(torch.get_default_dtype())
+
+
+def _exact(values: Tensor) -> Tensor:
+    return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 
 def _check_window(window: int) -> None:

@@ -14,17 +14,17 @@ def l1_penalty(weights: Sequence[Tensor]) -> Tensor:
         weights: At least one tensor, of any shapes.
 
     Returns:
-        Scalar tensor.
+        Real scalar tensor; of half precision in float32, in which the sum does not overflow.
 
     Example:
         >>> l1_penalty([torch.tensor([1.0, -2.0])])
         tensor(3.)
     """
-    return torch.stack([_whole(weight.abs().sum()) for weight in weights]).sum()
+    return torch.stack([_whole(_exact(weight).abs().sum()) for weight in weights]).sum()
 
 
 def l2_penalty(weights: Sequence[Tensor]) -> Tensor:
-    r"""Half the sum of squares, :math:`\frac{1}{2}\sum_i w_i^2`; its gradient is w.
+    r"""Half the sum of squares, :math:`\frac{1}{2}\sum_i |w_i|^2`; its gradient is w.
 
     With SGD, a factor of :math:`\lambda` on it equals ``weight_decay`` of :math:`\lambda`.
 
@@ -32,13 +32,14 @@ def l2_penalty(weights: Sequence[Tensor]) -> Tensor:
         weights: At least one tensor, of any shapes.
 
     Returns:
-        Scalar tensor.
+        Real scalar tensor; of half precision in float32, in which the sum does not overflow.
 
     Example:
         >>> l2_penalty([torch.tensor([3.0, 4.0])])
         tensor(12.5000)
     """
-    return 0.5 * torch.stack([_whole(weight.square().sum()) for weight in weights]).sum()
+    squares = [_whole(_squares(_exact(weight)).sum()) for weight in weights]
+    return 0.5 * torch.stack(squares).sum()
 
 
 @torch.no_grad()
@@ -62,7 +63,10 @@ def soft_threshold_(weights: Sequence[Tensor], threshold: float) -> None:
         Parikh and Boyd 2014, "Proximal algorithms", section 6.5.2.
     """
     for weight in weights:
-        weight.sub_(weight.clamp(-threshold, threshold))
+        if weight.is_complex():
+            weight.copy_(weight.sgn() * (weight.abs() - threshold).clamp(min=0))
+        else:
+            weight.sub_(weight.clamp(-threshold, threshold))
 
 
 @torch.no_grad()
@@ -82,7 +86,8 @@ def decay_(weights: Sequence[Tensor], factor: float) -> None:
     Reference:
         Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2.
     """
-    torch._foreach_mul_(list(weights), 1 - factor)
+    if weights:
+        torch._foreach_mul_(list(weights), 1 - factor)
 
 
 def zero_fraction(weights: Sequence[Tensor]) -> Tensor:
@@ -100,6 +105,14 @@ def zero_fraction(weights: Sequence[Tensor]) -> Tensor:
     """
     zeros = torch.stack([_whole((weight == 0).sum()) for weight in weights]).sum()
     return zeros / sum(weight.numel() for weight in weights)
+
+
+def _exact(weight: Tensor) -> Tensor:
+    return weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
+
+
+def _squares(weight: Tensor) -> Tensor:
+    return (weight * weight.conj()).real if weight.is_complex() else weight.square()
 
 
 def _whole(value: Tensor) -> Tensor:

@@ -49,4 +49,4 @@ class RunningMoments:
         self.weight = old + 1.0
         difference = value - self.mean
         self.mean += difference / self.weight
-        self.variance = old / self.weight * (self.variance + difference**2 / self.weight)
+        self.variance = old / self.weight * (self.variance + difference * difference / self.weight)

@@ -1,4 +1,5 @@
 import csv
+import math
 import statistics
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from torch.optim.swa_utils import get_ema_avg_fn
 from torch.utils.checkpoint import checkpoint
 from torchvision.models import resnet18
 
-from torchvitals.callbacks import DeadReLUMonitor
+from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -323,6 +324,34 @@ def test_blocks_that_share_their_relu_are_told_apart(width, every):
     monitor = DeadReLUMonitor(every)
     fit(Research(network), loader(torch.randn(80, 6)), [monitor], max_epochs=2)
     assert monitor.dead_fraction == {"network.0.act": 1 / 8, "network.1.act": 1.0}
+
+
+class Experts(nn.Module):
+    """Sends each sample to one of three, of which the last never gets any."""
+
+    def __init__(self):
+        super().__init__()
+        self.experts = nn.ModuleList(nn.Sequential(nn.Linear(6, 8), nn.ReLU()) for _ in range(3))
+        self.out = nn.Linear(8, 3)
+
+    def forward(self, x):
+        chosen = (x[:, 0] > 1).long()
+        shown = F.relu(torch.arange(len(x)) - 3)  # whole numbers have no units
+        parts = [expert(x[chosen == i]) for i, expert in enumerate(self.experts)]
+        order = torch.cat([torch.nonzero(chosen == i)[:, 0] for i in range(3)]).argsort()
+        return self.out(torch.cat(parts)[order]) + 0 * shown[:, None]
+
+
+@pytest.mark.parametrize("every", [None, 1])
+def test_an_expert_that_no_sample_came_to_has_no_verdict(every):
+    torch.manual_seed(0)
+    network, dead = Experts(), DeadReLUMonitor(every)
+    activations = ActivationMonitor(1)
+    fit(Research(network), loader(torch.randn(96, 6)), [dead, activations])
+    assert dead.dead_fraction.keys() == {"network.experts.0.1", "network.experts.1.1"}
+    assert not any("experts.2" in finding for finding in dead.findings.values())
+    assert not any("experts.2" in site for site in activations.mean)
+    assert all(math.isfinite(mean) for mean in activations.mean.values())
 
 
 def test_no_relu_is_nothing_and_not_a_healthy_zero():

@@ -122,3 +122,26 @@ def test_smoothing_takes_numbers_of_any_kind_and_a_window_of_at_least_one(averag
 
 def test_progress_of_whole_numbers():
     assert training_progress(torch.tensor([3, 2, 1])) == 1000
+
+
+INF, NAN = float("inf"), float("nan")
+
+
+@pytest.mark.parametrize(
+    ("function", "values", "dtype", "expected"),
+    [
+        (lambda v: exponential_average(v, 1), [INF, 1.0], torch.float32, 1.0),
+        (lambda v: exponential_average(v, 1), [NAN, 1.0], torch.float32, 1.0),
+        (lambda v: exponential_average(v, 3), [1.0, INF], torch.float32, INF),
+        (lambda v: exponential_average(v, 5), [60_000.0, 60_000.0], torch.float16, 60_000.0),
+        (lambda v: windowed_median(v, 3), [INF, INF, 1.0], torch.float32, INF),
+        (lambda v: windowed_median(v, 2), [INF, INF], torch.float32, INF),
+        (lambda v: windowed_median(v, 3), [1.0, 2.0, NAN], torch.float32, NAN),
+        (training_progress, [60_000.0, 50_000.0, 40_000.0], torch.float16, 249.875),
+        (training_progress, [1.0078125, 1.0, 1.0], torch.bfloat16, 2.609375),
+    ],
+)
+def test_values_at_the_ends_of_a_precision(function, values, dtype, expected):
+    result = function(torch.tensor(values, dtype=dtype))
+    assert result.dtype == dtype
+    assert result.item() == pytest.approx(expected, nan_ok=True)

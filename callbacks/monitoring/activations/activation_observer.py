@@ -80,6 +80,7 @@ class ActivationObserver(TorchFunctionMode):
         forms: How the outputs of each site look; None where calls differ, or the module has sites
             in several others.
         called: First names of the activation modules that were called.
+        called_in_vain: Those that were called with no sample.
         ends_in_layer: Whether a layer came after the last activation: it was not the output.
     """
 
@@ -112,6 +113,7 @@ class ActivationObserver(TorchFunctionMode):
         self.ends_in_layer = False
         self.forms: dict[str, SiteForm | None] = {}
         self.called: set[str] = set()
+        self.called_in_vain: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is of the moment: a copy has neither hooks nor calls, and is not entered."""
@@ -352,9 +354,16 @@ class ActivationObserver(TorchFunctionMode):
         # sample, or for all, is a loss's or a gate's.
         if outputs.is_nested or outputs.ndim < min(2, self._last_layer.ndim or 2):
             return
+        if not outputs.is_floating_point():
+            return  # Whole numbers are no activations.
         in_step = scope is self._root and not torch.compiler.is_compiling()
         self.ends_in_layer = self.ends_in_layer and in_step
         site = "" if torch.compiler.is_compiling() else self._site(scope, kind)
+        if outputs.numel() == 0:
+            # No sample came here, as to an expert that none was sent to.
+            if site and scope.hook.kind is not None:
+                self.called_in_vain.add(scope.hook.name)
+            return
         given, outputs = outputs, outputs.detach()
         unit_dim = unit_dim_of(outputs, self._last_layer)
         if site:
@@ -366,6 +375,8 @@ class ActivationObserver(TorchFunctionMode):
                 self._loose.add(self._last, given)
 
     def _note_form(self, site: str, hook: Enter, form: SiteForm) -> None:
+        if hook.kind is not None:
+            self.called.add(hook.name)
         self.forms[site] = form if self.forms.get(site, form) == form else None
         elsewhere = len(hook.names) > 1 or site.partition("#")[0] != hook.name
         if hook.kind is not None and elsewhere:
@@ -375,7 +386,6 @@ class ActivationObserver(TorchFunctionMode):
         """Name of the next call in a scope."""
         hook, name = scope.hook, None
         if hook.kind is not None:
-            self.called.add(hook.name)
             scope = scope.parent
             name = hook.name_in(scope.hook.name)
         if name is None:

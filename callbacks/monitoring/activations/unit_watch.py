@@ -74,6 +74,7 @@ class UnitWatch:
         self._observer.traced = self._hooks.lost = False
         self._observer.forms.clear()
         self._observer.called.clear()
+        self._observer.called_in_vain.clear()
         watched = {name for name, kind in activation_modules(module) if kind in self._rules}
         self._modules, self._known, self._unseen = watched, None, set(watched)
 
@@ -140,6 +141,7 @@ class UnitWatch:
             After the first window: names of the activation modules that it did not see, sorted.
         """
         seen = self._observer.called.union(map(_module_of, sites))
+        seen |= self._observer.called_in_vain
         unseen = set() if self._known is not None else self._modules - seen
         self._known = (self._known or set()) | set(sites)
         return sorted(unseen)
