@@ -10,11 +10,12 @@ RULES = "torchvitals.callbacks.diagnosing.rules"
 SEVERITIES = ("critical", "warning", "info")
 
 
-def rows():
-    """Severity by code in the tables of the page."""
-    lines = PAGE.read_text(encoding="utf-8").splitlines()
-    cells = [line.split("|") for line in lines if line.startswith("| `")]
-    return {row[1].strip(" `"): row[4].strip() for row in cells}
+def sections():
+    """Severity by code in the sections of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    found = re.findall(r"^### `(\w+)`\n\nAt worst: \*\*(\w+)\*\*\. ", text, flags=re.MULTILINE)
+    assert len(found) == text.count("\n### ")
+    return dict(found)
 
 
 def test_the_page_has_every_problem_with_its_worst_severity():
@@ -22,7 +23,18 @@ def test_the_page_has_every_problem_with_its_worst_severity():
     for problem in Problem:
         source = inspect.getsource(import_module(f"{RULES}.{problem.value}"))
         worst[problem.value] = next(s for s in SEVERITIES if re.search(f'"{s}"', source))
-    assert rows() == worst
+    assert sections() == worst
+
+
+def test_the_page_says_of_every_problem_what_shows_it_and_what_helps():
+    for section in PAGE.read_text(encoding="utf-8").split("\n### ")[1:]:
+        assert re.search(r"^Signs\b.*:$", section, flags=re.MULTILINE), section
+        assert re.search(r"^First remed(y|ies): ", section, flags=re.MULTILINE), section
+
+
+def test_the_contents_of_the_page_are_all_problems_in_its_order():
+    contents = re.findall(r"\[(\w+)\]\(#\1\)", PAGE.read_text(encoding="utf-8"))
+    assert contents == list(sections())
 
 
 def test_a_problem_prints_as_its_code():
