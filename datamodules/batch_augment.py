@@ -13,7 +13,7 @@ from ..functional.mixing import beta_table, soft_targets
 from ..functional.pixels import normal_from_uniform
 from .augmenting.batch_mixing import mix
 from .augmenting.changing import change
-from .augmenting.checking import check_batch
+from .augmenting.checking import check_batch, check_range
 from .augmenting.draws import NOISE, Draws, needed_columns
 from .augmenting.normalizing import checked_statistics, normalize
 from .augmenting.operation import Setting, parse_operations
@@ -33,6 +33,11 @@ class BatchAugment(nn.Module):
     is fixed: geometry, brightness, contrast, saturation, hue, grayscale, sharpness, posterize,
     solarize, autocontrast, equalize, blur, noise, erasing, MixUp or CutMix, normalisation. In eval
     mode images are normalised, if they ever are, and nothing else.
+
+    Images are uint8 or floating point in 0..1. Geometry, blur, erasing and mixing take any floats.
+    Changes of colour and noise clamp to 0..1: the first batch of floats that they would get is
+    refused where it leaves that range by more than resampling does (0.3). Later batches are not
+    looked at, since a GPU would be waited for, nor are those of a compiled graph.
 
     Operations are a mapping of names to a number, a range ``[low, high]``, or
     ``{"range": ..., "p": ...}`` with the probability that it happens to an image:
@@ -118,6 +123,7 @@ class BatchAugment(nn.Module):
         self.generator = torch.Generator().manual_seed(seed) if generator is None else generator
         self.seed, self.clamp, self.num_classes = seed, clamp, num_classes
         self._worker_seed: int | None = None
+        self._range_checked = False
         self._numbers = needed_columns(self.operations, preset.choices)
         self._mixes = [name for name in _MIXES if name in self.operations]
         self._keep("columns", torch.tensor(self._numbers, dtype=torch.int64))
@@ -154,7 +160,8 @@ class BatchAugment(nn.Module):
 
         Raises:
             ValueError: If a shape does not fit, images to be mixed have no targets, or those are
-                class indices out of range, which is checked on a CPU.
+                class indices out of range, which is checked on a CPU; or if the first floats whose
+                colours change are not in 0..1.
         """
         check_batch(images, targets, masks, index, self.mean)
         if self.columns.device != images.device:
@@ -166,6 +173,7 @@ class BatchAugment(nn.Module):
             if self._mixes and targets is not None:
                 targets = soft_targets(targets, self.num_classes)
             if len(images):
+                self._check_range(images)
                 work, targets, masks = self._augment(images, targets, masks, (index, epoch))
         given = [
             value for value in (self._finish(work, images), targets, masks) if value is not None
@@ -202,6 +210,13 @@ class BatchAugment(nn.Module):
             )
         if "mixup" in self._mixes and masks is not None:
             raise ValueError("Expected no `masks` with 'mixup', but got some. Use 'cutmix'.")
+
+    def _check_range(self, images: Tensor) -> None:
+        """Of the first floats alone: a compiled graph cannot ask, and a GPU is waited for."""
+        if torch.compiler.is_compiling() or self._range_checked or not images.is_floating_point():
+            return
+        check_range(images, self.operations)
+        self._range_checked = True
 
     def _augment(
         self, images: Tensor, targets: Tensor | None, masks: Tensor | None, key: _Key

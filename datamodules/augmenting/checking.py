@@ -1,7 +1,17 @@
 """What a batch must be like to be augmented."""
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
+
+from .recoloring import COLORS
+from .toning import TONES
+
+# What knows black and white, and clamps to them.
+_COLORING = (*COLORS, *TONES, "noise")
+# Bicubic resampling of sharp digits leaves 0..1 by 0.26; whoever normalises leaves it by more.
+_OVERSHOOT = 0.3
 
 
 def check_batch(
@@ -48,3 +58,35 @@ def check_batch(
             f"Expected `images` with {mean.shape[1]} channels, as many as `mean` has numbers, but "
             f"got {images.shape[1]}."
         )
+
+
+def check_range(images: Tensor, operations: Collection[str]) -> None:
+    """Raise where an operation clamps to 0..1 and images are of another range.
+
+    It reads every pixel, and waits for the device.
+
+    Args:
+        images: Any shape, floating point.
+        operations: By name; geometry takes any numbers.
+
+    Raises:
+        ValueError: If the least or the largest pixel is out of range by more than resampling makes.
+
+    Example:
+        >>> check_range(torch.tensor([0.0, 255.0]), ["rotation"])
+    """
+    coloring = [name for name in _COLORING if name in operations]
+    if not coloring or images.numel() == 0:
+        return
+    least, most = torch.stack(images.detach().aminmax()).tolist()
+    if least >= -_OVERSHOOT and most <= 1 + _OVERSHOOT:
+        return
+    fix = (
+        "Augment before you normalise: `mean` and `std` of BatchAugment do that afterwards"
+        if least < -_OVERSHOOT
+        else "Divide them by 255, or give whole numbers from 0 to 255 as uint8"
+    )
+    raise ValueError(
+        f"Expected floating-point `images` in 0..1 for {', '.join(map(repr, coloring))}, but got "
+        f"{least:g} to {most:g}. {fix}."
+    )

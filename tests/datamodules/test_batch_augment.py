@@ -369,3 +369,66 @@ def test_statistics_of_other_channels_say_so():
     augment = BatchAugment("none", mean=MEAN, std=STD)
     with pytest.raises(ValueError, match="`images` with 3 channels"):
         augment(torch.rand(2, 1, 4, 4))
+
+
+# Factor and offset of images in 0..1.
+RANGES = {"bytes": (255.0, 0.0), "normalised": (4.0, -2.0), "symmetric": (2.0, -1.0)}
+
+
+@pytest.mark.parametrize(
+    ("operations", "named"),
+    [
+        ({"brightness": 0.2}, "'brightness'"),
+        ({"rotation": 5, "hue": 0.1, "contrast": 0.2}, "'contrast', 'hue'"),
+        ({"noise": 0.1}, "'noise'"),
+        ({"equalize": 1}, "'equalize'"),
+        ("strong", "'brightness', 'contrast', 'saturation'"),
+        ("trivialaugment", "'sharpness', 'posterize'"),
+    ],
+)
+@pytest.mark.parametrize("scale", RANGES)
+def test_floats_of_another_range_are_refused_where_colours_change(operations, named, scale):
+    factor, offset = RANGES[scale]
+    images = torch.linspace(0, 1, 16 * 3 * 64).view(16, 3, 8, 8) * factor + offset
+    fix = "Divide them by 255" if scale == "bytes" else "Augment before you normalise"
+    for dtype in (torch.float32, torch.bfloat16):
+        augment = BatchAugment(operations)
+        with pytest.raises(ValueError, match=rf"in 0\.\.1 for .*{named}.* but got -?\d.* {fix}"):
+            augment(images.to(dtype))
+        # A batch that was refused is no first batch.
+        with pytest.raises(ValueError, match=r"`images` in 0\.\.1"):
+            augment(images.to(dtype))
+        assert torch.equal(augment.eval()(images), images)
+
+
+@pytest.mark.parametrize("factor", [255.0, -2.0])
+def test_floats_of_any_range_are_moved_erased_and_mixed(factor):
+    operations = {"rotation": 10, "horizontal_flip": 0.5, "erasing": 0.5, "blur": 1, "cutmix": 1}
+    images, targets = seeded(8, 3, 9, 8), torch.arange(8)
+    expected, _ = BatchAugment(operations, num_classes=8)(images, targets)
+    found, _ = BatchAugment(operations, num_classes=8)(images * factor, targets)
+    torch.testing.assert_close(found, expected * factor)
+    # What never happens needs no range either.
+    BatchAugment({"brightness": 0, "hue": {"range": 0.1, "p": 0}})(images * factor)
+
+
+def test_resampled_and_augmented_images_are_taken():
+    sharp = (seeded(8, 3, 12, 12) > 0.8).float()
+    resized = torch.nn.functional.interpolate(sharp, (30, 30), mode="bicubic", antialias=True)
+    assert resized.min() < -0.05
+    augment = BatchAugment("strong")
+    for _ in range(2):
+        resized = augment(resized)
+
+
+def test_only_the_first_floats_are_looked_at():
+    augment, images = BatchAugment({"brightness": 0.2}), seeded(2, 3, 4, 4)
+    wrong = images * 255
+    # No bytes and no empty batch count as the first.
+    augment(wrong.byte())
+    augment(wrong[:0])
+    with pytest.raises(ValueError, match="`images`"):
+        augment(wrong)
+    augment(images)
+    for known in (augment, copy.deepcopy(augment), pickle.loads(pickle.dumps(augment))):
+        assert known(wrong).max() == 1
