@@ -1,16 +1,39 @@
 """Lightning's command line, with errors that fit in a terminal."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 # The parser knows a class by its bare name once its module was imported.
 import torchvitals.callbacks
 import torchvitals.datamodules
 import torchvitals.lightning_modules  # noqa: F401
+
+from .argument_errors import explain
+
+
+class Parser(LightningArgumentParser):
+    """Says in a few lines what is wrong; what could be given is for ``--help`` to say."""
+
+    _file: str | None = None
+
+    def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
+        """Know the file's name while it is read: the parser's errors do without."""
+        self._file = str(path)
+        try:
+            return super().parse_path(path, *arguments, **options)
+        finally:
+            self._file = None
+
+    def print_usage(self, file: Any = None) -> None:
+        """Nothing: it is asked for in front of errors alone, and would push them off the screen."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Give the reason, and exit with status 2."""
+        super().error(explain(message, self._file), ex)
 
 
 class CommandLine(LightningCLI):
@@ -19,7 +42,13 @@ class CommandLine(LightningCLI):
     Classes of this package and of Lightning need only their name, where it is one of a kind.
     What a module or a data module says about a wrong argument is shown as one error, without a
     traceback; ``JSONARGPARSE_DEBUG=1`` shows that, too.
+
+    Args:
+        **arguments: Those of ``LightningCLI``.
     """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(parser_class=Parser, **arguments)
 
     def instantiate_classes(self) -> None:
         """Make the objects that are named."""
