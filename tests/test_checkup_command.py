@@ -76,6 +76,25 @@ def test_what_cannot_run_says_why(arguments, message, monkeypatch, capsys):
     assert "Traceback" not in captured.err or "could not run" in message
 
 
+def test_what_the_package_says_is_said_once(monkeypatch, capsys):
+    assert status(monkeypatch, *SHORT, "--data.dataset=mnist") == 2
+    said = capsys.readouterr().err
+    assert said.count("Expected MNIST in ") == 1
+    assert "could not run: FileNotFoundError: Expected MNIST in " in said
+    assert "Traceback" not in said
+
+
+def test_an_error_of_other_code_has_its_traceback(monkeypatch, capsys):
+    def fail(*_, **__):
+        raise ValueError("Expected another number")
+
+    monkeypatch.setattr("torchvitals.checkup_command.checkup", fail)
+    assert status(monkeypatch, *SHORT) == 2
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert "could not run: ValueError: Expected another number" in said
+
+
 def test_an_interruption_is_no_verdict(monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt

@@ -63,7 +63,8 @@ def checkup_command() -> NoReturn:
     """Read ``sys.argv``, train a copy for a few hundred steps, print the verdict, and exit.
 
     With 0 if it is healthy, 1 if there is a warning or worse, and 2 if there is no verdict: after
-    too few steps, or, with the reason on standard error, because it could not run.
+    too few steps, or, with the reason on standard error, because it could not run. Where the reason
+    is no sentence of this package the traceback is printed, too.
     """
     try:
         found = _check()
@@ -72,12 +73,21 @@ def checkup_command() -> NoReturn:
         print("torchvitals checkup: interrupted", file=sys.stderr)
         sys.exit(NO_VERDICT)
     except Exception as error:
-        traceback.print_exc()
+        if not _is_told(error):
+            traceback.print_exc()
         print(
             f"torchvitals checkup: could not run: {type(error).__name__}: {error}", file=sys.stderr
         )
         sys.exit(NO_VERDICT)
     sys.exit(HEALTHY if found.healthy else SICK if found.sick else NO_VERDICT)
+
+
+def _is_told(error: Exception) -> bool:
+    """Whether this package raised it on purpose: then its sentence says what to do."""
+    frame = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
+    ours = frame.f_globals["__name__"].startswith("torchvitals.")
+    told = isinstance(error, (OSError, TypeError, ValueError))
+    return ours and told and str(error).startswith("Expected ")
 
 
 def _check() -> Any:
