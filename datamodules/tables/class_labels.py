@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from .table import Table, number_texts, shown
@@ -32,10 +33,10 @@ class ClassLabels:
         self.names: list[str] = []
 
     def fit(self, table: Table, targets: Sequence[str]) -> None:
-        """Collect the classes of all rows.
+        """Collect the classes of all rows; a warning tells of numbers with fractions.
 
         Raises:
-            ValueError: If there is one class, or labels look like measurements.
+            ValueError: If there is one class, or labels are numbers that hardly ever repeat.
         """
         (target,) = targets
         found = {text for text in table.texts(target) if text is not None}
@@ -44,12 +45,18 @@ class ClassLabels:
             self.names = sorted(found)
         else:
             self.names = sorted(found, key=lambda text: (numbers[text], text))
-            fractions = sum(not number.is_integer() for number in numbers.values() if number)
-            if fractions and len(found) > max(_FEW_VALUES, len(table) // 2):
+            fractions = any(not number.is_integer() for number in numbers.values() if number)
+            several = f"{len(found)} numbers there, such as {shown(self.names[:3])}"
+            if len(found) > max(_FEW_VALUES, len(table) // 2):
                 raise ValueError(
                     f"Expected classes in the target {target!r}, but {table.source} has "
-                    f"{len(found)} numbers there, such as {shown(self.names[:3])}. Use "
-                    f"`task='regression'`."
+                    f"{several}. Use `task='regression'`; of classes give at least two rows each."
+                )
+            if fractions and len(found) > 1:
+                rank_zero_warn(
+                    f"Expected classes in the target {target!r}, but {table.source} has "
+                    f"{several}. They are taken for {len(found)} classes; use "
+                    f"`task='regression'` to predict amounts."
                 )
         if len(found) < 2:
             raise ValueError(

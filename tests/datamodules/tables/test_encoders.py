@@ -299,11 +299,28 @@ def test_classes_have_names_in_a_stable_order(cells, names, indices):
         (["a", "a"], r"at least 2 classes in the target 'y', but the columns has 'a'"),
         ([None, None], r"at least 2 classes .* has none"),
         (list(np.linspace(0, 1, 50)), r"has 50 numbers there, such as '0', .*task='regression'"),
+        (list(range(60)), r"has 60 numbers there, such as '0', '1', '2'.*task='regression'"),
+        (list(map(str, range(60))), r"has 60 numbers there, .*task='regression'"),
     ],
 )
 def test_what_is_no_set_of_classes(cells, message):
     with pytest.raises(ValueError, match=message):
         ClassLabels().fit(read_table({"y": cells}), ["y"])
+
+
+@pytest.mark.parametrize("cells", [np.arange(21.0) / 2, ["0.5", "1.5"], [0, 0.1]])
+def test_numbers_with_fractions_are_classes_with_a_warning(cells):
+    labels = ClassLabels()
+    with pytest.warns(UserWarning, match=r"numbers there.* taken for \d+ classes; use `task='regr"):
+        labels.fit(read_table({"y": list(cells) * 4}), ["y"])
+    assert len(labels.names) == len(cells)
+
+
+@pytest.mark.parametrize("cells", [list(np.arange(1.0, 8.0)), list(range(30)) * 2, ["007", "7.0"]])
+def test_whole_numbers_are_classes(cells):
+    labels = ClassLabels()
+    labels.fit(read_table({"y": cells}), ["y"])
+    assert len(labels.names) == len(set(cells))
 
 
 @pytest.mark.parametrize(("cell", "found"), [("c", "'c'"), (None, "none")])
