@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -27,7 +28,7 @@ from .images.indexed_images import IndexedBatch
 from .images.picture import draw_batch
 from .images.preparing import prepare_images
 from .images.split_loaders import SplitLoaders, loaders_of_splits, make_loaders
-from .loading import Loaders, check_split_arguments
+from .loading import Loaders, check_split_arguments, one_class_finding
 from .loading.trainer_slot import TrainerSlot
 from .streaming.streamed_item import Reading
 from .streaming.streamed_set import StreamedSet
@@ -202,8 +203,14 @@ class ImageDataModule(LightningDataModule):
             download_images(self.dataset, self.data_dir, self.dataset_options)
 
     def setup(self, stage: str | None = None) -> None:
-        """Read, split and measure, once."""
-        self._known()
+        """Read, split and measure, once; before training, warn of images of one class alone."""
+        data = self._known()
+        if stage == "fit" and isinstance(data, LabelledImages):
+            finding = one_class_finding(
+                data.labels, "images", "Look at `data_dir`, or at the labels that you gave"
+            )
+            if finding:
+                rank_zero_warn(finding)
 
     # What the data are
 

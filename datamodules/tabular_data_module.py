@@ -14,7 +14,13 @@ from ..functional.choices import choose
 from ..functional.class_weights import inverse_frequency_weights
 from ..functional.repeated_rows import repeated_rows
 from ..functional.splitting import balancing_weights
-from .loading import IndexedTensors, Loaders, check_split_arguments, make_splits
+from .loading import (
+    IndexedTensors,
+    Loaders,
+    check_split_arguments,
+    duplicates_finding,
+    make_splits,
+)
 from .tables.category_encoder import CategoryEncoder, Encoding, Unseen
 from .tables.class_labels import ClassLabels
 from .tables.column_findings import column_findings
@@ -366,13 +372,9 @@ class TabularDataModule(LightningDataModule):
         return self._test_data, self._test_rows
 
     def _report_duplicates(self) -> None:
-        for split, found in self.duplicates().items():
-            if len(found):
-                rank_zero_warn(
-                    f"Expected the {split!r} split to have no row of an earlier split, but the "
-                    f"features of {len(found)} of its rows are in one, too, which makes its scores "
-                    f"too good. Take them out of the data; `duplicates()` tells which they are."
-                )
+        finding = duplicates_finding(self.duplicates(), "features")
+        if finding:
+            rank_zero_warn(finding)
 
     def _augmented(self, x: Tensor, y: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         if self._columns.device != x.device:

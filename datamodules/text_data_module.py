@@ -12,7 +12,13 @@ from torch.utils.data import DataLoader
 
 from ..functional.class_weights import inverse_frequency_weights
 from ..functional.splitting import balancing_weights
-from .loading import Loaders, check_split_arguments, make_splits
+from .loading import (
+    Loaders,
+    check_split_arguments,
+    duplicates_finding,
+    make_splits,
+    one_class_finding,
+)
 from .text_augment import TextAugment
 from .texts.augmented_texts import AugmentedTexts
 from .texts.encoded_texts import EncodedTexts
@@ -199,7 +205,7 @@ class TextDataModule(LightningDataModule):
         if all(self._given[name] is None for name in _OWN_DATA.get(stage, ())):
             self._read()
         if stage == "fit":
-            self._report_duplicates()
+            self._report_findings()
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Training batches in an order that depends on (seed, epoch) alone."""
@@ -302,14 +308,16 @@ class TextDataModule(LightningDataModule):
             self._test_data = self._fitted().encoded(self._test()[0])
         return self._test_data, torch.arange(len(self._test_data))
 
-    def _report_duplicates(self) -> None:
-        for split, found in self.duplicates().items():
-            if len(found):
-                rank_zero_warn(
-                    f"Expected the {split!r} split to have no text of an earlier split, but "
-                    f"{len(found)} of its texts are in one, too, which makes its scores too good. "
-                    f"Take them out of the data; `duplicates()` tells which they are."
-                )
+    def _report_findings(self) -> None:
+        findings = [
+            one_class_finding(
+                self._y, "texts", "Look at `label_column` and the labels, or at the folders"
+            ),
+            duplicates_finding(self.duplicates(), "text"),
+        ]
+        for finding in findings:
+            if finding:
+                rank_zero_warn(finding)
 
 
 def _check_at_least_one(**numbers: int | None) -> None:

@@ -1,6 +1,7 @@
 """Data sets of torchvision by their names."""
 
 import inspect
+import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -48,6 +49,8 @@ def find_torchvision_class(name: str) -> Any:
     if _plain(name) not in known:
         nearest = get_close_matches(_plain(name), ["digits", "folder", *known], n=1)
         hint = f" Did you mean {known.get(nearest[0], nearest[0])!r}?" if nearest else ""
+        if os.path.isdir(name):
+            hint = f" Of a folder of images give `ImageDataModule('folder', data_dir={name!r})`."
         raise ValueError(
             f"Expected `dataset` to be 'digits', 'folder', the name of a data set of torchvision, "
             f"or images and labels, but got {name!r}.{hint}"

@@ -7,6 +7,7 @@ loaders with a data set that has ``__getitems__``: ``IndexedTensors`` for what f
 from .epoch_loader import BatchedDataset, EpochLoader
 from .epoch_position import EpochPosition
 from .epoch_sampler import EpochSampler
+from .findings import duplicates_finding, one_class_finding
 from .indexed_tensors import IndexedTensors
 from .loaders import Loaders
 from .splits import check_split_arguments, make_splits
@@ -19,5 +20,7 @@ __all__ = [
     "IndexedTensors",
     "Loaders",
     "check_split_arguments",
+    "duplicates_finding",
     "make_splits",
+    "one_class_finding",
 ]

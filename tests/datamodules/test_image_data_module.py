@@ -592,6 +592,20 @@ def test_wrong_arguments_say_what_to_do(arguments, message):
         ImageDataModule(**arguments)
 
 
+def test_a_folder_in_place_of_the_data_set_is_told_where_it_goes(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    with pytest.raises(ValueError, match=f"give `ImageDataModule.'folder', data_dir='{folder}'.`"):
+        ImageDataModule(str(folder))
+
+
+def test_images_of_one_class_are_told_before_training():
+    images = torch.rand(20, 1, 8, 8)
+    with pytest.warns(UserWarning, match=r"all 20 images are of one.* `data_dir`"):
+        ImageDataModule((images, [0] * 20)).setup("fit")
+    ImageDataModule((images, [0] * 20)).setup("test")
+
+
 def test_a_trainer_of_the_other_package_is_refused_with_what_to_import():
     from pytorch_lightning import LightningModule, Trainer
 

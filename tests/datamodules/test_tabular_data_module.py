@@ -332,13 +332,9 @@ def test_rows_in_two_splits_are_found():
     assert torch.equal(again._splits["train"], data._splits["train"])
     assert {name: rows.tolist() for name, rows in found.items()} == {"val": [val], "test": [test]}
     telling = TabularDataModule(columns, "sick", ignore=["id"], check_duplicates=True)
-    with pytest.warns(
-        UserWarning, match="'(val|test)' split .* the features of 1 of its rows"
-    ) as told:
+    with pytest.warns(UserWarning, match="1 of 'val' and 1 of 'test' have the features") as told:
         telling.setup("fit")
-    assert [name in str(told[i].message) for i, name in enumerate(("'val'", "'test'"))] == [
-        True
-    ] * 2
+    assert len(told) == 1
 
 
 def test_columns_that_tell_nothing_are_reported():
@@ -657,6 +653,7 @@ def test_wrong_arguments_are_refused_at_once(arguments, message):
         ({"target": "sik"}, r"`target` to be in the columns.*Did you mean 'sick'\?"),
         ({"target": None}, r"`target` to name the column to predict, one of 'id', 'age'"),
         ({"target": "cost"}, r"60 numbers there.*`task='regression'`"),
+        ({"target": "id"}, r"60 numbers there.*`task='regression'`"),
         ({"ignore": ["ID"]}, r"`ignore` to be in the columns.*Did you mean 'id'\?"),
         ({"features": ["Age"]}, r"`features` to be in the columns.*Did you mean 'age'\?"),
         ({"features": ["sick"]}, "at least one column of the columns to predict from"),

@@ -162,10 +162,20 @@ def test_data_9_texts_of_two_splits_are_found_and_reported():
     texts[last] = f" {TEXTS[first].upper()} "
     repeated = TextDataModule((texts, LABELS))
     assert {k: v.tolist() for k, v in repeated.duplicates().items()} == {"val": [], "test": [last]}
-    with pytest.warns(UserWarning, match="'test' split .* 1 of its texts"):
+    with pytest.warns(UserWarning, match="but 1 of 'test' have the text of an item of an earlier"):
         repeated.setup("fit")
+    with pytest.warns(UserWarning, match=r"but \d+ of 'val' and \d+ of 'test' have") as told:
+        TextDataModule((TEXTS[:2] * 40, LABELS[:2] * 40)).setup("fit")
+    assert len(told) == 1
     apart = TextDataModule((TEXTS, LABELS), test_data=(["new", TEXTS[first]], ["pro", "con"]))
     assert apart.duplicates()["test"].tolist() == [1]
+
+
+def test_texts_of_one_class_are_told_before_training():
+    data = TextDataModule((TEXTS, ["pro"] * len(TEXTS)))
+    with pytest.warns(UserWarning, match=rf"all {len(TEXTS)} texts are of one.* `label_column`"):
+        data.setup("fit")
+    TextDataModule((TEXTS, ["pro"] * len(TEXTS))).setup("test")
 
 
 @pytest.mark.parametrize("batch_size", [1, 13, 77, 200])
