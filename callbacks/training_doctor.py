@@ -10,13 +10,14 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ..functional.arguments import optional_text, optional_whole_number
+from ..functional.arguments import flag, optional_text, optional_whole_number
 from .activation_monitor import ActivationMonitor
 from .dead_relu_monitor import DeadReLUMonitor
 from .diagnosing.announcing import announce, conclude
 from .diagnosing.brought_monitors import BroughtMonitors
 from .diagnosing.causes import join_causes
 from .diagnosing.examination import examine
+from .diagnosing.explanations import explanations
 from .diagnosing.filling import fill
 from .diagnosing.history import History
 from .diagnosing.meeting import Meeting
@@ -76,6 +77,13 @@ class TrainingDoctor(Callback):
             has ``acc``, ``accuracy``, ``f1``, ``auc`` or ``auroc`` for a word, logged in validation
             or beside ``val`` or ``dev``, and is not called a loss or an error. Of a loss or score
             that is not logged in a validation the doctor warns once.
+        verbose: Whether the log (``torchvitals.callbacks``) has a line for each diagnosis and the
+            terminal the list of them at the end. Attributes, page and loggers have them in any
+            case, and so has an alert of W&B.
+        log_figures: Whether the Trainer's loggers and ``callback_metrics`` get what the monitors
+            that it brings see: at each report a figure for each layer and quantity, at the end a
+            heat map and a table. The record in the run's folder and the page are whole in any
+            case; the Trainer's own monitors and the diagnoses are logged in any case.
 
     Attributes:
         diagnoses: What stands now, the worst first.
@@ -104,10 +112,14 @@ class TrainingDoctor(Callback):
         *,
         validation_loss: str | None = None,
         validation_score: str | None = None,
+        verbose: bool = True,
+        log_figures: bool = True,
     ) -> None:
         self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
         self.validation_loss = optional_text("validation_loss", validation_loss)
         self.validation_score = optional_text("validation_score", validation_score)
+        self.verbose = flag("verbose", verbose)
+        self.log_figures = flag("log_figures", log_figures)
         self.failed = False
         self.gradients = GradientNormMonitor(self.every_n_steps)
         self.dead_relus = DeadReLUMonitor()
@@ -175,7 +187,7 @@ class TrainingDoctor(Callback):
             self._clear()
         warn_if_barebones(trainer, type(self).__name__)
         for reporter in self._reporters:
-            reporter.speaks = False
+            reporter.speaks, reporter.logs = False, self.log_figures
         for monitor in self._monitors:
             monitor.on_fit_start(trainer, pl_module)
 
@@ -314,8 +326,9 @@ class TrainingDoctor(Callback):
     def _conclude_from(
         self, trainer: Trainer, vitals: Vitals, check: dict[str, float] | None = None
     ) -> None:
+        seen = examine(vitals)
         symptoms = in_plain_code(
-            join_causes(examine(vitals)),
+            join_causes(seen),
             own_module=is_of_this_package(trainer.lightning_module, "lightning_modules"),
             own_data=is_of_this_package(trainer.datamodule, "datamodules"),  # type: ignore[attr-defined]
         )
@@ -324,7 +337,9 @@ class TrainingDoctor(Callback):
             symptoms, *now, interval=self._schedule.interval, is_poor=vitals.is_poor
         )
         keep_report(self._journal, trainer, vitals, self.diagnoses, check)
-        announce(trainer, new, gone, self._side_work)
+        explained = explanations(seen, symptoms)
+        standing, side_work = self.diagnoses, self._side_work
+        announce(trainer, new, gone, standing, explained, side_work, verbose=self.verbose)
 
     def _fill(self, vitals: Vitals) -> None:
         fill(vitals, self._monitors, self._validation)
@@ -418,7 +433,8 @@ class TrainingDoctor(Callback):
                 self._judge_sanity_check(trainer, pl_module)
             elif is_alone:
                 self._report(trainer)
-            attempt(self, conclude, trainer, self.diagnoses, self._side_work)
+            side_work, verbose = self._side_work, self.verbose
+            attempt(self, conclude, trainer, self.diagnoses, side_work, verbose=verbose)
             step = loggers.steps_done(trainer)
             clean_up(self, self._journal.end, step, error, failed=self.failed)
 

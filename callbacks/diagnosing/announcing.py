@@ -1,7 +1,7 @@
 """Where the doctor speaks: terminal, log, and W&B."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -10,6 +10,7 @@ from lightning.pytorch import Trainer
 from ..diagnosis import Diagnosis
 from ..monitoring.guard import SideWork
 from ..monitoring.recording import loggers
+from ..problem import Problem
 
 _log = logging.getLogger(__name__)
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
@@ -26,33 +27,71 @@ def silenced() -> Iterator[None]:
 
 
 def announce(
-    trainer: Trainer, new: Sequence[Diagnosis], gone: Sequence[Diagnosis], side_work: SideWork
+    trainer: Trainer,
+    new: Sequence[Diagnosis],
+    gone: Sequence[Diagnosis],
+    standing: Sequence[Diagnosis],
+    explained: Mapping[Problem, Problem],
+    side_work: SideWork,
+    *,
+    verbose: bool = True,
 ) -> None:
-    """One line for each diagnosis when it is established or critical, and when it is withdrawn."""
+    """One line for each diagnosis when it is established or critical, and when it is withdrawn.
+
+    Args:
+        trainer: The Trainer.
+        new: What is to be said.
+        gone: What is withdrawn, or only worth knowing again.
+        standing: All diagnoses that stand now.
+        explained: What is still seen and part of another problem, with that one.
+        side_work: The doctor's, for alerts.
+        verbose: Whether the log has it, too.
+    """
     if not trainer.is_global_zero or _silent.get():
         return
     for diagnosis in new:
         place = f" in {diagnosis.layer}" if diagnosis.layer else ""
         line = f"{diagnosis.severity}: {diagnosis.problem.value}{place}. {diagnosis.evidence}"
-        if diagnosis.severity == "info":
-            _log.info("Doctor: %s", line)
-            continue
-        _log.warning("Doctor: %s %s", line, _advice(diagnosis))
-        if not trainer.barebones:
+        grave = diagnosis.severity != "info"
+        if verbose:
+            line = f"{line} {_advice(diagnosis)}" if grave else line
+            _log.log(_level(diagnosis), "Doctor: %s", line)
+        if grave and not trainer.barebones:
             title = f"Doctor: {diagnosis.problem.value}"
             text = f"{diagnosis.severity}: {diagnosis.evidence} {_advice(diagnosis)}".strip()
             side_work.attempt_with_each(trainer.loggers, loggers.alert, title, text)
-    for diagnosis in gone:
+    for diagnosis in gone if verbose else ():
         # As loud as it was said: the last word on it is to be seen where the first one was.
-        level = logging.INFO if diagnosis.severity == "info" else logging.WARNING
-        _log.log(level, "Doctor: %s is over.", diagnosis.problem.value)
+        fate = _fate(diagnosis.problem, standing, explained)
+        _log.log(_level(diagnosis), "Doctor: %s %s.", diagnosis.problem.value, fate)
+
+
+def _level(diagnosis: Diagnosis) -> int:
+    return logging.INFO if diagnosis.severity == "info" else logging.WARNING
+
+
+def _fate(
+    problem: Problem, standing: Sequence[Diagnosis], explained: Mapping[Problem, Problem]
+) -> str:
+    """What became of a finding; whether its cause was mended nobody can see."""
+    if any(diagnosis.problem is problem for diagnosis in standing):
+        return "is only worth knowing now"
+    if problem in explained:
+        return f"is explained by {explained[problem].value}"
+    return "no longer stands out"
 
 
 def _advice(diagnosis: Diagnosis) -> str:
     return diagnosis.remedies[0].advice if diagnosis.remedies else ""
 
 
-def conclude(trainer: Trainer, diagnoses: Sequence[Diagnosis], side_work: SideWork) -> None:
+def conclude(
+    trainer: Trainer,
+    diagnoses: Sequence[Diagnosis],
+    side_work: SideWork,
+    *,
+    verbose: bool = True,
+) -> None:
     """The table at the end: the loggers' copy first, for not every terminal can print."""
     if not trainer.is_global_zero or not diagnoses or _silent.get():
         return
@@ -68,7 +107,8 @@ def conclude(trainer: Trainer, diagnoses: Sequence[Diagnosis], side_work: SideWo
         each(trainer.loggers, loggers.log_table, "doctor/diagnoses", rows, step)
         problems = {"doctor/problems": [d.problem.value for d in diagnoses]}
         each(trainer.loggers, loggers.summarize, problems)
-    side_work.attempt("terminal", _print, diagnoses)
+    if verbose:
+        side_work.attempt("terminal", _print, diagnoses)
 
 
 def _print(diagnoses: Sequence[Diagnosis]) -> None:

@@ -88,6 +88,8 @@ def test_monitors_of_two_intervals_go_together(callback):
         ),
         (TrainingDoctor, {"validation_loss": 3}, TypeError, "`validation_loss` to be a name"),
         (TrainingDoctor, {"validation_score": ""}, ValueError, "`validation_score` to be a name"),
+        (TrainingDoctor, {"verbose": "no"}, TypeError, "`verbose` to be True or False"),
+        (TrainingDoctor, {"log_figures": 0}, TypeError, "`log_figures` to be True or"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused_at_once(callback, arguments, error, match):

@@ -43,12 +43,13 @@ class Reporter:
         findings: Text of each finding by its key.
         speaks: Whether findings and warnings are said, too; the doctor who brought a monitor says
             itself what there is to say.
+        logs: Whether loggers and ``callback_metrics`` get the figures; the file has them anyway.
     """
 
     def __init__(self, monitor: str, scales: Mapping[str, Scale]) -> None:
         self.monitor = monitor
         self.scales = dict(scales)
-        self.speaks = True
+        self.speaks = self.logs = True
         self._side_work = SideWork(monitor)
         self._resumed = False
         self._last_fit = LastFit()
@@ -83,7 +84,7 @@ class Reporter:
         self._file = None
         if writes:
             self._side_work.attempt("file", self._find_file, trainer)
-        if writes and not trainer.barebones:
+        if writes and self.logs and not trainer.barebones:
             for quantity in self.scales:
                 name = quantity + self._suffix
                 self._side_work.attempt_with_each(trainer.loggers, loggers.use_step_axis, name)
@@ -157,7 +158,7 @@ class Reporter:
         if self._file is not None:
             row = (step, trainer.current_epoch, values, summary)
             self._side_work.attempt("file", self._file.report, *row)
-        if self._is_quiet:
+        if self._is_quiet or not self.logs:
             return
         metrics = self._charted({**_charts(values, taken=summary), **summary})
         self._rows.setdefault(step, {}).update(metrics)
@@ -198,19 +199,23 @@ class Reporter:
         draws = trainer.is_global_zero and not trainer.barebones and not self._is_quiet
         if draws and self._has_news and len(record.steps) > 1:
             self._side_work.attempt("picture", self._log_heat_map, trainer, quantity, record)
-            self._side_work.attempt("table", self._log_table, trainer, quantity)
+            if self.logs:
+                self._side_work.attempt("table", self._log_table, trainer, quantity)
         if self._file is not None:
             self._side_work.attempt("file", self._file.close)
             self._file = None
 
     def _log_heat_map(self, trainer: Trainer, quantity: str, record: Record) -> None:
-        if self._file is None and not loggers.take_pictures(trainer):
+        takes = self.logs and loggers.take_pictures(trainer)
+        if self._file is None and not takes:
             return
         from matplotlib.image import imsave
 
         pixels = render_heat_map(record, self.scales[quantity])
         if self._file is not None:
             self._side_work.attempt("file", imsave, self._picture(self._file, quantity), pixels)
+        if not takes:
+            return
         name = f"{quantity}{self._suffix}/heat_map"
         each, step = self._side_work.attempt_with_each, loggers.logger_step(trainer)
         each(trainer.loggers, loggers.log_picture, name, pixels, step)
