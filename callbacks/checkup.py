@@ -74,22 +74,12 @@ class Checkup:
     def __rich_console__(self, console: Any, options: Any) -> Iterator["RenderableType"]:
         from rich.text import Text
 
-        from .diagnosing.terminal import table_of
+        from .diagnosing.terminal import account_of
 
         yield Text(self.verdict)
         if self.diagnoses:
-            rows = [(_finding(diagnosis), _account(diagnosis)) for diagnosis in self.diagnoses]
-            yield table_of(("finding", "evidence, and what to do"), rows, console.encoding)
-
-
-def _finding(diagnosis: Diagnosis) -> str:
-    lines = [diagnosis.severity, diagnosis.problem.value, diagnosis.layer or ""]
-    return "\n".join([*filter(None, lines), f"since step {diagnosis.step}"])
-
-
-def _account(diagnosis: Diagnosis) -> str:
-    remedies = [f"- {r.advice} {r.code}".rstrip() for r in diagnosis.remedies]
-    return "\n".join([diagnosis.evidence, *remedies])
+            yield Text()
+            yield account_of(self.diagnoses, options.max_width, console.encoding)
 
 
 def _line(diagnosis: Diagnosis) -> str:

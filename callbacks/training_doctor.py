@@ -36,6 +36,7 @@ from .monitoring.recording import loggers
 from .monitoring.recording.last_fit import LastFit
 from .monitoring.recording.record_file import Recorded
 from .monitoring.recording.reporter import Reporter, warn_if_barebones
+from .reporting.case_notes import Health
 from .reporting.journal import Journal
 from .reporting.journal_keeping import keep_report, open_journal
 from .update_ratio_monitor import UpdateRatioMonitor
@@ -160,12 +161,31 @@ class TrainingDoctor(Callback):
     @property
     def verdict(self) -> str:
         """What the page begins with: there is none before a fit, or after too few steps."""
+        return self._judgement()[1]
+
+    def _judgement(self) -> tuple[Health, str]:
         from .reporting.case import read_case
         from .reporting.wording import verdict_of
 
         if self.failed:
-            return "No verdict: the doctor failed and switched itself off."
-        return verdict_of(read_case(self._journal.entries))[1]
+            return "unknown", "No verdict: the doctor failed and switched itself off."
+        # The losses make a record long, and no verdict asks for them.
+        entries = ({**e, "losses": []} if "losses" in e else e for e in self._journal.entries)
+        return verdict_of(read_case(entries))
+
+    def __repr__(self) -> str:
+        """With the verdict, which a debugger may ask for at any time."""
+        try:
+            health, verdict = self._judgement()
+        except Exception:
+            return super().__repr__()
+        return f"{type(self).__name__}({'healthy' if health == 'healthy' else verdict.rstrip('.')})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, and what stands, with its remedies."""
+        from .reporting.notebook import notebook_view
+
+        return notebook_view(self.verdict, self._history.diagnoses)
 
     @property
     def _reporters(self) -> tuple[Reporter, ...]:
@@ -433,10 +453,14 @@ class TrainingDoctor(Callback):
                 self._judge_sanity_check(trainer, pl_module)
             elif is_alone:
                 self._report(trainer)
-            side_work, verbose = self._side_work, self.verbose
-            attempt(self, conclude, trainer, self.diagnoses, side_work, verbose=verbose)
+            self._conclude(trainer)
             step = loggers.steps_done(trainer)
             clean_up(self, self._journal.end, step, error, failed=self.failed)
+
+    def _conclude(self, trainer: Trainer) -> None:
+        side_work, verbose, folder = self._side_work, self.verbose, self._journal.run_folder
+        standing = self.diagnoses
+        attempt(self, conclude, trainer, standing, side_work, verbose=verbose, folder=folder)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

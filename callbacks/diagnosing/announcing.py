@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
 from lightning.pytorch import Trainer
 
@@ -13,6 +14,8 @@ from ..monitoring.recording import loggers
 from ..problem import Problem
 
 _log = logging.getLogger(__name__)
+# On a terminal; the page has all.
+_MOST_REMEDIES = 2
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 
@@ -91,8 +94,17 @@ def conclude(
     side_work: SideWork,
     *,
     verbose: bool = True,
+    folder: Path | None = None,
 ) -> None:
-    """The table at the end: the loggers' copy first, for not every terminal can print."""
+    """The list at the end: the loggers' copy first, for not every terminal can print.
+
+    Args:
+        trainer: The Trainer.
+        diagnoses: What stands, the worst first.
+        side_work: The doctor's, for loggers and terminal.
+        verbose: Whether the terminal has it, too.
+        folder: Where the run's record is, of which a page can be made; None for none.
+    """
     if not trainer.is_global_zero or not diagnoses or _silent.get():
         return
     if not trainer.barebones:
@@ -108,19 +120,16 @@ def conclude(
         problems = {"doctor/problems": [d.problem.value for d in diagnoses]}
         each(trainer.loggers, loggers.summarize, problems)
     if verbose:
-        side_work.attempt("terminal", _print, diagnoses)
+        side_work.attempt("terminal", _print, diagnoses, folder)
 
 
-def _print(diagnoses: Sequence[Diagnosis]) -> None:
-    from .terminal import Terminal, table_of
+def _print(diagnoses: Sequence[Diagnosis], folder: Path | None) -> None:
+    from rich.text import Text
+
+    from .terminal import Terminal, account_of, printable, way_to_page
 
     terminal = Terminal()
-    heads = ("diagnosis", "evidence and what to do")
-    terminal.print(table_of(heads, map(_cells, diagnoses), terminal.encoding))
-
-
-def _cells(diagnosis: Diagnosis) -> tuple[str, str]:
-    place = [f"in {diagnosis.layer}"] if diagnosis.layer else []
-    what = [diagnosis.problem.value, diagnosis.severity, *place, f"since step {diagnosis.step}"]
-    todo = [f"-> {r.advice} {r.code}".strip() for r in diagnosis.remedies[:2]]
-    return "\n".join(what), "\n".join([diagnosis.evidence, *todo])
+    width, encoding = terminal.width, terminal.encoding
+    account = account_of(diagnoses, width, encoding, most_remedies=_MOST_REMEDIES)
+    page = [] if folder is None else ["", Text(printable(way_to_page(folder), encoding))]
+    terminal.tell("What the doctor found:", "", account, *page)

@@ -45,6 +45,12 @@ class Journal:
         self._standing: dict[str, dict[str, Any]] = {}
         self._batches = self._last_step = 0
 
+    @property
+    def run_folder(self) -> Path | None:
+        """Folder of the run that goes on; None where nothing is written."""
+        path = None if self._file is None else self._file.path
+        return None if path is None or not path.exists() else path.parent.parent
+
     def start(
         self, step: int, *, resumed: bool, batches: int = 0, path: Path | None = None
     ) -> None:

@@ -68,7 +68,7 @@ def checkup_command() -> NoReturn:
     """
     try:
         found = _check()
-        Terminal().print(found)
+        Terminal().tell(found)
     except KeyboardInterrupt:
         print("torchvitals checkup: interrupted", file=sys.stderr)
         sys.exit(NO_VERDICT)
