@@ -101,9 +101,9 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     training, reached = vitals.training_epoch_losses, vitals.validation_constant
     if not constant > 0 or len(checks) < _RECENT_CHECKS or len(training) != len(checks):
         return []
-    if vitals.is_imbalanced or vitals.has_other_terms or vitals.evaluates_late:
+    if vitals.has_other_terms or vitals.evaluates_late or not vitals.validates_the_same_loss:
         return []
-    if not vitals.validates_the_same_loss:
+    if vitals.is_imbalanced and not vitals.gain > _MIN_GAIN_BY_HEART:
         return []
     best, latest = vitals.best_check, statistics.median(checks[-_RECENT_CHECKS:])
     if not best > _MAX_RATIO_CLEARLY_BELOW * reached or _decides_better(vitals):

@@ -98,6 +98,18 @@ def test_what_fell_since_the_last_validation_may_carry_over():
     assert found(vitals(course, **after))[P.INCONSISTENT_LABELS] == "critical"
 
 
+@pytest.mark.parametrize(("level", "sick"), [(0.17, True), (0.24, False)])
+def test_few_of_one_class_do_not_hide_that_nothing_carries_over(level, sick):
+    """As pixels of masks that were shuffled: of the loss of a constant a third is gone, or less."""
+    few = Objective("binary", classes=2, constant_loss=0.27, target_counts=[930.0, 70.0])
+    course = [max(level, 0.6 - 0.004 * i) + 0.001 * (-1) ** i for i in range(300)]
+    signs = vitals(
+        course, objective=few, validation_losses=[0.4, 0.31, 0.28, 0.29, 0.3, 0.3],
+        validation_epochs=list(range(6)), training_epoch_losses=[0.4, 0.3, 0.26, 0.25, 0.24, level],
+    )  # fmt: skip
+    assert (found(signs).get(P.INCONSISTENT_LABELS) == "critical") is sick
+
+
 def test_a_training_that_falls_apart_from_its_validation_is_said_to():
     evidence = symptom_of(P.INCONSISTENT_LABELS, vitals(SLOWLY, **BY_HEART)).evidence
     assert evidence.startswith("The training loss begins to fall, to 2.27, and the validation loss")
