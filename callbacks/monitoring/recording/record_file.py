@@ -18,7 +18,8 @@ class RecordFile:
     ``{"start": {...}}`` opens a fit, ``{"columns": {quantity: [layer, ...]}}`` names what the
     reports after it hold, ``{"step": 49, "epoch": 0, quantity: [value, ...], "summary": {...}}``
     is one report, ``{"finding": key, "text": ...}`` one finding. NaN and infinity are the texts
-    ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``. A file that exists is added to.
+    ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``. A file that exists is added to. Of one step there
+    may be several reports, each of other layers: one of each optimiser.
 
     Args:
         path: The file; its folder is made with the first line.
@@ -85,19 +86,21 @@ def read_record_file(path: Path) -> Recorded:
     recorded = Recorded()
     columns: dict[str, list[str]] = {}
     reports: dict[int, _Report] = {}
+    earlier: dict[int, _Report] = {}
     for entry in read_json_lines(path):
         with suppress(*UNKNOWN_FORM):
             match entry:
                 case {"start": {"monitor": str(monitor), "resumed": bool(resumed)}}:
-                    if not resumed:
-                        recorded, reports = Recorded(), {}
+                    earlier = {**earlier, **reports} if resumed else {}
+                    recorded, reports = recorded if resumed else Recorded(), {}
                     recorded.monitor = monitor
                 case {"columns": dict(layers)}:
                     columns = {q: [str(name) for name in names] for q, names in layers.items()}
                 case {"finding": str(key), "text": str(text)}:
                     recorded.findings[key] = text
                 case {"step": int(step)}:
-                    reports[step] = _report_of(entry, columns)
+                    reports[step] = _joined(reports.get(step), _report_of(entry, columns))
+    reports = {**earlier, **reports}
     for step in sorted(reports):
         _add(recorded, step, reports[step])
     return recorded
@@ -108,6 +111,15 @@ class _Report:
     epoch: int
     values: dict[str, dict[str, float]]
     summary: dict[str, float]
+
+
+def _joined(first: _Report | None, second: _Report) -> _Report:
+    """Two reports of a step that are of different optimisers."""
+    if first is None:
+        return second
+    quantities = first.values | second.values
+    values = {q: first.values.get(q, {}) | second.values.get(q, {}) for q in quantities}
+    return _Report(second.epoch, values, first.summary | second.summary)
 
 
 def _report_of(entry: Mapping[str, Any], columns: Mapping[str, list[str]]) -> _Report:

@@ -51,6 +51,35 @@ def test_state_is_of_plain_types_and_brings_everything_back(tmp_path):
     assert (other.steps, other.epochs, other.last) == (record.steps, record.epochs, record.last)
 
 
+def test_reports_of_one_step_that_a_file_has_make_one_row(tmp_path):
+    file = RecordFile(tmp_path / "record.jsonl")
+    file.start("Monitor", resumed=False)
+    for layer, value in (("generator", 1.0), ("critic", 2.0)):
+        file.report(5, 0, {"norm": {layer: value}}, {f"norm/{layer}": value})
+    file.start("Monitor", resumed=True)
+    file.report(7, 0, {"norm": {"generator": 3.0}}, {})
+    file.report(5, 0, {"norm": {"critic": 4.0}}, {})
+    file.close()
+    found = read_record_file(file.path)
+    # What was done again counts as it was then.
+    assert found.records["norm"].steps == [5, 7]
+    assert str(found.records["norm"].history) == str(
+        {"critic": [4.0, NAN], "generator": [NAN, 3.0]}
+    )
+
+
+def test_two_optimisers_of_a_step_are_both_in_the_file(tmp_path):
+    file = RecordFile(tmp_path / "record.jsonl")
+    file.start("Monitor", resumed=False)
+    for step in (5, 7):
+        for layer, value in (("generator", 1.0), ("critic", 2.0)):
+            file.report(step, 0, {"norm": {layer: value}}, {f"norm/{layer}": value})
+    file.close()
+    found = read_record_file(file.path)
+    assert found.records["norm"].history == {"generator": [1.0, 1.0], "critic": [2.0, 2.0]}
+    assert found.summary.history == {"norm/generator": [1.0, 1.0], "norm/critic": [2.0, 2.0]}
+
+
 def written(path, resumed=False, steps=(3, 7)):
     file = RecordFile(path)
     file.start("Monitor", resumed)
