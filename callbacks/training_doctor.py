@@ -352,10 +352,11 @@ class TrainingDoctor(Callback):
             own_module=is_of_this_package(trainer.lightning_module, "lightning_modules"),
             own_data=is_of_this_package(trainer.datamodule, "datamodules"),  # type: ignore[attr-defined]
         )
-        now = (trainer.global_step, trainer.current_epoch)
-        new, gone = self._history.report(
-            symptoms, *now, interval=self._schedule.interval, is_poor=vitals.is_poor
-        )
+        done, steps = loggers.steps_done(trainer), trainer.global_step
+        # The schedule counts the steps of several optimisers one by one.
+        interval = self._schedule.interval * done // steps if done else self._schedule.interval
+        now = (done, trainer.current_epoch)
+        new, gone = self._history.report(symptoms, *now, interval=interval, is_poor=vitals.is_poor)
         keep_report(self._journal, trainer, vitals, self.diagnoses, check)
         explained = explanations(seen, symptoms)
         standing, side_work = self.diagnoses, self._side_work

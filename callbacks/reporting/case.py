@@ -188,7 +188,10 @@ def _changed(known: Finding, diagnosis: Diagnosis, step: int) -> Finding:
         return replace(known, diagnosis=diagnosis)
     if before == "info":
         return Finding(diagnosis, step)
-    return replace(known, diagnosis=diagnosis, changed=step)
+    # What goes to and fro is as severe since it was so first, which is when it was said.
+    changes = {before: known.changed, **known.changes}
+    changed = changes.get(diagnosis.severity, step)
+    return replace(known, diagnosis=diagnosis, changed=changed, changes=changes)
 
 
 def _withdraw(case: Case, problem: str, step: int) -> None:

@@ -1,6 +1,7 @@
 """A diagnosis and what became of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..diagnosis import Diagnosis
 
@@ -13,13 +14,15 @@ class Finding:
         diagnosis: Its latest form.
         since: Step at which it was established, on the loggers' axis.
         withdrawn: Step at which it was withdrawn; None while it stands.
-        changed: Step at which it became as severe as it is; None where it was from the start.
+        changed: Step at which it was first as severe as it is; None where it was from the start.
+        changes: The same for each severity that it had before.
     """
 
     diagnosis: Diagnosis
     since: int
     withdrawn: int | None = None
     changed: int | None = None
+    changes: Mapping[str, int | None] = field(default_factory=dict)
 
     @property
     def stands(self) -> bool:

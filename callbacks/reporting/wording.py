@@ -69,9 +69,15 @@ def count_of(steps: int) -> str:
     return f"{steps:,} {'step' if steps == 1 else 'steps'}"
 
 
+def _shared_by(case: Case) -> str:
+    """Whose steps they are, where a step is more than one to Lightning."""
+    count = str(case.facts.get("optimiser", "")).count(", ") + 1
+    return f" (those of {count} optimisers count as one)" if count > 1 else ""
+
+
 def outcome_of(case: Case) -> str:
     """How the run ended, in one sentence."""
-    steps = count_of(case.last_step)
+    steps = count_of(case.last_step) + _shared_by(case)
     if case.error is not None:
         end = f"Broke off after {steps}: {case.error}"
     elif case.ended:

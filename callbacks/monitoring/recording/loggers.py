@@ -27,7 +27,10 @@ def logger_step(trainer: Trainer) -> int:
 
 def steps_done(trainer: Trainer) -> int:
     """Steps done, on the loggers' axis, which counts those of several optimisers once."""
-    return min(trainer.global_step, logger_step(trainer) + 1)
+    stepped = logger_step(trainer)
+    # A batch counts there when its hooks, and the validation after it, are over.
+    is_under_way = trainer.fit_loop.epoch_loop.batch_progress.total.ready > stepped
+    return min(trainer.global_step, stepped + is_under_way)
 
 
 def report_interval(trainer: Trainer, every_n_steps: int | None) -> int:

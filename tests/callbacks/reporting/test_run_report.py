@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.game import Game
 from helpers.research import Research, fit, loader
 from helpers.training import environment
 from lightning.pytorch import Callback
@@ -71,6 +72,22 @@ def test_the_folder_gives_the_page_of_the_doctor(tmp_path, monkeypatch, capsys):
     assert standing == [found.problem for found in doctor.diagnoses] != []
 
 
+def test_a_game_of_two_optimisers_is_counted_in_batches(tmp_path, monkeypatch, capsys):
+    judge, logger = nn.Sequential(nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 1)), CSVLogger(tmp_path)
+    nn.init.constant_(judge[0].bias, -100.0)
+    doctor, batches = TrainingDoctor(every_n_steps=4), loader(torch.rand(48, 64))
+    trainer = fit(Game(judge), batches, [doctor], logger=logger, max_epochs=3)
+    assert trainer.global_step == 72
+    live = doctor.report(tmp_path / "live.html")
+    report(monkeypatch, logger.log_dir)
+    page = Path(logger.log_dir, "report.html")
+    assert page.read_text(encoding="utf-8") == live.read_text(encoding="utf-8")
+    assert outcome(page).startswith("Finished after 36 steps")
+    case = read_run_folder(Path(logger.log_dir)).case
+    assert any(finding.since > 0 for finding in case.findings)
+    assert [f.since for f in case.findings] == [f.diagnosis.step for f in case.findings]
+
+
 def test_a_run_without_a_folder_still_has_its_page(tmp_path):
     doctor = TrainingDoctor(every_n_steps=5)
     fit(Research(network()), data(), [doctor], default_root_dir=tmp_path)
@@ -111,6 +128,7 @@ def test_a_doctor_that_failed_gives_no_verdict(tmp_path, monkeypatch):
 
 CRASH = """
 import os, sys, torch
+from helpers.game import Game
 from helpers.research import Research, fit, loader
 from lightning.pytorch import Callback
 from lightning.pytorch.loggers import CSVLogger
