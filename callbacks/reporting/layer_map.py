@@ -15,7 +15,7 @@ class LayerMap:
     Attributes:
         title: The quantity, in words.
         about: How to read it, in one sentence.
-        layers: Names, in the order in which the monitor met them.
+        layers: Names, in the order of the network.
         steps: Step of each column, on the loggers' axis.
         values: Shape ``(layers, steps)``; NaN where there is no record.
         scale: What the colours mean.

@@ -1,6 +1,7 @@
 """From records to what is shown of them."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +23,10 @@ _WINDOWS_OF_A_CURVE = 120
 _RANK = {"critical": 0, "warning": 1, "info": 2}
 # In the order of the page: what is asked first comes first.
 _MAPS = {
-    "grad_norm": ("Gradient norms", "A dark top means that gradients vanish on their way back."),
+    "grad_norm": (
+        "Gradient norms",
+        "Norm of a layer's gradient, before clipping: a dark top means that it vanishes.",
+    ),
     "dead_relu": ("Dead units", "Share of each layer's ReLUs that no input made positive."),
     "saturated": (
         "Saturated activations",
@@ -143,9 +147,9 @@ def _charts_of_monitors(monitors: Sequence[Recorded]) -> list[Chart]:
         for name, values in monitor.summary.history.items():
             totals.setdefault(name, Curve(name, monitor.summary.steps, values))
     charts = [
-        Chart(title, (_renamed(totals[name], "all layers"),))
+        Chart(title, tuple(curves))
         for name, title in _TOTALS.items()
-        if name in totals
+        if (curves := _totals(name, totals))
     ]
     shares = [_renamed(totals[name], words) for name, words in _SHARES.items() if name in totals]
     shares = [curve for curve in shares if any(value == value for value in curve.values)]
@@ -154,28 +158,46 @@ def _charts_of_monitors(monitors: Sequence[Recorded]) -> list[Chart]:
     return charts
 
 
+def _totals(name: str, totals: Mapping[str, Curve]) -> list[Curve]:
+    """The total of all layers, or that of each optimiser's."""
+    if name in totals:
+        return [_renamed(totals[name], "all layers")]
+    places = sorted(int(n[len(name) + 1 :]) for n in totals if re.fullmatch(rf"{name}_\d+", n))
+    return [_renamed(totals[f"{name}_{i}"], f"layers of optimiser {i + 1}") for i in places]
+
+
 def _renamed(curve: Curve, name: str) -> Curve:
     return Curve(name, curve.steps, curve.values)
 
 
 def _maps(monitors: Sequence[Recorded]) -> tuple[LayerMap, ...]:
-    maps = []
+    maps: list[LayerMap] = []
     for quantity, (title, about) in _MAPS.items():
         tables = [_table(m, quantity) for m in monitors if quantity in m.records]
         tables = [(record, table) for record, table in tables if not table.isnan().all()]
         for place, (record, table) in enumerate(tables, 1):
+            names = list(record.last)
+            # One reads down from map to map: the first has the order of the network.
+            layers = _in_order(names, maps[0].layers if maps else names)
             maps.append(
                 LayerMap(
                     f"{title} ({place})" if len(tables) > 1 else title,
                     about,
-                    layers=list(record.last),
+                    layers=layers,
                     steps=record.steps,
-                    values=table,
+                    values=table[[names.index(layer) for layer in layers]],
                     scale=SCALES[quantity],
                     centred=quantity == "update_ratio",
                 )
             )
     return tuple(maps)
+
+
+def _in_order(layers: Sequence[str], order: Sequence[str]) -> list[str]:
+    """The layers by that order; those that it does not have keep their places."""
+    known = set(layers) & set(order)
+    ordered = (layer for layer in order if layer in known)
+    return [next(ordered) if layer in known else layer for layer in layers]
 
 
 def _table(monitor: Recorded, quantity: str) -> tuple[Record, Tensor]:

@@ -102,8 +102,8 @@ def render_page(notes: CaseNotes) -> str:
     style, script = _asset("page.css"), f'"use strict";\n(() => {{\n{parts}}})();\n'
     return environment.get_template("page.html").render(
         notes=notes,
-        standing=[(i, f) for i, f in enumerate(notes.findings, 1) if f.stands],
-        withdrawn=[(i, f) for i, f in enumerate(notes.findings, 1) if not f.stands],
+        standing=[(i, f) for i, f in _numbered(notes) if f.stands],
+        withdrawn=[(i, f) for i, f in _numbered(notes) if not f.stands],
         name_of=name_of,
         time_of=time_of,
         format_number=_in_words,
@@ -136,15 +136,21 @@ def _figures(notes: CaseNotes) -> dict[str, Any]:
     ends += [layer_map["steps"][-1] for layer_map in maps]
     return {
         "end": max([1, *ends]),
-        "marks": [_mark(place, finding) for place, finding in enumerate(notes.findings, 1)],
+        "marks": [_mark(number, finding) for number, finding in _numbered(notes)],
         "charts": charts,
         "maps": maps,
     }
 
 
-def _mark(place: int, finding: Finding) -> dict[str, Any]:
+def _numbered(notes: CaseNotes) -> list[tuple[int, Finding]]:
+    """The findings with their numbers, which run with the time, as the marks along an axis do."""
+    times = sorted(range(len(notes.findings)), key=lambda place: notes.findings[place].since)
+    return [(times.index(place) + 1, finding) for place, finding in enumerate(notes.findings)]
+
+
+def _mark(number: int, finding: Finding) -> dict[str, Any]:
     return {
-        "number": place,
+        "number": number,
         "severity": finding.diagnosis.severity,
         "title": name_of(finding.diagnosis.problem),
         "since": finding.since,

@@ -80,8 +80,8 @@ class Chart extends Plot {
       draw(group, "rect", { class: "not-finite", x: from, y: this.top, width: Math.max(3, to - from), height: 4 });
       if (!this.saysNotFinite) {
         this.saysNotFinite = true;
-        const anchor = from > this.left + this.width / 2 ? "end" : "start";
-        draw(group, "text", { class: "not-finite", x: from, y: this.top + 17, "text-anchor": anchor }, "not finite");
+        const [anchor, away] = from > this.left + this.width / 2 ? ["end", -6] : ["start", 6];
+        draw(group, "text", { class: "not-finite", x: from + away, y: this.top + 17, "text-anchor": anchor }, "not finite");
       }
     }
     draw(group, "path", { class: `curve ${curve.style} tone-${tone}`, d: path });

@@ -38,6 +38,32 @@ function shareOf(map, value) {
   return clamp((scale(value) - scale(map.low)) / (scale(map.high) - scale(map.low)), 0, 1);
 }
 
+// What differs of names that are too long: their ends, or what is different in names that end alike.
+function shortened(names, most) {
+  const cut = (name) => (name.length > most ? `…${name.slice(1 - most)}` : name);
+  const alike = new Map();
+  for (const name of names) alike.set(cut(name), [...(alike.get(cut(name)) ?? []), name]);
+  return names.map((name) => {
+    const others = [...new Set(alike.get(cut(name)))];
+    return others.length > 1 ? aroundDifference(name, others, most) : cut(name);
+  });
+}
+function aroundDifference(name, others, most) {
+  const isSame = (at) => others.every((other) => other.at(at) === name.at(at));
+  const isDigit = (at) => /\d/.test(name.at(at) ?? "");
+  const shortest = Math.min(...others.map((other) => other.length));
+  let from = 0, end = 0;
+  while (from < shortest && isSame(from)) from++;
+  while (end < shortest - from && isSame(-end - 1)) end++;
+  // A number is different as a whole.
+  while (from && isDigit(from - 1)) from--;
+  while (end && isDigit(-end)) end--;
+  const start = from ? "…" : "", tail = name.slice(name.length - end);
+  const core = name.slice(from, name.length - end).slice(0, most - 2);
+  const room = most - 1 - start.length - core.length;
+  return `${start}${core}${tail.length > room ? "…" : ""}${room ? tail.slice(-room) : ""}`;
+}
+
 function dropOverlapping(labels) {
   const boxes = labels.map((label) => label.getBoundingClientRect());
   let kept = 0;
@@ -70,7 +96,7 @@ class HeatMap extends Plot {
     const rows = this.map.layers.length;
     const letters = Math.max(...this.map.layers.map((layer) => layer.length));
     this.left = Math.min(letters * 6.3 + 12, this.narrow ? 96 : 190);
-    this.left = Math.max(this.left, 24);
+    this.left = Math.max(this.left, 40);
     this.width = width - this.left - 8;
     this.line = clamp(Math.floor(480 / rows), 2, 20);
     this.height = rows * this.line;
@@ -88,7 +114,8 @@ class HeatMap extends Plot {
     pen.fillRect(0, 0, canvas.width, canvas.height);
     const xs = this.edges.map((edge) => Math.round((this.xOf(edge) - this.left) * ratio));
     const notFinite = stripes(pen, Math.round(8 * ratio));
-    let infinite = false, missing = false;
+    const over = printing ? "#c2187a" : getComputedStyle(this.host).getPropertyValue("--over");
+    let infinite = false, missing = false, beyond = false;
     map.values.forEach((row, i) => {
       const y = Math.round(i * this.line * ratio), height = Math.round((i + 1) * this.line * ratio) - y;
       row.forEach((value, k) => {
@@ -96,22 +123,23 @@ class HeatMap extends Plot {
         infinite ||= value !== null && !isNumber(value);
         missing ||= value === null;
         if (to <= from || value === null) return;
-        pen.fillStyle = isNumber(value) ? palette[Math.round(255 * shareOf(map, value))] : notFinite;
+        beyond ||= isNumber(value) && value > map.high;
+        const shade = value > map.high ? over : palette[Math.round(255 * shareOf(map, value))];
+        pen.fillStyle = isNumber(value) ? shade : notFinite;
         pen.fillRect(from, y, to - from, height);
       });
     });
     this.paintNames();
-    this.paintScale(palette, infinite, missing);
+    this.paintScale(palette, infinite, missing, beyond);
   }
   paintNames() {
     const every = Math.ceil(13 / this.line), most = Math.max(3, Math.floor((this.left - 12) / 6.3 + 0.01));
-    this.map.layers.forEach((layer, i) => {
+    shortened(this.map.layers, most).forEach((name, i) => {
       if (i % every) return;
-      const name = layer.length > most ? `…${layer.slice(1 - most)}` : layer;
       draw(this.svg, "text", { x: this.left - 6, y: this.top + (i + 0.5) * this.line + 4, "text-anchor": "end" }, name);
     });
   }
-  paintScale(palette, infinite, missing) {
+  paintScale(palette, infinite, missing, beyond) {
     this.legend.replaceChildren();
     const bar = put(this.legend, "canvas"), pen = bar.getContext("2d");
     bar.width = 256;
@@ -125,7 +153,8 @@ class HeatMap extends Plot {
       label.className = share < 0.05 ? "first" : share > 0.95 ? "last" : "";
     }
     dropOverlapping([...words.children]);
-    for (const [there, look, text] of [[infinite, "striped", "not finite"], [missing, "", "no record"]])
+    const above = `above ${format(this.map.high)}`;
+    for (const [there, look, text] of [[beyond, "over", above], [infinite, "striped", "not finite"], [missing, "", "no record"]])
       if (there) {
         const entry = put(this.legend, "p");
         put(entry, "i", "", look);

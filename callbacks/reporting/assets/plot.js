@@ -33,6 +33,7 @@ class Plot {
     this.overlay = draw(this.svg, "g", {});
   }
   paintSteps() {
+    draw(this.svg, "text", { class: "unit", x: this.left - 12, y: this.top + this.height + 15, "text-anchor": "end" }, "step");
     for (const step of ticksBetween(shown[0], shown[1], this.narrow ? 4 : 8)) {
       if (step % 1) continue;
       const x = this.xOf(step), anchor = x > this.left + this.width - 16 ? "end" : "middle";

@@ -3,14 +3,32 @@
 import math
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
-from helpers.case_notes import CODE, HOSTILE, hostile_notes, large_notes, plain_notes
+import torch
+from helpers.case_notes import (
+    CODE,
+    HOSTILE,
+    diagnosis,
+    hostile_notes,
+    large_notes,
+    layer_map,
+    plain_notes,
+)
 
+from torchvitals.callbacks import Remedy
 from torchvitals.callbacks.reporting.chart import Chart
 from torchvitals.callbacks.reporting.curve import Curve
+from torchvitals.callbacks.reporting.finding import Finding
 from torchvitals.callbacks.reporting.page import write_page
 
+# The colours at shares of the first map's width, in the middle of its height.
+PIXELS = """shares => {
+  const canvas = document.querySelector('figure.map .plot canvas');
+  const row = canvas.getContext('2d').getImageData(0, canvas.height / 2, canvas.width, 1).data;
+  return shares.map((share) => String(row.slice(4 * Math.floor(share * canvas.width)).slice(0, 4)));
+}"""
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
@@ -93,11 +111,13 @@ def test_marks_stand_at_the_steps_of_the_findings(show):
     ):
         x = line.bounding_box()["x"]
         placed[badge.text_content()] = 100 * (x - frame["x"]) / frame["width"]
-    assert placed["1"] == pytest.approx(40, abs=0.5)
-    assert placed["2"] == pytest.approx(20, abs=0.5)
+    assert list(placed) == ["1", "2"]
+    assert placed["1"] == pytest.approx(20, abs=0.5)
+    assert placed["2"] == pytest.approx(40, abs=0.5)
     badge = chart.locator(".badge").nth(1)
     badge.click()
-    assert page.url.endswith("#finding-1")
+    assert page.url.endswith("#finding-2")
+    assert page.locator("#finding-2 .number").inner_text() == "2"
 
 
 @pytest.mark.parametrize("width", [1200, 390])
@@ -121,6 +141,69 @@ def test_hover_tells_what_is_no_number(show):
     for row, column, words in ((0, 3, "not finite"), (1, 4, "no record")):
         move_to(page, canvas, (10 * column + 9) / 100, (row + 0.5) / 3)
         assert page.locator("#tip div").last.inner_text() == words
+
+
+def names_of(page, count):
+    """The names beside the first map, which come before its axis."""
+    texts = page.locator("figure.map").first.locator(".plot > svg > text")
+    return texts.all_text_contents()[:count]
+
+
+@pytest.mark.parametrize(
+    ("layers", "shown"),
+    [
+        (["fc1", "a.rather.long.name.fc1"], ["fc1", "…ong.name.fc1"]),
+        (
+            [f"encoder.layer_{i}.self_attention" for i in (9, 10, 11)],
+            ["…9…_attention", "…10…attention", "…11…attention"],
+        ),
+        (
+            [f"model.layers.{i}.{n}.linear.output" for i in (1, 21) for n in "qk"],
+            ["…1.q…r.output", "…1.k…r.output", "…21.q….output", "…21.k….output"],
+        ),
+        (["x.encoder.layer.weight", "encoder.layer.weight"], ["x.…yer.weight", "…layer.weight"]),
+    ],
+)
+def test_shortened_names_differ(show, layers, shown):
+    page = show(plain_notes(layers=layers), width=390)
+    assert names_of(page, len(layers)) == shown
+    page = show(plain_notes(layers=layers), width=1200)
+    assert len(set(names_of(page, len(layers)))) == len(layers)
+
+
+def test_what_is_above_the_scale_looks_different(show):
+    steps = [9, 19, 29]
+    values = torch.tensor([[1.0, 10.0, 11.0]]).double()
+    page = show(plain_notes(maps=(layer_map("grad_norm", ["fc"], steps, values),)))
+    assert page.locator("figure.map .scale p").all_inner_texts() == ["above 10"]
+    assert len(set(page.evaluate(PIXELS, [0.09, 0.19, 0.29]))) == 3
+    values = values.clamp(max=10)
+    page = show(plain_notes(maps=(layer_map("grad_norm", ["fc"], steps, values),)))
+    assert page.locator("figure.map .scale p").count() == 0
+    assert len(set(page.evaluate(PIXELS, [0.19, 0.29]))) == 1
+
+
+def test_the_axis_is_that_of_steps(show):
+    page = show(plain_notes())
+    assert page.locator(".plot .unit").all_text_contents() == ["step"] * 5
+
+
+def test_not_finite_is_said_beside_the_axis(show):
+    chart = Chart("Loss", (Curve("loss", range(100), [math.nan] * 100),))
+    page = show(plain_notes(charts=(chart,)))
+    frame = page.locator("figure.chart .frame").bounding_box()
+    words = page.locator("figure.chart text.not-finite").bounding_box()
+    assert words["x"] > frame["x"] + 4
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_code_is_not_cut(show, width):
+    code = "torch.optim.Adam(self.parameters(), lr=1e-3)  # and so on, at some length" * 2
+    found = replace(diagnosis(), remedies=(Remedy("Do.", f"{code}\n{code}"),))
+    page = show(plain_notes(findings=(Finding(found, 40),)), width=width)
+    box = page.locator(".code pre").first
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert box.inner_text() == f"{code}\n{code}"
 
 
 def test_hover_on_a_curve_shows_all_curves_and_moves_every_cursor(show):
@@ -185,7 +268,7 @@ def test_a_loss_that_blows_up_does_not_flatten_what_was_before(show):
 def test_the_axis_of_a_share_begins_at_zero(show, shares):
     chart = Chart("Share", (Curve("dead", [0, 50, 100], shares),), from_zero=True)
     page = show(plain_notes(charts=(chart,)))
-    labels = page.locator("figure.chart text[text-anchor='end']")
+    labels = page.locator("figure.chart text[text-anchor='end']:not(.unit)")
     ticks = [float(text) for text in labels.all_text_contents()]
     assert min(ticks) == 0
     assert max(ticks) >= max(shares)

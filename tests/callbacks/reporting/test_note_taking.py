@@ -81,6 +81,11 @@ def test_the_verdict_claims_what_is_known(case, health, verdict):
     [
         (Case(last_step=1234, ended=True), "Finished after 1,234 steps."),
         (Case(last_step=1, ended=True), "Finished after 1 step."),
+        (
+            Case(last_step=90, ended=True, facts={"optimiser": "Adam, SGD"}),
+            "Finished after 90 steps (those of 2 optimisers count as one).",
+        ),
+        (Case(last_step=90, ended=True, facts={"optimiser": "Adam"}), "Finished after 90 steps."),
         (Case(last_step=7), "No end is recorded, the last report is of step 7."),
         (
             Case(last_step=7, ended=True, error="ValueError: why?"),
@@ -156,6 +161,32 @@ def test_monitors_alone_have_no_verdict_but_their_remarks():
     assert (notes.health, notes.remarks) == ("unknown", ("fc1 gets no gradient.",))
     assert notes.outcome == "The monitors recorded it up to step 2."
     assert [chart.title for chart in notes.charts] == ["Gradient norm"]
+
+
+def of_layers(quantity, layers):
+    monitor = Recorded("Monitor")
+    record = monitor.records.setdefault(quantity, type(monitor.summary)())
+    record.add(0, 0, {layer: float(place) for place, layer in enumerate(layers)})
+    return monitor
+
+
+def test_all_maps_have_one_order():
+    gradients = of_layers("grad_norm", ["embed", "norm", "query", "head"])
+    updates = of_layers("update_ratio", ["head", "bias", "query", "embed"])
+    first, second = take_notes(None, [updates, gradients]).maps
+    assert (first.title, first.layers) == ("Gradient norms", ["embed", "norm", "query", "head"])
+    # What the first does not have keeps its place.
+    assert second.layers == ["embed", "bias", "query", "head"]
+    assert second.values.flatten().tolist() == [3, 1, 2, 0]
+
+
+def test_several_optimisers_have_a_curve_each():
+    monitor = Recorded("GradientNormMonitor")
+    monitor.summary.add(0, 0, {"grad_norm/total_1": 2.0, "grad_norm/total_0": 1.0})
+    (chart,) = take_notes(None, [monitor]).charts
+    assert [(curve.name, curve.values) for curve in chart.curves] == [
+        ("layers of optimiser 1", [1.0]), ("layers of optimiser 2", [2.0]),
+    ]  # fmt: skip
 
 
 def test_two_monitors_of_a_kind_have_a_map_each():

@@ -99,8 +99,8 @@ def test_numbers_arrive():
             torch.tensor(rows, dtype=torch.float64), source.values, rtol=6e-3, equal_nan=True
         )
     assert [(m["number"], m["since"], m["withdrawn"]) for m in found["marks"]] == [
-        (1, 40, None),
-        (2, 20, 60),
+        (2, 40, None),
+        (1, 20, 60),
     ]
     assert found["end"] == 100
 
