@@ -1,6 +1,7 @@
 """Where the doctor speaks: terminal, log, and W&B."""
 
 import logging
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -58,7 +59,7 @@ def announce(
         grave = diagnosis.severity != "info"
         if verbose:
             line = f"{line} {_advice(diagnosis)}" if grave else line
-            _log.log(_level(diagnosis), "Doctor: %s", line)
+            side_work.attempt("log", _say, diagnosis, line)
         if grave and not trainer.barebones:
             title = f"Doctor: {diagnosis.problem.value}"
             text = f"{diagnosis.severity}: {diagnosis.evidence} {_advice(diagnosis)}".strip()
@@ -66,11 +67,24 @@ def announce(
     for diagnosis in gone if verbose else ():
         # As loud as it was said: the last word on it is to be seen where the first one was.
         fate = _fate(diagnosis.problem, standing, explained)
-        _log.log(_level(diagnosis), "Doctor: %s %s.", diagnosis.problem.value, fate)
+        side_work.attempt("log", _say, diagnosis, f"{diagnosis.problem.value} {fate}.")
 
 
-def _level(diagnosis: Diagnosis) -> int:
-    return logging.INFO if diagnosis.severity == "info" else logging.WARNING
+def _say(diagnosis: Diagnosis, line: str) -> None:
+    level = logging.INFO if diagnosis.severity == "info" else logging.WARNING
+    with _beside_bars():
+        _log.log(level, "Doctor: %s", line)
+
+
+@contextmanager
+def _beside_bars() -> Iterator[None]:
+    """Take tqdm's bars away for a line, and draw them again below it, as `tqdm.write` does."""
+    tqdm = sys.modules.get("tqdm")
+    if tqdm is None:
+        yield
+        return
+    with tqdm.tqdm.external_write_mode():
+        yield
 
 
 def _fate(

@@ -1,11 +1,15 @@
 """What the doctor says in the log."""
 
 import logging
+import re
+import sys
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 from helpers.training import quiet_trainer
 from torch import manual_seed
+from tqdm import tqdm
 
 from torchvitals.callbacks import Diagnosis, Problem, TrainingDoctor
 from torchvitals.callbacks.diagnosing.announcing import announce
@@ -36,6 +40,33 @@ def test_what_is_withdrawn_is_told_as_loudly_as_it_was_said(severity, level, cap
     said, withdrawn = caplog.records
     assert (said.levelno, withdrawn.levelno) == (level, level)
     assert withdrawn.message == "Doctor: dead_relu no longer stands out."
+
+
+def test_a_line_begins_where_no_bar_is(capsys):
+    handler = logging.StreamHandler(sys.stderr)
+    logger = logging.getLogger("torchvitals.callbacks")
+    logger.addHandler(handler)
+    try:
+        with tqdm(total=10, file=sys.stderr, ncols=60) as bar:
+            bar.update(3)
+            announce(TRAINER, [found()], [], [found()], {}, SideWork("doctor"))
+            announce(TRAINER, [], [found()], [], {}, SideWork("doctor"))
+    finally:
+        logger.removeHandler(handler)
+    lines = [line for line in re.split(r"[\r\n]", capsys.readouterr().err) if "Doctor" in line]
+    assert len(lines) == 2
+    assert all(line.startswith("Doctor: ") for line in lines)
+
+
+def test_a_bar_that_cannot_be_drawn_ends_no_doctor(monkeypatch):
+    @contextmanager
+    def broken(*_):
+        raise OSError("gone")
+        yield
+
+    monkeypatch.setattr(tqdm, "external_write_mode", broken)
+    with pytest.warns(UserWarning, match="doctor gave up its log, and goes on: OSError: gone"):
+        announce(TRAINER, [found()], [], [found()], {}, SideWork("doctor"))
 
 
 @pytest.mark.parametrize(
