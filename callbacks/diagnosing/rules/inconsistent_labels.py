@@ -103,7 +103,9 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.has_other_terms or vitals.evaluates_late or not vitals.validates_the_same_loss:
         return []
-    if vitals.is_imbalanced and not vitals.gain > _MIN_GAIN_BY_HEART:
+    # A class of few samples may have others in validation; of few pixels it is as in training.
+    few = vitals.is_imbalanced and (vitals.labels_samples or vitals.gain <= _MIN_GAIN_BY_HEART)
+    if few:
         return []
     best, latest = vitals.best_check, statistics.median(checks[-_RECENT_CHECKS:])
     if not best > _MAX_RATIO_CLEARLY_BELOW * reached or _decides_better(vitals):

@@ -98,13 +98,19 @@ def test_what_fell_since_the_last_validation_may_carry_over():
     assert found(vitals(course, **after))[P.INCONSISTENT_LABELS] == "critical"
 
 
-@pytest.mark.parametrize(("level", "sick"), [(0.17, True), (0.24, False)])
-def test_few_of_one_class_do_not_hide_that_nothing_carries_over(level, sick):
-    """As pixels of masks that were shuffled: of the loss of a constant a third is gone, or less."""
-    few = Objective("binary", classes=2, constant_loss=0.27, target_counts=[930.0, 70.0])
+@pytest.mark.parametrize(
+    ("labels", "level", "sick"),
+    [(16 * 32 * 32, 0.17, True), (16 * 32 * 32, 0.24, False), (16, 0.17, False)],
+)
+def test_few_pixels_of_one_class_do_not_hide_that_nothing_carries_over(labels, level, sick):
+    """As in masks that were shuffled; a class of few samples may have others in validation."""
+    few = Objective(
+        "binary", classes=2, constant_loss=0.27, target_counts=[930.0, 70.0], labels=labels
+    )
     course = [max(level, 0.6 - 0.004 * i) + 0.001 * (-1) ** i for i in range(300)]
     signs = vitals(
-        course, objective=few, validation_losses=[0.4, 0.31, 0.28, 0.29, 0.3, 0.3],
+        course, objective=few, inputs=InputScale("conv", sizes=(16, 1)),
+        validation_losses=[0.4, 0.31, 0.28, 0.29, 0.3, 0.3],
         validation_epochs=list(range(6)), training_epoch_losses=[0.4, 0.3, 0.26, 0.25, 0.24, level],
     )  # fmt: skip
     assert (found(signs).get(P.INCONSISTENT_LABELS) == "critical") is sick
