@@ -18,7 +18,8 @@ class Diagnosis:
         severity: ``"critical"`` if training cannot succeed as it is, ``"warning"`` if it costs
             accuracy or time, ``"info"`` for what is only worth knowing.
         layer: Layer where it begins; None where it is not of one layer.
-        step: Optimiser step at which it was established.
+        step: Optimiser step at which it was established; those of several optimisers in a batch
+            count as one.
         epoch: Epoch of that step, from 0.
         evidence: One sentence with the figures.
         measurements: The figures by name.

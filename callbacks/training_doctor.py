@@ -354,7 +354,7 @@ class TrainingDoctor(Callback):
         )
         done, steps = loggers.steps_done(trainer), trainer.global_step
         # The schedule counts the steps of several optimisers one by one.
-        interval = self._schedule.interval * done // steps if done else self._schedule.interval
+        interval = self._schedule.interval * done // (steps or 1) or self._schedule.interval
         now = (done, trainer.current_epoch)
         new, gone = self._history.report(symptoms, *now, interval=interval, is_poor=vitals.is_poor)
         keep_report(self._journal, trainer, vitals, self.diagnoses, check)
