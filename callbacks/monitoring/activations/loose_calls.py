@@ -1,6 +1,6 @@
 """Which calls of the step itself are no layer's: nothing that comes of them meets a layer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
@@ -33,7 +33,8 @@ class LooseCalls(Generic[T]):
             return
         each = (v if isinstance(v, list | tuple) else [v] for v in inputs)
         tensors = [value for values in each for value in values if isinstance(value, Tensor)]
-        memory, nodes = set(map(_memory, tensors)), _nodes_behind(tensors)
+        memory, wanted = set(map(_memory, tensors)), {call.node for call in self._calls}
+        nodes = _nodes_behind(tensors, wanted)
         self._calls = [
             call
             for call in self._calls
@@ -47,14 +48,20 @@ class LooseCalls(Generic[T]):
         return left
 
 
-def _nodes_behind(tensors: Iterable[Tensor]) -> set[torch.autograd.graph.Node]:
-    """The nearest nodes of the graph that the tensors came of."""
+def _nodes_behind(
+    tensors: Iterable[Tensor], wanted: Set[torch.autograd.graph.Node | None]
+) -> set[torch.autograd.graph.Node]:
+    """The nearest nodes of the graph that the tensors came of, until all are found that matter."""
     queue = [tensor.grad_fn for tensor in tensors if tensor.grad_fn is not None]
     found = set(queue)
+    left = set(wanted) - {None} - found
     for node in queue:
+        if not left:
+            break
         for behind, _ in node.next_functions:
             if behind is not None and behind not in found and len(found) < _MOST_NODES:
                 found.add(behind)
+                left.discard(behind)
                 queue.append(behind)
     return found
 
