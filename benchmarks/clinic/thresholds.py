@@ -28,7 +28,7 @@ from typing import NamedTuple
 from all_cases import CASES
 from recordings import Recording, kept_in
 
-from torchvitals.callbacks.diagnosing import history
+from torchvitals.callbacks.diagnosing import history, large_steps
 from torchvitals.callbacks.diagnosing.causes import join_causes
 from torchvitals.callbacks.diagnosing.examination import RULES, worst_of
 from torchvitals.callbacks.diagnosing.symptom import Symptom
@@ -39,7 +39,7 @@ from timing import machine
 
 RESULTS = Path(__file__).parents[1] / "results" / "clinic_thresholds.txt"
 FACTOR, A_COUNT, REPORTS = 1.3, 20, "reports in a row"
-MODULES = (*RULES, vitals, signs, history)
+MODULES = (*RULES, large_steps, vitals, signs, history)
 # Of each rule, what it finds at each report.
 Findings = dict[ModuleType, list[list[Symptom]]]
 
