@@ -79,8 +79,8 @@ def check_range(images: Tensor, operations: Collection[str]) -> None:
     if not coloring or images.numel() == 0:
         return
     least, most = torch.stack(images.detach().aminmax()).tolist()
-    if least >= -_OVERSHOOT and most <= 1 + _OVERSHOOT:
-        return
+    if not (least < -_OVERSHOOT or most > 1 + _OVERSHOOT):
+        return  # Or NaN, which is no matter of the range.
     fix = (
         "Augment before you normalise: `mean` and `std` of BatchAugment do that afterwards"
         if least < -_OVERSHOOT

@@ -421,6 +421,12 @@ def test_resampled_and_augmented_images_are_taken():
         resized = augment(resized)
 
 
+def test_a_pixel_that_is_no_number_is_no_matter_of_the_range():
+    images = seeded(2, 3, 4, 4)
+    images[0, 0, 0, 0] = float("nan")
+    assert BatchAugment({"brightness": 0.2})(images).shape == images.shape
+
+
 def test_only_the_first_floats_are_looked_at():
     augment, images = BatchAugment({"brightness": 0.2}), seeded(2, 3, 4, 4)
     wrong = images * 255
