@@ -15,7 +15,7 @@ from .checking.arguments import as_callbacks, check_checkup
 from .checking.keeping import copy_loaders, kept
 from .checking.trial import StopAfter, belonging, quiet_lightning, trial_trainer
 from .checking.twin import make_twin
-from .diagnosing.announcing import silenced
+from .diagnosing.telling.announcing import silenced
 from .diagnosis import Diagnosis
 from .reporting.case import read_case
 from .reporting.wording import count_of, is_too_early
@@ -74,7 +74,7 @@ class Checkup:
     def __rich_console__(self, console: Any, options: Any) -> Iterator["RenderableType"]:
         from rich.text import Text
 
-        from .diagnosing.terminal import account_of
+        from .diagnosing.telling.terminal import account_of
 
         yield Text(self.verdict)
         if self.diagnoses:

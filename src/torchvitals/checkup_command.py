@@ -9,7 +9,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser
 
 from .callbacks import checkup
-from .callbacks.diagnosing.terminal import Terminal
+from .callbacks.diagnosing.telling.terminal import Terminal
 from .callbacks.reporting.page import page_path
 from .command_line import CommandLine
 

@@ -23,7 +23,7 @@ def report_command(arguments: list[str]) -> None:
         "--output", metavar="FILE", type=Path, help="the page (default: RUN_DIR/report.html)"
     )
     chosen = parser.parse_args(arguments)
-    from torchvitals.callbacks.diagnosing.terminal import printable
+    from torchvitals.callbacks.diagnosing.telling.terminal import printable
     from torchvitals.callbacks.reporting.note_taking import take_notes
     from torchvitals.callbacks.reporting.page import page_path, write_page
     from torchvitals.callbacks.reporting.run_folder import read_run_folder

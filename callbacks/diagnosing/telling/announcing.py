@@ -9,10 +9,10 @@ from pathlib import Path
 
 from lightning.pytorch import Trainer
 
-from ..diagnosis import Diagnosis
-from ..monitoring.guard import SideWork
-from ..monitoring.recording import loggers
-from ..problem import Problem
+from ...diagnosis import Diagnosis
+from ...monitoring.guard import SideWork
+from ...monitoring.recording import loggers
+from ...problem import Problem
 
 _log = logging.getLogger(__name__)
 # On a terminal; the page has all.

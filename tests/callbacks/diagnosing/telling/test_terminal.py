@@ -15,7 +15,7 @@ from torch import nn
 
 from torchvitals.callbacks import Remedy, TrainingDoctor
 from torchvitals.callbacks.checkup import Checkup
-from torchvitals.callbacks.diagnosing.terminal import Terminal, account_of, way_to_page
+from torchvitals.callbacks.diagnosing.telling.terminal import Terminal, account_of, way_to_page
 from torchvitals.callbacks.monitoring.recording.json_lines import JsonLines
 
 CODE = "self.encoder_layers_with_a_rather_long_name.weight.requires_grad_(True).to('cuda')"

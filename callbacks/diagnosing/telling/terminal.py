@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from ..diagnosis import Diagnosis
+from ...diagnosis import Diagnosis
 
 # Longer lines are hard to read, however wide the terminal is.
 _MAX_WIDTH = 100

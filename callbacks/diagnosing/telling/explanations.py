@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from ..problem import Problem
-from .causes import join_causes
-from .symptom import Symptom
+from ...problem import Problem
+from ..causes import join_causes
+from ..symptom import Symptom
 
 
 def explanations(seen: Sequence[Symptom], causes: Sequence[Symptom]) -> dict[Problem, Problem]:

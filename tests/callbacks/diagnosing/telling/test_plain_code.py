@@ -13,13 +13,13 @@ from torchvision.transforms import v2
 
 from torchvitals.callbacks import Problem, Remedy
 from torchvitals.callbacks.diagnosing.examination import RULES
-from torchvitals.callbacks.diagnosing.plain_code import (
+from torchvitals.callbacks.diagnosing.symptom import Symptom
+from torchvitals.callbacks.diagnosing.telling.plain_code import (
     _FOR_DATA,
     _FOR_MODULES,
     in_plain_code,
     is_of_this_package,
 )
-from torchvitals.callbacks.diagnosing.symptom import Symptom
 from torchvitals.datamodules import ImageDataModule
 from torchvitals.lightning_modules import Classifier, MLPClassifier
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ..remedy import Remedy
-from .symptom import Symptom
+from ...remedy import Remedy
+from ..symptom import Symptom
 
 _FOR_MODULES: Mapping[str, str] = {
     'activation="relu"': "nn.ReLU()",
