@@ -8,6 +8,8 @@ training data. A strip is a number of checks that are looked at together; he use
 import torch
 from torch import Tensor
 
+from .precision import at_least_single
+
 
 def generalization_loss(validation_losses: Tensor) -> Tensor:
     r"""By how many percent the loss is above its lowest so far.
@@ -49,7 +51,7 @@ def training_progress(training_losses: Tensor) -> Tensor:
         >>> training_progress(torch.tensor([3.0, 2.0, 1.0]))
         tensor(1000.)
     """
-    losses = _exact(_real(training_losses))
+    losses = at_least_single(_real(training_losses))
     lowest = losses.amin(-1)
     progress = 1000 * (losses.mean(-1) / lowest - 1)
     return torch.where(lowest > 0, progress, float("nan")).to(_real(training_losses).dtype)
@@ -145,7 +147,7 @@ def exponential_average(values: Tensor, window: int) -> Tensor:
         tensor(3.)
     """
     _check_window(window)
-    exact = _exact(_real(values))
+    exact = at_least_single(_real(values))
     age = torch.arange(len(exact) - 1, -1, -1, device=exact.device)
     weights = torch.pow(torch.as_tensor(1 - 2 / (window + 1), dtype=exact.dtype), age)
     # What weighs nothing does not count, not even if it is infinite.
@@ -172,7 +174,7 @@ def windowed_median(values: Tensor, window: int) -> Tensor:
     """
     _check_window(window)
     last = _real(values[-window:])
-    ranked, middle = _exact(last).sort().values, len(last) // 2
+    ranked, middle = at_least_single(last).sort().values, len(last) // 2
     # The mean of two that are equal is either, of two infinite ones, too.
     low, high = ranked[middle if len(last) % 2 else middle - 1], ranked[middle]
     median = torch.where(low == high, high, (low + high) / 2)
@@ -181,10 +183,6 @@ def windowed_median(values: Tensor, window: int) -> Tensor:
 
 def _real(values: Tensor) -> Tensor:
     return values if values.is_floating_point() else values.to(torch.get_default_dtype())
-
-
-def _exact(values: Tensor) -> Tensor:
-    return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 
 def _check_window(window: int) -> None:

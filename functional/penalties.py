@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
+from .precision import at_least_single
+
 
 def l1_penalty(weights: Sequence[Tensor]) -> Tensor:
     r"""Sum of magnitudes, :math:`\sum_i |w_i|`; differentiable, with gradient sign(w), 0 at 0.
@@ -20,7 +22,7 @@ def l1_penalty(weights: Sequence[Tensor]) -> Tensor:
         >>> l1_penalty([torch.tensor([1.0, -2.0])])
         tensor(3.)
     """
-    return torch.stack([_whole(_exact(weight).abs().sum()) for weight in weights]).sum()
+    return torch.stack([_whole(at_least_single(weight).abs().sum()) for weight in weights]).sum()
 
 
 def l2_penalty(weights: Sequence[Tensor]) -> Tensor:
@@ -38,7 +40,7 @@ def l2_penalty(weights: Sequence[Tensor]) -> Tensor:
         >>> l2_penalty([torch.tensor([3.0, 4.0])])
         tensor(12.5000)
     """
-    squares = [_whole(_squares(_exact(weight)).sum()) for weight in weights]
+    squares = [_whole(_squares(at_least_single(weight)).sum()) for weight in weights]
     return 0.5 * torch.stack(squares).sum()
 
 
@@ -105,10 +107,6 @@ def zero_fraction(weights: Sequence[Tensor]) -> Tensor:
     """
     zeros = torch.stack([_whole((weight == 0).sum()) for weight in weights]).sum()
     return zeros / sum(weight.numel() for weight in weights)
-
-
-def _exact(weight: Tensor) -> Tensor:
-    return weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
 
 
 def _squares(weight: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
-"""The widest floating-point type of a device."""
+"""Precisions to compute in."""
 
 import torch
+from torch import Tensor
 
 
 def widest(device: torch.device) -> torch.dtype:
@@ -17,3 +18,13 @@ def widest(device: torch.device) -> torch.dtype:
         (torch.float64, torch.float32)
     """
     return torch.float32 if device.type == "mps" else torch.float64
+
+
+def at_least_single(tensor: Tensor) -> Tensor:
+    """The tensor in single precision, if it is of a lower one, in which sums and squares overflow.
+
+    Example:
+        >>> at_least_single(torch.ones(1, dtype=torch.float16)).dtype
+        torch.float32
+    """
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .gradients import single_precision_range
-from .precision import widest
+from .precision import at_least_single, widest
 
 # Entries of which weights and copies stay in a core's second-level cache, and of a short sum.
 _BLOCK_SIZE = 131_072
@@ -52,15 +52,10 @@ def _real(tensor: Tensor) -> Tensor:
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
-def _exact(tensor: Tensor) -> Tensor:
-    """In a precision in which the difference of two half-precision tensors is not rounded."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
-
-
 def _small_norms(pairs: list[tuple[Tensor, Tensor]], refresh: bool) -> list[tuple[float, float]]:
     if not pairs:
         return []
-    old, new = ([_exact(tensor) for tensor in side] for side in zip(*pairs, strict=True))
+    old, new = ([at_least_single(tensor) for tensor in side] for side in zip(*pairs, strict=True))
     tensors = [*old, *torch._foreach_sub(new, old)]
     precision = widest(tensors[0].device)
     norms = torch.stack(torch._foreach_norm(tensors, 2.0, dtype=precision)).tolist()
@@ -72,7 +67,7 @@ def _small_norms(pairs: list[tuple[Tensor, Tensor]], refresh: bool) -> list[tupl
 def _large_norms(before: Tensor, after: Tensor, refresh: bool) -> tuple[float, float]:
     lengths, moves = [], []
     for copy, weight in _blocks(before, after):
-        old = _exact(copy)
+        old = at_least_single(copy)
         lengths.append(_length(old))
         moves.append(_length(old.sub_(weight)))
         if refresh:
