@@ -9,6 +9,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor
+from torchvitals.callbacks.monitoring.activations.activation_observer import ActivationObserver
 
 MONITORS = [
     [DeadReLUMonitor],
@@ -101,3 +102,33 @@ def test_a_callbacks_own_mode_stays_for_the_batch_and_no_longer(kinds, first, ma
     assert theirs.mode.calls == 2
     assert [sites(monitor) for monitor in monitors] == [["network.1"]] * len(monitors)
     assert torch._C._len_torch_function_stack() == 0
+
+
+class Listing(TorchFunctionMode):
+    """The name of each call."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.calls.append(function.__name__)
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_mode_around_an_observers_sees_nothing_of_what_it_does_to_look():
+    def fail(error):
+        raise error
+
+    weight = nn.Parameter(torch.randn(5, 6))
+    found = []
+    for observer in (None, ActivationObserver(["relu"], lambda *call: call[2].amax(0), fail)):
+        with Listing() as theirs:
+            if observer:
+                observer.start()
+            F.linear(F.relu(F.linear(torch.ones(8, 6), weight)), torch.ones(3, 5))
+            if observer:
+                observer.stop()
+                assert len(observer.drain()) == 1
+        found.append(theirs.calls)
+    assert found[0] == found[1] != []

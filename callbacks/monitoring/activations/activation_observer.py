@@ -259,7 +259,9 @@ class ActivationObserver(TorchFunctionMode):
         try:
             # What a compiled region calls was looked at when it was traced.
             if self._counts() and (name in UNIT_DIM or not runs_in_graph_of_dynamo(_BETWEEN)):
-                self._look(name, args, kwargs or {}, result)
+                # What is done to look is no call of the network's, for a mode around this one.
+                with torch._C.DisableTorchFunction():
+                    self._look(name, args, kwargs or {}, result)
         except Exception as error:
             self._on_error(error)
         return result
