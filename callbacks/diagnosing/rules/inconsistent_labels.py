@@ -34,6 +34,7 @@ _MAX_GAIN_AT_A_CONSTANT = 0.05
 _MIN_GAIN_BY_HEART = 0.3
 _MAX_RATIO_BELOW_CONSTANT = 0.99
 _MAX_RATIO_CLEARLY_BELOW = 0.98
+_MAX_RATIO_WHERE_TOLD_BY_CHANCE = 0.95
 _MIN_SHARE_ABOVE_CONSTANT = 0.05
 _MIN_FALL_SHARE_IN_TRAINING = 5e-3
 _MIN_RATIO_OF_FALLS = 0.7
@@ -108,7 +109,9 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     if few:
         return []
     best, latest = vitals.best_check, statistics.median(checks[-_RECENT_CHECKS:])
-    if not best > _MAX_RATIO_CLEARLY_BELOW * reached or _decides_better(vitals):
+    by_chance = _told_by_chance(vitals)
+    most = _MAX_RATIO_WHERE_TOLD_BY_CHANCE if by_chance else _MAX_RATIO_CLEARLY_BELOW
+    if not best > most * reached or _decides_better(vitals):
         return []
     # What is learned of samples seen before, and of others not a bit.
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
@@ -130,34 +133,37 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         f"never below {best:.4g} for long, and a constant reaches {reached:.4g}: nothing carries "
         "over."
     )
+    if by_chance:
+        evidence += f" {by_chance}."
     return _symptom(vitals, evidence, reports=2)
 
 
 def _decided_by_chance(vitals: Vitals) -> list[Symptom]:
-    """Where validation has an accuracy alone: never more than by saying the largest class."""
-    scores, counts = vitals.validation_scores, vitals.objective.target_counts
-    if vitals.validation_losses or not vitals.scores_are_accuracies or not vitals.labels_samples:
-        return []
-    if len(scores) < 2 * _RECENT_CHECKS or not sum(counts) or vitals.is_imbalanced:
-        return []
-    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    """Where validation has an accuracy alone."""
     # BatchNorm may be another one in evaluation, and decide by chance for that.
     stale = max(vitals.statistics_gap.values(), default=0.0) > _MIN_GAP_OF_STALE_MOMENTS
-    largest = max(counts) / sum(counts)
-    recent = scores[len(scores) // 2 :]
-    chance = max(recent) <= largest + _CLEAR_GAP_OF_ACCURACIES
-    if (
-        not late
-        or stale
-        or not (chance and vitals.told_rightly > largest + _MIN_ACCURACY_OVER_CHANCE)
-    ):
+    if vitals.validation_losses or stale or not (by_chance := _told_by_chance(vitals)):
         return []
-    evidence = (
+    return _symptom(vitals, f"{by_chance}: nothing carries over.", reports=2)
+
+
+def _told_by_chance(vitals: Vitals) -> str:
+    """What there is to say where training is told, and validation but as by its largest class."""
+    scores, counts = vitals.validation_scores, vitals.objective.target_counts
+    if not vitals.scores_are_accuracies or not vitals.labels_samples:
+        return ""
+    if len(scores) < 2 * _RECENT_CHECKS or not sum(counts) or vitals.is_imbalanced:
+        return ""
+    if not vitals.had_a_long_chance or vitals.step < vitals.planned_steps / 2:
+        return ""
+    largest, recent = max(counts) / sum(counts), max(scores[len(scores) // 2 :])
+    learned = vitals.told_rightly > largest + _MIN_ACCURACY_OVER_CHANCE
+    if not learned or recent > largest + _CLEAR_GAP_OF_ACCURACIES:
+        return ""
+    return (
         f"Of the training data {vitals.told_rightly:.0%} is told rightly, and of validation never "
-        f"more than {max(recent):.0%}, where the largest class has {largest:.0%}: nothing carries "
-        "over."
+        f"more than {recent:.0%}, where the largest class has {largest:.0%}"
     )
-    return _symptom(vitals, evidence, reports=2)
 
 
 def _falls_apart(vitals: Vitals) -> str:

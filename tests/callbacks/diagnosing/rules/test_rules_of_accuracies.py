@@ -80,6 +80,27 @@ def test_what_may_carry_over(other):
     assert P.INCONSISTENT_LABELS not in found(vitals(HALF_WAY, **{**BY_CHANCE, **other}))
 
 
+# The best check is a little below the loss of a constant, which is 2.3.
+BY_HEART = {
+    **BY_CHANCE, "validation_losses": [2.3, 2.24, 2.22, 2.6, 2.8, 3.0],
+    "training_epoch_losses": [2.3, 2.2, 2.0, 1.8, 1.7, 1.6],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("other", "problem"),
+    [
+        ({}, P.INCONSISTENT_LABELS),
+        ({"validation_scores": [0.1, 0.12, 0.2, 0.21, 0.19, 0.2]}, P.OVERFITTING),
+        ({"validation_losses": [2.3, 2.1, 2.05, 2.6, 2.8, 3.0]}, P.OVERFITTING),
+    ],
+)
+def test_a_good_check_by_luck_is_none_where_accuracies_stay_at_chance(other, problem):
+    told = found(vitals(HALF_WAY, **{**BY_HEART, **other}))
+    assert problem in told
+    assert (P.INCONSISTENT_LABELS in told) is (problem is P.INCONSISTENT_LABELS)
+
+
 def test_classes_that_are_rare_in_training_alone_are_an_imbalance():
     signs = rare(vitals(SMALL, **TOLD))
     assert found(signs)[P.CLASS_IMBALANCE] == "warning"
