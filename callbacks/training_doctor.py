@@ -64,8 +64,8 @@ class TrainingDoctor(Callback):
 
     Args:
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
-            training, or a twentieth of the steps done where its length is unknown, from 5 to 100,
-            and from step 20,000 on a two-hundredth of the steps done.
+            training, or a twentieth of the steps done where its length is unknown, from 5 to 200,
+            and from step 40,000 on a two-hundredth of the steps done.
         validation_loss: Name of the logged validation loss; None takes one that has ``loss``
             and ``val`` (or the word ``dev``) in its name: of several the first that names no part
             of the loss, as ``val_kl_loss`` does, or else that whose counterpart in training is

@@ -11,13 +11,13 @@ _REPORTS_IN_A_LONG_TRAINING = 200
 _MIN_INTERVAL = 5
 _SHORT_INTERVAL = 25
 _LONG_INTERVAL = 50
-_MAX_INTERVAL = 100
+_MAX_INTERVAL = 200
 _LOOKS_IF_SHORT = 5
 _LOOKS_IF_LONGER = 2
 _INTERVALS_OF_A_WINDOW = 4
 _BATCHES_TO_SEE_A_UNIT = 50
 # Of a training whose length is unknown: each divides the steps at which it begins.
-_GROWING_INTERVALS = (10, 20, 50, 100)
+_GROWING_INTERVALS = (10, 20, 50, 100, 200)
 _REPORTS_IN_STEPS_DONE = 20
 
 
@@ -32,8 +32,8 @@ class Schedule:
 
     Args:
         every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
-            training, or a twentieth of the steps done where its length is unknown, from 5 to 100,
-            and from step 20,000 on a two-hundredth of the steps done.
+            training, or a twentieth of the steps done where its length is unknown, from 5 to 200,
+            and from step 40,000 on a two-hundredth of the steps done.
 
     Attributes:
         interval: Optimiser steps between two reports.

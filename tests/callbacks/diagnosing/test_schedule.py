@@ -13,7 +13,7 @@ from torchvitals.callbacks.diagnosing.schedule import Schedule
         (None, 200, 5),
         (None, 239, 5),  # whole steps
         (None, 1_000, 25),
-        (None, 1_000_000, 100),  # the longest
+        (None, 1_000_000, 200),  # the longest
         (None, math.inf, 5),
         (1, 1_000, 1),
         (70, 1_000, 70),
@@ -84,10 +84,10 @@ def test_each_report_is_made_once(start, steps, reported):
 def test_reports_of_a_long_training_come_seldom_unless_asked_for():
     schedule, asked = planned(None, steps=200_000), planned(50)
     reported = [step for step in range(1, 200_001) if schedule.reports(step)]
-    assert reported[:200] == list(range(100, 20_001, 100))
+    assert reported[:200] == list(range(200, 40_001, 200))
     gaps = [after - before for before, after in itertools.pairwise(reported)]
-    assert all(gap < 100 + step / 200 for gap, step in zip(gaps, reported[1:], strict=True))
-    assert len(reported) < 700
+    assert all(gap < 200 + step / 200 for gap, step in zip(gaps, reported[1:], strict=True))
+    assert len(reported) < 600
     assert sum(asked.reports(step) for step in range(1, 20_001)) == 400
 
 
@@ -100,24 +100,24 @@ def test_the_first_step_is_reported_once():
 def test_it_goes_on_from_its_state():
     schedule = planned(None, steps=10_000)
     assert schedule.begins(0)
-    assert schedule.reports(100)
+    assert schedule.reports(200)
     resumed = Schedule(None)
     resumed.load_state_dict(schedule.state_dict())
     assert not resumed.begins(0)
-    assert [step for step in (100, 199, 200) if resumed.reports(step)] == [200]
+    assert [step for step in (200, 399, 400) if resumed.reports(step)] == [400]
 
 
 def test_the_interval_of_a_training_of_unknown_length_grows_with_it():
     schedule = planned(None)
     begins, reports = {}, []
-    for step in range(1, 3_001):
+    for step in range(1, 5_001):
         if schedule.grow(step):
             begins[step] = schedule.interval
         if schedule.reports(step):
             reports.append(step)
-    assert begins == {200: 10, 400: 20, 1_000: 50, 2_000: 100}
+    assert begins == {200: 10, 400: 20, 1_000: 50, 2_000: 100, 4_000: 200}
     assert reports[:3] == [5, 10, 15]
-    assert len(reports) == 40 + 20 + 30 + 20 + 10 == len(set(reports))
+    assert len(reports) == 40 + 20 + 30 + 20 + 20 + 5 == len(set(reports))
     assert all(step % 5 == 0 for step in reports)
 
 
