@@ -24,7 +24,7 @@ from .checkpointing import (
     is_plain_loss,
     run_backward,
 )
-from .compilation import is_scripted, runs_in_graph_of_dynamo
+from .compilation import is_scripted, leave_out_of_dynamo, runs_in_graph_of_dynamo
 from .loose_calls import LooseCalls
 from .mode_stack import entered_after, leave
 from .module_scopes import Enter, Leave, Scope
@@ -140,6 +140,7 @@ class ActivationObserver(TorchFunctionMode):
     def attach(self, root: nn.Module) -> None:
         """Follow which module of ``root`` is running."""
         self.detach()
+        leave_out_of_dynamo(type(self).__torch_function__)
         names = names_by_module(root)
         for name, module in root.named_modules():
             kind = kind_of_module(module)

@@ -1,7 +1,8 @@
 """Which networks hold compiled parts, what runs in them, and when tensors are none to be read."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import fx, nn
@@ -39,6 +40,17 @@ def runs_in_graph_of_dynamo(callers: frozenset[str]) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def leave_out_of_dynamo(function: Callable[..., Any]) -> None:
+    """Have Dynamo compile no call of a function that is not inside of what it compiles anyway.
+
+    What a compiled region does around its graph, as making a tensor of a number that it is given,
+    comes by a mode as well, and would need a graph for each such number.
+    """
+    dynamo = torch._C._dynamo.eval_frame
+    skip = dynamo._FrameAction.SKIP
+    dynamo.set_code_exec_strategy(function.__code__, dynamo._FrameExecStrategy(skip, skip))
 
 
 def has_compiled_parts(root: nn.Module) -> bool:

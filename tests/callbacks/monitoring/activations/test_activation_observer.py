@@ -286,6 +286,34 @@ def test_batches_of_many_sizes_need_no_graph_more_than_without_an_observer(dynam
     assert [(site, len(measured)) for site, _, measured in records] == [("2", 6), ("6", 8)] * 4
 
 
+class Scaled(nn.Module):
+    """Is given a number that changes, as the strength of a term that is warmed up."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.act = nn.Linear(4, 3), nn.ReLU()
+
+    def forward(self, x, scale):
+        return self.act(self.layer(x)) * scale
+
+
+@pytest.mark.parametrize("dynamic", [None, True])
+def test_a_number_that_changes_needs_no_graph_more_than_without_an_observer(dynamic):
+    network, x = Scaled(), torch.randn(5, 4)
+
+    def train(run):
+        for scale in (0.1, 0.2, 0.4, 0.8):
+            run(x, scale).sum().backward()
+        return graphs()
+
+    needed = train(compiled(network, dynamic=dynamic))
+    run = compiled(network, dynamic=dynamic)
+    made = []
+    records = observe(lambda: made.append(train(run)), network)
+    assert made == [needed]
+    assert sites(records) == ["act"] * 4
+
+
 class Block(nn.Module):
     def __init__(self):
         super().__init__()
