@@ -182,6 +182,7 @@ class ActivationMonitor(Monitor):
         """Start afresh, unless a record goes on."""
         self._begin_fit()
         super().on_fit_start(trainer, pl_module)
+        self._prepare(pl_module)
 
     @switch_off_on_error
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -189,7 +190,7 @@ class ActivationMonitor(Monitor):
             self._clear()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Find out whether the network is compiled, and is to be seen at every step."""
+        """Look again if the network is compiled, and is to be seen at every step."""
         self._prepare(pl_module)
 
     @switch_off_on_error

@@ -10,7 +10,7 @@ from torch._dynamo.utils import counters
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
-from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor
+from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor, TrainingDoctor
 
 
 class Sites(nn.Module):
@@ -112,6 +112,18 @@ def test_compiled_is_seen_as_eager_is_in_as_many_graphs_as_without_a_monitor(
         values = getattr(expected, name)
         assert getattr(monitor, name) == pytest.approx(values, rel=1e-5, abs=1e-7, nan_ok=True)
     assert monitor.drift == pytest.approx(expected.drift, abs=1e-4)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in watched.modules())
+
+
+@pytest.mark.parametrize("monitor", [ActivationMonitor, DeadReLUMonitor, TrainingDoctor])
+def test_the_sanity_check_finds_the_hooks_that_the_later_validations_do(monitor, graphs):
+    torch.manual_seed(0)
+    bare = Research(nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)))
+    watched = copy.deepcopy(bare)
+    fit(compile_in_place(bare), [])
+    alone = graphs()
+    fit(compile_in_place(watched), [monitor()])
+    assert graphs() == alone > 0
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in watched.modules())
 
 

@@ -141,6 +141,7 @@ class ActivationObserver(TorchFunctionMode):
         """Follow which module of ``root`` is running."""
         self.detach()
         leave_out_of_dynamo(type(self).__torch_function__)
+        self._side_effects.allow()
         names = names_by_module(root)
         for name, module in root.named_modules():
             kind = kind_of_module(module)

@@ -30,10 +30,14 @@ class StepObservation:
         self._always = self.running = False
 
     def start(self, pl_module: LightningModule) -> None:
-        """Find out at the start of training whether every step is to be observed."""
+        """Find out before training, and before its sanity check, if every step is to be observed.
+
+        A compiled network has a graph for each set of hooks that it runs with: what validates it
+        before training has to find those that validate it later.
+        """
         self.running = self._observer.traced = False
         self._always = has_compiled_parts(pl_module)
-        if self._always:
+        if self._always and not self._observer.attached:
             self._observer.attach(pl_module)
 
     def begin(self, pl_module: LightningModule, *, wanted: bool) -> None:
