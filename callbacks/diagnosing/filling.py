@@ -66,7 +66,7 @@ def _fill_activations(vitals: Vitals, monitor: ActivationMonitor) -> None:
 
 
 def _count_mute(vitals: Vitals, monitor: DeadReLUMonitor) -> int:
-    means = torch.tensor(vitals.target_means)
+    means = torch.tensor(vitals.target_means, dtype=torch.float64)
     if monitor.failed or not monitor.dead_units or vitals.objective.output != "relu":
         return 0
     dead = next(reversed(monitor.dead_units.values())).cpu()

@@ -95,7 +95,7 @@ def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossRea
     weight = counted if call.weight is None else counted * call.weight.float()[safe]
     best = scores.argmax(-1)
     losses = -scores.gather(1, safe[:, None])[:, 0]
-    none = torch.zeros(classes, device=scores.device)
+    none = counted.new_zeros(classes)
     nan = none.new_tensor(_NAN)
     # Those of a log-softmax are 1.
     sums = scores.exp().sum(-1).aminmax() if call.kind == "nll" else (nan, nan)
@@ -207,5 +207,5 @@ def moments_of(columns: Tensor) -> Tensor:
     """Count, sum and sum of squares of each column, of the first thousand, flattened."""
     columns = columns[:, :_MAX_COLUMNS]
     columns = columns.to(widest(columns.device))
-    count = torch.full((columns.shape[1],), float(len(columns)), device=columns.device)
-    return torch.stack([count.to(columns.dtype), columns.sum(0), columns.square().sum(0)]).flatten()
+    count = columns.new_full((columns.shape[1],), float(len(columns)))
+    return torch.stack([count, columns.sum(0), columns.square().sum(0)]).flatten()

@@ -292,8 +292,8 @@ def _means(ranks: Sequence[list[float]]) -> list[float]:
     if len(ranks) == 1:
         return ranks[0]
     batches = zip_longest(*ranks)
-    known = [torch.tensor([v for v in batch if v is not None]) for batch in batches]
-    return [float(losses.mean()) for losses in known]
+    known = [[v for v in batch if v is not None] for batch in batches]
+    return [float(torch.tensor(losses, dtype=torch.float32).mean()) for losses in known]
 
 
 def _span(

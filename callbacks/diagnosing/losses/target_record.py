@@ -82,7 +82,7 @@ class TargetRecord:
         self._predicted, self._samples = self._predicted[first:], self._samples[first:]
 
     def _describe_classes(self, objective: Objective, targets: Tensor) -> None:
-        weighted = targets * torch.tensor(self.weight) if self.weight else targets
+        weighted = targets * targets.new_tensor(self.weight) if self.weight else targets
         objective.constant_loss = float(torch.special.entr(weighted / weighted.sum()).sum())
         objective.target_counts = targets.tolist()
 
@@ -143,7 +143,7 @@ def _added(sums: list[float], value: float, samples: float) -> list[float]:
 
 def _binary_entropy(mean: Tensor, weight: list[float] | float | None) -> Tensor:
     """Cross-entropy of the best constant, where positives count ``weight`` times."""
-    positive = mean * torch.tensor(weight or 1.0).double()
+    positive = mean * mean.new_tensor(weight or 1.0)
     total = positive + 1 - mean
     share = positive / total
     entropy: Tensor = torch.special.entr(share) + torch.special.entr(1 - share)
