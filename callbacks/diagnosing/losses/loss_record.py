@@ -109,6 +109,8 @@ class LossRecord:
         calls = find_loss_calls(loss, signs=is_first) if has_graph(loss) else []
         if has_graph(loss) and not calls:
             calls = find_errors(loss, outputs or {}) or find_pairs(loss)
+        if any(call.prediction.is_complex() or call.target.is_complex() for call in calls):
+            calls = []  # Of their numbers a reading would know the real parts alone.
         if not calls:
             if is_first:
                 self._describe_unread(loss, batch, inputs)

@@ -55,6 +55,18 @@ def test_pixels_and_ignored_targets():
     assert record(loss).data_losses == [pytest.approx(loss.item(), rel=1e-5)]
 
 
+@pytest.mark.parametrize("loss", [F.l1_loss, lambda out, y: (out - y).abs().square().mean()])
+def test_complex_numbers_are_not_read_as_their_real_parts(loss):
+    out = torch.randn(8, 3, dtype=torch.cfloat, requires_grad=True) * 1.0
+    found = LossRecord()
+    value = loss(out, torch.randn(8, 3, dtype=torch.cfloat))
+    found.look(value, 1.0, {out.grad_fn: out.detach()})
+    found.add(value, 1.0)
+    found.settle()
+    assert not found.data_losses
+    assert found.losses == pytest.approx([value.item()])
+
+
 @pytest.mark.parametrize("ignored", [0, 2, -100])
 def test_what_a_loss_ignores_does_not_count(ignored):
     out, target = logits(), classes()
