@@ -165,12 +165,15 @@ class FirstBatches:
     def _keep(self, x: Tensor, sizes: Sequence[int], *, is_data: bool) -> None:
         if not is_data and (self._batches or self._new_batches):
             return  # What an embedding has learned to give is no matter of the data.
+        if not x.numel():
+            return  # A batch without samples has no moments; it lacks no number either.
         x = x.as_subclass(Tensor)  # as one of an image is, whose arithmetic is its own
         self._is_data = is_data
         self.address = x.data_ptr()
         self._sizes = self._sizes or tuple(sizes)
         with torch.no_grad():
-            mean, deviation = x.float().mean(), x.float().std()
+            mean = x.float().mean()
+            deviation = x.float().std() if x.numel() > 1 else mean.new_tensor(NAN)
             number = mean.new_full((), self.number)
             self._new_batches.append(torch.stack([number, mean, deviation]))
         features = x.movedim(1, -1) if x.ndim > 3 else x

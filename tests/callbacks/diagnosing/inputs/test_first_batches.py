@@ -209,6 +209,19 @@ def test_the_first_batch_that_is_not_finite_is_known_by_its_number(gap, first):
     assert resumed.input_scale().first_gap == first
 
 
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_batch_of_no_number_or_one_lacks_none(rows):
+    layer, batches = nn.Linear(1, 2), FirstBatches()
+    for number, size in enumerate([4, rows, 4]):
+        batches.number = number
+        batches.attach(layer)
+        layer(torch.ones(size, 1))
+        batches.detach()
+    batches.take([batches.news()])
+    assert batches.input_scale().first_gap == -1
+    assert batches.input_scale().rms == pytest.approx(1)
+
+
 def test_one_unit_that_differs_is_enough():
     layer = nn.Linear(3, 6)
     nn.init.ones_(layer.weight)
