@@ -187,14 +187,15 @@ class BestWeights:
         targets = {**state, **beside}
         given = {name: self._as_in(targets[name], value) for name, value in fitting.items()}
         # Not told by `in_module`: since the check, another callback may have put others there.
-        changes = not all(_same(value, targets[name]) for name, value in given.items())
-        if changes:
-            saved = {name: value for name, value in given.items() if name not in beside}
+        changed = {name for name, value in given.items() if not _same(value, targets[name])}
+        if changed:
+            fixed = {n for n in given if n not in changed and _is_of_inference(targets[n])}
+            saved = {n: value for n, value in given.items() if n not in beside and n not in fixed}
             module.load_state_dict(saved, strict=False)
             for name in beside.keys() & given.keys():
                 beside[name].copy_(given[name])
         self.in_module = True
-        return changes
+        return bool(changed)
 
     def _as_in(self, target: Any, value: Tensor) -> Tensor:
         if not isinstance(target, DTensor):
@@ -257,6 +258,11 @@ def _same(one: Tensor, other: Any) -> bool:
     if isinstance(one, DTensor) and isinstance(other, DTensor):
         one, other = one.to_local(), other.to_local()
     return _is_plain(one) and _is_plain(other) and same_bits(one, other)
+
+
+def _is_of_inference(value: Any) -> bool:
+    """Whether it was made in inference mode, as a body that stays as it is: nothing changes it."""
+    return isinstance(value, Tensor) and value.is_inference()
 
 
 def _is_plain(value: Any) -> bool:

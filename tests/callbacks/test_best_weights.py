@@ -637,6 +637,17 @@ def test_what_is_not_a_tensor_of_the_state_stays_as_it_is():
     assert (model.restored, model.epochs, model.cache.item()) == (6, 7, 7)
 
 
+def test_what_was_made_in_inference_mode_stays_as_it_is():
+    model = Scripted({"val_loss": LOSSES})
+    with torch.inference_mode():  # Outside of it, torch refuses to write to these again.
+        model.body = nn.Linear(2, 2).requires_grad_(False)
+        model.register_buffer("table", torch.arange(3))
+    body = model.body.weight.tolist()
+    fit([EarlyStopping("val_loss", patience=9)], model)
+    assert model.restored == 6
+    assert model.body.weight.tolist() == body
+
+
 @pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
 @pytest.mark.parametrize("layout", ["coo", "csr"])
 @pytest.mark.parametrize("best_is_last", [False, True])
