@@ -41,7 +41,7 @@ def read_run_folder(path: Path) -> RunFolder:
     vitals = _find_vitals(path)
     doctor = vitals / DOCTOR_FILE
     case = read_case(read_json_lines(doctor)) if doctor.is_file() else None
-    files = sorted(file for file in vitals.glob("*.jsonl") if file.name != DOCTOR_FILE)
+    files = sorted(file for file in _files(vitals) if file.name != DOCTOR_FILE)
     monitors = [recorded for file in files if (recorded := read_record_file(file)).records]
     return RunFolder(vitals.resolve().parent, case, tuple(monitors))
 
@@ -49,12 +49,12 @@ def read_run_folder(path: Path) -> RunFolder:
 def _find_vitals(path: Path) -> Path:
     if not path.is_dir():
         raise FileNotFoundError(f"Expected the folder of a run, but there is no folder {path}.")
-    if path.name == "vitals" and any(path.glob("*.jsonl")):
+    if path.name == "vitals" and _files(path):
         return path
     direct = path / "vitals"
-    if any(direct.glob("*.jsonl")):
+    if _files(direct):
         return direct
-    nested = {file.parent for file in path.rglob("vitals/*.jsonl")}
+    nested = {file.parent for file in path.rglob("vitals/*.jsonl") if file.is_file()}
     if not nested:
         raise FileNotFoundError(
             f"Expected records of a run below {path}, but there is no vitals/*.jsonl: train with "
@@ -65,4 +65,9 @@ def _find_vitals(path: Path) -> Path:
 
 
 def _newest(vitals: Path) -> float:
-    return max(file.stat().st_mtime for file in vitals.glob("*.jsonl"))
+    return max(file.stat().st_mtime for file in _files(vitals))
+
+
+def _files(vitals: Path) -> list[Path]:
+    """The records; of that name there may be a link that leads nowhere, or a folder."""
+    return [file for file in vitals.glob("*.jsonl") if file.is_file()]

@@ -209,6 +209,19 @@ def test_damaged_records_still_give_a_page(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith(f"{heading(page)}\n")
 
 
+@pytest.mark.parametrize("place", [".", "run"])
+def test_what_is_called_like_a_record_and_is_no_file_is_passed_over(place, tmp_path, monkeypatch):
+    vitals = tmp_path / place / "vitals"
+    vitals.mkdir(parents=True)
+    (vitals / "GradientNormMonitor.jsonl").symlink_to(tmp_path / "moved away")
+    (vitals / "kept.jsonl").mkdir()
+    with pytest.raises(FileNotFoundError, match="Expected records of a run below"):
+        read_run_folder(tmp_path)
+    (vitals / "TrainingDoctor.jsonl").write_text('{"start": 0, "resumed": false}\n')
+    report(monkeypatch, tmp_path)
+    assert heading(vitals.with_name("report.html")) == "No verdict: no step is recorded."
+
+
 def test_of_several_runs_the_newest_is_shown(tmp_path, monkeypatch):
     for name, age in (("old", 500), ("new", 0), ("older", 900)):
         logger = CSVLogger(tmp_path, version=name)
