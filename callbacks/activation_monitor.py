@@ -26,6 +26,7 @@ from .monitoring.recording.heat_map import draw_record
 from .monitoring.recording.loggers import logger_step, report_interval
 from .monitoring.recording.scales import SCALES
 from .monitoring.streaks import Streaks
+from .monitoring.uncompiled import uncompiled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -215,6 +216,7 @@ class ActivationMonitor(Monitor):
     def _begin(self, pl_module: LightningModule) -> None:
         self._observation.begin(pl_module, wanted=self.reports)
 
+    @uncompiled
     def on_before_zero_grad(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
@@ -222,6 +224,7 @@ class ActivationMonitor(Monitor):
         if pl_module.automatic_optimization:
             self._observation.pause()
 
+    @uncompiled
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
@@ -229,6 +232,7 @@ class ActivationMonitor(Monitor):
         self._learns = True
         self._observation.pause()
 
+    @uncompiled
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on only in manual optimisation, which may run more after a backward pass."""
         self._observation.resume(wanted=not pl_module.automatic_optimization)

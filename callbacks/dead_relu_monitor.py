@@ -20,6 +20,7 @@ from .monitoring.monitor import Monitor
 from .monitoring.recording.heat_map import draw_record
 from .monitoring.recording.loggers import logger_step
 from .monitoring.recording.scales import SCALES
+from .monitoring.uncompiled import uncompiled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -185,6 +186,7 @@ class DeadReLUMonitor(Monitor):
     def _observe(self, pl_module: LightningModule, batch: int) -> None:
         self._watch.begin(pl_module, batch)
 
+    @uncompiled
     def on_before_zero_grad(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
@@ -192,12 +194,14 @@ class DeadReLUMonitor(Monitor):
         if pl_module.automatic_optimization:
             self._watch.pause()
 
+    @uncompiled
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
         """Do not count what activation checkpointing computes again."""
         self._watch.pause()
 
+    @uncompiled
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Go on only in manual optimisation, which may run more after its first backward pass."""
         if pl_module.automatic_optimization or self.failed:

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from ..functional.arguments import number
 from .monitoring.evaluated_checkpoint import keep_record_of_fit
+from .monitoring.uncompiled import uncompiled
 from .stopping.arguments import alpha_of, as_list, check_arguments, modes_of
 from .stopping.best_weights import BestWeights, Place, check_strategy
 from .stopping.checks import Checks
@@ -288,17 +289,20 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._begin(trainer, pl_module)
         self._checks.begin_batch(trainer, pl_module)
 
+    @uncompiled
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor
     ) -> None:
         """From here on gradients are no longer those of whole batches."""
         self._checks.gradients.begin_backward(trainer)
 
+    @uncompiled
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Gradients wait for a step."""
         if not pl_module.automatic_optimization:
             self._checks.gradients.by_hand.end_backward(trainer)
 
+    @uncompiled
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:

@@ -31,6 +31,7 @@ from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
 from .monitoring.recording.scales import SCALES
 from .monitoring.step_monitor import StepMonitor
+from .monitoring.uncompiled import uncompiled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -228,6 +229,7 @@ class GradientNormMonitor(StepMonitor):
         if self._noise is not None:
             self._noise.count(extract_batch_size(batch) * trainer.world_size)
 
+    @uncompiled
     @switch_off_on_error
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer

@@ -36,6 +36,7 @@ from .monitoring.recording import loggers
 from .monitoring.recording.last_fit import LastFit
 from .monitoring.recording.record_file import Recorded
 from .monitoring.recording.reporter import Reporter, warn_if_barebones
+from .monitoring.uncompiled import uncompiled
 from .reporting.case_notes import Health
 from .reporting.journal import Journal
 from .reporting.journal_keeping import keep_report, open_journal
@@ -260,6 +261,7 @@ class TrainingDoctor(Callback):
             clean_up(self, self._observation.detach)
         attempt(self, self._observation.open, trainer.global_step, pl_module, batch)
 
+    @uncompiled
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
@@ -269,12 +271,14 @@ class TrainingDoctor(Callback):
             self.activations.on_before_backward(trainer, pl_module, loss)
         attempt(self, self._observation.look, trainer, loss)
 
+    @uncompiled
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the monitors know."""
         if self._watches:
             self.dead_relus.on_after_backward(trainer, pl_module)
             self.activations.on_after_backward(trainer, pl_module)
 
+    @uncompiled
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
@@ -288,6 +292,7 @@ class TrainingDoctor(Callback):
         if self._schedule.begins(step):
             self._report(trainer)
 
+    @uncompiled
     def on_before_zero_grad(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:

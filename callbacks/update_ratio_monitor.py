@@ -23,6 +23,7 @@ from .monitoring.recording.loggers import logger_step, report_interval
 from .monitoring.recording.scales import SCALES
 from .monitoring.step_monitor import StepMonitor
 from .monitoring.streaks import Streaks
+from .monitoring.uncompiled import uncompiled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,6 +124,7 @@ class UpdateRatioMonitor(StepMonitor):
         self._names = {parameter: name for name, parameter in pl_module.named_parameters()}
         self._layers = layer_names(pl_module)
 
+    @uncompiled
     @switch_off_on_error
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer

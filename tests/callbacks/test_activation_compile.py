@@ -10,7 +10,13 @@ from torch._dynamo.utils import counters
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
-from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor, TrainingDoctor
+from torchvitals.callbacks import (
+    ActivationMonitor,
+    DeadReLUMonitor,
+    GradientNormMonitor,
+    TrainingDoctor,
+    UpdateRatioMonitor,
+)
 
 
 class Sites(nn.Module):
@@ -205,3 +211,43 @@ def test_a_compiled_function_is_found_at_the_first_report_and_costs_one_more_gra
     fit(Research(network), [monitor], limit_val_batches=0)
     assert graphs() == 2
     assert monitor.mean == pytest.approx(expected.mean, rel=1e-5)
+
+
+class ByHand(Research):
+    """All of a step is compiled, with the hooks of callbacks that are called inside of it."""
+
+    def __init__(self, network):
+        super().__init__(network)
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(super().training_step(batch, batch_idx))
+        optimizer.step()
+
+
+MONITORS = [
+    ActivationMonitor,
+    DeadReLUMonitor,
+    GradientNormMonitor,
+    TrainingDoctor,
+    UpdateRatioMonitor,
+]
+
+
+# Dynamo's own, as it follows Lightning's backward pass.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+@pytest.mark.parametrize("kind", MONITORS)
+def test_a_compiled_step_by_hand_calls_hooks_that_are_not_compiled(kind):
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+    bare = ByHand(nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)))
+    watched = copy.deepcopy(bare)
+    fit(bare, [], samples=12)
+    monitor = kind()
+    fit(compile_module(watched), [monitor], samples=12)
+    assert not monitor.failed
+    for own, other in zip(bare.parameters(), watched.parameters(), strict=True):
+        torch.testing.assert_close(own, other)
+    torch._dynamo.reset()
