@@ -33,7 +33,7 @@ def layer_gradient_norms(
 
     Args:
         gradients: Gradient tensors by layer, of any shapes and floating or complex dtypes.
-            Sparse tensors are coalesced. An empty sequence has norm 0.
+            Of sparse tensors, coalesced, the values count. An empty sequence has norm 0.
         norm_type: The order p, positive; ``float("inf")`` gives the largest magnitude.
         dtype: Least precision of the sums, ``torch.float32`` or, several times slower on a
             CPU, ``torch.float64``.
@@ -142,8 +142,9 @@ def single_precision_range(norm_type: float) -> tuple[float, float]:
 
 def _dense_real(gradient: Tensor, norm_type: float) -> Tensor:
     gradient = gradient.detach()
-    if gradient.is_sparse:
-        gradient = gradient.coalesce().values()
+    if gradient.layout != torch.strided:
+        # Only of coordinates there may be several of one place.
+        gradient = (gradient.coalesce() if gradient.is_sparse else gradient).values()
     if not gradient.is_complex():
         return gradient
     # Only squares of magnitudes are sums over the two parts.

@@ -85,6 +85,16 @@ def test_half_precision_is_accumulated_in_single_precision():
     assert norms.item() == pytest.approx(2e5)
 
 
+@pytest.mark.filterwarnings("ignore:Sparse .* tensor support")
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.0, float("inf")])
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr, torch.sparse_csc])
+def test_gradients_of_every_sparse_layout(layout, norm_type):
+    dense = torch.tensor([[0.0, 3.0, -4.0], [12.0, 0.0, 0.0]])
+    norms = layer_gradient_norms({"s": [dense.to_sparse(layout=layout), dense]}, norm_type)
+    joined = torch.cat([dense.flatten(), dense.flatten()]).double()
+    torch.testing.assert_close(norms[0], torch.linalg.vector_norm(joined, norm_type))
+
+
 def test_sparse_and_complex_gradients():
     sparse = torch.sparse_coo_tensor(
         [[0, 0]], torch.tensor([1.0, 2.0]), (4,), check_invariants=True
