@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -146,8 +147,10 @@ class UpdateRatioMonitor(StepMonitor):
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 moves = parameter.requires_grad and parameter in self._names
-                # A lazy layer that was not used yet has no weights.
+                # A lazy layer that was not used yet has no weights, and torch takes no norms of
+                # what sparse weights have moved by.
                 moves = moves and not isinstance(parameter, nn.UninitializedParameter)
+                moves = moves and parameter.layout == torch.strided
                 if moves and parameter.numel() and parameter not in self._before:
                     self._before.take(parameter)
                     self._moving[parameter] = self._is_to_move(parameter, group.get("lr"))

@@ -64,6 +64,31 @@ def assert_learns_the_same(make, loss):
     assert all(torch.equal(after[name], alone[name]) for name in alone)
 
 
+class SparselyConnected(LightningModule):
+    """Has a matrix that is sparse itself, not by its gradient alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.links = nn.Parameter(torch.eye(4).to_sparse())
+        self.head = nn.Linear(4, 3)
+
+    def training_step(self, batch, batch_idx):
+        hidden = torch.sparse.mm(self.links, batch[0].T).T
+        return F.cross_entropy(self.head(hidden.relu()), batch[1])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def test_weights_that_are_sparse_are_passed_over_where_they_have_no_norms():
+    callbacks = [TrainingDoctor(every_n_steps=1), GradientNormMonitor(1), UpdateRatioMonitor(1)]
+    data = DataLoader(TensorDataset(torch.randn(8, 4), torch.arange(8) % 3), 2)
+    quiet_trainer(callbacks=callbacks).fit(SparselyConnected(), data)
+    assert [type(c).__name__ for c in callbacks if c.failed] == []
+    assert callbacks[1].norms.keys() == {"root", "head"}
+    assert callbacks[2].history.keys() == {"head"}
+
+
 def one_hot(y):
     return F.one_hot(y, 3).float()
 

@@ -25,7 +25,8 @@ class UntouchedWeights:
     def __init__(self, parameters: Iterable[Tensor] = (), batches_per_step: int = 1) -> None:
         self._enough = _BATCHES_TO_BE_SURE * batches_per_step
         sized = (p for p in parameters if not isinstance(p, nn.UninitializedParameter))
-        trained = [p for p in sized if p.requires_grad]
+        # Sparse weights have no entries of fixed places.
+        trained = [p for p in sized if p.requires_grad and p.layout == torch.strided]
         self._before = [(p, _some(p).clone()) for p in trained[:_MAX_PARAMETERS]]
         self._batches = 0
 
