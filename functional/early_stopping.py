@@ -8,6 +8,7 @@ training data. A strip is a number of checks that are looked at together; he use
 import torch
 from torch import Tensor
 
+from .arguments import whole_number
 from .precision import at_least_single
 
 
@@ -77,6 +78,7 @@ def progress_quotient(
         and training no longer moves, NaN where one of the two is not defined.
 
     Raises:
+        TypeError: If ``strip_length`` is no whole number.
         ValueError: If the curves differ in length or ``strip_length`` is below 1.
 
     Example:
@@ -110,6 +112,7 @@ def successive_increases(validation_losses: Tensor, strip_length: int = 5) -> Te
         Whole numbers of shape ``(checks // strip_length,)``; the first is 0.
 
     Raises:
+        TypeError: If ``strip_length`` is no whole number.
         ValueError: If ``strip_length`` is below 1.
 
     Example:
@@ -140,13 +143,14 @@ def exponential_average(values: Tensor, window: int) -> Tensor:
         Scalar tensor; of whole numbers in the default precision.
 
     Raises:
-        ValueError: If ``window`` is below 1.
+        TypeError: If ``window`` is no whole number.
+        ValueError: If ``window`` is below 1 or there are no values.
 
     Example:
         >>> exponential_average(torch.tensor([1.0, 4.0]), window=3)
         tensor(3.)
     """
-    _check_window(window)
+    _check_last(values, window)
     exact = at_least_single(_real(values))
     age = torch.arange(len(exact) - 1, -1, -1, device=exact.device)
     weights = torch.pow(torch.as_tensor(1 - 2 / (window + 1), dtype=exact.dtype), age)
@@ -166,13 +170,14 @@ def windowed_median(values: Tensor, window: int) -> Tensor:
         Scalar tensor; of whole numbers in the default precision.
 
     Raises:
-        ValueError: If ``window`` is below 1.
+        TypeError: If ``window`` is no whole number.
+        ValueError: If ``window`` is below 1 or there are no values.
 
     Example:
         >>> windowed_median(torch.tensor([9.0, 1.0, 7.0, 2.0]), window=3)
         tensor(2.)
     """
-    _check_window(window)
+    _check_last(values, window)
     last = _real(values[-window:])
     ranked, middle = at_least_single(last).sort().values, len(last) // 2
     # The mean of two that are equal is either, of two infinite ones, too.
@@ -185,12 +190,14 @@ def _real(values: Tensor) -> Tensor:
     return values if values.is_floating_point() else values.to(torch.get_default_dtype())
 
 
-def _check_window(window: int) -> None:
-    if window < 1:
-        raise ValueError(f"Expected `window` to be at least 1, but got {window}.")
+def _check_last(values: Tensor, window: int) -> None:
+    whole_number("window", window)
+    if values.ndim == 0 or not len(values):
+        raise ValueError(
+            f"Expected `values` to be a row of at least one, but got shape {tuple(values.shape)}."
+        )
 
 
 def _strip_ends(checks: int, strip_length: int) -> list[int]:
-    if strip_length < 1:
-        raise ValueError(f"Expected `strip_length` to be at least 1, but got {strip_length}.")
+    whole_number("strip_length", strip_length)
     return list(range(strip_length - 1, checks, strip_length))

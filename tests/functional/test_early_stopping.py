@@ -1,6 +1,7 @@
 """Prechelt's criteria against tables worked out by hand, and smoothing against plain sums."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -145,3 +146,18 @@ def test_values_at_the_ends_of_a_precision(function, values, dtype, expected):
     result = function(torch.tensor(values, dtype=dtype))
     assert result.dtype == dtype
     assert result.item() == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("smooth", [exponential_average, windowed_median])
+def test_smoothing_says_what_it_cannot_smooth(smooth):
+    with pytest.raises(TypeError, match="Expected `window` to be a whole number"):
+        smooth(tensor([1.0]), 1.5)
+    for nothing in (tensor([]), tensor(1.0)):
+        with pytest.raises(ValueError, match="Expected `values` to be a row of at least one"):
+            smooth(nothing, 3)
+
+
+def test_a_strip_is_a_whole_number_of_checks():
+    for criterion in (partial(progress_quotient, tensor([1.0])), successive_increases):
+        with pytest.raises(TypeError, match="Expected `strip_length` to be a whole number"):
+            criterion(tensor([1.0]), "5")
