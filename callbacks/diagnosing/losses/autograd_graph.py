@@ -21,16 +21,17 @@ _LOSSES = {
     "SmoothL1Loss": "huber",
     "HuberLoss": "huber",
 }
-# What changes shape, type or place, and nothing of the values.
+# What changes shape, type or place, and nothing of the values; the last one is a module's backward
+# hook.
 PASS = {
     "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze", "Unsqueeze", "Select", "Slice",
     "Permute", "Transpose", "T", "ToCopy", "Alias", "Clone", "Expand", "AsStrided", "Split", "Cat",
-    "Index", "Gather", "IndexSelect", "Unbind", "Stack", "Flip",
+    "Index", "Gather", "IndexSelect", "Unbind", "Stack", "Flip", "BackwardHookFunction",
 }  # fmt: skip
 # Of those, what keeps every entry: mixed precision converts a prediction anew for each loss.
 _KEEPS_ALL = {
     "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze", "Unsqueeze", "Permute",
-    "Transpose", "T", "ToCopy", "Alias",
+    "Transpose", "T", "ToCopy", "Alias", "BackwardHookFunction",
 }  # fmt: skip
 _OUTPUTS = {
     "Softmax": "softmax",
@@ -95,6 +96,24 @@ class LossCall:
 def has_graph(loss: Any) -> bool:
     """Whether it is a scalar that can be differentiated."""
     return isinstance(loss, Tensor) and loss.grad_fn is not None and loss.numel() == 1
+
+
+def root_of(loss: Tensor) -> Any:
+    """Node of a loss as the training step made it.
+
+    Where DDP looks for unused parameters it puts a node of its own behind all that the step
+    returns, and the Trainer behind that what divides by the batches that it accumulates, or
+    multiplies by the scale of mixed precision.
+    """
+    node: Any = loss.grad_fn
+    number = loss.output_nr
+    while base_name(node) in ("Mul", "Div"):
+        parents = [parent for parent in node.next_functions if parent[0] is not None]
+        if len(parents) != 1:
+            break
+        ((node, number),) = parents
+    is_ddp = base_name(node) == "_DDPSink"
+    return node.next_functions[number][0] if is_ddp else loss.grad_fn
 
 
 def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
@@ -169,7 +188,7 @@ def _measure_of(node: Any) -> Callable[[Tensor, Tensor], Tensor] | None:
 
 def _adds_up(loss: Tensor, entries: Any) -> bool:
     """Whether a loss is the sum or mean of these entries and of what else there is."""
-    stack, seen = [loss.grad_fn], 0
+    stack, seen = [root_of(loss)], 0
     while stack and seen < LOSS_NODES:
         node, seen = stack.pop(), seen + 1
         if node is entries:
@@ -210,7 +229,7 @@ def terms_are_alone(loss: Tensor) -> bool:
         loss: Scalar with its graph.
     """
     terms: list[Any] = []
-    level: list[Any] = [loss.grad_fn]
+    level: list[Any] = [root_of(loss)]
     while level and len(terms) < LOSS_NODES:
         node = level.pop()
         parents = [] if node is None else [p for p, _ in node.next_functions if p is not None]
@@ -248,7 +267,7 @@ def _plain(name: str) -> str:
 
 def loss_nodes(loss: Tensor, *, signs: bool = False) -> Iterator[tuple[Any, bool]]:
     """Nodes of known losses, breadth first, and whether their sign was turned, if asked for."""
-    level, seen = [(loss.grad_fn, False)], 0
+    level, seen = [(root_of(loss), False)], 0
     while level and seen < LOSS_NODES:
         following = []
         for node, turned in level:

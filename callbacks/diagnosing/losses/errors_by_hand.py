@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .autograd_graph import LossCall, base_name, output_of
+from .autograd_graph import LossCall, base_name, output_of, root_of
 
 _MAX_NODES = 32
 _REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Add", "Sqrt", "Squeeze", "View", "Where")
@@ -32,7 +32,7 @@ def find_errors(loss: Tensor, outputs: Mapping[Any, Tensor]) -> list[LossCall]:
     Returns:
         None or one.
     """
-    found, passed = _error_nodes(loss.grad_fn)
+    found, passed = _error_nodes(root_of(loss))
     chooses = "Where" in passed
     if not found or len({_difference(node) for node in found}) > 1:
         return []

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .autograd_graph import LAYERS, LOSS_NODES, PASS, base_name, loss_nodes, past_shapes
+from .autograd_graph import LAYERS, LOSS_NODES, PASS, base_name, loss_nodes, past_shapes, root_of
 
 _MAX_NODES = 20_000
 _SATURATING = {"Sigmoid", "Tanh"}
@@ -61,7 +61,7 @@ def parameters_normed(loss: Tensor) -> set[nn.Parameter]:
 
 
 def _nodes_behind(loss: Tensor) -> Iterator[Any]:
-    stack, seen = [loss.grad_fn], set[Any]()
+    stack, seen = [root_of(loss)], set[Any]()
     while stack and len(seen) < _MAX_NODES:
         node = stack.pop()
         if node is None or node in seen:
@@ -97,7 +97,7 @@ def count_layers(loss: Tensor) -> tuple[int, bool]:
     """
     stack = [(node.next_functions[0][0], False) for node, _ in loss_nodes(loss)]
     # Of a loss of one's own all is looked through: what is before the last layer is the loss.
-    stack = stack or [(loss.grad_fn, False)]
+    stack = stack or [(root_of(loss), False)]
     seen: set[Any] = set()
     layers, affine, in_series = 0, True, False
     while stack:
@@ -142,7 +142,7 @@ def count_saturating_outputs(loss: Tensor) -> int:
     Args:
         loss: Scalar with its graph.
     """
-    stack, seen, found = [loss.grad_fn], set[Any](), 0
+    stack, seen, found = [root_of(loss)], set[Any](), 0
     while stack and len(seen) < LOSS_NODES:
         node = stack.pop()
         if node is None or node in seen:

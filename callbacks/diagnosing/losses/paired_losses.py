@@ -17,6 +17,7 @@ from .autograd_graph import (
     factor_of,
     is_number,
     past_shapes,
+    root_of,
     terms_are_alone,
 )
 
@@ -33,7 +34,7 @@ def find_pairs(loss: Tensor) -> list[LossCall]:
     Returns:
         None or one.
     """
-    found, passed = _candidates(loss.grad_fn)
+    found, passed = _candidates(root_of(loss))
     if len(found) != 1:
         return []
     ahead = found[0].detach().flatten()

@@ -6,7 +6,15 @@ from torch import Tensor
 
 from ..inputs.batch_tensors import tensors_of
 from ..vital_signs.signs import Objective
-from .autograd_graph import LAYERS, LOSS_NODES, base_name, factor_of, output_of, past_shapes
+from .autograd_graph import (
+    LAYERS,
+    LOSS_NODES,
+    base_name,
+    factor_of,
+    output_of,
+    past_shapes,
+    root_of,
+)
 
 _REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Pow", "Squeeze")
 _MIN_SHARE_OF_SEVERAL_LABELS = 0.1
@@ -69,7 +77,7 @@ def divergence_of(loss: Tensor) -> str | None:
     Returns:
         Its name; None for logarithms, and where there is no divergence.
     """
-    node: Any = loss.grad_fn
+    node: Any = root_of(loss)
     while base_name(node) in ("Mean", "Sum", "Div", "Mul") and _single_parent(node) is not None:
         node = _single_parent(node)
     product = _single_parent(node) if base_name(node) == "Sub" else None
@@ -89,7 +97,7 @@ def rates_for_logarithms(loss: Tensor) -> str | None:
     Returns:
         Its name; None for logarithms, and where there is no such loss.
     """
-    node: Any = loss.grad_fn
+    node: Any = root_of(loss)
     while base_name(node) in ("Mean", "Sum", "Div", "Mul", "Add") and _single_parent(node):
         node = _single_parent(node)
     if base_name(node) != "Sub" or len(node.next_functions) != 2:
@@ -114,7 +122,7 @@ def find_ctc(loss: Tensor) -> tuple[Tensor, str | None] | None:
         The first frame of each sample, shape ``(batch, classes)``, which is no padding, and the
         name; None where there is none.
     """
-    stack, seen = [loss.grad_fn], 0
+    stack, seen = [root_of(loss)], 0
     while stack and seen < LOSS_NODES:
         node: Any = stack.pop(0)
         seen += 1
@@ -136,7 +144,7 @@ def hinge_targets(loss: Tensor) -> Tensor | None:
     Returns:
         The targets; None where there is no such loss.
     """
-    node: Any = loss.grad_fn
+    node: Any = root_of(loss)
     while base_name(node) in _REDUCTIONS and _single_parent(node):
         node = _single_parent(node)
     if base_name(node) not in ("Clamp", "ClampMin", "Relu"):
@@ -166,7 +174,7 @@ def targets_of_softmax(loss: Tensor) -> Tensor | None:
     Returns:
         The targets, shape ``(samples, classes)``; None where there is no such loss.
     """
-    node: Any = loss.grad_fn
+    node: Any = root_of(loss)
     while base_name(node) in ("Mul", "Div") and base_name(_single_parent(node)) in ("Mul", "Div"):
         node = _single_parent(node)
     for name in ("Div", "Neg", "Sum"):
@@ -193,7 +201,7 @@ def crossed_shapes(loss: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]] | No
     Returns:
         Of predictions and targets; None where there is no such difference before the last layer.
     """
-    stack, seen = [loss.grad_fn], set[Any]()
+    stack, seen = [root_of(loss)], set[Any]()
     while stack and len(seen) < LOSS_NODES:
         node: Any = stack.pop(0)
         if node is None or node in seen or base_name(node) in LAYERS:

@@ -9,6 +9,7 @@ from torchvitals.callbacks.diagnosing.losses.autograd_graph import (
     find_loss_calls,
     has_graph,
 )
+from torchvitals.callbacks.diagnosing.losses.layers_in_graph import count_layers
 
 CLASSES = torch.tensor([0, 2, 1, 1])
 VALUES = torch.tensor([0.0, 1.0, 1.0, 0.0])
@@ -118,3 +119,13 @@ def test_penalties_of_the_weights_are_told_from_other_losses(more, alone):
     logits = outputs()
     loss = F.cross_entropy(logits, CLASSES) + more(logits, weight)
     assert find_loss_calls(loss)[0].is_alone is alone
+
+
+def test_backward_hooks_on_modules_hide_nothing():
+    net = nn.Sequential(nn.Linear(5, 6), nn.Linear(6, 3), nn.Softmax(1))
+    for module in net.modules():
+        module.register_full_backward_hook(lambda *_: None)
+    loss = F.cross_entropy(net(torch.randn(4, 5)), CLASSES)
+    (call,) = find_loss_calls(loss)
+    assert call.output == "softmax"
+    assert count_layers(loss) == (2, True)
