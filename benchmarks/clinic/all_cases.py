@@ -6,6 +6,8 @@ import faulty.archives
 import faulty.assistants
 import faulty.attention
 import faulty.aviation
+import faulty.bakeoff
+import faulty.bakeoff_more
 import faulty.bedside
 import faulty.bench_side
 import faulty.benches
@@ -127,6 +129,8 @@ import healthy.agents
 import healthy.archives
 import healthy.assistants
 import healthy.aviation
+import healthy.bakeoff
+import healthy.bakeoff_more
 import healthy.bedside
 import healthy.bench_side
 import healthy.bench_side_cells
@@ -269,6 +273,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.assistants.CASES,
     *faulty.attention.CASES,
     *faulty.aviation.CASES,
+    *faulty.bakeoff.CASES,
+    *faulty.bakeoff_more.CASES,
     *faulty.bedside.CASES,
     *faulty.bench_side.CASES,
     *faulty.benches.CASES,
@@ -392,6 +398,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.archives.CASES,
     *healthy.assistants.CASES,
     *healthy.aviation.CASES,
+    *healthy.bakeoff.CASES,
+    *healthy.bakeoff_more.CASES,
     *healthy.bedside.CASES,
     *healthy.bench_side.CASES,
     *healthy.bench_side_cells.CASES,
