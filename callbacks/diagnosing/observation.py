@@ -213,7 +213,7 @@ class Observation:
             self._sides.look(loss, first_is_read=self._optimizers == 1)
         if self._optimizers == 1:
             seen, factor = self._batches, self._factor / scale_of(trainer, loss)
-            self._record.look(loss, factor, seen.outputs, seen.address, self._gaps.batch)
+            self._record.look(loss, factor, seen.outputs, seen.inputs, self._gaps.batch)
         if not self._in_graph[0] and has_graph(loss):
             self._in_graph = (*count_layers(loss), count_saturating_outputs(loss))
         if self._parameters and has_graph(loss):
@@ -224,7 +224,7 @@ class Observation:
                 strangers = weights_behind(loss) - self._parameters
                 self.vitals.strangers = sum(stranger.numel() for stranger in strangers)
             self._parameters = set()
-        self._batches.outputs.clear()
+        self._batches.forget()
 
     def inspect(self, trainer: Trainer, optimizer: Optimizer, step: int) -> None:
         """Take down that an optimiser is about to make a step, and look at the gradients.

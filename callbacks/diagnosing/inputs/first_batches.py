@@ -68,13 +68,13 @@ class FirstBatches:
         probe: Sequences that reached a recurrent layer.
         repeated: Gradients of a layer that is called again and again.
         outputs: What the layers gave in the last batch, by the node of its graph.
-        address: Where what reached the first layer lies; None before it did.
+        inputs: What reached the first layer; None before it did, and once the loss was looked at.
         number: Number of the batch that is next, from 0.
     """
 
     def __init__(self) -> None:
         self.outputs: dict[Any, Tensor] = {}
-        self.address: int | None = None
+        self.inputs: Tensor | None = None
         self.number = 0
         self.norms, self.side_inputs = NormProbe(), SideInputs()
         self.time_axes = TimeAxes()
@@ -97,7 +97,7 @@ class FirstBatches:
     def attach(self, module: nn.Module) -> None:
         """Hook every layer for one batch; those in compiled parts would be compiled anew."""
         self.detach()
-        self.outputs.clear()
+        self.forget()
         self.repeated.begin()
         self.norms.begin()
         self._fresh = True
@@ -126,6 +126,11 @@ class FirstBatches:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+
+    def forget(self) -> None:
+        """Let go of the batch."""
+        self.outputs.clear()
+        self.inputs = None
 
     def _at_layer(self, name: str, part: nn.Module) -> Callable[[nn.Module, tuple[Any, ...]], None]:
         is_trained = any(p.requires_grad for p in part.parameters(recurse=False))
@@ -169,7 +174,7 @@ class FirstBatches:
             return  # A batch without samples has no moments; it lacks no number either.
         x = x.as_subclass(Tensor)  # as one of an image is, whose arithmetic is its own
         self._is_data = is_data
-        self.address = x.data_ptr()
+        self.inputs = x
         self._sizes = self._sizes or tuple(sizes)
         with torch.no_grad():
             mean = x.float().mean()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..inputs.batch_tensors import are_same
 from ..vital_signs.signs import Objective
 from .autograd_graph import (
     LossCall,
@@ -91,7 +92,7 @@ class LossRecord:
         loss: Tensor,
         factor: float | Tensor,
         outputs: Mapping[Any, Tensor] | None = None,
-        inputs: int | None = None,
+        inputs: Tensor | None = None,
         batch: Any = None,
     ) -> None:
         """Look at the loss of a batch before it is differentiated.
@@ -100,7 +101,7 @@ class LossRecord:
             loss: The loss.
             factor: Undoes what accumulation divided it by, and mixed precision multiplied it with.
             outputs: Outputs of layers, by the node that made them; for losses written by hand.
-            inputs: Address of what reached the first layer, if known.
+            inputs: What reached the first layer, if known.
             batch: What the targets may be found in.
         """
         # Signs, and what a loss that is not looked at gets, are those of the first look: they may
@@ -124,14 +125,14 @@ class LossRecord:
         total = loss.detach().float().reshape(()) * factor
         self._readings.append(look_at(self._looks, calls, total, batch))
 
-    def _describe_unread(self, loss: Tensor, batch: Any, inputs: int | None) -> None:
+    def _describe_unread(self, loss: Tensor, batch: Any, inputs: Tensor | None) -> None:
         """Take down what a loss is of whose batches are not looked at."""
         if not has_graph(loss) or self._described is not None or self.objective.kind is not None:
             return
         objective = describe_special(loss, batch, inputs)
         self._described = None if objective is None else (objective, None)
 
-    def _describe(self, call: LossCall, calls: int, inputs: int | None) -> None:
+    def _describe(self, call: LossCall, calls: int, inputs: Tensor | None) -> None:
         if self._described is not None or self.objective.kind is not None:
             return
         prediction, shapes = call.prediction, (own_shape(call.prediction), own_shape(call.target))
@@ -146,7 +147,7 @@ class LossRecord:
             classes=_columns(prediction, task_of(call)),
             labels=float(call.target.numel()),
             target_shape=shapes[1],
-            of_inputs=call.target.data_ptr() == inputs,
+            of_inputs=are_same(call.target, inputs),
             weighed=call.weighed,
             has_beside=not call.is_alone,
             own_units=call.kind != "squared" and call.measure is not None,

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..inputs.batch_tensors import tensors_of
+from ..inputs.batch_tensors import are_same, tensors_of
 from ..vital_signs.signs import Objective
 from .autograd_graph import (
     LAYERS,
@@ -23,14 +23,14 @@ _MIN_SAMPLES = 4
 
 
 def describe_special(
-    loss: Tensor, batch: Any = None, inputs: int | None = None
+    loss: Tensor, batch: Any = None, inputs: Tensor | None = None
 ) -> Objective | None:
     """What a loss is of that is none of those whose batches are read.
 
     Args:
         loss: Scalar with its graph.
         batch: What the targets may be found in, of any form.
-        inputs: Address of what reached the first layer, if known.
+        inputs: What reached the first layer, if known.
 
     Returns:
         As much as a rule wants to know; None where there is nothing to say.
@@ -46,7 +46,7 @@ def describe_special(
     if labels is not None and bool(((labels == 0) | (labels == 1)).all()):
         return Objective(kind="hinge", target_range=(0.0, 1.0))
     shares, given = targets_of_softmax(loss), list(tensors_of(batch))
-    if shares is not None and shares.data_ptr() != inputs and _is_multi_hot(shares):
+    if shares is not None and not are_same(shares, inputs) and _is_multi_hot(shares):
         return Objective(kind="multi_hot", positives=float(shares.float().sum(1).mean()))
     shapes = crossed_shapes(loss)
     # What is no target of the batch, as samples of a distribution, is to meet all predictions.

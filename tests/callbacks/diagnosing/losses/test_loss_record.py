@@ -146,12 +146,33 @@ def test_how_far_predictions_are_apart(loss, target):
     assert record(loss(same, target()[:20])).prediction_ranges == [0]
 
 
-def test_targets_that_are_the_inputs_are_known_by_their_place():
-    x, found = torch.rand(8, 3), LossRecord()
-    found.look(F.mse_loss(logits(8, 3), x), 1.0, inputs=x.data_ptr())
+X = torch.rand(8, 3, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(
+    ("target", "inputs", "same"),
+    [
+        (X, X, True),
+        (X.clone(), X.view(8, 1, 3), True),
+        (X - 1e-6, X, True),  # as a difference by hand leaves it
+        (X + 0.1 * X.flip(0), X, False),  # with noise, say
+        (torch.cat([X, X])[1:9], torch.cat([X, X])[:8], False),
+        (X, X[:, :2], False),
+        (X, None, False),
+    ],
+)
+def test_targets_that_are_the_inputs(target, inputs, same):
+    found = LossRecord()
+    found.look(F.mse_loss(logits(8, 3), target), 1.0, inputs=inputs)
+    found.settle()
+    assert found.objective.of_inputs is same
+
+
+def test_targets_of_a_loss_by_hand_that_are_the_inputs():
+    found, out = LossRecord(), logits(8, 3)
+    found.look((out - X).square().mean(), 1.0, {out.grad_fn: out.detach()}, X)
     found.settle()
     assert found.objective.of_inputs
-    assert not record(F.mse_loss(logits(8, 3), x)).objective.of_inputs
 
 
 def test_constant_over_several_batches():
