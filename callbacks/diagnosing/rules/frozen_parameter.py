@@ -21,6 +21,8 @@ from ..weights.untrained_weights import FEWEST
 
 _FEWEST_STEPS = 3
 _STEPS_TO_BE_SURE = 50
+_BATCHES_TO_TELL_LOSSES_APART = 20
+_LARGE_SHARE_OF_DEAD_UNITS = 0.5
 _GOOD_GAIN = 0.5
 _MIN_HARMLESS_GAIN = 0.8
 _EXCELLENT_GAIN = 0.9
@@ -50,7 +52,15 @@ def _untouched(vitals: Vitals) -> list[Symptom]:
     """Nothing has been written to any weight."""
     if not vitals.untouched:
         return []
-    if vitals.steps_are_made:
+    if vitals.steps_are_made and vitals.has_gradients:
+        if not _are_cleared(vitals):
+            return []  # The steps are too small to be felt.
+        why = "all gradients are 0 whenever the optimiser makes a step"
+        remedy = Remedy(
+            "Clear the gradients in front of the backward pass, not between it and the step.",
+            "optimizer.zero_grad(); loss.backward(); optimizer.step()",
+        )
+    elif vitals.steps_are_made:
         why = "the optimiser makes its steps, but no loss was differentiated"
         remedy = Remedy("Let `training_step` return the loss.", "return loss")
     else:
@@ -62,6 +72,17 @@ def _untouched(vitals: Vitals) -> list[Symptom]:
     evidence = f"No weight has moved in {vitals.untouched} batches: {why}."
     figures, problem = {"batches": float(vitals.untouched)}, Problem.FROZEN_PARAMETER
     return [Symptom(problem, "critical", evidence, figures, (remedy,), reports=1, is_root=True)]
+
+
+def _are_cleared(vitals: Vitals) -> bool:
+    """Whether gradients that the losses must have had are 0 at each step.
+
+    Units that are all dead let none through, and a loss that is always the same has none.
+    """
+    norms, losses = vitals.total_gradients, vitals.losses[-_BATCHES_TO_TELL_LOSSES_APART:]
+    dead = max(vitals.dead.last.values(), default=0.0)
+    are_zero = bool(norms) and all(norm == 0 for norm in norms)
+    return are_zero and min(losses) < max(losses) and not dead > _LARGE_SHARE_OF_DEAD_UNITS
 
 
 def _strangers(vitals: Vitals) -> list[Symptom]:

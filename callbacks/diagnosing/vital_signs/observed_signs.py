@@ -67,6 +67,7 @@ class ObservedSigns:
         identical_matrices: Matrices of one's own whose units are likewise one unit.
         untouched: Batches, of a hundred steps or more, that moved no weight; 0 where one has moved.
         steps_are_made: Whether an optimiser was seen to make a step.
+        has_gradients: Whether any weight was seen to have a gradient, if of 0.
         forgotten_tables: Embeddings that get a gradient and that no optimiser has.
         forgotten_parameters: The same of parameters that belong to no layer.
         idle_tables: Embeddings that get a gradient and whose optimiser has made no step.
@@ -167,6 +168,7 @@ class ObservedSigns:
     identical_matrices: list[str] = field(default_factory=list)
     untouched: int = 0
     steps_are_made: bool = False
+    has_gradients: bool = False
     forgotten_tables: list[str] = field(default_factory=list)
     forgotten_parameters: list[str] = field(default_factory=list)
     idle_tables: list[str] = field(default_factory=list)

@@ -29,6 +29,7 @@ class UntouchedWeights:
         trained = [p for p in sized if p.requires_grad and p.layout == torch.strided]
         self._before = [(p, _some(p).clone()) for p in trained[:_MAX_PARAMETERS]]
         self._batches = 0
+        self._have_moved = False
 
     def count(self) -> None:
         """Count a batch of training."""
@@ -36,9 +37,10 @@ class UntouchedWeights:
 
     def batches(self) -> int:
         """How many batches, of a hundred steps, left all as they were; 0 where one has moved."""
-        if not self._before or self._batches < self._enough:
+        if not self._before or self._have_moved or self._batches < self._enough:
             return 0
         same = all(torch.equal(_some(p), before) for p, before in self._before)
+        self._have_moved = not same
         return self._batches if same else 0
 
 

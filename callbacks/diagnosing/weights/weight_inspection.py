@@ -318,11 +318,10 @@ class WeightInspection:
             layer.optimized = weight in optimized
             layer.stepped = weight in moved or not layer.optimized
             layer.rated = weight in rated or not layer.optimized
-        # Where steps were seen to be made, of gradients, nothing has to be looked at.
         reached = self._with_gradient or any(layer.has_gradient for layer in self._vitals.layers)
-        learns = self._stepped and reached
-        self._vitals.untouched = 0 if learns else self._untouched.batches()
+        self._vitals.untouched = self._untouched.batches()
         self._vitals.steps_are_made = bool(self._stepped)
+        self._vitals.has_gradients = bool(reached)
         called = [layer for layer in self._vitals.layers if layer.ran]
         for layer in self._vitals.layers:
             layer.is_last = bool(called) and layer is called[-1]
