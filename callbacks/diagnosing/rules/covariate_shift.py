@@ -21,6 +21,8 @@ _MIN_BATCHES_OF_INPUTS = 10
 _MIN_SAMPLES_OF_A_QUARTER = 50
 _MIN_DRIFT_IN_DEVIATIONS = 0.5
 _MIN_GROWTH_OF_DEVIATION = 1.5
+_EXTREME_DRIFT_IN_DEVIATIONS = 2.0
+_EPOCHS_TO_KNOW_THE_DATA = 4
 _MIN_RATIO_OF_LOSSES = 1.5
 _MIN_RISE_SHARE = 0.05
 _RECENT_CHECKS = 3
@@ -58,7 +60,7 @@ def _samples(vitals: Vitals) -> int:
 
 
 def _over_time(vitals: Vitals) -> list[Symptom]:
-    """Inputs that have become others in the course of the training, and losses that pay for it."""
+    """Inputs that have become others, by far or at a cost, in the course of the training."""
     inputs, checks, curve = vitals.inputs, vitals.validation_losses, vitals.curve
     scaled = (
         inputs.growth > _MIN_GROWTH_OF_DEVIATION or inputs.growth < 1 / _MIN_GROWTH_OF_DEVIATION
@@ -69,13 +71,16 @@ def _over_time(vitals: Vitals) -> list[Symptom]:
         return []
     if not (vitals.one_loss and inputs.is_data and vitals.had_a_long_chance and curve):
         return []
+    # The same samples come again in each epoch: their mean does not move by itself.
+    epochs = vitals.step / vitals.batches_per_epoch
+    changed = inputs.drift > _EXTREME_DRIFT_IN_DEVIATIONS and epochs >= _EPOCHS_TO_KNOW_THE_DATA
     # What was learned of the first is lost over the last.
     lost = vitals.recent_loss > _MIN_RATIO_OF_LOSSES * min(curve) > 0
     lost &= vitals.recent_loss - min(curve) > _MIN_RISE_SHARE * vitals.whole_scale
     lost_on_others = len(checks) > _RECENT_CHECKS and (
         min(checks[-_RECENT_CHECKS:]) > _MIN_RATIO_OF_LOSSES * min(checks)
     )
-    if not (lost or (lost_on_others and vitals.is_rising)):
+    if not (changed or lost or (lost_on_others and vitals.is_rising)):
         return []
     evidence = (
         f"From the first quarter of the batches to the last the mean of what comes to "
