@@ -18,6 +18,7 @@ from ..vital_signs.signs import share_of
 from ..vital_signs.vitals import LOUD, Vitals
 
 _MIN_RATIO_OF_VARIANCES = 1e4
+_MIN_RATIO_OF_VARIANCES_IF_WIDE = 1e2
 _MIN_RECURRENT_GAIN = 3.0
 _HARDLY_ANY_GAIN = 0.1
 _GOOD_GAIN = 0.5
@@ -79,20 +80,28 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
         return []  # What it lets through it multiplies.
     # What is worse than a constant, or as wide as before, has not come over it yet.
     wide = _MIN_RATIO_OF_RANGES * (high - low)
-    is_loud = any(layer.weight_gain > LOUD for layer in vitals.layers)
+    is_loud = any(layer.weight_gain > LOUD for layer in vitals.layers) or _grow(vitals)
     least = (
         _GOOD_GAIN if is_loud and ranges[0] > _MIN_RATIO_OF_RANGES_IF_LOUD * (high - low) else 0.0
     )
-    if not ranges[0] > wide > 0 or not (vitals.gain < least or min(ranges[-_RECENT_LOOKS:]) > wide):
+    gain = min(vitals.gain, vitals.validated_gain)
+    if not ranges[0] > wide > 0 or not (gain < least or min(ranges[-_RECENT_LOOKS:]) > wide):
         return []
-    after = "still above" if vitals.gain < 0 else f"{max(0.0, vitals.gain):.0%} below"
+    after = "still above" if gain < 0 else f"{max(0.0, gain):.0%} below"
+    which = "validation loss" if gain < vitals.gain else "loss"
     evidence = (
         f"The first predictions are {ranges[0]:.3g} apart and the targets {high - low:.3g}, and "
-        f"after {vitals.step} steps the loss is {after} a constant's."
+        f"after {vitals.step} steps the {which} is {after} a constant's."
     )
     figures = {"first_range": ranges[0], "target_range": high - low}
     problem = Problem.POOR_INITIALIZATION
     return [Symptom(problem, "warning", evidence, figures, _remedies(), is_root=True)]
+
+
+def _grow(vitals: Vitals) -> bool:
+    """Whether signals grew tenfold on their way, before the first step."""
+    first = [variances[0] for variances in vitals.variances.history.values() if variances]
+    return len(first) > 1 and first[-1] > _MIN_RATIO_OF_VARIANCES_IF_WIDE * first[0] > 0
 
 
 def _absurd(vitals: Vitals) -> list[Symptom]:

@@ -423,6 +423,13 @@ class Vitals(ObservedSigns):
         known = [*training, *([self.whole_scale] if self.objective.constant_loss > 0 else [])]
         return bool(checks and known) and min(checks) < _MIN_RATIO_OF_OTHER_UNITS * max(known)
 
+    @property
+    def validated_gain(self) -> float:
+        """The same as `gain` of the last validations; infinite where they do not tell."""
+        checks, constant = self.validation_losses[-_LAST_CHECKS:], self.validation_constant
+        tells = len(checks) == _LAST_CHECKS and constant > 0 and self.validates_the_same_loss
+        return 1 - statistics.median(checks) / constant if tells else math.inf
+
     @cached_property
     def is_rising(self) -> bool:
         """Whether it rises beyond its noise."""

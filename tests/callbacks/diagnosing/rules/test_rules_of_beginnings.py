@@ -332,6 +332,28 @@ def test_far_too_wide_first_predictions_of_loud_layers_cost_until_half_is_learne
     assert (P.POOR_INITIALIZATION in found(signs)) is sick
 
 
+@pytest.mark.parametrize(
+    ("last", "checks", "evidence"),
+    [
+        (500.0, [1.9] * 4, "the validation loss is 5% below a constant's."),
+        (500.0, [0.7] * 4, ""),
+        (500.0, [], ""),  # of training two thirds are learned
+        (20.0, [1.9] * 4, ""),
+    ],
+)
+def test_signals_that_grow_on_their_way_cost_until_half_is_learned_of_validation_too(
+    last, checks, evidence
+):
+    objective = Objective("regression", "squared", constant_loss=2.0, target_range=(1.0, 5.0))
+    signs = vitals(
+        [0.7] * 300, objective=objective, prediction_ranges=[90.0, 3.0, 3.0],
+        variances=record(first=[1.0, 1.0], last=[last, 1.0]),
+        validation_losses=checks, training_epoch_losses=[0.7] * len(checks),
+    )  # fmt: skip
+    told = [s.evidence for s in examine(signs) if s.problem is P.POOR_INITIALIZATION]
+    assert [text.endswith(evidence) for text in told] == [True] * bool(evidence)
+
+
 def test_the_steps_of_a_warm_up_are_no_chance_to_learn():
     signs = {"planned_steps": 400, "total_updates": [1e-4] * 10}
     assert P.NOT_LEARNING in found(vitals(FLAT, **signs))
