@@ -179,8 +179,15 @@ class DeadReLUMonitor(Monitor):
             self.may_close = logger_step(trainer) + 1 - self._opened_at >= self.every_n_steps
             if self.may_close:
                 self._steps_before = trainer.global_step
-        if not self.failed and batch_idx % self.observe_every_n_batches == 0:
+        if not self.failed and self.observes(batch_idx):
             self._observe(pl_module, batch_idx // self.observe_every_n_batches)
+
+    def observes(self, batch_idx: int) -> bool:
+        """Whether a batch is observed, be it for a compiled region's sake alone."""
+        return self._counts(batch_idx) or self._watch.always
+
+    def _counts(self, batch_idx: int) -> bool:
+        return batch_idx % self.observe_every_n_batches == 0
 
     @switch_off_on_error
     def _observe(self, pl_module: LightningModule, batch: int) -> None:
@@ -220,8 +227,10 @@ class DeadReLUMonitor(Monitor):
         """Close the batch."""
         self._watch.stop()
         closes = self.may_close and self._has_stepped(trainer, pl_module)
-        if batch_idx % self.observe_every_n_batches == 0:
+        if self._counts(batch_idx):
             self._take(closes=closes)
+        else:
+            self._drop()
         if trainer.is_last_batch:
             self._watch.leave()
         if closes:
@@ -231,6 +240,10 @@ class DeadReLUMonitor(Monitor):
     @switch_off_on_error
     def _take(self, *, closes: bool) -> None:
         self._watch.take(closes=closes)
+
+    @switch_off_on_error
+    def _drop(self) -> None:
+        self._watch.drop()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave no hook on the model outside training."""

@@ -55,7 +55,7 @@ class BroughtMonitors(NamedTuple):
 
         All ranks are together in what they share, so that what tells is the same on each.
         """
-        observes = batch_idx % self.dead_relus.observe_every_n_batches == 0
+        observes = self.dead_relus.observes(batch_idx)
         ends = self.dead_relus.may_close or self.activations.reports or trainer.is_last_batch
         if observes or ends:
             for monitor in self:

@@ -213,6 +213,30 @@ def test_a_compiled_function_is_found_at_the_first_report_and_costs_one_more_gra
     assert monitor.mean == pytest.approx(expected.mean, rel=1e-5)
 
 
+def compile_a_layer(model):
+    model.network.b.compile(backend="aot_eager")
+    return model
+
+
+# Dynamo's own, as it looks at what comes into the layer.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+@pytest.mark.parametrize("compiled", [compile_network, compile_a_layer])
+@pytest.mark.parametrize("stride", [1, 3])
+def test_batches_that_do_not_count_need_no_graph_of_their_own(compiled, stride, graphs):
+    torch.manual_seed(0)
+    eager = Research(Sites())
+    bare, watched = copy.deepcopy(eager), copy.deepcopy(eager)
+    expected = DeadReLUMonitor(4, observe_every_n_batches=stride)
+    monitor = DeadReLUMonitor(4, observe_every_n_batches=stride)
+    fit(eager, [expected])
+    fit(compiled(bare), [])
+    alone = graphs()
+    fit(compiled(watched), [monitor])
+    assert graphs() == alone > 0
+    assert monitor.history == expected.history
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in watched.modules())
+
+
 class ByHand(Research):
     """All of a step is compiled, with the hooks of callbacks that are called inside of it."""
 

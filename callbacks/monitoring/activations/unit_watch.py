@@ -10,6 +10,7 @@ from torch import Tensor
 from ....functional.dead_units import ActivityRule, active_units
 from .activation_kinds import activation_modules
 from .activation_observer import ActivationObserver
+from .compilation import has_compiled_parts
 from .site_watch import SiteForm, SiteWatch, forms_of_modules
 from .unit_window import UnitWindow
 
@@ -22,7 +23,9 @@ class UnitWatch:
     Three means, by what is left to be seen: an `ActivationObserver` sees every call; where none
     but activation modules have units left, a hook on each of these does; and where every unit was
     active, nothing runs until the next window. Every 16th batch is observed all the same until
-    the first window has closed, because a functional call may appear late.
+    the first window has closed, because a functional call may appear late. With compiled parts
+    the observer sees every batch, also one that does not count: without it each part, be there an
+    activation in it or not, would need another graph.
 
     Args:
         rules: By kind of activation, when a unit is active.
@@ -44,7 +47,7 @@ class UnitWatch:
         self._known: set[str] | None = None
         self._modules: set[str] = set()
         self._unseen: set[str] = set()
-        self._searches = False
+        self._searches = self._is_compiled = False
 
     def open(self, active: Mapping[str, Tensor] | None = None) -> None:
         """Open a window, or go on with one."""
@@ -72,6 +75,7 @@ class UnitWatch:
     def start(self, module: LightningModule) -> None:
         """Begin a fit."""
         self._observer.traced = self._hooks.lost = False
+        self._is_compiled = has_compiled_parts(module)
         self._observer.forms.clear()
         self._observer.called.clear()
         self._observer.called_in_vain.clear()
@@ -99,6 +103,11 @@ class UnitWatch:
             self._hooks.watching = True
         else:
             self._hooks.detach()
+
+    @property
+    def always(self) -> bool:
+        """Whether every batch is to be observed, because something is compiled."""
+        return self._is_compiled or self._observer.traced
 
     @property
     def watching(self) -> bool:
@@ -148,7 +157,7 @@ class UnitWatch:
 
     def leave(self) -> None:
         """Leave no hook on the network behind an epoch's last step, unless it is compiled."""
-        if not self._observer.traced:
+        if not self.always:
             self.detach()
 
     def detach(self) -> None:
@@ -187,7 +196,7 @@ class UnitWatch:
         Now and then, and at first, everything is watched all the same.
         """
         found = (self._known or set(self.window.active)) - self._varying
-        if self._observer.traced or self._hooks.lost or not module.automatic_optimization:
+        if self.always or self._hooks.lost or not module.automatic_optimization:
             return {}
         if self._searches or self.window.batches == 0 or (self._known is None and self._unseen):
             return {}
@@ -199,7 +208,7 @@ class UnitWatch:
 
         In the first window: of those so far, if no others are to be expected.
         """
-        if self._observer.traced or self.window.batches == 0:
+        if self.always or self.window.batches == 0:
             return False
         if self._known is not None:
             return self.window.is_decided(self._known - self._varying)
