@@ -55,6 +55,13 @@ def find_score(names: Iterable[str]) -> str:
     return next((name for name in names if is_accuracy(name) or _has(name, _OTHER_SCORE)), "")
 
 
+def is_unknown(name: str) -> bool:
+    """Whether it says nothing of what it is: neither a loss nor an error, nor a score."""
+    score = is_accuracy(name) or is_ranking(name) or is_decision(name) or _has(name, _OTHER_SCORE)
+    named = _is_error(name) or score or is_bare(name) or bool(words_of(name) & set(OTHER_LOSSES))
+    return not named and "loss" not in name.lower()
+
+
 def is_plain(name: str) -> bool:
     """Whether it says no more than that it is the loss of validation: ``val_loss``, not a part."""
     return words_of(name) - {""} <= _PLAIN

@@ -1,7 +1,7 @@
 """The validation's loss and score, check by check."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from .metric_names import (
     is_decision,
     is_plain,
     is_ranking,
+    is_unknown,
     says_validation,
     words_of,
 )
@@ -31,6 +32,8 @@ from .vital_signs.signs import NAN
 _MAX_RATIO_IN_SAME_UNITS = 2.5
 _MAX_RATIO_OF_SAME_KIND = 8.0
 _MAX_RATIO_OF_ITSELF = 1.5
+_MAX_RATIO_OF_ITSELF_UNNAMED = 1.25
+_CHECKS_TO_KNOW_IT = 3
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ class ValidationCurve:
     that is not called so is taken where it is of the size of the training's at first: of
     about that size, if the name is that of the training's own kind, and of any, if what is logged
     of training under the same name is the training's loss. A name that says nothing but that it is
-    of validation is taken if it has such a counterpart. Of several losses that is taken which names
+    of validation is taken if it has such a counterpart, and one that says nothing at all if it has
+    one at three checks. Of several losses that is taken which names
     no part of one, or else that whose counterpart is the training's loss, or else the first; a loss
     that was taken is taken from there on.
 
@@ -104,6 +108,13 @@ class ValidationCurve:
         self.training_score = NAN
         self._batches = 0
         self._is_refused = self._is_settled = False
+        # What may be the loss under a name that says nothing, and names that are none of it.
+        self._held: dict[str, list[tuple[float, float, int]]] = {}
+        self._strangers: set[str] = set()
+
+    @property
+    def _curves(self) -> tuple[list[Any], ...]:
+        return self.losses, self.training_losses, self.epochs
 
     def read(self, trainer: Trainer) -> Check:
         """This rank's loss and score, as they were logged; None for what was not.
@@ -127,7 +138,7 @@ class ValidationCurve:
             logged, _in_training(names[1], metrics, own), self._rivals(name, metrics, own),
         )  # fmt: skip
 
-    def _find_loss(self, logged: Iterable[str], own: Sequence[str]) -> tuple[str, bool]:
+    def _find_loss(self, logged: Mapping[str, Any], own: Sequence[str]) -> tuple[str, bool]:
         """Name of the loss, and whether it is guessed."""
         given = self.named.find("validation_loss", logged)
         if given is not None:
@@ -138,7 +149,10 @@ class ValidationCurve:
         if said:
             return said[0], False
         called = find_losses(own)
-        return called[0] if called else find_other_loss(own) or find_bare(own), True
+        found = called[0] if called else find_other_loss(own) or find_bare(own)
+        unknown = (n for n in own if is_unknown(n) and n not in self._strangers)
+        twins = (n for n in unknown if _in_training(n, logged, own) is not None)
+        return found or next(twins, ""), True
 
     def _rivals(
         self, name: str, logged: Mapping[str, Any], own: Sequence[str]
@@ -171,7 +185,11 @@ class ValidationCurve:
         if chosen is not None:
             loss = self._settle_on(*chosen)
         waits = False
-        if loss is not None and recent and told.is_guessed and not (self.losses or chosen):
+        if loss is not None and recent and is_unknown(told.name) and told.is_guessed:
+            waits = not self._is_known_by_now(
+                told, (loss, sum(recent) / len(recent), epoch), recent
+            )
+        elif loss is not None and recent and told.is_guessed and not (self.losses or chosen):
             kinds = [OTHER_LOSSES[word] for word in words_of(told.name) if word in OTHER_LOSSES]
             times = (
                 _MAX_RATIO_OF_SAME_KIND
@@ -188,11 +206,24 @@ class ValidationCurve:
             self._is_refused |= not (own or alike or waits)
         if loss is not None and recent and not (waits or self._is_refused):
             self.name = self.name or told.name
-            self.losses.append(loss)
-            self.training_losses.append(sum(recent) / len(recent))
-            self.epochs.append(epoch)
+            held = self._held.pop(told.name, None) or [(loss, sum(recent) / len(recent), epoch)]
+            for check in held:
+                for curve, value in zip(self._curves, check, strict=True):
+                    curve.append(value)
         if score is not None:
             self.scores.append(score)
+
+    def _is_known_by_now(
+        self, told: Check, check: tuple[float, float, int], recent: Sequence[float]
+    ) -> bool:
+        """Whether a name that says nothing is the loss': a score is of its size but by chance."""
+        if told.counterpart is None:
+            return False  # The mean of a first epoch is there with the second validation.
+        if not _are_alike(told.counterpart, recent, _MAX_RATIO_OF_ITSELF_UNNAMED):
+            self._strangers.add(told.name)
+            return False
+        self._held.setdefault(told.name, []).append(check)
+        return len(self._held[told.name]) >= _CHECKS_TO_KNOW_IT
 
     def _settle_on(self, name: str, loss: float) -> float:
         """Go on with that one; what another one has told before was a part of it."""
@@ -219,6 +250,8 @@ class ValidationCurve:
             "batches": self._batches,
             "refused": self._is_refused,
             "settled": self._is_settled,
+            "held": {name: list(checks) for name, checks in self._held.items()},
+            "strangers": sorted(self._strangers),
             "ranks": self.ranks,
             "decides": self.decides,
             "are_accuracies": self.are_accuracies,
@@ -236,6 +269,9 @@ class ValidationCurve:
         self.are_accuracies = state_dict.get("are_accuracies", False)
         self._is_settled = state_dict.get("settled", False)
         self.training_score = state_dict.get("training_score", NAN)
+        held = state_dict.get("held", {}).items()
+        self._held = {name: [tuple(check) for check in checks] for name, checks in held}
+        self._strangers = set(state_dict.get("strangers", ()))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

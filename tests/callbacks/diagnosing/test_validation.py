@@ -135,6 +135,51 @@ def test_a_name_that_says_nothing_else_waits_for_its_counterpart():
     assert curve.training_losses == [pytest.approx(0.8)]
 
 
+def course(name, values, twins, losses, curve=None):
+    """A curve after checks of a metric, with what is logged of training under its name."""
+    seen = []
+    for value, twin, loss in zip(values, twins, losses, strict=True):
+        seen += [loss] * 10
+        logged = {f"val_{name}": value} | ({} if twin is None else {name: twin})
+        curve = checked(logged, training=list(seen), curve=curve)
+    return curve
+
+
+@pytest.mark.parametrize(
+    ("name", "twins", "found"),
+    [
+        ("level", [3.1, 1.1, 0.6], [2.0, 2.5, 3.0]),  # a part that is most of the loss
+        ("level", [None, 1.1, 0.6], []),  # two are known so far
+        ("level", [3.1, 1.1, 0.2], []),
+        ("iou", [3.1, 3.3, 3.5], []),  # goes another way
+        ("mae", [3.1, 1.1, 0.6], []),  # an error in units of its own
+        ("r2", [0.1, 0.2, 0.3], []),
+    ],
+)
+def test_a_name_that_says_nothing_is_the_loss_if_it_goes_with_it(name, twins, found):
+    curve = course(name, [2.0, 2.5, 3.0], twins, [3.0, 1.0, 0.5])
+    assert curve.losses == pytest.approx(found)
+    assert curve.training_losses == pytest.approx([3.0, 1.0, 0.5][: len(found)])
+
+
+def test_what_goes_with_the_loss_is_known_from_there_on_and_after_a_resume():
+    half = course("level", [2.0, 2.5], [3.1, 1.1], [3.0, 1.0])
+    curve = ValidationCurve(None, None)
+    curve.load_state_dict(half.state_dict())
+    seen = [3.0] * 10 + [1.0] * 10
+    for value, loss in ((3.0, 0.5), (3.5, 0.4)):
+        seen += [loss] * 10
+        checked({"val_level": value, "level": loss}, training=list(seen), curve=curve)
+    assert curve.losses == pytest.approx([2.0, 2.5, 3.0, 3.5])
+    assert curve.name == "val_level"
+
+
+def test_a_stranger_does_not_stand_in_the_way_of_the_loss():
+    curve = course("gap", [2.0, 2.5], [9.0, 9.0], [3.0, 1.0])
+    checked({"val_gap": 1.0, "gap": 9.0, "val_loss": 0.7}, training=[0.5] * 30, curve=curve)
+    assert curve.losses == pytest.approx([0.7])
+
+
 def test_what_one_rank_alone_has_logged_counts_for_all():
     trainer = SimpleNamespace(callback_metrics={}, callbacks=[], lightning_module=None)
     curve = ValidationCurve(None, None)
