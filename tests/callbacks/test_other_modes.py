@@ -7,8 +7,9 @@ from helpers.dead_units import Research, fit, loader
 from lightning.pytorch import Callback
 from torch import nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
 
-from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor
+from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor, TrainingDoctor
 from torchvitals.callbacks.monitoring.activations.activation_observer import ActivationObserver
 
 MONITORS = [
@@ -102,6 +103,28 @@ def test_a_callbacks_own_mode_stays_for_the_batch_and_no_longer(kinds, first, ma
     assert theirs.mode.calls == 2
     assert [sites(monitor) for monitor in monitors] == [["network.1"]] * len(monitors)
     assert torch._C._len_torch_function_stack() == 0
+
+
+class InTwoPasses(ByHand):
+    """Divides its loss by hand."""
+
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        for part in (slice(None, 2), slice(2, None)):
+            loss = F.cross_entropy(self.network(batch[0][part]), batch[1][part])
+            self.manual_backward(loss / 2)
+        optimizer.step()
+
+
+@pytest.mark.parametrize("make", [lambda: Research(network()), ByHand, InTwoPasses])
+def test_operations_can_be_counted_all_the_while(make):
+    doctor = TrainingDoctor(every_n_steps=1)
+    with FlopCounterMode(display=False) as counted:
+        fit(make(), loader(torch.randn(32, 6)), [doctor], log_every_n_steps=1)
+    assert not doctor.failed
+    assert doctor.gradients.total_norm > 0
+    assert counted.get_total_flops() > 0
 
 
 class Listing(TorchFunctionMode):

@@ -287,8 +287,20 @@ def loss_nodes(loss: Tensor, *, signs: bool = False) -> Iterator[tuple[Any, bool
 def _turns_sign(node: Any) -> bool:
     factor = factor_of(node) if base_name(node) in ("Mul", "Div") else None
     if isinstance(factor, Tensor):
-        return factor.numel() == 1 and bool(factor < 0)
+        return factor.numel() == 1 and bool(number_in(factor) < 0)
     return base_name(node) in ("Neg", "Rsub") or (isinstance(factor, (int, float)) and factor < 0)
+
+
+def number_in(factor: Tensor) -> Any:
+    """The entry of a factor that has one, by no operation.
+
+    A dispatch mode, as one that counts FLOPs, would be given Python's number in place of one that
+    was multiplied with, which torch takes for no tensor.
+    """
+    number = factor.tolist()
+    while isinstance(number, list):
+        (number,) = number
+    return number
 
 
 def own_shape(tensor: Tensor) -> tuple[int, ...]:

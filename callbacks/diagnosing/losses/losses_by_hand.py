@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .autograd_graph import base_name, factor_of
+from .autograd_graph import base_name, factor_of, number_in
 
 
 class LossesByHand:
@@ -59,8 +59,11 @@ def _divisor_of(node: Any) -> float:
     divisor = 1.0
     while base_name(node) in ("Div", "Mul"):
         factor = factor_of(node)
-        if not (isinstance(factor, Tensor) and factor.ndim == 0 and factor.is_cpu and factor):
+        if not (isinstance(factor, Tensor) and factor.ndim == 0 and factor.is_cpu):
             break
-        divisor *= float(factor) if base_name(node) == "Div" else 1 / float(factor)
+        number = float(number_in(factor))
+        if number == 0:
+            break
+        divisor *= number if base_name(node) == "Div" else 1 / number
         node = node.next_functions[0][0]
     return divisor
