@@ -76,9 +76,9 @@ class ValidationCurve:
     about that size, if the name is that of the training's own kind, and of any, if what is logged
     of training under the same name is the training's loss. A name that says nothing but that it is
     of validation is taken if it has such a counterpart, and one that says nothing at all if it has
-    one at three checks. Of several losses that is taken which names
-    no part of one, or else that whose counterpart is the training's loss, or else the first; a loss
-    that was taken is taken from there on.
+    one at three checks and the training's loss is one that is read. Of several losses that is taken
+    which names no part of one, or else that whose counterpart is the training's loss, or else the
+    first; a loss that was taken is taken from there on.
 
     Args:
         loss: Name of the logged loss; None finds it.
@@ -186,9 +186,9 @@ class ValidationCurve:
             loss = self._settle_on(*chosen)
         waits = False
         if loss is not None and recent and is_unknown(told.name) and told.is_guessed:
-            waits = not self._is_known_by_now(
-                told, (loss, sum(recent) / len(recent), epoch), recent
-            )
+            # Of a loss that nobody can read, as of the hardest pairs, its name is to tell.
+            check = (loss, sum(recent) / len(recent), epoch)
+            waits = kind is None or not self._is_known_by_now(told, check, recent)
         elif loss is not None and recent and told.is_guessed and not (self.losses or chosen):
             kinds = [OTHER_LOSSES[word] for word in words_of(told.name) if word in OTHER_LOSSES]
             times = (

@@ -13,12 +13,12 @@ from torch import nn
 from torchvitals.callbacks.diagnosing.validation import ValidationCurve
 
 
-def checked(metrics, loss=None, training=(1.0, 0.9), curve=None):
+def checked(metrics, loss=None, training=(1.0, 0.9), curve=None, kind=None):
     """A curve after one check."""
     curve = curve or ValidationCurve(loss, None)
     logged = {name: torch.tensor(value) for name, value in metrics.items()}
     trainer = SimpleNamespace(callback_metrics=logged, callbacks=[], lightning_module=None)
-    curve.add([curve.read(trainer)], training, 0)
+    curve.add([curve.read(trainer)], training, 0, kind)
     return curve
 
 
@@ -135,13 +135,13 @@ def test_a_name_that_says_nothing_else_waits_for_its_counterpart():
     assert curve.training_losses == [pytest.approx(0.8)]
 
 
-def course(name, values, twins, losses, curve=None):
+def course(name, values, twins, losses, curve=None, kind="squared"):
     """A curve after checks of a metric, with what is logged of training under its name."""
     seen = []
     for value, twin, loss in zip(values, twins, losses, strict=True):
         seen += [loss] * 10
         logged = {f"val_{name}": value} | ({} if twin is None else {name: twin})
-        curve = checked(logged, training=list(seen), curve=curve)
+        curve = checked(logged, training=list(seen), curve=curve, kind=kind)
     return curve
 
 
@@ -169,9 +169,16 @@ def test_what_goes_with_the_loss_is_known_from_there_on_and_after_a_resume():
     seen = [3.0] * 10 + [1.0] * 10
     for value, loss in ((3.0, 0.5), (3.5, 0.4)):
         seen += [loss] * 10
-        checked({"val_level": value, "level": loss}, training=list(seen), curve=curve)
+        logged = {"val_level": value, "level": loss}
+        checked(logged, training=list(seen), curve=curve, kind="squared")
     assert curve.losses == pytest.approx([2.0, 2.5, 3.0, 3.5])
     assert curve.name == "val_level"
+
+
+def test_of_a_loss_that_nobody_reads_its_name_is_to_tell():
+    assert (
+        course("triplet", [2.0, 2.5, 3.0], [3.1, 1.1, 0.6], [3.0, 1.0, 0.5], kind=None).losses == []
+    )
 
 
 def test_a_stranger_does_not_stand_in_the_way_of_the_loss():
