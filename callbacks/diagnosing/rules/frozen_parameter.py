@@ -82,7 +82,7 @@ def _are_cleared(vitals: Vitals) -> bool:
     norms, losses = vitals.total_gradients, vitals.losses[-_BATCHES_TO_TELL_LOSSES_APART:]
     dead = max(vitals.dead.last.values(), default=0.0)
     are_zero = bool(norms) and all(norm == 0 for norm in norms)
-    return are_zero and min(losses) < max(losses) and not dead > _LARGE_SHARE_OF_DEAD_UNITS
+    return are_zero and len(set(losses)) > 1 and not dead > _LARGE_SHARE_OF_DEAD_UNITS
 
 
 def _strangers(vitals: Vitals) -> list[Symptom]:

@@ -46,11 +46,15 @@ def leave_out_of_dynamo(function: Callable[..., Any]) -> None:
     """Have Dynamo compile no call of a function that is not inside of what it compiles anyway.
 
     What a compiled region does around its graph, as making a tensor of a number that it is given,
-    comes by a mode as well, and would need a graph for each such number.
+    comes by a mode as well, and would need a graph for each such number. A release of torch that
+    has no such way makes these graphs.
     """
-    dynamo = torch._C._dynamo.eval_frame
-    skip = dynamo._FrameAction.SKIP
-    dynamo.set_code_exec_strategy(function.__code__, dynamo._FrameExecStrategy(skip, skip))
+    try:
+        dynamo = torch._C._dynamo.eval_frame
+        skip = dynamo._FrameAction.SKIP
+        dynamo.set_code_exec_strategy(function.__code__, dynamo._FrameExecStrategy(skip, skip))
+    except AttributeError:
+        pass
 
 
 def has_compiled_parts(root: nn.Module) -> bool:
