@@ -332,15 +332,16 @@ class ActivationMonitor(Monitor):
         if not self._observation.ends_in_layer:
             # The network's output is right to be sure of itself.
             shares[next(reversed(shares))] = 0.0
+        found = {}
         for (site, share), units in zip(shares.items(), self._layers.widths.tolist(), strict=True):
             if self._streaks.established(site, share > 0.5):
-                text = (
+                found[f"saturated/{site}"] = (
                     f"{share:.0%} of the {units} units of {site} are saturated for most inputs at "
                     f"two reports in a row, the last at step {self._step}: hardly any gradient "
                     "passes them. Normalise before the activation, start from smaller weights, "
                     "lower the learning rate, or use ReLU."
                 )
-                self._reporter.find(trainer, f"saturated/{site}", text)
+        self._reporter.find_all(trainer, found)
 
     def _release(self) -> None:
         self._observation.release()

@@ -16,6 +16,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parameter import is_lazy
 
 from ...functional.state_changes import same_bits
+from ..monitoring.guard import warn
 from ..monitoring.layers import refuse_flattening
 from ..monitoring.recording.loggers import run_folder
 from .fitting import left_out, that_fit
@@ -57,7 +58,8 @@ class BestWeights:
 
     Args:
         place: ``"memory"``, or ``"file"`` to leave the host's memory free: in the run's folder, or
-            a temporary one for a Trainer that writes nothing, which goes with the process.
+            a temporary one for a Trainer that writes nothing, which goes with the process. While
+            it cannot be written they are in memory all the same, and a warning says so.
         name: What the file's name begins with. A mark of this object and the rank are added: other
             callbacks and other runs, at the same time or earlier, may have files in that folder.
 
@@ -129,6 +131,17 @@ class BestWeights:
     def _spill(self, trainer: Trainer) -> None:
         if self.place == "memory" or self._kept is None:
             return
+        try:
+            self.path = self._write(self._kept, trainer)
+        except (OSError, RuntimeError) as error:  # torch's own where the disk is full
+            warn(
+                "EarlyStopping keeps the best weights in memory, because their file could not be "
+                f"written: {type(error).__name__}: {error}"
+            )
+        else:
+            self._kept = None
+
+    def _write(self, weights: dict[str, Tensor], trainer: Trainer) -> Path:
         folder = self.path.parent if self.path else run_folder(trainer)
         folder = folder or self._temporary_folder()
         folder.mkdir(parents=True, exist_ok=True)
@@ -137,9 +150,13 @@ class BestWeights:
         path = folder / f"{self.name}.{self._mark}.rank{trainer.global_rank}.pt"
         # A crash while it is written leaves the file from before.
         part = path.with_suffix(".part")
-        torch.save(self._kept, part)
+        try:
+            torch.save(weights, part)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
         os.replace(part, path)
-        self.path, self._kept = path, None
+        return path
 
     def _temporary_folder(self) -> Path:
         folder = tempfile.mkdtemp(prefix="best_weights_")

@@ -352,21 +352,37 @@ def test_a_lazy_layer_that_is_never_used_is_left_alone():
     assert is_lazy(model.lazy.weight)
 
 
-def test_the_best_weights_are_there_where_their_file_could_not_be_written(tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("writer")])
+@pytest.mark.parametrize(
+    ("failing", "values", "restored"),
+    [
+        ([3], [4, 3, 2, 1], 8),  # the next one is written again
+        ([3, 4], [4, 3, 2, 1], 8),
+        ([3], [4, 3, 2, 5], 6),
+        ([1, 2, 3, 4], [4, 3, 2, 5], 6),
+    ],
+)
+def test_a_training_goes_on_where_the_file_of_the_best_weights_cannot_be_written(
+    tmp_path, monkeypatch, error, failing, values, restored
+):
     save, calls = torch.save, []
 
-    def full(*arguments, **more):
-        calls.append(arguments)
-        if len(calls) == 3:
-            raise OSError(28, "No space left on device")
-        save(*arguments, **more)
+    def full(weights, path, **more):
+        calls.append(path)
+        if len(calls) in failing:
+            Path(path).write_bytes(b"a part")
+            raise error
+        save(weights, path, **more)
 
     monkeypatch.setattr("torchvitals.callbacks.stopping.best_weights.torch.save", full)
     stopping = EarlyStopping("val_loss", patience=9, best_weights="file")
-    model = Scripted({"val_loss": [4, 3, 2, 1]})
-    with pytest.raises(OSError, match="No space left"):
-        scripted.fit(stopping, [4, 3, 2, 1], model, default_root_dir=tmp_path)
-    assert model.restored == 6
+    model = Scripted({"val_loss": values})
+    with pytest.warns(
+        UserWarning, match=f"in memory, because .* be written: {type(error).__name__}"
+    ):
+        scripted.fit(stopping, values, model, default_root_dir=tmp_path)
+    assert model.restored == restored
+    assert not any(Path(path).exists() for path in calls)
 
 
 class Average:

@@ -393,6 +393,20 @@ def test_over_half_dead_is_said_once_with_the_figures(caplog):
     assert caplog.text.count("5 of 8 units") == 1
 
 
+@pytest.mark.parametrize(("depth", "lines"), [(3, 3), (4, 1), (40, 1)])
+def test_dead_units_of_many_layers_are_one_line(depth, lines, caplog, tmp_path):
+    layers = [layer for _ in range(depth) for layer in (nn.Linear(5, 5), nn.ReLU())]
+    network = nn.Sequential(*layers, nn.Linear(5, 3))
+    with torch.no_grad():
+        for layer in layers[::2]:
+            layer.bias[:3] = -100.0
+    monitor = DeadReLUMonitor()
+    fit(Research(network), loader(torch.randn(80, 5)), [monitor], max_epochs=2)
+    assert len(monitor.findings) == depth
+    assert caplog.text.count("no training input of the window") == lines
+    assert (f"The same goes for {depth - 1} more." in caplog.text) is (lines == 1)
+
+
 @pytest.mark.parametrize(
     ("activations", "expected"),
     [

@@ -50,15 +50,16 @@ class DeadFindings:
             self._active.pop(site, None)
 
     def _judge(self, trainer: Trainer, active: Mapping[str, Tensor]) -> None:
+        found = {}
         for site, alive in count_units(active).items():
             units = active[site].numel()
             dead = units - alive
             if dead > 0.5 * units:
-                text = (
+                found[f"dead:{site}"] = (
                     f"{dead} of {units} units of {site} ({dead / units:.0%}) are dead: no training "
                     "input of the window made them active."
                 )
-                self._reporter.find(trainer, f"dead:{site}", text)
+        self._reporter.find_all(trainer, found)
 
     def state_dict(self) -> dict[str, Any]:
         """What was taken up since the last judgement."""

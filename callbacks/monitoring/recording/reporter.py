@@ -18,6 +18,7 @@ from .record_file import RecordFile
 
 _log = logging.getLogger(__name__)
 _MAX_CHARTS = 100
+_MOST_LINES = 3  # Of what is found in several layers at once.
 _MAX_TABLE_ROWS = 10_000
 
 
@@ -179,17 +180,30 @@ class Reporter:
 
     def find(self, trainer: Trainer, key: str, text: str) -> None:
         """Say something that was found, once for each key: in the log, the file, and W&B."""
-        if key in self.findings:
+        self.find_all(trainer, {key: text})
+
+    def find_all(self, trainer: Trainer, found: Mapping[str, str]) -> None:
+        """Say what was found in several layers at once; of many the first, and how many more.
+
+        Args:
+            trainer: The Trainer.
+            found: Text by key.
+        """
+        new = {key: text for key, text in found.items() if key not in self.findings}
+        self.findings |= new
+        if not new or not trainer.is_global_zero or not self.speaks:
             return
-        self.findings[key] = text
-        if not trainer.is_global_zero or not self.speaks:
-            return
-        _log.warning("%s: %s", self.monitor, text)
         if self._file is not None:
-            self._side_work.attempt("file", self._file.finding, key, text)
-        if not trainer.barebones:
-            each = self._side_work.attempt_with_each
-            each(trainer.loggers, loggers.alert, self.monitor, text)
+            for key, text in new.items():
+                self._side_work.attempt("file", self._file.finding, key, text)
+        first, *more = new.values()
+        if len(more) >= _MOST_LINES:
+            first, more = f"{first} The same goes for {len(more)} more.", []
+        for text in (first, *more):
+            _log.warning("%s: %s", self.monitor, text)
+            if not trainer.barebones:
+                each = self._side_work.attempt_with_each
+                each(trainer.loggers, loggers.alert, self.monitor, text)
 
     def finish(self, trainer: Trainer) -> None:
         """Give the loggers one heat map and one table, and close the file."""
