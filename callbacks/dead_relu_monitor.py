@@ -51,7 +51,8 @@ class DeadReLUMonitor(Monitor):
     Logged are ``dead_relu/total`` and ``dead_relu/<site>`` (for up to 100 sites), shares, and from
     the second report on ``dead_relu/births`` and ``dead_relu/revivals``, numbers of units. Said
     once for each site: that over half of its units were dead for an epoch, or for the 100 steps
-    or more that shorter windows join.
+    or more that shorter windows join; of more than three sites at once the first, and how many more
+    there are (``findings`` has them all).
 
     Dead units can also be read off the gradients, with no hook: a unit that is dead for a whole
     batch has a zero row in its layer's weight gradient. That is not done, because it is not the
