@@ -6,7 +6,7 @@ the candidates take turns, in another order in each round. A figure is that of a
 its set-up over each epoch's start and end to the last step; what a candidate does after the last
 step is given on its own. On a CPU the time is this process's, so W&B's service is not counted.
 Each fit is the beginning of a training of a thousand epochs: the doctor reports 40 times in a short
-training, and every 100 steps in one of 4,000 or more.
+training, and every 200 steps in one of 8,000 or more.
 
     python benchmarks/monitor_overhead.py [--device cuda] [--rounds 15] [--networks MLP ResNet-18]
         [--candidates "TrainingDoctor, defaults"] [--results overhead_mlp]
