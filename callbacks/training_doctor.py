@@ -74,8 +74,9 @@ class TrainingDoctor(Callback):
             size at first, one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
             ``mse``, ``cost``, ``objective`` or ``criterion`` for ``loss``, or one that validation
             logs; or ``val`` alone, if ``train`` is the training's loss; or any name, if what is
-            logged of training under the same one goes with the training's loss. With several of
-            its loaders a name without the loader means the first.
+            logged of training under the same one goes with the training's loss, and that is one
+            whose outputs and targets are read. With several of its loaders a name without the
+            loader means the first.
         validation_score: Name of a logged score, larger being better; None takes the first that
             has ``acc``, ``accuracy``, ``f1``, ``auc`` or ``auroc`` for a word, logged in validation
             or beside ``val`` or ``dev``, and is not called a loss or an error. Of a loss or score

@@ -34,6 +34,8 @@ _MAX_RATIO_OF_SAME_KIND = 8.0
 _MAX_RATIO_OF_ITSELF = 1.5
 _MAX_RATIO_OF_ITSELF_UNNAMED = 1.25
 _CHECKS_TO_KNOW_IT = 3
+# A validation's loss, the mean of training's since the one before, and the epoch.
+_Figures = tuple[float, float, int]
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class ValidationCurve:
         self._batches = 0
         self._is_refused = self._is_settled = False
         # What may be the loss under a name that says nothing, and names that are none of it.
-        self._held: dict[str, list[tuple[float, float, int]]] = {}
+        self._held: dict[str, list[_Figures]] = {}
         self._strangers: set[str] = set()
 
     @property
@@ -184,46 +186,42 @@ class ValidationCurve:
         chosen = _closest([rank.rivals for rank in ranks], recent)
         if chosen is not None:
             loss = self._settle_on(*chosen)
-        waits = False
-        if loss is not None and recent and is_unknown(told.name) and told.is_guessed:
-            # Of a loss that nobody can read, as of the hardest pairs, its name is to tell.
+        if loss is not None and recent:
             check = (loss, sum(recent) / len(recent), epoch)
-            waits = kind is None or not self._is_known_by_now(told, check, recent)
-        elif loss is not None and recent and told.is_guessed and not (self.losses or chosen):
-            kinds = [OTHER_LOSSES[word] for word in words_of(told.name) if word in OTHER_LOSSES]
-            times = (
-                _MAX_RATIO_OF_SAME_KIND
-                if any(kind in known for known in kinds)
-                else _MAX_RATIO_IN_SAME_UNITS
-            )
-            own = told.counterpart is not None and _are_alike(
-                told.counterpart, recent, _MAX_RATIO_OF_ITSELF
-            )
-            bare = is_bare(told.name)
-            # The mean of a first epoch is there with the second validation.
-            waits = bare and told.counterpart is None
-            alike = not bare and _are_alike(loss, recent, times)
-            self._is_refused |= not (own or alike or waits)
-        if loss is not None and recent and not (waits or self._is_refused):
-            self.name = self.name or told.name
-            held = self._held.pop(told.name, None) or [(loss, sum(recent) / len(recent), epoch)]
-            for check in held:
-                for curve, value in zip(self._curves, check, strict=True):
+            for known in self._made_sure_of(told, check, recent, kind, chosen is not None):
+                self.name = self.name or told.name
+                for curve, value in zip(self._curves, known, strict=True):
                     curve.append(value)
         if score is not None:
             self.scores.append(score)
 
-    def _is_known_by_now(
-        self, told: Check, check: tuple[float, float, int], recent: Sequence[float]
-    ) -> bool:
-        """Whether a name that says nothing is the loss': a score is of its size but by chance."""
+    def _made_sure_of(
+        self, told: Check, check: _Figures, recent: Sequence[float], kind: str | None, chosen: bool
+    ) -> list[_Figures]:
+        """The checks that are known by now to be of the loss, this one and any that waited."""
+        if told.is_guessed and is_unknown(told.name):
+            # Of a loss that nobody can read, as of the hardest pairs, its name is to tell.
+            return [] if kind is None else self._learn_name(told, check, recent)
+        waits = False
+        if told.is_guessed and not (self.losses or chosen):
+            waits = is_bare(told.name) and told.counterpart is None
+            self._is_refused |= not (waits or _may_be_loss(told, check[0], recent, kind))
+        return [] if waits or self._is_refused else [check]
+
+    def _learn_name(self, told: Check, check: _Figures, recent: Sequence[float]) -> list[_Figures]:
+        """Hold checks back until a name that says nothing has gone with the loss for long enough.
+
+        A score is of the loss' size but by chance.
+        """
         if told.counterpart is None:
-            return False  # The mean of a first epoch is there with the second validation.
+            return []  # The mean of a first epoch is there with the second validation.
         if not _are_alike(told.counterpart, recent, _MAX_RATIO_OF_ITSELF_UNNAMED):
             self._strangers.add(told.name)
-            return False
-        self._held.setdefault(told.name, []).append(check)
-        return len(self._held[told.name]) >= _CHECKS_TO_KNOW_IT
+            return []
+        held = [*self._held.pop(told.name, []), check]
+        if len(held) < _CHECKS_TO_KNOW_IT:
+            self._held[told.name], held = held, []
+        return held
 
     def _settle_on(self, name: str, loss: float) -> float:
         """Go on with that one; what another one has told before was a part of it."""
@@ -277,6 +275,16 @@ class ValidationCurve:
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def _may_be_loss(told: Check, loss: float, recent: Sequence[float], kind: str | None) -> bool:
+    """Whether a loss by another name is of the training's size, or its counterpart is that."""
+    if told.counterpart is not None and _are_alike(told.counterpart, recent, _MAX_RATIO_OF_ITSELF):
+        return True
+    kinds = [OTHER_LOSSES[word] for word in words_of(told.name) if word in OTHER_LOSSES]
+    is_same = any(kind in known for known in kinds)
+    times = _MAX_RATIO_OF_SAME_KIND if is_same else _MAX_RATIO_IN_SAME_UNITS
+    return not is_bare(told.name) and _are_alike(loss, recent, times)
 
 
 def _are_alike(loss: float, recent: Sequence[float], times: float) -> bool:
