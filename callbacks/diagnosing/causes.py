@@ -102,7 +102,7 @@ def _with_evidence(cause: Symptom, effects: list[Symptom]) -> Symptom:
     text = " ".join([cause.evidence, *(effect.evidence for effect in told[:_MOST_TOLD])])
     if len(told) > _MOST_TOLD:
         names = [effect.problem.in_words for effect in told[_MOST_TOLD:]]
-        text += f" It explains {', '.join(names)}, too."
+        text += f" It also explains {', '.join(names)}."
     # What keeps the training from succeeding is as grave by any name.
     critical = any(symptom.severity == "critical" for symptom in (cause, *effects))
     severity: Severity = "critical" if critical else cause.severity

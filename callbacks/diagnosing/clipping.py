@@ -29,7 +29,7 @@ def clip_less(usual: float) -> Remedy:
         usual: Its norm.
     """
     code = f"Trainer(gradient_clip_val={usual:.2g})"
-    return Remedy("Clip at a norm that gradients seldom come to.", code)
+    return Remedy("Clip at a norm that gradients seldom reach.", code)
 
 
 def step_by_gradients(optimizers: Iterable[Optimizer]) -> bool:

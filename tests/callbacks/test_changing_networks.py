@@ -146,7 +146,7 @@ def test_a_training_in_which_no_weight_moves_is_no_healthy_one(model, why):
     found = doctor.diagnoses[0]
     assert (found.problem.value, found.severity) == ("frozen_parameter", "critical")
     first, _, rest = found.evidence.partition(" After")
-    assert first == f"No weight has moved in 128 batches: {why}."
+    assert first == f"No weight has changed in 128 batches: {why}."
     assert not rest or "no better than" in rest
     sick = checkup(ByHand(**model), samples(64, 8), accelerator="cpu", max_epochs=40)
     assert not sick.healthy

@@ -374,7 +374,7 @@ def test_an_error_that_missing_data_brought_is_explained_by_them():
         trainer.fit(Research(network(), loss=gaussian), DataLoader(TensorDataset(x, y), 64))
     (diagnosis,) = [d for d in doctor.diagnoses if d.problem is Problem.NON_FINITE]
     assert (diagnosis.severity, diagnosis.layer) == ("critical", "network.0")
-    assert "What reached network.0 was not finite itself" in diagnosis.evidence
+    assert "The input of network.0 was not finite itself" in diagnosis.evidence
 
 
 def test_two_optimizers_by_hand():

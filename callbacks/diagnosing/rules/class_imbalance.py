@@ -122,13 +122,15 @@ def _of_labels(vitals: Vitals) -> list[Symptom]:
     if vitals.is_falling and vitals.step < vitals.planned_steps / 2:
         return []
     evidence = (
-        f"{objective.positives:.2g} of {objective.classes} labels are 1 on average, and "
-        f"{objective.predicted_positives:.1g} are predicted to be: to say 0 of all is right "
+        f"On average {objective.positives:.2g} of {objective.classes} labels are 1, but "
+        f"{objective.predicted_positives:.1g} are predicted to be: predicting 0 for all is right "
         "most of the time."
     )
     remedies = (
-        Remedy("Weigh the positives in the loss.", "BCEWithLogitsLoss(pos_weight=(1 - p) / p)"),
-        Remedy("Decide by a threshold for each label, chosen by F1 on validation data."),
+        Remedy(
+            "Weight the positive labels in the loss.", "BCEWithLogitsLoss(pos_weight=(1 - p) / p)"
+        ),
+        Remedy("Choose a decision threshold for each label by F1 on the validation data."),
     )
     figures = {
         "positives": objective.positives, "predicted_positives": objective.predicted_positives
@@ -159,17 +161,20 @@ def _of_classes(vitals: Vitals) -> list[Symptom]:
     if severity == "info" and len(counts) > _FEW_CLASSES and not vitals.labels_samples:
         return []  # Words are as frequent as they are.
     evidence = (
-        f"The largest class has {max(present) / min(present):.0f} times the samples of the "
-        f"smallest; {_named(len(rare))} {share:.1%} of the data and {said_share:.1%} of "
-        "the predictions."
+        f"The largest class has {max(present) / min(present):.0f} times as many samples as the "
+        f"smallest; {_named(len(rare))} {share:.1%} of the data and {said_share:.1%} of the "
+        "predictions."
     )
     by_weight = "class_weights=data.class_weights"
     if vitals.objective.task == "binary":
         by_weight = "BCEWithLogitsLoss(pos_weight=(1 - p) / p)"
     remedies = (
         Remedy("Weight the classes in the loss.", by_weight),
-        Remedy("Draw each class equally often.", "ImageDataModule(balanced=True)"),
-        Remedy("Or from any data set.", "WeightedRandomSampler(1 / counts[labels], len(labels))"),
+        Remedy("Sample all classes equally often.", "ImageDataModule(balanced=True)"),
+        Remedy(
+            "Or use a weighted sampler with any data set.",
+            "WeightedRandomSampler(1 / counts[labels], len(labels))",
+        ),
     )
     figures = {"ratio": max(present) / min(present), "share": share, "predicted_share": said_share}
     return [Symptom(Problem.CLASS_IMBALANCE, severity, evidence, figures, remedies)]

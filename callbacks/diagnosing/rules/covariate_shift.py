@@ -43,12 +43,12 @@ def _of_inputs(vitals: Vitals) -> list[Symptom]:
     if not vitals.had_a_long_chance:
         return []
     evidence = (
-        "The mean of the inputs differs from batch to batch by "
-        f"{in_two_digits(inputs.batch_spread)} times the deviation within a batch."
+        "The mean of the inputs varies from batch to batch by "
+        f"{in_two_digits(inputs.batch_spread)} times the standard deviation within a batch."
     )
     remedies = (
         Remedy("Shuffle the training data.", "DataLoader(dataset, shuffle=True)"),
-        Remedy("Standardise each sample by itself.", "x - x.mean((1, 2, 3), keepdim=True)"),
+        Remedy("Standardise each sample separately.", "x - x.mean((1, 2, 3), keepdim=True)"),
     )
     figures, problem = {"batch_spread": inputs.batch_spread}, Problem.COVARIATE_SHIFT
     return [Symptom(problem, "warning", evidence, figures, remedies, inputs.layer, is_root=True)]
@@ -83,14 +83,19 @@ def _over_time(vitals: Vitals) -> list[Symptom]:
     if not (changed or lost or (lost_on_others and vitals.is_rising)):
         return []
     evidence = (
-        f"From the first quarter of the batches to the last the mean of what comes to "
-        f"{inputs.layer} moved by {in_two_digits(inputs.drift)} deviations, and the deviation to "
-        f"{in_two_digits(inputs.growth)} times what it was. The loss is "
-        f"{vitals.recent_loss:.4g}, after {min(curve):.4g} at its best."
+        "From the first to the last quarter of the batches, the mean of the input of "
+        f"{inputs.layer} moved by {in_two_digits(inputs.drift)} standard deviations, and its "
+        f"standard deviation to {in_two_digits(inputs.growth)} times its first value. The loss is "
+        f"{vitals.recent_loss:.4g}; its best was {min(curve):.4g}."
     )
     remedies = (
-        Remedy("Let an augmentation return new data, and leave what is stored as it is.", "x + d"),
-        Remedy("See whether the source of the data changes: normalise by what comes, or retrain."),
+        Remedy(
+            "Have the augmentation return new data instead of changing the stored data in place.",
+            "x + d",
+        ),
+        Remedy(
+            "Check whether the data source drifts: normalise by current statistics, or retrain."
+        ),
     )
     figures = {"drift": inputs.drift, "growth": inputs.growth, "loss": vitals.recent_loss}
     problem = Problem.COVARIATE_SHIFT
@@ -116,8 +121,8 @@ def _of_layers(vitals: Vitals) -> list[Symptom]:
         return []
     site = max(extreme, key=extreme.__getitem__)
     evidence = (
-        f"The means of {site} shift by {in_two_digits(extreme[site])} standard deviations from one "
-        "report to the next."
+        f"The mean activations of {site} shift by {in_two_digits(extreme[site])} standard "
+        "deviations from one report to the next."
     )
     remedies = (
         Remedy("Normalise the layers.", 'norm="batch"'),

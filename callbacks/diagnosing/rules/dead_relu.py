@@ -33,12 +33,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
         dead, key=dead.__getitem__
     )
     share, total = dead[site], len(vitals.dead.last)
-    evidence = (
-        f"{share:.0%} of the units of {site} are dead: no input that was looked at made them "
-        "active."
-    )
+    evidence = f"{share:.0%} of the units of {site} are dead: no observed input activates them."
     if len(dead) > 1:
-        evidence += f" More than half are in {len(dead)} of {total} layers."
+        evidence += f" More than half are dead in {len(dead)} of {total} layers."
     # With a fifth of its units left, a network learns something: what keeps it from that lets them
     # fall silent, too.
     left = math.prod(1 - share for share in dead.values())
@@ -71,12 +68,12 @@ def _of_outputs(vitals: Vitals) -> list[Symptom]:
     mute, outputs = vitals.mute_outputs, len(vitals.target_means)
     site = next(reversed(vitals.dead.last), None)
     evidence = (
-        f"{mute} of {outputs} outputs are 0 for every input that was looked at, and their targets "
-        "are not: behind a ReLU they get no gradient any more."
+        f"{mute} of {outputs} outputs are 0 for every observed input although their targets are "
+        "not: behind a ReLU they no longer get a gradient."
     )
     remedies = (
-        Remedy("Leave the ReLU out at the output.", "nn.Identity()"),
-        Remedy("Or use one that is never flat.", "nn.Softplus()"),
+        Remedy("Remove the ReLU at the output.", "nn.Identity()"),
+        Remedy("Or use an activation that is never flat.", "nn.Softplus()"),
     )
     figures = {"outputs": float(mute)}
     return [Symptom(Problem.DEAD_RELU, "warning", evidence, figures, remedies, site)]
@@ -96,8 +93,11 @@ def _severity(vitals: Vitals, share: float) -> Severity:
 
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
     return (
-        Remedy("Use an activation that lets a gradient through.", 'activation="leaky_relu"'),
+        Remedy(
+            "Use an activation that passes gradients for negative inputs, too.",
+            'activation="leaky_relu"',
+        ),
         Remedy("Lower the learning rate.", vitals.rate_as_code(0.1)),
         Remedy("Normalise the layers.", 'norm="batch"'),
-        Remedy("Use an initialisation that fits ReLU.", 'init="kaiming_normal"'),
+        Remedy("Use an initialisation that suits ReLU.", 'init="kaiming_normal"'),
     )

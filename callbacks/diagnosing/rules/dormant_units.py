@@ -27,13 +27,13 @@ def _silent(vitals: Vitals) -> list[Symptom]:
     if not vitals.silent or vitals.has_learned or not vitals.had_a_chance:
         return []
     site = vitals.silent[0]
-    evidence = f"No unit of {site} has ever been anything but 0, which lets no gradient through."
+    evidence = f"No unit of {site} has ever had an output other than 0, which passes no gradient."
     remedies = (
         Remedy(
-            "Begin where units are open, with biases of 0 and weights that fit the activation.",
+            "Start with active units: biases of 0, and weights that suit the activation.",
             'init="auto"',
         ),
-        Remedy("Normalise what comes in.", 'norm="batch"'),
+        Remedy("Normalise the layer's input.", 'norm="batch"'),
     )
     figures, problem = {"dormant_share": 1.0}, Problem.DORMANT_UNITS
     return [Symptom(problem, "critical", evidence, figures, remedies, site, is_root=True)]
@@ -62,12 +62,15 @@ def _dormant(vitals: Vitals) -> list[Symptom]:
     pays = suffers or (few and vitals.gain < 0.5)
     # What wakes up again did not pay: large first steps put many to sleep for a while.
     severity: Severity = "warning" if pays and vitals.had_a_long_chance else "info"
-    evidence = f"{last:.0%} of the units of {site} are dormant; it was {first:.0%} at first."
+    evidence = f"{last:.0%} of the units of {site} are dormant, up from {first:.0%} at first."
     decays = vitals.weight_decay > 0 or vitals.has_other_terms
-    less = Remedy("Use less L1 or weight decay, which puts units to sleep.", "l1=0.0, l2=0.0")
+    less = Remedy("Reduce L1 or weight decay, which drive units to 0.", "l1=0.0, l2=0.0")
     remedies = (
         Remedy("Lower the learning rate.", vitals.rate_as_code(0.1)),
-        Remedy("Use an activation that lets a gradient through.", 'activation="leaky_relu"'),
+        Remedy(
+            "Use an activation that passes gradients for negative inputs, too.",
+            'activation="leaky_relu"',
+        ),
         *([less] if decays else []),
     )
     figures = {"dormant_share": last, "first_share": first}
@@ -90,10 +93,10 @@ def _idle(vitals: Vitals) -> list[Symptom]:
     evidence = f"{worst.idle_share:.0%} of the units of {worst.name} never got a gradient."
     remedies = (
         Remedy(
-            "Begin with biases of 0, so that none is ahead of the others.",
+            "Start with biases of 0, so that no unit has a head start.",
             "nn.init.zeros_(layer.bias)",
         ),
-        Remedy("Have the loss ask for all to be used alike, or draw the choice at random."),
+        Remedy("Add a load-balancing term to the loss, or make the selection random."),
     )
     figures = {"idle_share": worst.idle_share}
     return [Symptom(Problem.DORMANT_UNITS, severity, evidence, figures, remedies, worst.name)]

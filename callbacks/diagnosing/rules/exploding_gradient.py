@@ -39,7 +39,7 @@ def _remedies(usual: float) -> tuple[Remedy, ...]:
         Remedy(
             "Clip the gradients at their usual norm.", f"Trainer(gradient_clip_val={usual:.2g})"
         ),
-        Remedy("Use an initialisation that fits the activation.", 'init="auto"'),
+        Remedy("Use an initialisation that suits the activation.", 'init="auto"'),
         Remedy("Normalise the layers.", 'norm="batch"'),
         Remedy("Lower the learning rate."),
     )
@@ -48,10 +48,10 @@ def _remedies(usual: float) -> tuple[Remedy, ...]:
 def _uncleared(vitals: Vitals) -> list[Symptom]:
     """Steps along the sum of all gradients so far: no less so where it does well for now."""
     evidence = (
-        f"Gradients were not cleared between {vitals.uncleared + 1} steps in a row: each step "
+        f"Gradients were not zeroed between {vitals.uncleared + 1} consecutive steps: each step "
         "follows the sum of all gradients so far."
     )
-    remedies = (Remedy("Clear them before each backward pass.", "optimizer.zero_grad()"),)
+    remedies = (Remedy("Zero the gradients before each backward pass.", "optimizer.zero_grad()"),)
     figures, problem = {"steps": float(vitals.uncleared)}, Problem.EXPLODING_GRADIENT
     severity: Severity = "info" if vitals.gain > _MIN_HARMLESS_GAIN else "critical"
     return [Symptom(problem, severity, evidence, figures, remedies, reports=1, is_root=True)]
@@ -64,7 +64,7 @@ def _in_time(vitals: Vitals) -> list[Symptom]:
     usual, now = statistics.median(totals[:-2]), min(totals[-2:])
     if not now > _MIN_RATIO_OF_GROWTH * usual > 0:
         return []
-    evidence = f"The norm of the gradients was {usual:.2g} and is {now:.2g} by now."
+    evidence = f"The gradient norm has grown from {usual:.2g} to {now:.2g}."
     figures = {"usual_norm": usual, "norm": now}
     return [Symptom(Problem.EXPLODING_GRADIENT, "critical", evidence, figures, _remedies(usual))]
 
@@ -84,8 +84,8 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
     ratio = values[1] / values[-1]
     usual = statistics.median(_totals(vitals) or [1.0])
     evidence = (
-        f"Per parameter the gradient of {layers[1]} is {as_multiple(ratio)} that of {layers[-1]}: "
-        f"it grows from {layers[begins]} on towards the input."
+        f"Per parameter, the gradient of {layers[1]} is {as_multiple(ratio)} that of "
+        f"{layers[-1]}: it grows from {layers[begins]} on towards the input."
     )
     return [
         Symptom(
@@ -104,12 +104,12 @@ def _through_sequences(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"The gradient of the last output of {vitals.recurrent_layer} grows on its way back "
-        f"through {len(profile)} steps of time, to {as_multiple(ratio)}."
+        f"through {len(profile)} time steps, to {as_multiple(ratio)} its size."
     )
     usual = statistics.median(_totals(vitals) or [1.0])
     remedies = (
         Remedy("Initialise the recurrent weights orthogonally.", "nn.init.orthogonal_(weight_hh)"),
-        Remedy("Use a layer with gates.", "nn.LSTM(features, hidden)"),
+        Remedy("Use a gated recurrent layer.", "nn.LSTM(features, hidden)"),
         *_remedies(usual)[:1],
     )
     return [

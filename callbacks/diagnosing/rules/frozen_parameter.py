@@ -35,10 +35,10 @@ _MAX_NAMES_IN_CODE = 8
 # By the type of the numbers: what keeps the parameters in single precision.
 _HALF_TYPES = {"bfloat16": "bf16-mixed", "float16": "16-mixed"}
 _LOOK = Remedy("Look for `detach`, `no_grad` or NumPy between the layer and the loss.")
-_GIVE = Remedy("Give the optimiser all parameters.", "torch.optim.Adam(self.parameters())")
-_STEP = Remedy("Let `training_step` make that optimiser's step, too.", "optimizer.step()")
+_GIVE = Remedy("Pass all parameters to the optimiser.", "torch.optim.Adam(self.parameters())")
+_STEP = Remedy("Make that optimiser's step in `training_step`, too.", "optimizer.step()")
 _COUNT = Remedy(
-    "See whether its schedule counts steps or epochs.",
+    "Check whether its schedule counts steps or epochs.",
     '{"scheduler": scheduler, "interval": "step"}',
 )
 
@@ -57,19 +57,19 @@ def _untouched(vitals: Vitals) -> list[Symptom]:
             return []  # The steps are too small to be felt.
         why = "all gradients are 0 whenever the optimiser makes a step"
         remedy = Remedy(
-            "Clear the gradients in front of the backward pass, not between it and the step.",
+            "Zero the gradients before the backward pass, not between it and the step.",
             "optimizer.zero_grad(); loss.backward(); optimizer.step()",
         )
     elif vitals.steps_are_made:
         why = "the optimiser makes its steps, but no loss was differentiated"
-        remedy = Remedy("Let `training_step` return the loss.", "return loss")
+        remedy = Remedy("Return the loss from `training_step`.", "return loss")
     else:
         why = "no optimiser has made a step"
         remedy = Remedy(
-            "With `automatic_optimization = False` it is for `training_step` to make the steps.",
+            "With `automatic_optimization = False`, `training_step` has to make the steps.",
             "optimizer.zero_grad(); self.manual_backward(loss); optimizer.step()",
         )
-    evidence = f"No weight has moved in {vitals.untouched} batches: {why}."
+    evidence = f"No weight has changed in {vitals.untouched} batches: {why}."
     figures, problem = {"batches": float(vitals.untouched)}, Problem.FROZEN_PARAMETER
     return [Symptom(problem, "critical", evidence, figures, (remedy,), reports=1, is_root=True)]
 
@@ -89,14 +89,14 @@ def _strangers(vitals: Vitals) -> list[Symptom]:
     if not vitals.strangers or not vitals.had_a_chance or vitals.gain > _GOOD_GAIN:
         return []
     evidence = (
-        f"{vitals.strangers} weights behind the loss are no parameters of the module, so that no "
-        "optimiser has them."
+        f"{vitals.strangers} weights that the loss depends on are not parameters of the module, "
+        "so that no optimiser has them."
     )
     remedies = (
         Remedy(
-            "Keep layers in nn.ModuleList, not in a list.", "self.layers = nn.ModuleList(layers)"
+            "Keep layers in an nn.ModuleList, not in a list.", "self.layers = nn.ModuleList(layers)"
         ),
-        Remedy("Or freeze what is not to learn.", "layer.requires_grad_(False)"),
+        Remedy("Or freeze what is not meant to train.", "layer.requires_grad_(False)"),
     )
     figures, problem = {"weights": float(vitals.strangers)}, Problem.FROZEN_PARAMETER
     return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
@@ -126,14 +126,17 @@ def _untrained(vitals: Vitals) -> list[Symptom]:
     ):
         return []
     what, them = f"{_with_more(drawn)}, {share:.0%} of the weights,", "them"
-    state = "are frozen as they were drawn"
+    state = "are frozen at their random initialisation"
     if len(drawn) == 1:
-        state, them = "is frozen as it was drawn", "it"
-    evidence = f"{what} {state}: nobody has trained {them} before."
+        state, them = "is frozen at its random initialisation", "it"
+    evidence = f"{what} {state}: nothing has ever trained {them}."
     remedies = (
-        Remedy("Load the weights that were trained before.", 'resnet18(weights="DEFAULT")'),
-        Remedy("See what a checkpoint did not fill.", "load_state_dict(state, strict=True)"),
-        Remedy("Or let them train.", _train(drawn)),
+        Remedy("Load the pretrained weights.", 'resnet18(weights="DEFAULT")'),
+        Remedy(
+            "Find the weights that a checkpoint did not contain.",
+            "load_state_dict(state, strict=True)",
+        ),
+        Remedy("Or train them.", _train(drawn)),
     )
     figures = {"layers": float(len(drawn)), "share": share}
     enough = _GOOD_GAIN if len(drawn) == 1 else _EXCELLENT_GAIN
@@ -171,9 +174,9 @@ def _within(vitals: Vitals) -> list[Symptom]:
         layer.entries for layer in vitals.layers
     )
     part = f"{share:.0%}" if share > _NEGLIGIBLE_SHARE_OF_WEIGHTS else "under 1%"
-    more = f" (so {len(names)} layers, {part} of the weights)" if len(names) > 1 else ""
+    more = f" (one of {len(names)} such layers, {part} of the weights)" if len(names) > 1 else ""
     evidence = f"{names[0]} does not learn: {left.why}{more}."
-    remedies = (left.remedy, Remedy("Or freeze it openly.", _freeze("get_submodule", names)))
+    remedies = (left.remedy, Remedy("Or freeze it explicitly.", _freeze("get_submodule", names)))
     figures, problem = {"layers": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
     severity: Severity = "info" if _does_no_harm(vitals, left, share) else "warning"
     return [Symptom(problem, severity, evidence, figures, remedies, names[0])]
@@ -201,7 +204,7 @@ def _left_out(vitals: Vitals) -> _LeftOut | None:
     kinds = (
         _LeftOut(cut, "an optimiser has it, but it never gets a gradient", _LOOK, is_cut=True),
         _LeftOut(forgotten, "it gets a gradient, but no optimiser has it", _GIVE),
-        _LeftOut(idle, "the optimiser that has it never makes a step", _STEP),
+        _LeftOut(idle, "its optimiser never makes a step", _STEP),
         _LeftOut(unrated, "its learning rate was 0 at every step", _COUNT),
     )
     return next((kind for kind in kinds if kind.layers), None)
@@ -232,11 +235,11 @@ def _others(vitals: Vitals) -> list[Symptom]:
     if not names or not vitals.had_a_chance:
         return []
     if names is idle:
-        why, first = "the optimiser that has it never makes a step", _STEP
+        why, first = "its optimiser never makes a step", _STEP
     else:
         why, first = "it gets a gradient, but no optimiser has it", _GIVE
     evidence = f"{names[0]} does not learn: {why}."
-    remedies = (first, Remedy("Or freeze it openly.", _freeze(of_names, names)))
+    remedies = (first, Remedy("Or freeze it explicitly.", _freeze(of_names, names)))
     figures, problem = {"layers": float(len(names))}, Problem.FROZEN_PARAMETER
     return [Symptom(problem, "warning", evidence, figures, remedies, names[0])]
 
@@ -260,13 +263,13 @@ def _still(vitals: Vitals) -> list[Symptom]:
 
 def _unreached(vitals: Vitals, names: list[str]) -> list[Symptom]:
     more = _nor("do", "does", len(names) - 1)
-    evidence = f"{names[0]} does not move{more}, although an optimiser has it."
+    evidence = f"{names[0]} does not change{more}, although an optimiser has it."
     remedies = (
         Remedy(
-            "See whether the loss depends on it: a comparison, `round`, `argmax` or `detach` lets "
-            "no gradient through."
+            "Check whether the loss depends on it: a comparison, `round`, `argmax` or `detach` "
+            "blocks the gradient."
         ),
-        Remedy("Or leave it out, or freeze it openly.", _freeze("get_parameter", names)),
+        Remedy("Or remove it, or freeze it explicitly.", _freeze("get_parameter", names)),
     )
     share = _share(vitals, names)
     figures, problem = {"parameters": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
@@ -282,15 +285,15 @@ def _rounded(vitals: Vitals, names: list[str]) -> list[Symptom]:
     kind, share = vitals.pushed[names[0]], _share(vitals, names)
     more = _nor("do", "does", len(names) - 1)
     evidence = (
-        f"{names[0]} does not move{more}, although it gets a gradient: its steps are smaller than "
-        f"what {kind} can tell apart, and are rounded away."
+        f"{names[0]} does not change{more}, although it gets a gradient: its updates are below "
+        f"the resolution of {kind}, and are rounded away."
     )
     remedies = (
         Remedy(
-            "Keep the parameters in single precision, and compute in half.",
+            "Keep the parameters in single precision, and compute in half precision.",
             f'Trainer(precision="{_HALF_TYPES[kind]}")',
         ),
-        Remedy("Or keep the norms alone in single precision."),
+        Remedy("Or keep only the normalisation layers in single precision."),
     )
     figures, problem = {"parameters": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
     severity = _gravity(vitals, share)
@@ -335,10 +338,9 @@ def _unused(vitals: Vitals) -> list[Symptom]:
         return []
     others = _nor("were", "was", len(idle) - 1)
     evidence = (
-        f"{idle[0]} was not called in the training batches that were looked at{others}, and gets "
-        "no gradient."
+        f"{idle[0]} was not called in any observed training batch{others}, and gets no gradient."
     )
-    remedies = (Remedy("Call it in `forward`, or leave it out."),)
+    remedies = (Remedy("Call it in `forward`, or remove it."),)
     figures, problem = {"layers": float(len(idle))}, Problem.FROZEN_PARAMETER
     return [Symptom(problem, "info", evidence, figures, remedies, idle[0])]
 

@@ -63,7 +63,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if vitals.objective.ascends:
         return _symptom(
             vitals,
-            "The loss is maximised: its sign is turned on the way to the step.",
+            "The loss is maximised: its sign is flipped on the way to the step.",
             "Return the loss itself, not its negative.",
             reports=1,
             is_root=True,
@@ -86,9 +86,9 @@ def _symptom(
 ) -> list[Symptom]:
     remedies = (
         *map(Remedy, advice),
-        Remedy("Look at inputs and labels side by side: were they shuffled apart?"),
-        Remedy("See that training and validation data get the same preprocessing."),
-        Remedy("See whether the network can learn 16 samples by heart.", "overfit_batches=1"),
+        Remedy("Inspect inputs and labels side by side: were they shuffled independently?"),
+        Remedy("Check that training and validation data get the same preprocessing."),
+        Remedy("Check whether the network can memorise 16 samples.", "overfit_batches=1"),
     )
     figures = {"constant_loss": vitals.objective.constant_loss, "gain": vitals.gain}
     problem = Problem.INCONSISTENT_LABELS
@@ -130,8 +130,8 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"The training loss fell to {vitals.recent_data_loss:.4g}, but the validation loss was "
-        f"never below {best:.4g} for long, and a constant reaches {reached:.4g}: nothing carries "
-        "over."
+        f"never below {best:.4g} for long, and the best constant prediction reaches "
+        f"{reached:.4g}: nothing generalises."
     )
     if by_chance:
         evidence += f" {by_chance}."
@@ -144,7 +144,7 @@ def _decided_by_chance(vitals: Vitals) -> list[Symptom]:
     stale = max(vitals.statistics_gap.values(), default=0.0) > _MIN_GAP_OF_STALE_MOMENTS
     if vitals.validation_losses or stale or not (by_chance := _told_by_chance(vitals)):
         return []
-    return _symptom(vitals, f"{by_chance}: nothing carries over.", reports=2)
+    return _symptom(vitals, f"{by_chance}: nothing generalises.", reports=2)
 
 
 def _told_by_chance(vitals: Vitals) -> str:
@@ -161,8 +161,8 @@ def _told_by_chance(vitals: Vitals) -> str:
     if not learned or recent > largest + _CLEAR_GAP_OF_ACCURACIES:
         return ""
     return (
-        f"Of the training data {vitals.told_rightly:.0%} is told rightly, and of validation never "
-        f"more than {recent:.0%}, where the largest class has {largest:.0%}"
+        f"{vitals.told_rightly:.0%} of the training data is classified correctly, but never more "
+        f"than {recent:.0%} of the validation data, where the largest class is {largest:.0%}"
     )
 
 
@@ -186,8 +186,9 @@ def _falls_apart(vitals: Vitals) -> str:
     if checks[-1] / reached - training[-1] / constant < _MIN_GAP_FALLING_APART:
         return ""
     return (
-        f"The training loss begins to fall, to {training[-1]:.4g}, and the validation loss does "
-        f"not follow: it is {checks[-1]:.4g}, and a constant reaches {reached:.4g}."
+        f"The training loss begins to fall, to {training[-1]:.4g}, but the validation loss does "
+        f"not follow: it is {checks[-1]:.4g}, and the best constant prediction reaches "
+        f"{reached:.4g}."
     )
 
 
@@ -225,11 +226,12 @@ def _constant(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = apart or (
         f"After {vitals.step} steps the loss is {vitals.recent_data_loss:.4g}, that of the best "
-        f"constant ({constant:.4g}), although gradients flow and weights move as they should."
+        f"constant prediction ({constant:.4g}), although gradients flow and the weights move as "
+        "they should."
     )
     if apart or vitals.step >= min(_STEPS_TO_LEAVE_A_CONSTANT, vitals.planned_steps / 2):
         return _symptom(vitals, evidence, reports=4)
-    early = "Give it time: some networks leave a constant only after some hundred steps."
+    early = "Give it time: some networks leave this plateau only after several hundred steps."
     return _symptom(vitals, evidence, early, reports=4, severity="warning")
 
 
@@ -313,13 +315,13 @@ def _of_moment(
         max(scores) - right > _MAX_SPREAD_SHARE_IF_STEADY * (right - share)
     ):
         return []
-    since = "" if known is None else " (at its best; since then labels are learned by heart)"
+    since = "" if known is None else " (at its best; since then labels have been memorised)"
     evidence = (
-        f"Of validation about {right:.0%} is told rightly{since}, and of the training data "
-        f"{share:.0%}, with all other classes as likely as one another: about {wrong:.0%} of its "
-        "labels are wrong."
+        f"About {right:.0%} of the validation data is classified correctly{since}, but only "
+        f"{share:.0%} of the training data, with all other classes equally likely: about "
+        f"{wrong:.0%} of the training labels are wrong."
     )
-    advice = "Look at the training samples with the highest losses: wrong labels are among them."
+    advice = "Inspect the training samples with the highest losses: wrong labels are among them."
     severity: Severity = "warning" if wrong > _LARGE_SHARE_OF_WRONG_LABELS else "info"
     return _symptom(vitals, evidence, advice, reports=3, severity=severity)
 
@@ -347,15 +349,15 @@ def _worse_than_others(vitals: Vitals) -> list[Symptom]:
     check, loss = recent[-1]
     if above < _MIN_CHECKS_ABOVE or not loss < constant:
         return []  # Of what nothing is foretold nothing is harder.
-    constants = f"a constant has {constant:.4g}"
+    constants = f"the best constant prediction has {constant:.4g}"
     if reached != constant:
-        constants = f"constants have {constant:.4g} and {reached:.4g}"
+        constants = f"the best constant predictions have {constant:.4g} and {reached:.4g}"
     evidence = (
-        f"The training loss, {loss:.4g}, has been far above that of validation, {check:.4g}, at "
-        f"{above} of the last {_CHECKS_TO_COMPARE} checks, where {constants}: its targets are "
-        "harder to foretell than others."
+        f"The training loss, {loss:.4g}, was far above the validation loss, {check:.4g}, at "
+        f"{above} of the last {_CHECKS_TO_COMPARE} checks, where {constants}: the training "
+        "targets are harder to predict than those of validation."
     )
-    advice = "Look at the training samples with the highest losses: wrong labels are among them."
+    advice = "Inspect the training samples with the highest losses: wrong labels are among them."
     return _symptom(vitals, evidence, advice, reports=3, severity="warning")
 
 

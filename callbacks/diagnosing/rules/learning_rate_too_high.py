@@ -59,11 +59,11 @@ def _symptom(vitals: Vitals, steps: Steps, killed: str) -> Symptom:
     if steps.recent < _USUAL_UPDATE_RATIO:
         moves = f"A step moved the weights by up to {as_length(steps.peak)} ("
     evidence = (
-        f"{moves}about 0.1% is usual), and the loss is {_said(vitals.recent_loss)} after "
+        f"{moves}about 0.1% is usual), and the loss is {_said(vitals.recent_loss)}, from "
         f"{_said(vitals.losses[0])} at first and {least:.4g} at its best."
     )
     if killed:
-        evidence += f" Since then {killed}, and were not at first."
+        evidence += f" By now {killed}, which they were not at first."
     figures = {
         "update_ratio": steps.recent, "largest_update_ratio": steps.peak,
         "loss": vitals.recent_loss, "best_loss": least, "learning_rate": vitals.learning_rate,
@@ -80,7 +80,7 @@ def _symptom(vitals: Vitals, steps: Steps, killed: str) -> Symptom:
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
     return (
         Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),
-        Remedy("Warm the learning rate up.", 'warmup=0.1, scheduler="cosine"'),
+        Remedy("Warm up the learning rate.", 'warmup=0.1, scheduler="cosine"'),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
     )
 

@@ -65,9 +65,9 @@ def _unfinished(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"The training makes {vitals.schedule_share:.1%} of the steps that its learning-rate "
-        f"schedule was made for, and has come to a rate of {vitals.learning_rate:.2g}."
+        f"schedule was made for, and has reached a rate of {vitals.learning_rate:.2g}."
     )
-    advice = "Step the schedule with the optimiser, not once in an epoch."
+    advice = "Step the schedule after each optimiser step, not once per epoch."
     remedies = (Remedy(advice, '{"scheduler": scheduler, "interval": "step"}'),)
     figures = {"share": vitals.schedule_share, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -86,7 +86,7 @@ def _still_warming(vitals: Vitals) -> list[Symptom]:
     if vitals.gain > _MIN_HARMLESS_GAIN:
         return []
     evidence = (
-        f"After {vitals.step} of {vitals.planned_steps:.0f} steps one moves the weights by "
+        f"After {vitals.step} of {vitals.planned_steps:.0f} steps, each moves the weights by "
         f"{as_share(updates[-1])} of their length, where 0.1% is usual.{_words_on_cause(vitals)}"
     )
     figures = {"update_ratio": updates[-1], "learning_rate": now}
@@ -107,7 +107,7 @@ def _motionless(vitals: Vitals) -> list[Symptom]:
         return []
     evidence = (
         f"All {steps:.0f} steps together move the weights by no more than {as_share(way)} of "
-        f"their length; 0.1% in each is usual.{_words_on_cause(vitals)}"
+        f"their length, where 0.1% in each is usual.{_words_on_cause(vitals)}"
     )
     figures = {"way": way, "update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -121,26 +121,28 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
     if _is_let_down(vitals):
         return (
             Remedy(
-                "Step the schedule once in an epoch.",
+                "Step the schedule once per epoch.",
                 '{"scheduler": scheduler, "interval": "epoch"}',
             ),
-            Remedy("Let a schedule down over the whole training.", 'scheduler="cosine"'),
+            Remedy("Decay the learning rate over the whole training.", 'scheduler="cosine"'),
         )
     if _warms_up(vitals):
         return (
             Remedy(
-                "Count the warm-up in steps, and step the schedule with the optimiser.",
+                "Count the warm-up in steps, and step the schedule after each optimiser step.",
                 '{"scheduler": scheduler, "interval": "step"}',
             ),
             Remedy("Warm up for a few hundred steps at most."),
         )
-    adapts = Remedy("Use an optimiser that adapts its steps.", 'optimizer="adam"')
+    adapts = Remedy("Use an adaptive optimiser.", 'optimizer="adam"')
     clips = vitals.steps_by_gradients and vitals.clips_itself
-    look = Remedy("See what the module's own `configure_gradient_clipping` leaves of gradients.")
+    look = Remedy(
+        "Check how much of the gradients the module's own `configure_gradient_clipping` leaves."
+    )
     return (
         *([look] if clips else []),
         Remedy("Multiply the learning rate by ten.", vitals.rate_as_code(10)),
-        Remedy("Let Lightning's tuner find one.", "Tuner(trainer).lr_find(model, data)"),
+        Remedy("Let Lightning's tuner find a rate.", "Tuner(trainer).lr_find(model, data)"),
         *([adapts] if vitals.steps_by_gradients else []),
     )
 
@@ -169,16 +171,16 @@ def _warms_up(vitals: Vitals) -> bool:
 
 def _words_on_cause(vitals: Vitals) -> str:
     if _is_cut_short(vitals):
-        return f" Clipping shortens gradients to {vitals.left_by_clipping:.1g} of their length."
+        return f" Clipping scales gradients down to {vitals.left_by_clipping:.1g} of their norm."
     if _warms_up(vitals):
         return (
-            f" A schedule has let the learning rate come to {vitals.learning_rate:.2g} of "
-            f"{vitals.learning_rate_given:.2g} in {vitals.step} steps."
+            f" After {vitals.step} steps the warm-up has only reached a learning rate of "
+            f"{vitals.learning_rate:.2g} (of {vitals.learning_rate_given:.2g})."
         )
     if not _is_let_down(vitals):
         return ""
     return (
-        f" In {vitals.step} steps a schedule has taken the learning rate from "
+        f" In {vitals.step} steps the schedule has decayed the learning rate from "
         f"{vitals.learning_rate_peak:.2g} to {vitals.learning_rate:.2g}."
     )
 
@@ -212,10 +214,10 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
         return []
     what = f"fell by only {as_share(fell)} in" if fell > 0 else "did not fall in"
     if 0 < learned < fell:
-        what = f"is only {as_share(learned)} below a constant's after"
+        what = f"is only {as_share(learned)} below that of the best constant prediction after"
     evidence = (
-        f"The loss {what} {vitals.step} steps: a step moves the weights by {as_share(recent)} of "
-        f"their length, where about 0.1% is usual.{_words_on_cause(vitals)}"
+        f"The loss {what} {vitals.step} steps: each step moves the weights by {as_share(recent)} "
+        f"of their length, where about 0.1% is usual.{_words_on_cause(vitals)}"
     )
     figures = {"update_ratio": recent, "fell": fell, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -290,8 +292,8 @@ def _died_early(vitals: Vitals) -> list[Symptom]:
     if not vitals.objective.constant_loss > 0:
         return []
     evidence = (
-        f"The last two thirds of the training do nothing: a step moves the weights by "
-        f"{as_share(updates[-1])} of their length.{_words_on_cause(vitals)}"
+        "The last two thirds of the training have hardly any effect: each step moves the weights "
+        f"by {as_share(updates[-1])} of their length.{_words_on_cause(vitals)}"
     )
     figures = {"update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
@@ -319,11 +321,11 @@ def _unhurried(vitals: Vitals) -> list[Symptom]:
     as_ever = vitals.falls_as_fast_as_ever
     if vitals.gain > limit or not (goes_on or as_ever):
         return []
-    falls = "falls as fast as ever" if as_ever else "still falls"
+    falls = "is falling as fast as ever" if as_ever else "is still falling"
     evidence = (
         f"After {vitals.step} of {vitals.planned_steps:.0f} steps the loss is only "
-        f"{max(0.0, vitals.gain):.1%} below a constant's, and {falls}: a step moves "
-        f"the weights by {as_share(statistics.median(updates))} of their length."
+        f"{max(0.0, vitals.gain):.1%} below that of the best constant prediction, and {falls}: "
+        f"each step moves the weights by {as_share(statistics.median(updates))} of their length."
     )
     figures = {"gain": vitals.gain, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW

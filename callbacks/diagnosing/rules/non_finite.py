@@ -21,12 +21,12 @@ _RECENT_CHECKS = 2
 _P = Problem.NON_FINITE
 _FILL = (
     Remedy(
-        "Find the samples that have NaN or infinity, and fill in or leave out what is missing.",
+        "Find the samples with NaN or infinity, and impute or drop what is missing.",
         "assert torch.isfinite(x).all()",
     ),
 )
 _FIND = Remedy(
-    "Find the operation: a logarithm, root or division of zero, or NaN in the data.",
+    "Find the operation: log(0), a division by zero, the gradient of sqrt(0), or NaN in the data.",
     "Trainer(detect_anomaly=True)",
 )
 
@@ -59,9 +59,9 @@ def _for_good(vitals: Vitals) -> list[Symptom]:
         before = f", and was {finite[0]:.4g} before" if finite else ""
         evidence = f"The loss is not finite from batch {first} on{before}."
     else:
-        evidence = "Training broke off." if gaps else "Gradients are not finite."
+        evidence = "Training was aborted." if gaps else "Gradients are not finite."
     if not gaps and layer:
-        evidence += f" The first to be so is {layer}."
+        evidence += f" The first affected layer is {layer}."
     grew = bool(finite) and finite[0] > 2 * vitals.losses[0] > 0
     return [
         Symptom(
@@ -84,7 +84,7 @@ def _now_and_then(vitals: Vitals) -> list[Symptom]:
         f"{first}."
     )
     if first == vitals.first_gap:
-        evidence += " That batch held NaN or infinity."
+        evidence += " That batch contained NaN or infinity."
     figures = {"batch": float(first or 0), "share": lost / len(recent)}
     remedies = (*_FILL, _FIND) if first == vitals.first_gap else (_FIND, *_FILL)
     return [Symptom(_P, "warning", evidence, figures, remedies, stands_alone=True)]
@@ -95,11 +95,11 @@ def _in_validation(vitals: Vitals) -> list[Symptom]:
     if len(checks) < _RECENT_CHECKS or any(map(math.isfinite, checks)):
         return []
     evidence = (
-        f"The validation loss is {checks[-1]:.4g}, and that of training {vitals.recent_loss:.4g}."
+        f"The validation loss is {checks[-1]:.4g}, and the training loss {vitals.recent_loss:.4g}."
     )
     remedies = (
-        Remedy("Look for NaN in the validation data, and for an empty batch."),
-        Remedy("Find the operation: a logarithm, root or division of zero in `validation_step`."),
+        Remedy("Look for NaN in the validation data, or an empty batch."),
+        Remedy("Find the operation: log(0) or a division by zero in `validation_step`."),
     )
     figures = {"validation_loss": checks[-1], "loss": vitals.recent_loss}
     return [Symptom(_P, "warning", evidence, figures, remedies, reports=1, stands_alone=True)]
@@ -111,9 +111,9 @@ def _first(vitals: Vitals) -> int | None:
 
 def _gaps(vitals: Vitals) -> str:
     """What was not finite itself: all was up to a batch that was not, and no loss is from it on."""
-    held = "The batch held NaN or infinity itself: look at the data."
+    held = "The batch itself contained NaN or infinity: inspect the data."
     reached = (
-        f"What reached {vitals.inputs.layer} was not finite itself: there is NaN or infinity in "
+        f"The input of {vitals.inputs.layer} was not finite itself: there is NaN or infinity in "
         "the data."
     )
     for gap, evidence in ((vitals.inputs.first_gap, reached), (vitals.first_gap, held)):

@@ -46,10 +46,10 @@ def _crossed(vitals: Vitals) -> list[Symptom]:
         return []
     layer, (time, batch) = next(iter(mixed.items()))
     evidence = (
-        f"{layer} takes the first dimension for time and gets {time} by {batch}, while a batch has "
-        f"{time} samples: it runs through the samples, not through each of them."
+        f"{layer} takes the first dimension as time and gets {time} by {batch}, while a batch has "
+        f"{time} samples: it runs across the samples, not through each of them."
     )
-    remedies = (Remedy("Say that the batch comes first.", "batch_first=True"),)
+    remedies = (Remedy("Tell the layer that the batch comes first.", "batch_first=True"),)
     figures = {"times": float(time), "sequences": float(batch)}
     return [Symptom(P.NOT_LEARNING, "warning", evidence, figures, remedies, layer, is_root=True)]
 
@@ -76,7 +76,7 @@ def _blind(vitals: Vitals) -> list[Symptom]:
         f"The inputs of {inputs.layer} are the same for all samples, with a mean of "
         f"{inputs.largest_mean:.3g}, and so are the predictions."
     )
-    remedies = (Remedy("Look at the inputs as the network gets them."),)
+    remedies = (Remedy("Inspect the inputs as the network gets them."),)
     figures = {"mean": inputs.largest_mean}
     return [
         Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, inputs.layer, is_root=True)
@@ -103,15 +103,18 @@ def _out_of_reach(vitals: Vitals) -> list[Symptom]:
     if arrives or not statistics.median(steps) > _LEAST_USUAL_UPDATE_RATIO:
         return []  # With larger ones it might have come there.
     evidence = (
-        f"Targets go from {least:.4g} to {most:.4g}, and all predictions so far from {low:.4g} to "
-        f"{high:.4g}: at this pace they do not come there in {vitals.planned_steps:.0f} steps."
+        f"Targets range from {least:.4g} to {most:.4g}, but all predictions so far from {low:.4g} "
+        f"to {high:.4g}: at this pace they will not get there in {vitals.planned_steps:.0f} steps."
     )
     remedies = (
         Remedy(
-            "Standardise the targets by the training data.",
+            "Standardise the targets by the mean and deviation of the training data.",
             "TabularDataModule(standardize_target=True)",
         ),
-        Remedy("Or begin at their mean.", "nn.init.constant_(last_layer.bias, y_train.mean())"),
+        Remedy(
+            "Or start the output bias at their mean.",
+            "nn.init.constant_(last_layer.bias, y_train.mean())",
+        ),
     )
     figures = {"least": least, "most": most, "lowest": low, "highest": high}
     return [Symptom(P.NOT_LEARNING, "critical", evidence, figures, remedies, is_root=True)]
@@ -149,21 +152,21 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     if math.isnan(constant) and (vitals.scores_improve or _begins_unsurely(vitals)):
         return []  # A loss of the hardest pairs alone stays where it is.
     than = (
-        _compared(vitals.recent_data_loss, constant, "of a constant prediction")
+        _compared(vitals.recent_data_loss, constant, "of the best constant prediction")
         if constant == constant and vitals.data_losses
-        else _compared(vitals.recent_loss, vitals.initial_loss, "of the start")
+        else _compared(vitals.recent_loss, vitals.initial_loss, "at the start")
     )
-    plateau = Remedy("Use activations that are not sigmoids, or normalise.", 'activation="relu"')
+    plateau = Remedy(
+        "Use other activations than sigmoids, or add normalisation.", 'activation="relu"'
+    )
     remedies = (
         *([plateau] if vitals.is_muffled else []),
+        Remedy("Check whether the network can memorise 16 samples.", "Trainer(overfit_batches=1)"),
         Remedy(
-            "See whether the network can learn 16 samples by heart.", "Trainer(overfit_batches=1)"
-        ),
-        Remedy(
-            "Try learning rates ten times as large and as small.",
+            "Try learning rates ten times larger and smaller.",
             "Tuner(trainer).lr_find(model, data)",
         ),
-        Remedy("Look at inputs and labels side by side, as the network gets them."),
+        Remedy("Inspect inputs and labels side by side, as the network gets them."),
     )
     figures = {"gain": vitals.gain, "loss": vitals.recent_loss}
     alike = " All samples get the same prediction." if vitals.ignores_inputs else ""

@@ -25,10 +25,10 @@ _BOUNDS = {
 _SQUASHED = ("softmax", "sigmoid", "relu", "tanh", "hardtanh")
 _NO_LOGARITHMS = {
     "softmax": "probabilities.",
-    "log_softmax": "a `log_softmax` that was not taken over the classes, the second dimension.",
+    "log_softmax": "a `log_softmax` over another dimension than that of the classes, the second.",
 }
 _EACH_ITS_OWN = (
-    "Use `binary_cross_entropy_with_logits` without the softmax: each label has its own."
+    "Use `binary_cross_entropy_with_logits` without the softmax: it treats each label by itself."
 )
 _BATCHES_TO_BE_DEAF = 20
 _MAX_DISTANCE_FROM_ONE_LABEL = 0.05
@@ -56,15 +56,15 @@ def _outside(vitals: Vitals) -> Iterator[_Found]:
     if vitals.label_error:
         yield (
             "critical",
-            f"A label is none of the classes: {vitals.label_error}",
-            "Count labels from 0 up to the number of outputs minus 1.",
+            f"A label is not a valid class: {vitals.label_error}",
+            "Number the classes from 0 to the number of outputs minus 1.",
         )
     least, most = vitals.objective.target_range
     if vitals.objective.task == "binary" and (least < 0 or most > 1):
         yield (
             "critical",
-            f"Labels go from {least:g} to {most:g}, and a binary cross-entropy wants 0 to 1.",
-            "Call one class 0 and the other 1.",
+            f"Labels range from {least:g} to {most:g}, but binary cross-entropy expects 0 to 1.",
+            "Encode one class as 0 and the other as 1.",
         )
 
 
@@ -76,8 +76,8 @@ def _deaf(vitals: Vitals) -> Iterator[_Found]:
         yield (
             "critical",
             f"The loss is exactly {losses[-1]:.4g} for every batch, and no weight has a gradient: "
-            "it does not hang on what the network says.",
-            "Look at the output: a softmax of one number is 1, and an argmax has no gradient.",
+            "it does not depend on the network's output.",
+            "Check the output: a softmax of one number is 1, and an argmax has no gradient.",
         )
 
 
@@ -85,7 +85,7 @@ def _beside(vitals: Vitals) -> Iterator[_Found]:
     """The same of losses beside the first."""
     for kind, output in vitals.side_losses:
         for severity, evidence, advice in _mismatches(Objective(kind=kind, output=output)):
-            yield severity, f"Of several losses, one does not fit. {evidence}", advice
+            yield severity, f"One of several losses does not fit. {evidence}", advice
 
 
 def _at_bound(vitals: Vitals) -> Iterator[_Found]:
@@ -104,9 +104,10 @@ def _at_bound(vitals: Vitals) -> Iterator[_Found]:
         least, most = objective.target_range
         yield (
             "critical",
-            f"Targets go from {least:.4g} to {most:.4g}, and predictions have come to "
-            f"{high if reaches[0] > 0 else low:.4g} and never further than {reaches[0]:g}.",
-            "Scale what is bounded, such as a cosine, to the targets, or leave it out.",
+            f"Targets range from {least:.4g} to {most:.4g}, but predictions reach "
+            f"{high if reaches[0] > 0 else low:.4g} and never go beyond {reaches[0]:g}.",
+            "Scale bounded outputs, such as a cosine, to the range of the targets, or remove the "
+            "bound.",
         )
 
 
@@ -139,11 +140,11 @@ def _beyond_bound(vitals: Vitals) -> Iterator[_Found]:
             continue
         yield (
             "warning",
-            f"Targets go from {least:.4g} to {most:.4g}. Predictions came within "
+            f"Targets range from {least:.4g} to {most:.4g}. Predictions came within "
             f"{_MAX_DISTANCE_FROM_BOUND:g} of {bound:g} in {len(near)} of the last {len(late)} "
-            "batches that were looked at, never beyond, and there the targets lie "
-            f"{statistics.fmean(near):.2g} farther on average.",
-            "Put a linear layer behind what is bounded, such as a tanh or the state of an LSTM.",
+            "observed batches and never went beyond, although the targets there lie "
+            f"{statistics.fmean(near):.2g} further on average.",
+            "Put a linear layer after a bounded output, such as a tanh or the state of an LSTM.",
         )
 
 
@@ -177,9 +178,9 @@ def _of_shapes(objective: Objective) -> Iterator[_Found]:
         prediction, target = objective.shapes
         yield (
             "critical",
-            f"Predictions of shape {prediction} meet targets of shape {target}: every one is "
-            "compared with every other.",
-            "Give both the same shape, as in `prediction.squeeze(1)`.",
+            f"Predictions of shape {prediction} are broadcast against targets of shape {target}: "
+            "each is compared with every other.",
+            "Give both the same shape, e.g. with `prediction.squeeze(1)`.",
         )
 
 
@@ -187,24 +188,24 @@ def _of_cross_entropy(objective: Objective) -> Iterator[_Found]:
     if objective.classes == 1:
         yield (
             "critical",
-            "A cross-entropy of one output is 0 whatever the output.",
+            "The cross-entropy of a single output is always 0.",
             "Use `binary_cross_entropy_with_logits`, or as many outputs as classes.",
         )
     if objective.output in _SQUASHED:
         yield (
             "warning",
-            f"The cross-entropy wants logits and gets the output of a {objective.output}, which "
-            "bounds what it can reach.",
-            f"Leave the {objective.output} out: the loss has its own softmax.",
+            f"The cross-entropy expects logits but gets the output of a {objective.output}, which "
+            "bounds how low it can get.",
+            f"Remove the {objective.output}: the loss applies its own softmax.",
         )
 
 
 def _of_rates(objective: Objective) -> Iterator[_Found]:
     yield (
         "critical",
-        "`poisson_nll_loss` takes what it gets for logarithms of rates, and gets the output of "
+        "`poisson_nll_loss` expects logarithms of rates but gets the output of "
         f"{objective.output}.",
-        "Say `log_input=False`, or leave the function out.",
+        "Set `log_input=False`, or remove the function.",
     )
 
 
@@ -213,11 +214,11 @@ def _of_log_probabilities(objective: Objective) -> Iterator[_Found]:
     if not (abs(low - 1) < 0.05 and abs(high - 1) < 0.05):
         yield (
             "critical",
-            f"`{objective.kind}_loss` wants logarithms of probabilities and gets "
-            f"{_NO_LOGARITHMS.get(objective.output or '', 'numbers that are none.')}",
+            f"`{objective.kind}_loss` expects log-probabilities but gets "
+            f"{_NO_LOGARITHMS.get(objective.output or '', 'other numbers.')}",
             "Use `cross_entropy` on the logits."
             if objective.kind == "nll"
-            else "Give it `logits.log_softmax(-1)`.",
+            else "Pass `logits.log_softmax(-1)`.",
         )
 
 
@@ -225,7 +226,7 @@ def _of_probabilities(objective: Objective) -> Iterator[_Found]:
     if objective.output == "softmax" and objective.classes == 1:
         yield (
             "critical",
-            "A softmax of one output is 1 whatever the output.",
+            "The softmax of a single output is always 1.",
             "Use `binary_cross_entropy_with_logits` on the output itself.",
         )
     elif (
@@ -236,13 +237,17 @@ def _of_probabilities(objective: Objective) -> Iterator[_Found]:
 
 
 def _of_several_labels(objective: Objective) -> Iterator[_Found]:
-    yield "warning", f"A cross-entropy has a softmax. {_too_many_labels(objective)}", _EACH_ITS_OWN
+    yield (
+        "warning",
+        f"The cross-entropy applies a softmax. {_too_many_labels(objective)}",
+        _EACH_ITS_OWN,
+    )
 
 
 def _too_many_labels(objective: Objective) -> str:
     return (
-        "The probabilities of a softmax add up to 1, and the labels of a sample to "
-        f"{objective.positives:.2g} on average: they cannot all be right."
+        f"The probabilities of a softmax add up to 1, but a sample has {objective.positives:.2g} "
+        "labels on average: they cannot all be right."
     )
 
 
@@ -250,17 +255,17 @@ def _of_logits(objective: Objective) -> Iterator[_Found]:
     if objective.output in _SQUASHED:
         yield (
             "warning",
-            f"`binary_cross_entropy_with_logits` wants logits and gets the output of a "
+            "`binary_cross_entropy_with_logits` expects logits but gets the output of a "
             f"{objective.output}.",
-            f"Leave the {objective.output} out: the loss has its own sigmoid.",
+            f"Remove the {objective.output}: the loss applies its own sigmoid.",
         )
 
 
 def _of_divergence(objective: Objective) -> Iterator[_Found]:
     yield (
         "critical",
-        f"`kl_div` wants logarithms of probabilities and gets the output of a {objective.output}.",
-        "Give it `log_softmax` of the logits, and probabilities as targets.",
+        f"`kl_div` expects log-probabilities but gets the output of a {objective.output}.",
+        "Pass `log_softmax` of the logits, and probabilities as targets.",
     )
 
 
@@ -269,8 +274,8 @@ def _of_margins(objective: Objective) -> Iterator[_Found]:
     if least == 0 < most:
         yield (
             "critical",
-            f"A hinge loss wants labels of -1 and 1 and gets {least:g} to {most:g}: what is "
-            "labelled 0 has no part in it.",
+            f"A hinge loss expects labels of -1 and 1 but gets {least:g} to {most:g}: samples "
+            "labelled 0 have no effect.",
             "Use `2 * target - 1`, or `binary_cross_entropy_with_logits`.",
         )
 
@@ -282,7 +287,7 @@ def _of_values(objective: Objective) -> Iterator[_Found]:
     if least < low - slack or most > high + slack:
         yield (
             "critical",
-            f"Targets go from {least:.4g} to {most:.4g}, and the output is a {objective.output}, "
-            f"from {low:g} to {high:g}.",
-            f"Leave the {objective.output} out, or scale the targets.",
+            f"Targets range from {least:.4g} to {most:.4g}, but the output is a "
+            f"{objective.output}, which ranges from {low:g} to {high:g}.",
+            f"Remove the {objective.output}, or scale the targets.",
         )

@@ -90,8 +90,7 @@ def _penalty(vitals: Vitals) -> list[Symptom]:
     if not share > (_MIN_PENALTY_SHARE_IF_STUCK if stuck else _MIN_PENALTY_SHARE):
         return []
     evidence = (
-        f"{share:.0%} of the loss is penalty, and the data's own loss is "
-        f"{vitals.recent_data_loss:.4g}."
+        f"{share:.0%} of the loss is penalty, and the data loss is {vitals.recent_data_loss:.4g}."
     )
     figures = {"share": share}
     return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _penalty_remedies())]
@@ -109,8 +108,9 @@ def _shrunk(vitals: Vitals) -> list[Symptom]:
     if not vitals.is_poor:
         return []
     evidence = (
-        f"{first:.0%} of the first losses was penalty. It has left the weights {vitals.growth:.0%} "
-        f"of their first length, and the data's own loss is {vitals.recent_data_loss:.4g}."
+        f"{first:.0%} of the first losses was penalty. It has shrunk the weights to "
+        f"{vitals.growth:.0%} of their initial norm, and the data loss is "
+        f"{vitals.recent_data_loss:.4g}."
     )
     figures = {"first_share": first, "growth": vitals.growth}
     return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _penalty_remedies())]
@@ -134,9 +134,10 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
     of_inputs = vitals.objective.of_inputs
     what = "reconstruction" if of_inputs else "data"
     evidence = (
-        f"Beside the loss of the {what} ({first_data:.4g}) there was one of {first:.4g} at "
-        f"first. It has come to {max(0.0, late):.2g}, and that of the {what} ({late_data:.4g}) is "
-        f"hardly better than a constant's{': the code says nothing' if of_inputs else ''}."
+        f"Beside the {what} loss ({first_data:.4g}) there was a term of {first:.4g} at first. It "
+        f"has fallen to {max(0.0, late):.2g}, and the {what} loss ({late_data:.4g}) is hardly "
+        "better than that of the best constant "
+        f"prediction{': the code carries no information' if of_inputs else ''}."
     )
     figures = {"first_beside": first, "beside": late}
     return [
@@ -193,8 +194,9 @@ def _says_nothing(vitals: Vitals) -> list[Symptom]:
     if not drawn or not abs(late) < _MAX_RATIO_OF_NOTHING_BESIDE * late_data:
         return []
     evidence = (
-        f"The loss of the reconstruction is {late_data:.4g}, hardly better than that of the mean "
-        f"of all, and what is beside it has come to {max(0.0, late):.2g}: the code says nothing."
+        f"The reconstruction loss is {late_data:.4g}, hardly better than that of the mean of the "
+        f"data, and the term beside it has fallen to {max(0.0, late):.2g}: the code carries no "
+        "information."
     )
     figures = {"beside": late, "reconstruction": late_data}
     problem = Problem.OVER_REGULARIZED
@@ -206,8 +208,10 @@ def _says_nothing(vitals: Vitals) -> list[Symptom]:
 
 def _less_beside(what: str) -> tuple[Remedy, ...]:
     return (
-        Remedy(f"Weigh what is beside the {what} less.", "beta = 1e-3"),
-        Remedy("Let its weight grow from 0.", "beta *= min(1.0, self.global_step / 1000)"),
+        Remedy(f"Lower the weight of the term beside the {what} loss.", "beta = 1e-3"),
+        Remedy(
+            "Increase its weight gradually from 0.", "beta *= min(1.0, self.global_step / 1000)"
+        ),
     )
 
 
@@ -241,7 +245,7 @@ def _parts(vitals: Vitals) -> tuple[list[float], list[float]]:
 def _penalty_remedies() -> tuple[Remedy, ...]:
     return (
         Remedy("Divide the penalty by a hundred."),
-        Remedy("Leave it out until the network fits the training data.", "l1=0.0, l2=0.0"),
+        Remedy("Remove it until the network fits the training data.", "l1=0.0, l2=0.0"),
     )
 
 
@@ -283,8 +287,8 @@ def _far_above_validation(vitals: Vitals) -> list[Symptom]:
     if above < _MIN_RATIO_TO_VALIDATION or checks[-1] < _MIN_SHARE_OF_SCALE * vitals.scale:
         return []
     evidence = (
-        f"With dropout of {vitals.dropout:g} the training loss is {training[-1]:.4g}, that of "
-        f"validation {checks[-1]:.4g}."
+        f"With dropout of {vitals.dropout:g} the training loss is {training[-1]:.4g}, and the "
+        f"validation loss {checks[-1]:.4g}."
     )
     figures, problem = {"dropout": vitals.dropout, "ratio": above}, Problem.OVER_REGULARIZED
     return [Symptom(problem, "warning", evidence, figures, (_less_dropout(vitals),))]
@@ -295,8 +299,8 @@ def _less_dropout(vitals: Vitals) -> Remedy:
 
 
 def _beside_a_constant(gain: float) -> str:
-    few = f"only {gain:.0%} below a constant's"
-    return few if gain > _LITTLE_GAIN else "hardly better than a constant's"
+    few = f"only {gain:.0%} below that of the best constant prediction"
+    return few if gain > _LITTLE_GAIN else "hardly better than that of the best constant prediction"
 
 
 def _weight_decay(vitals: Vitals) -> list[Symptom]:
@@ -357,8 +361,9 @@ def _stands(vitals: Vitals) -> bool:
 def _taken(vitals: Vitals) -> list[Symptom]:
     """Weights of which a decay has left less than half, and a loss that stands."""
     evidence = (
-        f"The weight decay of {vitals.weight_decay:g} has left the weights {vitals.growth:.0%} of "
-        f"their first length, and the loss stands at {vitals.recent_data_loss:.4g}."
+        f"The weight decay of {vitals.weight_decay:g} has shrunk the weights to "
+        f"{vitals.growth:.0%} of their initial norm, and the loss has stalled at "
+        f"{vitals.recent_data_loss:.4g}."
     )
     figures = {"weight_decay": vitals.weight_decay, "growth": vitals.growth}
     problem = Problem.OVER_REGULARIZED
@@ -370,12 +375,14 @@ def _takes(vitals: Vitals) -> list[Symptom]:
     taken = vitals.weight_decay * vitals.learning_rate_peak
     evidence = (
         f"At a learning rate of {vitals.learning_rate_peak:.2g} the weight decay of "
-        f"{vitals.weight_decay:g} takes {taken:.1%} of the weights in each step, and the loss "
-        f"stands at {vitals.recent_data_loss:.4g}."
+        f"{vitals.weight_decay:g} takes {taken:.1%} off the weights in each step, and the loss "
+        f"has stalled at {vitals.recent_data_loss:.4g}."
     )
     figures = {"weight_decay": vitals.weight_decay, "taken": taken}
     problem = Problem.OVER_REGULARIZED
-    rate = Remedy("Divide the learning rate by ten: decay goes with it.", vitals.rate_as_code(0.1))
+    rate = Remedy(
+        "Divide the learning rate by ten: the decay is multiplied by it.", vitals.rate_as_code(0.1)
+    )
     remedies = (_less_decay(vitals), rate)
     # A decay that is usual, at a rate that is not.
     if vitals.learning_rate_peak >= _HIGH_LEARNING_RATE and not vitals.steps_by_gradients:
@@ -394,7 +401,7 @@ def _lost_tables(vitals: Vitals) -> list[Symptom]:
         return []
     name = min(sizes, key=sizes.__getitem__)
     evidence = (
-        f"The weight decay of {vitals.weight_decay:g} is added to the gradients, and has taken "
+        f"The weight decay of {vitals.weight_decay:g} is added to the gradients, and has driven "
         f"{name} to 0: per parameter its gradient is {sizes[name]:.1g}."
     )
     figures = {"weight_decay": vitals.weight_decay, "gradient": sizes[name]}
@@ -409,7 +416,7 @@ def _less_decay(vitals: Vitals) -> Remedy:
 
 def _decay_remedies(vitals: Vitals) -> tuple[Remedy, ...]:
     return (
-        Remedy("Decay the weights apart from the gradients.", 'optimizer="adamw"'),
+        Remedy("Decouple the weight decay from the gradients.", 'optimizer="adamw"'),
         _less_decay(vitals),
     )
 
@@ -431,7 +438,7 @@ def _held(vitals: Vitals) -> list[Symptom]:
 def _clipped(vitals: Vitals, pull: float) -> list[Symptom]:
     """A decay that is most of the sum, since clipping leaves so little of gradients."""
     evidence = (
-        f"Clipping shortens gradients to {vitals.left_by_clipping:.1g} of their length, and the "
+        f"Clipping scales gradients down to {vitals.left_by_clipping:.1g} of their norm, and the "
         f"weight decay of {vitals.weight_decay:g} that is added to that was {pull:.2g} times as "
         "large in the first steps."
     )

@@ -39,7 +39,7 @@ _REMEDIES = (
     Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),
     Remedy("Use dropout.", "dropout=0.3"),
     Remedy("Use weight decay, or a penalty on the weights.", 'optimizer="adamw"'),
-    Remedy("Take a smaller network, or more data."),
+    Remedy("Use a smaller network, or more data."),
 )
 
 
@@ -87,7 +87,7 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[S
     )
     figures = {"generalization_loss": 100 * lost, "best": best, "training_loss": training[-1]}
     name = json.dumps(vitals.validation_name or "val_loss", ensure_ascii=False)
-    stop = Remedy("Stop early and take the best weights.", f"EarlyStopping({name}, patience=5)")
+    stop = Remedy("Stop early and restore the best weights.", f"EarlyStopping({name}, patience=5)")
     remedies, severity = (stop, *_REMEDIES), _severity(vitals)
     return [Symptom(Problem.OVERFITTING, severity, evidence, figures, remedies, reports=1)]
 
@@ -116,8 +116,8 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
     if not (gap > enough * vitals.whole_scale and by_heart and stands):
         return []
     evidence = (
-        f"The training loss has come down to {training[-1]:.4g}, and that of validation stands at "
-        f"{checks[-1]:.4g}, where a constant has {vitals.whole_scale:.4g}."
+        f"The training loss has fallen to {training[-1]:.4g}, while the validation loss has "
+        f"stalled at {checks[-1]:.4g}; the best constant prediction has {vitals.whole_scale:.4g}."
     )
     figures = {"gap": gap, "validation_loss": checks[-1], "training_loss": training[-1]}
     severity = _severity(vitals)
@@ -137,8 +137,8 @@ def _by_scores(vitals: Vitals) -> list[Symptom]:
     ):
         return []
     evidence = (
-        f"Of the training data {told:.0%} is told rightly, and of validation no more than "
-        f"{best:.0%}."
+        f"{told:.0%} of the training data is classified correctly, but no more than {best:.0%} of "
+        "the validation data."
     )
     figures = {"training_accuracy": told, "validation_accuracy": best}
     return [Symptom(Problem.OVERFITTING, "warning", evidence, figures, _REMEDIES, reports=2)]

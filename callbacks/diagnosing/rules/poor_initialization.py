@@ -43,7 +43,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 def _remedies() -> tuple[Remedy, ...]:
     return (
-        Remedy("Use an initialisation that fits the activation.", 'init="auto"'),
+        Remedy("Use an initialisation that suits the activation.", 'init="auto"'),
         Remedy("Normalise the layers.", 'norm="batch"'),
     )
 
@@ -59,8 +59,8 @@ def _first_loss(vitals: Vitals) -> list[Symptom]:
     broke = not all(math.isfinite(loss) for loss in vitals.losses[-5:])
     severity: Severity = "warning" if lasts or broke else "info"
     evidence = (
-        f"The first loss is {first:.4g}; a network that knows nothing yet has about {usual:.3g}, "
-        f"{'ln 2 for each label' if objective.task == 'binary' else 'ln C for C classes'}."
+        f"The first loss is {first:.4g}; an untrained network should have about {usual:.3g}, "
+        f"{'ln 2 per label' if objective.task == 'binary' else 'ln C for C classes'}."
     )
     figures = {"first_loss": first, "expected_loss": usual}
     return [
@@ -90,8 +90,9 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
     after = "still above" if gain < 0 else f"{max(0.0, gain):.0%} below"
     which = "validation loss" if gain < vitals.gain else "loss"
     evidence = (
-        f"The first predictions are {ranges[0]:.3g} apart and the targets {high - low:.3g}, and "
-        f"after {vitals.step} steps the {which} is {after} a constant's."
+        f"The first predictions spread over {ranges[0]:.3g} and the targets over "
+        f"{high - low:.3g}, and after {vitals.step} steps the {which} is {after} that of the best "
+        "constant prediction."
     )
     figures = {"first_range": ranges[0], "target_range": high - low}
     problem = Problem.POOR_INITIALIZATION
@@ -112,8 +113,8 @@ def _absurd(vitals: Vitals) -> list[Symptom]:
     if not ranges[0] > _ABSURD_RATIO_OF_RANGES * max(1.0, high - low):
         return []
     evidence = (
-        f"The first predictions are {ranges[0]:.3g} apart, of inputs of usual size, and the "
-        f"targets {high - low:.3g}: signals grow on their way."
+        f"The first predictions spread over {ranges[0]:.3g}, for inputs of usual size, and the "
+        f"targets over {high - low:.3g}: signals grow on their way through the network."
     )
     figures = {"first_range": ranges[0], "target_range": high - low}
     severity: Severity = "info" if vitals.gain > _MIN_HARMLESS_GAIN else "warning"
@@ -129,13 +130,16 @@ def _faint(vitals: Vitals) -> list[Symptom]:
     if vitals.gain > _HARDLY_ANY_GAIN or not vitals.had_a_long_chance:
         return []
     evidence = (
-        f"What comes to {inputs.layer} has a root mean square of {inputs.rms:.1e}, and for half of "
-        f"its features a deviation of {inputs.usual_std:.1e} or less: parameters in front of it "
-        "let hardly anything through."
+        f"The input of {inputs.layer} has a root mean square of {inputs.rms:.1e}, and half of its "
+        f"features a standard deviation of {inputs.usual_std:.1e} or less: the parameters before "
+        "it let hardly any signal through."
     )
     remedies = (
         Remedy("Spread centres and widths over the range of the data."),
-        Remedy("Draw embeddings with a deviation near 1.", "nn.init.normal_(table.weight)"),
+        Remedy(
+            "Initialise embeddings with a standard deviation near 1.",
+            "nn.init.normal_(table.weight)",
+        ),
     )
     figures, problem = {"rms": inputs.rms}, Problem.POOR_INITIALIZATION
     return [
@@ -153,8 +157,8 @@ def _misdrawn(vitals: Vitals) -> list[Symptom]:
     share = share_of(off, [layer for layer in vitals.layers if layer.ran])
     gain = statistics.median(layer.weight_gain for layer in off)
     evidence = (
-        f"{share:.0%} of the weights were drawn so {'small' if gain < 1 else 'large'} that a "
-        f"layer makes a signal {gain:.1g} times what it was, first {off[0].name}."
+        f"{share:.0%} of the weights were initialised so {'small' if gain < 1 else 'large'} that "
+        f"a layer scales its signal by {gain:.1g}, first {off[0].name}."
     )
     figures = {"share": share, "weight_gain": gain}
     problem = Problem.POOR_INITIALIZATION
@@ -172,11 +176,14 @@ def _recurrent(vitals: Vitals) -> list[Symptom]:
     if not gain > _MIN_RECURRENT_GAIN or vitals.gain > _MIN_HARMLESS_GAIN:
         return []
     evidence = (
-        f"Recurrent weights multiply a state by about {gain:.2g} at each time before the first "
-        "step; as torch draws them it is 0.58, orthogonal ones keep it as it is."
+        f"Before the first step, recurrent weights multiply the state by about {gain:.2g} at each "
+        "time step; torch's default gives 0.58, and orthogonal weights preserve it."
     )
     remedies = (
-        Remedy("Draw orthogonal recurrent weights.", "nn.init.orthogonal_(lstm.weight_hh_l0)"),
+        Remedy(
+            "Initialise the recurrent weights orthogonally.",
+            "nn.init.orthogonal_(lstm.weight_hh_l0)",
+        ),
         *_remedies()[:1],
     )
     figures, problem = {"recurrent_gain": gain}, Problem.POOR_INITIALIZATION
@@ -195,8 +202,8 @@ def _signals(vitals: Vitals) -> list[Symptom]:
         return []
     verb = "fade" if ratio > 1 else "grow"
     evidence = (
-        f"Signals {verb} on their way: the variance is {history[sites[0]]:.2g} at {sites[0]} and "
-        f"{history[sites[-1]]:.2g} at {sites[-1]}."
+        f"Signals {verb} through the network: the variance is {history[sites[0]]:.2g} at "
+        f"{sites[0]} and {history[sites[-1]]:.2g} at {sites[-1]}."
     )
     figures, problem = {"variance_ratio": ratio}, Problem.POOR_INITIALIZATION
     return [Symptom(problem, "warning", evidence, figures, _remedies(), sites[-1])]

@@ -43,7 +43,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     fine = vitals.is_well and not hurts
     severity: Severity = "info" if fine or not vitals.had_a_chance else "warning"
     evidence = (
-        f"{saturated[site]:.0%} of the outputs of {site} are saturated: hardly a gradient passes."
+        f"{saturated[site]:.0%} of the outputs of {site} are saturated: hardly any gradient passes."
     )
     if len(saturated) > 1:
         evidence += f" So are those of {len(saturated) - 1} other layers."
@@ -51,7 +51,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         Remedy("Use an activation that does not saturate.", 'activation="relu"'),
         Remedy("Normalise the layers.", 'norm="batch"'),
         Remedy("Standardise the inputs."),
-        Remedy("Use an initialisation that fits the activation.", 'init="auto"'),
+        Remedy("Use an initialisation that suits the activation.", 'init="auto"'),
     )
     figures = {"saturated_share": saturated[site], "layers": float(len(saturated))}
     return [Symptom(Problem.SATURATED_ACTIVATION, severity, evidence, figures, remedies, site)]

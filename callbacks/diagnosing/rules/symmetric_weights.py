@@ -21,9 +21,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if not same:
         return _of_tables(vitals) or _of_zeros(vitals) or _of_constants(vitals)
     evidence = (
-        f"All units of {same[0]} have the same weights and the same gradients, so that they remain "
-        f"one unit many times over"
-        f"{f'; so in {len(same) - 1} other layers' if len(same) > 1 else ''}."
+        f"All units of {same[0]} have identical weights and gradients, so that they stay copies "
+        "of one "
+        f"another{f'; the same holds in {len(same) - 1} other layers' if len(same) > 1 else ''}."
     )
     return [_symptom(same, evidence)]
 
@@ -34,9 +34,8 @@ def _of_tables(vitals: Vitals) -> list[Symptom]:
     if not names:
         return []
     evidence = (
-        f"All columns of {names[0]} have the same numbers and the same gradients, so that it "
-        "remains one column many times over"
-        f"{f'; so does {names[1]}' if len(names) > 1 else ''}."
+        f"All columns of {names[0]} have identical values and gradients, so that they stay copies "
+        f"of one another{f'; the same holds for {names[1]}' if len(names) > 1 else ''}."
     )
     return [_symptom(names, evidence)]
 
@@ -51,7 +50,9 @@ def _of_zeros(vitals: Vitals) -> list[Symptom]:
         _MIN_SHARE_OF_WAITING_WEIGHTS * sum(vitals.entries.values())
     ):
         return []
-    evidence = f"{names[0]} is all 0 and gets a gradient of 0; so do {len(names) - 1} others."
+    evidence = (
+        f"{names[0]} is all zeros and gets a gradient of zeros; so do {len(names) - 1} others."
+    )
     return [_symptom(names, evidence)]
 
 
@@ -72,14 +73,14 @@ def _of_constants(vitals: Vitals) -> list[Symptom]:
     if not vitals.gain <= 0.5:
         return []
     evidence = (
-        f"{share:.0%} of the weights began as one number for a layer, first in {names[0]}: nothing "
-        "but their biases tells the units apart."
+        f"{share:.0%} of the weights started as a single number per layer, first in {names[0]}: "
+        "only their biases distinguish the units."
     )
     return [_symptom(names, evidence, reports=2)]
 
 
 def _symptom(names: list[str], evidence: str, reports: int = 1) -> Symptom:
-    remedies = (Remedy("Initialise at random.", 'init="auto"'),)
+    remedies = (Remedy("Initialise the weights at random.", 'init="auto"'),)
     figures = {"layers": float(len(names))}
     return Symptom(
         Problem.SYMMETRIC_WEIGHTS,

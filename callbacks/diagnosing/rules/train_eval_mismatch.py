@@ -40,9 +40,11 @@ _MIN_RATIO_OF_A_SUM = 3.0
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find running moments that are not those of the batches, where validation pays for it."""
     remedies = (
-        Remedy("Take batches of 16 or more.", "batch_size=32"),
-        Remedy("Normalise each sample by itself, as a whole or in groups.", 'norm="layer"'),
-        Remedy("Let the running moments follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"),
+        Remedy("Use batches of 16 or more.", "batch_size=32"),
+        Remedy("Normalise each sample separately, as a whole or in groups.", 'norm="layer"'),
+        Remedy(
+            "Let the running statistics follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"
+        ),
     )
     found = _too_few(vitals, remedies) or _asleep(vitals) or _slow(vitals, remedies)
     found = found or _hasty(vitals)
@@ -61,13 +63,13 @@ def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     fewest, most = vitals.fewest_norm_values, vitals.most_norm_values
     figures, problem = {"values": fewest}, Problem.TRAIN_EVAL_MISMATCH
     if fewest < 2:
-        evidence = "A batch of one reaches BatchNorm, which has no variance of it."
+        evidence = "BatchNorm gets a batch of one, which has no variance."
         return [Symptom(problem, "critical", evidence, figures, remedies, reports=1)]
     if most > _TOO_FEW_VALUES or vitals.gain > _GOOD_GAIN:
         return []
     evidence = (
-        f"BatchNorm normalises by {most:.0f} values: two of them become 1 and -1 whatever they "
-        "were, and evaluation takes other moments."
+        f"BatchNorm normalises over {most:.0f} values: any two of them become 1 and -1, and "
+        "evaluation uses other statistics."
     )
     return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
 
@@ -79,12 +81,12 @@ def _asleep(vitals: Vitals) -> list[Symptom]:
         return []
     others = f" and {len(names) - 1} more BatchNorm layers are" if len(names) > 1 else " is"
     evidence = (
-        f"{names[0]}{others} in evaluation mode while the network trains, with the moments that it "
-        "was made with: inputs are taken to have mean 0 and variance 1."
+        f"{names[0]}{others} in evaluation mode during training, with initial statistics: inputs "
+        "are assumed to have mean 0 and variance 1."
     )
     remedies = (
-        Remedy("Leave `eval()` out before training, or undo it.", "model.train()"),
-        Remedy("Load pretrained moments along with the weights."),
+        Remedy("Remove `eval()` before training, or undo it.", "model.train()"),
+        Remedy("Load pretrained running statistics along with the weights."),
     )
     figures, problem = {"layers": float(len(names))}, Problem.TRAIN_EVAL_MISMATCH
     return [Symptom(problem, "warning", evidence, figures, remedies, names[0], is_root=True)]
@@ -100,16 +102,19 @@ def _unfed(vitals: Vitals) -> list[Symptom]:
         return []
     others = f" and {len(names) - 1} more BatchNorm layers have" if len(names) > 1 else " has"
     evidence = (
-        f"{names[0]}{others} a running mean of 0 and a variance of 1 in validation, as when they "
-        f"were made: no batch has come to them in training. The validation loss is {checks[-1]:.4g}"
-        f" and that of training {training[-1]:.4g}."
+        f"{names[0]}{others} a running mean of 0 and a variance of 1 in validation, the initial "
+        f"values: no training batch has reached them. The validation loss is {checks[-1]:.4g} and "
+        f"the training loss {training[-1]:.4g}."
     )
     remedies = (
         Remedy(
             "Average or copy the buffers along with the weights.",
             "AveragedModel(model, use_buffers=True)",
         ),
-        Remedy("Let the data go through once more.", "swa_utils.update_bn(train_loader, average)"),
+        Remedy(
+            "Recompute the running statistics in another pass over the data.",
+            "swa_utils.update_bn(train_loader, average)",
+        ),
     )
     figures, problem = {"layers": float(len(names))}, Problem.TRAIN_EVAL_MISMATCH
     return [
@@ -149,14 +154,14 @@ def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
         return []
     momentum, gap = vitals.norm_momenta[layer], vitals.statistics_gap[layer]
     evidence = (
-        f"{layer} takes {momentum:.1g} of its running moments from each batch: after all "
-        f"{batches:.0f}, {left[layer]:.0%} of them will be what the layer began with. They are "
-        f"{in_two_digits(gap)} from a batch's own (their means in standard deviations, or the "
-        "logarithm of the ratio of those)."
+        f"{layer} takes {momentum:.1g} of its running statistics from each batch: after all "
+        f"{batches:.0f}, {left[layer]:.0%} of them will still be the initial values. They are "
+        f"{in_two_digits(gap)} from a batch's own (means in standard deviations, or the logarithm "
+        "of the ratio of standard deviations)."
     )
     figures, problem = {"left": left[layer], "gap": gap}, Problem.TRAIN_EVAL_MISMATCH
     advice = (
-        Remedy("Take a tenth from each batch (Keras' momentum of 0.9).", "momentum=0.1"),
+        Remedy("Use a momentum of 0.1 (0.9 in Keras).", "momentum=0.1"),
         *remedies[:2],
     )
     return [Symptom(problem, "warning", evidence, figures, advice, layer)]
@@ -175,11 +180,11 @@ def _hasty(vitals: Vitals) -> list[Symptom]:
         return []
     share = vitals.norm_momenta[hasty[0]]
     evidence = (
-        f"{hasty[0]} takes {share:.2g} of its running moments from each batch: evaluation has "
-        f"those of the last one. The validation loss is {checks[-1]:.4g} and that of training "
+        f"{hasty[0]} takes {share:.2g} of its running statistics from each batch: evaluation uses "
+        f"those of the last one. The validation loss is {checks[-1]:.4g} and the training loss "
         f"{training[-1]:.4g}."
     )
-    advice = (Remedy("Take a tenth from each batch (Keras' momentum of 0.9).", "momentum=0.1"),)
+    advice = (Remedy("Use a momentum of 0.1 (0.9 in Keras).", "momentum=0.1"),)
     figures, problem = {"momentum": share}, Problem.TRAIN_EVAL_MISMATCH
     return [
         Symptom(
@@ -217,13 +222,13 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     if _knew_the_second_epoch(vitals):
         return []
     evidence = (
-        f"The validation loss was {checks[1]:.4g} at its second check and that of training "
-        f"{training[1]:.4g}, too early to have been learned by heart: in evaluation the network "
-        "gets other inputs, or is another network."
+        f"The validation loss was {checks[1]:.4g} at its second check and the training loss "
+        f"{training[1]:.4g}, too early for memorisation: in evaluation the network gets other "
+        "inputs, or is a different network."
     )
     advice = (
-        Remedy("Do in `forward` what `training_step` alone does to its inputs."),
-        Remedy("Use nn.Dropout: one's own must scale what it keeps.", "dropout=0.3"),
+        Remedy("Do in `forward` what only `training_step` does to its inputs."),
+        Remedy("Use nn.Dropout: a hand-written dropout must rescale what it keeps.", "dropout=0.3"),
         *remedies,
     )
     figures, problem = {"ratio": worse}, Problem.TRAIN_EVAL_MISMATCH
@@ -263,9 +268,9 @@ def _stale(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     elif gap < _MIN_GAP_OF_MOMENTS or worse < _MIN_RATIO_TO_TRAINING:
         return []
     evidence = (
-        f"The running moments of {layer} are {in_two_digits(gap)} from a batch's own (their means "
-        "in standard deviations, or the logarithm of the ratio of those), and the validation loss "
-        f"is {worse:.1f} times that of training."
+        f"The running statistics of {layer} are {in_two_digits(gap)} from a batch's own (means in "
+        "standard deviations, or the logarithm of the ratio of standard deviations), and the "
+        f"validation loss is {worse:.1f} times the training loss."
     )
     figures = {"gap": gap, "ratio": worse}
     problem = Problem.TRAIN_EVAL_MISMATCH

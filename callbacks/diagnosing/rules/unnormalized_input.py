@@ -54,10 +54,11 @@ def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float])
     evidence = f"The inputs of {layer} are not normalised: {reason}."
     remedies = (
         Remedy(
-            "Standardise the inputs by the training data.", 'TabularDataModule(scaling="standard")'
+            "Standardise the inputs by the mean and deviation of the training data.",
+            'TabularDataModule(scaling="standard")',
         ),
         Remedy("Divide pixels by 255.", "x = x.float() / 255"),
-        Remedy("Begin the network with a normalisation.", "nn.BatchNorm1d(features)"),
+        Remedy("Start the network with a normalisation layer.", "nn.BatchNorm1d(features)"),
     )
     problem = Problem.UNNORMALIZED_INPUT
     return Symptom(problem, severity, evidence, figures, remedies, layer, reports=1)
@@ -86,17 +87,17 @@ def _reason(vitals: Vitals) -> str | None:
         3.0, _MIN_RATIO_OF_DEVIATIONS * inputs.smallest_std
     ):
         return (
-            f"standard deviations of features go from {inputs.smallest_std:.2g} to "
+            f"standard deviations of features range from {inputs.smallest_std:.2g} to "
             f"{inputs.largest_std:.3g}"
         )
     if vitals.had_a_long_chance and not vitals.gain > _LITTLE_GAIN and _hides_others(vitals):
         return (
-            f"the standard deviation of a feature is {inputs.largest_std:.3g}, and of half of them "
+            f"one feature has a standard deviation of {inputs.largest_std:.3g}, and half of them "
             f"{inputs.usual_std:.2g} or less"
         )
     if inputs.largest_mean > max(3.0, _MIN_RATIO_OF_MEAN_TO_DEVIATION * inputs.largest_std):
         return (
-            f"the mean of a feature is {inputs.largest_mean:.3g}, its deviation at most "
+            f"the mean of a feature is {inputs.largest_mean:.3g}, its standard deviation at most "
             f"{inputs.largest_std:.2g}"
         )
     return None

@@ -57,8 +57,8 @@ def _sorted(vitals: Vitals) -> list[Symptom]:
     if not pure > (1 + expected) / 2:
         return []
     evidence = (
-        f"Batches hold hardly more than one class each: {pure:.0%} of the pairs in a batch are of "
-        f"one class, where {expected:.0%} would be if they were shuffled."
+        f"Batches hold hardly more than one class each: {pure:.0%} of the pairs in a batch share "
+        f"a class, where shuffled data would have {expected:.0%}."
     )
     return _unshuffled(evidence, {"same_class_pairs": pure, "expected": expected})
 
@@ -74,8 +74,8 @@ def _sorted_values(vitals: Vitals) -> list[Symptom]:
     if not within < _MAX_SHARE_OF_VARIANCE_WITHIN or not vitals.had_a_chance:
         return []
     evidence = (
-        f"Batches hold targets that are alike: their variance within a batch is {within:.0%} of "
-        "that over all batches."
+        f"Batches hold similar targets: their variance within a batch is {within:.0%} of that "
+        "over all batches."
     )
     return _unshuffled(evidence, {"variance_within": within})
 
@@ -83,7 +83,7 @@ def _sorted_values(vitals: Vitals) -> list[Symptom]:
 def _unshuffled(evidence: str, figures: dict[str, float]) -> list[Symptom]:
     remedies = (
         Remedy("Shuffle the training data.", "DataLoader(dataset, shuffle=True)"),
-        Remedy("Mix a stream in a buffer of many thousand samples."),
+        Remedy("Shuffle a stream in a buffer of many thousand samples."),
     )
     problem = Problem.UNSTABLE_LOSS
     return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
@@ -108,13 +108,13 @@ def _of_outliers(vitals: Vitals) -> list[Symptom]:
     ):
         return []
     evidence = (
-        f"Half of the batches have a loss below {usual:.4g}, and the mean is {mean:.4g}, no better "
-        f"than a constant's: targets of up to {farthest:.4g}, {distance:.0f} "
-        "deviations from their mean, make nearly all of it."
+        f"Half of the batches have a loss below {usual:.4g}, but the mean is {mean:.4g}, no "
+        f"better than that of the best constant prediction: targets of up to {farthest:.4g}, "
+        f"{distance:.0f} standard deviations from their mean, make up nearly all of it."
     )
     remedies = (
-        Remedy("Look at the largest targets: are they slips?"),
-        Remedy("Use a loss that goes easy on outliers, as nn.HuberLoss does.", 'loss="huber"'),
+        Remedy("Inspect the largest targets: are they errors?"),
+        Remedy("Use a loss that is robust to outliers, such as nn.HuberLoss.", 'loss="huber"'),
         Remedy("Clip the targets, or predict their logarithm."),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
     )
@@ -142,15 +142,15 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
     change = f"{size:.0%}" if size < 10 else f"{size:.3g} times its size"
     evidence = (
         f"The mean loss of successive windows changes by {change}, {vitals.swing:.1f} times what "
-        f"the noise of the batches explains, and turned {turns} times in {len(steps)}."
+        f"the noise of the batches explains, and changed direction {turns} times in {len(steps)}."
     )
     remedies = (
         Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),
         Remedy(
-            "Take larger batches, or add up the gradients of several.",
+            "Use larger batches, or accumulate gradients.",
             "Trainer(accumulate_grad_batches=8)",
         ),
-        Remedy("Let the learning rate decay.", 'scheduler="cosine"'),
+        Remedy("Decay the learning rate.", 'scheduler="cosine"'),
         Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
     )
     figures = {"swing": vitals.swing, "change": size}
@@ -171,9 +171,9 @@ def _of_few_samples(vitals: Vitals) -> list[Symptom]:
     if samples == 1 and _are_large(vitals) and vitals.step > vitals.planned_steps / 4:
         now = statistics.median(vitals.total_updates[-_LAST_UPDATES:])
         evidence = (
-            "A batch is one sample. The training loss has ceased to fall, and each of these moves "
-            f"the weights by about {now:.2g} of their length, where 0.001 is usual: what one "
-            "sample teaches, the next undoes."
+            "A batch has one sample. The training loss no longer falls, and each sample moves "
+            f"the weights by about {now:.2g} of their length, where 0.001 is usual: each step "
+            "undoes what the one before has learned."
         )
         return _of_few(evidence, vitals, {"update_ratio": now})
     rises = any(b > _MIN_RATIO_OF_CHECKS * a > 0 for a, b in pairwise(checks))
@@ -181,8 +181,8 @@ def _of_few_samples(vitals: Vitals) -> list[Symptom]:
     if not (len(checks) >= _RECENT_CHECKS - 1 and rises and falls):
         return []
     evidence = (
-        f"A batch is {many}. The training loss has ceased to fall, and that of validation goes "
-        f"up and down between {min(checks):.4g} and {max(checks):.4g}."
+        f"A batch has {many}. The training loss no longer falls, and the validation loss swings "
+        f"between {min(checks):.4g} and {max(checks):.4g}."
     )
     return _of_few(evidence, vitals, {"lowest": min(checks), "highest": max(checks)})
 
@@ -209,7 +209,7 @@ def _are_large(vitals: Vitals) -> bool:
 
 def _of_few(evidence: str, vitals: Vitals, figures: dict[str, float]) -> list[Symptom]:
     remedies = (
-        Remedy("Take larger batches.", "DataLoader(dataset, batch_size=32)"),
+        Remedy("Use larger batches.", "DataLoader(dataset, batch_size=32)"),
         Remedy("Divide the learning rate by ten.", vitals.rate_as_code(0.1)),
     )
     return [Symptom(Problem.UNSTABLE_LOSS, "warning", evidence, figures, remedies)]

@@ -58,15 +58,15 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
     ):
         return []
     evidence = (
-        f"{vitals.recurrent_layer} cannot learn from what is long past: the gradient reaches back "
-        f"{reach} of {len(profile)} steps of time, and is {as_multiple(first / last)} as large at "
-        "the first as at the last."
+        f"{vitals.recurrent_layer} cannot learn long-range dependencies: the gradient reaches "
+        f"back {reach} of {len(profile)} time steps, and at the first it is "
+        f"{as_multiple(first / last)} that at the last."
     )
     remedies = (
-        Remedy("Use a layer with gates.", "nn.LSTM(features, hidden)"),
+        Remedy("Use a gated recurrent layer.", "nn.LSTM(features, hidden)"),
         Remedy("Initialise the recurrent weights orthogonally.", "nn.init.orthogonal_(weight_hh)"),
-        Remedy("Let an LSTM begin with open forget gates: their bias at 1 or more."),
-        Remedy("Shorten the way: attention over all times, or the mean of the outputs."),
+        Remedy("Start an LSTM with open forget gates: a bias of 1 or more."),
+        Remedy("Shorten the path: attention over all time steps, or the mean of the outputs."),
     )
     figures, problem = {"ratio": first / last, "reach": float(reach)}, Problem.VANISHING_GRADIENT
     layer = vitals.recurrent_layer
@@ -86,7 +86,7 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
     severity: Severity = "warning" if vitals.has_learned else "critical"
     share = f"{as_multiple(ratio)} that of {layers[-1]}" if ratio else "0"
     evidence = (
-        f"From {layers[begins]} on towards the input the gradients vanish: per parameter, that of "
+        f"Gradients vanish from {layers[begins]} on towards the input: per parameter, that of "
         f"{layers[0]} is {share}."
     )
     # A decay that outweighs the gradients leaves weights that let none through, as do those that
@@ -118,10 +118,10 @@ def _stands(vitals: Vitals) -> bool:
 def _remedies() -> tuple[Remedy, ...]:
     return (
         Remedy("Use an activation that does not saturate.", 'activation="relu"'),
-        Remedy("Use an initialisation that fits the activation.", 'init="auto"'),
+        Remedy("Use an initialisation that suits the activation.", 'init="auto"'),
         Remedy("Normalise the layers.", 'norm="batch"'),
         Remedy(
-            "Add shortcuts around the layers, or take fewer of them.",
+            "Add skip connections, or use fewer layers.",
             "ResNetClassifier(in_channels, num_classes)",
         ),
     )
@@ -152,9 +152,9 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
         return []
     ratio = first[0] / first[-1]
     evidence = (
-        f"For the first {share:.0%} of the training nothing was learned: from "
-        f"{layers[begins]} on towards the input the gradients vanished, that of {layers[0]} to "
-        f"{as_multiple(ratio)} that of {layers[-1]}, per parameter."
+        f"For the first {share:.0%} of the training nothing was learned: gradients vanished from "
+        f"{layers[begins]} on towards the input; per parameter, that of {layers[0]} was "
+        f"{as_multiple(ratio)} that of {layers[-1]}."
     )
     figures = {"ratio": ratio, "share": share}
     problem, layer = Problem.VANISHING_GRADIENT, layers[begins]
@@ -185,9 +185,9 @@ def _from_layer_to_layer(vitals: Vitals) -> list[Symptom]:
         return []
     ratio = values[0] / values[-1]
     evidence = (
-        f"The gradients fade from layer to layer: per parameter, that of {layers[0]} is "
-        f"{as_multiple(ratio)} that of {layers[-1]}, through {hidden} activations that saturate, "
-        "and nothing is learned."
+        f"Gradients fade from layer to layer: per parameter, that of {layers[0]} is "
+        f"{as_multiple(ratio)} that of {layers[-1]}, through {hidden} saturating activations, and "
+        "nothing is learned."
     )
     figures, problem = {"ratio": ratio}, Problem.VANISHING_GRADIENT
     return [Symptom(problem, "critical", evidence, figures, _remedies(), layers[0], reports=3)]
@@ -205,10 +205,10 @@ def _through_sigmoids(vitals: Vitals) -> list[Symptom]:
     sites = list(vitals.saturated.history)
     first = vitals.variances.of(sites[0])[0]
     evidence = (
-        f"{sites[0]} hardly moved at first (a variance of {first:.1g} over units and samples): a "
-        f"sigmoid lets a quarter of the gradient through at most. After {vitals.step} of "
-        f"{vitals.planned_steps:.0f} steps the loss is only {vitals.gain:.0%} below a constant's, "
-        "and falls as fast as ever."
+        f"{sites[0]} hardly varied at first (a variance of {first:.1g} over units and samples): a "
+        f"sigmoid passes a quarter of the gradient at most. After {vitals.step} of "
+        f"{vitals.planned_steps:.0f} steps the loss is only {vitals.gain:.0%} below that of the "
+        "best constant prediction, and is falling as fast as ever."
     )
     figures, problem = {"variance": first, "gain": vitals.gain}, Problem.VANISHING_GRADIENT
     return [Symptom(problem, "warning", evidence, figures, _remedies(), sites[0], reports=3)]

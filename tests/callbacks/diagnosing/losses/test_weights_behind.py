@@ -59,6 +59,6 @@ def test_matrices_in_a_list_are_named_unless_an_optimiser_has_them(given):
     assert (Problem.FROZEN_PARAMETER in found) is not given
     if not given:
         assert (
-            "160 weights behind the loss are no parameters"
+            "160 weights that the loss depends on are not parameters"
             in found[Problem.FROZEN_PARAMETER].evidence
         )

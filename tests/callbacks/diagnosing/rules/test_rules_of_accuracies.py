@@ -25,7 +25,7 @@ def rare(signs):
 def test_far_more_told_of_training_than_of_validation_is_over_fitting():
     (symptom,) = [s for s in examine(vitals(SMALL, **TOLD)) if s.problem is P.OVERFITTING]
     assert symptom.severity == "warning"
-    assert "training data 98% is told rightly, and of validation no more than 61%" in (
+    assert "98% of the training data is classified correctly, but no more than 61%" in (
         symptom.evidence
     )
 
@@ -58,8 +58,8 @@ def test_accuracy_of_chance_in_validation_alone_means_that_nothing_carries_over(
     ]
     assert symptom.severity == "critical"
     assert symptom.evidence == (
-        "Of the training data 45% is told rightly, and of validation never more than 13%, where "
-        "the largest class has 10%: nothing carries over."
+        "45% of the training data is classified correctly, but never more than 13% of the "
+        "validation data, where the largest class is 10%: nothing generalises."
     )
 
 

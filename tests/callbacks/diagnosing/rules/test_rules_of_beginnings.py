@@ -233,8 +233,8 @@ def test_gradients_that_fade_at_each_of_several_sigmoids():
     (symptom,) = join_causes(examine(vitals(FLAT, **FADING)))
     assert (symptom.problem, symptom.severity) == (P.VANISHING_GRADIENT, "critical")
     assert symptom.evidence.startswith(
-        "The gradients fade from layer to layer: per parameter, that of a is 3.5e-4 times that of "
-        "e, through 4 activations that saturate, and nothing is learned."
+        "Gradients fade from layer to layer: per parameter, that of a is 3.5e-4 times that of e, "
+        "through 4 saturating activations, and nothing is learned."
     )
 
 
@@ -335,7 +335,7 @@ def test_far_too_wide_first_predictions_of_loud_layers_cost_until_half_is_learne
 @pytest.mark.parametrize(
     ("last", "checks", "evidence"),
     [
-        (500.0, [1.9] * 4, "the validation loss is 5% below a constant's."),
+        (500.0, [1.9] * 4, "the validation loss is 5% below that of the best constant prediction."),
         (500.0, [0.7] * 4, ""),
         (500.0, [], ""),  # of training two thirds are learned
         (20.0, [1.9] * 4, ""),

@@ -35,7 +35,7 @@ def noisy(**other):
 def test_half_of_the_labels_wrong_is_told_with_their_share():
     (symptom,) = [s for s in examine(noisy()) if s.problem is P.INCONSISTENT_LABELS]
     assert symptom.severity == "warning"
-    assert "about 50% of its labels are wrong" in symptom.evidence
+    assert "about 50% of the training labels are wrong" in symptom.evidence
 
 
 def test_a_quarter_of_them_is_only_worth_knowing():
@@ -51,7 +51,7 @@ def test_a_validation_loss_says_as_much_as_an_accuracy():
               "validation_epochs": list(range(5)), "scores_are_accuracies": False,
               "validation_scores": []}  # fmt: skip
     (symptom,) = [s for s in examine(noisy(**checks)) if s.problem is P.INCONSISTENT_LABELS]
-    assert "about 50% of its labels are wrong" in symptom.evidence
+    assert "about 50% of the training labels are wrong" in symptom.evidence
     level = noisy(**{**checks, "validation_losses": [NOISE] * 5})
     assert P.INCONSISTENT_LABELS not in found(level)
 
@@ -69,7 +69,7 @@ def test_wrong_labels_that_are_learned_by_heart_are_told_by_what_was_before(scor
     vitals = noisy(**{**LEARNT, "validation_scores": scores})
     (symptom,) = [s for s in examine(vitals) if s.problem is P.INCONSISTENT_LABELS]
     assert symptom.severity == "warning"
-    assert "about 47% of its labels are wrong" in symptom.evidence
+    assert "about 47% of the training labels are wrong" in symptom.evidence
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_sigmoids_that_hardly_move_have_a_plateau_of_their_own():
     signs = vitals(FLAT, **sigmoids, saturating_outputs=1)
     assert P.INCONSISTENT_LABELS not in found(signs)
     (symptom,) = [s for s in examine(signs) if s.problem is P.NOT_LEARNING]
-    assert "not sigmoids" in symptom.remedies[0].advice
+    assert "other activations than sigmoids" in symptom.remedies[0].advice
     moving = {**sigmoids, "variances": record(act=[0.1] * 9, **output)}
     assert P.INCONSISTENT_LABELS in found(vitals(FLAT, **moving, saturating_outputs=1))
     # Only an output is one: what is behind it is of other units.

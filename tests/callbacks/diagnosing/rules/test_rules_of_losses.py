@@ -35,7 +35,7 @@ def test_a_loss_or_two_of_a_hundred_are_nothing(lost):
 def test_the_batch_that_held_nan_is_to_blame_whatever_layer_it_reached():
     lost = [*FALLING[:200], *[NAN] * 50]
     data = symptom_of(P.NON_FINITE, vitals(lost, first_gap=200))
-    assert "held NaN or infinity itself" in data.evidence
+    assert "itself contained NaN or infinity" in data.evidence
     assert data.remedies[0].code == "assert torch.isfinite(x).all()"
     # One that came later lost nothing.
     later = symptom_of(P.NON_FINITE, vitals(lost, first_gap=201))
@@ -118,7 +118,7 @@ def test_few_pixels_of_one_class_do_not_hide_that_nothing_carries_over(labels, l
 
 def test_a_training_that_falls_apart_from_its_validation_is_said_to():
     evidence = symptom_of(P.INCONSISTENT_LABELS, vitals(SLOWLY, **BY_HEART)).evidence
-    assert evidence.startswith("The training loss begins to fall, to 2.27, and the validation loss")
+    assert evidence.startswith("The training loss begins to fall, to 2.27, but the validation loss")
 
 
 def test_a_sum_over_entries_is_held_against_a_constant_that_is_summed_up_as_well():
@@ -187,7 +187,7 @@ def test_a_schedule_that_has_ended_is_said_to_have(planned):
         learning_rate=1e-9, learning_rate_peak=1e-3, planned_steps=planned,
     )  # fmt: skip
     symptom = symptom_of(P.LEARNING_RATE_TOO_LOW, signs)
-    assert "a schedule has taken the learning rate from 0.001 to 1e-09" in symptom.evidence
+    assert "the schedule has decayed the learning rate from 0.001 to 1e-09" in symptom.evidence
     assert '"interval": "epoch"' in symptom.remedies[0].code
     assert not any("ten" in remedy.advice for remedy in symptom.remedies)
 
@@ -281,7 +281,11 @@ def test_what_stays_in_single_precision_though_it_is_pushed_is_left_to_the_rate(
 
 @pytest.mark.parametrize(
     ("others", "words"),
-    [([], "does not move, "), (["a"], ", nor does 1 other, "), (["a", "b"], ", nor do 2 others, ")],
+    [
+        ([], "does not change, "),
+        (["a"], ", nor does 1 other, "),
+        (["a", "b"], ", nor do 2 others, "),
+    ],
 )
 def test_others_that_do_not_move_are_counted_in_words(others, words):
     evidence = symptom_of(
@@ -339,7 +343,7 @@ def test_columns_that_are_one_column_are_symmetric():
 def test_units_of_a_matrix_of_ones_own_are_named_as_those_of_a_layer():
     symptom = symptom_of(P.SYMMETRIC_WEIGHTS, vitals(identical_matrices=["W1", "W2"]))
     assert (symptom.severity, symptom.layer) == ("critical", "W1")
-    assert symptom.evidence.startswith("All units of W1 have the same weights")
+    assert symptom.evidence.startswith("All units of W1 have identical weights")
 
 
 def test_factors_that_a_decay_has_taken_to_nothing_are_no_vanishing_gradients():
@@ -383,7 +387,7 @@ def test_of_much_that_is_explained_two_signs_are_told():
     ]
     (joined,) = join_causes([rate, *effects])
     assert joined.evidence == (
-        "Large steps. dead_relu. vanishing_gradient. It explains dormant units, too."
+        "Large steps. dead_relu. vanishing_gradient. It also explains dormant units."
     )
     assert len(joined.measurements) == 4
 

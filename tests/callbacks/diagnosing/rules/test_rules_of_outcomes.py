@@ -36,7 +36,7 @@ def test_predictions_that_end_at_one_though_something_is_learned(sign):
         }  # fmt: skip
     (symptom,) = join_causes(examine(vitals(LEARNED, **signs)))
     assert (symptom.problem, symptom.severity) == (P.OUTPUT_LOSS_MISMATCH, "warning")
-    assert f"within 0.02 of {sign:g} in 20 of the last 20 batches" in symptom.evidence
+    assert f"within 0.02 of {sign:g} in 20 of the last 20 observed batches" in symptom.evidence
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ HIDING = InputScale("fc", 1.5, 1.7, 1e-8, 0.98, features=6, usual_std=1e-6)
 def test_columns_that_another_hides():
     (symptom,) = join_causes(examine(vitals(FLAT, inputs=HIDING)))
     assert symptom.problem == P.UNNORMALIZED_INPUT
-    assert "1.7, and of half of them 1e-06 or less" in symptom.evidence
+    assert "1.7, and half of them 1e-06 or less" in symptom.evidence
     for inputs in (replace(HIDING, usual_std=0.01), replace(HIDING, features=2)):
         assert P.UNNORMALIZED_INPUT not in found(vitals(FLAT, inputs=inputs))
     assert P.UNNORMALIZED_INPUT not in found(vitals(SMALL, inputs=HIDING))
@@ -72,7 +72,7 @@ def test_gradients_that_grow_through_time_are_behind_wild_first_predictions():
     far_off = [20.0 + 0.1 * (-1) ** i for i in range(300)]
     symptoms = join_causes(examine(vitals(far_off, **wild, **through_time)))
     assert [s.problem for s in symptoms] == [P.EXPLODING_GRADIENT]
-    assert "The first predictions are 2e+04 apart" in symptoms[0].evidence
+    assert "The first predictions spread over 2e+04" in symptoms[0].evidence
     assert P.EXPLODING_GRADIENT not in found(vitals(FLAT, **through_time))
 
 
@@ -258,7 +258,7 @@ def test_a_few_targets_that_are_nearly_all_of_the_loss():
     (symptom,) = join_causes(examine(vitals(RARELY_HUGE, **signs)))
     assert symptom.problem == P.UNSTABLE_LOSS
     assert "Half of the batches have a loss below 150" in symptom.evidence
-    assert "26 deviations" in symptom.evidence
+    assert "26 standard deviations" in symptom.evidence
     for more in (
         {"objective": replace(SLIPS, target_range=(-298.0, 900.0))},
         {"objective": replace(SLIPS, kind="huber")},
@@ -301,7 +301,7 @@ def test_what_parameters_in_front_of_the_first_layer_let_through():
     faint = InputScale("head", 1e-6, 5e-3, 1e-11, 5e-4, 80, usual_std=4e-9, is_data=False)
     (symptom,) = join_causes(examine(vitals(FLAT, inputs=faint)))
     assert (symptom.problem, symptom.layer) == (P.POOR_INITIALIZATION, "head")
-    assert "parameters in front of it let hardly anything through" in symptom.evidence
+    assert "the parameters before it let hardly any signal through" in symptom.evidence
     (symptom,) = join_causes(examine(vitals(FLAT, inputs=replace(faint, is_data=True))))
     assert symptom.problem == P.UNNORMALIZED_INPUT
     assert not found(vitals(SMALL, inputs=faint))
@@ -318,7 +318,7 @@ def test_large_steps_of_one_sample_each():
     half = [1.4 + 0.4 * (-1) ** i for i in range(300)]
     (symptom,) = examine(vitals(half, **ONE_BY_ONE))
     assert symptom.problem == P.UNSTABLE_LOSS
-    assert "each of these moves the weights by about 0.01 of their length" in symptom.evidence
+    assert "each sample moves the weights by about 0.01 of their length" in symptom.evidence
     for more in (
         {"batch_size": 32},
         {"total_updates": [4e-3] * 12},

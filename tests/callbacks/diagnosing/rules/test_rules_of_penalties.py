@@ -17,7 +17,7 @@ PENALIZED = {"penalty_shares": [0.25, 0.2, 0.2] + [0.02] * 27, "growth": 0.3}
 def test_a_penalty_that_has_taken_the_weights_is_to_blame_though_it_is_small_by_now():
     symptoms = join_causes(examine(vitals(FLAT, total_updates=[0.05] * 10, **PENALIZED)))
     assert [s.problem for s in symptoms] == [P.OVER_REGULARIZED]
-    assert "has left the weights 30% of their first length" in symptoms[0].evidence
+    assert "has shrunk the weights to 30% of their initial norm" in symptoms[0].evidence
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_decay_that_takes_as_much_as_steps_give_keeps_a_loss_half_way(decay, l
     signs = vitals(losses, weight_decay=decay, learning_rate_peak=3e-3, total_updates=[5e-3] * 10)
     told = [s.evidence for s in examine(signs) if s.problem is P.OVER_REGULARIZED]
     assert bool(told) is sick
-    assert not sick or "takes 3.0% of the weights in each step" in told[0]
+    assert not sick or "takes 3.0% off the weights in each step" in told[0]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ GONE = {"other_terms": [0.9, 0.5, 0.2, 0.1, 0.05] + [0.001] * 25}
 def test_an_autoencoder_whose_code_was_given_up_for_another_term():
     symptoms = join_causes(examine(vitals(FLAT, **REBUILDS, **GONE, dead=record(act=[0.1, 1.0]))))
     assert [(s.problem, s.severity) for s in symptoms] == [(P.OVER_REGULARIZED, "critical")]
-    assert "there was one of 0.35 at first. It has come to 0.001" in symptoms[0].evidence
+    assert "there was a term of 0.35 at first. It has fallen to 0.001" in symptoms[0].evidence
 
 
 def test_data_of_which_nothing_was_learned_for_a_term_that_outweighed_them():
@@ -91,7 +91,7 @@ def test_data_of_which_nothing_was_learned_for_a_term_that_outweighed_them():
     outweighs = {"other_terms": [90.0, 50.0, 20.0, 1.0, 0.5] + [0.001] * 25}
     (symptom,) = join_causes(examine(vitals(FLAT, **features, **outweighs)))
     assert (symptom.problem, symptom.severity) == (P.OVER_REGULARIZED, "critical")
-    assert "has come to 0.001, and that of the data (2.35) is hardly better" in symptom.evidence
+    assert "has fallen to 0.001, and the data loss (2.35) is hardly better" in symptom.evidence
     assert "code" not in symptom.evidence
     stays = {"other_terms": [90.0, 50.0, 20.0, 1.0, 0.5] + [0.2] * 25}
     assert P.OVER_REGULARIZED not in found(vitals(FLAT, **features, **stays))
@@ -112,7 +112,7 @@ def test_the_same_of_sums_over_a_sample():
     signs = {**REBUILDS, "other_terms": summed}
     (symptom,) = join_causes(examine(vitals(FLAT, **signs)))
     assert symptom.problem == P.OVER_REGULARIZED
-    assert "there was one of 22.34 at first" in symptom.evidence
+    assert "there was a term of 22.34 at first" in symptom.evidence
     # A sum and nothing beside it.
     signs["other_terms"] = [63 * d for d in data]
     assert P.OVER_REGULARIZED not in found(vitals(FLAT, **signs))
@@ -140,7 +140,8 @@ def test_dropout_that_lets_next_to_nothing_through_costs_most_of_what_could_be_k
     signs = vitals(FLAT, dropouts=[0.7] * 4, **half)
     (evidence,) = [s.evidence for s in examine(signs) if s.problem is P.OVER_REGULARIZED]
     assert evidence == (
-        "With dropout of 0.7 in 4 places the training loss is 1.4, only 39% below a constant's."
+        "With dropout of 0.7 in 4 places the training loss is 1.4, only 39% below that of the best "
+        "constant prediction."
     )
     assert P.OVER_REGULARIZED not in found(vitals(FLAT, dropouts=[0.7] * 2, **half))
 
@@ -159,7 +160,7 @@ def test_a_code_that_says_nothing_though_the_term_beside_was_small_from_the_star
     plateau = [0.6] * 20 + [0.351 + 1e-3 * (-1) ** i for i in range(280)]
     (symptom,) = join_causes(examine(drawn(plateau)))
     assert symptom.problem == P.OVER_REGULARIZED
-    assert symptom.evidence.startswith("The loss of the reconstruction is 0.35")
+    assert symptom.evidence.startswith("The reconstruction loss is 0.35")
     assert symptom.remedies[0].code == "beta = 1e-3"
 
 

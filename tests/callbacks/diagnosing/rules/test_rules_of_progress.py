@@ -424,7 +424,7 @@ def test_hidden_sigmoids_that_make_a_training_late():
     signs = vitals(STEADY, **SIGMOIDS)
     (symptom,) = [s for s in examine(signs) if s.problem is P.VANISHING_GRADIENT]
     assert (symptom.severity, symptom.layer) == ("warning", "first")
-    assert "falls as fast as ever" in symptom.evidence
+    assert "is falling as fast as ever" in symptom.evidence
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_a_warm_up_that_will_not_end():
     assert signs.step == 300
     (symptom,) = join_causes(examine(signs))
     assert (symptom.problem, symptom.severity) == (P.LEARNING_RATE_TOO_LOW, "warning")
-    assert "come to 2e-05 of 0.003 in 300 steps" in symptom.evidence
+    assert "reached a learning rate of 2e-05 (of 0.003)" in symptom.evidence
     assert '"interval": "step"' in symptom.remedies[0].code
 
 

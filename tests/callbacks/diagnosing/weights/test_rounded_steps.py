@@ -57,4 +57,4 @@ def test_steps_that_single_precision_loses_are_a_matter_of_the_rate():
 @pytest.mark.parametrize(("rate", "precision"), [(1e-3, "bf16-true"), (1e-8, "32-true")])
 def test_what_gets_no_gradient_is_told_by_itself(rate, precision):
     diagnosis = diagnosed(rate, precision, compares=True)[Problem.FROZEN_PARAMETER]
-    assert diagnosis.evidence.startswith("cuts does not move, although an optimiser has it.")
+    assert diagnosis.evidence.startswith("cuts does not change, although an optimiser has it.")

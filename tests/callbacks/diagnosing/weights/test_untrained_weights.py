@@ -129,7 +129,9 @@ def test_a_recurrent_body_that_is_frozen_as_it_was_drawn():
     ).fit(network, DataLoader(data, batch_size=32, shuffle=True))  # fmt: skip
     diagnosis = next(d for d in doctor.diagnoses if d.problem is P.FROZEN_PARAMETER)
     assert diagnosis.severity != "info"
-    assert "body.gru, 91% of the weights, is frozen as it was drawn" in diagnosis.evidence
+    assert (
+        "body.gru, 91% of the weights, is frozen at its random initialisation" in diagnosis.evidence
+    )
 
 
 DRAWN = [Layer(name, 1000, trained=False, optimized=False, as_drawn=True) for name in "ab"]
