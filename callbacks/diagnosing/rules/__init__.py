@@ -1,1 +1,1 @@
-"""One file for each problem: a function of the vital signs, with its reason and source."""
+"""One module per problem: a function of the vital signs, with its rationale and sources."""

@@ -1,7 +1,7 @@
-"""Rare classes that are never predicted.
+"""Rare classes that are hardly ever predicted.
 
-Counts that differ by more than ten times (SageMaker Debugger) are only worth knowing; it is a fault
-where the predictions collapse onto the frequent classes.
+Class counts that differ by a factor of ten or more (SageMaker Debugger) are only worth knowing; it
+is a fault where predictions collapse onto the frequent classes.
 """
 
 import statistics
@@ -14,7 +14,7 @@ from ..vital_signs.vitals import Vitals
 
 _MIN_RATIO_TO_BE_RARE = 10.0  # Of the largest class's samples to its own (SageMaker Debugger).
 _MIN_EXPECTED_PREDICTIONS = 10
-# Of the predictions that are to be expected.
+# Of the expected predictions.
 _MAX_SHARE_PREDICTED = 0.1
 _MAX_SHARE_PREDICTED_IF_ASKED = 0.2
 _MAX_SHARE_PREDICTED_LATE = 0.55
@@ -27,7 +27,7 @@ _LITTLE_GAIN = 0.25
 _GOOD_GAIN = 0.5
 _MAX_GAIN_WITH_RARE_MISSED = 0.65
 _LATE_SHARE_OF_STEPS = 0.8
-_SHARE_TO_LEARN_THE_RARE = 2 / 3  # Of the steps that are planned.
+_SHARE_TO_LEARN_THE_RARE = 2 / 3  # Of the planned steps.
 _STEPS_TO_LEARN_THE_RARE = 1_000
 _RECENT_CHECKS = 3
 _MIN_GAP_OF_ACCURACIES = 0.25
@@ -36,13 +36,13 @@ _MIN_RATIO_TO_CONSTANT_LOSS = 3.0
 
 
 def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
-    """Whether a rare class is hardly predicted, of which enough samples were seen to know."""
+    """Whether a rare class is hardly predicted, with enough samples seen to be sure."""
     counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
     if not vitals.had_a_long_chance or len(said) != len(counts):
         return False
     is_binary = vitals.objective.task == "binary"
     if not vitals.has_learned and max(counts) < _MIN_SHARE_OF_LARGEST_CLASS * sum(counts):
-        return False  # It tells the frequent ones apart no better.
+        return False  # It cannot tell the frequent ones apart, either.
     learns = vitals.is_falling or vitals.labels_samples
     if (
         learns
@@ -50,15 +50,15 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
         and vitals.step
         < min(_SHARE_TO_LEARN_THE_RARE * vitals.planned_steps, _STEPS_TO_LEARN_THE_RARE)
     ):
-        return False  # The rare ones come last.
+        return False  # Rare classes are learned last.
     if vitals.labels_samples:
-        # Who will click is seldom likelier than not, and a model of it may be good all the same,
-        # unless it is to decide.
+        # A rare event, such as a click, is seldom likelier than not, and a model of it may be good
+        # all the same, unless it is to decide.
         knows = _knows(vitals) > _HARDLY_ANY_GAIN and not vitals.wants_decisions
         unlikely = is_binary and (knows or (vitals.wants_order and vitals.has_learned))
     else:
-        # Rare words are never the likeliest, in a good model of language neither. Of a mask some
-        # pixels are.
+        # Rare words are never the likeliest, not even in a good language model. Some rare pixels of
+        # a mask are.
         asked = len(counts) <= _VERY_FEW_CLASSES and vitals.wants_decisions
         good = vitals.gain > (_GOOD_GAIN if asked else _LITTLE_GAIN)
         unlikely = not is_binary and (good or len(counts) > _FEW_CLASSES)
@@ -68,7 +68,7 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     few = is_binary or len(counts) <= _VERY_FEW_CLASSES
     seldom = _MAX_SHARE_PREDICTED
     if few and vitals.wants_decisions and vitals.labels_samples:
-        # Where one in ten is wrong, half of the rare ones are missed; they are learned last.
+        # With one error in ten, half of the rare class is missed; it is learned last.
         late = vitals.step > _LATE_SHARE_OF_STEPS * vitals.planned_steps
         seldom = (
             _MAX_SHARE_PREDICTED_LATE
@@ -81,7 +81,7 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
 def _is_of_another_mix(vitals: Vitals) -> bool:
     """Whether validation has more of the classes that are rare in training, and misses them.
 
-    Told by accuracies, or by losses of validation that no constant has in training.
+    Judged by accuracies, or by validation losses far above that of the best constant in training.
     """
     if not vitals.had_a_long_chance or not vitals.labels_samples or vitals.evaluates_late:
         return False
@@ -99,7 +99,7 @@ def _is_of_another_mix(vitals: Vitals) -> bool:
 
 
 def _knows(vitals: Vitals) -> float:
-    """The gain, lately or over the last half: of rare labels a few batches are noise."""
+    """Return the recent gain or that of the last half: with rare labels, few batches are noise."""
     half = vitals.data_losses[len(vitals.data_losses) // 2 :]
     if not half:
         return vitals.gain
@@ -107,12 +107,12 @@ def _knows(vitals: Vitals) -> float:
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find rare classes, or labels of several, that hardly are predicted any more."""
+    """Find rare classes, or rare labels of multi-label samples, that are hardly predicted."""
     return _of_classes(vitals) or _of_labels(vitals)
 
 
 def _of_labels(vitals: Vitals) -> list[Symptom]:
-    """Several labels for a sample, each of them rare and hardly ever predicted."""
+    """Find multi-label targets that are rarely 1 and hardly ever predicted to be."""
     objective = vitals.objective
     if objective.classes < 2 or not objective.positives < objective.classes / _MIN_RATIO_TO_BE_RARE:
         return []
@@ -135,7 +135,7 @@ def _of_labels(vitals: Vitals) -> list[Symptom]:
     figures = {
         "positives": objective.positives, "predicted_positives": objective.predicted_positives
     }  # fmt: skip
-    # What has learned something is kept from the rest by no layer.
+    # Where something was learned, no layer keeps the network from the rest.
     is_root = vitals.gain > _HARDLY_ANY_GAIN
     problem = Problem.CLASS_IMBALANCE
     return [Symptom(problem, "warning", evidence, figures, remedies, reports=3, is_root=is_root)]
@@ -159,7 +159,7 @@ def _of_classes(vitals: Vitals) -> list[Symptom]:
     hurts = _has_collapsed(vitals, rare) or _is_of_another_mix(vitals)
     severity: Severity = "warning" if hurts else "info"
     if severity == "info" and len(counts) > _FEW_CLASSES and not vitals.labels_samples:
-        return []  # Words are as frequent as they are.
+        return []  # Words differ in frequency by nature.
     evidence = (
         f"The largest class has {max(present) / min(present):.0f} times as many samples as the "
         f"smallest; {_named(len(rare))} {share:.1%} of the data and {said_share:.1%} of the "

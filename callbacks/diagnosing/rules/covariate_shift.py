@@ -1,9 +1,9 @@
-"""Inputs of a layer that keep moving away from what it has learned to expect.
+"""Inputs of a layer that keep drifting away from what it has learned to expect.
 
-The drift between two reports, in standard deviations. There is no published threshold; over one
-deviation at each of many reports is extreme, and the least to be said. Inputs of batches that are
-farther apart than the samples within them come in an order of their own. What an augmentation has
-written back to the stored data goes on and on.
+Drift is measured between two reports, in standard deviations. There is no published threshold; a
+median above one over many reports is extreme, and nothing less is reported. Batches whose means
+differ more than the samples within them are not shuffled. An augmentation that writes back to the
+stored data makes the inputs drift without end.
 """
 
 import math
@@ -29,7 +29,7 @@ _RECENT_CHECKS = 3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find inputs that change from batch to batch, and a layer whose drift is extreme."""
+    """Find inputs that change between batches or over time, or a layer with extreme drift."""
     return _of_inputs(vitals) or _over_time(vitals) or _of_layers(vitals)
 
 
@@ -37,7 +37,7 @@ def _of_inputs(vitals: Vitals) -> list[Symptom]:
     inputs, samples = vitals.inputs, _samples(vitals)
     if inputs.batches < _MIN_BATCHES_OF_INPUTS or samples < 2 or vitals.gain > 0.5:
         return []
-    # Of so few samples chance alone makes the means differ.
+    # With few samples, the means differ by chance alone.
     if not inputs.batch_spread > _EXTREME_SHIFT_IN_DEVIATIONS * math.sqrt(1 + 1 / (samples - 1)):
         return []
     if not vitals.had_a_long_chance:
@@ -55,12 +55,12 @@ def _of_inputs(vitals: Vitals) -> list[Symptom]:
 
 
 def _samples(vitals: Vitals) -> int:
-    """Samples of a batch, as far as the sizes of what comes in tell."""
+    """Return the samples per batch, judging by the input sizes; 0 if unknown."""
     return vitals.inputs.sizes[0] if vitals.inputs.sizes else 0
 
 
 def _over_time(vitals: Vitals) -> list[Symptom]:
-    """Inputs that have become others, by far or at a cost, in the course of the training."""
+    """Find inputs whose distribution shifted during training, strongly or at a cost."""
     inputs, checks, curve = vitals.inputs, vitals.validation_losses, vitals.curve
     scaled = (
         inputs.growth > _MIN_GROWTH_OF_DEVIATION or inputs.growth < 1 / _MIN_GROWTH_OF_DEVIATION
@@ -71,10 +71,10 @@ def _over_time(vitals: Vitals) -> list[Symptom]:
         return []
     if not (vitals.one_loss and inputs.is_data and vitals.had_a_long_chance and curve):
         return []
-    # The same samples come again in each epoch: their mean does not move by itself.
+    # Each epoch has the same samples, so their mean does not move by itself.
     epochs = vitals.step / vitals.batches_per_epoch
     changed = inputs.drift > _EXTREME_DRIFT_IN_DEVIATIONS and epochs >= _EPOCHS_TO_KNOW_THE_DATA
-    # What was learned of the first is lost over the last.
+    # What was learned on earlier inputs is lost on later ones.
     lost = vitals.recent_loss > _MIN_RATIO_OF_LOSSES * min(curve) > 0
     lost &= vitals.recent_loss - min(curve) > _MIN_RISE_SHARE * vitals.whole_scale
     lost_on_others = len(checks) > _RECENT_CHECKS and (

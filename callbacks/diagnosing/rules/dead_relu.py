@@ -1,11 +1,11 @@
-"""ReLU units that no input makes active.
+"""ReLU units that no input activates.
 
-A unit is dead if no input made it positive (Lu et al. 2019), in any batch of a short window and in
-fifty or more of a long one; ordinary sparsity, which most false alarms of other tools come from, is
-not that. Over half of a layer (SageMaker Debugger) costs capacity where the training does not do
-well; a layer that is dead as a whole cuts the network in two, and one that was dead before the
-first step is behind all else. Where training goes well it is only worth knowing, and so it is of a
-part of a layer where nothing at all is learned.
+A unit is dead if no input made it positive (Lu et al. 2019) in any batch of a short window, or in
+fifty or more of a long one; ordinary sparsity, the source of most false alarms of other tools, does
+not count. Over half of a layer (SageMaker Debugger) costs capacity where training goes badly; a
+layer that is entirely dead cuts the network in two, and one that was so before the first step is
+the cause of all else. Where training goes well it is only worth knowing, as is a part of a layer
+where nothing at all is learned.
 """
 
 import math
@@ -22,13 +22,13 @@ _MAX_GAIN_OF_NOTHING_LEARNED = 0.05
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find outputs that are dead, or the layer with the largest dead share over a half."""
+    """Find dead outputs, or the layer with the largest share of dead units above a half."""
     if vitals.mute_outputs:
         return _of_outputs(vitals)
     dead = {site: share for site, share in vitals.dead.last.items() if share > _MAX_SHARE_DEAD}
     if not dead:
         return []
-    # The first one that is dead as a whole makes those behind it dead, too.
+    # The first layer that is entirely dead makes later ones dead, too.
     site = next((s for s, share in dead.items() if share == 1.0), None) or max(
         dead, key=dead.__getitem__
     )
@@ -36,8 +36,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     evidence = f"{share:.0%} of the units of {site} are dead: no observed input activates them."
     if len(dead) > 1:
         evidence += f" More than half are dead in {len(dead)} of {total} layers."
-    # With a fifth of its units left, a network learns something: what keeps it from that lets them
-    # fall silent, too.
+    # With a fifth of its units left, a network learns something: what prevents that also silences
+    # units.
     left = math.prod(1 - share for share in dead.values())
     idle = left > _MIN_SHARE_OF_UNITS_LEFT and abs(vitals.gain) < _MAX_GAIN_OF_NOTHING_LEARNED
     severity = "info" if idle else _severity(vitals, share)
@@ -52,7 +52,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _was_cut_at_first(vitals: Vitals) -> bool:
-    """Whether no gradient came to the first layer before the first step, with weights drawn."""
+    """Whether the first layer got no gradient before the first step, despite random weights."""
     first = vitals.first_gradient_profile[:1]
     return first == [0.0] and not any(layer.identical_units for layer in vitals.layers)
 
@@ -64,7 +64,7 @@ def _is_cut(vitals: Vitals) -> bool:
 
 
 def _of_outputs(vitals: Vitals) -> list[Symptom]:
-    """Of outputs each one counts."""
+    """Report dead outputs, of which each one counts."""
     mute, outputs = vitals.mute_outputs, len(vitals.target_means)
     site = next(reversed(vitals.dead.last), None)
     evidence = (
@@ -81,9 +81,9 @@ def _of_outputs(vitals: Vitals) -> list[Symptom]:
 
 def _severity(vitals: Vitals, share: float) -> Severity:
     learns = vitals.is_well if math.isnan(vitals.gain) or not vitals.one_loss else vitals.gain > 0.5
-    # Without a constant to compare with, what falls may be the last layer's alone.
+    # With no constant prediction to compare with, a fall may be due to the last layer alone.
     learns &= not (share == 1.0 and _is_cut(vitals) and not vitals.objective.constant_loss > 0)
-    # What is left of a layer may do, as long as more and more is learned with it.
+    # The rest of a layer may suffice, as long as the loss falls with it.
     half_way = vitals.step > vitals.planned_steps / 2
     learns |= share < 1.0 and vitals.has_learned and vitals.is_falling and not half_way
     if learns or not (vitals.had_a_long_chance if vitals.has_learned else vitals.had_a_chance):

@@ -1,7 +1,7 @@
-"""Units that hardly say anything beside the others of their layer (Sokar et al. 2023).
+"""Units whose outputs are negligible beside the others of their layer (Sokar et al. 2023).
 
-With any activation; the share is worth knowing where it grows, or where hardly a unit is left. And
-units that no gradient ever reaches, where only the largest few are kept, or experts are chosen.
+With any activation; the share is worth knowing where it grows, or where hardly a unit is left. Also
+units that no gradient ever reaches, as with top-k selection or a mixture of experts.
 """
 
 from ...diagnosis import Severity
@@ -18,12 +18,12 @@ _MIN_HARMLESS_GAIN = 0.8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find the layer where most units are dormant, be it more and more or almost all, or idle."""
+    """Find a layer whose units are all silent, increasingly or mostly dormant, or mostly idle."""
     return _silent(vitals) or _dormant(vitals) or _idle(vitals)
 
 
 def _silent(vitals: Vitals) -> list[Symptom]:
-    """A layer none of whose units has said anything yet, as of a GELU far below 0."""
+    """Find a layer all of whose units have output 0 so far, such as a GELU far below 0."""
     if not vitals.silent or vitals.has_learned or not vitals.had_a_chance:
         return []
     site = vitals.silent[0]
@@ -57,10 +57,10 @@ def _dormant(vitals: Vitals) -> list[Symptom]:
     if not grown:
         return []
     site, (first, last) = max(grown.items(), key=lambda item: item[1][1])
-    # Where no loss was seen, nothing says that it costs anything.
+    # Without a known loss, nothing shows that it does harm.
     suffers = bool(vitals.losses) and not vitals.is_well
     pays = suffers or (few and vitals.gain < 0.5)
-    # What wakes up again did not pay: large first steps put many to sleep for a while.
+    # Units that recover did no harm: large first steps make many dormant for a while.
     severity: Severity = "warning" if pays and vitals.had_a_long_chance else "info"
     evidence = f"{last:.0%} of the units of {site} are dormant, up from {first:.0%} at first."
     decays = vitals.weight_decay > 0 or vitals.has_other_terms
@@ -78,7 +78,7 @@ def _dormant(vitals: Vitals) -> list[Symptom]:
 
 
 def _idle(vitals: Vitals) -> list[Symptom]:
-    """The layer with most units that nothing chooses; what a rectifier shuts is another matter."""
+    """Find the layer with most units that are never selected; dead ReLUs are another matter."""
     shut = any(share > _MAX_SHARE_OF_UNITS for share in vitals.dead.last.values())
     layers = [
         layer

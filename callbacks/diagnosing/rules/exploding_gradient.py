@@ -1,9 +1,9 @@
-"""Gradients that grow out of proportion, in time or through the layers.
+"""Gradients that grow out of proportion, over time or through the layers.
 
-In time: the norm is far over its own running statistics for reports in a row. The usual rule
-(ZClip: z > 2.5 on an average of 0.97) clips single peaks, which healthy runs have; a diagnosis
+Over time: the norm is far above its own median for two reports in a row. The usual rule (ZClip:
+z > 2.5 on a moving average of decay 0.97) clips single peaks, which healthy runs have; a diagnosis
 needs a lasting change, by orders of magnitude. Through the layers: AUTOTRAINER takes a ratio of 70
-between first and last layer; per parameter and without the input's scale, 1,000.
+between the first and last layer; here, per parameter and without the input's scale, it is 1,000.
 """
 
 import statistics
@@ -17,7 +17,7 @@ from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
 _MIN_RATIO_OF_GROWTH = 100.0
-_MIN_RATIO_OF_GROWTH_WHEN_WORSE = 30.0  # Than a constant, by far.
+_MIN_RATIO_OF_GROWTH_WHEN_WORSE = 30.0  # Far worse than the best constant.
 _MIN_NORMS_BEFORE = 5
 _FEW_LAYERS = 3
 _MIN_RATIO_WITHOUT_LAST_LAYER = 30.0
@@ -26,7 +26,7 @@ _MIN_HARMLESS_GAIN = 0.9
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a norm that left its range for good, and one that grows from layer to layer."""
+    """Find gradients that are never cleared, left their range for good, or grow on the way back."""
     if vitals.uncleared >= _MIN_STEPS_UNCLEARED:
         return _uncleared(vitals)
     if vitals.is_well:
@@ -46,7 +46,7 @@ def _remedies(usual: float) -> tuple[Remedy, ...]:
 
 
 def _uncleared(vitals: Vitals) -> list[Symptom]:
-    """Steps along the sum of all gradients so far: no less so where it does well for now."""
+    """Report steps along the sum of all gradients so far, even where training goes well for now."""
     evidence = (
         f"Gradients were not zeroed between {vitals.uncleared + 1} consecutive steps: each step "
         "follows the sum of all gradients so far."
@@ -75,7 +75,7 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
     if begins is None or not vitals.had_a_chance:
         return []
     layers, values = list(profile), list(profile.values())
-    # One of several heads may have a loss that is small beside another's.
+    # One of several heads may have a loss that is small compared with another's.
     if (
         len(values) > _FEW_LAYERS
         and exploding_from(values[:-1], _MIN_RATIO_WITHOUT_LAST_LAYER) is None

@@ -1,9 +1,9 @@
-"""Layers that are meant to train, and do not.
+"""Layers that are meant to train, but do not.
 
-What needs no gradient was frozen on purpose and is none of it, unless nobody has trained it before:
-a body that is frozen as it was drawn, whose weights were meant to be loaded. A layer that runs and
-needs a gradient, but gets none (`detach`, `no_grad`, a round trip through NumPy), or that no
-optimiser has although it gets one, was forgotten. So was an embedding that no optimiser has.
+Weights that require no gradient were frozen on purpose and are not reported, unless they were never
+trained: a backbone frozen at its random initialisation was meant to have its weights loaded. A
+layer that runs and requires a gradient, but gets none (`detach`, `no_grad`, a round trip through
+NumPy), or gets one but is in no optimiser, was forgotten. So was an embedding in no optimiser.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _LARGE_SHARE_OF_WEIGHTS = 0.5
 _SHARE_OF_NEARLY_ALL_WEIGHTS = 0.9
 _MIN_MATRICES_OF_A_BODY = 2
 _MAX_NAMES_IN_CODE = 8
-# By the type of the numbers: what keeps the parameters in single precision.
+# By dtype: the `precision` that keeps the parameters in single precision.
 _HALF_TYPES = {"bfloat16": "bf16-mixed", "float16": "16-mixed"}
 _LOOK = Remedy("Look for `detach`, `no_grad` or NumPy between the layer and the loss.")
 _GIVE = Remedy("Pass all parameters to the optimiser.", "torch.optim.Adam(self.parameters())")
@@ -44,17 +44,17 @@ _COUNT = Remedy(
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find layers that get no gradient, and layers that no optimiser or not even the module has."""
+    """Find layers without a gradient, and layers missing from the optimisers or the module."""
     return _untouched(vitals) or _strangers(vitals) or _within(vitals) or _untrained(vitals)
 
 
 def _untouched(vitals: Vitals) -> list[Symptom]:
-    """Nothing has been written to any weight."""
+    """Find a run in which no weight has moved."""
     if not vitals.untouched:
         return []
     if vitals.steps_are_made and vitals.has_gradients:
         if not _are_cleared(vitals):
-            return []  # The steps are too small to be felt.
+            return []  # The steps are too small to change a weight.
         why = "all gradients are 0 whenever the optimiser makes a step"
         remedy = Remedy(
             "Zero the gradients before the backward pass, not between it and the step.",
@@ -75,9 +75,9 @@ def _untouched(vitals: Vitals) -> list[Symptom]:
 
 
 def _are_cleared(vitals: Vitals) -> bool:
-    """Whether gradients that the losses must have had are 0 at each step.
+    """Whether gradients are 0 at each step although the losses must have had some.
 
-    Units that are all dead let none through, and a loss that is always the same has none.
+    Dead units let none through, and a loss that is always the same has none.
     """
     norms, losses = vitals.total_gradients, vitals.losses[-_BATCHES_TO_TELL_LOSSES_APART:]
     dead = max(vitals.dead.last.values(), default=0.0)
@@ -103,22 +103,22 @@ def _strangers(vitals: Vitals) -> list[Symptom]:
 
 
 def _untrained(vitals: Vitals) -> list[Symptom]:
-    """A body that is frozen with the weights that it was drawn with.
+    """Find a backbone that is frozen at its random initialisation.
 
-    One matrix may be random features on purpose. A recurrent layer has two or more, but may be a
-    reservoir: it is given time to show that it is one.
+    A single matrix may be random features on purpose. A recurrent layer has two or more matrices,
+    but may be a reservoir: it is given time to show that it is one.
     """
     running = [layer for layer in vitals.layers if layer.ran]
     frozen = [layer for layer in running if not layer.trained]
     drawn = [layer for layer in frozen if layer.as_drawn or layer.entries < FEWEST]
     learns = len(frozen) < len(running) and vitals.one_loss and vitals.had_a_chance
-    # What has only to be matched, or copied, may be drawn by chance on purpose.
+    # A network that is only to be matched or copied may be random on purpose.
     given = vitals.objective.task is not None and vitals.objective.of_batch
     if sum(layer.matrices for layer in drawn) < _MIN_MATRICES_OF_A_BODY or not (learns and given):
         return []
     if len(drawn) == 1 and not vitals.had_a_long_chance:
         return []
-    # Of what is too small to tell, the others tell.
+    # Layers too small to judge are judged by the others.
     told = [layer for layer in frozen if layer.entries >= FEWEST]
     seen, share = [layer for layer in told if layer.as_drawn], share_of(drawn, running)
     if not (
@@ -147,11 +147,11 @@ def _untrained(vitals: Vitals) -> list[Symptom]:
 
 @dataclass(frozen=True)
 class _LeftOut:
-    """Layers that run and are meant to train, and do not.
+    """Layers that run and are meant to train, but do not.
 
     Attributes:
-        layers: Which.
-        why: In words.
+        layers: The layers.
+        why: The reason, in words.
         remedy: What to do first.
         is_cut: Whether no gradient reaches them.
     """
@@ -163,7 +163,7 @@ class _LeftOut:
 
 
 def _within(vitals: Vitals) -> list[Symptom]:
-    # Where optimisers take turns, it takes a while until each layer had its own.
+    # Where optimisers alternate, it takes a while until each layer has had its turn.
     if vitals.step < (_FEWEST_STEPS if vitals.one_loss else _STEPS_TO_BE_SURE):
         return []
     left = _left_out(vitals)
@@ -183,17 +183,17 @@ def _within(vitals: Vitals) -> list[Symptom]:
 
 
 def _left_out(vitals: Vitals) -> _LeftOut | None:
-    """What is left out of the gradients, the optimisers, their steps or their rates."""
+    """Return layers left out of gradients, optimisers, their steps or their learning rates."""
     running = [layer for layer in vitals.layers if layer.trained and layer.ran]
     cut = [layer for layer in running if layer.optimized and not layer.has_gradient]
     forgotten = [layer for layer in running if not layer.optimized and layer.has_gradient]
-    # What only a second loss of a batch runs through shows by its gradient.
+    # A layer used only by a second loss of a batch is recognised by its gradient.
     trained = [layer for layer in vitals.layers if layer.trained]
     reached = [layer for layer in trained if layer.ran or layer.has_gradient]
     idle = [layer for layer in reached if layer.optimized and not layer.stepped]
     unrated = [layer for layer in running if layer.optimized and not layer.rated]
     if vitals.has_learned:
-        # Steps that the Trainer does not see are made all the same.
+        # Steps must have been made that the Trainer does not see.
         cut = cut if len(cut) < len(running) else []
         idle = idle if len(idle) < len(reached) else []
     if vitals.step < _STEPS_TO_BE_SURE:
@@ -211,10 +211,10 @@ def _left_out(vitals: Vitals) -> _LeftOut | None:
 
 
 def _does_no_harm(vitals: Vitals, left: _LeftOut, share: float) -> bool:
-    """Whether the training may do without them.
+    """Whether the network can do without these layers.
 
-    A part may have its turn later; or never, where one of many outputs is not used. And one of two
-    branches may do for the task.
+    They may have their turn later, or never, as with an unused output of many. And one of two
+    branches may suffice for the task.
     """
     goes_on = not vitals.is_rising if left.is_cut else vitals.is_well
     if share < _SMALL_SHARE_OF_WEIGHTS and vitals.has_learned and goes_on:
@@ -224,11 +224,11 @@ def _does_no_harm(vitals: Vitals, left: _LeftOut, share: float) -> bool:
 
 
 def _others(vitals: Vitals) -> list[Symptom]:
-    """Embeddings and bare parameters that were left out of the optimisers, or of their steps."""
-    # What is learned without an embedding may be enough; nobody makes a parameter of what is none.
+    """Find embeddings and bare parameters left out of the optimisers or of their steps."""
+    # A network may do without an embedding, but a bare parameter is always meant to train.
     learns = vitals.gain > _GOOD_GAIN
     tables = [] if learns else vitals.forgotten_tables
-    # One may wait for its turn.
+    # An optimiser may be waiting for its turn.
     idle = [] if learns or not vitals.had_a_long_chance else vitals.idle_tables
     names = vitals.forgotten_parameters or tables or idle
     of_names = "get_parameter" if vitals.forgotten_parameters else "get_submodule"
@@ -245,7 +245,7 @@ def _others(vitals: Vitals) -> list[Symptom]:
 
 
 def _still(vitals: Vitals) -> list[Symptom]:
-    """Embeddings, and parameters that belong to no layer, that stay as they were drawn."""
+    """Find embeddings and parameters outside of layers that stay at their initial values."""
     layers = {layer.name for layer in vitals.layers}
     others = [name for name in vitals.unmoved if name.rpartition(".")[0] not in layers]
     names = [name for name in others if _never_moved(vitals, name)]
@@ -253,10 +253,10 @@ def _still(vitals: Vitals) -> list[Symptom]:
     if not names or not moves or vitals.step < _STEPS_TO_BE_SURE or not vitals.had_a_chance:
         return []
     if 1.0 in vitals.dead.last.values():
-        return []  # A layer that is dead as a whole lets nothing through to what is before it.
+        return []  # A layer whose units are all dead passes no gradient to earlier layers.
     if cut := [name for name in names if name not in vitals.pushed]:
         return _unreached(vitals, cut)
-    # Of single precision they are a matter of steps that are too small for all.
+    # In single precision, the cause is steps that are too small for all parameters.
     rounded = [name for name in names if vitals.pushed[name] in _HALF_TYPES]
     return _rounded(vitals, rounded) if rounded else []
 
@@ -277,10 +277,10 @@ def _unreached(vitals: Vitals, names: list[str]) -> list[Symptom]:
 
 
 def _rounded(vitals: Vitals, names: list[str]) -> list[Symptom]:
-    """What gets gradients and stays: each step is below half of a last digit of it.
+    """Find parameters with gradients whose steps are below half a unit in the last place.
 
-    As of a norm's weights, which begin at 1: in bfloat16 the next number is 0.4% below it. What
-    else there is to find has other causes: matrices, whose entries are far smaller, move.
+    An example is a norm's weights, which start at 1: in bfloat16 the next number is 0.4% below.
+    Matrices, whose entries are far smaller, move, so that anything else found has other causes.
     """
     kind, share = vitals.pushed[names[0]], _share(vitals, names)
     more = _nor("do", "does", len(names) - 1)
@@ -308,7 +308,10 @@ def _share(vitals: Vitals, names: list[str]) -> float:
 
 
 def _gravity(vitals: Vitals, share: float) -> Severity:
-    """Next to nothing is harmless; a published network may have a token that is of no use here."""
+    """Return ``"info"`` for a negligible share, or where the network learns well.
+
+    A published network may have a token that is of no use here.
+    """
     return (
         "info"
         if share < _NEGLIGIBLE_SHARE_OF_WEIGHTS or vitals.gain > _MIN_HARMLESS_GAIN
@@ -317,10 +320,10 @@ def _gravity(vitals: Vitals, share: float) -> Severity:
 
 
 def _never_moved(vitals: Vitals, name: str) -> bool:
-    """Whether it is none that stopped: with units that died, or waits for another."""
+    """Whether it never moved, rather than stopped as units died or waits for another factor."""
     if "bias" in name.rpartition(".")[2] or name in vitals.waiting:
-        return False  # What follows may take a bias out again.
-    # A matrix of a module of one's own is a layer by its own name.
+        return False  # A later layer may cancel a bias.
+    # A matrix of a custom module is recorded under its own name.
     own = vitals.updates.of(plain_layer(name))
     owner = plain_layer(name.rpartition(".")[0]) or "root"
     steps = own or vitals.updates.of(owner)
@@ -328,7 +331,7 @@ def _never_moved(vitals: Vitals, name: str) -> bool:
 
 
 def _unused(vitals: Vitals) -> list[Symptom]:
-    """Layers that an optimiser has and that nobody calls."""
+    """Find layers that an optimiser has, but that are never called."""
     idle = [
         layer.name
         for layer in vitals.layers
@@ -346,7 +349,7 @@ def _unused(vitals: Vitals) -> list[Symptom]:
 
 
 def _with_more(layers: Sequence[Layer]) -> str:
-    """The first one's name, and how many there are beside it."""
+    """Return the name of the first layer, and how many more there are."""
     more = len(layers) - 1
     if not more:
         return layers[0].name
@@ -354,14 +357,14 @@ def _with_more(layers: Sequence[Layer]) -> str:
 
 
 def _nor(verb: str, singular: str, others: int) -> str:
-    """How many others do not, either; nothing where there are none."""
+    """Return words on how many others do not, either; empty for none."""
     if others == 0:
         return ""
     return f", nor {singular} 1 other" if others == 1 else f", nor {verb} {others} others"
 
 
 def _freeze(getter: str, names: Sequence[str]) -> str:
-    """Code that takes parameters or layers out of training, by the names that a network has."""
+    """Return code that freezes parameters or layers, given by name; empty for too many."""
     if len(names) == 1:
         return f'model.{getter}("{names[0]}").requires_grad_(False)'
     each = ", ".join(f'"{name}"' for name in names)
@@ -370,7 +373,7 @@ def _freeze(getter: str, names: Sequence[str]) -> str:
 
 
 def _train(layers: Sequence[Layer]) -> str:
-    """Code that lets all of a body train, by the innermost module that has all these layers."""
+    """Return code that unfreezes the innermost module that contains all these layers."""
     paths = [layer.name.split(".") for layer in layers]
     shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
     name = ".".join(parts[0] for parts in shared)

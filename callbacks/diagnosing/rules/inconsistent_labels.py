@@ -1,13 +1,13 @@
 """Labels that have nothing to do with the inputs.
 
-A network learns by heart what it cannot explain: its training loss comes down, while validation is
-never better than a constant. Where it has not the capacity to, the loss stays at that of a
-constant, with nothing wrong in the network: gradients flow and weights move as they should.
+A network memorises what it cannot explain: its training loss falls, while validation is never
+better than the best constant prediction. Without the capacity to memorise, its loss stays at that
+constant baseline with nothing wrong in the network: gradients flow and weights move as they should.
 
-Where a good part of them has, it is right more often of validation than of what it is trained on,
-and what it gets wrong there is spread over the classes as chance spreads it: the loss is that of
-one guess for each wrong class. (What is only made harder, by augmentation, is mistaken for few
-others.)
+Where a good part of the training labels is wrong, validation is classified correctly more often
+than the training data, and the errors on the latter are spread evenly over the classes: the loss is
+the entropy of predictions that are uniform over the wrong classes. (Samples that augmentation makes
+harder are confused with few other classes.)
 """
 
 import math
@@ -20,7 +20,7 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_USUAL_UPDATE_RATIOS = (2e-4, 3e-2)  # Of the length of a step to that of the weights.
+_USUAL_UPDATE_RATIOS = (2e-4, 3e-2)  # Of a step's length to that of the weights.
 _MIN_WAY_IN_WEIGHT_LENGTHS = 0.25
 _STEPS_TO_LEAVE_A_CONSTANT = 500
 _MAX_RATIO_OF_LOWERED_RATE = 0.3
@@ -29,7 +29,7 @@ _FEW_CLASSES = 20
 _RECENT_CHECKS = 3
 _MIN_LOOKS = 10
 
-# By the loss of a constant.
+# Relative to the constant baseline.
 _MAX_GAIN_AT_A_CONSTANT = 0.05
 _MIN_GAIN_BY_HEART = 0.3
 _MAX_RATIO_BELOW_CONSTANT = 0.99
@@ -40,7 +40,7 @@ _MIN_FALL_SHARE_IN_TRAINING = 5e-3
 _MIN_RATIO_OF_FALLS = 0.7
 _MIN_RATIO_OF_A_SUM = 2.0
 
-# Between validation and training, each by its constant's loss.
+# Between validation and training, each relative to its constant baseline.
 _MIN_GAP_BY_HEART = 0.02
 _MIN_GAP_FALLING_APART = 0.01
 _MIN_GAP_WHEN_HARDER = 0.1
@@ -55,11 +55,11 @@ _MAX_SPREAD_SHARE_IF_STEADY = 0.3
 _MIN_GAP_OF_STALE_MOMENTS = 0.5
 _MIN_SHARE_OF_WRONG_LABELS = 0.2
 _LARGE_SHARE_OF_WRONG_LABELS = 0.4
-_MIN_RATIO_TO_ENTROPY = 0.92  # Of one guess for each wrong class.
+_MIN_RATIO_TO_ENTROPY = 0.92  # Of predictions uniform over the wrong classes.
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a training that carries over to nothing, or that learns no more than a constant."""
+    """Find a network that does not generalise at all, or that stays at the constant baseline."""
     if vitals.objective.ascends:
         return _symptom(
             vitals,
@@ -71,7 +71,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if vitals.objective.of_inputs:
         return []
     if vitals.learns_by_heart:
-        return _constant(vitals)  # Nothing of it is to carry over.
+        return _constant(vitals)  # Nothing is meant to generalise.
     found = _by_heart(vitals) or _decided_by_chance(vitals)
     return found or _constant(vitals) or _by_chance(vitals) or _worse_than_others(vitals)
 
@@ -104,7 +104,7 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.has_other_terms or vitals.evaluates_late or not vitals.validates_the_same_loss:
         return []
-    # A class of few samples may have others in validation; of few pixels it is as in training.
+    # A rare class of samples may differ in validation; one of pixels is as in training.
     few = vitals.is_imbalanced and (vitals.labels_samples or vitals.gain <= _MIN_GAIN_BY_HEART)
     if few:
         return []
@@ -113,18 +113,18 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     most = _MAX_RATIO_WHERE_TOLD_BY_CHANCE if by_chance else _MAX_RATIO_CLEARLY_BELOW
     if not best > most * reached or _decides_better(vitals):
         return []
-    # What is learned of samples seen before, and of others not a bit.
+    # The loss begins to fall on samples seen before, and not at all on others.
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
     begins = (
         len(checks) > _RECENT_CHECKS
-        and not vitals.step < vitals.planned_steps / 2  # Some learn by heart before they learn.
+        and not vitals.step < vitals.planned_steps / 2  # Some memorise before they generalise.
         and max(steps, default=0.0) > _USUAL_UPDATE_RATIOS[0]
         and vitals.had_a_long_chance
         and not vitals.validation_falls
         and training[-1] < min(training[1], _MAX_RATIO_BELOW_CONSTANT * constant)
         and latest / reached - training[-1] / constant > _MIN_GAP_BY_HEART
     )
-    # What fell since the last validation may carry over to the next.
+    # What was learned since the last validation may show in the next.
     fell = vitals.gain > _MIN_GAIN_BY_HEART and training[-1] < (1 - _MIN_GAIN_BY_HEART) * constant
     if not (fell or begins):
         return []
@@ -139,8 +139,8 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
 
 
 def _decided_by_chance(vitals: Vitals) -> list[Symptom]:
-    """Where validation has an accuracy alone."""
-    # BatchNorm may be another one in evaluation, and decide by chance for that.
+    """Find validation accuracy at chance level, where no validation loss is known."""
+    # BatchNorm that differs in evaluation may be why predictions are at chance level.
     stale = max(vitals.statistics_gap.values(), default=0.0) > _MIN_GAP_OF_STALE_MOMENTS
     if vitals.validation_losses or stale or not (by_chance := _told_by_chance(vitals)):
         return []
@@ -148,7 +148,7 @@ def _decided_by_chance(vitals: Vitals) -> list[Symptom]:
 
 
 def _told_by_chance(vitals: Vitals) -> str:
-    """What there is to say where training is told, and validation but as by its largest class."""
+    """Describe validation at chance level while training data is learned; empty if not so."""
     scores, counts = vitals.validation_scores, vitals.objective.target_counts
     if not vitals.scores_are_accuracies or not vitals.labels_samples:
         return ""
@@ -167,7 +167,7 @@ def _told_by_chance(vitals: Vitals) -> str:
 
 
 def _falls_apart(vitals: Vitals) -> str:
-    """What there is to say where training falls and validation stays with that of a constant."""
+    """Describe a falling training loss with validation at the baseline; empty if not so."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     constant, reached = vitals.whole_constant, vitals.validation_constant
     if len(checks) <= _RECENT_CHECKS or len(training) != len(checks) or vitals.evaluates_late:
@@ -193,7 +193,7 @@ def _falls_apart(vitals: Vitals) -> str:
 
 
 def _decides_better(vitals: Vitals) -> bool:
-    """Whether more is said rightly of validation than by saying the largest class."""
+    """Whether validation accuracy is clearly above that of predicting the largest class."""
     scores, counts = vitals.validation_scores[-_RECENT_CHECKS:], vitals.objective.target_counts
     if len(scores) < _RECENT_CHECKS or not sum(counts) or vitals.objective.task == "regression":
         return False
@@ -205,18 +205,18 @@ def _constant(vitals: Vitals) -> list[Symptom]:
     steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
     if not constant > 0 or not vitals.had_a_long_chance_at_full_rate or not steps:
         return []
-    # What is learned by heart makes the training loss alone fall.
+    # Memorising lowers the training loss alone.
     apart = _falls_apart(vitals)
     if vitals.falls_in_time and not apart:
         return []
-    # That validation decides no better than by chance is known where it has a score.
+    # Where validation has a score, it is known to decide no better than by chance.
     has_learned = vitals.has_learned and not (apart and vitals.validation_scores)
     if vitals.recurrent or vitals.ignores_inputs:
-        return []  # What such a network forgets leaves no sign in its layers.
+        return []  # What such a network forgets leaves no trace in its layers.
     if len(vitals.objective.target_counts) > _FEW_CLASSES and not vitals.labels_samples:
-        return []  # Of words, the most frequent are learned long before what they follow from.
+        return []  # Word frequencies are learned long before what words depend on.
     if vitals.learning_rate < _MAX_RATIO_OF_LOWERED_RATE * vitals.learning_rate_peak:
-        # A schedule has let the steps down; those before count.
+        # A schedule has lowered the rate, so that earlier steps count, too.
         steps = [u for u in vitals.total_updates if math.isfinite(u)]
     low, high = _USUAL_UPDATE_RATIOS
     moves = low < statistics.median(steps) < high
@@ -236,7 +236,7 @@ def _constant(vitals: Vitals) -> list[Symptom]:
 
 
 def _had_every_chance(vitals: Vitals) -> bool:
-    """Whether only the labels are left to blame: it has moved, and does not go on to learn."""
+    """Whether only the labels are left to blame: weights have moved, and no learning goes on."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     way = statistics.fmean(updates) * vitals.step
     learns = vitals.is_falling or _decides_better(vitals)
@@ -245,7 +245,7 @@ def _had_every_chance(vitals: Vitals) -> bool:
 
 
 def _is_shaken(vitals: Vitals) -> bool:
-    """Whether steps that are too large for it keep validation above the loss of a constant."""
+    """Whether steps that are too large keep validation above the constant baseline."""
     checks, constant = vitals.validation_losses[-_RECENT_CHECKS:], vitals.validation_constant
     return (
         constant > 0
@@ -256,7 +256,7 @@ def _is_shaken(vitals: Vitals) -> bool:
 
 
 def _by_chance(vitals: Vitals) -> list[Symptom]:
-    """A share of the training's labels that is wrong, told by what is right of validation."""
+    """Find a share of wrong training labels, estimated from the validation accuracy."""
     objective = vitals.objective
     classes = objective.classes if objective.task == "classification" else 2
     one_label = objective.task == "classification" or objective.classes == 1
@@ -265,7 +265,7 @@ def _by_chance(vitals: Vitals) -> list[Symptom]:
     if not vitals.labels_samples or vitals.is_imbalanced or vitals.dropout >= _HIGH_DROPOUT:
         return []
     if vitals.is_poor or _is_a_part(vitals):
-        return []  # Of what is hardly to be told at all, all classes are as likely.
+        return []  # Where hardly anything is learned, all classes are equally likely.
     if not vitals.had_a_long_chance or vitals.step < vitals.planned_steps / 2:
         return []
     best, scores = _at_its_best(vitals)
@@ -274,10 +274,10 @@ def _by_chance(vitals: Vitals) -> list[Symptom]:
 
 
 def _at_its_best(vitals: Vitals) -> tuple[slice, Sequence[float]]:
-    """Looks at the training when validation was first told as well as ever, and its accuracies.
+    """Return which training observations were made as validation first peaked, and its scores.
 
-    Wrong labels are learned by heart after right ones (Arpit et al., 2017), and from there on more
-    is told rightly of the training data and no more, or less, of validation: looks and checks are
+    Wrong labels are memorised after correct ones (Arpit et al., 2017): from then on training
+    accuracy rises, and validation accuracy stalls or falls. Observations and validation checks are
     evenly spread over the steps.
     """
     scores, none = vitals.validation_scores, (slice(0), ())
@@ -310,7 +310,7 @@ def _of_moment(
         return []
     right = min(scores)
     wrong = 1 - share / right
-    # What gets better is always behind in training.
+    # While accuracy still improves, that of training always lags behind.
     if wrong < _MIN_SHARE_OF_WRONG_LABELS or (
         max(scores) - right > _MAX_SPREAD_SHARE_IF_STEADY * (right - share)
     ):
@@ -327,9 +327,9 @@ def _of_moment(
 
 
 def _worse_than_others(vitals: Vitals) -> list[Symptom]:
-    """Numbers that are foretold worse of what is trained on than of others, for good.
+    """Find a regression that lastingly predicts training targets worse than validation targets.
 
-    By squares: who takes another loss may do so because he knows of samples that are far off.
+    For squared errors only: another loss may have been chosen because of known outliers.
     """
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     if vitals.objective.kind != "squared" or not vitals.labels_samples:
@@ -343,12 +343,12 @@ def _worse_than_others(vitals: Vitals) -> list[Symptom]:
     if not late or len(recent) < _CHECKS_TO_COMPARE or vitals.is_falling:
         return []
     constant, reached = vitals.whole_constant, vitals.validation_constant
-    # Dropout, too, makes training harder, by about its share.
+    # Dropout also makes training harder, by about its rate.
     usual = _MIN_GAP_WHEN_HARDER + sum(vitals.dropouts)
     above = sum(loss / constant - check / reached > usual for check, loss in recent)
     check, loss = recent[-1]
     if above < _MIN_CHECKS_ABOVE or not loss < constant:
-        return []  # Of what nothing is foretold nothing is harder.
+        return []  # Where nothing is predicted, nothing is harder to predict.
     constants = f"the best constant prediction has {constant:.4g}"
     if reached != constant:
         constants = f"the best constant predictions have {constant:.4g} and {reached:.4g}"
@@ -362,14 +362,14 @@ def _worse_than_others(vitals: Vitals) -> list[Symptom]:
 
 
 def _is_a_part(vitals: Vitals) -> bool:
-    """Whether more is added to the loss that is looked at, as of other steps of time."""
+    """Whether the observed loss is only a part of the total, as one of several time steps."""
     return vitals.recent_loss > _MIN_RATIO_OF_A_SUM * vitals.recent_data_loss
 
 
 def _right_of_validation(vitals: Vitals, share: float, classes: int) -> Sequence[float]:
-    """The last accuracies, or what follows for them from the losses.
+    """Return the last validation accuracies, or estimates of them from the losses.
 
-    That is of one who gives the class that it holds for right the chances that it has in training.
+    The estimates assume that the predicted class has the training accuracy as its probability.
     """
     if vitals.scores_are_accuracies:
         return vitals.validation_scores[-_RECENT_CHECKS:]
@@ -382,6 +382,6 @@ def _right_of_validation(vitals: Vitals, share: float, classes: int) -> Sequence
 
 
 def _entropy(right: float, classes: int) -> float:
-    """Of one class with that probability, and of all others with the same."""
+    """Return the entropy of one class with that probability, and all others equally likely."""
     wrong = 1 - right
     return -right * math.log(right) - wrong * math.log(wrong / max(1, classes - 1))

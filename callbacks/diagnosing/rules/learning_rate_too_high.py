@@ -1,8 +1,8 @@
 """Steps so large that they undo what was learned.
 
-The ratio of a step to the weights is about 1e-3 in healthy runs (cs231n), and 1e-1 is the limit of
-TheDeepChecker. A large ratio alone is no fault (the first steps, and small networks), nor is a
-loss that rises for a while: both together are, or a loss that is worse than at its best by far.
+The ratio of a step to the weights is about 1e-3 in healthy runs (cs231n); TheDeepChecker's limit is
+1e-1. A large ratio alone is not a fault (first steps and small networks have one), nor is a loss
+that rises for a while; large steps with a rising loss, or with one far above its best, are.
 """
 
 import math
@@ -16,12 +16,12 @@ from ..rounding import as_length, as_share
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-# Of the length of a step to that of the weights.
+# Of a step's length to that of the weights.
 _USUAL_UPDATE_RATIO = 1e-3
 
 _FEWEST_BATCHES = 10
 
-# A loss that comes back from where the first steps have thrown it.
+# A loss that recovers after the first steps drove it up.
 _EARLY_SHARE_OF_STEPS = 0.25
 _RECENT_BATCHES = 60
 _LAST_BATCHES = 5
@@ -49,10 +49,10 @@ def _was_wrong_before(vitals: Vitals) -> bool:
 
 
 def _symptom(vitals: Vitals, steps: Steps, killed: str) -> Symptom:
-    # The first loss may be lower than the mean of any window of those that followed.
+    # The first loss may be below the mean of every later window.
     seen = [*finite_curve(vitals), *filter(math.isfinite, vitals.losses[:1])]
     least = min(seen, default=math.nan)
-    # Weights that were thrown far away are long, and steps beside them short.
+    # Weights that were driven far away are long, which makes later steps relatively short.
     moves = (
         f"A step moves the weights by {as_length(steps.recent)} (at most {as_share(steps.peak)}; "
     )
@@ -86,9 +86,9 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
 
 
 def _comes_back(vitals: Vitals) -> bool:
-    """Whether the loss is back, or on its way, from where the very first steps have thrown it.
+    """Whether the loss has recovered, or is recovering, after the first steps drove it up.
 
-    Rates that are those of each weight begin high, and come down by themselves.
+    Per-parameter adaptive rates start high and come down by themselves.
     """
     losses, constant = vitals.losses[-_RECENT_BATCHES:], vitals.whole_constant
     early = vitals.step < _EARLY_SHARE_OF_STEPS * vitals.planned_steps
@@ -111,7 +111,7 @@ def _said(loss: float) -> str:
 
 
 def _lost_at_once(vitals: Vitals) -> bool:
-    """Whether the loss is not finite any more without having grown before."""
+    """Whether the loss is no longer finite although it had not grown before."""
     if math.isfinite(vitals.losses[-1]):
         return False
     finite = [loss for loss in vitals.losses if math.isfinite(loss)]

@@ -1,9 +1,9 @@
-"""Steps so small that a loss which falls hardly does.
+"""Steps so small that the loss hardly falls.
 
-An update ratio far under 1e-4 alone is no fault: late in a schedule, or when all is learned. The
-loss must fall steadily, and yet have come down by next to nothing, or be far from where the rest of
-the planned steps would take it. Or fall at the end as fast as it did, from little to little less.
-Or a schedule was made for many more steps than there will be.
+An update ratio far below 1e-4 alone is not a fault: it is usual late in a schedule, or when all is
+learned. The loss must fall steadily and yet have come down by almost nothing, or still fall as fast
+as ever near the end with little learned. Or all steps together hardly move the weights, or a
+schedule does not fit the planned steps.
 """
 
 import math
@@ -16,7 +16,7 @@ from ..rounding import as_share
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-# Of the length of a step to that of the weights.
+# Of a step's length to that of the weights.
 _NEGLIGIBLE_UPDATE_RATIO = 1e-5
 _TINY_UPDATE_RATIO = 1e-4
 _SMALL_UPDATE_RATIO = 2e-4
@@ -28,11 +28,11 @@ _MIN_UPDATES = 9
 _MIN_SHARE_OF_TINY = 0.25  # Of all updates.
 _MAX_RATIO_OF_DIED_UPDATES = 1e-3
 
-# Of all steps together, in lengths of the weights.
+# Path of all steps together, in lengths of the weights.
 _NO_WAY_OF_ALL_STEPS = 1e-3
 _SHORT_WAY_OF_ALL_STEPS = 2e-2
 
-# By the loss of a constant.
+# Share taken off the best constant's loss.
 _CLEAR_GAIN = 0.02
 _HARDLY_ANY_GAIN = 0.1
 _MAX_GAIN_AT_USUAL_STEPS = 0.2
@@ -50,13 +50,13 @@ _MAX_SHARE_LEFT_BY_CLIPPING = 0.02
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a schedule that will not come to its peak, or a loss that hardly falls."""
+    """Find a schedule that will not reach its peak, or a loss that hardly falls."""
     found = _unfinished(vitals) or _still_warming(vitals) or _motionless(vitals)
     return found or _crawling(vitals) or _died_early(vitals) or _unhurried(vitals)
 
 
 def _unfinished(vitals: Vitals) -> list[Symptom]:
-    """A one-cycle schedule counted in steps, of which each epoch makes one."""
+    """Find a one-cycle schedule that counts steps but is stepped once per epoch."""
     if (
         not vitals.schedule_share < _MAX_SHARE_OF_SCHEDULE
         or vitals.gain > _GOOD_GAIN
@@ -75,12 +75,12 @@ def _unfinished(vitals: Vitals) -> list[Symptom]:
 
 
 def _still_warming(vitals: Vitals) -> list[Symptom]:
-    """A warm-up counted in steps, of which each epoch makes one: half the training has had none."""
+    """Find a warm-up still running after half of the training, as when stepped once per epoch."""
     now, given = vitals.learning_rate, vitals.learning_rate_given
     rises = vitals.learning_rate_peak <= now < _MAX_RATE_SHARE_WARMING * given
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     is_late = vitals.had_a_long_chance and vitals.planned_steps / 2 <= vitals.step
-    # A schedule may multiply a rate that nobody would take, as Noam's does 1.
+    # A schedule may multiply a rate that nobody would use, as Noam's multiplies 1.
     if not (rises and is_late and 0 < max(updates, default=0.0) < _SMALL_UPDATE_RATIO):
         return []
     if vitals.gain > _MIN_HARMLESS_GAIN:
@@ -95,7 +95,7 @@ def _still_warming(vitals: Vitals) -> list[Symptom]:
 
 
 def _motionless(vitals: Vitals) -> list[Symptom]:
-    """Steps that will not have moved the weights to speak of when the training ends."""
+    """Find steps that together will hardly have moved the weights when training ends."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     if len(updates) < 3 or not vitals.had_a_long_chance:
         return []
@@ -148,12 +148,12 @@ def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
 
 
 def _is_cut_short(vitals: Vitals) -> bool:
-    """Whether gradients are clipped to next to nothing, and the steps with them."""
+    """Whether gradients are clipped to almost nothing, and the steps with them."""
     return vitals.steps_by_gradients and vitals.left_by_clipping < _MAX_SHARE_LEFT_BY_CLIPPING
 
 
 def _is_let_down(vitals: Vitals) -> bool:
-    """Whether a schedule has long taken the rate, which was none too low, to next to nothing."""
+    """Whether a schedule has long decayed a rate that was not too low to almost nothing."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     if not updates or not max(updates) > _SMALL_UPDATE_RATIO:
         return False
@@ -164,7 +164,7 @@ def _is_let_down(vitals: Vitals) -> bool:
 
 
 def _warms_up(vitals: Vitals) -> bool:
-    """Whether a schedule has not let the rate come near what it was given, and not down again."""
+    """Whether a schedule has kept the rate far below its base rate, and not decayed it yet."""
     now, peak = vitals.learning_rate, vitals.learning_rate_peak
     return now > 0.5 * peak and peak < _MAX_RATE_SHARE_COME_TO * vitals.learning_rate_given
 
@@ -186,7 +186,7 @@ def _words_on_cause(vitals: Vitals) -> str:
 
 
 def _crawling(vitals: Vitals) -> list[Symptom]:
-    """Steps that are small, and a loss that falls steadily by next to nothing."""
+    """Find small steps, with a loss that falls steadily by almost nothing."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     if not vitals.one_loss or len(updates) < 3 or not vitals.had_a_chance:
         return []
@@ -196,18 +196,18 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
     recent = statistics.median(updates[-5:])
     fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan
     if math.isnan(fell) and vitals.recent_loss < vitals.initial_loss:
-        return []  # How much a loss below 0 has fallen is not known.
+        return []  # How much a loss below 0 has fallen is unknown.
     learned = _learned_slowly(vitals, fell, fast=fast)
     falls = vitals.is_falling or vitals.validation_falls
     crawls = fell > 0 and falls and _asks_for_longer_steps(vitals, updates, learned)
-    # With steps of next to nothing a loss that looks better is noise.
+    # With negligible steps, a loss that looks better is noise.
     stands = (
         recent < _TINY_UPDATE_RATIO
         and not _has_learned(vitals, recent, fell)
         and not vitals.is_rising
     )
     died_out = vitals.learning_rate <= 1e-3 * vitals.learning_rate_peak
-    # What was once fast and has nothing more to learn gets slow by itself.
+    # A run that was once fast slows down by itself when nothing is left to learn.
     slowed = fast and vitals.learning_rate > 0.1 * vitals.learning_rate_peak
     slowed &= not (crawls and _has_ebbed(vitals, updates, learned))
     if slowed or not ((recent > 0 or died_out) and (crawls or stands)):
@@ -225,7 +225,7 @@ def _crawling(vitals: Vitals) -> list[Symptom]:
 
 
 def _has_done_its_work(vitals: Vitals, updates: list[float]) -> bool:
-    """Whether a schedule has let the rate down after it had done its work, or had its chance."""
+    """Whether a schedule decayed the rate only after it had done its work, or had its chance."""
     fast = max(updates) > _USUAL_UPDATE_RATIO
     tiny = sum(update < _TINY_UPDATE_RATIO for update in updates)
     worked = fast and tiny < _MIN_SHARE_OF_TINY * len(updates)
@@ -234,10 +234,10 @@ def _has_done_its_work(vitals: Vitals, updates: list[float]) -> bool:
 
 
 def _has_ebbed(vitals: Vitals, updates: list[float], learned: float) -> bool:
-    """Whether steps that were fast at first are short before anything to speak of is learned.
+    """Whether steps that were long at first are short before much is learned.
 
-    Adagrad's get shorter with each: what was learned by the first is not all that there is, if the
-    loss falls steadily in half of the training and more, of validation, too.
+    Adagrad's shrink with each step: more is left to learn if, after half of the training, both the
+    training and the validation loss still fall steadily.
     """
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     falls = vitals.is_falling and vitals.validation_falls
@@ -246,25 +246,25 @@ def _has_ebbed(vitals: Vitals, updates: list[float], learned: float) -> bool:
 
 
 def _learned_slowly(vitals: Vitals, fell: float, *, fast: bool) -> float:
-    """Share of the loss that was learned away; some of it may show in validation alone.
+    """Return the share of the loss that learning removed; some may show in validation alone.
 
-    What was always slow and only brought a first loss down to a constant's has learned nothing.
+    A run that was always slow and only came down to the best constant's loss has learned nothing.
     """
     knows = vitals.objective.constant_loss > 0 and not vitals.has_other_terms
     learned = min(fell, vitals.gain) if knows and not fast else fell
     if knows and vitals.validates_the_same_loss:
-        # Noise of the labels and dropout are in the training loss alone.
+        # Label noise and dropout raise the training loss alone.
         learned = max(learned, 1 - vitals.validation_losses[-1] / vitals.whole_scale)
     return learned
 
 
 def _asks_for_longer_steps(vitals: Vitals, updates: list[float], learned: float) -> bool:
-    """Whether steps are short for what was learned.
+    """Whether steps are too short for what was learned.
 
-    The smaller they have been, the more a training could do with larger ones.
+    The smaller they have been, the more larger ones would help.
     """
     recent, longest = statistics.median(updates[-5:]), max(updates)
-    # Of a parity, say, much less than half of the training sees nothing learned with good steps.
+    # With good steps, even a task such as parity begins to be learned well before half-time.
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     return (
         _has_ebbed(vitals, updates, learned)
@@ -275,7 +275,7 @@ def _asks_for_longer_steps(vitals: Vitals, updates: list[float], learned: float)
 
 
 def _died_early(vitals: Vitals) -> list[Symptom]:
-    """A rate that was at next to nothing in the first third of the training."""
+    """Find a rate that decayed to almost nothing in the first third of the training."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     if (
         len(updates) < _MIN_UPDATES
@@ -283,7 +283,7 @@ def _died_early(vitals: Vitals) -> list[Symptom]:
         or vitals.gain > _GOOD_GAIN
     ):
         return []
-    # Of a plan that is not known, a third of what was done is none.
+    # The third is of the planned steps, and not of those done so far.
     share = vitals.step / vitals.planned_steps
     third = int(len(updates) / (3 * share))
     is_early = updates[third] < _MAX_RATIO_OF_DIED_UPDATES * max(updates) and _is_let_down(vitals)
@@ -301,10 +301,10 @@ def _died_early(vitals: Vitals) -> list[Symptom]:
 
 
 def _unhurried(vitals: Vitals) -> list[Symptom]:
-    """A loss that has fallen by little, and that falls at the end as fast as it did before.
+    """Find a loss that has fallen by little, and that falls at the end as fast as it did before.
 
-    Or that has not come half the way, with steps that are all smaller than usual; or not nearly all
-    of it, with steps that are a tenth of what is usual.
+    Little is less than half of what there is to learn where all steps are smaller than usual, and
+    less than nearly all of it where they are a tenth of the usual size.
     """
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     largest = max(updates, default=0.0)
@@ -333,7 +333,7 @@ def _unhurried(vitals: Vitals) -> list[Symptom]:
 
 
 def _has_learned(vitals: Vitals, step: float, fell: float) -> bool:
-    """Whether more was learned than so small steps explain: the smaller, the more is noise."""
+    """Whether more was learned than noise explains: the smaller the steps, the more is noise."""
     if step < _NEGLIGIBLE_UPDATE_RATIO or not vitals.has_learned:
         return vitals.gain > (_LITTLE_GAIN if step < _NEGLIGIBLE_UPDATE_RATIO else _CLEAR_GAIN)
     return vitals.gain > _LITTLE_GAIN * _NEGLIGIBLE_UPDATE_RATIO / step or fell > _LITTLE_GAIN

@@ -1,9 +1,9 @@
-"""Layers with nothing between them are one layer.
+"""Layers with no non-linearity between them, which amount to a single layer.
 
-Read off the graph behind the loss: at least two products with weights, and no function between them
-that bends. One matrix that takes the inputs to a code and one that takes the code back is meant so:
-it finds their principal components (Baldi and Hornik, 1989). So are two of which what is between
-them is narrower than what goes in and what comes out: a regression of reduced rank (Izenman, 1975).
+Read off the autograd graph of the loss: at least two products with weights, and no non-linear
+function between them. Two cases are intended: a linear autoencoder of two matrices, which finds
+principal components (Baldi and Hornik, 1989), and two layers with a bottleneck narrower than their
+input and output, which are a reduced-rank regression (Izenman, 1975).
 """
 
 import math
@@ -19,7 +19,7 @@ _MIN_LAYERS_IF_MAYBE_A_CODE = 3
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a network that is one affine map."""
-    # Of a loss that is not known it is not, either, whether it is of the inputs.
+    # With an unknown loss, the targets may be the inputs.
     may_be_a_code = vitals.objective.of_inputs or vitals.objective.kind is None
     fewest = _MIN_LAYERS_IF_MAYBE_A_CODE if may_be_a_code else _MIN_LAYERS
     if vitals.layers_in_graph < fewest or not vitals.affine or _is_of_reduced_rank(vitals):
@@ -34,9 +34,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _is_of_reduced_rank(vitals: Vitals) -> bool:
-    """Whether they are two, the first of which has fewer outputs than inputs, and the second more.
+    """Whether there are two layers with a bottleneck narrower than their input and output.
 
-    What is between them follows from the number of their weights.
+    Its width follows from their numbers of weights.
     """
     layers, objective = [layer for layer in vitals.layers if layer.ran], vitals.objective
     outputs = objective.classes or math.prod(objective.target_shape[1:])

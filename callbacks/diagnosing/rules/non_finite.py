@@ -1,8 +1,8 @@
-"""NaN or infinity: from the first on, every weight is lost.
+"""NaN or infinity: after the first one, every weight is lost.
 
 Any NaN or infinity in loss, gradient, weight or activation counts (SageMaker Debugger); single
 steps that mixed precision skips do not. Where the loss grew out of proportion before, the cause is
-the step size or the gradients, and `causes` says so.
+the step size or the gradients, to which `causes` attributes it.
 """
 
 import math
@@ -13,7 +13,7 @@ from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
 _LAST_BATCHES = 5
-# Some losses of many, more than a loss scale that finds its level may cost.
+# Some losses of many, more than an adjusting loss scale may cost.
 _RECENT_BATCHES = 100
 _MIN_BATCHES_LOST = 3
 _MIN_SHARE_LOST = 0.02
@@ -40,7 +40,7 @@ def _for_good(vitals: Vitals) -> list[Symptom]:
     recent = vitals.losses[-_LAST_BATCHES:]
     lost = len(recent) == _LAST_BATCHES and not any(map(math.isfinite, recent))
     gaps = _gaps(vitals)
-    # One loss is enough, or an error, where what it was made of is not finite.
+    # One non-finite loss, or an error, is enough where its inputs are not finite.
     broke = vitals.is_broken_off or not all(map(math.isfinite, recent))
     if not lost and vitals.not_finite_layer is None and not (gaps and broke):
         return []
@@ -73,7 +73,7 @@ def _for_good(vitals: Vitals) -> list[Symptom]:
 
 
 def _now_and_then(vitals: Vitals) -> list[Symptom]:
-    """Batches whose loss is not finite among others whose loss is."""
+    """Find batches with a non-finite loss among others with a finite one."""
     recent = vitals.losses[-_RECENT_BATCHES:]
     lost = sum(not math.isfinite(loss) for loss in recent)
     if lost < max(_MIN_BATCHES_LOST, _MIN_SHARE_LOST * len(recent)):
@@ -110,7 +110,7 @@ def _first(vitals: Vitals) -> int | None:
 
 
 def _gaps(vitals: Vitals) -> str:
-    """What was not finite itself: all was up to a batch that was not, and no loss is from it on."""
+    """Describe a non-finite batch from which on, and not before, all losses are non-finite."""
     held = "The batch itself contained NaN or infinity: inspect the data."
     reached = (
         f"The input of {vitals.inputs.layer} was not finite itself: there is NaN or infinity in "

@@ -1,13 +1,13 @@
-"""Nothing learned, and no sharper cause found.
+"""Nothing learned, and no more specific cause found.
 
-After a fair number of steps the loss of a batch is not below that of the best constant predictor
+After a fair number of steps the loss of a batch is not below that of the best constant prediction
 (ln C for C balanced classes, the variance of a regression's targets).
 
-Targets far from 0, of which no prediction will come near in the steps that are planned, are the
-plainest reason: the way there is longer than what there is to learn.
+The simplest cause is targets so far from 0 that no prediction will come near them in the planned
+steps: reaching their level takes longer than learning the rest.
 
-Or samples that see one another: recurrent layers and attention take the first dimension for time
-unless they are told otherwise, and say nothing where it is the batch.
+Another is batches mistaken for sequences: recurrent layers and attention treat the first dimension
+as time unless told otherwise, and raise no error where it is the batch.
 """
 
 import math
@@ -23,20 +23,20 @@ _GOOD_GAIN = 0.5
 _MIN_SIZE_OF_FAR_TARGETS = 10.0
 _MIN_SHARE_OF_SIZE_REACHED = 0.5
 _LEAST_USUAL_UPDATE_RATIO = 3e-4
-_EARLY_SHARE_OF_STEPS = 0.5  # Of the steps that are planned.
-_MAX_SHARE_OF_ROUNDING = 1e-5  # Of the size of means that are taken in another order.
-_FEWEST_STEPS = 100  # Many a network stays where it began for some dozen.
+_EARLY_SHARE_OF_STEPS = 0.5  # Of the planned steps.
+_MAX_SHARE_OF_ROUNDING = 1e-5  # Of the size of means that are summed in a different order.
+_FEWEST_STEPS = 100  # Many networks make no progress for a few dozen.
 _FIRST_BATCHES = 5
-_MAX_ERROR_SHARE_TO_BE_SURE = 0.1  # Of the mean of their losses.
+_MAX_ERROR_SHARE_TO_BE_SURE = 0.1  # Of the mean loss of those batches.
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a batch taken for time, inputs alike, targets out of reach, or a constant's loss."""
+    """Find a batch taken for time, identical inputs, targets out of reach, or no progress."""
     return _crossed(vitals) or _blind(vitals) or _out_of_reach(vitals) or _stuck(vitals)
 
 
 def _crossed(vitals: Vitals) -> list[Symptom]:
-    """Layers that run through the samples of a batch, which have targets of their own."""
+    """Find sequence layers that run over the samples of a batch, each with its own target."""
     mixed = {
         name: (time, batch)
         for name, (time, batch) in vitals.time_axes.items()
@@ -55,9 +55,9 @@ def _crossed(vitals: Vitals) -> list[Symptom]:
 
 
 def _by_sample(vitals: Vitals, time: int, batch: int) -> bool:
-    """Whether the times are samples: each has one target, or they were drawn at random.
+    """Whether the time steps are samples: each has one target, or the loader shuffles them.
 
-    Else a target for each time may be a series that a loader cuts into pieces of that many times.
+    Otherwise, targets for each time step may be a series cut into windows of that length.
     """
     shape = vitals.objective.target_shape
     if math.prod(shape) % (time * batch):
@@ -66,7 +66,7 @@ def _by_sample(vitals: Vitals, time: int, batch: int) -> bool:
 
 
 def _blind(vitals: Vitals) -> list[Symptom]:
-    """Nothing comes in: each sample is the same to the network, and so is what comes out."""
+    """Find inputs that are the same for all samples, so that the predictions are, too."""
     inputs = vitals.inputs
     alike = inputs.largest_std <= _MAX_SHARE_OF_ROUNDING * inputs.rms and vitals.ignores_inputs
     alike &= not any(layer.identical_units for layer in vitals.layers)
@@ -84,7 +84,7 @@ def _blind(vitals: Vitals) -> list[Symptom]:
 
 
 def _out_of_reach(vitals: Vitals) -> list[Symptom]:
-    """Targets of a size that predictions will not reach, with steps as large as usual."""
+    """Find targets too large for predictions to reach, although steps are as large as usual."""
     objective = vitals.objective
     (low, high), (least, most) = objective.predicted_range, objective.target_range
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
@@ -94,14 +94,14 @@ def _out_of_reach(vitals: Vitals) -> list[Symptom]:
         return []
     mean = statistics.fmean(vitals.target_means or [0.0])
     size = abs(mean) + math.sqrt(max(0.0, objective.target_variance))
-    # What all layers have part in grows with the square of the steps.
+    # Outputs to which all layers contribute grow with the square of the steps.
     done = vitals.step / vitals.planned_steps
     reach = _MIN_SHARE_OF_SIZE_REACHED * done**2 * size
     if done > _EARLY_SHARE_OF_STEPS and vitals.gain < 0 and (high < mean or mean < low):
-        reach = done**2 * abs(mean)  # All predictions so far were on one side of it.
+        reach = done**2 * abs(mean)  # All predictions so far are on one side of it.
     arrives = not size > _MIN_SIZE_OF_FAR_TARGETS or max(abs(low), abs(high)) > reach
     if arrives or not statistics.median(steps) > _LEAST_USUAL_UPDATE_RATIO:
-        return []  # With larger ones it might have come there.
+        return []  # Larger steps might have reached them.
     evidence = (
         f"Targets range from {least:.4g} to {most:.4g}, but all predictions so far from {low:.4g} "
         f"to {high:.4g}: at this pace they will not get there in {vitals.planned_steps:.0f} steps."
@@ -121,9 +121,9 @@ def _out_of_reach(vitals: Vitals) -> list[Symptom]:
 
 
 def _begins_unsurely(vitals: Vitals) -> bool:
-    """Whether batches differ so much that nobody knows what the first few began with.
+    """Whether the first batches differ too much for their mean loss to be a baseline.
 
-    As with rare classes of large weights.
+    This happens with rare classes that have large weights.
     """
     first = vitals.losses[:_FIRST_BATCHES]
     error = statistics.stdev(first) / math.sqrt(len(first)) if len(first) > 1 else 0.0
@@ -145,12 +145,12 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     ):
         return []
     if not any(map(math.isfinite, vitals.losses[-5:])):
-        return []  # The losses that are known were those before.
+        return []  # All finite losses are older.
     constant = vitals.objective.constant_loss
     if not vitals.gain <= 0.02 or not vitals.would_have_started:
         return []
     if math.isnan(constant) and (vitals.scores_improve or _begins_unsurely(vitals)):
-        return []  # A loss of the hardest pairs alone stays where it is.
+        return []  # A loss on the hardest pairs alone may stay where it is.
     than = (
         _compared(vitals.recent_data_loss, constant, "of the best constant prediction")
         if constant == constant and vitals.data_losses
@@ -171,7 +171,7 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     figures = {"gain": vitals.gain, "loss": vitals.recent_loss}
     alike = " All samples get the same prediction." if vitals.ignores_inputs else ""
     evidence = f"After {vitals.step} steps the loss is {than}.{alike}"
-    # Some leave a plateau late; of a training without an end nobody knows what is late.
+    # Some networks leave a plateau late; without a planned length, no step is known to be early.
     is_early = vitals.step <= _EARLY_SHARE_OF_STEPS * vitals.planned_steps < math.inf
     severity: Severity = "warning" if is_early else "critical"
     return [Symptom(P.NOT_LEARNING, severity, evidence, figures, remedies, reports=3)]

@@ -1,10 +1,10 @@
-"""An output that its loss does not fit.
+"""An output that does not fit its loss.
 
-Read off the graph behind the loss, before the first step: a softmax, sigmoid or ReLU in front of a
-loss that wants logits, probabilities where logarithms of them are wanted, a cross-entropy of one
-output, shapes that only broadcasting makes equal, and targets that the output cannot reach. Seen
-later: labels that are no class, which end a training with an error, and predictions that come to
-1 or 0 and no further, with the targets beyond.
+Read off the autograd graph of the loss, before the first step: a softmax, sigmoid or ReLU before a
+loss that expects logits, probabilities instead of log-probabilities, a cross-entropy of a single
+output, shapes that match only by broadcasting, and targets that the output cannot reach. Seen
+later: labels outside the range of classes, which end training with an error, and predictions that
+go no further than 1, 0 or -1, with targets beyond.
 """
 
 import math
@@ -40,7 +40,7 @@ _Found = tuple[Severity, str, str]
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find the first thing that does not fit."""
+    """Find the first mismatch of an output and its loss."""
     at_once = (
         *_outside(vitals), *_deaf(vitals), *_mismatches(vitals.objective), *_beside(vitals)
     )  # fmt: skip
@@ -71,7 +71,7 @@ def _outside(vitals: Vitals) -> Iterator[_Found]:
 def _deaf(vitals: Vitals) -> Iterator[_Found]:
     losses, table = vitals.losses[-_BATCHES_TO_BE_DEAF:], vitals.gradients.table
     moves = not table.numel() or bool(table.any())
-    moves |= any(layer.identical_units for layer in vitals.layers)  # or never will
+    moves |= any(layer.identical_units for layer in vitals.layers)  # See `symmetric_weights`.
     if len(losses) == _BATCHES_TO_BE_DEAF and min(losses) == max(losses) and not moves:
         yield (
             "critical",
@@ -82,14 +82,14 @@ def _deaf(vitals: Vitals) -> Iterator[_Found]:
 
 
 def _beside(vitals: Vitals) -> Iterator[_Found]:
-    """The same of losses beside the first."""
+    """Find the same mismatches in further losses."""
     for kind, output in vitals.side_losses:
         for severity, evidence, advice in _mismatches(Objective(kind=kind, output=output)):
             yield severity, f"One of several losses does not fit. {evidence}", advice
 
 
 def _at_bound(vitals: Vitals) -> Iterator[_Found]:
-    """Predictions that go as far towards the targets as something lets them, as a cosine does."""
+    """Find predictions held at a bound short of the targets, such as those of a cosine."""
     objective, means = vitals.objective, vitals.target_means
     if objective.task != "regression" or objective.output in _BOUNDS or not means:
         return
@@ -112,7 +112,7 @@ def _at_bound(vitals: Vitals) -> Iterator[_Found]:
 
 
 def _beyond_bound(vitals: Vitals) -> Iterator[_Found]:
-    """Predictions of which many come to 1 and none goes beyond, as a tanh lets them."""
+    """Find predictions that often come close to 1 or -1 but never exceed it, as with a tanh."""
     objective = vitals.objective
     if (
         objective.task != "regression"
@@ -131,7 +131,7 @@ def _beyond_bound(vitals: Vitals) -> Iterator[_Found]:
     ):
         late = list(zip(ends, missed, strict=True))[len(ends) // 2 :]
         near = [by for end, by in late if end > 1 - _MAX_DISTANCE_FROM_BOUND]
-        # What is right on average has a bound on purpose, and noise beyond it.
+        # If predictions are right on average, the bound is intended, and noise lies beyond it.
         if (
             len(near) < _MIN_BATCHES_NEAR_BOUND
             or farthest > 1

@@ -1,9 +1,9 @@
 """Regularisation that outweighs the data.
 
-A penalty that is most of the loss, or dropout so high that the training loss stays far above that
-of validation, where it is off. Or what a loss has beside the data's, and that has left the network
-nothing to say: an autoencoder's code (the posterior collapse of Bowman et al., 2016), or features
-that were pulled together.
+A penalty that is most of the loss, weight decay that outweighs the gradients, or dropout so high
+that the training loss stays far above that of validation, where dropout is off. Or a term beside
+the data loss that leaves representations without information: an autoencoder's code (the posterior
+collapse of Bowman et al., 2016), or features that were pulled together.
 """
 
 import math
@@ -19,7 +19,7 @@ _MAX_GAIN_IF_OUTWEIGHED = 0.65
 _GOOD_GAIN = 0.5
 _LITTLE_GAIN = 0.3
 _SOME_GAIN = 0.2
-_SOME_GAIN_IF_UNKNOWN = 0.05  # Where a constant's loss is not known.
+_SOME_GAIN_IF_UNKNOWN = 0.05  # Where the best constant's loss is unknown.
 _MIN_UPDATE_RATIO = 1e-4
 _HUGE_UPDATE_RATIO = 0.1
 _FIRST_UPDATES = 5
@@ -28,7 +28,7 @@ _RECENT_LOOKS = 10
 _LOOKS_AT_EITHER_END = 5
 _MIN_FALL_SHARE = 0.02
 
-# A penalty, and other losses beside the data's.
+# A penalty, and other terms beside the data loss.
 _MIN_PENALTY_SHARE = 0.5
 _MIN_PENALTY_SHARE_IF_STUCK = 0.1
 _MIN_PENALTY_SHARE_AT_FIRST = 0.05
@@ -56,19 +56,19 @@ _HUGE_WEIGHT_DECAY = 0.5
 _MIN_SHARE_SHRUNK = 0.3
 _MAX_RATIO_OF_TAKEN_WEIGHTS = 0.5
 _MAX_RATIO_OF_LOST_GRADIENT = 1e-8
-# The usual 0.01 at a rate of 1e-3 takes 1e-5, and half of the weights in 70,000 steps, not 70.
+# The usual 0.01 at a rate of 1e-3 takes 1e-5, which halves weights in 70,000 steps, not 70.
 _MAX_DECAY_IN_A_STEP = 0.01
 _HIGH_LEARNING_RATE = 0.03
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a penalty or a dropout that keeps the network from fitting."""
+    """Find a penalty, weight decay or dropout that keeps the network from fitting."""
     if not vitals.had_a_chance:
         return []
     if vitals.gain > _MAX_GAIN_IF_OUTWEIGHED:
         return _held(vitals)
     if not all(map(math.isfinite, vitals.losses[:1])):
-        return []  # It was lost before anything could outweigh the data.
+        return []  # The run failed before anything could outweigh the data.
     if collapsed := _collapsed(vitals) or _says_nothing(vitals):
         return collapsed
     if vitals.gain > _GOOD_GAIN:
@@ -78,12 +78,12 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _penalty(vitals: Vitals) -> list[Symptom]:
-    # A strong one drives the weights to 0 and is small in the end.
+    # A strong penalty drives the weights to 0 and is itself small in the end.
     shares = vitals.penalty_shares
     if not shares or not math.isfinite(vitals.recent_loss):
-        return []  # What has made the loss infinite is no matter of how much a penalty weighs.
+        return []  # The weight of a penalty is not what made the loss infinite.
     share = max(statistics.median(shares[:10]), statistics.median(shares[-10:]))
-    # Where steps do not make the loss fall, the penalty's gradient is as long as the data's.
+    # Where steps do not lower the loss, the penalty's gradient is as long as that of the data.
     steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
     moves = bool(steps) and statistics.median(steps) > _MIN_UPDATE_RATIO
     stuck = moves and vitals.had_a_long_chance and vitals.gain < 0 and not vitals.is_falling
@@ -97,7 +97,7 @@ def _penalty(vitals: Vitals) -> list[Symptom]:
 
 
 def _shrunk(vitals: Vitals) -> list[Symptom]:
-    """A penalty that has taken most of the weights away, and is small itself since then."""
+    """Find a penalty that has taken most of the weights away, and is itself small since then."""
     first = statistics.median(vitals.penalty_shares[:_LOOKS_AT_EITHER_END] or [0.0])
     if not (
         first > _MIN_PENALTY_SHARE_AT_FIRST
@@ -117,10 +117,10 @@ def _shrunk(vitals: Vitals) -> list[Symptom]:
 
 
 def _collapsed(vitals: Vitals) -> list[Symptom]:
-    """A network that has made all but the data's loss 0, and learned nothing of the data.
+    """Find a network that made all terms but the data loss 0, and learned nothing of the data.
 
-    As an autoencoder whose code says nothing. Elsewhere it counts if it outweighed the data's loss,
-    or was some part of it and has drawn in what the layers say.
+    An example is an autoencoder whose code carries no information. In other networks the terms must
+    have outweighed the data loss, or been some part of it while activations contracted.
     """
     if not _may_have_collapsed(vitals):
         return []
@@ -149,30 +149,30 @@ def _collapsed(vitals: Vitals) -> list[Symptom]:
 
 
 def _may_have_collapsed(vitals: Vitals) -> bool:
-    """Whether next to nothing was learned in time enough."""
+    """Whether almost nothing was learned in sufficient time."""
     knows_little = vitals.is_poor and (vitals.would_have_started or vitals.ignores_inputs)
-    # What has come to nothing may be let in again.
+    # A term that has vanished may come back.
     early = math.isfinite(vitals.planned_steps) and vitals.step < vitals.planned_steps / 4
     return knows_little and vitals.had_a_long_chance and not early
 
 
 def _enough_beside(vitals: Vitals) -> float:
-    """How large, beside the data's loss, what came to nothing must have been to be why."""
+    """Return the ratio to the data loss above which a term that vanished may be the cause."""
     if vitals.objective.of_inputs:
         return _MIN_RATIO_BESIDE_INPUTS
     return _MIN_RATIO_BESIDE_IF_DRAWN_IN if _is_drawn_in(vitals) else 1.0
 
 
 def _ends(losses: list[float]) -> tuple[float, float]:
-    """Mean of the first, and of the last."""
+    """Return the mean of the first losses, and of the last."""
     first, last = losses[:_LOOKS_AT_EITHER_END], losses[-_LOOKS_AT_EITHER_END:]
     return statistics.fmean(first), statistics.fmean(last)
 
 
 def _says_nothing(vitals: Vitals) -> list[Symptom]:
-    """An autoencoder that draws the mean of all, with a term beside that has come to nothing.
+    """Find an autoencoder that outputs the mean of all samples, and whose other term vanished.
 
-    From the first batch on it may have been next to nothing, and its gradient may not.
+    The term may have been negligible from the first batch on, although its gradient was not.
     """
     objective, steps = vitals.objective, [u for u in vitals.total_updates if math.isfinite(u)]
     if not (objective.of_inputs and objective.has_beside and steps):
@@ -180,7 +180,7 @@ def _says_nothing(vitals: Vitals) -> list[Symptom]:
     if not (vitals.would_have_started and vitals.had_a_long_chance_at_full_rate):
         return []
     data, beside = _parts(vitals)
-    # Then nothing can be said.
+    # Behind dead units, any code is empty.
     shut = max(vitals.dead.last.values(), default=0.0) > _MIN_SHARE_DEAD_IF_SHUT
     if shut or not data or not statistics.median(steps) > _MIN_UPDATE_RATIO:
         return []
@@ -201,7 +201,7 @@ def _says_nothing(vitals: Vitals) -> list[Symptom]:
     figures = {"beside": late, "reconstruction": late_data}
     problem = Problem.OVER_REGULARIZED
     return [
-        # What was always next to nothing may be no reason, where another is at hand.
+        # A term that was always negligible need not be the cause, where another is at hand.
         Symptom(problem, "warning", evidence, figures, _less_beside("reconstruction"), reports=3)
     ]
 
@@ -216,15 +216,15 @@ def _less_beside(what: str) -> tuple[Remedy, ...]:
 
 
 def _is_drawn_in(vitals: Vitals) -> bool:
-    """Whether all activations vary less than they did at first."""
+    """Whether all activations vary clearly less than at first."""
     known = [shares for shares in vitals.variances.history.values() if len(shares) > 1]
     return bool(known) and all(shares[-1] < _MAX_RATIO_OF_VARIANCES * shares[0] for shares in known)
 
 
 def _parts(vitals: Vitals) -> tuple[list[float], list[float]]:
-    """The data's part of each whole loss that was looked at, and what there is beside it.
+    """Return the data part of each total loss that was observed, and what is beside it.
 
-    The data's may be a sum of many: as many as at last, when nothing else is left.
+    The data part may be a sum: its factor is that of the last losses, when nothing else is left.
     """
     data, beside = vitals.data_losses, vitals.other_terms
     late = slice(-_RECENT_LOOKS, None)
@@ -254,12 +254,12 @@ def _dropout(vitals: Vitals) -> list[Symptom]:
 
 
 def _lets_nothing_through(vitals: Vitals) -> list[Symptom]:
-    """Dropout that is extreme, or comes too often, and little that is learned."""
+    """Find dropout that is extreme, or applied too often, with little learned."""
     high = [rate for rate in vitals.dropouts if rate >= _HIGH_DROPOUT]
-    # What gets through one after the other; two layers of a half each are usual.
+    # The share that passes all of them; two layers of a half each are usual.
     let_through = math.prod(1 - rate for rate in high)
     extreme = vitals.dropout >= _EXTREME_DROPOUT
-    # What gets through is as large as all was; a loss beyond any measure comes of other things.
+    # Dropout rescales what it lets through; an enormous loss has other causes.
     extreme |= let_through <= _LITTLE_SHARE_LET_THROUGH and not vitals.gain < -1
     most = _GOOD_GAIN if let_through <= _TINY_SHARE_LET_THROUGH else _LITTLE_GAIN
     if not (extreme and vitals.had_a_long_chance and vitals.gain < most):
@@ -274,16 +274,16 @@ def _lets_nothing_through(vitals: Vitals) -> list[Symptom]:
 
 
 def _far_above_validation(vitals: Vitals) -> list[Symptom]:
-    """A training loss that is far above that of validation, where dropout is off."""
+    """Find a training loss far above that of validation, where dropout is off."""
     checks = vitals.validation_losses[-_RECENT_CHECKS:]
     training = vitals.training_epoch_losses[-_RECENT_CHECKS:]
     if vitals.dropout < _HIGH_DROPOUT or not _RECENT_CHECKS == len(checks) == len(training):
         return []
     above = min(t / v for t, v in zip(training, checks, strict=True)) if min(checks) > 0 else 0.0
-    # Smoothed labels are in the training's loss, and seldom in that of validation.
+    # Label smoothing raises the training loss, and seldom that of validation.
     if checks[-1] > 0 and vitals.sum_of <= _MIN_RATIO_OF_A_SUM:
         above = min(above, vitals.recent_data_loss / checks[-1])
-    # What validation finds good may be as far from the training loss as it likes.
+    # Where the validation loss is good, its distance from the training loss does not matter.
     if above < _MIN_RATIO_TO_VALIDATION or checks[-1] < _MIN_SHARE_OF_SCALE * vitals.scale:
         return []
     evidence = (
@@ -309,12 +309,12 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
         pull = statistics.median(pulls)
         if pull * vitals.left_by_clipping > 1:
             return _coupled(vitals, pull)
-        # Of steps that are short for it the rate's rule speaks.
+        # Steps that are short because of it are reported by `learning_rate_too_low`.
         return [] if vitals.steps_by_gradients else _clipped(vitals, pull)
     if pulls and (lost := _lost_tables(vitals)):
         return lost
-    # What first steps like that have done is no matter of a decay that is usual. (Later steps are
-    # large where decay has made the weights small.)
+    # Harm done by huge first steps is not due to a usual decay. (Later steps are relatively large
+    # where decay has shrunk the weights.)
     peak = max((u for u in vitals.total_updates[:_FIRST_UPDATES] if math.isfinite(u)), default=0.0)
     if vitals.weight_decay < _HUGE_WEIGHT_DECAY and peak > _HUGE_UPDATE_RATIO:
         return []
@@ -327,20 +327,20 @@ def _weight_decay(vitals: Vitals) -> list[Symptom]:
 
 
 def _learns_nothing(vitals: Vitals, *, adds: bool) -> list[Symptom]:
-    """A large decay, and next to nothing that is learned.
+    """Find a large decay, with almost nothing learned.
 
     Args:
         vitals: The vital signs.
         adds: Whether the decay is added to the gradients.
     """
     huge = vitals.weight_decay >= _HUGE_WEIGHT_DECAY
-    # Of a loss of which no constant's is known a part may be all that there is to learn.
+    # Where the best constant's loss is unknown, a part may be all there is to learn.
     some = _SOME_GAIN if vitals.objective.constant_loss > 0 else _SOME_GAIN_IF_UNKNOWN
     learned = vitals.gain > some if huge else vitals.has_learned
     falls = vitals.is_falling and not (huge and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS)
     if vitals.weight_decay < _MIN_WEIGHT_DECAY or learned or falls:
         return []
-    # What has shrunk the weights by less than a quarter so far has not kept them from anything.
+    # A decay that has shrunk the weights by less than a quarter so far has held nothing back.
     shrunk = vitals.weight_decay * vitals.learning_rate_peak * vitals.step
     if not adds and shrunk < _MIN_SHARE_SHRUNK:
         return []
@@ -350,7 +350,7 @@ def _learns_nothing(vitals: Vitals, *, adds: bool) -> list[Symptom]:
 
 
 def _stands(vitals: Vitals) -> bool:
-    """Whether the loss does not fall any more, of validation where that is known."""
+    """Whether the loss, of validation where that is known, no longer falls."""
     checks = vitals.validation_losses
     if len(checks) <= _RECENT_CHECKS:
         return vitals.had_a_long_chance and not vitals.is_falling
@@ -359,7 +359,7 @@ def _stands(vitals: Vitals) -> bool:
 
 
 def _taken(vitals: Vitals) -> list[Symptom]:
-    """Weights of which a decay has left less than half, and a loss that stands."""
+    """Report a decay that left less than half of the weights, with a loss that has stalled."""
     evidence = (
         f"The weight decay of {vitals.weight_decay:g} has shrunk the weights to "
         f"{vitals.growth:.0%} of their initial norm, and the loss has stalled at "
@@ -371,7 +371,7 @@ def _taken(vitals: Vitals) -> list[Symptom]:
 
 
 def _takes(vitals: Vitals) -> list[Symptom]:
-    """A decay that each step has to make good before it gets anywhere, and a loss that stands."""
+    """Report a decay that each step must first make up for, with a loss that has stalled."""
     taken = vitals.weight_decay * vitals.learning_rate_peak
     evidence = (
         f"At a learning rate of {vitals.learning_rate_peak:.2g} the weight decay of "
@@ -384,14 +384,14 @@ def _takes(vitals: Vitals) -> list[Symptom]:
         "Divide the learning rate by ten: the decay is multiplied by it.", vitals.rate_as_code(0.1)
     )
     remedies = (_less_decay(vitals), rate)
-    # A decay that is usual, at a rate that is not.
+    # The decay is usual, but the rate is not.
     if vitals.learning_rate_peak >= _HIGH_LEARNING_RATE and not vitals.steps_by_gradients:
         remedies = (rate, _less_decay(vitals))
     return [Symptom(problem, "warning", evidence, figures, remedies, reports=3)]
 
 
 def _lost_tables(vitals: Vitals) -> list[Symptom]:
-    """Factors that a decay has taken to 0, where each is the other's gradient."""
+    """Find factors that a decay has driven to 0, where each scales the other's gradient."""
     sizes = vitals.gradient_profile
     if (
         vitals.layers
@@ -422,10 +422,10 @@ def _decay_remedies(vitals: Vitals) -> tuple[Remedy, ...]:
 
 
 def _held(vitals: Vitals) -> list[Symptom]:
-    """A decay that holds the gradients in balance where there is much left to learn.
+    """Find a decay that balances the gradients while much is left to learn.
 
-    Where it is half as large as they are in the first steps, when they are largest, it is as large
-    as they are from some loss on, and that is where the training stays.
+    If it is half as large as they are in the first steps, when they are largest, it equals them at
+    some lower loss, and that is where training stalls.
     """
     pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
@@ -436,7 +436,7 @@ def _held(vitals: Vitals) -> list[Symptom]:
 
 
 def _clipped(vitals: Vitals, pull: float) -> list[Symptom]:
-    """A decay that is most of the sum, since clipping leaves so little of gradients."""
+    """Report a decay that outweighs the gradients, since clipping leaves so little of them."""
     evidence = (
         f"Clipping scales gradients down to {vitals.left_by_clipping:.1g} of their norm, and the "
         f"weight decay of {vitals.weight_decay:g} that is added to that was {pull:.2g} times as "
@@ -449,7 +449,7 @@ def _clipped(vitals: Vitals, pull: float) -> list[Symptom]:
 
 
 def _coupled(vitals: Vitals, pull: float) -> list[Symptom]:
-    """A decay that is added to the gradients, and is most of their sum."""
+    """Report a decay that is added to the gradients and is large beside them."""
     evidence = (
         f"The weight decay of {vitals.weight_decay:g} is added to the gradients, and was "
         f"{pull:.2g} times as large as they were in the first steps."

@@ -1,12 +1,12 @@
 """A validation loss that rises for good while the training loss falls.
 
-Prechelt (1998): GL is by how many percent the validation loss is over its lowest. A diagnosis needs
-a lasting gap, at three checks in a row, with a training loss far below: of 10% that is also a tenth
-of what there is to know, the loss of a constant; a large share of next to nothing is next to
-nothing. Where a constant's loss is not known, of 20%. A validation loss that does not rise is as
-bad where it has stopped a quarter of what there is to know above a training loss of next to
-nothing. Where validation is told rightly nearly as often as what was learned by heart, the loss is
-that of being too sure of a few, and only worth knowing.
+Prechelt (1998): the generalisation loss GL is the percentage by which the validation loss exceeds
+its minimum. A diagnosis needs a GL of 10% at three validation checks in a row, with a training loss
+far below. The rise must also be a tenth of the loss of the best constant prediction (the constant
+baseline), as a large share of almost nothing is almost nothing. Where that baseline is unknown, the
+GL must be 20%. A validation loss that does not rise is as bad where it plateaus a quarter of the
+baseline above a training loss near 0. Where validation accuracy is close to training accuracy, the
+loss is due to overconfidence on a few samples, and only worth knowing.
 """
 
 import json
@@ -19,14 +19,14 @@ from ...remedy import Remedy
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-_MIN_RISE_SHARE_OF_BEST = 0.1  # Of validation's loss.
+_MIN_RISE_SHARE_OF_BEST = 0.1  # Of the best validation loss.
 _MIN_RISE_SHARE_OF_CONSTANT = 0.1
-_MIN_RISE_SHARE_IF_UNKNOWN = 0.2  # Where a constant's loss is not known.
+_MIN_RISE_SHARE_IF_UNKNOWN = 0.2  # Where the constant baseline is unknown.
 _MAX_RATIO_OF_FALLEN_LOSS = 0.9
 _RECENT_CHECKS = 3
 _RECENT_SHARE_OF_CHECKS = 0.2
 _MIN_CHECKS_IF_EVALUATED_LATE = 10
-_MIN_GAP_SHARE = 0.25  # Of what there is to know, the loss of a constant.
+_MIN_GAP_SHARE = 0.25  # Of the constant baseline.
 _MIN_GAP_SHARE_WITH_ACCURACIES = 0.15
 _MAX_RATIO_BY_HEART = 0.1
 _MIN_ACCURACY_BY_HEART = 0.99
@@ -44,9 +44,9 @@ _REMEDIES = (
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a validation that left its best for good, or that training has left behind."""
+    """Find validation that worsens for good, or that training has left far behind."""
     if vitals.learns_by_heart:
-        return []  # That is what is wanted.
+        return []  # Memorising is the aim.
     checks = max(len(vitals.validation_losses), len(vitals.validation_scores))
     if vitals.evaluates_late and checks < _MIN_CHECKS_IF_EVALUATED_LATE:
         return []
@@ -62,7 +62,7 @@ def _by_losses(vitals: Vitals) -> list[Symptom]:
 
 def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
     place, best = checks.index(min(checks)), vitals.best_check
-    # Of a loss that goes on rising, where it was a while ago is not where it is.
+    # While the loss keeps rising, older checks do not show where it is now.
     latest = statistics.median(
         checks[-max(_RECENT_CHECKS, int(_RECENT_SHARE_OF_CHECKS * len(checks))) :]
     )
@@ -93,7 +93,7 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[S
 
 
 def _severity(vitals: Vitals) -> Severity:
-    """Of a loss alone that rises, for being too sure of a few, it is only worth knowing."""
+    """Return ``"info"`` where only the loss rises, from overconfidence on a few samples."""
     scores = vitals.validation_scores[-_RECENT_CHECKS:]
     known = (
         vitals.scores_are_accuracies and len(scores) == _RECENT_CHECKS and not vitals.is_imbalanced
@@ -103,13 +103,13 @@ def _severity(vitals: Vitals) -> Severity:
 
 
 def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> list[Symptom]:
-    """All of the training data known by heart, and of the rest a good part not known at all."""
+    """Find training data that is memorised while much of validation is not learned at all."""
     if not (vitals.objective.constant_loss > 0 and vitals.validates_the_same_loss):
         return []
     recent = list(zip(checks[-_RECENT_CHECKS:], training[-_RECENT_CHECKS:], strict=True))
     gap = min(check - loss for check, loss in recent)
     by_heart = all(loss < _MAX_RATIO_BY_HEART * check for check, loss in recent)
-    # Smoothed labels leave a loss all the same.
+    # With label smoothing, a loss remains even then.
     by_heart |= vitals.training_accuracy > _MIN_ACCURACY_BY_HEART
     stands = min(checks[-_RECENT_CHECKS:]) > (1 - _MIN_FALL_SHARE) * min(checks[:-_RECENT_CHECKS])
     enough = _MIN_GAP_SHARE_WITH_ACCURACIES if vitals.scores_are_accuracies else _MIN_GAP_SHARE
@@ -125,7 +125,7 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
 
 
 def _by_scores(vitals: Vitals) -> list[Symptom]:
-    """Nearly all of the training data told rightly, and far less of the rest, for good."""
+    """Find nearly all training data classified correctly, and for good far less of validation."""
     scores = vitals.validation_scores
     if not vitals.scores_are_accuracies or len(scores) <= _RECENT_CHECKS or vitals.is_imbalanced:
         return []

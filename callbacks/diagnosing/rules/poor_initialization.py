@@ -1,10 +1,10 @@
-"""Weights that start far from where signals keep their size.
+"""Initial weights with which signals do not keep their scale.
 
-The first loss is far over that of a constant predictor (cs231n: expect ln C at the start), or the
-variance changes by orders of magnitude from one activation to the next (SageMaker Debugger: 10),
-or recurrent weights let a state grow at every time, or the first predictions of a regression are a
-thousand times as wide as its targets. Or, where nothing else shows it, most weights
-were drawn several times as large as any usual rule does, or a few hundredths as large.
+The first loss is far above that of a constant prediction (cs231n: expect ln C at the start), the
+variance changes by orders of magnitude across the activations (SageMaker Debugger: 10), recurrent
+weights amplify a state at every time step, or the first predictions of a regression spread a
+thousand times as wide as its targets. Or, where nothing else shows it, most weights were
+initialised several times as large as by any usual scheme, or a few hundredths as large.
 """
 
 import math
@@ -27,14 +27,14 @@ _MIN_HARMLESS_GAIN_IF_BINARY = 0.02
 _EXTREME_DROPOUT = 0.8
 _RECENT_LOOKS = 3
 
-# Of the range of first predictions to that of targets.
+# Of the range of the first predictions to that of the targets.
 _MIN_RATIO_OF_RANGES = 3.0
 _MIN_RATIO_OF_RANGES_IF_LOUD = 10.0
 _ABSURD_RATIO_OF_RANGES = 1e3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a first loss that only a badly scaled output gives, or signals that fade or grow."""
+    """Find a first loss or predictions of a badly scaled output, or signals that fade or grow."""
     first = _first_loss(vitals) or _first_values(vitals) or _absurd(vitals)
     return [
         *first, *_faint(vitals), *_misdrawn(vitals), *_recurrent(vitals), *_signals(vitals)
@@ -50,7 +50,7 @@ def _remedies() -> tuple[Remedy, ...]:
 
 def _first_loss(vitals: Vitals) -> list[Symptom]:
     if not vitals.starts_far or vitals.dropout >= _EXTREME_DROPOUT:
-        return []  # What such a dropout lets through it multiplies.
+        return []  # Such a dropout amplifies what it lets through.
     objective, first = vitals.objective, vitals.first_data_loss
     usual = objective.usual_loss
     good = _MIN_HARMLESS_GAIN_IF_BINARY if objective.task == "binary" else _MIN_HARMLESS_GAIN
@@ -72,13 +72,13 @@ def _first_loss(vitals: Vitals) -> list[Symptom]:
 
 
 def _first_values(vitals: Vitals) -> list[Symptom]:
-    """First predictions of a regression that are far wider apart than what is to be predicted."""
+    """Find first predictions of a regression that spread far wider than its targets."""
     (low, high), ranges = vitals.objective.target_range, vitals.prediction_ranges
     if vitals.objective.task != "regression" or not ranges or not vitals.had_a_long_chance:
         return []
     if vitals.dropout >= _EXTREME_DROPOUT:
-        return []  # What it lets through it multiplies.
-    # What is worse than a constant, or as wide as before, has not come over it yet.
+        return []  # It amplifies what it lets through.
+    # A network worse than the best constant, or with as wide a spread as before, has not recovered.
     wide = _MIN_RATIO_OF_RANGES * (high - low)
     is_loud = any(layer.weight_gain > LOUD for layer in vitals.layers) or _grow(vitals)
     least = (
@@ -100,13 +100,13 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
 
 
 def _grow(vitals: Vitals) -> bool:
-    """Whether signals grew tenfold on their way, before the first step."""
+    """Whether signals grew tenfold through the network before the first step."""
     first = [variances[0] for variances in vitals.variances.history.values() if variances]
     return len(first) > 1 and first[-1] > _MIN_RATIO_OF_VARIANCES_IF_WIDE * first[0] > 0
 
 
 def _absurd(vitals: Vitals) -> list[Symptom]:
-    """First predictions of a regression that no signal which keeps its size leads to."""
+    """Find first predictions of a regression too wide for signals that keep their scale."""
     (low, high), ranges = vitals.objective.target_range, vitals.prediction_ranges
     if vitals.objective.task != "regression" or not ranges or vitals.has_raw_inputs:
         return []
@@ -123,7 +123,7 @@ def _absurd(vitals: Vitals) -> list[Symptom]:
 
 
 def _faint(vitals: Vitals) -> list[Symptom]:
-    """What parameters in front of the first layer make of its inputs: next to nothing."""
+    """Find inputs that parameters before the first layer scale down to almost nothing."""
     inputs = vitals.inputs
     if inputs.is_data or not vitals.has_faint_inputs:
         return []
@@ -148,9 +148,9 @@ def _faint(vitals: Vitals) -> list[Symptom]:
 
 
 def _misdrawn(vitals: Vitals) -> list[Symptom]:
-    """Weights of which hardly anything of an input comes out, or many times of it, as drawn."""
+    """Find initial weights that shrink a signal to hardly anything, or amplify it many times."""
     off = vitals.misdrawn
-    # Where no gradient comes through them either, nobody need wait.
+    # Where no gradient passes through them either, there is no need to wait.
     waited = vitals.had_a_chance if vitals.vanished_from_the_start else vitals.had_a_long_chance
     if not off or not waited or not vitals.gain <= 0.5:
         return []
@@ -171,7 +171,7 @@ def _misdrawn(vitals: Vitals) -> list[Symptom]:
 
 
 def _recurrent(vitals: Vitals) -> list[Symptom]:
-    """Recurrent weights under which states grow at each time, until their gates are shut."""
+    """Find recurrent weights that amplify states at each time step, until gates saturate."""
     gain = vitals.recurrent_gain
     if not gain > _MIN_RECURRENT_GAIN or vitals.gain > _MIN_HARMLESS_GAIN:
         return []

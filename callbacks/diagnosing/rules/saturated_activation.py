@@ -1,6 +1,6 @@
-"""Sigmoids and tanhs in their flat ends, where no gradient passes.
+"""Sigmoids and tanhs in their flat regions, where no gradient passes.
 
-Judged by the share of entries where the derivative is almost 0 (DeepDiagnosis: pre-activation at 5
+Judged by the share of outputs where the derivative is almost 0 (DeepDiagnosis: pre-activation of 5
 or more), in most of a layer. The network's output is left out: a confident one is saturated.
 """
 
@@ -24,7 +24,7 @@ _MIN_SHARE_OF_ERRORS = 0.2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find the hidden layer that is saturated most."""
+    """Find the first hidden layer that is mostly saturated."""
     shares = {s: share for s, share in vitals.saturated.last.items() if share == share}
     sites = list(vitals.saturated.last)
     for output in sites[len(sites) - vitals.squashed_outputs :]:
@@ -37,7 +37,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if not saturated:
         return []
     site = next(iter(saturated))
-    # A network whose every layer switches may learn, and what it learns is steps.
+    # A network in which every layer switches may learn, but only step functions.
     switches = len(shares) > 1 and min(shares.values()) > _MIN_SHARE_SWITCHING
     hurts = switches or half_shut or _costs(vitals, site) or _holds_up(vitals, site)
     fine = vitals.is_well and not hurts
@@ -58,9 +58,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _holds_up(vitals: Vitals, site: str) -> bool:
-    """Whether it was saturated all along, and not half is learned where the loss stands.
+    """Whether it was saturated all along, and the loss plateaus with less than half learned.
 
-    Where weights drawn many times too large are the cause, what is learned carries over badly,
+    Where weights initialised many times too large are the cause, the network generalises badly,
     however small the loss becomes.
     """
     least = min(vitals.saturated.of(site))
@@ -73,7 +73,7 @@ def _holds_up(vitals: Vitals, site: str) -> bool:
 
 
 def _costs(vitals: Vitals, site: str) -> bool:
-    """Whether half of it was saturated from the start, and what was learned carries over badly."""
+    """Whether half of it was saturated from the start, and the network generalises badly."""
     checks, training = (
         vitals.validation_losses[-_RECENT_CHECKS:],
         vitals.training_epoch_losses[-_RECENT_CHECKS:],
@@ -95,7 +95,7 @@ def _costs(vitals: Vitals, site: str) -> bool:
 
 
 def _decides_worse(vitals: Vitals) -> bool:
-    """Whether validation, of which only a score is known, has many times the errors of training."""
+    """Whether validation, of which only a score is known, has over twice the errors of training."""
     scores, right = vitals.validation_scores[-_RECENT_CHECKS:], vitals.accuracies[-_RECENT_LOOKS:]
     if (
         len(scores) < _RECENT_CHECKS
@@ -110,7 +110,7 @@ def _decides_worse(vitals: Vitals) -> bool:
 
 
 def _is_half_shut(vitals: Vitals, shares: dict[str, float]) -> bool:
-    """Whether the first weights, drawn too large, have shut half of the outputs behind them."""
+    """Whether the first weights, initialised too large, saturate half of their outputs."""
     first = next((layer for layer in vitals.layers if layer.ran), None)
     if first is None or not first.weight_gain > LOUD or not vitals.gain <= _GOOD_GAIN:
         return False

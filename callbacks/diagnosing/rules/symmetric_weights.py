@@ -1,7 +1,7 @@
 """Units that are copies of each other, and stay so.
 
-Identical weights alone do not matter where the next layer tells the units apart; identical
-gradients as well mean that every step keeps them identical. So do zeros whose gradients are 0.
+Identical weights alone do not matter where the next layer tells the units apart; if the gradients
+are identical, too, every step keeps the units so. The same holds for zeros whose gradients are 0.
 """
 
 from ...problem import Problem
@@ -15,7 +15,7 @@ _MIN_SHARE_OF_WAITING_WEIGHTS = 0.5
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find the first hidden layer whose units are one unit many times over, or zeros."""
+    """Find the first hidden layer whose units are copies of one unit, or zeros."""
     same = [layer.name for layer in vitals.layers if layer.identical_units and not layer.is_last]
     same = same or vitals.identical_matrices
     if not same:
@@ -29,7 +29,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _of_tables(vitals: Vitals) -> list[Symptom]:
-    """Embeddings that have one number for each row, however wide they are."""
+    """Find embeddings that have one number for each row, however wide they are."""
     names = vitals.identical_tables
     if not names:
         return []
@@ -41,11 +41,11 @@ def _of_tables(vitals: Vitals) -> list[Symptom]:
 
 
 def _of_zeros(vitals: Vitals) -> list[Symptom]:
-    """Weights that wait for one another: where both factors are 0, so are both gradients."""
+    """Find zero weights that block each other: where both factors are 0, so are both gradients."""
     names = vitals.waiting
     if len(names) < 2 or vitals.gain > 0.5 or not vitals.had_a_chance:
         return []
-    # What a mask switches off, as in Kolmogorov-Arnold networks, keeps the rest from nothing.
+    # Weights that a mask switches off, as in Kolmogorov-Arnold networks, do not block the rest.
     if sum(vitals.entries.get(name, 0) for name in names) < (
         _MIN_SHARE_OF_WAITING_WEIGHTS * sum(vitals.entries.values())
     ):
@@ -57,12 +57,12 @@ def _of_zeros(vitals: Vitals) -> list[Symptom]:
 
 
 def _of_constants(vitals: Vitals) -> list[Symptom]:
-    """Weights that begin as one number almost everywhere: only biases tell their units apart."""
-    # Beside frozen ones, those of an adapter may begin at 0.
+    """Find mostly constant initial weights, where only biases tell the units apart."""
+    # Beside frozen weights, those of an adapter may start at 0.
     layers = [layer for layer in vitals.layers if layer.ran]
     constant = [layer for layer in layers if layer.trained and layer.weight_gain == 0.0]
     names, share = [layer.name for layer in constant], share_of(constant, layers)
-    # Linear layers side by side may begin at 0.
+    # Parallel linear layers may start at 0.
     if (
         len(names) < 2
         or share < _MIN_SHARE_OF_CONSTANT_WEIGHTS

@@ -1,7 +1,7 @@
-"""A network that is another one in evaluation than in training.
+"""A network that behaves differently in evaluation than in training.
 
-BatchNorm takes the batch's own moments in training and running ones in evaluation. Where batches
-are tiny, or the running moments are stale, the two disagree. A batch of one has no moments.
+BatchNorm uses the batch's own moments in training and running moments in evaluation. Where batches
+are tiny or the running moments are stale, the two disagree. A batch of one has no variance.
 """
 
 import math
@@ -22,7 +22,7 @@ _MIN_HASTY_MOMENTUM = 0.8
 _MIN_BATCHES_OF_TRAINING = 50
 _TOO_FEW_VALUES = 3
 
-# Of validation's loss to that of training.
+# Of the validation loss to the training loss.
 _MIN_RATIO_TO_TRAINING = 3.0
 _MIN_RATIO_TO_TRAINING_EARLY = 2.0
 _MIN_RATIO_IF_VALIDATION_PAYS = 1.5
@@ -38,7 +38,7 @@ _MIN_RATIO_OF_A_SUM = 3.0
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find running moments that are not those of the batches, where validation pays for it."""
+    """Find BatchNorm moments, or anything else, that make evaluation differ from training."""
     remedies = (
         Remedy("Use batches of 16 or more.", "batch_size=32"),
         Remedy("Normalise each sample separately, as a whole or in groups.", 'norm="layer"'),
@@ -48,7 +48,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     found = _too_few(vitals, remedies) or _asleep(vitals) or _slow(vitals, remedies)
     found = found or _hasty(vitals)
-    # Sums over batches of other sizes say nothing of each other.
+    # Sums over batches of different sizes cannot be compared.
     if found or vitals.sum_of > _MIN_RATIO_OF_A_SUM:
         return found
     if unfed := _unfed(vitals):
@@ -59,7 +59,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
-    """Batches of which moments say nothing."""
+    """Find batches too small for meaningful moments."""
     fewest, most = vitals.fewest_norm_values, vitals.most_norm_values
     figures, problem = {"values": fewest}, Problem.TRAIN_EVAL_MISMATCH
     if fewest < 2:
@@ -75,7 +75,7 @@ def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
 
 
 def _asleep(vitals: Vitals) -> list[Symptom]:
-    """BatchNorm in evaluation mode from the start, with the moments that it was made with."""
+    """Find BatchNorm layers in evaluation mode from the start, with their initial moments."""
     names = vitals.sleeping_norms
     if not names or not vitals.had_a_chance or vitals.gain > _GOOD_GAIN:
         return []
@@ -93,7 +93,7 @@ def _asleep(vitals: Vitals) -> list[Symptom]:
 
 
 def _unfed(vitals: Vitals) -> list[Symptom]:
-    """BatchNorm that is evaluated, and that no batch of training has come to."""
+    """Find BatchNorm layers used in validation that no training batch has reached."""
     names, checks = vitals.unfed_norms, vitals.validation_losses
     training = vitals.training_epoch_losses
     if not names or not checks or len(training) != len(checks):
@@ -125,14 +125,14 @@ def _unfed(vitals: Vitals) -> list[Symptom]:
 
 
 def _batches(vitals: Vitals) -> float:
-    """How many the whole training will have; infinite where that is not known."""
+    """Return the number of batches of the whole training run; infinite if unknown."""
     return vitals.planned_steps * max(1.0, len(vitals.losses) / max(1, vitals.step))
 
 
 def _are_on_their_way(vitals: Vitals) -> bool:
-    """Whether running moments that take little from each batch are yet to come, and will in time.
+    """Whether running moments with a small momentum have yet to converge, and will in time.
 
-    Keras' momentum of 0.99 is 0.01 here: after a hundred batches a third is what they began with.
+    Keras' momentum of 0.99 is 0.01 here: a third of the initial value is left after 100 batches.
     """
     slowest = min(vitals.norm_momenta.values(), default=1.0)
     now, in_the_end = ((1 - slowest) ** n for n in (len(vitals.losses), _batches(vitals)))
@@ -140,7 +140,7 @@ def _are_on_their_way(vitals: Vitals) -> bool:
 
 
 def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
-    """Running moments that a whole training will not bring to those of the batches."""
+    """Find running moments that will not reach those of the batches by the end of training."""
     batches = _batches(vitals)
     if not _MIN_BATCHES_OF_TRAINING <= batches < math.inf or vitals.step < vitals.planned_steps / 2:
         return []
@@ -168,14 +168,14 @@ def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
 
 
 def _hasty(vitals: Vitals) -> list[Symptom]:
-    """Running moments that are those of the last batch alone: Keras counts the other part."""
+    """Find running moments of the last batch alone, as from a momentum in Keras' convention."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     hasty = [name for name, share in vitals.norm_momenta.items() if share > _MIN_HASTY_MOMENTUM]
     if not hasty or len(checks) <= _RECENT_CHECKS or len(training) != len(checks):
         return []
     recent = zip(checks[-_CHECKS_TO_COMPARE:], training[-_CHECKS_TO_COMPARE:], strict=True)
     pays = [check > _MIN_RATIO_IF_VALIDATION_PAYS * loss > 0 for check, loss in recent]
-    # Moments of a single batch may happen to do.
+    # The moments of a single batch may happen to suffice.
     if not all(pays[-_RECENT_CHECKS:]) and 2 * sum(pays) <= len(pays):
         return []
     share = vitals.norm_momenta[hasty[0]]
@@ -194,13 +194,13 @@ def _hasty(vitals: Vitals) -> list[Symptom]:
 
 
 def _most_by_batch_size(vitals: Vitals) -> float:
-    """How many times a mean of losses may be validation's where both may be sums over a batch."""
+    """Return the ratio of validation to training loss that sums over a batch may explain."""
     is_known = vitals.objective.kind is not None or not vitals.batch_size
     return 1.0 if is_known else max(1.0, vitals.validation_batch_size / vitals.batch_size)
 
 
 def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
-    """A validation loss far over that of training before anything can be known by heart."""
+    """Find a validation loss far above the training loss before anything can be memorised."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     if len(checks) < 3 or len(training) != len(checks) or vitals.is_imbalanced:
         return []
@@ -209,7 +209,7 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     if max(vitals.validation_epochs[:3], default=math.inf) > _MAX_EPOCHS_OF_EARLY_CHECKS:
         return []
     pairs = list(zip(training, checks, strict=True))
-    # With BatchNorm single validations are far off in a training that is none the worse for it.
+    # With BatchNorm, single validations may be far off in an otherwise healthy run.
     has_norm = math.isfinite(vitals.fewest_norm_values)
     if has_norm and len(pairs) <= _TOO_FEW_CHECKS_WITH_NORM:
         return []
@@ -236,7 +236,7 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
 
 
 def _knew_the_second_epoch(vitals: Vitals) -> bool:
-    """Whether the loss fell with the first repetition: what was seen once was known by heart."""
+    """Whether the loss dropped as the second epoch began: samples seen once were memorised."""
     if not math.isfinite(vitals.batches_per_epoch):
         return False
     n = int(vitals.batches_per_epoch)
@@ -245,7 +245,7 @@ def _knew_the_second_epoch(vitals: Vitals) -> bool:
     if not all(len(window) == k for window in windows):
         return False
     before, end, start = (sum(window) / k for window in windows)
-    # It falls more than it did on its way there.
+    # It must drop by more than it was already falling.
     return start < _MAX_RATIO_OF_STEP_DOWN * end * min(1.0, end / before)
 
 

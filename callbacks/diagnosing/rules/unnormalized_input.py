@@ -1,8 +1,8 @@
-"""Inputs far from mean 0 and deviation 1, by orders of magnitude.
+"""Inputs that are orders of magnitude away from mean 0 and standard deviation 1.
 
-What counts is what reaches the first layer with weights, after any normalisation in the network.
-Images in 0..1, z-scored ones, counts and embeddings all are fine; pixels in 0..255, a column in the
-thousands beside one of tenths, or years as they are, are not.
+What counts is the input of the first layer with weights, after any normalisation in the network.
+Images in 0..1, standardised images, counts and embeddings are all fine; pixels in 0..255, a column
+in the thousands beside one of tenths, or raw years are not.
 """
 
 import math
@@ -35,7 +35,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _beside(vitals: Vitals) -> list[Symptom]:
-    """What comes in behind the first layer: a second input, or columns joined to the others."""
+    """Find raw inputs of later layers: a second input, or columns joined to the others."""
     for layer, side in vitals.side_inputs.items():
         if side.is_raw:
             reason = (
@@ -48,7 +48,7 @@ def _beside(vitals: Vitals) -> list[Symptom]:
 
 
 def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float]) -> Symptom:
-    # What fell from a first loss that such inputs made large is no sign of success.
+    # A fall from a first loss that such inputs inflated is no sign of success.
     fell = vitals.gain >= _MIN_HARMLESS_GAIN and vitals.objective.constant_loss > 0
     severity: Severity = "info" if fell else "warning"
     evidence = f"The inputs of {layer} are not normalised: {reason}."
@@ -65,7 +65,7 @@ def _symptom(vitals: Vitals, layer: str, reason: str, figures: dict[str, float])
 
 
 def _hides_others(vitals: Vitals) -> bool:
-    """Whether next to one feature half of the others are as good as constant."""
+    """Whether half of the features are nearly constant beside the one with the largest scale."""
     inputs = vitals.inputs
     return (
         inputs.features > 2
@@ -76,9 +76,9 @@ def _hides_others(vitals: Vitals) -> bool:
 def _reason(vitals: Vitals) -> str | None:
     inputs = vitals.inputs
     if not math.isfinite(inputs.rms):
-        return None  # That is another matter.
+        return None  # `non_finite` reports that.
     if vitals.has_faint_inputs and not inputs.is_data:
-        return None  # Weights have made it so.
+        return None  # Weights have made them so.
     if inputs.rms > _LARGE_ROOT_MEAN_SQUARE:
         return f"their root mean square is {inputs.rms:.3g}"
     if vitals.has_faint_inputs:

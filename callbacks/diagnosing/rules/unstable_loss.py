@@ -1,12 +1,11 @@
-"""A loss that swings by more than its mini-batches explain.
+"""A loss that swings by more than the noise of its mini-batches explains.
 
-TheDeepChecker counts changes of sign, AUTOTRAINER swings of the accuracy; both flag the plain noise
-of small batches. Here the means of windows are compared with what the spread inside of them leads
-to expect, and the swing must be a good part of the loss itself. Batches that hold one class each,
-as data that is not shuffled does, send the network from one to the next. A batch of one sample, as
-a loader makes that is not told otherwise, or of very few, has noise that hides any swing:
-validation shows it, or, of one sample, steps that stay large. Squared errors of a few targets far
-from all others are a loss of their own.
+TheDeepChecker counts sign changes, AUTOTRAINER swings of the accuracy; both flag the plain noise of
+small batches. Here, changes of window means are compared with what the spread within windows leads
+one to expect, and the swing must be a good part of the loss itself. Batches of one class each, from
+data that is not shuffled, drive the network from one class to the next. With batches of one sample,
+the default of a `DataLoader`, or of very few, noise hides any swing: validation shows it, or, for
+one sample, steps that stay large. Squared errors of a few outliers may be nearly all of the loss.
 """
 
 import math
@@ -41,7 +40,7 @@ _HUGE_RATIO_OF_ONE_SAMPLE = 5e-2
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find batches of one class each, and a loss that goes up and down and gets nowhere."""
+    """Find unshuffled batches, dominant outliers, or a loss that swings and gets nowhere."""
     found = _sorted(vitals) or _of_outliers(vitals) or _swinging(vitals)
     return found or _of_few_samples(vitals)
 
@@ -68,8 +67,8 @@ def _sorted_values(vitals: Vitals) -> list[Symptom]:
     if len(variances) < _MIN_BATCHES_LOOKED_AT or not whole > 0 or not vitals.labels_samples:
         return []
     if not vitals.objective.of_batch:
-        return []  # What the network has a part in, as in Q-learning, grows as it learns.
-    # A few outliers make the mean of the variances, and single batches of few samples have any.
+        return []  # Targets that depend on the network, as in Q-learning, grow as it learns.
+    # A few outliers dominate the mean variance, and a single small batch may have any variance.
     within = max(statistics.fmean(variances), statistics.median(variances)) / whole
     if not within < _MAX_SHARE_OF_VARIANCE_WITHIN or not vitals.had_a_chance:
         return []
@@ -90,7 +89,7 @@ def _unshuffled(evidence: str, figures: dict[str, float]) -> list[Symptom]:
 
 
 def _of_outliers(vitals: Vitals) -> list[Symptom]:
-    """Squares of a few targets that are nearly all of the loss, so that the others do not count."""
+    """Find squared errors of a few targets that are nearly all of the loss."""
     objective, half = vitals.objective, vitals.losses[len(vitals.losses) // 2 :]
     losses = [loss for loss in half if math.isfinite(loss)]
     known = objective.kind == "squared" and objective.target_variance > 0
@@ -190,7 +189,7 @@ def _of_few_samples(vitals: Vitals) -> list[Symptom]:
 def _are_large(vitals: Vitals) -> bool:
     """Whether steps were huge at first and are still large, or usual with much left to learn.
 
-    Or, with much left to learn, large all the time.
+    With much left to learn, it is enough that all recent steps are large.
     """
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
     if len(steps) < _FIRST_UPDATES + _LAST_UPDATES:
@@ -199,7 +198,7 @@ def _are_large(vitals: Vitals) -> bool:
         statistics.median(steps[:_FIRST_UPDATES]),
         statistics.median(steps[-_LAST_UPDATES:]),
     )
-    # Of single samples the last few say little.
+    # With single samples, the last few losses say little.
     late = statistics.fmean(vitals.losses[len(vitals.losses) // 2 :])
     is_high = late > _MIN_SHARE_LEFT_TO_LEARN * vitals.whole_constant > 0
     if first > _HUGE_RATIO_OF_ONE_SAMPLE:

@@ -1,12 +1,12 @@
-"""Gradients that get lost on the way back, where nothing is learned.
+"""Gradients that vanish on their way back, where nothing is learned.
 
 AUTOTRAINER compares the norms of the first and the last layer (ratio below 1e-3, first below 1e-4).
-Here they are per parameter, so that a layer's size does not decide, and a network that learns well
-is left alone: residual and normalised ones do with such ratios. Where a constant's loss is not
-known, one that fell at once and then stands has learned no more than the bias of its last layer.
-Where nothing is learned through sigmoids, it is enough that each layer gets less than the next.
-Through time, the gradient of the last output of a recurrent layer by its inputs is compared
-(Pascanu et al. 2013).
+Here norms are per parameter, so that a layer's size does not matter, and a network that learns well
+is not reported: residual and normalised ones learn with such ratios. Where the loss of the best
+constant prediction (the constant baseline) is unknown, a network whose loss fell at once and then
+plateaus has learned no more than the bias of its last layer. Where nothing is learned through
+sigmoids, it is enough that each layer gets less than the next. Through time, the gradients of a
+recurrent layer's last output with respect to its inputs are compared (Pascanu et al. 2013).
 """
 
 import math
@@ -36,7 +36,7 @@ _MAX_RATIO_OF_FADED_GRADIENT = 1e-3
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find the layer from which on the gradients are lost, or the time in a sequence."""
+    """Find the layer, or the time step of a sequence, from which on gradients are lost."""
     lost = _through_layers(vitals) or _at_first(vitals)
     lost = lost or _through_sigmoids(vitals) or _from_layer_to_layer(vitals)
     return [*lost, *_through_time(vitals)]
@@ -49,7 +49,7 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
     first, last = profile[0], profile[-1]
     moves = statistics.median(vitals.total_updates[-5:] or [0.0]) > _MIN_UPDATE_RATIO
     reach = sum(size >= _MAX_RATIO_OF_FORGOTTEN_TIME * last for size in profile)
-    # What comes from two fifths of a sequence is enough to learn something, as LSTMs are made.
+    # Reaching back two fifths of a sequence, as LSTMs do by default, is enough to learn something.
     if not (
         moves
         and last > 0
@@ -80,7 +80,7 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
     if vitals.gain > 0.5 and not _stands(vitals):
         return []
     if not vitals.layers or vitals.silent:
-        return []  # Embeddings stand side by side; what is silent lets nothing through.
+        return []  # Embeddings are parallel, not stacked; silent activations let nothing through.
     layers, values = list(vitals.gradient_profile), list(vitals.gradient_profile.values())
     ratio = values[0] / values[-1]
     severity: Severity = "warning" if vitals.has_learned else "critical"
@@ -89,8 +89,8 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
         f"Gradients vanish from {layers[begins]} on towards the input: per parameter, that of "
         f"{layers[0]} is {share}."
     )
-    # A decay that outweighs the gradients leaves weights that let none through, as do those that
-    # were drawn so, and inputs in the thousands or huge first steps close what comes behind them.
+    # A decay that outweighs the gradients leaves weights that let none through, as do weights
+    # initialised so, and inputs in the thousands or huge first steps saturate what follows them.
     is_root = vitals.vanished_from_the_start and not (
         vitals.decay_outweighs or vitals.has_raw_inputs or vitals.misdrawn or vitals.was_flung
     )
@@ -103,7 +103,7 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
 
 
 def _stands(vitals: Vitals) -> bool:
-    """Whether all was learned at once: of a loss whose constant is not known, a bias."""
+    """Whether a loss without a known constant baseline fell at once, and then plateaued."""
     curve = vitals.curve
     if vitals.whole_constant > 0 or len(curve) < _MIN_WINDOWS or not vitals.had_a_long_chance:
         return False
@@ -128,7 +128,7 @@ def _remedies() -> tuple[Remedy, ...]:
 
 
 def _at_first(vitals: Vitals) -> list[Symptom]:
-    """Gradients that were lost for so long that much of the training went by for nothing."""
+    """Find gradients that were lost for so long that much of the training was wasted."""
     constant, curve = vitals.whole_constant, vitals.curve
     begins = vanishing_from(vitals.first_gradient_profile)
     if not constant > 0 or begins is None or not vitals.vanished_from_the_start:
@@ -162,9 +162,9 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
 
 
 def _from_layer_to_layer(vitals: Vitals) -> list[Symptom]:
-    """Gradients that lose some part at each of several sigmoids or tanhs, of which nothing is left.
+    """Find gradients that shrink at each of several sigmoids or tanhs until nothing is left.
 
-    One layer at the input that gets little is usual; not where all on the way to it fade, too.
+    A small gradient in the first layer alone is usual, but not one that fades all the way to it.
     """
     profile, sites = vitals.gradient_profile, list(vitals.saturated.history)
     layers, values = list(profile), list(profile.values())
@@ -194,9 +194,9 @@ def _from_layer_to_layer(vitals: Vitals) -> list[Symptom]:
 
 
 def _through_sigmoids(vitals: Vitals) -> list[Symptom]:
-    """Hidden sigmoids, each of which lets through a quarter at most, and a training late for it.
+    """Find hidden sigmoids, each passing a quarter of a gradient at most, that delay learning.
 
-    Hardly anything of what comes in reaches what is behind them before their weights have grown.
+    Hardly any of the input signal reaches the layers after them before their weights have grown.
     """
     if not (vitals.is_muffled_at_first and vitals.falls_as_fast_as_ever and vitals.has_learned):
         return []
