@@ -17,7 +17,7 @@ from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
 _MIN_RATIO_OF_GROWTH = 100.0
-_MIN_RATIO_OF_GROWTH_WHEN_WORSE = 30.0  # Far worse than the best constant.
+_MIN_RATIO_OF_GROWTH_WHEN_WORSE = 30.0  # Far worse than the best constant prediction.
 _MIN_NORMS_BEFORE = 5
 _FEW_LAYERS = 3
 _MIN_RATIO_WITHOUT_LAST_LAYER = 30.0

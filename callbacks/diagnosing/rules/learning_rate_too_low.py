@@ -32,7 +32,7 @@ _MAX_RATIO_OF_DIED_UPDATES = 1e-3
 _NO_WAY_OF_ALL_STEPS = 1e-3
 _SHORT_WAY_OF_ALL_STEPS = 2e-2
 
-# Share taken off the best constant's loss.
+# Share taken off the loss of the best constant prediction (the constant baseline).
 _CLEAR_GAIN = 0.02
 _HARDLY_ANY_GAIN = 0.1
 _MAX_GAIN_AT_USUAL_STEPS = 0.2
@@ -248,7 +248,7 @@ def _has_ebbed(vitals: Vitals, updates: list[float], learned: float) -> bool:
 def _learned_slowly(vitals: Vitals, fell: float, *, fast: bool) -> float:
     """Return the share of the loss that learning removed; some may show in validation alone.
 
-    A run that was always slow and only came down to the best constant's loss has learned nothing.
+    A run that was always slow and only came down to the constant baseline has learned nothing.
     """
     knows = vitals.objective.constant_loss > 0 and not vitals.has_other_terms
     learned = min(fell, vitals.gain) if knows and not fast else fell

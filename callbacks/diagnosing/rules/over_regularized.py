@@ -19,7 +19,7 @@ _MAX_GAIN_IF_OUTWEIGHED = 0.65
 _GOOD_GAIN = 0.5
 _LITTLE_GAIN = 0.3
 _SOME_GAIN = 0.2
-_SOME_GAIN_IF_UNKNOWN = 0.05  # Where the best constant's loss is unknown.
+_SOME_GAIN_IF_UNKNOWN = 0.05  # Where the loss of the best constant prediction is unknown.
 _MIN_UPDATE_RATIO = 1e-4
 _HUGE_UPDATE_RATIO = 0.1
 _FIRST_UPDATES = 5
@@ -334,7 +334,7 @@ def _learns_nothing(vitals: Vitals, *, adds: bool) -> list[Symptom]:
         adds: Whether the decay is added to the gradients.
     """
     huge = vitals.weight_decay >= _HUGE_WEIGHT_DECAY
-    # Where the best constant's loss is unknown, a part may be all there is to learn.
+    # With no constant prediction to compare with, part of a loss may be all there is to learn.
     some = _SOME_GAIN if vitals.objective.constant_loss > 0 else _SOME_GAIN_IF_UNKNOWN
     learned = vitals.gain > some if huge else vitals.has_learned
     falls = vitals.is_falling and not (huge and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS)

@@ -78,7 +78,7 @@ def _first_values(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.dropout >= _EXTREME_DROPOUT:
         return []  # It amplifies what it lets through.
-    # A network worse than the best constant, or with as wide a spread as before, has not recovered.
+    # Worse than the best constant prediction, or as wide as before, means not recovered yet.
     wide = _MIN_RATIO_OF_RANGES * (high - low)
     is_loud = any(layer.weight_gain > LOUD for layer in vitals.layers) or _grow(vitals)
     least = (
