@@ -1,7 +1,7 @@
 """A network that behaves differently in evaluation than in training.
 
-BatchNorm uses the batch's own moments in training and running moments in evaluation. Where batches
-are tiny or the running moments are stale, the two disagree. A batch of one has no variance.
+BatchNorm uses the batch's own statistics in training and running statistics in evaluation. Where batches
+are tiny or the running statistics are stale, the two disagree. A batch of one has no variance.
 """
 
 import math
@@ -12,7 +12,7 @@ from ..rounding import in_two_digits
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
-# Between running moments and a batch's own.
+# Between running statistics and a batch's own.
 _MIN_GAP_OF_MOMENTS = 1.0
 _MIN_GAP_OF_MOMENTS_OF_ONE = 0.3  # In batches of one.
 _MIN_GAP_OF_SLOW_MOMENTS = 0.3
@@ -38,7 +38,7 @@ _MIN_RATIO_OF_A_SUM = 3.0
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find BatchNorm moments, or anything else, that make evaluation differ from training."""
+    """Find BatchNorm statistics, or anything else, that make evaluation differ from training."""
     remedies = (
         Remedy("Use batches of 16 or more.", "batch_size=32"),
         Remedy("Normalise each sample separately, as a whole or in groups.", 'norm="layer"'),
@@ -59,7 +59,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
-    """Find batches too small for meaningful moments."""
+    """Find batches too small for meaningful statistics."""
     fewest, most = vitals.fewest_norm_values, vitals.most_norm_values
     figures, problem = {"values": fewest}, Problem.TRAIN_EVAL_MISMATCH
     if fewest < 2:
@@ -75,7 +75,7 @@ def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
 
 
 def _asleep(vitals: Vitals) -> list[Symptom]:
-    """Find BatchNorm layers in evaluation mode from the start, with their initial moments."""
+    """Find BatchNorm layers in evaluation mode from the start, with their initial statistics."""
     names = vitals.sleeping_norms
     if not names or not vitals.had_a_chance or vitals.gain > _GOOD_GAIN:
         return []
@@ -130,7 +130,7 @@ def _batches(vitals: Vitals) -> float:
 
 
 def _are_on_their_way(vitals: Vitals) -> bool:
-    """Whether running moments with a small momentum have yet to converge, and will in time.
+    """Whether running statistics with a small momentum have yet to converge, and will in time.
 
     Keras' momentum of 0.99 is 0.01 here: a third of the initial value is left after 100 batches.
     """
@@ -140,7 +140,7 @@ def _are_on_their_way(vitals: Vitals) -> bool:
 
 
 def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
-    """Find running moments that will not reach those of the batches by the end of training."""
+    """Find running statistics that will not reach those of the batches by the end of training."""
     batches = _batches(vitals)
     if not _MIN_BATCHES_OF_TRAINING <= batches < math.inf or vitals.step < vitals.planned_steps / 2:
         return []
@@ -168,14 +168,14 @@ def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
 
 
 def _hasty(vitals: Vitals) -> list[Symptom]:
-    """Find running moments of the last batch alone, as from a momentum in Keras' convention."""
+    """Find running statistics of the last batch alone, as from a momentum in Keras' convention."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     hasty = [name for name, share in vitals.norm_momenta.items() if share > _MIN_HASTY_MOMENTUM]
     if not hasty or len(checks) <= _RECENT_CHECKS or len(training) != len(checks):
         return []
     recent = zip(checks[-_CHECKS_TO_COMPARE:], training[-_CHECKS_TO_COMPARE:], strict=True)
     pays = [check > _MIN_RATIO_IF_VALIDATION_PAYS * loss > 0 for check, loss in recent]
-    # The moments of a single batch may happen to suffice.
+    # The statistics of a single batch may happen to suffice.
     if not all(pays[-_RECENT_CHECKS:]) and 2 * sum(pays) <= len(pays):
         return []
     share = vitals.norm_momenta[hasty[0]]
