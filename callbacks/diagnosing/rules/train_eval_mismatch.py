@@ -1,7 +1,8 @@
 """A network that behaves differently in evaluation than in training.
 
-BatchNorm uses the batch's own statistics in training and running statistics in evaluation. Where batches
-are tiny or the running statistics are stale, the two disagree. A batch of one has no variance.
+BatchNorm uses the batch's own statistics in training and running statistics in evaluation. Where
+batches are tiny or the running statistics are stale, the two disagree. A batch of one has no
+variance.
 """
 
 import math
