@@ -28,7 +28,7 @@ def test_the_page_has_every_problem_with_its_worst_severity():
 
 def test_the_page_says_of_every_problem_what_shows_it_and_what_helps():
     for section in PAGE.read_text(encoding="utf-8").split("\n### ")[1:]:
-        assert re.search(r"^Signs\b.*:$", section, flags=re.MULTILINE), section
+        assert re.search(r"^Symptoms\b.*:$", section, flags=re.MULTILINE), section
         assert re.search(r"^First remed(y|ies): ", section, flags=re.MULTILINE), section
 
 
