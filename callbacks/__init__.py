@@ -1,4 +1,4 @@
-"""Callbacks that show how training goes, for any Trainer and any LightningModule."""
+"""Callbacks that show how training is going, for any Trainer and any LightningModule."""
 
 from .activation_monitor import ActivationMonitor
 from .checkup import Checkup, checkup

@@ -1,4 +1,4 @@
-"""What is wrong, where, since when, by which figures, and what to change."""
+"""A finding: what is wrong, where, since when, the figures that show it, and what to change."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,12 +16,12 @@ class Diagnosis:
     Attributes:
         problem: What is wrong.
         severity: ``"critical"`` if training cannot succeed as it is, ``"warning"`` if it costs
-            accuracy or time, ``"info"`` for what is only worth knowing.
-        layer: Layer where it begins; None where it is not of one layer.
-        step: Optimiser step at which it was established; those of several optimisers in a batch
+            accuracy or time, ``"info"`` if it is only worth knowing.
+        layer: Layer where it begins; None if it does not concern a single layer.
+        step: Optimiser step at which it was established; steps of several optimisers in a batch
             count as one.
         epoch: Epoch of that step, from 0.
-        evidence: One sentence with the figures.
+        evidence: What was observed, in words and figures.
         measurements: The figures by name.
         remedies: What to change, best first.
 

@@ -6,8 +6,8 @@ from enum import Enum
 class Problem(str, Enum):
     """What can be wrong with a training; the values are codes for logs and scripts.
 
-    ``problems.md``, beside this file, says of each what it is and when it is
-    said.
+    ``problems.md``, next to this file, describes each problem and when it is
+    reported.
     """
 
     NON_FINITE = "non_finite"
@@ -34,12 +34,12 @@ class Problem(str, Enum):
     LINEAR_NETWORK = "linear_network"
 
     def __str__(self) -> str:
-        """The code, as enumerations of strings give theirs from Python 3.11 on."""
+        """Return the code, as `enum.StrEnum` (Python 3.11) does."""
         return self.value
 
     @property
     def in_words(self) -> str:
-        """The problem as a sentence names it.
+        """The problem's name in a sentence.
 
         Example:
             >>> Problem.DEAD_RELU.in_words, Problem.NOT_LEARNING.in_words

@@ -1,4 +1,4 @@
-"""Says whether a training is well, and if not, what is wrong and what to change."""
+"""Says whether a training is healthy, and if not, what is wrong and what to change."""
 
 import copy
 import math
@@ -44,62 +44,62 @@ from .update_ratio_monitor import UpdateRatioMonitor
 
 
 class TrainingDoctor(Callback):
-    """Watch any training and say what is wrong, where, since when, and what to change.
+    """Watch any training and report what is wrong, where, since when, and what to change.
 
-    It brings the monitors that it needs, at intervals of its own (of a long window fifty batches
-    tell which units are dead). Those that the Trainer has go on beside them as they are; of two of
-    a kind only the Trainer's own writes and logs. What stands out is only said once it has lasted,
-    once for each problem and once more where a warning becomes critical, and withdrawn when it
-    heals, as loudly as it was said; what one problem explains of another is its evidence and not a
-    second diagnosis. A healthy training hears at most what is only worth knowing.
+    The doctor brings the monitors that it needs and sets their intervals (in a long window, at
+    least fifty batches tell which units are dead). Monitors that the Trainer already has continue
+    unchanged; of two of a kind, only the Trainer's own writes and logs. A finding is reported after
+    it has persisted: once per problem, and once more if a warning becomes critical. When it heals,
+    it is withdrawn at the same log level. Symptoms that another problem explains become its
+    evidence and not a second diagnosis. A healthy training gets informational notes at most.
 
-    The loss is read off the graph that is differentiated, so that batches and modules can be of
-    any form: which loss it is, of which outputs and targets, and what the best constant
-    prediction would reach. Where that cannot be seen (a loss of one's own, a compiled one) the
-    curve of the loss itself is judged. Without validation nothing is said of over-fitting.
+    The loss is read off the autograd graph that is differentiated, so that batches and modules can
+    have any form: which loss it is, its outputs and targets, and the loss of the best constant
+    prediction. Where that cannot be read (a custom loss, a compiled one), the loss curve alone is
+    judged. Without validation, over-fitting is not reported.
 
-    With several ranks the diagnoses are those of all of them together, the same on every rank; rank
-    0 says and writes them. A fit that goes on from a checkpoint goes on with its record, and so
-    does another one of the same module by the same Trainer. A copy or a pickle, made at any time,
-    has the diagnoses and the records of then.
+    With several ranks, the diagnoses cover all of them and are the same on every rank; rank 0
+    prints and writes them. A fit resumed from a checkpoint continues its record, and so does
+    another fit of the same module by the same Trainer. A copy or a pickle, made at any time, holds
+    the diagnoses and records of that moment.
 
     Args:
-        every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
-            training, or a twentieth of the steps done where its length is unknown, from 5 to 200,
-            and from step 40,000 on a two-hundredth of the steps done.
-        validation_loss: Name of the logged validation loss; None takes one that has ``loss``
-            and ``val`` (or the word ``dev``) in its name: of several the first that names no part
-            of the loss, as ``val_kl_loss`` does, or else that whose counterpart in training is
-            the training's loss, or else the first. Or else, where it is of the training loss'
-            size at first, one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
-            ``mse``, ``cost``, ``objective`` or ``criterion`` for ``loss``, or one that validation
-            logs; or ``val`` alone, if ``train`` is the training's loss; or any name, if what is
-            logged of training under the same one goes with the training's loss, and that is one
-            whose outputs and targets are read. With several of its loaders a name without the
-            loader means the first.
-        validation_score: Name of a logged score, larger being better; None takes the first that
-            has ``acc``, ``accuracy``, ``f1``, ``auc`` or ``auroc`` for a word, logged in validation
-            or beside ``val`` or ``dev``, and is not called a loss or an error. Of a loss or score
-            that is not logged in a validation the doctor warns once.
-        verbose: Whether the log (``torchvitals.callbacks``) has a line for each diagnosis and the
-            terminal the list of them at the end. Attributes, page and loggers have them in any
-            case, and so has an alert of W&B.
-        log_figures: Whether the Trainer's loggers and ``callback_metrics`` get what the monitors
-            that it brings see: at each report a figure for each layer and quantity, at the end a
-            heat map and a table. The record in the run's folder and the page are whole in any
-            case; the Trainer's own monitors and the diagnoses are logged in any case.
+        every_n_steps: Optimiser steps between two reports; None uses a fortieth of the training
+            or, if its length is unknown, a twentieth of the steps done, from 5 to 200, and from
+            step 40,000 on a two-hundredth of the steps done.
+        validation_loss: Name of the logged validation loss; None picks one with ``loss`` and
+            ``val`` (or the word ``dev``) in its name: of several, the first that does not name a
+            part of the loss (as ``val_kl_loss`` does), else the one whose counterpart in training
+            is the training loss, else the first. Failing that, it picks a name with ``loss`` that
+            is logged in validation, or one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
+            ``mse``, ``cost``, ``objective`` or ``criterion`` instead, if its first value is of the
+            training loss's size; then ``val`` alone, if ``train`` is the training loss; then any
+            name whose counterpart in training follows the training loss, if the outputs and
+            targets of that loss can be read. With several validation loaders, a name without the
+            loader's suffix means the first.
+        validation_score: Name of a logged score, larger being better; None picks the first with
+            the word ``acc``, ``accuracy``, ``f1``, ``auc`` or ``auroc``, logged in validation or
+            with ``val`` or ``dev`` in its name, that is not called a loss or an error. The doctor
+            warns once about a given loss or score that is not logged in a validation.
+        verbose: Whether the log (``torchvitals.callbacks``) gets a line for each diagnosis and the
+            terminal a list of them at the end. Attributes, report page, loggers and W&B alerts get
+            them in any case.
+        log_figures: Whether the Trainer's loggers and ``callback_metrics`` get the figures of the
+            monitors that the doctor brings: at each report one per layer and quantity, at the end
+            a heat map and a table. The record in the run's folder and the report page are complete
+            in any case; the Trainer's own monitors and the diagnoses are logged in any case.
 
     Attributes:
-        diagnoses: What stands now, the worst first.
-        announced: All that was said at any time, in order: established, or critical since.
-        healthy: Whether there is none that is a warning or worse, also where nothing is known.
-        verdict: One sentence: what stands, that nothing does, or why there is no verdict.
-        failed: Whether the doctor switched itself off.
+        diagnoses: Current diagnoses, worst first.
+        announced: All diagnoses that were ever reported, in order: established, or worse since.
+        healthy: Whether no current diagnosis is a warning or worse; also True if nothing is known.
+        verdict: One sentence: what is wrong, that nothing is, or why there is no verdict.
+        failed: Whether the doctor switched itself off after an error.
 
     Raises:
         ValueError: If ``every_n_steps`` is below 1 or a name is empty; in the sanity check before
-            training, if a metric that was named looks like a slip for one that is logged there.
-        TypeError: If an argument is of another type, or when training starts with a strategy that
+            training, if a given name looks like a misspelling of one that is logged there.
+        TypeError: If an argument has the wrong type, or when training starts with a strategy that
             flattens parameters (FSDP1).
 
     Example:
@@ -148,22 +148,22 @@ class TrainingDoctor(Callback):
 
     @property
     def diagnoses(self) -> list[Diagnosis]:
-        """What stands now, the worst first."""
+        """Current diagnoses, worst first."""
         return list(self._history.diagnoses)
 
     @property
     def announced(self) -> list[Diagnosis]:
-        """All that was established at any time, in order."""
+        """All diagnoses that were ever reported, in order."""
         return list(self._history.announced)
 
     @property
     def healthy(self) -> bool:
-        """Whether there is no diagnosis that is a warning or worse."""
+        """Whether no current diagnosis is a warning or worse."""
         return all(diagnosis.severity == "info" for diagnosis in self._history.diagnoses)
 
     @property
     def verdict(self) -> str:
-        """What the page begins with: there is none before a fit, or after too few steps."""
+        """One-sentence verdict; says why there is none before a fit or after too few steps."""
         return self._judgement()[1]
 
     def _judgement(self) -> tuple[Health, str]:
@@ -172,12 +172,12 @@ class TrainingDoctor(Callback):
 
         if self.failed:
             return "unknown", "No verdict: the doctor failed and switched itself off."
-        # The losses make a record long, and no verdict asks for them.
+        # The losses are most of the record, and no verdict needs them.
         entries = ({**e, "losses": []} if "losses" in e else e for e in self._journal.entries)
         return verdict_of(read_case(entries))
 
     def __repr__(self) -> str:
-        """With the verdict, which a debugger may ask for at any time."""
+        """Include the verdict; never raise, since a debugger may call this at any time."""
         try:
             health, verdict = self._judgement()
         except Exception:
@@ -185,7 +185,7 @@ class TrainingDoctor(Callback):
         return f"{type(self).__name__}({'healthy' if health == 'healthy' else verdict.rstrip('.')})"
 
     def _repr_html_(self) -> str:
-        """For notebooks: the verdict, and what stands, with its remedies."""
+        """For notebooks: the verdict, and the current diagnoses with their remedies."""
         from .reporting.notebook import notebook_view
 
         return notebook_view(self.verdict, self._history.diagnoses)
@@ -195,12 +195,12 @@ class TrainingDoctor(Callback):
         return self._monitors.reporters
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse what the monitors refuse."""
+        """Refuse a strategy that the monitors cannot work with."""
         if stage == "fit":
             refuse_flattening(type(self).__name__, trainer, pl_module)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a checkpoint was just loaded or the last fit goes on."""
+        """Start afresh, unless a checkpoint was just loaded or the last fit continues."""
         if self._last_fit.goes_on(trainer) and not self._resumed:
             attempt(self, self._take_up_last_fit, trainer, pl_module)
         self.failed = False
@@ -215,16 +215,16 @@ class TrainingDoctor(Callback):
             monitor.on_fit_start(trainer, pl_module)
 
     def _take_up_last_fit(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin as if a checkpoint of its end had been loaded."""
+        """Start as if a checkpoint from the end of the last fit had been loaded."""
         checkpoint: dict[str, Any] = {"callbacks": {}}
         self.on_save_checkpoint(trainer, pl_module, checkpoint)
         self.load_state_dict(copy.deepcopy(checkpoint["callbacks"][self.state_key]))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Find out how long the training is to be."""
+        """Find out how long the training is planned to be."""
         self._fitting = True
         attempt(self, self._observation.begin, trainer, pl_module)
-        # The ranks must meet at the same steps, whatever each of them has planned.
+        # The ranks must synchronise at the same steps, whatever each of them has planned.
         vitals = self._observation.vitals
         plan = (vitals.planned_steps, vitals.batches_per_epoch)
         self._plan(trainer, self._meeting.hold(self, trainer, plan) or [(math.inf, math.inf)])
@@ -243,18 +243,18 @@ class TrainingDoctor(Callback):
         self._set_window()
 
     def _set_window(self) -> None:
-        """Of the units, by the interval."""
+        """Set the window of the dead-unit monitor according to the report interval."""
         window, stride = self._schedule.unit_window(self._observation.vitals.batches_per_epoch)
         self.dead_relus.every_n_steps, self.dead_relus.observe_every_n_batches = window, stride
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Let the monitors know."""
+        """Pass the call on to the monitors."""
         self.dead_relus.on_train_epoch_start(trainer, pl_module)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Look closer at the first batches, and at those of a report."""
+        """Inspect the first batches, and those of a report, more closely."""
         self.gradients.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self.dead_relus.on_train_batch_start(trainer, pl_module, batch, batch_idx)
         self.activations.on_train_batch_start(trainer, pl_module, batch, batch_idx)
@@ -267,7 +267,7 @@ class TrainingDoctor(Callback):
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
-        """Read the loss, while its graph is there."""
+        """Read the loss while its graph still exists."""
         if self._watches:
             self.dead_relus.on_before_backward(trainer, pl_module, loss)
             self.activations.on_before_backward(trainer, pl_module, loss)
@@ -275,7 +275,7 @@ class TrainingDoctor(Callback):
 
     @uncompiled
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Let the monitors know."""
+        """Pass the call on to the monitors."""
         if self._watches:
             self.dead_relus.on_after_backward(trainer, pl_module)
             self.activations.on_after_backward(trainer, pl_module)
@@ -284,8 +284,8 @@ class TrainingDoctor(Callback):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        """Look at the gradients; before the first step, at everything."""
-        # They report in the same steps; by hand an optimiser may make none in some of those.
+        """Inspect the gradients; before the first step, make the first report."""
+        # All report at the same steps; under manual optimisation, an optimiser may skip some.
         if self.activations.reports or not pl_module.automatic_optimization:
             self.gradients.on_before_optimizer_step(trainer, pl_module, optimizer)
             self.updates.on_before_optimizer_step(trainer, pl_module, optimizer)
@@ -298,7 +298,7 @@ class TrainingDoctor(Callback):
     def on_before_zero_grad(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        """Let the monitors know."""
+        """Pass the call on to the monitors."""
         if self._watches:
             self.dead_relus.on_before_zero_grad(trainer, pl_module, optimizer)
             self.activations.on_before_zero_grad(trainer, pl_module, optimizer)
@@ -306,7 +306,7 @@ class TrainingDoctor(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Take the batch's loss, and report where it is time."""
+        """Record the batch's loss, and report if it is time."""
         self._monitors.end_batch(trainer, pl_module, outputs, batch, batch_idx)
         attempt(self, self._observation.add, outputs)
         step = trainer.global_step
@@ -319,7 +319,7 @@ class TrainingDoctor(Callback):
             self._report(trainer)
 
     def _report(self, trainer: Trainer, *, checked: bool = False) -> None:
-        """Examine what all ranks have seen, also of a validation that has just ended."""
+        """Judge what all ranks have observed, including a validation that has just ended."""
         ranks = self._meet(trainer, checked=checked)
         if ranks is not None:
             self._judge(trainer, ranks, checked=checked)
@@ -360,7 +360,7 @@ class TrainingDoctor(Callback):
             own_data=is_of_this_package(trainer.datamodule, "datamodules"),  # type: ignore[attr-defined]
         )
         done, steps = loggers.steps_done(trainer), trainer.global_step
-        # The schedule counts the steps of several optimisers one by one.
+        # The schedule counts the steps of each of several optimisers.
         interval = self._schedule.interval * done // (steps or 1) or self._schedule.interval
         now = (done, trainer.current_epoch)
         new, gone = self._history.report(symptoms, *now, interval=interval, is_poor=vitals.is_poor)
@@ -375,7 +375,7 @@ class TrainingDoctor(Callback):
             self._observation.vitals.first_gradient_profile = list(self.gradients.profile.values())
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave no hook of training on the model."""
+        """Remove the hooks of training from the model."""
         self.dead_relus.on_validation_start(trainer, pl_module)
         self.activations.on_validation_start(trainer, pl_module)
         attempt(self, self._observation.evaluate, trainer, pl_module)
@@ -389,11 +389,11 @@ class TrainingDoctor(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """See what a constant would reach."""
+        """Record the targets, for the loss of the best constant prediction."""
         attempt(self, self._observation.add_validated, batch)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the validation's loss and score; before training, see that they are logged."""
+        """Record validation's loss and score; in the sanity check, check that they are logged."""
         if trainer.state.fn != TrainerFn.FITTING:
             return
         if trainer.sanity_checking:
@@ -402,23 +402,23 @@ class TrainingDoctor(Callback):
             self._report(trainer, checked=True)
 
     def _see_that_named_are_logged(self, trainer: Trainer) -> None:
-        # Of several loaders Lightning tells nobody in the sanity check what is logged.
+        # With several loaders, Lightning does not expose what the sanity check logs.
         if not self._validation.named.is_given or len(trainer.num_sanity_val_batches) > 1:
             return
         own = attempt(self, self._validation.named.read, trainer)
         ranks = self._meeting.hold(self, trainer, own)
         if ranks is not None:
-            # A wrong argument is no failure of the doctor's: training is not to begin with it.
+            # A wrong argument is no failure of the doctor's, so it stops the training.
             self._validation.named.demand(ranks)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Let the monitors know."""
+        """Update the planned length, and pass the call on to the monitors."""
         attempt(self, self._observation.learn_plan, trainer, trainer.current_epoch + 1)
         self.dead_relus.on_train_epoch_end(trainer, pl_module)
         self.activations.on_train_epoch_end(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say how it was."""
+        """Make the last report, and announce the outcome."""
         self._release(trainer, pl_module)
         for monitor in self._monitors:
             monitor.on_train_end(trainer, pl_module)
@@ -426,7 +426,7 @@ class TrainingDoctor(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Lose nothing of an interrupted fit."""
+        """Keep what was recorded of an interrupted fit."""
         text = text_of(exception)
         if isinstance(exception, IndexError) and text.startswith("Target "):
             self._observation.vitals.label_error = text
@@ -436,13 +436,13 @@ class TrainingDoctor(Callback):
             monitor.on_exception(trainer, pl_module, exception)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave nothing behind of a fit that had no step to make."""
+        """Clean up after a fit that had no steps to make."""
         for monitor in self._monitors:
             monitor.teardown(trainer, pl_module, stage)
 
     @switch_off_on_error
     def _judge_sanity_check(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say what is wrong with the labels, which is all that is known before training begins."""
+        """Report what is wrong with the labels: nothing else is known before training."""
         vitals = Vitals(label_error=self._observation.vitals.label_error)
         open_journal(self._journal, trainer, pl_module, vitals, self._schedule.interval)
         self._conclude_from(trainer, vitals)
@@ -452,7 +452,7 @@ class TrainingDoctor(Callback):
     ) -> None:
         clean_up(self, self._observation.end)
         self._last_fit.end(trainer)
-        # What has stopped one rank may not have stopped the others: nobody waits for them.
+        # An error may have stopped this rank alone, so it does not wait for the others.
         is_alone = error is None or trainer.world_size == 1
         is_mislabelled = trainer.sanity_checking and self._observation.vitals.label_error
         if self._fitting or (is_mislabelled and is_alone):
@@ -473,12 +473,12 @@ class TrainingDoctor(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Save what all ranks have seen up to now."""
+        """Save what all ranks have observed so far."""
         if self._fitting:
             ranks = self._meet(trainer, look_back=False)
             if ranks is not None:
                 self._take_up(trainer, ranks)
-        # The monitor's window is joined over the ranks, too.
+        # The monitor's window is merged over the ranks, too.
         window: dict[str, Any] = {"callbacks": {self.dead_relus.state_key: {}}}
         self.dead_relus.on_save_checkpoint(trainer, pl_module, window)
         state = self.state_dict()
@@ -492,7 +492,7 @@ class TrainingDoctor(Callback):
         self._journal.report(step, epoch, self._observation.vitals.losses, {})
 
     def state_dict(self) -> dict[str, Any]:
-        """All that was seen up to the last report or checkpoint, and what was made of it."""
+        """Return all observations up to the last report or checkpoint, and the conclusions."""
         return {
             "history": self._history.state_dict(),
             "observation": self._observation.state_dict(),
@@ -505,11 +505,11 @@ class TrainingDoctor(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take nothing up for a test or a validation: what is known is of the fit."""
+        """Restore nothing for a test or a validation: the record is that of the fit."""
         keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there with the next fit."""
+        """Restore a state, from which the next fit continues."""
         self._clear()
         self._history.load_state_dict(state_dict["history"])
         self._observation.load_state_dict(state_dict["observation"])
@@ -520,20 +520,20 @@ class TrainingDoctor(Callback):
         self._resumed = True
 
     def report(self, path: str | Path) -> Path:
-        """Write the page: verdict, findings with their remedies, curves, and heat maps.
+        """Write the report page: verdict, findings with their remedies, curves, and heat maps.
 
-        One HTML file that opens offline, at any time during or after `fit`. The command
-        ``torchvitals report RUN_DIR`` makes the same page of what a run left in its folder.
+        It is one HTML file that opens offline, and can be written at any time during or after
+        `fit`. The command ``torchvitals report RUN_DIR`` makes the same page from a run's folder.
 
         Args:
-            path: The file to write; its folder is made.
+            path: The file to write; its folder is created.
 
         Returns:
-            The file.
+            Path of the file.
 
         Raises:
-            IsADirectoryError: If it is a folder.
-            TypeError: If it is no path.
+            IsADirectoryError: If ``path`` is a folder.
+            TypeError: If ``path`` is not a path.
         """
         from .reporting.case import read_case
         from .reporting.note_taking import take_notes

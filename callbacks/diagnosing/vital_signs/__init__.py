@@ -1,1 +1,1 @@
-"""What the rules judge by: the vital signs of a training as of a report."""
+"""The vital signs of a training as of a report, by which the rules judge."""

@@ -1,4 +1,4 @@
-"""The vital signs of a training that are observed; what follows from them is in `vitals`."""
+"""The observed vital signs of a training; quantities derived from them are in `vitals`."""
 
 import math
 from dataclasses import dataclass, field
@@ -9,112 +9,119 @@ from .signs import NAN, InputScale, Layer, Objective, SideInput
 
 @dataclass
 class ObservedSigns:
-    """What was recorded of a training up to one moment, as numbers on the host.
+    """Observations of a training up to one moment, as numbers on the host.
 
     Attributes:
         step: Optimiser steps done.
         epoch: Epoch, from 0.
-        planned_steps: Steps that this training is to have; infinite if unknown.
+        planned_steps: Optimiser steps planned for this training; infinite if unknown.
         batches_per_epoch: Infinite if unknown.
-        batch_size: Of the loader; 0 if unknown.
-        validation_batch_size: That of the first loader of validation; 0 if unknown.
-        shuffled: Whether the loader draws its samples at random.
-        one_loss: Whether each batch has one loss and one optimiser, so that its curve has a
-            meaning.
-        learning_rate: Of the first parameter group.
-        learning_rate_peak: Highest so far.
-        rate_rose: Step of the last report that found it higher than any before.
-        learning_rate_given: What a schedule multiplies.
-        schedule_share: Share of the steps of a one-cycle schedule that is made, one in each epoch.
-        waits_for_plateau: Whether a schedule takes the rate down once a metric stands still.
-        weight_decay: Highest of the parameter groups.
+        batch_size: That of the training loader; 0 if unknown.
+        validation_batch_size: That of the first validation loader; 0 if unknown.
+        shuffled: Whether the training loader draws its samples at random.
+        one_loss: Whether each batch has one loss and one optimiser, so that the loss curve is
+            meaningful.
+        learning_rate: Learning rate of the first parameter group.
+        learning_rate_peak: Highest learning rate so far.
+        rate_rose: Step of the last report at which the learning rate reached a new peak.
+        learning_rate_given: Initial learning rate, which a schedule multiplies.
+        schedule_share: Share of a one-cycle schedule's steps that the training makes, where the
+            schedule is stepped once per epoch; NaN otherwise.
+        waits_for_plateau: Whether a schedule lowers the rate once a metric plateaus.
+        weight_decay: Highest weight decay of the parameter groups.
         dropouts: Probability of each dropout layer.
         recurrent: Whether there are recurrent layers.
-        recurrent_gain: How much a state grows at a time at most, by its weights before the first
-            step; NaN without recurrent layers.
-        recurrent_layer: The first one that got sequences.
-        time_profile: Size of the gradient of its last output by the input of each time.
-        clip_norm: Norm that the Trainer clips all gradients together to; NaN without that.
-        clips_itself: Whether the module has a `configure_gradient_clipping` of its own, which may
-            do anything.
+        recurrent_gain: Largest factor by which a hidden state grows per time step, estimated from
+            the initial weights; NaN without recurrent layers.
+        recurrent_layer: Name of the recurrent layer that `time_profile` is of.
+        time_profile: Gradient norm of its last output with respect to the input of each time step.
+        clip_norm: Norm to which the Trainer clips all gradients together; NaN if it does not.
+        clips_itself: Whether the module overrides `configure_gradient_clipping`, which may do
+            anything.
         steps_by_gradients: Whether a shorter gradient makes a shorter step, as it does for SGD.
-        learns_by_heart: Whether the Trainer is to learn a few batches by heart.
-        label_error: What torch said of a label that is no class.
-        first_gap: Number of the first batch that held NaN or infinity; -1 for none.
+        learns_by_heart: Whether the Trainer is set to memorise a few batches (`overfit_batches`).
+        label_error: Error message of torch about a label that is not a valid class.
+        first_gap: Number of the first batch with NaN or infinity, from 0; -1 for none.
         is_broken_off: Whether an error ended the training.
         losses: Loss of each training batch.
-        data_losses: Mean loss of the samples of the batches that were looked at, without
-            penalties and weights.
-        other_terms: What the whole loss has beside that, likewise, where one term is known.
-        penalty_shares: Share of the whole loss that is not of the data, at the same batches.
-        accuracies: Share of right predictions, at the same batches.
-        same_class_pairs: Share of the pairs of samples of a batch that are of one class, likewise.
+        data_losses: Mean loss over the samples of each inspected batch, without penalties and
+            scale factors.
+        other_terms: Total loss minus the data loss, for the same batches; NaN if several loss
+            terms are known.
+        penalty_shares: Share of the total loss that is not data loss, for inspected batches where
+            the two are comparable.
+        accuracies: Share of correct predictions in each inspected batch.
+        same_class_pairs: Share of the pairs of samples in a batch that are of one class, likewise.
         target_spreads: Variance of a batch's targets in a regression, likewise.
-        prediction_ranges: How far apart the predictions of a batch are at most, likewise.
-        predicted_min, predicted_max: Least and largest prediction of a batch, likewise, of a
-            regression.
-        missed_below, missed_above: By how much the targets of those at either end lie beyond them.
-        objective: What is minimised.
-        side_losses: Kind and output of other losses that want logits and get something else.
-        inputs: What reaches the first layer.
-        side_inputs: What reaches layers behind the first.
-        time_axes: Times and sequences in what layers got that take them in this order.
-        strangers: Entries of weights behind the loss that are no parameters of the module.
-        layers: Weight layers from input to output.
-        waiting: Weights that are all 0, as are their gradients, after the first steps.
-        identical_tables: Embeddings whose columns are one column many times over, and get the same
-            gradients.
-        identical_matrices: Matrices of one's own whose units are likewise one unit.
-        untouched: Batches, of a hundred steps or more, that moved no weight; 0 where one has moved.
+        prediction_ranges: Largest distance between two predictions in a batch, likewise.
+        predicted_min, predicted_max: Smallest and largest prediction of a batch in a regression,
+            likewise.
+        missed_below, missed_above: How far the targets of the predictions at either end lie beyond
+            them, on average.
+        objective: The training objective.
+        side_losses: Kind and output function of other losses that expect logits and get the output
+            of a function.
+        inputs: Statistics of the first layer's input.
+        side_inputs: Statistics of the inputs of later layers.
+        time_axes: Time steps and sequences in the first input of layers that take them in this
+            order.
+        strangers: Entries of weights behind the loss that neither the module nor an optimiser has.
+        layers: Weight layers, in order of registration.
+        waiting: Weights that are still all 0 after the first steps, as are their gradients.
+        identical_tables: Embeddings whose columns are all identical and get identical gradients.
+        identical_matrices: Custom weight matrices whose units are, likewise.
+        untouched: Batches, of a hundred steps or more, in which no weight moved; 0 once one has.
         steps_are_made: Whether an optimiser was seen to make a step.
-        has_gradients: Whether any weight was seen to have a gradient, if of 0.
-        forgotten_tables: Embeddings that get a gradient and that no optimiser has.
-        forgotten_parameters: The same of parameters that belong to no layer.
+        has_gradients: Whether any weight was seen to have a gradient, even if it was 0.
+        forgotten_tables: Embeddings that get a gradient and belong to no optimiser.
+        forgotten_parameters: The same for parameters that belong to no layer.
         idle_tables: Embeddings that get a gradient and whose optimiser has made no step.
         mute_outputs: Outputs behind a ReLU that are 0 for all inputs, though their targets are not.
         target_means: Mean of each column of a regression's targets.
-        validation_spread: How far validation's targets are from those means, in squares, over how
-            far training's are; NaN where it is not known, and for other losses than squared ones.
-        uncleared: The most steps in a row that an optimiser made with gradients that were never
-            set to zero; it is looked for in the first ones.
-        decay_pulls: How hard a decay pulls at the weights, in the length of their gradient, in
+        validation_spread: Mean squared distance of validation's targets from those means over that
+            of training's; NaN if unknown, and for losses other than the squared error.
+        uncleared: Most consecutive steps that an optimiser made with gradients that were never set
+            to zero, among the first steps.
+        decay_pulls: Norm of what weight decay adds to the gradient over that of the gradient, in
             each of the first steps.
-        layers_in_graph: Products with a weight behind the loss; 0 where that is not known.
-        affine: Whether nothing between them bends.
-        saturating_outputs: Sigmoids and tanhs that no layer comes after.
-        fewest_norm_values: Values of a channel in the smallest batch that a BatchNorm layer took
-            moments of; infinite without one.
-        most_norm_values: In the largest batch to the layer that gets the fewest, likewise.
-        gradients: Norm of each layer's gradients.
-        total_gradients: Norm of all gradients, before clipping, at each report.
-        first_gradient_profile: Norms of the weight layers before the first step, likewise.
-        gradient_profile: Last norms of the weight layers, per parameter, from input to output.
-        not_finite_layer: Where a gradient or an output was first not finite; empty where all
-            were at once, so that none can be told from the others, and None where none was.
+        layers_in_graph: Products with a weight behind the loss; 0 if unknown.
+        affine: Whether everything between them is affine.
+        saturating_outputs: Number of sigmoids and tanhs with no layer after them.
+        fewest_norm_values: Values per channel in the smallest batch from which a BatchNorm layer
+            took its statistics; infinite without one.
+        most_norm_values: The same for the largest batch of the layer that gets the fewest values.
+        gradients: Gradient norm of each layer.
+        total_gradients: Norm of all gradients together, before clipping, at each report.
+        first_gradient_profile: Gradient norms of the weight layers before the first step, per
+            parameter, from input to output.
+        gradient_profile: The same at the last report, by layer.
+        not_finite_layer: Layer where an output or a gradient was first not finite; empty if all
+            were at once, so that none can be singled out; None if all are finite.
         updates: Update ratio of each layer.
         total_updates: Update ratio over all layers at each report.
-        growth: Length of all weights now over that before the first report.
+        growth: Norm of all weights relative to that before the first report.
         unmoved: Parameters that an optimiser has and that do not move.
-        pushed: Type of the numbers of each parameter beside the layers' that ever had another
-            gradient than 0.
-        entries: Number of entries of each parameter that needs a gradient.
+        pushed: Data type of each parameter outside of layers that ever had a gradient other than 0.
+        entries: Number of entries of each parameter that requires a gradient.
         dead: Share of dead units of each ReLU.
         saturated, dormant, drift, variances: By activation, see `ActivationMonitor`.
         last_activation_is_output: Whether the last activation is the network's output.
-        statistics_gap: Largest distance of BatchNorm's running means from those of batches, in
-            standard deviations, by layer.
-        sleeping_norms: BatchNorm layers in evaluation mode with moments as they were made.
-        unfed_norms: BatchNorm layers that the last validation ran with moments as they were made.
-        norm_momenta: Share of its running moments that a BatchNorm layer takes from each batch.
-        validation_losses: Of each validation.
-        validation_name: What they are logged as; empty where that is not known.
+        statistics_gap: Distance of each BatchNorm layer's running statistics from those of the last
+            batch, see `NormProbe.gaps`.
+        sleeping_norms: BatchNorm layers in evaluation mode whose running statistics still have
+            their initial values.
+        unfed_norms: BatchNorm layers that the last validation ran with the initial values of their
+            running statistics.
+        norm_momenta: Weight of each new batch in a BatchNorm layer's running statistics.
+        validation_losses: Loss of each validation.
+        validation_name: Name under which they are logged; empty if unknown.
         validation_epochs: Epoch of each, from 0.
-        validation_scores: Accuracy or another score, where larger is better.
-        scores_are_accuracies: Whether that is an accuracy.
-        training_score: What is logged of training under that name; NaN where nothing is.
-        wants_order: Whether validation measures the order of samples, and not decisions.
-        wants_decisions: Whether it measures decisions.
-        training_epoch_losses: Mean training loss up to each validation, since the one before.
+        validation_scores: Accuracy or another score of each validation, larger being better.
+        scores_are_accuracies: Whether they are accuracies.
+        training_score: Training metric logged under the corresponding name; NaN if there is none.
+        wants_order: Whether validation measures the ranking of samples, and not decisions.
+        wants_decisions: Whether it measures decisions, as accuracy does.
+        training_epoch_losses: Mean training loss between each validation and the one before.
     """
 
     step: int = 0

@@ -1,4 +1,4 @@
-"""What the vital signs are of: inputs, layers and the objective."""
+"""The parts of the vital signs: inputs, layers and the objective."""
 
 import math
 from collections.abc import Sequence
@@ -10,25 +10,26 @@ _MIN_CLASSES_IF_OF_POSITIONS = 8
 
 @dataclass
 class InputScale:
-    """Of the features that reach the first layer, over the samples of the first batches.
+    """Statistics of the first layer's input features, over the samples of the first batches.
 
     Attributes:
-        layer: That layer.
+        layer: Name of that layer.
         largest_mean: Largest absolute mean of a feature.
         largest_std: Largest standard deviation of a feature.
-        smallest_std: Smallest standard deviation of a feature that is not constant; a tenth of how
-            far one goes that hardly ever is another number.
-        usual_std: Their median, of those likewise.
+        smallest_std: Smallest standard deviation of a feature that is not constant; at least a
+            tenth of the feature's largest distance from its mean, for those that rarely vary.
+        usual_std: Median of these standard deviations.
         rms: Root mean square of all entries.
         features: Number of features: channels of an image, columns of a table.
-        sizes: First two sizes of what reached the layer.
-        batch_spread: How far apart the batches' means are, in deviations within a batch.
+        sizes: First two sizes of the layer's input.
+        batch_spread: Standard deviation of the batches' means, in standard deviations within a
+            batch.
         batches: Number of batches that `batch_spread` is of.
-        drift: How far the mean of the last quarter of them is from that of the first, likewise.
-        growth: Their deviation over that of the first quarter.
-        first_gap: Number of the first batch, of those looked at, that held NaN or infinity; -1 for
-            none.
-        is_data: Whether no weight of the network has a part in what reaches the layer.
+        drift: Distance of the mean of the last quarter of them from that of the first, in standard
+            deviations of the first.
+        growth: Standard deviation of the last quarter over that of the first.
+        first_gap: Number of the first inspected batch with NaN or infinity, from 0; -1 for none.
+        is_data: Whether the layer's input depends on no weight of the network.
     """
 
     layer: str = ""
@@ -49,13 +50,13 @@ class InputScale:
 
 @dataclass(frozen=True)
 class SideInput:
-    """What reached a layer behind the first one, when it was first called.
+    """Statistics of a later layer's input, from its first call.
 
     Attributes:
         rms: Root mean square of all entries.
-        largest: That of the column with the largest one.
-        usual: Their median over the columns that are not all 0.
-        is_data: Whether it comes from no weight of the network.
+        largest: Largest root mean square of a column.
+        usual: Median root mean square of the columns that are not all 0.
+        is_data: Whether the input depends on no weight of the network.
     """
 
     rms: float
@@ -65,10 +66,10 @@ class SideInput:
 
     @property
     def is_raw(self) -> bool:
-        """Whether it is so large, or so uneven, as no activation is."""
+        """Whether it is too large or too uneven to be an activation."""
         if not math.isfinite(self.largest):
-            return False  # That is a problem of its own.
-        # Where half of the columns are huge, it is what layers have made of them.
+            return False  # Non-finite values are a separate problem.
+        # If half of the columns are huge, layers have made them so.
         uneven = self.largest > 1e3 * max(1.0, self.usual) and self.usual < 100
         return (self.is_data and self.rms > 100) or uneven
 
@@ -78,25 +79,26 @@ class Layer:
     """A module with a weight matrix or kernel.
 
     Attributes:
-        name: Its name.
-        entries: Entries of its weights, biases apart.
-        trained: Whether its weight needs a gradient.
-        optimized: Whether an optimiser has it.
+        name: Name of the module.
+        entries: Number of entries of its weights, without biases.
+        trained: Whether its weight requires a gradient.
+        optimized: Whether an optimiser has its weight.
         ran: Whether it was called in training.
         has_gradient: Whether it ever had a gradient.
-        stepped: Whether an optimiser that has it ever made a step; True where none has it.
-        rated: Whether its learning rate ever was another one than 0 at a step; True where no
-            optimiser has it.
-        is_last: Whether it is the last one.
+        stepped: Whether an optimiser that has it ever made a step; True if none has it.
+        rated: Whether its learning rate was ever other than 0 at a step; True if no optimiser has
+            it.
+        is_last: Whether it is the last layer.
         identical_units: Whether all its units have the same weights and, after the first
             backward pass, the same gradients.
-        weight_gain: Deviation of its weights before the first step, times the root of its larger
-            side: 0.58 as torch draws them, 1.4 as He et al. do, and 0 where all are one number;
-            NaN if not known, for what is frozen, and for modules that are none of torch's own.
-        as_drawn: Whether it is frozen, looks as torch draws it, and has not moved.
-        idle_share: Share of the units of a linear or convolutional layer that none of five looks or
-            more has seen a gradient of.
-        matrices: How many weights its entries are of: two or more for a recurrent layer.
+        weight_gain: Standard deviation of its weights before the first step times the square root
+            of its larger dimension: 0.58 for torch's initialisation, 1.4 for that of He et al., 0
+            if all weights are equal; NaN if unknown, if frozen, and for custom modules unless it is
+            above 1.
+        as_drawn: Whether it is frozen, looks freshly initialised, and has not moved.
+        idle_share: Share of the units of a linear or convolutional layer for which none of five
+            inspections or more has found a gradient.
+        matrices: Number of weights that its entries are of: two or more for a recurrent layer.
     """
 
     name: str
@@ -116,48 +118,48 @@ class Layer:
 
 
 def share_of(some: Sequence[Layer], layers: Sequence[Layer]) -> float:
-    """Share of the layers' weights that some of them have."""
+    """Share of all layers' weights that some of the layers have."""
     entries = sum(layer.entries for layer in layers)
     return sum(layer.entries for layer in some) / entries if entries else 0.0
 
 
 @dataclass
 class Objective:
-    """What is minimised.
+    """The training objective.
 
     Attributes:
-        task: ``"classification"``, ``"binary"``, ``"regression"``; None where it is not known.
-        kind: See `LossCall`, or ``"ctc"``, or ``"divergence"`` or ``"poisson"`` for one of what
-            are no logarithms, or ``"hinge"`` of labels 0 and 1, or ``"multi_hot"`` for a
-            cross-entropy of several labels of a sample, or ``"by_hand"`` for what is only known
-            to hold every prediction against every target; None likewise.
+        task: ``"classification"``, ``"binary"``, ``"regression"``; None if unknown.
+        kind: See `LossCall`; or ``"ctc"``; ``"divergence"`` or ``"poisson"`` for one that is not
+            given logarithms; ``"hinge"`` for one with labels 0 and 1; ``"multi_hot"`` for a
+            cross-entropy of several labels per sample; ``"by_hand"`` for a hand-written loss that
+            compares every prediction with every target; None if unknown.
         output: Function right before the loss.
-        ascends: Whether it is maximised.
-        shapes: Of predictions and targets, where they differ.
+        ascends: Whether the loss is maximised.
+        shapes: Shapes of predictions and targets, if they differ.
         classes: Number of outputs.
         target_range: Smallest and largest target.
-        predicted_range: Of a regression's predictions, from the first batch on.
-        sum_range: Of the sums of the probabilities over the classes, where a loss wants
-            their logarithms.
-        constant_loss: What the best constant predictor reaches; NaN where it is not known.
-        target_variance: Of a regression's targets, mean over the columns.
-        placed_loss: What a picture of the means reaches, where binary targets are pictures.
-        flat_loss: Mean squared error of one number for all places (of 0, for targets from 0 to 1):
-            what a convolution may begin with.
-        target_counts: Samples of each class.
-        predicted_counts: Recent predictions of each class.
-        labels: Labels in a batch: as many as samples, or more where words or pixels have their own.
-        target_shape: Of the targets of one batch.
-        of_inputs: Whether the targets are what reached the first layer, as an autoencoder has it.
-        of_batch: Whether they are a tensor of the batch or follow from one, in its order; looked at
-            in a regression.
-        positives: How many of several labels of a sample are 1, on average; NaN where there is one
-            label, or more columns of them than are counted.
-        predicted_positives: How many of them are lately predicted to be 1, likewise.
+        predicted_range: Smallest and largest prediction of a regression, from the first batch on.
+        sum_range: Smallest and largest sum of the probabilities over the classes, for a loss that
+            expects their logarithms.
+        constant_loss: Loss of the best constant prediction; NaN if unknown.
+        target_variance: Variance of a regression's targets, averaged over the columns.
+        placed_loss: Loss of predicting the mean at each place, if binary targets are images.
+        flat_loss: Mean squared error of one number for all places (of 0, for targets from 0 to 1),
+            with which a convolution may start.
+        target_counts: Number of samples of each class.
+        predicted_counts: Number of recent predictions of each class.
+        labels: Labels in a batch: as many as samples, or more if words or pixels have their own.
+        target_shape: Shape of the targets of one batch.
+        of_inputs: Whether the targets are the first layer's input, as in an autoencoder.
+        of_batch: Whether the targets are a tensor of the batch or a monotone function of one;
+            checked in a regression.
+        positives: Mean number of positive labels per sample; NaN if each sample has one class, or
+            if there are more columns of labels than are counted.
+        predicted_positives: Mean number of labels recently predicted to be positive, likewise.
         has_beside: Whether the loss has another term that depends on the data.
-        weighed: Whether the step weighs the entries, so that a constant's loss is not known.
-        own_units: Whether the losses of the data are those of a regression that is none of squares.
-        of_positions: Whether targets are places in the batch, as contrastive losses have them.
+        weighed: Whether the step weights the entries, so that `constant_loss` is unknown.
+        own_units: Whether the data loss is a regression loss other than the squared error.
+        of_positions: Whether targets are positions in the batch, as in contrastive losses.
     """
 
     task: str | None = None
@@ -187,7 +189,7 @@ class Objective:
     of_positions: bool = False
 
     def counts_are_of_positions(self) -> bool:
-        """Whether each of as many classes as a batch has samples is one's target once or twice."""
+        """Whether there is about one class per label of a batch, all of them equally frequent."""
         present = [count for count in self.target_counts if count > 0]
         if self.task != "classification" or len(present) < _MIN_CLASSES_IF_OF_POSITIONS:
             return False
@@ -197,7 +199,7 @@ class Objective:
 
     @property
     def usual_loss(self) -> float:
-        """Loss of a classifier that knows nothing yet, ln C; NaN for a regression."""
+        """Loss of a classifier with uniform predictions, ln C; NaN for a regression."""
         if self.task == "binary":
             return math.log(2)
         return math.log(max(2, self.classes)) if self.task == "classification" else NAN

@@ -14,7 +14,7 @@ from .signs import NAN, Layer, share_of
 
 _WINDOWS_OF_A_CURVE = 20
 _MIN_WINDOWS_OF_A_QUARTER = 4
-# What noise and a constant predictor's own error in few samples leave open.
+# Margins for noise, and for the error of the constant baseline if samples are few.
 _CLEAR_GAIN = 0.02
 _HARDLY_ANY_GAIN = 0.1
 _MIN_SHARE_ABOVE_CONSTANT = 0.25
@@ -28,7 +28,7 @@ _MIN_RATIO_OF_OTHER_UNITS = 1.5
 _MIN_RATIO_OF_OTHER_DATA = 5.0
 _MIN_RATIO_OF_PACES = 0.5
 _STEPS_OF_A_SLOW_START = 1000
-# Of the steps that are planned.
+# Of the planned steps.
 _LATE_SHARE_OF_STEPS = 0.75
 _MAX_SHARE_OF_STEPS_IN_TIME = 0.9
 
@@ -37,7 +37,7 @@ _SMALL_ROOT_MEAN_SQUARE = 1e-2
 _MAX_DIMENSIONS_OF_A_TABLE = 2
 _RECENT_LOOKS = 3
 _MIN_LOOKS = 10
-# Rows of one product may differ in their last digits.
+# Equal rows of a matrix product may differ in their last digits.
 _MAX_RANGE_OF_ONE_PREDICTION = 1e-5
 
 _LAST_CHECKS = 3
@@ -60,9 +60,9 @@ _MAX_VARIANCE_OF_SIGMOIDS = 0.25
 
 @dataclass
 class Vitals(ObservedSigns):
-    """Recorded vital signs of one moment, and what follows from them.
+    """Vital signs observed up to one moment, and quantities derived from them.
 
-    That is computed once: a report takes a copy.
+    Derived quantities are cached: each report takes a copy.
     """
 
     @property
@@ -71,19 +71,19 @@ class Vitals(ObservedSigns):
         return max(self.dropouts, default=0.0)
 
     def rate_as_code(self, factor: float) -> str:
-        """A multiple of the highest learning rate so far, as an argument; empty if unknown."""
+        """Format a multiple of the highest learning rate as an argument; empty if unknown."""
         rate = self.learning_rate_peak * factor
         return f"lr={rate:.3g}" if math.isfinite(rate) else ""
 
     @property
     def usual_gradient(self) -> float:
-        """Median norm of all gradients, before clipping; NaN where none is known."""
+        """Median over the reports of the norm of all gradients, before clipping; NaN if unknown."""
         known = [norm for norm in self.total_gradients if math.isfinite(norm)]
         return statistics.median(known) if known else NAN
 
     @property
     def left_by_clipping(self) -> float:
-        """Share of such a gradient that clipping leaves."""
+        """Share of the usual gradient that clipping leaves."""
         usual = self.usual_gradient
         return self.clip_norm / usual if self.clip_norm < usual else 1.0
 
@@ -94,12 +94,12 @@ class Vitals(ObservedSigns):
 
     @property
     def had_a_long_chance(self) -> bool:
-        """Whether so many were done that even what begins with a plateau should have left it."""
+        """Whether even a training that starts on a plateau should have left it by now."""
         return self._is_long(self.step)
 
     @property
     def had_a_long_chance_at_full_rate(self) -> bool:
-        """Whether as many were done since a warm-up ended."""
+        """Whether the same holds for the steps since the warm-up ended."""
         return self._is_long(self.step - self.rate_rose)
 
     def _is_long(self, steps: int) -> bool:
@@ -114,35 +114,35 @@ class Vitals(ObservedSigns):
             self.objective.of_inputs
             or len(self.objective.target_shape) > _MAX_DIMENSIONS_OF_A_TABLE
         ):
-            # The mean of what is to be drawn holds it for long, as it does an autoencoder.
+            # Image generators, like autoencoders, stay at the mean of their targets for long.
             falls = len(checks) == _LAST_CHECKS and all(b < a for a, b in pairwise(checks))
             leaves = falls and checks[-1] < (1 - _MIN_FALL_SHARE_WHEN_LEAVING) * checks[0]
             return self.step > min(half, _STEPS_OF_A_SLOW_START) and not leaves
-        # Without the loss of a constant a slow start looks the same.
+        # Without the constant baseline, a slow start looks like no learning.
         return not math.isnan(self.objective.constant_loss) or self.step > half
 
     @property
     def starts_far(self) -> bool:
-        """Whether the first loss is far over that of a network that knows nothing yet, ln C.
+        """Whether the first loss is far above that of uniform predictions, ln C.
 
-        Inputs that are not normalised are a reason of their own.
+        False for unnormalised inputs, which are a cause of their own.
         """
         if not self.objective.usual_loss > 0 or not self.data_losses:
             return False
-        # Weights of classes make a constant's loss larger.
+        # Class weights raise the loss of the best constant prediction.
         usual = max(self.objective.usual_loss, self.objective.constant_loss)
         return self.first_data_loss > _MIN_RATIO_TO_USUAL_LOSS * usual and not self.has_raw_inputs
 
     @property
     def has_raw_inputs(self) -> bool:
-        """Whether inputs are so large that what they lead to is no matter of the weights."""
+        """Whether inputs are so large that their effects are not due to the weights."""
         return self.inputs.rms > 10 or any(side.is_raw for side in self.side_inputs.values())
 
     @property
     def has_faint_inputs(self) -> bool:
-        """Whether what reaches the first layer is next to nothing.
+        """Whether the first layer's input is close to 0.
 
-        What is only small is so where nothing is learned.
+        The threshold is higher if nothing is learned.
         """
         least = (
             _SMALL_ROOT_MEAN_SQUARE
@@ -153,7 +153,7 @@ class Vitals(ObservedSigns):
 
     @property
     def first_data_loss(self) -> float:
-        """Data loss at first; of binary labels, which may be weighted, no more than most have."""
+        """First data loss; for binary labels, which may be weighted, at most a median of three."""
         first = self.data_losses[0]
         if self.objective.task == "binary":
             return min(first, statistics.median(self.data_losses[:3]))
@@ -161,17 +161,17 @@ class Vitals(ObservedSigns):
 
     @cached_property
     def decay_outweighs(self) -> bool:
-        """Whether a decay that is added to the gradients was more than they are, at first."""
+        """Whether weight decay that is added to the gradients outweighed them at first."""
         pulls = [pull for pull in self.decay_pulls if math.isfinite(pull)]
         return len(pulls) >= _MIN_PULLS and statistics.median(pulls) > 1
 
     @cached_property
     def misdrawn(self) -> list[Layer]:
-        """Layers that have most of the weights, all drawn far too small or all far too large."""
+        """Layers with most of the weights, all initialised far too small or all far too large."""
         layers = [layer for layer in self.layers if layer.ran]
         drawn = [layer for layer in layers if layer.trained and layer.weight_gain > 0]
         faint = [layer for layer in drawn if layer.weight_gain < _FAINT_WEIGHT_GAIN]
-        # Sigmoids, whose slope is a quarter, take weights four times as large (Glorot and Bengio).
+        # Sigmoids, whose slope is a quarter, need weights four times as large (Glorot and Bengio).
         most = LOUD * (2 if self._hardly_move(0, _MAX_VARIANCE_OF_SIGMOIDS) else 1)
         loud = [layer for layer in drawn if layer.weight_gain > most]
         off = max(faint, loud, key=len)
@@ -179,9 +179,9 @@ class Vitals(ObservedSigns):
 
     @cached_property
     def vanished_from_the_start(self) -> bool:
-        """Whether gradients were lost on their way before the first step, with units alive.
+        """Whether gradients vanished on their way back before the first step, with units alive.
 
-        A last layer that begins at zero lets none through for one step, and loses nothing.
+        A last layer initialised at zero does not count: it blocks gradients for one step only.
         """
         dead = (shares[0] for shares in self.dead.history.values() if shares)
         return (
@@ -193,9 +193,9 @@ class Vitals(ObservedSigns):
 
     @cached_property
     def silent(self) -> list[str]:
-        """Activations all of whose units have been 0 in each of several reports, from the first.
+        """Activations all of whose units have been 0 in every report so far, of several.
 
-        Rectifiers, whose units are watched in every batch, are another matter.
+        ReLUs are left out: `dead` covers their units.
         """
         history = self.dormant.history.items()
         known = {site: [s for s in shares if s == s] for site, shares in history}
@@ -208,63 +208,63 @@ class Vitals(ObservedSigns):
 
     @property
     def highest_first_loss(self) -> float:
-        """Of the first batches; what is not finite does not count."""
+        """Highest finite loss of the first batches."""
         return max(
             (loss for loss in self.losses[:_FIRST_BATCHES] if math.isfinite(loss)), default=0.0
         )
 
     @property
     def was_flung(self) -> bool:
-        """Whether a step as long as the weights made the loss a hundred times what it was."""
+        """Whether a step longer than the weights made the loss a hundred times as large."""
         longest = max((u for u in self.total_updates if math.isfinite(u)), default=0.0)
         first = self.losses[0] if self.losses else NAN
         return longest > 1 and 0 < _MIN_RATIO_OF_FLUNG_LOSS * first < self.highest_first_loss
 
     @cached_property
     def curve(self) -> list[float]:
-        """The loss in at most 20 windows."""
+        """Mean loss of each of at most 20 windows."""
         return window_means(self.losses, _WINDOWS_OF_A_CURVE)
 
     @cached_property
     def recent_loss(self) -> float:
-        """Mean loss of the last tenth of the batches, or ten."""
+        """Mean loss of the last tenth of the batches, at least ten."""
         return _tail_mean(self.losses)
 
     @cached_property
     def initial_loss(self) -> float:
-        """Mean loss of the first batches; that of the very first where the steps made it worse."""
+        """Mean loss of the first batches, or the very first one if steps made it much worse."""
         first = self.losses[:5]
         mean = sum(first) / len(first) if first else NAN
         return first[0] if first and mean > _MIN_RATIO_OF_WORSENED_LOSS * first[0] > 0 else mean
 
     @cached_property
     def recent_data_loss(self) -> float:
-        """Mean data loss of the batches lately looked at."""
+        """Mean data loss of the most recently inspected batches."""
         return _tail_mean(self.data_losses)
 
     @cached_property
     def training_accuracy(self) -> float:
-        """Share lately told rightly, of samples with one label each; NaN after a few looks."""
+        """Recent accuracy, if samples have one label each; NaN if few batches were inspected."""
         recent = self.accuracies[-max(_MIN_LOOKS, len(self.accuracies) // 5) :]
         known = self.labels_samples and len(recent) >= _MIN_LOOKS
         return statistics.fmean(recent) if known else NAN
 
     @property
     def told_rightly(self) -> float:
-        """The accuracy in training, no more than what is logged under the name of validation's.
+        """The training accuracy, at most the logged `training_score`.
 
-        That may be of something else than the outputs that the loss has: of whole sentences, or of
-        the spikes that come of potentials.
+        The latter may measure something other than the outputs that the loss gets: whole
+        sentences, or the spikes that follow from potentials.
         """
         logged = self.training_score
         return min(self.training_accuracy, logged if math.isfinite(logged) else math.inf)
 
     @cached_property
     def gain(self) -> float:
-        """Share of the loss of the best constant predictor that was taken off it.
+        """Relative reduction of the loss from that of the best constant prediction.
 
-        Where that predictor is not known, of the initial loss. 0 is nothing learned, 1 no loss
-        left, below 0 is worse than a constant.
+        If that is unknown, from the initial loss. 0 means nothing learned, 1 no loss left, below 0
+        worse than the constant baseline.
         """
         constant = self.objective.constant_loss
         if constant > 0 and self.data_losses:
@@ -274,15 +274,16 @@ class Vitals(ObservedSigns):
             gains.append(1 - self.recent_loss / self.initial_loss)
         squares = self.objective.target_variance > 0 and not self.objective.own_units
         if squares and self.data_losses:
-            # Of squares, though they are not what is minimised: outliers may be most of them.
+            # The squared error is not what is minimised: it may mostly consist of outliers.
             gains.append(1 - self.recent_data_loss / self.objective.target_variance)
         return max(gains, default=NAN)
 
     @property
     def is_worse_than_constant(self) -> bool:
-        """Whether the loss is clearly over that of a constant, of one for all places of an image.
+        """Whether the loss is clearly above the constant baseline.
 
-        Its own mean for each place is more than a convolution can begin with.
+        For images that is one constant for all places: a mean for each is more than a convolution
+        can start with.
         """
         objective = self.objective
         if len(objective.target_shape) > _MAX_DIMENSIONS_OF_A_TABLE and objective.kind == "squared":
@@ -291,14 +292,14 @@ class Vitals(ObservedSigns):
 
     @property
     def ignores_inputs(self) -> bool:
-        """Whether all samples of the batches lately looked at got one and the same prediction."""
+        """Whether all samples of each recently inspected batch got the same prediction."""
         recent, variance = self.prediction_ranges[-_RECENT_LOOKS:], self.objective.target_variance
         size = math.sqrt(variance) if variance > 0 else 1.0
         return len(recent) == _RECENT_LOOKS and max(recent) < _MAX_RANGE_OF_ONE_PREDICTION * size
 
     @property
     def evaluates_late(self) -> bool:
-        """Whether evaluation says little yet: BatchNorm's moments follow a network that moves."""
+        """Whether evaluation says little yet, as BatchNorm's statistics lag behind the weights."""
         has_norm = math.isfinite(self.fewest_norm_values)
         return (
             has_norm and math.isfinite(self.planned_steps) and self.step <= self.planned_steps / 2
@@ -311,33 +312,33 @@ class Vitals(ObservedSigns):
 
     @property
     def has_other_terms(self) -> bool:
-        """Whether the loss has more to it than the data loss that constants are compared with."""
+        """Whether the total loss is clearly other than the data loss, which baselines refer to."""
         whole, part = self.recent_loss, self.recent_data_loss
         return abs(whole - part) > 0.25 * max(abs(whole), abs(part))
 
     @property
     def is_imbalanced(self) -> bool:
-        """Whether there are ten times as many samples of one class as of another, or more."""
+        """Whether one class has at least ten times as many samples as another."""
         present = [count for count in self.objective.target_counts if count > 0]
         return len(present) > 1 and max(present) >= 10 * min(present)
 
     @property
     def scale(self) -> float:
-        """What there is to know: the loss of the best constant, or else the first one."""
+        """Loss of the best constant prediction or, if unknown, the initial loss."""
         constant = self.objective.constant_loss
         return constant if constant > 0 else abs(self.initial_loss)
 
     @property
     def sum_of(self) -> float:
-        """How many times the mean over a batch's samples the loss is: 1, or more for a sum."""
+        """Ratio of the loss to its mean over a batch's samples: 1, or more for a sum."""
         whole, part = (known[0] if known else NAN for known in (self.losses, self.data_losses))
         return max(1.0, whole / part) if part > 0 else 1.0
 
     @property
     def whole_constant(self) -> float:
-        """Loss of the best constant in units of the whole loss; NaN where it is not known.
+        """Loss of the best constant prediction in units of the total loss; NaN if unknown.
 
-        A whole that is a little more than its part has a penalty in it.
+        A total only slightly above the data loss is not a sum: it contains a penalty.
         """
         return self.objective.constant_loss * (
             self.sum_of if self.sum_of > _MIN_RATIO_OF_A_SUM else 1.0
@@ -345,24 +346,24 @@ class Vitals(ObservedSigns):
 
     @property
     def validation_constant(self) -> float:
-        """The loss of that constant on validation's targets, as far as they are known to differ."""
+        """The same on validation's targets, as far as their spread is known to differ."""
         is_known = 1 / _MIN_RATIO_OF_OTHER_DATA < self.validation_spread < _MIN_RATIO_OF_OTHER_DATA
         return self.whole_constant * (self.validation_spread if is_known else 1.0)
 
     @property
     def whole_scale(self) -> float:
-        """The same in units of the whole loss: sums over a batch are many times the mean."""
+        """`scale` in units of the total loss: a sum over a batch is many times the mean."""
         return self.scale * self.sum_of
 
     @cached_property
     def is_falling(self) -> bool:
-        """Whether the loss of the last half of the steps falls beyond its noise."""
+        """Whether the loss falls by more than its noise over the last half of the steps."""
         half = self.losses[len(self.losses) // 2 :]
         return slope_score(half) < -3
 
     @property
     def scores_improve(self) -> bool:
-        """Whether a third fewer errors than at first are made of validation."""
+        """Whether validation's error rate has fallen by more than a third since the first check."""
         first, last = self.validation_scores[:1], self.validation_scores[-_LAST_CHECKS:]
         if len(self.validation_scores) <= _LAST_CHECKS or not 0 <= min(last) <= max(last) <= 1:
             return False
@@ -370,9 +371,9 @@ class Vitals(ObservedSigns):
 
     @cached_property
     def falls_as_fast_as_ever(self) -> bool:
-        """Whether it falls near the end of the plan at half of its first pace or more.
+        """Whether the loss falls near the planned end at half of its initial pace or more.
 
-        What comes near to all that it can learn slows down.
+        A training that has learned almost all it can slows down.
         """
         late = (
             math.isfinite(self.planned_steps)
@@ -390,16 +391,17 @@ class Vitals(ObservedSigns):
 
     @property
     def falls_in_time(self) -> bool:
-        """Whether it falls, and there is time left for it to get below a constant's or it is."""
+        """Whether the loss falls and is below the constant baseline, or has time left for it."""
         return self.is_falling and (
             self.has_learned or self.step < _MAX_SHARE_OF_STEPS_IN_TIME * self.planned_steps
         )
 
     @cached_property
     def validation_falls(self) -> bool:
-        """Whether each of the last checks was better than the one before, beyond a hair.
+        """Whether each of the last validation losses is lower than the one before, by enough.
 
-        What knew its task from the start, as in fine-tuning, gets better slowly.
+        False for a network that knew its task from the start, as in fine-tuning: it improves
+        slowly.
         """
         checks, constant = self.validation_losses[-_RECENT_CHECKS:], self.objective.constant_loss
         knew = constant > 0 and any(loss < 0.7 * constant for loss in self.data_losses[:1])
@@ -410,7 +412,7 @@ class Vitals(ObservedSigns):
 
     @property
     def best_check(self) -> float:
-        """The lowest validation loss; of many, with those beside it: one happens to be good."""
+        """Lowest validation loss; of many, averaged with its neighbours, as one may be luck."""
         checks = self.validation_losses
         place = checks.index(min(checks))
         around = int(len(checks) >= _MANY_CHECKS)
@@ -418,47 +420,47 @@ class Vitals(ObservedSigns):
 
     @property
     def validates_the_same_loss(self) -> bool:
-        """Whether validation's loss may be the training's own, and not one of other units."""
+        """Whether the validation loss may be the training loss, and not one in other units."""
         checks, training = self.validation_losses, self.training_epoch_losses[:1]
         known = [*training, *([self.whole_scale] if self.objective.constant_loss > 0 else [])]
         return bool(checks and known) and min(checks) < _MIN_RATIO_OF_OTHER_UNITS * max(known)
 
     @property
     def validated_gain(self) -> float:
-        """The same as `gain` of the last validations; infinite where they do not tell."""
+        """`gain` on the last validations; infinite if they cannot tell."""
         checks, constant = self.validation_losses[-_LAST_CHECKS:], self.validation_constant
         tells = len(checks) == _LAST_CHECKS and constant > 0 and self.validates_the_same_loss
         return 1 - statistics.median(checks) / constant if tells else math.inf
 
     @cached_property
     def is_rising(self) -> bool:
-        """Whether it rises beyond its noise."""
+        """Whether the loss rises by more than its noise over the last half of the steps."""
         half = self.losses[len(self.losses) // 2 :]
         return slope_score(half) > 3
 
     @cached_property
     def swing(self) -> float:
-        """How much more the loss moves between windows of its last half than batch noise does."""
+        """How much more the loss moves between windows of its last half than noise explains."""
         return excess_swing(self.losses[len(self.losses) // 2 :], _WINDOWS_OF_A_CURVE // 2)
 
     @cached_property
     def has_learned(self) -> bool:
-        """Whether the loss is clearly below that of a constant."""
+        """Whether the loss is clearly below the constant baseline."""
         return self.gain > _CLEAR_GAIN
 
     @property
     def squashed_outputs(self) -> int:
-        """How many of the sigmoids, tanhs and their kin no layer comes after."""
+        """Number of sigmoids, tanhs and similar functions with no layer after them."""
         return max(self.saturating_outputs, int(self.last_activation_is_output))
 
     @property
     def is_muffled(self) -> bool:
-        """Whether all others of them are sigmoids that hardly move, as through a long plateau."""
+        """Whether all hidden ones are sigmoids that hardly vary, as during a long plateau."""
         return self._hardly_move(-1, _MAX_VARIANCE_IF_MUFFLED)
 
     @property
     def is_muffled_at_first(self) -> bool:
-        """Whether those were so to begin with, if not quite."""
+        """Whether the same was true at first, by a looser threshold."""
         return self._hardly_move(0, 2 * _MAX_VARIANCE_IF_MUFFLED)
 
     def _hardly_move(self, place: int, most: float) -> bool:
@@ -469,12 +471,12 @@ class Vitals(ObservedSigns):
 
     @property
     def is_poor(self) -> bool:
-        """Whether hardly anything is known to be learned."""
+        """Whether `gain` shows that hardly anything was learned."""
         return self.gain < _HARDLY_ANY_GAIN
 
     @cached_property
     def is_well(self) -> bool:
-        """Whether training does what it should, whatever a single sign looks like."""
+        """Whether training does well as a whole, whatever single signs look like."""
         knows = self.one_loss or self.objective.constant_loss > 0
         if not knows or math.isnan(self.gain):
             return math.isfinite(self.recent_loss) and not self.is_rising
@@ -484,6 +486,6 @@ class Vitals(ObservedSigns):
 def _tail_mean(values: Sequence[float]) -> float:
     tail = values[-max(10, len(values) // 10) :]
     finite = [value for value in tail if math.isfinite(value)]
-    # A step that mixed precision skips says nothing of the others.
+    # A step that mixed precision skips does not count against the others.
     tail = finite if 2 * len(finite) > len(tail) else tail
     return sum(tail) / len(tail) if tail else NAN
