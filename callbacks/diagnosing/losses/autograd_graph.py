@@ -1,4 +1,4 @@
-"""What the autograd graph of a loss says about it: which loss, and of what output."""
+"""Reading a loss off its autograd graph: which loss it is, and of what output."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-# The graph is as deep as the network; these are enough to leave the loss behind.
+# The graph is as deep as the network; this many nodes are enough to get past the loss.
 LOSS_NODES = 64
 _LOSSES = {
     "NllLoss": "nll",
@@ -21,14 +21,14 @@ _LOSSES = {
     "SmoothL1Loss": "huber",
     "HuberLoss": "huber",
 }
-# What changes shape, type or place, and nothing of the values; the last one is a module's backward
+# Operations that change shape, type or place but no values; the last one is a module's backward
 # hook.
 PASS = {
     "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze", "Unsqueeze", "Select", "Slice",
     "Permute", "Transpose", "T", "ToCopy", "Alias", "Clone", "Expand", "AsStrided", "Split", "Cat",
     "Index", "Gather", "IndexSelect", "Unbind", "Stack", "Flip", "BackwardHookFunction",
 }  # fmt: skip
-# Of those, what keeps every entry: mixed precision converts a prediction anew for each loss.
+# Of those, the ones that keep every entry: mixed precision converts a prediction for each loss.
 _KEEPS_ALL = {
     "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze", "Unsqueeze", "Permute",
     "Transpose", "T", "ToCopy", "Alias", "BackwardHookFunction",
@@ -57,25 +57,26 @@ LAYERS = {"Addmm", "Mm", "Linear", "Convolution", "Addmv", "Mv"}
 
 @dataclass(frozen=True)
 class LossCall:
-    """A loss, found in the graph behind the tensor that is differentiated.
+    """A loss that was found in the graph behind the tensor that is differentiated.
 
     Attributes:
-        kind: ``"cross_entropy"``, ``"nll"`` (of what is no log-softmax), ``"bce"``,
+        kind: ``"cross_entropy"``, ``"nll"`` (without a log-softmax over the classes), ``"bce"``,
             ``"bce_logits"``, ``"squared"``, ``"huber"`` or ``"absolute"``.
-        prediction: What went into it: log-probabilities for a cross-entropy.
+        prediction: Its input: log-probabilities for a cross-entropy.
         target: Its targets.
-        output: The function right before: ``"softmax"``, ``"relu"``, ...; None for a layer.
+        output: The function right before it: ``"softmax"``, ``"relu"``, ...; None for a layer.
         ascends: Whether the loss is maximised.
         weight: Weights of the classes or of positive targets.
         reduction: 0 for none, 1 for the mean, 2 for the sum.
-        is_alone: Whether nothing else that depends on the data is added to it: penalties of the
+        is_alone: Whether no other term that depends on the data is added to it; penalties on the
             weights may be.
-        ignored: Class of what does not count; None where there is none.
-        source: Node of the graph that it starts from, before changes of form and precision, and
-            which of that one's outputs.
-        by_hand: Whether it is no function of torch's.
-        weighed: Whether the step weighs or leaves out the losses of entries before it adds them up.
-        measure: A regression's mean loss of predictions and targets; None where it is not known.
+        ignored: Class that does not count; None if there is none.
+        source: Graph node that its input comes from, before changes of shape and precision, and
+            which of that node's outputs it is.
+        by_hand: Whether it is hand-written and not a function of torch.
+        weighed: Whether the step weights or drops the losses of entries before it adds them up.
+        measure: Function that gives a regression's mean loss of predictions and targets; None if
+            unknown.
     """
 
     kind: str
@@ -94,16 +95,16 @@ class LossCall:
 
 
 def has_graph(loss: Any) -> bool:
-    """Whether it is a scalar that can be differentiated."""
+    """Whether a loss is a scalar that can be differentiated."""
     return isinstance(loss, Tensor) and loss.grad_fn is not None and loss.numel() == 1
 
 
 def root_of(loss: Tensor) -> Any:
-    """Node of a loss as the training step made it.
+    """Return the node of a loss as the training step made it.
 
-    Where DDP looks for unused parameters it puts a node of its own behind all that the step
-    returns, and the Trainer behind that what divides by the batches that it accumulates, or
-    multiplies by the scale of mixed precision.
+    If DDP looks for unused parameters, it adds a node of its own to everything that the step
+    returns. The Trainer then adds the division by the number of batches that it accumulates, or the
+    multiplication by the scale of mixed precision.
     """
     node: Any = loss.grad_fn
     number = loss.output_nr
@@ -117,14 +118,14 @@ def root_of(loss: Tensor) -> Any:
 
 
 def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
-    """Losses that the given one is made of; none where no known one is seen.
+    """Find the known losses that a loss is made of.
 
     Args:
         loss: Scalar with its graph, before ``backward``.
-        signs: Whether to see which are maximised; reads factors, and so may wait for the device.
+        signs: Whether to find which are maximised; reads factors, and so may wait for the device.
 
     Returns:
-        The calls, nearest first.
+        The losses, nearest first; empty if none is known.
     """
     calls = []
     alone = terms_are_alone(loss)
@@ -133,7 +134,7 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
         if kind == "nll" and _is_over_classes(source[0], inner := past_shapes(source[0])):
             kind, source = "cross_entropy", inner.next_functions[0]
         prediction, target = node._saved_self.detach(), node._saved_target.detach()
-        # That of a binary cross-entropy is by sample, and of its positives by class.
+        # In a binary cross-entropy, `weight` is by sample and `pos_weight` by class.
         weight = getattr(node, f"_saved_{'pos_weight' if kind == 'bce_logits' else 'weight'}", None)
         reduction = node._saved_reduction
         calls.append(
@@ -147,31 +148,31 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
 
 
 def _origin(source: tuple[Any, int]) -> tuple[Any, int]:
-    """Where the entries come from that a node's output holds all of."""
+    """Return the node, and its output, before operations that keep all entries."""
     while base_name(source[0]) in _KEEPS_ALL and source[0].next_functions:
         source = source[0].next_functions[0]
     return source
 
 
 def _is_over_classes(before: Any, node: Any) -> bool:
-    """Whether it is a log-softmax over what a loss takes for the classes: the second dimension.
+    """Whether a node is a log-softmax over the loss's class dimension, which is the second.
 
     Args:
-        before: Node of what goes into the loss.
-        node: The one before changes of shape, of which a loss itself only adds dimensions of 1.
+        before: Node of the loss's input.
+        node: The node before changes of shape; a loss itself only adds dimensions of size 1.
     """
     if base_name(node) != "LogSoftmax":
         return False
     shape, given = _shape_of(node), _shape_of(before)
     if [size for size in shape if size != 1] != [size for size in given if size != 1]:
         return False
-    # Read as an unsigned number.
+    # Stored as an unsigned number.
     dim: int = node._saved_dim
     return (dim - 2**64 + len(shape) if dim >= 2**63 else dim) == min(1, len(shape) - 1)
 
 
 def _shape_of(node: Any) -> tuple[int, ...]:
-    """Of a node's output, without a look at what it has saved."""
+    """Return the shape of a node's output, without reading its saved tensors."""
     return tuple(node._input_metadata[0].shape)
 
 
@@ -187,7 +188,7 @@ def _measure_of(node: Any) -> Callable[[Tensor, Tensor], Tensor] | None:
 
 
 def _adds_up(loss: Tensor, entries: Any) -> bool:
-    """Whether a loss is the sum or mean of these entries and of what else there is."""
+    """Whether a loss is the plain sum or mean of these entries, maybe with other terms."""
     stack, seen = [root_of(loss)], 0
     while stack and seen < LOSS_NODES:
         node, seen = stack.pop(), seen + 1
@@ -202,9 +203,9 @@ def _adds_up(loss: Tensor, entries: Any) -> bool:
 
 
 def factor_of(node: Any) -> Any:
-    """What a node multiplies with or divides by, in front or behind; None where it is not saved.
+    """Return what a node multiplies or divides by, on either side; None if it is not saved.
 
-    The factor that depends on no weight, a number or a tensor, or else the one behind.
+    This is the factor that depends on no weight, a number or a tensor, or else the second one.
     """
     behind, front = (getattr(node, name, None) for name in ("_saved_other", "_saved_self"))
     plain = (f for f in (behind, front) if isinstance(f, Tensor) and not f.requires_grad)
@@ -212,18 +213,18 @@ def factor_of(node: Any) -> Any:
 
 
 def is_number(factor: Any) -> bool:
-    """Whether a factor is no tensor of several entries."""
+    """Whether a factor is a single number."""
     return not isinstance(factor, Tensor) or factor.numel() == 1
 
 
 def _ignored_by(node: Any) -> int | None:
-    # Read as an unsigned number.
+    # Stored as an unsigned number.
     place = getattr(node, "_saved_ignore_index", None)
     return place - 2**64 if place is not None and place >= 2**63 else place
 
 
 def terms_are_alone(loss: Tensor) -> bool:
-    """Whether all terms beside a known loss depend on the weights alone.
+    """Whether all terms of a loss but one depend on the weights alone.
 
     Args:
         loss: Scalar with its graph.
@@ -252,11 +253,11 @@ def _depends_on_data(node: Any) -> bool:
             return True
         seen.add(current)
         stack += [parent for parent, _ in current.next_functions]
-    return bool(stack)  # What is too large to look through is no plain penalty.
+    return bool(stack)  # A graph too large to search is no plain penalty.
 
 
 def base_name(node: Any) -> str:
-    """Name of an operation: ``"Addmm"`` for ``AddmmBackward0``."""
+    """Return the name of an operation: ``"Addmm"`` for ``AddmmBackward0``."""
     return "" if node is None else _plain(node.name())
 
 
@@ -266,7 +267,7 @@ def _plain(name: str) -> str:
 
 
 def loss_nodes(loss: Tensor, *, signs: bool = False) -> Iterator[tuple[Any, bool]]:
-    """Nodes of known losses, breadth first, and whether their sign was turned, if asked for."""
+    """Yield nodes of known losses, breadth first, and whether their sign flips, if asked for."""
     level, seen = [(root_of(loss), False)], 0
     while level and seen < LOSS_NODES:
         following = []
@@ -292,10 +293,10 @@ def _turns_sign(node: Any) -> bool:
 
 
 def number_in(factor: Tensor) -> Any:
-    """The entry of a factor that has one, by no operation.
+    """Return the entry of a factor with a single one, without any operation of torch.
 
-    A dispatch mode, as one that counts FLOPs, would be given Python's number in place of one that
-    was multiplied with, which torch takes for no tensor.
+    A dispatch mode, such as one that counts FLOPs, would get a Python number if that is what was
+    multiplied by, which torch does not accept as a tensor.
     """
     number = factor.tolist()
     while isinstance(number, list):
@@ -304,18 +305,18 @@ def number_in(factor: Tensor) -> Any:
 
 
 def own_shape(tensor: Tensor) -> tuple[int, ...]:
-    """Shape before broadcasting: what was expanded has a stride of 0."""
+    """Return the shape before broadcasting: expanded dimensions have a stride of 0."""
     sizes = zip(tensor.shape, tensor.stride(), strict=True)
     return tuple(1 if stride == 0 else size for size, stride in sizes)
 
 
 def output_of(node: Any) -> str | None:
-    """The function that a tensor is the output of, past changes of shape; None for a layer."""
+    """Return the function that a tensor is the output of, past reshapes; None for a layer."""
     return _OUTPUTS.get(base_name(past_shapes(node)))
 
 
 def past_shapes(node: Any) -> Any:
-    """The node before changes of shape, type and place."""
+    """Return the node before changes of shape, type and place."""
     while base_name(node) in PASS and node.next_functions:
         node = node.next_functions[0][0]
     return node

@@ -1,9 +1,9 @@
-"""Losses without a name: differences of a prediction and a target, squared or made positive.
+"""Hand-written errors: the square or absolute value of a prediction minus a target.
 
-Both at once, one where errors are small and the other where they are not, is a Huber loss.
+The square where errors are small and the absolute value elsewhere make a Huber loss.
 
-The graph keeps the difference, but neither of the two. The prediction is found among what the
-layers gave and what activations keep, and the target follows from both.
+The graph keeps the difference, but neither of the two. The prediction is found among the outputs
+of layers and those that activations save, and the target follows from it and the difference.
 """
 
 import math
@@ -23,14 +23,14 @@ _SAME_ORDER = {"View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Al
 
 
 def find_errors(loss: Tensor, outputs: Mapping[Any, Tensor]) -> list[LossCall]:
-    """The one squared, absolute or Huber error that a loss is the mean or sum of.
+    """Find the one squared, absolute or Huber error that a loss is the mean or sum of.
 
     Args:
         loss: Scalar with its graph, before ``backward``.
         outputs: Outputs of layers, by the node that made them.
 
     Returns:
-        None or one.
+        At most one loss.
     """
     found, passed = _error_nodes(root_of(loss))
     chooses = "Where" in passed
@@ -44,10 +44,10 @@ def find_errors(loss: Tensor, outputs: Mapping[Any, Tensor]) -> list[LossCall]:
 
 
 def _error_nodes(root: Any) -> tuple[list[Any], set[str]]:
-    """Nodes that take the square or the size of a difference from something constant.
+    """Find nodes that take the square or the absolute value of a difference from a constant.
 
     Returns:
-        The nodes, and what kinds of nodes are between them and the loss.
+        The nodes, and the kinds of nodes between them and the loss.
     """
     level, seen, found = [root], set[Any](), []
     while level and len(seen) < _MAX_NODES:
@@ -63,7 +63,7 @@ def _error_nodes(root: Any) -> tuple[list[Any], set[str]]:
 
 
 def _is_part_of_huber(node: Any) -> bool:
-    """Whether it squares a size, or takes a constant from it."""
+    """Whether a node squares an absolute value, or subtracts a constant from it."""
     (first, _), *others = node.next_functions or ((None, 0),)
     if base_name(node) == "Pow":
         return base_name(first) == "Abs"
@@ -88,7 +88,7 @@ def _difference(node: Any) -> Any:
 
 
 def _is_difference(node: Any) -> bool:
-    """Whether one side of a subtraction is the network's and the other a constant tensor."""
+    """Whether a node subtracts a constant tensor from the network's output, or the reverse."""
     if base_name(node) != "Sub" or len(node.next_functions) != 2 or node._saved_alpha != 1:
         return False
     return sum(parent is None for parent, _ in node.next_functions) == 1
@@ -112,7 +112,7 @@ def _read(node: Any, kind: str, outputs: Mapping[Any, Tensor]) -> LossCall | Non
 
 
 def _value_of(node: Any, outputs: Mapping[Any, Tensor]) -> Tensor | None:
-    """The output of a node, in its order if not in its shape."""
+    """Return the output of a node, in its order if not in its shape."""
     if node is None or node in outputs:
         return outputs.get(node)
     kept = getattr(node, "_saved_result", None)
@@ -131,12 +131,12 @@ def _value_of(node: Any, outputs: Mapping[Any, Tensor]) -> Tensor | None:
 
 
 def _signed(place: int) -> int:
-    """What was counted from the end, which the graph keeps as an unsigned number."""
+    """Restore a place counted from the end, which the graph keeps as an unsigned number."""
     return place - 2**64 if place >= 2**63 else place
 
 
 def _before_broadcasting(target: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Undo the repetition of a target along what only the prediction has."""
+    """Undo the repetition of a target along dimensions that only the prediction has."""
     own = target
     for place in range(1, len(shape) + 1):
         if shape[-place] > 1 and target.shape[-place] == shape[-place]:

@@ -1,4 +1,4 @@
-"""What the autograd graph of a loss says about the network: its layers and what is between them."""
+"""Reading a network off the autograd graph of its loss: its layers and what is between them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +14,8 @@ _NORMS = {
     "NativeGroupNorm", "FusedRmsNorm",
 }  # fmt: skip
 _PRODUCTS = {"Mm", "Addmm", "Bmm", "Baddbmm"}
-# No more than affine functions of their input, up to the scale of each sample: a norm alone makes
-# no network of layers.
+# Affine functions of their input, up to the scale of each sample: a norm alone does not make a
+# stack of layers non-linear.
 _AFFINE = PASS | {
     "NativeLayerNorm", "NativeGroupNorm", "FusedRmsNorm",
     "Add", "Sub", "AvgPool2D", "AvgPool1D", "AdaptiveAvgPool2D", "AdaptiveAvgPool1D", "Mean", "Sum",
@@ -25,10 +25,10 @@ _AFFINE = PASS | {
 
 
 def weights_behind(loss: Tensor) -> set[Tensor]:
-    """All parameters that a loss depends on, whoever has them, and plain matrices that it learns.
+    """Find all parameters that a loss depends on, whoever owns them, and plain trained matrices.
 
-    Of other tensors those count that inputs are multiplied with, not the inputs: they, too, may
-    want a gradient, as for the law of an oscillation.
+    Other tensors count if inputs are multiplied by them. Inputs do not count, although they may
+    require a gradient, too, as in physics-informed losses.
     """
     nodes = list(_nodes_behind(loss))
     variables = (getattr(node, "variable", None) for node in nodes)
@@ -39,7 +39,7 @@ def weights_behind(loss: Tensor) -> set[Tensor]:
 
 
 def parameters_multiplied(loss: Tensor) -> set[nn.Parameter]:
-    """Those that a loss depends on through a product with the matrix itself.
+    """Find the parameters that a loss depends on through a product with the matrix itself.
 
     Args:
         loss: Scalar with its graph.
@@ -49,7 +49,7 @@ def parameters_multiplied(loss: Tensor) -> set[nn.Parameter]:
 
 
 def parameters_normed(loss: Tensor) -> set[nn.Parameter]:
-    """Those of a product that goes straight into a norm, which undoes how large they are.
+    """Find the parameters whose product goes straight into a norm, which undoes their scale.
 
     Args:
         loss: Scalar with its graph.
@@ -72,31 +72,31 @@ def _nodes_behind(loss: Tensor) -> Iterator[Any]:
 
 
 def _parameters_in(product: Any) -> set[nn.Parameter]:
-    """The factors of a product that are parameters themselves."""
+    """Return the factors of a product that are parameters themselves."""
     factors = (getattr(past_shapes(factor), "variable", None) for factor in _factors(product))
     return {factor for factor in factors if isinstance(factor, nn.Parameter)}
 
 
 def _factors(product: Any) -> list[Any]:
-    """What is multiplied: a bias comes before a matrix' product and after a kernel's."""
+    """Return the two factors of a product, without a bias before or after them."""
     parents = [parent for parent, _ in product.next_functions]
     return parents[:2] if base_name(product) in ("Linear", "Convolution") else parents[-2:]
 
 
 def count_layers(loss: Tensor) -> tuple[int, bool]:
-    """Weight layers behind a loss, and whether nothing between them bends.
+    """Count the weight layers behind a loss, and tell whether all between them is affine.
 
     Args:
         loss: Scalar with its graph.
 
     Returns:
-        Number of products with a matrix or kernel, 1 where none is behind another, and whether
-        all behind the last of them is affine; False where something is unknown, as a compiled
-        region is. The mean over the neighbours in a graph is a product with a constant, and no
-        layer.
+        Number of products with a matrix or kernel, 1 if none is behind another, and whether
+        everything behind the last of them is affine; False if something is unknown, such as a
+        compiled region. The mean over the neighbours in a graph is a product with a constant, and
+        not a layer.
     """
     stack = [(node.next_functions[0][0], False) for node, _ in loss_nodes(loss)]
-    # Of a loss of one's own all is looked through: what is before the last layer is the loss.
+    # A custom loss is searched as a whole: everything between its root and the last layer is loss.
     stack = stack or [(root_of(loss), False)]
     seen: set[Any] = set()
     layers, affine, in_series = 0, True, False
@@ -119,7 +119,7 @@ def count_layers(loss: Tensor) -> tuple[int, bool]:
 
 
 def _made_of_layers(product: Any) -> int:
-    """How many of the two factors are made of what a layer gives."""
+    """Count the factors, of two, that are computed from a layer's output."""
     return sum(_has_layer_behind(factor) for factor in _factors(product))
 
 
@@ -133,11 +133,11 @@ def _has_layer_behind(node: Any) -> bool:
             return True
         seen.add(current)
         stack += [parent for parent, _ in current.next_functions]
-    return bool(stack)  # What is too large to look through is no weight.
+    return bool(stack)  # A graph too large to search is no weight.
 
 
 def count_saturating_outputs(loss: Tensor) -> int:
-    """Sigmoids and tanhs that no layer comes after on the way to the loss: outputs, not units.
+    """Count sigmoids and tanhs with no layer between them and the loss: outputs, not hidden units.
 
     Args:
         loss: Scalar with its graph.

@@ -1,4 +1,4 @@
-"""A batch that was looked at, still on its device, and what it says on the host."""
+"""Inspected batches, first on their device, then as figures on the host."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from .loss_reading import FIGURES, LossReading, read_loss, task_of
 
 @dataclass(frozen=True)
 class Look:
-    """A look at a batch; its whole loss is still on the device.
+    """An inspected batch, still on its device.
 
     Attributes:
-        number: Number of the look, from 1.
-        reading: What it says.
-        total: The whole loss.
-        comparable: Whether what the loss has beyond the reading's is penalty.
-        mixed: Whether the loss is of several targets for one prediction.
-        single: Whether it has one known term.
-        of_batch: See `is_of_batch`; None where it was not asked.
+        number: Number of the inspection, from 1.
+        reading: Figures of the batch.
+        total: The total loss.
+        comparable: Whether everything in the total loss beyond the data loss is penalty.
+        mixed: Whether the loss compares one prediction with several targets.
+        single: Whether the loss has a single known term.
+        of_batch: See `is_of_batch`; None if it was not checked.
     """
 
     number: int
@@ -37,26 +37,26 @@ class Look:
 
 
 def look_at(number: int, calls: Sequence[LossCall], total: Tensor, batch: Any) -> Look:
-    """Look at the first of the losses that a batch's is made of, without waiting for the device.
+    """Inspect the first of the losses that a batch's is made of, without waiting for the device.
 
     Args:
-        number: Number of the look, from 1.
-        calls: One or more.
-        total: The whole loss.
-        batch: What the targets may be found in.
+        number: Number of the inspection, from 1.
+        calls: The losses, one or more.
+        total: The total loss.
+        batch: The batch, in which the targets may be found.
     """
     call, single = calls[0], len(calls) == 1
     comparable = single and call.reduction == 1 and call.weight is None and call.is_alone
-    # One prediction held against several targets, as MixUp does: the sum is what counts.
+    # One prediction compared with several targets, as in MixUp: the sum is what counts.
     mixed = not single and all(other.source == call.source for other in calls)
-    # Now and then: a head that begins at 0 has no part in its targets yet.
+    # Checked repeatedly: targets made by a network do not depend on it while its head is 0.
     asks = task_of(call) == "regression" and number & (number - 1) == 0
     of_batch = is_of_batch(call.target, batch) if asks else None
     return Look(number, read_loss(call), total, comparable, mixed, single, of_batch)
 
 
 def on_host(looks: Sequence[Look]) -> list[BatchReading]:
-    """What they say, in few transfers."""
+    """Move inspected batches to the host, in few transfers."""
     if not looks:
         return []
     table = torch.stack([look.reading.figures for look in looks]).tolist()

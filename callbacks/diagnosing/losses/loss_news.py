@@ -1,4 +1,4 @@
-"""What a rank has seen of its losses, and what all ranks have together."""
+"""What one rank has observed of its losses, and how ranks are merged."""
 
 import math
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ _MEANS = ("data_loss", "accuracy", "spread", "constant", "placed")
 
 @dataclass(frozen=True)
 class BatchReading:
-    """A closer look at one batch, on the host.
+    """Figures of one inspected batch, on the host.
 
     Attributes:
-        look: Number of the look, from 1: the same batch on every rank.
+        look: Number of the inspection, from 1: the same batch on every rank.
         figures, targets, predicted: See `LossReading`.
-        total: The whole loss.
-        comparable: Whether that is the data's loss and penalties.
-        mixed: Whether it is of several targets for one prediction.
-        single: Whether it has one known term.
+        total: The total loss.
+        comparable: Whether it consists of the data loss and penalties.
+        mixed: Whether it compares one prediction with several targets.
+        single: Whether it has a single known term.
         of_batch: Whether the targets are the batch's own.
     """
 
@@ -43,8 +43,8 @@ class LossNews:
 
     Attributes:
         losses: Loss of each batch.
-        readings: Of the batches that were looked at.
-        described: What is minimised and the weights of its classes, when first seen.
+        readings: Readings of the inspected batches.
+        described: The objective and its class weights, when first known.
         validated: Sums of a validation's targets, see `ValidationTargets`; None for nothing new.
     """
 
@@ -55,7 +55,7 @@ class LossNews:
 
 
 def join_batch(ranks: Sequence[BatchReading]) -> BatchReading:
-    """The parts of a batch that the ranks have seen as the one batch that they are."""
+    """Merge the ranks' parts of a batch into one reading."""
     if len(ranks) == 1:
         return ranks[0]
     first = ranks[0]
@@ -70,7 +70,7 @@ def join_batch(ranks: Sequence[BatchReading]) -> BatchReading:
         if math.isfinite(figures.get(end, math.nan)):
             figures[missed] = farthest(known, key=lambda rank: rank.figures[end]).figures[missed]
     if math.isfinite(first.figures["pairs"]) and count > 1:
-        # The classes' counts, of which alone there are pairs.
+        # Only classes have pairs; their targets are counts.
         figures["pairs"] = (float(targets.square().sum()) - count) / (count * (count - 1))
     return BatchReading(
         first.look,
@@ -101,5 +101,5 @@ def _mean(values: Sequence[float], weights: Sequence[float]) -> float:
 
 
 def _sum(counts: Sequence[Tensor]) -> Tensor:
-    """Sum of those that have as many classes as the first."""
+    """Sum those counts that have as many classes as the first."""
     return torch.stack([c for c in counts if len(c) == len(counts[0])]).sum(0)

@@ -1,4 +1,4 @@
-"""One look at a batch's loss: what it is of, how good it is, and what a constant would reach."""
+"""Reading a batch's loss: its targets, its data loss, and that of the best constant prediction."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _TASKS: dict[str, Task] = {
     "huber": "regression",
     "absolute": "regression",
 }
-# Enough to know the balance of outputs by, in multi-label and multi-target training.
+# Enough to judge the balance of outputs in multi-label and multi-target training.
 _MAX_COLUMNS = 1_000
 _MIN_SAMPLES = 4
 _END_SHARE_OF_RANGE = 0.02
@@ -32,27 +32,27 @@ FIGURES = (
     "spread", "apart", "constant", "placed", "predicted_min", "predicted_max", "missed_below",
     "missed_above",
 )  # fmt: skip
-# Of a regression: where its predictions end, and by how much those there are off.
+# For a regression: the range of its predictions, and how far those at either end are off.
 ENDS = FIGURES[-4:]
 
 
 @dataclass(frozen=True)
 class LossReading:
-    """What one batch says, still on its device.
+    """Figures of one batch, still on its device.
 
     Attributes:
-        figures: Of :data:`FIGURES`, shape ``(16,)``; ``data_loss`` weighs the classes as the loss
-            does, ``sum_min`` and ``sum_max`` are of the exponentials of what ``nll_loss`` gets over
-            the classes, ``pairs`` is the share of pairs of samples that are of one class,
-            ``spread`` the variance of a regression's targets, ``apart`` the largest distance of two
-            samples' predictions in one output, ``constant`` what a constant would reach by a
-            regression's loss that is none of squares, ``placed`` what a picture of the means
-            reaches where binary targets are pictures, and ``predicted_min`` and
-            ``predicted_max`` are of a regression, as are ``missed_below`` and ``missed_above``: by
-            how much the targets of predictions at that end lie beyond them, on average. What is
-            not of a task is NaN.
-        targets: Number of samples of each class; of a regression count, sum and sum of squares
-            of each column, flattened.
+        figures: Values of :data:`FIGURES`, shape ``(16,)``; NaN for those that do not apply to the
+            task. ``data_loss`` weights the classes as the loss does; ``sum_min`` and ``sum_max``
+            are of the sums over the classes of the exponentials of what ``nll_loss`` gets;
+            ``pairs`` is the share of pairs of samples that are of one class; ``spread`` the
+            variance of a regression's targets; ``apart`` the largest distance between two samples'
+            predictions in one output; ``constant`` the loss of the best constant prediction, for a
+            regression loss other than the squared error; ``placed`` the loss of predicting the
+            mean at each place, if binary targets are images. ``predicted_min`` and
+            ``predicted_max`` are of a regression, as are ``missed_below`` and ``missed_above``: how
+            far the targets of the predictions at that end lie beyond them, on average.
+        targets: Number of samples of each class; for other tasks count, sum and sum of squares of
+            each column, flattened.
         predicted: Number of predictions of each class; empty for a regression.
     """
 
@@ -62,12 +62,12 @@ class LossReading:
 
 
 def task_of(call: LossCall) -> Task:
-    """What a loss is for."""
+    """Return the task that a loss is for."""
     return _TASKS[call.kind]
 
 
 def read_loss(call: LossCall) -> LossReading:
-    """Look at a batch's predictions and targets, without waiting for the device.
+    """Read a batch's predictions and targets, without waiting for the device.
 
     Args:
         call: The batch's loss.
@@ -97,7 +97,7 @@ def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossRea
     losses = -scores.gather(1, safe[:, None])[:, 0]
     none = counted.new_zeros(classes)
     nan = none.new_tensor(_NAN)
-    # Those of a log-softmax are 1.
+    # For a log-softmax they are 1.
     sums = scores.exp().sum(-1).aminmax() if call.kind == "nll" else (nan, nan)
     targets, count = none.index_add(0, safe, counted), counted.sum()
     figures = [
@@ -137,20 +137,20 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
 
 
 def _placed(target: Tensor, rows: int) -> Tensor:
-    """Binary cross-entropy of the means by place, where places are rows as samples are."""
+    """Return the binary cross-entropy of the mean at each place, where places count as rows."""
     samples = len(target) if target.ndim > 1 else 0
     if samples < _MIN_SAMPLES or rows == samples:
         return target.new_tensor(_NAN)
     mean = target.clamp(0, 1).mean(0)
     entropy = torch.special.entr(mean) + torch.special.entr(1 - mean)
-    # A batch's own means are a little too good for it.
+    # Means of the batch itself fit it a little too well.
     varies = ((mean > 0) & (mean < 1)).float().mean()
     placed: Tensor = entropy.mean() + varies / (2 * samples)
     return placed
 
 
 def _columns_of(labels: Tensor) -> Tensor:
-    """One row for each sample or pixel, one column for each label that it has of its own."""
+    """Return one row for each sample or pixel, with one column for each of its labels."""
     if labels.ndim == 0:
         return labels[None, None]
     if labels.ndim > 3 or (labels.ndim == 3 and labels.shape[1] == 1):
@@ -177,7 +177,7 @@ def _read_values(prediction: Tensor, target: Tensor, measure: Measure | None) ->
 
 
 def _ends(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """See :data:`ENDS`."""
+    """Compute :data:`ENDS`."""
     low, high = prediction.aminmax()
     beyond, hair = target - prediction, _END_SHARE_OF_RANGE * (high - low)
     at_low, at_high = (prediction <= low + hair).float(), (prediction >= high - hair).float()
@@ -186,7 +186,7 @@ def _ends(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, T
 
 
 def _best_constant(columns: Tensor, measure: Measure) -> Tensor:
-    """What the better of mean and median reaches; a batch's own are a little too good for it."""
+    """Return the loss of the better of mean and median, corrected as they are the batch's own."""
     count = len(columns)
     if count < _MIN_SAMPLES:
         return columns.new_tensor(_NAN)
@@ -196,7 +196,7 @@ def _best_constant(columns: Tensor, measure: Measure) -> Tensor:
 
 
 def _largest_range(prediction: Tensor) -> Tensor:
-    """How far apart the samples are in the output in which they are the farthest."""
+    """Return the largest distance between two samples in one output."""
     if prediction.ndim == 0 or len(prediction) < 2:
         return prediction.new_tensor(_NAN)
     low, high = prediction.aminmax(dim=0)
@@ -204,7 +204,7 @@ def _largest_range(prediction: Tensor) -> Tensor:
 
 
 def moments_of(columns: Tensor) -> Tensor:
-    """Count, sum and sum of squares of each column, of the first thousand, flattened."""
+    """Return count, sum and sum of squares of each of the first thousand columns, flattened."""
     columns = columns[:, :_MAX_COLUMNS]
     columns = columns.to(widest(columns.device))
     count = columns.new_full((columns.shape[1],), float(len(columns)))

@@ -1,4 +1,4 @@
-"""The losses of a training and what they are of, left on a device until somebody reads."""
+"""The losses of a training and what they are of, left on the device until they are read."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -33,18 +33,18 @@ _CURVES = (
 
 
 class LossRecord:
-    """Collect a number for each batch, and look closer at some.
+    """Record the loss of each batch, and inspect some batches more closely.
 
-    Each rank collects its own; what all ranks have collected is taken up together.
+    Each rank records its own batches; the records of all ranks are then merged.
 
     Attributes:
-        losses: Loss of each batch that was taken up, the mean over the ranks.
+        losses: Loss of each merged batch, the mean over the ranks.
         data_losses, other_terms, accuracies, penalty_shares, same_class_pairs, target_spreads,
-            prediction_ranges: Of the batches that were looked at.
+            prediction_ranges: Of the inspected batches, see `ObservedSigns`.
         predicted_min, predicted_max, missed_below, missed_above: Likewise, of a regression.
-        objective: What is minimised, as of the last `judge`.
+        objective: The training objective, as of the last `judge`.
         validation: The targets of a validation.
-        factor: What the losses that are not taken up yet are multiplied with.
+        factor: What the losses that are not merged yet are multiplied by.
     """
 
     def __init__(self) -> None:
@@ -73,12 +73,12 @@ class LossRecord:
 
     @property
     def seen(self) -> int:
-        """Number of losses, with those that are not taken up yet."""
+        """Number of losses, including those that are not merged yet."""
         return len(self.losses) + len(self._pending)
 
     def add(self, outputs: Any, factor: float) -> None:
-        """Take up what a training step returned; ``factor`` undoes what accumulation divided by."""
-        # An abstract class is asked last: the Trainer makes a dictionary of what it differentiates.
+        """Record what a training step returned; ``factor`` undoes the division by accumulation."""
+        # The slower check of an abstract class comes last: the Trainer usually gives a dictionary.
         is_mapping = type(outputs) is dict or isinstance(outputs, Mapping)
         loss = outputs.get("loss") if is_mapping else outputs
         if isinstance(loss, Tensor) and loss.numel() == 1:
@@ -95,29 +95,29 @@ class LossRecord:
         inputs: Tensor | None = None,
         batch: Any = None,
     ) -> None:
-        """Look at the loss of a batch before it is differentiated.
+        """Inspect the loss of a batch before it is differentiated.
 
         Args:
             loss: The loss.
-            factor: Undoes what accumulation divided it by, and mixed precision multiplied it with.
-            outputs: Outputs of layers, by the node that made them; for losses written by hand.
-            inputs: What reached the first layer, if known.
-            batch: What the targets may be found in.
+            factor: Undoes the division by accumulation and the scale of mixed precision.
+            outputs: Outputs of layers, by the node that made them; for hand-written losses.
+            inputs: The first layer's input, if known.
+            batch: The batch, in which the targets may be found.
         """
-        # Signs, and what a loss that is not looked at gets, are those of the first look: they may
-        # have to be waited for.
+        # Signs, and the description of a loss that cannot be read, come from the first inspection
+        # alone: they may have to wait for the device.
         is_first, self._has_looked = not self._has_looked, True
         calls = find_loss_calls(loss, signs=is_first) if has_graph(loss) else []
         if has_graph(loss) and not calls:
             calls = find_errors(loss, outputs or {}) or find_pairs(loss)
         if any(call.prediction.is_complex() or call.target.is_complex() for call in calls):
-            calls = []  # Of their numbers a reading would know the real parts alone.
+            calls = []  # A reading would use their real parts alone.
         if not calls:
             if is_first:
                 self._describe_unread(loss, batch, inputs)
             return
         if not calls[0].target.numel():
-            return  # As of a picture with nothing in it to find.
+            return  # For example, of an image without any object to detect.
         self._describe(calls[0], len(calls), inputs)
         if is_first and calls[0].kind == "squared":
             self.validation.find(calls[0].target, batch)
@@ -126,7 +126,7 @@ class LossRecord:
         self._readings.append(look_at(self._looks, calls, total, batch))
 
     def _describe_unread(self, loss: Tensor, batch: Any, inputs: Tensor | None) -> None:
-        """Take down what a loss is of whose batches are not looked at."""
+        """Describe a loss whose batches cannot be read."""
         if not has_graph(loss) or self._described is not None or self.objective.kind is not None:
             return
         objective = describe_special(loss, batch, inputs)
@@ -156,7 +156,7 @@ class LossRecord:
         self._described = (objective, call.weight if has_weight else None)
 
     def news(self) -> LossNews:
-        """What was collected since the last time, on the host."""
+        """Return what was collected since the last time, on the host."""
         losses = _numbers(self._pending, self.factor)
         readings, self._pending, self._readings = self._readings, [], []
         described, self._described = self._described, None
@@ -165,7 +165,7 @@ class LossRecord:
         return LossNews(losses, on_host(readings), described, self.validation.news())
 
     def take(self, ranks: Sequence[LossNews]) -> None:
-        """Take up the news of all ranks."""
+        """Merge the news of all ranks."""
         described = next((rank.described for rank in ranks if rank.described), None)
         if described is not None and self.objective.kind is None:
             self.objective, weight = replace(described[0]), described[1]
@@ -198,14 +198,14 @@ class LossRecord:
                 getattr(self, name).append(end)
         if math.isfinite(row["spread"]):
             self.target_spreads.append(row["spread"])
-        # Of a whole that is not finite no share is known.
+        # A share of a total that is not finite is unknown.
         if reading.comparable and 0 < total < math.inf and row["data_loss"] >= 0:
             self.penalty_shares.append(max(0.0, 1 - row["data_loss"] / total))
         self._fresh.append(row)
         self._targets.add(reading)
 
     def judge(self) -> None:
-        """Bring the objective up to date with what was taken up since the last time."""
+        """Update the objective with what was merged since the last time."""
         rows, self._fresh = self._fresh, []
         if not rows:
             return
@@ -219,26 +219,26 @@ class LossRecord:
         objective.of_positions |= objective.counts_are_of_positions()
 
     def settle(self) -> None:
-        """Take up and judge what this rank has collected, where it is the only one."""
+        """Merge and judge what this rank has collected, if it is the only one."""
         self.take([self.news()])
         self.judge()
 
     @property
     def target_means(self) -> list[float]:
-        """Mean of each column of a regression's targets, of the first thousand."""
+        """Mean of each of the first thousand columns of a regression's targets."""
         return self._targets.means() if self.objective.task == "regression" else []
 
     @property
     def validation_spread(self) -> float:
-        """Mean square around the training's means of validation's targets over that of its own."""
+        """Mean squared distance of validation's targets from training's means, over training's."""
         own = self.objective.target_variance
         return self.validation.spread_around(self.target_means) / own if own > 0 else math.nan
 
     def state_dict(self) -> dict[str, Any]:
-        """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
+        """Return the state, in types that ``torch.load(weights_only=True)`` accepts."""
         curves = {name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in _CURVES}
         return {
-            # They come from single precision.
+            # They were computed in single precision.
             "losses": torch.tensor(self.losses, dtype=torch.float32),
             **curves,
             "objective": asdict(self.objective),
@@ -249,9 +249,9 @@ class LossRecord:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Restore a state."""
         for name in ("losses", *_CURVES):
-            # Those of an earlier release lack some.
+            # States of an earlier release lack some.
             setattr(self, name, state_dict[name].tolist() if name in state_dict else [])
         self.other_terms += [math.nan] * (len(self.data_losses) - len(self.other_terms))
         self.objective = Objective(**state_dict["objective"])
@@ -261,7 +261,7 @@ class LossRecord:
 
 
 def _numbers(losses: Sequence[Tensor | float], factor: float) -> list[float]:
-    """Scalars of any shape times a factor, in one transfer where they are on a device."""
+    """Multiply scalars of any shape by a factor, in one transfer if they are on a device."""
     tensors = [loss.reshape(()).float() for loss in losses if isinstance(loss, Tensor)]
     if tensors and len(tensors) == len(losses):
         flat = torch.stack(tensors)
@@ -272,26 +272,26 @@ def _numbers(losses: Sequence[Tensor | float], factor: float) -> list[float]:
 
 
 def _columns(prediction: Tensor, task: Task) -> int:
-    """Number of outputs for one sample, also of a sample without its batch."""
+    """Return the number of outputs per sample, also for one without a batch dimension."""
     if prediction.ndim > 1:
         return prediction.shape[1]
     return len(prediction) if task == "classification" else 1
 
 
 def _is_repeated(prediction: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Whether a prediction is held against several targets; the opposite may be an ensemble."""
+    """Whether a prediction is compared with several targets; the reverse may be an ensemble."""
     aligned = zip_longest(reversed(prediction), reversed(target), fillvalue=1)
     return any(p == 1 < t for p, t in aligned)
 
 
 def _is_crossed(prediction: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Whether each was repeated along what only the other has: all meet all."""
+    """Whether each is repeated along a dimension of the other: all are compared with all."""
     sizes = list(zip(prediction, target, strict=True))
     return any(p == 1 < t for p, t in sizes) and any(t == 1 < p for p, t in sizes)
 
 
 def _means(ranks: Sequence[list[float]]) -> list[float]:
-    """Mean over the ranks, batch by batch, in single precision as the losses are."""
+    """Average over the ranks, batch by batch, in single precision as the losses are."""
     if len(ranks) == 1:
         return ranks[0]
     batches = zip_longest(*ranks)
@@ -302,7 +302,7 @@ def _means(ranks: Sequence[list[float]]) -> list[float]:
 def _span(
     rows: list[dict[str, float]], name: str, known: tuple[float, float] = (math.nan, math.nan)
 ) -> tuple[float, float]:
-    """Of what is known; rows of an earlier release may lack it, and a lost batch has none."""
+    """Return the range so far; rows of an earlier release may lack it, as may broken batches."""
     spans = [(row.get(f"{name}_min", math.nan), row.get(f"{name}_max", math.nan)) for row in rows]
     finite = [span for span in (*spans, known) if all(map(math.isfinite, span))]
     if not finite:

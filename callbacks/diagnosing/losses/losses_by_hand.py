@@ -1,4 +1,4 @@
-"""Losses under manual optimisation, of which a training step need not return any."""
+"""Losses under manual optimisation, where a training step need not return any."""
 
 import math
 from typing import Any
@@ -10,10 +10,10 @@ from .autograd_graph import base_name, factor_of, number_in
 
 
 class LossesByHand:
-    """Keep what a batch's backward passes differentiate, on its device.
+    """Keep the losses that a batch's backward passes differentiate, on their device.
 
     Attributes:
-        most: The most backward passes that a batch had.
+        most: Largest number of backward passes of a batch.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class LossesByHand:
         self._has_stepped = False
 
     def look(self, loss: Tensor, scale: Tensor | float) -> None:
-        """Take a loss that is about to be differentiated, and what it was multiplied with."""
+        """Record a loss that is about to be differentiated, with its scale divided out."""
         if loss.numel() != 1:
             return
         if not self._passes and loss.grad_fn is not None:
@@ -35,12 +35,12 @@ class LossesByHand:
         self._losses.append(loss.detach().reshape(()) / scale)
 
     def step(self) -> None:
-        """Count the passes whose gradients the first step is made of."""
+        """Record how many passes contributed to the gradients of the first step."""
         if not self._has_stepped:
             self._has_stepped, self._passes_of_step = True, self._passes
 
     def close(self) -> Tensor | None:
-        """The mean of a batch's losses; None where it had none."""
+        """End a batch, and return the mean of its losses; None if it had none."""
         losses, self._losses = self._losses, []
         self.most = max(self.most, len(losses))
         if len(losses) <= 1:
@@ -49,13 +49,13 @@ class LossesByHand:
 
     @property
     def factor(self) -> float:
-        """Undoes the division by the number of passes that a step adds up, where there is one."""
+        """Factor that undoes a division by the number of accumulated passes; 1 without one."""
         divides = self._passes_of_step > 1 and math.isclose(self._divisor, self._passes_of_step)
         return float(self._passes_of_step) if divides else 1.0
 
 
 def _divisor_of(node: Any) -> float:
-    """What a loss was divided by at the end, by plain numbers: those are on the host."""
+    """Return what a loss was last divided by, if by plain numbers: those are on the host."""
     divisor = 1.0
     while base_name(node) in ("Div", "Mul"):
         factor = factor_of(node)

@@ -1,8 +1,8 @@
-"""Losses of pairs: the score of one thing is to be above that of another.
+"""Pairwise losses: the score of one item should be above that of another.
 
-As of what somebody chose over what they did not (Bradley and Terry, 1952; Rendle et al., 2009).
-Each is a binary cross-entropy of the difference whose label is 1, and one of the reverse whose
-label is 0: what knows nothing reaches ln 2.
+For example, that of a chosen item above that of a rejected one (Bradley and Terry, 1952; Rendle et
+al., 2009). Each is a binary cross-entropy of the difference with label 1, and of its negative with
+label 0: predictions without information reach ln 2.
 """
 
 from typing import Any
@@ -26,13 +26,13 @@ _SCALES = ("Mul", "Div")
 
 
 def find_pairs(loss: Tensor) -> list[LossCall]:
-    """The one loss of pairs that the given one is the mean or sum of, among other terms.
+    """Find the one pairwise loss that a loss is the mean or sum of, among other terms.
 
     Args:
-        loss: Scalar with its graph, before ``backward``, that has no loss of torch's in it.
+        loss: Scalar with its graph, before ``backward``, with none of torch's losses in it.
 
     Returns:
-        None or one.
+        At most one loss.
     """
     found, passed = _candidates(root_of(loss))
     if len(found) != 1:
@@ -49,7 +49,7 @@ def find_pairs(loss: Tensor) -> list[LossCall]:
 
 
 def _candidates(root: Any) -> tuple[list[Tensor], set[str]]:
-    """By how much the one is ahead of the other, and what kinds of nodes come after it."""
+    """Find differences of scores, and the kinds of nodes between them and the loss."""
     level, seen, found = [root], set[Any](), []
     while level and len(seen) < LOSS_NODES:
         node = level.pop()
@@ -66,12 +66,12 @@ def _candidates(root: Any) -> tuple[list[Tensor], set[str]]:
 
 
 def _is_scaled(node: Any) -> bool:
-    """Whether it multiplies by a number: weights of their own may leave pairs out."""
+    """Whether a node multiplies by one number: weights for each pair may leave pairs out."""
     return base_name(node) in _SCALES and is_number(factor_of(node))
 
 
 def _ahead(node: Any) -> Tensor | None:
-    """What a logistic loss is of, if that is one score less another."""
+    """Return the input of a logistic loss, if it is one score minus another."""
     before = node.next_functions[0][0] if node.next_functions else None
     match base_name(node):
         case "LogSigmoid" if _is_difference(before):
@@ -81,7 +81,7 @@ def _ahead(node: Any) -> Tensor | None:
             return None if given is None else -given
         case "Log":
             inner: Any = before
-            # A small number is often added first.
+            # A small constant is often added first.
             while base_name(inner) in ("Add", "Clamp", "ClampMin"):
                 inner = inner.next_functions[0][0]
             if base_name(inner) == "Sigmoid" and _is_difference(inner.next_functions[0][0]):
@@ -91,11 +91,11 @@ def _ahead(node: Any) -> Tensor | None:
 
 
 def _is_difference(node: Any) -> bool:
-    """Whether it is a score of the network's less another, or the reverse of that."""
+    """Whether a node is one score of the network minus another, up to sign and scale."""
     node = past_shapes(node)
     while base_name(node) in ("Neg", *_SCALES) and _is_scaled_or_turned(node):
         node = past_shapes(node.next_functions[0][0])
-    if base_name(node) == "Sum":  # Of what both are multiplied by.
+    if base_name(node) == "Sum":  # Of products of the difference with what both share.
         product = node.next_functions[0][0]
         factors = product.next_functions if base_name(product) == "Mul" else ()
         return any(_subtracts(past_shapes(factor)) for factor, _ in factors)

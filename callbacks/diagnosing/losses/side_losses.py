@@ -1,4 +1,4 @@
-"""Losses beside the one whose curve is judged: of a second head, of a second optimiser."""
+"""Losses other than the one whose curve is judged: of a second head or a second optimiser."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,15 +6,16 @@ from torch import Tensor
 
 from .autograd_graph import find_loss_calls, has_graph
 
-# Those that have a function of their own for what comes out of a layer.
+# Losses that apply a softmax or a sigmoid of their own.
 _WANT_LOGITS = ("cross_entropy", "bce_logits")
 
 
 class SideLosses:
-    """Take down what such losses are of; each rank its own, and then all together.
+    """Record which outputs such losses get, on each rank and then over all ranks.
 
     Attributes:
-        found: Kind and output of each that wants logits and gets a function's output, sorted.
+        found: Kind and output function of each loss that expects logits and gets the output of a
+            function, sorted.
     """
 
     def __init__(self) -> None:
@@ -22,11 +23,11 @@ class SideLosses:
         self._seen: set[tuple[str, str]] = set()
 
     def look(self, loss: Tensor, *, first_is_read: bool) -> None:
-        """Look at a loss that is about to be differentiated.
+        """Inspect a loss that is about to be differentiated.
 
         Args:
             loss: The loss.
-            first_is_read: Whether the nearest one is looked at elsewhere.
+            first_is_read: Whether the nearest known loss in it is read elsewhere.
         """
         calls = find_loss_calls(loss, signs=False) if has_graph(loss) else []
         for call in calls[int(first_is_read) :]:
@@ -34,9 +35,9 @@ class SideLosses:
                 self._seen.add((call.kind, call.output))
 
     def news(self) -> list[tuple[str, str]]:
-        """What this rank has seen."""
+        """Return what this rank has found."""
         return sorted(self._seen)
 
     def take(self, ranks: Sequence[Iterable[tuple[str, str]]]) -> None:
-        """Take up what all ranks have seen."""
+        """Merge what all ranks have found."""
         self.found = sorted({*self.found, *(pair for rank in ranks for pair in rank)})

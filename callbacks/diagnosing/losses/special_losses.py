@@ -1,4 +1,4 @@
-"""Losses of which no batch is read: a look at their graph tells whether they get what they want."""
+"""Losses whose batches are not read: their graph tells whether they get what they expect."""
 
 from typing import Any
 
@@ -25,15 +25,15 @@ _MIN_SAMPLES = 4
 def describe_special(
     loss: Tensor, batch: Any = None, inputs: Tensor | None = None
 ) -> Objective | None:
-    """What a loss is of that is none of those whose batches are read.
+    """Describe a loss that is none of those whose batches are read.
 
     Args:
         loss: Scalar with its graph.
-        batch: What the targets may be found in, of any form.
-        inputs: What reached the first layer, if known.
+        batch: The batch, of any form, in which the targets may be found.
+        inputs: The first layer's input, if known.
 
     Returns:
-        As much as a rule wants to know; None where there is nothing to say.
+        As much as the rules need; None if there is nothing to report.
     """
     if (ctc := find_ctc(loss)) is not None:
         low, high = ctc[0].float().exp().sum(-1).aminmax()
@@ -49,17 +49,18 @@ def describe_special(
     if shares is not None and not are_same(shares, inputs) and _is_multi_hot(shares):
         return Objective(kind="multi_hot", positives=float(shares.float().sum(1).mean()))
     shapes = crossed_shapes(loss)
-    # What is no target of the batch, as samples of a distribution, is to meet all predictions.
+    # Tensors that are not targets of the batch, such as samples of a distribution, may be meant to
+    # be compared with all predictions.
     if shapes is not None and (not given or any(t.shape == shapes[1] for t in given)):
         return Objective(kind="by_hand", shapes=shapes)
     return None
 
 
 def _is_multi_hot(shares: Tensor) -> bool:
-    """Whether they are 0 and 1, and more than one of them 1 for a good part of the samples.
+    """Whether targets are 0 and 1, with more than one 1 for a good part of the samples.
 
-    Of very many a softmax may be meant to draw some, as a model of what people choose has it, and
-    of as many as samples those that are of a kind.
+    False for very many labels, of which a softmax may be meant to sample some, as in a choice
+    model, and for one label per sample, which may mark the samples of the same kind.
     """
     samples, labels = shares.shape
     if labels > _MAX_LABELS or (samples == labels and bool((shares.diagonal() != 0).all())):
@@ -69,19 +70,19 @@ def _is_multi_hot(shares: Tensor) -> bool:
 
 
 def divergence_of(loss: Tensor) -> str | None:
-    """The function whose output `kl_div` is given in place of logarithms of probabilities.
+    """Name the function whose output `kl_div` is given in place of log-probabilities.
 
     Args:
         loss: Scalar with its graph: the mean or sum of one divergence.
 
     Returns:
-        Its name; None for logarithms, and where there is no divergence.
+        The name; None for logarithms, and if there is no divergence.
     """
     node: Any = root_of(loss)
     while base_name(node) in ("Mean", "Sum", "Div", "Mul") and _single_parent(node) is not None:
         node = _single_parent(node)
     product = _single_parent(node) if base_name(node) == "Sub" else None
-    # What is subtracted is the targets times their prediction.
+    # What is subtracted is the product of targets and predictions.
     if base_name(product) != "Mul" or node.next_functions[0][0] is not None:
         return None
     name = output_of(_single_parent(product))
@@ -89,13 +90,13 @@ def divergence_of(loss: Tensor) -> str | None:
 
 
 def rates_for_logarithms(loss: Tensor) -> str | None:
-    """The function whose positive output `poisson_nll_loss` is given in place of logarithms.
+    """Name the function whose positive output `poisson_nll_loss` is given in place of logarithms.
 
     Args:
         loss: Scalar with its graph: the mean or sum of ``exp(x) - target * x``.
 
     Returns:
-        Its name; None for logarithms, and where there is no such loss.
+        The name; None for logarithms, and if there is no such loss.
     """
     node: Any = root_of(loss)
     while base_name(node) in ("Mean", "Sum", "Div", "Mul", "Add") and _single_parent(node):
@@ -113,14 +114,14 @@ def rates_for_logarithms(loss: Tensor) -> str | None:
 
 
 def find_ctc(loss: Tensor) -> tuple[Tensor, str | None] | None:
-    """What a connectionist temporal classification is given, and the function it comes from.
+    """Find the input of a connectionist temporal classification, and the function that made it.
 
     Args:
         loss: Scalar with its graph.
 
     Returns:
-        The first frame of each sample, shape ``(batch, classes)``, which is no padding, and the
-        name; None where there is none.
+        The first frame of each sample, which is never padding, shape ``(batch, classes)``, and the
+        function's name; None if there is no such loss.
     """
     stack, seen = [root_of(loss)], 0
     while stack and seen < LOSS_NODES:
@@ -135,14 +136,14 @@ def find_ctc(loss: Tensor) -> tuple[Tensor, str | None] | None:
 
 
 def hinge_targets(loss: Tensor) -> Tensor | None:
-    """What a hinge loss written by hand takes for labels, which are to be 1 and -1.
+    """Find the labels of a hand-written hinge loss, which should be 1 and -1.
 
     Args:
         loss: Scalar with its graph: the mean or sum of ``(1 - target * x).clamp(min=0)``, or of its
             square.
 
     Returns:
-        The targets; None where there is no such loss.
+        The targets; None if there is no such loss.
     """
     node: Any = root_of(loss)
     while base_name(node) in _REDUCTIONS and _single_parent(node):
@@ -165,14 +166,14 @@ def hinge_targets(loss: Tensor) -> Tensor | None:
 
 
 def targets_of_softmax(loss: Tensor) -> Tensor | None:
-    """Targets of a `cross_entropy` that are given as a probability of each class.
+    """Find the targets of a `cross_entropy` that are given as class probabilities.
 
     Args:
-        loss: Scalar with its graph: ``-(target * log_softmax(x)).sum() / samples``, as torch has
-            it. What others write by hand, as for bags of words, is something else.
+        loss: Scalar with its graph: ``-(target * log_softmax(x)).sum() / samples``, as torch
+            computes it. Hand-written ones, as for bags of words, mean something else.
 
     Returns:
-        The targets, shape ``(samples, classes)``; None where there is no such loss.
+        The targets, shape ``(samples, classes)``; None if there is no such loss.
     """
     node: Any = root_of(loss)
     while base_name(node) in ("Mul", "Div") and base_name(_single_parent(node)) in ("Mul", "Div"):
@@ -190,16 +191,16 @@ def targets_of_softmax(loss: Tensor) -> Tensor | None:
 
 
 def crossed_shapes(loss: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-    """Shapes of predictions ``(n, 1)`` and targets ``(n,)``, or the reverse, that are subtracted.
+    """Find a difference of predictions ``(n, 1)`` and targets ``(n,)``, or the reverse.
 
-    Whatever is then made of the ``(n, n)`` differences, as a loss written by hand does: all that
-    is known of the targets is that they have no graph.
+    It does not matter what a hand-written loss then computes from the ``(n, n)`` differences. All
+    that is known of the targets is that they have no graph.
 
     Args:
         loss: Scalar with its graph.
 
     Returns:
-        Of predictions and targets; None where there is no such difference before the last layer.
+        Shapes of predictions and targets; None if there is no such difference after the last layer.
     """
     stack, seen = [root_of(loss)], set[Any]()
     while stack and len(seen) < LOSS_NODES:
@@ -218,7 +219,7 @@ def crossed_shapes(loss: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]] | No
 
 
 def _adds_a_dimension(node: Any) -> bool:
-    """Whether it is there to have all meet all, as ``x[:, None]`` is."""
+    """Whether a node is meant to compare all with all, as ``x[:, None]`` is."""
     if base_name(node) not in ("Unsqueeze", "View", "ReshapeAlias"):
         return False
     before, place = node.next_functions[0]
@@ -226,7 +227,7 @@ def _adds_a_dimension(node: Any) -> bool:
 
 
 def _shape(node: Any, place: int) -> tuple[int, ...]:
-    """Of one of a node's outputs; what a leaf is asked for is not known."""
+    """Return the shape of one of a node's outputs; empty if unknown, as for a leaf."""
     metadata = getattr(node, "_input_metadata", ())
     return tuple(metadata[place].shape) if place < len(metadata) else ()
 
@@ -241,6 +242,6 @@ def _crossed(
 
 
 def _single_parent(node: Any) -> Any:
-    """What a node is made of where that is one thing and constants; None where it is several."""
+    """Return a node's only parent, constants apart; None if it has several."""
     parents = [parent for parent, _ in node.next_functions if parent is not None]
     return parents[0] if len(parents) == 1 else None

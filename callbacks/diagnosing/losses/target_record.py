@@ -1,4 +1,4 @@
-"""What the targets of a training are, what is predicted of them, and what a constant would do."""
+"""Targets and predictions of a training, and the loss of the best constant prediction."""
 
 import math
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ _MAX_VARIANCE_SHARE_IF_ALIKE = 1e-9  # Of the mean square.
 
 
 class TargetRecord:
-    """Add up the targets of the batches that were looked at, and keep the late predictions.
+    """Add up the targets of the inspected batches, and keep recent predictions.
 
     Attributes:
-        weight: Of the classes, or of the positives in each column; None where none is given.
+        weight: Weights of the classes, or of the positives in each column; None if not given.
     """
 
     def __init__(self) -> None:
@@ -27,13 +27,14 @@ class TargetRecord:
         self._targets: Tensor | None = None
         self._predicted: list[Tensor] = []
         self._samples: list[float] = []
-        # Of a loss that is none of squares: what a constant reached, and of how many samples.
+        # For regression losses other than the squared error: loss of the best constant prediction,
+        # summed over samples, and their number.
         self._constant = [0.0, 0.0]
-        # Likewise of a picture of the means.
+        # The same for predictions of the mean at each place.
         self._placed = [0.0, 0.0]
 
     def add(self, reading: BatchReading) -> None:
-        """Take up a batch."""
+        """Add a batch."""
         known, new = self._targets, reading.targets
         self._targets = known + new if known is not None and len(known) == len(new) else new
         constant, samples = reading.figures["constant"], reading.figures["samples"]
@@ -43,7 +44,7 @@ class TargetRecord:
         self._placed = _added(self._placed, reading.figures.get("placed", math.nan), samples)
 
     def means(self) -> list[float]:
-        """Mean of each column of a regression's targets, of the first thousand."""
+        """Return the mean of each of the first thousand columns of a regression's targets."""
         if self._targets is None:
             return []
         count, total, _ = self._targets.view(3, -1)
@@ -51,11 +52,11 @@ class TargetRecord:
         return means
 
     def describe(self, objective: Objective, looks: int) -> None:
-        """Write into an objective what is known of its targets and predictions.
+        """Write what is known of targets and predictions into an objective.
 
         Args:
-            objective: Of these targets.
-            looks: Batches that were looked at so far.
+            objective: The objective with these targets.
+            looks: Number of batches inspected so far.
         """
         self._forget_old_predictions(max(_MIN_LOOKS_KEPT, looks // 2))
         if self._targets is None:
@@ -68,7 +69,7 @@ class TargetRecord:
             objective.predicted_positives = sum(objective.predicted_counts) / sum(self._samples)
 
     def _forget_old_predictions(self, half: int) -> None:
-        """Keep the last ones; of the last half as many as it takes to see rare classes."""
+        """Keep the latest ones; of the last half, as many as it takes to see rare classes."""
         self._predicted, self._samples = self._predicted[-half:], self._samples[-half:]
         if len(self._predicted) <= _MIN_LOOKS_KEPT:
             return
@@ -104,8 +105,8 @@ class TargetRecord:
         variances = (squares / count - mean * mean).clamp(min=0)
         variance = variances.mean()
         if bool((variances <= _MAX_VARIANCE_SHARE_IF_ALIKE * squares / count).all()):
-            return  # One and the same target for all is for something else than prediction.
-        # Of a loss that goes easy on outliers, those would be most of it.
+            return  # Identical targets for all samples serve another purpose than prediction.
+        # If the loss is lenient on outliers, these would make up most of the variance.
         total, samples = self._constant
         other = total / samples if samples else math.nan
         objective.constant_loss = float(variance) if objective.kind == "squared" else other
@@ -115,7 +116,7 @@ class TargetRecord:
         objective.flat_loss = float((squares / count).mean() if low >= 0 and high <= 1 else around)
 
     def state_dict(self) -> dict[str, Any]:
-        """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
+        """Return the state, in types that ``torch.load(weights_only=True)`` accepts."""
         return {
             "predicted": list(self._predicted),
             "samples": list(self._samples),
@@ -126,9 +127,9 @@ class TargetRecord:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Restore a state."""
         self._samples = list(state_dict.get("samples", []))
-        # Of what an earlier version saved, the number of samples is not known.
+        # States of an earlier version lack the numbers of samples.
         self._predicted = list(state_dict["predicted"]) if self._samples else []
         self._constant = list(state_dict["constant"])
         self._placed = list(state_dict.get("placed", [0.0, 0.0]))
@@ -136,13 +137,13 @@ class TargetRecord:
 
 
 def _added(sums: list[float], value: float, samples: float) -> list[float]:
-    """Sum of a figure over samples, and their number, with those of a batch if it is known."""
+    """Add a batch to the sum of a figure over samples and to their number, if it is known."""
     total, count = sums
     return [total + samples * value, count + samples] if math.isfinite(value) else sums
 
 
 def _binary_entropy(mean: Tensor, weight: list[float] | float | None) -> Tensor:
-    """Cross-entropy of the best constant, where positives count ``weight`` times."""
+    """Return the best constant prediction's cross-entropy; positives count ``weight`` times."""
     positive = mean * mean.new_tensor(weight or 1.0)
     total = positive + 1 - mean
     share = positive / total

@@ -1,4 +1,4 @@
-"""What a constant reaches on validation's targets, which may be spread in another way."""
+"""Validation's targets, on which the best constant prediction may have another loss."""
 
 import math
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from .loss_reading import moments_of
 
 
 class ValidationTargets:
-    """Add up the targets of one validation, where they are a tensor of the batch.
+    """Add up the targets of one validation, if they are a tensor of the batch.
 
-    Which one of the batch's tensors they are is seen in training. Of a regression alone: classes
-    are drawn alike for both, as a rule, and a constant's cross-entropy is, too.
+    Which of the batch's tensors they are is determined in training. This is for regressions alone:
+    classes usually have the same distribution in both, and so the same constant baseline.
 
     Attributes:
-        sums: Count, sum and sum of squares of each column, of all ranks; None where not known.
+        sums: Count, sum and sum of squares of each column, over all ranks; None if unknown.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class ValidationTargets:
         self._is_read = False
 
     def find(self, target: Tensor, batch: Any) -> None:
-        """See which of a training batch's tensors the targets are; may wait for the device."""
+        """Find which of a training batch's tensors the targets are; may wait for the device."""
         if not is_plain(target) or not target.ndim:
             return
         alike = (
@@ -41,12 +41,12 @@ class ValidationTargets:
         self._columns = target.numel() // len(target) if len(target) else 0
 
     def begin(self, loaders: int) -> None:
-        """A validation begins; one is enough, and of several loaders each has its own."""
+        """Begin a validation; one is enough, but not with several loaders: targets may differ."""
         wanted = self.sums is None and self._place >= 0 and self._columns > 0
         self._is_read, self._own = wanted and loaders == 1, None
 
     def add(self, batch: Any) -> None:
-        """Take up a batch of validation, without waiting for the device."""
+        """Add a batch of validation, without waiting for the device."""
         if not self._is_read:
             return
         target = dict(enumerate(tensors_of(batch))).get(self._place)
@@ -58,20 +58,20 @@ class ValidationTargets:
         self._own = sums if self._own is None else self._own + sums
 
     def news(self) -> Tensor | None:
-        """This rank's sums, on the host, once."""
+        """Return this rank's sums, on the host, and reset them."""
         own, self._own, self._is_read = self._own, None, False
         return None if own is None else own.cpu().double()
 
     def take(self, ranks: Sequence[Tensor | None]) -> None:
-        """Take up those of all ranks, where each has some."""
+        """Merge the sums of all ranks, if each has some."""
         known = [sums for sums in ranks if sums is not None]
         if known and len(known) == len(ranks) and len({len(sums) for sums in known}) == 1:
             self.sums = torch.stack(known).sum(0)
 
     def spread_around(self, means: Sequence[float]) -> float:
-        """Mean square of the targets' distance from those of training, the mean over the columns.
+        """Return the mean squared distance of the targets from given means, over all columns.
 
-        NaN where it is not known.
+        NaN if it is unknown.
         """
         if self.sums is None or len(self.sums) != 3 * len(means):
             return math.nan
