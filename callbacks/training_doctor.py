@@ -50,7 +50,7 @@ class TrainingDoctor(Callback):
     least fifty batches tell which units are dead). Monitors that the Trainer already has continue
     unchanged; of two of a kind, only the Trainer's own writes and logs. A finding is reported after
     it has persisted: once per problem, and once more if a warning becomes critical. When it heals,
-    it is withdrawn at the same log level. Symptoms that another problem explains become its
+    it is withdrawn, at the same log level. Symptoms that another problem explains become its
     evidence and not a second diagnosis. A healthy training gets informational notes at most.
 
     The loss is read off the autograd graph that is differentiated, so that batches and modules can

@@ -71,7 +71,7 @@ def _is_scaled(node: Any) -> bool:
 
 
 def _ahead(node: Any) -> Tensor | None:
-    """Return the input of a logistic loss, if it is one score minus another."""
+    """Return the difference of scores that a logistic loss is of; None for other nodes."""
     before = node.next_functions[0][0] if node.next_functions else None
     match base_name(node):
         case "LogSigmoid" if _is_difference(before):

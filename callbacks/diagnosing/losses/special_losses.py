@@ -57,10 +57,10 @@ def describe_special(
 
 
 def _is_multi_hot(shares: Tensor) -> bool:
-    """Whether targets are 0 and 1, with more than one 1 for a good part of the samples.
+    """Whether targets are 0 and 1, with more than one of them 1 for a good part of the samples.
 
     False for very many labels, of which a softmax may be meant to sample some, as in a choice
-    model, and for one label per sample, which may mark the samples of the same kind.
+    model, and for as many labels as samples, which may mark the samples of the same kind.
     """
     samples, labels = shares.shape
     if labels > _MAX_LABELS or (samples == labels and bool((shares.diagonal() != 0).all())):

@@ -53,7 +53,7 @@ class ObservedSigns:
         accuracies: Share of correct predictions in each inspected batch.
         same_class_pairs: Share of the pairs of samples in a batch that are of one class, likewise.
         target_spreads: Variance of a batch's targets in a regression, likewise.
-        prediction_ranges: Largest distance between two predictions in a batch, likewise.
+        prediction_ranges: Largest distance between two samples of a batch in one output, likewise.
         predicted_min, predicted_max: Smallest and largest prediction of a batch in a regression,
             likewise.
         missed_below, missed_above: How far the targets of the predictions at either end lie beyond
@@ -69,14 +69,14 @@ class ObservedSigns:
         layers: Weight layers, in order of registration.
         waiting: Weights that are still all 0 after the first steps, as are their gradients.
         identical_tables: Embeddings whose columns are all identical and get identical gradients.
-        identical_matrices: Custom weight matrices whose units are, likewise.
+        identical_matrices: Custom matrices whose units are identical, likewise.
         untouched: Batches, of a hundred steps or more, in which no weight moved; 0 once one has.
         steps_are_made: Whether an optimiser was seen to make a step.
         has_gradients: Whether any weight was seen to have a gradient, even if it was 0.
         forgotten_tables: Embeddings that get a gradient and belong to no optimiser.
         forgotten_parameters: The same for parameters that belong to no layer.
         idle_tables: Embeddings that get a gradient and whose optimiser has made no step.
-        mute_outputs: Outputs behind a ReLU that are 0 for all inputs, though their targets are not.
+        mute_outputs: Outputs of a ReLU that are 0 for all inputs, although their targets are not.
         target_means: Mean of each column of a regression's targets.
         validation_spread: Mean squared distance of validation's targets from those means over that
             of training's; NaN if unknown, and for losses other than the squared error.

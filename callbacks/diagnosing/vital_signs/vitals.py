@@ -62,7 +62,7 @@ _MAX_VARIANCE_OF_SIGMOIDS = 0.25
 class Vitals(ObservedSigns):
     """Vital signs observed up to one moment, and quantities derived from them.
 
-    Derived quantities are cached: each report takes a copy.
+    Derived quantities are cached, so each report takes a copy.
     """
 
     @property
@@ -274,7 +274,7 @@ class Vitals(ObservedSigns):
             gains.append(1 - self.recent_loss / self.initial_loss)
         squares = self.objective.target_variance > 0 and not self.objective.own_units
         if squares and self.data_losses:
-            # The squared error is not what is minimised: it may mostly consist of outliers.
+            # The gain in squared error, although that is not minimised: outliers may dominate it.
             gains.append(1 - self.recent_data_loss / self.objective.target_variance)
         return max(gains, default=NAN)
 
@@ -312,7 +312,7 @@ class Vitals(ObservedSigns):
 
     @property
     def has_other_terms(self) -> bool:
-        """Whether the total loss is clearly other than the data loss, which baselines refer to."""
+        """Whether the total loss has more to it than the data loss, which the baseline is for."""
         whole, part = self.recent_loss, self.recent_data_loss
         return abs(whole - part) > 0.25 * max(abs(whole), abs(part))
 
@@ -455,12 +455,12 @@ class Vitals(ObservedSigns):
 
     @property
     def is_muffled(self) -> bool:
-        """Whether all hidden ones are sigmoids that hardly vary, as during a long plateau."""
+        """Whether all hidden saturating units hardly vary, like sigmoids on a long plateau."""
         return self._hardly_move(-1, _MAX_VARIANCE_IF_MUFFLED)
 
     @property
     def is_muffled_at_first(self) -> bool:
-        """Whether the same was true at first, by a looser threshold."""
+        """Whether `is_muffled` was true at first, by a looser threshold."""
         return self._hardly_move(0, 2 * _MAX_VARIANCE_IF_MUFFLED)
 
     def _hardly_move(self, place: int, most: float) -> bool:
