@@ -1,1 +1,1 @@
-"""What reaches a network and its layers: batches, inputs, sequences, norms."""
+"""Inputs of a network and of its layers: batches, features, sequences, norms."""

@@ -1,4 +1,4 @@
-"""What reaches BatchNorm layers: how many values they normalise by, and how stale they are."""
+"""Inputs of BatchNorm layers: how many values they normalise over, how stale statistics are."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm
 
 
 def is_batch_norm(module: nn.Module) -> bool:
-    """Whether a module normalises by the moments of its batch."""
+    """Whether a module normalises by the statistics of its batch."""
     return isinstance(module, _BATCH_NORMS)
 
 
 def moments_as_made(norms: Mapping[str, Any]) -> set[str]:
-    """Those whose running moments are still a mean of 0 and a variance of 1; one wait a device."""
+    """Layers with running mean and variance still 0 and 1; costs one synchronisation per device."""
     by_device: dict[torch.device, dict[str, Tensor]] = {}
     for name, norm in norms.items():
         if norm.running_mean is not None:
@@ -39,13 +39,13 @@ def _as_made(norm: Any) -> Tensor:
 
 @dataclass(frozen=True)
 class NormNews:
-    """What one rank has seen, on the host.
+    """What one rank has observed, on the host.
 
     Attributes:
-        fewest: Values of one channel in the smallest batch to any layer so far.
-        most: The same of the largest batch, by layer.
+        fewest: Values per channel in the smallest batch of any layer so far.
+        most: The same for the largest batch, by layer.
         gaps: New ones, see `NormProbe`.
-        asleep: Whether a layer is, see `NormProbe`, of those that were called since.
+        asleep: Whether a layer is asleep, see `NormProbe`, for those called since the last news.
         momenta: See `NormProbe`.
         evaluated_in_training: See `NormProbe`.
     """
@@ -59,17 +59,17 @@ class NormNews:
 
 
 class NormProbe:
-    """See the batches that BatchNorm layers normalise by their own moments.
+    """Observe the batches that BatchNorm layers normalise by batch statistics.
 
     Attributes:
-        fewest: Values of one channel in the smallest batch to any layer, on any rank.
-        gaps: How far a layer's running moments are from the last batch's: the distance of the
-            means in deviations, or the logarithm of the ratio of the deviations; the median of the
-            channels.
-        asleep: Layers in evaluation mode with the moments that they were made with, mean 0 and
-            variance 1, though their weights are trained.
-        momenta: Share of its running moments that a layer takes from each batch.
-        evaluated_in_training: Layers that were called in evaluation mode.
+        fewest: Values per channel in the smallest batch of any layer, on any rank.
+        gaps: How far a layer's running statistics are from those of the last batch: the larger of
+            the distance of the means in standard deviations and the absolute log ratio of the
+            standard deviations, each a median over the channels.
+        asleep: Layers in evaluation mode whose running statistics still have their initial values,
+            mean 0 and variance 1, although their weights are trained.
+        momenta: Weight of each batch in a layer's running statistics.
+        evaluated_in_training: Layers that were called in evaluation mode during training.
     """
 
     def __init__(self) -> None:
@@ -85,11 +85,11 @@ class NormProbe:
 
     @property
     def most(self) -> float:
-        """Values in the largest batch to the layer that gets the fewest; infinite without one."""
+        """Values per channel in the largest batch of the layer with the fewest; inf without any."""
         return min(self._most.values(), default=float("inf"))
 
     def at(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-        """A forward pre-hook for the layer of that name."""
+        """Return a forward pre-hook for the layer of that name."""
 
         def look(norm: Any, arguments: tuple[Any, ...]) -> None:
             self._look_for_sleep(name, norm)
@@ -106,7 +106,7 @@ class NormProbe:
             self._most[name] = max(self._most.get(name, 0.0), values)
             if norm.running_mean is None:
                 return
-            # Without one they are the mean of all.
+            # Without a momentum the statistics are the mean over all batches.
             self.momenta[name] = 1.0 if norm.momentum is None else norm.momentum
             with torch.no_grad():
                 mean, variance = unit_mean_and_variance(x, channels)
@@ -127,11 +127,11 @@ class NormProbe:
             self._fresh[name] = _as_made(norm) & (not norm.training)
 
     def begin(self) -> None:
-        """Begin a batch: of several calls in one, that which is the farthest off counts."""
+        """Begin a batch: of several calls of a layer in it, the one with the largest gap counts."""
         self._called.clear()
 
     def news(self) -> NormNews:
-        """What was seen since the last time, on the host."""
+        """Return what was observed since the last call, on the host."""
         gaps, self._new_gaps = self._new_gaps, {}
         values = torch.stack(list(gaps.values())).tolist() if gaps else []
         fresh, self._fresh = self._fresh, {}
@@ -144,7 +144,7 @@ class NormProbe:
         )  # fmt: skip
 
     def take(self, ranks: Sequence[NormNews]) -> None:
-        """Take up the news of all ranks."""
+        """Merge the news of all ranks."""
         self.fewest = min(rank.fewest for rank in ranks)
         for name, sleeps in ranks[0].asleep.items():
             others = [other for other in self.asleep if other != name]
@@ -159,7 +159,7 @@ class NormProbe:
             self.gaps[name] = sum(seen) / len(seen)
 
     def state_dict(self) -> dict[str, Any]:
-        """What was taken up so far."""
+        """Return what was merged so far."""
         return {
             "fewest": self.fewest, "most": dict(self._most), "gaps": dict(self.gaps),
             "asleep": list(self.asleep), "momenta": dict(self.momenta),
@@ -167,7 +167,7 @@ class NormProbe:
         }  # fmt: skip
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a saved state."""
         self.fewest, self._most = state_dict["fewest"], dict(state_dict["most"])
         self.gaps, self.asleep = dict(state_dict["gaps"]), list(state_dict["asleep"])
         self.momenta = dict(state_dict["momenta"])
@@ -175,7 +175,7 @@ class NormProbe:
 
 
 def _channel_dim(norm: Any, x: object) -> int | None:
-    """Where the channels are, None if that cannot be seen: a subclass may take another form."""
+    """Return the channel dimension; None if unknown: a subclass may expect another layout."""
     if not is_whole(x) or not x.numel():
         return None
     dims = (dim for dim in (1, x.ndim - 1) if 1 <= dim < x.ndim)
@@ -183,7 +183,7 @@ def _channel_dim(norm: Any, x: object) -> int | None:
 
 
 def _ranks_of(norm: nn.Module) -> int:
-    """How many ranks' batches a layer takes its moments of."""
+    """Return the number of ranks whose batches a layer computes its statistics over."""
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
     if isinstance(norm, nn.SyncBatchNorm) and distributed:
         return torch.distributed.get_world_size()

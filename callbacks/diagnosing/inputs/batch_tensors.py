@@ -1,4 +1,4 @@
-"""The tensors of a batch of any form, and what is made of them."""
+"""The tensors of a batch of any structure, and targets derived from them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -14,11 +14,11 @@ _MIN_ROWS = 4
 _MAX_ROWS = 1_000
 _MAX_COLUMNS = 8
 _HAIR_SHARE_OF_RANGE = 1e-5
-_MAX_ROUNDING_SHARE = 1e-3  # Of the root mean square; of a difference in half precision.
+_MAX_ROUNDING_SHARE = 1e-3  # Of the root mean square, for a difference in half precision.
 
 
 def tensors_of(batch: Any) -> Iterator[Tensor]:
-    """All that are whole and dense in a batch of any form, of which nothing is made anew."""
+    """Yield the dense, unsharded tensors of a batch of any structure, without copying any."""
     if isinstance(batch, Tensor):
         if is_whole(batch):
             yield batch
@@ -34,14 +34,14 @@ def tensors_of(batch: Any) -> Iterator[Tensor]:
 
 
 def is_of_batch(target: Tensor, batch: Any) -> Tensor:
-    """Whether a target is one of a batch's tensors, or rises or falls with one; on its device.
+    """Whether a target is a tensor of the batch or a monotone function of one; on its device.
 
-    Those that a network has a part in, as in Q-learning, do not. What cannot be compared is taken
-    to be the batch's.
+    Targets that a network helps to compute, as in Q-learning, are neither. A target that cannot be
+    compared counts as the batch's.
 
     Args:
-        target: Of any shape; the first of many rows and columns count.
-        batch: Of any form.
+        target: Of any shape; of a large one, only the first rows and columns are compared.
+        batch: Of any structure.
     """
     given = [tensor for tensor in tensors_of(batch) if is_plain(tensor)]
     sure = torch.ones((), dtype=torch.bool, device=target.device)
@@ -54,9 +54,9 @@ def is_of_batch(target: Tensor, batch: Any) -> Tensor:
 
 
 def are_same(target: Tensor, inputs: Tensor | None) -> bool:
-    """Whether a target is what a network was given, in any form; may wait for the device.
+    """Whether a target equals the network's inputs, in any shape; may synchronise with the device.
 
-    Up to rounding: where a loss is written by hand, it is the prediction less their difference.
+    Up to rounding: the target of a hand-written loss is found as the prediction minus its error.
     """
     if inputs is None or target.numel() != inputs.numel() or target.device != inputs.device:
         return False
@@ -70,7 +70,7 @@ def are_same(target: Tensor, inputs: Tensor | None) -> bool:
 
 
 def is_plain(x: Any) -> bool:
-    """Whether it is a tensor of real numbers in memory of its own."""
+    """Whether it is a dense tensor of real numbers, and not of a subclass."""
     plain = type(x) in (Tensor, nn.Parameter) and is_whole(x)
     return plain and not (x.is_complex() or x.is_quantized)
 
@@ -80,7 +80,7 @@ def _shares_memory(one: Tensor, other: Tensor) -> bool:
 
 
 def _follows(target: Tensor, given: Tensor) -> Tensor:
-    """Whether each column of the one is a monotone function of the other's, up to rounding."""
+    """Whether each column of a target is a monotone function of a given one, up to rounding."""
     known, values = _columns(given, target), _columns(target, target)
     known, order = known.sort(0)
     values = values.gather(0, order)

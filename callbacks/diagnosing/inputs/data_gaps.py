@@ -1,4 +1,4 @@
-"""Batches that hold NaN or infinity."""
+"""Batches that contain NaN or infinity."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,14 +13,15 @@ _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class DataGaps:
-    """Find the first batch that holds NaN or infinity.
+    """Find the first batch that contains NaN or infinity.
 
-    Where losses are on the host, a batch is looked at when one is first not finite, which costs
-    nothing before. On a device, which nobody waits for, the sum of each batch's entries tells.
+    With losses on the host, the batch of the first non-finite loss is inspected, which costs
+    nothing until then. On a device, the sum of each batch's entries is tested, without
+    synchronisation.
 
     Attributes:
-        first: Number of that batch, from 0, on any rank; -1 for none.
-        batch: The one that is trained on; None between two.
+        first: Number of that batch, from 0, on any rank; -1 if there is none.
+        batch: The current training batch; None between batches.
     """
 
     def __init__(self) -> None:
@@ -32,13 +33,13 @@ class DataGaps:
         self._on_device: Tensor | None = None
 
     def open(self, batch: Any, number: int) -> None:
-        """Take note of the batch that comes next."""
+        """Record the batch that comes next."""
         self.batch, self._number = batch, number
         if not self._is_on_host and self.first < 0 and not self._was_lost:
             self._attempt(self._look_on_devices)
 
     def _attempt(self, look: Callable[[], None]) -> None:
-        """Look, or give it up: what a batch may be is up to the user."""
+        """Inspect the batch, and give up on any error: its structure is up to the user."""
         try:
             look()
         except Exception:
@@ -55,7 +56,7 @@ class DataGaps:
         self._on_device = known
 
     def look(self, loss: Tensor) -> None:
-        """Look at the batch of the first loss that is not finite, where that is on the host."""
+        """Inspect the batch of the first non-finite loss, if the loss is on the host."""
         self._is_on_host = loss.is_cpu
         if self._is_on_host and not self._was_lost and not _is_finite(loss.detach()):
             self._was_lost = True
@@ -67,22 +68,22 @@ class DataGaps:
             self._found = self._number
 
     def close(self) -> None:
-        """Let go of the batch."""
+        """Release the batch."""
         self.batch = None
 
     def news(self) -> int:
-        """Number of the first such batch on this rank; -1 for none."""
+        """Return the number of the first such batch on this rank; -1 if there is none."""
         on_device = -1 if self._on_device is None else int(self._on_device)
         return on_device if self._found < 0 else self._found
 
     def take(self, ranks: Sequence[int]) -> None:
-        """Take up what all ranks have found."""
+        """Merge what all ranks have found."""
         found = [first for first in (self.first, *ranks) if first >= 0]
         self.first = min(found, default=-1)
 
 
 def _is_finite(loss: Tensor) -> bool:
-    # Of a single number Python knows sooner.
+    # For a single number, Python's own test is faster.
     return math.isfinite(loss) if loss.numel() == 1 else bool(loss.isfinite().all())
 
 

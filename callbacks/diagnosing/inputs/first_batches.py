@@ -1,4 +1,4 @@
-"""What reaches the layers of a network in the forward passes of a few batches."""
+"""Inputs of a network's layers in the forward passes of a few batches."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -25,24 +25,24 @@ _MAX_ROWS = 512
 _MAX_FEATURES = 4_096
 _MIN_BATCHES_OF_A_QUARTER = 5
 _GOLDEN_SECTION = 0.6180339887
-# The farthest of 512 normal numbers is at three to four deviations.
+# The farthest of 512 normally distributed numbers is at three to four standard deviations.
 _MAX_DEVIATIONS_OF_FARTHEST = 10.0
-# Number of rows; of each column the mean, the sum of squared distances from it, and the farthest.
+# Number of rows; for each column the mean, sum of squared distances from it, and largest distance.
 Moments = tuple[int, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
 class BatchNews:
-    """What one rank has seen of its batches, on the host.
+    """What one rank has observed of its batches, on the host.
 
     Attributes:
         ran: Names of the layers that were called so far.
-        first: Name of the one that was called first.
-        norms: Of its BatchNorm layers.
-        moments: Of the features of each new batch that reached the first layer.
-        batches: Number, and mean and deviation of all entries, of each of them.
-        side_inputs: Of layers behind the first that were called for the first time.
-        time_axes: Times and sequences of layers that take them in this order, likewise.
+        first: Name of the layer that was called first.
+        norms: News of its BatchNorm layers.
+        moments: Moments of the first layer's input features, for each new batch.
+        batches: Number, and mean and standard deviation of all entries, of each new batch.
+        side_inputs: Inputs of later layers that were called for the first time.
+        time_axes: Time steps and sequences of layers that expect this order, likewise.
     """
 
     ran: list[str]
@@ -55,21 +55,21 @@ class BatchNews:
 
 
 class FirstBatches:
-    """See what reaches each layer in the forward passes of a few batches.
+    """Observe the input of each layer in the forward passes of a few batches.
 
-    What is inside of a compiled region is not seen.
+    Compiled regions are not observed inside.
 
     Attributes:
         ran: Names of the layers that were called, on any rank.
-        norms: Batches that reached BatchNorm layers.
-        side_inputs: What reached layers behind the first.
-        time_axes: What layers took for time.
-        has_news: Whether inputs were taken up since `input_scale`.
-        probe: Sequences that reached a recurrent layer.
-        repeated: Gradients of a layer that is called again and again.
-        outputs: What the layers gave in the last batch, by the node of its graph.
-        inputs: What reached the first layer; None before it did, and once the loss was looked at.
-        number: Number of the batch that is next, from 0.
+        norms: Batches of BatchNorm layers.
+        side_inputs: Inputs of layers after the first.
+        time_axes: Input sizes of layers that take the first dimension as time.
+        has_news: Whether inputs were merged since the last `input_scale`.
+        probe: Input sequences of a recurrent layer.
+        repeated: Gradients of a layer that is called repeatedly.
+        outputs: Outputs of the layers in the last batch, by their node of the autograd graph.
+        inputs: Input of the first layer; None before its call and once the loss was inspected.
+        number: Number of the next batch, from 0.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class FirstBatches:
         self._moments: Moments | None = None
         self._first_gap = -1
         self._new_moments: list[Moments] = []
-        # Mean and deviation of all entries of each batch.
+        # Mean and standard deviation of all entries of each batch.
         self._batches: list[list[float]] = []
         self._new_batches: list[Tensor] = []
         self._handles: list[RemovableHandle] = []
@@ -95,7 +95,7 @@ class FirstBatches:
         self._error: Exception | None = None
 
     def attach(self, module: nn.Module) -> None:
-        """Hook every layer for one batch; those in compiled parts would be compiled anew."""
+        """Hook every layer for one batch, except in compiled parts, which would recompile."""
         self.detach()
         self.forget()
         self.repeated.begin()
@@ -110,7 +110,7 @@ class FirstBatches:
                 self._handles.append(after(self._guarded(self._after_layer(name))))
 
     def _guarded(self, look: Callable[..., None]) -> Callable[..., None]:
-        """A hook that no forward pass is stopped by: `news` raises what goes wrong in it."""
+        """Return a hook that never interrupts a forward pass: `news` raises its errors."""
         return _Guarded(self._attempt, look)
 
     def _attempt(self, look: Callable[..., None], *arguments: Any) -> None:
@@ -122,13 +122,13 @@ class FirstBatches:
             self._error = error
 
     def detach(self) -> None:
-        """Leave no hook behind."""
+        """Remove all hooks."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
 
     def forget(self) -> None:
-        """Let go of the batch."""
+        """Release the batch."""
         self.outputs.clear()
         self.inputs = None
 
@@ -142,7 +142,7 @@ class FirstBatches:
             x = arguments[0] if arguments else None
             self.probe.keep(name, layer, x)
             self.time_axes.look(name, layer, x)
-            # Of packed sequences the steps that are there, in the order of the batch's time.
+            # Packed sequences hold the existing time steps only, ordered by time.
             sizes = x.batch_sizes[:1].tolist() if isinstance(x, PackedSequence) else []
             x = x.data if isinstance(x, PackedSequence) else x
             if not (is_layer and is_whole(x) and x.is_floating_point() and x.ndim > 1):
@@ -169,10 +169,10 @@ class FirstBatches:
 
     def _keep(self, x: Tensor, sizes: Sequence[int], *, is_data: bool) -> None:
         if not is_data and (self._batches or self._new_batches):
-            return  # What an embedding has learned to give is no matter of the data.
+            return  # What an embedding has learned to output says nothing about the data.
         if not x.numel():
-            return  # A batch without samples has no moments; it lacks no number either.
-        x = x.as_subclass(Tensor)  # as one of an image is, whose arithmetic is its own
+            return  # A batch without samples has no moments, and no NaN either.
+        x = x.as_subclass(Tensor)  # Image tensors, say, are a subclass with its own arithmetic.
         self._is_data = is_data
         self.inputs = x
         self._sizes = self._sizes or tuple(sizes)
@@ -192,7 +192,7 @@ class FirstBatches:
             self._new_moments.append(moments)
 
     def news(self) -> BatchNews:
-        """What was seen since the last time, on the host; or what went wrong in seeing it."""
+        """Return what was observed since the last call, on the host; raise any error of a hook."""
         if self._error is not None:
             raise self._error
         moments, self._new_moments = self._new_moments, []
@@ -208,13 +208,13 @@ class FirstBatches:
         )
 
     def take(self, ranks: Sequence[BatchNews]) -> None:
-        """Take up the news of all ranks."""
+        """Merge the news of all ranks."""
         self.ran.update(name for rank in ranks for name in rank.ran)
         self._first = next((rank.first for rank in ranks if rank.first), "")
         self.norms.take([rank.norms for rank in ranks])
         self.side_inputs.take([rank.side_inputs for rank in ranks])
         self.time_axes.take([rank.time_axes for rank in ranks])
-        # One batch of all ranks after the other, whenever they are taken up.
+        # Batch by batch over the ranks, so that the order is the same whenever they are merged.
         for batch in zip_longest(*(rank.moments for rank in ranks)):
             for moments in filter(None, batch):
                 self._moments = _join_moments(self._moments, moments)
@@ -227,7 +227,7 @@ class FirstBatches:
             self._batches.append(moments)
 
     def input_scale(self) -> InputScale:
-        """Moments of the features that reached the first layer."""
+        """Return the scale of the first layer's input features."""
         self.has_news = False
         if self._moments is None:
             return InputScale()
@@ -237,7 +237,7 @@ class FirstBatches:
         spread = means.std() / within if len(means) > 1 else means.new_tensor(NAN)
         drift, growth = _change(means, deviations)
         std = (squares / max(1, rows - 1)).sqrt()
-        # A feature that is rarely another number than 0, say, is none on a small scale.
+        # A feature that is almost always 0, say, has a small deviation but not a small scale.
         scale = torch.maximum(std, farthest / _MAX_DEVIATIONS_OF_FARTHEST)
         varied = scale[std > 1e-12 * (1 + mean.abs())]
         return InputScale(
@@ -258,7 +258,7 @@ class FirstBatches:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """What was taken up so far."""
+        """Return what was merged so far."""
         return {
             "ran": sorted(self.ran),
             "first": self._first,
@@ -276,7 +276,7 @@ class FirstBatches:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a saved state."""
         self.ran, self._first = set(state_dict["ran"]), state_dict["first"]
         self._rows, self._first_gap = state_dict["rows"], state_dict["first_gap"]
         self.norms.load_state_dict(state_dict["norms"])
@@ -292,20 +292,20 @@ class FirstBatches:
 
 
 class _Guarded(Hook):
-    """A hook on a layer, which a copy of the network does not have."""
+    """A hook on a layer that copies of the network leave out."""
 
     def __init__(self, attempt: Callable[..., None], look: Callable[..., None]) -> None:
         self._attempt, self._look = attempt, look
 
     def __call__(self, *arguments: Any) -> None:
-        """Look."""
+        """Inspect the call."""
         self._attempt(self._look, *arguments)
 
 
 def _may_be_multiplied(name: str, own: nn.Module, x: Tensor) -> bool:
-    """Whether a matrix of a module of one's own may be multiplied with what comes in, as it is.
+    """Whether a custom module may multiply its input by its own matrix without further processing.
 
-    A whole model, which has no name here, may do anything with its inputs before that.
+    A whole model, whose name is empty here, may process its inputs in any way first.
     """
     matrix = matrix_of(own)
     features = {x.shape[-1], x.shape[1]}
@@ -313,7 +313,7 @@ def _may_be_multiplied(name: str, own: nn.Module, x: Tensor) -> bool:
 
 
 def _sample(rows: Tensor) -> Tensor:
-    """Some of many rows, spread evenly and in step with no row or column of an image."""
+    """Sample rows, spread evenly but out of step with the rows and columns of images."""
     if len(rows) <= _MAX_ROWS:
         return rows
     turns = torch.arange(_MAX_ROWS, dtype=widest(rows.device), device=rows.device) * _GOLDEN_SECTION
@@ -321,7 +321,7 @@ def _sample(rows: Tensor) -> Tensor:
 
 
 def _mean_and_deviation(parts: Sequence[list[float]]) -> list[float]:
-    """Of all entries of a batch, from those of its equal parts."""
+    """Combine those of equal parts of a batch into those of all its entries."""
     if len(parts) == 1:
         return parts[0]
     means, deviations = torch.tensor(parts, dtype=torch.float64).T
@@ -330,7 +330,7 @@ def _mean_and_deviation(parts: Sequence[list[float]]) -> list[float]:
 
 
 def _join_moments(one: Moments | None, other: Moments) -> Moments:
-    """Moments of the rows of both; of the first alone where the others are of another width."""
+    """Combine the moments of two sets of rows; keep the first alone if their widths differ."""
     if one is None:
         return other
     (n, mean, squares, farthest), (m, other_mean, other_squares, other_farthest) = one, other
@@ -343,9 +343,9 @@ def _join_moments(one: Moments | None, other: Moments) -> Moments:
 
 
 def _change(means: Tensor, deviations: Tensor) -> tuple[float, float]:
-    """From the first quarter of the batches to the last: of the mean, in deviations, and of those.
+    """Return the shift of the mean and the growth of the deviation from first to last quarter.
 
-    NaN for fewer than twenty batches.
+    The shift is in standard deviations of the first quarter. NaN for fewer than twenty batches.
     """
     quarter = len(means) // 4
     if quarter < _MIN_BATCHES_OF_A_QUARTER:

@@ -1,4 +1,4 @@
-"""How far back in a sequence a recurrent layer can learn from."""
+"""How far back in a sequence the gradients of a recurrent layer reach."""
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +10,10 @@ _FORWARD = (nn.RNN.forward, nn.LSTM.forward, nn.GRU.forward)
 
 
 class SequenceProbe:
-    """Keep a few sequences that reached the first recurrent layer, and see how gradients fare.
+    """Keep a few input sequences of the first recurrent layer, and measure gradients through them.
 
-    A recurrent layer is one operation, inside of which no hook sees anything. So it is run again
-    by itself, on few sequences and seldom; the random numbers that it may draw are put back.
+    A recurrent layer is a single operation that hooks cannot see into. It is therefore rerun in
+    isolation, rarely and on few sequences; the state of the random generators is restored.
 
     Attributes:
         layer: Name of the layer; empty before the first sequence.
@@ -25,11 +25,11 @@ class SequenceProbe:
         self._sequences: Tensor | None = None
 
     def keep(self, name: str, rnn: nn.Module, x: object) -> None:
-        """Take sequences up, unless they are of another layer than those before."""
+        """Keep a layer's input sequences, unless those of another layer are kept."""
         if not isinstance(rnn, nn.RNNBase) or self.layer not in ("", name):
             return
         if type(rnn).forward not in _FORWARD:
-            return  # A subclass may take and give another form, and do something else besides.
+            return  # A subclass may have other inputs and outputs, and have side effects.
         if not isinstance(x, Tensor) or x.ndim != 3 or not x.is_floating_point():
             return
         if isinstance(x, DTensor) or any(isinstance(p, DTensor) for p in rnn.parameters()):
@@ -39,14 +39,14 @@ class SequenceProbe:
         self._sequences = x.detach().narrow(batch, 0, min(_MAX_SEQUENCES, x.shape[batch])).clone()
 
     def profile(self) -> list[float]:
-        """Size of the gradient of the last output by the input of each time, from the first on."""
+        """Return the norm of the last output's gradient w.r.t. the input at each time, in order."""
         rnn, x = self._rnn, self._sequences
         if rnn is None or x is None:
             return []
         devices = [x.device] if x.is_cuda else []
         alone = torch.autocast(x.device.type, enabled=False)
         with torch.random.fork_rng(devices), torch.enable_grad(), alone:
-            # Mixed precision had converted them for a layer in front.
+            # Under mixed precision, they may come from an earlier layer in a lower precision.
             x = x.to(next(rnn.parameters()).dtype).requires_grad_()
             outputs, _ = rnn.forward(x)
             forwards = outputs[..., : outputs.shape[-1] // (1 + rnn.bidirectional)]
@@ -61,13 +61,13 @@ class SequenceProbe:
 
 
 class RepeatedCalls:
-    """Gradients at each call of a layer that one forward pass calls again and again.
+    """Measure the gradients at each call of a layer that a forward pass calls repeatedly.
 
-    That is how recurrent networks are written by hand. A batch counts the calls, and at the next
-    one that is watched, tensor hooks see the gradients; they change nothing.
+    Hand-written recurrent networks do so. Calls are counted in one observed batch; in the next one,
+    tensor hooks read the gradients, without changing them.
 
     Attributes:
-        calls: How often each layer was called in the last batch that was watched.
+        calls: Number of calls of each layer in the last observed batch.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class RepeatedCalls:
         self.calls, self._sizes = {}, []
 
     def saw(self, name: str, output: Tensor) -> None:
-        """Take down that a layer was called."""
+        """Record a call of a layer."""
         self.calls[name] = self.calls.get(name, 0) + 1
         if self._repeated[:1] == [name] and output.requires_grad:
             output.register_hook(self._keep)  # type: ignore[no-untyped-call]
@@ -93,10 +93,10 @@ class RepeatedCalls:
 
     @property
     def layer(self) -> str:
-        """Name of the first layer that is called again and again; empty if there is none."""
+        """Name of the first layer that is called repeatedly; empty if there is none."""
         return self._repeated[0] if self._repeated else ""
 
     def profile(self) -> list[float]:
-        """Size of the gradient at each call of that layer, from the first on."""
+        """Return the norm of the gradient at each call of that layer, in order."""
         sizes: list[float] = torch.stack(self._sizes).tolist()[::-1] if self._sizes else []
         return sizes

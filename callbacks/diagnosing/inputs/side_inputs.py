@@ -1,4 +1,4 @@
-"""Data that comes in behind the first layer: a second input, columns joined to activations."""
+"""Data that enters after the first layer: a second input, columns concatenated to activations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,10 +10,10 @@ from ..vital_signs.signs import SideInput
 
 
 class SideInputs:
-    """Look once at what reaches each trained layer but the first.
+    """Inspect the input of each trained layer but the first, once.
 
     Attributes:
-        found: Of each layer that was looked at, on any rank.
+        found: Input of each inspected layer, on any rank.
     """
 
     def __init__(self) -> None:
@@ -22,11 +22,11 @@ class SideInputs:
         self._new: dict[str, tuple[Tensor, bool]] = {}
 
     def look(self, name: str, x: Tensor) -> None:
-        """Take up what reaches a layer, the first time.
+        """Record the input of a layer, the first time.
 
         Args:
             name: The layer.
-            x: What reaches it: a row or a channel for each sample, or sequences of rows.
+            x: Its input: features or channels of each sample, or sequences of features.
         """
         is_data = x.grad_fn is None
         if name in self._seen or not (is_data or x.ndim == 2) or not x.numel():
@@ -40,7 +40,7 @@ class SideInputs:
         self._new[name] = (figures, is_data)
 
     def news(self) -> dict[str, SideInput]:
-        """What was seen since the last time, on the host."""
+        """Return what was observed since the last call, on the host."""
         new, self._new = self._new, {}
         if not new:
             return {}
@@ -52,18 +52,18 @@ class SideInputs:
         }
 
     def take(self, ranks: Sequence[Mapping[str, SideInput]]) -> None:
-        """Take up the news of all ranks; the first one's word on a layer stands."""
+        """Merge the news of all ranks; for each layer, the first one counts."""
         for rank in ranks:
             self.found = {**rank, **self.found}
 
     def state_dict(self) -> dict[str, Any]:
-        """What was taken up so far."""
+        """Return what was merged so far."""
         return {
             name: (side.rms, side.largest, side.usual, side.is_data)
             for name, side in self.found.items()
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a saved state."""
         self.found = {name: SideInput(*figures) for name, figures in state_dict.items()}
         self._seen = set(self.found)

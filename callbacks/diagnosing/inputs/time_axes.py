@@ -1,4 +1,4 @@
-"""Layers that take the first dimension of what they get for time."""
+"""Layers that take the first dimension of their input as time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,10 +11,10 @@ Sizes = tuple[int, int]
 
 
 class TimeAxes:
-    """How many times and sequences a layer without ``batch_first`` was given, the first time.
+    """Record the time steps and sequences in the first input of each layer without ``batch_first``.
 
     Attributes:
-        found: By layer, as taken up of all ranks.
+        found: By layer, merged over all ranks.
     """
 
     def __init__(self) -> None:
@@ -23,12 +23,12 @@ class TimeAxes:
         self._new: dict[str, Sizes] = {}
 
     def look(self, name: str, layer: nn.Module, x: object) -> None:
-        """Take up what reaches a layer.
+        """Record the input of a layer.
 
         Args:
-            name: The layer.
-            layer: Of any kind.
-            x: What reaches it: of shape ``(time, batch, features)`` if it runs through sequences.
+            name: Name of the layer.
+            layer: A module of any kind.
+            x: Its input, of shape ``(time, batch, features)`` if the layer processes sequences.
         """
         recurrent = isinstance(layer, nn.RNNBase)
         if not (recurrent or isinstance(layer, nn.MultiheadAttention)) or name in self._seen:
@@ -38,20 +38,20 @@ class TimeAxes:
             self._new[name] = (x.shape[0], x.shape[1])
 
     def news(self) -> dict[str, Sizes]:
-        """What was seen since the last time."""
+        """Return what was observed since the last call."""
         new, self._new = self._new, {}
         return new
 
     def take(self, ranks: Sequence[Mapping[str, Sizes]]) -> None:
-        """Take up the news of all ranks; the first one's word on a layer stands."""
+        """Merge the news of all ranks; for each layer, the first one counts."""
         for rank in ranks:
             self.found = {**rank, **self.found}
 
     def state_dict(self) -> dict[str, Any]:
-        """What was taken up so far."""
+        """Return what was merged so far."""
         return dict(self.found)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a saved state."""
         self.found = {name: (int(time), int(batch)) for name, (time, batch) in state_dict.items()}
         self._seen = set(self.found)

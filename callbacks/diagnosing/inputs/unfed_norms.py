@@ -1,4 +1,4 @@
-"""BatchNorm layers that are evaluated before any batch has reached them in training."""
+"""BatchNorm layers that are evaluated before they have seen any training batch."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ from .batch_norms import is_batch_norm, moments_as_made
 
 
 class UnfedNorms:
-    """Find them in a validation, as in an average of the weights that leaves the moments out.
+    """Find such layers in validation, as in a weight average that leaves out running statistics.
 
     Attributes:
-        found: Their names, those of the last validation, on any rank.
+        found: Names of those in the last validation, on any rank.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class UnfedNorms:
         self._handles: list[RemovableHandle] = []
 
     def attach(self, module: nn.Module) -> None:
-        """Hook those that have moments as they were made with; of a trained network, none."""
+        """Hook the layers with initial running statistics; in a trained network there are none."""
         self.detach()
         self._called.clear()
         unknown = {
@@ -40,37 +40,37 @@ class UnfedNorms:
                 self._handles.append(part.register_forward_pre_hook(_Call(name, self._called)))
 
     def detach(self) -> None:
-        """Leave no hook behind."""
+        """Remove all hooks."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
 
     def resume(self, found: Iterable[str]) -> None:
-        """Go on with what was found, until the next validation."""
+        """Continue with earlier findings, until the next validation."""
         self.found = list(found)
         self._called = set(self.found)
 
     def news(self) -> list[str]:
-        """What this rank has found in the last validation."""
+        """Return what this rank has found in the last validation."""
         return sorted(self._called)
 
     def take(self, ranks: Sequence[Iterable[str]], steady: Collection[str] = ()) -> None:
-        """Take up what all ranks have found.
+        """Merge what all ranks have found.
 
         Args:
-            ranks: News of each.
-            steady: Layers that are in evaluation mode in training, too.
+            ranks: News of each rank.
+            steady: Layers that are in evaluation mode during training, too.
         """
         self.found = sorted({name for rank in ranks for name in rank if name not in steady})
 
 
 class _Call(Hook):
-    """A hook that takes down that a layer is called in evaluation mode."""
+    """A hook that records that a layer is called in evaluation mode."""
 
     def __init__(self, name: str, called: set[str]) -> None:
         self._name, self._called = name, called
 
     def __call__(self, norm: nn.Module, _: Any) -> None:
-        """Take it down."""
+        """Record the call."""
         if not norm.training:
             self._called.add(self._name)
