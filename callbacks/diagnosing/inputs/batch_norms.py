@@ -19,7 +19,7 @@ def is_batch_norm(module: nn.Module) -> bool:
 
 
 def moments_as_made(norms: Mapping[str, Any]) -> set[str]:
-    """Layers with running mean and variance still 0 and 1; costs one synchronisation per device."""
+    """Return the layers whose running mean and variance are still 0 and 1; one sync per device."""
     by_device: dict[torch.device, dict[str, Tensor]] = {}
     for name, norm in norms.items():
         if norm.running_mean is not None:

@@ -57,7 +57,7 @@ class BatchNews:
 class FirstBatches:
     """Observe the input of each layer in the forward passes of a few batches.
 
-    Compiled regions are not observed inside.
+    The inside of compiled regions is not observed.
 
     Attributes:
         ran: Names of the layers that were called, on any rank.
@@ -292,7 +292,7 @@ class FirstBatches:
 
 
 class _Guarded(Hook):
-    """A hook on a layer that copies of the network leave out."""
+    """A hook on a layer, which copies of the network leave out."""
 
     def __init__(self, attempt: Callable[..., None], look: Callable[..., None]) -> None:
         self._attempt, self._look = attempt, look
@@ -321,7 +321,7 @@ def _sample(rows: Tensor) -> Tensor:
 
 
 def _mean_and_deviation(parts: Sequence[list[float]]) -> list[float]:
-    """Combine those of equal parts of a batch into those of all its entries."""
+    """Combine the means and deviations of a batch's equal parts into those of all its entries."""
     if len(parts) == 1:
         return parts[0]
     means, deviations = torch.tensor(parts, dtype=torch.float64).T

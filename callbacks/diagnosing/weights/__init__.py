@@ -1,1 +1,1 @@
-"""What is found at the layers' weights and their gradients."""
+"""Inspection of the layers' weights and gradients."""

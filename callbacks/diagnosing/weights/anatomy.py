@@ -1,4 +1,4 @@
-"""What a network consists of: its weight layers, and how they are drawn."""
+"""The weight layers of a network, and how they are initialised."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,12 +13,12 @@ from ..vital_signs.signs import NAN, Layer
 
 
 def matrix_of(module: nn.Module) -> Tensor | None:
-    """The weight matrix or kernel that a module itself owns; None for an embedding's table."""
+    """Return the weight matrix or kernel that a module itself owns; None for an embedding."""
     return next(iter(matrices_of(module)), None)
 
 
 def matrices_of(module: nn.Module) -> list[Tensor]:
-    """All of them, as a recurrent layer has several; none of an embedding."""
+    """Return all such weights of a module: a recurrent layer has several, an embedding none."""
     if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
         return []
     own = module.parameters(recurse=False)
@@ -26,7 +26,7 @@ def matrices_of(module: nn.Module) -> list[Tensor]:
 
 
 def find_layers(module: nn.Module, optimizers: Iterable[Optimizer]) -> list[Layer]:
-    """Weight layers in the order of registration; what was not called yet is not known to run."""
+    """Return the weight layers in order of registration, with ``ran`` False for now."""
     optimized = {p for o in optimizers for group in o.param_groups for p in group["params"]}
     layers = []
     for name, part in module.named_modules():
@@ -38,9 +38,9 @@ def find_layers(module: nn.Module, optimizers: Iterable[Optimizer]) -> list[Laye
 
 
 def is_composite(module: nn.Module) -> bool:
-    """Whether a module of one's own has weight layers inside: its weight may be a later one's.
+    """Whether a custom module contains weight layers: its own weight may be applied after theirs.
 
-    What reaches it, reaches those; a table of positions that it owns does not make it a layer.
+    Its input is theirs; a position table of its own does not make it a layer.
     """
     if type(module).__module__.startswith("torch.nn."):
         return False
@@ -48,14 +48,14 @@ def is_composite(module: nn.Module) -> bool:
 
 
 def embedding_tables(module: nn.Module) -> dict[str, Tensor]:
-    """Tables of more than one column, by the name of their embedding."""
+    """Return the embedding tables of more than one column, by the name of their embedding."""
     kinds = (nn.Embedding, nn.EmbeddingBag)
     found = ((n, part.weight) for n, part in module.named_modules() if isinstance(part, kinds))
     return {name: table for name, table in found if is_whole(table) and table.shape[1] > 1}
 
 
 def bare_parameters(module: nn.Module) -> dict[str, Tensor]:
-    """Parameters that a module of one's own has beside its layers: a temperature, a rate."""
+    """Return the parameters that custom modules own beside their layers: a temperature, a rate."""
     found: dict[str, Tensor] = {}
     for name, part in module.named_modules():
         if not type(part).__module__.startswith("torch.nn."):
@@ -66,7 +66,7 @@ def bare_parameters(module: nn.Module) -> dict[str, Tensor]:
 
 
 def own_matrices(module: nn.Module) -> dict[str, Tensor]:
-    """Matrices of no layer of torch's: what a module of one's own multiplies with, or adds."""
+    """Return the matrices outside torch's layers: those that custom modules multiply by, or add."""
     found: dict[str, Tensor] = {}
     for name, part in module.named_modules():
         is_own = not type(part).__module__.startswith("torch.nn.")
@@ -77,16 +77,16 @@ def own_matrices(module: nn.Module) -> dict[str, Tensor]:
 
 
 def dropout_rates(module: nn.Module) -> list[float]:
-    """Probability of each dropout layer."""
+    """Return the probability of each dropout layer."""
     dropouts = (m for m in module.modules() if isinstance(m, nn.modules.dropout._DropoutNd))
     return [float(m.p) for m in dropouts]
 
 
 def largest_recurrent_gain(module: nn.Module) -> float:
-    """How much a state grows at a time at most, by the size of the trained recurrent weights.
+    """Estimate the largest growth of a state per time step from the trained recurrent weights.
 
-    Root mean square of the weights times the root of the state's size: 0.58 as torch draws them,
-    1 for orthogonal ones. NaN without any, or where ranks share them (FSDP2).
+    Root mean square of the weights times the square root of the state's size: 0.58 with torch's
+    initialisation, 1 for orthogonal weights. NaN if there are none or they are sharded (FSDP2).
     """
     gains: list[float] = []
     for part in module.modules():
@@ -98,7 +98,7 @@ def largest_recurrent_gain(module: nn.Module) -> float:
 
 
 def count_gates(module: nn.Module) -> int:
-    """Blocks of units that a layer's weight is made of: those of a recurrent layer's gates."""
+    """Return the number of blocks of units in a layer's weight: the gates of a recurrent layer."""
     weight = matrix_of(module)
     if weight is None or not isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
         return 1
@@ -106,27 +106,26 @@ def count_gates(module: nn.Module) -> int:
 
 
 def gradient_of(weight: Tensor) -> Tensor | None:
-    """Its gradient; None for what is computed, as a copy that follows another with its graph."""
+    """Return a weight's gradient; None if the weight is computed, as a differentiable copy is."""
     return weight.grad if weight.is_leaf else None
 
 
 def have_identical_units(weight: Tensor, *, sure: bool, gates: int = 1) -> Tensor:
     """Whether all units have the same weights and the same gradients; a flag on the device.
 
-    Gradients of 0 are the same only if one is ``sure`` that they are no matter of the first steps,
-    as behind a gate that starts closed. Of a weight that ranks share (FSDP2) it is not known, and
-    taken to be False.
+    Gradients of 0 count as the same only if ``sure``: in the first steps they may be temporary, as
+    behind a gate that starts closed. For a sharded weight (FSDP2) it is unknown, and False.
     """
     return _are_identical(weight, gradient_of(weight), sure=sure, gates=gates)
 
 
 def are_one_many_times(matrix: Tensor) -> Tensor:
-    """The same of the rows or the columns of a matrix that units of one's own are made of."""
+    """The same for the rows or the columns of a custom module's matrix."""
     return have_identical_units(matrix, sure=False) | have_identical_columns(matrix)
 
 
 def have_identical_columns(table: Tensor) -> Tensor:
-    """The same of the columns of an embedding, of which there are two or more."""
+    """The same for the columns of an embedding that has two or more."""
     gradient = gradient_of(table)
     if table.ndim != 2 or gradient is None or gradient.layout != torch.strided:
         return torch.zeros((), dtype=torch.bool, device=table.device)
@@ -137,7 +136,7 @@ def _are_identical(weight: Tensor, gradient: Tensor | None, *, sure: bool, gates
     if not is_whole(gradient) or len(weight) // gates < 2:
         return torch.zeros((), dtype=torch.bool, device=weight.device)
     with torch.no_grad():
-        # On the host most are told by their first two units.
+        # On the host, the first two units usually decide.
         if weight.device.type == "cpu" and not torch.equal(weight[0], weight[1]):
             return torch.zeros((), dtype=torch.bool)
         blocks = [
@@ -148,12 +147,12 @@ def _are_identical(weight: Tensor, gradient: Tensor | None, *, sure: bool, gates
 
 
 def weight_gain(weight: Tensor) -> Tensor:
-    """See `Layer.weight_gain`; on the device. NaN for a weight that ranks share (FSDP2)."""
+    """Return `Layer.weight_gain`, on the device; NaN for a sharded weight (FSDP2)."""
     plain = type(weight) in (Tensor, nn.Parameter) and weight.is_floating_point()
     with torch.no_grad():
         if not plain or weight.is_meta or not is_whole(weight) or min(weight.shape) < 1:
             return torch.full((), NAN)
-        # A column beside a matrix is the length of its rows (weight_norm).
+        # A single column holds the norms of the rows of a matrix (weight_norm).
         if len(weight) == 1 or weight[0].numel() == 1:
             return torch.full((), NAN)
         values = weight.detach().float()
@@ -163,19 +162,19 @@ def weight_gain(weight: Tensor) -> Tensor:
 
 
 def gain_if_normed(weight: Tensor) -> Tensor:
-    """The same of a weight whose product goes into a norm, if not over 1: that is undone there."""
+    """The same for a weight whose product is normalised, if at most 1: the norm undoes the rest."""
     gain = weight_gain(weight)
     return torch.where(gain > 1, NAN, gain)
 
 
 def gain_by_hand(weight: Tensor) -> Tensor:
-    """The same of a matrix of one's own, where it is over 1: smaller ones may be meant to grow."""
+    """The same for a custom module's matrix, if over 1: smaller ones may be meant to grow."""
     gain = weight_gain(weight)
     return torch.where(gain > 1, gain, NAN)
 
 
 def are_waiting(weight: nn.Parameter) -> Tensor:
-    """Whether a weight and its gradient are all 0: it waits for another that may wait for it."""
+    """Whether a weight and its gradient are all 0, as with two weights that wait for each other."""
     gradient = gradient_of(weight)
     with torch.no_grad():
         no = torch.zeros((), dtype=torch.bool, device=weight.device)
@@ -187,7 +186,7 @@ def are_waiting(weight: nn.Parameter) -> Tensor:
 
 
 def is_whole(x: Any) -> TypeGuard[Tensor]:
-    """Whether it is a dense tensor that this rank has all of."""
+    """Whether it is a dense tensor that this rank holds completely."""
     if not isinstance(x, Tensor) or isinstance(x, DTensor):
         return False
     return x.layout == torch.strided and not x.is_nested

@@ -1,4 +1,4 @@
-"""Gradients that are not set to zero between the steps of an optimiser."""
+"""Gradients that are not zeroed between the steps of an optimiser."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ _MAX_STEPS_COUNTED = 5
 
 @dataclass
 class _Sample:
-    """A parameter, and its gradient when the optimiser last made a step."""
+    """A parameter, and its gradient at the optimiser's last step."""
 
     parameter: Tensor
     used: Tensor | None = None
@@ -22,15 +22,16 @@ class _Sample:
 
 
 class Clearing:
-    """Count the steps of an optimiser whose gradients hold all earlier ones, too.
+    """Count the optimiser steps whose gradients still include all earlier ones.
 
-    Of each optimiser one small parameter is looked at before every backward pass, until its
-    gradient was once seen to be gone after a step: then its optimiser clears them. Where it is set
-    to None, as is usual, nothing waits for the device. What writes to gradients between two steps
-    in another way than to add to them leaves it open whether they were cleared.
+    One small parameter of each optimiser is inspected before every backward pass, until its
+    gradient is once found cleared after a step, which shows that its optimiser's gradients are.
+    Where they are set to None, as is usual, nothing synchronises with the device. If gradients are
+    written to between two steps other than by adding to them, it stays open whether they were
+    cleared.
 
     Attributes:
-        uncleared: The most steps in a row that an optimiser made with gradients never cleared.
+        uncleared: Most consecutive steps of an optimiser with gradients that were never cleared.
     """
 
     def __init__(self) -> None:
@@ -39,14 +40,14 @@ class Clearing:
         self._passes = 0
 
     def look(self) -> None:
-        """See, before a backward pass, which gradients are gone since their step."""
+        """Check, before a backward pass, which gradients were cleared since their step."""
         self._passes += 1
         for position, sample in self._samples.items():
             if sample is not None and sample.used is not None and _is_gone(sample.parameter.grad):
                 self._samples[position] = None
 
     def step(self, position: int, optimizer: Optimizer) -> None:
-        """Take down that the optimiser at this position is about to make a step."""
+        """Record that the optimiser at this position is about to make a step."""
         if position not in self._samples:
             parameter = _smallest(optimizer)
             self._samples[position] = None if parameter is None else _Sample(parameter)
@@ -66,7 +67,7 @@ class Clearing:
 
 
 def _smallest(optimizer: Optimizer) -> Tensor | None:
-    """The smallest parameter that has a gradient this rank has all of."""
+    """Return the smallest parameter with a gradient that this rank holds completely."""
     parameters = (p for group in optimizer.param_groups for p in group["params"])
     whole = [p for p in parameters if is_whole(p.grad)]
     return min(whole, key=Tensor.numel, default=None)

@@ -1,4 +1,4 @@
-"""How hard weight decay pulls at the weights, beside the gradient of the data."""
+"""How strongly weight decay pulls at the weights, relative to the gradient of the loss."""
 
 import math
 
@@ -23,20 +23,21 @@ _COUPLED = (ASGD, SGD, Adadelta, Adagrad, Adam, Adamax, NAdam, RAdam, RMSprop)
 
 
 def decay_pull(optimizer: Optimizer, scale: float, longest: float = math.nan) -> Tensor | None:
-    """Length of what a decay adds to the gradient over that of the gradient itself.
+    """Return the norm of what weight decay adds to the gradient over that of the gradient itself.
 
-    A gradient that is clipped is so before the decay is added.
+    Gradients are clipped before the decay is added.
 
-    AdamW, Muon and others that decay the weights by themselves add nothing to it: their decay means
-    the same at any size of gradient.
+    AdamW, Muon and other optimisers with decoupled weight decay add nothing to the gradient: the
+    effect of their decay does not depend on its size.
 
     Args:
-        optimizer: About to make a step.
-        scale: What mixed precision has multiplied the gradients by.
-        longest: Norm that the Trainer clips all gradients together to; NaN where it does not.
+        optimizer: An optimiser that is about to make a step.
+        scale: Factor by which mixed precision has scaled the gradients.
+        longest: Norm to which the Trainer clips all gradients together; NaN if it does not.
 
     Returns:
-        A scalar on the weights' device; None without such a decay, and where ranks share weights.
+        A scalar on the weights' device; None without coupled decay, or if the weights are sharded
+        or on several devices.
     """
     if type(optimizer) not in _COUPLED:
         return None

@@ -1,6 +1,6 @@
 """Units that no gradient reaches, although it reaches others of their layer.
 
-Nothing chooses them: they are never among the largest that are kept, or no input is sent to them.
+They are never selected: never among the largest that are kept, or no input is routed to them.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ _LOOKS_TO_BE_SURE = 5
 
 
 class IdleUnits:
-    """Look at gradients of weights from time to time, until each unit of a layer has had one.
+    """Sample the gradients of weights, until each unit of a layer has had one.
 
     Args:
-        state: What was seen before, a `state_dict`.
+        state: A saved `state_dict`; None starts afresh.
     """
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
@@ -26,10 +26,10 @@ class IdleUnits:
         self._done: set[str] = set(state["done"]) if state else set()
 
     def look(self, weights: Mapping[str, Tensor]) -> None:
-        """Look at gradients before a step.
+        """Inspect the gradients before a step.
 
         Args:
-            weights: Of which each row is a unit's, by the layer's name.
+            weights: Weights with one row per unit, by layer name.
         """
         for name in weights.keys() - self._done:
             gradient = gradient_of(weights[name])
@@ -43,11 +43,11 @@ class IdleUnits:
         self._looks += 1
 
     def shares(self) -> dict[str, Tensor]:
-        """Share of each layer's units that no look has seen a gradient of; on their devices."""
+        """Return the share of each layer's units without any gradient so far, on the devices."""
         return {name: 1 - reached.float().mean() for name, reached in self._reached.items()}
 
     def settle(self, shares: Mapping[str, float]) -> dict[str, float]:
-        """Leave what no unit of is idle; the shares of the others, once there were five looks."""
+        """Drop layers without idle units; return the others' shares once there are five samples."""
         self._done |= {name for name, share in shares.items() if share == 0}
         self._reached = {n: reached for n, reached in self._reached.items() if n not in self._done}
         if self._looks < _LOOKS_TO_BE_SURE:
@@ -55,6 +55,6 @@ class IdleUnits:
         return {name: shares[name] for name in self._reached if name in shares}
 
     def state_dict(self) -> dict[str, Any]:
-        """Which layers are done with, and which units of the others had a gradient."""
+        """Return which layers are done, and which units of the others have had a gradient."""
         reached = {name: reached.cpu() for name, reached in self._reached.items()}
         return {"looks": self._looks, "reached": reached, "done": sorted(self._done)}

@@ -1,4 +1,4 @@
-"""Whether anything at all is written to the weights."""
+"""Whether the weights change at all."""
 
 from collections.abc import Iterable
 
@@ -12,31 +12,34 @@ _BATCHES_TO_BE_SURE = 100
 
 
 class UntouchedWeights:
-    """Compare some entries of trained weights with what they were when training began.
+    """Compare some entries of trained weights with their values when training began.
 
-    Who makes the steps does not matter: of those that a module makes without its Trainer's
-    knowledge there is no other sign.
+    It does not matter who makes the steps: those that a module makes without its Trainer's
+    knowledge leave no other sign.
 
     Args:
-        parameters: Those of the network.
-        batches_per_step: Batches whose gradients are accumulated.
+        parameters: Parameters of the network.
+        batches_per_step: Batches over which gradients are accumulated.
     """
 
     def __init__(self, parameters: Iterable[Tensor] = (), batches_per_step: int = 1) -> None:
         self._enough = _BATCHES_TO_BE_SURE * batches_per_step
         sized = (p for p in parameters if not isinstance(p, nn.UninitializedParameter))
-        # Sparse weights have no entries of fixed places.
+        # Sparse weights have no entries at fixed positions.
         trained = [p for p in sized if p.requires_grad and p.layout == torch.strided]
         self._before = [(p, _some(p).clone()) for p in trained[:_MAX_PARAMETERS]]
         self._batches = 0
         self._have_moved = False
 
     def count(self) -> None:
-        """Count a batch of training."""
+        """Count a training batch."""
         self._batches += 1
 
     def batches(self) -> int:
-        """How many batches, of a hundred steps, left all as they were; 0 where one has moved."""
+        """Return the number of batches that left all weights unchanged; 0 if any weight has moved.
+
+        Also 0 in the first hundred steps.
+        """
         if not self._before or self._have_moved or self._batches < self._enough:
             return 0
         same = all(torch.equal(_some(p), before) for p, before in self._before)
@@ -46,5 +49,5 @@ class UntouchedWeights:
 
 def _some(parameter: Tensor) -> Tensor:
     own = parameter.to_local() if isinstance(parameter, DTensor) else parameter
-    # Of a table some rows only are ever used.
+    # Only some rows of an embedding table are ever used.
     return own.detach().flatten()[:: max(1, own.numel() // _ENTRIES_OF_EACH)]

@@ -1,4 +1,4 @@
-"""Frozen weights that nobody has trained: they are as torch draws them, and stay so."""
+"""Frozen weights that were never trained: they keep the values of their initialisation."""
 
 import math
 from collections.abc import Mapping
@@ -20,17 +20,17 @@ _MAX_SHARE_OF_ROUNDING = 1e-4
 
 
 class UntrainedWeights:
-    """Look at frozen weights before the first step, and some steps later.
+    """Inspect frozen weights before the first step, and some steps later.
 
-    What follows another network by an average, as a teacher may, has moved until then. A look at at
-    most 65,536 entries of each is enough.
+    A moving average of another network, such as a teacher, has moved by then. At most 65,536
+    entries of each weight are inspected.
     """
 
     def __init__(self) -> None:
         self._first: dict[str, tuple[Tensor, Tensor]] = {}
 
     def look(self, weights: Mapping[str, Tensor]) -> None:
-        """Look at all weights that need no gradient."""
+        """Inspect all weights that require no gradient."""
         frozen = {
             name: weight
             for name, weight in weights.items()
@@ -39,7 +39,7 @@ class UntrainedWeights:
         self._first = {n: (looks_drawn(w), _head(w).clone()) for n, w in frozen.items()}
 
     def look_again(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Which of them looked as if they were just drawn and have not moved; flags on devices."""
+        """Return which of them looked freshly initialised and have not moved; flags on devices."""
         first, self._first = self._first, {}
         return {
             name: drawn & (_head(weights[name]) == head).all()
@@ -49,13 +49,13 @@ class UntrainedWeights:
 
 
 def looks_drawn(weight: Tensor) -> Tensor:
-    """Whether entries are spread as layers or published networks draw them; on the device.
+    """Whether entries are distributed as a usual initialisation leaves them; on the device.
 
-    Evenly, up to the root of one by the number of inputs (torch's own) or of hidden units, of six
-    by that of inputs (He et al., 2015), or of six by that of inputs and outputs (Glorot and Bengio,
-    2010). Or as rows or columns at right angles and of one length (Saxe et al., 2014). Or normally,
-    with a variance of two by the number of outputs (He et al., 2015), or a deviation of 0.01 or
-    0.02. What was trained goes beyond the first, is not at right angles to 1e-4, and has another
+    Uniformly, up to ``1 / sqrt(inputs)`` (torch's default) or ``1 / sqrt(hidden units)``,
+    ``sqrt(6 / inputs)`` (He et al., 2015) or ``sqrt(6 / (inputs + outputs))`` (Glorot and Bengio,
+    2010). Or as orthogonal rows or columns of equal length (Saxe et al., 2014). Or normally, with a
+    variance of ``2 / outputs`` (He et al., 2015) or a standard deviation of 0.01 or 0.02. Trained
+    weights exceed these bounds, are not orthogonal to within 1e-4, and have another standard
     deviation.
 
     Args:
@@ -86,10 +86,10 @@ def looks_drawn(weight: Tensor) -> Tensor:
 
 
 def _is_orthogonal(weight: Tensor) -> Tensor:
-    """Whether the shorter side's vectors, or as many as are looked at, are at right angles."""
+    """Whether the shorter side's vectors (a part of many) are orthogonal and of equal length."""
     matrix = weight.detach().reshape(len(weight), -1)
     matrix = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    # A product of single precision may be rounded to ten bits on a device.
+    # On a device, a product in single precision may be rounded to ten bits (TF32).
     matrix = matrix[: max(_MAX_ENTRIES // matrix.shape[1], _MIN_ROWS)].to(widest(weight.device))
     products = matrix @ matrix.T
     square = products.diagonal().mean()

@@ -1,4 +1,4 @@
-"""What weights and their gradients say before a step: which learn, which are alike, which wait."""
+"""Weights and their gradients before a step: which learn, which are identical, which stay zero."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -43,19 +43,19 @@ _BY_UNIT = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 @dataclass(frozen=True)
 class WeightNews:
-    """What one rank has seen, on the host.
+    """What one rank has observed, on the host.
 
     Attributes:
-        has_gradient: Names of the layers that ever had a gradient.
-        identical: Whether a layer's units are alike, or those of a matrix of one's own, or an
-            embedding's columns, once it was seen.
-        gains: See `Layer.weight_gain`, once they were seen.
+        has_gradient: Names of the layers that have ever had a gradient.
+        identical: Whether the units of a layer or of a custom module's matrix, or the columns of an
+            embedding, are identical, once inspected.
+        gains: See `Layer.weight_gain`, once inspected.
         drawn: See `Layer.as_drawn`, likewise.
-        idle: See `Layer.idle_share`, of layers with idle units.
-        waiting: Names of weights that are and were 0, as their gradients; None for nothing new.
-        pushed: Type of the numbers of each parameter that was found to have a gradient, see
+        idle: See `Layer.idle_share`, for layers with idle units.
+        waiting: Names of weights that are and were 0, like their gradients; None if nothing is new.
+        pushed: Data type of each parameter newly found to have a nonzero gradient, see
             `ObservedSigns.pushed`.
-        stepped: Positions of the optimisers that ever made a step.
+        stepped: Positions of the optimisers that have ever made a step.
         decay_pulls: New ones, see `decay_pull`.
     """
 
@@ -71,14 +71,14 @@ class WeightNews:
 
 
 class WeightInspection:
-    """Look at weights and gradients before some steps.
+    """Inspect weights and gradients before some steps.
 
     Args:
-        vitals: What is found of the layers is kept in them.
+        vitals: Vital signs in which the findings about the layers are stored.
 
     Attributes:
         multiplied: Parameters that are known to be the matrix of a product.
-        normed: Of those or of kernels, the ones whose product goes into a norm.
+        normed: Matrices and kernels whose product goes into a norm.
     """
 
     def __init__(self, vitals: Vitals) -> None:
@@ -120,7 +120,7 @@ class WeightInspection:
         self._own = {
             n for n in self._weights if type(modules[n]).__module__.startswith("torch.nn.")
         }
-        # Of a recurrent layer's several matrices the largest tells most.
+        # Of a recurrent layer's several matrices, the largest is the most informative.
         self._largest = {n: max(matrices_of(modules[n]), key=Tensor.numel) for n in self._own}
         self._idle = IdleUnits(self._known_idle)
         self._by_unit = {n for n in self._own if isinstance(modules[n], _BY_UNIT)}
@@ -141,18 +141,18 @@ class WeightInspection:
         self._untouched = UntouchedWeights(parameters, trainer.accumulate_grad_batches)
 
     def count(self) -> None:
-        """Count a batch of training."""
+        """Count a training batch."""
         self._untouched.count()
 
     def find_anew(self, trainer: Trainer, optimizers: Iterable[Optimizer]) -> bool:
-        """Find the layers again where one has come to the module or taken another one's place.
+        """Find the layers again if one was added, replaced or lazily initialised.
 
         Args:
             trainer: The Trainer.
-            optimizers: Those whose parameters tell.
+            optimizers: Optimisers whose parameters are compared with the known ones.
 
         Returns:
-            Whether it was so.
+            Whether the layers were found again.
         """
         known = set(self._parameters.values())
         if not self._are_lazy and parameters_of(optimizers) - known <= self._strangers:
@@ -172,29 +172,29 @@ class WeightInspection:
         return True
 
     def step(self, position: int, optimizer: Optimizer) -> None:
-        """Take down that an optimiser is about to make a step, and which groups have a rate.
+        """Record that an optimiser is about to make a step, and which groups' rates are nonzero.
 
         Args:
-            position: Its position among the Trainer's.
+            position: Its position among the Trainer's optimisers.
             optimizer: The optimiser.
         """
         self._stepped.add(position)
         groups = optimizer.param_groups
         if self._all_rated.get(position) == len(groups):
             return
-        # To read one on a device would wait for it.
+        # Reading a rate on a device would synchronise with it.
         rated = [isinstance(g.get("lr"), Tensor) or g.get("lr") != 0 for g in groups]
         self._rated |= {(position, i) for i, has_rate in enumerate(rated) if has_rate}
         if all((position, i) in self._rated for i in range(len(groups))):
             self._all_rated[position] = len(groups)
 
     def weigh_decay(self, trainer: Trainer, optimizer: Optimizer) -> None:
-        """See how much of the first steps is weight decay."""
+        """Measure how much of one of the first steps is weight decay."""
         pull = decay_pull(optimizer, loss_scale(trainer, optimizer), clip_norm(trainer))
         self._pulls += [] if pull is None else [pull]
 
     def inspect_gradients(self) -> None:
-        """See which layers have gradients, and at first what must differ and does not."""
+        """Record which layers have gradients, and at first what should differ but does not."""
         for layer in self._vitals.layers:
             weight = self._weights[layer.name]
             layer.has_gradient |= weight is not None and gradient_of(weight) is not None
@@ -233,7 +233,7 @@ class WeightInspection:
         self._inspections += 1
 
     def _look_for_pushes(self) -> None:
-        """See which parameters beside the layers' have a gradient, of those not known to have."""
+        """Find nonzero gradients of parameters outside the layers, unless already known."""
         for name, parameter in self._parameters.items():
             if name in self._vitals.pushed or name.rpartition(".")[0] in self._weights:
                 continue
@@ -244,11 +244,11 @@ class WeightInspection:
                 self._pushes[name] = push if known is None else known | push
 
     def _weights_of(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """Those of layers that have one."""
+        """Return the weights of those layers that have one."""
         return {n: w for n in names if (w := self._weights[n]) is not None}
 
     def news(self) -> WeightNews:
-        """What this rank has seen since the last time."""
+        """Return what this rank has observed since the last call."""
         identical, self._identical = _on_host(self._identical), {}
         zeros, self._zeros = self._zeros, {}
         pushes, self._pushes = _on_host(self._pushes), {}
@@ -270,7 +270,7 @@ class WeightInspection:
         )
 
     def take(self, ranks: Sequence[WeightNews]) -> None:
-        """Take up the news of all ranks."""
+        """Merge the news of all ranks."""
         with_gradient = {name for rank in ranks for name in rank.has_gradient}
         for layer in self._vitals.layers:
             layer.has_gradient = layer.name in with_gradient
@@ -297,7 +297,7 @@ class WeightInspection:
         """Bring the layers up to date.
 
         Args:
-            optimizers: The Trainer's.
+            optimizers: The Trainer's optimisers.
             ran: Names of the layers that were called.
         """
         optimized = parameters_of(optimizers)
@@ -312,7 +312,7 @@ class WeightInspection:
         moved = optimized if len(stepped) == len(optimizers) else parameters_of(stepped)
         for layer in self._vitals.layers:
             layer.ran = layer.name in ran
-            # What was frozen at first may have been set free.
+            # A layer that was frozen at first may have been unfrozen.
             weight = self._weights[layer.name]
             layer.trained = weight is not None and weight.requires_grad
             layer.optimized = weight in optimized
@@ -331,12 +331,12 @@ class WeightInspection:
         self._vitals.idle_tables = [n for n, p in tables.items() if p in optimized - moved]
 
     def _reached(self, some: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Those that get a gradient."""
+        """Return the trained ones that have had a gradient."""
         reached = ((n, p) for n, p in some.items() if n in self._with_gradient)
         return {name: parameter for name, parameter in reached if parameter.requires_grad}
 
     def state_dict(self) -> dict[str, Any]:
-        """What was seen so far."""
+        """Return what was observed so far."""
         layers = {
             layer.name: {
                 "has_gradient": layer.has_gradient,
@@ -355,7 +355,7 @@ class WeightInspection:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there with the next `begin`."""
+        """Continue from a saved state with the next `begin`."""
         self._known = state_dict["layers"]
         self._inspections = state_dict["inspections"]
         self._known_idle = state_dict.get("idle")
@@ -365,7 +365,7 @@ class WeightInspection:
 
 
 def _on_host(flags: Mapping[str, Tensor]) -> dict[str, float]:
-    """Flags or figures, with one transfer from each device."""
+    """Copy flags or figures to the host, with one transfer per device."""
     found: dict[str, float] = {}
     for device in {flag.device for flag in flags.values()}:
         names = [name for name, flag in flags.items() if flag.device == device]
@@ -375,5 +375,5 @@ def _on_host(flags: Mapping[str, Tensor]) -> dict[str, float]:
 
 
 def parameters_of(optimizers: Iterable[Optimizer]) -> set[Tensor]:
-    """All that the optimisers have."""
+    """Return all parameters of the optimisers."""
     return {p for o in optimizers for group in o.param_groups for p in group["params"]}
