@@ -1,1 +1,1 @@
-"""How the doctor tells what it found: log, terminal, code to paste."""
+"""How the doctor reports what it found: log, terminal, code to paste."""

@@ -1,4 +1,4 @@
-"""Where the doctor speaks: terminal, log, and W&B."""
+"""The doctor's reports to the terminal, the log and the loggers."""
 
 import logging
 import sys
@@ -15,14 +15,14 @@ from ...monitoring.recording import loggers
 from ...problem import Problem
 
 _log = logging.getLogger(__name__)
-# On a terminal; the page has all.
+# On the terminal; the report page shows all.
 _MOST_REMEDIES = 2
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Let a doctor keep what it finds to itself, for one who asks for it and shows it."""
+    """Silence the doctor, for callers that show its findings themselves."""
     token = _silent.set(True)
     try:
         yield
@@ -40,16 +40,16 @@ def announce(
     *,
     verbose: bool = True,
 ) -> None:
-    """One line for each diagnosis when it is established or critical, and when it is withdrawn.
+    """Report each diagnosis in one line when it is established, turns critical or is withdrawn.
 
     Args:
         trainer: The Trainer.
-        new: What is to be said.
-        gone: What is withdrawn, or only worth knowing again.
-        standing: All diagnoses that stand now.
-        explained: What is still seen and part of another problem, with that one.
-        side_work: The doctor's, for alerts.
-        verbose: Whether the log has it, too.
+        new: Diagnoses to report.
+        gone: Diagnoses that are withdrawn, or only informational again.
+        standing: All current diagnoses.
+        explained: Problems that are still observed but explained by another, with that other one.
+        side_work: The doctor's, for the log and alerts.
+        verbose: Whether to write to the log, too.
     """
     if not trainer.is_global_zero or _silent.get():
         return
@@ -65,7 +65,7 @@ def announce(
             text = f"{diagnosis.severity}: {diagnosis.evidence} {_advice(diagnosis)}".strip()
             side_work.attempt_with_each(trainer.loggers, loggers.alert, title, text)
     for diagnosis in gone if verbose else ():
-        # As loud as it was said: the last word on it is to be seen where the first one was.
+        # At the level at which it was reported, so that both lines show up in the same places.
         fate = _fate(diagnosis.problem, standing, explained)
         side_work.attempt("log", _say, diagnosis, f"{diagnosis.problem.value} {fate}.")
 
@@ -78,7 +78,7 @@ def _say(diagnosis: Diagnosis, line: str) -> None:
 
 @contextmanager
 def _beside_bars() -> Iterator[None]:
-    """Take tqdm's bars away for a line, and draw them again below it, as `tqdm.write` does."""
+    """Clear tqdm's bars for a line, and redraw them below it, as `tqdm.write` does."""
     tqdm = sys.modules.get("tqdm")
     if tqdm is None:
         yield
@@ -90,9 +90,9 @@ def _beside_bars() -> Iterator[None]:
 def _fate(
     problem: Problem, standing: Sequence[Diagnosis], explained: Mapping[Problem, Problem]
 ) -> str:
-    """What became of a finding; whether its cause was mended nobody can see."""
+    """Say what became of a finding; whether its cause was fixed cannot be observed."""
     if any(diagnosis.problem is problem for diagnosis in standing):
-        return "is only worth knowing now"
+        return "is now only informational"
     if problem in explained:
         return f"is explained by {explained[problem].value}"
     return "no longer stands out"
@@ -110,14 +110,14 @@ def conclude(
     verbose: bool = True,
     folder: Path | None = None,
 ) -> None:
-    """The list at the end: the loggers' copy first, for not every terminal can print.
+    """Report the final list of diagnoses, to the loggers first: printing may fail on a terminal.
 
     Args:
         trainer: The Trainer.
-        diagnoses: What stands, the worst first.
+        diagnoses: The current diagnoses, the worst first.
         side_work: The doctor's, for loggers and terminal.
-        verbose: Whether the terminal has it, too.
-        folder: Where the run's record is, of which a page can be made; None for none.
+        verbose: Whether to print to the terminal, too.
+        folder: Folder of the run's record, from which a page can be made; None if there is none.
     """
     if not trainer.is_global_zero or not diagnoses or _silent.get():
         return

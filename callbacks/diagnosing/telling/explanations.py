@@ -1,4 +1,4 @@
-"""What is still seen, but said under another problem's name."""
+"""Problems that are still observed, but reported under another problem's name."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from ..symptom import Symptom
 
 
 def explanations(seen: Sequence[Symptom], causes: Sequence[Symptom]) -> dict[Problem, Problem]:
-    """For each problem that another one explains, that other one.
+    """Return the cause of each problem that another one explains.
 
     Args:
-        seen: What the rules find, at most one symptom for each problem.
-        causes: The same once `join_causes` has joined it.
+        seen: Symptoms that the rules find, at most one for each problem.
+        causes: The same after `join_causes`.
 
     Returns:
-        The problems that are seen and are no diagnoses of their own, with their causes.
+        The problems that are observed but not diagnosed themselves, with their causes.
     """
     own = {cause.problem for cause in causes}
     return {

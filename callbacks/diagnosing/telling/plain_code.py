@@ -1,6 +1,6 @@
-"""Remedies as plain PyTorch, for modules and data that are not of this package.
+"""Remedies as plain PyTorch, for modules and data that are not from this package.
 
-Rules name the argument of this package's own modules; whoever has other ones cannot paste it.
+Rules name arguments of this package's own modules, which cannot be pasted into other ones.
 """
 
 import re
@@ -13,8 +13,8 @@ from ..symptom import Symptom
 _FOR_MODULES: Mapping[str, str] = {
     'activation="relu"': "nn.ReLU()",
     'activation="leaky_relu"': "nn.LeakyReLU(0.01)",
-    'norm="batch"': "nn.BatchNorm1d(width)  # of images: nn.BatchNorm2d(channels)",
-    'norm="layer"': "nn.LayerNorm(width)  # of images: nn.GroupNorm(8, channels)",
+    'norm="batch"': "nn.BatchNorm1d(width)  # for images: nn.BatchNorm2d(channels)",
+    'norm="layer"': "nn.LayerNorm(width)  # for images: nn.GroupNorm(8, channels)",
     'init="kaiming_normal"': 'nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")',
     'init="auto"': 'nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # tanh: xavier',
     'loss="huber"': "nn.HuberLoss()",
@@ -45,11 +45,11 @@ _FOR_DATA: Mapping[str, str] = {
 
 
 def is_of_this_package(part: object, folder: str) -> bool:
-    """Whether a module or data module is of this package, or a subclass of one that is.
+    """Whether a module or data module is from this package, or of a subclass of one that is.
 
     Args:
         part: The module or data module.
-        folder: Where the package has those: ``"lightning_modules"`` or ``"datamodules"``.
+        folder: The package's folder for those: ``"lightning_modules"`` or ``"datamodules"``.
     """
     package = f"{__name__.split('.')[0]}.{folder}"
     return any(kind.__module__.startswith(package) for kind in type(part).__mro__)
@@ -58,10 +58,10 @@ def is_of_this_package(part: object, folder: str) -> bool:
 def in_plain_code(
     symptoms: Iterable[Symptom], *, own_module: bool, own_data: bool
 ) -> list[Symptom]:
-    """Give the remedies code that can be pasted.
+    """Replace the code of remedies by code that can be pasted.
 
     Args:
-        symptoms: What was found.
+        symptoms: The symptoms found.
         own_module: Whether the module takes this package's arguments.
         own_data: Whether the data module does.
     """

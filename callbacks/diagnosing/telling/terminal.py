@@ -1,4 +1,4 @@
-"""What was found and what to change, for a terminal of any width and encoding."""
+"""Findings and remedies as text, for a terminal of any width and encoding."""
 
 import shlex
 import textwrap
@@ -17,29 +17,29 @@ _MIN_WIDTH = 20
 
 
 class Terminal(Console):
-    """Standard output, of which a reader that has gone is an error like any other."""
+    """Standard output, where a broken pipe is an error like any other."""
 
     def on_broken_pipe(self) -> None:
-        """Leave it to the caller, where rich would end the process."""
-        raise BrokenPipeError("Nobody reads the standard output any more.")
+        """Raise an error for the caller to handle, where rich would end the process."""
+        raise BrokenPipeError("The reader of the standard output has closed it.")
 
     def tell(self, *texts: object) -> None:
-        """Print below each other, without a break in what must be copied as it is."""
+        """Print texts below each other, without wrapping lines that are to be copied."""
         self.print(*texts, sep="\n", soft_wrap=True)
 
 
 def account_of(
     diagnoses: Sequence[Diagnosis], width: int, encoding: str, *, most_remedies: int | None = None
 ) -> Text:
-    """A paragraph for each diagnosis: what is wrong, the evidence, what to change.
+    """Return a paragraph for each diagnosis: what is wrong, the evidence, what to change.
 
-    Sentences are wrapped between words. Code has lines of its own, and keeps them.
+    Sentences are wrapped between words. Code has its own lines, which are never wrapped.
 
     Args:
-        diagnoses: The worst first.
+        diagnoses: The diagnoses, the worst first.
         width: Columns of the terminal.
-        encoding: That of the terminal.
-        most_remedies: How many are told of each; None tells all.
+        encoding: Encoding of the terminal.
+        most_remedies: How many remedies to show for each; None shows all.
 
     Returns:
         The text.
@@ -80,19 +80,19 @@ def _wrapped(sentence: str, width: int, indent: str) -> list[str]:
 
 
 def way_to_page(folder: Path) -> str:
-    """The command that makes the page of a run, as one would type it.
+    """Return the command that makes the report page of a run, as one would type it.
 
     Example:
         >>> way_to_page(Path("/runs/version 0"))
-        "The page of this training: torchvitals report '/runs/version 0'"
+        "Report page of this run: torchvitals report '/runs/version 0'"
     """
     with suppress(OSError, ValueError):
         folder = folder.absolute().relative_to(Path.cwd())
-    return f"The page of this training: torchvitals report {shlex.quote(folder.as_posix())}"
+    return f"Report page of this run: torchvitals report {shlex.quote(folder.as_posix())}"
 
 
 def printable(text: str, encoding: str) -> str:
-    r"""The text, with escapes for the characters that an encoding lacks.
+    r"""Escape the characters of a text that an encoding lacks.
 
     Example:
         >>> printable("Größe", "ascii")

@@ -75,7 +75,7 @@ def test_a_bar_that_cannot_be_drawn_ends_no_doctor(monkeypatch):
         ([], {}, "no longer stands out"),
         ([], {P.NOT_LEARNING: P.OVERFITTING}, "no longer stands out"),
         ([], {P.DEAD_RELU: P.LEARNING_RATE_TOO_HIGH}, "is explained by learning_rate_too_high"),
-        ([found("info")], {}, "is only worth knowing now"),
+        ([found("info")], {}, "is now only informational"),
     ],
     ids=["gone", "another is explained", "explained", "eased"],
 )

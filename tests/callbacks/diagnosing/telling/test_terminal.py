@@ -133,7 +133,7 @@ def test_the_way_to_the_page_is_told_where_there_is_a_record(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     doctor = sick_fit(CSVLogger("my runs", name="", version="1"), names=("first", "last"))
     printed = capsys.readouterr().out
-    assert printed.endswith("\nThe page of this training: torchvitals report 'my runs/1'\n")
+    assert printed.endswith("\nReport page of this run: torchvitals report 'my runs/1'\n")
     assert doctor.diagnoses[0].evidence in " ".join(printed.split())
 
 
