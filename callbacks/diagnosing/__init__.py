@@ -1,1 +1,1 @@
-"""What `TrainingDoctor` reads off a training, and what it makes of it."""
+"""How `TrainingDoctor` observes a training run and diagnoses it."""

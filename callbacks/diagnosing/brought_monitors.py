@@ -1,4 +1,4 @@
-"""The monitors that a doctor brings, taken together."""
+"""The monitors that a doctor brings along, as a group."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ class BroughtMonitors(NamedTuple):
         gradients: Norms of the gradients.
         dead_relus: Dead units.
         activations: Saturation, dormant units and drift.
-        updates: Sizes of the steps.
+        updates: Sizes of the optimiser steps.
     """
 
     gradients: GradientNormMonitor
@@ -29,7 +29,7 @@ class BroughtMonitors(NamedTuple):
 
     @property
     def reporters(self) -> tuple[Reporter, ...]:
-        """What each has recorded."""
+        """The reporter of each monitor."""
         gradients, dead_relus, activations, updates = self
         return (
             gradients._reporter, dead_relus._reporter, activations._reporter, updates._reporter
@@ -37,12 +37,12 @@ class BroughtMonitors(NamedTuple):
 
     @property
     def failed(self) -> tuple[bool, ...]:
-        """For each, whether it switched itself off."""
+        """For each monitor, whether it switched itself off."""
         gradients, dead_relus, activations, updates = self
         return (gradients.failed, dead_relus.failed, activations.failed, updates.failed)
 
     def switch_off(self, ranks: Iterable[tuple[bool, ...]]) -> None:
-        """Switch off, on this rank, what failed on any rank."""
+        """Switch off, on this rank, each monitor that failed on any rank."""
         gradients, dead_relus, activations, updates = self
         gradients.failed, dead_relus.failed, activations.failed, updates.failed = (
             any(failed) for failed in zip(*ranks, strict=True)
@@ -51,9 +51,9 @@ class BroughtMonitors(NamedTuple):
     def end_batch(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Let those know whose figures may change: in most batches there is nothing to take.
+        """End the batch for the monitors whose figures may change: in most batches, few of them.
 
-        All ranks are together in what they share, so that what tells is the same on each.
+        The monitors exchange data between ranks, so the conditions must be the same on each.
         """
         observes = self.dead_relus.observes(batch_idx)
         ends = self.dead_relus.may_close or self.activations.reports or trainer.is_last_batch
@@ -63,16 +63,16 @@ class BroughtMonitors(NamedTuple):
             return
         if self.activations.watches:
             self.activations.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        # An optimiser may make the step that it is to report in a later batch.
+        # An optimiser may make the step that is to be reported in a later batch.
         self.updates.on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
     def set_pace(self, interval: int) -> None:
-        """Let those report every so many steps that have no window to fill."""
+        """Set the steps between two reports, for the monitors that have no window to fill."""
         for monitor in (self.gradients, self.activations, self.updates):
             monitor.every_n_steps = interval
 
     def state_dict(self) -> dict[str, Any]:
-        """Their records."""
+        """Return the states of the monitors."""
         return {
             "gradients": self.gradients.state_dict(),
             "dead_relus": self.dead_relus.state_dict(),
@@ -81,7 +81,7 @@ class BroughtMonitors(NamedTuple):
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there with the next fit."""
+        """Continue from a saved state with the next fit."""
         self.gradients.load_state_dict(state_dict["gradients"])
         self.dead_relus.load_state_dict(state_dict["dead_relus"])
         self.activations.load_state_dict(state_dict["activations"])

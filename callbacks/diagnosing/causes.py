@@ -1,4 +1,4 @@
-"""Which problem is behind which: symptoms of one cause are one diagnosis."""
+"""Which problem causes which: the symptoms of one cause are one diagnosis."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,18 +13,18 @@ _STALLED = (
 )  # fmt: skip
 _STUCK = (*_STALLED, P.INCONSISTENT_LABELS)
 _BROKEN = (*_STUCK, P.NON_FINITE, P.DEAD_RELU, P.SATURATED_ACTIVATION, P.VANISHING_GRADIENT)
-# What a plain mistake in what comes in may lead to.
+# Possible effects of an obvious mistake, such as one in the inputs.
 _DISTURBED = (
     *_BROKEN, P.LEARNING_RATE_TOO_HIGH, P.EXPLODING_GRADIENT, P.OVERFITTING, P.POOR_INITIALIZATION,
     P.TRAIN_EVAL_MISMATCH, P.OVER_REGULARIZED,
 )  # fmt: skip
-# What is seen before the first step, and is behind what looks as plain.
+# Observed before the first step, and the cause of other symptoms that look as obvious.
 _SEEN_FIRST = (P.OUTPUT_LOSS_MISMATCH, P.UNNORMALIZED_INPUT)
-# Of what is explained, so many are told; those that say no more than the cause does come last.
+# Number of explained symptoms to report; those that say no more than the cause come last.
 _MOST_TOLD = 2
 _TELL_THE_LOSS = {P.INCONSISTENT_LABELS, P.LEARNING_RATE_TOO_LOW, P.LEARNING_RATE_TOO_HIGH}
 _TOLD_LAST = {P.DORMANT_UNITS: 1, P.LEARNING_RATE_TOO_HIGH: 2, P.NOT_LEARNING: 3}
-# A cause comes before what it explains; the first that is there takes the others' evidence.
+# A cause comes before what it explains; the first one present takes its effects' evidence.
 CAUSES: dict[P, tuple[P, ...]] = {
     P.OUTPUT_LOSS_MISMATCH: (
         *_BROKEN, P.LEARNING_RATE_TOO_HIGH, P.EXPLODING_GRADIENT, P.OVERFITTING,
@@ -56,15 +56,15 @@ CAUSES: dict[P, tuple[P, ...]] = {
 
 
 def join_causes(symptoms: Sequence[Symptom]) -> list[Symptom]:
-    """Leave out what another symptom explains, and add it to that one's evidence.
+    """Leave out symptoms that another one explains, and add their evidence to it.
 
-    What is only worth knowing explains nothing.
+    Informational symptoms explain nothing.
 
     Args:
         symptoms: At most one for each problem.
 
     Returns:
-        The causes first, then what nothing explains.
+        The causes first, then the symptoms that nothing explains.
     """
     left = {symptom.problem: symptom for symptom in symptoms}
 
@@ -103,7 +103,7 @@ def _with_evidence(cause: Symptom, effects: list[Symptom]) -> Symptom:
     if len(told) > _MOST_TOLD:
         names = [effect.problem.in_words for effect in told[_MOST_TOLD:]]
         text += f" It also explains {', '.join(names)}."
-    # What keeps the training from succeeding is as grave by any name.
+    # What keeps training from succeeding is critical, whichever problem it is reported as.
     critical = any(symptom.severity == "critical" for symptom in (cause, *effects))
     severity: Severity = "critical" if critical else cause.severity
     return replace(cause, severity=severity, evidence=text, measurements=figures)

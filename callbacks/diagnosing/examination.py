@@ -40,7 +40,7 @@ _RANK = {"critical": 0, "warning": 1, "info": 2}
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """What the rules find, the worst of each problem.
+    """Return what the rules find, the worst symptom of each problem.
 
     Args:
         vitals: The vital signs so far.
@@ -52,5 +52,5 @@ def examine(vitals: Vitals) -> list[Symptom]:
 
 
 def worst_of(rule: ModuleType, vitals: Vitals) -> list[Symptom]:
-    """What one of the rules finds: its worst symptom, or none."""
+    """Return the worst symptom that a rule finds, or none."""
     return sorted(rule.examine(vitals), key=lambda symptom: _RANK[symptom.severity])[:1]

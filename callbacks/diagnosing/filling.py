@@ -1,4 +1,4 @@
-"""What the monitors and the validation have recorded, as vital signs."""
+"""The records of the monitors and of validation, as vital signs."""
 
 import math
 
@@ -17,21 +17,21 @@ _MIN_SHARE_OF_MEAN_TARGET = 0.05
 
 
 def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve) -> None:
-    """Add to the vital signs what was recorded up to now.
+    """Add what was recorded so far to the vital signs.
 
-    What a monitor had recorded that failed is of the past and left out.
+    The records of a monitor that failed are out of date and left out.
 
     Args:
-        vitals: They are changed in place.
-        monitors: The doctor's.
-        validation: All checks so far.
+        vitals: Vital signs, changed in place.
+        monitors: The doctor's monitors.
+        validation: All validation checks so far.
     """
     _fill_gradients(vitals, monitors.gradients)
     _fill_updates(vitals, monitors.updates)
     _fill_activations(vitals, monitors.activations)
     vitals.dead = _record(monitors.dead_relus, "dead_relu")
     vitals.mute_outputs = _count_mute(vitals, monitors.dead_relus)
-    # Among the samples of a larger batch the right one is harder to find.
+    # The right one among the samples of a batch is harder to find in a larger batch.
     vitals.validation_losses = [] if vitals.objective.of_positions else validation.losses
     vitals.validation_name, vitals.validation_scores = validation.name, validation.scores
     vitals.scores_are_accuracies = validation.are_accuracies
@@ -83,9 +83,9 @@ def _record(
 
 
 def _not_finite(variances: dict[str, float], gradients: dict[str, float]) -> str | None:
-    """The first output on the way forth or gradient on the way back that is not finite.
+    """Return the first layer with a non-finite output or, in the backward pass, gradient.
 
-    Where every one is not, weights were lost before, and it is empty.
+    Empty if all of them are non-finite, as weights were lost before; None if none is.
     """
     on_the_way_back = dict(reversed(gradients.items()))
     lost = False

@@ -1,4 +1,4 @@
-"""What was found over time: established, made worse, withdrawn."""
+"""Findings over time: established, worsened, withdrawn."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,19 +17,19 @@ _RANK = {"info": 0, "warning": 1, "critical": 2}
 
 
 class History:
-    """Establish what is seen at enough reports in a row, and withdraw what is gone.
+    """Establish what enough consecutive reports show, and withdraw what is gone.
 
-    Gone is what three reports in a row do not show; each time that a problem comes back it takes
-    twice as many. After as many a warning is no more than worth knowing. Where hardly anything is
-    learned, and nothing else is wrong that would explain it, what stands stays. Reports that lie
-    closer together than half an interval, as those of a validation may, see the same thing and
-    count as one: the later ones may add to what is seen. What stands and explains it is not
-    followed by the plain statement that nothing is learned; what did and was withdrawn comes back
-    where three reports in a row show that hardly anything is learned, and nothing else is wrong.
+    A problem is gone once three consecutive reports do not show it; the number doubles each time
+    that it comes back. After as many reports a warning becomes informational. While hardly anything
+    is learned, a warning stays unless another one could explain that. Reports closer together than
+    half an interval, as those of validation may be, observe the same state and count as one: the
+    later ones can only add symptoms. While a diagnosis explains that nothing is learned, this is
+    not reported by itself. Such a diagnosis, once withdrawn, comes back if three consecutive
+    reports show that hardly anything is learned, and nothing else is wrong.
 
     Attributes:
-        diagnoses: What stands now, the worst first.
-        announced: All that was ever established, in order.
+        diagnoses: Current diagnoses, the worst first.
+        announced: All diagnoses that were ever reported, in order.
     """
 
     def __init__(self) -> None:
@@ -52,18 +52,18 @@ class History:
         interval: int,
         is_poor: bool = False,
     ) -> tuple[list[Diagnosis], list[Diagnosis]]:
-        """Take up what is seen at a report.
+        """Update the diagnoses with the symptoms of a report.
 
         Args:
             symptoms: At most one for each problem.
             step: Optimiser steps done.
             epoch: Epoch, from 0.
-            interval: Usual steps between reports.
+            interval: Usual number of steps between reports.
             is_poor: Whether hardly anything is learned.
 
         Returns:
-            What is newly established, no longer only worth knowing, or critical for the first time;
-            and what is withdrawn, or only worth knowing again.
+            Diagnoses that are newly established, no longer only informational, or critical for the
+            first time; and those that are withdrawn, or only informational again.
         """
         close = 0 <= step - self._counted < interval / 2
         if not close:
@@ -94,7 +94,7 @@ class History:
         return new, [*gone, *self._eased]
 
     def _come_back(self, standing: Sequence[Diagnosis]) -> list[Diagnosis]:
-        """What was withdrawn, where it seems not to have healed."""
+        """Return the withdrawn diagnosis if its problem does not seem to have healed."""
         healed, alone = self._healed, all(d.severity == "info" for d in standing)
         if healed is None or not alone or self._poor < _REPORTS_TO_BE_HEALED:
             return []
@@ -119,7 +119,7 @@ class History:
         diagnosis = _diagnosed(symptom, step, epoch)
         if known is None or known.severity == "info" != symptom.severity:
             return diagnosis
-        # The figures and severity of now, and the step at which it was established.
+        # Current figures and severity, but the step at which it was established.
         diagnosis = replace(diagnosis, step=known.step, epoch=known.epoch)
         if self._is_news(diagnosis):
             return diagnosis
@@ -127,13 +127,13 @@ class History:
         return None
 
     def _is_news(self, worse: Diagnosis) -> bool:
-        """Whether it is critical for the first time since; what goes to and fro is said once."""
+        """Whether it is critical for the first time since established: it is reported only once."""
         now = (worse.problem, "critical", worse.step)
         said = [(d.problem, d.severity, d.step) for d in self.announced]
         return worse.severity == "critical" and now not in said
 
     def _ease(self, known: Diagnosis, eased: Diagnosis, *, close: bool) -> None:
-        """Take for only worth knowing what was a warning, once it is so for long enough."""
+        """Make a warning informational once its symptom has been so for long enough."""
         if not close and self._is_healed(known.problem):
             self._withdrawn[known.problem] = self._withdrawn.get(known.problem, 0) + 1
             self._missed[known.problem] = 0
@@ -149,7 +149,7 @@ class History:
         return self._missed[problem] >= _REPORTS_TO_BE_HEALED << doublings
 
     def state_dict(self) -> dict[str, Any]:
-        """All of it, of types that ``torch.load(weights_only=True)`` takes."""
+        """Return the whole state, in types that ``torch.load(weights_only=True)`` accepts."""
         return {
             "diagnoses": [_plain(diagnosis) for diagnosis in self.diagnoses],
             "announced": [_plain(diagnosis) for diagnosis in self.announced],
@@ -162,7 +162,7 @@ class History:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a saved state."""
         self.diagnoses = [_diagnosis(plain) for plain in state_dict["diagnoses"]]
         self.announced = [_diagnosis(plain) for plain in state_dict["announced"]]
         self._counted = state_dict.get("counted", -math.inf)

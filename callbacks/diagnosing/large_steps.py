@@ -1,4 +1,4 @@
-"""What steps that are too large for a network do to its training."""
+"""The harm that optimiser steps which are too large do to training."""
 
 import math
 import statistics
@@ -10,7 +10,7 @@ from ..monitoring.layers import plain_layer
 from ..monitoring.recording.record import Record
 from .vital_signs.vitals import Vitals
 
-# Of the length of a step to that of the weights.
+# Length of a step over that of the weights.
 _USUAL_UPDATE_RATIO = 1e-3
 _LARGE_UPDATE_RATIO = 1e-2
 _MAX_UPDATE_RATIO_OF_NOISE = 3e-2
@@ -21,17 +21,17 @@ _MIN_GROWTH_WITH_FIRST_STEPS = 2.0
 _MIN_GROWTH_WHILE_FALLING = 4.0
 _MIN_FIRST_UPDATE_RATIO = 5e-2
 
-# Of the loss of a constant, taken off it.
+# Share by which the loss is below the constant baseline, that of the best constant prediction.
 _LITTLE_GAIN = 0.3
 _GOOD_GAIN = 0.5
 _MAX_GAIN_WHEN_TURNED = 0.9
 _VERY_GOOD_GAIN = 0.7
 
-_MIN_RISE_SHARE = 0.25  # Of what there is to know.
+_MIN_RISE_SHARE = 0.25  # Of the scale of the loss.
 _MIN_RISE_SHARE_WHEN_TURNED = 0.03
 _MAX_RATIO_CLEARLY_BELOW = 0.95
 _MIN_RATIO_AT_PLATEAU = 0.97
-_MIN_SHARE_OF_STEPS_LOST = 0.5  # Of the steps that are planned.
+_MIN_SHARE_OF_STEPS_LOST = 0.5  # Of the planned steps.
 _MIN_RATIO_OF_THROWN_LOSS = 4.0
 _MIN_RATIO_OF_BLOWN_LOSS = 10.0
 _BATCHES_TO_BLOW_UP = 50
@@ -43,11 +43,11 @@ _RECENT_LOOKS = 10
 _RECENT_CHECKS = 3
 _CHECKS_TO_SEE_TOSSING = 10
 _MIN_MEAN_JUMP_OF_ACCURACY = 0.1
-_MIN_SHARE_OF_BEST_LOST = 0.1  # Of what there is to know, by most checks since.
-_MIN_SHARE_OF_BEST_LOST_FOR_GOOD = 0.02  # By all of them.
+_MIN_SHARE_OF_BEST_LOST = 0.1  # Of the scale of the loss, at most checks since.
+_MIN_SHARE_OF_BEST_LOST_FOR_GOOD = 0.02  # At all of them.
 _MIN_RATIO_TO_TRAINING_THEN = 0.9
 
-# What was learned and is forgotten, by the loss of a constant.
+# What was learned and forgotten, as a share of the constant baseline.
 _MIN_SHARE_FORGOTTEN = 0.2
 _MIN_SHARE_FORGOTTEN_SOON = 0.1
 _MAX_SHARE_STILL_KNOWN = 0.1
@@ -56,7 +56,7 @@ _BATCHES_IN_A_ROW = 5
 _BATCHES_OF_A_WINDOW = 20
 _BATCHES_OF_A_LONG_TRAINING = 400
 
-# Units that have come to be dead or saturated.
+# Units that have become dead or saturated.
 _MAX_SHARE_AT_FIRST = 0.2
 _MAX_SHARE_DEAD = 0.5
 _MAX_SHARE_SATURATED = 0.85
@@ -64,16 +64,16 @@ _MAX_SHARE_SATURATED = 0.85
 
 @dataclass(frozen=True)
 class Steps:
-    """How long the steps that were reported are beside the weights.
+    """Lengths of the reported steps, relative to those of the weights.
 
     Attributes:
-        number: How many were.
-        typical: Their median.
-        recent: That of the last three.
-        late: That of the last five.
+        number: Number of reported steps.
+        typical: Median of all.
+        recent: Median of the last three.
+        late: Median of the last five.
         peak: The longest.
-        lasting: The longest, the first five counting as their median: the very first steps of Adam
-            are large beside weights that are small.
+        lasting: The longest, with the first five counting as their median: Adam's very first steps
+            are large relative to small weights.
     """
 
     number: int
@@ -85,7 +85,7 @@ class Steps:
 
     @classmethod
     def of(cls, updates: Sequence[float]) -> "Steps | None":
-        """Those of the update ratios of all reports; None where none is known."""
+        """Summarise the update ratios of all reports; None if none is known."""
         known = [update for update in updates if math.isfinite(update)]
         if not known:
             return None
@@ -101,12 +101,12 @@ class Steps:
 
 
 def do_harm(vitals: Vitals, steps: Steps) -> bool:
-    """Whether a training that had its chance was harmed in any of the ways that are known here."""
+    """Whether a run with enough steps to make progress was harmed in any of the known ways."""
     return vitals.had_a_chance and any(harm(vitals, steps) for harm in _harms())
 
 
 def _harms() -> tuple[Callable[[Vitals, Steps], bool], ...]:
-    """What large steps do to a training that had its chance, any of which is enough."""
+    """Return the tests for the known kinds of harm, any of which is enough."""
     return (
         _keeps_from_learning, _is_undone, _is_far_off, _is_hurt, _has_turned, _tosses,
         _has_lost_its_best, _has_cost_half, _have_led_away, _have_replaced_weights, _is_forgotten,
@@ -115,15 +115,15 @@ def _harms() -> tuple[Callable[[Vitals, Steps], bool], ...]:
 
 
 def finite_curve(vitals: Vitals) -> list[float]:
-    """The curve of the loss, without what is not finite."""
+    """Return the loss curve without its non-finite values."""
     return [value for value in vitals.curve if math.isfinite(value)]
 
 
 def _keeps_from_learning(vitals: Vitals, steps: Steps) -> bool:
-    """Whether the loss has risen, rages or stays, and steps are large enough to be why."""
+    """Whether the loss rose, is unstable or has stalled, and steps are large enough to be why."""
     stuck = not _came_down(vitals) and not vitals.is_falling
-    # Many networks stay at the loss of a constant for a while before they find a way, and where
-    # there is nothing to learn they do so for good, with steps that noise alone makes large.
+    # Many networks stay at the constant baseline for a while before they make progress. If there is
+    # nothing to learn they stay there for good, with steps that noise alone makes large.
     lost = stuck and (
         (steps.recent > _LARGE_UPDATE_RATIO and vitals.is_worse_than_constant)
         or (steps.recent > _MAX_UPDATE_RATIO_OF_NOISE and vitals.had_a_long_chance)
@@ -134,14 +134,14 @@ def _keeps_from_learning(vitals: Vitals, steps: Steps) -> bool:
     )
     rages = steps.recent > _HUGE_UPDATE_RATIO and not vitals.is_well
     shaken = stuck and vitals.had_a_long_chance and _first_layer_step(vitals) > _HUGE_UPDATE_RATIO
-    # Beside weights that such steps have made long they are short.
+    # Steps look short relative to weights that such steps have made long.
     grown = vitals.growth if vitals.growth > _MIN_GROWTH_OF_WEIGHTS else 1.0
     rises = steps.recent * grown > _LARGE_UPDATE_RATIO and _rose(vitals)
     return rises or lost or rages or shaken
 
 
 def _rose(vitals: Vitals) -> bool:
-    """Whether the loss has doubled since its best; twice next to nothing is still that."""
+    """Whether the loss has doubled since its best, unless that is still next to nothing."""
     best = min(finite_curve(vitals), default=math.nan)
     return best > 0 and (
         vitals.recent_loss - best > max(best, _MIN_RISE_SHARE * vitals.whole_scale)
@@ -149,18 +149,18 @@ def _rose(vitals: Vitals) -> bool:
 
 
 def _came_down(vitals: Vitals) -> bool:
-    """Whether something was learned; of a loss below 0 all that can be told is that it fell."""
+    """Whether something was learned; for a loss below 0, whether it fell is all that is known."""
     fell = vitals.recent_loss < min(vitals.losses[0], vitals.initial_loss)
     return vitals.has_learned or (math.isnan(vitals.gain) and fell)
 
 
 def _first_layer_step(vitals: Vitals) -> float:
-    """Of the first steps, how long they are beside each layer's weights; median over the layers.
+    """Return the length of the first steps relative to a layer's weights, median over the layers.
 
-    In the whole network's ratio large embeddings and norms hide it.
+    In the ratio of the whole network, large embeddings and norms hide it.
     """
     names = {plain_layer(layer.name) for layer in vitals.layers}
-    # A matrix of a module of one's own has its name behind the module's.
+    # The name of a custom module's matrix is appended to that of the module.
     known_as = {name: {name, name.rpartition(".")[0]} for name in vitals.updates.last}
     firsts = [
         vitals.updates.of(name)[:_FIRST_UPDATES] for name in known_as if known_as[name] & names
@@ -170,7 +170,7 @@ def _first_layer_step(vitals: Vitals) -> float:
 
 
 def _is_undone(vitals: Vitals, steps: Steps) -> bool:
-    """Whether the loss is for good above that of the untrained network, and of a constant."""
+    """Whether the loss stays above that of the untrained network and the constant baseline."""
     knows = vitals.objective.constant_loss > 0 and bool(vitals.data_losses)
     if not steps.lasting > _HUGE_UPDATE_RATIO or not knows or not vitals.gain < 0:
         return False
@@ -179,9 +179,9 @@ def _is_undone(vitals: Vitals, steps: Steps) -> bool:
 
 
 def _is_far_off(vitals: Vitals, steps: Steps) -> bool:
-    """Whether the loss is over twice that of a constant, with steps that were large once.
+    """Whether the loss is over twice the constant baseline, with steps that were large once.
 
-    Weights that have grown make later steps small beside them.
+    Later steps are small relative to weights that have grown.
     """
     constant, looks = vitals.objective.constant_loss, vitals.data_losses[-_RECENT_LOOKS:]
     known = constant > 0 and bool(looks)
@@ -195,9 +195,9 @@ def _is_far_off(vitals: Vitals, steps: Steps) -> bool:
 
 
 def _is_hurt(vitals: Vitals, steps: Steps) -> bool:
-    """Whether steps that were huge for long have left a network that never knew what it was shown.
+    """Whether steps that were huge beyond the first ones left a network that never generalised.
 
-    Its validation loss was at no time clearly below that of a constant.
+    Its validation loss was never clearly below the constant baseline.
     """
     checks, constant = vitals.validation_losses, vitals.validation_constant
     if not steps.lasting > _HUGE_UPDATE_RATIO or not constant > 0 or len(checks) < _RECENT_CHECKS:
@@ -208,7 +208,7 @@ def _is_hurt(vitals: Vitals, steps: Steps) -> bool:
 
 
 def _has_turned(vitals: Vitals, steps: Steps) -> bool:
-    """Whether steps that are still large have taken both losses up again, for good."""
+    """Whether steps that are still large have raised training and validation loss for good."""
     checks, curve = vitals.validation_losses, finite_curve(vitals)
     if (
         not (steps.recent > _LARGE_UPDATE_RATIO and steps.lasting > _HUGE_UPDATE_RATIO)
@@ -226,7 +226,7 @@ def _has_turned(vitals: Vitals, steps: Steps) -> bool:
 
 
 def _tosses(vitals: Vitals, steps: Steps) -> bool:
-    """Whether steps that are still large toss about how much of validation is told rightly."""
+    """Whether steps that are still large make the validation accuracy jump up and down."""
     scores = vitals.validation_scores[-_CHECKS_TO_SEE_TOSSING:]
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     if not (late and vitals.scores_are_accuracies) or len(scores) < _CHECKS_TO_SEE_TOSSING:
@@ -236,9 +236,9 @@ def _tosses(vitals: Vitals, steps: Steps) -> bool:
 
 
 def _has_lost_its_best(vitals: Vitals, steps: Steps) -> bool:
-    """Whether validation was clearly better once and training was not worse: no over-fitting.
+    """Whether validation was once clearly better and training was not worse: no over-fitting.
 
-    The first steps were large beside each layer, which the whole network's ratio may hide.
+    The first steps were large for each layer, which the ratio of the whole network may hide.
     """
     checks, curve = vitals.validation_losses, finite_curve(vitals)
     if not (vitals.had_a_long_chance and vitals.step >= vitals.planned_steps / 2) or not curve:
@@ -259,7 +259,7 @@ def _has_lost_its_best(vitals: Vitals, steps: Steps) -> bool:
 
 
 def _has_cost_half(vitals: Vitals, steps: Steps) -> bool:
-    """Whether half of the planned steps went by at a constant's loss, after some that were huge."""
+    """Whether half of the planned steps were lost at the constant baseline, and some were huge."""
     constant = vitals.whole_constant
     known = constant > 0 and math.isfinite(vitals.planned_steps) and bool(vitals.curve)
     if (
@@ -272,7 +272,7 @@ def _has_cost_half(vitals: Vitals, steps: Steps) -> bool:
 
 
 def _have_led_away(vitals: Vitals, steps: Steps) -> bool:
-    """Whether steps have made the weights three times as long, and nothing was learned by them."""
+    """Whether steps have tripled the length of the weights, and nothing was learned."""
     known = vitals.gain <= 0 and vitals.had_a_long_chance and not vitals.has_raw_inputs
     return (
         known
@@ -283,10 +283,10 @@ def _have_led_away(vitals: Vitals, steps: Steps) -> bool:
 
 
 def _have_replaced_weights(vitals: Vitals, steps: Steps) -> bool:
-    """Whether large steps put others in the first weights' place, which have learned little.
+    """Whether large steps have replaced the first weights with others that have learned little.
 
-    Half of the steps that are planned are done by then. A loss that falls is given time, unless the
-    weights are four times as long.
+    Half of the planned steps must be done. A falling loss is given time, unless the weights are
+    four times as long.
     """
     late = vitals.had_a_long_chance and vitals.step >= vitals.planned_steps / 2
     if not late or vitals.misdrawn or not vitals.objective.task:
@@ -301,33 +301,33 @@ def _have_replaced_weights(vitals: Vitals, steps: Steps) -> bool:
 
 
 def blew_up(vitals: Vitals, steps: Steps) -> bool:
-    """Whether a huge step has soon brought a loss of ten times the first, and nothing since."""
+    """Whether a huge step soon made the loss ten times the first, and nothing was learned since."""
     start, highest = vitals.losses[0], max(vitals.losses[:_BATCHES_TO_BLOW_UP])
     blew = start > 0 and highest > _MIN_RATIO_OF_BLOWN_LOSS * start
     return blew and steps.peak > _HUGE_UPDATE_RATIO and not _came_down(vitals)
 
 
 def is_thrown(vitals: Vitals, steps: Steps) -> bool:
-    """Whether first steps as long as the weights have left a loss that is not made good again.
+    """Whether first steps as long as the weights raised the loss beyond recovery.
 
-    One of that length, or several of a good part of it.
+    One step of that length, or several of a good part of it.
     """
     constant = vitals.objective.constant_loss
     start = max(vitals.losses[0], constant * vitals.sum_of if constant > 0 else 0.0)
     several = steps.number >= _FIRST_UPDATES and steps.lasting > _MIN_UPDATE_RATIO_TO_THROW
     is_one = steps.peak > 1
-    # What one step as long as the weights has done takes more to make good.
+    # It takes more to recover from a single step as long as the weights.
     enough = _VERY_GOOD_GAIN if is_one else _GOOD_GAIN
     is_far = start > 0 and vitals.highest_first_loss > _MIN_RATIO_OF_THROWN_LOSS * start
     return is_far and vitals.gain < enough and (is_one or (several and not vitals.is_falling))
 
 
 def _is_forgotten(vitals: Vitals, steps: Steps) -> bool:
-    """Whether the loss came well below that of a constant, beyond its noise, and is there again."""
+    """Whether the loss fell well below the constant baseline, beyond noise, and is back at it."""
     constant, curve = vitals.objective.constant_loss, finite_curve(vitals)
     if not steps.typical > _USUAL_UPDATE_RATIO:
         return False
-    # What a regression learns of its own predictions has targets that grow.
+    # In a regression that learns from its own predictions, targets grow.
     if vitals.objective.task == "regression":
         return False
     if not constant > 0 or vitals.has_learned or vitals.has_other_terms or not vitals.one_loss:
@@ -342,7 +342,7 @@ def _is_forgotten(vitals: Vitals, steps: Steps) -> bool:
 
 
 def _is_forgotten_soon(vitals: Vitals, steps: Steps) -> bool:
-    """The same of a few batches of a short training, beyond the noise of those since."""
+    """The same for a few batches of a short run, beyond the noise of the batches since."""
     constant, losses = vitals.objective.constant_loss, vitals.losses
     if not steps.typical > _USUAL_UPDATE_RATIO:
         return False
@@ -371,8 +371,8 @@ def _is_forgotten_soon(vitals: Vitals, steps: Steps) -> bool:
 
 
 def what_died(vitals: Vitals, steps: Steps) -> str:
-    """What huge steps have left most units of without a gradient, that had one at first."""
-    # A loss above that of a constant tells as much as the steps do.
+    """Describe the units that huge steps have left dead or saturated; empty if there are none."""
+    # A loss above the constant baseline is as much evidence as larger steps.
     enough = _MAX_UPDATE_RATIO_OF_NOISE if vitals.is_worse_than_constant else _HUGE_UPDATE_RATIO
     if not steps.lasting > enough or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD_GAIN:
         return ""
@@ -381,7 +381,7 @@ def what_died(vitals: Vitals, steps: Steps) -> str:
         return f"{saturated} outputs are saturated"
     if vitals.gain > _GOOD_GAIN and vitals.is_falling:
         return ""
-    # What dies in the first steps is dead in the first window already, and was not dormant before.
+    # Units that die in the first steps are dead in the first window, but were not dormant before.
     dead = _grown(vitals.dead, _MAX_SHARE_DEAD, before=vitals.dormant)
     return f"{dead} units are dead" if dead else ""
 

@@ -1,4 +1,4 @@
-"""What the ranks have, brought together."""
+"""Exchange of data between the doctors of all ranks."""
 
 from typing import Any, TypeVar
 
@@ -11,22 +11,22 @@ T = TypeVar("T")
 
 
 class Meeting:
-    """Bring the doctors of all ranks together for as long as all of them are on.
+    """Gather the data of the doctors of all ranks, for as long as all of them are on.
 
-    One whose doctor failed takes part once more to say so, for the others wait for it: after that
-    all are off, and none waits for another.
+    A rank whose doctor failed takes part once more to say so, because the others wait for it.
+    After that all are off, and none waits for another.
     """
 
     def __init__(self) -> None:
         self._is_over = False
 
     def hold(self, doctor: Any, trainer: Trainer, own: T | None) -> list[T] | None:
-        """What each rank has, in their order; to be called on all ranks at once.
+        """Return the data of each rank, in order of rank; to be called on all ranks at once.
 
         Args:
-            doctor: This rank's, which is switched off where any other is.
+            doctor: This rank's doctor, which is switched off if that of any rank is.
             trainer: The Trainer.
-            own: What this rank has; it does not count if its doctor is off.
+            own: Data of this rank; ignored if its doctor is off.
 
         Returns:
             The same on every rank; None if the doctor of any rank is off.

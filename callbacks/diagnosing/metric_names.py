@@ -1,9 +1,9 @@
-"""What the name of a logged metric says."""
+"""What the name of a logged metric says about it."""
 
 import re
 from collections.abc import Iterable
 
-# Losses by other names; in units of their own they are none of the training's.
+# Other words for a loss, with the kinds of training loss that they name.
 OTHER_LOSSES = {
     "nll": ("nll", "cross_entropy"), "bce": ("bce", "bce_logits"), "ce": ("cross_entropy",),
     "xent": ("cross_entropy",), "crossentropy": ("cross_entropy",), "mse": (), "cost": (),
@@ -14,82 +14,82 @@ _OTHER_SCORE = (
     r"(val|valid|test|macro|micro|weighted)?f1(s|scores?|macro|micro|weighted)?"
     r"|[a-z]*au(c|roc|prc)s?\d*"
 )
-# What is smaller for the better is none, whatever it is of.
+# A metric for which smaller is better is no score, whatever it is of.
 _ERROR = (
     r"[a-z]*(loss|losses|errors?|err|mse|mae|mape|nll|bce|perplexity|ppl|entropy|inaccuracy)\d*"
 )
-# Between words that are written together: valAcc, BinaryF1Score, MulticlassAccuracy.
+# Between words that are written as one: valAcc, BinaryF1Score, MulticlassAccuracy.
 _SEAM = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
 _RANKINGS = r"auc|auroc|auprc|averageprecision|average_precision|ndcg|mrr|hit_?rate|recall@|\bap\b"
 _DECISIONS = r"f1|recall(?!@)|sensitivity|mcc|kappa"
 _PARTS = "validation|valid|eval|val|(?<![a-z])(?:dev|test|heldout|holdout)(?![a-z])"
 _BETWEEN = "_-/.: "
 _BARE = {"val", "valid", "validation", "eval", "dev", "test", "heldout", "holdout", "epoch"}
-# Beside these a name says nothing of a part of the loss.
+# A name of these words alone does not refer to a part of the loss.
 _PLAIN = _BARE | {"loss", "total", "step", "dataloader", "idx"}
 
 
 def says_validation(name: str) -> bool:
-    """``val``, ``valid``, ``eval``, or ``dev`` as a word of its own."""
+    """Whether a name contains ``val``, as in ``valid`` or ``eval``, or ``dev`` as a word."""
     words = words_of(name)
     return "val" in name.lower() or ("dev" in words and not words & {"std", "train"})
 
 
 def find_losses(names: Iterable[str]) -> list[str]:
-    """All that are called so, those first that name no part of it."""
+    """Return all names with ``loss``, those first that do not refer to a part of it."""
     return sorted((name for name in names if "loss" in name.lower()), key=lambda n: not is_plain(n))
 
 
 def find_other_loss(names: Iterable[str]) -> str:
-    """The first loss by another name; empty if there is none."""
+    """Return the first loss by another name; empty if there is none."""
     return next((n for n in names if words_of(n) & set(OTHER_LOSSES)), "")
 
 
 def find_bare(names: Iterable[str]) -> str:
-    """The first bare name; empty if there is none."""
+    """Return the first bare name; empty if there is none."""
     return next((name for name in names if is_bare(name)), "")
 
 
 def find_score(names: Iterable[str]) -> str:
-    """The first score; empty if there is none."""
+    """Return the first score; empty if there is none."""
     return next((name for name in names if is_accuracy(name) or _has(name, _OTHER_SCORE)), "")
 
 
 def is_unknown(name: str) -> bool:
-    """Whether it says nothing of what it is: neither a loss nor an error, nor a score."""
+    """Whether a name says neither loss, error nor score, and more than validation."""
     score = is_accuracy(name) or is_ranking(name) or is_decision(name) or _has(name, _OTHER_SCORE)
     named = _is_error(name) or score or is_bare(name) or bool(words_of(name) & set(OTHER_LOSSES))
     return not named and "loss" not in name.lower()
 
 
 def is_plain(name: str) -> bool:
-    """Whether it says no more than that it is the loss of validation: ``val_loss``, not a part."""
+    """Whether a name says no more than that it is the validation loss, as ``val_loss`` does."""
     return words_of(name) - {""} <= _PLAIN
 
 
 def is_bare(name: str) -> bool:
-    """Whether it says no more than that it is of validation, as ``val`` beside ``train``."""
+    """Whether a name says no more than that it is of validation, as ``val`` does."""
     return words_of(name) - {""} <= _BARE
 
 
 def is_ranking(name: str) -> bool:
-    """Whether it is a score about the order of samples."""
+    """Whether a name is that of a score of how samples are ranked."""
     return not _is_error(name) and bool(re.search(_RANKINGS, name.lower().replace("/", " ")))
 
 
 def is_decision(name: str) -> bool:
-    """Whether it is a score about decisions, as accuracy is."""
+    """Whether a name is that of a score of decisions, as accuracy is."""
     is_other = not _is_error(name) and bool(re.search(_DECISIONS, name.lower()))
     return is_other or is_accuracy(name)
 
 
 def is_accuracy(name: str) -> bool:
-    """Whether it is one."""
+    """Whether a name is that of an accuracy."""
     return _has(name, _ACCURACY)
 
 
 def counterparts(name: str) -> list[str]:
-    """What a metric of validation would be called in training: ``val_mse`` is ``mse`` in Keras."""
+    """Return possible names of a validation metric in training: ``val_mse`` is ``mse`` in Keras."""
     found = [re.sub(_PARTS, word, name, flags=re.IGNORECASE) for word in ("train", "training")]
     pieces = [piece.strip(_BETWEEN) for piece in re.split(_PARTS, name, flags=re.IGNORECASE)]
     rest = [piece for piece in pieces if piece]
@@ -98,12 +98,12 @@ def counterparts(name: str) -> list[str]:
 
 
 def words_of(name: str) -> set[str]:
-    """Its words, in small letters."""
+    """Return the words of a name, in lower case."""
     return set(re.split("[^a-z]+", name.lower().replace("cross_entropy", "crossentropy")))
 
 
 def _has(name: str, score: str) -> bool:
-    """Whether a word of it is that score, and none an error."""
+    """Whether a word of a name matches that score, and none an error."""
     return not _is_error(name) and any(re.fullmatch(score, word) for word in _split(name))
 
 
@@ -112,5 +112,5 @@ def _is_error(name: str) -> bool:
 
 
 def _split(name: str) -> list[str]:
-    """Its words in small letters, digits included, also those that capitals set apart."""
+    """Return the words of a name in lower case, with digits, also split at capitals."""
     return re.findall("[a-z0-9]+", re.sub(_SEAM, " ", name).lower())

@@ -10,19 +10,19 @@ from lightning.pytorch.utilities import rank_zero_warn
 from ..monitoring.recording.loggers import unavailable
 
 _MIN_SCORE_OF_CLOSE_NAMES = 0.75
-_INSTEAD = "leave it out, to have it found"
+_INSTEAD = "leave the argument out to have a metric found"
 
 
 class NamedMetrics:
-    """Find metrics by the names that were given, and say where there are none.
+    """Find metrics by the names that the user gave, and complain about missing ones.
 
-    With several validation loaders Lightning adds the loader to the name: it is that of the first.
+    With several validation loaders, Lightning appends the loader to the name: the first one counts.
 
     Args:
-        **given: Name by argument; None names nothing.
+        **given: Name of the metric by argument; None for no name.
 
     Attributes:
-        is_given: Whether there is a name.
+        is_given: Whether any name was given.
     """
 
     def __init__(self, **given: str | None) -> None:
@@ -31,26 +31,26 @@ class NamedMetrics:
         self._warned: set[str] = set()
 
     def find(self, argument: str, logged: Iterable[str]) -> str | None:
-        """Name under which the metric is logged: empty if it is not, None if none was named."""
+        """Return the name under which a metric is logged; empty if it is not, None if not named."""
         name, names = self._given.get(argument), list(logged)
         if name is None or name in names:
             return name
         return next((other for other in names if other.startswith(f"{name}/dataloader_idx_")), "")
 
     def read(self, trainer: Trainer) -> tuple[str, ...] | None:
-        """Names of all metrics that are logged; None where the user has named none."""
+        """Return the names of all logged metrics; None if the user has named none."""
         return tuple(trainer.callback_metrics) if self.is_given else None
 
     def demand(self, ranks: Sequence[tuple[str, ...] | None]) -> None:
-        """Refuse a name in the sanity check that looks like a slip for one that a rank has logged.
+        """Refuse a name in the sanity check that looks like a misspelling of a logged one.
 
-        Of another one it warns: a module may log more later.
+        Any other missing name only brings a warning: a module may log more later.
 
         Args:
             ranks: What each rank has read.
 
         Raises:
-            ValueError: If there is one.
+            ValueError: If a name looks like a misspelling.
         """
         names = _join(ranks) or []
         for argument, complaint in self._complaints(names).items() if names else ():
@@ -58,12 +58,12 @@ class NamedMetrics:
                 self._warn(argument, complaint)
                 continue
             raise ValueError(
-                f"{complaint} If it is only the sanity check that does not log it, set "
+                f"{complaint} If only the sanity check does not log it, set "
                 "`Trainer(num_sanity_val_steps=0)`."
             )
 
     def warn(self, ranks: Sequence[tuple[str, ...] | None]) -> None:
-        """Say once of each name that no rank has logged it.
+        """Warn once about each name that no rank has logged.
 
         Args:
             ranks: What each rank has read.
@@ -78,7 +78,7 @@ class NamedMetrics:
             rank_zero_warn(complaint)
 
     def _complaints(self, names: Sequence[str]) -> dict[str, str]:
-        """A sentence by argument for each metric that was named and is not logged."""
+        """Return a sentence, by argument, for each named metric that is not logged."""
         return {
             argument: unavailable(argument, name, names, instead=_INSTEAD)
             for argument, name in self._given.items()
@@ -87,6 +87,6 @@ class NamedMetrics:
 
 
 def _join(ranks: Sequence[tuple[str, ...] | None]) -> list[str] | None:
-    """Names on any rank; None where the user has named none."""
+    """Return the names on any rank; None if the user has named none."""
     known = [names for names in ranks if names is not None]
     return list(dict.fromkeys(chain(*known))) if known else None

@@ -1,4 +1,4 @@
-"""What the doctor sees of a training by itself: losses, inputs and layers."""
+"""What the doctor itself observes of a training run: losses, inputs and layers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ from .weights.weight_inspection import WeightInspection, WeightNews, parameters_
 
 _GOOD_GAIN = 0.5
 _AT_RANDOM = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
-# Vital signs that are not found anew at each report.
+# Vital signs that are not recomputed at each report.
 _LASTING = (
     "learning_rate_peak", "rate_rose", "first_gradient_profile", "strangers", "recurrent_gain",
     "recurrent_layer", "time_profile", "waiting", "identical_tables",
@@ -50,16 +50,16 @@ _LASTING = (
 
 @dataclass(frozen=True)
 class News:
-    """What one rank has seen since the last time, on the host.
+    """What one rank has observed since the last news, on the host.
 
     Attributes:
-        losses: Of its losses.
-        batches: Of what reached its layers.
-        in_graph: Weight layers behind the loss, whether nothing between them bends, and how many
-            sigmoids and tanhs are outputs.
-        weights: Of its weights and their gradients.
-        through_time: A layer that runs through sequences, and how gradients fare in them.
-        passes_by_hand: The most backward passes of a batch under manual optimisation.
+        losses: News of its losses.
+        batches: News of its layers' inputs.
+        in_graph: Number of weight layers in the loss's graph, whether all between them is affine,
+            and how many sigmoids and tanhs are outputs.
+        weights: News of its weights and their gradients.
+        through_time: A layer that processes sequences, and the sizes of gradients through time.
+        passes_by_hand: The most backward passes in a batch under manual optimisation.
         uncleared: See `Clearing`.
         first_gap: See `DataGaps`.
         side_losses: See `SideLosses`.
@@ -79,13 +79,13 @@ class News:
 
 
 class Observation:
-    """Collect what the vital signs are made of.
+    """Collect the data that vital signs are computed from.
 
-    Each rank collects its own `news`; those of all ranks are taken up together, so that every
-    rank has the vital signs of the whole training.
+    Each rank collects its own `news`; those of all ranks are merged, so that every rank has the
+    vital signs of the whole training run.
 
     Args:
-        schedule: Which steps are looked at.
+        schedule: Which steps are sampled.
 
     Attributes:
         vitals: The vital signs as of the last `settle`.
@@ -107,16 +107,16 @@ class Observation:
         self._parameters: set[Tensor] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        """What was taken up: a copy has neither the network's weights nor hooks on its layers."""
+        """Return what was merged: a copy has neither the network's weights nor hooks on it."""
         return {"schedule": self._schedule, **self.state_dict()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Begin anew with it."""
+        """Start afresh from that state."""
         self.__init__(state["schedule"])  # type: ignore[misc]
         self.load_state_dict(state)
 
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take down what is known before the first batch."""
+        """Record what is known before the first batch."""
         vitals, self._factor = self.vitals, float(trainer.accumulate_grad_batches)
         self._optimizers = len(trainer.optimizers)
         vitals.batches_per_epoch = float(trainer.num_training_batches)
@@ -145,11 +145,11 @@ class Observation:
         vitals.weight_decay = max((float(g.get("weight_decay", 0.0)) for g in groups), default=0.0)
 
     def learn_plan(self, trainer: Trainer, epochs: int) -> None:
-        """Know how long a training of batches that nobody can count is to be, by its first epochs.
+        """Estimate the length of a run from its finished epochs, if their batches have no count.
 
         Args:
             trainer: The Trainer.
-            epochs: Epochs that are over.
+            epochs: Number of finished epochs.
         """
         self._learns_plan |= math.isinf(self.vitals.planned_steps)
         if self._learns_plan and epochs and trainer.max_epochs not in (None, -1):
@@ -162,12 +162,12 @@ class Observation:
         self.vitals.entries = {name: p.numel() for name, p in sized if p.requires_grad}
 
     def _find_layers_anew(self, trainer: Trainer, optimizers: Sequence[Optimizer]) -> None:
-        """Where a layer came later, took another one's place, or has found its size."""
+        """Find the layers again if one was added, replaced or lazily initialised."""
         if self._weights.find_anew(trainer, optimizers):
             self._count_entries(trainer.lightning_module)
 
     def open(self, step: int, pl_module: LightningModule, batch: Any) -> None:
-        """Watch what reaches the layers in this batch, where it is one to look at."""
+        """Begin a batch, and observe the inputs of layers if it is to be sampled."""
         self._gaps.open(batch, self._record.seen)
         self._is_read = self._schedule.is_read(step)
         if self._schedule.is_watched(step):
@@ -175,14 +175,14 @@ class Observation:
             self._batches.attach(pl_module)
 
     def detach(self) -> None:
-        """Leave no hook behind."""
+        """Remove all hooks."""
         if self._is_attached:
             self._is_attached = False
             self._batches.detach()
             self._unfed.detach()
 
     def evaluate(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave no hook of training, and watch what a validation within it runs through."""
+        """Remove the hooks of training, and observe a validation within it."""
         self.detach()
         within = trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
         if within and trainer.global_step > 0:
@@ -191,16 +191,16 @@ class Observation:
             self._record.validation.begin(len(trainer.num_val_batches))
 
     def add_validated(self, batch: Any) -> None:
-        """Take up a batch of validation."""
+        """Record a validation batch."""
         self._record.validation.add(batch)
 
     def end(self) -> None:
-        """Let go of the network and the last batch."""
+        """Release the network and the last batch."""
         self.detach()
         self._gaps.close()
 
     def look(self, trainer: Trainer, loss: Tensor) -> None:
-        """Read a loss that is about to be differentiated; nothing is watched from there on."""
+        """Inspect a loss that is about to be differentiated, and stop observing the batch."""
         self.detach()
         self._clearing.look()
         self._gaps.look(loss)
@@ -219,7 +219,7 @@ class Observation:
         if self._parameters and has_graph(loss):
             self._weights.multiplied = parameters_multiplied(loss)
             self._weights.normed = parameters_normed(loss)
-            # What is sharded (FSDP2) takes part under another name.
+            # Sharded parameters (FSDP2) appear in the graph as other tensors.
             if not any(isinstance(parameter, DTensor) for parameter in self._parameters):
                 strangers = weights_behind(loss) - self._parameters
                 self.vitals.strangers = sum(stranger.numel() for stranger in strangers)
@@ -227,7 +227,7 @@ class Observation:
         self._batches.forget()
 
     def inspect(self, trainer: Trainer, optimizer: Optimizer, step: int) -> None:
-        """Take down that an optimiser is about to make a step, and look at the gradients.
+        """Record that an optimiser is about to make a step, and inspect the gradients.
 
         Args:
             trainer: The Trainer.
@@ -250,20 +250,20 @@ class Observation:
             self._weights.weigh_decay(trainer, optimizer)
 
     def add(self, outputs: Any) -> None:
-        """Take up a batch's loss."""
+        """Record the loss of a batch."""
         self._gaps.close()
         self._weights.count()
         if self._by_hand is not None:
-            # Nothing is seen of a step that calls `loss.backward()` itself.
+            # A step that calls `loss.backward()` itself is not observed.
             own = self._by_hand.close()
             outputs = outputs if own is None else own
         self._record.add(outputs, self._factor)
 
     def news(self, *, look_back: bool = True) -> News:
-        """What this rank has seen since the last time.
+        """Return what this rank has observed since the last call.
 
         Args:
-            look_back: Whether to see how gradients fare through sequences.
+            look_back: Whether to measure gradients through sequences.
         """
         self._unfed.detach()
         return News(
@@ -280,14 +280,14 @@ class Observation:
         )
 
     def _look_back_in_time(self) -> tuple[str, list[float]]:
-        """See how gradients fare through sequences, where there is reason to."""
+        """Measure gradients through sequences, if there is reason to."""
         for source in (self._batches.probe, self._batches.repeated):
             if source.layer and not replace(self.vitals).gain > _GOOD_GAIN:
                 return source.layer, source.profile()
         return "", []
 
     def take(self, ranks: Sequence[News]) -> None:
-        """Take up the news of all ranks: the same ones on every rank."""
+        """Merge the news of all ranks, the same ones on every rank."""
         self._record.take([rank.losses for rank in ranks])
         self._batches.take([rank.batches for rank in ranks])
         self._in_graph = next((rank.in_graph for rank in ranks if rank.in_graph[0]), (0, False, 0))
@@ -305,7 +305,7 @@ class Observation:
         self.vitals.losses = self._record.losses
 
     def settle(self, trainer: Trainer) -> Vitals:
-        """Bring the vital signs up to date with what was taken up, and give a copy of them."""
+        """Update the vital signs with what was merged, and return a copy of them."""
         vitals, record = self.vitals, self._record
         record.judge()
         vitals.step, vitals.epoch = trainer.global_step, trainer.current_epoch
@@ -336,7 +336,7 @@ class Observation:
         return replace(vitals)
 
     def state_dict(self) -> dict[str, Any]:
-        """What was taken up, of types that ``torch.load(weights_only=True)`` takes."""
+        """Return what was merged, in types that ``torch.load(weights_only=True)`` accepts."""
         return {
             "record": self._record.state_dict(),
             "batches": self._batches.state_dict(),
@@ -349,7 +349,7 @@ class Observation:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there with the next `begin`."""
+        """Continue from a saved state with the next `begin`."""
         self._record.load_state_dict(state_dict["record"])
         self._batches.load_state_dict(state_dict["batches"])
         self._in_graph = tuple(state_dict["in_graph"])
@@ -364,25 +364,25 @@ class Observation:
 
 
 def _means(profiles: Sequence[list[float]]) -> list[float]:
-    """Mean of profiles over the ranks, where they are of the same length."""
+    """Return the mean of the ranks' profiles, over those as long as the first."""
     same = [profile for profile in profiles if len(profile) == len(profiles[0])]
     return [sum(sizes) / len(sizes) for sizes in zip(*same, strict=True)]
 
 
 def _batch_size(loaders: Any) -> int:
-    """That of a loader, or of the first of a list; 0 if it has none."""
+    """Return the batch size of a loader, or of the first of a list; 0 if it has none."""
     loader = loaders[0] if isinstance(loaders, (list, tuple)) and loaders else loaders
     return getattr(loader, "batch_size", None) or 0
 
 
 def _is_shuffled(loader: Any) -> bool:
-    """Whether a loader draws samples at random; the Trainer's sampler for ranks may do so, too."""
+    """Whether a loader samples at random, as the Trainer's distributed sampler may, too."""
     sampler = getattr(loader, "sampler", None)
     return isinstance(sampler, _AT_RANDOM) or bool(getattr(sampler, "shuffle", False))
 
 
 def _planned_steps(trainer: Trainer) -> float:
-    """Optimiser steps that are planned; infinite where that is not known."""
+    """Return the number of planned optimiser steps; infinite if unknown."""
     limits = []
     if trainer.max_steps != -1:
         limits.append(float(trainer.max_steps))

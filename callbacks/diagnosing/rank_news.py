@@ -1,4 +1,4 @@
-"""What one rank brings to a meeting of all of them."""
+"""What one rank contributes when all ranks exchange data."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from .validation import Check
 
 @dataclass(frozen=True)
 class RankNews:
-    """What the doctor of one rank brings to a report.
+    """What the doctor of one rank contributes to a report.
 
     Attributes:
-        seen: What was seen since the report before.
-        check: The validation's loss and score.
+        seen: What was observed since the previous report.
+        check: Loss and score of validation.
         failed: For each monitor, whether it switched itself off.
     """
 

@@ -1,4 +1,4 @@
-"""Learning rates, and what schedules make of them."""
+"""Learning rates and their schedules."""
 
 import math
 
@@ -11,18 +11,18 @@ from .vital_signs.vitals import Vitals
 
 
 def schedule_share(trainer: Trainer, pl_module: LightningModule, vitals: Vitals) -> float:
-    """Share of the steps of its one-cycle schedule that a training makes, one in each epoch.
+    """Return the share of a one-cycle schedule that a training run makes by a step per epoch.
 
-    Such a schedule is planned in steps, and Lightning makes one step of it in each epoch unless it
-    is told ``"interval": "step"``: then the rate hardly leaves where it starts.
+    Such a schedule is planned in optimiser steps, but Lightning advances it once per epoch unless
+    its ``"interval"`` is ``"step"``; the rate then hardly leaves its initial value.
 
     Args:
-        trainer: About to train.
-        pl_module: What it trains.
-        vitals: How long it is to train.
+        trainer: The Trainer, about to train.
+        pl_module: The module that it trains.
+        vitals: Vital signs with the planned length of the run.
 
     Returns:
-        The smallest share; NaN where no such schedule is stepped by the Trainer, by epochs.
+        The smallest share; NaN if the Trainer advances no such schedule by epochs.
     """
     epochs = vitals.planned_steps * trainer.accumulate_grad_batches / vitals.batches_per_epoch
     if not pl_module.automatic_optimization or not 0 < epochs < math.inf:
@@ -36,16 +36,16 @@ def schedule_share(trainer: Trainer, pl_module: LightningModule, vitals: Vitals)
 
 
 def waits_for_plateau(trainer: Trainer) -> bool:
-    """Whether a schedule takes the rate down once a metric stands still."""
+    """Whether a schedule lowers the rate once a metric plateaus."""
     return any(config.reduce_on_plateau for config in trainer.lr_scheduler_configs)
 
 
 def read_rates(trainer: Trainer, vitals: Vitals) -> None:
-    """Take down the learning rate of now, what a schedule multiplies, and the highest so far.
+    """Record the current learning rate, the one that a schedule scales, and the highest so far.
 
     Args:
-        trainer: The Trainer; the first group of parameters counts.
-        vitals: They are changed in place; NaN for what an optimiser has not.
+        trainer: The Trainer; the first parameter group counts.
+        vitals: Vital signs, changed in place; NaN for what an optimiser does not have.
     """
     group = next((g for o in trainer.optimizers for g in o.param_groups), {})
     vitals.learning_rate, vitals.learning_rate_given = rate_of(group), rate_of(group, "initial_lr")

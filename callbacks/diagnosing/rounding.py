@@ -1,4 +1,4 @@
-"""Figures as a sentence has them."""
+"""Figures as text, for sentences."""
 
 import math
 
@@ -7,7 +7,7 @@ _LEAST_PERCENTAGE = 1e-3
 
 
 def in_two_digits(figure: float) -> str:
-    """Two digits of a figure, without an exponent below a million.
+    """Round a figure to two significant digits, without an exponent below a million.
 
     Example:
         >>> in_two_digits(843.2), in_two_digits(0.0512), in_two_digits(68_300)
@@ -20,7 +20,7 @@ def in_two_digits(figure: float) -> str:
 
 
 def as_multiple(ratio: float) -> str:
-    """How many times as large something is as another, small ones as a power of ten.
+    """Return how many times as large something is, small ratios as a power of ten.
 
     Example:
         >>> as_multiple(2200.0), as_multiple(0.016), as_multiple(3.5e-4), as_multiple(0.0)
@@ -33,7 +33,7 @@ def as_multiple(ratio: float) -> str:
 
 
 def as_share(share: float) -> str:
-    """A share in percent, of the order of a thousandth or more; a multiple of what is over 1.
+    """Return a share in percent, below a thousandth as a power of ten, from 1 on as a multiple.
 
     Example:
         >>> as_share(0.0113), as_share(2e-5), as_share(130_000.0)
@@ -48,7 +48,7 @@ def as_share(share: float) -> str:
 
 
 def as_length(share: float) -> str:
-    """A step's length by that of the weights.
+    """Return the length of a step relative to that of the weights.
 
     Example:
         >>> as_length(0.0113), as_length(2200.0)

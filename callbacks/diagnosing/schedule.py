@@ -1,4 +1,4 @@
-"""When the doctor looks, and when it reports."""
+"""When the doctor samples, and when it reports."""
 
 import math
 from collections.abc import Mapping
@@ -16,24 +16,23 @@ _LOOKS_IF_SHORT = 5
 _LOOKS_IF_LONGER = 2
 _INTERVALS_OF_A_WINDOW = 4
 _BATCHES_TO_SEE_A_UNIT = 50
-# Of a training whose length is unknown: each divides the steps at which it begins.
+# For training runs of unknown length: each interval divides the step at which it begins.
 _GROWING_INTERVALS = (10, 20, 50, 100, 200)
 _REPORTS_IN_STEPS_DONE = 20
 
 
 class Schedule:
-    """Which steps are looked at, and after which the doctor reports.
+    """Determine which steps are sampled, and after which the doctor reports.
 
-    All of the first five steps are looked at: they are those that a too high rate shows in.
-    After them everything is looked at in the last step before a report, and the loss alone
-    between reports, too: in every fifth of a short interval, in the half of a longer one, in
-    the quarter of a long one. In a long training reports come less often than looks: one goes
-    through all losses so far.
+    The first five steps are all sampled, since a learning rate that is too high shows in them.
+    After that, everything is sampled in the last step before a report, and the loss also between
+    reports: five times in a short interval, twice in a longer one, four times in a long one. In a
+    long training run, reports are rarer than samples, because each processes all losses so far.
 
     Args:
-        every_n_steps: Optimiser steps between two reports; None takes a fortieth of the
-            training, or a twentieth of the steps done where its length is unknown, from 5 to 200,
-            and from step 40,000 on a two-hundredth of the steps done.
+        every_n_steps: Optimiser steps between two reports; None uses a fortieth of the training
+            run, or a twentieth of the steps done if its length is unknown, from 5 to 200, and from
+            step 40,000 on a two-hundredth of the steps done.
 
     Attributes:
         interval: Optimiser steps between two reports.
@@ -46,11 +45,11 @@ class Schedule:
         self._has_begun = self._grows = False
 
     def plan(self, step: int, planned_steps: float) -> None:
-        """Set the interval for a training that begins.
+        """Set the interval for a training run that begins.
 
         Args:
             step: Steps done.
-            planned_steps: Steps that the training is to have; infinite if unknown.
+            planned_steps: Planned steps of the run; infinite if unknown.
         """
         share = int(min(_MAX_INTERVAL, max(_MIN_INTERVAL, planned_steps / _REPORTS_IN_A_TRAINING)))
         self._grows = self._given is None and math.isinf(planned_steps)
@@ -58,10 +57,10 @@ class Schedule:
         self.grow(step)
 
     def grow(self, step: int) -> bool:
-        """Go on to the interval that so many steps deserve where nobody knows how many come.
+        """Lengthen the interval with the steps done, if the length of the run is unknown.
 
         Returns:
-            Whether it is another one.
+            Whether the interval has changed.
         """
         if not self._grows:
             return False
@@ -72,29 +71,29 @@ class Schedule:
         return self.interval != before
 
     def is_first(self, step: int) -> bool:
-        """Whether so few steps are done that each is looked at."""
+        """Whether so few steps are done that each one is sampled."""
         return step < _FIRST_STEPS
 
     def is_watched(self, step: int) -> bool:
-        """Whether everything is looked at in the step after so many."""
+        """Whether everything is sampled in the step after that many."""
         return self.is_first(step) or self._ends_interval(step)
 
     def is_read(self, step: int) -> bool:
-        """Whether the loss is looked at in the step after so many, first or not."""
+        """Whether the loss is sampled in the step after that many, `is_first` aside."""
         looks = _LOOKS_IF_SHORT if self.interval < _SHORT_INTERVAL else _LOOKS_IF_LONGER
         looks *= 1 + (self.interval > _LONG_INTERVAL)
         return self._ends_interval(step) or step % max(1, self.interval // looks) == 0
 
     def unit_window(self, batches_per_epoch: float) -> tuple[int | None, int]:
-        """Steps of a window in which units are dead, None for an epoch, and which batches count.
+        """Return the length of the window for dead units, and the stride of its sampled batches.
 
-        A unit that is active too seldom to be seen in fifty batches does next to nothing.
+        A unit that is active too seldom to show in fifty batches contributes next to nothing.
 
         Args:
-            batches_per_epoch: Infinite if unknown.
+            batches_per_epoch: Batches per epoch; infinite if unknown.
 
         Returns:
-            The steps, and of how many batches one is looked at.
+            The length in steps (None for an epoch), and of how many batches one is sampled.
         """
         steps = _INTERVALS_OF_A_WINDOW * self.interval
         stride = max(1, int(min(steps, batches_per_epoch)) // _BATCHES_TO_SEE_A_UNIT)
@@ -104,20 +103,20 @@ class Schedule:
         return (step + 1) % self.interval == 0
 
     def pace(self, step: int) -> int:
-        """Steps between two reports of the monitors."""
+        """Return the number of steps between two reports of the monitors."""
         return 1 if self.is_first(step) else self.interval
 
     def begins(self, step: int) -> bool:
-        """Whether the first step is to be made; True only once."""
+        """Whether the first step is about to be made; True only once."""
         if step > 0 or self._has_begun:
             return False
         self._has_begun = True
         return True
 
     def reports(self, step: int) -> bool:
-        """Whether it is time for a report; True only once.
+        """Whether a report is due; True only once for each.
 
-        Several optimisers pass over steps, and accumulation stays at one.
+        With several optimisers the count skips steps; with accumulation it repeats them.
         """
         if step // self.interval <= self._reported // self.interval:
             return False
@@ -127,7 +126,7 @@ class Schedule:
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """The interval, and what was reported."""
+        """Return the interval, and which reports were made."""
         return {
             "interval": self.interval,
             "reported": self._reported,
@@ -136,7 +135,7 @@ class Schedule:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a saved state."""
         self.interval, self._reported = state_dict["interval"], state_dict["reported"]
         self._has_begun = state_dict["looked_first"]
         self._grows = state_dict.get("grows", False)

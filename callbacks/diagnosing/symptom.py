@@ -9,7 +9,7 @@ from ..remedy import Remedy
 
 @dataclass(frozen=True)
 class Symptom:
-    """One thing that a rule sees in the vital signs of one moment.
+    """A finding of one rule in the vital signs of one moment.
 
     Attributes:
         problem: What is wrong.
@@ -17,11 +17,11 @@ class Symptom:
         evidence: One sentence with the figures.
         measurements: The figures by name.
         remedies: What to change, best first.
-        layer: Where it begins.
-        reports: Reports in a row in which it must be seen to be said.
-        is_root: Whether it is so plain that it is behind whatever else is wrong.
+        layer: Layer where it begins.
+        reports: Number of consecutive reports that must show it before it is reported.
+        is_root: Whether it is so obvious that it explains whatever else is wrong.
         stands_alone: Whether it neither explains another symptom nor is explained by one.
-        tells: Problems of which its evidence says what their own would.
+        tells: Problems whose own evidence would add nothing to its evidence.
     """
 
     problem: Problem

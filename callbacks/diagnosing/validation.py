@@ -1,4 +1,4 @@
-"""The validation's loss and score, check by check."""
+"""The loss and score of each validation check."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,33 +28,34 @@ from .metric_names import (
 from .named_metrics import NamedMetrics
 from .vital_signs.signs import NAN
 
-# Of a loss that is logged to those of training.
+# Of a logged loss to those of training.
 _MAX_RATIO_IN_SAME_UNITS = 2.5
 _MAX_RATIO_OF_SAME_KIND = 8.0
 _MAX_RATIO_OF_ITSELF = 1.5
 _MAX_RATIO_OF_ITSELF_UNNAMED = 1.25
 _CHECKS_TO_KNOW_IT = 3
-# A validation's loss, the mean of training's since the one before, and the epoch.
+# Loss of a validation check, mean training loss since the previous one, and epoch.
 _Figures = tuple[float, float, int]
 
 
 @dataclass(frozen=True)
 class Check:
-    """What one rank has read of one validation.
+    """What one rank has read at one validation check.
 
     Attributes:
-        loss: The loss; None where none was logged.
+        loss: The validation loss; None if none was logged.
         score: The score, likewise.
         name: Name of the loss.
-        is_accuracy: Whether the score is one.
-        is_guessed: Whether that is no name of a loss that is called so, or was given.
-        counterpart: What is logged of training under that name; None where nothing is.
+        is_accuracy: Whether the score is an accuracy.
+        is_guessed: Whether the name was neither given nor taken before, and does not say both loss
+            and validation.
+        counterpart: Metric logged in training under that name; None if there is none.
         ranks: See `ValidationCurve`.
         decides: Likewise.
-        logged: Names of all metrics; None where the user has named none.
-        training_score: What is logged of training under the score's name; None where nothing is.
-        rivals: Where that name may be of a part of the loss, the name of each that may be the
-            loss itself, its value, and what is logged of training under that name.
+        logged: Names of all metrics; None if the user has named none.
+        training_score: Metric logged in training under the score's name; None if there is none.
+        rivals: If the name may refer to a part of the loss, each candidate for the loss itself:
+            name, value, and metric logged in training under that name.
     """
 
     loss: float | None = None
@@ -71,32 +72,32 @@ class Check:
 
 
 class ValidationCurve:
-    """Take the validation's loss and score, and the mean training loss between two checks.
+    """Record the loss and score of each validation check, and the mean training loss between them.
 
-    What is logged in validation is of it, whatever its name; elsewhere the name must say so. A loss
-    that is not called so is taken where it is of the size of the training's at first: of
-    about that size, if the name is that of the training's own kind, and of any, if what is logged
-    of training under the same name is the training's loss. A name that says nothing but that it is
-    of validation is taken if it has such a counterpart, and one that says nothing at all if it has
-    one at three checks and the training's loss is one that is read. Of several losses that is taken
-    which names no part of one, or else that whose counterpart is the training's loss, or else the
-    first; a loss that was taken is taken from there on.
+    Metrics logged in validation belong to it whatever their names; others must say so in their
+    names. A loss whose name does not say both loss and validation must at first be of the training
+    loss's size: roughly so if its name is that of the training loss's kind, and of any size if the
+    metric logged in training under the same name is the training loss. A name that says no more
+    than validation needs such a counterpart; one that says nothing at all needs it at three checks,
+    and a training loss that can be read. Of several losses, the one whose name does not refer to a
+    part of it is taken, or else the one whose counterpart is the training loss, or else the first.
+    Once taken, a loss is kept.
 
     Args:
-        loss: Name of the logged loss; None finds it.
-        score: Name of the logged score; None finds it.
+        loss: Name of the logged loss; None searches for one.
+        score: Name of the logged score; None searches for one.
 
     Attributes:
-        named: The two that were named, and whether they are logged.
+        named: The metrics that the user named, and whether they are logged.
         losses: Loss of each check.
-        name: What they are logged as; empty where there is none yet.
+        name: Name under which the losses are logged; empty if there is none yet.
         scores: Score of each check.
-        training_losses: Mean training loss since the check before.
-        epochs: Epoch of each, from 0.
-        ranks: Whether what is logged is about the order of samples, and nothing about decisions.
-        decides: Whether something is about decisions, as accuracy is.
-        are_accuracies: Whether the scores are.
-        training_score: Latest of training under the name of the scores; NaN where none is logged.
+        training_losses: Mean training loss since the previous check.
+        epochs: Epoch of each check, from 0.
+        ranks: Whether a logged metric scores the ranking of samples, and none scores decisions.
+        decides: Whether a logged metric scores decisions, as accuracy does.
+        are_accuracies: Whether the scores are accuracies.
+        training_score: Latest metric of training under the name of the scores; NaN if none.
     """
 
     def __init__(self, loss: str | None, score: str | None) -> None:
@@ -110,7 +111,7 @@ class ValidationCurve:
         self.training_score = NAN
         self._batches = 0
         self._is_refused = self._is_settled = False
-        # What may be the loss under a name that says nothing, and names that are none of it.
+        # Candidates for the loss under names that say nothing, and names that were ruled out.
         self._held: dict[str, list[_Figures]] = {}
         self._strangers: set[str] = set()
 
@@ -119,9 +120,9 @@ class ValidationCurve:
         return self.losses, self.training_losses, self.epochs
 
     def read(self, trainer: Trainer) -> Check:
-        """This rank's loss and score, as they were logged; None for what was not.
+        """Return this rank's loss and score as they were logged; None for what was not.
 
-        Averaged weights are behind those of training, and their validation says nothing of it.
+        Averaged weights lag behind the trained ones, about which their validation says nothing.
         """
         if validates_averages(trainer):
             return Check(logged=self.named.read(trainer))
@@ -141,7 +142,7 @@ class ValidationCurve:
         )  # fmt: skip
 
     def _find_loss(self, logged: Mapping[str, Any], own: Sequence[str]) -> tuple[str, bool]:
-        """Name of the loss, and whether it is guessed."""
+        """Return the name of the loss, and whether it is guessed."""
         given = self.named.find("validation_loss", logged)
         if given is not None:
             return given, False
@@ -159,9 +160,9 @@ class ValidationCurve:
     def _rivals(
         self, name: str, logged: Mapping[str, Any], own: Sequence[str]
     ) -> tuple[tuple[str, float, float], ...]:
-        """Where the name of the loss may be that of a part: all it may be, and their counterparts.
+        """Return all candidates for a loss whose name may refer to a part, with counterparts.
 
-        The mean of a first training epoch is there with the second validation only.
+        The mean of a first training epoch is only available at the second check.
         """
         is_given = self.named.find("validation_loss", logged) is not None
         if is_given or self._is_settled or is_plain(name) or len(self.losses) > 1:
@@ -172,10 +173,10 @@ class ValidationCurve:
     def add(
         self, ranks: Sequence[Check], losses: Sequence[float], epoch: int, kind: str | None = None
     ) -> None:
-        """Take a check up, as all ranks have read it, and the training losses of that kind."""
+        """Add a check as all ranks have read it, with the training losses and their kind."""
         self.named.warn([rank.logged for rank in ranks])
         loss, score = _mean([rank.loss for rank in ranks]), _mean([rank.score for rank in ranks])
-        # What is logged on one rank alone is there for all.
+        # A metric that is logged on one rank alone counts for all.
         told = next((rank for rank in ranks if rank.loss is not None), Check())
         self.ranks = any(rank.ranks for rank in ranks)
         self.decides = any(rank.decides for rank in ranks)
@@ -198,9 +199,9 @@ class ValidationCurve:
     def _made_sure_of(
         self, told: Check, check: _Figures, recent: Sequence[float], kind: str | None, chosen: bool
     ) -> list[_Figures]:
-        """The checks that are known by now to be of the loss, this one and any that waited."""
+        """Return the checks now known to be of the loss: this one and any that were held back."""
         if told.is_guessed and is_unknown(told.name):
-            # Of a loss that nobody can read, as of the hardest pairs, its name is to tell.
+            # If the training loss cannot be read (of hardest pairs, say), a name must identify it.
             return [] if kind is None else self._learn_name(told, check, recent)
         waits = False
         if told.is_guessed and not (self.losses or chosen):
@@ -209,12 +210,12 @@ class ValidationCurve:
         return [] if waits or self._is_refused else [check]
 
     def _learn_name(self, told: Check, check: _Figures, recent: Sequence[float]) -> list[_Figures]:
-        """Hold checks back until a name that says nothing has gone with the loss for long enough.
+        """Hold checks back until an unclear name's counterpart has equalled the loss long enough.
 
-        A score is of the loss' size but by chance.
+        A score is of the loss's size only by chance.
         """
         if told.counterpart is None:
-            return []  # The mean of a first epoch is there with the second validation.
+            return []  # The mean of a first epoch is only available at the second check.
         if not _are_alike(told.counterpart, recent, _MAX_RATIO_OF_ITSELF_UNNAMED):
             self._strangers.add(told.name)
             return []
@@ -224,7 +225,7 @@ class ValidationCurve:
         return held
 
     def _settle_on(self, name: str, loss: float) -> float:
-        """Go on with that one; what another one has told before was a part of it."""
+        """Continue with this loss; one that was taken before under another name was only a part."""
         self._is_settled = True
         if name != self.name:
             self.name, self._is_refused = name, False
@@ -238,7 +239,7 @@ class ValidationCurve:
         return {name: values[0] for name, values in last.items() if values}
 
     def state_dict(self) -> dict[str, Any]:
-        """The curves."""
+        """Return the curves."""
         return {
             "losses": list(self.losses),
             "name": self.name,
@@ -257,7 +258,7 @@ class ValidationCurve:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a saved state."""
         self.losses, self.scores = list(state_dict["losses"]), list(state_dict["scores"])
         self.name = state_dict.get("name", "")
         self.training_losses = list(state_dict["training_losses"])
@@ -278,7 +279,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _may_be_loss(told: Check, loss: float, recent: Sequence[float], kind: str | None) -> bool:
-    """Whether a loss by another name is of the training's size, or its counterpart is that."""
+    """Whether a loss by another name is of the training loss's size, or its counterpart is."""
     if told.counterpart is not None and _are_alike(told.counterpart, recent, _MAX_RATIO_OF_ITSELF):
         return True
     kinds = [OTHER_LOSSES[word] for word in words_of(told.name) if word in OTHER_LOSSES]
@@ -293,13 +294,13 @@ def _are_alike(loss: float, recent: Sequence[float], times: float) -> bool:
 
 
 def _of_validation(trainer: Trainer) -> list[str]:
-    """Names that say so, and those of what was logged in validation."""
+    """Return the names of metrics that were logged in validation or whose names say so."""
     logged = logged_in_validation(trainer)
     return [name for name in trainer.callback_metrics if name in logged or says_validation(name)]
 
 
 def _in_training(name: str, logged: Mapping[str, Any], own: Sequence[str]) -> float | None:
-    """What is logged of training under the name of a metric of validation, which has its own."""
+    """Return the training metric under a validation metric's name; None if there is none."""
     twin = next((n for n in counterparts(name) if n in logged and n not in {name, *own}), None)
     return None if twin is None else float(logged[twin])
 
@@ -307,7 +308,7 @@ def _in_training(name: str, logged: Mapping[str, Any], own: Sequence[str]) -> fl
 def _closest(
     ranks: Sequence[Sequence[tuple[str, float, float]]], recent: Sequence[float]
 ) -> tuple[str, float] | None:
-    """Name and loss, of all ranks, of the rival whose counterpart is the training's loss."""
+    """Return name and loss, over all ranks, of the rival whose counterpart is the training loss."""
     rivals = [rival for rank in ranks for rival in rank]
     best, least = None, _MAX_RATIO_OF_ITSELF - 1
     for name in dict.fromkeys(name for name, _, _ in rivals) if recent else ():
@@ -319,6 +320,6 @@ def _closest(
 
 
 def _distance(value: float, recent: Sequence[float]) -> float:
-    """How far it is from the mean of the recent losses, or from the last, for its size."""
+    """Return the relative distance from the recent losses' mean or last, whichever is closer."""
     sizes = sum(recent) / len(recent), recent[-1]
     return min(abs(value - size) / abs(size) if size else math.inf for size in sizes)
