@@ -127,7 +127,7 @@ class History:
         return None
 
     def _is_news(self, worse: Diagnosis) -> bool:
-        """Whether it is critical for the first time since established: it is reported only once."""
+        """Whether it is critical for the first time since it was established."""
         now = (worse.problem, "critical", worse.step)
         said = [(d.problem, d.severity, d.step) for d in self.announced]
         return worse.severity == "critical" and now not in said

@@ -1,4 +1,4 @@
-"""The harm that optimiser steps which are too large do to training."""
+"""How optimiser steps that are too large harm training."""
 
 import math
 import statistics
@@ -149,7 +149,7 @@ def _rose(vitals: Vitals) -> bool:
 
 
 def _came_down(vitals: Vitals) -> bool:
-    """Whether something was learned; for a loss below 0, whether it fell is all that is known."""
+    """Whether something was learned; for a loss below 0, whose gain is unknown, whether it fell."""
     fell = vitals.recent_loss < min(vitals.losses[0], vitals.initial_loss)
     return vitals.has_learned or (math.isnan(vitals.gain) and fell)
 
@@ -181,7 +181,7 @@ def _is_undone(vitals: Vitals, steps: Steps) -> bool:
 def _is_far_off(vitals: Vitals, steps: Steps) -> bool:
     """Whether the loss is over twice the constant baseline, with steps that were large once.
 
-    Later steps are small relative to weights that have grown.
+    Once weights have grown, later steps are small relative to them.
     """
     constant, looks = vitals.objective.constant_loss, vitals.data_losses[-_RECENT_LOOKS:]
     known = constant > 0 and bool(looks)
@@ -259,7 +259,7 @@ def _has_lost_its_best(vitals: Vitals, steps: Steps) -> bool:
 
 
 def _has_cost_half(vitals: Vitals, steps: Steps) -> bool:
-    """Whether half of the planned steps were lost at the constant baseline, and some were huge."""
+    """Whether half of the planned steps were spent at the constant baseline, and some were huge."""
     constant = vitals.whole_constant
     known = constant > 0 and math.isfinite(vitals.planned_steps) and bool(vitals.curve)
     if (

@@ -14,7 +14,7 @@ _OTHER_SCORE = (
     r"(val|valid|test|macro|micro|weighted)?f1(s|scores?|macro|micro|weighted)?"
     r"|[a-z]*au(c|roc|prc)s?\d*"
 )
-# A metric for which smaller is better is no score, whatever it is of.
+# Metrics that are better when smaller are no scores, whatever they are of.
 _ERROR = (
     r"[a-z]*(loss|losses|errors?|err|mse|mae|mape|nll|bce|perplexity|ppl|entropy|inaccuracy)\d*"
 )
@@ -56,7 +56,7 @@ def find_score(names: Iterable[str]) -> str:
 
 
 def is_unknown(name: str) -> bool:
-    """Whether a name says neither loss, error nor score, and more than validation."""
+    """Whether a name says more than validation, but neither loss, error nor score."""
     score = is_accuracy(name) or is_ranking(name) or is_decision(name) or _has(name, _OTHER_SCORE)
     named = _is_error(name) or score or is_bare(name) or bool(words_of(name) & set(OTHER_LOSSES))
     return not named and "loss" not in name.lower()
@@ -73,12 +73,12 @@ def is_bare(name: str) -> bool:
 
 
 def is_ranking(name: str) -> bool:
-    """Whether a name is that of a score of how samples are ranked."""
+    """Whether a name is that of a ranking metric, which scores the order of samples."""
     return not _is_error(name) and bool(re.search(_RANKINGS, name.lower().replace("/", " ")))
 
 
 def is_decision(name: str) -> bool:
-    """Whether a name is that of a score of decisions, as accuracy is."""
+    """Whether a name is that of a score of decisions, such as accuracy."""
     is_other = not _is_error(name) and bool(re.search(_DECISIONS, name.lower()))
     return is_other or is_accuracy(name)
 

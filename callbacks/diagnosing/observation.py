@@ -145,7 +145,7 @@ class Observation:
         vitals.weight_decay = max((float(g.get("weight_decay", 0.0)) for g in groups), default=0.0)
 
     def learn_plan(self, trainer: Trainer, epochs: int) -> None:
-        """Estimate the length of a run from its finished epochs, if their batches have no count.
+        """Estimate the length of a run from its finished epochs, if its loader has no length.
 
         Args:
             trainer: The Trainer.
@@ -287,7 +287,7 @@ class Observation:
         return "", []
 
     def take(self, ranks: Sequence[News]) -> None:
-        """Merge the news of all ranks, the same ones on every rank."""
+        """Merge the news of all ranks, which are the same on every rank."""
         self._record.take([rank.losses for rank in ranks])
         self._batches.take([rank.batches for rank in ranks])
         self._in_graph = next((rank.in_graph for rank in ranks if rank.in_graph[0]), (0, False, 0))

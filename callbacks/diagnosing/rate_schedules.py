@@ -11,10 +11,10 @@ from .vital_signs.vitals import Vitals
 
 
 def schedule_share(trainer: Trainer, pl_module: LightningModule, vitals: Vitals) -> float:
-    """Return the share of a one-cycle schedule that a training run makes by a step per epoch.
+    """Return the share of a one-cycle schedule that a run completes at one step per epoch.
 
-    Such a schedule is planned in optimiser steps, but Lightning advances it once per epoch unless
-    its ``"interval"`` is ``"step"``; the rate then hardly leaves its initial value.
+    Such a schedule is planned in optimiser steps. Lightning advances it once per epoch, so that the
+    rate hardly leaves its initial value, unless its ``"interval"`` is ``"step"``.
 
     Args:
         trainer: The Trainer, about to train.

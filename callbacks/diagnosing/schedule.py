@@ -79,7 +79,7 @@ class Schedule:
         return self.is_first(step) or self._ends_interval(step)
 
     def is_read(self, step: int) -> bool:
-        """Whether the loss is sampled in the step after that many, `is_first` aside."""
+        """Whether the loss is sampled in the step after that many, the first steps aside."""
         looks = _LOOKS_IF_SHORT if self.interval < _SHORT_INTERVAL else _LOOKS_IF_LONGER
         looks *= 1 + (self.interval > _LONG_INTERVAL)
         return self._ends_interval(step) or step % max(1, self.interval // looks) == 0

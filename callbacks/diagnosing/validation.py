@@ -49,13 +49,13 @@ class Check:
         is_accuracy: Whether the score is an accuracy.
         is_guessed: Whether the name was neither given nor taken before, and does not say both loss
             and validation.
-        counterpart: Metric logged in training under that name; None if there is none.
+        counterpart: Value logged in training under that name; None if there is none.
         ranks: See `ValidationCurve`.
         decides: Likewise.
         logged: Names of all metrics; None if the user has named none.
-        training_score: Metric logged in training under the score's name; None if there is none.
+        training_score: Value logged in training under the score's name; None if there is none.
         rivals: If the name may refer to a part of the loss, each candidate for the loss itself:
-            name, value, and metric logged in training under that name.
+            name, value, and value logged in training under that name.
     """
 
     loss: float | None = None
@@ -97,7 +97,7 @@ class ValidationCurve:
         ranks: Whether a logged metric scores the ranking of samples, and none scores decisions.
         decides: Whether a logged metric scores decisions, as accuracy does.
         are_accuracies: Whether the scores are accuracies.
-        training_score: Latest metric of training under the name of the scores; NaN if none.
+        training_score: Latest value logged in training under the scores' name; NaN if none.
     """
 
     def __init__(self, loss: str | None, score: str | None) -> None:
@@ -210,7 +210,7 @@ class ValidationCurve:
         return [] if waits or self._is_refused else [check]
 
     def _learn_name(self, told: Check, check: _Figures, recent: Sequence[float]) -> list[_Figures]:
-        """Hold checks back until an unclear name's counterpart has equalled the loss long enough.
+        """Hold checks back until an unclear name's counterpart has followed the loss long enough.
 
         A score is of the loss's size only by chance.
         """
@@ -300,7 +300,7 @@ def _of_validation(trainer: Trainer) -> list[str]:
 
 
 def _in_training(name: str, logged: Mapping[str, Any], own: Sequence[str]) -> float | None:
-    """Return the training metric under a validation metric's name; None if there is none."""
+    """Return the value logged in training under a validation metric's name; None if none is."""
     twin = next((n for n in counterparts(name) if n in logged and n not in {name, *own}), None)
     return None if twin is None else float(logged[twin])
 

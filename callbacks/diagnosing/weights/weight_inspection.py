@@ -78,7 +78,7 @@ class WeightInspection:
 
     Attributes:
         multiplied: Parameters that are known to be the matrix of a product.
-        normed: Matrices and kernels whose product goes into a norm.
+        normed: Matrices and kernels whose product is normalised.
     """
 
     def __init__(self, vitals: Vitals) -> None:
@@ -165,7 +165,7 @@ class WeightInspection:
             old = before.get(layer.name)
             same = old is not None and weights[layer.name] is self._weights[layer.name]
             if old is None or not same:
-                layer.has_gradient = True  # as far as is known
+                layer.has_gradient = True  # Assumed, as it was not observed.
             else:
                 layer.has_gradient, layer.identical_units = old.has_gradient, old.identical_units
                 layer.weight_gain, layer.as_drawn = old.weight_gain, old.as_drawn
@@ -347,7 +347,7 @@ class WeightInspection:
             for layer in self._vitals.layers
         }
         return {
-            "layers": layers or self._known,  # where no fit has begun since they were loaded
+            "layers": layers or self._known,  # if no fit has begun since loading
             "inspections": self._inspections,
             "stepped": sorted(self._stepped),
             "rated": sorted(self._rated),
