@@ -1,1 +1,1 @@
-"""The page that shows how a training went: its record, what is shown of it, and how."""
+"""The report page of a training run: its record, the contents of the page, and its rendering."""

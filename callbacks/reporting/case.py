@@ -1,4 +1,4 @@
-"""What a doctor's journal tells."""
+"""The contents of a doctor's journal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,20 +16,20 @@ Points = list[tuple[float, float]]
 
 @dataclass
 class Case:
-    """A training as the doctor saw it; steps are those of the loggers' axis.
+    """A training run as the doctor recorded it; steps are those of the loggers' axis.
 
     Attributes:
-        facts: What is known of the run.
+        facts: Facts about the run, by name.
         losses: Step and loss of each batch.
-        figures: Step and value of what was reported beside the losses, by name.
-        validations: Step and value of what was validated, by name.
+        figures: Step and value of each figure reported beside the losses, by name.
+        validations: Step and value of each validation figure, by name.
         findings: Diagnoses in the order in which they were established.
-        resumed: Steps at which the run was taken up again.
-        last_step: Steps done by the last entry.
-        last_epoch: Its epoch, from 0.
+        resumed: Steps at which the run was resumed.
+        last_step: Steps done at the last entry.
+        last_epoch: Epoch of the last report, from 0.
         ended: Whether the end of the fit was recorded.
-        error: What ended it before its time.
-        failed: Whether the doctor switched itself off before.
+        error: Error that ended it early; None if none did.
+        failed: Whether the doctor had switched itself off.
     """
 
     facts: dict[str, str | float] = field(default_factory=dict)
@@ -46,16 +46,16 @@ class Case:
 
 
 def read_case(entries: Iterable[Mapping[str, Any]]) -> Case:
-    """Put a journal's entries together.
+    """Assemble a case from the entries of a journal.
 
-    A fit that starts afresh drops what went before; one that is resumed at an earlier step than
-    the last entry's drops what it does again. An entry of a form that is not known is left out.
+    A fit that starts afresh discards all earlier entries; one that is resumed before the last
+    entry's step discards the entries that it repeats. Entries of an unknown form are skipped.
 
     Args:
-        entries: As `Journal` makes them.
+        entries: Entries as `Journal` writes them.
 
     Returns:
-        The last fit, with those that it went on with.
+        The last fit, together with those that it continued.
     """
     case = Case()
     for entry in entries:
@@ -65,7 +65,7 @@ def read_case(entries: Iterable[Mapping[str, Any]]) -> Case:
 
 
 def _with(case: Case, entry: Mapping[str, Any]) -> Case:
-    """The case with one entry more; one that raises has changed nothing."""
+    """Return the case with one more entry; an entry that raises changes nothing."""
     match entry:
         case {"start": int(step), "resumed": bool(resumed)}:
             return _rewind(case, step) if resumed else Case()
@@ -94,7 +94,7 @@ def _with(case: Case, entry: Mapping[str, Any]) -> Case:
 
 
 def diagnosis_of(plain: Mapping[str, Any]) -> Diagnosis:
-    """A diagnosis from its form in the journal.
+    """Rebuild a diagnosis from its form in the journal.
 
     Raises:
         ValueError: If it has another form.
@@ -113,18 +113,18 @@ def diagnosis_of(plain: Mapping[str, Any]) -> Diagnosis:
                 Problem(plain["problem"]), plain["severity"], layer, step, epoch, evidence,
                 _numbers(measurements), tuple(map(_remedy, remedies)),
             )  # fmt: skip
-    raise ValueError(f"Expected a diagnosis as the journal has it, but got {plain!r}.")
+    raise ValueError(f"Expected a diagnosis in the journal's form, but got {plain!r}.")
 
 
 def _remedy(plain: Mapping[str, Any]) -> Remedy:
     match plain:
         case {"advice": str(advice), "code": str(code)}:
             return Remedy(advice, code)
-    raise ValueError(f"Expected a remedy as the journal has it, but got {plain!r}.")
+    raise ValueError(f"Expected a remedy in the journal's form, but got {plain!r}.")
 
 
 def _fact(value: Any) -> str | float:
-    """A text or number, as it is."""
+    """Return a text or number unchanged; raise for anything else."""
     if not isinstance(value, str):
         float(value)
     return value  # type: ignore[no-any-return]
@@ -135,7 +135,7 @@ def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _rewind(case: Case, step: int) -> Case:
-    """The case as it was at a step, when it goes on from there."""
+    """Return the case as it was at the step from which the run is resumed."""
 
     def until(curves: dict[str, Points]) -> dict[str, Points]:
         return {name: [p for p in points if p[0] <= step] for name, points in curves.items()}
@@ -143,7 +143,7 @@ def _rewind(case: Case, step: int) -> Case:
     findings = [f for f in case.findings if f.since <= step]
     return replace(
         case,
-        # The loss of a step comes before it, and has its number from 0.
+        # A step's loss is computed before the step, and is numbered from 0.
         losses=[point for point in case.losses if point[0] < step],
         figures=until(case.figures),
         validations=until(case.validations),
@@ -160,7 +160,7 @@ def _rewind(case: Case, step: int) -> Case:
 
 
 def _spread(since: int, step: int, losses: Sequence[float | str]) -> Points:
-    """The losses of batches, spread over the steps that they made."""
+    """Spread the losses of batches evenly over the steps made with them."""
     width = (step - since) / max(1, len(losses))
     return [(since + width * i, float(loss)) for i, loss in enumerate(losses)]
 
@@ -182,13 +182,13 @@ def _establish(case: Case, diagnosis: Diagnosis, step: int) -> None:
 
 
 def _changed(known: Finding, diagnosis: Diagnosis, step: int) -> Finding:
-    """A finding in its new form; what was only worth knowing begins when it is more than that."""
+    """Update a finding; one that was only ``"info"`` starts afresh when it becomes more severe."""
     before = known.diagnosis.severity
     if before == diagnosis.severity:
         return replace(known, diagnosis=diagnosis)
     if before == "info":
         return Finding(diagnosis, step)
-    # What goes to and fro is as severe since it was so first, which is when it was said.
+    # A severity that alternates counts from its first occurrence, when it was reported.
     changes = {before: known.changed, **known.changes}
     changed = changes.get(diagnosis.severity, step)
     return replace(known, diagnosis=diagnosis, changed=changed, changes=changes)

@@ -1,4 +1,4 @@
-"""All that the page shows."""
+"""The contents of the report page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,18 +13,18 @@ Health = Literal["healthy", "warning", "critical", "unknown"]
 
 @dataclass(frozen=True)
 class CaseNotes:
-    """What is known of a training, ready to be shown.
+    """Everything that the page shows of a training run.
 
     Attributes:
         title: Name of the run.
-        health: The worst of what stands; ``"unknown"`` where no doctor watched.
-        verdict: The same in one sentence.
+        health: Worst severity of the current findings; ``"unknown"`` without a verdict.
+        verdict: The current findings in one sentence.
         outcome: How the run ended, in one sentence.
-        findings: Diagnoses that stand, the worst first, then the withdrawn ones.
-        remarks: What the monitors noticed by themselves.
+        findings: Current findings, the worst first, then the withdrawn ones.
+        remarks: Findings of the monitors, where there was no doctor.
         charts: Curves, the loss first.
-        maps: Layers by time.
-        facts: What else is worth knowing of the run.
+        maps: Heat maps of layers over time.
+        facts: Facts about the run, by name.
     """
 
     title: str

@@ -7,13 +7,13 @@ from .curve import Curve
 
 @dataclass(frozen=True)
 class Chart:
-    """Some curves over the same steps.
+    """Curves over the same steps.
 
     Attributes:
         title: What they show.
-        curves: Each of them.
-        reference: A value to compare with, and what it is; None for none.
-        from_zero: Whether the axis begins at 0, as that of a share does.
+        curves: The curves.
+        reference: A value to compare with, and its label; None for none.
+        from_zero: Whether the y-axis starts at 0, as for shares.
     """
 
     title: str

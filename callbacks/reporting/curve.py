@@ -1,4 +1,4 @@
-"""Numbers over time."""
+"""Values over time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class Curve:
     Attributes:
         name: What it shows, in words.
         steps: Step of each value, on the loggers' axis, ascending.
-        values: NaN and infinity are gaps.
-        style: ``"faint"`` for what is only the noise around another line, ``"dots"`` for what is
-            measured now and then.
+        values: Value at each step; NaN and infinity are gaps.
+        style: ``"faint"`` for the noise around another line, ``"dots"`` for occasional
+            measurements.
     """
 
     name: str

@@ -13,9 +13,9 @@ class Finding:
     Attributes:
         diagnosis: Its latest form.
         since: Step at which it was established, on the loggers' axis.
-        withdrawn: Step at which it was withdrawn; None while it stands.
-        changed: Step at which it was first as severe as it is; None where it was from the start.
-        changes: The same for each severity that it had before.
+        withdrawn: Step at which it was withdrawn; None if it has not been.
+        changed: Step at which it first had its present severity; None if it had from the start.
+        changes: The same for each earlier severity.
     """
 
     diagnosis: Diagnosis
@@ -26,5 +26,5 @@ class Finding:
 
     @property
     def stands(self) -> bool:
-        """Whether it was never withdrawn."""
+        """Whether it has not been withdrawn."""
         return self.withdrawn is None

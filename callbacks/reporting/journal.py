@@ -1,4 +1,4 @@
-"""The doctor's own record of a training, kept as it comes."""
+"""The doctor's record of a training run, written while it runs."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,23 +18,23 @@ Fact = str | float
 
 
 class Journal:
-    """Entries that tell a training from its start, in memory and as lines of a file.
+    """The entries of a training run from its start, in memory and as lines of a file.
 
-    ``{"start": step, "resumed": false}`` opens a fit. ``{"facts": {name: value}}`` is what is
-    known of it. ``{"report": step, "since": step, "epoch": 0, "losses": [...], "figures":
-    {name: value}}`` holds the losses of the batches since the report before. ``{"validation":
-    step, "epoch": 0, "figures": {name: value}}`` is a check, ``{"diagnosis": {...}, "at": step}``
-    a diagnosis in its latest form, ``{"withdrawn": code, "at": step}`` its end, and
-    ``{"end": step, "error": null, "failed": false}`` that of the fit. Steps are those of the
-    loggers' axis. NaN and infinity are texts, as in `RecordFile`.
+    ``{"start": step, "resumed": false}`` opens a fit. ``{"facts": {name: value}}`` holds facts
+    about it. ``{"report": step, "since": step, "epoch": 0, "losses": [...], "figures":
+    {name: value}}`` holds the losses of the batches since the previous report. ``{"validation":
+    step, "epoch": 0, "figures": {name: value}}`` is a validation, ``{"diagnosis": {...}, "at":
+    step}`` a diagnosis in its latest form, ``{"withdrawn": code, "at": step}`` its withdrawal, and
+    ``{"end": step, "error": null, "failed": false}`` the end of the fit. Steps are those of the
+    loggers' axis. NaN and infinity are stored as texts, as in `RecordFile`.
 
-    A file that cannot be written is given up with one warning; the entries stay in memory.
+    A file that cannot be written is abandoned with one warning; the entries stay in memory.
 
     Args:
-        side_work: What the doctor does beside his record; None for a journal of its own.
+        side_work: The doctor's side work, which includes writing the file; None for a separate one.
 
     Attributes:
-        entries: All of them, as the file has them.
+        entries: All entries, as in the file.
     """
 
     def __init__(self, side_work: SideWork | None = None) -> None:
@@ -47,7 +47,7 @@ class Journal:
 
     @property
     def run_folder(self) -> Path | None:
-        """Folder of the run that goes on; None where nothing is written."""
+        """Folder of the current run; None if nothing is written."""
         path = None if self._file is None else self._file.path
         return None if path is None or not path.exists() else path.parent.parent
 
@@ -58,10 +58,10 @@ class Journal:
 
         Args:
             step: Steps done.
-            resumed: Whether it goes on with an earlier one.
-            batches: Losses that are known of the earlier one.
-            path: File to write to; one that exists is added to, and read where the fit that it
-                tells of goes on and is not known.
+            resumed: Whether it continues an earlier one.
+            batches: How many batch losses of the earlier one are known.
+            path: File to write to. An existing file is appended to; it is read first if its fit is
+                resumed and no entries are in memory.
         """
         known = path is not None and path.exists()
         if not resumed:
@@ -78,7 +78,7 @@ class Journal:
         self._standing = {diagnosis.problem.value: _plain(diagnosis) for diagnosis in standing}
 
     def note(self, facts: Mapping[str, Fact]) -> None:
-        """Take down what is new of these facts."""
+        """Record those of the facts that are new or changed."""
         new = {name: value for name, value in facts.items() if self._facts.get(name) != value}
         self._facts |= new
         if new:
@@ -89,7 +89,7 @@ class Journal:
     def report(
         self, step: int, epoch: int, losses: Sequence[float], figures: Mapping[str, float]
     ) -> None:
-        """Take down the losses since the report before, and figures of now.
+        """Record the losses since the previous report, and the current figures.
 
         Args:
             step: Steps done.
@@ -112,15 +112,15 @@ class Journal:
         self._batches, self._last_step = len(losses), step
 
     def validate(self, step: int, epoch: int, figures: Mapping[str, float]) -> None:
-        """Take down a validation."""
+        """Record a validation."""
         self._add({"validation": step, "epoch": epoch, "figures": _encoded(figures)})
 
     def diagnose(self, step: int, standing: Sequence[Diagnosis]) -> None:
-        """Take down what has changed in what stands.
+        """Record how the current diagnoses have changed.
 
         Args:
             step: Steps done.
-            standing: All diagnoses that stand now.
+            standing: All current diagnoses.
         """
         now = {diagnosis.problem.value: _plain(diagnosis) for diagnosis in standing}
         for problem in self._standing.keys() - now.keys():
@@ -135,13 +135,13 @@ class Journal:
 
         Args:
             step: Steps done.
-            error: What ended it before its time.
-            failed: Whether the doctor switched itself off before.
+            error: Exception that ended it early; None if none did.
+            failed: Whether the doctor had switched itself off.
         """
         text = None if error is None else f"{type(error).__name__}: {text_of(error)}".strip(": ")
         self._add({"end": step, "error": text, "failed": failed})
         if self._file is not None:
-            # Every line was flushed; what was given up is closed, too.
+            # Every line was flushed; an abandoned file is closed as well.
             with suppress(OSError):
                 self._file.close()
             self._file = None
@@ -155,17 +155,17 @@ class Journal:
             self._side_work.attempt("file", self._file.write, entry)
 
     def state_dict(self) -> dict[str, Any]:
-        """All entries, of types that ``torch.load(weights_only=True)`` takes; the losses as one."""
+        """Return all entries for ``torch.load(weights_only=True)``, the losses as one tensor."""
         losses = [float(loss) for entry in self.entries for loss in entry.get("losses", ())]
         entries = [
             {**entry, "losses": len(entry["losses"])} if "losses" in entry else entry
             for entry in self.entries
         ]
-        # Six digits, as they have, fit into single precision.
+        # The losses have six digits, which fit into single precision.
         return {"entries": entries, "losses": torch.tensor(losses, dtype=torch.float32)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take up saved entries; `start` goes on from there."""
+        """Restore saved entries; `start` continues from there."""
         losses = iter(state_dict["losses"].tolist())
         self.entries = [
             {**entry, "losses": [encode(v, 6) for v in islice(losses, entry["losses"])]}
@@ -176,7 +176,7 @@ class Journal:
 
 
 def _plain(diagnosis: Diagnosis) -> dict[str, Any]:
-    """A diagnosis as JSON has it."""
+    """Convert a diagnosis to JSON types."""
     plain = asdict(diagnosis)
     plain["problem"] = diagnosis.problem.value
     plain["measurements"] = _encoded(diagnosis.measurements)

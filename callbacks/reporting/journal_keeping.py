@@ -1,4 +1,4 @@
-"""What of a training the doctor writes into the journal."""
+"""What the doctor writes into the journal of a training run."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,13 +15,13 @@ from .run_folder import DOCTOR_FILE
 def open_journal(
     journal: Journal, trainer: Trainer, pl_module: LightningModule, vitals: Vitals, interval: int
 ) -> None:
-    """Begin a fit in it, on rank 0 with a file in the run's folder.
+    """Begin a fit in the journal, on rank 0 with a file in the run's folder.
 
     Args:
-        journal: The doctor's.
+        journal: The doctor's journal.
         trainer: The Trainer, about to train.
-        pl_module: What it trains.
-        vitals: What is known before the first batch.
+        pl_module: The module that it trains.
+        vitals: The vital signs before the first batch.
         interval: Optimiser steps between two reports.
     """
     folder = loggers.run_folder(trainer) if trainer.is_global_zero else None
@@ -43,17 +43,17 @@ def keep_report(
     standing: Sequence[Diagnosis],
     check: Mapping[str, float] | None,
 ) -> None:
-    """Take down what the page will show of a report.
+    """Record what the page will show of a report.
 
     Args:
-        journal: The doctor's.
+        journal: The doctor's journal.
         trainer: The Trainer.
         vitals: The vital signs of the report.
-        standing: All diagnoses that stand now.
-        check: Figures of the validation that has just ended; None where none has.
+        standing: All current diagnoses.
+        check: Figures of the validation that has just ended; None if none has.
     """
     step, epoch = loggers.steps_done(trainer), trainer.current_epoch
-    # Of batches that nobody can count it is known after the first epoch.
+    # With loaders of unknown length, the plan is known only after the first epoch.
     journal.note({"planned steps": vitals.planned_steps})
     journal.report(step, epoch, vitals.losses, figures_of(vitals))
     journal.diagnose(step, standing)

@@ -10,7 +10,7 @@ from ..monitoring.recording.heat_map import Scale
 
 @dataclass(frozen=True)
 class LayerMap:
-    """What a heat map shows.
+    """The contents of a heat map.
 
     Attributes:
         title: The quantity, in words.
@@ -19,7 +19,7 @@ class LayerMap:
         steps: Step of each column, on the loggers' axis.
         values: Shape ``(layers, steps)``; NaN where there is no record.
         scale: What the colours mean.
-        centred: Whether the middle of the scale is what is wanted.
+        centred: Whether the middle of the scale is the desired value.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""From records to what is shown of them."""
+"""From the records of a run to the contents of its page."""
 
 import math
 import re
@@ -21,24 +21,24 @@ from .wording import outcome_of, verdict_of
 
 _WINDOWS_OF_A_CURVE = 120
 _RANK = {"critical": 0, "warning": 1, "info": 2}
-# In the order of the page: what is asked first comes first.
+# In the order of the page: what one looks for first comes first.
 _MAPS = {
     "grad_norm": (
         "Gradient norms",
-        "Norm of a layer's gradient, before clipping: a dark top means that it vanishes.",
+        "Norm of each layer's gradient before clipping: a dark top means vanishing gradients.",
     ),
-    "dead_relu": ("Dead units", "Share of each layer's ReLUs that no input made positive."),
+    "dead_relu": ("Dead units", "Share of each layer's ReLUs that output zero for every input."),
     "saturated": (
         "Saturated activations",
-        "Share of outputs so far in the flat part of a sigmoid or tanh that gradients stop there.",
+        "Share of outputs so far in the flat part of a sigmoid or tanh that gradients vanish.",
     ),
     "update_ratio": (
         "Update ratios",
-        "Length of a step over that of the weights: 1/1,000 is usual, blue is slow.",
+        "Norm of an update relative to that of the weights: 1/1,000 is typical, blue is slow.",
     ),
-    "dormant": ("Dormant units", "Share of units far less active than the others of their layer."),
-    "drift": ("Drift", "How far outputs moved since the report before, in standard deviations."),
-    "activation_variance": ("Variance of activations", "Even from layer to layer is good."),
+    "dormant": ("Dormant units", "Share of units far less active than the others in their layer."),
+    "drift": ("Drift", "Shift of the outputs since the previous report, in standard deviations."),
+    "activation_variance": ("Variance of activations", "Ideally similar from layer to layer."),
 }
 _TOTALS = {"grad_norm/total": "Gradient norm", "update_ratio/total": "Update ratio"}
 _SHARES = {"dead_relu/total": "dead", "saturated/total": "saturated", "dormant/total": "dormant"}
@@ -47,15 +47,15 @@ _SHARES = {"dead_relu/total": "dead", "saturated/total": "saturated", "dormant/t
 def take_notes(
     case: Case | None, monitors: Sequence[Recorded], *, folder: Path | None = None
 ) -> CaseNotes:
-    """Collect what the page shows.
+    """Collect the contents of the page.
 
     Args:
-        case: What the doctor saw; None where there was none.
-        monitors: What the monitors recorded.
-        folder: Folder of the run, where it is not the one that the doctor noted.
+        case: The doctor's record; None if there was no doctor.
+        monitors: The records of the monitors.
+        folder: Folder of the run, if it is not the one that the doctor recorded.
 
     Returns:
-        The notes.
+        The contents.
     """
     maps = _maps(monitors)
     if case is None:
@@ -63,8 +63,8 @@ def take_notes(
         return CaseNotes(
             _title({}, folder),
             health="unknown",
-            verdict="No verdict: no doctor watched this run.",
-            outcome=f"The monitors recorded it up to step {max(steps, default=0):,}.",
+            verdict="No verdict: this run had no TrainingDoctor.",
+            outcome=f"The monitors recorded the run up to step {max(steps, default=0):,}.",
             remarks=tuple(text for m in monitors for text in m.findings.values()),
             charts=tuple(_charts_of_monitors(monitors)),
             maps=maps,
@@ -118,13 +118,13 @@ def _constant(figures: Mapping[str, Points]) -> tuple[float, str] | None:
 
 
 def _noisy(name: str, points: Points) -> list[Curve]:
-    """A curve of many values, and the means that show its course."""
+    """Return a curve or, for many values, a faint curve and one of means that show its trend."""
     if len(points) <= 2 * _WINDOWS_OF_A_CURVE:
         return [Curve(name, *_split(points))] if points else []
     steps, values = _split(points)
     size = -(-len(points) // _WINDOWS_OF_A_CURVE)
     return [
-        Curve(f"{name} of a batch", steps, values, "faint"),
+        Curve(f"{name} per batch", steps, values, "faint"),
         Curve(
             f"{name}, mean of {size:,} batches", *smooth_curve(steps, values, _WINDOWS_OF_A_CURVE)
         ),
@@ -159,7 +159,7 @@ def _charts_of_monitors(monitors: Sequence[Recorded]) -> list[Chart]:
 
 
 def _totals(name: str, totals: Mapping[str, Curve]) -> list[Curve]:
-    """The total of all layers, or that of each optimiser's."""
+    """Return the total over all layers, or the totals over the layers of each optimiser."""
     if name in totals:
         return [_renamed(totals[name], "all layers")]
     places = sorted(int(n[len(name) + 1 :]) for n in totals if re.fullmatch(rf"{name}_\d+", n))
@@ -177,7 +177,7 @@ def _maps(monitors: Sequence[Recorded]) -> tuple[LayerMap, ...]:
         tables = [(record, table) for record, table in tables if not table.isnan().all()]
         for place, (record, table) in enumerate(tables, 1):
             names = list(record.last)
-            # One reads down from map to map: the first has the order of the network.
+            # Maps are compared row by row; the first has the order of the network.
             layers = _in_order(names, maps[0].layers if maps else names)
             maps.append(
                 LayerMap(
@@ -194,14 +194,14 @@ def _maps(monitors: Sequence[Recorded]) -> tuple[LayerMap, ...]:
 
 
 def _in_order(layers: Sequence[str], order: Sequence[str]) -> list[str]:
-    """The layers by that order; those that it does not have keep their places."""
+    """Sort the layers by the given order; layers missing from it keep their places."""
     known = set(layers) & set(order)
     ordered = (layer for layer in order if layer in known)
     return [next(ordered) if layer in known else layer for layer in layers]
 
 
 def _table(monitor: Recorded, quantity: str) -> tuple[Record, Tensor]:
-    """A record's table, with infinity where a report's total says that NaN is no gap."""
+    """Return a record's table, with infinity for NaN in reports whose total is not finite."""
     record = monitor.records[quantity]
     table, totals = record.table, monitor.summary.history.get(f"{quantity}/total", [])
     known = dict(zip(monitor.summary.steps, totals, strict=False))

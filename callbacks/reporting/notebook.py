@@ -1,4 +1,4 @@
-"""What a notebook shows of a doctor."""
+"""How a notebook shows a doctor."""
 
 from collections.abc import Sequence
 from html import escape
@@ -11,14 +11,14 @@ _CELL = 'style="text-align: left; vertical-align: top"'
 
 
 def notebook_view(verdict: str, diagnoses: Sequence[Diagnosis]) -> str:
-    """The verdict, and a table of the diagnoses where there are any.
+    """Render the verdict, and a table of the diagnoses if there are any.
 
     Args:
         verdict: One sentence.
-        diagnoses: The worst first.
+        diagnoses: Diagnoses, the worst first.
 
     Returns:
-        HTML, in which no text is markup.
+        HTML in which all text is escaped.
     """
     sentence = f"<p>{escape(verdict)}</p>"
     if not diagnoses:

@@ -1,4 +1,4 @@
-"""The page: one file that needs no network, and in which no data can run."""
+"""The page: a single file that needs no network, and in which no data can run as code."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ _MIN_COLUMNS = 100
 
 
 def write_page(notes: CaseNotes, path: str | Path) -> Path:
-    """Write the page to a file; its folder is made, and a file that exists is replaced at once.
+    """Write the page to a file; its folder is created, and an existing file replaced atomically.
 
     Args:
         notes: What to show.
@@ -40,32 +40,32 @@ def write_page(notes: CaseNotes, path: str | Path) -> Path:
         The file.
 
     Raises:
-        IsADirectoryError: If it is a folder.
-        TypeError: If it is no path.
+        IsADirectoryError: If ``path`` is a folder.
+        TypeError: If ``path`` is not a path.
     """
     path = page_path("path", path)
     page = render_page(notes)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    # A folder's name may hold what is no character; script and style, named by hash, do not.
+    # Folder names may hold lone surrogates; the hashed script and style do not.
     unfinished.write_text(page, encoding="utf-8", errors="replace")
     unfinished.replace(path)
     return path
 
 
 def page_path(argument: str, path: str | Path) -> Path:
-    """Where a page can be written, found out before there is one.
+    """Check that a path may take a page, before there is one.
 
     Args:
         argument: Name of the argument that the user gave, for the message.
         path: What the user gave.
 
     Returns:
-        The same as a path.
+        The same as a `Path`.
 
     Raises:
-        IsADirectoryError: If it is a folder.
-        TypeError: If it is no path.
+        IsADirectoryError: If ``path`` is a folder.
+        TypeError: If ``path`` is not a path.
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"Expected `{argument}` to be the path of a file, but got {path!r}.")
@@ -78,10 +78,10 @@ def page_path(argument: str, path: str | Path) -> Path:
 
 
 def render_page(notes: CaseNotes) -> str:
-    """The page as text.
+    """Render the page.
 
-    The browser is told to run and to load nothing but the script and the style of this file, each
-    named by its hash; all text of the notes is escaped, and the figures are JSON.
+    The content security policy allows only the script and the style of this file, each named by its
+    hash; all text of the notes is escaped, and the figures are JSON.
 
     Args:
         notes: What to show.
@@ -124,7 +124,7 @@ def _hash(text: str) -> str:
 
 
 def _json(figures: dict[str, Any]) -> str:
-    """JSON that ends no script element, whatever is in it."""
+    """Encode as JSON that cannot end a script element, whatever it contains."""
     text = json.dumps(figures, allow_nan=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
@@ -143,7 +143,7 @@ def _figures(notes: CaseNotes) -> dict[str, Any]:
 
 
 def _numbered(notes: CaseNotes) -> list[tuple[int, Finding]]:
-    """The findings with their numbers, which run with the time, as the marks along an axis do."""
+    """Number the findings by time, so that their marks along an axis are in order."""
     times = sorted(range(len(notes.findings)), key=lambda place: notes.findings[place].since)
     return [(times.index(place) + 1, finding) for place, finding in enumerate(notes.findings)]
 
@@ -213,7 +213,7 @@ def _map(layer_map: LayerMap) -> dict[str, Any]:
 
 
 def _number(value: float, digits: int = 5, missing: str | None = "NaN") -> float | str | None:
-    """A number as short as can be; infinity, and what is not there, as texts or null."""
+    """Shorten a number; infinity becomes a text, NaN becomes ``missing``."""
     if math.isnan(value):
         return missing
     if math.isinf(value):

@@ -1,4 +1,4 @@
-"""What is worth knowing of a run beside its figures."""
+"""Facts about a run, and the figures that are reported beside its losses."""
 
 import math
 from importlib.metadata import version
@@ -13,14 +13,14 @@ from ..monitoring.recording import loggers
 
 
 def run_facts(trainer: Trainer, pl_module: LightningModule) -> dict[str, str | float]:
-    """Model, optimiser, plan and place of a run, by name.
+    """Collect facts about a run: its model, optimisers, plan and environment.
 
     Args:
         trainer: The Trainer, about to train.
-        pl_module: What it trains.
+        pl_module: The module that it trains.
 
     Returns:
-        Texts and numbers.
+        Texts and numbers, by name.
     """
     parameters = [p for p in pl_module.parameters() if not _is_lazy(p)]
     facts: dict[str, str | float] = {
@@ -47,7 +47,7 @@ def run_facts(trainer: Trainer, pl_module: LightningModule) -> dict[str, str | f
 
 
 def figures_of(vitals: Vitals) -> dict[str, float]:
-    """What is worth a curve beside the loss, by name."""
+    """Return the figures that are reported beside the losses, by name."""
     recent = vitals.accuracies[-5:]
     figures = {
         "learning rate": vitals.learning_rate,

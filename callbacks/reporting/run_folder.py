@@ -1,4 +1,4 @@
-"""What a run left in its folder."""
+"""The records in a run's folder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,8 @@ class RunFolder:
 
     Attributes:
         path: Folder of the run.
-        case: What the doctor saw; None where there was none.
-        monitors: What each monitor recorded.
+        case: The doctor's record; None if there was no doctor.
+        monitors: The records of each monitor.
     """
 
     path: Path
@@ -26,11 +26,11 @@ class RunFolder:
 
 
 def read_run_folder(path: Path) -> RunFolder:
-    """Read the records of a run that ended, crashed, or goes on.
+    """Read the records of a run that ended, crashed, or is still running.
 
     Args:
-        path: Folder of the run, its ``vitals`` folder, or a folder of runs, of which that with
-            the newest record is taken.
+        path: Folder of the run, its ``vitals`` folder, or a folder of runs, of which the one with
+            the newest record is read.
 
     Returns:
         All that was recorded.
@@ -59,7 +59,7 @@ def _find_vitals(path: Path) -> Path:
         raise FileNotFoundError(
             f"Expected records of a run below {path}, but there is no vitals/*.jsonl: train with "
             "TrainingDoctor() or a monitor among the Trainer's callbacks, and a logger or "
-            "checkpoints, whose folder takes the records."
+            "checkpointing, whose folder holds the records."
         )
     return max(nested, key=_newest)
 
@@ -69,5 +69,5 @@ def _newest(vitals: Path) -> float:
 
 
 def _files(vitals: Path) -> list[Path]:
-    """The records; of that name there may be a link that leads nowhere, or a folder."""
+    """List the record files; broken links and folders may have such names, too."""
     return [file for file in vitals.glob("*.jsonl") if file.is_file()]

@@ -1,4 +1,4 @@
-"""Fewer numbers that look the same: what stands out stays."""
+"""Reduce the number of values to plot; outliers are kept."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from torch import Tensor
 def thin_curve(
     steps: Sequence[float], values: Sequence[float], most: int
 ) -> tuple[list[float], list[float]]:
-    """Keep the lowest and the highest of each group of neighbours.
+    """Keep the lowest and the highest value of each group of neighbours.
 
     Args:
         steps: Step of each value.
@@ -17,7 +17,7 @@ def thin_curve(
         most: How many to keep at most, at least 2.
 
     Returns:
-        Steps and values that are kept, in their order.
+        The steps and values that are kept, in their order.
 
     Example:
         >>> thin_curve(range(6), [1.0, 9.0, 2.0, 2.0, 0.0, 3.0], 4)
@@ -28,7 +28,7 @@ def thin_curve(
     size = -(-len(values) // (most // 2))
     table = torch.tensor(values, dtype=torch.float64)
     table = table.nan_to_num(float("inf"), float("inf"))
-    # The last group is filled up with its own last value, which changes no extreme.
+    # The last group is padded with its own last value, which changes no extreme.
     filled = torch.cat([table, table[-1:].expand(-len(table) % size)]).view(-1, size)
     first = torch.arange(0, len(table), size)
     low, high = first + filled.argmin(1), first + filled.argmax(1)
@@ -39,7 +39,7 @@ def thin_curve(
 def smooth_curve(
     steps: Sequence[float], values: Sequence[float], windows: int
 ) -> tuple[list[float], list[float]]:
-    """Mean of each of so many windows, at the window's middle; NaN where it has no mean."""
+    """Average a curve over ``windows`` windows, each at its middle; a window with NaN is NaN."""
     size = -(-len(values) // windows)
     blocks = torch.split(torch.tensor(values, dtype=torch.float64), size)
     middles = torch.split(torch.tensor(steps, dtype=torch.float64), size)
@@ -47,7 +47,7 @@ def smooth_curve(
 
 
 def thin_columns(values: Tensor, steps: Sequence[int], most: int) -> tuple[Tensor, list[int]]:
-    """Join neighbouring columns, and keep of each row what is farthest from its median.
+    """Join neighbouring columns, keeping of each row the value farthest from the row's median.
 
     Args:
         values: Shape ``(layers, steps)``; NaN where there is none.
@@ -55,7 +55,7 @@ def thin_columns(values: Tensor, steps: Sequence[int], most: int) -> tuple[Tenso
         most: How many columns to keep at most.
 
     Returns:
-        The fewer columns and the step in the middle of each.
+        The joined columns, and the step in the middle of each.
     """
     size = -(-len(steps) // most)
     if size <= 1:
@@ -68,7 +68,7 @@ def thin_columns(values: Tensor, steps: Sequence[int], most: int) -> tuple[Tenso
 
 
 def thin_rows(values: Tensor, layers: Sequence[str], most: int) -> tuple[Tensor, list[str]]:
-    """Join neighbouring rows, and keep at each step what is farthest from the median of all.
+    """Join neighbouring rows, keeping at each step the value farthest from the median of all rows.
 
     Args:
         values: Shape ``(layers, steps)``.
@@ -76,7 +76,7 @@ def thin_rows(values: Tensor, layers: Sequence[str], most: int) -> tuple[Tensor,
         most: How many rows to keep at most.
 
     Returns:
-        The fewer rows, and a name for each: ``"first … last"`` for several layers.
+        The joined rows, and a name for each: ``"first … last"`` for several layers.
     """
     size = -(-len(layers) // most)
     if size <= 1:
@@ -89,6 +89,6 @@ def thin_rows(values: Tensor, layers: Sequence[str], most: int) -> tuple[Tensor,
 
 
 def _farthest(block: Tensor, centre: Tensor) -> Tensor:
-    """Of each row, the entry that is farthest from the row's centre."""
+    """Pick from each row the entry that is farthest from the row's centre."""
     distance = (block - centre).abs().nan_to_num(-1.0, float("inf"))
     return block.gather(1, distance.argmax(1, keepdim=True)).squeeze(1)

@@ -1,4 +1,4 @@
-"""Problems, verdicts and ends of runs in plain words."""
+"""Problems, verdicts and outcomes of runs in plain words."""
 
 import math
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from .finding import Finding
 
 
 def name_of(problem: Problem) -> str:
-    """A problem in words."""
+    """Name a problem in words."""
     return problem.in_words
 
 
 def verdict_of(case: Case) -> tuple[Health, str]:
-    """The worst of what stands, and all of it in one sentence.
+    """Return the worst severity of the current findings, and all of them in one sentence.
 
-    Nothing that stands is only health after as many steps as the doctor itself waits for, and
-    where the run came to its end.
+    A run without warnings is only healthy if it ended without an error, after as many steps as the
+    doctor itself waits for.
     """
     standing = [f for f in case.findings if f.stands and f.diagnosis.severity != "info"]
     if standing:
@@ -32,11 +32,11 @@ def verdict_of(case: Case) -> tuple[Health, str]:
     if case.failed:
         return "unknown", "No verdict: the doctor failed and switched itself off."
     if case.error is not None:
-        return "unknown", "Nothing stood out before the run broke off."
+        return "unknown", "Nothing stood out before the run was aborted."
     if is_too_early(case.last_step, case.facts):
         return "unknown", "Nothing stands out so far: it is too early for a verdict."
     if not case.ended:
-        return "unknown", "Nothing stands out so far: no end of the run is recorded."
+        return "unknown", "Nothing stands out so far: the end of the run is not recorded."
     return "healthy", "Healthy: nothing stands out."
 
 
@@ -45,10 +45,10 @@ def is_too_early(steps: int, facts: Mapping[str, str | float]) -> bool:
 
     Args:
         steps: Steps done.
-        facts: What is known of the run.
+        facts: Facts about the run.
     """
     planned = math.inf
-    with suppress(ValueError):  # Where the record is damaged.
+    with suppress(ValueError):  # The record may be damaged.
         planned = float(facts.get("planned steps", math.inf))
     return steps < max(30, min(200, planned / 10))
 
@@ -60,31 +60,31 @@ def _where_and_when(finding: Finding) -> str:
 
 
 def time_of(finding: Finding) -> str:
-    """Since when it is there."""
+    """Say since when there has been a finding."""
     return f"since step {finding.since:,}" if finding.since else "from the start"
 
 
 def count_of(steps: int) -> str:
-    """So many steps."""
+    """Format a number of steps."""
     return f"{steps:,} {'step' if steps == 1 else 'steps'}"
 
 
 def _shared_by(case: Case) -> str:
-    """Whose steps they are, where a step is more than one to Lightning."""
+    """Say how the steps of several optimisers are counted, which Lightning adds up."""
     count = str(case.facts.get("optimiser", "")).count(", ") + 1
-    return f" (those of {count} optimisers count as one)" if count > 1 else ""
+    return f" (steps of {count} optimisers count as one)" if count > 1 else ""
 
 
 def outcome_of(case: Case) -> str:
-    """How the run ended, in one sentence."""
+    """Say in one sentence how the run ended."""
     steps = count_of(case.last_step) + _shared_by(case)
     if case.error is not None:
-        end = f"Broke off after {steps}: {case.error}"
+        end = f"Aborted after {steps}: {case.error}"
     elif case.ended:
         end = f"Finished after {steps}"
     else:
-        end = f"No end is recorded, the last report is of step {case.last_step:,}"
+        end = f"No end is recorded; the last report is of step {case.last_step:,}"
     if case.resumed:
         times = ", ".join(f"{step:,}" for step in case.resumed)
-        end += f"; taken up again at step {times}"
+        end += f"; resumed at step {times}"
     return end if end.endswith((".", "!", "?")) else f"{end}."

@@ -29,7 +29,7 @@ HEALED = replace(DEAD, withdrawn=90)
         (
             Case(last_step=400),
             "unknown",
-            "Nothing stands out so far: no end of the run is recorded.",
+            "Nothing stands out so far: the end of the run is not recorded.",
         ),
         (
             Case(last_step=400, findings=[DEAD]),
@@ -67,7 +67,11 @@ HEALED = replace(DEAD, withdrawn=90)
             "unknown",
             "No verdict: the doctor failed and switched itself off.",
         ),
-        (Case(last_step=400, error="X"), "unknown", "Nothing stood out before the run broke off."),
+        (
+            Case(last_step=400, error="X"),
+            "unknown",
+            "Nothing stood out before the run was aborted.",
+        ),
     ],
 )
 def test_the_verdict_claims_what_is_known(case, health, verdict):
@@ -83,17 +87,17 @@ def test_the_verdict_claims_what_is_known(case, health, verdict):
         (Case(last_step=1, ended=True), "Finished after 1 step."),
         (
             Case(last_step=90, ended=True, facts={"optimiser": "Adam, SGD"}),
-            "Finished after 90 steps (those of 2 optimisers count as one).",
+            "Finished after 90 steps (steps of 2 optimisers count as one).",
         ),
         (Case(last_step=90, ended=True, facts={"optimiser": "Adam"}), "Finished after 90 steps."),
-        (Case(last_step=7), "No end is recorded, the last report is of step 7."),
+        (Case(last_step=7), "No end is recorded; the last report is of step 7."),
         (
             Case(last_step=7, ended=True, error="ValueError: why?"),
-            "Broke off after 7 steps: ValueError: why?",
+            "Aborted after 7 steps: ValueError: why?",
         ),
         (
             Case(last_step=7, ended=True, resumed=[2, 5]),
-            "Finished after 7 steps; taken up again at step 2, 5.",
+            "Finished after 7 steps; resumed at step 2, 5.",
         ),
     ],
 )
@@ -159,7 +163,7 @@ def test_what_a_total_shows_to_be_not_finite_is_no_gap():
 def test_monitors_alone_have_no_verdict_but_their_remarks():
     notes = take_notes(None, [recorded()])
     assert (notes.health, notes.remarks) == ("unknown", ("fc1 gets no gradient.",))
-    assert notes.outcome == "The monitors recorded it up to step 2."
+    assert notes.outcome == "The monitors recorded the run up to step 2."
     assert [chart.title for chart in notes.charts] == ["Gradient norm"]
 
 

@@ -109,9 +109,9 @@ def test_a_run_that_broke_off_says_by_what(tmp_path, monkeypatch):
     report(monkeypatch, tmp_path)
     page = Path(logger.log_dir, "report.html")
     assert (
-        outcome(page) == "Broke off after 6 steps: RuntimeError: CUDA error: &lt;out of memory&gt;."
+        outcome(page) == "Aborted after 6 steps: RuntimeError: CUDA error: &lt;out of memory&gt;."
     )
-    assert heading(page) == "Nothing stood out before the run broke off."
+    assert heading(page) == "Nothing stood out before the run was aborted."
 
 
 def test_a_doctor_that_failed_gives_no_verdict(tmp_path, monkeypatch):
@@ -153,7 +153,7 @@ def test_a_killed_process_loses_no_more_than_a_report(tmp_path, monkeypatch):
     )
     assert done.returncode == 9, done.stderr
     report(monkeypatch, tmp_path, "--output", tmp_path / "page.html")
-    assert outcome(tmp_path / "page.html") == "No end is recorded, the last report is of step 6."
+    assert outcome(tmp_path / "page.html") == "No end is recorded; the last report is of step 6."
     assert len(read_run_folder(tmp_path).case.losses) == 6
 
 
@@ -187,7 +187,7 @@ def test_monitors_alone_are_shown_without_a_verdict(tmp_path, monkeypatch):
     fit(Research(network()), data(), [GradientNormMonitor(1)], logger=logger)
     report(monkeypatch, Path(logger.log_dir, "vitals"))
     page = Path(logger.log_dir, "report.html")
-    assert heading(page) == "No verdict: no doctor watched this run."
+    assert heading(page) == "No verdict: this run had no TrainingDoctor."
     assert "Gradient norms" in page.read_text(encoding="utf-8")
 
 
