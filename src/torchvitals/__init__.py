@@ -1,6 +1,6 @@
 """Vital signs for neural-network training, as PyTorch Lightning components.
 
-The parts are in the sub-packages: :mod:`torchvitals.callbacks`,
+The components are in the sub-packages :mod:`torchvitals.callbacks`,
 :mod:`torchvitals.lightning_modules`, :mod:`torchvitals.datamodules` and
 :mod:`torchvitals.functional`.
 """

@@ -11,9 +11,9 @@ from typing import NoReturn
 
 _COMMANDS = {
     "fit": "train a module",
-    "validate": "measure one on the validation split",
-    "test": "measure one on the test split",
-    "predict": "write its predictions to a file",
+    "validate": "evaluate a module on the validation split",
+    "test": "evaluate a module on the test split",
+    "predict": "write the predictions of a module to a file",
     "checkup": "train for a few hundred steps, and print what the doctor finds",
     "report": "write what a run recorded as an HTML page",
 }
@@ -21,7 +21,7 @@ _ASKING = ("-h", "--help", "--version")
 
 
 def main() -> None:
-    """Write the page of a run, check one up, or run Lightning's command line."""
+    """Write the page of a run, run a checkup, or run Lightning's command line."""
     command = sys.argv[1] if len(sys.argv) > 1 else None
     if command == "report":
         from torchvitals.report_command import report_command
@@ -39,7 +39,7 @@ def main() -> None:
             save_config_kwargs={"overwrite": True},
             parser_kwargs={
                 "prog": "torchvitals",
-                "description": "Train, or use what was trained, by a YAML file.",
+                "description": "Train, evaluate or predict as a YAML file says.",
             },
         )
     else:
@@ -47,15 +47,15 @@ def main() -> None:
 
 
 def _overview(command: str | None) -> NoReturn:
-    """Help or version where one of them is asked for; otherwise say that there is no command."""
+    """Print help or version if one is asked for; otherwise exit with an error."""
     from torchvitals import __version__
 
     lines = "".join(f"  {name:<10}{what}\n" for name, what in _COMMANDS.items())
     parser = ArgumentParser(
         "torchvitals",
         usage=f"torchvitals [-h] [--version] {{{','.join(_COMMANDS)}}} ...",
-        description="Train by a YAML file, and see whether a network learns, and why not.",
-        epilog=f"commands:\n{lines}\n`torchvitals checkup --help` and the like say more of each. "
+        description="Train as a YAML file says, and see whether a network learns, and if not, why.",
+        epilog=f"commands:\n{lines}\n`torchvitals checkup --help` and the like give the details. "
         "fit, validate, test, predict\nand checkup take `--config FILE`. The exit status of "
         "checkup is 0 healthy, 1 sick, 2 no verdict.",
         formatter_class=RawDescriptionHelpFormatter,

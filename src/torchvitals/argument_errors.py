@@ -1,4 +1,4 @@
-"""What the parser says of a wrong argument or file, in a few lines."""
+"""The parser's messages about wrong arguments or files, in a few lines."""
 
 import re
 from difflib import get_close_matches
@@ -30,14 +30,14 @@ _LONGEST_VALUE = 60
 
 
 def explain(message: str, file: str | None = None) -> str:
-    """The reason alone, with the nearest class where a name is unknown.
+    """Reduce a message to its reason, with the nearest class if a name is unknown.
 
-    The parser lists the types that an argument may have, what speaks against each, and the value
-    with all defaults. A message of another form stays as it is.
+    The parser lists the types that an argument may have, why each was rejected, and the value with
+    all defaults. A message of another form stays as it is.
 
     Args:
-        message: What the parser says.
-        file: Configuration file that is being read, if one is.
+        message: Message of the parser.
+        file: Configuration file that is being read, if any.
 
     Example:
         >>> explain('Problems parsing config: no end in "<unicode string>", line 2', "fit.yaml")
@@ -60,14 +60,14 @@ def explain(message: str, file: str | None = None) -> str:
     unknown = _NOT_IN_MODULE.search(message)
     hint = _hint(unknown["name"]) if unknown else ""
     value = found["value"].strip()
-    # Of a class the whole configuration would follow, of which an argument is wrong.
+    # Where an argument of a class is wrong, the value is the whole configuration of the class.
     plain = len(value) <= _LONGEST_VALUE and all(one.startswith("Expected") for one in reasons)
     given = f", but got {value!r}" if plain else ""
     return f"{key}: {'; '.join(reasons)}{given}.{hint}"
 
 
 def _reasons(errors: str) -> list[str]:
-    """What speaks against each type, once; that None was possible is of no use."""
+    """List why each type was rejected, without repetitions; that None was is of no use."""
     entries = re.split(r"^    - ", errors, flags=re.MULTILINE)[1:]
     lines = [" ".join(line.strip() for line in entry.splitlines()) for entry in entries]
     said = [line for line in lines if "<class 'NoneType'>" not in line]

@@ -20,27 +20,27 @@ HEALTHY, SICK, NO_VERDICT = 0, 1, 2
 
 
 class CheckupCommandLine(CommandLine):
-    """Takes what ``torchvitals fit`` takes, and makes the module and the data, but no Trainer.
+    """Takes the arguments of ``torchvitals fit``; creates the module and the data, but no Trainer.
 
     Attributes:
-        trainer_arguments: Those that the Trainer would get.
+        trainer_arguments: Arguments that the Trainer would get.
     """
 
     trainer_arguments: dict[str, Any]
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add those of the checkup, and of `Trainer.fit`."""
+        """Add the arguments of the checkup and of `Trainer.fit`."""
         parser.add_argument(
             "--steps", type=PositiveInt, default=300, help="Optimiser steps of the checkup."
         )
         parser.add_argument("--report", type=str | None, help="HTML file for the doctor's page.")
-        parser.add_argument("--ckpt_path", type=str | None, help="Checkpoint to go on from.")
+        parser.add_argument("--ckpt_path", type=str | None, help="Checkpoint to resume from.")
         parser.add_argument(
-            "--weights_only", type=bool | None, help="How `--ckpt_path` is loaded, as by `fit`."
+            "--weights_only", type=bool | None, help="How `--ckpt_path` is loaded, as in `fit`."
         )
 
     def before_instantiate_classes(self) -> None:
-        """Make no logger, draw on terminals alone, and plan what `fit` would without a plan."""
+        """Disable the logger, show progress on terminals only, and default to the plan of `fit`."""
         if self.config.report is not None:
             try:
                 page_path("--report", self.config.report)
@@ -54,7 +54,7 @@ class CheckupCommandLine(CommandLine):
             trainer.max_epochs = 1_000
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Keep the arguments: the checkup has a Trainer of its own."""
+        """Keep the arguments: the checkup creates its own Trainer."""
         self.trainer_arguments = {**self.config_init.trainer.as_dict(), **kwargs}
         return None  # type: ignore[return-value]
 
@@ -62,9 +62,9 @@ class CheckupCommandLine(CommandLine):
 def checkup_command() -> NoReturn:
     """Read ``sys.argv``, train a copy for a few hundred steps, print the verdict, and exit.
 
-    With 0 if it is healthy, 1 if there is a warning or worse, and 2 if there is no verdict: after
-    too few steps, or, with the reason on standard error, because it could not run. Where the reason
-    is no sentence of this package the traceback is printed, too.
+    The exit status is 0 if it is healthy, 1 if there is a warning or worse, and 2 if there is no
+    verdict: after too few steps or, with the reason on standard error, because it could not run.
+    The traceback is printed, too, unless this package raised the error on purpose.
     """
     try:
         found = _check()
@@ -83,7 +83,7 @@ def checkup_command() -> NoReturn:
 
 
 def _is_told(error: Exception) -> bool:
-    """Whether this package raised it on purpose: then its sentence says what to do."""
+    """Whether this package raised it on purpose: then its message says what to do."""
     frame = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
     ours = frame.f_globals["__name__"].startswith("torchvitals.")
     told = isinstance(error, (OSError, TypeError, ValueError))
@@ -93,14 +93,14 @@ def _is_told(error: Exception) -> bool:
 def _check() -> Any:
     description = (
         "Train for a few hundred steps as `torchvitals fit` would with these arguments, on one "
-        "device, without logger, checkpoint or early stopping; print what the doctor finds. Exit "
-        "status: 0 healthy, 1 sick (a warning or worse), 2 no verdict: it could not run, or took "
-        "too few steps, less than a tenth of the plan (at least 30, at most 200)."
+        "device, without logger, checkpoints or early stopping; print what the doctor finds. Exit "
+        "status: 0 healthy, 1 sick (a warning or worse), 2 no verdict: it could not run, or made "
+        "fewer steps than a tenth of the plan (at least 30, at most 200)."
     )
     line = CheckupCommandLine(
         run=False,
         save_config_callback=None,
-        # The parser's tip names the program whose `--help` it means.
+        # The parser's tip to run `--help` names this program.
         parser_kwargs={
             "prog": "torchvitals checkup",
             "usage": _USAGE,

@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-# The parser knows a class by its bare name once its module was imported.
+# The parser knows a class by its bare name once its module has been imported.
 import torchvitals.callbacks
 import torchvitals.datamodules
 import torchvitals.lightning_modules  # noqa: F401
@@ -16,12 +16,12 @@ from .argument_errors import explain
 
 
 class Parser(LightningArgumentParser):
-    """Says in a few lines what is wrong; what could be given is for ``--help`` to say."""
+    """Says in a few lines what is wrong; ``--help`` lists the possible arguments."""
 
     _file: str | None = None
 
     def parse_path(self, path: Any, *arguments: Any, **options: Any) -> Any:
-        """Know the file's name while it is read: the parser's errors do without."""
+        """Remember the file's name while it is read: the parser's errors lack it."""
         self._file = str(path)
         try:
             return super().parse_path(path, *arguments, **options)
@@ -29,7 +29,7 @@ class Parser(LightningArgumentParser):
             self._file = None
 
     def print_usage(self, file: Any = None) -> None:
-        """Nothing: it is asked for in front of errors alone, and would push them off the screen."""
+        """Print nothing: only errors are preceded by the usage, which would hide them."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Give the reason, and exit with status 2."""
@@ -37,35 +37,35 @@ class Parser(LightningArgumentParser):
 
 
 class CommandLine(LightningCLI):
-    """Modules and data are named by ``class_path``; predictions are written to the run's folder.
+    """Takes modules and data by ``class_path``, and writes predictions to the run's folder.
 
-    Classes of this package and of Lightning need only their name, where it is one of a kind.
-    What a module or a data module says about a wrong argument is shown as one error, without a
+    Classes of this package and of Lightning can be given by their bare name, if it is unique. What
+    a module or a data module says about a wrong argument is shown as one error, without a
     traceback; ``JSONARGPARSE_DEBUG=1`` shows that, too.
 
     Args:
-        **arguments: Those of ``LightningCLI``.
+        **arguments: Arguments of ``LightningCLI``.
     """
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(parser_class=Parser, **arguments)
 
     def instantiate_classes(self) -> None:
-        """Make the objects that are named."""
+        """Create the configured objects."""
         try:
             super().instantiate_classes()
         except (TypeError, ValueError) as error:
             self.parser.error(_reasons(error), error)
 
     def predict(self, **arguments: Any) -> None:
-        """Predict, and keep it."""
+        """Predict, and write the predictions to a file."""
         batches = self.trainer.predict(**arguments)
         if batches:  # none with `return_predictions: false`, where a callback writes them
             _write_predictions(self.trainer, batches)
 
 
 def _write_predictions(trainer: Trainer, batches: list[Any]) -> None:
-    """One file for each rank: a tensor of all samples, or the list of batches of something else."""
+    """Write one file per rank: a tensor of all samples, or the list of batches of other outputs."""
     found: Any = batches
     if all(isinstance(batch, torch.Tensor) and batch.ndim for batch in batches):
         found = torch.cat(batches)
@@ -81,7 +81,7 @@ def _write_predictions(trainer: Trainer, batches: list[Any]) -> None:
 
 
 def _reasons(error: Exception) -> str:
-    """Only what the classes said, where the parser has wrapped it in its own account."""
+    """Extract the classes' own messages, where the parser has wrapped them in its account."""
     lines = str(error).split("\n")
     reasons = [line[4:] for line in lines if line.startswith("  - ")]
     said = [reason for reason in reasons if "<class 'NoneType'>" not in reason]

@@ -2,10 +2,10 @@
 
 
 def report_command(arguments: list[str]) -> None:
-    """Make a page of what a run left in its folder, also of one that crashed.
+    """Write the page of a run from the records in its folder, even if it crashed.
 
     Args:
-        arguments: What follows ``torchvitals report``.
+        arguments: The arguments after ``torchvitals report``.
     """
     import sys
     from argparse import ArgumentParser
@@ -17,7 +17,7 @@ def report_command(arguments: list[str]) -> None:
         "the findings with their remedies, curves, and heat maps.",
     )
     parser.add_argument(
-        "run", metavar="RUN_DIR", type=Path, help="folder of the run, or of runs: then the newest"
+        "run", metavar="RUN_DIR", type=Path, help="folder of a run, or of runs: then the newest"
     )
     parser.add_argument(
         "--output", metavar="FILE", type=Path, help="the page (default: RUN_DIR/report.html)"
