@@ -1,4 +1,4 @@
-"""Says of a module and its data, before the real training, whether they will be well together."""
+"""Look for problems of a module and its data before the real training."""
 
 import copy
 from collections.abc import Iterator
@@ -24,17 +24,17 @@ from .training_doctor import TrainingDoctor
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-# Reports in a checkup; a finding is seen at two to four in a row.
+# Reports in a checkup; a finding needs two to four in a row.
 _REPORTS_IN_A_CHECKUP = 20
 _MIN_INTERVAL = 5
 
 
 @dataclass(frozen=True)
 class Checkup:
-    """What a checkup found.
+    """The result of a checkup.
 
     Attributes:
-        diagnoses: What stood at its end, the worst first.
+        diagnoses: Diagnoses at its end, the worst first.
         steps: Optimiser steps that it took.
         early: Whether these are too few for a verdict, unless there is a warning or worse.
 
@@ -59,7 +59,7 @@ class Checkup:
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
+        """The result in one sentence."""
         steps = count_of(self.steps)
         if self.healthy:
             return f"Healthy: no warning in {steps}."
@@ -102,50 +102,52 @@ def checkup(
 ) -> Checkup:
     """Train a copy of a module for a few hundred steps and let the `TrainingDoctor` judge.
 
-    The copy takes the first steps of the real training, with the random numbers that this would
+    The copy makes the first steps of the real training, with the random numbers that it would
     draw. Afterwards the module, its optimisers, the global random states (Python, NumPy, torch,
-    CUDA) and those of the loaders' generators are bit for bit as before, also if it fails or is
-    interrupted. Nothing is written, logged or printed. It takes the memory of a second training.
+    CUDA) and those of the loaders' generators are bit for bit as before, even if the checkup fails
+    or is interrupted. Nothing is written, logged or printed. It needs the memory of a second
+    training.
 
-    The Trainer's arguments are best those of the real one: precision, accumulation and clipping
-    decide how steps are made, ``max_epochs`` or ``max_steps`` what the schedule of the learning
-    rate is: the checkup is the beginning of it. Without them it is the whole plan, and the
-    schedule runs in small. Validation is as in the real training, and once at the end.
+    The Trainer's arguments should be those of the real training: precision, accumulation and
+    clipping determine the steps, ``max_epochs`` or ``max_steps`` the learning rate schedule, of
+    which the checkup runs the beginning. Without them the checkup is the whole plan, and runs a
+    shortened schedule. Validation runs as in the real training, and once at the end.
 
     A verdict takes as many steps as the doctor waits for: a tenth of the plan, at least 30 and at
-    most 200. A checkup of fewer is neither healthy nor, without a warning, sick.
+    most 200. A shorter checkup is neither healthy nor, without a warning, sick.
 
-    A healthy checkup says that nothing showed so far. What takes longer to show is for a
+    A healthy checkup means that nothing showed so far. Problems that take longer to show need a
     `TrainingDoctor` in the real training: over-fitting, and in one of more than 1,200 steps a loss
-    that stays at that of a constant, which is given a quarter of them, at most 500, to leave it.
+    that stays at that of the best constant prediction, for which the doctor waits a quarter of the
+    steps, at most 500.
 
-    One device is used. Of the callbacks those are left out that stop, write or draw; all others
-    (accumulation schedules, weight averaging, fine-tuning, one's own) are copied and take part,
-    and so are those of ``configure_callbacks``. A logger that takes everything and keeps nothing
-    stands in for the real ones.
+    One device is used. Callbacks that stop, write or draw are left out; all others (accumulation
+    schedules, weight averaging, fine-tuning, custom ones) are copied and take part, as do those of
+    ``configure_callbacks``. A logger that accepts everything and keeps nothing replaces the real
+    ones.
 
-    Not protected is what the copy shares with the module: what a function or hook in it refers
-    to by itself, data that is a stream (what was read of it is gone) or that changes where it is
-    read, and files that the module writes to paths of its own. ``prepare_data`` and ``setup`` of a
-    data module run on a shallow copy of it: attributes that they set are not on the data module.
+    Not protected is what the copy shares with the module: objects that a function or hook in it
+    refers to, data that is a stream (what was read is consumed) or that changes when it is read,
+    and files that the module writes to paths of its own. ``prepare_data`` and ``setup`` of a data
+    module run on a shallow copy of it: attributes that they set are not set on the data module.
 
     Args:
-        model: Any LightningModule, as it is before the training or after some of it.
-        data: A LightningDataModule, or training loaders as `Trainer.fit` takes them; None where the
+        model: Any LightningModule, untrained or trained for a while.
+        data: A LightningDataModule, or training loaders as `Trainer.fit` takes them; None if the
             module has its own.
-        val_dataloaders: Loaders for validation.
-        steps: Optimiser steps; where the module optimises by itself, batches.
-        ckpt_path: Checkpoint to go on from, as `Trainer.fit` takes it.
-        weights_only: As `Trainer.fit` takes it.
+        val_dataloaders: Validation loaders.
+        steps: Optimiser steps; batches under manual optimisation.
+        ckpt_path: Checkpoint to resume from, as in `Trainer.fit`.
+        weights_only: As in `Trainer.fit`.
         report: HTML file for the doctor's page.
         trainer: Arguments of the real Trainer.
 
     Returns:
-        What was found, and after how many steps.
+        The diagnoses, and the number of steps.
 
     Raises:
-        ValueError: If ``steps`` or another number cannot be.
-        TypeError: If an argument is of another type, or the module cannot be copied.
+        ValueError: If ``steps`` or another number is out of range.
+        TypeError: If an argument has the wrong type, or the module cannot be copied.
         IsADirectoryError: If ``report`` is a folder.
         RuntimeError: If no step was made, or the doctor failed.
 
@@ -212,6 +214,6 @@ def _demand_a_verdict(doctor: TrainingDoctor, stop: StopAfter) -> None:
         raise RuntimeError("The doctor switched itself off, see its warning: there is no verdict.")
     if not stop.done:
         raise RuntimeError(
-            "Expected at least one optimiser step, but the training made none. See that there are "
-            "batches, and that the checkpoint is not of the end of the training."
+            "Expected at least one optimiser step, but the training made none. Make sure that "
+            "there are batches, and that the checkpoint is not from the end of the training."
         )

@@ -1,1 +1,1 @@
-"""What a checkup is made of: a copy, a Trainer that leaves nothing behind, care of the rest."""
+"""Parts of a checkup: a copy of the module, a Trainer that writes nothing, restored states."""

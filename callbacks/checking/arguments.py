@@ -1,4 +1,4 @@
-"""What a checkup's arguments may be."""
+"""Validation of a checkup's arguments."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 from ...functional.arguments import number, optional_whole_number
 from ..reporting.page import page_path
 
-# The numbers among the Trainer's arguments of which it does not say itself that they are none.
+# Numeric arguments of the Trainer whose type it does not check itself.
 _NUMBERS = (
     "max_steps", "accumulate_grad_batches", "limit_train_batches",
     "limit_val_batches", "overfit_batches", "log_every_n_steps",
@@ -21,7 +21,7 @@ _NUMBERS = (
 def check_checkup(
     model: Any, data: Any, validation: Any, report: str | Path | None, trainer: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Check all that a checkup takes, before it copies anything.
+    """Check all arguments of a checkup before anything is copied.
 
     Args:
         model: The module.
@@ -31,10 +31,10 @@ def check_checkup(
         trainer: Arguments of the Trainer.
 
     Returns:
-        Those of the Trainer, with ``max_epochs`` as the ``int`` that it asserts.
+        The Trainer's arguments, with ``max_epochs`` as the ``int`` that the Trainer requires.
 
     Raises:
-        TypeError: At the first that is of another type.
+        TypeError: If an argument has the wrong type.
         ValueError: If a number is NaN or ``max_epochs`` is below -1.
         IsADirectoryError: If ``report`` is a folder.
     """
@@ -53,18 +53,20 @@ def check_checkup(
 
 
 def as_callbacks(given: Any) -> list[Callback]:
-    """None, a callback or several as a list of them.
+    """Convert None, a callback or several callbacks to a list.
 
     Raises:
         TypeError: If it is something else.
     """
     callbacks = [given] if isinstance(given, Callback) else given or []
     if not isinstance(callbacks, Iterable):
-        raise TypeError(f"Expected `callbacks` to be one or a list of them, but got {given!r}.")
+        raise TypeError(
+            f"Expected `callbacks` to be a Callback or a list of them, but got {given!r}."
+        )
     found = list(callbacks)
     for callback in found:
         if not isinstance(callback, Callback):
-            raise TypeError(f"Expected `callbacks` to be Callbacks, but got {callback!r} in it.")
+            raise TypeError(f"Expected `callbacks` to hold only Callbacks, but got {callback!r}.")
     return found
 
 
@@ -74,7 +76,7 @@ def _check_model(model: Any) -> None:
         return
     kind, fix = type(module).__name__, ""
     if isinstance(module, type):
-        kind, fix = f"class {module.__name__}", ": make one of it first"
+        kind, fix = f"class {module.__name__}", ": instantiate it first"
     raise TypeError(
         f"Expected `model` to be a `lightning.pytorch` LightningModule, but got the {kind}{fix}."
     )

@@ -1,4 +1,4 @@
-"""What a trial run must not change outside its copy: random states and switches of the process."""
+"""State outside its copy that a trial run must restore: random states and global switches."""
 
 import copy
 import random
@@ -23,14 +23,14 @@ _Generator = torch.Generator | random.Random | np.random.Generator | np.random.R
 
 @contextmanager
 def kept(*holders: Any, cuda: bool = False) -> Iterator[None]:
-    """Put random states and switches back afterwards, however it ends.
+    """Restore random states and global switches on exit, also after an exception.
 
-    The global ones of Python, NumPy and torch, and those of the generators that are found in the
-    holders, their samplers, data sets and transforms.
+    The random states are the global ones of Python, NumPy and torch, and those of the generators
+    found in the holders, their samplers, data sets and transforms.
 
     Args:
         holders: Loaders, data modules.
-        cuda: Whether CUDA may be used that was not used before.
+        cuda: Whether CUDA may be used, even if it has not been before.
     """
     found = [g for g in _generators(list(holders), _MAX_DEPTH, set())]
     restorers = [*_globals(cuda), *map(_restorer, found)]
@@ -46,7 +46,7 @@ def _globals(cuda: bool) -> Iterator[Callable[[], Any]]:
     yield lambda: random.setstate(python)
     yield lambda: np.random.set_state(numpy)
     yield lambda: torch.set_rng_state(cpu)
-    # To ask for the state of devices that are not in use yet would start them.
+    # Querying the state of devices that are not in use yet would initialise them.
     in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     if torch.cuda.is_available() and (cuda or in_use):
         devices = torch.cuda.get_rng_state_all()
@@ -91,5 +91,5 @@ def _parts(holder: Any) -> list[Any]:
 
 
 def copy_loaders(loaders: Any) -> Any:
-    """The same loaders with worker processes of their own, over the same data."""
+    """Copy loaders, which share their data but not their worker processes."""
     return tree_map(lambda x: copy.copy(x) if isinstance(x, DataLoader) else x, loaders)

@@ -1,4 +1,4 @@
-"""A training that is as the real one in all but its end, and leaves nothing behind."""
+"""A training run that is like the real one except for its end, and leaves nothing behind."""
 
 import logging
 import warnings
@@ -16,7 +16,7 @@ from ..gradient_norm_monitor import GradientNormMonitor
 from ..training_doctor import TrainingDoctor
 from ..update_ratio_monitor import UpdateRatioMonitor
 
-# What ends a training, writes, draws, or is there already.
+# Callbacks that end the training, write or draw, or that the checkup brings itself.
 _LEFT_OUT = (
     lightning_callbacks.Checkpoint, lightning_callbacks.EarlyStopping, lightning_callbacks.Timer,
     lightning_callbacks.ProgressBar, lightning_callbacks.ModelSummary,
@@ -24,19 +24,19 @@ _LEFT_OUT = (
     lightning_callbacks.ThroughputMonitor, TrainingDoctor, ActivationMonitor, DeadReLUMonitor,
     GradientNormMonitor, UpdateRatioMonitor,
 )  # fmt: skip
-# Where both packages are imported, the one speaks by the other's name.
+# If both packages are imported, one logs under the other's name.
 _LIGHTNING = ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
 _DROPPED = ("min_epochs", "min_steps", "max_time", "fast_dev_run", "profiler", "barebones")
 
 
 class StopAfter(Callback):
-    """Let a training end after some steps, with a validation, as early stopping does.
+    """End a training after some steps, with a validation, as early stopping does.
 
-    Its plan, and with it the schedule of the learning rate, stays that of the whole.
+    The plan, and with it the learning rate schedule, remains that of the whole training.
 
     Args:
-        steps: Optimiser steps; where a module optimises by itself, batches.
-        real: The module whose parameters may not be trained.
+        steps: Optimiser steps; batches under manual optimisation.
+        real: The original module, whose parameters must not be trained.
 
     Attributes:
         done: Steps so far.
@@ -47,19 +47,19 @@ class StopAfter(Callback):
         self._real = {id(parameter) for parameter in real.parameters()}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take down where it begins."""
+        """Record the first step; raise if an optimiser has parameters of the original module."""
         self._start = trainer.global_step
         groups = (group for o in trainer.optimizers for group in o.param_groups)
         if any(id(parameter) in self._real for group in groups for parameter in group["params"]):
             raise TypeError(
-                "Expected `configure_optimizers` of the copied module to take the copy's "
-                "parameters, but it took those of the module. Use `self.parameters()` in it."
+                "Expected `configure_optimizers` of the copied module to use the copy's "
+                "parameters, but it used those of the original. Use `self.parameters()` in it."
             )
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stop where it is time."""
+        """Stop after the last step."""
         by_itself = not pl_module.automatic_optimization
         self.done = self.done + 1 if by_itself else trainer.global_step - self._start
         if self.done >= self.steps:
@@ -67,20 +67,20 @@ class StopAfter(Callback):
 
 
 def belonging(callbacks: Iterable[Callback]) -> list[Callback]:
-    """Those that may be a part of how the module is trained."""
+    """Select the callbacks that may influence how the module is trained."""
     return [callback for callback in callbacks if not isinstance(callback, _LEFT_OUT)]
 
 
 def trial_trainer(
     steps: int, callbacks: Sequence[Callback], folder: str, arguments: dict[str, Any]
 ) -> Trainer:
-    """A Trainer as the real one, on one device, that writes nothing but into a folder.
+    """Create a Trainer like the real one, on one device, that writes only to a given folder.
 
     Args:
         steps: Optimiser steps; without ``max_epochs`` or ``max_steps`` they are the whole plan.
         callbacks: Its callbacks.
-        folder: For what a module or callback writes by itself.
-        arguments: Those of the real Trainer.
+        folder: Folder for files that a module or callback writes.
+        arguments: Arguments of the real Trainer.
     """
     taken = {name: value for name, value in arguments.items() if name not in _DROPPED}
     if taken.get("max_epochs") is None and taken.get("max_steps", -1) == -1:
@@ -104,9 +104,9 @@ def trial_trainer(
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Without what Lightning says of devices, of the end of a training, and of its logger.
+    """Silence Lightning's messages on devices, on the end of training and on logging intervals.
 
-    The logger keeps nothing, whatever the interval is that Lightning advises.
+    The logger keeps nothing, so its interval does not matter.
     """
     loggers = [logging.getLogger(name) for name in _LIGHTNING]
     levels = [logger.level for logger in loggers]

@@ -1,4 +1,4 @@
-"""A copy of a module that has nothing in common with it."""
+"""A copy of a module that shares nothing with it."""
 
 import copy
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ _COMPILED = ("forward", "training_step", "validation_step", "test_step", "predic
 def make_twin(
     model: LightningModule, callbacks: Sequence[Callback] = ()
 ) -> tuple[LightningModule, list[Callback]]:
-    """Copy a module, and callbacks that may refer to it, all the way down.
+    """Make deep copies of a module and of callbacks that may refer to it.
 
-    A Trainer or Fabric that it belongs to is not copied, the copy belongs to none. What is compiled
-    as a whole is copied as it was before.
+    A Trainer or Fabric that the module is attached to is not copied; the copy is attached to none.
+    A module that is compiled as a whole is copied uncompiled.
 
     Args:
-        model: A module, or what `torch.compile` made of one.
+        model: A module, or one compiled by `torch.compile`.
         callbacks: Callbacks.
 
     Returns:
-        Both copies.
+        The copies of the module and of the callbacks.
 
     Raises:
         TypeError: If something in it cannot be copied; the message names it.
@@ -42,14 +42,14 @@ def make_twin(
     except Exception as error:
         raise TypeError(
             f"Expected a module that can be copied, but {_culprit(module)} cannot be: {error} "
-            "Leave it out of the module's state (`__getstate__`), or make it where it is used."
+            "Leave it out of the module's state (`__getstate__`), or create it where it is used."
         ) from error
     _bind(module, twin, memo)
     return twin, copies
 
 
 def _bind(module: LightningModule, twin: LightningModule, memo: dict[int, Any]) -> None:
-    """Give the copy methods of its own, where the module's were replaced."""
+    """Remove compiled methods from the copy, and bind the module's replaced methods to it."""
     if module.__dict__.get("_compiler_ctx") is not None:
         for name in _COMPILED:
             twin.__dict__.pop(name, None)

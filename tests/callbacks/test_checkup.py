@@ -550,7 +550,7 @@ def test_no_steps():
     ("arguments", "match"),
     [
         ({"model": nn.Linear(2, 2)}, "`model` to be a .*LightningModule, but got the Linear"),
-        ({"model": Research}, "but got the class Research: make one of it first"),
+        ({"model": Research}, "but got the class Research: instantiate it first"),
         ({"model": None}, "`model` to be a .*LightningModule, but got the NoneType"),
         ({"data": "x"}, "`data` to be a LightningDataModule or the loaders .*, but got 'x'"),
         ({"data": 3}, "`data` to be .*, but got 3"),
@@ -566,8 +566,8 @@ def test_no_steps():
         ({"limit_val_batches": "a"}, "`limit_val_batches` to be a number"),
         ({"overfit_batches": "a"}, "`overfit_batches` to be a number"),
         ({"log_every_n_steps": "a"}, "`log_every_n_steps` to be a number"),
-        ({"callbacks": 3}, "`callbacks` to be one or a list of them, but got 3"),
-        ({"callbacks": ["x"]}, "`callbacks` to be Callbacks, but got 'x' in it"),
+        ({"callbacks": 3}, "`callbacks` to be a Callback or a list of them, but got 3"),
+        ({"callbacks": ["x"]}, "`callbacks` to hold only Callbacks, but got 'x'"),
         ({"report": 3}, "`report` to be the path of a file, but got 3"),
     ],
 )
