@@ -1,4 +1,4 @@
-"""What the outputs of an activation show: saturated and dormant units, moments and their drift."""
+"""Statistics of an activation's outputs: saturated and dormant units, moments and their drift."""
 
 import math
 from collections.abc import Sequence
@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# Derivative of a sigmoid at |x| = 5, relative to its largest.
+# Derivative of a sigmoid at |x| = 5, relative to its maximum.
 _FLAT = 1 - math.tanh(2.5) ** 2
 # Centre of the outputs, and the distance from it at and beyond which the derivative, relative to
-# its largest, is at most `_FLAT`.
+# its maximum, is at most `_FLAT`.
 _FLAT_FROM = {
     "sigmoid": (0.5, math.tanh(2.5) / 2),
     "tanh": (0.0, math.tanh(2.5)),
@@ -23,15 +23,14 @@ _NON_NEGATIVE = frozenset(["relu", "relu6", "sigmoid", "hardsigmoid", "softplus"
 
 
 class UnitStatistics(NamedTuple):
-    """What is known of each unit of a layer over a window; every tensor has shape ``(units,)``.
+    """Statistics of each unit of a layer over a window; every tensor has shape ``(units,)``.
 
     Attributes:
         mean: Mean output over samples and positions.
         variance: Variance of the outputs over samples and positions.
         magnitude: Mean absolute output.
         saturated: Share of saturated outputs, 0 to 1; NaN where the activation cannot saturate.
-        mean_noise: Variance of ``mean`` from drawing this window's samples instead of others;
-            NaN for fewer than two samples.
+        mean_noise: Sampling variance of ``mean``; NaN for fewer than two samples.
     """
 
     mean: Tensor
@@ -42,10 +41,10 @@ class UnitStatistics(NamedTuple):
 
 
 class LayerIndex(NamedTuple):
-    """Which layer each of many units in a row belongs to.
+    """The layer of each unit, for the units of several layers in a row.
 
     Attributes:
-        of_unit: Position of each unit's layer, shape ``(units,)``.
+        of_unit: Index of each unit's layer, shape ``(units,)``.
         widths: Number of units of each layer, shape ``(layers,)``.
     """
 
@@ -54,13 +53,13 @@ class LayerIndex(NamedTuple):
 
 
 def layer_index(widths: Sequence[int]) -> LayerIndex:
-    """Index of layers whose units stand in a row, layer by layer.
+    """Build the index of layers whose units are in a row, layer by layer.
 
     Args:
         widths: Number of units of each layer.
 
     Returns:
-        The index, for the functions of several layers.
+        The index, for the functions that take several layers.
 
     Example:
         >>> layer_index([2, 1]).of_unit
@@ -71,16 +70,16 @@ def layer_index(widths: Sequence[int]) -> LayerIndex:
 
 
 def saturated_entries(outputs: Tensor, kind: str) -> Tensor | None:
-    r"""Entries where the activation is almost flat, read from its outputs.
+    r"""Find the entries where the activation is almost flat, from its outputs.
 
-    Saturated is :math:`|x| \ge 5` for a sigmoid (DeepDiagnosis), where the derivative is 0.0266
-    of its largest. The same share of the largest derivative is the limit for ``tanh``
-    (:math:`|x| \ge 2.5`) and ``softsign``; the hard variants are saturated at their ends, where
-    the derivative is 0, ``relu6`` at its upper one only: at 0 it is inactive, as any ReLU.
+    A sigmoid is saturated at :math:`|x| \ge 5` (DeepDiagnosis), where the derivative is 0.0266 of
+    its maximum. The same share of the maximum is the limit for ``tanh`` (:math:`|x| \ge 2.5`) and
+    ``softsign``; the hard variants are saturated at their ends, where the derivative is 0,
+    ``relu6`` only at its upper end: at 0 it is inactive, like any ReLU.
 
     Args:
         outputs: Outputs of the activation, any shape.
-        kind: Functional name of the activation, as ``"sigmoid"``.
+        kind: Functional name of the activation, such as ``"sigmoid"``.
 
     Returns:
         Boolean tensor of the shape of ``outputs``, or None if the activation cannot saturate.
@@ -102,7 +101,7 @@ def saturated_entries(outputs: Tensor, kind: str) -> Tensor | None:
 
 
 def unit_mean_and_variance(outputs: Tensor, unit_dim: int) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each unit over one batch; on the host in the order of the memory.
+    """Compute the mean and variance of each unit over one batch; on a CPU in memory order.
 
     Args:
         outputs: Real, not empty, at least one dimension.
@@ -110,7 +109,7 @@ def unit_mean_and_variance(outputs: Tensor, unit_dim: int) -> tuple[Tensor, Tens
 
     Returns:
         Both of shape ``(units,)``, single precision, or double for double outputs; the variance
-        is that of the batch itself (divided by the number of entries).
+        is the biased one (divided by the number of entries).
 
     Example:
         >>> unit_mean_and_variance(torch.tensor([[0.0, 4.0], [0.0, 2.0]]), 1)
@@ -127,7 +126,7 @@ def unit_mean_and_variance(outputs: Tensor, unit_dim: int) -> tuple[Tensor, Tens
 
 
 def unit_moments(outputs: Tensor, unit_dim: int, kind: str) -> Tensor:
-    """Moments of each unit over one batch, in one small tensor for `moment_sums`.
+    """Compute the moments of each unit over one batch, in one small tensor for `moment_sums`.
 
     The first dimension is that of the samples, unless it is that of the units; all others are
     positions. Deviations are taken from the mean, not from 0, so that a large mean costs no
@@ -136,11 +135,11 @@ def unit_moments(outputs: Tensor, unit_dim: int, kind: str) -> Tensor:
     Args:
         outputs: Real outputs of the activation, not empty, at least one dimension.
         unit_dim: Dimension of the units: channels of a convolution, features of a dense layer.
-        kind: Functional name of the activation, as ``"relu"``.
+        kind: Functional name of the activation, such as ``"relu"``.
 
     Returns:
-        Tensor of shape ``(7, units)``, single precision, or double for double outputs. Its rows
-        are for `moment_sums` to read.
+        Tensor of shape ``(7, units)``, single precision, or double for double outputs, whose rows
+        `moment_sums` reads.
 
     Example:
         >>> outputs = torch.tensor([[0.0, 4.0], [0.0, 2.0]])
@@ -167,7 +166,7 @@ def unit_moments(outputs: Tensor, unit_dim: int, kind: str) -> Tensor:
 
 
 def _saturated_share(values: Tensor, units: int, kind: str) -> Tensor:
-    """Mean of `saturated_entries` by unit, several times as fast for never being boolean."""
+    """Mean of `saturated_entries` by unit, several times as fast without a boolean tensor."""
     if kind not in _FLAT_FROM:
         return values.new_full((values.shape[units],), math.nan)
     centre, limit = _FLAT_FROM[kind]
@@ -184,9 +183,9 @@ def _unit_means(values: Tensor, units: int) -> Tensor:
 
 
 def _samples_units_positions(outputs: Tensor, unit_dim: int) -> tuple[Tensor, int]:
-    """Outputs in three dimensions, in the order of the memory, and which is that of the units.
+    """Reshape outputs to three dimensions in memory order; also return that of the units.
 
-    Samples come first. To go through the memory in another order takes several times as long.
+    Samples come first. Traversing the memory in another order takes several times as long.
     """
     unit_dim %= outputs.ndim
     if unit_dim == 0:
@@ -199,14 +198,14 @@ def _samples_units_positions(outputs: Tensor, unit_dim: int) -> tuple[Tensor, in
 
 
 def moment_sums(moments: Tensor) -> Tensor:
-    """Sums that can be added up over batches and ranks, in double precision.
+    """Convert moments to sums that can be added over batches and ranks, in double precision.
 
     Args:
-        moments: What `unit_moments` gave, shape ``(7, units)``.
+        moments: Result of `unit_moments`, shape ``(7, units)``.
 
     Returns:
-        Double precision tensor of shape ``(8, units)``; the sum of several is that of all their
-        outputs together.
+        Double precision tensor of shape ``(8, units)``; several of them add up to that of all
+        their outputs together.
 
     Example:
         >>> outputs = torch.arange(6.0).reshape(3, 2)
@@ -221,7 +220,7 @@ def moment_sums(moments: Tensor) -> Tensor:
         entries * mean,
         entries * (variance + mean**2),
         entries * magnitude,
-        # A number of outputs: of a share that was rounded exactly half would be more than half.
+        # Rounded to a count of outputs: from a rounded share, a half could become more than half.
         (entries * saturated).round(),
         samples * mean,
         samples * (variance_by_sample + mean**2),
@@ -230,10 +229,10 @@ def moment_sums(moments: Tensor) -> Tensor:
 
 
 def unit_statistics(sums: Tensor) -> UnitStatistics:
-    r"""Statistics of each unit over everything that was added to the sums.
+    r"""Compute the statistics of each unit over all outputs in the sums.
 
     The noise of a mean is the variance of the samples' own means, each over its positions,
-    divided by the number of samples: positions of one sample are no independent draws.
+    divided by the number of samples: the positions of a sample are not independent.
 
     Args:
         sums: Shape ``(8, units)``, from `moment_sums`.
@@ -262,7 +261,7 @@ def unit_statistics(sums: Tensor) -> UnitStatistics:
 def layer_mean_and_variance(
     statistics: UnitStatistics, layers: LayerIndex | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Mean and variance over all outputs of a layer: samples, positions and units.
+    """Compute mean and variance over all outputs of a layer: samples, positions and units.
 
     Args:
         statistics: Statistics of the layer's units, or of the units of several layers in a row.
@@ -282,7 +281,7 @@ def layer_mean_and_variance(
 
 
 def layer_means(values: Tensor, layers: LayerIndex | None = None) -> Tensor:
-    """Mean over the units of each layer.
+    """Average values over the units of each layer.
 
     Args:
         values: A value for each unit of one layer, or of several layers in a row.
@@ -308,7 +307,7 @@ def _for_each_unit(by_layer: Tensor, layers: LayerIndex | None) -> Tensor:
 def dormant_units(
     magnitude: Tensor, threshold: float = 0.025, layers: LayerIndex | None = None
 ) -> Tensor:
-    r"""Units that hardly speak: mean absolute output at most ``threshold`` of their layer's mean.
+    r"""Find units whose mean absolute output is at most ``threshold`` of their layer's mean.
 
     Args:
         magnitude: Mean absolute output of each unit, shape ``(units,)``.
@@ -332,18 +331,18 @@ def dormant_units(
 def mean_drift(
     before: UnitStatistics, after: UnitStatistics, layers: LayerIndex | None = None
 ) -> Tensor:
-    r"""How far the units' means moved between two windows, in standard deviations.
+    r"""Measure how far the units' means moved between two windows, in standard deviations.
 
     .. math:: \sqrt{\frac{\sum_u (\mu_u' - \mu_u)^2 - s_u'^2 - s_u^2}{\sum_u \sigma_u^2 + s_u^2}}
 
     with mean :math:`\mu`, variance :math:`\sigma^2` and noise of the mean :math:`s^2` of each
-    unit, the window after primed. Without the noise two windows of a network that does not
-    change would seem to differ, the more so the smaller the batch. Sums are taken over the
-    units before the division: a unit that was almost constant, as a ReLU about to revive, has
-    no scale of its own, and would outweigh all others.
+    unit, the later window primed. Without the noise two windows of an unchanged network would
+    seem to differ, the more so the smaller the batch. Sums are taken over the units before the
+    division: a unit that was almost constant, such as a ReLU about to revive, has no scale of its
+    own, and would outweigh all others.
 
     The noise is that of independent samples. Batch normalisation in training holds a batch's
-    means closer together than that, so there a drift below the noise shows as 0.
+    means closer together than that, so that a drift below the noise is 0.
 
     Args:
         before: Statistics of the earlier window.
@@ -365,7 +364,7 @@ def mean_drift(
         reducing internal covariate shift", arXiv:1502.03167: the change of a layer's inputs.
     """
     moved = (after.mean - before.mean).square() - after.mean_noise - before.mean_noise
-    # Deviations from a window's own mean lack just the noise of that mean.
+    # The variance around a window's own mean lacks exactly the noise of that mean.
     scale = layer_means(before.variance + before.mean_noise, layers)
     ratio = layer_means(moved, layers) / scale
     return torch.where(scale > 0, ratio.clamp_min(0).sqrt(), math.nan)

@@ -1,8 +1,8 @@
 """Linear maps of image positions, one for each image, and their composition into affine maps.
 
-Each maps a position of the output to the position of the input that it is read from: a picture
-enlarged by 2 is the map that scales by 1/2. Positions are in pixels from the image's centre,
-``x`` to the right and ``y`` down.
+Each maps an output position to the input position that it is read from: the map that enlarges an
+image by 2 scales positions by 1/2. Positions are in pixels from the image's centre, ``x`` to the
+right and ``y`` down.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def rotation_matrices(angle: Tensor) -> Tensor:
-    """Maps that turn each picture anticlockwise.
+    """Build maps that rotate each image anticlockwise.
 
     Args:
         angle: In radians, shape ``(N,)``.
@@ -28,10 +28,10 @@ def rotation_matrices(angle: Tensor) -> Tensor:
 
 
 def scale_matrices(x: Tensor, y: Tensor) -> Tensor:
-    """Maps that read from positions stretched by ``x`` and ``y``; -1 flips.
+    """Build maps that scale the positions read from by ``x`` and ``y``; -1 flips.
 
     Args:
-        x: Factor of the horizontal position, shape ``(N,)``; 0.5 shows the picture twice as wide.
+        x: Factor of the horizontal position, shape ``(N,)``; 0.5 shows the image twice as wide.
         y: Factor of the vertical position, shape ``(N,)``.
 
     Returns:
@@ -47,11 +47,11 @@ def scale_matrices(x: Tensor, y: Tensor) -> Tensor:
 
 
 def shear_matrices(x: Tensor, y: Tensor) -> Tensor:
-    """Maps that slant each picture.
+    """Build maps that shear each image.
 
     Args:
-        x: Slope, tangent of the angle, by which rows move with their height, shape ``(N,)``.
-        y: Slope by which columns move with their position, shape ``(N,)``.
+        x: Slope, the tangent of the angle, by which rows shift with their height, shape ``(N,)``.
+        y: Slope by which columns shift with their position, shape ``(N,)``.
 
     Returns:
         Tensor of shape ``(N, 2, 2)``.
@@ -66,7 +66,7 @@ def shear_matrices(x: Tensor, y: Tensor) -> Tensor:
 
 
 def affine_matrices(linear: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Linear maps followed by an offset, as ``affine_warp`` takes them.
+    """Add an offset to linear maps, as ``affine_warp`` takes them.
 
     Args:
         linear: Shape ``(N, 2, 2)``.

@@ -1,23 +1,23 @@
-"""Refuse arguments that cannot be, by their names."""
+"""Validate arguments, with errors that name them."""
 
 import operator
 from typing import SupportsFloat, SupportsIndex
 
 
 def whole_number(argument: str, value: SupportsIndex, *, least: int = 1) -> int:
-    """A whole number of any kind as an ``int``.
+    """Convert a whole number of any type to an ``int``.
 
     Args:
         argument: Name of the argument that the user gave, for the message.
         value: What the user gave.
-        least: The least that it may be.
+        least: Smallest allowed value.
 
     Returns:
         The number.
 
     Raises:
-        TypeError: If it is none: a truth value, text, or a float, be it a whole one.
-        ValueError: If it is less.
+        TypeError: If it is not one: a bool, text, or a float, even a whole one.
+        ValueError: If it is below ``least``.
 
     Example:
         >>> whole_number("steps", 300)
@@ -37,19 +37,19 @@ def whole_number(argument: str, value: SupportsIndex, *, least: int = 1) -> int:
 def optional_whole_number(
     argument: str, value: SupportsIndex | None, *, least: int = 1
 ) -> int | None:
-    """The same of an argument that may be None.
+    """Convert a whole number of any type to an ``int``, unless it is None.
 
     Args:
         argument: Name of the argument that the user gave, for the message.
         value: What the user gave.
-        least: The least that it may be.
+        least: Smallest allowed value.
 
     Returns:
         The number, or None.
 
     Raises:
         TypeError: If it is neither.
-        ValueError: If it is less.
+        ValueError: If it is below ``least``.
 
     Example:
         >>> optional_whole_number("every_n_steps", None)
@@ -64,20 +64,20 @@ def number(
     least: float | None = None,
     above: float | None = None,
 ) -> int | float:
-    """A number of any kind as an ``int``, where it is whole by its type, or a ``float``.
+    """Convert a number of any type to an ``int``, if its type is integral, or else a ``float``.
 
     Args:
         argument: Name of the argument that the user gave, for the message.
         value: What the user gave.
-        least: The least that it may be.
-        above: What it must be above.
+        least: Smallest allowed value.
+        above: Value that it must exceed.
 
     Returns:
         The number; it may be infinite.
 
     Raises:
-        TypeError: If it is none: a truth value or text.
-        ValueError: If it is NaN, or less.
+        TypeError: If it is not a number, but a bool or text.
+        ValueError: If it is NaN, below ``least`` or not above ``above``.
 
     Example:
         >>> number("patience", 2.5, least=0)
@@ -104,12 +104,12 @@ def _number_of(value: SupportsFloat | SupportsIndex) -> int | float | None:
         pass
     try:
         return float(value)
-    except (TypeError, ValueError, RuntimeError):  # torch's of a tensor with several entries
+    except (TypeError, ValueError, RuntimeError):  # torch's, for a tensor of several entries
         return None
 
 
 def flag(argument: str, value: bool) -> bool:
-    """A truth value, and nothing that Python would merely take for one: ``"no"`` is true.
+    """Check that a flag is a bool and not merely truthy, as even ``"no"`` is.
 
     Args:
         argument: Name of the argument that the user gave, for the message.
@@ -131,7 +131,7 @@ def flag(argument: str, value: bool) -> bool:
 
 
 def text(argument: str, value: str) -> str:
-    """A name, not empty.
+    """Check that a name is a string and not empty.
 
     Args:
         argument: Name of the argument that the user gave, for the message.
@@ -141,8 +141,8 @@ def text(argument: str, value: str) -> str:
         The same.
 
     Raises:
-        TypeError: If it is no text.
-        ValueError: If it is empty.
+        TypeError: If it is not a string.
+        ValueError: If it is empty or blank.
 
     Example:
         >>> text("monitor", "val_loss")
@@ -156,7 +156,7 @@ def text(argument: str, value: str) -> str:
 
 
 def optional_text(argument: str, value: str | None) -> str | None:
-    """The same of an argument that may be None.
+    """Check that a name is None, or a string and not empty.
 
     Args:
         argument: Name of the argument that the user gave, for the message.
@@ -167,7 +167,7 @@ def optional_text(argument: str, value: str | None) -> str | None:
 
     Raises:
         TypeError: If it is neither.
-        ValueError: If it is empty.
+        ValueError: If it is empty or blank.
 
     Example:
         >>> optional_text("validation_loss", None)

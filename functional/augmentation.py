@@ -1,4 +1,4 @@
-"""Augmentation maths: reproducible draws by key, and one move or warp per image."""
+"""Augmentation maths: reproducible draws by key, and one shift or warp per image."""
 
 import torch
 from torch import Tensor
@@ -6,26 +6,26 @@ from torch.nn.functional import grid_sample, pad
 
 from .hashing import GOLDEN, shift_right, splitmix64
 
-_MIN_PIXELS_TO_COPY = 64 * 64  # Pixels from which on copying an image beats gathering its pixels.
+_MIN_PIXELS_TO_COPY = 64 * 64  # From here on, copying an image beats gathering its pixels.
 
 
 def keyed_uniform(index: Tensor, draws: int | Tensor, *, seed: int, epoch: int) -> Tensor:
-    """Uniform numbers that depend on the key (seed, epoch, index) alone.
+    """Draw uniform numbers that depend on the key (seed, epoch, index) alone.
 
     The same image gets the same draws whatever the batch size, the order or the number of
     processes. The hash is SplitMix64 (Steele et al. 2014), in wrapping 64-bit arithmetic.
 
     Args:
         index: Index of each image in its data set, int64, shape ``(N,)``.
-        draws: How many numbers for each image, or which of them: an int64 tensor of positions,
-            each of which has the same number whatever others are asked for.
+        draws: How many numbers to draw for each image, or an int64 tensor of their positions: the
+            number at a position does not depend on which others are asked for.
         seed: Seed of the run.
         epoch: Epoch, so that each epoch differs.
 
     Returns:
         Tensor of shape ``(N, draws)``, float32 in [0, 1), on the device of ``index``.
     """
-    # Filled rather than copied: a copy to a GPU waits for it.
+    # Filled rather than copied: a copy to a GPU would synchronise with it.
     key = torch.full((1,), seed, dtype=torch.int64, device=index.device)
     key = splitmix64(splitmix64(key) + epoch)
     key = splitmix64(key + index.to(torch.int64))
@@ -62,11 +62,11 @@ def affine_warp(images: Tensor, matrices: Tensor, mode: str = "bilinear") -> Ten
 def move_pixels(
     images: Tensor, x: Tensor, y: Tensor, flip_x: Tensor | None, flip_y: Tensor | None
 ) -> Tensor:
-    """Move and flip each image by whole pixels, zero outside: no interpolation, of any dtype.
+    """Shift and flip each image by whole pixels, zero outside: no interpolation, any dtype.
 
     Args:
         images: Shape ``(N, C, H, W)``.
-        x: By how many pixels to the right of its own each pixel is read, shape ``(N,)``, whole.
+        x: How many pixels to the right of its position each pixel is read, shape ``(N,)``, whole.
         y: The same, down.
         flip_x: Which images are mirrored from left to right after that, boolean of shape
             ``(N,)``; None for none.
@@ -83,11 +83,11 @@ def move_pixels(
         tensor([[[[0, 3, 2]]]])
     """
     count, channels, height, width = images.shape
-    # Copying is faster than gathering, but takes a loop and must know the offsets.
+    # Copying is faster than gathering, but needs a loop and the offsets on the host.
     large = images.device.type == "cpu" and height * width >= _MIN_PIXELS_TO_COPY
     if large and not torch.compiler.is_compiling():
         return _copy_windows(images, x, y, flip_x, flip_y)
-    # What lies outside is read from a border of one zero.
+    # Positions outside are read from a border of zeros, one pixel wide.
     columns = _sources(x, flip_x, width).clamp_(-1, width) + 1
     rows = _sources(y, flip_y, height).clamp_(-1, height) + 1
     place = (rows * (width + 2))[:, :, None] + columns[:, None, :]
@@ -117,7 +117,7 @@ def _copy_windows(
 
 
 def _window(offset: int, size: int, mirror: bool) -> tuple[slice, slice]:
-    """Where along one side an image is read, and where that is put."""
+    """Return the slices of one side of an image to read from and to write to."""
     offset = max(-size, min(size, offset))
     first, last = max(-offset, 0), size - max(offset, 0)
     target = slice(size - last, size - first) if mirror else slice(first, last)

@@ -1,4 +1,4 @@
-"""Mean and deviation of each channel of images that come block by block."""
+"""Mean and standard deviation of each channel of images that arrive in blocks."""
 
 from dataclasses import dataclass, field
 
@@ -11,11 +11,11 @@ class ChannelMoments:
     r"""Mean and variance of each channel, in double precision.
 
     Blocks are joined by :math:`M = M_a + M_b + \delta^2 n_a n_b / (n_a + n_b)`, where :math:`M` is
-    the sum of squared deviations and :math:`\delta` the difference of the two means, so that
-    nothing is lost where the mean is far larger than the deviation.
+    the sum of squared deviations and :math:`\delta` the difference of the two means, so that no
+    precision is lost if the mean is far larger than the standard deviation.
 
     Attributes:
-        count: Pixels of a channel so far.
+        count: Pixels per channel so far.
         mean: Float64, shape ``(C,)``.
         squares: Sum of squared deviations from the mean, float64, shape ``(C,)``.
 
@@ -40,7 +40,7 @@ class ChannelMoments:
         return (self.squares / max(self.count, 1)).sqrt()
 
     def add(self, images: Tensor) -> None:
-        """Take up a block of shape ``(N, C, H, W)``, of any dtype; it is copied as float64."""
+        """Add a block of shape ``(N, C, H, W)``, of any dtype; it is converted to float64."""
         if images.numel() == 0:
             return
         pixels = images.transpose(0, 1).flatten(1).double()

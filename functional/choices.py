@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def choose(argument: str, name: str, choices: Mapping[str, T]) -> T:
-    """Value of ``choices`` under ``name``, or an error that shows the nearest and all names.
+    """Look up ``name`` in ``choices``, with an error that shows the nearest and all names.
 
     Args:
         argument: Name of the argument that the user gave, for the message.

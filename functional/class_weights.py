@@ -1,14 +1,14 @@
-"""Weights that make up for rare classes."""
+"""Weights that compensate for rare classes."""
 
 from torch import Tensor
 
 
 def inverse_frequency_weights(counts: Tensor) -> Tensor:
-    r"""Weight of each class in the loss: :math:`n / (K n_k)`, of the :math:`K` classes that occur.
+    r"""Weight each class in the loss by :math:`n / (K n_k)`, with :math:`K` classes that occur.
 
-    Classes then weigh alike, and the mean over all items is 1. A class that does not occur has the
-    weight of the rarest that does: it may occur elsewhere, where it should neither be left out nor
-    outweigh all others, and it changes no other weight.
+    All classes then have the same total weight, and the mean over all items is 1. A class that does
+    not occur gets the weight of the rarest that does: it may occur elsewhere, where it should
+    neither be left out nor outweigh all others, and it changes no other weight.
 
     Args:
         counts: Items of each class, shape ``(classes,)``, not all 0.

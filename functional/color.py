@@ -1,4 +1,4 @@
-"""Changes of colour as one 3x4 matrix for each image, and one at a time with clamping."""
+"""Colour changes: as one 3x4 matrix for each image, or one at a time with clamping."""
 
 import math
 
@@ -9,7 +9,7 @@ _LUMA = (0.2989, 0.587, 0.114)  # Weights of red, green and blue in torchvision'
 
 
 def brightness_matrices(factor: Tensor, channels: int = 3) -> Tensor:
-    """Matrices that multiply every channel.
+    """Build matrices that multiply every channel.
 
     Args:
         factor: Shape ``(N,)``; 0 is black, 1 the image as it is.
@@ -26,7 +26,7 @@ def brightness_matrices(factor: Tensor, channels: int = 3) -> Tensor:
 
 
 def contrast_matrices(factor: Tensor, mean: Tensor, channels: int = 3) -> Tensor:
-    """Matrices that blend each image with its own mean.
+    """Build matrices that blend each image with its own mean.
 
     Args:
         factor: Shape ``(N,)``; 0 is plain gray, 1 the image as it is.
@@ -44,7 +44,7 @@ def contrast_matrices(factor: Tensor, mean: Tensor, channels: int = 3) -> Tensor
 
 
 def saturation_matrices(factor: Tensor) -> Tensor:
-    """Matrices that blend each image with its own grayscale; 0 is grayscale.
+    """Build matrices that blend each image with its own grayscale; 0 is grayscale.
 
     Args:
         factor: Shape ``(N,)``; 1 is the image as it is.
@@ -60,10 +60,10 @@ def saturation_matrices(factor: Tensor) -> Tensor:
 
 
 def hue_matrices(shift: Tensor) -> Tensor:
-    """Matrices that turn colours around the gray axis and keep grays as they are.
+    """Build matrices that rotate colours about the gray axis and leave grays unchanged.
 
-    It is linear, unlike the shift of hue in HSV that ``adjust_hue`` does: the same at 0, and near
-    it for soft colours.
+    The rotation is linear, unlike the hue shift in HSV of ``adjust_hue``: it is the same at 0, and
+    close to it for colours of low saturation.
 
     Args:
         shift: In turns of the colour circle, shape ``(N,)``.
@@ -93,11 +93,11 @@ def hue_matrices(shift: Tensor) -> Tensor:
 
 
 def chain_colors(first: Tensor, then: Tensor) -> Tensor:
-    """One matrix for two changes of colour.
+    """Combine two colour changes into one matrix.
 
     Args:
-        first: Shape ``(N, C, C + 1)``.
-        then: What follows, of the same shape.
+        first: The first change, shape ``(N, C, C + 1)``.
+        then: The second change, of the same shape.
 
     Returns:
         Tensor of the same shape.
@@ -150,7 +150,7 @@ def grayscale(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
     red, green, blue = images.unbind(1)
-    # In torchvision's order and with its roundings: a sum that is nearly whole is cut off later.
+    # In torchvision's order and with its rounding: a sum that is nearly whole is truncated later.
     gray = red.mul(_LUMA[0]).add_(green, alpha=_LUMA[1]).add_(blue, alpha=_LUMA[2])
     return gray[:, None]
 
@@ -172,7 +172,7 @@ def gray_means(channel_means: Tensor) -> Tensor:
 
 
 def rest_of_one(factor: Tensor) -> Tensor:
-    """1 minus each factor, rounded once: to the last bit what torchvision blends with.
+    """Compute 1 minus each factor, rounded once: to the last bit what torchvision blends with.
 
     Args:
         factor: Any shape, floating point.
@@ -195,14 +195,14 @@ def blend(
     *,
     whole: bool = False,
 ) -> Tensor:
-    """Each image by its factor and another by the rest of 1, clamped as torchvision clamps.
+    """Weight each image by its factor and another by 1 minus that, clamped as in torchvision.
 
     Args:
         images: Shape ``(N, C, H, W)``.
-        others: Broadcastable to it; None is black.
-        factor: Shape ``(N,)``, also above 1.
+        others: Broadcastable to ``images``; None is black.
+        factor: Shape ``(N,)``; may be above 1.
         bound: Largest value.
-        whole: Whether the values are whole numbers, which are cut off at the end, not rounded.
+        whole: Whether the values are whole numbers, which are truncated at the end, not rounded.
 
     Returns:
         Tensor of the shape of ``images``.
@@ -214,7 +214,7 @@ def blend(
     factor = factor[:, None, None, None].to(images.dtype)
     blended = images * factor
     if others is not None:
-        # One rounding for product and sum, as torchvision's `add_` with `alpha` has.
+        # One rounding for product and sum, as in torchvision's `add_` with `alpha`.
         blended = torch.addcmul(blended, others, rest_of_one(factor))
     blended = blended.clamp_(0, bound)
     return blended.floor_() if whole else blended
@@ -246,7 +246,7 @@ def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
     sector = turned.floor()
     share, saturation = turned - sector, chroma / torch.where(plain, 1, value)
     part, gray = saturation * share, 1 - saturation
-    # What a channel is in each sector: the largest, the least, falling or rising.
+    # In each sector, a channel is the largest, the least, falling or rising.
     kinds = [value, gray * value, (1 - part) * value, (part + gray) * value]
     levels = torch.stack(kinds, 1).clamp_(0, 1)
     return levels.gather(1, _kinds(sector.to(torch.int32)).to(torch.int64))
@@ -265,9 +265,9 @@ def _hue(images: Tensor, value: Tensor, divisor: Tensor) -> Tensor:
 
 
 def _kinds(sector: Tensor) -> Tensor:
-    """Which of the four kinds red, green and blue are in each sector, shape ``(N, 3, H, W)``."""
-    # Green and blue are what red is four and two sectors on. By sectors 0 to 10, two bits each,
-    # red is: largest, falling, least, least, rising, largest, and so on.
+    """Return the kinds of red, green and blue in each sector, shape ``(N, 3, H, W)``."""
+    # Green and blue are as red is four and two sectors further on. In sectors 0 to 10, with two
+    # bits each, red is: largest, falling, least, least, rising, largest, and so on.
     sectors = torch.stack([sector, sector + 4, sector + 2], 1) * 2
     return torch.bitwise_right_shift(0b11_01_01_10_00_00_11_01_01_10_00, sectors).bitwise_and_(3)
 

@@ -1,4 +1,4 @@
-"""Find rows of the same content."""
+"""Find rows with the same content."""
 
 import torch
 from torch import Tensor
@@ -9,10 +9,10 @@ _BYTES_OF_A_WORD = 8
 
 
 def content_hashes(rows: Tensor) -> Tensor:
-    """Hash of each row's bytes: equal rows have equal hashes.
+    """Hash each row's bytes: equal rows have equal hashes.
 
-    Each word of 8 bytes is hashed together with its place; the row's hash is the sum, which
-    wraps around. Two rows that differ share a hash once in 2**64 pairs.
+    Each word of 8 bytes is hashed together with its position; the row's hash is the sum, which
+    wraps around. Two different rows share a hash once in 2**64 pairs.
 
     Args:
         rows: Shape ``(N, ...)``, any dtype.
@@ -39,7 +39,7 @@ def content_hashes(rows: Tensor) -> Tensor:
 
 
 def first_alike(hashes: Tensor) -> Tensor:
-    """For each position the first one with the same hash; its own where there is none before.
+    """Find, for each position, the first one with the same hash, which may be itself.
 
     Args:
         hashes: Shape ``(N,)``, int64.

@@ -1,11 +1,11 @@
-"""Which units of an activation do anything."""
+"""Active and dead units of an activation."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-# Fewer units side by side are read no faster.
+# Fewer units than this next to each other are not read any faster.
 _MIN_UNITS_ABREAST = 16
 
 
@@ -26,27 +26,27 @@ ACTIVITY_RULES = {
 }
 """Rule of each activation, by torch's functional name.
 
-A unit of ReLU or ReLU6 that is not active has no gradient at all. One of LeakyReLU is in its
-negative part for every input: linear. One of ELU (``alpha=1``) is so far down that its derivative,
-``output + 1``, is below 0.05. One of GELU gave inputs below -2.7, one of SiLU below -6.5: both go
-back to 0 there.
+An inactive unit of ReLU or ReLU6 has no gradient at all. One of LeakyReLU is in its negative part
+for every input, and so linear. One of ELU (``alpha=1``) is so negative that its derivative,
+``output + 1``, is below 0.05. One of GELU has inputs below -2.7, one of SiLU below -6.5, where both
+return to 0.
 """
 
 
 def active_units(
     outputs: Tensor, unit_dim: int, *, threshold: float = 0.0, magnitude: bool = False
 ) -> Tensor:
-    """Units above the threshold for at least one entry; the others are dead in this batch.
+    """Find units above the threshold for at least one entry; the others are dead in this batch.
 
-    Definition of a dead ReLU: no positive output for any input of the window (Lu et al. 2019,
-    "Dying ReLU and initialization", arXiv:1903.06733). A unit whose outputs hold NaN counts as
-    active: it has another problem.
+    A dead ReLU has no positive output for any input of the window (Lu et al. 2019, "Dying ReLU and
+    initialization", arXiv:1903.06733). A unit whose outputs contain NaN counts as active: it has
+    another problem.
 
     Args:
         outputs: Outputs of the activation, any shape with at least one dimension.
         unit_dim: Dimension of the units: channels of a convolution, features of a dense layer.
-        threshold: What the largest output of an active unit is above.
-        magnitude: Whether the largest magnitude decides in place of the largest output.
+        threshold: Value that the largest output of an active unit exceeds.
+        magnitude: Whether to use the largest magnitude instead of the largest output.
 
     Returns:
         Boolean tensor of shape ``(units,)``.
@@ -68,9 +68,9 @@ def active_units(
 
 def _highest(outputs: Tensor, unit_dim: int) -> Tensor:
     last = outputs.movedim(unit_dim, -1)
-    if last.shape[-1] >= _MIN_UNITS_ABREAST and last.is_contiguous():  # As channels_last has them.
+    if last.shape[-1] >= _MIN_UNITS_ABREAST and last.is_contiguous():  # As in channels_last.
         return last.reshape(-1, last.shape[-1]).amax(0)
     before, after = list(range(unit_dim)), list(range(1, outputs.ndim - unit_dim))
-    # Over samples first: over samples and few positions at once takes twenty times as long.
+    # Samples first: reducing samples and few positions at once takes twenty times as long.
     highest = outputs.amax(before) if before else outputs
     return highest.amax(after) if after else highest

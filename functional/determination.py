@@ -1,4 +1,4 @@
-"""Share of the targets' variance that outputs explain, from sums that can be added up."""
+"""Share of the targets' variance that outputs explain, from sums that can be merged."""
 
 import torch
 from torch import Tensor
@@ -8,14 +8,14 @@ _COUNT, _REFERENCE, _MEAN, _SQUARES, _ERRORS = range(5)
 
 
 def determination_sums(outputs: Tensor, targets: Tensor) -> Tensor:
-    """What R2 needs of some samples.
+    """Compute the sums over some samples that R2 needs.
 
-    Squares are of deviations, never of the targets themselves: where the mean is large against the
-    deviation, the difference of two sums of squares has no digit left.
+    Deviations are squared, never the targets themselves: if the mean is large compared with the
+    standard deviation, the difference of two sums of squares loses all its digits.
 
     Args:
         outputs: Outputs, shape ``(N, O)``, N at least 1.
-        targets: Targets, alike.
+        targets: Targets of the same shape.
 
     Returns:
         Sums, float32 of shape ``(5, O)``: number of samples, a target as the reference, the mean
@@ -31,14 +31,14 @@ def determination_sums(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def add_determination_sums(first: Tensor, second: Tensor) -> Tensor:
-    """Sums of the samples of two, each as `determination_sums` gives them or zeros for none.
+    """Merge two results of `determination_sums`; zeros in the first stand for no samples.
 
     Args:
         first: Sums, shape ``(5, O)``, or ``(5, 1)`` of zeros.
         second: Sums, shape ``(5, O)``.
 
     Returns:
-        Sums of both, shape ``(5, O)``.
+        Sums over the samples of both, shape ``(5, O)``.
 
     Reference:
         Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance", equation 2.1.
@@ -46,9 +46,9 @@ def add_determination_sums(first: Tensor, second: Tensor) -> Tensor:
     first = first.expand_as(second)
     count = first[_COUNT] + second[_COUNT]
     share = second[_COUNT] / count.clamp(min=1)
-    # References are alike, so that their difference is exact where that of two means is not.
+    # References are close, so that their difference is exact where that of two means is not.
     apart = second[_REFERENCE] - first[_REFERENCE] + second[_MEAN] - first[_MEAN]
-    # With nothing before it the second keeps its own reference.
+    # If the first is empty, the second keeps its own reference.
     none = first[_COUNT] == 0
     return torch.stack(
         [
@@ -62,14 +62,14 @@ def add_determination_sums(first: Tensor, second: Tensor) -> Tensor:
 
 
 def determination(sums: Tensor) -> Tensor:
-    r"""R2, the coefficient of determination, :math:`1 - \sum (y - f)^2 / \sum (y - \bar y)^2`.
+    r"""Compute R2, :math:`1 - \sum (y - f)^2 / \sum (y - \bar y)^2`.
 
     Args:
-        sums: Sums of all samples, shape ``(5, O)``, as `determination_sums` gives them.
+        sums: Sums over all samples, shape ``(5, O)``, from `determination_sums`.
 
     Returns:
-        R2 of each output, shape ``(O,)``. NaN where there are less than two samples; of targets
-        that are all the same 1 where each is met and else 0, as in scikit-learn.
+        R2 of each output, shape ``(O,)``. NaN for fewer than two samples; for constant targets 1 if
+        all errors are 0, and otherwise 0, as in scikit-learn.
 
     Example:
         >>> y = torch.tensor([[1.0], [2.0], [3.0]])

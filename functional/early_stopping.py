@@ -1,8 +1,8 @@
-r"""When to stop training: Prechelt's criteria, and curves made smooth before they are judged.
+r"""When to stop training: Prechelt's criteria, and smoothing of curves before they are judged.
 
 Reference: L. Prechelt, "Early stopping - but when?", in Neural Networks: Tricks of the Trade,
 Springer 1998. :math:`E_{va}` is the loss on the validation data and :math:`E_{tr}` that on the
-training data. A strip is a number of checks that are looked at together; he uses 5.
+training data. A strip is a number of successive validations; he uses 5.
 """
 
 import torch
@@ -13,16 +13,16 @@ from .precision import at_least_single
 
 
 def generalization_loss(validation_losses: Tensor) -> Tensor:
-    r"""By how many percent the loss is above its lowest so far.
+    r"""Compute by how many percent the loss is above its lowest so far.
 
     .. math:: GL(t) = 100 \left(\frac{E_{va}(t)}{\min_{t' \le t} E_{va}(t')} - 1\right)
 
     Args:
-        validation_losses: Shape ``(checks,)``, in order. NaN is passed over.
+        validation_losses: Shape ``(checks,)``, in order. NaN is skipped.
 
     Returns:
-        Percent, shape ``(checks,)``; NaN where the lowest is not positive, since a ratio means
-        nothing then, or the loss is NaN.
+        Percent, shape ``(checks,)``; NaN where the loss is NaN, or the lowest is not positive, as
+        a ratio is meaningless then.
 
     Example:
         >>> generalization_loss(torch.tensor([4.0, 2.0, 3.0]))
@@ -35,7 +35,7 @@ def generalization_loss(validation_losses: Tensor) -> Tensor:
 
 
 def training_progress(training_losses: Tensor) -> Tensor:
-    r"""How far the training loss still moves: by how many per mille its mean is above its lowest.
+    r"""Compute by how many per mille the mean of the training loss is above its lowest.
 
     .. math:: P_k(t) = 1000 \left(\frac{\sum_{t'=t-k+1}^{t} E_{tr}(t')}
         {k \min_{t'=t-k+1}^{t} E_{tr}(t')} - 1\right)
@@ -61,7 +61,7 @@ def training_progress(training_losses: Tensor) -> Tensor:
 def progress_quotient(
     validation_losses: Tensor, training_losses: Tensor, strip_length: int = 5
 ) -> Tensor:
-    r"""Generalisation loss for what training still gains, at the end of each strip.
+    r"""Divide the generalisation loss by the training progress, at the end of each strip.
 
     .. math:: PQ(t) = \frac{GL(t)}{P_k(t)}
 
@@ -70,15 +70,15 @@ def progress_quotient(
 
     Args:
         validation_losses: Shape ``(checks,)``.
-        training_losses: Mean training loss up to each check, shape ``(checks,)``.
-        strip_length: Checks in a strip, k.
+        training_losses: Mean training loss up to each validation, shape ``(checks,)``.
+        strip_length: Validations in a strip, k.
 
     Returns:
-        Shape ``(checks // strip_length,)``: 0 where nothing is lost, infinite where something is
-        and training no longer moves, NaN where one of the two is not defined.
+        Shape ``(checks // strip_length,)``: 0 where the generalisation loss is 0, infinite where
+        it is not but the training progress is, NaN where either is undefined.
 
     Raises:
-        TypeError: If ``strip_length`` is no whole number.
+        TypeError: If ``strip_length`` is not a whole number.
         ValueError: If the curves differ in length or ``strip_length`` is below 1.
 
     Example:
@@ -88,31 +88,31 @@ def progress_quotient(
     """
     if len(validation_losses) != len(training_losses):
         raise ValueError(
-            "Expected `training_losses` to be as many as `validation_losses`, "
+            "Expected `training_losses` to have as many entries as `validation_losses`, "
             f"{len(validation_losses)}, but got {len(training_losses)}."
         )
     ends = _strip_ends(len(validation_losses), strip_length)
     lost = generalization_loss(validation_losses)[ends]
     strips = training_losses[: len(ends) * strip_length].reshape(-1, strip_length)
     quotient = lost / training_progress(strips)
-    # 0/0: nothing lost, whatever the progress.
+    # 0/0: no generalisation loss, whatever the progress.
     return torch.where(lost == 0, 0.0, quotient)
 
 
 def successive_increases(validation_losses: Tensor, strip_length: int = 5) -> Tensor:
-    r"""Number of strips in a row, up to each strip's end, that ended above the one before.
+    r"""Count the strips in a row, up to each strip's end, that ended above the previous one.
 
-    Prechelt's :math:`UP_s` stops where it reaches s: over-fitting that lasts, however small.
+    Prechelt's :math:`UP_s` stops when it reaches s: at persistent over-fitting, however small.
 
     Args:
         validation_losses: Shape ``(checks,)``.
-        strip_length: Checks in a strip, k.
+        strip_length: Validations in a strip, k.
 
     Returns:
         Whole numbers of shape ``(checks // strip_length,)``; the first is 0.
 
     Raises:
-        TypeError: If ``strip_length`` is no whole number.
+        TypeError: If ``strip_length`` is not a whole number.
         ValueError: If ``strip_length`` is below 1.
 
     Example:
@@ -128,7 +128,7 @@ def successive_increases(validation_losses: Tensor, strip_length: int = 5) -> Te
 
 
 def exponential_average(values: Tensor, window: int) -> Tensor:
-    r"""Exponentially weighted mean of all values, the last weighing most.
+    r"""Compute the exponentially weighted mean of all values, the last weighing most.
 
     .. math:: s = \frac{\sum_{i \ge 0} (1-a)^i v_{n-i}}{\sum_{i \ge 0} (1-a)^i},
         \quad a = \frac{2}{w + 1}
@@ -140,10 +140,10 @@ def exponential_average(values: Tensor, window: int) -> Tensor:
         window: The span w: the weights have the same centre as those of a mean of w values.
 
     Returns:
-        Scalar tensor; of whole numbers in the default precision.
+        Scalar tensor; in the default dtype for whole numbers.
 
     Raises:
-        TypeError: If ``window`` is no whole number.
+        TypeError: If ``window`` is not a whole number.
         ValueError: If ``window`` is below 1 or there are no values.
 
     Example:
@@ -154,23 +154,23 @@ def exponential_average(values: Tensor, window: int) -> Tensor:
     exact = at_least_single(_real(values))
     age = torch.arange(len(exact) - 1, -1, -1, device=exact.device)
     weights = torch.pow(torch.as_tensor(1 - 2 / (window + 1), dtype=exact.dtype), age)
-    # What weighs nothing does not count, not even if it is infinite.
+    # Values of weight 0 do not count, even if they are infinite.
     parts = torch.where(weights > 0, weights * exact, 0.0)
     return (parts.sum() / weights.sum()).to(_real(values).dtype)
 
 
 def windowed_median(values: Tensor, window: int) -> Tensor:
-    """Median of the last values; of an even number of them the mean of the middle two.
+    """Compute the median of the last values; of an even number, the mean of the middle two.
 
     Args:
         values: Shape ``(n,)``, n at least 1.
-        window: How many of them, at most.
+        window: How many values, at most.
 
     Returns:
-        Scalar tensor; of whole numbers in the default precision.
+        Scalar tensor; in the default dtype for whole numbers.
 
     Raises:
-        TypeError: If ``window`` is no whole number.
+        TypeError: If ``window`` is not a whole number.
         ValueError: If ``window`` is below 1 or there are no values.
 
     Example:
@@ -180,7 +180,7 @@ def windowed_median(values: Tensor, window: int) -> Tensor:
     _check_last(values, window)
     last = _real(values[-window:])
     ranked, middle = at_least_single(last).sort().values, len(last) // 2
-    # The mean of two that are equal is either, of two infinite ones, too.
+    # The mean of two equal values is either of them, also of two infinite ones.
     low, high = ranked[middle if len(last) % 2 else middle - 1], ranked[middle]
     median = torch.where(low == high, high, (low + high) / 2)
     return torch.where(last.isnan().any(), float("nan"), median).to(last.dtype)
@@ -194,7 +194,7 @@ def _check_last(values: Tensor, window: int) -> None:
     whole_number("window", window)
     if values.ndim == 0 or not len(values):
         raise ValueError(
-            f"Expected `values` to be a row of at least one, but got shape {tuple(values.shape)}."
+            f"Expected `values` to be a non-empty sequence, but got shape {tuple(values.shape)}."
         )
 
 

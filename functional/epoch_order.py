@@ -1,16 +1,16 @@
-"""Order of an epoch's items, and how ranks and batches share them."""
+"""Order of an epoch's items, and their division among ranks and batches."""
 
 import torch
 from torch import Tensor
 
 from .hashing import splitmix64
 
-# That are sorted by length at a time: similar within, yet different in each epoch.
+# Batches that are sorted by length together: similar within, yet different in each epoch.
 _BATCHES_OF_A_POOL = 64
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """Seed of a generator for one epoch; unlike a sum, (0, 1) and (1, 0) have different ones.
+    """Derive a generator's seed for one epoch; unlike with a sum, (0, 1) and (1, 0) differ.
 
     Args:
         seed: Any 64-bit integer.
@@ -24,17 +24,17 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 
 def epoch_order(count: int, seed: int, epoch: int, weights: Tensor | None = None) -> Tensor:
-    """Places in a random order that depends on (seed, epoch) alone.
+    """Draw an order of indices that depends on (seed, epoch) alone.
 
     Args:
-        count: Number of places.
+        count: Number of indices.
         seed: Seed of the order.
         epoch: Number of the epoch.
-        weights: Chance of each place, shape ``(count,)``, not negative: as many are then drawn
-            with replacement. None gives each place once.
+        weights: Sampling weight of each index, shape ``(count,)``, not negative: ``count`` indices
+            are then drawn with replacement. None gives each index once.
 
     Returns:
-        Places, int64 of shape ``(count,)``.
+        Indices, int64 of shape ``(count,)``.
 
     Example:
         >>> epoch_order(5, seed=0, epoch=0).sort().values
@@ -43,7 +43,7 @@ def epoch_order(count: int, seed: int, epoch: int, weights: Tensor | None = None
     generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
     if weights is None:
         return torch.randperm(count, generator=generator)
-    # Unlike torch.multinomial, this has no limit of 2**24 places.
+    # Unlike torch.multinomial, this has no limit of 2**24 indices.
     edges = weights.double().cumsum(0)
     drawn = torch.rand(count, generator=generator, dtype=torch.float64) * edges[-1]
     last = int(weights.nonzero()[-1])
@@ -51,10 +51,10 @@ def epoch_order(count: int, seed: int, epoch: int, weights: Tensor | None = None
 
 
 def times_before(order: Tensor) -> Tensor:
-    """How often each place of an order has come before, in it.
+    """Count how often each index of an order has occurred earlier in it.
 
     Args:
-        order: Places, int64 of shape ``(N,)``.
+        order: Indices, int64 of shape ``(N,)``.
 
     Returns:
         Tensor of shape ``(N,)``, int64.
@@ -74,20 +74,20 @@ def times_before(order: Tensor) -> Tensor:
 
 
 def bucket_by_length(order: Tensor, lengths: Tensor, step: int, seed: int, epoch: int) -> Tensor:
-    """Order in which each step's items are of similar length, the steps in random order.
+    """Group items of similar length into steps, with the steps in random order.
 
     Pools of many steps are sorted one by one, so that the steps differ between epochs. Items that
-    fill no whole step come last.
+    do not fill a whole step come last.
 
     Args:
-        order: Random order of places, int64 of shape ``(N,)``.
-        lengths: Length of the item at each place.
+        order: Random order of indices, int64 of shape ``(N,)``.
+        lengths: Length of the item at each index.
         step: Items in a step, of all ranks together.
         seed: Seed of the order of steps.
         epoch: Number of the epoch.
 
     Returns:
-        The same places, int64 of shape ``(N,)``.
+        The same indices, int64 of shape ``(N,)``.
 
     Example:
         >>> lengths = torch.tensor([9, 1, 8, 2])
@@ -105,17 +105,17 @@ def bucket_by_length(order: Tensor, lengths: Tensor, step: int, seed: int, epoch
 
 
 def shared_batch_sizes(count: int, batch_size: int, replicas: int, rank: int) -> list[int]:
-    """Sizes of a rank's batches if every rank has as many batches and no item is left out.
+    """Compute a rank's batch sizes if all ranks have equally many and no item is left out.
 
-    The rank has the items ``rank, rank + replicas, ...``. All batches are full but the last. Where
-    a rank would have one batch fewer than another, its last batch gives an item away; with batches
-    of one that cannot be, and the rank with an item more has a last batch of two.
+    The rank has the items ``rank, rank + replicas, ...``. All batches are full but the last. If a
+    rank would have one batch fewer than another, its last batch gives up an item; with batches of
+    one that is impossible, and the rank with one item more has a last batch of two.
 
     Args:
         count: Items of all ranks together, at least one for each.
         batch_size: Items in a full batch.
         replicas: Number of ranks.
-        rank: Which one.
+        rank: Index of the rank.
 
     Example:
         >>> [shared_batch_sizes(9, 4, 2, rank) for rank in (0, 1)]

@@ -1,4 +1,4 @@
-"""What the gradients of successive layers say about the way back through a network."""
+"""Vanishing, exploding and non-finite gradients, from the norms of successive layers."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,16 +7,16 @@ _MIN_AFFECTED = 2
 
 
 def vanishing_from(profile: Sequence[float], factor: float = 1e-3) -> int | None:
-    """Layer from which on, towards the input, gradients have vanished.
+    """Find the layer from which on, towards the input, gradients have vanished.
 
     That is the layer nearest to the output such that it and all before it have less than
-    ``factor`` of the last layer's gradient. At least two layers must be so: a single one at the
-    input is small because its input is, or because its entries are rarely used (embeddings). No
-    verdict on fewer than three layers.
+    ``factor`` of the last layer's gradient. At least two layers must be affected: a single one at
+    the input has a small gradient because its input is small, or because its entries are rarely
+    used (embeddings). Fewer than three layers give no verdict.
 
     Args:
         profile: Gradient norm of each weight layer from input to output, per parameter: divided
-            by (number of entries)^(1/p), so that a layer's size does not decide.
+            by (number of entries)^(1/p), so that a layer's size does not matter.
         factor: Share of the last layer's gradient below which a gradient has vanished. 1e-3 is
             the ratio of AUTOTRAINER (Zhang et al. 2021).
 
@@ -32,16 +32,16 @@ def vanishing_from(profile: Sequence[float], factor: float = 1e-3) -> int | None
 
 
 def exploding_from(profile: Sequence[float], factor: float = 1e3) -> int | None:
-    """Layer from which on, towards the input, gradients have grown out of proportion.
+    """Find the layer from which on, towards the input, gradients have exploded.
 
-    The layer nearest to the output such that it and all before it have more than ``factor`` times
-    the last layer's gradient. The first layer is left out: its gradient is as large as the input,
-    so that inputs in 0..255 would count as an explosion.
+    That is the layer nearest to the output such that it and all before it have more than ``factor``
+    times the last layer's gradient. The first layer is left out: its gradient is proportional to
+    the input, so that inputs in 0..255 would count as an explosion.
 
     Args:
         profile: As for :func:`vanishing_from`.
-        factor: Multiple of the last layer's gradient. AUTOTRAINER has 70, for norms that are not
-            per parameter and where the first layer counts.
+        factor: Multiple of the last layer's gradient. AUTOTRAINER uses 70, for norms that are not
+            per parameter, and includes the first layer.
 
     Returns:
         Position of the layer, or None.
@@ -54,9 +54,9 @@ def exploding_from(profile: Sequence[float], factor: float = 1e3) -> int | None:
 
 
 def not_finite_from(norms: Sequence[float]) -> int | None:
-    """Layer nearest to the output whose gradient is NaN or infinite.
+    """Find the layer nearest to the output whose gradient is NaN or infinite.
 
-    What is not finite spreads from there towards the input.
+    Non-finite values spread from there towards the input.
 
     Args:
         norms: Gradient norm of each layer, from input to output.

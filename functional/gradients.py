@@ -7,13 +7,13 @@ from torch import Tensor
 
 from .precision import widest
 
-# Norms below this need double precision: entries whose p-th power is no longer a normal
-# single-precision number could carry them, even spread over 10^9 entries.
+# Single precision serves norms that, even spread over this many entries, consist of entries whose
+# p-th powers are normal numbers; smaller norms need double precision.
 _ENTRIES_TO_SPREAD_OVER = 10**9
 _SHORT_SUM_SIZE = 256
-# Orders whose powers are in range where the norms are; others are taken of scaled entries.
+# Orders whose powers are in range if the norms are; for others, entries are scaled first.
 _PLAIN = (1.0, 2.0, float("inf"))
-# Up to here double precision costs less than blocks.
+# Up to this size double precision costs less than blocks.
 _MAX_ENTRIES_OF_SMALL = 8_192
 
 
@@ -23,19 +23,19 @@ def layer_gradient_norms(
     *,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    r"""Norm of each layer's gradients taken as one vector, :math:`\|g\|_p`.
+    r"""Compute the norm of each layer's gradients, taken as one vector, :math:`\|g\|_p`.
 
     One pass gives the norm of every tensor; the layers' norms follow from those in double
     precision. The powers of the entries are summed in ``dtype``. In single precision that is
-    right to about 1e-6 for norms inside :func:`single_precision_range`: sums are built by
+    accurate to about 1e-6 for norms inside :func:`single_precision_range`: sums are built by
     blocks, because torch's own on a CPU, entry by entry, are off by 1e-5 to 1e-3. For orders
-    other than 1, 2 and infinity entries are divided by the largest first, in one more pass.
+    other than 1, 2 and infinity, entries are divided by the largest first, in one more pass.
 
     Args:
-        gradients: Gradient tensors by layer, of any shapes and floating or complex dtypes.
-            Of sparse tensors, coalesced, the values count. An empty sequence has norm 0.
+        gradients: Gradient tensors by layer, of any shapes and floating or complex dtypes. Sparse
+            tensors are coalesced, and their values count. An empty sequence has norm 0.
         norm_type: The order p, positive; ``float("inf")`` gives the largest magnitude.
-        dtype: Least precision of the sums, ``torch.float32`` or, several times slower on a
+        dtype: Minimum precision of the sums, ``torch.float32`` or, several times slower on a
             CPU, ``torch.float64``.
 
     Returns:
@@ -74,13 +74,13 @@ def layer_gradient_norms(
 
 
 def power_scale(largest: Tensor) -> Tensor:
-    """What to divide entries by so that their powers neither vanish nor overflow.
+    """Choose what to divide entries by, so that their powers neither underflow nor overflow.
 
     Args:
-        largest: The largest magnitudes of them.
+        largest: Their largest magnitudes.
 
     Returns:
-        Tensor of the same shape: 1 where nothing is there, or not finite.
+        Tensor of the same shape: the largest magnitude, or 1 where that is 0 or not finite.
 
     Example:
         >>> power_scale(torch.tensor([0.5, 0.0]))
@@ -90,14 +90,14 @@ def power_scale(largest: Tensor) -> Tensor:
 
 
 def total_norm(layer_norms: Tensor, norm_type: float = 2.0) -> Tensor:
-    """Norm over all layers from the layers' norms.
+    """Combine the norms of layers into the norm over all of them.
 
     Args:
         layer_norms: Shape ``(layers, ...)``.
-        norm_type: The order that the layers' norms were taken with.
+        norm_type: The order of the layers' norms.
 
     Returns:
-        Tensor of the shape of one layer's.
+        Tensor of the shape of one layer's norms.
 
     Example:
         >>> total_norm(torch.tensor([3.0, 4.0]))
@@ -114,12 +114,12 @@ def total_norm(layer_norms: Tensor, norm_type: float = 2.0) -> Tensor:
 
 
 def single_precision_range(norm_type: float) -> tuple[float, float]:
-    r"""Lowest and highest norm that sums of p-th powers in single precision give correctly.
+    r"""Return the lowest and highest norm that single-precision sums of p-th powers get right.
 
-    Below, the powers of the entries vanish: two entries of :math:`10^{-25}` have the norm 0.
-    The lowest is set so that entries that carry the norm are normal numbers when raised to p,
-    even when it is spread over a thousand million of them. Entries that are divided by the
-    largest need only be normal numbers themselves.
+    Below, the powers of the entries underflow: two entries of :math:`10^{-25}` have the norm 0.
+    The lowest is set so that entries raised to p are normal numbers, even if the norm is spread
+    over :math:`10^9` of them. Entries that are divided by the largest need only be normal numbers
+    themselves.
 
     Args:
         norm_type: The order p, positive.
@@ -136,27 +136,28 @@ def single_precision_range(norm_type: float) -> tuple[float, float]:
     if norm_type in (1.0, 2.0):
         low = (limits.tiny * _ENTRIES_TO_SPREAD_OVER) ** (1 / norm_type)
         return float(low), float(limits.max ** (1 / norm_type))
-    # Of less than a third of an order, which is no norm, nothing is in range.
+    # The limit on 1/p avoids an overflow; for orders that small, no norm is in range.
     return float(limits.tiny * _ENTRIES_TO_SPREAD_OVER ** min(1 / norm_type, 30)), limits.max
 
 
 def _dense_real(gradient: Tensor, norm_type: float) -> Tensor:
     gradient = gradient.detach()
     if gradient.layout != torch.strided:
-        # Only of coordinates there may be several of one place.
+        # Only the coordinate format may have several values at one position.
         gradient = (gradient.coalesce() if gradient.is_sparse else gradient).values()
     if not gradient.is_complex():
         return gradient
-    # Only squares of magnitudes are sums over the two parts.
+    # Only squared magnitudes are sums over the real and imaginary parts.
     return torch.view_as_real(gradient) if norm_type == 2.0 else gradient.abs()
 
 
 def _tensor_norms(
     tensors: list[Tensor], norm_type: float, least: torch.dtype
 ) -> Iterator[tuple[list[int], Tensor]]:
-    """Norms of the tensors that can be taken at once, group by group, and which tensors they are.
+    """Yield the norms of tensors in groups that can be computed at once, after their positions.
 
-    Accumulated in ``least`` or, if wider, in the tensors' own dtype.
+    Accumulated in ``least`` or, if wider, in the tensors' own dtype; on a CPU, those of small
+    tensors in double precision.
     """
     groups: dict[tuple[torch.device, torch.dtype, bool], list[int]] = {}
     for i, tensor in enumerate(tensors):
@@ -178,7 +179,7 @@ def _tensor_norms(
 
 
 def _scaled_norm(tensor: Tensor, norm_type: float, dtype: torch.dtype) -> Tensor:
-    """Norm of the entries over the largest, times that."""
+    """Norm of the entries divided by the largest, times the largest."""
     largest = torch.linalg.vector_norm(tensor, float("inf"), dtype=dtype)
     scale = power_scale(largest)
     scaled = tensor.to(dtype) / scale

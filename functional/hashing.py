@@ -1,4 +1,4 @@
-"""SplitMix64, the hash that every reproducible draw and bucket of the package comes from."""
+"""SplitMix64, the hash behind every reproducible draw and bucket of the package."""
 
 from torch import Tensor
 
@@ -8,9 +8,9 @@ _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
 
 def splitmix64(state: Tensor) -> Tensor:
-    """Hash of each number: a bijection of 64-bit integers in which every bit changes every bit.
+    """Hash each number: a bijection of 64-bit integers in which every bit affects every bit.
 
-    It is arithmetic that wraps around, so it gives the same on every device and in every process.
+    Its wrapping arithmetic gives the same result on every device and in every process.
 
     Args:
         state: Any shape, int64.
@@ -33,11 +33,11 @@ def splitmix64(state: Tensor) -> Tensor:
 
 
 def shift_right(z: Tensor, bits: int) -> Tensor:
-    """Logical shift by 1 to 63 bits: int64 shifts in torch keep the sign.
+    """Shift logically by 1 to 63 bits: int64 shifts in torch keep the sign.
 
     Args:
         z: Any shape, int64.
-        bits: How far.
+        bits: How many bits.
 
     Returns:
         Tensor of the shape of ``z``, int64, not negative.

@@ -1,4 +1,4 @@
-"""Scales of initial weights that keep signal and gradient alive through depth."""
+"""Scales of initial weights that preserve signal and gradient through depth."""
 
 import math
 from collections.abc import Callable
@@ -11,19 +11,20 @@ _GAINS_TO_TRY = 160
 
 
 def depth_preserving_gain(activation: Callable[[Tensor], Tensor], depth: int = _DEPTH) -> float:
-    r"""Gain of the weights that changes neither activations nor gradients much through ``depth``.
+    r"""Find the gain of weights that best preserves activations and gradients through ``depth``.
 
     In a wide network with weights of variance :math:`g^2/n`, the variance of the pre-activations
     follows :math:`q_{l+1} = g^2\,E[f(\sqrt{q_l}z)^2]` with :math:`z` standard normal, and that of
-    the gradients grows backwards by :math:`g^2\,E[f'(\sqrt{q_l}z)^2]` a layer. Of a grid of
-    gains from 0.5 to 4, the one with the least change of either, taken as a factor, is chosen.
+    the gradients grows backwards by :math:`g^2\,E[f'(\sqrt{q_l}z)^2]` per layer. From a grid of
+    gains from 0.5 to 4, the one is chosen for which the larger of the two changes, as a factor, is
+    the smallest.
 
     Args:
         activation: Element-wise function, differentiable almost everywhere.
         depth: Number of layers.
 
     Returns:
-        The gain: the factor on weights of standard deviation :math:`1/\sqrt{n}`.
+        The gain: the factor for weights of standard deviation :math:`1/\sqrt{n}`.
 
     Example:
         >>> round(depth_preserving_gain(torch.tanh), 1)

@@ -1,4 +1,4 @@
-"""What a noisy loss curve says: whether it falls, and how it swings."""
+"""Statistics of a noisy loss curve: whether it falls, and how much it swings."""
 
 import math
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ import torch
 
 
 def window_means(values: Sequence[float], windows: int) -> list[float]:
-    """Means of successive windows of (almost) the same length; the values' own NaN left out.
+    """Average successive windows of (almost) the same length, leaving out non-finite values.
 
     Args:
         values: The curve.
-        windows: Number of windows; no more than there are values.
+        windows: Number of windows; at most one per value is used.
 
     Returns:
-        One mean for each window; NaN where a window has nothing finite.
+        One mean for each window; NaN where a window has no finite value.
 
     Example:
         >>> window_means([1.0, 3.0, 5.0, 7.0], 2)
@@ -34,13 +34,13 @@ def window_means(values: Sequence[float], windows: int) -> list[float]:
 
 
 def slope_score(values: Sequence[float]) -> float:
-    """Slope of the least-squares line over its own standard error.
+    """Divide the slope of the least-squares line by its standard error.
 
     Below -3 a curve falls, above 3 it rises, whatever its noise (for 10 values or more, and as
     far as the noise of successive values is independent).
 
     Args:
-        values: The curve, at even distances.
+        values: The curve, evenly spaced.
 
     Returns:
         The t-statistic of the slope; 0 for fewer than three values or a flat line, infinite for
@@ -64,17 +64,17 @@ def slope_score(values: Sequence[float]) -> float:
 
 
 def excess_swing(values: Sequence[float], windows: int) -> float:
-    r"""How much more the means of windows differ from one to the next than their noise explains.
+    r"""Compare the differences of successive window means with those expected from noise alone.
 
     Args:
-        values: The curve, one value a batch.
+        values: The curve, one value per batch.
         windows: Number of windows.
 
     Returns:
-        Root mean square difference of successive window means over what the spread inside the
-        windows leads to expect, :math:`\sqrt{2 \sigma^2 / n}`; about 1 for a curve that is
-        steady but for the noise of its batches, NaN for fewer than two windows or three values a
-        window.
+        Root mean square difference of successive window means, divided by the one expected from
+        the variance within windows, :math:`\sqrt{2 \sigma^2 / n}`; about 1 for a curve that is
+        steady except for the noise of its batches, NaN for fewer than two windows or three values
+        per window.
 
     Example:
         >>> round(excess_swing([1.0, 1.1, 0.9, 5.0, 5.1, 4.9], 2))

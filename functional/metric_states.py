@@ -1,4 +1,4 @@
-"""What torchmetrics have accumulated, out of them and into them again."""
+"""Copy the accumulated states of torchmetrics, and restore them."""
 
 from typing import Any, TypedDict
 
@@ -7,10 +7,10 @@ from torchmetrics import Metric, MetricCollection
 
 
 class MetricState(TypedDict):
-    """One metric's sums.
+    """The accumulated state of one metric.
 
     Attributes:
-        updates: How many updates they are of.
+        updates: Number of updates accumulated.
         values: Tensors, or lists of tensors, by the names of the metric's states.
     """
 
@@ -21,13 +21,13 @@ class MetricState(TypedDict):
 def metric_states(metrics: nn.Module) -> list[MetricState]:
     """Copy the states of a metric and of those within it, in the order of ``modules()``.
 
-    What metrics have accumulated is no part of a module's ``state_dict``, as they have it.
+    By default, accumulated states are not part of a module's ``state_dict``.
 
     Args:
         metrics: A metric, a collection, or a module that has some.
 
     Returns:
-        Their states, which later updates leave as they are, on the metrics' devices.
+        Their states, on the metrics' devices; later updates do not change them.
 
     Example:
         >>> import torch
@@ -51,11 +51,11 @@ def metric_states(metrics: nn.Module) -> list[MetricState]:
 
 
 def restore_metric_states_(metrics: nn.Module, states: list[MetricState]) -> None:
-    """Give a metric, and those within it, states as `metric_states` gave them, in place.
+    """Restore the states from `metric_states` in a metric and those within it, in place.
 
     Args:
         metrics: A metric, a collection, or a module that has some.
-        states: As many states, whose tensors go to the metrics' devices.
+        states: One state per metric; their tensors are copied to the metrics' devices.
 
     Raises:
         ValueError: If the states are of other metrics.
@@ -86,7 +86,7 @@ def restore_metric_states_(metrics: nn.Module, states: list[MetricState]) -> Non
 def _metrics(module: nn.Module) -> list[Metric]:
     for collection in module.modules():
         if isinstance(collection, MetricCollection):
-            # Metrics with equal states are updated as one, and hand on when they are asked for.
+            # Metrics with equal states are updated as one, which shares its state on access.
             collection.values(copy_state=False)
     return [metric for metric in module.modules() if isinstance(metric, Metric)]
 

@@ -1,4 +1,4 @@
-"""MixUp and CutMix with a share of its own for each image, and soft targets."""
+"""MixUp and CutMix with a separate share for each image, and soft targets."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ _POINTS_OF_A_TABLE = 4097
 
 
 def beta_table(alpha: float) -> Tensor:
-    """The lower half of the symmetric distribution Beta(alpha, alpha), for `beta_quantiles`.
+    """Tabulate the lower half of the symmetric Beta(alpha, alpha), for `beta_quantiles`.
 
     Args:
         alpha: Above 0; 1 is uniform.
@@ -22,7 +22,7 @@ def beta_table(alpha: float) -> Tensor:
         >>> beta_table(1.0)[:, -1]
         tensor([0.5000, 0.5000], dtype=torch.float64)
     """
-    # With t = x ** alpha the density is smooth also where alpha < 1.
+    # With t = x ** alpha the density is smooth even for alpha < 1.
     power = min(alpha, 1.0)
     t = torch.linspace(0, 0.5**power, _POINTS_OF_A_TABLE, dtype=torch.float64)
     x = t ** (1 / power)
@@ -31,14 +31,14 @@ def beta_table(alpha: float) -> Tensor:
 
 
 def beta_quantiles(uniform: Tensor, alpha: float, table: Tensor | None = None) -> Tensor:
-    """Numbers of the symmetric distribution Beta(alpha, alpha) from uniform ones.
+    """Convert uniform numbers to ones of the symmetric distribution Beta(alpha, alpha).
 
-    One number each, so that the draw depends on its key alone; rejection would take more.
+    Each takes one number, so that the draw depends on its key alone; rejection would take more.
 
     Args:
         uniform: Any shape, in 0..1.
         alpha: Above 0; 1 is uniform.
-        table: ``beta_table(alpha)`` on the device of ``uniform``, to spare making and copying it.
+        table: ``beta_table(alpha)`` on the device of ``uniform``, to save computing and copying it.
 
     Returns:
         Tensor of the shape of ``uniform``, float32, within 1e-4 of the quantile.
@@ -63,7 +63,7 @@ def mix_up(images: Tensor, others: Tensor, share: Tensor) -> Tensor:
     Args:
         images: Shape ``(N, C, H, W)``, floating point.
         others: Of the same shape.
-        share: What is kept of ``images``, shape ``(N,)``, in 0..1.
+        share: Weight of ``images``, shape ``(N,)``, in 0..1.
 
     Returns:
         Tensor of the shape of ``images``.
@@ -81,14 +81,14 @@ def mix_up(images: Tensor, others: Tensor, share: Tensor) -> Tensor:
 def cut_mix_boxes(
     share: Tensor, x: Tensor, y: Tensor, height: int, width: int
 ) -> tuple[Tensor, Tensor]:
-    """Boxes to be pasted from another image, and what share of the image they really leave.
+    """Compute boxes to paste from another image, and the share of the image that is left.
 
     Args:
-        share: Share of the image to be kept, shape ``(N,)``, before the box is cut at the border.
+        share: Share of the image to keep, shape ``(N,)``, before the box is cut at the border.
         x: Centre of the box, from 0, at the left edge, to 1, shape ``(N,)``.
         y: The same from the top.
-        height: Of the images, in pixels.
-        width: Of the images, in pixels.
+        height: Height of the images in pixels.
+        width: Width of the images in pixels.
 
     Returns:
         Boolean tensor of shape ``(N, 1, H, W)``, True where the other image goes, and the share
@@ -111,7 +111,7 @@ def cut_mix_boxes(
 
 
 def soft_targets(targets: Tensor, num_classes: int | None = None) -> Tensor:
-    """Class indices as shares of each class.
+    """Convert class indices to shares of each class.
 
     Args:
         targets: Class indices, int64 of shape ``(N,)``, or shares already, floating point of shape
@@ -123,8 +123,8 @@ def soft_targets(targets: Tensor, num_classes: int | None = None) -> Tensor:
 
     Raises:
         ValueError: If ``targets`` are class indices and ``num_classes`` is None, or are neither, or
-            an index is out of range. On another device than a CPU such an index stops the device
-            with an assertion of its own, as in cross-entropy: to check first would wait for it.
+            an index is out of range. On devices other than a CPU such an index fails a device-side
+            assertion, as in cross-entropy: checking it first would synchronise with the device.
 
     Example:
         >>> soft_targets(torch.tensor([1]), 3)
@@ -148,12 +148,12 @@ def soft_targets(targets: Tensor, num_classes: int | None = None) -> Tensor:
 
 
 def _check_indices(targets: Tensor, num_classes: int) -> None:
-    # Under `torch.compile` a check of values would divide the graph.
+    # Under `torch.compile` a check of values would break the graph.
     if targets.device.type != "cpu" or torch.compiler.is_compiling() or not len(targets):
         return
     low, high = int(targets.min()), int(targets.max())
     if low < 0 or high >= num_classes:
         raise ValueError(
             f"Expected class indices from 0 to {num_classes - 1}, but got {low} to {high}. Set "
-            f"`num_classes` to the number of classes or mend the labels."
+            f"`num_classes` to the number of classes or correct the labels."
         )

@@ -1,4 +1,4 @@
-"""N-grams of token ids as numbers of buckets: the hashing trick."""
+"""N-grams of token ids as bucket numbers: the hashing trick."""
 
 import torch
 from torch import Tensor
@@ -8,9 +8,9 @@ from .hashing import shift_right, splitmix64
 
 
 def hash_ngrams(tokens: Tensor, n: int, buckets: int) -> Tensor:
-    r"""Bucket of each n-gram of the orders 1 to ``n`` that begins at each position.
+    r"""Hash the n-grams of orders 1 to ``n`` that start at each position to buckets.
 
-    With :math:`s` for SplitMix64, the hash of tokens :math:`t_1, \dots, t_k` is
+    With :math:`s` denoting SplitMix64, the hash of tokens :math:`t_1, \dots, t_k` is
     :math:`h_k = s(h_{k-1} + t_k)` from :math:`h_0 = 0`, and its bucket is
     :math:`1 + \lfloor h_k / 2 \rfloor \bmod (b - 1)`. It depends on the tokens and their order
     alone: not on the row, the position, the padding, the device or the process.
@@ -18,11 +18,11 @@ def hash_ngrams(tokens: Tensor, n: int, buckets: int) -> Tensor:
     Args:
         tokens: Token ids, int64, shape ``(N, L)``; 0 is padding and no other id is special.
         n: Highest order, at least 1.
-        buckets: Number of buckets b with the one of padding, at least 2.
+        buckets: Number of buckets b, including the one for padding, at least 2.
 
     Returns:
         Tensor of shape ``(N, L, n)``, int64: 1 to ``buckets - 1`` for the n-gram of order
-        ``k + 1`` at ``[:, :, k]``; 0 where it holds padding or goes beyond the row's end.
+        ``k + 1`` at ``[:, :, k]``; 0 where it contains padding or extends beyond the row's end.
 
     Raises:
         ValueError: If ``n`` or ``buckets`` is too small.

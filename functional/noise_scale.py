@@ -4,21 +4,22 @@
 def gradient_noise(
     small_squared_norm: float, big_squared_norm: float, small_batch: float, big_batch: float
 ) -> tuple[float, float]:
-    r"""Unbiased estimates of the gradient's noise and signal from two batch sizes.
+    r"""Estimate the gradient's noise and signal from two batch sizes, without bias.
 
     .. math::
         tr(\Sigma) = \frac{|G_s|^2 - |G_b|^2}{1/B_s - 1/B_b}, \quad
         |G|^2 = \frac{B_b |G_b|^2 - B_s |G_s|^2}{B_b - B_s}
 
-    Their ratio is the simple noise scale, the batch size beyond which larger batches pay less and
-    less. Each estimate is noisy and may be negative: average both over time before dividing.
+    Their ratio is the simple noise scale, the batch size beyond which larger batches have
+    diminishing returns. Each estimate is noisy and may be negative: average both over time before
+    dividing.
 
     Args:
         small_squared_norm: Squared norm of a gradient over ``small_batch`` samples, or the mean
             of several such.
         big_squared_norm: Squared norm of a gradient over ``big_batch`` samples.
-        small_batch: Samples of the smaller batch.
-        big_batch: Samples of the bigger batch.
+        small_batch: Number of samples of the smaller batch.
+        big_batch: Number of samples of the bigger batch.
 
     Returns:
         Trace of the covariance of one sample's gradient, and the squared norm of the true one.

@@ -1,4 +1,4 @@
-"""Blur and erasing of whole batches, each image by its own amount."""
+"""Blurring and erasing in whole batches, each image by its own amount."""
 
 import math
 
@@ -13,7 +13,7 @@ def gaussian_blur(images: Tensor, sigma: Tensor, kernel_size: int) -> Tensor:
     Args:
         images: Shape ``(N, C, H, W)``, floating point.
         sigma: Standard deviation in pixels, shape ``(N,)``; near 0 leaves an image as it is.
-        kernel_size: Odd; where half of it reaches the image's size, a smaller one is taken.
+        kernel_size: Odd; reduced where half of it reaches the image's size.
 
     Returns:
         Tensor of the shape of ``images``.
@@ -36,22 +36,22 @@ def gaussian_blur(images: Tensor, sigma: Tensor, kernel_size: int) -> Tensor:
 def box_masks(
     area: Tensor, aspect: Tensor, x: Tensor, y: Tensor, height: int, width: int
 ) -> Tensor:
-    """Boxes of a given area and shape, whole inside the image.
+    """Compute boxes of a given area and shape that lie entirely inside the image.
 
     Args:
         area: Share of the image's area, shape ``(N,)``; 0 is an empty box.
         aspect: Height over width, shape ``(N,)``.
-        x: Where the box lies, from 0, at the left edge, to 1, shape ``(N,)``.
+        x: Position of the box, from 0, at the left edge, to 1, shape ``(N,)``.
         y: The same from the top.
-        height: Of the images, in pixels.
-        width: Of the images, in pixels.
+        height: Height of the images in pixels.
+        width: Width of the images in pixels.
 
     Returns:
         Boolean tensor of shape ``(N, 1, H, W)``, True inside the box.
 
     Reference:
         Zhong et al. 2020, "Random erasing data augmentation", algorithm 1; a box that does not
-        fit is cut to the image's size rather than drawn again.
+        fit is cut to the image's size rather than resampled.
 
     Example:
         >>> half = torch.tensor([0.5])
@@ -70,15 +70,15 @@ def box_masks(
 def inside_boxes(
     left: Tensor, top: Tensor, right: Tensor, bottom: Tensor, height: int, width: int
 ) -> Tensor:
-    """Which pixels lie in each image's box.
+    """Find the pixels in each image's box.
 
     Args:
         left: First column, shape ``(N,)``.
         top: First row, shape ``(N,)``.
         right: Column after the last.
         bottom: Row after the last.
-        height: Of the images, in pixels.
-        width: Of the images, in pixels.
+        height: Height of the images in pixels.
+        width: Width of the images in pixels.
 
     Returns:
         Boolean tensor of shape ``(N, 1, H, W)``.
@@ -96,7 +96,7 @@ def inside_boxes(
 
 
 def normal_from_uniform(uniform: Tensor) -> Tensor:
-    """Standard normal numbers from uniform ones, as many as there are pairs.
+    """Convert pairs of uniform numbers to pairs of standard normal ones.
 
     Args:
         uniform: In [0, 1), shape ``(..., 2 * K)``.

@@ -1,11 +1,11 @@
-"""Precisions to compute in."""
+"""The precision to compute in."""
 
 import torch
 from torch import Tensor
 
 
 def widest(device: torch.device) -> torch.dtype:
-    """Double precision, or single where a device has no other (Apple's GPUs).
+    """Return double precision, or single if the device does not support it (Apple's GPUs).
 
     Args:
         device: The device.
@@ -21,7 +21,7 @@ def widest(device: torch.device) -> torch.dtype:
 
 
 def at_least_single(tensor: Tensor) -> Tensor:
-    """The tensor in single precision, if it is of a lower one, in which sums and squares overflow.
+    """Convert a tensor of lower precision, in which sums and squares overflow, to single.
 
     Example:
         >>> at_least_single(torch.ones(1, dtype=torch.float16)).dtype

@@ -5,14 +5,14 @@ import math
 import torch
 from torch import Tensor
 
-# What the bins resolve best, about even chances, and the farthest from them that they tell apart.
+# The finest distance that the bins resolve, near equal chances, and the farthest one.
 _FINEST, _FARTHEST = 0.01, 1e4
 
 
 def log_odds(logits: Tensor) -> Tensor:
     r"""Log-odds of each class against all others, :math:`z_k - \log \sum_{j \ne k} e^{z_j}`.
 
-    They rank as the probabilities do, but differ still where those are rounded to 0 or 1.
+    They rank like the probabilities, but still differ where those are rounded to 0 or 1.
 
     Args:
         logits: Logits or log-probabilities, floating point, shape ``(N, K)``.
@@ -26,7 +26,7 @@ def log_odds(logits: Tensor) -> Tensor:
                 [-50.,  50.]])
     """
     share = torch.log_softmax(logits, 1)
-    # Exact to the last digits up to a probability of a half, which only the largest can pass.
+    # Accurate to the last digits up to a probability of a half, which only the largest can exceed.
     odds = share - torch.log1p(-share.exp())
     largest, index = logits.max(1, keepdim=True)
     others = logits.scatter(1, index, -math.inf).logsumexp(1, keepdim=True)
@@ -34,19 +34,18 @@ def log_odds(logits: Tensor) -> Tensor:
 
 
 def log_odds_bins(odds: Tensor, bins: int) -> Tensor:
-    r"""Number of the bin that each of the log-odds is in.
+    r"""Assign each of the log-odds to a bin.
 
-    With :math:`d` the distance from :math:`-\log (K - 1)`, which are the odds where all classes
-    are as probable, bins are even in :math:`\operatorname{arsinh}(d / 0.01)`: about chance they
-    are narrow, and farther off as wide as a fixed share of :math:`d`. A score that is not a number
-    ranks lowest.
+    With :math:`d` the distance from :math:`-\log (K - 1)`, the log-odds if all classes are equally
+    probable, bins are uniform in :math:`\operatorname{arsinh}(d / 0.01)`: they are narrow near
+    equal chances, and farther away their width is a fixed share of :math:`d`. NaN ranks lowest.
 
     Args:
         odds: Log-odds, shape ``(N, K)``.
-        bins: Number of bins, odd, so that equal chances are in the midst of one.
+        bins: Number of bins, odd, so that equal chances are in the middle of one.
 
     Returns:
-        Numbers from 0 to ``bins - 1``, int64, shape of ``odds``.
+        Bin numbers from 0 to ``bins - 1``, int64, shape of ``odds``.
 
     Example:
         >>> log_odds_bins(torch.tensor([[-20.0, 0.0], [0.1, 20.0]]), 101)
@@ -60,18 +59,20 @@ def log_odds_bins(odds: Tensor, bins: int) -> Tensor:
 
 
 def area_under_roc(positives: Tensor, negatives: Tensor) -> Tensor:
-    r"""Probability that a positive sample scores higher than a negative one, by counts.
+    r"""Compute the probability that a positive sample scores higher than a negative one.
 
     .. math:: \sum_b \frac{p_b}{P} \frac{\sum_{c < b} n_c + n_b / 2}{N}
 
-    Samples of one bin count as equal, and equal ones as half, as in the trapezoidal area.
+    Samples in one bin are ties, which count as half, as in the trapezoidal area.
 
     Args:
-        positives: Positive samples by class and bin, lowest scores first, int64, shape ``(K, B)``.
-        negatives: Negative ones alike.
+        positives: Number of positive samples by class and bin, lowest scores first, int64, shape
+            ``(K, B)``.
+        negatives: The same of negative samples.
 
     Returns:
-        Areas from 0 to 1, float32 of shape ``(K,)``; NaN where a class has none of either.
+        Areas from 0 to 1, float32 of shape ``(K,)``; NaN where a class has no positives or no
+        negatives.
 
     Example:
         >>> positives = torch.tensor([[0, 1, 3], [1, 0, 0]])

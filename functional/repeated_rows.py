@@ -1,11 +1,11 @@
-"""Rows that were there before."""
+"""Rows that have occurred before."""
 
 import torch
 from torch import Tensor
 
 
 def repeated_rows(rows: Tensor, earlier: Tensor) -> Tensor:
-    """Which rows equal one of some earlier rows.
+    """Find the rows that equal any of the earlier ones.
 
     Args:
         rows: Shape ``(N, C)``, without NaN.

@@ -1,11 +1,11 @@
-"""Bring whole batches of images to another size."""
+"""Resize whole batches of images."""
 
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 
 def cover_and_cut(images: Tensor, height: int, width: int) -> Tensor:
-    """Scale images until they cover a size, and cut what stands out, equally on both sides.
+    """Scale images until they cover a size, and crop the excess equally on both sides.
 
     Args:
         images: Shape ``(N, C, H, W)``, floating point.
@@ -13,8 +13,8 @@ def cover_and_cut(images: Tensor, height: int, width: int) -> Tensor:
         width: In pixels.
 
     Returns:
-        Tensor of shape ``(N, C, height, width)`` and of the dtype of ``images``: bilinear,
-        averaging over the pixels where it makes them fewer.
+        Tensor of shape ``(N, C, height, width)`` and of the dtype of ``images``: bilinear, with
+        antialiasing.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Mean and deviation of a series as it runs."""
+"""Running mean and standard deviation of a series."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class RunningMoments:
     :math:`\sum w_i (x_i - mean)^2 / \sum w_i`; no bias towards zero at the start.
 
     Attributes:
-        decay: The weight's factor for each step back, in (0, 1).
+        decay: Factor of the weight per step back, in (0, 1).
         mean: Mean of the values; NaN before the first.
         variance: Their variance.
         weight: Sum of the weights.
@@ -38,7 +38,7 @@ class RunningMoments:
         return math.sqrt(self.variance)
 
     def add(self, value: float) -> None:
-        """Take up a value; one that is not finite is left out."""
+        """Add a value; one that is not finite is skipped."""
         if not math.isfinite(value):
             return
         self.count += 1

@@ -9,13 +9,13 @@ _EPS = torch.finfo(torch.float64).eps
 
 
 class Scaling(NamedTuple):
-    """What `scale_columns` does to each column: ``(x - center) / scale``.
+    """The scaling of each column by `scale_columns`: ``(x - center) / scale``.
 
     Attributes:
-        center: What becomes 0, float64, shape ``(C,)``.
-        scale: What becomes 1 above it, float64, shape ``(C,)``; infinite for a column in which
-            nothing was finite, so that whatever it holds later becomes 0, and for one whose
-            deviation or range is beyond float64.
+        center: Value that becomes 0, float64, shape ``(C,)``.
+        scale: Distance from ``center`` that becomes 1, float64, shape ``(C,)``; infinite for a
+            column without finite values, so that its later values become 0, and for one whose
+            standard deviation or range is beyond float64.
     """
 
     center: Tensor
@@ -23,12 +23,12 @@ class Scaling(NamedTuple):
 
 
 def standard_scaling(x: Tensor) -> Scaling:
-    r"""Mean and standard deviation of each column, :math:`\sqrt{\sum (x - mean)^2 / n}`.
+    r"""Compute mean and standard deviation of each column, :math:`\sqrt{\sum (x - mean)^2 / n}`.
 
     A column that is constant up to rounding gets the scale 1, so that it becomes 0.
 
     Args:
-        x: Shape ``(N, C)``; what is not finite is left out.
+        x: Shape ``(N, C)``; non-finite values are ignored.
 
     Returns:
         Scaling of the C columns.
@@ -53,14 +53,14 @@ def standard_scaling(x: Tensor) -> Scaling:
 
 
 def min_max_scaling(x: Tensor, low: float = 0.0, high: float = 1.0) -> Scaling:
-    """Scaling that takes each column's least value to ``low`` and its greatest to ``high``.
+    """Compute the scaling of each column's least value to ``low`` and greatest to ``high``.
 
     A constant column gets the scale 1, so that it becomes ``low``.
 
     Args:
-        x: Shape ``(N, C)``; what is not finite is left out.
-        low: Where the least goes.
-        high: Where the greatest goes, above ``low``.
+        x: Shape ``(N, C)``; non-finite values are ignored.
+        low: What the least value becomes.
+        high: What the greatest value becomes, above ``low``.
 
     Returns:
         Scaling of the C columns.
@@ -84,13 +84,13 @@ def min_max_scaling(x: Tensor, low: float = 0.0, high: float = 1.0) -> Scaling:
 
 
 def robust_scaling(x: Tensor) -> Scaling:
-    """Median and interquartile range of each column, which outliers do not move.
+    """Compute median and interquartile range of each column, which outliers do not affect.
 
-    A column of which one value fills half or more has the range 0; its standard deviation takes
-    the place of the range, and 1 if that is 0, too.
+    Where the range is 0, as for a column mostly filled by one value, the standard deviation is used
+    instead, or 1 if that is 0, too.
 
     Args:
-        x: Shape ``(N, C)``; what is not finite is left out.
+        x: Shape ``(N, C)``; non-finite values are ignored.
 
     Returns:
         Scaling of the C columns.
@@ -108,14 +108,14 @@ def robust_scaling(x: Tensor) -> Scaling:
 
 
 def column_quantiles(x: Tensor, quantiles: Tensor) -> Tensor:
-    """Quantiles of each column, linear between neighbours; of any number of rows.
+    """Compute quantiles of each column, interpolated linearly, of any number of rows.
 
     Args:
-        x: Shape ``(N, C)``; what is not finite is left out.
+        x: Shape ``(N, C)``; non-finite values are ignored.
         quantiles: Shape ``(Q,)``, in 0..1.
 
     Returns:
-        Tensor of shape ``(Q, C)``, float64; NaN for a column in which nothing is finite.
+        Tensor of shape ``(Q, C)``, float64; NaN for a column without finite values.
 
     Example:
         >>> column_quantiles(torch.tensor([[1.0], [torch.nan], [2.0]]), torch.tensor([0.5]))
@@ -133,11 +133,11 @@ def column_quantiles(x: Tensor, quantiles: Tensor) -> Tensor:
 
 
 def scale_columns(x: Tensor, scaling: Scaling) -> Tensor:
-    """Scaled columns; NaN stays NaN.
+    """Scale columns; NaN stays NaN.
 
     Args:
         x: Shape ``(N, C)``.
-        scaling: Of the C columns.
+        scaling: Scaling of the C columns.
 
     Returns:
         Tensor of the shape of ``x``, float64.
@@ -150,11 +150,11 @@ def scale_columns(x: Tensor, scaling: Scaling) -> Tensor:
 
 
 def unscale_columns(x: Tensor, scaling: Scaling) -> Tensor:
-    """The inverse of `scale_columns`; NaN for a column in which nothing was finite.
+    """Invert `scale_columns`; NaN for a column without finite values.
 
     Args:
         x: Shape ``(N, C)``.
-        scaling: Of the C columns.
+        scaling: Scaling of the C columns.
 
     Returns:
         Tensor of the shape of ``x``, float64.
@@ -167,7 +167,7 @@ def unscale_columns(x: Tensor, scaling: Scaling) -> Tensor:
 
 
 def _finite(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Double precision, which entries are finite, and how many in each column, at least 1."""
+    """Convert to double precision; also return the finite entries and their counts, at least 1."""
     x = x.double()
     finite = x.isfinite()
     return x, finite, finite.sum(0).clamp(min=1).double()

@@ -1,4 +1,4 @@
-"""Norms of tensors that ranks hold in parts."""
+"""Norms of tensors that are sharded over ranks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,17 +17,17 @@ def layer_norms(
     *,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    r"""Norm of each layer's tensors taken as one vector, whole tensors and shards alike.
+    r"""Compute the norm of each layer's tensors, taken as one vector, whole or sharded.
 
-    As :func:`layer_gradient_norms`, for layers that may hold DTensors (FSDP2, tensor
+    Like :func:`layer_gradient_norms`, for layers that may hold DTensors (FSDP2, tensor
     parallelism). The p-th powers of the shards are summed over the ranks that share the layer,
-    one all-reduce for each way of sharding (two if p is not 1, 2 or infinite); so every rank must
-    call this with the same layers.
+    with one all-reduce for each way of sharding (two if p is not 1, 2 or infinite); so every rank
+    must call this with the same layers.
 
     Args:
         tensors: Tensors by layer.
         norm_type: The order p, positive; ``float("inf")`` gives the largest magnitude.
-        dtype: Least precision of the sums.
+        dtype: Minimum precision of the sums.
 
     Returns:
         Tensor of shape ``(len(tensors),)``, the same on every rank.
@@ -68,7 +68,7 @@ def _without_partial_sums(tensor: DTensor) -> DTensor:
 
 
 def _over_ranks(local: Tensor, norm_type: float, mesh: Any, placements: Any) -> Tensor:
-    """Norm over the ranks that hold the parts; ranks that hold copies are counted once."""
+    """Norm over the ranks that hold the shards; replicas are counted once."""
     norms = local.to(mesh.device_type)
     if norm_type in (1.0, 2.0):
         return _sum_powers(norms, norm_type, mesh, placements)

@@ -1,23 +1,23 @@
-"""Divide items into splits and folds, each class by its share."""
+"""Divide items into splits and folds, stratified by class."""
 
 import torch
 from torch import Tensor
 
 
 def split_by_class(classes: Tensor, sizes: list[int], generator: torch.Generator) -> list[Tensor]:
-    """Random disjoint splits in which each class has its share, to within one item.
+    """Draw random disjoint splits in which each class has its share, to within one item.
 
-    Every class keeps at least one item out of the splits, and a class too small to have one in
-    each has it in the first of them or in none; so a split is smaller than asked where there are
-    more classes than items to spare. One number for all classes gives plain random splits.
+    Every class keeps at least one item out of the splits, and a class too small for one item in
+    each has it in the first ones or in none; so a split is smaller than requested if there are
+    more classes than items to spare. If all items are of one class, the splits are purely random.
 
     Args:
         classes: Class of each item, int64 of shape ``(N,)``, not negative.
-        sizes: Items wanted in each split; the rest belongs to none.
-        generator: Source of the draws.
+        sizes: Requested number of items in each split; the rest is in no split.
+        generator: Random number generator.
 
     Returns:
-        Items of each split, then those of none: int64, ascending.
+        Indices of the items of each split, then of the rest: int64, ascending.
 
     Example:
         >>> classes = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
@@ -40,14 +40,14 @@ def split_by_class(classes: Tensor, sizes: list[int], generator: torch.Generator
 
 
 def apportion(counts: Tensor, total: int, room: Tensor, generator: torch.Generator) -> Tensor:
-    """Divide a total in proportion to counts, by the method of the largest remainder.
+    """Divide a total in proportion to counts, by the largest-remainder method.
 
     Args:
         counts: Weight of each share, int64 of shape ``(C,)``.
-        total: What to divide.
-        room: The most that each share may have, int64 of shape ``(C,)``; if it is too little for
-            the total, less is given.
-        generator: Decides between equal remainders.
+        total: The total.
+        room: Upper limit of each share, int64 of shape ``(C,)``; if they add up to less than the
+            total, only that is distributed.
+        generator: Random number generator, which breaks ties between remainders.
 
     Returns:
         Shares, int64 of shape ``(C,)``.
@@ -71,16 +71,16 @@ def apportion(counts: Tensor, total: int, room: Tensor, generator: torch.Generat
 
 
 def fold_of_each(classes: Tensor, num_folds: int, generator: torch.Generator) -> Tensor:
-    """Fold of each item: the items of each class are dealt out like cards.
+    """Assign each item to a fold: the items of each class are dealt out like cards.
 
     Args:
         classes: Class of each item, int64 of shape ``(N,)``, not negative.
         num_folds: Number of folds.
-        generator: Source of the draws.
+        generator: Random number generator.
 
     Returns:
-        Folds in ``0..num_folds - 1``, int64 of shape ``(N,)``; the folds' sizes, of all items and
-        of each class, differ by one at most.
+        Folds in ``0..num_folds - 1``, int64 of shape ``(N,)``; the folds' sizes, in total and per
+        class, differ by at most one.
 
     Example:
         >>> classes = torch.tensor([0, 0, 0, 1, 1, 1])
@@ -94,7 +94,7 @@ def fold_of_each(classes: Tensor, num_folds: int, generator: torch.Generator) ->
 
 
 def balancing_weights(classes: Tensor) -> Tensor:
-    """Weight of each item by which every class that is there is drawn equally often.
+    """Weight items so that every class that occurs is drawn equally often.
 
     Args:
         classes: Class of each item, int64 of shape ``(N,)``, not negative.
@@ -111,7 +111,7 @@ def balancing_weights(classes: Tensor) -> Tensor:
 
 
 def _grouped(classes: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Items in random order, then by class; and how many each class has."""
+    """Shuffle items and sort them by class; also return the number of items per class."""
     shuffled = torch.randperm(len(classes), generator=generator)
     grouped = shuffled[classes[shuffled].argsort(stable=True)]
     counts = classes.bincount()

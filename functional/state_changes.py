@@ -1,6 +1,6 @@
-"""What a metric's states took up since an earlier moment, in few bytes, and the states from it.
+"""Compact changes of a metric's states since an earlier time, and how to apply them.
 
-Lists of torchmetrics only grow, and a batch changes few numbers of a large table of counts.
+List states of torchmetrics only grow, and a batch changes few numbers of a large table of counts.
 """
 
 from typing import Any, NamedTuple, TypedDict
@@ -10,13 +10,13 @@ from torch import Tensor
 
 from .metric_states import MetricState
 
-# Up to as many numbers, to look for those that changed takes longer than to take all.
+# Up to this many numbers, finding those that changed takes longer than packing all.
 _MAX_ENTRIES_OF_SMALL = 1024
 _WORDS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64, 16: torch.int64}
 
 
 class Packed(NamedTuple):
-    """A tensor's bytes, which are pickled ten times as fast as the tensor."""
+    """A tensor's bytes, which pickle ten times as fast as the tensor."""
 
     dtype: torch.dtype
     shape: tuple[int, ...]
@@ -24,14 +24,14 @@ class Packed(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """What a list has behind its first ``kept`` tensors."""
+    """The tensors of a list after its first ``kept`` ones."""
 
     kept: int
     new: list[Packed]
 
 
 class Replaced(NamedTuple):
-    """Words of a tensor that changed, and where among all of its words they are."""
+    """The words of a tensor that changed, and their positions among all of its words."""
 
     places: Packed
     words: Packed
@@ -41,11 +41,11 @@ Change = Packed | Appended | Replaced
 
 
 class StateChange(TypedDict):
-    """One metric's new sums.
+    """The change of one metric's state.
 
     Attributes:
-        updates: How many updates they are of.
-        values: What changed, by the names of the metric's states.
+        updates: Number of updates after the change.
+        values: Changes by the names of the metric's states.
     """
 
     updates: int
@@ -53,14 +53,14 @@ class StateChange(TypedDict):
 
 
 def state_change(before: MetricState | None, after: MetricState) -> StateChange:
-    """Find what is new.
+    """Find the change between two states of a metric.
 
     Args:
-        before: The states that are known; None if none are.
-        after: Those of now, of the same metric.
+        before: The known state; None if there is none.
+        after: The current state of the same metric.
 
     Returns:
-        What `changed_state` makes ``after`` of, in the host's memory.
+        The change, in host memory, from which `changed_state` makes ``after``.
 
     Example:
         >>> before = {"updates": 1, "values": {"scores": [torch.tensor([0.5])]}}
@@ -83,15 +83,14 @@ def state_change(before: MetricState | None, after: MetricState) -> StateChange:
 
 
 def changed_state(before: MetricState | None, change: StateChange) -> MetricState:
-    """Make states of what is new.
+    """Apply a change to a known state.
 
     Args:
-        before: The states that were known, in the host's memory, whose tensors and lists are
-            changed in place.
-        change: What `state_change` gave, equal states being known to it.
+        before: The known state, in host memory, whose tensors and lists are changed in place.
+        change: Result of `state_change` for an equal known state.
 
     Returns:
-        The states of now.
+        The current state.
 
     Example:
         >>> before = {"updates": 1, "values": {"total": torch.tensor(2.0)}}
@@ -105,10 +104,10 @@ def changed_state(before: MetricState | None, change: StateChange) -> MetricStat
 
 
 def says_all(change: StateChange) -> bool:
-    """Whether it says all, so that it does not matter which states were known.
+    """Whether a change is complete, so that it does not matter which state was known.
 
     Args:
-        change: What `state_change` gave.
+        change: Result of `state_change`.
 
     Returns:
         Whether no earlier state is needed to apply it.
@@ -124,14 +123,14 @@ def says_all(change: StateChange) -> bool:
 
 
 def same_bits(one: Any, other: Any) -> bool:
-    """Whether two tensors, or lists of them, are equal, a NaN being equal to itself.
+    """Whether two tensors, or lists of them, are equal bit for bit, so that NaN equals itself.
 
     Args:
         one: A tensor or a list of tensors.
-        other: What may be one of the same kind, on any device.
+        other: A tensor or a list of tensors, on any device.
 
     Returns:
-        Whether it is, with the same types and shapes.
+        Whether they are, with the same dtypes and shapes.
 
     Example:
         >>> same_bits(torch.tensor(float("nan")), torch.tensor(float("nan")))
@@ -150,7 +149,7 @@ def same_bits(one: Any, other: Any) -> bool:
 
 def _appended(before: Any, after: list[Tensor]) -> Appended:
     kept = len(before) if isinstance(before, list) else 0
-    # A metric's `forward` copies the tensors: to compare all of them would take longer each batch.
+    # A metric's `forward` copies the tensors: comparing all would take longer with each batch.
     if kept > len(after) or (kept and not same_bits(before[kept - 1], after[kept - 1])):
         kept = 0
     return Appended(kept, [_packed(value) for value in after[kept:]])
@@ -183,7 +182,7 @@ def _applied(before: Any, change: Change) -> Any:
 
 
 def _words(value: Tensor) -> Tensor:
-    """Its memory as whole numbers."""
+    """View a tensor's memory as integers."""
     return value.detach().contiguous().flatten().view(_WORDS[value.element_size()])
 
 

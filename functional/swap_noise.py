@@ -5,15 +5,15 @@ from torch import Tensor
 
 
 def other_rows(keys: Tensor) -> Tensor:
-    """Another row for each row, in each column anew: the next one on a random circle.
+    """Choose another row for each row, separately for each column: the next on a random circle.
 
     Args:
-        keys: Random numbers, one for each row and column, shape ``(N, C)``; their order is the
-            circle's.
+        keys: Random numbers, one for each row and column, shape ``(N, C)``; their order is that of
+            the circle.
 
     Returns:
-        Rows, int64 of shape ``(N, C)``; each column is a permutation, and from two rows on none
-        is its own.
+        Row indices, int64 of shape ``(N, C)``; each column is a permutation, and with two rows or
+        more none is its own.
 
     Example:
         >>> other_rows(torch.tensor([[0.1, 0.1], [0.5, 0.9], [0.9, 0.5]]))
@@ -26,10 +26,10 @@ def other_rows(keys: Tensor) -> Tensor:
 
 
 def swap_noise(x: Tensor, swapped: Tensor, rows: Tensor) -> Tensor:
-    """Take some values from other rows of the same column.
+    """Replace some values by those of other rows in the same column.
 
-    Each replaced value is one that its column has, so that the noise has the column's own
-    distribution, whatever its unit.
+    Each replacement is a value of its column, so that the noise has the column's own distribution,
+    whatever its unit.
 
     Args:
         x: Shape ``(N, F)``.

@@ -1,4 +1,4 @@
-"""Changes of tone that are no matrix: each image by its own amount, without a loop over images."""
+"""Tone changes other than by a matrix: each image by its own amount, without a loop over images."""
 
 import torch
 from torch import Tensor
@@ -9,13 +9,13 @@ _LEVELS = 256
 
 
 def sharpen(images: Tensor, factor: Tensor, bound: float = 1.0, *, whole: bool = False) -> Tensor:
-    """Each image blended with a smoothed one; the outermost pixels stay as they are.
+    """Blend each image with a smoothed one; the outermost pixels stay as they are.
 
     Args:
         images: Shape ``(N, C, H, W)``, floating point in 0..bound.
         factor: Shape ``(N,)``; 0 is smooth, 1 the image as it is, more is sharper.
         bound: Largest value.
-        whole: Whether the values are whole numbers, which are cut off at the end.
+        whole: Whether the values are whole numbers, which are truncated at the end.
 
     Returns:
         Tensor of the shape of ``images``.
@@ -46,8 +46,8 @@ def posterize(images: Tensor, bits: Tensor, bound: float = 1.0) -> Tensor:
 
     Args:
         images: Shape ``(N, C, H, W)``, floating point in 0..bound.
-        bits: How many of 8 bits, whole, shape ``(N,)``.
-        bound: 1, or 255 for whole numbers, of which 8 bits are all.
+        bits: How many of 8 bits to keep, whole, shape ``(N,)``.
+        bound: 1, or 255 for whole numbers of 8 bits.
 
     Returns:
         Tensor of the shape of ``images``.
@@ -62,7 +62,7 @@ def posterize(images: Tensor, bits: Tensor, bound: float = 1.0) -> Tensor:
 
 
 def solarize(images: Tensor, threshold: Tensor, bound: float = 1.0) -> Tensor:
-    """Invert what is at least as bright as a threshold.
+    """Invert the values that are at least as bright as a threshold.
 
     Args:
         images: Shape ``(N, C, H, W)``, floating point in 0..bound.
@@ -81,12 +81,12 @@ def solarize(images: Tensor, threshold: Tensor, bound: float = 1.0) -> Tensor:
 
 
 def autocontrast(images: Tensor, bound: float = 1.0, *, whole: bool = False) -> Tensor:
-    """Stretch each channel of each image from black to white; a plain one stays as it is.
+    """Stretch each channel of each image from black to white; a constant one stays as it is.
 
     Args:
         images: Shape ``(N, C, H, W)``, floating point in 0..bound.
         bound: Largest value.
-        whole: Whether the values are whole numbers, which are cut off at the end.
+        whole: Whether the values are whole numbers, which are truncated at the end.
 
     Returns:
         Tensor of the shape of ``images``.
@@ -121,7 +121,7 @@ def equalize(images: Tensor, bound: float = 1.0) -> Tensor:
         >>> equalize(pixels, 255.0).unique()[:4]
         tensor([ 0.,  8., 16., 24.])
     """
-    # torchvision scales to whole numbers by nearly one more than the largest.
+    # torchvision scales to whole numbers by almost one more than the largest.
     scaled = images * (_LEVELS - 1e-3) if bound == 1 else images.round()
     level = scaled.flatten(2).to(torch.int64).clamp_(0, _LEVELS - 1)
     counts = torch.zeros(*level.shape[:2], _LEVELS, dtype=torch.int64, device=images.device)

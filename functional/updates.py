@@ -1,4 +1,4 @@
-"""How far a step moved each weight tensor, in one pass over the weights and their copies."""
+"""Norms of weight tensors and of their updates, in one pass over the weights and their copies."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -9,30 +9,30 @@ from torch import Tensor
 from .gradients import single_precision_range
 from .precision import at_least_single, widest
 
-# Entries of which weights and copies stay in a core's second-level cache, and of a short sum.
+# Entries of a block, of which weights and copies fit into a core's L2 cache, and of a short sum.
 _BLOCK_SIZE = 131_072
 _SHORT_SUM_SIZE = 256
-# Smaller tensors are taken together, in double precision.
+# Tensors up to this size are processed together, in double precision.
 _MAX_ENTRIES_OF_SMALL = 8_192
 
 
 def update_norms(
     before: Sequence[Tensor], after: Sequence[Tensor], *, refresh: bool = False
 ) -> tuple[list[float], list[float]]:
-    r"""Length of each weight tensor before a step and of its move, :math:`\|w\|, \|w' - w\|`.
+    r"""Norm of each weight tensor before a step, and of its update, :math:`\|w\|, \|w' - w\|`.
 
-    For tensors on the host. Large ones are taken block by block, so that each block comes from
-    memory once for all that is asked of it. Right to about 1e-6 at any magnitude: where a sum of
-    squares is out of single precision's range it is taken again in double precision.
+    For tensors on the host. Large ones are processed block by block, so that each block is read
+    from memory once. Accurate to about 1e-6 at any magnitude: a sum of squares outside single
+    precision's range is computed again in double precision.
 
     Args:
-        before: Dense copies of the weights before the step, of their shapes and dtypes. They are
-            used up, unless they are refreshed.
+        before: Dense copies of the weights before the step, of their shapes and dtypes. They may be
+            overwritten; with ``refresh``, by the weights.
         after: The weights, floating or complex.
         refresh: Whether to make the copies equal to the weights in the same pass.
 
     Returns:
-        Lengths and moves, one of each for each tensor.
+        Norms of the weights and of the updates, one of each for each tensor.
 
     Example:
         >>> update_norms([torch.tensor([3.0, 4.0])], [torch.tensor([3.0, 5.0])])
@@ -83,7 +83,7 @@ def _blocks(before: Tensor, after: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def _length(block: Tensor) -> float:
-    """Length of a block by rows: short sums keep their precision."""
+    """Norm of a block by rows: short sums keep their precision."""
     if block.numel() % _SHORT_SUM_SIZE == 0:
         low, high = single_precision_range(2.0)
         rows = torch.linalg.vector_norm(block.view(-1, _SHORT_SUM_SIZE), dim=1)

@@ -106,7 +106,7 @@ def test_smoothing_is_the_plain_sum_and_the_sorted_middle(values, window):
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="`training_losses` to be as many"):
+    with pytest.raises(ValueError, match="`training_losses` to have as many"):
         progress_quotient(torch.ones(3), torch.ones(2))
     with pytest.raises(ValueError, match="`strip_length` to be at least 1, but got 0"):
         successive_increases(torch.ones(3), 0)
@@ -153,7 +153,7 @@ def test_smoothing_says_what_it_cannot_smooth(smooth):
     with pytest.raises(TypeError, match="Expected `window` to be a whole number"):
         smooth(tensor([1.0]), 1.5)
     for nothing in (tensor([]), tensor(1.0)):
-        with pytest.raises(ValueError, match="Expected `values` to be a row of at least one"):
+        with pytest.raises(ValueError, match="Expected `values` to be a non-empty sequence"):
             smooth(nothing, 3)
 
 
