@@ -15,7 +15,7 @@ from torchvitals.callbacks import (
 
 
 class ResNetResearch(LightningModule):
-    """Research code as it is: nothing of torchvitals in it."""
+    """Existing research code, without anything from torchvitals."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ def main() -> None:
     )
     trainer.fit(ResNetResearch(), DataLoader(data, batch_size=16, shuffle=True))
     print(f"gradient norm of all layers: {gradients.total_norm:.3g}")
-    print(f"length of the step / length of the weights: {updates.total_ratio:.3g}")
+    print(f"norm of the update / norm of the weights: {updates.total_ratio:.3g}")
     for site, share in dead.dead_fraction.items():
         drift = activations.drift[site]
         print(f"{site:28} {share:6.1%} dead, outputs moved by {drift:.2f} standard deviations")

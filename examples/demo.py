@@ -1,4 +1,4 @@
-"""A sick network beside the treated one, on handwritten digits."""
+"""Train a sick network and a treated one on handwritten digits."""
 
 import logging
 import math
@@ -45,7 +45,7 @@ ROWS = [
 
 @dataclass(frozen=True)
 class Result:
-    """What one run showed."""
+    """The results of one run."""
 
     accuracy: float
     epochs: int
@@ -111,7 +111,7 @@ def picture(results: dict[str, Result], path: Path) -> None:
     figure, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained", sharey=True)
     for ax, (name, result) in zip(axes, results.items(), strict=True):
         result.gradients.plot(ax, colorbar=ax is axes[-1])
-        # Their layers have different names, and one axis.
+        # The layers of both have different names, but share an axis.
         rows = range(1, len(ax.get_yticks()) + 1)
         ax.set_yticks(ax.get_yticks(), [NAMES.get(row, str(row)) for row in rows])
         ax.set_title(f"{name}: {result.accuracy:.0%} of the test digits right", fontsize=13)
@@ -127,7 +127,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    torch.set_num_threads(1)  # layers this small are faster in one
+    torch.set_num_threads(1)  # layers this small are faster with one
     console = Console()
     results = {}
     for name, arguments in NETWORKS.items():
@@ -140,7 +140,7 @@ def main() -> None:
     with (OUTPUT / "table.txt").open("w", encoding="utf-8") as file:
         Console(file=file, width=96).print(sheet)
     console.print(sheet)
-    console.print(f"Picture of the gradient norms by layer over time: {path}")
+    console.print(f"Plot of the gradient norms by layer over time: {path}")
     for name in NETWORKS:
         console.print(f"Logs and checkpoints of the {name} network: {OUTPUT / name} (csv, wandb)")
 

@@ -14,7 +14,7 @@ from torchvitals.lightning_modules import MLPClassifier
 
 
 def logged_in() -> bool:
-    """Whether W&B knows the user, found out without a prompt and without the network."""
+    """Whether the user is logged in to W&B, without a prompt or the network."""
     import wandb
 
     host = urlsplit(wandb.setup().settings.base_url).hostname
@@ -26,7 +26,7 @@ def logged_in() -> bool:
 
 
 def wandb_logger(name: str, save_dir: str = "runs") -> WandbLogger:
-    """Return a logger that never asks, and that falls back to offline when it cannot connect."""
+    """Return a logger that never prompts, and that falls back to offline if it cannot connect."""
     import wandb
 
     os.makedirs(save_dir, exist_ok=True)

@@ -1,8 +1,7 @@
-"""Train a network that falls ill on the way, and write the doctor's page about it.
+"""Train a network whose training breaks down, and write the doctor's page about it.
 
-The learning rate is warmed up to 0.3: the loss falls at first, and is lost when the rate gets too
-high. ``--screenshot FILE`` takes a picture of the page with a Chromium that is
-installed.
+The learning rate is warmed up to 0.3: the loss falls at first, until the rate gets too high.
+``--screenshot FILE`` takes a screenshot of the page with an installed Chromium.
 """
 
 import argparse
@@ -58,7 +57,7 @@ def take_screenshot(page: Path, picture: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--screenshot", type=Path, help="picture of the page to take")
+    parser.add_argument("--screenshot", type=Path, help="file for a screenshot of the page")
     arguments = parser.parse_args()
     page = train()
     print(f"Open {page} in a browser.")

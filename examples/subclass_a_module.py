@@ -8,7 +8,7 @@ from torchvitals.lightning_modules import Classifier
 
 
 class SmallConvNet(Classifier):
-    """A network of one's own; its arguments are saved in the checkpoint."""
+    """A custom network; its arguments are saved in the checkpoint."""
 
     def __init__(self, width: int = 32, lr: float = 3e-3) -> None:
         network = nn.Sequential(

@@ -13,7 +13,7 @@ from torchvitals.lightning_modules import MLPRegressor
 
 
 def write_patients(path: Path) -> None:
-    """scikit-learn's diabetes study, with some values missing and the sex as a text."""
+    """Write scikit-learn's diabetes study, with some values missing and the sex as text."""
     study, draws = load_diabetes(scaled=False), random.Random(0)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:

