@@ -102,11 +102,10 @@ def checkup(
 ) -> Checkup:
     """Train a copy of a module for a few hundred steps and let the `TrainingDoctor` judge.
 
-    The copy makes the first steps of the real training, with the random numbers that it would
-    draw. Afterwards the module, its optimisers, the global random states (Python, NumPy, torch,
-    CUDA) and those of the loaders' generators are bit for bit as before, even if the checkup fails
-    or is interrupted. Nothing is written, logged or printed. It needs the memory of a second
-    training.
+    The copy makes the first steps of the real training, with the same random numbers. Afterwards
+    the module, its optimisers, the global random states (Python, NumPy, torch, CUDA) and those of
+    the loaders' generators are bit for bit as before, even if the checkup fails or is interrupted.
+    Nothing is written, logged or printed. It needs the memory of a second training.
 
     The Trainer's arguments should be those of the real training: precision, accumulation and
     clipping determine the steps, ``max_epochs`` or ``max_steps`` the learning rate schedule, of
@@ -126,10 +125,10 @@ def checkup(
     ``configure_callbacks``. A logger that accepts everything and keeps nothing replaces the real
     ones.
 
-    Not protected is what the copy shares with the module: objects that a function or hook in it
-    refers to, data that is a stream (what was read is consumed) or that changes when it is read,
-    and files that the module writes to paths of its own. ``prepare_data`` and ``setup`` of a data
-    module run on a shallow copy of it: attributes that they set are not set on the data module.
+    What the copy shares with the module is not protected: objects that a function or hook in it
+    refers to directly, data that is a stream (samples that were read are gone) or that changes when
+    it is read, and files that the module writes to paths of its own. ``prepare_data`` and ``setup``
+    of a data module run on a shallow copy: attributes that they set are not set on the original.
 
     Args:
         model: Any LightningModule, untrained or trained for a while.

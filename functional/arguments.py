@@ -8,8 +8,8 @@ def whole_number(argument: str, value: SupportsIndex, *, least: int = 1) -> int:
     """Convert a whole number of any type to an ``int``.
 
     Args:
-        argument: Name of the argument that the user gave, for the message.
-        value: What the user gave.
+        argument: Name of the argument, for the error message.
+        value: The value that the user gave.
         least: Smallest allowed value.
 
     Returns:
@@ -40,8 +40,8 @@ def optional_whole_number(
     """Convert a whole number of any type to an ``int``, unless it is None.
 
     Args:
-        argument: Name of the argument that the user gave, for the message.
-        value: What the user gave.
+        argument: Name of the argument, for the error message.
+        value: The value that the user gave.
         least: Smallest allowed value.
 
     Returns:
@@ -67,8 +67,8 @@ def number(
     """Convert a number of any type to an ``int``, if its type is integral, or else a ``float``.
 
     Args:
-        argument: Name of the argument that the user gave, for the message.
-        value: What the user gave.
+        argument: Name of the argument, for the error message.
+        value: The value that the user gave.
         least: Smallest allowed value.
         above: Value that it must exceed.
 
@@ -112,8 +112,8 @@ def flag(argument: str, value: bool) -> bool:
     """Check that a flag is a bool and not merely truthy, as even ``"no"`` is.
 
     Args:
-        argument: Name of the argument that the user gave, for the message.
-        value: What the user gave.
+        argument: Name of the argument, for the error message.
+        value: The value that the user gave.
 
     Returns:
         The same.
@@ -134,8 +134,8 @@ def text(argument: str, value: str) -> str:
     """Check that a name is a string and not empty.
 
     Args:
-        argument: Name of the argument that the user gave, for the message.
-        value: What the user gave.
+        argument: Name of the argument, for the error message.
+        value: The value that the user gave.
 
     Returns:
         The same.
@@ -159,8 +159,8 @@ def optional_text(argument: str, value: str | None) -> str | None:
     """Check that a name is None, or a string and not empty.
 
     Args:
-        argument: Name of the argument that the user gave, for the message.
-        value: What the user gave.
+        argument: Name of the argument, for the error message.
+        value: The value that the user gave.
 
     Returns:
         The same.

@@ -11,8 +11,8 @@ def choose(argument: str, name: str, choices: Mapping[str, T]) -> T:
     """Look up ``name`` in ``choices``, with an error that shows the nearest and all names.
 
     Args:
-        argument: Name of the argument that the user gave, for the message.
-        name: What the user gave.
+        argument: Name of the argument, for the error message.
+        name: The name that the user gave.
         choices: Values by name.
 
     Raises:

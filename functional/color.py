@@ -195,7 +195,7 @@ def blend(
     *,
     whole: bool = False,
 ) -> Tensor:
-    """Weight each image by its factor and another by 1 minus that, clamped as in torchvision.
+    """Blend each image, by its factor, with another one; clamp as torchvision does.
 
     Args:
         images: Shape ``(N, C, H, W)``.

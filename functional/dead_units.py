@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# Fewer units than this next to each other are not read any faster.
+# Reducing over rows of fewer adjacent units is no faster.
 _MIN_UNITS_ABREAST = 16
 
 

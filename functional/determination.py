@@ -31,7 +31,7 @@ def determination_sums(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def add_determination_sums(first: Tensor, second: Tensor) -> Tensor:
-    """Merge two results of `determination_sums`; zeros in the first stand for no samples.
+    """Merge two results of `determination_sums`, or zeros for no samples.
 
     Args:
         first: Sums, shape ``(5, O)``, or ``(5, 1)`` of zeros.

@@ -133,7 +133,7 @@ def exponential_average(values: Tensor, window: int) -> Tensor:
     .. math:: s = \frac{\sum_{i \ge 0} (1-a)^i v_{n-i}}{\sum_{i \ge 0} (1-a)^i},
         \quad a = \frac{2}{w + 1}
 
-    Dividing by the sum of the weights lets the first values weigh no more than they should.
+    Dividing by the sum of the weights keeps the first values from weighing more than they should.
 
     Args:
         values: Shape ``(n,)``, n at least 1.

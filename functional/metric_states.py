@@ -86,7 +86,7 @@ def restore_metric_states_(metrics: nn.Module, states: list[MetricState]) -> Non
 def _metrics(module: nn.Module) -> list[Metric]:
     for collection in module.modules():
         if isinstance(collection, MetricCollection):
-            # Metrics with equal states are updated as one, which shares its state on access.
+            # Of metrics with equal states only one is updated; access shares it with the others.
             collection.values(copy_state=False)
     return [metric for metric in module.modules() if isinstance(metric, Metric)]
 

@@ -16,7 +16,7 @@ def l1_penalty(weights: Sequence[Tensor]) -> Tensor:
         weights: At least one tensor, of any shapes.
 
     Returns:
-        Real scalar tensor; of half precision in float32, in which the sum does not overflow.
+        Real scalar tensor; for half precision in float32, so that the sum does not overflow.
 
     Example:
         >>> l1_penalty([torch.tensor([1.0, -2.0])])
@@ -34,7 +34,7 @@ def l2_penalty(weights: Sequence[Tensor]) -> Tensor:
         weights: At least one tensor, of any shapes.
 
     Returns:
-        Real scalar tensor; of half precision in float32, in which the sum does not overflow.
+        Real scalar tensor; for half precision in float32, so that the sum does not overflow.
 
     Example:
         >>> l2_penalty([torch.tensor([3.0, 4.0])])

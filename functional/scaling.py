@@ -53,7 +53,7 @@ def standard_scaling(x: Tensor) -> Scaling:
 
 
 def min_max_scaling(x: Tensor, low: float = 0.0, high: float = 1.0) -> Scaling:
-    """Compute the scaling of each column's least value to ``low`` and greatest to ``high``.
+    """Compute the scaling that maps each column's least value to ``low``, its greatest to ``high``.
 
     A constant column gets the scale 1, so that it becomes ``low``.
 

@@ -12,8 +12,8 @@ def other_rows(keys: Tensor) -> Tensor:
             the circle.
 
     Returns:
-        Row indices, int64 of shape ``(N, C)``; each column is a permutation, and with two rows or
-        more none is its own.
+        Row indices, int64 of shape ``(N, C)``; each column is a permutation, without fixed points
+        if there are at least two rows.
 
     Example:
         >>> other_rows(torch.tensor([[0.1, 0.1], [0.5, 0.9], [0.9, 0.5]]))

@@ -21,7 +21,7 @@ class Case:
     Attributes:
         facts: Facts about the run, by name.
         losses: Step and loss of each batch.
-        figures: Step and value of each figure reported beside the losses, by name.
+        figures: Step and value of each figure reported alongside the losses, by name.
         validations: Step and value of each validation figure, by name.
         findings: Diagnoses in the order in which they were established.
         resumed: Steps at which the run was resumed.

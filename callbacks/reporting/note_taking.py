@@ -21,7 +21,7 @@ from .wording import outcome_of, verdict_of
 
 _WINDOWS_OF_A_CURVE = 120
 _RANK = {"critical": 0, "warning": 1, "info": 2}
-# In the order of the page: what one looks for first comes first.
+# In the order of the page: the maps that one consults first come first.
 _MAPS = {
     "grad_norm": (
         "Gradient norms",

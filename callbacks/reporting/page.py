@@ -54,11 +54,11 @@ def write_page(notes: CaseNotes, path: str | Path) -> Path:
 
 
 def page_path(argument: str, path: str | Path) -> Path:
-    """Check that a path may take a page, before there is one.
+    """Check the path of a page before the page is rendered.
 
     Args:
-        argument: Name of the argument that the user gave, for the message.
-        path: What the user gave.
+        argument: Name of the argument, for the error message.
+        path: The path that the user gave.
 
     Returns:
         The same as a `Path`.

@@ -1,4 +1,4 @@
-"""Facts about a run, and the figures that are reported beside its losses."""
+"""Facts about a run, and the figures that are reported alongside its losses."""
 
 import math
 from importlib.metadata import version
@@ -47,7 +47,7 @@ def run_facts(trainer: Trainer, pl_module: LightningModule) -> dict[str, str | f
 
 
 def figures_of(vitals: Vitals) -> dict[str, float]:
-    """Return the figures that are reported beside the losses, by name."""
+    """Return the figures that are reported alongside the losses, by name."""
     recent = vitals.accuracies[-5:]
     figures = {
         "learning rate": vitals.learning_rate,

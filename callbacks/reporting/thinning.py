@@ -39,7 +39,7 @@ def thin_curve(
 def smooth_curve(
     steps: Sequence[float], values: Sequence[float], windows: int
 ) -> tuple[list[float], list[float]]:
-    """Average a curve over ``windows`` windows, each at its middle; a window with NaN is NaN."""
+    """Return the mean of each of ``windows`` windows, at its middle; NaN if it contains NaN."""
     size = -(-len(values) // windows)
     blocks = torch.split(torch.tensor(values, dtype=torch.float64), size)
     middles = torch.split(torch.tensor(steps, dtype=torch.float64), size)

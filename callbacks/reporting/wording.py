@@ -60,7 +60,7 @@ def _where_and_when(finding: Finding) -> str:
 
 
 def time_of(finding: Finding) -> str:
-    """Say since when there has been a finding."""
+    """Say when a finding began."""
     return f"since step {finding.since:,}" if finding.since else "from the start"
 
 

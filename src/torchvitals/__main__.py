@@ -15,7 +15,7 @@ _COMMANDS = {
     "test": "evaluate a module on the test split",
     "predict": "write the predictions of a module to a file",
     "checkup": "train for a few hundred steps, and print what the doctor finds",
-    "report": "write what a run recorded as an HTML page",
+    "report": "write the record of a run as an HTML page",
 }
 _ASKING = ("-h", "--help", "--version")
 
@@ -39,7 +39,7 @@ def main() -> None:
             save_config_kwargs={"overwrite": True},
             parser_kwargs={
                 "prog": "torchvitals",
-                "description": "Train, evaluate or predict as a YAML file says.",
+                "description": "Train, evaluate or predict as configured in a YAML file.",
             },
         )
     else:
@@ -54,7 +54,7 @@ def _overview(command: str | None) -> NoReturn:
     parser = ArgumentParser(
         "torchvitals",
         usage=f"torchvitals [-h] [--version] {{{','.join(_COMMANDS)}}} ...",
-        description="Train as a YAML file says, and see whether a network learns, and if not, why.",
+        description="Train by a YAML file; see whether a network learns, and if not, why.",
         epilog=f"commands:\n{lines}\n`torchvitals checkup --help` and the like give the details. "
         "fit, validate, test, predict\nand checkup take `--config FILE`. The exit status of "
         "checkup is 0 healthy, 1 sick, 2 no verdict.",

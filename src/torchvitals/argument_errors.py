@@ -67,7 +67,7 @@ def explain(message: str, file: str | None = None) -> str:
 
 
 def _reasons(errors: str) -> list[str]:
-    """List why each type was rejected, without repetitions; that None was is of no use."""
+    """List why each type was rejected, without duplicates; the reason for None is of no use."""
     entries = re.split(r"^    - ", errors, flags=re.MULTILINE)[1:]
     lines = [" ".join(line.strip() for line in entry.splitlines()) for entry in entries]
     said = [line for line in lines if "<class 'NoneType'>" not in line]

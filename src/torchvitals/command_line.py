@@ -29,7 +29,7 @@ class Parser(LightningArgumentParser):
             self._file = None
 
     def print_usage(self, file: Any = None) -> None:
-        """Print nothing: only errors are preceded by the usage, which would hide them."""
+        """Print nothing: the usage is printed only before errors, and would scroll them away."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Give the reason, and exit with status 2."""
@@ -39,9 +39,9 @@ class Parser(LightningArgumentParser):
 class CommandLine(LightningCLI):
     """Takes modules and data by ``class_path``, and writes predictions to the run's folder.
 
-    Classes of this package and of Lightning can be given by their bare name, if it is unique. What
-    a module or a data module says about a wrong argument is shown as one error, without a
-    traceback; ``JSONARGPARSE_DEBUG=1`` shows that, too.
+    Classes of this package and of Lightning can be given by their bare name, if it is unique. An
+    error that a module or a data module raises for a wrong argument is shown without a traceback;
+    ``JSONARGPARSE_DEBUG=1`` shows that, too.
 
     Args:
         **arguments: Arguments of ``LightningCLI``.

@@ -13,7 +13,7 @@ def report_command(arguments: list[str]) -> None:
 
     parser = ArgumentParser(
         "torchvitals report",
-        description="Write what a run recorded as one HTML page that opens offline: the verdict, "
+        description="Write the record of a run as one HTML page that opens offline: the verdict, "
         "the findings with their remedies, curves, and heat maps.",
     )
     parser.add_argument(

@@ -24,7 +24,7 @@ const isNumber = (value) => typeof value === "number";
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 function format(value) {
   if (value === null) return "no record";
-  if (!isNumber(value)) return value === "NaN" ? "not a number" : value === "Infinity" ? "infinite" : "minus infinite";
+  if (!isNumber(value)) return value === "NaN" ? "not a number" : value === "Infinity" ? "infinity" : "negative infinity";
   const size = Math.abs(value);
   if (size && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);
   return value.toLocaleString("en", { maximumSignificantDigits: 4 });
