@@ -1,1 +1,1 @@
-"""What the monitors are made of: seeing, recording, logging, and never failing the run."""
+"""What the monitors are made of: observing, recording, logging, and never failing the run."""

@@ -1,4 +1,4 @@
-"""A checkpoint that is loaded to be tested, validated or predicted with."""
+"""Checkpoints that are loaded for testing, validation or prediction."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 
 def keep_record_of_fit(callback: Callback, trainer: Trainer, checkpoint: dict[str, Any]) -> None:
-    """Take a callback's state out of a loaded checkpoint, unless it is loaded to be trained.
+    """Remove a callback's state from a loaded checkpoint, unless it is loaded for training.
 
-    Lightning gives callbacks their states with ``trainer.test(ckpt_path="best")``, too: what was
-    recorded up to the end of the fit before would be taken back to where the checkpoint was saved,
-    and the next fit taken for one that goes on.
+    Lightning restores callback states in ``trainer.test(ckpt_path="best")``, too: the record of the
+    last fit would be reset to where the checkpoint was saved, and the next fit would be mistaken
+    for its continuation.
     """
     if trainer.state.fn != TrainerFn.FITTING:
         checkpoint.get("callbacks", {}).pop(callback.state_key, None)

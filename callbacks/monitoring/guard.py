@@ -1,4 +1,4 @@
-"""What keeps a monitor's own error from taking a training run down."""
+"""Keep a monitor's own errors from stopping a training run."""
 
 import logging
 import warnings
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def warn(text: str) -> None:
-    """Warn, and go on: where warnings are errors, the log has it."""
+    """Warn without raising: if warnings are errors, log the text instead."""
     try:
         warnings.warn(text, stacklevel=4)
     except Warning:
@@ -25,7 +25,7 @@ def warn(text: str) -> None:
 
 
 def text_of(error: BaseException) -> str:
-    """What an error says; nothing where it is of somebody's own making and cannot even say it."""
+    """Message of an error; empty for a custom one whose ``__str__`` fails."""
     try:
         return str(error)
     except Exception:
@@ -37,29 +37,29 @@ def _rank() -> int:
 
 
 def switch_off(monitor: Any, error: Exception) -> None:
-    """Mark a monitor as failed and say so once, on the rank where it did."""
+    """Mark a monitor as failed and warn once, on the rank where it failed."""
     if not monitor.failed:
         monitor.failed = True
         rank = _rank()
         warn(
-            f"{type(monitor).__name__} switched itself off{f' on rank {rank}' * bool(rank)}, "
-            f"training goes on: {type(error).__name__}: {text_of(error)}"
+            f"{type(monitor).__name__} switched itself off{f' on rank {rank}' * bool(rank)}; "
+            f"training continues: {type(error).__name__}: {text_of(error)}"
         )
 
 
 def switch_off_with_others(monitor: Any) -> None:
-    """Mark a monitor as failed because that of another rank has; rank 0 says so."""
+    """Mark a monitor as failed because the one on another rank has; rank 0 warns."""
     if not monitor.failed:
         monitor.failed = True
         if not _rank():
             warn(
-                f"{type(monitor).__name__} switched itself off, training goes on: that of another "
-                "rank did."
+                f"{type(monitor).__name__} switched itself off; training continues: the one on "
+                "another rank did."
             )
 
 
 def attempt(monitor: Any, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T | None:
-    """Do a piece of work unless the monitor has failed; None if it has, or does now."""
+    """Run ``work`` unless the monitor has failed; return None if it has, or if ``work`` fails."""
     if monitor.failed:
         return None
     try:
@@ -70,7 +70,7 @@ def attempt(monitor: Any, work: Callable[P, T], /, *args: P.args, **kwargs: P.kw
 
 
 def clean_up(monitor: Any, work: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
-    """Do what has to be done after a failure as well; one that it brings is the monitor's, too."""
+    """Run ``work`` even after a failure; an error in it switches the monitor off, too."""
     try:
         work(*args, **kwargs)
     except Exception as error:
@@ -80,9 +80,9 @@ def clean_up(monitor: Any, work: Callable[P, object], /, *args: P.args, **kwargs
 def switch_off_on_error(
     method: Callable[Concatenate[Monitor, P], None],
 ) -> Callable[Concatenate[Monitor, P], None]:
-    """Let a method of a monitor run until it fails once: then warn, and do nothing from there on.
+    """Make a monitor's method warn when it fails, and do nothing while the monitor has failed.
 
-    The monitor's ``failed`` says which; it is set to False when training starts.
+    The monitor's ``failed`` holds that state; it is reset to False when a fit starts.
     """
 
     @wraps(method)
@@ -98,7 +98,7 @@ def switch_off_on_error(
 
 
 class SideWork:
-    """What a monitor does beside its record; each kind of it ends with its first failure.
+    """Work that a monitor does besides its record; each kind ends with its first failure.
 
     Args:
         monitor: Name of the monitor, for the warning.
@@ -111,13 +111,13 @@ class SideWork:
     def attempt(
         self, kind: str, work: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """Do something that may fail without the record being any worse for it.
+        """Run work whose failure does not affect the record.
 
         Args:
-            kind: What it is of, in a word: file, logger, picture.
-            work: The work.
-            *args: Its arguments.
-            **kwargs: Its arguments by name.
+            kind: Kind of work, in a word: file, logger, picture.
+            work: Function that does the work.
+            *args: Its positional arguments.
+            **kwargs: Its keyword arguments.
         """
         if kind in self._given_up:
             return
@@ -126,7 +126,7 @@ class SideWork:
         except Exception as error:
             self._given_up.add(kind)
             warn(
-                f"{self._monitor} gave up its {kind}, and goes on: {type(error).__name__}: "
+                f"{self._monitor} gave up on its {kind} and continues: {type(error).__name__}: "
                 f"{text_of(error)}"
             )
 
@@ -138,18 +138,18 @@ class SideWork:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
-        """Do something with each of a Trainer's loggers: one that fails is given up alone.
+        """Run work for each of a Trainer's loggers; only a logger that fails is dropped.
 
         Args:
             loggers: The loggers.
-            work: The work, whose first argument is the logger.
-            *args: Its other arguments.
-            **kwargs: Its arguments by name.
+            work: Function whose first argument is the logger.
+            *args: Its other positional arguments.
+            **kwargs: Its keyword arguments.
         """
         for number, logger in enumerate(loggers, start=1):
             which = "" if len(loggers) == 1 else f" {number} ({type(logger).__name__})"
             self.attempt(f"logger{which}", work, logger, *args, **kwargs)
 
     def resume(self) -> None:
-        """Try everything again, in a new fit."""
+        """Try every kind of work again, in a new fit."""
         self._given_up.clear()

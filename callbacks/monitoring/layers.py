@@ -1,4 +1,4 @@
-"""Which layer a parameter belongs to, and which strategies leave parameters whole."""
+"""Which layer each parameter belongs to, and which strategies flatten parameters."""
 
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
@@ -7,11 +7,11 @@ from .activations.activation_kinds import plain_name
 
 
 def layer_names(module: nn.Module) -> dict[str, str]:
-    """Name of the layer that each parameter belongs to, by the parameter's own.
+    """Layer name of each parameter, by the parameter's name.
 
-    That is the module that owns it, or that it is a parametrisation's of, by its name without what
-    wrappers put into it. A module of one's own with several matrices has as many layers, each by
-    the name of its matrix; the vectors behind one belong to it.
+    The layer is the module that owns the parameter, directly or through a parametrisation, under
+    its name without the parts that wrappers insert. A custom module with several matrices has one
+    layer per matrix, named after it; the vectors registered after a matrix belong to its layer.
     """
     split = {name: _by_matrix(part) for name, part in module.named_modules() if _is_own(part)}
     layers = {}
@@ -23,7 +23,7 @@ def layer_names(module: nn.Module) -> dict[str, str]:
 
 
 def plain_layer(name: str) -> str:
-    """A layer's name without what wrappers and parametrisations put into it."""
+    """A layer's name without the parts that wrappers and parametrisations insert."""
     before, parametrized, _ = f".{name}".partition(".parametrizations.")
     return plain_name(before[1:] if parametrized else name)
 
@@ -34,7 +34,7 @@ def _is_own(module: nn.Module) -> bool:
 
 
 def _by_matrix(module: nn.Module) -> dict[str, str]:
-    """The matrix that each own parameter of a module goes with; none where there is only one."""
+    """Matrix that each own parameter of a module goes with; empty for fewer than two matrices."""
     own = list(module.named_parameters(recurse=False))
     matrices = [name for name, parameter in own if _is_matrix(parameter)]
     if len(matrices) < 2:
@@ -46,7 +46,7 @@ def _by_matrix(module: nn.Module) -> dict[str, str]:
 
 
 def layers_by_parameter(module: nn.Module) -> dict[Tensor, str]:
-    """Name of the layer that each parameter belongs to; a shared one to the first."""
+    """Layer name of each parameter; a shared parameter belongs to its first layer."""
     names = layer_names(module)
     return {parameter: names[name] for name, parameter in module.named_parameters()}
 
@@ -76,7 +76,7 @@ def refuse_flattening(monitor: str, trainer: Trainer, pl_module: LightningModule
 
 
 def flattens_parameters(trainer: Trainer) -> bool:
-    """Whether the strategy joins the parameters of several layers: FSDP1 and DeepSpeed."""
+    """Whether the strategy flattens several layers' parameters into one (FSDP1, DeepSpeed)."""
     # By name: the same class may come from lightning or from pytorch_lightning.
     names = {base.__name__ for base in type(trainer.strategy).__mro__}
     return not names.isdisjoint({"FSDPStrategy", "DeepSpeedStrategy"})

@@ -1,4 +1,4 @@
-"""What all monitors share: a record that is begun with a fit and finished with it, once."""
+"""Base class of all monitors: a record that is started and finished once per fit."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +12,11 @@ from .recording.reporter import Reporter
 
 
 class Monitor(Callback):
-    """Keep a record of a fit, pass it on, and leave nothing behind, however the fit ends.
+    """Record a fit, pass the record on, and clean up however the fit ends.
 
     Args:
-        scales: Colours of the quantities that are recorded, by their names; the first is drawn.
-        **ways: What is measured and how, where a Trainer may have several of the class.
+        scales: Colour scale of each recorded quantity, by name; the first quantity is drawn.
+        **ways: Settings that tell apart several monitors of the class in one Trainer.
 
     Attributes:
         failed: Whether the monitor switched itself off.
@@ -30,16 +30,16 @@ class Monitor(Callback):
 
     @property
     def state_key(self) -> str:
-        """One for each way to measure, so that a Trainer can have several."""
+        """Key that includes the settings, so that a Trainer can have several monitors."""
         return self._state_key
 
     @property
     def findings(self) -> dict[str, str]:
-        """What was found, by a key."""
+        """Text of each finding, by key."""
         return dict(self._reporter.findings)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a checkpoint was just loaded or the last fit goes on."""
+        """Start afresh, unless a checkpoint was just loaded or the last fit continues."""
         self.failed, self._is_running = False, True
         self._start(trainer, pl_module)
 
@@ -47,17 +47,17 @@ class Monitor(Callback):
         raise NotImplementedError
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave nothing behind, and give the loggers the picture and the table."""
+        """Clean up, and log the heat map and the table."""
         self._end_fit(trainer)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Leave nothing behind, and lose nothing of an interrupted fit."""
+        """Clean up, and finish the record of an interrupted fit."""
         self._end_fit(trainer)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave nothing behind of a fit that had no step to make."""
+        """Clean up after a fit without any steps."""
         if stage == "fit":
             self._end_fit(trainer)
 
@@ -77,5 +77,5 @@ class Monitor(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take nothing up for a test or a validation: what is known is of the fit."""
+        """Restore nothing for testing or validation: the record is that of the fit."""
         keep_record_of_fit(self, trainer, checkpoint)

@@ -6,11 +6,12 @@ from typing import Any
 
 
 def rate_of(group: Mapping[str, Any], name: str = "lr") -> float:
-    """Its rate; NaN where the optimiser has none or finds its own, as Adafactor does.
+    """Learning rate of a group; NaN if there is none or the optimiser computes it (Adafactor).
 
     Args:
-        group: Of an optimiser.
-        name: ``"initial_lr"`` is what a schedule multiplies; without one it is the rate itself.
+        group: Parameter group of an optimiser.
+        name: Key of the rate: ``"initial_lr"`` is the one that a schedule multiplies. A group
+            without this key gives ``"lr"``.
     """
     rate = group.get(name, group.get("lr"))
     return math.nan if rate is None else float(rate)

@@ -1,4 +1,4 @@
-"""What monitors of the optimisers' steps share: a clock that says which of them report."""
+"""Base class of monitors of optimiser steps, with a clock that decides which steps report."""
 
 import re
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from .recording.loggers import logger_step, report_interval
 
 
 class StepMonitor(Monitor):
-    """Keep a record by layer of the steps that report, of each optimiser.
+    """Record the reporting steps of each optimiser, by layer.
 
     Args:
-        every_n_steps: Steps between reports; None takes the Trainer's ``log_every_n_steps``.
-        scales: Colours of the quantity that is recorded, by its name.
-        **ways: What is measured and how, where a Trainer may have several of the class.
+        every_n_steps: Steps between reports; None uses the Trainer's ``log_every_n_steps``.
+        scales: Colour scale of the recorded quantity, by its name.
+        **ways: Settings that tell apart several monitors of the class in one Trainer.
     """
 
     def __init__(self, every_n_steps: int | None, scales: Mapping[str, Scale], **ways: Any) -> None:
@@ -40,16 +40,16 @@ class StepMonitor(Monitor):
         return self._reporter.records[self._quantity].history
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse a strategy that leaves no layer whole."""
+        """Refuse a strategy that flattens the parameters of several layers into one."""
         if stage == "fit":
             refuse_flattening(type(self).__name__, trainer, pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count the steps from here."""
+        """Start counting steps."""
         self._clock.start(logger_step(trainer))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the loggers the picture and the table; say if no step was seen at all."""
+        """Log the heat map and the table; warn if no step was seen at all."""
         if self._reporter.speaks and not self.failed:
             interval = report_interval(trainer, self.every_n_steps)
             name = type(self).__name__
@@ -59,7 +59,7 @@ class StepMonitor(Monitor):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Go on with the record of another interval, where a checkpoint has none of this one."""
+        """Continue the record of another interval, if a checkpoint has none of this one."""
         states = checkpoint.get("callbacks", {})
         taken = {callback.state_key for callback in trainer.callbacks}  # type: ignore[attr-defined]
         if self.state_key not in states:
@@ -69,5 +69,5 @@ class StepMonitor(Monitor):
         super().on_load_checkpoint(trainer, pl_module, checkpoint)
 
     def _differs_by_interval(self, key: str) -> bool:
-        """Whether it is the key of a monitor that measures the same in other steps."""
+        """Whether the key is that of a monitor that differs from this one in its interval only."""
         return re.sub(r"(, )?'every_n_steps': \w+", "", key) == self._key_of_any_interval

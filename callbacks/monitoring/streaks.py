@@ -1,14 +1,14 @@
-"""What must hold for a while before it is said."""
+"""Conditions that must hold for a while before they are reported."""
 
 from collections.abc import Mapping
 
 
 class Streaks:
-    """Count for how many reports in a row each of several things has held.
+    """Count for how many consecutive reports each of several conditions has held.
 
     Args:
-        needed: Reports in a row after which a thing counts as established.
-        span: Steps from the first of them to the last, at least.
+        needed: Consecutive reports after which a condition counts as established.
+        span: Minimum number of steps from the first of these reports to the last.
 
     Example:
         >>> streaks = Streaks(needed=2)
@@ -23,7 +23,7 @@ class Streaks:
         self._begins: dict[str, int] = {}
 
     def established(self, key: str, holds: bool, step: int = 0) -> bool:
-        """Count this report; whether the thing has held long enough."""
+        """Count this report, and return whether the condition has held long enough."""
         length = self._lengths[key] = self._lengths.get(key, 0) + 1 if holds else 0
         if length <= 1:
             self._begins[key] = step
@@ -34,6 +34,6 @@ class Streaks:
         return {"lengths": dict(self._lengths), "begins": dict(self._begins)}
 
     def load_state_dict(self, state_dict: Mapping[str, Mapping[str, int]]) -> None:
-        """Take up saved streaks."""
+        """Restore saved streaks."""
         self._lengths = dict(state_dict["lengths"])
         self._begins = dict(state_dict["begins"])

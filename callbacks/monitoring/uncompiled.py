@@ -1,4 +1,4 @@
-"""Hooks that are called from what is compiled, and are not compiled themselves."""
+"""Hooks that are called from compiled code but are not compiled themselves."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -10,11 +10,11 @@ T = TypeVar("T")
 
 
 def uncompiled(hook: Callable[P, T]) -> Callable[P, T]:
-    """Have Dynamo run a hook as it stands.
+    """Keep Dynamo from compiling a hook.
 
-    A step by hand that is compiled as a whole calls hooks within its backward pass and its
-    optimiser's step. What they do with modes, graphs and other hooks Dynamo cannot trace: it ends
-    the training with an error of its own.
+    A training step under manual optimisation that is compiled as a whole calls hooks within its
+    backward pass and its optimiser step. Dynamo cannot trace what they do with modes, graphs and
+    other hooks, and would stop the training with an error.
     """
     disabled: Callable[P, T] = torch.compiler.disable(hook)  # type: ignore[no-untyped-call]
     return disabled

@@ -109,6 +109,6 @@ class Unreachable(Logger):
 def test_a_logger_that_fails_is_a_warning():
     # Loggers are told by their class's name.
     logger = type("WandbLogger", (Unreachable,), {})()
-    with pytest.warns(UserWarning, match="EarlyStopping gave up its logger.*no route"):
+    with pytest.warns(UserWarning, match="EarlyStopping gave up on its logger.*no route"):
         stopping = fit(logger)
     assert stopping.stopped_epoch == 4

@@ -354,7 +354,7 @@ def test_vanishing_gradients_are_said_once_with_the_layer_where_it_begins(caplog
     profile = monitor.profile
     last = list(profile.values())[-1]
     begins = [layer for layer, norm in profile.items() if norm < 1e-3 * last][-1]
-    assert f"vanish from {begins} on" in text
+    assert f"vanish from {begins} towards" in text
     assert monitor.first_to_last_ratio < 1e-10
 
 
@@ -446,7 +446,7 @@ def test_exploding_gradients_are_said_once_with_the_layer_where_it_begins():
     last = list(profile.values())[-1]
     begins = [layer for layer, norm in profile.items() if norm > 1e3 * last][-1]
     assert list(monitor.findings) == ["explode_0"]
-    assert f"explode from {begins} on" in monitor.findings["explode_0"]
+    assert f"explode from {begins} towards" in monitor.findings["explode_0"]
 
 
 def test_a_norm_that_jumps_and_stays_is_an_explosion_and_a_single_jump_is_none():
@@ -607,7 +607,7 @@ def test_batches_that_cannot_be_counted_cost_the_noise_scale_and_nothing_else():
 
     monitor = GradientNormMonitor(1, noise_scale=True)
     data = DataLoader(range(16), batch_size=4, collate_fn=Graph)
-    with pytest.warns(UserWarning, match="gave up its noise scale") as said:
+    with pytest.warns(UserWarning, match="gave up on its noise scale") as said:
         fit(OfGraphs(mlp()), data, [monitor])
     assert len([warning for warning in said if "noise scale" in str(warning.message)]) == 1
     assert monitor.steps == [0, 1, 2, 3]

@@ -716,9 +716,9 @@ def test_an_alert_that_fails_is_one_warning_and_the_doctor_goes_on(monkeypatch, 
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr("torchvitals.callbacks.monitoring.recording.loggers.alert", alert)
-    with pytest.warns(UserWarning, match="TrainingDoctor gave up its logger.*no route") as caught:
+    with pytest.warns(UserWarning, match="Doctor gave up on its logger.*no route") as caught:
         doctor = examine(SICK["softmax twice"][0](), logger=CSVLogger(tmp_path))
-    assert sum("gave up its logger" in str(warning.message) for warning in caught) == 1
+    assert sum("gave up on its logger" in str(warning.message) for warning in caught) == 1
     assert [d.problem for d in doctor.diagnoses] == [Problem.OUTPUT_LOSS_MISMATCH]
 
 

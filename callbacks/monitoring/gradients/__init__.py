@@ -1,1 +1,1 @@
-"""What an optimiser is about to use, and what it made of it: gradients, noise, steps."""
+"""Gradients before an optimiser step, their noise, and the updates that the step makes."""

@@ -1,4 +1,4 @@
-"""What gradient norms say about a run: vanishing, exploding, not finite."""
+"""Findings from gradient norms: vanishing, exploding, not finite."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,20 +11,20 @@ from ..recording.loggers import logger_step
 from ..recording.reporter import Reporter
 from ..streaks import Streaks
 
-# Ten reports of skipped steps in a row are more than a loss scale needs to find its level.
+# A loss scale finds its level within fewer than ten consecutive reports of skipped steps.
 _MAX_SKIPPED = 10
-# A single batch, a warm-up or the way off a plateau raises the norm ten or thirty times.
+# A single batch, a warm-up or leaving a plateau raises the norm ten- to thirtyfold.
 _MIN_RATIO_OF_EXPLOSION = 100.0
 _MIN_REPORTS = 10
-# The first steps from a head of zeros pass nothing back.
+# A head initialised with zeros passes no gradient back in its first steps.
 _MIN_STEPS = 20
 
 
 class GradientFindings:
-    """Judge each report of gradient norms and say what has lasted, once.
+    """Evaluate each report of gradient norms, and report each established finding once.
 
     Args:
-        reporter: Where findings are said.
+        reporter: Reports the findings.
     """
 
     def __init__(self, reporter: Reporter) -> None:
@@ -34,11 +34,11 @@ class GradientFindings:
         self._skipped = Streaks(_MAX_SKIPPED)
 
     def moments(self, position: int) -> RunningMoments:
-        """Running moments of the total norm of one optimiser, without explosions."""
+        """Running moments of the total norm of one optimiser, excluding explosions."""
         return self._moments.setdefault(position, RunningMoments())
 
     def count_skipped(self, trainer: Trainer, skipped: bool) -> None:
-        """Count a report of a step that mixed precision skips, or does not."""
+        """Count a report, by whether mixed precision skips its step."""
         if self._skipped.established("skipped", skipped):
             text = f"The gradients of {_MAX_SKIPPED} reported steps in a row are not finite."
             self._reporter.find(trainer, "non_finite", text)
@@ -51,7 +51,7 @@ class GradientFindings:
         total: float,
         profile: Mapping[str, float],
     ) -> None:
-        """Judge one report.
+        """Evaluate one report.
 
         Args:
             trainer: The Trainer.
@@ -63,7 +63,7 @@ class GradientFindings:
         bad = not_finite_from(list(norms.values()))
         if bad is not None:
             layer = list(norms)[bad]
-            text = f"The gradient of {layer} is not finite; on the way back it is the first."
+            text = f"The gradient of {layer} is not finite, the first in the backward pass."
             self._reporter.find(trainer, f"non_finite_{position}", text)
         self._look_at_total(trainer, position, total)
         begins = vanishing_from(list(profile.values()))
@@ -76,7 +76,7 @@ class GradientFindings:
         exploded = moments.count >= _MIN_REPORTS and total > _MIN_RATIO_OF_EXPLOSION * moments.mean
         if self._streaks.established(f"growth_{position}", exploded):
             text = (
-                f"Gradients explode: the total norm, {total:.2g}, has been over "
+                f"Gradients explode: the total norm, {total:.2g}, has been more than "
                 f"{_MIN_RATIO_OF_EXPLOSION:g} times its running mean, {moments.mean:.2g}, for "
                 f"{self._streaks.needed} reports."
             )
@@ -99,8 +99,8 @@ class GradientFindings:
         layers = list(profile)
         first, last = layers[0 if verb == "vanish" else 1], layers[-1]
         text = (
-            f"Gradients {verb} from {layers[begins or 0]} on towards the input: per parameter, "
-            f"that of {first} is {profile[first] / profile[last]:.1e} times that of {last}."
+            f"Gradients {verb} from {layers[begins or 0]} towards the input: the gradient per "
+            f"parameter of {first} is {profile[first] / profile[last]:.1e} times that of {last}."
         )
         self._reporter.find(trainer, key, text)
 
@@ -114,7 +114,7 @@ class GradientFindings:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take up saved moments and streaks."""
+        """Restore saved moments and streaks."""
         self._moments = {i: RunningMoments(**m) for i, m in state_dict["moments"].items()}
         self._streaks.load_state_dict(state_dict["streaks"])
         self._vanishing.load_state_dict(state_dict["vanishing"])

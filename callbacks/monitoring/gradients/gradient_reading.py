@@ -11,15 +11,15 @@ from torch.optim import Optimizer
 def gradients_by_layer(
     optimizer: Optimizer, layer_of: Mapping[Tensor, str]
 ) -> dict[str, list[Tensor]]:
-    """Gradients of this optimiser's own parameters, never another's left-over ones.
+    """Gradients of this optimiser's own parameters, never stale ones of another optimiser.
 
     Args:
         optimizer: The optimiser.
-        layer_of: Layer of each parameter of the module, in order; a parameter that is none of
-            the module's belongs to ``"other"``.
+        layer_of: Layer of each parameter of the module, in order; a parameter that is not the
+            module's belongs to ``"other"``.
 
     Returns:
-        Gradients by layer, in the order of ``layer_of``; none of a layer without entries.
+        Gradients by layer, in the order of ``layer_of``; empty gradients are left out.
     """
     gradients: dict[str, list[Tensor]] = {}
     for group in optimizer.param_groups:
@@ -32,13 +32,13 @@ def gradients_by_layer(
 
 
 def has_gradients(optimizer: Optimizer) -> bool:
-    """Whether an optimiser has anything to make a step of."""
+    """Whether any parameter of an optimiser has a gradient."""
     parameters = (p for group in optimizer.param_groups for p in group["params"])
     return any(parameter.grad is not None for parameter in parameters)
 
 
 def parameters_beside(optimizer: Optimizer, known: Collection[Tensor]) -> set[Tensor]:
-    """Parameters of an optimiser that are not known: of a layer that came later, say."""
+    """Parameters of an optimiser that are not known, such as those of a layer added later."""
     parameters = (p for group in optimizer.param_groups for p in group["params"])
     return {parameter for parameter in parameters if parameter not in known}
 
@@ -56,14 +56,14 @@ def scales_loss(trainer: Trainer) -> bool:
 
 
 def loss_scale(trainer: Trainer, optimizer: Optimizer) -> float:
-    """Scale still on the gradients: a fused optimiser unscales inside its own step."""
+    """Loss scale still in the gradients: a fused optimiser unscales inside its own step."""
     if not scales_loss(trainer) or not getattr(optimizer, "_step_supports_amp_scaling", False):
         return 1.0
     return float(trainer.precision_plugin.scaler.get_scale())  # type: ignore[attr-defined]
 
 
 def scale_of(trainer: Trainer, loss: Tensor) -> Tensor | float:
-    """What a loss that is about to be differentiated was multiplied with; stays on its device."""
+    """Factor by which a loss was scaled before its backward pass, on the loss's device."""
     if not scales_loss(trainer):
         return 1.0
     one = torch.ones((), device=loss.device)

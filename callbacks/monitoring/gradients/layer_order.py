@@ -12,10 +12,10 @@ from ..activations.compilation import has_compiled_parts
 
 
 class LayerOrder:
-    """See in which order gradients arrive on the way back: the last layer's first.
+    """Observe the order in which gradients arrive in the backward pass: the last layer's first.
 
-    A compiled part gives all of its gradients at once, and ranks that share parameters must go by
-    one order: there, and for layers that no gradient came to, it is that of registration.
+    A compiled part yields all of its gradients at once, and ranks that shard parameters must use
+    the same order: there, and for layers without gradients, it is the order of registration.
     """
 
     def __init__(self) -> None:
@@ -24,11 +24,11 @@ class LayerOrder:
         self._known: dict[str, None] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the hooks, which are the original's."""
+        """Leave out the hooks, which belong to the original."""
         return {**vars(self), "_handles": []}
 
     def watch(self, module: nn.Module, layer_of: Mapping[Tensor, str]) -> None:
-        """Look at the backward passes from here to the end of the batch."""
+        """Observe the backward passes from here to the end of the batch."""
         self._arrived, self._known = {}, {}
         if has_compiled_parts(module) or any(isinstance(p, DTensor) for p in layer_of):
             return
@@ -43,19 +43,19 @@ class LayerOrder:
         self._arrived.setdefault(layer)
 
     def close_pass(self) -> None:
-        """Take down the layers of a backward pass; of several networks each has its own."""
+        """Record the layers of a backward pass; each of several networks has its own."""
         self._known |= dict.fromkeys(n for n in reversed(self._arrived) if n not in self._known)
         self._arrived = {}
 
     def end(self) -> None:
-        """Leave no hook behind."""
+        """Close the last pass, and remove every hook."""
         self.close_pass()
         for handle in self._handles:
             handle.remove()
         self._handles = []
 
     def sort(self, layers: Iterable[str]) -> list[str]:
-        """Layers from input to output; one that nothing is known of keeps its place."""
+        """Sort layers from input to output; one whose order is unknown keeps its place."""
         layers = list(layers)
         known = set(layers) & self._known.keys()
         ordered = (layer for layer in self._known if layer in known)

@@ -16,12 +16,12 @@ def measure_norms(
 ) -> dict[str, float]:
     """Norm of each entry: one pass in single precision and one transfer to the host.
 
-    Those that are out of single precision's range (or really 0, infinite or NaN) are taken again
-    in double precision.
+    Norms outside the range of single precision (or truly 0, infinite or NaN) are computed again in
+    double precision.
     """
     low, high = single_precision_range(norm_type)
     norms = dict(zip(tensors, layer_norms(tensors, norm_type).tolist(), strict=True))
-    # The same ones on every rank, as the norms are.
+    # The same on every rank, because the norms are.
     again = {name: tensors[name] for name, norm in norms.items() if not low <= norm <= high}
     if again:
         devices = [tensor.device for parts in again.values() for tensor in parts]
@@ -32,7 +32,7 @@ def measure_norms(
 
 
 def join_norms(norms: Sequence[float], norm_type: float = 2.0) -> float:
-    """Norm of the vector that the parts with these norms make."""
+    """Norm of a vector whose parts have these norms."""
     if norm_type == 2.0:
         return math.hypot(*norms)
     return float(total_norm(torch.tensor(norms, dtype=torch.float64), norm_type))

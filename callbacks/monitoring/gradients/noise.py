@@ -1,4 +1,4 @@
-"""The gradient noise scale from two steps in a row."""
+"""The gradient noise scale from two consecutive steps."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,11 +17,11 @@ Gradients = Mapping[str, list[Tensor]]
 class NoiseScale:
     """Average the gradient's noise and signal over the reports.
 
-    Two steps in a row see two batches with all but the same weights: their mean gradient is that
-    of a batch twice as large. Works the same under accumulation and on any number of ranks.
+    Two consecutive steps see two batches with almost the same weights: their mean gradient is that
+    of a batch twice as large. The same holds under accumulation and on any number of ranks.
 
     Attributes:
-        batch_size: Samples of the optimiser step that runs; 0 if unknown.
+        batch_size: Number of samples in the current optimiser step; 0 if unknown.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class NoiseScale:
 
     @property
     def is_known(self) -> bool:
-        """Whether there was any estimate."""
+        """Whether there has been an estimate."""
         return self._noise.count > 0
 
     @property
@@ -44,16 +44,16 @@ class NoiseScale:
         return self._noise.mean / self._signal.mean
 
     def open(self, step: int) -> None:
-        """Begin to count samples, unless the step is made of earlier batches, too."""
+        """Start counting samples, unless earlier batches belong to the same step."""
         if step != self._step:
             self._step, self._sizes, self.batch_size = step, [], 0
 
     def count(self, samples: int) -> None:
-        """Take the samples of a batch."""
+        """Count the samples of a batch."""
         self._sizes.append(samples)
 
     def close(self, batches: int) -> None:
-        """Know the samples of a step, if it is of all batches that its gradient was divided by."""
+        """Set the step's batch size, if its gradient is divided by the number of its batches."""
         self.batch_size = sum(self._sizes) if len(self._sizes) == batches else 0
 
     def keep(self, gradients: Gradients, scale: float) -> None:
@@ -62,7 +62,7 @@ class NoiseScale:
         self._kept_scale, self._kept_batch = scale, self.batch_size
 
     def report(self, gradients: Gradients, scale: float) -> None:
-        """Take up the second step's gradients."""
+        """Update the averages with the gradients of the second step."""
         kept, self._kept = self._kept, {}
         same = {layer: len(gs) for layer, gs in kept.items()} == {
             layer: len(gs) for layer, gs in gradients.items()
@@ -76,14 +76,14 @@ class NoiseScale:
         }
         found = [_total(kept) * factor, _total(gradients), _total(mean)]
         first, second, both = (torch.stack(found) / scale).square().tolist()
-        # Of two batches of different sizes the noise is that of two of their harmonic mean.
+        # Two batches of different sizes have the noise of two batches of their harmonic mean.
         batch = 2 / (1 / self._kept_batch + 1 / self.batch_size)
         noise, signal = gradient_noise((first + second) / 2, both, batch, 2 * batch)
         self._noise.add(noise)
         self._signal.add(signal)
 
     def forget(self) -> None:
-        """Let go of the gradients."""
+        """Release the kept gradients."""
         self._kept = {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class NoiseScale:
         return {"noise": dict(vars(self._noise)), "signal": dict(vars(self._signal))}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take up saved averages."""
+        """Restore saved averages."""
         self._noise = RunningMoments(**state_dict["noise"])
         self._signal = RunningMoments(**state_dict["signal"])
 

@@ -7,10 +7,10 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 
 class ReportClock:
-    """Let each optimiser report in its first step at or after every so many steps.
+    """Let each optimiser report in its first step at or after each multiple of an interval.
 
-    Under manual optimisation an optimiser makes a step in some batches only, which need not be
-    those that are due.
+    Under manual optimisation, an optimiser may step in some batches only, not necessarily in those
+    in which a report is due.
 
     Example:
         >>> clock = ReportClock()
@@ -27,12 +27,12 @@ class ReportClock:
         self._done: dict[int, int] = {}
 
     def start(self, step: int) -> None:
-        """Begin with the training, unless saved reports were taken up."""
+        """Set the step at which training begins, unless it was restored."""
         if self._begins is None:
             self._begins = step
 
     def is_due(self, position: int, step: int, interval: int) -> bool:
-        """Whether an optimiser is to report.
+        """Whether an optimiser's report is due.
 
         Args:
             position: Position of the optimiser.
@@ -43,16 +43,16 @@ class ReportClock:
         return (step + 1) // interval > done // interval
 
     def count(self, position: int, step: int) -> None:
-        """Take down that an optimiser has reported."""
+        """Record that an optimiser has reported."""
         self._done[position] = step + 1
 
     def say_if_all_was_missed(self, monitor: str, steps: int, interval: int) -> None:
-        """Warn if reports were due in the steps done, and no optimiser made any."""
+        """Warn if reports were due in the steps done, but no optimiser made any."""
         if not self._done and steps // interval > (self._begins or 0) // interval:
             rank_zero_warn(
-                f"{monitor} has nothing to report of this fit: no optimiser made a step with "
-                "gradients that Lightning knows of. Under manual optimisation call `step` of what "
-                "`self.optimizers()` returns, not of the `optimizer` inside."
+                f"{monitor} has nothing to report for this fit: Lightning saw no optimiser step "
+                "with gradients. Under manual optimisation, call `step` on what "
+                "`self.optimizers()` returns, not on the `optimizer` that it wraps."
             )
 
     def state_dict(self) -> dict[str, Any]:
@@ -60,5 +60,5 @@ class ReportClock:
         return {"begins": self._begins, "done": dict(self._done)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take up saved reports."""
+        """Restore a saved clock."""
         self._begins, self._done = state_dict["begins"], dict(state_dict["done"])

@@ -1,4 +1,4 @@
-"""Weights as they were before a step, to be compared with what the step made of them."""
+"""Copies of the weights before a step, for comparison with the weights after it."""
 
 from collections.abc import Mapping
 
@@ -13,13 +13,14 @@ _MIN_COMPARISONS = 10
 
 
 class WeightCopies:
-    """Copies of parameters for as long as one step takes, or from step to step.
+    """Copies of parameters, held for one step or from step to step.
 
     Attributes:
-        keep: Whether every step is compared. Then, after the first ten, copies on the host stay,
-            each comparison makes them equal to the weights, and a weight is copied again only if
-            it was written to in between, as the version that autograd counts tells. On a device
-            they never stay: memory costs no time there, and is short while gradients are taken.
+        keep: Whether every step is compared. Then copies on the host are kept after the first ten
+            comparisons: each comparison updates them to the weights, and a weight is copied again
+            only if it was written to in between, according to autograd's version counter. Copies
+            on a device are never kept: allocation is cheap there, and memory is scarce during the
+            backward pass.
     """
 
     def __init__(self) -> None:
@@ -29,19 +30,19 @@ class WeightCopies:
         self._kept: dict[Tensor, tuple[Tensor, int]] = {}
 
     def __len__(self) -> int:
-        """Number of parameters that wait for their comparison."""
+        """Number of parameters that await comparison."""
         return len(self._taken)
 
     def __contains__(self, parameter: Tensor) -> bool:
-        """Whether a parameter waits for its comparison."""
+        """Whether a parameter awaits comparison."""
         return parameter in self._taken
 
     def take(self, parameter: Tensor) -> None:
-        """Copy a parameter, unless its copy is there."""
+        """Copy a parameter, unless its kept copy is up to date."""
         self._taken[parameter] = self._copy_of(parameter)
 
     def _copy_of(self, parameter: Tensor) -> Tensor:
-        # To allocate the host's memory takes several times as long as to fill it.
+        # Allocating host memory takes several times as long as filling it.
         copy, version = self._kept.get(parameter, (None, -1))
         weight = parameter.detach()
         if copy is None:
@@ -51,13 +52,13 @@ class WeightCopies:
         return copy if version == parameter._version else copy.copy_(weight)
 
     def norms(self, names: Mapping[Tensor, str]) -> dict[str, tuple[float, float]]:
-        """Length of each parameter before the step, and of its move; every rank must take part.
+        """Norm of each parameter before the step, and of its update; every rank must call this.
 
         Args:
             names: Names of the parameters, in an order that is the same on every rank.
 
         Returns:
-            Both by name, in that order.
+            Both norms by name, in that order.
         """
         taken, self._taken = self._taken, {}
         taken = {p: taken[p] for p in names if p in taken}
@@ -74,11 +75,11 @@ class WeightCopies:
         return {names[p]: norms[names[p]] for p in taken}
 
     def drop(self) -> None:
-        """Let go of what waits for its comparison: no step was made."""
+        """Release the copies that await comparison: no step was made."""
         self._taken = {}
 
     def forget(self) -> None:
-        """Let go of everything."""
+        """Release all copies."""
         self._taken, self._kept, self._comparisons = {}, {}, 0
 
 
@@ -89,7 +90,7 @@ def _is_on_host(weight: Tensor) -> bool:
 def _norms_elsewhere(
     pairs: Mapping[str, tuple[Tensor, Tensor]],
 ) -> dict[str, tuple[float, float]]:
-    """Of tensors on a device, or in parts on several ranks: a few passes over all of them."""
+    """Norms for tensors on a device or sharded over ranks, in a few passes over all of them."""
     lengths = measure_norms({name: [copy] for name, (copy, _) in pairs.items()})
     for copy, weight in pairs.values():
         copy.sub_(weight)

@@ -13,11 +13,11 @@ from torchvitals.callbacks.monitoring.guard import (
 )
 
 
-@pytest.mark.parametrize(("rank", "where"), [(0, "off, training"), (1, "off on rank 1, training")])
+@pytest.mark.parametrize(("rank", "where"), [(0, "off; training"), (1, "off on rank 1; training")])
 def test_the_rank_that_fails_says_why(rank, where, monkeypatch):
     monkeypatch.setattr(rank_zero_only, "rank", rank)
     monitor = SimpleNamespace(failed=False)
-    with pytest.warns(UserWarning, match=f"{where} goes on: KeyError: 'x'"):
+    with pytest.warns(UserWarning, match=f"{where} continues: KeyError: 'x'"):
         switch_off(monitor, KeyError("x"))
     assert monitor.failed
     switch_off(monitor, KeyError("said once"))
@@ -32,7 +32,7 @@ def test_rank_0_says_that_another_did(rank, said, monkeypatch):
         switch_off_with_others(monitor)
         switch_off_with_others(monitor)
     assert monitor.failed
-    assert ["that of another rank did" in str(w.message) for w in caught] == [True] * said
+    assert ["the one on another rank did" in str(w.message) for w in caught] == [True] * said
 
 
 class SpeechlessError(Exception):
@@ -46,9 +46,9 @@ def fails():
 
 def test_an_error_that_cannot_say_itself_is_told_by_its_class():
     monitor = SimpleNamespace(failed=False)
-    with pytest.warns(UserWarning, match="goes on: SpeechlessError: $"):
+    with pytest.warns(UserWarning, match="continues: SpeechlessError: $"):
         switch_off(monitor, SpeechlessError())
-    with pytest.warns(UserWarning, match="Monitor gave up its file, and goes on: SpeechlessError"):
+    with pytest.warns(UserWarning, match="gave up on its file and continues: SpeechlessError"):
         SideWork("Monitor").attempt("file", fails)
 
 
@@ -60,7 +60,7 @@ def test_where_warnings_are_errors_the_log_has_it_and_training_goes_on(told_in_t
         SideWork("Monitor").attempt("file", fails)
     assert monitor.failed
     assert told_in_the_log == [
-        "SimpleNamespace switched itself off, training goes on: ValueError: broken",
-        "Monitor gave up its file, and goes on: SpeechlessError: ",
+        "SimpleNamespace switched itself off; training continues: ValueError: broken",
+        "Monitor gave up on its file and continues: SpeechlessError: ",
     ]
     told_in_the_log.clear()

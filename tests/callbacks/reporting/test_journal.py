@@ -181,7 +181,7 @@ def test_a_fresh_fit_in_the_same_file_starts_anew(tmp_path):
 
 def test_a_full_disk_is_one_warning():
     journal = Journal()
-    with pytest.warns(UserWarning, match="gave up its file.*No space left"):
+    with pytest.warns(UserWarning, match="gave up on its file.*No space left"):
         journal.start(0, resumed=False, path=Path("/dev/full"))
     journal.report(1, 0, [1.0], {})  # a second warning would be an error
     journal.end(1)
@@ -190,7 +190,7 @@ def test_a_full_disk_is_one_warning():
 
 def test_a_folder_that_cannot_be_made_is_one_warning(tmp_path):
     (tmp_path / "vitals").write_text("not a folder")
-    with pytest.warns(UserWarning, match="gave up its file"):
+    with pytest.warns(UserWarning, match="gave up on its file"):
         journal = started(tmp_path / "vitals" / "file")
     journal.report(1, 0, [1.0], {})
     assert read_case(journal.entries).losses == [(0, 1.0)]

@@ -65,7 +65,7 @@ def test_a_bar_that_cannot_be_drawn_ends_no_doctor(monkeypatch):
         yield
 
     monkeypatch.setattr(tqdm, "external_write_mode", broken)
-    with pytest.warns(UserWarning, match="doctor gave up its log, and goes on: OSError: gone"):
+    with pytest.warns(UserWarning, match="doctor gave up on its log and continues: OSError: gone"):
         announce(TRAINER, [found()], [], [found()], {}, SideWork("doctor"))
 
 

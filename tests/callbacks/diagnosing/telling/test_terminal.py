@@ -57,7 +57,7 @@ def sick_fit(logger=False, names=("größe", "层")):
 )
 def test_a_terminal_that_cannot_print_ends_neither_the_doctor_nor_the_training(error, monkeypatch):
     monkeypatch.setattr("sys.stdout", Broken(error))
-    with pytest.warns(UserWarning, match="TrainingDoctor gave up its terminal, and goes on"):
+    with pytest.warns(UserWarning, match="TrainingDoctor gave up on its terminal and continues"):
         doctor = sick_fit()
     assert not doctor.failed
 
@@ -148,7 +148,7 @@ def test_a_record_that_could_not_be_written_has_no_page(tmp_path, monkeypatch, c
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("torchvitals.callbacks.reporting.journal.JsonLines", Full)
-    with pytest.warns(UserWarning, match="TrainingDoctor gave up its file"):
+    with pytest.warns(UserWarning, match="TrainingDoctor gave up on its file"):
         sick_fit(CSVLogger(tmp_path), names=("first", "last"))
     assert "torchvitals report" not in capsys.readouterr().out
 

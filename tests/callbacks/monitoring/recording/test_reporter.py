@@ -128,7 +128,7 @@ def test_a_logger_that_fails_is_given_up_with_one_warning_and_the_record_goes_on
     loggers = [csv_logger, Broken()]
     with pytest.warns(UserWarning, match="no route to host") as caught:
         fit(Research(network()), data(), [monitor], logger=loggers, log_every_n_steps=50)
-    assert sum("gave up its logger" in str(warning.message) for warning in caught) == 1
+    assert sum("gave up on its logger" in str(warning.message) for warning in caught) == 1
     assert monitor.steps == [0, 1, 2, 3, 4, 5]
     assert read(tmp_path, monitor).records["grad_norm"].steps == monitor.steps
 
@@ -136,7 +136,7 @@ def test_a_logger_that_fails_is_given_up_with_one_warning_and_the_record_goes_on
 def test_a_logger_that_fails_does_not_take_the_others_along(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where a logger without a folder of its own writes
     rows = Rows(tmp_path)
-    with pytest.warns(UserWarning, match=r"gave up its logger 1 \(Broken\)"):
+    with pytest.warns(UserWarning, match=r"gave up on its logger 1 \(Broken\)"):
         fit(Research(network()), data(), [GradientNormMonitor(1)], logger=[Broken(), rows])
     assert rows.steps == [0, 1, 2, 3, 4, 5]
 
@@ -154,7 +154,7 @@ class Nameless(Broken):
 
 def test_a_logger_without_a_name_costs_the_file_and_not_the_record():
     monitor = GradientNormMonitor(1)
-    with pytest.warns(UserWarning, match="gave up its file.*no run yet"):
+    with pytest.warns(UserWarning, match="gave up on its file.*no run yet"):
         fit(Research(network()), data(), [monitor], logger=Nameless())
     assert not monitor.failed
     assert monitor.steps == [0, 1, 2, 3, 4, 5]
@@ -202,7 +202,7 @@ def test_a_file_that_cannot_be_written_is_given_up_with_one_warning(tmp_path):
     monitor, logger = GradientNormMonitor(1), CSVLogger(tmp_path)
     Path(logger.log_dir).mkdir(parents=True)
     Path(logger.log_dir, "vitals").write_text("in the way")
-    with pytest.warns(UserWarning, match="gave up its file"):
+    with pytest.warns(UserWarning, match="gave up on its file"):
         fit(Research(network()), data(), [monitor], logger=logger)
     assert monitor.steps == [0, 1, 2, 3, 4, 5]
     assert not monitor.failed
