@@ -1,1 +1,1 @@
-"""Where figures go: records, files, loggers, heat maps."""
+"""Where measurements go: records, files, loggers, heat maps."""

@@ -1,4 +1,4 @@
-"""Layers by time as a picture that needs no legend."""
+"""Heat maps of layers over time that need no legend."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,14 +24,14 @@ _MAX_LETTERS = 28
 
 @dataclass(frozen=True)
 class Scale:
-    """What the colours of a heat map mean.
+    """Colour scale of a heat map.
 
     Attributes:
         label: The quantity, in words.
         low: Value at the dark end.
         high: Value at the bright end.
-        logarithmic: Whether equal steps of colour are equal factors.
-        ticks: Words for some of the values.
+        logarithmic: Whether the scale is logarithmic.
+        ticks: Labels of some of the values.
     """
 
     label: str
@@ -42,11 +42,11 @@ class Scale:
 
     @classmethod
     def share(cls, label: str) -> "Scale":
-        """Scale of a share, from none to all."""
+        """Scale for a share, from none to all."""
         return cls(label, ticks={0.0: "none", 0.5: "half", 1.0: "all"})
 
     def normalize(self) -> "Normalize":
-        """The scale as matplotlib takes it."""
+        """The scale as a matplotlib normalisation."""
         from matplotlib.colors import LogNorm, Normalize
 
         return (LogNorm if self.logarithmic else Normalize)(self.low, self.high)
@@ -61,16 +61,16 @@ def draw_heat_map(
     *,
     colorbar: bool = True,
 ) -> "Axes":
-    """Heat map with the first layer on top and each layer's median written into its row.
+    """Draw a heat map with the first layer on top and each layer's median in its row.
 
     Args:
-        ax: Axes to draw on; None makes a figure.
+        ax: Axes to draw on; None creates a figure.
         steps: Step of each column.
-        values: Shape ``(layers, steps)``; NaN where there is no record. Of many layers or steps
-            neighbours are drawn as one, their median.
+        values: Shape ``(layers, steps)``; NaN where there is no record. If there are many layers
+            or steps, neighbours are drawn as one, by their median.
         labels: Name of each layer.
-        scale: What the colours mean.
-        colorbar: Whether to draw the colours' scale, in words.
+        scale: Colour scale.
+        colorbar: Whether to draw a labelled colour bar.
 
     Returns:
         The axes.
@@ -80,8 +80,8 @@ def draw_heat_map(
     """
     if not values.numel():
         raise ValueError(
-            f"Expected recorded values of {scale.label}, but got none: run fit first; of one that "
-            "was shorter than a report's interval nothing is recorded, so lower `every_n_steps`."
+            f"Expected recorded values of {scale.label}, but got none: run fit first, and lower "
+            "`every_n_steps` if the fit was shorter than one interval between reports."
         )
     if ax is None:
         import matplotlib.pyplot as plt
@@ -97,13 +97,13 @@ def draw_heat_map(
     ax.set(xlabel="training step", ylabel="layer", ylim=(lines[-1], lines[0]))
     every = -(-len(labels) // _MAX_LABELS)
     shown = [i for i in range(len(labels)) if i % every == 0 or i == len(labels) - 1]
-    # Names are data: a dollar in one begins no formula.
+    # Names are data: a dollar sign in one must not start a formula.
     ax.set_yticks(shown, [_shorten(labels[i]) for i in shown], parse_math=False)
     if len(labels) <= _MAX_NOTES:
         _write_medians(ax, values, norm)
     if colorbar:
         ticks = [tick for tick in scale.ticks if scale.low <= tick <= scale.high]
-        # Arrows at the ends of the colours that stand for more or less, too.
+        # Arrows at the ends whose colour also stands for values beyond them.
         beyond = (bool((cells < scale.low).any()), bool((cells > scale.high).any()))
         extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get(beyond)
         bar = ax.figure.colorbar(image, ax=ax, ticks=ticks or None, extend=extend or "neither")
@@ -117,17 +117,17 @@ def draw_heat_map(
 def draw_record(
     ax: "Axes | None", record: Record, scale: Scale, *, colorbar: bool = True
 ) -> "Axes":
-    """Heat map of all that a record has; see `draw_heat_map`."""
+    """Draw a heat map of a whole record; see `draw_heat_map`."""
     labels = list(record.last)
     return draw_heat_map(ax, record.steps, record.table, labels, scale, colorbar=colorbar)
 
 
 def render_heat_map(record: Record, scale: Scale) -> "NDArray[np.uint8]":
-    """Heat map of a record as a picture, without a window system.
+    """Render a heat map of a record as an image, without a display.
 
     Args:
-        record: The record, of at least one step.
-        scale: What the colours mean.
+        record: The record, with at least one step.
+        scale: Colour scale.
 
     Returns:
         Pixels, shape ``(height, width, 3)``.
@@ -145,7 +145,7 @@ def render_heat_map(record: Record, scale: Scale) -> "NDArray[np.uint8]":
 
 
 def _join_neighbours(rows: Tensor, most: int) -> Tensor:
-    """Medians of groups of neighbouring rows, at most so many of them."""
+    """Medians of groups of neighbouring rows, at most ``most`` of them."""
     size = -(-len(rows) // most)
     return torch.stack([block.nanmedian(0).values for block in torch.split(rows, size)])
 

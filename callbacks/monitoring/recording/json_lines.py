@@ -1,4 +1,4 @@
-"""Lines of JSON that outlive a crash."""
+"""JSON Lines files that survive a crash."""
 
 import json
 import math
@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-# What an entry raises that has another form than its reader knows: a later release's, or damage.
+# Errors raised by an entry of a form that its reader does not know: of a later release, or damaged.
 UNKNOWN_FORM = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 
 
 class JsonLines:
-    """Write objects, one a line, each flushed as it is written; a file that exists is added to.
+    """Write one object per line, flushing each; an existing file is appended to.
 
     Args:
-        path: The file; its folder is made with the first line.
+        path: The file; its folder is created with the first line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,14 +22,14 @@ class JsonLines:
         self._file: TextIO | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the open file, which is opened again where there is a line to write."""
+        """Leave out the open file, which is reopened for the next line."""
         return {**vars(self), "_file": None}
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Add a line."""
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Whatever a crash cut short must not swallow the next line.
+            # A line that a crash cut short must not swallow the next one.
             torn = self.path.exists() and self.path.stat().st_size > 0
             self._file = self.path.open("a", encoding="utf-8")
             self._file.write("\n" if torn else "")
@@ -44,7 +44,7 @@ class JsonLines:
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a file, without the lines that are damaged, as by a crash."""
+    """Yield the objects of a file, skipping lines that are damaged, as by a crash."""
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             entry = json.loads(line)
@@ -55,7 +55,7 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def encode(value: float, digits: int = 9) -> float | str:
-    """A number as JSON has it; NaN and infinity as texts that ``float`` reads."""
+    """Encode a number for JSON; NaN and infinity become strings that ``float`` parses."""
     if math.isfinite(value):
         return float(f"{value:.{digits}g}")
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

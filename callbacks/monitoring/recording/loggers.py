@@ -1,4 +1,4 @@
-"""How monitors hand their figures to Lightning and its loggers."""
+"""How monitors pass their values to Lightning and its loggers."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ _STEP = "trainer/global_step"
 
 
 def logger_step(trainer: Trainer) -> int:
-    """Step on the loggers' axis: batches so far whose end was a step, of however many optimisers.
+    """Step on the loggers' axis: batches so far that ended in a step, of however many optimisers.
 
     ``trainer.global_step`` counts the steps of every optimiser; the loggers' axis is public only
     as a part of the loop's saved state.
@@ -26,27 +26,27 @@ def logger_step(trainer: Trainer) -> int:
 
 
 def steps_done(trainer: Trainer) -> int:
-    """Steps done, on the loggers' axis, which counts those of several optimisers once."""
+    """Steps done, on the loggers' axis, which counts a batch's steps of several optimisers once."""
     stepped = logger_step(trainer)
-    # A batch counts there when its hooks, and the validation after it, are over.
+    # A batch is counted there only after its hooks and the validation that follows it.
     is_under_way = trainer.fit_loop.epoch_loop.batch_progress.total.ready > stepped
     return min(trainer.global_step, stepped + is_under_way)
 
 
 def report_interval(trainer: Trainer, every_n_steps: int | None) -> int:
-    """Steps between reports: the argument, or else the Trainer's ``log_every_n_steps``."""
+    """Steps between reports: the argument, else the Trainer's ``log_every_n_steps``, else 50."""
     interval: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
     return every_n_steps or interval or 50
 
 
 def unavailable(argument: str, name: str, logged: Iterable[str], *, instead: str) -> str:
-    """What there is to say of a metric that was named and is not logged.
+    """Error message for a metric that was named but is not logged.
 
     Args:
         argument: Name of the argument that the user gave.
-        name: What the user gave.
-        logged: Names of the metrics that there are.
-        instead: What else the user may do.
+        name: The metric that the user gave.
+        logged: Names of the metrics that are logged.
+        instead: What else the user can do.
     """
     return (
         f"Expected `{argument}` to be a metric that is logged, but got {name!r}, which is not "
@@ -58,8 +58,9 @@ def unavailable(argument: str, name: str, logged: Iterable[str], *, instead: str
 def run_folder(trainer: Trainer) -> Path | None:
     """Folder of this run: where its checkpoints are, or else where its first logger writes.
 
-    Unlike ``trainer.log_dir`` it is the run's own also with loggers whose ``log_dir`` all runs
-    share, and asks no other rank. None for a Trainer that writes nothing, or nothing local.
+    Unlike ``trainer.log_dir``, it belongs to this run alone even if all runs of a logger share
+    their ``log_dir``, and involves no other rank. None if the Trainer writes nothing, or nothing
+    local.
     """
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return None
@@ -73,12 +74,12 @@ def run_folder(trainer: Trainer) -> Path | None:
         folder = _folder_of(trainer.loggers[0], trainer.default_root_dir)
     else:
         return None
-    # s3://bucket, not C:; the current folder has no part.
+    # Matches s3://bucket, but not C:; the current folder has no parts.
     return None if any(":" in part[2:] for part in folder.parts[:1]) else folder
 
 
 def _folder_of(logger: Logger, root: str) -> Path:
-    """Where a logger writes: by its name and version, if it has any."""
+    """Folder that a logger writes to, by its name and version if it has any."""
     version = logger.version
     numbered = version if version is None or isinstance(version, str) else f"version_{version}"
     parts = [part for part in (logger.name, numbered) if part]
@@ -86,7 +87,7 @@ def _folder_of(logger: Logger, root: str) -> Path:
 
 
 def use_step_axis(logger: Logger, quantity: str) -> None:
-    """Draw a quantity's charts over the step, in W&B runs that the logger did not begin, too."""
+    """Plot a quantity's charts over the step, even in W&B runs that the logger did not start."""
     if _is(logger, "WandbLogger"):
         run = _experiment(logger)
         run.define_metric(_STEP)
@@ -94,20 +95,20 @@ def use_step_axis(logger: Logger, quantity: str) -> None:
 
 
 def offer_scalars(trainer: Trainer, metrics: Mapping[str, float]) -> None:
-    """Put metrics where other callbacks look: into ``trainer.callback_metrics``."""
+    """Put metrics into ``trainer.callback_metrics``, where other callbacks look for them."""
     if metrics and not trainer.barebones:
         values = torch.tensor(list(metrics.values()), dtype=torch.float32)
         trainer.callback_metrics.update(zip(metrics, values.unbind(), strict=True))
 
 
 def log_scalars(logger: Logger, metrics: Mapping[str, float], step: int) -> None:
-    """Give a logger a row, on its own axis, whenever there is one.
+    """Log a row directly to a logger, on the logger's step axis.
 
-    `LightningModule.log` would pass a step's values on every ``log_every_n_steps`` only, and
-    again, stale, where a monitor's interval is another; and it costs more than the monitor.
+    `LightningModule.log` would pass values on only every ``log_every_n_steps`` steps, and repeat
+    stale ones if a monitor's interval differs; and it costs more than the monitor.
 
     Args:
-        logger: One of the Trainer's.
+        logger: One of the Trainer's loggers.
         metrics: Values by name.
         step: Optimiser steps done before this one.
     """
@@ -115,7 +116,7 @@ def log_scalars(logger: Logger, metrics: Mapping[str, float], step: int) -> None
 
 
 def log_picture(logger: Logger, name: str, pixels: "NDArray[np.uint8]", step: int) -> None:
-    """Give a picture, height by width by RGB, to a logger that takes one: W&B, TensorBoard."""
+    """Log an image of shape ``(height, width, 3)`` if the logger is for W&B or TensorBoard."""
     if _is(logger, "WandbLogger"):
         logger.log_image(name, [pixels], step=step)  # type: ignore[attr-defined]
     elif _is(logger, "TensorBoardLogger"):
@@ -123,7 +124,7 @@ def log_picture(logger: Logger, name: str, pixels: "NDArray[np.uint8]", step: in
 
 
 def log_table(logger: Logger, name: str, table: list[dict[str, Any]], step: int) -> None:
-    """Give a table, one dictionary for each row, to W&B, and as text to TensorBoard."""
+    """Log a table, one dictionary per row, to W&B, or as text to TensorBoard."""
     if not table:
         return
     columns = list(table[0])
@@ -149,15 +150,15 @@ def alert(logger: Logger, title: str, text: str) -> None:
 
 
 def take_pictures(trainer: Trainer) -> bool:
-    """Whether a logger takes pictures."""
+    """Whether any logger accepts images."""
     return any(_is(logger, "WandbLogger", "TensorBoardLogger") for logger in trainer.loggers)
 
 
 def _experiment(logger: Logger) -> Any:
-    """What W&B's logger, or TensorBoard's, writes to."""
+    """Object that a W&B or TensorBoard logger writes to."""
     return logger.experiment  # type: ignore[attr-defined]
 
 
 def _is(logger: Logger, *classes: str) -> bool:
-    """Whether it is of one of these classes, which may come from either of Lightning's names."""
+    """Whether a logger is of one of these classes, from either of Lightning's packages."""
     return any(base.__name__ in classes for base in type(logger).__mro__)

@@ -12,7 +12,7 @@ _MAX_CELLS = 2_000_000
 
 
 class Record:
-    """A table, layers by step, that grows with each report and is thinned before it is large.
+    """Table of layers by step that grows with each report and is thinned before it gets large.
 
     Beyond 2,000 rows, or two million cells, every second row is dropped; the latest stays.
 
@@ -32,7 +32,7 @@ class Record:
         self.steps: list[int] = []
         self.epochs: list[int] = []
         self.last: dict[str, float] = {}
-        # Steps by layers, with room for more of both.
+        # Steps by layers, with room for more steps.
         self._cells = torch.empty(0, 0, dtype=torch.float64)
 
     @property
@@ -47,7 +47,7 @@ class Record:
         return dict(zip(self.last, self.table.tolist(), strict=True))
 
     def of(self, layer: str) -> list[float]:
-        """Values of one layer; none where there is no such layer."""
+        """Values of one layer; empty if there is no such layer."""
         if layer not in self.last:
             return []
         values: list[float] = self._cells[: len(self.steps), list(self.last).index(layer)].tolist()
@@ -73,7 +73,7 @@ class Record:
         row.copy_(torch.tensor([known[layer] for layer in self.last], dtype=torch.float64))
 
     def _make_room(self) -> None:
-        """Half as many rows more than are needed, where there are too few."""
+        """Grow the table to half as many rows again as needed, if it is too small."""
         rows, columns = len(self.steps), len(self.last)
         if rows > self._cells.shape[0] or columns > self._cells.shape[1]:
             before, self._cells = (
@@ -91,7 +91,7 @@ class Record:
             self.steps, self.epochs, self._cells = self.steps[kept], self.epochs[kept], cells
 
     def state_dict(self) -> dict[str, Any]:
-        """The whole record, of types that ``torch.load(weights_only=True)`` takes."""
+        """The whole record, in types that ``torch.load(weights_only=True)`` accepts."""
         return {
             "steps": list(self.steps),
             "epochs": list(self.epochs),
@@ -100,7 +100,7 @@ class Record:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take up a saved record."""
+        """Restore a saved record."""
         self.steps = list(state_dict["steps"])
         self.epochs = list(state_dict["epochs"])
         self.last = dict(state_dict["last"])

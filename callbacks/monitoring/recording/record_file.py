@@ -1,4 +1,4 @@
-"""What a monitor recorded, as a file that outlives a crash."""
+"""A monitor's record as a file that survives a crash."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,16 +13,16 @@ Values = Mapping[str, Mapping[str, float]]
 
 
 class RecordFile:
-    """JSON lines, each flushed as it is written.
+    """Write a record as JSON Lines, flushing each line.
 
-    ``{"start": {...}}`` opens a fit, ``{"columns": {quantity: [layer, ...]}}`` names what the
-    reports after it hold, ``{"step": 49, "epoch": 0, quantity: [value, ...], "summary": {...}}``
-    is one report, ``{"finding": key, "text": ...}`` one finding. NaN and infinity are the texts
-    ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``. A file that exists is added to. Of one step there
-    may be several reports, each of other layers: one of each optimiser.
+    ``{"start": {...}}`` begins a fit, ``{"columns": {quantity: [layer, ...]}}`` names the columns
+    of the reports after it, ``{"step": 49, "epoch": 0, quantity: [value, ...], "summary": {...}}``
+    is one report, ``{"finding": key, "text": ...}`` one finding. NaN and infinity are the strings
+    ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``. An existing file is appended to. A step may have
+    several reports, one per optimiser, each for different layers.
 
     Args:
-        path: The file; its folder is made with the first line.
+        path: The file; its folder is created with the first line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +31,7 @@ class RecordFile:
         self._columns: dict[str, list[str]] = {}
 
     def start(self, monitor: str, resumed: bool) -> None:
-        """Begin a fit; one that goes on with an earlier one keeps what the file holds of it."""
+        """Begin a fit; one that continues an earlier fit keeps what the file holds of it."""
         self._columns = {}
         self._lines.write({"start": {"monitor": monitor, "resumed": resumed}})
 
@@ -56,7 +56,7 @@ class RecordFile:
 
 @dataclass
 class Recorded:
-    """What a record file holds of its last fit.
+    """Contents of a record file for its last fit.
 
     Attributes:
         monitor: Class of the monitor.
@@ -72,10 +72,10 @@ class Recorded:
 
 
 def read_record_file(path: Path) -> Recorded:
-    """Read a record file back, also one that a crash cut off in the middle of a line.
+    """Read a record file back, even one that a crash cut off in the middle of a line.
 
-    Where a run was resumed and did some steps again, the later reports count. An entry of a form
-    that is not known is left out.
+    If a resumed run repeated some steps, their later reports count. Entries of an unknown form are
+    skipped.
 
     Args:
         path: A file that a monitor wrote.
@@ -114,7 +114,7 @@ class _Report:
 
 
 def _joined(first: _Report | None, second: _Report) -> _Report:
-    """Two reports of a step that are of different optimisers."""
+    """Join two reports of one step by different optimisers."""
     if first is None:
         return second
     quantities = first.values | second.values
@@ -123,7 +123,7 @@ def _joined(first: _Report | None, second: _Report) -> _Report:
 
 
 def _report_of(entry: Mapping[str, Any], columns: Mapping[str, list[str]]) -> _Report:
-    """All of a report, before any of it is added: one that is damaged is left out as a whole."""
+    """Parse a whole report before any of it is added: a damaged one is skipped as a whole."""
     values = {
         quantity: dict(zip(layers, map(float, entry[quantity]), strict=True))
         for quantity, layers in columns.items()

@@ -1,4 +1,4 @@
-"""Where a monitor's figures go: its record, a file, the loggers, and findings said once."""
+"""Where a monitor's values go: its record, a file, the loggers; findings are reported once."""
 
 import logging
 from collections.abc import Collection, Mapping
@@ -18,33 +18,32 @@ from .record_file import RecordFile
 
 _log = logging.getLogger(__name__)
 _MAX_CHARTS = 100
-_MOST_LINES = 3  # Of what is found in several layers at once.
+_MOST_LINES = 3  # For findings in several layers at once.
 _MAX_TABLE_ROWS = 10_000
 
 
 class Reporter:
-    """Keep what one monitor reports and pass it on.
+    """Record what one monitor reports, and pass it on.
 
-    Every rank keeps the record; rank 0 writes the file and the findings. Where there are more
-    than 100 layers, the loggers get the median and the extremes instead of one chart each. At the
-    end of training they get one heat map and one table, which hold every layer. A file or a
-    logger that fails is given up with one warning; the record goes on. A second monitor of the
-    same class writes to a file and to charts of its own, as ``grad_norm_2/total``. What all
-    monitors of a Trainer report of a step is one row for the loggers: a row costs as much as
-    fifty figures in it.
+    Every rank keeps the record; rank 0 writes the file and the findings. If there were more than
+    100 charts of layers, the loggers get each quantity's median and extremes instead. At the end
+    of training they get one heat map and one table, which cover every layer. A file or a logger
+    that fails is dropped with one warning; the record continues. A second monitor of the same
+    class writes to its own file and charts, such as ``grad_norm_2/total``. All that the monitors
+    of a Trainer report for a step is logged as one row: a row costs as much as fifty values in it.
 
     Args:
         monitor: The monitor's class name.
-        scales: For each quantity, by its name in the loggers, what a heat map's colours mean; the
-            first is the one that is drawn.
+        scales: Colour scale of each quantity, by its name in the loggers; the first quantity is
+            drawn.
 
     Attributes:
         records: Record of each quantity.
         summary: Record of the summary scalars.
         findings: Text of each finding by its key.
-        speaks: Whether findings and warnings are said, too; the doctor who brought a monitor says
-            itself what there is to say.
-        logs: Whether loggers and ``callback_metrics`` get the figures; the file has them anyway.
+        speaks: Whether findings and warnings are reported, too; a doctor that added the monitor
+            reports them itself.
+        logs: Whether loggers and ``callback_metrics`` get the values; the file has them anyway.
     """
 
     def __init__(self, monitor: str, scales: Mapping[str, Scale]) -> None:
@@ -68,10 +67,10 @@ class Reporter:
         self.findings: dict[str, str] = {}
 
     def start(self, trainer: Trainer) -> bool:
-        """Begin a fit, afresh unless a checkpoint was just loaded or the last fit goes on.
+        """Begin a fit, afresh unless a checkpoint was just loaded or the last fit continues.
 
         Returns:
-            Whether this fit goes on with a record.
+            Whether this fit continues a record.
         """
         self._join(trainer)
         resumed = self._resumed or self._last_fit.goes_on(trainer)
@@ -93,10 +92,10 @@ class Reporter:
         return resumed
 
     def _join(self, trainer: Trainer) -> None:
-        """Find the Trainer's other monitors: the first one's rows are everybody's.
+        """Find the Trainer's other monitors: all share the rows of the first one.
 
-        A second monitor of the same class, with other arguments, is set apart by ``"_2"``. One
-        that a doctor has brought beside the Trainer's own keeps its record to itself.
+        A second monitor of the same class, with other arguments, gets the suffix ``"_2"``. One that
+        a doctor has added next to the Trainer's own neither writes a file nor logs.
         """
         together = [r for callback in _callbacks(trainer) for r in _reporters_of(callback)]
         if self not in together:
@@ -120,7 +119,7 @@ class Reporter:
             self._file = RecordFile(folder / "vitals" / f"{self.monitor}{self._suffix}.jsonl")
 
     def _open_file(self, resumed: bool) -> None:
-        """Open the file with what a checkpoint brought, where the file does not have it yet."""
+        """Open the file; if it is new, begin it with the record restored from a checkpoint."""
         if self._file is None:
             return
         known = self._file.path.exists()
@@ -166,12 +165,12 @@ class Reporter:
         loggers.offer_scalars(trainer, metrics)
 
     def end_step(self, trainer: Trainer) -> None:
-        """Give the loggers the step's row, if no other monitor may add to it."""
+        """Log the step's row, if no other monitor may add to it."""
         if self._rows and self._is_last:
             self.flush(trainer)
 
     def flush(self, trainer: Trainer) -> None:
-        """Give the loggers all rows that wait, the monitors' of whichever step."""
+        """Log all pending rows, of whichever monitor and step."""
         rows = dict(self._rows)
         self._rows.clear()
         if not trainer.barebones:
@@ -179,11 +178,11 @@ class Reporter:
                 self._side_work.attempt_with_each(trainer.loggers, loggers.log_scalars, row, step)
 
     def find(self, trainer: Trainer, key: str, text: str) -> None:
-        """Say something that was found, once for each key: in the log, the file, and W&B."""
+        """Report a finding, once per key: in the log, the file, and W&B."""
         self.find_all(trainer, {key: text})
 
     def find_all(self, trainer: Trainer, found: Mapping[str, str]) -> None:
-        """Say what was found in several layers at once; of many the first, and how many more.
+        """Report findings in several layers at once; if many, the first and the number of others.
 
         Args:
             trainer: The Trainer.
@@ -198,7 +197,7 @@ class Reporter:
                 self._side_work.attempt("file", self._file.finding, key, text)
         first, *more = new.values()
         if len(more) >= _MOST_LINES:
-            first, more = f"{first} The same goes for {len(more)} more.", []
+            first, more = f"{first} The same applies to {len(more)} more.", []
         for text in (first, *more):
             _log.warning("%s: %s", self.monitor, text)
             if not trainer.barebones:
@@ -206,7 +205,7 @@ class Reporter:
                 each(trainer.loggers, loggers.alert, self.monitor, text)
 
     def finish(self, trainer: Trainer) -> None:
-        """Give the loggers one heat map and one table, and close the file."""
+        """Log one heat map and one table, and close the file."""
         self.flush(trainer)
         self._last_fit.end(trainer)
         quantity, record = next(iter(self.records.items()))
@@ -257,7 +256,7 @@ class Reporter:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint's record."""
+        """Continue from a checkpoint's record."""
         self._clear()
         for quantity, state in state_dict["records"].items():
             self.records[quantity].load_state_dict(state)
@@ -267,7 +266,7 @@ class Reporter:
 
 
 def warn_if_barebones(trainer: Trainer, callback: str) -> None:
-    """Say of a callback of that name that a barebones Trainer's loggers get nothing of it."""
+    """Warn that a callback of this name logs nothing under a barebones Trainer."""
     if trainer.barebones:
         rank_zero_warn(
             f"{callback} logs nothing under Trainer(barebones=True), which turns logging off; its "
@@ -280,16 +279,16 @@ def _callbacks(trainer: Trainer) -> list[object]:
 
 
 def _reporters_of(callback: object) -> list[Reporter]:
-    """A monitor's reporter, or those of the monitors that a doctor has brought."""
+    """A monitor's reporter, or those of the monitors that a doctor has added."""
     brought = getattr(callback, "_reporters", None)
     found = [getattr(callback, "_reporter", None), *(brought if type(brought) is tuple else ())]
     return [reporter for reporter in found if isinstance(reporter, Reporter)]
 
 
 def _charts(values: Mapping[str, Mapping[str, float]], taken: Collection[str]) -> dict[str, float]:
-    """One scalar for each layer, or of many layers their extremes and median.
+    """One scalar per layer, or the extremes and median of many layers.
 
-    A layer whose chart would have the name of one that is ``taken`` has it with a word more.
+    A layer's chart whose name is ``taken`` gets a suffix.
     """
     if sum(map(len, values.values())) <= _MAX_CHARTS:
         charts = {

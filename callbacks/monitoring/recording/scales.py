@@ -1,4 +1,4 @@
-"""What the colours of each quantity's heat maps mean."""
+"""Colour scale of each quantity's heat maps."""
 
 from .heat_map import Scale
 
