@@ -37,54 +37,54 @@ _SCALES = {quantity: SCALES[quantity] for quantity in _QUANTITIES}
 
 
 class ActivationMonitor(Monitor):
-    """Show for each activation whether it saturates, sleeps, and how its outputs shift.
+    """Record for each activation its saturation, its dormant units and the shift of its outputs.
 
-    Only the forward pass of reporting steps is seen, with all of its accumulated micro-batches, but
-    for those that training skips with None in place of a loss: every call of an activation, module
-    or function, is one site, but for what the training step itself calls behind a layer and gives
-    to no other, which is the loss's. Not seen are calls without gradients, and what recurrent
-    layers of torch and TorchScript run inside. The outputs of an activation are the inputs of the
-    next layer, so the drift of their means is the internal covariate shift that batch normalisation
-    is meant to reduce. Where parts of the network are compiled, every step is seen, so that one
-    graph serves all of them, and all but the reporting ones are discarded. A saturating activation
-    with most of its units saturated for most inputs, at two reports in a row, is a finding. Logged
-    as ``saturated/<site>``, ``dormant/<site>``, ``activation_mean/<site>``,
-    ``activation_variance/<site>``, ``drift/<site>``, ``saturated/total``, ``dormant/total`` and
-    ``drift/mean``.
+    Only the forward passes of reporting steps are observed, including all accumulated
+    micro-batches, except those that training skips by returning None as the loss. Every call of an
+    activation, module or function, is one site, unless the training step itself calls it after a
+    layer and passes its outputs to no further layer: then it belongs to the loss. Not observed are
+    calls without gradients, and calls inside torch's recurrent layers and TorchScript. The outputs
+    of an activation are the inputs of the next layer, so the drift of their means is the internal
+    covariate shift that batch normalisation is meant to reduce. If parts of the network are
+    compiled, every step is observed, so that one graph serves all steps, and all but the reporting
+    ones are discarded. An activation with most of its units saturated for most inputs, in two
+    consecutive reports, is a finding. Logged are ``saturated/<site>``, ``dormant/<site>``,
+    ``activation_mean/<site>``, ``activation_variance/<site>``, ``drift/<site>``,
+    ``saturated/total``, ``dormant/total`` and ``drift/mean``.
 
     Args:
-        every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
-            takes the Trainer's ``log_every_n_steps``, or 50 where that is 0. Under manual
-            optimisation every batch counts, as it does for Lightning's loggers.
+        every_n_steps: Optimiser steps between reports, each logged as one row; None uses the
+            Trainer's ``log_every_n_steps``, or 50 if that is 0. Under manual optimisation, every
+            batch counts as a step, as in Lightning's loggers.
         dormant_threshold: A unit is dormant if its mean absolute output is at most this share
             of the mean over its site.
 
     Attributes:
         saturated_fraction: Share of saturated outputs by site in the last report, 0 to 1; NaN
             for an activation that cannot saturate. See
-            :func:`torchvitals.functional.saturated_entries`; ``hardtanh`` is taken with its
-            default ends.
-        saturated_units: Mask of the units saturated for more than half of the inputs by site,
-            shape ``(units,)``; only sites that can saturate.
+            :func:`torchvitals.functional.saturated_entries`; ``hardtanh`` is assumed to have its
+            default limits.
+        saturated_units: Mask by site of the units saturated for more than half of the inputs,
+            shape ``(units,)``; only for sites that can saturate.
         dormant_fraction: Share of dormant units by site.
         dormant_units: Mask of dormant units by site, shape ``(units,)``.
         mean: Mean output by site, over batch, positions and units.
         variance: Variance of the outputs by site, likewise.
-        drift: Shift of the units' means since the report before, in standard deviations, by
+        drift: Shift of the units' means since the previous report, in standard deviations, by
             site; 0 for a network that does not change, see
-            :func:`torchvitals.functional.mean_drift`. NaN in the first report and where one
-            step has a single sample.
-        findings: What stands out, in a sentence each: by ``"saturated/<site>"``.
+            :func:`torchvitals.functional.mean_drift`. NaN in the first report and if one of the
+            two steps has a single sample.
+        findings: Findings, one sentence each, by key: ``"saturated/<site>"``.
         steps: Step of each report on the loggers' axis: steps done before it.
         history: By quantity (``saturated``, ``dormant``, ``activation_mean``,
             ``activation_variance``, ``drift``) the values by site, one for each of ``steps``.
-        reports: Whether the step that runs is one that is reported.
-        watches: Whether the forward pass of the batch that runs is observed.
+        reports: Whether the current step is a reporting step.
+        watches: Whether the forward pass of the current batch is observed.
         failed: Whether the monitor switched itself off.
 
     Raises:
         ValueError: If ``every_n_steps`` is below 1 or ``dormant_threshold`` is negative.
-        TypeError: If one of them is no number.
+        TypeError: If one of them is not a number.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -126,7 +126,7 @@ class ActivationMonitor(Monitor):
 
     @property
     def saturated_units(self) -> dict[str, Tensor]:
-        """Mask of the units that are saturated for more than half of the inputs by site."""
+        """Mask by site of the units that are saturated for more than half of the inputs."""
         shares = {site: units.saturated for site, units in self._statistics.items()}
         return {site: share > 0.5 for site, share in shares.items() if not share.isnan().any()}
 
@@ -159,14 +159,14 @@ class ActivationMonitor(Monitor):
         return dict(zip(self._statistics, values.tolist(), strict=True))
 
     def _take(self, statistics: dict[str, UnitStatistics]) -> None:
-        """Take up statistics by site, and those of all units in a row: one operation for all."""
+        """Set the statistics by site, and join those of all units: one operation serves all."""
         self._statistics = statistics
         self._units = join_layers(statistics.values())
         self._layers = layer_index([units.mean.numel() for units in statistics.values()])
 
     @property
     def watches(self) -> bool:
-        """Whether the forward pass of the batch that runs is observed."""
+        """Whether the forward pass of the current batch is observed."""
         return self._observation.running
 
     @property
@@ -180,7 +180,7 @@ class ActivationMonitor(Monitor):
         return {quantity: record.history for quantity, record in self._reporter.records.items()}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a record goes on."""
+        """Start afresh, unless a record continues."""
         self._begin_fit()
         super().on_fit_start(trainer, pl_module)
         self._prepare(pl_module)
@@ -191,7 +191,7 @@ class ActivationMonitor(Monitor):
             self._clear()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look again if the network is compiled, and is to be seen at every step."""
+        """Check again whether the network is compiled and must be observed at every step."""
         self._prepare(pl_module)
 
     @switch_off_on_error
@@ -220,7 +220,7 @@ class ActivationMonitor(Monitor):
     def on_before_zero_grad(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        """Pause: the forward pass is over, unless the module runs its steps itself."""
+        """Pause: the forward pass is over, except under manual optimisation."""
         if pl_module.automatic_optimization:
             self._observation.pause()
 
@@ -228,13 +228,13 @@ class ActivationMonitor(Monitor):
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
-        """Do not count what activation checkpointing computes again."""
+        """Ignore what activation checkpointing recomputes."""
         self._learns = True
         self._observation.pause()
 
     @uncompiled
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Go on only in manual optimisation, which may run more after a backward pass."""
+        """Resume under manual optimisation only, which may run more after a backward pass."""
         self._observation.resume(wanted=not pl_module.automatic_optimization)
 
     def on_train_batch_end(
@@ -245,7 +245,7 @@ class ActivationMonitor(Monitor):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Keep what was seen, and report at the end of a reporting step."""
+        """Keep the measurements, and report at the end of a reporting step."""
         manual = not pl_module.automatic_optimization
         self._end(counts=manual or self._learns)
         if trainer.is_last_batch:
@@ -264,11 +264,11 @@ class ActivationMonitor(Monitor):
             self._measured += measured
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave no hook on the model outside training."""
+        """Remove every hook outside training."""
         self._leave()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See nothing more of the epoch, though a callback may have skipped the rest of it."""
+        """Stop observing, even if a callback skipped the rest of the epoch."""
         self._leave()
 
     def _leave(self) -> None:
@@ -276,7 +276,7 @@ class ActivationMonitor(Monitor):
         self._observation.leave()
 
     def _report(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Join the ranks and report; a rank whose monitor failed takes part once more to say so."""
+        """Join the ranks and report; a rank whose monitor failed joins once more to tell others."""
         if self._left or (self.failed and trainer.world_size == 1):
             return
         self._sums = None
@@ -330,16 +330,16 @@ class ActivationMonitor(Monitor):
         half = (self._units.saturated > 0.5).double()
         shares = self._by_site(layer_means(half, self._layers))
         if not self._observation.ends_in_layer:
-            # The network's output is right to be sure of itself.
+            # The network's output may rightly saturate.
             shares[next(reversed(shares))] = 0.0
         found = {}
         for (site, share), units in zip(shares.items(), self._layers.widths.tolist(), strict=True):
             if self._streaks.established(site, share > 0.5):
                 found[f"saturated/{site}"] = (
-                    f"{share:.0%} of the {units} units of {site} are saturated for most inputs at "
-                    f"two reports in a row, the last at step {self._step}: hardly any gradient "
-                    "passes them. Normalise before the activation, start from smaller weights, "
-                    "lower the learning rate, or use ReLU."
+                    f"{share:.0%} of the {units} units of {site} are saturated for most inputs in "
+                    f"two consecutive reports, the last at step {self._step}: almost no gradient "
+                    "passes through them. Normalise before the activation, initialise with smaller "
+                    "weights, lower the learning rate, or use ReLU."
                 )
         self._reporter.find_all(trainer, found)
 
@@ -350,27 +350,29 @@ class ActivationMonitor(Monitor):
     def plot(
         self, quantity: str = "drift", ax: "Axes | None" = None, *, colorbar: bool = True
     ) -> "Axes":
-        """Heat map of one quantity: sites from input (top) to output by step.
+        """Draw a heat map of one quantity: sites from input (top) to output, by step.
 
         Args:
             quantity: ``"drift"``, ``"saturated"``, ``"dormant"``, ``"activation_mean"`` or
                 ``"activation_variance"``.
-            ax: Axes to draw on; None makes a figure.
-            colorbar: Whether to draw the colours' scale.
+            ax: Axes to draw on; None creates a figure.
+            colorbar: Whether to draw a colour bar.
 
         Returns:
             The axes.
 
         Raises:
-            ValueError: If the quantity is another, or nothing was recorded of it.
+            ValueError: If the quantity is unknown, or nothing was recorded for it.
         """
         if quantity not in _SCALES:
-            raise ValueError(f"Expected `quantity` to be one of {list(_SCALES)}, got {quantity!r}.")
+            raise ValueError(
+                f"Expected `quantity` to be one of {list(_SCALES)}, but got {quantity!r}."
+            )
         record = self._reporter.records[quantity]
         return draw_record(ax, record, _SCALES[quantity], colorbar=colorbar)
 
     def state_dict(self) -> dict[str, Any]:
-        """The record, and what the next report is compared with."""
+        """The record, and the statistics that the next report is compared with."""
         return {
             "reporter": self._reporter.state_dict(),
             "statistics": {site: torch.stack(units) for site, units in self._statistics.items()},
@@ -379,7 +381,7 @@ class ActivationMonitor(Monitor):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint's record."""
+        """Continue from a checkpoint's record."""
         self._reporter.load_state_dict(state_dict["reporter"])
         saved = state_dict["statistics"]
         self._take({site: UnitStatistics(*rows.unbind()) for site, rows in saved.items()})
@@ -394,7 +396,7 @@ def _measure(site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor | N
 
 
 def _like(before: UnitStatistics | None, after: UnitStatistics) -> UnitStatistics:
-    """The earlier statistics if they are of the same units, or else unknown ones."""
+    """Earlier statistics if they are of the same units, otherwise unknown ones (NaN)."""
     if before is not None and before.mean.shape == after.mean.shape:
         return before
     return UnitStatistics(*(torch.full_like(field, _NAN) for field in after))

@@ -29,63 +29,63 @@ _SCALE = SCALES["dead_relu"]
 
 
 class DeadReLUMonitor(Monitor):
-    """Count the units that were active for no training input of a window, at each call site.
+    """Count the units of each call site that no training input in a window activated.
 
-    A unit of ReLU or ReLU6 is active if its output is positive. Every call in every training batch
-    is seen, of modules and functions, in compiled regions too, each under its own site. A unit is a
-    channel of a convolution or a feature of a dense layer; under several ranks it is dead only if
-    it is dead on all. Not seen are calls without gradients or under `torch.func` (`vmap`),
-    `torch.clamp` and `torch.maximum` in place of a ReLU, what `torch.nn.RNN` and TorchScript run
-    inside, in compiled regions `F.relu_`, and compiled regions inside of a reentrant checkpoint; a
-    hinge that the training step itself calls behind a layer, and gives to no other, is the loss's,
-    and a number for each sample or for all is no unit.
+    A unit of ReLU or ReLU6 is active if its output is positive. Every call of a module or function
+    in every training batch is observed, in compiled regions too, each under its own site. A unit is
+    a channel of a convolution or a feature of a dense layer; with several ranks, it is dead only if
+    it is dead on all of them. Not observed are calls without gradients or under `torch.func`
+    (`vmap`), `torch.clamp` and `torch.maximum` in place of a ReLU, calls inside `torch.nn.RNN` and
+    TorchScript, `F.relu_` in compiled regions, and compiled regions inside a reentrant checkpoint.
+    A hinge that the training step itself calls after a layer, and passes to no further layer,
+    belongs to the loss, and one number per sample, or for all samples, is not a unit.
 
-    A unit that was active need not be watched again in its window. So the monitor watches only
-    those that were not, and nothing at all once all were: then a step costs nothing until the
-    next window. (In the first window of a fit, where a site may appear late, it goes on as long as
-    an activation module has not run, and looks at every 16th batch for functional calls. So it
-    does where none but modules have units left to be watched, each with a hook of its own then.
-    Compiled regions are observed always: the measurement is fused, and leaving would need another
+    A unit that was active need not be watched again in the same window. So the monitor watches only
+    those that were not, and nothing once all were: from then on, a step costs nothing until the
+    next window. (In the first window of a fit, where a site may appear late, it continues as long
+    as an activation module has not run, and checks every 16th batch for functional calls. It also
+    checks these batches while only modules, each with its own hook, have units left to watch.
+    Compiled regions are always observed: the measurement is fused, and stopping would need another
     graph.)
 
-    Logged are ``dead_relu/total`` and ``dead_relu/<site>`` (for up to 100 sites), shares, and from
-    the second report on ``dead_relu/births`` and ``dead_relu/revivals``, numbers of units. Said
-    once for each site: that over half of its units were dead for an epoch, or for the 100 steps
-    or more that shorter windows join; of more than three sites at once the first, and how many more
-    there are (``findings`` has them all).
+    Logged are ``dead_relu/total`` and ``dead_relu/<site>`` (for up to 100 sites) as shares, and
+    from the second report on ``dead_relu/births`` and ``dead_relu/revivals`` as numbers of units.
+    Reported once per site: that more than half of its units were dead for an epoch, or for 100 or
+    more steps of shorter windows together; for more than three sites at once, only the first and
+    the number of others are logged (``findings`` has them all).
 
-    Dead units can also be read off the gradients, with no hook: a unit that is dead for a whole
-    batch has a zero row in its layer's weight gradient. That is not done, because it is not the
-    same: the row is zero too where a later layer or the loss passes nothing back, or half
-    precision underflows; a penalty in the loss makes it nonzero; and calls that share a layer
-    cannot be told apart. Nor is it cheaper in the long run: gradients would be read at each step,
-    activations only until all units were active.
+    Dead units could also be read off the gradients, without hooks: a unit that is dead for a whole
+    batch has a zero row in its layer's weight gradient. This is not done, because it is not
+    equivalent: the row is also zero if a later layer or the loss passes no gradient back, or if
+    half precision underflows; a penalty in the loss makes it nonzero; and calls that share a layer
+    cannot be distinguished. Nor is it cheaper in the long run: gradients would be read at every
+    step, activations only until all units were active.
 
     Args:
-        every_n_steps: Optimiser steps in a window; None makes each epoch one. Of epochs that are
-            long, or have no end, there is no report before theirs: give the steps.
-        activations: What to watch: names of activations, or thresholds of the largest output by
-            name (of the largest magnitude for GELU and SiLU).
-        observe_every_n_batches: Batches between two that are seen. Above 1 the count is of those
-            batches' inputs only, and a window that has none of them leaves all as it was.
+        every_n_steps: Optimiser steps per window; None makes each epoch a window. Long or endless
+            epochs give no report before their end: set the number of steps for these.
+        activations: Activations to watch: names, or thresholds by name. A unit is active if its
+            largest output (for GELU and SiLU, its largest magnitude) is above the threshold.
+        observe_every_n_batches: Observe only every n-th batch. Above 1, only the inputs of these
+            batches count, and a window without any of them changes nothing.
 
     Attributes:
         dead_fraction: Share of dead units by call site, 0 to 1, in the last finished window.
         dead_units: Mask of dead units by call site, shape ``(units,)``.
-        total_dead_fraction: Share over all sites; NaN where none was seen.
-        births: Number of units by call site that are dead and were not in the window before.
-        revivals: Number of units by call site that were dead in the window before, and are not.
-        findings: What stands out, in a sentence each: by ``"dead:<site>"``.
+        total_dead_fraction: Share over all sites; NaN if none was seen.
+        births: Number of units by call site that are dead and were not in the previous window.
+        revivals: Number of units by call site that were dead in the previous window and are not.
+        findings: Findings, one sentence each, by key: ``"dead:<site>"``.
         steps: Step of the end of each window on the loggers' axis.
         history: Shares of dead units by call site, one value for each of ``steps``.
-        watches: Whether the forward pass of the batch that runs is observed.
-        may_close: Whether a window of steps ends with the step that runs.
+        watches: Whether the forward pass of the current batch is observed.
+        may_close: Whether a window of steps ends with the current step.
         failed: Whether the monitor switched itself off.
 
     Raises:
-        ValueError: If an interval is below 1, there is no activation or one that is not known, or
-            a threshold cannot be.
-        TypeError: If an interval or a threshold is no number, or ``activations`` are no names.
+        ValueError: If an interval is below 1, if there is no activation or an unknown one, or if a
+            threshold is invalid.
+        TypeError: If an interval or a threshold is not a number, or ``activations`` are not names.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -134,13 +134,13 @@ class DeadReLUMonitor(Monitor):
 
     @property
     def total_dead_fraction(self) -> float:
-        """Share of dead units over all sites; NaN where no ReLU was seen."""
+        """Share of dead units over all sites; NaN if none was seen."""
         units = sum(mask.numel() for mask in self.dead_units.values())
         return share_of(sum(count_units(self.dead_units).values()), units)
 
     @property
     def watches(self) -> bool:
-        """Whether the forward pass of the batch that runs is observed."""
+        """Whether the forward pass of the current batch is observed."""
         return self._watch.watching
 
     @property
@@ -161,19 +161,19 @@ class DeadReLUMonitor(Monitor):
         self._watch.start(pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the first window, where none goes on."""
+        """Open the first window, unless one continues."""
         if not self._going_on:
             self._opened_at = logger_step(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Open the epoch's window, or go on with the one that a checkpoint brought."""
+        """Open the epoch's window, or continue the one restored from a checkpoint."""
         if self.every_n_steps is None and not self._keep_window:
             self._watch.open()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Observe this batch's forward pass, where there is anything left to see."""
+        """Observe this batch's forward pass, if there is anything left to see."""
         self._keep_window = self.may_close = False
         if self.every_n_steps is not None:
             self._close_if_due(trainer, pl_module)
@@ -184,7 +184,7 @@ class DeadReLUMonitor(Monitor):
             self._observe(pl_module, batch_idx // self.observe_every_n_batches)
 
     def observes(self, batch_idx: int) -> bool:
-        """Whether a batch is observed, be it for a compiled region's sake alone."""
+        """Whether a batch is observed, even if only for the sake of a compiled region."""
         return self._counts(batch_idx) or self._watch.always
 
     def _counts(self, batch_idx: int) -> bool:
@@ -198,7 +198,7 @@ class DeadReLUMonitor(Monitor):
     def on_before_zero_grad(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        """Pause: the forward pass is over, unless the module runs its steps itself."""
+        """Pause: the forward pass is over, except under manual optimisation."""
         if pl_module.automatic_optimization:
             self._watch.pause()
 
@@ -206,12 +206,12 @@ class DeadReLUMonitor(Monitor):
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
-        """Do not count what activation checkpointing computes again."""
+        """Ignore what activation checkpointing recomputes."""
         self._watch.pause()
 
     @uncompiled
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Go on only in manual optimisation, which may run more after its first backward pass."""
+        """Resume under manual optimisation only, which may run more after a backward pass."""
         if pl_module.automatic_optimization or self.failed:
             self._watch.stop()
         else:
@@ -247,12 +247,12 @@ class DeadReLUMonitor(Monitor):
         self._watch.drop()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave no hook on the model outside training."""
+        """Remove every hook outside training."""
         self._watch.release()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the epoch, or a window that ends with it."""
-        self._watch.drop()  # a callback may have skipped the rest of the epoch, batch and all
+        self._watch.drop()  # a callback may have skipped the rest of the epoch with this batch
         self._watch.leave()
         if self.every_n_steps is None:
             self._close(trainer, pl_module, logger_step(trainer) - 1)
@@ -261,7 +261,7 @@ class DeadReLUMonitor(Monitor):
         self._reporter.flush(trainer)
 
     def _has_stepped(self, trainer: Trainer, pl_module: LightningModule) -> bool:
-        """Whether this batch ends a step, which the Trainer counts later."""
+        """Whether this batch completes a step, which the loggers' axis counts only later."""
         stepped = trainer.global_step != self._steps_before
         return stepped or not pl_module.automatic_optimization
 
@@ -283,7 +283,7 @@ class DeadReLUMonitor(Monitor):
         self._keep_window = False
         if active is None:
             switch_off_with_others(self)
-        elif seen:  # or else the window fell between two observed batches
+        elif seen:  # otherwise the window fell between two observed batches
             self._report(trainer, pl_module, step, active)
 
     @switch_off_on_error
@@ -313,7 +313,7 @@ class DeadReLUMonitor(Monitor):
         self._reporter.report(trainer, step, values, summary)
 
     def _of_units(self, active: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Leave out sites whose width is another one than in the window before: no units."""
+        """Leave out sites whose width differs from the previous window: they have no units."""
         active = {site: mask for site, mask in active.items() if len(mask)}
         widths = {site: len(mask) for site, mask in active.items()}
         varying = {s for s, width in widths.items() if self._widths.get(s, width) != width}
@@ -337,11 +337,11 @@ class DeadReLUMonitor(Monitor):
         self._watch.release()
 
     def plot(self, ax: "Axes | None" = None, *, colorbar: bool = True) -> "Axes":
-        """Heat map of the shares: call sites, the first to run on top, by window.
+        """Draw a heat map of the shares: call sites, the first to run on top, by window.
 
         Args:
-            ax: Axes to draw on; None makes a figure.
-            colorbar: Whether to draw the colours' scale.
+            ax: Axes to draw on; None creates a figure.
+            colorbar: Whether to draw a colour bar.
 
         Returns:
             The axes.
@@ -354,7 +354,7 @@ class DeadReLUMonitor(Monitor):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Save the open window as all ranks saw it."""
+        """Save the open window, joined over all ranks."""
         active = join_masks(trainer, None if self.failed else self._watch.masks)
         window = {site: mask for site, mask in (active or {}).items() if len(mask)}
         checkpoint["callbacks"][self.state_key]["window"] = window
@@ -374,7 +374,7 @@ class DeadReLUMonitor(Monitor):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint's record and its open window."""
+        """Continue from a checkpoint's record and its open window."""
         self._clear()
         self.dead_units = dict(state_dict["dead_units"])
         self.births = dict(state_dict["births"])

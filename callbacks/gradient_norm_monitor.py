@@ -42,55 +42,58 @@ _SCALE = SCALES["grad_norm"]
 class GradientNormMonitor(StepMonitor):
     """Record the norm of each layer's gradients, before clipping, at each reporting step.
 
-    Gradients are read just before the optimiser's step: accumulated, reduced over ranks and
-    unscaled (under manual optimisation after what the module itself did to them, and in the first
-    step of each optimiser at or after the one that is due: some batches may make none, and of
-    several in one batch only the first is recorded). A step that does not report costs nothing; one
-    that does costs one pass over the gradients and one transfer to the host. A layer is a module
-    that owns parameters, or each matrix of a module of one's own that has several; shared
-    parameters count once, sharded ones (FSDP2) as a whole. Each optimiser's report has its own
-    parameters only. From input to output layers go by the first batch: the gradient of the last
-    comes back first. In compiled or sharded networks they go by registration.
+    Gradients are read just before the optimiser step: accumulated, reduced over ranks and unscaled.
+    Under manual optimisation, they are read after any change by the module itself, in each
+    optimiser's first step at or after the one that is due: some batches may have no step, and of
+    several in one batch only the first is recorded. A non-reporting step costs nothing; a reporting
+    step costs one pass over the gradients and one transfer to the host. A layer is a module that
+    owns parameters, or each matrix of a custom module that has several; shared parameters count
+    once, sharded ones (FSDP2) as a whole. Each optimiser's report covers its own parameters only.
+    The order of the layers is taken from the first batch, where the gradient of the last layer
+    arrives first; in compiled or sharded networks, it is the order of registration.
 
     Logged are ``grad_norm/total``, ``grad_norm/<layer>`` (for up to 100 layers),
-    ``grad_norm/first_to_last``, ``grad_norm/running_mean``, ``grad_norm/running_deviation`` and,
-    where the Trainer clips, ``grad_norm/clipped_share``; with several optimisers each name of a
-    total ends in ``_0``, ``_1``, ... Said once, when it has lasted for three reports: gradients
-    that vanish (for 20 steps, too) or explode through the layers, with the layer where it begins,
-    and a total norm 100 times its running mean; at once: a gradient that is not finite. Steps that
-    16-bit mixed precision skips are counted and nothing else.
+    ``grad_norm/first_to_last``, ``grad_norm/running_mean``, ``grad_norm/running_deviation`` and, if
+    enabled, ``grad_norm/clipped_share`` (clipping) and ``grad_norm/noise_scale``; with several
+    optimisers, every name but the layers' ends in ``_0``, ``_1``, ... Reported once: gradients that
+    vanish (for at least 20 steps) or explode through the layers, with the layer where this begins,
+    and a total norm above 100 times its running mean, after three consecutive reports; a gradient
+    that is not finite, at once. Steps that 16-bit mixed precision skips are only counted, unless
+    ten reporting steps in a row are skipped.
 
     Args:
-        every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
-            takes the Trainer's ``log_every_n_steps``, or 50 where that is 0. Under manual
-            optimisation every batch counts, as it does for Lightning's loggers.
+        every_n_steps: Optimiser steps between reports, each logged as one row; None uses the
+            Trainer's ``log_every_n_steps``, or 50 if that is 0. Under manual optimisation, every
+            batch counts as a step, as in Lightning's loggers.
         norm_type: Order of the norm; ``float("inf")`` or ``"inf"`` gives the largest magnitude.
         noise_scale: Whether to estimate the gradient noise scale (McCandlish et al. 2018) of the
-            first optimiser, from the gradients of two steps in a row at each report. It keeps a
-            copy of the gradients for one step. Given up, with a warning, where Lightning cannot
-            tell how many samples a batch has. Steps that add up fewer batches than they are
-            divided by, as the last of an epoch may, are left out; so is manual optimisation, unless
-            every batch makes its step.
+            first optimiser, from the gradients of two consecutive steps at each report. This keeps
+            a copy of the gradients for one step, and ends with a warning if Lightning cannot
+            determine the batch size. Steps that accumulate fewer batches than they are divided by,
+            such as the last of an epoch, are left out; so is manual optimisation, unless every
+            batch makes a step.
 
     Attributes:
         norms: Last norm by layer.
         total_norm: Last norm over all layers, of all optimisers; NaN before the first report.
         steps: Step of each report on the loggers' axis: steps done before it.
         history: Norms by layer, one value for each of ``steps``, NaN where a layer had no
-            gradient. Of more than 2,000 reports every second one is dropped.
-        running_mean, running_deviation: Of the total norm, exponentially weighted (0.97).
+            gradient. Beyond 2,000 reports, every second one is dropped.
+        running_mean, running_deviation: Mean and standard deviation of the first optimiser's total
+            norm, exponentially weighted (0.97).
         clipped_share: Share of the reported steps whose gradients the Trainer clipped; NaN
             without clipping.
         skipped_steps: Reporting steps that mixed precision skipped.
-        noise_scale_value: Gradient noise scale in samples; NaN where it is not known.
-        findings: What stands out, in a sentence each: by ``"non_finite_0"``, ``"vanish_0"``,
-            ``"explode_0"`` or ``"growth_0"`` with the optimiser's position.
+        noise_scale_value: Gradient noise scale in samples; NaN if it is not known.
+        findings: Findings, one sentence each, by key: ``"non_finite_0"``, ``"vanish_0"``,
+            ``"explode_0"`` or ``"growth_0"`` with the optimiser's position, or ``"non_finite"`` for
+            skipped steps.
         failed: Whether the monitor switched itself off.
 
     Raises:
         ValueError: If ``every_n_steps`` is below 1 or ``norm_type`` is not positive.
-        TypeError: If one of them is no number, or ``noise_scale`` no bool, or when training starts
-            with a strategy that flattens parameters (FSDP1).
+        TypeError: If one of them is not a number, if ``noise_scale`` is not a bool, or if a fit
+            starts with a strategy that flattens parameters (FSDP1, DeepSpeed).
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -161,7 +164,7 @@ class GradientNormMonitor(StepMonitor):
 
     @property
     def profile(self) -> dict[str, float]:
-        """Last norm of each weight layer per parameter: over (number of entries)^(1/p).
+        """Last norm of each weight layer per parameter: divided by (number of entries)^(1/p).
 
         Weight layers are those with a matrix or a convolution kernel, from input to output, of all
         optimisers.
@@ -170,10 +173,11 @@ class GradientNormMonitor(StepMonitor):
 
     @property
     def first_to_last_ratio(self) -> float:
-        """Gradient of the first weight layer over that of the last, the median over the reports.
+        """Median over the reports of the first weight layer's gradient norm over the last one's.
 
-        Per parameter, as in ``profile``, so that a layer's size does not decide; of the layers of
-        the first optimiser: the ways back of two networks are not one. NaN for fewer than two.
+        Per parameter, as in ``profile``, so that layer sizes do not matter, and for layers of the
+        first optimiser only, because two networks have separate backward passes. NaN for fewer than
+        two layers.
         """
         history = self.history
         layers = [layer for layer in self._weight_layers if self._positions.get(layer) == 0]
@@ -181,7 +185,7 @@ class GradientNormMonitor(StepMonitor):
             return float("nan")
         table = torch.tensor([history[layers[0]], history[layers[-1]]], dtype=torch.float64)
         ratios = [ratio for ratio in (table[0] / table[1]).tolist() if ratio == ratio]
-        # Torch's median of an even number is the lower of the middle two.
+        # torch.median of an even number of values is the lower of the middle two.
         ratio: float = statistics.median(ratios or [float("nan")])
         return ratio * self._scale_of(layers[-1]) / self._scale_of(layers[0])
 
@@ -193,7 +197,7 @@ class GradientNormMonitor(StepMonitor):
         return float(self._sizes[layer] ** (1 / self.norm_type))
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a record goes on, and read the layers' names."""
+        """Start afresh, unless a record continues, and read the layers' names."""
         self._side_work.resume()
         super().on_fit_start(trainer, pl_module)
 
@@ -214,12 +218,12 @@ class GradientNormMonitor(StepMonitor):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """See in the first batch in which order layers come, and learn how many samples it has."""
+        """Watch the layers' order in the first batch, and count samples for the noise scale."""
         if not self._is_ordered:
             self._side_work.attempt("order of layers", self._order.watch, pl_module, self._layer_of)
         if self._noise is not None:
             step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
-            # That of the step before a report is kept.
+            # The step before a report counts, too: its gradients are kept.
             if self._clock.is_due(0, step + 1, interval):
                 self._noise.open(step)
                 # Lightning cannot count the samples of every kind of batch.
@@ -253,7 +257,7 @@ class GradientNormMonitor(StepMonitor):
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer, step: int
     ) -> None:
         if not parameters_beside(optimizer, self._layer_of) <= self._strangers:
-            # A layer was added to the module, or took another one's place.
+            # A layer was added to the module, or replaced another one.
             self._read_layers(pl_module)
             self._strangers |= parameters_beside(optimizer, self._layer_of)
         gradients = gradients_by_layer(optimizer, self._layer_of)
@@ -283,7 +287,7 @@ class GradientNormMonitor(StepMonitor):
         noise.keep(gradients, loss_scale(trainer, optimizer))
 
     def _was_skipped(self, trainer: Trainer, total: float) -> bool:
-        """Whether mixed precision skips this step, as it does until it has found its scale."""
+        """Whether mixed precision skips this step, as it does until it has found its loss scale."""
         skipped = scales_loss(trainer) and not math.isfinite(total)
         self.skipped_steps += skipped
         self._findings.count_skipped(trainer, skipped)
@@ -335,7 +339,7 @@ class GradientNormMonitor(StepMonitor):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Give the loggers the row of this step."""
+        """Log the row of this step."""
         if not self._is_ordered:
             self._is_ordered = True
             self._order.end()
@@ -347,7 +351,7 @@ class GradientNormMonitor(StepMonitor):
         self._read_layers(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the loggers the picture and the table; say what was not seen at all."""
+        """Log the heat map and the table; warn of what was not seen at all."""
         if self._reporter.speaks and not self.failed:
             self._say_if_noise_is_unknown(pl_module)
         super().on_train_end(trainer, pl_module)
@@ -356,8 +360,8 @@ class GradientNormMonitor(StepMonitor):
         by_hand = not pl_module.automatic_optimization
         if self._noise is not None and by_hand and len(self.steps) > 1 and not self._noise.is_known:
             rank_zero_warn(
-                f"{type(self).__name__} has no noise scale of this fit: under manual optimisation "
-                "it needs batches in a row each of which makes a step."
+                f"{type(self).__name__} has no noise scale for this fit: under manual optimisation "
+                "it needs consecutive batches that each make a step."
             )
 
     def _release(self) -> None:
@@ -374,27 +378,28 @@ class GradientNormMonitor(StepMonitor):
         high: float = 1e1,
         colorbar: bool = True,
     ) -> "Axes":
-        """Heat map of the norms: weight layers from input (top) to output by step.
+        """Draw a heat map of the norms: weight layers from input (top) to output, by step.
 
-        Each row carries its median norm.
+        Each row shows its median norm.
 
         Args:
-            ax: Axes to draw on; None makes a figure.
-            low: Norm at the dark end of the logarithmic colours.
+            ax: Axes to draw on; None creates a figure.
+            low: Norm at the dark end of the logarithmic colour scale.
             high: Norm at the bright end.
-            colorbar: Whether to draw the colours' scale.
+            colorbar: Whether to draw a colour bar.
 
         Returns:
             The axes.
 
         Raises:
-            ValueError: If nothing was recorded, or the two norms are no range above 0.
-            TypeError: If one of them is no number.
+            ValueError: If nothing was recorded, or ``low`` and ``high`` are not a finite range
+                above 0.
+            TypeError: If one of them is not a number.
         """
         low = number("low", low, above=0)
         high = number("high", high, above=low)
         if high == float("inf"):
-            raise ValueError("Expected `high` to be finite, but got inf: colours need an end.")
+            raise ValueError("Expected `high` to be finite, but got inf: set a largest norm.")
         history = self.history
         labels = [layer for layer in self._weight_layers if layer in history]
         scale = replace(_SCALE, low=low, high=high)
@@ -417,7 +422,7 @@ class GradientNormMonitor(StepMonitor):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint's record."""
+        """Continue from a checkpoint's record."""
         self._clear()
         self._reporter.load_state_dict(state_dict["reporter"])
         self._totals = dict(state_dict.get("totals", {}))

@@ -38,43 +38,44 @@ _MIN_SHARE_OF_PEAK_RATE = 0.01
 class UpdateRatioMonitor(StepMonitor):
     r"""Record how far a step moves each layer, :math:`\|\Delta w\| / \|w\|`, for any optimiser.
 
-    Weights are compared before and after a reporting step, so that momentum, weight decay, clipping
-    and whatever else the step does is in it. Those that need no gradient are left out. Only a step
-    that reports copies the weights, for as long as it takes. Where every step reports, a copy on
-    the host stays after ten of them, and is brought up to date after each: what is written to a
-    weight in between is told from its step, unless it is hidden from autograd (``weight.data``).
+    The weights before and after a reporting step are compared, so the ratio includes momentum,
+    weight decay, clipping and whatever else the step does. Weights that require no gradient are
+    left out. Only a reporting step copies the weights, for its own duration. If every step reports,
+    copies on the host are kept after the first ten steps and updated after each: a write to a
+    weight in between is not mistaken for its step, unless it bypasses autograd (``weight.data``).
     About 1e-3 is the usual advice (Stanford's course cs231n). Steps that 16-bit mixed precision
-    skips are not reported, nor is a training step that returns None. Sharded parameters (FSDP2)
-    count as a whole. Under manual optimisation the update is that of all steps of the batch, and
-    each optimiser's is reported in its first step at or after the one that is due: some batches may
-    make none.
+    skips and training steps that return None are not reported. Sharded parameters (FSDP2) count as
+    a whole. Under manual optimisation, the update is that of all steps of the batch, and each
+    optimiser reports in its first step at or after the one that is due, because some batches may
+    have none.
 
-    Logged are ``update_ratio/total`` and ``update_ratio/<layer>`` (for up to 100 layers). Said
-    once, when it has lasted for three reports and 20 steps: layers whose parameters an optimiser
-    has and none of which moves, although their learning rate is not 0.
+    Logged are ``update_ratio/total`` and ``update_ratio/<layer>`` (for up to 100 layers). Reported
+    once, after three consecutive reports and 20 steps: parameters in an optimiser that do not move,
+    although their learning rate is above 1% of its peak; a bias only if its whole layer does not
+    move.
 
     Args:
-        every_n_steps: Optimiser steps between reports, each of which is a row for the loggers; None
-            takes the Trainer's ``log_every_n_steps``, or 50 where that is 0. Under manual
-            optimisation every batch counts, as it does for Lightning's loggers.
+        every_n_steps: Optimiser steps between reports, each logged as one row; None uses the
+            Trainer's ``log_every_n_steps``, or 50 if that is 0. Under manual optimisation, every
+            batch counts as a step, as in Lightning's loggers.
 
     Attributes:
-        ratios: Last ratio by layer; NaN where the weights were all 0 before the step.
-        total_ratio: Last ratio over all layers that the report was of; NaN before the first.
-        growth: Length of all weights, each before its last step that was reported, over that
-            before its first one; NaN before the first report.
+        ratios: Last ratio by layer; NaN if the weights were all 0 before the step.
+        total_ratio: Last ratio over all layers in the report; NaN before the first report.
+        growth: Norm of all weights, each before its last reported step, over their norm before the
+            first one; NaN before the first report.
         steps: Step of each report on the loggers' axis: steps done before it.
         history: Ratios by layer, one value for each of ``steps``.
-        frozen: Names of the parameters that need no gradient or that no optimiser has.
-        unmoved: Names of the parameters that an optimiser has and that did not move in three
-            reports or more, 20 steps or more apart, unless a schedule has let their rate down.
-        findings: What stands out, in a sentence: by ``"unmoved"``.
+        frozen: Names of the parameters that require no gradient or are in no optimiser.
+        unmoved: Names of the parameters in an optimiser that did not move in three or more
+            consecutive reports over 20 or more steps, unless a schedule has reduced their rate.
+        findings: Findings, one sentence each, by key: ``"unmoved"``.
         failed: Whether the monitor switched itself off.
 
     Raises:
         ValueError: If ``every_n_steps`` is below 1.
-        TypeError: If it is no whole number, or when training starts with a strategy that
-            flattens parameters (FSDP1).
+        TypeError: If it is not an integer, or if a fit starts with a strategy that flattens
+            parameters (FSDP1, DeepSpeed).
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -110,7 +111,7 @@ class UpdateRatioMonitor(StepMonitor):
 
     @property
     def growth(self) -> float:
-        """Length of all weights before the last reported step over that before the first."""
+        """Norm of all weights before the last reported step over that before the first."""
         first = math.hypot(*self._first_lengths.values())
         return math.hypot(*self._lengths.values()) / first if first else float("nan")
 
@@ -130,7 +131,7 @@ class UpdateRatioMonitor(StepMonitor):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        """Copy this optimiser's parameters before a step that reports."""
+        """Copy this optimiser's parameters before a reporting step."""
         interval = report_interval(trainer, self.every_n_steps)
         position = optimizer_position(trainer, optimizer)
         if self._clock.is_due(position, logger_step(trainer), interval):
@@ -141,14 +142,14 @@ class UpdateRatioMonitor(StepMonitor):
 
     def _copy(self, pl_module: LightningModule, optimizer: Optimizer) -> None:
         if not parameters_beside(optimizer, self._names) <= self._strangers:
-            # A layer was added to the module, or took another one's place.
+            # A layer was added to the module, or replaced another one.
             self._read_names(pl_module)
             self._strangers |= parameters_beside(optimizer, self._names)
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 moves = parameter.requires_grad and parameter in self._names
-                # A lazy layer that was not used yet has no weights, and torch takes no norms of
-                # what sparse weights have moved by.
+                # A lazy layer that has not run yet has no weights, and torch has no norms of
+                # updates of sparse weights.
                 moves = moves and not isinstance(parameter, nn.UninitializedParameter)
                 moves = moves and parameter.layout == torch.strided
                 if moves and parameter.numel() and parameter not in self._before:
@@ -156,8 +157,8 @@ class UpdateRatioMonitor(StepMonitor):
                     self._moving[parameter] = self._is_to_move(parameter, group.get("lr"))
 
     def _is_to_move(self, parameter: Tensor, lr: float | Tensor | None) -> bool:
-        """Whether steps are of a size that is felt: no schedule has let them down."""
-        if lr is None:  # Adafactor finds its own, and others have none.
+        """Whether steps are large enough to show: no schedule has reduced the rate to almost 0."""
+        if lr is None:  # Adafactor computes its own, and others have none.
             return True
         name, lr = self._names[parameter], float(lr)
         self._peaks[name] = max(lr, self._peaks.get(name, lr))
@@ -173,7 +174,7 @@ class UpdateRatioMonitor(StepMonitor):
     ) -> None:
         """Compare the parameters with their copies."""
         if self._before:
-            # The training step returned nothing: Lightning goes through the motions of a step.
+            # The training step returned nothing: Lightning still calls the hooks of a step.
             void = pl_module.automatic_optimization and not outputs and not self._has_gradients
             self._has_gradients = False
             if void:
@@ -215,7 +216,7 @@ class UpdateRatioMonitor(StepMonitor):
         norms: dict[str, tuple[float, float]],
         moving: dict[str, bool],
     ) -> None:
-        """Name what is frozen and what should move and does not."""
+        """Find the parameters that are frozen, and those that should move but do not."""
         optimized = {p for o in trainer.optimizers for g in o.param_groups for p in g["params"]}
         self.frozen = [
             name
@@ -223,19 +224,19 @@ class UpdateRatioMonitor(StepMonitor):
             if not parameter.requires_grad or parameter not in optimized
         ]
         step = logger_step(trainer)
-        # A running average in place, say, changes a parameter between the optimiser's steps.
+        # An in-place running average, say, changes a parameter between optimiser steps.
         still = {
             name: moving[name] and move == 0.0 and length == self._lengths.get(name, length)
             for name, (length, move) in norms.items()
         }
         self._lengths |= {name: length for name, (length, _) in norms.items()}
         self._first_lengths = self._lengths | self._first_lengths
-        # Of another optimiser's parameters nothing new is known.
+        # Nothing new is known about another optimiser's parameters.
         unknown = [name for name in self.unmoved if name not in still]
         self.unmoved = unknown + [
             name for name, stands in still.items() if self._streaks.established(name, stands, step)
         ]
-        # A bias alone may be one that a softmax or a norm behind it takes out again.
+        # A softmax or a normalisation after a bias may cancel its effect.
         layers = self._layers
         moved = {layers[name] for name, (_, move) in norms.items() if move > 0.0}
         names = [
@@ -245,7 +246,7 @@ class UpdateRatioMonitor(StepMonitor):
             named = ", ".join(names[:_MAX_NAMED])
             more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
             count = "1 parameter does" if len(names) == 1 else f"{len(names)} parameters do"
-            text = f"{count} not move, although in an optimiser: {named}{more}."
+            text = f"{count} not move despite being in an optimiser: {named}{more}."
             self._reporter.find(trainer, "unmoved", text)
 
     def _release(self) -> None:
@@ -254,11 +255,11 @@ class UpdateRatioMonitor(StepMonitor):
         self._before.forget()
 
     def plot(self, ax: "Axes | None" = None, *, colorbar: bool = True) -> "Axes":
-        """Heat map of the ratios: layers in the order of registration, the first on top, by step.
+        """Draw a heat map of the ratios: layers in registration order, the first on top, by step.
 
         Args:
-            ax: Axes to draw on; None makes a figure.
-            colorbar: Whether to draw the colours' scale.
+            ax: Axes to draw on; None creates a figure.
+            colorbar: Whether to draw a colour bar.
 
         Returns:
             The axes.
@@ -283,7 +284,7 @@ class UpdateRatioMonitor(StepMonitor):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint's record."""
+        """Continue from a checkpoint's record."""
         self._clear()
         self._reporter.load_state_dict(state_dict["reporter"])
         self.total_ratio = state_dict["total_ratio"]
@@ -298,6 +299,6 @@ class UpdateRatioMonitor(StepMonitor):
 
 
 def _ratio(parts: list[tuple[float, float]]) -> float:
-    """Length of the move over that of the weights, from those of the parameters."""
+    """Norm of the update over that of the weights, from the norms of the parameters."""
     length, move = (math.hypot(*norms) for norms in zip(*parts, strict=True))
     return move / length if length else float("nan")

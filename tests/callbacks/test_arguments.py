@@ -64,8 +64,8 @@ def test_monitors_of_two_intervals_go_together(callback):
         (GradientNormMonitor, {"noise_scale": None}, TypeError, "`noise_scale` to be True or"),
         (ActivationMonitor, {"dormant_threshold": "a"}, TypeError, "`dormant_threshold` to be a"),
         (DeadReLUMonitor, {"observe_every_n_batches": 1.5}, TypeError, "`observe_every_n_batches`"),
-        (DeadReLUMonitor, {"activations": []}, ValueError, "`activations` to name one or more"),
-        (DeadReLUMonitor, {"activations": {}}, ValueError, "`activations` to name one or more"),
+        (DeadReLUMonitor, {"activations": []}, ValueError, "`activations` to name at least one"),
+        (DeadReLUMonitor, {"activations": {}}, ValueError, "`activations` to name at least one"),
         (DeadReLUMonitor, {"activations": 3}, TypeError, "`activations` to be a list or a mapping"),
         (DeadReLUMonitor, {"activations": [3]}, TypeError, "`activations` to be a name, but got 3"),
         (

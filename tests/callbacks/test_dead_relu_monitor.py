@@ -403,7 +403,7 @@ def test_dead_units_of_many_layers_are_one_line(depth, lines, caplog, tmp_path):
     monitor = DeadReLUMonitor()
     fit(Research(network), loader(torch.randn(80, 5)), [monitor], max_epochs=2)
     assert len(monitor.findings) == depth
-    assert caplog.text.count("no training input of the window") == lines
+    assert caplog.text.count("no training input in the window") == lines
     assert (f"The same applies to {depth - 1} more." in caplog.text) is (lines == 1)
 
 

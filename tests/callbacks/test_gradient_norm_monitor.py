@@ -582,7 +582,7 @@ def test_the_noise_scale_of_manual_optimisation_needs_a_step_in_each_batch():
     monitor = GradientNormMonitor(2, noise_scale=True)
     fit(LinearByHand(1), loader(noisy(4000), 10), [monitor])
     assert monitor.noise_scale_value == pytest.approx(1 / 0.2**2, rel=0.3)
-    with pytest.warns(UserWarning, match="has no noise scale of this fit: under manual"):
+    with pytest.warns(UserWarning, match="has no noise scale for this fit: under manual"):
         fit(LinearByHand(4), loader(noisy(400), 10), [monitor])
     assert math.isnan(monitor.noise_scale_value)
     assert monitor.steps

@@ -1,1 +1,1 @@
-"""What runs in a network, seen call by call: its activations and their units."""
+"""Observation of a network's activations and their units, call by call."""

@@ -28,10 +28,10 @@ ACTIVATION_MODULES: dict[str, type[nn.Module]] = {
     "softshrink": nn.Softshrink,
     "tanhshrink": nn.Tanhshrink,
 }
-"""Every kind that can be observed, under torch's own functional name, and its module."""
+"""Module of every kind that can be observed, by torch's functional name."""
 
-# Functions are told by their names: the same in torch, torch.nn.functional and Tensor, and what
-# Dynamo can look up.
+# Functions are recognised by name: it is the same in torch, torch.nn.functional and Tensor, and
+# Dynamo can look it up.
 _OTHER_NAMES = {"log_sigmoid": "logsigmoid", "special_expit": "sigmoid"}
 _THRESHOLDS = dict.fromkeys(["threshold", "_threshold", "threshold_"], "threshold")
 KIND_OF_FUNCTION = {
@@ -41,21 +41,21 @@ KIND_OF_FUNCTION = {
     **_THRESHOLDS,
 }
 CALLED_FOR = {"relu": "threshold", "relu6": "hardtanh"}
-"""What another function's calls may be, and its kind."""
+"""Kinds that calls of another function may amount to, with the kind of that function."""
 _MODULES = tuple(ACTIVATION_MODULES.values())
-# Modules of other libraries that write an activation as a formula of tanh or sigmoid, by the name
-# of their class without "activation".
+# Modules of other libraries that compute an activation from tanh or sigmoid, by the name of their
+# class without "activation".
 _FORMULAS = {
     "gelu": "gelu", "newgelu": "gelu", "fastgelu": "gelu", "quickgelu": "gelu", "gelutanh": "gelu",
     "accurategelu": "gelu", "pytorchgelutanh": "gelu", "silu": "silu", "swish": "silu",
     "memoryefficientswish": "silu", "swishme": "silu", "mish": "mish", "mishme": "mish",
 }  # fmt: skip
-# What wrappers of modules put into the names of what they wrap.
+# Name parts that wrappers insert into the names of the modules they wrap.
 _WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 
 def kind_of_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """Kind of a call of this name: hardtanh from 0 to 6 is ReLU6, a threshold of 0 and 0 ReLU."""
+    """Kind of a function's call: hardtanh from 0 to 6 is ReLU6, a threshold and value of 0 ReLU."""
     kind = KIND_OF_FUNCTION[name]
     if kind not in ("hardtanh", "threshold"):
         return kind
@@ -79,16 +79,16 @@ def kind_of_module(module: nn.Module) -> str | None:
 
 
 def activation_modules(root: nn.Module) -> list[tuple[str, str]]:
-    """Name, as in a site, and kind of each activation module."""
+    """Name (as in a site) and kind of each activation module."""
     found = ((plain_name(name), kind_of_module(module)) for name, module in root.named_modules())
     return [(name, kind) for name, kind in found if kind is not None]
 
 
 def names_by_module(root: nn.Module) -> dict[int, list[str]]:
-    """Names, as in a site, under which each module's parents hold it, by the module's id.
+    """Names (as in a site) under which each module's parents hold it, by the module's id.
 
-    A parent that is held in several places counts under its first name, so that neither a cycle
-    nor a deep nest of shared parts makes this long.
+    A parent that is held in several places counts under its first name only, so that neither
+    cycles nor deeply nested shared modules make the result large.
     """
     names: dict[int, list[str]] = {}
     for parent, module in root.named_modules():
@@ -99,12 +99,12 @@ def names_by_module(root: nn.Module) -> dict[int, list[str]]:
 
 
 def plain_name(name: str) -> str:
-    """A module's name without what wrappers put into it."""
+    """A module's name without the parts that wrappers insert."""
     return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
 
 
 def is_silent(module: nn.Module) -> bool:
-    """Whether a module calls no activation itself: a layer of torch, a compiled module's shell."""
+    """Whether a module calls no activation itself: a torch layer, a compiled module's wrapper."""
     if not module._modules:
         return type(module).__module__.startswith("torch.nn.modules.")
     return [name for name, _ in module.named_children()] == ["_orig_mod"]

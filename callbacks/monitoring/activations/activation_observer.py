@@ -1,4 +1,4 @@
-"""See every activation that runs, module or functional, eager or compiled, and say where it is."""
+"""Observe every activation that runs, module or functional, eager or compiled, and its site."""
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
@@ -34,13 +34,13 @@ from .unit_dims import NO_LAYER, UNIT_DIM, LayerOutput, layer_output, unit_dim_o
 __all__ = ["ACTIVATION_MODULES", "ActivationObserver", "Measure"]
 
 Measure = Callable[[str, str, Tensor, int], Tensor | None]
-"""``(site, kind, outputs, unit_dim)`` to what is to be kept of a call, or None."""
+"""Maps ``(site, kind, outputs, unit_dim)`` to what to keep of a call, or None."""
 
 _BETWEEN = frozenset([__file__, torch.overrides.__file__, torch.nn.functional.__file__])
 
 
 class _Record:
-    """What was kept of one call; the records are a chain, the last one first."""
+    """Measurement of one call; the records are a linked list, the last one first."""
 
     def __init__(self, previous: Any, scope: Scope, site: str, kind: str, measured: Any) -> None:
         self.previous = previous
@@ -56,32 +56,32 @@ class ActivationObserver(TorchFunctionMode):
     A site is one call in the forward pass of one module: ``network.act`` for an activation
     module, ``network.act#2`` for its second call in one forward pass of its parent,
     ``network.relu`` for a functional call. A module that several others hold has a site in each,
-    under the name that it has there; one that none above it holds is a functional call. What the
-    step itself calls behind a layer, and gives to no layer, is the loss's, and no site. The running
-    module is known from hooks, which `attach` adds and `detach` removes. Calls without gradients
-    (a teacher network) pass unseen.
+    under its name there; one called by a module that does not hold it counts as a functional call.
+    An activation that the training step itself calls after a layer, and whose outputs reach no
+    further layer, belongs to the loss and is no site. Hooks, which `attach` adds and `detach`
+    removes, track the running module. Calls without gradients (a teacher network) are not observed.
 
-    Inside `torch.compile`, Dynamo traces the mode and the hooks into the one graph that it makes
-    of the region. That holds as long as (1) ``measure`` is traceable: tensor operations only, no
-    host read, no state of its own; and (2) `drain` is called after each step. While traced,
-    ``measure`` is given an empty site: the site is found out when the record is drained, else
-    blocks of equal form, compiled one by one, would each need a graph of their own. For the same
-    reason the state is a chain of objects: the length of a list or the text of a name would be
-    guarded, an object is not. A backend that calls the functions of the graph as they are
-    (``eager``) does so with the mode entered: these calls are not looked at again.
+    Inside `torch.compile`, Dynamo traces the mode and the hooks into the single graph of the
+    region. This requires that (1) ``measure`` is traceable: tensor operations only, no transfer to
+    the host, no state; and (2) `drain` is called after each step. While traced, ``measure`` gets an
+    empty site, which is determined when the record is drained: otherwise blocks of the same form,
+    compiled one by one, would each need their own graph. For the same reason the state is a linked
+    list of objects: Dynamo would guard the length of a list or the text of a name, but not an
+    object. A backend that calls the functions of the graph as they are (``eager``) does so with the
+    mode entered: these calls are not observed again.
 
     Args:
-        kinds: What to observe, keys of `ACTIVATION_MODULES`.
-        measure: Gets the detached outputs and the dimension of their units.
-        on_error: Gets what goes wrong while observing; the observed call goes on.
+        kinds: Kinds to observe, keys of `ACTIVATION_MODULES`.
+        measure: Called with the detached outputs and the dimension of their units.
+        on_error: Called with any error raised while observing; the observed call continues.
 
     Attributes:
         traced: Whether any observed call was compiled.
-        forms: How the outputs of each site look; None where calls differ, or the module has sites
-            in several others.
-        called: First names of the activation modules that were called.
-        called_in_vain: Those that were called with no sample.
-        ends_in_layer: Whether a layer came after the last activation: it was not the output.
+        forms: Form of each site's outputs; None where calls differ, or the module has sites in
+            several others.
+        called: Names of the activation modules that were called, the first name of each.
+        called_in_vain: Names of those that were called with an empty batch.
+        ends_in_layer: Whether a layer followed the last activation, which is then not the output.
     """
 
     def __init__(
@@ -116,12 +116,12 @@ class ActivationObserver(TorchFunctionMode):
         self.called_in_vain: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is of the moment: a copy has neither hooks nor calls, and is not entered."""
+        """Leave out transient state: a copy has neither hooks nor calls, and is not entered."""
         kept = ("_kinds", "_measure", "_on_error", "traced", "forms")
         return {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Begin anew."""
+        """Start afresh with the saved settings."""
         self.__init__(  # type: ignore[misc]
             state["_kinds"], state["_measure"], state["_on_error"]
         )
@@ -129,16 +129,16 @@ class ActivationObserver(TorchFunctionMode):
 
     @property
     def attached(self) -> bool:
-        """Whether there are hooks on a network."""
+        """Whether a network has the hooks."""
         return bool(self._handles)
 
     @property
     def entered(self) -> bool:
-        """Whether a step is observed, if only after a pause."""
+        """Whether a step is being observed, possibly paused."""
         return self._entered
 
     def attach(self, root: nn.Module) -> None:
-        """Follow which module of ``root`` is running."""
+        """Track which module of ``root`` is running."""
         self.detach()
         leave_out_of_dynamo(type(self).__torch_function__)
         self._side_effects.allow()
@@ -160,7 +160,7 @@ class ActivationObserver(TorchFunctionMode):
         self._side_effects.restore()
 
     def start(self) -> None:
-        """Begin to observe, or go on after a pause."""
+        """Start observing, or resume after a pause."""
         self._go_on()
         if not self._entered:
             self.scope = self._root
@@ -171,10 +171,10 @@ class ActivationObserver(TorchFunctionMode):
         self._enter_mode()
 
     def pause(self) -> None:
-        """Keep nothing of what follows: a backward pass, where checkpointing runs modules again.
+        """Ignore the calls that follow: a backward pass, in which checkpointing reruns modules.
 
-        Where something was compiled the mode stays entered, see `_backward`; and below a mode of
-        somebody else's, who may leave his, the last that was entered, before this one goes on.
+        The mode stays entered if anything was compiled, see `_backward`, and if a foreign mode was
+        entered after it: that one may be left, as the last one entered, before this one resumes.
         """
         if self._entered:
             self._hold()
@@ -190,9 +190,9 @@ class ActivationObserver(TorchFunctionMode):
             self._before_pause = (self._last, self.scope, self._last_layer)
 
     def _leave_out_the_loss(self) -> None:
-        """Drop what the step itself called and no layer was given: a hinge, no layer's units."""
+        """Drop the step's own calls whose outputs reach no layer: a hinge, not a layer's units."""
         for record in self._loose.take():
-            if not self.traced:  # of compiled layers it is not seen when they run
+            if not self.traced:  # compiled layers are not seen when they run
                 record.measured = None
 
     def _go_on(self) -> None:
@@ -220,7 +220,7 @@ class ActivationObserver(TorchFunctionMode):
                 self._side_effects.restore()
 
     def stop(self) -> None:
-        """Cease to observe."""
+        """Stop observing."""
         if self._entered:
             self._leave_out_the_loss()
             self._go_on()
@@ -228,7 +228,7 @@ class ActivationObserver(TorchFunctionMode):
             self._leave_mode()
 
     def drain(self) -> list[tuple[str, str, Tensor]]:
-        """Site, kind and measurement of each call since the last time, in order."""
+        """Return the site, kind and measurement of each call since the last time, in order."""
         records = []
         while self._last is not self._first:
             records.append(self._last)
@@ -249,7 +249,7 @@ class ActivationObserver(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Run ``func`` and look at its result where it is a layer or an activation."""
+        """Run ``func``, and inspect its result if it is a layer or an activation."""
         if torch.compiler.is_compiling():
             return self._trace(func, args, kwargs or {})
         name = getattr(func, "__name__", "")
@@ -259,9 +259,9 @@ class ActivationObserver(TorchFunctionMode):
             return self._backward(func, args, kwargs or {})
         result = func(*args, **(kwargs or {}))
         try:
-            # What a compiled region calls was looked at when it was traced.
+            # Calls of a compiled region were observed when it was traced.
             if self._counts() and (name in UNIT_DIM or not runs_in_graph_of_dynamo(_BETWEEN)):
-                # What is done to look is no call of the network's, for a mode around this one.
+                # A mode around this one must not take the inspection for calls of the network.
                 with torch._C.DisableTorchFunction():
                     self._look(name, args, kwargs or {}, result)
         except Exception as error:
@@ -269,7 +269,7 @@ class ActivationObserver(TorchFunctionMode):
         return result
 
     def _counts(self) -> bool:
-        """Whether what is running belongs to the step."""
+        """Whether the current call counts as part of the step."""
         if torch._C._functorch.maybe_current_level() is not None:  # in torch.vmap or torch.func
             return False
         if torch.compiler.is_compiling():
@@ -281,8 +281,8 @@ class ActivationObserver(TorchFunctionMode):
     ) -> Any:
         """Run the backward pass with the mode entered, which is off in ``__torch_function__``.
 
-        A compiled region that checkpointing runs again must find the graph of its forward pass:
-        another may save other tensors, at which checkpointing stops the training.
+        A compiled region that checkpointing reruns must use the graph of its forward pass: another
+        graph may save other tensors, and checkpointing would stop the training with an error.
         """
         paused = self._before_pause is not None
         self._hold()
@@ -312,7 +312,7 @@ class ActivationObserver(TorchFunctionMode):
         return result
 
     def _observed(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function with the mode entered, which is off inside of ``__torch_function__``."""
+        """Wrap a function to run with the mode entered, which is off in ``__torch_function__``."""
 
         def observed(*args: Any, **kwargs: Any) -> Any:
             with self:
@@ -334,15 +334,15 @@ class ActivationObserver(TorchFunctionMode):
                 self._loose.meet_layer([*args, *kwargs.values()])
             return
         kind = kind_of_call(name, args, kwargs)
-        # What an activation module calls to make another function is not its output.
+        # Another activation that an activation module calls in its formula is not its output.
         own = self.scope.hook.kind
         if kind in self._kinds and (own is None or (own == kind and not _is_part(self.scope))):
             self._keep(kind, self.scope, result)
 
     def look_at_module(self, kind: str, scope: Scope, output: Any) -> None:
-        """Look at the output of an activation module that called nothing which the mode sees.
+        """Inspect the output of an activation module that called nothing visible to the mode.
 
-        Dynamo hands a mode only what `torch.overrides` lists: nn.Hardswish calls nothing of it.
+        Dynamo passes only functions listed in `torch.overrides` to a mode: nn.Hardswish calls none.
         """
         try:
             watched = kind in self._kinds and not _is_part(scope)
@@ -354,17 +354,17 @@ class ActivationObserver(TorchFunctionMode):
 
     def _keep(self, kind: str, scope: Scope, outputs: Tensor) -> None:
         scope.seen = True
-        # Rows of several lengths have neither units nor means of them, and one number for each
-        # sample, or for all, is a loss's or a gate's.
+        # Rows of different lengths have no units to average, and one number per sample, or for all
+        # samples, belongs to a loss or a gate.
         if outputs.is_nested or outputs.ndim < min(2, self._last_layer.ndim or 2):
             return
         if not outputs.is_floating_point():
-            return  # Whole numbers are no activations.
+            return  # Integers are not activations.
         in_step = scope is self._root and not torch.compiler.is_compiling()
         self.ends_in_layer = self.ends_in_layer and in_step
         site = "" if torch.compiler.is_compiling() else self._site(scope, kind)
         if outputs.numel() == 0:
-            # No sample came here, as to an expert that none was sent to.
+            # The batch is empty, as for an expert that no sample was routed to.
             if site and scope.hook.kind is not None:
                 self.called_in_vain.add(scope.hook.name)
             return
@@ -399,5 +399,5 @@ class ActivationObserver(TorchFunctionMode):
 
 
 def _is_part(scope: Scope) -> bool:
-    """Whether an activation module is a part of another one's formula."""
+    """Whether an activation module is part of another one's formula."""
     return scope.parent.hook.kind is not None

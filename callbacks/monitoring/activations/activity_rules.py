@@ -1,4 +1,4 @@
-"""Which activations are watched for dead units, and from which output on a unit is active."""
+"""Which activations are watched for dead units, and above which output a unit is active."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -8,15 +8,16 @@ from .activation_kinds import ACTIVATION_MODULES
 
 
 def choose_rules(activations: Sequence[str] | Mapping[str, float]) -> dict[str, ActivityRule]:
-    """Rules by name, from names or from thresholds by name.
+    """Activity rule of each activation, from names or from thresholds by name.
 
     Args:
-        activations: As the user gives them.
+        activations: Names, or thresholds by name, as given by the user.
 
     Raises:
-        TypeError: If it is one string or no names, or a threshold is no number.
-        ValueError: If there is none, an activation is not known or has no rule without a
-            threshold, or a threshold is NaN, or negative where it is one of magnitudes.
+        TypeError: If it is a single string or not a collection of names, or a threshold is not a
+            number.
+        ValueError: If it is empty, if an activation is unknown or has no default threshold and none
+            is given, or if a threshold is NaN, or negative for a magnitude.
     """
     if isinstance(activations, str) or not isinstance(activations, Iterable):
         fix = f": write [{activations!r}]" if isinstance(activations, str) else ""
@@ -26,7 +27,7 @@ def choose_rules(activations: Sequence[str] | Mapping[str, float]) -> dict[str, 
     if not isinstance(activations, Mapping):
         activations = list(activations)
     if not activations:
-        raise ValueError(f"Expected `activations` to name one or more, but got {activations!r}.")
+        raise ValueError(f"Expected `activations` to name at least one, but got {activations!r}.")
     if isinstance(activations, Mapping):
         _check_names(activations, ACTIVATION_MODULES)
         return {name: _rule(name, threshold) for name, threshold in activations.items()}

@@ -1,4 +1,4 @@
-"""What activation checkpointing asks of a mode that stays entered while modules run again."""
+"""What activation checkpointing requires of a mode that stays entered while modules rerun."""
 
 import inspect
 import sys
@@ -30,9 +30,9 @@ def run_backward(
     create_graph: bool = False,
     inputs: None = None,
 ) -> None:
-    """Run the backward pass from the tensor's edge in the graph.
+    """Run the backward pass from the tensor's gradient edge.
 
-    Given the tensor, torch would hand the call back to the mode, which is then off inside of it.
+    Given the tensor itself, torch would pass the call to the mode, which is off inside the call.
     """
     edge = torch.autograd.graph.get_gradient_edge(tensor)
     gradient = torch.ones_like(tensor) if gradient is None else gradient
@@ -40,7 +40,7 @@ def run_backward(
 
 
 def in_reentrant_checkpoint() -> bool:
-    """Whether gradients are off only because a reentrant checkpoint will compute this again."""
+    """Whether gradients are off only because a reentrant checkpoint will recompute this."""
     frame = inspect.currentframe()
     while frame is not None:
         if frame.f_code is CheckpointFunction.forward.__code__:
@@ -50,24 +50,24 @@ def in_reentrant_checkpoint() -> bool:
 
 
 class SideEffects:
-    """Dynamo's leave to record a call inside of a checkpointed function, once, in its forward pass.
+    """Let Dynamo record calls inside a checkpointed function, in its forward pass only.
 
-    It is given until it is taken back, not step by step: Dynamo's configuration is slow to change.
-    Of several who want it one gives it.
+    The setting stays until it is restored, not just for a step: changing Dynamo's configuration is
+    slow. If several objects need it, only one of them sets it.
     """
 
     def __init__(self) -> None:
         self._patch: Any = None
 
     def allow(self) -> None:
-        """Give it, where anything may be compiled and nobody gave it before."""
+        """Set it, if anything may be compiled and it is not set yet."""
         dynamo = sys.modules.get("torch._dynamo")
         if dynamo is not None and getattr(dynamo.config, _SIDE_EFFECTS, None) is False:
             self._patch = dynamo.config.patch({_SIDE_EFFECTS: True})
             self._patch.__enter__()
 
     def restore(self) -> None:
-        """Take it back."""
+        """Restore the previous setting, if this object changed it."""
         patch, self._patch = self._patch, None
         if patch is not None:
             patch.__exit__(None, None, None)

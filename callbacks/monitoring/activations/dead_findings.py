@@ -1,4 +1,4 @@
-"""Which sites are said to be mostly dead."""
+"""Which sites are reported as mostly dead."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,15 +13,15 @@ _LEAST_STEPS = 100
 
 
 class DeadFindings:
-    """Say which sites are mostly dead over an epoch, or over enough windows that are shorter.
+    """Report sites that are mostly dead over an epoch, or over enough shorter windows.
 
-    A unit that is active for few inputs is alive, and seems dead in a window of few.
+    A unit that is active for few inputs is alive, but seems dead in a window with few inputs.
 
     Args:
-        reporter: Says what is found, once for each site.
+        reporter: Reports the findings, once per site.
 
     Attributes:
-        steps: Optimiser steps in the windows that were taken up since the last judgement.
+        steps: Optimiser steps in the windows added since the last evaluation.
     """
 
     def __init__(self, reporter: Reporter) -> None:
@@ -30,12 +30,12 @@ class DeadFindings:
         self.steps = 0
 
     def look(self, trainer: Trainer, active: Mapping[str, Tensor], *, of_epoch: bool) -> None:
-        """Take up a window.
+        """Add a window, and evaluate once enough were added.
 
         Args:
             trainer: The Trainer.
-            active: Mask of its active units by site.
-            of_epoch: Whether it is an epoch, and not so many steps.
+            active: Mask of the window's active units by site.
+            of_epoch: Whether the window is an epoch, and not a number of steps.
         """
         for site, mask in active.items():
             known = self._active.get(site, mask)
@@ -45,7 +45,7 @@ class DeadFindings:
             self._judge(trainer, active)
 
     def forget(self, sites: Iterable[str]) -> None:
-        """Leave out what was taken up of sites that turned out to have no units."""
+        """Discard the masks of sites that turned out to have no units."""
         for site in sites:
             self._active.pop(site, None)
 
@@ -57,14 +57,14 @@ class DeadFindings:
             if dead > 0.5 * units:
                 found[f"dead:{site}"] = (
                     f"{dead} of {units} units of {site} ({dead / units:.0%}) are dead: no training "
-                    "input of the window made them active."
+                    "input in the window activated them."
                 )
         self._reporter.find_all(trainer, found)
 
     def state_dict(self) -> dict[str, Any]:
-        """What was taken up since the last judgement."""
+        """Masks and steps since the last evaluation."""
         return {"active": dict(self._active), "steps": self.steps}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Restore saved masks and steps."""
         self._active, self.steps = dict(state_dict["active"]), state_dict["steps"]

@@ -10,11 +10,11 @@ from ....functional.activations import UnitStatistics, moment_sums, unit_statist
 
 
 def sums_by_site(measured: Sequence[tuple[str, Tensor]], *, on_host: bool) -> dict[str, Tensor]:
-    """Add up what was measured at each site, with one transfer if it is to be on the host.
+    """Add up the measurements at each site, with one transfer if the sums are to be on the host.
 
     Args:
         measured: Site and `unit_moments` of each call.
-        on_host: Whether to give the sums on the host.
+        on_host: Whether to return the sums on the host.
 
     Returns:
         `moment_sums` by site, shape ``(8, units)``; ``(8, 0)`` where the calls had different
@@ -41,9 +41,9 @@ def join_ranks(
 ) -> dict[str, UnitStatistics] | None:
     """Statistics by site over all ranks, the same on every rank, on the host.
 
-    To be called on all ranks at once. The ranks first agree on the sites, because some may have
-    run where others did not; then there is one reduction and one transfer to the host. A site
-    whose number of units is not the same everywhere is left out.
+    All ranks must call this together. They first agree on the sites, because some sites may have
+    run on some ranks only; then there is one reduction and one transfer to the host. A site whose
+    number of units differs between ranks is left out.
 
     Args:
         trainer: The Trainer.
@@ -81,13 +81,13 @@ def _split_layers(columns: Sequence[Tensor], widths: Sequence[int]) -> list[Unit
 
 
 def join_layers(layers: Iterable[UnitStatistics]) -> UnitStatistics:
-    """Statistics of the units of all layers in a row."""
+    """Concatenate the unit statistics of all layers."""
     none = UnitStatistics(*torch.empty(5, 0, dtype=torch.float64))
     return UnitStatistics(*map(torch.cat, zip(none, *layers, strict=True)))
 
 
 def _common_widths(ranks: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
-    """Units by site where all ranks have the same; None if any rank has None."""
+    """Number of units by site, where ranks agree; None if any rank has None."""
     widths: dict[str, int] = {}
     for rank in ranks:
         if rank is None:

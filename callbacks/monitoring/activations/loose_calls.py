@@ -1,4 +1,4 @@
-"""Which calls of the step itself are no layer's: nothing that comes of them meets a layer."""
+"""Which of the training step's own calls are no layer's: their outputs reach no later layer."""
 
 from collections.abc import Iterable, Set
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 T = TypeVar("T")
-# From an activation to the next layer there are a few operations, and their other inputs.
+# Between an activation and the next layer are only a few operations and their other inputs.
 _MOST_NODES = 64
 
 
@@ -18,17 +18,17 @@ class _Call(NamedTuple):
 
 
 class LooseCalls(Generic[T]):
-    """Records of calls behind a layer, as long as no later layer was given what came of them."""
+    """Records of calls after a layer, until a later layer's inputs come from their outputs."""
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
 
     def add(self, record: T, outputs: Tensor) -> None:
-        """Take up a call and what it gave."""
+        """Add a call and its outputs."""
         self._calls.append(_Call(record, outputs, outputs.grad_fn))
 
     def meet_layer(self, inputs: Iterable[Any]) -> None:
-        """Let go of the calls of whose outputs a layer's inputs came."""
+        """Drop the calls whose outputs a layer's inputs come from."""
         if not self._calls:
             return
         each = (v if isinstance(v, list | tuple) else [v] for v in inputs)
@@ -38,12 +38,12 @@ class LooseCalls(Generic[T]):
         self._calls = [
             call
             for call in self._calls
-            # Without a graph it cannot be told what came of it.
+            # Without a graph, the use of its outputs cannot be traced.
             if not (call.node is None or call.node in nodes or _memory(call.outputs) in memory)
         ]
 
     def take(self) -> list[T]:
-        """The records that are left, and no more of them."""
+        """Return the remaining records, and clear them."""
         left, self._calls = [call.record for call in self._calls], []
         return left
 
@@ -51,7 +51,7 @@ class LooseCalls(Generic[T]):
 def _nodes_behind(
     tensors: Iterable[Tensor], wanted: Set[torch.autograd.graph.Node | None]
 ) -> set[torch.autograd.graph.Node]:
-    """The nearest nodes of the graph that the tensors came of, until all are found that matter."""
+    """Nearest graph nodes that the tensors come from, until all ``wanted`` ones are found."""
     queue = [tensor.grad_fn for tensor in tensors if tensor.grad_fn is not None]
     found = set(queue)
     left = set(wanted) - {None} - found
@@ -67,8 +67,8 @@ def _nodes_behind(
 
 
 def _memory(tensor: Tensor) -> int:
-    """What tells that two tensors are the same or one a view or the detached form of the other."""
+    """Key of a tensor's memory, which it shares with its views and its detached form."""
     try:
         return tensor.untyped_storage().data_ptr() or id(tensor)
-    except (NotImplementedError, RuntimeError):  # sparse, or one that stands for others
+    except (NotImplementedError, RuntimeError):  # sparse, or standing in for another tensor
         return id(tensor)

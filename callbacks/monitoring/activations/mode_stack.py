@@ -1,4 +1,4 @@
-"""A mode's place among the others that are entered."""
+"""A mode's position among the modes that are entered."""
 
 import torch
 from torch.overrides import (
@@ -10,17 +10,17 @@ from torch.overrides import (
 
 
 def entered_after(mode: TorchFunctionMode) -> list[TorchFunctionMode]:
-    """Modes that were entered after this one and are not left, in their order."""
+    """Modes that were entered after this one and not left yet, in order."""
     stack: list[TorchFunctionMode]
     stack = _get_current_function_mode_stack()  # type: ignore[no-untyped-call]
     return stack[stack.index(mode) + 1 :] if mode in stack else []
 
 
 def leave(mode: TorchFunctionMode) -> None:
-    """Leave this mode, which need not be the last that was entered.
+    """Leave this mode, which need not be the last one entered.
 
-    A mode's ``__exit__`` leaves the last one, whichever it is. So where this one is not entered
-    any more, another that should have been left was not, and is left now.
+    A mode's ``__exit__`` leaves the last mode, whichever it is. So if this mode is no longer
+    entered, it was left in place of another one, which is left now.
     """
     above = entered_after(mode)
     for _ in above:

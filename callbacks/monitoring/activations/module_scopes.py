@@ -1,4 +1,4 @@
-"""Hooks that say which module is running."""
+"""Hooks that track which module is running."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -13,9 +13,9 @@ class Scope:
 
     Attributes:
         hook: The hook that began it, which knows the module's name.
-        parent: The scope around it; the outermost one is its own.
-        calls: How often each site's name was given in it.
-        seen: Whether an activation was seen in it.
+        parent: The enclosing scope; the outermost scope is its own parent.
+        calls: Number of times that each site's name was used in it.
+        seen: Whether an activation was observed in it.
     """
 
     def __init__(self, hook: "Enter", parent: Any) -> None:
@@ -26,21 +26,21 @@ class Scope:
 
 
 class Follower(Protocol):
-    """Whom the hooks tell. It is blind where Dynamo allows no change of anything outside."""
+    """Observer that the hooks notify. It is blind where Dynamo allows no side effects."""
 
     scope: Scope
     blind: bool
 
     def look_at_module(self, kind: str, scope: Scope, output: Any) -> None:
-        """Look at the output of an activation module in whose scope nothing was seen."""
+        """Inspect the output of an activation module in whose scope nothing was observed."""
 
 
 class Hook:
-    """A hook that neither a copy nor a pickle of its module takes along.
+    """A hook that is not carried over into a copy or a pickle of its module.
 
-    A copied hook would count the copy's activations with the module's own, and a pickled one
-    would hold the observer and through it the run. So both become a function of the standard
-    library that takes any arguments and does nothing.
+    A copied hook would count the copy's activations among the module's own, and a pickled one
+    would hold the observer and, through it, the run. So both become a standard library function
+    that accepts any arguments and does nothing.
     """
 
     def __deepcopy__(self, memo: Any) -> Callable[..., None]:
@@ -54,7 +54,7 @@ class Enter(Hook):
     """Begin a scope.
 
     Args:
-        observer: Whom to tell.
+        observer: The observer to notify.
         name: The module's name.
         kind: Its kind, if it is an activation.
         names: Its names in all the modules that hold it, if there are several.
@@ -69,13 +69,13 @@ class Enter(Hook):
         self.names = (name, *(other for other in names if other != name))
 
     def name_in(self, parent: str) -> str | None:
-        """Nearest name below the module of that name; None where it is held elsewhere."""
+        """Nearest of its names inside the module ``parent``; None if it is held elsewhere only."""
         prefix = f"{parent}." if parent else ""
         below = [name for name in self.names if name.startswith(prefix)]
         return min(below, key=lambda name: name.count("."), default=None)
 
     def __call__(self, module: nn.Module, args: Any) -> None:
-        """Before the module's forward pass."""
+        """Begin the scope before the module's forward pass."""
         if self.observer.blind and torch.compiler.is_compiling():
             return
         self.observer.scope = Scope(self, self.observer.scope)
@@ -88,13 +88,13 @@ class Leave(Hook):
         self.observer, self.kind, self.enter = enter.observer, enter.kind, enter
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
-        """After the module's forward pass."""
+        """End the scope after the module's forward pass."""
         if self.observer.blind and torch.compiler.is_compiling():
             return
         scope = self.observer.scope
         if not torch.compiler.is_compiling():
-            # A module that raised did not leave. (A hook with always_call=True would see to that,
-            # but its id is guarded: a graph more each time that it is attached.)
+            # A module that raised an error did not leave its scope. (A hook with always_call=True
+            # would, but its id is guarded: one more graph each time that it is attached.)
             while scope.hook is not self.enter and scope.parent is not scope:
                 scope = scope.parent
         if self.kind is not None and not scope.seen:

@@ -1,4 +1,4 @@
-"""What was active on any rank."""
+"""Masks of what was active on any rank."""
 
 from collections.abc import Mapping
 
@@ -10,14 +10,15 @@ _Masks = Mapping[str, Tensor]
 
 
 def join_masks(trainer: Trainer, masks: _Masks | None) -> dict[str, Tensor] | None:
-    """Join the masks of all ranks, which must all call this.
+    """Join the masks of all ranks; every rank must call this.
 
     Args:
         trainer: The Trainer.
         masks: This rank's masks by site; None from a rank whose monitor is off.
 
     Returns:
-        What is true on any rank, on the host; None if the monitor of any rank is off.
+        Masks by site, True where any rank's is, on the host; None if the monitor of any rank is
+        off.
     """
     own = None if masks is None else {site: mask.cpu() for site, mask in masks.items()}
     if trainer.world_size == 1:
@@ -29,7 +30,7 @@ def join_masks(trainer: Trainer, masks: _Masks | None) -> dict[str, Tensor] | No
     joined: dict[str, Tensor] = {}
     for site in dict.fromkeys(site for rank in ranks for site in rank or ()):
         seen = [rank[site] for rank in ranks if rank and site in rank]
-        # Of another width on each rank they are no units.
+        # A width that differs between ranks is not a number of units.
         if len({len(mask) for mask in seen}) == 1:
             joined[site] = torch.stack(seen).any(0)
     return joined

@@ -1,4 +1,4 @@
-"""Watch the few activation modules of which units are still to be seen, and nothing else."""
+"""Watch only the few activation modules that have units left to see."""
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -13,7 +13,7 @@ from .checkpointing import in_reentrant_checkpoint
 
 
 class SiteForm(NamedTuple):
-    """How a site's outputs look: its kind, their dimensions, and which of them is the units'."""
+    """Form of a site's outputs: kind, number of dimensions, and the unit dimension."""
 
     kind: str
     dims: int
@@ -26,13 +26,13 @@ def forms_of_modules(
     modules: Collection[str],
     forms: Mapping[str, SiteForm | None],
 ) -> dict[str, SiteForm]:
-    """Forms of the sites, if each is the only call of an activation module; else none.
+    """Forms of the sites, if each is the only call of an activation module; otherwise empty.
 
     Args:
-        sites: Those to be watched.
-        known: All that were seen.
+        sites: Sites to watch.
+        known: All sites that were seen.
         modules: Names of the activation modules.
-        forms: How the outputs of the sites look.
+        forms: Form of each site's outputs.
     """
     found: dict[str, SiteForm] = {}
     for site in sites:
@@ -44,19 +44,20 @@ def forms_of_modules(
 
 
 class SiteWatch:
-    """One forward hook on each of some activation modules.
+    """Watch some activation modules with one forward hook each.
 
-    An `ActivationObserver` sees every function that runs, which costs a step of a small network
-    some percent. Where only modules are left to be watched, whose sites it has seen before, a hook
-    on each of them is enough.
+    An `ActivationObserver` sees every function that runs, which slows a step of a small network by
+    a few percent. If only modules whose sites it has seen before are left to watch, a hook on each
+    of them is enough.
 
     Args:
         measure: See `ActivationObserver`.
-        on_error: Gets what goes wrong while observing; the observed call goes on.
+        on_error: Called with any error raised while observing; the observed call continues.
 
     Attributes:
-        watching: Whether calls count now.
-        lost: Whether a call did not look as before, so that its site has to be found out anew.
+        watching: Whether calls are counted now.
+        lost: Whether a module or the form of its outputs changed, so that sites must be determined
+            again.
     """
 
     def __init__(
@@ -72,18 +73,18 @@ class SiteWatch:
         self.watching = self.lost = False
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is of the moment: a copy has no hooks."""
+        """Leave out transient state: a copy has no hooks."""
         return {**vars(self), "_handles": [], "_forms": {}, "_found": [], "watching": False}
 
     def attach(self, root: nn.Module, forms: Mapping[str, SiteForm]) -> None:
-        """Watch these sites, which are names of modules, and no others."""
+        """Watch these sites, which are module names, and no others."""
         if self._forms == forms:
             return
         self.detach()
         modules = {plain_name(name): module for name, module in root.named_modules()}
         for site, form in forms.items():
             module = modules.get(site)
-            if module is None or kind_of_module(module) != form.kind:  # another took its place
+            if module is None or kind_of_module(module) != form.kind:  # replaced by another
                 self.lost = True
             else:
                 hook = partial(self._look, site)
@@ -99,7 +100,7 @@ class SiteWatch:
         self.watching = False
 
     def drain(self) -> list[tuple[str, str, Tensor]]:
-        """Site, kind and measurement of each call since the last time, in order."""
+        """Return the site, kind and measurement of each call since the last time, in order."""
         found, self._found = self._found, []
         return found
 

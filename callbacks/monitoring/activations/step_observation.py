@@ -1,4 +1,4 @@
-"""Observe the activations of some steps only, and leave the others alone."""
+"""Observe the activations of selected steps only."""
 
 from collections.abc import Callable
 
@@ -12,17 +12,17 @@ from .compilation import has_compiled_parts
 class StepObservation:
     """Observe every activation in the forward passes of the training steps that are wanted.
 
-    Between them there is no hook on the network and nothing watches it; between two in a row the
-    hooks stay. A compiled network would need one graph for each kind of step, so there every step
-    is observed, and what was not wanted is dropped. A compiled function comes to light only once
-    it was observed: from there on every step is observed.
+    Between wanted steps, nothing watches the network and it has no hooks; between two consecutive
+    ones, the hooks stay. A compiled network would need one graph for each of the two kinds of step,
+    so there every step is observed, and what is not wanted is dropped. A compiled function is
+    discovered only when it is observed: from then on, every step is observed.
 
     Args:
         measure: What to keep of each call, see `ActivationObserver`.
-        on_error: Gets what goes wrong while observing.
+        on_error: Called with any error raised while observing.
 
     Attributes:
-        running: Whether the batch that runs is observed.
+        running: Whether the current batch is observed.
     """
 
     def __init__(self, measure: Measure, on_error: Callable[[Exception], None]) -> None:
@@ -30,10 +30,10 @@ class StepObservation:
         self._always = self.running = False
 
     def start(self, pl_module: LightningModule) -> None:
-        """Find out before training, and before its sanity check, if every step is to be observed.
+        """Determine before training and its sanity check whether every step must be observed.
 
-        A compiled network has a graph for each set of hooks that it runs with: what validates it
-        before training has to find those that validate it later.
+        A compiled network has one graph per set of hooks: the sanity check must run with the same
+        hooks as later validations.
         """
         self.running = self._observer.traced = False
         self._always = has_compiled_parts(pl_module)
@@ -43,7 +43,7 @@ class StepObservation:
     def begin(self, pl_module: LightningModule, *, wanted: bool) -> None:
         """Observe the forward pass of this batch if its step is wanted."""
         if not (wanted or self._always):
-            if self._observer.attached:  # for a step in a row that does not come
+            if self._observer.attached:  # for a consecutive wanted step that does not come
                 self._observer.detach()
             return
         self.running = True
@@ -52,12 +52,12 @@ class StepObservation:
         self._observer.start()
 
     def pause(self) -> None:
-        """Keep nothing of what the backward pass computes again."""
+        """Ignore what the backward pass recomputes."""
         if self.running:
             self._observer.pause()
 
     def resume(self, *, wanted: bool) -> None:
-        """After a backward pass, go on only if more may come in this batch."""
+        """Resume after a backward pass if more of this batch is wanted; otherwise stop."""
         if not self.running:
             return
         if wanted:
@@ -67,14 +67,14 @@ class StepObservation:
 
     @property
     def ends_in_layer(self) -> bool:
-        """Whether a layer came after the last activation."""
+        """Whether a layer followed the last activation."""
         return self._observer.ends_in_layer
 
     def end(self, *, stay: bool = False) -> list[tuple[str, Tensor]]:
-        """Site and measurement of each call in this batch.
+        """Stop observing; return the site and measurement of each call in this batch.
 
         Args:
-            stay: Whether to leave the hooks where they are, since the next step is wanted too.
+            stay: Whether to keep the hooks in place, because the next step is wanted, too.
         """
         if not self.running:
             return []
@@ -87,12 +87,12 @@ class StepObservation:
         return measured
 
     def leave(self) -> None:
-        """Leave no hook on the network outside training, unless it is compiled."""
+        """Remove every hook outside training, unless the network is compiled."""
         if not self._always:
             self._observer.detach()
 
     def release(self) -> None:
-        """Leave nothing behind."""
+        """Stop observing, and remove every hook and record."""
         self.running = self._always = False
         self._observer.stop()
         self._observer.detach()

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-# Where the units of a layer's output are, counted from the last dimension; 0 stands for the
-# second dimension, however many follow.
+# Unit dimension of a layer's output, counted from the last dimension; 0 stands for the second
+# dimension, however many follow.
 UNIT_DIM = {
     **dict.fromkeys(["linear", "bilinear", "layer_norm", "rms_norm", "embedding"], -1),
     **dict.fromkeys(["matmul", "__matmul__", "mm", "addmm", "bmm", "baddbmm", "einsum"], -1),
@@ -18,7 +18,7 @@ _NORMS = ("layer_norm", "rms_norm")
 
 
 class LayerOutput(NamedTuple):
-    """Form of a layer's output: number of dimensions, which of them is the units', all sizes."""
+    """Form of a layer's output: number of dimensions, unit dimension, its size, and all sizes."""
 
     ndim: int
     dim: int
@@ -32,14 +32,14 @@ NO_LAYER = LayerOutput(0, 0, 0, ())
 def layer_output(
     name: str, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Tensor, before: LayerOutput
 ) -> LayerOutput:
-    """Form of what a layer's function of this name, a key of `UNIT_DIM`, gave.
+    """Form of the output of a layer's function, whose name is a key of `UNIT_DIM`.
 
     Args:
         name: The function's name.
-        args: What it was given.
-        kwargs: What it was given by name.
-        outputs: What it gave.
-        before: Form of the layer that ran before it.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        outputs: Its output.
+        before: Form of the output of the layer before it.
     """
     if outputs.is_nested:
         return NO_LAYER
@@ -52,9 +52,9 @@ def layer_output(
 
 
 def _dim_of_einsum(equation: str, ndim: int) -> int:
-    """Dimension that one operand alone has, and alone of its own: the last operand's, if several.
+    """Dimension that is the only one exclusive to its operand; of several operands, the last.
 
-    The other operands' own dimensions are those of the samples and positions.
+    The dimensions exclusive to the other operands are those of the samples and positions.
     """
     operands, _, result = equation.replace(" ", "").partition("->")
     parts = operands.split(",")
@@ -68,24 +68,24 @@ def _dim_of_einsum(equation: str, ndim: int) -> int:
 
 
 def _normalizes_positions(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether a norm runs over more than the units: channels, height and width."""
+    """Whether a norm runs over more than the units, such as channels, height and width."""
     shape = args[1] if len(args) > 1 else kwargs.get("normalized_shape", ())
     return not isinstance(shape, int) and len(shape) > 1
 
 
 def unit_dim_of(outputs: Tensor, layer: LayerOutput) -> int:
-    """Dimension of the layer's units in what may be a transformed form of its output.
+    """Dimension of a layer's units in its output, which may have been transformed.
 
     Args:
         outputs: Outputs of the activation.
-        layer: The layer that ran last before it.
+        layer: Form of the output of the last layer before it.
 
     Returns:
         The dimension, counted from the last one: negative.
     """
     if outputs.ndim == layer.ndim and outputs.shape[layer.dim] == layer.width:
         return layer.dim
-    # Pooled, transposed or squeezed: there is one dimension of the layer's width, if any.
+    # Pooled, transposed or squeezed: at most one dimension has the layer's width.
     same = [d - outputs.ndim for d in range(1, outputs.ndim) if outputs.shape[d] == layer.width]
     kept = outputs.ndim == layer.ndim
     if len(same) == 1 and not (kept and layer.sizes[same[0]] == layer.width):

@@ -1,4 +1,4 @@
-"""Numbers and shares of units by mask."""
+"""Counts and shares of units by mask."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from ....functional.activations import layer_index, layer_means
 
 
 def count_units(masks: Mapping[str, Tensor]) -> dict[str, int]:
-    """How many units of each mask are True, with one operation for all."""
+    """Count the units that are True in each mask, in one operation for all masks."""
     if not masks:
         return {}
     widths = [mask.numel() for mask in masks.values()]
@@ -18,10 +18,10 @@ def count_units(masks: Mapping[str, Tensor]) -> dict[str, int]:
 
 
 def shares_of(masks: Mapping[str, Tensor], counts: Mapping[str, int]) -> dict[str, float]:
-    """Share of each mask's units that were counted."""
+    """Counts as shares of each mask's units."""
     return {site: share_of(counts[site], mask.numel()) for site, mask in masks.items()}
 
 
 def share_of(count: int, units: int) -> float:
-    """A share; NaN of no units."""
+    """Count as a share of the units; NaN if there are none."""
     return count / units if units else float("nan")

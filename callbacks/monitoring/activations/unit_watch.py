@@ -1,4 +1,4 @@
-"""Watch the units that a window has still to decide, by the cheapest means that sees them."""
+"""Watch the units that a window has yet to decide, by the cheapest means that sees them."""
 
 from collections.abc import Callable, Collection, Mapping
 from itertools import chain
@@ -18,18 +18,18 @@ _SEARCH_EVERY_N_BATCHES = 16
 
 
 class UnitWatch:
-    """Gather in a window which units of each call site were active.
+    """Collect in a window which units of each call site were active.
 
-    Three means, by what is left to be seen: an `ActivationObserver` sees every call; where none
-    but activation modules have units left, a hook on each of these does; and where every unit was
-    active, nothing runs until the next window. Every 16th batch is observed all the same until
-    the first window has closed, because a functional call may appear late. With compiled parts
-    the observer sees every batch, also one that does not count: without it each part, be there an
-    activation in it or not, would need another graph.
+    The means depends on what is left to see: an `ActivationObserver` sees every call; if only
+    activation modules have units left, a hook on each of these is enough; and once every unit was
+    active, nothing runs until the next window. Every 16th batch still gets the observer, because a
+    functional call may appear late; after the first window, only while units are left. With
+    compiled parts, the observer sees every batch, even one that does not count: without it, each
+    part, with or without an activation, would need another graph.
 
     Args:
-        rules: By kind of activation, when a unit is active.
-        on_error: Gets what goes wrong while observing; the observed call goes on.
+        rules: When a unit is active, by kind of activation.
+        on_error: Called with any error raised while observing; the observed call continues.
 
     Attributes:
         window: The open window.
@@ -50,16 +50,16 @@ class UnitWatch:
         self._searches = self._is_compiled = False
 
     def open(self, active: Mapping[str, Tensor] | None = None) -> None:
-        """Open a window, or go on with one."""
+        """Open a window, or continue one."""
         self.window = UnitWindow(active, self._varying)
 
     def give_up(self, sites: Collection[str]) -> None:
-        """Watch these sites no more: they have no units."""
+        """Stop watching these sites: they have no units."""
         self._varying.update(sites)
 
     @property
     def masks(self) -> dict[str, Tensor]:
-        """Active units by site in the window; none at all for a site that has no units."""
+        """Mask of the active units by site in the window; empty for a site without units."""
         none = torch.zeros(0, dtype=torch.bool)
         return {**self.window.active, **dict.fromkeys(self._varying, none)}
 
@@ -69,7 +69,7 @@ class UnitWatch:
         return sorted(self._varying)
 
     def clear(self) -> None:
-        """Forget what was found out of sites."""
+        """Forget which sites have no units."""
         self._varying.clear()
 
     def start(self, module: LightningModule) -> None:
@@ -83,11 +83,11 @@ class UnitWatch:
         self._modules, self._known, self._unseen = watched, None, set(watched)
 
     def begin(self, module: LightningModule, batch: int) -> None:
-        """Observe the forward pass that follows, where there is anything left to see.
+        """Observe the forward pass that follows, if there is anything left to see.
 
         Args:
-            module: What is trained.
-            batch: How many were observed in this epoch.
+            module: The module that is trained.
+            batch: Number of batches observed earlier in this epoch.
         """
         self._searches = batch % _SEARCH_EVERY_N_BATCHES == 0
         done = self._is_done()
@@ -106,21 +106,21 @@ class UnitWatch:
 
     @property
     def always(self) -> bool:
-        """Whether every batch is to be observed, because something is compiled."""
+        """Whether every batch must be observed, because something is compiled."""
         return self._is_compiled or self._observer.traced
 
     @property
     def watching(self) -> bool:
-        """Whether a forward pass is observed, if only after a pause."""
+        """Whether a forward pass is being observed, possibly paused."""
         return self._observer.entered or self._hooks.watching
 
     def pause(self) -> None:
-        """Do not count what runs from here on."""
+        """Ignore what runs from here on."""
         self._observer.pause()
         self._hooks.watching = False
 
     def resume(self) -> None:
-        """Go on after a pause, if a forward pass was observed before it."""
+        """Resume after a pause, if a forward pass was observed before it."""
         if self._observer.entered:
             self._observer.start()
 
@@ -130,7 +130,7 @@ class UnitWatch:
         self._hooks.watching = False
 
     def take(self, *, closes: bool) -> None:
-        """Take up what was seen of a batch.
+        """Add what was seen of a batch to the window.
 
         Args:
             closes: Whether the window ends with this batch.
@@ -156,7 +156,7 @@ class UnitWatch:
         return sorted(unseen)
 
     def leave(self) -> None:
-        """Leave no hook on the network behind an epoch's last step, unless it is compiled."""
+        """Remove every hook after an epoch's last step, unless the network is compiled."""
         if not self.always:
             self.detach()
 
@@ -166,21 +166,21 @@ class UnitWatch:
         self._hooks.detach()
 
     def drop(self) -> None:
-        """End a batch that was broken off, of which nothing counts."""
+        """End a batch, and discard what was seen of it."""
         self.stop()
         self._observer.drain()
         self._hooks.drain()
 
     def release(self) -> None:
-        """Leave nothing behind."""
+        """Discard the current batch, and remove every hook."""
         self.drop()
         self.detach()
 
     def _measure(self, site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor | None:
-        """Mask of the units that are active, of those that are still to be watched."""
+        """Mask of the active units, among those that are still watched."""
         threshold, magnitude = self._rules[kind]
         units = outputs.shape[unit_dim]
-        # Traced calls have no site yet, and look at all units: the graph must stay the same.
+        # Traced calls have no site yet, and cover all units: the graph must stay the same.
         watched = self.window.watched(site, units) if site else None
         if watched is None:
             return active_units(outputs, unit_dim, threshold=threshold, magnitude=magnitude)
@@ -191,9 +191,9 @@ class UnitWatch:
         return active.new_zeros(units).index_copy_(0, watched, active)
 
     def _forms_to_watch(self, module: LightningModule) -> dict[str, SiteForm]:
-        """Forms of the sites that are left, where all are modules which were seen before.
+        """Forms of the sites that are left, if all are modules that were seen before.
 
-        Now and then, and at first, everything is watched all the same.
+        Empty at first and in every 16th batch, so that everything is watched.
         """
         found = (self._known or set(self.window.active)) - self._varying
         if self.always or self._hooks.lost or not module.automatic_optimization:
@@ -206,7 +206,7 @@ class UnitWatch:
     def _is_done(self) -> bool:
         """Whether every unit of the sites of earlier windows was active in this one.
 
-        In the first window: of those so far, if no others are to be expected.
+        In the first window: of the sites so far, if no others are expected.
         """
         if self.always or self.window.batches == 0:
             return False

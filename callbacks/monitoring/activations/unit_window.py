@@ -5,24 +5,24 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor
 
-# Above this share of undecided units it is cheaper to look at all of them.
+# Above this share of undecided units, it is cheaper to check all units.
 _MAX_SHARE_UNDECIDED = 0.25
 
 
 class UnitWindow:
-    """Gather the units that were active at any time since the window opened, at each site.
+    """Collect the units of each site that were active at any time since the window opened.
 
-    Active once is active for the whole window, so a unit need be watched only until then. At the
-    ends of the batches 1, 2, 4, 8, ... the masks are copied to the host, without waiting for the
-    device; when a copy has arrived, each site is watched where it was not active yet.
+    A unit that was active once is active for the whole window, so it need be watched only until
+    then. After batches 1, 2, 4, 8, ... the masks are copied to the host without waiting for the
+    device; once a copy has arrived, each site is watched only where it was not active yet.
 
     Args:
-        active: Where the window goes on.
-        varying: Sites without units, of other widths at each call; what is found out is added.
+        active: Masks of a window to continue.
+        varying: Sites without units, whose width differs between calls; new ones are added.
 
     Attributes:
         active: Mask of the units that were active by site, shape ``(units,)``.
-        batches: Batches that were observed.
+        batches: Number of batches that were observed.
 
     Example:
         >>> window = UnitWindow()
@@ -43,22 +43,22 @@ class UnitWindow:
         self._copy: _HostCopy | None = None
 
     def watched(self, site: str, units: int) -> Tensor | None:
-        """Which units to look at.
+        """Which units to check.
 
         Args:
             site: The site.
-            units: How many units there are in this call.
+            units: Number of units in this call.
 
         Returns:
-            Their indices; none if the site is decided. None stands for all.
+            Their indices, empty if the site is decided; None stands for all units.
         """
         known = self.active.get(site)
         return None if known is None or len(known) != units else self._watched.get(site)
 
     def add(self, site: str, active: Tensor) -> None:
-        """Take up which units of a site were active in one call.
+        """Add the units of a site that were active in one call.
 
-        A site of another width at each call (positions rather than units) is given up.
+        A site whose width differs between calls (positions rather than units) is dropped.
         """
         known = self.active.get(site)
         if site in self._varying:
@@ -75,7 +75,7 @@ class UnitWindow:
         """Close a batch.
 
         Args:
-            narrow: Whether units that were active need not be watched any more.
+            narrow: Whether to stop watching units that were active.
         """
         self.batches += 1
         if not narrow:
@@ -97,7 +97,7 @@ class UnitWindow:
             self._watched[site] = undecided.to(self.active[site].device, non_blocking=True)
 
     def undecided(self, sites: Collection[str]) -> set[str]:
-        """Those of these sites of which not every unit was active."""
+        """Those of these sites with units that were not active yet."""
         return set(sites) - self._decided
 
     def is_decided(self, sites: Collection[str]) -> bool:
