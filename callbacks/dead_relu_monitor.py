@@ -29,7 +29,7 @@ _SCALE = SCALES["dead_relu"]
 
 
 class DeadReLUMonitor(Monitor):
-    """Count the units of each call site that no training input in a window activated.
+    """Count, at each call site, the units that no training input in a window activated.
 
     A unit of ReLU or ReLU6 is active if its output is positive. Every call of a module or function
     in every training batch is observed, in compiled regions too, each under its own site. A unit is

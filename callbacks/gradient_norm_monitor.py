@@ -68,10 +68,10 @@ class GradientNormMonitor(StepMonitor):
         norm_type: Order of the norm; ``float("inf")`` or ``"inf"`` gives the largest magnitude.
         noise_scale: Whether to estimate the gradient noise scale (McCandlish et al. 2018) of the
             first optimiser, from the gradients of two consecutive steps at each report. This keeps
-            a copy of the gradients for one step, and ends with a warning if Lightning cannot
-            determine the batch size. Steps that accumulate fewer batches than they are divided by,
-            such as the last of an epoch, are left out; so is manual optimisation, unless every
-            batch makes a step.
+            a copy of the gradients for one step. It is disabled, with a warning, if Lightning
+            cannot determine the batch size. Steps that accumulate fewer batches than they are
+            divided by, such as the last of an epoch, are left out; so is manual optimisation,
+            unless every batch makes a step.
 
     Attributes:
         norms: Last norm by layer.

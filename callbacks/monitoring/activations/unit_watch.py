@@ -193,7 +193,8 @@ class UnitWatch:
     def _forms_to_watch(self, module: LightningModule) -> dict[str, SiteForm]:
         """Forms of the sites that are left, if all are modules that were seen before.
 
-        Empty at first and in every 16th batch, so that everything is watched.
+        Also empty at first, in every 16th batch and where hooks do not suffice, so that everything
+        is watched.
         """
         found = (self._known or set(self.window.active)) - self._varying
         if self.always or self._hooks.lost or not module.automatic_optimization:

@@ -38,7 +38,7 @@ class GradientFindings:
         return self._moments.setdefault(position, RunningMoments())
 
     def count_skipped(self, trainer: Trainer, skipped: bool) -> None:
-        """Count a report, by whether mixed precision skips its step."""
+        """Count consecutive reports of steps that mixed precision skips."""
         if self._skipped.established("skipped", skipped):
             text = f"The gradients of {_MAX_SKIPPED} reported steps in a row are not finite."
             self._reporter.find(trainer, "non_finite", text)

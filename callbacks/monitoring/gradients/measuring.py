@@ -17,7 +17,7 @@ def measure_norms(
     """Norm of each entry: one pass in single precision and one transfer to the host.
 
     Norms outside the range of single precision (or truly 0, infinite or NaN) are computed again in
-    double precision.
+    double precision, if the device has it.
     """
     low, high = single_precision_range(norm_type)
     norms = dict(zip(tensors, layer_norms(tensors, norm_type).tolist(), strict=True))

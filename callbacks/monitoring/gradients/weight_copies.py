@@ -16,11 +16,11 @@ class WeightCopies:
     """Copies of parameters, held for one step or from step to step.
 
     Attributes:
-        keep: Whether every step is compared. Then copies on the host are kept after the first ten
-            comparisons: each comparison updates them to the weights, and a weight is copied again
-            only if it was written to in between, according to autograd's version counter. Copies
-            on a device are never kept: allocation is cheap there, and memory is scarce during the
-            backward pass.
+        keep: Whether every step is compared. If so, copies on the host are kept after the first
+            ten comparisons: each comparison updates them to the weights, and a weight is copied
+            again only if it was written to in between, according to autograd's version counter.
+            Copies on a device are never kept: allocation is cheap there, and memory is scarce
+            during the backward pass.
     """
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-# Errors raised by an entry of a form that its reader does not know: of a later release, or damaged.
+# Errors that reading an entry of unknown form raises: one of a later release, or a damaged one.
 UNKNOWN_FORM = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 
 

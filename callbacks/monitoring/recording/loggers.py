@@ -59,8 +59,8 @@ def run_folder(trainer: Trainer) -> Path | None:
     """Folder of this run: where its checkpoints are, or else where its first logger writes.
 
     Unlike ``trainer.log_dir``, it belongs to this run alone even if all runs of a logger share
-    their ``log_dir``, and involves no other rank. None if the Trainer writes nothing, or nothing
-    local.
+    their ``log_dir``, and needs no communication between ranks. None if the Trainer writes nothing,
+    or nothing local.
     """
     if trainer.fast_dev_run:  # type: ignore[attr-defined]
         return None
@@ -104,8 +104,8 @@ def offer_scalars(trainer: Trainer, metrics: Mapping[str, float]) -> None:
 def log_scalars(logger: Logger, metrics: Mapping[str, float], step: int) -> None:
     """Log a row directly to a logger, on the logger's step axis.
 
-    `LightningModule.log` would pass values on only every ``log_every_n_steps`` steps, and repeat
-    stale ones if a monitor's interval differs; and it costs more than the monitor.
+    `LightningModule.log` would forward values every ``log_every_n_steps`` steps only, repeat stale
+    ones if a monitor's interval differs, and cost more than the monitor itself.
 
     Args:
         logger: One of the Trainer's loggers.
