@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from ..monitoring.recording.loggers import unavailable
 
 _MIN_SCORE_OF_CLOSE_NAMES = 0.75
-_INSTEAD = "leave the argument out to have a metric found"
+_INSTEAD = "leave the argument out to have one found"
 
 
 class NamedMetrics:

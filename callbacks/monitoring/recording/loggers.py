@@ -48,10 +48,11 @@ def unavailable(argument: str, name: str, logged: Iterable[str], *, instead: str
         logged: Names of the metrics that are logged.
         instead: What else the user can do.
     """
+    known = ", ".join(map(repr, logged))
+    others = f"use one of {known}, log it" if known else "nothing is logged so far; log it"
     return (
         f"Expected `{argument}` to be a metric that is logged, but got {name!r}, which is not "
-        f"available: use one of {', '.join(map(repr, logged)) or 'none so far'}, log it, or "
-        f"{instead}."
+        f"available: {others}, or {instead}."
     )
 
 
