@@ -1,4 +1,4 @@
-"""Early stopping that gives the best weights back and says why it stopped."""
+"""Early stopping that restores the best weights and reports why it stopped."""
 
 import math
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,104 +34,103 @@ if TYPE_CHECKING:
 
 
 class EarlyStopping(lightning_callbacks.EarlyStopping):
-    """Lightning's early stopping, which gives the best weights back and says why it stopped.
+    """Lightning's early stopping that also restores the best weights and reports why it stopped.
 
-    A check is a validation, or the end of a training epoch where ``check_on_train_epoch_end``
-    says so; a metric that was not logged since the last check is not counted again. All ranks
-    take one decision: by the mean over the ranks, and for what is not finite or diverges by the
-    rank where it is worst. Where the Trainer asks for a minimum of epochs or steps, a stop waits
-    for it and is dropped if the metric improves until then.
+    A check takes place after each validation, or at the end of each training epoch, depending on
+    ``check_on_train_epoch_end``; a metric that has not been logged since the last check is not
+    counted again. All ranks take the same decision: from the mean over ranks or, for non-finite
+    and diverging values, from the worst rank. If the Trainer requires a minimum number of epochs or
+    steps, a stop is deferred until then, and dropped if the metric improves in the meantime.
 
-    However ``fit`` ends (a stop, ``max_epochs``, Ctrl-C, an exception), the module has the
-    parameters and buffers afterwards that the best check validated: averaged ones if a callback or
-    a hook of the module swaps such in for validation, and each rank's shards under FSDP2. They also
-    replace what other callbacks put into the module after the last check, as
-    ``StochasticWeightAveraging`` does with its average: ``restore_best_weights=False`` keeps that.
-    (Networks with BatchNorm have the average validated first, and it comes back if that was the
-    best check.) Checkpoints have the weights that they would have without it, and the best ones
-    beside them. Of several such callbacks the one that stopped training restores, or else the
-    first.
+    However ``fit`` ends (a stop, ``max_epochs``, Ctrl-C, an exception), the module then has the
+    parameters and buffers that were validated at the best check: averaged ones if a callback or a
+    hook of the module swaps them in for validation, and each rank's own shards under FSDP2. They
+    also replace what other callbacks write into the module after the last check, such as the
+    average of ``StochasticWeightAveraging``; ``restore_best_weights=False`` keeps it. (In networks
+    with BatchNorm the average is validated first, and is restored if that was the best check.)
+    Checkpoints contain the weights that they would without this callback, and the best ones in
+    addition. Of several such callbacks, the one that stopped training restores, or else the first.
 
-    What it is worth is measured by ``benchmarks/early_stopping.py``: most where labels are wrong.
-    The limits of GL and PQ, as they are by default, are the least of those tried there that match
-    patience 5.
+    ``benchmarks/early_stopping.py`` measures the benefit, which is largest with wrong labels. The
+    default limits of GL and PQ are the smallest of those tried there that match the accuracy of
+    ``patience=5``.
 
     Args:
         monitor: Name of a logged metric, or several; the best weights are those of the first.
-        min_delta: Smallest change that is an improvement: a smaller one neither renews patience
-            nor is the best. Below zero, how much worse than the last that renewed patience a
-            value may be and renew it again.
-        patience: How long no improvement is waited for, in ``patience_unit``; for
+        min_delta: Change that an improvement must exceed: a smaller one neither resets patience
+            nor becomes the best. If negative, a value that is worse than the last one that reset
+            patience, but by less than this, resets it again.
+        patience: How long to wait for an improvement, in ``patience_unit``; for
             ``criterion="UP"`` the number of strips.
-        verbose: Whether to log each improvement. A stop is logged in any case.
-        mode: ``"min"`` or ``"max"``, for all monitors or for each.
+        verbose: Whether to log each improvement. A stop is always logged.
+        mode: ``"min"`` or ``"max"``, one for all monitors or one for each.
         strict: Whether a metric that is not logged is an error.
-        check_finite: Whether NaN or infinity stops training, in the warm-up, too. It is no
-            improvement either way.
+        check_finite: Whether NaN or infinity stops training, during warm-up as well. It never
+            counts as an improvement.
         stopping_threshold: Stop once the first metric is better than this.
         divergence_threshold: Stop once the first metric is worse than this on any rank.
-        check_on_train_epoch_end: Whether checks belong to the end of the training epoch rather
-            than to validation; None finds out from the Trainer, at every fit.
+        check_on_train_epoch_end: Whether to check at the end of the training epoch rather than
+            after validation; None infers this from the Trainer at every fit.
         log_rank_zero_only: Whether only rank 0 logs improvements.
-        restore_best_weights: Whether the module has the weights of the best check after fit.
-        best_weights: ``"memory"`` of the host, or a ``"file"`` in the run's folder, where it stays;
-            every callback, process and run, a resumed one too, has its own. Checkpoints hold the
-            best weights besides their own where those are others.
+        restore_best_weights: Whether to restore the weights of the best check after fit.
+        best_weights: Where to keep them: in host ``"memory"``, or in a ``"file"`` in the run's
+            folder, which is not deleted; every callback, process and run, even a resumed one, has
+            its own. Checkpoints also contain the best weights if they differ from their own.
         start_from_epoch: First epoch (from 0) whose checks count.
-        start_from_step: Optimiser steps after which checks count.
-        baseline: Patience runs until the first metric is better than this, too.
-        baseline_by_epoch: Stop if ``baseline`` is not reached, to the digit or by more, in as many
-            epochs; patience then has nothing to do with it.
+        start_from_step: Number of optimiser steps before checks count.
+        baseline: Improvements do not reset patience until the first metric is better than this.
+        baseline_by_epoch: Stop if no value has been at least as good as ``baseline`` after this
+            many epochs; patience then ignores the baseline.
         patience_unit: ``"checks"``, ``"epochs"`` (fractions count), ``"steps"`` or ``"minutes"``.
-        min_delta_mode: ``"absolute"``, or ``"relative"`` to the size of the best value.
-        smoothing: What is judged: the metric itself (``"none"``), its exponential moving average
-            (``"ema"``), or the ``"median"`` of the last checks. The best check is that with the
-            best value of the metric itself.
-        smoothing_window: Checks that the average spans or the median is of.
-        require: Whether ``"all"`` monitors must call for the stop, or ``"any"`` may.
-        criterion: ``"patience"``, or one of Prechelt's signs of over-fitting in a loss: ``"GL"``,
-            it is over ``alpha`` percent above its lowest; ``"PQ"``, that by how much the training
-            loss still moves is over ``alpha``; ``"UP"``, it rose in ``patience`` strips in a row.
-        alpha: Limit of GL (10 by default) or PQ (0.1).
-        strip_length: Checks in a strip of PQ and UP.
-        max_loss_ratio: Stop at once where a loss is over this many times its best, on any rank its
-            own.
-        max_minutes: Stop at the first check after as many minutes of training, earlier runs that
-            are resumed included. ``Trainer(max_time=...)`` stops between checks, too.
+        min_delta_mode: ``"absolute"``, or ``"relative"`` to the magnitude of the value to beat.
+        smoothing: What the criterion judges: the metric itself (``"none"``), its exponential moving
+            average (``"ema"``), or the ``"median"`` of the last checks. The best check is always
+            the one with the best unsmoothed value.
+        smoothing_window: Number of checks in the average's span or the median's window.
+        require: Whether ``"all"`` monitors must meet the criterion for a stop, or ``"any"``.
+        criterion: ``"patience"``, or one of Prechelt's criteria for over-fitting in a loss:
+            ``"GL"``, it is more than ``alpha`` percent above its lowest value; ``"PQ"``, that,
+            divided by how much the training loss still changes, exceeds ``alpha``; ``"UP"``, it
+            rose over ``patience`` successive strips.
+        alpha: Limit of GL (10 by default) or PQ (0.1 by default).
+        strip_length: Number of checks in a strip of PQ and UP.
+        max_loss_ratio: Stop at once if, on any rank, a loss is over this multiple of its lowest
+            value there.
+        max_minutes: Stop at the first check after this many minutes of training, including earlier
+            runs that are resumed. ``Trainer(max_time=...)`` also stops between checks.
 
     Attributes:
         best_score: Best value of the first metric.
         best_epoch: Its epoch, from 0; -1 before the first check.
-        best_step: Optimiser steps done by then.
+        best_step: Number of optimiser steps at that check; -1 before the first check.
         stopped_epoch: Epoch of the stop; 0 if there was none.
         stopping_reason: A :class:`StoppingReason`, equal to Lightning's of the same name.
-        stopping_reason_message: One sentence; None if training was not stopped.
-        judge: The curves of the monitors, ``judge.first`` that of the first.
+        stopping_reason_message: The reason in words; None if training was not stopped.
+        judge: The curves of the monitors; ``judge.first`` is that of the first.
 
     Raises:
-        ValueError: If an argument cannot be, alone or with the others.
+        ValueError: If an argument is invalid, alone or in combination with others.
         RuntimeError: At a check, if ``strict`` and a monitor is not logged.
-        TypeError: If an argument is of another type; when training starts, if weights are to be
+        TypeError: If an argument has the wrong type; at the start of fit, if weights are to be
             restored under FSDP1 or DeepSpeed.
 
     Note:
-        Of a training that repeats itself, a resumed run stops at the step of an uninterrupted one,
-        by the limits that it was given itself, wherever the checkpoint was saved and however often.
-        What Lightning leaves out there, or runs twice, is put right when training starts. What that
-        takes, what it costs, and what cannot come back are in ``stopping/resuming.md``. After
-        ``ddp_spawn`` the module has the best weights, but what this object knows stays in the
+        If training is reproducible, a resumed run stops at the same step as an uninterrupted one,
+        under the limits given to the resumed run, wherever and however often it is interrupted.
+        Whatever Lightning skips or repeats on resume is corrected when training starts.
+        ``stopping/resuming.md`` describes how, at what cost, and what cannot be recovered. After
+        ``ddp_spawn`` the module has the best weights, but the state of this object stays in the
         processes that trained: it is in their checkpoints and log.
 
-        Between a validation and its check, weights may be swapped out again. Where there is a hook
-        that is not Lightning's own, they are therefore copied at each validation, rather than only
-        at the best ones. Lightning's ``WeightAveraging`` has the best weights for its average
-        afterwards; what another callback swaps in for a validation after fit is still its own.
+        Between a validation and its check, weights may be swapped out again. If a custom hook runs
+        there, they are therefore copied at every validation, rather than only at the best ones.
+        After fit, Lightning's ``WeightAveraging`` has the best weights as its average; another
+        callback that swaps in weights for a validation after fit still swaps in its own.
 
-        What comes back are the tensors in the module's ``state_dict()`` and the trained parameters
-        that it leaves out: no buffers that are not persistent, nor what ``get_extra_state`` gives
-        but tensors. A checkpoint that is saved after fit has the
-        best weights with the last state of the optimiser: to go on from it is another run than
-        to go on from one that was saved in fit.
+        The tensors in the module's ``state_dict()`` are restored, and the trained parameters that
+        it omits, but no non-persistent buffers, nor anything but tensors from ``get_extra_state``.
+        A checkpoint saved after fit has the best weights with the last optimiser state: continuing
+        from it is not the same as continuing from one saved during fit.
 
     Example:
         >>> stopping = EarlyStopping("val_loss", patience=2, patience_unit="epochs")
@@ -219,7 +218,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self.stopping_reason_message = None
 
     def _publish(self) -> None:
-        """Set the attributes that show where things stand."""
+        """Update the public attributes."""
         curve = self.judge.first
         worst = math.inf if curve.mode == "min" else -math.inf
         self.best_score = torch.tensor(worst if curve.best is None else curve.best)
@@ -229,18 +228,18 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     @property
     def state_key(self) -> str:
-        """That of Lightning's callback, where there is nothing that it does not know."""
+        """Lightning's own key, extended if there are several monitors or another criterion."""
         monitor = self.monitors if len(self.monitors) > 1 else self.monitor
         more = {} if self.criterion == "patience" else {"criterion": self.criterion}
         return self._generate_state_key(monitor=monitor, mode=self.mode, **more)
 
     @property
     def best_weights_path(self) -> str | None:
-        """File of this process's best weights, with ``best_weights="file"``."""
+        """File with this process's best weights, if ``best_weights="file"``."""
         return None if self._best.path is None else str(self._best.path)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Start afresh, before a checkpoint is loaded, and find where checks belong."""
+        """Start afresh, before a checkpoint is loaded, and determine when to check."""
         if stage != TrainerFn.FITTING:
             return
         if self.restore_best_weights:
@@ -252,14 +251,14 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._is_set_up = True
         self._check_on_train_epoch_end = self._given_check_on_train_epoch_end
         if self._check_on_train_epoch_end is None and not hasattr(trainer, "val_check_interval"):
-            # Validation by the clock: Lightning's own finds no interval there, and fails.
+            # Time-based validation: Lightning's own `setup` would fail without an interval.
             self._check_on_train_epoch_end = False
         super().setup(trainer, pl_module, stage)
         if self._given_check_on_train_epoch_end is None and not trainer.enable_validation:
             self._check_on_train_epoch_end = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Make up for what was missed; stop at once where the run had stopped."""
+        """Catch up on what a resumed run missed; stop at once if it had stopped."""
         self._forget_stop()
         self._checks.end_epoch_late(trainer)
         self._begin(trainer, pl_module)
@@ -275,13 +274,13 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             self._best.settle(trainer, pl_module, has_best=self.best_epoch >= 0)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """An epoch begins, and is not resumed in its midst."""
+        """Note that an epoch starts from its beginning, rather than being resumed midway."""
         self._checks.epoch_sums.begin_epoch()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """From here on the weights are no longer those of the last validation."""
+        """Note that the weights are about to differ from those of the last validation."""
         awaits_check = self._check_on_train_epoch_end and self._checks.readings.of_validation
         if awaits_check and not self._best.staged and self.restore_best_weights:
             self._best.stage(pl_module)
@@ -293,12 +292,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: torch.Tensor
     ) -> None:
-        """From here on gradients are no longer those of whole batches."""
+        """Note that from here on gradients may include part of a batch."""
         self._checks.gradients.begin_backward(trainer)
 
     @uncompiled
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Gradients wait for a step."""
+        """Note that gradients await a step, under manual optimisation."""
         if not pl_module.automatic_optimization:
             self._checks.gradients.by_hand.end_backward(trainer)
 
@@ -306,17 +305,17 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        """They are taken."""
+        """Note that an optimiser is about to use its gradients."""
         self._checks.gradients.begin_step(trainer, optimizer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Complete what is summed up."""
+        """Complete the running sums of the epoch."""
         self._checks.end_batch(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Its first batch is to come: of which loader, and with which index, differs."""
+        """Note that the first batch is still to come: its index and dataloader may vary."""
         self._is_to_begin = self._is_to_stage = True
         if counts(trainer):
             self._checks.averages.begin_validation(trainer)
@@ -329,7 +328,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """A validation begins: what waits for a check is of an earlier one."""
+        """Drop weights that await the check of an earlier validation, when a new one begins."""
         begins, self._is_to_begin = self._is_to_begin, False
         if begins and counts(trainer):
             self._begin(trainer, pl_module)
@@ -344,9 +343,9 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Copy the weights that are validated, where others may be in the module at the check.
+        """Copy the weights being validated, if the module may have others by the check.
 
-        Behind the first batch: DDP gives each rank the first one's buffers with it.
+        After the first batch, because DDP broadcasts the buffers of rank 0 with it.
         """
         stages, self._is_to_stage = self._is_to_stage, False
         if stages and counts(trainer) and self.restore_best_weights:
@@ -355,17 +354,17 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
                 self._best.stage(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check, where checks belong to validation."""
+        """Run the check, if checks follow validation."""
         if counts(trainer):
             self._checks.averages.end_validation()
             self._checks.end_validation(trainer, keep=bool(self._check_on_train_epoch_end))
             if not self._check_on_train_epoch_end:
                 self._check_now(trainer, pl_module)
             elif not (self._checks.readings.of_validation or validates_averages(trainer)):
-                self._best.unstage()  # A metric of training is one of the weights at its end.
+                self._best.unstage()  # A training metric belongs to the weights at the epoch's end.
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check, where checks belong to the training epoch; stop if it is only due now."""
+        """Run the check, if checks follow the training epoch; take a stop that is only due now."""
         epoch = trainer.current_epoch
         if counts(trainer):
             self._checks.add_up(trainer, pl_module)
@@ -375,7 +374,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             self._stop_if_due(trainer, epoch + 1, epoch)
 
     def _run_early_stopping_check(self, trainer: Trainer) -> None:
-        # What subclasses of Lightning's callback call where they want a check.
+        # Subclasses of Lightning's callback call this to run a check.
         if counts(trainer):
             self._checks.end_validation(trainer, keep=False)
             self._check_now(trainer, trainer.lightning_module)
@@ -408,22 +407,22 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._log_info(trainer, text, True)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Put the outcome into W&B's summary."""
+        """Write the outcome to W&B's summary."""
         self._checks.watch.stop()
         if ends_with_an_average(trainer):
-            self._best.in_module = False  # what a checkpoint that is saved from here on must know
+            self._best.in_module = False  # for checkpoints saved from here on
         summarize_outcome(trainer, self)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the best weights back, after every checkpoint has been written."""
+        """Restore the best weights, after every checkpoint has been written."""
         self._finish(trainer, pl_module)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Give the best weights back after an interruption of fit, too, and keep the outcome.
+        """Restore the best weights after an interruption of fit, too, and record the outcome.
 
-        Not where it failed before `setup`: what there is then is of an earlier fit.
+        Not if fit failed before `setup`: the state is then that of an earlier fit.
         """
         self._checks.watch.stop()
         if trainer.state.fn == TrainerFn.FITTING and self._is_set_up:
@@ -436,21 +435,21 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self._checks.end_fit(trainer)
         if self.restore_best_weights and give_back(self, self._best, trainer, pl_module):
             rank_zero_info(
-                f"EarlyStopping gave back the weights of the best {self.monitor}, "
+                f"EarlyStopping restored the weights of the best {self.monitor}, "
                 f"{self.judge.first.describe_best()}."
             )
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the watched curve with what was made of it.
+        """Plot the curve of the first monitor, with its best checks and the stop.
 
         Args:
-            ax: Axes to draw on; None makes a figure.
+            ax: Axes to draw on; None creates a figure.
 
         Returns:
             The axes.
 
         Raises:
-            ValueError: If there was no check yet, or only in processes of ``ddp_spawn``.
+            ValueError: If there were no checks yet, or only in the processes of ``ddp_spawn``.
         """
         last = self.judge.last_position
         return draw_stopping(
@@ -465,7 +464,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Progress and, where the checkpoint's own weights are not the best, the best ones."""
+        """Return the progress and, if they differ from the checkpoint's own, the best weights."""
         return {
             **super().state_dict(),
             # A number that Lightning's own callback can load.
@@ -479,7 +478,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add what only the Trainer has: what is summed up and what waits for its check."""
+        """Add what only the Trainer has: running sums, and values that await a check."""
         state = checkpoint["callbacks"][self.state_key]
         self._checks.complete(state, trainer)
         self._checks.buffers.put_into(checkpoint, trainer, pl_module)
@@ -488,17 +487,17 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Take nothing up for a test or a validation: what is known is of the fit."""
+        """Load no state for a test or a validation: keep that of the fit."""
         keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a checkpoint's progress, ours or Lightning's; limits stay those of this run."""
+        """Load a checkpoint's progress, ours or Lightning's; the limits stay those of this run."""
         self._clear()
         if self._checks.load_state_dict(state_dict):
             self._best.load_state_dict(state_dict)
             self._publish()
         if self._checks.stops_again:
-            # It stands if there is nothing more to train.
+            # The stop remains in force if there is nothing left to train.
             self.stopped_epoch = state_dict["stopped_epoch"]
             self.stopping_reason = StoppingReason(state_dict["reason"])
             self.stopping_reason_message = state_dict.get("stopping_reason_message")

@@ -1,1 +1,1 @@
-"""What EarlyStopping is made of: the watched curve, what ends it, why, and the best weights."""
+"""Parts of EarlyStopping: the monitored curve, what ends it, why, and the best weights."""

@@ -1,4 +1,4 @@
-"""What EarlyStopping's arguments may be."""
+"""Validation of EarlyStopping's arguments."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
@@ -9,7 +9,7 @@ from .best_weights import Place
 from .judging.criteria import CriterionName
 from .judging.curve import Mode, Smoothing, Unit
 
-# The least of those tried in benchmarks/early_stopping.py that match patience 5 in accuracy.
+# The smallest of those tried in benchmarks/early_stopping.py that match patience 5 in accuracy.
 _ALPHA: dict[str, float] = {"GL": 10.0, "PQ": 0.1}
 _CHOICES: dict[str, tuple[str, ...]] = {
     "patience_unit": get_args(Unit),
@@ -36,31 +36,31 @@ _ABOVE: dict[str, float] = {
 
 
 def alpha_of(criterion: CriterionName, alpha: float | None) -> float:
-    """The one that was given, or the criterion's own."""
+    """Return the given alpha, or the criterion's default."""
     return _ALPHA.get(criterion, 0.0) if alpha is None else alpha
 
 
 def as_list(argument: str, value: str | Sequence[str]) -> list[str]:
-    """One name or several as a list of them.
+    """Return one or more names as a list.
 
     Raises:
         ValueError: If there are none, or one of them is empty.
-        TypeError: If it is something else.
+        TypeError: If ``value`` or an item of it has the wrong type.
     """
     if not isinstance(value, Iterable):
-        raise TypeError(f"Expected `{argument}` to be a name or several, but got {value!r}.")
+        raise TypeError(f"Expected `{argument}` to be one or more names, but got {value!r}.")
     names = [value] if isinstance(value, str) else list(value)
     if not names:
-        raise ValueError(f"Expected `{argument}` to be a name or several, but got none.")
+        raise ValueError(f"Expected `{argument}` to be one or more names, but got none.")
     return [text(argument, name) for name in names]
 
 
 def modes_of(monitors: Sequence[str], mode: str | Sequence[str]) -> list[Mode]:
-    """The mode of each monitor.
+    """Return the mode of each monitor.
 
     Raises:
-        ValueError: If a monitor is named twice, there are not as many modes as monitors, or one
-            of them is neither ``"min"`` nor ``"max"``.
+        ValueError: If a monitor is named twice, the numbers of modes and monitors differ, or a
+            mode is neither ``"min"`` nor ``"max"``.
     """
     if len(set(monitors)) != len(monitors):
         raise ValueError(f"Expected `monitor` to name each metric once, but got {list(monitors)}.")
@@ -68,7 +68,7 @@ def modes_of(monitors: Sequence[str], mode: str | Sequence[str]) -> list[Mode]:
     modes = modes * len(monitors) if isinstance(mode, str) else modes
     if len(modes) != len(monitors):
         raise ValueError(
-            f"Expected `mode` to be one or as many as the {len(monitors)} monitors, "
+            f"Expected `mode` to be one mode, or one for each of {len(monitors)} monitors, "
             f"but got {len(modes)}."
         )
     known: dict[str, Mode] = {"min": "min", "max": "max"}
@@ -76,11 +76,11 @@ def modes_of(monitors: Sequence[str], mode: str | Sequence[str]) -> list[Mode]:
 
 
 def check_arguments(given: Mapping[str, Any], modes: Sequence[Mode]) -> None:
-    """Check all others.
+    """Check all other arguments.
 
     Raises:
-        ValueError: At the first that cannot be, alone or with the others.
-        TypeError: If it is of another type.
+        ValueError: If one is invalid, alone or in combination with others.
+        TypeError: If one has the wrong type.
     """
     flag("restore_best_weights", given["restore_best_weights"])
     for argument, choices in _CHOICES.items():
@@ -96,7 +96,7 @@ def check_arguments(given: Mapping[str, Any], modes: Sequence[Mode]) -> None:
         if given[argument] is not None:
             number(argument, given[argument])
     if given["baseline_by_epoch"] is not None and given["baseline"] is None:
-        raise ValueError("Expected `baseline` with `baseline_by_epoch`, but got None: set it, too.")
+        raise ValueError("Expected `baseline` with `baseline_by_epoch`, but got None: set both.")
     by, start = given["baseline_by_epoch"], given["start_from_epoch"]
     if by is not None and not start < by:
         raise ValueError(
@@ -105,15 +105,16 @@ def check_arguments(given: Mapping[str, Any], modes: Sequence[Mode]) -> None:
         )
     if given["criterion"] != "patience" and "max" in modes:
         raise ValueError(
-            f"Expected `mode` to be 'min' with `criterion={given['criterion']!r}`, which is of a "
-            "loss, but got 'max': watch the validation loss, or use `criterion='patience'`."
+            f"Expected `mode` to be 'min' with `criterion={given['criterion']!r}`, which is for a "
+            "loss, but got 'max': monitor the validation loss, or use `criterion='patience'`."
         )
     if given["max_loss_ratio"] is not None and "min" not in modes:
         raise ValueError(
-            "Expected `mode` to be 'min' with `max_loss_ratio`, which is of a loss, but got 'max'."
+            "Expected `mode` to be 'min' with `max_loss_ratio`, which is for a loss, but got "
+            "'max': monitor a loss, or use `divergence_threshold`."
         )
     if given["criterion"] in ("patience", "UP") and given["alpha"] is not None:
         raise ValueError(
             f"Expected `alpha` with `criterion` 'GL' or 'PQ', but got {given['alpha']} with "
-            f"{given['criterion']!r}: its limit is `patience`."
+            f"{given['criterion']!r}: set `patience` instead."
         )

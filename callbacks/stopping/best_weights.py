@@ -26,7 +26,7 @@ Place = Literal["memory", "file"]
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a sharded tensor lies on its mesh."""
+    """How a sharded tensor is laid out on its mesh."""
 
     mesh: Any
     placements: Any
@@ -38,7 +38,7 @@ class _Layout:
         return cls(tensor.device_mesh, tensor.placements, tensor.shape, tensor.stride())
 
     def shards(self, local: Tensor) -> DTensor:
-        """The sharded tensor of which this rank has ``local``; needs no other rank."""
+        """Build the sharded tensor from this rank's ``local`` part, without communication."""
         found: DTensor = DTensor.from_local(
             local.to(self.mesh.device_type),
             self.mesh,
@@ -53,20 +53,20 @@ class _Layout:
 class BestWeights:
     """Copy of a module's parameters and buffers, on the host or on disk.
 
-    Of a sharded module (FSDP2) every rank keeps its own shards: neither keeping nor giving back
-    needs another rank, so that one rank's crash makes no other wait.
+    For a sharded module (FSDP2) every rank keeps its own shards: neither keeping nor restoring
+    needs communication, so that a crash on one rank does not leave others waiting.
 
     Args:
-        place: ``"memory"``, or ``"file"`` to leave the host's memory free: in the run's folder, or
-            a temporary one for a Trainer that writes nothing, which goes with the process. While
-            it cannot be written they are in memory all the same, and a warning says so.
-        name: What the file's name begins with. A mark of this object and the rank are added: other
-            callbacks and other runs, at the same time or earlier, may have files in that folder.
+        place: ``"memory"``, or ``"file"`` to keep host memory free: in the run's folder or, for a
+            Trainer that writes nothing, in a temporary one that is deleted with the process. While
+            the file cannot be written, the weights stay in memory, with a warning.
+        name: Prefix of the file name. An identifier of this object and the rank are added, because
+            other callbacks and runs, concurrent or earlier, may have files in the same folder.
 
     Attributes:
         in_module: Whether the module's own weights are the best ones, as far as is known.
-        path: File of this rank's best weights, if they are in one.
-        unfit: Names of buffers that had another size when they were to be given back.
+        path: File with this rank's best weights, if they are in one.
+        unfit: Names of buffers that could not be restored because their size had changed.
     """
 
     def __init__(self, place: Place = "memory", name: str = "best") -> None:
@@ -88,26 +88,26 @@ class BestWeights:
 
     @property
     def known(self) -> bool:
-        """Whether there are any."""
+        """Whether there are best weights."""
         return self._kept is not None or self.path is not None
 
     @property
     def staged(self) -> bool:
-        """Whether weights wait for their check."""
+        """Whether weights await their check."""
         return self._staged is not None
 
     def stage(self, module: nn.Module) -> None:
-        """Copy the weights that are validated now, for a check that comes when they are gone."""
-        self._staged = None  # Before another copy is made.
+        """Copy the weights being validated, for a check that comes after they are replaced."""
+        self._staged = None  # Free the old copy before another one is made.
         self._staged, self._staged_whole = self._copy(module), False
         self._stages_own = False
 
     def unstage(self) -> None:
-        """The check is over, or will not come."""
+        """Drop the staged weights: their check is over, or will not come."""
         self._staged, self._stages_own = None, False
 
     def keep(self, trainer: Trainer, module: nn.Module) -> None:
-        """Keep the staged weights, or else those of the module, as the best."""
+        """Keep the staged weights, or else the module's, as the best."""
         self.in_module = self._staged is None
         self._kept = self._copy(module) if self._staged is None else self._staged
         self._whole = self._staged is not None and self._staged_whole
@@ -115,11 +115,11 @@ class BestWeights:
         self._spill(trainer)
 
     def settle(self, trainer: Trainer, module: nn.Module, has_best: bool) -> None:
-        """After a checkpoint was loaded, whose own weights may be the best or the staged ones.
+        """Complete a loaded checkpoint, whose own weights may be the best or the staged ones.
 
         Args:
             trainer: The Trainer.
-            module: The module that has the checkpoint's weights.
+            module: The module with the checkpoint's weights.
             has_best: Whether there was a best check.
         """
         if has_best and not self.known:
@@ -133,7 +133,7 @@ class BestWeights:
             return
         try:
             self.path = self._write(self._kept, trainer)
-        except (OSError, RuntimeError) as error:  # torch's own where the disk is full
+        except (OSError, RuntimeError) as error:  # RuntimeError: torch, on a full disk
             warn(
                 "EarlyStopping keeps the best weights in memory, because their file could not be "
                 f"written: {type(error).__name__}: {error}"
@@ -145,10 +145,10 @@ class BestWeights:
         folder = self.path.parent if self.path else run_folder(trainer)
         folder = folder or self._temporary_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        # Not before: of two copies of this object, each makes its own.
+        # Only now, so that two copies of this object get different ones.
         self._mark = self._mark or uuid4().hex[:12]
         path = folder / f"{self.name}.{self._mark}.rank{trainer.global_rank}.pt"
-        # A crash while it is written leaves the file from before.
+        # A crash while writing leaves the previous file intact.
         part = path.with_suffix(".part")
         try:
             torch.save(weights, part)
@@ -160,7 +160,7 @@ class BestWeights:
 
     def _temporary_folder(self) -> Path:
         folder = tempfile.mkdtemp(prefix="best_weights_")
-        # It goes with this object or with the process, however fit ends.
+        # Deleted with this object or with the process, however fit ends.
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         return Path(folder)
 
@@ -171,7 +171,7 @@ class BestWeights:
         beside = left_out(module, state)
         self._leaves_out = bool(beside)
         for name, value in {**state, **beside}.items():
-            if is_lazy(value):  # A layer that was not used yet has no weights.
+            if is_lazy(value):  # A lazy layer that has not been used yet has no weights.
                 continue
             if isinstance(value, DTensor):
                 self._layouts[name] = _Layout.of(value)
@@ -181,20 +181,20 @@ class BestWeights:
         return copies
 
     def _weights(self) -> dict[str, Tensor] | None:
-        # What could not be written is later than the file.
+        # Weights that could not be written are newer than the file.
         if self._kept is not None or self.path is None:
             return self._kept
         found: dict[str, Tensor] = torch.load(self.path, weights_only=True, mmap=True)
         return found
 
     def restore(self, module: nn.Module) -> bool:
-        """Give the module the best weights, and say whether that changed anything.
+        """Restore the best weights, and return whether that changed anything.
 
         Raises:
-            OtherParametersError: If it has other parameters by now.
+            OtherParametersError: If the module now has other parameters.
         """
         if self.in_module and self.path is not None and not Path(self.path).exists():
-            return False  # Nothing else was to be expected of it.
+            return False  # The module already has what the deleted file contained.
         weights = self._weights()
         if weights is None:
             return False
@@ -203,7 +203,7 @@ class BestWeights:
         beside = left_out(module, state)
         targets = {**state, **beside}
         given = {name: self._as_in(targets[name], value) for name, value in fitting.items()}
-        # Not told by `in_module`: since the check, another callback may have put others there.
+        # Not by `in_module`: another callback may have changed the weights since the check.
         changed = {name for name, value in given.items() if not _same(value, targets[name])}
         if changed:
             fixed = {n for n in given if n not in changed and _is_of_inference(targets[n])}
@@ -219,16 +219,16 @@ class BestWeights:
             return value
         if self._whole:
             whole = value.to(target.device_mesh.device_type)
-            # No source rank: every rank has the whole and takes its own part of it.
+            # No source rank: every rank has the whole tensor and takes its own part.
             return distribute_tensor(
                 whole, target.device_mesh, target.placements, src_data_rank=None
             )
         return _Layout.of(target).shards(value)
 
     def state_dict(self) -> dict[str, Any]:
-        """The weights, whole, where the checkpoint's own are not the best ones.
+        """Return the full weights, unless the checkpoint's own are the best ones.
 
-        On a sharded module it is called on all ranks, as Lightning calls it.
+        For a sharded module this must be called on all ranks, as Lightning does.
         """
         return {
             "best_weights": None
@@ -248,9 +248,9 @@ class BestWeights:
         }
 
     def omit_own(self, state_dict: dict[str, Any], module: nn.Module) -> None:
-        """Leave out of a state those weights that the module has itself when it is saved.
+        """Omit from a state those weights that the module itself has when it is saved.
 
-        Not of a sharded module: a rank sees whether its own shards are the same, not all of them.
+        Not for a sharded module: a rank can compare its own shards, but not those of others.
         """
         if self._layouts:
             return
@@ -262,7 +262,7 @@ class BestWeights:
                 state_dict["stages_own"] = name == "staged_weights"
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up a checkpoint's weights."""
+        """Load a checkpoint's weights."""
         self.clear()
         self._stages_own = state_dict.get("stages_own", False)
         self._kept = state_dict.get("best_weights")
@@ -271,14 +271,14 @@ class BestWeights:
 
 
 def _same(one: Tensor, other: Any) -> bool:
-    """Whether both are plain tensors, or shards, of the same bits; others are not compared."""
+    """Whether two plain tensors or shards are bitwise equal; False for any others."""
     if isinstance(one, DTensor) and isinstance(other, DTensor):
         one, other = one.to_local(), other.to_local()
     return _is_plain(one) and _is_plain(other) and same_bits(one, other)
 
 
 def _is_of_inference(value: Any) -> bool:
-    """Whether it was made in inference mode, as a body that stays as it is: nothing changes it."""
+    """Whether it is an inference tensor, as of a frozen backbone: it cannot have changed."""
     return isinstance(value, Tensor) and value.is_inference()
 
 
@@ -288,7 +288,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def check_strategy(trainer: Trainer, pl_module: LightningModule) -> None:
-    """Refuse strategies under which a rank cannot keep its own part of the weights.
+    """Reject strategies under which a rank cannot keep its own part of the weights.
 
     Raises:
         TypeError: If the Trainer's strategy is FSDP1 or DeepSpeed.

@@ -1,4 +1,4 @@
-"""What happens at a check: the monitors are read and judged, and a verdict waits for its moment."""
+"""Read and judge the monitors at a check, and hold a verdict until it may take effect."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -25,39 +25,39 @@ from .resuming.validation_clock import put_back_clock, read_clock
 from .resuming.waiting_gradients import WaitingGradients
 from .resuming.weight_averaging_rate import resume_rate
 
-# What ranks have of their own, in the state.
+# Entries of the state that differ between ranks.
 _OWN = ("readings", "training_loss", "schedules")
 
 
 class Warmup(Rules, Protocol):
-    """What is read of :class:`EarlyStopping`, beside the limits."""
+    """Attributes of :class:`EarlyStopping` that are read, including the limits."""
 
     start_from_epoch: int
     start_from_step: int
 
 
 class Checks:
-    """Where a run stands, from one check to the next and from one checkpoint to the next.
+    """The state of a run, from one check to the next and from one checkpoint to the next.
 
     Args:
         rules: The limits.
         modes: Mode of each monitor.
         strict: Whether a missing metric is an error.
-        verbose: Whether it is a warning where it is no error.
-        **judging: How improvements are judged, arguments of :class:`Curve`.
+        verbose: Whether it is a warning if it is not an error.
+        **judging: Arguments of :class:`Curve` for how improvements are judged.
 
     Attributes:
         judge: The curves of the monitors.
-        readings: Their values that wait for a check.
-        epoch_sums: What they have summed up over the training epoch.
-        schedules: Those of the learning rate that follow a metric.
-        gradients: Those of batches that wait for a step.
-        buffers: The module's, as they were before the batch.
-        averages: Of weights, which may be in the module's place.
+        readings: Values of the monitors that await a check.
+        epoch_sums: Running sums of the monitors over the training epoch.
+        schedules: Learning rate schedules that follow a metric.
+        gradients: Gradients of batches that await a step.
+        buffers: The module's buffers as they were before the batch.
+        averages: Averaged weights, which may be swapped into the module.
         watch: Minutes of training.
-        training_loss: Its mean since the last check.
-        pending: A stop that is called for, but may not be yet.
-        loaded: Whether the run goes on from a checkpoint.
+        training_loss: Mean training loss since the last check.
+        pending: A stop that is called for, but may not take effect yet.
+        loaded: Whether the run continues from a checkpoint.
         stops_again: Whether that run had stopped.
         planned_epochs: ``max_epochs`` when training began.
     """
@@ -91,15 +91,15 @@ class Checks:
         self.pending: Verdict | None = None
         self.stops_again = self._pends = self._begun = False
         self._of_ranks: list[dict[str, Any]] = []
-        # Batches and epochs, None where they are not known.
+        # Numbers of batches and epochs; None if unknown.
         self._validated: int | None = 0
         self._ended: int | None = 0
         self._since_validation: float | None = None
 
-    # As training goes on
+    # During training
 
     def end_epoch_late(self, trainer: Trainer) -> None:
-        """Have an epoch ended whose end a resumed run is due, or the next one begun."""
+        """Make a resumed run finish an epoch whose end is due, or else begin the next one."""
         if self.loaded:
             self._take_own(trainer)
             resume_accumulation(trainer)
@@ -111,7 +111,7 @@ class Checks:
             resume_rate(trainer)
 
     def begin(self, trainer: Trainer) -> bool:
-        """Start the clock, once: another callback may validate before this one's start."""
+        """Start the clock once: another callback may run a validation before this one starts."""
         if self._begun:
             return False
         self._begun = True
@@ -122,7 +122,7 @@ class Checks:
         return True
 
     def validate_late(self, trainer: Trainer) -> None:
-        """Run a validation that a resumed run is due, and step what follows it."""
+        """Run a validation that is due in a resumed run, and step the schedules after it."""
         in_time = self.loaded and put_back_clock(trainer, self._since_validation)
         self.averages.put_back(trainer)
         with accumulating(trainer):
@@ -132,7 +132,7 @@ class Checks:
             self.schedules.step_late(trainer)
 
     def stop_again(self) -> int | None:
-        """The epoch of the last check, where the run that is resumed had stopped."""
+        """Return the epoch of the last check if the run that is resumed had stopped."""
         stops, self.stops_again = self.stops_again, False
         last = self.judge.last_position
         pends, self._pends = self._pends, False
@@ -143,17 +143,17 @@ class Checks:
         return last.epoch if stops else None
 
     def end_stopped_epoch(self, trainer: Trainer) -> None:
-        """Have the epoch ended that a stop had cut short."""
+        """Make a resumed run finish the epoch that a stop had cut short."""
         if end_stopped_epoch(trainer):
             self.epoch_sums.unknown = self.epoch_sums.monitors
             self.schedules.cut_short()
 
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A training batch begins."""
+        """Record the state before a training batch."""
         self.buffers.begin_batch(trainer, pl_module)
         self.epoch_sums.begin_batch(trainer, pl_module)
         by_hand = not pl_module.automatic_optimization
-        # Each rank alike: what is told is exchanged.
+        # The same decision on every rank, because the sums are exchanged.
         if trainer.world_size > 1 or by_hand or self.rules.criterion == "PQ":
             self._first.take(trainer)
 
@@ -161,7 +161,7 @@ class Checks:
         self.epoch_sums.tell(trainer, begins=True)
 
     def _end_step(self, trainer: Trainer, outputs: Any) -> None:
-        """Take up the loss where the criterion needs it, without waiting for the device."""
+        """Add the loss if the criterion needs it, without waiting for the device."""
         automatic = trainer.lightning_module.automatic_optimization
         if not automatic:
             self.gradients.by_hand.end_batch(trainer)
@@ -170,7 +170,7 @@ class Checks:
         self.epoch_sums.tell(trainer, begins=False)
 
     def end_batch(self, trainer: Trainer) -> None:
-        """It is over."""
+        """Note that a training batch is over."""
         self.epoch_sums.end_batch(trainer)
         self.schedules.end_batch(trainer)
 
@@ -180,8 +180,8 @@ class Checks:
         idle = self.loaded and not self._begun and not trainer.interrupted
         if idle and last and last.steps < trainer.global_step:
             rank_zero_warn(
-                "The checkpoint leaves nothing to train, so that the check before which it was "
-                f"saved is not made up for: the last one is of step {last.steps}."
+                "The checkpoint leaves nothing to train, so the check that was due when it was "
+                f"saved cannot be made up for: the last check was at step {last.steps}."
             )
         self.loaded = False
         self.buffers.clear()
@@ -189,18 +189,18 @@ class Checks:
         drop_callbacks(trainer, EndLate, AccumulateAgain)
 
     def end_validation(self, trainer: Trainer, keep: bool) -> None:
-        """Note that it is over; ``keep`` its values if their check comes later."""
+        """Note that a validation is over; ``keep`` its values if their check comes later."""
         self._validated = batches_trained(trainer)
         self.gradients.end_validation()
         self.readings.note(trainer, keep=keep)
 
     def add_up(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Complete what the monitors have summed up over a training epoch, when it ends."""
+        """Complete the monitors' running sums over a training epoch, when it ends."""
         values = self.epoch_sums.end_epoch(trainer, pl_module)
         self.readings.wait(values)
 
     def end_epoch(self, trainer: Trainer) -> None:
-        """Note that it was checked."""
+        """Note that the epoch has been checked."""
         self.epoch_sums.close()
         self.schedules.end_epoch(trainer)
         self._ended = trainer.current_epoch + 1
@@ -211,10 +211,10 @@ class Checks:
         Args:
             trainer: The Trainer.
             epoch: Index of the epoch, from 0.
-            epochs: Epochs trained, with the fraction of the last.
+            epochs: Epochs trained, including the fraction of the last.
 
         Returns:
-            What improved, where it is the best check so far.
+            A description of the improvement if this is the best check so far.
         """
         mine = [self.watch.minutes, self.training_loss.mean]
         readings, rows = self.readings.take(trainer, mine, self.epoch_sums.unknown)
@@ -232,10 +232,10 @@ class Checks:
         self.pending = self.judge.verdict(at)
         first = self.judge.first
         best = f"{first.monitor} = {first.best:.4g} is the best so far" if improved else None
-        return best and f"{best}; before: {before}."
+        return best and f"{best}; previous best: {before}."
 
     def verdict(self, trainer: Trainer, epochs_done: int) -> Verdict | None:
-        """A stop, once the Trainer's minimum is met: until then a later check may improve."""
+        """Return a stop once the Trainer's minimum is met: until then a check may improve."""
         minimum = (trainer.min_epochs or 0, trainer.min_steps or 0)
         if epochs_done < minimum[0] or trainer.global_step < minimum[1]:
             return None
@@ -245,7 +245,7 @@ class Checks:
     # In checkpoints
 
     def state_dict(self, stopped: bool) -> dict[str, Any]:
-        """Progress; what only the Trainer has is added on saving."""
+        """Return the progress; `complete` adds what only the Trainer has."""
         return {
             "stops": stopped,
             "pending": self.pending is not None,
@@ -258,13 +258,13 @@ class Checks:
         }
 
     def complete(self, state_dict: dict[str, Any], trainer: Trainer) -> None:
-        """Add what only the Trainer has: what is summed up, and each rank's own."""
+        """Add what only the Trainer has: running sums, and each rank's own values."""
         state_dict["epoch_sums"] = self.epoch_sums.state(trainer)
         state_dict["readings"] = self.readings.state_dict(trainer)
         state_dict["schedules"] = self.schedules.state(trainer)
         state_dict["gradients"] = self.gradients.state(trainer)
         state_dict["averages"] = self.averages.state(trainer)
-        # Lightning sets its clock behind the last hook of a validation.
+        # Lightning sets its clock after the last hook of a validation.
         is_fresh = self._validated == batches_trained(trainer)
         state_dict["since_validation"] = 0.0 if is_fresh else read_clock(trainer)
         own = {name: state_dict[name] for name in _OWN}
@@ -278,7 +278,7 @@ class Checks:
             self.schedules.load_state(own.get("schedules"))
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> bool:
-        """Take up a checkpoint's progress, and say whether it is more than Lightning's own."""
+        """Load a checkpoint's progress, and return whether it is more than Lightning's own."""
         self.loaded = True
         self._validated = state_dict.get("validated")
         self._ended = state_dict.get("ended")

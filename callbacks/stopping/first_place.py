@@ -1,4 +1,4 @@
-"""A place before all other callbacks, where a batch begins and where it ends."""
+"""A callback that runs before all others when a batch begins and ends."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,11 +7,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class FirstPlace(Callback):
-    """See a batch before another callback can save, or fail.
+    """Handle a batch before another callback can save or fail.
 
     Args:
-        begin: What to call where one begins.
-        end: And where its step is done, with what that returned.
+        begin: Called when a batch begins.
+        end: Called when its step is done, with the step's outputs.
     """
 
     def __init__(
@@ -20,9 +20,9 @@ class FirstPlace(Callback):
         self._begin, self._end = begin, end
 
     def take(self, trainer: Trainer) -> None:
-        """Take the place, once, where a batch begins.
+        """Take the first place in the callback list once, when a batch begins.
 
-        In a new list: the old one is gone through at the moment.
+        In a new list, because the old one is being iterated over.
         """
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         if self not in callbacks:
@@ -30,7 +30,7 @@ class FirstPlace(Callback):
             self._begin(trainer)
 
     def leave(self, trainer: Trainer) -> None:
-        """Leave the list, likewise."""
+        """Leave the list, also by replacing it."""
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         if self in callbacks:
             trainer.callbacks = [c for c in callbacks if c is not self]  # type: ignore[attr-defined]

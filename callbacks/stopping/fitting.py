@@ -1,4 +1,4 @@
-"""Which kept weights go into a module that may have changed since they were kept."""
+"""Which kept weights fit a module that may have changed since they were kept."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,15 +10,15 @@ from torch.nn.parameter import is_lazy
 
 
 class OtherParametersError(Exception):
-    """A module has other parameters than it had when its weights were kept."""
+    """A module has different parameters than when its weights were kept."""
 
 
 def without_masks(weights: Mapping[str, Tensor], names: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Weights as ``torch.nn.utils.prune`` computes them, where a module has them in one again.
+    """Apply the masks of ``torch.nn.utils.prune`` to weights whose pruning is permanent by now.
 
     Args:
-        weights: What was kept.
-        names: What the module has now.
+        weights: The kept weights.
+        names: The module's current parameters and buffers, by name.
     """
     found = dict(weights)
     for name in names.keys() - weights.keys():
@@ -30,17 +30,17 @@ def without_masks(weights: Mapping[str, Tensor], names: Mapping[str, Any]) -> di
 
 
 def weights_of(module: nn.Module) -> dict[str, Any]:
-    """A module's state, with the trained parameters that its own ``state_dict`` leaves out."""
+    """Return a module's state, with the trained parameters that its ``state_dict`` omits."""
     state = module.state_dict()
     return {**state, **left_out(module, state)}
 
 
 def left_out(module: nn.Module, state: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Trained parameters that a module's ``state_dict`` does not have, as where it is filtered.
+    """Return trained parameters that a module's ``state_dict`` omits, as a filtered one does.
 
     Args:
         module: The module.
-        state: What its ``state_dict`` gives, under whatever names.
+        state: Its ``state_dict``, whose names may differ.
     """
     saved = {_address(value) for value in state.values()}
     trained = ((name, p) for name, p in module.named_parameters() if p.requires_grad)
@@ -63,18 +63,18 @@ def _address(value: Any) -> int | None:
 def that_fit(
     weights: Mapping[str, Tensor], module: nn.Module, *, whole: bool
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Kept weights that a module can take, and names of buffers of another size now, or None.
+    """Return the kept weights that fit a module, and names of buffers resized or None by now.
 
     Args:
-        weights: What was kept.
+        weights: The kept weights.
         module: Their module.
-        whole: Whether those of sharded tensors were put together.
+        whole: Whether the kept weights are full tensors rather than shards.
 
     Raises:
-        OtherParametersError: If parameters were added, have gone, or have another size: of two
-            states in part there is nothing to be had.
+        OtherParametersError: If parameters were added, removed or resized: restoring only some
+            would mix two states.
     """
-    # A lazy layer that was not used yet has no weights.
+    # A lazy layer that has not been used yet has no weights.
     now = {name: value for name, value in weights_of(module).items() if not is_lazy(value)}
     parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     weights = without_masks(weights, now)
@@ -91,7 +91,7 @@ def that_fit(
 
 
 def _empty_buffers(module: nn.Module) -> list[str]:
-    """Names of buffers that are None by now, which `named_buffers` leaves out."""
+    """Return names of buffers that are None by now, which `named_buffers` omits."""
     return [
         f"{prefix}.{name}".lstrip(".")
         for prefix, part in module.named_modules()

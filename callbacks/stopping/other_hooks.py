@@ -1,4 +1,4 @@
-"""What the hooks of other callbacks, and those of the module, do to the weights."""
+"""Effects of other callbacks' hooks, and of the module's, on the weights."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,22 +7,22 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
-# What is called behind a validation's batches before its check, and before a later one.
+# Hooks called between a validation's batches and its check, and before a later check.
 _BEFORE_CHECK = ("on_validation_epoch_end",)
 _BEFORE_LATE_CHECK = (*_BEFORE_CHECK, "on_validation_end", "on_train_epoch_end")
 _OF_CALLBACKS = {False: (*_BEFORE_CHECK, "on_validation_end"),
                  True: (*_BEFORE_LATE_CHECK, "on_train_batch_start")}  # fmt: skip
 _OF_MODULE = {False: _BEFORE_CHECK, True: (*_BEFORE_LATE_CHECK, "on_validation_model_train")}
-# Whose hooks are known, with those of their callbacks that do change weights there.
+# Packages whose hooks are known, and their callbacks that do change weights there.
 _KNOWN = {"lightning", "pytorch_lightning", "torchvitals"}
 _CHANGING = ("WeightAveraging", "ModelPruning")
 
 
 def may_change_weights(trainer: Trainer, pl_module: LightningModule, at_epoch_end: bool) -> bool:
-    """Whether a hook may put other weights into the module between a validation and its check.
+    """Whether a hook may change the module's weights between a validation and its check.
 
-    What was swapped in for validation is swapped out there. Whether a hook does that cannot be seen
-    but by its effect, and then the weights that were validated are gone: so any that is there may.
+    Weights swapped in for validation are swapped out there. Whether a hook does so shows only in
+    its effect, when the validated weights are already gone, so any unknown hook is assumed to.
 
     Args:
         trainer: The Trainer.
@@ -43,21 +43,21 @@ def _hooks(trainer: Trainer, pl_module: LightningModule, at_epoch_end: bool) -> 
 
 
 def _is_known(hook: Any) -> bool:
-    """Whether it is nobody's, Lightning's or of this package: by where its function was written."""
+    """Whether it is None, or its function was defined in Lightning or this package."""
     module = getattr(hook, "__module__", None) or ""
     return hook is None or module.partition(".")[0] in _KNOWN
 
 
 def validates_averages(trainer: Trainer) -> bool:
-    """Whether validation is of averaged weights, which Lightning's callback swaps in for it."""
+    """Whether Lightning's callback swaps in averaged weights for validation."""
     return _has_callback(trainer, "WeightAveraging")
 
 
 @torch.no_grad()
 def fill_averages(trainer: Trainer, pl_module: LightningModule) -> None:
-    """Give Lightning's callback the module's weights for its average.
+    """Copy the module's weights into the average of Lightning's callback.
 
-    It swaps them in for every later validation and saves them in place of the module's.
+    The callback swaps them in for every later validation and saves them in place of the module's.
     """
     for _, average in averages(trainer):
         targets = dict(tensors(average))
@@ -68,7 +68,7 @@ def fill_averages(trainer: Trainer, pl_module: LightningModule) -> None:
 
 
 def averages(trainer: Trainer) -> Iterator[tuple[Any, nn.Module]]:
-    """Lightning's callbacks that keep an average, and the module that has it."""
+    """Yield Lightning's callbacks that keep an average, each with the module that holds it."""
     for callback in _callbacks(trainer):
         average = getattr(callback, "_average_model", None)
         if average is not None and _is_called(callback, "WeightAveraging"):
@@ -76,7 +76,7 @@ def averages(trainer: Trainer) -> Iterator[tuple[Any, nn.Module]]:
 
 
 def tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Parameters and buffers, by name."""
+    """Yield parameters and buffers, by name."""
     yield from module.named_parameters()
     yield from module.named_buffers()
 
@@ -87,7 +87,7 @@ def ends_with_an_average(trainer: Trainer) -> bool:
 
 
 def averages_at_end(trainer: Trainer) -> list[Any]:
-    """Those callbacks of Lightning."""
+    """Return Lightning's callbacks that do so."""
     name = "StochasticWeightAveraging"
     return [callback for callback in _callbacks(trainer) if _is_called(callback, name)]
 

@@ -1,4 +1,4 @@
-"""How early stopping ended, for W&B's summary."""
+"""Outcome of early stopping, for W&B's summary."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from .judging.reason import StoppingReason
 
 
 class Outcome(Protocol):
-    """What is read of :class:`EarlyStopping`."""
+    """Attributes of :class:`EarlyStopping` that make up the outcome."""
 
     monitor: str
     stopping_reason: StoppingReason
@@ -21,7 +21,7 @@ class Outcome(Protocol):
 
 
 def summarize_outcome(trainer: Trainer, outcome: Outcome) -> None:
-    """Put the outcome into the summary of W&B's runs; a W&B that fails is no reason to crash."""
+    """Write the outcome to the summary of W&B runs; a failure of W&B does not end training."""
     if not trainer.is_global_zero or trainer.barebones or _is_told_by_another(trainer, outcome):
         return
     values = {
@@ -36,10 +36,10 @@ def summarize_outcome(trainer: Trainer, outcome: Outcome) -> None:
 
 
 def _is_told_by_another(trainer: Trainer, outcome: Outcome) -> bool:
-    """Whether another one that watches the same metric has stopped training, and this one not."""
+    """Whether another callback with the same monitor stopped training, and this one did not."""
     if outcome.stopping_reason is not StoppingReason.NOT_STOPPED:
         return False
     same = [c for c in trainer.early_stopping_callbacks if c.monitor == outcome.monitor]
-    # Lightning's own, whose reasons are another enum, writes no summary.
+    # Lightning's own callback, whose reasons are another enum, writes no summary.
     ours = (c.stopping_reason for c in same if isinstance(c.stopping_reason, StoppingReason))
     return any(reason != StoppingReason.NOT_STOPPED for reason in ours)

@@ -1,4 +1,4 @@
-"""The watched curve as a picture."""
+"""Plot of the monitored curve."""
 
 from typing import TYPE_CHECKING
 
@@ -19,17 +19,17 @@ def draw_stopping(
     planned_epochs: int,
     sentence: str | None,
 ) -> "Axes":
-    """Curve, its smoothed form, the best check, the stop, and the epochs that were saved.
+    """Plot the curve, its smoothed form, the best checks, the stop, and the epochs saved.
 
     Args:
-        ax: Axes to draw on; None makes a figure.
-        curve: The watched curve.
+        ax: Axes to draw on; None creates a figure.
+        curve: The monitored curve.
         kept: Whether the weights of the best checks were kept.
-        stopped: Whether training was stopped at its end.
-        end: Epochs trained by then.
-        steps: Steps done by then.
-        planned_epochs: The Trainer's ``max_epochs``, -1 without a limit.
-        sentence: Why it was stopped.
+        stopped: Whether training was stopped at the curve's end.
+        end: Epochs trained by the curve's end.
+        steps: Optimiser steps taken by the curve's end.
+        planned_epochs: The Trainer's ``max_epochs``; -1 without a limit.
+        sentence: Why training was stopped.
 
     Returns:
         The axes.
@@ -40,14 +40,14 @@ def draw_stopping(
     if not curve.values:
         raise ValueError(
             f"Expected checks of {curve.monitor}, but got none: run fit first. After `ddp_spawn` "
-            "they are in its processes; load a checkpoint's state for them."
+            "they are in its processes: load a checkpoint's state to get them."
         )
     if ax is None:
         import matplotlib.pyplot as plt
 
         _, ax = plt.subplots(layout="constrained", figsize=(8.0, 4.5))
     epochs = [position.epochs for position in curve.positions]
-    in_steps = len(set(epochs)) < len(epochs)  # an epoch without an end that is known
+    in_steps = len(set(epochs)) < len(epochs)  # an epoch of unknown length
     if in_steps:
         epochs, end, planned_epochs = [float(p.steps) for p in curve.positions], float(steps), -1
     smoothed = curve.smoothing != "none"

@@ -1,4 +1,4 @@
-"""Who gives the best weights back, and when after an exception."""
+"""Which callback restores the best weights, and when it does so after an exception."""
 
 from collections.abc import Callable
 
@@ -17,13 +17,13 @@ from .resuming.missed_epoch_end import EndLate
 
 
 class RestoreLast(Callback):
-    """Give the best weights back once every other callback has seen the exception.
+    """Restore the best weights once every other callback has seen the exception.
 
-    Checkpoint callbacks save the interrupted training there, and Lightning puts them behind all
-    others. So this one goes behind them when the exception comes, and leaves again.
+    Checkpoint callbacks save the interrupted training then, and Lightning puts them last. So this
+    callback is added after them when an exception is raised, and removes itself again.
 
     Args:
-        restore: Gives the weights back.
+        restore: Function that restores the weights.
     """
 
     def __init__(self, restore: Callable[[Trainer, LightningModule], None]) -> None:
@@ -31,25 +31,25 @@ class RestoreLast(Callback):
 
     @classmethod
     def append(cls, trainer: Trainer, restore: Callable[[Trainer, LightningModule], None]) -> None:
-        """Take the last place: Lightning is going through this very list."""
+        """Append to the callback list over which Lightning is iterating."""
         trainer.callbacks.append(cls(restore))  # type: ignore[attr-defined]
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Restore, and leave a new list behind: the old one is still gone through."""
+        """Restore, and leave the list by replacing it: the old one is still iterated over."""
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         trainer.callbacks = [c for c in callbacks if c is not self]  # type: ignore[attr-defined]
         self._restore(trainer, pl_module)
 
 
 def drop_helpers(trainer: Trainer) -> None:
-    """Have none of these left in the list of a fit that another callback's failure ended."""
+    """Remove helper callbacks left over from a fit that another callback's failure ended."""
     drop_callbacks(trainer, AccumulateAgain, EndLate, FirstPlace, RestoreLast)
 
 
 def give_back(own: Callback, best: BestWeights, trainer: Trainer, module: LightningModule) -> bool:
-    """Restore unless it is for another callback to do, and say whether that changed anything."""
+    """Restore unless another callback is to do so, and return whether that changed anything."""
     if restorer(trainer) not in (own, None):
         best.in_module = False
         return False
@@ -57,14 +57,14 @@ def give_back(own: Callback, best: BestWeights, trainer: Trainer, module: Lightn
         changed = best.restore(module)
     except OtherParametersError as error:
         rank_zero_warn(
-            "EarlyStopping could not give the weights of the best check back: since then the "
-            f"module has got other parameters ({error}). It keeps those that it has."
+            "EarlyStopping could not restore the weights of the best check: the module's "
+            f"parameters have changed since then ({error}). It keeps its current weights."
         )
         return False
     if best.unfit:
         rank_zero_warn(
-            "EarlyStopping gave the weights of the best check back, but for buffers that have "
-            f"another size by now: {', '.join(best.unfit)}."
+            "EarlyStopping restored the weights of the best check, except for buffers whose size "
+            f"has changed since then: {', '.join(best.unfit)}."
         )
     if best.in_module:
         fill_averages(trainer, module)
@@ -72,7 +72,7 @@ def give_back(own: Callback, best: BestWeights, trainer: Trainer, module: Lightn
 
 
 def restorer(trainer: Trainer) -> Callback | None:
-    """Of several callbacks that could restore, the one that stopped training, or the first."""
+    """Return the callback that is to restore: the one that stopped training, or the first."""
     able = _able(trainer)
     fired = [c for c in able if c.stopping_reason != StoppingReason.NOT_STOPPED]
     return next(iter(fired or able), None)
@@ -88,11 +88,11 @@ def _able(trainer: Trainer) -> list[EarlyStopping]:
 
 
 def announce_lost_average(own: Callback, trainer: Trainer) -> None:
-    """Say, once, that an average which another callback makes will not be what is left."""
+    """Warn, once, that the average of another callback will be replaced."""
     if _able(trainer)[:1] == [own] and ends_with_an_average(trainer):
         rank_zero_warn(
-            "EarlyStopping gives the weights of the best check back at the end of fit, in place "
-            "of the average that StochasticWeightAveraging puts into the module, which no check "
-            "sees. (Only networks with BatchNorm have it validated: there it comes back if it was "
-            "the best.) To keep the average, set `restore_best_weights=False`."
+            "EarlyStopping restores the weights of the best check at the end of fit, in place of "
+            "the average that StochasticWeightAveraging puts into the module, which is not "
+            "checked. (It is validated only in networks with BatchNorm, and restored there if it "
+            "was the best.) To keep the average, set `restore_best_weights=False`."
         )

@@ -779,7 +779,7 @@ def test_a_buffer_that_has_grown_is_left_as_it_is():
     def grow(model, epoch):
         model.bank = torch.zeros(epoch + 1)
 
-    with pytest.warns(UserWarning, match="but for buffers that have another size by now: bank"):
+    with pytest.warns(UserWarning, match="buffers whose size has changed since then: bank"):
         model = growing(grow)
     assert torch.equal(model.outputs, model.best)
     assert len(model.bank) == 6
@@ -790,7 +790,7 @@ def test_a_buffer_that_is_none_by_now_is_left_as_it_is():
         if epoch == 4:
             model.bank = None
 
-    with pytest.warns(UserWarning, match="but for buffers that have another size by now: bank"):
+    with pytest.warns(UserWarning, match="buffers whose size has changed since then: bank"):
         model = growing(drop)
     assert torch.equal(model.outputs, model.best)
     assert model.bank is None
@@ -801,7 +801,7 @@ def test_nothing_comes_back_where_parameters_were_added():
         if epoch == 4:
             model.more = nn.Linear(2, 2)
 
-    with pytest.warns(UserWarning, match=r"other parameters \(more.weight, more.bias\)"):
+    with pytest.warns(UserWarning, match=r"have changed since then \(more.weight, more.bias\)"):
         model = growing(add)
     torch.testing.assert_close(model.outputs, model.best + 3)
 
@@ -811,6 +811,6 @@ def test_nothing_comes_back_where_a_layer_has_another_size():
         if epoch == 4:
             model.head = nn.Linear(4, 3)
 
-    with pytest.warns(UserWarning, match=r"other parameters \(head.weight, head.bias\)"):
+    with pytest.warns(UserWarning, match=r"have changed since then \(head.weight, head.bias\)"):
         model = growing(resize)
     assert model.head.weight.shape == (3, 4)

@@ -258,7 +258,7 @@ def test_a_check_that_will_not_be_made_up_for_is_said(tmp_path):
                             **settings)  # fmt: skip
     trainer.fit(Validates(), batches(BATCHES), batches(1))
     trainer = quiet_trainer(callbacks=[EarlyStopping("x")], **settings)
-    with pytest.warns(UserWarning, match="the last one is of step 4"):
+    with pytest.warns(UserWarning, match="the last check was at step 4"):
         trainer.fit(Validates(), batches(BATCHES), batches(1), ckpt_path=tmp_path / "step=8.ckpt")
 
 

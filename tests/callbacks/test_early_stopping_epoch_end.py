@@ -337,5 +337,5 @@ def test_a_release_with_other_loops_is_a_warning_and_no_error(monkeypatch):
     monkeypatch.setattr(
         "torchvitals.callbacks.stopping.resuming.missed_epoch_end._begin_next", changed
     )
-    with pytest.warns(UserWarning, match="This release of Lightning keeps its progress"):
+    with pytest.warns(UserWarning, match="This release of Lightning tracks its progress"):
         assert fit("mean", **SETTINGS["epochs"]) == expected

@@ -88,7 +88,7 @@ def test_what_was_not_logged_yet_is_said_to_be_lost(step, lost, broken, tmp_path
     """Neither its batch nor what the step gave is there any more to call its hook with."""
     way = "at the batch's end"
     path = saved_by(way, lambda path: Saves(path, AFTER, step, on_exception=broken), tmp_path)
-    with pytest.warns(UserWarning, match="x will be without the batch after which"):
+    with pytest.warns(UserWarning, match="x will lack the batch after which"):
         resumed = fit(way, ckpt=path)
     epoch = lost // BATCHES
     pairs = [pair for i, pair in enumerate(zip(LOSSES, SIZES, strict=True)) if i != lost]
@@ -229,10 +229,10 @@ def test_a_lightning_that_keeps_its_sums_otherwise_takes_no_run_down(tmp_path, m
     whole = fit("mean")
     logged = "torchvitals.callbacks.stopping.resuming.epoch_sums.logged"
     monkeypatch.setattr(logged, lambda *_: {}["gone"])
-    with pytest.warns(UserWarning, match="will be that of the epoch's rest: KeyError: 'gone'") as w:
+    with pytest.warns(UserWarning, match="only the rest of the epoch: KeyError: 'gone'") as w:
         assert fit("mean") == whole
-    assert len([x for x in w if "epoch's rest" in str(x.message)]) == 1
-    with pytest.warns(UserWarning, match="will be that of the epoch's rest"):
+    assert len([x for x in w if "rest of the epoch" in str(x.message)]) == 1
+    with pytest.warns(UserWarning, match="will cover only the rest of the epoch"):
         path = saved_by("mean", lambda path: Saves(path, AFTER, 3), tmp_path)
     monkeypatch.undo()
     resumed = fit("mean", ckpt=path)
@@ -251,6 +251,6 @@ def test_another_number_of_ranks_is_a_warning(tmp_path):
     (key,) = [key for key in checkpoint["callbacks"] if key.startswith("EarlyStopping")]
     checkpoint["callbacks"][key]["epoch_sums"]["rows"] *= 2
     torch.save(checkpoint, path)
-    with pytest.warns(UserWarning, match="x summed up on 2 of the ranks, of which there are 1 now"):
+    with pytest.warns(UserWarning, match="the sums of x on 2 ranks, but there are 1 now"):
         resumed = fit("mean", ckpt=path)
     assert resumed["values"][0] == pytest.approx(rest(3), rel=1e-6)

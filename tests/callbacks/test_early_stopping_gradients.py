@@ -128,7 +128,7 @@ def test_one_that_broke_at_the_step_says_so(tmp_path):
     path = tmp_path / "saved.ckpt"
     broken(path, 5, "at the step")
     assert not waits(path)["gradients"]
-    with pytest.warns(UserWarning, match=r"of 2 batches that waited .* while a step was taken"):
+    with pytest.warns(UserWarning, match=r"2 batches that awaited .* a step was being taken"):
         fit(ckpt=path)
 
 
@@ -137,7 +137,7 @@ def test_they_are_copied_only_where_an_exception_may_leave_a_checkpoint(tmp_path
     path = tmp_path / "saved.ckpt"
     fit(SavesAt(path, "on_after_backward", 5))
     assert not waits(path)["gradients"]
-    with pytest.warns(UserWarning, match=r"of 2 batches that waited .* a part was in them"):
+    with pytest.warns(UserWarning, match=r"2 batches that awaited .* part of which had been added"):
         fit(ckpt=path)
 
 

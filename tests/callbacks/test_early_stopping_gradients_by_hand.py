@@ -139,7 +139,7 @@ def test_one_that_broke_at_the_step_says_so(tmp_path):
     model.on_before_optimizer_step = lambda optimizer: model.done == 5 and broken()
     fit(SavesOnException(path), model=model)
     assert not waits(path)["gradients"]
-    with pytest.warns(UserWarning, match=r"of 2 batches that waited .* while a step was taken"):
+    with pytest.warns(UserWarning, match=r"2 batches that awaited .* a step was being taken"):
         fit(None, path, ByHand())
 
 

@@ -217,7 +217,7 @@ def test_a_release_with_other_loops_is_a_warning_and_no_error(monkeypatch, tmp_p
     whole = train("by the epoch")
     name = "torchvitals.callbacks.stopping.resuming.plateau_schedules._stepped"
     monkeypatch.setattr(name, changed)
-    with pytest.warns(UserWarning, match="This release of Lightning keeps its progress") as told:
+    with pytest.warns(UserWarning, match="This release of Lightning tracks its progress") as told:
         assert train("by the epoch") == whole
     assert len([w for w in told if "This release" in str(w.message)]) == 1
 

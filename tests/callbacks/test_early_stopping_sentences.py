@@ -30,11 +30,11 @@ def test_reasons_equal_lightnings_of_the_same_name():
         ([3, 2, 1], {"patience": 2, "min_delta": 0.9, "min_delta_mode": "relative"},
          "val_loss did not improve on 3 (epoch 0) by 0.9 of it for 2 checks (patience 2)."),
         ([3, 1, 2, 4, 5], {"patience": 2, "min_delta": -1.5},
-         "val_loss was worse than 2 by 1.5 (best: 1 (epoch 1)) for 2 checks (patience 2)."),
+         "val_loss was worse than 2 by 1.5 or more (best: 1 (epoch 1)) for 2 checks (patience 2)."),
         ([5, 4, 1, 6, 7], {"patience": 2, "smoothing": "median", "smoothing_window": 3},
          "smoothed val_loss did not improve on 4 (best: 1 (epoch 2)) for 2 checks (patience 2)."),
         ([3, 2, 1.9], {"patience": 3, "baseline": 1.0},
-         "val_loss did not get past 1, the baseline (best: 1.9 (epoch 2)), for 3 checks "
+         "val_loss did not beat the baseline of 1 (best: 1.9 (epoch 2)) for 3 checks "
          "(patience 3)."),
         ([NAN, NAN], {"patience": 2, "check_finite": False},
          "val_loss was never finite for 2 checks (patience 2)."),
@@ -43,10 +43,12 @@ def test_reasons_equal_lightnings_of_the_same_name():
         ([3, 2, NAN], {}, "val_loss = nan is not finite (best: 2 (epoch 1))."),
         ([3, 2, 7], {"max_loss_ratio": 3.0},
          "val_loss = 7 is over 3 times its best, 2 (epoch 1)."),
-        ([3, 2], {"stopping_threshold": 2.5}, "val_loss = 2 is better than 2.5, the goal."),
-        ([3, 9], {"divergence_threshold": 8.5}, "val_loss = 9 is worse than 8.5."),
+        ([3, 2], {"stopping_threshold": 2.5},
+         "val_loss = 2 is better than 2.5, the stopping threshold."),
+        ([3, 9], {"divergence_threshold": 8.5},
+         "val_loss = 9 is worse than 8.5, the divergence threshold."),
         ([3, 2], {"baseline": 1.0, "baseline_by_epoch": 2},
-         "val_loss did not reach the baseline 1 by epoch 2: its best is 2 (epoch 1)."),
+         "val_loss did not reach the baseline of 1 by epoch 2: its best is 2 (epoch 1)."),
     ],
 )  # fmt: skip
 def test_the_sentence_says_what_was_watched_and_waited_for(losses, arguments, sentence):
@@ -62,8 +64,8 @@ def test_the_log_says_what_happened(caplog):
     assert "Stopped in epoch 4, step 10: val_loss did not improve on 1 (epoch 2) for 2 checks" in (
         caplog.text
     )
-    assert "val_loss = 2 is the best so far; before: 3 (epoch 0)." in caplog.text
-    assert "gave back the weights of the best val_loss, 1 (epoch 2)" in caplog.text
+    assert "val_loss = 2 is the best so far; previous best: 3 (epoch 0)." in caplog.text
+    assert "restored the weights of the best val_loss, 1 (epoch 2)" in caplog.text
 
 
 def test_plot_shows_curve_best_stop_and_saved_epochs():

@@ -1,1 +1,1 @@
-"""Whether a training is to stop: the watched curve, its criteria, and the reason."""
+"""Decide whether to stop training: the monitored curve, its criteria, and the reason."""

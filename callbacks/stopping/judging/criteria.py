@@ -1,4 +1,4 @@
-"""What ends a curve: patience, or Prechelt's signs of over-fitting."""
+"""Criteria that end a curve: patience, or Prechelt's criteria for over-fitting."""
 
 import math
 from collections.abc import Sequence
@@ -19,22 +19,22 @@ CriterionName = Literal["patience", "GL", "PQ", "UP"]
 
 
 class Criterion(Protocol):
-    """Says whether a curve is at its end; a pure function of the curve."""
+    """Decide whether training should stop; a pure function of the curve."""
 
     def __call__(self, curve: Curve) -> Verdict | None:
-        """The verdict, or None to go on."""
+        """Return the verdict, or None to continue."""
         ...
 
 
 @dataclass(frozen=True)
 class Patience:
-    """No improvement for this long."""
+    """Stop after this long without an improvement."""
 
     patience: float
     unit: Unit = "checks"
 
     def __call__(self, curve: Curve) -> Verdict | None:
-        """Stop where patience is exhausted."""
+        """Return a verdict if patience is exhausted."""
         waited = curve.waited(self.unit)
         if curve.wait_from == len(curve.values) - 1 or waited < self.patience - 1e-9:
             return None
@@ -45,14 +45,15 @@ class Patience:
 def _lack(curve: Curve) -> str:
     best = curve.describe_best()
     if curve.baseline is not None and not curve.is_past:
-        return (
-            f"{curve.judged_name} did not get past {curve.baseline:g}, the baseline (best: {best}),"
-        )
+        return f"{curve.judged_name} did not beat the baseline of {curve.baseline:g} (best: {best})"
     if curve.reference is None:
         return f"{curve.monitor} was never finite"
     delta = f"{abs(curve.min_delta):g}{' of it' if curve.relative else ''}"
     if curve.min_delta < 0:
-        return f"{curve.judged_name} was worse than {curve.reference:.4g} by {delta} (best: {best})"
+        return (
+            f"{curve.judged_name} was worse than {curve.reference:.4g} by {delta} or more "
+            f"(best: {best})"
+        )
     by = f" by {delta}" if curve.min_delta else ""
     if curve.reference == curve.best:
         return f"{curve.monitor} did not improve on {best}{by}"
@@ -61,32 +62,32 @@ def _lack(curve: Curve) -> str:
 
 @dataclass(frozen=True)
 class GeneralizationLoss:
-    """The validation loss is this many percent above its lowest (GL)."""
+    """Stop once the validation loss is over ``alpha`` percent above its lowest value (GL)."""
 
     alpha: float
 
     def __call__(self, curve: Curve) -> Verdict | None:
-        """Stop where it is."""
+        """Return a verdict if the last check exceeds the limit."""
         if not curve.judged:
             return None
         lost = float(generalization_loss(_tensor(curve.judged))[-1])
         if not lost > self.alpha:
             return None
         return _overfitting(
-            f"{curve.judged_name} is {lost:.3g}% above its lowest (GL, alpha {self.alpha:g}; best: "
-            f"{curve.describe_best()})"
+            f"{curve.judged_name} is {lost:.3g}% above its lowest value (GL, alpha {self.alpha:g}; "
+            f"best: {curve.describe_best()})"
         )
 
 
 @dataclass(frozen=True)
 class ProgressQuotient:
-    """The loss of generalisation is too high for what training still gains (PQ)."""
+    """Stop once the generalisation loss is too high for the training progress (PQ)."""
 
     alpha: float
     strip_length: int = 5
 
     def __call__(self, curve: Curve) -> Verdict | None:
-        """Stop where it is, at the end of a strip."""
+        """Return a verdict if the quotient exceeds ``alpha`` at the end of the last strip."""
         judged = _whole_strips(curve, self.strip_length)
         if not judged:
             return None
@@ -95,20 +96,20 @@ class ProgressQuotient:
         if not quotient > self.alpha:
             return None
         return _overfitting(
-            f"{curve.judged_name} has risen by more than the training loss still moves, quotient "
-            f"{quotient:.3g} (PQ, alpha {self.alpha:g}; best: {curve.describe_best()})"
+            f"{curve.judged_name} has risen too far for the progress of the training loss, "
+            f"quotient {quotient:.3g} (PQ, alpha {self.alpha:g}; best: {curve.describe_best()})"
         )
 
 
 @dataclass(frozen=True)
 class SuccessiveIncreases:
-    """The validation loss ended this many strips in a row above the one before (UP)."""
+    """Stop once this many successive strips each ended above the one before (UP)."""
 
     strips: float
     strip_length: int = 5
 
     def __call__(self, curve: Curve) -> Verdict | None:
-        """Stop where it did, at the end of a strip."""
+        """Return a verdict if they did by the end of the last strip."""
         judged = _whole_strips(curve, self.strip_length)
         if not judged:
             return None
@@ -116,15 +117,15 @@ class SuccessiveIncreases:
         if count == 0 or count < self.strips:
             return None
         return _overfitting(
-            f"{curve.judged_name} rose in {count} strips of {self.strip_length} checks in a row "
-            f"(UP, patience {self.strips:g}; best: {curve.describe_best()})"
+            f"{curve.judged_name} rose over {count} successive strips of {self.strip_length} "
+            f"checks (UP, patience {self.strips:g}; best: {curve.describe_best()})"
         )
 
 
 def _whole_strips(curve: Curve, length: int) -> list[float]:
-    """Checks up to the end of the last strip; none where there was a new best since.
+    """Return the checks up to the end of the last strip; none if there is a new best since.
 
-    A stop that is held back, by the Trainer's minimum or for another monitor, stands until then.
+    A stop that is deferred, by the Trainer's minimum or another monitor, holds until then.
     """
     end = len(curve.judged) // length * length
     parts = (curve.judged[:end], curve.judged[end:])
@@ -135,12 +136,12 @@ def _whole_strips(curve: Curve, length: int) -> list[float]:
 def diverged(
     curve: Curve, values: Sequence[float], lowest: Sequence[float], ratio: float
 ) -> Verdict | None:
-    """Whether a loss is over ``ratio`` times its best, on any rank its own.
+    """Return a verdict if a loss is over ``ratio`` times its best, on any rank its own best.
 
     Args:
-        curve: That of the mean over the ranks.
-        values: Of each rank.
-        lowest: The lowest of each rank so far.
+        curve: Curve of the mean over ranks.
+        values: Value on each rank.
+        lowest: Lowest value so far on each rank.
         ratio: The limit.
     """
     if curve.mode == "max":
@@ -148,14 +149,14 @@ def diverged(
     for value, best in zip(values, lowest, strict=True):
         if best > 0 and value > ratio * best:
             said = curve.describe_best() if best == curve.best else f"{best:.4g}"
-            where = " on its rank" if len(values) > 1 else ""
+            where = " on that rank" if len(values) > 1 else ""
             sentence = f"{curve.monitor} = {value:.4g} is over {ratio:g} times its best{where}"
             return Verdict(StoppingReason.DIVERGED, f"{sentence}, {said}.")
     return None
 
 
 def not_finite(curve: Curve, worst: float) -> Verdict | None:
-    """Whether a value is NaN or infinite on any rank."""
+    """Return a verdict if a value is NaN or infinite on any rank."""
     if math.isfinite(worst):
         return None
     sentence = f"{curve.monitor} = {worst} is not finite (best: {curve.describe_best()})."

@@ -1,4 +1,4 @@
-"""One watched metric, check by check."""
+"""One monitored metric, check by check."""
 
 import math
 from collections.abc import Mapping
@@ -14,21 +14,21 @@ Smoothing = Literal["none", "ema", "median"]
 Unit = Literal["checks", "epochs", "steps", "minutes"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
 
-# What float32, in which metrics are, cannot tell from one another.
+# Values that are relatively closer than this may differ by the rounding of float32 alone.
 _ROUNDING = 1e-7
-# Of an average over a span w, values older than this many w weigh less than double precision.
+# In an average over a span w, values older than this many w are lost in double precision.
 _WINDOWS_REMEMBERED = 20
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where in training a check was.
+    """The point in training at which a check took place.
 
     Attributes:
         epoch: Index of the epoch, from 0.
-        epochs: Epochs trained, with the fraction of the last.
-        steps: Optimiser steps done.
-        minutes: Minutes trained, earlier runs that this one resumes included.
+        epochs: Epochs trained, including the fraction of the last.
+        steps: Number of optimiser steps.
+        minutes: Minutes trained, including earlier runs that this one resumes.
     """
 
     epoch: int = 0
@@ -38,32 +38,32 @@ class Position:
 
 
 class Curve:
-    """Values of one metric, the best of them, and what renews patience.
+    """Values of one metric, the best of them, and the state of patience.
 
-    The best is a value as it is, which belongs to weights that there are. Patience is renewed where
-    the smoothed values improve. Either improves by more than ``min_delta`` or not at all. Below
-    zero that is how much worse a value may be than the last that renewed patience, and renew it
-    again; the best is the best all the same.
+    The best is an unsmoothed value, because it belongs to weights that existed. Patience is reset
+    when the smoothed values improve. Both must improve by more than ``min_delta``. If that is
+    negative, a value that is worse than the last one that reset patience, but by less than this,
+    resets it again; the best value is not affected.
 
     Args:
         monitor: The metric's name.
-        mode: Whether it should become small or large.
-        min_delta: Smallest change that is an improvement.
-        relative: Whether ``min_delta`` is a share of the best.
+        mode: Whether the metric should be minimised or maximised.
+        min_delta: Change that an improvement must exceed.
+        relative: Whether ``min_delta`` is a fraction of the value to beat.
         smoothing: How values are smoothed before they are judged.
-        window: Checks that the smoothing takes in.
+        window: Number of checks to smooth over.
 
     Attributes:
-        values: Value of each check; NaN where it was not finite.
+        values: Value of each check; NaN if it was not finite.
         judged: Smoothed value of each check.
-        training_losses: Mean training loss up to each check since the one before.
-        positions: Where each check was.
+        training_losses: Mean training loss between each check and the one before.
+        positions: Position of each check.
         improvements: Indices of the checks that were the best so far.
-        best: Best value, None before the first.
-        reference: Smoothed value that last was an improvement: the next one must be better.
-        baseline: What must be reached before an improvement renews patience.
-        is_past: Whether it was, by the values that are judged.
-        wait_from: Index of the check after which patience began to run, -1 at the start.
+        best: Best value; None before the first.
+        reference: Smoothed value of the last improvement, which the next one must beat.
+        baseline: Limit that must be beaten before an improvement resets patience.
+        is_past: Whether the judged values have beaten it.
+        wait_from: Index of the check that last reset patience; -1 at the start.
     """
 
     def __init__(
@@ -100,22 +100,22 @@ class Curve:
         self._adopted = False
 
     def begin(self, at: Position) -> None:
-        """Let patience begin to run here, unless it already has."""
+        """Start counting patience here, unless it has already started."""
         self._start = self._start or at
 
     def wait(self, at: Position) -> None:
-        """Let patience begin to run here: what was before does not count."""
+        """Start counting patience here: earlier training does not count."""
         self._start = at
 
     def adopt(self, best: float, wait_count: int) -> None:
-        """Go on from what Lightning's own callback saved."""
+        """Continue from what Lightning's own callback saved."""
         self.clear()
         self._adopted = True
         self.best = self.reference = best if math.isfinite(best) else None
         self.wait_from = -1 - wait_count
 
     def add(self, value: float, at: Position, training_loss: float = math.nan) -> bool:
-        """Take up a check, and say whether it is the best so far."""
+        """Add a check, and return whether it is the best so far."""
         if self._start is None:
             self._start = Position()
         self._judge(value)
@@ -136,7 +136,7 @@ class Curve:
             self.wait_from = len(self.values) - 1
 
     def _renews(self, value: float) -> bool:
-        """Whether patience begins anew: an improvement, or the baseline is left behind."""
+        """Whether patience is reset: by an improvement, or by beating the baseline."""
         improves = self._improves(value, self.reference, self.min_delta)
         was_past = self.baseline is None or self.is_past
         self.is_past = was_past or self.exceeds(value, self.baseline)
@@ -158,7 +158,7 @@ class Curve:
         return value < other if self.mode == "min" else value > other
 
     def exceeds(self, value: float, limit: float | None) -> bool:
-        """Whether a metric is better than a limit, by more than its own rounding."""
+        """Whether a metric is better than a limit by more than rounding."""
         if limit is None or math.isclose(value, limit, rel_tol=_ROUNDING, abs_tol=0.0):
             return False
         return self.better(value, limit)
@@ -173,16 +173,16 @@ class Curve:
 
     @property
     def best_index(self) -> int:
-        """Index of the best check, -1 before the first."""
+        """Index of the best check; -1 before the first."""
         return self.improvements[-1] if self.improvements else -1
 
     @property
     def best_position(self) -> Position | None:
-        """Where the best check was."""
+        """Position of the best check; None before the first."""
         return self.positions[self.best_index] if self.improvements else None
 
     def waited(self, unit: Unit) -> float:
-        """How long the last check has waited for an improvement."""
+        """Return how long patience has been running at the last check, in ``unit``."""
         if not self.values:
             return 0
         if unit == "checks":
@@ -192,31 +192,31 @@ class Curve:
 
     @property
     def judged_name(self) -> str:
-        """What is judged, in words."""
+        """Name of the judged values, for messages."""
         return self.monitor if self.smoothing == "none" else f"smoothed {self.monitor}"
 
     @property
     def extreme(self) -> float:
-        """The best value of all, however little it improved on another; NaN before the first."""
+        """Best value regardless of ``min_delta``; NaN before the first."""
         known = [value for value in self.values if value == value]
         pick = min if self.mode == "min" else max
         return pick(known, default=math.nan)
 
     def has_reached(self, limit: float) -> bool:
-        """Whether a value was as good as a limit, or better."""
+        """Whether any value was at least as good as a limit."""
         best = self.extreme
         return not math.isnan(best) and not self.exceeds(limit, best)
 
     def describe_best(self) -> str:
-        """The best value and its epoch, in words."""
+        """Describe the best value and its epoch."""
         if self.best is None:
             return "none yet"
-        if self.best_position is None:  # what Lightning's own callback saved does not say
+        if self.best_position is None:  # Lightning's own callback does not save it
             return f"{self.best:.4g} (before the checkpoint)"
         return f"{self.best:.4g} (epoch {self.best_position.epoch})"
 
     def state_dict(self) -> dict[str, Any]:
-        """All checks, as plain lists and numbers."""
+        """Return all checks as plain lists and numbers."""
         return {
             "values": list(self.values),
             "judged": list(self.judged),
@@ -232,9 +232,9 @@ class Curve:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint's checks, judged by the limits and the smoothing of this run.
+        """Load a checkpoint's checks, and judge them by the limits and smoothing of this run.
 
-        What was the best stays so: it is of that check that weights are kept.
+        The best check remains the same: it is the one whose weights were kept.
         """
         self.values = list(state_dict["values"])
         self.judged = list(state_dict["judged"])

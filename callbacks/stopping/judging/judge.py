@@ -1,4 +1,4 @@
-"""Whether to stop, from the curves alone: no Trainer, no clock, no other rank."""
+"""Decide whether to stop, from the curves alone: no Trainer, no clock, no other rank."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite, isnan, nan
@@ -22,7 +22,7 @@ from .reason import StoppingReason, Verdict
 
 
 class Rules(Protocol):
-    """What is read of :class:`EarlyStopping` at every check, so that it may be changed."""
+    """Attributes of :class:`EarlyStopping` read at every check, so that they may be changed."""
 
     patience: float
     patience_unit: Unit
@@ -45,13 +45,13 @@ class Judge:
     Args:
         rules: The limits.
         modes: Mode of each monitor; the best weights are those of the first.
-        **judging: How improvements are judged, arguments of :class:`Curve`.
+        **judging: Arguments of :class:`Curve` for how improvements are judged.
     """
 
     def __init__(self, rules: Rules, modes: Mapping[str, Mode], **judging: Any) -> None:
         self.rules = rules
         self.curves = {name: Curve(name, mode, **judging) for name, mode in modes.items()}
-        # With a date to reach it by, the baseline says nothing about patience.
+        # With an epoch to reach it by, the baseline does not affect patience.
         self.first.baseline = rules.baseline if rules.baseline_by_epoch is None else None
         self.clear()
 
@@ -60,9 +60,9 @@ class Judge:
         for curve in self.curves.values():
             curve.clear()
         self.last: dict[str, Reading] = {}
-        # What called for a stop that the Trainer's minimum holds back, until there is a new best.
+        # Readings behind a stop that the Trainer's minimum defers, until there is a new best.
         self._held: dict[str, Reading] = {}
-        # Of each monitor, the lowest value of each rank.
+        # For each monitor, the lowest value on each rank.
         self._lowest: dict[str, list[float]] = {}
 
     @property
@@ -73,7 +73,7 @@ class Judge:
     def add(
         self, readings: Mapping[str, Reading], at: Position, training_loss: float = float("nan")
     ) -> bool:
-        """Take up a check, and say whether it is the first monitor's best so far."""
+        """Add a check, and return whether it is the first monitor's best so far."""
         self._hold()
         self.last = dict(readings)
         for name, reading in readings.items():
@@ -92,7 +92,7 @@ class Judge:
             self._held = self.last
 
     def fail(self, readings: Mapping[str, Reading]) -> None:
-        """Take up a check of the warm-up only as far as it shows that nothing is left to train."""
+        """Record only the non-finite readings of a check during warm-up."""
         lost = {n: reading for n, reading in readings.items() if not isfinite(reading.worst)}
         self._hold()
         self.last = lost
@@ -100,23 +100,23 @@ class Judge:
             self._lowest.setdefault(name, [nan] * len(reading.values))
 
     def begin(self, at: Position) -> None:
-        """Begin to count here, unless it already has begun."""
+        """Start counting here, unless counting has already started."""
         for curve in self.curves.values():
             curve.begin(at)
 
     def wait(self, at: Position) -> None:
-        """Begin to count here: what was before is warm-up."""
+        """Start counting here: earlier training is warm-up."""
         for curve in self.curves.values():
             curve.wait(at)
 
     @property
     def last_position(self) -> Position | None:
-        """Of the last check of any monitor."""
+        """Position of the last check of any monitor."""
         last = [curve.positions[-1] for curve in self.curves.values() if curve.positions]
         return max(last, key=lambda position: position.steps, default=None)
 
     def verdict(self, at: Position) -> Verdict | None:
-        """Whether to stop after the last check, and why; None to go on."""
+        """Decide whether to stop after the last check, and why; None to continue."""
         each = (self.last, self._held)
         at_once = (judge(readings) for readings in each for judge in (self._failed, self._reached))
         return next(filter(None, at_once), None) or self._missed(at) or self._over(at)
@@ -136,7 +136,8 @@ class Judge:
             return None
         return Verdict(
             StoppingReason.DIVERGENCE_THRESHOLD,
-            f"{self.first.monitor} = {worst.worst:.4g} is worse than {limit:g}.",
+            f"{self.first.monitor} = {worst.worst:.4g} is worse than {limit:g}, the divergence "
+            "threshold.",
         )
 
     def _reached(self, readings: Mapping[str, Reading]) -> Verdict | None:
@@ -145,7 +146,8 @@ class Judge:
             return None
         return Verdict(
             StoppingReason.STOPPING_THRESHOLD,
-            f"{self.first.monitor} = {value.mean:.4g} is better than {limit:g}, the goal.",
+            f"{self.first.monitor} = {value.mean:.4g} is better than {limit:g}, the stopping "
+            "threshold.",
         )
 
     def _missed(self, at: Position) -> Verdict | None:
@@ -156,8 +158,8 @@ class Judge:
             return None
         return Verdict(
             StoppingReason.BASELINE_MISSED,
-            f"{curve.monitor} did not reach the baseline {baseline:g} by epoch {limit:g}: its best "
-            f"is {curve.describe_best()}.",
+            f"{curve.monitor} did not reach the baseline of {baseline:g} by epoch {limit:g}: its "
+            f"best is {curve.describe_best()}.",
         )
 
     def _over(self, at: Position) -> Verdict | None:
@@ -189,16 +191,19 @@ class Judge:
             case "UP":
                 return SuccessiveIncreases(rules.patience, rules.strip_length)
             case _:
-                raise ValueError(f"Expected `criterion` to be known, but got {rules.criterion!r}.")
+                raise ValueError(
+                    "Expected `criterion` to be 'patience', 'GL', 'PQ' or 'UP', but got "
+                    f"{rules.criterion!r}."
+                )
 
     def warn_where_undefined(self) -> None:
-        """Say so where a criterion of over-fitting is of no use, since it would never stop."""
+        """Warn if a criterion is undefined for its losses, because it would never stop."""
         criterion = self.rules.criterion
         for name, curve in self.curves.items():
             if criterion in ("GL", "PQ") and curve.best is not None and curve.best <= 0:
                 rank_zero_warn(
-                    f"Expected {name} to be positive for criterion={criterion!r}, which is of a "
-                    f"ratio, but its best is {curve.best:.4g}: use 'UP' or 'patience'."
+                    f"Expected {name} to be positive for criterion={criterion!r}, which divides by "
+                    f"it, but its best is {curve.best:.4g}: use 'UP' or 'patience'."
                 )
             ratio = self.rules.max_loss_ratio is not None and curve.mode == "min"
             if ratio and curve.best is not None and curve.best <= 0:
@@ -213,7 +218,7 @@ class Judge:
                 )
 
     def state_dict(self) -> dict[str, Any]:
-        """The curves and the last check."""
+        """Return the curves and the last check."""
         return {
             "curves": {name: curve.state_dict() for name, curve in self.curves.items()},
             "last": _as_lists(self.last),
@@ -222,7 +227,7 @@ class Judge:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint's curves."""
+        """Load a checkpoint's curves."""
         self.clear()
         for name, state in state_dict["curves"].items():
             self.curves[name].load_state_dict(state)
@@ -245,7 +250,7 @@ def _as_readings(lists: Mapping[str, list[Any]]) -> dict[str, Reading]:
 
 
 def _lowest_of(values: Sequence[float], lowest: Sequence[float]) -> list[float]:
-    """The lowest value of each rank so far; of another number of ranks, of this check alone."""
+    """Return each rank's lowest value so far, or its current one if the ranks have changed."""
     if len(lowest) != len(values):
         return list(values)
     return [

@@ -1,4 +1,4 @@
-"""What the monitors say at a check: fresh values only, joined over the ranks."""
+"""Values of the monitors at a check: only fresh ones, gathered from all ranks."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -21,9 +21,9 @@ class Reading:
     """One monitor at one check.
 
     Attributes:
-        mean: Mean over the ranks that have it.
-        worst: Its worst value on any rank; NaN if it is NaN on one.
-        values: That of each rank that has it.
+        mean: Mean over the ranks that have a value.
+        worst: Worst value on any rank; NaN if any is NaN.
+        values: Value of each rank that has one.
     """
 
     mean: float
@@ -32,17 +32,17 @@ class Reading:
 
 
 class Readings:
-    """Read the monitors, each value once.
+    """Read each value of the monitors once.
 
     Args:
         monitors: Names of the metrics.
         modes: ``"min"`` or ``"max"`` for each.
         strict: Whether a missing metric is an error.
-        verbose: Whether it is a warning where it is no error.
+        verbose: Whether it is a warning if it is not an error.
 
     Attributes:
-        noted: Values that wait for their check.
-        of_validation: Whether validation logged one of them.
+        noted: Values that await their check.
+        of_validation: Whether one of them was logged in validation.
     """
 
     def __init__(
@@ -55,16 +55,16 @@ class Readings:
         self.clear()
 
     def clear(self) -> None:
-        """Forget what was read."""
+        """Forget all values."""
         self.noted: dict[str, float] = {}
         self.of_validation = False
         self._read: dict[str, Tensor] = {}
         self._validated = False
 
     def note(self, trainer: Trainer, keep: bool) -> None:
-        """Validation is over; ``keep`` its values if their check comes later.
+        """Note that validation is over; ``keep`` its values if their check comes later.
 
-        They are part of the state: a run that is resumed in between has no other way to them.
+        They are part of the state: a run resumed in between could not obtain them otherwise.
         """
         self._validated = True
         if keep:
@@ -73,7 +73,7 @@ class Readings:
             self.noted |= fresh
 
     def wait(self, values: Mapping[str, float]) -> None:
-        """Take up values that Lightning does not have, for the next check."""
+        """Keep values that Lightning does not have for the next check."""
         self.noted |= values
 
     def _fresh(self, trainer: Trainer) -> dict[str, float]:
@@ -82,7 +82,7 @@ class Readings:
         return {name: float(metrics[name]) for name in fresh}
 
     def _is_fresh(self, metric: Tensor | None, name: str) -> bool:
-        """Whether it was logged since it was last read: Lightning keeps the tensor until then."""
+        """Whether it was logged since the last read: until then Lightning keeps the same tensor."""
         last = self._read.get(name)
         if metric is None or is_old(metric):
             return False
@@ -93,18 +93,18 @@ class Readings:
     def take(
         self, trainer: Trainer, extra: Sequence[float], excused: Collection[str] = ()
     ) -> tuple[dict[str, Reading], list[list[float]]]:
-        """Readings of the monitors that have a value not yet taken.
+        """Read the monitors that have a value not yet read.
 
         Args:
             trainer: The Trainer.
-            extra: Numbers to hand to every rank, too.
-            excused: Monitors that need not be there.
+            extra: Numbers to gather from every rank as well.
+            excused: Monitors that may be missing.
 
         Returns:
             Readings by monitor, and each rank's ``extra``.
 
         Raises:
-            RuntimeError: If ``strict`` and a monitor that must be there is not.
+            RuntimeError: If ``strict`` and a required monitor is missing.
         """
         metrics = trainer.callback_metrics
         row = [*extra]
@@ -145,12 +145,12 @@ class Readings:
             rank_zero_warn(message, category=RuntimeWarning)
 
     def state_dict(self, trainer: Trainer | None = None) -> dict[str, Any]:
-        """Values that wait for their check, with those that the Trainer has and no check took."""
+        """Return values that await a check, including the Trainer's that no check has read."""
         fresh = {} if trainer is None else self._fresh(trainer)
         return {"noted": {**self.noted, **fresh}, "of_validation": self.of_validation}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take up a checkpoint's waiting values."""
+        """Load a checkpoint's waiting values."""
         self.clear()
         self.noted = dict(state_dict["noted"])
         self.of_validation = state_dict.get("of_validation", bool(self.noted))
@@ -163,7 +163,7 @@ def _worst(values: list[float], mode: str) -> float:
 
 
 def over_ranks(trainer: Trainer, row: list[float]) -> list[list[float]]:
-    """Every rank's numbers, in the order of the ranks."""
+    """Gather every rank's numbers, in rank order."""
     if trainer.world_size == 1:
         return [row]
     device = trainer.strategy.root_device

@@ -9,8 +9,8 @@ from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 class StoppingReason(Enum):
     """Why training was stopped.
 
-    Those that Lightning knows, too, equal its ``EarlyStoppingReason`` of the same name, so that
-    code written for Lightning's callback goes on working.
+    Members that Lightning also has equal its ``EarlyStoppingReason`` of the same name, so that code
+    written for Lightning's callback continues to work.
 
     Example:
         >>> StoppingReason.PATIENCE_EXHAUSTED == EarlyStoppingReason.PATIENCE_EXHAUSTED
@@ -28,17 +28,17 @@ class StoppingReason(Enum):
     TIME_BUDGET_SPENT = "time_budget_spent"
 
     def __eq__(self, other: object) -> bool:
-        # By name: Lightning's enum, which has members and so no subclasses, is there twice, in
+        # By name: Lightning's enum has members, so cannot be subclassed, and exists twice, in
         # lightning and in pytorch_lightning.
         if isinstance(other, Enum) and type(other).__name__ == "EarlyStoppingReason":
             return self.name == other.name
         return self is other
 
-    __hash__ = Enum.__hash__  # of the name, as that of Lightning's members is
+    __hash__ = Enum.__hash__  # of the name, as for Lightning's members
 
     @property
     def nearest_in_lightning(self) -> EarlyStoppingReason:
-        """What Lightning's own callback can make of it when it loads our checkpoint."""
+        """Nearest reason that Lightning's own callback knows when it loads our checkpoint."""
         match self:
             case StoppingReason.DIVERGED:
                 return EarlyStoppingReason.DIVERGENCE_THRESHOLD
@@ -54,11 +54,11 @@ class StoppingReason(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A stop that is called for.
+    """A decision to stop.
 
     Attributes:
-        reason: Of which kind.
-        sentence: What was watched, what happened, what the limit was.
+        reason: Why, as an enum member.
+        sentence: What was monitored, what happened, and what the limit was.
     """
 
     reason: StoppingReason

@@ -1,1 +1,1 @@
-"""What a resumed run needs that Lightning leaves out; see resuming.md beside this folder."""
+"""Restore what Lightning omits when a run is resumed; see resuming.md next to this folder."""

@@ -1,4 +1,4 @@
-"""Batches in a step, where a callback changes them and an epoch is resumed in its midst."""
+"""Batches per step, if a callback changes their number and a run is resumed mid-epoch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +8,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from .helping_callbacks import drop_callbacks
 
-# By name: Lightning's class is there twice, in lightning and in pytorch_lightning.
+# By name: Lightning's class exists twice, in lightning and in pytorch_lightning.
 _NUMBER = "get_accumulate_grad_batches"
 
 
 def resume_accumulation(trainer: Trainer) -> None:
-    """Have ``GradientAccumulationScheduler`` set them, as it does only where an epoch begins."""
+    """Make ``GradientAccumulationScheduler`` set them, as it otherwise does at an epoch's start."""
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     schedulers = _schedulers(trainer)
     is_seen_to = any(isinstance(callback, AccumulateAgain) for callback in callbacks)
@@ -23,7 +23,7 @@ def resume_accumulation(trainer: Trainer) -> None:
 
 @contextmanager
 def accumulating(trainer: Trainer) -> Iterator[None]:
-    """Have the Trainer know the number of the epoch that goes on, until they set it again."""
+    """Give the Trainer the resumed epoch's batches per step, until the schedulers set them."""
     before = trainer.accumulate_grad_batches
     for scheduler in _schedulers(trainer):
         trainer.accumulate_grad_batches = getattr(scheduler, _NUMBER)(trainer.current_epoch)
@@ -39,13 +39,13 @@ def _schedulers(trainer: Trainer) -> list[Any]:
 
 
 class AccumulateAgain(Callback):
-    """Call them once every callback has begun: they accept no other number than one before."""
+    """Call the schedulers once all callbacks have started: until then they accept only 1."""
 
     def __init__(self, schedulers: list[Any]) -> None:
         self._schedulers = schedulers
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Of the epoch that goes on; where another one begins, they set it again."""
+        """Set them for the resumed epoch; for later ones the schedulers do so themselves."""
         for scheduler in self._schedulers:
             scheduler.on_train_epoch_start(trainer, pl_module)
         drop_callbacks(trainer, AccumulateAgain)

@@ -1,7 +1,7 @@
-"""Averaged weights, as Lightning's callback keeps them and swaps them in for validation.
+"""Averaged weights that Lightning's callback keeps and swaps in for validation.
 
-A checkpoint that is saved within a validation has both in each other's place: a resumed run would
-train the average. One that is saved in the hooks behind a batch may be without that batch's part.
+A checkpoint saved during a validation has weights and average swapped: a resumed run would train
+the average. One saved in the hooks after a batch may lack that batch's update of the average.
 """
 
 from typing import Any, TypedDict
@@ -14,40 +14,40 @@ from ....functional.state_changes import same_bits
 from ..other_hooks import averages, tensors
 from .progress import batch_progress, warn_of_release
 
-# By name: Lightning's class is there twice, in lightning and in pytorch_lightning.
+# By name: Lightning's class exists twice, in lightning and in pytorch_lightning.
 _UPDATES = "WeightAveraging.on_train_batch_end"
 
 
 class OwnTensor(TypedDict):
-    """One of the module's own, that is another one in the average."""
+    """One of the module's own tensors that differs from its average."""
 
     name: str
     value: Tensor
 
 
 class AveragesState(TypedDict):
-    """What a checkpoint of a run with averages has: something of the module's, if it is away."""
+    """State of averages in a checkpoint: one of the module's tensors, if they are swapped out."""
 
     away: OwnTensor | None
 
 
 class Averages:
-    """Tell a checkpoint that they are swapped, and put them right when training goes on.
+    """Record in a checkpoint that weights are swapped, and swap them back when training resumes.
 
-    One of the module's own tensors tells, wherever in the validation an exception came, and
-    whichever callback has swapped them back.
+    One of the module's own tensors shows this, wherever in the validation an exception was raised
+    and whichever callbacks have swapped back.
     """
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Forget it."""
+        """Forget everything."""
         self._loaded: AveragesState | None = None
         self._own: OwnTensor | None = None
 
     def begin_validation(self, trainer: Trainer) -> None:
-        """Keep the smallest that will tell; nothing is swapped yet."""
+        """Keep the smallest tensor that will show a swap, before there is any."""
         self._own = None
         for _, average in averages(trainer):
             averaged = dict(tensors(average))
@@ -57,23 +57,23 @@ class Averages:
                     return
 
     def end_validation(self) -> None:
-        """All is where it belongs."""
+        """Note that the module has its own weights again."""
         self._own = None
 
     def state(self, trainer: Trainer) -> AveragesState | None:
-        """None without averages."""
-        # In a validation that another such callback runs late, what was loaded is of before.
+        """Return what a checkpoint needs; None without averages."""
+        # In a validation that another EarlyStopping runs late, the loaded state is outdated.
         if not any(averages(trainer)) or (self._loaded is not None and self._own is None):
             return self._loaded
         return {"away": self._own if _is_away(trainer, self._own) else None}
 
     def load_state(self, state: AveragesState | None) -> None:
-        """Remember a checkpoint's until training goes on."""
+        """Remember a checkpoint's state until training resumes."""
         self.clear()
         self._loaded = state
 
     def put_back(self, trainer: Trainer) -> None:
-        """Swap them back, and have the last step's weights in them."""
+        """Swap the weights back, and update the averages with the last step's."""
         loaded, self._loaded = self._loaded, None
         if loaded is None:
             return
@@ -88,7 +88,7 @@ class Averages:
 
 
 def _update_late(callback: Any, trainer: Trainer) -> None:
-    """It does nothing where it has seen that step."""
+    """Update the average; the callback ignores a step that it has already seen."""
     if type(callback).on_train_batch_end.__qualname__ == _UPDATES:
         last = batch_progress(trainer).current.ready - 1
         callback.on_train_batch_end(trainer, trainer.lightning_module, None, None, last)
@@ -102,7 +102,7 @@ def _is_away(trainer: Trainer, own: OwnTensor | None) -> bool:
 
 
 def _differ(one: Tensor, other: Tensor) -> bool:
-    """Not told of others than plain tensors."""
+    """Whether two plain tensors differ; False for any others."""
     return _is_plain(one) and _is_plain(other) and not same_bits(one, other)
 
 

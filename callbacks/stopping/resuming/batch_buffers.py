@@ -1,6 +1,6 @@
-"""Buffers as they were before a batch that an exception breaks off, as BatchNorm's moments.
+"""Buffers as they were before a batch interrupted by an exception, such as BatchNorm's.
 
-The batch is trained again where the run is resumed, and would count twice in them.
+The batch is trained again when the run is resumed, and would count twice in them.
 """
 
 from collections.abc import Iterator
@@ -14,25 +14,25 @@ from torch.nn.parameter import is_lazy
 from .exceptions import saves_on_exception
 from .progress import batch_progress
 
-# Larger ones are tables and masks.
+# Larger buffers are tables and masks.
 _MAX_ENTRIES = 65_536
 
 
 class BatchBuffers:
-    """Copy them before each batch, where an exception may leave a checkpoint behind."""
+    """Copy the buffers before each batch, if an exception may leave a checkpoint behind."""
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Forget them; what is to be copied is found anew."""
+        """Forget the copies, and determine again what to copy."""
         self._buffers: dict[str, Tensor] | None = None
         self._are_lazy = False
         self._copies: list[Tensor] = []
         self._batch = -1
 
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Copy them as they are."""
+        """Copy the buffers as they are."""
         if self._buffers is None or self._are_lazy:
             self._are_lazy = any(map(is_lazy, pl_module.buffers()))
             self._buffers = _small_ones(pl_module) if saves_on_exception(trainer) else {}
@@ -44,7 +44,7 @@ class BatchBuffers:
     def put_into(
         self, checkpoint: dict[str, Any], trainer: Trainer, pl_module: LightningModule
     ) -> None:
-        """Have a checkpoint that is saved within a batch hold those from before it."""
+        """Put the buffers from before the batch into a checkpoint that is saved during it."""
         done = batch_progress(trainer)
         in_batch = done.current.ready != done.current.processed and done.total.ready == self._batch
         if not (in_batch and self._buffers):
@@ -64,10 +64,10 @@ def _small_ones(pl_module: LightningModule) -> dict[str, Tensor]:
 
 
 def _is_plain(buffer: Tensor) -> bool:
-    """Neither in parts on several ranks, nor sparse, quantised, or without a size yet."""
+    """Whether it is neither sharded, sparse, quantised nor uninitialised."""
     return type(buffer) is Tensor and buffer.layout == torch.strided and not buffer.is_quantized
 
 
 def _named(pl_module: LightningModule) -> Iterator[tuple[str, Tensor]]:
-    # A shared one has several names in a checkpoint.
+    # A shared buffer has several names in a checkpoint.
     return pl_module.named_buffers(remove_duplicate=False)

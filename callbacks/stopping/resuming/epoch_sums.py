@@ -1,6 +1,6 @@
-"""What the watched metrics have summed up over a training epoch, across an interruption.
+"""Running sums of the monitored metrics over a training epoch, across an interruption.
 
-Lightning forgets it: a mean over an epoch that is resumed would be that of the epoch's rest.
+Lightning loses them: a mean over a resumed epoch would cover only the rest of that epoch.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 
 class EpochSums:
-    """Keep the sums for checkpoints, and give them back to Lightning when the epoch goes on.
+    """Keep the sums for checkpoints, and return them to Lightning when the epoch is resumed.
 
-    A resumed batch is summed up from nothing, as the first of an epoch is; what the checkpoint
-    has is added once the metric was logged again. Where anything is not as expected, it warns and
-    the mean is that of the epoch's rest.
+    Lightning's sums start from zero at a resumed batch, as at the first of an epoch; those of the
+    checkpoint are added once the metric has been logged again. If anything is unexpected, there is
+    a warning and the mean covers only the rest of the epoch.
 
     Args:
-        monitors: Names of the watched metrics.
+        monitors: Names of the monitored metrics.
     """
 
     def __init__(self, monitors: Iterable[str]) -> None:
@@ -37,7 +37,7 @@ class EpochSums:
         self.clear()
 
     def add_names(self, names: frozenset[str]) -> None:
-        """Keep what these have summed up, too, from the start of training on."""
+        """Keep the sums of these metrics as well, from the start of training."""
         self.monitors = self._ranks.monitors = self._own | names
 
     def clear(self) -> None:
@@ -50,17 +50,17 @@ class EpochSums:
         self._pending: dict[str, EpochSum] = {}
         self._before: tuple[int, dict[str, EpochSum]] = (-1, {})
         self._over = self._failed = False
-        # What need not be there at the end of this epoch.
+        # Metrics that may be missing at the end of this epoch.
         self.unknown: frozenset[str] = frozenset()
 
-    # While training
+    # During training
 
     def begin_epoch(self) -> None:
-        """It is trained from its start: resumed a second time, Lightning may do so again."""
+        """Drop loaded sums of an epoch that is trained from its start, even if resumed."""
         self._loaded, self._over = None, False
 
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember the sums as they are, for a checkpoint by a batch that is not completed."""
+        """Remember the current sums, for a checkpoint saved before the batch is completed."""
         self._try(lambda: self._begin_batch(trainer, pl_module), None)
 
     def _begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -70,19 +70,19 @@ class EpochSums:
         self._before = (batch_progress(trainer).total.ready, self._sums(trainer))
 
     def end_batch(self, trainer: Trainer) -> None:
-        """Add what the checkpoint has to what was logged again."""
+        """Add the checkpoint's sums to those of metrics that were logged again."""
         self._try(lambda: self._merge(trainer), None)
 
     def tell(self, trainer: Trainer, begins: bool) -> None:
-        """Have the ranks tell what they logged, on all of them or on none.
+        """Exchange what the ranks logged; on all of them or on none.
 
         Args:
             trainer: The Trainer.
-            begins: Whether a batch begins, or its step is done.
+            begins: Whether a batch begins, rather than its step being done.
         """
         if not self._ranks.is_due(trainer, begins):
             return
-        # What fails on this one must not keep the others waiting.
+        # A failure on this rank must not keep the others waiting.
         self._try(lambda: self._merge(trainer), None)
         sums: dict[str, EpochSum] = self._try(lambda: self._sums(trainer), {})
         failed = (Told.FAILED, b"")
@@ -92,7 +92,7 @@ class EpochSums:
         self._try(lambda: self._ranks.take(sums, messages), None)
 
     def end_epoch(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
-        """Add it at the last moment; values of what was not logged again, by their names."""
+        """Add the last sums, and return values of metrics that were not logged again, by name."""
         return self._try(lambda: self._end_epoch(trainer, pl_module), {})
 
     def _end_epoch(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
@@ -100,12 +100,12 @@ class EpochSums:
         self._merge(trainer)
         pending, self._pending = self._pending, {}
         values = _values(pending, trainer, pl_module)
-        # Where other callbacks look for what is logged.
+        # Other callbacks look for logged values here.
         trainer.callback_metrics.update({name: torch.tensor(v) for name, v in values.items()})
         return values
 
     def close(self) -> None:
-        """The epoch was checked: there is nothing to keep until the next one."""
+        """Note that the epoch has been checked: there is nothing to keep until the next one."""
         self._over, self.unknown = True, frozenset()
 
     def _sums(self, trainer: Trainer) -> dict[str, EpochSum]:
@@ -128,9 +128,9 @@ class EpochSums:
     # In checkpoints
 
     def state(self, trainer: Trainer) -> dict[str, Any] | None:
-        """Every rank's sums over an unfinished epoch; a collective, as saving a checkpoint is.
+        """Return every rank's sums over an unfinished epoch; a collective, like saving itself.
 
-        Not after an exception, which other ranks may not have seen.
+        Not after an exception, which other ranks may not have raised.
         """
         if self._loaded is not None:
             return self._loaded
@@ -145,7 +145,7 @@ class EpochSums:
         return {"epoch": trainer.current_epoch, **found}
 
     def _rows(self, trainer: Trainer, own: Sums) -> tuple[list[Sums], list[str]]:
-        """Every rank's, and the names of what is one batch behind on the others."""
+        """Return every rank's sums, and names of metrics whose other ranks lag one batch behind."""
         behind: list[str] = []
         rows: list[Sums] = [{} for _ in range(trainer.world_size)]
         if trainer.world_size > 1 and trainer.interrupted:
@@ -156,7 +156,7 @@ class EpochSums:
         return rows, behind
 
     def _skipped(self, trainer: Trainer) -> list[str]:
-        """What has yet to be logged in this batch's last hook, which is not called on resume."""
+        """Return names still to be logged in this batch's last hook, not called on resume."""
         if self._over or not _in_hooks(trainer):
             return []
         before, now = _updates(self._before[1]), _updates(logged(trainer, self.monitors))
@@ -168,13 +168,13 @@ class EpochSums:
             return {}
         done = batch_progress(trainer)
         number, sums = self._before
-        # The batch that is not processed is trained again, and logs again.
+        # A batch that is not processed is trained and logged again.
         if done.total.ready != number or done.current.ready == done.current.processed:
             sums = self._sums(trainer)
         return on_host(sums)
 
     def load_state(self, state: dict[str, Any] | None) -> None:
-        """Remember a checkpoint's sums until training goes on."""
+        """Remember a checkpoint's sums until training resumes."""
         self.clear()
         self._loaded = state
 
@@ -201,14 +201,14 @@ class EpochSums:
             self._forget()
             self._failed, self.unknown = True, self.monitors
             rank_zero_warn(
-                f"A mean over a training epoch of {', '.join(sorted(self.monitors))} that is "
-                f"interrupted will be that of the epoch's rest: {type(error).__name__}: {error}"
+                f"If a training epoch is interrupted, means of {', '.join(sorted(self.monitors))} "
+                f"will cover only the rest of the epoch: {type(error).__name__}: {error}"
             )
             return otherwise
 
 
 def _in_hooks(trainer: Trainer) -> bool:
-    """Whether a batch is trained, but its last hooks are not called yet, or are being called."""
+    """Whether a batch has been trained, but its last hooks are still to be called or running."""
     done = batch_progress(trainer).current
     return bool(done.processed != done.completed)
 
@@ -216,18 +216,19 @@ def _in_hooks(trainer: Trainer) -> bool:
 def _warn_of_lost(names: list[str]) -> None:
     if names:
         rank_zero_warn(
-            f"Over the epoch that is resumed, {', '.join(names)} will be that of its rest: the "
-            "checkpoint was saved after an exception, when the other ranks could not be asked, and "
-            "they had not told before. They do after each batch where a callback or the data "
-            "module has an `on_exception`: save there, as `OnExceptionCheckpoint` does."
+            f"Over the epoch that is resumed, {', '.join(names)} will cover only its rest: the "
+            "checkpoint was saved after an exception, when sums could not be gathered from the "
+            "other ranks, which had not sent them before. They do so after each batch if a "
+            "callback or the data module has an `on_exception`: save there, as "
+            "`OnExceptionCheckpoint` does."
         )
 
 
 def _warn_of_behind(names: list[str]) -> None:
     if names:
         rank_zero_warn(
-            f"Over the epoch that is resumed, {', '.join(names)} will be without what the other "
-            "ranks logged with the last batch: the exception came before they could tell. Place "
+            f"Over the epoch that is resumed, {', '.join(names)} will lack what the other ranks "
+            "logged with the last batch: the exception was raised before they could send it. Place "
             "EarlyStopping before the callbacks that may fail, if it was one of them."
         )
 
@@ -235,8 +236,8 @@ def _warn_of_behind(names: list[str]) -> None:
 def _warn_of_skipped(names: list[str]) -> None:
     if names:
         rank_zero_warn(
-            f"Over the epoch that is resumed, {', '.join(names)} will be without the batch after "
-            "which the checkpoint was saved: it is logged in an `on_train_batch_end` that was not "
+            f"Over the epoch that is resumed, {', '.join(names)} will lack the batch after which "
+            "the checkpoint was saved: it is logged in an `on_train_batch_end` that had not been "
             "called yet, and that is not called on resume. Log it in `training_step`."
         )
 
@@ -246,9 +247,9 @@ def _own(trainer: Trainer, rows: list[dict[str, EpochSum]]) -> dict[str, EpochSu
         return dict(rows[trainer.global_rank])
     names = _names(kept for row in rows for kept in row.values())
     rank_zero_warn(
-        f"The checkpoint has what {', '.join(names)} summed up on {len(rows)} of the ranks, of "
-        f"which there are {trainer.world_size} now: over this epoch it is that of the rest. "
-        "Resume on as many ranks."
+        f"The checkpoint has the sums of {', '.join(names)} on {len(rows)} ranks, but there are "
+        f"{trainer.world_size} now: over this epoch they will cover only its rest. Resume on the "
+        "same number of ranks."
     )
     return {}
 
@@ -269,7 +270,7 @@ def _restore(kept: EpochSum, pl_module: LightningModule) -> None:
 def _values(
     sums: dict[str, EpochSum], trainer: Trainer, pl_module: LightningModule
 ) -> dict[str, float]:
-    """What Lightning would have given for an epoch that ended with these sums; a collective."""
+    """Return what Lightning would for an epoch that ended with these sums; a collective."""
     values = {}
     for kept in sums.values():
         if kept["attribute"] is None:
@@ -289,7 +290,7 @@ def _reduced(kept: EpochSum, trainer: Trainer) -> Tensor:
         name: value.to(device, copy=True) for name, value in kept["states"][0]["values"].items()
     }
     if kept["joined"]:
-        # The number of samples as well: rounded as Lightning rounds its mean.
+        # Including the number of samples, to round as Lightning rounds its mean.
         states = {name: trainer.strategy.reduce(v, reduce_op=op) for name, v in states.items()}
     total: Tensor = states["value"]
     return total / states["cumulated_batch_size"] if op == "mean" else total

@@ -5,14 +5,14 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 _PACKAGE = __name__.partition(".callbacks.")[0]
-# By name: Lightning's classes are there twice, in lightning and in pytorch_lightning.
+# By name: Lightning's classes exist twice, in lightning and in pytorch_lightning.
 _IDLE = ("Callback.on_exception", "LightningDataModule.on_exception")
 _TIDIES = "RichProgressBar.on_exception"
 _SAVES = "ModelCheckpoint.on_exception"
 
 
 def saves_on_exception(trainer: Trainer) -> bool:
-    """Whether something that is not known to save nothing is called when an exception comes."""
+    """Whether an ``on_exception`` hook is called that is not known to save nothing."""
     called = [*trainer.callbacks, trainer.datamodule]  # type: ignore[attr-defined]
     return any(_may_save(one) for one in called if one is not None)
 

@@ -1,6 +1,6 @@
-"""How Lightning keeps what is logged over a training epoch.
+"""How Lightning stores what is logged over a training epoch.
 
-There is no public way to it, so that all that needs to know is in this file.
+There is no public API for it, so everything that depends on it is in this file.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,14 +21,14 @@ _JOIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 class EpochSum(TypedDict):
-    """One logged metric's part of the epoch on one rank.
+    """One logged metric's sums over a part of the epoch on one rank.
 
     Attributes:
-        names: Those of its names that are watched.
+        names: Those of its names that are monitored.
         reduction: ``"mean"``, ``"sum"``, ``"max"`` or ``"min"`` of what was logged as a tensor.
-        joined: Whether Lightning reduces it over the ranks.
-        attribute: Where in the module a logged torchmetrics metric is; None for tensors.
-        states: What is summed up, Lightning's own in a list of one.
+        joined: Whether Lightning reduces it over ranks.
+        attribute: Path of a logged torchmetrics metric in the module; None for tensors.
+        states: Its running sums; Lightning's own as a list of one.
     """
 
     names: list[str]
@@ -39,7 +39,7 @@ class EpochSum(TypedDict):
 
 
 def logged_last(trainer: Trainer, monitors: frozenset[str]) -> dict[str, list[str]]:
-    """Which of them were ever logged in the last hook of a batch, behind most callbacks' own."""
+    """Return those ever logged in a batch's last hook, which follows that of most callbacks."""
     results = trainer.fit_loop.epoch_loop._results.items()
     return {
         name: names
@@ -49,7 +49,7 @@ def logged_last(trainer: Trainer, monitors: frozenset[str]) -> dict[str, list[st
 
 
 def logged_with_batches(trainer: Trainer, monitors: frozenset[str]) -> bool:
-    """Whether any of them was ever logged with training batches, not at an epoch's end only."""
+    """Whether any of them was ever logged with training batches, not only at an epoch's end."""
     results = trainer.fit_loop.epoch_loop._results.values()
     return any(r.meta.fx != "on_train_epoch_end" and _watched(r, monitors) for r in results)
 
@@ -63,9 +63,9 @@ def are_logged_elsewhere(trainer: Trainer, monitors: frozenset[str]) -> bool:
 
 
 def logged_in_validation(trainer: Trainer) -> set[str]:
-    """Names under which anything was ever logged in the validation of a fit.
+    """Return the names under which anything was ever logged in the validation of a fit.
 
-    None in a release of Lightning that keeps it elsewhere.
+    Empty in a release of Lightning that stores them elsewhere.
     """
     try:
         found = trainer.fit_loop.epoch_loop.val_loop._results
@@ -81,7 +81,7 @@ def _watched(result: Any, monitors: frozenset[str]) -> list[str]:
 
 
 def logged(trainer: Trainer, monitors: frozenset[str]) -> dict[str, EpochSum]:
-    """What Lightning has summed up of them, by its own names for it."""
+    """Return Lightning's sums of the monitors, by its own names for them."""
     found: dict[str, EpochSum] = {}
     for name, result in trainer.fit_loop.epoch_loop._results.items():
         meta = result.meta
@@ -92,7 +92,7 @@ def logged(trainer: Trainer, monitors: frozenset[str]) -> dict[str, EpochSum]:
                 "reduction": meta.reduce_fx.__name__,
                 "joined": bool(meta.sync.should and not meta.sync.rank_zero_only),
                 "attribute": meta.metric_attribute,
-                # Lightning makes a new tensor for each sum: there is nothing to copy.
+                # Lightning makes a new tensor for each sum, so there is no need to copy.
                 "states": [{"updates": result.update_count, "values": dict(result.metric_state)}]
                 if result.is_tensor
                 else metric_states(result.value),
@@ -103,7 +103,7 @@ def logged(trainer: Trainer, monitors: frozenset[str]) -> dict[str, EpochSum]:
 def add(trainer: Trainer, name: str, kept: EpochSum) -> None:
     """Add sums over the epoch's first part to those that Lightning has of the rest.
 
-    Once, where several callbacks watch it: each of them has them from the checkpoint.
+    Only once if several callbacks monitor it, since each has them from the checkpoint.
     """
     result = trainer.fit_loop.epoch_loop._results[name]
     if getattr(result, "joined", None) is result.value:
@@ -117,7 +117,7 @@ def add(trainer: Trainer, name: str, kept: EpochSum) -> None:
 
 
 def joined(before: EpochSum, after: EpochSum) -> MetricState:
-    """Lightning's own sums over two parts of the epoch."""
+    """Combine Lightning's own sums over two parts of the epoch."""
     join = _JOIN[after["reduction"]]
     (first,), (second,) = before["states"], after["states"]
     values = {
@@ -128,7 +128,7 @@ def joined(before: EpochSum, after: EpochSum) -> MetricState:
 
 
 def on_host(sums: Mapping[str, EpochSum]) -> dict[str, EpochSum]:
-    """The same in the host's memory."""
+    """Return the sums in host memory."""
 
     def host(value: Any) -> Any:
         return [v.cpu() for v in value] if isinstance(value, list) else value.detach().cpu()

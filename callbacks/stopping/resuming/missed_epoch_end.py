@@ -1,8 +1,8 @@
-"""What Lightning gets wrong about the epoch in which a checkpoint was saved, put right.
+"""Correct what Lightning gets wrong about the epoch in which a checkpoint was saved.
 
-A checkpoint of an epoch's last batch counts for Lightning as one of an epoch that is over: it
-leaves the epoch's end out, with all that is logged there, and does not begin the next one, so that
-a second interruption finds that one over, too, and trains it again.
+Lightning takes a checkpoint of an epoch's last batch for one of an epoch that is over: it skips the
+end of the epoch, with everything that is logged there, and does not begin the next one, so that
+after a second interruption that one counts as over, too, and is trained again.
 """
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -11,14 +11,14 @@ from .progress import align_progress, batch_progress, epoch_progress, warn_of_re
 
 
 def resume_epoch(trainer: Trainer, ended: int | None) -> bool:
-    """Have the epoch ended whose end is due, or else the next one begun.
+    """Make Lightning finish an epoch whose end is due, or else begin the next one.
 
     Args:
         trainer: The Trainer, when training starts.
-        ended: Epochs whose end the callback had seen; None where that is not known.
+        ended: Number of epochs whose end the callback had seen; None if unknown.
 
     Returns:
-        Whether an epoch is ended late.
+        Whether an epoch is finished late.
     """
     try:
         if ended is not None:
@@ -28,20 +28,20 @@ def resume_epoch(trainer: Trainer, ended: int | None) -> bool:
             EndLate.append(trainer)
         else:
             _begin_next(trainer)
-    except AttributeError as error:  # of a release whose loops have changed
-        warn_of_release("Where a run is resumed from the end of an epoch, that epoch", error)
+    except AttributeError as error:  # in a release whose loops have changed
+        warn_of_release("An epoch from whose end a run is resumed", error)
         return False
     return late
 
 
 def end_stopped_epoch(trainer: Trainer) -> bool:
-    """Have an epoch ended in whose midst the run that is resumed had stopped.
+    """Make Lightning finish an epoch midway through which the resumed run had stopped.
 
     Args:
         trainer: The Trainer, when training starts.
 
     Returns:
-        Whether it is ended late.
+        Whether it is finished late.
     """
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     is_seen_to = any(isinstance(callback, EndLate) for callback in callbacks)
@@ -57,20 +57,20 @@ def _is_end_due(trainer: Trainer, ended: int) -> bool:
     if not batch_progress(trainer).is_last_batch:
         return False
     if loop.restarted_mid_epoch:
-        # In that batch's own hooks, whereupon Lightning counts the epoch as over, or behind them.
+        # Saved in that batch's own hooks, so that Lightning counts the epoch as over, or after.
         return loop.epoch_loop.restarted_on_train_batch_end or loop.epoch_loop.restarted_on_last
-    # In the hooks of the epoch's end, before that of the callback: they are called again.
+    # Saved in the hooks of the epoch's end, before this callback's: they are called again.
     return ended < epoch_progress(trainer).current.started and (
         loop.resumed_on_epoch_end or loop.restarted_on_epoch_end
     )
 
 
 def _begin_next(trainer: Trainer) -> None:
-    """Where the last epoch is over.
+    """Begin the next epoch if the last one is over.
 
-    Saved before the first batch of an epoch, it is taken for one whose batches are all trained,
-    and from one of the two counts of epochs that are ready it is left out. Saved at the end of one,
-    Lightning ends it again where ``max_steps`` is given.
+    If saved before an epoch's first batch, Lightning considers all of its batches trained, and
+    omits it from one of its two counts of epochs that are ready. If saved at an epoch's end,
+    Lightning ends it again when ``max_steps`` is given.
     """
     loop = trainer.fit_loop
     if loop.restarted_on_epoch_start:
@@ -90,9 +90,9 @@ def _count(trainer: Trainer, over: bool) -> None:
 
 
 class EndLate(Callback):
-    """Have Lightning end the epoch, once every callback has begun; then leave again.
+    """Make Lightning finish the epoch, once every callback has started; then leave the list.
 
-    A stop waits for it, as it does where nothing was interrupted.
+    A stop is deferred until then, as in an uninterrupted run.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class EndLate(Callback):
 
     @classmethod
     def append(cls, trainer: Trainer) -> None:
-        """Count the epoch as one that is not over, and take the last place in Lightning's list."""
+        """Mark the epoch as not over, and take the last place in the Trainer's callback list."""
         loop, batches = trainer.fit_loop, batch_progress(trainer)
         in_end = not loop.restarted_mid_epoch
         _count(trainer, over=False)
@@ -109,17 +109,17 @@ class EndLate(Callback):
         loop.restarting = True
         loop.update_restart_stage()
         if not in_end:
-            # Else the step of the last batch is not counted for the loggers.
+            # Otherwise the step of the last batch is not counted for the loggers.
             loop.epoch_loop.reset_restart_stage()
         trainer.callbacks.append(cls())  # type: ignore[attr-defined]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """There is nothing to train in this epoch, nor to validate any more."""
+        """Mark the epoch as validated, and defer a stop: there is nothing left to train in it."""
         trainer.fit_loop.epoch_loop.val_loop._has_run = True
         self._stops, trainer.should_stop = trainer.should_stop, False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The next epoch is one like any other."""
+        """Let the next epoch run as usual, and apply a deferred stop."""
         loop = trainer.fit_loop.epoch_loop
         loop.restarting = loop.val_loop._has_run = False
         trainer.should_stop |= self._stops

@@ -1,4 +1,4 @@
-"""The validation that was due when a checkpoint was saved, and that Lightning leaves out."""
+"""The validation that was due when a checkpoint was saved, and that Lightning skips."""
 
 import math
 from inspect import signature
@@ -9,30 +9,30 @@ from .progress import batch_progress, epochs_trained
 
 
 def batches_trained(trainer: Trainer) -> int:
-    """Training batches so far, those of earlier runs that this one resumes included."""
+    """Return the number of training batches, including earlier runs that this one resumes."""
     return batch_progress(trainer).total.processed  # type: ignore[no-any-return]
 
 
 def is_missed(trainer: Trainer, validated: int | None, *, in_time: bool) -> bool:
     """Whether the resumed run was saved between a batch and the validation due after it.
 
-    Checkpoints by the step are saved there, and Lightning goes on with the next batch. One that was
-    saved while it was validating it resumes with the first batches, as many as were left.
+    Checkpoints every n steps are saved there, and Lightning continues with the next batch. It
+    resumes one saved during validation with the first batches, as many as were left.
 
     Args:
         trainer: The Trainer, when training starts.
-        validated: Batches trained up to the last validation; None where that is not known.
-        in_time: Whether one was due by the clock, where validations go by it.
+        validated: Batches trained up to the last validation; None if unknown.
+        in_time: Whether one was due by the clock, if validation is time-based.
     """
     if validated is None or not trainer.enable_validation:
         return False
     if not trainer.fit_loop.restarted_mid_epoch or not batch_progress(trainer).current.processed:
-        return False  # there is none before an epoch's first batch, nor after its end
+        return False  # none is due before an epoch's first batch, nor after its end
     return validated < batches_trained(trainer) and (in_time or is_due(trainer))
 
 
 def is_due(trainer: Trainer) -> bool:
-    """Whether one is due after the batch that was trained last, clocks apart."""
+    """Whether one is due after the last trained batch, unless validation is time-based."""
     if trainer.val_check_batch is None:
         return False
     interval: float = trainer.val_check_batch
@@ -46,23 +46,23 @@ def is_due(trainer: Trainer) -> bool:
 
 
 def _fetches_itself(trainer: Trainer) -> bool:
-    """Whether the step has the iterator: then the last batch is always validated after."""
+    """Whether the step takes the iterator: then there is always a validation after the last."""
     return "dataloader_iter" in signature(trainer.lightning_module.training_step).parameters
 
 
 def validate_late(trainer: Trainer) -> None:
-    """Run that validation before the weights change, with all that Lightning does for it."""
+    """Run that validation before the weights change, with everything Lightning does for it."""
     loop = trainer.fit_loop.epoch_loop.val_loop
     if not trainer.fit_loop.epoch_loop._should_accumulate():
-        # Under manual optimisation, too, where gradients may have been summed up.
+        # Under manual optimisation, too, where gradients may have been accumulated.
         trainer.lightning_module.on_validation_model_zero_grad()
     loop.restarting = False
-    # As at the start of an epoch: a batch that was begun is not begun twice.
+    # As at the start of an epoch, so that no batch counts as begun twice.
     loop.batch_progress.total.reset()
     trainer.validating = True
     try:
         loop.run()
     finally:
         trainer.training = True
-        # Else an epoch whose batches are all trained is not ended, nor is any later one trained.
+        # Otherwise an epoch with all batches trained is not ended, nor is any later one trained.
         loop._has_run = False

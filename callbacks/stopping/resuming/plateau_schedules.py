@@ -1,8 +1,8 @@
-"""Schedules that follow a metric, as ReduceLROnPlateau does, across an interruption.
+"""Schedules that follow a metric, such as ReduceLROnPlateau, across an interruption.
 
-Lightning keeps no metric for them in checkpoints. It therefore steps none of them at the end of
-the epoch that it resumes; nor does it after a batch or an epoch behind which a checkpoint was saved
-before they were stepped.
+Lightning saves no metric for them in checkpoints. It therefore steps none of them at the end of
+the epoch that it resumes, nor after a batch or an epoch whose checkpoint was saved before they were
+stepped.
 """
 
 from collections.abc import Callable
@@ -18,14 +18,14 @@ T = TypeVar("T")
 
 
 class PlateauState(TypedDict):
-    """What a checkpoint has of them.
+    """State of these schedules in a checkpoint.
 
     Attributes:
-        values: What they follow, as it was last.
-        stepped: How often schedules of all kinds were stepped.
-        due: Those of which interval, ``"step"`` or ``"epoch"``, were not yet stepped after what
-            had just ended; empty if all were.
-        epoch: The epoch in which that was.
+        values: Last values of the metrics that they follow.
+        stepped: How often schedules of all kinds had been stepped.
+        due: Interval, ``"step"`` or ``"epoch"``, of schedules that had yet to be stepped for the
+            batch or epoch that had just ended; empty if there were none.
+        epoch: The current epoch at that time.
     """
 
     values: dict[str, Tensor]
@@ -35,10 +35,10 @@ class PlateauState(TypedDict):
 
 
 class PlateauSchedules:
-    """Step them as often as a run that is not interrupted would, and at the same values.
+    """Step them as often as an uninterrupted run would, and with the same values.
 
-    A Trainer without such schedules is left alone. What the checkpoint says is due is stepped once
-    only, where several callbacks say so: each compares how often schedules were stepped by then.
+    A Trainer without such schedules is left alone. If several callbacks find the same step due in
+    the checkpoint, it is taken once: each compares how often schedules have been stepped.
     """
 
     def __init__(self) -> None:
@@ -48,19 +48,19 @@ class PlateauSchedules:
         """Forget everything."""
         self._loaded: PlateauState | None = None
         self._failed = self._cut_short = False
-        # Which batch and which epoch ended last, and how often schedules were stepped before the
-        # steps that follow it; -1 where those are done.
+        # The batch and the epoch that ended last, and how often schedules had been stepped before
+        # the steps that follow it; -1 if those have been taken.
         self._batch = self._epoch = (-1, -1)
 
-    # While training
+    # During training
 
     def names(self, trainer: Trainer) -> frozenset[str]:
-        """What the schedules follow."""
+        """Return names of the metrics that the schedules follow."""
         nothing: frozenset[str] = frozenset()
         return self._try(lambda: frozenset(c.monitor for c in _followers(trainer)), nothing)
 
     def end_batch(self, trainer: Trainer) -> None:
-        """A training batch is over: those by the step come next."""
+        """Note that a training batch is over: schedules with interval "step" come next."""
         self._try(lambda: self._end_batch(trainer), None)
 
     def _end_batch(self, trainer: Trainer) -> None:
@@ -68,7 +68,7 @@ class PlateauSchedules:
             self._batch = (batch_progress(trainer).total.processed, _stepped(trainer))
 
     def end_epoch(self, trainer: Trainer) -> None:
-        """All of an epoch has been run, even a resumed one: those by the epoch come next."""
+        """Note that an epoch, even if resumed, is over: those with interval "epoch" come next."""
         self._try(lambda: self._end_epoch(trainer), None)
 
     def _end_epoch(self, trainer: Trainer) -> None:
@@ -79,20 +79,20 @@ class PlateauSchedules:
         self._epoch = (epoch_progress(trainer).current.completed, _stepped(trainer))
         loop = trainer.fit_loop
         if loop._restarting and not cut_short and _have_values(trainer, "epoch"):
-            # Lightning is about to leave them out for it, and has no other use for it any more.
+            # Lightning would skip them because of this flag, and no longer needs it otherwise.
             loop._restarting = False
 
     def cut_short(self) -> None:
-        """The epoch that ends next was stopped in its midst: none by the epoch is stepped then."""
+        """Note that the next epoch to end was stopped midway, so that none are stepped then."""
         self._cut_short = True
 
     def _settle(self, trainer: Trainer) -> None:
         self._batch = (batch_progress(trainer).total.processed, -1)
 
-    # When training goes on
+    # On resume
 
     def put_back(self, trainer: Trainer) -> None:
-        """Let the Trainer have what they follow, until it is logged again."""
+        """Give the Trainer the metrics that they follow, until these are logged again."""
         self._try(lambda: self._put_back(trainer), None)
 
     def _put_back(self, trainer: Trainer) -> None:
@@ -103,7 +103,7 @@ class PlateauSchedules:
                 mark_old(metrics[name])
 
     def step_late(self, trainer: Trainer) -> None:
-        """Step those that are due since before the checkpoint; then the next batch may begin."""
+        """Step those that were due at the checkpoint; then the next batch may begin."""
         loaded, self._loaded = self._loaded, None
         if self._try(lambda: self._is_due(trainer, loaded), False) and loaded is not None:
             _step(trainer, loaded)
@@ -119,14 +119,14 @@ class PlateauSchedules:
         self._settle(trainer)
         loop = trainer.fit_loop.epoch_loop
         if loaded is not None and loop.restarted_on_last and is_due(trainer):
-            # Lightning would come back to that batch for its validation, which is over, and step
-            # them after it.
+            # Lightning would return to that batch for its validation, which is over, and step them
+            # afterwards.
             loop.reset_restart_stage()
 
     # In checkpoints
 
     def state(self, trainer: Trainer) -> PlateauState | None:
-        """What to go on from; None without such schedules."""
+        """Return what a checkpoint needs; None without such schedules."""
         return self._try(lambda: self._state(trainer), self._loaded)
 
     def _state(self, trainer: Trainer) -> PlateauState | None:
@@ -135,7 +135,7 @@ class PlateauSchedules:
             return loaded
         metrics = {n: v for n, v in trainer.callback_metrics.items() if n in names}
         values = {name: value.detach().cpu().clone() for name, value in metrics.items()}
-        if loaded is not None:  # what was due then is not stepped yet
+        if loaded is not None:  # the steps due then have not been taken yet
             return {**loaded, "values": {**loaded["values"], **values}}
         return {
             "values": values,
@@ -150,14 +150,14 @@ class PlateauSchedules:
         if epochs.started > epochs.processed:
             number, before = self._batch
             is_over = batches.current.ready == batches.current.processed
-            # Saved in that batch's last hooks before this callback's own, or behind it.
+            # Saved in that batch's last hooks, before this callback's own or after it.
             waits = number < batches.total.processed or before == stepped
             return "step" if is_over and waits and not loop._should_accumulate() else ""
         in_end = epochs.processed > epochs.completed and loop._num_ready_batches_reached()
         return "epoch" if in_end and self._epoch == (epochs.completed, stepped) else ""
 
     def load_state(self, state: PlateauState | None) -> None:
-        """Remember a checkpoint's until training goes on."""
+        """Remember a checkpoint's state until training resumes."""
         self.clear()
         self._loaded = state
 
@@ -166,24 +166,24 @@ class PlateauSchedules:
             return otherwise
         try:
             return part()
-        except AttributeError as error:  # of a release whose loops have changed
+        except AttributeError as error:  # in a release whose loops have changed
             self._failed = True
             warn_of_release("A schedule that follows a metric", error)
             return otherwise
 
 
 def mark_old(value: Tensor) -> None:
-    """Mark a metric's value as one that was logged before the checkpoint."""
+    """Mark a metric's value as logged before the checkpoint."""
     value.of_checkpoint = True  # type: ignore[attr-defined]
 
 
 def is_old(value: Tensor) -> bool:
-    """Whether it is: nobody has logged it since, whichever callback put it back."""
+    """Whether a value is so marked: it has not been logged since, whoever put it back."""
     return getattr(value, "of_checkpoint", False)
 
 
 def _followers(trainer: Trainer) -> list[Any]:
-    """Configurations of the schedules that follow a metric, where Lightning steps schedules."""
+    """Return configurations of the schedules that follow a metric, if Lightning steps them."""
     if not trainer.lightning_module.automatic_optimization:
         return []
     return [config for config in trainer.lr_scheduler_configs if config.reduce_on_plateau]
@@ -194,14 +194,14 @@ def _stepped(trainer: Trainer) -> int:
 
 
 def _have_values(trainer: Trainer, interval: str) -> bool:
-    """Whether there are such schedules, and Lightning will not miss what they follow."""
+    """Whether there are such schedules, and Lightning will find the metrics that they follow."""
     found = [config for config in _followers(trainer) if config.interval == interval]
     metrics = trainer.callback_metrics
     return bool(found) and all(c.monitor in metrics or not c.strict for c in found)
 
 
 def _step(trainer: Trainer, loaded: PlateauState) -> None:
-    """As Lightning does, in the epoch that it would be."""
+    """Step them as Lightning does, with the epoch in which they were due."""
     epochs = epoch_progress(trainer).current
     now, epochs.completed = epochs.completed, loaded["epoch"]
     try:

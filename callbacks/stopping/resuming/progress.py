@@ -1,4 +1,4 @@
-"""How far training is: epochs, minutes, and the training loss since the last check."""
+"""Training progress: epochs, minutes, and the training loss since the last check."""
 
 import math
 import time
@@ -12,20 +12,20 @@ from torch import Tensor
 
 
 def batch_progress(trainer: Trainer) -> Any:
-    """The loop's own count of training batches, ready to completed, current and total."""
+    """Return the loop's own counts of training batches: ready to completed, current and total."""
     return trainer.fit_loop.epoch_loop.batch_progress
 
 
 def epoch_progress(trainer: Trainer) -> Any:
-    """The loop's own count of training epochs, likewise."""
+    """Return the loop's own counts of training epochs, likewise."""
     return trainer.fit_loop.epoch_progress
 
 
 def align_progress(trainer: Trainer) -> None:
-    """Have Lightning's count of all batches say of this epoch what that of the epoch says.
+    """Make Lightning's total count of batches agree with its count in this epoch.
 
-    It goes ahead by each batch that an interruption broke or `on_train_batch_start` left out, and
-    then takes the next checkpoint for one of another moment.
+    The total runs ahead by each batch that was interrupted, or skipped by `on_train_batch_start`,
+    and Lightning then mistakes the moment at which the next checkpoint was saved.
     """
     loop = trainer.fit_loop.epoch_loop
     total, current = batch_progress(trainer).total, batch_progress(trainer).current
@@ -34,27 +34,27 @@ def align_progress(trainer: Trainer) -> None:
     if any(getattr(total, name) != count for name, count in found.items()):
         vars(total).update(found)
         loop.update_restart_stage()
-    # A batch that is not processed is begun again.
+    # A batch that has not been processed is begun again.
     total.ready = total.started = total.processed
 
 
 def warn_of_release(what: str, error: Exception) -> None:
-    """Say that something is left as Lightning leaves it."""
+    """Warn that something is left as Lightning leaves it."""
     rank_zero_warn(
-        "This release of Lightning keeps its progress in another way than the ones that "
-        f"EarlyStopping knows. {what} is left as Lightning leaves it: {error}"
+        "This release of Lightning tracks its progress differently from those that EarlyStopping "
+        f"supports. {what} is left as Lightning leaves it: {error}"
     )
 
 
 def counts(trainer: Trainer) -> bool:
-    """Whether this is training, or the validation in it, and not a trial of either."""
+    """Whether this is training or validation in fit, but no sanity check nor `fast_dev_run`."""
     fast_dev_run: bool = trainer.fast_dev_run  # type: ignore[attr-defined]
     trial = trainer.sanity_checking or fast_dev_run
     return trainer.state.fn == TrainerFn.FITTING and not trial
 
 
 def epochs_trained(trainer: Trainer) -> float:
-    """Epochs so far, with the fraction of this one: a half of one whose length is not known yet."""
+    """Return epochs so far, including the fraction of this one: a half if its length is unknown."""
     batches = trainer.num_training_batches
     if not 0 < batches < math.inf:
         return trainer.current_epoch + (1.0 if batch_progress(trainer).is_last_batch else 0.5)
@@ -62,14 +62,14 @@ def epochs_trained(trainer: Trainer) -> float:
 
 
 class Stopwatch:
-    """Minutes of training, those of earlier runs that this one resumes included."""
+    """Minutes of training, including earlier runs that this one resumes."""
 
     def __init__(self) -> None:
         self.before = 0.0
         self._since: float | None = None
 
     def start(self) -> None:
-        """Run from now on."""
+        """Start the clock."""
         self._since = time.monotonic()
 
     @property
@@ -79,7 +79,7 @@ class Stopwatch:
         return self.before + running / 60
 
     def stop(self, before: float | None = None) -> None:
-        """Stand still, at a given reading if one is given."""
+        """Stop the clock; ``before`` sets its reading, in minutes."""
         self.before, self._since = self.minutes if before is None else before, None
 
 
@@ -90,12 +90,12 @@ class TrainingLoss:
         self.clear()
 
     def clear(self) -> None:
-        """Begin a new mean."""
+        """Start a new mean."""
         self._sum: Tensor | float = 0.0
         self._batches = 0
 
     def add(self, outputs: Any, factor: int = 1) -> None:
-        """Take up what a training step has; ``factor`` undoes what accumulation divided it by."""
+        """Add a training step's loss; ``factor`` undoes the division by accumulated batches."""
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor):
             self._sum = self._sum + loss.detach() * factor
@@ -103,13 +103,13 @@ class TrainingLoss:
 
     @property
     def mean(self) -> float:
-        """NaN without batches."""
+        """Mean loss; NaN without batches."""
         return float(self._sum) / self._batches if self._batches else math.nan
 
     def state_dict(self) -> dict[str, float]:
-        """Sum and number."""
+        """Return the sum and the number of batches."""
         return {"sum": float(self._sum), "batches": self._batches}
 
     def load_state_dict(self, state_dict: Mapping[str, float]) -> None:
-        """Go on from a checkpoint's sum."""
+        """Load a checkpoint's sum."""
         self._sum, self._batches = state_dict["sum"], int(state_dict["batches"])

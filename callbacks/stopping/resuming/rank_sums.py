@@ -1,7 +1,8 @@
 """Every rank's sums over a training epoch, as they were after a batch that all had finished.
 
-An exception may come to one rank alone, or to each at another moment. No rank can be asked any
-more when a checkpoint is saved then, so that they tell the first one, which writes it, before.
+An exception may be raised on one rank alone, or on each at a different time. When a checkpoint is
+then saved, ranks can no longer communicate, so they send their sums beforehand to rank 0, which
+writes it.
 """
 
 import pickle
@@ -17,30 +18,30 @@ from .exceptions import saves_on_exception
 from .logged_sums import EpochSum, are_logged_elsewhere, logged_last, logged_with_batches
 
 Sums = Mapping[str, EpochSum]
-# Another rank's, or the message that says all of it.
+# Another rank's sums, or a message that contains all of them.
 _Row = Sums | bytes
 _WHOLE = b"\1"
 
 
 class Told(IntFlag):
-    """What ranks tell each other beside their sums; what is so on any is so for all."""
+    """Flags that ranks exchange along with their sums; one that is set on any holds for all."""
 
     NOTHING = 0
     SAVES = 1  # an exception can leave a checkpoint behind
-    TRAINS = 2  # a watched metric was logged with a training batch
+    TRAINS = 2  # a monitored metric was logged with a training batch
     ELSEWHERE = 4  # all of them were logged in validation or at an epoch's end
     LATE = 8  # one was logged in the last hook of a batch
     FAILED = 16
 
 
 class RankSums:
-    """What all ranks had summed up after the last batch.
+    """The sums of all ranks after the last batch.
 
-    Each rank tells what changed since it last did, whatever that is and however much, and the
-    first one puts it together. Nothing has to be agreed upon, so that ranks may differ.
+    Each rank sends what has changed since its last message, whatever and however much it is, and
+    rank 0 puts the sums together. Ranks need not agree on anything, so they may differ.
 
     Args:
-        monitors: Names of the watched metrics.
+        monitors: Names of the monitored metrics.
     """
 
     def __init__(self, monitors: Iterable[str]) -> None:
@@ -51,25 +52,25 @@ class RankSums:
         """Forget everything; on all ranks or on none."""
         self._begun = self._epoch = -1
         self._goes_on = self._is_late = False
-        # What this rank has told and, on the first one, what the others have; of this epoch.
+        # What this rank has sent in this epoch and, on rank 0, what the others have.
         self._told: Sums = {}
         self._others: list[_Row] | None = None
 
     def resume(self, trainer: Trainer, rows: list[dict[str, EpochSum]]) -> None:
-        """Begin with a checkpoint's sums of all ranks."""
+        """Start from a checkpoint's sums of all ranks."""
         if len(rows) == trainer.world_size:
             self._epoch, self._told = trainer.current_epoch, rows[trainer.global_rank]
             self._others = [*rows[1:]]
 
     def is_due(self, trainer: Trainer, begins: bool) -> bool:
-        """Whether the ranks tell each other now, which all of them answer alike.
+        """Whether the ranks exchange sums now; the answer is the same on all of them.
 
-        Lightning has an exchange for each batch, too, so that no rank is ahead of another.
+        Lightning also communicates at each batch, so no rank is ahead of another.
 
         Args:
             trainer: The Trainer.
-            begins: Whether it is a batch's begin, when only what the last hook of the one before
-                logged is new, and not its end.
+            begins: Whether a batch begins, when only what the last hook of the previous one logged
+                is new, rather than ends.
         """
         if trainer.world_size == 1 or not torch.distributed.is_initialized():
             return False
@@ -78,7 +79,7 @@ class RankSums:
         return self._goes_on and (self._is_late or not begins)
 
     def message(self, trainer: Trainer, sums: Sums) -> tuple[Told, bytes]:
-        """What this rank has to tell: flags, and what is new in its sums."""
+        """Return what this rank has to send: flags, and what is new in its sums."""
         flags = Told.SAVES if saves_on_exception(trainer) else Told.NOTHING
         if logged_with_batches(trainer, self.monitors):
             flags |= Told.TRAINS
@@ -92,7 +93,7 @@ class RankSums:
         return flags, _packed({n: _change(before.get(n), kept) for n, kept in sums.items()})
 
     def agree(self, trainer: Trainer, flags: int) -> None:
-        """Find out whether to go on in this epoch, by what is so on any rank."""
+        """Decide whether to continue in this epoch, from the flags set on any rank."""
         first = self._begun != trainer.current_epoch
         if first:
             self._begun = self._epoch = trainer.current_epoch
@@ -103,22 +104,22 @@ class RankSums:
         self._is_late = first or bool(flags & Told.LATE)
 
     def take(self, sums: Sums, messages: list[bytes]) -> None:
-        """Remember what this rank has told and, on the first one, what the others have."""
+        """Remember what this rank has sent and, on rank 0, what the others have."""
         others, self._others = self._others, None
         self._told = sums
         if messages and others is not None and self._goes_on:
             self._others = [*map(_changed_row, others, messages[1:])]
 
     def rows(self, trainer: Trainer, own: Sums) -> tuple[list[Sums], list[str]]:
-        """Every rank's sums where they are known, on the first one; no collective.
+        """Return every rank's sums as far as known, on rank 0; not a collective.
 
         Args:
             trainer: The Trainer.
             own: This rank's sums, as they go into the checkpoint.
 
         Returns:
-            Those of each rank, and the names of what this rank has logged more of since, as the
-            others may have done.
+            The sums of each rank, and names of metrics that this rank has logged since they were
+            sent, as the others may have done.
         """
         if self._others is None or self._epoch != trainer.current_epoch or trainer.global_rank:
             return [{} for _ in range(trainer.world_size)], []
@@ -128,13 +129,13 @@ class RankSums:
 
 
 def _packed(changes: Mapping[str, dict[str, Any]]) -> bytes:
-    """In bytes, the first of which says whether no state needs to be known."""
+    """Pack into bytes, the first of which says whether they suffice without earlier states."""
     whole = all(says_all(state) for change in changes.values() for state in change["states"])
     return (_WHOLE if whole else b"\0") + pickle.dumps(changes)
 
 
 def _changed_row(row: _Row, message: bytes) -> _Row:
-    """Left in bytes where it says all: of hundreds of ranks, to unpack them takes milliseconds."""
+    """Apply a message; one that suffices stays packed, as unpacking many takes milliseconds."""
     return message if message.startswith(_WHOLE) else _unpacked(_row(row), message)
 
 

@@ -1,4 +1,4 @@
-"""Values that each rank has of its own, in the checkpoint that the first one writes."""
+"""Values that differ between ranks, in the checkpoint that rank 0 writes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,9 +8,9 @@ from lightning.pytorch import Trainer
 
 
 def of_ranks(trainer: Trainer, own: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those of all ranks; a collective, as saving a checkpoint is.
+    """Gather the values of all ranks; a collective, like saving a checkpoint.
 
-    None after an exception, when the others may be elsewhere.
+    Empty after an exception, when other ranks may be elsewhere, and without other ranks.
     """
     alone = trainer.world_size == 1 or not torch.distributed.is_initialized()
     if alone or trainer.interrupted:
@@ -21,5 +21,5 @@ def of_ranks(trainer: Trainer, own: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def of_this_rank(trainer: Trainer, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """This rank's; nothing where there are as many as ranks no more."""
+    """Return this rank's values; nothing if the number of ranks has changed."""
     return rows[trainer.global_rank] if len(rows) == trainer.world_size else {}

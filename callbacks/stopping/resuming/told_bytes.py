@@ -1,4 +1,4 @@
-"""Bytes of every rank for the first one, which writes checkpoints."""
+"""Send bytes from every rank to rank 0, which writes checkpoints."""
 
 import struct
 from typing import Any
@@ -8,25 +8,25 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
-# What all ranks get of each at once: nearly always the whole.
+# Bytes of each rank in the first exchange, between all ranks: nearly always enough.
 _FIRST_BYTES = 1024
 # Length and flags.
 _HEAD = struct.Struct("=qB")
 
 
 def tell(trainer: Trainer, flags: int, told: bytes) -> tuple[int, list[bytes]]:
-    """Give bytes to the first rank; a collective.
+    """Send bytes to rank 0; a collective.
 
-    Each rank may give as many as it likes. Of a few, it is one exchange; where any rank has more,
-    all know it by then, and the rest goes to the first rank in a second one.
+    Each rank may send any number. A few take a single exchange; if any rank has more, all ranks
+    know by then, and the rest goes to rank 0 in a second one.
 
     Args:
         trainer: The Trainer.
-        flags: Bits, up to the eighth.
+        flags: Up to eight bits.
         told: This rank's bytes.
 
     Returns:
-        Every bit that is set on any rank, and each rank's bytes: on the first rank only.
+        The bits that are set on any rank, and, on rank 0 only, each rank's bytes.
     """
     device = _device(trainer)
     room = _FIRST_BYTES - _HEAD.size
@@ -47,7 +47,7 @@ def tell(trainer: Trainer, flags: int, told: bytes) -> tuple[int, list[bytes]]:
 
 
 def _rests(trainer: Trainer, mine: Tensor) -> Any:
-    """Those of all ranks on the first one, where alone they are needed."""
+    """Gather the rest of all ranks on rank 0, the only one that needs it."""
     gathered = None
     if trainer.global_rank == 0:
         gathered = [torch.empty_like(mine) for _ in range(trainer.world_size)]
@@ -60,7 +60,7 @@ def _filled(data: bytes, size: int, device: torch.device) -> Tensor:
 
 
 def _device(trainer: Trainer) -> torch.device:
-    """The host where ranks exchange what is there, as it comes from there."""
+    """Return the CPU if ranks can exchange its tensors, because the bytes come from there."""
     if "cpu:" in torch.distributed.get_backend_config():
         return torch.device("cpu")
     return trainer.strategy.root_device

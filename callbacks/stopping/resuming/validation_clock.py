@@ -1,4 +1,4 @@
-"""The time since the last validation, where ``val_check_interval`` is a time."""
+"""The time since the last validation, if ``val_check_interval`` is a time."""
 
 import time
 
@@ -6,7 +6,7 @@ from lightning.pytorch import Trainer
 
 
 def read_clock(trainer: Trainer) -> float | None:
-    """Seconds since the last validation; None where they do not matter."""
+    """Return the seconds since the last validation; None if validation is not time-based."""
     if _interval(trainer) is None:
         return None
     last: float = trainer._last_val_time  # type: ignore[attr-defined]
@@ -14,13 +14,13 @@ def read_clock(trainer: Trainer) -> float | None:
 
 
 def put_back_clock(trainer: Trainer, seconds: float | None) -> bool:
-    """Have as many seconds gone by, and say whether a validation was due with them.
+    """Set the clock back by the saved time, and return whether a validation was due after it.
 
-    What tells is what was saved, the same on all ranks.
+    Only the saved time decides, because it is the same on all ranks.
 
     Args:
-        trainer: The Trainer, when training starts: Lightning counts from there.
-        seconds: As saved; None where they were not.
+        trainer: The Trainer, when training starts, from which Lightning counts.
+        seconds: The saved time; None if it was not saved.
     """
     interval = _interval(trainer)
     if interval is None or seconds is None:

@@ -1,8 +1,8 @@
-"""Gradients of batches that wait for a step, across an interruption.
+"""Gradients of batches that await an optimiser step, across an interruption.
 
-Lightning does not save them: a run resumed from between two steps would take the next one with the
-gradients of its own batches alone, and with ``accumulate_grad_batches`` yet divided by the number
-of all.
+Lightning does not save them: a run resumed between two steps would take the next one with the
+gradients of its own batches alone, yet with ``accumulate_grad_batches`` divide them by the number
+of all batches.
 """
 
 import functools
@@ -23,10 +23,10 @@ from .waiting_optimizers import WaitingOptimizers
 
 
 class WaitingGradients:
-    """Keep them for checkpoints, and give them back to the parameters when training goes on.
+    """Keep them for checkpoints, and return them to the parameters when training resumes.
 
     Attributes:
-        by_hand: Under manual optimisation, the optimisers that wait.
+        by_hand: Under manual optimisation, the optimisers whose gradients await a step.
     """
 
     def __init__(self) -> None:
@@ -34,16 +34,16 @@ class WaitingGradients:
         self.clear()
 
     def clear(self) -> None:
-        """Forget what a checkpoint had."""
+        """Forget everything."""
         self._loaded: dict[str, Any] | None = None
         self._differentiated = self._stepped = -1
         self._copies: dict[str, Tensor] | None = None
         self.by_hand.clear()
 
     def begin_backward(self, trainer: Trainer) -> None:
-        """From here on a part of the current batch may be in them: copy those from before it.
+        """Copy the gradients from before the current batch, which are about to change.
 
-        Only where an exception may leave a checkpoint behind, and something waits.
+        Only if an exception may leave a checkpoint behind, and gradients await a step.
         """
         batch = batch_progress(trainer).total.ready
         if batch != self._differentiated and trainer.world_size == 1:
@@ -52,16 +52,16 @@ class WaitingGradients:
         self._differentiated = batch
 
     def begin_step(self, trainer: Trainer, optimizer: Optimizer) -> None:
-        """From here on the weights may be other ones, too."""
+        """Note that from here on the weights may change, too."""
         self._stepped = batch_progress(trainer).total.ready
         if not trainer.lightning_module.automatic_optimization:
             self.by_hand.step(optimizer)
 
     def state(self, trainer: Trainer) -> dict[str, Any] | None:
-        """What waits, whole and as the mean of the ranks; a collective, as saving a checkpoint is.
+        """Return full gradients, averaged over ranks; a collective, like saving a checkpoint.
 
-        None where nothing waits. After an exception other ranks cannot be asked; where a batch was
-        broken off, those from before it are taken.
+        None if none await a step. After an exception, they cannot be gathered from other ranks; if
+        a batch was interrupted, the gradients from before it are used.
         """
         if self._loaded is not None:
             return self._loaded
@@ -77,18 +77,18 @@ class WaitingGradients:
         }  # fmt: skip
 
     def _count(self, trainer: Trainer) -> int:
-        """Batches before the current one whose gradients wait."""
+        """Return the number of batches before the current one whose gradients await a step."""
         return self.by_hand.batches or _waiting(trainer)
 
     def _obstacle(self, trainer: Trainer) -> str:
-        """Why they cannot be had, the same on all ranks; empty if they can."""
+        """Return why they cannot be saved, the same on all ranks; empty if they can."""
         if trainer.world_size > 1 and trainer.interrupted:
-            return "saved after an exception, when the other ranks could not be asked"
+            return "saved after an exception, when they could not be gathered from other ranks"
         if self._is_in_batch(trainer, self._stepped):
-            return "saved within a batch, while a step was taken"
+            return "saved within a batch, while a step was being taken"
         if self._is_in_backward(trainer) and self._copies is None:
-            return "saved within a batch, of which a part was in them"
-        return "FSDP1 has them in parts of its own" if flattens_parameters(trainer) else ""
+            return "saved within a batch, part of which had been added to them"
+        return "FSDP1 keeps them in shards of its own" if flattens_parameters(trainer) else ""
 
     def _is_in_backward(self, trainer: Trainer) -> bool:
         return self._is_in_batch(trainer, self._differentiated)
@@ -103,7 +103,7 @@ class WaitingGradients:
         return {name: p.grad.detach().clone() for name, p in own if p.grad is not None}
 
     def _gather(self, trainer: Trainer) -> dict[str, Tensor]:
-        """Those of all ranks."""
+        """Gather the gradients of all ranks."""
         if self._is_in_backward(trainer) and self._copies is not None:
             return {name: _on_cpu(gradient) for name, gradient in self._copies.items()}
         own = self._own(trainer)
@@ -114,24 +114,24 @@ class WaitingGradients:
         }
 
     def _own(self, trainer: Trainer) -> dict[str, nn.Parameter]:
-        """Parameters of the optimisers that wait, by name."""
+        """Return the parameters of the optimisers whose gradients await a step, by name."""
         optimizers = self.by_hand.found or trainer.optimizers
         groups = (group for optimizer in optimizers for group in optimizer.param_groups)
         own = {parameter for group in groups for parameter in group["params"]}
         return {name: p for name, p in _trained(trainer) if p in own}
 
     def load_state(self, state: dict[str, Any] | None) -> None:
-        """Remember a checkpoint's until training goes on."""
+        """Remember a checkpoint's gradients until training resumes."""
         self.clear()
         self._loaded = state
 
     def end_validation(self) -> None:
-        """One before they are put back is by another such callback, which has put them back."""
+        """Drop loaded gradients: another EarlyStopping ran this validation and restored them."""
         if self._loaded is not None:
             self._loaded = {**self._loaded, "gradients": {}}
 
     def put_back(self, trainer: Trainer) -> None:
-        """Where training goes on with the batch behind those that they are of."""
+        """Restore the gradients if training resumes right after the batches that they are of."""
         loaded, self._loaded = self._loaded, None
         if loaded is None:
             return
@@ -140,12 +140,12 @@ class WaitingGradients:
             optimizers = [trainer.optimizers[position] for position in by_hand]
             self.by_hand.put_back(optimizers, loaded["batches"])
         elif loaded["epoch"] != trainer.current_epoch or loaded["batches"] != _waiting(trainer):
-            return  # of another number of batches in a step
+            return  # the number of batches per step has changed
         if loaded["lost"]:
             rank_zero_warn(
-                f"The gradients of {loaded['batches']} batches that waited for a step are not in "
-                f"the checkpoint ({loaded['lost']}): the next step is taken with those of the "
-                "batches that are left."
+                f"The gradients of {loaded['batches']} batches that awaited a step are not in the "
+                f"checkpoint ({loaded['lost']}): the next step uses only those of the remaining "
+                "batches."
             )
             return
         for name, parameter in _trained(trainer):
@@ -155,7 +155,7 @@ class WaitingGradients:
 
 
 def _waiting(trainer: Trainer) -> int:
-    """Batches that were trained since the last step."""
+    """Return the number of batches trained since the last step."""
     by_hand = not trainer.lightning_module.automatic_optimization
     if by_hand or trainer.strategy.handles_gradient_accumulation:
         return 0
@@ -163,7 +163,7 @@ def _waiting(trainer: Trainer) -> int:
     done = progress.current
     is_last = progress.is_last_batch or done.ready == trainer.num_training_batches
     if is_last and done.ready == done.processed:
-        return 0  # After the last batch of an epoch there is a step.
+        return 0  # A step follows the last batch of an epoch.
     waiting: int = done.processed % trainer.accumulate_grad_batches
     return waiting
 
@@ -174,8 +174,8 @@ def _trained(trainer: Trainer) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def _sparse_by_name(trainer: Trainer, own: dict[str, nn.Parameter]) -> dict[str, bool]:
-    """Those that some rank has a gradient of, and whether that is sparse anywhere."""
-    # One that a rank did not use has its share there of nothing.
+    """Return names of parameters with a gradient on any rank, and whether it is sparse on any."""
+    # A parameter that a rank did not use has no gradient there, which counts as zero.
     has = [p.grad is not None for p in own.values()]
     sparse = [p.grad is not None and p.grad.layout != torch.strided for p in own.values()]
     if trainer.world_size > 1:
@@ -185,7 +185,7 @@ def _sparse_by_name(trainer: Trainer, own: dict[str, nn.Parameter]) -> dict[str,
 
 
 def _sparse_mean(trainer: Trainer, parameter: nn.Parameter) -> Tensor:
-    """Mean of the ranks, of the entries that any of them has."""
+    """Return the mean over ranks, with the entries that any of them has."""
     gradient = None if parameter.grad is None else _on_cpu(parameter.grad.detach())
     ranks = [gradient]
     if trainer.world_size > 1:

@@ -1,4 +1,4 @@
-"""Which optimisers of a module under manual optimisation have gradients that wait for a step."""
+"""Which optimisers have gradients that await a step, under manual optimisation."""
 
 from collections.abc import Sequence
 
@@ -7,18 +7,18 @@ from torch.optim import Optimizer
 
 
 class WaitingOptimizers:
-    """Those that sum up gradients over batches, told by the order of backward passes and steps.
+    """Find optimisers that accumulate gradients over batches, from the order of their calls.
 
-    Gradients wait behind a batch if a backward pass came after their optimiser's last step, and
-    the optimiser made none in the whole batch, or none was made at all after that pass. So those
-    that a generator's loss leaves in the discriminator wait for nothing, which has stepped before.
+    Gradients await a step after a batch if a backward pass came after their optimiser's last step,
+    and either that optimiser took no step in the whole batch, or none took any after that pass. So
+    those that a generator's loss leaves in a discriminator that stepped before do not.
     """
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        """Wait for nothing."""
+        """Forget everything."""
         self.batches = 0
         self.found: list[Optimizer] = []
         self._behind_backward: set[Optimizer] = set()
@@ -26,23 +26,23 @@ class WaitingOptimizers:
         self._ends_in_step = False
 
     def put_back(self, optimizers: Sequence[Optimizer], batches: int) -> None:
-        """Wait as an interrupted run did."""
+        """Restore the waiting optimisers of an interrupted run."""
         self.found, self.batches = list(optimizers), batches
         self._behind_backward = set(optimizers)
 
     def end_backward(self, trainer: Trainer) -> None:
-        """Any optimiser's gradients may have changed."""
+        """Note that any optimiser's gradients may have changed."""
         self._behind_backward = set(trainer.optimizers)
         self._ends_in_step = False
 
     def step(self, optimizer: Optimizer) -> None:
-        """This one's were taken."""
+        """Note that an optimiser uses its gradients."""
         self._behind_backward.discard(optimizer)
         self._stepped.add(optimizer)
         self._ends_in_step = True
 
     def end_batch(self, trainer: Trainer) -> None:
-        """Find those that wait now."""
+        """Find the optimisers that are waiting now."""
         done = self._stepped if self._ends_in_step else set()
         waiting = self._behind_backward - done
         self.found = [optimizer for optimizer in trainer.optimizers if optimizer in waiting]

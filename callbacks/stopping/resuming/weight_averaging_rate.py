@@ -1,4 +1,4 @@
-"""The learning rate of ``StochasticWeightAveraging``, where an epoch is resumed in its midst."""
+"""The learning rate of ``StochasticWeightAveraging``, if a run is resumed mid-epoch."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from .progress import warn_of_release
 
 
 def resume_rate(trainer: Trainer) -> None:
-    """Have the callback set its schedule up, as it does only where an epoch begins.
+    """Make the callback set up its schedule, as it otherwise does only at an epoch's start.
 
-    A checkpoint saved before that would be without its schedule and its average.
+    A checkpoint saved before that would lack its schedule and its average.
     """
     try:
         for callback in averages_at_end(trainer):
@@ -27,7 +27,7 @@ def _is_due(callback: Any, epoch: int) -> bool:
 
 
 def _set_up(callback: Any, trainer: Trainer) -> None:
-    """A new schedule has the rate of its first step, whatever state is loaded into it then."""
+    """Set the schedule up, but keep the rates that a new one resets, whatever state it loads."""
     groups = trainer.optimizers[0].param_groups
     rates = [group["lr"] for group in groups]
     callback.on_train_epoch_start(trainer, trainer.lightning_module)
