@@ -237,7 +237,7 @@ def test_lightning_steps_none_in_a_resumed_epoch(tmp_path):
     assert stepped(ckpt=path) == 1
 
 
-@pytest.mark.filterwarnings("ignore:EarlyStopping gives the weights of the best check back")
+@pytest.mark.filterwarnings("ignore:EarlyStopping restores the weights of the best check")
 @pytest.mark.parametrize("hook", ["on_train_batch_end", "on_train_epoch_start"])
 @pytest.mark.parametrize("batch", [14, 16])
 def test_the_rate_of_stochastic_weight_averaging(batch, hook, tmp_path):

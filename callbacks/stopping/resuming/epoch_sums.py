@@ -56,7 +56,7 @@ class EpochSums:
     # During training
 
     def begin_epoch(self) -> None:
-        """Drop loaded sums of an epoch that is trained from its start, even if resumed."""
+        """Drop loaded sums: the epoch is trained from its start, as may be on a second resume."""
         self._loaded, self._over = None, False
 
     def begin_batch(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -92,7 +92,7 @@ class EpochSums:
         self._try(lambda: self._ranks.take(sums, messages), None)
 
     def end_epoch(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
-        """Add the last sums, and return values of metrics that were not logged again, by name."""
+        """Merge the last sums, and return values of metrics that were not logged again, by name."""
         return self._try(lambda: self._end_epoch(trainer, pl_module), {})
 
     def _end_epoch(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
@@ -145,7 +145,7 @@ class EpochSums:
         return {"epoch": trainer.current_epoch, **found}
 
     def _rows(self, trainer: Trainer, own: Sums) -> tuple[list[Sums], list[str]]:
-        """Return every rank's sums, and names of metrics whose other ranks lag one batch behind."""
+        """Return every rank's sums, and names of those one batch behind on other ranks."""
         behind: list[str] = []
         rows: list[Sums] = [{} for _ in range(trainer.world_size)]
         if trainer.world_size > 1 and trainer.interrupted:

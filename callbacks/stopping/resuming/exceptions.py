@@ -12,7 +12,7 @@ _SAVES = "ModelCheckpoint.on_exception"
 
 
 def saves_on_exception(trainer: Trainer) -> bool:
-    """Whether an ``on_exception`` hook is called that is not known to save nothing."""
+    """Whether any ``on_exception`` hook may save a checkpoint; unknown ones are assumed to."""
     called = [*trainer.callbacks, trainer.datamodule]  # type: ignore[attr-defined]
     return any(_may_save(one) for one in called if one is not None)
 

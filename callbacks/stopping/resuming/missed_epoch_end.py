@@ -29,13 +29,13 @@ def resume_epoch(trainer: Trainer, ended: int | None) -> bool:
         else:
             _begin_next(trainer)
     except AttributeError as error:  # in a release whose loops have changed
-        warn_of_release("An epoch from whose end a run is resumed", error)
+        warn_of_release("An epoch that is resumed at its end", error)
         return False
     return late
 
 
 def end_stopped_epoch(trainer: Trainer) -> bool:
-    """Make Lightning finish an epoch midway through which the resumed run had stopped.
+    """Make Lightning finish an epoch that a stop had cut short in the run that is resumed.
 
     Args:
         trainer: The Trainer, when training starts.
@@ -57,7 +57,7 @@ def _is_end_due(trainer: Trainer, ended: int) -> bool:
     if not batch_progress(trainer).is_last_batch:
         return False
     if loop.restarted_mid_epoch:
-        # Saved in that batch's own hooks, so that Lightning counts the epoch as over, or after.
+        # Saved in that batch's own hooks (Lightning then counts the epoch as over), or after them.
         return loop.epoch_loop.restarted_on_train_batch_end or loop.epoch_loop.restarted_on_last
     # Saved in the hooks of the epoch's end, before this callback's: they are called again.
     return ended < epoch_progress(trainer).current.started and (

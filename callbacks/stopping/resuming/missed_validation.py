@@ -16,8 +16,8 @@ def batches_trained(trainer: Trainer) -> int:
 def is_missed(trainer: Trainer, validated: int | None, *, in_time: bool) -> bool:
     """Whether the resumed run was saved between a batch and the validation due after it.
 
-    Checkpoints every n steps are saved there, and Lightning continues with the next batch. It
-    resumes one saved during validation with the first batches, as many as were left.
+    Step-based checkpoints are saved there, and Lightning continues with the next batch. It resumes
+    one saved during validation with the first batches, as many as were left.
 
     Args:
         trainer: The Trainer, when training starts.
@@ -46,7 +46,7 @@ def is_due(trainer: Trainer) -> bool:
 
 
 def _fetches_itself(trainer: Trainer) -> bool:
-    """Whether the step takes the iterator: then there is always a validation after the last."""
+    """Whether the step takes the iterator: then validation always follows the last batch."""
     return "dataloader_iter" in signature(trainer.lightning_module.training_step).parameters
 
 

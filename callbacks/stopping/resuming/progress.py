@@ -47,7 +47,7 @@ def warn_of_release(what: str, error: Exception) -> None:
 
 
 def counts(trainer: Trainer) -> bool:
-    """Whether this is training or validation in fit, but no sanity check nor `fast_dev_run`."""
+    """Whether this is training or validation in fit, outside sanity checks and `fast_dev_run`."""
     fast_dev_run: bool = trainer.fast_dev_run  # type: ignore[attr-defined]
     trial = trainer.sanity_checking or fast_dev_run
     return trainer.state.fn == TrainerFn.FITTING and not trial
@@ -95,7 +95,7 @@ class TrainingLoss:
         self._batches = 0
 
     def add(self, outputs: Any, factor: int = 1) -> None:
-        """Add a training step's loss; ``factor`` undoes the division by accumulated batches."""
+        """Add a training step's loss; ``factor`` undoes the division for gradient accumulation."""
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if isinstance(loss, Tensor):
             self._sum = self._sum + loss.detach() * factor

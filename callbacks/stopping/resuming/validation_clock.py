@@ -14,7 +14,7 @@ def read_clock(trainer: Trainer) -> float | None:
 
 
 def put_back_clock(trainer: Trainer, seconds: float | None) -> bool:
-    """Set the clock back by the saved time, and return whether a validation was due after it.
+    """Set the clock back by the saved time, and return whether a validation was due by then.
 
     Only the saved time decides, because it is the same on all ranks.
 

@@ -7,11 +7,11 @@ from torch.optim import Optimizer
 
 
 class WaitingOptimizers:
-    """Find optimisers that accumulate gradients over batches, from the order of their calls.
+    """Find optimisers that accumulate gradients, from the order of backward passes and steps.
 
     Gradients await a step after a batch if a backward pass came after their optimiser's last step,
     and either that optimiser took no step in the whole batch, or none took any after that pass. So
-    those that a generator's loss leaves in a discriminator that stepped before do not.
+    those that a generator's loss leaves in a discriminator that has already stepped do not.
     """
 
     def __init__(self) -> None:
