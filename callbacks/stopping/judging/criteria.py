@@ -123,7 +123,7 @@ class SuccessiveIncreases:
 
 
 def _whole_strips(curve: Curve, length: int) -> list[float]:
-    """Return the checks up to the end of the last strip; none if there is a new best since.
+    """Return checks up to the end of the last strip; none if there has been a new best since.
 
     A stop that is deferred, by the Trainer's minimum or another monitor, holds until then.
     """
