@@ -41,7 +41,7 @@ _RECENT_UPDATES = 3
 _LATE_UPDATES = 5
 _RECENT_LOOKS = 10
 _RECENT_CHECKS = 3
-_CHECKS_TO_SEE_TOSSING = 10
+_CHECKS_TO_SEE_JUMPS = 10
 _MIN_MEAN_JUMP_OF_ACCURACY = 0.1
 _MIN_SHARE_OF_BEST_LOST = 0.1  # Of the scale of the loss, at most checks since.
 _MIN_SHARE_OF_BEST_LOST_FOR_GOOD = 0.02  # At all of them.
@@ -108,7 +108,7 @@ def do_harm(vitals: Vitals, steps: Steps) -> bool:
 def _harms() -> tuple[Callable[[Vitals, Steps], bool], ...]:
     """Return the tests for the known kinds of harm, any of which is enough."""
     return (
-        _keeps_from_learning, _is_undone, _is_far_off, _is_hurt, _has_turned, _tosses,
+        _keeps_from_learning, _is_undone, _is_far_off, _is_hurt, _has_turned, _validation_jumps,
         _has_lost_its_best, _has_cost_half, _have_led_away, _have_replaced_weights, _is_forgotten,
         _is_forgotten_soon,
     )  # fmt: skip
@@ -225,11 +225,11 @@ def _has_turned(vitals: Vitals, steps: Steps) -> bool:
     )
 
 
-def _tosses(vitals: Vitals, steps: Steps) -> bool:
+def _validation_jumps(vitals: Vitals, steps: Steps) -> bool:
     """Whether steps that are still large make the validation accuracy jump up and down."""
-    scores = vitals.validation_scores[-_CHECKS_TO_SEE_TOSSING:]
+    scores = vitals.validation_scores[-_CHECKS_TO_SEE_JUMPS:]
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
-    if not (late and vitals.scores_are_accuracies) or len(scores) < _CHECKS_TO_SEE_TOSSING:
+    if not (late and vitals.scores_are_accuracies) or len(scores) < _CHECKS_TO_SEE_JUMPS:
         return False
     jumps = statistics.fmean(abs(after - before) for before, after in pairwise(scores))
     return steps.late > _LARGE_UPDATE_RATIO and jumps > _MIN_MEAN_JUMP_OF_ACCURACY
@@ -278,7 +278,7 @@ def _have_led_away(vitals: Vitals, steps: Steps) -> bool:
         known
         and steps.lasting > _LARGE_UPDATE_RATIO
         and vitals.growth > _MIN_GROWTH_OF_WEIGHTS
-        and not vitals.misdrawn
+        and not vitals.misinitialized
     )
 
 
@@ -289,7 +289,7 @@ def _have_replaced_weights(vitals: Vitals, steps: Steps) -> bool:
     four times as long.
     """
     late = vitals.had_a_long_chance and vitals.step >= vitals.planned_steps / 2
-    if not late or vitals.misdrawn or not vitals.objective.task:
+    if not late or vitals.misinitialized or not vitals.objective.task:
         return False
     enough = _MIN_GROWTH_WHILE_FALLING if vitals.is_falling else _MIN_GROWTH_WITH_FIRST_STEPS
     return (

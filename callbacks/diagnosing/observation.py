@@ -126,7 +126,7 @@ class Observation:
         vitals.planned_steps = _planned_steps(trainer)
         vitals.clip_norm, vitals.clips_itself = clip_norm(trainer), clips_itself(pl_module)
         vitals.steps_by_gradients = step_by_gradients(trainer.optimizers)
-        vitals.learns_by_heart = getattr(trainer, "overfit_batches", 0) > 0
+        vitals.overfits_on_purpose = getattr(trainer, "overfit_batches", 0) > 0
         vitals.schedule_share = schedule_share(trainer, pl_module, vitals)
         vitals.waits_for_plateau = waits_for_plateau(trainer)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
@@ -326,7 +326,7 @@ class Observation:
         vitals.time_axes = self._batches.time_axes.found
         norms = self._batches.norms
         vitals.fewest_norm_values, vitals.most_norm_values = norms.fewest, norms.most
-        vitals.statistics_gap, vitals.sleeping_norms = norms.gaps, norms.asleep
+        vitals.statistics_gap, vitals.norms_in_evaluation_mode = norms.gaps, norms.asleep
         vitals.norm_momenta, vitals.unfed_norms = norms.momenta, self._unfed.found
         vitals.uncleared, vitals.first_gap = self._uncleared, self._gaps.first
         vitals.side_losses = self._sides.found

@@ -87,7 +87,7 @@ def _is_of_another_mix(vitals: Vitals) -> bool:
         return False
     scores = vitals.validation_scores[-_RECENT_CHECKS:]
     if vitals.scores_are_accuracies and len(scores) == _RECENT_CHECKS:
-        return max(scores) < vitals.told_rightly - _MIN_GAP_OF_ACCURACIES
+        return max(scores) < vitals.confirmed_training_accuracy - _MIN_GAP_OF_ACCURACIES
     checks, usual = vitals.validation_losses[-_RECENT_CHECKS:], vitals.objective.usual_loss
     if (
         len(checks) < _RECENT_CHECKS

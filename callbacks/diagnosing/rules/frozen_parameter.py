@@ -273,7 +273,7 @@ def _unreached(vitals: Vitals, names: list[str]) -> list[Symptom]:
     )
     share = _share(vitals, names)
     figures, problem = {"parameters": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
-    return [Symptom(problem, _gravity(vitals, share), evidence, figures, remedies, names[0])]
+    return [Symptom(problem, _severity_of(vitals, share), evidence, figures, remedies, names[0])]
 
 
 def _rounded(vitals: Vitals, names: list[str]) -> list[Symptom]:
@@ -296,7 +296,7 @@ def _rounded(vitals: Vitals, names: list[str]) -> list[Symptom]:
         Remedy("Or keep only the normalisation layers in single precision."),
     )
     figures, problem = {"parameters": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
-    severity = _gravity(vitals, share)
+    severity = _severity_of(vitals, share)
     return [
         Symptom(problem, severity, evidence, figures, remedies, names[0], stands_alone=True)
     ]  # fmt: skip
@@ -307,7 +307,7 @@ def _share(vitals: Vitals, names: list[str]) -> float:
     return sum(vitals.entries.get(name, 0) for name in names) / every if every else 1.0
 
 
-def _gravity(vitals: Vitals, share: float) -> Severity:
+def _severity_of(vitals: Vitals, share: float) -> Severity:
     """Return ``"info"`` for a negligible share, or where the network learns well.
 
     A published network may have a token that is of no use here.

@@ -31,17 +31,17 @@ _MIN_LOOKS = 10
 
 # Relative to the constant baseline.
 _MAX_GAIN_AT_A_CONSTANT = 0.05
-_MIN_GAIN_BY_HEART = 0.3
+_MIN_GAIN_MEMORIZED = 0.3
 _MAX_RATIO_BELOW_CONSTANT = 0.99
 _MAX_RATIO_CLEARLY_BELOW = 0.98
-_MAX_RATIO_WHERE_TOLD_BY_CHANCE = 0.95
+_MAX_RATIO_AT_CHANCE = 0.95
 _MIN_SHARE_ABOVE_CONSTANT = 0.05
 _MIN_FALL_SHARE_IN_TRAINING = 5e-3
 _MIN_RATIO_OF_FALLS = 0.7
 _MIN_RATIO_OF_A_SUM = 2.0
 
 # Between validation and training, each relative to its constant baseline.
-_MIN_GAP_BY_HEART = 0.02
+_MIN_GAP_MEMORIZED = 0.02
 _MIN_GAP_FALLING_APART = 0.01
 _MIN_GAP_WHEN_HARDER = 0.1
 _CHECKS_TO_COMPARE = 10
@@ -70,10 +70,10 @@ def examine(vitals: Vitals) -> list[Symptom]:
         )
     if vitals.objective.of_inputs:
         return []
-    if vitals.learns_by_heart:
+    if vitals.overfits_on_purpose:
         return _constant(vitals)  # Nothing is meant to generalise.
-    found = _by_heart(vitals) or _decided_by_chance(vitals)
-    return found or _constant(vitals) or _by_chance(vitals) or _worse_than_others(vitals)
+    found = _memorized(vitals) or _accuracy_at_chance(vitals)
+    return found or _constant(vitals) or _random_labels(vitals) or _harder_than_validation(vitals)
 
 
 def _symptom(
@@ -97,7 +97,7 @@ def _symptom(
     ]
 
 
-def _by_heart(vitals: Vitals) -> list[Symptom]:
+def _memorized(vitals: Vitals) -> list[Symptom]:
     constant, checks = vitals.whole_constant, vitals.validation_losses
     training, reached = vitals.training_epoch_losses, vitals.validation_constant
     if not constant > 0 or len(checks) < _RECENT_CHECKS or len(training) != len(checks):
@@ -105,13 +105,13 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     if vitals.has_other_terms or vitals.evaluates_late or not vitals.validates_the_same_loss:
         return []
     # A rare class of samples may differ in validation; one of pixels is as in training.
-    few = vitals.is_imbalanced and (vitals.labels_samples or vitals.gain <= _MIN_GAIN_BY_HEART)
+    few = vitals.is_imbalanced and (vitals.labels_samples or vitals.gain <= _MIN_GAIN_MEMORIZED)
     if few:
         return []
     best, latest = vitals.best_check, statistics.median(checks[-_RECENT_CHECKS:])
-    by_chance = _told_by_chance(vitals)
-    most = _MAX_RATIO_WHERE_TOLD_BY_CHANCE if by_chance else _MAX_RATIO_CLEARLY_BELOW
-    if not best > most * reached or _decides_better(vitals):
+    by_chance = _validation_at_chance(vitals)
+    most = _MAX_RATIO_AT_CHANCE if by_chance else _MAX_RATIO_CLEARLY_BELOW
+    if not best > most * reached or _classifies_better(vitals):
         return []
     # The loss begins to fall on samples seen before, and not at all on others.
     steps = [u for u in vitals.total_updates if math.isfinite(u)]
@@ -122,10 +122,10 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
         and vitals.had_a_long_chance
         and not vitals.validation_falls
         and training[-1] < min(training[1], _MAX_RATIO_BELOW_CONSTANT * constant)
-        and latest / reached - training[-1] / constant > _MIN_GAP_BY_HEART
+        and latest / reached - training[-1] / constant > _MIN_GAP_MEMORIZED
     )
     # What was learned since the last validation may show in the next.
-    fell = vitals.gain > _MIN_GAIN_BY_HEART and training[-1] < (1 - _MIN_GAIN_BY_HEART) * constant
+    fell = vitals.gain > _MIN_GAIN_MEMORIZED and training[-1] < (1 - _MIN_GAIN_MEMORIZED) * constant
     if not (fell or begins):
         return []
     evidence = (
@@ -138,16 +138,16 @@ def _by_heart(vitals: Vitals) -> list[Symptom]:
     return _symptom(vitals, evidence, reports=2)
 
 
-def _decided_by_chance(vitals: Vitals) -> list[Symptom]:
+def _accuracy_at_chance(vitals: Vitals) -> list[Symptom]:
     """Find validation accuracy at chance level, where no validation loss is known."""
     # BatchNorm that differs in evaluation may be why predictions are at chance level.
     stale = max(vitals.statistics_gap.values(), default=0.0) > _MIN_GAP_OF_STALE_MOMENTS
-    if vitals.validation_losses or stale or not (by_chance := _told_by_chance(vitals)):
+    if vitals.validation_losses or stale or not (by_chance := _validation_at_chance(vitals)):
         return []
     return _symptom(vitals, f"{by_chance}: nothing generalises.", reports=2)
 
 
-def _told_by_chance(vitals: Vitals) -> str:
+def _validation_at_chance(vitals: Vitals) -> str:
     """Describe validation at chance level while training data is learned; empty if not so."""
     scores, counts = vitals.validation_scores, vitals.objective.target_counts
     if not vitals.scores_are_accuracies or not vitals.labels_samples:
@@ -157,22 +157,23 @@ def _told_by_chance(vitals: Vitals) -> str:
     if not vitals.had_a_long_chance or vitals.step < vitals.planned_steps / 2:
         return ""
     largest, recent = max(counts) / sum(counts), max(scores[len(scores) // 2 :])
-    learned = vitals.told_rightly > largest + _MIN_ACCURACY_OVER_CHANCE
+    learned = vitals.confirmed_training_accuracy > largest + _MIN_ACCURACY_OVER_CHANCE
     if not learned or recent > largest + _CLEAR_GAP_OF_ACCURACIES:
         return ""
     return (
-        f"{vitals.told_rightly:.0%} of the training data is classified correctly, but never more "
-        f"than {recent:.0%} of the validation data, where the largest class is {largest:.0%}"
+        f"{vitals.confirmed_training_accuracy:.0%} of the training data is classified correctly, "
+        f"but never more than {recent:.0%} of the validation data, where the largest class is "
+        f"{largest:.0%}"
     )
 
 
-def _falls_apart(vitals: Vitals) -> str:
+def _diverges_from_validation(vitals: Vitals) -> str:
     """Describe a falling training loss with validation at the baseline; empty if not so."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     constant, reached = vitals.whole_constant, vitals.validation_constant
     if len(checks) <= _RECENT_CHECKS or len(training) != len(checks) or vitals.evaluates_late:
         return ""
-    if vitals.is_imbalanced or not vitals.validates_the_same_loss or _decides_better(vitals):
+    if vitals.is_imbalanced or not vitals.validates_the_same_loss or _classifies_better(vitals):
         return ""
     fell = min(checks[:-_RECENT_CHECKS]) - min(checks[-_RECENT_CHECKS:])
     fell_in_training = min(training[:-_RECENT_CHECKS]) - min(training[-_RECENT_CHECKS:])
@@ -192,7 +193,7 @@ def _falls_apart(vitals: Vitals) -> str:
     )
 
 
-def _decides_better(vitals: Vitals) -> bool:
+def _classifies_better(vitals: Vitals) -> bool:
     """Whether validation accuracy is clearly above that of predicting the largest class."""
     scores, counts = vitals.validation_scores[-_RECENT_CHECKS:], vitals.objective.target_counts
     if len(scores) < _RECENT_CHECKS or not sum(counts) or vitals.objective.task == "regression":
@@ -206,7 +207,7 @@ def _constant(vitals: Vitals) -> list[Symptom]:
     if not constant > 0 or not vitals.had_a_long_chance_at_full_rate or not steps:
         return []
     # Memorising lowers the training loss alone.
-    apart = _falls_apart(vitals)
+    apart = _diverges_from_validation(vitals)
     if vitals.falls_in_time and not apart:
         return []
     # Where validation has a score, it is known to decide no better than by chance.
@@ -239,8 +240,10 @@ def _had_every_chance(vitals: Vitals) -> bool:
     """Whether only the labels are left to blame: weights have moved, and no learning goes on."""
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     way = statistics.fmean(updates) * vitals.step
-    learns = vitals.is_falling or _decides_better(vitals)
-    spared = vitals.dropout < _HIGH_DROPOUT and not (_is_shaken(vitals) or vitals.is_muffled)
+    learns = vitals.is_falling or _classifies_better(vitals)
+    spared = vitals.dropout < _HIGH_DROPOUT and not (
+        _is_shaken(vitals) or vitals.sigmoids_hardly_vary
+    )
     return way > _MIN_WAY_IN_WEIGHT_LENGTHS and spared and not learns
 
 
@@ -255,7 +258,7 @@ def _is_shaken(vitals: Vitals) -> bool:
     )
 
 
-def _by_chance(vitals: Vitals) -> list[Symptom]:
+def _random_labels(vitals: Vitals) -> list[Symptom]:
     """Find a share of wrong training labels, estimated from the validation accuracy."""
     objective = vitals.objective
     classes = objective.classes if objective.task == "classification" else 2
@@ -326,7 +329,7 @@ def _of_moment(
     return _symptom(vitals, evidence, advice, reports=3, severity=severity)
 
 
-def _worse_than_others(vitals: Vitals) -> list[Symptom]:
+def _harder_than_validation(vitals: Vitals) -> list[Symptom]:
     """Find a regression that lastingly predicts training targets worse than validation targets.
 
     For squared errors only: another loss may have been chosen because of known outliers.

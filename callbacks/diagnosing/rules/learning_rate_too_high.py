@@ -35,7 +35,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     steps = Steps.of(vitals.total_updates)
     if not vitals.one_loss or steps is None or len(vitals.losses) < _FEWEST_BATCHES:
         return []
-    if _was_wrong_before(vitals) and not vitals.was_flung:
+    if _was_wrong_before(vitals) and not vitals.had_loss_spike:
         return []
     killed = what_died(vitals, steps)
     if not (do_harm(vitals, steps) or killed or blew_up(vitals, steps) or is_thrown(vitals, steps)):

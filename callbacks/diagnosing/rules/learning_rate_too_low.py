@@ -308,7 +308,7 @@ def _unhurried(vitals: Vitals) -> list[Symptom]:
     """
     updates = [u for u in vitals.total_updates if math.isfinite(u)]
     largest = max(updates, default=0.0)
-    if not 0 < largest < _HURRIED_UPDATE_RATIO or vitals.is_muffled_at_first:
+    if not 0 < largest < _HURRIED_UPDATE_RATIO or vitals.sigmoids_hardly_varied_at_first:
         return []
     tiny = largest < _SMALL_UPDATE_RATIO and statistics.median(updates) < _TINY_UPDATE_RATIO
     late = vitals.step >= _LATE_SHARE_OF_STEPS * vitals.planned_steps

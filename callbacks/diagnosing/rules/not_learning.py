@@ -160,7 +160,7 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
         "Use other activations than sigmoids, or add normalisation.", 'activation="relu"'
     )
     remedies = (
-        *([plateau] if vitals.is_muffled else []),
+        *([plateau] if vitals.sigmoids_hardly_vary else []),
         Remedy("Check whether the network can memorise 16 samples.", "Trainer(overfit_batches=1)"),
         Remedy(
             "Try learning rates ten times larger and smaller.",

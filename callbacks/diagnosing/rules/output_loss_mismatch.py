@@ -30,7 +30,7 @@ _NO_LOGARITHMS = {
 _EACH_ITS_OWN = (
     "Use `binary_cross_entropy_with_logits` without the softmax: it treats each label by itself."
 )
-_BATCHES_TO_BE_DEAF = 20
+_BATCHES_OF_CONSTANT_LOSS = 20
 _MAX_DISTANCE_FROM_ONE_LABEL = 0.05
 _MAX_DISTANCE_FROM_BOUND = 0.02
 _MIN_BATCHES_NEAR_BOUND = 8
@@ -42,7 +42,8 @@ _Found = tuple[Severity, str, str]
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find the first mismatch of an output and its loss."""
     at_once = (
-        *_outside(vitals), *_deaf(vitals), *_mismatches(vitals.objective), *_beside(vitals)
+        *_outside(vitals), *_ignores_the_output(vitals), *_mismatches(vitals.objective),
+        *_beside(vitals),
     )  # fmt: skip
     in_time = (*_at_bound(vitals), *_beyond_bound(vitals))
     seen = [*((found, 1) for found in at_once), *((found, 3) for found in in_time)]
@@ -68,11 +69,11 @@ def _outside(vitals: Vitals) -> Iterator[_Found]:
         )
 
 
-def _deaf(vitals: Vitals) -> Iterator[_Found]:
-    losses, table = vitals.losses[-_BATCHES_TO_BE_DEAF:], vitals.gradients.table
+def _ignores_the_output(vitals: Vitals) -> Iterator[_Found]:
+    losses, table = vitals.losses[-_BATCHES_OF_CONSTANT_LOSS:], vitals.gradients.table
     moves = not table.numel() or bool(table.any())
     moves |= any(layer.identical_units for layer in vitals.layers)  # See `symmetric_weights`.
-    if len(losses) == _BATCHES_TO_BE_DEAF and min(losses) == max(losses) and not moves:
+    if len(losses) == _BATCHES_OF_CONSTANT_LOSS and min(losses) == max(losses) and not moves:
         yield (
             "critical",
             f"The loss is exactly {losses[-1]:.4g} for every batch, and no weight has a gradient: "

@@ -28,8 +28,8 @@ _RECENT_SHARE_OF_CHECKS = 0.2
 _MIN_CHECKS_IF_EVALUATED_LATE = 10
 _MIN_GAP_SHARE = 0.25  # Of the constant baseline.
 _MIN_GAP_SHARE_WITH_ACCURACIES = 0.15
-_MAX_RATIO_BY_HEART = 0.1
-_MIN_ACCURACY_BY_HEART = 0.99
+_MAX_RATIO_MEMORIZED = 0.1
+_MIN_ACCURACY_MEMORIZED = 0.99
 _MIN_FALL_SHARE = 0.05
 _MIN_ACCURACY_IN_TRAINING = 0.9
 _MIN_GAP_OF_ACCURACIES = 0.25
@@ -45,7 +45,7 @@ _REMEDIES = (
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find validation that worsens for good, or that training has left far behind."""
-    if vitals.learns_by_heart:
+    if vitals.overfits_on_purpose:
         return []  # Memorising is the aim.
     checks = max(len(vitals.validation_losses), len(vitals.validation_scores))
     if vitals.evaluates_late and checks < _MIN_CHECKS_IF_EVALUATED_LATE:
@@ -108,12 +108,12 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
         return []
     recent = list(zip(checks[-_RECENT_CHECKS:], training[-_RECENT_CHECKS:], strict=True))
     gap = min(check - loss for check, loss in recent)
-    by_heart = all(loss < _MAX_RATIO_BY_HEART * check for check, loss in recent)
+    memorized = all(loss < _MAX_RATIO_MEMORIZED * check for check, loss in recent)
     # With label smoothing, a loss remains even then.
-    by_heart |= vitals.training_accuracy > _MIN_ACCURACY_BY_HEART
+    memorized |= vitals.training_accuracy > _MIN_ACCURACY_MEMORIZED
     stands = min(checks[-_RECENT_CHECKS:]) > (1 - _MIN_FALL_SHARE) * min(checks[:-_RECENT_CHECKS])
     enough = _MIN_GAP_SHARE_WITH_ACCURACIES if vitals.scores_are_accuracies else _MIN_GAP_SHARE
-    if not (gap > enough * vitals.whole_scale and by_heart and stands):
+    if not (gap > enough * vitals.whole_scale and memorized and stands):
         return []
     evidence = (
         f"The training loss has fallen to {training[-1]:.4g}, while the validation loss has "
@@ -130,7 +130,7 @@ def _by_scores(vitals: Vitals) -> list[Symptom]:
     if not vitals.scores_are_accuracies or len(scores) <= _RECENT_CHECKS or vitals.is_imbalanced:
         return []
     best, before = max(scores[-_RECENT_CHECKS:]), max(scores[:-_RECENT_CHECKS])
-    told = vitals.told_rightly
+    told = vitals.confirmed_training_accuracy
     if (
         not told > max(_MIN_ACCURACY_IN_TRAINING, best + _MIN_GAP_OF_ACCURACIES)
         or best > before + _MIN_RISE_OF_ACCURACY

@@ -37,7 +37,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
     """Find a first loss or predictions of a badly scaled output, or signals that fade or grow."""
     first = _first_loss(vitals) or _first_values(vitals) or _absurd(vitals)
     return [
-        *first, *_faint(vitals), *_misdrawn(vitals), *_recurrent(vitals), *_signals(vitals)
+        *first, *_faint(vitals), *_misinitialized(vitals), *_recurrent(vitals), *_signals(vitals)
     ]  # fmt: skip
 
 
@@ -147,9 +147,9 @@ def _faint(vitals: Vitals) -> list[Symptom]:
     ]  # fmt: skip
 
 
-def _misdrawn(vitals: Vitals) -> list[Symptom]:
+def _misinitialized(vitals: Vitals) -> list[Symptom]:
     """Find initial weights that shrink a signal to hardly anything, or amplify it many times."""
-    off = vitals.misdrawn
+    off = vitals.misinitialized
     # Where no gradient passes through them either, there is no need to wait.
     waited = vitals.had_a_chance if vitals.vanished_from_the_start else vitals.had_a_long_chance
     if not off or not waited or not vitals.gain <= 0.5:

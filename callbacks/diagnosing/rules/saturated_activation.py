@@ -66,7 +66,7 @@ def _holds_up(vitals: Vitals, site: str) -> bool:
     least = min(vitals.saturated.of(site))
     if not vitals.had_a_long_chance:
         return False
-    if vitals.misdrawn:
+    if vitals.misinitialized:
         return least > _MIN_SHARE_HALF_SHUT
     stands = vitals.gain < _GOOD_GAIN and not (vitals.is_falling or vitals.validation_falls)
     return least > _MAX_SHARE_SATURATED and stands

@@ -19,7 +19,7 @@ _MIN_GAP_OF_MOMENTS_OF_ONE = 0.3  # In batches of one.
 _MIN_GAP_OF_SLOW_MOMENTS = 0.3
 _MAX_SHARE_LEFT_AT_ARRIVAL = 0.02
 _MIN_SHARE_LEFT_IN_THE_END = 0.2
-_MIN_HASTY_MOMENTUM = 0.8
+_MIN_MOMENTUM_OF_LAST_BATCH = 0.8
 _MIN_BATCHES_OF_TRAINING = 50
 _TOO_FEW_VALUES = 3
 
@@ -47,14 +47,14 @@ def examine(vitals: Vitals) -> list[Symptom]:
             "Let the running statistics follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"
         ),
     )
-    found = _too_few(vitals, remedies) or _asleep(vitals) or _slow(vitals, remedies)
-    found = found or _hasty(vitals)
+    found = _too_few(vitals, remedies) or _in_evaluation_mode(vitals) or _slow(vitals, remedies)
+    found = found or _last_batch_only(vitals)
     # Sums over batches of different sizes cannot be compared.
     if found or vitals.sum_of > _MIN_RATIO_OF_A_SUM:
         return found
     if unfed := _unfed(vitals):
         return unfed
-    if _are_on_their_way(vitals):
+    if _will_converge(vitals):
         return []
     return _stale(vitals, remedies) or _apart_early(vitals, remedies)
 
@@ -75,9 +75,9 @@ def _too_few(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
 
 
-def _asleep(vitals: Vitals) -> list[Symptom]:
+def _in_evaluation_mode(vitals: Vitals) -> list[Symptom]:
     """Find BatchNorm layers in evaluation mode from the start, with their initial statistics."""
-    names = vitals.sleeping_norms
+    names = vitals.norms_in_evaluation_mode
     if not names or not vitals.had_a_chance or vitals.gain > _GOOD_GAIN:
         return []
     others = f" and {len(names) - 1} more BatchNorm layers are" if len(names) > 1 else " is"
@@ -130,7 +130,7 @@ def _batches(vitals: Vitals) -> float:
     return vitals.planned_steps * max(1.0, len(vitals.losses) / max(1, vitals.step))
 
 
-def _are_on_their_way(vitals: Vitals) -> bool:
+def _will_converge(vitals: Vitals) -> bool:
     """Whether running statistics with a small momentum have yet to converge, and will in time.
 
     Keras' momentum of 0.99 is 0.01 here: a third of the initial value is left after 100 batches.
@@ -168,10 +168,12 @@ def _slow(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     return [Symptom(problem, "warning", evidence, figures, advice, layer)]
 
 
-def _hasty(vitals: Vitals) -> list[Symptom]:
+def _last_batch_only(vitals: Vitals) -> list[Symptom]:
     """Find running statistics of the last batch alone, as from a momentum in Keras' convention."""
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
-    hasty = [name for name, share in vitals.norm_momenta.items() if share > _MIN_HASTY_MOMENTUM]
+    hasty = [
+        name for name, share in vitals.norm_momenta.items() if share > _MIN_MOMENTUM_OF_LAST_BATCH
+    ]
     if not hasty or len(checks) <= _RECENT_CHECKS or len(training) != len(checks):
         return []
     recent = zip(checks[-_CHECKS_TO_COMPARE:], training[-_CHECKS_TO_COMPARE:], strict=True)
@@ -220,7 +222,7 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     poor = min((v for _, v in early), default=math.nan) >= _MIN_SHARE_OF_SCALE * vitals.scale
     if not (worse >= _MIN_RATIO_TO_TRAINING_EARLY and poor and vitals.has_learned):
         return []
-    if _knew_the_second_epoch(vitals):
+    if _memorized_the_first_epoch(vitals):
         return []
     evidence = (
         f"The validation loss was {checks[1]:.4g} at its second check and the training loss "
@@ -236,7 +238,7 @@ def _apart_early(vitals: Vitals, remedies: tuple[Remedy, ...]) -> list[Symptom]:
     return [Symptom(problem, "warning", evidence, figures, advice, reports=1)]
 
 
-def _knew_the_second_epoch(vitals: Vitals) -> bool:
+def _memorized_the_first_epoch(vitals: Vitals) -> bool:
     """Whether the loss dropped as the second epoch began: samples seen once were memorised."""
     if not math.isfinite(vitals.batches_per_epoch):
         return False

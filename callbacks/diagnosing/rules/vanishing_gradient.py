@@ -92,7 +92,10 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
     # A decay that outweighs the gradients leaves weights that let none through, as do weights
     # initialised so, and inputs in the thousands or huge first steps saturate what follows them.
     is_root = vitals.vanished_from_the_start and not (
-        vitals.decay_outweighs or vitals.has_raw_inputs or vitals.misdrawn or vitals.was_flung
+        vitals.decay_outweighs
+        or vitals.has_raw_inputs
+        or vitals.misinitialized
+        or vitals.had_loss_spike
     )
     return [
         Symptom(
@@ -181,7 +184,7 @@ def _from_layer_to_layer(vitals: Vitals) -> list[Symptom]:
         all(a < b for a, b in pairwise(values))
         and values[0] < _MAX_RATIO_OF_FADED_GRADIENT * values[-1]
     )
-    if not fades or vitals.misdrawn or vitals.was_flung:
+    if not fades or vitals.misinitialized or vitals.had_loss_spike:
         return []
     ratio = values[0] / values[-1]
     evidence = (
@@ -198,7 +201,11 @@ def _through_sigmoids(vitals: Vitals) -> list[Symptom]:
 
     Hardly any of the input signal reaches the layers after them before their weights have grown.
     """
-    if not (vitals.is_muffled_at_first and vitals.falls_as_fast_as_ever and vitals.has_learned):
+    if not (
+        vitals.sigmoids_hardly_varied_at_first
+        and vitals.falls_as_fast_as_ever
+        and vitals.has_learned
+    ):
         return []
     if vitals.gain > _MAX_GAIN_THROUGH_SIGMOIDS:
         return []

@@ -39,7 +39,7 @@ class ObservedSigns:
         clips_itself: Whether the module overrides `configure_gradient_clipping`, which may do
             anything.
         steps_by_gradients: Whether a shorter gradient makes a shorter step, as it does for SGD.
-        learns_by_heart: Whether the Trainer is set to memorise a few batches (`overfit_batches`).
+        overfits_on_purpose: Whether the Trainer is to memorise a few batches (`overfit_batches`).
         label_error: Error message of torch about a label that is not a valid class.
         first_gap: Number of the first batch with NaN or infinity, from 0; -1 for none.
         is_broken_off: Whether an error ended the training.
@@ -108,8 +108,8 @@ class ObservedSigns:
         last_activation_is_output: Whether the last activation is the network's output.
         statistics_gap: Distance of each BatchNorm layer's running statistics from those of the last
             batch, see `NormProbe.gaps`.
-        sleeping_norms: BatchNorm layers in evaluation mode whose running statistics still have
-            their initial values.
+        norms_in_evaluation_mode: BatchNorm layers in evaluation mode whose running statistics still
+            have their initial values.
         unfed_norms: BatchNorm layers that the last validation ran with the initial values of their
             running statistics.
         norm_momenta: Weight of each new batch in a BatchNorm layer's running statistics.
@@ -147,7 +147,7 @@ class ObservedSigns:
     clip_norm: float = NAN
     clips_itself: bool = False
     steps_by_gradients: bool = False
-    learns_by_heart: bool = False
+    overfits_on_purpose: bool = False
     label_error: str = ""
     first_gap: int = -1
     is_broken_off: bool = False
@@ -207,7 +207,7 @@ class ObservedSigns:
     variances: Record = field(default_factory=Record)
     last_activation_is_output: bool = False
     statistics_gap: dict[str, float] = field(default_factory=dict)
-    sleeping_norms: list[str] = field(default_factory=list)
+    norms_in_evaluation_mode: list[str] = field(default_factory=list)
     unfed_norms: list[str] = field(default_factory=list)
     norm_momenta: dict[str, float] = field(default_factory=dict)
     validation_losses: list[float] = field(default_factory=list)

@@ -20,7 +20,7 @@ _HARDLY_ANY_GAIN = 0.1
 _MIN_SHARE_ABOVE_CONSTANT = 0.25
 
 _FIRST_BATCHES = 50
-_MIN_RATIO_OF_FLUNG_LOSS = 100.0
+_MIN_RATIO_OF_LOSS_SPIKE = 100.0
 _MIN_RATIO_OF_WORSENED_LOSS = 3.0
 _MIN_RATIO_TO_USUAL_LOSS = 5.0
 _MIN_RATIO_OF_A_SUM = 1.5
@@ -54,7 +54,7 @@ _FAINT_WEIGHT_GAIN = 0.03
 LOUD = 4.0
 _FEWEST_STEPS = 30
 _MIN_SHARE_OF_WEIGHTS = 0.75
-_MAX_VARIANCE_IF_MUFFLED = 0.03
+_MAX_VARIANCE_OF_STUCK_SIGMOIDS = 0.03
 _MAX_VARIANCE_OF_SIGMOIDS = 0.25
 
 
@@ -166,7 +166,7 @@ class Vitals(ObservedSigns):
         return len(pulls) >= _MIN_PULLS and statistics.median(pulls) > 1
 
     @cached_property
-    def misdrawn(self) -> list[Layer]:
+    def misinitialized(self) -> list[Layer]:
         """Layers with most of the weights, all initialised far too small or all far too large."""
         layers = [layer for layer in self.layers if layer.ran]
         drawn = [layer for layer in layers if layer.trained and layer.weight_gain > 0]
@@ -214,11 +214,11 @@ class Vitals(ObservedSigns):
         )
 
     @property
-    def was_flung(self) -> bool:
+    def had_loss_spike(self) -> bool:
         """Whether a step longer than the weights made the loss a hundred times as large."""
         longest = max((u for u in self.total_updates if math.isfinite(u)), default=0.0)
         first = self.losses[0] if self.losses else NAN
-        return longest > 1 and 0 < _MIN_RATIO_OF_FLUNG_LOSS * first < self.highest_first_loss
+        return longest > 1 and 0 < _MIN_RATIO_OF_LOSS_SPIKE * first < self.highest_first_loss
 
     @cached_property
     def curve(self) -> list[float]:
@@ -250,7 +250,7 @@ class Vitals(ObservedSigns):
         return statistics.fmean(recent) if known else NAN
 
     @property
-    def told_rightly(self) -> float:
+    def confirmed_training_accuracy(self) -> float:
         """The training accuracy, at most the logged `training_score`.
 
         The latter may measure something other than the outputs that the loss gets: whole
@@ -454,14 +454,14 @@ class Vitals(ObservedSigns):
         return max(self.saturating_outputs, int(self.last_activation_is_output))
 
     @property
-    def is_muffled(self) -> bool:
+    def sigmoids_hardly_vary(self) -> bool:
         """Whether all hidden saturating units hardly vary, like sigmoids on a long plateau."""
-        return self._hardly_move(-1, _MAX_VARIANCE_IF_MUFFLED)
+        return self._hardly_move(-1, _MAX_VARIANCE_OF_STUCK_SIGMOIDS)
 
     @property
-    def is_muffled_at_first(self) -> bool:
-        """Whether `is_muffled` was true at first, by a looser threshold."""
-        return self._hardly_move(0, 2 * _MAX_VARIANCE_IF_MUFFLED)
+    def sigmoids_hardly_varied_at_first(self) -> bool:
+        """Whether `sigmoids_hardly_vary` was true at first, by a looser threshold."""
+        return self._hardly_move(0, 2 * _MAX_VARIANCE_OF_STUCK_SIGMOIDS)
 
     def _hardly_move(self, place: int, most: float) -> bool:
         sites = list(self.saturated.history)

@@ -217,7 +217,7 @@ def test_where_a_few_batches_are_to_be_learned_by_heart_that_is_no_fault():
     for checks, problem in ((rises, P.OVERFITTING), (chance, P.INCONSISTENT_LABELS)):
         signs = vitals(SMALL, training_epoch_losses=[1.0, 0.5, 0.4, 0.3, 0.2], **checks)
         assert problem in found(signs)
-        assert not found(replace(signs, learns_by_heart=True))
+        assert not found(replace(signs, overfits_on_purpose=True))
 
 
 def test_hundreds_of_deviations_are_told_without_an_exponent():

@@ -310,8 +310,11 @@ def test_a_training_whose_steps_nobody_sees_has_no_frozen_layers():
 
 
 def test_norms_that_are_left_in_evaluation_mode():
-    assert found(vitals(FLAT, sleeping_norms=["bn1", "bn2"]))[P.TRAIN_EVAL_MISMATCH] == "warning"
-    assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, sleeping_norms=["bn1"]))
+    assert (
+        found(vitals(FLAT, norms_in_evaluation_mode=["bn1", "bn2"]))[P.TRAIN_EVAL_MISMATCH]
+        == "warning"
+    )
+    assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, norms_in_evaluation_mode=["bn1"]))
 
 
 @pytest.mark.parametrize(
