@@ -59,8 +59,8 @@ def _symptom(vitals: Vitals, steps: Steps, killed: str) -> Symptom:
     if steps.recent < _USUAL_UPDATE_RATIO:
         moves = f"A step moved the weights by up to {as_length(steps.peak)} ("
     evidence = (
-        f"{moves}about 0.1% is usual), and the loss is {_said(vitals.recent_loss)}, from "
-        f"{_said(vitals.losses[0])} at first and {least:.4g} at its best."
+        f"{moves}about 0.1% is usual), and the loss is {_said(vitals.recent_loss)} "
+        f"({_said(vitals.losses[0])} at first, {least:.4g} at its best)."
     )
     if killed:
         evidence += f" By now {killed}, which they were not at first."
