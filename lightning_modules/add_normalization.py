@@ -1,4 +1,4 @@
-"""Normalisation layers for a network that exists."""
+"""Add normalisation layers to an existing network."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -26,39 +26,39 @@ def add_normalization(
     include_output: bool = False,
     inplace: bool = False,
 ) -> nn.Module:
-    """Normalise the outputs of each convolution and linear layer that lacks it.
+    """Add a normalisation after each convolution and linear layer that lacks one.
 
-    A layer lacks it if an activation, another layer with weights or the network's output reads
-    what the layer gives before a normalisation does. That is found by ``torch.fx``; parts whose
-    code it cannot follow count as running in the order in which they are registered, with a
-    warning if that decides.
+    A layer lacks one if its output reaches an activation, another layer with weights or the
+    network's output before any normalisation. This is determined with ``torch.fx``; modules whose
+    code cannot be traced are assumed to run their submodules in registration order, with a warning
+    if that decides.
 
-    Each such layer is replaced by one module of the layer and the normalisation, through which
-    the layer's own attributes, such as ``weight``, are still read and set. Weights keep their
-    values, a bias included, so the outputs change as the normalisation makes them. The state
-    gets new names (``fc.weight`` becomes ``fc.layer.weight``); one that was saved before loads
-    with ``strict=False``, the normalisation's entries missing. Linear layers of sequences
-    ``(N, L, C)`` have their last dimension normalised, over the ``N * L`` positions for batch
-    normalisation, padding included.
+    Each such layer is replaced by a module that holds the layer and its normalisation, and through
+    which the layer's attributes, such as ``weight``, can still be read and set. Weights and biases
+    keep their values, so the outputs change through the normalisation alone. Keys of the state dict
+    change (``fc.weight`` becomes ``fc.layer.weight``); one saved beforehand loads with
+    ``strict=False``, with the normalisation's entries missing. For sequences ``(N, L, C)``, linear
+    layers have their last dimension normalised; batch normalisation takes its statistics over all
+    ``N * L`` positions, padding included.
 
-    Not reached: the layers inside ``nn.MultiheadAttention``, and any other whose weights are
-    used without calling the layer. A network in which nothing lacks it is returned as it is.
+    Layers inside ``nn.MultiheadAttention``, and any other layer whose weights are used without
+    calling it, are left unchanged, and so is a network in which no layer lacks a normalisation.
 
     Args:
         network: Network or LightningModule.
         norm: ``"batch"``, ``"layer"``, ``"group"``, ``"instance"`` or ``"rms"``.
         norm_options: Arguments of the normalisation, such as ``{"momentum": 0.01}``.
-        include_output: Whether layers with no further layer of weights after them, the outputs,
-            get one too.
+        include_output: Whether to normalise output layers too, which are those that no other layer
+            with weights follows.
         inplace: Whether to change the network itself instead of a deep copy.
 
     Returns:
-        The changed network; each normalisation has its layer's device, dtype and mode.
+        The modified network; each normalisation has its layer's device, dtype and training mode.
 
     Raises:
-        TypeError: If the network is compiled, scripted or distributed already.
-        ValueError: If the normalisation does not fit, the weights are tied or uninitialised, or
-            no layer is there to normalise.
+        TypeError: If the network is already compiled, scripted or distributed.
+        ValueError: If the normalisation does not fit, weights are tied or uninitialised, or there
+            is no layer to normalise.
 
     Example:
         >>> network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
@@ -96,8 +96,8 @@ def _report_guesses(
     if names:
         parts_of = sorted({type(module).__name__ for module in guessed})
         warnings.warn(
-            f"The code of {', '.join(parts_of)} cannot be followed, so that its parts count as "
-            f"running as registered. Check whether these layers lack a normalisation: "
-            f"{', '.join(names)}. Where not, give only the parts of the network that do.",
+            f"The code of {', '.join(parts_of)} cannot be traced, so its submodules are assumed to "
+            f"run in registration order. Check whether these layers really lack a normalisation: "
+            f"{', '.join(names)}. If some do not, pass only the parts of the network that do.",
             stacklevel=3,
         )

@@ -28,30 +28,30 @@ _TOP = 5
 class Classifier(SupervisedModule):
     """Train any network that maps a batch to logits, with cross-entropy.
 
-    Each batch is ``(x, y)``: ``y`` holds class indices, int64, shape ``(N,)``, or, after MixUp
-    and its like, probabilities of shape ``(N, num_classes)``. Logged once an epoch: the loss and
-    accuracy of each stage, and of validation and test also top-5 accuracy (with more than 5
-    classes), macro F1, AUROC and calibration error. AUROC is the mean over the classes of which
-    there are positive and negative samples, NaN where there is none; it is counted in narrow bins
-    of the log-odds, which the exact one is within 0.002 of for the usual distributions of scores.
-    Arguments of optimisation and regularisation are those of :class:`SupervisedModule`.
+    Each batch is ``(x, y)``: ``y`` holds class indices, int64, shape ``(N,)``, or, after MixUp or
+    CutMix, probabilities of shape ``(N, num_classes)``. Logged once per epoch: loss and accuracy of
+    each stage and, for validation and test, top-5 accuracy (with more than 5 classes), macro F1,
+    AUROC and calibration error. AUROC is averaged over the classes that have both positive and
+    negative samples, and NaN if there are none; it is computed from narrow bins of the log-odds,
+    which is within 0.002 of the exact value for the usual distributions of scores. For optimisation
+    and regularisation, see :class:`SupervisedModule`.
 
     Args:
-        network: Maps ``x`` to logits of shape ``(N, num_classes)``; None where a subclass makes
-            it in `configure_network`.
+        network: Maps ``x`` to logits of shape ``(N, num_classes)``; None if a subclass creates it
+            in `configure_network`.
         num_classes: Number of classes, at least 2.
-        label_smoothing: Share of each target that is spread over all classes, 0 to below 1.
-        class_weights: Weight of each class in the loss, as torch's cross-entropy takes them: of
-            indices it is divided by the sum of their weights, of shares (MixUp) by the number of
-            samples. None weighs all alike.
+        label_smoothing: Fraction of each target that is spread over all classes, 0 to below 1.
+        class_weights: Weight of each class in the loss, as in ``nn.CrossEntropyLoss``: for class
+            indices the loss is divided by the sum of their weights, for probabilities (MixUp) by
+            the number of samples. None weights all classes equally.
         **training: Further arguments of :class:`SupervisedModule`.
 
     Attributes:
-        confusion_matrix: Of the last validation and test, by stage: counts, int64, shape
-            ``(num_classes, num_classes)``, rows are the true classes.
+        confusion_matrix: Counts of the last validation and test, by stage: int64, shape
+            ``(num_classes, num_classes)``, where rows are the true classes.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown or a number is out of range.
         TypeError: If ``network`` is not an ``nn.Module``.
 
     Example:
@@ -70,7 +70,7 @@ class Classifier(SupervisedModule):
         **training: Any,
     ) -> None:
         check_share("label_smoothing", label_smoothing)
-        # First, because configure_loss and configure_metrics, which the base calls, read these.
+        # First, because the base class calls configure_loss and configure_metrics, which read them.
         self.num_classes = whole_number("num_classes", num_classes, least=2)
         self.label_smoothing = label_smoothing
         self.class_weights = checked_class_weights(class_weights, self.num_classes)
@@ -78,14 +78,14 @@ class Classifier(SupervisedModule):
         self.confusion_matrix: dict[str, Tensor] = {}
 
     def configure_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """Cross-entropy."""
+        """Return the cross-entropy loss."""
         if self.class_weights is None:
             return nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
         return weighted_cross_entropy(self.class_weights, self.label_smoothing)
 
     def configure_metrics(self, stage: Stage) -> MetricCollection:
-        """Accuracy, and for validation and test the more costly ones."""
-        # The loss has checked the labels, and the metrics' own check would wait for the device.
+        """Return accuracy and, for validation and test, the more expensive metrics."""
+        # The loss has checked the labels; the metrics' own checks would synchronise the device.
         settings: dict[str, Any] = {"num_classes": self.num_classes, "validate_args": False}
         metrics: dict[str, Any] = {"accuracy": Accuracy("multiclass", **settings)}
         if stage != "train":
@@ -98,27 +98,27 @@ class Classifier(SupervisedModule):
         return MetricCollection(metrics)
 
     def predictions(self, outputs: Tensor) -> Tensor:
-        """Class probabilities of shape ``(N, num_classes)``."""
+        """Return class probabilities of shape ``(N, num_classes)``."""
         return torch.softmax(outputs, -1)
 
     def metric_outputs(self, outputs: Tensor) -> Tensor:
-        """Log-probabilities, which torchmetrics takes for logits wherever the outputs lie."""
+        """Return log-probabilities, which torchmetrics takes for logits whatever their range."""
         return torch.log_softmax(outputs, -1)
 
     def metric_targets(self, targets: Tensor) -> Tensor:
-        """Class indices, of probabilities the most probable."""
+        """Return class indices; for probabilities, those of the most probable class."""
         return targets.argmax(-1) if targets.ndim > 1 else targets
 
     def checked_targets(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Targets as they are, if logits and labels fit by their shapes and dtypes."""
+        """Return the targets unchanged if their shapes and dtypes fit the logits."""
         if not isinstance(outputs, Tensor):
             raise TypeError(
-                f"Expected `network` to give one tensor of logits, but got {type(outputs)}."
+                f"Expected `network` to return one tensor of logits, but got {type(outputs)}."
             )
         expected = (len(outputs), self.num_classes)
         if tuple(outputs.shape) != expected:
             raise ValueError(
-                f"Expected `network` to give logits of shape {expected} (batch, num_classes), "
+                f"Expected `network` to return logits of shape {expected} (batch, num_classes), "
                 f"but got {tuple(outputs.shape)}."
             )
         soft = targets.is_floating_point() and targets.shape == expected
@@ -138,7 +138,7 @@ class Classifier(SupervisedModule):
                 raise
             raise ValueError(
                 f"Expected labels from 0 to {self.num_classes - 1}, but got {int(y.min())} to "
-                f"{int(y.max())}. Set `num_classes` to the number of classes or mend the labels."
+                f"{int(y.max())}. Set `num_classes` to the number of classes or fix the labels."
             ) from error
 
     def _log_epoch(self, stage: Stage) -> dict[str, Tensor]:
@@ -157,8 +157,8 @@ class Classifier(SupervisedModule):
 
         Args:
             stage: ``"val"`` or ``"test"``.
-            ax: Axes to draw on; None makes a figure.
-            labels: Names of the classes; their numbers by default.
+            ax: Axes to draw on; None creates a figure.
+            labels: Names of the classes; class indices by default.
 
         Returns:
             The axes.
@@ -168,6 +168,7 @@ class Classifier(SupervisedModule):
         """
         if stage not in self.confusion_matrix:
             raise ValueError(
-                f"Expected {stage!r} to have run, but there are {sorted(self.confusion_matrix)}."
+                f"Expected {stage!r} to have run, but got results of "
+                f"{sorted(self.confusion_matrix)} only."
             )
         return draw_confusion_matrix(self.confusion_matrix[stage], ax, labels)

@@ -12,26 +12,26 @@ from .classifier import Classifier
 
 
 class ConvNetClassifier(Classifier):
-    """3x3 convolutions, each but the last followed by 2x2 pooling, then a global average.
+    """3x3 convolutions with 2x2 max pooling between them, then global average pooling.
 
-    Each is convolution, normalisation, activation, dropout. Images may have any size.
+    Each convolution is followed by normalisation, activation and dropout. Images may have any size.
 
     Args:
         in_channels: Channels of the images.
         num_classes: Number of classes.
-        channels: Width of each convolution.
+        channels: Output channels of each convolution.
         activation: Name, import path or class of an activation, or a module or function.
         activation_options: Arguments of the activation, such as ``{"negative_slope": 0.2}``.
         norm: ``"none"``, ``"batch"``, ``"layer"``, ``"group"``, ``"instance"`` or ``"rms"``.
         norm_options: Arguments of the normalisation, such as ``{"momentum": 0.01}``.
         norm_position: ``"before"`` or ``"after"`` the activation.
-        init: ``"auto"`` fits the activation; ``"default"`` leaves torch's own; or a scheme.
+        init: Name of a scheme; ``"auto"`` fits the activation, ``"default"`` keeps torch's own.
         init_options: Arguments of the scheme ``"normal"`` or ``"constant"``.
         dropout: Probability of dropping a channel, 0 to below 1.
         **training: Further arguments of :class:`Classifier` and :class:`SupervisedModule`.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown or a number is out of range.
 
     Example:
         >>> import torch
@@ -72,6 +72,6 @@ class ConvNetClassifier(Classifier):
         self.in_channels = in_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of shape ``(N, num_classes)``."""
+        """Return logits of shape ``(N, num_classes)``."""
         check_images(x, self.in_channels)
         return super().forward(x)

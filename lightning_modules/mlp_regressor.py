@@ -14,25 +14,25 @@ from .regressor import Regressor
 class MLPRegressor(Regressor):
     """Dense layers with one activation, normalisation and initialisation throughout.
 
-    Each hidden layer is linear, normalisation, activation, dropout. Inputs of more dimensions
-    are flattened.
+    Each hidden linear layer is followed by normalisation, activation and dropout. Inputs with more
+    than two dimensions are flattened.
 
     Args:
-        in_features: Numbers in one sample.
-        out_features: Numbers to predict for one sample.
+        in_features: Number of values in one sample.
+        out_features: Number of values to predict for one sample.
         hidden: Width of each hidden layer.
         activation: Name, import path or class of an activation, or a module or function.
         activation_options: Arguments of the activation, such as ``{"negative_slope": 0.2}``.
         norm: ``"none"``, ``"batch"``, ``"layer"``, ``"group"`` or ``"rms"``.
         norm_options: Arguments of the normalisation, such as ``{"momentum": 0.01}``.
         norm_position: ``"before"`` or ``"after"`` the activation.
-        init: ``"auto"`` fits the activation; ``"default"`` leaves torch's own; or a scheme.
+        init: Name of a scheme; ``"auto"`` fits the activation, ``"default"`` keeps torch's own.
         init_options: Arguments of the scheme ``"normal"`` or ``"constant"``.
-        dropout: Probability, 0 to below 1.
+        dropout: Dropout probability, 0 to below 1.
         **training: Further arguments of :class:`Regressor` and :class:`SupervisedModule`.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown or a number is out of range.
 
     Example:
         >>> import torch
@@ -73,6 +73,6 @@ class MLPRegressor(Regressor):
         self.in_features = in_features
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs of shape ``(N, out_features)``."""
+        """Return outputs of shape ``(N, out_features)``."""
         check_features(x, self.in_features)
         return super().forward(x)

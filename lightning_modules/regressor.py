@@ -15,22 +15,22 @@ _LOSSES: dict[str, type[nn.Module]] = {"mse": nn.MSELoss, "mae": nn.L1Loss, "hub
 
 
 class Regressor(SupervisedModule):
-    """Train any network that maps a batch to numbers.
+    """Train any network that maps a batch to real numbers.
 
-    Each batch is ``(x, y)``: ``y`` is floating point and has the shape of the network's outputs,
-    or, where there is one output, shape ``(N,)``. Logged once an epoch: the loss of each stage
-    and its mean absolute error (``mae``), root mean squared error (``rmse``) and, from two
-    samples on, R2, the mean over outputs. Arguments of optimisation and regularisation are those
-    of :class:`SupervisedModule`.
+    Each batch is ``(x, y)``: ``y`` is floating point and has the shape of the network's outputs or,
+    with a single output, shape ``(N,)``. Logged once per epoch for each stage: loss, mean absolute
+    error (``mae``), root mean squared error (``rmse``) and R2 averaged over the outputs (``r2``),
+    which is NaN for fewer than two samples. For optimisation and regularisation, see
+    :class:`SupervisedModule`.
 
     Args:
-        network: Maps ``x`` to outputs of shape ``(N, outputs)`` or ``(N, ...)``; None where a
-            subclass makes it in `configure_network`.
+        network: Maps ``x`` to outputs of shape ``(N, outputs)`` or ``(N, ...)``; None if a
+            subclass creates it in `configure_network`.
         loss: ``"mse"``, ``"mae"`` or ``"huber"``.
         **training: Further arguments of :class:`SupervisedModule`.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown or a number is out of range.
         TypeError: If ``network`` is not an ``nn.Module``.
 
     Example:
@@ -46,24 +46,24 @@ class Regressor(SupervisedModule):
         loss: Literal["mse", "mae", "huber"] = "mse",
         **training: Any,
     ) -> None:
-        self.loss_name = loss  # first, because configure_loss, which the base calls, reads it
+        self.loss_name = loss  # first, because the base class calls configure_loss, which reads it
         choose("loss", loss, _LOSSES)
         super().__init__(network, **training)
 
     def configure_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """The loss by its name."""
+        """Return the chosen loss function."""
         return choose("loss", self.loss_name, _LOSSES)()
 
     def configure_metrics(self, stage: Stage) -> MetricCollection:
-        """Mean absolute error, root mean squared error and R2."""
+        """Return mean absolute error, root mean squared error and R2."""
         return MetricCollection(
             {"mae": MeanAbsoluteError(), "rmse": MeanSquaredError(squared=False), "r2": R2Score()}
         )
 
     def checked_targets(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Targets in the outputs' shape and precision; none that would be broadcast silently."""
+        """Return targets in the outputs' shape and precision; refuse those that would broadcast."""
         if not isinstance(outputs, Tensor):
-            raise TypeError(f"Expected `network` to give one tensor, but got {type(outputs)}.")
+            raise TypeError(f"Expected `network` to return one tensor, but got {type(outputs)}.")
         if not targets.is_floating_point() or outputs.shape not in (
             targets.shape,
             (*targets.shape, 1),
@@ -75,5 +75,5 @@ class Regressor(SupervisedModule):
         targets = targets.reshape(outputs.shape)
         if targets.dtype == outputs.dtype:
             return targets
-        # Under mixed precision targets keep the digits that the outputs do not have.
+        # Under mixed precision, targets keep the digits that the outputs lack.
         return targets.to(torch.promote_types(outputs.dtype, torch.float32))

@@ -1,4 +1,4 @@
-"""New initial weights for a network that exists."""
+"""Reinitialise an existing network."""
 
 import copy
 import warnings
@@ -29,24 +29,24 @@ def reinitialize(
 ) -> nn.Module:
     """Give each convolution and linear layer new weights that fit the activations around it.
 
-    The activations are found by ``torch.fx``; parts whose code it cannot follow count as running
-    in the order in which they are registered. Normalisations are reset, running statistics
-    included, and so are all other layers with ``reset_parameters``, such as embeddings and
-    recurrent layers. Parameters of modules without it, such as a class token, keep their values,
-    with a warning. With ``init="default"`` every layer resets itself.
+    The activations are found with ``torch.fx``; modules whose code cannot be traced are assumed to
+    run their submodules in registration order. Normalisations, including their running statistics,
+    and all other layers with ``reset_parameters``, such as embeddings and recurrent layers, are
+    reset. Parameters of modules without ``reset_parameters``, such as a class token, keep their
+    values, with a warning. With ``init="default"``, every layer uses its own ``reset_parameters``.
 
     Args:
         network: Network or LightningModule.
-        init: ``"auto"`` fits the activation; or ``"default"``, ``"kaiming_normal"``,
-            ``"orthogonal"`` and the other schemes, but for ``"lsuv"``, which needs data.
+        init: Name of a scheme: ``"auto"`` fits the activation; others are ``"default"``,
+            ``"kaiming_normal"``, ``"orthogonal"`` etc., except ``"lsuv"``, which needs data.
         init_options: Arguments of the scheme ``"normal"`` or ``"constant"``.
         inplace: Whether to change the network itself instead of a deep copy.
 
     Returns:
-        The network with new weights; which of them are trained stays as it was.
+        The network with new weights; ``requires_grad`` of each parameter stays as it was.
 
     Raises:
-        TypeError: If the network is compiled, scripted or distributed already.
+        TypeError: If the network is already compiled, scripted or distributed.
         ValueError: If the scheme is unknown or needs data, if weights are tied, uninitialised or
             parametrised (weight or spectral norm, pruning), or if there are none.
 
@@ -68,7 +68,7 @@ def reinitialize(
         raise ValueError("Expected `network` to have parameters, but got none.")
     network = network if inplace else copied(network)
     layers = [module for module in parts(network) if isinstance(module, WEIGHT_LAYERS)]
-    # Before the weights, which may depend on the slope of a PReLU.
+    # Before the initialisation, which may depend on the slope of a PReLU.
     kept = [module for module in parts(network) if module not in layers and not _reset(module)]
     if init == "default":
         for layer in layers:
@@ -83,7 +83,7 @@ def _initialize(
     network: nn.Module, layers: Sequence[nn.Module], init: str, options: Options | None
 ) -> None:
     flow = Dataflow(network)
-    # Orthogonal matrices are not made in half precision.
+    # Orthogonal initialisation is not available in half precision.
     half = [layer for layer in layers if layer.weight.dtype in (torch.float16, torch.bfloat16)]
     single = {layer: copy.deepcopy(layer).float() for layer in half}
     initialize(
@@ -112,14 +112,14 @@ def _refuse_parametrized(network: nn.Module) -> None:
         )
         if computed or is_parametrized(module):
             raise ValueError(
-                "Expected `network` to hold its weights themselves, but got weights of "
+                "Expected `network` to have plain parameters as weights, but got weights of "
                 f"{name or 'the network'!r} that are computed from others (parametrisation, "
                 "weight norm or pruning). Remove that first."
             )
 
 
 def _reset(module: Any) -> bool:
-    """Reset what a module itself holds; whether it could be, or holds nothing."""
+    """Reset a module's own parameters; return whether that succeeded or there are none."""
     if isinstance(module, nn.MultiheadAttention):
         module.out_proj.reset_parameters()
         module._reset_parameters()
@@ -139,6 +139,7 @@ def _report(network: nn.Module, kept: list[nn.Module]) -> None:
     ]
     if names:
         warnings.warn(
-            f"Parameters without `reset_parameters` keep their values: {', '.join(names)}.",
+            "Parameters of modules without `reset_parameters` keep their values: "
+            f"{', '.join(names)}.",
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""Other activations for a network that exists."""
+"""Replace the activations of an existing network."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from .building_blocks.choices import Options
 from .building_blocks.dataflow import ELEMENTWISE_ACTIVATIONS, function_name, trace
 from .building_blocks.surgery import check_network, copied, parts, replace_modules
 
-# A handle that removes a hook knows the dictionary that holds it, so the dictionaries move.
+# The handle of a hook refers to the dictionary that holds it, so whole dictionaries are moved.
 _HOOKS = (
     "_forward_hooks",
     "_forward_hooks_with_kwargs",
@@ -31,30 +31,31 @@ def replace_activations(
     replaced: Sequence[type[nn.Module]] = ELEMENTWISE_ACTIVATIONS,
     inplace: bool = False,
 ) -> nn.Module:
-    """Put another activation in the place of each activation module.
+    """Replace each activation module by another activation.
 
-    Each module is replaced by one of its own; one that the network's code calls at several
-    sites, or that is registered in several places, stays one. All hooks move to the new module.
-    Of the functions that code may call instead of modules, only the one that torch's transformer
-    layers are given is replaced; others stay, with a warning where they are found.
+    Each module gets its own replacement; a module that is called or registered in several places
+    gets a single one. All hooks move to the new module. Of functional activations, only the one
+    passed to torch's transformer layers is replaced; others are kept, with a warning where they
+    are found.
 
-    By default gates and outputs such as ``nn.Sigmoid`` are replaced as well: ``replaced`` says
-    which to take.
+    By default, gates and output activations such as ``nn.Sigmoid`` are replaced as well; use
+    ``replaced`` to choose.
 
     Args:
         network: Network or LightningModule, or an activation itself.
         activation: Name, import path or class of an activation, or a module or function.
         activation_options: Arguments of the activation, such as ``{"negative_slope": 0.2}``.
-        replaced: Classes whose instances are replaced; every element-wise one of ``torch.nn``.
+        replaced: Classes whose instances are replaced; by default every element-wise activation of
+            ``torch.nn``.
         inplace: Whether to change the network itself instead of a deep copy.
 
     Returns:
-        The changed network; each new activation has the mode of the old one, and the device and
-        dtype of the nearest parameters before it.
+        The modified network; each new activation has the training mode of the old one, and the
+        device and dtype of the nearest preceding parameters.
 
     Raises:
-        TypeError: If ``replaced`` holds something other than classes, or the network is compiled,
-            scripted or distributed already.
+        TypeError: If ``replaced`` holds something other than classes, or the network is already
+            compiled, scripted or distributed.
         ValueError: If the activation is unknown or there is nothing to replace.
 
     Example:
@@ -67,7 +68,7 @@ def replace_activations(
     classes = _checked_classes(replaced)
     check_network(network)
     network = network if inplace else copied(network)
-    make_activation(activation, activation_options)  # an error leaves the network as it was
+    make_activation(activation, activation_options)  # fails before the network is changed
     new: dict[nn.Module, nn.Module] = {}
     nearest = next(_float_tensors(network), None)
     for part in parts(network):
@@ -89,7 +90,7 @@ def _checked_classes(replaced: Any) -> tuple[type[nn.Module], ...]:
     classes = tuple(replaced) if isinstance(replaced, (tuple, list, set, frozenset)) else None
     if not classes or not all(isinstance(c, type) and issubclass(c, nn.Module) for c in classes):
         raise TypeError(
-            "Expected `replaced` to be a tuple of classes of modules, such as `(nn.ReLU,)`, but "
+            "Expected `replaced` to be a tuple of module classes, such as `(nn.ReLU,)`, but "
             f"got {replaced!r}."
         )
     return classes
@@ -102,7 +103,7 @@ def _float_tensors(module: nn.Module, *, recurse: bool = True) -> Iterator[Tenso
 
 
 def _successor(old: nn.Module, new: nn.Module, like: Tensor | None) -> nn.Module:
-    """The new module with the old one's hooks, mode, device, dtype and frozen parameters."""
+    """Give the new module the old one's hooks, mode and frozen state; device and dtype of like."""
     if like is not None:
         new.to(device=like.device, dtype=like.dtype)
     new.train(old.training)
@@ -121,7 +122,7 @@ def _successor(old: nn.Module, new: nn.Module, like: Tensor | None) -> nn.Module
 def _transformer_functions(
     network: nn.Module, classes: tuple[type[nn.Module], ...]
 ) -> list[tuple[Any, nn.Module]]:
-    """Transformer layers whose activation is a function, with its module."""
+    """Find transformer layers whose activation is a function, with the equivalent module."""
     found = []
     for module in network.modules():
         if isinstance(module, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
@@ -136,15 +137,16 @@ def _report_functions(network: nn.Module, *, any_replaced: bool) -> None:
     graph = trace(network)
     called = set() if graph is None else {function_name(n).rstrip("_") for n in graph.nodes}
     names = sorted(called & ACTIVATIONS.keys())
-    calls = f"its code calls {', '.join(names)} as functions" if names else ""
+    calls = f"the network calls {', '.join(names)} as functions" if names else ""
     if not any_replaced:
         raise ValueError(
-            "Expected `network` to have activation modules of `replaced`, but got none"
-            f"{': ' + calls if calls else ''}. Activations that code calls as functions, such as "
-            "`torch.relu(x)`, cannot be replaced: make them modules first."
+            "Expected `network` to have activation modules of a class in `replaced`, but got none"
+            f"{': ' + calls if calls else ''}. Functional activations, such as `torch.relu(x)`, "
+            "cannot be replaced: turn them into modules first."
         )
     if names:
         warnings.warn(
-            f"Some activations stay: {calls}, which cannot be replaced. Make them modules first.",
+            f"Some activations are kept: {calls}, which cannot be replaced. Turn them into modules "
+            "first.",
             stacklevel=3,
         )

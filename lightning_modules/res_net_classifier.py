@@ -19,35 +19,35 @@ from .classifier import Classifier
 
 
 class ResNetClassifier(Classifier):
-    """Residual network of 18 to 152 layers; with torchvision's weights, torchvision's outputs.
+    """Residual network of 18 to 152 layers; reproduces torchvision's outputs with its weights.
 
     ``model.network.load_state_dict(torchvision.models.resnet18(weights="DEFAULT").state_dict())``
     works for any depth, with ``in_channels=3``, ``num_classes=1000`` and the defaults of the
-    other arguments. Each place of an activation has its own, so that learnt slopes of
-    ``"prelu"`` are not shared. Images may have any size, but instance normalisation needs more
-    than 32 pixels one way, or 8 with the stem ``"cifar"``.
+    other arguments. Each activation is a separate module, so learnt slopes of ``"prelu"`` are not
+    shared. Images may have any size, but instance normalisation needs more than 32 pixels in one
+    dimension, or 8 with the stem ``"cifar"``.
 
     Args:
         in_channels: Channels of the images.
         num_classes: Number of classes.
-        depth: 18 or 34 (of two 3x3 convolutions a block), or 50, 101 or 152 (bottlenecks).
-        stem: ``"imagenet"`` quarters height and width before the first block (7x7 convolution of
-            stride 2, 3x3 max pooling); ``"cifar"`` keeps them (3x3 convolution), which suits
-            images of less than about 64 pixels.
+        depth: 18 or 34 (two 3x3 convolutions per block), or 50, 101 or 152 (bottlenecks).
+        stem: ``"imagenet"`` divides height and width by 4 before the first block (7x7 convolution
+            with stride 2, 3x3 max pooling); ``"cifar"`` keeps them (3x3 convolution), which suits
+            images smaller than about 64 pixels.
         width: Channels of the first stage; the later ones have 2, 4 and 8 times as many.
         activation: Name, import path or class of an activation, or a module or function.
         activation_options: Arguments of the activation, such as ``{"negative_slope": 0.2}``.
         norm: ``"none"``, ``"batch"``, ``"layer"``, ``"group"``, ``"instance"`` or ``"rms"``.
         norm_options: Arguments of the normalisation, such as ``{"momentum": 0.01}``.
-        init: ``"auto"`` fits the activation, and without normalisation also the number of
-            blocks; ``"default"`` leaves torch's own; or a scheme.
+        init: Name of a scheme; ``"auto"`` fits the activation and, without normalisation, also the
+            number of blocks, ``"default"`` keeps torch's own.
         init_options: Arguments of the scheme ``"normal"`` or ``"constant"``.
-        zero_init_residual: Whether each block starts as its shortcut alone (Goyal et al. 2017).
+        zero_init_residual: Whether each block starts as its shortcut only (Goyal et al. 2017).
         dropout: Probability of dropping a feature before the last linear layer, 0 to below 1.
         **training: Further arguments of :class:`Classifier` and :class:`SupervisedModule`.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown or a number is out of range.
 
     Example:
         >>> import torch
@@ -96,7 +96,7 @@ class ResNetClassifier(Classifier):
         self._stem, self._norm = stem, norm
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of shape ``(N, num_classes)``."""
+        """Return logits of shape ``(N, num_classes)``."""
         check_images(x, self.in_channels)
         check_positions(x, self._stem, self._norm)
         return super().forward(x)

@@ -45,36 +45,36 @@ STAGES: tuple[Stage, ...] = ("train", "val", "test")
 
 
 class SupervisedModule(LightningModule):
-    r"""Train a network on batches ``(x, y)``; `Classifier` and `Regressor` say with which loss.
+    r"""Train a network on batches ``(x, y)``; `Classifier` and `Regressor` define the loss.
 
     A subclass may override `configure_network`, `configure_loss`, `configure_metrics`,
-    `configure_optimizers` and `predictions`; training, validation and test share one step. The
-    loss and the metrics are logged once an epoch as ``train_loss``, ``val_loss``, ...; the loss
-    that is logged is that of the data, without penalties.
+    `configure_optimizers` and `predictions`; training, validation and test share one step. Loss
+    and metrics are logged once per epoch as ``train_loss``, ``val_loss``, ...; the logged loss is
+    the data loss, without penalties.
 
     Args:
-        network: The network; None where a subclass makes it in `configure_network`.
+        network: The network; None if a subclass creates it in `configure_network`.
         optimizer: Name, class or import path of an optimiser.
         lr: Learning rate, positive.
         optimizer_options: Further arguments of the optimiser.
         scheduler: ``"constant"``, ``"step"``, ``"exponential"``, ``"cosine"``, ``"one_cycle"``
             or ``"plateau"``.
-        scheduler_options: Arguments of torch's schedule of that name.
-        warmup: Steps of linear warm-up, or, below 1, its share of all steps.
-        l1: Factor of L1 on the weights, biases and normalisations spared.
-        l1_mode: ``"proximal"`` shrinks the weights by ``lr * l1`` after each step, which makes
-            them exactly zero; ``"penalty"`` adds ``l1 * sum(|w|)`` to the loss. With either, the
-            share of zeros is logged as ``zero_weights``.
-        l2: Factor of L2 on the weights, in place of a decay that the optimiser has by default.
+        scheduler_options: Arguments of the torch scheduler.
+        warmup: Steps of linear warm-up or, below 1, their fraction of all steps.
+        l1: Factor of L1 regularisation of the weights, without biases and normalisations.
+        l1_mode: ``"proximal"`` shrinks the weights by ``lr * l1`` after each step, which sets
+            small ones exactly to zero; ``"penalty"`` adds ``l1 * sum(|w|)`` to the loss. With
+            either, the fraction of zeros is logged as ``zero_weights``.
+        l2: Factor of L2 regularisation of the same weights; replaces the optimiser's default decay.
         l2_mode: ``"decoupled"`` multiplies the weights by ``1 - lr * l2`` before each step;
             ``"penalty"`` adds ``l2 / 2 * sum(w**2)`` to the loss.
-        channels_last: Whether network and images are kept in that memory format, which
-            convolutions in mixed precision are faster in.
+        channels_last: Whether to keep network and images in the channels-last memory format, which
+            makes convolutions in mixed precision faster.
 
     Raises:
-        ValueError: If a name is unknown, a number out of range, or the learning rate or L2 is
-            given in ``optimizer_options``, too.
-        TypeError: If what is to be a number is none.
+        ValueError: If a name is unknown, a number is out of range, or ``optimizer_options`` repeat
+            the learning rate or L2.
+        TypeError: If an argument should be a number but is not.
         TypeError: If ``network`` is not an ``nn.Module``.
     """
 
@@ -126,14 +126,14 @@ class SupervisedModule(LightningModule):
         arguments = outermost_arguments(self, frame)
         modules = [name for name, value in arguments.items() if isinstance(value, nn.Module)]
         self.save_hyperparameters(ignore=["network", *modules], frame=frame)
-        if "_instantiator" in self.hparams:  # LightningCLI's own, a network's class path included
+        if "_instantiator" in self.hparams:  # set by LightningCLI, with a network's class path
             self.save_hyperparameters(frame=frame)
             return
         for name in set(self.hparams) - set(arguments):  # a base class's own arguments
             del self.hparams[name]
         changed = plain_hyperparameters({k: v for k, v in arguments.items() if k != "network"})
         self.hparams.update(changed)
-        # To save them once more would compare each with all, which arrays have no answer to.
+        # Saving them again would compare values, which is ambiguous for arrays.
         self._hparams_initial = copy.deepcopy(self.hparams)
 
     def _checked_network(self, network: nn.Module | None) -> nn.Module:
@@ -149,50 +149,50 @@ class SupervisedModule(LightningModule):
         if self.device_mesh is not None:
             shard_by_layer(self.network, self.device_mesh["data_parallel"])
 
-    # What a subclass may override
+    # Methods that a subclass may override
 
     def configure_network(self) -> nn.Module:
-        """The network, where none was given; ``self.hparams`` holds the arguments."""
+        """Create the network if none was given; ``self.hparams`` holds the arguments."""
         raise NotImplementedError(
             f"Expected {type(self).__name__} to get a `network` or to override "
             "`configure_network`, but it does neither."
         )
 
     def configure_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """Mean loss of outputs and targets."""
+        """Return a function that computes the mean loss of outputs and targets."""
         raise NotImplementedError
 
     def configure_metrics(self, stage: Stage) -> MetricCollection:
-        """Metrics of outputs and targets, apart from the loss, for one stage."""
+        """Return the metrics of one stage, apart from the loss."""
         raise NotImplementedError
 
     def predictions(self, outputs: Tensor) -> Tensor:
-        """What ``predict`` gives for the network's outputs."""
+        """Convert the network's outputs into what ``predict`` returns."""
         return outputs
 
     def checked_targets(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Targets as the loss takes them, or an error where they do not fit the outputs."""
+        """Return targets in the form that the loss expects; raise if they do not fit outputs."""
         return targets
 
     def metric_outputs(self, outputs: Tensor) -> Tensor:
-        """Outputs, in single precision, in the form in which the metrics take them."""
+        """Convert outputs, given in single precision, into the form that the metrics expect."""
         return outputs
 
     def metric_targets(self, targets: Tensor) -> Tensor:
-        """Targets in the form in which the metrics take them."""
+        """Convert targets into the form that the metrics expect."""
         return targets
 
-    # One step for all
+    # One step for all stages
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs of the network."""
+        """Return the outputs of the network."""
         if self.channels_last and x.ndim == 4:
             x = x.contiguous(memory_format=torch.channels_last)
         outputs: Tensor = self.network(x)
         return outputs
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Loss of the batch with penalties."""
+        """Return the loss of the batch, including penalties."""
         loss = self._step(batch, "train")
         if has_penalty(**self.regularization):
             loss = loss + penalty(regularized_weights(self.network), **self.regularization)
@@ -207,7 +207,7 @@ class SupervisedModule(LightningModule):
         self._step(batch, "test")
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Predictions for ``x`` or ``(x, y)``."""
+        """Return predictions for ``x`` or ``(x, y)``."""
         return self.predictions(self(batch[0] if isinstance(batch, (tuple, list)) else batch))
 
     def _step(self, batch: tuple[Tensor, Tensor], stage: Stage) -> Tensor:
@@ -239,10 +239,10 @@ class SupervisedModule(LightningModule):
         metrics = self.epoch_metrics[f"{stage}_metrics"]
         return metrics  # type: ignore[return-value]
 
-    # Once an epoch
+    # Once per epoch
 
     def on_train_epoch_start(self) -> None:
-        """Go on with the generators where a checkpoint left them."""
+        """Reset the training metrics; restore the random state of a resumed checkpoint."""
         self._metrics_of("train").reset()
         self._restore_generators()
 
@@ -270,7 +270,7 @@ class SupervisedModule(LightningModule):
         values = {f"{stage}_{k}": v for k, v in self._metrics_of(stage).compute().items()}
         scalars = {name: value for name, value in values.items() if value.ndim == 0}
         shown = {f"{stage}_loss", f"{stage}_accuracy"}
-        # The values are those over all ranks already: the mean over ranks leaves them as they are.
+        # The values are already reduced over all ranks: averaging them again changes nothing.
         for name, value in scalars.items():
             self.log(name, value, prog_bar=stage != "test" and name in shown, sync_dist=True)
         return values
@@ -278,9 +278,9 @@ class SupervisedModule(LightningModule):
     # Optimisation
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimiser over all trainable parameters, with regularisation and schedule.
+        """Return the optimiser of all trainable parameters, with regularisation, and its schedule.
 
-        Optimisers of a subclass that overrides it are regularised when training starts.
+        If a subclass overrides this, its optimisers are regularised when training starts.
         """
         trainable = [p for p in self.parameters() if p.requires_grad]
         made = make_optimizer(
@@ -304,7 +304,7 @@ class SupervisedModule(LightningModule):
         return [made], schedules  # type: ignore[return-value]
 
     def _watch_what_is_logged(self) -> None:
-        """Let a schedule go by the training loss where validation turns out to have no batch."""
+        """Let a schedule monitor the training loss if validation turns out to have no batches."""
         if self.trainer.val_dataloaders is not None and not sum(self.trainer.num_val_batches):
             for config in self.trainer.lr_scheduler_configs:
                 if config.monitor == "val_loss":
@@ -317,19 +317,19 @@ class SupervisedModule(LightningModule):
         if not needs_total_steps(self.scheduler, self.warmup):
             return 0
         steps = self.trainer.estimated_stepping_batches
-        # Lightning says -1 where it cannot count the batches of an epoch.
+        # Lightning returns -1 if it cannot count the batches of an epoch.
         if steps == float("inf") or steps < 0:
             raise ValueError(
-                f"Expected a training of known length for `scheduler={self.scheduler!r}` and "
-                f"`warmup={self.warmup}`, but it has none: give the Trainer `max_steps`, or "
-                "`max_epochs` with a loader that has a length or `limit_train_batches`."
+                f"Expected a training run of known length for `scheduler={self.scheduler!r}` and "
+                f"`warmup={self.warmup}`, but its length is unknown: set `max_steps` of the "
+                "Trainer, or `max_epochs` with a loader that has a length or `limit_train_batches`."
             )
-        # Of a fit that goes on with one of the same Trainer, the steps that are left.
+        # A fit that continues an earlier one of the same Trainer takes only the remaining steps.
         done = 0 if self.trainer.ckpt_path else self.trainer.global_step
         return max(1, int(steps) - done)
 
     def on_train_start(self) -> None:
-        """Regularise the steps of optimisers that a subclass has made itself."""
+        """Regularise the steps of optimisers that a subclass has created itself."""
         self._watch_what_is_logged()
         done, self._regularized = self._regularized, None
         for optimizer in self.trainer.optimizers:
@@ -337,10 +337,10 @@ class SupervisedModule(LightningModule):
                 self._regularize(optimizer)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Go on in mid-epoch; scale the weights of ``init="lsuv"`` once."""
+        """Resume in mid-epoch; rescale the weights of ``init="lsuv"`` once."""
         self._restore_generators()
         if batch_idx == 0:
-            # Resumed a second time, Lightning may train the epoch again from its start.
+            # When a run is resumed a second time, Lightning may restart the epoch.
             self._epoch_so_far = None
         self._restore_epoch()
         self._metrics_of("train").begin_batch()
@@ -351,7 +351,7 @@ class SupervisedModule(LightningModule):
     # Exact resume
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the generators that dropout draws from, and the metrics of the epoch so far."""
+        """Save the random state that dropout draws from, and the metrics of the epoch so far."""
         checkpoint["torchvitals_generators"] = generator_states(self.trainer)
         batches: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
         so_far = self._metrics_of("train").state(batches.ready == batches.processed)
@@ -361,13 +361,13 @@ class SupervisedModule(LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember both until training goes on; weights that were trained are not scaled again."""
+        """Keep both until training resumes; trained weights are not rescaled."""
         self._is_scaled = checkpoint.get("global_step", 0) > 0
         self._generator_states = checkpoint.get("torchvitals_generators")
         self._epoch_so_far = checkpoint.get("torchvitals_epoch")
 
     def _restore_epoch(self) -> None:
-        """Go on with the metrics of the same epoch, on as many ranks."""
+        """Restore the metrics of the epoch if it and the number of ranks are the same."""
         loaded, self._epoch_so_far = self._epoch_so_far, None
         if loaded is None or loaded["epoch"] != self.trainer.current_epoch:
             return
@@ -377,10 +377,10 @@ class SupervisedModule(LightningModule):
                 self._metrics_of("train").load_state(state)
         elif any(loaded["ranks"]):
             rank_zero_warn(
-                "Over the epoch that is resumed, the training metrics will be those of its rest: "
-                f"the checkpoint has them of {len(loaded['ranks'])} of the ranks, of which there "
-                f"are {self.trainer.world_size} now. Resume on as many ranks, from a checkpoint "
-                "that was not saved after an exception."
+                "The training metrics of the resumed epoch will cover its remaining batches only: "
+                f"the checkpoint holds the metrics of {len(loaded['ranks'])} rank(s), but this run "
+                f"has {self.trainer.world_size}. To keep them, resume on as many ranks, from a "
+                "checkpoint that was not saved after an exception."
             )
 
 
@@ -388,8 +388,8 @@ def _pair(batch: Any) -> tuple[Tensor, Tensor]:
     if not isinstance(batch, (tuple, list)) or len(batch) != 2:
         what = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else type(batch).__name__
         raise ValueError(
-            f"Expected batches `(x, y)`, but got {what}: let the loader give pairs. A data module "
-            "makes them of its own batches where it is given itself, as in "
+            f"Expected batches `(x, y)`, but got {what}: the loader must yield pairs. A data "
+            "module converts its batches into pairs if it is passed itself, as in "
             "`fit(model, datamodule=data)`."
         )
     x, y = batch

@@ -13,40 +13,40 @@ from .classifier import Classifier
 
 
 class TextClassifier(Classifier):
-    """Bag of n-grams, or convolutions over time, of the embeddings of hashed token ids.
+    """Bag of n-grams, or convolutions over time, on the embeddings of hashed token ids.
 
     Each batch is ``(x, y)``: ``x`` holds token ids, int64, shape ``(N, L)``, with 0 for padding.
-    Ids may be the numbers of a vocabulary or hashes of words, of any size, because each n-gram
-    is hashed to a row of the embedding. Padding, on whichever side and of whatever length, does
-    not change the logits. ``"bag"`` takes the mean of a text's n-grams (fastText); ``"conv"``
-    convolves its tokens in windows of several widths and takes each filter's maximum over time,
-    then normalisation, activation and dropout. Either is followed by dense layers.
+    Ids may be vocabulary indices or hashes of words, of any size, because each n-gram is hashed to
+    a row of the embedding. Padding, on either side and of any length, does not change the logits.
+    ``"bag"`` averages the embeddings of a text's n-grams (fastText); ``"conv"`` applies
+    convolutions of several kernel sizes and takes each filter's maximum over time, followed by
+    normalisation, activation and dropout. Dense layers follow in both cases.
 
     Args:
         num_classes: Number of classes.
         architecture: ``"bag"`` or ``"conv"``.
-        buckets: Rows of the embedding, with the one of padding; more of them mean fewer n-grams
-            that share a row.
-        embedding_dim: Width of the embedding.
-        ngrams: Longest n-gram of ``"bag"``; 1 makes it blind to the order of words.
+        buckets: Rows of the embedding, including the one for padding; the more, the fewer n-grams
+            share a row.
+        embedding_dim: Dimension of the embedding.
+        ngrams: Longest n-gram of ``"bag"``; 1 ignores the order of words.
         hidden: Width of each hidden dense layer.
-        channels: Filters of each convolution of ``"conv"``, as many as ``kernel_sizes``.
-        kernel_sizes: Tokens in a window of each convolution of ``"conv"``.
+        channels: Filters of each convolution of ``"conv"``, one number for each kernel size.
+        kernel_sizes: Kernel size of each convolution of ``"conv"``, in tokens.
         activation: Name, import path or class of an activation, or a module or function.
         activation_options: Arguments of the activation, such as ``{"negative_slope": 0.2}``.
-        norm: ``"none"``, ``"batch"``, ``"layer"``, ``"group"`` or ``"rms"``, of the maxima and
-            of the hidden layers.
+        norm: ``"none"``, ``"batch"``, ``"layer"``, ``"group"`` or ``"rms"``, applied to the maxima
+            and the hidden layers.
         norm_options: Arguments of the normalisation, such as ``{"momentum": 0.01}``.
         norm_position: ``"before"`` or ``"after"`` the activation.
-        init: ``"auto"`` fits the activation; ``"default"`` leaves torch's own; or a scheme, for
-            convolutions and dense layers. Any but ``"default"`` draws the embedding from a normal
-            distribution of variance ``1 / embedding_dim``.
+        init: Name of a scheme for convolutions and dense layers; ``"auto"`` fits the activation,
+            ``"default"`` keeps torch's own. All but ``"default"`` initialise the embedding from a
+            normal distribution with variance ``1 / embedding_dim``.
         init_options: Arguments of the scheme ``"normal"`` or ``"constant"``.
-        dropout: Probability, 0 to below 1, for the vector of a text and for each hidden layer.
+        dropout: Dropout probability, 0 to below 1, for a text's vector and each hidden layer.
         **training: Further arguments of :class:`Classifier` and :class:`SupervisedModule`.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown or a number is out of range.
 
     Example:
         >>> import torch
@@ -108,6 +108,6 @@ class TextClassifier(Classifier):
         super().__init__(network, num_classes, **training)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of shape ``(N, num_classes)``."""
+        """Return logits of shape ``(N, num_classes)``."""
         check_tokens(x)
         return super().forward(x)

@@ -1,1 +1,1 @@
-"""What the modules are made of: each choice by name, and what training needs around a network."""
+"""Building blocks of the modules: choices by name, and what training needs around a network."""

@@ -35,16 +35,16 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def make_activation(activation: Any, options: Options | None = None) -> nn.Module:
-    """Fresh instance of an activation.
+    """Create an instance of an activation.
 
     Args:
-        activation: A name of the table, an import path, a class or factory of modules, a module
+        activation: A name in `ACTIVATIONS`, an import path, a class or factory of modules, a module
             to copy, or a function of one tensor.
         options: Arguments of the class, such as ``{"negative_slope": 0.2}``.
 
     Raises:
         ValueError: If the name is unknown.
-        TypeError: If it makes no module, or not of these options.
+        TypeError: If it does not create a module, or does not accept the options.
 
     Example:
         >>> make_activation("leaky_relu", {"negative_slope": 0.2})
@@ -55,6 +55,6 @@ def make_activation(activation: Any, options: Options | None = None) -> nn.Modul
         return fresh(made_of, options or {})
     except TypeError as error:
         raise TypeError(
-            f"Expected `activation_options` that make an activation of {activation!r}, but with "
-            f"{options or {}} {error}"
+            f"Expected `activation_options` that {activation!r} accepts, but got {options or {}}: "
+            f"{error}"
         ) from error

@@ -1,4 +1,4 @@
-"""Area under the ROC curve of any distribution of scores, in bounded memory."""
+"""Area under the ROC curve in bounded memory, for any distribution of scores."""
 
 import torch
 from torch import Tensor
@@ -7,19 +7,19 @@ from torchmetrics import Metric
 from ...functional.ranking import area_under_roc, log_odds, log_odds_bins
 
 _MOST_BINS, _FEWEST_BINS = 2**15 + 1, 2**9 + 1
-# Bins of all classes together, as long as these are enough for the fewest: 8 MB of counts.
+# Bins of all classes together, unless that leaves a class less than the minimum: 8 MB of counts.
 _BINS = 2**19
 
 
 class AUROC(Metric):
     """Mean over classes of the area under the ROC curve, each class against all others.
 
-    The mean is over the classes of which there are both positive and negative samples, and NaN
-    where there is none. It takes in logits and counts by their log-odds, because probabilities
-    near 0 and 1, of rare classes and of confident networks, fall into few of the evenly spaced
-    bins that torchmetrics has, and are rounded besides. Scores of one bin count as equal. A bin is
-    0.1% as wide as its log-odds are away from those of equal chances, with more than 16 classes up
-    to 6%. The exact area would need every score of the epoch.
+    The mean is over the classes that have both positive and negative samples, and NaN if there are
+    none. Logits are binned by their log-odds, because probabilities near 0 and 1, as of rare
+    classes and confident networks, fall into few of torchmetrics' evenly spaced bins and suffer
+    from rounding. Scores in the same bin count as ties. The width of a bin is 0.1% of its distance
+    from the log-odds of equally probable classes, and up to 6% with more than 16 classes. The exact
+    area would require every score of the epoch.
 
     Args:
         num_classes: Number of classes, at least 2.
@@ -36,14 +36,14 @@ class AUROC(Metric):
         self.add_state("positives", counts.clone(), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
-        """Take in logits, shape ``(N, num_classes)``, and class indices, shape ``(N,)``."""
+        """Add logits, shape ``(N, num_classes)``, and class indices, shape ``(N,)``."""
         bins = log_odds_bins(log_odds(logits), self.bins)
         places = bins + torch.arange(len(self.scores), device=bins.device) * self.bins
         _count_(self.scores, places.flatten())
         _count_(self.positives, places.gather(1, targets[:, None]).flatten())
 
     def compute(self) -> Tensor:
-        """The mean."""
+        """Return the mean area."""
         return area_under_roc(self.positives, self.scores - self.positives).nanmean()
 
 

@@ -15,17 +15,17 @@ Options = dict[str, Any]
 
 
 def resolve(argument: str, choice: Any, table: Mapping[str, Callable[..., Any]]) -> Any:
-    """What a choice stands for: something to call with options.
+    """Resolve a choice to a callable that takes options.
 
     Args:
         argument: Name of the argument, for messages.
-        choice: A name of the table, an import path such as ``"package.module.Class"``, or
-            anything that can be called.
+        choice: A name in the table, an import path such as ``"package.module.Class"``, or a
+            callable.
         table: Choices by name.
 
     Raises:
-        ValueError: If a name is unknown or a path does not lead anywhere.
-        TypeError: If ``choice`` is neither text nor can be called.
+        ValueError: If a name is unknown or a path cannot be imported.
+        TypeError: If ``choice`` is neither a string nor a callable.
     """
     if isinstance(choice, str):
         if choice in table or "." not in choice or choice.startswith("<"):
@@ -37,10 +37,10 @@ def resolve(argument: str, choice: Any, table: Mapping[str, Callable[..., Any]])
 
 
 def plain(choice: Any, table: Mapping[str, Any]) -> tuple[Any, Options]:
-    """Name and options of a choice as plain text and numbers, which any checkpoint can hold.
+    """Return name and options of a choice as plain values, which any checkpoint can hold.
 
-    What cannot be imported by name, such as a lambda, gets a name that is refused on loading,
-    so that nothing is loaded back as something else.
+    A choice that cannot be imported by name, such as a lambda, gets a name that is refused on
+    loading, so that it is never loaded as something else.
 
     Returns:
         Name or import path, and options that were bound to the choice itself.
@@ -63,7 +63,7 @@ def plain(choice: Any, table: Mapping[str, Any]) -> tuple[Any, Options]:
 
 
 def fresh(choice: Any, options: Options) -> nn.Module:
-    """New module from a class, factory, instance or function of one tensor."""
+    """Create a module from a class, factory, instance or function of one tensor."""
     if isinstance(choice, nn.Module):
         return copy.deepcopy(choice)
     if inspect.isclass(choice) or isinstance(choice, functools.partial) or options:
@@ -76,7 +76,7 @@ def fresh(choice: Any, options: Options) -> nn.Module:
 
 
 class FunctionModule(nn.Module):
-    """A function of one tensor as a module."""
+    """Wrap a function of one tensor as a module."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
@@ -87,14 +87,14 @@ class FunctionModule(nn.Module):
         return self.function(x)
 
     def extra_repr(self) -> str:
-        """Name of the function."""
+        """Return the name of the function."""
         return getattr(self.function, "__name__", repr(self.function))
 
 
 def _call_or_wrap(choice: Callable[..., Any]) -> Any:
     try:
         inspect.signature(choice).bind()
-    except (TypeError, ValueError):  # it needs an input, or is built in and says nothing
+    except (TypeError, ValueError):  # it requires an input, or is a built-in without a signature
         return FunctionModule(choice)
     return choice()
 

@@ -1,4 +1,4 @@
-"""Which activations, normalisations and weight layers come before and after each weight layer."""
+"""Find the activations, normalisations and weight layers before and after each weight layer."""
 
 import copy
 import inspect
@@ -28,10 +28,10 @@ _NORM_FUNCTIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "r
 _WEIGHT_FUNCTIONS = {"linear", "bilinear", "embedding"} | {
     f"conv{transposed}{dims}d" for transposed in ("", "_transpose") for dims in (1, 2, 3)
 }
-# They read the shape of a tensor and none of its values.
+# These read the shape of a tensor and none of its values.
 _SHAPE_FUNCTIONS = {"size", "dim", "numel", "ndimension", "len"}
 _SHAPE_ATTRIBUTES = {"shape", "ndim", "dtype", "device"}
-# These register their parts in another order than they run.
+# The transformer layers of torch register their parts in a different order from the running order.
 _RUNNING_ORDER = ("self_attn", "norm1", "multihead_attn", "linear1", "activation", "linear2")
 
 
@@ -45,7 +45,7 @@ class Step:
     after: "list[Step]" = field(default_factory=list)
 
     def nearest(self, direction: Literal["before", "after"]) -> "list[Step]":
-        """First calls on each path that are more than reshaping, pooling, adding or dropout."""
+        """Return the first calls on each path other than reshaping, pooling, adding or dropout."""
         found, seen, waiting = [], {id(self)}, list(getattr(self, direction))
         while waiting:
             step = waiting.pop(0)
@@ -59,7 +59,7 @@ class Step:
         return found
 
     def feeds_weights(self) -> bool:
-        """Whether a weight layer reads what was made of this call's output."""
+        """Whether this call's output reaches a weight layer."""
         seen, waiting = {id(self)}, list(self.after)
         while waiting:
             step = waiting.pop()
@@ -75,19 +75,19 @@ class Step:
 class Dataflow:
     """Calls of the weight layers of a network.
 
-    They are found by ``torch.fx``, which runs the network's code on symbols. A part whose code
-    does not allow that, such as one that branches on values, is followed by its sub-modules in
-    the order in which they are registered, each of which is tried for itself.
+    They are found with ``torch.fx``, which traces the network's code symbolically. A module whose
+    code cannot be traced, such as one that branches on values, is assumed to run its submodules in
+    registration order; each of them is traced in turn.
 
     Args:
-        network: Left as it is.
+        network: Not modified.
     """
 
     def __init__(self, network: nn.Module) -> None:
         self.calls: dict[nn.Module, list[Step]] = {}
         self.guessed: list[nn.Module] = []
         layers = [module for module in parts(network) if isinstance(module, WEIGHT_LAYERS)]
-        # What is not called in evaluation, such as auxiliary outputs, may be in training.
+        # Layers that are not called in evaluation, such as auxiliary outputs, may be in training.
         modes: tuple[Mode, ...] = ("eval", "train", "registered")
         for mode in modes:
             if all(layer in self.calls for layer in layers):
@@ -108,17 +108,17 @@ class Dataflow:
         )
 
     def is_output(self, layer: nn.Module) -> bool:
-        """Whether no weight layer comes after one of its calls."""
+        """Whether no weight layer follows one of the layer's calls."""
         return any(not call.feeds_weights() for call in self.calls.get(layer, ()))
 
     def activation_before(self, layer: nn.Module) -> nn.Module | None:
-        """The activation that the layer reads from, None where inputs differ."""
+        """Return the activation that feeds the layer; None if its inputs differ."""
         steps = [step for call in self.calls.get(layer, ()) for step in call.nearest("before")]
         agree = len({type(step.module) for step in steps}) == 1
         return steps[0].module if agree and steps[0].kind == "activation" else None
 
     def activation_after(self, layer: nn.Module) -> nn.Module | None:
-        """The first activation that the layer feeds, through normalisations or not."""
+        """Return the first activation that the layer feeds, through normalisations or not."""
         waiting = [step for call in self.calls.get(layer, ()) for step in call.nearest("after")]
         seen: set[int] = set()
         while waiting:
@@ -132,7 +132,7 @@ class Dataflow:
 
 
 def is_normalization(module: nn.Module) -> bool:
-    """Whether it normalises, by its name, which catches those of other libraries too."""
+    """Whether a module normalises, by its class name, which covers other libraries too."""
     return "norm" in type(module).__name__.lower() and not _has_matrices(module)
 
 
@@ -173,7 +173,7 @@ def _in_order(module: nn.Module) -> Iterator[nn.Module]:
 
 
 class _Walk:
-    """One way through a network: as in evaluation, in training, or as registered."""
+    """One pass through a network: in evaluation, in training, or in registration order."""
 
     def __init__(self, mode: Mode) -> None:
         self.mode = mode
@@ -181,7 +181,7 @@ class _Walk:
         self.guessed: list[nn.Module] = []
 
     def follow(self, module: nn.Module) -> tuple[Step, Step]:
-        """Steps of a module; the first and the last of them."""
+        """Add the steps of a module; return the first and the last of them."""
         single = isinstance(module, (nn.MultiheadAttention, *WEIGHT_LAYERS))
         if single or not any(True for _ in module.children()) or is_normalization(module):
             step = Step(_kind(module), module)
@@ -240,12 +240,12 @@ def _as_module(activation: Callable[..., nn.Module], node: fx.Node) -> nn.Module
     options.pop("input", None)
     try:
         return activation(*node.args[1:], **options)
-    except TypeError:  # such as the weights of PReLU, which only a run knows
+    except TypeError:  # such as the weights of PReLU, which are only known at run time
         return activation()
 
 
 def function_name(node: fx.Node) -> str:
-    """Name of the function or method that a node of a graph calls; empty for others."""
+    """Return the name of the function or method that a graph node calls; empty for others."""
     if node.op == "call_method":
         return str(node.target)
     return getattr(node.target, "__name__", "") if node.op == "call_function" else ""
@@ -267,9 +267,9 @@ class _Tracer(fx.Tracer):
 
 
 def trace(module: nn.Module, *, training: bool = False) -> fx.Graph | None:
-    """Graph of a module's calls, or None where its code cannot run on symbols.
+    """Return the graph of a module's calls, or None if its code cannot be traced.
 
-    The code runs on a copy that shares the parameters, so that what it writes to itself is lost.
+    A copy that shares the parameters is traced, so that the module's attributes stay unchanged.
     """
     if _is_torchs(module) and not isinstance(module, nn.Sequential):
         return None
@@ -286,5 +286,5 @@ def trace(module: nn.Module, *, training: bool = False) -> fx.Graph | None:
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.simplefilter("ignore")
             return _Tracer().trace(twin, concrete_args=defaults or None)
-    except Exception:  # the module's own code may raise anything on symbols
+    except Exception:  # the module's own code may raise anything when traced
         return None

@@ -12,9 +12,9 @@ from .recipe import Recipe
 def dense_network(
     widths: Sequence[int], outputs: int, recipe: Recipe, *, before: nn.Module | None = None
 ) -> nn.Sequential:
-    """Flatten, then one unit for each pair of neighbouring widths, then a linear layer.
+    """Build a flattening, one unit for each pair of adjacent widths, and a linear layer.
 
-    ``before`` is the activation that the input comes from, which the initialisation goes by.
+    ``before`` is the activation that produces the input, for the initialisation.
     """
     parts: list[nn.Module] = [nn.Flatten()]
     weighted = []
@@ -30,14 +30,14 @@ def dense_network(
 
 
 def check_features(x: Tensor, in_features: int) -> None:
-    """Refuse samples of another number of numbers.
+    """Refuse samples with a different number of values.
 
     Raises:
-        ValueError: If ``x`` has other samples.
+        ValueError: If the samples of ``x`` have a different number of values.
     """
     numbers = x.shape[1:].numel()
     if numbers != in_features:
         raise ValueError(
-            f"Expected samples of `in_features={in_features}` numbers, but got {numbers} "
+            f"Expected samples of `in_features={in_features}` values, but got {numbers} "
             f"(batch of shape {tuple(x.shape)})."
         )

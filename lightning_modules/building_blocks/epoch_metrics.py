@@ -1,4 +1,4 @@
-"""Metrics of an epoch that cost a step next to nothing."""
+"""Metrics of an epoch at next to no cost per step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +9,14 @@ from torchmetrics import Metric, MetricCollection
 
 from ...functional.metric_states import metric_states, restore_metric_states_
 
-# Entries of outputs that are kept before the metrics take them in: 1 MB in single precision.
+# Entries of outputs that are buffered between updates of the metrics: 1 MB in single precision.
 _MAX_ENTRIES = 2**18
 
 
 class MeanLoss(Metric):
-    """Mean of batches' mean losses, weighted by their samples; a loss that is NaN stays NaN.
+    """Mean of the batches' mean losses, weighted by their samples; NaN is propagated.
 
-    torchmetrics' own looks for NaN to leave it out, which hides it and waits for the device.
+    torchmetrics' ``MeanMetric`` filters NaN out, which hides it and synchronises the device.
     """
 
     total: Tensor
@@ -28,25 +28,25 @@ class MeanLoss(Metric):
         self.add_state("samples", torch.zeros(()), dist_reduce_fx="sum")
 
     def update(self, losses: Tensor, counts: Tensor) -> None:
-        """Take in mean losses and numbers of samples, each of shape ``(batches,)``."""
+        """Add mean losses and numbers of samples, each of shape ``(batches,)``."""
         self.total += (losses * counts).sum()
         self.samples += counts.sum()
 
     def compute(self) -> Tensor:
-        """The mean."""
+        """Return the mean."""
         return self.total / self.samples
 
 
 class EpochMetrics(nn.Module):
-    """Keep each step's outputs on their device and give them to the metrics many at a time.
+    """Buffer each step's outputs on their device and update the metrics with many at a time.
 
     An update of a few metrics costs about as much as a small network's step; an update with the
-    outputs of fifty steps costs hardly more than one. What is kept is at most 1 MB and the
-    outputs of one step.
+    outputs of fifty steps costs hardly more than with those of one. The buffer holds at most 1 MB
+    plus the outputs of one step.
 
     Args:
         metrics: Metrics of ``(outputs, targets)``.
-        metric_outputs: Brings outputs of many steps into the form in which the metrics take them.
+        metric_outputs: Converts outputs of many steps into the form that the metrics expect.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class EpochMetrics(nn.Module):
         self._entries = self._begun = 0
 
     def begin_batch(self) -> None:
-        """What is added from now on is of a batch that is not done."""
+        """Mark what is added from now on as part of an unfinished batch."""
         self._begun = 0
 
     def add(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
-        """Keep one step's mean loss and its outputs and targets, shape ``(N, ...)``."""
+        """Buffer one step's mean loss and its outputs and targets, shape ``(N, ...)``."""
         if self._entries >= _MAX_ENTRIES:
             self._take_in()
         kept = [loss.detach(), outputs.detach(), targets]
@@ -86,7 +86,7 @@ class EpochMetrics(nn.Module):
         if not self._losses:
             return
         losses = torch.stack([loss.reshape(()) for loss in self._losses]).float()
-        # Filled on the device: a copy from the host would wait for it.
+        # Created on the device: a copy from the host would synchronise it.
         counts = torch.stack([losses.new_full((), len(targets)) for targets in self._targets])
         self.loss.update(losses, counts)
         outputs = self.metric_outputs(torch.cat(self._outputs).float())
@@ -94,7 +94,7 @@ class EpochMetrics(nn.Module):
         self._clear()
 
     def compute(self) -> dict[str, Any]:
-        """Values over the epoch and all ranks, then start afresh; empty where nothing was kept."""
+        """Return the values over the epoch and all ranks, then reset; empty if none were added."""
         self._take_in()
         if self.loss.update_count == 0:
             return {}
@@ -103,10 +103,10 @@ class EpochMetrics(nn.Module):
         return values
 
     def state(self, batch_done: bool) -> dict[str, Any] | None:
-        """What there is of the epoch, for a checkpoint; None if nothing.
+        """Return the state of the epoch so far, for a checkpoint; None if there is none.
 
         Args:
-            batch_done: Whether the last batch counts. Else it is trained again after a resume.
+            batch_done: Whether the last batch counts; if not, it is trained on again on resuming.
         """
         steps = len(self._losses) - (0 if batch_done else min(self._begun, len(self._losses)))
         if steps == 0 and self.loss.update_count == 0:
@@ -119,7 +119,7 @@ class EpochMetrics(nn.Module):
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint's part of the epoch."""
+        """Restore the epoch so far from a checkpoint."""
         self.reset()
         device = self.loss.device
         self._losses, self._outputs, self._targets = (
@@ -130,7 +130,7 @@ class EpochMetrics(nn.Module):
         restore_metric_states_(self, state["metrics"])
 
     def reset(self) -> None:
-        """Start afresh."""
+        """Discard the epoch so far."""
         self._clear()
         self.loss.reset()
         self.metrics.reset()

@@ -1,4 +1,4 @@
-"""Figures for people and for loggers."""
+"""Figures to show and to log."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -15,12 +15,12 @@ _MAX_WRITTEN = 20
 def draw_confusion_matrix(
     counts: Tensor, ax: "Axes | None" = None, labels: Sequence[str] = ()
 ) -> "Axes":
-    """Shares of each true class by predicted class, with the counts written in.
+    """Draw the fraction of each true class by predicted class, annotated with the counts.
 
     Args:
         counts: Shape ``(classes, classes)``, rows are the true classes.
-        ax: Axes to draw on; None makes a figure.
-        labels: Names of the classes; their numbers by default.
+        ax: Axes to draw on; None creates a figure.
+        labels: Names of the classes; class indices by default.
 
     Returns:
         The axes.
@@ -44,7 +44,7 @@ def draw_confusion_matrix(
 
 
 def log_figure(trainer: Trainer, name: str, draw: Callable[[], "Axes"]) -> None:
-    """Give a figure to the loggers that take pictures, W&B and TensorBoard, on the first rank."""
+    """Log a figure to the loggers that accept images, W&B and TensorBoard, on the first rank."""
     if not trainer.is_global_zero:
         return
     for logger in trainer.loggers:

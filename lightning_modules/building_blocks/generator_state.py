@@ -1,4 +1,4 @@
-"""The state of the generators that dropout draws from, on every rank, for an exact resume."""
+"""State of the random generators that dropout uses, on every rank, for an exact resume."""
 
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def generator_states(trainer: Trainer) -> list[GeneratorState]:
-    """State of every rank's generators; a collective, as saving a checkpoint is."""
+    """Return the state of every rank's generators; a collective, like saving a checkpoint."""
     own = {"cpu": torch.get_rng_state()}
     device = trainer.strategy.root_device
     if device.type == "cuda":
@@ -20,9 +20,9 @@ def generator_states(trainer: Trainer) -> list[GeneratorState]:
 
 
 def of_every_rank(trainer: Trainer, own: T) -> list[T]:
-    """Each rank's own, in their order; a collective.
+    """Gather an object from each rank, in rank order; a collective.
 
-    Not after an exception, which the other ranks may not have seen: then only this rank's own.
+    After an exception, which other ranks may not have seen, only this rank's own is returned.
     """
     if trainer.interrupted or not torch.distributed.is_initialized():
         return [own]
@@ -32,7 +32,7 @@ def of_every_rank(trainer: Trainer, own: T) -> list[T]:
 
 
 def restore_generator_state(trainer: Trainer, states: list[GeneratorState]) -> None:
-    """Set this rank's generators; another number of ranks has no state to go on from."""
+    """Restore this rank's generators, unless the number of ranks has changed."""
     if len(states) != trainer.world_size:
         return
     state = states[trainer.global_rank]

@@ -1,4 +1,4 @@
-"""The arguments that a module was made with, as plain text and numbers."""
+"""The arguments that a module was created with, as plain strings and numbers."""
 
 import inspect
 from types import FrameType
@@ -14,9 +14,9 @@ _TABLES: dict[str, dict[str, Any]] = {"activation": ACTIVATIONS, "optimizer": OP
 
 
 def plain_hyperparameters(hyperparameters: dict[str, Any]) -> Options:
-    """Classes, partials and instances among them as names, with their options beside them.
+    """Return names and options in place of classes, partials and instances.
 
-    Numbers of NumPy's and torch's kinds are Python's, and so are those of class weights.
+    Scalars of NumPy and torch, and class weights, become Python numbers.
     """
     changed: Options = {
         name: value.tolist()
@@ -36,14 +36,14 @@ def plain_hyperparameters(hyperparameters: dict[str, Any]) -> Options:
 
 
 def outermost_arguments(module: object, frame: FrameType | None) -> Options:
-    """What the most derived ``__init__`` of a module was called with.
+    """Return the arguments of a module's most derived ``__init__``.
 
     Args:
-        module: The object that is being made.
+        module: The object that is being created.
         frame: Frame of one of its ``__init__``.
 
     Returns:
-        Values by name, those of ``**kwargs`` included.
+        Values by name, including those of ``**kwargs``.
     """
     arguments: Options = {}
     while frame is not None and frame.f_locals.get("self") is module:

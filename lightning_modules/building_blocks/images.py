@@ -10,7 +10,7 @@ from .recipe import Recipe
 
 
 def convolutional_network(widths: Sequence[int], outputs: int, recipe: Recipe) -> nn.Sequential:
-    """3x3 convolutions with 2x2 pooling between them, a global average and a linear layer."""
+    """Build 3x3 convolutions with 2x2 pooling between, a global average and a linear layer."""
     parts: list[nn.Module] = []
     weighted, before = [], None
     for inputs, width in itertools.pairwise(widths):
@@ -27,7 +27,7 @@ def convolutional_network(widths: Sequence[int], outputs: int, recipe: Recipe) -
 
 
 def check_images(x: Tensor, in_channels: int) -> None:
-    """Refuse what is not a batch of images with this number of channels.
+    """Refuse anything but a batch of images with this number of channels.
 
     Raises:
         ValueError: If ``x`` has another shape.

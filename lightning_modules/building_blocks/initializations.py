@@ -1,4 +1,4 @@
-"""Initial weights by name, or fitting the activations around each layer."""
+"""Weight initialisation by name, or fitted to the activations around each layer."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -51,22 +51,22 @@ class WeightLayer(NamedTuple):
 def initialize(layers: Iterable[WeightLayer], init: str, options: Options | None = None) -> None:
     r"""Initialise weights in place; biases become zero.
 
-    ``"auto"`` fits the activations: Kaiming for ReLU and its kin with the gain of their slope
+    ``"auto"`` fits the activations: Kaiming for ReLU and its variants with the gain of their slope
     (He et al. 2015), LeCun for SELU (Klambauer et al. 2017), Xavier for tanh and sigmoid (Glorot
     and Bengio 2010), and Kaiming for the rest, with the gain that changes activations and
     gradients least through 30 layers (:func:`~torchvitals.functional.depth_preserving_gain`).
-    A sigmoid is a tanh moved and squeezed, :math:`\sigma(x) = (1 + \tanh(x/2))/2`: the weights
-    before and after it are doubled and the bias after it is set to take its mean of 1/2 away,
-    which makes the network the same function as the one of tanh.
+    A sigmoid is a shifted and rescaled tanh, :math:`\sigma(x) = (1 + \tanh(x/2))/2`: the weights
+    before and after it are doubled and the bias after it is set to cancel its mean of 1/2, so that
+    the network computes the same function as one with tanh.
 
-    ``"kaiming_*"`` takes the slope of a (Leaky) ReLU, ``"orthogonal"`` and ``"lsuv"`` the
-    activation's gain; a layer that feeds no activation has gain 1. ``"lsuv"`` starts orthogonal
-    and is scaled on the first batch, which is left to the caller.
-    ``"default"`` leaves torch's own.
+    ``"kaiming_*"`` uses the slope of a (leaky) ReLU, ``"orthogonal"`` and ``"lsuv"`` the
+    activation's gain; a layer that feeds no activation has gain 1. ``"lsuv"`` starts from
+    orthogonal weights, which the caller rescales on the first batch. ``"default"`` keeps torch's
+    own initialisation.
 
     Args:
         layers: Layers with the activations around them.
-        init: A name.
+        init: One of `INITIALIZATIONS`.
         options: ``mean`` and ``std`` of ``"normal"``, ``val`` of ``"constant"``.
 
     Raises:
@@ -91,7 +91,7 @@ def check_init(init: str, options: Options | None = None) -> None:
     """Refuse an unknown name or option.
 
     Raises:
-        ValueError: If there is one.
+        ValueError: If either is unknown.
     """
     choose("init", init, dict.fromkeys(INITIALIZATIONS))
     unknown = sorted((options or {}).keys() - _OPTIONS.get(init, set()))
@@ -101,7 +101,7 @@ def check_init(init: str, options: Options | None = None) -> None:
 
 
 def activation_gain(activation: nn.Module | None) -> float:
-    """Factor on weights of standard deviation ``1 / sqrt(fan_in)`` before an activation."""
+    """Return the factor on a standard deviation of ``1 / sqrt(fan_in)`` before an activation."""
     if activation is None or isinstance(activation, (nn.Identity, nn.SELU)):
         return 1.0
     slope = negative_slope(activation)
@@ -116,7 +116,7 @@ def activation_gain(activation: nn.Module | None) -> float:
 
 
 def negative_slope(activation: nn.Module | None) -> float | None:
-    """Slope below zero of ReLU and its kin; None for other activations."""
+    """Return the slope below zero of ReLU and its variants; None for other activations."""
     match activation:
         case nn.LeakyReLU():
             return activation.negative_slope
@@ -131,7 +131,7 @@ def negative_slope(activation: nn.Module | None) -> float | None:
 
 
 def _remembered_gain() -> Callable[[nn.Module | None], float]:
-    """The gain, computed once for equal activations of torch: it takes most of the time."""
+    """Return a cached gain of torch's activations, whose computation takes most of the time."""
     known: dict[str, float] = {}
 
     def gain(activation: nn.Module | None) -> float:

@@ -20,17 +20,17 @@ def lsuv_(
     max_iterations: int = 10,
     reduce: Callable[[Tensor], Any] = lambda variance: variance,
 ) -> None:
-    """Scale each weight layer, in the order in which it runs, to outputs of variance 1.
+    """Scale each weight layer, in running order, to outputs of variance 1.
 
-    The weights should be orthogonal before. Dropout is off meanwhile, and buffers such as
-    BatchNorm's statistics are left as they were.
+    The weights should be orthogonal initially. Dropout is disabled meanwhile, and buffers such as
+    the running statistics of BatchNorm are restored afterwards.
 
     Args:
-        network: Changed in place.
-        x: One batch of inputs, as the network takes them.
-        tolerance: How far from 1 the variance may stay.
-        max_iterations: Rescalings of one layer at most.
-        reduce: Mean over ranks, so that all ranks scale alike.
+        network: Modified in place.
+        x: One batch of inputs of the network.
+        tolerance: Accepted difference of the variance from 1.
+        max_iterations: Maximum number of rescalings of each layer.
+        reduce: Averages over ranks, so that all ranks scale equally.
 
     Reference:
         Mishkin and Matas 2016, "All you need is a good init", algorithm 1.

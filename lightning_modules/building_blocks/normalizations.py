@@ -8,7 +8,7 @@ from ...functional.choices import choose
 from .choices import Options
 
 NORMALIZATIONS = ("none", "batch", "layer", "group", "instance", "rms")
-# These subtract a mean of each unit alone, and with it any bias that was added before.
+# These subtract the mean of each unit separately, and with it any preceding bias.
 _CANCELS_BIAS = frozenset({"batch", "instance"})
 _OPTIONS = {
     "batch": {"momentum", "eps", "affine", "track_running_stats"},
@@ -28,7 +28,7 @@ class ChannelRMSNorm(nn.Module):
 
     Args:
         channels: Number of channels.
-        eps: Added under the root; None takes the dtype's own.
+        eps: Added under the root; None uses the machine epsilon of the dtype.
         affine: Whether each channel has a learnt scale.
 
     Example:
@@ -47,7 +47,7 @@ class ChannelRMSNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``x`` of shape ``(N, C, ...)``."""
         if self.norm.weight is not None:
-            # Mixed precision halves the images alone, which torch takes with a warning, slowly.
+            # Mixed precision casts the images only, which torch handles slowly, with a warning.
             x = x.to(self.norm.weight.dtype)
         normalized: Tensor = self.norm(x.movedim(1, -1)).movedim(-1, 1)
         return normalized
@@ -59,17 +59,17 @@ def cancels_bias(norm: str) -> bool:
 
 
 def make_norm(norm: str, width: int, *, dims: int, options: Options | None = None) -> nn.Module:
-    """Fresh normalisation of ``width`` units, or an identity for ``"none"``.
+    """Create a normalisation of ``width`` units, or an identity for ``"none"``.
 
     Args:
         norm: ``"none"``, ``"batch"``, ``"layer"``, ``"group"``, ``"instance"`` or ``"rms"``.
         width: Features of a dense layer or channels of a convolution.
         dims: Number of spatial dimensions: 0 for dense layers, 1 for sequences ``(N, C, L)``, 2
-            for images, 3 for volumes. With any, layer normalisation is over channels and
-            positions, as ``GroupNorm(1, width)``; RMS over the channels of each position.
-        options: ``momentum``, ``eps``, ``affine``, ``groups`` (default: the most up to 32 that
-            divide ``width``, of at least 4 features each in dense layers), as far as the
-            normalisation has them.
+            for images, 3 for volumes. With spatial dimensions, layer normalisation is over channels
+            and positions, as ``GroupNorm(1, width)``, and RMS over the channels of each position.
+        options: ``momentum``, ``eps``, ``affine``, ``groups`` (default: the largest divisor of
+            ``width`` up to 32, in dense layers with at least 4 features per group) and
+            ``track_running_stats``, where the normalisation has them.
 
     Raises:
         ValueError: If the name or an option is unknown or does not fit.
@@ -121,7 +121,7 @@ def _elementwise(options: dict[str, Any]) -> dict[str, Any]:
 
 def _groups(width: int, groups: int | None, *, dense: bool) -> int:
     if groups is None:
-        # A group of one feature, which has one value in a dense layer, would become zero.
+        # In a dense layer, a group of one feature has a single value and would become zero.
         most = min(_MAX_GROUPS, max(1, width // 4) if dense else width)
         return max(g for g in range(1, most + 1) if width % g == 0)
     if groups < 1 or width % groups:

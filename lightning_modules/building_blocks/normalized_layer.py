@@ -11,10 +11,10 @@ from .normalizations import make_norm
 class NormalizedLayer(nn.Module):
     """A convolution or linear layer, then a normalisation of its channels or features.
 
-    Whatever the layer has, such as ``weight`` or ``out_channels``, is read and set through this
-    module as well. A state that was saved before the layer was wrapped loads with
-    ``strict=False``: only the normalisation's own entries are missing. Outputs of convolutions
-    must have a batch dimension.
+    Attributes of the layer, such as ``weight`` or ``out_channels``, can be read and set through
+    this module. A state dict saved before the layer was wrapped loads with ``strict=False``: only
+    the normalisation's own entries are missing. Outputs of convolutions must have a batch
+    dimension.
 
     Args:
         layer: Convolution, transposed or not, or linear layer.
@@ -36,12 +36,12 @@ class NormalizedLayer(nn.Module):
         self.dims = spatial_dims(layer)
         made = make_norm(norm, output_width(layer), dims=self.dims, options=norm_options)
         like = next(layer.parameters())
-        self.layer = layer  # first, so that parts are registered in the order in which they run
+        self.layer = layer  # first, so that submodules are registered in running order
         self.norm = made.to(device=like.device, dtype=like.dtype)
         self.train(layer.training)
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        """The layer's outputs, normalised; any leading dimensions of a linear layer are samples."""
+        """Normalise the layer's outputs; leading dimensions of a linear layer are samples."""
         outputs: Tensor = self.layer(*args, **kwargs)
         if self.dims == 0:
             rows = outputs.reshape(-1, outputs.shape[-1])
@@ -55,7 +55,7 @@ class NormalizedLayer(nn.Module):
             return super().__getattr__(name)
         except AttributeError:
             layer = self.__dict__.get("_modules", {}).get("layer")
-            # Python's own protocols, such as copying, are those of this module.
+            # Python's own protocols, such as copying, concern this module.
             if layer is None or name.startswith("__"):
                 raise
             return getattr(layer, name)
@@ -79,10 +79,10 @@ class NormalizedLayer(nn.Module):
 
 
 def spatial_dims(layer: Any) -> int:
-    """0 for a linear layer, otherwise the number of the convolution's spatial dimensions."""
+    """Return the number of spatial dimensions of a convolution; 0 for a linear layer."""
     return 0 if isinstance(layer, nn.Linear) else len(layer.kernel_size)
 
 
 def output_width(layer: Any) -> int:
-    """Output features of a linear layer or output channels of a convolution."""
+    """Return the output features of a linear layer or output channels of a convolution."""
     return int(layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels)

@@ -31,17 +31,17 @@ OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
 
 
 def check_optimizer(optimizer: Any, options: Mapping[str, Any], l2: float) -> None:
-    """See that an optimiser is one, and that nothing is given twice.
+    """Check that the optimiser is known and that no setting is given twice.
 
     Args:
-        optimizer: A name of the table, an import path, or a class or factory.
+        optimizer: A name in `OPTIMIZERS`, an import path, or a class or factory.
         options: Further arguments of the class.
-        l2: Factor of L2 on the weights.
+        l2: Factor of L2 regularisation.
 
     Raises:
-        ValueError: If the name is unknown, the options have the learning rate, or there are both
-            L2 and a weight decay.
-        TypeError: If it is neither a name nor can be called.
+        ValueError: If the name is unknown, the options hold the learning rate, or both L2 and a
+            weight decay are given.
+        TypeError: If it is neither a name nor a callable.
     """
     factory = resolve("optimizer", optimizer, OPTIMIZERS)
     if "lr" in options:
@@ -65,15 +65,15 @@ def make_optimizer(
     *,
     l2: float = 0.0,
 ) -> optim.Optimizer:
-    """Optimiser over the parameters.
+    """Create an optimiser of the parameters.
 
     Args:
-        optimizer: A name of the table, an import path, or a class or factory.
-        parameters: What it changes.
+        optimizer: A name in `OPTIMIZERS`, an import path, or a class or factory.
+        parameters: Parameters to optimise.
         lr: Learning rate.
         options: Further arguments of the class, such as ``{"betas": (0.9, 0.95)}``.
-        l2: Factor of L2 that is applied beside it: with one, the class' own decay, as AdamW's
-            0.01, is none.
+        l2: Factor of L2 regularisation that is applied separately; if not 0, the default weight
+            decay of the class, such as 0.01 of AdamW, is disabled.
 
     Raises:
         ValueError: If the name is unknown.
@@ -90,6 +90,6 @@ def make_optimizer(
 
 
 def _decays(factory: Callable[..., optim.Optimizer]) -> bool:
-    """Whether it has a weight decay if none is given."""
+    """Whether it has a weight decay by default."""
     decay = inspect.signature(factory).parameters.get("weight_decay")
     return decay is not None and decay.default not in (inspect.Parameter.empty, None, 0)

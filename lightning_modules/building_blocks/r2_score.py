@@ -1,4 +1,4 @@
-"""R2 of targets of any mean and outputs of any shape."""
+"""R2 for targets of any mean and outputs of any shape."""
 
 from functools import reduce
 
@@ -12,8 +12,9 @@ from ...functional.determination import add_determination_sums, determination, d
 class R2Score(Metric):
     """Mean over outputs of R2; NaN, not an error, for an epoch of one sample.
 
-    torchmetrics' own adds up squares of the targets in single precision, which is wrong where
-    their mean is large against their deviation, and takes outputs of one or two dimensions only.
+    torchmetrics' ``R2Score`` sums squares of the targets in single precision, which is inaccurate
+    if their mean is large relative to their standard deviation, and accepts outputs of one or two
+    dimensions only.
     """
 
     sums: Tensor
@@ -23,16 +24,16 @@ class R2Score(Metric):
         self.add_state("sums", torch.zeros(5, 1), dist_reduce_fx=_added_up)
 
     def update(self, outputs: Tensor, targets: Tensor) -> None:
-        """Take in outputs and targets, each of shape ``(N, ...)``."""
+        """Add outputs and targets, each of shape ``(N, ...)``."""
         count = len(targets)
         new = determination_sums(outputs.reshape(count, -1), targets.reshape(count, -1))
         self.sums = add_determination_sums(self.sums, new)
 
     def compute(self) -> Tensor:
-        """The mean."""
+        """Return the mean."""
         return determination(self.sums).mean()
 
 
 def _added_up(sums: Tensor) -> Tensor:
-    """Sums of all ranks, shape ``(ranks, 5, outputs)``, in one."""
+    """Combine the sums of all ranks, shape ``(ranks, 5, outputs)``."""
     return reduce(add_determination_sums, sums.unbind())

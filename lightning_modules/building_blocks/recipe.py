@@ -1,4 +1,4 @@
-"""What all layers of a network are made with."""
+"""Settings that all layers of a network share."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ NormPosition = Literal["before", "after"]
 
 
 class Unit(NamedTuple):
-    """What follows a layer, in order; its activation; and the activation that the next reads."""
+    """Modules that follow a layer, their activation, and the activation that the next reads."""
 
     parts: list[nn.Module]
     activation: nn.Module
@@ -39,7 +39,7 @@ class Recipe:
         dropout: Probability, 0 to below 1.
 
     Raises:
-        ValueError: If a name is unknown or ``dropout`` out of range.
+        ValueError: If a name is unknown or ``dropout`` is out of range.
     """
 
     activation: Any = "relu"
@@ -60,22 +60,22 @@ class Recipe:
 
     @property
     def bias(self) -> bool:
-        """Whether a layer has a bias: not where the normalisation right after it cancels it."""
+        """Whether a layer has a bias: not if the normalisation right after it would cancel it."""
         return self.norm_position == "after" or not cancels_bias(self.norm)
 
     def make_activation(self) -> nn.Module:
-        """An activation that shares nothing with those of other sites."""
+        """Create an activation that shares nothing with others."""
         return make_activation(self.activation, self.activation_options)
 
     def make_norm(self, width: int, *, dims: int) -> nn.Module:
-        """A normalisation of ``width`` units, or an identity."""
+        """Create a normalisation of ``width`` units, or an identity."""
         return make_norm(self.norm, width, dims=dims, options=self.norm_options)
 
     def unit_after(self, width: int, *, dims: int) -> Unit:
-        """What follows a layer of ``width`` units.
+        """Create the modules that follow a layer of ``width`` units.
 
-        Dropout takes whole channels of images; after SELU it is alpha dropout, so that mean and
-        variance stay (Klambauer et al. 2017).
+        For images, dropout drops whole channels; after SELU it is alpha dropout, which preserves
+        mean and variance (Klambauer et al. 2017).
         """
         activation = self.make_activation()
         parts = [activation]
@@ -98,39 +98,39 @@ class Recipe:
 
 
 def check_share(argument: str, value: float) -> None:
-    """Refuse what is no number from 0 to below 1.
+    """Refuse anything but a number from 0 to below 1.
 
     Raises:
-        TypeError: If it is no number.
-        ValueError: If it is another one.
+        TypeError: If it is not a number.
+        ValueError: If it is out of range.
     """
     if not 0 <= number(argument, value) < 1:
         raise ValueError(f"Expected `{argument}` from 0 to below 1, but got {value}.")
 
 
 def check_at_least_one(**numbers: Any) -> None:
-    """Refuse what is no whole number from 1 on.
+    """Refuse anything but integers of at least 1.
 
     Raises:
-        TypeError: If there is another thing.
-        ValueError: If there is a number below 1.
+        TypeError: If a value is not an integer.
+        ValueError: If a value is below 1.
     """
     for name, value in numbers.items():
         whole_number(name, value)
 
 
 def check_widths(**sequences: Any) -> None:
-    """Refuse what is no sequence of whole numbers from 1 on.
+    """Refuse anything but sequences of integers of at least 1.
 
     Raises:
-        TypeError: If there is another thing.
-        ValueError: If there is a number below 1.
+        TypeError: If a value is not a sequence of integers.
+        ValueError: If an integer is below 1.
     """
     for name, values in sequences.items():
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise TypeError(
-                f"Expected `{name}` to be whole numbers, one for each layer, such as (64, 64), but "
-                f"got {values!r}."
+                f"Expected `{name}` to be a sequence of integers, one for each layer, such as "
+                f"(64, 64), but got {values!r}."
             )
         for value in values:
             whole_number(name, value)

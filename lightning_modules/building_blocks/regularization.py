@@ -20,7 +20,7 @@ _NORMALIZATIONS = (
 
 
 def weights_of(module: nn.Module) -> list[nn.Parameter]:
-    """Weights of two or more dimensions: no bias, nothing of a normalisation."""
+    """Return the weights with two or more dimensions, without biases and normalisations."""
     spared = {
         parameter
         for child in module.modules()
@@ -35,7 +35,7 @@ def weights_of(module: nn.Module) -> list[nn.Parameter]:
 
 
 def regularized_weights(module: nn.Module) -> list[nn.Parameter]:
-    """Those of them that are trained now."""
+    """Return those of these weights that are currently trained."""
     return [weight for weight in weights_of(module) if weight.requires_grad]
 
 
@@ -47,7 +47,7 @@ def has_penalty(*, l1: float, l1_mode: L1Mode, l2: float, l2_mode: L2Mode) -> bo
 def penalty(
     weights: Sequence[Tensor], *, l1: float, l1_mode: L1Mode, l2: float, l2_mode: L2Mode
 ) -> Tensor:
-    """What is added to the training loss."""
+    """Compute the penalty that is added to the training loss."""
     first = l1 * l1_penalty(weights) if l1_mode == "penalty" else 0.0
     second = l2 * l2_penalty(weights) if l2_mode == "penalty" else 0.0
     return torch.as_tensor(first + second)
@@ -64,9 +64,9 @@ def regularize_steps(
 ) -> None:
     """Make each step of the optimiser decay the weights before it and shrink them after it.
 
-    Both go by the learning rate of the step, and pass over what has no gradient in it, as torch's
-    own optimisers do. The decay comes after the gradients, which a step with a closure computes
-    itself. A step that mixed precision skips does neither.
+    Both use the learning rate of the step and skip weights without a gradient, as torch's own
+    optimisers do. The decay happens after the gradients are computed, even if a step with a closure
+    computes them itself. A step that mixed precision skips does neither.
     """
     if l2 and l2_mode == "decoupled":
 

@@ -1,4 +1,4 @@
-"""Residual convolutional networks, with torchvision's names of weights."""
+"""Residual convolutional networks with torchvision's parameter names."""
 
 import math
 from typing import Literal, get_args
@@ -24,13 +24,13 @@ _EXPANSION = 4
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut (He et al. 2016, figure 5, left).
+    """Two 3x3 convolutions with a shortcut (He et al. 2016, figure 5, left).
 
     Args:
-        inputs: Channels that come in.
+        inputs: Input channels.
         width: Channels of both convolutions.
-        stride: Of the first convolution.
-        recipe: Makes what the block is made of.
+        stride: Stride of the first convolution.
+        recipe: Settings of the layers.
     """
 
     def __init__(self, inputs: int, width: int, stride: int, recipe: Recipe) -> None:
@@ -44,27 +44,27 @@ class BasicBlock(nn.Module):
         self.activation2 = recipe.make_activation()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Activation of the sum of branch and shortcut."""
+        """Return the activation of the sum of branch and shortcut."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.activation1(self.bn1(self.conv1(x)))
         activated: Tensor = self.activation2(self.bn2(self.conv2(x)) + shortcut)
         return activated
 
     def branch(self) -> tuple[list[nn.Conv2d], nn.Module]:
-        """Convolutions in order, and the normalisation of the last."""
+        """Return the convolutions in order, and the normalisation of the last."""
         return [self.conv1, self.conv2], self.bn2
 
 
 class Bottleneck(nn.Module):
-    """Convolutions 1x1, 3x3 and 1x1 beside a shortcut (He et al. 2016, figure 5, right).
+    """Convolutions 1x1, 3x3 and 1x1 with a shortcut (He et al. 2016, figure 5, right).
 
     The stride is that of the 3x3 convolution, as in torchvision, so that no position is skipped.
 
     Args:
-        inputs: Channels that come in.
+        inputs: Input channels.
         width: Channels of the first two convolutions; the last has four times as many.
-        stride: Of the 3x3 convolution.
-        recipe: Makes what the block is made of.
+        stride: Stride of the 3x3 convolution.
+        recipe: Settings of the layers.
     """
 
     def __init__(self, inputs: int, width: int, stride: int, recipe: Recipe) -> None:
@@ -82,7 +82,7 @@ class Bottleneck(nn.Module):
         self.activation3 = recipe.make_activation()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Activation of the sum of branch and shortcut."""
+        """Return the activation of the sum of branch and shortcut."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.activation1(self.bn1(self.conv1(x)))
         x = self.activation2(self.bn2(self.conv2(x)))
@@ -90,7 +90,7 @@ class Bottleneck(nn.Module):
         return activated
 
     def branch(self) -> tuple[list[nn.Conv2d], nn.Module]:
-        """Convolutions in order, and the normalisation of the last."""
+        """Return the convolutions in order, and the normalisation of the last."""
         return [self.conv1, self.conv2, self.conv3], self.bn3
 
 
@@ -101,11 +101,11 @@ class ResidualNetwork(nn.Module):
 
     Args:
         in_channels: Channels of the images.
-        outputs: Numbers that come out for each image.
+        outputs: Number of outputs for each image.
         depth: 18, 34, 50, 101 or 152.
         stem: ``"imagenet"`` or ``"cifar"``.
         width: Channels of the stem and of the first stage's 3x3 convolutions.
-        recipe: Makes what the blocks are made of; its dropout is before the linear layer.
+        recipe: Settings of the layers; its dropout is applied before the linear layer.
     """
 
     def __init__(
@@ -140,14 +140,14 @@ class ResidualNetwork(nn.Module):
         self.fc = nn.Linear(features, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs of shape ``(N, outputs)`` for images of shape ``(N, in_channels, H, W)``."""
+        """Return outputs, ``(N, outputs)``, for images of shape ``(N, in_channels, H, W)``."""
         x = self.maxpool(self.activation(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         outputs: Tensor = self.fc(self.dropout(self.avgpool(x).flatten(1)))
         return outputs
 
     def blocks(self) -> list[BasicBlock | Bottleneck]:
-        """Residual blocks in order."""
+        """Return the residual blocks in order."""
         return [m for m in self.modules() if isinstance(m, (BasicBlock, Bottleneck))]
 
 
@@ -155,7 +155,7 @@ def check_residual(depth: int, stem: str) -> None:
     """Refuse an unknown depth or stem.
 
     Raises:
-        ValueError: If there is one.
+        ValueError: If either is unknown.
     """
     if depth not in _STAGES:
         known = ", ".join(map(str, _STAGES))
@@ -164,10 +164,10 @@ def check_residual(depth: int, stem: str) -> None:
 
 
 def check_positions(x: Tensor, stem: str, norm: str) -> None:
-    """Refuse images of which the last stage would see one position, where that loses all.
+    """Refuse images that the last stage would reduce to one position for instance normalisation.
 
     Raises:
-        ValueError: If instance normalisation would have one value of each channel.
+        ValueError: If instance normalisation would see a single value of each channel.
     """
     stride = 32 if stem == "imagenet" else 8
     if norm == "instance" and max(x.shape[2:]) <= stride:
@@ -184,25 +184,25 @@ def initialize_residual(
     r"""Initialise a residual network in place.
 
     The last convolution of a branch feeds the sum and has gain 1; a convolution on the shortcut
-    stands for the sum and has the gain of the activation after it. Without normalisation a
-    branch would thus add as much to the mean square as the shortcut holds, which doubles it.
-    So ``"auto"`` divides the last convolution of each of the :math:`L` branches by
-    :math:`\sqrt{L}`: with ReLU the mean square then grows by at most :math:`(1+1/L)^L < e`
-    through all blocks. A normalisation would undo the factor, so with one there is none.
+    carries the sum and has the gain of the activation after it. Without normalisation, a branch
+    would therefore add as much mean square as the shortcut carries, which doubles it. So ``"auto"``
+    divides the last convolution of each of the :math:`L` branches by :math:`\sqrt{L}`: with ReLU,
+    the mean square then grows by a factor of at most :math:`(1+1/L)^L < e` through all blocks. A
+    normalisation would undo the factor, so it is only applied without one.
 
     Args:
         network: The network.
-        recipe: What it was made with.
-        zero_init_residual: Whether each branch starts as zero, by the scale of its last
-            normalisation, or without one by its last convolution.
+        recipe: Settings that it was created with.
+        zero_init_residual: Whether each branch is zero initially, by setting the scale of its last
+            normalisation, or without one its last convolution, to zero.
 
     Raises:
-        ValueError: If no scale is there to be zero.
+        ValueError: If the normalisation has no scale to set to zero.
 
     Reference:
         Hayou et al. 2021, "Stable ResNet", section 3.
     """
-    # One stands for all sites, because a gain takes a while to find.
+    # One instance represents all, because computing a gain takes a while.
     activation = recipe.make_activation()
     layers = [WeightLayer(network.conv1, None, activation)]
     for block in network.blocks():
@@ -246,7 +246,7 @@ def _zero_branch(convolution: nn.Conv2d, norm: nn.Module) -> None:
     scales = [p for name, p in norm.named_parameters() if name.endswith("weight")]
     if not scales:
         raise ValueError(
-            "Expected `norm_options` to leave the normalisation its scale for "
+            "Expected `norm_options` to keep the scale of the normalisation for "
             "`zero_init_residual=True`, but got one without. Remove `affine=False`."
         )
     for scale in scales:

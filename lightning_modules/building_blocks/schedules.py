@@ -1,4 +1,4 @@
-"""Learning-rate schedules by name, stepped as each needs, with a linear warm-up."""
+"""Learning-rate schedules by name, stepped by epoch or by step, with a linear warm-up."""
 
 from typing import Any
 
@@ -26,23 +26,23 @@ def make_schedules(
     every_n_epochs: int = 1,
     options: Options | None = None,
 ) -> list[dict[str, Any]]:
-    """Schedules of torch in the form in which Lightning takes them.
+    """Create torch schedulers in the form that Lightning expects.
 
-    ``"step"``, ``"exponential"`` and ``"plateau"`` go by the epoch, ``"cosine"``,
-    ``"one_cycle"`` and the warm-up by the optimiser step. The warm-up raises the rate linearly
-    from ``lr / warmup`` to ``lr``; ``"one_cycle"`` has its own, of the share ``pct_start``.
+    ``"step"``, ``"exponential"`` and ``"plateau"`` are stepped once per epoch, ``"cosine"``,
+    ``"one_cycle"`` and the warm-up once per optimiser step. The warm-up raises the rate linearly
+    from ``lr / warmup`` to ``lr``; ``"one_cycle"`` has its own, the fraction ``pct_start``.
 
     Args:
-        optimizer: The optimiser, with its learning rate, which ``"one_cycle"`` reaches at most.
+        optimizer: The optimiser; its learning rate is the maximum of ``"one_cycle"``.
         schedule: ``"constant"``, ``"step"``, ``"exponential"``, ``"cosine"``, ``"one_cycle"`` or
             ``"plateau"``.
-        total_steps: Optimiser steps of the whole training.
-        warmup: Steps of the warm-up, or, below 1, its share of all steps.
-        monitor: Metric that ``"plateau"`` watches, unless the options name another ``monitor``.
-        every_n_epochs: Epochs between two values of that metric, if it is of validation.
-        options: Arguments of torch's class, over these defaults: ``step_size=30`` and
+        total_steps: Optimiser steps of the whole training run.
+        warmup: Steps of the warm-up or, below 1, their fraction of all steps.
+        monitor: Metric that ``"plateau"`` monitors, unless the options name another ``monitor``.
+        every_n_epochs: Epochs between two values of that metric, if it is a validation metric.
+        options: Arguments of the torch class, which override these defaults: ``step_size=30`` and
             ``gamma=0.1`` of ``"step"``, ``gamma=0.95`` of ``"exponential"``; ``"one_cycle"``
-            cycles momentum where the optimiser has any.
+            cycles momentum if the optimiser has any.
 
     Raises:
         ValueError: If the name is unknown.
@@ -67,7 +67,7 @@ def make_schedules(
             raise ValueError(f"Expected `scheduler` to be one of {SCHEDULES}, but got {unknown!r}.")
     schedules = [{"scheduler": s, "interval": "epoch"} for s in by_epoch]
     if schedule == "plateau":
-        # Where validation comes within epochs, or not at all, there is no value at some ends.
+        # If validation runs within epochs, or not at all, some epochs end without a value.
         every = every_n_epochs if monitor.startswith("val") else 1
         schedules[0] |= {"monitor": monitor, "frequency": every, "strict": False}
     if warmup_steps > 1:
@@ -84,7 +84,7 @@ def _warmup(optimizer: Optimizer, steps: int) -> lr_scheduler.LinearLR:
 
 
 class _Cosine(lr_scheduler.CosineAnnealingLR):
-    """Has the length that it was made with, also where the state of another one is loaded."""
+    """Cosine that keeps its own length when the state of another one is loaded."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         length = self.T_max
@@ -92,14 +92,14 @@ class _Cosine(lr_scheduler.CosineAnnealingLR):
         self.stretch(length)
 
     def stretch(self, length: int) -> None:
-        """Go on as if it had always been of this length: each rate follows from the last one."""
+        """Continue as if it had always had this length: torch derives each rate from the last."""
         if self.T_max != length:
             self.T_max = length
             _set_rates(self.optimizer, self._get_closed_form_lr())
 
 
 class _WarmCosine(lr_scheduler.SequentialLR):
-    """A warm-up, and a cosine that ends where the training does, as long as that is by now."""
+    """A warm-up, and a cosine that ends with the training run, even if its length has changed."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         fall: Any = self._schedulers[1]
@@ -111,7 +111,7 @@ class _WarmCosine(lr_scheduler.SequentialLR):
 
 
 class _OneCycle(lr_scheduler.OneCycleLR):
-    """Has the length that it was made with, also when a shorter training's state is loaded."""
+    """One-cycle that keeps its own length when the state of a shorter run is loaded."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         own = {name: getattr(self, name) for name in ("total_steps", "_schedule_phases")}
@@ -138,11 +138,11 @@ def _set_rates(optimizer: Optimizer, rates: list[Any]) -> None:
 
 
 def _one_cycle(optimizer: Optimizer, total: int, warmup: int, given: Options) -> Any:
-    # Torch's cycle cannot rise in less than two steps.
+    # Torch's cycle cannot rise in fewer than two steps.
     share = {"pct_start": min(max(2, warmup), total - 1) / total} if warmup and total > 2 else {}
     if warmup > total:
         raise ValueError(
-            f"Expected `warmup` to be no longer than the training, which has {total} optimiser "
+            f"Expected `warmup` to be no longer than the training run, which has {total} optimiser "
             f"steps, but got {warmup}."
         )
     rates = _rates_of(optimizer)

@@ -6,14 +6,14 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 
 
 def shard_by_layer(network: nn.Module, mesh: DeviceMesh) -> None:
-    """Shard the network in place, each of its blocks as a unit of its own.
+    """Shard the network in place, each of its blocks as a separate unit.
 
-    Blocks are the children of the network, and of its containers, that have parameters. Called
-    again, as Lightning does for each of fit, validate and test, it changes nothing.
+    Blocks are the children of the network, and of its containers, that have parameters. Further
+    calls, which Lightning makes for each of fit, validate and test, have no effect.
 
     Args:
-        network: Changed in place: its parameters become ``DTensor``.
-        mesh: The ranks to shard over, one dimension.
+        network: Modified in place: its parameters become ``DTensor``.
+        mesh: One-dimensional mesh of the ranks to shard over.
     """
     if isinstance(network, FSDPModule):
         return

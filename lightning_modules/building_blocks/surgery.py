@@ -1,4 +1,4 @@
-"""What every operation on a network that exists has in common: checks, copies, replacement."""
+"""Checks, copies and replacements shared by all operations on existing networks."""
 
 import copy
 from collections import Counter
@@ -13,10 +13,10 @@ from .initializations import WEIGHT_LAYERS
 
 
 def check_network(network: nn.Module) -> None:
-    """Refuse what no operation can change.
+    """Refuse networks that cannot be modified.
 
     Raises:
-        TypeError: If it is no module, or a compiled, scripted or distributed one.
+        TypeError: If it is not a module, or a compiled, scripted or distributed one.
         ValueError: If it has uninitialised parameters.
     """
     if not isinstance(network, nn.Module):
@@ -26,7 +26,7 @@ def check_network(network: nn.Module) -> None:
 
 
 def copied(network: nn.Module) -> nn.Module:
-    """A deep copy.
+    """Return a deep copy.
 
     Raises:
         ValueError: If the network cannot be copied.
@@ -47,15 +47,15 @@ def _refuse_unchangeable(name: str, module: nn.Module) -> None:
             "before `torch.jit`."
         )
     compiled_in_place = getattr(module, "_compiled_call_impl", None) is not None
-    # The class that torch.compile makes would take seconds to import.
+    # Importing the class that torch.compile creates would take seconds.
     if compiled_in_place or isinstance(module._modules.get("_orig_mod"), nn.Module):
         raise TypeError(
-            f"{expected} be not compiled, but got a compiled module: {name}. Change the network, "
+            f"{expected} be uncompiled, but got a compiled module: {name}. Change the network, "
             "then compile it."
         )
     if isinstance(module, nn.parallel.DistributedDataParallel):
         raise TypeError(
-            f"{expected} be not distributed yet, but got DistributedDataParallel: {name}. Change "
+            f"{expected} be an unwrapped module, but got DistributedDataParallel: {name}. Change "
             "the network, then wrap it."
         )
     tensors = [*module._parameters.values(), *module._buffers.values()]
@@ -67,10 +67,10 @@ def _refuse_unchangeable(name: str, module: nn.Module) -> None:
 
 
 def refuse_tied_weights(network: nn.Module) -> None:
-    """Refuse a parameter of several modules, and weight layers registered in several places.
+    """Refuse parameters of several modules, and weight layers registered in several places.
 
     Raises:
-        ValueError: If there is one.
+        ValueError: If there are any.
     """
     parameters: Counter[int] = Counter()
     places: Counter[int] = Counter()
@@ -85,13 +85,13 @@ def refuse_tied_weights(network: nn.Module) -> None:
     ]
     if tied:
         raise ValueError(
-            "Expected `network` to have weights that are not tied, but got several places that "
-            f"share {', '.join(map(repr, tied))}. Untie them, or treat those layers yourself."
+            "Expected `network` to have no tied weights, but got several places that share "
+            f"{', '.join(map(repr, tied))}. Untie them, or handle those layers yourself."
         )
 
 
 def parts(module: nn.Module) -> Iterator[nn.Module]:
-    """Every module once, apart from parts whose weights their parent uses without calling them."""
+    """Yield each module once, except those whose weights their parent uses without calling them."""
     seen: set[nn.Module] = set()
     waiting = [module]
     while waiting:
@@ -105,7 +105,7 @@ def parts(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def replace_modules(network: nn.Module, new: Mapping[nn.Module, nn.Module]) -> nn.Module:
-    """Put new modules in the place of old ones, in all places in which they are registered."""
+    """Replace modules in all places in which they are registered."""
     for module in list(network.modules()):
         for name, child in list(module._modules.items()):
             if child is not None and child in new:
@@ -115,7 +115,7 @@ def replace_modules(network: nn.Module, new: Mapping[nn.Module, nn.Module]) -> n
 
 
 def _leave_fast_path(network: nn.Module, new: set[nn.Module]) -> None:
-    """Make torch's transformers call their modules in evaluation, not one kernel in their place."""
+    """Make torch's transformers call their modules in evaluation, instead of a fused kernel."""
     for module in network.modules():
         if isinstance(module, nn.TransformerEncoderLayer) and not new.isdisjoint(module.children()):
             module.activation_relu_or_gelu = 0

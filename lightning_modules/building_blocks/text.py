@@ -1,4 +1,4 @@
-"""Networks for texts of token ids: a bag of n-grams, and convolutions over time."""
+"""Networks for token ids: a bag of n-grams, and convolutions over time."""
 
 import math
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from .recipe import Recipe
 
 
 class NgramBag(nn.Module):
-    """Mean of the embeddings of a text's n-grams of the orders 1 to ``ngrams``; 0 for no text.
+    """Mean embedding of a text's n-grams of orders 1 to ``ngrams``; 0 for an empty text.
 
     Args:
         buckets: Rows of the embedding; row 0 is padding and stays zero.
-        embedding_dim: Width of the embedding.
+        embedding_dim: Dimension of the embedding.
         ngrams: Highest order.
 
     Example:
@@ -29,30 +29,30 @@ class NgramBag(nn.Module):
 
     def __init__(self, buckets: int, embedding_dim: int, ngrams: int) -> None:
         super().__init__()
-        # A bag never holds the embeddings of all n-grams in memory, only their mean.
+        # EmbeddingBag never holds the embeddings of all n-grams in memory, only their mean.
         self.embedding = nn.EmbeddingBag(buckets, embedding_dim, mode="mean", padding_idx=0)
         self.ngrams = ngrams
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Vectors of shape ``(N, embedding_dim)`` of ``tokens`` of shape ``(N, L)``."""
+        """Return vectors, ``(N, embedding_dim)``, for ``tokens`` of shape ``(N, L)``."""
         ids = hash_ngrams(tokens, self.ngrams, self.embedding.num_embeddings)
-        # One more, of padding, because torch's bag refuses texts of length 0.
+        # One more column of padding, because EmbeddingBag refuses texts of length 0.
         vectors: Tensor = self.embedding(pad(ids.flatten(1), (0, 1)))
         return vectors
 
 
 class MaxOverTimeConvolutions(nn.Module):
-    """Convolutions of several widths beside one another, and the maximum over time of each.
+    """Parallel convolutions of several kernel sizes, and the maximum over time of each.
 
-    A window counts if it holds a token: windows reach over both ends of the text, as in Kim's
-    code, so that a text of one token has windows of every width. Windows of padding alone do not
+    A window counts if it holds a token: windows extend beyond both ends of the text, as in Kim's
+    code, so that a text of one token has windows of every size. Windows of padding alone do not
     count, and a text without a token gives 0.
 
     Args:
         buckets: Rows of the embedding; row 0 is padding and stays zero.
-        embedding_dim: Width of the embedding.
+        embedding_dim: Dimension of the embedding.
         channels: Filters of each convolution.
-        kernel_sizes: Tokens in a window of each convolution.
+        kernel_sizes: Kernel size of each convolution, in tokens.
         bias: Whether the convolutions have a bias.
 
     Example:
@@ -82,12 +82,12 @@ class MaxOverTimeConvolutions(nn.Module):
         self.kernel_sizes = tuple(kernel_sizes)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Maxima of shape ``(N, sum of channels)`` of ``tokens`` of shape ``(N, L)``."""
+        """Return maxima, ``(N, sum of channels)``, for ``tokens`` of shape ``(N, L)``."""
         ids = hash_ngrams(tokens, 1, self.embedding.num_embeddings)[:, :, 0]
         x = self.embedding(ids).transpose(1, 2)
         found = []
         for convolution, size in zip(self.convolutions, self.kernel_sizes, strict=True):
-            # One more at the end than windows need, so that there is a window if L is 0.
+            # One position more at the end than needed, so that there is a window if L is 0.
             margins = (size - 1, size)
             counts = pad(ids != 0, margins).unfold(1, size, 1).any(-1)
             values = convolution(pad(x, margins))
@@ -105,7 +105,7 @@ def bag_network(
     ngrams: int,
     hidden: Sequence[int],
 ) -> nn.Sequential:
-    """Token ids of shape ``(N, L)`` to the mean of their n-grams, then a dense network."""
+    """Build a network for token ids, ``(N, L)``: mean of n-gram embeddings, then dense layers."""
     bag = NgramBag(buckets, embedding_dim, ngrams)
     if recipe.init != "default":
         _initialize_embedding(bag.embedding)
@@ -124,10 +124,10 @@ def convolution_network(
     kernel_sizes: Sequence[int],
     hidden: Sequence[int],
 ) -> nn.Sequential:
-    """Token ids of shape ``(N, L)`` to maxima over time, then a dense network.
+    """Build a network for token ids, ``(N, L)``: maxima over time, then dense layers.
 
     Normalisation and activation come after the maximum, because before it a normalisation would
-    take in windows of padding, and because it takes a fraction of the time.
+    include windows of padding, and because this takes a fraction of the time.
     """
     found = MaxOverTimeConvolutions(
         buckets, embedding_dim, channels=channels, kernel_sizes=kernel_sizes, bias=recipe.bias
@@ -142,10 +142,10 @@ def convolution_network(
 
 
 def check_text(buckets: int, channels: Sequence[int], kernel_sizes: Sequence[int]) -> None:
-    """Refuse too few buckets, and convolutions that lack a width or a kernel size.
+    """Refuse too few buckets, and convolutions without a width or a kernel size.
 
     Raises:
-        ValueError: If there are any.
+        ValueError: If there are too few buckets, or the lengths differ or are 0.
     """
     if buckets < 2:
         raise ValueError(
@@ -153,23 +153,23 @@ def check_text(buckets: int, channels: Sequence[int], kernel_sizes: Sequence[int
         )
     if not kernel_sizes or len(channels) != len(kernel_sizes):
         raise ValueError(
-            "Expected `channels` and `kernel_sizes` to have a number each for every convolution, "
+            "Expected `channels` and `kernel_sizes` to hold one number for each convolution, "
             f"but got {list(channels)} and {list(kernel_sizes)}."
         )
 
 
 def _initialize_embedding(embedding: Any) -> None:
-    """Vectors of length about 1, whatever the width; zero for padding."""
+    """Initialise vectors of length about 1, whatever the dimension; zero for padding."""
     nn.init.normal_(embedding.weight, std=embedding.embedding_dim**-0.5)
     with torch.no_grad():
         embedding.weight[embedding.padding_idx].zero_()
 
 
 def check_tokens(x: Tensor) -> None:
-    """Refuse what is not a batch of token ids.
+    """Refuse anything but a batch of token ids.
 
-    Values are looked at on the CPU alone: elsewhere it would make the host wait, and any number
-    there is hashed to a bucket that exists.
+    Values are checked on the CPU only: elsewhere the check would synchronise the device, and any
+    number is hashed to an existing bucket.
 
     Raises:
         ValueError: If ``x`` has another dtype or shape, or holds a negative id.
@@ -177,8 +177,8 @@ def check_tokens(x: Tensor) -> None:
     if x.dtype != torch.int64 or x.ndim != 2:
         raise ValueError(
             "Expected token ids of dtype torch.int64 and shape (N, L), 0 for padding, but got "
-            f"{x.dtype} of shape {tuple(x.shape)}. Convert them by `x.long()`, and give one text "
-            "as `x[None]`."
+            f"{x.dtype} of shape {tuple(x.shape)}. Convert them with `x.long()`, and pass a single "
+            "text as `x[None]`."
         )
     looks = x.device.type == "cpu" and not torch.compiler.is_compiling()
     if looks and x.numel() and x.min() < 0:

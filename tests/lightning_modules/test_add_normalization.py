@@ -90,7 +90,7 @@ def test_the_layers_that_lack_one_get_it(make, expected):
 
 
 def test_the_order_of_registration_decides_with_a_warning():
-    with pytest.warns(UserWarning, match="The code of Branching cannot be followed.*: fc\\. "):
+    with pytest.warns(UserWarning, match="The code of Branching cannot be traced.*: fc\\. "):
         assert normalized(add_normalization(Branching())) == ["fc"]
 
 

@@ -254,7 +254,7 @@ def test_neither_network_nor_configure_network_says_what_to_do():
     ("arguments", "message"),
     [
         ({"label_smoothing": 1.0}, "`label_smoothing` from 0 to below 1"),
-        ({"class_weights": [1.0]}, "`class_weights` of 7 numbers, but got 1"),
+        ({"class_weights": [1.0]}, "`class_weights` to hold 7 numbers, but got 1"),
         ({"norm": "instance"}, "'instance' for dense layers"),
         ({"norm": "group", "norm_options": {"groups": 3}}, "divide the width 128, but got 3"),
         ({"norm": "batch", "norm_options": {"groups": 3}}, r"but got \['groups'\]"),
@@ -272,9 +272,9 @@ def test_wrong_arguments_say_what_to_do(arguments, message):
         ({"lr": "0.1"}, "`lr` to be a number, but got '0.1'"),
         ({"l2": None}, "`l2` to be a number, but got None"),
         ({"dropout": "0.1"}, "`dropout` to be a number, but got '0.1'"),
-        ({"hidden": 64}, r"`hidden` to be whole numbers, one for each layer, .* but got 64"),
+        ({"hidden": 64}, r"`hidden` to be a sequence of integers, one for .* but got 64"),
         ({"hidden": (64.5,)}, "`hidden` to be a whole number, but got 64.5"),
-        ({"activation": "threshold"}, "`activation_options` that make .*'threshold'.*missing 2"),
+        ({"activation": "threshold"}, "`activation_options` that 'threshold' .*missing 2"),
     ],
 )
 def test_arguments_of_another_kind_are_named(arguments, message):

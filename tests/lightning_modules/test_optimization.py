@@ -267,7 +267,7 @@ def test_plateau_lowers_the_rate_when_the_loss_stays():
 
 
 def test_a_schedule_of_all_steps_needs_an_end():
-    with pytest.raises(ValueError, match=r"training of known length .* `max_steps`"):
+    with pytest.raises(ValueError, match=r"training run of known length .* `max_steps`"):
         quiet_trainer(max_epochs=-1).fit(Classifier(network(), 3, scheduler="cosine"), LOADER)
 
 

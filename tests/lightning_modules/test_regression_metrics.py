@@ -65,7 +65,7 @@ def test_targets_keep_the_digits_that_outputs_lack():
 
 
 def test_a_network_of_several_outputs_is_named():
-    with pytest.raises(TypeError, match="`network` to give one tensor, but got <class 'tuple'>"):
+    with pytest.raises(TypeError, match="`network` to return one tensor, but got <class 'tuple'>"):
         Regressor(nn.LSTM(4, 1)).training_step((torch.zeros(8, 4), torch.zeros(8)), 0)
 
 

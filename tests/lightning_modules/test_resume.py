@@ -83,7 +83,7 @@ def test_training_metrics_of_another_number_of_ranks_are_missed_with_a_warning(s
     checkpoint = torch.load(path, weights_only=True)
     checkpoint["torchvitals_epoch"]["ranks"] *= 2
     torch.save(checkpoint, path)
-    with pytest.warns(UserWarning, match="has them of 2 of the ranks, of which there are 1 now"):
+    with pytest.warns(UserWarning, match=r"holds the metrics of 2 rank\(s\), but this run has 1"):
         resumed = watch(ckpt=path)
     # The tenth is an epoch's last: of that one nothing is left, which is no error.
     whole, missed = watch(), step == 10

@@ -117,7 +117,7 @@ class Stream(IterableDataset):
 @pytest.mark.parametrize("arguments", [*SCHEDULES, {"scheduler": "one_cycle"}, {"warmup": 0.5}])
 def test_a_length_that_nobody_can_count_is_asked_for(arguments):
     stream = DataLoader(Stream(), batch_size=8)
-    with pytest.raises(ValueError, match=r"training of known length .* `max_steps`"):
+    with pytest.raises(ValueError, match=r"training run of known length .* `max_steps`"):
         quiet_trainer(max_epochs=2).fit(model(**arguments), stream)
     trainer = quiet_trainer(max_epochs=-1, max_steps=6)
     trainer.fit(model(**arguments), stream)

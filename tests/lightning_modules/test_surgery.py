@@ -104,12 +104,12 @@ def test_networks_that_nothing_can_change(make, error, message, surgery, inplace
         (lambda: replace_activations(Functional(), "tanh"), ValueError, "calls relu as"),
         (lambda: replace_activations(nn.Linear(2, 2), "tanh"), ValueError, "to have activation"),
         (lambda: replace_activations(mlp(), "tanhh"), ValueError, "Did you mean 'tanh'"),
-        (lambda: replace_activations(mlp(), "tanh", replaced=()), TypeError, "tuple of classes"),
-        (lambda: replace_activations(mlp(), "tanh", replaced=nn.ReLU), TypeError, "tuple of cl"),
+        (lambda: replace_activations(mlp(), "tanh", replaced=()), TypeError, "tuple of module cl"),
+        (lambda: replace_activations(mlp(), "tanh", replaced=nn.ReLU), TypeError, "tuple of mod"),
         (
             lambda: replace_activations(mlp(), "tanh", replaced=("relu",)),
             TypeError,
-            "tuple of classes",
+            "tuple of module classes",
         ),
     ],
 )
