@@ -31,7 +31,7 @@ def add_normalization(
     A layer lacks one if its output reaches an activation, another layer with weights or the
     network's output before any normalisation. This is determined with ``torch.fx``; modules whose
     code cannot be traced are assumed to run their submodules in registration order, with a warning
-    if that decides.
+    if that affects the result.
 
     Each such layer is replaced by a module that holds the layer and its normalisation, and through
     which the layer's attributes, such as ``weight``, can still be read and set. Weights and biases
@@ -48,8 +48,8 @@ def add_normalization(
         network: Network or LightningModule.
         norm: ``"batch"``, ``"layer"``, ``"group"``, ``"instance"`` or ``"rms"``.
         norm_options: Arguments of the normalisation, such as ``{"momentum": 0.01}``.
-        include_output: Whether to normalise output layers too, which are those that no other layer
-            with weights follows.
+        include_output: Whether to normalise output layers too: those that no other layer with
+            weights follows.
         inplace: Whether to change the network itself instead of a deep copy.
 
     Returns:

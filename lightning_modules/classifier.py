@@ -110,7 +110,7 @@ class Classifier(SupervisedModule):
         return targets.argmax(-1) if targets.ndim > 1 else targets
 
     def checked_targets(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the targets unchanged if their shapes and dtypes fit the logits."""
+        """Return the targets unchanged; raise if logits or targets do not fit in shape or dtype."""
         if not isinstance(outputs, Tensor):
             raise TypeError(
                 f"Expected `network` to return one tensor of logits, but got {type(outputs)}."

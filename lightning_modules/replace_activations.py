@@ -103,7 +103,7 @@ def _float_tensors(module: nn.Module, *, recurse: bool = True) -> Iterator[Tenso
 
 
 def _successor(old: nn.Module, new: nn.Module, like: Tensor | None) -> nn.Module:
-    """Give the new module the old one's hooks, mode and frozen state; device and dtype of like."""
+    """Give the new module the old one's hooks, mode and frozen state, and move it to ``like``."""
     if like is not None:
         new.to(device=like.device, dtype=like.dtype)
     new.train(old.training)

@@ -12,7 +12,7 @@ from .recipe import Recipe
 def dense_network(
     widths: Sequence[int], outputs: int, recipe: Recipe, *, before: nn.Module | None = None
 ) -> nn.Sequential:
-    """Build a flattening, one unit for each pair of adjacent widths, and a linear layer.
+    """Build a network: flatten, one unit for each pair of adjacent widths, a linear layer.
 
     ``before`` is the activation that produces the input, for the initialisation.
     """

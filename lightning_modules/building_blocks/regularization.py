@@ -35,7 +35,7 @@ def weights_of(module: nn.Module) -> list[nn.Parameter]:
 
 
 def regularized_weights(module: nn.Module) -> list[nn.Parameter]:
-    """Return those of these weights that are currently trained."""
+    """Return the weights of `weights_of` that currently require gradients."""
     return [weight for weight in weights_of(module) if weight.requires_grad]
 
 
@@ -65,8 +65,8 @@ def regularize_steps(
     """Make each step of the optimiser decay the weights before it and shrink them after it.
 
     Both use the learning rate of the step and skip weights without a gradient, as torch's own
-    optimisers do. The decay happens after the gradients are computed, even if a step with a closure
-    computes them itself. A step that mixed precision skips does neither.
+    optimisers do. The decay happens after the gradients are computed, also in a step with a
+    closure, which computes them itself. A step that mixed precision skips does neither.
     """
     if l2 and l2_mode == "decoupled":
 

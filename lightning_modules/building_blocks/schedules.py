@@ -84,7 +84,7 @@ def _warmup(optimizer: Optimizer, steps: int) -> lr_scheduler.LinearLR:
 
 
 class _Cosine(lr_scheduler.CosineAnnealingLR):
-    """Cosine that keeps its own length when the state of another one is loaded."""
+    """Cosine schedule that keeps its own length when the state of another one is loaded."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         length = self.T_max
@@ -111,7 +111,7 @@ class _WarmCosine(lr_scheduler.SequentialLR):
 
 
 class _OneCycle(lr_scheduler.OneCycleLR):
-    """One-cycle that keeps its own length when the state of a shorter run is loaded."""
+    """One-cycle schedule that keeps its own length when a shorter run's state is loaded."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         own = {name: getattr(self, name) for name in ("total_steps", "_schedule_phases")}
