@@ -1,4 +1,4 @@
-"""Augmentation of a whole batch, each image by its own draw."""
+"""Augmentation of a whole batch, with separate random draws for each image."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,60 +26,61 @@ _Key = tuple[Tensor | None, int]
 
 
 class BatchAugment(nn.Module):
-    """Augment every image of a batch by its own random amounts, on the batch's device.
+    """Augment each image of a batch with its own random amounts, on the batch's device.
 
-    All geometry is one affine map and one warp, bilinear, zero outside; crop and flip alone move
-    pixels as they are. Colours change by one matrix for each image, clamped at the end. The order
-    is fixed: geometry, brightness, contrast, saturation, hue, grayscale, sharpness, posterize,
-    solarize, autocontrast, equalize, blur, noise, erasing, MixUp or CutMix, normalisation. In eval
-    mode images are normalised, if they ever are, and nothing else.
+    All geometric operations form one affine map and one bilinear warp, with zeros outside;
+    ``random_crop`` and flips alone move pixels without interpolation. Colour operations form one
+    matrix for each image, with clamping at the end. The order is fixed: geometry, brightness,
+    contrast, saturation, hue, grayscale, sharpness, posterize, solarize, autocontrast, equalize,
+    blur, noise, erasing, MixUp or CutMix, normalisation. In eval mode, images are at most
+    normalised.
 
-    Images are uint8 or floating point in 0..1. Geometry, blur, erasing and mixing take any floats.
-    Changes of colour and noise clamp to 0..1: the first batch of floats that they would get is
-    refused where it leaves that range by more than resampling does (0.3). Later batches are not
-    looked at, since a GPU would be waited for, nor are those of a compiled graph.
+    Images are uint8 or floating point in 0..1. Geometry, blur, erasing and mixing accept any
+    floats. Colour operations and noise clamp to 0..1: the first batch of floats for them is refused
+    if it exceeds that range by more than resampling does (0.3). Later batches are not checked,
+    because that would synchronise a GPU, nor are those of a compiled graph.
 
-    Operations are a mapping of names to a number, a range ``[low, high]``, or
-    ``{"range": ..., "p": ...}`` with the probability that it happens to an image:
+    ``operations`` maps names to a number, a range ``[low, high]``, or ``{"range": ..., "p": ...}``
+    with the probability of applying the operation to an image:
 
     - ``rotation`` and ``shear`` (``shear_x``, ``shear_y``): degrees; ``shift`` (``shift_x``,
-      ``shift_y``) and ``hue``: share of the side and of the colour circle; ``translate``
-      (``translate_x``, ``translate_y``): pixels; ``a`` is ``-a..a``;
-    - ``zoom``, ``brightness``, ``contrast``, ``saturation``, ``sharpness``: factors; ``a`` is
+      ``shift_y``) and ``hue``: fraction of the side and of the colour circle; ``translate``
+      (``translate_x``, ``translate_y``): pixels; ``a`` means ``-a..a``;
+    - ``zoom``, ``brightness``, ``contrast``, ``saturation``, ``sharpness``: factors; ``a`` means
       ``1-a..1+a``;
-    - ``crop``: largest share of the side cut off; ``resized_crop``: least share of the area, with
-      the sides' ratio from 3/4 to 4/3; ``random_crop``: pixels of padding, as for CIFAR;
+    - ``crop``: maximum fraction of the side cut off; ``resized_crop``: minimum fraction of the
+      area, with aspect ratios from 3/4 to 4/3; ``random_crop``: pixels of padding, as for CIFAR;
     - ``horizontal_flip``, ``vertical_flip``, ``grayscale``, ``autocontrast``, ``equalize``,
-      ``erasing`` (range: share of the area): probabilities;
-    - ``posterize``: least number of bits kept, of 8; ``solarize``: least brightness, in 0..1, from
-      which on colours are inverted;
-    - ``noise``: largest standard deviation, white being 1; ``blur``: largest sigma in pixels;
-    - ``mixup``, ``cutmix``: alpha of the Beta distribution. With both, a coin decides for each
-      image. The other image is one of the same batch.
+      ``erasing`` (range: fraction of the area): probabilities;
+    - ``posterize``: minimum number of bits kept, of 8; ``solarize``: minimum threshold, in 0..1,
+      from which pixels are inverted;
+    - ``noise``: maximum standard deviation, where white is 1; ``blur``: maximum sigma in pixels;
+    - ``mixup``, ``cutmix``: alpha of the Beta distribution. With both, one of them is chosen at
+      random for each image. The other image is from the same batch.
 
     The presets never flip and never mix. ``"randaugment"`` applies two operations at magnitude 9,
-    ``"trivialaugment"`` one at any magnitude, each chosen for each image out of the papers' 14:
-    nothing, rotation, shears, shifts, brightness, contrast, saturation, sharpness, posterize,
-    solarize, autocontrast and equalize. Unlike the papers' code, magnitudes have no 31 steps,
-    shears are around the centre, and pixels are interpolated.
+    ``"trivialaugment"`` one at any magnitude, each chosen per image from the papers' 14: identity,
+    rotation, shears, shifts, brightness, contrast, saturation, sharpness, posterize, solarize,
+    autocontrast and equalize. Unlike in the papers' code, magnitudes are not quantised to 31 steps,
+    shears are about the centre, and pixels are interpolated.
 
-    ``torch.compile`` makes one graph of it where draws are by index.
+    ``torch.compile`` captures it in one graph if draws are by index.
 
     Args:
         operations: ``"none"``, ``"light"``, ``"standard"``, ``"strong"``, ``"randaugment"``,
             ``"trivialaugment"``, or a mapping as above.
-        generator: Source of the draws; None takes a generator of its own. In each worker process of
-            a DataLoader it is one that the loader seeds.
-        seed: Seed of the own generator and of draws by index.
-        clamp: Change colours one at a time, each clamped (and of uint8 cut to whole numbers), and
-            hue in HSV: torchvision's results, of uint8 to the last bit, and slower.
-        num_classes: Needed to mix targets that are class indices.
-        mean: One number for each channel, or one for all, white being 1: taken away from every
-            image at the end, also in eval mode. Needs ``std``.
-        std: What images are then divided by.
+        generator: Source of the random draws; None creates one from ``seed``. In each worker
+            process of a DataLoader, it is replaced by one that the loader seeds.
+        seed: Seed of the created generator and of draws by index.
+        clamp: Apply colour operations one at a time, each clamped (and for uint8 truncated to
+            integers), and hue in HSV: slower, with torchvision's results, for uint8 bit for bit.
+        num_classes: Required to mix targets that are class indices.
+        mean: One number for each channel, or one for all, where white is 1: subtracted from every
+            image at the end, also in eval mode. Requires ``std``.
+        std: Standard deviation that images are then divided by, in the same form.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown or a number is out of range.
         TypeError: If a setting is not a number, a range or a mapping.
 
     Reference:
@@ -141,26 +142,26 @@ class BatchAugment(nn.Module):
         index: Tensor | None = None,
         epoch: int = 0,
     ) -> Any:
-        """Augmented images, then the targets and masks that were given.
+        """Augment images, and the targets and masks that are passed with them.
 
         Args:
             images: Shape ``(N, C, H, W)``, uint8 or floating point in 0..1.
-            targets: Class indices of shape ``(N,)`` or shares of shape ``(N, classes)``; they come
-                back as they are, or as shares if images are mixed.
-            masks: Shape ``(N, H, W)`` or ``(N, K, H, W)``: moved as the images are, by the nearest
-                pixel, 0 outside; erasing leaves them alone.
-            index: Index of each image in its data set, shape ``(N,)``: the draws then depend on
-                (seed, epoch, index) alone, not on the generator. Only the other image of a mixture
+            targets: Class indices of shape ``(N,)`` or probabilities of shape ``(N, classes)``;
+                returned as they are, or as probabilities if images are mixed.
+            masks: Shape ``(N, H, W)`` or ``(N, K, H, W)``: moved like the images, with nearest
+                interpolation and 0 outside; erasing does not change them.
+            index: Index of each image in its data set, shape ``(N,)``: the draws then depend only
+                on (seed, epoch, index), not on the generator. Only the other image of a mixture
                 depends on the batch.
-            epoch: Epoch of the draws by index.
+            epoch: Epoch, for draws by index.
 
         Returns:
-            Images of the same shape, dtype and memory format, or a tuple of what was given;
-            uint8 that is normalised comes back as float32.
+            Images of the same shape, dtype and memory format, or a tuple of what was passed;
+            normalised uint8 images are returned as float32.
 
         Raises:
-            ValueError: If a shape does not fit, images to be mixed have no targets, or those are
-                class indices out of range, which is checked on a CPU; or if the first floats whose
+            ValueError: If a shape does not fit, images to be mixed have no targets, or class
+                indices are out of range, which is checked on a CPU; or if the first floats whose
                 colours change are not in 0..1.
         """
         check_batch(images, targets, masks, index, self.mean)
@@ -181,15 +182,15 @@ class BatchAugment(nn.Module):
         return given[0] if len(given) == 1 else tuple(given)
 
     def get_extra_state(self) -> dict[str, Tensor]:
-        """State of the generator, so that a resumed run goes on with the same draws."""
+        """Return the generator's state, so that a resumed run continues with the same draws."""
         return {"generator": self.generator.get_state()}
 
     def set_extra_state(self, state: dict[str, Tensor]) -> None:
-        """Go on with the draws of ``get_extra_state``."""
+        """Continue with the draws of ``get_extra_state``."""
         self.generator.set_state(state["generator"].cpu())
 
     def __getstate__(self) -> dict[str, Any]:
-        # A generator's own pickle cannot be read by a process that was started by `spawn`.
+        # A pickled generator cannot be read by a process that was started by `spawn`.
         numbers = self.generator.get_state().numpy().tobytes()
         return {**self.__dict__, "generator": (str(self.generator.device), numbers)}
 
@@ -205,14 +206,14 @@ class BatchAugment(nn.Module):
     def _check_mixing(self, targets: Tensor | None, masks: Tensor | None) -> None:
         if self._mixes and targets is None:
             raise ValueError(
-                "Expected `targets` to mix images, but got None. Call it with both, or leave out "
-                "'mixup' and 'cutmix'."
+                "Expected `targets` to mix images, but got None. Pass both, or leave out 'mixup' "
+                "and 'cutmix'."
             )
         if "mixup" in self._mixes and masks is not None:
             raise ValueError("Expected no `masks` with 'mixup', but got some. Use 'cutmix'.")
 
     def _check_range(self, images: Tensor) -> None:
-        """Of the first floats alone: a compiled graph cannot ask, and a GPU is waited for."""
+        """Check only the first floats: a compiled graph cannot, and a GPU would synchronise."""
         if torch.compiler.is_compiling() or self._range_checked or not images.is_floating_point():
             return
         check_range(images, self.operations)
@@ -263,10 +264,10 @@ class BatchAugment(nn.Module):
         return _send(uniform, images.device)
 
     def _leave_the_other_workers(self) -> None:
-        """In a worker process of a DataLoader: a generator of its own, once."""
+        """In a worker process of a DataLoader, create a separate generator, once."""
         worker = get_worker_info()
         if worker is not None and self._worker_seed != worker.seed:
-            # All workers begin with copies of one generator, which would repeat its draws.
+            # All workers start with copies of one generator and would repeat its draws.
             self._worker_seed = worker.seed
             self.generator = torch.Generator().manual_seed((worker.seed + self.seed) % 2**63)
 
@@ -286,5 +287,5 @@ class BatchAugment(nn.Module):
 
 
 def _send(draws: Tensor, device: torch.device) -> Tensor:
-    # To a GPU without waiting for it; from a GPU the copy must be waited for.
+    # A copy to a GPU need not be waited for; one from a GPU must be.
     return draws.to(device, non_blocking=device.type == "cuda")

@@ -44,59 +44,59 @@ Batch = tuple[Tensor, Tensor]
 class ImageDataModule(LightningDataModule):
     """Train, validation, test and predict batches ``(x, y)`` of labelled images.
 
-    Splits are stratified by class and depend on ``seed`` alone; parts that a data set comes in
-    stay what they are, and of those only a missing validation part is drawn. Statistics come from
-    the training split alone. Pixels stay bytes until they are on the device; there training
-    batches alone are augmented, then all are normalised. The same (seed, epoch, image) gives the
-    same augmentation in every run. A checkpoint's statistics and classes win over those measured.
+    Splits are stratified by class and depend only on ``seed``; splits that a data set comes with
+    are kept, and only a missing validation split is drawn. Statistics are measured on the training
+    split only. Pixels stay bytes until they are on the device, where training batches are augmented
+    and all batches normalised. The same (seed, epoch, image) gives the same augmentation in every
+    run. Statistics and classes of a checkpoint take precedence over those of the data.
 
-    Give the data module itself to the Trainer, as in ``trainer.fit(model, datamodule=data)``: its
-    hook `on_after_batch_transfer` makes the batches ``(x, y)``. The loaders alone give ``(x, y,
-    index)`` of pixels that are neither augmented nor normalised; in a loop of one's own the hook
-    takes these and normalises.
+    Pass the data module itself to the Trainer, as in ``trainer.fit(model, datamodule=data)``: its
+    hook `on_after_batch_transfer` creates the batches ``(x, y)``. The loaders themselves yield
+    ``(x, y, index)`` with pixels that are neither augmented nor normalised; in a custom loop, the
+    hook normalises such batches.
 
     Args:
         dataset: One of
 
             - ``"digits"``: 1,797 handwritten digits of 8x8 pixels that scikit-learn ships;
             - ``"mnist"``, ``"fashion_mnist"``, ``"cifar10"``, ``"svhn"``, ``"stl10"`` or any other
-              data set of torchvision with one class for each image, read from ``data_dir`` or,
-              the first two, from IDX files that lie there, compressed or not;
-            - ``"folder"``: images in ``data_dir/class/`` or ``data_dir/train/class/`` with
-              ``val`` and ``test`` beside it;
-            - ``(images, labels)``, or such pairs by ``"train"``, ``"val"`` and ``"test"``: arrays
-              or tensors of shape ``(N, C, H, W)``, ``(N, H, W, C)`` or ``(N, H, W)``, whole
-              numbers to 255 or floating point in 0..1, and class indices or class names.
+              torchvision data set with one class for each image, read from ``data_dir``, for the
+              first two also from IDX files in it, compressed or not;
+            - ``"folder"``: images in ``data_dir/class/``, or in ``data_dir/train/class/`` with
+              ``val`` and ``test`` next to ``train``;
+            - ``(images, labels)``, or a mapping of ``"train"``, ``"val"`` and ``"test"`` to such
+              pairs: arrays or tensors of shape ``(N, C, H, W)``, ``(N, H, W, C)`` or ``(N, H, W)``,
+              integers up to 255 or floating point in 0..1, and class indices or class names.
         data_dir: Folder of the files.
         batch_size: Images in a batch, on each rank.
         augment: A preset of ``BatchAugment``, or its operations by name. With ``mixup`` or
-            ``cutmix`` among them, training targets are shares of shape ``(N, num_classes)``.
-        val_fraction: Share for validation, of what is not a fixed test set.
-        test_fraction: Share for testing, of a data set in one piece.
-        num_folds: Divide all but the test split into so many folds, and validate on one.
-        fold: Which fold validates, from 0.
-        balanced: Draw training images with replacement so that every class comes as often; an
-            image that comes again in an epoch is augmented in another way.
-        image_size: Height and width, or both alike: images are scaled to cover it and cut.
-            Needed where files differ in size.
-        image_channels: 1, 3 or 4; None takes what the images have, of files 1 if none has colours.
-        mean: Of each channel, in 0..1; None measures it, of files on at most 5,000.
+            ``cutmix``, training targets are probabilities of shape ``(N, num_classes)``.
+        val_fraction: Fraction for validation, of the images outside a given test split.
+        test_fraction: Fraction for testing, if the data set comes without splits.
+        num_folds: Number of folds that all but the test split is divided into; one validates.
+        fold: Index of the validation fold, from 0.
+        balanced: Sample training images with replacement so that all classes are equally frequent;
+            an image that is drawn again in an epoch is augmented differently.
+        image_size: Height and width, or one number for both: images are resized to cover it and
+            centre-cropped. Required if files differ in size.
+        image_channels: 1, 3 or 4; None keeps those of the images, for files 1 if none is in colour.
+        mean: Mean of each channel, in 0..1; None measures it, for files on at most 5,000 images.
         std: Standard deviation of each channel; None measures it.
-        download: Whether torchvision may fetch what is not in ``data_dir``.
-        dataset_options: Further arguments of torchvision's class.
-        check_duplicates: Warn of images that are in two splits.
-        num_workers: Worker processes of each loader; None takes 0 for images in memory, and for
-            files as many as there are processors, up to 8.
-        multiprocessing_context: How worker processes start, such as ``"spawn"``. Under DDP before
-            Python 3.12, ``"forkserver"`` is safer than the fork that torch takes on Linux, which
-            can hang beside the threads of a process group (python/cpython#112275).
-        resident: Keep images that are in memory on the device, all on each, and gather batches
-            there: nothing is copied but the order of each epoch.
+        download: Whether torchvision may download what is missing in ``data_dir``.
+        dataset_options: Further arguments of the torchvision class.
+        check_duplicates: Warn about images that occur in two splits.
+        num_workers: Worker processes of each loader; None uses 0 for images in memory and, for
+            files, as many as there are processors, up to 8.
+        multiprocessing_context: Start method of worker processes, such as ``"spawn"``. Under DDP
+            before Python 3.12, ``"forkserver"`` is safer than torch's default on Linux, ``"fork"``,
+            which can hang with the threads of a process group (python/cpython#112275).
+        resident: Keep images in memory on the device, all of them on each, and gather batches
+            there: only the order of each epoch is copied.
         seed: Seed of splits, order and augmentation.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
-        TypeError: If ``dataset`` is of another kind.
+        ValueError: If a name is unknown or a number is out of range.
+        TypeError: If ``dataset`` is of another type.
 
     Example:
         >>> data = ImageDataModule("digits", batch_size=32)
@@ -178,41 +178,41 @@ class ImageDataModule(LightningDataModule):
         options: Mapping[str, Any] | None = None,
         **arguments: Any,
     ) -> "ImageDataModule":
-        """A data module of litdata streams, for more images than fit on a disk.
+        """Create a data module from litdata streams, for more images than fit on a disk.
 
         Statistics are measured on at most 5,000 training images, in runs spread over the stream.
 
         Args:
-            urls: Folder or address of ``"train"`` and perhaps ``"val"`` and ``"test"``, each
+            urls: Folder or URL of ``"train"`` and optionally ``"val"`` and ``"test"``, each
                 written by ``litdata.optimize``.
-            class_names: By class index.
-            read: Makes an image and a label of an item; None takes pairs and the usual names.
+            class_names: Names of the classes, by class index.
+            read: Extracts image and label from an item; None accepts pairs and the usual keys.
             options: Arguments of ``litdata.StreamingDataset``.
-            **arguments: Arguments of the class.
+            **arguments: Further arguments of the class.
 
         Raises:
-            ValueError: If there is no stream to train on, or an argument needs labels in advance.
+            ValueError: If there is no training stream, or an argument needs labels in advance.
         """
         fractions = {name: arguments.get(name) for name in ("val_fraction", "test_fraction")}
         check_streamed(**fractions)
         return cls(StreamedSet(dict(urls), tuple(class_names), read, options or {}), **arguments)
 
     def prepare_data(self) -> None:
-        """Download, in one process, if asked to and needed."""
+        """Download the data set in one process, if requested and needed."""
         if self.download:
             download_images(self.dataset, self.data_dir, self.dataset_options)
 
     def setup(self, stage: str | None = None) -> None:
-        """Read, split and measure, once; before training, warn of images of one class alone."""
+        """Read, split and measure once; before training, warn if all images are of one class."""
         data = self._known()
         if stage == "fit" and isinstance(data, LabelledImages):
             finding = one_class_finding(
-                data.labels, "images", "Look at `data_dir`, or at the labels that you gave"
+                data.labels, "images", "Check `data_dir`, or the labels that you passed"
             )
             if finding:
                 rank_zero_warn(finding)
 
-    # What the data are
+    # Properties of the data
 
     @property
     def num_classes(self) -> int:
@@ -221,7 +221,7 @@ class ImageDataModule(LightningDataModule):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names by class index."""
+        """Names of the classes, by class index."""
         return self._known().class_names
 
     @property
@@ -232,41 +232,42 @@ class ImageDataModule(LightningDataModule):
 
     @property
     def class_weights(self) -> Tensor:
-        """Weights for a loss under which classes count alike, float32, ``(num_classes,)``.
+        """Weights by which all classes count equally in the loss, float32, ``(num_classes,)``.
 
-        ``Classifier(..., class_weights=data.class_weights.tolist())`` takes them. The mean over the
-        training images is 1; a class that these do not have weighs as the rarest that they have.
+        Pass them as ``Classifier(..., class_weights=data.class_weights.tolist())``. The mean over
+        the training images is 1; a class without training images gets the weight of the rarest
+        class that has some.
         """
         return inverse_frequency_weights(self.class_counts).float()
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of the images that a network gets."""
+        """Channels, height and width of the images that the network receives."""
         channels, height, width = self._known().images.shape
         return (self.image_channels or channels, *(self.image_size or (height, width)))
 
     @property
     def mean(self) -> Tensor:
-        """What is subtracted from each channel, of pixels in 0..1, ``(1, channels, 1, 1)``."""
+        """Mean that is subtracted from each channel, of pixels in 0..1, ``(1, channels, 1, 1)``."""
         self._known()
         return self._statistics[0]
 
     @property
     def std(self) -> Tensor:
-        """What each channel is divided by after that, ``(1, channels, 1, 1)``."""
+        """Standard deviation that each channel is then divided by, ``(1, channels, 1, 1)``."""
         self._known()
         return self._statistics[1]
 
     def find_duplicates(self) -> Duplicates:
-        """Images that are in two splits, pixel by pixel; every image is read once."""
+        """Find images that occur, pixel by pixel, in two splits; every image is read once."""
         return find_equal_images(self._labelled("find_duplicates").images, self.splits)
 
     def plot_batch(self, count: int = 16, *, epoch: int = 0) -> "Figure":
-        """The first training images before and after their augmentation.
+        """Plot the first training images before and after augmentation.
 
         Args:
-            count: How many.
-            epoch: In which epoch they are augmented.
+            count: Number of images.
+            epoch: Epoch of the augmentation.
         """
         data, index = self._known(), self.splits["train"][:count]
         images, labels = data.examples(index)
@@ -278,21 +279,21 @@ class ImageDataModule(LightningDataModule):
     # Loaders
 
     def train_dataloader(self) -> Any:
-        """Training batches ``(x, y, index)``, whose order depends on (seed, epoch) alone."""
+        """Return a loader of training batches ``(x, y, index)``, shuffled by (seed, epoch)."""
         return self._loading().train(self.batch_size, trainer=self.trainer)
 
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
-        """Validation batches ``(x, y, index)``; none with ``val_fraction=0``."""
+        """Return a loader of validation batches ``(x, y, index)``; none with ``val_fraction=0``."""
         self._known()
         return self._in_order("val") if len(self.splits["val"]) else []
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Test batches ``(x, y, index)``."""
+        """Return a loader of test batches ``(x, y, index)``."""
         self._check_test_split()
         return self._in_order("test")
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """The test batches ``(x, y, index)``."""
+        """Return a loader of the test batches ``(x, y, index)``."""
         self._check_test_split()
         return self._loading().predict("test", self.batch_size, trainer=self.trainer)
 
@@ -300,12 +301,12 @@ class ImageDataModule(LightningDataModule):
         """Augment (in training only) and normalise.
 
         Args:
-            batch: Images, class indices and items, as a loader gives them.
+            batch: Images, class indices and items, as yielded by a loader.
             dataloader_idx: Not used.
 
         Returns:
-            Images, shape ``(N, *image_shape)``, of the dtype of the Trainer's module, and class
-            indices or, of mixed images, shares.
+            Images, shape ``(N, *image_shape)``, in the dtype of the Trainer's module, and class
+            indices or, for mixed images, probabilities.
         """
         x, y, index = batch
         trainer = self.trainer
@@ -322,7 +323,7 @@ class ImageDataModule(LightningDataModule):
     # State
 
     def state_dict(self) -> dict[str, Any]:
-        """Statistics, classes and where the epoch is."""
+        """Return statistics, classes and the position in the epoch."""
         if self._data is None:
             return {}
         return {
@@ -333,13 +334,13 @@ class ImageDataModule(LightningDataModule):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take statistics and classes from a checkpoint, and go on with the batches left."""
+        """Restore statistics and classes, and continue with the remaining batches."""
         self._restored = state_dict
         if self._data is not None:
             self._adopt(self._data)
 
     def _known(self) -> LabelledImages | StreamedSet:
-        """The data, read when they are first needed."""
+        """Return the data, which are read when first needed."""
         if self._data is not None:
             return self._data
         data, self.splits, self._statistics = prepare_images(
@@ -361,12 +362,12 @@ class ImageDataModule(LightningDataModule):
         data = self._known()
         if isinstance(data, StreamedSet):
             raise ValueError(
-                f"Expected images that can be gone through for `{what}`, but got streams."
+                f"Expected images with labels known in advance for `{what}`, but got streams."
             )
         return data
 
     def _adopt(self, data: LabelledImages | StreamedSet) -> LabelledImages | StreamedSet:
-        """Take what a checkpoint knows, where one was loaded, and finish batches accordingly."""
+        """Apply the state of a checkpoint, if one was loaded, and finish batches accordingly."""
         state = self._restored
         if state:
             data = data.with_class_names(state["class_names"])
@@ -380,7 +381,7 @@ class ImageDataModule(LightningDataModule):
         return data
 
     def _loading(self) -> "SplitLoaders | Streams":
-        """What makes loaders, made when first needed, because the Trainer is known by then."""
+        """Return the maker of loaders, created when first needed: the Trainer is known by then."""
         data = self._known()
         if self._loaders is None:
             self._loaders = make_loaders(
@@ -401,7 +402,7 @@ class ImageDataModule(LightningDataModule):
         self._known()
         if not len(self.splits["test"]):
             raise ValueError(
-                "Expected a test split, but got none: the data set has no such part, or "
+                "Expected a test split, but got none: the data set comes without one, or "
                 "`test_fraction` is 0."
             )
 

@@ -38,57 +38,57 @@ _TASKS = dict.fromkeys(("classification", "regression"))
 class TabularDataModule(LightningDataModule):
     """Train, validation, test and predict batches ``(x, y)`` of a table.
 
-    Columns of numbers are cleaned and scaled, columns of categories become one-hot; what for that
-    is measured comes from the training split alone, and is in the checkpoint, which wins over
-    measuring again. Splits depend on ``seed`` alone and are stratified by class. In a csv file
-    a column is one of numbers if all that the training split holds in it are; a data frame's
-    columns have their own types.
+    Numeric columns are cleaned and scaled, categorical columns are one-hot encoded. The statistics
+    for that are measured on the training split only and saved in checkpoints; those of a checkpoint
+    take precedence. Splits depend only on ``seed`` and are stratified by class. In a csv file, a
+    column is numeric if all its values in the training split are numbers; the columns of a data
+    frame have their own types.
 
-    Give the data module itself to the Trainer, as in ``trainer.fit(model, datamodule=data)``: its
-    hook `on_after_batch_transfer` augments and makes the batches ``(x, y)``. The loaders alone give
-    ``(x, y, index)``, which in a loop of one's own the hook takes.
+    Pass the data module itself to the Trainer, as in ``trainer.fit(model, datamodule=data)``: its
+    hook `on_after_batch_transfer` augments and creates the batches ``(x, y)``. The loaders
+    themselves yield ``(x, y, index)``, which the hook accepts in a custom loop.
 
     Args:
-        data: Path of a csv, tsv (also ``.gz``) or parquet file; a data frame of pandas or polars,
-            or a table of pyarrow; columns by name; an array or tensor of shape ``(N, C)``; or a
-            pair ``(x, y)`` of features and targets.
+        data: Path of a csv, tsv (also ``.gz``) or parquet file; a pandas or polars data frame or a
+            pyarrow table; a mapping of names to columns; an array or tensor of shape ``(N, C)``; or
+            a pair ``(x, y)`` of features and targets.
         target: Column to predict, by name or position (-1 is the last), or several for
             regression; None for a pair.
-        task: ``"classification"`` gives class indices, int64; ``"regression"`` numbers, float32.
-        test_data: Other data for testing; None takes ``test_fraction`` of the data.
-        predict_data: Data for predicting, without targets; None takes the test data.
-        features: Columns to predict from; None takes all but ``target`` and ``ignore``.
+        task: ``"classification"`` yields class indices, int64; ``"regression"`` numbers, float32.
+        test_data: Separate data for testing; None uses ``test_fraction`` of the data.
+        predict_data: Data for predicting, without targets; None uses the test data.
+        features: Columns to predict from; None uses all but ``target`` and ``ignore``.
         ignore: Columns to leave out.
-        categorical: Columns of numbers that are categories, such as postal codes.
+        categorical: Numeric columns to treat as categories, such as postal codes.
         scaling: ``"standard"``, ``"min_max"`` (0..1), ``"min_max_symmetric"`` (-1..1),
             ``"robust"`` (median and interquartile range) or ``"none"``.
-        missing: What fills missing numbers, in the column's unit: ``"mean"``, ``"median"``,
-            ``"zero"`` or a number; ``"indicator"``, the mean and a further feature that tells
-            which were missing; or ``"error"``.
+        missing: What replaces missing numbers, in the column's unit: ``"mean"``, ``"median"``,
+            ``"zero"`` or a number; ``"indicator"``, the mean and an additional feature that flags
+            missing values; or ``"error"``.
         infinite: ``"clip"`` to the range of the training split, ``"missing"`` or ``"error"``.
-        categories: ``"one_hot"``, or ``"ordinal"`` for networks with embeddings. Missing is a
-            category of its own where the training split has it.
-        unseen: Categories that the training split does not have are ``"other"`` (all zeros, or the
-            number 0, with a warning where a column of other data has no known one) or an
-            ``"error"``. Truth values are the same in any case, as texts or not.
-        standardize_target: Whether targets of regression get mean 0 and deviation 1; losses and
-            metrics are then in these units, and `unscale_targets` goes back.
-        augment: For training batches: any of ``{"noise": deviation, "swap": probability, "mixup":
+        categories: ``"one_hot"``, or ``"ordinal"`` for networks with embeddings. Missing values are
+            a separate category if the training split has any.
+        unseen: Treatment of categories that the training split does not have: ``"other"`` (all
+            zeros, or the number 0, with a warning if a column of other data has no known one) or
+            ``"error"``. Boolean values match in any case, as strings or not.
+        standardize_target: Whether to scale regression targets to mean 0 and standard deviation 1;
+            losses and metrics are then in these units, and `unscale_targets` reverts it.
+        augment: For training batches: any of ``{"noise": std, "swap": probability, "mixup":
             alpha}``, see ``TableAugment``; None changes nothing.
         batch_size: Rows in a batch, on each rank.
-        balanced: Whether training rows are drawn so that all classes are equally frequent.
-        val_fraction: Share of the rows for validation.
-        test_fraction: Share of the rows for testing.
-        num_folds: Validate on one of as many folds of the rows outside the test split.
-        fold: Which one, from 0.
-        delimiter: Between the cells of a line; None goes by the file's name.
-        missing_values: Texts that stand for a missing value.
+        balanced: Whether to sample training rows so that all classes are equally frequent.
+        val_fraction: Fraction of the rows for validation.
+        test_fraction: Fraction of the rows for testing.
+        num_folds: Number of folds of the rows outside the test split; one validates.
+        fold: Index of the validation fold, from 0.
+        delimiter: Separator of the cells of a line; None infers it from the file name.
+        missing_values: Strings that stand for a missing value.
         column_names: Names of the columns of an array, or of a file without a header.
-        check_duplicates: Warn of rows whose features are those of a row of another split.
+        check_duplicates: Warn about rows with the same features as a row of another split.
         seed: Seed of splits, order and augmentation.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown or a number is out of range.
 
     Example:
         >>> from sklearn.datasets import load_wine
@@ -173,11 +173,11 @@ class TabularDataModule(LightningDataModule):
         self._loaders = Loaders(seed=seed)
         self._splits: dict[str, Tensor] = {}
 
-    # What the tables hold
+    # Properties of the data
 
     @property
     def feature_names(self) -> list[str]:
-        """Names of the features, in order; of a category ``"column=category"``."""
+        """Names of the features, in order; for categories ``"column=category"``."""
         return self._fitted().encoder.feature_names
 
     @property
@@ -187,7 +187,7 @@ class TabularDataModule(LightningDataModule):
 
     @property
     def out_features(self) -> int:
-        """Number of targets of regression, or of classes."""
+        """Number of regression targets, or of classes."""
         targets = self._fitted().targets
         return targets.count if isinstance(targets, TargetNumbers) else len(targets.names)
 
@@ -208,31 +208,31 @@ class TabularDataModule(LightningDataModule):
 
     @property
     def class_counts(self) -> Tensor:
-        """Training rows of each class, int64."""
+        """Number of training rows of each class, int64."""
         self._read()
         return self._y[self._splits["train"]].bincount(minlength=self.num_classes)
 
     @property
     def class_weights(self) -> list[float]:
-        """Weights for ``Classifier(class_weights=...)``, under which classes count alike.
+        """Weights for ``Classifier(class_weights=...)`` by which all classes count equally.
 
-        The mean over the training rows is 1; a class that these do not have weighs as the rarest
-        that they have.
+        The mean over the training rows is 1; a class without training rows gets the weight of the
+        rarest class that has some.
         """
         weights: list[float] = inverse_frequency_weights(self.class_counts).tolist()
         return weights
 
     @property
     def category_sizes(self) -> dict[str, int]:
-        """Numbers that an ordinal column can hold, 0 for unseen categories included."""
+        """Number of codes of each column, including 0 for unseen categories."""
         vocabularies = self._fitted().encoder.categories.vocabularies
         return {name: len(vocabulary) + 1 for name, vocabulary in vocabularies.items()}
 
     def transform(self, data: Any) -> Tensor:
-        """Features of other data of the same columns, as in `data`; they need no targets.
+        """Encode other data with the same columns as `data`; no targets are needed.
 
-        Categories are known by their texts: a data frame in which codes such as ``"007"`` are
-        numbers has lost their zeros. A warning names a column all of whose categories are unseen.
+        Categories are matched by their text: a data frame that holds codes such as ``"007"`` as
+        numbers has lost their zeros. A warning names each column whose categories are all unseen.
 
         Returns:
             Tensor of shape ``(N, in_features)``, float32.
@@ -241,21 +241,21 @@ class TabularDataModule(LightningDataModule):
         return prepared.encoder.encode(prepared.source.read(data))
 
     def unscale_targets(self, predictions: Tensor) -> Tensor:
-        """Predictions of regression in the units of the data.
+        """Convert predictions of regression into the units of the data.
 
         Args:
             predictions: Shape ``(N,)`` or ``(N, out_features)``.
         """
         targets = self._fitted().targets
         if isinstance(targets, ClassLabels):
-            raise TypeError("Expected `task='regression'` for targets with units.")
+            raise TypeError("Expected `task='regression'` to unscale targets, but got classes.")
         return targets.decode(predictions)
 
     def duplicates(self) -> dict[str, Tensor]:
-        """Rows of validation and test whose features equal those of a row of an earlier split.
+        """Find validation and test rows whose features equal those of a row of an earlier split.
 
         Returns:
-            Rows by ``"val"`` and ``"test"``, int64; of ``test_data`` its own rows.
+            Rows by ``"val"`` and ``"test"``, int64; for ``test_data``, its own rows.
         """
         self._read()
         train, val = (self._x[self._splits[name]] for name in ("train", "val"))
@@ -269,14 +269,14 @@ class TabularDataModule(LightningDataModule):
     # Lightning's hooks
 
     def setup(self, stage: str) -> None:
-        """Read, split, measure and encode, once."""
+        """Read, split, measure and encode the data once."""
         if stage != "predict" or self._given["predict_data"] is None:
             self._read()
         if stage == "fit" and self.check_duplicates:
             self._report_duplicates()
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Training batches ``(x, y, index)``, whose order depends on (seed, epoch) alone."""
+        """Return a loader of training batches ``(x, y, index)``, shuffled by (seed, epoch)."""
         self._read()
         members = self._splits["train"]
         weights = balancing_weights(self._y[members]) if self.balanced else None
@@ -285,7 +285,7 @@ class TabularDataModule(LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
-        """Validation batches ``(x, y, index)``; none with ``val_fraction=0``."""
+        """Return a loader of validation batches ``(x, y, index)``; none with ``val_fraction=0``."""
         self._read()
         members = self._splits["val"]
         if not len(members):
@@ -293,12 +293,12 @@ class TabularDataModule(LightningDataModule):
         return self._loaders.in_order(self._data, members, self.batch_size, trainer=self.trainer)
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Test batches ``(x, y, index)``."""
+        """Return a loader of test batches ``(x, y, index)``."""
         data, members = self._test()
         return self._loaders.in_order(data, members, self.batch_size, trainer=self.trainer)
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """Batches ``(x, index)`` of ``predict_data``, or else the test batches."""
+        """Return a loader of ``predict_data``, as ``(x, index)``, or else of the test batches."""
         if self._given["predict_data"] is None:
             data, members = self._test()
         else:
@@ -310,11 +310,11 @@ class TabularDataModule(LightningDataModule):
         """Augment, in training only.
 
         Args:
-            batch: Features, targets and rows, as a loader gives them, or features and rows.
+            batch: Features, targets and rows, as yielded by a loader, or features and rows.
             dataloader_idx: Not used.
 
         Returns:
-            Features and targets, or features alone.
+            Features and targets, or only features.
         """
         *parts, index = batch
         if self.trainer and self.trainer.training and not self.trainer.sanity_checking:
@@ -323,16 +323,16 @@ class TabularDataModule(LightningDataModule):
         return parts[0] if len(parts) == 1 else tuple(parts)
 
     def state_dict(self) -> dict[str, Any]:
-        """What was measured, and where the epoch is."""
+        """Return the fitted statistics and the position in the epoch."""
         return {"prepared": self._prepared.state_dict(), "loading": self._loaders.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what was measured, and go on with the batches that were left."""
+        """Restore the fitted statistics, and continue with the remaining batches."""
         self._loaders.load_state_dict(state_dict["loading"], trainer=self.trainer)
         if self._prepared.load_state_dict(state_dict["prepared"]):
             self._splits = {}
 
-    # How it is done
+    # Implementation
     def _fitted(self) -> TablePreparation:
         if not self._prepared.fitted:
             self._read()
@@ -366,7 +366,7 @@ class TabularDataModule(LightningDataModule):
         self._read()
         if not len(self._test_rows):
             raise ValueError(
-                "Expected rows to test, but there are none. Give `test_data`, or a `test_fraction` "
+                "Expected rows to test, but there are none. Pass `test_data`, or a `test_fraction` "
                 "above 0."
             )
         return self._test_data, self._test_rows
@@ -392,7 +392,7 @@ class TabularDataModule(LightningDataModule):
 
 
 def _plain(data: Any) -> Any:
-    """A path as a text, which a checkpoint can hold."""
+    """Convert a path to a string, which a checkpoint can hold."""
     return str(data) if isinstance(data, Path) else data
 
 

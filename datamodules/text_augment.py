@@ -26,30 +26,30 @@ _64_BITS = 2**64 - 1
 
 
 class TextAugment:
-    """Variants of a text, each by one of the four operations of easy data augmentation.
+    """Create variants of a text, each by one of the four operations of easy data augmentation.
 
-    Operations are a mapping of names to the share of a text's words that they change:
+    ``operations`` maps names to the fraction of a text's words that they change:
 
-    - ``synonym_replacement``: words become synonyms of theirs, in the same case;
-    - ``random_insertion``: synonyms of words come in at any place;
-    - ``random_swap``: two words change places;
-    - ``random_deletion``: each word goes with this probability, but never all of them.
+    - ``synonym_replacement``: words are replaced by synonyms, in the same case;
+    - ``random_insertion``: synonyms of words are inserted at random positions;
+    - ``random_swap``: two words are swapped;
+    - ``random_deletion``: each word is deleted with this probability, but never all of them.
 
-    The first three happen to the share of the words rounded down, and to one word at least. The
-    operations take turns in random order, those aside that a text has no words for. Punctuation,
-    spaces, case, digits and accents of the other words stay. A word is a run of letters, digits
-    and marks of any script, or one Chinese character. Synonyms are WordNet's, of English words;
-    stop words have none. Texts in languages that write no spaces, Thai for one, are edited by
-    what stands between spaces.
+    The first three change this fraction of the words, rounded down, but at least one word. The
+    operations take turns in random order, without those that a text has no words for. Punctuation,
+    spaces, and case, digits and accents of the other words are kept. A word is a run of letters,
+    digits and marks of any script, or one Chinese character. Synonyms are those of WordNet, for
+    English words; stop words have none. In languages that are written without spaces, such as
+    Thai, whatever stands between spaces counts as a word.
 
     Args:
         operations: ``"eda"`` (each of them, 0.1), ``"none"``, or a mapping as above.
-        generator: Source of the draws; None takes one of its own.
-        seed: Seed of the own generator and of draws by index.
+        generator: Source of the random draws; None creates one from ``seed``.
+        seed: Seed of the created generator and of draws by index.
         p: Probability that a variant differs from the text at all.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown or a number is out of range.
         TypeError: If ``operations`` is neither a name nor a mapping to numbers.
 
     Reference:
@@ -81,21 +81,21 @@ class TextAugment:
     def __call__(
         self, text: str, n: int = 1, *, index: int | None = None, epoch: int = 0
     ) -> list[str]:
-        """Exactly ``n`` variants of ``text``.
+        """Create exactly ``n`` variants of ``text``.
 
         Args:
-            text: Any text; one without words comes back as it is.
-            n: How many.
-            index: Index of the text in its data set: the draws then depend on (seed, epoch,
-                index) alone, not on the generator.
-            epoch: Epoch of the draws by index.
+            text: Any text; one without words is returned as it is.
+            n: Number of variants.
+            index: Index of the text in its data set: the draws then depend only on (seed, epoch,
+                index), not on the generator.
+            epoch: Epoch, for draws by index.
 
         Returns:
             List of ``n`` texts; the first ones are the same whatever ``n`` is.
 
         Raises:
             ValueError: If ``n`` is negative.
-            TypeError: If ``text`` is no string.
+            TypeError: If ``text`` is not a string.
         """
         if not isinstance(text, str):
             raise TypeError(f"Expected `text` to be a string, but got {type(text).__name__}.")
@@ -114,16 +114,16 @@ class TextAugment:
         return variants
 
     def state_dict(self) -> dict[str, Any]:
-        """State of the generator, so that a resumed run goes on with the same draws."""
+        """Return the generator's state, so that a resumed run continues with the same draws."""
         return {"generator": self.generator.getstate()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with the draws of ``state_dict``."""
+        """Continue with the draws of ``state_dict``."""
         version, internal, gauss = state["generator"]
         self.generator.setstate((version, tuple(internal), gauss))
 
     def _turns(self, text: SplitText, source: Random) -> Iterator[str]:
-        """Names of operations in rounds of random order, without those that do not apply."""
+        """Yield names of operations in rounds of random order, without those that do not apply."""
         names = list(self.operations)
         while names:
             for name in sorted(names, key=lambda name: source.random()):
@@ -133,7 +133,7 @@ class TextAugment:
                     names.remove(name)
 
     def _keyed(self, epoch: int, index: int) -> Random:
-        # Python's seeding mixes every bit of a long number, so the three stand side by side in one.
+        # Python's seeding mixes all bits of a long integer, so the three are concatenated into one.
         key = 0
         for part in (self.seed, epoch, index):
             key = key << 64 | (int(part) & _64_BITS)
@@ -145,12 +145,12 @@ def _parse(operations: str | Mapping[str, float]) -> dict[str, float]:
         return choose("operations", operations, _PRESETS).copy()
     if not isinstance(operations, Mapping):
         raise TypeError(
-            f"Expected `operations` to be a preset's name or a mapping of names to shares, but "
+            f"Expected `operations` to be a preset's name or a mapping of names to fractions, but "
             f"got {operations!r}."
         )
     for name in operations:
         choose("operations", name, _EDITS)
-    # In an order of our own, so that equal mappings draw equally.
+    # In a fixed order, so that equal mappings give equal draws.
     shares = {name: _share(name, operations[name]) for name in _EDITS if name in operations}
     return {name: share for name, share in shares.items() if share > 0}
 

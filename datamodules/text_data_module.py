@@ -27,53 +27,53 @@ from .texts.text_preparation import Encoding, TextPreparation
 from .texts.text_source import TextSource, repeated_texts
 from .texts.vocabulary import Vocabulary
 
-# What a stage can do with instead of the data.
+# Data that a stage can use instead of `data`.
 _OWN_DATA = {"test": ("test_data",), "predict": ("predict_data", "test_data")}
 
 
 class TextDataModule(LightningDataModule):
     """Train, validation, test and predict batches ``(x, y)`` of texts with classes.
 
-    ``x`` holds the numbers of words, int64, shape ``(N, L)``, with 0 for padding on the right, as
-    TextClassifier takes them; ``y`` class indices, int64, shape ``(N,)``. Splits are stratified by
-    class and depend on ``seed`` alone. Class names and vocabulary are in the checkpoint, which
-    wins over the data.
+    ``x`` holds token ids, int64, shape ``(N, L)``, with 0 for padding on the right, as
+    TextClassifier expects; ``y`` holds class indices, int64, shape ``(N,)``. Splits are stratified
+    by class and depend only on ``seed``. Class names and vocabulary are saved in checkpoints; those
+    of a checkpoint take precedence over the data.
 
-    Only training texts are augmented, whenever a batch asks for them: the same (seed, epoch,
-    text) gives the same augmentation for any batch size, workers and ranks, and every epoch
-    another. Other texts are encoded once.
+    Only training texts are augmented, each time they are loaded: the same (seed, epoch, text)
+    gives the same augmentation for any batch size and any number of workers and ranks, and each
+    epoch a different one. Other texts are encoded once.
 
     Args:
         data: Path of a csv, tsv or jsonl file; of a folder with a folder of ``.txt`` files for
-            each class; or a pair ``(texts, labels)`` of lists. None where only ``test_data`` or
+            each class; or a pair ``(texts, labels)`` of lists. None if only ``test_data`` or
             ``predict_data`` is used, with a checkpoint.
-        test_data: Other data for testing; None takes ``test_fraction`` of the data.
+        test_data: Separate data for testing; None uses ``test_fraction`` of the data.
         predict_data: Texts for predicting, without labels: as ``data``, a folder of ``.txt``
-            files, or a list of texts. None takes the test texts.
+            files, or a list of texts. None uses the test texts.
         text_column: Column of a csv or tsv file, or key of a jsonl file, that holds the texts.
-        label_column: The same of the labels, which are texts or whole numbers.
-        encoding: ``"hashed"``: the number of a word is a hash of it, and nothing is fitted;
-            ``"vocabulary"``: words of the training split are numbered from 2 on, by how frequent
-            they are, and 1 is any other word.
-        min_count: How often a word of the vocabulary comes in the training split.
-        max_words: How many words a vocabulary has at most.
-        max_length: Words of a text that count, from its beginning; None for all.
-        augment: ``"eda"``, or operations of ``TextAugment`` with their shares; None changes
+        label_column: The same for the labels, which are strings or integers.
+        encoding: ``"hashed"``: the id of a word is a hash of it, and nothing is fitted;
+            ``"vocabulary"``: words of the training split are numbered from 2 by decreasing
+            frequency, and 1 is any other word.
+        min_count: Minimum number of occurrences of a vocabulary word in the training split.
+        max_words: Maximum number of words in a vocabulary.
+        max_length: Number of words to keep of each text, from its beginning; None keeps all.
+        augment: ``"eda"``, or operations of ``TextAugment`` with their fractions; None changes
             nothing.
         augment_p: Probability that a training text is changed at all.
         batch_size: Texts in a batch, on each rank.
-        balanced: Whether training texts are drawn so that all classes are equally frequent.
-        length_buckets: Whether training batches are of texts of similar lengths, which saves
+        balanced: Whether to sample training texts so that all classes are equally frequent.
+        length_buckets: Whether training batches hold texts of similar lengths, which saves
             padding.
-        val_fraction: Share of the texts for validation.
-        test_fraction: Share of the texts for testing.
-        num_folds: Validate on one of as many folds of the texts outside the test split.
-        fold: Which one, from 0.
+        val_fraction: Fraction of the texts for validation.
+        test_fraction: Fraction of the texts for testing.
+        num_folds: Number of folds of the texts outside the test split; one validates.
+        fold: Index of the validation fold, from 0.
         num_workers: Worker processes of each loader; 0 loads in this process.
         seed: Seed of splits, order and augmentation.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown or a number is out of range.
 
     Example:
         >>> texts = ["A good film.", "Good!", "A bad film.", "Bad, bad."] * 5
@@ -140,11 +140,11 @@ class TextDataModule(LightningDataModule):
         self._loaders = Loaders(seed=seed, num_workers=num_workers)
         self._forget()
 
-    # What the texts hold
+    # Properties of the data
 
     @property
     def class_names(self) -> list[str]:
-        """Names of the classes, by index: in the order of numbers, or else of the alphabet."""
+        """Names of the classes, by index, in numerical order or else in alphabetical order."""
         return list(self._fitted().class_names)
 
     @property
@@ -154,30 +154,32 @@ class TextDataModule(LightningDataModule):
 
     @property
     def class_counts(self) -> Tensor:
-        """Training texts of each class, int64."""
+        """Number of training texts of each class, int64."""
         self._read()
         return self._y[self._splits["train"]].bincount(minlength=self.num_classes)
 
     @property
     def class_weights(self) -> list[float]:
-        """Weights for ``Classifier(class_weights=...)``, under which classes count alike.
+        """Weights for ``Classifier(class_weights=...)`` by which all classes count equally.
 
-        The mean over the training texts is 1; a class that these do not have weighs as the rarest
-        that they have.
+        The mean over the training texts is 1; a class without training texts gets the weight of the
+        rarest class that has some.
         """
         weights: list[float] = inverse_frequency_weights(self.class_counts).tolist()
         return weights
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """Words by number."""
+        """The vocabulary, with the id of each word."""
         encoder = self._fitted().encoder
         if not isinstance(encoder, Vocabulary):
-            raise AttributeError("Expected `encoding='vocabulary'` for one, but got 'hashed'.")
+            raise AttributeError(
+                "Expected `encoding='vocabulary'` for a vocabulary, but got 'hashed'."
+            )
         return encoder
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """Other texts as a batch for the model.
+        """Encode other texts as a batch for the model.
 
         Returns:
             Tensor of shape ``(N, L)``, int64, 0 for padding.
@@ -185,10 +187,10 @@ class TextDataModule(LightningDataModule):
         return EncodedTexts(texts, self._fitted().encode).padded(range(len(texts)))
 
     def duplicates(self) -> dict[str, Tensor]:
-        """Texts of validation and test that an earlier split has, too, up to case and spaces.
+        """Find validation and test texts that repeat an earlier split's, up to case and spaces.
 
         Returns:
-            Their indices by ``"val"`` and ``"test"``, int64; of ``test_data`` its own.
+            Their indices by ``"val"`` and ``"test"``, int64; for ``test_data``, its own indices.
         """
         self._read()
         texts = self._source.texts
@@ -201,14 +203,14 @@ class TextDataModule(LightningDataModule):
     # Lightning's hooks
 
     def setup(self, stage: str) -> None:
-        """Read, split and fit, once."""
+        """Read, split and fit the data once."""
         if all(self._given[name] is None for name in _OWN_DATA.get(stage, ())):
             self._read()
         if stage == "fit":
             self._report_findings()
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Training batches in an order that depends on (seed, epoch) alone."""
+        """Return a loader of training batches, shuffled by (seed, epoch)."""
         data, members = self._all_texts(), self._splits["train"]
         return self._loaders.train(
             AugmentedTexts(self._source.texts, self._prepared.encode, self._y, self.augment)
@@ -222,19 +224,19 @@ class TextDataModule(LightningDataModule):
         )
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
-        """Validation batches; none with ``val_fraction=0``."""
+        """Return a loader of validation batches; none with ``val_fraction=0``."""
         data, members = self._all_texts(), self._splits["val"]
         if not len(members):
             return []
         return self._loaders.in_order(data, members, self.batch_size, trainer=self.trainer)
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Test batches."""
+        """Return a loader of test batches."""
         data, members = self._test_texts()
         return self._loaders.in_order(data, members, self.batch_size, trainer=self.trainer)
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """Batches ``x`` of ``predict_data``, or else the test batches."""
+        """Return a loader of batches ``x`` of ``predict_data``, or else the test batches."""
         if self._given["predict_data"] is None:
             data, members = self._test_texts()
         else:
@@ -243,16 +245,16 @@ class TextDataModule(LightningDataModule):
         return self._loaders.predict(data, members, self.batch_size, trainer=self.trainer)
 
     def state_dict(self) -> dict[str, Any]:
-        """Class names, vocabulary, and where the epoch is."""
+        """Return class names, vocabulary and the position in the epoch."""
         return {"prepared": self._prepared.state_dict(), "loading": self._loaders.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over class names and vocabulary, and go on with the batches that were left."""
+        """Restore class names and vocabulary, and continue with the remaining batches."""
         self._loaders.load_state_dict(state_dict["loading"], trainer=self.trainer)
         if self._prepared.load_state_dict(state_dict["prepared"]):
             self._forget()
 
-    # How it is done
+    # Implementation
 
     def _forget(self) -> None:
         self._splits: dict[str, Tensor] = {}
@@ -264,8 +266,8 @@ class TextDataModule(LightningDataModule):
             return
         if self._given["data"] is None:
             raise ValueError(
-                "Expected `data`, but got None. Only testing and predicting go without, with a "
-                "checkpoint."
+                "Expected `data`, but got None. Only testing and predicting work without it, from "
+                "a checkpoint."
             )
         self._source = self._read_source("data")
         self._prepared.fit_classes(self._source.labels or [])
@@ -300,7 +302,7 @@ class TextDataModule(LightningDataModule):
             data, members = self._all_texts(), self._splits["test"]
             if not len(members):
                 raise ValueError(
-                    "Expected texts to test, but there are none. Give `test_data`, or a "
+                    "Expected texts to test, but there are none. Pass `test_data`, or a "
                     "`test_fraction` above 0."
                 )
             return data, members
@@ -311,7 +313,7 @@ class TextDataModule(LightningDataModule):
     def _report_findings(self) -> None:
         findings = [
             one_class_finding(
-                self._y, "texts", "Look at `label_column` and the labels, or at the folders"
+                self._y, "texts", "Check `label_column` and the labels, or the folders"
             ),
             duplicates_finding(self.duplicates(), "text"),
         ]

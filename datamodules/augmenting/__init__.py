@@ -1,1 +1,1 @@
-"""What `BatchAugment` is made of."""
+"""Building blocks of `BatchAugment`."""

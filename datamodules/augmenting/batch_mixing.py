@@ -1,4 +1,4 @@
-"""MixUp and CutMix from a batch's draws."""
+"""MixUp and CutMix by a batch's random draws."""
 
 from collections.abc import Mapping
 
@@ -22,14 +22,14 @@ def mix(
         images: Shape ``(N, C, H, W)``, floating point.
         targets: Shape ``(N, classes)``, floating point.
         masks: Shape ``(N, ..., H, W)``, or None.
-        draws: Of the batch.
+        draws: Random draws of the batch.
         tables: ``beta_table`` of each mixing operation, on the images' device.
 
     Returns:
-        Images, targets and masks, each of its shape.
+        Images, targets and masks, in their own shapes.
     """
     order = draws.column(PARTNER).argsort()
-    # Along one circle through the batch: nobody's other image is its own.
+    # Along one cycle through the batch: no image is mixed with itself.
     partner = torch.empty_like(order).scatter_(0, order, order.roll(-1))
     ours = draws.column(WHICH_MIX) < 0.5
     others, share = images[partner], draws.constant(1)

@@ -1,4 +1,4 @@
-"""Geometry, colours and tones of a batch, all at once or each operation for its own images."""
+"""Geometry, colours and tones of a batch, all together or each operation for its own images."""
 
 import torch
 from torch import Tensor
@@ -9,26 +9,26 @@ from .precision import widen
 from .recoloring import COLORS, recolor
 from .toning import TONES
 
-# What is done in one go. Of several operations in a group each image has chosen one at most.
+# Operations that are applied together. An image chooses at most one operation of a group.
 _GROUPS = (GEOMETRY, COLORS, *((name,) for name in TONES))
 
 
 def change(
     images: Tensor, masks: Tensor | None, draws: Draws, bound: float, *, clamp: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """Move, recolour and retone each image as it drew.
+    """Apply geometry, colours and tones to each image, according to its draws.
 
     Args:
         images: Shape ``(N, C, H, W)``.
         masks: Shape ``(N, ..., H, W)``, or None.
-        draws: Of the batch.
-        bound: 1, or 255 for images that were whole numbers.
-        clamp: As ``recolor`` takes it.
+        draws: Random draws of the batch.
+        bound: 1, or 255 for images that were integers.
+        clamp: See ``recolor``.
 
     Returns:
-        Images, floating point if anything but whole pixels changed, and masks of their own dtype.
+        Images, floating point if anything but whole pixels changed, and masks in their own dtype.
     """
-    # To ask a GPU which images chose what would wait for it: there everything is done to all.
+    # Asking a GPU which images chose what would synchronise: there, all is applied to all images.
     if draws.turn is None or images.device.type != "cpu" or torch.compiler.is_compiling():
         images, masks = move(images, masks, draws)
         return recolor(images, draws, bound, clamp=clamp), masks
@@ -47,7 +47,7 @@ def change(
 
 
 def _choosers(draws: Draws, names: list[str]) -> Tensor:
-    """Which images chose one of the operations, int64."""
+    """Return the indices of the images that chose one of the operations, int64."""
     chosen = draws.constant(0) > 0
     for name in names:
         happens = draws.happens(name)

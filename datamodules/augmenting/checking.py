@@ -1,4 +1,4 @@
-"""What a batch must be like to be augmented."""
+"""Checks of a batch before augmentation."""
 
 from collections.abc import Collection
 
@@ -8,9 +8,9 @@ from torch import Tensor
 from .recoloring import COLORS
 from .toning import TONES
 
-# What knows black and white, and clamps to them.
+# Operations that clamp to black and white.
 _COLORING = (*COLORS, *TONES, "noise")
-# Bicubic resampling of sharp digits leaves 0..1 by 0.26; whoever normalises leaves it by more.
+# Bicubic resampling of sharp digits exceeds 0..1 by 0.26; normalisation exceeds it by more.
 _OVERSHOOT = 0.3
 
 
@@ -21,7 +21,7 @@ def check_batch(
     index: Tensor | None = None,
     mean: Tensor | None = None,
 ) -> None:
-    """Raise where shapes or dtypes do not fit one another.
+    """Raise if shapes or dtypes do not fit one another.
 
     Args:
         images: Shape ``(N, C, H, W)``, uint8 or floating point.
@@ -61,16 +61,16 @@ def check_batch(
 
 
 def check_range(images: Tensor, operations: Collection[str]) -> None:
-    """Raise where an operation clamps to 0..1 and images are of another range.
+    """Raise if an operation clamps to 0..1 and images have a different range.
 
-    It reads every pixel, and waits for the device.
+    This reads every pixel, and synchronises the device.
 
     Args:
         images: Any shape, floating point.
-        operations: By name; geometry takes any numbers.
+        operations: Names of operations; geometry accepts any numbers.
 
     Raises:
-        ValueError: If the least or the largest pixel is out of range by more than resampling makes.
+        ValueError: If the minimum or maximum exceeds the range by more than resampling does.
 
     Example:
         >>> check_range(torch.tensor([0.0, 255.0]), ["rotation"])
@@ -80,11 +80,11 @@ def check_range(images: Tensor, operations: Collection[str]) -> None:
         return
     least, most = torch.stack(images.detach().aminmax()).tolist()
     if not (least < -_OVERSHOOT or most > 1 + _OVERSHOOT):
-        return  # Or NaN, which is no matter of the range.
+        return  # Or NaN, which is not a matter of the range.
     fix = (
-        "Augment before you normalise: `mean` and `std` of BatchAugment do that afterwards"
+        "Augment before you normalise: `mean` and `std` of BatchAugment normalise afterwards"
         if least < -_OVERSHOOT
-        else "Divide them by 255, or give whole numbers from 0 to 255 as uint8"
+        else "Divide them by 255, or pass whole numbers from 0 to 255 as uint8"
     )
     raise ValueError(
         f"Expected floating-point `images` in 0..1 for {', '.join(map(repr, coloring))}, but got "

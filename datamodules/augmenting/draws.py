@@ -1,4 +1,4 @@
-"""What each image of a batch drew."""
+"""The random draws of each image of a batch."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -8,16 +8,16 @@ from torch import Tensor
 
 from .operation import KINDS, Operation
 
-# Columns of the draws beside the operations' own amounts.
+# Columns of the draws besides those of the operations' own amounts.
 _GATES = 64
 PARTNER, WHICH_MIX, NOISE = 128, 129, 256
-# Where each turn of an image's choices draws which operation, and where its amounts begin.
+# Per turn of an image's choices: the column that draws the operation, and the first of its amounts.
 _CHOICES = (130, 131)
 _TURNS = (0, 192)
 
 
 def first_columns() -> dict[str, int]:
-    """First column of each operation's amounts.
+    """Return the first column of each operation's amounts.
 
     Example:
         >>> first_columns()["crop"]
@@ -35,11 +35,11 @@ _ORDER = {name: position for position, name in enumerate(KINDS)}
 
 
 def needed_columns(operations: Mapping[str, Operation], choices: int = 0) -> list[int]:
-    """Columns that the operations draw from: what does not happen draws nothing.
+    """Return the columns that the operations draw from; absent operations need none.
 
     Args:
-        operations: By name.
-        choices: How often each image chooses one of them; 0 where all are applied.
+        operations: Operations by name.
+        choices: How often each image chooses one of them; 0 if all are applied.
 
     Returns:
         Column numbers, ascending.
@@ -51,7 +51,7 @@ def needed_columns(operations: Mapping[str, Operation], choices: int = 0) -> lis
     columns = list(_CHOICES[:choices])
     for name, operation in operations.items():
         width = KINDS[name].columns
-        # Where an operation draws more than its amount, a fixed amount leaves the rest to draw.
+        # If an operation draws more than its amount, the rest is drawn even for a fixed amount.
         if operation.low != operation.high or width > 1 or name == "mixup":
             for start in _TURNS[: max(choices, 1)]:
                 columns += range(start + _FIRST[name], start + _FIRST[name] + width)
@@ -66,11 +66,11 @@ class Draws:
     """Amounts of each operation for each image, from one table of uniform numbers.
 
     Args:
-        operations: By name.
+        operations: Operations by name.
         uniform: Shape ``(N, columns)``, in [0, 1).
         columns: Number of each column.
-        turn: Which of each image's choices of one operation; None where all are applied.
-        extremes: Whether amounts are the ends of their ranges alone.
+        turn: Index among each image's choices of one operation; None if all are applied.
+        extremes: Whether amounts are only the ends of their ranges.
 
     Example:
         >>> draws = Draws({"hue": Operation("hue", -0.1, 0.1)}, torch.tensor([[0.5]]), [20])
@@ -96,38 +96,38 @@ class Draws:
         return name in self.operations
 
     def of(self, names: Sequence[str], rows: Tensor) -> "Draws":
-        """The same draws of some of the images, for some of the operations."""
+        """Return the same draws for some of the images and some of the operations."""
         some = copy.copy(self)
         some.operations = {name: self.operations[name] for name in names}
         some._uniform = self._uniform[rows]
         return some
 
     def constant(self, value: float) -> Tensor:
-        """The same number for each image, shape ``(N,)``."""
+        """Return the same number for each image, shape ``(N,)``."""
         return self._uniform.new_full((len(self._uniform),), value)
 
     def column(self, column: int) -> Tensor:
-        """Uniform numbers of one column, shape ``(N,)``."""
+        """Return the uniform numbers of one column, shape ``(N,)``."""
         return self._uniform[:, self._place[column]]
 
     def uniform(self, name: str, position: int = 0) -> Tensor:
-        """Uniform numbers of one of an operation's columns, shape ``(N,)``."""
+        """Return the uniform numbers of one of an operation's columns, shape ``(N,)``."""
         return self.column(self._start + _FIRST[name] + position)
 
     def happens(self, name: str) -> Tensor | None:
-        """Which images the operation happens to, boolean of shape ``(N,)``; None for all."""
+        """Return which images the operation applies to, boolean, ``(N,)``; None for all."""
         gate = None
         if self.operations[name].p < 1:
             gate = self.column(_GATES + _ORDER[name]) < self.operations[name].p
         if self.turn is not None:
-            # One more than there are operations: the choice of nothing.
+            # One more than there are operations: the identity.
             place, count = self._choices.index(name), len(self._choices) + 1
             chosen = (self.column(_CHOICES[self.turn]) * count).floor() == place
             gate = chosen if gate is None else gate & chosen
         return gate
 
     def amount(self, name: str, identity: float = 0.0, unit: float = 1.0) -> Tensor:
-        """Amount of an operation times ``unit``, shape ``(N,)``; ``identity`` where it is not."""
+        """Return the amount times ``unit``, shape ``(N,)``; ``identity`` if not applied."""
         low, high = self.operations[name].low * unit, self.operations[name].high * unit
         if low == high:
             amount = self.constant(low)

@@ -1,4 +1,4 @@
-"""All geometry of a batch's draws as one move or one affine map for each image."""
+"""All geometric operations of a batch as one move or one affine map for each image."""
 
 import math
 
@@ -36,15 +36,15 @@ _LOG_OF_MAX_ASPECT = math.log(4 / 3)
 
 
 def move(images: Tensor, masks: Tensor | None, draws: Draws) -> tuple[Tensor, Tensor | None]:
-    """Move each image and its mask as it drew.
+    """Apply the geometric operations to each image and its mask.
 
     Args:
         images: Shape ``(N, C, H, W)``.
         masks: Shape ``(N, H, W)`` or ``(N, K, H, W)``, or None.
-        draws: Of the batch.
+        draws: Random draws of the batch.
 
     Returns:
-        Images, floating point if they are interpolated, and masks of their own dtype.
+        Images, floating point if they are interpolated, and masks in their own dtype.
     """
     present = {name for name in GEOMETRY if name in draws}
     if present and present <= _WHOLE_PIXELS:
@@ -62,12 +62,12 @@ def move(images: Tensor, masks: Tensor | None, draws: Draws) -> tuple[Tensor, Te
 
 
 def geometry_matrices(draws: Draws, height: int, width: int) -> Tensor | None:
-    """Maps for ``affine_warp``; None where no operation moves a pixel.
+    """Return the maps for ``affine_warp``; None if no operation moves a pixel.
 
     Args:
-        draws: Of the batch.
-        height: Of the images, in pixels.
-        width: Of the images, in pixels.
+        draws: Random draws of the batch.
+        height: Height of the images, in pixels.
+        width: Width of the images, in pixels.
 
     Returns:
         Tensor of shape ``(N, 2, 3)``, or None.
@@ -80,7 +80,7 @@ def geometry_matrices(draws: Draws, height: int, width: int) -> Tensor | None:
     if "shift_y" in draws:
         y = y + draws.amount("shift_y")
     if "crop" in draws:
-        # A crop may lie anywhere inside the image; the shift comes on top.
+        # A crop may lie anywhere inside the image; the shift is added to that.
         room = (1 - (1 - draws.amount("crop"))) / 2
         x = x + (2 * draws.uniform("crop", 1) - 1) * room
         y = y + (2 * draws.uniform("crop", 2) - 1) * room
@@ -131,7 +131,7 @@ def _sign(draws: Draws, name: str) -> Tensor:
 
 
 def _flip(draws: Draws, name: str) -> Tensor | None:
-    """Which images are mirrored; None for none."""
+    """Return which images are flipped; None for none."""
     if name not in draws:
         return None
     happens = draws.happens(name)

@@ -1,4 +1,4 @@
-"""Mean and standard deviation that images are normalised by."""
+"""Normalisation of images by mean and standard deviation."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ Numbers = float | Sequence[float]
 def checked_statistics(
     mean: Numbers | None, std: Numbers | None
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Both as tensors that broadcast to images, or None twice.
+    """Return both as tensors that broadcast to images, or None twice.
 
     Args:
         mean: One number for all channels, or one for each.
@@ -50,14 +50,14 @@ def checked_statistics(
 
 
 def normalize(images: Tensor, mean: Tensor, std: Tensor, *, in_place: bool) -> Tensor:
-    """Images with their mean taken away, divided by their standard deviation.
+    """Subtract the mean from images and divide them by the standard deviation.
 
     Args:
         images: Shape ``(N, C, H, W)``.
         mean: Broadcastable to it.
         std: Broadcastable to it.
-        in_place: Whether ``images`` may be changed: a new tensor of this size takes longer to get
-            than to fill.
+        in_place: Whether ``images`` may be changed: a new tensor of this size takes longer to
+            allocate than to fill.
 
     Returns:
         Tensor of the shape of ``images``, float32 or float64.

@@ -1,4 +1,4 @@
-"""One operation of augmentation, with its range and how often it happens."""
+"""One operation of augmentation, with its range and probability."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from ...functional.choices import choose
 
-# How a single number is read: the range -a..a, 1-a..1+a, 0..a, a..1, a..8, a alone, or a
+# What a single number means: the range -a..a, 1-a..1+a, 0..a, a..1, a..8, only a, or a
 # probability.
 _READ_AS: dict[str, Callable[[float], tuple[float, float]]] = {
     "symmetric": lambda a: (-a, a),
@@ -32,7 +32,7 @@ class _Kind:
 
 
 _LEAST_AMOUNT = 1e-3
-# The order gives each operation its columns of the draws: append, never insert, or every
+# The order determines each operation's columns of the draws: append, never insert, or every
 # seeded run changes.
 KINDS: dict[str, _Kind] = {
     "rotation": _Kind("symmetric", -180, 180),
@@ -72,16 +72,16 @@ Setting = float | Sequence[float] | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Operation:
-    """What one operation draws for each image.
+    """The range and probability from which an operation draws for each image.
 
     Args:
         name: One of the names that ``BatchAugment`` lists.
-        low: Least amount.
-        high: Largest amount.
-        p: Probability that the operation happens to an image.
+        low: Minimum amount.
+        high: Maximum amount.
+        p: Probability of applying the operation to an image.
 
     Raises:
-        ValueError: If the name is unknown or a number out of range.
+        ValueError: If the name is unknown or a number is out of range.
 
     Example:
         >>> Operation("rotation", -15, 15, p=0.5).high
@@ -122,16 +122,16 @@ class Operation:
 
 
 def parse_operations(settings: Mapping[str, Setting]) -> dict[str, Operation]:
-    """Operations by name, without those that never change an image.
+    """Parse operations by name, without those that never change an image.
 
     Args:
-        settings: By name a number, a range, or a mapping with ``range`` and ``p``.
+        settings: A number, a range, or a mapping with ``range`` and ``p``, by name.
 
     Returns:
         Operations in the order in which they are applied.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown or a number is out of range.
         TypeError: If a setting is none of the three.
 
     Example:

@@ -1,11 +1,11 @@
-"""Which numbers pixels are computed in, and in which they come back."""
+"""The dtypes in which pixels are computed and returned."""
 
 import torch
 from torch import Tensor
 
 
 def widen(images: Tensor) -> Tensor:
-    """Images in at least single precision: half of it places pixels too coarsely.
+    """Convert images to at least single precision: half precision places pixels too coarsely.
 
     Args:
         images: Any shape and dtype.
@@ -21,11 +21,11 @@ def widen(images: Tensor) -> Tensor:
 
 
 def narrow(work: Tensor, images: Tensor) -> Tensor:
-    """What was computed, in the dtype and memory format of the images that came.
+    """Convert results to the dtype and memory format of the input images.
 
     Args:
-        work: Shape ``(N, C, H, W)``; whole numbers are rounded to.
-        images: Of the same shape.
+        work: Shape ``(N, C, H, W)``; rounded if the images are integers.
+        images: Input images, of the same shape.
 
     Returns:
         Tensor of the shape, dtype and memory format of ``images``.

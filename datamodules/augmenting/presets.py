@@ -8,7 +8,7 @@ from .operation import Setting
 
 @dataclass(frozen=True)
 class Preset:
-    """Operations, and how often each image chooses one of them (0 where all are applied)."""
+    """Operations, and how often each image chooses one of them (0 if all are applied)."""
 
     operations: dict[str, Setting] = field(default_factory=dict)
     choices: int = 0
@@ -18,7 +18,7 @@ class Preset:
 def _choosable(
     degrees: float, slope: float, color: float, bits: list[float], threshold: list[float]
 ) -> dict[str, Setting]:
-    """What both of the papers' sets choose from, translation aside."""
+    """Return the operations that both papers choose from, except translation."""
     factors: list[float] = [1 - color, 1 + color]
     return {
         "rotation": degrees,
@@ -34,7 +34,7 @@ def _choosable(
     }
 
 
-# The warp's ranges suit digits and letters, too: nothing is flipped.
+# The ranges of the warp also suit digits and letters: nothing is flipped.
 PRESETS: dict[str, Preset] = {
     "none": Preset(),
     "light": Preset({"rotation": 5.0, "shift": 0.05}),

@@ -1,4 +1,4 @@
-"""Changes of colour and of single pixels from a batch's draws."""
+"""Changes of colours and single pixels by a batch's random draws."""
 
 import math
 
@@ -27,20 +27,20 @@ _LOG_OF_MAX_ASPECT = math.log(10 / 3)
 
 
 def recolor(images: Tensor, draws: Draws, bound: float, *, clamp: bool) -> Tensor:
-    """Brightness, contrast, saturation, hue and grayscale, then what `retone` does.
+    """Change brightness, contrast, saturation, hue and grayscale, then apply `retone`.
 
     Args:
         images: Shape ``(N, C, H, W)``; a fourth channel stays as it is.
-        draws: Of the batch.
-        bound: 1, or 255 for images that were whole numbers.
-        clamp: Clamp, and cut to whole numbers, after each operation as torchvision does;
-            otherwise one matrix for all of the colours, clamped at the end.
+        draws: Random draws of the batch.
+        bound: 1, or 255 for images that were integers.
+        clamp: Clamp, and truncate to integers, after each operation as torchvision does;
+            otherwise use one matrix for all colour operations, and clamp at the end.
 
     Returns:
         Tensor of the shape of ``images``, floating point if anything changed.
 
     Raises:
-        ValueError: If colours change and the images have not 1, 3 or 4 channels.
+        ValueError: If colours change and the images do not have 1, 3 or 4 channels.
     """
     changes = [name for name in COLORS if name in draws]
     retones = any(name in draws for name in TONES)
@@ -48,7 +48,7 @@ def recolor(images: Tensor, draws: Draws, bound: float, *, clamp: bool) -> Tenso
         return images
     if changes and images.shape[1] not in (1, 3, 4):
         raise ValueError(
-            f"Expected `images` with 1, 3 or 4 channels for changes of colour, but got "
+            f"Expected `images` with 1, 3 or 4 channels for colour operations, but got "
             f"{images.shape[1]}. Leave out {', '.join(changes)}."
         )
     whole = bound != 1
@@ -60,7 +60,7 @@ def recolor(images: Tensor, draws: Draws, bound: float, *, clamp: bool) -> Tenso
     elif changes:
         colors = apply_colors(colors, _matrices(colors, draws)).clamp_(0, bound)
     if retones:
-        # Tones go by steps, which a whole number must not miss by a rounding.
+        # Tone operations are step functions: rounding errors must not miss a step.
         colors = retone(colors.round() if whole else colors, draws, bound, whole=whole)
     return torch.cat([colors, images[:, 3:]], 1) if images.shape[1] == 4 else colors
 
@@ -100,7 +100,7 @@ def _one_by_one(images: Tensor, draws: Draws, bound: float) -> Tensor:
         images = blend(images, gray, draws.amount("saturation", 1), bound, whole=whole)
     if "hue" in draws:
         images = adjust_hue(images * (1 / bound), draws.amount("hue"))
-        # torchvision scales to whole numbers by nearly one more than the largest.
+        # torchvision converts to integers with a factor of nearly one more than the maximum.
         images = images.mul_(bound + 1 - 1e-3).floor_() if whole else images
     if "grayscale" in draws:
         kept = _color_kept(draws)[:, None, None, None]
@@ -119,11 +119,11 @@ def _color_kept(draws: Draws) -> Tensor:
 
 
 def erase(images: Tensor, draws: Draws) -> Tensor:
-    """Set a box of each image to 0, by the operation ``erasing``.
+    """Set a box of each image to 0, for the operation ``erasing``.
 
     Args:
         images: Shape ``(N, C, H, W)``.
-        draws: Of the batch.
+        draws: Random draws of the batch.
 
     Returns:
         Tensor of the shape of ``images``.
@@ -141,11 +141,11 @@ def erase(images: Tensor, draws: Draws) -> Tensor:
 
 
 def blur(images: Tensor, draws: Draws) -> Tensor:
-    """Blur by the operation ``blur``, with a kernel that reaches three of its largest sigmas.
+    """Blur for the operation ``blur``, with a kernel that reaches three maximum sigmas.
 
     Args:
         images: Shape ``(N, C, H, W)``.
-        draws: Of the batch.
+        draws: Random draws of the batch.
 
     Returns:
         Tensor of the shape of ``images``, floating point.

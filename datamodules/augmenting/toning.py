@@ -1,4 +1,4 @@
-"""Changes of tone from a batch's draws."""
+"""Changes of tone by a batch's random draws."""
 
 import torch
 from torch import Tensor
@@ -10,13 +10,13 @@ TONES = ("sharpness", "posterize", "solarize", "autocontrast", "equalize")
 
 
 def retone(images: Tensor, draws: Draws, bound: float, *, whole: bool) -> Tensor:
-    """Sharpness, posterize, solarize, autocontrast and equalize, each for the images that drew it.
+    """Apply sharpness, posterize, solarize, autocontrast and equalize according to the draws.
 
     Args:
         images: Shape ``(N, C, H, W)``, floating point in 0..bound.
-        draws: Of the batch.
+        draws: Random draws of the batch.
         bound: 1, or 255 for whole numbers.
-        whole: Whether they are whole numbers, and stay so.
+        whole: Whether pixels are whole numbers, and stay so.
 
     Returns:
         Tensor of the shape of ``images``.
@@ -27,7 +27,7 @@ def retone(images: Tensor, draws: Draws, bound: float, *, whole: bool) -> Tensor
         bits = draws.amount("posterize", 8).round()
         images = _where(draws, "posterize", posterize(images, bits, bound), images)
     if "solarize" in draws:
-        # Nothing is as bright as twice white.
+        # Without an effect, the threshold is twice white, which no pixel reaches.
         images = solarize(images, draws.amount("solarize", 2), bound)
     if "autocontrast" in draws:
         stretched = autocontrast(images, bound, whole=whole)

@@ -1,1 +1,1 @@
-"""Where labelled images come from: files, folders, torchvision's sets, arrays."""
+"""Sources of labelled images: files, folders, torchvision's data sets, arrays."""

@@ -1,4 +1,4 @@
-"""Images and labels that are in memory already."""
+"""Images and labels that are already in memory."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,16 +15,16 @@ _PART_NAMES = ("train", "val", "test")
 
 
 def read_arrays(dataset: Any) -> LabelledImages:
-    """Images and labels as a data set.
+    """Convert images and labels to a data set.
 
     Args:
-        dataset: ``(images, labels)``, or such pairs by ``"train"``, ``"val"`` and ``"test"``.
-            Images are what ``channels_first`` takes. Labels are class indices from 0, of any type
-            of whole numbers, shape ``(N,)`` or ``(N, 1)``, or class names, which are sorted.
+        dataset: ``(images, labels)``, or a mapping of ``"train"``, ``"val"`` and ``"test"`` to such
+            pairs. Images are what ``channels_first`` accepts. Labels are class indices from 0, of
+            any integer dtype, shape ``(N,)`` or ``(N, 1)``, or class names, which are sorted.
 
     Raises:
         TypeError: If it is neither.
-        ValueError: If shapes, numbers or parts are not what is expected.
+        ValueError: If shapes, numbers or splits are not as expected.
 
     Example:
         >>> read_arrays((torch.zeros(2, 1, 4, 4), ["dog", "cat"])).class_names
@@ -33,7 +33,7 @@ def read_arrays(dataset: Any) -> LabelledImages:
     parts = dict(dataset) if isinstance(dataset, Mapping) else {"train": dataset}
     if "train" not in parts or not set(parts) <= set(_PART_NAMES):
         raise ValueError(
-            f"Expected `dataset` by parts to have 'train' and perhaps 'val' and 'test', but got "
+            f"Expected `dataset` to have splits 'train' and optionally 'val' and 'test', but got "
             f"{', '.join(map(repr, parts)) or 'none'}."
         )
     images, labels = [], []
@@ -61,7 +61,7 @@ def _label_array(labels: Any, count: int) -> Any:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.shape != (count,):
-        hint = " Of one-hot labels give `labels.argmax(1)`." if array.ndim == 2 else ""
+        hint = " For one-hot labels, pass `labels.argmax(1)`." if array.ndim == 2 else ""
         raise ValueError(
             f"Expected one label for each of {count} images, but got labels of shape "
             f"{array.shape}.{hint}"
@@ -93,7 +93,7 @@ def _check_alike(images: list[Tensor]) -> None:
     kinds = {(tuple(part.shape[1:]), part.dtype) for part in images}
     if len(kinds) > 1:
         raise ValueError(
-            f"Expected images of all parts to have one shape and type, but got "
+            f"Expected images of all splits to have one shape and type, but got "
             f"{sorted(kinds, key=str)}."
         )
 

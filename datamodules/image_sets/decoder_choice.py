@@ -1,4 +1,4 @@
-"""How to decode a data set, from what its images are like."""
+"""Choose how to decode a data set, from the headers of its images."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,16 +18,16 @@ def choose_decoder(
     image_size: tuple[int, int] | None,
     channels: int | None,
 ) -> ImageDecoder:
-    """Decoder that gives all images of a data set one shape.
+    """Choose a decoder that gives all images of a data set one shape.
 
-    Up to 10,000 images, evenly spaced, are looked at; what is wrong with another one is said when
-    it is read.
+    The headers of up to 10,000 evenly spaced images are inspected; problems with other images are
+    reported when those are read.
 
     Args:
         count: Number of images.
-        header: Width, height and Pillow's mode of an image.
-        image_size: Height and width to scale and cut each image to; None expects one size.
-        channels: 1, 3 or 4; None takes 1 if no image has colours, or else 3.
+        header: Returns width, height and Pillow mode of an image.
+        image_size: Height and width to resize and crop each image to; None expects one size.
+        channels: 1, 3 or 4; None uses 1 if no image is in colour, or else 3.
 
     Raises:
         ValueError: If sizes differ without ``image_size``.
@@ -45,7 +45,7 @@ def choose_decoder(
         (least, most) = min(sizes), max(sizes)
         raise ValueError(
             f"Expected images of one size, but got {len(sizes)} sizes, from {least[0]}x{least[1]} "
-            f"to {most[0]}x{most[1]} pixels. Set `image_size`, to which each is scaled and cut."
+            f"to {most[0]}x{most[1]} pixels. Set `image_size` to resize and crop them."
         )
     ((width, height),) = sizes
     return ImageDecoder(chosen, height, width, resize=False, convert=channels is not None)

@@ -24,17 +24,16 @@ _PARTS = {
 def read_folder(
     folder: Path, *, image_size: tuple[int, int] | None = None, channels: int | None = None
 ) -> LabelledImages:
-    """Images by class from ``folder/class/*``, or from ``folder/train/class/*`` and its like.
+    """Read images by class from ``folder/class/*``, or from ``folder/train/class/*`` etc.
 
-    Classes are the folders' names, sorted, those of all parts together. Images may lie deeper
-    inside a class. Hidden files and folders, and files whose names do not end as images do, are
-    passed over. A class without images keeps its index, with a warning.
+    Class names are the sorted folder names of all splits together. Images may be in subfolders of a
+    class. Hidden files and folders, and files without the suffix of an image, are skipped. A class
+    without images keeps its index, with a warning.
 
     Args:
-        folder: Holds a folder for each class, or ``train`` with ``val`` and ``test`` beside it
-            if there are such.
-        image_size: Height and width to scale and cut each image to; None expects one size.
-        channels: 1, 3 or 4; None takes 1 if no image has colours, or else 3.
+        folder: Contains a folder for each class, or ``train`` and optionally ``val`` and ``test``.
+        image_size: Height and width to resize and crop each image to; None expects one size.
+        channels: 1, 3 or 4; None uses 1 if no image is in colour, or else 3.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -42,7 +41,7 @@ def read_folder(
     """
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"Expected `data_dir` to be a folder that holds a folder of images for each class, but "
+            f"Expected `data_dir` to contain a folder of images for each class, but "
             f"there is no folder {folder.absolute()}. Put the images there or set `data_dir`."
         )
     roots = _part_folders(folder)
@@ -76,7 +75,7 @@ def read_folder(
 
 
 def _part_folders(folder: Path) -> dict[str, Path]:
-    """Folders of the parts; the folder itself where it has none for training."""
+    """Return the folders of the splits; the folder itself if it has none for training."""
     names = {entry.name.lower(): entry for entry in _visible(folder) if entry.is_dir()}
     parts = {
         part: names[spelling]
@@ -89,7 +88,7 @@ def _part_folders(folder: Path) -> dict[str, Path]:
     others = sorted(entry.name for entry in names.values() if entry not in parts.values())
     if others:
         raise ValueError(
-            f"Expected {folder} to hold either parts or classes, but beside "
+            f"Expected {folder} to contain either splits or classes, but besides "
             f"{parts['train'].name!r} there is {', '.join(map(repr, others[:5]))}. Move them out, "
             "or rename the class."
         )
@@ -101,8 +100,8 @@ def _class_folders(folder: Path) -> dict[str, Path]:
     if not found:
         loose = sum(1 for entry in _visible(folder) if entry.suffix.lower() in _SUFFIXES)
         raise ValueError(
-            f"Expected {folder} to hold a folder of images for each class, but got {loose} images "
-            "and no folder. Move the images of each class into a folder of its name."
+            f"Expected {folder} to contain a folder of images for each class, but got {loose} "
+            "images and no folder. Move the images of each class into a folder with its name."
         )
     return found
 
@@ -125,6 +124,6 @@ def _warn_of_empty(names: list[str], labels: list[int], folder: Path) -> None:
     if empty:
         warnings.warn(
             f"No images in the class folders {', '.join(map(repr, empty))} of {folder}: the "
-            "classes stay, with a count of 0. Remove the folders if that is not meant.",
+            "classes are kept, with a count of 0. Remove the folders if that is not intended.",
             stacklevel=2,
         )

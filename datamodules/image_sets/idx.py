@@ -1,4 +1,4 @@
-"""The IDX format of MNIST and its kin."""
+"""The IDX format of MNIST and similar data sets."""
 
 import gzip
 import math
@@ -14,14 +14,14 @@ _UNSIGNED_BYTE = 0x08
 
 
 def read_idx(path: Path, ndim: int) -> Tensor:
-    """Array of an IDX file, compressed by gzip or not.
+    """Read the array of an IDX file, gzip-compressed or not.
 
     Args:
         path: The file.
-        ndim: Number of dimensions that it should have: 3 for images, 1 for labels.
+        ndim: Expected number of dimensions: 3 for images, 1 for labels.
 
     Returns:
-        Uint8 tensor of the shape that the file's header gives.
+        Uint8 tensor of the shape in the file's header.
 
     Raises:
         ValueError: If it is not such a file, or is truncated.
@@ -62,5 +62,5 @@ def _content(path: Path) -> bytearray:
 
 def _truncated(path: Path, what: str) -> ValueError:
     return ValueError(
-        f"Expected {path} to be a whole IDX file, but {what}. Delete it and fetch it again."
+        f"Expected {path} to be a complete IDX file, but {what}. Delete it and download it again."
     )

@@ -1,4 +1,4 @@
-"""MNIST and its kin, from their IDX files wherever these lie."""
+"""MNIST and similar data sets, from IDX files in any of the usual folders."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _INSTALLED = {"FashionMNIST": Path("/usr/share/datasets/fashion-mnist")}
 
 
 def idx_folders(name: str, data_dir: Path) -> list[Path]:
-    """Folders in which the files of a data set may lie, first torchvision's own.
+    """Return the folders in which the files of a data set may be, torchvision's own first.
 
     Example:
         >>> [folder.as_posix() for folder in idx_folders("MNIST", Path("data"))]
@@ -27,11 +27,11 @@ def idx_folders(name: str, data_dir: Path) -> list[Path]:
 
 
 def find_idx_files(name: str, data_dir: Path) -> dict[str, tuple[Path, Path]] | None:
-    """Files of images and labels by part, compressed or not; None where one is missing.
+    """Find the files of images and labels by split, compressed or not; None if one is missing.
 
     Args:
         name: One of ``IDX_SETS``.
-        data_dir: Folder that the user gave.
+        data_dir: Folder that the user passed.
     """
     for folder in idx_folders(name, data_dir):
         found = {
@@ -50,14 +50,14 @@ def find_idx_files(name: str, data_dir: Path) -> dict[str, tuple[Path, Path]] | 
 
 
 def read_idx_set(files: dict[str, tuple[Path, Path]], class_names: list[str]) -> LabelledImages:
-    """Images, labels and parts of a data set in IDX files.
+    """Read images, labels and splits of a data set in IDX files.
 
     Args:
-        files: Of images and labels by part.
+        files: Files of images and labels, by split.
         class_names: In the order of the class indices.
 
     Raises:
-        ValueError: If a file is not whole, or two do not belong together.
+        ValueError: If a file is incomplete, or two do not belong together.
     """
     images: dict[str, Tensor] = {}
     labels: dict[str, Tensor] = {}
@@ -66,7 +66,7 @@ def read_idx_set(files: dict[str, tuple[Path, Path]], class_names: list[str]) ->
         if len(images[part]) != len(labels[part]):
             raise ValueError(
                 f"Expected one label for each image, but {image_file} holds {len(images[part])} "
-                f"images and {label_file} {len(labels[part])} labels. Put files there that belong "
+                f"images and {label_file} {len(labels[part])} labels. Use files that belong "
                 "together."
             )
         if images[part].shape[1:] != images["train"].shape[1:]:

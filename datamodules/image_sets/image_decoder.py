@@ -1,4 +1,4 @@
-"""From an image of Pillow to a tensor."""
+"""From a Pillow image to a tensor."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
-_ORIENTATION = 0x0112  # the EXIF tag; from 5 on, rows and columns are exchanged
+_ORIENTATION = 0x0112  # the EXIF tag; from 5 on, rows and columns are swapped
 # A JPEG is decoded at 1/2, 1/4 or 1/8 as long as twice the wanted size remains.
 _REDUCING_GAP = 2.0
 
 
 @dataclass(frozen=True)
 class ImageDecoder:
-    """Turn an image of any size and mode into a tensor of one shape.
+    """Convert an image of any size and mode to a tensor of one shape.
 
     Attributes:
         channels: 1, 3 or 4.
-        height: In pixels.
-        width: In pixels.
-        resize: Scale each image until it covers the size, and cut what stands out, equally on
-            both sides; False expects every image to have the size already.
-        convert: Turn colours to grey where ``channels`` is 1; False expects none.
+        height: Height in pixels.
+        width: Width in pixels.
+        resize: Whether to resize each image to cover the size, and centre-crop it; False expects
+            every image to have that size.
+        convert: Whether to convert colours to grey if ``channels`` is 1; False expects grey images.
     """
 
     channels: int
@@ -38,7 +38,7 @@ class ImageDecoder:
     convert: bool = True
 
     def read(self, path: Path) -> Tensor:
-        """Image of a file.
+        """Read the image of a file.
 
         Raises:
             ValueError: If the file is not an image that can be decoded, or has another size.
@@ -53,14 +53,14 @@ class ImageDecoder:
             return self(image, str(path))
 
     def __call__(self, image: "Image", name: str) -> Tensor:
-        """Image as uint8 of shape ``(C, H, W)``.
+        """Convert an image to uint8 of shape ``(C, H, W)``.
 
         Args:
-            image: Of Pillow.
-            name: What the image is called in an error.
+            image: Pillow image.
+            name: Name of the image in errors.
 
         Raises:
-            ValueError: If its size or its colours are not what is expected.
+            ValueError: If its size or its colours are not as expected.
         """
         from PIL import Image, ImageOps
 
@@ -82,7 +82,7 @@ class ImageDecoder:
         return pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
 
     def box(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom of what is kept of an image of some size."""
+        """Return left, top, right and bottom of the crop of an image of some size."""
         scale = max(self.width / width, self.height / height)
         left, top = (width - self.width / scale) / 2, (height - self.height / scale) / 2
         # Rounding must not reach outside the image.
@@ -101,20 +101,20 @@ class ImageDecoder:
         if image.mode == "F":
             raise ValueError(
                 f"Expected 8 or 16 bits for each channel, but {name} holds floating-point numbers. "
-                "Save it as PNG, or give the images as an array."
+                "Save it as PNG, or pass the images as an array."
             )
         if image.mode.startswith("I"):
             image = _eight_bits(image, name)
         if mode == "L" and not self.convert and not is_grey(image.mode):
             raise ValueError(
-                f"Expected images in grey like the first, but {name} is in colour. Set "
+                f"Expected grey images like the first, but {name} is in colour. Set "
                 "`image_channels=3` to read all in colour, or `image_channels=1` for all in grey."
             )
         return image if image.mode == mode else image.convert(mode)
 
 
 def read_header(path: Path) -> tuple[tuple[int, int], str]:
-    """Width and height, as the image is to be looked at, and Pillow's mode, without decoding.
+    """Return width and height, in viewing orientation, and Pillow mode, without decoding.
 
     Raises:
         ValueError: If the file is not an image.
@@ -125,7 +125,7 @@ def read_header(path: Path) -> tuple[tuple[int, int], str]:
 
 
 def is_grey(mode: str) -> bool:
-    """Whether an image of this mode has no colours.
+    """Whether images of this mode have no colours.
 
     Example:
         >>> is_grey("L"), is_grey("P")
@@ -135,7 +135,7 @@ def is_grey(mode: str) -> bool:
 
 
 def unreadable(path: Path, error: Exception) -> ValueError:
-    """Error that names the file and says what to do."""
+    """Return an error that names the file and says what to do."""
     return ValueError(
         f"Expected {path} to be an image that can be decoded, but got: {error}. Replace the file "
         "or remove it."
@@ -143,7 +143,7 @@ def unreadable(path: Path, error: Exception) -> ValueError:
 
 
 def _turned(image: "Image") -> bool:
-    """Whether rows and columns are exchanged, from what was read when the file was opened."""
+    """Whether rows and columns are swapped, from what was read when the file was opened."""
     from PIL import Image
 
     # `image.getexif` would decode a whole PNG.
@@ -157,13 +157,13 @@ def _opened(path: Path) -> "Image":
 
     try:
         return Image.open(path)
-    # Pillow's readers raise whatever they stumble on: there is no class for a bad file.
+    # Pillow's readers raise any exception: there is no class for a bad file.
     except Exception as error:
         raise unreadable(path, error) from error
 
 
 def _eight_bits(image: "Image", name: str) -> "Image":
-    """Pillow cuts 16 bits off at 255 where it converts them itself."""
+    """Scale 16 bits to 8, because Pillow's own conversion clips them at 255."""
     from PIL import Image
 
     values = numpy.asarray(image).astype(numpy.int64)

@@ -1,4 +1,4 @@
-"""Images in files, decoded when they are read."""
+"""Images in files, decoded on reading."""
 
 import os
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ from .image_decoder import ImageDecoder
 
 
 class ImageFiles:
-    """Images decoded from their files each time, in whatever process reads them.
+    """Images decoded from their files on each access, in whatever process reads them.
 
     Args:
         paths: One file for each image.
-        decoder: Makes images of one shape.
+        decoder: Decodes images to one shape.
     """
 
     stored = False
 
     def __init__(self, paths: Sequence[Path], decoder: ImageDecoder) -> None:
-        # One buffer: a list of strings would be copied into each worker process little by
-        # little, because reading an object writes its reference count.
+        # One buffer: a list of strings would gradually be copied into each worker process,
+        # because reading an object writes its reference count.
         self._paths = numpy.array([os.fsencode(path) for path in paths])
         self.decoder = decoder
 
@@ -36,11 +36,11 @@ class ImageFiles:
         return len(self._paths)
 
     def path(self, index: int) -> Path:
-        """File of an image."""
+        """Return the file of an image."""
         return Path(os.fsdecode(bytes(self._paths[index])))
 
     def take(self, index: Tensor) -> Tensor:
-        """Images by their index, uint8 of shape ``(N, C, H, W)``."""
+        """Return images by index, uint8 of shape ``(N, C, H, W)``."""
         if len(index) == 0:
             return torch.zeros(0, *self.shape, dtype=torch.uint8)
         return torch.stack([self.decoder.read(self.path(i)) for i in index.tolist()])

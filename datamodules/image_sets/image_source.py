@@ -1,4 +1,4 @@
-"""What every source of images can do."""
+"""The interface of every source of images."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class ImageSource(Protocol):
-    """Images of one shape, read by their index; it travels to worker processes."""
+    """Images of one shape, read by index; must be picklable for worker processes."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -15,13 +15,13 @@ class ImageSource(Protocol):
 
     @property
     def stored(self) -> bool:
-        """Whether the images lie in memory, so that reading them costs next to nothing."""
+        """Whether the images are in memory, so that reading them costs next to nothing."""
         ...
 
     def __len__(self) -> int: ...
 
     def take(self, index: Tensor) -> Tensor:
-        """Images of shape ``(N, C, H, W)``, uint8 or floating point in 0..1.
+        """Return images of shape ``(N, C, H, W)``, uint8 or floating point in 0..1.
 
         Args:
             index: Shape ``(N,)``, int64.

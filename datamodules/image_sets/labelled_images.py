@@ -11,14 +11,14 @@ from .image_source import ImageSource
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """A whole data set under one numbering, so that an index means one image in every split.
+    """A whole data set under one indexing, so that an index identifies an image in every split.
 
     Attributes:
         images: The images.
         labels: Class of each, int64, shape ``(N,)``.
-        class_names: By class index.
-        parts: Indices of the parts that the data set itself comes in, by ``"train"``, ``"val"``
-            and ``"test"``; empty where it comes in one piece.
+        class_names: Names of the classes, by class index.
+        parts: Indices of the splits that the data set itself comes with, by ``"train"``, ``"val"``
+            and ``"test"``; empty if it comes without splits.
 
     Raises:
         ValueError: If there are no images, or labels do not fit images or class names.
@@ -41,18 +41,18 @@ class LabelledImages:
         if least < 0 or most >= len(self.class_names):
             raise ValueError(
                 f"Expected labels from 0 to {len(self.class_names) - 1}, one for each class, but "
-                f"got {least} to {most}. Give class indices that start at 0."
+                f"got {least} to {most}. Use class indices that start at 0."
             )
 
     def examples(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Images and their labels by index."""
+        """Return images and their labels by index."""
         return self.images.take(index), self.labels[index]
 
     def with_class_names(self, names: Sequence[str]) -> "LabelledImages":
-        """The same images under the class indices of a checkpoint.
+        """Return the same images with the class indices of a checkpoint.
 
         Args:
-            names: By class index, those of the images among them.
+            names: Names by class index, including those of the images.
 
         Raises:
             ValueError: If images have a class that is not among the names.
@@ -72,13 +72,13 @@ class LabelledImages:
 
 
 def consecutive_parts(lengths: Mapping[str, int]) -> dict[str, Tensor]:
-    """Indices of parts that lie one after the other.
+    """Return the indices of consecutive splits.
 
     Args:
-        lengths: Number of images in each part.
+        lengths: Number of images in each split.
 
     Returns:
-        Int64 tensors by part.
+        Int64 tensors by split.
 
     Example:
         >>> consecutive_parts({"train": 2, "test": 1})
@@ -92,10 +92,10 @@ def consecutive_parts(lengths: Mapping[str, int]) -> dict[str, Tensor]:
 
 
 def numbered_names(names: Sequence[str], labels: Tensor) -> tuple[str, ...]:
-    """Names of all classes: those that are known, then the class numbers.
+    """Return the names of all classes: known names, then class indices.
 
     Args:
-        names: What is known, in the order of the classes.
+        names: Known names, in the order of the classes.
         labels: Class indices.
 
     Example:

@@ -1,4 +1,4 @@
-"""Arrays of images in one layout."""
+"""Convert arrays of images to one layout."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ _CHANNELS = (1, 3, 4)
 
 
 def channels_first(images: Any) -> Tensor:
-    """Images of numpy or torch as a tensor of shape ``(N, C, H, W)``.
+    """Convert images of NumPy or torch to a tensor of shape ``(N, C, H, W)``.
 
-    Three dimensions are ``(N, H, W)``, one channel. With four, the axis of length 1, 3 or 4 holds
-    the channels, or else the one that is shorter than both others; where both the second and the
-    last are, or neither is, numpy's are last and torch's are first. Whole numbers from 0 to 255 of
-    any type become uint8, truth values 0 and 255, float64 becomes float32.
+    Three dimensions are ``(N, H, W)``, with one channel. With four, the second or last dimension
+    holds the channels: the one of length 1, 3 or 4, or else the one that is shorter than the other
+    two; if that applies to both or neither, the last in NumPy and the second in torch. Integers
+    from 0 to 255 of any dtype become uint8, booleans 0 and 255, float64 becomes float32.
 
     Args:
         images: Array or tensor of 3 or 4 dimensions.
@@ -25,7 +25,7 @@ def channels_first(images: Any) -> Tensor:
 
     Raises:
         TypeError: If ``images`` is neither an array nor a tensor.
-        ValueError: If it has another shape, or numbers that are no pixels.
+        ValueError: If it has another shape, or numbers that are not pixels.
 
     Example:
         >>> import numpy
@@ -52,7 +52,7 @@ def channels_first(images: Any) -> Tensor:
 
 
 def _tensor_of(array: Any) -> Tensor:
-    # A copy only where torch cannot take the array as it is: byte order, strides, read-only.
+    # A copy only if torch cannot use the array as it is: byte order, strides, read-only.
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if any(stride < 0 for stride in array.strides) or not array.flags.writeable:
@@ -64,7 +64,7 @@ def _tensor_of(array: Any) -> Tensor:
 
 def _last(shape: tuple[int, ...], numpys: bool) -> bool:
     first, last = shape[1] in _CHANNELS, shape[3] in _CHANNELS
-    if not (first or last):  # of several sensors, or bands of a spectrum
+    if not (first or last):  # several sensors, or spectral bands
         first, last = shape[1] < min(shape[2:]), shape[3] < min(shape[1:3])
     return numpys if first == last else last
 
@@ -82,11 +82,11 @@ def _checked_pixels(images: Tensor) -> Tensor:
                 "them to 0..1 as floating point."
             )
         return images.to(torch.uint8)
-    # Interpolation may leave the range by a rounding.
+    # Interpolation may exceed the range by rounding errors.
     if not (least >= -1e-3 and most <= 1 + 1e-3):
         raise ValueError(
             f"Expected floating-point images in 0..1, but got {least:g} to {most:g}. Scale them "
-            "to 0..1, or give whole numbers from 0 to 255 as uint8; they are normalised later."
+            "to 0..1, or pass whole numbers from 0 to 255 as uint8; they are normalised later."
         )
     return images.float() if images.dtype == torch.float64 else images
 

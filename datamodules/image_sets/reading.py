@@ -1,4 +1,4 @@
-"""A data set from what the user named or gave."""
+"""Read a data set that the user has named or passed."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,11 +23,11 @@ _DIGITS, _FOLDER = "digits", "folder"
 
 
 def checked_dataset(dataset: Any) -> str | LabelledImages | StreamedSet:
-    """A name that can be read, or what was given in memory, ready to use.
+    """Check the name of a data set, or read one that is in memory.
 
     Args:
-        dataset: ``"digits"``, ``"folder"``, a name of torchvision's, a `StreamedSet`, or what
-            `read_arrays` takes.
+        dataset: ``"digits"``, ``"folder"``, the name of a torchvision data set, a `StreamedSet`,
+            or what `read_arrays` accepts.
 
     Raises:
         ValueError: If a name is unknown, or arrays are not images and labels.
@@ -45,12 +45,12 @@ def checked_dataset(dataset: Any) -> str | LabelledImages | StreamedSet:
 def download_images(
     dataset: str | LabelledImages | StreamedSet, data_dir: Path, options: Mapping[str, Any]
 ) -> None:
-    """Fetch a data set of torchvision that is not on disk; all others need none.
+    """Download a torchvision data set that is not on disk; others need no download.
 
     Args:
         dataset: From `checked_dataset`.
-        data_dir: Where to.
-        options: Further arguments of torchvision's class.
+        data_dir: Folder to download to.
+        options: Further arguments of the torchvision class.
     """
     if not isinstance(dataset, str) or dataset in (_DIGITS, _FOLDER):
         return
@@ -73,9 +73,11 @@ def read_images(
     Args:
         dataset: From `checked_dataset`.
         data_dir: Folder of the files.
-        image_size: Height and width of images that are decoded from files; those in memory stay.
-        channels: Of images that are decoded from files; those in memory lose what is too much.
-        options: Further arguments of torchvision's class.
+        image_size: Height and width of images that are decoded from files; those in memory keep
+            theirs.
+        channels: Number of channels of images that are decoded from files; images in memory are
+            converted to fewer channels if necessary.
+        options: Further arguments of the torchvision class.
     """
     if dataset == _FOLDER:
         return read_folder(data_dir, image_size=image_size, channels=channels)

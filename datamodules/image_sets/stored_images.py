@@ -35,17 +35,17 @@ class StoredImages:
         return len(self.pixels)
 
     def take(self, index: Tensor) -> Tensor:
-        """Images by their index, shape ``(N, C, H, W)``."""
+        """Return images by index, shape ``(N, C, H, W)``."""
         # index_select is many times faster than indexing.
         return self.pixels.index_select(0, index)
 
     def with_channels(self, channels: int) -> "StoredImages":
-        """The same images in grey, or without transparency, where that is asked for.
+        """Convert the images to greyscale, or remove transparency, if requested.
 
-        One channel stays one, because repeating it on the device costs nothing.
+        One channel is kept as one, because repeating it on the device costs nothing.
 
         Raises:
-            ValueError: If the images have other channels than can be made into ``channels``.
+            ValueError: If the images cannot be converted to this number of channels.
         """
         have = self.pixels.shape[1]
         if have == channels or (have == 1 and channels == 3):
@@ -56,8 +56,8 @@ class StoredImages:
             grey = [_grey(block[:, :3]) for block in torch.split(self.pixels, _IMAGES_OF_A_BLOCK)]
             return StoredImages(torch.cat(grey))
         raise ValueError(
-            f"Expected images that can be given {channels} channels, but they have {have}. Leave "
-            "out `image_channels`."
+            f"Expected images that can be converted to {channels} channels, but they have {have}. "
+            "Leave out `image_channels`."
         )
 
 

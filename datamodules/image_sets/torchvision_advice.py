@@ -1,4 +1,4 @@
-"""Which files of a data set of torchvision belong where."""
+"""Advice on where to put which files of a torchvision data set."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,12 +6,12 @@ from typing import Any
 
 from .idx_sets import IDX_SETS
 
-# Their files lie in `root` itself, or are unpacked there.
+# Their files are in `root` itself, or are unpacked there.
 _IN_ROOT = ("CIFAR10", "CIFAR100", "SVHN", "STL10", "USPS", "SEMEION")
 
 
 def reason_of(error: Exception) -> str:
-    """What torchvision said, without its advice.
+    """Return torchvision's message, without its advice.
 
     Example:
         >>> reason_of(RuntimeError("Dataset not found. You can use download=True to download it"))
@@ -21,10 +21,10 @@ def reason_of(error: Exception) -> str:
 
 
 def advice(kind: Any, data_dir: Path) -> str:
-    """Which files to put where, from the sources that torchvision's class names.
+    """Say which files to put where, from the sources that the torchvision class names.
 
     Args:
-        kind: Class of torchvision.
+        kind: Torchvision class.
         data_dir: Its ``root``.
     """
     name = kind.__name__
@@ -32,10 +32,10 @@ def advice(kind: Any, data_dir: Path) -> str:
         files = ", ".join(file for file, _ in kind.resources)
         return f"put {files} into {data_dir / name / 'raw'} or {data_dir}, compressed or not."
     sources = sorted({url for member in dir(kind) for url in _urls(getattr(kind, member))})
-    fetched = f"fetch {', '.join(sources)}" if sources else "fetch its files"
+    fetched = f"download {', '.join(sources)}" if sources else "download its files"
     if name not in _IN_ROOT:
         return (
-            f"{fetched} and put it as the documentation of torchvision.datasets.{name} says, "
+            f"{fetched} and place it as documented for torchvision.datasets.{name}, "
             f"where `root` is {data_dir}."
         )
     packed = any(url.endswith((".gz", ".tgz")) for url in sources)
@@ -43,13 +43,13 @@ def advice(kind: Any, data_dir: Path) -> str:
 
 
 def _urls(value: Any) -> Iterator[str]:
-    """Addresses of files, in whatever the class keeps them."""
+    """Yield the URLs of files from a class attribute of any kind."""
     if isinstance(value, str):
         if value.startswith(("http://", "https://")) and "." in value.rsplit("/", 1)[-1]:
             yield value
     elif isinstance(value, dict):
         for key, entry in value.items():
-            if key != "extra":  # SVHN's third part, which is not read
+            if key != "extra":  # SVHN's third split, which is not read
                 yield from _urls(entry)
     elif isinstance(value, (list, tuple)):
         for entry in value:

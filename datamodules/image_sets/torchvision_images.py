@@ -1,4 +1,4 @@
-"""Images of torchvision's data sets that do not lie in memory."""
+"""Images of torchvision data sets that are not in memory."""
 
 import bisect
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from .image_decoder import ImageDecoder
 
 
 class TorchvisionImages:
-    """Images that torchvision's data sets decode each time, in whatever process reads them.
+    """Images that torchvision data sets decode on each access, in whatever process reads them.
 
     Args:
-        datasets: One after the other; each gives an image of Pillow and what belongs to it.
-        decoder: Makes images of one shape.
+        datasets: Data sets to concatenate; their items start with a Pillow image.
+        decoder: Decodes images to one shape.
     """
 
     stored = False
@@ -35,7 +35,7 @@ class TorchvisionImages:
         return self._ends[-1] if self._ends else 0
 
     def take(self, index: Tensor) -> Tensor:
-        """Images by their index, uint8 of shape ``(N, C, H, W)``."""
+        """Return images by index, uint8 of shape ``(N, C, H, W)``."""
         if len(index) == 0:
             return torch.zeros(0, *self.shape, dtype=torch.uint8)
         return torch.stack([self._read(i) for i in index.tolist()])
@@ -47,10 +47,10 @@ class TorchvisionImages:
         name = f"image {inside} of torchvision's {type(dataset).__name__}"
         try:
             image = dataset[inside][0]
-        # Pillow's readers raise whatever they stumble on: there is no class for a bad file.
+        # Pillow's readers raise any exception: there is no class for a bad file.
         except Exception as error:
             raise ValueError(
-                f"Expected {name} to be an image that can be decoded, but got: {error}. Fetch the "
-                "data set again."
+                f"Expected {name} to be an image that can be decoded, but got: {error}. Download "
+                "the data set again."
             ) from error
         return self.decoder(image, name)

@@ -1,4 +1,4 @@
-"""Data sets of torchvision by their names."""
+"""Torchvision data sets by name."""
 
 import inspect
 import os
@@ -19,7 +19,7 @@ from .stored_images import StoredImages
 from .torchvision_advice import advice, reason_of
 from .torchvision_images import TorchvisionImages
 
-# What torchvision's data sets call their parts, in the order of preference.
+# What torchvision data sets call their splits, in order of preference.
 _SPLITS = {
     "train": ("train", "trainval", "train-standard"),
     "val": ("val", "valid"),
@@ -27,17 +27,17 @@ _SPLITS = {
 }
 _LABELS = ("targets", "labels", "_labels", "y")
 _SAMPLES = ("_samples", "samples")
-_MISSING = (RuntimeError, OSError)  # what torchvision raises for files that are not there
+_MISSING = (RuntimeError, OSError)  # what torchvision raises for missing files
 
 
 def find_torchvision_class(name: str) -> Any:
-    """Class of torchvision's data set in any usual spelling of its name.
+    """Find the class of a torchvision data set, by any usual spelling of its name.
 
     Args:
         name: Such as ``"FashionMNIST"``, ``"fashion_mnist"`` or ``"cifar-10"``.
 
     Raises:
-        ValueError: If there is none of this name.
+        ValueError: If there is no data set of this name.
 
     Example:
         >>> find_torchvision_class("fashion_mnist").__name__
@@ -50,37 +50,37 @@ def find_torchvision_class(name: str) -> Any:
         nearest = get_close_matches(_plain(name), ["digits", "folder", *known], n=1)
         hint = f" Did you mean {known.get(nearest[0], nearest[0])!r}?" if nearest else ""
         if os.path.isdir(name):
-            hint = f" Of a folder of images give `ImageDataModule('folder', data_dir={name!r})`."
+            hint = f" For a folder of images, use `ImageDataModule('folder', data_dir={name!r})`."
         raise ValueError(
-            f"Expected `dataset` to be 'digits', 'folder', the name of a data set of torchvision, "
+            f"Expected `dataset` to be 'digits', 'folder', the name of a torchvision data set, "
             f"or images and labels, but got {name!r}.{hint}"
         )
     return getattr(datasets, known[_plain(name)])
 
 
 def download_torchvision_set(kind: Any, data_dir: Path, options: Mapping[str, Any]) -> None:
-    """Let torchvision fetch and unpack a data set.
+    """Let torchvision download and unpack a data set.
 
     Args:
-        kind: Class of torchvision.
-        data_dir: Where to.
+        kind: Torchvision class.
+        data_dir: Folder to download to.
         options: Further arguments of the class.
 
     Raises:
-        ValueError: If torchvision cannot fetch this one.
-        FileNotFoundError: If it failed.
+        ValueError: If torchvision cannot download this data set.
+        FileNotFoundError: If the download failed.
     """
     if "download" not in _parameters(kind):
         raise ValueError(
-            f"Expected `download=False` for {kind.__name__}, which torchvision cannot fetch. By "
-            f"hand: {advice(kind, data_dir)}"
+            f"Expected `download=False` for {kind.__name__}, which torchvision cannot download. "
+            f"Do it manually: {advice(kind, data_dir)}"
         )
     try:
         _make_parts(kind, data_dir, {**options, "download": True})
     except _MISSING as error:
         raise FileNotFoundError(
             f"Expected to download {kind.__name__} into {data_dir}, but got: {reason_of(error)}. "
-            f"By hand: {advice(kind, data_dir)}"
+            f"Do it manually: {advice(kind, data_dir)}"
         ) from error
 
 
@@ -95,22 +95,22 @@ def read_torchvision_set(
     """Read a data set that is on disk.
 
     Args:
-        kind: Class of torchvision.
+        kind: Torchvision class.
         data_dir: Its ``root``.
         options: Further arguments of the class.
         image_size: Height and width of images that are decoded from files; None keeps theirs.
-        channels: Of images that are decoded from files; None looks at them.
+        channels: Number of channels of images that are decoded from files; None infers it.
 
     Raises:
         FileNotFoundError: If it is not on disk; says which files to put where.
         ValueError: If it does not have one class for each image.
     """
-    # Some of torchvision's classes download by default.
+    # Some torchvision classes download by default.
     offline = {"download": False} if "download" in _parameters(kind) else {}
     try:
         parts = _make_parts(kind, data_dir, {**options, **offline})
     except _MISSING as error:
-        fetch = "Set `download=True`, or by hand" if offline else "By hand"
+        fetch = "Set `download=True`, or do it manually" if offline else "Do it manually"
         raise FileNotFoundError(
             f"Expected {kind.__name__} in {data_dir.absolute()}, but got: {reason_of(error)}. "
             f"{fetch}: {advice(kind, data_dir)}"
@@ -142,9 +142,9 @@ def _plain(name: str) -> str:
 
 
 def _parameters(kind: Any) -> dict[str, bool]:
-    """Arguments of a class beside its folder, and whether each must be given.
+    """Return the arguments of a class besides its folder, and whether each is required.
 
-    Those of its base class are among them where it passes on the rest.
+    Those of its base class are included if it passes on further arguments.
     """
     found: dict[str, bool] = {}
     for base in inspect.getmro(kind):
@@ -160,12 +160,12 @@ def _parameters(kind: Any) -> dict[str, bool]:
 
 
 def _make_parts(kind: Any, data_dir: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The data set's own parts, by the argument that it chooses them with."""
+    """Create the data set's own splits, with the argument that selects them."""
     parameters = _parameters(kind)
     required = [name for name, needed in parameters.items() if needed and name not in options]
     if required:
         raise ValueError(
-            f"Expected `dataset_options` to hold {', '.join(map(repr, required))} for "
+            f"Expected `dataset_options` to have {', '.join(map(repr, required))} for "
             f"{kind.__name__}, but got none."
         )
     if "train" in parameters and "train" not in options:
@@ -183,11 +183,11 @@ def _make_parts(kind: Any, data_dir: Path, options: Mapping[str, Any]) -> dict[s
                 break
     if "train" not in parts:
         raise ValueError(
-            f"Expected {kind.__name__} to have a split for training, but none of "
-            f"{_SPLITS['train']} is one. Choose by `dataset_options={{'split': ...}}`."
+            f"Expected {kind.__name__} to have a training split, but none of "
+            f"{_SPLITS['train']} exists. Choose one with `dataset_options={{'split': ...}}`."
         )
     if "test" not in parts and "val" in parts:
-        # What a data set holds out is its test set, whatever it is called.
+        # A held-out split serves as the test set, whatever it is called.
         parts["test"] = parts.pop("val")
     return parts
 
@@ -196,7 +196,7 @@ def _make_split(kind: Any, data_dir: Path, value: str, options: Mapping[str, Any
     try:
         return kind(data_dir, split=value, **options)
     except ValueError as error:
-        # torchvision's own check, which comes before anything is read or fetched.
+        # torchvision's own check, which comes before anything is read or downloaded.
         if "argument split" not in str(error):
             raise
         return None

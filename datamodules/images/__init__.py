@@ -1,1 +1,1 @@
-"""What `ImageDataModule` measures, checks and shows of its images, and how it loads them."""
+"""How `ImageDataModule` checks, splits, measures, shows and loads its images."""

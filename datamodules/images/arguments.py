@@ -1,4 +1,4 @@
-"""Arguments of an image data module, checked at once."""
+"""Checks of the arguments of an image data module."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def check_numbers(
     """Refuse numbers that are out of range.
 
     Raises:
-        ValueError: If one is.
+        ValueError: If a number is out of range.
     """
     for name, value, least in (("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
         if value is not None and value < least:
@@ -28,27 +28,27 @@ def check_numbers(
 
 
 def check_streamed(**arguments: object) -> None:
-    """Refuse what streams cannot do.
+    """Refuse arguments that streams do not support.
 
     Args:
-        **arguments: Those that have no meaning for streams, as they were given.
+        **arguments: Arguments without a meaning for streams, as they were passed.
 
     Raises:
-        ValueError: If one asks for something.
+        ValueError: If one of them is set.
     """
     for name, value in arguments.items():
         if value:
             raise ValueError(
-                f"Expected no `{name}` for streams, but got {value!r}: each split is a stream of "
-                f"its own, read in its own order, and labels are known only then."
+                f"Expected no `{name}` for streams, but got {value!r}: each split is a separate "
+                f"stream, read in its own order, and labels become known only then."
             )
 
 
 def checked_size(image_size: int | Sequence[int] | None) -> tuple[int, int] | None:
-    """Height and width.
+    """Return height and width.
 
     Raises:
-        ValueError: If they are not one or two positive numbers.
+        ValueError: If ``image_size`` is not one or two positive numbers.
 
     Example:
         >>> checked_size(32)
@@ -68,11 +68,10 @@ def checked_size(image_size: int | Sequence[int] | None) -> tuple[int, int] | No
 def checked_normalization(
     mean: Sequence[float] | None, std: Sequence[float] | None
 ) -> tuple[Tensor, Tensor] | None:
-    """Both as float32 tensors of shape ``(1, C, 1, 1)``; None where both are to be measured.
+    """Return both as float32 tensors, ``(1, C, 1, 1)``; None if both are to be measured.
 
     Raises:
-        ValueError: If one is given without the other, of another length, or ``std`` is not
-            positive.
+        ValueError: If one is missing, their lengths differ, or ``std`` is not positive.
     """
     if mean is None and std is None:
         return None
@@ -88,15 +87,15 @@ def checked_normalization(
 
 
 def worker_processes(wanted: int | None, *, stored: bool, devices: int) -> int:
-    """Worker processes of each loader.
+    """Return the number of worker processes of each loader.
 
     Args:
-        wanted: What the user asked for; None takes what suits.
-        stored: Whether images lie in memory, where processes would cost more than they bring.
-        devices: How many processes of this machine train side by side.
+        wanted: Number that the user asked for; None chooses one.
+        stored: Whether images are in memory, where processes would cost more than they save.
+        devices: Number of training processes on this machine.
 
     Returns:
-        For files as many as there are processors for each device, up to 8.
+        For files, the number of processors for each device, up to 8; for images in memory, 0.
 
     Example:
         >>> worker_processes(None, stored=False, devices=10_000)

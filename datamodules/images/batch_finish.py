@@ -1,4 +1,4 @@
-"""What happens to a batch of images on its device."""
+"""Scaling and normalisation of a batch of images on its device."""
 
 import torch
 from torch import Tensor
@@ -7,15 +7,15 @@ from ...functional.resizing import cover_and_cut
 
 
 class BatchFinish:
-    """From the pixels of a data set to what a network takes.
+    """Convert the pixels of a data set into the inputs of a network.
 
-    Pixels stay bytes until they are on the device, a quarter of the way there.
+    Pixels stay bytes until they are on the device, for a quarter of the traffic.
 
     Args:
-        mean: Of each channel, shape ``(1, C, 1, 1)``.
+        mean: Mean of each channel, shape ``(1, C, 1, 1)``.
         std: Standard deviation of each channel, of the same shape.
-        channels: What images of one channel are repeated to.
-        size: Height and width, to which images in memory are scaled and cut; None keeps theirs.
+        channels: Number of channels to which images of one channel are repeated.
+        size: Height and width that images in memory are resized and cropped to; None keeps theirs.
 
     Example:
         >>> finish = BatchFinish(torch.full((1, 1, 1, 1), 0.5), torch.ones(1, 1, 1, 1), channels=1)
@@ -31,13 +31,13 @@ class BatchFinish:
         self.channels, self.size = channels, size
 
     def scaled(self, images: Tensor) -> Tensor:
-        """Images in 0..1, at least float32, in the size that the network gets."""
+        """Return images in 0..1, at least float32, in the network's input size."""
         x = images if images.dtype == torch.float64 else images.float()
         x = x if images.is_floating_point() else x / 255
         return x if self.size is None else cover_and_cut(x, *self.size)
 
     def normalized(self, images: Tensor, dtype: torch.dtype) -> Tensor:
-        """Images less their mean over their deviation, in the dtype that the network takes."""
+        """Normalise images by mean and standard deviation, in the network's dtype."""
         if self.mean.device != images.device:
             # Kept, so that only the first batch waits for the copy.
             self.mean, self.std = self.mean.to(images.device), self.std.to(images.device)

@@ -1,4 +1,4 @@
-"""Read a source of images from one end to the other."""
+"""Read a whole source of images in blocks."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +14,14 @@ _FILES_OF_A_BLOCK = 64
 
 
 def blocks(source: ImageSource, index: Tensor, threads: int = 8) -> Iterator[tuple[Tensor, Tensor]]:
-    """Blocks of indices and their images, in order, never all of them in memory.
+    """Yield blocks of indices and their images, in order, without holding all in memory.
 
-    Files are decoded on several threads, which Pillow allows.
+    Files are decoded on several threads, which Pillow supports.
 
     Args:
-        source: Of the images.
-        index: Which images, shape ``(N,)``, int64.
-        threads: How many blocks are read at once from files.
+        source: Source of the images.
+        index: Indices of the images, shape ``(N,)``, int64.
+        threads: Number of blocks of files that are read at once.
 
     Yields:
         Indices of shape ``(B,)`` and images of shape ``(B, C, H, W)``.

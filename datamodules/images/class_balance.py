@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def class_counts(labels: Tensor, num_classes: int) -> Tensor:
-    """Number of images of each class, int64 of shape ``(num_classes,)``.
+    """Count the images of each class, int64 of shape ``(num_classes,)``.
 
     Example:
         >>> class_counts(torch.tensor([0, 2, 2]), 4)

@@ -1,4 +1,4 @@
-"""Images that lie in more than one split."""
+"""Images that occur in more than one split."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class Duplicates:
 
     Attributes:
         pairs: By the two splits, such as ``("train", "test")``: for each image of the second that
-            is in the first, too, the index of its first equal there and its own, int64, shape
-            ``(P, 2)``.
+            also occurs in the first, the index of the first equal image there and its own index,
+            int64, shape ``(P, 2)``.
 
     Example:
         >>> print(Duplicates({("train", "test"): torch.tensor([[3, 9]])}))
-        1 image of test is in train, too
+        1 image of test is also in train
     """
 
     pairs: Mapping[tuple[str, str], Tensor]
@@ -37,8 +37,8 @@ class Duplicates:
 
     def __str__(self) -> str:
         told = [
-            f"{count} image{'s' * (count > 1)} of {second} {'are' if count > 1 else 'is'} in "
-            f"{first}, too"
+            f"{count} image{'s' * (count > 1)} of {second} {'are' if count > 1 else 'is'} also in "
+            f"{first}"
             for (first, second), count in self.counts.items()
             if count
         ]
@@ -48,12 +48,12 @@ class Duplicates:
 def find_equal_images(source: ImageSource, splits: Mapping[str, Tensor]) -> Duplicates:
     """Compare the pixels of all splits.
 
-    Pixels are hashed, and those of equal hash compared, so that the answer is exact. Every image
-    is read once; files take as long as an epoch without training.
+    Images are hashed, and those of equal hash compared, so that the result is exact. Every image
+    is read once for that; with files this takes as long as an epoch without training.
 
     Args:
-        source: Of the images.
-        splits: Indices of the images of each, in the order in which a duplicate is told.
+        source: Source of the images.
+        splits: Indices of each split's images; duplicates are attributed to the later split.
     """
     hashed = {
         name: torch.cat([content_hashes(images) for _, images in blocks(source, index)])

@@ -15,10 +15,10 @@ IndexedBatch = tuple[Tensor, Tensor, Tensor]
 
 
 class IndexedImages(Dataset[Any]):
-    """Images, labels and items by the batch.
+    """Batches of images, labels and items.
 
-    An image that is drawn again in an epoch has its index plus the number of images as its item,
-    then plus twice that number, so that each time it is augmented in another way.
+    The item of an image that is drawn again in an epoch is its index plus the number of images,
+    then plus twice that number etc., so that it is augmented differently each time.
 
     Args:
         images: The images.
@@ -36,14 +36,14 @@ class IndexedImages(Dataset[Any]):
         return images[0], labels[0], index[0]
 
     def __getitems__(self, items: Any) -> IndexedBatch:
-        """Batch of some items, the items last, int64 of shape ``(B,)``."""
+        """Return a batch of items, with the items last, int64 of shape ``(B,)``."""
         items = torch.as_tensor(items)
         index = items % len(self.labels)
         return self.images.take(index), self.labels.index_select(0, index), items
 
 
 def batched(data: LabelledImages) -> IndexedImages | IndexedTensors:
-    """The data set that loaders take batches from: tensors alone where the images are in memory.
+    """Return the data set that loaders take batches from: plain tensors for images in memory.
 
     Args:
         data: The images.

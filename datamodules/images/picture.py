@@ -1,4 +1,4 @@
-"""A picture of a batch before and after augmentation."""
+"""A figure of a batch before and after augmentation."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MAX_CLASSES_NAMED = 2  # Above a mixture.
+_MAX_CLASSES_NAMED = 2  # In the title of a mixed image.
 _LEAST_SHARE_NAMED = 0.005
 _MAX_LETTERS_OF_A_NAME = 16
 
@@ -23,14 +23,14 @@ def draw_batch(
     shares: Tensor | None = None,
     columns: int = 8,
 ) -> "Figure":
-    """Images in pairs of rows, as they are above and augmented below.
+    """Draw images in pairs of rows, originals above and augmented ones below.
 
     Args:
         before: Shape ``(N, C, H, W)``, uint8 or floating point in 0..1.
-        after: Of the same number of images.
+        after: The augmented images, equally many.
         labels: Class indices of shape ``(N,)``.
-        class_names: By class index.
-        shares: Of the classes in the augmented images, shape ``(N, classes)``, if some were mixed.
+        class_names: Names of the classes, by class index.
+        shares: Class probabilities of the augmented images, shape ``(N, classes)``, if mixed.
         columns: Images in a row.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A data set read, split and measured."""
+"""Read, split and measure a data set."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,22 +27,22 @@ def prepare_images(
     given: Normalization | None,
     seed: int,
 ) -> Prepared:
-    """Data set, indices of its splits, and mean and deviation of the training split.
+    """Return data set, indices of its splits, and statistics of the training split.
 
     Args:
         dataset: From `checked_dataset`.
         data_dir: Folder of the files.
         image_size: Height and width of images that are decoded from files.
-        channels: Of the images that the network gets; None for those that they have.
-        options: Further arguments of torchvision's class.
+        channels: Number of channels for the network; None keeps those of the images.
+        options: Further arguments of the torchvision class.
         splitting: Arguments of `split_images`.
-        given: Mean and deviation, if they are not to be measured.
-        seed: Of splits and of the draw of the files that are measured.
+        given: Mean and standard deviation, if they are not to be measured.
+        seed: Seed of the splits and of the choice of files to measure.
     """
     data: LabelledImages | StreamedSet
     if isinstance(dataset, StreamedSet):
         data, splits = dataset, dataset.split_indices()
-        # Neighbours lie together, and litdata reads one after the other.
+        # Neighbouring images are stored together, and litdata reads sequentially.
         measured, threads = spread_runs(len(splits["train"]), MEASURED_FILES), 1
     else:
         data = read_images(

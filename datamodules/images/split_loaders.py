@@ -1,4 +1,4 @@
-"""Loaders of the splits of a data set that is known by its index."""
+"""Loaders of the splits of a data set with random access."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class SplitLoaders:
-    """Makes a data module's loaders; `Streams` does the same for streams.
+    """Create a data module's loaders; `Streams` does the same for streams.
 
     Args:
         data: The images.
-        splits: Indices of the images of each.
-        loaders: The data module's.
-        balanced: Whether training images are drawn so that every class comes as often.
+        splits: Indices of each split's images.
+        loaders: The data module's loaders.
+        balanced: Whether to sample training images so that all classes are equally frequent.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class SplitLoaders:
         *,
         balanced: bool,
     ) -> None:
-        # One for all, because `resident` data is put on the device once.
+        # One for all splits, because `resident` data are put on the device once.
         self.batches = batched(data)
         self.splits, self.loaders = splits, loaders
         self._weights: Tensor | None = None
@@ -46,7 +46,7 @@ class SplitLoaders:
             self._weights, self._span = balancing_weights(labels), len(data.labels)
 
     def train(self, batch_size: int, *, trainer: Trainer | None) -> EpochLoader:
-        """Shuffled batches; the rest of an epoch, if its state was loaded."""
+        """Return a loader of shuffled batches; it resumes in mid-epoch if a state was loaded."""
         return self.loaders.train(
             self.batches,
             self.splits["train"],
@@ -57,11 +57,11 @@ class SplitLoaders:
         )
 
     def in_order(self, split: str, batch_size: int, *, trainer: Trainer | None) -> EpochLoader:
-        """Every image of a split once over all ranks."""
+        """Return a loader of every image of a split once over all ranks."""
         return self.loaders.in_order(self.batches, self.splits[split], batch_size, trainer=trainer)
 
     def predict(self, split: str, batch_size: int, *, trainer: Trainer | None) -> DataLoader[Any]:
-        """Every image of a split once, in order, sharded by Lightning."""
+        """Return a loader of every image of a split once, in order, sharded by Lightning."""
         return self.loaders.predict(self.batches, self.splits[split], batch_size, trainer=trainer)
 
 
@@ -74,15 +74,15 @@ def make_loaders(
     resident: bool,
     seed: int,
 ) -> Loaders:
-    """Loaders that suit the Trainer's devices: pinned for a GPU, processors for each device.
+    """Create loaders for the Trainer's devices: pinned for a GPU, processors for each device.
 
     Args:
-        trainer: The data module's.
-        stored: Whether the images lie in memory.
-        num_workers: Worker processes of each loader; None for what suits.
-        multiprocessing_context: How they start.
+        trainer: The data module's Trainer.
+        stored: Whether the images are in memory.
+        num_workers: Worker processes of each loader; None chooses a number.
+        multiprocessing_context: Start method of worker processes.
         resident: Whether the images are kept on the device.
-        seed: Of the order.
+        seed: Seed of the order.
 
     Raises:
         ValueError: If images in files are to be kept on the device.
@@ -109,16 +109,16 @@ def loaders_of_splits(
     *,
     balanced: bool,
 ) -> "SplitLoaders | Streams":
-    """What makes the loaders of a data set that is known by its index, or streamed.
+    """Return the maker of loaders for a data set with random access, or for a streamed one.
 
     Args:
         data: The data set.
         splits: Indices of each split.
-        loaders: The data module's.
-        balanced: Whether training images are drawn so that every class comes as often.
+        loaders: The data module's loaders.
+        balanced: Whether to sample training images so that all classes are equally frequent.
     """
     if isinstance(data, StreamedSet):
-        # litdata is optional, and takes its time.
+        # litdata is optional, and slow to import.
         from ..streaming.streams import Streams
 
         return Streams(dict(data.urls), loaders, read=data.read, **data.options)

@@ -1,4 +1,4 @@
-"""Splits of a data set that may come in parts."""
+"""Splits of a data set, which may already come with some."""
 
 import torch
 from torch import Tensor
@@ -16,18 +16,18 @@ def split_images(
     fold: int,
     seed: int,
 ) -> dict[str, Tensor]:
-    """Indices of ``"train"``, ``"val"`` and ``"test"``.
+    """Return indices of ``"train"``, ``"val"`` and ``"test"``.
 
-    Parts that the data set comes in stay what they are; of those only a missing validation part
-    is drawn, from the training part. Folds divide training and validation part together.
+    Splits that the data set comes with are kept; only a missing validation split is drawn, from
+    the training split. Folds divide training and validation split together.
 
     Args:
         data: The data set.
-        val_fraction: Share for validation.
-        test_fraction: Share for testing, of a data set in one piece.
+        val_fraction: Fraction for validation.
+        test_fraction: Fraction for testing, if the data set comes without splits.
         num_folds: Number of folds; None for one validation split.
-        fold: Which of them validates.
-        seed: Of the draws.
+        fold: Index of the validation fold.
+        seed: Seed of the draws.
     """
     none = torch.zeros(0, dtype=torch.int64)
     if "val" in data.parts and num_folds is None:

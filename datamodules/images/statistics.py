@@ -8,25 +8,25 @@ from ..image_sets.image_source import ImageSource
 from .blocks import blocks
 
 MEASURED_FILES = 5_000
-# Below a thousandth of a grey level a channel is constant but for rounding.
+# Below a thousandth of a grey level, a channel is constant up to rounding.
 _MAX_DEVIATION_OF_CONSTANT = 1e-3 / 255
 
 
 def measure_channels(
     source: ImageSource, index: Tensor, *, seed: int, files: int = MEASURED_FILES, threads: int = 8
 ) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each channel, of images in 0..1.
+    """Measure mean and standard deviation of each channel, for images in 0..1.
 
     Args:
-        source: Of the images.
-        index: Images of the training split, int64.
-        seed: Of the draw among files.
-        files: Of images in files, how many are decoded at most. Images in memory are all counted.
-        threads: How many blocks of files are read at once.
+        source: Source of the images.
+        index: Indices of the training split, int64.
+        seed: Seed of the choice of files.
+        files: Maximum number of files to decode. Images in memory are all used.
+        threads: Number of blocks of files that are read at once.
 
     Returns:
-        Two float32 tensors of shape ``(1, C, 1, 1)``. The deviation of a constant channel is 1,
-        so that dividing by it leaves zeros.
+        Two float32 tensors of shape ``(1, C, 1, 1)``. The standard deviation of a constant channel
+        is set to 1, so that normalisation gives zeros.
     """
     if not source.stored and len(index) > files:
         generator = torch.Generator().manual_seed(seed)
@@ -42,10 +42,10 @@ def measure_channels(
 
 
 def check_channels(mean: Tensor, channels: int) -> None:
-    """Refuse statistics that were given for another number of channels.
+    """Refuse statistics for a different number of channels.
 
     Raises:
-        ValueError: If there is neither one number nor one for each channel.
+        ValueError: If there is neither a single number nor one for each channel.
     """
     if mean.shape[1] not in (1, channels):
         raise ValueError(

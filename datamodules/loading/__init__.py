@@ -1,7 +1,7 @@
-"""Splits, order, shards and loaders that every data module shares.
+"""Splits, order, shards and loaders that all data modules share.
 
-A data module makes its splits by ``make_splits``, holds one ``Loaders``, and asks it for its
-loaders with a data set that has ``__getitems__``: ``IndexedTensors`` for what fits in memory.
+A data module creates its splits with ``make_splits``, holds one ``Loaders``, and gets its loaders
+from it for a data set with ``__getitems__``, such as ``IndexedTensors`` for data in memory.
 """
 
 from .epoch_loader import BatchedDataset, EpochLoader

@@ -1,4 +1,4 @@
-"""A DataLoader of whole batches that resumes in mid-epoch."""
+"""A DataLoader of whole batches that can resume in mid-epoch."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -11,34 +11,33 @@ from .epoch_sampler import EpochSampler
 
 
 class BatchedDataset(Protocol):
-    """What gives a whole batch at once."""
+    """A data set that returns a whole batch at once."""
 
     def __getitems__(self, items: Any, /) -> Any:
-        """Batch of some items: an int64 tensor, or in a worker process a list of ints."""
+        """Return a batch of items: an int64 tensor, or in a worker process a list of ints."""
 
 
 class EpochLoader(DataLoader[Any]):
-    """``dataset.__getitems__`` of each of a sampler's batches, with a state.
+    """Load each of a sampler's batches with ``dataset.__getitems__``, and keep a state.
 
-    A data set that has ``set_epoch`` is told the epoch before its first batch is asked for.
-    ``__getitems__`` gets an int64 tensor of items, in worker processes a list of ints
-    (``torch.as_tensor`` takes both), and gives the batch. Data that lies on a device, as its
-    ``device`` says, gets the items there: only the epoch's order is copied, and the device is
-    never waited for. No batch is asked for before the first one is taken, so that an epoch set
-    until then counts. Worker processes are seeded by (seed, epoch), and the global random state
-    is not touched.
+    If the data set has ``set_epoch``, it is called before the first batch is requested.
+    ``__getitems__`` receives an int64 tensor of items, in worker processes a list of ints
+    (``torch.as_tensor`` accepts both), and returns the batch. A data set on a device, according to
+    its ``device``, receives the items there: only the epoch's order is copied, without
+    synchronisation. No batch is requested before iteration starts, so an epoch can be set until
+    then. Worker processes are seeded by (seed, epoch), and the global random state is not changed.
 
     Args:
         dataset: Map-style data set with ``__getitems__``.
-        batches: Which items make up which batch.
-        num_workers: Worker processes, kept over the epochs; 0 loads in this process, which is
+        batches: Sampler of the items of each batch.
+        num_workers: Worker processes, which persist over epochs; 0 loads in this process, which is
             faster for data in memory.
-        pin_memory: Whether batches are put into page-locked memory, for a faster way to a GPU.
-        multiprocessing_context: How worker processes start: ``"spawn"``, ``"fork"``, ...
-        sampler: Given by Lightning when it makes the loader anew. A ``SequentialSampler``, from
+        pin_memory: Whether batches are put into page-locked memory, for faster copies to a GPU.
+        multiprocessing_context: Start method of worker processes: ``"spawn"``, ``"fork"``, ...
+        sampler: Passed by Lightning when it recreates the loader. A ``SequentialSampler``, from
             ``Trainer(overfit_batches=...)``, puts the items in order.
-        shuffle: Given by Lightning; changes nothing.
-        batch_sampler: Given by Lightning; changes nothing.
+        shuffle: Passed by Lightning; has no effect.
+        batch_sampler: Passed by Lightning; has no effect.
 
     Example:
         >>> from .indexed_tensors import IndexedTensors
@@ -62,7 +61,7 @@ class EpochLoader(DataLoader[Any]):
     ) -> None:
         if isinstance(sampler, SequentialSampler):
             batches = batches.in_order()
-        # Alone, torch's own iterator would only cost time: as much as half of a small gather.
+        # Without workers or pinning, torch's iterator only costs time: up to half a small gather.
         self._aided, self._load = num_workers > 0 or pin_memory, dataset.__getitems__
         batches.as_lists = num_workers > 0
         batches.device = getattr(dataset, "device", batches.device)
@@ -80,7 +79,7 @@ class EpochLoader(DataLoader[Any]):
         )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        # A generator: nothing below happens before the first batch is asked for. Lightning makes
+        # A generator: nothing below runs before the first batch is requested. Lightning creates
         # the iterator before it sets the epoch, and workers would start on the wrong one.
         self.batches.start = self.position.begin()
         self.generator.manual_seed(epoch_seed(self.batches.seed, self.epoch))
@@ -93,20 +92,20 @@ class EpochLoader(DataLoader[Any]):
 
     @property
     def epoch(self) -> int:
-        """Epoch of the batches that are given out."""
+        """Epoch of the batches that are yielded."""
         return self.position.current_epoch
 
     def state_dict(self) -> dict[str, int]:
-        """Where the epoch is: batches given out, not those that workers have loaded ahead."""
+        """Return the position in the epoch, without batches that workers have loaded ahead."""
         return self.position.state_dict()
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on with the batches that were left, once the epoch is that of the state."""
+        """Continue with the remaining batches, once the epoch is that of the state."""
         self.position.load_state_dict(state)
 
 
 class _WholeBatches(Dataset[Any]):
-    """The same data set, asked for a batch where torch asks for an item."""
+    """The same data set, which returns a batch where torch requests an item."""
 
     def __init__(self, dataset: BatchedDataset) -> None:
         self.dataset = dataset

@@ -1,19 +1,19 @@
-"""Where a loader is in its epoch."""
+"""The position of a loader in its epoch."""
 
 from collections.abc import Callable
 
 
 class EpochPosition:
-    """Which epoch a loader's pass is of, and how many of its batches are done.
+    """Track the epoch of a loader's pass, and how many of its batches are done.
 
-    Passes without a ``set_epoch`` in between are of successive epochs. Iterating is to start with
-    ``begin``, and to count ``done`` up for each batch given out.
+    Passes without a ``set_epoch`` in between belong to successive epochs. An iterator must call
+    ``begin`` first, and increment ``done`` for each batch that it yields.
 
     Args:
         length: Batches in a pass.
-        step: Items in the batches of all ranks.
-        finished: How many batches of this epoch are used up. A batch that an interruption
-            wasted is then loaded again by the resumed run. None counts batches as given out.
+        step: Items in one batch of all ranks together.
+        finished: Returns how many batches of this epoch were used. A batch that was lost to an
+            interruption is then loaded again by the resumed run. None counts yielded batches.
 
     Example:
         >>> position = EpochPosition(length=9, step=16)
@@ -31,17 +31,17 @@ class EpochPosition:
 
     @property
     def current_epoch(self) -> int:
-        """Epoch of the pass that is under way, or else of the next."""
+        """Epoch of the current pass, or else of the next."""
         return self.epoch + max(0, self.passes - 1)
 
     def set_epoch(self, epoch: int) -> None:
-        """Make the next pass that of ``epoch``, or of its rest if that was just restored."""
+        """Set the epoch of the next pass; if it was just restored, the pass covers its rest."""
         if not (self._restored and epoch == self.epoch):
             self.epoch, self.passes, self.done = epoch, 0, 0
             self._restored = False
 
     def begin(self) -> int:
-        """Begin a pass, the rest of the restored one or the next; how many batches to leave out."""
+        """Begin the rest of a restored pass, or the next; return how many batches to skip."""
         if self._restored and self.done < self.length:
             self.passes = max(1, self.passes)
         else:
@@ -51,16 +51,17 @@ class EpochPosition:
         return self.done
 
     def state_dict(self) -> dict[str, int]:
-        """Numbers that are the same on every rank."""
+        """Return the position, which is the same on every rank."""
         done = self.done
         if self._finished and not self._restored:
             done = min(done, self._finished() + self._lead)
         return {"epoch": self.epoch, "passes": self.passes, "done": done, "step": self.step}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where the state was taken, once the epoch is its own.
+        """Continue from the state's position, once its epoch is set.
 
-        With another batch size or number of ranks, from the first batch that was not all done.
+        If the batch size or number of ranks has changed, continue from the first batch that was not
+        completely done.
         """
         self.epoch, self.passes = state["epoch"], state["passes"]
         self.done = state["done"] * state["step"] // self.step

@@ -1,4 +1,4 @@
-"""Whole batches of items, in an order that depends on seed and epoch alone."""
+"""Whole batches of items, in an order that depends only on seed and epoch."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -17,32 +17,34 @@ from .epoch_position import EpochPosition
 
 
 class EpochSampler(DistributedSampler[Any]):
-    """This rank's batches, each an int64 tensor of items on ``device``, or a list ``as_lists``.
+    """Yield this rank's batches, int64 tensors of items on ``device``, or lists if ``as_lists``.
 
-    Shuffled, for training: the order depends on (seed, epoch) alone, the batches of all ranks at
-    one step are those of one rank with as many times the batch size, and every rank has as many.
-    What would make them uneven is left out, fewer items than ranks and others in every epoch; so
-    is a last batch of one item, because BatchNorm cannot use it.
+    Shuffled, for training: the order depends only on (seed, epoch), the batches of all ranks at a
+    step are those of a single rank with a batch size that many times larger, and all ranks have the
+    same number of batches. Items that would make them uneven, fewer than there are ranks, are
+    dropped, different ones in every epoch; so is a last batch of one item, which BatchNorm cannot
+    use.
 
-    In order, for evaluation: every item once, over all ranks. Every rank has as many batches,
-    because models that synchronise would wait for ever; so last batches are uneven, and with
-    ``batch_size=1`` a rank's last batch can hold two items.
+    In order, for evaluation: every item once, over all ranks. All ranks have the same number of
+    batches, because models that synchronise would otherwise wait forever; so last batches are
+    uneven, and with ``batch_size=1`` a rank's last batch may hold two items.
 
-    It gives the batches of ``position``'s epoch from ``start`` on: a loader moves both. It is a
-    ``DistributedSampler`` so that Lightning leaves it alone and calls its ``set_epoch``.
+    The batches are those of the epoch of ``position``, from ``start`` on; a loader sets both. The
+    base class is ``DistributedSampler`` so that Lightning does not replace it and calls its
+    ``set_epoch``.
 
     Args:
-        members: Items of the data set to walk over, int64 of shape ``(N,)``.
+        members: Items of the data set to iterate over, int64 of shape ``(N,)``.
         batch_size: Items in a batch, on each rank.
         shuffle: Whether the order is random, for training.
         seed: Seed of the order.
-        rank: Which rank this is.
+        rank: Index of this rank.
         num_replicas: Number of ranks.
-        weights: Chance of each member, shape ``(N,)``: as many are then drawn with replacement.
-        lengths: Length of each member, shape ``(N,)``: batches are then of similar lengths.
-        finished: How many batches of this epoch are used up, for ``EpochPosition``.
+        weights: Sampling weight of each member, shape ``(N,)``, to draw ``N`` with replacement.
+        lengths: Length of each member, shape ``(N,)``, for batches of similar lengths.
+        finished: Returns how many batches of this epoch were used, for ``EpochPosition``.
         span: Added to an item for each time that it was drawn before in the epoch, so that a data
-            set of fewer items can tell the times apart; 0 gives the item alone.
+            set of fewer items can tell the draws apart; 0 gives the item alone.
 
     Raises:
         ValueError: If a number is out of range, or there are fewer members than ranks.
@@ -73,7 +75,7 @@ class EpochSampler(DistributedSampler[Any]):
         self.weights = _checked("weights", weights, members, shuffle)
         self.lengths = _checked("lengths", lengths, members, shuffle)
         if self.weights is not None and not 0 < float(self.weights.sum()) < torch.inf:
-            raise ValueError("Expected `weights` to be finite and of a positive sum.")
+            raise ValueError("Expected `weights` to be finite and to have a positive sum.")
         super().__init__(
             cast(Any, members), num_replicas=num_replicas, rank=rank, shuffle=shuffle, seed=seed
         )
@@ -89,14 +91,14 @@ class EpochSampler(DistributedSampler[Any]):
         order = self.order(self.position.current_epoch)
         own = order[self.rank :: self.num_replicas][: sum(self.sizes)]
         if self.device.type == "cuda":
-            # From page-locked memory, or the copy would hold up this process.
+            # From page-locked memory, or the copy would block this process.
             own = own.pin_memory().to(self.device, non_blocking=True)
         for batch in torch.split(own.to(self.device), self.sizes)[self.start :]:
-            # Between processes a tensor needs a file of shared memory, a list none.
+            # Between processes, a tensor needs a file of shared memory, and a list none.
             yield batch.tolist() if self.as_lists else batch
 
     def in_order(self) -> "EpochSampler":
-        """The same members, batch size and ranks, not shuffled."""
+        """Return a sampler of the same members, batch size and ranks, without shuffling."""
         return EpochSampler(
             self.members,
             self.batch_size,
@@ -106,20 +108,20 @@ class EpochSampler(DistributedSampler[Any]):
         )
 
     def order(self, epoch: int) -> Tensor:
-        """Items of all ranks in the order of an epoch, int64 of shape ``(N,)``."""
+        """Return the items of all ranks in the order of an epoch, int64 of shape ``(N,)``."""
         if not self.shuffle:
             return self.members
         count, step = len(self.members), self.batch_size * self.num_replicas
         order = epoch_order(count, self.seed, epoch, self.weights)
         if self.lengths is not None:
-            # What is left out is left out first, or it would be the longest each time.
+            # Dropped items are dropped first, or they would be the longest each time.
             order = order[: sum(self.sizes) * self.num_replicas]
             order = bucket_by_length(order, self.lengths, step, self.seed, epoch)
         items = self.members.index_select(0, order)
         return items + self.span * times_before(order) if self.span else items
 
     def set_epoch(self, epoch: int) -> None:
-        """Make the next pass that of ``epoch``, or of its rest if that was just restored."""
+        """Set the epoch of the next pass; if it was just restored, the pass covers its rest."""
         self.position.set_epoch(epoch)
 
     def _sizes(self) -> list[int]:
@@ -134,7 +136,7 @@ class EpochSampler(DistributedSampler[Any]):
 
 
 def check_enough(count: int, num_replicas: int) -> None:
-    """Refuse data of which a rank would have none.
+    """Refuse data with fewer items than ranks.
 
     Raises:
         ValueError: If there are fewer items than ranks.

@@ -1,4 +1,4 @@
-"""Batches in order, as many on every rank."""
+"""Batches in order, equally many on every rank."""
 
 from collections.abc import Iterator, Sized
 from itertools import islice
@@ -10,17 +10,17 @@ from ...functional.epoch_order import shared_batch_sizes
 
 
 class EvenBatches(BatchSampler):
-    """A sampler's items in order, each once, in as many batches on every rank.
+    """Yield a sampler's items in order, each once, in equally many batches on every rank.
 
-    For predicting, Lightning gives a batch sampler of the same class a sampler of the rank's own
-    items, and notes which items are in a batch, for writers. One rank can have an item more than
-    another, and in full batches then a batch more, for which models that synchronise would wait
-    for ever; here it goes into the last batches.
+    For predicting, Lightning recreates the batch sampler with a sampler of the rank's own items,
+    and records which items are in a batch, for writers. One rank may have an item more than
+    another, and with full batches then a batch more, for which models that synchronise would wait
+    forever; here it goes into the last batches.
 
     Args:
-        sampler: Gives the items; a ``DistributedSampler`` those of its rank.
+        sampler: Yields the items; a ``DistributedSampler`` those of its rank.
         batch_size: Items in a batch, on each rank.
-        drop_last: Given by Lightning, as False; nothing is ever dropped.
+        drop_last: Passed by Lightning, as False; nothing is ever dropped.
 
     Example:
         >>> from torch.utils.data import SequentialSampler

@@ -1,4 +1,4 @@
-"""What data modules say of data that are suspicious, though they can be trained on."""
+"""Findings of data modules about data that are suspicious, but can be trained on."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,11 @@ from torch import Tensor
 
 
 def duplicates_finding(found: Mapping[str, Tensor], what: str) -> str | None:
-    """One sentence for all splits; None where no item is in two of them.
+    """Report items that occur in several splits; None if there are none.
 
     Args:
-        found: Items of each split that an earlier one has, too.
-        what: What of them is the same.
+        found: Items of each split that also occur in an earlier one.
+        what: What the duplicates have in common.
 
     Example:
         >>> import torch
@@ -21,18 +21,18 @@ def duplicates_finding(found: Mapping[str, Tensor], what: str) -> str | None:
         return None
     return (
         f"Expected splits without duplicates, but {' and '.join(counts)} have the {what} of an "
-        "item of an earlier split, which makes their scores too good. Take them out of the data; "
-        "`duplicates()` tells which they are."
+        "item of an earlier split, which makes scores too optimistic. Remove them from the data; "
+        "`duplicates()` lists them."
     )
 
 
 def one_class_finding(labels: Tensor, what: str, fix: str) -> str | None:
-    """A sentence where all items are of one class, as a wrong folder or column has it.
+    """Report if all items are of one class, as with a wrong folder or column; None otherwise.
 
     Args:
         labels: Class indices of all items, at least one.
         what: What the items are.
-        fix: What to look at.
+        fix: What to check.
 
     Example:
         >>> import torch
@@ -42,5 +42,5 @@ def one_class_finding(labels: Tensor, what: str, fix: str) -> str | None:
         return None
     return (
         f"Expected at least 2 classes, but all {len(labels)} {what} are of one: a classifier has "
-        f"nothing to tell apart. {fix}."
+        f"nothing to distinguish. {fix}."
     )

@@ -1,4 +1,4 @@
-"""Tensors in memory, by the batch."""
+"""Batches of tensors in memory."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -11,14 +11,14 @@ from torch.utils.data import Dataset
 class IndexedTensors(Dataset[tuple[Tensor, ...]]):
     """Rows of tensors of equal length, and their items as the last tensor of a batch.
 
-    Images in the channels-last format come out in it. Items go round: those beyond the last row
-    begin again with the first, so that a row that is drawn again can have another item.
+    Images in the channels-last format keep it. Items wrap around: those beyond the last row start
+    again with the first, so that a row that is drawn again can have a different item.
 
     Args:
         tensors: Each of shape ``(N, ...)``.
 
     Raises:
-        ValueError: If they are of different lengths.
+        ValueError: If they have different lengths.
 
     Example:
         >>> IndexedTensors(torch.arange(4) * 10).__getitems__([2, 1])
@@ -30,7 +30,7 @@ class IndexedTensors(Dataset[tuple[Tensor, ...]]):
         if len(set(lengths)) != 1:
             raise ValueError(f"Expected tensors of one length, but got lengths {lengths}.")
         self._channels_last = [_is_channels_last(tensor) for tensor in tensors]
-        # Rows that lie in one piece are copied many times faster.
+        # Contiguous rows are copied many times faster.
         self._rows = [
             tensor.permute(0, 2, 3, 1) if last else tensor.contiguous()
             for tensor, last in zip(tensors, self._channels_last, strict=True)
@@ -41,11 +41,11 @@ class IndexedTensors(Dataset[tuple[Tensor, ...]]):
 
     @property
     def device(self) -> torch.device:
-        """Where the tensors are."""
+        """Device of the tensors."""
         return self._rows[0].device
 
     def to(self, device: torch.device | str) -> "IndexedTensors":
-        """The same data on a device; items are then to be there, too."""
+        """Copy the data to a device; items should then be there as well."""
         moved = copy(self)
         moved._rows = [rows.to(device) for rows in self._rows]
         return moved
@@ -54,7 +54,7 @@ class IndexedTensors(Dataset[tuple[Tensor, ...]]):
         return tuple(tensor[0] for tensor in self.__getitems__([item]))
 
     def __getitems__(self, items: Sequence[int] | Tensor) -> tuple[Tensor, ...]:
-        """Batch of some items, the items last, int64 of shape ``(B,)``."""
+        """Return a batch of items, with the items last, int64 of shape ``(B,)``."""
         items = torch.as_tensor(items, device=self.device)
         index = items % len(self)
         # index_select is many times faster than indexing.

@@ -16,36 +16,36 @@ from .indexed_tensors import IndexedTensors
 
 
 class StateOwner(Protocol):
-    """What has a state of two or more numbers."""
+    """An object with a state of integers."""
 
     def state_dict(self) -> dict[str, int]:
-        """Numbers to go on from."""
+        """Return the state."""
 
     def load_state_dict(self, state: dict[str, int], /) -> None:
-        """Go on from them."""
+        """Continue from a state."""
 
 
 Resumable = TypeVar("Resumable", bound=StateOwner)
 
 
 class Loaders:
-    """Makes a data module's loaders, sharded over its trainer's ranks, and keeps their state.
+    """Create a data module's loaders, sharded over its trainer's ranks, and keep their state.
 
-    A data module returns ``state_dict`` from its own and calls ``load_state_dict`` in its own.
-    Lightning saves a training loader's state, too, but does not restore it where the loader was
-    made early, as by ``trainer.estimated_stepping_batches``; this way it always is.
+    A data module includes ``state_dict`` in its own and calls ``load_state_dict`` in its own.
+    Lightning also saves the state of a training loader, but does not restore it if the loader was
+    created early, as by ``trainer.estimated_stepping_batches``; this way it always is.
 
     Args:
         seed: Seed of the order.
         num_workers: Worker processes of each loader; 0 loads in this process.
         pin_memory: Whether batches are put into page-locked memory.
-        multiprocessing_context: How worker processes start.
+        multiprocessing_context: Start method of worker processes.
         resident: Whether ``IndexedTensors`` are put on the trainer's device, once, and batches
             for training, validation and testing gathered there. Each rank holds all the data.
 
     Raises:
-        ValueError: If the number of worker processes is negative, or there are some or page-locked
-            memory for data on the device.
+        ValueError: If the number of worker processes is negative, or data on the device are
+            combined with worker processes or page-locked memory.
 
     Example:
         >>> from .indexed_tensors import IndexedTensors
@@ -68,7 +68,7 @@ class Loaders:
         if resident and (num_workers or pin_memory):
             raise ValueError(
                 f"Expected no `num_workers` and `pin_memory` with `resident`, but got "
-                f"{num_workers} and {pin_memory}. Data on the device needs none."
+                f"{num_workers} and {pin_memory}. Data on the device need neither."
             )
         self.seed, self.resident = seed, resident
         self.settings: dict[str, Any] = dict(
@@ -91,14 +91,14 @@ class Loaders:
         lengths: Tensor | None = None,
         span: int = 0,
     ) -> EpochLoader:
-        """Shuffled batches of the members; the rest of an epoch, if its state was loaded.
+        """Return a loader of shuffled batches; it resumes in mid-epoch if a state was loaded.
 
         Args:
-            dataset: Has ``__getitems__``.
-            members: Items to walk over, int64 of shape ``(N,)``.
+            dataset: Data set with ``__getitems__``.
+            members: Items to iterate over, int64 of shape ``(N,)``.
             batch_size: Items in a batch, on each rank.
-            trainer: The data module's.
-            weights: Chance of each member, to draw them with replacement.
+            trainer: The data module's Trainer.
+            weights: Sampling weight of each member, to draw them with replacement.
             lengths: Length of each member, for batches of similar lengths.
             span: Added to an item for each time that it was drawn before in the epoch.
         """
@@ -118,7 +118,7 @@ class Loaders:
         return self.follow(self._load(dataset, batches, trainer))
 
     def follow(self, loader: Resumable) -> Resumable:
-        """Keep the state of a training loader; it goes on from the state that was loaded."""
+        """Keep the state of a training loader, which continues from a loaded state."""
         self._training = loader
         if self._state:
             loader.load_state_dict(self._state)
@@ -128,7 +128,7 @@ class Loaders:
     def in_order(
         self, dataset: BatchedDataset, members: Tensor, batch_size: int, *, trainer: Trainer | None
     ) -> EpochLoader:
-        """Every member once over all ranks, in order, for validation and testing."""
+        """Return a loader of every member once over all ranks, in order, to validate or test."""
         rank, replicas = self.shard(trainer)
         batches = EpochSampler(members, batch_size, shuffle=False, rank=rank, num_replicas=replicas)
         return self._load(dataset, batches, trainer)
@@ -136,7 +136,7 @@ class Loaders:
     def predict(
         self, dataset: Dataset[Any], members: Tensor, batch_size: int, *, trainer: Trainer | None
     ) -> DataLoader[Any]:
-        """Every member once, in order; Lightning shards it and tells writers the indices."""
+        """Return a loader of all members, in order; Lightning shards it and informs writers."""
         check_enough(len(members), self.shard(trainer)[1])
         part = Subset(dataset, members.tolist())
         return DataLoader(
@@ -148,23 +148,23 @@ class Loaders:
         )
 
     def state_dict(self) -> dict[str, int]:
-        """Where the training loader is."""
+        """Return the position of the training loader."""
         return self._training.state_dict() if self._training else {}
 
     def load_state_dict(self, state: dict[str, int], *, trainer: Trainer | None) -> None:
-        """Give the next training loader this state, if it is for a fit that is resumed."""
+        """Keep a state for the next training loader, if a fit is being resumed."""
         if trainer is not None and trainer.state.fn == "fit":
             self._state = state
 
     @staticmethod
     def shard(trainer: Trainer | None) -> tuple[int, int]:
-        """Rank and number of ranks; with model parallelism these are not those of processes."""
+        """Return rank and number of ranks; with model parallelism, not those of processes."""
         shard = trainer.distributed_sampler_kwargs if trainer else None
         return (shard["rank"], shard["num_replicas"]) if shard else (0, 1)
 
     @staticmethod
     def finished(trainer: Trainer | None) -> Callable[[], int] | None:
-        """How many batches of the epoch have been trained on, for a sampler's ``finished``."""
+        """Return a counter of the epoch's trained batches, for a sampler's ``finished``."""
         return partial(_finished_batches, trainer) if trainer else None
 
     def _load(
@@ -175,7 +175,7 @@ class Loaders:
         return EpochLoader(dataset, batches, **self.settings)
 
     def _place(self, dataset: BatchedDataset, device: torch.device) -> IndexedTensors:
-        """The data on the device: one copy for the loaders of all splits."""
+        """Return the data on the device: one copy for the loaders of all splits."""
         if not isinstance(dataset, IndexedTensors):
             raise TypeError(
                 f"Expected `resident` to be False for {type(dataset).__name__}, but got True. Only "

@@ -16,29 +16,30 @@ def make_splits(
     fold: int = 0,
     seed: int = 0,
 ) -> dict[str, Tensor]:
-    """Splits that depend on the arguments alone: not on the rank, the call or the global RNG.
+    """Create splits that depend only on the arguments, not on rank, call or global random state.
 
-    Classes have their share of each split to within one item. A class of one item has it in
-    training; one of two has at most one of them elsewhere. With folds a class of fewer items than
-    folds is missing from the validation of some, and a class of one from one training split.
+    Each class is represented in each split in proportion, to within one item. A class of one item
+    has it in training; one of two has at most one of them elsewhere. With folds, a class with fewer
+    items than folds is missing from some validation splits, and a class of one item from one
+    training split.
 
     Args:
         items: Class of each item, int64 of shape ``(N,)``, for splits stratified by class; or the
-            number of items, for plain random ones (of targets that are numbers, or unlabelled).
-        val_fraction: Share of the items for validation, of those outside a fixed test set. 0 gives
-            an empty split. Folds need none.
-        test_fraction: Share of the items for testing, unless ``test`` is given. 0 gives an empty
+            number of items, for plain random ones (for numeric targets, or without labels).
+        val_fraction: Fraction of the items for validation, of those outside a fixed test set. 0
+            gives an empty split. Ignored with folds.
+        test_fraction: Fraction of the items for testing, unless ``test`` is given. 0 gives an empty
             split.
         test: Items of a fixed test set, integers of shape ``(M,)``.
-        num_folds: Divide what is not for testing into as many folds, and validate on one of them.
-        fold: Which of the folds, from 0.
+        num_folds: Number of folds that all but the test set is divided into; one validates.
+        fold: Index of the validation fold, from 0.
         seed: Seed of the draws.
 
     Returns:
         Items of ``"train"``, ``"val"`` and ``"test"``: int64, ascending, on the CPU.
 
     Raises:
-        ValueError: If a number is out of range, or a split that was asked for would be empty.
+        ValueError: If a number is out of range, or a requested split would be empty.
 
     Example:
         >>> splits = make_splits(10, val_fraction=0.2, test_fraction=0.3)
@@ -70,13 +71,13 @@ def make_splits(
 def check_split_arguments(
     val_fraction: float, test_fraction: float, num_folds: int | None, fold: int
 ) -> None:
-    """Refuse what no data can be split by, before there are any.
+    """Refuse arguments by which no data can be split, before the data are read.
 
     Args:
-        val_fraction: Share of the items for validation; folds need none.
-        test_fraction: Share of the items for testing; 0 for a fixed test set.
+        val_fraction: Fraction of the items for validation; ignored with folds.
+        test_fraction: Fraction of the items for testing; 0 for a fixed test set.
         num_folds: Number of folds.
-        fold: Which of them, from 0.
+        fold: Index of the validation fold, from 0.
 
     Raises:
         ValueError: If a number is out of range, or nothing would be left for training.
@@ -86,7 +87,7 @@ def check_split_arguments(
             raise ValueError(f"Expected `{name}` to be at least 0 and below 1, but got {value}.")
     if num_folds is None:
         if fold != 0:
-            raise ValueError(f"Expected `num_folds` beside `fold`, but got fold {fold} alone.")
+            raise ValueError(f"Expected `num_folds` with `fold`, but got fold {fold} alone.")
         if val_fraction + test_fraction >= 1:
             raise ValueError(
                 f"Expected `val_fraction` and `test_fraction` to leave items for training, but got "
@@ -104,8 +105,8 @@ def _checked_classes(items: int | Tensor) -> Tensor:
     if items.ndim != 1 or items.dtype != torch.int64:
         raise ValueError(
             f"Expected `items` to be a number or int64 classes of shape (N,), but got "
-            f"{items.dtype} of shape {tuple(items.shape)}. Give the number of items for targets "
-            f"that are numbers."
+            f"{items.dtype} of shape {tuple(items.shape)}. Pass the number of items for numeric "
+            f"targets."
         )
     if (items < 0).any():
         raise ValueError(f"Expected `items` to hold classes from 0, but got {int(items.min())}.")
@@ -113,11 +114,11 @@ def _checked_classes(items: int | Tensor) -> Tensor:
 
 
 def _fixed_test(test: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The test set, ascending, and what is outside."""
+    """Return the test set, ascending, and the other items."""
     test = test.cpu().long().sort().values
     known = (test >= 0) & (test < count)
     if not known.all() or (test[1:] == test[:-1]).any():
-        raise ValueError(f"Expected `test` to hold different items in 0..{count - 1}.")
+        raise ValueError(f"Expected `test` to hold unique items in 0..{count - 1}.")
     outside = torch.ones(count, dtype=torch.bool)
     outside[test] = False
     return test, outside.nonzero().flatten()
@@ -127,5 +128,5 @@ def _check_size(name: str, members: Tensor, share: float) -> None:
     if share > 0 and not len(members):
         raise ValueError(
             f"Expected at least one item in the {name!r} split, but got none: there are too few "
-            f"items, or too few to spare in every class. Give more data or other fractions."
+            f"items, or too few to spare in every class. Use more data or other fractions."
         )

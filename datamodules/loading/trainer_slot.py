@@ -1,4 +1,4 @@
-"""Where a data module keeps its Trainer."""
+"""The attribute in which a data module keeps its Trainer."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from lightning.pytorch import Trainer
 
 
 class TrainerSlot:
-    """Attribute ``trainer`` of a data module, which takes Trainers of ``lightning`` alone.
+    """Attribute ``trainer`` of a data module, which accepts only Trainers of ``lightning``.
 
-    ``pytorch_lightning`` is a package of its own with classes of its own. Its Trainer would fail
-    later, with an error that does not say why.
+    ``pytorch_lightning`` is a separate package with separate classes. Its Trainer would fail later,
+    with an error that does not say why.
 
     Raises:
-        TypeError: If it gets a Trainer of another package.
+        TypeError: If a Trainer of the other package is assigned.
     """
 
     def __get__(self, instance: Any, owner: type | None = None) -> Trainer | None:
@@ -23,6 +23,6 @@ class TrainerSlot:
         if "pytorch_lightning" in packages:
             raise TypeError(
                 f"Expected {type(instance).__name__} to get a Trainer of `lightning.pytorch`, but "
-                f"got one of `pytorch_lightning`. Write `from lightning.pytorch import Trainer`."
+                f"got one of `pytorch_lightning`. Use `from lightning.pytorch import Trainer`."
             )
         instance.__dict__["trainer"] = trainer

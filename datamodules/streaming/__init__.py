@@ -1,1 +1,1 @@
-"""Images that stream through litdata, for data larger than one machine."""
+"""Images streamed with litdata, for data larger than one machine."""

@@ -6,16 +6,16 @@ from .streamed_item import Reading, image_and_label
 
 try:
     from litdata import StreamingDataset  # type: ignore[import-not-found,unused-ignore]
-except ImportError:  # whoever opens a stream is told
+except ImportError:  # raised when a stream is opened
     StreamingDataset = object
 
 
 class IndexedStream(StreamingDataset):  # type: ignore[misc]
-    """Image, label and index of each item, in which order soever litdata reads them.
+    """Image, label and index of each item, in whatever order litdata reads them.
 
     Args:
-        url: Folder or address of what ``litdata.optimize`` wrote.
-        read: Image and label of an item; None takes the usual names.
+        url: Folder or URL that ``litdata.optimize`` wrote to.
+        read: Extracts image and label from an item; None accepts pairs and the usual keys.
         settings: Arguments of ``litdata.StreamingDataset``.
 
     Raises:

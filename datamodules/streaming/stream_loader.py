@@ -12,22 +12,22 @@ from .streamed_item import Reading, stacked
 
 
 class StreamLoader:
-    """Shuffled batches of images, labels and items of a litdata stream, resumed in mid-epoch.
+    """Load shuffled batches of images, labels and items of a litdata stream; resumes in mid-epoch.
 
-    litdata shuffles the chunks and the items near one another, fetches chunks ahead, and gives
-    each rank and each worker process its own. The order depends on (seed, epoch) and on their
-    numbers. All batches are full: what is left over is left out, other items in every epoch.
-    Lightning takes it as a dataloader as it is.
+    litdata shuffles the chunks and nearby items, fetches chunks ahead, and gives each rank and each
+    worker process its own. The order depends on (seed, epoch) and on the numbers of ranks and
+    workers. All batches are full: remaining items are dropped, different ones in every epoch.
+    Lightning accepts it as a dataloader.
 
     Args:
-        url: Folder or address of what ``litdata.optimize`` wrote.
+        url: Folder or URL that ``litdata.optimize`` wrote to.
         batch_size: Images in a batch, on each rank.
-        read: Image and label of an item; None takes the usual names.
+        read: Extracts image and label from an item; None accepts pairs and the usual keys.
         seed: Seed of the order.
         num_workers: Worker processes.
         pin_memory: Whether batches are put into page-locked memory.
-        multiprocessing_context: How worker processes start.
-        finished: How many batches of this epoch are used up, for ``EpochPosition``.
+        multiprocessing_context: Start method of worker processes.
+        finished: Returns how many batches of this epoch were used, for ``EpochPosition``.
         settings: Arguments of ``litdata.StreamingDataset``.
 
     Raises:
@@ -49,7 +49,7 @@ class StreamLoader:
     ) -> None:
         from .indexed_stream import IndexedStream
 
-        # Not `dataset`: Lightning would warn of the length that a loader of litdata itself has.
+        # Not `dataset`: Lightning would warn about the length of the litdata loader.
         self._stream = IndexedStream(url, read, shuffle=True, drop_last=True, seed=seed, **settings)
         self.batch_size, self.seed = batch_size, seed
         self._settings = dict(
@@ -67,37 +67,37 @@ class StreamLoader:
 
     @property
     def sampler(self) -> EpochPosition:
-        """Under this name Lightning looks for a ``set_epoch`` to call."""
+        """The position, under the name by which Lightning finds ``set_epoch``."""
         return self.position
 
     @property
     def epoch(self) -> int:
-        """Epoch of the batches that are given out."""
+        """Epoch of the batches that are yielded."""
         return self.position.current_epoch
 
     def __len__(self) -> int:
         return self.position.length
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        # A generator: an epoch that is set before the first batch is asked for counts.
+        # A generator: an epoch can be set until the first batch is requested.
         done = self.position.begin()
         for batch in self._pass(self.epoch, done):
             self.position.done += 1
             yield batch
 
     def state_dict(self) -> dict[str, int]:
-        """Where the epoch is: batches given out, not those that workers have loaded ahead."""
+        """Return the position in the epoch, without batches that workers have loaded ahead."""
         return self.position.state_dict()
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on with the batches that were left, once the epoch is that of the state."""
+        """Continue with the remaining batches, once the epoch is that of the state."""
         self.position.load_state_dict(state)
 
     def _pass(self, epoch: int, done: int) -> Any:
-        """A loader of litdata's for the rest of one epoch."""
+        """Return a litdata loader for the rest of one epoch."""
         from litdata import StreamingDataLoader  # type: ignore[import-not-found,unused-ignore]
 
-        # What a pass before has left in it.
+        # Discard the state of an earlier pass.
         self._stream.reset_state_dict()
         loader = StreamingDataLoader(
             self._stream,
@@ -106,14 +106,14 @@ class StreamLoader:
             generator=torch.Generator().manual_seed(epoch_seed(self.seed, epoch)),
             **self._settings,
         )
-        # litdata counts epochs from 1, and one up when a whole one begins.
+        # litdata counts epochs from 1, and increments when a whole one begins.
         loader.current_epoch = epoch
         if done:
             loader.load_state_dict(self._litdata_state(epoch + 1, done, loader.num_workers))
         return loader
 
     def _litdata_state(self, epoch: int, done: int, workers: int) -> dict[str, Any]:
-        """What litdata would have saved after so many batches."""
+        """Return what litdata would have saved after this many batches."""
         self._stream.set_epoch(epoch)
         items = done * self.batch_size
         return {

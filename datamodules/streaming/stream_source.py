@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class StreamSource:
-    """Images of a stream by their index, to be read one after the other.
+    """Images of a stream by index, to be read sequentially.
 
     Args:
         streamed: The images with their labels.
@@ -32,6 +32,6 @@ class StreamSource:
         return len(self.streamed)
 
     def take(self, index: Tensor) -> Tensor:
-        """Images by their index, uint8 of shape ``(N, C, H, W)``."""
+        """Return images by index, uint8 of shape ``(N, C, H, W)``."""
         images: Tensor = self.streamed.__getitems__(index)[0]
         return images

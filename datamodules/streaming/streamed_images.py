@@ -1,4 +1,4 @@
-"""Images of a stream by their index, for evaluation."""
+"""Images of a stream by index, for evaluation."""
 
 import os
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 class StreamedImages(Dataset[Any]):
     """Batches of images, labels and items of a litdata stream, for an ``EpochLoader``.
 
-    Whole chunks are fetched and kept in litdata's cache, so items are best asked for in
-    ``order``.
+    Whole chunks are fetched and kept in litdata's cache, so items are best requested in the order
+    of ``order``.
 
     Args:
-        url: Folder or address of what ``litdata.optimize`` wrote.
-        read: Image and label of an item; None takes the usual names.
+        url: Folder or URL that ``litdata.optimize`` wrote to.
+        read: Extracts image and label from an item; None accepts pairs and the usual keys.
         settings: Arguments of ``litdata.StreamingDataset``.
     """
 
@@ -38,17 +38,17 @@ class StreamedImages(Dataset[Any]):
         return self._length
 
     def __getitems__(self, items: Sequence[int] | Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Batch of some items, the items last."""
+        """Return a batch of items, with the items last."""
         return stacked([self._item(int(item)) for item in items])
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_opened": None}
 
     def order(self, replicas: int) -> Tensor:
-        """Items in an order of which each of the ranks gets one run of neighbours.
+        """Return items in an order that gives each rank one run of neighbouring items.
 
         Args:
-            replicas: Number of ranks, each of which takes every so many-th item.
+            replicas: Number of ranks, each of which takes every ``replicas``-th item.
 
         Returns:
             Every item once, int64.
@@ -61,12 +61,12 @@ class StreamedImages(Dataset[Any]):
         return order[order >= 0]
 
     def _item(self, item: int) -> tuple[Any, int, int]:
-        # Each process opens its own: threads that fetch chunks do not survive a fork.
+        # Each process opens its own stream: threads that fetch chunks do not survive a fork.
         if self._opened is not None and self._opened[0] == os.getpid():
             return self._opened[1][item]
         stream = self._open()
         row = stream[item]
-        # Now that there is a cache: fill it with chunks, instead of fetching images one by one.
+        # Now that there is a cache, fill it with chunks instead of fetching images one by one.
         stream.on_demand_bytes = False
         self._opened = os.getpid(), stream
         return row

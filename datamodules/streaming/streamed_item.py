@@ -1,4 +1,4 @@
-"""One image and its label out of what a stream holds."""
+"""One image and its label from an item of a stream."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ Reading = Callable[[Any], tuple[Any, int]]
 
 
 def image_and_label(item: Any) -> tuple[Any, int]:
-    """Image and label of an item: a pair of them, or a mapping with the usual names.
+    """Return image and label of an item: a pair of them, or a mapping with the usual keys.
 
     Args:
         item: ``(image, label)``, or a mapping with ``"image"`` and ``"label"``, ``"class"`` or
@@ -32,20 +32,20 @@ def image_and_label(item: Any) -> tuple[Any, int]:
         return item[0], int(item[1])
     found = sorted(map(str, item)) if isinstance(item, Mapping) else type(item).__name__
     raise TypeError(
-        f"Expected items with an 'image' and a 'label', or pairs of them, but got {found}. Give "
-        f"`read`, which makes an image and a label of an item."
+        f"Expected items with an 'image' and a 'label', or pairs of them, but got {found}. Pass "
+        f"`read`, which extracts image and label from an item."
     )
 
 
 def as_pixels(image: Any) -> Tensor:
-    """Pixels of an image, uint8 of shape ``(C, H, W)``.
+    """Return the pixels of an image, uint8 of shape ``(C, H, W)``.
 
     Args:
-        image: A PIL image, or uint8 of shape ``(H, W)``, ``(H, W, C)`` or ``(C, H, W)``, an array
-            or a tensor. A side of 1, 3 or 4 at the end, or else in front, is the channels.
+        image: A PIL image, or a uint8 array or tensor of shape ``(H, W)``, ``(H, W, C)`` or
+            ``(C, H, W)``. A last, or else first, dimension of 1, 3 or 4 holds the channels.
 
     Raises:
-        ValueError: If it is of another type or shape.
+        ValueError: If it has another type or shape.
 
     Example:
         >>> as_pixels(torch.zeros(5, 6, 3, dtype=torch.uint8)).shape
@@ -66,7 +66,7 @@ def as_pixels(image: Any) -> Tensor:
 
 
 def stacked(rows: list[tuple[Any, int, int]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Batch of images, labels and items.
+    """Stack images, labels and items into a batch.
 
     Args:
         rows: Image, label and item of each.
@@ -75,7 +75,7 @@ def stacked(rows: list[tuple[Any, int, int]]) -> tuple[Tensor, Tensor, Tensor]:
         Images, uint8 of shape ``(B, C, H, W)``; labels and items, int64 of shape ``(B,)``.
 
     Raises:
-        ValueError: If the images are of several shapes.
+        ValueError: If the images have different shapes.
 
     Example:
         >>> x, y, index = stacked([(torch.zeros(2, 2).byte(), 7, 0)])
@@ -86,8 +86,8 @@ def stacked(rows: list[tuple[Any, int, int]]) -> tuple[Tensor, Tensor, Tensor]:
     shapes = {tuple(image.shape) for image in images}
     if len(shapes) > 1:
         raise ValueError(
-            f"Expected images of one shape, but got {sorted(shapes)}. Resize them where the stream "
-            f"is written, or give `read`, which makes an image and a label of an item."
+            f"Expected images of one shape, but got {sorted(shapes)}. Resize them when the stream "
+            f"is written, or pass `read`, which extracts image and label from an item."
         )
     _, labels, items = zip(*rows, strict=True)
     return torch.stack(images), torch.tensor(labels), torch.tensor(items)

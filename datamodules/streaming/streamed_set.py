@@ -20,16 +20,16 @@ _IMAGES_OF_A_RUN = 64
 
 @dataclass(frozen=True)
 class StreamedSet:
-    """A stream for each split, whose labels are known only as they are read.
+    """A stream for each split, whose labels become known only as they are read.
 
     Attributes:
-        urls: Folder or address of each split, ``"train"`` among them.
-        class_names: By class index.
-        read: Image and label of an item; None takes the usual names.
+        urls: Folder or URL of each split, including ``"train"``.
+        class_names: Names of the classes, by class index.
+        read: Extracts image and label from an item; None accepts pairs and the usual keys.
         options: Arguments of ``litdata.StreamingDataset``.
 
     Raises:
-        ValueError: If there is no stream to train on, one of another name, or no class.
+        ValueError: If there is no training stream, one with another name, or no class.
     """
 
     urls: Mapping[str, str]
@@ -40,7 +40,7 @@ class StreamedSet:
     def __post_init__(self) -> None:
         if "train" not in self.urls or not set(self.urls) <= set(_PARTS):
             raise ValueError(
-                f"Expected streams of 'train' and perhaps 'val' and 'test', but got "
+                f"Expected streams of 'train' and optionally 'val' and 'test', but got "
                 f"{sorted(self.urls)}."
             )
         if len(self.class_names) < 1:
@@ -52,20 +52,20 @@ class StreamedSet:
         return StreamSource(self.streamed("train"))
 
     def streamed(self, split: str) -> "StreamedImages":
-        """Images of a split by their index."""
-        # litdata is optional, and takes its time.
+        """Return the images of a split by index."""
+        # litdata is optional, and slow to import.
         from .streamed_images import StreamedImages
 
         return StreamedImages(self.urls[split], self.read, **self.options)
 
     def split_indices(self) -> dict[str, Tensor]:
-        """Indices of the images of each split, which begin anew in each."""
+        """Return the indices of each split's images, which start from 0 in each."""
         none = torch.zeros(0, dtype=torch.int64)
         counted = {name: torch.arange(len(self.streamed(name))) for name in self.urls}
         return {name: counted.get(name, none) for name in _PARTS}
 
     def with_class_names(self, names: Sequence[str]) -> "StreamedSet":
-        """The same, if these are its classes: labels of a stream are taken as they are.
+        """Return self if the names are its classes: labels of a stream are not converted.
 
         Raises:
             ValueError: If they are not.
@@ -73,22 +73,22 @@ class StreamedSet:
         if tuple(names) != self.class_names:
             raise ValueError(
                 f"Expected the checkpoint's classes {', '.join(names)}, but got `class_names` "
-                f"{', '.join(self.class_names)}. Give those that it was trained on."
+                f"{', '.join(self.class_names)}. Pass those that it was trained on."
             )
         return self
 
     def examples(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Training images and their labels by index."""
+        """Return training images and their labels by index."""
         images, labels, _ = self.images.streamed.__getitems__(index)
         return images, labels
 
 
 def spread_runs(count: int, wanted: int) -> Tensor:
-    """Indices in runs of neighbours, which a stream holds together, spread evenly.
+    """Return evenly spread runs of neighbouring indices, which a stream stores together.
 
     Args:
         count: Number of images.
-        wanted: How many to take, to within a run.
+        wanted: How many indices to return, to within a run.
 
     Example:
         >>> spread_runs(1000, 128)[[0, 63, 64, 127]]

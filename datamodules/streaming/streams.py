@@ -13,20 +13,20 @@ from .streamed_item import Reading
 
 
 class Streams:
-    """Makes a data module's loaders from litdata streams of its splits.
+    """Create a data module's loaders from litdata streams of its splits.
 
-    Training batches come as litdata streams them. For evaluation every image comes once over all
-    ranks, each rank reading its own run of chunks in order.
+    Training batches are in the order in which litdata streams them. For evaluation, every image is
+    loaded once over all ranks, each of which reads its own run of chunks in order.
 
     Args:
-        urls: Folder or address of each split that there is: ``"train"``, ``"val"``, ``"test"``.
-        loaders: The data module's; they say how many worker processes there are.
-        read: Image and label of an item; None takes the usual names.
+        urls: Folder or URL of each existing split: ``"train"``, ``"val"``, ``"test"``.
+        loaders: The data module's loaders, with their settings.
+        read: Extracts image and label from an item; None accepts pairs and the usual keys.
         settings: Arguments of ``litdata.StreamingDataset``: ``cache_dir``, ``max_cache_size``,
             ``storage_options``, ...
 
     Raises:
-        ValueError: If there is no stream to train on.
+        ValueError: If there is no training stream.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Streams:
         self._splits: dict[str, StreamedImages] = {}
 
     def train(self, batch_size: int, *, trainer: Trainer | None) -> StreamLoader:
-        """Shuffled batches; the rest of an epoch, if its state was loaded."""
+        """Return a loader of shuffled batches; it resumes in mid-epoch if a state was loaded."""
         loader = StreamLoader(
             self.urls["train"],
             batch_size,
@@ -57,25 +57,25 @@ class Streams:
         return self.loaders.follow(loader)
 
     def in_order(self, split: str, batch_size: int, *, trainer: Trainer | None) -> EpochLoader:
-        """Every image of a split once over all ranks."""
+        """Return a loader of every image of a split once over all ranks."""
         images = self.images(split)
         members = images.order(self.loaders.shard(trainer)[1])
         return self.loaders.in_order(images, members, batch_size, trainer=trainer)
 
     def predict(self, split: str, batch_size: int, *, trainer: Trainer | None) -> DataLoader[Any]:
-        """Every image of a split once, in order, sharded by Lightning."""
+        """Return a loader of every image of a split once, in order, sharded by Lightning."""
         images = self.images(split)
         return self.loaders.predict(images, torch.arange(len(images)), batch_size, trainer=trainer)
 
     def images(self, split: str) -> StreamedImages:
-        """The images of a split by their index.
+        """Return the images of a split by index.
 
         Raises:
             ValueError: If there is no stream of it.
         """
         if split not in self.urls:
             raise ValueError(
-                f"Expected a stream of {split!r}, but got {sorted(self.urls)}. Give its folder."
+                f"Expected a stream of {split!r}, but got {sorted(self.urls)}. Pass its folder."
             )
         if split not in self._splits:
             self._splits[split] = StreamedImages(self.urls[split], self.read, **self._settings)

@@ -1,4 +1,4 @@
-"""Columns of categories: one-hot or ordinal, missing ones, unseen ones."""
+"""Categorical columns: one-hot or ordinal, with missing and unseen categories."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -20,18 +20,18 @@ _UNSEEN = dict.fromkeys(("other", "error"))
 
 
 class CategoryEncoder:
-    """Turn texts into numbers by the vocabulary of the training rows.
+    """Encode strings by the vocabulary of the training rows.
 
-    Vocabularies are sorted, so that they do not depend on the order of the rows. Where the
-    training rows miss values, missing is a category of its own, the last.
+    Vocabularies are sorted, so that they do not depend on the order of the rows. If values are
+    missing in the training rows, missing is a separate category, the last.
 
     Args:
         encoding: ``"one_hot"`` gives one feature of 0 and 1 for each category; ``"ordinal"`` gives
             one feature for each column, the category's number from 1 on, for a network with
             embeddings.
-        unseen: ``"other"`` takes categories that the training rows do not have as another one:
-            zeros throughout, or the number 0, and warns of a column of nothing else;
-            ``"error"`` refuses them.
+        unseen: ``"other"`` encodes categories that the training rows do not have as all zeros, or
+            as the number 0, with a warning if a column holds nothing else; ``"error"`` refuses
+            them.
 
     Attributes:
         vocabularies: Categories of each column, None for missing.
@@ -57,7 +57,7 @@ class CategoryEncoder:
 
     @property
     def feature_names(self) -> list[str]:
-        """Names of the features that `encode` gives, in order."""
+        """Names of the features that `encode` returns, in order."""
         if self.encoding == "ordinal":
             return list(self.vocabularies)
         return [
@@ -68,7 +68,7 @@ class CategoryEncoder:
 
     @property
     def feature_columns(self) -> list[int]:
-        """Which of the columns each feature comes from."""
+        """Index of each feature's column."""
         if self.encoding == "ordinal":
             return list(range(len(self.vocabularies)))
         sizes = map(len, self.vocabularies.values())
@@ -76,7 +76,7 @@ class CategoryEncoder:
 
     @property
     def constant(self) -> list[str]:
-        """Columns of which the training rows have one category."""
+        """Columns with a single category in the training rows."""
         return [name for name, vocabulary in self.vocabularies.items() if len(vocabulary) == 1]
 
     def fit(self, table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> None:
@@ -84,13 +84,13 @@ class CategoryEncoder:
         self.vocabularies = {name: _vocabulary(table.texts(name)[rows]) for name in names}
 
     def encode(self, table: Table) -> Tensor:
-        """Features of all rows.
+        """Return the features of all rows.
 
         Returns:
             Tensor of shape ``(N, features)``, float32.
 
         Raises:
-            ValueError: If a category is unseen and the policy refuses it.
+            ValueError: If a category is unseen and ``unseen`` is ``"error"``.
         """
         codes = {name: self._codes(table, name) for name in self.vocabularies}
         for name, column in codes.items():
@@ -106,11 +106,11 @@ class CategoryEncoder:
         return torch.cat(hot, 1).float()
 
     def state_dict(self) -> dict[str, Any]:
-        """What `fit` found, of plain values."""
+        """Return the fitted state as plain values."""
         return {name: list(vocabulary) for name, vocabulary in self.vocabularies.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what another encoder's `fit` found."""
+        """Restore the fitted state of another encoder."""
         self.vocabularies = {name: list(vocabulary) for name, vocabulary in state.items()}
 
     def _codes(self, table: Table, name: str) -> Tensor:
@@ -124,25 +124,25 @@ class CategoryEncoder:
             known = [category for category in vocabulary if category is not None]
             raise ValueError(
                 f"Expected in column {name!r} a category of the training split, {shown(known)}, "
-                f"but {table.place(row)} has {found}. Mend it, or take such ones as another "
-                f"category with `unseen='other'`."
+                f"but {table.place(row)} has {found}. Fix it, or accept unseen categories with "
+                f"`unseen='other'`."
             )
         return codes
 
     def _report_strange(self, table: Table, name: str, codes: Tensor) -> None:
-        """Warn of a column none of whose categories is known: they may be written otherwise."""
+        """Warn if none of a column's categories is known: they may be spelt differently."""
         known = [category for category in self.vocabularies[name] if category is not None]
-        # Missing is the last of a vocabulary; where it is none, its code is 0.
+        # Missing is last in a vocabulary; if the vocabulary lacks it, its code is 0.
         if ((codes > 0) & (codes <= len(known))).any():
             return
         strange = sorted(set(table.texts(name).tolist()) - {None})
         if strange:
             rank_zero_warn(
                 f"Expected in column {name!r} categories of the training split, "
-                f"{shown(known) or 'where all are missing'}, but all that {table.source} has are "
-                f"others: {shown(strange)}. They are encoded as unseen. Write them as the training "
-                f"data do; of codes such as '007' a data frame keeps the zeros as texts only, in "
-                f"pandas with `dtype=str`."
+                f"{shown(known) or 'where all are missing'}, but {table.source} has only "
+                f"others: {shown(strange)}. They are encoded as unseen. Spell them as in the "
+                f"training data; a data frame keeps the zeros of codes such as '007' only if they "
+                f"are strings, in pandas with `dtype=str`."
             )
 
 

@@ -14,11 +14,11 @@ _FEW_VALUES = 20
 class ClassLabels:
     """Class indices from a column of labels.
 
-    The classes are those of all rows, not of the training rows alone, so that each keeps its
-    index however the rows are split; in the order of numbers where all are numbers, else sorted.
+    The classes are those of all rows, not of the training rows only, so that each keeps its index
+    however the rows are split. They are in numerical order if all are numbers, else sorted.
 
     Attributes:
-        names: Of the classes, by index.
+        names: Names of the classes, by index.
 
     Example:
         >>> import numpy as np
@@ -33,10 +33,10 @@ class ClassLabels:
         self.names: list[str] = []
 
     def fit(self, table: Table, targets: Sequence[str]) -> None:
-        """Collect the classes of all rows; a warning tells of numbers with fractions.
+        """Collect the classes of all rows; warn about numbers with fractional parts.
 
         Raises:
-            ValueError: If there is one class, or labels are numbers that hardly ever repeat.
+            ValueError: If there is only one class, or labels are numbers that hardly ever repeat.
         """
         (target,) = targets
         found = {text for text in table.texts(target) if text is not None}
@@ -50,12 +50,12 @@ class ClassLabels:
             if len(found) > max(_FEW_VALUES, len(table) // 2):
                 raise ValueError(
                     f"Expected classes in the target {target!r}, but {table.source} has "
-                    f"{several}. Use `task='regression'`; of classes give at least two rows each."
+                    f"{several}. Use `task='regression'`, or at least two rows of each class."
                 )
             if fractions and len(found) > 1:
                 rank_zero_warn(
                     f"Expected classes in the target {target!r}, but {table.source} has "
-                    f"{several}. They are taken for {len(found)} classes; use "
+                    f"{several}. They are treated as {len(found)} classes; use "
                     f"`task='regression'` to predict amounts."
                 )
         if len(found) < 2:
@@ -65,13 +65,13 @@ class ClassLabels:
             )
 
     def encode(self, table: Table, targets: Sequence[str]) -> Tensor:
-        """Class index of each row.
+        """Return the class index of each row.
 
         Returns:
             Tensor of shape ``(N,)``, int64.
 
         Raises:
-            ValueError: If a label is missing or none of the classes.
+            ValueError: If a label is missing or not one of the classes.
         """
         (target,) = targets
         numbers = {name: index for index, name in enumerate(self.names)}
@@ -82,17 +82,17 @@ class ClassLabels:
             found = "none" if texts[row] is None else repr(texts[row])
             raise ValueError(
                 f"Expected one of the classes {shown(self.names)} in the target {target!r}, but "
-                f"{table.place(row)} has {found}. Mend it or leave out that row; a class whose "
-                f"name is one of `missing_values` needs others."
+                f"{table.place(row)} has {found}. Fix it or leave out that row; if a class has "
+                f"the name of a missing value, change `missing_values`."
             )
         return indices
 
     def state_dict(self) -> dict[str, Any]:
-        """The classes."""
+        """Return the classes."""
         return {"names": list(self.names)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over the classes of a checkpoint."""
+        """Restore the classes of a checkpoint."""
         self.names = list(state["names"])
 
 

@@ -1,4 +1,4 @@
-"""What is suspicious about the columns of a table."""
+"""Findings of suspicious columns in a table."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,11 @@ _FEW_VALUES = 20
 
 
 def column_findings(encoder: TableEncoder, table: Table, rows: NDArray[np.int64]) -> list[str]:
-    """Columns that tell a network nothing, or what it should not know; one sentence or two each.
+    """Report columns that carry no information, or that a network should not see.
 
     Args:
-        encoder: Fitted.
-        table: What it was fitted to.
+        encoder: Fitted encoder.
+        table: Table that it was fitted to.
         rows: The training rows.
 
     Example:
@@ -37,7 +37,7 @@ def column_findings(encoder: TableEncoder, table: Table, rows: NDArray[np.int64]
         if len(vocabulary) > many:
             findings.append(
                 f"Column {name!r} has {len(vocabulary)} categories in {len(rows)} training rows: "
-                f"too few rows of each to learn from. Name it in `ignore`."
+                f"too few rows of each category to learn from. Name it in `ignore`."
             )
     findings += [
         f"Column {name!r} counts the rows of {table.source}. Name it in `ignore`."

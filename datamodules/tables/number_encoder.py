@@ -1,4 +1,4 @@
-"""Columns of numbers: missing values, infinities, scaling."""
+"""Numeric columns: missing values, infinities, scaling."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -35,26 +35,26 @@ _INFINITE = dict.fromkeys(("clip", "missing", "error"))
 
 
 class NumberEncoder:
-    """Fill, clip and scale columns of numbers by what the training rows hold.
+    """Impute, clip and scale numeric columns, fitted to the training rows.
 
-    Infinities are dealt with first, then missing values, in the columns' own units; then comes the
-    scaling, whose statistics are those of the finite values. A column in which the training rows
-    hold nothing finite becomes 0 throughout.
+    Infinities are handled first, then missing values, in the columns' own units; the scaling comes
+    last, with the statistics of the finite values. A column without finite values in the training
+    rows becomes 0 throughout.
 
     Args:
-        scaling: ``"standard"`` (mean 0, deviation 1), ``"min_max"`` (0..1),
+        scaling: ``"standard"`` (mean 0, standard deviation 1), ``"min_max"`` (0..1),
             ``"min_max_symmetric"`` (-1..1), ``"robust"`` (median 0, interquartile range 1) or
             ``"none"``.
-        missing: ``"mean"``, ``"median"``, ``"zero"`` or a number fill what is missing;
-            ``"indicator"`` fills the mean and adds a column that tells which were missing, for
-            each column in which the training rows miss some; ``"error"`` refuses it.
-        infinite: ``"clip"`` takes the training rows' least and greatest finite value instead,
-            ``"missing"`` takes infinities as missing, ``"error"`` refuses them.
+        missing: ``"mean"``, ``"median"``, ``"zero"`` or a number replace missing values;
+            ``"indicator"`` uses the mean and adds a column that flags missing values, for each
+            column that has any in the training rows; ``"error"`` refuses them.
+        infinite: ``"clip"`` replaces infinities by the smallest or largest finite value of the
+            training rows, ``"missing"`` treats them as missing, ``"error"`` refuses them.
 
     Attributes:
         names: Columns, in order.
         constant: Columns that do not vary over the training rows.
-        empty: Columns in which the training rows hold nothing finite.
+        empty: Columns without finite values in the training rows.
 
     Raises:
         ValueError: If a name is unknown.
@@ -89,12 +89,12 @@ class NumberEncoder:
 
     @property
     def feature_names(self) -> list[str]:
-        """Names of the features that `encode` gives, in order."""
+        """Names of the features that `encode` returns, in order."""
         return self.names + [f"{name} is missing" for name in self._indicated]
 
     @property
     def feature_columns(self) -> list[int]:
-        """Which of `names` each feature comes from."""
+        """Index in `names` of each feature's column."""
         return [*range(len(self.names)), *(self.names.index(name) for name in self._indicated)]
 
     @property
@@ -103,10 +103,10 @@ class NumberEncoder:
         return Scaling(self._statistics["center"], self._statistics["scale"])
 
     def fit(self, table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> None:
-        """Measure the columns over the training rows.
+        """Fit to the training rows.
 
         Raises:
-            ValueError: If a cell is no number, or the scale of a column overflows.
+            ValueError: If a cell is not a number, or the scale of a column overflows.
         """
         self.names = list(names)
         x = _stack(table, names)[torch.from_numpy(rows)]
@@ -129,13 +129,13 @@ class NumberEncoder:
         self.constant, self.empty = _chosen(names, known & (low == high)), _chosen(names, ~known)
 
     def encode(self, table: Table) -> Tensor:
-        """Features of all rows.
+        """Return the features of all rows.
 
         Returns:
             Tensor of shape ``(N, features)``, float64.
 
         Raises:
-            ValueError: If a cell is no number, or is one that the policy refuses.
+            ValueError: If a cell is not a number, or is refused by ``missing`` or ``infinite``.
         """
         x = _stack(table, self.names)
         x = self._without_infinities(x, table)
@@ -147,7 +147,7 @@ class NumberEncoder:
         return torch.cat([scale_columns(x, self.scaling), missing[:, indicated].double()], 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """What `fit` found, of plain values and tensors."""
+        """Return the fitted state as plain values and tensors."""
         return {
             "names": list(self.names),
             "constant": list(self.constant),
@@ -157,7 +157,7 @@ class NumberEncoder:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what another encoder's `fit` found."""
+        """Restore the fitted state of another encoder."""
         self.names, self._indicated = list(state["names"]), list(state["indicated"])
         self.constant, self.empty = list(state["constant"]), list(state["empty"])
         kept = ("low", "high", "fill", "center", "scale")
@@ -195,7 +195,7 @@ class NumberEncoder:
         row, column = (int(i) for i in wrong.nonzero()[0])
         raise ValueError(
             f"Expected {expected} in column {self.names[column]!r}, but {table.place(row)} has "
-            f"{found}. Mend it, or choose what happens, such as `{fix}`."
+            f"{found}. Fix it, or choose how to handle it, such as with `{fix}`."
         )
 
     def _check_scale(self, table: Table, scaling: Scaling, known: Tensor) -> None:
@@ -203,7 +203,7 @@ class NumberEncoder:
         if overflown:
             raise ValueError(
                 f"Expected numbers that can be scaled, but those in {shown(overflown)} of "
-                f"{table.source} are too large. Mend them, or name the columns in `ignore`."
+                f"{table.source} are too large. Fix them, or name the columns in `ignore`."
             )
 
 

@@ -34,12 +34,12 @@ def read_table(
     """Read a table.
 
     Args:
-        data: Path of a csv, tsv (also ``.gz``) or parquet file; a data frame of pandas or polars,
-            or a table of pyarrow; columns by name; or an array or tensor of shape ``(N, C)``. In a
-            csv or tsv file a cell that begins with a quote ends with one, and those within it are
-            doubled.
-        delimiter: Between the cells of a line; None goes by the file's name.
-        missing_values: Texts that stand for a missing value; spaces around a text do not count.
+        data: Path of a csv, tsv (also ``.gz``) or parquet file; a pandas or polars data frame or a
+            pyarrow table; a mapping of names to columns; or an array or tensor of shape ``(N, C)``.
+            In a csv or tsv file, a cell that begins with a quote ends with one, and quotes within
+            it are doubled.
+        delimiter: Separator of the cells of a line; None infers it from the file name.
+        missing_values: Strings that stand for a missing value; surrounding spaces are ignored.
         column_names: Names of the columns of an array, or of a file without a header.
 
     Returns:
@@ -79,7 +79,7 @@ def read_table(
 
 
 def clean(values: Iterable[Any], missing: frozenset[str] = frozenset(MISSING_VALUES)) -> list[Any]:
-    """Cells as texts, None where missing; what is neither text nor number stays as it is.
+    """Return cells as strings, None if missing; other objects than strings and numbers are kept.
 
     Example:
         >>> clean([" a", "NA", 2.0, None, True])
@@ -101,12 +101,12 @@ def _cell(value: Any, missing: frozenset[str]) -> Any:
         return str(value)
     if isinstance(value, (int, float, np.number)):
         return number_text(float(value)) if not isinstance(value, int) else str(value)
-    # pandas' own marks of what is missing are equal to nothing.
+    # The missing values of pandas are equal to nothing.
     return None if value is None or type(value).__name__ in ("NAType", "NaTType") else value
 
 
 def numbers_of(tensor: torch.Tensor) -> NDArray[Any]:
-    """A tensor as an array; short floating point that numpy lacks becomes float32, exactly.
+    """Convert a tensor to an array; low-precision dtypes that NumPy lacks become float32, exactly.
 
     Example:
         >>> numbers_of(torch.tensor([1.5], dtype=torch.bfloat16))
@@ -124,10 +124,10 @@ def _objects(values: Iterable[Any]) -> NDArray[Any]:
 
 
 def _column(values: Any, missing: frozenset[str]) -> NDArray[Any]:
-    """Numbers where a column holds nothing else, dates as they are, else cleaned objects.
+    """Return numbers if a column holds nothing else, dates as they are, else cleaned objects.
 
-    Truth values become texts, so that a column of them is one of categories with and without
-    missing values.
+    Boolean values become strings, so that a column of them is categorical with and without missing
+    values.
     """
     array = values if isinstance(values, np.ndarray) else _objects(values)
     if array.dtype.kind in "ifumM":
@@ -166,7 +166,7 @@ def _frame_values(series: Any, missing: frozenset[str]) -> Any:
     if isinstance(series, torch.Tensor):
         return numbers_of(series)
     kind = str(getattr(series, "dtype", getattr(series, "type", "")))
-    if kind == "category":  # of pandas: the numbers of a category are names, too
+    if kind == "category":  # of pandas: numbers of a categorical column are names, too
         return _objects(clean(series.tolist(), missing))
     if kind.startswith("dictionary"):  # the same of pyarrow
         return _objects(clean(series.to_pylist(), missing))
@@ -191,7 +191,7 @@ def _from_array(data: Any, names: Sequence[str] | None, missing: frozenset[str])
 def _check_names(names: Sequence[str], source: str) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise ValueError(f"Expected each column of {source} once, but {shown(twice)} come twice.")
+        raise ValueError(f"Expected unique columns in {source}, but got {shown(twice)} repeatedly.")
 
 
 # Files
@@ -216,12 +216,12 @@ def _read_file(
             return _read_csv(file, path.name, delimiter, missing, names)
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
         raise ValueError(
-            f"Expected {path.name} to be text in UTF-8, but {error}. Write it again as UTF-8."
+            f"Expected {path.name} to be text in UTF-8, but {error}. Save it as UTF-8."
         ) from error
 
 
 def _open_text(path: Path) -> TextIO:
-    # The signature that spreadsheets put before the first name is left out.
+    # utf-8-sig skips the byte order mark that spreadsheets write before the first name.
     if path.suffix == ".gz":
         return TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
@@ -230,7 +230,7 @@ def _open_text(path: Path) -> TextIO:
 def _read_csv(
     file: TextIO, source: str, delimiter: str, missing: frozenset[str], names: Sequence[str] | None
 ) -> Table:
-    # Strict, or a quote that is never closed would swallow the rest of the file in silence.
+    # Strict, or a quote that is never closed would silently swallow the rest of the file.
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     try:
         header = next(reader, []) if names is None else list(names)
@@ -238,7 +238,7 @@ def _read_csv(
         raise _broken_row(1, reader, source, error) from error
     header = [name.strip() or f"unnamed_{i}" for i, name in enumerate(header)]
     _check_header(header, source, delimiter)
-    # Arrays, because the garbage collector looks through lists again and again.
+    # Arrays, because the garbage collector traverses lists again and again.
     columns: list[list[NDArray[Any]]] = [[_objects([])] for _ in header]
     lines: list[int] = []
     for rows, begins in _rows_in_chunks(reader, len(header), source):
@@ -253,7 +253,7 @@ def _read_csv(
 def _rows_in_chunks(
     reader: Any, width: int, source: str
 ) -> Iterator[tuple[list[list[str]], list[int]]]:
-    """Rows and the lines that they begin on; few at a time, because lists take much memory."""
+    """Yield rows and the lines they begin on, in small chunks, because lists take much memory."""
     rows: list[list[str]] = []
     lines: list[int] = []
     begin = reader.line_num + 1
@@ -262,7 +262,7 @@ def _rows_in_chunks(
             if len(row) == width:
                 rows.append(row)
                 lines.append(begin)
-            elif row:  # a blank line is none
+            elif row:  # a blank line is not a row
                 raise _wrong_width(row, width, f"line {begin} of {source}")
             begin = reader.line_num + 1
             if len(rows) == _ROWS_OF_A_CHUNK:
@@ -276,10 +276,10 @@ def _rows_in_chunks(
 
 def _broken_row(begin: int, reader: Any, source: str, error: csv.Error) -> ValueError:
     return ValueError(
-        f"Expected a row on line {begin} of {source}, but got as far as line {reader.line_num}: "
-        f"{error}. Close the quote that begins in that row, and double each one within a cell in "
-        f"quotes. A file whose quotes are bare can be read as a data frame, with pandas by "
-        f"`read_csv(..., quoting=csv.QUOTE_NONE)`, and that given instead."
+        f"Expected a row on line {begin} of {source}, but reading failed at line "
+        f"{reader.line_num}: {error}. Close the quote that begins in that row, and double each "
+        f"quote within a quoted cell. If quotes are literal characters, read the file as a data "
+        f"frame, in pandas with `read_csv(..., quoting=csv.QUOTE_NONE)`, and pass that instead."
     )
 
 
@@ -288,15 +288,15 @@ def _check_header(header: list[str], source: str, delimiter: str) -> None:
     other = [sign for sign in ",;\t|" if sign != delimiter and header and sign in header[0]]
     if len(header) == 1 and other:
         raise ValueError(
-            f"Expected the cells of {source} to be divided by {delimiter!r}, but its header is "
-            f"{header[0]!r}. Give `delimiter={other[0]!r}`."
+            f"Expected the cells of {source} to be separated by {delimiter!r}, but its header is "
+            f"{header[0]!r}. Use `delimiter={other[0]!r}`."
         )
 
 
 def _wrong_width(row: list[str], width: int, place: str) -> ValueError:
     return ValueError(
         f"Expected {width} cells, one for each column of the header, but {place} has {len(row)}: "
-        f"{shown(row)}. Mend that line; a cell that holds the delimiter must stand in quotes."
+        f"{shown(row)}. Fix that line; a cell that contains the delimiter must be quoted."
     )
 
 

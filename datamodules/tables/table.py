@@ -1,4 +1,4 @@
-"""A table in memory, which can say where each of its cells came from."""
+"""A table in memory that knows where each of its cells came from."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -19,14 +19,14 @@ _TRUTH = {"true": "True", "false": "False"}
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of one length.
+    """Columns of equal length.
 
     Attributes:
-        columns: By name: numbers as they came, or objects, each a text or None where missing.
+        columns: By name: numbers as they came, or objects, each a string or None if missing.
         source: What the table came from, for messages.
-        typed: Whether texts are known to be no numbers; those of a csv file are not.
+        typed: Whether strings are known not to be numbers; in a csv file they may be.
         lines: Line of the file on which each row begins, if it has lines.
-        targets: Columns that came as targets beside the features.
+        targets: Columns that were passed as targets, separately from the features.
     """
 
     columns: dict[str, NDArray[Any]]
@@ -40,13 +40,13 @@ class Table:
         return len(next(iter(self.columns.values()))) if self.columns else 0
 
     def place(self, row: int) -> str:
-        """Where a row is, for messages."""
+        """Describe where a row is, for messages."""
         if self.lines is not None:
             return f"line {self.lines[row]} of {self.source}"
         return f"row {row} of {self.source}"
 
     def find(self, argument: str, name: str | int) -> str:
-        """Name of the column that an argument asks for.
+        """Return the name of the column that an argument refers to.
 
         Raises:
             ValueError: If there is none.
@@ -65,10 +65,10 @@ class Table:
         )
 
     def with_targets(self, targets: dict[str, NDArray[Any]]) -> "Table":
-        """The table and columns of targets.
+        """Return the table with additional columns of targets.
 
         Raises:
-            ValueError: If they have another length.
+            ValueError: If they have a different length.
         """
         for name, values in targets.items():
             if len(values) != len(self):
@@ -79,22 +79,22 @@ class Table:
         return replace(self, columns={**self.columns, **targets}, targets=tuple(targets))
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """A column as numbers, NaN where missing.
+        """Return a column as numbers, NaN where missing.
 
         Raises:
-            ValueError: If a cell is no number.
+            ValueError: If a cell is not a number.
         """
         if name not in self._numbers:
             self._numbers[name] = self._as_numbers(name)
         return self._numbers[name]
 
     def texts(self, name: str) -> NDArray[Any]:
-        """A column as texts, None where missing; whole numbers without a point.
+        """Return a column as strings, None where missing; whole numbers without a decimal point.
 
-        Truth values are ``"True"`` and ``"False"``, in whatever case they are written.
+        Boolean values become ``"True"`` and ``"False"``, in whatever case they are written.
 
         Raises:
-            ValueError: If a cell is neither text nor number.
+            ValueError: If a cell is neither a string nor a number.
         """
         values = self.columns[name]
         if values.dtype.kind in "ifu":
@@ -104,8 +104,8 @@ class Table:
             wrong = (row for row, value in enumerate(values) if not isinstance(value, str))
             row = next(row for row in wrong if values[row] is not None)
             raise self._unknown(name, values[row], row)
-        # What one program writes as 2 is 2.0 in another's file, where a value is missing, and what
-        # stands there as true is True in a data frame.
+        # A 2 in one file may be 2.0 in another, where a value is missing, and a true in a file is
+        # True in a data frame.
         spellings = {text: _spelling(text) for text in set(values) if text}
         if all(text == spelling for text, spelling in spellings.items()):
             return values
@@ -123,19 +123,19 @@ class Table:
             row = next(row for row, value in enumerate(values) if not _is_number(value))
             raise ValueError(
                 f"Expected a number in column {name!r}, but {self.place(row)} has "
-                f"{values[row]!r}. Mend it, add it to `missing_values` if it stands for a missing "
-                f"one, or name the column in `categorical` or `ignore`."
+                f"{values[row]!r}. Fix it, add it to `missing_values` if it stands for a missing "
+                f"value, or name the column in `categorical` or `ignore`."
             ) from None
 
     def _unknown(self, name: str, value: Any, row: int) -> ValueError:
         return ValueError(
-            f"Expected numbers or texts in column {name!r}, but {self.place(row)} has {value!r} "
-            f"({type(value).__name__}). Turn the column into numbers, or name it in `ignore`."
+            f"Expected numbers or strings in column {name!r}, but {self.place(row)} has {value!r} "
+            f"({type(value).__name__}). Convert the column to numbers, or name it in `ignore`."
         )
 
 
 def holds_numbers(table: Table, name: str, rows: NDArray[np.int64]) -> bool:
-    """Whether a column is one of numbers, by these rows.
+    """Whether a column is numeric, judged by these rows.
 
     Raises:
         ValueError: If most cells are numbers and some are not.
@@ -157,15 +157,15 @@ def holds_numbers(table: Table, name: str, rows: NDArray[np.int64]) -> bool:
     if len(known) > 2 * len(wrong):
         raise ValueError(
             f"Expected a number in column {name!r}, as in {len(known) - len(wrong)} other rows, "
-            f"but {table.place(wrong[0])} has {values[wrong[0]]!r}. Mend it, add it to "
-            f"`missing_values` if it stands for a missing one, or name the column in `categorical` "
-            f"or `ignore`."
+            f"but {table.place(wrong[0])} has {values[wrong[0]]!r}. Fix it, add it to "
+            f"`missing_values` if it stands for a missing value, or name the column in "
+            f"`categorical` or `ignore`."
         )
     return False
 
 
 def number_text(value: float) -> str | None:
-    """A number as a text, whole ones without a point; None for NaN.
+    """Format a number, whole ones without a decimal point; None for NaN.
 
     Example:
         >>> number_text(3.0), number_text(2.5), number_text(float("nan"))
@@ -177,7 +177,7 @@ def number_text(value: float) -> str | None:
 
 
 def number_texts(texts: NDArray[Any], numbers: Mapping[Any, int], other: int) -> Tensor:
-    """Number of each text, int64 of shape ``(N,)``; another one where it has none.
+    """Map strings to numbers, int64 of shape ``(N,)``; to ``other`` those without a number.
 
     Example:
         >>> number_texts(np.array(["b", None, "c"], dtype=object), {"b": 1, None: 2}, other=0)
@@ -188,7 +188,7 @@ def number_texts(texts: NDArray[Any], numbers: Mapping[Any, int], other: int) ->
 
 
 def shown(names: Iterable[str]) -> str:
-    """Names for a message, the first dozen.
+    """Format names for a message, at most the first dozen.
 
     Example:
         >>> shown(["a", "b"])

@@ -13,7 +13,7 @@ from ...functional.swap_noise import other_rows, swap_noise
 
 _OPERATIONS = {"noise": float("inf"), "swap": 1.0, "mixup": float("inf")}
 
-# Which of a row's draws are for what; each kind has room for a million columns.
+# What each of a row's draws is for; each kind has room for a million columns.
 _SHARE = 0
 _PARTNER = 1
 _SWAPPED = 1 << 20
@@ -24,18 +24,18 @@ _NOISE = 3 << 20
 class TableAugment:
     """Change the rows of a batch at random, on the batch's device.
 
-    The draws depend on (seed, epoch, index of the row) alone; only the other rows of swaps and
-    mixtures are those of the batch. The order is: swap, noise, MixUp.
+    The draws depend only on (seed, epoch, index of the row); the other rows of swaps and mixtures
+    are from the same batch. The order is: swap, noise, MixUp.
 
     Args:
         operations: Any of ``"noise"``, the standard deviation of Gaussian noise on the numbers, in
-            units of their scale; ``"swap"``, the probability by which a column's value is that of
-            another row; ``"mixup"``, alpha of the Beta distribution by which a row and its target
-            are mixed with another.
+            units of their scale; ``"swap"``, the probability of replacing a column's value by that
+            of another row; ``"mixup"``, alpha of the Beta distribution by which a row and its
+            target are mixed with another.
         seed: Seed of the draws.
 
     Raises:
-        ValueError: If a name is unknown or a number out of range.
+        ValueError: If a name is unknown or a number is out of range.
 
     Example:
         >>> augment = TableAugment({"swap": 1.0})
@@ -69,21 +69,21 @@ class TableAugment:
         epoch: int = 0,
         num_classes: int | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Augmented rows and their targets.
+        """Return augmented rows and their targets.
 
         Args:
             x: Features, floating point of shape ``(N, F)``.
             y: Class indices, int64 of shape ``(N,)``, or numbers, shape ``(N,)`` or ``(N, T)``.
             columns: Column of the table that each feature comes from, int64 of shape ``(F,)``: the
                 features of a column are swapped together.
-            numbers: How many features, from the first on, are numbers that noise is added to.
+            numbers: Number of leading features that are numeric, to which noise is added.
             index: Row of each sample in its data set, int64 of shape ``(N,)``.
             epoch: Epoch of the draws.
-            num_classes: Needed to mix class indices.
+            num_classes: Required to mix class indices.
 
         Returns:
-            Features of the shape of ``x``, and targets as they were or, if class indices are
-            mixed, shares of shape ``(N, num_classes)``.
+            Features of the shape of ``x``, and targets of their own shape or, if class indices are
+            mixed, probabilities of shape ``(N, num_classes)``.
         """
         if self.operations.get("swap"):
             x = self._swap(x, columns, index, epoch)
@@ -103,7 +103,7 @@ class TableAugment:
         return normal_from_uniform(pairs)[:, :count]
 
     def _swap(self, x: Tensor, columns: Tensor, index: Tensor, epoch: int) -> Tensor:
-        count = x.shape[1]  # at least as many as columns; counting those would wait for the device
+        count = x.shape[1]  # at least as many as columns; counting those would synchronise
         swapped = self._uniform(_SWAPPED, count, index, epoch) < self.operations["swap"]
         rows = other_rows(self._uniform(_SOURCE, count, index, epoch))
         return swap_noise(x, swapped[:, columns], rows[:, columns])

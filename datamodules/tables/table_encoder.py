@@ -14,12 +14,12 @@ from .table import Table, holds_numbers, shown
 
 
 class TableEncoder:
-    """Encode numbers and categories by what the training rows hold, and nothing else.
+    """Encode numbers and categories, fitted to the training rows only.
 
     Args:
-        numbers: For the columns of numbers.
-        categories: For the columns of categories.
-        categorical: Columns of categories that would be taken for numbers, by name or position.
+        numbers: Encoder of the numeric columns.
+        categories: Encoder of the categorical columns.
+        categorical: Numeric columns to treat as categories, by name or position.
 
     Example:
         >>> columns = {"age": np.array([20.0, 40.0]), "sex": np.array(["f", "m"], dtype=object)}
@@ -44,17 +44,17 @@ class TableEncoder:
 
     @property
     def columns(self) -> list[str]:
-        """Columns that a table must have: those of numbers, then those of categories."""
+        """Columns that a table must have: numeric columns, then categorical columns."""
         return [*self.numbers.names, *self.categories.vocabularies]
 
     @property
     def feature_names(self) -> list[str]:
-        """Names of the features that `encode` gives, in order."""
+        """Names of the features that `encode` returns, in order."""
         return self.numbers.feature_names + self.categories.feature_names
 
     @property
     def feature_columns(self) -> list[int]:
-        """Which of `columns` each feature comes from."""
+        """Index in `columns` of each feature's column."""
         first = len(self.numbers.names)
         categories = [first + column for column in self.categories.feature_columns]
         return self.numbers.feature_columns + categories
@@ -65,7 +65,7 @@ class TableEncoder:
         return self.numbers.constant + self.numbers.empty + self.categories.constant
 
     def fit(self, table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> None:
-        """Measure the columns over the training rows.
+        """Fit to the training rows.
 
         Raises:
             ValueError: If a cell does not fit its column.
@@ -78,7 +78,7 @@ class TableEncoder:
         self.categories.fit(table, [name for name in names if name not in numeric], rows)
 
     def encode(self, table: Table) -> Tensor:
-        """Features of all rows.
+        """Return the features of all rows.
 
         Returns:
             Tensor of shape ``(N, features)``, float32.
@@ -95,13 +95,13 @@ class TableEncoder:
             row, column = (int(i) for i in overflown.nonzero()[0])
             raise ValueError(
                 f"Expected numbers that single precision can hold, but in "
-                f"{shown([self.feature_names[column]])} {table.place(row)} has a larger one. Mend "
+                f"{shown([self.feature_names[column]])} {table.place(row)} has a larger one. Fix "
                 f"it, or scale the column."
             )
         return encoded
 
     def state_dict(self) -> dict[str, Any]:
-        """What `fit` found, of plain values and tensors."""
+        """Return the fitted state as plain values and tensors."""
         return {
             "numbers": self.numbers.state_dict(),
             "categories": self.categories.state_dict(),
@@ -109,15 +109,15 @@ class TableEncoder:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what another encoder's `fit` found.
+        """Restore the fitted state of another encoder.
 
         Raises:
-            ValueError: If the categories were encoded in another way.
+            ValueError: If the categories were encoded differently.
         """
         self.numbers.load_state_dict(state["numbers"])
         self.categories.load_state_dict(state["categories"])
         if self.feature_names != state["feature_names"]:
             raise ValueError(
                 f"Expected the features of the checkpoint, {shown(state['feature_names'])}, but "
-                f"got {shown(self.feature_names)}. Give `categories` as it was."
+                f"got {shown(self.feature_names)}. Use the same `categories` as before."
             )

@@ -1,4 +1,4 @@
-"""From tables to tensors, by what the training rows hold."""
+"""From tables to tensors, fitted to the training rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +14,12 @@ from .target_numbers import TargetNumbers
 
 
 class TablePreparation:
-    """Features and targets of tables, once fitted to the training rows or restored.
+    """Encode features and targets of tables, once fitted to the training rows or restored.
 
     Args:
-        source: Tells targets from features.
-        encoder: Of the features.
-        targets: Of the targets.
+        source: Separates targets from features.
+        encoder: Encodes the features.
+        targets: Encodes the targets.
 
     Attributes:
         fitted: Whether it is fitted or restored.
@@ -32,7 +32,7 @@ class TablePreparation:
         self.fitted = False
 
     def classes(self, table: Table) -> Tensor | None:
-        """Class of each row, int64 of shape ``(N,)``; None for regression."""
+        """Return the class of each row, int64 of shape ``(N,)``; None for regression."""
         if not isinstance(self.targets, ClassLabels):
             return None
         names = self.source.targets(table)
@@ -41,7 +41,7 @@ class TablePreparation:
         return self.targets.encode(table, names)
 
     def fit(self, table: Table, rows: Tensor) -> None:
-        """Measure the training rows, unless that was done before."""
+        """Fit to the training rows, unless fitted already."""
         if self.fitted:
             return
         if isinstance(self.targets, TargetNumbers):
@@ -50,17 +50,17 @@ class TablePreparation:
         self.fitted = True
 
     def encode(self, table: Table) -> tuple[Tensor, Tensor]:
-        """Features, float32 of shape ``(N, features)``, and targets of all rows."""
+        """Return features, float32 of shape ``(N, features)``, and targets of all rows."""
         return self.encoder.encode(table), self.targets.encode(table, self.source.targets(table))
 
     def state_dict(self) -> dict[str, Any]:
-        """What was fitted, of plain values and tensors; nothing before."""
+        """Return the fitted state as plain values and tensors; empty if not fitted."""
         if not self.fitted:
             return {}
         return {"features": self.encoder.state_dict(), "targets": self.targets.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> bool:
-        """Take over what another one fitted, and tell whether that changes anything."""
+        """Restore a fitted state; return whether that changes anything."""
         if not state or same_state(state, self.state_dict()):
             return False
         self.encoder.load_state_dict(state["features"])

@@ -1,4 +1,4 @@
-"""Where a data module's tables come from, and what their columns are for."""
+"""Where a data module's tables come from, and the roles of their columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ ColumnName = int | str
 
 @dataclass(frozen=True)
 class TableSource:
-    """Reads tables and tells targets from features.
+    """Read tables and separate targets from features.
 
     Attributes:
-        target: Column or columns to predict, by name or position; None if the data come as a pair
-            of features and targets.
-        features: Columns to predict from; None takes all others.
+        target: Column or columns to predict, by name or position; None if the data are a pair of
+            features and targets.
+        features: Columns to predict from; None uses all others.
         ignore: Columns to leave out.
-        delimiter: Between the cells of a line of a file; None goes by the file's name.
-        missing_values: Texts that stand for a missing value.
+        delimiter: Separator of the cells of a line in a file; None infers it from the file name.
+        missing_values: Strings that stand for a missing value.
         column_names: Names of the columns of an array, or of a file without a header.
 
     Example:
@@ -41,7 +41,7 @@ class TableSource:
     column_names: Sequence[str] | None = None
 
     def read(self, data: Any) -> Table:
-        """Read data, or a pair of features and targets, which become columns, too."""
+        """Read data, or a pair of features and targets, which become additional columns."""
         if not isinstance(data, tuple):
             return self._read(data)
         if len(data) != 2:
@@ -58,8 +58,8 @@ class TableSource:
         taken = [name for name in names if name in table.columns]
         if taken:
             raise ValueError(
-                f"Expected features beside the targets, but a column is called {shown(taken)}, "
-                f"too. Leave it out, or give the whole table and `target`."
+                f"Expected no feature to have the name of a target, but got {shown(taken)}. Leave "
+                f"it out, or pass the whole table and `target`."
             )
         return table.with_targets(
             {
@@ -69,7 +69,7 @@ class TableSource:
         )
 
     def targets(self, table: Table) -> list[str]:
-        """Names of the columns to predict.
+        """Return the names of the columns to predict.
 
         Raises:
             ValueError: If there is none.
@@ -85,10 +85,10 @@ class TableSource:
         return [table.find("`target`", name) for name in wanted]
 
     def feature_names(self, table: Table) -> list[str]:
-        """Names of the columns to predict from.
+        """Return the names of the columns to predict from.
 
         Raises:
-            ValueError: If a column is not there, or none is left.
+            ValueError: If a column does not exist, or none is left.
         """
         ignored = {table.find("`ignore`", name) for name in self.ignore} | set(self.targets(table))
         wanted = table.columns if self.features is None else self.features

@@ -1,4 +1,4 @@
-"""Numbers of a table to predict."""
+"""Numeric targets of a table."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,10 +13,10 @@ from .table import Table
 
 
 class TargetNumbers:
-    """Numbers to predict, standardised by the training rows where asked for.
+    """Numbers to predict, standardised by the training rows on request.
 
     Args:
-        standardize: Whether targets get mean 0 and deviation 1; else they stay as they are.
+        standardize: Whether to scale targets to mean 0 and standard deviation 1.
 
     Example:
         >>> table = Table({"price": np.array([100.0, 300.0])}, "the columns")
@@ -38,10 +38,10 @@ class TargetNumbers:
         return len(self.scaling.center)
 
     def fit(self, table: Table, targets: Sequence[str], rows: NDArray[np.int64]) -> None:
-        """Measure the training rows.
+        """Fit to the training rows.
 
         Raises:
-            ValueError: If a target of any row is missing, infinite or no number.
+            ValueError: If a target of any row is missing, infinite or not a number.
         """
         numbers = _target_numbers(table, targets)
         zero = numbers.new_zeros(len(targets))
@@ -50,19 +50,19 @@ class TargetNumbers:
             self.scaling = standard_scaling(numbers[torch.from_numpy(rows)])
 
     def encode(self, table: Table, targets: Sequence[str]) -> Tensor:
-        """Targets of each row.
+        """Return the targets of each row.
 
         Returns:
-            Tensor of shape ``(N,)``, of several targets ``(N, targets)``, float32.
+            Tensor of shape ``(N,)``, for several targets ``(N, targets)``, float32.
 
         Raises:
-            ValueError: If a target is missing, infinite or no number.
+            ValueError: If a target is missing, infinite or not a number.
         """
         scaled = scale_columns(_target_numbers(table, targets), self.scaling).float()
         return scaled[:, 0] if len(targets) == 1 else scaled
 
     def decode(self, predictions: Tensor) -> Tensor:
-        """Predictions in the units of the data.
+        """Convert predictions into the units of the data.
 
         Args:
             predictions: Shape ``(N,)`` or ``(N, targets)``.
@@ -75,11 +75,11 @@ class TargetNumbers:
         return unscale_columns(columns, scaling).reshape(predictions.shape).to(predictions.dtype)
 
     def state_dict(self) -> dict[str, Any]:
-        """Center and scale."""
+        """Return center and scale."""
         return self.scaling._asdict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over the center and scale of a checkpoint."""
+        """Restore the center and scale of a checkpoint."""
         self.scaling = Scaling(state["center"], state["scale"])
 
 
@@ -90,6 +90,6 @@ def _target_numbers(table: Table, targets: Sequence[str]) -> Tensor:
         row, column = (int(i) for i in wrong.nonzero()[0])
         raise ValueError(
             f"Expected a finite number in the target {targets[column]!r}, but {table.place(row)} "
-            f"has {numbers[row, column].item()}. Mend it or leave out that row."
+            f"has {numbers[row, column].item()}. Fix it or leave out that row."
         )
     return numbers

@@ -1,4 +1,4 @@
-"""Texts that are augmented and encoded on the way."""
+"""Texts that are augmented and encoded on loading."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ from .encoded_texts import Encode, flat_numbers, pad_numbers
 
 
 class AugmentedTexts(Dataset[tuple[Tensor, Tensor]]):
-    """Texts that are augmented and encoded whenever a batch asks for them.
+    """Texts that are augmented and encoded each time they are loaded.
 
     Args:
-        texts: Each of them.
-        encode: Gives the numbers of a text's tokens.
+        texts: The texts.
+        encode: Returns the ids of a text's tokens.
         labels: Class index of each, int64 of shape ``(N,)``.
-        augment: Its draws depend on (seed, epoch, item).
+        augment: Augmentation, with draws that depend on (seed, epoch, item).
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class AugmentedTexts(Dataset[tuple[Tensor, Tensor]]):
     ) -> None:
         self.texts, self.encode, self.labels = texts, encode, labels
         self.augment = augment
-        # In memory that worker processes see, because they live on over the epochs.
+        # In shared memory, because worker processes persist over the epochs.
         self._epoch = torch.zeros((), dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
 
@@ -37,7 +37,7 @@ class AugmentedTexts(Dataset[tuple[Tensor, Tensor]]):
         return len(self.texts)
 
     def set_epoch(self, epoch: int) -> None:
-        """Make the draws those of an epoch."""
+        """Set the epoch of the draws."""
         self._epoch.fill_(epoch)
 
     def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
@@ -45,7 +45,7 @@ class AugmentedTexts(Dataset[tuple[Tensor, Tensor]]):
         return x[0], y[0]
 
     def __getitems__(self, items: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
-        """Batch of some items: numbers, int64 of shape ``(B, L)``, and labels."""
+        """Return a batch of items: token ids, int64 of shape ``(B, L)``, and labels."""
         index, epoch = torch.as_tensor(items, dtype=torch.int64), int(self._epoch)
         changed = (
             self.augment(self.texts[item], index=item, epoch=epoch)[0] for item in index.tolist()

@@ -1,7 +1,7 @@
 """The four operations of easy data augmentation, on a text that is split once.
 
-Each takes the split text, the share of its words to change and a source of draws, and gives a
-new text. Only ``Random.random`` is drawn from: it gives the same in every release of Python.
+Each takes the split text, the fraction of its words to change and a source of random draws, and
+returns a new text. Only ``Random.random`` is used, because it is the same in every Python release.
 """
 
 from collections import defaultdict
@@ -36,11 +36,11 @@ class SplitText:
         return [i for i, word in enumerate(self.words) if synonyms_of(word)]
 
     def count(self, share: float) -> int:
-        """The share of the words as a number of them, at least 1."""
+        """Convert a fraction of the words to their number, at least 1."""
         return max(1, int(share * len(self.words)))
 
     def joined(self, words: list[str]) -> str:
-        """The text with other words in the places of its own."""
+        """Return the text with its words replaced by others."""
         gaps = self.gaps
         if "" in gaps[1:-1]:
             parted = [
@@ -54,9 +54,9 @@ class SplitText:
 
 
 def replace_by_synonyms(text: SplitText, share: float, source: Random) -> str:
-    """Put synonyms, in the same case, in the place of a share of the words.
+    """Replace a fraction of the words by synonyms in the same case.
 
-    Each occurrence is drawn on its own, and none twice.
+    Each occurrence of a word is drawn separately, and none twice.
     """
     words, places = text.words.copy(), text.replaceable.copy()
     for done in range(min(text.count(share), len(places))):
@@ -67,7 +67,7 @@ def replace_by_synonyms(text: SplitText, share: float, source: Random) -> str:
 
 
 def insert_synonyms(text: SplitText, share: float, source: Random) -> str:
-    """Insert synonyms of a share of the words, each at any place, the end among them."""
+    """Insert synonyms of a fraction of the words, each at any position, including the end."""
     added: defaultdict[int, str] = defaultdict(str)
     for _ in range(text.count(share)):
         place = text.replaceable[_below(len(text.replaceable), source)]
@@ -79,7 +79,7 @@ def insert_synonyms(text: SplitText, share: float, source: Random) -> str:
 
 
 def swap_words(text: SplitText, share: float, source: Random) -> str:
-    """Swap two words as often as the share says; what stands between words stays."""
+    """Swap two words, as often as the fraction says; the gaps between words are kept."""
     words, size = text.words.copy(), len(text.words)
     for _ in range(text.count(share)):
         first, second = _below(size, source), _below(size - 1, source)
@@ -91,7 +91,7 @@ def swap_words(text: SplitText, share: float, source: Random) -> str:
 def delete_words(text: SplitText, share: float, source: Random) -> str:
     """Delete each word with the probability ``share``, but never all of them.
 
-    A space goes with the word; punctuation stays.
+    A space is deleted with the word; punctuation is kept.
     """
     kept = [source.random() >= share for _ in text.words]
     if not any(kept):
@@ -119,7 +119,7 @@ def _synonym(word: str, source: Random) -> str:
 
 
 def _space_between(before: str, after: str) -> str:
-    """A space if the words would become one, such as when a Chinese one between them has gone."""
+    """Return a space if the words would merge, as after deleting a Chinese word between them."""
     apart = len(split_words(before)) + len(split_words(after)) - 1
     return " " if len(split_words(before + after)) < apart else ""
 

@@ -1,4 +1,4 @@
-"""Texts as padded batches of numbers."""
+"""Texts as padded batches of token ids."""
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
@@ -15,8 +15,8 @@ class EncodedTexts(Dataset[Batch]):
     """Texts that are encoded once; a batch is ``(x, y)``, or ``x`` without labels.
 
     Args:
-        texts: Each of them.
-        encode: Gives the numbers of a text's tokens.
+        texts: The texts.
+        encode: Returns the ids of a text's tokens.
         labels: Class index of each, int64 of shape ``(N,)``.
 
     Example:
@@ -32,7 +32,7 @@ class EncodedTexts(Dataset[Batch]):
         encode: Encode,
         labels: Tensor | None = None,
     ) -> None:
-        # One tensor, not a list of many: worker processes share it without a copy.
+        # One tensor instead of a list of many: worker processes share it without a copy.
         self.numbers, self.lengths = flat_numbers(encode(text) for text in texts)
         self.starts = self.lengths.cumsum(0) - self.lengths
         self.labels = labels
@@ -45,13 +45,13 @@ class EncodedTexts(Dataset[Batch]):
         return (batch[0][0], batch[1][0]) if isinstance(batch, tuple) else batch[0]
 
     def __getitems__(self, items: Sequence[int] | Tensor) -> Batch:
-        """Batch of some items: numbers, int64 of shape ``(B, L)``, and labels."""
+        """Return a batch of items: token ids, int64 of shape ``(B, L)``, and labels."""
         index = torch.as_tensor(items, dtype=torch.int64)
         x = self.padded(index)
         return x if self.labels is None else (x, self.labels[index])
 
     def padded(self, items: Sequence[int] | Tensor) -> Tensor:
-        """Numbers of some items, int64 of shape ``(B, L)``."""
+        """Return the token ids of some items, int64 of shape ``(B, L)``."""
         index = torch.as_tensor(items, dtype=torch.int64)
         lengths = self.lengths[index]
         within = torch.arange(_width(lengths))
@@ -60,11 +60,11 @@ class EncodedTexts(Dataset[Batch]):
 
 
 def pad_numbers(numbers: Tensor, lengths: Tensor) -> Tensor:
-    """Rows of given lengths, padded with 0 on the right to the longest.
+    """Pad rows of given lengths with 0 on the right, to the longest.
 
     Args:
-        numbers: Those of all rows, one after the other, int64.
-        lengths: How many each row has, int64 of shape ``(B,)``.
+        numbers: Numbers of all rows, concatenated, int64.
+        lengths: Length of each row, int64 of shape ``(B,)``.
 
     Returns:
         Tensor of shape ``(B, L)``, int64, ``L`` at least 1.
@@ -85,11 +85,11 @@ def _width(lengths: Tensor) -> int:
 
 
 def flat_numbers(rows: Iterable[list[int]]) -> tuple[Tensor, Tensor]:
-    """Numbers of all rows, one after the other, and how many each row has; both int64."""
+    """Concatenate the numbers of all rows; return them and the row lengths, both int64."""
     numbers, lengths = array("q"), []
     for row in rows:
         numbers.extend(row)
         lengths.append(len(row))
-    # A buffer of nothing is refused.
+    # torch.frombuffer refuses an empty buffer.
     flat = torch.frombuffer(numbers, dtype=torch.int64) if numbers else torch.zeros(0).long()
     return flat, torch.tensor(lengths, dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""Numbers of words by hashing: no vocabulary, and nothing to fit."""
+"""Token ids by hashing: no vocabulary, and nothing to fit."""
 
 from zlib import crc32
 
@@ -6,10 +6,10 @@ from .words import tokens
 
 
 class HashedWords:
-    """The number of a word is a hash of it, from 1 on; 0 is padding.
+    """Token ids that are hashes of words, from 1 on; 0 is padding.
 
-    It is CRC-32 and one, which is the same on every machine and in every process. TextClassifier
-    hashes n-grams of such numbers to the rows of its embedding.
+    They are CRC-32 plus one, which is the same on every machine and in every process.
+    TextClassifier hashes n-grams of such ids to the rows of its embedding.
 
     Example:
         >>> HashedWords().encode("A film, a Film!")
@@ -17,5 +17,5 @@ class HashedWords:
     """
 
     def encode(self, text: str) -> list[int]:
-        """Number of each token of ``text``."""
+        """Return the id of each token of ``text``."""
         return [crc32(token.encode("utf-8", "surrogatepass")) + 1 for token in tokens(text)]

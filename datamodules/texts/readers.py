@@ -19,15 +19,15 @@ _Rows = Iterator[tuple[int, dict[str, Any]]]
 def read_texts(
     data: Any, *, text_column: str = "text", label_column: str = "label", labelled: bool = True
 ) -> TextSource:
-    """Read texts and, if they are ``labelled``, their classes.
+    """Read texts and, if ``labelled``, their classes.
 
     Args:
         data: Path of a csv, tsv or jsonl file; of a folder with a folder of ``.txt`` files for
             each class; or a pair ``(texts, labels)`` of lists. Without labels also a folder of
-            ``.txt`` files, or a list of texts. In a csv or tsv file a cell that begins with a
-            quote ends with one, and those within it are doubled.
+            ``.txt`` files, or a list of texts. In a csv or tsv file, a cell that begins with a
+            quote ends with one, and quotes within it are doubled.
         text_column: Column, or key, of the texts in a file.
-        label_column: The same of the labels.
+        label_column: The same for the labels.
         labelled: Whether labels are read.
 
     Returns:
@@ -70,7 +70,7 @@ def _from_lists(data: Any, labelled: bool) -> TextSource:
 
 def _read_folder(folder: Path, labelled: bool) -> TextSource:
     pattern = "*/*.txt" if labelled else "**/*.txt"
-    # Sorted, because every file system has an order of its own.
+    # Sorted, because the order depends on the file system.
     paths = sorted(folder.glob(pattern))
     if not paths:
         wanted = "a folder of .txt files for each class" if labelled else ".txt files"
@@ -115,9 +115,9 @@ def _read_file(path: Path, columns: list[str]) -> TextSource:
 
 
 def _delimited_rows(path: Path, columns: list[str]) -> _Rows:
-    # The signature that spreadsheets put before the first name is left out.
+    # utf-8-sig skips the byte order mark that spreadsheets write before the first name.
     with path.open(encoding="utf-8-sig", newline="") as file:
-        # Strict, or a quote that is never closed would swallow the rest of the file in silence.
+        # Strict, or a quote that is never closed would silently swallow the rest of the file.
         reader = csv.reader(file, delimiter=_DELIMITERS[path.suffix], strict=True)
         begin = 1
         try:
@@ -126,16 +126,16 @@ def _delimited_rows(path: Path, columns: list[str]) -> _Rows:
                 _check_column(column, header, f"the header of {path.name}")
             begin = reader.line_num + 1
             for cells in reader:
-                if cells:  # a blank line is none
+                if cells:  # a blank line is not a row
                     _check_width(cells, header, f"line {begin} of {path.name}")
                     yield begin, dict(zip(header, cells, strict=True))
                 begin = reader.line_num + 1
         except csv.Error as error:
             raise ValueError(
-                f"Expected a row on line {begin} of {path.name}, but got as far as line "
+                f"Expected a row on line {begin} of {path.name}, but reading failed at line "
                 f"{reader.line_num}: {error}. Close the quote that begins in that row, and double "
-                f"each one within a text in quotes. Texts whose quotes are bare, or very long "
-                f"ones, can stand in a .jsonl file, or be read in another way and given as lists."
+                f"each quote within a quoted text. If quotes are literal characters, or texts are "
+                f"very long, use a .jsonl file, or read the texts differently and pass lists."
             ) from error
 
 
@@ -162,13 +162,13 @@ def _check_column(column: str, names: list[str], place: str) -> None:
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
         raise ValueError(
             f"Expected a column {column!r} in {place}, but got only "
-            f"{', '.join(map(repr, names)) or 'nothing'}.{hint} Name it by `text_column` or "
+            f"{', '.join(map(repr, names)) or 'nothing'}.{hint} Set `text_column` or "
             f"`label_column`."
         )
     if names.count(column) > 1:
         raise ValueError(
-            f"Expected one column {column!r} in {place}, but got {names.count(column)}. Rename the "
-            f"others or take them out."
+            f"Expected one column {column!r} in {place}, but got {names.count(column)}. Rename or "
+            f"remove the others."
         )
 
 
@@ -176,11 +176,9 @@ def _check_width(cells: list[str], header: list[str], place: str) -> None:
     if len(cells) != len(header):
         raise ValueError(
             f"Expected {len(header)} cells, one for each column, but {place} has {len(cells)}. "
-            f"Mend it; a text that holds the delimiter must stand in quotes."
+            f"Fix it; a text that contains the delimiter must be quoted."
         )
 
 
 def _not_utf8(path: Path, error: UnicodeDecodeError) -> ValueError:
-    return ValueError(
-        f"Expected {str(path)!r} to be text in UTF-8, but {error}. Write it as UTF-8."
-    )
+    return ValueError(f"Expected {str(path)!r} to be text in UTF-8, but {error}. Save it as UTF-8.")

@@ -1,4 +1,4 @@
-"""English words that carry grammar rather than meaning: no synonym stands for them."""
+"""English words that carry grammar rather than meaning: they have no synonyms."""
 
 _LIST = """
 a an the this that these those

@@ -11,9 +11,9 @@ _POSSESSIVE = ("'s", "\u2019s")
 
 @cache
 def synonym_table() -> Mapping[str, tuple[str, ...]]:
-    """Synonyms, sorted, of each single word in lower case that has some; read once.
+    """Return the sorted synonyms of each single lower-case word that has any; read once.
 
-    Two words are synonyms if they share one of WordNet's meanings. Stop words are not among them.
+    Two words are synonyms if they share one of WordNet's meanings. Stop words are not included.
 
     Example:
         >>> synonym_table()["movie"]
@@ -29,7 +29,7 @@ def synonym_table() -> Mapping[str, tuple[str, ...]]:
 
 
 def synonyms_of(word: str) -> tuple[str, ...]:
-    """Synonyms of ``word`` in any case, also with ``'s``, as the table has them.
+    """Return the synonyms of ``word``, in any case and also with ``'s``, as they are in the table.
 
     Example:
         >>> synonyms_of("Movie's")
@@ -46,7 +46,7 @@ def synonyms_of(word: str) -> tuple[str, ...]:
 
 
 def in_the_form_of(word: str, synonym: str) -> str:
-    """``synonym`` in the case of ``word``, with ``'s`` if ``word`` has it.
+    """Return ``synonym`` in the case of ``word``, with ``'s`` if ``word`` has it.
 
     Example:
         >>> in_the_form_of("Movie's", "film"), in_the_form_of("MOVIE", "film")

@@ -1,4 +1,4 @@
-"""Class names and numbers of words, fitted or taken over from a checkpoint."""
+"""Class names and token ids, fitted or restored from a checkpoint."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
@@ -13,13 +13,13 @@ Encoding = Literal["hashed", "vocabulary"]
 
 
 class TextPreparation:
-    """What turns texts and labels into numbers.
+    """Convert texts and labels to integers.
 
     Args:
         encoding: ``"hashed"`` or ``"vocabulary"``.
-        min_count: How often a word of the vocabulary comes in the training split.
-        max_words: How many words a vocabulary has at most.
-        max_length: Words of a text that count, from its beginning.
+        min_count: Minimum number of occurrences of a vocabulary word in the training split.
+        max_words: Maximum number of words in a vocabulary.
+        max_length: Number of words to keep of each text, from its beginning.
 
     Raises:
         ValueError: If ``encoding`` is unknown.
@@ -53,22 +53,22 @@ class TextPreparation:
         return bool(self.class_names) and self.encoder is not None
 
     def fit_classes(self, labels: Sequence[str]) -> None:
-        """Take the classes of these labels, unless there are some."""
+        """Set the classes from labels, unless there are some already."""
         self.class_names = self.class_names or sorted_names(labels)
 
     def fit_words(self, texts: Iterable[str]) -> None:
-        """Take the words of these texts, unless there are some or none are needed."""
+        """Set the words from texts, unless there are some already or none are needed."""
         if self.encoder is None:
             self.encoder = Vocabulary.of(texts, min_count=self.min_count, max_words=self.max_words)
 
     def encode(self, text: str) -> list[int]:
-        """Numbers of the words of a text that count."""
+        """Return the ids of the first ``max_length`` words of a text."""
         if self.encoder is None:
             raise _unfitted("a vocabulary")
         return self.encoder.encode(text)[: self.max_length]
 
     def encoded(self, source: TextSource) -> EncodedTexts:
-        """All texts of a source, and the indices of their labels, if it has some."""
+        """Encode all texts of a source, and their labels if it has any."""
         if source.labels is None:
             return EncodedTexts(source.texts, self.encode)
         if not self.class_names:
@@ -77,20 +77,20 @@ class TextPreparation:
         return EncodedTexts(source.texts, self.encode, y)
 
     def state_dict(self) -> dict[str, Any]:
-        """Class names, and the words of a vocabulary."""
+        """Return the class names, and the words of a vocabulary."""
         words = self.encoder.words if isinstance(self.encoder, Vocabulary) else None
         return {"class_names": list(self.class_names), "words": words}
 
     def load_state_dict(self, state: dict[str, Any]) -> bool:
-        """Take over the state; whether it differs from what was there.
+        """Restore a state; return whether it differs from the current one.
 
         Raises:
-            ValueError: If it is of the other encoding.
+            ValueError: If it has the other encoding.
         """
         words = state["words"]
         if (words is None) != (self.encoding == "hashed"):
             raise ValueError(
-                f"Expected the checkpoint's `encoding`, but got {self.encoding!r}. Give "
+                f"Expected the checkpoint's `encoding`, but got {self.encoding!r}. Set "
                 f"`encoding={'hashed' if words is None else 'vocabulary'!r}`."
             )
         if state == self.state_dict():
@@ -103,6 +103,6 @@ class TextPreparation:
 
 def _unfitted(what: str) -> ValueError:
     return ValueError(
-        f"Expected {what}, but got neither training texts nor a checkpoint. Give `data` or "
+        f"Expected {what}, but got neither training texts nor a checkpoint. Pass `data` or "
         f"`ckpt_path`."
     )

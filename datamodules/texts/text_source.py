@@ -14,9 +14,9 @@ class TextSource:
     """Texts in memory.
 
     Attributes:
-        texts: Each of them.
-        labels: The class of each as a text; None without labels.
-        place: Where the text at an index came from, for messages.
+        texts: The texts.
+        labels: Class of each as a string; None without labels.
+        place: Says where the text at an index came from, for messages.
     """
 
     texts: list[str]
@@ -27,7 +27,7 @@ class TextSource:
         return len(self.texts)
 
     def class_indices(self, class_names: Sequence[str]) -> Tensor:
-        """Index of each label among the names, int64.
+        """Return the index of each label among the names, int64.
 
         Raises:
             ValueError: If a label is not one of them.
@@ -37,7 +37,7 @@ class TextSource:
         for row, label in enumerate(self.labels or ()):
             if label not in numbers:
                 raise ValueError(
-                    f"Expected a label out of {', '.join(map(repr, class_names))}, but "
+                    f"Expected one of the labels {', '.join(map(repr, class_names))}, but "
                     f"{self.place(row)} has {label!r}."
                 )
             found.append(numbers[label])
@@ -47,18 +47,18 @@ class TextSource:
 def source_of(
     texts: Sequence[Any], labels: Sequence[Any] | None, place: Callable[[int], str]
 ) -> TextSource:
-    """Checked texts and labels.
+    """Check texts and labels and return them as a source.
 
     Args:
         texts: Strings.
-        labels: Strings or whole numbers, as many; None without labels.
-        place: Where the text at an index came from.
+        labels: Strings or integers, one for each text; None without labels.
+        place: Says where the text at an index came from.
 
     Returns:
-        The source; labels are texts there.
+        The source, with labels as strings.
 
     Raises:
-        ValueError: If there is nothing, the lengths differ, or a text or label is none.
+        ValueError: If there are no texts, lengths differ, or a text or label has another type.
     """
     if not len(texts):
         raise ValueError(f"Expected at least one text, but got none in {place(-1)}.")
@@ -74,7 +74,7 @@ def source_of(
 
 
 def sorted_names(labels: Sequence[str]) -> list[str]:
-    """Different labels in a stable order: of numbers if all of them are, else of the alphabet.
+    """Return the unique labels in numerical order if all are integers, else alphabetically.
 
     Example:
         >>> sorted_names(["10", "9", "9"]), sorted_names(["b", "a", "10"])
@@ -88,7 +88,7 @@ def sorted_names(labels: Sequence[str]) -> list[str]:
 
 
 def repeated_texts(parts: Sequence[Sequence[str]]) -> list[list[int]]:
-    """Of each part the places of texts that an earlier part has, too, up to case and spaces.
+    """Return the positions of each part's texts that repeat an earlier part, up to case and spaces.
 
     Example:
         >>> repeated_texts([["Good film", "Bad"], ["good  film", "new", "new"]])
@@ -112,6 +112,6 @@ def _name(label: Any, place: Callable[[int], str], row: int) -> str:
         return str(int(label))
     what = "none" if label is None or label == "" else repr(label)
     raise ValueError(
-        f"Expected a text or a whole number as label, but {place(row)} has {what}. Give it one or "
-        f"take it out."
+        f"Expected a text or a whole number as label, but {place(row)} has {what}. Add a label or "
+        f"remove the text."
     )

@@ -1,4 +1,4 @@
-"""Numbers of words by a vocabulary of the training split."""
+"""Token ids by a vocabulary of the training split."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,13 +10,13 @@ _SPECIAL = 2
 
 
 class Vocabulary:
-    """Words by number: 0 is padding, 1 any word that is not in it, 2 the most frequent word.
+    """Words and their ids: 0 is padding, 1 any unknown word, 2 the most frequent word.
 
     Args:
-        words: From number 2 on.
+        words: Words from id 2 on.
 
     Raises:
-        ValueError: If a word comes twice.
+        ValueError: If a word occurs twice.
 
     Example:
         >>> vocabulary = Vocabulary.of(["a good film", "a bad film", "a film"], min_count=2)
@@ -30,27 +30,27 @@ class Vocabulary:
         self.words = list(words)
         self._numbers = {word: number for number, word in enumerate(self.words, _SPECIAL)}
         if len(self._numbers) != len(self.words):
-            raise ValueError("Expected each word of a vocabulary once, but some come twice.")
+            raise ValueError("Expected unique words in a vocabulary, but some occur twice.")
 
     @classmethod
     def of(
         cls, texts: Iterable[str], *, min_count: int = 1, max_words: int | None = None
     ) -> "Vocabulary":
-        """The words of some texts, the most frequent first, equally frequent ones by alphabet.
+        """Collect the words of texts, most frequent first, equally frequent ones alphabetically.
 
         Args:
             texts: Texts of the training split.
-            min_count: How often a word must come.
-            max_words: How many words are kept at most; None keeps all.
+            min_count: Minimum number of occurrences of a word.
+            max_words: Maximum number of words; None keeps all.
         """
         counts = Counter(token for text in texts for token in tokens(text))
         frequent = [word for word in counts if counts[word] >= min_count]
         return cls(sorted(frequent, key=lambda word: (-counts[word], word))[:max_words])
 
     def __len__(self) -> int:
-        """Numbers in all, padding and unknown among them."""
+        """Return the number of ids, including padding and unknown."""
         return len(self.words) + _SPECIAL
 
     def encode(self, text: str) -> list[int]:
-        """Number of each token of ``text``."""
+        """Return the id of each token of ``text``."""
         return [self._numbers.get(token, UNKNOWN) for token in tokens(text)]

@@ -317,7 +317,7 @@ def test_images_in_memory_become_grey_where_that_is_asked_for():
     )
     (images, _, index) = next(iter(data.val_dataloader()))
     assert (images[:, 0] - grey[index]).abs().max() <= 0.6
-    with pytest.raises(ValueError, match="can be given 4 channels, but they have 1"):
+    with pytest.raises(ValueError, match="can be converted to 4 channels, but they have 1"):
         ImageDataModule((_pixels(), torch.arange(60) % 3), image_channels=4).setup()
 
 
@@ -577,7 +577,7 @@ def test_operations_by_name_are_parsed_from_yaml_and_augment():
         ({"test_fraction": -0.1}, "`test_fraction`"),
         ({"val_fraction": 0.5, "test_fraction": 0.5}, "leave items for training"),
         ({"num_folds": 1}, "`num_folds` to be at least 2"),
-        ({"fold": 1}, "`num_folds` beside `fold`, but got fold 1"),
+        ({"fold": 1}, "`num_folds` with `fold`, but got fold 1"),
         ({"num_folds": 3, "fold": 3}, r"`fold` in 0..2, but got 3"),
         ({"image_channels": 2}, "`image_channels` to be 1, 3 or 4"),
         ({"image_size": 0}, "`image_size` to be a positive number"),
@@ -595,7 +595,7 @@ def test_wrong_arguments_say_what_to_do(arguments, message):
 def test_a_folder_in_place_of_the_data_set_is_told_where_it_goes(tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
-    with pytest.raises(ValueError, match=f"give `ImageDataModule.'folder', data_dir='{folder}'.`"):
+    with pytest.raises(ValueError, match=f"use `ImageDataModule.'folder', data_dir='{folder}'.`"):
         ImageDataModule(str(folder))
 
 
@@ -617,7 +617,7 @@ def test_a_trainer_of_the_other_package_is_refused_with_what_to_import():
             return None
 
     trainer = Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False)
-    with pytest.raises(TypeError, match=r"Write `from lightning.pytorch import Trainer`"):
+    with pytest.raises(TypeError, match=r"Use `from lightning.pytorch import Trainer`"):
         trainer.fit(Other(), datamodule=ImageDataModule())
 
 

@@ -111,7 +111,7 @@ def test_a_run_on_streams_resumed_in_mid_epoch_ends_in_the_same_weights(urls, tm
 def test_what_needs_labels_in_advance_is_refused(urls):
     data = ImageDataModule.from_stream(urls, NAMES, num_workers=0)
     for ask in (lambda: data.class_counts, lambda: data.class_weights, data.find_duplicates):
-        with pytest.raises(ValueError, match=r"gone through for `.*`, but got streams"):
+        with pytest.raises(ValueError, match=r"known in advance for `.*`, but got streams"):
             ask()
     figure = data.plot_batch(3)
     assert figure.axes[1].get_title() == "class 1"
@@ -122,7 +122,7 @@ def test_what_needs_labels_in_advance_is_refused(urls):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"urls": {"val": "x"}}, r"streams of 'train' and perhaps .* got \['val'\]"),
+        ({"urls": {"val": "x"}}, r"streams of 'train' and optionally .* got \['val'\]"),
         ({"urls": {"train": "x", "dev": "x"}}, r"got \['dev', 'train'\]"),
         ({"class_names": []}, "a name for each class, but got none"),
         ({"balanced": True}, "no `balanced` for streams, but got True"),

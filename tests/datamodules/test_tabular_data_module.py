@@ -364,7 +364,7 @@ def test_a_pair_and_a_target_are_not_mixed_up():
     assert target == ["no", "yes"]
     with pytest.raises(ValueError, match=r"`target` to name the column .* but got both"):
         TabularDataModule((x, y), "sick").setup("fit")
-    with pytest.raises(ValueError, match="a column is called 'target', too"):
+    with pytest.raises(ValueError, match="to have the name of a target, but got 'target'"):
         TabularDataModule(({**x, "target": y}, y)).setup("fit")
     with pytest.raises(ValueError, match="each of 60 rows of the columns, but got 59"):
         TabularDataModule((x, y[1:])).setup("fit")
@@ -634,7 +634,7 @@ def test_two_ranks_share_splits_and_rows(tmp_path):
         ({"val_fraction": 0.6, "test_fraction": 0.5}, "leave items for training"),
         ({"num_folds": 1}, "`num_folds` to be at least 2, but got 1"),
         ({"num_folds": 3, "fold": 3}, r"`fold` in 0..2, but got 3"),
-        ({"fold": 1}, "`num_folds` beside `fold`, but got fold 1"),
+        ({"fold": 1}, "`num_folds` with `fold`, but got fold 1"),
         ({"batch_size": 0}, "`batch_size` to be at least 1"),
         ({"augment": {"nois": 1}}, "Did you mean 'noise'"),
         ({"augment": {"mixup": 1}, "categories": "ordinal"}, "numbers cannot be mixed"),

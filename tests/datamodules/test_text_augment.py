@@ -312,7 +312,7 @@ def test_state_goes_on_and_the_augmentation_pickles(tmp_path):
         ({"random_swap": float("nan")}, {}, ValueError, "`random_swap`"),
         ({"random_swap": "much"}, {}, TypeError, "`random_swap` to be a number"),
         ({"random_swap": True}, {}, TypeError, "True"),
-        (["random_swap"], {}, TypeError, "mapping of names to shares"),
+        (["random_swap"], {}, TypeError, "mapping of names to fractions"),
         ("eda", {"p": -1}, ValueError, "`p` between 0 and 1, but got -1"),
     ],
 )

@@ -371,7 +371,7 @@ def test_hyperparameters_are_plain_and_without_the_texts(tmp_path):
         ({"val_fraction": 0.6, "test_fraction": 0.5}, "leave items for training"),
         ({"num_folds": 1}, "`num_folds` to be at least 2, but got 1"),
         ({"num_folds": 3, "fold": 3}, r"`fold` in 0..2, but got 3"),
-        ({"fold": 1}, "`num_folds` beside `fold`, but got fold 1"),
+        ({"fold": 1}, "`num_folds` with `fold`, but got fold 1"),
     ],
 )
 def test_wrong_arguments_say_what_to_do(arguments, message):
@@ -382,7 +382,7 @@ def test_wrong_arguments_say_what_to_do(arguments, message):
 def test_nothing_to_test_says_what_to_do():
     data = module(test_fraction=0)
     for ask in (data.test_dataloader, data.predict_dataloader):
-        with pytest.raises(ValueError, match=r"Expected texts to test, .* Give `test_data`"):
+        with pytest.raises(ValueError, match=r"Expected texts to test, .* Pass `test_data`"):
             ask()
 
 

@@ -116,7 +116,7 @@ def test_labels_are_indices_or_names(labels, indices, names):
     ("labels", "message"),
     [
         ([0, 1], r"each of 3 images, but got labels of shape \(2,\)"),
-        (torch.eye(3), r"shape \(3, 3\). Of one-hot labels give `labels.argmax\(1\)`"),
+        (torch.eye(3), r"shape \(3, 3\). For one-hot labels, pass `labels.argmax\(1\)`"),
         ([0.0, 1.0, 0.0], r"but got float64. Convert them with `labels.astype\(int\)`"),
         ([-1, 1, 1], "from 0 to 1, one for each class, but got -1 to 1"),
         (numpy.array(["a", 1, None], dtype=object), r"\['NoneType', 'int', 'str'\]"),
@@ -140,7 +140,7 @@ def test_parts_keep_their_places_and_share_their_classes():
 @pytest.mark.parametrize(
     ("dataset", "error", "message"),
     [
-        ({"test": (PIXELS, [0] * 6)}, ValueError, "'train' and perhaps"),
+        ({"test": (PIXELS, [0] * 6)}, ValueError, "'train' and optionally"),
         ({"train": (PIXELS, [0] * 6), "dev": (PIXELS, [0] * 6)}, ValueError, "'train', 'dev'"),
         (PIXELS, TypeError, "but got ndarray"),
         ((PIXELS,), TypeError, "but got tuple"),

@@ -68,13 +68,13 @@ def test_a_class_without_images_keeps_its_index_with_a_warning(tmp_path):
     ("make", "error", "message"),
     [
         (lambda f: f.rmdir(), FileNotFoundError, "there is no folder .*data.*Put the images there"),
-        (lambda f: None, ValueError, "to hold a folder of images for each class"),
+        (lambda f: None, ValueError, "to contain a folder of images for each class"),
         (lambda f: write_images(f, {".": 3}), ValueError, "got 3 images and no folder"),
         (lambda f: (f / "a").mkdir(), ValueError, "found none that end in .bmp, .gif, .jpeg"),
         (
             lambda f: [write_images(f, {n: 1}) for n in ("train/a", "cats")],
             ValueError,
-            "beside 'train' there is 'cats'",
+            "besides 'train' there is 'cats'",
         ),
         (
             lambda f: (

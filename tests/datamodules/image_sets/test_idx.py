@@ -56,7 +56,7 @@ def test_a_damaged_file_is_named_with_what_to_do(tmp_path, damage, message, comp
     with pytest.raises(ValueError, match=message) as failure:
         read_idx(path, 3)
     assert str(path) in str(failure.value)
-    assert str(failure.value).endswith(("fetch it again.", "Put the right file there."))
+    assert str(failure.value).endswith(("download it again.", "Put the right file there."))
 
 
 def test_labels_are_no_images(tmp_path):

@@ -109,7 +109,7 @@ def test_torchvision_downloads_and_unpacks_where_it_is_asked_to(
     address = server(root) + "cifar-10-python.tar.gz"
     monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", address)
     target = tmp_path / "data"
-    with pytest.raises(FileNotFoundError, match="Set `download=True`, or by hand: fetch http"):
+    with pytest.raises(FileNotFoundError, match="`download=True`, or do it manually: download h"):
         read_images("cifar10", target)
     download_images("cifar10", target, {})
     data = read_images("cifar10", target)
@@ -136,7 +136,9 @@ def test_mnist_is_downloaded_only_where_its_files_are_not_found(server, tmp_path
     monkeypatch.setattr(kind, "resources", resources)
     monkeypatch.setattr(kind, "mirrors", ["http://127.0.0.1:1/"])
     download_images("mnist", source, {})
-    with pytest.raises(FileNotFoundError, match=r"Expected to download MNIST.*By hand: put train-"):
+    with pytest.raises(
+        FileNotFoundError, match=r"Expected to download MNIST.*manually: put train-"
+    ):
         download_images("mnist", target, {})
     monkeypatch.setattr(kind, "mirrors", [server(source)])
     download_images("mnist", target, {})
@@ -249,7 +251,7 @@ def test_a_damaged_image_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("emnist", "`dataset_options` to hold 'split' for EMNIST"),
+        ("emnist", "`dataset_options` to have 'split' for EMNIST"),
         ("fakedata", "but got 'fakedata'"),
         ("voc_detection", "Expected VOCDetection in"),
     ],
@@ -263,14 +265,14 @@ def test_what_cannot_be_read_says_what_is_missing(name, message, tmp_path):
     ("name", "message"),
     [
         ("mnist", "put train-images-idx3-ubyte.gz, .*MNIST/raw or .*, compressed or not"),
-        ("cifar10", r"fetch https://.*/cifar-10-python.tar.gz and unpack it in "),
-        ("cifar100", r"fetch https://[^,]*/cifar-100-python.tar.gz and unpack it in "),
-        ("svhn", r"fetch http.*/test_32x32.mat, http.*/train_32x32.mat and put it into "),
-        ("stl10", r"fetch http.*/stl10_binary.tar.gz and unpack it in "),
-        ("semeion", "Set `download=True`, or by hand: fetch http.*semeion.data and put it into"),
-        ("dtd", r"fetch https.*/dtd-r1.0.1.tar.gz and put it as the documentation"),
-        ("flowers102", r"fetch its files and put it as the documentation"),
-        ("imagenet", r"By hand: fetch its files"),
+        ("cifar10", r"download https://.*/cifar-10-python.tar.gz and unpack it in "),
+        ("cifar100", r"download https://[^,]*/cifar-100-python.tar.gz and unpack it in "),
+        ("svhn", r"download http.*/test_32x32.mat, http.*/train_32x32.mat and put it into "),
+        ("stl10", r"download http.*/stl10_binary.tar.gz and unpack it in "),
+        ("semeion", "Set `download=True`, or do it manually: download http.*semeion.data"),
+        ("dtd", r"download https.*/dtd-r1.0.1.tar.gz and place it as documented"),
+        ("flowers102", r"download its files and place it as documented"),
+        ("imagenet", r"Do it manually: download its files"),
     ],
 )
 def test_offline_the_error_says_which_file_to_put_where(name, message, tmp_path):

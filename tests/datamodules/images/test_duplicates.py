@@ -32,8 +32,8 @@ def test_every_pair_across_splits_is_found_and_no_other(dtype):
     assert len(found) == 4
     assert found.counts["train", "test"] == 2
     assert str(found) == (
-        "1 image of val is in train, too; 2 images of test are in train, too; "
-        "1 image of test is in val, too"
+        "1 image of val is also in train; 2 images of test are also in train; "
+        "1 image of test is also in val"
     )
 
 

@@ -182,7 +182,7 @@ def test_items_of_the_usual_forms_are_read(item):
     ("item", "found"), [({"img": 1, "label": 2}, "img"), ((1, 2, 3), "tuple"), (7, "int")]
 )
 def test_other_items_say_what_to_give(item, found):
-    with pytest.raises(TypeError, match=f"{found}.*Give `read`"):
+    with pytest.raises(TypeError, match=f"{found}.*Pass `read`"):
         image_and_label(item)
 
 

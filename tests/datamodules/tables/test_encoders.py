@@ -213,7 +213,7 @@ def test_a_column_of_unseen_categories_alone_is_named(encoding, missing):
     encoder.encode(table)
     encoder.encode(read_table({"code": ["00", "7", None], "town": ["Ulm", "Rom", "Ulm"]}))
     encoder.encode(read_table({"code": ["", None], "town": ["Ulm", "Ulm"]}))
-    message = r"column 'code' .*, '00', '01', '02', but all that the columns has .*: '0', '1'.*str`"
+    message = r"column 'code' .*, '00', '01', '02', but the columns has only .*: '0', '1'.*str`"
     with pytest.warns(UserWarning, match=message) as caught:
         encoder.encode(read_table({"code": [1, 0, None], "town": ["Ulm", None, "Rom"]}))
     assert len(caught) == 1
@@ -311,7 +311,9 @@ def test_what_is_no_set_of_classes(cells, message):
 @pytest.mark.parametrize("cells", [np.arange(21.0) / 2, ["0.5", "1.5"], [0, 0.1]])
 def test_numbers_with_fractions_are_classes_with_a_warning(cells):
     labels = ClassLabels()
-    with pytest.warns(UserWarning, match=r"numbers there.* taken for \d+ classes; use `task='regr"):
+    with pytest.warns(
+        UserWarning, match=r"numbers there.* treated as \d+ classes; use `task='regr"
+    ):
         labels.fit(read_table({"y": list(cells) * 4}), ["y"])
     assert len(labels.names) == len(cells)
 

@@ -70,16 +70,19 @@ def test_a_file_without_a_header_and_one_with_an_unnamed_column(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b\n1,2\n\n3\n", r"Expected 2 cells.* line 4 of data.csv has 1: '3'. Mend that line"),
-        ("a,b\n1,2,3\n", r"line 2 of data.csv has 3: '1', '2', '3'.*must stand in quotes"),
-        ("a;b\n1;2\n", r"divided by ',', but its header is 'a;b'. Give `delimiter=';'`"),
-        ("a,b,a\n1,2,3\n", r"each column of data.csv once, but 'a' come"),
+        ("a,b\n1,2\n\n3\n", r"Expected 2 cells.* line 4 of data.csv has 1: '3'. Fix that line"),
+        ("a,b\n1,2,3\n", r"line 2 of data.csv has 3: '1', '2', '3'.*must be quoted"),
+        ("a;b\n1;2\n", r"separated by ',', but its header is 'a;b'. Use `delimiter=';'`"),
+        ("a,b,a\n1,2,3\n", r"unique columns in data.csv, but got 'a' rep"),
         ("a,b\n", "at least one row in data.csv"),
         ("", "at least one row in data.csv"),
         ("a,b\n1,\0\n" + "x" * 200_000 + ",2\n", r"Expected a row on line \d of data.csv"),
         ('a,b\n1,2\n3,"4\n' + "5,6\n" * 9_000, r"row on line 3 of data.csv, but .* line 9003"),
-        ('a,b\n1,"2\n3,"4,5"\n', r"row on line 2 of data.csv.* line 3.*double each one.*pandas"),
-        ('a,"b\n1,2\n', r"row on line 1 of data.csv, but got as far as line 2.*Close the quote"),
+        ('a,b\n1,"2\n3,"4,5"\n', r"row on line 2 of data.csv.* line 3.*double each quote.*pandas"),
+        (
+            'a,"b\n1,2\n',
+            r"row on line 1 of data.csv, but reading failed at line 2.*Close",
+        ),
     ],
 )
 def test_a_wrong_file_says_where_and_what_to_do(text, message, tmp_path):
@@ -230,7 +233,7 @@ def test_arrays(make):
 def test_text_among_numbers_names_the_cell(tmp_path):
     path = write(tmp_path, "a,b\n1,x\n2,y\n3o,z\n4,\n")
     table = read_table(path)
-    with pytest.raises(ValueError, match=r"in column 'a', but line 4 of data.csv has '3o'. Mend"):
+    with pytest.raises(ValueError, match=r"in column 'a', but line 4 of data.csv has '3o'. Fix"):
         table.numbers("a")
     with pytest.raises(ValueError, match=r"as in 3 other rows, but line 4 of data.csv has '3o'"):
         holds_numbers(table, "a", np.arange(4))

@@ -43,7 +43,7 @@ def test_a_vocabulary_is_in_order_of_frequency_then_of_the_alphabet():
     assert Vocabulary.of(TEXTS, max_words=1).words == ["a"]
     assert len(vocabulary) == 9
     assert vocabulary.encode("new A, d") == [1, 2, 7]
-    with pytest.raises(ValueError, match="some come twice"):
+    with pytest.raises(ValueError, match="some occur twice"):
         Vocabulary(["a", "a"])
 
 

@@ -124,20 +124,20 @@ def test_repeated_texts_are_found_in_later_parts():
         (
             "a.csv",
             "label,text\n" + "p,good\n" * 200 + 'p,"broken quote\n' + "n,bad\n" * 800,
-            r"row on line 202 of a.csv, but got as far as line 1002.*Close the quote",
+            r"row on line 202 of a.csv, but reading failed at line 1002.*Close the quote",
         ),
         (
             "a.csv",
             'label,text\np,fine\np,"broken quote\nn,"in quotes, with a comma"\nn,bad\n',
-            r"row on line 3 of a.csv, but got as far as line 4.*double each one",
+            r"row on line 3 of a.csv, but reading failed at line 4.*double each quote",
         ),
         (
             "a.tsv",
             'text\tlabel\n"Great film\tp\nok\tn\nbad" film\tp\n',
-            r"row on line 2 of a.tsv, but got as far as line 4.*bare.*jsonl file.*as lists",
+            r"row on line 2 of a.tsv, but reading failed at line 4.*literal.*jsonl.*pass lists",
         ),
         ("a.csv", r"text,label" + "\n" + r'"he said \"hi\" there",1' + "\n", r"line 2 of a.csv"),
-        ("a.csv", 'text,"label\nx,1\n', r"row on line 1 of a.csv, but got as far as line 2"),
+        ("a.csv", 'text,"label\nx,1\n', r"row on line 1 of a.csv, but reading failed at line 2"),
         ("a.jsonl", '{"text": "x", "label": 1}\n{"text": \n', r"JSON on line 2 of a.jsonl"),
         ("a.jsonl", '{"text": "x", "lable": 1}\n', r"line 1 of a.jsonl.*Did you mean 'lable'"),
         ("a.jsonl", '["x", 1]\n', r"JSON object on line 1 of a.jsonl"),
@@ -187,5 +187,7 @@ def test_an_empty_folder_says_what_is_expected(tmp_path):
 
 def test_an_unknown_label_is_named():
     source = read_texts((["a", "b"], ["pro", "contra"]))
-    with pytest.raises(ValueError, match=r"out of 'con', 'pro', but text 1 .* has 'contra'"):
+    with pytest.raises(
+        ValueError, match=r"one of the labels 'con', 'pro', but text 1 .* has 'contra'"
+    ):
         source.class_indices(["con", "pro"])
