@@ -86,7 +86,7 @@ class ImageDataModule(LightningDataModule):
         dataset_options: Further arguments of the torchvision class.
         check_duplicates: Warn about images that occur in two splits.
         num_workers: Worker processes of each loader; None uses 0 for images in memory and, for
-            files, as many as there are processors, up to 8.
+            files, as many as there are processors for each device, up to 8.
         multiprocessing_context: Start method of worker processes, such as ``"spawn"``. Under DDP
             before Python 3.12, ``"forkserver"`` is safer than torch's default on Linux, ``"fork"``,
             which can hang with the threads of a process group (python/cpython#112275).
@@ -259,7 +259,7 @@ class ImageDataModule(LightningDataModule):
         return self._statistics[1]
 
     def find_duplicates(self) -> Duplicates:
-        """Find images that occur, pixel by pixel, in two splits; every image is read once."""
+        """Find images that are equal, pixel by pixel, in two splits; reads all images."""
         return find_equal_images(self._labelled("find_duplicates").images, self.splits)
 
     def plot_batch(self, count: int = 16, *, epoch: int = 0) -> "Figure":

@@ -49,7 +49,7 @@ def find_equal_images(source: ImageSource, splits: Mapping[str, Tensor]) -> Dupl
     """Compare the pixels of all splits.
 
     Images are hashed, and those of equal hash compared, so that the result is exact. Every image
-    is read once for that; with files this takes as long as an epoch without training.
+    is read once for its hash; with files this takes as long as an epoch without training.
 
     Args:
         source: Source of the images.
