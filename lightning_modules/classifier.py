@@ -138,7 +138,7 @@ class Classifier(SupervisedModule):
                 raise
             raise ValueError(
                 f"Expected labels from 0 to {self.num_classes - 1}, but got {int(y.min())} to "
-                f"{int(y.max())}. Set `num_classes` to the number of classes or fix the labels."
+                f"{int(y.max())}. Set `num_classes` to the number of classes or correct the labels."
             ) from error
 
     def _log_epoch(self, stage: Stage) -> dict[str, Tensor]:
