@@ -111,6 +111,8 @@ import faulty.tokens
 import faulty.trades
 import faulty.transit
 import faulty.trials
+import faulty.umpire
+import faulty.umpire_more
 import faulty.units
 import faulty.variety
 import faulty.vineyard
@@ -246,6 +248,8 @@ import healthy.trades
 import healthy.transfer
 import healthy.transit
 import healthy.trials
+import healthy.umpire
+import healthy.umpire_more
 import healthy.variety_control
 import healthy.variety_generative
 import healthy.variety_pictures
@@ -388,6 +392,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.workplace.CASES,
     *faulty.workplace_more.CASES,
     *faulty.workshops.CASES,
+    *faulty.umpire.CASES,
+    *faulty.umpire_more.CASES,
     *faulty.zoo.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
@@ -531,6 +537,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.weather.CASES,
     *healthy.workplace.CASES,
     *healthy.workshops.CASES,
+    *healthy.umpire.CASES,
+    *healthy.umpire_more.CASES,
     *healthy.zoo.CASES,
     *healthy.zoo_more.CASES,
 )
