@@ -43,6 +43,8 @@ _RECENT_LOOKS = 10
 _RECENT_CHECKS = 3
 _CHECKS_TO_SEE_JUMPS = 10
 _MIN_MEAN_JUMP_OF_ACCURACY = 0.1
+_MIN_MEAN_JUMP_OF_LOSS = 0.05  # Of the scale of the loss.
+_MIN_UPDATE_RATIO_TO_JUMP = 5e-3
 _MIN_SHARE_OF_BEST_LOST = 0.1  # Of the scale of the loss, at most checks since.
 _MIN_SHARE_OF_BEST_LOST_FOR_GOOD = 0.02  # At all of them.
 _MIN_RATIO_TO_TRAINING_THEN = 0.9
@@ -109,8 +111,8 @@ def _harms() -> tuple[Callable[[Vitals, Steps], bool], ...]:
     """Return the tests for the known kinds of harm, any of which is enough."""
     return (
         _keeps_from_learning, _is_undone, _is_far_off, _is_hurt, _has_turned, _validation_jumps,
-        _has_lost_its_best, _has_cost_half, _have_led_away, _have_replaced_weights, _is_forgotten,
-        _is_forgotten_soon,
+        _validation_loss_jumps, _has_lost_its_best, _has_cost_half, _have_led_away,
+        _have_replaced_weights, _is_forgotten, _is_forgotten_soon,
     )  # fmt: skip
 
 
@@ -233,6 +235,21 @@ def _validation_jumps(vitals: Vitals, steps: Steps) -> bool:
         return False
     jumps = statistics.fmean(abs(after - before) for before, after in pairwise(scores))
     return steps.late > _LARGE_UPDATE_RATIO and jumps > _MIN_MEAN_JUMP_OF_ACCURACY
+
+
+def _validation_loss_jumps(vitals: Vitals, steps: Steps) -> bool:
+    """Whether large steps keep a loss high that goes up and down in validation.
+
+    Where there is nothing more to learn, such steps change the validation loss by less.
+    """
+    checks, scale = vitals.validation_losses[-_CHECKS_TO_SEE_JUMPS:], vitals.whole_scale
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    if not late or len(checks) < 2 * _RECENT_CHECKS or not vitals.gain < _LITTLE_GAIN:
+        return False
+    if vitals.is_falling or vitals.evaluates_late or not vitals.validates_the_same_loss:
+        return False
+    jumps = statistics.fmean(abs(after - before) for before, after in pairwise(checks))
+    return steps.late > _MIN_UPDATE_RATIO_TO_JUMP and jumps > _MIN_MEAN_JUMP_OF_LOSS * scale > 0
 
 
 def _has_lost_its_best(vitals: Vitals, steps: Steps) -> bool:

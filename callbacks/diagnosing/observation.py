@@ -18,6 +18,7 @@ from .clipping import clip_norm, clips_itself, step_by_gradients
 from .inputs.data_gaps import DataGaps
 from .inputs.first_batches import BatchNews, FirstBatches
 from .inputs.unfed_norms import UnfedNorms
+from .inputs.validated_inputs import ValidatedInputs
 from .losses.autograd_graph import has_graph
 from .losses.layers_in_graph import (
     count_layers,
@@ -64,6 +65,7 @@ class News:
         first_gap: See `DataGaps`.
         side_losses: See `SideLosses`.
         unfed: See `UnfedNorms`.
+        validated: See `ValidatedInputs`.
     """
 
     losses: LossNews
@@ -76,6 +78,7 @@ class News:
     first_gap: int
     side_losses: list[tuple[str, str]]
     unfed: list[str]
+    validated: list[float]
 
 
 class Observation:
@@ -97,7 +100,7 @@ class Observation:
         self._is_read = self._is_attached = False
         self._record = LossRecord()
         self._batches, self._gaps, self._sides = FirstBatches(), DataGaps(), SideLosses()
-        self._unfed, self._factor = UnfedNorms(), 1.0
+        self._unfed, self._validated, self._factor = UnfedNorms(), ValidatedInputs(), 1.0
         self._by_hand: LossesByHand | None = None
         self._learns_plan = False
         self._weights = WeightInspection(self.vitals)
@@ -180,6 +183,7 @@ class Observation:
             self._is_attached = False
             self._batches.detach()
             self._unfed.detach()
+            self._validated.detach()
 
     def evaluate(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remove the hooks of training, and observe a validation within it."""
@@ -188,6 +192,8 @@ class Observation:
         if within and trainer.global_step > 0:
             self._is_attached = True
             self._unfed.attach(pl_module)
+            batches = [*trainer.num_val_batches, 0]
+            self._validated.attach(pl_module, self._batches.first, batches[0])
             self._record.validation.begin(len(trainer.num_val_batches))
 
     def add_validated(self, batch: Any) -> None:
@@ -266,6 +272,7 @@ class Observation:
             look_back: Whether to measure gradients through sequences.
         """
         self._unfed.detach()
+        self._validated.detach()
         return News(
             self._record.news(),
             self._batches.news(),
@@ -277,6 +284,7 @@ class Observation:
             self._gaps.news(),
             self._sides.news(),
             self._unfed.news(),
+            self._validated.news(),
         )
 
     def _look_back_in_time(self) -> tuple[str, list[float]]:
@@ -295,6 +303,7 @@ class Observation:
         self._gaps.take([rank.first_gap for rank in ranks])
         self._sides.take([rank.side_losses for rank in ranks])
         self._unfed.take([rank.unfed for rank in ranks], self._batches.norms.evaluated_in_training)
+        self._validated.take([rank.validated for rank in ranks])
         profiles = [rank.through_time for rank in ranks if rank.through_time[0]]
         if profiles:
             self.vitals.recurrent, self.vitals.recurrent_layer = True, profiles[0][0]
@@ -328,6 +337,7 @@ class Observation:
         vitals.fewest_norm_values, vitals.most_norm_values = norms.fewest, norms.most
         vitals.statistics_gap, vitals.norms_in_evaluation_mode = norms.gaps, norms.asleep
         vitals.norm_momenta, vitals.unfed_norms = norms.momenta, self._unfed.found
+        vitals.validated_inputs = self._validated.scale
         vitals.uncleared, vitals.first_gap = self._uncleared, self._gaps.first
         vitals.side_losses = self._sides.found
         read_rates(trainer, vitals)
@@ -345,6 +355,7 @@ class Observation:
             "first_gap": self._gaps.first,
             "side_losses": self._sides.found,
             "unfed": self._unfed.found,
+            "validated": self._validated.scale,
             "vitals": {name: copy(getattr(self.vitals, name)) for name in _LASTING},
         }
 
@@ -357,6 +368,7 @@ class Observation:
         self._gaps.first = state_dict.get("first_gap", -1)
         self._sides.take([map(tuple, state_dict.get("side_losses", []))])
         self._unfed.resume(state_dict.get("unfed", []))
+        self._validated.scale = list(state_dict.get("validated", []))
         self.vitals.losses = self._record.losses
         for name, value in state_dict["vitals"].items():
             setattr(self.vitals, name, value)

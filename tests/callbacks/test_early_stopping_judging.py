@@ -79,7 +79,7 @@ def test_ranks_diverge_from_their_own_best():
     assert judged(arguments(), (0.5, 3.0), (0.49, 2.9), (0.52, 3.1)) is None
     verdict = judged(arguments(), (0.5, 3.0), (0.8, 2.9))
     assert verdict.reason is StoppingReason.DIVERGED
-    assert verdict.sentence == "val_loss = 0.8 is over 1.5 times its best on its rank, 0.5."
+    assert verdict.sentence == "val_loss = 0.8 is over 1.5 times its best on that rank, 0.5."
     assert judged(arguments(), (0.5, 3.0), (0.8,)) is None  # resumed on fewer ranks
 
 

@@ -61,6 +61,7 @@ class FirstBatches:
 
     Attributes:
         ran: Names of the layers that were called, on any rank.
+        first: Name of the layer that was called first.
         norms: Batches of BatchNorm layers.
         side_inputs: Inputs of layers after the first.
         time_axes: Input sizes of layers that take the first dimension as time.
@@ -81,7 +82,7 @@ class FirstBatches:
         self.probe, self.repeated = SequenceProbe(), RepeatedCalls()
         self.ran: set[str] = set()
         self.has_news = False
-        self._first, self._rows = "", 0
+        self.first, self._rows = "", 0
         self._sizes: tuple[int, ...] = ()
         self._is_data = True
         self._moments: Moments | None = None
@@ -149,10 +150,10 @@ class FirstBatches:
                 return
             if self._fresh:
                 self._fresh = False
-                self._first = self._first or name
-                if name == self._first and (is_torchs or _may_be_multiplied(name, part, x)):
+                self.first = self.first or name
+                if name == self.first and (is_torchs or _may_be_multiplied(name, part, x)):
                     self._keep(x.detach(), sizes or x.shape[:2], is_data=x.grad_fn is None)
-            elif name != self._first and is_trained:
+            elif name != self.first and is_trained:
                 self.side_inputs.look(name, x)
 
         return look
@@ -199,7 +200,7 @@ class FirstBatches:
         batches, self._new_batches = self._new_batches, []
         return BatchNews(
             sorted(self.ran),
-            self._first,
+            self.first,
             self.norms.news(),
             [(n, mean.cpu(), squares.cpu(), far.cpu()) for n, mean, squares, far in moments],
             torch.stack(batches).tolist() if batches else [],
@@ -210,7 +211,7 @@ class FirstBatches:
     def take(self, ranks: Sequence[BatchNews]) -> None:
         """Merge the news of all ranks."""
         self.ran.update(name for rank in ranks for name in rank.ran)
-        self._first = next((rank.first for rank in ranks if rank.first), "")
+        self.first = next((rank.first for rank in ranks if rank.first), "")
         self.norms.take([rank.norms for rank in ranks])
         self.side_inputs.take([rank.side_inputs for rank in ranks])
         self.time_axes.take([rank.time_axes for rank in ranks])
@@ -241,7 +242,7 @@ class FirstBatches:
         scale = torch.maximum(std, farthest / _MAX_DEVIATIONS_OF_FARTHEST)
         varied = scale[std > 1e-12 * (1 + mean.abs())]
         return InputScale(
-            layer=self._first,
+            layer=self.first,
             largest_mean=float(mean.abs().max()),
             largest_std=float(std.max()),
             smallest_std=float(varied.min()) if len(varied) else 0.0,
@@ -255,13 +256,15 @@ class FirstBatches:
             usual_std=float(varied.median()) if len(varied) else 0.0,
             drift=drift,
             growth=growth,
+            mean=float(means.mean()),
+            std=math.hypot(within, means.std(correction=0)),
         )
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was merged so far."""
         return {
             "ran": sorted(self.ran),
-            "first": self._first,
+            "first": self.first,
             "rows": self._rows,
             "sizes": self._sizes,
             "first_gap": self._first_gap,
@@ -277,7 +280,7 @@ class FirstBatches:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a saved state."""
-        self.ran, self._first = set(state_dict["ran"]), state_dict["first"]
+        self.ran, self.first = set(state_dict["ran"]), state_dict["first"]
         self._rows, self._first_gap = state_dict["rows"], state_dict["first_gap"]
         self.norms.load_state_dict(state_dict["norms"])
         self.side_inputs.load_state_dict(state_dict["side_inputs"])

@@ -2,8 +2,9 @@
 
 Drift is measured between two reports, in standard deviations. There is no published threshold; a
 median above one over many reports is extreme, and nothing less is reported. Batches whose means
-differ more than the samples within them are not shuffled. An augmentation that writes back to the
-stored data makes the inputs drift without end.
+differ more than the samples within them are not shuffled; nor are those whose means differ clearly
+more than by chance, which counts if the network does not generalise. An augmentation that writes
+back to the stored data makes the inputs drift without end.
 """
 
 import math
@@ -26,11 +27,13 @@ _EPOCHS_TO_KNOW_THE_DATA = 4
 _MIN_RATIO_OF_LOSSES = 1.5
 _MIN_RISE_SHARE = 0.05
 _RECENT_CHECKS = 3
+_MIN_SPREAD_OVER_CHANCE = 2.5
+_SHUFFLE = Remedy("Shuffle the training data.", "DataLoader(dataset, shuffle=True)")
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find inputs that change between batches or over time, or a layer with extreme drift."""
-    return _of_inputs(vitals) or _over_time(vitals) or _of_layers(vitals)
+    return _of_inputs(vitals) or _in_order(vitals) or _over_time(vitals) or _of_layers(vitals)
 
 
 def _of_inputs(vitals: Vitals) -> list[Symptom]:
@@ -47,10 +50,35 @@ def _of_inputs(vitals: Vitals) -> list[Symptom]:
         f"{in_two_digits(inputs.batch_spread)} times the standard deviation within a batch."
     )
     remedies = (
-        Remedy("Shuffle the training data.", "DataLoader(dataset, shuffle=True)"),
+        _SHUFFLE,
         Remedy("Standardise each sample separately.", "x - x.mean((1, 2, 3), keepdim=True)"),
     )
     figures, problem = {"batch_spread": inputs.batch_spread}, Problem.COVARIATE_SHIFT
+    return [Symptom(problem, "warning", evidence, figures, remedies, inputs.layer, is_root=True)]
+
+
+def _in_order(vitals: Vitals) -> list[Symptom]:
+    """Find batches that follow an order of the data, and a validation loss that pays for it."""
+    inputs, samples = vitals.inputs, min(_samples(vitals), vitals.batch_size)
+    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    if vitals.shuffled or inputs.batches < _MIN_BATCHES_OF_INPUTS or samples < 2:
+        return []
+    chance = 1 / math.sqrt(samples - 1)
+    if not (inputs.is_data and inputs.batch_spread > _MIN_SPREAD_OVER_CHANCE * chance):
+        return []
+    if len(checks) < _RECENT_CHECKS or len(training) != len(checks) or not vitals.had_a_long_chance:
+        return []
+    recent = zip(checks[-_RECENT_CHECKS:], training[-_RECENT_CHECKS:], strict=True)
+    if not all(check > _MIN_RATIO_OF_LOSSES * loss > 0 for check, loss in recent):
+        return []
+    evidence = (
+        "The training data come in an order: the mean of the inputs varies from batch to batch by "
+        f"{in_two_digits(inputs.batch_spread)} times the standard deviation within a batch, where "
+        f"shuffled data would have at most {in_two_digits(chance)}. The validation loss is "
+        f"{checks[-1]:.4g} and the training loss {training[-1]:.4g}."
+    )
+    figures, problem = {"batch_spread": inputs.batch_spread}, Problem.COVARIATE_SHIFT
+    remedies = (_SHUFFLE,)
     return [Symptom(problem, "warning", evidence, figures, remedies, inputs.layer, is_root=True)]
 
 

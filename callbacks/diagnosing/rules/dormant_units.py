@@ -58,7 +58,9 @@ def _dormant(vitals: Vitals) -> list[Symptom]:
         return []
     site, (first, last) = max(grown.items(), key=lambda item: item[1][1])
     # Without a known loss, nothing shows that it does harm.
-    suffers = bool(vitals.losses) and not vitals.is_well
+    # A contrastive loss stays high, however well it is learned.
+    learns = vitals.is_well or (vitals.objective.of_positions and vitals.has_learned)
+    suffers = bool(vitals.losses) and not learns
     pays = suffers or (few and vitals.gain < 0.5)
     # Units that recover did no harm: large first steps make many dormant for a while.
     severity: Severity = "warning" if pays and vitals.had_a_long_chance else "info"

@@ -46,6 +46,7 @@ _MIN_GAP_FALLING_APART = 0.01
 _MIN_GAP_WHEN_HARDER = 0.1
 _CHECKS_TO_COMPARE = 10
 _MIN_CHECKS_ABOVE = 9  # Of those to compare.
+_MIN_CHECKS_AT_CHANCE = 5
 
 _MIN_ACCURACY_OVER_CHANCE = 0.15
 _CLEAR_GAP_OF_ACCURACIES = 0.05
@@ -152,7 +153,7 @@ def _validation_at_chance(vitals: Vitals) -> str:
     scores, counts = vitals.validation_scores, vitals.objective.target_counts
     if not vitals.scores_are_accuracies or not vitals.labels_samples:
         return ""
-    if len(scores) < 2 * _RECENT_CHECKS or not sum(counts) or vitals.is_imbalanced:
+    if len(scores) < _MIN_CHECKS_AT_CHANCE or not sum(counts) or vitals.is_imbalanced:
         return ""
     if not vitals.had_a_long_chance or vitals.step < vitals.planned_steps / 2:
         return ""

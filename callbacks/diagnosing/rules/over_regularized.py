@@ -72,9 +72,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if collapsed := _collapsed(vitals) or _says_nothing(vitals):
         return collapsed
     if vitals.gain > _GOOD_GAIN:
-        return _weight_decay(vitals)
+        return _weight_decay(vitals) or _held(vitals)
     found = [*_penalty(vitals), *_dropout(vitals), *_weight_decay(vitals)]
-    return found or _shrunk(vitals)
+    return found or _shrunk(vitals) or _held(vitals)
 
 
 def _penalty(vitals: Vitals) -> list[Symptom]:

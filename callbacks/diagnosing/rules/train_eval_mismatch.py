@@ -2,7 +2,7 @@
 
 BatchNorm uses the batch's own statistics in training and running statistics in evaluation. Where
 batches are tiny or the running statistics are stale, the two disagree. A batch of one has no
-variance.
+variance. Or the inputs themselves are prepared differently.
 """
 
 import math
@@ -28,6 +28,10 @@ _MIN_RATIO_TO_TRAINING = 3.0
 _MIN_RATIO_TO_TRAINING_EARLY = 2.0
 _MIN_RATIO_IF_VALIDATION_PAYS = 1.5
 
+# Between the inputs in validation and in training: of deviations, and of means in deviations.
+_MIN_RATIO_OF_OTHER_INPUTS = 2.5
+_MIN_SHIFT_OF_OTHER_INPUTS = 2.0
+
 _RECENT_CHECKS = 2
 _CHECKS_TO_COMPARE = 5
 _TOO_FEW_CHECKS_WITH_NORM = 3
@@ -52,8 +56,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     # Sums over batches of different sizes cannot be compared.
     if found or vitals.sum_of > _MIN_RATIO_OF_A_SUM:
         return found
-    if unfed := _unfed(vitals):
-        return unfed
+    if sure := _other_inputs(vitals) or _unfed(vitals):
+        return sure
     if _will_converge(vitals):
         return []
     return _stale(vitals, remedies) or _apart_early(vitals, remedies)
@@ -91,6 +95,37 @@ def _in_evaluation_mode(vitals: Vitals) -> list[Symptom]:
     )
     figures, problem = {"layers": float(len(names))}, Problem.TRAIN_EVAL_MISMATCH
     return [Symptom(problem, "warning", evidence, figures, remedies, names[0], is_root=True)]
+
+
+def _other_inputs(vitals: Vitals) -> list[Symptom]:
+    """Find inputs that are scaled or shifted in training alone, or in validation alone."""
+    inputs, checks = vitals.inputs, vitals.validation_losses
+    training, known = vitals.training_epoch_losses, vitals.validated_inputs
+    if not (known and inputs.is_data and inputs.std > 0) or len(training) != len(checks):
+        return []
+    if not all(map(math.isfinite, known)):
+        return []  # NaN in the validation data is another problem.
+    mean, std = known
+    ratio = max(std / inputs.std, inputs.std / std) if std > 0 else math.inf
+    shift = abs(mean - inputs.mean) / max(std, inputs.std)
+    differs = ratio > _MIN_RATIO_OF_OTHER_INPUTS or shift > _MIN_SHIFT_OF_OTHER_INPUTS
+    if not (differs and checks and checks[-1] > _MIN_RATIO_IF_VALIDATION_PAYS * training[-1] > 0):
+        return []
+    evidence = (
+        f"The inputs of {inputs.layer} have a mean of {mean:.3g} and a standard deviation of "
+        f"{std:.3g} in validation, but of {inputs.mean:.3g} and {inputs.std:.3g} in training. The "
+        f"validation loss is {checks[-1]:.4g} and the training loss {training[-1]:.4g}."
+    )
+    remedies = (
+        Remedy("Prepare the inputs in `forward`, or alike in both data sets."),
+        Remedy("Do in `validation_step` what only `training_step` does to its inputs."),
+    )
+    figures, problem = {"ratio": ratio, "shift": shift}, Problem.TRAIN_EVAL_MISMATCH
+    return [
+        Symptom(
+            problem, "warning", evidence, figures, remedies, inputs.layer, reports=1, is_root=True
+        )
+    ]  # fmt: skip
 
 
 def _unfed(vitals: Vitals) -> list[Symptom]:

@@ -11,6 +11,7 @@ recurrent layer's last output with respect to its inputs are compared (Pascanu e
 
 import math
 import statistics
+from collections.abc import Sequence
 from itertools import pairwise
 
 from ....functional.gradient_flow import vanishing_from
@@ -25,6 +26,7 @@ _MAX_RATIO_OF_FORGOTTEN_TIME = 1e-4
 _MAX_SHARE_OF_TIME_REACHED = 0.4
 _MIN_UPDATE_RATIO = 1e-4
 _MIN_WINDOWS = 12
+_WINDOWS_OF_A_MEAN = 3
 _MIN_RATIO_STANDING_STILL = 0.99
 _MIN_RATIO_AT_PLATEAU = 0.97
 _MIN_SHARE_OF_TRAINING_LOST = 0.2
@@ -142,9 +144,7 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
         or not vitals.had_a_long_chance
     ):
         return []
-    lost = next(
-        (i for i, loss in enumerate(curve) if loss < _MIN_RATIO_AT_PLATEAU * constant), len(curve)
-    )
+    lost = next((i for i in range(len(curve)) if _is_left(curve[i:], constant)), len(curve))
     share = lost / len(curve) if curve else 0.0
     if math.isfinite(vitals.planned_steps):
         share *= min(1.0, vitals.step / vitals.planned_steps)
@@ -162,6 +162,12 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
     figures = {"ratio": ratio, "share": share}
     problem, layer = Problem.VANISHING_GRADIENT, layers[begins]
     return [Symptom(problem, "warning", evidence, figures, _remedies(), layer, reports=3)]
+
+
+def _is_left(curve: Sequence[float], constant: float) -> bool:
+    """Whether the loss is below the plateau from here on, and not by the noise of one window."""
+    most = _MIN_RATIO_AT_PLATEAU * constant
+    return curve[0] < most and statistics.fmean(curve[:_WINDOWS_OF_A_MEAN]) < most
 
 
 def _from_layer_to_layer(vitals: Vitals) -> list[Symptom]:

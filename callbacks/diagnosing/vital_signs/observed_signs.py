@@ -112,6 +112,8 @@ class ObservedSigns:
             have their initial values.
         unfed_norms: BatchNorm layers that the last validation ran with the initial values of their
             running statistics.
+        validated_inputs: Mean and standard deviation of all entries of the first layer's input in
+            the last validation; empty if it was not observed.
         norm_momenta: Weight of each new batch in a BatchNorm layer's running statistics.
         validation_losses: Loss of each validation.
         validation_name: Name under which they are logged; empty if unknown.
@@ -209,6 +211,7 @@ class ObservedSigns:
     statistics_gap: dict[str, float] = field(default_factory=dict)
     norms_in_evaluation_mode: list[str] = field(default_factory=list)
     unfed_norms: list[str] = field(default_factory=list)
+    validated_inputs: list[float] = field(default_factory=list)
     norm_momenta: dict[str, float] = field(default_factory=dict)
     validation_losses: list[float] = field(default_factory=list)
     validation_name: str = ""

@@ -28,6 +28,8 @@ class InputScale:
         drift: Distance of the mean of the last quarter of them from that of the first, in standard
             deviations of the first.
         growth: Standard deviation of the last quarter over that of the first.
+        mean: Mean of all entries.
+        std: Standard deviation of all entries.
         first_gap: Number of the first inspected batch with NaN or infinity, from 0; -1 for none.
         is_data: Whether the layer's input depends on no weight of the network.
     """
@@ -46,6 +48,8 @@ class InputScale:
     is_data: bool = True
     drift: float = NAN
     growth: float = NAN
+    mean: float = NAN
+    std: float = NAN
 
 
 @dataclass(frozen=True)

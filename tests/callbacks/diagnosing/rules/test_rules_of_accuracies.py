@@ -153,3 +153,9 @@ SURE = {
 def test_a_validation_loss_that_rises_for_being_too_sure_of_a_few(scores, accuracies, severity):
     told = {"validation_scores": scores * 7, "scores_are_accuracies": accuracies}
     assert found(vitals(SMALL, **SURE, **told))[P.OVERFITTING] == severity
+
+
+@pytest.mark.parametrize(("checks", "known"), [(4, False), (5, True)])
+def test_five_checks_tell_that_validation_is_at_chance(checks, known):
+    scores = {**BY_CHANCE, "validation_scores": BY_CHANCE["validation_scores"][:checks]}
+    assert (P.INCONSISTENT_LABELS in found(vitals(HALF_WAY, **scores))) is known

@@ -355,3 +355,9 @@ def test_what_large_weights_have_shut_from_the_start_costs_some_of_what_there_wa
     shut = record(first=[0.3, 0.3], second=[at_first, 0.92], third=[0.95, 0.96])
     signs = vitals([level + 0.01 * (-1) ** i for i in range(300)], layers=layers, saturated=shut)
     assert found(signs)[P.SATURATED_ACTIVATION] == severity
+
+
+def test_a_window_that_is_low_by_chance_does_not_end_a_plateau():
+    lucky = [*LOST_FIRST[:15], *[2.2] * 15, *LOST_FIRST[30:]]
+    (symptom,) = (s for s in examine(vitals(lucky, **LOST)) if s.problem == P.VANISHING_GRADIENT)
+    assert symptom.evidence.startswith("For the first 65% of the training nothing was learned")

@@ -208,3 +208,10 @@ def test_a_decay_and_gradients_that_hold_each_other():
     for more in ({"decay_pulls": [0.2, 0.2]}, {"growth": 1.1}, {"planned_steps": 900}):
         assert P.OVER_REGULARIZED not in found(vitals(HIGH, **{**HELD, **more}))
     assert P.OVER_REGULARIZED not in found(vitals(SMALL, **HELD))
+
+
+@pytest.mark.parametrize("loss", [0.7, 1.0, 1.3])
+def test_a_decay_that_holds_more_of_the_loss_is_no_smaller_problem(loss):
+    held = [loss + 0.02 * (-1) ** i for i in range(300)]
+    signs = {**HELD, "decay_pulls": [0.6] * 5}
+    assert found(vitals(held, **signs))[P.OVER_REGULARIZED] == "warning"

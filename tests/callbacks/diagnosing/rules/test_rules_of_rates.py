@@ -275,3 +275,27 @@ def test_a_last_layer_of_zeros_lets_no_gradient_through_at_first(drawn, vanished
     profile = [0.0, 0.0, 0.0, 1.0]
     signs = vitals(FLAT, first_gradient_profile=profile, layers=[Layer("a", 9), head])
     assert signs.vanished_from_the_start is vanished
+
+
+STALLED = [1.9 + 0.1 * (-1) ** i for i in range(300)]
+SWINGING = {
+    "validation_losses": [1.9, 1.7, 2.0, 1.8, 2.1, 1.75, 1.95], "total_updates": [8e-3] * 12,
+    "training_epoch_losses": [1.9] * 7, "planned_steps": 400,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("losses", "more", "sick"),
+    [
+        (STALLED, {}, True),
+        (STALLED, {"total_updates": [4e-3] * 12}, False),
+        (STALLED, {"validation_losses": [1.9, 1.85, 1.9, 1.84, 1.9, 1.86, 1.9]}, False),
+        (STALLED, {"validation_losses": [1.9, 1.7, 2.0, 1.8, 2.1]}, False),
+        (STALLED, {"planned_steps": 1000}, False),
+        ([2.3 - 0.004 * i for i in range(300)], {}, False),
+        ([1.5 + 0.1 * (-1) ** i for i in range(300)], {}, False),  # a third is learned
+    ],
+)
+def test_large_steps_that_make_the_validation_loss_jump(losses, more, sick):
+    signs = found(vitals(losses, **{**SWINGING, **more}))
+    assert (P.LEARNING_RATE_TOO_HIGH in signs) is sick
