@@ -198,6 +198,7 @@ class Observation:
 
     def add_validated(self, batch: Any) -> None:
         """Record a validation batch."""
+        self._validated.end_batch()
         self._record.validation.add(batch)
 
     def end(self) -> None:

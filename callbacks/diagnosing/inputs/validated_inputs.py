@@ -13,13 +13,14 @@ from ...monitoring.activations.compilation import eager_parts, is_transformed
 from ...monitoring.activations.module_scopes import Hook
 from ..weights.anatomy import is_whole
 
-_MAX_CALLS = 8
+_MAX_BATCHES = 8
 
 
 class ValidatedInputs:
-    """Observe one layer's input in a few calls, spread over the batches of a validation.
+    """Observe one layer's input in a few batches, spread over a validation.
 
-    A layer inside a compiled region is not observed.
+    Only the first call in each batch counts: later ones, as by an ODE solver, may get what the
+    network has computed. A layer inside a compiled region is not observed.
 
     Attributes:
         scale: Mean and standard deviation of all entries in the last validation, over all ranks;
@@ -30,6 +31,7 @@ class ValidatedInputs:
         self.scale: list[float] = []
         self._seen: list[Tensor] = []
         self._errors: list[Exception] = []
+        self._look = _Call(self._seen, self._errors)
         self._handle: RemovableHandle | None = None
 
     def attach(self, module: nn.Module, name: str, batches: float) -> None:
@@ -44,9 +46,13 @@ class ValidatedInputs:
         self.scale, self._seen = [], []
         layer = dict(eager_parts(module)).get(name)
         if name and layer is not None:
-            stride = max(1, -(-batches // _MAX_CALLS)) if math.isfinite(batches) else 1
-            look = _Call(self._seen, self._errors, int(stride))
-            self._handle = layer.register_forward_pre_hook(look)
+            stride = max(1, -(-batches // _MAX_BATCHES)) if math.isfinite(batches) else 1
+            self._look = _Call(self._seen, self._errors, int(stride))
+            self._handle = layer.register_forward_pre_hook(self._look)
+
+    def end_batch(self) -> None:
+        """Observe the layer's next call: it is the first in another batch."""
+        self._look.is_first = True
 
     def detach(self) -> None:
         """Remove the hook."""
@@ -80,16 +86,18 @@ def _joined(parts: Sequence[Sequence[float]]) -> list[float]:
 class _Call(Hook):
     """A hook that keeps the moments of inputs in evaluation mode."""
 
-    def __init__(self, seen: list[Tensor], errors: list[Exception], stride: int) -> None:
+    def __init__(self, seen: list[Tensor], errors: list[Exception], stride: int = 1) -> None:
+        self.is_first = True
         self._seen, self._errors = seen, errors
-        self._stride, self._calls = stride, 0
+        self._stride, self._batches = stride, 0
 
     def __call__(self, layer: nn.Module, arguments: tuple[Any, ...]) -> None:
         """Record the call, without ever interrupting the forward pass."""
-        if self._errors or layer.training or is_transformed() or len(self._seen) >= _MAX_CALLS:
+        if not self.is_first or self._errors or layer.training or is_transformed():
             return
-        self._calls += 1
-        if (self._calls - 1) % self._stride:
+        self.is_first, batch = False, self._batches
+        self._batches += 1
+        if batch % self._stride or len(self._seen) >= _MAX_BATCHES:
             return
         try:
             self._look(arguments[0] if arguments else None)

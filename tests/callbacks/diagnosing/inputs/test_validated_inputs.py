@@ -29,6 +29,7 @@ def observed(net, inputs, name="0", batches=None):
     with torch.inference_mode():
         for x in inputs:
             net(x)
+            watch.end_batch()
     watch.detach()
     assert not any(module._forward_pre_hooks for module in net.modules())
     return watch
@@ -56,9 +57,20 @@ def test_ranks_are_joined():
 
 
 @pytest.mark.parametrize(("batches", "means"), [(40, 17.5), (float("inf"), 3.5)])
-def test_a_few_calls_are_observed_over_all_batches(batches, means):
+def test_a_few_batches_are_observed_over_the_whole_validation(batches, means):
     inputs = [torch.full((2, 4), float(i)) for i in range(40)]
     assert observed(network(), inputs, batches=batches).news()[0] == means
+
+
+def test_later_calls_in_a_batch_do_not_count():
+    watch, net = ValidatedInputs(), network()
+    watch.attach(net, "0", 2)
+    for first in (1.0, 3.0):
+        net(torch.full((2, 4), first))
+        net(torch.full((2, 4), 100.0))
+        watch.end_batch()
+    watch.detach()
+    assert watch.news() == pytest.approx([2.0, 1.0])
 
 
 @pytest.mark.parametrize("name", ["", "nobody"])
