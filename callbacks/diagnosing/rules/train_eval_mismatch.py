@@ -31,6 +31,7 @@ _MIN_RATIO_IF_VALIDATION_PAYS = 1.5
 # Between the inputs in validation and in training: of deviations, and of means in deviations.
 _MIN_RATIO_OF_OTHER_INPUTS = 2.5
 _MIN_SHIFT_OF_OTHER_INPUTS = 2.0
+_MIN_GAP_OF_ACCURACIES = 0.15
 
 _RECENT_CHECKS = 2
 _CHECKS_TO_COMPARE = 5
@@ -99,9 +100,8 @@ def _in_evaluation_mode(vitals: Vitals) -> list[Symptom]:
 
 def _other_inputs(vitals: Vitals) -> list[Symptom]:
     """Find inputs that are scaled or shifted in training alone, or in validation alone."""
-    inputs, checks = vitals.inputs, vitals.validation_losses
-    training, known = vitals.training_epoch_losses, vitals.validated_inputs
-    if not (known and inputs.is_data and inputs.std > 0) or len(training) != len(checks):
+    inputs, known = vitals.inputs, vitals.validated_inputs
+    if not (known and inputs.is_data and inputs.std > 0):
         return []
     if not all(map(math.isfinite, known)):
         return []  # NaN in the validation data is another problem.
@@ -109,12 +109,13 @@ def _other_inputs(vitals: Vitals) -> list[Symptom]:
     ratio = max(std / inputs.std, inputs.std / std) if std > 0 else math.inf
     shift = abs(mean - inputs.mean) / max(std, inputs.std)
     differs = ratio > _MIN_RATIO_OF_OTHER_INPUTS or shift > _MIN_SHIFT_OF_OTHER_INPUTS
-    if not (differs and checks and checks[-1] > _MIN_RATIO_IF_VALIDATION_PAYS * training[-1] > 0):
+    price = _price(vitals)
+    if not (differs and price):
         return []
     evidence = (
         f"The inputs of {inputs.layer} have a mean of {mean:.3g} and a standard deviation of "
-        f"{std:.3g} in validation, but of {inputs.mean:.3g} and {inputs.std:.3g} in training. The "
-        f"validation loss is {checks[-1]:.4g} and the training loss {training[-1]:.4g}."
+        f"{std:.3g} in validation, but of {inputs.mean:.3g} and {inputs.std:.3g} in training. "
+        f"{price}."
     )
     remedies = (
         Remedy("Prepare the inputs in `forward`, or alike in both data sets."),
@@ -126,6 +127,21 @@ def _other_inputs(vitals: Vitals) -> list[Symptom]:
             problem, "warning", evidence, figures, remedies, inputs.layer, reports=1, is_root=True
         )
     ]  # fmt: skip
+
+
+def _price(vitals: Vitals) -> str:
+    """Describe how much worse validation is than training; empty if it is not clearly worse."""
+    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    if checks and len(training) == len(checks):
+        if not checks[-1] > _MIN_RATIO_IF_VALIDATION_PAYS * training[-1] > 0:
+            return ""
+        return f"The validation loss is {checks[-1]:.4g} and the training loss {training[-1]:.4g}"
+    scores, told = vitals.validation_scores, vitals.confirmed_training_accuracy
+    if checks or not (scores and vitals.scores_are_accuracies):
+        return ""
+    if not told - scores[-1] > _MIN_GAP_OF_ACCURACIES:
+        return ""
+    return f"The validation accuracy is {scores[-1]:.0%} and the training accuracy {told:.0%}"
 
 
 def _unfed(vitals: Vitals) -> list[Symptom]:

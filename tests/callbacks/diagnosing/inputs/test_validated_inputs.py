@@ -185,6 +185,28 @@ def test_the_validation_loss_has_to_pay_for_other_inputs(known, more, sick):
     assert [s.layer for s in said] == ["stem"] * sick
 
 
+SCORED = {
+    "inputs": TRAINED, "validated_inputs": [86.0, 45.0], "accuracies": [0.9] * 30,
+    "validation_scores": [0.3, 0.4, 0.5], "scores_are_accuracies": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "sick"),
+    [
+        ({}, True),
+        ({"validation_scores": [0.3, 0.4, 0.8]}, False),
+        ({"scores_are_accuracies": False}, False),
+        ({"accuracies": []}, False),
+    ],
+)
+def test_without_a_loss_the_accuracy_has_to(more, sick):
+    signs = examine(vitals(SMALL, **{**SCORED, **more}))
+    said = [s.evidence for s in signs if s.problem is Problem.TRAIN_EVAL_MISMATCH]
+    price = "The validation accuracy is 50% and the training accuracy 90%."
+    assert [text.endswith(price) for text in said] == [True] * sick
+
+
 ORDERED = {
     "inputs": InputScale("stem", batch_spread=0.55, batches=40, sizes=(32, 10)),
     "batch_size": 32, "shuffled": False, "validation_losses": [0.5, 0.6, 0.7, 0.8],
