@@ -118,7 +118,10 @@ def _other_inputs(vitals: Vitals) -> list[Symptom]:
         f"{price}."
     )
     remedies = (
-        Remedy("Prepare the inputs in `forward`, or alike in both data sets."),
+        Remedy(
+            "Prepare the inputs in `forward`, or alike in both data sets.",
+            "x = (x - self.mean) / self.std",
+        ),
         Remedy("Do in `validation_step` what only `training_step` does to its inputs."),
     )
     figures, problem = {"ratio": ratio, "shift": shift}, Problem.TRAIN_EVAL_MISMATCH
