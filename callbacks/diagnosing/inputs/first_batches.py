@@ -222,7 +222,7 @@ class FirstBatches:
         for parts in zip_longest(*(rank.batches for rank in ranks)):
             self.has_news = True
             known = [part for part in parts if part is not None]
-            moments = _mean_and_deviation([row[1:] for row in known])
+            moments = mean_and_deviation([row[1:] for row in known])
             if self._first_gap < 0 and not math.isfinite(moments[0]):
                 self._first_gap = int(known[0][0])
             self._batches.append(moments)
@@ -323,7 +323,7 @@ def _sample(rows: Tensor) -> Tensor:
     return rows[(turns % 1 * len(rows)).long()]
 
 
-def _mean_and_deviation(parts: Sequence[list[float]]) -> list[float]:
+def mean_and_deviation(parts: Sequence[list[float]]) -> list[float]:
     """Combine the means and deviations of a batch's equal parts into those of all its entries."""
     if len(parts) == 1:
         return parts[0]

@@ -12,6 +12,7 @@ from torch.utils.hooks import RemovableHandle
 from ...monitoring.activations.compilation import eager_parts, is_transformed
 from ...monitoring.activations.module_scopes import Hook
 from ..weights.anatomy import is_whole
+from .first_batches import mean_and_deviation
 
 _MAX_BATCHES = 8
 
@@ -44,7 +45,7 @@ class ValidatedInputs:
         """
         self.detach()
         self.scale, self._seen = [], []
-        layer = dict(eager_parts(module)).get(name)
+        layer = next((part for known, part in eager_parts(module) if known == name), None)
         if name and layer is not None:
             stride = max(1, -(-batches // _MAX_BATCHES)) if math.isfinite(batches) else 1
             self._look = _Call(self._seen, self._errors, int(stride))
@@ -64,7 +65,7 @@ class ValidatedInputs:
         """Return the mean and the deviation that this rank has observed; raise any error."""
         if self._errors:
             raise self._errors[0]
-        return _joined(torch.stack(self._seen).tolist()) if self._seen else self.scale
+        return mean_and_deviation(torch.stack(self._seen).tolist()) if self._seen else self.scale
 
     def take(self, ranks: Sequence[Iterable[float]]) -> None:
         """Merge what the ranks have observed.
@@ -73,14 +74,7 @@ class ValidatedInputs:
             ranks: News of each rank.
         """
         known = [list(rank) for rank in ranks if rank]
-        self.scale = _joined(known) if known else []
-
-
-def _joined(parts: Sequence[Sequence[float]]) -> list[float]:
-    """Combine means and standard deviations of parts of equal size into those of all entries."""
-    means, deviations = torch.tensor(parts, dtype=torch.float64).T
-    variance = deviations.square().mean() + means.var(correction=0)
-    return [float(means.mean()), math.sqrt(variance)]
+        self.scale = mean_and_deviation(known) if known else []
 
 
 class _Call(Hook):

@@ -86,8 +86,7 @@ def _severity(vitals: Vitals, share: float) -> Severity:
     # The rest of a layer may suffice, as long as the loss falls with it.
     half_way = vitals.step > vitals.planned_steps / 2
     learns |= share < 1.0 and vitals.has_learned and vitals.is_falling and not half_way
-    # A contrastive loss stays high, however well it is learned.
-    learns |= share < 1.0 and vitals.has_learned and vitals.objective.of_positions
+    learns |= share < 1.0 and vitals.has_learned_to_contrast
     if learns or not (vitals.had_a_long_chance if vitals.has_learned else vitals.had_a_chance):
         return "info"
     return "critical" if share == 1.0 and not vitals.has_learned else "warning"

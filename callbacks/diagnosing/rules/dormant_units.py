@@ -58,8 +58,7 @@ def _dormant(vitals: Vitals) -> list[Symptom]:
         return []
     site, (first, last) = max(grown.items(), key=lambda item: item[1][1])
     # Without a known loss, nothing shows that it does harm.
-    # A contrastive loss stays high, however well it is learned.
-    learns = vitals.is_well or (vitals.objective.of_positions and vitals.has_learned)
+    learns = vitals.is_well or vitals.has_learned_to_contrast
     suffers = bool(vitals.losses) and not learns
     pays = suffers or (few and vitals.gain < 0.5)
     # Units that recover did no harm: large first steps make many dormant for a while.

@@ -149,17 +149,13 @@ def _price(vitals: Vitals) -> str:
 
 def _unfed(vitals: Vitals) -> list[Symptom]:
     """Find BatchNorm layers used in validation that no training batch has reached."""
-    names, checks = vitals.unfed_norms, vitals.validation_losses
-    training = vitals.training_epoch_losses
-    if not names or not checks or len(training) != len(checks):
-        return []
-    if not checks[-1] > _MIN_RATIO_IF_VALIDATION_PAYS * training[-1] > 0:
+    names, price = vitals.unfed_norms, _price(vitals)
+    if not names or not price:
         return []
     others = f" and {len(names) - 1} more BatchNorm layers have" if len(names) > 1 else " has"
     evidence = (
         f"{names[0]}{others} a running mean of 0 and a variance of 1 in validation, the initial "
-        f"values: no training batch has reached them. The validation loss is {checks[-1]:.4g} and "
-        f"the training loss {training[-1]:.4g}."
+        f"values: no training batch has reached them. {price}."
     )
     remedies = (
         Remedy(

@@ -449,6 +449,11 @@ class Vitals(ObservedSigns):
         return self.gain > _CLEAR_GAIN
 
     @property
+    def has_learned_to_contrast(self) -> bool:
+        """The same of a contrastive loss, which stays high however well it is learned."""
+        return self.objective.of_positions and self.has_learned
+
+    @property
     def squashed_outputs(self) -> int:
         """Number of sigmoids, tanhs and similar functions with no layer after them."""
         return max(self.saturating_outputs, int(self.last_activation_is_output))

@@ -133,6 +133,9 @@ def test_it_is_said_where_validation_pays_for_it():
     assert symptom.problem == Problem.TRAIN_EVAL_MISMATCH
     assert "ema.1 and 1 more BatchNorm layers have a running mean of 0" in symptom.evidence
     assert symptom.remedies[0].code == "AveragedModel(model, use_buffers=True)"
+    scored = {"validation_scores": [0.5], "scores_are_accuracies": True, "accuracies": [0.9] * 30}
+    (symptom,) = join_causes(examine(vitals(SMALL, unfed_norms=["ema.1"], **scored)))
+    assert "The validation accuracy is 50% and the training accuracy 90%." in symptom.evidence
     good = {**BAD, "validation_losses": [0.4, 0.3]}
     assert not found(vitals(SMALL, unfed_norms=["ema.1"], **good))
     assert Problem.TRAIN_EVAL_MISMATCH not in found(vitals(FLAT, unfed_norms=["ema.1"]))
