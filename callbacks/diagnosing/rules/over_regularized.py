@@ -306,11 +306,7 @@ def _beside_a_constant(gain: float) -> str:
 def _weight_decay(vitals: Vitals) -> list[Symptom]:
     pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
     if vitals.decay_outweighs and vitals.gain <= _MAX_GAIN_IF_OUTWEIGHED:
-        pull = statistics.median(pulls)
-        if pull * vitals.left_by_clipping > 1:
-            return _coupled(vitals, pull)
-        # Steps that are short because of it are reported by `learning_rate_too_low`.
-        return [] if vitals.steps_by_gradients else _clipped(vitals, pull)
+        return _beside_gradients(vitals, statistics.median(pulls), 1.0)
     if pulls and (lost := _lost_tables(vitals)):
         return lost
     # Harm done by huge first steps is not due to a usual decay. (Later steps are relatively large
@@ -432,7 +428,17 @@ def _held(vitals: Vitals) -> list[Symptom]:
     if not (pulls and late and vitals.gain < _MAX_GAIN_IF_HELD and vitals.growth < 1):
         return []
     pull = statistics.median(pulls)
-    return _coupled(vitals, pull) if pull > _MIN_PULL_TO_HOLD else []
+    if not pull > _MIN_PULL_TO_HOLD:
+        return []
+    return _beside_gradients(vitals, pull, _MIN_PULL_TO_HOLD)
+
+
+def _beside_gradients(vitals: Vitals, pull: float, least: float) -> list[Symptom]:
+    """Report a decay that is so large beside the gradients, or the clipping that makes it so."""
+    if pull * vitals.left_by_clipping > least:
+        return _coupled(vitals, pull)
+    # Steps that are short because of it are reported by `learning_rate_too_low`.
+    return [] if vitals.steps_by_gradients else _clipped(vitals, pull)
 
 
 def _clipped(vitals: Vitals, pull: float) -> list[Symptom]:

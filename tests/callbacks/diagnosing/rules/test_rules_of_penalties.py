@@ -215,3 +215,11 @@ def test_a_decay_that_holds_more_of_the_loss_is_no_smaller_problem(loss):
     held = [loss + 0.02 * (-1) ** i for i in range(300)]
     signs = {**HELD, "decay_pulls": [0.6] * 5}
     assert found(vitals(held, **signs))[P.OVER_REGULARIZED] == "warning"
+
+
+def test_steps_that_clipping_cuts_short_are_not_held_by_the_decay():
+    signs = {**HELD, "weight_decay": 1e-4, "decay_pulls": [9.0] * 5, "total_updates": [1e-5] * 10}
+    short = {"clip_norm": 1e-4, "total_gradients": [2.0, 3.0, 4.0], "steps_by_gradients": True}
+    (symptom,) = join_causes(examine(vitals(FLAT, **signs, **short)))
+    assert symptom.problem == P.LEARNING_RATE_TOO_LOW
+    assert "Clipping scales gradients down" in symptom.evidence
