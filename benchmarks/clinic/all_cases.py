@@ -111,6 +111,8 @@ import faulty.tokens
 import faulty.trades
 import faulty.transit
 import faulty.trials
+import faulty.tutor
+import faulty.tutor_more
 import faulty.umpire
 import faulty.umpire_more
 import faulty.units
@@ -248,6 +250,8 @@ import healthy.trades
 import healthy.transfer
 import healthy.transit
 import healthy.trials
+import healthy.tutor
+import healthy.tutor_more
 import healthy.umpire
 import healthy.umpire_more
 import healthy.variety_control
@@ -392,6 +396,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.workplace.CASES,
     *faulty.workplace_more.CASES,
     *faulty.workshops.CASES,
+    *faulty.tutor.CASES,
+    *faulty.tutor_more.CASES,
     *faulty.umpire.CASES,
     *faulty.umpire_more.CASES,
     *faulty.zoo.CASES,
@@ -537,6 +543,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.weather.CASES,
     *healthy.workplace.CASES,
     *healthy.workshops.CASES,
+    *healthy.tutor.CASES,
+    *healthy.tutor_more.CASES,
     *healthy.umpire.CASES,
     *healthy.umpire_more.CASES,
     *healthy.zoo.CASES,
