@@ -14,6 +14,8 @@ from scores import accuracy, binary_accuracy, found_finite, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+QUARTER = partial(nn.init.normal_, std=0.25)
+
 
 class Siamese(LightningModule):
     """Two digits, the same or not, by the distance of their embeddings."""
@@ -58,7 +60,6 @@ def siamese_digits(eps: float = 0.0) -> Program:
     """Positive partners are drawn from all pictures of a digit: now and then the picture itself."""
     data = samples.digit_images()
     draw = torch.Generator().manual_seed(11)
-    chance = torch.ones(2, len(data.y))
     partners = []
     for label in data.y:
         alike = (data.y == label).float()
@@ -99,7 +100,7 @@ class TideRNN(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
-def tide_rnn(draw: Callable[[Tensor], Any] = partial(nn.init.normal_, std=0.25)) -> Program:
+def tide_rnn(draw: Callable[[Tensor], Any] = QUARTER) -> Program:
     data = tutor.tides()
     module = TideRNN(draw)
     return Program(module, *loaders(data, 32), 12, partial(r2, module, data))
@@ -137,7 +138,7 @@ class DeepMLP(LightningModule):
         self.log("val_acc", (logits.argmax(1) == y).float().mean())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.05, momentum=0.9)
+        return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
 def deep_mlp(act: Callable[[], nn.Module] = nn.Sigmoid) -> Program:
@@ -467,10 +468,11 @@ class ToneConvs(LightningModule):
 
 
 def tone_convs(momentum: float = 0.001) -> Program:
-    """Keras calls 0.999 what is 0.001 here; the default is 0.1."""
+    """Keras calls 0.999 what is 0.001 here; the waves are in volts, about three."""
     data = tutor.tones()
+    data = data.with_inputs(data.x + 3, data.x_test + 3)
     module = ToneConvs(momentum)
-    return Program(module, *loaders(data, 16), 1, partial(accuracy, module, data))
+    return Program(module, *loaders(data, 32), 4, partial(accuracy, module, data))
 
 
 class CancerNet(LightningModule):
@@ -547,11 +549,11 @@ CASES = (
         ("learning_rate_too_high",), partial(tiny_gpt, 3e-3),
     ),
     Case(
-        "tutor-resnet-shapes-small-steps", Goal("accuracy", at_least=0.85), resnet_crawls,
-        ("learning_rate_too_low",), partial(resnet_crawls, 0.05),
+        "tutor-resnet-shapes-small-steps", Goal("accuracy", at_least=0.75), resnet_crawls,
+        ("learning_rate_too_low",), partial(resnet_crawls, 0.02),
     ),
     Case(
-        "tutor-tones-keras-momentum", Goal("accuracy", at_least=0.95), tone_convs,
+        "tutor-tones-keras-momentum", Goal("accuracy", at_least=0.9), tone_convs,
         ("train_eval_mismatch",), partial(tone_convs, 0.1),
     ),
     Case(

@@ -16,6 +16,9 @@ from scores import accuracy, balanced_accuracy, cross_entropy, outputs, r2
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+HUNDREDTH = partial(nn.init.normal_, std=0.01)
+CONSTANT = partial(nn.init.constant_, val=0.05)
+
 
 class Minimal(LightningModule):
     """A column of numbers, learnt row by row."""
@@ -125,7 +128,7 @@ class SmallVGG(LightningModule):
         return [optimizer], [torch.optim.lr_scheduler.MultiStepLR(optimizer, [9, 11])]
 
 
-def small_vgg(draw: Callable[[Tensor], Any] = partial(nn.init.normal_, std=0.01)) -> Program:
+def small_vgg(draw: Callable[[Tensor], Any] = HUNDREDTH) -> Program:
     data = tutor.shapes()
     module = SmallVGG(draw)
     train, _ = loaders(data, 32)
@@ -167,7 +170,7 @@ def digits_as_targets() -> Samples:
 
 
 def autoencoder(
-    draw: Callable[[Tensor], Any] | None = partial(nn.init.constant_, val=0.05),
+    draw: Callable[[Tensor], Any] | None = CONSTANT,
 ) -> Program:
     data = digits_as_targets()
     module = Autoencoder(draw)
