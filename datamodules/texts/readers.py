@@ -69,14 +69,29 @@ def _from_lists(data: Any, labelled: bool) -> TextSource:
 
 
 def _read_folder(folder: Path, labelled: bool) -> TextSource:
-    pattern = "*/*.txt" if labelled else "**/*.txt"
     # Sorted, because the order depends on the file system.
-    paths = sorted(folder.glob(pattern))
+    paths = sorted(_text_files(folder, of_classes=labelled))
     if not paths:
         wanted = "a folder of .txt files for each class" if labelled else ".txt files"
         raise ValueError(f"Expected {wanted} in {str(folder)!r}, but found none.")
-    labels = [path.parent.name for path in paths] if labelled else None
+    labels = [path.relative_to(folder).parts[0] for path in paths] if labelled else None
     return source_of([_text(path) for path in paths], labels, lambda row: str(paths[row]))
+
+
+def _text_files(folder: Path, *, of_classes: bool = False) -> Iterator[Path]:
+    """Yield the files of texts in a folder, at any depth, but none that are hidden.
+
+    Args:
+        folder: The folder. Notebooks hide ``.ipynb_checkpoints`` in it, macOS files ``._*``.
+        of_classes: Whether files directly in it, which have no class, are left out.
+    """
+    for entry in folder.iterdir():
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _text_files(entry)
+        elif entry.suffix.lower() == ".txt" and not of_classes:
+            yield entry
 
 
 def _text(path: Path) -> str:
@@ -90,9 +105,9 @@ def _read_file(path: Path, columns: list[str]) -> TextSource:
     if not path.is_file():
         raise FileNotFoundError(f"Expected a file or folder, but there is none at {str(path)!r}.")
     read: Callable[[Path, list[str]], _Rows]
-    if path.suffix in _DELIMITERS:
+    if path.suffix.lower() in _DELIMITERS:
         read = _delimited_rows
-    elif path.suffix in _LINES:
+    elif path.suffix.lower() in _LINES:
         read = _json_rows
     else:
         raise ValueError(
@@ -118,10 +133,11 @@ def _delimited_rows(path: Path, columns: list[str]) -> _Rows:
     # utf-8-sig skips the byte order mark that spreadsheets write before the first name.
     with path.open(encoding="utf-8-sig", newline="") as file:
         # Strict, or a quote that is never closed would silently swallow the rest of the file.
-        reader = csv.reader(file, delimiter=_DELIMITERS[path.suffix], strict=True)
+        reader = csv.reader(file, delimiter=_DELIMITERS[path.suffix.lower()], strict=True)
         begin = 1
         try:
-            header = [name.strip() for name in next(reader, [])]
+            first = next((cells for cells in reader if cells), [])  # a blank line is no header
+            header = [name.strip() for name in first]
             for column in columns:
                 _check_column(column, header, f"the header of {path.name}")
             begin = reader.line_num + 1

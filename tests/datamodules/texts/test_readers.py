@@ -72,6 +72,35 @@ def test_a_folder_is_read_sorted_by_path(tmp_path):
     assert read_texts(str(tmp_path / "texts"), labelled=False).texts == source.texts
 
 
+def test_a_folder_has_files_of_any_case_and_depth_but_none_that_are_hidden(tmp_path):
+    folder(tmp_path / "texts")
+    deeper = tmp_path / "texts" / "con" / "late" / "9.TXT"
+    deeper.parent.mkdir()
+    deeper.write_text("late")
+    for name in (".ipynb_checkpoints/0.txt", "con/.late/0.txt", "pro/._0.txt"):
+        hidden = tmp_path / "texts" / name
+        hidden.parent.mkdir(exist_ok=True)
+        hidden.write_bytes(b"\xff")
+    (tmp_path / "texts" / "loose.txt").write_text("of no class")
+    source = read_texts(tmp_path / "texts")
+    assert source.texts == [TEXTS[1], TEXTS[3], "late", TEXTS[0], TEXTS[2]]
+    assert source.labels == ["con", "con", "con", "pro", "pro"]
+    unlabelled = read_texts(tmp_path / "texts", labelled=False)
+    assert sorted(unlabelled.texts) == sorted([*source.texts, "of no class"])
+
+
+@pytest.mark.parametrize("name", ["csv", "tsv", "jsonl"])
+def test_names_of_files_end_in_any_case(name, tmp_path):
+    SOURCES[name](tmp_path).rename(tmp_path / f"A.{name.upper()}")
+    assert read_texts(tmp_path / f"A.{name.upper()}").texts == TEXTS
+
+
+def test_blank_lines_before_the_header_are_skipped(tmp_path):
+    (tmp_path / "a.csv").write_text("\n\ntext,label\nx,1\n")
+    source = read_texts(tmp_path / "a.csv")
+    assert (source.texts, source.place(0)) == (["x"], "line 4 of a.csv")
+
+
 def test_texts_without_labels_can_be_one_list():
     assert read_texts(["a", "b"], labelled=False).texts == ["a", "b"]
     assert read_texts(["a", "b", "c"], labelled=False).labels is None
