@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -18,6 +19,7 @@ from .table import Table, number_text, shown
 
 MISSING_VALUES = ("", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?")
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": None, ".data": None}
+_ZIPPED = ".gz"
 _PARQUET = (".parquet", ".pq")
 _NUMBERS = (Real, Decimal)
 _FLOATS = (torch.float16, torch.float32, torch.float64)
@@ -202,9 +204,10 @@ def _read_file(
 ) -> Table:
     if not path.is_file():
         raise FileNotFoundError(f"Expected a file, but there is none at {str(path)!r}.")
-    if path.suffix in _PARQUET:
+    suffix = path.suffix.lower()
+    if suffix in _PARQUET:
         return _read_parquet(path, missing)
-    kind = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    kind = Path(path.stem).suffix.lower() if suffix == _ZIPPED else suffix
     if delimiter is None:
         delimiter = _DELIMITERS.get(kind)
     if delimiter is None:
@@ -214,15 +217,19 @@ def _read_file(
     try:
         with _open_text(path) as file:
             return _read_csv(file, path.name, delimiter, missing, names)
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
+    except UnicodeDecodeError as error:
         raise ValueError(
             f"Expected {path.name} to be text in UTF-8, but {error}. Save it as UTF-8."
+        ) from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(
+            f"Expected {path.name} to be a whole gzip file, but {error}. Compress or copy it again."
         ) from error
 
 
 def _open_text(path: Path) -> TextIO:
     # utf-8-sig skips the byte order mark that spreadsheets write before the first name.
-    if path.suffix == ".gz":
+    if path.suffix.lower() == _ZIPPED:
         return TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
 
@@ -233,7 +240,8 @@ def _read_csv(
     # Strict, or a quote that is never closed would silently swallow the rest of the file.
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     try:
-        header = next(reader, []) if names is None else list(names)
+        first = (row for row in reader if row)  # a blank line is no header
+        header = next(first, []) if names is None else list(names)
     except csv.Error as error:
         raise _broken_row(1, reader, source, error) from error
     header = [name.strip() or f"unnamed_{i}" for i, name in enumerate(header)]

@@ -90,11 +90,44 @@ def test_a_wrong_file_says_where_and_what_to_do(text, message, tmp_path):
         read_table(write(tmp_path, text))
 
 
-@pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
-def test_text_that_is_not_utf_8_or_not_zipped(suffix, tmp_path):
-    path = write(tmp_path, "a,b\nMünchen,2\n", f"data.{suffix}", "latin-1")
-    with pytest.raises(ValueError, match=f"Expected data.{suffix} to be text in UTF-8"):
+def test_text_that_is_not_utf_8(tmp_path):
+    path = write(tmp_path, "a,b\nMünchen,2\n", encoding="latin-1")
+    with pytest.raises(ValueError, match=r"Expected data.csv to be text in UTF-8.* Save it as"):
         read_table(path)
+
+
+@pytest.mark.parametrize("damage", ["not zipped", "cut short", "overwritten", "wrong checksum"])
+def test_a_damaged_gzip_file_says_so(damage, tmp_path):
+    plain = "a,b\n" + "".join(f"{i * 7919 % 1000},{i}\n" for i in range(1000))
+    zipped = gzip.compress(plain.encode())
+    path = tmp_path / "data.csv.gz"
+    path.write_bytes(
+        {
+            "not zipped": plain.encode(),
+            "cut short": zipped[:-30],
+            "overwritten": zipped[:200] + b"\xff" * 200 + zipped[400:],
+            "wrong checksum": zipped[:-8] + bytes(4) + zipped[-4:],
+        }[damage]
+    )
+    with pytest.raises(ValueError, match=r"Expected data.csv.gz to be a whole gzip file.* again"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("name", ["DATA.CSV", "Data.Tsv", "data.csv.GZ", "DATA.PARQUET"])
+def test_names_of_files_end_in_any_case(name, tmp_path):
+    path = write(tmp_path, "a,b\n1,2\n".replace(",", "\t" if "Tsv" in name else ","), name)
+    if name.endswith("GZ"):
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    if name.endswith("PARQUET"):
+        pandas = pytest.importorskip("pandas")
+        pandas.DataFrame({"a": ["1"], "b": ["2"]}).to_parquet(path)
+    assert columns(read_table(path)) == {"a": ["1"], "b": ["2"]}
+
+
+def test_blank_lines_before_the_header_are_skipped(tmp_path):
+    table = read_table(write(tmp_path, "\n\na,b\n1,2\n"))
+    assert columns(table) == {"a": ["1"], "b": ["2"]}
+    assert table.place(0) == "line 4 of data.csv"
 
 
 def test_what_is_no_table(tmp_path):
