@@ -36,9 +36,10 @@ class ClassLabels:
         """Collect the classes of all rows; warn about numbers with fractional parts.
 
         Raises:
-            ValueError: If there is only one class, or labels are numbers that hardly ever repeat.
+            ValueError: If there is only one class or more than one column, or labels are numbers
+                that hardly ever repeat.
         """
-        (target,) = targets
+        target = _only(targets)
         found = {text for text in table.texts(target) if text is not None}
         numbers = {text: _number(text) for text in found}
         if None in numbers.values():
@@ -73,7 +74,7 @@ class ClassLabels:
         Raises:
             ValueError: If a label is missing or not one of the classes.
         """
-        (target,) = targets
+        target = _only(targets)
         numbers = {name: index for index, name in enumerate(self.names)}
         texts = table.texts(target)
         indices = number_texts(texts, numbers, other=-1)
@@ -94,6 +95,15 @@ class ClassLabels:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the classes of a checkpoint."""
         self.names = list(state["names"])
+
+
+def _only(targets: Sequence[str]) -> str:
+    if len(targets) != 1:
+        raise ValueError(
+            f"Expected one target for `task='classification'`, but got {shown(targets)}. Use "
+            f"`task='regression'`, or one column of classes: for one-hot labels, `y.argmax(1)`."
+        )
+    return targets[0]
 
 
 def _number(text: str) -> float | None:

@@ -653,6 +653,7 @@ def test_wrong_arguments_are_refused_at_once(arguments, message):
         ({"target": "sik"}, r"`target` to be in the columns.*Did you mean 'sick'\?"),
         ({"target": None}, r"`target` to name the column to predict, one of 'id', 'age'"),
         ({"target": "cost"}, r"60 numbers there.*`task='regression'`"),
+        ({"target": ["sick", "town"]}, r"one target for .*, but got 'sick', 'town'. Use `task="),
         ({"target": "id"}, r"60 numbers there.*`task='regression'`"),
         ({"ignore": ["ID"]}, r"`ignore` to be in the columns.*Did you mean 'id'\?"),
         ({"features": ["Age"]}, r"`features` to be in the columns.*Did you mean 'age'\?"),
