@@ -26,6 +26,9 @@ class TableSource:
         missing_values: Strings that stand for a missing value.
         column_names: Names of the columns of an array, or of a file without a header.
 
+    Raises:
+        ValueError: If ``delimiter`` is not a single character.
+
     Example:
         >>> source = TableSource(target=-1, ignore=["id"])
         >>> table = source.read({"id": [7, 8], "age": [1, 2], "sick": ["no", "yes"]})
@@ -39,6 +42,13 @@ class TableSource:
     delimiter: str | None = None
     missing_values: Sequence[str] = MISSING_VALUES
     column_names: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise ValueError(
+                f"Expected `delimiter` to be a single character, but got {self.delimiter!r}. In "
+                f'YAML, a tab is "\\t" in double quotes.'
+            )
 
     def read(self, data: Any) -> Table:
         """Read data, or a pair of features and targets, which become additional columns."""

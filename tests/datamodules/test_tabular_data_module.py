@@ -636,6 +636,7 @@ def test_two_ranks_share_splits_and_rows(tmp_path):
         ({"num_folds": 3, "fold": 3}, r"`fold` in 0..2, but got 3"),
         ({"fold": 1}, "`num_folds` with `fold`, but got fold 1"),
         ({"batch_size": 0}, "`batch_size` to be at least 1"),
+        ({"delimiter": r"\t"}, r"`delimiter` to be a single character, but got '\\\\t'. In YAML"),
         ({"augment": {"nois": 1}}, "Did you mean 'noise'"),
         ({"augment": {"mixup": 1}, "categories": "ordinal"}, "numbers cannot be mixed"),
         ({"task": "regression", "balanced": True}, "`balanced` to be False for regression"),
