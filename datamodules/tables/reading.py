@@ -131,6 +131,8 @@ def _column(values: Any, missing: frozenset[str]) -> NDArray[Any]:
     Boolean values become strings, so that a column of them is categorical with and without missing
     values.
     """
+    if isinstance(values, np.ma.MaskedArray):
+        values = values.tolist()  # None where masked
     array = values if isinstance(values, np.ndarray) else _objects(values)
     if array.dtype.kind in "ifumM":
         return array

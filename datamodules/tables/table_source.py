@@ -57,7 +57,7 @@ class TableSource:
         if len(data) != 2:
             raise ValueError(f"Expected a pair of features and targets, but got {len(data)} parts.")
         table = self._read(data[0])
-        y = numbers_of(data[1]) if isinstance(data[1], torch.Tensor) else np.asarray(data[1])
+        y = numbers_of(data[1]) if isinstance(data[1], torch.Tensor) else np.asanyarray(data[1])
         columns = y[:, None] if y.ndim == 1 else y
         if columns.ndim != 2:
             raise ValueError(

@@ -8,6 +8,7 @@ import torch
 
 from torchvitals.datamodules.tables.reading import read_table
 from torchvitals.datamodules.tables.table import holds_numbers
+from torchvitals.datamodules.tables.table_source import TableSource
 
 CSV = """age,town,weight
 31,Ulm, 70.5
@@ -296,3 +297,12 @@ def test_a_column_that_is_not_there_shows_the_nearest():
         table.find("`target`", "age")
     with pytest.raises(ValueError, match="no column 2, only 'Age', 'sex'"):
         table.find("`target`", 2)
+
+
+def test_masked_values_are_missing():
+    masked = np.ma.masked_equal(np.array([[1.5, -9], [-9, 2]]), -9)
+    for table in (read_table(masked), read_table({"x0": masked[:, 0], "x1": masked[:, 1]})):
+        np.testing.assert_array_equal(table.numbers("x0"), [1.5, np.nan])
+        np.testing.assert_array_equal(table.numbers("x1"), [np.nan, 2])
+    (targets,) = TableSource().read((np.zeros((2, 1)), masked[:, 0])).texts("target")[1:]
+    assert targets is None
