@@ -141,6 +141,11 @@ def _column(values: Any, missing: frozenset[str]) -> NDArray[Any]:
     if any(kind.__name__ == "NAType" for kind in kinds):
         plain = [None if type(value).__name__ == "NAType" else value for value in plain]
         kinds = set(map(type, plain))
+    if kinds == {int}:
+        try:
+            return np.array(plain, np.int64)  # exactly: as categories, neighbours must not merge
+        except OverflowError:
+            pass
     kinds.discard(type(None))
     if kinds and all(issubclass(kind, _NUMBERS) and not issubclass(kind, bool) for kind in kinds):
         return np.array([np.nan if value is None else float(value) for value in plain])

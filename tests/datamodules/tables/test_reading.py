@@ -306,3 +306,10 @@ def test_masked_values_are_missing():
         np.testing.assert_array_equal(table.numbers("x1"), [np.nan, 2])
     (targets,) = TableSource().read((np.zeros((2, 1)), masked[:, 0])).texts("target")[1:]
     assert targets is None
+
+
+@pytest.mark.parametrize("make", [list, np.array, lambda cells: np.array(cells, object)])
+def test_neighbouring_whole_numbers_stay_different_categories(make):
+    cells = [2**53, 2**53 + 1, -(2**63)]
+    assert read_table({"a": make(cells)}).texts("a").tolist() == list(map(str, cells))
+    assert read_table({"a": [2**80, 1]}).numbers("a").tolist() == [2.0**80, 1.0]
