@@ -120,9 +120,7 @@ def numbers_of(tensor: torch.Tensor) -> NDArray[Any]:
 
 def _objects(values: Iterable[Any]) -> NDArray[Any]:
     cells = list(values)
-    array = np.empty(len(cells), dtype=object)
-    array[:] = cells
-    return array
+    return np.fromiter(cells, dtype=object, count=len(cells))
 
 
 def _column(values: Any, missing: frozenset[str]) -> NDArray[Any]:
@@ -134,6 +132,8 @@ def _column(values: Any, missing: frozenset[str]) -> NDArray[Any]:
     if isinstance(values, np.ma.MaskedArray):
         values = values.tolist()  # None where masked
     array = values if isinstance(values, np.ndarray) else _objects(values)
+    if array.ndim > 1:  # several values in each row, which is told only if the column is used
+        return _objects(array.tolist())
     if array.dtype.kind in "ifumM":
         return array
     plain = array.tolist()

@@ -313,3 +313,12 @@ def test_neighbouring_whole_numbers_stay_different_categories(make):
     cells = [2**53, 2**53 + 1, -(2**63)]
     assert read_table({"a": make(cells)}).texts("a").tolist() == list(map(str, cells))
     assert read_table({"a": [2**80, 1]}).numbers("a").tolist() == [2.0**80, 1.0]
+
+
+@pytest.mark.parametrize("values", [np.ones((2, 3)), torch.ones(2, 3), [[1, 2], [3, 4]]])
+def test_columns_of_several_values_are_refused_where_they_are_used(values):
+    table = read_table({"a": values, "b": [1, 2]})
+    assert table.numbers("b").tolist() == [1, 2]
+    for read in (table.numbers, table.texts):
+        with pytest.raises(ValueError, match=r"in column 'a', but row 0 of the columns has \["):
+            read("a")
