@@ -53,7 +53,8 @@ class TabularDataModule(LightningDataModule):
             pyarrow table; a mapping of names to columns; an array or tensor of shape ``(N, C)``; or
             a pair ``(x, y)`` of features and targets.
         target: Column to predict, by name or position (-1 is the last), or several for
-            regression; None for a pair.
+            regression; None for a pair. In a data frame whose columns are numbered, a number is a
+            name if there is such a column.
         task: ``"classification"`` yields class indices, int64; ``"regression"`` numbers, float32.
         test_data: Separate data for testing; None uses ``test_fraction`` of the data.
         predict_data: Data for predicting, without targets; None uses the test data.

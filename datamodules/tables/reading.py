@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from io import TextIOWrapper
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -168,7 +168,8 @@ def _from_columns(data: Any, names: Iterable[Any], source: str, missing: frozens
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"Expected columns of one length, but got {lengths}.")
-    return Table(columns, source)
+    numbered = any(isinstance(name, Integral) for name in names)
+    return Table(columns, source, numbered=numbered)
 
 
 def _frame_values(series: Any, missing: frozenset[str]) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import repeat
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ class Table:
         typed: Whether strings are known not to be numbers; in a csv file they may be.
         lines: Line of the file on which each row begins, if it has lines.
         targets: Columns that were passed as targets, separately from the features.
+        numbered: Whether columns had whole numbers for names, which come before positions.
     """
 
     columns: dict[str, NDArray[Any]]
@@ -34,6 +36,7 @@ class Table:
     typed: bool = True
     lines: NDArray[np.int64] | None = None
     targets: tuple[str, ...] = ()
+    numbered: bool = False
     _numbers: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -52,9 +55,10 @@ class Table:
             ValueError: If there is none.
         """
         names = list(self.columns)
-        if isinstance(name, int) and -len(names) <= name < len(names):
-            return names[name]
-        if name in self.columns:
+        is_name = name in self.columns or (self.numbered and str(name) in self.columns)
+        if isinstance(name, Integral) and not is_name and -len(names) <= name < len(names):
+            return names[int(name)]
+        if is_name:
             return str(name)
         lowered = {known.lower(): known for known in names}
         nearest = get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.4)

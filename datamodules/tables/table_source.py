@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ class TableSource:
             )
         if self.target is None:
             return list(table.targets)
-        wanted = [self.target] if isinstance(self.target, (int, str)) else self.target
+        wanted = [self.target] if isinstance(self.target, (int, Integral, str)) else self.target
         return [table.find("`target`", name) for name in wanted]
 
     def feature_names(self, table: Table) -> list[str]:

@@ -299,6 +299,25 @@ def test_a_column_that_is_not_there_shows_the_nearest():
         table.find("`target`", 2)
 
 
+def test_columns_with_numbers_for_names_are_found_by_name_before_position():
+    pandas = pytest.importorskip("pandas")
+    numbered = pandas.DataFrame({3: [1], 1: [2], 0: [3]})
+    for table in map(read_table, (numbered, {3: [1], 1: [2], 0: [3]})):
+        assert [table.find("`target`", name) for name in (0, 1, 3, -1)] == ["0", "1", "3", "0"]
+        assert table.find("`target`", 2) == "0"
+    named = read_table({"3": [1], "1": [2], "0": [3]})
+    assert [named.find("`target`", name) for name in (0, 1, "0", np.int64(2))] == list("3100")
+
+
+@pytest.mark.parametrize("values", [np.ones((2, 3)), torch.ones(2, 3), [[1, 2], [3, 4]]])
+def test_columns_of_several_values_are_refused_where_they_are_used(values):
+    table = read_table({"a": values, "b": [1, 2]})
+    assert table.numbers("b").tolist() == [1, 2]
+    for read in (table.numbers, table.texts):
+        with pytest.raises(ValueError, match=r"in column 'a', but row 0 of the columns has \["):
+            read("a")
+
+
 def test_masked_values_are_missing():
     masked = np.ma.masked_equal(np.array([[1.5, -9], [-9, 2]]), -9)
     for table in (read_table(masked), read_table({"x0": masked[:, 0], "x1": masked[:, 1]})):
@@ -313,12 +332,3 @@ def test_neighbouring_whole_numbers_stay_different_categories(make):
     cells = [2**53, 2**53 + 1, -(2**63)]
     assert read_table({"a": make(cells)}).texts("a").tolist() == list(map(str, cells))
     assert read_table({"a": [2**80, 1]}).numbers("a").tolist() == [2.0**80, 1.0]
-
-
-@pytest.mark.parametrize("values", [np.ones((2, 3)), torch.ones(2, 3), [[1, 2], [3, 4]]])
-def test_columns_of_several_values_are_refused_where_they_are_used(values):
-    table = read_table({"a": values, "b": [1, 2]})
-    assert table.numbers("b").tolist() == [1, 2]
-    for read in (table.numbers, table.texts):
-        with pytest.raises(ValueError, match=r"in column 'a', but row 0 of the columns has \["):
-            read("a")
