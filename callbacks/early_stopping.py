@@ -27,7 +27,7 @@ from .stopping.other_hooks import (
 from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
 from .stopping.restoring import RestoreLast, announce_lost_average, drop_helpers, give_back
-from .stopping.resuming.progress import counts, epochs_trained
+from .stopping.resuming.progress import counts, epochs_trained, validates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -368,6 +368,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         epoch = trainer.current_epoch
         if counts(trainer):
             self._checks.add_up(trainer, pl_module)
+            if self._given_check_on_train_epoch_end is None and not validates(trainer):
+                self._check_on_train_epoch_end = True
             if self._check_on_train_epoch_end:
                 self._check(trainer, pl_module, epoch, epoch + 1)
             self._checks.end_epoch(trainer)

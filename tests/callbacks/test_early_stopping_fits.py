@@ -5,6 +5,7 @@ import torch
 from helpers.scripted import Scripted, batches, fit
 from helpers.training import quiet_trainer
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from torch.utils.data import DataLoader
 
 from torchvitals.callbacks import EarlyStopping, StoppingReason
 
@@ -100,6 +101,36 @@ def test_a_missing_metric():
     assert trainer.current_epoch == 2
     with pytest.warns(RuntimeWarning, match="val_los"):
         fit(EarlyStopping("val_los", strict=False, verbose=True), [3, 2])
+
+
+@pytest.mark.filterwarnings("ignore:Total length of .* across ranks is zero")
+@pytest.mark.parametrize("num_sanity_val_steps", [0, 2])
+@pytest.mark.parametrize("check_val_every_n_epoch", [1, 2])
+@pytest.mark.parametrize("empty", [[], DataLoader(torch.zeros(0, 1))])
+def test_validation_without_batches_is_no_validation(
+    num_sanity_val_steps, check_val_every_n_epoch, empty
+):
+    class Data(LightningDataModule):
+        def train_dataloader(self):
+            return batches()
+
+        def val_dataloader(self):
+            return empty
+
+    def fit(stopping):
+        trainer = quiet_trainer(
+            max_epochs=6,
+            callbacks=stopping,
+            num_sanity_val_steps=num_sanity_val_steps,
+            check_val_every_n_epoch=check_val_every_n_epoch,
+        )
+        trainer.fit(Scripted({}, training=[1.0] * 6), datamodule=Data())
+        return trainer.current_epoch
+
+    assert fit(EarlyStopping("train_loss", patience=2)) in (3, 4)
+    with pytest.raises(RuntimeError, match=r"got 'val_loss'.*use one of 'train_loss'"):
+        fit(EarlyStopping("val_loss"))
+    assert fit(EarlyStopping("val_loss", strict=False)) == 6
 
 
 def test_a_trial_run_and_other_loops_are_not_checked():

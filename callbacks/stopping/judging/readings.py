@@ -14,6 +14,7 @@ from ....functional.precision import widest
 from ...monitoring.recording.loggers import unavailable
 from ..resuming.logged_sums import logged_in_validation
 from ..resuming.plateau_schedules import is_old
+from ..resuming.progress import validates
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Readings:
             elif (
                 name not in metrics
                 and name not in excused
-                and (self._validated or not trainer.enable_validation)
+                and (self._validated or not validates(trainer))
             ):
                 self._complain(name, metrics, barebones=trainer.barebones)
         self.noted, self.of_validation, self._validated = {}, False, False

@@ -53,6 +53,13 @@ def counts(trainer: Trainer) -> bool:
     return trainer.state.fn == TrainerFn.FITTING and not trial
 
 
+def validates(trainer: Trainer) -> bool:
+    """Whether there are batches to validate; assumed until validation is due for the first time."""
+    if not trainer.enable_validation:
+        return False
+    return trainer.val_dataloaders is None or sum(trainer.num_val_batches) > 0
+
+
 def epochs_trained(trainer: Trainer) -> float:
     """Return epochs so far, including the fraction of this one: a half if its length is unknown."""
     batches = trainer.num_training_batches
