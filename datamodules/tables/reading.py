@@ -164,7 +164,16 @@ def _frame_names(frame: Any) -> list[Any] | None:
 def _from_columns(data: Any, names: Iterable[Any], source: str, missing: frozenset[str]) -> Table:
     names = list(names)
     _check_names([str(name) for name in names], source)
-    columns = {str(name): _column(_frame_values(data[name], missing), missing) for name in names}
+    given = {str(name): data[name] for name in names}
+    for name, values in given.items():
+        if values is None or isinstance(values, (str, Real)):
+            raise ValueError(
+                f"Expected a sequence of values for column {name!r} of {source}, but got "
+                f"{values!r}. A single row has columns of one value: [{values!r}]."
+            )
+    columns = {
+        name: _column(_frame_values(cells, missing), missing) for name, cells in given.items()
+    }
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"Expected columns of one length, but got {lengths}.")

@@ -318,6 +318,12 @@ def test_columns_of_several_values_are_refused_where_they_are_used(values):
             read("a")
 
 
+@pytest.mark.parametrize("value", ["Ulm", 31, np.float64(1.5), None])
+def test_a_row_of_single_values_is_told_to_have_columns(value):
+    with pytest.raises(ValueError, match=r"sequence of values for column 'a' of .* one value: \["):
+        read_table({"a": value, "b": [1]})
+
+
 def test_masked_values_are_missing():
     masked = np.ma.masked_equal(np.array([[1.5, -9], [-9, 2]]), -9)
     for table in (read_table(masked), read_table({"x0": masked[:, 0], "x1": masked[:, 1]})):
