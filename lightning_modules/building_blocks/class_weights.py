@@ -1,7 +1,7 @@
 """Class weights of the loss."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import torch
 from torch import nn
@@ -14,10 +14,15 @@ def checked_class_weights(weights: Sequence[float] | None, num_classes: int) -> 
 
     Raises:
         ValueError: If there is not one for each class, one is negative or not finite, or all are 0.
-        TypeError: If one is not a number.
+        TypeError: If one is not a number, or they are not in the order of the classes.
     """
     if weights is None:
         return None
+    if isinstance(weights, (Mapping, Set, str)):
+        raise TypeError(
+            f"Expected `class_weights` to be a sequence of numbers, in the order of the classes, "
+            f"but got {weights!r}. Data modules have one, as `class_weights`."
+        )
     if len(weights) != num_classes:
         raise ValueError(
             f"Expected `class_weights` to hold {num_classes} numbers, but got {len(weights)}."

@@ -48,6 +48,12 @@ def test_weights_that_cannot_be_are_refused(weights):
         Classifier(nn.Linear(4, 3), 3, class_weights=weights)
 
 
+@pytest.mark.parametrize("weights", [{0: 1.0, 1: 2.0, 2: 5.0}, {1.0, 2.0, 5.0}, "balanced"])
+def test_weights_without_an_order_are_refused(weights):
+    with pytest.raises(TypeError, match=r"`class_weights` to be a sequence .* order of the cl"):
+        Classifier(nn.Linear(4, 3), 3, class_weights=weights)
+
+
 def test_a_subclass_may_have_arrays_for_arguments(tmp_path):
     class OfTable(Classifier):
         def __init__(self, table, **arguments):
