@@ -112,9 +112,11 @@ def _import(argument: str, path: str) -> Any:
 
 def _path(choice: Any) -> str:
     module = getattr(choice, "__module__", None) or "torch"
-    path = f"{module}.{getattr(choice, '__qualname__', '<unnamed>')}"
-    try:
-        importable = _import("choice", path) is choice
-    except ValueError:
-        importable = False
-    return path if importable else f"<{path} cannot be imported: give it again when loading>"
+    names = [getattr(choice, name, "<unnamed>") for name in ("__qualname__", "__name__")]
+    for path in (f"{module}.{name}" for name in names):  # torch.tanh has a name of its class
+        try:
+            if _import("choice", path) is choice:
+                return path
+        except ValueError:
+            continue
+    return f"<{module}.{names[0]} cannot be imported: give it again when loading>"

@@ -55,6 +55,7 @@ def test_each_name_gives_a_fresh_instance_at_every_site(name):
         (F.softplus, {}, F.softplus, "torch.nn.functional.softplus"
          if F.softplus.__module__ == "torch.nn.functional" else None, {}),
         (F.silu, {}, F.silu, "torch.nn.functional.silu", {}),
+        (torch.tanh, {}, torch.tanh, "torch.tanh", {}),
         ("torch.nn.GELU", {"approximate": "tanh"}, functools.partial(F.gelu, approximate="tanh"),
          "torch.nn.GELU", {"approximate": "tanh"}),
     ],
@@ -69,6 +70,13 @@ def test_each_form_of_the_argument_computes_torchs_function_and_is_kept_as_text(
     if name:
         assert model.hparams["activation"] == name
     assert (model.hparams.get("activation_options") or {}) == kept
+
+
+def test_torchs_own_functions_are_found_again_by_their_names():
+    x, model = torch.randn(7, 4), MLPClassifier(4, 3, hidden=(5,), activation=torch.relu)
+    again = MLPClassifier(**model.hparams)
+    again.load_state_dict(model.state_dict())
+    torch.testing.assert_close(again(x), model(x))
 
 
 def test_what_has_no_name_is_refused_on_loading_rather_than_replaced(tmp_path):
