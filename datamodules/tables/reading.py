@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ MISSING_VALUES = ("", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null",
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": None, ".data": None}
 _ZIPPED = ".gz"
 _PARQUET = (".parquet", ".pq")
+_INDEX = re.compile(r"__index_level_\d+__")  # the row labels of pandas, which are no column there
 _NUMBERS = (Real, Decimal)
 _FLOATS = (torch.float16, torch.float32, torch.float64)
 _ROWS_OF_A_CHUNK = 4096
@@ -158,7 +160,9 @@ def _column(values: Any, missing: frozenset[str]) -> NDArray[Any]:
 def _frame_names(frame: Any) -> list[Any] | None:
     names = getattr(frame, "column_names", None)  # pyarrow, whose `columns` are the data
     names = getattr(frame, "columns", None) if names is None else names
-    return None if names is None else list(names)
+    if names is None:
+        return None
+    return [name for name in names if not (isinstance(name, str) and _INDEX.fullmatch(name))]
 
 
 def _from_columns(data: Any, names: Iterable[Any], source: str, missing: frozenset[str]) -> Table:
@@ -337,4 +341,4 @@ def _read_parquet(path: Path, missing: frozenset[str]) -> Table:
         frame = parquet.read_table(path)
     except ArrowInvalid as error:
         raise ValueError(f"Expected {path.name} to be a parquet file, but {error}.") from error
-    return _from_columns(frame, frame.column_names, path.name, missing)
+    return _from_columns(frame, _frame_names(frame) or [], path.name, missing)

@@ -231,6 +231,14 @@ def test_parquet_equals_csv_and_says_what_is_wrong(tmp_path):
         read_table(tmp_path / "data.parquet")
 
 
+def test_row_labels_of_pandas_in_parquet_are_no_column(tmp_path):
+    pandas, arrow = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    frame = pandas.DataFrame({"a": [1, 2], "b": [3, 4]}, index=[7, 5])
+    frame.to_parquet(tmp_path / "data.parquet")
+    for data in (tmp_path / "data.parquet", arrow.Table.from_pandas(frame), frame):
+        assert columns(read_table(data)) == {"a": [1, 2], "b": [3, 4]}
+
+
 def test_parquet_without_pyarrow_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(ImportError, match=r"pip install 'torchvitals\[tables\]'"):
