@@ -42,6 +42,12 @@ def column_findings(encoder: TableEncoder, table: Table, rows: NDArray[np.int64]
     findings += [
         f"Column {name!r} counts the rows of {table.source}. Name it in `ignore`."
         for name in encoder.numbers.names
-        if len(table) > _FEW_VALUES and (np.diff(table.numbers(name)) == 1).all()
+        if len(table) > _FEW_VALUES and _counts(table.numbers(name))
     ]
     return findings
+
+
+def _counts(numbers: NDArray[np.float64]) -> bool:
+    """Whether these are successive whole numbers in any order; few others are ever sorted."""
+    reaches = -np.inf < numbers.min() == numbers.max() - len(numbers) + 1 < np.inf
+    return bool(reaches and (np.diff(np.sort(numbers)) == 1).all())

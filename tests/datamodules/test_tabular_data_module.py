@@ -349,6 +349,7 @@ def test_columns_that_tell_nothing_are_reported():
     ("column", "message"),
     [
         ({"row": list(range(100, 160))}, "Column 'row' counts the rows of the columns"),
+        ({"row": [i * 7 % 60 for i in range(60)]}, "Column 'row' counts the rows of the columns"),
         ({"name": [f"n{i}" for i in range(60)]}, "Column 'name' has 39 categories in 39 training"),
     ],
 )
