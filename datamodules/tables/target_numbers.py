@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...functional.scaling import Scaling, scale_columns, standard_scaling, unscale_columns
-from .table import Table
+from .table import Table, shown
 
 
 class TargetNumbers:
@@ -41,13 +41,19 @@ class TargetNumbers:
         """Fit to the training rows.
 
         Raises:
-            ValueError: If a target of any row is missing, infinite or not a number.
+            ValueError: If a target of any row is missing, infinite or not a number, or the scale
+                overflows.
         """
         numbers = _target_numbers(table, targets)
         zero = numbers.new_zeros(len(targets))
         self.scaling = Scaling(zero, zero + 1)
         if self.standardize:
             self.scaling = standard_scaling(numbers[torch.from_numpy(rows)])
+            if not self.scaling.scale.isfinite().all():
+                raise ValueError(
+                    f"Expected targets that can be standardised, but those in {shown(targets)} of "
+                    f"{table.source} are too large. Fix them, or use other units."
+                )
 
     def encode(self, table: Table, targets: Sequence[str]) -> Tensor:
         """Return the targets of each row.
@@ -56,9 +62,18 @@ class TargetNumbers:
             Tensor of shape ``(N,)``, for several targets ``(N, targets)``, float32.
 
         Raises:
-            ValueError: If a target is missing, infinite or not a number.
+            ValueError: If a target is missing, infinite, not a number, or too large.
         """
-        scaled = scale_columns(_target_numbers(table, targets), self.scaling).float()
+        numbers = _target_numbers(table, targets)
+        scaled = scale_columns(numbers, self.scaling).float()
+        overflown = ~scaled.isfinite()
+        if overflown.any():
+            row, column = (int(i) for i in overflown.nonzero()[0])
+            raise ValueError(
+                f"Expected numbers that single precision can hold in the target "
+                f"{targets[column]!r}, but {table.place(row)} has {numbers[row, column].item()}. "
+                f"Fix it, or use other units."
+            )
         return scaled[:, 0] if len(targets) == 1 else scaled
 
     def decode(self, predictions: Tensor) -> Tensor:

@@ -360,3 +360,16 @@ def test_targets_as_they_are():
 def test_a_target_that_is_missing_or_infinite_says_where(cell):
     with pytest.raises(ValueError, match="finite number in the target 'y', but row 1 of"):
         TargetNumbers().fit(read_table({"y": [1.0, cell]}), ["y"], np.array([0]))
+
+
+def test_targets_too_large_for_their_precision_say_where():
+    table, targets = read_table({"y": [1.0, 1e200, 2.0, 3.0]}), TargetNumbers()
+    targets.fit(table, ["y"], np.arange(4))
+    with pytest.raises(ValueError, match=r"can hold in the target 'y', but row 1 .* has 1e\+200"):
+        targets.encode(table, ["y"])
+    targets = TargetNumbers(standardize=True)
+    with pytest.raises(ValueError, match=r"be standardised, but those in 'y' of the columns are"):
+        targets.fit(table, ["y"], np.arange(4))
+    targets.fit(table, ["y"], np.array([0, 2, 3]))
+    with pytest.raises(ValueError, match="row 1"):
+        targets.encode(table, ["y"])
