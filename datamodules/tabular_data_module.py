@@ -90,6 +90,7 @@ class TabularDataModule(LightningDataModule):
 
     Raises:
         ValueError: If a name is unknown or a number is out of range.
+        TypeError: If there is one string instead of several, or a missing value is not a string.
 
     Example:
         >>> from sklearn.datasets import load_wine

@@ -138,6 +138,16 @@ class Table:
         )
 
 
+def check_several(argument: str, values: Any) -> None:
+    """Refuse one string where several are meant: its letters would be taken for them.
+
+    Raises:
+        TypeError: If it is a string.
+    """
+    if isinstance(values, str):
+        raise TypeError(f"Expected {argument} to be a list, but got {values!r}: use [{values!r}].")
+
+
 def holds_numbers(table: Table, name: str, rows: NDArray[np.int64]) -> bool:
     """Whether a column is numeric, judged by these rows.
 

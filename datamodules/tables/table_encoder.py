@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .category_encoder import CategoryEncoder
 from .number_encoder import NumberEncoder
-from .table import Table, holds_numbers, shown
+from .table import Table, check_several, holds_numbers, shown
 
 
 class TableEncoder:
@@ -20,6 +20,9 @@ class TableEncoder:
         numbers: Encoder of the numeric columns.
         categories: Encoder of the categorical columns.
         categorical: Numeric columns to treat as categories, by name or position.
+
+    Raises:
+        TypeError: If ``categorical`` is one string instead of several.
 
     Example:
         >>> columns = {"age": np.array([20.0, 40.0]), "sex": np.array(["f", "m"], dtype=object)}
@@ -39,6 +42,7 @@ class TableEncoder:
         categories: CategoryEncoder,
         categorical: Sequence[int | str] = (),
     ) -> None:
+        check_several("`categorical`", categorical)
         self.numbers, self.categories = numbers, categories
         self.categorical = list(categorical)
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .reading import MISSING_VALUES, numbers_of, read_table
-from .table import Table, shown
+from .table import Table, check_several, shown
 
 ColumnName = int | str
 
@@ -29,6 +29,7 @@ class TableSource:
 
     Raises:
         ValueError: If ``delimiter`` is not a single character.
+        TypeError: If there is one string instead of several, or a missing value is not a string.
 
     Example:
         >>> source = TableSource(target=-1, ignore=["id"])
@@ -45,6 +46,14 @@ class TableSource:
     column_names: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
+        for argument in ("features", "ignore", "missing_values", "column_names"):
+            check_several(f"`{argument}`", getattr(self, argument))
+        numbers = [value for value in self.missing_values if not isinstance(value, str)]
+        if numbers:
+            raise TypeError(
+                f"Expected `missing_values` to be strings, as they are in a file, but got "
+                f"{numbers[0]!r}: use {str(numbers[0])!r}."
+            )
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise ValueError(
                 f"Expected `delimiter` to be a single character, but got {self.delimiter!r}. In "

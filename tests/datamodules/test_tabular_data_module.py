@@ -650,6 +650,19 @@ def test_wrong_arguments_are_refused_at_once(arguments, message):
 
 
 @pytest.mark.parametrize(
+    "argument", ["features", "ignore", "categorical", "missing_values", "column_names"]
+)
+def test_one_string_instead_of_several_is_refused(argument):
+    with pytest.raises(TypeError, match=rf"`{argument}` to be a list, but got 'id': use \['id'\]"):
+        TabularDataModule(people(), "sick", **{argument: "id"})
+
+
+def test_missing_values_are_strings():
+    with pytest.raises(TypeError, match=r"`missing_values` to be strings.* -999: use '-999'"):
+        TabularDataModule(people(), "sick", missing_values=["", -999])
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"target": "sik"}, r"`target` to be in the columns.*Did you mean 'sick'\?"),
