@@ -58,7 +58,7 @@ class Table:
         is_name = name in self.columns or (self.numbered and str(name) in self.columns)
         if isinstance(name, Integral) and not is_name and -len(names) <= name < len(names):
             return names[int(name)]
-        if is_name:
+        if str(name) in self.columns:
             return str(name)
         lowered = {known.lower(): known for known in names}
         nearest = get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.4)

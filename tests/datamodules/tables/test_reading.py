@@ -315,6 +315,7 @@ def test_columns_with_numbers_for_names_are_found_by_name_before_position():
         assert table.find("`target`", 2) == "0"
     named = read_table({"3": [1], "1": [2], "0": [3]})
     assert [named.find("`target`", name) for name in (0, 1, "0", np.int64(2))] == list("3100")
+    assert named.find("`target`", 3) == "3"  # no position
 
 
 @pytest.mark.parametrize("values", [np.ones((2, 3)), torch.ones(2, 3), [[1, 2], [3, 4]]])
