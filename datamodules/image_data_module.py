@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..functional.arguments import plain_value
 from ..functional.class_weights import inverse_frequency_weights
 from .batch_augment import BatchAugment
 from .image_sets.labelled_images import LabelledImages
@@ -136,6 +137,7 @@ class ImageDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        batch_size, seed = plain_value((batch_size, seed))
         check_numbers(batch_size=batch_size, image_channels=image_channels, num_workers=num_workers)
         check_split_arguments(val_fraction, test_fraction, num_folds, fold)
         if isinstance(dataset, StreamedSet):
@@ -148,6 +150,7 @@ class ImageDataModule(LightningDataModule):
                 dataset_options=dataset_options,
             )
         self.save_hyperparameters(ignore=[] if isinstance(dataset, str) else ["dataset"])
+        self.hparams.update(plain_value(dict(self.hparams)))
         # A checkpoint with a path in it would not load with `weights_only=True`.
         self.hparams["data_dir"] = str(data_dir)
         self.dataset, self.data_dir = checked_dataset(dataset), Path(data_dir)

@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..functional.arguments import plain_value
 from ..functional.choices import choose
 from ..functional.class_weights import inverse_frequency_weights
 from ..functional.repeated_rows import repeated_rows
@@ -134,6 +135,7 @@ class TabularDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        batch_size, seed = plain_value((batch_size, seed))
         choose("task", task, _TASKS)
         regression = task == "regression"
         if batch_size < 1:
@@ -149,6 +151,7 @@ class TabularDataModule(LightningDataModule):
         given = {"data": data, "test_data": test_data, "predict_data": predict_data}
         texts = [name for name, value in given.items() if value is None or isinstance(value, str)]
         self.save_hyperparameters(ignore=list(given.keys() - texts))
+        self.hparams.update(plain_value(dict(self.hparams)))
         self._given = given
         self._prepared = TablePreparation(
             TableSource(target, features, ignore, delimiter, missing_values, column_names),

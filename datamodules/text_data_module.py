@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ..functional.arguments import plain_value
 from ..functional.class_weights import inverse_frequency_weights
 from ..functional.splitting import balancing_weights
 from .loading import (
@@ -109,6 +110,7 @@ class TextDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        batch_size, seed = plain_value((batch_size, seed))
         _check_at_least_one(
             min_count=min_count, max_words=max_words, max_length=max_length, batch_size=batch_size
         )
@@ -120,6 +122,7 @@ class TextDataModule(LightningDataModule):
         # Data in memory would be copied into each checkpoint.
         in_memory = [n for n, value in self._given.items() if not isinstance(value, str | None)]
         self.save_hyperparameters(ignore=in_memory)
+        self.hparams.update(plain_value(dict(self.hparams)))
         self.augment = TextAugment("none" if augment is None else augment, seed=seed, p=augment_p)
         self.batch_size, self.balanced = batch_size, balanced
         self.length_buckets = length_buckets

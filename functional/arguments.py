@@ -1,7 +1,9 @@
 """Validate arguments, with errors that name them."""
 
 import operator
-from typing import SupportsFloat, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex
+
+from torch import Tensor
 
 
 def whole_number(argument: str, value: SupportsIndex, *, least: int = 1) -> int:
@@ -173,3 +175,26 @@ def optional_text(argument: str, value: str | None) -> str | None:
         >>> optional_text("validation_loss", None)
     """
     return None if value is None else text(argument, value)
+
+
+def plain_value(value: Any) -> Any:
+    """Convert what NumPy and pandas have for numbers and lists, also within lists and mappings.
+
+    A checkpoint that holds such objects does not load with ``weights_only=True``.
+
+    Args:
+        value: An argument.
+
+    Returns:
+        The same in Python's own numbers, strings and lists; tensors and other objects as they are.
+
+    Example:
+        >>> import numpy as np
+        >>> plain_value({"betas": (np.float64(0.9), 0.99), "sizes": np.array([3, 4])})
+        {'betas': (0.9, 0.99), 'sizes': [3, 4]}
+    """
+    if isinstance(value, dict):
+        return {name: plain_value(part) for name, part in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(plain_value, value))
+    return value.tolist() if hasattr(value, "tolist") and not isinstance(value, Tensor) else value

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
-from ..functional.arguments import number
+from ..functional.arguments import number, plain_value
 from ..functional.choices import choose
 from ..functional.penalties import zero_fraction
 from .building_blocks.choices import Options
@@ -101,9 +101,11 @@ class SupervisedModule(LightningModule):
         choose("l2_mode", l2_mode, {"decoupled": 0, "penalty": 0})
         check_optimizer(optimizer, optimizer_options or {}, l2)
         self._save_plain_hyperparameters(inspect.currentframe())
-        self.lr = lr
-        self.optimizer, self.optimizer_options = optimizer, dict(optimizer_options or {})
-        self.scheduler, self.scheduler_options = scheduler, dict(scheduler_options or {})
+        self.optimizer, self.scheduler = optimizer, scheduler
+        # Checkpoints have these in the states of optimisers and schedulers.
+        self.lr = plain_value(lr)
+        self.optimizer_options = plain_value(dict(optimizer_options or {}))
+        self.scheduler_options = plain_value(dict(scheduler_options or {}))
         self.warmup = warmup
         self.regularization: dict[str, Any] = {
             "l1": l1, "l1_mode": l1_mode, "l2": l2, "l2_mode": l2_mode

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ...functional.arguments import plain_value
+
 _MOST_WORKERS = 8
 
 
@@ -54,6 +56,7 @@ def checked_size(image_size: int | Sequence[int] | None) -> tuple[int, int] | No
         >>> checked_size(32)
         (32, 32)
     """
+    image_size = plain_value(image_size)
     if image_size is None:
         return None
     sides = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)

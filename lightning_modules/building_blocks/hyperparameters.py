@@ -6,22 +6,31 @@ from typing import Any
 
 import numpy as np
 
+from ...functional.arguments import plain_value
 from .activations import ACTIVATIONS
 from .choices import Options, plain
 from .optimizers import OPTIMIZERS
 
 _TABLES: dict[str, dict[str, Any]] = {"activation": ACTIVATIONS, "optimizer": OPTIMIZERS}
 
+_NUMBERS = ("class_weights", "hidden", "channels")
+
 
 def plain_hyperparameters(hyperparameters: dict[str, Any]) -> Options:
     """Return names and options in place of classes, partials and instances.
 
-    Scalars of NumPy and torch, and class weights, become Python numbers.
+    Scalars of NumPy and torch, class weights, widths, and what NumPy has in options become Python's
+    own numbers.
     """
     changed: Options = {
         name: value.tolist()
         for name, value in hyperparameters.items()
-        if hasattr(value, "tolist") and (name == "class_weights" or not np.ndim(value))
+        if hasattr(value, "tolist") and (name in _NUMBERS or not np.ndim(value))
+    }
+    changed |= {
+        name: plain_value(value)
+        for name, value in hyperparameters.items()
+        if name.endswith("_options") and value
     }
     for argument, table in _TABLES.items():
         choice = hyperparameters.get(argument)
@@ -31,7 +40,7 @@ def plain_hyperparameters(hyperparameters: dict[str, Any]) -> Options:
         given = hyperparameters.get(f"{argument}_options") or {}
         changed[argument] = name
         if bound or given:
-            changed[f"{argument}_options"] = {**bound, **given}
+            changed[f"{argument}_options"] = plain_value({**bound, **given})
     return changed
 
 

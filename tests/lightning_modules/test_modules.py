@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import pytest
 import torch
 import torchmetrics.functional as reference
@@ -233,6 +234,25 @@ def test_a_subclass_loads_back_with_no_argument(tmp_path):
     loaded = Mine.load_from_checkpoint(tmp_path / "run.ckpt")
     torch.testing.assert_close(loaded(IMAGES), model(IMAGES))
     assert loaded.lr == 0.01
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"lr": np.logspace(-3, -1, 3)[0]},
+        {"optimizer": "nadam", "optimizer_options": {"betas": (np.float64(0.8), 0.99)}},
+        {"scheduler": "cosine", "scheduler_options": {"eta_min": np.float64(1e-4)}},
+        {"hidden": np.array([8, 8]), "norm": "batch", "norm_options": {"eps": np.float64(1e-4)}},
+    ],
+)
+def test_numbers_of_numpy_leave_checkpoints_that_resume(arguments, tmp_path):
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(MLPClassifier(64, 7, **arguments), loader(IMAGES, LABELS))
+    trainer.save_checkpoint(tmp_path / "run.ckpt")
+    loaded = MLPClassifier.load_from_checkpoint(tmp_path / "run.ckpt", weights_only=True)
+    resumed = quiet_trainer(max_epochs=2)
+    resumed.fit(loaded, loader(IMAGES, LABELS), ckpt_path=tmp_path / "run.ckpt", weights_only=True)
+    assert resumed.global_step == 2 * trainer.global_step
 
 
 def test_a_wrapped_network_is_given_again_when_loading(tmp_path):
