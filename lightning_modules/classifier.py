@@ -14,7 +14,7 @@ from torchmetrics.classification import (
 
 from ..functional.arguments import whole_number
 from .building_blocks.auroc import AUROC
-from .building_blocks.class_weights import checked_class_weights, weighted_cross_entropy
+from .building_blocks.class_weights import checked_class_weights, cross_entropy
 from .building_blocks.figures import draw_confusion_matrix, log_figure
 from .building_blocks.recipe import check_share
 from .supervised_module import Stage, SupervisedModule
@@ -79,9 +79,7 @@ class Classifier(SupervisedModule):
 
     def configure_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the cross-entropy loss."""
-        if self.class_weights is None:
-            return nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
-        return weighted_cross_entropy(self.class_weights, self.label_smoothing)
+        return cross_entropy(self.class_weights, self.label_smoothing)
 
     def configure_metrics(self, stage: Stage) -> MetricCollection:
         """Return accuracy and, for validation and test, the more expensive metrics."""

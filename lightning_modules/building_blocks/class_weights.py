@@ -8,6 +8,9 @@ from torch import nn
 
 from ...functional.arguments import number
 
+# The loss ignores labels of this value. They are -100 by default, which metrics would count.
+_NO_LABEL = -(2**31)
+
 
 def checked_class_weights(weights: Sequence[float] | None, num_classes: int) -> list[float] | None:
     """Check class weights and return them as Python floats.
@@ -33,11 +36,14 @@ def checked_class_weights(weights: Sequence[float] | None, num_classes: int) -> 
     return checked
 
 
-def weighted_cross_entropy(weights: Sequence[float], label_smoothing: float) -> nn.CrossEntropyLoss:
-    """Return torch's loss, with weights that are not part of its state.
+def cross_entropy(weights: Sequence[float] | None, label_smoothing: float) -> nn.CrossEntropyLoss:
+    """Return torch's loss, which refuses every label that is not a class, even torch's own -100.
 
-    Weights that are given when a checkpoint is loaded are therefore not overwritten by it.
+    Weights are not part of its state: those that are given when a checkpoint is loaded are
+    therefore not overwritten by it.
     """
-    loss = nn.CrossEntropyLoss(torch.tensor(weights), label_smoothing=label_smoothing)
-    loss.register_buffer("weight", loss.weight, persistent=False)
+    weight = None if weights is None else torch.tensor(weights)
+    loss = nn.CrossEntropyLoss(weight, label_smoothing=label_smoothing, ignore_index=_NO_LABEL)
+    if weight is not None:
+        loss.register_buffer("weight", loss.weight, persistent=False)
     return loss

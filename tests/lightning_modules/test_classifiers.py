@@ -70,6 +70,17 @@ def test_wrong_arguments_say_what_to_do(arguments, message):
         MLPClassifier(64, 10, **arguments)
 
 
+@pytest.mark.parametrize("label", [-100, -1, 3])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"class_weights": [1.0, 2.0, 3.0]}, {"label_smoothing": 0.1}]
+)
+@pytest.mark.parametrize("step", ["training_step", "validation_step", "test_step"])
+def test_labels_of_no_class_are_refused_before_they_are_counted(step, arguments, label):
+    model = MLPClassifier(4, 3, **arguments)
+    with pytest.raises(ValueError, match=f"labels from 0 to 2, but got {min(label, 0)} to "):
+        getattr(model, step)((torch.zeros(2, 4), torch.tensor([0, label])), 0)
+
+
 def test_wrong_batches_say_what_to_do():
     model = MLPClassifier(4, 3, norm="batch")
     with pytest.raises(ValueError, match="in_features=4"):
