@@ -65,7 +65,11 @@ def _from_lists(data: Any, labelled: bool) -> TextSource:
     texts, labels = data if is_pair else (data, None)
     if isinstance(labels, Tensor):
         labels = labels.tolist()
-    return source_of(texts, labels if labelled else None, lambda row: f"text {row} of the list")
+
+    def place(row: int) -> str:
+        return f"text {row} of the list" if row >= 0 else "the list"
+
+    return source_of(texts, labels if labelled else None, place)
 
 
 def _read_folder(folder: Path, labelled: bool) -> TextSource:

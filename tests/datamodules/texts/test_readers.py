@@ -199,7 +199,7 @@ def test_data_22_files_in_another_encoding_are_named(name, tmp_path):
         (5, TypeError, "got int"),
         (["a", "b"], TypeError, r"pair `\(texts, labels\)`"),
         ((["a"], [1, 2]), ValueError, "one label for each of 1 texts, but got 2"),
-        (([], []), ValueError, "at least one text"),
+        (([], []), ValueError, "at least one text, but got none in the list"),
         ((["a", 5], [1, 2]), ValueError, "text 1 of the list has 5"),
         ((["a", "b"], ["x", ""]), ValueError, "text 1 of the list has none"),
     ],
