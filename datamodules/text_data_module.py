@@ -184,9 +184,17 @@ class TextDataModule(LightningDataModule):
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Encode other texts as a batch for the model.
 
+        Args:
+            texts: A list of texts.
+
         Returns:
             Tensor of shape ``(N, L)``, int64, 0 for padding.
+
+        Raises:
+            TypeError: If it is a single text, whose letters would be taken for texts.
         """
+        if isinstance(texts, str):
+            raise TypeError(f"Expected `texts` to be a list, but got {texts[:40]!r}: use [text].")
         return EncodedTexts(texts, self._fitted().encode).padded(range(len(texts)))
 
     def duplicates(self) -> dict[str, Tensor]:

@@ -396,3 +396,12 @@ def test_no_data_says_what_to_do():
     assert len(TextDataModule(predict_data=TEXTS).predict_dataloader()) == 2
     with pytest.raises(AttributeError, match="`encoding='vocabulary'`"):
         _ = module().vocabulary
+
+
+def test_one_text_is_not_encoded_letter_by_letter():
+    data = TextDataModule((["good", "bad"] * 10, [0, 1] * 10))
+    with pytest.raises(
+        TypeError, match=r"`texts` to be a list, but got 'A good film.': use \[text"
+    ):
+        data.encode("A good film.")
+    assert data.encode(["A good film."]).shape == (1, 3)
