@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from .text_source import TextSource, source_of
@@ -63,7 +64,7 @@ def _from_lists(data: Any, labelled: bool) -> TextSource:
             f"Expected a pair `(texts, labels)`, but got a {type(data).__name__} of {len(data)}."
         )
     texts, labels = data if is_pair else (data, None)
-    if isinstance(labels, Tensor):
+    if isinstance(labels, Tensor | np.ndarray):
         labels = labels.tolist()
 
     def place(row: int) -> str:

@@ -1,6 +1,7 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -190,6 +191,22 @@ def test_data_22_files_in_another_encoding_are_named(name, tmp_path):
     path.write_bytes("text,label\nnaïve,1\n".encode("latin-1"))
     with pytest.raises(ValueError, match=rf"{name}' to be text in UTF-8"):
         read_texts(path if path.suffix != ".txt" else tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (np.array([True, False]), ["True", "False"]),
+        (np.array([2, 1], np.int8), ["2", "1"]),
+        (np.array([2, 1], np.float32), ["2", "1"]),
+        (np.array(["b", "a"]), ["b", "a"]),
+        (torch.tensor([True, False]), ["True", "False"]),
+        (torch.tensor([2, 1]), ["2", "1"]),
+    ],
+)
+def test_arrays_of_labels_are_read_as_lists_are(labels, names):
+    assert read_texts((["x", "y"], labels)).labels == names
+    assert read_texts((["x", "y"], labels.tolist())).labels == names
 
 
 @pytest.mark.parametrize(
