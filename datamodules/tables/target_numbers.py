@@ -84,7 +84,16 @@ class TargetNumbers:
 
         Returns:
             Tensor of the shape and dtype of ``predictions``.
+
+        Raises:
+            ValueError: If there is not one prediction for each target.
         """
+        single = self.count == 1 and predictions.ndim == 1
+        if not single and (predictions.ndim < 2 or predictions.shape[-1] != self.count):
+            raise ValueError(
+                f"Expected predictions of shape (N, {self.count}), one for each target, but got "
+                f"{tuple(predictions.shape)}."
+            )
         scaling = Scaling(*(part.to(predictions.device) for part in self.scaling))
         columns = predictions if predictions.ndim == 2 else predictions[:, None]
         return unscale_columns(columns, scaling).reshape(predictions.shape).to(predictions.dtype)

@@ -362,6 +362,14 @@ def test_a_target_that_is_missing_or_infinite_says_where(cell):
         TargetNumbers().fit(read_table({"y": [1.0, cell]}), ["y"], np.array([0]))
 
 
+@pytest.mark.parametrize("shape", [(5,), (2,), (5, 3), (5, 1), ()])
+def test_predictions_of_another_number_of_targets_are_not_scaled_back(shape):
+    targets = TargetNumbers(standardize=True)
+    targets.fit(read_table({"y": [3, 5], "z": [1, 9]}), ["y", "z"], np.arange(2))
+    with pytest.raises(ValueError, match=r"shape \(N, 2\), one for each target, but got \("):
+        targets.decode(torch.zeros(shape))
+
+
 def test_targets_too_large_for_their_precision_say_where():
     table, targets = read_table({"y": [1.0, 1e200, 2.0, 3.0]}), TargetNumbers()
     targets.fit(table, ["y"], np.arange(4))
