@@ -154,7 +154,7 @@ def moves(generator: torch.Generator) -> tuple[Tensor, ...]:
 
 
 def rare(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    x = torch.randn(128, 8, generator=generator)
+    x = torch.randn(512, 8, generator=generator)
     return x, (x[:, :4].sum(1) > 4.1).float()
 
 

@@ -145,7 +145,7 @@ TRAININGS = [
     Training(
         "CNN, clothes, warm restarts",
         lambda: ShiftedClasses(lenet(), sgd(0.05, decay=5e-4), restarts(375)),
-        held(clothes, 64), Goal("val_acc", at_least=0.86), {"max_epochs": 60},
+        held(clothes, 64), Goal("val_acc", at_least=0.85), {"max_epochs": 60},
     ),
     Training(
         "MLP, Friedman's function, cyclic rate",

@@ -28,6 +28,7 @@ _MIN_HARMLESS_GAIN = 0.8
 _EXCELLENT_GAIN = 0.9
 _NEGLIGIBLE_SHARE_OF_WEIGHTS = 0.01
 _SMALL_SHARE_OF_WEIGHTS = 0.1
+_SHARE_OF_A_BRANCH = 0.25
 _LARGE_SHARE_OF_WEIGHTS = 0.5
 _SHARE_OF_NEARLY_ALL_WEIGHTS = 0.9
 _MIN_MATRICES_OF_A_BODY = 2
@@ -214,12 +215,13 @@ def _does_no_harm(vitals: Vitals, left: _LeftOut, share: float) -> bool:
     """Whether the network can do without these layers.
 
     They may have their turn later, or never, as with an unused output of many. And one of two
-    branches may suffice for the task.
+    branches may suffice for the task: the larger the one that is cut off, the better it must do.
     """
     goes_on = not vitals.is_rising if left.is_cut else vitals.is_well
     if share < _SMALL_SHARE_OF_WEIGHTS and vitals.has_learned and goes_on:
         return True
-    early_or_needless = not vitals.had_a_long_chance or vitals.gain > _MIN_HARMLESS_GAIN
+    enough = _MIN_HARMLESS_GAIN if share < _SHARE_OF_A_BRANCH else _EXCELLENT_GAIN
+    early_or_needless = not vitals.had_a_long_chance or vitals.gain > enough
     return left.is_cut and share < _LARGE_SHARE_OF_WEIGHTS and early_or_needless
 
 

@@ -305,8 +305,13 @@ def test_a_layer_that_nobody_calls_is_worth_knowing():
 
 @pytest.mark.parametrize(
     ("losses", "entries", "severity"),
-    [(SMALL, 20, "info"), (SMALL, 90, "warning"), (FLAT, 20, "warning")],
-)
+    [
+        (SMALL, 20, "info"), (SMALL, 70, "info"), (SMALL, 90, "warning"), (FLAT, 20, "warning"),
+        # It does well, but not so well that nearly half of the weights would be of no use.
+        ([0.4 + 0.02 * (-1) ** i for i in range(300)], 20, "info"),
+        ([0.4 + 0.02 * (-1) ** i for i in range(300)], 70, "warning"),
+    ],
+)  # fmt: skip
 def test_a_branch_that_the_loss_does_not_need_is_worth_knowing(losses, entries, severity):
     layers = [Layer("a", 80, has_gradient=True), Layer("unread", entries)]
     assert found(vitals(losses, layers=layers))[P.FROZEN_PARAMETER] == severity
