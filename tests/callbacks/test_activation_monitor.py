@@ -513,6 +513,15 @@ def test_a_model_without_an_activation_has_nothing_to_show():
         monitor.plot()
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated")
+def test_it_is_said_that_torchscript_cannot_be_looked_into():
+    network = nn.Sequential(torch.jit.script(nn.Tanh()), nn.Linear(6, 3))
+    monitor = ActivationMonitor(1)
+    with pytest.warns(UserWarning, match="ActivationMonitor sees no activation inside 'network.0'"):
+        fit(Research(network), loader(random(8, 6)), [monitor])
+    assert monitor.steps == []
+
+
 def test_one_sample_a_step_has_no_drift_to_show_and_all_else(tmp_path):
     monitor, logger = ActivationMonitor(2), CSVLogger(tmp_path)
     fit(Research(dense()[0]), loader(random(8, 5), 1), [monitor], logger=logger)

@@ -1,6 +1,7 @@
 import csv
 import math
 import statistics
+import warnings
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from torch.optim.swa_utils import get_ema_avg_fn
 from torch.utils.checkpoint import checkpoint
 from torchvision.models import resnet18
 
-from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor
+from torchvitals.callbacks import ActivationMonitor, DeadReLUMonitor, TrainingDoctor
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -378,6 +379,72 @@ def test_a_relu_that_is_never_used_is_said_to_be_unseen(spare, said):
     with pytest.warns(UserWarning, match=f"DeadReLUMonitor did not see {said}"):
         fit(Research(network), loader(torch.randn(8, 5)), [monitor], max_epochs=2)
     assert set(monitor.dead_units) == {"network.1"}
+
+
+class Ragged(Research):
+    def training_step(self, batch, batch_idx):
+        rows = torch.nested.as_nested_tensor(list(batch[0].split([1, 3])), layout=torch.jagged)
+        return F.cross_entropy(torch.cat(self.network(rows).unbind()), batch[1])
+
+
+class Gated(Research):
+    def training_step(self, batch, batch_idx):
+        out, relu = self.network
+        logits = out(batch[0])
+        return F.cross_entropy(logits * relu(logits[:, 0])[:, None], batch[1])
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize(
+    ("model", "said"), [(Ragged, "on nested tensors"), (Gated, "on one number per sample")]
+)
+def test_outputs_without_units_are_among_the_reasons_why_a_module_is_not_seen(model, said):
+    monitor, network = DeadReLUMonitor(), nn.Sequential(nn.Linear(5, 3), nn.ReLU())
+    with pytest.warns(UserWarning, match=f"did not see the.*'network.1'.*{said}"):
+        fit(model(network), loader(torch.randn(8, 5)), [monitor])
+    assert monitor.dead_units == {}
+
+
+def scripted(*layers):
+    return torch.jit.script(nn.Sequential(*layers))
+
+
+def traced(*layers):
+    return torch.jit.trace(nn.Sequential(*layers), torch.randn(8, 5))
+
+
+def holding(parts):
+    """Holds a TorchScript container, which has no code of its own."""
+    network = nn.Linear(5, 3)
+    network.parts = parts
+    return network
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated")
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: scripted(nn.Linear(5, 3), nn.ReLU()), "'network'"),
+        (lambda: traced(nn.Linear(5, 3), nn.ReLU()), "'network'"),
+        (lambda: nn.Sequential(nn.Linear(5, 3), scripted(nn.ReLU())), "'network.1'"),
+        (
+            lambda: nn.Sequential(scripted(nn.Linear(5, 3), nn.ReLU()), scripted(nn.ReLU())),
+            "2 modules, the first 'network.0',",
+        ),
+        (lambda: nn.Sequential(scripted(nn.Linear(5, 3)), nn.ReLU()), None),
+        (lambda: scripted(nn.Linear(5, 3), nn.Tanh()), None),
+        (lambda: holding(torch.jit.script(nn.ModuleList([nn.ReLU()]))), None),
+    ],
+)
+def test_it_is_said_that_torchscript_cannot_be_looked_into(make, said):
+    monitors = [DeadReLUMonitor(), TrainingDoctor()]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(Research(make()), loader(torch.randn(8, 5)), monitors, max_epochs=2)
+    told = [str(w.message) for w in caught if "sees no activation" in str(w.message)]
+    start = f"DeadReLUMonitor sees no activation inside {said} because TorchScript runs no Python"
+    assert [text.startswith(start) for text in told] == [True] * (said is not None)
+    assert not any(monitor.failed for monitor in monitors)
 
 
 def test_over_half_dead_is_said_once_with_the_figures(caplog):

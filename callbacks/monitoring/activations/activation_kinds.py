@@ -1,5 +1,6 @@
 """Which functions and modules are activations, and under which name."""
 
+from collections.abc import Collection
 from typing import Any
 
 from torch import nn
@@ -52,6 +53,12 @@ _FORMULAS = {
 }  # fmt: skip
 # Name parts that wrappers insert into the names of the modules they wrap.
 _WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+
+
+def functions_of(kinds: Collection[str]) -> list[str]:
+    """Names of the functions whose calls may be of one of these kinds."""
+    called = {*kinds, *(CALLED_FOR[kind] for kind in kinds if kind in CALLED_FOR)}
+    return [name for name, kind in KIND_OF_FUNCTION.items() if kind in called]
 
 
 def kind_of_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

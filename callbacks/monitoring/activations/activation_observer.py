@@ -10,8 +10,7 @@ from torch.utils.hooks import RemovableHandle
 
 from .activation_kinds import (
     ACTIVATION_MODULES,
-    CALLED_FOR,
-    KIND_OF_FUNCTION,
+    functions_of,
     is_silent,
     kind_of_call,
     kind_of_module,
@@ -94,9 +93,7 @@ class ActivationObserver(TorchFunctionMode):
         self._measure = measure
         self._on_error = on_error
         self._kinds = frozenset(kinds)
-        watched = {*kinds, *(CALLED_FOR[kind] for kind in kinds if kind in CALLED_FOR)}
-        names = [name for name, kind in KIND_OF_FUNCTION.items() if kind in watched]
-        self._names = frozenset([*names, *UNIT_DIM, "backward"])
+        self._names = frozenset([*functions_of(kinds), *UNIT_DIM, "backward"])
         self._handles: list[RemovableHandle] = []
         self._entered = self._in_mode = False
         self.traced = False

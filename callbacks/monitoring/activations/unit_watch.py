@@ -58,6 +58,11 @@ class UnitWatch:
         self._varying.update(sites)
 
     @property
+    def kinds(self) -> Collection[str]:
+        """Kinds of activations that are watched."""
+        return self._rules
+
+    @property
     def masks(self) -> dict[str, Tensor]:
         """Mask of the active units by site in the window; empty for a site without units."""
         none = torch.zeros(0, dtype=torch.bool)
