@@ -5,7 +5,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -16,7 +15,12 @@ from .monitoring.activations.dead_findings import DeadFindings
 from .monitoring.activations.rank_masks import join_masks
 from .monitoring.activations.unit_masks import count_units, share_of, shares_of
 from .monitoring.activations.unit_watch import UnitWatch
-from .monitoring.guard import switch_off, switch_off_on_error, switch_off_with_others
+from .monitoring.guard import (
+    switch_off,
+    switch_off_on_error,
+    switch_off_with_others,
+    warn_on_rank_zero,
+)
 from .monitoring.monitor import Monitor
 from .monitoring.recording.heat_map import draw_record
 from .monitoring.recording.loggers import logger_step
@@ -332,7 +336,7 @@ class DeadReLUMonitor(Monitor):
             one = f"the activation module {unseen[0]!r} in training: it is unused, or runs"
             more = f"{len(unseen)} activation modules in training, the first {unseen[0]!r}: "
             which = one if len(unseen) == 1 else f"{more}they are unused, or run"
-            rank_zero_warn(
+            warn_on_rank_zero(
                 f"{type(self).__name__} did not see {which} without gradients, under "
                 "`torch.func` (`vmap`), on nested tensors or on one number per sample."
             )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_warn
 from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torch.optim import Optimizer
@@ -25,7 +24,7 @@ from .monitoring.gradients.layer_order import LayerOrder
 from .monitoring.gradients.measuring import join_norms, measure_norms
 from .monitoring.gradients.noise import NoiseScale
 from .monitoring.gradients.report_clock import ReportClock
-from .monitoring.guard import SideWork, switch_off_on_error
+from .monitoring.guard import SideWork, switch_off_on_error, warn_on_rank_zero
 from .monitoring.layers import layers_by_parameter, weight_layers
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
@@ -359,7 +358,7 @@ class GradientNormMonitor(StepMonitor):
     def _say_if_noise_is_unknown(self, pl_module: LightningModule) -> None:
         by_hand = not pl_module.automatic_optimization
         if self._noise is not None and by_hand and len(self.steps) > 1 and not self._noise.is_known:
-            rank_zero_warn(
+            warn_on_rank_zero(
                 f"{type(self).__name__} has no noise scale for this fit: under manual optimisation "
                 "it needs consecutive batches that each make a step."
             )

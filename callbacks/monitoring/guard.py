@@ -24,6 +24,12 @@ def warn(text: str) -> None:
         _log.warning(text)
 
 
+def warn_on_rank_zero(text: str) -> None:
+    """Warn on rank 0 only, without raising: what is worth a warning must not stop a monitor."""
+    if not _rank():
+        warn(text)
+
+
 def text_of(error: BaseException) -> str:
     """Message of an error; empty for a custom one whose ``__str__`` fails."""
     try:
@@ -51,11 +57,10 @@ def switch_off_with_others(monitor: Any) -> None:
     """Mark a monitor as failed because the one on another rank has; rank 0 warns."""
     if not monitor.failed:
         monitor.failed = True
-        if not _rank():
-            warn(
-                f"{type(monitor).__name__} switched itself off; training continues: the one on "
-                "another rank did."
-            )
+        warn_on_rank_zero(
+            f"{type(monitor).__name__} switched itself off; training continues: the one on "
+            "another rank did."
+        )
 
 
 def attempt(monitor: Any, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T | None:

@@ -381,6 +381,20 @@ def test_a_relu_that_is_never_used_is_said_to_be_unseen(spare, said):
     assert set(monitor.dead_units) == {"network.1"}
 
 
+@pytest.mark.filterwarnings("error:DeadReLUMonitor did not see")
+def test_where_warnings_are_errors_what_is_unseen_is_logged_and_the_monitor_goes_on(
+    told_in_the_log,
+):
+    network = nn.Sequential(nn.Linear(5, 3), nn.ReLU(), nn.Linear(3, 3))
+    network[0].spare = nn.ReLU()
+    monitor = DeadReLUMonitor()
+    fit(Research(network), loader(torch.randn(8, 5)), [monitor], max_epochs=2)
+    assert not monitor.failed
+    assert monitor.steps == [1, 3]
+    assert ["did not see the" in text for text in told_in_the_log] == [True]
+    told_in_the_log.clear()
+
+
 class Ragged(Research):
     def training_step(self, batch, batch_idx):
         rows = torch.nested.as_nested_tensor(list(batch[0].split([1, 3])), layout=torch.jagged)

@@ -45,7 +45,9 @@ def fit(make, loss, callbacks):
 
 
 @pytest.mark.filterwarnings(
-    "ignore:The PyTorch API of nested tensors", "ignore:LSTM with projections"
+    "ignore:The PyTorch API of nested tensors",
+    "ignore:LSTM with projections",
+    "ignore:.*Monitor sees no activation inside 'network.script'",
 )
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
 def test_a_network_is_watched_and_learns_the_same(make):

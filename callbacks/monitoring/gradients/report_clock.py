@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lightning.pytorch.utilities import rank_zero_warn
+from ..guard import warn_on_rank_zero
 
 
 class ReportClock:
@@ -49,7 +49,7 @@ class ReportClock:
     def say_if_all_was_missed(self, monitor: str, steps: int, interval: int) -> None:
         """Warn if reports were due in the steps done, but no optimiser made any."""
         if not self._done and steps // interval > (self._begins or 0) // interval:
-            rank_zero_warn(
+            warn_on_rank_zero(
                 f"{monitor} has nothing to report for this fit: Lightning saw no optimiser step "
                 "with gradients. Under manual optimisation, call `step` on what "
                 "`self.optimizers()` returns, not on the `optimizer` that it wraps."

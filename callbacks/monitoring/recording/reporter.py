@@ -7,9 +7,8 @@ from statistics import median
 from typing import Any
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.utilities import rank_zero_warn
 
-from ..guard import SideWork
+from ..guard import SideWork, warn_on_rank_zero
 from . import loggers
 from .heat_map import Scale, render_heat_map
 from .last_fit import LastFit
@@ -268,7 +267,7 @@ class Reporter:
 def warn_if_barebones(trainer: Trainer, callback: str) -> None:
     """Warn that a callback of this name logs nothing under a barebones Trainer."""
     if trainer.barebones:
-        rank_zero_warn(
+        warn_on_rank_zero(
             f"{callback} logs nothing under Trainer(barebones=True), which turns logging off; its "
             "record is kept in its attributes."
         )
