@@ -588,6 +588,31 @@ def test_the_noise_scale_of_manual_optimisation_needs_a_step_in_each_batch():
     assert monitor.steps
 
 
+class Connected(LightningModule):
+    """The same weights and gradients in one layout or another."""
+
+    def __init__(self, layout):
+        super().__init__()
+        self.links = nn.Parameter(torch.arange(12.0).view(3, 4).to_sparse(layout=layout))
+
+    def training_step(self, batch, batch_idx):
+        return F.cross_entropy(torch.sparse.mm(self.links, batch[0].T).T, batch[1])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state")
+def test_the_noise_scale_of_compressed_gradients_is_that_of_coordinates():
+    compressed, plain = (GradientNormMonitor(2, noise_scale=True) for _ in range(2))
+    torch.manual_seed(0)
+    data = loader(torch.randn(40, 4))
+    fit(Connected(torch.sparse_csr), data, [compressed])
+    fit(Connected(torch.sparse_coo), data, [plain])
+    assert not compressed.failed
+    assert compressed.noise_scale_value == pytest.approx(plain.noise_scale_value, rel=1e-4)
+
+
 def test_the_noise_scale_of_a_second_fit_owes_nothing_to_the_first():
     again, fresh = (GradientNormMonitor(2, noise_scale=True) for _ in range(2))
     fit(Linear(), loader(noisy(400) + 1.0, 8), [again])

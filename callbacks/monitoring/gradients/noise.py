@@ -71,7 +71,7 @@ class NoiseScale:
             return
         factor = scale / self._kept_scale
         mean = {
-            layer: [(a * factor + b) / 2 for a, b in zip(kept[layer], gs, strict=True)]
+            layer: [_mean(a * factor, b) for a, b in zip(kept[layer], gs, strict=True)]
             for layer, gs in gradients.items()
         }
         found = [_total(kept) * factor, _total(gradients), _total(mean)]
@@ -94,6 +94,13 @@ class NoiseScale:
         """Restore saved averages."""
         self._noise = RunningMoments(**state_dict["noise"])
         self._signal = RunningMoments(**state_dict["signal"])
+
+
+def _mean(first: Tensor, second: Tensor) -> Tensor:
+    if first.layout not in (torch.strided, torch.sparse_coo):
+        # Compressed layouts can hardly be added, and not be divided at all.
+        first, second = first.to_sparse(), second.to_sparse()
+    return (first + second) / 2
 
 
 def _total(gradients: Gradients) -> Tensor:
