@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .arguments import dimension, number, real_tensor, whole_number
+
 # Derivative of a sigmoid at |x| = 5, relative to its maximum.
 _FLAT = 1 - math.tanh(2.5) ** 2
 # Centre of the outputs, and the distance from it at and beyond which the derivative, relative to
@@ -61,11 +63,16 @@ def layer_index(widths: Sequence[int]) -> LayerIndex:
     Returns:
         The index, for the functions that take several layers.
 
+    Raises:
+        TypeError: If a width is not a whole number.
+        ValueError: If a width is negative.
+
     Example:
         >>> layer_index([2, 1]).of_unit
         tensor([0, 0, 1])
     """
-    counts = torch.tensor(widths, dtype=torch.int64)
+    whole = [whole_number("widths", width, least=0) for width in widths]
+    counts = torch.tensor(whole, dtype=torch.int64)
     return LayerIndex(torch.repeat_interleave(counts), counts)
 
 
@@ -84,6 +91,9 @@ def saturated_entries(outputs: Tensor, kind: str) -> Tensor | None:
     Returns:
         Boolean tensor of the shape of ``outputs``, or None if the activation cannot saturate.
 
+    Raises:
+        TypeError: If ``outputs`` are not a tensor of real numbers.
+
     Example:
         >>> saturated_entries(torch.tensor([-6.0, 0.0, 6.0]).sigmoid(), "sigmoid")
         tensor([ True, False,  True])
@@ -92,6 +102,7 @@ def saturated_entries(outputs: Tensor, kind: str) -> Tensor | None:
         Wardat et al. 2022, "DeepDiagnosis: automatically diagnosing faults and recommending
         actionable fixes in deep learning programs", ICSE, arXiv:2112.04036.
     """
+    real_tensor("outputs", outputs)
     if kind not in _FLAT_FROM:
         return None
     # In half precision the limit itself would be rounded.
@@ -111,13 +122,17 @@ def unit_mean_and_variance(outputs: Tensor, unit_dim: int) -> tuple[Tensor, Tens
         Both of shape ``(units,)``, single precision, or double for double outputs; the variance
         is the biased one (divided by the number of entries).
 
+    Raises:
+        TypeError: If ``outputs`` are not a tensor of real numbers.
+        ValueError: If ``outputs`` are empty or have no dimension ``unit_dim``.
+
     Example:
         >>> unit_mean_and_variance(torch.tensor([[0.0, 4.0], [0.0, 2.0]]), 1)
         (tensor([0., 3.]), tensor([0., 1.]))
     """
-    outputs = outputs.detach().to(torch.promote_types(outputs.dtype, torch.float32))
+    outputs, unit_dim = _checked(outputs, unit_dim)
     if outputs.device.type != "cpu":
-        over = [d for d in range(outputs.ndim) if d != unit_dim % outputs.ndim]
+        over = [d for d in range(outputs.ndim) if d != unit_dim]
         variance, mean = torch.var_mean(outputs, over, correction=0)
         return mean, variance
     values, units = _samples_units_positions(outputs, unit_dim)
@@ -141,12 +156,16 @@ def unit_moments(outputs: Tensor, unit_dim: int, kind: str) -> Tensor:
         Tensor of shape ``(7, units)``, single precision, or double for double outputs, whose rows
         `moment_sums` reads.
 
+    Raises:
+        TypeError: If ``outputs`` are not a tensor of real numbers.
+        ValueError: If ``outputs`` are empty or have no dimension ``unit_dim``.
+
     Example:
         >>> outputs = torch.tensor([[0.0, 4.0], [0.0, 2.0]])
         >>> unit_statistics(moment_sums(unit_moments(outputs, 1, "relu"))).mean
         tensor([0., 3.], dtype=torch.float64)
     """
-    outputs = outputs.detach().to(torch.promote_types(outputs.dtype, torch.float32))
+    outputs, unit_dim = _checked(outputs, unit_dim)
     values, units = _samples_units_positions(outputs, unit_dim)
     samples, positions = len(values), values.shape[3 - units]
     # A mean over one position is slow, and is the value itself.
@@ -163,6 +182,16 @@ def unit_moments(outputs: Tensor, unit_dim: int, kind: str) -> Tensor:
         (by_sample - mean).square_().mean(0) if positions > 1 else variance,
     ]
     return torch.stack(rows)
+
+
+def _checked(outputs: Tensor, unit_dim: int) -> tuple[Tensor, int]:
+    """Outputs in single precision or better, and the dimension of their units, from the first."""
+    unit_dim = dimension("unit_dim", unit_dim, real_tensor("outputs", outputs))
+    if outputs.numel() == 0:
+        raise ValueError(
+            f"Expected `outputs` not to be empty, but got the shape {tuple(outputs.shape)}."
+        )
+    return outputs.detach().to(torch.promote_types(outputs.dtype, torch.float32)), unit_dim
 
 
 def _saturated_share(values: Tensor, units: int, kind: str) -> Tensor:
@@ -187,7 +216,6 @@ def _samples_units_positions(outputs: Tensor, unit_dim: int) -> tuple[Tensor, in
 
     Samples come first. Traversing the memory in another order takes several times as long.
     """
-    unit_dim %= outputs.ndim
     if unit_dim == 0:
         return outputs.reshape(1, outputs.shape[0], -1), 1
     samples, units = outputs.shape[0], outputs.shape[unit_dim]
@@ -207,12 +235,17 @@ def moment_sums(moments: Tensor) -> Tensor:
         Double precision tensor of shape ``(8, units)``; several of them add up to that of all
         their outputs together.
 
+    Raises:
+        TypeError: If ``moments`` are not a tensor of real numbers.
+        ValueError: If ``moments`` have another shape.
+
     Example:
         >>> outputs = torch.arange(6.0).reshape(3, 2)
         >>> parts = [moment_sums(unit_moments(part, 1, "relu")) for part in outputs.split(2)]
         >>> unit_statistics(sum(parts)).mean
         tensor([2., 3.], dtype=torch.float64)
     """
+    real_tensor("moments", moments, 7, "units")
     samples, entries, mean, variance, magnitude, saturated, variance_by_sample = moments.double()
     rows = [
         samples,
@@ -240,11 +273,16 @@ def unit_statistics(sums: Tensor) -> UnitStatistics:
     Returns:
         The statistics, in double precision.
 
+    Raises:
+        TypeError: If ``sums`` are not a tensor of real numbers.
+        ValueError: If ``sums`` have another shape.
+
     Example:
         >>> outputs = torch.tensor([[-1.0, 1.0], [1.0, 1.0]])
         >>> unit_statistics(moment_sums(unit_moments(outputs, 1, "tanh"))).variance
         tensor([1., 0.], dtype=torch.float64)
     """
+    real_tensor("sums", sums, 8, "units")
     samples, entries, total, squares, magnitudes, saturated, by_sample, by_sample_squares = sums
     mean = total / entries
     mean_by_sample = by_sample / samples
@@ -290,12 +328,22 @@ def layer_means(values: Tensor, layers: LayerIndex | None = None) -> Tensor:
     Returns:
         Scalar tensor, or one of shape ``(layers,)``.
 
+    Raises:
+        TypeError: If ``values`` are not a tensor of real numbers.
+        ValueError: If there is not one for each unit of ``layers``.
+
     Example:
         >>> layer_means(torch.tensor([1.0, 3.0, 5.0]), layer_index([2, 1]))
         tensor([2., 5.])
     """
+    real_tensor("values", values)
     if layers is None:
         return values.mean()
+    if values.shape != layers.of_unit.shape:
+        raise ValueError(
+            f"Expected `values` to have one entry for each of the {len(layers.of_unit)} units of "
+            f"`layers`, but got the shape {tuple(values.shape)}."
+        )
     sums = values.new_zeros(layers.widths.shape)
     return sums.index_add_(0, layers.of_unit, values).div_(layers.widths)
 
@@ -317,6 +365,10 @@ def dormant_units(
     Returns:
         Boolean tensor of shape ``(units,)``; all True in a layer whose outputs are all 0.
 
+    Raises:
+        TypeError: If ``magnitude`` is not a tensor of real numbers or ``threshold`` not a number.
+        ValueError: If ``threshold`` is negative or NaN, or ``magnitude`` does not fit ``layers``.
+
     Example:
         >>> dormant_units(torch.tensor([0.001, 1.0, 1.0]))
         tensor([ True, False, False])
@@ -325,6 +377,7 @@ def dormant_units(
         Sokar et al. 2023, "The dormant neuron phenomenon in deep reinforcement learning",
         definition 3.1, arXiv:2302.12902.
     """
+    number("threshold", threshold, least=0)
     return magnitude <= threshold * _for_each_unit(layer_means(magnitude, layers), layers)
 
 
@@ -354,6 +407,9 @@ def mean_drift(
         standard deviation. NaN if a window had fewer than two samples, or all outputs of the
         earlier one were the same.
 
+    Raises:
+        ValueError: If ``before`` and ``after`` are not of equally many units.
+
     Example:
         >>> still = UnitStatistics(*torch.tensor([[0.0], [4.0], [2.0], [0.0], [0.0]]))
         >>> mean_drift(still, still._replace(mean=torch.tensor([2.0])))
@@ -363,6 +419,11 @@ def mean_drift(
         Ioffe & Szegedy 2015, "Batch normalization: accelerating deep network training by
         reducing internal covariate shift", arXiv:1502.03167: the change of a layer's inputs.
     """
+    if before.mean.shape != after.mean.shape:
+        raise ValueError(
+            f"Expected `after` to be of as many units as `before`, {before.mean.numel()}, but got "
+            f"{after.mean.numel()}."
+        )
     moved = (after.mean - before.mean).square() - after.mean_noise - before.mean_noise
     # The variance around a window's own mean lacks exactly the noise of that mean.
     scale = layer_means(before.variance + before.mean_noise, layers)

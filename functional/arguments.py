@@ -1,8 +1,10 @@
 """Validate arguments, with errors that name them."""
 
 import operator
+from collections.abc import Iterable
 from typing import Any, SupportsFloat, SupportsIndex
 
+import torch
 from torch import Tensor
 
 
@@ -198,3 +200,139 @@ def plain_value(value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(map(plain_value, value))
     return value.tolist() if hasattr(value, "tolist") and not isinstance(value, Tensor) else value
+
+
+def any_tensor(argument: str, value: Tensor, *sizes: int | str) -> Tensor:
+    """Check that a value is a tensor and has the given shape.
+
+    Args:
+        argument: Name of the argument, for the error message.
+        value: The value that the user gave.
+        *sizes: Size of each dimension, or a name for any size; none for any shape.
+
+    Returns:
+        The same.
+
+    Raises:
+        TypeError: If it is not a tensor.
+        ValueError: If it has another shape.
+
+    Example:
+        >>> any_tensor("x", torch.tensor([[1.0, 2.0]]), "N", 2)
+        tensor([[1., 2.]])
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(f"Expected `{argument}` to be a tensor, but got {value!r}.")
+    if sizes:
+        shape = tuple(value.shape)
+        free = (isinstance(size, str) for size in sizes)
+        if len(shape) != len(sizes) or any(
+            not is_free and size != found
+            for size, found, is_free in zip(sizes, shape, free, strict=True)
+        ):
+            wanted = ", ".join(map(str, sizes)) + "," * (len(sizes) == 1)
+            raise ValueError(
+                f"Expected `{argument}` to have the shape ({wanted}), but got {shape}."
+            )
+    return value
+
+
+def whole_tensor(argument: str, value: Tensor, *sizes: int | str) -> Tensor:
+    """Convert a tensor of whole numbers to int64, and check its shape.
+
+    Args:
+        argument: Name of the argument, for the error message.
+        value: The value that the user gave.
+        *sizes: As for `any_tensor`.
+
+    Returns:
+        The tensor, int64.
+
+    Raises:
+        TypeError: If it is not a tensor, or not of whole numbers.
+        ValueError: If it has another shape.
+
+    Example:
+        >>> whole_tensor("index", torch.tensor([3], dtype=torch.uint8))
+        tensor([3])
+    """
+    dtype = any_tensor(argument, value, *sizes).dtype
+    if dtype.is_floating_point or dtype.is_complex or dtype == torch.bool:
+        raise TypeError(f"Expected `{argument}` to hold whole numbers, but got {dtype}.")
+    return value.to(torch.int64)
+
+
+def real_tensor(argument: str, value: Tensor, *sizes: int | str) -> Tensor:
+    """Check that a value is a tensor of real numbers and has the given shape.
+
+    Args:
+        argument: Name of the argument, for the error message.
+        value: The value that the user gave.
+        *sizes: As for `any_tensor`.
+
+    Returns:
+        The same.
+
+    Raises:
+        TypeError: If it is not a tensor, or of complex numbers.
+        ValueError: If it has another shape.
+
+    Example:
+        >>> real_tensor("x", torch.tensor([0.5]))
+        tensor([0.5000])
+    """
+    if any_tensor(argument, value, *sizes).is_complex():
+        raise TypeError(f"Expected `{argument}` to hold real numbers, but got {value.dtype}.")
+    return value
+
+
+def dimension(argument: str, value: SupportsIndex, of: Tensor) -> int:
+    """Convert a dimension of a tensor, which may be counted from the last, to one from the first.
+
+    Args:
+        argument: Name of the argument, for the error message.
+        value: The value that the user gave.
+        of: The tensor.
+
+    Returns:
+        The dimension, 0 or more.
+
+    Raises:
+        TypeError: If it is not a whole number.
+        ValueError: If the tensor has no such dimension.
+
+    Example:
+        >>> dimension("unit_dim", -1, torch.zeros(2, 3))
+        1
+    """
+    found = whole_number(argument, value, least=-of.ndim)
+    if found >= of.ndim:
+        raise ValueError(
+            f"Expected `{argument}` to be a dimension of a tensor of shape {tuple(of.shape)}, but "
+            f"got {found}."
+        )
+    return found % of.ndim
+
+
+def tensors(argument: str, values: Iterable[Tensor]) -> list[Tensor]:
+    """Check that values are tensors, at least one.
+
+    Args:
+        argument: Name of the argument, for the error message.
+        values: The values that the user gave; a tensor stands for itself.
+
+    Returns:
+        A list of them.
+
+    Raises:
+        TypeError: If they are not tensors.
+        ValueError: If there are none.
+
+    Example:
+        >>> tensors("weights", [torch.tensor(1.0)])
+        [tensor(1.)]
+    """
+    found = [values] if isinstance(values, Tensor) else list(values)
+    if not found:
+        raise ValueError(f"Expected `{argument}` to hold at least one tensor, but got none.")
+    return [any_tensor(f"{argument}[{i}]", value) for i, value in enumerate(found)]

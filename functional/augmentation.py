@@ -4,8 +4,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
+from .arguments import any_tensor, real_tensor, whole_number, whole_tensor
+from .choices import choose
 from .hashing import GOLDEN, shift_right, splitmix64
 
+_MODES = {"bilinear": 1, "nearest": 0}
 _MIN_PIXELS_TO_COPY = 64 * 64  # From here on, copying an image beats gathering its pixels.
 
 
@@ -24,15 +27,34 @@ def keyed_uniform(index: Tensor, draws: int | Tensor, *, seed: int, epoch: int) 
 
     Returns:
         Tensor of shape ``(N, draws)``, float32 in [0, 1), on the device of ``index``.
+
+    Raises:
+        TypeError: If an argument is not of whole numbers.
+        ValueError: If ``index`` has another shape, ``draws`` is negative, or ``seed`` or ``epoch``
+            is not a 64-bit integer.
     """
+    index = whole_tensor("index", index, "N")
+    if isinstance(draws, Tensor):
+        places = whole_tensor("draws", draws, "draws")
+    else:
+        draws = whole_number("draws", draws, least=0)
+        places = torch.arange(draws, dtype=torch.int64, device=index.device)
+    # Compiled, a check would fix the epoch, and each would need a graph of its own.
+    if not torch.compiler.is_compiling():
+        seed, epoch = _word("seed", seed), _word("epoch", epoch)
     # Filled rather than copied: a copy to a GPU would synchronise with it.
     key = torch.full((1,), seed, dtype=torch.int64, device=index.device)
     key = splitmix64(splitmix64(key) + epoch)
-    key = splitmix64(key + index.to(torch.int64))
-    if isinstance(draws, int):
-        draws = torch.arange(draws, dtype=torch.int64, device=index.device)
-    bits = splitmix64(key[:, None] + (draws + 1) * GOLDEN)
+    key = splitmix64(key + index)
+    bits = splitmix64(key[:, None] + (places + 1) * GOLDEN)
     return shift_right(bits, 40).to(torch.float32) / 2**24
+
+
+def _word(argument: str, value: int) -> int:
+    found = whole_number(argument, value, least=-(2**63))
+    if found >= 2**63:
+        raise ValueError(f"Expected `{argument}` to be below 2**63, but got {found}.")
+    return found
 
 
 def affine_warp(images: Tensor, matrices: Tensor, mode: str = "bilinear") -> Tensor:
@@ -47,11 +69,19 @@ def affine_warp(images: Tensor, matrices: Tensor, mode: str = "bilinear") -> Ten
     Returns:
         Tensor of the shape and dtype of ``images``.
 
+    Raises:
+        TypeError: If ``images`` are not a floating point tensor, or ``matrices`` not a real one.
+        ValueError: If one of them has another shape, or ``mode`` is unknown.
+
     Example:
         >>> right = torch.tensor([[[1.0, 0.0, -1.0], [0.0, 1.0, 0.0]]])
         >>> affine_warp(torch.tensor([[[[1.0, 2.0, 3.0]]]]), right)
         tensor([[[[0., 1., 2.]]]])
     """
+    if not real_tensor("images", images, "N", "C", "H", "W").is_floating_point():
+        raise TypeError(f"Expected `images` to be floating point, but got {images.dtype}.")
+    real_tensor("matrices", matrices, len(images), 2, 3)
+    choose("mode", mode, _MODES)
     height, width = images.shape[-2:]
     grid = _grid(matrices.to(torch.float32), height, width)
     return grid_sample(
@@ -75,6 +105,10 @@ def move_pixels(
     Returns:
         Tensor of the shape and dtype of ``images``.
 
+    Raises:
+        TypeError: If an argument is not a tensor, or a flip not a boolean one.
+        ValueError: If one of them has another shape.
+
     Example:
         >>> one, picture = torch.tensor([1]), torch.tensor([[[[1, 2, 3]]]])
         >>> move_pixels(picture, one, 0 * one, None, None)
@@ -82,7 +116,12 @@ def move_pixels(
         >>> move_pixels(picture, one, 0 * one, torch.tensor([True]), None)
         tensor([[[[0, 3, 2]]]])
     """
-    count, channels, height, width = images.shape
+    count, channels, height, width = any_tensor("images", images, "N", "C", "H", "W").shape
+    any_tensor("x", x, count)
+    any_tensor("y", y, count)
+    for argument, flip in (("flip_x", flip_x), ("flip_y", flip_y)):
+        if flip is not None and any_tensor(argument, flip, count).dtype != torch.bool:
+            raise TypeError(f"Expected `{argument}` to be boolean, but got {flip.dtype}.")
     # Copying is faster than gathering, but needs a loop and the offsets on the host.
     large = images.device.type == "cpu" and height * width >= _MIN_PIXELS_TO_COPY
     if large and not torch.compiler.is_compiling():

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .arguments import dimension, number, real_tensor
+
 # Reducing over rows of fewer adjacent units is no faster.
 _MIN_UNITS_ABREAST = 16
 
@@ -51,6 +53,10 @@ def active_units(
     Returns:
         Boolean tensor of shape ``(units,)``.
 
+    Raises:
+        TypeError: If ``outputs`` are not a tensor of real numbers or ``threshold`` is not a number.
+        ValueError: If ``outputs`` have no dimension ``unit_dim`` or ``threshold`` is NaN.
+
     Example:
         >>> outputs = torch.tensor([[0.0, 1.0, -3.0], [0.0, 0.0, 0.0]])
         >>> active_units(outputs, unit_dim=1)
@@ -58,12 +64,14 @@ def active_units(
         >>> active_units(outputs, unit_dim=1, magnitude=True)
         tensor([False,  True,  True])
     """
+    unit_dim = dimension("unit_dim", unit_dim, real_tensor("outputs", outputs))
+    number("threshold", threshold)
     outputs = outputs.detach()
     if outputs.numel() == 0:
         return torch.zeros(outputs.shape[unit_dim], dtype=torch.bool, device=outputs.device)
     if magnitude:
         outputs = outputs.abs()
-    return ~(_highest(outputs, unit_dim % outputs.ndim) <= threshold)
+    return ~(_highest(outputs, unit_dim) <= threshold)
 
 
 def _highest(outputs: Tensor, unit_dim: int) -> Tensor:

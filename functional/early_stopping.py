@@ -8,7 +8,7 @@ training data. A strip is a number of successive validations; he uses 5.
 import torch
 from torch import Tensor
 
-from .arguments import whole_number
+from .arguments import real_tensor, whole_number
 from .precision import at_least_single
 
 
@@ -24,10 +24,15 @@ def generalization_loss(validation_losses: Tensor) -> Tensor:
         Percent, shape ``(checks,)``; NaN where the loss is NaN, or the lowest is not positive, as
         a ratio is meaningless then.
 
+    Raises:
+        TypeError: If ``validation_losses`` are not a tensor of real numbers.
+        ValueError: If they have another shape.
+
     Example:
         >>> generalization_loss(torch.tensor([4.0, 2.0, 3.0]))
         tensor([ 0.,  0., 50.])
     """
+    real_tensor("validation_losses", validation_losses, "checks")
     known = validation_losses.nan_to_num(float("inf"), float("inf"), float("-inf"))
     lowest = known.cummin(0).values if len(known) else known
     ratio = 100 * (validation_losses / lowest - 1)
@@ -48,10 +53,19 @@ def training_progress(training_losses: Tensor) -> Tensor:
     Returns:
         Per mille, shape ``(...)``; NaN where the lowest is not positive.
 
+    Raises:
+        TypeError: If ``training_losses`` are not a tensor of real numbers.
+        ValueError: If the strip is empty.
+
     Example:
         >>> training_progress(torch.tensor([3.0, 2.0, 1.0]))
         tensor(1000.)
     """
+    if not real_tensor("training_losses", training_losses).shape[-1:].numel():
+        raise ValueError(
+            "Expected `training_losses` to have at least one entry in the last dimension, but got "
+            f"the shape {tuple(training_losses.shape)}."
+        )
     losses = at_least_single(_real(training_losses))
     lowest = losses.amin(-1)
     progress = 1000 * (losses.mean(-1) / lowest - 1)
@@ -78,14 +92,18 @@ def progress_quotient(
         it is not but the training progress is, NaN where either is undefined.
 
     Raises:
-        TypeError: If ``strip_length`` is not a whole number.
-        ValueError: If the curves differ in length or ``strip_length`` is below 1.
+        TypeError: If the curves are not tensors of real numbers or ``strip_length`` is not a whole
+            number.
+        ValueError: If the curves have another shape or differ in length, or ``strip_length`` is
+            below 1.
 
     Example:
         >>> validation, training = torch.tensor([4.0, 2.0, 3.0]), torch.tensor([3.0, 2.0, 1.0])
         >>> progress_quotient(validation, training, strip_length=3)
         tensor([0.0500])
     """
+    real_tensor("validation_losses", validation_losses, "checks")
+    real_tensor("training_losses", training_losses, "checks")
     if len(validation_losses) != len(training_losses):
         raise ValueError(
             "Expected `training_losses` to have as many entries as `validation_losses`, "
@@ -112,13 +130,15 @@ def successive_increases(validation_losses: Tensor, strip_length: int = 5) -> Te
         Whole numbers of shape ``(checks // strip_length,)``; the first is 0.
 
     Raises:
-        TypeError: If ``strip_length`` is not a whole number.
-        ValueError: If ``strip_length`` is below 1.
+        TypeError: If ``validation_losses`` are not a tensor of real numbers or ``strip_length`` is
+            not a whole number.
+        ValueError: If ``validation_losses`` have another shape or ``strip_length`` is below 1.
 
     Example:
         >>> successive_increases(torch.tensor([3.0, 2.0, 2.5, 2.6, 1.0, 1.1]), strip_length=1)
         tensor([0, 0, 1, 2, 0, 1])
     """
+    real_tensor("validation_losses", validation_losses, "checks")
     at_ends = validation_losses[_strip_ends(len(validation_losses), strip_length)]
     count, counts = 0, [0] * len(at_ends)
     for i, increased in enumerate((at_ends[1:] > at_ends[:-1]).tolist(), start=1):
@@ -143,8 +163,9 @@ def exponential_average(values: Tensor, window: int) -> Tensor:
         Scalar tensor; in the default dtype for whole numbers.
 
     Raises:
-        TypeError: If ``window`` is not a whole number.
-        ValueError: If ``window`` is below 1 or there are no values.
+        TypeError: If ``values`` are not a tensor of real numbers or ``window`` is not a whole
+            number.
+        ValueError: If ``window`` is below 1, or ``values`` have another shape or are empty.
 
     Example:
         >>> exponential_average(torch.tensor([1.0, 4.0]), window=3)
@@ -170,8 +191,9 @@ def windowed_median(values: Tensor, window: int) -> Tensor:
         Scalar tensor; in the default dtype for whole numbers.
 
     Raises:
-        TypeError: If ``window`` is not a whole number.
-        ValueError: If ``window`` is below 1 or there are no values.
+        TypeError: If ``values`` are not a tensor of real numbers or ``window`` is not a whole
+            number.
+        ValueError: If ``window`` is below 1, or ``values`` have another shape or are empty.
 
     Example:
         >>> windowed_median(torch.tensor([9.0, 1.0, 7.0, 2.0]), window=3)
@@ -192,7 +214,7 @@ def _real(values: Tensor) -> Tensor:
 
 def _check_last(values: Tensor, window: int) -> None:
     whole_number("window", window)
-    if values.ndim == 0 or not len(values):
+    if real_tensor("values", values).ndim != 1 or not len(values):
         raise ValueError(
             f"Expected `values` to be a non-empty sequence, but got shape {tuple(values.shape)}."
         )

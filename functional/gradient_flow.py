@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from .arguments import number
+
 _MIN_LAYERS = 3
 _MIN_AFFECTED = 2
 
@@ -23,11 +25,16 @@ def vanishing_from(profile: Sequence[float], factor: float = 1e-3) -> int | None
     Returns:
         Position of the layer, or None.
 
+    Raises:
+        TypeError: If ``factor`` is not a number.
+        ValueError: If it is not positive.
+
     Example:
         >>> vanishing_from([1e-6, 1e-5, 1e-4, 1e-1, 1.0])
         2
         >>> vanishing_from([0.2, 0.5, 1.0])
     """
+    number("factor", factor, above=0)
     return _affected(profile, lambda gradient, last: gradient < factor * last, first=0)
 
 
@@ -46,10 +53,15 @@ def exploding_from(profile: Sequence[float], factor: float = 1e3) -> int | None:
     Returns:
         Position of the layer, or None.
 
+    Raises:
+        TypeError: If ``factor`` is not a number.
+        ValueError: If it is not positive.
+
     Example:
         >>> exploding_from([1e6, 1e5, 1e4, 10.0, 1.0])
         2
     """
+    number("factor", factor, above=0)
     return _affected(profile, lambda gradient, last: gradient > factor * last, first=1)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from .arguments import any_tensor, number
 from .precision import widest
 
 # Single precision serves norms that, even spread over this many entries, consist of entries whose
@@ -43,14 +44,17 @@ def layer_gradient_norms(
         the first gradient, double precision where the device has it.
 
     Raises:
+        TypeError: If ``gradients`` are not floating or complex tensors by layer, or ``norm_type``
+            is not a number.
         ValueError: If ``norm_type`` is not positive.
 
     Example:
         >>> layer_gradient_norms({"a": [torch.tensor([3.0]), torch.tensor([4.0])], "b": []})
         tensor([5., 0.], dtype=torch.float64)
     """
-    if not norm_type > 0:
-        raise ValueError(f"Expected `norm_type` to be positive, but got {norm_type}.")
+    number("norm_type", norm_type, above=0)
+    if not isinstance(gradients, Mapping):
+        raise TypeError(f"Expected `gradients` to be tensors by layer, but got {gradients!r}.")
     tensors = [_dense_real(g, norm_type) for layer in gradients.values() for g in layer]
     layer_of = [i for i, layer in enumerate(gradients.values()) for _ in layer]
     device = tensors[0].device if tensors else torch.device("cpu")
@@ -99,11 +103,16 @@ def total_norm(layer_norms: Tensor, norm_type: float = 2.0) -> Tensor:
     Returns:
         Tensor of the shape of one layer's norms.
 
+    Raises:
+        TypeError: If ``layer_norms`` is not a tensor or ``norm_type`` is not a number.
+        ValueError: If ``norm_type`` is not positive.
+
     Example:
         >>> total_norm(torch.tensor([3.0, 4.0]))
         tensor(5.)
     """
-    if not layer_norms.numel():
+    number("norm_type", norm_type, above=0)
+    if not any_tensor("layer_norms", layer_norms).numel():
         return layer_norms.new_zeros(layer_norms.shape[1:])
     if norm_type in _PLAIN:
         norm: Tensor = torch.linalg.vector_norm(layer_norms, norm_type, dim=0)
@@ -127,11 +136,16 @@ def single_precision_range(norm_type: float) -> tuple[float, float]:
     Returns:
         Lowest and highest norm.
 
+    Raises:
+        TypeError: If ``norm_type`` is not a number.
+        ValueError: If it is not positive.
+
     Example:
         >>> low, high = single_precision_range(2.0)
         >>> f"{low:.0e} {high:.0e}"
         '3e-15 2e+19'
     """
+    number("norm_type", norm_type, above=0)
     limits = torch.finfo(torch.float32)
     if norm_type in (1.0, 2.0):
         low = (limits.tiny * _ENTRIES_TO_SPREAD_OVER) ** (1 / norm_type)
@@ -141,7 +155,11 @@ def single_precision_range(norm_type: float) -> tuple[float, float]:
 
 
 def _dense_real(gradient: Tensor, norm_type: float) -> Tensor:
-    gradient = gradient.detach()
+    gradient = any_tensor("gradients", gradient).detach()
+    if not (gradient.is_floating_point() or gradient.is_complex()):
+        raise TypeError(
+            f"Expected `gradients` to be floating or complex tensors, but got {gradient.dtype}."
+        )
     if gradient.layout != torch.strided:
         # Only the coordinate format may have several values at one position.
         gradient = (gradient.coalesce() if gradient.is_sparse else gradient).values()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .arguments import whole_number
+
 _DEPTH = 30
 _GAINS_TO_TRY = 160
 
@@ -26,6 +28,10 @@ def depth_preserving_gain(activation: Callable[[Tensor], Tensor], depth: int = _
     Returns:
         The gain: the factor for weights of standard deviation :math:`1/\sqrt{n}`.
 
+    Raises:
+        TypeError: If ``activation`` is not a function or ``depth`` is not a whole number.
+        ValueError: If ``activation`` passes no gradient back or ``depth`` is below 1.
+
     Example:
         >>> round(depth_preserving_gain(torch.tanh), 1)
         1.3
@@ -34,6 +40,9 @@ def depth_preserving_gain(activation: Callable[[Tensor], Tensor], depth: int = _
         Poole et al. 2016, "Exponential expressivity in deep neural networks through transient
         chaos", equation 3; Schoenholz et al. 2017, "Deep information propagation", equation 4.
     """
+    if not callable(activation):
+        raise TypeError(f"Expected `activation` to be a function, but got {activation!r}.")
+    whole_number("depth", depth)
     points = torch.linspace(-6, 6, 601, dtype=torch.float64)
     weights = torch.exp(-points.square() / 2)
     weights /= weights.sum()
@@ -43,6 +52,11 @@ def depth_preserving_gain(activation: Callable[[Tensor], Tensor], depth: int = _
         z = (variance.sqrt()[:, None] * points).requires_grad_()
         with torch.enable_grad():
             outputs = activation(z)
+            if not outputs.requires_grad:
+                raise ValueError(
+                    "Expected `activation` to pass a gradient back, but its outputs require none: "
+                    "use a differentiable function."
+                )
             (slopes,) = torch.autograd.grad(outputs.sum(), z)
         moment = (outputs.detach().square() * weights).sum(1)
         forward.append(moment.log())

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from .arguments import whole_number, whole_tensor
 from .hashing import shift_right, splitmix64
 
 
@@ -25,7 +26,9 @@ def hash_ngrams(tokens: Tensor, n: int, buckets: int) -> Tensor:
         ``k + 1`` at ``[:, :, k]``; 0 where it contains padding or extends beyond the row's end.
 
     Raises:
-        ValueError: If ``n`` or ``buckets`` is too small.
+        TypeError: If ``tokens`` are not a tensor of whole numbers, or ``n`` or ``buckets`` is not a
+            whole number.
+        ValueError: If ``tokens`` are of another shape, or ``n`` or ``buckets`` is too small.
 
     Example:
         >>> hash_ngrams(torch.tensor([[7, 3, 7, 0]]), n=2, buckets=100)[0].T
@@ -36,10 +39,8 @@ def hash_ngrams(tokens: Tensor, n: int, buckets: int) -> Tensor:
         Weinberger et al. 2009, "Feature hashing for large scale multitask learning"; Joulin et
         al. 2017, "Bag of tricks for efficient text classification", section 2.2.
     """
-    if n < 1:
-        raise ValueError(f"Expected `n` to be at least 1, but got {n}.")
-    if buckets < 2:
-        raise ValueError(f"Expected `buckets` to be at least 2, but got {buckets}.")
+    tokens = whole_tensor("tokens", tokens, "N", "L")
+    n, buckets = whole_number("n", n), whole_number("buckets", buckets, least=2)
     length = tokens.shape[1]
     ahead = pad(tokens, (0, n - 1))
     state, real = torch.zeros_like(tokens), torch.ones_like(tokens, dtype=torch.bool)

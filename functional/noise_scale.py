@@ -1,5 +1,7 @@
 """The gradient noise scale."""
 
+from .arguments import number
+
 
 def gradient_noise(
     small_squared_norm: float, big_squared_norm: float, small_batch: float, big_batch: float
@@ -25,7 +27,8 @@ def gradient_noise(
         Trace of the covariance of one sample's gradient, and the squared norm of the true one.
 
     Raises:
-        ValueError: If ``big_batch`` is not larger than ``small_batch``.
+        TypeError: If a batch is not a number.
+        ValueError: If ``small_batch`` is not positive or ``big_batch`` is not larger than it.
 
     Reference:
         McCandlish et al. 2018, "An empirical model of large-batch training", appendix A.1,
@@ -35,11 +38,8 @@ def gradient_noise(
         >>> gradient_noise(3.0, 2.0, small_batch=1, big_batch=2)
         (2.0, 1.0)
     """
-    if not big_batch > small_batch > 0:
-        raise ValueError(
-            f"Expected `big_batch` to be larger than `small_batch`, but got {big_batch} and "
-            f"{small_batch}."
-        )
+    number("small_batch", small_batch, above=0)
+    number("big_batch", big_batch, above=small_batch)
     noise = (small_squared_norm - big_squared_norm) / (1 / small_batch - 1 / big_batch)
     signal = (big_batch * big_squared_norm - small_batch * small_squared_norm) / (
         big_batch - small_batch

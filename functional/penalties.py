@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
+from .arguments import number, tensors
 from .precision import at_least_single
 
 
@@ -18,11 +19,16 @@ def l1_penalty(weights: Sequence[Tensor]) -> Tensor:
     Returns:
         Real scalar tensor; for half precision in float32, so that the sum does not overflow.
 
+    Raises:
+        TypeError: If ``weights`` are not tensors.
+        ValueError: If there are none.
+
     Example:
         >>> l1_penalty([torch.tensor([1.0, -2.0])])
         tensor(3.)
     """
-    return torch.stack([_whole(at_least_single(weight).abs().sum()) for weight in weights]).sum()
+    found = tensors("weights", weights)
+    return torch.stack([_whole(at_least_single(weight).abs().sum()) for weight in found]).sum()
 
 
 def l2_penalty(weights: Sequence[Tensor]) -> Tensor:
@@ -36,11 +42,16 @@ def l2_penalty(weights: Sequence[Tensor]) -> Tensor:
     Returns:
         Real scalar tensor; for half precision in float32, so that the sum does not overflow.
 
+    Raises:
+        TypeError: If ``weights`` are not tensors.
+        ValueError: If there are none.
+
     Example:
         >>> l2_penalty([torch.tensor([3.0, 4.0])])
         tensor(12.5000)
     """
-    squares = [_whole(_squares(at_least_single(weight)).sum()) for weight in weights]
+    found = tensors("weights", weights)
+    squares = [_whole(_squares(at_least_single(weight)).sum()) for weight in found]
     return 0.5 * torch.stack(squares).sum()
 
 
@@ -55,6 +66,10 @@ def soft_threshold_(weights: Sequence[Tensor], threshold: float) -> None:
         weights: Tensors to change.
         threshold: The distance t, not negative.
 
+    Raises:
+        TypeError: If ``threshold`` is not a number.
+        ValueError: If it is negative or NaN.
+
     Example:
         >>> w = torch.tensor([0.5, -0.05, -2.0])
         >>> soft_threshold_([w], 0.1)
@@ -64,6 +79,7 @@ def soft_threshold_(weights: Sequence[Tensor], threshold: float) -> None:
     Reference:
         Parikh and Boyd 2014, "Proximal algorithms", section 6.5.2.
     """
+    _check("threshold", threshold)
     for weight in weights:
         if weight.is_complex():
             weight.copy_(weight.sgn() * (weight.abs() - threshold).clamp(min=0))
@@ -79,6 +95,10 @@ def decay_(weights: Sequence[Tensor], factor: float) -> None:
         weights: Tensors to change.
         factor: The product of learning rate and decay.
 
+    Raises:
+        TypeError: If ``factor`` is not a number.
+        ValueError: If it is negative or NaN.
+
     Example:
         >>> w = torch.tensor([1.0, -2.0])
         >>> decay_([w], 0.1)
@@ -88,8 +108,10 @@ def decay_(weights: Sequence[Tensor], factor: float) -> None:
     Reference:
         Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2.
     """
-    if weights:
-        torch._foreach_mul_(list(weights), 1 - factor)
+    _check("factor", factor)
+    found = list(weights)
+    if found:
+        torch._foreach_mul_(found, 1 - factor)
 
 
 def zero_fraction(weights: Sequence[Tensor]) -> Tensor:
@@ -101,12 +123,23 @@ def zero_fraction(weights: Sequence[Tensor]) -> Tensor:
     Returns:
         Scalar tensor.
 
+    Raises:
+        TypeError: If ``weights`` are not tensors.
+        ValueError: If there are none.
+
     Example:
         >>> zero_fraction([torch.tensor([0.0, 1.0]), torch.tensor([0.0, 2.0])])
         tensor(0.5000)
     """
-    zeros = torch.stack([_whole((weight == 0).sum()) for weight in weights]).sum()
-    return zeros / sum(weight.numel() for weight in weights)
+    found = tensors("weights", weights)
+    zeros = torch.stack([_whole((weight == 0).sum()) for weight in found]).sum()
+    return zeros / sum(weight.numel() for weight in found)
+
+
+def _check(argument: str, value: float) -> None:
+    # A learning rate may be a tensor on a device, and reading it would synchronise with that.
+    if not isinstance(value, Tensor):
+        number(argument, value, least=0)
 
 
 def _squares(weight: Tensor) -> Tensor:

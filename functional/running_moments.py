@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from .arguments import number
+
 
 @dataclass
 class RunningMoments:
@@ -18,6 +20,10 @@ class RunningMoments:
         weight: Sum of the weights.
         count: Number of values.
 
+    Raises:
+        TypeError: If ``decay`` is not a number.
+        ValueError: If ``decay`` is not above 0 and below 1.
+
     Example:
         >>> moments = RunningMoments(decay=0.5)
         >>> moments.add(1.0)
@@ -31,6 +37,11 @@ class RunningMoments:
     variance: float = float("nan")
     weight: float = 0.0
     count: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the decay."""
+        if number("decay", self.decay, above=0) >= 1:
+            raise ValueError(f"Expected `decay` to be below 1, but got {self.decay}.")
 
     @property
     def deviation(self) -> float:

@@ -33,12 +33,16 @@ def layer_norms(
         Tensor of shape ``(len(tensors),)``, the same on every rank.
 
     Raises:
+        TypeError: If ``tensors`` are not floating or complex tensors by layer, or ``norm_type`` is
+            not a number.
         ValueError: If ``norm_type`` is not positive.
 
     Example:
         >>> layer_norms({"a": [torch.tensor([3.0, 4.0])]})
         tensor([5.], dtype=torch.float64)
     """
+    if not isinstance(tensors, Mapping):
+        raise TypeError(f"Expected `tensors` to be tensors by layer, but got {tensors!r}.")
     whole = {n: [t for t in ts if not isinstance(t, DTensor)] for n, ts in tensors.items()}
     norms = layer_gradient_norms(whole, norm_type, dtype=dtype)
     shards: dict[Any, dict[str, list[Tensor]]] = {}

@@ -34,10 +34,18 @@ def update_norms(
     Returns:
         Norms of the weights and of the updates, one of each for each tensor.
 
+    Raises:
+        ValueError: If ``before`` and ``after`` differ in number or in a shape.
+
     Example:
         >>> update_norms([torch.tensor([3.0, 4.0])], [torch.tensor([3.0, 5.0])])
         ([5.0], [1.0])
     """
+    shapes = [tuple(copy.shape) for copy in before], [tuple(weight.shape) for weight in after]
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            f"Expected `after` to have the shapes of `before`, {shapes[0]}, but got {shapes[1]}."
+        )
     pairs = [(_real(old), _real(new)) for old, new in zip(before, after, strict=True)]
     small = [i for i, (old, _) in enumerate(pairs) if old.numel() <= _MAX_ENTRIES_OF_SMALL]
     found = dict(zip(small, _small_norms([pairs[i] for i in small], refresh), strict=True))
