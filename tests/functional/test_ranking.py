@@ -55,3 +55,28 @@ def test_the_area_of_a_class_without_positives_or_negatives_is_not_a_number():
     some, none = torch.tensor([1, 2]), torch.tensor([0, 0])
     found = area_under_roc(torch.stack([some, none, some]), torch.stack([none, some, some]))
     assert found.isnan().tolist() == [True, True, False]
+
+
+def test_the_area_is_the_share_of_pairs_in_the_right_order():
+    generator = torch.Generator().manual_seed(1)
+    counts = torch.randint(5, (2, 3, 7), generator=generator)
+    for area, positives, negatives in zip(area_under_roc(*counts), *counts, strict=True):
+        above = [i for i, count in enumerate(positives.tolist()) for _ in range(count)]
+        below = [i for i, count in enumerate(negatives.tolist()) for _ in range(count)]
+        wins = sum((a > b) + (a == b) / 2 for a in above for b in below)
+        assert float(area) == pytest.approx(wins / (len(above) * len(below)), rel=1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("bins", [3, 101, BINS])
+def test_bins_are_those_of_the_formula_and_keep_the_order(classes, bins):
+    odds = torch.cat([30 * normal(500, classes), 0.01 * normal(500, classes) - math.log(classes)])
+    found, half = log_odds_bins(odds, bins), bins // 2
+    for row, places in zip(odds[::50].tolist(), found[::50].tolist(), strict=True):
+        for value, place in zip(row, places, strict=True):
+            distance = math.asinh((value + math.log(classes - 1)) / 0.01) / math.asinh(1e4 / 0.01)
+            assert abs(half + half * max(-1.0, min(1.0, distance)) - place) <= 0.5 + 1e-9
+    ordered = found.flatten()[odds.flatten().argsort()]
+    assert (ordered.diff() >= 0).all()
+    equal = torch.full((1, classes), -math.log(classes - 1), dtype=torch.float64)
+    assert (log_odds_bins(equal, bins) == half).all()
