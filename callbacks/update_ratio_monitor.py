@@ -119,7 +119,8 @@ class UpdateRatioMonitor(StepMonitor):
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not self._reporter.start(trainer):
             self._clear()
-        self._read_names(pl_module)
+        # They are read before the first copy: the module may still replace layers.
+        self._names, self._layers = {}, {}
         self._before.forget()
 
     def _read_names(self, pl_module: LightningModule) -> None:

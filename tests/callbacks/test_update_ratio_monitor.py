@@ -173,6 +173,23 @@ def test_what_is_changed_in_place_between_the_optimisers_steps_moves(every):
     assert monitor.findings == {}
 
 
+class LateHead(Research):
+    """Replaces its head once the optimiser has the old one's parameters."""
+
+    def on_train_start(self):
+        self.network[-1] = nn.Linear(4, 3)
+
+
+def test_a_layer_replaced_behind_the_optimisers_back_is_frozen_and_the_old_one_forgotten():
+    monitor = UpdateRatioMonitor(1)
+    network = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
+    fit(LateHead(network), loader(torch.randn(100, 5)), [monitor])
+    assert monitor.ratios.keys() == {"network.0"}
+    assert monitor.frozen == ["network.2.weight", "network.2.bias"]
+    assert monitor.unmoved == []
+    assert monitor.findings == {}
+
+
 def test_a_learning_rate_of_zero_is_no_finding_and_weights_of_zero_have_no_ratio():
     network = mlp()
     nn.init.zeros_(network[2].weight)
