@@ -59,6 +59,51 @@ def test_a_head_that_was_put_in_another_ones_place_is_known(added):
     assert updates.unmoved == []
 
 
+class MoreClasses(Callback):
+    """Gives the head more outputs, as a new layer or in the old parameters."""
+
+    def __init__(self, *, replaced):
+        self.replaced = replaced
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        head = pl_module.network[2]
+        if trainer.current_epoch == 2 and self.replaced:
+            pl_module.network[2] = nn.Linear(8, 5, bias=False)
+            trainer.optimizers = [torch.optim.SGD(pl_module.parameters(), 1e-2)]
+        elif trainer.current_epoch == 2:
+            for parameter in head.parameters():
+                parameter.grad = None
+                parameter.data = torch.cat([parameter.data, parameter.data[:2]])
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+@pytest.mark.parametrize("every", [1, 5])
+def test_a_head_with_other_sizes_is_followed_and_costs_no_record(replaced, every):
+    gradients = GradientNormMonitor(every, noise_scale=True)
+    updates, moved = UpdateRatioMonitor(every), []
+    model = Research(mlp(), lr=1e-2)
+
+    class Watch(Callback):
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+            self.before = pl_module.network[2].weight.detach().clone()
+
+        def on_train_batch_end(self, trainer, pl_module, *_):
+            weight = pl_module.network[2].weight.detach()
+            moved.append(float((weight - self.before).norm() / self.before.norm()))
+
+    model.network[2].bias = None
+    trainer = quiet_trainer(
+        max_epochs=5, callbacks=[MoreClasses(replaced=replaced), Watch(), gradients, updates]
+    )
+    trainer.fit(model, samples(64, 8))
+    assert not gradients.failed
+    assert not updates.failed
+    assert gradients.steps == updates.steps == list(range(every - 1, 40, every))
+    assert gradients.noise_scale_value == gradients.noise_scale_value
+    if not replaced:
+        assert updates.history["network.2"] == pytest.approx(moved[every - 1 :: every], rel=1e-4)
+
+
 def test_a_layer_that_comes_later_has_a_name():
     class Add(Callback):
         def on_train_epoch_start(self, trainer, pl_module):

@@ -64,9 +64,8 @@ class NoiseScale:
     def report(self, gradients: Gradients, scale: float) -> None:
         """Update the averages with the gradients of the second step."""
         kept, self._kept = self._kept, {}
-        same = {layer: len(gs) for layer, gs in kept.items()} == {
-            layer: len(gs) for layer, gs in gradients.items()
-        }
+        # A layer may have been frozen, added or replaced in between.
+        same = _shapes(kept) == _shapes(gradients)
         if not kept or not same or not self.batch_size or not self._kept_batch:
             return
         factor = scale / self._kept_scale
@@ -94,6 +93,10 @@ class NoiseScale:
         """Restore saved averages."""
         self._noise = RunningMoments(**state_dict["noise"])
         self._signal = RunningMoments(**state_dict["signal"])
+
+
+def _shapes(gradients: Gradients) -> dict[str, list[torch.Size]]:
+    return {layer: [g.shape for g in gs] for layer, gs in gradients.items()}
 
 
 def _mean(first: Tensor, second: Tensor) -> Tensor:

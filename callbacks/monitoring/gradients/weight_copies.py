@@ -45,7 +45,7 @@ class WeightCopies:
         # Allocating host memory takes several times as long as filling it.
         copy, version = self._kept.get(parameter, (None, -1))
         weight = parameter.detach()
-        if copy is None:
+        if copy is None or (copy.shape, copy.dtype) != (weight.shape, weight.dtype):
             on_host = _is_on_host(weight)
             dtype = weight.dtype if on_host else torch.promote_types(weight.dtype, torch.float32)
             return weight.to(dtype, copy=True)
