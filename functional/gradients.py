@@ -166,7 +166,8 @@ def _dense_real(gradient: Tensor, norm_type: float) -> Tensor:
     if not gradient.is_complex():
         return gradient
     # Only squared magnitudes are sums over the real and imaginary parts.
-    return torch.view_as_real(gradient) if norm_type == 2.0 else gradient.abs()
+    # The gradient of a conjugate is often a lazy one, which is no pair of real numbers in memory.
+    return torch.view_as_real(gradient.resolve_conj()) if norm_type == 2.0 else gradient.abs()
 
 
 def _tensor_norms(

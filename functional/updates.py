@@ -57,7 +57,7 @@ def update_norms(
 
 def _real(tensor: Tensor) -> Tensor:
     tensor = tensor.detach()
-    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 def _small_norms(pairs: list[tuple[Tensor, Tensor]], refresh: bool) -> list[tuple[float, float]]:

@@ -91,6 +91,44 @@ def test_weights_that_are_sparse_are_passed_over_where_they_have_no_norms():
     assert callbacks[2].history.keys() == {"head"}
 
 
+class Conjugated(LightningModule):
+    """The weights, or their gradients, are lazy conjugates."""
+
+    def __init__(self, *, weights):
+        super().__init__()
+        weight = torch.randn(4, 3, dtype=torch.cfloat)
+        self.weight = nn.Parameter(weight.conj() if weights else weight)
+        self.weights = weights
+
+    def training_step(self, batch, batch_idx):
+        weight = self.weight if self.weights else self.weight.conj()
+        return F.cross_entropy((batch[0].cfloat() @ weight).abs(), batch[1])
+
+    def on_before_optimizer_step(self, optimizer):
+        self.before = self.weight.detach().resolve_conj().clone()
+        self.norm = float(self.weight.grad.resolve_conj().norm())
+        self.lazy = self.weight.is_conj(), self.weight.grad.is_conj()
+
+    def on_train_batch_end(self, *_):
+        self.ratio = float((self.weight.detach() - self.before).norm() / self.before.norm())
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.parametrize(("weights", "steps"), [(True, 4), (True, 15), (False, 15)])
+def test_lazy_conjugates_are_numbers_like_others(weights, steps):
+    torch.manual_seed(0)
+    model = Conjugated(weights=weights)
+    gradients, updates = GradientNormMonitor(1, noise_scale=True), UpdateRatioMonitor(1)
+    data = DataLoader(TensorDataset(torch.randn(60, 4), torch.arange(60) % 3), 4)
+    quiet_trainer(max_steps=steps, callbacks=[gradients, updates]).fit(model, data)
+    assert model.lazy == (weights, not weights)
+    assert [type(c).__name__ for c in (gradients, updates) if c.failed] == []
+    assert gradients.norms["root"] == pytest.approx(model.norm, rel=1e-5)
+    assert updates.ratios["root"] == pytest.approx(model.ratio, rel=1e-5)
+
+
 def one_hot(y):
     return F.one_hot(y, 3).float()
 

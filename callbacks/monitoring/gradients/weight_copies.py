@@ -44,7 +44,8 @@ class WeightCopies:
     def _copy_of(self, parameter: Tensor) -> Tensor:
         # Allocating host memory takes several times as long as filling it.
         copy, version = self._kept.get(parameter, (None, -1))
-        weight = parameter.detach()
+        # A copy of a lazy conjugate would be lazy, too, and has no pairs of numbers to update.
+        weight = parameter.detach().resolve_conj()
         if copy is None or (copy.shape, copy.dtype) != (weight.shape, weight.dtype):
             on_host = _is_on_host(weight)
             dtype = weight.dtype if on_host else torch.promote_types(weight.dtype, torch.float32)
