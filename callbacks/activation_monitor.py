@@ -19,7 +19,7 @@ from ..functional.activations import (
 )
 from ..functional.arguments import number, optional_whole_number
 from .monitoring.activations.activation_kinds import ACTIVATION_MODULES
-from .monitoring.activations.compilation import warn_of_scripted
+from .monitoring.activations.compilation import warn_of_hidden
 from .monitoring.activations.joined_moments import join_layers, join_ranks, sums_by_site
 from .monitoring.activations.step_observation import StepObservation
 from .monitoring.guard import switch_off, switch_off_on_error, switch_off_with_others
@@ -46,12 +46,12 @@ class ActivationMonitor(Monitor):
     activation, module or function, is one site, unless the training step itself calls it after a
     layer and passes its outputs to no further layer: then it belongs to the loss. Not observed are
     calls without gradients, under `torch.func` or on nested tensors, and calls inside torch's
-    recurrent layers and TorchScript. The outputs of an activation are the inputs of the next layer,
-    so the drift of their means is the internal covariate shift that batch normalisation is meant to
-    reduce. If parts of the network are compiled, every step is observed, so that one graph serves
-    all steps, and all but the reporting ones are discarded. An activation with most of its units
-    saturated for most inputs, in two consecutive reports, is a finding. Logged are
-    ``saturated/<site>``, ``dormant/<site>``, ``activation_mean/<site>``,
+    recurrent layers, TorchScript and exported networks. The outputs of an activation are the inputs
+    of the next layer, so the drift of their means is the internal covariate shift that batch
+    normalisation is meant to reduce. If parts of the network are compiled, every step is observed,
+    so that one graph serves all steps, and all but the reporting ones are discarded. An activation
+    with most of its units saturated for most inputs, in two consecutive reports, is a finding.
+    Logged are ``saturated/<site>``, ``dormant/<site>``, ``activation_mean/<site>``,
     ``activation_variance/<site>``, ``drift/<site>``, ``saturated/total``, ``dormant/total`` and
     ``drift/mean``.
 
@@ -193,7 +193,7 @@ class ActivationMonitor(Monitor):
         if not self._reporter.start(trainer):
             self._clear()
         if self._reporter.speaks:
-            warn_of_scripted(type(self).__name__, pl_module, ACTIVATION_MODULES)
+            warn_of_hidden(type(self).__name__, pl_module, ACTIVATION_MODULES)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check again whether the network is compiled and must be observed at every step."""

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from ..functional.arguments import optional_whole_number, whole_number
 from .monitoring.activations.activity_rules import choose_rules
-from .monitoring.activations.compilation import warn_of_scripted
+from .monitoring.activations.compilation import warn_of_hidden
 from .monitoring.activations.dead_findings import DeadFindings
 from .monitoring.activations.rank_masks import join_masks
 from .monitoring.activations.unit_masks import count_units, share_of, shares_of
@@ -39,12 +39,12 @@ class DeadReLUMonitor(Monitor):
     A unit of ReLU or ReLU6 is active if its output is positive. Every call of a module or function
     in every training batch is observed, in compiled regions too, each under its own site. A unit is
     a channel of a convolution or a feature of a dense layer; with several ranks, it is dead only if
-    it is dead on all of them. Not observed are calls without gradients, under `torch.func`
-    (`vmap`) or on nested tensors, `torch.clamp` and `torch.maximum` in place of a ReLU, calls
-    inside `torch.nn.RNN` and TorchScript, `F.relu_` in compiled regions, and compiled regions
-    inside a reentrant checkpoint. A hinge that the training step itself calls after a layer, and
-    passes to no further layer, belongs to the loss, and one number per sample, or for all samples,
-    is not a unit.
+    it is dead on all of them. Not observed are calls without gradients, under `torch.func` (`vmap`)
+    or on nested tensors, `torch.clamp` and `torch.maximum` in place of a ReLU, calls inside
+    `torch.nn.RNN`, TorchScript and exported networks, `F.relu_` in compiled regions, and compiled
+    regions inside a reentrant checkpoint. A hinge that the training step itself calls after a
+    layer, and passes to no further layer, belongs to the loss, and one number per sample, or for
+    all samples, is not a unit.
 
     A unit that was active need not be watched again in the same window. So the monitor watches only
     those that were not, and nothing once all were: from then on, a step costs nothing until the
@@ -166,7 +166,7 @@ class DeadReLUMonitor(Monitor):
             self._clear()
         self._watch.start(pl_module)
         if self._reporter.speaks:
-            warn_of_scripted(type(self).__name__, pl_module, self._watch.kinds)
+            warn_of_hidden(type(self).__name__, pl_module, self._watch.kinds)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the first window, unless one continues."""

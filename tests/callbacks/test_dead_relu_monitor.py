@@ -427,6 +427,10 @@ def traced(*layers):
     return torch.jit.trace(nn.Sequential(*layers), torch.randn(8, 5))
 
 
+def exported(*layers):
+    return torch.export.export(nn.Sequential(*layers), (torch.randn(4, 5),)).module()
+
+
 def holding(parts):
     """Holds a TorchScript container, which has no code of its own."""
     network = nn.Linear(5, 3)
@@ -443,20 +447,23 @@ def holding(parts):
         (lambda: nn.Sequential(nn.Linear(5, 3), scripted(nn.ReLU())), "'network.1'"),
         (
             lambda: nn.Sequential(scripted(nn.Linear(5, 3), nn.ReLU()), scripted(nn.ReLU())),
-            "2 modules, the first 'network.0',",
+            "2 modules, the first 'network.0'",
         ),
         (lambda: nn.Sequential(scripted(nn.Linear(5, 3)), nn.ReLU()), None),
         (lambda: scripted(nn.Linear(5, 3), nn.Tanh()), None),
+        (lambda: exported(nn.Linear(5, 3), nn.ReLU()), "'network'"),
+        (lambda: exported(nn.Linear(5, 3), nn.Tanh()), None),
+        (lambda: torch.fx.symbolic_trace(nn.Sequential(nn.Linear(5, 3), nn.ReLU())), None),
         (lambda: holding(torch.jit.script(nn.ModuleList([nn.ReLU()]))), None),
     ],
 )
-def test_it_is_said_that_torchscript_cannot_be_looked_into(make, said):
+def test_it_is_said_which_parts_cannot_be_looked_into(make, said):
     monitors = [DeadReLUMonitor(), TrainingDoctor()]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit(Research(make()), loader(torch.randn(8, 5)), monitors, max_epochs=2)
     told = [str(w.message) for w in caught if "sees no activation" in str(w.message)]
-    start = f"DeadReLUMonitor sees no activation inside {said} because TorchScript runs no Python"
+    start = f"DeadReLUMonitor sees no activation inside {said}: TorchScript and exported networks"
     assert [text.startswith(start) for text in told] == [True] * (said is not None)
     assert not any(monitor.failed for monitor in monitors)
 

@@ -85,8 +85,8 @@ def is_scripted(module: nn.Module) -> bool:
     return isinstance(module, torch.jit.ScriptModule)
 
 
-def warn_of_scripted(monitor: str, root: nn.Module, kinds: Collection[str]) -> None:
-    """Warn of TorchScript that calls activations, none of which can be observed.
+def warn_of_hidden(monitor: str, root: nn.Module, kinds: Collection[str]) -> None:
+    """Warn of TorchScript and exported networks with activations, which cannot be observed.
 
     Args:
         monitor: Name of the monitor, for the warning.
@@ -94,27 +94,33 @@ def warn_of_scripted(monitor: str, root: nn.Module, kinds: Collection[str]) -> N
         kinds: Kinds of activations that the monitor observes.
     """
     operators = [f"aten::{name}" for name in functions_of(kinds)]
-    found = [name for name, module in _scripted_parts(root) if _calls_any(module, operators)]
+    found = [name for name, module in _hiding_parts(root) if _calls_any(module, operators)]
     if found:
         which = repr(found[0])
         if len(found) > 1:
-            which = f"{len(found)} modules, the first {which},"
+            which = f"{len(found)} modules, the first {which}"
         warn_on_rank_zero(
-            f"{monitor} sees no activation inside {which} because TorchScript runs no Python: to "
-            "have them observed, train the module itself and script or trace it afterwards."
+            f"{monitor} sees no activation inside {which}: TorchScript and exported networks call "
+            "none of torch's functions. To have the activations observed, train the module itself, "
+            "and script, trace or export it afterwards."
         )
 
 
-def _scripted_parts(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield TorchScript modules that are not part of another one, under their plain names."""
+def _hiding_parts(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Yield TorchScript and graphs that are not part of another one, under their plain names."""
     outer: tuple[str, ...] = ()
     for name, module in root.named_modules():
-        if is_scripted(module) and not name.startswith(outer):
+        hides = is_scripted(module) or isinstance(module, fx.GraphModule)
+        if hides and not name.startswith(outer):
             outer = (*outer, f"{name}.")
             yield plain_name(name), module
 
 
 def _calls_any(module: nn.Module, operators: Collection[str]) -> bool:
+    if isinstance(module, fx.GraphModule):
+        targets = (node.target for node in module.graph.nodes)
+        called = (t._schema.name for t in targets if isinstance(t, torch._ops.OpOverload))
+        return not set(operators).isdisjoint(called)
     graph = getattr(module, "inlined_graph", None)  # A container has none.
     return graph is not None and any(graph.findAllNodes(name, True) for name in operators)
 
