@@ -37,14 +37,15 @@ class DeadReLUMonitor(Monitor):
     """Count, at each call site, the units that no training input in a window activated.
 
     A unit of ReLU or ReLU6 is active if its output is positive. Every call of a module or function
-    in every training batch is observed, in compiled regions too, each under its own site. A unit is
-    a channel of a convolution or a feature of a dense layer; with several ranks, it is dead only if
-    it is dead on all of them. Not observed are calls without gradients, under `torch.func` (`vmap`)
-    or on nested tensors, `torch.clamp` and `torch.maximum` in place of a ReLU, calls inside
-    `torch.nn.RNN`, TorchScript and exported networks, `F.relu_` in compiled regions, and compiled
-    regions inside a reentrant checkpoint. A hinge that the training step itself calls after a
-    layer, and passes to no further layer, belongs to the loss, and one number per sample, or for
-    all samples, is not a unit.
+    in every training batch is observed, in compiled regions too, each under its own site; of
+    several evaluations of a closure (LBFGS), those in the first. A unit is a channel of a
+    convolution or a feature of a dense layer; with several ranks, it is dead only if it is dead on
+    all of them. Not observed are calls without gradients, under `torch.func` (`vmap`) or on nested
+    tensors, `torch.clamp` and `torch.maximum` in place of a ReLU, calls inside `torch.nn.RNN`,
+    TorchScript and exported networks, `F.relu_` in compiled regions, and compiled regions inside a
+    reentrant checkpoint. A hinge that the training step itself calls after a layer, and passes to
+    no further layer, belongs to the loss, and one number per sample, or for all samples, is not a
+    unit.
 
     A unit that was active need not be watched again in the same window. So the monitor watches only
     those that were not, and nothing once all were: from then on, a step costs nothing until the

@@ -355,6 +355,34 @@ def test_an_expert_that_no_sample_came_to_has_no_verdict(every):
     assert all(math.isfinite(mean) for mean in activations.mean.values())
 
 
+class DeadAtFirst(nn.Module):
+    """Its units are dead in the first of the three evaluations that each step makes."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.out, self.runs = nn.Linear(5, 4), nn.Linear(4, 3), 0
+
+    def forward(self, x):
+        sign = -1 if self.runs % 3 == 0 else 1
+        self.runs += 1
+        return self.out(F.relu(sign * (1 + self.layer(x).square())))
+
+
+class Searching(Research):
+    def configure_optimizers(self):
+        exact = {"tolerance_grad": -1, "tolerance_change": -1}
+        return torch.optim.LBFGS(self.parameters(), 0.1, max_iter=3, max_eval=3, **exact)
+
+
+@pytest.mark.parametrize("every", [None, 1])
+def test_of_several_evaluations_of_a_closure_the_first_is_observed(every):
+    network, dead, activations = DeadAtFirst(), DeadReLUMonitor(every), ActivationMonitor(1)
+    fit(Searching(network), loader(torch.randn(8, 5)), [dead, activations])
+    assert network.runs == 6
+    assert dead.dead_fraction == {"network.relu": 1.0}
+    assert activations.mean == {"network.relu": 0.0}
+
+
 def test_no_relu_is_nothing_and_not_a_healthy_zero():
     monitor = DeadReLUMonitor()
     network = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))
