@@ -51,8 +51,13 @@ class ActivationMonitor(Monitor):
     layer, so the drift of their means is the internal covariate shift that batch normalisation is
     meant to reduce. If parts of the network are compiled, every step is observed, so that one graph
     serves all steps, and all but the reporting ones are discarded. An activation with most of its
-    units saturated for most inputs, in two consecutive reports, is a finding. Logged are
-    ``saturated/<site>``, ``dormant/<site>``, ``activation_mean/<site>``,
+    units saturated for most inputs, in two consecutive reports, is a finding.
+
+    A network of torch's encoder layers that a training step calls in evaluation mode without
+    gradients, as a teacher, does not take its fast path in observed steps: its outputs differ by
+    rounding.
+
+    Logged are ``saturated/<site>``, ``dormant/<site>``, ``activation_mean/<site>``,
     ``activation_variance/<site>``, ``drift/<site>``, ``saturated/total``, ``dormant/total`` and
     ``drift/mean``.
 

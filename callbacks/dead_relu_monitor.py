@@ -55,6 +55,10 @@ class DeadReLUMonitor(Monitor):
     Compiled regions are always observed: the measurement is fused, and stopping would need another
     graph.)
 
+    A network of torch's encoder layers that a training step calls in evaluation mode without
+    gradients, as a teacher, does not take its fast path in observed batches: its outputs differ by
+    rounding.
+
     Logged are ``dead_relu/total`` and ``dead_relu/<site>`` (for up to 100 sites) as shares, and
     from the second report on ``dead_relu/births`` and ``dead_relu/revivals`` as numbers of units.
     Reported once per site: that more than half of its units were dead for an epoch, or for 100 or
