@@ -74,7 +74,8 @@ class TabularDataModule(LightningDataModule):
             zeros, or the number 0, with a warning if a column of other data has no known one) or
             ``"error"``. Boolean values match in any case, as strings or not.
         standardize_target: Whether to scale regression targets to mean 0 and standard deviation 1;
-            losses and metrics are then in these units, and `unscale_targets` reverts it.
+            losses and metrics are then in these units, and `unscale_targets` reverts it, as
+            ``torchvitals predict`` does.
         augment: For training batches: any of ``{"noise": std, "swap": probability, "mixup":
             alpha}``, see ``TableAugment``; None changes nothing.
         batch_size: Rows in a batch, on each rank.

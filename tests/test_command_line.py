@@ -4,10 +4,14 @@ import re
 import sys
 
 import pytest
+import torch
+from helpers.training import quiet_trainer
 
 from torchvitals import __version__
 from torchvitals.__main__ import main
 from torchvitals.argument_errors import explain
+from torchvitals.command_line import _write_predictions
+from torchvitals.datamodules import TabularDataModule
 
 COMMANDS = ["fit", "validate", "test", "predict", "checkup", "report"]
 
@@ -120,3 +124,18 @@ def test_a_wrong_argument_is_told_in_a_few_lines(
 def test_a_message_of_a_form_that_is_not_known_stays():
     assert explain("Expected more") == "Expected more"
     assert explain("Expected more", "fit.yaml") == "Expected more"
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_predictions_are_in_the_units_of_the_data(outputs, tmp_path, capsys):
+    x, y = torch.rand(50, 3), 1000 + 50 * torch.rand(50)
+    data = TabularDataModule((x, y), task="regression", standardize_target=True)
+    scaled = [batch[1][:, None].expand(-1, outputs) for batch in data.test_dataloader()]
+    expected = torch.cat([y[batch[2]][:, None] for batch in data.test_dataloader()])
+    _write_predictions(quiet_trainer(default_root_dir=tmp_path), scaled, data)
+    found = torch.load(tmp_path / "predictions.pt", weights_only=True)
+    if outputs == 1:
+        torch.testing.assert_close(found, expected)
+    else:  # a network of one's own, which predicts a deviation, too
+        torch.testing.assert_close(found, torch.cat(scaled))
+        assert "remain standardised" in capsys.readouterr().out

@@ -9,8 +9,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 # The parser knows a class by its bare name once its module has been imported.
 import torchvitals.callbacks
-import torchvitals.datamodules
 import torchvitals.lightning_modules  # noqa: F401
+from torchvitals.datamodules import TabularDataModule
 
 from .argument_errors import explain
 
@@ -58,17 +58,17 @@ class CommandLine(LightningCLI):
             self.parser.error(_reasons(error), error)
 
     def predict(self, **arguments: Any) -> None:
-        """Predict, and write the predictions to a file."""
+        """Predict, and write the predictions to a file, in the units of the data."""
         batches = self.trainer.predict(**arguments)
         if batches:  # none with `return_predictions: false`, where a callback writes them
-            _write_predictions(self.trainer, batches)
+            _write_predictions(self.trainer, batches, self.datamodule)
 
 
-def _write_predictions(trainer: Trainer, batches: list[Any]) -> None:
+def _write_predictions(trainer: Trainer, batches: list[Any], data: Any = None) -> None:
     """Write one file per rank: a tensor of all samples, or the list of batches of other outputs."""
     found: Any = batches
     if all(isinstance(batch, torch.Tensor) and batch.ndim for batch in batches):
-        found = torch.cat(batches)
+        found = _in_units(torch.cat(batches), data)
     folder = Path(trainer.log_dir or trainer.default_root_dir)
     folder.mkdir(parents=True, exist_ok=True)
     rank = f".{trainer.global_rank}" if trainer.world_size > 1 else ""
@@ -78,6 +78,18 @@ def _write_predictions(trainer: Trainer, batches: list[Any]) -> None:
     print(
         f"Predictions: {path}, {f'shape {tuple(found.shape)}' if one else f'{len(found)} batches'}"
     )
+
+
+def _in_units(predictions: torch.Tensor, data: Any) -> torch.Tensor:
+    """Convert predictions of standardised targets into the units of the data."""
+    if not (isinstance(data, TabularDataModule) and data.hparams.get("standardize_target")):
+        return predictions
+    try:
+        return data.unscale_targets(predictions)
+    except ValueError:
+        # A network of the user's may predict a deviation, too: nothing is lost.
+        print("The predictions are not one number for each target, and remain standardised.")
+        return predictions
 
 
 def _reasons(error: Exception) -> str:
