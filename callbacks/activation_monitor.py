@@ -53,9 +53,10 @@ class ActivationMonitor(Monitor):
     serves all steps, and all but the reporting ones are discarded. An activation with most of its
     units saturated for most inputs, in two consecutive reports, is a finding.
 
-    A network of torch's encoder layers that a training step calls in evaluation mode without
-    gradients, as a teacher, does not take its fast path in observed steps: its outputs differ by
-    rounding.
+    Attention and encoder layers of torch in evaluation mode run as one fused function, unless they
+    are observed. Frozen ones, such as a teacher, are therefore not observed. Two kinds are, and
+    their outputs differ by rounding in observed steps: those whose parameters require gradients,
+    called without any, and encoder layers that the training step itself calls one by one.
 
     Logged are ``saturated/<site>``, ``dormant/<site>``, ``activation_mean/<site>``,
     ``activation_variance/<site>``, ``drift/<site>``, ``saturated/total``, ``dormant/total`` and

@@ -55,9 +55,10 @@ class DeadReLUMonitor(Monitor):
     Compiled regions are always observed: the measurement is fused, and stopping would need another
     graph.)
 
-    A network of torch's encoder layers that a training step calls in evaluation mode without
-    gradients, as a teacher, does not take its fast path in observed batches: its outputs differ by
-    rounding.
+    Attention and encoder layers of torch in evaluation mode run as one fused function, unless they
+    are observed. Frozen ones, such as a teacher, are therefore not observed. Two kinds are, and
+    their outputs differ by rounding in observed batches: those whose parameters require gradients,
+    called without any, and encoder layers that the training step itself calls one by one.
 
     Logged are ``dead_relu/total`` and ``dead_relu/<site>`` (for up to 100 sites) as shares, and
     from the second report on ``dead_relu/births`` and ``dead_relu/revivals`` as numbers of units.

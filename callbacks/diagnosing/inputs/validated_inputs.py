@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
 from ...monitoring.activations.compilation import eager_parts, is_transformed
+from ...monitoring.activations.fused_attention import is_inside_encoder_layer
 from ...monitoring.activations.module_scopes import Hook
 from ..weights.anatomy import is_whole
 from .first_batches import mean_and_deviation
@@ -21,7 +22,8 @@ class ValidatedInputs:
     """Observe one layer's input in a few batches, spread over a validation.
 
     Only the first call in each batch counts: later ones, as by an ODE solver, may get what the
-    network has computed. A layer inside a compiled region is not observed.
+    network has computed. A layer inside a compiled region is not observed, nor one inside an
+    encoder layer, which torch runs as one fused function in validation unless it has hooks.
 
     Attributes:
         scale: Mean and standard deviation of all entries in the last validation, over all ranks;
@@ -45,11 +47,11 @@ class ValidatedInputs:
         """
         self.detach()
         self.scale, self._seen = [], []
-        layer = next((part for known, part in eager_parts(module) if known == name), None)
-        if name and layer is not None:
+        parts = dict(eager_parts(module))
+        if name and name in parts and not is_inside_encoder_layer(parts, name):
             stride = max(1, -(-batches // _MAX_BATCHES)) if math.isfinite(batches) else 1
             self._look = _Call(self._seen, self._errors, int(stride))
-            self._handle = layer.register_forward_pre_hook(self._look)
+            self._handle = parts[name].register_forward_pre_hook(self._look)
 
     def end_batch(self) -> None:
         """Observe the layer's next call: it is the first in another batch."""

@@ -24,9 +24,10 @@ from .checkpointing import (
     run_backward,
 )
 from .compilation import is_scripted, leave_out_of_dynamo, runs_in_graph_of_dynamo
+from .fused_attention import callers_of_fused, inside_fused
 from .loose_calls import LooseCalls
 from .mode_stack import entered_after, leave
-from .module_scopes import Enter, Leave, Scope
+from .module_scopes import Enter, Leave, LookAway, Scope
 from .site_watch import SiteForm
 from .unit_dims import NO_LAYER, UNIT_DIM, LayerOutput, layer_output, unit_dim_of
 
@@ -95,7 +96,7 @@ class ActivationObserver(TorchFunctionMode):
         self._kinds = frozenset(kinds)
         self._names = frozenset([*functions_of(kinds), *UNIT_DIM, "backward"])
         self._handles: list[RemovableHandle] = []
-        self._entered = self._in_mode = False
+        self._entered = self._in_mode = self._looks_away = False
         self.traced = False
         # The outermost scope is the training step itself.
         self._root = Scope(Enter(self, "", None), None)
@@ -139,15 +140,18 @@ class ActivationObserver(TorchFunctionMode):
         self.detach()
         leave_out_of_dynamo(type(self).__torch_function__)
         self._side_effects.allow()
-        names = names_by_module(root)
+        names, unhooked = names_by_module(root), inside_fused(root)
         for name, module in root.named_modules():
             kind = kind_of_module(module)
-            if is_scripted(module):
+            if is_scripted(module) or id(module) in unhooked:
                 continue
             if kind in self._kinds or not is_silent(module):
                 enter = Enter(self, plain_name(name), kind, names.get(id(module), ()))
                 self._handles.append(module.register_forward_pre_hook(enter))
                 self._handles.append(module.register_forward_hook(Leave(enter)))
+        for module in callers_of_fused(root):
+            self._handles.append(module.register_forward_pre_hook(LookAway(self)))
+            self._handles.append(module.register_forward_hook(LookAway(self)))
 
     def detach(self) -> None:
         """Remove every hook."""
@@ -164,7 +168,7 @@ class ActivationObserver(TorchFunctionMode):
             self.blind = False
             self._last_layer = NO_LAYER
             self._loose.take()
-            self._entered = True
+            self._entered, self._looks_away = True, False
         self._enter_mode()
 
     def pause(self) -> None:
@@ -177,6 +181,18 @@ class ActivationObserver(TorchFunctionMode):
             self._hold()
             if not (self._has_traced() or self._is_covered()):
                 self._leave_mode()
+
+    def look_away(self) -> None:
+        """Leave the mode for a module that runs otherwise with a mode entered."""
+        if self._in_mode and not self._is_covered():
+            self._leave_mode()
+            self._looks_away = True
+
+    def look_back(self) -> None:
+        """Enter the mode again after such a module."""
+        if self._looks_away:
+            self._looks_away = False
+            self._enter_mode()
 
     def _is_covered(self) -> bool:
         return not all(isinstance(mode, ActivationObserver) for mode in entered_after(self))

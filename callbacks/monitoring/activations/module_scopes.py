@@ -35,6 +35,16 @@ class Follower(Protocol):
         """Inspect the output of an activation module in whose scope nothing was observed."""
 
 
+class Sleeper(Protocol):
+    """Observer that must not see the forward passes of some modules."""
+
+    def look_away(self) -> None:
+        """See nothing from here on."""
+
+    def look_back(self) -> None:
+        """Go on."""
+
+
 class Hook:
     """A hook that is not carried over into a copy or a pickle of its module.
 
@@ -100,3 +110,23 @@ class Leave(Hook):
         if self.kind is not None and not scope.seen:
             self.observer.look_at_module(self.kind, scope, output)
         self.observer.scope = scope.parent
+
+
+class LookAway(Hook):
+    """See nothing while the module runs; as a forward hook of it, go on.
+
+    Args:
+        observer: The observer to notify.
+    """
+
+    def __init__(self, observer: Sleeper) -> None:
+        self.observer = observer
+
+    def __call__(self, module: nn.Module, args: Any, *output: Any) -> None:
+        """Look away before the module's forward pass, and back after it."""
+        if torch.compiler.is_compiling():
+            return
+        if output:
+            self.observer.look_back()
+        else:
+            self.observer.look_away()

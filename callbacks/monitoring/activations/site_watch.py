@@ -10,6 +10,7 @@ from torch.utils.hooks import RemovableHandle
 
 from .activation_kinds import kind_of_module, plain_name
 from .checkpointing import in_reentrant_checkpoint
+from .fused_attention import inside_fused
 
 
 class SiteForm(NamedTuple):
@@ -82,11 +83,12 @@ class SiteWatch:
             return
         self.detach()
         modules = {plain_name(name): module for name, module in root.named_modules()}
+        unhooked = inside_fused(root)
         for site, form in forms.items():
             module = modules.get(site)
             if module is None or kind_of_module(module) != form.kind:  # replaced by another
                 self.lost = True
-            else:
+            elif id(module) not in unhooked:
                 hook = partial(self._look, site)
                 self._handles.append(module.register_forward_hook(hook))
         self._forms = dict(forms)
