@@ -22,6 +22,7 @@ from ..rounding import as_multiple
 from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
+_FACTOR_IF_VANISHED_AT_FIRST = 1e-2
 _MAX_RATIO_OF_FORGOTTEN_TIME = 1e-4
 _MAX_SHARE_OF_TIME_REACHED = 0.4
 _MIN_UPDATE_RATIO = 1e-4
@@ -76,7 +77,7 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
 
 
 def _through_layers(vitals: Vitals) -> list[Symptom]:
-    begins = vanishing_from(list(vitals.gradient_profile.values()))
+    begins = _vanish_from(vitals)
     if begins is None or not vitals.one_loss or not vitals.had_a_chance:
         return []
     if vitals.gain > 0.5 and not _stands(vitals):
@@ -105,6 +106,15 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
             layers[begins], reports=3, is_root=is_root,
         )
     ]  # fmt: skip
+
+
+def _vanish_from(vitals: Vitals) -> int | None:
+    """Return the layer from which gradients vanish now, or if they did at first, still nearly do."""
+    profile = list(vitals.gradient_profile.values())
+    begins = vanishing_from(profile)
+    if begins is None and vitals.vanished_from_the_start and vitals.had_a_long_chance:
+        return vanishing_from(profile, _FACTOR_IF_VANISHED_AT_FIRST)
+    return begins
 
 
 def _stands(vitals: Vitals) -> bool:

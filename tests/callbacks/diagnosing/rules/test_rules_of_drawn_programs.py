@@ -6,7 +6,7 @@ import pytest
 from helpers.vital_signs import SMALL, found, vitals
 
 from torchvitals.callbacks import Problem as P
-from torchvitals.callbacks.diagnosing.vital_signs.signs import Objective
+from torchvitals.callbacks.diagnosing.vital_signs.signs import Layer, Objective
 
 SQUARES = Objective(
     "regression", "squared", constant_loss=1.0, target_range=(-2.0, 2.0), of_batch=True
@@ -108,3 +108,25 @@ def test_what_is_nearly_all_known_needs_no_larger_ones():
     losses = [loss * 0.2 for loss in SLOWLY]
     assert P.LEARNING_RATE_TOO_LOW not in found(vitals(losses, **TINY))
     assert P.LEARNING_RATE_TOO_LOW not in found(vitals(SMALL, **TINY))
+
+
+@pytest.mark.parametrize(
+    ("at_first", "now", "losses", "sick"),
+    [
+        (1e-6, 5e-4, 1.65, True),
+        (1e-6, 5e-3, 1.65, True),  # five times what is otherwise too little
+        (1e-2, 5e-3, 1.65, False),
+        (1e-6, 5e-2, 1.65, False),
+        (1e-6, 5e-3, 1.0, False),  # more than half of it is learned
+    ],
+)
+def test_gradients_that_were_lost_at_first_and_hardly_come_through_later(
+    at_first, now, losses, sick
+):
+    profile = {"a": now, "b": now / 10, "c": now / 10, "d": 1.0}
+    signs = vitals(
+        [losses + 0.05 * (-1) ** i for i in range(300)], gradient_profile=profile,
+        first_gradient_profile=[at_first, at_first, 0.1, 1.0],
+        layers=[Layer(name, 9, has_gradient=True) for name in profile],
+    )  # fmt: skip
+    assert (found(signs).get(P.VANISHING_GRADIENT) == "warning") is sick
