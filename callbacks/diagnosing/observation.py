@@ -333,6 +333,7 @@ class Observation:
         if self._batches.has_news:
             vitals.inputs = self._batches.input_scale()
         vitals.side_inputs = self._batches.side_inputs.found
+        vitals.custom_units = self._batches.custom_units.found
         vitals.time_axes = self._batches.time_axes.found
         norms = self._batches.norms
         vitals.fewest_norm_values, vitals.most_norm_values = norms.fewest, norms.most

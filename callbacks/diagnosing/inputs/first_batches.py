@@ -17,6 +17,7 @@ from ...monitoring.activations.module_scopes import Hook
 from ..vital_signs.signs import NAN, InputScale, SideInput
 from ..weights.anatomy import is_composite, is_whole, matrix_of
 from .batch_norms import NormNews, NormProbe, is_batch_norm
+from .custom_units import CustomUnits, is_custom_unit
 from .recurrence import RepeatedCalls, SequenceProbe
 from .side_inputs import SideInputs
 from .time_axes import Sizes, TimeAxes
@@ -42,6 +43,7 @@ class BatchNews:
         moments: Moments of the first layer's input features, for each new batch.
         batches: Number, and mean and standard deviation of all entries, of each new batch.
         side_inputs: Inputs of later layers that were called for the first time.
+        custom_units: Outputs of custom modules that a layer takes, likewise.
         time_axes: Time steps and sequences of layers that expect this order, likewise.
     """
 
@@ -51,6 +53,7 @@ class BatchNews:
     moments: list[Moments]
     batches: list[list[float]]
     side_inputs: dict[str, SideInput]
+    custom_units: dict[str, float]
     time_axes: dict[str, Sizes]
 
 
@@ -64,6 +67,7 @@ class FirstBatches:
         first: Name of the layer that was called first.
         norms: Batches of BatchNorm layers.
         side_inputs: Inputs of layers after the first.
+        custom_units: Outputs of custom modules that a layer takes as its input.
         time_axes: Input sizes of layers that take the first dimension as time.
         has_news: Whether inputs were merged since the last `input_scale`.
         probe: Input sequences of a recurrent layer.
@@ -78,7 +82,7 @@ class FirstBatches:
         self.inputs: Tensor | None = None
         self.number = 0
         self.norms, self.side_inputs = NormProbe(), SideInputs()
-        self.time_axes = TimeAxes()
+        self.custom_units, self.time_axes = CustomUnits(), TimeAxes()
         self.probe, self.repeated = SequenceProbe(), RepeatedCalls()
         self.ran: set[str] = set()
         self.has_news = False
@@ -101,11 +105,14 @@ class FirstBatches:
         self.forget()
         self.repeated.begin()
         self.norms.begin()
+        self.custom_units.begin()
         self._fresh = True
         for name, part in eager_parts(module):
             before, after = part.register_forward_pre_hook, part.register_forward_hook
             if is_batch_norm(part):
                 self._handles.append(before(self._guarded(self.norms.at(name))))
+            if is_custom_unit(part):
+                self._handles.append(after(self._guarded(self._after_units(name))))
             if matrix_of(part) is not None:
                 self._handles.append(before(self._guarded(self._at_layer(name, part))))
                 self._handles.append(after(self._guarded(self._after_layer(name))))
@@ -148,6 +155,7 @@ class FirstBatches:
             x = x.data if isinstance(x, PackedSequence) else x
             if not (is_layer and is_whole(x) and x.is_floating_point() and x.ndim > 1):
                 return
+            self.custom_units.look(x)
             if self._fresh:
                 self._fresh = False
                 self.first = self.first or name
@@ -155,6 +163,12 @@ class FirstBatches:
                     self._keep(x.detach(), sizes or x.shape[:2], is_data=x.grad_fn is None)
             elif name != self.first and is_trained:
                 self.side_inputs.look(name, x)
+
+        return look
+
+    def _after_units(self, name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
+        def look(units: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
+            self.custom_units.keep(name, output)
 
         return look
 
@@ -205,6 +219,7 @@ class FirstBatches:
             [(n, mean.cpu(), squares.cpu(), far.cpu()) for n, mean, squares, far in moments],
             torch.stack(batches).tolist() if batches else [],
             self.side_inputs.news(),
+            self.custom_units.news(),
             self.time_axes.news(),
         )
 
@@ -214,6 +229,7 @@ class FirstBatches:
         self.first = next((rank.first for rank in ranks if rank.first), "")
         self.norms.take([rank.norms for rank in ranks])
         self.side_inputs.take([rank.side_inputs for rank in ranks])
+        self.custom_units.take([rank.custom_units for rank in ranks])
         self.time_axes.take([rank.time_axes for rank in ranks])
         # Batch by batch over the ranks, so that the order is the same whenever they are merged.
         for batch in zip_longest(*(rank.moments for rank in ranks)):
@@ -271,6 +287,7 @@ class FirstBatches:
             "is_data": self._is_data,
             "norms": self.norms.state_dict(),
             "side_inputs": self.side_inputs.state_dict(),
+            "custom_units": dict(self.custom_units.found),
             "time_axes": self.time_axes.state_dict(),
             "moments": self._moments,
             "batches": torch.tensor(self._batches, dtype=torch.float64),
@@ -284,6 +301,7 @@ class FirstBatches:
         self._rows, self._first_gap = state_dict["rows"], state_dict["first_gap"]
         self.norms.load_state_dict(state_dict["norms"])
         self.side_inputs.load_state_dict(state_dict["side_inputs"])
+        self.custom_units.found = dict(state_dict.get("custom_units", {}))
         self.time_axes.load_state_dict(state_dict["time_axes"])
         self._sizes = tuple(state_dict["sizes"])
         self._is_data = state_dict.get("is_data", True)

@@ -1,7 +1,8 @@
 """Units whose outputs are negligible beside the others of their layer (Sokar et al. 2023).
 
 With any activation; the share is worth knowing where it grows, or where hardly a unit is left. Also
-units that no gradient ever reaches, as with top-k selection or a mixture of experts.
+units that no gradient ever reaches, as with top-k selection or a mixture of experts, and custom
+units that hardly respond to any input, as radial basis functions far from their centres.
 """
 
 from ...diagnosis import Severity
@@ -18,8 +19,8 @@ _MIN_HARMLESS_GAIN = 0.8
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
-    """Find a layer whose units are all silent, increasingly or mostly dormant, or mostly idle."""
-    return _silent(vitals) or _dormant(vitals) or _idle(vitals)
+    """Find a layer whose units are all silent or faint, mostly or increasingly dormant, or idle."""
+    return _silent(vitals) or _faint(vitals) or _dormant(vitals) or _idle(vitals)
 
 
 def _silent(vitals: Vitals) -> list[Symptom]:
@@ -37,6 +38,24 @@ def _silent(vitals: Vitals) -> list[Symptom]:
     )
     figures, problem = {"dormant_share": 1.0}, Problem.DORMANT_UNITS
     return [Symptom(problem, "critical", evidence, figures, remedies, site, is_root=True)]
+
+
+def _faint(vitals: Vitals) -> list[Symptom]:
+    """Find custom units that hardly respond to any input, where nothing is learned."""
+    name = vitals.faint_units
+    if not name or vitals.has_learned or not vitals.had_a_chance:
+        return []
+    rms = vitals.custom_units[name]
+    evidence = (
+        f"The units of {name} hardly respond to any input: the root mean square of their outputs "
+        f"is {rms:.1e}."
+    )
+    remedies = (
+        Remedy("Widen the units, or place their centres on training samples."),
+        Remedy("Normalise their outputs, so that they sum to 1 for each sample."),
+    )
+    figures, problem = {"rms": rms}, Problem.DORMANT_UNITS
+    return [Symptom(problem, "critical", evidence, figures, remedies, name, is_root=True)]
 
 
 def _dormant(vitals: Vitals) -> list[Symptom]:

@@ -125,7 +125,7 @@ def _absurd(vitals: Vitals) -> list[Symptom]:
 def _faint(vitals: Vitals) -> list[Symptom]:
     """Find inputs that parameters before the first layer scale down to almost nothing."""
     inputs = vitals.inputs
-    if inputs.is_data or not vitals.has_faint_inputs:
+    if inputs.is_data or vitals.faint_units or not vitals.has_faint_inputs:
         return []
     if vitals.gain > _HARDLY_ANY_GAIN or not vitals.had_a_long_chance:
         return []

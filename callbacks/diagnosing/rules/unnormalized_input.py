@@ -77,8 +77,8 @@ def _reason(vitals: Vitals) -> str | None:
     inputs = vitals.inputs
     if not math.isfinite(inputs.rms):
         return None  # `non_finite` reports that.
-    if vitals.has_faint_inputs and not inputs.is_data:
-        return None  # Weights have made them so.
+    if vitals.has_faint_inputs and (vitals.faint_units or not inputs.is_data):
+        return None  # Units or weights have made them so.
     if inputs.rms > _LARGE_ROOT_MEAN_SQUARE:
         return f"their root mean square is {inputs.rms:.3g}"
     if vitals.has_faint_inputs:

@@ -109,7 +109,7 @@ def _through_layers(vitals: Vitals) -> list[Symptom]:
 
 
 def _vanish_from(vitals: Vitals) -> int | None:
-    """Return the layer from which gradients vanish now, or if they did at first, still nearly do."""
+    """Return the layer from which gradients vanish, or, if they did at first, nearly do."""
     profile = list(vitals.gradient_profile.values())
     begins = vanishing_from(profile)
     if begins is None and vitals.vanished_from_the_start and vitals.had_a_long_chance:

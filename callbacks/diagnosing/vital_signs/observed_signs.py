@@ -63,6 +63,8 @@ class ObservedSigns:
             of a function.
         inputs: Statistics of the first layer's input.
         side_inputs: Statistics of the inputs of later layers.
+        custom_units: Root mean square of what custom modules of units, such as radial basis
+            functions, pass on to a layer.
         time_axes: Time steps and sequences in the first input of layers that take them in this
             order.
         strangers: Entries of weights behind the loss that neither the module nor an optimiser has.
@@ -169,6 +171,7 @@ class ObservedSigns:
     side_losses: list[tuple[str, str]] = field(default_factory=list)
     inputs: InputScale = field(default_factory=InputScale)
     side_inputs: dict[str, SideInput] = field(default_factory=dict)
+    custom_units: dict[str, float] = field(default_factory=dict)
     time_axes: dict[str, tuple[int, int]] = field(default_factory=dict)
     strangers: int = 0
     layers: list[Layer] = field(default_factory=list)

@@ -152,6 +152,15 @@ class Vitals(ObservedSigns):
         return 0 < self.inputs.rms < least
 
     @property
+    def faint_units(self) -> str:
+        """Name of a custom module whose units hardly respond to any input; empty if there is none.
+
+        The outputs of radial basis functions, for example, are close to 0 far from all centres.
+        """
+        least = _SMALL_ROOT_MEAN_SQUARE
+        return next((name for name, rms in self.custom_units.items() if 0 <= rms < least), "")
+
+    @property
     def first_data_loss(self) -> float:
         """First data loss; for binary labels, which may be weighted, at most a median of three."""
         first = self.data_losses[0]

@@ -15,6 +15,30 @@ from torchvitals.callbacks.diagnosing.weights.anatomy import (
 )
 
 
+class Bells(nn.Module):
+    """Radial basis functions, each with a centre."""
+
+    def __init__(self, width, trained):
+        super().__init__()
+        centres = torch.randn(20, 8)
+        self.centres = nn.Parameter(centres) if trained else nn.Buffer(centres)
+        self.width = width
+
+    def forward(self, x):
+        return torch.exp(-((x[:, None] - self.centres) ** 2).sum(-1) / (2 * self.width**2))
+
+
+class Scaled(nn.Module):
+    """Radial basis functions whose outputs are multiplied before the layer that takes them."""
+
+    def __init__(self):
+        super().__init__()
+        self.bells, self.out = Bells(0.5, False), nn.Linear(20, 3)
+
+    def forward(self, x):
+        return self.out(100 * self.bells(x))
+
+
 class TwoInputs(nn.Module):
     """Pictures, and columns that are joined to what the first layers make of them."""
 
@@ -27,6 +51,11 @@ class TwoInputs(nn.Module):
         return self.head(torch.cat([self.body(x), self.meta(meta), more], 1))
 
 
+class Signed(Bells):
+    def forward(self, x):
+        return super().forward(x) - 0.5
+
+
 def seen(module, *inputs):
     """What is known after one batch."""
     batches = FirstBatches()
@@ -35,6 +64,32 @@ def seen(module, *inputs):
     batches.detach()
     batches.take([batches.news()])
     return batches
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_the_outputs_of_custom_units_are_measured(trained):
+    torch.manual_seed(0)
+    bells, x = Bells(0.5, trained), torch.randn(32, 8)
+    batches = seen(nn.Sequential(bells, nn.Linear(20, 3)), x)
+    expected = float(bells(x).detach().double().square().mean().sqrt())
+    assert batches.custom_units.found == {"0": pytest.approx(expected, rel=1e-5)}
+    other = FirstBatches()
+    other.load_state_dict(batches.state_dict())
+    assert other.custom_units.found == batches.custom_units.found
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        nn.Sequential(Signed(0.5, False), nn.Linear(20, 3)),
+        nn.Sequential(Bells(0.5, False), nn.LayerNorm(20), nn.Linear(20, 3)),
+        Scaled(),
+        nn.Sequential(nn.Sigmoid(), nn.Linear(8, 3)),
+    ],
+    ids=["of both signs", "normalised", "scaled", "torch's own"],
+)
+def test_which_units_are_not_measured(network):
+    assert not seen(network, torch.randn(32, 8)).custom_units.found
 
 
 @pytest.mark.parametrize(

@@ -380,3 +380,19 @@ def test_a_loss_of_which_only_a_bias_was_learned(losses, constant, first, sick):
         planned_steps=400,
     )  # fmt: skip
     assert (P.VANISHING_GRADIENT in found(signs)) is sick
+
+
+@pytest.mark.parametrize(
+    ("units", "losses", "is_data", "told"),
+    [
+        ({"bells": 4.5e-5}, FLAT, True, P.DORMANT_UNITS),
+        ({"bells": 4.5e-5}, FLAT, False, P.DORMANT_UNITS),
+        ({"bells": 0.5}, FLAT, True, P.UNNORMALIZED_INPUT),
+        ({}, FLAT, True, P.UNNORMALIZED_INPUT),
+        ({"bells": 4.5e-5}, SMALL, True, None),  # and learns
+    ],
+)
+def test_inputs_of_a_layer_that_custom_units_have_made_faint(units, losses, is_data, told):
+    inputs = InputScale("out", 4e-5, 2e-4, 2e-12, 4.5e-5, 40, is_data=is_data)
+    told_first = join_causes(examine(vitals(losses, inputs=inputs, custom_units=units)))[:1]
+    assert [symptom.problem for symptom in told_first] == ([told] if told else [])
