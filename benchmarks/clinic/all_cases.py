@@ -5,6 +5,8 @@ import faulty.acceptance
 import faulty.archives
 import faulty.assistants
 import faulty.attention
+import faulty.audit
+import faulty.audit_more
 import faulty.aviation
 import faulty.bakeoff
 import faulty.bakeoff_more
@@ -132,6 +134,8 @@ import healthy.acceptance
 import healthy.agents
 import healthy.archives
 import healthy.assistants
+import healthy.audit
+import healthy.audit_more
 import healthy.aviation
 import healthy.bakeoff
 import healthy.bakeoff_more
@@ -396,6 +400,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.workplace.CASES,
     *faulty.workplace_more.CASES,
     *faulty.workshops.CASES,
+    *faulty.audit.CASES,
+    *faulty.audit_more.CASES,
     *faulty.tutor.CASES,
     *faulty.tutor_more.CASES,
     *faulty.umpire.CASES,
@@ -543,6 +549,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.weather.CASES,
     *healthy.workplace.CASES,
     *healthy.workshops.CASES,
+    *healthy.audit.CASES,
+    *healthy.audit_more.CASES,
     *healthy.tutor.CASES,
     *healthy.tutor_more.CASES,
     *healthy.umpire.CASES,
