@@ -19,6 +19,9 @@ from ..vital_signs.vitals import Vitals
 _MAX_SHARE_DEAD = 0.5  # SageMaker Debugger.
 _MIN_SHARE_OF_UNITS_LEFT = 0.2
 _MAX_GAIN_OF_NOTHING_LEARNED = 0.05
+_SHARE_OF_ALMOST_ALL_UNITS = 0.9
+_GOOD_GAIN = 0.5
+_GOOD_GAIN_WITH_FEW_UNITS = 0.7
 
 
 def examine(vitals: Vitals) -> list[Symptom]:
@@ -80,7 +83,9 @@ def _of_outputs(vitals: Vitals) -> list[Symptom]:
 
 
 def _severity(vitals: Vitals, share: float) -> Severity:
-    learns = vitals.is_well if math.isnan(vitals.gain) or not vitals.one_loss else vitals.gain > 0.5
+    good = _GOOD_GAIN_WITH_FEW_UNITS if share > _SHARE_OF_ALMOST_ALL_UNITS else _GOOD_GAIN
+    known = not math.isnan(vitals.gain) and vitals.one_loss
+    learns = vitals.gain > good if known else vitals.is_well
     # With no constant prediction to compare with, a fall may be due to the last layer alone.
     learns &= not (share == 1.0 and _is_cut(vitals) and not vitals.objective.constant_loss > 0)
     # The rest of a layer may suffice, as long as the loss falls with it.

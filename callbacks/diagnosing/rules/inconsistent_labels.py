@@ -44,6 +44,9 @@ _MIN_RATIO_OF_A_SUM = 2.0
 _MIN_GAP_MEMORIZED = 0.02
 _MIN_GAP_FALLING_APART = 0.01
 _MIN_GAP_WHEN_HARDER = 0.1
+_MIN_GAP_OF_POSITIONS = 0.2
+_CHECKS_OF_POSITIONS = 4
+_MAX_FALL_SHARE_APART = 0.1
 _CHECKS_TO_COMPARE = 10
 _MIN_CHECKS_ABOVE = 9  # Of those to compare.
 _MIN_CHECKS_AT_CHANCE = 5
@@ -73,8 +76,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
         return []
     if vitals.overfits_on_purpose:
         return _constant(vitals)  # Nothing is meant to generalise.
-    found = _memorized(vitals) or _accuracy_at_chance(vitals)
-    return found or _constant(vitals) or _random_labels(vitals) or _harder_than_validation(vitals)
+    found = _memorized(vitals) or _accuracy_at_chance(vitals) or _constant(vitals)
+    found = found or _random_labels(vitals) or _harder_than_validation(vitals)
+    return found or _moved_apart(vitals)
 
 
 def _symptom(
@@ -363,6 +367,39 @@ def _harder_than_validation(vitals: Vitals) -> list[Symptom]:
     )
     advice = "Inspect the training samples with the highest losses: wrong labels are among them."
     return _symptom(vitals, evidence, advice, reports=3, severity="warning")
+
+
+def _moved_apart(vitals: Vitals) -> list[Symptom]:
+    """Find labels of positions, such as masks, that inputs predict in validation alone.
+
+    That is how an augmentation shows which turns the images but not their masks.
+    """
+    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    if vitals.labels_samples or vitals.objective.task not in ("binary", "classification"):
+        return []
+    if len(training) != len(checks) or vitals.evaluates_late or vitals.has_other_terms:
+        return []
+    if not vitals.validates_the_same_loss or not vitals.objective.constant_loss > 0:
+        return []
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    recent = list(zip(checks, training, strict=True))[-_CHECKS_OF_POSITIONS:]
+    if not late or len(recent) < _CHECKS_OF_POSITIONS:
+        return []
+    constant, reached = vitals.whole_constant, vitals.validation_constant
+    usual = _MIN_GAP_OF_POSITIONS + sum(vitals.dropouts)
+    apart = all(loss / constant - check / reached > usual for check, loss in recent)
+    stands = training[-1] > training[-_CHECKS_OF_POSITIONS] - _MAX_FALL_SHARE_APART * constant
+    if not apart or not stands or not vitals.gain < _MIN_GAIN_MEMORIZED:
+        return []
+    check, loss = recent[-1]
+    evidence = (
+        f"The training loss is {loss:.4g} and the validation loss {check:.4g}, where the best "
+        f"constant prediction has {constant:.4g}: inputs predict the labels of their positions in "
+        "validation, and hardly in training."
+    )
+    advice = "Move the targets as the augmentation moves the inputs: masks turn with their images."
+    # Several checks agree. Steps that are too large would harm validation, too.
+    return _symptom(vitals, evidence, advice, reports=1, severity="warning", is_root=True)
 
 
 def _is_a_part(vitals: Vitals) -> bool:

@@ -280,7 +280,7 @@ def _died_early(vitals: Vitals) -> list[Symptom]:
     if (
         len(updates) < _MIN_UPDATES
         or not vitals.step > vitals.planned_steps / 2
-        or vitals.gain > _GOOD_GAIN
+        or vitals.gain > _MIN_HARMLESS_GAIN
     ):
         return []
     # The third is of the planned steps, and not of those done so far.

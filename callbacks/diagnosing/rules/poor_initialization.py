@@ -23,7 +23,7 @@ _MIN_RECURRENT_GAIN = 3.0
 _HARDLY_ANY_GAIN = 0.1
 _GOOD_GAIN = 0.5
 _MIN_HARMLESS_GAIN = 0.8
-_MIN_HARMLESS_GAIN_IF_BINARY = 0.02
+_MIN_HARMLESS_LITTLE_GAIN = 0.02
 _EXTREME_DROPOUT = 0.8
 _RECENT_LOOKS = 3
 
@@ -53,7 +53,9 @@ def _first_loss(vitals: Vitals) -> list[Symptom]:
         return []  # Such a dropout amplifies what it lets through.
     objective, first = vitals.objective, vitals.first_data_loss
     usual = objective.usual_loss
-    good = _MIN_HARMLESS_GAIN_IF_BINARY if objective.task == "binary" else _MIN_HARMLESS_GAIN
+    # A network that was trained for something else begins with confident errors.
+    little = objective.task == "binary" or vitals.adapts
+    good = _MIN_HARMLESS_LITTLE_GAIN if little else _MIN_HARMLESS_GAIN
     waits = vitals.is_falling and not vitals.had_a_long_chance
     lasts = vitals.had_a_chance and not waits and not vitals.gain > good
     broke = not all(math.isfinite(loss) for loss in vitals.losses[-5:])

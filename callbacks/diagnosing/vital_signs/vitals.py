@@ -54,6 +54,7 @@ _FAINT_WEIGHT_GAIN = 0.03
 LOUD = 4.0
 _FEWEST_STEPS = 30
 _MIN_SHARE_OF_WEIGHTS = 0.75
+_MIN_SHARE_KEPT = 0.5
 _MAX_VARIANCE_OF_STUCK_SIGMOIDS = 0.03
 _MAX_VARIANCE_OF_SIGMOIDS = 0.25
 
@@ -132,6 +133,12 @@ class Vitals(ObservedSigns):
         # Class weights raise the loss of the best constant prediction.
         usual = max(self.objective.usual_loss, self.objective.constant_loss)
         return self.first_data_loss > _MIN_RATIO_TO_USUAL_LOSS * usual and not self.has_raw_inputs
+
+    @property
+    def adapts(self) -> bool:
+        """Whether most weights are frozen as something else has trained them, as under adapters."""
+        kept = [layer for layer in self.layers if not layer.trained and not layer.as_drawn]
+        return share_of(kept, self.layers) > _MIN_SHARE_KEPT
 
     @property
     def has_raw_inputs(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.vital_signs import FALLING, FLAT, SMALL, found, record, vitals
+from helpers.vital_signs import FALLING, FLAT, LN10, SMALL, found, record, vitals
 
 from torchvitals.callbacks import Problem as P
 from torchvitals.callbacks.diagnosing.causes import join_causes
@@ -396,3 +396,21 @@ def test_inputs_of_a_layer_that_custom_units_have_made_faint(units, losses, is_d
     inputs = InputScale("out", 4e-5, 2e-4, 2e-12, 4.5e-5, 40, is_data=is_data)
     told_first = join_causes(examine(vitals(losses, inputs=inputs, custom_units=units)))[:1]
     assert [symptom.problem for symptom in told_first] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("kept", "gain", "severity"),
+    [
+        ({"trained": False}, 0.7, "info"),  # by adapters
+        ({"trained": False}, 0.0, "warning"),
+        ({"trained": False, "as_drawn": True}, 0.7, "warning"),
+        ({}, 0.7, "warning"),
+    ],
+)
+def test_a_network_that_was_trained_for_something_else_begins_with_confident_errors(
+    kept, gain, severity
+):
+    layers = [Layer("net", 900, **kept), Layer("net.adapter", 100, has_gradient=True)]
+    losses = [17.0, *[(1 - gain) * LN10 + 0.01 * (-1) ** i for i in range(299)]]
+    signs = vitals(losses, data_losses=losses[::10], layers=layers)
+    assert found(signs)[P.POOR_INITIALIZATION] == severity

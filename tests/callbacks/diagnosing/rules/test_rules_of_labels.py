@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from torchvitals.callbacks import TrainingDoctor
 from torchvitals.callbacks.diagnosing.examination import examine
+from torchvitals.callbacks.diagnosing.vital_signs.signs import InputScale
 from torchvitals.callbacks.problem import Problem as P
 
 # A label is kept in 45 of 100 samples, and drawn from the other nine in the rest.
@@ -188,3 +189,44 @@ def test_digits_of_which_a_share_is_labelled_by_chance(share, severity, scores):
     ).fit(Plain(scores), *loaders)  # fmt: skip
     said = {d.problem: d.severity for d in doctor.diagnoses}
     assert said.get(P.INCONSISTENT_LABELS) == severity
+
+
+MASKS = replace(
+    vitals().objective, task="binary", kind="bce_logits", constant_loss=0.363, labels=4096.0,
+    target_counts=[880.0, 120.0], predicted_counts=[990.0, 10.0], target_shape=(16, 1, 16, 16),
+)  # fmt: skip
+TURNED = {
+    "objective": MASKS, "planned_steps": 310,
+    "inputs": InputScale("down", 0.1, 0.4, 0.4, 0.4, 1, sizes=(16, 1)),
+    "validation_losses": [0.6, 0.48, 0.39, 0.23, 0.22, 0.21, 0.21],
+    "training_epoch_losses": [0.72, 0.6, 0.5, 0.345, 0.34, 0.335, 0.335],
+    "validation_epochs": list(range(7)),
+}  # fmt: skip
+HARDLY = [0.335 + 0.01 * (-1) ** i for i in range(300)]
+
+
+def test_masks_that_do_not_turn_with_their_images():
+    (symptom,) = [
+        s for s in examine(vitals(HARDLY, **TURNED)) if s.problem is P.INCONSISTENT_LABELS
+    ]
+    assert symptom.severity == "warning"
+    assert "masks turn with their images" in symptom.remedies[0].advice
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"dropouts": [0.2]},  # is in training alone
+        {"planned_steps": 1000},
+        {"objective": replace(MASKS, labels=16.0)},  # of whole samples, which MixUp mixes
+        {"objective": replace(MASKS, task="regression", kind="squared")},
+        {"validation_losses": [0.6, 0.48, 0.39, 0.32, 0.31, 0.3, 0.3]},
+        {"validation_losses": [0.6, 0.48, 0.39, 0.3, 0.22, 0.21, 0.21]},  # at three of four
+        {"training_epoch_losses": [0.72, 0.6, 0.5, 0.4, 0.38, 0.36, 0.335]},  # still falls
+        {"losses": [0.2 + 0.01 * (-1) ** i for i in range(300)]},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_what_else_makes_masks_harder_in_training(other):
+    signs = {"losses": HARDLY, **TURNED, **other}
+    assert P.INCONSISTENT_LABELS not in found(vitals(signs.pop("losses"), **signs))

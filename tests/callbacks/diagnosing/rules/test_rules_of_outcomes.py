@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers.vital_signs import FALLING, FLAT, SMALL, found, record, vitals
+from helpers.vital_signs import FALLING, FLAT, LN10, SMALL, found, record, vitals
 from torch import nn
 
 from torchvitals.callbacks import Problem as P
@@ -490,3 +490,12 @@ def test_losses_that_may_be_sums_over_batches_of_other_sizes(size, sick, knows):
     if not knows:
         signs = replace(signs, objective=Objective(), data_losses=[])
     assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is (sick or knows)
+
+
+@pytest.mark.parametrize(
+    ("share", "gain", "severity"),
+    [(0.95, 0.6, "warning"), (0.95, 0.75, "info"), (0.85, 0.6, "info"), (0.85, 0.4, "warning")],
+)
+def test_with_hardly_a_unit_left_more_must_be_learned(share, gain, severity):
+    losses = [(1 - gain) * LN10 + 0.01 * (-1) ** i for i in range(300)]
+    assert found(vitals(losses, dead=record(act=[share])))[P.DEAD_RELU] == severity

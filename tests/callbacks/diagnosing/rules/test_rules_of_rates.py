@@ -46,6 +46,8 @@ def test_a_rate_that_died_in_the_first_third():
         {"waits_for_plateau": True},
     ):
         assert P.LEARNING_RATE_TOO_LOW not in found(vitals(HALF_WAY, **{**DIED, **more}))
+    most = [0.3 * LN10 + 0.01 * (-1) ** i for i in range(300)]
+    assert P.LEARNING_RATE_TOO_LOW in found(vitals(most, **DIED))
     assert P.LEARNING_RATE_TOO_LOW not in found(vitals(SMALL, **DIED))
 
 
