@@ -40,7 +40,6 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
     counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
     if not vitals.had_a_long_chance or len(said) != len(counts):
         return False
-    is_binary = vitals.objective.task == "binary"
     if not vitals.has_learned and max(counts) < _MIN_SHARE_OF_LARGEST_CLASS * sum(counts):
         return False  # It cannot tell the frequent ones apart, either.
     learns = vitals.is_falling or vitals.labels_samples
@@ -51,31 +50,51 @@ def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
         < min(_SHARE_TO_LEARN_THE_RARE * vitals.planned_steps, _STEPS_TO_LEARN_THE_RARE)
     ):
         return False  # Rare classes are learned last.
+    if _is_seldom_likeliest(vitals, len(counts)):
+        return False
+    expected = {i: sum(said) * counts[i] / sum(counts) for i in rare}
+    least = _least_share_predicted(vitals, len(counts))
+    return any(e >= _MIN_EXPECTED_PREDICTIONS and said[i] < least * e for i, e in expected.items())
+
+
+def _is_seldom_likeliest(vitals: Vitals, classes: int) -> bool:
+    """Whether a good model, too, would hardly ever predict what is rare."""
+    is_binary = vitals.objective.task == "binary"
     if vitals.labels_samples:
         # A rare event, such as a click, is seldom likelier than not, and a model of it may be good
         # all the same, unless it is to decide.
-        knows = _knows(vitals) > _HARDLY_ANY_GAIN and not vitals.wants_decisions
-        unlikely = is_binary and (knows or (vitals.wants_order and vitals.has_learned))
-    else:
-        # Rare words are never the likeliest, not even in a good language model. Some rare pixels of
-        # a mask are.
-        asked = len(counts) <= _VERY_FEW_CLASSES and vitals.wants_decisions
-        good = vitals.gain > (_GOOD_GAIN if asked else _LITTLE_GAIN)
-        unlikely = not is_binary and (good or len(counts) > _FEW_CLASSES)
-    if unlikely:
-        return False
-    expected = {i: sum(said) * counts[i] / sum(counts) for i in rare}
-    few = is_binary or len(counts) <= _VERY_FEW_CLASSES
-    seldom = _MAX_SHARE_PREDICTED
+        decides = vitals.wants_decisions or _knows_when_it_is(vitals)
+        knows = _knows(vitals) > _HARDLY_ANY_GAIN and not decides
+        return is_binary and (knows or (vitals.wants_order and vitals.has_learned))
+    # Rare words are never the likeliest, not even in a good language model. Some rare pixels of
+    # a mask are.
+    asked = classes <= _VERY_FEW_CLASSES and vitals.wants_decisions
+    good = vitals.gain > (_GOOD_GAIN if asked else _LITTLE_GAIN)
+    return not is_binary and (good or classes > _FEW_CLASSES)
+
+
+def _knows_when_it_is(vitals: Vitals) -> bool:
+    """Whether so much is known of a rare event in the end that it is likelier than not at times."""
+    return _is_late(vitals) and vitals.gain > _LITTLE_GAIN
+
+
+def _is_late(vitals: Vitals) -> bool:
+    return vitals.step > _LATE_SHARE_OF_STEPS * vitals.planned_steps
+
+
+def _least_share_predicted(vitals: Vitals, classes: int) -> float:
+    """Return the share of the expected predictions below which a class is hardly predicted."""
+    is_binary = vitals.objective.task == "binary"
+    few = is_binary or classes <= _VERY_FEW_CLASSES
     if few and vitals.wants_decisions and vitals.labels_samples:
         # With one error in ten, half of the rare class is missed; it is learned last.
-        late = vitals.step > _LATE_SHARE_OF_STEPS * vitals.planned_steps
-        seldom = (
+        return (
             _MAX_SHARE_PREDICTED_LATE
-            if late and vitals.gain < _MAX_GAIN_WITH_RARE_MISSED
+            if _is_late(vitals) and vitals.gain < _MAX_GAIN_WITH_RARE_MISSED
             else _MAX_SHARE_PREDICTED_IF_ASKED
         )
-    return any(e >= _MIN_EXPECTED_PREDICTIONS and said[i] < seldom * e for i, e in expected.items())
+    known = is_binary and _knows_when_it_is(vitals)
+    return _MAX_SHARE_PREDICTED_IF_ASKED if known else _MAX_SHARE_PREDICTED
 
 
 def _is_of_another_mix(vitals: Vitals) -> bool:

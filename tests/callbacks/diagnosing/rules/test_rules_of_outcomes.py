@@ -499,3 +499,26 @@ def test_losses_that_may_be_sums_over_batches_of_other_sizes(size, sick, knows):
 def test_with_hardly_a_unit_left_more_must_be_learned(share, gain, severity):
     losses = [(1 - gain) * LN10 + 0.01 * (-1) ** i for i in range(300)]
     assert found(vitals(losses, dead=record(act=[share])))[P.DEAD_RELU] == severity
+
+
+@pytest.mark.parametrize(
+    ("left", "said", "other", "severity"),
+    [
+        (0.65, 0.0, {}, "warning"),
+        (0.65, 0.15, {}, "warning"),  # a seventh of what there are
+        (0.65, 0.25, {}, "info"),
+        (0.8, 0.0, {}, "info"),  # as of a click, of which little can be known
+        (0.65, 0.0, {"planned_steps": 400}, "info"),  # They come last.
+        (0.65, 0.0, {"wants_order": True}, "info"),
+    ],
+)
+def test_a_rare_label_of_which_much_is_known_is_said_now_and_then(left, said, other, severity):
+    share = 1 / 30
+    constant = -(math.log(share) * share + (1 - share) * math.log(1 - share))
+    labels = Objective(
+        "binary", "bce_logits", classes=1, constant_loss=constant,
+        target_counts=[2900.0, 100.0], predicted_counts=[3000 - 100 * said, 100 * said],
+    )  # fmt: skip
+    losses = [constant * (left + 0.01 * (-1) ** i) for i in range(300)]
+    signs = vitals(losses, objective=labels, **{"planned_steps": 310, **other})
+    assert found(signs)[P.CLASS_IMBALANCE] == severity
