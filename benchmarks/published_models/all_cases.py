@@ -1,19 +1,28 @@
 """The trainings, field by field."""
 
+import attention
+import decisions
 import embeddings
+import forecasts
 import generative
 import graphs
 import images
 import language
+import molecules
+import optimizers
 import science
 import series
+import sound
 import spikes
 import tables
+import uncertainty
 from case import Case
 
 CASES: tuple[Case, ...] = (
     *images.CASES, *language.CASES, *graphs.CASES, *tables.CASES, *series.CASES,
     *embeddings.CASES, *generative.CASES, *science.CASES, *spikes.CASES,
+    *optimizers.CASES, *molecules.CASES, *uncertainty.CASES, *sound.CASES, *forecasts.CASES,
+    *attention.CASES, *decisions.CASES,
 )  # fmt: skip
 
 

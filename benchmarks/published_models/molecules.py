@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from case import Case, Goal, Published, adam, adamw, tensor_case
+from case import Case, Goal, Published, adamw, tensor_case
 from data_sets import Split, as_tensor, split
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
@@ -72,16 +72,13 @@ ATOMS = 6
 
 @cache
 def clusters() -> Split:
-    """Six atoms of two kinds near each other: kinds, places, energy and the forces on them."""
+    """Six atoms of two kinds near each other: kinds, places, and energy, of a variance of 1."""
     draw = np.random.default_rng(0)
     corners = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])
     places = as_tensor(1.2 * corners + 0.15 * draw.normal(size=(1200, ATOMS, 3)))
     kinds = as_tensor(np.where(draw.random((1200, ATOMS)) < 0.5, 6, 8))
-    places.requires_grad_()
     energy = bonds(kinds, places)
-    (slope,) = torch.autograd.grad(energy.sum(), places)
-    energy = energy.detach()
-    return split(kinds, places.detach(), energy - energy.mean(), -slope)
+    return split(kinds, places, (energy - energy.mean()) / energy.std())
 
 
 def bonds(kinds: Tensor, places: Tensor) -> Tensor:
@@ -92,35 +89,18 @@ def bonds(kinds: Tensor, places: Tensor) -> Tensor:
     return (depth * ((1 - torch.exp(1.8 - distance)) ** 2 - 1)).sum(1)
 
 
-def continuous_filters() -> LightningModule:
-    import schnetpack as spk
-    from schnetpack.nn import CosineCutoff, GaussianRBF
+def symmetry_functions() -> LightningModule:
+    """The package's networks, one for each kind of atom, of functions of what surrounds an atom."""
+    from torchani.arch import simple_ani
 
-    network = spk.model.NeuralNetworkPotential(
-        spk.representation.SchNet(32, 2, GaussianRBF(20, cutoff=5.0), CosineCutoff(5.0)),
-        [spk.atomistic.PairwiseDistances()],
-        [spk.atomistic.Atomwise(n_in=32, output_key="energy"), spk.atomistic.Forces()],
-    )
-    return Published(network, pull, adamw(2e-3))
+    network = simple_ani(("C", "O"), "wb97x-631gd", repulsion=False, self_energies="zero")
 
+    def step(network: nn.Module, batch: Any) -> dict[str, Tensor]:
+        kinds, places, energy = batch
+        error = F.mse_loss(network((kinds, places)).energies, energy)
+        return {"loss": error / ATOMS**0.5, "mse": error}
 
-def pull(network: nn.Module, batch: Any) -> dict[str, Tensor]:
-    """The errors of energy and forces, weighted as in the package's tutorial."""
-    kinds, places, energy, forces = batch
-    count = len(kinds)
-    first, second = (~torch.eye(ATOMS, dtype=torch.bool)).nonzero().T
-    shifts = ATOMS * torch.arange(count)[:, None]
-    with torch.enable_grad():
-        found = network({
-            "_atomic_numbers": kinds.flatten(), "_positions": places.flatten(0, 1).clone(),
-            "_idx_i": (first + shifts).flatten(), "_idx_j": (second + shifts).flatten(),
-            "_idx_m": torch.arange(count).repeat_interleave(ATOMS),
-            "_offsets": torch.zeros(count * len(first), 3),
-            "_n_atoms": torch.full((count,), ATOMS),
-        })  # fmt: skip
-    error = F.mse_loss(found["forces"], forces.flatten(0, 1))
-    loss = 0.01 * F.mse_loss(found["energy"], energy) + 0.99 * error
-    return {"loss": loss, "mse": error}
+    return Published(network, step, adamw(5e-4))
 
 
 class Counts(Dataset[Any]):
@@ -157,17 +137,17 @@ def single_cells() -> LightningModule:
 
 
 CASES = (
-    # The targets have a variance of 2; nobody measures them better than to 0.9.
+    # The sum of the groups' own shares is nearly all of it.
     molecule_case("MPNN", "RegressionFFN", 15, Goal("val/r2", at_least=0.9)),
     molecule_case("MPNN, evidential", "EvidentialFFN", 20, Goal("val/r2", at_least=0.85)),
-    # The forces have a variance of 0.6.
     tensor_case(
-        "schnetpack/SchNet", "forces on atoms", continuous_filters, clusters, 20,
-        Goal("val_mse", at_most=0.06), trainer={"inference_mode": False},
+        "torchani/ANI", "energy of atoms", symmetry_functions, clusters, 12,
+        Goal("val_mse", at_most=0.1),
     ),
+    # Who knows the mean of each gene only has 307 nats.
     Case(
         "scvi_tools/SCVI", "counts of genes", single_cells,
         lambda: DataLoader(Counts(train=True), 128, shuffle=True),
-        lambda: DataLoader(Counts(train=False), 128), 40, Goal("elbo_validation", at_most=400),
+        lambda: DataLoader(Counts(train=False), 128), 40, Goal("elbo_validation", at_most=292),
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from case import Case, Goal, Published, accuracy, adam, tensor_case
-from data_sets import Split, as_tensor, digits, split, table
+from data_sets import Split, split, table
 from lightning.pytorch import LightningModule
 from sklearn.datasets import load_iris
 from torch import Tensor, nn
@@ -43,9 +43,7 @@ def mean_and_variance() -> LightningModule:
     from lightning_uq_box.uq_methods import MVERegression
 
     network = MLP(n_inputs=1, n_hidden=[50, 50, 50], n_outputs=2, activation_fn=nn.Tanh())
-    return MVERegression(
-        network, optimizer=partial(torch.optim.Adam, lr=4e-3), burnin_epochs=10
-    )
+    return MVERegression(network, optimizer=partial(torch.optim.Adam, lr=4e-3), burnin_epochs=10)
 
 
 def quantiles() -> LightningModule:
@@ -210,7 +208,7 @@ CASES = (
     named_case("QuantileRegression", quantiles),
     # The noise of the tables has 0.17; trees leave 0.35.
     tensor_case(
-        "torch_uncertainty/evidential", "regression", evidential, table_of_columns, 25,
+        "torch_uncertainty/evidential", "regression", evidential, table, 25,
         Goal("val/reg/RMSE", at_most=0.4), batch_size=64,
     ),
     tensor_case(
@@ -229,7 +227,7 @@ CASES = (
     ),
     # Not knowing anything is worth 1.39.
     tensor_case(
-        "sbi/NSF", "parameters of simulations", posterior, simulations, 12,
+        "sbi/NSF", "simulations' parameters", posterior, simulations, 12,
         Goal("val_loss", at_most=-1.0), batch_size=100, trainer={"gradient_clip_val": 5.0},
     ),
 )  # fmt: skip
