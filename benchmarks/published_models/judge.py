@@ -75,11 +75,14 @@ def judge(case: Case, seed: int) -> Verdict:
         warnings.simplefilter("always")
         trainer = case.fit(seed, [doctor])
     seconds = time.process_time() - start
-    if complaints := [str(w.message) for w in warned if is_ours(w)]:
-        raise RuntimeError(f"the doctor warned: {'; '.join(complaints)}")
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(record=True) as usual, contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("always")
         alone = case.fit(seed)
+    # What torch's functions warn of in any training is said of the file that calls them for others.
+    known = {str(w.message) for w in usual}
+    complaints = unique(str(w.message) for w in warned if is_ours(w))
+    if new := [text for text in complaints if text not in known]:
+        raise RuntimeError(f"the doctor warned: {'; '.join(new)}")
     said = [d for d in doctor.announced if d.severity != "info"]
     return Verdict(
         case, trainer.global_step, float(trainer.callback_metrics[case.goal.metric]), seconds,

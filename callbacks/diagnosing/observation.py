@@ -344,7 +344,7 @@ class Observation:
         vitals.side_losses = self._sides.found
         read_rates(trainer, vitals)
         self._find_layers_anew(trainer, trainer.optimizers)
-        self._weights.settle(trainer.optimizers, self._batches.ran)
+        self._weights.settle(trainer.optimizers, self._batches.ran, self._batches.follow)
         return replace(vitals)
 
     def state_dict(self) -> dict[str, Any]:

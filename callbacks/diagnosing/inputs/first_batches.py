@@ -38,6 +38,7 @@ class BatchNews:
 
     Attributes:
         ran: Names of the layers that were called so far.
+        follow: Those of them whose input depended on trained weights.
         first: Name of the layer that was called first.
         norms: News of its BatchNorm layers.
         moments: Moments of the first layer's input features, for each new batch.
@@ -48,6 +49,7 @@ class BatchNews:
     """
 
     ran: list[str]
+    follow: list[str]
     first: str
     norms: NormNews
     moments: list[Moments]
@@ -64,6 +66,7 @@ class FirstBatches:
 
     Attributes:
         ran: Names of the layers that were called, on any rank.
+        follow: Those of them whose input depended on trained weights.
         first: Name of the layer that was called first.
         norms: Batches of BatchNorm layers.
         side_inputs: Inputs of layers after the first.
@@ -85,6 +88,7 @@ class FirstBatches:
         self.custom_units, self.time_axes = CustomUnits(), TimeAxes()
         self.probe, self.repeated = SequenceProbe(), RepeatedCalls()
         self.ran: set[str] = set()
+        self.follow: set[str] = set()
         self.has_news = False
         self.first, self._rows = "", 0
         self._sizes: tuple[int, ...] = ()
@@ -153,6 +157,8 @@ class FirstBatches:
             # Packed sequences hold the existing time steps only, ordered by time.
             sizes = x.batch_sizes[:1].tolist() if isinstance(x, PackedSequence) else []
             x = x.data if isinstance(x, PackedSequence) else x
+            if isinstance(x, Tensor) and x.grad_fn is not None:
+                self.follow.add(name)
             if not (is_layer and is_whole(x) and x.is_floating_point() and x.ndim > 1):
                 return
             self.custom_units.look(x)
@@ -214,6 +220,7 @@ class FirstBatches:
         batches, self._new_batches = self._new_batches, []
         return BatchNews(
             sorted(self.ran),
+            sorted(self.follow),
             self.first,
             self.norms.news(),
             [(n, mean.cpu(), squares.cpu(), far.cpu()) for n, mean, squares, far in moments],
@@ -226,6 +233,7 @@ class FirstBatches:
     def take(self, ranks: Sequence[BatchNews]) -> None:
         """Merge the news of all ranks."""
         self.ran.update(name for rank in ranks for name in rank.ran)
+        self.follow.update(name for rank in ranks for name in rank.follow)
         self.first = next((rank.first for rank in ranks if rank.first), "")
         self.norms.take([rank.norms for rank in ranks])
         self.side_inputs.take([rank.side_inputs for rank in ranks])
@@ -272,6 +280,7 @@ class FirstBatches:
             usual_std=float(varied.median()) if len(varied) else 0.0,
             drift=drift,
             growth=growth,
+            upper_rms=_upper_quartile((means.square() + deviations.square()).sqrt()),
             mean=float(means.mean()),
             std=math.hypot(within, means.std(correction=0)),
         )
@@ -280,6 +289,7 @@ class FirstBatches:
         """Return what was merged so far."""
         return {
             "ran": sorted(self.ran),
+            "follow": sorted(self.follow),
             "first": self.first,
             "rows": self._rows,
             "sizes": self._sizes,
@@ -298,6 +308,7 @@ class FirstBatches:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a saved state."""
         self.ran, self.first = set(state_dict["ran"]), state_dict["first"]
+        self.follow = set(state_dict.get("follow", []))
         self._rows, self._first_gap = state_dict["rows"], state_dict["first_gap"]
         self.norms.load_state_dict(state_dict["norms"])
         self.side_inputs.load_state_dict(state_dict["side_inputs"])
@@ -361,6 +372,10 @@ def _join_moments(one: Moments | None, other: Moments) -> Moments:
     joined = squares + other_squares + distance.square() * (n * m / (n + m))
     farthest = torch.maximum(farthest, other_farthest)
     return n + m, mean + distance * (m / (n + m)), joined, farthest
+
+
+def _upper_quartile(values: Tensor) -> float:
+    return float(values.quantile(0.75, interpolation="lower"))
 
 
 def _change(means: Tensor, deviations: Tensor) -> tuple[float, float]:

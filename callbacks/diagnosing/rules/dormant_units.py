@@ -100,12 +100,10 @@ def _dormant(vitals: Vitals) -> list[Symptom]:
 def _idle(vitals: Vitals) -> list[Symptom]:
     """Find the layer with most units that are never selected; dead ReLUs are another matter."""
     shut = any(share > _MAX_SHARE_OF_UNITS for share in vitals.dead.last.values())
-    layers = [
-        layer
-        for layer in vitals.layers
-        if layer.trained and _MAX_SHARE_OF_UNITS < layer.idle_share < 1
-    ]
-    layers = [layer for layer in layers if not layer.is_last]
+    trained = [layer for layer in vitals.layers if layer.trained]
+    # Some answers are seldom asked for, or never used, as N-BEATS' last backcast.
+    hidden = [layer for layer in trained[:-1] if not layer.is_last]
+    layers = [layer for layer in hidden if _MAX_SHARE_OF_UNITS < layer.idle_share < 1]
     if shut or not layers or not vitals.had_a_long_chance:
         return []
     worst = max(layers, key=lambda layer: layer.idle_share)

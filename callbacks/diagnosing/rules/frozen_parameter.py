@@ -218,7 +218,10 @@ def _does_no_harm(vitals: Vitals, left: _LeftOut, share: float) -> bool:
     branches may suffice for the task: the larger the one that is cut off, the better it must do.
     """
     goes_on = not vitals.is_rising if left.is_cut else vitals.is_well
-    if share < _SMALL_SHARE_OF_WEIGHTS and vitals.has_learned and goes_on:
+    # A layer that could pass gradients on, and gets none, has an output that the loss does not use.
+    unused = left.is_cut and all(layer.follows for layer in left.layers)
+    few = _SHARE_OF_A_BRANCH if unused else _SMALL_SHARE_OF_WEIGHTS
+    if share < few and vitals.has_learned and goes_on:
         return True
     enough = _MIN_HARMLESS_GAIN if share < _SHARE_OF_A_BRANCH else _EXCELLENT_GAIN
     early_or_needless = not vitals.had_a_long_chance or vitals.gain > enough

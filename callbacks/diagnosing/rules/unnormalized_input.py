@@ -79,8 +79,8 @@ def _reason(vitals: Vitals) -> str | None:
         return None  # `non_finite` reports that.
     if vitals.has_faint_inputs and (vitals.faint_units or not inputs.is_data):
         return None  # Units or weights have made them so.
-    if inputs.rms > _LARGE_ROOT_MEAN_SQUARE:
-        return f"their root mean square is {inputs.rms:.3g}"
+    if inputs.level > _LARGE_ROOT_MEAN_SQUARE:
+        return f"their root mean square is {inputs.level:.3g}"
     if vitals.has_faint_inputs:
         return f"their root mean square is {inputs.rms:.1e}"
     if inputs.features > 1 and inputs.largest_std > max(

@@ -30,6 +30,7 @@ class InputScale:
         growth: Standard deviation of the last quarter over that of the first.
         mean: Mean of all entries.
         std: Standard deviation of all entries.
+        upper_rms: Upper quartile of the batches' root mean squares.
         first_gap: Number of the first inspected batch with NaN or infinity, from 0; -1 for none.
         is_data: Whether the layer's input depends on no weight of the network.
     """
@@ -50,6 +51,12 @@ class InputScale:
     growth: float = NAN
     mean: float = NAN
     std: float = NAN
+    upper_rms: float = NAN
+
+    @property
+    def level(self) -> float:
+        """Root mean square, unless a few batches raise it far above that of all others."""
+        return min(self.rms, self.upper_rms) if math.isfinite(self.upper_rms) else self.rms
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ class Layer:
         stepped: Whether an optimiser that has it ever made a step; True if none has it.
         rated: Whether its learning rate was ever other than 0 at a step; True if no optimiser has
             it.
+        follows: Whether its input was seen to depend on trained weights.
         is_last: Whether it is the last layer.
         identical_units: Whether all its units have the same weights and, after the first
             backward pass, the same gradients.
@@ -113,6 +121,7 @@ class Layer:
     has_gradient: bool = False
     stepped: bool = True
     rated: bool = True
+    follows: bool = False
     is_last: bool = False
     identical_units: bool = False
     weight_gain: float = NAN

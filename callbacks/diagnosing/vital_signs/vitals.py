@@ -143,7 +143,7 @@ class Vitals(ObservedSigns):
     @property
     def has_raw_inputs(self) -> bool:
         """Whether inputs are so large that their effects are not due to the weights."""
-        return self.inputs.rms > 10 or any(side.is_raw for side in self.side_inputs.values())
+        return self.inputs.level > 10 or any(side.is_raw for side in self.side_inputs.values())
 
     @property
     def has_faint_inputs(self) -> bool:

@@ -293,12 +293,15 @@ class WeightInspection:
         self._vitals.decay_pulls = [*self._vitals.decay_pulls, *ranks[0].decay_pulls]
         self._stepped = set[int]().union(*(rank.stepped for rank in ranks))
 
-    def settle(self, optimizers: Sequence[Optimizer], ran: Iterable[str]) -> None:
+    def settle(
+        self, optimizers: Sequence[Optimizer], ran: Iterable[str], follow: Iterable[str]
+    ) -> None:
         """Bring the layers up to date.
 
         Args:
             optimizers: The Trainer's optimisers.
             ran: Names of the layers that were called.
+            follow: Names of those whose input was seen to depend on trained weights.
         """
         optimized = parameters_of(optimizers)
         rated = {
@@ -311,7 +314,7 @@ class WeightInspection:
         stepped = [o for place, o in enumerate(optimizers) if place in self._stepped]
         moved = optimized if len(stepped) == len(optimizers) else parameters_of(stepped)
         for layer in self._vitals.layers:
-            layer.ran = layer.name in ran
+            layer.ran, layer.follows = layer.name in ran, layer.name in follow
             # A layer that was frozen at first may have been unfrozen.
             weight = self._weights[layer.name]
             layer.trained = weight is not None and weight.requires_grad

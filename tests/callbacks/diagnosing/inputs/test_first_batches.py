@@ -66,6 +66,37 @@ def seen(module, *inputs):
     return batches
 
 
+@pytest.mark.parametrize(("far", "level"), [([3], False), ([1, 2, 3], True)])
+def test_a_batch_with_an_outlier_does_not_set_the_level_of_the_inputs(far, level):
+    torch.manual_seed(0)
+    network, batches, sizes = nn.Linear(4, 3), FirstBatches(), []
+    for number in range(5):
+        x = torch.randn(32, 4)
+        if number in far:
+            x[0] = 2000.0
+        sizes.append(float(x.double().square().mean().sqrt()))
+        batches.number = number
+        batches.attach(network)
+        network(x)
+    batches.take([batches.news()])
+    scale = batches.input_scale()
+    assert scale.upper_rms == pytest.approx(sorted(sizes)[3], rel=0.01)
+    assert scale.rms > 100
+    assert (scale.level > 100) is level
+
+
+def test_which_layers_follow_trained_ones():
+    torch.manual_seed(0)
+    network, x = TwoInputs(), (torch.randn(32, 8), torch.randn(32, 3), torch.randn(32, 2))
+    batches = seen(network, *x)
+    assert batches.follow == {"head"}
+    other = FirstBatches()
+    other.load_state_dict(batches.state_dict())
+    assert other.follow == {"head"}
+    network.requires_grad_(False)
+    assert not seen(network, *x).follow
+
+
 @pytest.mark.parametrize("trained", [False, True])
 def test_the_outputs_of_custom_units_are_measured(trained):
     torch.manual_seed(0)

@@ -12,7 +12,7 @@ from torchvitals.callbacks import Problem as P
 from torchvitals.callbacks.diagnosing.causes import join_causes
 from torchvitals.callbacks.diagnosing.examination import examine
 from torchvitals.callbacks.diagnosing.inputs.first_batches import FirstBatches
-from torchvitals.callbacks.diagnosing.vital_signs.signs import InputScale, Objective
+from torchvitals.callbacks.diagnosing.vital_signs.signs import InputScale, Layer, Objective
 
 RUNOFF = Objective(
     "regression", "squared", constant_loss=1.0, target_variance=1.0, target_range=(-0.8, 9.5),
@@ -522,3 +522,23 @@ def test_a_rare_label_of_which_much_is_known_is_said_now_and_then(left, said, ot
     losses = [constant * (left + 0.01 * (-1) ** i) for i in range(300)]
     signs = vitals(losses, objective=labels, **{"planned_steps": 310, **other})
     assert found(signs)[P.CLASS_IMBALANCE] == severity
+
+
+@pytest.mark.parametrize(
+    ("follows", "share", "severity"),
+    [(True, 0.2, "info"), (False, 0.2, "warning"), (True, 0.3, "warning"), (False, 0.05, "info")],
+)
+def test_an_output_that_the_loss_does_not_use_is_no_branch_that_is_cut_off(
+    follows, share, severity
+):
+    body = Layer("body", 1000, has_gradient=True)
+    other = Layer("other", int(1000 * share / (1 - share)), follows=follows)
+    losses = [1.5 + 0.01 * (-1) ** i for i in range(300)]
+    signs = vitals(losses, layers=[body, other])
+    assert found(signs)[P.FROZEN_PARAMETER] == severity
+
+
+@pytest.mark.parametrize(("upper", "told"), [(1.2, False), (180.0, True), (math.nan, True)])
+def test_inputs_are_large_if_a_quarter_of_the_batches_are(upper, told):
+    inputs = InputScale("net", 1.0, 180.0, 180.0, 180.0, 1, upper_rms=upper)
+    assert (P.UNNORMALIZED_INPUT in found(vitals(FLAT, inputs=inputs))) is told

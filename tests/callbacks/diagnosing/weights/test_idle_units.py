@@ -90,6 +90,7 @@ def test_most_of_a_layers_units_idle():
         [replace(IDLE, idle_share=1.0), HEAD],  # no gradient at all is another matter
         [replace(IDLE, trained=False), HEAD],
         [Layer("body", 1000), replace(HEAD, idle_share=0.9)],  # answers that are seldom asked for
+        [Layer("body", 1000), replace(IDLE, name="end"), replace(HEAD, trained=False)],  # a basis
     ],
 )
 def test_some_units_idle_or_all_or_those_of_the_last_layer(layers):
