@@ -46,6 +46,7 @@ _MIN_GAP_FALLING_APART = 0.01
 _MIN_GAP_WHEN_HARDER = 0.1
 _MIN_GAP_OF_POSITIONS = 0.2
 _CHECKS_OF_POSITIONS = 4
+_DIMENSIONS_OF_MASKS = 3
 _MAX_FALL_SHARE_APART = 0.1
 _CHECKS_TO_COMPARE = 10
 _MIN_CHECKS_ABOVE = 9  # Of those to compare.
@@ -370,16 +371,19 @@ def _harder_than_validation(vitals: Vitals) -> list[Symptom]:
 
 
 def _moved_apart(vitals: Vitals) -> list[Symptom]:
-    """Find labels of positions, such as masks, that inputs predict in validation alone.
+    """Find labels of an image's positions, as in masks, that it predicts in validation alone.
 
     That is how an augmentation shows which turns the images but not their masks.
     """
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
-    if vitals.labels_samples or vitals.objective.task not in ("binary", "classification"):
+    objective = vitals.objective
+    if vitals.labels_samples or objective.task not in ("binary", "classification"):
         return []
+    if len(objective.target_shape) < _DIMENSIONS_OF_MASKS:
+        return []  # Words may be left out or replaced in training alone.
     if len(training) != len(checks) or vitals.evaluates_late or vitals.has_other_terms:
         return []
-    if not vitals.validates_the_same_loss or not vitals.objective.constant_loss > 0:
+    if not vitals.validates_the_same_loss or not objective.constant_loss > 0:
         return []
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     recent = list(zip(checks, training, strict=True))[-_CHECKS_OF_POSITIONS:]

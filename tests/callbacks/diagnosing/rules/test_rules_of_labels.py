@@ -220,6 +220,7 @@ def test_masks_that_do_not_turn_with_their_images():
         {"planned_steps": 1000},
         {"objective": replace(MASKS, labels=16.0)},  # of whole samples, which MixUp mixes
         {"objective": replace(MASKS, task="regression", kind="squared")},
+        {"objective": replace(MASKS, target_shape=(16, 256))},  # words, of which some are left out
         {"validation_losses": [0.6, 0.48, 0.39, 0.32, 0.31, 0.3, 0.3]},
         {"validation_losses": [0.6, 0.48, 0.39, 0.3, 0.22, 0.21, 0.21]},  # at three of four
         {"training_epoch_losses": [0.72, 0.6, 0.5, 0.4, 0.38, 0.36, 0.335]},  # still falls
