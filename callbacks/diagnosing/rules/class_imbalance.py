@@ -93,7 +93,8 @@ def _least_share_predicted(vitals: Vitals, classes: int) -> float:
             if _is_late(vitals) and vitals.gain < _MAX_GAIN_WITH_RARE_MISSED
             else _MAX_SHARE_PREDICTED_IF_ASKED
         )
-    known = is_binary and _knows_when_it_is(vitals)
+    # Of a heat map's few peaks, fewer are likelier than not.
+    known = is_binary and vitals.labels_samples and _knows_when_it_is(vitals)
     return _MAX_SHARE_PREDICTED_IF_ASKED if known else _MAX_SHARE_PREDICTED
 
 

@@ -507,6 +507,7 @@ def test_with_hardly_a_unit_left_more_must_be_learned(share, gain, severity):
         (0.65, 0.0, {}, "warning"),
         (0.65, 0.15, {}, "warning"),  # a seventh of what there are
         (0.65, 0.25, {}, "info"),
+        (0.65, 0.15, {"inputs": InputScale("a", 0, 1, 1, 1, 3, (16, 3))}, "info"),  # of pixels
         (0.8, 0.0, {}, "info"),  # as of a click, of which little can be known
         (0.65, 0.0, {"planned_steps": 400}, "info"),  # They come last.
         (0.65, 0.0, {"wants_order": True}, "info"),
