@@ -49,10 +49,10 @@ class Case:
     def package(self) -> str:
         return self.name.split("/")[0]
 
-    def fit(self, seed: int, callbacks: Sequence[Callback] = ()) -> Trainer:
+    def fit(self, seed: int, callbacks: Sequence[Callback] = (), steps: int = -1) -> Trainer:
         seed_everything(seed, verbose=False)
         trainer = Trainer(
-            max_epochs=self.epochs, accelerator="cpu", devices=1, logger=False,
+            max_epochs=self.epochs, max_steps=steps, accelerator="cpu", devices=1, logger=False,
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
             callbacks=list(callbacks), **self.trainer,
         )  # fmt: skip

@@ -4,9 +4,10 @@ Each is trained twice from one seed, with a doctor and without. It counts as fla
 or worse was given at any time, and as identical if not a bit of the weights, the buffers and the
 last validation differs.
 
-    python benchmarks/published_models/judge.py [--models NAME ...] [--seed 0]
+    python benchmarks/published_models/judge.py [--models NAME ...] [--seed 0] [--steps N]
 
-A name is that of a training or of a package. Writes results/published_models.txt if all are run.
+A name is that of a training or of a package. Writes results/published_models.txt if all are run to
+their end.
 """
 
 import argparse
@@ -62,7 +63,7 @@ class Verdict:
         return bool(self.announced)
 
 
-def judge(case: Case, seed: int) -> Verdict:
+def judge(case: Case, seed: int, steps: int = -1) -> Verdict:
     """Train with a doctor and without.
 
     Raises:
@@ -73,11 +74,11 @@ def judge(case: Case, seed: int) -> Verdict:
     start = time.process_time()
     with warnings.catch_warnings(record=True) as warned, contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("always")
-        trainer = case.fit(seed, [doctor])
+        trainer = case.fit(seed, [doctor], steps)
     seconds = time.process_time() - start
     with warnings.catch_warnings(record=True) as usual, contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("always")
-        alone = case.fit(seed)
+        alone = case.fit(seed, steps=steps)
     # What torch's functions warn of in any training is said of the file that calls them for others.
     known = {str(w.message) for w in usual}
     complaints = unique(str(w.message) for w in warned if is_ours(w))
@@ -135,12 +136,12 @@ def row(verdict: Verdict) -> str:
     return "\n".join([line.rstrip(), *(f"    {text}" for text in verdict.evidence)])
 
 
-def attempt(case: Case, seed: int) -> tuple[str, Verdict | None]:
+def attempt(case: Case, seed: int, steps: int) -> tuple[str, Verdict | None]:
     """The row of a training, whatever becomes of it."""
     if installed(case.package) is None:
         return f"{case.name:41} skipped, {case.package} is not installed", None
     try:
-        verdict = judge(case, seed)
+        verdict = judge(case, seed, steps)
     except Exception as error:
         return f"{case.name:41} {type(error).__name__}: {' '.join(str(error).split())}", None
     return row(verdict), verdict
@@ -178,6 +179,7 @@ def main() -> None:
         "--models", nargs="*", default=[], help="trainings or packages; all if none"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=-1, help="of each training; all if not given")
     arguments = parser.parse_args()
     cases = named(arguments.models)
     be_quiet()
@@ -185,14 +187,14 @@ def main() -> None:
     lines, verdicts = head(cases, arguments.seed), []
     print(*lines, sep="\n", flush=True)
     for case in cases:
-        text, verdict = attempt(case, arguments.seed)
+        text, verdict = attempt(case, arguments.seed, arguments.steps)
         print(text, flush=True)
         lines.append(text)
         if verdict is not None:
             verdicts.append(verdict)
     lines += (end := summary(cases, verdicts, time.process_time()))
     print(*end, sep="\n")
-    if len(cases) == len(CASES):
+    if len(cases) == len(CASES) and arguments.steps < 0:
         RESULTS.write_text("\n".join(lines) + "\n")
 
 
