@@ -234,6 +234,7 @@ class ActivationObserver(TorchFunctionMode):
 
     def stop(self) -> None:
         """Stop observing."""
+        self._looks_away = False
         if self._entered:
             self._leave_out_the_loss()
             self._go_on()

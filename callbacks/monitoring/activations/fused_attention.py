@@ -20,7 +20,7 @@ def inside_fused(root: nn.Module) -> frozenset[int]:
 
 def is_inside_encoder_layer(modules: Mapping[str, nn.Module], name: str) -> bool:
     """Whether the module of this name, among all by name, is part of an encoder layer, or one."""
-    return any(isinstance(modules[n], nn.TransformerEncoderLayer) for n in _outwards(name))
+    return any(isinstance(modules.get(n), nn.TransformerEncoderLayer) for n in _outwards(name))
 
 
 def callers_of_fused(root: nn.Module) -> list[nn.Module]:

@@ -18,6 +18,7 @@ from torchvitals.callbacks import (
     TrainingDoctor,
     UpdateRatioMonitor,
 )
+from torchvitals.callbacks.monitoring.activations.activation_observer import ActivationObserver
 from torchvitals.callbacks.monitoring.activations.fused_attention import (
     at_rest,
     callers_of_fused,
@@ -168,6 +169,29 @@ def test_a_teacher_that_fails_is_followed_by_steps_as_before():
     quiet_trainer(callbacks=[monitor]).fit(module, loader(torch.randn(24, 5, 8)))
     assert set(monitor.dead_units) == {"student.1"}
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in module.modules())
+
+
+def test_a_step_that_ends_within_a_teacher_leaves_nothing_entered():
+    class Failing(nn.MultiheadAttention):
+        fails = True
+
+        def forward(self, *inputs):
+            if self.fails:
+                raise RuntimeError
+            return super().forward(*inputs)
+
+    teacher = frozen(Failing(8, 2, batch_first=True))
+    observer = ActivationObserver(["relu"], lambda *_: None, pytest.fail)
+    observer.attach(nn.Sequential(teacher))
+    observer.start()
+    x = torch.randn(2, 3, 8)
+    with pytest.raises(RuntimeError):
+        teacher(x, x, x)
+    observer.stop()
+    teacher.fails = False
+    teacher(x, x, x)
+    assert not torch._C._len_torch_function_stack()
+    observer.detach()
 
 
 def names_of(root, modules):
