@@ -132,6 +132,17 @@ def test_a_training_with_an_encoder_at_rest_is_the_same_to_the_last_bit(
     assert all(torch.equal(bare[name], observed[name]) for name in bare)
 
 
+def test_a_teacher_that_is_not_frozen_misses_the_fused_path_as_the_docs_say(monkeypatch):
+    def unfrozen():
+        module = distilled()
+        module.teacher.requires_grad_(True)
+        return module
+
+    _, fused = train(unfrozen, [], monkeypatch)
+    _, observed = train(unfrozen, [DeadReLUMonitor()], monkeypatch)
+    assert observed < fused
+
+
 @pytest.mark.parametrize(
     ("make", "sites"),
     [
