@@ -9,6 +9,7 @@ from torch.utils.data import get_worker_info
 
 from ..functional.augmentation import keyed_uniform
 from ..functional.choices import choose
+from ..functional.devices import works_alongside
 from ..functional.mixing import beta_table, soft_targets
 from ..functional.pixels import normal_from_uniform
 from .augmenting.batch_mixing import mix
@@ -288,4 +289,4 @@ class BatchAugment(nn.Module):
 
 def _send(draws: Tensor, device: torch.device) -> Tensor:
     # A copy to a GPU need not be waited for; one from a GPU must be.
-    return draws.to(device, non_blocking=device.type == "cuda")
+    return draws.to(device, non_blocking=works_alongside(device))

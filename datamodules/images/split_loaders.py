@@ -7,6 +7,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from ...functional.devices import works_alongside
 from ...functional.splitting import balancing_weights
 from ..image_sets.labelled_images import LabelledImages
 from ..loading import EpochLoader, Loaders
@@ -91,12 +92,12 @@ def make_loaders(
         raise ValueError(
             "Expected `resident` to be False for images that are decoded from files, but got True."
         )
-    on_gpu = trainer is not None and trainer.strategy.root_device.type == "cuda"
+    alongside = trainer is not None and works_alongside(trainer.strategy.root_device)
     devices = trainer.num_devices if trainer else 1
     return Loaders(
         seed=seed,
         num_workers=worker_processes(num_workers, stored=stored, devices=devices),
-        pin_memory=on_gpu and not resident,
+        pin_memory=alongside and not resident,
         multiprocessing_context=multiprocessing_context,
         resident=resident,
     )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DistributedSampler
 
+from ...functional.devices import works_alongside
 from ...functional.epoch_order import (
     bucket_by_length,
     epoch_order,
@@ -90,7 +91,7 @@ class EpochSampler(DistributedSampler[Any]):
     def __iter__(self) -> Iterator[Any]:
         order = self.order(self.position.current_epoch)
         own = order[self.rank :: self.num_replicas][: sum(self.sizes)]
-        if self.device.type == "cuda":
+        if works_alongside(self.device):
             # From page-locked memory, or the copy would block this process.
             own = own.pin_memory().to(self.device, non_blocking=True)
         for batch in torch.split(own.to(self.device), self.sizes)[self.start :]:

@@ -199,7 +199,7 @@ class FirstBatches:
         self._sizes = self._sizes or tuple(sizes)
         with torch.no_grad():
             mean = x.float().mean()
-            deviation = x.float().std() if x.numel() > 1 else mean.new_tensor(NAN)
+            deviation = x.float().std() if x.numel() > 1 else mean.new_full((), NAN)
             number = mean.new_full((), self.number)
             self._new_batches.append(torch.stack([number, mean, deviation]))
         features = x.movedim(1, -1) if x.ndim > 3 else x

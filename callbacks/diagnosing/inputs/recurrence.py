@@ -1,5 +1,8 @@
 """How far back in a sequence the gradients of a recurrent layer reach."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
@@ -45,7 +48,7 @@ class SequenceProbe:
             return []
         devices = [x.device] if x.is_cuda else []
         alone = torch.autocast(x.device.type, enabled=False)
-        with torch.random.fork_rng(devices), torch.enable_grad(), alone:
+        with torch.random.fork_rng(devices), torch.enable_grad(), alone, _without_cudnn():
             # Under mixed precision, they may come from an earlier layer in a lower precision.
             x = x.to(next(rnn.parameters()).dtype).requires_grad_()
             outputs, _ = rnn.forward(x)
@@ -58,6 +61,17 @@ class SequenceProbe:
         time = 1 if rnn.batch_first else 0
         sizes: list[float] = gradient.float().movedim(time, 0).flatten(1).norm(dim=1).tolist()
         return sizes
+
+
+@contextmanager
+def _without_cudnn() -> Iterator[None]:
+    """Let cuDNN stay out of it: of a layer in evaluation mode it computes no gradients."""
+    enabled = torch.backends.cudnn.enabled
+    torch.backends.cudnn.enabled = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.enabled = enabled
 
 
 class RepeatedCalls:

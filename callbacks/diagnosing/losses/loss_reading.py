@@ -96,7 +96,7 @@ def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossRea
     best = scores.argmax(-1)
     losses = -scores.gather(1, safe[:, None])[:, 0]
     none = counted.new_zeros(classes)
-    nan = none.new_tensor(_NAN)
+    nan = none.new_full((), _NAN)
     # For a log-softmax they are 1.
     sums = scores.exp().sum(-1).aminmax() if call.kind == "nll" else (nan, nan)
     targets, count = none.index_add(0, safe, counted), counted.sum()
@@ -115,7 +115,7 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     is_logits = call.kind == "bce_logits"
     fits = prediction.shape == target.shape
     if not fits:
-        data_loss = prediction.new_tensor(_NAN)
+        data_loss = prediction.new_full((), _NAN)
     elif is_logits:
         weight = None if call.weight is None else call.weight.float()
         data_loss = F.binary_cross_entropy_with_logits(prediction, target, pos_weight=weight)
@@ -124,10 +124,10 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     said = prediction > (0.0 if is_logits else 0.5)
     right = (said == (target > 0.5)).float().mean() if fits else data_loss
     columns = _columns_of(target)
-    nan = prediction.new_tensor(_NAN)
+    nan = prediction.new_full((), _NAN)
     figures = [
         data_loss, right, *target.aminmax(), nan, nan,
-        target.new_tensor(float(len(columns))), nan, nan, _largest_range(prediction),
+        target.new_full((), float(len(columns))), nan, nan, _largest_range(prediction),
         nan, _placed(target, len(columns)), nan, nan, nan, nan,
     ]  # fmt: skip
     said = _columns_of(said)
@@ -140,7 +140,7 @@ def _placed(target: Tensor, rows: int) -> Tensor:
     """Return the binary cross-entropy of the mean at each place, where places count as rows."""
     samples = len(target) if target.ndim > 1 else 0
     if samples < _MIN_SAMPLES or rows == samples:
-        return target.new_tensor(_NAN)
+        return target.new_full((), _NAN)
     mean = target.clamp(0, 1).mean(0)
     entropy = torch.special.entr(mean) + torch.special.entr(1 - mean)
     # Means of the batch itself fit it a little too well.
@@ -160,14 +160,14 @@ def _columns_of(labels: Tensor) -> Tensor:
 
 def _read_values(prediction: Tensor, target: Tensor, measure: Measure | None) -> LossReading:
     fits = prediction.shape == target.shape
-    nan = prediction.new_tensor(_NAN)
+    nan = prediction.new_full((), _NAN)
     columns = (
         target.reshape(len(target), -1)[:, :_MAX_COLUMNS] if target.ndim else target[None, None]
     )
     data_loss = (measure or F.mse_loss)(prediction, target) if fits else nan
     figures = [
         data_loss, nan, *target.aminmax(), nan, nan,
-        target.new_tensor(float(len(columns))), nan,
+        target.new_full((), float(len(columns))), nan,
         columns.var(0).mean() if len(columns) > 1 else nan, _largest_range(prediction),
         nan if measure in (None, F.mse_loss) else _best_constant(columns, measure),
         nan,
@@ -189,7 +189,7 @@ def _best_constant(columns: Tensor, measure: Measure) -> Tensor:
     """Return the loss of the better of mean and median, corrected as they are the batch's own."""
     count = len(columns)
     if count < _MIN_SAMPLES:
-        return columns.new_tensor(_NAN)
+        return columns.new_full((), _NAN)
     guesses = (columns.mean(0), columns.median(0).values)
     reached = [measure(guess.expand_as(columns), columns) for guess in guesses]
     return torch.minimum(*reached) * (count / (count - 1))
@@ -198,7 +198,7 @@ def _best_constant(columns: Tensor, measure: Measure) -> Tensor:
 def _largest_range(prediction: Tensor) -> Tensor:
     """Return the largest distance between two samples in one output."""
     if prediction.ndim == 0 or len(prediction) < 2:
-        return prediction.new_tensor(_NAN)
+        return prediction.new_full((), _NAN)
     low, high = prediction.aminmax(dim=0)
     return (high - low).max()
 

@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 import torch
 from torch import Tensor
 
+from ....functional.devices import works_alongside
+
 # Above this share of undecided units, it is cheaper to check all units.
 _MAX_SHARE_UNDECIDED = 0.25
 
@@ -110,15 +112,16 @@ class _HostCopy:
 
     def __init__(self, masks: Mapping[str, Tensor]) -> None:
         self.masks = {site: _to_host(mask) for site, mask in masks.items()}
-        devices = {mask.device for mask in masks.values() if mask.is_cuda}
-        self._events = [torch.cuda.current_stream(device).record_event() for device in devices]
+        devices = {mask.device for mask in masks.values() if works_alongside(mask.device)}
+        streams = map(torch.accelerator.current_stream, devices)
+        self._events = [stream.record_event() for stream in streams]
 
     def arrived(self) -> bool:
         return all(event.query() for event in self._events)
 
 
 def _to_host(mask: Tensor) -> Tensor:
-    if not mask.is_cuda:
+    if not works_alongside(mask.device):
         return mask.cpu()
     host = torch.empty(mask.shape, dtype=mask.dtype, pin_memory=True)
     return host.copy_(mask, non_blocking=True)

@@ -29,6 +29,20 @@ def test_an_orthogonal_matrix_scales_each_step_of_time_alike(scale, batch_first)
     assert [b / a for a, b in pairwise(profile)] == pytest.approx([1 / scale] * 3, rel=1e-4)
 
 
+def test_a_layer_in_evaluation_mode_is_none_of_cudnns():
+    # cuDNN refuses the backward pass of such a layer.
+    enabled, rnn = [], nn.GRU(3, 8, batch_first=True).eval()
+
+    def forward(x):
+        enabled.append(torch.backends.cudnn.enabled)
+        return nn.GRU.forward(rnn, x)
+
+    rnn.forward = forward
+    assert len(probed(rnn, torch.randn(4, 5, 3)).profile()) == 5
+    assert enabled == [False]
+    assert torch.backends.cudnn.enabled
+
+
 @pytest.mark.parametrize("cell", [nn.RNN, nn.GRU, nn.LSTM])
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_it_leaves_no_trace(cell, bidirectional):
