@@ -6,6 +6,7 @@ from device import DEVICE, NAME, listening, on_device
 from helpers.training import quiet_trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins import MixedPrecision
+from sklearn.datasets import load_wine
 from torch.utils.data import DataLoader, TensorDataset
 
 from torchvitals.datamodules import BatchAugment, ImageDataModule, TabularDataModule
@@ -139,10 +140,11 @@ def test_images_reach_the_device_as_they_reach_a_cpu(resident):
 
 
 def test_tables_reach_the_device_as_they_reach_a_cpu():
+    wine = load_wine(as_frame=True).frame
     weights = []
     for where in ({}, on_device()):
         torch.manual_seed(0)
-        data = TabularDataModule("wine", batch_size=32, augment={"swap": 0.1})
+        data = TabularDataModule(wine, "target", batch_size=32, augment={"swap": 0.1})
         model = MLPClassifier(13, 3, lr=0.01)
         quiet_trainer(max_epochs=2, **where).fit(model, datamodule=data)
         weights.append([p.detach().cpu() for p in model.parameters()])

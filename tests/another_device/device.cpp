@@ -378,6 +378,8 @@ void compute(const c10::OperatorHandle& operation, torch::jit::Stack* stack) {
     }
   }
   if (waits) wait_in(name);
+  const auto& overload = schema.overload_name();
+  tell("operation", overload.empty() ? name : name + "." + overload);
   OnHost on_host;
   at::native::cpu_fallback(operation, stack);
 }
