@@ -162,8 +162,8 @@ def checkup(
     callbacks = belonging(as_callbacks(trainer.pop("callbacks", None)))
     doctor = TrainingDoctor(max(_MIN_INTERVAL, steps // _REPORTS_IN_A_CHECKUP))
     with ExitStack() as stack:
-        cuda = trainer.get("accelerator", "auto") != "cpu"
-        stack.enter_context(kept(data, val_dataloaders, cuda=cuda))
+        device = trainer.get("accelerator", "auto") != "cpu"
+        stack.enter_context(kept(data, val_dataloaders, device=device))
         stack.enter_context(quiet_lightning())
         stack.enter_context(silenced())
         folder = stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True))

@@ -16,13 +16,15 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 from torch.utils.data import DataLoader
 
+from ...functional.devices import random_state, set_random_state
+
 _MAX_DEPTH = 4
 _MAX_PARTS = 100
 _Generator = torch.Generator | random.Random | np.random.Generator | np.random.RandomState
 
 
 @contextmanager
-def kept(*holders: Any, cuda: bool = False) -> Iterator[None]:
+def kept(*holders: Any, device: bool = False) -> Iterator[None]:
     """Restore random states and global switches on exit, also after an exception.
 
     The random states are the global ones of Python, NumPy and torch, and those of the generators
@@ -30,10 +32,10 @@ def kept(*holders: Any, cuda: bool = False) -> Iterator[None]:
 
     Args:
         holders: Loaders, data modules.
-        cuda: Whether CUDA may be used, even if it has not been before.
+        device: Whether a GPU may be used, even if it has not been before.
     """
     found = [g for g in _generators(list(holders), _MAX_DEPTH, set())]
-    restorers = [*_globals(cuda), *map(_restorer, found)]
+    restorers = [*_globals(device), *map(_restorer, found)]
     try:
         yield
     finally:
@@ -41,16 +43,20 @@ def kept(*holders: Any, cuda: bool = False) -> Iterator[None]:
             restore()
 
 
-def _globals(cuda: bool) -> Iterator[Callable[[], Any]]:
+def _globals(device: bool) -> Iterator[Callable[[], Any]]:
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
     yield lambda: random.setstate(python)
     yield lambda: np.random.set_state(numpy)
     yield lambda: torch.set_rng_state(cpu)
     # Querying the state of devices that are not in use yet would initialise them.
     in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-    if torch.cuda.is_available() and (cuda or in_use):
+    if torch.cuda.is_available() and (device or in_use):
         devices = torch.cuda.get_rng_state_all()
         yield lambda: torch.cuda.set_rng_state_all(devices)
+    other = torch.accelerator.current_accelerator(check_available=True)
+    state = None if other is None or other.type == "cuda" else random_state(other)
+    if other is not None and state is not None:
+        yield partial(set_random_state, other, state)
     benchmark, mode = torch.backends.cudnn.benchmark, torch.get_deterministic_debug_mode()
     yield lambda: setattr(torch.backends.cudnn, "benchmark", benchmark)
     yield lambda: torch.set_deterministic_debug_mode(mode)

@@ -6,16 +6,17 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
 
+from ...functional.devices import random_state, set_random_state
+
 GeneratorState = dict[str, Tensor]
 T = TypeVar("T")
 
 
 def generator_states(trainer: Trainer) -> list[GeneratorState]:
     """Return the state of every rank's generators; a collective, like saving a checkpoint."""
-    own = {"cpu": torch.get_rng_state()}
-    device = trainer.strategy.root_device
-    if device.type == "cuda":
-        own["cuda"] = torch.cuda.get_rng_state(device)
+    devices = {torch.device("cpu"), trainer.strategy.root_device}
+    states = {device.type: random_state(device) for device in devices}
+    own = {kind: state for kind, state in states.items() if state is not None}
     return of_every_rank(trainer, own)
 
 
@@ -36,7 +37,6 @@ def restore_generator_state(trainer: Trainer, states: list[GeneratorState]) -> N
     if len(states) != trainer.world_size:
         return
     state = states[trainer.global_rank]
-    torch.set_rng_state(state["cpu"].cpu())
-    device = trainer.strategy.root_device
-    if device.type == "cuda" and "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"].cpu(), device)
+    for device in {torch.device("cpu"), trainer.strategy.root_device}:
+        if device.type in state:  # The run may go on on another kind of device.
+            set_random_state(device, state[device.type])

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from ....functional.devices import same_random_state
+
 _MAX_SEQUENCES = 8
 _MIN_CALLS_IN_A_BATCH = 4
 _FORWARD = (nn.RNN.forward, nn.LSTM.forward, nn.GRU.forward)
@@ -46,9 +48,8 @@ class SequenceProbe:
         rnn, x = self._rnn, self._sequences
         if rnn is None or x is None:
             return []
-        devices = [x.device] if x.is_cuda else []
         alone = torch.autocast(x.device.type, enabled=False)
-        with torch.random.fork_rng(devices), torch.enable_grad(), alone, _without_cudnn():
+        with same_random_state(x.device), torch.enable_grad(), alone, _without_cudnn():
             # Under mixed precision, they may come from an earlier layer in a lower precision.
             x = x.to(next(rnn.parameters()).dtype).requires_grad_()
             outputs, _ = rnn.forward(x)
