@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 TEST_PROCESSES ?= 2
-PACKAGE_FILES := $(wildcard src/torchvitals/* functional/*.py callbacks/*.py callbacks/*/*.py callbacks/reporting/assets/* callbacks/*/*/*.py datamodules/*.py datamodules/*/* lightning_modules/*.py lightning_modules/*/*.py)
+PACKAGE_FILES := $(wildcard src/torchvitals/* functional/*.py callbacks/*.py callbacks/*/*.py callbacks/reporting/assets/* callbacks/*/*/*.py callbacks/*/*/*/*.py datamodules/*.py datamodules/*/* lightning_modules/*.py lightning_modules/*/*.py)
 
 .PHONY: clinic mutants demo test lint clean
 

@@ -21,7 +21,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import NamedTuple
 
@@ -39,9 +41,20 @@ from timing import machine
 
 RESULTS = Path(__file__).parents[1] / "results" / "clinic_thresholds.txt"
 FACTOR, A_COUNT, REPORTS = 1.3, 20, "reports in a row"
-MODULES = (*RULES, large_steps, vitals, signs, history)
 # Of each rule, what it finds at each report.
 Findings = dict[ModuleType, list[list[Symptom]]]
+
+
+def files_of(rule: ModuleType) -> list[ModuleType]:
+    """The rule itself, or the files of its folder."""
+    if not hasattr(rule, "__path__"):
+        return [rule]
+    names = [file.name for file in iter_modules(rule.__path__, f"{rule.__name__}.")]
+    return [import_module(name) for name in names]
+
+
+RULE_OF = {file: rule for rule in RULES for file in files_of(rule)}
+MODULES = (*RULE_OF, large_steps, vitals, signs, history)
 
 
 class Move(NamedTuple):
@@ -81,7 +94,9 @@ def both_ways(value: float) -> list[float]:
 
 
 def _title(module: ModuleType) -> str:
-    return module.__name__.rsplit(".", 1)[1]
+    """Its name; for a file of a rule's folder, after that of the folder."""
+    _, _, name = module.__name__.partition(".rules.")
+    return name or module.__name__.rsplit(".", 1)[1]
 
 
 @contextmanager
@@ -121,19 +136,20 @@ class Judged:
 
     def with_moved(self, move: Move) -> str:
         """The verdict with one threshold moved."""
-        (module,) = (each for each in MODULES if _title(each) == move.module)
+        module = {_title(each): each for each in (*RULES, *MODULES)}[move.module]
         if move.name == REPORTS:
             return self._verdict({**self.findings, module: self._after(module, int(move.moved))})
         with moved(module, move):
             if module is history:
                 return self._verdict(self.findings)
-            if module not in RULES:
+            if module not in RULE_OF:
                 # Copies have computed nothing yet.
                 return Judged(self.recording, [replace(seen) for seen in self.signs]).verdict
-            found = self._found_by(module)
-            if _same(found, self.findings[module]):
+            rule = RULE_OF[module]
+            found = self._found_by(rule)
+            if _same(found, self.findings[rule]):
                 return self.verdict
-            return self._verdict({**self.findings, module: found})
+            return self._verdict({**self.findings, rule: found})
 
     def _after(self, rule: ModuleType, more: int) -> list[list[Symptom]]:
         """What a rule finds, said after so many more reports."""

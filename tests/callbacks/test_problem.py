@@ -1,7 +1,8 @@
-import inspect
 import re
 from importlib import import_module
 from pathlib import Path
+
+from helpers.rule_source import source_of
 
 from torchvitals.callbacks.problem import Problem
 
@@ -21,7 +22,7 @@ def sections():
 def test_the_page_has_every_problem_with_its_worst_severity():
     worst = {}
     for problem in Problem:
-        source = inspect.getsource(import_module(f"{RULES}.{problem.value}"))
+        source = source_of(import_module(f"{RULES}.{problem.value}"))
         worst[problem.value] = next(s for s in SEVERITIES if re.search(f'"{s}"', source))
     assert sections() == worst
 

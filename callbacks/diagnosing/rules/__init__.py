@@ -1,1 +1,1 @@
-"""One module per problem: a function of the vital signs, with its rationale and sources."""
+"""A module or folder per problem: a function of the vital signs, with rationale and sources."""

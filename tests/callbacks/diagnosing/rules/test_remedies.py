@@ -1,9 +1,9 @@
 """What a remedy has to paste is Python, and has the names and numbers of the training at hand."""
 
 import ast
-import inspect
 
 import pytest
+from helpers.rule_source import source_of
 from helpers.vital_signs import FLAT, SMALL, vitals
 from torch import nn
 
@@ -36,7 +36,7 @@ def text_of(node):
 WRITTEN = [
     text_of(call.args[1])
     for rule in RULES
-    for call in ast.walk(ast.parse(inspect.getsource(rule)))
+    for call in ast.walk(ast.parse(source_of(rule)))
     if isinstance(call, ast.Call) and ast.unparse(call.func) == "Remedy" and len(call.args) > 1
 ]
 

@@ -1,11 +1,11 @@
 """Remedies for modules and data of others: torch's own code, which runs as it stands."""
 
 import ast
-import inspect
 from types import SimpleNamespace
 
 import pytest
 import torch
+from helpers.rule_source import source_of
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 from torch.utils.data import WeightedRandomSampler
@@ -80,7 +80,7 @@ def test_every_argument_of_this_package_has_its_like():
     """No rule names one that others cannot paste."""
     missing = []
     for rule in RULES:
-        for call in ast.walk(ast.parse(inspect.getsource(rule))):
+        for call in ast.walk(ast.parse(source_of(rule))):
             is_remedy = isinstance(call, ast.Call) and ast.unparse(call.func) == "Remedy"
             if not is_remedy or len(call.args) < 2 or not isinstance(call.args[1], ast.Constant):
                 continue

@@ -1,0 +1,75 @@
+"""Dropout so high that little is learned, or that training stays far worse than validation."""
+
+import math
+
+from ....problem import Problem
+from ....remedy import Remedy
+from ...symptom import Symptom
+from ...vital_signs.vitals import Vitals
+
+_HIGH_DROPOUT = 0.5
+_EXTREME_DROPOUT = 0.8
+_LITTLE_SHARE_LET_THROUGH = 0.1
+_TINY_SHARE_LET_THROUGH = 0.02
+_GOOD_GAIN = 0.5
+_LITTLE_GAIN = 0.3
+
+_RECENT_CHECKS = 3
+_MIN_RATIO_TO_VALIDATION = 1.5
+_MIN_SHARE_OF_SCALE = 0.5
+_MIN_RATIO_OF_A_SUM = 1.5
+
+
+def find_dropout(vitals: Vitals) -> list[Symptom]:
+    """Find dropout that keeps the network from fitting."""
+    return _lets_nothing_through(vitals) or _far_above_validation(vitals)
+
+
+def _lets_nothing_through(vitals: Vitals) -> list[Symptom]:
+    """Find dropout that is extreme, or applied too often, with little learned."""
+    high = [rate for rate in vitals.dropouts if rate >= _HIGH_DROPOUT]
+    # The share that passes all of them; two layers of a half each are usual.
+    let_through = math.prod(1 - rate for rate in high)
+    extreme = vitals.dropout >= _EXTREME_DROPOUT
+    # Dropout rescales what it lets through; an enormous loss has other causes.
+    extreme |= let_through <= _LITTLE_SHARE_LET_THROUGH and not vitals.gain < -1
+    most = _GOOD_GAIN if let_through <= _TINY_SHARE_LET_THROUGH else _LITTLE_GAIN
+    if not (extreme and vitals.had_a_long_chance and vitals.gain < most):
+        return []
+    places = f" in {len(high)} places" if len(high) > 1 else ""
+    evidence = (
+        f"With dropout of {vitals.dropout:g}{places} the training loss is "
+        f"{vitals.recent_data_loss:.4g}, {_beside_a_constant(vitals.gain)}."
+    )
+    figures, problem = {"dropout": vitals.dropout}, Problem.OVER_REGULARIZED
+    return [Symptom(problem, "warning", evidence, figures, (_less_dropout(vitals),))]
+
+
+def _far_above_validation(vitals: Vitals) -> list[Symptom]:
+    """Find a training loss far above that of validation, where dropout is off."""
+    checks = vitals.validation_losses[-_RECENT_CHECKS:]
+    training = vitals.training_epoch_losses[-_RECENT_CHECKS:]
+    if vitals.dropout < _HIGH_DROPOUT or not _RECENT_CHECKS == len(checks) == len(training):
+        return []
+    above = min(t / v for t, v in zip(training, checks, strict=True)) if min(checks) > 0 else 0.0
+    # Label smoothing raises the training loss, and seldom that of validation.
+    if checks[-1] > 0 and vitals.sum_of <= _MIN_RATIO_OF_A_SUM:
+        above = min(above, vitals.recent_data_loss / checks[-1])
+    # Where the validation loss is good, its distance from the training loss does not matter.
+    if above < _MIN_RATIO_TO_VALIDATION or checks[-1] < _MIN_SHARE_OF_SCALE * vitals.scale:
+        return []
+    evidence = (
+        f"With dropout of {vitals.dropout:g} the training loss is {training[-1]:.4g}, and the "
+        f"validation loss {checks[-1]:.4g}."
+    )
+    figures, problem = {"dropout": vitals.dropout, "ratio": above}, Problem.OVER_REGULARIZED
+    return [Symptom(problem, "warning", evidence, figures, (_less_dropout(vitals),))]
+
+
+def _less_dropout(vitals: Vitals) -> Remedy:
+    return Remedy("Use less dropout.", f"dropout={vitals.dropout / 2:.2g}")
+
+
+def _beside_a_constant(gain: float) -> str:
+    few = f"only {gain:.0%} below that of the best constant prediction"
+    return few if gain > _LITTLE_GAIN else "hardly better than that of the best constant prediction"

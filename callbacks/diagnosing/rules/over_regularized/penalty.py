@@ -1,0 +1,63 @@
+"""A penalty on the weights that is a large part of the loss, or that has taken the weights away."""
+
+import math
+import statistics
+
+from ....problem import Problem
+from ....remedy import Remedy
+from ...symptom import Symptom
+from ...vital_signs.vitals import Vitals
+
+_MIN_PENALTY_SHARE = 0.5
+_MIN_PENALTY_SHARE_IF_STUCK = 0.1
+_MIN_PENALTY_SHARE_AT_FIRST = 0.05
+_FIRST_LOOKS = 5
+_MIN_UPDATE_RATIO = 1e-4
+_MAX_RATIO_OF_TAKEN_WEIGHTS = 0.5
+
+
+def find_penalty(vitals: Vitals) -> list[Symptom]:
+    """Find a penalty that is a large part of the loss."""
+    # A strong penalty drives the weights to 0 and is itself small in the end.
+    shares = vitals.penalty_shares
+    if not shares or not math.isfinite(vitals.recent_loss):
+        return []  # The weight of a penalty is not what made the loss infinite.
+    share = max(statistics.median(shares[:10]), statistics.median(shares[-10:]))
+    # Where steps do not lower the loss, the penalty's gradient is as long as that of the data.
+    steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
+    moves = bool(steps) and statistics.median(steps) > _MIN_UPDATE_RATIO
+    stuck = moves and vitals.had_a_long_chance and vitals.gain < 0 and not vitals.is_falling
+    if not share > (_MIN_PENALTY_SHARE_IF_STUCK if stuck else _MIN_PENALTY_SHARE):
+        return []
+    evidence = (
+        f"{share:.0%} of the loss is penalty, and the data loss is {vitals.recent_data_loss:.4g}."
+    )
+    figures = {"share": share}
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _remedies())]
+
+
+def find_vanished_penalty(vitals: Vitals) -> list[Symptom]:
+    """Find a penalty that has taken most of the weights away, and is itself small since then."""
+    first = statistics.median(vitals.penalty_shares[:_FIRST_LOOKS] or [0.0])
+    if not (
+        first > _MIN_PENALTY_SHARE_AT_FIRST
+        and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS
+        and vitals.had_a_long_chance
+    ):
+        return []
+    if not vitals.is_poor:
+        return []
+    evidence = (
+        f"{first:.0%} of the first losses was penalty. It has shrunk the weights to "
+        f"{vitals.growth:.0%} of their initial norm, and the data loss is "
+        f"{vitals.recent_data_loss:.4g}."
+    )
+    figures = {"first_share": first, "growth": vitals.growth}
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _remedies())]
+
+
+def _remedies() -> tuple[Remedy, ...]:
+    return (
+        Remedy("Divide the penalty by a hundred."),
+        Remedy("Remove it until the network fits the training data.", "l1=0.0, l2=0.0"),
+    )

@@ -1,0 +1,198 @@
+"""Weight decay that outweighs the gradients, or that takes weights away.
+
+A decay may be added to the gradients, as by SGD and Adam, which it then outweighs or balances. Or
+it may be decoupled from them, as by AdamW (Loshchilov and Hutter, 2019), and shrink the weights by
+itself.
+"""
+
+import math
+import statistics
+
+from ....problem import Problem
+from ....remedy import Remedy
+from ...clipping import clip_less
+from ...symptom import Symptom
+from ...vital_signs.vitals import Vitals
+
+_MIN_WEIGHT_DECAY = 0.05
+_HUGE_WEIGHT_DECAY = 0.5
+_HIGH_LEARNING_RATE = 0.03
+# The usual 0.01 at a rate of 1e-3 takes 1e-5, which halves weights in 70,000 steps, not 70.
+_MAX_DECAY_IN_A_STEP = 0.01
+_MIN_SHARE_SHRUNK = 0.3
+_MAX_RATIO_OF_TAKEN_WEIGHTS = 0.5
+_MAX_RATIO_OF_LOST_GRADIENT = 1e-8
+_MIN_PULL_TO_HOLD = 0.5  # Norm of what decay adds to the gradients, over theirs.
+
+_HUGE_UPDATE_RATIO = 0.1
+_FIRST_UPDATES = 5
+_RECENT_CHECKS = 3
+_MIN_FALL_SHARE = 0.02
+
+_MAX_GAIN_IF_HELD = 0.8
+_MAX_GAIN_IF_OUTWEIGHED = 0.65
+_SOME_GAIN = 0.2
+_SOME_GAIN_IF_UNKNOWN = 0.05  # Where the loss of the best constant prediction is unknown.
+
+
+def find_weight_decay(vitals: Vitals) -> list[Symptom]:
+    """Find a decay that outweighs the gradients, takes weights, or lets nothing be learned."""
+    pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
+    if vitals.decay_outweighs and vitals.gain <= _MAX_GAIN_IF_OUTWEIGHED:
+        return _beside_gradients(vitals, statistics.median(pulls), 1.0)
+    if pulls and (lost := _lost_tables(vitals)):
+        return lost
+    # Harm done by huge first steps is not due to a usual decay. (Later steps are relatively large
+    # where decay has shrunk the weights.)
+    peak = max((u for u in vitals.total_updates[:_FIRST_UPDATES] if math.isfinite(u)), default=0.0)
+    if vitals.weight_decay < _HUGE_WEIGHT_DECAY and peak > _HUGE_UPDATE_RATIO:
+        return []
+    taken = vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS
+    if vitals.weight_decay >= _MIN_WEIGHT_DECAY and taken and _stands(vitals):
+        return _taken(vitals)
+    if vitals.weight_decay * vitals.learning_rate_peak > _MAX_DECAY_IN_A_STEP and _stands(vitals):
+        return _takes(vitals)
+    return _learns_nothing(vitals, adds=bool(pulls))
+
+
+def find_balanced_decay(vitals: Vitals) -> list[Symptom]:
+    """Find a decay that balances the gradients while much is left to learn.
+
+    If it is half as large as they are in the first steps, when they are largest, it equals them at
+    some lower loss, and that is where training stalls.
+    """
+    pulls = [pull for pull in vitals.decay_pulls if math.isfinite(pull)]
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    if not (pulls and late and vitals.gain < _MAX_GAIN_IF_HELD and vitals.growth < 1):
+        return []
+    pull = statistics.median(pulls)
+    if not pull > _MIN_PULL_TO_HOLD:
+        return []
+    return _beside_gradients(vitals, pull, _MIN_PULL_TO_HOLD)
+
+
+def _learns_nothing(vitals: Vitals, *, adds: bool) -> list[Symptom]:
+    """Find a large decay, with almost nothing learned.
+
+    Args:
+        vitals: The vital signs.
+        adds: Whether the decay is added to the gradients.
+    """
+    huge = vitals.weight_decay >= _HUGE_WEIGHT_DECAY
+    # With no constant prediction to compare with, part of a loss may be all there is to learn.
+    some = _SOME_GAIN if vitals.objective.constant_loss > 0 else _SOME_GAIN_IF_UNKNOWN
+    learned = vitals.gain > some if huge else vitals.has_learned
+    falls = vitals.is_falling and not (huge and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS)
+    if vitals.weight_decay < _MIN_WEIGHT_DECAY or learned or falls:
+        return []
+    # A decay that has shrunk the weights by less than a quarter so far has held nothing back.
+    shrunk = vitals.weight_decay * vitals.learning_rate_peak * vitals.step
+    if not adds and shrunk < _MIN_SHARE_SHRUNK:
+        return []
+    evidence = f"The weight decay is {vitals.weight_decay:g}, and next to nothing is learned."
+    figures = {"weight_decay": vitals.weight_decay}
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, (_less_decay(vitals),))]
+
+
+def _stands(vitals: Vitals) -> bool:
+    """Whether the loss, of validation where that is known, no longer falls."""
+    checks = vitals.validation_losses
+    if len(checks) <= _RECENT_CHECKS:
+        return vitals.had_a_long_chance and not vitals.is_falling
+    before, recent = min(checks[:-_RECENT_CHECKS]), min(checks[-_RECENT_CHECKS:])
+    return vitals.had_a_long_chance and recent > (1 - _MIN_FALL_SHARE) * before
+
+
+def _taken(vitals: Vitals) -> list[Symptom]:
+    """Report a decay that left less than half of the weights, with a loss that has stalled."""
+    evidence = (
+        f"The weight decay of {vitals.weight_decay:g} has shrunk the weights to "
+        f"{vitals.growth:.0%} of their initial norm, and the loss has stalled at "
+        f"{vitals.recent_data_loss:.4g}."
+    )
+    figures = {"weight_decay": vitals.weight_decay, "growth": vitals.growth}
+    problem = Problem.OVER_REGULARIZED
+    return [Symptom(problem, "warning", evidence, figures, (_less_decay(vitals),), reports=3)]
+
+
+def _takes(vitals: Vitals) -> list[Symptom]:
+    """Report a decay that each step must first make up for, with a loss that has stalled."""
+    taken = vitals.weight_decay * vitals.learning_rate_peak
+    evidence = (
+        f"At a learning rate of {vitals.learning_rate_peak:.2g} the weight decay of "
+        f"{vitals.weight_decay:g} takes {taken:.1%} off the weights in each step, and the loss "
+        f"has stalled at {vitals.recent_data_loss:.4g}."
+    )
+    figures = {"weight_decay": vitals.weight_decay, "taken": taken}
+    problem = Problem.OVER_REGULARIZED
+    rate = Remedy(
+        "Divide the learning rate by ten: the decay is multiplied by it.", vitals.rate_as_code(0.1)
+    )
+    remedies = (_less_decay(vitals), rate)
+    # The decay is usual, but the rate is not.
+    if vitals.learning_rate_peak >= _HIGH_LEARNING_RATE and not vitals.steps_by_gradients:
+        remedies = (rate, _less_decay(vitals))
+    return [Symptom(problem, "warning", evidence, figures, remedies, reports=3)]
+
+
+def _lost_tables(vitals: Vitals) -> list[Symptom]:
+    """Find factors that a decay has driven to 0, where each scales the other's gradient."""
+    sizes = vitals.gradient_profile
+    if (
+        vitals.layers
+        or len(sizes) < 2
+        or not 0 < min(sizes.values()) < _MAX_RATIO_OF_LOST_GRADIENT * max(sizes.values())
+    ):
+        return []
+    name = min(sizes, key=sizes.__getitem__)
+    evidence = (
+        f"The weight decay of {vitals.weight_decay:g} is added to the gradients, and has driven "
+        f"{name} to 0: per parameter its gradient is {sizes[name]:.1g}."
+    )
+    figures = {"weight_decay": vitals.weight_decay, "gradient": sizes[name]}
+    problem, remedies = Problem.OVER_REGULARIZED, _decay_remedies(vitals)
+    return [Symptom(problem, "warning", evidence, figures, remedies)]
+
+
+def _beside_gradients(vitals: Vitals, pull: float, least: float) -> list[Symptom]:
+    """Report a decay that is so large beside the gradients, or the clipping that makes it so."""
+    if pull * vitals.left_by_clipping > least:
+        return _coupled(vitals, pull)
+    # Steps that are short because of it are reported by `learning_rate_too_low`.
+    return [] if vitals.steps_by_gradients else _clipped(vitals, pull)
+
+
+def _clipped(vitals: Vitals, pull: float) -> list[Symptom]:
+    """Report a decay that outweighs the gradients, since clipping leaves so little of them."""
+    evidence = (
+        f"Clipping scales gradients down to {vitals.left_by_clipping:.1g} of their norm, and the "
+        f"weight decay of {vitals.weight_decay:g} that is added to that was {pull:.2g} times as "
+        "large in the first steps."
+    )
+    figures = {"weight_decay": vitals.weight_decay, "pull": pull, "left": vitals.left_by_clipping}
+    remedies = (clip_less(vitals.usual_gradient), *_decay_remedies(vitals))
+    problem = Problem.OVER_REGULARIZED
+    return [Symptom(problem, "warning", evidence, figures, remedies)]
+
+
+def _coupled(vitals: Vitals, pull: float) -> list[Symptom]:
+    """Report a decay that is added to the gradients and is large beside them."""
+    evidence = (
+        f"The weight decay of {vitals.weight_decay:g} is added to the gradients, and was "
+        f"{pull:.2g} times as large as they were in the first steps."
+    )
+    figures = {"weight_decay": vitals.weight_decay, "pull": pull}
+    problem, remedies = Problem.OVER_REGULARIZED, _decay_remedies(vitals)
+    return [Symptom(problem, "warning", evidence, figures, remedies)]
+
+
+def _less_decay(vitals: Vitals) -> Remedy:
+    code = f"weight_decay={vitals.weight_decay / 100:.2g}"
+    return Remedy("Divide the optimiser's weight decay by a hundred.", code)
+
+
+def _decay_remedies(vitals: Vitals) -> tuple[Remedy, ...]:
+    return (
+        Remedy("Decouple the weight decay from the gradients.", 'optimizer="adamw"'),
+        _less_decay(vitals),
+    )
