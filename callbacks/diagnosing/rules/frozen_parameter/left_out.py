@@ -1,0 +1,149 @@
+"""Layers and parameters left out of the module, of gradients, of optimisers or of their steps."""
+
+from dataclasses import dataclass
+
+from ....diagnosis import Severity
+from ....problem import Problem
+from ....remedy import Remedy
+from ...symptom import Symptom
+from ...vital_signs.signs import Layer
+from ...vital_signs.vitals import Vitals
+from .freezing import freezing_code
+
+_STEPS_TO_BE_SURE = 50
+_GOOD_GAIN = 0.5
+_MIN_HARMLESS_GAIN = 0.8
+_EXCELLENT_GAIN = 0.9
+_NEGLIGIBLE_SHARE_OF_WEIGHTS = 0.01
+_SMALL_SHARE_OF_WEIGHTS = 0.1
+_SHARE_OF_A_BRANCH = 0.25
+_LARGE_SHARE_OF_WEIGHTS = 0.5
+_LOOK = Remedy("Look for `detach`, `no_grad` or NumPy between the layer and the loss.")
+_GIVE = Remedy("Pass all parameters to the optimiser.", "torch.optim.Adam(self.parameters())")
+_STEP = Remedy("Make that optimiser's step in `training_step`, too.", "optimizer.step()")
+_COUNT = Remedy(
+    "Check whether its schedule counts steps or epochs.",
+    '{"scheduler": scheduler, "interval": "step"}',
+)
+
+
+def find_strangers(vitals: Vitals) -> list[Symptom]:
+    """Find weights that the loss depends on, but that the module does not have."""
+    if not vitals.strangers or not vitals.had_a_chance or vitals.gain > _GOOD_GAIN:
+        return []
+    evidence = (
+        f"{vitals.strangers} weights that the loss depends on are not parameters of the module, "
+        "so that no optimiser has them."
+    )
+    remedies = (
+        Remedy(
+            "Keep layers in an nn.ModuleList, not in a list.", "self.layers = nn.ModuleList(layers)"
+        ),
+        Remedy("Or freeze what is not meant to train.", "layer.requires_grad_(False)"),
+    )
+    figures, problem = {"weights": float(vitals.strangers)}, Problem.FROZEN_PARAMETER
+    return [Symptom(problem, "warning", evidence, figures, remedies, is_root=True)]
+
+
+@dataclass(frozen=True)
+class _LeftOut:
+    """Layers that run and are meant to train, but do not.
+
+    Attributes:
+        layers: The layers.
+        why: The reason, in words.
+        remedy: What to do first.
+        is_cut: Whether no gradient reaches them.
+    """
+
+    layers: list[Layer]
+    why: str
+    remedy: Remedy
+    is_cut: bool = False
+
+
+def find_left_out_layers(vitals: Vitals) -> list[Symptom]:
+    """Find layers that no gradient reaches, or that no optimiser moves."""
+    left = _left_out(vitals)
+    if left is None:
+        return []
+    names = [layer.name for layer in left.layers]
+    share = sum(layer.entries for layer in left.layers) / sum(
+        layer.entries for layer in vitals.layers
+    )
+    part = f"{share:.0%}" if share > _NEGLIGIBLE_SHARE_OF_WEIGHTS else "under 1%"
+    more = f" (one of {len(names)} such layers, {part} of the weights)" if len(names) > 1 else ""
+    evidence = f"{names[0]} does not learn: {left.why}{more}."
+    remedies = (
+        left.remedy,
+        Remedy("Or freeze it explicitly.", freezing_code("get_submodule", names)),
+    )
+    figures, problem = {"layers": float(len(names)), "share": share}, Problem.FROZEN_PARAMETER
+    severity: Severity = "info" if _does_no_harm(vitals, left, share) else "warning"
+    return [Symptom(problem, severity, evidence, figures, remedies, names[0])]
+
+
+def _left_out(vitals: Vitals) -> _LeftOut | None:
+    """Return layers left out of gradients, optimisers, their steps or their learning rates."""
+    running = [layer for layer in vitals.layers if layer.trained and layer.ran]
+    cut = [layer for layer in running if layer.optimized and not layer.has_gradient]
+    forgotten = [layer for layer in running if not layer.optimized and layer.has_gradient]
+    # A layer used only by a second loss of a batch is recognised by its gradient.
+    trained = [layer for layer in vitals.layers if layer.trained]
+    reached = [layer for layer in trained if layer.ran or layer.has_gradient]
+    idle = [layer for layer in reached if layer.optimized and not layer.stepped]
+    unrated = [layer for layer in running if layer.optimized and not layer.rated]
+    if vitals.has_learned:
+        # Steps must have been made that the Trainer does not see.
+        cut = cut if len(cut) < len(running) else []
+        idle = idle if len(idle) < len(reached) else []
+    if vitals.step < _STEPS_TO_BE_SURE:
+        idle = []
+    late = vitals.step >= max(_STEPS_TO_BE_SURE, vitals.planned_steps / 2)
+    if not late or vitals.gain > _GOOD_GAIN or len(unrated) == len(running):
+        unrated = []
+    kinds = (
+        _LeftOut(cut, "an optimiser has it, but it never gets a gradient", _LOOK, is_cut=True),
+        _LeftOut(forgotten, "it gets a gradient, but no optimiser has it", _GIVE),
+        _LeftOut(idle, "its optimiser never makes a step", _STEP),
+        _LeftOut(unrated, "its learning rate was 0 at every step", _COUNT),
+    )
+    return next((kind for kind in kinds if kind.layers), None)
+
+
+def _does_no_harm(vitals: Vitals, left: _LeftOut, share: float) -> bool:
+    """Whether the network can do without these layers.
+
+    They may have their turn later, or never, as with an unused output of many. And one of two
+    branches may suffice for the task: the larger the one that is cut off, the better it must do.
+    """
+    goes_on = not vitals.is_rising if left.is_cut else vitals.is_well
+    # A layer that could pass gradients on, and gets none, has an output that the loss does not use.
+    unused = left.is_cut and all(layer.follows for layer in left.layers)
+    few = _SHARE_OF_A_BRANCH if unused else _SMALL_SHARE_OF_WEIGHTS
+    if share < few and vitals.has_learned and goes_on:
+        return True
+    enough = _MIN_HARMLESS_GAIN if share < _SHARE_OF_A_BRANCH else _EXCELLENT_GAIN
+    early_or_needless = not vitals.had_a_long_chance or vitals.gain > enough
+    return left.is_cut and share < _LARGE_SHARE_OF_WEIGHTS and early_or_needless
+
+
+def find_left_out_parameters(vitals: Vitals) -> list[Symptom]:
+    """Find embeddings and bare parameters left out of the optimisers or of their steps."""
+    # A network may do without an embedding, but a bare parameter is always meant to train.
+    learns = vitals.gain > _GOOD_GAIN
+    tables = [] if learns else vitals.forgotten_tables
+    # An optimiser may be waiting for its turn.
+    idle = [] if learns or not vitals.had_a_long_chance else vitals.idle_tables
+    names = vitals.forgotten_parameters or tables or idle
+    of_names = "get_parameter" if vitals.forgotten_parameters else "get_submodule"
+    if not names or not vitals.had_a_chance:
+        return []
+    if names is idle:
+        why, first = "its optimiser never makes a step", _STEP
+    else:
+        why, first = "it gets a gradient, but no optimiser has it", _GIVE
+    evidence = f"{names[0]} does not learn: {why}."
+    remedies = (first, Remedy("Or freeze it explicitly.", freezing_code(of_names, names)))
+    figures, problem = {"layers": float(len(names))}, Problem.FROZEN_PARAMETER
+    return [Symptom(problem, "warning", evidence, figures, remedies, names[0])]
