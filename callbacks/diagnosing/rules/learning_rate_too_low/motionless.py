@@ -1,0 +1,38 @@
+"""Steps that together hardly move the weights, in all of the training."""
+
+import math
+import statistics
+
+from ....problem import Problem
+from ...rounding import as_share
+from ...symptom import Symptom
+from ...vital_signs.vitals import Vitals
+from .causes import ways_to_longer_steps, words_on_cause
+
+# Path of all steps together, in lengths of the weights.
+_NO_WAY_OF_ALL_STEPS = 1e-3
+_SHORT_WAY_OF_ALL_STEPS = 2e-2
+
+# Share taken off the loss of the best constant prediction.
+_HARDLY_ANY_GAIN = 0.1
+_LITTLE_GAIN = 0.3
+
+
+def find_motionless(vitals: Vitals) -> list[Symptom]:
+    """Find steps that together will hardly have moved the weights when training ends."""
+    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    if len(updates) < 3 or not vitals.had_a_long_chance:
+        return []
+    steps = vitals.planned_steps if math.isfinite(vitals.planned_steps) else vitals.step
+    way, knows = statistics.fmean(updates) * steps, vitals.objective.constant_loss > 0
+    short = way < _NO_WAY_OF_ALL_STEPS and not (knows and vitals.gain > _LITTLE_GAIN)
+    short |= way < _SHORT_WAY_OF_ALL_STEPS and knows and vitals.gain < _HARDLY_ANY_GAIN
+    if not (short and way > 0):
+        return []
+    evidence = (
+        f"All {steps:.0f} steps together move the weights by no more than {as_share(way)} of "
+        f"their length, where 0.1% in each is usual.{words_on_cause(vitals)}"
+    )
+    figures = {"way": way, "update_ratio": updates[-1], "learning_rate": vitals.learning_rate}
+    problem = Problem.LEARNING_RATE_TOO_LOW
+    return [Symptom(problem, "warning", evidence, figures, ways_to_longer_steps(vitals))]

@@ -1,0 +1,16 @@
+"""Which signs of steps that are too small are looked for, and in which order."""
+
+from ...symptom import Symptom
+from ...vital_signs.vitals import Vitals
+from .crawling import find_crawling
+from .motionless import find_motionless
+from .schedules import find_early_end, find_endless_warm_up, find_unfinished_schedule
+from .unhurried import find_unhurried
+
+
+def examine(vitals: Vitals) -> list[Symptom]:
+    """Find a schedule that will not reach its peak, or a loss that hardly falls."""
+    found = (
+        find_unfinished_schedule(vitals) or find_endless_warm_up(vitals) or find_motionless(vitals)
+    )
+    return found or find_crawling(vitals) or find_early_end(vitals) or find_unhurried(vitals)

@@ -1,0 +1,55 @@
+"""Steps smaller than usual, with a loss that still falls near the end and little learned."""
+
+import math
+import statistics
+
+from ....problem import Problem
+from ...rounding import as_share
+from ...symptom import Symptom
+from ...vital_signs.vitals import Vitals
+from .causes import ways_to_longer_steps
+
+# Of a step's length to that of the weights.
+_TINY_UPDATE_RATIO = 1e-4
+_SMALL_UPDATE_RATIO = 2e-4
+_USUAL_UPDATE_RATIO = 1e-3
+_HURRIED_UPDATE_RATIO = 2e-3
+
+# Share taken off the loss of the best constant prediction.
+_MAX_GAIN_AT_USUAL_STEPS = 0.2
+_GOOD_GAIN = 0.5
+_MIN_HARMLESS_GAIN = 0.9
+
+_LATE_SHARE_OF_STEPS = 0.75
+
+
+def find_unhurried(vitals: Vitals) -> list[Symptom]:
+    """Find a loss that has fallen by little, and that falls at the end as fast as it did before.
+
+    Little is less than half of what there is to learn where all steps are smaller than usual, and
+    less than nearly all of it where they are a tenth of the usual size.
+    """
+    updates = [u for u in vitals.total_updates if math.isfinite(u)]
+    largest = max(updates, default=0.0)
+    if not 0 < largest < _HURRIED_UPDATE_RATIO or vitals.sigmoids_hardly_varied_at_first:
+        return []
+    tiny = largest < _SMALL_UPDATE_RATIO and statistics.median(updates) < _TINY_UPDATE_RATIO
+    late = vitals.step >= _LATE_SHARE_OF_STEPS * vitals.planned_steps
+    goes_on = tiny and late and vitals.is_falling and vitals.validation_falls
+    limit = (
+        _MIN_HARMLESS_GAIN
+        if goes_on
+        else (_GOOD_GAIN if largest < _USUAL_UPDATE_RATIO else _MAX_GAIN_AT_USUAL_STEPS)
+    )
+    as_ever = vitals.falls_as_fast_as_ever
+    if vitals.gain > limit or not (goes_on or as_ever):
+        return []
+    falls = "is falling as fast as ever" if as_ever else "is still falling"
+    evidence = (
+        f"After {vitals.step} of {vitals.planned_steps:.0f} steps the loss is only "
+        f"{max(0.0, vitals.gain):.1%} below that of the best constant prediction, and {falls}: "
+        f"each step moves the weights by {as_share(statistics.median(updates))} of their length."
+    )
+    figures = {"gain": vitals.gain, "learning_rate": vitals.learning_rate}
+    problem = Problem.LEARNING_RATE_TOO_LOW
+    return [Symptom(problem, "warning", evidence, figures, ways_to_longer_steps(vitals))]
