@@ -1,0 +1,174 @@
+"""BatchNorm whose statistics are of too few values, or not those of the batches in evaluation."""
+
+import math
+
+from ....problem import Problem
+from ....remedy import Remedy
+from ...rounding import in_two_digits
+from ...symptom import Symptom
+from ...vital_signs.vitals import Vitals
+
+_TOO_FEW_VALUES = 3
+_GOOD_GAIN = 0.5
+
+# Between running statistics and a batch's own.
+_MIN_GAP_OF_MOMENTS = 1.0
+_MIN_GAP_OF_MOMENTS_OF_ONE = 0.3  # In batches of one.
+_MIN_GAP_OF_SLOW_MOMENTS = 0.3
+
+_MAX_SHARE_LEFT_AT_ARRIVAL = 0.02
+_MIN_SHARE_LEFT_IN_THE_END = 0.2
+_MIN_MOMENTUM_OF_LAST_BATCH = 0.8
+_MIN_BATCHES_OF_TRAINING = 50
+
+# Of the validation loss to the training loss.
+_MIN_RATIO_TO_TRAINING = 3.0
+_MIN_RATIO_IF_VALIDATION_PAYS = 1.5
+_RECENT_CHECKS = 2
+_CHECKS_TO_COMPARE = 5
+
+
+def find_tiny_batches(vitals: Vitals) -> list[Symptom]:
+    """Find batches too small for meaningful statistics."""
+    fewest, most = vitals.fewest_norm_values, vitals.most_norm_values
+    figures, problem = {"values": fewest}, Problem.TRAIN_EVAL_MISMATCH
+    if fewest < 2:
+        evidence = "BatchNorm gets a batch of one, which has no variance."
+        return [Symptom(problem, "critical", evidence, figures, norm_remedies(), reports=1)]
+    if most > _TOO_FEW_VALUES or vitals.gain > _GOOD_GAIN:
+        return []
+    evidence = (
+        f"BatchNorm normalises over {most:.0f} values: any two of them become 1 and -1, and "
+        "evaluation uses other statistics."
+    )
+    return [Symptom(problem, "warning", evidence, figures, norm_remedies(), is_root=True)]
+
+
+def find_norms_in_evaluation_mode(vitals: Vitals) -> list[Symptom]:
+    """Find BatchNorm layers in evaluation mode from the start, with their initial statistics."""
+    names = vitals.norms_in_evaluation_mode
+    if not names or not vitals.had_a_chance or vitals.gain > _GOOD_GAIN:
+        return []
+    others = f" and {len(names) - 1} more BatchNorm layers are" if len(names) > 1 else " is"
+    evidence = (
+        f"{names[0]}{others} in evaluation mode during training, with initial statistics: inputs "
+        "are assumed to have mean 0 and variance 1."
+    )
+    remedies = (
+        Remedy("Remove `eval()` before training, or undo it.", "model.train()"),
+        Remedy("Load pretrained running statistics along with the weights."),
+    )
+    figures, problem = {"layers": float(len(names))}, Problem.TRAIN_EVAL_MISMATCH
+    return [Symptom(problem, "warning", evidence, figures, remedies, names[0], is_root=True)]
+
+
+def will_converge(vitals: Vitals) -> bool:
+    """Whether running statistics with a small momentum have yet to converge, and will in time.
+
+    Keras' momentum of 0.99 is 0.01 here: a third of the initial value is left after 100 batches.
+    """
+    slowest = min(vitals.norm_momenta.values(), default=1.0)
+    now, in_the_end = ((1 - slowest) ** n for n in (len(vitals.losses), _batches(vitals)))
+    return bool(in_the_end < _MAX_SHARE_LEFT_AT_ARRIVAL < now)
+
+
+def find_slow_statistics(vitals: Vitals) -> list[Symptom]:
+    """Find running statistics that will not reach those of the batches by the end of training."""
+    batches = _batches(vitals)
+    if not _MIN_BATCHES_OF_TRAINING <= batches < math.inf or vitals.step < vitals.planned_steps / 2:
+        return []
+    left = {
+        name: (1 - momentum) ** batches
+        for name, momentum in vitals.norm_momenta.items()
+        if vitals.statistics_gap.get(name, 0.0) > _MIN_GAP_OF_SLOW_MOMENTS
+    }
+    layer = max(left, key=left.__getitem__, default="")
+    if not left or left[layer] < _MIN_SHARE_LEFT_IN_THE_END:
+        return []
+    momentum, gap = vitals.norm_momenta[layer], vitals.statistics_gap[layer]
+    evidence = (
+        f"{layer} takes {momentum:.1g} of its running statistics from each batch: after all "
+        f"{batches:.0f}, {left[layer]:.0%} of them will still be the initial values. They are "
+        f"{in_two_digits(gap)} from a batch's own (means in standard deviations, or the logarithm "
+        "of the ratio of standard deviations)."
+    )
+    figures, problem = {"left": left[layer], "gap": gap}, Problem.TRAIN_EVAL_MISMATCH
+    advice = (
+        Remedy("Use a momentum of 0.1 (0.9 in Keras).", "momentum=0.1"),
+        *norm_remedies()[:2],
+    )
+    return [Symptom(problem, "warning", evidence, figures, advice, layer)]
+
+
+def _batches(vitals: Vitals) -> float:
+    """Return the number of batches of the whole training run; infinite if unknown."""
+    return vitals.planned_steps * max(1.0, len(vitals.losses) / max(1, vitals.step))
+
+
+def find_hasty_statistics(vitals: Vitals) -> list[Symptom]:
+    """Find running statistics of the last batch alone, as from a momentum in Keras' convention."""
+    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    hasty = [
+        name for name, share in vitals.norm_momenta.items() if share > _MIN_MOMENTUM_OF_LAST_BATCH
+    ]
+    if not hasty or len(checks) <= _RECENT_CHECKS or len(training) != len(checks):
+        return []
+    recent = zip(checks[-_CHECKS_TO_COMPARE:], training[-_CHECKS_TO_COMPARE:], strict=True)
+    pays = [check > _MIN_RATIO_IF_VALIDATION_PAYS * loss > 0 for check, loss in recent]
+    # The statistics of a single batch may happen to suffice.
+    if not all(pays[-_RECENT_CHECKS:]) and 2 * sum(pays) <= len(pays):
+        return []
+    share = vitals.norm_momenta[hasty[0]]
+    evidence = (
+        f"{hasty[0]} takes {share:.2g} of its running statistics from each batch: evaluation uses "
+        f"those of the last one. The validation loss is {checks[-1]:.4g} and the training loss "
+        f"{training[-1]:.4g}."
+    )
+    advice = (Remedy("Use a momentum of 0.1 (0.9 in Keras).", "momentum=0.1"),)
+    figures, problem = {"momentum": share}, Problem.TRAIN_EVAL_MISMATCH
+    return [
+        Symptom(
+            problem, "warning", evidence, figures, advice, hasty[0], reports=1, is_root=True
+        )
+    ]  # fmt: skip
+
+
+def find_stale_statistics(vitals: Vitals) -> list[Symptom]:
+    """Find running statistics far from a batch's own, with a validation loss far too high."""
+    checks, training = (
+        vitals.validation_losses[-_RECENT_CHECKS:],
+        vitals.training_epoch_losses[-_RECENT_CHECKS:],
+    )
+    if not vitals.statistics_gap or len(checks) < _RECENT_CHECKS or len(training) != len(checks):
+        return []
+    layer = max(vitals.statistics_gap, key=vitals.statistics_gap.__getitem__)
+    gap = vitals.statistics_gap[layer]
+    worse = min(v / t for t, v in zip(training, checks, strict=True)) if min(training) > 0 else 0.0
+    if (
+        vitals.batch_size == 1
+        and gap > _MIN_GAP_OF_MOMENTS_OF_ONE
+        and checks[-1] > _MIN_RATIO_TO_TRAINING * training[-1] > 0
+    ):
+        worse = checks[-1] / training[-1]
+    elif gap < _MIN_GAP_OF_MOMENTS or worse < _MIN_RATIO_TO_TRAINING:
+        return []
+    evidence = (
+        f"The running statistics of {layer} are {in_two_digits(gap)} from a batch's own (means in "
+        "standard deviations, or the logarithm of the ratio of standard deviations), and the "
+        f"validation loss is {worse:.1f} times the training loss."
+    )
+    figures = {"gap": gap, "ratio": worse}
+    problem = Problem.TRAIN_EVAL_MISMATCH
+    reports = 2 if vitals.evaluates_late else 1
+    return [Symptom(problem, "warning", evidence, figures, norm_remedies(), layer, reports=reports)]
+
+
+def norm_remedies() -> tuple[Remedy, ...]:
+    """Return what helps where BatchNorm's statistics are unreliable."""
+    return (
+        Remedy("Use batches of 16 or more.", "batch_size=32"),
+        Remedy("Normalise each sample separately, as a whole or in groups.", 'norm="layer"'),
+        Remedy(
+            "Let the running statistics follow faster.", "nn.BatchNorm2d(channels, momentum=0.1)"
+        ),
+    )

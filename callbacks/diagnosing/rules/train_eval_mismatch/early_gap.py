@@ -1,0 +1,71 @@
+"""A validation loss far above the training loss before anything can be memorised."""
+
+import math
+
+from ....problem import Problem
+from ....remedy import Remedy
+from ...symptom import Symptom
+from ...vital_signs.vitals import Vitals
+from .batch_norms import norm_remedies
+
+_MIN_RATIO_TO_TRAINING_EARLY = 2.0
+_TOO_FEW_CHECKS_WITH_NORM = 3
+_MAX_EPOCHS_OF_EARLY_CHECKS = 2
+_MIN_SHARE_OF_SCALE = 0.3
+_MAX_RATIO_OF_STEP_DOWN = 0.7
+
+
+def find_early_gap(vitals: Vitals) -> list[Symptom]:
+    """Find a validation loss far above the training loss before anything can be memorised."""
+    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    if len(checks) < 3 or len(training) != len(checks) or vitals.is_imbalanced:
+        return []
+    if vitals.evaluates_late:
+        return []
+    if max(vitals.validation_epochs[:3], default=math.inf) > _MAX_EPOCHS_OF_EARLY_CHECKS:
+        return []
+    pairs = list(zip(training, checks, strict=True))
+    # With BatchNorm, single validations may be far off in an otherwise healthy run.
+    has_norm = math.isfinite(vitals.fewest_norm_values)
+    if has_norm and len(pairs) <= _TOO_FEW_CHECKS_WITH_NORM:
+        return []
+    early = pairs[1:] if has_norm else [*pairs[1:3], pairs[-1]]
+    times = _most_by_batch_size(vitals)
+    worse = min(v / t for t, v in early) / times if min(t for t, _ in early) > 0 else 0.0
+    poor = min((v for _, v in early), default=math.nan) >= _MIN_SHARE_OF_SCALE * vitals.scale
+    if not (worse >= _MIN_RATIO_TO_TRAINING_EARLY and poor and vitals.has_learned):
+        return []
+    if _memorized_the_first_epoch(vitals):
+        return []
+    evidence = (
+        f"The validation loss was {checks[1]:.4g} at its second check and the training loss "
+        f"{training[1]:.4g}, too early for memorisation: in evaluation the network gets other "
+        "inputs, or is a different network."
+    )
+    advice = (
+        Remedy("Do in `forward` what only `training_step` does to its inputs."),
+        Remedy("Use nn.Dropout: a hand-written dropout must rescale what it keeps.", "dropout=0.3"),
+        *norm_remedies(),
+    )
+    figures, problem = {"ratio": worse}, Problem.TRAIN_EVAL_MISMATCH
+    return [Symptom(problem, "warning", evidence, figures, advice, reports=1)]
+
+
+def _most_by_batch_size(vitals: Vitals) -> float:
+    """Return the ratio of validation to training loss that sums over a batch may explain."""
+    is_known = vitals.objective.kind is not None or not vitals.batch_size
+    return 1.0 if is_known else max(1.0, vitals.validation_batch_size / vitals.batch_size)
+
+
+def _memorized_the_first_epoch(vitals: Vitals) -> bool:
+    """Whether the loss dropped as the second epoch began: samples seen once were memorised."""
+    if not math.isfinite(vitals.batches_per_epoch):
+        return False
+    n = int(vitals.batches_per_epoch)
+    k = max(3, n // 5)
+    windows = [vitals.losses[max(0, start) : start + k] for start in (n - 2 * k, n - k, n)]
+    if not all(len(window) == k for window in windows):
+        return False
+    before, end, start = (sum(window) / k for window in windows)
+    # It must drop by more than it was already falling.
+    return start < _MAX_RATIO_OF_STEP_DOWN * end * min(1.0, end / before)

@@ -1,0 +1,96 @@
+"""What validation batches show: other inputs, or BatchNorm layers that training never reached.
+
+It counts only if validation is clearly worse than training.
+"""
+
+import math
+
+from ....problem import Problem
+from ....remedy import Remedy
+from ...symptom import Symptom
+from ...vital_signs.vitals import Vitals
+
+# Between the inputs in validation and in training: of deviations, and of means in deviations.
+_MIN_RATIO_OF_OTHER_INPUTS = 2.5
+_MIN_SHIFT_OF_OTHER_INPUTS = 2.0
+
+# Between validation and training: of losses, and of accuracies.
+_MIN_RATIO_IF_VALIDATION_PAYS = 1.5
+_MIN_GAP_OF_ACCURACIES = 0.15
+
+
+def find_other_inputs(vitals: Vitals) -> list[Symptom]:
+    """Find inputs that are scaled or shifted in training alone, or in validation alone."""
+    inputs, known = vitals.inputs, vitals.validated_inputs
+    if not (known and inputs.is_data and inputs.std > 0):
+        return []
+    if not all(map(math.isfinite, known)):
+        return []  # NaN in the validation data is another problem.
+    mean, std = known
+    ratio = max(std / inputs.std, inputs.std / std) if std > 0 else math.inf
+    shift = abs(mean - inputs.mean) / max(std, inputs.std)
+    differs = ratio > _MIN_RATIO_OF_OTHER_INPUTS or shift > _MIN_SHIFT_OF_OTHER_INPUTS
+    price = _price(vitals)
+    if not (differs and price):
+        return []
+    evidence = (
+        f"The inputs of {inputs.layer} have a mean of {mean:.3g} and a standard deviation of "
+        f"{std:.3g} in validation, but of {inputs.mean:.3g} and {inputs.std:.3g} in training. "
+        f"{price}."
+    )
+    remedies = (
+        Remedy(
+            "Prepare the inputs in `forward`, or alike in both data sets.",
+            "x = (x - self.mean) / self.std",
+        ),
+        Remedy("Do in `validation_step` what only `training_step` does to its inputs."),
+    )
+    figures, problem = {"ratio": ratio, "shift": shift}, Problem.TRAIN_EVAL_MISMATCH
+    return [
+        Symptom(
+            problem, "warning", evidence, figures, remedies, inputs.layer, reports=1, is_root=True
+        )
+    ]  # fmt: skip
+
+
+def find_unfed_norms(vitals: Vitals) -> list[Symptom]:
+    """Find BatchNorm layers used in validation that no training batch has reached."""
+    names, price = vitals.unfed_norms, _price(vitals)
+    if not names or not price:
+        return []
+    others = f" and {len(names) - 1} more BatchNorm layers have" if len(names) > 1 else " has"
+    evidence = (
+        f"{names[0]}{others} a running mean of 0 and a variance of 1 in validation, the initial "
+        f"values: no training batch has reached them. {price}."
+    )
+    remedies = (
+        Remedy(
+            "Average or copy the buffers along with the weights.",
+            "AveragedModel(model, use_buffers=True)",
+        ),
+        Remedy(
+            "Recompute the running statistics in another pass over the data.",
+            "swa_utils.update_bn(train_loader, average)",
+        ),
+    )
+    figures, problem = {"layers": float(len(names))}, Problem.TRAIN_EVAL_MISMATCH
+    return [
+        Symptom(
+            problem, "warning", evidence, figures, remedies, names[0], reports=1, is_root=True
+        )
+    ]  # fmt: skip
+
+
+def _price(vitals: Vitals) -> str:
+    """Describe how much worse validation is than training; empty if it is not clearly worse."""
+    checks, training = vitals.validation_losses, vitals.training_epoch_losses
+    if checks and len(training) == len(checks):
+        if not checks[-1] > _MIN_RATIO_IF_VALIDATION_PAYS * training[-1] > 0:
+            return ""
+        return f"The validation loss is {checks[-1]:.4g} and the training loss {training[-1]:.4g}"
+    scores, told = vitals.validation_scores, vitals.confirmed_training_accuracy
+    if checks or not (scores and vitals.scores_are_accuracies):
+        return ""
+    if not told - scores[-1] > _MIN_GAP_OF_ACCURACIES:
+        return ""
+    return f"The validation accuracy is {scores[-1]:.0%} and the training accuracy {told:.0%}"
