@@ -34,7 +34,7 @@ from torchvitals.callbacks.diagnosing import history, large_steps
 from torchvitals.callbacks.diagnosing.causes import join_causes
 from torchvitals.callbacks.diagnosing.examination import RULES, worst_of
 from torchvitals.callbacks.diagnosing.symptom import Symptom
-from torchvitals.callbacks.diagnosing.vital_signs import signs, vitals
+from torchvitals.callbacks.diagnosing.vital_signs import loss_signs, signs, validation_signs, vitals
 
 sys.path.append(str(Path(__file__).parents[1]))
 from timing import machine
@@ -54,7 +54,7 @@ def files_of(rule: ModuleType) -> list[ModuleType]:
 
 
 RULE_OF = {file: rule for rule in RULES for file in files_of(rule)}
-MODULES = (*RULE_OF, large_steps, vitals, signs, history)
+MODULES = (*RULE_OF, large_steps, vitals, loss_signs, validation_signs, signs, history)
 
 
 class Move(NamedTuple):

@@ -1,4 +1,4 @@
-"""The observed vital signs of a training; quantities derived from them are in `vitals`."""
+"""The observed vital signs of a training; its subclasses derive quantities from them."""
 
 import math
 from dataclasses import dataclass, field

@@ -1,0 +1,80 @@
+"""What validation tells, beside the training loss."""
+
+import math
+import statistics
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from .loss_signs import LossSigns
+
+_LAST_CHECKS = 3
+_RECENT_CHECKS = 5
+_MANY_CHECKS = 8
+_MIN_FALL_SHARE = 3e-3
+_MAX_RATIO_OF_ERRORS = 2 / 3
+_MIN_RATIO_OF_OTHER_UNITS = 1.5
+_MIN_RATIO_OF_OTHER_DATA = 5.0
+
+
+@dataclass
+class ValidationSigns(LossSigns):
+    """Quantities derived from the losses and scores of validations."""
+
+    @property
+    def validation_constant(self) -> float:
+        """`whole_constant` on validation's targets, as far as their spread is known to differ."""
+        is_known = 1 / _MIN_RATIO_OF_OTHER_DATA < self.validation_spread < _MIN_RATIO_OF_OTHER_DATA
+        return self.whole_constant * (self.validation_spread if is_known else 1.0)
+
+    @property
+    def validates_the_same_loss(self) -> bool:
+        """Whether the validation loss may be the training loss, and not one in other units."""
+        checks, training = self.validation_losses, self.training_epoch_losses[:1]
+        known = [*training, *([self.whole_scale] if self.objective.constant_loss > 0 else [])]
+        return bool(checks and known) and min(checks) < _MIN_RATIO_OF_OTHER_UNITS * max(known)
+
+    @property
+    def validated_gain(self) -> float:
+        """`gain` on the last validations; infinite if they cannot tell."""
+        checks, constant = self.validation_losses[-_LAST_CHECKS:], self.validation_constant
+        tells = len(checks) == _LAST_CHECKS and constant > 0 and self.validates_the_same_loss
+        return 1 - statistics.median(checks) / constant if tells else math.inf
+
+    @property
+    def best_check(self) -> float:
+        """Lowest validation loss; of many, averaged with its neighbours, as one may be luck."""
+        checks = self.validation_losses
+        place = checks.index(min(checks))
+        around = int(len(checks) >= _MANY_CHECKS)
+        return statistics.fmean(checks[max(0, place - around) : place + around + 1])
+
+    @cached_property
+    def validation_falls(self) -> bool:
+        """Whether each of the last validation losses is lower than the one before, by enough.
+
+        False for a network that knew its task from the start, as in fine-tuning: it improves
+        slowly.
+        """
+        checks, constant = self.validation_losses[-_RECENT_CHECKS:], self.objective.constant_loss
+        knew = constant > 0 and any(loss < 0.7 * constant for loss in self.data_losses[:1])
+        if len(checks) < _RECENT_CHECKS or knew:
+            return False
+        fell = checks[0] - checks[-1] > _MIN_FALL_SHARE * self.whole_scale
+        return fell and all(b < a for a, b in pairwise(checks))
+
+    @property
+    def scores_improve(self) -> bool:
+        """Whether validation's error rate has fallen by more than a third since the first check."""
+        first, last = self.validation_scores[:1], self.validation_scores[-_LAST_CHECKS:]
+        if len(self.validation_scores) <= _LAST_CHECKS or not 0 <= min(last) <= max(last) <= 1:
+            return False
+        return 1 - min(last) < _MAX_RATIO_OF_ERRORS * (1 - first[0])
+
+    @property
+    def evaluates_late(self) -> bool:
+        """Whether evaluation says little yet, as BatchNorm's statistics lag behind the weights."""
+        has_norm = math.isfinite(self.fewest_norm_values)
+        return (
+            has_norm and math.isfinite(self.planned_steps) and self.step <= self.planned_steps / 2
+        )
