@@ -30,7 +30,7 @@ from typing import NamedTuple
 from all_cases import CASES
 from recordings import Recording, kept_in
 
-from torchvitals.callbacks.diagnosing import history, large_steps
+from torchvitals.callbacks.diagnosing import history
 from torchvitals.callbacks.diagnosing.causes import join_causes
 from torchvitals.callbacks.diagnosing.examination import RULES, worst_of
 from torchvitals.callbacks.diagnosing.symptom import Symptom
@@ -54,7 +54,7 @@ def files_of(rule: ModuleType) -> list[ModuleType]:
 
 
 RULE_OF = {file: rule for rule in RULES for file in files_of(rule)}
-MODULES = (*RULE_OF, large_steps, vitals, loss_signs, validation_signs, signs, history)
+MODULES = (*RULE_OF, vitals, loss_signs, validation_signs, signs, history)
 
 
 class Move(NamedTuple):

@@ -38,6 +38,11 @@ class LossSigns(ObservedSigns):
         """Mean loss of each of at most 20 windows."""
         return window_means(self.losses, _WINDOWS_OF_A_CURVE)
 
+    @property
+    def finite_curve(self) -> list[float]:
+        """`curve` without its non-finite values."""
+        return [value for value in self.curve if math.isfinite(value)]
+
     @cached_property
     def recent_loss(self) -> float:
         """Mean loss of the last tenth of the batches, at least ten."""

@@ -1,20 +1,34 @@
-"""Steps so large that they undo what was learned.
-
-The ratio of a step to the weights is about 1e-3 in healthy runs (cs231n); TheDeepChecker's limit is
-1e-1. A large ratio alone is not a fault (first steps and small networks have one), nor is a loss
-that rises for a while; large steps with a rising loss, or with one far above its best, are.
-"""
+"""Large steps that do harm in any of the known ways, unless something was wrong before them."""
 
 import math
 import statistics
+from collections.abc import Callable
 
-from ...diagnosis import Severity
-from ...problem import Problem
-from ...remedy import Remedy
-from ..large_steps import Steps, blew_up, do_harm, finite_curve, is_thrown, what_died
-from ..rounding import as_length, as_share
-from ..symptom import Symptom
-from ..vital_signs.vitals import Vitals
+from ....diagnosis import Severity
+from ....problem import Problem
+from ....remedy import Remedy
+from ...rounding import as_length, as_share
+from ...symptom import Symptom
+from ...vital_signs.vitals import Vitals
+from .forgetting import is_forgotten, is_forgotten_soon
+from .killed_units import what_died
+from .replaced_weights import have_led_away, have_replaced_weights
+from .steps import Steps
+from .training_harm import (
+    blew_up,
+    has_cost_half,
+    is_far_off,
+    is_thrown,
+    is_undone,
+    keeps_from_learning,
+)
+from .validation_harm import (
+    has_lost_its_best,
+    has_turned,
+    is_hurt,
+    validation_jumps,
+    validation_loss_jumps,
+)
 
 # Of a step's length to that of the weights.
 _USUAL_UPDATE_RATIO = 1e-3
@@ -29,6 +43,13 @@ _MIN_BATCHES_OF_A_THIRD = 2
 _MAX_RATIO_OF_FALLING_THIRDS = 0.7
 _REPORTS_WHEN_COMING_BACK = 10
 
+# Tests for the known kinds of harm, any of which is enough.
+_HARMS: tuple[Callable[[Vitals, Steps], bool], ...] = (
+    keeps_from_learning, is_undone, is_far_off, is_hurt, has_turned, validation_jumps,
+    validation_loss_jumps, has_lost_its_best, has_cost_half, have_led_away,
+    have_replaced_weights, is_forgotten, is_forgotten_soon,
+)  # fmt: skip
+
 
 def examine(vitals: Vitals) -> list[Symptom]:
     """Find a loss that large steps keep from falling, or drive up."""
@@ -38,7 +59,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if _was_wrong_before(vitals) and not vitals.had_loss_spike:
         return []
     killed = what_died(vitals, steps)
-    if not (do_harm(vitals, steps) or killed or blew_up(vitals, steps) or is_thrown(vitals, steps)):
+    if not (
+        _do_harm(vitals, steps) or killed or blew_up(vitals, steps) or is_thrown(vitals, steps)
+    ):
         return []
     return [_symptom(vitals, steps, killed)]
 
@@ -48,9 +71,22 @@ def _was_wrong_before(vitals: Vitals) -> bool:
     return vitals.starts_far or vitals.vanished_from_the_start or _lost_at_once(vitals)
 
 
+def _lost_at_once(vitals: Vitals) -> bool:
+    """Whether the loss is no longer finite although it had not grown before."""
+    if math.isfinite(vitals.losses[-1]):
+        return False
+    finite = [loss for loss in vitals.losses if math.isfinite(loss)]
+    return not finite or max(finite) <= 10 * abs(finite[0])
+
+
+def _do_harm(vitals: Vitals, steps: Steps) -> bool:
+    """Whether a run with enough steps to make progress was harmed in any of the known ways."""
+    return vitals.had_a_chance and any(harm(vitals, steps) for harm in _HARMS)
+
+
 def _symptom(vitals: Vitals, steps: Steps, killed: str) -> Symptom:
     # The first loss may be below the mean of every later window.
-    seen = [*finite_curve(vitals), *filter(math.isfinite, vitals.losses[:1])]
+    seen = [*vitals.finite_curve, *filter(math.isfinite, vitals.losses[:1])]
     least = min(seen, default=math.nan)
     # Weights that were driven far away are long, which makes later steps relatively short.
     moves = (
@@ -75,6 +111,10 @@ def _symptom(vitals: Vitals, steps: Steps, killed: str) -> Symptom:
     tells = (units,) if killed else ()
     remedies = _remedies(vitals)
     return Symptom(problem, severity, evidence, figures, remedies, reports=reports, tells=tells)
+
+
+def _said(loss: float) -> str:
+    return f"{loss:.4g}" if math.isfinite(loss) else "not finite"
 
 
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
@@ -104,15 +144,3 @@ def _comes_back(vitals: Vitals) -> bool:
         < _MAX_RATIO_OF_FALLING_THIRDS * statistics.fmean(losses[-2 * third : -third])
     )
     return is_back or falls
-
-
-def _said(loss: float) -> str:
-    return f"{loss:.4g}" if math.isfinite(loss) else "not finite"
-
-
-def _lost_at_once(vitals: Vitals) -> bool:
-    """Whether the loss is no longer finite although it had not grown before."""
-    if math.isfinite(vitals.losses[-1]):
-        return False
-    finite = [loss for loss in vitals.losses if math.isfinite(loss)]
-    return not finite or max(finite) <= 10 * abs(finite[0])

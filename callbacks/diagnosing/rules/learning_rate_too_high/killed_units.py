@@ -1,0 +1,42 @@
+"""Units that huge steps have left dead or saturated."""
+
+from ....monitoring.recording.record import Record
+from ...vital_signs.vitals import Vitals
+from .steps import Steps
+
+# Length of a step over that of the weights.
+_MAX_UPDATE_RATIO_OF_NOISE = 3e-2
+_HUGE_UPDATE_RATIO = 1e-1  # The limit of TheDeepChecker.
+
+_GOOD_GAIN = 0.5
+_VERY_GOOD_GAIN = 0.7
+
+# Shares of units.
+_MAX_SHARE_AT_FIRST = 0.2
+_MAX_SHARE_DEAD = 0.5
+_MAX_SHARE_SATURATED = 0.85
+
+
+def what_died(vitals: Vitals, steps: Steps) -> str:
+    """Describe the units that huge steps have left dead or saturated; empty if there are none."""
+    # A loss above the constant baseline is as much evidence as larger steps.
+    enough = _MAX_UPDATE_RATIO_OF_NOISE if vitals.is_worse_than_constant else _HUGE_UPDATE_RATIO
+    if not steps.lasting > enough or not vitals.had_a_chance or not vitals.gain <= _VERY_GOOD_GAIN:
+        return ""
+    saturated = _grown(vitals.saturated, _MAX_SHARE_SATURATED, vitals.squashed_outputs)
+    if saturated:
+        return f"{saturated} outputs are saturated"
+    if vitals.gain > _GOOD_GAIN and vitals.is_falling:
+        return ""
+    # Units that die in the first steps are dead in the first window, but were not dormant before.
+    dead = _grown(vitals.dead, _MAX_SHARE_DEAD, before=vitals.dormant)
+    return f"{dead} units are dead" if dead else ""
+
+
+def _grown(record: Record, most: float, outputs: int = 0, before: Record | None = None) -> str:
+    known = [(site, shares) for site, shares in record.history.items() if shares]
+    for site, shares in known[: len(known) - outputs]:
+        first = [shares[0], *([] if before is None else before.of(site)[:1])]
+        if min(first) < _MAX_SHARE_AT_FIRST and shares[-1] > most:
+            return f"{shares[-1]:.0%} of {site}'s"
+    return ""

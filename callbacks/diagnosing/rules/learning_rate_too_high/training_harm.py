@@ -1,0 +1,123 @@
+"""Large steps that keep the training loss from falling, or drive it up."""
+
+import math
+import statistics
+
+from ...vital_signs.vitals import Vitals
+from .steps import Steps, first_layer_step
+
+# Length of a step over that of the weights.
+_LARGE_UPDATE_RATIO = 1e-2
+_MAX_UPDATE_RATIO_OF_NOISE = 3e-2
+_HUGE_UPDATE_RATIO = 1e-1  # The limit of TheDeepChecker.
+_MIN_UPDATE_RATIO_TO_THROW = 0.2
+_MIN_GROWTH_OF_WEIGHTS = 3.0
+_FIRST_UPDATES = 5
+
+# Share by which the loss is below the constant baseline, that of the best constant prediction.
+_LITTLE_GAIN = 0.3
+_GOOD_GAIN = 0.5
+_VERY_GOOD_GAIN = 0.7
+
+_MIN_RISE_SHARE = 0.25  # Of the scale of the loss.
+_RECENT_LOOKS = 10
+_MIN_RATIO_AT_PLATEAU = 0.97
+_MIN_SHARE_OF_STEPS_LOST = 0.5  # Of the planned steps.
+_MIN_RATIO_OF_THROWN_LOSS = 4.0
+_MIN_RATIO_OF_BLOWN_LOSS = 10.0
+_BATCHES_TO_BLOW_UP = 50
+
+
+def keeps_from_learning(vitals: Vitals, steps: Steps) -> bool:
+    """Whether the loss rose, is unstable or has stalled, and steps are large enough to be why."""
+    stuck = not _came_down(vitals) and not vitals.is_falling
+    # Many networks stay at the constant baseline for a while before they make progress. If there is
+    # nothing to learn they stay there for good, with steps that noise alone makes large.
+    lost = stuck and (
+        (steps.recent > _LARGE_UPDATE_RATIO and vitals.is_worse_than_constant)
+        or (steps.recent > _MAX_UPDATE_RATIO_OF_NOISE and vitals.had_a_long_chance)
+        or (
+            steps.peak > _HUGE_UPDATE_RATIO
+            and (vitals.is_worse_than_constant or vitals.had_a_long_chance)
+        )
+    )
+    rages = steps.recent > _HUGE_UPDATE_RATIO and not vitals.is_well
+    shaken = stuck and vitals.had_a_long_chance and first_layer_step(vitals) > _HUGE_UPDATE_RATIO
+    # Steps look short relative to weights that such steps have made long.
+    grown = vitals.growth if vitals.growth > _MIN_GROWTH_OF_WEIGHTS else 1.0
+    rises = steps.recent * grown > _LARGE_UPDATE_RATIO and _rose(vitals)
+    return rises or lost or rages or shaken
+
+
+def _rose(vitals: Vitals) -> bool:
+    """Whether the loss has doubled since its best, unless that is still next to nothing."""
+    best = min(vitals.finite_curve, default=math.nan)
+    return best > 0 and (
+        vitals.recent_loss - best > max(best, _MIN_RISE_SHARE * vitals.whole_scale)
+    )
+
+
+def _came_down(vitals: Vitals) -> bool:
+    """Whether something was learned; for a loss below 0, whose gain is unknown, whether it fell."""
+    fell = vitals.recent_loss < min(vitals.losses[0], vitals.initial_loss)
+    return vitals.has_learned or (math.isnan(vitals.gain) and fell)
+
+
+def is_undone(vitals: Vitals, steps: Steps) -> bool:
+    """Whether the loss stays above that of the untrained network and the constant baseline."""
+    knows = vitals.objective.constant_loss > 0 and bool(vitals.data_losses)
+    if not steps.lasting > _HUGE_UPDATE_RATIO or not knows or not vitals.gain < 0:
+        return False
+    first, last = vitals.data_losses[0], vitals.data_losses[-_RECENT_LOOKS:]
+    return min(last) > first and vitals.recent_data_loss - first > _MIN_RISE_SHARE * vitals.scale
+
+
+def is_far_off(vitals: Vitals, steps: Steps) -> bool:
+    """Whether the loss is over twice the constant baseline, with steps that were large once.
+
+    Once weights have grown, later steps are small relative to them.
+    """
+    constant, looks = vitals.objective.constant_loss, vitals.data_losses[-_RECENT_LOOKS:]
+    known = constant > 0 and bool(looks)
+    if not (known and vitals.is_worse_than_constant) or vitals.is_falling:
+        return False
+    return (
+        steps.lasting > _MAX_UPDATE_RATIO_OF_NOISE
+        and vitals.gain < -1
+        and statistics.median(looks) > 2 * constant
+    )
+
+
+def has_cost_half(vitals: Vitals, steps: Steps) -> bool:
+    """Whether half of the planned steps were spent at the constant baseline, and some were huge."""
+    constant = vitals.whole_constant
+    known = constant > 0 and math.isfinite(vitals.planned_steps) and bool(vitals.curve)
+    if (
+        not (known and steps.lasting > _HUGE_UPDATE_RATIO and vitals.gain < _LITTLE_GAIN)
+        or vitals.has_other_terms
+    ):
+        return False
+    lost = sum(loss > _MIN_RATIO_AT_PLATEAU * constant for loss in vitals.curve) / len(vitals.curve)
+    return lost * vitals.step > _MIN_SHARE_OF_STEPS_LOST * vitals.planned_steps
+
+
+def blew_up(vitals: Vitals, steps: Steps) -> bool:
+    """Whether a huge step soon made the loss ten times the first, and nothing was learned since."""
+    start, highest = vitals.losses[0], max(vitals.losses[:_BATCHES_TO_BLOW_UP])
+    blew = start > 0 and highest > _MIN_RATIO_OF_BLOWN_LOSS * start
+    return blew and steps.peak > _HUGE_UPDATE_RATIO and not _came_down(vitals)
+
+
+def is_thrown(vitals: Vitals, steps: Steps) -> bool:
+    """Whether first steps as long as the weights raised the loss beyond recovery.
+
+    One step of that length, or several of a good part of it.
+    """
+    constant = vitals.objective.constant_loss
+    start = max(vitals.losses[0], constant * vitals.sum_of if constant > 0 else 0.0)
+    several = steps.number >= _FIRST_UPDATES and steps.lasting > _MIN_UPDATE_RATIO_TO_THROW
+    is_one = steps.peak > 1
+    # It takes more to recover from a single step as long as the weights.
+    enough = _VERY_GOOD_GAIN if is_one else _GOOD_GAIN
+    is_far = start > 0 and vitals.highest_first_loss > _MIN_RATIO_OF_THROWN_LOSS * start
+    return is_far and vitals.gain < enough and (is_one or (several and not vitals.is_falling))
