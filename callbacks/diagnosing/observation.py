@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -11,12 +11,10 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
-from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
 from ..monitoring.gradients.gradient_reading import optimizer_position, scale_of
-from .clipping import clip_norm, clips_itself, step_by_gradients
 from .inputs.data_gaps import DataGaps
-from .inputs.first_batches import BatchNews, FirstBatches
+from .inputs.first_batches import FirstBatches
 from .inputs.unfed_norms import UnfedNorms
 from .inputs.validated_inputs import ValidatedInputs
 from .losses.autograd_graph import has_graph
@@ -27,58 +25,26 @@ from .losses.layers_in_graph import (
     parameters_normed,
     weights_behind,
 )
-from .losses.loss_news import LossNews
 from .losses.loss_reading import ENDS
 from .losses.loss_record import LossRecord
 from .losses.losses_by_hand import LossesByHand
 from .losses.side_losses import SideLosses
-from .rate_schedules import read_rates, schedule_share, waits_for_plateau
+from .rank_news import News
+from .rate_schedules import read_rates
 from .schedule import Schedule
+from .training_plan import read_plan
 from .vital_signs.vitals import Vitals
 from .weights.anatomy import dropout_rates, largest_recurrent_gain
 from .weights.clearing import Clearing
-from .weights.weight_inspection import WeightInspection, WeightNews, parameters_of
+from .weights.weight_inspection import WeightInspection, parameters_of
 
 _GOOD_GAIN = 0.5
-_AT_RANDOM = (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
 # Vital signs that are not recomputed at each report.
 _LASTING = (
     "learning_rate_peak", "rate_rose", "first_gradient_profile", "strangers", "recurrent_gain",
     "recurrent_layer", "time_profile", "waiting", "identical_tables",
     "identical_matrices", "decay_pulls", "pushed",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class News:
-    """What one rank has observed since the last news, on the host.
-
-    Attributes:
-        losses: News of its losses.
-        batches: News of its layers' inputs.
-        in_graph: Number of weight layers in the loss's graph, whether all between them is affine,
-            and how many sigmoids and tanhs are outputs.
-        weights: News of its weights and their gradients.
-        through_time: A layer that processes sequences, and the sizes of gradients through time.
-        passes_by_hand: The most backward passes in a batch under manual optimisation.
-        uncleared: See `Clearing`.
-        first_gap: See `DataGaps`.
-        side_losses: See `SideLosses`.
-        unfed: See `UnfedNorms`.
-        validated: See `ValidatedInputs`.
-    """
-
-    losses: LossNews
-    batches: BatchNews
-    in_graph: tuple[int, bool, int]
-    weights: WeightNews
-    through_time: tuple[str, list[float]]
-    passes_by_hand: int
-    uncleared: int
-    first_gap: int
-    side_losses: list[tuple[str, str]]
-    unfed: list[str]
-    validated: list[float]
 
 
 class Observation:
@@ -122,16 +88,7 @@ class Observation:
         """Record what is known before the first batch."""
         vitals, self._factor = self.vitals, float(trainer.accumulate_grad_batches)
         self._optimizers = len(trainer.optimizers)
-        vitals.batches_per_epoch = float(trainer.num_training_batches)
-        vitals.batch_size = _batch_size(trainer.train_dataloader)
-        vitals.validation_batch_size = _batch_size(trainer.val_dataloaders)
-        vitals.shuffled = _is_shuffled(trainer.train_dataloader)
-        vitals.planned_steps = _planned_steps(trainer)
-        vitals.clip_norm, vitals.clips_itself = clip_norm(trainer), clips_itself(pl_module)
-        vitals.steps_by_gradients = step_by_gradients(trainer.optimizers)
-        vitals.overfits_on_purpose = getattr(trainer, "overfit_batches", 0) > 0
-        vitals.schedule_share = schedule_share(trainer, pl_module, vitals)
-        vitals.waits_for_plateau = waits_for_plateau(trainer)
+        read_plan(trainer, pl_module, vitals)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
         by_hand = self._optimizers == 1 and not pl_module.automatic_optimization
         self._by_hand = LossesByHand() if by_hand else None
@@ -144,8 +101,6 @@ class Observation:
         vitals.recurrent |= any(isinstance(m, recurrent) for m in pl_module.modules())
         if trainer.global_step == 0:
             vitals.recurrent_gain = largest_recurrent_gain(pl_module)
-        groups = [group for o in trainer.optimizers for group in o.param_groups]
-        vitals.weight_decay = max((float(g.get("weight_decay", 0.0)) for g in groups), default=0.0)
 
     def learn_plan(self, trainer: Trainer, epochs: int) -> None:
         """Estimate the length of a run from its finished epochs, if its loader has no length.
@@ -381,26 +336,3 @@ def _means(profiles: Sequence[list[float]]) -> list[float]:
     """Return the mean of the ranks' profiles, over those as long as the first."""
     same = [profile for profile in profiles if len(profile) == len(profiles[0])]
     return [sum(sizes) / len(sizes) for sizes in zip(*same, strict=True)]
-
-
-def _batch_size(loaders: Any) -> int:
-    """Return the batch size of a loader, or of the first of a list; 0 if it has none."""
-    loader = loaders[0] if isinstance(loaders, (list, tuple)) and loaders else loaders
-    return getattr(loader, "batch_size", None) or 0
-
-
-def _is_shuffled(loader: Any) -> bool:
-    """Whether a loader samples at random, as the Trainer's distributed sampler may, too."""
-    sampler = getattr(loader, "sampler", None)
-    return isinstance(sampler, _AT_RANDOM) or bool(getattr(sampler, "shuffle", False))
-
-
-def _planned_steps(trainer: Trainer) -> float:
-    """Return the number of planned optimiser steps; infinite if unknown."""
-    limits = []
-    if trainer.max_steps != -1:
-        limits.append(float(trainer.max_steps))
-    if trainer.max_epochs not in (None, -1) and math.isfinite(trainer.num_training_batches):
-        batches = trainer.num_training_batches / trainer.accumulate_grad_batches
-        limits.append(math.ceil(batches) * float(trainer.max_epochs or 0))
-    return min(limits, default=math.inf)
