@@ -1,5 +1,8 @@
 """Monitors on an accelerator: they wait for it at reports alone, and record what a CPU does."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,6 +16,7 @@ from torchvitals.callbacks import (
     ActivationMonitor,
     DeadReLUMonitor,
     GradientNormMonitor,
+    TrainingDoctor,
     UpdateRatioMonitor,
 )
 
@@ -118,6 +122,19 @@ def test_the_device_records_what_the_cpu_does(network, precision):
         for name, values in record_of(observed).items():
             close = pytest.approx(quantities[name], rel=1e-2, abs=1e-4, nan_ok=True)
             assert values == close, name
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_monitor_is_duplicated_in_mid_fit(duplicate):
+    class Duplicating(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            duplicates.extend(map(duplicate, monitors))
+
+    duplicates = []
+    monitors = [TrainingDoctor(), DeadReLUMonitor(), ActivationMonitor(), UpdateRatioMonitor()]
+    fit(Research(Network()), loader(images(80)), [*monitors, Duplicating()], **on_device())
+    assert len(duplicates) == 4 * 20
+    assert not any(monitor.failed for monitor in duplicates)
 
 
 def record_of(monitor):

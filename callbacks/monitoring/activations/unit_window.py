@@ -1,6 +1,7 @@
 """Which units were active since a window opened, and which are still to be watched."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,6 +44,10 @@ class UnitWindow:
         self._decided: set[str] = set()
         self._varying = set() if varying is None else varying
         self._copy: _HostCopy | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out a copy that is under way: a duplicate begins one of its own."""
+        return {**self.__dict__, "_copy": None}
 
     def watched(self, site: str, units: int) -> Tensor | None:
         """Which units to check.
