@@ -1,0 +1,58 @@
+"""Two processes with a device each record what two on the CPU do, also when resumed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+HERE = Path(__file__).parent
+WORKER = HERE / "train_on_ranks.py"
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """Of each kind of device and rank, those of a whole and of a resumed run."""
+    path = os.pathsep.join([str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")])
+    found = {}
+    for device in ("cpu", "another"):
+        folder = tmp_path_factory.mktemp(device)
+        done = subprocess.run(
+            [sys.executable, WORKER, device, folder],
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            timeout=250,
+        )
+        assert done.returncode == 0, done.stderr
+        for rank in (0, 1):
+            found[device, rank] = torch.load(folder / f"record.{rank}", weights_only=True)
+    return found
+
+
+@pytest.mark.parametrize("resumed", [0, 1])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_devices_record_what_the_cpu_does(records, rank, resumed):
+    expected, observed = records["cpu", rank][resumed], records["another", rank][resumed]
+    assert not any(observed["failed"])
+    for name in ("steps", "dead", "diagnoses", "reason"):
+        assert observed[name] == expected[name]
+    tables = ("gradients", "updates", *expected["activations"])
+    for name in tables:
+        table = expected.get(name) or expected["activations"][name]
+        other = observed.get(name) or observed["activations"][name]
+        assert other.keys() == table.keys()
+        for layer, values in table.items():
+            close = pytest.approx(values, rel=1e-3, abs=1e-6, nan_ok=True)
+            assert other[layer] == close, (name, layer)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_resumed_run_ends_as_an_uninterrupted_one(records, rank):
+    whole, resumed = records["another", rank]
+    assert (resumed["steps"], resumed["reason"]) == (whole["steps"], whole["reason"])
+    assert resumed["gradients"] == whole["gradients"]
+    for expected, value in zip(whole["weights"], resumed["weights"], strict=True):
+        assert torch.equal(value, expected)
