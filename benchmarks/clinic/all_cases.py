@@ -17,6 +17,8 @@ import faulty.brewery
 import faulty.bureau
 import faulty.chemistry
 import faulty.cinema
+import faulty.consultant
+import faulty.consultant_more
 import faulty.contests
 import faulty.convolutional
 import faulty.course_projects
@@ -151,6 +153,8 @@ import healthy.cinema
 import healthy.cinema_more
 import healthy.citations
 import healthy.classics
+import healthy.consultant
+import healthy.consultant_more
 import healthy.contests
 import healthy.convolutional
 import healthy.course_projects
@@ -402,6 +406,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.workshops.CASES,
     *faulty.audit.CASES,
     *faulty.audit_more.CASES,
+    *faulty.consultant.CASES,
+    *faulty.consultant_more.CASES,
     *faulty.tutor.CASES,
     *faulty.tutor_more.CASES,
     *faulty.umpire.CASES,
@@ -551,6 +557,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.workshops.CASES,
     *healthy.audit.CASES,
     *healthy.audit_more.CASES,
+    *healthy.consultant.CASES,
+    *healthy.consultant_more.CASES,
     *healthy.tutor.CASES,
     *healthy.tutor_more.CASES,
     *healthy.umpire.CASES,
