@@ -103,8 +103,10 @@ def _cell(value: Any, missing: frozenset[str]) -> Any:
         return None if text in missing else text
     if isinstance(value, (bool, np.bool_)):
         return str(value)
-    if isinstance(value, (int, float, np.number)):
-        return number_text(float(value)) if not isinstance(value, int) else str(value)
+    if isinstance(value, Integral):
+        return str(int(value))  # not by way of a float, where neighbours beyond 2**53 would merge
+    if isinstance(value, (float, np.number)):
+        return number_text(float(value))
     # The missing values of pandas are equal to nothing.
     return None if value is None or type(value).__name__ in ("NAType", "NaTType") else value
 
@@ -143,15 +145,28 @@ def _column(values: Any, missing: frozenset[str]) -> NDArray[Any]:
     if any(kind.__name__ == "NAType" for kind in kinds):
         plain = [None if type(value).__name__ == "NAType" else value for value in plain]
         kinds = set(map(type, plain))
-    if kinds == {int}:
-        try:
-            return np.array(plain, np.int64)  # exactly: as categories, neighbours must not merge
-        except OverflowError:
-            pass
     kinds.discard(type(None))
     if kinds and all(issubclass(kind, _NUMBERS) and not issubclass(kind, bool) for kind in kinds):
-        return np.array([np.nan if value is None else float(value) for value in plain])
+        return _number_array(plain)
     return _objects(clean(plain, missing))
+
+
+def _number_array(values: Sequence[Any]) -> NDArray[Any]:
+    """Return whole numbers exactly, masked where missing, and others as floats.
+
+    As categories, ids that a float cannot tell apart must not merge.
+    """
+    known = [value for value in values if value is not None and value == value]
+    if known and all(issubclass(kind, Integral) for kind in set(map(type, known))):
+        gaps = [value is None or value != value for value in values]
+        filled = [0 if gap else int(value) for value, gap in zip(values, gaps, strict=True)]
+        for dtype in (np.int64, np.uint64):
+            try:
+                numbers = np.array(filled, dtype)
+            except OverflowError:
+                continue
+            return np.ma.array(numbers, mask=gaps) if any(gaps) else numbers
+    return np.array([np.nan if value is None else float(value) for value in values])
 
 
 # Data frames, columns and arrays
@@ -193,7 +208,12 @@ def _frame_values(series: Any, missing: frozenset[str]) -> Any:
         return _objects(clean(series.tolist(), missing))
     if kind.startswith("dictionary"):  # the same of pyarrow
         return _objects(clean(series.to_pylist(), missing))
-    return series.to_numpy() if hasattr(series, "to_numpy") else series
+    if not hasattr(series, "to_numpy"):
+        return series
+    array = series.to_numpy()
+    if array.dtype.kind == "f" and "int" in kind.lower():  # rounded, because some are missing
+        return series.to_pylist() if hasattr(series, "to_pylist") else series.to_list()
+    return array
 
 
 def _from_array(data: Any, names: Sequence[str] | None, missing: frozenset[str]) -> Table:

@@ -23,7 +23,8 @@ class Table:
     """Columns of equal length.
 
     Attributes:
-        columns: By name: numbers as they came, or objects, each a string or None if missing.
+        columns: By name: numbers as they came, whole ones masked where missing; or objects, each a
+            string or None if missing.
         source: What the table came from, for messages.
         typed: Whether strings are known not to be numbers; in a csv file they may be.
         lines: Line of the file on which each row begins, if it has lines.
@@ -102,8 +103,10 @@ class Table:
         """
         values = self.columns[name]
         if values.dtype.kind in "ifu":
-            found, inverse = np.unique(values, return_inverse=True)
-            return np.array([number_text(value) for value in found], dtype=object)[inverse]
+            found, inverse = np.unique(np.ma.getdata(values), return_inverse=True)
+            texts = np.array([number_text(value) for value in found], dtype=object)[inverse]
+            texts[np.ma.getmaskarray(values)] = None
+            return texts
         if set(map(type, values)) - {str, type(None)} or values.dtype.kind != "O":
             wrong = (row for row, value in enumerate(values) if not isinstance(value, str))
             row = next(row for row in wrong if values[row] is not None)
@@ -118,7 +121,7 @@ class Table:
     def _as_numbers(self, name: str) -> NDArray[np.float64]:
         values = self.columns[name]
         if values.dtype.kind in "ifu":
-            return values.astype(np.float64)
+            return np.ma.filled(values.astype(np.float64), np.nan)
         if values.dtype.kind != "O":
             raise self._unknown(name, values[0], 0)
         try:

@@ -347,3 +347,59 @@ def test_neighbouring_whole_numbers_stay_different_categories(make):
     cells = [2**53, 2**53 + 1, -(2**63)]
     assert read_table({"a": make(cells)}).texts("a").tolist() == list(map(str, cells))
     assert read_table({"a": [2**80, 1]}).numbers("a").tolist() == [2.0**80, 1.0]
+
+
+IDS = [2**53, 2**53 + 1, None, -(2**53) - 1]
+FAR_IDS = [2**63 + 1, 2**63 + 2, None, 1]
+KINDS_OF_IDS = [
+    *("columns", "numbers of NumPy", "masked", "pandas", "pandas Arrow", "pandas objects"),
+    *("polars", "pyarrow", "parquet"),
+]
+
+
+def ids_with_gaps(kind, cells):
+    dtype = "UInt64" if cells is FAR_IDS else "Int64"
+    numpy_type = getattr(np, dtype.lower())
+    match kind:
+        case "columns":
+            return {"id": cells}
+        case "numbers of NumPy":
+            return {"id": [None if cell is None else numpy_type(cell) for cell in cells]}
+        case "masked":
+            filled = np.array([cell or 0 for cell in cells], numpy_type)
+            return {"id": np.ma.array(filled, mask=[cell is None for cell in cells])}
+    module = pytest.importorskip("pandas" if kind == "parquet" else kind.partition(" ")[0])
+    match kind:
+        case "pandas Arrow":
+            pytest.importorskip("pyarrow")
+            return module.DataFrame({"id": module.array(cells, f"{dtype.lower()}[pyarrow]")})
+        case "pandas objects":
+            nan = [np.nan if cell is None else cell for cell in cells]
+            return module.DataFrame({"id": module.Series(nan, dtype=object)})
+        case "polars":
+            return module.DataFrame({"id": cells}, schema={"id": getattr(module, dtype)})
+        case "pyarrow":
+            return module.table({"id": module.array(cells, dtype.lower())})
+    return module.DataFrame({"id": module.array(cells, dtype)})
+
+
+@pytest.mark.parametrize("cells", [IDS, FAR_IDS])
+@pytest.mark.parametrize("kind", KINDS_OF_IDS)
+def test_whole_numbers_stay_exact_where_some_are_missing(kind, cells, tmp_path):
+    data = ids_with_gaps(kind, cells)
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+        data.to_parquet(tmp_path / "ids.parquet")
+        data = tmp_path / "ids.parquet"
+    table = read_table(data)
+    expected = [None if cell is None else str(cell) for cell in cells]
+    assert table.texts("id").tolist() == expected
+    assert holds_numbers(table, "id", np.arange(len(cells)))
+    floats = [np.nan if cell is None else float(cell) for cell in cells]
+    np.testing.assert_array_equal(table.numbers("id"), floats)
+    assert type(table.numbers("id")) is np.ndarray
+
+
+def test_whole_numbers_of_numpy_among_texts_stay_exact():
+    cells = [np.int64(2**53), np.int64(2**53 + 1), "new", np.float32(2.0)]
+    assert read_table({"a": cells}).texts("a").tolist() == [str(2**53), str(2**53 + 1), "new", "2"]
