@@ -22,6 +22,9 @@ _REDUCING_GAP = 2.0
 class ImageDecoder:
     """Convert an image of any size and mode to a tensor of one shape.
 
+    Photographs are turned upright as their EXIF says or, without one there, their XMP (of a JPEG,
+    where Pillow reads it).
+
     Attributes:
         channels: 1, 3 or 4.
         height: Height in pixels.
@@ -120,8 +123,13 @@ def read_header(path: Path) -> tuple[tuple[int, int], str]:
         ValueError: If the file is not an image.
     """
     with _opened(path) as image:
-        size = (image.height, image.width) if _turned(image) else image.size
-        return size, image.mode
+        return header_of(image)
+
+
+def header_of(image: "Image") -> tuple[tuple[int, int], str]:
+    """Return width and height of an open image, in viewing orientation, and its Pillow mode."""
+    size = (image.height, image.width) if _turned(image) else image.size
+    return size, image.mode
 
 
 def is_grey(mode: str) -> bool:
@@ -146,10 +154,12 @@ def _turned(image: "Image") -> bool:
     """Whether rows and columns are swapped, from what was read when the file was opened."""
     from PIL import Image
 
-    # `image.getexif` would decode a whole PNG.
-    exif = Image.Exif()
-    exif.load(image.info.get("exif") or b"")
-    return bool(exif.get(_ORIENTATION, 1) >= 5)
+    if _ORIENTATION in getattr(image, "tag_v2", ()):
+        return False  # of a TIFF: Pillow turns it while it decodes, and gives the size after that
+    # Pillow's own reading, of EXIF or else XMP; `image.getexif` would decode a whole PNG.
+    bare = Image.Image()
+    bare.info = image.info
+    return bool(bare.getexif().get(_ORIENTATION, 1) >= 5)
 
 
 def _opened(path: Path) -> "Image":

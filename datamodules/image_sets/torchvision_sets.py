@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .decoder_choice import choose_decoder
+from .image_decoder import header_of
 from .image_source import ImageSource
 from .labelled_images import LabelledImages, consecutive_parts, numbered_names
 from .pixel_layout import channels_first
@@ -235,7 +236,7 @@ def _stored(parts: Mapping[str, Any]) -> ImageSource | None:
 
 
 class _Headers:
-    """Size and mode of an image by its index."""
+    """Size, in viewing orientation, and mode of an image by its index."""
 
     def __init__(self, datasets: list[Any]) -> None:
         self.datasets = datasets
@@ -243,7 +244,6 @@ class _Headers:
     def __call__(self, index: int) -> tuple[tuple[int, int], str]:
         for dataset in self.datasets:
             if index < len(dataset):
-                image = dataset[index][0]
-                return image.size, image.mode
+                return header_of(dataset[index][0])
             index -= len(dataset)
         raise IndexError(index)

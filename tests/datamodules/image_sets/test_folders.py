@@ -5,7 +5,7 @@ import numpy
 import pytest
 import torch
 from helpers.images import write_images
-from PIL import Image
+from PIL import Image, ImageOps, PngImagePlugin, TiffImagePlugin, TiffTags
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import CenterCrop, Compose, PILToTensor, Resize
 
@@ -133,16 +133,57 @@ def test_images_are_scaled_to_cover_and_cut_in_the_middle(tmp_path, size, target
         assert (ours.int() - expected.int()).abs().max() <= 6
 
 
-def test_a_photograph_lies_as_its_camera_says(tmp_path):
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+    'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+    'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="{}"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def save_turned(image, path, exif=None, xmp=None):
+    """Save a photograph with the orientations that its EXIF and its XMP are to name."""
+    packet = XMP.format(xmp)
+    match path.suffix:
+        case ".tiff":
+            tags = TiffImagePlugin.ImageFileDirectory_v2()
+            if exif:
+                tags[0x0112] = exif
+            if xmp:
+                tags[700], tags.tagtype[700] = packet.encode(), TiffTags.BYTE
+            image.save(path, tiffinfo=tags)
+            return
+        case ".png":
+            info = PngImagePlugin.PngInfo()
+            if xmp:
+                info.add_itxt("XML:com.adobe.xmp", packet)
+            options = {"pnginfo": info}
+        case _:
+            options = {"quality": 100} if path.suffix == ".jpg" else {"lossless": True}
+            options |= {"xmp": packet.encode()} if xmp else {}
+    if exif:
+        options["exif"] = Image.Exif()
+        options["exif"][0x0112] = exif
+    image.save(path, **options)
+
+
+@pytest.mark.parametrize(("exif", "xmp"), [(6, None), (None, 6), (6, 6), (6, 1), (1, 6), (3, None)])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tiff"])
+def test_a_photograph_lies_as_its_camera_says(suffix, exif, xmp, tmp_path):
     (tmp_path / "a").mkdir()
-    upright = Image.fromarray(numpy.arange(12, dtype=numpy.uint8).reshape(3, 4) * 20)
-    turned = upright.transpose(Image.Transpose.ROTATE_90)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    turned.save(tmp_path / "a" / "1.png", exif=exif)
+    path = tmp_path / "a" / f"1{suffix}"
+    pixels = numpy.arange(12, dtype=numpy.uint8).reshape(3, 4).repeat(16, 0).repeat(16, 1) * 20
+    # In colour: Pillow 13 scrambles the lines of a grey TIFF that is turned and not compressed.
+    taken = Image.fromarray(pixels).convert("RGB")
+    save_turned(taken, path, exif, xmp)
+    with Image.open(path) as image:
+        if exif is None and ImageOps.exif_transpose(image).size == taken.size:
+            pytest.skip("this release of Pillow does not read the XMP of such a file")
+    turn = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_270}.get(exif or xmp)
+    upright = PILToTensor()(taken.transpose(turn) if turn is not None else taken)
     data = read_folder(tmp_path)
-    assert data.images.shape == (1, 3, 4)
-    assert torch.equal(data.images.take(torch.tensor([0]))[0], PILToTensor()(upright))
+    assert data.images.shape == upright.shape
+    (found,) = data.images.take(torch.tensor([0]))
+    assert (found.int() - upright.int()).abs().max() <= (6 if suffix == ".jpg" else 0)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])

@@ -12,6 +12,7 @@ import torchvision
 from helpers.images import write_cifar, write_images, write_mnist
 from helpers.images_module import BatchRecorder
 from helpers.training import quiet_trainer
+from PIL import Image
 from scipy.io import savemat
 from torchvision.transforms import PILToTensor
 
@@ -212,6 +213,17 @@ def _imagenette(root):
         )
         for path in (folder / split).glob("*/*.png"):
             path.rename(path.with_suffix(".JPEG"))
+
+
+def test_turned_photographs_of_a_torchvision_set_have_the_size_that_they_are_read_with(tmp_path):
+    _eurosat(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for path in tmp_path.rglob("*.png"):
+        Image.open(path).save(path, exif=exif)
+    data = read_images("eurosat", tmp_path)
+    assert data.images.shape == (3, 9, 7)
+    assert data.images.take(torch.arange(2)).shape == (2, 3, 9, 7)
 
 
 @pytest.mark.parametrize(
