@@ -1,5 +1,6 @@
 """From a Pillow image to a tensor."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
-_ORIENTATION = 0x0112  # the EXIF tag; from 5 on, rows and columns are swapped
+_ORIENTATION = 0x0112  # the EXIF tag
+_TURNED = (5, 6, 7, 8)  # its values for which rows and columns are swapped
 # A JPEG is decoded at 1/2, 1/4 or 1/8 as long as twice the wanted size remains.
 _REDUCING_GAP = 2.0
 
@@ -23,7 +25,7 @@ class ImageDecoder:
     """Convert an image of any size and mode to a tensor of one shape.
 
     Photographs are turned upright as their EXIF says or, without one there, their XMP (of a JPEG,
-    where Pillow reads it).
+    where Pillow reads it). Of damaged ones nothing is read, and the pixels are taken as they are.
 
     Attributes:
         channels: 1, 3 or 4.
@@ -65,9 +67,9 @@ class ImageDecoder:
         Raises:
             ValueError: If its size or its colours are not as expected.
         """
-        from PIL import Image, ImageOps
+        from PIL import Image
 
-        ImageOps.exif_transpose(image, in_place=True)
+        _turn_upright(image)
         image = self._converted(image, name)
         if image.size != (self.width, self.height):
             if not self.resize:
@@ -159,7 +161,18 @@ def _turned(image: "Image") -> bool:
     # Pillow's own reading, of EXIF or else XMP; `image.getexif` would decode a whole PNG.
     bare = Image.Image()
     bare.info = image.info
-    return bool(bare.getexif().get(_ORIENTATION, 1) >= 5)
+    try:
+        return bare.getexif().get(_ORIENTATION) in _TURNED
+    except Exception:  # as in `_turn_upright`
+        return False
+
+
+def _turn_upright(image: "Image") -> None:
+    from PIL import ImageOps
+
+    # Pillow raises any exception at damaged EXIF, which decodes nothing: the pixels may be whole.
+    with suppress(Exception):
+        ImageOps.exif_transpose(image, in_place=True)
 
 
 def _opened(path: Path) -> "Image":

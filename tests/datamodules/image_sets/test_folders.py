@@ -186,6 +186,21 @@ def test_a_photograph_lies_as_its_camera_says(suffix, exif, xmp, tmp_path):
     assert (found.int() - upright.int()).abs().max() <= (6 if suffix == ".jpg" else 0)
 
 
+TEXT_FOR_ORIENTATION = b"II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x02\0\0\0a" + bytes(7)
+ORIENTATION_OF_NINE = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x09" + bytes(7)
+
+
+@pytest.mark.parametrize(
+    "exif", [b"no TIFF at all", b"II*\0", TEXT_FOR_ORIENTATION, ORIENTATION_OF_NINE]
+)
+def test_a_photograph_with_damaged_exif_is_read_as_it_lies(exif, tmp_path):
+    (tmp_path / "a").mkdir()
+    pixels = numpy.full((2, 3), 70, dtype=numpy.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a" / "1.jpg", exif=b"Exif\0\0" + exif)
+    data = read_folder(tmp_path)
+    assert data.images.take(torch.tensor([0])).tolist() == [[pixels.tolist()]]
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_every_mode_gives_the_channels_that_are_wanted(mode, channels):
