@@ -324,11 +324,20 @@ def _rows_in_chunks(
 
 
 def _broken_row(begin: int, reader: Any, source: str, error: csv.Error) -> ValueError:
+    advice = (
+        "Close the quote that begins in that row, and double each quote within a quoted cell. If "
+        "quotes are literal characters, read the file as a data frame, in pandas with "
+        "`read_csv(..., quoting=csv.QUOTE_NONE)`, and pass that instead."
+    )
+    if "field limit" in str(error):
+        advice = (
+            "If a quote that begins in that row is never closed, close it. If a cell is that long, "
+            "use a .parquet file or a data frame, or raise the limit, which is Python's own, with "
+            "`csv.field_size_limit(10**9)` before."
+        )
     return ValueError(
         f"Expected a row on line {begin} of {source}, but reading failed at line "
-        f"{reader.line_num}: {error}. Close the quote that begins in that row, and double each "
-        f"quote within a quoted cell. If quotes are literal characters, read the file as a data "
-        f"frame, in pandas with `read_csv(..., quoting=csv.QUOTE_NONE)`, and pass that instead."
+        f"{reader.line_num}: {error}. {advice}"
     )
 
 

@@ -154,10 +154,22 @@ def _delimited_rows(path: Path, columns: list[str]) -> _Rows:
         except csv.Error as error:
             raise ValueError(
                 f"Expected a row on line {begin} of {path.name}, but reading failed at line "
-                f"{reader.line_num}: {error}. Close the quote that begins in that row, and double "
-                f"each quote within a quoted text. If quotes are literal characters, or texts are "
-                f"very long, use a .jsonl file, or read the texts differently and pass lists."
+                f"{reader.line_num}: {error}. {_advice(error)}"
             ) from error
+
+
+def _advice(error: csv.Error) -> str:
+    if "field limit" in str(error):
+        return (
+            "If a quote that begins in that row is never closed, close it. If a text is that long, "
+            "use a .jsonl file, or raise the limit, which is Python's own, with "
+            "`csv.field_size_limit(10**9)` before."
+        )
+    return (
+        "Close the quote that begins in that row, and double each quote within a quoted text. If "
+        "quotes are literal characters, use a .jsonl file, or read the texts differently and pass "
+        "lists."
+    )
 
 
 def _json_rows(path: Path, columns: list[str]) -> _Rows:

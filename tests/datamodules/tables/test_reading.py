@@ -1,3 +1,4 @@
+import csv
 import datetime
 import gzip
 from decimal import Decimal
@@ -403,3 +404,19 @@ def test_whole_numbers_stay_exact_where_some_are_missing(kind, cells, tmp_path):
 def test_whole_numbers_of_numpy_among_texts_stay_exact():
     cells = [np.int64(2**53), np.int64(2**53 + 1), "new", np.float32(2.0)]
     assert read_table({"a": cells}).texts("a").tolist() == [str(2**53), str(2**53 + 1), "new", "2"]
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_cell_beyond_the_limit_of_python_says_so_and_how_to_read_it(quote, tmp_path):
+    long = "word " * 30_000
+    path = tmp_path / "data.csv"
+    path.write_text(f"text,label\nshort,a\n{quote}{long}{quote},b\n")
+    advice = r"131072.*never closed.* a \.parquet file or a data frame.*csv\.field_size_limit"
+    with pytest.raises(ValueError, match=rf"on line 3 of data\.csv.*{advice}"):
+        read_table(path).texts("text")[1]
+    before = csv.field_size_limit(10**9)
+    try:
+        found = read_table(path).texts("text")[1]
+    finally:
+        csv.field_size_limit(before)
+    assert found.strip() == long.strip()

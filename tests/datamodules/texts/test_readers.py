@@ -237,3 +237,21 @@ def test_an_unknown_label_is_named():
         ValueError, match=r"one of the labels 'con', 'pro', but text 1 .* has 'contra'"
     ):
         source.class_indices(["con", "pro"])
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_cell_beyond_the_limit_of_python_says_so_and_how_to_read_it(quote, tmp_path):
+    long = "word " * 30_000
+    path = tmp_path / "data.csv"
+    path.write_text(f"text,label\nshort,a\n{quote}{long}{quote},b\n")
+    with pytest.raises(
+        ValueError,
+        match=r"on line 3 of data\.csv.*131072.*never closed.* a \.jsonl file.*csv\.field_",
+    ):
+        read_texts(path).texts[1]
+    before = csv.field_size_limit(10**9)
+    try:
+        found = read_texts(path).texts[1]
+    finally:
+        csv.field_size_limit(before)
+    assert found.strip() == long.strip()
