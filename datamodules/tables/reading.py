@@ -61,6 +61,7 @@ def read_table(
         ([31.0, nan, 8.0], ['Ulm', None, 'Ulm'])
     """
     missing = frozenset(missing_values)
+    check_computed(data)
     match data:
         case Table():
             table = data
@@ -80,6 +81,16 @@ def read_table(
     if not len(table):
         raise ValueError(f"Expected at least one row in {table.source}, but got none.")
     return table
+
+
+def check_computed(data: Any) -> None:
+    """Refuse a lazy frame of polars, which has no values yet.
+
+    Raises:
+        TypeError: If it is one.
+    """
+    if type(data).__name__ == "LazyFrame":
+        raise TypeError("Expected a data frame, but got a LazyFrame: pass it after `.collect()`.")
 
 
 def clean(values: Iterable[Any], missing: frozenset[str] = frozenset(MISSING_VALUES)) -> list[Any]:

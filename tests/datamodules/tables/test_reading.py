@@ -207,6 +207,14 @@ def test_extended_types_of_pandas():
     assert table.numbers("7").tolist() == [1, 2, 3]
 
 
+def test_a_lazy_frame_is_told_to_be_collected():
+    polars = pytest.importorskip("polars")
+    lazy = polars.LazyFrame({"a": [1, 2]})
+    for data in (lazy, (lazy, [0, 1]), (lazy.collect(), lazy)):
+        with pytest.raises(TypeError, match=r"but got a LazyFrame: pass it after `\.collect\(\)`"):
+            TableSource().read(data)
+
+
 def test_categories_of_polars_and_pyarrow():
     polars, pyarrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
     cells = ["u", "v", None]
