@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from ..loading import visible_entries, visible_files
 from .decoder_choice import choose_decoder
 from .image_decoder import read_header
 from .image_files import ImageFiles
@@ -27,8 +28,9 @@ def read_folder(
     """Read images by class from ``folder/class/*``, or from ``folder/train/class/*`` etc.
 
     Class names are the sorted folder names of all splits together. Images may be in subfolders of a
-    class. Hidden files and folders, and files without the suffix of an image, are skipped. A class
-    without images keeps its index, with a warning.
+    class, also in linked ones, except for links to a folder that they are in. Hidden files and
+    folders, and files without the suffix of an image, are skipped. A class without images keeps its
+    index, with a warning.
 
     Args:
         folder: Contains a folder for each class, or ``train`` and optionally ``val`` and ``test``.
@@ -76,7 +78,7 @@ def read_folder(
 
 def _part_folders(folder: Path) -> dict[str, Path]:
     """Return the folders of the splits; the folder itself if it has none for training."""
-    names = {entry.name.lower(): entry for entry in _visible(folder) if entry.is_dir()}
+    names = {entry.name.lower(): entry for entry in visible_entries(folder) if entry.is_dir()}
     parts = {
         part: names[spelling]
         for part, spellings in _PARTS.items()
@@ -96,9 +98,9 @@ def _part_folders(folder: Path) -> dict[str, Path]:
 
 
 def _class_folders(folder: Path) -> dict[str, Path]:
-    found = {entry.name: entry for entry in _visible(folder) if entry.is_dir()}
+    found = {entry.name: entry for entry in visible_entries(folder) if entry.is_dir()}
     if not found:
-        loose = sum(1 for entry in _visible(folder) if entry.suffix.lower() in _SUFFIXES)
+        loose = sum(1 for entry in visible_entries(folder) if entry.suffix.lower() in _SUFFIXES)
         raise ValueError(
             f"Expected {folder} to contain a folder of images for each class, but got {loose} "
             "images and no folder. Move the images of each class into a folder with its name."
@@ -107,15 +109,7 @@ def _class_folders(folder: Path) -> dict[str, Path]:
 
 
 def _images_in(folder: Path) -> Iterator[Path]:
-    for entry in _visible(folder):
-        if entry.is_dir():
-            yield from _images_in(entry)
-        elif entry.suffix.lower() in _SUFFIXES:
-            yield entry
-
-
-def _visible(folder: Path) -> Iterator[Path]:
-    return (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    return (path for path in visible_files(folder) if path.suffix.lower() in _SUFFIXES)
 
 
 def _warn_of_empty(names: list[str], labels: list[int], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Splits, order, shards and loaders that all data modules share.
+"""Files, splits, order, shards and loaders that the data modules share.
 
 A data module creates its splits with ``make_splits``, holds one ``Loaders``, and gets its loaders
 from it for a data set with ``__getitems__``, such as ``IndexedTensors`` for data in memory.
@@ -11,6 +11,7 @@ from .findings import duplicates_finding, one_class_finding
 from .indexed_tensors import IndexedTensors
 from .loaders import Loaders
 from .splits import check_split_arguments, make_splits
+from .visible_files import visible_entries, visible_files
 
 __all__ = [
     "BatchedDataset",
@@ -23,4 +24,6 @@ __all__ = [
     "duplicates_finding",
     "make_splits",
     "one_class_finding",
+    "visible_entries",
+    "visible_files",
 ]

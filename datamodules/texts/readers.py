@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ..loading import visible_entries, visible_files
 from .text_source import TextSource, source_of
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -74,8 +75,11 @@ def _from_lists(data: Any, labelled: bool) -> TextSource:
 
 
 def _read_folder(folder: Path, labelled: bool) -> TextSource:
+    # Files directly in a folder of classes have no class.
+    classes = (entry for entry in visible_entries(folder) if entry.is_dir())
+    parts = classes if labelled else [folder]
     # Sorted, because the order depends on the file system.
-    paths = sorted(_text_files(folder, of_classes=labelled))
+    paths = sorted(path for part in parts for path in _text_files(part))
     if not paths:
         wanted = "a folder of .txt files for each class" if labelled else ".txt files"
         raise ValueError(f"Expected {wanted} in {str(folder)!r}, but found none.")
@@ -83,20 +87,8 @@ def _read_folder(folder: Path, labelled: bool) -> TextSource:
     return source_of([_text(path) for path in paths], labels, lambda row: str(paths[row]))
 
 
-def _text_files(folder: Path, *, of_classes: bool = False) -> Iterator[Path]:
-    """Yield the files of texts in a folder, at any depth, but none that are hidden.
-
-    Args:
-        folder: The folder. Notebooks hide ``.ipynb_checkpoints`` in it, macOS files ``._*``.
-        of_classes: Whether files directly in it, which have no class, are left out.
-    """
-    for entry in folder.iterdir():
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _text_files(entry)
-        elif entry.suffix.lower() == ".txt" and not of_classes:
-            yield entry
+def _text_files(folder: Path) -> Iterator[Path]:
+    return (path for path in visible_files(folder) if path.suffix.lower() == ".txt")
 
 
 def _text(path: Path) -> str:
