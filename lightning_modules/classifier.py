@@ -23,15 +23,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TOP = 5
+# Probabilities in half precision miss a sum of 1 by less.
+_TOLERANCE = 0.01
 
 
 class Classifier(SupervisedModule):
     """Train any network that maps a batch to logits, with cross-entropy.
 
     Each batch is ``(x, y)``: ``y`` holds class indices, int64, shape ``(N,)``, or, after MixUp or
-    CutMix, probabilities of shape ``(N, num_classes)``. Logged once per epoch: loss and accuracy of
-    each stage and, for validation and test, top-5 accuracy (with more than 5 classes), macro F1,
-    AUROC and calibration error. AUROC is averaged over the classes that have both positive and
+    CutMix, probabilities of shape ``(N, num_classes)``, each row of which must sum to 1 (checked
+    in the first batch of an epoch). Logged once per epoch: loss and accuracy of each stage
+    and, for validation and test, top-5 accuracy (with more than 5 classes), macro F1, AUROC and
+    calibration error. AUROC is averaged over the classes that have both positive and
     negative samples, and NaN if there are none; it is computed from narrow bins of the log-odds,
     which is within 0.002 of the exact value for the usual distributions of scores. For optimisation
     and regularisation, see :class:`SupervisedModule`.
@@ -126,6 +129,28 @@ class Classifier(SupervisedModule):
                 f"{expected[:1]}, but got {targets.dtype} of shape {tuple(targets.shape)}."
             )
         return targets
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _keep(self, stage: Stage, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
+        # Once per epoch, because it synchronises the device.
+        if targets.is_floating_point() and self._metrics_of(stage).is_empty:
+            self._check_sums(targets)
+        super()._keep(stage, loss, outputs, targets)
+
+    def _check_sums(self, probabilities: Tensor) -> None:
+        """Refuse several labels for one sample, which torch's loss takes for probabilities."""
+        if not isinstance(self.compute_loss, nn.CrossEntropyLoss):
+            return
+        sums = probabilities.float().sum(1)
+        wrong = ~((sums - 1).abs() <= _TOLERANCE)
+        if wrong.any():
+            sample = int(wrong.nonzero()[0])
+            raise ValueError(
+                f"Expected the probabilities in `y` to sum to 1 for each sample, but those of "
+                f"sample {sample} sum to {sums[sample]:.3g}. Cross-entropy is for one class per "
+                f"sample; for several, override `configure_loss` with `nn.BCEWithLogitsLoss()` and "
+                f"`configure_metrics`."
+            )
 
     def _step(self, batch: tuple[Tensor, Tensor], stage: Stage) -> Tensor:
         try:

@@ -64,6 +64,11 @@ class EpochMetrics(nn.Module):
         self._targets: list[Tensor] = []
         self._entries = self._begun = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the epoch has no step so far."""
+        return not self._losses and self.loss.update_count == 0
+
     def begin_batch(self) -> None:
         """Mark what is added from now on as part of an unfinished batch."""
         self._begun = 0

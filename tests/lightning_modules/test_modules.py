@@ -120,6 +120,57 @@ def test_smoothing_class_weights_and_soft_labels_are_torchs_own():
         torch.testing.assert_close(model.training_step((NUMBERS, target), 0), expected)
 
 
+SOFT = torch.rand(48, 3).softmax(1)
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate", "test"])
+@pytest.mark.parametrize(
+    ("y", "shown"),
+    [
+        (torch.tensor([[1.0, 0, 0], [1, 1, 0]]).repeat(24, 1), r"sample 1 sum to 2\."),
+        (torch.zeros(48, 3), r"sample 0 sum to 0\."),
+        (SOFT * 1.02, r"sum to 1\.02\."),
+        (torch.full((48, 3), torch.nan), r"sum to nan\."),
+    ],
+)
+def test_several_labels_for_a_sample_are_no_probabilities(y, shown, stage):
+    model = Classifier(nn.Linear(5, 3), 3)
+    with pytest.raises(ValueError, match=rf"to 1 for each sample.*{shown}.* one class per sample"):
+        getattr(quiet_trainer(), stage)(model, loader(NUMBERS, y))
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-true", "16-true"])
+def test_probabilities_in_half_precision_sum_to_1(precision):
+    dtype = {"32-true": torch.float32, "bf16-true": torch.bfloat16, "16-true": torch.float16}
+    y = torch.rand(48, 1000).softmax(1).to(dtype[precision])
+    model = Classifier(nn.Linear(5, 1000), 1000, optimizer="sgd")
+    trainer = quiet_trainer(precision=precision)
+    trainer.fit(model, loader(NUMBERS, y), loader(NUMBERS, y))
+    assert trainer.callback_metrics["train_loss"].isfinite()
+
+
+def test_the_sums_of_probabilities_are_looked_at_once_in_an_epoch(monkeypatch):
+    seen = []
+    monkeypatch.setattr(Classifier, "_check_sums", lambda self, y: seen.append(self.training))
+    trainer = quiet_trainer(max_epochs=2, num_sanity_val_steps=0)
+    trainer.fit(Classifier(nn.Linear(5, 3), 3), loader(NUMBERS, SOFT), loader(NUMBERS, SOFT))
+    assert seen == [True, False] * 2
+    trainer.fit_loop.max_epochs = 3
+    trainer.fit(trainer.model, loader(NUMBERS, LABELS % 3), loader(NUMBERS, LABELS % 3))
+    assert seen == [True, False] * 2
+
+
+def test_several_labels_are_for_a_loss_that_takes_them():
+    class MultiLabel(Classifier):
+        def configure_loss(self):
+            return nn.BCEWithLogitsLoss()
+
+    y = (torch.rand(48, 3) > 0.5).float()
+    trainer = quiet_trainer()
+    trainer.fit(MultiLabel(nn.Linear(5, 3), 3), loader(NUMBERS, y), loader(NUMBERS, y))
+    assert trainer.callback_metrics["train_loss"].isfinite()
+
+
 def test_the_confusion_matrix_is_drawn_and_given_to_loggers_that_take_pictures(tmp_path):
     class Pictures(CSVLogger):
         def log_image(self, key, images):
