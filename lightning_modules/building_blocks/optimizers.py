@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn, optim
 
+from ...functional.arguments import plain_value
 from .choices import Options, resolve
 
 OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
@@ -86,6 +87,9 @@ def make_optimizer(
     factory = resolve("optimizer", optimizer, OPTIMIZERS)
     own = {"weight_decay": 0.0} if l2 and _decays(factory) else {}
     made: optim.Optimizer = factory(parameters, lr=lr, **{**own, **(options or {})})
+    # A factory may have bound numbers of NumPy, which a checkpoint would hold.
+    for group in (made.defaults, *made.param_groups):
+        group.update({name: plain_value(group[name]) for name in group if name != "params"})
     return made
 
 

@@ -1,5 +1,6 @@
 """What all modules do alike: metrics, precision, memory format, compilation, checkpoints."""
 
+import functools
 import warnings
 
 import numpy as np
@@ -287,11 +288,18 @@ def test_a_subclass_loads_back_with_no_argument(tmp_path):
     assert loaded.lr == 0.01
 
 
+def sgd_of_numpy(parameters, lr):
+    return torch.optim.SGD(parameters, lr=np.float64(lr), momentum=np.float32(0.5))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         {"lr": np.logspace(-3, -1, 3)[0]},
         {"optimizer": "nadam", "optimizer_options": {"betas": (np.float64(0.8), 0.99)}},
+        {"optimizer": functools.partial(torch.optim.SGD, momentum=np.float64(0.9))},
+        {"optimizer": functools.partial(torch.optim.Adam, betas=np.array([0.8, 0.99]))},
+        {"optimizer": sgd_of_numpy},
         {"scheduler": "cosine", "scheduler_options": {"eta_min": np.float64(1e-4)}},
         {"hidden": np.array([8, 8]), "norm": "batch", "norm_options": {"eps": np.float64(1e-4)}},
     ],
