@@ -40,20 +40,22 @@ def check_optimizer(optimizer: Any, options: Mapping[str, Any], l2: float) -> No
         l2: Factor of L2 regularisation.
 
     Raises:
-        ValueError: If the name is unknown, the options hold the learning rate, or both L2 and a
-            weight decay are given.
+        ValueError: If the name is unknown, the options or a partial hold the learning rate, or both
+            L2 and a weight decay are given.
         TypeError: If it is neither a name nor a callable.
     """
     factory = resolve("optimizer", optimizer, OPTIMIZERS)
-    if "lr" in options:
+    bound = getattr(factory, "keywords", {})
+    for name, given in (("optimizer_options", options), ("optimizer", bound)):
+        if "lr" in given:
+            lr = plain_value(given["lr"])
+            raise ValueError(
+                f"Expected `{name}` without the learning rate, but got lr={lr!r}: set `lr={lr!r}`."
+            )
+    decay = {**bound, **options}.get("weight_decay")
+    if l2 and decay:
         raise ValueError(
-            f"Expected `optimizer_options` without the learning rate, but got lr={options['lr']!r}:"
-            f" set `lr={options['lr']!r}`."
-        )
-    given = {**getattr(factory, "keywords", {}), **options}.get("weight_decay")
-    if l2 and given:
-        raise ValueError(
-            f"Expected one of `l2` and the optimiser's `weight_decay`, but got {l2} and {given}, "
+            f"Expected one of `l2` and the optimiser's `weight_decay`, but got {l2} and {decay}, "
             "which would add up."
         )
 

@@ -312,6 +312,10 @@ def test_clipping_is_the_trainers():
         ({"warmup": -1}, "`warmup`"),
         ({"optimizer": "torch.optim.Adan"}, "cannot be imported"),
         ({"optimizer_options": {"lr": 1}}, "without the learning rate, but got lr=1: set `lr=1`"),
+        (
+            {"optimizer": functools.partial(optim.SGD, lr=0.5), "lr": 0.1},
+            "`optimizer` without the learning rate, but got lr=0.5: set `lr=0.5`",
+        ),
         ({"l2": 0.1, "optimizer_options": {"weight_decay": 0.2}}, "one of `l2` and .* 0.1 and 0.2"),
         (
             {"l2": 0.1, "optimizer": functools.partial(optim.AdamW, weight_decay=0.2)},
