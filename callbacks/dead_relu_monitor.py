@@ -45,7 +45,8 @@ class DeadReLUMonitor(Monitor):
     TorchScript and exported networks, `F.relu_` in compiled regions, and compiled regions inside a
     reentrant checkpoint. A hinge that the training step itself calls after a layer, and passes to
     no further layer, belongs to the loss, and one number per sample, or for all samples, is not a
-    unit.
+    unit. A site whose width changes from call to call has no units; one whose layer is widened or
+    pruned within a window is left out of it, and watched again from the next one on.
 
     A unit that was active need not be watched again in the same window. So the monitor watches only
     those that were not, and nothing once all were: from then on, a step costs nothing until the
@@ -243,7 +244,7 @@ class DeadReLUMonitor(Monitor):
         self._watch.stop()
         closes = self.may_close and self._has_stepped(trainer, pl_module)
         if self._counts(batch_idx):
-            self._take(closes=closes)
+            self._take(pl_module, closes=closes)
         else:
             self._drop()
         if trainer.is_last_batch:
@@ -253,8 +254,8 @@ class DeadReLUMonitor(Monitor):
         self._reporter.end_step(trainer)
 
     @switch_off_on_error
-    def _take(self, *, closes: bool) -> None:
-        self._watch.take(closes=closes)
+    def _take(self, pl_module: LightningModule, *, closes: bool) -> None:
+        self._watch.take(pl_module, closes=closes)
 
     @switch_off_on_error
     def _drop(self) -> None:
@@ -308,12 +309,12 @@ class DeadReLUMonitor(Monitor):
         step: int,
         active: dict[str, Tensor],
     ) -> None:
-        active = self._of_units(active)
+        self._warn_of_unseen(self._watch.know(active))
+        active = self._of_units(pl_module, active)
         before, self.dead_units = self.dead_units, {site: ~mask for site, mask in active.items()}
         both = [s for s in before if s in active and before[s].shape == active[s].shape]
         self.births = count_units({s: self.dead_units[s] & ~before[s] for s in both})
         self.revivals = count_units({s: before[s] & active[s] for s in both})
-        self._warn_of_unseen(self._watch.know(active))
         if not self.dead_units:
             return
         dead = count_units(self.dead_units)
@@ -326,15 +327,17 @@ class DeadReLUMonitor(Monitor):
         self._findings.look(trainer, active, of_epoch=self.every_n_steps is None)
         self._reporter.report(trainer, step, values, summary)
 
-    def _of_units(self, active: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Leave out sites whose width differs from the previous window: they have no units."""
-        active = {site: mask for site, mask in active.items() if len(mask)}
-        widths = {site: len(mask) for site, mask in active.items()}
-        varying = {s for s, width in widths.items() if self._widths.get(s, width) != width}
-        self._widths |= widths
-        self._findings.forget(varying)
-        self._watch.give_up(varying)
-        return {site: mask for site, mask in active.items() if site not in varying}
+    def _of_units(self, pl_module: LightningModule, active: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Leave out sites whose width differs from the previous window, if no layer was resized."""
+        kept = {}
+        for site, mask in active.items():
+            width = len(mask)
+            if not width:  # resized in this window, or given up
+                self._widths.pop(site, None)
+            elif self._widths.get(site, width) == width or self._watch.is_resized(site, pl_module):
+                kept[site], self._widths[site] = mask, width
+        self._findings.forget(active.keys() - kept.keys())
+        return kept
 
     def _warn_of_unseen(self, unseen: Sequence[str]) -> None:
         if unseen and self._reporter.speaks and not self._warned:
@@ -370,7 +373,8 @@ class DeadReLUMonitor(Monitor):
     ) -> None:
         """Save the open window, joined over all ranks."""
         active = join_masks(trainer, None if self.failed else self._watch.masks)
-        window = {site: mask for site, mask in (active or {}).items() if len(mask)}
+        given_up = self._watch.varying
+        window = {site: mask for site, mask in (active or {}).items() if site not in given_up}
         checkpoint["callbacks"][self.state_key]["window"] = window
 
     def state_dict(self) -> dict[str, Any]:
@@ -380,7 +384,7 @@ class DeadReLUMonitor(Monitor):
             "births": self.births,
             "revivals": self.revivals,
             "widths": dict(self._widths),
-            "varying": self._watch.varying,
+            "watch": self._watch.state_dict(),
             "opened_at": self._opened_at,
             "judged": self._findings.state_dict(),
             "window": {},
@@ -394,7 +398,7 @@ class DeadReLUMonitor(Monitor):
         self.births = dict(state_dict["births"])
         self.revivals = dict(state_dict["revivals"])
         self._widths = dict(state_dict["widths"])
-        self._watch.give_up(state_dict["varying"])
+        self._watch.load_state_dict(state_dict["watch"])
         self._opened_at = state_dict["opened_at"]
         self._findings.load_state_dict(state_dict["judged"])
         self._watch.open(state_dict["window"])

@@ -231,3 +231,102 @@ def test_a_network_is_free_of_hooks_at_the_end_of_an_epoch(own):
     trainer = quiet_trainer(max_epochs=3, callbacks=[Look(), own()])
     trainer.fit(Research(mlp()), samples(64, 8))
     assert hooks == [False] * 3
+
+
+class Wider(Callback):
+    """Widens a hidden layer, half of whose units are dead, by four before each of these steps."""
+
+    def __init__(self, *steps, bias=-1e3):
+        self.steps, self.bias = steps, bias
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_step in self.steps:
+            width = 12 + 4 * self.steps.index(trainer.global_step)
+            first, then = half_dead(width, self.bias), nn.Linear(width, 6)
+            pl_module.network[0], pl_module.network[2] = first, then
+            trainer.optimizers = [torch.optim.SGD(pl_module.parameters(), 1e-3)]
+
+
+def half_dead(width, bias=-1e3):
+    layer = nn.Linear(5, width)
+    nn.init.constant_(layer.bias, 1e3)
+    nn.init.constant_(layer.bias[::2], bias)
+    return layer
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("every", "steps", "shares"),
+    [
+        # Eight steps an epoch. Widened within a window: left out of it. Between two: none is lost.
+        (None, (12,), [0.5, None, 0.5, 0.5]),
+        (None, (16,), [0.5, 0.5, 0.5, 0.5]),
+        (None, (2, 12, 16, 25), [None, None, 0.5, None]),
+        (8, (12, 13), [0.5, None, 0.5, 0.5]),
+        (16, (16,), [0.5, 0.5]),
+        (16, (12,), [None, 0.5]),
+    ],
+)
+def test_dead_units_of_a_layer_that_is_widened_are_those_of_its_new_width(
+    every, steps, shares, compiled
+):
+    torch.manual_seed(0)
+    network = nn.Sequential(half_dead(8), nn.ReLU(), nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3))
+    if compiled:
+        network.compile(backend="eager")
+    monitor = DeadReLUMonitor(every)
+    trainer = quiet_trainer(max_epochs=4, callbacks=[Wider(*steps), monitor])
+    trainer.fit(Research(network), samples(64, 8))
+    assert not monitor.failed
+    found = monitor.history["network.1"]
+    assert [None if share != share else share for share in found] == shares
+    width = 8 + 4 * len(steps)
+    dead = {site: mask.tolist() for site, mask in monitor.dead_units.items()}
+    assert dead.get("network.1") == (None if shares[-1] is None else [True, False] * (width // 2))
+    assert len(dead["network.3"]) == 6
+
+
+@pytest.mark.parametrize("steps", [(12, 21, 37), (12, 20, 28, 36), (14, 15, 16, 17, 31)])
+def test_a_layer_may_be_widened_after_all_its_units_were_active(steps):
+    torch.manual_seed(0)
+    network = nn.Sequential(half_dead(8, 1e3), nn.ReLU(), nn.Linear(8, 6), nn.ReLU())
+    monitor, model = DeadReLUMonitor(), Research(network.append(nn.Linear(6, 3)))
+    trainer = quiet_trainer(max_epochs=6, callbacks=[Wider(*steps, bias=1e3), monitor])
+    trainer.fit(model, samples(64, 8))
+    assert monitor.history["network.1"] == [0.0] * 6
+    assert len(monitor.dead_units["network.1"]) == network[0].out_features == 8 + 4 * len(steps)
+
+
+@pytest.mark.filterwarnings("ignore:You.re resuming from a checkpoint")
+@pytest.mark.parametrize(
+    ("bias", "shares", "resumed_shares"),
+    [
+        # Seen in the window, which leaves it out.
+        (-1e3, [0.5, None, 0.5], [0.5, None, 0.5]),
+        # Not seen before the next window, as all units were active; a resumed run looks again.
+        (1e3, [0.0, 0.0, 0.0], [0.0, None, 0.0]),
+    ],
+)
+def test_a_layer_that_is_widened_is_followed_by_a_resumed_run(
+    bias, shares, resumed_shares, tmp_path
+):
+    class Save(Callback):
+        def on_train_batch_end(self, trainer, *_):
+            if trainer.global_step == 14:
+                trainer.save_checkpoint(tmp_path / "run.ckpt")
+
+    def fit(width, callbacks, **options):
+        torch.manual_seed(0)
+        network = nn.Sequential(half_dead(width, bias), nn.ReLU(), nn.Linear(width, 6), nn.ReLU())
+        monitor = DeadReLUMonitor()
+        trainer = quiet_trainer(callbacks=[monitor, *callbacks], max_epochs=3)
+        model = Research(network.append(nn.Linear(6, 3)))
+        trainer.fit(model, samples(64, 8), **options)
+        return monitor
+
+    through = fit(8, [Wider(12, bias=bias), Save()])
+    resumed = fit(12, [], ckpt_path=tmp_path / "run.ckpt")
+    for monitor, expected in ((through, shares), (resumed, resumed_shares)):
+        found = monitor.history["network.1"]
+        assert [None if share != share else share for share in found] == expected
+        assert [len(mask) for mask in monitor.dead_units.values()] == [12, 6]

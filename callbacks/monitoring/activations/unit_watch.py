@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Collection, Mapping
 from itertools import chain
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from ....functional.dead_units import ActivityRule, active_units
 from .activation_kinds import activation_modules
@@ -42,6 +44,11 @@ class UnitWatch:
         self._observer = ActivationObserver(list(rules), self._measure, on_error)
         self._hooks = SiteWatch(self._measure, on_error)
         self._varying: set[str] = set()
+        # Number of the network's parameters: at first, and when a site was widened or narrowed.
+        self._size: int | None = None
+        self._size_at: dict[str, int] = {}
+        # Sites that may have been resized once more by then, unseen as all their units were active.
+        self._may_follow: set[str] = set()
         self.open()
         # Sites of finished windows; None before the first has closed.
         self._known: set[str] | None = None
@@ -53,9 +60,21 @@ class UnitWatch:
         """Open a window, or continue one."""
         self.window = UnitWindow(active, self._varying)
 
-    def give_up(self, sites: Collection[str]) -> None:
-        """Stop watching these sites: they have no units."""
-        self._varying.update(sites)
+    def is_resized(self, site: str, module: LightningModule) -> bool:
+        """Whether a site has another number of units because the network has other parameters.
+
+        If it has not, the site has positions or pairs rather than units, and is given up.
+        """
+        size = _number_of_parameters(module)
+        if size != self._size_at.get(site, self._size):
+            self._size_at[site] = size
+            self._may_follow.add(site)
+        elif site in self._may_follow:
+            self._may_follow.remove(site)
+        else:
+            self._varying.add(site)
+            return False
+        return True
 
     @property
     def kinds(self) -> Collection[str]:
@@ -64,7 +83,7 @@ class UnitWatch:
 
     @property
     def masks(self) -> dict[str, Tensor]:
-        """Mask of the active units by site in the window; empty for a site without units."""
+        """Mask of the active units by site in the window; empty for a site that is left out."""
         none = torch.zeros(0, dtype=torch.bool)
         return {**self.window.active, **dict.fromkeys(self._varying, none)}
 
@@ -76,9 +95,29 @@ class UnitWatch:
     def clear(self) -> None:
         """Forget which sites have no units."""
         self._varying.clear()
+        self._size = None
+        self._size_at.clear()
+        self._may_follow.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return which sites have no units, and what is known of the network's size."""
+        return {
+            "varying": self.varying,
+            "size": self._size,
+            "size_at": dict(self._size_at),
+            "may_follow": sorted(self._may_follow),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Restore a saved state."""
+        self._varying.update(state_dict["varying"])
+        self._size = state_dict["size"]
+        self._size_at.update(state_dict["size_at"])
+        self._may_follow.update(state_dict["may_follow"])
 
     def start(self, module: LightningModule) -> None:
         """Begin a fit."""
+        self._size = _number_of_parameters(module) if self._size is None else self._size
         self._observer.traced = self._hooks.lost = False
         self._is_compiled = has_compiled_parts(module)
         self._observer.forms.clear()
@@ -134,16 +173,19 @@ class UnitWatch:
         self._observer.stop()
         self._hooks.watching = False
 
-    def take(self, *, closes: bool) -> None:
+    def take(self, module: LightningModule, *, closes: bool) -> None:
         """Add what was seen of a batch to the window.
 
         Args:
+            module: The module that is trained.
             closes: Whether the window ends with this batch.
         """
         if self._is_done():
             return
         for site, _, active in chain(self._observer.drain(), self._hooks.drain()):
-            self.window.add(site, active)
+            if not self.window.add(site, active):
+                self.is_resized(site, module)
+                self.window.leave_out(site)
             self._unseen.discard(_module_of(site))
         self._unseen -= self._observer.called
         self.window.end_batch(narrow=not (closes or self._observer.traced))
@@ -219,6 +261,10 @@ class UnitWatch:
         if self._known is not None:
             return self.window.is_decided(self._known - self._varying)
         return not (self._searches or self._unseen) and self.window.is_decided(self.window.active)
+
+
+def _number_of_parameters(module: LightningModule) -> int:
+    return sum(p.numel() for p in module.parameters() if not is_lazy(p))
 
 
 def _module_of(site: str) -> str:

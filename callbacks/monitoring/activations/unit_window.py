@@ -21,15 +21,17 @@ class UnitWindow:
 
     Args:
         active: Masks of a window to continue.
-        varying: Sites without units, whose width differs between calls; new ones are added.
+        varying: Sites without units, which are not added.
 
     Attributes:
-        active: Mask of the units that were active by site, shape ``(units,)``.
+        active: Mask of the units that were active by site, shape ``(units,)``; empty for a site
+            that is left out.
         batches: Number of batches that were observed.
 
     Example:
         >>> window = UnitWindow()
         >>> window.add("act", torch.tensor([True, False]))
+        True
         >>> window.end_batch(narrow=True)
         >>> window.active["act"], window.is_decided(["act"])
         (tensor([ True, False]), False)
@@ -41,7 +43,7 @@ class UnitWindow:
         self.active: dict[str, Tensor] = dict(active or {})
         self.batches = 0
         self._watched: dict[str, Tensor] = {}
-        self._decided: set[str] = set()
+        self._decided = {site for site, mask in self.active.items() if len(mask) == 0}
         self._varying = set() if varying is None else varying
         self._copy: _HostCopy | None = None
 
@@ -57,26 +59,34 @@ class UnitWindow:
             units: Number of units in this call.
 
         Returns:
-            Their indices, empty if the site is decided; None stands for all units.
+            Their indices, empty if the site is decided or left out; None stands for all units.
         """
         known = self.active.get(site)
+        if known is not None and len(known) == 0:
+            return known
         return None if known is None or len(known) != units else self._watched.get(site)
 
-    def add(self, site: str, active: Tensor) -> None:
+    def add(self, site: str, active: Tensor) -> bool:
         """Add the units of a site that were active in one call.
 
-        A site whose width differs between calls (positions rather than units) is dropped.
+        Returns:
+            Whether there are as many as in the calls before; if not, they are not added.
         """
         known = self.active.get(site)
-        if site in self._varying:
-            return
+        if site in self._varying or (known is not None and len(known) == 0):
+            return True
         if known is None:
             self.active[site] = active
         elif len(known) == len(active):
             self.active[site] = known.to(active.device) | active
         else:
-            self._varying.add(site)
-            del self.active[site]
+            return False
+        return True
+
+    def leave_out(self, site: str) -> None:
+        """Watch a site no more in this window."""
+        self.active[site] = self.active[site][:0]
+        self._decided.add(site)
 
     def end_batch(self, *, narrow: bool) -> None:
         """Close a batch.
@@ -95,7 +105,7 @@ class UnitWindow:
             self._copy = None
 
     def _narrow(self, site: str, mask: Tensor) -> None:
-        if site not in self.active:
+        if len(self.active[site]) != len(mask):  # left out since
             return
         undecided = (~mask).nonzero().flatten()
         if len(undecided) == 0:

@@ -172,10 +172,10 @@ def test_what_has_no_units_is_waited_for_no_more():
     for epoch in range(1, 4):
         assert not any(network.hooked[40 * epoch + 20 : 40 * epoch + 40])
     state = monitor.state_dict()
-    assert state["varying"] == ["network.relu#2"]
+    assert state["watch"]["varying"] == ["network.relu#2"]
     resumed = DeadReLUMonitor()
     resumed.load_state_dict(state)
-    assert resumed.state_dict()["varying"] == ["network.relu#2"]
+    assert resumed.state_dict()["watch"]["varying"] == ["network.relu#2"]
 
 
 def test_outputs_of_another_form_are_found_out_anew():

@@ -75,12 +75,27 @@ def test_a_window_goes_on_with_the_masks_it_is_given():
 
 
 @pytest.mark.parametrize("widths", [(3, 4), (3, 4, 3), (9, 9, 9, 9, 9, 1, 9)])
-def test_a_site_of_another_width_at_each_call_is_given_up(widths):
+def test_a_site_of_another_width_is_told_and_can_be_left_out_of_the_rest(widths):
     window = UnitWindow()
     mask = torch.ones(9, dtype=torch.bool)
     mask[0] = False
-    run(window, [{"scores": mask[:width], "act": mask} for width in widths])
-    assert window.active.keys() == {"act"}
+    told = []
+    for width in widths:
+        fits = window.add("scores", mask[:width])
+        told.append(not fits)
+        if not fits:
+            window.leave_out("scores")
+        assert window.add("act", mask)
+        window.end_batch(narrow=True)
+    changes = [one != widths[0] for one in widths]
+    assert told == [change and not any(changes[:i]) for i, change in enumerate(changes)]
+    assert [len(window.active[site]) for site in ("scores", "act")] == [0, 9]
+    assert len(window.watched("scores", widths[0])) == 0
+    assert [window.is_decided([site]) for site in ("scores", "act")] == [True, False]
+    resumed = UnitWindow(window.active)
+    assert resumed.add("scores", mask[:5])
+    assert resumed.is_decided(["scores"])
+    assert len(resumed.active["scores"]) == 0
 
 
 @pytest.mark.gpu
