@@ -39,9 +39,9 @@ def read_table(
 
     Args:
         data: Path of a csv, tsv (also ``.gz``) or parquet file; a pandas or polars data frame or a
-            pyarrow table; a mapping of names to columns; or an array or tensor of shape ``(N, C)``.
-            In a csv or tsv file, a cell that begins with a quote ends with one, and quotes within
-            it are doubled.
+            pyarrow table or batch; a mapping of names to columns; or an array or tensor of shape
+            ``(N, C)``. In a csv or tsv file, a cell that begins with a quote ends with one, and
+            quotes within it are doubled.
         delimiter: Separator of the cells of a line; None infers it from the file name.
         missing_values: Strings that stand for a missing value; surrounding spaces are ignored.
         column_names: Names of the columns of an array, or of a file without a header.
@@ -221,9 +221,10 @@ def _frame_values(series: Any, missing: frozenset[str]) -> Any:
         return _objects(clean(series.to_pylist(), missing))
     if not hasattr(series, "to_numpy"):
         return series
-    array = series.to_numpy()
+    of_arrow = hasattr(series, "to_pylist")
+    array = series.to_numpy(zero_copy_only=False) if of_arrow else series.to_numpy()
     if array.dtype.kind == "f" and "int" in kind.lower():  # rounded, because some are missing
-        return series.to_pylist() if hasattr(series, "to_pylist") else series.to_list()
+        return series.to_pylist() if of_arrow else series.to_list()
     return array
 
 

@@ -186,6 +186,17 @@ def test_frames_keep_the_types_of_their_columns(kind):
         table.texts("day")
 
 
+def test_a_batch_and_arrays_of_arrow():
+    pyarrow = pytest.importorskip("pyarrow")
+    cells = {name: pyarrow.array(CELLS[name]) for name in ("whole", "real", "text", "truth")}
+    for data in (pyarrow.record_batch(cells), cells):
+        table = read_table(data)
+        np.testing.assert_array_equal(table.numbers("whole"), [1, np.nan, 3])
+        np.testing.assert_array_equal(table.numbers("real"), [1.5, np.nan, 2])
+        assert table.texts("text").tolist() == ["a", None, "b"]
+        assert table.texts("truth").tolist() == ["True", "False", None]
+
+
 def test_extended_types_of_pandas():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(
