@@ -196,7 +196,7 @@ def _from_columns(data: Any, names: Iterable[Any], source: str, missing: frozens
     _check_names([str(name) for name in names], source)
     given = {str(name): data[name] for name in names}
     for name, values in given.items():
-        if values is None or isinstance(values, (str, Real)):
+        if values is None or isinstance(values, (str, Real)) or getattr(values, "ndim", 1) == 0:
             raise ValueError(
                 f"Expected a sequence of values for column {name!r} of {source}, but got "
                 f"{values!r}. A single row has columns of one value: [{values!r}]."

@@ -347,7 +347,9 @@ def test_columns_of_several_values_are_refused_where_they_are_used(values):
             read("a")
 
 
-@pytest.mark.parametrize("value", ["Ulm", 31, np.float64(1.5), None])
+@pytest.mark.parametrize(
+    "value", ["Ulm", 31, np.float64(1.5), None, np.array(31), torch.tensor(1.5)]
+)
 def test_a_row_of_single_values_is_told_to_have_columns(value):
     with pytest.raises(ValueError, match=r"sequence of values for column 'a' of .* one value: \["):
         read_table({"a": value, "b": [1]})
