@@ -172,7 +172,7 @@ def _json_rows(path: Path, columns: list[str]) -> _Rows:
             place = f"line {number} of {path.name}"
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:  # also: too many digits, or too deep
                 raise ValueError(f"Expected JSON on {place}, but {error}.") from error
             if not isinstance(row, dict):
                 raise ValueError(f"Expected a JSON object on {place}, but got {line.strip()[:40]}.")

@@ -255,3 +255,11 @@ def test_a_cell_beyond_the_limit_of_python_says_so_and_how_to_read_it(quote, tmp
     finally:
         csv.field_size_limit(before)
     assert found.strip() == long.strip()
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"text": "a", "label": ' + "9" * 5000 + "}"])
+def test_json_that_python_gives_up_on_names_the_line(line, tmp_path):
+    path = tmp_path / "data.jsonl"
+    path.write_text(f'{{"text": "a", "label": 1}}\n{line}\n')
+    with pytest.raises(ValueError, match=r"Expected JSON on line 2 of data\.jsonl, but"):
+        read_texts(path)
