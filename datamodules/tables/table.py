@@ -125,6 +125,8 @@ class Table:
         if values.dtype.kind != "O":
             raise self._unknown(name, values[0], 0)
         try:
+            if any(map(_is_joined, values)):
+                raise ValueError
             return values.astype(np.float64)
         except (TypeError, ValueError):
             row = next(row for row, value in enumerate(values) if not _is_number(value))
@@ -227,4 +229,9 @@ def _is_number(value: Any) -> bool:
         float(value)
     except (TypeError, ValueError):
         return value is None
-    return True
+    return not _is_joined(value)
+
+
+def _is_joined(value: Any) -> bool:
+    """Whether this is a code such as ``"2020_01"``, which Python takes for 202001."""
+    return type(value) is str and "_" in value

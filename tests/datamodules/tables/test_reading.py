@@ -304,6 +304,15 @@ def test_text_among_numbers_names_the_cell(tmp_path):
     assert holds_numbers(read_table(path, missing_values=["3o"]), "a", np.arange(4))
 
 
+def test_codes_with_underscores_are_no_numbers(tmp_path):
+    table = read_table(write(tmp_path, "month,size\n2020_01,1\n2020_02,2\n2020_03,1_000\n"))
+    assert not holds_numbers(table, "month", np.arange(3))
+    with pytest.raises(ValueError, match=r"column 'month', but line 2 of data.csv has '2020_01'"):
+        table.numbers("month")
+    with pytest.raises(ValueError, match=r"as in 2 other rows, but line 4 of data.csv has '1_000'"):
+        holds_numbers(table, "size", np.arange(3))
+
+
 def test_whole_numbers_are_the_same_categories_in_every_form(tmp_path):
     cells = [1.0, None, 20.0, -3.0]
     path = write(tmp_path, "a\n1.0\nNA\n20.0\n-3.00\n")
