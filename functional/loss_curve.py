@@ -33,6 +33,26 @@ def window_means(values: Sequence[float], windows: int) -> list[float]:
     return means
 
 
+def best_window(values: Sequence[float], windows: int) -> list[float]:
+    """Return the window with the lowest mean, of those that `window_means` averages.
+
+    Args:
+        values: The curve.
+        windows: Number of windows; at most one per value is used.
+
+    Returns:
+        Its finite values, of windows without any other; empty if there is no such window.
+
+    Example:
+        >>> best_window([4.0, 3.0, 1.0, 2.0, 5.0, 6.0], 3)
+        [1.0, 2.0]
+    """
+    y = torch.tensor(values, dtype=torch.float64)
+    parts = y.tensor_split(max(1, min(windows, len(y))))
+    finite = [part for part in parts if len(part) and bool(part.isfinite().all())]
+    return min(finite, key=lambda part: float(part.mean())).tolist() if finite else []
+
+
 def slope_score(values: Sequence[float]) -> float:
     """Divide the slope of the least-squares line by its standard error.
 
@@ -61,6 +81,29 @@ def slope_score(values: Sequence[float]) -> float:
     if slope == 0.0:
         return 0.0
     return slope / error if error > 0 else math.copysign(math.inf, slope)
+
+
+def share_above(later: Sequence[float], earlier: Sequence[float]) -> float:
+    """Compute how often a value of one sample is above a value of another one.
+
+    Args:
+        later: One sample, of ``n`` values.
+        earlier: Another one, of ``m`` values.
+
+    Returns:
+        Share of the ``n * m`` pairs in which the first is above, where ties count half: about 0.5
+        for samples of one distribution, however far its outliers are; NaN if one is empty.
+
+    Example:
+        >>> share_above([2.0, 9.0], [1.0, 2.0])
+        0.875
+
+    Reference:
+        Mann and Whitney 1947, "On a test of whether one of two random variables is stochastically
+        larger than the other": U over ``n * m``.
+    """
+    pairs = [(a > b) + (a == b) / 2 for a in later for b in earlier]
+    return sum(pairs) / len(pairs) if pairs else math.nan
 
 
 def excess_swing(values: Sequence[float], windows: int) -> float:

@@ -23,7 +23,8 @@ _MIN_CHANGE_SHARE = 0.25  # Of the loss itself.
 _MIN_BATCHES_LOOKED_AT = 10
 _MAX_SHARE_OF_VARIANCE_WITHIN = 0.2
 _MAX_RATIO_OF_MEDIAN_TO_MEAN = 0.1
-_MIN_DISTANCE_IN_DEVIATIONS = 10.0
+_MIN_DISTANCE_IN_DEVIATIONS = 6.0
+_MIN_RATIO_TO_CONSTANT = 0.7
 
 # Batches of one sample, or of very few.
 _VERY_FEW_SAMPLES = 8
@@ -95,9 +96,11 @@ def _of_outliers(vitals: Vitals) -> list[Symptom]:
     known = objective.kind == "squared" and objective.target_variance > 0
     if not (known and objective.of_batch and vitals.had_a_long_chance):
         return []
-    if len(losses) < _MIN_LOSSES or vitals.has_learned or vitals.is_falling:
+    if len(losses) < _MIN_LOSSES or vitals.is_falling:
         return []
     usual, mean = statistics.median(losses), statistics.fmean(losses)
+    if not mean > _MIN_RATIO_TO_CONSTANT * objective.target_variance:
+        return []
     deviation = math.sqrt(objective.target_variance)
     mean_target = statistics.fmean(vitals.target_means or [0.0])
     farthest = max(objective.target_range, key=lambda target: abs(target - mean_target))
@@ -107,9 +110,10 @@ def _of_outliers(vitals: Vitals) -> list[Symptom]:
     ):
         return []
     evidence = (
-        f"Half of the batches have a loss below {usual:.4g}, but the mean is {mean:.4g}, no "
-        f"better than that of the best constant prediction: targets of up to {farthest:.4g}, "
-        f"{distance:.0f} standard deviations from their mean, make up nearly all of it."
+        f"Half of the batches have a loss below {usual:.4g}, but the mean is {mean:.4g}, and that "
+        f"of the best constant prediction {objective.target_variance:.4g}: targets of up to "
+        f"{farthest:.4g}, {distance:.0f} standard deviations from their mean, make up nearly all "
+        "of it."
     )
     remedies = (
         Remedy("Inspect the largest targets: are they errors?"),

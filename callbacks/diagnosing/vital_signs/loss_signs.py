@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ....functional.loss_curve import excess_swing, slope_score, window_means
+from ....functional.loss_curve import best_window, excess_swing, slope_score, window_means
 from .observed_signs import ObservedSigns
 from .signs import NAN
 
@@ -42,6 +42,16 @@ class LossSigns(ObservedSigns):
     def finite_curve(self) -> list[float]:
         """`curve` without its non-finite values."""
         return [value for value in self.curve if math.isfinite(value)]
+
+    @property
+    def best_losses(self) -> list[float]:
+        """Losses of the batches in the best window of the curve."""
+        return best_window(self.losses, _WINDOWS_OF_A_CURVE)
+
+    @property
+    def recent_losses(self) -> list[float]:
+        """Losses of the last tenth of the batches, at least ten."""
+        return _tail(self.losses)
 
     @cached_property
     def recent_loss(self) -> float:
@@ -214,9 +224,13 @@ class LossSigns(ObservedSigns):
         return excess_swing(self.losses[len(self.losses) // 2 :], _WINDOWS_OF_A_CURVE // 2)
 
 
-def _tail_mean(values: Sequence[float]) -> float:
-    tail = values[-max(10, len(values) // 10) :]
+def _tail(values: Sequence[float]) -> list[float]:
+    tail = list(values[-max(10, len(values) // 10) :])
     finite = [value for value in tail if math.isfinite(value)]
     # A step that mixed precision skips does not count against the others.
-    tail = finite if 2 * len(finite) > len(tail) else tail
+    return finite if 2 * len(finite) > len(tail) else tail
+
+
+def _tail_mean(values: Sequence[float]) -> float:
+    tail = _tail(values)
     return sum(tail) / len(tail) if tail else NAN

@@ -32,7 +32,8 @@ _MIN_SHARE_OF_WEIGHTS = 0.75
 _MIN_SHARE_KEPT = 0.5
 
 _REPORTS_OF_SILENCE = 3
-_MAX_SHARE_DEAD = 0.5
+# Where signals have shrunk to nothing, about half of the units are dead, by the sign of their bias.
+_MAX_SHARE_DEAD = 0.75
 _MAX_VARIANCE_OF_STUCK_SIGMOIDS = 0.03
 _MAX_VARIANCE_OF_SIGMOIDS = 0.25
 

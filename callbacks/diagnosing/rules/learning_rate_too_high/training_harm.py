@@ -3,6 +3,7 @@
 import math
 import statistics
 
+from .....functional.loss_curve import share_above
 from ...vital_signs.vitals import Vitals
 from .steps import Steps, first_layer_step
 
@@ -26,6 +27,8 @@ _MIN_SHARE_OF_STEPS_LOST = 0.5  # Of the planned steps.
 _MIN_RATIO_OF_THROWN_LOSS = 4.0
 _MIN_RATIO_OF_BLOWN_LOSS = 10.0
 _BATCHES_TO_BLOW_UP = 50
+_VERY_FEW_SAMPLES = 8
+_MIN_SHARE_OF_WORSE_BATCHES = 0.75
 
 
 def keeps_from_learning(vitals: Vitals, steps: Steps) -> bool:
@@ -52,9 +55,22 @@ def keeps_from_learning(vitals: Vitals, steps: Steps) -> bool:
 def _rose(vitals: Vitals) -> bool:
     """Whether the loss has doubled since its best, unless that is still next to nothing."""
     best = min(vitals.finite_curve, default=math.nan)
-    return best > 0 and (
-        vitals.recent_loss - best > max(best, _MIN_RISE_SHARE * vitals.whole_scale)
+    return (
+        best > 0
+        and vitals.recent_loss - best > max(best, _MIN_RISE_SHARE * vitals.whole_scale)
+        and not _was_lucky(vitals)
     )
+
+
+def _was_lucky(vitals: Vitals) -> bool:
+    """Whether the best window is so by a few outliers, its other batches being like those of now.
+
+    With very few samples in a batch, noise and steps that are too large are hard to tell apart.
+    """
+    if vitals.batch_size <= _VERY_FEW_SAMPLES:
+        return False
+    share = share_above(vitals.recent_losses, vitals.best_losses)
+    return share < _MIN_SHARE_OF_WORSE_BATCHES
 
 
 def _came_down(vitals: Vitals) -> bool:
