@@ -4,9 +4,15 @@ import math
 
 import pytest
 import torch
-from scipy.stats import linregress
+from scipy.stats import linregress, mannwhitneyu
 
-from torchvitals.functional.loss_curve import excess_swing, slope_score, window_means
+from torchvitals.functional.loss_curve import (
+    best_window,
+    excess_swing,
+    share_above,
+    slope_score,
+    window_means,
+)
 
 
 def noise(n, seed=0):
@@ -50,3 +56,29 @@ def test_excess_swing_sees_what_noise_does_not_explain():
     assert excess_swing((noise(400) + 3 * waves).tolist(), 10) > 5
     assert math.isnan(excess_swing([1.0, 2.0, 3.0], 2))
     assert excess_swing([1.0] * 9, 3) == 1.0
+
+
+@pytest.mark.parametrize("shift", [-1.0, 0.0, 0.4])
+def test_share_above_is_what_scipy_counts(shift):
+    later, earlier = (noise(30, 1) + shift).round(decimals=1).tolist(), noise(12, 2).tolist()
+    earlier += later[:3]  # ties
+    expected = mannwhitneyu(later, earlier).statistic / (len(later) * len(earlier))
+    assert share_above(later, earlier) == pytest.approx(expected)
+
+
+def test_share_above_nothing_is_unknown():
+    assert math.isnan(share_above([], [1.0]))
+
+
+@pytest.mark.parametrize("n", [3, 45, 300])
+def test_the_best_window_is_the_one_with_the_lowest_mean(n):
+    curve = noise(n).tolist()
+    found = best_window(curve, 20)
+    assert sum(found) / len(found) == pytest.approx(min(window_means(curve, 20)))
+
+
+@pytest.mark.parametrize(
+    ("curve", "best"), [([], []), ([math.nan], []), ([math.nan, 1.0, 2.0, 3.0], [2.0, 3.0])]
+)
+def test_a_window_with_what_is_not_finite_is_never_the_best(curve, best):
+    assert best_window(curve, 2) == best

@@ -8,7 +8,7 @@ from helpers.vital_signs import FALLING, FLAT, LN10, SMALL, found, record, vital
 from torchvitals.callbacks import Problem as P
 from torchvitals.callbacks.diagnosing.causes import join_causes
 from torchvitals.callbacks.diagnosing.examination import examine
-from torchvitals.callbacks.diagnosing.vital_signs.signs import Layer
+from torchvitals.callbacks.diagnosing.vital_signs.signs import Layer, Objective
 
 HURT = {
     "total_updates": [0.2] * 5 + [4e-3] * 10, "planned_steps": 400,
@@ -277,6 +277,32 @@ def test_a_last_layer_of_zeros_lets_no_gradient_through_at_first(drawn, vanished
     profile = [0.0, 0.0, 0.0, 1.0]
     signs = vitals(FLAT, first_gradient_profile=profile, layers=[Layer("a", 9), head])
     assert signs.vanished_from_the_start is vanished
+
+
+@pytest.mark.parametrize(("share", "vanished"), [(0.58, True), (0.8, False)])
+def test_some_units_are_dead_at_first_where_a_signal_has_shrunk_to_nothing(share, vanished):
+    more = {"first_gradient_profile": [1e-9, 1e-6, 1e-3, 1.0], "layers": [Layer("a", 9)]}
+    signs = vitals(FLAT, dead=record(relu=[share, share, share]), **more)
+    assert signs.vanished_from_the_start is vanished
+
+
+# Every twentieth batch is far below zero, and three are in the eleventh of twenty windows.
+LUCKY = [
+    -1.5 if i % 20 == 7 or i in (154, 158, 162) else 0.6 + 0.05 * (-1) ** i for i in range(300)
+]
+WORSE = [0.9 if i > 240 else 0.4 - 0.02 * (150 <= i < 165) for i in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "batch_size", "sick"),
+    [(LUCKY, 64, False), (LUCKY, 1, True), (WORSE, 64, True), (WORSE, 1, True)],
+)
+def test_a_best_window_of_a_few_lucky_batches_is_nothing_to_lose(losses, batch_size, sick):
+    nothing = Objective()
+    signs = vitals(
+        losses, objective=nothing, data_losses=[], total_updates=[0.02] * 12, batch_size=batch_size
+    )
+    assert (P.LEARNING_RATE_TOO_HIGH in found(signs)) is sick
 
 
 STALLED = [1.9 + 0.1 * (-1) ** i for i in range(300)]
