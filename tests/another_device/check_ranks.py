@@ -9,24 +9,29 @@ import pytest
 import torch
 
 HERE = Path(__file__).parent
-WORKER = HERE / "train_on_ranks.py"
+SHARDED = HERE.parent / "callbacks" / "train_sharded.py"
+
+
+def run(worker, *arguments):
+    """Run a script that imports from here and from beside other scripts of this kind."""
+    folders = [HERE.parent, HERE, SHARDED.parent, os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run(
+        [sys.executable, worker, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))},
+        capture_output=True,
+        text=True,
+        timeout=250,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     """Of each kind of device and rank, those of a whole and of a resumed run."""
-    path = os.pathsep.join([str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")])
     found = {}
     for device in ("cpu", "another"):
         folder = tmp_path_factory.mktemp(device)
-        done = subprocess.run(
-            [sys.executable, WORKER, device, folder],
-            env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            timeout=250,
-        )
-        assert done.returncode == 0, done.stderr
+        run(HERE / "train_on_ranks.py", device, folder)
         for rank in (0, 1):
             found[device, rank] = torch.load(folder / f"record.{rank}", weights_only=True)
     return found
@@ -56,3 +61,15 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(records, rank):
     assert resumed["gradients"] == whole["gradients"]
     for expected, value in zip(whole["weights"], resumed["weights"], strict=True):
         assert torch.equal(value, expected)
+
+
+def test_two_devices_that_share_layers_record_what_one_cpu_does(tmp_path):
+    run(SHARDED, 1, tmp_path / "cpu")
+    run(HERE / "shard_on_ranks.py", 2, tmp_path / "another")
+    expected = torch.load(tmp_path / "cpu.0", weights_only=True)
+    for rank in (0, 1):
+        found = torch.load(tmp_path / f"another.{rank}", weights_only=True)
+        for one, two in zip(expected, found, strict=True):
+            assert one.keys() == two.keys()
+            for name, values in one.items():
+                assert two[name] == pytest.approx(values, rel=1e-4), name

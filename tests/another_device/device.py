@@ -42,13 +42,39 @@ def _build():
     return extension
 
 
+class _Event:
+    """Nothing to wait for: the host computes for the device."""
+
+    def record(self, stream=None):
+        pass
+
+    wait = synchronize = record
+
+
+class _Stream:
+    """The same."""
+
+    def __init__(self, priority=0):
+        pass
+
+    def wait_stream(self, stream):
+        pass
+
+    wait_event = wait_stream
+
+    def record_event(self):
+        return _Event()
+
+
 def _register():
     module = ModuleType(f"torch.{NAME}")
     module.is_available = module.is_initialized = lambda: True
     module.device_count = lambda: 1
     module.current_device = lambda: 0
     module.set_device = module.manual_seed = module.manual_seed_all = lambda value: None
-    module.device = lambda device: nullcontext()
+    module.device = module.stream = lambda entered: nullcontext()
+    module.Event, module.Stream = _Event, _Stream
+    module.current_stream = lambda device=None: _Stream()
     module._is_in_bad_fork = lambda: False
     module.get_amp_supported_dtype = lambda: [torch.bfloat16, torch.float16]
     # What the device draws comes from the host's generator.

@@ -8,7 +8,7 @@ import os
 import torch
 import torch.distributed as dist
 from device import DEVICE, NAME, AnotherAccelerator
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy
 from torch.distributed import distributed_c10d
 
 BACKEND = "hosted"
@@ -38,6 +38,10 @@ class HostedGroup(dist.ProcessGroup):
     def __init__(self, store, rank, size, timeout):
         super().__init__(rank, size)
         self.host, self.ranks = dist.ProcessGroupGloo(store, rank, size, timeout), size
+
+    @property
+    def group_name(self):
+        return distributed_c10d._world.pg_names[self]
 
     def size(self):
         return self.ranks
@@ -77,6 +81,27 @@ class HostedGroup(dist.ProcessGroup):
             brought_back(ranks, found)
         return Done(outputs)
 
+    def scatter(self, outputs, tensors, opts):
+        copies = on_host(outputs)
+        self.host.scatter(copies, [on_host(ranks) for ranks in tensors], opts).wait()
+        return brought_back(outputs, copies)
+
+    def all_gather_single(self, output, tensor, opts=None):
+        (copy,) = on_host([tensor])
+        ranks = [torch.empty_like(copy) for _ in range(self.ranks)]
+        self.host.allgather([ranks], [copy]).wait()
+        return brought_back([output], [torch.cat([r.flatten() for r in ranks]).view(output.shape)])
+
+    def reduce_scatter_single(self, output, tensor, opts):
+        copies, summing = on_host([tensor]), dist.AllreduceOptions()
+        self.host.allreduce(copies, summing).wait()
+        part = copies[0].flatten().chunk(self.ranks)[self.rank()].view(output.shape)
+        is_mean = opts.reduceOp == dist.ReduceOp.AVG
+        return brought_back([output], [part / self.ranks if is_mean else part])
+
+    # Their names before torch 2.14.
+    _allgather_base, _reduce_scatter_base = all_gather_single, reduce_scatter_single
+
 
 def on_host(tensors):
     strangers = [tensor.device for tensor in tensors if tensor.device.type != NAME]
@@ -92,6 +117,16 @@ def brought_back(tensors, copies):
     return Done(tensors)
 
 
+def join_group(strategy):
+    """Set up the process group of a strategy."""
+    cluster = strategy.cluster_environment
+    os.environ["MASTER_ADDR"] = cluster.main_address
+    os.environ["MASTER_PORT"] = str(cluster.main_port)
+    ranks = {"rank": cluster.global_rank(), "world_size": cluster.world_size()}
+    if not dist.is_initialized():
+        dist.init_process_group(BACKEND, **ranks)
+
+
 class HostedStrategy(DDPStrategy):
     @property
     def root_device(self):
@@ -102,17 +137,23 @@ class HostedStrategy(DDPStrategy):
 
     def setup_distributed(self):
         self.set_world_ranks()
-        cluster = self.cluster_environment
-        os.environ["MASTER_ADDR"] = cluster.main_address
-        os.environ["MASTER_PORT"] = str(cluster.main_port)
-        ranks = {"rank": cluster.global_rank(), "world_size": cluster.world_size()}
-        if not dist.is_initialized():
-            dist.init_process_group(BACKEND, **ranks)
+        join_group(self)
 
 
-def on_two_devices():
+class ShardedStrategy(ModelParallelStrategy):
+    @property
+    def root_device(self):
+        return DEVICE
+
+    def _setup_distributed(self):
+        self.set_world_ranks()
+        join_group(self)
+
+
+def on_two_devices(*, sharded=False):
     """Arguments of a Trainer with two processes, each with a device."""
     dist.Backend.register_backend(BACKEND, HostedGroup, devices=[NAME])
     distributed_c10d._get_object_coll_device = lambda group=None: DEVICE
-    strategy = HostedStrategy(process_group_backend=BACKEND)
+    backend = {"process_group_backend": BACKEND}
+    strategy = ShardedStrategy(2, 1, **backend) if sharded else HostedStrategy(**backend)
     return {"accelerator": AnotherAccelerator(), "devices": 2, "strategy": strategy}

@@ -1,6 +1,8 @@
 """Train on a number of ranks, sharded where there are several, and save what was recorded."""
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from helpers.training import leave_group, quiet_trainer
@@ -38,6 +40,7 @@ class PartlySharded(LightningModule):
         mesh = self.device_mesh
         if mesh is not None and not isinstance(self.first.weight, DTensor):
             for layer in (self.first, self.second):
+                layer.to(self.trainer.strategy.root_device)
                 fully_shard(layer, mesh=mesh["data_parallel"])
 
     def training_step(self, batch, batch_idx):
@@ -54,15 +57,20 @@ class PartlySharded(LightningModule):
 
     def configure_optimizers(self):
         """Momentum, so that updates are not gradients."""
-        return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9)
+        # Not one operation for all, which refuses sharded parameters beside whole ones.
+        return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9, foreach=False)
 
 
-def examine(ranks: int) -> dict[str, list[float]]:
+def on_cpus(ranks: int) -> dict[str, Any]:
+    """Arguments of a Trainer."""
+    return {"devices": ranks, "strategy": ModelParallelStrategy(ranks, 1) if ranks > 1 else "auto"}
+
+
+def examine(where: dict[str, Any]) -> dict[str, list[float]]:
     """What the doctor saw."""
     torch.manual_seed(0)
     doctor = TrainingDoctor(2)
-    strategy = ModelParallelStrategy(ranks, 1) if ranks > 1 else "auto"
-    trainer = quiet_trainer(max_epochs=2, devices=ranks, strategy=strategy, callbacks=[doctor])
+    trainer = quiet_trainer(max_epochs=2, callbacks=[doctor], **where)
     trainer.fit(PartlySharded(), InOrder())
     if doctor.failed or any(monitor.failed for monitor in doctor._monitors):
         raise ValueError("Expected the doctor to go on, but it switched itself off.")
@@ -77,7 +85,7 @@ def examine(ranks: int) -> dict[str, list[float]]:
     }
 
 
-def main(ranks: int, path: str) -> None:
+def main(ranks: int, path: str, where: Callable[[int], dict[str, Any]] = on_cpus) -> None:
     """Fit with norms of three orders, and with a doctor."""
     torch.manual_seed(0)
     gradients = [GradientNormMonitor(1, norm_type=p) for p in (2.0, 1.0, float("inf"))]
@@ -85,8 +93,7 @@ def main(ranks: int, path: str) -> None:
     found = []
     for monitor in [*gradients, updates]:
         torch.manual_seed(0)
-        strategy = ModelParallelStrategy(ranks, 1) if ranks > 1 else "auto"
-        trainer = quiet_trainer(max_epochs=2, devices=ranks, strategy=strategy, callbacks=[monitor])
+        trainer = quiet_trainer(max_epochs=2, callbacks=[monitor], **where(ranks))
         model = PartlySharded()
         trainer.fit(model, InOrder())
         sharded = [isinstance(p, DTensor) for p in model.parameters()]
@@ -95,7 +102,7 @@ def main(ranks: int, path: str) -> None:
         if monitor.failed or len(monitor.steps) != 8:
             raise ValueError(f"Expected 8 reports, but got {monitor.steps}.")
         found.append(monitor.history)
-    found.append(examine(ranks))
+    found.append(examine(where(ranks)))
     torch.save(found, f"{path}.{trainer.global_rank}")
 
 
