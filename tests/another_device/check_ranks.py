@@ -65,7 +65,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(records, rank):
 
 def test_two_devices_that_share_layers_record_what_one_cpu_does(tmp_path):
     run(SHARDED, 1, tmp_path / "cpu")
-    run(HERE / "shard_on_ranks.py", 2, tmp_path / "another")
+    run(HERE / "shard_on_ranks.py", "train", tmp_path / "another")
     expected = torch.load(tmp_path / "cpu.0", weights_only=True)
     for rank in (0, 1):
         found = torch.load(tmp_path / f"another.{rank}", weights_only=True)
@@ -73,3 +73,11 @@ def test_two_devices_that_share_layers_record_what_one_cpu_does(tmp_path):
             assert one.keys() == two.keys()
             for name, values in one.items():
                 assert two[name] == pytest.approx(values, rel=1e-4), name
+
+
+def test_the_best_weights_come_back_to_two_devices_that_share_layers(tmp_path):
+    run(HERE / "shard_on_ranks.py", "restore", tmp_path / "found")
+    for rank in (0, 1):
+        found = torch.load(tmp_path / f"found.{rank}", weights_only=False)
+        assert len(found) == 11
+        assert all(found.values()), found

@@ -43,27 +43,33 @@ def _build():
 
 
 class _Event:
-    """Nothing to wait for: the host computes for the device."""
+    """The host computes for the device, so only copies that are under way can be waited for."""
 
     def record(self, stream=None):
         pass
 
-    wait = synchronize = record
+    def wait(self, stream=None):
+        pass
+
+    def synchronize(self):
+        torch.accelerator.synchronize()
 
 
 class _Stream:
-    """The same."""
-
     def __init__(self, priority=0):
         pass
 
     def wait_stream(self, stream):
         pass
 
-    wait_event = wait_stream
+    def wait_event(self, event):
+        pass
 
     def record_event(self):
         return _Event()
+
+    def synchronize(self):
+        torch.accelerator.synchronize()
 
 
 def _register():

@@ -40,6 +40,10 @@ class HostedGroup(dist.ProcessGroup):
         self.host, self.ranks = dist.ProcessGroupGloo(store, rank, size, timeout), size
 
     @property
+    def _device_types(self):
+        return [torch.device(NAME)]
+
+    @property
     def group_name(self):
         return distributed_c10d._world.pg_names[self]
 
@@ -99,8 +103,23 @@ class HostedGroup(dist.ProcessGroup):
         is_mean = opts.reduceOp == dist.ReduceOp.AVG
         return brought_back([output], [part / self.ranks if is_mean else part])
 
-    # Their names before torch 2.14.
+    def allreduce_coalesced(self, tensors, opts=None):
+        return self.allreduce(tensors, opts)
+
+    def allgather_into_tensor_coalesced(self, outputs, tensors, opts=None):
+        for output, tensor in zip(outputs, tensors, strict=True):
+            self.all_gather_single(output, tensor)
+        return Done(outputs)
+
+    def reduce_scatter_tensor_coalesced(self, outputs, tensors, opts):
+        for output, tensor in zip(outputs, tensors, strict=True):
+            self.reduce_scatter_single(output, tensor, opts)
+        return Done(outputs)
+
+    # Names of other releases of torch.
     _allgather_base, _reduce_scatter_base = all_gather_single, reduce_scatter_single
+    all_gather_single_coalesced = allgather_into_tensor_coalesced
+    reduce_scatter_single_coalesced = reduce_scatter_tensor_coalesced
 
 
 def on_host(tensors):
@@ -150,10 +169,16 @@ class ShardedStrategy(ModelParallelStrategy):
         join_group(self)
 
 
-def on_two_devices(*, sharded=False):
+def on_two_devices(strategy=HostedStrategy, **arguments):
     """Arguments of a Trainer with two processes, each with a device."""
     dist.Backend.register_backend(BACKEND, HostedGroup, devices=[NAME])
     distributed_c10d._get_object_coll_device = lambda group=None: DEVICE
-    backend = {"process_group_backend": BACKEND}
-    strategy = ShardedStrategy(2, 1, **backend) if sharded else HostedStrategy(**backend)
+    strategy = strategy(process_group_backend=BACKEND, **arguments)
     return {"accelerator": AnotherAccelerator(), "devices": 2, "strategy": strategy}
+
+
+def sharing_two_devices(*, distributed=True):
+    """The same, for layers that the two share."""
+    saving = {"save_distributed_checkpoint": distributed}
+    plan = {"data_parallel_size": 2, "tensor_parallel_size": 1}
+    return on_two_devices(ShardedStrategy, **plan, **saving)

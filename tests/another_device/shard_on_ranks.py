@@ -1,16 +1,15 @@
-"""The training of `train_sharded`, on one device or sharded over two."""
+"""What other scripts do with layers that two ranks share, with a device for each rank."""
 
 import sys
 
-from device import on_device
+import restore_shards
+import train_sharded
 from helpers.training import leave_group
-from ranks import on_two_devices
-from train_sharded import main
+from ranks import sharing_two_devices
 
 if __name__ == "__main__":
-    main(
-        int(sys.argv[1]),
-        sys.argv[2],
-        lambda ranks: on_two_devices(sharded=True) if ranks == 2 else on_device(),
-    )
+    if sys.argv[1] == "train":
+        train_sharded.main(2, sys.argv[2], lambda ranks: sharing_two_devices())
+    else:
+        restore_shards.main(sys.argv[2], sharing_two_devices)
     leave_group()

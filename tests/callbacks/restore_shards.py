@@ -32,6 +32,7 @@ class PartlySharded(LightningModule):
         """Shard."""
         if not isinstance(self.first.weight, DTensor):
             for layer in (self.first, self.second):
+                layer.to(self.trainer.strategy.root_device)
                 fully_shard(layer, mesh=self.device_mesh["data_parallel"])
 
     def training_step(self, batch, batch_idx):
@@ -49,7 +50,8 @@ class PartlySharded(LightningModule):
 
     def configure_optimizers(self):
         """Make every step move the weights."""
-        return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.5)
+        # Not one operation for all, which refuses sharded parameters beside whole ones.
+        return torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.5, foreach=False)
 
 
 class Interrupt(Callback):
@@ -69,14 +71,19 @@ def whole(module):
     }
 
 
-def fit(distributed=True, ckpt=None, more=(), epochs=8, **arguments):
+def on_cpus(*, distributed):
+    """Arguments of a Trainer."""
+    strategy = ModelParallelStrategy(2, 1, save_distributed_checkpoint=distributed)
+    return {"devices": 2, "strategy": strategy}
+
+
+def fit(where, *, distributed=True, ckpt=None, more=(), epochs=8, **arguments):
     """Fit on two ranks; give back the module, the Trainer and the callback."""
     torch.manual_seed(0)
     model, stopping = PartlySharded(), EarlyStopping("val_loss", **arguments)
-    strategy = ModelParallelStrategy(2, 1, save_distributed_checkpoint=distributed)
     trainer = quiet_trainer(
-        max_epochs=epochs, devices=2, strategy=strategy, callbacks=[stopping, *more],
-        num_sanity_val_steps=0, use_distributed_sampler=False,
+        max_epochs=epochs, callbacks=[stopping, *more], num_sanity_val_steps=0,
+        use_distributed_sampler=False, **where(distributed=distributed),
     )  # fmt: skip
     data = DataLoader(torch.randn(4, 12, generator=torch.Generator().manual_seed(1)), 2)
     with contextlib.suppress(InterruptedError):
@@ -84,14 +91,14 @@ def fit(distributed=True, ckpt=None, more=(), epochs=8, **arguments):
     return model, trainer, stopping
 
 
-def main(path: str) -> None:
+def main(path: str, where=on_cpus) -> None:
     """Stop, reach the end, be interrupted, and resume from both kinds of checkpoint."""
     found = {}
     for place in ("memory", "file"):
         for name, more, patience in (
             ("stop", [], 3), ("end", [], 99), ("interrupted", [Interrupt()], 99),
         ):  # fmt: skip
-            model, trainer, _ = fit(patience=patience, best_weights=place, more=more)
+            model, trainer, _ = fit(where, patience=patience, best_weights=place, more=more)
             best, now = model.validated[2], whole(model)
             found[name, place] = all(torch.equal(now[k], best[k]) for k in best) and any(
                 not torch.equal(model.validated[-1][k], best[k]) for k in best
@@ -99,8 +106,9 @@ def main(path: str) -> None:
         for distributed in (True, False):
             ckpt = Path(path).with_name(f"{place}-{distributed}.ckpt")
             save = Save(ckpt)
-            fit(distributed, more=[save], best_weights=place, patience=3, epochs=5)
-            model, trainer, stopping = fit(distributed, ckpt, best_weights=place, patience=3)
+            plan = {"distributed": distributed, "best_weights": place, "patience": 3}
+            fit(where, more=[save], epochs=5, **plan)
+            model, trainer, stopping = fit(where, ckpt=ckpt, **plan)
             best, now = save.best, whole(model)
             found["resumed", place, distributed] = (
                 trainer.current_epoch == 6
