@@ -1,6 +1,7 @@
 """Statistics of a noisy loss curve: whether it falls, and how much it swings."""
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import torch
@@ -102,8 +103,11 @@ def share_above(later: Sequence[float], earlier: Sequence[float]) -> float:
         Mann and Whitney 1947, "On a test of whether one of two random variables is stochastically
         larger than the other": U over ``n * m``.
     """
-    pairs = [(a > b) + (a == b) / 2 for a in later for b in earlier]
-    return sum(pairs) / len(pairs) if pairs else math.nan
+    if not later or not earlier:
+        return math.nan
+    ordered = sorted(earlier)
+    below = sum(bisect_left(ordered, a) + bisect_right(ordered, a) for a in later) / 2
+    return below / (len(later) * len(earlier))
 
 
 def excess_swing(values: Sequence[float], windows: int) -> float:
