@@ -15,6 +15,7 @@ from .autograd_graph import (
     past_shapes,
     root_of,
 )
+from .overlap_losses import is_overlap_of_logits
 
 _REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Pow", "Squeeze")
 _MIN_SHARE_OF_SEVERAL_LABELS = 0.1
@@ -42,6 +43,8 @@ def describe_special(
         return Objective(kind="divergence", output=output)
     if (rates := rates_for_logarithms(loss)) is not None:
         return Objective(kind="poisson", output=rates)
+    if is_overlap_of_logits(loss):
+        return Objective(kind="overlap")
     labels = hinge_targets(loss)
     if labels is not None and bool(((labels == 0) | (labels == 1)).all()):
         return Objective(kind="hinge", target_range=(0.0, 1.0))

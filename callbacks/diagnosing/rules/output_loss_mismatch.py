@@ -162,6 +162,8 @@ def _mismatches(objective: Objective) -> Iterator[_Found]:
             yield from _of_logits(objective)
         case "divergence":
             yield from _of_divergence(objective)
+        case "overlap":
+            yield from _of_overlap()
         case "poisson":
             yield from _of_rates(objective)
         case "multi_hot":
@@ -267,6 +269,15 @@ def _of_divergence(objective: Objective) -> Iterator[_Found]:
         "critical",
         f"`kl_div` expects log-probabilities but gets the output of a {objective.output}.",
         "Pass `log_softmax` of the logits, and probabilities as targets.",
+    )
+
+
+def _of_overlap() -> Iterator[_Found]:
+    yield (
+        "critical",
+        "An overlap, as of Dice or Jaccard, expects probabilities but gets the output of a layer: "
+        "without bounds, its best is nothing like the mask.",
+        "Apply a sigmoid, or a softmax over the classes, before the overlap.",
     )
 
 

@@ -145,7 +145,8 @@ class Objective:
         kind: See `LossCall`; or ``"ctc"``; ``"divergence"`` or ``"poisson"`` for one that is not
             given logarithms; ``"hinge"`` for one with labels 0 and 1; ``"multi_hot"`` for a
             cross-entropy of several labels per sample; ``"by_hand"`` for a hand-written loss that
-            compares every prediction with every target; None if unknown.
+            compares every prediction with every target; ``"overlap"`` for the overlap of a mask
+            with logits; None if unknown.
         output: Function right before the loss.
         ascends: Whether the loss is maximised.
         shapes: Shapes of predictions and targets, if they differ.

@@ -242,6 +242,7 @@ MISMATCHES = {
     "softmax for labels of which several are right": (
         {"kind": "bce", "output": "softmax", "classes": 9, "positives": 2.5}, "critical"),
     "a divergence of probabilities": ({"kind": "divergence", "output": "softmax"}, "critical"),
+    "an overlap of logits": ({"kind": "overlap"}, "critical"),
     "broadcast": ({"kind": "squared", "task": "regression", "shapes": ((6, 1), (1, 6))},
                   "critical"),
 }  # fmt: skip
