@@ -21,6 +21,7 @@ from .errors_by_hand import find_errors
 from .loss_look import Look, look_at, on_host
 from .loss_news import BatchReading, LossNews, join_batch
 from .loss_reading import ENDS, Task, task_of
+from .overlap_losses import is_overlap_of_logits
 from .paired_losses import find_pairs
 from .special_losses import describe_special
 from .target_record import TargetRecord
@@ -118,7 +119,7 @@ class LossRecord:
             return
         if not calls[0].target.numel():
             return  # For example, of an image without any object to detect.
-        self._describe(calls[0], len(calls), inputs)
+        self._describe(loss, calls[0], len(calls), inputs)
         if is_first and calls[0].kind == "squared":
             self.validation.find(calls[0].target, batch)
         self._looks += 1
@@ -132,7 +133,7 @@ class LossRecord:
         objective = describe_special(loss, batch, inputs)
         self._described = None if objective is None else (objective, None)
 
-    def _describe(self, call: LossCall, calls: int, inputs: Tensor | None) -> None:
+    def _describe(self, loss: Tensor, call: LossCall, calls: int, inputs: Tensor | None) -> None:
         if self._described is not None or self.objective.kind is not None:
             return
         prediction, shapes = call.prediction, (own_shape(call.prediction), own_shape(call.target))
@@ -151,6 +152,7 @@ class LossRecord:
             weighed=call.weighed,
             has_beside=not call.is_alone,
             own_units=call.kind != "squared" and call.measure is not None,
+            overlaps_logits=is_overlap_of_logits(loss),
         )
         has_weight = call.weight is not None and call.kind != "bce"
         self._described = (objective, call.weight if has_weight else None)

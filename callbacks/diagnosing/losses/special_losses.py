@@ -44,7 +44,7 @@ def describe_special(
     if (rates := rates_for_logarithms(loss)) is not None:
         return Objective(kind="poisson", output=rates)
     if is_overlap_of_logits(loss):
-        return Objective(kind="overlap")
+        return Objective(kind="overlap", overlaps_logits=True)
     labels = hinge_targets(loss)
     if labels is not None and bool(((labels == 0) | (labels == 1)).all()):
         return Objective(kind="hinge", target_range=(0.0, 1.0))

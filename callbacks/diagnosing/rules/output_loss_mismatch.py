@@ -151,6 +151,7 @@ def _beyond_bound(vitals: Vitals) -> Iterator[_Found]:
 
 def _mismatches(objective: Objective) -> Iterator[_Found]:
     yield from _of_shapes(objective)
+    yield from _of_overlap(objective)
     match objective.kind:
         case "cross_entropy":
             yield from _of_cross_entropy(objective)
@@ -162,8 +163,6 @@ def _mismatches(objective: Objective) -> Iterator[_Found]:
             yield from _of_logits(objective)
         case "divergence":
             yield from _of_divergence(objective)
-        case "overlap":
-            yield from _of_overlap()
         case "poisson":
             yield from _of_rates(objective)
         case "multi_hot":
@@ -272,13 +271,14 @@ def _of_divergence(objective: Objective) -> Iterator[_Found]:
     )
 
 
-def _of_overlap() -> Iterator[_Found]:
-    yield (
-        "critical",
-        "An overlap, as of Dice or Jaccard, expects probabilities but gets the output of a layer: "
-        "without bounds, its best is nothing like the mask.",
-        "Apply a sigmoid, or a softmax over the classes, before the overlap.",
-    )
+def _of_overlap(objective: Objective) -> Iterator[_Found]:
+    if objective.overlaps_logits:
+        yield (
+            "critical" if objective.kind == "overlap" else "warning",
+            "An overlap, as of Dice or Jaccard, expects probabilities but gets the output of a "
+            "layer: without bounds, its best is nothing like the mask.",
+            "Apply a sigmoid, or a softmax over the classes, before the overlap.",
+        )
 
 
 def _of_margins(objective: Objective) -> Iterator[_Found]:

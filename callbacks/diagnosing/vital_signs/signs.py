@@ -145,8 +145,8 @@ class Objective:
         kind: See `LossCall`; or ``"ctc"``; ``"divergence"`` or ``"poisson"`` for one that is not
             given logarithms; ``"hinge"`` for one with labels 0 and 1; ``"multi_hot"`` for a
             cross-entropy of several labels per sample; ``"by_hand"`` for a hand-written loss that
-            compares every prediction with every target; ``"overlap"`` for the overlap of a mask
-            with logits; None if unknown.
+            compares every prediction with every target; ``"overlap"`` for nothing but
+            `overlaps_logits`; None if unknown.
         output: Function right before the loss.
         ascends: Whether the loss is maximised.
         shapes: Shapes of predictions and targets, if they differ.
@@ -174,6 +174,7 @@ class Objective:
         weighed: Whether the step weights the entries, so that `constant_loss` is unknown.
         own_units: Whether the data loss is a regression loss other than the squared error.
         of_positions: Whether targets are positions in the batch, as in contrastive losses.
+        overlaps_logits: Whether the overlap of a mask with logits is part of the loss.
     """
 
     task: str | None = None
@@ -201,6 +202,7 @@ class Objective:
     weighed: bool = False
     own_units: bool = False
     of_positions: bool = False
+    overlaps_logits: bool = False
 
     def counts_are_of_positions(self) -> bool:
         """Whether there is about one class per label of a batch, all of them equally frequent."""

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from torchvitals.callbacks.diagnosing.losses.loss_record import LossRecord
 from torchvitals.callbacks.diagnosing.losses.overlap_losses import is_overlap_of_logits
 from torchvitals.callbacks.diagnosing.losses.special_losses import describe_special
 
@@ -74,3 +75,15 @@ def test_an_overlap_of_what_has_bounds_is_none(overlap, squash):
 )
 def test_other_ratios_are_no_overlaps(loss):
     assert not is_overlap_of_logits(loss(*batch()))
+
+
+@pytest.mark.parametrize("squash", [False, True])
+def test_an_overlap_beside_a_loss_that_is_read(squash):
+    logits, mask = batch()
+    given = logits.sigmoid() if squash else logits
+    loss = F.binary_cross_entropy_with_logits(logits, mask) + dice_of_all(given, mask)
+    record = LossRecord()
+    record.look(loss, 1.0)
+    record.take([record.news()])
+    assert record.objective.kind == "bce_logits"
+    assert record.objective.overlaps_logits is not squash

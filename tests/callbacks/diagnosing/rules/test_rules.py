@@ -242,7 +242,8 @@ MISMATCHES = {
     "softmax for labels of which several are right": (
         {"kind": "bce", "output": "softmax", "classes": 9, "positives": 2.5}, "critical"),
     "a divergence of probabilities": ({"kind": "divergence", "output": "softmax"}, "critical"),
-    "an overlap of logits": ({"kind": "overlap"}, "critical"),
+    "an overlap of logits": ({"kind": "overlap", "overlaps_logits": True}, "critical"),
+    "an overlap beside": ({"kind": "bce_logits", "overlaps_logits": True}, "warning"),
     "broadcast": ({"kind": "squared", "task": "regression", "shapes": ((6, 1), (1, 6))},
                   "critical"),
 }  # fmt: skip
