@@ -17,9 +17,11 @@ from lightning.pytorch.accelerators import Accelerator
 from lightning.pytorch.strategies import SingleDeviceStrategy
 from torch.utils import cpp_extension
 
+import torchvitals
+
 NAME = "another"
 _SOURCE = Path(__file__).with_name("device.cpp")
-_PACKAGE = "torchvitals"
+_PACKAGE = str(Path(torchvitals.__file__).parent) + os.sep
 
 
 def _build():
@@ -148,7 +150,8 @@ def listening(*kinds: str) -> Iterator[list[Event]]:
     def listener(kind, operation):
         if kind in kinds:
             stack = traceback.extract_stack()
-            functions = tuple(frame.name for frame in stack if _is_ours(frame.filename))
+            ours = (frame for frame in stack if frame.filename.startswith(_PACKAGE))
+            functions = tuple(frame.name for frame in ours)
             if functions:
                 events.append(Event(kind, operation, functions))
 
@@ -157,8 +160,3 @@ def listening(*kinds: str) -> Iterator[list[Event]]:
         yield events
     finally:
         _extension.listen(None)
-
-
-def _is_ours(filename):
-    parts = Path(filename).parts
-    return _PACKAGE in parts and "tests" not in parts
