@@ -10,6 +10,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from torchvitals.callbacks import TrainingDoctor
+from torchvitals.callbacks.diagnosing.losses import loss_look
+from torchvitals.callbacks.diagnosing.losses.loss_reading import read_loss
 
 SAMPLES, BATCH = 640, 8
 MAY_WAIT = {
@@ -147,16 +149,16 @@ def test_only_reports_wait_for_the_device(case):
 
 
 def test_a_wait_in_a_step_is_caught(monkeypatch):
-    before = TrainingDoctor.on_after_backward
+    def impatient(call):
+        call.prediction.sum().item()
+        return read_loss(call)
 
-    def impatient(self, trainer, pl_module):
-        before(self, trainer, pl_module)
-        pl_module.network[0].weight.grad.norm().item()
-
-    monkeypatch.setattr(TrainingDoctor, "on_after_backward", impatient)
+    monkeypatch.setattr(loss_look, "read_loss", impatient)
     with listening("wait") as waits:
         train("classes", **on_device())
-    assert any(MAY_WAIT.isdisjoint(event.functions) for event in waits)
+    caught = [event for event in waits if MAY_WAIT.isdisjoint(event.functions)]
+    assert caught
+    assert {event.operation for event in caught} == {"item"}
 
 
 @pytest.mark.parametrize("case", ["classes", "labels", "values", "recurrent", "attention"])
