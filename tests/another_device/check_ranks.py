@@ -17,7 +17,7 @@ def run(worker, *arguments):
     folders = [HERE.parent, HERE, SHARDED.parent, os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
         [sys.executable, worker, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), "PL_GLOBAL_SEED": "1"},
         capture_output=True,
         text=True,
         timeout=250,

@@ -8,6 +8,7 @@ import os
 import torch
 import torch.distributed as dist
 from device import DEVICE, NAME, AnotherAccelerator
+from lightning.fabric.utilities.seed import reset_seed
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy
 from torch.distributed import distributed_c10d
 
@@ -137,7 +138,9 @@ def brought_back(tensors, copies):
 
 
 def join_group(strategy):
-    """Set up the process group of a strategy."""
+    """Set up the process group of a strategy, as it would."""
+    reset_seed()
+    strategy.set_world_ranks()
     cluster = strategy.cluster_environment
     os.environ["MASTER_ADDR"] = cluster.main_address
     os.environ["MASTER_PORT"] = str(cluster.main_port)
@@ -155,7 +158,6 @@ class HostedStrategy(DDPStrategy):
         return None
 
     def setup_distributed(self):
-        self.set_world_ranks()
         join_group(self)
 
 
@@ -165,7 +167,6 @@ class ShardedStrategy(ModelParallelStrategy):
         return DEVICE
 
     def _setup_distributed(self):
-        self.set_world_ranks()
         join_group(self)
 
 
