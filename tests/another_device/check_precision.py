@@ -11,8 +11,9 @@ import pytest
 import torch
 import torchgen
 import yaml
-from check_monitors import Network, images
+from check_monitors import images
 from device import DEVICE, listening, on_device
+from helpers.networks import EveryWay
 from helpers.research import Research, fit, loader
 
 from torchvitals.callbacks import EarlyStopping, GradientNormMonitor, TrainingDoctor
@@ -65,7 +66,7 @@ def test_nothing_is_needed_that_is_not_there(single_precision, norm_type):
         TrainingDoctor(), EarlyStopping("val_loss"), GradientNormMonitor(1, norm_type=norm_type),
     ]  # fmt: skip
     with listening("float64", "operation") as found:
-        fit(Checked(Network()), loader(images(200)), callbacks, **on_device())
+        fit(Checked(EveryWay()), loader(images(200)), callbacks, **on_device())
     assert {event for event in found if event.kind == "float64"} == set()
     operations = {event.operation for event in found if event.kind == "operation"}
     assert "aten::index_add.out" in operations
@@ -80,5 +81,5 @@ def test_an_operation_that_apples_gpus_lack_is_known():
 
 def test_where_there_is_float64_it_is_used():
     with listening("float64") as found:
-        fit(Research(Network()), loader(images(40)), [GradientNormMonitor(1)], **on_device())
+        fit(Research(EveryWay()), loader(images(40)), [GradientNormMonitor(1)], **on_device())
     assert found

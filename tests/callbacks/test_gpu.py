@@ -4,10 +4,9 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-import torch.nn.functional as F
+from helpers.networks import EveryWay
 from helpers.research import Research, fit, loader
 from lightning.pytorch import Callback
-from torch import nn
 
 from torchvitals.callbacks import (
     ActivationMonitor,
@@ -27,19 +26,6 @@ STEP_HOOKS = [
     "on_before_optimizer_step",
     "on_train_batch_end",
 ]
-
-
-class Network(nn.Module):
-    """Activations as modules, in place, and as functions."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv, self.norm, self.act = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(True)
-        self.hidden, self.gelu, self.out = nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 3)
-
-    def forward(self, x):
-        x = self.act(self.norm(self.conv(x))).mean((2, 3))
-        return self.out(F.relu(self.gelu(self.hidden(x))))
 
 
 def is_silent(batch_idx):
@@ -108,7 +94,7 @@ def test_no_step_between_reports_waits_for_the_device(every_n_steps):
     for monitor in monitors:
         for hook in STEP_HOOKS:
             setattr(monitor, hook, no_waiting.around(getattr(monitor, hook)))
-    model = Watched(Network(), no_waiting)
+    model = Watched(EveryWay(), no_waiting)
     data, steps = loader(images(4 * 4 * INTERVAL)), 4 * INTERVAL
     arguments = {"accelerator": "gpu", "devices": 1, "log_every_n_steps": INTERVAL}
     trainer = fit(model, data, [no_waiting, *monitors], **arguments)
@@ -126,7 +112,7 @@ def test_a_monitor_that_waits_is_caught():
 
     no_waiting, impatient = NoWaiting(), Impatient()
     impatient.on_after_backward = no_waiting.around(impatient.on_after_backward)
-    model = Watched(Network(), no_waiting)
+    model = Watched(EveryWay(), no_waiting)
     with pytest.raises(RuntimeError, match="synchronizing"):
         fit(model, loader(images(40)), [no_waiting, impatient], accelerator="gpu", devices=1)
 
@@ -135,7 +121,7 @@ def test_the_device_records_what_the_cpu_does():
     found = []
     for accelerator in ("cpu", "gpu"):
         torch.manual_seed(0)
-        network = Network()
+        network = EveryWay()
         with torch.no_grad():
             network.hidden.bias[5] = -100.0
         gradients, updates, dead = GradientNormMonitor(1), UpdateRatioMonitor(1), DeadReLUMonitor()

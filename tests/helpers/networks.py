@@ -1,6 +1,7 @@
 """Small networks that code outside of this package may look like."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -64,3 +65,16 @@ def assert_untouched(network, before):
     after = network.state_dict()
     assert after.keys() == before.keys()
     assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+class EveryWay(nn.Module):
+    """Activations as modules, in place, and as functions."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.act = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(True)
+        self.hidden, self.gelu, self.out = nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 3)
+
+    def forward(self, x):
+        x = self.act(self.norm(self.conv(x))).mean((2, 3))
+        return self.out(F.relu(self.gelu(self.hidden(x))))
