@@ -54,9 +54,10 @@ def _globals(device: bool) -> Iterator[Callable[[], Any]]:
         devices = torch.cuda.get_rng_state_all()
         yield lambda: torch.cuda.set_rng_state_all(devices)
     other = torch.accelerator.current_accelerator(check_available=True)
-    state = None if other is None or other.type == "cuda" else random_state(other)
-    if other is not None and state is not None:
-        yield partial(set_random_state, other, state)
+    if device and other is not None and other.type != "cuda":
+        state = random_state(other)
+        if state is not None:
+            yield partial(set_random_state, other, state)
     benchmark, mode = torch.backends.cudnn.benchmark, torch.get_deterministic_debug_mode()
     yield lambda: setattr(torch.backends.cudnn, "benchmark", benchmark)
     yield lambda: torch.set_deterministic_debug_mode(mode)
