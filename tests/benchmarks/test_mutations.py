@@ -23,6 +23,7 @@ def program(**model):
     torch.manual_seed(0)
     network = mlp([6, 8, 8, 3], norm=nn.BatchNorm1d)
     module = LitClassifier(network, adam(0.01), **model)
+    module.log = lambda *_, **__: None  # There is no Trainer.
     return Program(module, DataLoader(TensorDataset(X, Y), 50, shuffle=True), None, 4, lambda: 0.0)
 
 
@@ -159,8 +160,99 @@ def test_gradients_are_clipped_to_nothing():
     assert changed("clipped to nothing").trainer == {"gradient_clip_val": 1e-4}
 
 
+def gradients(found):
+    found.module.training_step((X, Y), 0).backward()
+    return [layer.weight.grad for layer in layers(found)]
+
+
+def test_gradients_add_up():
+    found = changed("never zeroed")
+    (once, *_) = (gradient.clone() for gradient in gradients(found))
+    found.module.optimizer_zero_grad(0, 0, torch.optim.SGD(found.module.parameters(), 0.0))
+    torch.testing.assert_close(gradients(found)[0], 2 * once)
+
+
+@pytest.mark.parametrize(("name", "factor"), [("loss x 300", 300), ("loss negated", -1)])
+def test_the_loss_is_multiplied(name, factor):
+    usual = program().module.training_step((X, Y), 0)
+    found = changed(name).module.training_step((X, Y), 0)
+    torch.testing.assert_close(found, factor * usual)
+
+
+def test_batches_are_of_two_samples():
+    found = changed("batches of two")
+    assert {len(x) for x, _ in found.train} == {2}
+    assert found.module.configure_optimizers().param_groups[0]["lr"] == pytest.approx(0.03)
+
+
+def test_nothing_in_front_of_the_cut_learns():
+    first, second, third = gradients(changed("cut in the middle"))
+    assert first is None
+    assert second is None
+    assert third.any()
+
+
+def test_a_tower_of_sigmoids_is_in_front_of_the_head():
+    network = changed("sigmoid tower").module.network
+    assert sum(isinstance(m, nn.Sigmoid) for m in network) == 6
+    assert network[-1].out_features == 3
+    assert network(X).shape == (600, 3)
+
+
+def test_steep_activations_saturate():
+    found = changed("steep tanh").module
+    hidden = found.network[:3](X)
+    assert float((hidden.abs() > 0.99).float().mean()) > 0.5
+
+
 @pytest.mark.parametrize(
-    "name", ["biases of -10", "no activations", "slow averages", "few samples", "rare classes"]
+    ("name", "training", "validation"),
+    [("raw in validation", X, 4 * X + 3), ("scaled every epoch", 3 * X, X)],
+)
+def test_inputs_differ_between_training_and_validation(name, training, validation, monkeypatch):
+    monkeypatch.setattr(LitClassifier, "current_epoch", 2)
+    found, seen = changed(name), []
+    layers(found)[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    found.module.train()(X)
+    found.module.eval()(X)
+    torch.testing.assert_close(seen[0], training)
+    torch.testing.assert_close(seen[1], validation)
+
+
+def test_noise_is_four_times_as_large_as_the_inputs_in_training_alone():
+    found, seen = changed("drowned in noise"), []
+    layers(found)[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    found.module.train()(X)
+    found.module.eval()(X)
+    assert 3.5 < float((seen[0] - X).std() / X.std()) < 4.5
+    torch.testing.assert_close(seen[1], X)
+
+
+def test_inputs_are_blank_in_a_copy():
+    x, y = tensors(changed("blank inputs"))
+    assert not x.any()
+    assert X.any()
+    torch.testing.assert_close(y, Y)
+
+
+def test_samples_come_in_the_order_of_their_labels():
+    x, y = (torch.cat(parts) for parts in zip(*changed("sorted by label").train, strict=True))
+    assert y.tolist() == sorted(Y.tolist())
+    assert sorted(map(tuple, x.tolist())) == sorted(map(tuple, X.tolist()))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "biases of -10",
+        "no activations",
+        "slow averages",
+        "few samples",
+        "rare classes",
+        "cut in the middle",
+        "steep tanh",
+        "sorted by label",
+    ],
 )
 def test_what_cannot_be_changed_is_no_mutant(name):
     module = LitClassifier(nn.Sequential(nn.Linear(6, 3)))
