@@ -57,13 +57,17 @@ def _first_loss(vitals: Vitals) -> list[Symptom]:
     little = objective.task == "binary" or vitals.adapts
     good = _MIN_HARMLESS_LITTLE_GAIN if little else _MIN_HARMLESS_GAIN
     waits = vitals.is_falling and not vitals.had_a_long_chance
-    lasts = vitals.had_a_chance and not waits and not vitals.gain > good
+    # Labels that are weighted have no known baseline to gain on.
+    is_back = vitals.recent_data_loss < usual
+    lasts = vitals.had_a_chance and not waits and not (vitals.gain > good and is_back)
     broke = not all(math.isfinite(loss) for loss in vitals.losses[-5:])
     severity: Severity = "warning" if lasts or broke else "info"
     evidence = (
         f"The first loss is {first:.4g}; an untrained network should have about {usual:.3g}, "
         f"{'ln 2 per label' if objective.task == 'binary' else 'ln C for C classes'}."
     )
+    if severity == "warning" and vitals.recent_data_loss > usual:
+        evidence += f" After {vitals.step} steps it is still {vitals.recent_data_loss:.4g}."
     figures = {"first_loss": first, "expected_loss": usual}
     return [
         Symptom(

@@ -21,6 +21,11 @@ _FIRST_BATCHES = 50
 _MIN_RATIO_OF_LOSS_SPIKE = 100.0
 _MIN_RATIO_OF_WORSENED_LOSS = 3.0
 _MIN_RATIO_OF_A_SUM = 1.5
+_MIN_BATCHES_OF_A_MULTIPLE = 5
+_FIRST_LOOKS = 10
+_MIN_VARIATION_OF_BATCHES = 0.01
+_MAX_ERROR_OF_A_MULTIPLE = 1e-3
+_MIN_SHARE_OF_MULTIPLES = 0.8
 _MAX_DIMENSIONS_OF_A_TABLE = 2
 
 # Margins for noise, and for the error of the constant baseline if samples are few.
@@ -126,6 +131,23 @@ class LossSigns(ObservedSigns):
         return abs(whole - part) > 0.25 * max(abs(whole), abs(part))
 
     @cached_property
+    def is_multiple_of_data_loss(self) -> bool:
+        """Whether the total is the data loss times a number, in all of several unlike batches.
+
+        Such is a loss that is summed, or scaled by hand; a penalty makes another ratio in each.
+        """
+        pairs = zip(self.data_losses, self.other_terms, strict=True)
+        known = [(part, 1 + rest / part) for part, rest in pairs if part > 0 and rest == rest]
+        if len(known) < _MIN_BATCHES_OF_A_MULTIPLE:
+            return False
+        parts, ratios = zip(*known, strict=True)
+        usual = statistics.median(ratios)
+        alike = [abs(ratio / usual - 1) < _MAX_ERROR_OF_A_MULTIPLE for ratio in ratios]
+        # A penalty may shrink to nothing, and the last batch of an epoch may be smaller.
+        is_one = min(map(statistics.fmean, (alike, alike[:_FIRST_LOOKS]))) > _MIN_SHARE_OF_MULTIPLES
+        return is_one and max(parts) > (1 + _MIN_VARIATION_OF_BATCHES) * min(parts)
+
+    @cached_property
     def gain(self) -> float:
         """Relative reduction of the loss from that of the best constant prediction.
 
@@ -143,6 +165,13 @@ class LossSigns(ObservedSigns):
             # The gain in squared error, although that is not minimised: outliers may dominate it.
             gains.append(1 - self.recent_data_loss / self.objective.target_variance)
         return max(gains, default=NAN)
+
+    @cached_property
+    def learned(self) -> float:
+        """`gain`, at most the share by which the loss fell: a network may start below the baseline."""
+        if not 0 < self.initial_loss < math.inf:
+            return self.gain
+        return min(self.gain, 1 - self.recent_loss / self.initial_loss)
 
     @cached_property
     def has_learned(self) -> bool:
@@ -191,8 +220,14 @@ class LossSigns(ObservedSigns):
         half = self.losses[len(self.losses) // 2 :]
         return slope_score(half) > 3
 
-    @cached_property
+    @property
     def falls_as_fast_as_ever(self) -> bool:
+        """`keeps_its_pace` for a loss whose constant baseline is known."""
+        knows = self.is_multiple_of_data_loss or not self.has_other_terms
+        return self.objective.constant_loss > 0 and knows and self.keeps_its_pace
+
+    @cached_property
+    def keeps_its_pace(self) -> bool:
         """Whether the loss falls near the planned end at half of its initial pace or more.
 
         A training that has learned almost all it can slows down.
@@ -201,11 +236,8 @@ class LossSigns(ObservedSigns):
             math.isfinite(self.planned_steps)
             and self.step >= _LATE_SHARE_OF_STEPS * self.planned_steps
         )
-        knows = self.objective.constant_loss > 0 and not self.has_other_terms
-        if not (late and knows and self.one_loss and self.is_falling):
-            return False
         quarter = len(self.curve) // 4
-        if quarter < _MIN_WINDOWS_OF_A_QUARTER:
+        if not (late and self.one_loss and self.is_falling and quarter >= _MIN_WINDOWS_OF_A_QUARTER):
             return False
         first = self.curve[0] - self.curve[quarter]
         last = self.curve[3 * quarter] - self.curve[-1]

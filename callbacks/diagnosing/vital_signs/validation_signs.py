@@ -64,6 +64,12 @@ class ValidationSigns(LossSigns):
         return fell and all(b < a for a, b in pairwise(checks))
 
     @property
+    def epochs_fall(self) -> bool:
+        """Whether each of many last epochs has a lower training loss than the one before."""
+        epochs = self.training_epoch_losses[-_MANY_CHECKS:]
+        return len(epochs) == _MANY_CHECKS and all(b < a for a, b in pairwise(epochs))
+
+    @property
     def scores_improve(self) -> bool:
         """Whether validation's error rate has fallen by more than a third since the first check."""
         first, last = self.validation_scores[:1], self.validation_scores[-_LAST_CHECKS:]

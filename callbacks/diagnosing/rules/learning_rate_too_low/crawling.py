@@ -16,6 +16,7 @@ _SMALL_UPDATE_RATIO = 2e-4
 _SHORT_UPDATE_RATIO = 3e-4
 _MODEST_UPDATE_RATIO = 5e-4
 _USUAL_UPDATE_RATIO = 1e-3
+_LATE_SHARE_OF_STEPS = 0.75
 _MIN_SHARE_OF_TINY = 0.25  # Of all updates.
 
 # Share taken off the loss of the best constant prediction (the constant baseline).
@@ -81,7 +82,9 @@ def _has_ebbed(vitals: Vitals, updates: list[float], learned: float) -> bool:
     """
     late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
     falls = vitals.is_falling and vitals.validation_falls
-    is_short = statistics.median(updates) < _MODEST_UPDATE_RATIO
+    ends = vitals.step >= _LATE_SHARE_OF_STEPS * vitals.planned_steps
+    limit = _USUAL_UPDATE_RATIO if ends else _MODEST_UPDATE_RATIO
+    is_short = statistics.median(updates) < limit
     return late and falls and is_short and learned < _HARDLY_ANY_GAIN
 
 

@@ -12,6 +12,7 @@ from .causes import ways_to_longer_steps
 # Of a step's length to that of the weights.
 _TINY_UPDATE_RATIO = 1e-4
 _SMALL_UPDATE_RATIO = 2e-4
+_MODEST_UPDATE_RATIO = 5e-4
 _USUAL_UPDATE_RATIO = 1e-3
 _HURRIED_UPDATE_RATIO = 2e-3
 
@@ -42,12 +43,15 @@ def find_unhurried(vitals: Vitals) -> list[Symptom]:
         else (_GOOD_GAIN if largest < _USUAL_UPDATE_RATIO else _MAX_GAIN_AT_USUAL_STEPS)
     )
     as_ever = vitals.falls_as_fast_as_ever
+    as_ever |= largest < _MODEST_UPDATE_RATIO and vitals.keeps_its_pace
     if vitals.gain > limit or not (goes_on or as_ever):
         return []
+    knows = vitals.objective.constant_loss > 0
+    start = "that of the best constant prediction" if knows else "what it was at first"
     falls = "is falling as fast as ever" if as_ever else "is still falling"
     evidence = (
         f"After {vitals.step} of {vitals.planned_steps:.0f} steps the loss is only "
-        f"{max(0.0, vitals.gain):.1%} below that of the best constant prediction, and {falls}: "
+        f"{max(0.0, vitals.gain):.1%} below {start}, and {falls}: "
         f"each step moves the weights by {as_share(statistics.median(updates))} of their length."
     )
     figures = {"gain": vitals.gain, "learning_rate": vitals.learning_rate}
