@@ -150,7 +150,7 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
         return []
     if (
         vitals.gain > _MAX_GAIN_IF_LOST_AT_FIRST
-        or vitals.has_other_terms
+        or vitals.has_added_terms
         or not vitals.had_a_long_chance
     ):
         return []

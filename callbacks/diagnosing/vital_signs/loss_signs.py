@@ -26,6 +26,7 @@ _FIRST_LOOKS = 10
 _MIN_VARIATION_OF_BATCHES = 0.01
 _MAX_ERROR_OF_A_MULTIPLE = 1e-3
 _MIN_SHARE_OF_MULTIPLES = 0.8
+_ERROR_OF_SINGLE_PRECISION = 1e-6
 _MAX_DIMENSIONS_OF_A_TABLE = 2
 
 # Margins for noise, and for the error of the constant baseline if samples are few.
@@ -105,7 +106,12 @@ class LossSigns(ObservedSigns):
 
     @property
     def sum_of(self) -> float:
-        """Ratio of the loss to its mean over a batch's samples: 1, or more for a sum."""
+        """Ratio of the loss to its mean over a batch's samples: 1, or more for a sum.
+
+        Any number by which a loss is multiplied, if it is the same in all batches.
+        """
+        if math.isfinite(self._multiple_of_data_loss):
+            return self._multiple_of_data_loss
         whole, part = (known[0] if known else NAN for known in (self.losses, self.data_losses))
         return max(1.0, whole / part) if part > 0 else 1.0
 
@@ -115,14 +121,13 @@ class LossSigns(ObservedSigns):
 
         A total only slightly above the data loss is not a sum: it contains a penalty.
         """
-        return self.objective.constant_loss * (
-            self.sum_of if self.sum_of > _MIN_RATIO_OF_A_SUM else 1.0
-        )
+        known = math.isfinite(self._multiple_of_data_loss) or self.sum_of > _MIN_RATIO_OF_A_SUM
+        return self.objective.constant_loss * (self.sum_of if known else 1.0)
 
     @property
     def whole_scale(self) -> float:
         """`scale` in units of the total loss: a sum over a batch is many times the mean."""
-        return self.scale * self.sum_of
+        return self.scale * (self.sum_of if self.objective.constant_loss > 0 else 1.0)
 
     @property
     def has_other_terms(self) -> bool:
@@ -130,22 +135,57 @@ class LossSigns(ObservedSigns):
         whole, part = self.recent_loss, self.recent_data_loss
         return abs(whole - part) > 0.25 * max(abs(whole), abs(part))
 
-    @cached_property
-    def is_multiple_of_data_loss(self) -> bool:
-        """Whether the total is the data loss times a number, in all of several unlike batches.
+    @property
+    def has_added_terms(self) -> bool:
+        """Whether the total is no multiple of the data loss, with `whole_constant` its baseline."""
+        return self.has_other_terms and not math.isfinite(self._multiple_of_data_loss)
 
-        Such is a loss that is summed, or scaled by hand; a penalty makes another ratio in each.
+    @cached_property
+    def has_data_loss_alone(self) -> bool:
+        """Whether the total is the data loss, scaled or moved by a number that does not change.
+
+        Known of several unlike batches only; a penalty changes along with the weights.
         """
-        pairs = zip(self.data_losses, self.other_terms, strict=True)
-        known = [(part, 1 + rest / part) for part, rest in pairs if part > 0 and rest == rest]
-        if len(known) < _MIN_BATCHES_OF_A_MULTIPLE:
-            return False
-        parts, ratios = zip(*known, strict=True)
+        return math.isfinite(self._multiple_of_data_loss) or self._is_moved_data_loss
+
+    @cached_property
+    def _multiple_of_data_loss(self) -> float:
+        """What the data loss is multiplied by in each batch to give the total; else NaN."""
+        parts, totals = self._parts_and_totals
+        if not parts or not min(parts) > 0:
+            return NAN
+        ratios = [total / part for part, total in zip(parts, totals, strict=True)]
         usual = statistics.median(ratios)
-        alike = [abs(ratio / usual - 1) < _MAX_ERROR_OF_A_MULTIPLE for ratio in ratios]
+        alike = [abs(ratio - usual) < _MAX_ERROR_OF_A_MULTIPLE * abs(usual) for ratio in ratios]
         # A penalty may shrink to nothing, and the last batch of an epoch may be smaller.
         is_one = min(map(statistics.fmean, (alike, alike[:_FIRST_LOOKS]))) > _MIN_SHARE_OF_MULTIPLES
-        return is_one and max(parts) > (1 + _MIN_VARIATION_OF_BATCHES) * min(parts)
+        varies = max(parts) > (1 + _MIN_VARIATION_OF_BATCHES) * min(parts)
+        return usual if is_one and varies else NAN
+
+    @cached_property
+    def _is_moved_data_loss(self) -> bool:
+        """Whether all batches lie on one line of total against data loss."""
+        parts, totals = self._parts_and_totals
+        if not parts or not max(parts) > (1 + _MIN_VARIATION_OF_BATCHES) * abs(min(parts)):
+            return False
+        if min(totals) == max(totals):
+            return False
+        slope, _ = statistics.linear_regression(parts, totals)
+        rest = [total - slope * part for part, total in zip(parts, totals, strict=True)]
+        # Single precision leaves an error of the size of the total.
+        noise = _ERROR_OF_SINGLE_PRECISION * max(map(abs, totals))
+        error = _MAX_ERROR_OF_A_MULTIPLE * statistics.stdev(totals) + noise
+        return slope > 0 and statistics.stdev(rest) < error
+
+    @property
+    def _parts_and_totals(self) -> tuple[list[float], list[float]]:
+        """Data loss and total of each inspected batch in which it is the only known term."""
+        pairs = zip(self.data_losses, self.other_terms, strict=False)
+        known = [(part, part + rest) for part, rest in pairs if math.isfinite(part + rest)]
+        if len(known) < _MIN_BATCHES_OF_A_MULTIPLE:
+            return [], []
+        parts, totals = zip(*known, strict=True)
+        return list(parts), list(totals)
 
     @cached_property
     def gain(self) -> float:
@@ -168,7 +208,7 @@ class LossSigns(ObservedSigns):
 
     @cached_property
     def learned(self) -> float:
-        """`gain`, at most the share by which the loss fell: a network may start below the baseline."""
+        """`gain`, at most the share by which the loss fell, as it may start below the baseline."""
         if not 0 < self.initial_loss < math.inf:
             return self.gain
         return min(self.gain, 1 - self.recent_loss / self.initial_loss)
@@ -223,7 +263,7 @@ class LossSigns(ObservedSigns):
     @property
     def falls_as_fast_as_ever(self) -> bool:
         """`keeps_its_pace` for a loss whose constant baseline is known."""
-        knows = self.is_multiple_of_data_loss or not self.has_other_terms
+        knows = self.has_data_loss_alone or not self.has_other_terms
         return self.objective.constant_loss > 0 and knows and self.keeps_its_pace
 
     @cached_property
@@ -237,7 +277,8 @@ class LossSigns(ObservedSigns):
             and self.step >= _LATE_SHARE_OF_STEPS * self.planned_steps
         )
         quarter = len(self.curve) // 4
-        if not (late and self.one_loss and self.is_falling and quarter >= _MIN_WINDOWS_OF_A_QUARTER):
+        falls = self.one_loss and self.is_falling
+        if not (late and falls and quarter >= _MIN_WINDOWS_OF_A_QUARTER):
             return False
         first = self.curve[0] - self.curve[quarter]
         last = self.curve[3 * quarter] - self.curve[-1]

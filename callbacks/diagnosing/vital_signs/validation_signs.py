@@ -14,7 +14,9 @@ _MANY_CHECKS = 8
 _MIN_FALL_SHARE = 3e-3
 _MAX_RATIO_OF_ERRORS = 2 / 3
 _MIN_RATIO_OF_OTHER_UNITS = 1.5
+_MAX_RATIO_OF_A_FIRST_CHECK = 10.0
 _MIN_RATIO_OF_OTHER_DATA = 5.0
+_MIN_LOG_OF_A_FALL = 0.1
 
 
 @dataclass
@@ -30,9 +32,37 @@ class ValidationSigns(LossSigns):
     @property
     def validates_the_same_loss(self) -> bool:
         """Whether the validation loss may be the training loss, and not one in other units."""
+        if self.validates_the_data_loss:
+            return False
         checks, training = self.validation_losses, self.training_epoch_losses[:1]
         known = [*training, *([self.whole_scale] if self.objective.constant_loss > 0 else [])]
-        return bool(checks and known) and min(checks) < _MIN_RATIO_OF_OTHER_UNITS * max(known)
+        if not checks or not known or checks[0] > _MAX_RATIO_OF_A_FIRST_CHECK * max(known):
+            return False
+        return min(checks) < _MIN_RATIO_OF_OTHER_UNITS * max(known)
+
+    @property
+    def validates_the_data_loss(self) -> bool:
+        """Whether validation logs the data loss, where training minimises a multiple of it."""
+        factor, firsts = self.sum_of, (*self.training_epoch_losses[:1], *self.validation_losses[:1])
+        if len(firsts) < 2 or not min(firsts) > 0 or not math.isfinite(sum(firsts)):
+            return False
+        ratio = math.log(firsts[0] / firsts[1])
+        is_other = abs(math.log(factor)) > math.log(_MIN_RATIO_OF_OTHER_UNITS)
+        return is_other and abs(ratio - math.log(factor)) < abs(ratio)
+
+    @property
+    def falls_along(self) -> bool:
+        """Whether validation's loss has fallen in step with that of training since both began.
+
+        Whatever their ratio then is, it is one of units.
+        """
+        pairs = list(zip(self.training_epoch_losses, self.validation_losses, strict=False))
+        # Over the first epoch, the mean of training lags behind.
+        pairs = pairs[1:] if len(pairs) > _LAST_CHECKS else pairs
+        if len(pairs) < _LAST_CHECKS or not min(map(min, pairs)) > 0:
+            return False
+        training, checks = (math.log(a / b) for a, b in zip(pairs[0], pairs[-1], strict=True))
+        return training > _MIN_LOG_OF_A_FALL and checks > 0.5 * training
 
     @property
     def validated_gain(self) -> float:

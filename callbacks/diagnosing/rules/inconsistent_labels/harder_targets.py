@@ -26,7 +26,7 @@ def find_harder_targets(vitals: Vitals) -> list[Symptom]:
     checks, training = vitals.validation_losses, vitals.training_epoch_losses
     if vitals.objective.kind != "squared" or not vitals.labels_samples:
         return []
-    if len(training) != len(checks) or vitals.evaluates_late or vitals.has_other_terms:
+    if len(training) != len(checks) or vitals.evaluates_late or vitals.has_added_terms:
         return []
     if not vitals.validates_the_same_loss or not vitals.objective.constant_loss > 0:
         return []
@@ -64,7 +64,7 @@ def find_moved_masks(vitals: Vitals) -> list[Symptom]:
         return []
     if len(objective.target_shape) < _DIMENSIONS_OF_MASKS:
         return []  # Words may be left out or replaced in training alone.
-    if len(training) != len(checks) or vitals.evaluates_late or vitals.has_other_terms:
+    if len(training) != len(checks) or vitals.evaluates_late or vitals.has_added_terms:
         return []
     if not vitals.validates_the_same_loss or not objective.constant_loss > 0:
         return []

@@ -30,7 +30,7 @@ def find_memorized(vitals: Vitals) -> list[Symptom]:
     training, reached = vitals.training_epoch_losses, vitals.validation_constant
     if not constant > 0 or len(checks) < _RECENT_CHECKS or len(training) != len(checks):
         return []
-    if vitals.has_other_terms or vitals.evaluates_late or not vitals.validates_the_same_loss:
+    if vitals.has_added_terms or vitals.evaluates_late or not vitals.validates_the_same_loss:
         return []
     # A rare class of samples may differ in validation; one of pixels is as in training.
     few = vitals.is_imbalanced and (vitals.labels_samples or vitals.gain <= _MIN_GAIN_MEMORIZED)

@@ -49,7 +49,8 @@ def find_wrong_share(vitals: Vitals) -> list[Symptom]:
 
 def _is_a_part(vitals: Vitals) -> bool:
     """Whether the observed loss is only a part of the total, as one of several time steps."""
-    return vitals.recent_loss > _MIN_RATIO_OF_A_SUM * vitals.recent_data_loss
+    is_more = vitals.recent_loss > _MIN_RATIO_OF_A_SUM * vitals.recent_data_loss
+    return is_more and not vitals.has_data_loss_alone
 
 
 def _at_its_best(vitals: Vitals) -> tuple[slice, Sequence[float]]:

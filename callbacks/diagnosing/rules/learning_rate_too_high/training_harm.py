@@ -110,7 +110,7 @@ def has_cost_half(vitals: Vitals, steps: Steps) -> bool:
     known = constant > 0 and math.isfinite(vitals.planned_steps) and bool(vitals.curve)
     if (
         not (known and steps.lasting > _HUGE_UPDATE_RATIO and vitals.gain < _LITTLE_GAIN)
-        or vitals.has_other_terms
+        or vitals.has_added_terms
     ):
         return False
     lost = sum(loss > _MIN_RATIO_AT_PLATEAU * constant for loss in vitals.curve) / len(vitals.curve)

@@ -93,7 +93,7 @@ def _learned_slowly(vitals: Vitals, fell: float, *, fast: bool) -> float:
 
     A run that was always slow and only came down to the constant baseline has learned nothing.
     """
-    knows = vitals.objective.constant_loss > 0 and not vitals.has_other_terms
+    knows = vitals.objective.constant_loss > 0 and not vitals.has_added_terms
     learned = min(fell, vitals.gain) if knows and not fast else fell
     if knows and vitals.validates_the_same_loss:
         # Label noise and dropout raise the training loss alone.

@@ -52,8 +52,9 @@ def _far_above_validation(vitals: Vitals) -> list[Symptom]:
     if vitals.dropout < _HIGH_DROPOUT or not _RECENT_CHECKS == len(checks) == len(training):
         return []
     above = min(t / v for t, v in zip(training, checks, strict=True)) if min(checks) > 0 else 0.0
-    # Label smoothing raises the training loss, and seldom that of validation.
-    if checks[-1] > 0 and vitals.sum_of <= _MIN_RATIO_OF_A_SUM:
+    # Label smoothing raises the training loss and seldom that of validation, as does a factor.
+    same = vitals.sum_of <= _MIN_RATIO_OF_A_SUM or vitals.validates_the_data_loss
+    if checks[-1] > 0 and same:
         above = min(above, vitals.recent_data_loss / checks[-1])
     # Where the validation loss is good, its distance from the training loss does not matter.
     if above < _MIN_RATIO_TO_VALIDATION or checks[-1] < _MIN_SHARE_OF_SCALE * vitals.scale:

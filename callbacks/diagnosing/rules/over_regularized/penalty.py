@@ -22,8 +22,8 @@ def find_penalty(vitals: Vitals) -> list[Symptom]:
     shares = vitals.penalty_shares
     if not shares or not math.isfinite(vitals.recent_loss):
         return []  # The weight of a penalty is not what made the loss infinite.
-    if vitals.is_multiple_of_data_loss:
-        return []  # A loss that is scaled, and nothing added to it.
+    if vitals.has_data_loss_alone:
+        return []  # A loss that is scaled or moved by a constant.
     share = max(statistics.median(shares[:10]), statistics.median(shares[-10:]))
     # Where steps do not lower the loss, the penalty's gradient is as long as that of the data.
     steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
@@ -41,7 +41,7 @@ def find_penalty(vitals: Vitals) -> list[Symptom]:
 def find_vanished_penalty(vitals: Vitals) -> list[Symptom]:
     """Find a penalty that has taken most of the weights away, and is itself small since then."""
     first = statistics.median(vitals.penalty_shares[:_FIRST_LOOKS] or [0.0])
-    if vitals.is_multiple_of_data_loss or not (
+    if vitals.has_data_loss_alone or not (
         first > _MIN_PENALTY_SHARE_AT_FIRST
         and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS
         and vitals.had_a_long_chance

@@ -10,6 +10,7 @@ from .batch_norms import norm_remedies
 
 _MIN_RATIO_TO_TRAINING_EARLY = 2.0
 _TOO_FEW_CHECKS_WITH_NORM = 3
+_CHECKS_TO_KNOW_UNITS = 6
 _MAX_EPOCHS_OF_EARLY_CHECKS = 2
 _MIN_SHARE_OF_SCALE = 0.3
 _MAX_RATIO_OF_STEP_DOWN = 0.7
@@ -35,7 +36,7 @@ def find_early_gap(vitals: Vitals) -> list[Symptom]:
     poor = min((v for _, v in early), default=math.nan) >= _MIN_SHARE_OF_SCALE * vitals.scale
     if not (worse >= _MIN_RATIO_TO_TRAINING_EARLY and poor and vitals.has_learned):
         return []
-    if _memorized_the_first_epoch(vitals):
+    if _memorized_the_first_epoch(vitals) or _may_be_of_other_units(vitals):
         return []
     evidence = (
         f"The validation loss was {checks[1]:.4g} at its second check and the training loss "
@@ -49,6 +50,17 @@ def find_early_gap(vitals: Vitals) -> list[Symptom]:
     )
     figures, problem = {"ratio": worse}, Problem.TRAIN_EVAL_MISMATCH
     return [Symptom(problem, "warning", evidence, figures, advice, reports=1)]
+
+
+def _may_be_of_other_units(vitals: Vitals) -> bool:
+    """Whether validation falls in step with training, so that their units may differ.
+
+    Without a baseline, several checks must tell that it does not.
+    """
+    knows = vitals.objective.constant_loss > 0
+    return vitals.falls_along or not (
+        knows or len(vitals.validation_losses) >= _CHECKS_TO_KNOW_UNITS
+    )
 
 
 def _most_by_batch_size(vitals: Vitals) -> float:

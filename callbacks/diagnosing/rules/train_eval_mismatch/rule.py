@@ -24,8 +24,9 @@ def examine(vitals: Vitals) -> list[Symptom]:
         or find_slow_statistics(vitals)
     )
     found = found or find_hasty_statistics(vitals)
-    # Sums over batches of different sizes cannot be compared.
-    if found or vitals.sum_of > _MIN_RATIO_OF_A_SUM:
+    # Sums over batches of different sizes cannot be compared, nor losses in different units.
+    is_rescaled = not 1 / _MIN_RATIO_OF_A_SUM <= vitals.sum_of <= _MIN_RATIO_OF_A_SUM
+    if found or is_rescaled:
         return found
     if sure := find_other_inputs(vitals) or find_unfed_norms(vitals):
         return sure

@@ -156,6 +156,20 @@ def test_a_loss_that_falls_by_little_and_as_fast_as_ever_wants_longer_steps(upda
     assert P.LEARNING_RATE_TOO_LOW not in found(replace(signs, planned_steps=1000))
 
 
+@pytest.mark.parametrize(
+    ("update", "sick"), [(4e-4, True), (8e-4, False)], ids=["short steps", "usual ones"]
+)
+def test_a_loss_without_a_baseline_that_falls_as_fast_as_ever(update, sick):
+    losses = (2.3 - 2e-3 * SINCE + 0.005 * (-1) ** SINCE).tolist()
+    signs = vitals(
+        losses, planned_steps=300, total_updates=[update] * 10, objective=Objective(),
+        data_losses=[],
+    )  # fmt: skip
+    told = [s.evidence for s in examine(signs) if s.problem is P.LEARNING_RATE_TOO_LOW]
+    assert bool(told) is sick
+    assert not sick or "below what it was at first" in told[0]
+
+
 @pytest.mark.parametrize(("growth", "sick"), [(0.2, True), (0.9, False)])
 def test_a_huge_decay_has_shrunk_the_weights_though_the_loss_falls(growth, sick):
     losses = (2.3 - 3e-4 * SINCE + 0.005 * (-1) ** SINCE).tolist()
@@ -171,6 +185,14 @@ def test_a_binary_loss_that_began_well_was_not_drawn_badly():
         thrown = [first, 400.0, 200.0, *[0.7 + 0.01 * (-1) ** i for i in range(297)]]
         signs = vitals(thrown, objective=labels, data_losses=[first, 400.0, *[0.7] * 8])
         assert (P.POOR_INITIALIZATION in found(signs)) is sick
+
+
+@pytest.mark.parametrize(("last", "severity"), [(4.0, "warning"), (0.5, "info")])
+def test_weighted_labels_whose_loss_is_still_above_that_of_an_untrained_network(last, severity):
+    labels = Objective("binary", "bce_logits", classes=12, weighed=True, positives=0.5)
+    losses = [last + 28 * 0.97**i for i in range(300)]
+    signs = vitals(losses, objective=labels, data_losses=losses[::10])
+    assert found(signs)[P.POOR_INITIALIZATION] == severity
 
 
 CUT = {

@@ -497,12 +497,30 @@ def test_losses_that_may_be_sums_over_batches_of_other_sizes(size, sick, knows):
     """Of a loss that is not known, as of a compiled network, nobody knows what it adds up."""
     signs = vitals(
         [100.0 * 0.97**i for i in range(300)], batch_size=64, validation_batch_size=size,
-        validation_epochs=[0, 1, 2, 3], validation_losses=[300.0, 250.0, 240.0, 210.0],
-        training_epoch_losses=[90.0, 75.0, 70.0, 60.0],
+        validation_epochs=[0, 1, 2, 3, 4, 5],
+        validation_losses=[300.0, 250.0, 260.0, 255.0, 240.0, 250.0],
+        training_epoch_losses=[90.0, 75.0, 70.0, 60.0, 55.0, 50.0],
     )  # fmt: skip
     if not knows:
         signs = replace(signs, objective=Objective(), data_losses=[])
     assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is (sick or knows)
+
+
+@pytest.mark.parametrize(
+    ("checks", "sick"),
+    [
+        ([6.0, 5.0, 4.9, 5.1, 4.8, 4.9], True),
+        ([6.0, 5.0, 4.7, 4.0, 3.7, 3.4], False),  # in step, so that the units may differ
+        ([6.0, 5.0, 4.9, 5.1], False),  # too few to tell
+    ],
+)
+def test_a_validation_loss_that_may_be_of_other_units(checks, sick):
+    losses = [0.9, 0.75, 0.7, 0.6, 0.55, 0.5][: len(checks)]
+    signs = vitals(
+        FALLING, objective=Objective(), data_losses=[], validation_losses=checks,
+        validation_epochs=list(range(len(checks))), training_epoch_losses=losses,
+    )  # fmt: skip
+    assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is sick
 
 
 @pytest.mark.parametrize(

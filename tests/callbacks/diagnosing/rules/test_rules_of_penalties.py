@@ -35,6 +35,64 @@ def test_a_loss_that_has_become_infinite_is_not_told_as_penalty():
     assert (symptom.problem, symptom.severity) == (P.NON_FINITE, "critical")
 
 
+def scaled(factor, *, rest=0.0):
+    """Batches of a loss that is multiplied by a number, and to which a penalty is added."""
+    part = [2.3 + 0.1 * (-1) ** i for i in range(30)]
+    beside = [(factor - 1) * p + rest * 0.99**i for i, p in enumerate(part)]
+    return {
+        "data_losses": part, "other_terms": beside,
+        "penalty_shares": [b / (b + p) for b, p in zip(beside, part, strict=True)],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("terms", "sick"),
+    [
+        (scaled(100), False),
+        (scaled(100, rest=300.0), True),
+        (scaled(1, rest=300.0), True),
+        ({**scaled(100), "other_terms": [math.nan] * 30}, True),  # not known to be a multiple
+    ],
+    ids=["scaled", "scaled and penalised", "penalised", "unknown"],
+)
+def test_a_loss_that_is_multiplied_by_a_number_is_no_penalty(terms, sick):
+    signs = vitals([100 * loss for loss in FLAT], **terms)
+    assert (P.OVER_REGULARIZED in found(signs)) is sick
+
+
+def test_a_constant_beside_the_loss_is_no_penalty():
+    part = [2.3 + 0.1 * (-1) ** i for i in range(30)]
+    terms = {"data_losses": part, "penalty_shares": [0.8] * 30}
+    for beside, sick in ((lambda i: 10.0, False), (lambda i: 10.0 - 0.01 * i, True)):
+        signs = vitals(FLAT, **terms, other_terms=[beside(i) for i in range(30)])
+        assert (P.OVER_REGULARIZED in found(signs)) is sick
+
+
+@pytest.mark.parametrize(
+    ("factor", "checks", "same"),
+    [(100, [2.3, 2.0], False), (100, [230.0, 200.0], True), (0.01, [2.3, 2.0], False),
+     (0.01, [0.023, 0.02], True), (1, [2.3, 2.0], True)],
+)  # fmt: skip
+def test_validation_may_log_what_training_multiplies(factor, checks, same):
+    terms = scaled(factor)
+    losses = [factor * loss for loss in FLAT]
+    seen = {"training_epoch_losses": [2.3 * factor, 2.0 * factor], "validation_losses": checks}
+    assert vitals(losses, **terms, **seen).validates_the_same_loss is same
+
+
+def test_a_last_batch_that_is_smaller_makes_a_sum_no_penalty():
+    terms = scaled(32)
+    terms["other_terms"][9::10] = [3 * part for part in terms["data_losses"][9::10]]
+    assert vitals(FLAT, **terms).has_data_loss_alone
+    terms["other_terms"][:10] = [part / 2 for part in terms["data_losses"][:10]]
+    assert not vitals(FLAT, **terms).has_data_loss_alone  # such as a penalty that shrinks
+
+
+def test_batches_that_are_all_alike_do_not_tell_a_multiple_from_a_penalty():
+    same = {"data_losses": [2.3] * 30, "other_terms": [4.6] * 30}
+    assert not vitals(FLAT, **same).has_data_loss_alone
+
+
 HALF_WAY = [max(1.0, 2.3 - 0.03 * i) + 0.005 * (-1) ** i for i in range(300)]
 
 

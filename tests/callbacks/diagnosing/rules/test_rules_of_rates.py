@@ -201,11 +201,51 @@ def test_steps_that_an_optimiser_makes_shorter_and_shorter():
     assert symptom.problem == P.LEARNING_RATE_TOO_LOW
     for more in (
         {"planned_steps": 900},  # it has the longer part before it
-        {"total_updates": [4.6e-3] * 4 + [8e-4] * 20},
+        {"total_updates": [4.6e-3] * 4 + [8e-4] * 20, "planned_steps": 500},
+        {"total_updates": [4.6e-3] * 4 + [1.2e-3] * 20},
         {"validation_losses": [2.29, 2.25, 2.26, 2.26, 2.26]},
     ):
         assert P.LEARNING_RATE_TOO_LOW not in found(vitals(CRAWLS, **{**EBBS, **more}))
     assert P.LEARNING_RATE_TOO_LOW not in found(vitals(FALLING, **EBBS))
+
+
+def test_steps_that_are_short_until_the_end_with_hardly_anything_learned():
+    signs = vitals(CRAWLS, **{**EBBS, "total_updates": [4.6e-3] * 4 + [8e-4] * 20})
+    (symptom,) = join_causes(examine(signs))
+    assert symptom.problem == P.LEARNING_RATE_TOO_LOW
+
+
+PERSISTENT = [0.6 - 0.008 * i / 300 + 0.03 * (-1) ** i for i in range(300)]
+MOTIONLESS = {
+    "objective": Objective("regression", "squared", constant_loss=1.0, target_variance=1.0),
+    "total_updates": [2e-5] * 10, "planned_steps": 700,
+    "training_epoch_losses": [0.6 - 0.001 * i for i in range(8)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("losses", "more", "sick"),
+    [
+        (PERSISTENT, {}, True),
+        (PERSISTENT, {"training_epoch_losses": [0.6, 0.599, 0.6, 0.599] * 2}, False),  # done
+        (PERSISTENT, {"training_epoch_losses": [0.6, 0.599, 0.598]}, False),  # too few to tell
+        (PERSISTENT, {"total_updates": [2e-4] * 10}, False),
+        ([loss + 0.3 * 0.98**i for i, loss in enumerate(PERSISTENT)], {}, False),  # has learned
+    ],
+)
+def test_what_began_below_the_baseline_has_learned_nothing_yet(losses, more, sick):
+    signs = vitals(losses, **{**MOTIONLESS, **more})
+    assert (P.LEARNING_RATE_TOO_LOW in found(signs)) is sick
+
+
+@pytest.mark.parametrize(
+    ("update", "loss", "sick"),
+    [(5e-5, 0.88, True), (2e-4, 0.88, False), (5e-5, 0.7, False)],
+)
+def test_all_steps_together_that_are_a_twentieth_of_the_weights(update, loss, sick):
+    losses = [loss + 0.03 * (-1) ** i for i in range(300)]
+    signs = vitals(losses, **{**MOTIONLESS, "total_updates": [update] * 10})
+    assert (P.LEARNING_RATE_TOO_LOW in found(signs)) is sick
 
 
 def _first_steps(size):
