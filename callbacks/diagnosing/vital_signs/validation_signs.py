@@ -17,6 +17,7 @@ _MIN_RATIO_OF_OTHER_UNITS = 1.5
 _MAX_RATIO_OF_A_FIRST_CHECK = 10.0
 _MIN_RATIO_OF_OTHER_DATA = 5.0
 _MIN_LOG_OF_A_FALL = 0.1
+_MIN_SHARE_OF_A_FALL = 1 / 3
 
 
 @dataclass
@@ -54,15 +55,19 @@ class ValidationSigns(LossSigns):
     def falls_along(self) -> bool:
         """Whether validation's loss has fallen in step with that of training since both began.
 
-        Whatever their ratio then is, it is one of units.
+        Whatever their ratio or difference then is, it is one of units.
         """
         pairs = list(zip(self.training_epoch_losses, self.validation_losses, strict=False))
         # Over the first epoch, the mean of training lags behind.
         pairs = pairs[1:] if len(pairs) > _LAST_CHECKS else pairs
         if len(pairs) < _LAST_CHECKS or not min(map(min, pairs)) > 0:
             return False
-        training, checks = (math.log(a / b) for a, b in zip(pairs[0], pairs[-1], strict=True))
-        return training > _MIN_LOG_OF_A_FALL and checks > 0.5 * training
+        training, checks = zip(pairs[0], pairs[-1], strict=True)
+        log_of_fall, fell = math.log(training[0] / training[1]), training[0] - training[1]
+        follows = math.log(checks[0] / checks[1]) > _MIN_SHARE_OF_A_FALL * log_of_fall
+        # Or with a number added to it.
+        follows |= checks[0] - checks[1] > _MIN_SHARE_OF_A_FALL * fell
+        return log_of_fall > _MIN_LOG_OF_A_FALL and follows
 
     @property
     def validated_gain(self) -> float:

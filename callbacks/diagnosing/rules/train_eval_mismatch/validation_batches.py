@@ -31,6 +31,10 @@ def find_other_inputs(vitals: Vitals) -> list[Symptom]:
     shift = abs(mean - inputs.mean) / max(std, inputs.std)
     differs = ratio > _MIN_RATIO_OF_OTHER_INPUTS or shift > _MIN_SHIFT_OF_OTHER_INPUTS
     price = _price(vitals)
+    # Where validation logs nothing to judge by, they must hardly overlap.
+    unheard = not (vitals.validation_losses or vitals.validation_scores)
+    if unheard and shift > _MIN_SHIFT_OF_OTHER_INPUTS:
+        price = "No validation loss is logged that would tell what this costs"
     if not (differs and price):
         return []
     evidence = (
