@@ -75,6 +75,9 @@ import faulty.manual
 import faulty.master_theses
 import faulty.methods
 import faulty.microscopy
+import faulty.model_zoo
+import faulty.model_zoo_more
+import faulty.model_zoo_rest
 import faulty.museum
 import faulty.music
 import faulty.notebooks
@@ -208,6 +211,8 @@ import healthy.mailroom
 import healthy.master_theses
 import healthy.methods
 import healthy.microscopy
+import healthy.model_zoo
+import healthy.model_zoo_more
 import healthy.museum
 import healthy.music
 import healthy.notebooks
@@ -413,6 +418,9 @@ FAULTY: tuple[Case, ...] = (
     *faulty.umpire.CASES,
     *faulty.umpire_more.CASES,
     *faulty.zoo.CASES,
+    *faulty.model_zoo.CASES,
+    *faulty.model_zoo_more.CASES,
+    *faulty.model_zoo_rest.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
     *healthy.ablations.CASES,
@@ -565,6 +573,8 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.umpire_more.CASES,
     *healthy.zoo.CASES,
     *healthy.zoo_more.CASES,
+    *healthy.model_zoo.CASES,
+    *healthy.model_zoo_more.CASES,
 )
 CASES = FAULTY + HEALTHY
 
