@@ -33,6 +33,7 @@ _MAX_RATIO_IN_SAME_UNITS = 2.5
 _MAX_RATIO_OF_SAME_KIND = 8.0
 _MAX_RATIO_OF_ITSELF = 1.5
 _MAX_RATIO_OF_ITSELF_UNNAMED = 1.25
+_MAX_RATIO_OF_THE_SAME = 1.02
 _CHECKS_TO_KNOW_IT = 3
 # Loss of a validation check, mean training loss since the previous one, and epoch.
 _Figures = tuple[float, float, int]
@@ -79,9 +80,9 @@ class ValidationCurve:
     loss's size: roughly so if its name is that of the training loss's kind, and of any size if the
     metric logged in training under the same name is the training loss. A name that says no more
     than validation needs such a counterpart; one that says nothing at all needs it at three checks,
-    and a training loss that can be read. Of several losses, the one whose name does not refer to a
-    part of it is taken, or else the one whose counterpart is the training loss, or else the first.
-    Once taken, a loss is kept.
+    within 2% if the training loss cannot be read. Of several losses, the one whose name does not
+    refer to a part of it is taken, or else the one whose counterpart is the training loss, or else
+    the first. Once taken, a loss is kept.
 
     Args:
         loss: Name of the logged loss; None searches for one.
@@ -110,6 +111,7 @@ class ValidationCurve:
         self.ranks = self.decides = self.are_accuracies = False
         self.training_score = NAN
         self._batches = 0
+        self._mean_before = NAN
         self._is_refused = self._is_settled = False
         # Candidates for the loss under names that say nothing, and names that were ruled out.
         self._held: dict[str, list[_Figures]] = {}
@@ -195,28 +197,33 @@ class ValidationCurve:
                     curve.append(value)
         if score is not None:
             self.scores.append(score)
+        if recent:
+            self._mean_before = sum(recent) / len(recent)
 
     def _made_sure_of(
         self, told: Check, check: _Figures, recent: Sequence[float], kind: str | None, chosen: bool
     ) -> list[_Figures]:
         """Return the checks now known to be of the loss: this one and any that were held back."""
         if told.is_guessed and is_unknown(told.name):
-            # If the training loss cannot be read (of hardest pairs, say), a name must identify it.
-            return [] if kind is None else self._learn_name(told, check, recent)
+            # If the training loss cannot be read (of hardest pairs, say), its value must.
+            times = _MAX_RATIO_OF_THE_SAME if kind is None else _MAX_RATIO_OF_ITSELF_UNNAMED
+            return self._learn_name(told, check, recent, times)
         waits = False
         if told.is_guessed and not (self.losses or chosen):
             waits = is_bare(told.name) and told.counterpart is None
             self._is_refused |= not (waits or _may_be_loss(told, check[0], recent, kind))
         return [] if waits or self._is_refused else [check]
 
-    def _learn_name(self, told: Check, check: _Figures, recent: Sequence[float]) -> list[_Figures]:
+    def _learn_name(
+        self, told: Check, check: _Figures, recent: Sequence[float], times: float
+    ) -> list[_Figures]:
         """Hold checks back until an unclear name's counterpart has followed the loss long enough.
 
         A score is of the loss's size only by chance.
         """
         if told.counterpart is None:
             return []  # The mean of a first epoch is only available at the second check.
-        if not _are_alike(told.counterpart, recent, _MAX_RATIO_OF_ITSELF_UNNAMED):
+        if not _are_alike(told.counterpart, recent, times, self._mean_before):
             self._strangers.add(told.name)
             return []
         held = [*self._held.pop(told.name, []), check]
@@ -247,6 +254,7 @@ class ValidationCurve:
             "training_losses": list(self.training_losses),
             "epochs": list(self.epochs),
             "batches": self._batches,
+            "mean_before": self._mean_before,
             "refused": self._is_refused,
             "settled": self._is_settled,
             "held": {name: list(checks) for name, checks in self._held.items()},
@@ -263,6 +271,7 @@ class ValidationCurve:
         self.name = state_dict.get("name", "")
         self.training_losses = list(state_dict["training_losses"])
         self.epochs, self._batches = list(state_dict["epochs"]), state_dict["batches"]
+        self._mean_before = state_dict.get("mean_before", NAN)
         self._is_refused, self.ranks = state_dict["refused"], state_dict["ranks"]
         self.decides = state_dict["decides"]
         self.are_accuracies = state_dict.get("are_accuracies", False)
@@ -288,8 +297,11 @@ def _may_be_loss(told: Check, loss: float, recent: Sequence[float], kind: str | 
     return not is_bare(told.name) and _are_alike(loss, recent, times)
 
 
-def _are_alike(loss: float, recent: Sequence[float], times: float) -> bool:
-    sizes = sum(recent) / len(recent), recent[-1]
+def _are_alike(loss: float, recent: Sequence[float], times: float, before: float = NAN) -> bool:
+    sizes = [sum(recent) / len(recent), recent[-1]]
+    if times < _MAX_RATIO_OF_ITSELF_UNNAMED:
+        # The mean that is logged may be that of the epoch before.
+        return any(size / times < loss < size * times for size in (*sizes, before))
     return min(sizes) / times < loss < max(sizes) * times
 
 

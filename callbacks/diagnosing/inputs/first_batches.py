@@ -18,6 +18,7 @@ from ..vital_signs.signs import NAN, InputScale, SideInput
 from ..weights.anatomy import is_composite, is_whole, matrix_of
 from .batch_norms import NormNews, NormProbe, is_batch_norm
 from .custom_units import CustomUnits, is_custom_unit
+from .feature_moments import FeatureMoments, Moments
 from .recurrence import RepeatedCalls, SequenceProbe
 from .side_inputs import SideInputs
 from .time_axes import Sizes, TimeAxes
@@ -28,8 +29,6 @@ _MIN_BATCHES_OF_A_QUARTER = 5
 _GOLDEN_SECTION = 0.6180339887
 # The farthest of 512 normally distributed numbers is at three to four standard deviations.
 _MAX_DEVIATIONS_OF_FARTHEST = 10.0
-# Number of rows; for each column the mean, sum of squared distances from it, and largest distance.
-Moments = tuple[int, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class FirstBatches:
         self.first, self._rows = "", 0
         self._sizes: tuple[int, ...] = ()
         self._is_data = True
-        self._moments: Moments | None = None
+        self._features = FeatureMoments()
         self._first_gap = -1
         self._new_moments: list[Moments] = []
         # Mean and standard deviation of all entries of each batch.
@@ -242,7 +241,7 @@ class FirstBatches:
         # Batch by batch over the ranks, so that the order is the same whenever they are merged.
         for batch in zip_longest(*(rank.moments for rank in ranks)):
             for moments in filter(None, batch):
-                self._moments = _join_moments(self._moments, moments)
+                self._features.add(moments)
         for parts in zip_longest(*(rank.batches for rank in ranks)):
             self.has_news = True
             known = [part for part in parts if part is not None]
@@ -254,9 +253,9 @@ class FirstBatches:
     def input_scale(self) -> InputScale:
         """Return the scale of the first layer's input features."""
         self.has_news = False
-        if self._moments is None:
+        if self._features.joined is None:
             return InputScale()
-        rows, mean, squares, farthest = self._moments
+        rows, mean, squares, farthest = self._features.joined
         means, deviations = torch.tensor(self._batches, dtype=torch.float64).T
         within = deviations.square().mean().sqrt()
         spread = means.std() / within if len(means) > 1 else means.new_tensor(NAN)
@@ -274,6 +273,7 @@ class FirstBatches:
             features=len(mean),
             sizes=self._sizes,
             batch_spread=float(spread),
+            feature_spread=self._features.spread if self._is_table else NAN,
             batches=len(means),
             first_gap=self._first_gap,
             is_data=self._is_data,
@@ -284,6 +284,12 @@ class FirstBatches:
             mean=float(means.mean()),
             std=math.hypot(within, means.std(correction=0)),
         )
+
+    @property
+    def _is_table(self) -> bool:
+        """Whether each sample is one row of features, neither an image nor a sequence."""
+        joined, batches = self._features.joined, self._features.batches
+        return joined is not None and self._sizes[:1] == (round(joined[0] / batches),)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was merged so far."""
@@ -299,7 +305,7 @@ class FirstBatches:
             "side_inputs": self.side_inputs.state_dict(),
             "custom_units": dict(self.custom_units.found),
             "time_axes": self.time_axes.state_dict(),
-            "moments": self._moments,
+            "features": self._features.state_dict(),
             "batches": torch.tensor(self._batches, dtype=torch.float64),
             "recurrent": self.probe.layer,
             "calls": self.repeated.calls,
@@ -316,9 +322,9 @@ class FirstBatches:
         self.time_axes.load_state_dict(state_dict["time_axes"])
         self._sizes = tuple(state_dict["sizes"])
         self._is_data = state_dict.get("is_data", True)
-        self._moments = state_dict["moments"]
+        self._features.load_state_dict(state_dict["features"])
         self._batches = state_dict["batches"].tolist()
-        self.has_news = self._moments is not None
+        self.has_news = self._features.joined is not None
         self.probe.layer = state_dict["recurrent"]
         self.repeated.calls = dict(state_dict["calls"])
 
@@ -359,19 +365,6 @@ def mean_and_deviation(parts: Sequence[list[float]]) -> list[float]:
     means, deviations = torch.tensor(parts, dtype=torch.float64).T
     variance = deviations.square().mean() + means.var(correction=0)
     return [float(means.mean()), float(variance.sqrt())]
-
-
-def _join_moments(one: Moments | None, other: Moments) -> Moments:
-    """Combine the moments of two sets of rows; keep the first alone if their widths differ."""
-    if one is None:
-        return other
-    (n, mean, squares, farthest), (m, other_mean, other_squares, other_farthest) = one, other
-    if len(mean) != len(other_mean):
-        return one
-    distance = other_mean - mean
-    joined = squares + other_squares + distance.square() * (n * m / (n + m))
-    farthest = torch.maximum(farthest, other_farthest)
-    return n + m, mean + distance * (m / (n + m)), joined, farthest
 
 
 def _upper_quartile(values: Tensor) -> float:

@@ -28,6 +28,7 @@ _MIN_RATIO_OF_LOSSES = 1.5
 _MIN_RISE_SHARE = 0.05
 _RECENT_CHECKS = 3
 _MIN_SPREAD_OVER_CHANCE = 2.5
+_MIN_SPREAD_OF_A_FEATURE = 1.0
 _SHUFFLE = Remedy("Shuffle the training data.", "DataLoader(dataset, shuffle=True)")
 
 
@@ -64,7 +65,10 @@ def _in_order(vitals: Vitals) -> list[Symptom]:
     if vitals.shuffled or inputs.batches < _MIN_BATCHES_OF_INPUTS or samples < 2:
         return []
     chance = 1 / math.sqrt(samples - 1)
-    if not (inputs.is_data and inputs.batch_spread > _MIN_SPREAD_OVER_CHANCE * chance):
+    # Sorted by one column of a table, batches differ in that one alone.
+    one = inputs.feature_spread > _MIN_SPREAD_OF_A_FEATURE
+    spread = inputs.feature_spread if one else inputs.batch_spread
+    if not (inputs.is_data and spread > _MIN_SPREAD_OVER_CHANCE * chance):
         return []
     if len(checks) < _RECENT_CHECKS or len(training) != len(checks) or not vitals.had_a_long_chance:
         return []
@@ -72,12 +76,12 @@ def _in_order(vitals: Vitals) -> list[Symptom]:
     if not all(check > _MIN_RATIO_OF_LOSSES * loss > 0 for check, loss in recent):
         return []
     evidence = (
-        "The training data come in an order: the mean of the inputs varies from batch to batch by "
-        f"{in_two_digits(inputs.batch_spread)} times the standard deviation within a batch, where "
-        f"shuffled data would have at most {in_two_digits(chance)}. The validation loss is "
-        f"{checks[-1]:.4g} and the training loss {training[-1]:.4g}."
+        f"The training data come in an order: the mean of {'a feature' if one else 'the inputs'} "
+        f"varies from batch to batch by {in_two_digits(spread)} times its standard deviation "
+        f"within a batch, where shuffled data would have at most {in_two_digits(chance)}. The "
+        f"validation loss is {checks[-1]:.4g} and the training loss {training[-1]:.4g}."
     )
-    figures, problem = {"batch_spread": inputs.batch_spread}, Problem.COVARIATE_SHIFT
+    figures, problem = {"batch_spread": spread}, Problem.COVARIATE_SHIFT
     remedies = (_SHUFFLE,)
     return [Symptom(problem, "warning", evidence, figures, remedies, inputs.layer, is_root=True)]
 

@@ -19,6 +19,9 @@ from ..vital_signs.vitals import Vitals
 _MIN_RATIO_OF_GROWTH = 100.0
 _MIN_RATIO_OF_GROWTH_WHEN_WORSE = 30.0  # Far worse than the best constant prediction.
 _MIN_NORMS_BEFORE = 5
+_MIN_GAIN_OF_STATES = 1.05
+_MIN_RATIO_AT_ONCE = 1e4
+_FIRST_NORMS = 5
 _FEW_LAYERS = 3
 _MIN_RATIO_WITHOUT_LAST_LAYER = 30.0
 _MIN_STEPS_UNCLEARED = 4
@@ -29,6 +32,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     """Find gradients that are never cleared, left their range for good, or grow on the way back."""
     if vitals.uncleared >= _MIN_STEPS_UNCLEARED:
         return _uncleared(vitals)
+    if threw := _through_states(vitals):
+        return threw
     if vitals.is_well:
         return []
     return [*_in_time(vitals), *_through_layers(vitals), *_through_sequences(vitals)]
@@ -67,6 +72,34 @@ def _in_time(vitals: Vitals) -> list[Symptom]:
     evidence = f"The gradient norm has grown from {usual:.2g} to {now:.2g}."
     figures = {"usual_norm": usual, "norm": now}
     return [Symptom(Problem.EXPLODING_GRADIENT, "critical", evidence, figures, _remedies(usual))]
+
+
+def _through_states(vitals: Vitals) -> list[Symptom]:
+    """Find states that recurrent weights amplify, and a gradient that this blew up at once."""
+    totals, gain = _totals(vitals), vitals.recurrent_gain
+    if vitals.clip_norm > 0 or vitals.clips_itself:
+        return []  # However long a gradient is, its step is not.
+    if len(totals) < 2 or not gain > _MIN_GAIN_OF_STATES or not totals[0] > 0:
+        return []
+    highest = max(totals[:_FIRST_NORMS])
+    if not highest > _MIN_RATIO_AT_ONCE * totals[0] or vitals.gain > _MIN_HARMLESS_GAIN:
+        return []
+    evidence = (
+        f"Recurrent weights multiply the state by about {gain:.2g} at each time step, and the "
+        f"gradient norm grew from {totals[0]:.2g} to {highest:.2g} within the first steps."
+    )
+    remedies = (
+        Remedy("Clip the gradients.", "Trainer(gradient_clip_val=1.0)"),
+        Remedy("Initialise the recurrent weights orthogonally.", "nn.init.orthogonal_(weight_hh)"),
+        Remedy("Use a gated recurrent layer.", "nn.LSTM(features, hidden)"),
+    )
+    figures, problem = {"recurrent_gain": gain, "norm": highest}, Problem.EXPLODING_GRADIENT
+    return [
+        Symptom(
+            problem, "critical", evidence, figures, remedies, vitals.recurrent_layer, reports=1,
+            is_root=True,
+        )
+    ]  # fmt: skip
 
 
 def _through_layers(vitals: Vitals) -> list[Symptom]:

@@ -14,6 +14,7 @@ from ..vital_signs.vitals import LOUD, Vitals
 
 _MAX_SHARE_SATURATED = 0.7
 _MIN_SHARE_SWITCHING = 0.85
+_MOST_SWITCHING = 0.9
 _MIN_SHARE_HALF_SHUT = 0.5
 _GOOD_GAIN = 0.5
 _RECENT_CHECKS = 3
@@ -38,7 +39,7 @@ def examine(vitals: Vitals) -> list[Symptom]:
         return []
     site = next(iter(saturated))
     # A network in which every layer switches may learn, but only step functions.
-    switches = len(shares) > 1 and min(shares.values()) > _MIN_SHARE_SWITCHING
+    switches = len(shares) > 1 and _switch(list(shares.values()))
     hurts = switches or half_shut or _costs(vitals, site) or _holds_up(vitals, site)
     fine = vitals.is_well and not hurts
     severity: Severity = "info" if fine or not vitals.had_a_chance else "warning"
@@ -55,6 +56,12 @@ def examine(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"saturated_share": saturated[site], "layers": float(len(saturated))}
     return [Symptom(Problem.SATURATED_ACTIVATION, severity, evidence, figures, remedies, site)]
+
+
+def _switch(shares: list[float]) -> bool:
+    """Whether all layers hardly do anything but switch, most of them nothing else."""
+    most = min(shares) > _MAX_SHARE_SATURATED and statistics.median(shares) > _MOST_SWITCHING
+    return most or min(shares) > _MIN_SHARE_SWITCHING
 
 
 def _holds_up(vitals: Vitals, site: str) -> bool:

@@ -24,6 +24,8 @@ class InputScale:
         sizes: First two sizes of the layer's input.
         batch_spread: Standard deviation of the batches' means, in standard deviations within a
             batch.
+        feature_spread: The same of the feature for which it is largest; NaN unless each sample is
+            one row of features.
         batches: Number of batches that `batch_spread` is of.
         drift: Distance of the mean of the last quarter of them from that of the first, in standard
             deviations of the first.
@@ -43,6 +45,7 @@ class InputScale:
     features: int = 0
     sizes: tuple[int, ...] = ()
     batch_spread: float = NAN
+    feature_spread: float = NAN
     batches: int = 0
     first_gap: int = -1
     usual_std: float = NAN

@@ -16,8 +16,10 @@ _MAX_RATIO_OF_ERRORS = 2 / 3
 _MIN_RATIO_OF_OTHER_UNITS = 1.5
 _MAX_RATIO_OF_A_FIRST_CHECK = 10.0
 _MIN_RATIO_OF_OTHER_DATA = 5.0
+_MAX_RATIO_IN_SAME_UNITS = 1.2
 _MIN_LOG_OF_A_FALL = 0.1
 _MIN_SHARE_OF_A_FALL = 1 / 3
+_MIN_SHARE_OF_A_WAY = 0.5  # Up and down.
 
 
 @dataclass
@@ -58,15 +60,22 @@ class ValidationSigns(LossSigns):
         Whatever their ratio or difference then is, it is one of units.
         """
         pairs = list(zip(self.training_epoch_losses, self.validation_losses, strict=False))
+        if any(check < _MAX_RATIO_IN_SAME_UNITS * loss for loss, check in pairs):
+            return False  # Once they were equal, and so are their units.
         # Over the first epoch, the mean of training lags behind.
         pairs = pairs[1:] if len(pairs) > _LAST_CHECKS else pairs
         if len(pairs) < _LAST_CHECKS or not min(map(min, pairs)) > 0:
             return False
-        training, checks = zip(pairs[0], pairs[-1], strict=True)
-        log_of_fall, fell = math.log(training[0] / training[1]), training[0] - training[1]
-        follows = math.log(checks[0] / checks[1]) > _MIN_SHARE_OF_A_FALL * log_of_fall
+        training, checks = (list(losses) for losses in zip(*pairs, strict=True))
+        end = checks.index(min(checks))
+        way = sum(abs(b - a) for a, b in pairwise(checks[: end + 1]))
+        fell = checks[0] - checks[end]
+        if not fell > _MIN_SHARE_OF_A_WAY * way:
+            return False
+        log_of_fall = math.log(training[0] / training[end])
+        follows = math.log(checks[0] / checks[end]) > _MIN_SHARE_OF_A_FALL * log_of_fall
         # Or with a number added to it.
-        follows |= checks[0] - checks[1] > _MIN_SHARE_OF_A_FALL * fell
+        follows |= fell > _MIN_SHARE_OF_A_FALL * (training[0] - training[end])
         return log_of_fall > _MIN_LOG_OF_A_FALL and follows
 
     @property

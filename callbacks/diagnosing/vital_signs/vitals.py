@@ -16,7 +16,7 @@ _LAST_CHECKS = 3
 _MIN_FALL_SHARE_WHEN_LEAVING = 0.01
 _MAX_DIMENSIONS_OF_A_TABLE = 2
 
-_MIN_RATIO_TO_USUAL_LOSS = 5.0
+_MIN_RATIO_TO_USUAL_LOSS = 4.0
 _RECENT_LOOKS = 3
 _MIN_LOOKS = 10
 # Equal rows of a matrix product may differ in their last digits.

@@ -181,6 +181,18 @@ def test_of_a_loss_that_nobody_reads_its_name_is_to_tell():
     )
 
 
+def test_of_a_loss_that_nobody_reads_its_value_tells():
+    """The mean of an epoch is logged after its validation, and so known at the next one."""
+    curve = course("cox", [2.0, 2.5, 3.0], [None, 3.0, 1.01], [3.0, 1.0, 0.5], kind=None)
+    assert curve.losses == []
+    seen = [loss for loss in (3.0, 1.0, 0.5, 0.4) for _ in range(10)]
+    saved, curve = curve.state_dict(), ValidationCurve(None, None)
+    curve.load_state_dict(saved)
+    checked({"val_cox": 3.5, "cox": 0.5}, training=seen, curve=curve, kind=None)
+    assert curve.losses == pytest.approx([2.5, 3.0, 3.5])
+    assert curve.training_losses == pytest.approx([1.0, 0.5, 0.4])
+
+
 def test_a_stranger_does_not_stand_in_the_way_of_the_loss():
     curve = course("gap", [2.0, 2.5], [9.0, 9.0], [3.0, 1.0])
     checked({"val_gap": 1.0, "gap": 9.0, "val_loss": 0.7}, training=[0.5] * 30, curve=curve)

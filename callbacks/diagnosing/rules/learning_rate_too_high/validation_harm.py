@@ -81,6 +81,8 @@ def validation_loss_jumps(vitals: Vitals, steps: Steps) -> bool:
         return False
     if vitals.is_falling or vitals.evaluates_late or not vitals.validates_the_same_loss:
         return False
+    if vitals.is_imbalanced:
+        return False  # A few samples of the rare class make it go up and down.
     jumps = statistics.fmean(abs(after - before) for before, after in pairwise(checks))
     return steps.late > _MIN_UPDATE_RATIO_TO_JUMP and jumps > _MIN_MEAN_JUMP_OF_LOSS * scale > 0
 

@@ -1,6 +1,7 @@
 """BatchNorm whose statistics are of too few values, or not those of the batches in evaluation."""
 
 import math
+from itertools import pairwise
 
 from ....problem import Problem
 from ....remedy import Remedy
@@ -24,6 +25,7 @@ _MIN_BATCHES_OF_TRAINING = 50
 # Of the validation loss to the training loss.
 _MIN_RATIO_TO_TRAINING = 3.0
 _MIN_RATIO_IF_VALIDATION_PAYS = 1.5
+_MIN_RATIO_OF_SWINGS = 2.0  # Of a check to the one before.
 _RECENT_CHECKS = 2
 _CHECKS_TO_COMPARE = 5
 
@@ -116,7 +118,8 @@ def find_hasty_statistics(vitals: Vitals) -> list[Symptom]:
     recent = zip(checks[-_CHECKS_TO_COMPARE:], training[-_CHECKS_TO_COMPARE:], strict=True)
     pays = [check > _MIN_RATIO_IF_VALIDATION_PAYS * loss > 0 for check, loss in recent]
     # The statistics of a single batch may happen to suffice.
-    if not all(pays[-_RECENT_CHECKS:]) and 2 * sum(pays) <= len(pays):
+    often = all(pays[-_RECENT_CHECKS:]) or 2 * sum(pays) > len(pays)
+    if not often and not _swings(vitals):
         return []
     share = vitals.norm_momenta[hasty[0]]
     evidence = (
@@ -131,6 +134,13 @@ def find_hasty_statistics(vitals: Vitals) -> list[Symptom]:
             problem, "warning", evidence, figures, advice, hasty[0], reports=1, is_root=True
         )
     ]  # fmt: skip
+
+
+def _swings(vitals: Vitals) -> bool:
+    """Whether the validation loss doubled from one check to the next, and only that rose."""
+    checks = vitals.validation_losses[-_CHECKS_TO_COMPARE:]
+    doubled = any(after > _MIN_RATIO_OF_SWINGS * before for before, after in pairwise(checks))
+    return doubled and not vitals.is_rising
 
 
 def find_stale_statistics(vitals: Vitals) -> list[Symptom]:

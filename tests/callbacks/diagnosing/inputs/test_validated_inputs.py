@@ -2,6 +2,7 @@
 
 import pickle
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -185,6 +186,21 @@ def test_the_validation_loss_has_to_pay_for_other_inputs(known, more, sick):
     assert [s.layer for s in said] == ["stem"] * sick
 
 
+@pytest.mark.parametrize(
+    ("known", "more", "sick"),
+    [
+        ([2.1, 1.0], {}, True),
+        ([1.5, 2.6], {}, False),  # they overlap
+        ([2.1, 1.0], {"validation_scores": [0.7, 0.8, 0.9]}, False),
+    ],
+)
+def test_where_validation_logs_nothing_inputs_must_hardly_overlap(known, more, sick):
+    signs = vitals(SMALL, inputs=TRAINED, validated_inputs=known, **more)
+    said = [s for s in examine(signs) if s.problem is Problem.TRAIN_EVAL_MISMATCH]
+    assert [s.layer for s in said] == ["stem"] * sick
+    assert all("No validation loss is logged" in s.evidence for s in said)
+
+
 SCORED = {
     "inputs": TRAINED, "validated_inputs": [86.0, 45.0], "accuracies": [0.9] * 30,
     "validation_scores": [0.3, 0.4, 0.5], "scores_are_accuracies": True,
@@ -207,6 +223,7 @@ def test_without_a_loss_the_accuracy_has_to(more, sick):
     assert [text.endswith(price) for text in said] == [True] * sick
 
 
+ONE_COLUMN = InputScale("stem", batch_spread=0.2, feature_spread=20.0, batches=40, sizes=(32, 10))
 ORDERED = {
     "inputs": InputScale("stem", batch_spread=0.55, batches=40, sizes=(32, 10)),
     "batch_size": 32, "shuffled": False, "validation_losses": [0.5, 0.6, 0.7, 0.8],
@@ -218,6 +235,8 @@ ORDERED = {
     ("more", "sick"),
     [
         ({}, True),
+        ({"inputs": ONE_COLUMN}, True),
+        ({"inputs": replace(ONE_COLUMN, feature_spread=0.9)}, False),
         ({"shuffled": True}, False),
         ({"inputs": InputScale("stem", batch_spread=0.4, batches=40, sizes=(32, 10))}, False),
         ({"batch_size": 16}, False),  # of more, chance makes less

@@ -436,3 +436,42 @@ def test_a_network_that_was_trained_for_something_else_begins_with_confident_err
     losses = [17.0, *[(1 - gain) * LN10 + 0.01 * (-1) ** i for i in range(299)]]
     signs = vitals(losses, data_losses=losses[::10], layers=layers)
     assert found(signs)[P.POOR_INITIALIZATION] == severity
+
+
+FLUNG = {
+    "recurrent": True, "recurrent_gain": 1.1, "recurrent_layer": "rnn",
+    "gradients": record(rnn=[8e2, 4e18, *[1e-3] * 8]), "total_updates": [0.5, 2e15, *[1e-3] * 8],
+}  # fmt: skip
+THROWN = [3.5, 1e17, *[1e14 * 0.8**i + 2.3 for i in range(298)]]
+
+
+@pytest.mark.parametrize(
+    ("more", "sick"),
+    [
+        ({}, True),
+        ({"recurrent_gain": 1.0}, False),  # as orthogonal weights give
+        ({"clip_norm": 1.0}, False),
+        ({"gradients": record(rnn=[8e2, 4e4, *[1e-3] * 8])}, False),
+    ],
+)
+def test_states_that_grow_blow_up_an_unclipped_gradient(more, sick):
+    symptoms = join_causes(examine(vitals(THROWN, **{**FLUNG, **more})))
+    assert (symptoms[0].problem is P.EXPLODING_GRADIENT) is sick
+    assert not sick or "multiply the state by about 1.1" in symptoms[0].evidence
+
+
+@pytest.mark.parametrize(
+    ("shares", "severity"),
+    [([0.75, 0.97, 0.95], "warning"), ([0.75, 0.8, 0.95], "info"), ([0.6, 0.97, 0.95], "info")],
+)
+def test_layers_that_switch_nearly_all_of_the_time(shares, severity):
+    losses = [2.3 * 0.995**i for i in range(300)]
+    layers = record(**{f"l{i}": [share] * 3 for i, share in enumerate(shares)})
+    assert found(vitals(losses, saturated=layers))[P.SATURATED_ACTIVATION] == severity
+
+
+@pytest.mark.parametrize(("first", "told"), [(10.0, True), (8.5, False)])
+def test_a_first_loss_of_four_times_the_usual_one_is_far(first, told):
+    losses = [first, *[2.0 + 0.01 * (-1) ** i for i in range(299)]]
+    signs = vitals(losses, data_losses=losses[::10])
+    assert (P.POOR_INITIALIZATION in found(signs)) is told

@@ -480,6 +480,9 @@ def test_moments_of_the_last_batch_alone(share, sick):
     by_chance = {**CHECKED, "validation_losses": [2.8, 0.7, 1.6, 0.8, 0.21]}
     signs = vitals(SMALL, norm_momenta={"norm": share}, fewest_norm_values=400.0, **by_chance)
     assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is sick
+    swings = {**CHECKED, "validation_losses": [1.1, 0.9, 0.4, 0.25, 0.9]}
+    signs = vitals(SMALL, norm_momenta={"norm": share}, fewest_norm_values=400.0, **swings)
+    assert (P.TRAIN_EVAL_MISMATCH in found(signs)) is sick
     close = {**CHECKED, "validation_losses": [1.4, 0.9, 0.5, 0.31, 0.22]}
     assert P.TRAIN_EVAL_MISMATCH not in found(vitals(SMALL, norm_momenta={"norm": share}, **close))
 

@@ -352,6 +352,12 @@ SWINGING = {
 }  # fmt: skip
 
 
+RARE = Objective(
+    "classification", "cross_entropy", classes=10, constant_loss=LN10,
+    target_counts=[300.0] + [10.0] * 9,
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("losses", "more", "sick"),
     [
@@ -360,6 +366,7 @@ SWINGING = {
         (STALLED, {"validation_losses": [1.9, 1.85, 1.9, 1.84, 1.9, 1.86, 1.9]}, False),
         (STALLED, {"validation_losses": [1.9, 1.7, 2.0, 1.8, 2.1]}, False),
         (STALLED, {"planned_steps": 1000}, False),
+        (STALLED, {"objective": RARE}, False),  # which makes it go up and down
         ([2.3 - 0.004 * i for i in range(300)], {}, False),
         ([1.5 + 0.1 * (-1) ** i for i in range(300)], {}, False),  # a third is learned
     ],
