@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ....functional.loss_curve import best_window, excess_swing, slope_score, window_means
+from ....functional.loss_scaling import is_moved, multiple_of
 from .observed_signs import ObservedSigns
 from .signs import NAN
 
@@ -21,12 +22,6 @@ _FIRST_BATCHES = 50
 _MIN_RATIO_OF_LOSS_SPIKE = 100.0
 _MIN_RATIO_OF_WORSENED_LOSS = 3.0
 _MIN_RATIO_OF_A_SUM = 1.5
-_MIN_BATCHES_OF_A_MULTIPLE = 5
-_FIRST_LOOKS = 10
-_MIN_VARIATION_OF_BATCHES = 0.01
-_MAX_ERROR_OF_A_MULTIPLE = 1e-3
-_MIN_SHARE_OF_MULTIPLES = 0.8
-_ERROR_OF_SINGLE_PRECISION = 1e-6
 _MAX_DIMENSIONS_OF_A_TABLE = 2
 
 # Margins for noise, and for the error of the constant baseline if samples are few.
@@ -110,8 +105,8 @@ class LossSigns(ObservedSigns):
 
         Any number by which a loss is multiplied, if it is the same in all batches.
         """
-        if math.isfinite(self._multiple_of_data_loss):
-            return self._multiple_of_data_loss
+        if math.isfinite(self.multiple_of_data_loss):
+            return self.multiple_of_data_loss
         whole, part = (known[0] if known else NAN for known in (self.losses, self.data_losses))
         return max(1.0, whole / part) if part > 0 else 1.0
 
@@ -121,7 +116,7 @@ class LossSigns(ObservedSigns):
 
         A total only slightly above the data loss is not a sum: it contains a penalty.
         """
-        known = math.isfinite(self._multiple_of_data_loss) or self.sum_of > _MIN_RATIO_OF_A_SUM
+        known = math.isfinite(self.multiple_of_data_loss) or self.sum_of > _MIN_RATIO_OF_A_SUM
         return self.objective.constant_loss * (self.sum_of if known else 1.0)
 
     @property
@@ -138,7 +133,7 @@ class LossSigns(ObservedSigns):
     @property
     def has_added_terms(self) -> bool:
         """Whether the total is no multiple of the data loss, with `whole_constant` its baseline."""
-        return self.has_other_terms and not math.isfinite(self._multiple_of_data_loss)
+        return self.has_other_terms and not math.isfinite(self.multiple_of_data_loss)
 
     @cached_property
     def has_data_loss_alone(self) -> bool:
@@ -146,46 +141,19 @@ class LossSigns(ObservedSigns):
 
         Known of several unlike batches only; a penalty changes along with the weights.
         """
-        return math.isfinite(self._multiple_of_data_loss) or self._is_moved_data_loss
+        return math.isfinite(self.multiple_of_data_loss) or is_moved(*self._parts_and_totals)
 
     @cached_property
-    def _multiple_of_data_loss(self) -> float:
+    def multiple_of_data_loss(self) -> float:
         """What the data loss is multiplied by in each batch to give the total; else NaN."""
-        parts, totals = self._parts_and_totals
-        if not parts or not min(parts) > 0:
-            return NAN
-        ratios = [total / part for part, total in zip(parts, totals, strict=True)]
-        usual = statistics.median(ratios)
-        alike = [abs(ratio - usual) < _MAX_ERROR_OF_A_MULTIPLE * abs(usual) for ratio in ratios]
-        # A penalty may shrink to nothing, and the last batch of an epoch may be smaller.
-        is_one = min(map(statistics.fmean, (alike, alike[:_FIRST_LOOKS]))) > _MIN_SHARE_OF_MULTIPLES
-        varies = max(parts) > (1 + _MIN_VARIATION_OF_BATCHES) * min(parts)
-        return usual if is_one and varies else NAN
-
-    @cached_property
-    def _is_moved_data_loss(self) -> bool:
-        """Whether all batches lie on one line of total against data loss."""
-        parts, totals = self._parts_and_totals
-        if not parts or not max(parts) > (1 + _MIN_VARIATION_OF_BATCHES) * abs(min(parts)):
-            return False
-        if min(totals) == max(totals):
-            return False
-        slope, _ = statistics.linear_regression(parts, totals)
-        rest = [total - slope * part for part, total in zip(parts, totals, strict=True)]
-        # Single precision leaves an error of the size of the total.
-        noise = _ERROR_OF_SINGLE_PRECISION * max(map(abs, totals))
-        error = _MAX_ERROR_OF_A_MULTIPLE * statistics.stdev(totals) + noise
-        return slope > 0 and statistics.stdev(rest) < error
+        return multiple_of(*self._parts_and_totals)
 
     @property
     def _parts_and_totals(self) -> tuple[list[float], list[float]]:
         """Data loss and total of each inspected batch in which it is the only known term."""
         pairs = zip(self.data_losses, self.other_terms, strict=False)
         known = [(part, part + rest) for part, rest in pairs if math.isfinite(part + rest)]
-        if len(known) < _MIN_BATCHES_OF_A_MULTIPLE:
-            return [], []
-        parts, totals = zip(*known, strict=True)
-        return list(parts), list(totals)
+        return [part for part, _ in known], [total for _, total in known]
 
     @cached_property
     def gain(self) -> float:

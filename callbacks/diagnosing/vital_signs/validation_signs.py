@@ -45,13 +45,15 @@ class ValidationSigns(LossSigns):
 
     @property
     def validates_the_data_loss(self) -> bool:
-        """Whether validation logs the data loss, where training minimises a multiple of it."""
-        factor, firsts = self.sum_of, (*self.training_epoch_losses[:1], *self.validation_losses[:1])
-        if len(firsts) < 2 or not min(firsts) > 0 or not math.isfinite(sum(firsts)):
+        """Whether validation logs the data loss, which training minimises scaled or moved."""
+        whole, checks = self.training_epoch_losses[:1], self.validation_losses[:1]
+        if not (whole and checks and self.has_data_loss_alone):
             return False
-        ratio = math.log(firsts[0] / firsts[1])
-        is_other = abs(math.log(factor)) > math.log(_MIN_RATIO_OF_OTHER_UNITS)
-        return is_other and abs(ratio - math.log(factor)) < abs(ratio)
+        is_scaled = self.sum_of != 1 and math.isfinite(self.multiple_of_data_loss)
+        moved = self.losses[0] - self.data_losses[0]
+        part = whole[0] / self.sum_of if is_scaled else whole[0] - moved
+        alike = max(abs(whole[0]), abs(part)) < _MIN_RATIO_OF_OTHER_UNITS * min(whole[0], part)
+        return not alike and abs(checks[0] - part) < abs(checks[0] - whole[0])
 
     @property
     def falls_along(self) -> bool:

@@ -17,6 +17,7 @@ _MIN_FALL_SHARE_WHEN_LEAVING = 0.01
 _MAX_DIMENSIONS_OF_A_TABLE = 2
 
 _MIN_RATIO_TO_USUAL_LOSS = 4.0
+_MIN_RATIO_TO_USUAL_LOSS_IF_LOUD = 3.0  # With a last layer that was initialised far too large.
 _RECENT_LOOKS = 3
 _MIN_LOOKS = 10
 # Equal rows of a matrix product may differ in their last digits.
@@ -108,7 +109,9 @@ class Vitals(ValidationSigns):
             return False
         # Class weights raise the loss of the best constant prediction.
         usual = max(self.objective.usual_loss, self.objective.constant_loss)
-        return self.first_data_loss > _MIN_RATIO_TO_USUAL_LOSS * usual and not self.has_raw_inputs
+        is_loud = any(layer.is_last and layer.weight_gain > LOUD for layer in self.layers)
+        times = _MIN_RATIO_TO_USUAL_LOSS_IF_LOUD if is_loud else _MIN_RATIO_TO_USUAL_LOSS
+        return self.first_data_loss > times * usual and not self.has_raw_inputs
 
     @cached_property
     def training_accuracy(self) -> float:

@@ -470,8 +470,13 @@ def test_layers_that_switch_nearly_all_of_the_time(shares, severity):
     assert found(vitals(losses, saturated=layers))[P.SATURATED_ACTIVATION] == severity
 
 
-@pytest.mark.parametrize(("first", "told"), [(10.0, True), (8.5, False)])
-def test_a_first_loss_of_four_times_the_usual_one_is_far(first, told):
+@pytest.mark.parametrize(
+    ("first", "gain", "told"),
+    [(10.0, 1.0, True), (8.5, 1.0, False), (8.5, 5.0, True), (6.0, 5.0, False)],
+)
+def test_a_first_loss_of_a_few_times_the_usual_one_is_far(first, gain, told):
     losses = [first, *[2.0 + 0.01 * (-1) ** i for i in range(299)]]
-    signs = vitals(losses, data_losses=losses[::10])
+    head = Layer("head", 90, has_gradient=True, is_last=True, weight_gain=gain)
+    layers = [Layer("body", 900, has_gradient=True, weight_gain=1.0), head]
+    signs = vitals(losses, data_losses=losses[::10], layers=layers)
     assert (P.POOR_INITIALIZATION in found(signs)) is told

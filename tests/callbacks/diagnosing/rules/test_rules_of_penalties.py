@@ -80,6 +80,16 @@ def test_validation_may_log_what_training_multiplies(factor, checks, same):
     assert vitals(losses, **terms, **seen).validates_the_same_loss is same
 
 
+@pytest.mark.parametrize(("checks", "same"), [([2.3, 2.0], False), ([-7.7, -8.0], True)])
+def test_validation_may_log_what_training_moves(checks, same):
+    part = [2.3 + 0.1 * (-1) ** i for i in range(30)]
+    terms = {"data_losses": part, "other_terms": [-10.0] * 30}
+    seen = {"training_epoch_losses": [-7.7, -8.0], "validation_losses": checks}
+    signs = vitals([loss - 10 for loss in part for _ in range(10)], **terms, **seen)
+    assert signs.validates_the_data_loss is not same
+    assert signs.validates_the_same_loss is same
+
+
 def test_a_last_batch_that_is_smaller_makes_a_sum_no_penalty():
     terms = scaled(32)
     terms["other_terms"][9::10] = [3 * part for part in terms["data_losses"][9::10]]
