@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,7 +18,7 @@ _MIN_RATIO_OF_OTHER_UNITS = 1.5
 _MAX_RATIO_OF_A_FIRST_CHECK = 10.0
 _MIN_RATIO_OF_OTHER_DATA = 5.0
 _MAX_RATIO_IN_SAME_UNITS = 1.2
-_MIN_LOG_OF_A_FALL = 0.1
+_MIN_LOG_OF_A_FALL = 0.05
 _MIN_SHARE_OF_A_FALL = 1 / 3
 _MIN_SHARE_OF_A_WAY = 0.5  # Up and down.
 
@@ -65,20 +66,7 @@ class ValidationSigns(LossSigns):
         if any(check < _MAX_RATIO_IN_SAME_UNITS * loss for loss, check in pairs):
             return False  # Once they were equal, and so are their units.
         # Over the first epoch, the mean of training lags behind.
-        pairs = pairs[1:] if len(pairs) > _LAST_CHECKS else pairs
-        if len(pairs) < _LAST_CHECKS or not min(map(min, pairs)) > 0:
-            return False
-        training, checks = (list(losses) for losses in zip(*pairs, strict=True))
-        end = checks.index(min(checks))
-        way = sum(abs(b - a) for a, b in pairwise(checks[: end + 1]))
-        fell = checks[0] - checks[end]
-        if not fell > _MIN_SHARE_OF_A_WAY * way:
-            return False
-        log_of_fall = math.log(training[0] / training[end])
-        follows = math.log(checks[0] / checks[end]) > _MIN_SHARE_OF_A_FALL * log_of_fall
-        # Or with a number added to it.
-        follows |= fell > _MIN_SHARE_OF_A_FALL * (training[0] - training[end])
-        return log_of_fall > _MIN_LOG_OF_A_FALL and follows
+        return _fall_along(pairs[1:] if len(pairs) > _LAST_CHECKS else pairs)
 
     @property
     def validated_gain(self) -> float:
@@ -130,3 +118,20 @@ class ValidationSigns(LossSigns):
         return (
             has_norm and math.isfinite(self.planned_steps) and self.step <= self.planned_steps / 2
         )
+
+
+def _fall_along(pairs: Sequence[tuple[float, float]]) -> bool:
+    """Whether the second of each pair falls by about as much as the first, to its lowest value."""
+    if len(pairs) < _LAST_CHECKS or not min(map(min, pairs)) > 0:
+        return False
+    training, checks = (list(losses) for losses in zip(*pairs, strict=True))
+    end = checks.index(min(checks))
+    way = sum(abs(b - a) for a, b in pairwise(checks[: end + 1]))
+    fell = checks[0] - checks[end]
+    if not fell > _MIN_SHARE_OF_A_WAY * way:
+        return False
+    log_of_fall = math.log(training[0] / training[end])
+    follows = math.log(checks[0] / checks[end]) > _MIN_SHARE_OF_A_FALL * log_of_fall
+    # Or with a number added to it.
+    follows |= fell > _MIN_SHARE_OF_A_FALL * (training[0] - training[end])
+    return log_of_fall > _MIN_LOG_OF_A_FALL and follows
