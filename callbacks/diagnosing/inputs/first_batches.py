@@ -92,6 +92,7 @@ class FirstBatches:
         self.first, self._rows = "", 0
         self._sizes: tuple[int, ...] = ()
         self._is_data = True
+        self._is_table = False
         self._features = FeatureMoments()
         self._first_gap = -1
         self._new_moments: list[Moments] = []
@@ -194,6 +195,8 @@ class FirstBatches:
             return  # A batch without samples has no moments, and no NaN either.
         x = x.as_subclass(Tensor)  # Image tensors, say, are a subclass with its own arithmetic.
         self._is_data = is_data
+        # Neither an image nor a sequence, padded or packed.
+        self._is_table = x.ndim == 2 and tuple(sizes) == tuple(x.shape)
         self.inputs = x
         self._sizes = self._sizes or tuple(sizes)
         with torch.no_grad():
@@ -285,12 +288,6 @@ class FirstBatches:
             std=math.hypot(within, means.std(correction=0)),
         )
 
-    @property
-    def _is_table(self) -> bool:
-        """Whether each sample is one row of features, neither an image nor a sequence."""
-        joined, batches = self._features.joined, self._features.batches
-        return joined is not None and self._sizes[:1] == (round(joined[0] / batches),)
-
     def state_dict(self) -> dict[str, Any]:
         """Return what was merged so far."""
         return {
@@ -301,6 +298,7 @@ class FirstBatches:
             "sizes": self._sizes,
             "first_gap": self._first_gap,
             "is_data": self._is_data,
+            "is_table": self._is_table,
             "norms": self.norms.state_dict(),
             "side_inputs": self.side_inputs.state_dict(),
             "custom_units": dict(self.custom_units.found),
@@ -322,7 +320,10 @@ class FirstBatches:
         self.time_axes.load_state_dict(state_dict["time_axes"])
         self._sizes = tuple(state_dict["sizes"])
         self._is_data = state_dict.get("is_data", True)
-        self._features.load_state_dict(state_dict["features"])
+        self._is_table = state_dict.get("is_table", False)
+        self._features = FeatureMoments()
+        if "features" in state_dict:
+            self._features.load_state_dict(state_dict["features"])
         self._batches = state_dict["batches"].tolist()
         self.has_news = self._features.joined is not None
         self.probe.layer = state_dict["recurrent"]

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_sequence
 
 from torchvitals.callbacks.diagnosing.inputs.first_batches import FirstBatches
 from torchvitals.callbacks.diagnosing.weights.anatomy import (
@@ -364,3 +365,34 @@ def test_features_that_are_rarely_another_number_are_on_no_small_scale():
         scale = batches.input_scale()
         assert scale.smallest_std == pytest.approx(float(expected), rel=0.02)
         assert scale.largest_std == pytest.approx(float(usual.std(0).max()))
+
+
+def spread_of(layer, batches):
+    watch = FirstBatches()
+    for i, batch in enumerate(batches):
+        watch.number = i
+        watch.attach(layer)
+        layer(batch)
+        watch.detach()
+    watch.take([watch.news()])
+    return watch.input_scale().feature_spread
+
+
+def test_one_sorted_column_of_a_table_sets_its_batches_apart():
+    x = torch.randn(650, 6, generator=torch.Generator().manual_seed(0))
+    shuffled, ordered = (part.split(20) for part in (x, x[x[:, 3].argsort()]))
+    assert spread_of(nn.Linear(6, 1), shuffled) < 0.5
+    assert spread_of(nn.Linear(6, 1), ordered) > 5
+
+
+@pytest.mark.parametrize(
+    ("layer", "batches"),
+    [
+        (nn.LSTM(6, 2, batch_first=True), [torch.randn(20, 5, 6) for _ in range(9)]),
+        (nn.Conv2d(3, 2, 3), [torch.randn(20, 3, 8, 8) for _ in range(9)]),
+        (nn.LSTM(6, 2), [pack_sequence([torch.randn(5, 6)] * 4) for _ in range(9)]),
+    ],
+    ids=["sequences", "images", "packed"],
+)
+def test_only_of_a_table_is_each_row_a_sample(layer, batches):
+    assert math.isnan(spread_of(layer, batches))
