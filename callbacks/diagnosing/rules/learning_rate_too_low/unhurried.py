@@ -18,10 +18,12 @@ _HURRIED_UPDATE_RATIO = 2e-3
 
 # Share taken off the loss of the best constant prediction.
 _MAX_GAIN_AT_USUAL_STEPS = 0.2
+_LITTLE_GAIN = 0.3
 _GOOD_GAIN = 0.5
 _MIN_HARMLESS_GAIN = 0.9
 
 _LATE_SHARE_OF_STEPS = 0.75
+_MIN_SHARE_AT_FIRST = 0.75  # Of the usual length of a step.
 
 
 def find_unhurried(vitals: Vitals) -> list[Symptom]:
@@ -42,8 +44,7 @@ def find_unhurried(vitals: Vitals) -> list[Symptom]:
         if goes_on
         else (_GOOD_GAIN if largest < _USUAL_UPDATE_RATIO else _MAX_GAIN_AT_USUAL_STEPS)
     )
-    as_ever = vitals.falls_as_fast_as_ever
-    as_ever |= largest < _MODEST_UPDATE_RATIO and vitals.keeps_its_pace
+    as_ever = vitals.falls_as_fast_as_ever or _creeps(vitals, updates)
     if vitals.gain > limit or not (goes_on or as_ever):
         return []
     knows = vitals.objective.constant_loss > 0
@@ -57,3 +58,14 @@ def find_unhurried(vitals: Vitals) -> list[Symptom]:
     figures = {"gain": vitals.gain, "learning_rate": vitals.learning_rate}
     problem = Problem.LEARNING_RATE_TOO_LOW
     return [Symptom(problem, "warning", evidence, figures, ways_to_longer_steps(vitals))]
+
+
+def _creeps(vitals: Vitals, updates: list[float]) -> bool:
+    """Whether a loss without a known baseline keeps its pace with short steps, and little fell.
+
+    After a warm-up, the pace of the first steps is nothing to compare with.
+    """
+    if not (max(updates) < _MODEST_UPDATE_RATIO and vitals.gain < _LITTLE_GAIN):
+        return False
+    first = statistics.median(updates[: max(1, len(updates) // 4)])
+    return vitals.keeps_its_pace and first > _MIN_SHARE_AT_FIRST * statistics.median(updates)

@@ -157,12 +157,14 @@ def test_a_loss_that_falls_by_little_and_as_fast_as_ever_wants_longer_steps(upda
 
 
 @pytest.mark.parametrize(
-    ("update", "sick"), [(4e-4, True), (8e-4, False)], ids=["short steps", "usual ones"]
+    ("updates", "sick"),
+    [([4e-4] * 10, True), ([8e-4] * 10, False), ([1e-4, 2e-4, *[4e-4] * 8], False)],
+    ids=["short steps", "usual ones", "warmed up"],
 )
-def test_a_loss_without_a_baseline_that_falls_as_fast_as_ever(update, sick):
+def test_a_loss_without_a_baseline_that_falls_as_fast_as_ever(updates, sick):
     losses = (2.3 - 2e-3 * SINCE + 0.005 * (-1) ** SINCE).tolist()
     signs = vitals(
-        losses, planned_steps=300, total_updates=[update] * 10, objective=Objective(),
+        losses, planned_steps=300, total_updates=updates, objective=Objective(),
         data_losses=[],
     )  # fmt: skip
     told = [s.evidence for s in examine(signs) if s.problem is P.LEARNING_RATE_TOO_LOW]
