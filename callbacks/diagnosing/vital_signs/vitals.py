@@ -103,9 +103,12 @@ class Vitals(ValidationSigns):
     def starts_far(self) -> bool:
         """Whether the first loss is far above that of uniform predictions, ln C.
 
-        False for unnormalised inputs, which are a cause of their own.
+        False for unnormalised inputs, which are a cause of their own, and for a contrastive loss,
+        whose temperature and number of terms decide where it starts.
         """
         if not self.objective.usual_loss > 0 or not self.data_losses:
+            return False
+        if self.objective.of_positions:
             return False
         # Class weights raise the loss of the best constant prediction.
         usual = max(self.objective.usual_loss, self.objective.constant_loss)

@@ -482,3 +482,11 @@ def test_a_first_loss_of_a_few_times_the_usual_one_is_far(first, gain, told):
     layers = [Layer("body", 900, has_gradient=True, weight_gain=1.0), head]
     signs = vitals(losses, data_losses=losses[::10], layers=layers)
     assert (P.POOR_INITIALIZATION in found(signs)) is told
+
+
+@pytest.mark.parametrize(("of_positions", "told"), [(False, True), (True, False)])
+def test_a_contrastive_loss_starts_where_its_temperature_says(of_positions, told):
+    losses = [12.0, *[2.0 + 0.01 * (-1) ** i for i in range(299)]]
+    signs = vitals(losses, data_losses=losses[::10])
+    signs = replace(signs, objective=replace(signs.objective, of_positions=of_positions))
+    assert (P.POOR_INITIALIZATION in found(signs)) is told
