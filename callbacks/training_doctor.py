@@ -74,8 +74,8 @@ class TrainingDoctor(Callback):
             is logged in validation, or one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
             ``mse``, ``cost``, ``objective`` or ``criterion`` instead, if its first value is of the
             training loss's size; then ``val`` alone, if ``train`` is the training loss; then any
-            name whose counterpart in training follows the training loss, if the outputs and
-            targets of that loss can be read. With several validation loaders, a name without the
+            name whose counterpart in training follows the training loss, or equals it within 2%
+            if the outputs and targets of that loss cannot be read. With several validation loaders, a name without the
             loader's suffix means the first.
         validation_score: Name of a logged score, larger being better; None picks the first with
             the word ``acc``, ``accuracy``, ``f1``, ``auc`` or ``auroc``, logged in validation or
