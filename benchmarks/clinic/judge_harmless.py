@@ -14,11 +14,12 @@ import argparse
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from all_cases import HEALTHY, named
 from judge_mutants import attend
-from mutations import in_turn
+from mutations import first_that_hold
 from mutations.harmless import OPERATORS
 from timing import machine
 
@@ -73,17 +74,14 @@ def main() -> None:
     variants: list[Variant] = []
     with ProcessPoolExecutor(arguments.processes) as pool:
         for name in arguments.operators:
-            left, found = in_turn([case.name for case in HEALTHY], BY_NAME[name]), 0
-            while left and found < arguments.programs:
-                count = arguments.programs - found
-                jobs = [pool.submit(train, name, program) for program in left[:count]]
-                left = left[count:]
-                made = [variant for job in jobs if (variant := job.result()) is not None]
-                found += len(made)
-                variants += made
-                for variant in made:
-                    said = ", ".join(variant.alarms) or "nothing"
-                    print(f"{name}, {variant.program}: {variant.reached}, said {said}", flush=True)
+            made = first_that_hold(
+                [case.name for case in HEALTHY], BY_NAME[name], arguments.programs,
+                partial(pool.submit, train, name), lambda variant: variant is not None,
+            )  # fmt: skip
+            for variant in filter(None, made):
+                variants.append(variant)
+                said = ", ".join(variant.alarms) or "nothing"
+                print(f"{name}, {variant.program}: {variant.reached}, said {said}", flush=True)
     table = report(variants)
     print(table)
     if arguments.operators == list(BY_NAME):

@@ -21,12 +21,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from all_cases import HEALTHY, named
 from case import Case, Program
 from judge import QUIET
-from mutations import OPERATORS, Operator, in_turn
+from mutations import OPERATORS, Operator, first_that_hold
 
 from torchvitals.callbacks import TrainingDoctor
 
@@ -102,13 +103,10 @@ def trained(operators: Sequence[Operator], count: int, processes: int) -> Iterat
     """Train so many changed programs of each operator."""
     with ProcessPoolExecutor(processes) as pool:
         for operator in operators:
-            left, found = in_turn([case.name for case in HEALTHY], operator), 0
-            while left and found < count:
-                batch, left = left[: count - found], left[count - found :]
-                jobs = [pool.submit(train, operator.name, name) for name in batch]
-                mutants = [mutant for job in jobs if (mutant := job.result()).score is not None]
-                found += len(mutants)
-                yield from mutants
+            yield from first_that_hold(
+                [case.name for case in HEALTHY], operator, count,
+                partial(pool.submit, train, operator.name), lambda m: m.score is not None,
+            )  # fmt: skip
 
 
 def is_right(mutant: Mutant) -> bool:

@@ -6,10 +6,14 @@ where the goal is missed is it one.
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from typing import TypeVar
 
 from . import data, networks, optimizing
 from .operator import Operator
+
+Result = TypeVar("Result")
 
 FAST = ("learning_rate_too_high", "non_finite", "unstable_loss", "exploding_gradient", "dead_relu")
 SLOW = ("learning_rate_too_low", "not_learning", "vanishing_gradient")
@@ -77,3 +81,20 @@ def in_turn(names: Iterable[str], operator: Operator) -> list[str]:
     order = sorted(names)
     random.Random(operator.name).shuffle(order)
     return order
+
+
+def first_that_hold(
+    names: Iterable[str],
+    operator: Operator,
+    count: int,
+    submit: Callable[[str], Future[Result]],
+    holds: Callable[[Result], bool],
+) -> Iterator[Result]:
+    """Yield the results of so many programs on which the operator has a hold, in its order."""
+    left, found = in_turn(names, operator), 0
+    while left and found < count:
+        jobs = [submit(name) for name in left[: count - found]]
+        left = left[count - found :]
+        results = [result for job in jobs if holds(result := job.result())]
+        found += len(results)
+        yield from results

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 from case import Program
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
 from .operator import Mutation, Operator
-from .optimizing import configured
+from .optimizing import configured, loss_changed, loss_times
 
 # They divide a gradient by its own size, so that a loss can be scaled.
 ADAPTIVE = (
@@ -23,29 +23,9 @@ ADAPTIVE = (
 )  # fmt: skip
 
 
-def loss_changed(change: Callable[[Tensor], Tensor]) -> Mutation:
-    """A loss of other units, or one that is put together in another way."""
-
-    def mutate(program: Program) -> Program | None:
-        if not program.module.automatic_optimization:
-            return None
-        step = program.module.training_step
-
-        def training_step(*batch: Any) -> Any:
-            found = step(*batch)
-            if isinstance(found, dict):
-                return {**found, "loss": change(found["loss"])}
-            return change(found) if isinstance(found, Tensor) else found
-
-        program.module.training_step = training_step
-        return program
-
-    return mutate
-
-
 def loss_scaled(factor: float) -> Mutation:
-    """The same for optimisers that do not mind."""
-    mutate = loss_changed(lambda loss: factor * loss)
+    """A loss in other units, for optimisers that do not mind."""
+    mutate = loss_times(factor)
 
     def scaled(program: Program) -> Program | None:
         clips = "gradient_clip_val" in program.trainer

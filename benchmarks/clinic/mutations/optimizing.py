@@ -108,8 +108,8 @@ def never_zeroed(program: Program) -> Program | None:
     return program
 
 
-def loss_times(factor: float) -> Mutation:
-    """A loss that is summed over the batch where its mean was meant, or of the wrong sign."""
+def loss_changed(change: Callable[[Tensor], Tensor]) -> Mutation:
+    """What the training step returns is another function of the loss."""
 
     def mutate(program: Program) -> Program | None:
         if not program.module.automatic_optimization:
@@ -119,13 +119,18 @@ def loss_times(factor: float) -> Mutation:
         def training_step(*batch: Any) -> Any:
             found = step(*batch)
             if isinstance(found, dict):
-                return {**found, "loss": factor * found["loss"]}
-            return factor * found if isinstance(found, Tensor) else found
+                return {**found, "loss": change(found["loss"])}
+            return change(found) if isinstance(found, Tensor) else found
 
         program.module.training_step = training_step
         return program
 
     return mutate
+
+
+def loss_times(factor: float) -> Mutation:
+    """A loss that is summed over the batch where its mean was meant, or of the wrong sign."""
+    return loss_changed(lambda loss: factor * loss)
 
 
 def tiny_batches(program: Program) -> Program | None:
