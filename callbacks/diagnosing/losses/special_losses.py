@@ -101,19 +101,30 @@ def rates_for_logarithms(loss: Tensor) -> str | None:
     Returns:
         The name; None for logarithms, and if there is no such loss.
     """
+    rate, product = _poisson_terms(loss)
+    if rate is None or rate.next_functions[0][0] is not _single_parent(product):
+        return None
+    name = base_name(past_shapes(rate.next_functions[0][0]))
+    return name.lower() if name in ("Softplus", "Relu", "Exp", "Sigmoid") else None
+
+
+def _poisson_terms(loss: Tensor) -> tuple[Any, Any]:
+    """Find the two terms of `poisson_nll_loss`: rates, and targets times logarithms of rates."""
     node: Any = root_of(loss)
     while base_name(node) in ("Mean", "Sum", "Div", "Mul", "Add") and _single_parent(node):
         node = _single_parent(node)
     if base_name(node) != "Sub" or len(node.next_functions) != 2:
-        return None
-    exponential, product = (parent for parent, _ in node.next_functions)
-    if base_name(exponential) != "Exp" or base_name(product) != "Mul":
-        return None
-    given = exponential.next_functions[0][0]
-    if given not in [parent for parent, _ in product.next_functions]:
-        return None
-    name = base_name(past_shapes(given))
-    return name.lower() if name in ("Softplus", "Relu", "Exp", "Sigmoid") else None
+        return None, None
+    rate, product = (parent for parent, _ in node.next_functions)
+    logarithm = _single_parent(product) if base_name(product) == "Mul" else None
+    given: Any = logarithm
+    if base_name(given) == "Log":
+        given = given.next_functions[0][0]
+        # A small constant is added first.
+        given = _single_parent(given) if base_name(given) == "Add" else given
+    of_logarithm = base_name(rate) == "Exp" and rate.next_functions[0][0] is logarithm
+    fits = logarithm is not None and (of_logarithm or given is rate)
+    return (rate, product) if fits else (None, None)
 
 
 def find_ctc(loss: Tensor) -> tuple[Tensor, str | None] | None:
@@ -196,8 +207,8 @@ def targets_of_softmax(loss: Tensor) -> Tensor | None:
 def crossed_shapes(loss: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     """Find a difference of predictions ``(n, 1)`` and targets ``(n,)``, or the reverse.
 
-    It does not matter what a hand-written loss then computes from the ``(n, n)`` differences. All
-    that is known of the targets is that they have no graph.
+    Or a `poisson_nll_loss` of such. It does not matter what a hand-written loss then computes from
+    the ``(n, n)`` differences. All that is known of the targets is that they have no graph.
 
     Args:
         loss: Scalar with its graph.
@@ -218,7 +229,8 @@ def crossed_shapes(loss: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]] | No
             if shapes is not None and not _adds_a_dimension(source):
                 return shapes
         stack += [parent for parent, _ in sides]
-    return None
+    rate, product = _poisson_terms(loss)
+    return None if rate is None else _crossed(_shape(rate, 0), _shape(product, 0))
 
 
 def _adds_a_dimension(node: Any) -> bool:

@@ -156,6 +156,10 @@ def pinball(error):
     return torch.maximum(0.9 * error, -0.1 * error)
 
 
+def counts(rate, seen):
+    return (rate - seen * rate.log()).mean()
+
+
 LOSSES_BY_HAND = {
     "pinball": lambda x, t: pinball(t - x).mean(),
     "log-cosh": lambda x, t: (x - t).cosh().log().sum() / 4,
@@ -163,6 +167,11 @@ LOSSES_BY_HAND = {
         0.5 * (x - t).square() * torch.exp(-x) + 0.5 * x
     ).mean(),
     "roots": lambda x, t: ((x - t) ** 2 + 1e-3).sqrt().mean() / 2,
+    "counts": F.poisson_nll_loss,
+    "counts with Stirling's term": lambda x, t: F.poisson_nll_loss(x, t, full=True),
+    "counts, by rates": lambda x, t: F.poisson_nll_loss(F.softplus(x), t, log_input=False),
+    "counts, by exponentials": lambda x, t: F.poisson_nll_loss(x.exp(), t, log_input=False),
+    "counts by hand": lambda x, t: counts(F.softplus(x), t),
 }  # fmt: skip
 
 
