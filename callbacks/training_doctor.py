@@ -15,6 +15,7 @@ from .activation_monitor import ActivationMonitor
 from .dead_relu_monitor import DeadReLUMonitor
 from .diagnosing.brought_monitors import BroughtMonitors
 from .diagnosing.causes import join_causes
+from .diagnosing.error_units import error_units
 from .diagnosing.examination import examine
 from .diagnosing.filling import fill
 from .diagnosing.history import History
@@ -73,10 +74,11 @@ class TrainingDoctor(Callback):
             is the training loss, else the first. Failing that, it picks a name with ``loss`` that
             is logged in validation, or one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
             ``mse``, ``cost``, ``objective`` or ``criterion`` instead, if its first value is of the
-            training loss's size; then ``val`` alone, if ``train`` is the training loss; then any
-            name whose counterpart in training follows the training loss, or equals it within 2%
-            if the outputs and targets of that loss cannot be read. With several validation
-            loaders, a name without the loader's suffix means the first.
+            training loss's size; then a regression's ``mae`` or ``rmse``, converted to the
+            squared or absolute error that training minimises; then ``val`` alone, if ``train`` is
+            the training loss; then any name whose counterpart in training follows the training
+            loss, or equals it within 2% if the outputs and targets of that loss cannot be read.
+            With several validation loaders, a name without the loader's suffix means the first.
         validation_score: Name of a logged score, larger being better; None picks the first with
             the word ``acc``, ``accuracy``, ``f1``, ``auc`` or ``auroc``, logged in validation or
             with ``val`` or ``dev`` in its name, that is not called a loss or an error. The doctor
@@ -345,8 +347,8 @@ class TrainingDoctor(Callback):
         vitals = self._observation.settle(trainer)
         if checked:
             checks = [rank.check for rank in ranks]
-            kind = vitals.objective.kind
-            self._validation.add(checks, vitals.losses, trainer.current_epoch, kind)
+            kind, units = vitals.objective.kind, error_units(vitals)
+            self._validation.add(checks, vitals.losses, trainer.current_epoch, kind, units)
         self._fill(vitals)
         self._conclude_from(trainer, vitals, self._validation.latest if checked else None)
 

@@ -1,5 +1,6 @@
 """All rules, applied to the vital signs of one moment."""
 
+from dataclasses import replace
 from types import ModuleType
 
 from .rules import (
@@ -48,7 +49,15 @@ def examine(vitals: Vitals) -> list[Symptom]:
     Returns:
         At most one symptom for each problem.
     """
-    return [symptom for rule in RULES for symptom in worst_of(rule, vitals)]
+    return [_told(symptom, vitals) for rule in RULES for symptom in worst_of(rule, vitals)]
+
+
+def _told(symptom: Symptom, vitals: Vitals) -> Symptom:
+    """Add what an estimated validation loss is estimated from."""
+    if not vitals.validation_estimate or "validation loss" not in symptom.evidence:
+        return symptom
+    source = f" The validation loss is estimated from {vitals.validation_estimate}."
+    return replace(symptom, evidence=symptom.evidence + source)
 
 
 def worst_of(rule: ModuleType, vitals: Vitals) -> list[Symptom]:

@@ -34,6 +34,7 @@ def fill(vitals: Vitals, monitors: BroughtMonitors, validation: ValidationCurve)
     # The right one among the samples of a batch is harder to find in a larger batch.
     vitals.validation_losses = [] if vitals.objective.of_positions else validation.losses
     vitals.validation_name, vitals.validation_scores = validation.name, validation.scores
+    vitals.validation_estimate = validation.estimated_from
     vitals.scores_are_accuracies = validation.are_accuracies
     vitals.training_score = validation.training_score
     vitals.wants_order, vitals.wants_decisions = validation.ranks, validation.decides

@@ -14,6 +14,12 @@ _OTHER_SCORE = (
     r"(val|valid|test|macro|micro|weighted)?f1(s|scores?|macro|micro|weighted)?"
     r"|[a-z]*au(c|roc|prc)s?\d*"
 )
+# Errors of a regression, by the words that alone make up their names.
+_ERRORS = {
+    "absolute": ({"mae"}, {"mean", "absolute", "error"}),
+    "root": ({"rmse"}, {"root", "mean", "squared", "error"}),
+    "squared": ({"mean", "squared", "error"},),
+}
 # Metrics that are better when smaller are no scores, whatever they are of.
 _ERROR = (
     r"[a-z]*(loss|losses|errors?|err|mse|mae|mape|nll|bce|perplexity|ppl|entropy|inaccuracy)\d*"
@@ -43,6 +49,17 @@ def find_losses(names: Iterable[str]) -> list[str]:
 def find_other_loss(names: Iterable[str]) -> str:
     """Return the first loss by another name; empty if there is none."""
     return next((n for n in names if words_of(n) & set(OTHER_LOSSES)), "")
+
+
+def find_error(names: Iterable[str]) -> str:
+    """Return the first mean error of a regression; empty if there is none."""
+    return next((name for name in names if error_in(name)), "")
+
+
+def error_in(name: str) -> str:
+    """Return ``"absolute"``, ``"root"`` (of squares) or ``"squared"``; empty for other names."""
+    words = set(_split(name)) - (_PLAIN - {"loss"})
+    return next((kind for kind, known in _ERRORS.items() if words in known), "")
 
 
 def find_bare(names: Iterable[str]) -> str:

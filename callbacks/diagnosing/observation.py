@@ -279,6 +279,8 @@ class Observation:
         vitals.same_class_pairs = record.same_class_pairs
         vitals.target_spreads = record.target_spreads
         vitals.prediction_ranges = record.prediction_ranges
+        vitals.absolute_errors = record.absolute_errors
+        vitals.squared_errors = record.squared_errors
         for name in ENDS:
             setattr(vitals, name, getattr(record, name))
         vitals.target_means = record.target_means

@@ -9,10 +9,13 @@ from lightning.pytorch import Trainer
 
 from ..stopping.other_hooks import validates_averages
 from ..stopping.resuming.logged_sums import logged_in_validation
+from .error_units import ErrorUnits
 from .metric_names import (
     OTHER_LOSSES,
     counterparts,
+    error_in,
     find_bare,
+    find_error,
     find_losses,
     find_other_loss,
     find_score,
@@ -80,7 +83,8 @@ class ValidationCurve:
     loss's size: roughly so if its name is that of the training loss's kind, and of any size if the
     metric logged in training under the same name is the training loss. A name that says no more
     than validation needs such a counterpart; one that says nothing at all needs it at three checks,
-    within 2% if the training loss cannot be read. Of several losses, the one whose name does not
+    within 2% if the training loss cannot be read. In place of a loss, a regression's mean absolute
+    or root mean squared error is converted to one. Of several losses, the one whose name does not
     refer to a part of it is taken, or else the one whose counterpart is the training loss, or else
     the first. Once taken, a loss is kept.
 
@@ -134,7 +138,8 @@ class ValidationCurve:
         score_name = self.named.find("validation_score", metrics)
         names = (name, find_score(own) if score_name is None else score_name)
         loss, score = (float(metrics[name]) if name in metrics else None for name in names)
-        counterpart = _in_training(name, metrics, own) if is_guessed else None
+        compares = is_guessed and not self._is_error(name)
+        counterpart = _in_training(name, metrics, own) if compares else None
         decides = any(map(is_decision, own))
         ranks = any(map(is_ranking, own)) and not decides
         logged = self.named.read(trainer)
@@ -154,7 +159,7 @@ class ValidationCurve:
         if said:
             return said[0], False
         called = find_losses(own)
-        found = called[0] if called else find_other_loss(own) or find_bare(own)
+        found = called[0] if called else find_other_loss(own) or find_error(own) or find_bare(own)
         unknown = (n for n in own if is_unknown(n) and n not in self._strangers)
         twins = (n for n in unknown if _in_training(n, logged, own) is not None)
         return found or next(twins, ""), True
@@ -173,9 +178,22 @@ class ValidationCurve:
         return tuple((n, float(logged[n]), t) for n, t in twins.items() if t is not None)
 
     def add(
-        self, ranks: Sequence[Check], losses: Sequence[float], epoch: int, kind: str | None = None
+        self,
+        ranks: Sequence[Check],
+        losses: Sequence[float],
+        epoch: int,
+        kind: str | None = None,
+        units: ErrorUnits | None = None,
     ) -> None:
-        """Add a check as all ranks have read it, with the training losses and their kind."""
+        """Add a check as all ranks have read it.
+
+        Args:
+            ranks: What each rank has read.
+            losses: All training losses so far.
+            epoch: Epoch of the check, from 0.
+            kind: Kind of the training loss.
+            units: What to convert errors by, in a regression.
+        """
         self.named.warn([rank.logged for rank in ranks])
         loss, score = _mean([rank.loss for rank in ranks]), _mean([rank.score for rank in ranks])
         # A metric that is logged on one rank alone counts for all.
@@ -189,6 +207,8 @@ class ValidationCurve:
         chosen = _closest([rank.rivals for rank in ranks], recent)
         if chosen is not None:
             loss = self._settle_on(*chosen)
+        elif loss is not None and self._is_error(told.name):
+            loss = None if units is None else units.loss_at(told.name, loss)
         if loss is not None and recent:
             check = (loss, sum(recent) / len(recent), epoch)
             for known in self._made_sure_of(told, check, recent, kind, chosen is not None):
@@ -238,6 +258,15 @@ class ValidationCurve:
             self.name, self._is_refused = name, False
             self.losses, self.training_losses, self.epochs = [], [], []
         return loss
+
+    def _is_error(self, name: str) -> bool:
+        """Whether a name is that of an error to convert; one that the user gave is not."""
+        return bool(error_in(name)) and self.named.find("validation_loss", ()) is None
+
+    @property
+    def estimated_from(self) -> str:
+        """Name of the error that the losses are estimated from; empty if they are logged."""
+        return self.name if self._is_error(self.name) else ""
 
     @property
     def latest(self) -> dict[str, float]:

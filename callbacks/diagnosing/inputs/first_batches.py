@@ -277,6 +277,7 @@ class FirstBatches:
             sizes=self._sizes,
             batch_spread=float(spread),
             feature_spread=self._features.spread if self._is_table else NAN,
+            is_table=self._is_table,
             batches=len(means),
             first_gap=self._first_gap,
             is_data=self._is_data,

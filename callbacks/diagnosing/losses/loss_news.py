@@ -9,7 +9,9 @@ from torch import Tensor
 
 from ..vital_signs.signs import Objective
 
-_MEANS = ("data_loss", "accuracy", "spread", "constant", "placed")
+_MEANS = (
+    "data_loss", "accuracy", "spread", "constant", "placed", "absolute_error", "squared_error",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

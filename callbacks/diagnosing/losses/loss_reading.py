@@ -24,13 +24,14 @@ _TASKS: dict[str, Task] = {
 }
 # Enough to judge the balance of outputs in multi-label and multi-target training.
 _MAX_COLUMNS = 1_000
+_ERRORS = (F.l1_loss, F.mse_loss)
 _MIN_SAMPLES = 4
 _END_SHARE_OF_RANGE = 0.02
 _NAN = float("nan")
 FIGURES = (
     "data_loss", "accuracy", "target_min", "target_max", "sum_min", "sum_max", "samples", "pairs",
-    "spread", "apart", "constant", "placed", "predicted_min", "predicted_max", "missed_below",
-    "missed_above",
+    "spread", "apart", "constant", "placed", "absolute_error", "squared_error", "predicted_min",
+    "predicted_max", "missed_below", "missed_above",
 )  # fmt: skip
 # For a regression: the range of its predictions, and how far those at either end are off.
 ENDS = FIGURES[-4:]
@@ -41,16 +42,17 @@ class LossReading:
     """Figures of one batch, still on its device.
 
     Attributes:
-        figures: Values of :data:`FIGURES`, shape ``(16,)``; NaN for those that do not apply to the
+        figures: Values of :data:`FIGURES`, shape ``(18,)``; NaN for those that do not apply to the
             task. ``data_loss`` weights the classes as the loss does; ``sum_min`` and ``sum_max``
             are of the sums over the classes of the exponentials of what ``nll_loss`` gets;
             ``pairs`` is the share of pairs of samples that are of one class; ``spread`` the
             variance of a regression's targets; ``apart`` the largest distance between two samples'
             predictions in one output; ``constant`` the loss of the best constant prediction, for a
             regression loss other than the squared error; ``placed`` the loss of predicting the
-            mean at each place, if binary targets are images. ``predicted_min`` and
-            ``predicted_max`` are of a regression, as are ``missed_below`` and ``missed_above``: how
-            far the targets of the predictions at that end lie beyond them, on average.
+            mean at each place, if binary targets are images. The others are of a regression:
+            ``absolute_error`` and ``squared_error`` are means, ``predicted_min`` and
+            ``predicted_max`` the range of predictions, and ``missed_below`` and ``missed_above``
+            how far the targets of the predictions at that end lie beyond them, on average.
         targets: Number of samples of each class; for other tasks count, sum and sum of squares of
             each column, flattened.
         predicted: Number of predictions of each class; empty for a regression.
@@ -105,7 +107,7 @@ def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossRea
         ((best == safe) * counted).sum() / count,
         *flat.aminmax(), *sums, count,
         (targets.square().sum() - count) / (count * (count - 1)), nan, _largest_range(scores), nan,
-        nan, nan, nan, nan, nan,
+        nan, nan, nan, nan, nan, nan, nan,
     ]  # fmt: skip
     predicted = none.index_add(0, best, counted)
     return LossReading(torch.stack([f.float() for f in figures]), targets, predicted)
@@ -128,7 +130,7 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     figures = [
         data_loss, right, *target.aminmax(), nan, nan,
         target.new_full((), float(len(columns))), nan, nan, _largest_range(prediction),
-        nan, _placed(target, len(columns)), nan, nan, nan, nan,
+        nan, _placed(target, len(columns)), nan, nan, nan, nan, nan, nan,
     ]  # fmt: skip
     said = _columns_of(said)
     positive = said.float().sum(0)
@@ -171,6 +173,7 @@ def _read_values(prediction: Tensor, target: Tensor, measure: Measure | None) ->
         columns.var(0).mean() if len(columns) > 1 else nan, _largest_range(prediction),
         nan if measure in (None, F.mse_loss) else _best_constant(columns, measure),
         nan,
+        *(error(prediction, target) if fits else nan for error in _ERRORS),
         *(_ends(prediction, target) if fits and prediction.numel() else (nan,) * 4),
     ]  # fmt: skip
     return LossReading(torch.stack(figures), moments_of(columns), prediction.new_zeros(0))

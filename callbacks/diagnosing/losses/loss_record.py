@@ -29,7 +29,7 @@ from .validation_targets import ValidationTargets
 
 _CURVES = (
     "data_losses", "other_terms", "accuracies", "penalty_shares", "same_class_pairs",
-    "target_spreads", "prediction_ranges", *ENDS,
+    "target_spreads", "prediction_ranges", "absolute_errors", "squared_errors", *ENDS,
 )  # fmt: skip
 
 
@@ -42,7 +42,8 @@ class LossRecord:
         losses: Loss of each merged batch, the mean over the ranks.
         data_losses, other_terms, accuracies, penalty_shares, same_class_pairs, target_spreads,
             prediction_ranges: Of the inspected batches, see `ObservedSigns`.
-        predicted_min, predicted_max, missed_below, missed_above: Likewise, of a regression.
+        absolute_errors, squared_errors, predicted_min, predicted_max, missed_below, missed_above:
+            Likewise, of a regression.
         objective: The training objective, as of the last `judge`.
         validation: The targets of a validation.
         factor: What the losses that are not merged yet are multiplied by.
@@ -57,6 +58,8 @@ class LossRecord:
         self.same_class_pairs: list[float] = []
         self.target_spreads: list[float] = []
         self.prediction_ranges: list[float] = []
+        self.absolute_errors: list[float] = []
+        self.squared_errors: list[float] = []
         self.predicted_min: list[float] = []
         self.predicted_max: list[float] = []
         self.missed_below: list[float] = []
@@ -194,6 +197,9 @@ class LossRecord:
             self.same_class_pairs.append(row["pairs"])
         if math.isfinite(row["apart"]):
             self.prediction_ranges.append(row["apart"])
+        if math.isfinite(row.get("squared_error", math.nan)):
+            self.absolute_errors.append(row["absolute_error"])
+            self.squared_errors.append(row["squared_error"])
         ends = [row.get(name, math.nan) for name in ENDS]
         if all(map(math.isfinite, ends)):
             for name, end in zip(ENDS, ends, strict=True):

@@ -35,8 +35,9 @@ _MIN_ACCURACY_IN_TRAINING = 0.9
 _MIN_GAP_OF_ACCURACIES = 0.25
 _MAX_GAP_OF_CLOSE_ACCURACIES = 0.1
 _MIN_RISE_OF_ACCURACY = 0.02
+_AUGMENT = Remedy("Augment the training data.", 'ImageDataModule(augment="standard")')
+_ADD_NOISE = Remedy("Add noise to training's rows.", 'TabularDataModule(augment={"noise": 0.1})')
 _REMEDIES = (
-    Remedy("Augment the training data.", 'ImageDataModule(augment="standard")'),
     Remedy("Use dropout.", "dropout=0.3"),
     Remedy("Use weight decay, or a penalty on the weights.", 'optimizer="adamw"'),
     Remedy("Use a smaller network, or more data."),
@@ -88,7 +89,7 @@ def _risen(vitals: Vitals, checks: list[float], training: list[float]) -> list[S
     figures = {"generalization_loss": 100 * lost, "best": best, "training_loss": training[-1]}
     name = json.dumps(vitals.validation_name or "val_loss", ensure_ascii=False)
     stop = Remedy("Stop early and restore the best weights.", f"EarlyStopping({name}, patience=5)")
-    remedies, severity = (stop, *_REMEDIES), _severity(vitals)
+    remedies, severity = (stop, *_remedies(vitals)), _severity(vitals)
     return [Symptom(Problem.OVERFITTING, severity, evidence, figures, remedies, reports=1)]
 
 
@@ -120,8 +121,8 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
         f"stalled at {checks[-1]:.4g}; the best constant prediction has {vitals.whole_scale:.4g}."
     )
     figures = {"gap": gap, "validation_loss": checks[-1], "training_loss": training[-1]}
-    severity = _severity(vitals)
-    return [Symptom(Problem.OVERFITTING, severity, evidence, figures, _REMEDIES, reports=2)]
+    severity, remedies = _severity(vitals), _remedies(vitals)
+    return [Symptom(Problem.OVERFITTING, severity, evidence, figures, remedies, reports=2)]
 
 
 def _by_scores(vitals: Vitals) -> list[Symptom]:
@@ -141,4 +142,10 @@ def _by_scores(vitals: Vitals) -> list[Symptom]:
         "the validation data."
     )
     figures = {"training_accuracy": told, "validation_accuracy": best}
-    return [Symptom(Problem.OVERFITTING, "warning", evidence, figures, _REMEDIES, reports=2)]
+    remedies = _remedies(vitals)
+    return [Symptom(Problem.OVERFITTING, "warning", evidence, figures, remedies, reports=2)]
+
+
+def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
+    """Return what helps: pictures are augmented first, rows of a table rather regularised."""
+    return (*_REMEDIES, _ADD_NOISE) if vitals.inputs.is_table else (_AUGMENT, *_REMEDIES)

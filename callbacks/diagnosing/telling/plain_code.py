@@ -39,6 +39,7 @@ _FOR_DATA: Mapping[str, str] = {
         "WeightedRandomSampler(1 / counts[labels], num_samples=len(labels))"
     ),
     "class_weights=data.class_weights": "class_weights=counts.sum() / (len(counts) * counts)",
+    'TabularDataModule(augment={"noise": 0.1})': "x = x + 0.1 * torch.randn_like(x)",
     'TabularDataModule(scaling="standard")': "x = (x - x_train.mean(0)) / x_train.std(0)",
     "TabularDataModule(standardize_target=True)": "y = (y - y_train.mean()) / y_train.std()",
 }

@@ -54,6 +54,8 @@ class ObservedSigns:
         same_class_pairs: Share of the pairs of samples in a batch that are of one class, likewise.
         target_spreads: Variance of a batch's targets in a regression, likewise.
         prediction_ranges: Largest distance between two samples of a batch in one output, likewise.
+        absolute_errors, squared_errors: Mean absolute and squared error of a batch in a
+            regression, likewise.
         predicted_min, predicted_max: Smallest and largest prediction of a batch in a regression,
             likewise.
         missed_below, missed_above: How far the targets of the predictions at either end lie beyond
@@ -119,6 +121,8 @@ class ObservedSigns:
         norm_momenta: Weight of each new batch in a BatchNorm layer's running statistics.
         validation_losses: Loss of each validation.
         validation_name: Name under which they are logged; empty if unknown.
+        validation_estimate: Name of the error that they are estimated from; empty if they are
+            logged.
         validation_epochs: Epoch of each, from 0.
         validation_scores: Accuracy or another score of each validation, larger being better.
         scores_are_accuracies: Whether they are accuracies.
@@ -163,6 +167,8 @@ class ObservedSigns:
     same_class_pairs: list[float] = field(default_factory=list)
     target_spreads: list[float] = field(default_factory=list)
     prediction_ranges: list[float] = field(default_factory=list)
+    absolute_errors: list[float] = field(default_factory=list)
+    squared_errors: list[float] = field(default_factory=list)
     predicted_min: list[float] = field(default_factory=list)
     predicted_max: list[float] = field(default_factory=list)
     missed_below: list[float] = field(default_factory=list)
@@ -218,6 +224,7 @@ class ObservedSigns:
     norm_momenta: dict[str, float] = field(default_factory=dict)
     validation_losses: list[float] = field(default_factory=list)
     validation_name: str = ""
+    validation_estimate: str = ""
     validation_epochs: list[int] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
     scores_are_accuracies: bool = False

@@ -35,6 +35,7 @@ class InputScale:
         upper_rms: Upper quartile of the batches' root mean squares.
         first_gap: Number of the first inspected batch with NaN or infinity, from 0; -1 for none.
         is_data: Whether the layer's input depends on no weight of the network.
+        is_table: Whether each sample is one row of features.
     """
 
     layer: str = ""
@@ -50,6 +51,7 @@ class InputScale:
     first_gap: int = -1
     usual_std: float = NAN
     is_data: bool = True
+    is_table: bool = False
     drift: float = NAN
     growth: float = NAN
     mean: float = NAN

@@ -127,6 +127,9 @@ def test_a_regression():
     assert found.data_losses == [pytest.approx(F.mse_loss(out, target).item(), rel=1e-5)]
     assert found.objective.constant_loss == pytest.approx(target.numpy().var(0).mean(), rel=1e-3)
     assert found.objective.target_range == pytest.approx((float(target.min()), float(target.max())))
+    errors = (out.detach().double() - target.double()).numpy()
+    assert found.absolute_errors == [pytest.approx(np.abs(errors).mean(), rel=1e-5)]
+    assert found.squared_errors == [pytest.approx(np.square(errors).mean(), rel=1e-5)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""Validation that logs a mean error instead of its loss."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers.training import quiet_trainer
+from lightning.pytorch import LightningModule
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from torchvitals.callbacks import TrainingDoctor
+from torchvitals.callbacks.diagnosing.error_units import ErrorUnits, error_units
+from torchvitals.callbacks.diagnosing.metric_names import error_in
+from torchvitals.callbacks.diagnosing.vital_signs.signs import Objective
+from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
+
+SQUARES, DISTANCES = ErrorUnits(True, 2.0), ErrorUnits(False, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("val_mae", "absolute"),
+        ("MAE/valid", "absolute"),
+        ("valMAE", "absolute"),
+        ("val/MeanAbsoluteError", "absolute"),
+        ("val_mean_absolute_error", "absolute"),
+        ("val_rmse_epoch", "root"),
+        ("RMSE", "root"),
+        ("dev_root_mean_squared_error", "root"),
+        ("val_mean_squared_error", "squared"),
+        # Read as losses, parts of them, in units of their own, or something else.
+        ("val_mse", ""),
+        ("val_mae_loss", ""),
+        ("val_energy_mae", ""),
+        ("val_mae_usd", ""),
+        ("val_mape", ""),
+        ("val_error", ""),
+    ],
+)
+def test_names_of_errors(name, kind):
+    assert error_in(name) == kind
+
+
+@pytest.mark.parametrize(
+    ("units", "name", "error", "loss"),
+    [
+        (SQUARES, "val_rmse", 3.0, 9.0),
+        (SQUARES, "val_mean_squared_error", 9.0, 9.0),
+        (SQUARES, "val_mae", 3.0, 18.0),
+        (DISTANCES, "val_mae", 3.0, 3.0),
+        (DISTANCES, "val_rmse", 3.0, 3 / math.sqrt(2)),
+        (DISTANCES, "val_mean_squared_error", 18.0, 3.0),
+        (SQUARES, "val_score", 3.0, None),
+    ],
+)
+def test_the_loss_at_an_error(units, name, error, loss):
+    assert units.loss_at(name, error) == (loss if loss is None else pytest.approx(loss))
+
+
+def test_the_shape_of_errors_is_the_usual_one():
+    signs = Vitals(
+        objective=Objective("regression", "squared"),
+        absolute_errors=[3.0, 2.0, 0.0, 0.1], squared_errors=[18.0, 6.0, 0.0, 1.0],
+    )  # fmt: skip
+    assert error_units(signs) == ErrorUnits(True, 2.0)
+    signs.objective.kind = "absolute"
+    assert error_units(signs) == ErrorUnits(False, 2.0)
+    for kind in ("huber", "cross_entropy", None):
+        signs.objective.kind = kind
+        assert error_units(signs) is None
+    assert error_units(Vitals(objective=Objective("regression", "squared"))) is None
+
+
+class Memory(LightningModule):
+    """Learns thirty numbers by heart, which say nothing of others."""
+
+    def __init__(self, name, error, loss):
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(20, 256), nn.ReLU(), nn.Linear(256, 1))
+        self.name, self.error, self.loss, self.seen = name, error, loss, []
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        return self.loss(self.network(x), y)
+
+    def validation_step(self, batch, batch_idx):
+        x, y = batch
+        prediction = self.network(x)
+        self.log(self.name, self.error(prediction, y))
+        self.seen.append(float(self.loss(prediction, y)))
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=3e-3)
+
+
+def root(prediction, target):
+    return F.mse_loss(prediction, target).sqrt()
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "loss", "tolerance"),
+    [
+        ("val_rmse", root, F.mse_loss, 1e-4),
+        ("val_mae", F.l1_loss, F.l1_loss, 1e-4),
+        ("val_mae", F.l1_loss, F.mse_loss, 0.35),
+    ],
+)
+def test_overfitting_shows_by_an_error(name, error, loss, tolerance):
+    torch.manual_seed(0)
+    x = torch.randn(60, 20)
+    y = x[:, :1] + torch.randn(60, 1)
+    doctor, module = TrainingDoctor(verbose=False), Memory(name, error, loss)
+    loaders = [DataLoader(TensorDataset(x[i], y[i]), 10) for i in (slice(30), slice(30, 60))]
+    loaders[1] = DataLoader(loaders[1].dataset, 30)
+    quiet_trainer(max_epochs=150, callbacks=[doctor]).fit(module, *loaders)
+    known = doctor._validation.losses
+    assert known == pytest.approx(module.seen[-len(known) :], rel=tolerance)
+    (overfitting,) = (d for d in doctor.diagnoses if d.problem.value == "overfitting")
+    assert overfitting.severity == "warning"
+    assert f"The validation loss is estimated from {name}." in overfitting.evidence
