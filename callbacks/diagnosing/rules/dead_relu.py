@@ -21,6 +21,7 @@ _MIN_SHARE_OF_UNITS_LEFT = 0.2
 _MAX_GAIN_OF_NOTHING_LEARNED = 0.05
 _SHARE_OF_ALMOST_ALL_UNITS = 0.9
 _GOOD_GAIN = 0.5
+_MIN_FALL_IF_CUT = 0.1
 _GOOD_GAIN_WITH_FEW_UNITS = 0.7
 
 
@@ -86,8 +87,11 @@ def _severity(vitals: Vitals, share: float) -> Severity:
     good = _GOOD_GAIN_WITH_FEW_UNITS if share > _SHARE_OF_ALMOST_ALL_UNITS else _GOOD_GAIN
     known = not math.isnan(vitals.gain) and vitals.one_loss
     learns = vitals.gain > good if known else vitals.is_well
-    # With no constant prediction to compare with, a fall may be due to the last layer alone.
-    learns &= not (share == 1.0 and _is_cut(vitals) and not vitals.objective.constant_loss > 0)
+    # With no constant prediction to compare with, a fall may be due to the last layer alone; with
+    # one, the loss may have been below it from the start, as that of a network which corrects its
+    # input.
+    tells = vitals.objective.constant_loss > 0 and vitals.learned > _MIN_FALL_IF_CUT
+    learns &= tells or not (share == 1.0 and _is_cut(vitals))
     # The rest of a layer may suffice, as long as the loss falls with it.
     half_way = vitals.step > vitals.planned_steps / 2
     learns |= share < 1.0 and vitals.has_learned and vitals.is_falling and not half_way

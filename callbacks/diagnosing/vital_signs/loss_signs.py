@@ -28,6 +28,7 @@ _MAX_DIMENSIONS_OF_A_TABLE = 2
 _CLEAR_GAIN = 0.02
 _HARDLY_ANY_GAIN = 0.1
 _MIN_SHARE_ABOVE_CONSTANT = 0.25
+_MAX_ERROR = 1e-4  # Of single precision, relative.
 
 
 @dataclass
@@ -68,8 +69,16 @@ class LossSigns(ObservedSigns):
 
     @cached_property
     def recent_data_loss(self) -> float:
-        """Mean data loss of the most recently inspected batches."""
-        return _tail_mean(self.data_losses)
+        """Mean data loss of recent batches, or of those inspected if the loss has other terms."""
+        knows_all = self.is_plain and len(self.losses) >= len(self.data_losses)
+        return self.recent_loss if knows_all else _tail_mean(self.data_losses)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the loss of each inspected batch is its data loss, and nothing else."""
+        pairs = zip(self.data_losses, self.other_terms, strict=False)
+        known = [abs(rest) <= _MAX_ERROR * abs(part) for part, rest in pairs]
+        return bool(known) and len(known) == len(self.data_losses) and all(known)
 
     @property
     def first_data_loss(self) -> float:

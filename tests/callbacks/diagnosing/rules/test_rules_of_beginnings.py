@@ -216,6 +216,9 @@ def test_what_falls_behind_a_dead_layer_is_the_last_layers_alone():
     falls = [1.0 * 0.99**i + 0.2 for i in range(300)]
     unknown = {"objective": Objective(), "data_losses": []}
     assert found(vitals(falls, **unknown, **CUT))[P.DEAD_RELU] != "info"
+    # Below the constant baseline from the start, as a network that corrects its input.
+    below = [0.4 + 0.01 * (-1) ** i for i in range(300)]
+    assert found(vitals(below, **CUT))[P.DEAD_RELU] == "warning"
     beside = {**CUT, "gradient_profile": {"x": 0.1, "y": 0.0, "z": 0.1}}
     assert found(vitals(falls, **unknown, **beside))[P.DEAD_RELU] == "info"
 

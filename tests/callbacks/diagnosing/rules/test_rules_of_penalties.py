@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from helpers.vital_signs import FLAT, SMALL, found, record, vitals
+from helpers.vital_signs import FLAT, LN10, SMALL, found, record, vitals
 
 from torchvitals.callbacks import Problem as P
 from torchvitals.callbacks.diagnosing.causes import join_causes
@@ -33,6 +33,16 @@ def test_a_loss_that_has_become_infinite_is_not_told_as_penalty():
     signs = vitals([*FLAT[:200], *[math.inf] * 100], penalty_shares=[0.9] * 20)
     (symptom,) = join_causes(examine(signs))
     assert (symptom.problem, symptom.severity) == (P.NON_FINITE, "critical")
+
+
+@pytest.mark.parametrize(
+    ("beside", "gain"), [(0.0, 0.0), (1e-7, 0.0), (0.5, 0.1), (math.nan, 0.1)]
+)
+def test_all_recent_batches_tell_what_was_learned_if_the_loss_is_plain(beside, gain):
+    # The few that were inspected happened to be easy.
+    few = {"data_losses": [0.9 * LN10] * 30, "other_terms": [beside] * 30}
+    assert vitals([LN10] * 300, **few).gain == pytest.approx(gain, abs=1e-6)
+    assert vitals([], **few).gain == pytest.approx(0.1)  # none of them is over yet
 
 
 def scaled(factor, *, rest=0.0):
