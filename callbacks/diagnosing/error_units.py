@@ -7,45 +7,64 @@ from dataclasses import dataclass
 from .metric_names import error_in
 from .vital_signs.vitals import Vitals
 
+_MIN_BATCHES = 5
+_MIN_SPREAD_OF_LOGS = 0.1
+_POWERS = {"squared": 2.0, "absolute": 1.0}
+
 
 @dataclass(frozen=True)
 class ErrorUnits:
-    """What a regression's loss is of.
+    """What a regression's loss is of the mean absolute error: ``scale * error ** power``.
 
     Attributes:
-        squares: Whether the loss is the mean squared error, and not the mean absolute one.
+        scale: Factor.
+        power: 2 for the squared error, 1 for the absolute one, between them for a Huber loss.
         shape: Ratio of the mean squared error to the square of the mean absolute one, pi / 2 for
             normally distributed errors.
     """
 
-    squares: bool
+    scale: float
+    power: float
     shape: float
 
     def loss_at(self, name: str, error: float) -> float | None:
         """Convert an error that is logged under this name; None if the name is of none.
 
-        Between absolute and squared errors, this assumes the shape of their distribution.
+        Exact for a root mean squared error if that is squared in training, and for a mean absolute
+        error if that is the loss. Otherwise errors are assumed to be distributed as in training.
         """
         match error_in(name):
             case "absolute":
-                square = self.shape * error**2
+                absolute = error
             case "root":
-                square = error**2
+                absolute = error / math.sqrt(self.shape)
             case "squared":
-                square = error
+                absolute = math.sqrt(error / self.shape)
             case _:
                 return None
-        return square if self.squares else math.sqrt(square / self.shape)
+        return float(self.scale * absolute**self.power)
 
 
 def error_units(vitals: Vitals) -> ErrorUnits | None:
-    """Return the units by the inspected batches; None for other losses than the two.
+    """Return the units by the inspected batches; None for a loss that grows otherwise.
 
     The usual shape counts: where training data is memorised, few errors are left, but large ones.
     """
-    errors = zip(vitals.absolute_errors, vitals.squared_errors, strict=True)
-    shapes = [square / absolute**2 for absolute, square in errors if absolute > 0]
-    kind = vitals.objective.kind
-    if kind not in ("squared", "absolute") or not shapes:
+    rows = zip(vitals.data_losses, vitals.absolute_errors, vitals.squared_errors, strict=False)
+    known = [(loss, a, s) for loss, a, s in rows if loss > 0 and a > 0 and s > 0]
+    kind = vitals.objective.kind or ""
+    power = _power_of([(math.log(a), math.log(loss)) for loss, a, _ in known])
+    power = _POWERS.get(kind, power if kind == "huber" else math.nan)
+    if not known or math.isnan(power):
         return None
-    return ErrorUnits(kind == "squared", statistics.median(shapes))
+    scale = statistics.median(loss / a**power for loss, a, _ in known)
+    return ErrorUnits(scale, power, statistics.median(s / a**2 for _, a, s in known))
+
+
+def _power_of(logs: list[tuple[float, float]]) -> float:
+    """Return the power of the error with which a loss has grown; NaN if too few batches tell."""
+    errors = [error for error, _ in logs]
+    if len(logs) < _MIN_BATCHES or statistics.stdev(errors) < _MIN_SPREAD_OF_LOGS:
+        return math.nan
+    slope, _ = statistics.linear_regression(errors, [loss for _, loss in logs])
+    return min(max(slope, 1.0), 2.0)

@@ -1,6 +1,7 @@
 """Validation that logs a mean error instead of its loss."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -16,7 +17,9 @@ from torchvitals.callbacks.diagnosing.metric_names import error_in
 from torchvitals.callbacks.diagnosing.vital_signs.signs import Objective
 from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
 
-SQUARES, DISTANCES = ErrorUnits(True, 2.0), ErrorUnits(False, 2.0)
+SQUARES = ErrorUnits(scale=2.0, power=2.0, shape=2.0)
+DISTANCES = ErrorUnits(scale=1.0, power=1.0, shape=2.0)
+HUBER = ErrorUnits(scale=3.0, power=1.5, shape=2.0)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,8 @@ def test_names_of_errors(name, kind):
         (DISTANCES, "val_mae", 3.0, 3.0),
         (DISTANCES, "val_rmse", 3.0, 3 / math.sqrt(2)),
         (DISTANCES, "val_mean_squared_error", 18.0, 3.0),
+        (HUBER, "val_mae", 4.0, 24.0),
+        (HUBER, "val_rmse", 4.0 * math.sqrt(2), 24.0),
         (SQUARES, "val_score", 3.0, None),
     ],
 )
@@ -62,16 +67,38 @@ def test_the_loss_at_an_error(units, name, error, loss):
 
 def test_the_shape_of_errors_is_the_usual_one():
     signs = Vitals(
-        objective=Objective("regression", "squared"),
-        absolute_errors=[3.0, 2.0, 0.0, 0.1], squared_errors=[18.0, 6.0, 0.0, 1.0],
+        objective=Objective("regression", "squared"), data_losses=[18.0, 8.0, 0.0, 1.0],
+        absolute_errors=[3.0, 2.0, 0.0, 0.1], squared_errors=[18.0, 8.0, 0.0, 1.0],
     )  # fmt: skip
-    assert error_units(signs) == ErrorUnits(True, 2.0)
-    signs.objective.kind = "absolute"
-    assert error_units(signs) == ErrorUnits(False, 2.0)
-    for kind in ("huber", "cross_entropy", None):
+    assert error_units(signs) == ErrorUnits(2.0, 2.0, 2.0)
+    signs.objective.kind, signs.data_losses = "absolute", signs.absolute_errors
+    assert error_units(signs) == ErrorUnits(1.0, 1.0, 2.0)
+    for kind in ("huber", "cross_entropy", None):  # too few batches to tell, or no regression
         signs.objective.kind = kind
         assert error_units(signs) is None
     assert error_units(Vitals(objective=Objective("regression", "squared"))) is None
+
+
+@pytest.mark.parametrize(("size", "power"), [(0.01, 2.0), (1_000.0, 1.0)])
+def test_the_power_of_a_huber_loss_is_between_those_of_the_others(size, power):
+    torch.manual_seed(0)
+    batches = [size * 0.8**i * torch.randn(500) for i in range(12)]
+    none = torch.zeros(500)
+    signs = Vitals(
+        objective=Objective("regression", "huber"),
+        data_losses=[float(F.huber_loss(errors, none)) for errors in batches],
+        absolute_errors=[float(errors.abs().mean()) for errors in batches],
+        squared_errors=[float(errors.square().mean()) for errors in batches],
+    )
+    units = error_units(signs)
+    assert units.power == pytest.approx(power, abs=0.01)
+    last = signs.absolute_errors[-1]
+    assert units.loss_at("val_mae", last) == pytest.approx(signs.data_losses[-1], rel=0.1)
+    alike = replace(signs, **{name: curve[:1] * 12 for name, curve in (
+        ("data_losses", signs.data_losses), ("absolute_errors", signs.absolute_errors),
+        ("squared_errors", signs.squared_errors),
+    )})  # fmt: skip
+    assert error_units(alike) is None
 
 
 class Memory(LightningModule):
@@ -106,6 +133,7 @@ def root(prediction, target):
         ("val_rmse", root, F.mse_loss, 1e-4),
         ("val_mae", F.l1_loss, F.l1_loss, 1e-4),
         ("val_mae", F.l1_loss, F.mse_loss, 0.35),
+        ("val_mae", F.l1_loss, F.smooth_l1_loss, 0.5),
     ],
 )
 def test_overfitting_shows_by_an_error(name, error, loss, tolerance):

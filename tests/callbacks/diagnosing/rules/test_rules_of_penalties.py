@@ -35,9 +35,7 @@ def test_a_loss_that_has_become_infinite_is_not_told_as_penalty():
     assert (symptom.problem, symptom.severity) == (P.NON_FINITE, "critical")
 
 
-@pytest.mark.parametrize(
-    ("beside", "gain"), [(0.0, 0.0), (1e-7, 0.0), (0.5, 0.1), (math.nan, 0.1)]
-)
+@pytest.mark.parametrize(("beside", "gain"), [(0.0, 0.0), (1e-7, 0.0), (0.5, 0.1), (math.nan, 0.1)])
 def test_all_recent_batches_tell_what_was_learned_if_the_loss_is_plain(beside, gain):
     # The few that were inspected happened to be easy.
     few = {"data_losses": [0.9 * LN10] * 30, "other_terms": [beside] * 30}
