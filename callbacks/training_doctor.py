@@ -76,9 +76,10 @@ class TrainingDoctor(Callback):
             ``mse``, ``cost``, ``objective`` or ``criterion`` instead, if its first value is of the
             training loss's size; then a regression's ``mae`` or ``rmse``, converted to the squared
             error, absolute error or Huber loss that training minimises; then ``val`` alone, if
-            ``train`` is the training loss; then any name whose counterpart in training follows the training
-            loss, or equals it within 2% if the outputs and targets of that loss cannot be read.
-            With several validation loaders, a name without the loader's suffix means the first.
+            ``train`` is the training loss; then any name whose counterpart in training follows the
+            training loss, or equals it within 2% if the outputs and targets of that loss cannot be
+            read. With several validation loaders, a name without the loader's suffix means the
+            first.
         validation_score: Name of a logged score, larger being better; None picks the first with
             the word ``acc``, ``accuracy``, ``f1``, ``auc`` or ``auroc``, logged in validation or
             with ``val`` or ``dev`` in its name, that is not called a loss or an error. The doctor
