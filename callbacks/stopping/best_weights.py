@@ -60,7 +60,7 @@ class BestWeights:
         place: ``"memory"``, or ``"file"`` to keep host memory free: in the run's folder or, for a
             Trainer that writes nothing, in a temporary one that is deleted with the process. While
             the file cannot be written, the weights stay in memory, with a warning.
-        name: Prefix of the file name. An identifier of this object and the rank are added, because
+        name: Prefix of the file name. An identifier of this object's run and the rank are added, as
             other callbacks and runs, concurrent or earlier, may have files in the same folder.
 
     Attributes:
@@ -72,7 +72,6 @@ class BestWeights:
     def __init__(self, place: Place = "memory", name: str = "best") -> None:
         self.place = place
         self.name = "".join(c if c.isalnum() else "_" for c in name)
-        self._mark = ""
         self.clear()
 
     def clear(self) -> None:
@@ -80,6 +79,7 @@ class BestWeights:
         self.in_module = False
         self.unfit: list[str] = []
         self.path: Path | None = None
+        self._mark = ""
         self._kept: dict[str, Tensor] | None = None
         self._staged: dict[str, Tensor] | None = None
         self._layouts: dict[str, _Layout] = {}

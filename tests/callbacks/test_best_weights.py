@@ -197,6 +197,17 @@ def test_each_of_two_runs_at_once_in_one_folder_has_a_file_of_its_own(tmp_path):
     assert [model.restored for model in models] == [2, 6]
 
 
+def test_each_fit_of_a_callback_has_a_file_of_its_own(tmp_path):
+    stopping = EarlyStopping("val_loss", patience=9, best_weights="file")
+    callbacks, files = [stopping, ModelCheckpoint(tmp_path, save_top_k=0)], []
+    for losses in (LOSSES, LOSSES[2:]):
+        model = Scripted({"val_loss": losses})
+        fit(callbacks, model, max_epochs=len(losses), enable_checkpointing=True)
+        files.append((stopping.best_weights_path, model.restored))
+    assert [torch.load(path)["weight"].item() for path, _ in files] == [6, 2]
+    assert [restored for _, restored in files] == [6, 2]
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_temporary_folder_goes_with_the_callback(fails, tmp_path, monkeypatch):
     """That of a Trainer which writes nothing, after fit as after an exception."""
