@@ -86,7 +86,7 @@ class Observation:
 
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record what is known before the first batch."""
-        vitals, self._factor = self.vitals, float(trainer.accumulate_grad_batches)
+        vitals, self._factor = self.vitals, 1.0
         self._optimizers = len(trainer.optimizers)
         read_plan(trainer, pl_module, vitals)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
@@ -168,6 +168,8 @@ class Observation:
         self._gaps.look(loss)
         if self._by_hand is not None:
             self._by_hand.look(loss, scale_of(trainer, loss))
+        else:  # A callback may change it from epoch to epoch.
+            self._factor = float(trainer.accumulate_grad_batches)
         is_first = self._schedule.is_first(trainer.global_step)
         if not (self._is_read or is_first):
             return

@@ -6,6 +6,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch.optim.lr_scheduler import OneCycleLR
 
 from ..monitoring.rates import rate_of
+from ..stopping.resuming.accumulation import steps_of_epochs
 from .vital_signs.signs import NAN
 from .vital_signs.vitals import Vitals
 
@@ -24,7 +25,8 @@ def schedule_share(trainer: Trainer, pl_module: LightningModule, vitals: Vitals)
     Returns:
         The smallest share; NaN if the Trainer advances no such schedule by epochs.
     """
-    epochs = vitals.planned_steps * trainer.accumulate_grad_batches / vitals.batches_per_epoch
+    known = max(1, trainer.max_epochs or 1)
+    epochs = vitals.planned_steps * known / steps_of_epochs(trainer, known)
     if not pl_module.automatic_optimization or not 0 < epochs < math.inf:
         return NAN
     shares = [

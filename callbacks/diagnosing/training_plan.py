@@ -6,6 +6,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import RandomSampler, SubsetRandomSampler, WeightedRandomSampler
 
+from ..stopping.resuming.accumulation import steps_of_epochs
 from .clipping import clip_norm, clips_itself, step_by_gradients
 from .rate_schedules import schedule_share, waits_for_plateau
 from .vital_signs.vitals import Vitals
@@ -52,7 +53,6 @@ def _planned_steps(trainer: Trainer) -> float:
     limits = []
     if trainer.max_steps != -1:
         limits.append(float(trainer.max_steps))
-    if trainer.max_epochs not in (None, -1) and math.isfinite(trainer.num_training_batches):
-        batches = trainer.num_training_batches / trainer.accumulate_grad_batches
-        limits.append(math.ceil(batches) * float(trainer.max_epochs or 0))
+    if trainer.max_epochs not in (None, -1):
+        limits.append(steps_of_epochs(trainer, trainer.max_epochs or 0))
     return min(limits, default=math.inf)

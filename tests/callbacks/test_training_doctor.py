@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from helpers.game import Game, Seldom
 from helpers.training import quiet_trainer
 from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from lightning.pytorch.loggers import CSVLogger
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
@@ -582,6 +583,28 @@ def test_a_report_is_made_once_a_step_under_accumulation():
         Research(network()), loader()
     )
     assert steps == [0, 5, 10, 10]  # before the first step, and once more at the end
+
+
+@pytest.mark.parametrize("schedule", [{0: 4}, {0: 3, 1: 1}, {1: 3, 2: 4}, {0: 20, 7: 1}])
+def test_a_loss_is_that_of_a_batch_however_many_a_callback_accumulates(schedule):
+    plain, doctor = TrainingDoctor(5), TrainingDoctor(5)
+    examine(Research(network(), lr=0.0), epochs=3, doctor=plain)
+    callbacks = [doctor, GradientAccumulationScheduler(schedule)]
+    trainer = quiet_trainer(max_epochs=3, callbacks=callbacks)
+    trainer.fit(Research(network(), lr=0.0), loader())
+    found = doctor._observation.vitals
+    assert found.losses == pytest.approx(plain._observation.vitals.losses)
+    assert found.other_terms == pytest.approx([0.0] * len(found.other_terms), abs=1e-5)
+    assert found.planned_steps == trainer.global_step
+
+
+def test_weights_that_await_a_step_are_not_untouched():
+    doctor = TrainingDoctor()
+    callbacks = [doctor, GradientAccumulationScheduler({0: 160})]
+    trainer = quiet_trainer(max_epochs=1, callbacks=callbacks, val_check_interval=120)
+    checked = DataLoader(TensorDataset(*digits()), 600)
+    trainer.fit(Research(network()), loader(batch_size=4), checked)
+    assert doctor.announced == []
 
 
 def test_nothing_is_left_on_the_model():

@@ -88,6 +88,8 @@ class LossRecord:
         if isinstance(loss, Tensor) and loss.numel() == 1:
             loss = loss.detach()
             at_hand = type(loss) is Tensor and loss.is_cpu
+            if factor != self.factor:
+                self._pending = [known * (self.factor / factor) for known in self._pending]
             self._pending.append(float(loss) if at_hand else loss.clone())
             self.factor = factor
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ...monitoring.gradients.gradient_reading import loss_scale
+from ...stopping.resuming.accumulation import batches_per_step
 from ..clipping import clip_norm
 from ..vital_signs.signs import NAN
 from ..vital_signs.vitals import Vitals
@@ -138,7 +139,8 @@ class WeightInspection:
         self._strangers = set[Tensor]()
         parameters = self._parameters.values()
         self._are_lazy = any(isinstance(p, nn.UninitializedParameter) for p in parameters)
-        self._untouched = UntouchedWeights(parameters, trainer.accumulate_grad_batches)
+        batches = batches_per_step(trainer, trainer.current_epoch)
+        self._untouched = UntouchedWeights(parameters, batches)
 
     def count(self) -> None:
         """Count a training batch."""

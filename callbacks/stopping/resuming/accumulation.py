@@ -1,5 +1,6 @@
-"""Batches per step, if a callback changes their number and a run is resumed mid-epoch."""
+"""Batches per step, if a callback changes their number, also when a run is resumed mid-epoch."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,12 +26,30 @@ def resume_accumulation(trainer: Trainer) -> None:
 def accumulating(trainer: Trainer) -> Iterator[None]:
     """Give the Trainer the resumed epoch's batches per step, until the schedulers set them."""
     before = trainer.accumulate_grad_batches
-    for scheduler in _schedulers(trainer):
-        trainer.accumulate_grad_batches = getattr(scheduler, _NUMBER)(trainer.current_epoch)
+    trainer.accumulate_grad_batches = batches_per_step(trainer, trainer.current_epoch)
     try:
         yield
     finally:
         trainer.accumulate_grad_batches = before
+
+
+def batches_per_step(trainer: Trainer, epoch: int) -> int:
+    """Return their number in an epoch, whichever the Trainer has now."""
+    numbers = [getattr(scheduler, _NUMBER)(epoch) for scheduler in _schedulers(trainer)]
+    return [trainer.accumulate_grad_batches, *numbers][-1]  # type: ignore[no-any-return]
+
+
+def steps_of_epochs(trainer: Trainer, epochs: int) -> float:
+    """Return the number of steps in the first epochs; infinite if their length is unknown."""
+    batches = trainer.num_training_batches
+    if math.isinf(batches):
+        return math.inf
+    changes = {epoch for scheduler in _schedulers(trainer) for epoch in scheduler.epochs}
+    starts = sorted({0, *(epoch for epoch in changes if epoch < epochs)})
+    steps = 0
+    for start, end in zip(starts, [*starts[1:], epochs], strict=True):
+        steps += (end - start) * math.ceil(batches / batches_per_step(trainer, start))
+    return float(steps)
 
 
 def _schedulers(trainer: Trainer) -> list[Any]:

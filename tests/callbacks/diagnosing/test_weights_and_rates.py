@@ -95,7 +95,10 @@ def test_only_modules_of_ones_own_are_composites():
 
 def share(scheduler, interval, *, automatic=True, batches=10.0, epochs=5, accumulate=1):
     config = SimpleNamespace(scheduler=scheduler, interval=interval, frequency=1)
-    trainer = SimpleNamespace(lr_scheduler_configs=[config], accumulate_grad_batches=accumulate)
+    trainer = SimpleNamespace(
+        lr_scheduler_configs=[config], accumulate_grad_batches=accumulate, callbacks=[],
+        num_training_batches=batches, max_epochs=epochs,
+    )  # fmt: skip
     vitals = Vitals(batches_per_epoch=batches, planned_steps=10.0 * epochs / accumulate)
     return schedule_share(trainer, SimpleNamespace(automatic_optimization=automatic), vitals)
 
