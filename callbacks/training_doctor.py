@@ -68,22 +68,22 @@ class TrainingDoctor(Callback):
         every_n_steps: Optimiser steps between two reports; None uses a fortieth of the training
             or, if its length is unknown, a twentieth of the steps done, from 5 to 200, and from
             step 40,000 on a two-hundredth of the steps done.
-        validation_loss: Name of the logged validation loss; None picks one with ``loss`` and
-            ``val`` (or the word ``dev``) in its name: of several, the first that does not name a
-            part of the loss (as ``val_kl_loss`` does), else the one whose counterpart in training
-            is the training loss, else the first. Failing that, it picks a name with ``loss`` that
-            is logged in validation, or one with ``nll``, ``ce``, ``bce``, ``cross_entropy``,
-            ``mse``, ``cost``, ``objective`` or ``criterion`` instead, if its first value is of the
-            training loss's size; then a regression's ``mae`` or ``rmse``, converted to the squared
-            error, absolute error or Huber loss that training minimises; then ``val`` alone, if
-            ``train`` is the training loss; then any name whose counterpart in training follows the
-            training loss, or equals it within 2% if the outputs and targets of that loss cannot be
-            read. With several validation loaders, a name without the loader's suffix means the
-            first.
+        validation_loss: Name of the logged validation loss; None picks one with ``loss`` in its
+            name and a word that begins with ``val`` or ``eval`` (or is ``dev``): of several, the
+            first that does not name a part of the loss (as ``val_kl_loss`` does), else the one
+            whose counterpart in training is the training loss, else the first. Failing that, it
+            picks a name with ``loss`` that is logged in validation, or one with ``nll``, ``ce``,
+            ``bce``, ``cross_entropy``, ``mse``, ``cost``, ``objective`` or ``criterion`` instead,
+            if its first value is of the training loss's size; then a regression's ``mae`` or
+            ``rmse``, converted to the squared error, absolute error or Huber loss that training
+            minimises; then ``val`` alone, if ``train`` is the training loss; then any name whose
+            counterpart in training follows the training loss, or equals it within 2% if the outputs
+            and targets of that loss cannot be read. With several validation loaders, a name without
+            the loader's suffix means the first.
         validation_score: Name of a logged score, larger being better; None picks the first with
             the word ``acc``, ``accuracy``, ``f1``, ``auc`` or ``auroc``, logged in validation or
-            with ``val`` or ``dev`` in its name, that is not called a loss or an error. The doctor
-            warns once about a given loss or score that is not logged in a validation.
+            with such a word in its name, that is not called a loss or an error. The doctor warns
+            once about a given loss or score that is not logged in a validation.
         verbose: Whether the log (``torchvitals.callbacks``) gets a line for each diagnosis and the
             terminal a list of them at the end. Attributes, report page, loggers and W&B alerts get
             them in any case.

@@ -28,6 +28,8 @@ _ERROR = (
 _SEAM = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
 _RANKINGS = r"auc|auroc|auprc|averageprecision|average_precision|ndcg|mrr|hit_?rate|recall@|\bap\b"
 _DECISIONS = r"f1|recall(?!@)|sensitivity|mcc|kappa"
+# Neither a value nor a valence, nor the end of another word: interval, retrieval, survival.
+_VALIDATION = r"(?<![a-z])(eval|val(?!u|en))"
 _PARTS = "validation|valid|eval|val|(?<![a-z])(?:dev|test|heldout|holdout)(?![a-z])"
 _BETWEEN = "_-/.: "
 _BARE = {"val", "valid", "validation", "eval", "dev", "test", "heldout", "holdout", "epoch"}
@@ -36,9 +38,10 @@ _PLAIN = _BARE | {"loss", "total", "step", "dataloader", "idx"}
 
 
 def says_validation(name: str) -> bool:
-    """Whether a name contains ``val``, as in ``valid`` or ``eval``, or ``dev`` as a word."""
-    words = words_of(name)
-    return "val" in name.lower() or ("dev" in words and not words & {"std", "train"})
+    """Whether a word of a name begins with ``val`` or ``eval``, or is ``dev``."""
+    words, apart = words_of(name), re.sub(_SEAM, " ", name).lower()
+    said = re.search(_VALIDATION, apart) is not None
+    return said or ("dev" in words and not words & {"std", "train"})
 
 
 def find_losses(names: Iterable[str]) -> list[str]:
