@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._pytree import tree_map
 from torch.utils.data import DataLoader
 
 from ...functional.devices import random_state, set_random_state
 
-_MAX_DEPTH = 4
+# From a list of loaders over their subsets of a data set to what its composed transforms hold.
+_MAX_LEVELS = 9
 _MAX_PARTS = 100
 _Generator = torch.Generator | random.Random | np.random.Generator | np.random.RandomState
 
@@ -34,8 +35,7 @@ def kept(*holders: Any, device: bool = False) -> Iterator[None]:
         holders: Loaders, data modules.
         device: Whether a GPU may be used, even if it has not been before.
     """
-    found = [g for g in _generators(list(holders), _MAX_DEPTH, set())]
-    restorers = [*_globals(device), *map(_restorer, found)]
+    restorers = [*_globals(device), *map(_restorer, _generators(list(holders)))]
     try:
         yield
     finally:
@@ -77,19 +77,18 @@ def _restorer(generator: _Generator) -> Callable[[], Any]:
     return partial(restore, generator.get_state())
 
 
-def _generators(holder: Any, depth: int, seen: set[int]) -> Iterator[_Generator]:
-    if id(holder) in seen:
-        return
-    seen.add(id(holder))
-    if isinstance(holder, _Generator):
-        yield holder
-    elif depth >= 0:
-        for part in _parts(holder):
-            yield from _generators(part, depth - 1, seen)
+def _generators(holders: list[Any]) -> Iterator[_Generator]:
+    """Find the generators that objects refer to, level by level."""
+    seen, level = set[int](), holders
+    for _ in range(_MAX_LEVELS):
+        new = {id(part): part for part in level if id(part) not in seen}
+        seen |= new.keys()
+        yield from (part for part in new.values() if isinstance(part, _Generator))
+        level = [part for holder in new.values() for part in _parts(holder)]
 
 
 def _parts(holder: Any) -> list[Any]:
-    if isinstance(holder, Tensor | nn.Module | ModuleType | type):
+    if isinstance(holder, Tensor | ModuleType | type):
         return []
     if isinstance(holder, Mapping | list | tuple):
         parts = holder.values() if isinstance(holder, Mapping) else holder

@@ -21,7 +21,9 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.cli import LightningCLI
 from sklearn.datasets import load_digits
 from torch import nn
-from torch.utils.data import DataLoader, RandomSampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, RandomSampler, Subset, TensorDataset
+from torchvision import transforms
+from torchvision.transforms import v2
 
 from torchvitals.callbacks import Checkup, Diagnosis, Problem, Remedy, checkup
 
@@ -356,6 +358,38 @@ def test_a_data_module_stays_as_it_is():
     assert data.trainer is None
     assert torch.equal(data.generator.get_state(), state)
     assert data.calls == ["prepare"]
+
+
+class Noisy(nn.Module):
+    """A transform of one's own, which draws from a generator of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.generator = torch.Generator().manual_seed(3)
+
+    def forward(self, x):
+        return x + 0.1 * torch.randn(x.shape, generator=self.generator)
+
+
+class Transformed(Dataset):
+    def __init__(self, transform):
+        self.data, self.transform = digits(), transform
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, index):
+        x, y = self.data[index]
+        return self.transform(x), y
+
+
+@pytest.mark.parametrize("compose", [lambda parts: parts[0], transforms.Compose, v2.Compose])
+def test_the_generator_of_a_transform_stays_as_it_is(compose):
+    noisy = Noisy()
+    state = noisy.generator.get_state()
+    data = DataLoader(Subset(Transformed(compose([noisy])), range(320)), 64)
+    examine(Research(), data, steps=5)
+    assert torch.equal(noisy.generator.get_state(), state)
 
 
 def test_workers_that_stay_are_not_those_of_the_loader():
