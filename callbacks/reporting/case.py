@@ -24,6 +24,8 @@ class Case:
         figures: Step and value of each figure reported alongside the losses, by name.
         validations: Step and value of each validation figure, by name.
         findings: Diagnoses in the order in which they were established.
+        events: Step of each entry that the findings follow from, with the diagnosis in its form
+            then, or the problem that was withdrawn.
         resumed: Steps at which the run was resumed.
         last_step: Steps done at the last entry.
         last_epoch: Epoch of the last report, from 0.
@@ -37,6 +39,7 @@ class Case:
     figures: dict[str, Points] = field(default_factory=dict)
     validations: dict[str, Points] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    events: list[tuple[int, Diagnosis | str]] = field(default_factory=list, compare=False)
     resumed: list[int] = field(default_factory=list)
     last_step: int = 0
     last_epoch: int = 0
@@ -85,9 +88,9 @@ def _with(case: Case, entry: Mapping[str, Any]) -> Case:
         case {"validation": int(step), "figures": dict(figures)}:
             _add_points(case.validations, step, _numbers(figures))
         case {"diagnosis": dict(plain), "at": int(step)}:
-            _establish(case, diagnosis_of(plain), step)
+            _follow(case, step, diagnosis_of(plain))
         case {"withdrawn": str(problem), "at": int(step)}:
-            _withdraw(case, problem, step)
+            _follow(case, step, problem)
         case {"end": int(step), "error": str() | None as error, "failed": bool(failed)}:
             case.ended, case.error, case.failed, case.last_step = True, error, failed, step
     return case
@@ -140,23 +143,24 @@ def _rewind(case: Case, step: int) -> Case:
     def until(curves: dict[str, Points]) -> dict[str, Points]:
         return {name: [p for p in points if p[0] <= step] for name, points in curves.items()}
 
-    findings = [f for f in case.findings if f.since <= step]
-    return replace(
+    rewound = replace(
         case,
         # A step's loss is computed before the step, and is numbered from 0.
         losses=[point for point in case.losses if point[0] < step],
         figures=until(case.figures),
         validations=until(case.validations),
-        findings=[
-            replace(f, withdrawn=None) if f.withdrawn and f.withdrawn > step else f
-            for f in findings
-        ],
+        findings=[],
+        events=[],
         resumed=[*case.resumed, step],
         last_step=step,
         ended=False,
         error=None,
         failed=False,
     )
+    for at, event in case.events:
+        if at <= step:
+            _follow(rewound, at, event)
+    return rewound
 
 
 def _spread(since: int, step: int, losses: Sequence[float | str]) -> Points:
@@ -171,6 +175,14 @@ def _add_points(curves: dict[str, Points], step: int, figures: Mapping[str, floa
         if points and points[-1][0] == step:
             points.pop()
         points.append((step, value))
+
+
+def _follow(case: Case, step: int, event: Diagnosis | str) -> None:
+    case.events.append((step, event))
+    if isinstance(event, Diagnosis):
+        _establish(case, event, step)
+    else:
+        _withdraw(case, event, step)
 
 
 def _establish(case: Case, diagnosis: Diagnosis, step: int) -> None:

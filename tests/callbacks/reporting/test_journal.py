@@ -10,6 +10,7 @@ from helpers.case_notes import diagnosis
 from torchvitals.callbacks import Problem
 from torchvitals.callbacks.monitoring.recording.json_lines import read_json_lines
 from torchvitals.callbacks.reporting.case import read_case
+from torchvitals.callbacks.reporting.finding import Finding
 from torchvitals.callbacks.reporting.journal import Journal
 
 DEAD = diagnosis()
@@ -166,6 +167,23 @@ def test_a_resumed_run_goes_on_from_its_checkpoint(tmp_path, same_folder, with_s
         dead = [(Problem.DEAD_RELU, 2, 4)] if knows else []
         assert found == [*dead, (Problem.UNSTABLE_LOSS, 4, None)]
         assert case.resumed == [2]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("warning", "critical"), ("warning", "info"), ("info", "warning")]
+)
+def test_a_resumed_run_does_not_know_what_became_of_a_finding(before, after, tmp_path):
+    known = replace(DEAD, severity=before)
+    first = started(tmp_path / "file")
+    first.diagnose(2, [known])
+    state = first.state_dict()
+    first.diagnose(4, [replace(known, severity=after, evidence="All are dead.")])
+    second = Journal()
+    second.load_state_dict(state)
+    second.start(3, resumed=True, path=tmp_path / "file")
+    second.diagnose(5, [known])
+    for entries in (second.entries, read_json_lines(tmp_path / "file")):
+        assert read_case(entries).findings == [Finding(known, 2)]
 
 
 def test_a_fresh_fit_in_the_same_file_starts_anew(tmp_path):
