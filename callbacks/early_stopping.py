@@ -17,7 +17,7 @@ from .stopping.arguments import alpha_of, as_list, check_arguments, modes_of
 from .stopping.best_weights import BestWeights, Place, check_strategy
 from .stopping.checks import Checks
 from .stopping.judging.criteria import CriterionName
-from .stopping.judging.curve import Smoothing, Unit
+from .stopping.judging.curve import Position, Smoothing, Unit
 from .stopping.judging.reason import StoppingReason
 from .stopping.other_hooks import (
     ends_with_an_average,
@@ -453,14 +453,16 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         Raises:
             ValueError: If there were no checks yet, or only in the processes of ``ddp_spawn``.
         """
-        last = self.judge.last_position
+        last = self.judge.last_position or Position()
+        # A stop that the Trainer's minimum deferred may come epochs after the last check.
+        deferred = self.stopped_epoch >= math.ceil(last.epochs)
         return draw_stopping(
             ax,
             self.judge.first,
             kept=self.restore_best_weights,
             stopped=self.stopping_reason is not StoppingReason.NOT_STOPPED,
-            end=0.0 if last is None else last.epochs,
-            steps=0 if last is None else last.steps,
+            end=self.stopped_epoch + 1.0 if deferred else last.epochs,
+            steps=last.steps,
             planned_epochs=self._checks.planned_epochs,
             sentence=self.stopping_reason_message,
         )

@@ -25,8 +25,8 @@ def draw_stopping(
         ax: Axes to draw on; None creates a figure.
         curve: The monitored curve.
         kept: Whether the weights of the best checks were kept.
-        stopped: Whether training was stopped at the curve's end.
-        end: Epochs trained by the curve's end.
+        stopped: Whether training was stopped.
+        end: Epochs trained by then.
         steps: Optimiser steps taken by the curve's end.
         planned_epochs: The Trainer's ``max_epochs``; -1 without a limit.
         sentence: Why training was stopped.

@@ -139,6 +139,18 @@ def test_the_picture_ends_where_training_did():
     assert labels[-2:] == ["stopped after epoch 3", "1 of 4 epochs saved"]
 
 
+def test_the_picture_ends_where_a_deferred_stop_was():
+    import matplotlib
+
+    matplotlib.use("agg")
+    stopping = EarlyStopping("val_loss", patience=1)
+    settings = {"max_epochs": 12, "min_epochs": 5, "check_val_every_n_epoch": 2}
+    _, trainer = fit(stopping, [1.0, 2.0, 3.0, 4.0, 5.0], **settings)
+    assert trainer.current_epoch == 5
+    labels = [text.get_text() for text in stopping.plot().get_legend().get_texts()]
+    assert labels[-2:] == ["stopped after epoch 5", "7 of 12 epochs saved"]
+
+
 class Stream(IterableDataset):
     """Zeros, without a length."""
 
