@@ -125,14 +125,14 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
         data_loss = F.binary_cross_entropy(prediction, target)
     said = prediction > (0.0 if is_logits else 0.5)
     right = (said == (target > 0.5)).float().mean() if fits else data_loss
-    columns = _columns_of(target)
+    columns = columns_of(target)
     nan = prediction.new_full((), _NAN)
     figures = [
         data_loss, right, *target.aminmax(), nan, nan,
         target.new_full((), float(len(columns))), nan, nan, _largest_range(prediction),
         nan, _placed(target, len(columns)), nan, nan, nan, nan, nan, nan,
     ]  # fmt: skip
-    said = _columns_of(said)
+    said = columns_of(said)
     positive = said.float().sum(0)
     predicted = torch.cat([len(said) - positive, positive]) if len(positive) == 1 else positive
     return LossReading(torch.stack(figures), moments_of(columns), predicted)
@@ -151,7 +151,7 @@ def _placed(target: Tensor, rows: int) -> Tensor:
     return placed
 
 
-def _columns_of(labels: Tensor) -> Tensor:
+def columns_of(labels: Tensor) -> Tensor:
     """Return one row for each sample or pixel, with one column for each of its labels."""
     if labels.ndim == 0:
         return labels[None, None]

@@ -20,7 +20,7 @@ from .autograd_graph import (
 from .errors_by_hand import find_errors
 from .loss_look import Look, look_at, on_host
 from .loss_news import BatchReading, LossNews, join_batch
-from .loss_reading import ENDS, Task, task_of
+from .loss_reading import ENDS, Task, columns_of, task_of
 from .overlap_losses import is_overlap_of_logits
 from .paired_losses import find_pairs
 from .special_losses import describe_special
@@ -159,8 +159,7 @@ class LossRecord:
             own_units=call.kind != "squared" and call.measure is not None,
             overlaps_logits=is_overlap_of_logits(loss),
         )
-        has_weight = call.weight is not None and call.kind != "bce"
-        self._described = (objective, call.weight if has_weight else None)
+        self._described = (objective, _weights_in(call))
 
     def news(self) -> LossNews:
         """Return what was collected since the last time, on the host."""
@@ -279,6 +278,14 @@ def _numbers(losses: Sequence[Tensor | float], factor: float) -> list[float]:
         flat = torch.tensor([float(loss) for loss in losses], dtype=torch.float32)
     numbers: list[float] = (flat if factor == 1 else flat * factor).tolist()
     return numbers
+
+
+def _weights_in(call: LossCall) -> Tensor | None:
+    """Return the weights of the classes, or of the positives in each column of the targets."""
+    if call.weight is None or call.kind == "bce":
+        return None
+    by_class = task_of(call) == "classification"
+    return call.weight if by_class else columns_of(call.weight.expand_as(call.target))[0]
 
 
 def _columns(prediction: Tensor, task: Task) -> int:

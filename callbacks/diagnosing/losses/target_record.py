@@ -19,7 +19,8 @@ class TargetRecord:
     """Add up the targets of the inspected batches, and keep recent predictions.
 
     Attributes:
-        weight: Weights of the classes, or of the positives in each column; None if not given.
+        weight: Weights of the classes, or of the positives in each column that is added up; None if
+            not given.
     """
 
     def __init__(self) -> None:
@@ -83,14 +84,14 @@ class TargetRecord:
         self._predicted, self._samples = self._predicted[first:], self._samples[first:]
 
     def _describe_classes(self, objective: Objective, targets: Tensor) -> None:
-        weighted = targets * targets.new_tensor(self.weight) if self.weight else targets
+        weighted = targets * self._weights_of(targets)
         objective.constant_loss = float(torch.special.entr(weighted / weighted.sum()).sum())
         objective.target_counts = targets.tolist()
 
     def _describe_binary(self, objective: Objective, targets: Tensor) -> None:
         count, total, _ = targets.view(3, -1)
         mean = total / count
-        objective.constant_loss = float(_binary_entropy(mean, self.weight).mean())
+        objective.constant_loss = float(_binary_entropy(mean, self._weights_of(mean)).mean())
         total_placed, samples = self._placed
         objective.placed_loss = total_placed / samples if samples else math.nan
         if len(mean) == objective.classes:
@@ -98,6 +99,11 @@ class TargetRecord:
         if len(mean) == 1:
             positive = float(total)
             objective.target_counts = [float(count) - positive, positive]
+
+    def _weights_of(self, columns: Tensor) -> Tensor:
+        """Return the weight of each column; NaN if that of another number of columns is known."""
+        weights = columns.new_tensor(1.0 if self.weight is None else self.weight).flatten()
+        return weights if len(weights) in (1, len(columns)) else weights.new_full((1,), math.nan)
 
     def _describe_numbers(self, objective: Objective, targets: Tensor) -> None:
         count, total, squares = targets.view(3, -1)
@@ -142,9 +148,9 @@ def _added(sums: list[float], value: float, samples: float) -> list[float]:
     return [total + samples * value, count + samples] if math.isfinite(value) else sums
 
 
-def _binary_entropy(mean: Tensor, weight: list[float] | float | None) -> Tensor:
-    """Return the best constant prediction's cross-entropy; positives count ``weight`` times."""
-    positive = mean * mean.new_tensor(weight or 1.0)
+def _binary_entropy(mean: Tensor, weights: Tensor) -> Tensor:
+    """Return the best constant prediction's cross-entropy; positives count ``weights`` times."""
+    positive = mean * weights
     total = positive + 1 - mean
     share = positive / total
     entropy: Tensor = torch.special.entr(share) + torch.special.entr(1 - share)

@@ -110,6 +110,33 @@ def test_how_many_of_several_labels_are_right():
     assert np.isnan(record(F.binary_cross_entropy(said, tags)).objective.positives)
 
 
+@pytest.mark.parametrize(
+    ("size", "dims", "weight"),
+    [
+        ((40, 3), 0, torch.tensor(4.0)),
+        ((40, 3), 0, torch.tensor([1.0, 2.0, 9.0])),
+        ((40, 5, 3), 0, torch.tensor([1.0, 2.0, 9.0])),
+        ((40, 3, 5, 5), (0, 2, 3), torch.tensor([1.0, 2.0, 9.0]).view(3, 1, 1)),
+    ],
+)
+def test_positives_that_count_more(size, dims, weight):
+    share = torch.linspace(0.1, 0.9, 3).view(weight.shape or 3)
+    target = (torch.rand(size, generator=torch.Generator().manual_seed(0)) < share).float()
+    out = torch.zeros(size, requires_grad=True) * 1.0
+    found = record(F.binary_cross_entropy_with_logits(out, target, pos_weight=weight))
+    mean = target.mean(dims, keepdim=True)
+    best = (mean * weight / (1 - mean)).log().expand(size)
+    expected = F.binary_cross_entropy_with_logits(best, target, pos_weight=weight)
+    assert found.objective.constant_loss == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_positives_of_more_labels_than_are_added_up():
+    target = (torch.arange(60 * 1_201).view(60, -1) % 5 == 0).float()
+    out = torch.zeros(60, 1_201, requires_grad=True) * 1.0
+    loss = F.binary_cross_entropy_with_logits(out, target, pos_weight=torch.full((1_201,), 4.0))
+    assert record(loss).objective.constant_loss == pytest.approx(1.6 * math.log(2))
+
+
 def test_pixels_of_one_mask_are_two_classes():
     mask = (torch.arange(6 * 5 * 7) % 9 == 0).float().view(6, 1, 5, 7)
     logits = torch.randn(6, 1, 5, 7, requires_grad=True) * 1
