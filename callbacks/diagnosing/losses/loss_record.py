@@ -125,6 +125,9 @@ class LossRecord:
         if not calls[0].target.numel():
             return  # For example, of an image without any object to detect.
         self._describe(loss, calls[0], len(calls), inputs)
+        objective = self.objective if self._described is None else self._described[0]
+        if calls[0].kind != objective.kind:
+            return  # For example, of another task, whose batches alternate with these.
         if is_first and calls[0].kind == "squared":
             self.validation.find(calls[0].target, batch)
         self._looks += 1

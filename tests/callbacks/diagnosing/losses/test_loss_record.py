@@ -98,6 +98,36 @@ def test_a_binary_cross_entropy(is_logits):
     assert list(found.objective.target_counts) == [48, 12]
 
 
+TASKS = (
+    lambda: F.cross_entropy(logits(), classes(), weight=torch.tensor([1.0, 2.0, 3.0, 4.0])),
+    lambda: F.binary_cross_entropy_with_logits(logits(columns=5), (logits(columns=5) > 1).float()),
+    lambda: F.mse_loss(logits(seed=1), logits().detach()),
+)
+
+
+@pytest.mark.parametrize("first", TASKS)
+@pytest.mark.parametrize("other", TASKS)
+def test_of_tasks_that_alternate_the_first_is_read(first, other):
+    found = LossRecord()
+    for task in (first, other, first, other):
+        found.look(task(), 1.0)
+        found.add(task(), 1.0)
+        found.settle()
+    alone = record(first())
+    assert set(found.data_losses) == set(alone.data_losses)
+    assert found.objective.constant_loss == pytest.approx(alone.objective.constant_loss)
+    assert len(found.losses) == 4
+
+
+def test_weights_of_other_classes_tell_nothing():
+    found = LossRecord()
+    for number in (4, 3):
+        loss = F.cross_entropy(logits(columns=number), classes(number=3), torch.ones(number))
+        found.look(loss, 1.0)
+        found.settle()
+    assert math.isnan(found.objective.constant_loss)
+
+
 def test_how_many_of_several_labels_are_right():
     target = (torch.arange(240).view(60, 4) % 5 < 2).float()
     objective = record(F.binary_cross_entropy(logits(60).softmax(1), target)).objective
