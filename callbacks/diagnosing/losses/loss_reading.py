@@ -88,7 +88,7 @@ def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossRea
     scores = (
         prediction.movedim(1, -1).reshape(-1, classes) if prediction.ndim > 1 else prediction[None]
     )
-    flat = target.reshape(-1)
+    flat = target.reshape(-1).long()  # bytes index as a mask
     known = (flat >= 0) & (flat < classes)
     if call.ignored is not None and 0 <= call.ignored < classes:
         known &= flat != call.ignored

@@ -98,6 +98,12 @@ def test_a_binary_cross_entropy(is_logits):
     assert list(found.objective.target_counts) == [48, 12]
 
 
+@pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 2.0, 3.0, 4.0])])
+def test_classes_as_bytes(weight):
+    found = record(F.cross_entropy(logits(), classes().to(torch.uint8), weight)).objective
+    assert found == record(F.cross_entropy(logits(), classes(), weight)).objective
+
+
 TASKS = (
     lambda: F.cross_entropy(logits(), classes(), weight=torch.tensor([1.0, 2.0, 3.0, 4.0])),
     lambda: F.binary_cross_entropy_with_logits(logits(columns=5), (logits(columns=5) > 1).float()),
