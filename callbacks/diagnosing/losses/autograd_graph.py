@@ -1,5 +1,6 @@
 """Reading a loss off its autograd graph: which loss it is, and of what output."""
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -159,16 +160,22 @@ def _is_over_classes(before: Any, node: Any) -> bool:
 
     Args:
         before: Node of the loss's input.
-        node: The node before changes of shape; a loss itself only adds dimensions of size 1.
+        node: The node before changes of shape; a loss itself only adds dimensions of size 1, and
+            joins those after the classes, as of volumes.
     """
     if base_name(node) != "LogSoftmax":
         return False
-    shape, given = _shape_of(node), _shape_of(before)
-    if [size for size in shape if size != 1] != [size for size in given if size != 1]:
+    shape = _shape_of(node)
+    if _classes_and_places(shape) != _classes_and_places(_shape_of(before)):
         return False
     # Stored as an unsigned number.
     dim: int = node._saved_dim
     return (dim - 2**64 + len(shape) if dim >= 2**63 else dim) == min(1, len(shape) - 1)
+
+
+def _classes_and_places(shape: tuple[int, ...]) -> list[int]:
+    """Return the sizes of samples, classes and places, without those of 1."""
+    return [size for size in (*shape[:2], math.prod(shape[2:])) if size != 1]
 
 
 def _shape_of(node: Any) -> tuple[int, ...]:

@@ -90,6 +90,17 @@ def test_losses_of_samples_that_are_weighed_before_they_are_added_up(add_up, wei
     assert find_loss_calls(add_up(each))[0].weighed is weighed
 
 
+@pytest.mark.parametrize("samples", [1, 2])
+def test_of_volumes_the_softmax_is_found_too(samples):
+    out = torch.randn(samples, 3, 2, 4, 5, requires_grad=True) * 1.0
+    target = torch.randint(3, (samples, 2, 4, 5))
+    for given, output in ((out, None), (out.softmax(1), "softmax")):
+        (call,) = find_loss_calls(F.cross_entropy(given, target))
+        assert (call.kind, call.output) == ("cross_entropy", output)
+    (call,) = find_loss_calls(F.nll_loss(out.log_softmax(2), target))
+    assert (call.kind, call.output) == ("nll", "log_softmax")
+
+
 def test_predictions_and_targets_are_those_of_the_loss():
     logits = outputs()
     (call,) = find_loss_calls(F.cross_entropy(logits, CLASSES, weight=torch.ones(3)))
