@@ -342,6 +342,8 @@ class ActivationObserver(TorchFunctionMode):
         result: Tensor,
     ) -> None:
         if name in UNIT_DIM:
+            if result.ndim == 0:
+                return  # A product of two vectors, as in a penalty, is no layer's output.
             self._last_layer = layer_output(name, args, kwargs, result, self._last_layer)
             self.ends_in_layer = True
             if not torch.compiler.is_compiling():

@@ -719,6 +719,36 @@ def test_a_number_for_each_sample_or_for_all_has_no_units():
     assert [(s, len(v)) for s, _, v in observe(run, layer)] == [("relu", 4)]
 
 
+class Penalised(nn.Module):
+    """A layer, and a penalty on its weights that is one number."""
+
+    def __init__(self, product):
+        super().__init__()
+        self.layer, self.product = nn.Linear(3, 4), product
+
+    def forward(self, x):
+        hidden, weights = self.layer(x), self.layer.weight.flatten()
+        penalty = self.product(weights, weights)
+        return F.relu(hidden), penalty
+
+
+@pytest.mark.parametrize(
+    ("product", "compile"),
+    [
+        (torch.matmul, False),
+        (torch.matmul, True),
+        (lambda v, w: v @ w, False),
+        (lambda v, w: torch.einsum("i,i->", v, w), False),
+        (F.linear, False),
+    ],
+)
+def test_a_product_that_is_one_number_is_no_layer(product, compile):
+    network = Penalised(product)
+    run = compiled(network) if compile else network
+    records = observe(lambda: run(torch.randn(5, 3)), network)
+    assert [(site, len(kept)) for site, _, kept in records] == [("relu", 4)]
+
+
 def test_a_sample_alone_has_the_units_of_its_layer():
     layer, x = nn.Linear(3, 4), torch.randn(3)
 
