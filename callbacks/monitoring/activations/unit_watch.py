@@ -243,7 +243,7 @@ class UnitWatch:
         Also empty at first, in every 16th batch and where hooks do not suffice, so that everything
         is watched.
         """
-        found = (self._known or set(self.window.active)) - self._varying
+        found = self._sites()
         if self.always or self._hooks.lost or not module.automatic_optimization:
             return {}
         if self._searches or self.window.batches == 0 or (self._known is None and self._unseen):
@@ -252,15 +252,15 @@ class UnitWatch:
         return forms_of_modules(left, found, self._modules, self._observer.forms)
 
     def _is_done(self) -> bool:
-        """Whether every unit of the sites of earlier windows was active in this one.
-
-        In the first window: of the sites so far, if no others are expected.
-        """
+        """Whether every unit of the sites was active, and no others are expected."""
         if self.always or self.window.batches == 0:
             return False
-        if self._known is not None:
-            return self.window.is_decided(self._known - self._varying)
-        return not (self._searches or self._unseen) and self.window.is_decided(self.window.active)
+        more_may_come = self._known is None and (self._searches or self._unseen)
+        return not more_may_come and self.window.is_decided(self._sites())
+
+    def _sites(self) -> set[str]:
+        """Sites with units, of earlier windows and of this one."""
+        return (self._known or set()).union(self.window.active) - self._varying
 
 
 def _number_of_parameters(module: LightningModule) -> int:

@@ -65,6 +65,30 @@ def test_an_activation_that_comes_late_in_the_first_window_is_found(module):
     assert not any(network.hooked[36:])
 
 
+@pytest.mark.parametrize("module", [False, True], ids=["function", "module"])
+@pytest.mark.parametrize("first_dead", [False, True])
+@pytest.mark.filterwarnings("ignore:DeadReLUMonitor did not see the activation module")
+def test_an_activation_that_comes_with_a_later_window_is_followed_to_its_end(module, first_dead):
+    torch.manual_seed(0)
+    network, monitor = Late(40, module=module), DeadReLUMonitor()
+    with torch.no_grad():
+        network.second.bias.fill_(1.0)
+        network.out.weight.zero_()
+        network.out.weight[:, 0] = 1.0
+        # Only the very last batch activates the new site's units.
+        network.first.weight[0] = torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0, 10.0])
+        network.second.weight[0] = torch.eye(20)[0]
+        network.out.bias.fill_(-30.0)
+        network.first.bias[1] = -1e3 * first_dead
+    x = torch.randn(160, 6)
+    x[:, 5] = torch.rand(160)
+    x[-1, 5] = 10.0
+    fit(Research(network, lr=0.0), loader(x), [monitor], max_epochs=2)
+    site = "network.late" if module else "network.relu#2"
+    assert monitor.dead_units[site].tolist() == [False] * 3
+    assert monitor.findings == {}
+
+
 def test_while_a_unit_is_dead_the_others_are_looked_at_no_more(monkeypatch):
     torch.manual_seed(0)
     network, monitor, sizes = Plain(), DeadReLUMonitor(), []
