@@ -1,7 +1,6 @@
 """Watch only the few activation modules that have units left to see."""
 
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +10,7 @@ from torch.utils.hooks import RemovableHandle
 from .activation_kinds import kind_of_module, plain_name
 from .checkpointing import in_reentrant_checkpoint
 from .fused_attention import inside_fused
+from .module_scopes import Hook
 
 
 class SiteForm(NamedTuple):
@@ -89,8 +89,7 @@ class SiteWatch:
             if module is None or kind_of_module(module) != form.kind:  # replaced by another
                 self.lost = True
             elif id(module) not in unhooked:
-                hook = partial(self._look, site)
-                self._handles.append(module.register_forward_hook(hook))
+                self._handles.append(module.register_forward_hook(_Look(self, site)))
         self._forms = dict(forms)
 
     def detach(self) -> None:
@@ -106,7 +105,8 @@ class SiteWatch:
         found, self._found = self._found, []
         return found
 
-    def _look(self, site: str, module: nn.Module, args: Any, output: Any) -> None:
+    def look(self, site: str, output: Any) -> None:
+        """Measure the output of a site's module."""
         if not self.watching or not _counts():
             return
         try:
@@ -119,6 +119,18 @@ class SiteWatch:
                 self._found.append((site, kind, measured))
         except Exception as error:
             self._on_error(error)
+
+
+class _Look(Hook):
+    """Have the watch look at what a module returns."""
+
+    def __init__(self, watch: SiteWatch, site: str) -> None:
+        self.watch = watch
+        self.site = site
+
+    def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
+        """Look at the module's output."""
+        self.watch.look(self.site, output)
 
 
 def _counts() -> bool:

@@ -633,7 +633,7 @@ def test_a_copy_is_inert_and_does_not_hold_the_observer(duplicate):
     assert sites(observer.drain()) == [site.removeprefix("net.") for site in TWICE]
     hooks = [h for m in twin.modules() for h in (*m._forward_hooks.values(),)]
     assert not any(hasattr(hook, "observer") for hook in hooks)
-    assert b"callbacks.monitoring.activation_observer" not in pickle.dumps(network)
+    assert b"torchvitals" not in pickle.dumps(network)
     observer.detach()
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
 

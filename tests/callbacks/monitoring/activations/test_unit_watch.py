@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -155,6 +158,21 @@ def test_where_only_modules_are_left_each_has_a_hook_of_its_own(seed):
         assert all(one for _, one, _ in hooked)
         assert not any(two for everything, _, two in hooked[20:] if not everything)
     assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_a_copy_of_a_network_with_hooks_on_its_modules_does_not_hold_the_monitor():
+    network, copies = modules_with_dead_units(), []
+
+    class Copy(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            if network.one._forward_hooks and not network._forward_hooks:
+                copies.extend([pickle.dumps(network), pickle.dumps(copy.deepcopy(network))])
+
+    data = loader(torch.randn(40, 6), batch_size=4)
+    fit(Research(network), data, [DeadReLUMonitor(), Copy()])
+    assert copies
+    assert not any(b"torchvitals" in copied for copied in copies)
+    pickle.loads(copies[0])(torch.randn(2, 6))
 
 
 def test_a_module_that_is_called_twice_is_followed_as_a_whole():
