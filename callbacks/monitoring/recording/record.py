@@ -53,6 +53,13 @@ class Record:
         values: list[float] = self._cells[: len(self.steps), list(self.last).index(layer)].tolist()
         return values
 
+    def at(self, step: int) -> dict[str, float]:
+        """Values of one step by layer; empty if the step has no row."""
+        if step not in self.steps:
+            return {}
+        row = self._cells[self.steps.index(step), : len(self.last)]
+        return dict(zip(self.last, row.tolist(), strict=True))
+
     def add(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Add a row, or more layers to the row of the same step.
 

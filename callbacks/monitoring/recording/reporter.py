@@ -125,13 +125,10 @@ class Reporter:
         self._file.start(self.monitor, resumed)
         if known or not resumed:
             return
-        tables = {quantity: record.history for quantity, record in self.records.items()}
-        totals = self.summary.history
         first = next(iter(self.records.values()))
-        for i, (step, epoch) in enumerate(zip(first.steps, first.epochs, strict=True)):
-            values = {q: {name: row[i] for name, row in t.items()} for q, t in tables.items()}
-            summary = {name: row[i] for name, row in totals.items()}
-            self._file.report(step, epoch, values, summary)
+        for step, epoch in zip(first.steps, first.epochs, strict=True):
+            values = {quantity: record.at(step) for quantity, record in self.records.items()}
+            self._file.report(step, epoch, values, self.summary.at(step))
         for key, text in self.findings.items():
             self._file.finding(key, text)
 

@@ -21,6 +21,7 @@ from torchvitals.callbacks import (
     GradientNormMonitor,
     UpdateRatioMonitor,
 )
+from torchvitals.callbacks.monitoring.recording.json_lines import read_json_lines
 from torchvitals.callbacks.monitoring.recording.loggers import run_folder
 from torchvitals.callbacks.monitoring.recording.record_file import read_record_file
 
@@ -352,6 +353,30 @@ def test_a_run_that_is_resumed_in_a_new_folder_has_the_whole_record_there(tmp_pa
     assert found.records["grad_norm"].history["network.0"] == pytest.approx(
         resumed.history["network.0"], rel=1e-8
     )
+
+
+def test_what_a_new_folder_gets_of_a_thinned_record_is_of_the_same_steps(tmp_path, monkeypatch):
+    # The rows of two layers and those of four totals are thinned at different times.
+    monkeypatch.setattr("torchvitals.callbacks.monitoring.recording.record._MAX_CELLS", 16)
+    monitor = GradientNormMonitor(1)
+    trainer = fit(Research(network()), data(12), [monitor], logger=CSVLogger(tmp_path / "first"))
+    trainer.save_checkpoint(tmp_path / "end.ckpt")
+    again = {"max_epochs": 2, "ckpt_path": tmp_path / "end.ckpt"}
+    fit(Research(network()), data(12), [monitor], logger=CSVLogger(tmp_path / "second"), **again)
+    before, after = reports(tmp_path / "first"), reports(tmp_path / "second")
+    kept = [step for step in after if step < 12]
+    assert len(kept) >= 4
+    assert list(after)[-12:] == list(range(12, 24))
+    for step in kept:
+        assert after[step]["grad_norm"] == before[step]["grad_norm"]
+        assert after[step]["summary"] in (before[step]["summary"], {})
+    assert any(after[step]["summary"] for step in kept)
+
+
+def reports(folder):
+    """The reports of a gradient monitor's file by step."""
+    (path,) = folder.rglob("vitals/GradientNormMonitor.jsonl")
+    return {line["step"]: line for line in read_json_lines(path) if "step" in line}
 
 
 def test_a_run_that_is_resumed_in_a_new_folder_has_what_was_found(tmp_path):
