@@ -1,10 +1,11 @@
-"""To test a checkpoint after fit leaves what the callbacks know of the fit alone."""
+"""A checkpoint that a test or a tuner loads changes nothing in the record of a fit."""
 
 import pytest
 import torch
 from helpers.research import Research, loader
 from helpers.training import quiet_trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.tuner import Tuner
 from torch import nn
 
 from torchvitals.callbacks import (
@@ -36,17 +37,17 @@ def reports(callback):
     return (callback.gradients if isinstance(callback, TrainingDoctor) else callback).steps
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: GradientNormMonitor(1),
-        lambda: UpdateRatioMonitor(1),
-        lambda: ActivationMonitor(1),
-        DeadReLUMonitor,
-        lambda: TrainingDoctor(1),
-        lambda: EarlyStopping("val_loss", patience=9),
-    ],
-)
+CALLBACKS = [
+    lambda: GradientNormMonitor(1),
+    lambda: UpdateRatioMonitor(1),
+    lambda: ActivationMonitor(1),
+    DeadReLUMonitor,
+    lambda: TrainingDoctor(1),
+    lambda: EarlyStopping("val_loss", patience=9),
+]
+
+
+@pytest.mark.parametrize("make", CALLBACKS)
 @pytest.mark.parametrize("evaluate", ["test", "validate"])
 def test_the_record_of_the_fit_stays(make, evaluate, tmp_path):
     data = loader(torch.randn(12, 6))
@@ -62,3 +63,15 @@ def test_the_record_of_the_fit_stays(make, evaluate, tmp_path):
     again.fit(Evaluated(), data, data)
     assert 0 < len(reports(callback)) < len(whole)
     assert reports(callback) == whole[: len(reports(callback))]
+
+
+@pytest.mark.parametrize("make", CALLBACKS)
+def test_a_fit_after_a_search_for_a_rate_does_not_go_on_with_an_earlier_fits_record(make, tmp_path):
+    data = loader(torch.randn(12, 6))
+    callback, settings = make(), {"default_root_dir": tmp_path}
+    quiet_trainer(max_epochs=3, callbacks=callback, **settings).fit(Evaluated(), data, data)
+    whole = list(reports(callback))
+    again, module = quiet_trainer(max_epochs=1, callbacks=callback, **settings), Evaluated()
+    Tuner(again).lr_find(module, data, data, num_training=2, update_attr=False)
+    again.fit(module, data, data)
+    assert reports(callback) == whole[: len(whole) // 3]
