@@ -97,6 +97,7 @@ class ActivationObserver(TorchFunctionMode):
         self._names = frozenset([*functions_of(kinds), *UNIT_DIM, "backward"])
         self._handles: list[RemovableHandle] = []
         self._entered = self._in_mode = self._looks_away = False
+        self._step_is_forward = False
         self.traced = False
         # The outermost scope is the training step itself.
         self._root = Scope(Enter(self, "", None), None)
@@ -135,9 +136,16 @@ class ActivationObserver(TorchFunctionMode):
         """Whether a step is being observed, possibly paused."""
         return self._entered
 
-    def attach(self, root: nn.Module) -> None:
-        """Track which module of ``root`` is running."""
+    def attach(self, root: nn.Module, *, step_is_forward: bool = False) -> None:
+        """Track which module of ``root`` is running.
+
+        Args:
+            root: The module that is trained.
+            step_is_forward: Whether the training step runs as its forward pass, see
+                `runs_step_in_forward`.
+        """
         self.detach()
+        self._step_is_forward = step_is_forward
         leave_out_of_dynamo(type(self).__torch_function__)
         self._side_effects.allow()
         names, unhooked = names_by_module(root), inside_fused(root)
@@ -376,7 +384,7 @@ class ActivationObserver(TorchFunctionMode):
             return
         if not outputs.is_floating_point():
             return  # Integers are not activations.
-        in_step = scope is self._root and not torch.compiler.is_compiling()
+        in_step = not torch.compiler.is_compiling() and self._is_step(scope)
         self.ends_in_layer = self.ends_in_layer and in_step
         site = "" if torch.compiler.is_compiling() else self._site(scope, kind)
         if outputs.numel() == 0:
@@ -393,6 +401,10 @@ class ActivationObserver(TorchFunctionMode):
             self._last = _Record(self._last, scope, site, kind, measured)
             if in_step and self._last_layer is not NO_LAYER:
                 self._loose.add(self._last, given)
+
+    def _is_step(self, scope: Scope) -> bool:
+        """Whether a scope is that of the training step itself."""
+        return scope is self._root or (self._step_is_forward and scope.parent is self._root)
 
     def _note_form(self, site: str, hook: Enter, form: SiteForm) -> None:
         if hook.kind is not None:

@@ -5,7 +5,13 @@ from contextlib import nullcontext
 from typing import Any, Protocol
 
 import torch
+from lightning.pytorch import LightningModule
 from torch import nn
+
+
+def runs_step_in_forward(module: LightningModule) -> bool:
+    """Whether the training step runs as the module's forward pass, within a wrapper (DDP)."""
+    return module.trainer.model is not module
 
 
 class Scope:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .activation_observer import ACTIVATION_MODULES, ActivationObserver, Measure
 from .compilation import has_compiled_parts
+from .module_scopes import runs_step_in_forward
 
 
 class StepObservation:
@@ -37,8 +38,8 @@ class StepObservation:
         """
         self.running = self._observer.traced = False
         self._always = has_compiled_parts(pl_module)
-        if self._always and not self._observer.attached:
-            self._observer.attach(pl_module)
+        if self._always:
+            self._attach(pl_module)
 
     def begin(self, pl_module: LightningModule, *, wanted: bool) -> None:
         """Observe the forward pass of this batch if its step is wanted."""
@@ -47,9 +48,13 @@ class StepObservation:
                 self._observer.detach()
             return
         self.running = True
-        if not self._observer.attached:
-            self._observer.attach(pl_module)
+        self._attach(pl_module)
         self._observer.start()
+
+    def _attach(self, pl_module: LightningModule) -> None:
+        if not self._observer.attached:
+            in_forward = runs_step_in_forward(pl_module)
+            self._observer.attach(pl_module, step_is_forward=in_forward)
 
     def pause(self) -> None:
         """Ignore what the backward pass recomputes."""

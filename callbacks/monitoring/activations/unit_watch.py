@@ -13,6 +13,7 @@ from ....functional.dead_units import ActivityRule, active_units
 from .activation_kinds import activation_modules
 from .activation_observer import ActivationObserver
 from .compilation import has_compiled_parts
+from .module_scopes import runs_step_in_forward
 from .site_watch import SiteForm, SiteWatch, forms_of_modules
 from .unit_window import UnitWindow
 
@@ -140,7 +141,8 @@ class UnitWatch:
             self._observer.detach()
         else:
             if not self._observer.attached:
-                self._observer.attach(module)
+                in_forward = runs_step_in_forward(module)
+                self._observer.attach(module, step_is_forward=in_forward)
             self._observer.start()
         if forms:
             self._hooks.attach(module, forms)
