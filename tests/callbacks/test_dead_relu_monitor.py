@@ -438,7 +438,8 @@ class Gated(Research):
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize(
-    ("model", "said"), [(Ragged, "on nested tensors"), (Gated, "on one number per sample")]
+    ("model", "said"),
+    [(Ragged, "on nested or sparse tensors"), (Gated, "on one number per sample")],
 )
 def test_outputs_without_units_are_among_the_reasons_why_a_module_is_not_seen(model, said):
     monitor, network = DeadReLUMonitor(), nn.Sequential(nn.Linear(5, 3), nn.ReLU())

@@ -103,6 +103,17 @@ class Labelled(Tensor):
     """A tensor of a class of its own, as one of an image is."""
 
 
+class Scaling:
+    """A multiple of the identity, which torch's functions accept; a product with it is lazy."""
+
+    def __init__(self, of):
+        self.of = of
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return cls(2.0 * args[0])
+
+
 def head(inputs=8):
     return nn.Linear(inputs, 3)
 
@@ -277,6 +288,16 @@ NETWORKS = {
             F.relu(n.layers[0](torch.nested.nested_tensor(list(x)))).unbind()]), nn.Linear(4, 3)),
     "a product with a sparse matrix": lambda: Net(
         lambda n, x: n.layers[0](torch.sparse.mm(torch.eye(len(x)).to_sparse(), x.flatten(1))),
+        head(24)),
+    "a sparse activation": lambda: Net(
+        lambda n, x: n.layers[0](
+            torch.sparse.mm(F.relu(torch.eye(len(x)).to_sparse() * n.own), x.flatten(1))),
+        head(24), own=nn.Parameter(torch.ones(()))),
+    "a product that is an operator": lambda: Net(
+        lambda n, x: n.layers[1](F.relu((n.layers[0](x.flatten(1)) @ Scaling(None)).of)),
+        body(), head()),
+    "a penalty that is one number": lambda: Net(
+        lambda n, x: hidden(n, x) + 0.01 * (n.layers[0].weight[0] @ n.layers[0].weight[0]),
         head(24)),
     "rounded straight through": lambda: Net(
         lambda n, x: n.layers[1]((h := hidden(n, x)) + (h.round() - h).detach()), body(), head()),

@@ -347,11 +347,12 @@ class ActivationObserver(TorchFunctionMode):
         name: str,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        result: Tensor,
+        result: Any,
     ) -> None:
         if name in UNIT_DIM:
-            if result.ndim == 0:
-                return  # A product of two vectors, as in a penalty, is no layer's output.
+            # A product of two vectors, as in a penalty, is no layer's output, nor is an operator's.
+            if not isinstance(result, Tensor) or result.ndim == 0:
+                return
             self._last_layer = layer_output(name, args, kwargs, result, self._last_layer)
             self.ends_in_layer = True
             if not torch.compiler.is_compiling():
@@ -382,8 +383,9 @@ class ActivationObserver(TorchFunctionMode):
         # samples, belongs to a loss or a gate.
         if outputs.is_nested or outputs.ndim < min(2, self._last_layer.ndim or 2):
             return
-        if not outputs.is_floating_point():
-            return  # Integers are not activations.
+        # Integers are not activations, and the entries of sparse matrices have no units.
+        if not outputs.is_floating_point() or outputs.layout != torch.strided:
+            return
         in_step = not torch.compiler.is_compiling() and self._is_step(scope)
         self.ends_in_layer = self.ends_in_layer and in_step
         site = "" if torch.compiler.is_compiling() else self._site(scope, kind)
