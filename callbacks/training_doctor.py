@@ -74,8 +74,8 @@ class TrainingDoctor(Callback):
             whose counterpart in training is the training loss, else the first. Failing that, it
             picks a name with ``loss`` that is logged in validation, or one with ``nll``, ``ce``,
             ``bce``, ``cross_entropy``, ``mse``, ``cost``, ``objective`` or ``criterion`` instead,
-            if its first value is of the training loss's size; then a regression's ``mae`` or
-            ``rmse``, converted to the squared error, absolute error or Huber loss that training
+            if its first value is of the training loss's size; then a regression's ``mae``, ``rmse``
+            or ``r2``, converted to the squared error, absolute error or Huber loss that training
             minimises; then ``val`` alone, if ``train`` is the training loss; then any name whose
             counterpart in training follows the training loss, or equals it within 2% if the outputs
             and targets of that loss cannot be read. With several validation loaders, a name without

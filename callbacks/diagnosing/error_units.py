@@ -21,17 +21,23 @@ class ErrorUnits:
         power: 2 for the squared error, 1 for the absolute one, between them for a Huber loss.
         shape: Ratio of the mean squared error to the square of the mean absolute one, pi / 2 for
             normally distributed errors.
+        variance: Of the targets; NaN if unknown.
     """
 
     scale: float
     power: float
     shape: float
+    variance: float = math.nan
 
     def loss_at(self, name: str, error: float) -> float | None:
-        """Convert an error that is logged under this name; None if the name is of none.
+        """Convert an error, or a coefficient of determination, logged under this name.
 
         Exact for a root mean squared error if that is squared in training, and for a mean absolute
-        error if that is the loss. Otherwise errors are assumed to be distributed as in training.
+        error if that is the loss. Otherwise errors are assumed to be distributed as in training,
+        and validation's targets to vary as much.
+
+        Returns:
+            The loss; None if the name is of neither.
         """
         match error_in(name):
             case "absolute":
@@ -40,6 +46,8 @@ class ErrorUnits:
                 absolute = error / math.sqrt(self.shape)
             case "squared":
                 absolute = math.sqrt(error / self.shape)
+            case "determination" if self.variance > 0:
+                absolute = math.sqrt((1 - error) * self.variance / self.shape)
             case _:
                 return None
         return float(self.scale * absolute**self.power)
@@ -58,7 +66,8 @@ def error_units(vitals: Vitals) -> ErrorUnits | None:
     if not known or math.isnan(power):
         return None
     scale = statistics.median(loss / a**power for loss, a, _ in known)
-    return ErrorUnits(scale, power, statistics.median(s / a**2 for _, a, s in known))
+    shape = statistics.median(s / a**2 for _, a, s in known)
+    return ErrorUnits(scale, power, shape, vitals.objective.target_variance)
 
 
 def _power_of(logs: list[tuple[float, float]]) -> float:

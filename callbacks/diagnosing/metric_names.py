@@ -14,11 +14,12 @@ _OTHER_SCORE = (
     r"(val|valid|test|macro|micro|weighted)?f1(s|scores?|macro|micro|weighted)?"
     r"|[a-z]*au(c|roc|prc)s?\d*"
 )
-# Errors of a regression, by the words that alone make up their names.
+# Errors of a regression, and the score that tells them, by the words that alone are their names.
 _ERRORS = {
     "absolute": ({"mae"}, {"mean", "absolute", "error"}),
     "root": ({"rmse"}, {"root", "mean", "squared", "error"}),
     "squared": ({"mean", "squared", "error"},),
+    "determination": ({"r2"}, {"r2", "score"}, {"r", "squared"}),
 }
 # Metrics that are better when smaller are no scores, whatever they are of.
 _ERROR = (
@@ -60,7 +61,7 @@ def find_error(names: Iterable[str]) -> str:
 
 
 def error_in(name: str) -> str:
-    """Return ``"absolute"``, ``"root"`` (of squares) or ``"squared"``; empty for other names."""
+    """Return which error a name is of: a key of `_ERRORS`; empty for other names."""
     words = set(_split(name)) - (_PLAIN - {"loss"})
     return next((kind for kind, known in _ERRORS.items() if words in known), "")
 
@@ -78,7 +79,8 @@ def find_score(names: Iterable[str]) -> str:
 def is_unknown(name: str) -> bool:
     """Whether a name says more than validation, but neither loss, error nor score."""
     score = is_accuracy(name) or is_ranking(name) or is_decision(name) or _has(name, _OTHER_SCORE)
-    named = _is_error(name) or score or is_bare(name) or bool(words_of(name) & set(OTHER_LOSSES))
+    error = _is_error(name) or bool(error_in(name))
+    named = error or score or is_bare(name) or bool(words_of(name) & set(OTHER_LOSSES))
     return not named and "loss" not in name.lower()
 
 

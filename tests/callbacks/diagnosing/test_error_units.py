@@ -17,7 +17,7 @@ from torchvitals.callbacks.diagnosing.metric_names import error_in
 from torchvitals.callbacks.diagnosing.vital_signs.signs import Objective
 from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
 
-SQUARES = ErrorUnits(scale=2.0, power=2.0, shape=2.0)
+SQUARES = ErrorUnits(scale=2.0, power=2.0, shape=2.0, variance=50.0)
 DISTANCES = ErrorUnits(scale=1.0, power=1.0, shape=2.0)
 HUBER = ErrorUnits(scale=3.0, power=1.5, shape=2.0)
 
@@ -34,6 +34,8 @@ HUBER = ErrorUnits(scale=3.0, power=1.5, shape=2.0)
         ("RMSE", "root"),
         ("dev_root_mean_squared_error", "root"),
         ("val_mean_squared_error", "squared"),
+        ("val_r2", "determination"),
+        ("val/R2Score", "determination"),
         # Read as losses, parts of them, in units of their own, or something else.
         ("val_mse", ""),
         ("val_mae_loss", ""),
@@ -58,6 +60,9 @@ def test_names_of_errors(name, kind):
         (DISTANCES, "val_mean_squared_error", 18.0, 3.0),
         (HUBER, "val_mae", 4.0, 24.0),
         (HUBER, "val_rmse", 4.0 * math.sqrt(2), 24.0),
+        (SQUARES, "val_r2", 0.9, 5.0),
+        (SQUARES, "val_r2", -1.0, 100.0),
+        (HUBER, "val_r2", 0.9, None),  # of an unknown variance
         (SQUARES, "val_score", 3.0, None),
     ],
 )
@@ -67,12 +72,13 @@ def test_the_loss_at_an_error(units, name, error, loss):
 
 def test_the_shape_of_errors_is_the_usual_one():
     signs = Vitals(
-        objective=Objective("regression", "squared"), data_losses=[18.0, 8.0, 0.0, 1.0],
+        objective=Objective("regression", "squared", target_variance=9.0),
+        data_losses=[18.0, 8.0, 0.0, 1.0],
         absolute_errors=[3.0, 2.0, 0.0, 0.1], squared_errors=[18.0, 8.0, 0.0, 1.0],
     )  # fmt: skip
-    assert error_units(signs) == ErrorUnits(2.0, 2.0, 2.0)
+    assert error_units(signs) == ErrorUnits(2.0, 2.0, 2.0, 9.0)
     signs.objective.kind, signs.data_losses = "absolute", signs.absolute_errors
-    assert error_units(signs) == ErrorUnits(1.0, 1.0, 2.0)
+    assert error_units(signs) == ErrorUnits(1.0, 1.0, 2.0, 9.0)
     for kind in ("huber", "cross_entropy", None):  # too few batches to tell, or no regression
         signs.objective.kind = kind
         assert error_units(signs) is None
@@ -123,6 +129,10 @@ class Memory(LightningModule):
         return torch.optim.Adam(self.parameters(), lr=3e-3)
 
 
+def determination(prediction, target):
+    return 1 - F.mse_loss(prediction, target) / target.var(correction=0)
+
+
 def root(prediction, target):
     return F.mse_loss(prediction, target).sqrt()
 
@@ -131,6 +141,7 @@ def root(prediction, target):
     ("name", "error", "loss", "tolerance"),
     [
         ("val_rmse", root, F.mse_loss, 1e-4),
+        ("val_r2", determination, F.mse_loss, 0.5),
         ("val_mae", F.l1_loss, F.l1_loss, 1e-4),
         ("val_mae", F.l1_loss, F.mse_loss, 0.35),
         ("val_mae", F.l1_loss, F.smooth_l1_loss, 0.5),
