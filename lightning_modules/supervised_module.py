@@ -253,6 +253,14 @@ class SupervisedModule(LightningModule):
             restore_generator_state(self.trainer, self._generator_states)
         self._generator_states = None
 
+    def on_validation_epoch_start(self) -> None:
+        """Reset the validation metrics, which an interrupted validation leaves behind."""
+        self._metrics_of("val").reset()
+
+    def on_test_epoch_start(self) -> None:
+        """Reset the test metrics, which an interrupted test leaves behind."""
+        self._metrics_of("test").reset()
+
     def on_train_epoch_end(self) -> None:
         """Log the epoch's metrics."""
         self._restore_epoch()

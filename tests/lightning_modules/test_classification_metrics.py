@@ -87,6 +87,23 @@ def test_logits_from_0_to_1_are_not_taken_for_probabilities(shift):
     assert parts.compute()["calibration_error"].item() == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("stage", ["validate", "test"])
+def test_what_an_interrupted_evaluation_took_in_counts_no_more(stage):
+    def interrupted(batch, dataloader_idx):
+        if batch[0].max() > 100:
+            raise RuntimeError("interrupted")
+        return batch
+
+    x, y = normal(64, 4), torch.arange(64) % 3
+    module, run = MLPClassifier(4, 3), getattr(quiet_trainer(), stage)
+    expected = run(module, loader(x, y), verbose=False)
+    module.on_after_batch_transfer = interrupted
+    other = torch.cat([10 * x[:32], 1000 * x[:32]])
+    with pytest.raises(RuntimeError, match="interrupted"):
+        run(module, loader(other, y, batch_size=32), verbose=False)
+    assert run(module, loader(x, y), verbose=False) == expected
+
+
 def test_a_copy_takes_its_own_outputs():
     class Mine(Classifier):
         sign = 1
