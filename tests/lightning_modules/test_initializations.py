@@ -12,6 +12,7 @@ from torchvitals.lightning_modules.building_blocks.initializations import (
     WeightLayer,
     initialize,
 )
+from torchvitals.lightning_modules.building_blocks.lsuv import lsuv_
 
 WIDTH, DEPTH = 256, 30
 
@@ -146,6 +147,15 @@ def test_lsuv_gives_every_layer_unit_variance_on_the_first_batch(kind):
     model.eval()(x)
     assert found == pytest.approx([1.0] * len(found), abs=0.03)
     assert len(found) == (7 if kind == "mlp" else 3)
+
+
+@pytest.mark.parametrize("activation", ["relu", "selu"])
+def test_lsuv_drops_nothing_meanwhile(activation):
+    arguments = {"activation": activation, "dropout": 0.5}
+    for model in (MLPClassifier(64, 3, **arguments), ConvNetClassifier(1, 3, **arguments)):
+        before = torch.get_rng_state()
+        lsuv_(model.network, torch.ones(8, 1, 8, 8))
+        assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_lsuv_leaves_statistics_and_modes_alone():
