@@ -39,8 +39,9 @@ def resolve(argument: str, choice: Any, table: Mapping[str, Callable[..., Any]])
 def plain(choice: Any, table: Mapping[str, Any]) -> tuple[Any, Options]:
     """Return name and options of a choice as plain values, which any checkpoint can hold.
 
-    A choice that cannot be imported by name, such as a lambda, gets a name that is refused on
-    loading, so that it is never loaded as something else.
+    A choice that cannot be imported by name, such as a lambda, or created again, such as a module
+    that does not keep its arguments, gets a name that is refused on loading, so that it is never
+    loaded as something else.
 
     Returns:
         Name or import path, and options that were bound to the choice itself.
@@ -53,18 +54,29 @@ def plain(choice: Any, table: Mapping[str, Any]) -> tuple[Any, Options]:
         positional = dict(zip(parameters, choice.args, strict=False))
         return name, {**options, **positional, **choice.keywords}
     if isinstance(choice, nn.Module):
-        parameters = list(inspect.signature(type(choice)).parameters)
-        options = {p: getattr(choice, p) for p in parameters if hasattr(choice, p)}
-        return plain(type(choice), table)[0], options
+        return _of_module(choice, table)
     for name, known in table.items():
         if known is choice:
             return name, {}
     return _path(choice), {}
 
 
+def _of_module(module: nn.Module, table: Mapping[str, Any]) -> tuple[str, Options]:
+    kind = type(module)
+    name = plain(kind, table)[0]
+    takes_arguments = kind.__init__ is not nn.Module.__init__
+    parameters = list(inspect.signature(kind).parameters) if takes_arguments else []
+    options = {p: getattr(module, p) for p in parameters if hasattr(module, p)}
+    if name not in table and len(options) < len(parameters):
+        return f"<{kind.__name__} does not keep its arguments: give it again when loading>", {}
+    return name, options
+
+
 def fresh(choice: Any, options: Options) -> nn.Module:
     """Create a module from a class, factory, instance or function of one tensor."""
     if isinstance(choice, nn.Module):
+        if options:
+            raise TypeError("a module has its options already")
         return copy.deepcopy(choice)
     if inspect.isclass(choice) or isinstance(choice, functools.partial) or options:
         made = choice(**options)

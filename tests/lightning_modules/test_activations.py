@@ -85,6 +85,38 @@ def test_what_has_no_name_is_refused_on_loading_rather_than_replaced(tmp_path):
         MLPClassifier(**model.hparams)
 
 
+class Sine(nn.Module):
+    def forward(self, x):
+        return x.sin()
+
+
+class Scaled(nn.Module):
+    def __init__(self, function, factor=1.0):
+        super().__init__()
+        self.function, self.c = function, factor
+
+    def forward(self, x):
+        return self.function(self.c * x)
+
+
+@pytest.mark.parametrize("choice", [Sine(), nn.Sequential(Sine(), Sine()), Scaled(torch.sin, 2.0)])
+def test_a_module_is_loaded_as_it_was_or_refused(choice):
+    x, model = torch.randn(7, 4), MLPClassifier(4, 3, hidden=(5,), activation=choice)
+    if isinstance(choice, Sine):
+        again = MLPClassifier(**model.hparams)
+    else:
+        with pytest.raises(ValueError, match="give it again when loading"):
+            MLPClassifier(**model.hparams)
+        again = MLPClassifier(**{**model.hparams, "activation": choice})
+    again.load_state_dict(model.state_dict())
+    torch.testing.assert_close(again(x), model(x))
+
+
+def test_options_of_a_module_are_its_own():
+    with pytest.raises(TypeError, match="a module has its options already"):
+        MLPClassifier(4, 3, activation=nn.ELU(), activation_options={"alpha": 0.5})
+
+
 @pytest.mark.parametrize("choice", [3, nn.Linear])
 def test_what_is_no_activation_is_refused(choice):
     with pytest.raises(TypeError):
