@@ -13,14 +13,14 @@ from .optimizers import OPTIMIZERS
 
 _TABLES: dict[str, dict[str, Any]] = {"activation": ACTIVATIONS, "optimizer": OPTIMIZERS}
 
-_NUMBERS = ("class_weights", "hidden", "channels")
+_NUMBERS = ("class_weights", "hidden", "channels", "kernel_sizes")
 
 
 def plain_hyperparameters(hyperparameters: dict[str, Any]) -> Options:
     """Return names and options in place of classes, partials and instances.
 
-    Scalars of NumPy and torch, class weights, widths, and what NumPy has in options become Python's
-    own numbers.
+    Scalars of NumPy and torch, class weights, widths, kernel sizes, and what NumPy has in options
+    become Python's own numbers.
     """
     changed: Options = {
         name: value.tolist()
@@ -30,7 +30,7 @@ def plain_hyperparameters(hyperparameters: dict[str, Any]) -> Options:
     changed |= {
         name: plain_value(value)
         for name, value in hyperparameters.items()
-        if name.endswith("_options") and value
+        if name.endswith("_options") or (name in _NUMBERS and type(value) in (list, tuple))
     }
     for argument, table in _TABLES.items():
         choice = hyperparameters.get(argument)

@@ -302,6 +302,7 @@ def sgd_of_numpy(parameters, lr):
         {"optimizer": sgd_of_numpy},
         {"scheduler": "cosine", "scheduler_options": {"eta_min": np.float64(1e-4)}},
         {"hidden": np.array([8, 8]), "norm": "batch", "norm_options": {"eps": np.float64(1e-4)}},
+        {"hidden": [np.int64(8), np.int64(8)], "class_weights": tuple(np.ones(7))},
     ],
 )
 def test_numbers_of_numpy_leave_checkpoints_that_resume(arguments, tmp_path):
