@@ -53,7 +53,7 @@ class NumberEncoder:
 
     Attributes:
         names: Columns, in order.
-        constant: Columns that do not vary over the training rows.
+        constant: Columns whose features do not vary over the training rows.
         empty: Columns without finite values in the training rows.
 
     Raises:
@@ -126,7 +126,10 @@ class NumberEncoder:
         missing = x.isnan() if self.infinite != "missing" else ~finite
         indicates = missing.any(0) & torch.tensor(self.missing == "indicator")
         self._indicated = _chosen(names, indicates)
-        self.constant, self.empty = _chosen(names, known & (low == high)), _chosen(names, ~known)
+        # Where one value is known and others are missing, what stands for those may differ from it.
+        differs = missing.any(0) & ~torch.isclose(self._statistics["fill"], low)
+        self.constant = _chosen(names, known & (low == high) & ~indicates & ~differs)
+        self.empty = _chosen(names, ~known)
 
     def encode(self, table: Table) -> Tensor:
         """Return the features of all rows.

@@ -115,7 +115,7 @@ def test_what_is_refused_says_where(policies, message):
 @pytest.mark.parametrize("missing", ["mean", "median", "zero", "indicator", -7])
 def test_constant_and_empty_columns_stay_finite_and_are_told(scaling, missing):
     table = read_table(
-        {"gone": [None, np.nan, np.inf, 1e30], "same": [0.1, 0.1, None, 0.1], "a": [1, 2, 3, 4]}
+        {"gone": [None, np.nan, np.inf, 1e30], "same": [0.1, 0.1, 0.1, None], "a": [1, 2, 3, 4]}
     )
     encoder = NumberEncoder(scaling, missing, "clip")
     encoder.fit(table, ["gone", "same", "a"], np.arange(3))
@@ -123,7 +123,15 @@ def test_constant_and_empty_columns_stay_finite_and_are_told(scaling, missing):
     encoded = encoder.encode(table)
     assert encoded.isfinite().all()
     assert encoded[:, 0].abs().max() == 0
-    assert encoded[[0, 1, 3], 1].unique().numel() == 1
+    assert encoded[:3, 1].unique().numel() == 1
+
+
+@pytest.mark.parametrize("missing", ["mean", "median", "zero", "indicator", 0.1, -7])
+def test_a_column_of_one_value_or_none_is_constant_if_its_features_are(missing):
+    encoder, table = NumberEncoder("none", missing), read_table({"a": [0.1, None, 0.1, 0.1]})
+    encoder.fit(table, ["a"], np.arange(4))
+    varies = len(encoder.encode(table).round(decimals=9).unique(dim=0)) > 1
+    assert encoder.constant == ([] if varies else ["a"])
 
 
 def test_numbers_that_cannot_be_scaled_are_refused():
