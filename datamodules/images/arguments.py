@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -78,15 +79,20 @@ def checked_normalization(
     """
     if mean is None and std is None:
         return None
-    if mean is None or std is None or len(mean) != len(std) or not len(mean):
+    if mean is None or std is None or not _are_lists_of_one_length(mean, std):
         raise ValueError(
-            f"Expected `mean` and `std` with one number for each channel, but got {mean} and {std}."
+            f"Expected `mean` and `std` with one number for each channel, as in [0.5], but got "
+            f"{mean} and {std}."
         )
     if not min(std) > 0:
         raise ValueError(f"Expected `std` to be positive, but got {std}.")
     shaped = (torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1) for values in (mean, std))
     first, second = shaped
     return first, second
+
+
+def _are_lists_of_one_length(mean: Sequence[float], std: Sequence[float]) -> bool:
+    return numpy.ndim(mean) == 1 and numpy.shape(mean) == numpy.shape(std) and len(mean) > 0
 
 
 def worker_processes(wanted: int | None, *, stored: bool, devices: int) -> int:

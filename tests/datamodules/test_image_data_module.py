@@ -583,6 +583,7 @@ def test_operations_by_name_are_parsed_from_yaml_and_augment():
         ({"image_size": 0}, "`image_size` to be a positive number"),
         ({"image_size": (3, 4, 5)}, "`image_size` to be a positive number"),
         ({"mean": [0.5]}, r"`mean` and `std` with one number .* got \[0.5\] and None"),
+        ({"mean": 0.5, "std": 0.25}, r"each channel, as in \[0.5\], but got 0.5 and 0.25"),
         ({"mean": [0.5], "std": [0.0]}, "`std` to be positive"),
         ({"dataset": (torch.zeros(2, 3), [0, 1])}, r"\(N, H, W\), but got \(2, 3\)"),
     ],
