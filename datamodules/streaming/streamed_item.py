@@ -45,12 +45,18 @@ def as_pixels(image: Any) -> Tensor:
             ``(C, H, W)``. A last, or else first, dimension of 1, 3 or 4 holds the channels.
 
     Raises:
-        ValueError: If it has another type or shape.
+        ValueError: If it has another type or shape, or a palette.
 
     Example:
         >>> as_pixels(torch.zeros(5, 6, 3, dtype=torch.uint8)).shape
         torch.Size([3, 5, 6])
     """
+    if getattr(image, "mode", None) == "P":
+        raise ValueError(
+            "Expected images that hold their colours, but got numbers of colours in a palette, "
+            "which litdata does not keep. Apply `image.convert('RGB')` before the stream is "
+            "written, or in `read` if that decodes the images."
+        )
     pixels = image if isinstance(image, Tensor) else torch.from_numpy(np.array(image))
     if pixels.dtype == torch.uint8:
         if pixels.ndim == 2:

@@ -202,6 +202,11 @@ def test_other_pixels_are_refused(image):
         as_pixels(image)
 
 
+def test_numbers_of_colours_in_a_palette_are_not_taken_for_greys():
+    with pytest.raises(ValueError, match=r"`image.convert\('RGB'\)` before the stream is written"):
+        as_pixels(Image.new("RGB", (4, 4), "red").quantize(2))
+
+
 def test_images_of_several_shapes_are_refused():
     rows = [(torch.zeros(3, 4, side).byte(), 0, 0) for side in (5, 6)]
     with pytest.raises(ValueError, match=r"one shape, but got \[\(3, 4, 5\), \(3, 4, 6\)\]"):
