@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from .building_blocks.choices import Options
-from .building_blocks.images import check_images, convolutional_network
+from .building_blocks.images import check_images, check_positions, convolutional_network
 from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one, check_widths
 from .classifier import Classifier
 
@@ -14,7 +14,8 @@ from .classifier import Classifier
 class ConvNetClassifier(Classifier):
     """3x3 convolutions with 2x2 max pooling between them, then global average pooling.
 
-    Each convolution is followed by normalisation, activation and dropout. Images may have any size.
+    Each convolution is followed by normalisation, activation and dropout. Images may have any size,
+    but instance normalisation needs more than ``2 ** (len(channels) - 1)`` pixels in one dimension.
 
     Args:
         in_channels: Channels of the images.
@@ -70,8 +71,10 @@ class ConvNetClassifier(Classifier):
         network = convolutional_network([in_channels, *channels], num_classes, recipe)
         super().__init__(network, num_classes, **training)
         self.in_channels = in_channels
+        self._norm, self._stride = norm, 2 ** (len(channels) - 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of shape ``(N, num_classes)``."""
         check_images(x, self.in_channels)
+        check_positions(x, self._norm, self._stride)
         return super().forward(x)

@@ -5,13 +5,12 @@ from typing import Any
 from torch import Tensor
 
 from .building_blocks.choices import Options
-from .building_blocks.images import check_images
+from .building_blocks.images import check_images, check_positions
 from .building_blocks.recipe import Recipe, check_at_least_one
 from .building_blocks.residual import (
     Depth,
     ResidualNetwork,
     Stem,
-    check_positions,
     check_residual,
     initialize_residual,
 )
@@ -98,5 +97,7 @@ class ResNetClassifier(Classifier):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of shape ``(N, num_classes)``."""
         check_images(x, self.in_channels)
-        check_positions(x, self._stem, self._norm)
+        large = self._stem == "imagenet"
+        others = ', `stem="cifar"`' if large else ""
+        check_positions(x, self._norm, 32 if large else 8, others=others)
         return super().forward(x)

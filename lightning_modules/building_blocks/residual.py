@@ -163,21 +163,6 @@ def check_residual(depth: int, stem: str) -> None:
     choose("stem", stem, dict.fromkeys(STEMS))
 
 
-def check_positions(x: Tensor, stem: str, norm: str) -> None:
-    """Refuse images that the last stage would reduce to one position for instance normalisation.
-
-    Raises:
-        ValueError: If instance normalisation would see a single value of each channel.
-    """
-    stride = 32 if stem == "imagenet" else 8
-    if norm == "instance" and max(x.shape[2:]) <= stride:
-        raise ValueError(
-            f'Expected images of more than {stride} pixels for `norm="instance"` with '
-            f'`stem="{stem}"`, but got {tuple(x.shape)}. Use `norm="group"`, larger images'
-            + (' or `stem="cifar"`.' if stem == "imagenet" else ".")
-        )
-
-
 def initialize_residual(
     network: ResidualNetwork, recipe: Recipe, *, zero_init_residual: bool
 ) -> None:
