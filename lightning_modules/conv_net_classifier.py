@@ -70,7 +70,7 @@ class ConvNetClassifier(Classifier):
         )
         network = convolutional_network([in_channels, *channels], num_classes, recipe)
         super().__init__(network, num_classes, **training)
-        self.in_channels = in_channels
+        self._init_scheme, self.in_channels = init, in_channels
         self._norm, self._stride = norm, 2 ** (len(channels) - 1)
 
     def forward(self, x: Tensor) -> Tensor:

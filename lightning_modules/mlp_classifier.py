@@ -70,7 +70,7 @@ class MLPClassifier(Classifier):
         )
         network = dense_network([in_features, *hidden], num_classes, recipe)
         super().__init__(network, num_classes, **training)
-        self.in_features = in_features
+        self._init_scheme, self.in_features = init, in_features
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of shape ``(N, num_classes)``."""

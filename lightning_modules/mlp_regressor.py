@@ -70,7 +70,7 @@ class MLPRegressor(Regressor):
         )
         network = dense_network([in_features, *hidden], out_features, recipe)
         super().__init__(network, **training)
-        self.in_features = in_features
+        self._init_scheme, self.in_features = init, in_features
 
     def forward(self, x: Tensor) -> Tensor:
         """Return outputs of shape ``(N, out_features)``."""

@@ -91,7 +91,7 @@ class ResNetClassifier(Classifier):
         )
         initialize_residual(network, recipe, zero_init_residual=zero_init_residual)
         super().__init__(network, num_classes, **training)
-        self.in_channels = in_channels
+        self._init_scheme, self.in_channels = init, in_channels
         self._stem, self._norm = stem, norm
 
     def forward(self, x: Tensor) -> Tensor:

@@ -78,6 +78,8 @@ class SupervisedModule(LightningModule):
         TypeError: If ``network`` is not an ``nn.Module``.
     """
 
+    _init_scheme = "default"  # set by a subclass that has initialised the network by another
+
     def __init__(
         self,
         network: nn.Module | None,
@@ -354,7 +356,7 @@ class SupervisedModule(LightningModule):
             self._epoch_so_far = None
         self._restore_epoch()
         self._metrics_of("train").begin_batch()
-        if self.hparams.get("init") == "lsuv" and not self._is_scaled and batch_idx == 0:
+        if self._init_scheme == "lsuv" and not self._is_scaled and batch_idx == 0:
             self._is_scaled = True
             lsuv_(self.network, batch[0], reduce=self.trainer.strategy.reduce)
 

@@ -106,6 +106,7 @@ class TextClassifier(Classifier):
             windows: dict[str, Any] = {"channels": channels, "kernel_sizes": kernel_sizes}
             network = convolution_network(num_classes, recipe, **windows, **words)
         super().__init__(network, num_classes, **training)
+        self._init_scheme = init
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of shape ``(N, num_classes)``."""

@@ -149,6 +149,18 @@ def test_lsuv_gives_every_layer_unit_variance_on_the_first_batch(kind):
     assert len(found) == (7 if kind == "mlp" else 3)
 
 
+class Mine(MLPClassifier):
+    def __init__(self):
+        super().__init__(64, 10, hidden=(32,), init="lsuv", lr=1e-12)
+
+
+def test_lsuv_is_for_subclasses_that_choose_it_too():
+    x, y = 5 * torch.randn(64, 64), torch.arange(64) % 10
+    model = Mine()
+    quiet_trainer(max_epochs=1).fit(model, DataLoader(TensorDataset(x, y), batch_size=64))
+    assert model.network[1](x).var().item() == pytest.approx(1.0, abs=0.03)
+
+
 @pytest.mark.parametrize("activation", ["relu", "selu"])
 def test_lsuv_drops_nothing_meanwhile(activation):
     arguments = {"activation": activation, "dropout": 0.5}
