@@ -52,13 +52,19 @@ def outermost_arguments(module: object, frame: FrameType | None) -> Options:
         frame: Frame of one of its ``__init__``.
 
     Returns:
-        Values by name, including those of ``**kwargs``.
+        Values by name, including those of ``**kwargs``, and of ``*args`` if they are passed on.
     """
     arguments: Options = {}
+    positional: list[str] = []
     while frame is not None and frame.f_locals.get("self") is module:
         if frame.f_code.co_name == "__init__":
             given = inspect.getargvalues(frame)
             arguments = {name: given.locals[name] for name in given.args[1:]}
+            own = given.args[1 : frame.f_code.co_argcount]
+            if given.varargs:
+                arguments.update(zip(positional, given.locals[given.varargs], strict=False))
+                own += positional
+            positional = own
             arguments.update(given.locals.get(given.keywords, {}) if given.keywords else {})
         frame = frame.f_back
     return arguments

@@ -288,6 +288,30 @@ def test_a_subclass_loads_back_with_no_argument(tmp_path):
     assert loaded.lr == 0.01
 
 
+class PassedOn(MLPClassifier):
+    """A subclass that leaves all arguments but its own to the base class."""
+
+    def __init__(self, extra, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
+class PassedOnAgain(PassedOn):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, lr=0.01, **kwargs)
+
+
+@pytest.mark.parametrize("kind", [PassedOn, PassedOnAgain])
+def test_a_subclass_that_passes_arguments_on_loads_back_with_none(kind, tmp_path):
+    model = kind(3, 64, 7, hidden=(5,))
+    trainer = quiet_trainer()
+    trainer.fit(model, loader(IMAGES, LABELS))
+    trainer.save_checkpoint(tmp_path / "run.ckpt")
+    assert dict(model.hparams) == {"extra": 3, "in_features": 64, "num_classes": 7, "hidden": (5,)}
+    loaded = kind.load_from_checkpoint(tmp_path / "run.ckpt")
+    torch.testing.assert_close(loaded(IMAGES), model(IMAGES))
+    assert loaded.lr == model.lr
+
+
 def sgd_of_numpy(parameters, lr):
     return torch.optim.SGD(parameters, lr=np.float64(lr), momentum=np.float32(0.5))
 
