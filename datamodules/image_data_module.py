@@ -29,7 +29,12 @@ from .images.indexed_images import IndexedBatch
 from .images.picture import draw_batch
 from .images.preparing import prepare_images
 from .images.split_loaders import SplitLoaders, loaders_of_splits, make_loaders
-from .loading import Loaders, check_split_arguments, one_class_finding
+from .loading import (
+    Loaders,
+    check_split_arguments,
+    keep_plain_hyperparameters,
+    one_class_finding,
+)
 from .loading.trainer_slot import TrainerSlot
 from .streaming.streamed_item import Reading
 from .streaming.streamed_set import StreamedSet
@@ -150,9 +155,7 @@ class ImageDataModule(LightningDataModule):
                 dataset_options=dataset_options,
             )
         self.save_hyperparameters(ignore=[] if isinstance(dataset, str) else ["dataset"])
-        self.hparams.update(plain_value(dict(self.hparams)))
-        # A checkpoint with a path in it would not load with `weights_only=True`.
-        self.hparams["data_dir"] = str(data_dir)
+        keep_plain_hyperparameters(self, ImageDataModule)
         self.dataset, self.data_dir = checked_dataset(dataset), Path(data_dir)
         self.batch_size, self.balanced, self.seed = batch_size, balanced, seed
         self.augment = BatchAugment(augment, seed=seed)

@@ -20,6 +20,7 @@ from .loading import (
     Loaders,
     check_split_arguments,
     duplicates_finding,
+    keep_plain_hyperparameters,
     make_splits,
 )
 from .tables.category_encoder import CategoryEncoder, Encoding, Unseen
@@ -152,7 +153,7 @@ class TabularDataModule(LightningDataModule):
         given = {"data": data, "test_data": test_data, "predict_data": predict_data}
         texts = [name for name, value in given.items() if value is None or isinstance(value, str)]
         self.save_hyperparameters(ignore=list(given.keys() - texts))
-        self.hparams.update(plain_value(dict(self.hparams)))
+        keep_plain_hyperparameters(self, TabularDataModule)
         self._given = given
         self._prepared = TablePreparation(
             TableSource(target, features, ignore, delimiter, missing_values, column_names),

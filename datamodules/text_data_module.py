@@ -17,6 +17,7 @@ from .loading import (
     Loaders,
     check_split_arguments,
     duplicates_finding,
+    keep_plain_hyperparameters,
     make_splits,
     one_class_finding,
 )
@@ -122,7 +123,7 @@ class TextDataModule(LightningDataModule):
         # Data in memory would be copied into each checkpoint.
         in_memory = [n for n, value in self._given.items() if not isinstance(value, str | None)]
         self.save_hyperparameters(ignore=in_memory)
-        self.hparams.update(plain_value(dict(self.hparams)))
+        keep_plain_hyperparameters(self, TextDataModule)
         self.augment = TextAugment("none" if augment is None else augment, seed=seed, p=augment_p)
         self.batch_size, self.balanced = batch_size, balanced
         self.length_buckets = length_buckets

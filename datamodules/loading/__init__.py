@@ -10,6 +10,7 @@ from .epoch_sampler import EpochSampler
 from .findings import duplicates_finding, one_class_finding
 from .indexed_tensors import IndexedTensors
 from .loaders import Loaders
+from .plain_hyperparameters import keep_plain_hyperparameters
 from .splits import check_split_arguments, make_splits
 from .visible_files import visible_entries, visible_files
 
@@ -22,6 +23,7 @@ __all__ = [
     "Loaders",
     "check_split_arguments",
     "duplicates_finding",
+    "keep_plain_hyperparameters",
     "make_splits",
     "one_class_finding",
     "visible_entries",

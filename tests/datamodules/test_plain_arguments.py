@@ -1,5 +1,7 @@
 """Arguments that are numbers and lists of NumPy and pandas leave checkpoints that load."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -54,3 +56,29 @@ def test_a_checkpoint_holds_plain_values(name, tmp_path):
     resumed = quiet_trainer(max_epochs=2, limit_train_batches=2)
     resumed.fit(make_model(), datamodule=make_data(), ckpt_path=tmp_path / "run.ckpt")
     assert resumed.current_epoch == 2
+
+
+class FromAFolder(TabularDataModule):
+    def __init__(self, folder: Path, rows, size):
+        rows.to_csv(folder / "rows.csv", index=False)
+        super().__init__(folder / "rows.csv", "y", batch_size=size)
+
+
+class FromArrays(ImageDataModule):
+    def __init__(self, images, labels):
+        super().__init__((images, labels))
+
+
+def test_what_a_subclass_got_is_plain_or_left_out(tmp_path):
+    data = FromAFolder(tmp_path, FRAME, np.int64(16))
+    assert data.hparams["folder"] == str(tmp_path)
+    assert data.hparams["size"] == 16
+    assert data.hparams["data"] == str(tmp_path / "rows.csv")
+    assert "rows" not in data.hparams
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(MLPClassifier(2, 2), datamodule=data)
+    trainer.save_checkpoint(tmp_path / "run.ckpt")
+    MLPClassifier.load_from_checkpoint(tmp_path / "run.ckpt", weights_only=True)
+    images = FromArrays(torch.rand(20, 1, 4, 4), torch.arange(20) % 2)
+    for kept in (images.hparams, images.hparams_initial):
+        assert not {"dataset", "images", "labels"} & kept.keys()
