@@ -372,6 +372,10 @@ class SupervisedModule(LightningModule):
             "ranks": of_every_rank(self.trainer, so_far),
         }
 
+    def setup(self, stage: str) -> None:
+        """Forget both if they are not of the checkpoint that is resumed, which is loaded later."""
+        self._generator_states = self._epoch_so_far = None
+
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep both until training resumes; trained weights are not rescaled."""
         self._is_scaled = checkpoint.get("global_step", 0) > 0

@@ -99,3 +99,21 @@ def test_a_run_interrupted_within_an_epoch_draws_the_same_dropout(step, tmp_path
         train(Interrupt(tmp_path / "it.ckpt", step))
     resumed = train(ckpt=tmp_path / "it.ckpt")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.mark.parametrize("how", ["load_from_checkpoint", "test"])
+def test_weights_of_a_checkpoint_that_are_trained_anew_draw_by_the_seed(how, tmp_path):
+    data = ImageDataModule("digits", batch_size=512)
+    model, trainer = MLPClassifier(64, 10, hidden=(32,), dropout=0.5), quiet_trainer(max_epochs=1)
+    trainer.fit(model, data)
+    trainer.save_checkpoint(tmp_path / "run.ckpt")
+    ends = []
+    for seed in (1, 1, 2):
+        loaded = MLPClassifier.load_from_checkpoint(tmp_path / "run.ckpt")
+        if how == "test":
+            quiet_trainer().test(loaded, data, ckpt_path=tmp_path / "run.ckpt", verbose=False)
+        torch.manual_seed(seed)
+        quiet_trainer(max_epochs=1).fit(loaded, data)
+        ends.append(loaded.network[1].weight.detach())
+    assert torch.equal(ends[0], ends[1])
+    assert not torch.equal(ends[0], ends[2])
