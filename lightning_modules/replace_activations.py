@@ -39,7 +39,8 @@ def replace_activations(
     are found.
 
     By default, gates and output activations such as ``nn.Sigmoid`` are replaced as well; use
-    ``replaced`` to choose.
+    ``replaced`` to choose. A LightningModule's checkpoint does not hold the change: replace them
+    again in what ``load_from_checkpoint`` returns.
 
     Args:
         network: Network or LightningModule, or an activation itself.
