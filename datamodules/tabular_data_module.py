@@ -93,7 +93,8 @@ class TabularDataModule(LightningDataModule):
 
     Raises:
         ValueError: If a name is unknown or a number is out of range.
-        TypeError: If there is one string instead of several, or a missing value is not a string.
+        TypeError: If there is one string instead of several, a missing value is not a string, or
+            ``augment`` is not a mapping.
 
     Example:
         >>> from sklearn.datasets import load_wine
@@ -144,7 +145,8 @@ class TabularDataModule(LightningDataModule):
             raise ValueError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
         _check_task("balanced", balanced and regression, task)
         _check_task("standardize_target", standardize_target and not regression, task)
-        if categories == "ordinal" and (augment or {}).get("mixup"):
+        self.augment = TableAugment(augment, seed=seed)
+        if categories == "ordinal" and self.augment.operations.get("mixup"):
             raise ValueError(
                 "Expected `categories='one_hot'` for 'mixup', but got 'ordinal', whose numbers "
                 "cannot be mixed."
@@ -164,7 +166,6 @@ class TabularDataModule(LightningDataModule):
             ),
             TargetNumbers(standardize=standardize_target) if regression else ClassLabels(),
         )
-        self.augment = TableAugment(augment, seed=seed)
         if test_data is not None:
             test_fraction = 0.0
         check_split_arguments(val_fraction, test_fraction, num_folds, fold)

@@ -36,6 +36,7 @@ class TableAugment:
 
     Raises:
         ValueError: If a name is unknown or a number is out of range.
+        TypeError: If ``operations`` is not a mapping.
 
     Example:
         >>> augment = TableAugment({"swap": 1.0})
@@ -49,6 +50,11 @@ class TableAugment:
     """
 
     def __init__(self, operations: Mapping[str, float] | None = None, *, seed: int = 0) -> None:
+        if not isinstance(operations, Mapping | None):
+            raise TypeError(
+                f"Expected `augment` to map operations to numbers, as in {{'mixup': 0.2}}, but got "
+                f"{operations!r}."
+            )
         self.operations = {name: float(value) for name, value in (operations or {}).items()}
         for name, value in self.operations.items():
             most = choose("augment", name, _OPERATIONS)

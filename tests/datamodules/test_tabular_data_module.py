@@ -657,6 +657,12 @@ def test_one_string_instead_of_several_is_refused(argument):
         TabularDataModule(people(), "sick", **{argument: "id"})
 
 
+@pytest.mark.parametrize("categories", ["one_hot", "ordinal"])
+def test_augmentation_is_no_name(categories):
+    with pytest.raises(TypeError, match=r"as in \{'mixup': 0.2\}, but got 'mixup'"):
+        TabularDataModule(people(), "sick", augment="mixup", categories=categories)
+
+
 def test_missing_values_are_strings():
     with pytest.raises(TypeError, match=r"`missing_values` to be strings.* -999: use '-999'"):
         TabularDataModule(people(), "sick", missing_values=["", -999])
