@@ -303,17 +303,22 @@ class ImageDataModule(LightningDataModule):
         self._check_test_split()
         return self._loading().predict("test", self.batch_size, trainer=self.trainer)
 
-    def on_after_batch_transfer(self, batch: IndexedBatch, dataloader_idx: int) -> Batch:
+    def on_after_batch_transfer(
+        self, batch: IndexedBatch | Tensor, dataloader_idx: int
+    ) -> Batch | Tensor:
         """Augment (in training only) and normalise.
 
         Args:
-            batch: Images, class indices and items, as yielded by a loader.
+            batch: Images, class indices and items, as yielded by a loader. Lightning also passes a
+                module's ``example_input_array``: one tensor, which stays as it is.
             dataloader_idx: Not used.
 
         Returns:
             Images, shape ``(N, *image_shape)``, in the dtype of the Trainer's module, and class
             indices or, for mixed images, probabilities.
         """
+        if isinstance(batch, Tensor):
+            return batch
         x, y, index = batch
         trainer = self.trainer
         x = self._finish.scaled(x)

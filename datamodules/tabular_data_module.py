@@ -319,11 +319,15 @@ class TabularDataModule(LightningDataModule):
 
         Args:
             batch: Features, targets and rows, as yielded by a loader, or features and rows.
+                Lightning also passes a module's ``example_input_array``: one tensor, which stays
+                as it is.
             dataloader_idx: Not used.
 
         Returns:
             Features and targets, or only features.
         """
+        if isinstance(batch, Tensor):
+            return batch
         *parts, index = batch
         if self.trainer and self.trainer.training and not self.trainer.sanity_checking:
             x, y = parts
