@@ -80,7 +80,8 @@ class TabularDataModule(LightningDataModule):
         augment: For training batches: any of ``{"noise": std, "swap": probability, "mixup":
             alpha}``, see ``TableAugment``; None changes nothing.
         batch_size: Rows in a batch, on each rank.
-        balanced: Whether to sample training rows so that all classes are equally frequent.
+        balanced: Whether to sample training rows with replacement so that all classes are equally
+            frequent; a row that is drawn again in an epoch is augmented differently.
         val_fraction: Fraction of the rows for validation.
         test_fraction: Fraction of the rows for testing.
         num_folds: Number of folds of the rows outside the test split; one validates.
@@ -289,7 +290,12 @@ class TabularDataModule(LightningDataModule):
         members = self._splits["train"]
         weights = balancing_weights(self._y[members]) if self.balanced else None
         return self._loaders.train(
-            self._data, members, self.batch_size, trainer=self.trainer, weights=weights
+            self._data,
+            members,
+            self.batch_size,
+            trainer=self.trainer,
+            weights=weights,
+            span=len(self._y) if self.balanced else 0,
         )
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:

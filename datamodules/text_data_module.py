@@ -64,7 +64,8 @@ class TextDataModule(LightningDataModule):
             nothing.
         augment_p: Probability that a training text is changed at all.
         batch_size: Texts in a batch, on each rank.
-        balanced: Whether to sample training texts so that all classes are equally frequent.
+        balanced: Whether to sample training texts with replacement so that all classes are equally
+            frequent; a text that is drawn again in an epoch is augmented differently.
         length_buckets: Whether training batches hold texts of similar lengths, which saves
             padding.
         val_fraction: Fraction of the texts for validation.
@@ -233,6 +234,7 @@ class TextDataModule(LightningDataModule):
             trainer=self.trainer,
             weights=balancing_weights(self._y[members]) if self.balanced else None,
             lengths=data.lengths[members] if self.length_buckets else None,
+            span=len(data) if self.balanced and self.augment.operations else 0,
         )
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:

@@ -13,6 +13,9 @@ from .encoded_texts import Encode, flat_numbers, pad_numbers
 class AugmentedTexts(Dataset[tuple[Tensor, Tensor]]):
     """Texts that are augmented and encoded each time they are loaded.
 
+    Items wrap around: those beyond the last text start again with the first, so that a text that is
+    drawn again can have a different item.
+
     Args:
         texts: The texts.
         encode: Returns the ids of a text's tokens.
@@ -48,7 +51,8 @@ class AugmentedTexts(Dataset[tuple[Tensor, Tensor]]):
         """Return a batch of items: token ids, int64 of shape ``(B, L)``, and labels."""
         index, epoch = torch.as_tensor(items, dtype=torch.int64), int(self._epoch)
         changed = (
-            self.augment(self.texts[item], index=item, epoch=epoch)[0] for item in index.tolist()
+            self.augment(self.texts[item % len(self)], index=item, epoch=epoch)[0]
+            for item in index.tolist()
         )
         numbers, lengths = flat_numbers(self.encode(text) for text in changed)
-        return pad_numbers(numbers, lengths), self.labels[index]
+        return pad_numbers(numbers, lengths), self.labels[index % len(self)]

@@ -319,6 +319,21 @@ def test_classes_are_drawn_equally_often_by_choice():
     assert y.bincount().tolist() == [57, 3]
 
 
+def test_a_row_that_is_drawn_again_is_augmented_differently():
+    x, y = torch.arange(40.0)[torch.randperm(40)][:, None] ** 2, [0] * 36 + [1] * 4
+    data = TabularDataModule((x, y), balanced=True, test_fraction=0, augment={"noise": 0.1})
+    seen = []
+
+    class Seen(MLPClassifier):
+        def training_step(self, batch, batch_idx):
+            seen.append(batch[0][batch[1] == 1])
+            return super().training_step(batch, batch_idx)
+
+    quiet_trainer().fit(Seen(1, 2), datamodule=data)
+    assert len(torch.cat(seen)) > 10
+    assert len(torch.cat(seen).unique()) == len(torch.cat(seen))
+
+
 def test_rows_in_two_splits_are_found():
     columns = people(60)
     data = TabularDataModule(columns, "sick", ignore=["id"])

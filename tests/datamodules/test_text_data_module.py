@@ -289,6 +289,15 @@ def test_batches_are_of_similar_lengths_unless_told_not_to():
     assert sorted(map(max, lengths[:5])) != [max(x) for x in lengths[:5]]
 
 
+def test_a_text_that_is_drawn_again_is_augmented_differently():
+    texts = [" ".join(f"{row}x{i}" for i in range(30)) for row in range(40)]
+    arguments = {"val_fraction": 0, "test_fraction": 0, "augment": {"random_swap": 0.5}}
+    data = TextDataModule((texts, [0] * 36 + [1] * 4), balanced=True, **arguments)
+    drawn = [tuple(row) for x, y in data.train_dataloader() for row in x[y == 1].tolist()]
+    assert len(drawn) > 10
+    assert len(set(drawn)) == len(drawn)
+
+
 def test_balanced_batches_have_equal_shares_of_the_classes():
     labels = ["pro" if i % 6 == 0 else "con" for i in range(120)]
     data = TextDataModule((TEXTS, labels), balanced=True, batch_size=16)
