@@ -78,6 +78,8 @@ class LossCall:
         weighed: Whether the step weights or drops the losses of entries before it adds them up.
         measure: Function that gives a regression's mean loss of predictions and targets; None if
             unknown.
+        shares: Targets as shares of the classes, shape ``(samples, classes)``, of which ``target``
+            has the largest; None if it has all there is to know.
     """
 
     kind: str
@@ -93,6 +95,7 @@ class LossCall:
     by_hand: bool = False
     weighed: bool = False
     measure: Callable[[Tensor, Tensor], Tensor] | None = None
+    shares: Tensor | None = None
 
 
 def has_graph(loss: Any) -> bool:
@@ -320,6 +323,12 @@ def own_shape(tensor: Tensor) -> tuple[int, ...]:
 def output_of(node: Any) -> str | None:
     """Return the function that a tensor is the output of, past reshapes; None for a layer."""
     return _OUTPUTS.get(base_name(past_shapes(node)))
+
+
+def single_parent(node: Any) -> Any:
+    """Return a node's only parent, constants apart; None if it has several."""
+    parents = [parent for parent, _ in node.next_functions if parent is not None]
+    return parents[0] if len(parents) == 1 else None
 
 
 def past_shapes(node: Any) -> Any:

@@ -96,12 +96,17 @@ def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossRea
     counted = known.float()
     weight = counted if call.weight is None else counted * call.weight.float()[safe]
     best = scores.argmax(-1)
-    losses = -scores.gather(1, safe[:, None])[:, 0]
+    shares = call.shares
+    losses = -(
+        scores.gather(1, safe[:, None])[:, 0] if shares is None else (scores * shares).sum(1)
+    )
     none = counted.new_zeros(classes)
     nan = none.new_full((), _NAN)
     # For a log-softmax they are 1.
     sums = scores.exp().sum(-1).aminmax() if call.kind == "nll" else (nan, nan)
     targets, count = none.index_add(0, safe, counted), counted.sum()
+    if shares is not None:
+        targets = shares.sum(0)
     figures = [
         (losses * weight).sum() / weight.sum(),
         ((best == safe) * counted).sum() / count,

@@ -17,6 +17,7 @@ from .autograd_graph import (
     has_graph,
     own_shape,
 )
+from .entropies_by_hand import are_labels, find_entropies
 from .errors_by_hand import find_errors
 from .loss_look import Look, look_at, on_host
 from .loss_news import BatchReading, LossNews, join_batch
@@ -67,6 +68,7 @@ class LossRecord:
         self.objective = Objective()
         self._looks = 0
         self._has_looked = False
+        self._reads_entropies: bool | None = None
         self._pending: list[Tensor | float] = []
         self.factor = 1.0
         self._readings: list[Look] = []
@@ -115,7 +117,9 @@ class LossRecord:
         is_first, self._has_looked = not self._has_looked, True
         calls = find_loss_calls(loss, signs=is_first) if has_graph(loss) else []
         if has_graph(loss) and not calls:
-            calls = find_errors(loss, outputs or {}) or find_pairs(loss)
+            calls = (
+                find_errors(loss, outputs or {}) or self._entropies(loss, batch) or find_pairs(loss)
+            )
         if any(call.prediction.is_complex() or call.target.is_complex() for call in calls):
             calls = []  # A reading would use their real parts alone.
         if not calls:
@@ -133,6 +137,14 @@ class LossRecord:
         self._looks += 1
         total = loss.detach().float().reshape(()) * factor
         self._readings.append(look_at(self._looks, calls, total, batch))
+
+    def _entropies(self, loss: Tensor, batch: Any) -> list[LossCall]:
+        """Find a hand-written cross-entropy; at the first, see whether it is one of labels."""
+        calls = find_entropies(loss)
+        if calls and self._reads_entropies is None:
+            shares = calls[0].shares
+            self._reads_entropies = shares is None or are_labels(shares, batch)
+        return calls if self._reads_entropies else []
 
     def _describe_unread(self, loss: Tensor, batch: Any, inputs: Tensor | None) -> None:
         """Describe a loss whose batches cannot be read."""

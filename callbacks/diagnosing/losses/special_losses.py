@@ -14,6 +14,7 @@ from .autograd_graph import (
     output_of,
     past_shapes,
     root_of,
+    single_parent,
 )
 from .overlap_losses import is_overlap_of_logits
 
@@ -82,13 +83,13 @@ def divergence_of(loss: Tensor) -> str | None:
         The name; None for logarithms, and if there is no divergence.
     """
     node: Any = root_of(loss)
-    while base_name(node) in ("Mean", "Sum", "Div", "Mul") and _single_parent(node) is not None:
-        node = _single_parent(node)
-    product = _single_parent(node) if base_name(node) == "Sub" else None
+    while base_name(node) in ("Mean", "Sum", "Div", "Mul") and single_parent(node) is not None:
+        node = single_parent(node)
+    product = single_parent(node) if base_name(node) == "Sub" else None
     # What is subtracted is the product of targets and predictions.
     if base_name(product) != "Mul" or node.next_functions[0][0] is not None:
         return None
-    name = output_of(_single_parent(product))
+    name = output_of(single_parent(product))
     return name if name in ("softmax", "sigmoid") else None
 
 
@@ -102,7 +103,7 @@ def rates_for_logarithms(loss: Tensor) -> str | None:
         The name; None for logarithms, and if there is no such loss.
     """
     rate, product = _poisson_terms(loss)
-    if rate is None or rate.next_functions[0][0] is not _single_parent(product):
+    if rate is None or rate.next_functions[0][0] is not single_parent(product):
         return None
     name = base_name(past_shapes(rate.next_functions[0][0]))
     return name.lower() if name in ("Softplus", "Relu", "Exp", "Sigmoid") else None
@@ -111,17 +112,17 @@ def rates_for_logarithms(loss: Tensor) -> str | None:
 def _poisson_terms(loss: Tensor) -> tuple[Any, Any]:
     """Find the two terms of `poisson_nll_loss`: rates, and targets times logarithms of rates."""
     node: Any = root_of(loss)
-    while base_name(node) in ("Mean", "Sum", "Div", "Mul", "Add") and _single_parent(node):
-        node = _single_parent(node)
+    while base_name(node) in ("Mean", "Sum", "Div", "Mul", "Add") and single_parent(node):
+        node = single_parent(node)
     if base_name(node) != "Sub" or len(node.next_functions) != 2:
         return None, None
     rate, product = (parent for parent, _ in node.next_functions)
-    logarithm = _single_parent(product) if base_name(product) == "Mul" else None
+    logarithm = single_parent(product) if base_name(product) == "Mul" else None
     given: Any = logarithm
     if base_name(given) == "Log":
         given = given.next_functions[0][0]
         # A small constant is added first.
-        given = _single_parent(given) if base_name(given) == "Add" else given
+        given = single_parent(given) if base_name(given) == "Add" else given
     of_logarithm = base_name(rate) == "Exp" and rate.next_functions[0][0] is logarithm
     fits = logarithm is not None and (of_logarithm or given is rate)
     return (rate, product) if fits else (None, None)
@@ -160,18 +161,18 @@ def hinge_targets(loss: Tensor) -> Tensor | None:
         The targets; None if there is no such loss.
     """
     node: Any = root_of(loss)
-    while base_name(node) in _REDUCTIONS and _single_parent(node):
-        node = _single_parent(node)
+    while base_name(node) in _REDUCTIONS and single_parent(node):
+        node = single_parent(node)
     if base_name(node) not in ("Clamp", "ClampMin", "Relu"):
         return None
-    margin = past_shapes(_single_parent(node))
+    margin = past_shapes(single_parent(node))
     first = margin.next_functions[0][0] if base_name(margin) == "Sub" else None
     if base_name(margin) not in ("Rsub", "Sub") or first is not None:
         return None
-    product = past_shapes(_single_parent(margin))
+    product = past_shapes(single_parent(margin))
     if base_name(product) != "Mul" or len(product.next_functions) != 2:
         return None
-    score = _single_parent(product)
+    score = single_parent(product)
     if base_name(past_shapes(score)) not in LAYERS:
         return None
     side = "self" if product.next_functions[0][0] is None else "other"
@@ -190,13 +191,13 @@ def targets_of_softmax(loss: Tensor) -> Tensor | None:
         The targets, shape ``(samples, classes)``; None if there is no such loss.
     """
     node: Any = root_of(loss)
-    while base_name(node) in ("Mul", "Div") and base_name(_single_parent(node)) in ("Mul", "Div"):
-        node = _single_parent(node)
+    while base_name(node) in ("Mul", "Div") and base_name(single_parent(node)) in ("Mul", "Div"):
+        node = single_parent(node)
     for name in ("Div", "Neg", "Sum"):
-        if base_name(node) != name or _single_parent(node) is None:
+        if base_name(node) != name or single_parent(node) is None:
             return None
-        node = _single_parent(node)
-    if base_name(node) != "Mul" or base_name(_single_parent(node)) != "LogSoftmax":
+        node = single_parent(node)
+    if base_name(node) != "Mul" or base_name(single_parent(node)) != "LogSoftmax":
         return None
     target = factor_of(node)
     if not isinstance(target, Tensor) or target.ndim != 2 or target.shape[1] < 2:
@@ -254,9 +255,3 @@ def _crossed(
     if joined != (n, n) or n < _MIN_SAMPLES or own not in ((n, 1), (n,)):
         return None
     return (own, (n,)) if own == (n, 1) else (own, (n, 1))
-
-
-def _single_parent(node: Any) -> Any:
-    """Return a node's only parent, constants apart; None if it has several."""
-    parents = [parent for parent, _ in node.next_functions if parent is not None]
-    return parents[0] if len(parents) == 1 else None

@@ -1,0 +1,144 @@
+"""Cross-entropies that torch does not compute in one node: hand-written, or of class probabilities.
+
+``-(target * x.log_softmax(1)).sum(1).mean()``, which is what `cross_entropy` does with targets that
+have a column for each class, and ``-(target * p.log() + (1 - target) * (1 - p).log()).mean()`` of
+``p = x.sigmoid()``, also with `logsigmoid`, as `multilabel_soft_margin_loss` has it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from ..inputs.batch_tensors import are_same, tensors_of
+from .autograd_graph import (
+    LOSS_NODES,
+    LossCall,
+    base_name,
+    factor_of,
+    is_number,
+    output_of,
+    past_shapes,
+    root_of,
+    single_parent,
+    terms_are_alone,
+)
+
+_REDUCTIONS = ("Mean", "Sum", "Neg", "Add", "Sub", "Squeeze", "View")
+_SCALES = ("Mul", "Div")
+_LOGARITHMS = ("LogSoftmax", "Log", "LogSigmoid")
+_SMALL_CHANGES = ("Add", "Clamp", "ClampMin", "ClampMax")
+# Dimension 0 of a matrix, which is stored as an unsigned number.
+_ROWS = (0, 2**64 - 2)
+_MAX_ERROR = 1e-4
+
+
+def find_entropies(loss: Tensor) -> list[LossCall]:
+    """Find the one cross-entropy that a loss is the mean or sum of, among other terms.
+
+    Args:
+        loss: Scalar with its graph, before ``backward``, with none of torch's losses in it.
+
+    Returns:
+        At most one loss.
+    """
+    products, passed = _products(root_of(loss))
+    call = _of_classes(*products) if len(products) == 1 else _of_labels(products)
+    if call is None:
+        return []
+    is_sum = "Sum" in passed and (call.shares is None or passed.isdisjoint({"Mean", "Div"}))
+    return [replace(call, reduction=2 if is_sum else 1, is_alone=terms_are_alone(loss))]
+
+
+def are_labels(shares: Tensor, batch: Any) -> bool:
+    """Whether shares of classes are labels, and not what a network thinks of the samples.
+
+    Waits for the device.
+
+    Args:
+        shares: Shape ``(samples, classes)``.
+        batch: The batch, of any form.
+
+    Returns:
+        True for shares that add up to 1 if each sample has one class, perhaps smoothed, or if they
+        are part of the batch.
+    """
+    if not bool(((shares.sum(1) - 1).abs() < _MAX_ERROR).all()):
+        return False
+    return _is_of_one_class(shares) or any(are_same(shares, given) for given in tensors_of(batch))
+
+
+def _is_of_one_class(shares: Tensor) -> bool:
+    """Whether each row has one class, and the same small share of each of the others, if any."""
+    if bool(((shares == 0) | (shares == 1)).all()):
+        return True
+    classes = shares.shape[1]
+    others = (1 - shares.amax(1)) / (classes - 1)
+    return classes > 2 and bool(((others - shares.amin(1)).abs() < _MAX_ERROR).all())
+
+
+def _products(root: Any) -> tuple[list[Any], set[str]]:
+    """Find products of logarithms with constants, and the kinds of nodes between them and the loss.
+
+    Weights for each entry may leave some out, and are not passed.
+    """
+    level, seen, found = [root], set[Any](), list[Any]()
+    while level and len(seen) < LOSS_NODES:
+        node = level.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if base_name(node) == "Mul" and base_name(single_parent(node)) in _LOGARITHMS:
+            found.append(node)
+        elif base_name(node) in _REDUCTIONS or (
+            base_name(node) in _SCALES and is_number(factor_of(node))
+        ):
+            level += [parent for parent, _ in node.next_functions]
+    return found, {base_name(node) for node in seen if node not in found}
+
+
+def _of_classes(product: Any) -> LossCall | None:
+    logarithm, shares = single_parent(product), factor_of(product)
+    if base_name(logarithm) != "LogSoftmax" or not isinstance(shares, Tensor):
+        return None
+    scores = logarithm._saved_result.detach()
+    if scores.ndim != 2 or scores.shape != shares.shape or logarithm._saved_dim in _ROWS:
+        return None
+    # Negative in ``(-target * x.log_softmax(1)).sum()``.
+    shares, source = shares.detach().abs().float(), logarithm.next_functions[0]
+    return LossCall(
+        "cross_entropy", scores, shares.argmax(1), output_of(source[0]), ascends=False,
+        source=source, by_hand=True, shares=shares,
+    )  # fmt: skip
+
+
+def _of_labels(products: Sequence[Any]) -> LossCall | None:
+    """Read the products with labels and with 1 minus them, of a binary cross-entropy."""
+    logarithms = [single_parent(product) for product in products]
+    given = [_past_small_changes(logarithm.next_functions[0][0]) for logarithm in logarithms]
+    turned = [base_name(node) in ("Rsub", "Neg") for node in given]
+    if sorted(turned) != [False, True]:
+        return None
+    yes, no = turned.index(False), turned.index(True)
+    if _past_small_changes(given[no].next_functions[0][0]) is not given[yes]:
+        return None
+    of_logits, node = base_name(logarithms[yes]) == "LogSigmoid", past_shapes(given[yes])
+    if not (of_logits or base_name(node) == "Sigmoid"):
+        return None
+    prediction = logarithms[yes]._saved_self if of_logits else node._saved_result
+    labels = factor_of(products[yes])
+    if not isinstance(labels, Tensor) or labels.shape != prediction.shape:
+        return None
+    # Negative in ``-y * p.log() - (1 - y) * (1 - p).log()``.
+    return LossCall(
+        "bce_logits" if of_logits else "bce", prediction.detach(), labels.detach().abs().float(),
+        output_of(given[yes]), ascends=False, source=(given[yes], 0), by_hand=True,
+    )  # fmt: skip
+
+
+def _past_small_changes(node: Any) -> Any:
+    """Return the node before a small constant is added, and before bounds."""
+    while base_name(node) in _SMALL_CHANGES and node.next_functions:
+        node = node.next_functions[0][0]
+    return node
