@@ -127,7 +127,7 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
         weight = None if call.weight is None else call.weight.float()
         data_loss = F.binary_cross_entropy_with_logits(prediction, target, pos_weight=weight)
     else:
-        data_loss = F.binary_cross_entropy(prediction, target)
+        data_loss = _cross_entropy(prediction, target)
     said = prediction > (0.0 if is_logits else 0.5)
     right = (said == (target > 0.5)).float().mean() if fits else data_loss
     columns = columns_of(target)
@@ -141,6 +141,12 @@ def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossRead
     positive = said.float().sum(0)
     predicted = torch.cat([len(said) - positive, positive]) if len(positive) == 1 else positive
     return LossReading(torch.stack(figures), moments_of(columns), predicted)
+
+
+def _cross_entropy(chances: Tensor, target: Tensor) -> Tensor:
+    """Return what `binary_cross_entropy` does, or NaN for no chances, which it refuses."""
+    yes, no = chances.log().clamp(min=-100), torch.log1p(-chances).clamp(min=-100)
+    return -(target * yes + (1 - target) * no).mean()
 
 
 def _placed(target: Tensor, rows: int) -> Tensor:

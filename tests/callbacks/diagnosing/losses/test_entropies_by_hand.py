@@ -83,6 +83,18 @@ def test_of_labels(name):
     assert record.objective.positives == pytest.approx(float(SEVERAL.sum(1).mean()))
 
 
+@pytest.mark.parametrize("logit", [float("nan"), float("inf")])
+def test_chances_that_are_none_and_sure_ones_are_no_error(logit):
+    chances = (logits() * torch.tensor(logit)).sigmoid()
+    record = LossRecord()
+    record.look(entropy(chances, SEVERAL), 1.0)
+    record.settle()
+    assert record.objective.kind == "bce"
+    # Sure of the wrong label, torch's own loss is 100.
+    sure = [] if logit != logit else [F.binary_cross_entropy(chances, SEVERAL).item()]
+    assert record.data_losses == pytest.approx(sure)
+
+
 def test_a_function_in_front_is_named_and_other_terms_are_told_apart():
     z = logits()
     of_probabilities = -(ONE_HOT * z.softmax(1).log_softmax(1)).sum(1).mean()
