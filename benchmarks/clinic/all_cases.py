@@ -105,6 +105,8 @@ import faulty.sentences
 import faulty.series
 import faulty.signals
 import faulty.sports
+import faulty.starter
+import faulty.starter_more
 import faulty.steps
 import faulty.structure
 import faulty.studio
@@ -253,6 +255,7 @@ import healthy.sequences
 import healthy.series
 import healthy.signals
 import healthy.sports
+import healthy.starter
 import healthy.structured
 import healthy.studio
 import healthy.tabular
@@ -421,6 +424,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.model_zoo.CASES,
     *faulty.model_zoo_more.CASES,
     *faulty.model_zoo_rest.CASES,
+    *faulty.starter.CASES,
+    *faulty.starter_more.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
     *healthy.ablations.CASES,
@@ -575,6 +580,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.zoo_more.CASES,
     *healthy.model_zoo.CASES,
     *healthy.model_zoo_more.CASES,
+    *healthy.starter.CASES,
 )
 CASES = FAULTY + HEALTHY
 
