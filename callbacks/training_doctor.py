@@ -239,8 +239,7 @@ class TrainingDoctor(Callback):
     def _plan(self, trainer: Trainer, plans: list[tuple[float, float]]) -> None:
         vitals, schedule, step = self._observation.vitals, self._schedule, trainer.global_step
         vitals.planned_steps, vitals.batches_per_epoch = map(min, zip(*plans, strict=True))
-        if not (self._going_on and step > 0):
-            schedule.plan(step, vitals.planned_steps)
+        schedule.plan(step, vitals.planned_steps, resumed=self._going_on and step > 0)
         self._observation.learn_plan(trainer, trainer.current_epoch)
         self._monitors.set_pace(schedule.pace(step))
         self._set_window()

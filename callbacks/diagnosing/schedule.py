@@ -44,16 +44,19 @@ class Schedule:
         self._reported = 0
         self._has_begun = self._grows = False
 
-    def plan(self, step: int, planned_steps: float) -> None:
-        """Set the interval for a training run that begins.
+    def plan(self, step: int, planned_steps: float, *, resumed: bool = False) -> None:
+        """Set the interval for a fit that begins.
 
         Args:
             step: Steps done.
             planned_steps: Planned steps of the run; infinite if unknown.
+            resumed: Whether it continues from a saved state, and with it from the last report.
         """
         share = int(min(_MAX_INTERVAL, max(_MIN_INTERVAL, planned_steps / _REPORTS_IN_A_TRAINING)))
         self._grows = self._given is None and math.isinf(planned_steps)
-        self.interval, self._reported = self._given or share, step
+        self.interval = self._given or share
+        if not resumed:
+            self._reported = step
         self.grow(step)
 
     def grow(self, step: int) -> bool:

@@ -148,6 +148,17 @@ def test_the_doctor_says_once_what_lasts_through_two_fits():
     assert len(case.losses) == 160
 
 
+def test_the_doctor_reports_a_longer_fit_at_longer_intervals():
+    doctor, module = TrainingDoctor(), OfDigits(0.5)
+    trainer = quiet_trainer(max_epochs=1, callbacks=[doctor])
+    trainer.fit(module, digits())
+    assert doctor.gradients.every_n_steps == 5
+    trainer.fit_loop.max_epochs = 20
+    trainer.fit(module, digits())
+    assert doctor.gradients.every_n_steps == 10
+    assert doctor.gradients.steps[-3:] == [379, 389, 399]
+
+
 def test_the_doctor_finds_nothing_in_the_later_fits_of_a_healthy_training():
     doctor, module = TrainingDoctor(), OfDigits(0.5)
     trainer = quiet_trainer(max_epochs=4, callbacks=[doctor])

@@ -107,6 +107,17 @@ def test_it_goes_on_from_its_state():
     assert [step for step in (200, 399, 400) if resumed.reports(step)] == [400]
 
 
+@pytest.mark.parametrize(("given", "interval"), [(None, 50), (10, 10)])
+def test_a_resumed_fit_has_the_interval_of_its_own_plan(given, interval):
+    saved = planned(None, steps=200)
+    assert saved.reports(100)
+    resumed = Schedule(given)
+    resumed.load_state_dict(saved.state_dict())
+    resumed.plan(104, 2_000, resumed=True)
+    assert resumed.interval == interval
+    assert [step for step in range(105, 151) if resumed.reports(step)][-1] == 150
+
+
 def test_the_interval_of_a_training_of_unknown_length_grows_with_it():
     schedule = planned(None)
     begins, reports = {}, []
