@@ -139,3 +139,11 @@ def test_predictions_are_in_the_units_of_the_data(outputs, tmp_path, capsys):
     else:  # a network of one's own, which predicts a deviation, too
         torch.testing.assert_close(found, torch.cat(scaled))
         assert "remain standardised" in capsys.readouterr().out
+
+
+def test_predictions_of_different_lengths_stay_batches(tmp_path, capsys):
+    batches = [torch.rand(2, 5), torch.rand(2, 7)]
+    _write_predictions(quiet_trainer(default_root_dir=tmp_path), batches)
+    found = torch.load(tmp_path / "predictions.pt", weights_only=True)
+    assert [batch.shape for batch in found] == [(2, 5), (2, 7)]
+    assert "2 batches" in capsys.readouterr().out

@@ -65,9 +65,10 @@ class CommandLine(LightningCLI):
 
 
 def _write_predictions(trainer: Trainer, batches: list[Any], data: Any = None) -> None:
-    """Write one file per rank: a tensor of all samples, or the list of batches of other outputs."""
+    """Write one file per rank: a tensor of all samples if they fit into one, else the batches."""
     found: Any = batches
-    if all(isinstance(batch, torch.Tensor) and batch.ndim for batch in batches):
+    are_samples = all(isinstance(batch, torch.Tensor) and batch.ndim for batch in batches)
+    if are_samples and len({batch.shape[1:] for batch in batches}) == 1:
         found = _in_units(torch.cat(batches), data)
     folder = Path(trainer.log_dir or trainer.default_root_dir)
     folder.mkdir(parents=True, exist_ok=True)
