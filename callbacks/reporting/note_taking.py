@@ -94,7 +94,7 @@ def _order(finding: Finding) -> tuple[bool, int, int]:
 
 def _in_words(value: str | float) -> str:
     if value == "Infinity":
-        return "no limit"
+        return "unknown"
     if isinstance(value, str):
         return value
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.6g}"

@@ -110,7 +110,7 @@ def test_facts_are_in_words():
     assert take_notes(Case(facts=facts), []).facts == {
         "model": "MLP",
         "parameters": "1,234,567",
-        "planned steps": "no limit",
+        "planned steps": "unknown",
         "every": "50",
     }
 
