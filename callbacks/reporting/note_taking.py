@@ -106,7 +106,7 @@ def _charts_of_case(case: Case) -> list[Chart]:
     rate = _curve("learning rate", case.figures)
     charts = [
         Chart("Loss", tuple(loss), _constant(case.figures)),
-        Chart("Accuracy", tuple(score)),
+        Chart("Score", tuple(score)),
         Chart("Learning rate", tuple(rate)),
     ]
     return [chart for chart in charts if chart.curves]

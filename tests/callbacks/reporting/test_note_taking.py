@@ -115,6 +115,13 @@ def test_facts_are_in_words():
     }
 
 
+def test_a_score_may_be_no_accuracy():
+    case = Case(figures={"accuracy": [(5, 0.5)]}, validations={"validation score": [(5, 0.7)]})
+    (chart,) = take_notes(case, []).charts
+    assert chart.title == "Score"
+    assert [curve.name for curve in chart.curves] == ["accuracy", "validation score"]
+
+
 def test_every_problem_has_a_name_in_words():
     names = {name_of(problem) for problem in Problem}
     assert len(names) == len(Problem)
