@@ -177,7 +177,7 @@ def checkup(
         if report is not None:
             doctor.report(report)
     case = read_case(doctor._journal.entries)
-    early = is_too_early(max(stop.done, case.last_step), case.facts)
+    early = is_too_early(max(stop.done, case.steps), case.facts)
     return Checkup(tuple(doctor.diagnoses), stop.done, early)
 
 

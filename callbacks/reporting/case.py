@@ -27,6 +27,7 @@ class Case:
         events: Step of each entry that the findings follow from, with the diagnosis in its form
             then, or the problem that was withdrawn.
         resumed: Steps at which the run was resumed.
+        first_step: Steps done when the record began.
         last_step: Steps done at the last entry.
         last_epoch: Epoch of the last report, from 0.
         ended: Whether the end of the fit was recorded.
@@ -41,11 +42,17 @@ class Case:
     findings: list[Finding] = field(default_factory=list)
     events: list[tuple[int, Diagnosis | str]] = field(default_factory=list, compare=False)
     resumed: list[int] = field(default_factory=list)
+    first_step: int = 0
     last_step: int = 0
     last_epoch: int = 0
     ended: bool = False
     error: str | None = None
     failed: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Number of steps that are recorded."""
+        return self.last_step - self.first_step
 
 
 def read_case(entries: Iterable[Mapping[str, Any]]) -> Case:
@@ -152,6 +159,7 @@ def _rewind(case: Case, step: int) -> Case:
         findings=[],
         events=[],
         resumed=[*case.resumed, step],
+        first_step=min(case.first_step, step) if case.last_step else step,
         last_step=step,
         ended=False,
         error=None,

@@ -33,7 +33,7 @@ def verdict_of(case: Case) -> tuple[Health, str]:
         return "unknown", "No verdict: the doctor failed and switched itself off."
     if case.error is not None:
         return "unknown", "Nothing stood out before the run was aborted."
-    if is_too_early(case.last_step, case.facts):
+    if is_too_early(case.steps, case.facts):
         return "unknown", "Nothing stands out so far: it is too early for a verdict."
     if not case.ended:
         return "unknown", "Nothing stands out so far: the end of the run is not recorded."
@@ -44,7 +44,7 @@ def is_too_early(steps: int, facts: Mapping[str, str | float]) -> bool:
     """Whether there are fewer steps than the doctor itself waits for.
 
     Args:
-        steps: Steps done.
+        steps: Number of steps that are recorded.
         facts: Facts about the run.
     """
     planned = math.inf

@@ -25,7 +25,14 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler, Subset, TensorD
 from torchvision import transforms
 from torchvision.transforms import v2
 
-from torchvitals.callbacks import Checkup, Diagnosis, Problem, Remedy, checkup
+from torchvitals.callbacks import (
+    Checkup,
+    Diagnosis,
+    Problem,
+    Remedy,
+    TrainingDoctor,
+    checkup,
+)
 
 LOSSES: list[float] = []  # What the last trainings had, in order.
 
@@ -488,6 +495,17 @@ def test_a_checkpoint_is_gone_on_from(tmp_path):
     assert found.steps == 29
     with pytest.raises(RuntimeError, match="at least one optimiser step"):
         examine(Research(), steps=40, max_epochs=2, ckpt_path=tmp_path / "last.ckpt")
+    (tmp_path / "last.ckpt").unlink()
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_steps_before_a_checkpoint_count_if_a_doctor_has_watched_them(watched, tmp_path):
+    trainer = quiet_trainer(max_epochs=6, callbacks=[TrainingDoctor()] * watched)
+    trainer.fit(seeded(Research), loader())
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    assert trainer.global_step >= 30
+    found = examine(Research(), steps=3, max_epochs=9, ckpt_path=tmp_path / "last.ckpt")
+    assert (found.early, found.healthy) == (not watched, watched)
     (tmp_path / "last.ckpt").unlink()
 
 

@@ -58,6 +58,11 @@ HEALED = replace(DEAD, withdrawn=90)
             "Nothing stands out so far: it is too early for a verdict.",
         ),
         (
+            Case(first_step=400, last_step=429, facts={"planned steps": 100.0}),
+            "unknown",
+            "Nothing stands out so far: it is too early for a verdict.",
+        ),
+        (
             Case(last_step=30, ended=True, facts={"planned steps": 100.0}),
             "healthy",
             "Healthy: nothing stands out.",
