@@ -32,8 +32,10 @@ def open_journal(
         batches=len(vitals.losses),
         path=path,
     )
-    plan = {"planned steps": vitals.planned_steps, "report every": interval}
-    journal.note({**run_facts(trainer, pl_module), **plan})
+    facts = run_facts(trainer, pl_module)
+    if trainer.global_step > 0:
+        del facts["learning rate at first"]  # The rate now may be that of a schedule's end.
+    journal.note({**facts, "planned steps": vitals.planned_steps, "report every": interval})
 
 
 def keep_report(

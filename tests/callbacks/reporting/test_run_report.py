@@ -19,6 +19,7 @@ from torch import nn
 
 from torchvitals.__main__ import main
 from torchvitals.callbacks import GradientNormMonitor, TrainingDoctor
+from torchvitals.callbacks.reporting.case import read_case
 from torchvitals.callbacks.reporting.run_folder import read_run_folder
 
 TESTS = Path(__file__).parents[2]
@@ -180,6 +181,23 @@ def test_a_resumed_run_is_one_story(tmp_path):
     case = read_run_folder(tmp_path).case
     assert [step for step, _ in case.losses] == list(range(10))
     assert (case.resumed, case.ended, case.error) == ([6], True, None)
+
+
+class Decaying(Research):
+    def configure_optimizers(self):
+        optimizer = super().configure_optimizers()
+        return [optimizer], [torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.1)]
+
+
+def test_a_resumed_run_keeps_its_first_learning_rate(tmp_path):
+    trainer = fit(Decaying(network()), data(), [TrainingDoctor(every_n_steps=2)], max_epochs=1)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    doctor = TrainingDoctor(every_n_steps=2)
+    start = tmp_path / "last.ckpt"
+    fit(Decaying(network()), data(), [doctor], max_epochs=2, ckpt_path=start)
+    case = read_case(doctor._journal.entries)
+    assert case.facts["learning rate at first"] == "0.01"
+    assert dict(case.figures["learning rate"])[12] == pytest.approx(0.001)
 
 
 def test_monitors_alone_are_shown_without_a_verdict(tmp_path, monkeypatch):
