@@ -49,7 +49,7 @@ def read_run_folder(path: Path) -> RunFolder:
 def _find_vitals(path: Path) -> Path:
     if not path.is_dir():
         raise FileNotFoundError(f"Expected the folder of a run, but there is no folder {path}.")
-    if path.name == "vitals" and _files(path):
+    if path.resolve().name == "vitals" and _files(path):
         return path
     direct = path / "vitals"
     if _files(direct):

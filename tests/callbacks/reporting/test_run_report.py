@@ -250,6 +250,14 @@ def test_of_several_runs_the_newest_is_shown(tmp_path, monkeypatch):
     assert [page.parent.name for page in tmp_path.rglob("report.html")] == ["new"]
 
 
+def test_the_folder_of_the_records_is_known_from_within(tmp_path, monkeypatch):
+    logger = CSVLogger(tmp_path, version="run")
+    fit(Research(network()), data(2), [GradientNormMonitor(1)], logger=logger)
+    monkeypatch.chdir(Path(logger.log_dir) / "vitals")
+    report(monkeypatch, ".")
+    assert (Path(logger.log_dir) / "report.html").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
