@@ -91,6 +91,7 @@ class Plot {
     }
   }
   onKey(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return; // The browser's own, such as Back.
     const keys = { ArrowLeft: -1, ArrowRight: 1 };
     if (event.key === "Escape") { zoom(all); point(null); return; }
     if (event.key in keys) {

@@ -226,6 +226,13 @@ def test_the_keyboard_reaches_every_cell(show):
     assert page.locator("#tip").is_hidden()
 
 
+def test_the_keys_of_the_browser_stay_its_own(show):
+    page = show(plain_notes())
+    page.locator("figure.map .plot").first.focus()
+    page.keyboard.press("Alt+ArrowLeft")
+    assert page.locator("#tip").is_hidden()
+
+
 def test_drag_looks_closer_and_a_button_goes_back(show):
     page = show(plain_notes())
     frame = page.locator("figure.chart .frame").first
