@@ -55,6 +55,20 @@ def test_the_loggers_have_the_diagnoses_of_a_doctor_that_says_nothing(tmp_path, 
     assert "doctor/diagnoses" in tables
 
 
+def test_a_fit_without_problems_takes_those_of_the_last_one_back(tmp_path, monkeypatch):
+    path = "torchvitals.callbacks.monitoring.recording.loggers"
+    told = []
+    monkeypatch.setattr(f"{path}.summarize", lambda logger, values: told.append(dict(values)))
+    doctor = TrainingDoctor(5, verbose=False)
+    trainer = train(doctor, folder=tmp_path)
+    problems = [diagnosis.problem.value for diagnosis in doctor.diagnoses]
+    network = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+    trainer.fit_loop.max_epochs = 4
+    trainer.fit(Research(network), loader(torch.randn(80, 5)))
+    assert doctor.diagnoses == []
+    assert told == [{"doctor/problems": problems}, {"doctor/problems": []}]
+
+
 @pytest.mark.parametrize("log", [True, False])
 def test_the_loggers_can_be_spared(log, tmp_path, monkeypatch):
     path = "torchvitals.callbacks.monitoring.recording.loggers"

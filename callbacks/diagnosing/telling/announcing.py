@@ -119,7 +119,7 @@ def conclude(
         verbose: Whether to print to the terminal, too.
         folder: Folder of the run's record, from which a page can be made; None if there is none.
     """
-    if not trainer.is_global_zero or not diagnoses or _silent.get():
+    if not trainer.is_global_zero or _silent.get():
         return
     if not trainer.barebones:
         rows = [
@@ -131,9 +131,10 @@ def conclude(
         ]  # fmt: skip
         each, step = side_work.attempt_with_each, loggers.logger_step(trainer)
         each(trainer.loggers, loggers.log_table, "doctor/diagnoses", rows, step)
+        # Also where there is none any more: an earlier fit may have had some.
         problems = {"doctor/problems": [d.problem.value for d in diagnoses]}
         each(trainer.loggers, loggers.summarize, problems)
-    if verbose:
+    if verbose and diagnoses:
         side_work.attempt("terminal", _print, diagnoses, folder)
 
 
