@@ -112,6 +112,17 @@ def test_accumulation_goes_on_between_its_batches(tmp_path):
         assert repr(found) == repr(expected)
 
 
+def test_the_record_begins_where_the_doctor_came_along(tmp_path):
+    train(InOrder(1e-3), TrainingDoctor(), tmp_path)
+    without = torch.load(tmp_path / "step=36.ckpt", weights_only=True)
+    without["callbacks"] = {}
+    torch.save(without, tmp_path / "without.ckpt")
+    train(InOrder(1e-3), TrainingDoctor(), tmp_path / "late", tmp_path / "without.ckpt")
+    for start, first in {"late/step=45.ckpt": 36, "step=45.ckpt": 0}.items():
+        doctor = train(InOrder(1e-3), TrainingDoctor(), start=tmp_path / start)
+        assert doctor._observation.vitals.first_step == first
+
+
 def test_a_second_fit_of_the_same_doctor_starts_afresh():
     doctor = train(InOrder(3.0), TrainingDoctor())
     train(InOrder(1e-3), doctor)

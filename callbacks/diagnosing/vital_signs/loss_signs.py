@@ -168,14 +168,14 @@ class LossSigns(ObservedSigns):
     def gain(self) -> float:
         """Relative reduction of the loss from that of the best constant prediction.
 
-        If that is unknown, from the initial loss. 0 means nothing learned, 1 no loss left, below 0
-        worse than the constant baseline.
+        If that is unknown, from the initial loss, if this was recorded. 0 means nothing learned, 1
+        no loss left, below 0 worse than the constant baseline.
         """
         constant = self.objective.constant_loss
         if constant > 0 and self.data_losses:
             return 1 - self.recent_data_loss / constant
         gains = []
-        if self.initial_loss > 0 and math.isfinite(self.initial_loss):
+        if not self.first_step and self.initial_loss > 0 and math.isfinite(self.initial_loss):
             gains.append(1 - self.recent_loss / self.initial_loss)
         squares = self.objective.target_variance > 0 and not self.objective.own_units
         if squares and self.data_losses:

@@ -438,6 +438,12 @@ def test_gradients_that_reach_back_far_are_no_reason_to_learn_nothing(reach, van
     assert (P.VANISHING_GRADIENT in found(signs)) == vanishes
 
 
+def test_a_loss_at_which_training_was_resumed_is_not_the_first():
+    signs = {"objective": Objective(), "planned_steps": 400}
+    assert P.NOT_LEARNING in found(vitals(FLAT, **signs))
+    assert found(vitals(FLAT, first_step=100, **signs)) == {}
+
+
 def test_of_a_loss_that_is_lost_no_more_is_said():
     losses = [2.3, 50.0, 1e6, 1e20, *[math.nan] * 296]
     problems = found(vitals(losses, data_losses=losses[:4]))
