@@ -344,6 +344,14 @@ def test_no_phone_scrolls_sideways(show, notes, width):
     assert page.locator("figure.map .plot canvas").first.bounding_box()["width"] > width / 2
 
 
+def test_a_finger_is_not_told_to_drag(show):
+    hint = "Drag across a plot"
+    assert show(plain_notes()).get_by_text(hint).is_visible()
+    assert (
+        show(plain_notes(), width=390, is_mobile=True, has_touch=True).get_by_text(hint).is_hidden()
+    )
+
+
 def test_a_tap_shows_the_value_and_another_one_hides_it(show):
     page = show(plain_notes(), width=390, has_touch=True)
     canvas = page.locator("figure.map .plot canvas").first
