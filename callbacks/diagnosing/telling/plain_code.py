@@ -26,8 +26,8 @@ _FOR_MODULES: Mapping[str, str] = {
     'optimizer="adamw"': "torch.optim.AdamW(self.parameters(), lr=1e-3, weight_decay=0.01)",
     'scheduler="cosine"': "CosineAnnealingLR(optimizer, T_max=trainer.max_epochs)",
     'warmup=0.1, scheduler="cosine"': (
-        "OneCycleLR(optimizer, max_lr=lr, total_steps=trainer.estimated_stepping_batches, "
-        "pct_start=0.1)"
+        '{"scheduler": OneCycleLR(optimizer, max_lr=lr, pct_start=0.1, '
+        'total_steps=trainer.estimated_stepping_batches), "interval": "step"}'
     ),
 }
 _DROPOUT = re.compile(r"^dropout=([\d.]+)$")

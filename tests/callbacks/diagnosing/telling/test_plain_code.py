@@ -52,6 +52,13 @@ def test_it_runs(code):
     exec(f"dict({code})" if code == "weight_decay=0.0" else code, names())
 
 
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
+def test_a_schedule_planned_in_steps_is_stepped_so():
+    config = eval(put('warmup=0.1, scheduler="cosine"'), names())
+    assert config["scheduler"].total_steps == 30
+    assert config["interval"] == "step"
+
+
 def test_arguments_of_this_package_stay_where_they_can_be_given():
     assert put('norm="batch"', own_module=True) == 'norm="batch"'
     assert put("dropout=0.3", own_module=True) == "dropout=0.3"
