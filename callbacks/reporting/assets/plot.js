@@ -94,13 +94,13 @@ class Plot {
     if (event.altKey || event.ctrlKey || event.metaKey) return; // The browser's own, such as Back.
     const keys = { ArrowLeft: -1, ArrowRight: 1 };
     if (event.key === "Escape") { zoom(all); point(null); return; }
+    const steps = this.steps, first = steps.find((step) => step >= shown[0]) ?? steps[0];
     if (event.key in keys) {
-      const steps = this.steps, at = nearest(steps, this.step ?? shown[0]);
-      this.step = this.step === null ? steps[at] : steps[clamp(at + keys[event.key], 0, steps.length - 1)];
+      this.step = this.step === null ? first : steps[clamp(nearest(steps, this.step) + keys[event.key], 0, steps.length - 1)];
       if (this.step < shown[0] || this.step > shown[1]) zoom(all);
     } else if (!this.walk(event.key)) return;
     event.preventDefault();
-    this.step ??= this.steps[0];
+    this.step ??= first;
     const box = this.host.getBoundingClientRect();
     point(this, this.step, box.left + scrollX + this.xOf(this.step), box.top + scrollY + this.top + 10);
   }

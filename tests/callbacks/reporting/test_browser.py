@@ -248,6 +248,20 @@ def test_drag_looks_closer_and_a_button_goes_back(show):
     assert page.locator(".zoom").is_hidden()
 
 
+@pytest.mark.parametrize("key", ["ArrowRight", "ArrowDown"])
+def test_the_keyboard_begins_within_the_steps_that_are_shown(show, key):
+    page = show(plain_notes())
+    frame = page.locator("figure.chart .frame").first
+    move_to(page, frame, 0.2, 0.3)
+    page.mouse.down()
+    move_to(page, frame, 0.6, 0.3)
+    page.mouse.up()
+    page.locator("figure.map .plot").first.focus()
+    page.keyboard.press(key)
+    assert page.locator(".zoom").is_visible()
+    assert page.locator("figure.map").first.locator("line.cursor").count() == 1
+
+
 def test_an_axis_can_be_logarithmic(show):
     page = show(plain_notes())
     chart = page.locator("figure.chart").nth(1)
