@@ -84,6 +84,8 @@ def outcome_of(case: Case) -> str:
         end = f"Finished after {steps}"
     else:
         end = f"No end is recorded; the last report is of step {case.last_step:,}"
+    if case.failed:
+        end += "; the doctor failed and switched itself off before that"
     if case.resumed:
         times = ", ".join(f"{step:,}" for step in case.resumed)
         end += f"; resumed at step {times}"

@@ -101,6 +101,10 @@ def test_the_verdict_claims_what_is_known(case, health, verdict):
             "Aborted after 7 steps: ValueError: why?",
         ),
         (
+            Case(last_step=7, ended=True, failed=True, findings=[START]),
+            "Finished after 7 steps; the doctor failed and switched itself off before that.",
+        ),
+        (
             Case(last_step=7, ended=True, resumed=[2, 5]),
             "Finished after 7 steps; resumed at step 2, 5.",
         ),
