@@ -21,6 +21,7 @@ _MAX_RATIO_IN_SAME_UNITS = 1.2
 _MIN_LOG_OF_A_FALL = 0.05
 _MIN_SHARE_OF_A_FALL = 1 / 3
 _MIN_SHARE_OF_A_WAY = 0.5  # Up and down.
+_MIN_RATIO_OF_PACES = 0.5
 
 
 @dataclass
@@ -96,6 +97,19 @@ class ValidationSigns(LossSigns):
             return False
         fell = checks[0] - checks[-1] > _MIN_FALL_SHARE * self.whole_scale
         return fell and all(b < a for a, b in pairwise(checks))
+
+    @property
+    def validation_keeps_its_pace(self) -> bool:
+        """Whether each of many validation losses is lower than the one before, by as much as ever.
+
+        Over the last quarter of the checks it falls half as much as over the first, or more.
+        """
+        checks = self.validation_losses
+        quarter = len(checks) // 4
+        if len(checks) < _MANY_CHECKS or not all(b < a for a, b in pairwise(checks)):
+            return False
+        first, last = checks[0] - checks[quarter], checks[-1 - quarter] - checks[-1]
+        return last > _MIN_RATIO_OF_PACES * first
 
     @property
     def epochs_fall(self) -> bool:

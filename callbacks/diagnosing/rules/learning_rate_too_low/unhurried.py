@@ -45,9 +45,11 @@ def find_unhurried(vitals: Vitals) -> list[Symptom]:
         else (_GOOD_GAIN if largest < _USUAL_UPDATE_RATIO else _MAX_GAIN_AT_USUAL_STEPS)
     )
     as_ever = vitals.falls_as_fast_as_ever or _creeps(vitals, updates)
+    # The noise of batches may hide it.
+    knows = vitals.objective.constant_loss > 0
+    as_ever |= knows and late and vitals.validation_keeps_its_pace
     if vitals.gain > limit or not (goes_on or as_ever):
         return []
-    knows = vitals.objective.constant_loss > 0
     start = "that of the best constant prediction" if knows else "what it was at first"
     falls = "is falling as fast as ever" if as_ever else "is still falling"
     evidence = (

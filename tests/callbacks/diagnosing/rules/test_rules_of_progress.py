@@ -415,6 +415,26 @@ def test_a_training_loss_of_smoothed_labels_is_no_dropouts(data_loss, sick):
     assert (P.OVER_REGULARIZED in found(signs)) is sick
 
 
+@pytest.mark.parametrize(
+    ("checks", "sick"),
+    [
+        ([2.30 - 0.02 * i for i in range(9)], True),
+        ([2.14 + 0.16 * 0.6**i for i in range(9)], False),  # slower and slower
+        ([*[2.30 - 0.02 * i for i in range(8)], 2.20], False),
+        ([2.30 - 0.02 * i for i in range(7)], False),
+    ],
+    ids=["as ever", "slower", "up again", "too few"],
+)
+def test_a_validation_loss_that_falls_as_ever_where_noise_hides_the_training_loss(checks, sick):
+    noisy = [2.3 - 0.0005 * i + 0.3 * math.sin(7 * i * i) for i in range(300)]
+    signs = vitals(
+        noisy, validation_losses=checks, training_epoch_losses=checks, planned_steps=320,
+        total_updates=[1.2e-3] * 12,
+    )  # fmt: skip
+    assert (P.LEARNING_RATE_TOO_LOW in found(signs)) is sick
+    assert P.LEARNING_RATE_TOO_LOW not in found(replace(signs, planned_steps=1000))
+
+
 STEADY = [2.3 - 0.004 * i for i in range(300)]
 SIGMOIDS = {
     "saturated": record(first=[0.0] * 6, second=[0.0] * 6),
