@@ -171,7 +171,12 @@ def _at_first(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"ratio": ratio, "share": share}
     problem, layer = Problem.VANISHING_GRADIENT, layers[begins]
-    return [Symptom(problem, "warning", evidence, figures, _remedies(), layer, reports=3)]
+    # Units that died once the weights had grown did so later.
+    return [
+        Symptom(
+            problem, "warning", evidence, figures, _remedies(), layer, reports=3, is_root=True
+        )
+    ]  # fmt: skip
 
 
 def _is_left(curve: Sequence[float], constant: float) -> bool:
