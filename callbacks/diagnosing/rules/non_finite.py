@@ -44,7 +44,7 @@ def _for_good(vitals: Vitals) -> list[Symptom]:
     broke = vitals.is_broken_off or not all(map(math.isfinite, recent))
     if not lost and vitals.not_finite_layer is None and not (gaps and broke):
         return []
-    first = _first(vitals)
+    first = _lost_from(vitals)
     finite = [v for v in vitals.losses[:first] if math.isfinite(v)][-1:]
     layer = vitals.inputs.layer if gaps else vitals.not_finite_layer
     remedies = (
@@ -103,6 +103,12 @@ def _in_validation(vitals: Vitals) -> list[Symptom]:
     )
     figures = {"validation_loss": checks[-1], "loss": vitals.recent_loss}
     return [Symptom(_P, "warning", evidence, figures, remedies, reports=1, stands_alone=True)]
+
+
+def _lost_from(vitals: Vitals) -> int | None:
+    """Return the number of the batch from which on no loss is finite; None if the last one is."""
+    last = max((i for i, v in enumerate(vitals.losses) if math.isfinite(v)), default=-1)
+    return last + 1 if last + 1 < len(vitals.losses) else None
 
 
 def _first(vitals: Vitals) -> int | None:

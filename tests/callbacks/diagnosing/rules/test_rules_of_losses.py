@@ -27,6 +27,18 @@ def test_losses_that_are_lost_now_and_then_are_no_health():
     assert "14 of the last 100 batches, first in batch 3" in symptom.evidence
 
 
+@pytest.mark.parametrize(
+    ("since", "layer", "words"),
+    [
+        ([NAN] * 50, None, "The loss is not finite from batch 300 on, and was 0.19 before."),
+        ([], "fc", "Gradients are not finite. The first affected layer is fc."),
+    ],
+)
+def test_a_single_loss_that_was_lost_long_before_is_not_where_all_are(since, layer, words):
+    losses = [*SMALL[:10], INF, *SMALL[11:], *since]
+    assert symptom_of(P.NON_FINITE, vitals(losses, not_finite_layer=layer)).evidence == words
+
+
 @pytest.mark.parametrize("lost", [1, 2])
 def test_a_loss_or_two_of_a_hundred_are_nothing(lost):
     assert P.NON_FINITE not in found(vitals([*SMALL[:250], *[INF] * lost, *SMALL[:40]]))
