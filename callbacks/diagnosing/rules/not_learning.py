@@ -125,7 +125,7 @@ def _begins_unsurely(vitals: Vitals) -> bool:
 
     This happens with rare classes that have large weights.
     """
-    first = vitals.losses[:_FIRST_BATCHES]
+    first = [loss for loss in vitals.losses[:_FIRST_BATCHES] if math.isfinite(loss)]
     error = statistics.stdev(first) / math.sqrt(len(first)) if len(first) > 1 else 0.0
     return error > _MAX_ERROR_SHARE_TO_BE_SURE * abs(vitals.initial_loss)
 

@@ -61,7 +61,9 @@ def _at_its_best(vitals: Vitals) -> tuple[slice, Sequence[float]]:
     evenly spread over the steps.
     """
     scores, none = vitals.validation_scores, (slice(0), ())
-    if not vitals.scores_are_accuracies or len(scores) < 2 * _RECENT_CHECKS:
+    if not (vitals.scores_are_accuracies and all(map(math.isfinite, scores))):
+        return none
+    if len(scores) < 2 * _RECENT_CHECKS:
         return none
     best = max(scores)
     place = next(i for i, score in enumerate(scores) if score > best - _MAX_ACCURACY_BELOW_BEST)

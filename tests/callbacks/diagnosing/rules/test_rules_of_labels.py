@@ -83,6 +83,7 @@ def test_wrong_labels_that_are_learned_by_heart_are_told_by_what_was_before(scor
         {"data_losses": [0.75 * NOISE] * 40},
         {"dropouts": [0.5]},
         {"scores_are_accuracies": False},
+        {"validation_scores": [math.nan, *LEARNT["validation_scores"][1:]]},  # is unknown at first
     ],
 )
 def test_what_else_gets_worse_in_validation_is_none_of_labels(other):

@@ -401,6 +401,11 @@ def test_losses_that_are_only_looked_at_now_and_then_may_say_that_all_is_well(ga
     assert (found(signs).get(P.DEAD_RELU, "info") == "info") is (gain > 0)
 
 
+def test_a_loss_that_was_lost_once_at_first_leaves_the_others_to_go_by():
+    signs = {"objective": Objective(), "data_losses": [], "planned_steps": 400}
+    assert found(vitals([2.3, math.inf, *FLAT], **signs))[P.NOT_LEARNING] == "critical"
+
+
 def test_first_losses_that_are_not_finite_are_none_to_go_by():
     losses = [*[math.nan] * 50, *[2.3] * 250]
     found(vitals(losses, data_losses=[2.3] * 20, total_updates=[5.0, 2.0, *[1e-3] * 10]))
