@@ -37,9 +37,13 @@ def _lets_nothing_through(vitals: Vitals) -> list[Symptom]:
     if not (extreme and vitals.had_a_long_chance and vitals.gain < most):
         return []
     places = f" in {len(high)} places" if len(high) > 1 else ""
+    knows = vitals.objective.constant_loss > 0 and bool(vitals.data_losses)
+    loss = vitals.recent_data_loss if knows else vitals.recent_loss
+    start = "that of the best constant prediction" if knows else "what it was at first"
+    better = f"only {vitals.gain:.0%} below" if vitals.gain > _LITTLE_GAIN else "hardly better than"
     evidence = (
-        f"With dropout of {vitals.dropout:g}{places} the training loss is "
-        f"{vitals.recent_data_loss:.4g}, {_beside_a_constant(vitals.gain)}."
+        f"With dropout of {vitals.dropout:g}{places} the training loss is {loss:.4g}, "
+        f"{better} {start}."
     )
     figures, problem = {"dropout": vitals.dropout}, Problem.OVER_REGULARIZED
     return [Symptom(problem, "warning", evidence, figures, (_less_dropout(vitals),))]
@@ -69,8 +73,3 @@ def _far_above_validation(vitals: Vitals) -> list[Symptom]:
 
 def _less_dropout(vitals: Vitals) -> Remedy:
     return Remedy("Use less dropout.", f"dropout={vitals.dropout / 2:.2g}")
-
-
-def _beside_a_constant(gain: float) -> str:
-    few = f"only {gain:.0%} below that of the best constant prediction"
-    return few if gain > _LITTLE_GAIN else "hardly better than that of the best constant prediction"

@@ -24,16 +24,16 @@ def find_penalty(vitals: Vitals) -> list[Symptom]:
         return []  # The weight of a penalty is not what made the loss infinite.
     if vitals.has_data_loss_alone:
         return []  # A loss that is scaled or moved by a constant.
-    share = max(statistics.median(shares[:10]), statistics.median(shares[-10:]))
+    first, last = statistics.median(shares[:10]), statistics.median(shares[-10:])
+    share = max(first, last)
     # Where steps do not lower the loss, the penalty's gradient is as long as that of the data.
     steps = [u for u in vitals.total_updates[-5:] if math.isfinite(u)]
     moves = bool(steps) and statistics.median(steps) > _MIN_UPDATE_RATIO
     stuck = moves and vitals.had_a_long_chance and vitals.gain < 0 and not vitals.is_falling
     if not share > (_MIN_PENALTY_SHARE_IF_STUCK if stuck else _MIN_PENALTY_SHARE):
         return []
-    evidence = (
-        f"{share:.0%} of the loss is penalty, and the data loss is {vitals.recent_data_loss:.4g}."
-    )
+    when = "of the loss is" if last == share else "of the first losses was"
+    evidence = f"{share:.0%} {when} penalty, and the data loss is {vitals.recent_data_loss:.4g}."
     figures = {"share": share}
     return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _remedies())]
 

@@ -108,7 +108,7 @@ def _taken(vitals: Vitals) -> list[Symptom]:
     evidence = (
         f"The weight decay of {vitals.weight_decay:g} has shrunk the weights to "
         f"{vitals.growth:.0%} of their initial norm, and the loss has stalled at "
-        f"{vitals.recent_data_loss:.4g}."
+        f"{vitals.recent_loss:.4g}."
     )
     figures = {"weight_decay": vitals.weight_decay, "growth": vitals.growth}
     problem = Problem.OVER_REGULARIZED
@@ -121,7 +121,7 @@ def _takes(vitals: Vitals) -> list[Symptom]:
     evidence = (
         f"At a learning rate of {vitals.learning_rate_peak:.2g} the weight decay of "
         f"{vitals.weight_decay:g} takes {taken:.1%} off the weights in each step, and the loss "
-        f"has stalled at {vitals.recent_data_loss:.4g}."
+        f"has stalled at {vitals.recent_loss:.4g}."
     )
     figures = {"weight_decay": vitals.weight_decay, "taken": taken}
     problem = Problem.OVER_REGULARIZED

@@ -29,6 +29,34 @@ def test_weights_that_are_there_or_shrank_of_themselves_are_no_matter_of_a_penal
     assert P.OVER_REGULARIZED not in found(vitals(SMALL, **PENALIZED))
 
 
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [
+        ([0.8] * 10 + [0.02] * 20, "80% of the first losses was penalty, and the data loss is 2."),
+        ([0.02] * 10 + [0.8] * 20, "80% of the loss is penalty, and the data loss is 2."),
+    ],
+)
+def test_a_penalty_that_was_most_of_the_loss_is_not_said_to_be_still(shares, words):
+    signs = vitals(FLAT, penalty_shares=shares)
+    (evidence,) = [s.evidence for s in examine(signs) if s.problem is P.OVER_REGULARIZED]
+    assert evidence.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"dropouts": [0.9]}, "the training loss is 2.3, hardly better than what it was at first."),
+        ({"weight_decay": 1.0, "growth": 0.2}, "and the loss has stalled at 2.3."),
+        ({"weight_decay": 0.5, "learning_rate_peak": 0.1}, "and the loss has stalled at 2.3."),
+    ],
+    ids=["dropout", "a decay that has taken", "a decay that takes"],
+)
+def test_of_a_loss_that_cannot_be_read_the_curve_is_told(more, words):
+    signs = vitals(FLAT, objective=Objective(), data_losses=[], **more)
+    (evidence,) = [s.evidence for s in examine(signs) if s.problem is P.OVER_REGULARIZED]
+    assert evidence.endswith(words)
+
+
 def test_a_loss_that_has_become_infinite_is_not_told_as_penalty():
     signs = vitals([*FLAT[:200], *[math.inf] * 100], penalty_shares=[0.9] * 20)
     (symptom,) = join_causes(examine(signs))
