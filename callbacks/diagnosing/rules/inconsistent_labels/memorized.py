@@ -57,7 +57,7 @@ def find_memorized(vitals: Vitals) -> list[Symptom]:
     if not (fell or begins):
         return []
     evidence = (
-        f"The training loss fell to {vitals.recent_data_loss:.4g}, but the validation loss was "
+        f"The training loss fell to {training[-1]:.4g}, but the validation loss was "
         f"never below {best:.4g} for long, and the best constant prediction reaches "
         f"{reached:.4g}: nothing generalises."
     )

@@ -148,6 +148,19 @@ def test_a_sum_over_entries_is_held_against_a_constant_that_is_summed_up_as_well
     assert P.INCONSISTENT_LABELS not in found(replace(of_sums, validation_losses=follows))
 
 
+def test_what_was_learned_of_a_sum_is_told_in_units_of_the_sum():
+    parts = [0.2 + 0.02 * (i % 3) for i in range(30)]
+    signs = vitals(
+        [32 * loss for loss in SMALL], data_losses=parts, other_terms=[31 * p for p in parts],
+        validation_losses=[76.8] * 5, validation_epochs=list(range(5)), planned_steps=400,
+        training_epoch_losses=[70.0, 50.0, 30.0, 10.0, 6.4],
+    )  # fmt: skip
+    assert symptom_of(P.INCONSISTENT_LABELS, signs).evidence == (
+        "The training loss fell to 6.4, but the validation loss was never below 76.8 for long, and "
+        "the best constant prediction reaches 73.68: nothing generalises."
+    )
+
+
 def test_what_is_over_soon_is_asked_for_more_time():
     first = [symptom_of(P.INCONSISTENT_LABELS, vitals(FLAT * n)).remedies[0].advice for n in (1, 2)]
     assert [text.startswith("Give it time") for text in first] == [True, False]
