@@ -52,7 +52,7 @@ def _of_inputs(vitals: Vitals) -> list[Symptom]:
     )
     remedies = (
         _SHUFFLE,
-        Remedy("Standardise each sample separately.", "x - x.mean((1, 2, 3), keepdim=True)"),
+        Remedy("Standardise each sample separately.", "F.layer_norm(x, x.shape[1:])"),
     )
     figures, problem = {"batch_spread": inputs.batch_spread}, Problem.COVARIATE_SHIFT
     return [Symptom(problem, "warning", evidence, figures, remedies, inputs.layer, is_root=True)]
@@ -104,7 +104,7 @@ def _over_time(vitals: Vitals) -> list[Symptom]:
     if not (vitals.one_loss and inputs.is_data and vitals.had_a_long_chance and curve):
         return []
     # Each epoch has the same samples, so their mean does not move by itself.
-    epochs = vitals.step / vitals.batches_per_epoch
+    epochs = len(vitals.losses) / vitals.batches_per_epoch
     changed = inputs.drift > _EXTREME_DRIFT_IN_DEVIATIONS and epochs >= _EPOCHS_TO_KNOW_THE_DATA
     # What was learned on earlier inputs is lost on later ones.
     lost = vitals.recent_loss > _MIN_RATIO_OF_LOSSES * min(curve) > 0

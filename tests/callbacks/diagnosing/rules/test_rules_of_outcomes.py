@@ -454,6 +454,9 @@ def test_inputs_that_are_others_in_each_epoch_though_the_loss_falls(drift, batch
     inputs = InputScale("first", rms=1.0, batches=40, sizes=(32, 8), drift=drift, growth=1.2)
     signs = vitals(SMALL, inputs=inputs, batches_per_epoch=batches)
     assert (found(signs).get(P.COVARIATE_SHIFT) == "warning") is sick
+    # The same epochs in half the steps, each over two batches.
+    accumulates = replace(signs, step=150, planned_steps=500)
+    assert (found(accumulates).get(P.COVARIATE_SHIFT) == "warning") is sick
 
 
 @pytest.mark.parametrize(
@@ -464,6 +467,17 @@ def test_means_of_few_samples_are_apart_by_chance(spread, samples, sick):
     inputs = InputScale("first", rms=1.0, batches=40, batch_spread=spread, sizes=(samples, 8))
     signs = vitals(FLAT, inputs=inputs, planned_steps=300)
     assert (found(signs).get(P.COVARIATE_SHIFT) == "warning") is sick
+
+
+@pytest.mark.parametrize("shape", [(32, 8), (32, 3, 8, 8)])
+def test_each_sample_is_standardized_whatever_its_shape(shape):
+    inputs = InputScale("first", rms=1.0, batches=40, batch_spread=1.2, sizes=shape[:2])
+    symptoms = examine(vitals(FLAT, inputs=inputs, planned_steps=300))
+    (remedies,) = [s.remedies for s in symptoms if s.problem is P.COVARIATE_SHIFT]
+    (code,) = [r.code for r in remedies if r.advice == "Standardise each sample separately."]
+    torch.manual_seed(0)
+    x = eval(code, {"x": 5 + torch.randn(shape), "F": torch.nn.functional})
+    torch.testing.assert_close(x.flatten(1).mean(1), torch.zeros(32))
 
 
 def test_inputs_of_two_samples_from_one_source_are_not_said_to_shift():
