@@ -33,6 +33,13 @@ _RECENT_CHECKS = 3
 _MIN_GAP_OF_ACCURACIES = 0.25
 _MIN_GAIN_OF_TRAINING = 0.25
 _MIN_RATIO_TO_CONSTANT_LOSS = 3.0
+_BY_SAMPLE = (
+    Remedy("Sample all classes equally often.", "ImageDataModule(balanced=True)"),
+    Remedy(
+        "Or use a weighted sampler with any data set.",
+        "WeightedRandomSampler(1 / counts[labels], len(labels))",
+    ),
+)
 
 
 def _has_collapsed(vitals: Vitals, rare: list[int]) -> bool:
@@ -171,7 +178,7 @@ def _of_classes(vitals: Vitals) -> list[Symptom]:
     ):
         return []
     total, predicted = sum(counts), sum(said)
-    rare = [i for i, count in enumerate(counts) if 0 < count < max(present) / _MIN_RATIO_TO_BE_RARE]
+    rare = [i for i, n in enumerate(counts) if 0 < n * _MIN_RATIO_TO_BE_RARE <= max(present)]
     share = sum(counts[i] for i in rare) / total
     said_share = (
         sum(said[i] for i in rare) / predicted if predicted and len(said) == len(counts) else share
@@ -188,14 +195,8 @@ def _of_classes(vitals: Vitals) -> list[Symptom]:
     by_weight = "class_weights=data.class_weights"
     if vitals.objective.task == "binary":
         by_weight = "BCEWithLogitsLoss(pos_weight=(1 - p) / p)"
-    remedies = (
-        Remedy("Weight the classes in the loss.", by_weight),
-        Remedy("Sample all classes equally often.", "ImageDataModule(balanced=True)"),
-        Remedy(
-            "Or use a weighted sampler with any data set.",
-            "WeightedRandomSampler(1 / counts[labels], len(labels))",
-        ),
-    )
+    by_sample = _BY_SAMPLE if vitals.labels_samples else ()  # Pixels are not drawn one by one.
+    remedies = (Remedy("Weight the classes in the loss.", by_weight), *by_sample)
     figures = {"ratio": max(present) / min(present), "share": share, "predicted_share": said_share}
     return [Symptom(Problem.CLASS_IMBALANCE, severity, evidence, figures, remedies)]
 

@@ -118,6 +118,25 @@ def test_rare_states_of_each_second_that_are_hardly_ever_said():
     assert found(vitals(SMALL, **ASKED))[P.CLASS_IMBALANCE] == "warning"
 
 
+def test_seconds_are_not_drawn_one_by_one_as_samples_are():
+    def advice(**more):
+        symptoms = examine(vitals(SMALL, **{**ASKED, **more}))
+        (remedies,) = [s.remedies for s in symptoms if s.problem is P.CLASS_IMBALANCE]
+        return [remedy.advice.split()[0] for remedy in remedies]
+
+    assert advice() == ["Weight"]
+    assert advice(inputs=InputScale(sizes=(960, 60))) == ["Weight", "Sample", "Or"]
+
+
+def test_a_class_with_exactly_a_tenth_of_the_samples_is_rare():
+    objective = replace(vitals().objective, target_counts=[500.0, 50.0], predicted_counts=[9.0, 1])
+    (evidence,) = [s.evidence for s in examine(vitals(SMALL, objective=objective))]
+    assert evidence == (
+        "The largest class has 10 times as many samples as the smallest; the rare class is 9.1% of "
+        "the data and 10.0% of the predictions."
+    )
+
+
 @pytest.mark.parametrize(
     "more",
     [
