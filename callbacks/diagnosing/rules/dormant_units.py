@@ -82,7 +82,9 @@ def _dormant(vitals: Vitals) -> list[Symptom]:
     pays = suffers or (few and vitals.gain < 0.5)
     # Units that recover did no harm: large first steps make many dormant for a while.
     severity: Severity = "warning" if pays and vitals.had_a_long_chance else "info"
-    evidence = f"{last:.0%} of the units of {site} are dormant, up from {first:.0%} at first."
+    grew = last - first > _MIN_GROWTH_OF_SHARE
+    before = f", up from {first:.0%} at first" if grew else f" ({first:.0%} at first)"
+    evidence = f"{last:.0%} of the units of {site} are dormant{before}."
     is_penalized = vitals.has_other_terms and not vitals.has_data_loss_alone
     decays = vitals.weight_decay > 0 or is_penalized
     less = Remedy("Reduce L1 or weight decay, which drive units to 0.", "l1=0.0, l2=0.0")

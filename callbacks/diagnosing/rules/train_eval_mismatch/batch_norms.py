@@ -160,7 +160,7 @@ def find_stale_statistics(vitals: Vitals) -> list[Symptom]:
         and checks[-1] > _MIN_RATIO_TO_TRAINING * training[-1] > 0
     ):
         worse = checks[-1] / training[-1]
-    elif gap < _MIN_GAP_OF_MOMENTS or worse < _MIN_RATIO_TO_TRAINING:
+    elif not (gap >= _MIN_GAP_OF_MOMENTS and worse >= _MIN_RATIO_TO_TRAINING):
         return []
     evidence = (
         f"The running statistics of {layer} are {in_two_digits(gap)} from a batch's own (means in "

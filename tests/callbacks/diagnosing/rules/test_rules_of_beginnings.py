@@ -229,6 +229,18 @@ def test_units_that_large_first_steps_put_to_sleep_may_wake_up():
     assert found(vitals(FLAT * 2, **asleep))[P.DORMANT_UNITS] == "warning"
 
 
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [
+        ([0.1, 0.3, 0.5, 0.7, 0.8], "80% of the units of a are dormant, up from 10% at first."),
+        ([1.0, 0.95, 0.95, 0.95, 0.95], "95% of the units of a are dormant (100% at first)."),
+    ],
+)
+def test_units_that_slept_from_the_start_are_not_said_to_have_become_more(shares, words):
+    symptoms = examine(vitals(FLAT, dormant=record(a=shares)))
+    assert [s.evidence for s in symptoms if s.problem is P.DORMANT_UNITS] == [words]
+
+
 SILENT = {
     "dormant": record(gelu=[1.0] * 4), "first_gradient_profile": [1e-9, 1e-8, 1e-8, 1.0],
     "gradient_profile": {"a": 1e-9, "b": 1e-8, "c": 1e-8, "d": 1.0},

@@ -66,6 +66,8 @@ def test_a_validation_that_is_lost_is_no_other_network():
     signs = found(vitals(SMALL, **checks))
     assert signs[P.NON_FINITE] == "warning"
     assert P.TRAIN_EVAL_MISMATCH not in signs
+    stale = found(vitals(SMALL, statistics_gap={"norm": 2.0}, **checks))
+    assert P.TRAIN_EVAL_MISMATCH not in stale
     once = {**checks, "validation_losses": [0.3, 0.3, 0.3, NAN]}
     assert P.NON_FINITE not in found(vitals(SMALL, **once))
 
