@@ -24,6 +24,7 @@ def read_plan(trainer: Trainer, pl_module: LightningModule, vitals: Vitals) -> N
     """
     vitals.batches_per_epoch = float(trainer.num_training_batches)
     vitals.batch_size = _batch_size(trainer.train_dataloader)
+    vitals.ranks = trainer.world_size
     vitals.validation_batch_size = _batch_size(trainer.val_dataloaders)
     vitals.shuffled = _is_shuffled(trainer.train_dataloader)
     vitals.planned_steps = _planned_steps(trainer)

@@ -161,10 +161,10 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
 
 
 def _of_few_samples(vitals: Vitals) -> list[Symptom]:
-    checks, samples = vitals.validation_losses[-_RECENT_CHECKS:], vitals.batch_size
+    checks, samples = vitals.validation_losses[-_RECENT_CHECKS:], vitals.batch_size * vitals.ranks
     accumulates = vitals.step < _MIN_STEPS_FOR_EACH_BATCH * len(vitals.losses)
     if (
-        not (1 <= samples <= _VERY_FEW_SAMPLES and vitals.objective.labels <= samples)
+        not (1 <= samples <= _VERY_FEW_SAMPLES and vitals.objective.labels <= vitals.batch_size)
         or accumulates
     ):
         return []

@@ -19,6 +19,7 @@ class ObservedSigns:
         planned_steps: Optimiser steps planned for this training; infinite if unknown.
         batches_per_epoch: Infinite if unknown.
         batch_size: That of the training loader; 0 if unknown.
+        ranks: Number of processes, each of which has batches of its own.
         validation_batch_size: That of the first validation loader; 0 if unknown.
         shuffled: Whether the training loader draws its samples at random.
         one_loss: Whether each batch has one loss and one optimiser, so that the loss curve is
@@ -140,6 +141,7 @@ class ObservedSigns:
     planned_steps: float = math.inf
     batches_per_epoch: float = math.inf
     batch_size: int = 0
+    ranks: int = 1
     validation_batch_size: int = 0
     shuffled: bool = False
     one_loss: bool = True

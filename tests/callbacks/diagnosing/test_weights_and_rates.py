@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningModule, Trainer
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 from torchvitals.callbacks.diagnosing.clipping import clips_itself
 from torchvitals.callbacks.diagnosing.inputs.batch_norms import NormProbe
 from torchvitals.callbacks.diagnosing.rate_schedules import schedule_share
+from torchvitals.callbacks.diagnosing.training_plan import read_plan
 from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
 from torchvitals.callbacks.diagnosing.weights.anatomy import (
     are_waiting,
@@ -115,6 +116,13 @@ def test_a_cycle_by_epochs_is_cut_short():
         share(CosineAnnealingLR(optimizer, 50), "epoch"),
     ]
     assert torch.tensor(nothing).isnan().all()
+
+
+def test_the_plan_says_how_many_ranks_have_batches_of_their_own():
+    plain = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer, vitals = Trainer(accelerator="cpu", devices=2, strategy="ddp", **plain), Vitals()
+    read_plan(trainer, LightningModule(), vitals)
+    assert vitals.ranks == 2
 
 
 def test_of_a_norms_calls_in_a_batch_the_farthest_off_counts():

@@ -67,7 +67,7 @@ def _was_lucky(vitals: Vitals) -> bool:
 
     With very few samples in a batch, noise and steps that are too large are hard to tell apart.
     """
-    if vitals.batch_size <= _VERY_FEW_SAMPLES:
+    if 0 < vitals.batch_size * vitals.ranks <= _VERY_FEW_SAMPLES:
         return False
     share = share_above(vitals.recent_losses, vitals.best_losses)
     return share < _MIN_SHARE_OF_WORSE_BATCHES

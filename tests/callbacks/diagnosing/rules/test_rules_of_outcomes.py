@@ -366,6 +366,7 @@ def test_large_steps_of_one_sample_each():
     assert "each sample moves the weights by about 0.01 of their length" in symptom.evidence
     for more in (
         {"batch_size": 32},
+        {"ranks": 16},
         {"total_updates": [4e-3] * 12},
         {"total_updates": [0.2, 0.1, 0.08] + [1e-3] * 9},
         {"objective": replace(ONE_BY_ONE["objective"], labels=576.0)},  # pixels of one image

@@ -334,14 +334,17 @@ WORSE = [0.9 if i > 240 else 0.4 - 0.02 * (150 <= i < 165) for i in range(300)]
 
 
 @pytest.mark.parametrize(
-    ("losses", "batch_size", "sick"),
-    [(LUCKY, 64, False), (LUCKY, 1, True), (WORSE, 64, True), (WORSE, 1, True)],
-)
-def test_a_best_window_of_a_few_lucky_batches_is_nothing_to_lose(losses, batch_size, sick):
+    ("losses", "batch", "sick"),
+    [
+        (LUCKY, {"batch_size": 64}, False), (LUCKY, {"batch_size": 1}, True),
+        (LUCKY, {"batch_size": 8, "ranks": 8}, False),
+        (LUCKY, {"batch_size": 0}, False),  # of an unknown size, as from a batch sampler
+        (WORSE, {"batch_size": 64}, True), (WORSE, {"batch_size": 1}, True),
+    ],
+)  # fmt: skip
+def test_a_best_window_of_a_few_lucky_batches_is_nothing_to_lose(losses, batch, sick):
     nothing = Objective()
-    signs = vitals(
-        losses, objective=nothing, data_losses=[], total_updates=[0.02] * 12, batch_size=batch_size
-    )
+    signs = vitals(losses, objective=nothing, data_losses=[], total_updates=[0.02] * 12, **batch)
     assert (P.LEARNING_RATE_TOO_HIGH in found(signs)) is sick
 
 
