@@ -22,6 +22,7 @@ _FOR_MODULES: Mapping[str, str] = {
         "nn.CrossEntropyLoss(weight=counts.sum() / (len(counts) * counts))"
     ),
     "l1=0.0, l2=0.0": "weight_decay=0.0",
+    "l2=0.0, l1=0.0": "",  # of a penalty that a loss written by hand adds
     'optimizer="adam"': "torch.optim.Adam(self.parameters(), lr=1e-3)",
     'optimizer="adamw"': "torch.optim.AdamW(self.parameters(), lr=1e-3, weight_decay=0.01)",
     'scheduler="cosine"': "CosineAnnealingLR(optimizer, T_max=trainer.max_epochs)",

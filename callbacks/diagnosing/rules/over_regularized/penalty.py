@@ -61,5 +61,5 @@ def find_vanished_penalty(vitals: Vitals) -> list[Symptom]:
 def _remedies() -> tuple[Remedy, ...]:
     return (
         Remedy("Divide the penalty by a hundred."),
-        Remedy("Remove it until the network fits the training data.", "l1=0.0, l2=0.0"),
+        Remedy("Remove it until the network fits the training data.", "l2=0.0, l1=0.0"),
     )

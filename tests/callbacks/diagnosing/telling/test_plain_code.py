@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 from helpers.rule_source import source_of
+from helpers.vital_signs import FLAT, vitals
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 from torch.utils.data import WeightedRandomSampler
 from torchvision.transforms import v2
 
 from torchvitals.callbacks import Problem, Remedy
-from torchvitals.callbacks.diagnosing.examination import RULES
+from torchvitals.callbacks.diagnosing.examination import RULES, examine
 from torchvitals.callbacks.diagnosing.symptom import Symptom
 from torchvitals.callbacks.diagnosing.telling.plain_code import (
     _FOR_DATA,
@@ -65,6 +66,14 @@ def test_arguments_of_this_package_stay_where_they_can_be_given():
     data = 'TabularDataModule(scaling="standard")'
     assert put(data, own_module=True) != data == put(data, own_data=True)
     assert put("lr=0.01") == "lr=0.01"
+
+
+def test_a_penalty_in_a_loss_of_ones_own_is_no_matter_of_the_optimizer():
+    signs = vitals(FLAT, penalty_shares=[0.8] * 30)
+    (symptom,) = [s for s in examine(signs) if s.problem is Problem.OVER_REGULARIZED]
+    for own_module, code in ((True, "l2=0.0, l1=0.0"), (False, "")):
+        (told,) = in_plain_code([symptom], own_module=own_module, own_data=False)
+        assert told.remedies[-1].code == code
 
 
 def test_whose_a_module_is():
