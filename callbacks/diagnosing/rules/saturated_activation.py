@@ -46,8 +46,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     evidence = (
         f"{saturated[site]:.0%} of the outputs of {site} are saturated: hardly any gradient passes."
     )
-    if len(saturated) > 1:
-        evidence += f" So are those of {len(saturated) - 1} other layers."
+    if more := len(saturated) - 1:
+        evidence += f" So are those of {more} other layer{'s' if more > 1 else ''}."
     remedies = (
         Remedy("Use an activation that does not saturate.", 'activation="relu"'),
         Remedy("Normalise the layers.", 'norm="batch"'),

@@ -22,9 +22,11 @@ def examine(vitals: Vitals) -> list[Symptom]:
         return _of_tables(vitals) or _of_zeros(vitals) or _of_constants(vitals)
     evidence = (
         f"All units of {same[0]} have identical weights and gradients, so that they stay copies "
-        "of one "
-        f"another{f'; the same holds in {len(same) - 1} other layers' if len(same) > 1 else ''}."
+        "of one another"
     )
+    if more := len(same) - 1:
+        evidence += f"; the same holds in {more} other layer{'s' if more > 1 else ''}"
+    evidence += "."
     return [_symptom(same, evidence)]
 
 
@@ -50,9 +52,9 @@ def _of_zeros(vitals: Vitals) -> list[Symptom]:
         _MIN_SHARE_OF_WAITING_WEIGHTS * sum(vitals.entries.values())
     ):
         return []
-    evidence = (
-        f"{names[0]} is all zeros and gets a gradient of zeros; so do {len(names) - 1} others."
-    )
+    more = len(names) - 1
+    others = "does 1 other" if more == 1 else f"do {more} others"
+    evidence = f"{names[0]} is all zeros and gets a gradient of zeros; so {others}."
     return [_symptom(names, evidence)]
 
 

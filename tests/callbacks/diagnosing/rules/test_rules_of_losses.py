@@ -321,6 +321,20 @@ def test_others_that_do_not_move_are_counted_in_words(others, words):
     assert words in evidence
 
 
+@pytest.mark.parametrize("more", [1, 2])
+def test_other_layers_are_counted_in_words(more):
+    names, s = "abc"[: 1 + more], "s" if more > 1 else ""
+    copies = [Layer(name, 9, has_gradient=True, identical_units=True) for name in names]
+    for problem, signs, words in (
+        (P.SATURATED_ACTIVATION, {"saturated": record(**{name: [0.9] for name in names})},
+         f"So are those of {more} other layer{s}."),
+        (P.SYMMETRIC_WEIGHTS, {"layers": copies}, f"the same holds in {more} other layer{s}."),
+        (P.SYMMETRIC_WEIGHTS, {"waiting": list(names)},
+         f"so do{'' if s else 'es'} {more} other{s}."),
+    ):  # fmt: skip
+        assert symptom_of(problem, vitals(FLAT, **signs)).evidence.endswith(words)
+
+
 def test_where_nothing_moves_no_parameter_is_singled_out():
     assert P.FROZEN_PARAMETER not in found(vitals(FLAT, total_updates=[0.0] * 9, **UNMOVED))
 
