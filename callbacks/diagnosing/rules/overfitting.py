@@ -118,7 +118,8 @@ def _left_behind(vitals: Vitals, checks: list[float], training: list[float]) -> 
         return []
     evidence = (
         f"The training loss has fallen to {training[-1]:.4g}, while the validation loss has "
-        f"stalled at {checks[-1]:.4g}; the best constant prediction has {vitals.whole_scale:.4g}."
+        f"stalled at {checks[-1]:.4g}; the best constant prediction has "
+        f"{vitals.whole_constant:.4g}."
     )
     figures = {"gap": gap, "validation_loss": checks[-1], "training_loss": training[-1]}
     severity, remedies = _severity(vitals), _remedies(vitals)

@@ -172,7 +172,8 @@ def _of_few_samples(vitals: Vitals) -> list[Symptom]:
         return []
     many = "one sample" if samples == 1 else f"{samples} samples"
     if samples == 1 and _are_large(vitals) and vitals.step > vitals.planned_steps / 4:
-        now = statistics.median(vitals.total_updates[-_LAST_UPDATES:])
+        steps = [u for u in vitals.total_updates if math.isfinite(u)]
+        now = statistics.median(steps[-_LAST_UPDATES:])
         evidence = (
             "A batch has one sample. The training loss no longer falls, and each sample moves "
             f"the weights by about {now:.2g} of their length, where 0.001 is usual: each step "

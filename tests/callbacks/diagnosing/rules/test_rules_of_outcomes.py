@@ -270,6 +270,19 @@ def test_units_that_huge_steps_have_killed_are_told_once():
     assert symptom.measurements["dead_relu/dead_share"] == 0.9
 
 
+def test_a_penalty_is_no_part_of_what_the_best_constant_has():
+    data, beside = (
+        [a * b**i + 1e-3 * (i % 3) for i in range(30)] for a, b in ((2.3, 0.7), (1, 0.9))
+    )
+    signs = vitals(
+        [3.3 * 0.97**i for i in range(300)], data_losses=data, other_terms=beside,
+        validation_losses=[1.5, 1.2, *[1.0] * 4], validation_epochs=list(range(6)),
+        training_epoch_losses=[1.0, 0.5, 0.2, 0.05, 0.03, 0.02],
+    )  # fmt: skip
+    (evidence,) = [s.evidence for s in examine(signs) if s.problem is P.OVERFITTING]
+    assert evidence.endswith(f"; the best constant prediction has {LN10:.4g}.")
+
+
 def test_a_rise_is_no_overfitting_where_training_does_not_fall():
     rises = [1.0, 0.9, 1.3, 1.4, 1.5]
     falls, stays = [1.0, 0.5, 0.4, 0.3, 0.2], [1.0, 0.5, 0.52, 0.5, 0.49]
@@ -364,6 +377,8 @@ def test_large_steps_of_one_sample_each():
     (symptom,) = examine(vitals(half, **ONE_BY_ONE))
     assert symptom.problem == P.UNSTABLE_LOSS
     assert "each sample moves the weights by about 0.01 of their length" in symptom.evidence
+    unknown = {"total_updates": [*ONE_BY_ONE["total_updates"], *[math.nan] * 3]}
+    assert examine(vitals(half, **{**ONE_BY_ONE, **unknown})) == [symptom]
     for more in (
         {"batch_size": 32},
         {"ranks": 16},
