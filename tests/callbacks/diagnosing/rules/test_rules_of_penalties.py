@@ -57,6 +57,13 @@ def test_of_a_loss_that_cannot_be_read_the_curve_is_told(more, words):
     assert evidence.endswith(words)
 
 
+def test_of_a_loss_below_zero_nobody_says_that_next_to_nothing_is_learned():
+    decay = {"weight_decay": 0.1, "objective": Objective(), "data_losses": []}
+    below = [-3.0 - 2.0 * (1 - 0.97**i) + 0.1 * (-1) ** i for i in range(300)]
+    assert P.OVER_REGULARIZED not in found(vitals(below, **decay))
+    assert P.OVER_REGULARIZED in found(vitals(FLAT, **decay))
+
+
 def test_a_loss_that_has_become_infinite_is_not_told_as_penalty():
     signs = vitals([*FLAT[:200], *[math.inf] * 100], penalty_shares=[0.9] * 20)
     (symptom,) = join_causes(examine(signs))
