@@ -41,7 +41,7 @@ from .weights.weight_inspection import WeightInspection, parameters_of
 _GOOD_GAIN = 0.5
 # Vital signs that are not recomputed at each report.
 _LASTING = (
-    "first_step", "learning_rate_peak", "rate_rose", "first_gradient_profile", "strangers",
+    "missed", "learning_rate_peak", "rate_rose", "first_gradient_profile", "strangers",
     "recurrent_gain", "recurrent_layer", "time_profile", "waiting", "identical_tables",
     "identical_matrices", "decay_pulls", "pushed",
 )  # fmt: skip
@@ -87,9 +87,9 @@ class Observation:
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record what is known before the first batch."""
         vitals, self._factor = self.vitals, 1.0
-        if not vitals.losses:
-            vitals.first_step = trainer.global_step
         self._optimizers = len(trainer.optimizers)
+        if not self._record.seen:
+            vitals.missed = trainer.global_step
         read_plan(trainer, pl_module, vitals)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
         by_hand = self._optimizers == 1 and not pl_module.automatic_optimization

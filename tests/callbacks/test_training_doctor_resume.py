@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from sklearn.datasets import load_digits
 from torch import nn
 
-from torchvitals.callbacks import TrainingDoctor
+from torchvitals.callbacks import Problem, TrainingDoctor
 from torchvitals.callbacks.reporting.case import read_case
 
 STEPS, EPOCHS, EVERY = 20, 4, 9
@@ -120,7 +120,7 @@ def test_the_record_begins_where_the_doctor_came_along(tmp_path):
     train(InOrder(1e-3), TrainingDoctor(), tmp_path / "late", tmp_path / "without.ckpt")
     for start, first in {"late/step=45.ckpt": 36, "step=45.ckpt": 0}.items():
         doctor = train(InOrder(1e-3), TrainingDoctor(), start=tmp_path / start)
-        assert doctor._observation.vitals.first_step == first
+        assert doctor._observation.vitals.missed == first
 
 
 def test_a_second_fit_of_the_same_doctor_starts_afresh():
@@ -128,6 +128,28 @@ def test_a_second_fit_of_the_same_doctor_starts_afresh():
     train(InOrder(1e-3), doctor)
     alone = train(InOrder(1e-3), TrainingDoctor())
     assert repr(seen(doctor)) == repr(seen(alone))
+
+
+class Level(InOrder):
+    """Its loss cannot be read, and stays where it is."""
+
+    def training_step(self, batch, batch_idx):
+        return 0.5 + 0.02 * (-1) ** batch_idx + 1e-6 * self.network(self.x[:32]).mean()
+
+    def validation_step(self, batch, batch_idx):
+        pass
+
+
+def test_where_a_doctor_comes_late_is_not_called_the_start(tmp_path):
+    plan, saver = {"max_epochs": 20}, ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=260)
+    quiet_trainer(callbacks=[saver], enable_checkpointing=True, **plan).fit(Level(1e-3))
+    late = train(Level(1e-3), TrainingDoctor(), start=tmp_path / "step=260.ckpt", **plan)
+    whole = train(Level(1e-3), TrainingDoctor(), **plan)
+    found = [[d.problem for d in doctor.announced] for doctor in (late, whole)]
+    assert [Problem.NOT_LEARNING in problems for problems in found] == [False, True]
+    again = TrainingDoctor()
+    again.load_state_dict(late.state_dict())
+    assert again._observation.vitals.missed == 260
 
 
 def test_the_state_grows_by_a_few_bytes_a_batch(tmp_path):

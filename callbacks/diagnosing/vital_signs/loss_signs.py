@@ -62,7 +62,12 @@ class LossSigns(ObservedSigns):
 
     @cached_property
     def initial_loss(self) -> float:
-        """Mean loss of the first batches, or the very first one if steps made it much worse."""
+        """Mean loss of the first batches, or the very first one if steps made it much worse.
+
+        NaN if they were missed.
+        """
+        if self.missed:
+            return NAN
         first = self.losses[:5]
         mean = sum(first) / len(first) if first else NAN
         return first[0] if first and mean > _MIN_RATIO_OF_WORSENED_LOSS * first[0] > 0 else mean
@@ -175,7 +180,7 @@ class LossSigns(ObservedSigns):
         if constant > 0 and self.data_losses:
             return 1 - self.recent_data_loss / constant
         gains = []
-        if not self.first_step and self.initial_loss > 0 and math.isfinite(self.initial_loss):
+        if self.initial_loss > 0 and math.isfinite(self.initial_loss):
             gains.append(1 - self.recent_loss / self.initial_loss)
         squares = self.objective.target_variance > 0 and not self.objective.own_units
         if squares and self.data_losses:

@@ -13,8 +13,7 @@ class ObservedSigns:
 
     Attributes:
         step: Optimiser steps done.
-        first_step: Steps done when the record began: more than 0 in a training that was resumed
-            from a checkpoint without it.
+        missed: Those done before the first observed batch, as where a checkpoint has no record.
         epoch: Epoch, from 0.
         planned_steps: Optimiser steps planned for this training; infinite if unknown.
         batches_per_epoch: Infinite if unknown.
@@ -136,7 +135,7 @@ class ObservedSigns:
     """
 
     step: int = 0
-    first_step: int = 0
+    missed: int = 0
     epoch: int = 0
     planned_steps: float = math.inf
     batches_per_epoch: float = math.inf

@@ -106,7 +106,7 @@ class Vitals(ValidationSigns):
         False for unnormalised inputs, which are a cause of their own, and for a contrastive loss,
         whose temperature and number of terms decide where it starts.
         """
-        if not self.objective.usual_loss > 0 or not self.data_losses:
+        if not self.objective.usual_loss > 0 or not self.data_losses or self.missed:
             return False
         if self.objective.of_positions:
             return False

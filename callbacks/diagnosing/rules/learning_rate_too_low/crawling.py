@@ -36,8 +36,8 @@ def find_crawling(vitals: Vitals) -> list[Symptom]:
         return []
     recent = statistics.median(updates[-5:])
     fell = 1 - vitals.recent_loss / vitals.initial_loss if vitals.initial_loss > 0 else math.nan
-    if math.isnan(fell) and vitals.recent_loss < vitals.initial_loss:
-        return []  # How much a loss below 0 has fallen is unknown.
+    if math.isnan(fell) and not vitals.recent_loss >= vitals.initial_loss:
+        return []  # How much a loss below 0 has fallen is unknown, as is one that began unseen.
     learned = _learned_slowly(vitals, fell, fast=fast)
     falls = vitals.is_falling or vitals.validation_falls
     crawls = fell > 0 and falls and _asks_for_longer_steps(vitals, updates, learned)

@@ -441,7 +441,7 @@ def test_gradients_that_reach_back_far_are_no_reason_to_learn_nothing(reach, van
 def test_a_loss_at_which_training_was_resumed_is_not_the_first():
     signs = {"objective": Objective(), "planned_steps": 400}
     assert P.NOT_LEARNING in found(vitals(FLAT, **signs))
-    assert found(vitals(FLAT, first_step=100, **signs)) == {}
+    assert found(vitals(FLAT, missed=100, **signs)) == {}
 
 
 def test_of_a_loss_that_is_lost_no_more_is_said():

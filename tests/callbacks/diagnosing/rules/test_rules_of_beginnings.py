@@ -223,6 +223,17 @@ def test_what_falls_behind_a_dead_layer_is_the_last_layers_alone():
     assert found(vitals(falls, **unknown, **beside))[P.DEAD_RELU] == "info"
 
 
+def test_of_a_beginning_that_was_missed_nothing_is_said():
+    far = vitals([40.0] * 300, data_losses=[40.0] * 30)
+    crawls = vitals(
+        [2.3 - 5e-4 * i for i in range(300)], total_updates=[1e-5] * 9, objective=Objective(),
+        data_losses=[],
+    )  # fmt: skip
+    for problem, signs in ((P.POOR_INITIALIZATION, far), (P.LEARNING_RATE_TOO_LOW, crawls)):
+        assert problem in found(signs)
+        assert problem not in found(replace(signs, missed=700))
+
+
 def test_units_that_large_first_steps_put_to_sleep_may_wake_up():
     asleep = {"dormant": record(a=[0.1] + [0.8] * 9), "planned_steps": 2000}
     assert found(vitals(FLAT[:250], **asleep))[P.DORMANT_UNITS] == "info"
