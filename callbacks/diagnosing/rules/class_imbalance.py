@@ -128,7 +128,7 @@ def _is_of_another_mix(vitals: Vitals) -> bool:
 def _knows(vitals: Vitals) -> float:
     """Return the recent gain or that of the last half: with rare labels, few batches are noise."""
     half = vitals.data_losses[len(vitals.data_losses) // 2 :]
-    if not half:
+    if not (half and vitals.objective.constant_loss > 0):
         return vitals.gain
     return max(vitals.gain, 1 - statistics.fmean(half) / vitals.objective.constant_loss)
 

@@ -201,6 +201,15 @@ def test_rare_ones_of_a_few_classes_of_which_half_are_missed_in_the_end(
     assert found(vitals(SMALL, **signs)) == {P.CLASS_IMBALANCE: severity}
 
 
+def test_a_class_may_have_a_weight_of_zero():
+    """As an integer division of few by many does: a constant prediction then has no loss."""
+    objective = replace(
+        FRAUDS, constant_loss=0.0, target_counts=[300.0, 9700.0], predicted_counts=[5000.0, 0.0]
+    )
+    signs = {"objective": objective, "planned_steps": 300}
+    assert P.CLASS_IMBALANCE in found(vitals(SMALL, **signs))
+
+
 def test_rare_ones_of_a_loss_that_is_well_down_are_not_missed():
     objective = replace(FRAUDS, constant_loss=2.0)
     signs = {"objective": objective, "wants_decisions": True, "planned_steps": 300}
