@@ -80,4 +80,4 @@ def _memorized_the_first_epoch(vitals: Vitals) -> bool:
         return False
     before, end, start = (sum(window) / k for window in windows)
     # It must drop by more than it was already falling.
-    return start < _MAX_RATIO_OF_STEP_DOWN * end * min(1.0, end / before)
+    return start * max(before, end) < _MAX_RATIO_OF_STEP_DOWN * end * end

@@ -513,6 +513,16 @@ def test_means_of_few_samples_are_apart_by_chance(spread, samples, sick):
     assert (found(signs).get(P.COVARIATE_SHIFT) == "warning") is sick
 
 
+@pytest.mark.parametrize("loss", [0.0, 0.4])
+def test_a_gap_is_early_though_a_hinge_is_0_for_some_batches_of_the_first_epoch(loss):
+    losses = [2.0, *[0.4 + 0.02 * (-1) ** i for i in range(299)]]
+    losses[36:48] = [loss] * 12
+    checks = {"validation_losses": [1.0, 1.8, 1.7, 1.7], "validation_epochs": [0, 1, 2, 3],
+              "training_epoch_losses": [1.0, 0.6, 0.5, 0.4]}  # fmt: skip
+    signs = vitals(losses, objective=Objective(kind="hinge", constant_loss=1.0), **checks)
+    assert found(replace(signs, batches_per_epoch=60))[P.TRAIN_EVAL_MISMATCH] == "warning"
+
+
 @pytest.mark.parametrize("shape", [(32, 8), (32, 3, 8, 8)])
 def test_each_sample_is_standardized_whatever_its_shape(shape):
     inputs = InputScale("first", rms=1.0, batches=40, batch_spread=1.2, sizes=shape[:2])
