@@ -82,7 +82,8 @@ def _learns_nothing(vitals: Vitals, *, adds: bool) -> list[Symptom]:
     # With no constant prediction to compare with, part of a loss may be all there is to learn.
     some = _SOME_GAIN if vitals.objective.constant_loss > 0 else _SOME_GAIN_IF_UNKNOWN
     learned = vitals.gain > some if huge else vitals.has_learned
-    learned |= math.isnan(vitals.gain)  # of a loss below 0, for one, nobody can tell
+    # How much of a loss below 0 was learned, nobody can tell.
+    learned |= math.isnan(vitals.gain) and math.isfinite(vitals.recent_loss)
     falls = vitals.is_falling and not (huge and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS)
     if vitals.weight_decay < _MIN_WEIGHT_DECAY or learned or falls:
         return []
