@@ -105,16 +105,19 @@ class Observation:
             vitals.recurrent_gain = largest_recurrent_gain(pl_module)
 
     def learn_plan(self, trainer: Trainer, epochs: int) -> None:
-        """Estimate the length of a run from its finished epochs, if its loader has no length.
+        """Estimate the length of a run from its finished epochs.
+
+        If its loader has no length, or several optimisers step as often as the module has them.
 
         Args:
             trainer: The Trainer.
             epochs: Number of finished epochs.
         """
-        self._learns_plan |= math.isinf(self.vitals.planned_steps)
+        self._learns_plan |= math.isinf(self.vitals.planned_steps) or self._optimizers > 1
         if self._learns_plan and epochs and trainer.max_epochs not in (None, -1):
-            step = float(trainer.global_step)
-            self.vitals.planned_steps = max(step, step / epochs * trainer.max_epochs)
+            step, most = float(trainer.global_step), trainer.max_steps
+            planned = max(step, step / epochs * trainer.max_epochs)
+            self.vitals.planned_steps = planned if most == -1 else min(planned, float(most))
 
     def _count_entries(self, pl_module: LightningModule) -> None:
         named = pl_module.named_parameters()

@@ -27,7 +27,7 @@ def read_plan(trainer: Trainer, pl_module: LightningModule, vitals: Vitals) -> N
     vitals.ranks = trainer.world_size
     vitals.validation_batch_size = _batch_size(trainer.val_dataloaders)
     vitals.shuffled = _is_shuffled(trainer.train_dataloader)
-    vitals.planned_steps = _planned_steps(trainer)
+    vitals.planned_steps = _planned_steps(trainer, pl_module)
     vitals.clip_norm, vitals.clips_itself = clip_norm(trainer), clips_itself(pl_module)
     vitals.steps_by_gradients = step_by_gradients(trainer.optimizers)
     vitals.overfits_on_purpose = getattr(trainer, "overfit_batches", 0) > 0
@@ -49,11 +49,15 @@ def _is_shuffled(loader: Any) -> bool:
     return isinstance(sampler, _AT_RANDOM) or bool(getattr(sampler, "shuffle", False))
 
 
-def _planned_steps(trainer: Trainer) -> float:
-    """Return the number of planned optimiser steps; infinite if unknown."""
+def _planned_steps(trainer: Trainer, pl_module: LightningModule) -> float:
+    """Return the number of planned optimiser steps; infinite if unknown.
+
+    Under manual optimisation, each of several optimisers is taken to step once per batch.
+    """
     limits = []
+    each = 1 if pl_module.automatic_optimization else max(1, len(trainer.optimizers))
     if trainer.max_steps != -1:
         limits.append(float(trainer.max_steps))
     if trainer.max_epochs not in (None, -1):
-        limits.append(steps_of_epochs(trainer, trainer.max_epochs or 0))
+        limits.append(each * steps_of_epochs(trainer, trainer.max_epochs or 0))
     return min(limits, default=math.inf)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.game import Game, Seldom
 from helpers.training import quiet_trainer
 from lightning.pytorch import LightningModule
 from torch import nn
@@ -93,3 +94,34 @@ def test_of_several_backward_passes_of_a_batch_nobody_knows_what_is_one_loss():
     doctor = examined(parts=4)
     assert not doctor._observation.vitals.one_loss
     assert len(doctor._observation.vitals.losses) == 192
+
+
+class Planned(TrainingDoctor):
+    """Keeps the planned steps as they are known after each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.plans = []
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        super().on_train_epoch_start(trainer, pl_module)
+        self.plans.append(self._observation.vitals.planned_steps)
+
+
+@pytest.mark.parametrize(
+    ("module", "width", "limit", "plans"),
+    [
+        # Ten batches in each of three epochs, in which both optimisers step.
+        (lambda: Game(nn.Linear(64, 1)), 64, {}, [60, 60, 60]),
+        # One of them every fifth batch: known after the first epoch.
+        (Seldom, 4, {}, [60, 36, 36]),
+        (Seldom, 4, {"max_steps": 30}, [30, 30, 30]),
+    ],
+    ids=["both", "one now and then", "limited"],
+)
+def test_the_plan_of_several_optimizers_counts_the_steps_of_each(module, width, limit, plans):
+    doctor, data = Planned(), DataLoader(TensorDataset(torch.randn(40, width)), 4)
+    trainer = quiet_trainer(max_epochs=3, callbacks=[doctor], **limit)
+    trainer.fit(module(), data)
+    assert doctor.plans == plans
+    assert trainer.global_step == plans[-1]

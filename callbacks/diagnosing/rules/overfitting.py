@@ -12,6 +12,7 @@ loss is due to overconfidence on a few samples, and only worth knowing.
 import json
 import math
 import statistics
+from dataclasses import replace
 
 from ...diagnosis import Severity
 from ...problem import Problem
@@ -149,4 +150,8 @@ def _by_scores(vitals: Vitals) -> list[Symptom]:
 
 def _remedies(vitals: Vitals) -> tuple[Remedy, ...]:
     """Return what helps: pictures are augmented first, rows of a table rather regularised."""
-    return (*_REMEDIES, _ADD_NOISE) if vitals.inputs.is_table else (_AUGMENT, *_REMEDIES)
+    if vitals.inputs.is_table:
+        return (*_REMEDIES, _ADD_NOISE)
+    # The code is for pictures; what a network has learned of words is no data.
+    are_words = not vitals.inputs.is_data
+    return (replace(_AUGMENT, code="") if are_words else _AUGMENT, *_REMEDIES)

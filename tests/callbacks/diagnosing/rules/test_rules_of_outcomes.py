@@ -248,16 +248,19 @@ def test_where_a_few_batches_are_to_be_learned_by_heart_that_is_no_fault():
         assert not found(replace(signs, overfits_on_purpose=True))
 
 
-@pytest.mark.parametrize("is_table", [False, True])
-def test_pictures_are_augmented_and_tables_regularized(is_table):
+@pytest.mark.parametrize("kind", ["pictures", "rows", "words"])
+def test_pictures_are_augmented_and_tables_regularized(kind):
+    inputs = InputScale(is_table=kind == "rows", is_data=kind != "words")
     signs = vitals(
-        SMALL, validation_losses=[1.0, 0.9, 1.3, 1.4, 1.5], inputs=InputScale(is_table=is_table),
+        SMALL, validation_losses=[1.0, 0.9, 1.3, 1.4, 1.5], inputs=inputs,
         training_epoch_losses=[1.0, 0.5, 0.4, 0.3, 0.2], validation_estimate="val_mae",
     )  # fmt: skip
     (symptom,) = [s for s in examine(signs) if s.problem is P.OVERFITTING]
     codes = [remedy.code for remedy in symptom.remedies]
-    assert ('ImageDataModule(augment="standard")' in codes) is not is_table
-    assert ('TabularDataModule(augment={"noise": 0.1})' in codes) is is_table
+    assert ('ImageDataModule(augment="standard")' in codes) is (kind == "pictures")
+    assert ('TabularDataModule(augment={"noise": 0.1})' in codes) is (kind == "rows")
+    advice = [remedy.advice for remedy in symptom.remedies]
+    assert ("Augment the training data." in advice) is (kind != "rows")
     assert symptom.evidence.endswith(" The validation loss is estimated from val_mae.")
 
 
