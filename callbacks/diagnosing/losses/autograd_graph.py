@@ -79,7 +79,8 @@ class LossCall:
         measure: Function that gives a regression's mean loss of predictions and targets; None if
             unknown.
         shares: Targets as shares of the classes, shape ``(samples, classes)``, of which ``target``
-            has the largest; None if it has all there is to know.
+            has the largest, or shares of yes and no for each label, shape ``(..., 2)``; None if
+            ``target`` has all there is to know.
     """
 
     kind: str

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..inputs.batch_tensors import are_same, tensors_of
@@ -47,25 +48,29 @@ def find_entropies(loss: Tensor) -> list[LossCall]:
     call = _of_classes(*products) if len(products) == 1 else _of_labels(products)
     if call is None:
         return []
-    is_sum = "Sum" in passed and (call.shares is None or passed.isdisjoint({"Mean", "Div"}))
+    of_classes = call.kind == "cross_entropy"
+    is_sum = "Sum" in passed and (not of_classes or passed.isdisjoint({"Mean", "Div"}))
     return [replace(call, reduction=2 if is_sum else 1, is_alone=terms_are_alone(loss))]
 
 
-def are_labels(shares: Tensor, batch: Any) -> bool:
-    """Whether shares of classes are labels, and not what a network thinks of the samples.
+def are_labels(call: LossCall, batch: Any) -> bool:
+    """Whether shares are labels, and neither weighted nor what a network thinks of the samples.
 
     Waits for the device.
 
     Args:
-        shares: Shape ``(samples, classes)``.
+        call: Of `find_entropies`.
         batch: The batch, of any form.
 
     Returns:
-        True for shares that add up to 1 if each sample has one class, perhaps smoothed, or if they
-        are part of the batch.
+        True for shares that add up to 1 if each label is judged by itself, if each sample has one
+        class, perhaps smoothed, or if they are part of the batch.
     """
-    if not bool(((shares.sum(1) - 1).abs() < _MAX_ERROR).all()):
+    shares = call.shares
+    if shares is None or not bool(((shares.sum(-1) - 1).abs() < _MAX_ERROR).all()):
         return False
+    if call.kind != "cross_entropy":
+        return True
     return _is_of_one_class(shares) or any(are_same(shares, given) for given in tensors_of(batch))
 
 
@@ -127,13 +132,14 @@ def _of_labels(products: Sequence[Any]) -> LossCall | None:
     if not (of_logits or base_name(node) == "Sigmoid"):
         return None
     prediction = logarithms[yes]._saved_self if of_logits else node._saved_result
-    labels = factor_of(products[yes])
-    if not isinstance(labels, Tensor) or labels.shape != prediction.shape:
+    factors = [factor_of(products[place]) for place in (yes, no)]
+    if any(not isinstance(f, Tensor) or f.shape != prediction.shape for f in factors):
         return None
     # Negative in ``-y * p.log() - (1 - y) * (1 - p).log()``.
+    shares = torch.stack(factors, -1).detach().abs().float()
     return LossCall(
-        "bce_logits" if of_logits else "bce", prediction.detach(), labels.detach().abs().float(),
-        output_of(given[yes]), ascends=False, source=(given[yes], 0), by_hand=True,
+        "bce_logits" if of_logits else "bce", prediction.detach(), shares[..., 0],
+        output_of(given[yes]), ascends=False, source=(given[yes], 0), by_hand=True, shares=shares,
     )  # fmt: skip
 
 

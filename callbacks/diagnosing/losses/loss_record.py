@@ -142,8 +142,7 @@ class LossRecord:
         """Find a hand-written cross-entropy; at the first, see whether it is one of labels."""
         calls = find_entropies(loss)
         if calls and self._reads_entropies is None:
-            shares = calls[0].shares
-            self._reads_entropies = shares is None or are_labels(shares, batch)
+            self._reads_entropies = are_labels(calls[0], batch)
         return calls if self._reads_entropies else []
 
     def _describe_unread(self, loss: Tensor, batch: Any, inputs: Tensor | None) -> None:

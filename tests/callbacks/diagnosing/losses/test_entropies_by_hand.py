@@ -137,10 +137,29 @@ def test_other_losses_are_none(name):
     ids=["given shares", "others", "one class", "smoothed", "several", "counts"],
 )
 def test_shares_of_classes_are_labels_only_where_they_are_given(target, batch, read):
-    assert are_labels(target, batch) is read
+    (call,) = find_entropies(F.cross_entropy(logits(), target))
+    assert are_labels(call, batch) is read
     record = LossRecord()
     for seed in range(2):
         torch.manual_seed(seed)
         record.look(F.cross_entropy(logits(), target), 1.0, batch=batch)
     record.settle()
     assert len(record.data_losses) == (2 if read else 0)
+
+
+@pytest.mark.parametrize(("yes", "no"), [(3.0, 1.0), (0.25, 0.75), (SHARES, 1.0)])
+def test_weighted_labels_are_no_labels(yes, no):
+    """They would be told to lie beyond 0 and 1, or the loss to be no better than a constant."""
+    p, record = logits().sigmoid(), LossRecord()
+    loss = -(yes * SEVERAL * p.log() + no * (1 - SEVERAL) * (1 - p).log()).mean()
+    record.look(loss, 1.0, batch=(SEVERAL,))
+    record.settle()
+    assert record.data_losses == []
+    assert record.objective.kind is None
+
+
+def test_soft_labels_are_labels():
+    record = LossRecord()
+    record.look(entropy(logits().sigmoid(), SHARES), 1.0)
+    record.settle()
+    assert len(record.data_losses) == 1
