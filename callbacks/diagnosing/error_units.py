@@ -37,17 +37,22 @@ class ErrorUnits:
         and validation's targets to vary as much.
 
         Returns:
-            The loss; None if the name is of neither.
+            The loss; None if the name is of neither, or the number is of another unit, as of R2 in
+            percent.
         """
-        match error_in(name):
+        kind = error_in(name)
+        rest = 1 - error if kind == "determination" else error
+        if rest < 0:
+            return None
+        match kind:
             case "absolute":
-                absolute = error
+                absolute = rest
             case "root":
-                absolute = error / math.sqrt(self.shape)
+                absolute = rest / math.sqrt(self.shape)
             case "squared":
-                absolute = math.sqrt(error / self.shape)
+                absolute = math.sqrt(rest / self.shape)
             case "determination" if self.variance > 0:
-                absolute = math.sqrt((1 - error) * self.variance / self.shape)
+                absolute = math.sqrt(rest * self.variance / self.shape)
             case _:
                 return None
         return float(self.scale * absolute**self.power)

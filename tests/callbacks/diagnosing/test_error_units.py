@@ -63,6 +63,9 @@ def test_names_of_errors(name, kind):
         (SQUARES, "val_r2", 0.9, 5.0),
         (SQUARES, "val_r2", -1.0, 100.0),
         (HUBER, "val_r2", 0.9, None),  # of an unknown variance
+        (SQUARES, "val_r2", 90.0, None),  # percent
+        (SQUARES, "val_mean_squared_error", -9.0, None),  # as scikit-learn's scorers have it
+        (HUBER, "val_mae", -4.0, None),
         (SQUARES, "val_score", 3.0, None),
     ],
 )
