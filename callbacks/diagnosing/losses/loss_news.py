@@ -48,12 +48,14 @@ class LossNews:
         readings: Readings of the inspected batches.
         described: The objective and its class weights, when first known.
         validated: Sums of a validation's targets, see `ValidationTargets`; None for nothing new.
+        has_unread: See `Objective`.
     """
 
     losses: list[float]
     readings: list[BatchReading]
     described: tuple[Objective, Tensor | None] | None
     validated: Tensor | None = None
+    has_unread: bool = False
 
 
 def join_batch(ranks: Sequence[BatchReading]) -> BatchReading:

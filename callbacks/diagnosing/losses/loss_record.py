@@ -67,7 +67,7 @@ class LossRecord:
         self.missed_above: list[float] = []
         self.objective = Objective()
         self._looks = 0
-        self._has_looked = False
+        self._has_looked = self._has_unread = False
         self._reads_entropies: bool | None = None
         self._pending: list[Tensor | float] = []
         self.factor = 1.0
@@ -122,21 +122,23 @@ class LossRecord:
             )
         if any(call.prediction.is_complex() or call.target.is_complex() for call in calls):
             calls = []  # A reading would use their real parts alone.
-        if not calls:
-            if is_first:
-                self._describe_unread(loss, batch, inputs)
+        if calls and calls[0].target.numel():
+            self._describe(loss, calls[0], len(calls), inputs)
+        elif is_first and not calls:
+            self._describe_unread(loss, batch, inputs)
+        if not (calls and self._is_of_objective(calls[0])):
+            self._has_unread = True
             return
-        if not calls[0].target.numel():
-            return  # For example, of an image without any object to detect.
-        self._describe(loss, calls[0], len(calls), inputs)
-        objective = self.objective if self._described is None else self._described[0]
-        if calls[0].kind != objective.kind:
-            return  # For example, of another task, whose batches alternate with these.
         if is_first and calls[0].kind == "squared":
             self.validation.find(calls[0].target, batch)
         self._looks += 1
         total = loss.detach().float().reshape(()) * factor
         self._readings.append(look_at(self._looks, calls, total, batch))
+
+    def _is_of_objective(self, call: LossCall) -> bool:
+        """Whether there is a target, as in images with objects, and no other task's, in turn."""
+        objective = self.objective if self._described is None else self._described[0]
+        return call.target.numel() > 0 and call.kind == objective.kind
 
     def _entropies(self, loss: Tensor, batch: Any) -> list[LossCall]:
         """Find a hand-written cross-entropy; at the first, see whether it is one of labels."""
@@ -182,7 +184,9 @@ class LossRecord:
         described, self._described = self._described, None
         if described is not None and described[1] is not None:
             described = (described[0], described[1].detach().cpu())
-        return LossNews(losses, on_host(readings), described, self.validation.news())
+        return LossNews(
+            losses, on_host(readings), described, self.validation.news(), self._has_unread
+        )
 
     def take(self, ranks: Sequence[LossNews]) -> None:
         """Merge the news of all ranks."""
@@ -190,6 +194,7 @@ class LossRecord:
         if described is not None and self.objective.kind is None:
             self.objective, weight = replace(described[0]), described[1]
             self._targets.weight = None if weight is None else weight.tolist()
+        self.objective.has_unread |= any(rank.has_unread for rank in ranks)
         self.losses += _means([rank.losses for rank in ranks])
         self.validation.take([rank.validated for rank in ranks])
         by_look: dict[int, list[BatchReading]] = {}

@@ -80,9 +80,11 @@ class LossSigns(ObservedSigns):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the loss of each inspected batch is its data loss, and nothing else."""
+        """Whether the loss of each batch is its data loss, and nothing else, as far as known."""
         pairs = zip(self.data_losses, self.other_terms, strict=False)
         known = [abs(rest) <= _MAX_ERROR * abs(part) for part, rest in pairs]
+        if self.objective.has_unread:
+            return False
         return bool(known) and len(known) == len(self.data_losses) and all(known)
 
     @property

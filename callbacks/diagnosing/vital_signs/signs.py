@@ -176,6 +176,8 @@ class Objective:
             if there are more columns of labels than are counted.
         predicted_positives: Mean number of labels recently predicted to be positive, likewise.
         has_beside: Whether the loss has another term that depends on the data.
+        has_unread: Whether some batches have another loss, as of tasks that alternate, or one that
+            cannot be read.
         weighed: Whether the step weights the entries, so that `constant_loss` is unknown.
         own_units: Whether the data loss is a regression loss other than the squared error.
         of_positions: Whether targets are positions in the batch, as in contrastive losses.
@@ -204,6 +206,7 @@ class Objective:
     positives: float = NAN
     predicted_positives: float = NAN
     has_beside: bool = False
+    has_unread: bool = False
     weighed: bool = False
     own_units: bool = False
     of_positions: bool = False

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from sklearn.metrics import accuracy_score, log_loss
 
 from torchvitals.callbacks.diagnosing.losses.loss_record import LossRecord
+from torchvitals.callbacks.diagnosing.vital_signs.vitals import Vitals
 
 
 def record(loss, factor=1.0):
@@ -123,6 +124,11 @@ def test_of_tasks_that_alternate_the_first_is_read(first, other):
     assert set(found.data_losses) == set(alone.data_losses)
     assert found.objective.constant_loss == pytest.approx(alone.objective.constant_loss)
     assert len(found.losses) == 4
+    signs = Vitals(
+        objective=found.objective,
+        losses=found.losses, data_losses=found.data_losses, other_terms=found.other_terms,
+    )  # fmt: skip
+    assert signs.recent_data_loss == pytest.approx(alone.data_losses[0])
 
 
 def test_weights_of_other_classes_tell_nothing():
