@@ -103,9 +103,10 @@ def rates_for_logarithms(loss: Tensor) -> str | None:
         The name; None for logarithms, and if there is no such loss.
     """
     rate, product = _poisson_terms(loss)
-    if rate is None or rate.next_functions[0][0] is not single_parent(product):
+    given = rate.next_functions[0][0] if base_name(rate) == "Exp" else None
+    if given is None or given is not single_parent(product):
         return None
-    name = base_name(past_shapes(rate.next_functions[0][0]))
+    name = base_name(past_shapes(given))
     return name.lower() if name in ("Softplus", "Relu", "Exp", "Sigmoid") else None
 
 

@@ -53,6 +53,8 @@ def test_rates_for_logarithms(output, name, reduction):
     assert rates_for_logarithms(loss) == name
     assert rates_for_logarithms(F.poisson_nll_loss(outputs(), counts)) is None
     assert rates_for_logarithms(F.poisson_nll_loss(given, counts, log_input=False)) is None
+    weight = nn.Parameter(torch.ones(4, 3))
+    assert rates_for_logarithms(F.poisson_nll_loss(weight, counts, log_input=False)) is None
     assert rates_for_logarithms(F.mse_loss(given, counts)) is None
 
 
