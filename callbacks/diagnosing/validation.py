@@ -84,9 +84,10 @@ class ValidationCurve:
     metric logged in training under the same name is the training loss. A name that says no more
     than validation needs such a counterpart; one that says nothing at all needs it at three checks,
     within 2% if the training loss cannot be read. In place of a loss, a regression's mean absolute
-    or root mean squared error is converted to one. Of several losses, the one whose name does not
-    refer to a part of it is taken, or else the one whose counterpart is the training loss, or else
-    the first. Once taken, a loss is kept.
+    or root mean squared error, or its coefficient of determination, is converted to one if the
+    training loss is of a kind that allows it. Of several losses, the one whose name does not refer
+    to a part of it is taken, or else the one whose counterpart is the training loss, or else the
+    first. Once taken, a loss is kept.
 
     Args:
         loss: Name of the logged loss; None searches for one.
@@ -117,6 +118,8 @@ class ValidationCurve:
         self._batches = 0
         self._mean_before = NAN
         self._is_refused = self._is_settled = False
+        # Until an error could not be: other names are tried first then.
+        self._converts = True
         # Candidates for the loss under names that say nothing, and names that were ruled out.
         self._held: dict[str, list[_Figures]] = {}
         self._strangers: set[str] = set()
@@ -159,10 +162,12 @@ class ValidationCurve:
         if said:
             return said[0], False
         called = find_losses(own)
-        found = called[0] if called else find_other_loss(own) or find_error(own) or find_bare(own)
+        found, error = called[0] if called else find_other_loss(own), find_error(own)
+        if found or (error and self._converts):
+            return found or error, True
         unknown = (n for n in own if is_unknown(n) and n not in self._strangers)
         twins = (n for n in unknown if _in_training(n, logged, own) is not None)
-        return found or next(twins, ""), True
+        return find_bare(own) or next(twins, error), True
 
     def _rivals(
         self, name: str, logged: Mapping[str, Any], own: Sequence[str]
@@ -209,6 +214,7 @@ class ValidationCurve:
             loss = self._settle_on(*chosen)
         elif loss is not None and self._is_error(told.name):
             loss = None if units is None else units.loss_at(told.name, loss)
+            self._converts = loss is not None
         if loss is not None and recent:
             check = (loss, sum(recent) / len(recent), epoch)
             for known in self._made_sure_of(told, check, recent, kind, chosen is not None):

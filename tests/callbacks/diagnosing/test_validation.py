@@ -166,6 +166,17 @@ def test_a_name_that_says_nothing_is_the_loss_if_it_goes_with_it(name, twins, fo
     assert curve.training_losses == pytest.approx([3.0, 1.0, 0.5][: len(found)])
 
 
+def test_an_error_that_is_no_loss_gives_way_to_what_goes_with_it():
+    """For example, the mean error of a network that learns quantiles by a loss of its own."""
+    curve, seen = ValidationCurve(None, None), []
+    for value, loss in ((2.0, 3.0), (2.5, 1.0), (3.0, 0.5), (3.5, 0.4)):
+        seen += [loss] * 10
+        logged = {"val_mae": 9.0, "val_pinball": value, "pinball": loss}
+        checked(logged, training=list(seen), curve=curve)
+    assert curve.name == "val_pinball"
+    assert curve.losses == pytest.approx([2.5, 3.0, 3.5])
+
+
 def test_what_goes_with_the_loss_is_known_from_there_on_and_after_a_resume():
     half = course("level", [2.0, 2.5], [3.1, 1.1], [3.0, 1.0])
     curve = ValidationCurve(None, None)
