@@ -48,7 +48,8 @@ def find_unhurried(vitals: Vitals) -> list[Symptom]:
     # The noise of batches may hide it.
     knows = vitals.objective.constant_loss > 0
     as_ever |= knows and late and vitals.validation_keeps_its_pace
-    if vitals.gain > limit or not (goes_on or as_ever):
+    # NaN for a loss below 0, of which nobody can tell how much it has fallen.
+    if not vitals.gain <= limit or not (goes_on or as_ever):
         return []
     start = "that of the best constant prediction" if knows else "what it was at first"
     falls = "is falling as fast as ever" if as_ever else "is still falling"

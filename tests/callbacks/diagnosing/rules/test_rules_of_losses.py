@@ -231,9 +231,13 @@ def test_a_schedule_that_ends_with_the_training_is_not_to_blame(largest):
     assert symptom.remedies[0].advice == "Multiply the learning rate by ten."
 
 
-def test_a_loss_below_zero_that_falls_is_not_said_to_stand():
+@pytest.mark.parametrize("checks", [[], [-2.0, -3.0, -4.0, -5.0, -6.0]])
+def test_a_loss_below_zero_that_falls_is_not_said_to_stand(checks):
     falls = [-1 - 0.02 * i for i in range(300)]
-    signs = vitals(falls, data_losses=[], objective=Objective(), total_updates=[5e-5] * 10)
+    signs = vitals(
+        falls, data_losses=[], objective=Objective(), total_updates=[5e-5] * 10, planned_steps=300,
+        validation_losses=checks,
+    )  # fmt: skip
     assert P.LEARNING_RATE_TOO_LOW not in found(signs)
 
 
