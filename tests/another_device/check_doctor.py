@@ -18,6 +18,7 @@ MAY_WAIT = {
     "_report",  # of a step that is judged
     "_close_steps",  # at the end of a window for dead units
     "_describe_unread",  # in the first step, of a loss that is not read batch by batch
+    "are_labels",  # in the first step
     "on_validation_start", "on_validation_end", "on_fit_start", "on_train_start", "on_train_end",
     "teardown",
 }  # fmt: skip

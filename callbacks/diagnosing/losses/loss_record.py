@@ -68,7 +68,7 @@ class LossRecord:
         self.objective = Objective()
         self._looks = 0
         self._has_looked = self._has_unread = False
-        self._reads_entropies: bool | None = None
+        self._reads_entropies = False
         self._pending: list[Tensor | float] = []
         self.factor = 1.0
         self._readings: list[Look] = []
@@ -118,7 +118,9 @@ class LossRecord:
         calls = find_loss_calls(loss, signs=is_first) if has_graph(loss) else []
         if has_graph(loss) and not calls:
             calls = (
-                find_errors(loss, outputs or {}) or self._entropies(loss, batch) or find_pairs(loss)
+                find_errors(loss, outputs or {})
+                or self._entropies(loss, batch, is_first=is_first)
+                or find_pairs(loss)
             )
         if any(call.prediction.is_complex() or call.target.is_complex() for call in calls):
             calls = []  # A reading would use their real parts alone.
@@ -140,10 +142,10 @@ class LossRecord:
         objective = self.objective if self._described is None else self._described[0]
         return call.target.numel() > 0 and call.kind == objective.kind
 
-    def _entropies(self, loss: Tensor, batch: Any) -> list[LossCall]:
-        """Find a hand-written cross-entropy; at the first, see whether it is one of labels."""
+    def _entropies(self, loss: Tensor, batch: Any, *, is_first: bool) -> list[LossCall]:
+        """Find a hand-written cross-entropy, if the first inspection has seen one of labels."""
         calls = find_entropies(loss)
-        if calls and self._reads_entropies is None:
+        if calls and is_first:
             self._reads_entropies = are_labels(calls[0], batch)
         return calls if self._reads_entropies else []
 
