@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -324,6 +324,39 @@ def own_shape(tensor: Tensor) -> tuple[int, ...]:
 def output_of(node: Any) -> str | None:
     """Return the function that a tensor is the output of, past reshapes; None for a layer."""
     return _OUTPUTS.get(base_name(past_shapes(node)))
+
+
+def nodes_in_sums(
+    loss: Tensor, is_wanted: Callable[[Any], bool], sums: Collection[str]
+) -> tuple[list[Any], set[str]]:
+    """Find nodes whose outputs a loss adds up, each as often as the others.
+
+    Weights for each entry may leave some out, and are not passed; one number is.
+
+    Args:
+        loss: Scalar with its graph.
+        is_wanted: Whether a node is looked for.
+        sums: Names of the operations that are passed.
+
+    Returns:
+        The nodes, and the names of those between them and the loss.
+    """
+    level, seen, found = [root_of(loss)], set[Any](), list[Any]()
+    while level and len(seen) < LOSS_NODES:
+        node = level.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if is_wanted(node):
+            found.append(node)
+        elif base_name(node) in sums or scales_by_number(node):
+            level += [parent for parent, _ in node.next_functions]
+    return found, {base_name(node) for node in seen if node not in found}
+
+
+def scales_by_number(node: Any) -> bool:
+    """Whether a node multiplies or divides by one number."""
+    return base_name(node) in ("Mul", "Div") and is_number(factor_of(node))
 
 
 def single_parent(node: Any) -> Any:

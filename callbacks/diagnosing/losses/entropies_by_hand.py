@@ -14,20 +14,17 @@ from torch import Tensor
 
 from ..inputs.batch_tensors import are_same, tensors_of
 from .autograd_graph import (
-    LOSS_NODES,
     LossCall,
     base_name,
     factor_of,
-    is_number,
+    nodes_in_sums,
     output_of,
     past_shapes,
-    root_of,
     single_parent,
     terms_are_alone,
 )
 
-_REDUCTIONS = ("Mean", "Sum", "Neg", "Add", "Sub", "Squeeze", "View")
-_SCALES = ("Mul", "Div")
+_SUMS = ("Mean", "Sum", "Neg", "Add", "Sub", "Squeeze", "View")
 _LOGARITHMS = ("LogSoftmax", "Log", "LogSigmoid")
 _SMALL_CHANGES = ("Add", "Clamp", "ClampMin", "ClampMax")
 # Dimension 0 of a matrix, which is stored as an unsigned number.
@@ -44,7 +41,7 @@ def find_entropies(loss: Tensor) -> list[LossCall]:
     Returns:
         At most one loss.
     """
-    products, passed = _products(root_of(loss))
+    products, passed = nodes_in_sums(loss, _is_product, _SUMS)
     call = _of_classes(*products) if len(products) == 1 else _of_labels(products)
     if call is None:
         return []
@@ -83,24 +80,9 @@ def _is_of_one_class(shares: Tensor) -> bool:
     return classes > 2 and bool(((others - shares.amin(1)).abs() < _MAX_ERROR).all())
 
 
-def _products(root: Any) -> tuple[list[Any], set[str]]:
-    """Find products of logarithms with constants, and the kinds of nodes between them and the loss.
-
-    Weights for each entry may leave some out, and are not passed.
-    """
-    level, seen, found = [root], set[Any](), list[Any]()
-    while level and len(seen) < LOSS_NODES:
-        node = level.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if base_name(node) == "Mul" and base_name(single_parent(node)) in _LOGARITHMS:
-            found.append(node)
-        elif base_name(node) in _REDUCTIONS or (
-            base_name(node) in _SCALES and is_number(factor_of(node))
-        ):
-            level += [parent for parent, _ in node.next_functions]
-    return found, {base_name(node) for node in seen if node not in found}
+def _is_product(node: Any) -> bool:
+    """Whether a node multiplies logarithms by constants."""
+    return base_name(node) == "Mul" and base_name(single_parent(node)) in _LOGARITHMS
 
 
 def _of_classes(product: Any) -> LossCall | None:

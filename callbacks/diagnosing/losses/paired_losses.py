@@ -11,18 +11,15 @@ import torch
 from torch import Tensor
 
 from .autograd_graph import (
-    LOSS_NODES,
     LossCall,
     base_name,
-    factor_of,
-    is_number,
+    nodes_in_sums,
     past_shapes,
-    root_of,
+    scales_by_number,
     terms_are_alone,
 )
 
-_REDUCTIONS = ("Mean", "Sum", "Neg", "Add", "Squeeze", "View")
-_SCALES = ("Mul", "Div")
+_SUMS = ("Mean", "Sum", "Neg", "Add", "Squeeze", "View")
 
 
 def find_pairs(loss: Tensor) -> list[LossCall]:
@@ -34,10 +31,11 @@ def find_pairs(loss: Tensor) -> list[LossCall]:
     Returns:
         At most one loss.
     """
-    found, passed = _candidates(root_of(loss))
-    if len(found) != 1:
+    found, passed = nodes_in_sums(loss, lambda node: _ahead(node) is not None, _SUMS)
+    differences = [ahead for node in found if (ahead := _ahead(node)) is not None]
+    if len(differences) != 1:
         return []
-    ahead = found[0].detach().flatten()
+    ahead = differences[0].detach().flatten()
     return [
         LossCall(
             "bce_logits", torch.cat([ahead, -ahead]),
@@ -46,28 +44,6 @@ def find_pairs(loss: Tensor) -> list[LossCall]:
             is_alone=terms_are_alone(loss), by_hand=True,
         )
     ]  # fmt: skip
-
-
-def _candidates(root: Any) -> tuple[list[Tensor], set[str]]:
-    """Find differences of scores, and the kinds of nodes between them and the loss."""
-    level, seen, found = [root], set[Any](), []
-    while level and len(seen) < LOSS_NODES:
-        node = level.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        parents = [parent for parent, _ in node.next_functions]
-        ahead = _ahead(node)
-        if ahead is not None:
-            found.append(ahead)
-        elif base_name(node) in _REDUCTIONS or _is_scaled(node):
-            level += parents
-    return found, {base_name(node) for node in seen}
-
-
-def _is_scaled(node: Any) -> bool:
-    """Whether a node multiplies by one number: weights for each pair may leave pairs out."""
-    return base_name(node) in _SCALES and is_number(factor_of(node))
 
 
 def _ahead(node: Any) -> Tensor | None:
@@ -93,7 +69,7 @@ def _ahead(node: Any) -> Tensor | None:
 def _is_difference(node: Any) -> bool:
     """Whether a node is one score of the network minus another, up to sign and scale."""
     node = past_shapes(node)
-    while base_name(node) in ("Neg", *_SCALES) and _is_scaled_or_turned(node):
+    while base_name(node) == "Neg" or scales_by_number(node):
         node = past_shapes(node.next_functions[0][0])
     if base_name(node) == "Sum":  # Of products of the difference with what both share.
         product = node.next_functions[0][0]
@@ -105,10 +81,6 @@ def _is_difference(node: Any) -> bool:
 def _subtracts(node: Any) -> bool:
     sides = [parent for parent, _ in node.next_functions] if base_name(node) == "Sub" else []
     return len(sides) == 2 and all(base_name(side) not in ("", "AccumulateGrad") for side in sides)
-
-
-def _is_scaled_or_turned(node: Any) -> bool:
-    return base_name(node) == "Neg" or _is_scaled(node)
 
 
 def _tensor(saved: Any) -> Tensor | None:
