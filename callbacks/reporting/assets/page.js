@@ -33,6 +33,7 @@ new ResizeObserver(() => {
 dark.addEventListener("change", render);
 addEventListener("beforeprint", () => { printing = true; render(); });
 addEventListener("afterprint", () => { printing = false; render(); });
+document.addEventListener("pointermove", (event) => { if (!event.target.closest(".plot")) rests(event); });
 document.addEventListener("pointerdown", (event) => { if (!event.target.closest(".plot")) point(null); });
 
 // ---- code to paste ----

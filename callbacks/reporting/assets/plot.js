@@ -4,11 +4,11 @@ class Plot {
     this.host = host;
     this.svg = draw(host, "svg", { "aria-hidden": "true" });
     this.step = null;
-    host.addEventListener("pointermove", (event) => this.onMove(event));
+    host.addEventListener("pointermove", (event) => { if (!rests(event)) this.onMove(event); });
     host.addEventListener("pointerdown", (event) => this.onDown(event));
     host.addEventListener("pointerup", (event) => this.onUp(event));
     // A finger that is lifted leaves, too, and what it pointed at should stay.
-    host.addEventListener("pointerleave", (event) => { if (!this.from && event.pointerType !== "touch") point(null); });
+    host.addEventListener("pointerleave", (event) => { if (!this.from && event.pointerType !== "touch" && !rests(event)) point(null); });
     host.addEventListener("dblclick", () => zoom(all));
     host.addEventListener("keydown", (event) => this.onKey(event));
     host.addEventListener("blur", () => point(null));
@@ -100,6 +100,7 @@ class Plot {
       if (this.step < shown[0] || this.step > shown[1]) zoom(all);
     } else if (!this.walk(event.key)) return;
     event.preventDefault();
+    keyed = true;
     this.step ??= first;
     const box = this.host.getBoundingClientRect();
     point(this, this.step, box.left + scrollX + this.xOf(this.step), box.top + scrollY + this.top + 10);

@@ -7,6 +7,16 @@ let shown = all;
 let printing = false;
 const plots = [];
 
+// Focus scrolls the page beneath a mouse that rests: the browser tells a plot that it
+// left or moved, but the keyboard points until the mouse itself does.
+let keyed = false, rest = null;
+function rests(event) {
+  const at = `${event.screenX},${event.screenY}`, same = rest === null || at === rest;
+  rest = at;
+  keyed &&= same;
+  return keyed;
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 function draw(parent, tag, attributes, text) {
   const element = document.createElementNS(SVG, tag);

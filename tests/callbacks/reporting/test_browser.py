@@ -262,6 +262,20 @@ def test_the_keyboard_begins_within_the_steps_that_are_shown(show, key):
     assert page.locator("figure.map").first.locator("line.cursor").count() == 1
 
 
+def test_the_mouse_that_rests_does_not_take_the_cursor_from_the_keyboard(show):
+    page = show(plain_notes())
+    frame = page.locator("figure.chart .frame").first
+    move_to(page, frame, 0.4, 0.3)
+    page.locator("figure.map .plot").nth(2).focus()  # The page scrolls beneath the mouse.
+    assert page.evaluate("scrollY") > 0
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(400)
+    assert page.locator("figure.map").nth(2).locator("line.cursor").count() == 1
+    assert page.locator("#tip").is_visible()
+    move_to(page, page.locator("figure.chart .frame").first, 0.6, 0.3)
+    assert page.locator("#tip div").first.inner_text() == "step 60"
+
+
 def test_an_axis_can_be_logarithmic(show):
     page = show(plain_notes())
     chart = page.locator("figure.chart").nth(1)
