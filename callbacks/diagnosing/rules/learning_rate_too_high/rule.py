@@ -21,6 +21,7 @@ from .training_harm import (
     is_thrown,
     is_undone,
     keeps_from_learning,
+    ran_away,
 )
 from .validation_harm import (
     has_lost_its_best,
@@ -45,7 +46,7 @@ _REPORTS_WHEN_COMING_BACK = 10
 
 # Tests for the known kinds of harm, any of which is enough.
 _HARMS: tuple[Callable[[Vitals, Steps], bool], ...] = (
-    keeps_from_learning, is_undone, is_far_off, is_hurt, has_turned, validation_jumps,
+    keeps_from_learning, ran_away, is_undone, is_far_off, is_hurt, has_turned, validation_jumps,
     validation_loss_jumps, has_lost_its_best, has_cost_half, have_led_away,
     have_replaced_weights, is_forgotten, is_forgotten_soon,
 )  # fmt: skip

@@ -26,6 +26,7 @@ _MIN_RATIO_AT_PLATEAU = 0.97
 _MIN_SHARE_OF_STEPS_LOST = 0.5  # Of the planned steps.
 _MIN_RATIO_OF_THROWN_LOSS = 4.0
 _MIN_RATIO_OF_BLOWN_LOSS = 10.0
+_BATCHES_LOST = 5
 _BATCHES_TO_BLOW_UP = 50
 _VERY_FEW_SAMPLES = 8
 _MIN_SHARE_OF_WORSE_BATCHES = 0.75
@@ -122,6 +123,15 @@ def blew_up(vitals: Vitals, steps: Steps) -> bool:
     start, highest = vitals.losses[0], max(vitals.losses[:_BATCHES_TO_BLOW_UP])
     blew = start > 0 and highest > _MIN_RATIO_OF_BLOWN_LOSS * start
     return blew and steps.peak > _HUGE_UPDATE_RATIO and not _came_down(vitals)
+
+
+def ran_away(vitals: Vitals, steps: Steps) -> bool:
+    """Whether the loss grew to ten times the first, with large steps, and is no longer finite."""
+    start, recent = vitals.losses[0], vitals.losses[-_BATCHES_LOST:]
+    if any(map(math.isfinite, recent)) or not steps.recent > _LARGE_UPDATE_RATIO:
+        return False
+    highest = max(filter(math.isfinite, vitals.losses), default=math.nan)
+    return start > 0 and highest > _MIN_RATIO_OF_BLOWN_LOSS * start
 
 
 def is_thrown(vitals: Vitals, steps: Steps) -> bool:

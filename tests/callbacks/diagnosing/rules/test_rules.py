@@ -431,6 +431,15 @@ def test_a_rate_that_drove_the_loss_up_until_it_was_lost():
     assert P.LEARNING_RATE_TOO_HIGH in found(signs)
 
 
+@pytest.mark.parametrize(
+    ("update", "highest", "sick"), [(0.02, 80.0, True), (2e-3, 80.0, False), (0.02, 9.0, False)]
+)
+def test_a_rate_that_drove_up_what_was_learned_until_it_was_lost(update, highest, sick):
+    losses = [*FALLING[:200], 3.0, highest, *[math.nan] * 40]
+    signs = vitals(losses, data_losses=FALLING[:200], total_updates=[update] * 9)
+    assert (P.LEARNING_RATE_TOO_HIGH in found(signs)) is sick
+
+
 @pytest.mark.parametrize(("reach", "vanishes"), [(1, True), (3, True), (4, False), (9, False)])
 def test_gradients_that_reach_back_far_are_no_reason_to_learn_nothing(reach, vanishes):
     profile = [1e-7] * (10 - reach) + [1.0] * reach
