@@ -2,7 +2,9 @@
 
 ``-(target * x.log_softmax(1)).sum(1).mean()``, which is what `cross_entropy` does with targets that
 have a column for each class, and ``-(target * p.log() + (1 - target) * (1 - p).log()).mean()`` of
-``p = x.sigmoid()``, also with `logsigmoid`, as `multilabel_soft_margin_loss` has it.
+``p = x.sigmoid()``, also with `logsigmoid`, as `multilabel_soft_margin_loss` has it. Labels may
+pick their entries by index, as in ``-x.log_softmax(1)[range(len(x)), y].mean()`` or
+``-x.softmax(1).gather(1, y[:, None]).log().mean()``.
 """
 
 from collections.abc import Sequence
@@ -27,6 +29,7 @@ from .autograd_graph import (
 _SUMS = ("Mean", "Sum", "Neg", "Add", "Sub", "Squeeze", "View")
 _LOGARITHMS = ("LogSoftmax", "Log", "LogSigmoid")
 _SMALL_CHANGES = ("Add", "Clamp", "ClampMin", "ClampMax")
+_PICKS = ("Index", "Gather")
 # Dimension 0 of a matrix, which is stored as an unsigned number.
 _ROWS = (0, 2**64 - 2)
 _MAX_ERROR = 1e-4
@@ -41,13 +44,18 @@ def find_entropies(loss: Tensor) -> list[LossCall]:
     Returns:
         At most one loss.
     """
-    products, passed = nodes_in_sums(loss, _is_product, _SUMS)
-    call = _of_classes(*products) if len(products) == 1 else _of_labels(products)
+    found, passed = nodes_in_sums(loss, lambda node: _is_product(node) or _is_pick(node), _SUMS)
+    if len(found) != 1:
+        call = _of_labels(found)
+    else:
+        call = _of_classes(*found) if _is_product(*found) else _of_picked(*found)
     if call is None:
         return []
     of_classes = call.kind == "cross_entropy"
     is_sum = "Sum" in passed and (not of_classes or passed.isdisjoint({"Mean", "Div"}))
-    return [replace(call, reduction=2 if is_sum else 1, is_alone=terms_are_alone(loss))]
+    # Smoothed labels add the mean of all logarithms.
+    is_alone = terms_are_alone(loss) and "LogSoftmax" not in passed
+    return [replace(call, reduction=2 if is_sum else 1, is_alone=is_alone)]
 
 
 def are_labels(call: LossCall, batch: Any) -> bool:
@@ -98,6 +106,59 @@ def _of_classes(product: Any) -> LossCall | None:
         "cross_entropy", scores, shares.argmax(1), output_of(source[0]), ascends=False,
         source=source, by_hand=True, shares=shares,
     )  # fmt: skip
+
+
+def _is_pick(node: Any) -> bool:
+    """Whether a node picks entries of log-probabilities, or is the logarithm of picked ones."""
+    pick = _past_logarithm(node)
+    before = single_parent(pick) if base_name(pick) in _PICKS else None
+    return base_name(_past_expansion(before)) == ("LogSoftmax" if pick is node else "Softmax")
+
+
+def _past_logarithm(node: Any) -> Any:
+    if base_name(node) == "Log":
+        node = single_parent(node)
+        while base_name(node) in (*_SMALL_CHANGES, "Squeeze", "View"):
+            node = single_parent(node)
+    return node
+
+
+def _past_expansion(node: Any) -> Any:
+    """Return the node before an expansion, which `take_along_dim` makes."""
+    return single_parent(node) if base_name(node) == "Expand" else node
+
+
+def _of_picked(node: Any) -> LossCall | None:
+    """Read an index that picks one entry of each row."""
+    pick = _past_logarithm(node)
+    chances = _past_expansion(single_parent(pick))
+    result = chances._saved_result.detach()
+    if result.ndim != 2 or chances._saved_dim in _ROWS:
+        return None
+    scores = result
+    if base_name(chances) == "Softmax":
+        scores = result.float().clamp_min(torch.finfo(torch.float32).tiny).log()
+    if base_name(pick) == "Index":
+        places = pick._saved_indices
+        if len(places) != 2 or not all(_is_whole_column(p, len(scores)) for p in places):
+            return None
+    else:
+        labels = pick._saved_index
+        if labels.shape != (len(scores), 1) or pick._saved_dim in _ROWS:
+            return None
+        places = (torch.arange(len(scores), device=labels.device), labels[:, 0])
+    # Rows that are picked twice have shares that add up to 2.
+    shares = torch.zeros_like(scores, dtype=torch.float32)
+    shares.index_put_(places, shares.new_ones(()), accumulate=True)
+    source = chances.next_functions[0]
+    return LossCall(
+        "cross_entropy", scores, shares.argmax(1), output_of(source[0]), ascends=False,
+        source=source, by_hand=True, shares=shares,
+    )  # fmt: skip
+
+
+def _is_whole_column(index: Tensor | None, size: int) -> bool:
+    return index is not None and index.dtype == torch.int64 and index.shape == (size,)
 
 
 def _of_labels(products: Sequence[Any]) -> LossCall | None:

@@ -68,6 +68,46 @@ def test_of_classes(name, target):
     assert (record.objective.classes, record.objective.labels) == (CLASSES, SAMPLES)
 
 
+LABELS = ONE_HOT.argmax(1)
+OF_PICKED = {
+    "rows and columns": lambda z: -z.log_softmax(1)[range(SAMPLES), LABELS].mean(),
+    "in another order": lambda z: (
+        lambda order: -z.log_softmax(-1)[order, LABELS[order]].mean()
+    )(torch.arange(SAMPLES).flip(0)),
+    "gathered": lambda z: -z.log_softmax(-1).gather(1, LABELS[:, None]).squeeze(1).mean(),
+    "along a dimension": lambda z: (
+        -torch.take_along_dim(z.log_softmax(1), LABELS[:, None], dim=1).sum() / SAMPLES
+    ),
+    "of probabilities": lambda z: -z.softmax(1)[torch.arange(SAMPLES), LABELS].log().mean(),
+    "with a small number": lambda z: (
+        -(z.softmax(1).gather(1, LABELS[:, None]).squeeze() + 1e-9).log().mean()
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_PICKED)
+def test_of_picked_classes(name):
+    z = logits()
+    record = LossRecord()
+    record.look(OF_PICKED[name](z), 1.0)
+    record.settle()
+    assert (record.objective.kind, record.objective.output) == ("cross_entropy", None)
+    assert record.data_losses == [pytest.approx(F.cross_entropy(z, LABELS).item(), rel=1e-5)]
+    right = (z.argmax(1) == LABELS).float().mean().item()
+    assert record.accuracies == [pytest.approx(right)]
+    shares = ONE_HOT.mean(0)
+    assert record.objective.constant_loss == pytest.approx(-float(shares @ shares.log()), rel=1e-5)
+    assert record.penalty_shares == [pytest.approx(0.0, abs=1e-5)]
+
+
+def test_smoothing_of_picked_classes_is_a_term_of_its_own():
+    logarithms = logits().log_softmax(1)
+    picked = -logarithms.gather(1, LABELS[:, None]).squeeze(1)
+    (call,) = find_entropies((0.9 * picked - 0.1 * logarithms.mean(1)).mean())
+    assert not call.is_alone
+    assert torch.equal(call.target, LABELS)
+
+
 @pytest.mark.parametrize("name", OF_LABELS)
 def test_of_labels(name):
     z = logits()
@@ -116,12 +156,23 @@ OTHERS = {
         -(SEVERAL * z.sigmoid().log() + (1 - SEVERAL) * (1 - logits().sigmoid()).log()).mean()
     ),
     "squares": lambda z: (z - SEVERAL).square().mean(),
+    "a few rows": lambda z: -z.log_softmax(1)[[1, 2], [0, 0]].mean(),
+    "rewarded actions": lambda z: (
+        -(z.log_softmax(1).gather(1, LABELS[:, None])[:, 0] * torch.rand(SAMPLES)).mean()
+    ),
+    "several of a row": lambda z: -z.log_softmax(1).gather(1, LABELS[:, None].expand(-1, 2)).mean(),
+    "of a column": lambda z: -z.log_softmax(0)[range(SAMPLES), LABELS].mean(),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_losses_are_none(name):
     assert find_entropies(OTHERS[name](logits())) == []
+
+
+def test_rows_that_are_picked_twice_are_not_read():
+    (call,) = find_entropies(-logits().log_softmax(1)[[0] * SAMPLES, LABELS].mean())
+    assert not are_labels(call, None)
 
 
 @pytest.mark.parametrize(
