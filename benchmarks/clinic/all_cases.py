@@ -31,6 +31,8 @@ import faulty.energy
 import faulty.everyday
 import faulty.examination
 import faulty.examiner
+import faulty.examiner_fourth
+import faulty.examiner_fourth_more
 import faulty.examiner_more
 import faulty.examiner_rows
 import faulty.examiner_third
@@ -173,6 +175,7 @@ import healthy.energy
 import healthy.everyday
 import healthy.examination
 import healthy.examiner
+import healthy.examiner_fourth
 import healthy.examiner_more
 import healthy.examiner_third
 import healthy.excavation
@@ -426,6 +429,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.model_zoo_rest.CASES,
     *faulty.starter.CASES,
     *faulty.starter_more.CASES,
+    *faulty.examiner_fourth.CASES,
+    *faulty.examiner_fourth_more.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
     *healthy.ablations.CASES,
@@ -581,6 +586,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.model_zoo.CASES,
     *healthy.model_zoo_more.CASES,
     *healthy.starter.CASES,
+    *healthy.examiner_fourth.CASES,
 )
 CASES = FAULTY + HEALTHY
 
