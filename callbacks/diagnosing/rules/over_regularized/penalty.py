@@ -14,6 +14,7 @@ _MIN_PENALTY_SHARE_AT_FIRST = 0.05
 _FIRST_LOOKS = 5
 _MIN_UPDATE_RATIO = 1e-4
 _MAX_RATIO_OF_TAKEN_WEIGHTS = 0.5
+_MAX_GAIN_IF_HELD = 0.8
 
 
 def find_penalty(vitals: Vitals) -> list[Symptom]:
@@ -36,6 +37,28 @@ def find_penalty(vitals: Vitals) -> list[Symptom]:
     evidence = f"{share:.0%} {when} penalty, and the data loss is {vitals.recent_data_loss:.4g}."
     figures = {"share": share}
     return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _remedies())]
+
+
+def find_holding_penalty(vitals: Vitals) -> list[Symptom]:
+    """Find a penalty that is most of the loss, has taken most weights, and leaves much to learn.
+
+    Where training stalls, the penalty's gradient is as long as that of the data.
+    """
+    late = vitals.had_a_long_chance and not vitals.step < vitals.planned_steps / 2
+    if not late or vitals.is_falling or vitals.has_data_loss_alone:
+        return []
+    share = statistics.median(vitals.penalty_shares[-10:] or [0.0])
+    if not (share > _MIN_PENALTY_SHARE and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS):
+        return []
+    if not vitals.gain < _MAX_GAIN_IF_HELD:
+        return []
+    evidence = (
+        f"{share:.0%} of the loss is penalty. It has shrunk the weights to {vitals.growth:.0%} of "
+        f"their initial norm, and the data loss has stalled at {vitals.recent_data_loss:.4g}, "
+        f"{vitals.gain:.0%} below that of the best constant prediction."
+    )
+    figures = {"share": share, "growth": vitals.growth}
+    return [Symptom(Problem.OVER_REGULARIZED, "warning", evidence, figures, _remedies(), reports=3)]
 
 
 def find_vanished_penalty(vitals: Vitals) -> list[Symptom]:

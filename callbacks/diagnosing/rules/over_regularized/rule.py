@@ -6,7 +6,7 @@ from ...symptom import Symptom
 from ...vital_signs.vitals import Vitals
 from .collapse import find_collapse
 from .dropout import find_dropout
-from .penalty import find_penalty, find_vanished_penalty
+from .penalty import find_holding_penalty, find_penalty, find_vanished_penalty
 from .weight_decay import find_balanced_decay, find_weight_decay
 
 _MAX_GAIN_IF_OUTWEIGHED = 0.65
@@ -18,12 +18,14 @@ def examine(vitals: Vitals) -> list[Symptom]:
     if not vitals.had_a_chance:
         return []
     if vitals.gain > _MAX_GAIN_IF_OUTWEIGHED:
-        return find_balanced_decay(vitals)
+        return find_balanced_decay(vitals) or find_holding_penalty(vitals)
     if not all(map(math.isfinite, vitals.losses[:1])):
         return []  # The run failed before anything could outweigh the data.
     if collapsed := find_collapse(vitals):
         return collapsed
     if vitals.gain > _GOOD_GAIN:
-        return find_weight_decay(vitals) or find_balanced_decay(vitals)
+        return (
+            find_weight_decay(vitals) or find_balanced_decay(vitals) or find_holding_penalty(vitals)
+        )
     found = [*find_penalty(vitals), *find_dropout(vitals), *find_weight_decay(vitals)]
     return found or find_vanished_penalty(vitals) or find_balanced_decay(vitals)
