@@ -2,6 +2,8 @@
 
 import faulty.ablations
 import faulty.acceptance
+import faulty.adoption
+import faulty.adoption_more
 import faulty.archives
 import faulty.assistants
 import faulty.attention
@@ -140,6 +142,7 @@ import faulty.zoo
 import healthy.ablations
 import healthy.ablations_more
 import healthy.acceptance
+import healthy.adoption
 import healthy.agents
 import healthy.archives
 import healthy.assistants
@@ -431,6 +434,8 @@ FAULTY: tuple[Case, ...] = (
     *faulty.starter_more.CASES,
     *faulty.examiner_fourth.CASES,
     *faulty.examiner_fourth_more.CASES,
+    *faulty.adoption.CASES,
+    *faulty.adoption_more.CASES,
 )
 HEALTHY: tuple[Case, ...] = (
     *healthy.ablations.CASES,
@@ -587,6 +592,7 @@ HEALTHY: tuple[Case, ...] = (
     *healthy.model_zoo_more.CASES,
     *healthy.starter.CASES,
     *healthy.examiner_fourth.CASES,
+    *healthy.adoption.CASES,
 )
 CASES = FAULTY + HEALTHY
 
