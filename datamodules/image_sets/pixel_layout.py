@@ -74,7 +74,9 @@ def _checked_pixels(images: Tensor) -> Tensor:
         return images
     if images.dtype == torch.bool:
         return images.to(torch.uint8) * 255
-    least, most = images.aminmax() if images.dtype not in _WIDENED else images.int().aminmax()
+    # As Python's numbers: int8 cannot hold the 255 that it is compared with.
+    extremes = (images.long() if images.dtype in _WIDENED else images).aminmax()
+    least, most = (extreme.item() for extreme in extremes)
     if not images.is_floating_point():
         if least < 0 or most > 255:
             raise ValueError(
@@ -91,4 +93,4 @@ def _checked_pixels(images: Tensor) -> Tensor:
     return images.float() if images.dtype == torch.float64 else images
 
 
-_WIDENED = (torch.uint16, torch.uint32)
+_WIDENED = (torch.uint16, torch.uint32, torch.uint64)

@@ -49,6 +49,8 @@ def test_where_both_ends_may_be_channels_numpys_are_last_and_torchs_first():
         (PIXELS.astype(numpy.int64), torch.uint8, None),
         (PIXELS.astype(">i4"), torch.uint8, None),
         (PIXELS.astype(numpy.uint16), torch.uint8, None),
+        (PIXELS.astype(numpy.uint64), torch.uint8, None),
+        (numpy.full((2, 4, 4), 127, dtype=numpy.int8), torch.uint8, 127),
         (PIXELS[::-1], torch.uint8, None),
         (numpy.ones((2, 4, 4), dtype=bool), torch.uint8, 255),
         (numpy.full((2, 4, 4), 0.5), torch.float32, 0.5),
@@ -85,6 +87,8 @@ def test_a_read_only_array_is_not_written_to():
         (torch.full((2, 4, 4), torch.inf), ValueError, "but got inf to inf"),
         (torch.full((2, 4, 4), 256), ValueError, "0 to 255 as pixels, but got 256 to 256"),
         (numpy.full((2, 4, 4), 65535, dtype=numpy.uint16), ValueError, "got 65535 to 65535"),
+        (numpy.full((2, 4, 4), 2**32 - 1, dtype=numpy.uint32), ValueError, "got 4294967295 to"),
+        (numpy.full((2, 4, 4), -1, dtype=numpy.int8), ValueError, "got -1 to -1"),
     ],
 )
 def test_what_are_no_images_says_what_is_expected(images, error, message):
