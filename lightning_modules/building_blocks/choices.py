@@ -50,7 +50,8 @@ def plain(choice: Any, table: Mapping[str, Any]) -> tuple[Any, Options]:
         return choice, {}
     if isinstance(choice, functools.partial):
         name, options = plain(choice.func, table)
-        parameters = list(inspect.signature(choice.func).parameters)
+        # Some of torch's functions are built in and have no signature.
+        parameters = list(inspect.signature(choice.func).parameters) if choice.args else []
         positional = dict(zip(parameters, choice.args, strict=False))
         return name, {**options, **positional, **choice.keywords}
     if isinstance(choice, nn.Module):
@@ -78,10 +79,8 @@ def fresh(choice: Any, options: Options) -> nn.Module:
         if options:
             raise TypeError("a module has its options already")
         return copy.deepcopy(choice)
-    if inspect.isclass(choice) or isinstance(choice, functools.partial) or options:
-        made = choice(**options)
-    else:
-        made = _call_or_wrap(choice)
+    made_of = choice.func if isinstance(choice, functools.partial) else choice
+    made = choice(**options) if inspect.isclass(made_of) else _call_or_wrap(choice, options)
     if not isinstance(made, nn.Module):
         raise TypeError(f"Expected {choice!r} to make an nn.Module, but it made {made!r}.")
     return made
@@ -103,12 +102,18 @@ class FunctionModule(nn.Module):
         return getattr(self.function, "__name__", repr(self.function))
 
 
-def _call_or_wrap(choice: Callable[..., Any]) -> Any:
+def _call_or_wrap(choice: Callable[..., Any], options: Options) -> Any:
+    bound = functools.partial(choice, **options) if options else choice
     try:
-        inspect.signature(choice).bind()
-    except (TypeError, ValueError):  # it requires an input, or is a built-in without a signature
-        return FunctionModule(choice)
-    return choice()
+        signature = inspect.signature(choice)
+    except ValueError:  # a built-in function of torch's
+        return FunctionModule(bound)
+    signature.bind_partial(**options)  # refuses unknown options
+    try:
+        signature.bind(**options)
+    except TypeError:  # it requires an input
+        return FunctionModule(bound)
+    return bound()
 
 
 def _import(argument: str, path: str) -> Any:

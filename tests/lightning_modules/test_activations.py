@@ -58,6 +58,10 @@ def test_each_name_gives_a_fresh_instance_at_every_site(name):
         (torch.tanh, {}, torch.tanh, "torch.tanh", {}),
         ("torch.nn.GELU", {"approximate": "tanh"}, functools.partial(F.gelu, approximate="tanh"),
          "torch.nn.GELU", {"approximate": "tanh"}),
+        (F.leaky_relu, {"negative_slope": 0.2}, functools.partial(F.leaky_relu, negative_slope=0.2),
+         "torch.nn.functional.leaky_relu", {"negative_slope": 0.2}),
+        (functools.partial(F.gelu, approximate="tanh"), {},
+         functools.partial(F.gelu, approximate="tanh"), None, {"approximate": "tanh"}),
     ],
 )  # fmt: skip
 def test_each_form_of_the_argument_computes_torchs_function_and_is_kept_as_text(
@@ -72,8 +76,11 @@ def test_each_form_of_the_argument_computes_torchs_function_and_is_kept_as_text(
     assert (model.hparams.get("activation_options") or {}) == kept
 
 
-def test_torchs_own_functions_are_found_again_by_their_names():
-    x, model = torch.randn(7, 4), MLPClassifier(4, 3, hidden=(5,), activation=torch.relu)
+@pytest.mark.parametrize(
+    "function", [torch.relu, functools.partial(F.elu, alpha=0.5), functools.partial(F.gelu)]
+)
+def test_torchs_own_functions_are_found_again_by_their_names(function):
+    x, model = torch.randn(7, 4), MLPClassifier(4, 3, hidden=(5,), activation=function)
     again = MLPClassifier(**model.hparams)
     again.load_state_dict(model.state_dict())
     torch.testing.assert_close(again(x), model(x))
@@ -110,6 +117,12 @@ def test_a_module_is_loaded_as_it_was_or_refused(choice):
         again = MLPClassifier(**{**model.hparams, "activation": choice})
     again.load_state_dict(model.state_dict())
     torch.testing.assert_close(again(x), model(x))
+
+
+@pytest.mark.parametrize("choice", [F.elu, functools.partial(F.elu, alpha=0.5)])
+def test_unknown_options_of_a_function_are_refused(choice):
+    with pytest.raises(TypeError, match="`activation_options` that .* accepts, but got .*'slope'"):
+        MLPClassifier(4, 3, activation=choice, activation_options={"slope": 0.5})
 
 
 def test_options_of_a_module_are_its_own():
