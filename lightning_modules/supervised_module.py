@@ -198,8 +198,8 @@ class SupervisedModule(LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of the batch, including penalties."""
         loss = self._step(batch, "train")
-        if has_penalty(**self.regularization):
-            loss = loss + penalty(regularized_weights(self.network), **self.regularization)
+        if has_penalty(**self.regularization) and (weights := regularized_weights(self.network)):
+            loss = loss + penalty(weights, **self.regularization)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -267,8 +267,8 @@ class SupervisedModule(LightningModule):
         """Log the epoch's metrics."""
         self._restore_epoch()
         self._log_epoch("train")
-        if self.regularization["l1"]:
-            self.log("zero_weights", zero_fraction(regularized_weights(self.network)))
+        if self.regularization["l1"] and (weights := regularized_weights(self.network)):
+            self.log("zero_weights", zero_fraction(weights))
 
     def on_validation_epoch_end(self) -> None:
         """Log the epoch's metrics."""

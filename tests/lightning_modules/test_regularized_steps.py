@@ -138,3 +138,11 @@ def test_biases_and_normalisations_are_spared_whatever_their_shape():
     chosen = regularized_weights(net)
     named = [name for name, p in net.named_parameters() if any(p is c for c in chosen)]
     assert named == ["linear.weight", "shifted.weight"]
+
+
+@pytest.mark.parametrize("mode", ["proximal", "penalty"])
+def test_where_no_weight_is_trained_nothing_is_regularized(mode):
+    net = nn.Sequential(nn.Linear(4, 3).requires_grad_(False), nn.BatchNorm1d(3))
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(classifier(net, l1=0.1, l1_mode=mode), LOADER)
+    assert "zero_weights" not in trainer.callback_metrics
