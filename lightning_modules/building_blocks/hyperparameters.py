@@ -1,6 +1,8 @@
 """The arguments that a module was created with, as plain strings and numbers."""
 
 import inspect
+import operator
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -55,16 +57,25 @@ def outermost_arguments(module: object, frame: FrameType | None) -> Options:
         Values by name, including those of ``**kwargs``, and of ``*args`` if they are passed on.
     """
     arguments: Options = {}
-    positional: list[str] = []
+    positional: Options = {}
     while frame is not None and frame.f_locals.get("self") is module:
         if frame.f_code.co_name == "__init__":
             given = inspect.getargvalues(frame)
             arguments = {name: given.locals[name] for name in given.args[1:]}
-            own = given.args[1 : frame.f_code.co_argcount]
+            own = {name: given.locals[name] for name in given.args[1 : frame.f_code.co_argcount]}
             if given.varargs:
-                arguments.update(zip(positional, given.locals[given.varargs], strict=False))
-                own += positional
+                passed_on = given.locals[given.varargs]
+                rest = list(positional)[_place(passed_on, list(positional.values())) :]
+                arguments.update(zip(rest, passed_on, strict=False))
+                own |= {name: positional[name] for name in rest}
             positional = own
             arguments.update(given.locals.get(given.keywords, {}) if given.keywords else {})
         frame = frame.f_back
     return arguments
+
+
+def _place(passed_on: Sequence[Any], received: Sequence[Any]) -> int:
+    """Return how many arguments a subclass has put before those that it passes on."""
+    places = range(len(received) - len(passed_on) + 1)
+    fits = (n for n in places if all(map(operator.is_, passed_on, received[n:])))
+    return next(fits, 0)

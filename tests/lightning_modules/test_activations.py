@@ -121,7 +121,7 @@ def test_a_module_is_loaded_as_it_was_or_refused(choice):
 
 @pytest.mark.parametrize("choice", [F.elu, functools.partial(F.elu, alpha=0.5)])
 def test_unknown_options_of_a_function_are_refused(choice):
-    with pytest.raises(TypeError, match="`activation_options` that .* accepts, but got .*'slope'"):
+    with pytest.raises(TypeError, match=r"`activation_options` that .* accepts, but got .*'slope'"):
         MLPClassifier(4, 3, activation=choice, activation_options={"slope": 0.5})
 
 

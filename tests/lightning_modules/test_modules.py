@@ -312,6 +312,33 @@ def test_a_subclass_that_passes_arguments_on_loads_back_with_none(kind, tmp_path
     assert loaded.lr == model.lr
 
 
+class PassedBehindItsOwn(MLPClassifier):
+    def __init__(self, side, *args, **kwargs):
+        super().__init__(side * side, *args, **kwargs)
+
+
+class PassedBehindItsNetwork(Classifier):
+    def __init__(self, wide, *args, **kwargs):
+        super().__init__(nn.Sequential(nn.Flatten(), nn.Linear(64, 7, bias=wide)), *args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "kept"),
+    [
+        (PassedBehindItsOwn, 8, {"side": 8, "num_classes": 7}),
+        (PassedBehindItsNetwork, True, {"wide": True, "num_classes": 7}),
+    ],
+)
+def test_a_subclass_may_put_an_argument_before_those_it_passes_on(kind, given, kept, tmp_path):
+    model = kind(given, 7)
+    trainer = quiet_trainer()
+    trainer.fit(model, loader(IMAGES, LABELS))
+    trainer.save_checkpoint(tmp_path / "run.ckpt")
+    assert dict(model.hparams) == kept
+    loaded = kind.load_from_checkpoint(tmp_path / "run.ckpt")
+    torch.testing.assert_close(loaded(IMAGES), model(IMAGES))
+
+
 def sgd_of_numpy(parameters, lr):
     return torch.optim.SGD(parameters, lr=np.float64(lr), momentum=np.float32(0.5))
 
