@@ -212,7 +212,10 @@ class SupervisedModule(LightningModule):
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return predictions for ``x`` or ``(x, y)``."""
-        return self.predictions(self(batch[0] if isinstance(batch, (tuple, list)) else batch))
+        if isinstance(batch, (tuple, list)):
+            # The third part of a data module's batch says that it was not converted.
+            batch = batch[0] if len(batch) == 1 else _pair(batch)[0]
+        return self.predictions(self(batch))
 
     def _step(self, batch: tuple[Tensor, Tensor], stage: Stage) -> Tensor:
         x, targets = _pair(batch)

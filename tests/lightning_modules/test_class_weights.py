@@ -85,3 +85,12 @@ def test_batches_that_are_no_pairs_are_told():
     named = DataLoader([{"x": X[0], "y": Y[0]}])
     with pytest.raises(ValueError, match=r"batches `\(x, y\)`, but got dict"):
         quiet_trainer().fit(MLPClassifier(4, 3), named)
+
+
+def test_images_that_are_not_normalised_yet_are_not_predicted():
+    data = ImageDataModule((torch.rand(32, 1, 2, 2), Y.numpy()), batch_size=8)
+    model, trainer = MLPClassifier(4, 3), quiet_trainer()
+    with pytest.raises(ValueError, match=r"batches `\(x, y\)`, but got 3 parts: .*datamodule=data"):
+        trainer.predict(model, data.predict_dataloader())
+    for batches in (DataLoader(X), DataLoader(TensorDataset(X)), DataLoader(TensorDataset(X, Y))):
+        assert torch.cat(trainer.predict(model, batches)).shape == (32, 3)
