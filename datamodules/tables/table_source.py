@@ -29,7 +29,8 @@ class TableSource:
 
     Raises:
         ValueError: If ``delimiter`` is not a single character.
-        TypeError: If there is one string instead of several, or a missing value is not a string.
+        TypeError: If there is one string instead of several, or a missing value or a column's name
+            is not a string.
 
     Example:
         >>> source = TableSource(target=-1, ignore=["id"])
@@ -48,12 +49,14 @@ class TableSource:
     def __post_init__(self) -> None:
         for argument in ("features", "ignore", "missing_values", "column_names"):
             check_several(f"`{argument}`", getattr(self, argument))
-        numbers = [value for value in self.missing_values if not isinstance(value, str)]
-        if numbers:
-            raise TypeError(
-                f"Expected `missing_values` to be strings, as they are in a file, but got "
-                f"{numbers[0]!r}: use {str(numbers[0])!r}."
-            )
+        names = () if self.column_names is None else self.column_names
+        for argument, values in (("missing_values", self.missing_values), ("column_names", names)):
+            numbers = [value for value in values if not isinstance(value, str)]
+            if numbers:
+                raise TypeError(
+                    f"Expected `{argument}` to be strings, as they are in a file, but got "
+                    f"{numbers[0]!r}: use {str(numbers[0])!r}."
+                )
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise ValueError(
                 f"Expected `delimiter` to be a single character, but got {self.delimiter!r}. In "

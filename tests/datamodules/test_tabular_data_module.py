@@ -678,9 +678,13 @@ def test_augmentation_is_no_name(categories):
         TabularDataModule(people(), "sick", augment="mixup", categories=categories)
 
 
-def test_missing_values_are_strings():
-    with pytest.raises(TypeError, match=r"`missing_values` to be strings.* -999: use '-999'"):
-        TabularDataModule(people(), "sick", missing_values=["", -999])
+@pytest.mark.parametrize(
+    ("argument", "values", "shown"),
+    [("missing_values", ["", -999], "-999: use '-999'"), ("column_names", range(4), "0: use '0'")],
+)
+def test_missing_values_and_column_names_are_strings(argument, values, shown):
+    with pytest.raises(TypeError, match=f"`{argument}` to be strings.* {shown}"):
+        TabularDataModule(people(), "sick", **{argument: values})
 
 
 @pytest.mark.parametrize(
