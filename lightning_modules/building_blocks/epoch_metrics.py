@@ -11,6 +11,8 @@ from ...functional.metric_states import metric_states, restore_metric_states_
 
 # Entries of outputs that are buffered between updates of the metrics: 1 MB in single precision.
 _MAX_ENTRIES = 2**18
+# Each step's tensors have an overhead, above all in a checkpoint.
+_MAX_STEPS = 256
 
 
 class MeanLoss(Metric):
@@ -41,8 +43,8 @@ class EpochMetrics(nn.Module):
     """Buffer each step's outputs on their device and update the metrics with many at a time.
 
     An update of a few metrics costs about as much as a small network's step; an update with the
-    outputs of fifty steps costs hardly more than with those of one. The buffer holds at most 1 MB
-    plus the outputs of one step.
+    outputs of fifty steps costs hardly more than with those of one. The buffer holds at most 256
+    steps, and 1 MB plus the outputs of one step.
 
     Args:
         metrics: Metrics of ``(outputs, targets)``.
@@ -75,7 +77,7 @@ class EpochMetrics(nn.Module):
 
     def add(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
         """Buffer one step's mean loss and its outputs and targets, shape ``(N, ...)``."""
-        if self._entries >= _MAX_ENTRIES:
+        if self._entries >= _MAX_ENTRIES or len(self._losses) >= _MAX_STEPS:
             self._take_in()
         kept = [loss.detach(), outputs.detach(), targets]
         if outputs.is_cuda:  # a CUDA graph writes its next outputs into the same memory

@@ -6,10 +6,11 @@ import torch
 from helpers.epoch_means import Saves
 from helpers.training import quiet_trainer, run
 from lightning.pytorch.callbacks import Callback
+from torch.utils.data import DataLoader, TensorDataset
 
 from torchvitals.callbacks import EarlyStopping
 from torchvitals.datamodules import ImageDataModule
-from torchvitals.lightning_modules import MLPClassifier
+from torchvitals.lightning_modules import MLPClassifier, MLPRegressor
 
 TESTS = Path(__file__).parents[1]
 
@@ -74,6 +75,15 @@ def test_the_training_metrics_of_an_interrupted_epoch(hook, entries, tmp_path, m
     for step in (10, 20) if hook == "on_validation_end" else (1, 10, 14):
         watch(Saves(tmp_path / "it.ckpt", hook, step))
         assert watch(ckpt=tmp_path / "it.ckpt") == whole, step
+
+
+def test_a_checkpoint_holds_few_steps_of_a_long_epoch(tmp_path):
+    data, path = DataLoader(TensorDataset(torch.randn(600, 3), torch.randn(600))), tmp_path / "it"
+    trainer = quiet_trainer(max_epochs=1, callbacks=[Saves(path, "on_train_batch_end", 599)])
+    with pytest.raises(InterruptedError):
+        trainer.fit(MLPRegressor(3, hidden=(2,)), data)
+    so_far = torch.load(path, weights_only=True)["torchvitals_epoch"]["ranks"][0]
+    assert len(so_far["losses"]) == 599 - 2 * 256
 
 
 @pytest.mark.parametrize("step", [14, 10])
