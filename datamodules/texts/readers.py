@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,7 @@ def _from_lists(data: Any, labelled: bool) -> TextSource:
     if isinstance(labels, Tensor | np.ndarray):
         labels = labels.tolist()
 
-    def place(row: int) -> str:
-        return f"text {row} of the list" if row >= 0 else "the list"
-
-    return source_of(texts, labels if labelled else None, place)
+    return source_of(texts, labels if labelled else None, _place_in_list)
 
 
 def _read_folder(folder: Path, labelled: bool) -> TextSource:
@@ -84,7 +82,7 @@ def _read_folder(folder: Path, labelled: bool) -> TextSource:
         wanted = "a folder of .txt files for each class" if labelled else ".txt files"
         raise ValueError(f"Expected {wanted} in {str(folder)!r}, but found none.")
     labels = [path.relative_to(folder).parts[0] for path in paths] if labelled else None
-    return source_of([_text(path) for path in paths], labels, lambda row: str(paths[row]))
+    return source_of([_text(path) for path in paths], labels, partial(_place_in_folder, paths))
 
 
 def _text_files(folder: Path) -> Iterator[Path]:
@@ -118,11 +116,8 @@ def _read_file(path: Path, columns: list[str]) -> TextSource:
             cells.append([row[column] for column in columns])
     except UnicodeDecodeError as error:
         raise _not_utf8(path, error) from error
-
-    def place(row: int) -> str:
-        return f"line {lines[row]} of {path.name}" if 0 <= row < len(lines) else path.name
-
     labels = [row[1] for row in cells] if len(columns) > 1 else None
+    place = partial(_place_in_file, path.name, lines)
     return source_of([row[0] for row in cells], labels, place)
 
 
@@ -207,3 +202,18 @@ def _check_width(cells: list[str], header: list[str], place: str) -> None:
 
 def _not_utf8(path: Path, error: UnicodeDecodeError) -> ValueError:
     return ValueError(f"Expected {str(path)!r} to be text in UTF-8, but {error}. Save it as UTF-8.")
+
+
+# Where a text came from: no closures, because spawned processes get a data module pickled.
+
+
+def _place_in_list(row: int) -> str:
+    return f"text {row} of the list" if row >= 0 else "the list"
+
+
+def _place_in_folder(paths: Sequence[Path], row: int) -> str:
+    return str(paths[row])
+
+
+def _place_in_file(name: str, lines: Sequence[int], row: int) -> str:
+    return f"line {lines[row]} of {name}" if 0 <= row < len(lines) else name

@@ -1,5 +1,6 @@
 import math
 import os
+import pickle
 import random
 import sys
 from pathlib import Path
@@ -414,3 +415,21 @@ def test_one_text_is_not_encoded_letter_by_letter():
     ):
         data.encode("A good film.")
     assert data.encode(["A good film."]).shape == (1, 3)
+
+
+def test_a_module_that_has_read_its_texts_is_pickled_for_spawned_processes(tmp_path):
+    write_reviews(tmp_path / "texts.csv", 40)
+    for label, name in enumerate("ab"):
+        for number in range(10):
+            path = tmp_path / "texts" / name / f"{number}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"text {number} of {label}")
+    for source in ((TEXTS, LABELS), tmp_path / "texts.csv", tmp_path / "texts"):
+        data = TextDataModule(source, encoding="vocabulary", batch_size=4)
+        data.setup("fit")
+        again = pickle.loads(pickle.dumps(data))
+        for (x, y), (same_x, same_y) in zip(
+            data.train_dataloader(), again.train_dataloader(), strict=True
+        ):
+            assert torch.equal(x, same_x)
+            assert torch.equal(y, same_y)
