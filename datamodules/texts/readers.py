@@ -130,6 +130,7 @@ def _delimited_rows(path: Path, columns: list[str]) -> _Rows:
         try:
             first = next((cells for cells in reader if cells), [])  # a blank line is no header
             header = [name.strip() for name in first]
+            _check_delimiter(path, columns, header)
             for column in columns:
                 _check_column(column, header, f"the header of {path.name}")
             begin = reader.line_num + 1
@@ -189,6 +190,16 @@ def _check_column(column: str, names: list[str], place: str) -> None:
         raise ValueError(
             f"Expected one column {column!r} in {place}, but got {names.count(column)}. Rename or "
             f"remove the others."
+        )
+
+
+def _check_delimiter(path: Path, columns: list[str], header: list[str]) -> None:
+    delimiter = _DELIMITERS[path.suffix.lower()]
+    unsplit = len(header) == 1 and any(sign in header[0] for sign in ",;\t|")
+    if unsplit and header[0] not in columns:
+        raise ValueError(
+            f"Expected the cells of {path.name} to be separated by {delimiter!r}, but its header "
+            f"is {header[0]!r}. Save it that way, or read the texts differently and pass lists."
         )
 
 

@@ -149,7 +149,8 @@ def test_repeated_texts_are_found_in_later_parts():
         ("a.csv", "", r"header of a.csv, but got only nothing"),
         ("a.csv", "text,label\n", r"at least one text, but got none in a.csv"),
         ("a.csv", "text,label\n" + "x" * 140_000 + ",1\n", r"line 2 of a.csv.*jsonl"),
-        ("a.tsv", "text,label\nx,1\n", r"'text' in the header of a.tsv"),
+        ("a.tsv", "text,label\nx,1\n", r"of a.tsv to be separated by '\\t', but .*'text,label'"),
+        ("a.csv", "text;label\nx;1\n", r"of a.csv to be separated by ',', but .*'text;label'"),
         ("a.csv", "text,label,text\nx,1,y\n", r"one column 'text' in the header of a.csv.* got 2"),
         (
             "a.csv",
