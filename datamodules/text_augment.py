@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any
 
+from ..functional.arguments import plain_value
 from ..functional.choices import choose
 from .texts.edits import (
     SplitText,
@@ -156,6 +157,7 @@ def _parse(operations: str | Mapping[str, float]) -> dict[str, float]:
 
 
 def _share(name: str, value: float) -> float:
+    value = plain_value(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"Expected `{name}` to be a number, but got {value!r}.")
     if not 0 <= value <= 1:

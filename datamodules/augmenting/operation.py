@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...functional.arguments import plain_value
 from ...functional.choices import choose
 
 # What a single number means: the range -a..a, 1-a..1+a, 0..a, a..1, a..8, only a, or a
@@ -139,7 +140,8 @@ def parse_operations(settings: Mapping[str, Setting]) -> dict[str, Operation]:
         {'shift_x': Operation(name='shift_x', low=-0.1, high=0.1, p=1.0), \
 'shift_y': Operation(name='shift_y', low=-0.1, high=0.1, p=1.0)}
     """
-    operations = {one.name: one for name in settings for one in _parse(name, settings[name])}
+    plain = plain_value(dict(settings))
+    operations = {one.name: one for name in plain for one in _parse(name, plain[name])}
     return {
         name: operations[name] for name in KINDS if name in operations and not operations[name].idle
     }

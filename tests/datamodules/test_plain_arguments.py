@@ -29,7 +29,7 @@ CASES = {
     ),
     "texts": (
         lambda: TextDataModule(
-            TEXTS, max_length=np.int64(9), augment={"random_swap": np.float64(0.1)}, **NUMBERS
+            TEXTS, max_length=np.int64(9), augment={"random_swap": np.float32(0.1)}, **NUMBERS
         ),
         lambda: TextClassifier(2),
     ),
@@ -38,7 +38,11 @@ CASES = {
             image_size=np.int64(8),
             mean=np.array([0.3]),
             std=np.array([0.4]),
-            augment={"zoom": (np.float64(0.9), 1.1)},
+            augment={
+                "zoom": (np.float64(0.9), 1.1),
+                "random_crop": np.int64(1),
+                "brightness": np.array([0.5, 1.5]),
+            },
             **NUMBERS,
         ),
         lambda: MLPClassifier(64, 10),
