@@ -36,6 +36,7 @@ __all__ = ["ACTIVATION_MODULES", "ActivationObserver", "Measure"]
 Measure = Callable[[str, str, Tensor, int], Tensor | None]
 """Maps ``(site, kind, outputs, unit_dim)`` to what to keep of a call, or None."""
 
+_BACKWARD = ("backward", "grad")
 _BETWEEN = frozenset([__file__, torch.overrides.__file__, torch.nn.functional.__file__])
 
 
@@ -94,7 +95,7 @@ class ActivationObserver(TorchFunctionMode):
         self._measure = measure
         self._on_error = on_error
         self._kinds = frozenset(kinds)
-        self._names = frozenset([*functions_of(kinds), *UNIT_DIM, "backward"])
+        self._names = frozenset([*functions_of(kinds), *UNIT_DIM, *_BACKWARD])
         self._handles: list[RemovableHandle] = []
         self._entered = self._in_mode = self._looks_away = False
         self._step_is_forward = False
@@ -205,9 +206,10 @@ class ActivationObserver(TorchFunctionMode):
     def _is_covered(self) -> bool:
         return not all(isinstance(mode, ActivationObserver) for mode in entered_after(self))
 
-    def _hold(self) -> None:
+    def _hold(self, *, goes_on: bool = False) -> None:
         if self._entered and self._before_pause is None:
-            self._leave_out_the_loss()
+            if not goes_on:
+                self._leave_out_the_loss()
             self._before_pause = (self._last, self.scope, self._last_layer)
 
     def _leave_out_the_loss(self) -> None:
@@ -277,7 +279,7 @@ class ActivationObserver(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name not in self._names:
             return func(*args, **(kwargs or {}))
-        if name == "backward":
+        if name in _BACKWARD:
             return self._backward(func, args, kwargs or {})
         result = func(*args, **(kwargs or {}))
         try:
@@ -305,9 +307,10 @@ class ActivationObserver(TorchFunctionMode):
 
         A compiled region that checkpointing reruns must use the graph of its forward pass: another
         graph may save other tensors, and checkpointing would stop the training with an error.
+        A gradient that the step asks for (a penalty, forces) does not end its forward pass.
         """
         paused = self._before_pause is not None
-        self._hold()
+        self._hold(goes_on=func is torch.autograd.grad)
         try:
             if func is not Tensor.backward or not is_plain_loss(*args, **kwargs):
                 return func(*args, **kwargs)
@@ -329,7 +332,7 @@ class ActivationObserver(TorchFunctionMode):
             return result
         result = func(*args, **kwargs)
         name = getattr(func, "__name__", "")
-        if name in self._names and self._counts():
+        if name in self._names and name not in _BACKWARD and self._counts():
             self._look(name, args, kwargs, result)
         return result
 

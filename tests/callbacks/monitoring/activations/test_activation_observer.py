@@ -441,6 +441,19 @@ def test_two_observers_each_see_a_checkpointed_network_once():
     assert sites(other.drain()) == BLOCK_SITES[1::2]
 
 
+def test_what_a_gradient_in_the_step_computes_again_is_not_counted():
+    network = nn.ModuleDict({"part": nn.Sequential(nn.Linear(8, 4), nn.Tanh(), nn.Linear(4, 2))})
+    network["last"] = nn.Linear(8, 2)
+
+    def run():
+        x = torch.randn(4, 8, requires_grad=True)
+        energy = checkpoint(network["part"], x, use_reentrant=False).square().sum()
+        (force,) = torch.autograd.grad(energy, x, create_graph=True)
+        network["last"](F.silu(force)).sum().backward()
+
+    assert sites(observe(run, network)) == ["part.1", "silu"]
+
+
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
 @pytest.mark.parametrize("reentrant", [None, True])
 def test_a_network_without_gradients_is_not_observed(reentrant):
