@@ -40,14 +40,14 @@ class DeadReLUMonitor(Monitor):
     in every training batch is observed, in compiled regions too, each under its own site; of
     several evaluations of a closure (LBFGS), those in the first. A unit is a channel of a
     convolution or a feature of a dense layer; with several ranks, it is dead only if it is dead on
-    all of them. Not observed are calls without gradients, under `torch.func` (`vmap`) or on nested
-    or sparse tensors, `torch.clamp` and `torch.maximum` in place of a ReLU, calls inside
-    `torch.nn.RNN`, TorchScript and exported networks, `F.relu_` in compiled regions, and compiled
-    regions inside a reentrant checkpoint. A hinge that the training step itself calls after a
-    layer, and passes to no further layer, belongs to the loss, and one number per sample, or for
-    all samples, is not a unit. A site whose width changes from call to call has no units; one whose
-    layer is widened or pruned within a window is left out of it, and watched again from the next
-    one on.
+    all of them. Not observed are calls without gradients, under `torch.func` (`vmap`), on
+    parameters or on nested or sparse tensors, `torch.clamp` and `torch.maximum` in place of a ReLU,
+    calls inside `torch.nn.RNN`, TorchScript and exported networks, `F.relu_` in compiled regions,
+    and compiled regions inside a reentrant checkpoint. A hinge that the training step itself calls
+    after a layer, and passes to no further layer, belongs to the loss, and one number per sample,
+    or for all samples, is not a unit. A site whose width changes from call to call has no units;
+    one whose layer is widened or pruned within a window is left out of it, and watched again from
+    the next one on.
 
     A unit that was active need not be watched again in the same window. So the monitor watches only
     those that were not, and nothing once all were: from then on, a step costs nothing until the
@@ -348,7 +348,8 @@ class DeadReLUMonitor(Monitor):
             which = one if len(unseen) == 1 else f"{more}they are unused, or run"
             warn_on_rank_zero(
                 f"{type(self).__name__} did not see {which} without gradients, under "
-                "`torch.func` (`vmap`), on nested or sparse tensors or on one number per sample."
+                "`torch.func` (`vmap`), on parameters, on nested or sparse tensors or on one "
+                "number per sample."
             )
 
     def _release(self) -> None:

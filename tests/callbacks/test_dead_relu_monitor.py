@@ -436,10 +436,20 @@ class Gated(Research):
         return F.cross_entropy(logits * relu(logits[:, 0])[:, None], batch[1])
 
 
+class Positive(Research):
+    def training_step(self, batch, batch_idx):
+        out, relu = self.network
+        return F.cross_entropy(F.linear(batch[0], relu(out.weight)), batch[1])
+
+
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize(
     ("model", "said"),
-    [(Ragged, "on nested or sparse tensors"), (Gated, "on one number per sample")],
+    [
+        (Ragged, "on nested or sparse tensors"),
+        (Gated, "on one number per sample"),
+        (Positive, "on parameters"),
+    ],
 )
 def test_outputs_without_units_are_among_the_reasons_why_a_module_is_not_seen(model, said):
     monitor, network = DeadReLUMonitor(), nn.Sequential(nn.Linear(5, 3), nn.ReLU())

@@ -60,7 +60,8 @@ class ActivationObserver(TorchFunctionMode):
     under its name there; one called by a module that does not hold it counts as a functional call.
     An activation that the training step itself calls after a layer, and whose outputs reach no
     further layer, belongs to the loss and is not a site. Hooks, which `attach` adds and `detach`
-    removes, track the running module. Calls without gradients (a teacher network) are not observed.
+    removes, track the running module. Calls without gradients (a teacher network) and calls on
+    parameters are not observed.
 
     Inside `torch.compile`, Dynamo traces the mode and the hooks into the single graph of the
     region. This requires that (1) ``measure`` is traceable: tensor operations only, no transfer to
@@ -360,6 +361,10 @@ class ActivationObserver(TorchFunctionMode):
             self.ends_in_layer = True
             if not torch.compiler.is_compiling():
                 self._loose.meet_layer([*args, *kwargs.values()])
+            return
+        if isinstance(args[0] if args else kwargs.get("input"), nn.Parameter):
+            # Weights that must be positive, or a mask of weights: softplus(weight) has no units.
+            self.scope.seen = True
             return
         kind = kind_of_call(name, args, kwargs)
         # Another activation that an activation module calls in its formula is not its output.

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch._dynamo.utils import counters
+from torch.nn.utils import parametrize
 from torch.utils.checkpoint import checkpoint
 from torchvision.models import googlenet, resnet18
 
@@ -730,6 +731,25 @@ def test_a_number_for_each_sample_or_for_all_has_no_units():
         layer(outputs[:, :3])
 
     assert [(s, len(v)) for s, _, v in observe(run, layer)] == [("relu", 4)]
+
+
+class Monotone(nn.Module):
+    """Layers whose weights are positive, or between 0 and 1, whatever their parameters are."""
+
+    def __init__(self):
+        super().__init__()
+        self.positive, self.raw = nn.Linear(3, 4), nn.Parameter(torch.randn(2, 4))
+        parametrize.register_parametrization(self.positive, "weight", nn.Softplus())
+
+    def forward(self, x):
+        return F.linear(F.relu(self.positive(x)), torch.sigmoid(input=self.raw))
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_what_makes_weights_of_parameters_has_no_units(compile):
+    network, x = Monotone(), torch.randn(5, 3)
+    run = compiled(network) if compile else network
+    assert sites(observe(lambda: run(x), network)) == ["relu"]
 
 
 class Penalised(nn.Module):
