@@ -196,6 +196,28 @@ def test_a_graph_that_was_not_compiled_is_seen_as_any_module(graphs):
     assert graphs() == 0
 
 
+class Hinged(Research):
+    """Calls functions itself: one between two layers, and one behind the last."""
+
+    def training_step(self, batch, batch_idx):
+        first, last = self.network
+        outputs = last(F.relu(first(batch[0])))
+        return F.cross_entropy(outputs, batch[1]) + F.relu6(outputs - 100).mean()
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+@pytest.mark.parametrize("compiled", [(0,), (1,), (0, 1)])
+def test_what_a_step_calls_behind_compiled_layers_is_of_the_loss(compiled, graphs):
+    torch.manual_seed(0)
+    watched = Hinged(nn.Sequential(Affine(5, 4), Affine(4, 3)))
+    for i in compiled:
+        watched.network[i].compile(backend="aot_eager")
+    monitor, dead = ActivationMonitor(1), DeadReLUMonitor()
+    fit(watched, [monitor, dead])
+    assert monitor.mean.keys() == dead.dead_units.keys() == {"relu"}
+    assert monitor.findings == dead.findings == {}
+
+
 class FunctionInside(Sites):
     """Nothing on the module shows that this is compiled."""
 

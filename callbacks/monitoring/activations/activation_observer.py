@@ -109,6 +109,7 @@ class ActivationObserver(TorchFunctionMode):
         self._before_pause: tuple[_Record, Scope, LayerOutput] | None = None
         self._last_layer = NO_LAYER
         self._loose = LooseCalls[_Record]()
+        self._compiled_layer_ran = False
         self._side_effects = SideEffects()
         self.blind = False
         self.ends_in_layer = False
@@ -215,9 +216,14 @@ class ActivationObserver(TorchFunctionMode):
 
     def _leave_out_the_loss(self) -> None:
         """Drop the step's own calls whose outputs reach no layer: a hinge, not a layer's units."""
+        self._keep_before_compiled_layer()
         for record in self._loose.take():
-            if not self.traced:  # compiled layers are not seen when they run
-                record.measured = None
+            record.measured = None
+
+    def _keep_before_compiled_layer(self) -> None:
+        """Keep calls that a compiled layer followed: what its inputs come from is not seen."""
+        if self._compiled_layer_ran:
+            self._loose.take()
 
     def _go_on(self) -> None:
         if self._before_pause is not None:
@@ -359,7 +365,9 @@ class ActivationObserver(TorchFunctionMode):
                 return
             self._last_layer = layer_output(name, args, kwargs, result, self._last_layer)
             self.ends_in_layer = True
-            if not torch.compiler.is_compiling():
+            if torch.compiler.is_compiling():
+                self._compiled_layer_ran = True
+            else:
                 self._loose.meet_layer([*args, *kwargs.values()])
             return
         if isinstance(args[0] if args else kwargs.get("input"), nn.Parameter):
@@ -410,6 +418,8 @@ class ActivationObserver(TorchFunctionMode):
         if measured is not None:
             self._last = _Record(self._last, scope, site, kind, measured)
             if in_step and self._last_layer is not NO_LAYER:
+                self._keep_before_compiled_layer()
+                self._compiled_layer_ran = False
                 self._loose.add(self._last, given)
 
     def _is_step(self, scope: Scope) -> bool:
