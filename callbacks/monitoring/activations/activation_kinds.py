@@ -78,6 +78,8 @@ def kind_of_module(module: nn.Module) -> str | None:
     """Kind of an activation module; None for any other."""
     if isinstance(module, nn.Threshold):
         return "relu" if module.threshold == 0 and module.value == 0 else None
+    if isinstance(module, nn.Hardtanh) and module.min_val == 0 and module.max_val == 6:
+        return "relu6"
     if not isinstance(module, _MODULES):
         name = type(module).__name__.lower().replace("activation", "").replace("_", "")
         has_weights = name in _FORMULAS and next(module.parameters(), None) is not None

@@ -112,7 +112,7 @@ def test_an_activation_module_is_a_site_under_its_own_name(kind, compile):
 
 
 @pytest.mark.parametrize(
-    ("asked", "seen"), [(["relu6"], 2), (["hardtanh"], 1), (["relu6", "hardtanh"], 3), (["elu"], 0)]
+    ("asked", "seen"), [(["relu6"], 3), (["hardtanh"], 1), (["relu6", "hardtanh"], 4), (["elu"], 0)]
 )
 def test_hardtanh_from_0_to_6_is_relu6_and_only_what_is_asked_for_is_seen(asked, seen):
     x = torch.randn(4, 3)
@@ -120,6 +120,7 @@ def test_hardtanh_from_0_to_6_is_relu6_and_only_what_is_asked_for_is_seen(asked,
     def run():
         nn.ReLU6()(x)
         F.hardtanh(x, min_val=0.0, max_val=6.0)
+        nn.Hardtanh(0.0, 6.0)(x)
         F.hardtanh(x)
 
     assert len(observe(run, nn.Module(), kinds=asked)) == seen
@@ -914,10 +915,13 @@ class SwishMe(nn.Module):
         (Swish(), "silu"),
         (Swish(learned=True), None),
         (nn.GELU(), "gelu"),
+        (nn.ReLU6(), "relu6"),
+        (nn.Hardtanh(0.0, 6.0), "relu6"),
+        (nn.Hardtanh(), "hardtanh"),
         (nn.Linear(2, 2), None),
     ],
 )
-def test_formulas_are_told_by_the_name_of_their_class(module, kind):
+def test_formulas_are_told_by_the_name_of_their_class_and_relu6_by_its_limits(module, kind):
     assert kind_of_module(module) == kind
 
 
