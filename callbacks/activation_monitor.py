@@ -44,12 +44,12 @@ class ActivationMonitor(Monitor):
     Only the forward passes of reporting steps are observed, including all accumulated
     micro-batches, except those that training skips by returning None as the loss; of several
     evaluations of a closure (LBFGS), only the first. Every call of an activation, module or
-    function, is one site, unless the training step itself calls it after a layer and passes its
-    outputs to no further layer: then it belongs to the loss. Not observed are calls without
-    gradients, under `torch.func`, on parameters or on nested or sparse tensors, and calls inside
-    torch's recurrent layers, TorchScript and exported networks. The outputs of an activation are
-    the inputs of the next layer, so the drift of their means is the internal covariate shift that
-    batch normalisation is meant to reduce. If parts of the network are compiled, every step is
+    function, is one site, unless the training step itself, not compiled, calls it after a layer and
+    passes its outputs to no further layer: then it belongs to the loss. Not observed are calls
+    without gradients, under `torch.func`, on parameters or on nested or sparse tensors, and calls
+    inside torch's recurrent layers, TorchScript and exported networks. The outputs of an activation
+    are the inputs of the next layer, so the drift of their means is the internal covariate shift
+    that batch normalisation is meant to reduce. If parts of the network are compiled, every step is
     observed, so that one graph serves all steps, and all but the reporting ones are discarded. An
     activation with most of its units saturated for most inputs, in two consecutive reports, is a
     finding.

@@ -58,10 +58,10 @@ class ActivationObserver(TorchFunctionMode):
     module, ``network.act#2`` for its second call in one forward pass of its parent,
     ``network.relu`` for a functional call. A module that several others hold has a site in each,
     under its name there; one called by a module that does not hold it counts as a functional call.
-    An activation that the training step itself calls after a layer, and whose outputs reach no
-    further layer, belongs to the loss and is not a site. Hooks, which `attach` adds and `detach`
-    removes, track the running module. Calls without gradients (a teacher network) and calls on
-    parameters are not observed.
+    An activation that the training step itself, not compiled, calls after a layer, and whose
+    outputs reach no further layer, belongs to the loss and is not a site. Hooks, which `attach`
+    adds and `detach` removes, track the running module. Calls without gradients (a teacher network)
+    and calls on parameters are not observed.
 
     Inside `torch.compile`, Dynamo traces the mode and the hooks into the single graph of the
     region. This requires that (1) ``measure`` is traceable: tensor operations only, no transfer to
