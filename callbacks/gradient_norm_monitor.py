@@ -379,7 +379,7 @@ class GradientNormMonitor(StepMonitor):
     ) -> "Axes":
         """Draw a heat map of the norms: weight layers from input (top) to output, by step.
 
-        Each row shows its median norm.
+        Each row shows its median norm. Where no weight layer is trained, all layers are shown.
 
         Args:
             ax: Axes to draw on; None creates a figure.
@@ -400,7 +400,7 @@ class GradientNormMonitor(StepMonitor):
         if high == float("inf"):
             raise ValueError("Expected `high` to be finite, but got inf: set a largest norm.")
         history = self.history
-        labels = [layer for layer in self._weight_layers if layer in history]
+        labels = [layer for layer in self._weight_layers if layer in history] or list(history)
         scale = replace(_SCALE, low=low, high=high)
         table = torch.tensor([history[layer] for layer in labels], dtype=torch.float64)
         return draw_heat_map(ax, self.steps, table, labels, scale, colorbar=colorbar)

@@ -710,6 +710,15 @@ def test_the_picture_shows_weight_layers_from_input_to_output(tmp_path):
     ax.figure.savefig(tmp_path / "norms.png")
 
 
+def test_the_picture_of_a_training_of_norms_alone_shows_these():
+    network = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    network[0].requires_grad_(False)
+    network[3].requires_grad_(False)
+    monitor = GradientNormMonitor(1)
+    fit(Research(network), loader(torch.randn(8, 5)), [monitor])
+    assert [label.get_text() for label in monitor.plot().get_yticklabels()] == ["network.1"]
+
+
 def test_a_fit_without_a_report_says_how_to_get_one():
     monitor = GradientNormMonitor(100)
     fit(Research(mlp()), loader(torch.randn(8, 5)), [monitor])
