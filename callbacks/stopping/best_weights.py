@@ -184,7 +184,14 @@ class BestWeights:
         # Weights that could not be written are newer than the file.
         if self._kept is not None or self.path is None:
             return self._kept
-        found: dict[str, Tensor] = torch.load(self.path, weights_only=True, mmap=True)
+        try:
+            found: dict[str, Tensor] = torch.load(self.path, weights_only=True, mmap=True)
+        except (OSError, RuntimeError) as error:  # RuntimeError: torch, on a damaged file
+            warn(
+                "EarlyStopping has lost the best weights, because their file could not be read: "
+                f"{type(error).__name__}: {error}"
+            )
+            return None
         return found
 
     def restore(self, module: nn.Module) -> bool:

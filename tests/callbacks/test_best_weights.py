@@ -396,6 +396,22 @@ def test_a_training_goes_on_where_the_file_of_the_best_weights_cannot_be_written
     assert not any(Path(path).exists() for path in calls)
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"a part")])
+def test_a_training_goes_on_where_the_file_of_the_best_weights_is_lost(damage, tmp_path):
+    class Loses(Callback):
+        def on_train_epoch_start(self, trainer, *_):
+            if trainer.current_epoch == 4:
+                damage(Path(stopping.best_weights_path))
+
+    stopping = EarlyStopping("val_loss", patience=9, best_weights="file")
+    checkpoint = ModelCheckpoint(tmp_path, save_last=True)
+    model = Scripted({"val_loss": LOSSES})
+    with pytest.warns(UserWarning, match="has lost the best weights, because their file"):
+        fit([stopping, Loses(), checkpoint], model, enable_checkpointing=True)
+    assert model.restored == 14
+    assert torch.load(checkpoint.last_model_path, weights_only=True)["epoch"] == 6
+
+
 class Average:
     """Weights averaged by hand, which hooks can swap in and out."""
 
