@@ -389,12 +389,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         self, trainer: Trainer, pl_module: LightningModule, epoch: int, epochs: float
     ) -> None:
         improvement = self._checks.check(trainer, epoch, epochs)
+        self._publish()
         if improvement and self.verbose:
             self._log_info(trainer, improvement, self.log_rank_zero_only)
         if improvement and self.restore_best_weights:
             self._best.keep(trainer, pl_module)
         self._best.unstage()
-        self._publish()
         self._stop_if_due(trainer, epoch, epoch)
 
     def _stop_if_due(self, trainer: Trainer, epochs_done: int, epoch: int) -> None:

@@ -79,6 +79,7 @@ class BestWeights:
         self.in_module = False
         self.unfit: list[str] = []
         self.path: Path | None = None
+        self._folder: Path | None = None
         self._mark = ""
         self._kept: dict[str, Tensor] | None = None
         self._staged: dict[str, Tensor] | None = None
@@ -109,6 +110,8 @@ class BestWeights:
     def keep(self, trainer: Trainer, module: nn.Module) -> None:
         """Keep the staged weights, or else the module's, as the best."""
         self.in_module = self._staged is None
+        # First, as an interrupted copy must not leave the weights of an earlier check as the best.
+        self._kept = self.path = None
         self._kept = self._copy(module) if self._staged is None else self._staged
         self._whole = self._staged is not None and self._staged_whole
         self._staged = None
@@ -142,12 +145,11 @@ class BestWeights:
             self._kept = None
 
     def _write(self, weights: dict[str, Tensor], trainer: Trainer) -> Path:
-        folder = self.path.parent if self.path else run_folder(trainer)
-        folder = folder or self._temporary_folder()
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = self._folder or run_folder(trainer) or self._temporary_folder()
+        self._folder.mkdir(parents=True, exist_ok=True)
         # Only now, so that two copies of this object get different ones.
         self._mark = self._mark or uuid4().hex[:12]
-        path = folder / f"{self.name}.{self._mark}.rank{trainer.global_rank}.pt"
+        path = self._folder / f"{self.name}.{self._mark}.rank{trainer.global_rank}.pt"
         # A crash while writing leaves the previous file intact.
         part = path.with_suffix(".part")
         try:
@@ -181,7 +183,6 @@ class BestWeights:
         return copies
 
     def _weights(self) -> dict[str, Tensor] | None:
-        # Weights that could not be written are newer than the file.
         if self._kept is not None or self.path is None:
             return self._kept
         try:

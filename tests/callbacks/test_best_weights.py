@@ -412,6 +412,24 @@ def test_a_training_goes_on_where_the_file_of_the_best_weights_is_lost(damage, t
     assert torch.load(checkpoint.last_model_path, weights_only=True)["epoch"] == 6
 
 
+@pytest.mark.parametrize("place", ["memory", "file"])
+def test_an_interrupted_copy_of_the_best_weights_leaves_them_in_the_module(place, monkeypatch):
+    copied, copies = BestWeights._copy, []
+
+    def copy_of(best, module):
+        copies.append(module)
+        if len(copies) == 3:
+            raise KeyboardInterrupt
+        return copied(best, module)
+
+    monkeypatch.setattr(BestWeights, "_copy", copy_of)
+    model = Scripted({"val_loss": LOSSES})
+    stopping = EarlyStopping("val_loss", patience=9, best_weights=place)
+    with pytest.raises(SystemExit):
+        fit([stopping], model)
+    assert model.restored == stopping.best_step == 6
+
+
 class Average:
     """Weights averaged by hand, which hooks can swap in and out."""
 
