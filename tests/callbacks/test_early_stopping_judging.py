@@ -92,6 +92,14 @@ def test_ranks_go_on_from_their_own_best_after_a_checkpoint():
     assert judged(resumed, (0.9, 3.1)).reason is StoppingReason.DIVERGED
 
 
+def test_a_run_with_a_deferred_stop_goes_on_with_fewer_ranks():
+    stopping = EarlyStopping("val_loss", max_loss_ratio=1.5, patience=99)
+    assert judged(stopping, (0.5, 0.5), (0.5, 3.0)).reason is StoppingReason.DIVERGED
+    resumed = EarlyStopping("val_loss", max_loss_ratio=1.5, patience=99)
+    resumed.judge.load_state_dict(stopping.judge.state_dict())
+    assert judged(resumed, (0.6,), (0.6,)) is None
+
+
 class ChecksAtTheEpochsEnd(EarlyStopping):
     """As Lightning's documentation has it."""
 

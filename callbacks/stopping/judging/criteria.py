@@ -146,7 +146,8 @@ def diverged(
     """
     if curve.mode == "max":
         return None
-    for value, best in zip(values, lowest, strict=True):
+    # A held reading may be of another number of ranks than the run that was resumed.
+    for value, best in zip(values, lowest, strict=False):
         if best > 0 and value > ratio * best:
             said = curve.describe_best() if best == curve.best else f"{best:.4g}"
             where = " on that rank" if len(values) > 1 else ""
