@@ -451,7 +451,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             The axes.
 
         Raises:
-            ValueError: If there were no checks yet, or only in the processes of ``ddp_spawn``.
+            ValueError: If no check followed the warm-up, or only in the processes of ``ddp_spawn``.
         """
         last = self.judge.last_position or Position()
         # A stop that the Trainer's minimum deferred may come epochs after the last check.

@@ -35,12 +35,13 @@ def draw_stopping(
         The axes.
 
     Raises:
-        ValueError: If there are no checks.
+        ValueError: If there are no checks after the warm-up.
     """
     if not curve.values:
         raise ValueError(
-            f"Expected checks of {curve.monitor}, but got none: run fit first. After `ddp_spawn` "
-            "they are in its processes: load a checkpoint's state to get them."
+            f"Expected checks of {curve.monitor} after the warm-up, but got none: run fit first, "
+            "or for longer. After `ddp_spawn` they are in its processes: load a checkpoint's state "
+            "to get them."
         )
     if ax is None:
         import matplotlib.pyplot as plt
