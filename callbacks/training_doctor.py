@@ -232,9 +232,17 @@ class TrainingDoctor(Callback):
         plan = (vitals.planned_steps, vitals.batches_per_epoch)
         self._plan(trainer, self._meeting.hold(self, trainer, plan) or [(math.inf, math.inf)])
         interval = self._schedule.interval
-        attempt(self, open_journal, self._journal, trainer, pl_module, vitals, interval)
+        attempt(self, self._open_journal, trainer, pl_module, vitals, interval)
         for monitor in self._monitors:
             monitor.on_train_start(trainer, pl_module)
+
+    def _open_journal(
+        self, trainer: Trainer, pl_module: LightningModule, vitals: Vitals, interval: int
+    ) -> None:
+        # Another module of the same Trainer starts afresh, too, where the last one's steps ended.
+        goes_on = self._going_on or trainer.ckpt_path is not None
+        resumed = goes_on and trainer.global_step > 0
+        open_journal(self._journal, trainer, pl_module, vitals, interval, resumed=resumed)
 
     def _plan(self, trainer: Trainer, plans: list[tuple[float, float]]) -> None:
         vitals, schedule, step = self._observation.vitals, self._schedule, trainer.global_step
@@ -446,7 +454,7 @@ class TrainingDoctor(Callback):
     def _judge_sanity_check(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report what is wrong with the labels: nothing else is known before training."""
         vitals = Vitals(label_error=self._observation.vitals.label_error)
-        open_journal(self._journal, trainer, pl_module, vitals, self._schedule.interval)
+        self._open_journal(trainer, pl_module, vitals, self._schedule.interval)
         self._conclude_from(trainer, vitals)
 
     def _release(

@@ -78,7 +78,7 @@ def _with(case: Case, entry: Mapping[str, Any]) -> Case:
     """Return the case with one more entry; an entry that raises changes nothing."""
     match entry:
         case {"start": int(step), "resumed": bool(resumed)}:
-            return _rewind(case, step) if resumed else Case()
+            return _rewind(case, step) if resumed else Case(first_step=step, last_step=step)
         case {"facts": dict(facts)}:
             case.facts |= {name: _fact(value) for name, value in facts.items()}
         case {

@@ -13,7 +13,13 @@ from .run_folder import DOCTOR_FILE
 
 
 def open_journal(
-    journal: Journal, trainer: Trainer, pl_module: LightningModule, vitals: Vitals, interval: int
+    journal: Journal,
+    trainer: Trainer,
+    pl_module: LightningModule,
+    vitals: Vitals,
+    interval: int,
+    *,
+    resumed: bool,
 ) -> None:
     """Begin a fit in the journal, on rank 0 with a file in the run's folder.
 
@@ -23,17 +29,18 @@ def open_journal(
         pl_module: The module that it trains.
         vitals: The vital signs before the first batch.
         interval: Optimiser steps between two reports.
+        resumed: Whether it continues an earlier one, which may have had no doctor.
     """
     folder = loggers.run_folder(trainer) if trainer.is_global_zero else None
     path = None if folder is None else folder / "vitals" / DOCTOR_FILE
     journal.start(
         loggers.steps_done(trainer),
-        resumed=trainer.global_step > 0,
+        resumed=resumed,
         batches=len(vitals.losses),
         path=path,
     )
     facts = run_facts(trainer, pl_module)
-    if trainer.global_step > 0:
+    if resumed:
         del facts["learning rate at first"]  # The rate now may be that of a schedule's end.
     journal.note({**facts, "planned steps": vitals.planned_steps, "report every": interval})
 

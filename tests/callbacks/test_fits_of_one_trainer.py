@@ -17,6 +17,7 @@ from torchvitals.callbacks import (
     TrainingDoctor,
     UpdateRatioMonitor,
 )
+from torchvitals.callbacks.monitoring.recording.json_lines import read_json_lines
 from torchvitals.callbacks.monitoring.recording.record_file import read_record_file
 from torchvitals.callbacks.reporting.case import read_case
 
@@ -167,3 +168,17 @@ def test_the_doctor_finds_nothing_in_the_later_fits_of_a_healthy_training():
         trainer.fit(module, digits())
     assert doctor.announced == []
     assert doctor.verdict == "Healthy: nothing stands out."
+
+
+def test_the_doctors_page_of_another_module_has_nothing_of_the_first(tmp_path):
+    doctor = TrainingDoctor()
+    trainer = quiet_trainer(max_epochs=4, callbacks=[doctor], logger=CSVLogger(tmp_path))
+    trainer.fit(OfDigits(30.0), digits())
+    assert doctor.diagnoses
+    trainer.fit_loop.max_epochs = 8
+    trainer.fit(OfDigits(0.5), digits())
+    (path,) = tmp_path.glob("**/TrainingDoctor.jsonl")
+    for case in (read_case(doctor._journal.entries), read_case(read_json_lines(path))):
+        assert (case.first_step, case.last_step, len(case.losses)) == (80, 160, 80)
+        assert (case.findings, case.resumed) == ([], [])
+        assert case.facts["learning rate at first"] == "0.5"
