@@ -461,12 +461,12 @@ class TrainingDoctor(Callback):
         self, trainer: Trainer, pl_module: LightningModule, error: BaseException | None = None
     ) -> None:
         clean_up(self, self._observation.end)
-        self._last_fit.end(trainer)
         # An error may have stopped this rank alone, so it does not wait for the others.
         is_alone = error is None or trainer.world_size == 1
         is_mislabelled = trainer.sanity_checking and self._observation.vitals.label_error
         if self._fitting or (is_mislabelled and is_alone):
             self._fitting = False
+            self._last_fit.end(trainer)
             if is_mislabelled:
                 self._judge_sanity_check(trainer, pl_module)
             elif is_alone:

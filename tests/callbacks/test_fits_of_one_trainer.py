@@ -6,6 +6,7 @@ from helpers.research import Research, loader
 from helpers.training import quiet_trainer
 from lightning.pytorch import Callback
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -182,3 +183,16 @@ def test_the_doctors_page_of_another_module_has_nothing_of_the_first(tmp_path):
         assert (case.first_step, case.last_step, len(case.losses)) == (80, 160, 80)
         assert (case.findings, case.resumed) == ([], [])
         assert case.facts["learning rate at first"] == "0.5"
+
+
+def test_the_doctor_goes_on_after_a_test_of_another_module_that_failed():
+    doctor, module = TrainingDoctor(), OfDigits(30.0)
+    trainer = quiet_trainer(max_epochs=4, callbacks=[doctor])
+    trainer.fit(module, digits())
+    (found,) = doctor.diagnoses
+    with pytest.raises(MisconfigurationException):
+        trainer.test(OfDigits(30.0), digits())
+    trainer.fit_loop.max_epochs = 8
+    trainer.fit(module, digits())
+    assert doctor.diagnoses[0].step == found.step
+    assert len(read_case(doctor._journal.entries).losses) == 160
