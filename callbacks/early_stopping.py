@@ -246,7 +246,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             check_strategy(trainer, pl_module)
             announce_lost_average(self, trainer)
         drop_helpers(trainer)
-        if not self._checks.loaded:
+        # Not what the last fit loaded, if another callback kept it from ending.
+        if self._is_set_up or not self._checks.loaded:
             self._clear()
         self._is_set_up = True
         self._check_on_train_epoch_end = self._given_check_on_train_epoch_end
@@ -428,7 +429,7 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         """
         self._checks.watch.stop()
         if trainer.state.fn == TrainerFn.FITTING and self._is_set_up:
-            self._is_set_up = False
+            self._is_set_up = self._checks.loaded = False
             summarize_outcome(trainer, self)
             RestoreLast.append(trainer, self._finish)
 

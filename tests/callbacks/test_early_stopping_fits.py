@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers.scripted import Scripted, batches, fit
 from helpers.training import quiet_trainer
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
 from torchvitals.callbacks import EarlyStopping, StoppingReason
@@ -51,6 +51,31 @@ def test_a_fit_that_fails_before_it_begins_restores_nothing_of_an_earlier_one(
         with pytest.raises(OSError, match="disk"):
             (first if is_same_trainer else trainer()).fit(module, datamodule=data)
         assert module.restored == expected
+
+
+class FailsTwice(Callback):
+    def on_train_batch_end(self, *_):
+        raise ValueError("of a batch")
+
+    def on_exception(self, *_):
+        raise OSError("disk")
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_fit_starts_afresh_after_a_resumed_one_that_another_callback_kept_from_ending(
+    is_first, tmp_path
+):
+    stopping = EarlyStopping("val_loss", patience=2)
+    _, trainer = fit(stopping, [1, 2])
+    trainer.save_checkpoint(tmp_path / "file")
+    callbacks = [FailsTwice(), stopping] if is_first else [stopping, FailsTwice()]
+    trainer = quiet_trainer(max_epochs=3, callbacks=callbacks)
+    with pytest.raises(OSError, match="disk"):
+        trainer.fit(
+            Scripted({"val_loss": [1, 2, 1]}), batches(), batches(), ckpt_path=tmp_path / "file"
+        )
+    _, trainer = fit(stopping, [4, 3, 2])
+    assert (trainer.current_epoch, stopping.best_epoch) == (3, 2)
 
 
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)])
