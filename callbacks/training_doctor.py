@@ -173,11 +173,11 @@ class TrainingDoctor(Callback):
         from .reporting.case import read_case
         from .reporting.wording import verdict_of
 
-        if self.failed:
-            return "unknown", "No verdict: the doctor failed and switched itself off."
         # The losses are most of the record, and no verdict needs them.
         entries = ({**e, "losses": []} if "losses" in e else e for e in self._journal.entries)
-        return verdict_of(read_case(entries))
+        case = read_case(entries)
+        case.failed |= self.failed
+        return verdict_of(case)
 
     def __repr__(self) -> str:
         """Include the verdict; never raise, since a debugger may call this at any time."""

@@ -27,10 +27,10 @@ def verdict_of(case: Case) -> tuple[Health, str]:
         count = "1 problem" if len(standing) == 1 else f"{len(standing)} problems"
         named = "; ".join(map(_where_and_when, standing))
         return "critical" if critical else "warning", f"{count}: {named}."
-    if not case.last_step:
-        return "unknown", "No verdict: no step is recorded."
     if case.failed:
         return "unknown", "No verdict: the doctor failed and switched itself off."
+    if not case.last_step:
+        return "unknown", "No verdict: no step is recorded."
     if case.error is not None:
         return "unknown", "Nothing stood out before the run was aborted."
     if is_too_early(case.steps, case.facts):

@@ -883,5 +883,8 @@ def test_the_verdict_is_that_of_the_page(tmp_path):
     quiet_trainer(callbacks=[doctor], max_epochs=4).fit(Research(network(), lr=30.0), loader())
     assert doctor.verdict.startswith("1 problem: learning rate too high")
     assert doctor.verdict in doctor.report(tmp_path / "page.html").read_text("utf-8")
+    found, doctor.failed = doctor.verdict, True
+    assert doctor.verdict == found  # What it found before it failed.
+    doctor = TrainingDoctor()
     doctor.failed = True
     assert doctor.verdict == "No verdict: the doctor failed and switched itself off."
