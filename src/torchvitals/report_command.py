@@ -33,8 +33,11 @@ def report_command(arguments: list[str]) -> None:
             page_path("--output", chosen.output)
         run = read_run_folder(chosen.run)
         notes = take_notes(run.case, run.monitors, folder=run.path)
-        page = write_page(notes, chosen.output or run.path / "report.html")
     except OSError as error:
         parser.error(str(error))
+    try:
+        page = write_page(notes, chosen.output or run.path / "report.html")
+    except OSError as error:
+        parser.error(f"{error}. Name a file that can be written with --output.")
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     print(printable(f"{notes.verdict}\n{page}", encoding))

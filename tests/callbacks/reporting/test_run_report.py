@@ -265,6 +265,10 @@ def test_the_folder_of_the_records_is_known_from_within(tmp_path, monkeypatch):
         (["."], "Expected records of a run below ."),
         ([], "RUN_DIR"),
         (["full", "--output", "full/run/vitals"], "`--output` to be the path of a file"),
+        (
+            ["full", "--output", "full/file/page.html"],
+            "Name a file that can be written",
+        ),
     ],
 )
 def test_an_error_is_one_line_and_status_2(arguments, said, tmp_path, monkeypatch, capsys):
@@ -272,6 +276,7 @@ def test_an_error_is_one_line_and_status_2(arguments, said, tmp_path, monkeypatc
     if "full" in arguments:
         (tmp_path / "full" / "run" / "vitals").mkdir(parents=True)
         (tmp_path / "full" / "run" / "vitals" / "TrainingDoctor.jsonl").write_text("")
+        (tmp_path / "full" / "file").touch()
     with pytest.raises(SystemExit) as stop:
         report(monkeypatch, *arguments)
     assert stop.value.code == 2
