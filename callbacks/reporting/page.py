@@ -47,9 +47,13 @@ def write_page(notes: CaseNotes, path: str | Path) -> Path:
     page = render_page(notes)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    # Folder names may hold lone surrogates; the hashed script and style do not.
-    unfinished.write_text(page, encoding="utf-8", errors="replace")
-    unfinished.replace(path)
+    try:
+        # Folder names may hold lone surrogates; the hashed script and style do not.
+        unfinished.write_text(page, encoding="utf-8", errors="replace")
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
     return path
 
 

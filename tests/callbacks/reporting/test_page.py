@@ -5,6 +5,7 @@ import math
 import re
 import time
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 import torch
@@ -155,6 +156,17 @@ def test_the_file_is_replaced_as_a_whole(tmp_path):
     write_page(plain_notes(title="another"), path)
     assert path.read_text(encoding="utf-8") != first
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
+
+
+def test_a_full_disk_keeps_nothing_of_a_page(tmp_path, monkeypatch):
+    def fill(path, text, **_):
+        path.write_bytes(b"a part")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", fill)
+    with pytest.raises(OSError, match="No space left"):
+        write_page(plain_notes(), tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_is_no_file_for_a_page(tmp_path):
