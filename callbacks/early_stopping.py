@@ -260,11 +260,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Catch up on what a resumed run missed; stop at once if it had stopped."""
+        epoch = self.stopped_epoch  # of the run that is resumed
         self._forget_stop()
         self._checks.end_epoch_late(trainer)
         self._begin(trainer, pl_module)
         self._checks.validate_late(trainer)
-        if (epoch := self._checks.stop_again()) is not None:
+        if self._checks.stop_again():
             self._stop_if_due(trainer, trainer.current_epoch, epoch)
         if self.stopping_reason is not StoppingReason.NOT_STOPPED:
             self._checks.end_stopped_epoch(trainer)

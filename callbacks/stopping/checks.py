@@ -131,16 +131,14 @@ class Checks:
                 validate_late(trainer)
             self.schedules.step_late(trainer)
 
-    def stop_again(self) -> int | None:
-        """Return the epoch of the last check if the run that is resumed had stopped."""
+    def stop_again(self) -> bool:
+        """Judge the last check again, and return whether the run that is resumed had stopped."""
         stops, self.stops_again = self.stops_again, False
-        last = self.judge.last_position
         pends, self._pends = self._pends, False
-        if last is None or not (stops or pends):
-            return None
-        # By the limits of this run.
-        self.pending = self.judge.verdict(last)
-        return last.epoch if stops else None
+        if stops or pends:
+            # By the limits of this run.
+            self.pending = self.judge.verdict(self.judge.last_position or Position())
+        return stops
 
     def end_stopped_epoch(self, trainer: Trainer) -> None:
         """Make a resumed run finish the epoch that a stop had cut short."""

@@ -302,6 +302,21 @@ def test_a_stop_that_waits_for_min_epochs_is_part_of_the_state(tmp_path):
     assert whole["step"] == 32
 
 
+def test_a_stop_in_the_warm_up_holds_when_it_is_resumed(tmp_path):
+    def train(ckpt=None):
+        stopping = EarlyStopping("val_loss", start_from_epoch=4)
+        saver = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1)
+        arguments = {"max_epochs": 6, "callbacks": [stopping, saver], "enable_checkpointing": True}
+        trainer = quiet_trainer(num_sanity_val_steps=0, **arguments)
+        model = Scripted({"val_loss": [3.0, 2.0, float("nan"), 1.0, 1.0, 1.0]})
+        trainer.fit(model, batches(), batches(), ckpt_path=ckpt)
+        return trainer.global_step, stopping.stopped_epoch, stopping.stopping_reason_message
+
+    whole = train()
+    assert whole[:2] == (6, 2)
+    assert train(tmp_path / "epoch=2.ckpt") == whole
+
+
 def test_minutes_go_on_after_an_interruption(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(
