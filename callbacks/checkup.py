@@ -17,6 +17,7 @@ from .checking.trial import StopAfter, belonging, quiet_lightning, trial_trainer
 from .checking.twin import make_twin
 from .diagnosing.telling.announcing import silenced
 from .diagnosis import Diagnosis
+from .monitoring.guard import warn
 from .reporting.case import read_case
 from .reporting.wording import count_of, is_too_early
 from .training_doctor import TrainingDoctor
@@ -138,7 +139,7 @@ def checkup(
         steps: Optimiser steps; batches under manual optimisation.
         ckpt_path: Checkpoint to resume from, as in `Trainer.fit`.
         weights_only: As in `Trainer.fit`.
-        report: HTML file for the doctor's page.
+        report: HTML file for the doctor's page; a warning says if it cannot be written.
         trainer: Arguments of the real Trainer.
 
     Returns:
@@ -175,7 +176,7 @@ def checkup(
         _fit(trial, twin, data, val_dataloaders, checkpoint)
         _demand_a_verdict(doctor, stop)
         if report is not None:
-            doctor.report(report)
+            _write_page(doctor, report)
     case = read_case(doctor._journal.entries)
     early = is_too_early(max(stop.done, case.steps), case.facts)
     return Checkup(tuple(doctor.diagnoses), stop.done, early)
@@ -206,6 +207,13 @@ def _fit(
         if isinstance(end.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from end
         raise
+
+
+def _write_page(doctor: TrainingDoctor, report: str | Path) -> None:
+    try:
+        doctor.report(report)
+    except OSError as error:  # All steps are made, and the result does not need it.
+        warn(f"The checkup's page could not be written: {type(error).__name__}: {error}")
 
 
 def _demand_a_verdict(doctor: TrainingDoctor, stop: StopAfter) -> None:

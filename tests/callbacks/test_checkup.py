@@ -637,6 +637,12 @@ def test_a_folder_for_the_page_is_refused_before_anything_is_done(tmp_path):
     assert LOSSES == []
 
 
+def test_a_page_that_cannot_be_written_does_not_cost_the_result():
+    with pytest.warns(UserWarning, match="The checkup's page could not be written: "):
+        found = examine(Research(), steps=3, report=f"{__file__}/page.html")
+    assert found.steps == 3
+
+
 def test_whole_numbers_and_batches_of_other_kinds_are_taken():
     class Named(Research):
         def training_step(self, batch, batch_idx):
