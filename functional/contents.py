@@ -25,7 +25,7 @@ def content_hashes(rows: Tensor) -> Tensor:
         >>> bool(first == third), bool(first == second)
         (True, False)
     """
-    if rows[:1].numel() == 0 or len(rows) == 0:
+    if rows.numel() == 0:
         return torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
     octets = rows.reshape(len(rows), -1).contiguous().view(torch.uint8)
     missing = -octets.shape[1] % _BYTES_OF_A_WORD
