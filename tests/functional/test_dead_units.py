@@ -35,7 +35,9 @@ def test_the_order_of_the_memory_does_not_matter():
 def test_nan_is_not_dead_and_an_empty_batch_shows_nothing(magnitude):
     outputs = torch.tensor([[float("nan"), 0.0]])
     assert active_units(outputs, 1, magnitude=magnitude).tolist() == [True, False]
-    assert active_units(torch.zeros(0, 3), 1, magnitude=magnitude).tolist() == [False] * 3
+    shown = active_units(torch.zeros(0, 3), 1, magnitude=magnitude)
+    assert shown.dtype == torch.bool
+    assert shown.tolist() == [False] * 3
 
 
 def test_one_graph_whatever_the_batch():

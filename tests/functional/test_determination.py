@@ -56,5 +56,13 @@ def test_targets_that_are_all_the_same(targets, errors):
     torch.testing.assert_close(found, expected(outputs, targets))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_targets_of_any_precision(dtype):
+    outputs, targets = (values.to(dtype) for values in numbers(1e3))
+    sums = determination_sums(outputs, targets)
+    assert sums.dtype == torch.float32
+    torch.testing.assert_close(determination(sums), expected(outputs, targets), rtol=0, atol=1e-3)
+
+
 def test_one_sample_has_none():
     assert determination(determination_sums(torch.ones(1, 2), torch.zeros(1, 2))).isnan().all()

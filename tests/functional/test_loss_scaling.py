@@ -25,6 +25,10 @@ def test_a_loss_that_is_scaled_or_moved_is_known_in_single_precision(factor, mov
     assert is_moved(PARTS, totals) is (factor > 0)
 
 
+def test_a_small_loss_beside_a_large_number_is_rounded_with_it():
+    assert is_moved(PARTS, in_single_precision([1e-3 * part + 1000 for part in PARTS]))
+
+
 @pytest.mark.parametrize("share", [0.5, 0.05, 0.005])
 def test_a_penalty_that_shrinks_or_grows_is_neither(share):
     for rate in (0.99, 1.01):

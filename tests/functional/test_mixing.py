@@ -30,6 +30,8 @@ def test_shares_stay_and_classes_become_shares():
     assert torch.equal(soft_targets(torch.tensor([2, 0]), 3), expected)
     with pytest.raises(ValueError, match=r"torch.int64 of shape \(2, 2\)"):
         soft_targets(torch.zeros(2, 2).long())
+    with pytest.raises(ValueError, match=r"torch.float32 of shape \(2,\)"):
+        soft_targets(torch.tensor([0.0, 1.0]), 2)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])

@@ -122,15 +122,23 @@ def test_where_most_has_changed_all_is_told():
 
 
 @pytest.mark.parametrize(
-    "other", [[torch.ones(2)], torch.ones(3), torch.ones(2, dtype=torch.int32)]
+    "other", [[torch.zeros(2)], torch.zeros(50, 60), torch.zeros(3000, dtype=torch.int32)]
 )
 def test_other_kinds_shapes_and_types_are_told_whole(other):
-    before = {"updates": 1, "values": {"x": torch.ones(2)}}
+    before = {"updates": 1, "values": {"x": torch.zeros(3000)}}
     for one, two in ((before, {"updates": 2, "values": {"x": other}}),
                      ({"updates": 1, "values": {"x": other}}, before)):  # fmt: skip
         copy = changed_state(None, told(state_change(None, one)))
         copy = changed_state(copy, told(state_change({**one, "updates": 0}, two)))
         assert same_bits(copy["values"]["x"], two["values"]["x"])
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_list_that_began_anew_is_told_whole(length):
+    before = {"updates": 2, "values": {"x": [torch.tensor(0.0), torch.tensor(1.0)]}}
+    after = {"updates": 3, "values": {"x": list(torch.arange(2.0, 2.0 + length))}}
+    change = told(state_change(before, after))
+    assert same_bits(changed_state(before, change)["values"]["x"], after["values"]["x"])
 
 
 @pytest.mark.parametrize(
@@ -140,8 +148,10 @@ def test_other_kinds_shapes_and_types_are_told_whole(other):
         (torch.tensor(0.0), torch.tensor(-0.0), False),
         (torch.ones(2), torch.ones(1, 2), False),
         (torch.ones(2), torch.ones(2, dtype=torch.float64), False),
+        (torch.zeros(2), torch.zeros(2, dtype=torch.int32), False),
         ([torch.ones(2)], [torch.ones(2)], True),
         ([torch.ones(2)], [torch.ones(2), torch.ones(2)], False),
+        ([torch.ones(2), torch.ones(2)], [torch.ones(2), torch.zeros(2)], False),
         ([torch.ones(2)], torch.ones(2), False),
         (torch.empty(0), torch.empty(0), True),
     ],

@@ -115,6 +115,7 @@ REFUSED = [
     (lambda: F.depth_preserving_gain(torch.tanh, 0), ValueError, "`depth` to be at least 1, but"),
     (lambda: F.depth_preserving_gain(lambda x: (x > 0) + 0.0), ValueError, "pass a gradient back"),
     (lambda: F.gradient_noise(1.0, 1.0, "1", 2), TypeError, "`small_batch` to be a number, but go"),
+    (lambda: F.gradient_noise(1.0, 1.0, 0, 2), ValueError, "`small_batch` to be above 0, but got "),
     (lambda: F.gradient_noise(1.0, 1.0, 2, 2), ValueError, "`big_batch` to be above 2, but got 2"),
     (lambda: F.l1_penalty([]), ValueError, "`weights` to hold at least one tensor, but got none"),
     (lambda: F.l2_penalty([X, None]), TypeError, "`weights[1]` to be a tensor, but got None"),
