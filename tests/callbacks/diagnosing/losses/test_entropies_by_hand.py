@@ -55,6 +55,7 @@ def test_of_classes(name, target):
     z = logits()
     (call,) = find_entropies(OF_CLASSES[name](z, target))
     assert (call.kind, call.output, call.is_alone) == ("cross_entropy", None, True)
+    assert call.reduction == (2 if name == "their sum" else 1)
     record = LossRecord()
     record.look(OF_CLASSES[name](z, target), 1.0, batch=(torch.rand(SAMPLES, 3), target))
     record.settle()

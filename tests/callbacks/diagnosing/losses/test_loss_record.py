@@ -437,6 +437,41 @@ def test_the_rank_with_the_outermost_prediction_says_by_how_much_it_is_off():
     assert (joined.predicted_max, joined.missed_above) == ([1.0], [4.0])
 
 
+@pytest.mark.parametrize("kind", ["cross_entropy", "bce_logits", "huber"])
+def test_ranks_with_unequal_parts_of_a_batch_read_what_one_reads_of_the_whole(kind):
+    outputs, weight = logits(), torch.ones((), requires_grad=True)
+    target, loss = {
+        "cross_entropy": (classes(), F.cross_entropy),
+        "bce_logits": ((logits(seed=1) > 0).float(), F.binary_cross_entropy_with_logits),
+        "huber": (3 * logits(seed=1).detach(), F.huber_loss),
+    }[kind]
+
+    def news(rows, target=target):
+        record = LossRecord()
+        record.look(loss(outputs[rows], target[rows]) + 0.5 * weight**2, 1.0)
+        return record.news()
+
+    ranks = [news(slice(10)), news(slice(10, 40))]
+    if kind == "cross_entropy":
+        # All that the last rank has is ignored.
+        ranks.append(news(slice(3), target=torch.full((3,), -100)))
+    found = []
+    for part in ([news(slice(40))], ranks):
+        record = LossRecord()
+        record.take(part)
+        record.judge()
+        objective = record.objective
+        found.append([
+            record.data_losses, record.accuracies, record.penalty_shares, record.same_class_pairs,
+            record.absolute_errors, record.squared_errors, record.predicted_min,
+            record.predicted_max, objective.target_counts, objective.predicted_counts,
+            objective.target_range, [objective.target_variance, objective.positives],
+        ])  # fmt: skip
+    for whole, joined in zip(*found, strict=True):
+        assert list(joined) == pytest.approx(list(whole), rel=1e-5, nan_ok=True)
+    assert len(found[0][0]) == 1
+
+
 @pytest.mark.parametrize(
     "take",
     [

@@ -30,6 +30,9 @@ OTHERS = {
     "two games": lambda a, b: F.softplus(b - a).mean() + 4 * F.softplus(a - b).mean(),
     "noise contrast": lambda a, b: -F.logsigmoid(a).mean() - F.logsigmoid(-b).mean(),
     "squares": lambda a, b: (a - b).square().mean(),
+    "a distance": lambda a, b: F.softplus((a - b).square().sum(1)).mean(),
+    "against constants": lambda a, b: F.softplus(b.detach() - a).mean(),
+    "against a learned number": lambda a, b: F.softplus(nn.Parameter(torch.zeros(1)) - a).mean(),
 }
 
 

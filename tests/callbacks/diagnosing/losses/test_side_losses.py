@@ -34,6 +34,12 @@ def test_the_nearest_loss_is_looked_at_elsewhere_and_all_others_here():
     assert found(torch.tensor(1.0), first_is_read=False) == others
 
 
+def test_logits_fit_and_so_do_chances_in_a_loss_that_does_not_expect_logits():
+    fits = F.binary_cross_entropy_with_logits(outputs(), LABELS)
+    chances = F.mse_loss(outputs().sigmoid(), LABELS)
+    assert found(fits + chances, first_is_read=False) == [("cross_entropy", "relu")]
+
+
 class Adversaries(LightningModule):
     """A generator and a discriminator whose loss takes a sigmoid for logits, or logits."""
 

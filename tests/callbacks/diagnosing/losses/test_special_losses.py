@@ -72,6 +72,7 @@ DIVERGENCES = {
     "squares": (lambda z, t: ((z.softmax(1) - t) ** 2).mean(), None),
     "an expected reward": (lambda z, t: -(z.softmax(1) * t).sum(1).mean(), None),
     "overlap": (lambda z, t: 1 - (z.softmax(1) * t).sum(), None),
+    "an expected cost": (lambda z, t: (t + z.softmax(1) * t).mean(), None),
 }  # fmt: skip
 
 
@@ -169,6 +170,7 @@ LOSSES_BY_HAND = {
         0.5 * (x - t).square() * torch.exp(-x) + 0.5 * x
     ).mean(),
     "roots": lambda x, t: ((x - t) ** 2 + 1e-3).sqrt().mean() / 2,
+    "no lower than a level": lambda x, t: ((x - t).square().mean() - torch.tensor(0.1)).abs(),
     "counts": F.poisson_nll_loss,
     "counts with Stirling's term": lambda x, t: F.poisson_nll_loss(x, t, full=True),
     "counts, by rates": lambda x, t: F.poisson_nll_loss(F.softplus(x), t, log_input=False),
