@@ -62,6 +62,8 @@ def test_names_of_errors(name, kind):
         (HUBER, "val_rmse", 4.0 * math.sqrt(2), 24.0),
         (SQUARES, "val_r2", 0.9, 5.0),
         (SQUARES, "val_r2", -1.0, 100.0),
+        (replace(SQUARES, variance=0.5), "val_r2", 0.9, 0.05),
+        (replace(SQUARES, variance=0.0), "val_r2", 0.9, None),  # targets that are all the same
         (HUBER, "val_r2", 0.9, None),  # of an unknown variance
         (SQUARES, "val_r2", 90.0, None),  # percent
         (SQUARES, "val_mean_squared_error", -9.0, None),  # as scikit-learn's scorers have it

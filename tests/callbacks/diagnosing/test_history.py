@@ -35,6 +35,13 @@ def test_what_comes_and_goes_is_not_said():
     assert reports(history, *[[symptom()], []] * 4) == [([], [])] * 8
 
 
+def test_what_was_seen_before_a_checkpoint_counts():
+    history, resumed = History(), History()
+    assert reports(history, *[[symptom(reports=3)]] * 2) == [([], [])] * 2
+    resumed.load_state_dict(history.state_dict())
+    assert reports(resumed, [symptom(reports=3)], start=20) == [(["warning"], [])]
+
+
 def test_what_is_certain_is_said_at_once():
     assert reports(History(), [symptom(reports=1)])[0] == (["warning"], [])
 

@@ -395,6 +395,27 @@ def test_what_a_loss_has_beside_the_data_and_a_checkpoint_from_before_that():
     assert again.predicted_max == again.missed_above == []
 
 
+@pytest.mark.parametrize("kind", ["cross_entropy", "bce_logits", "huber"])
+def test_it_goes_on_from_a_checkpoint_as_if_it_had_seen_all(kind):
+    target, loss = {
+        "cross_entropy": (classes(), F.cross_entropy),
+        "bce_logits": ((logits(seed=9) > 0).float(), F.binary_cross_entropy_with_logits),
+        "huber": (logits(seed=9).detach(), F.huber_loss),
+    }[kind]
+    whole, resumed = LossRecord(), LossRecord()
+    for seed in range(4):
+        if seed == 2:
+            saved, resumed = resumed, LossRecord()
+            resumed.load_state_dict(saved.state_dict())
+        for record in (whole, resumed):
+            value = loss(logits(seed=seed), target)
+            record.look(value, 1.0)
+            record.add(value, 1.0)
+            record.settle()
+    assert len(whole.data_losses) == 4
+    assert repr(resumed.state_dict()) == repr(whole.state_dict())
+
+
 @pytest.mark.parametrize("offset", [0.0, 5.0])
 def test_what_one_number_for_all_places_has(offset):
     weight, record = torch.tensor(1.0, requires_grad=True), LossRecord()
