@@ -73,8 +73,8 @@ def join_batch(ranks: Sequence[BatchReading]) -> BatchReading:
     ):  # fmt: skip
         if math.isfinite(figures.get(end, math.nan)):
             figures[missed] = farthest(known, key=lambda rank: rank.figures[end]).figures[missed]
-    if math.isfinite(first.figures["pairs"]) and count > 1:
-        # Only classes have pairs; their targets are counts.
+    if any(math.isfinite(rank.figures["pairs"]) for rank in known):
+        # Only classes have pairs; their targets are counts. One sample alone has none.
         figures["pairs"] = (float(targets.square().sum()) - count) / (count * (count - 1))
     return BatchReading(
         first.look,

@@ -449,13 +449,16 @@ def test_a_picture_with_nothing_in_it_to_find(loss):
 
 def test_the_rank_with_the_outermost_prediction_says_by_how_much_it_is_off():
     ranks = []
-    for scale, target in ((1.0, 5.0), (0.5, 0.5)):
+    # The second rank is farther off, but its predictions are nearer to 0.
+    for scale, target in ((1.0, 3.0), (0.5, 9.0)):
         weight, record = torch.tensor(scale, requires_grad=True), LossRecord()
-        record.look(F.mse_loss(weight * torch.tensor([0.0, 1.0]), torch.tensor([0.0, target])), 1.0)
+        ends = torch.tensor([-1.0, 1.0])
+        record.look(F.mse_loss(weight * ends, target * ends), 1.0)
         ranks.append(record.news())
     joined = LossRecord()
     joined.take(ranks)
-    assert (joined.predicted_max, joined.missed_above) == ([1.0], [4.0])
+    assert (joined.predicted_min, joined.missed_below) == ([-1.0], [2.0])
+    assert (joined.predicted_max, joined.missed_above) == ([1.0], [2.0])
 
 
 @pytest.mark.parametrize("kind", ["cross_entropy", "bce_logits", "huber"])
@@ -474,8 +477,9 @@ def test_ranks_with_unequal_parts_of_a_batch_read_what_one_reads_of_the_whole(ki
 
     ranks = [news(slice(10)), news(slice(10, 40))]
     if kind == "cross_entropy":
-        # All that the last rank has is ignored.
-        ranks.append(news(slice(3), target=torch.full((3,), -100)))
+        # All that the first rank has is ignored, and the second has one sample.
+        ignored = news(slice(3), target=torch.full((3,), -100))
+        ranks = [ignored, news(slice(1)), news(slice(1, 10)), ranks[1]]
     found = []
     for part in ([news(slice(40))], ranks):
         record = LossRecord()
