@@ -186,6 +186,10 @@ def test_unseen_categories_are_refused_by_choice(encoding):
     encoder.fit(table, list(COLORS), np.array([0, 2, 3]))
     with pytest.raises(ValueError, match="row 1 of the columns has a missing value"):
         encoder.encode(table)
+    lenient, rows = CategoryEncoder(encoding), np.arange(len(CELLS))
+    for either in (encoder, lenient):
+        either.fit(table, list(COLORS), rows)
+    assert torch.equal(encoder.encode(table), lenient.encode(table))
 
 
 @pytest.mark.parametrize(
