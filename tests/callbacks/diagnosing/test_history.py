@@ -171,6 +171,14 @@ def test_a_cause_takes_the_evidence_of_what_it_explains():
     assert joined.measurements == {"share": 0.5, "dead_relu/share": 0.5}
 
 
+def test_what_a_cause_tells_itself_and_what_is_only_worth_knowing_is_not_told_again():
+    high = symptom(Problem.LEARNING_RATE_TOO_HIGH, evidence="Large steps.")
+    plain = symptom(Problem.NOT_LEARNING, evidence="Nothing is learned.")
+    mild = symptom(Problem.DORMANT_UNITS, "info", evidence="Some hardly react.")
+    (joined,) = join_causes([plain, mild, high])
+    assert joined.evidence == "Large steps."
+
+
 def test_what_is_only_worth_knowing_explains_nothing():
     high = symptom(Problem.LEARNING_RATE_TOO_HIGH, severity="info")
     assert len(join_causes([symptom(), high])) == 2
