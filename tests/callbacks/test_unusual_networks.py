@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers.training import quiet_trainer
-from helpers.unusual import NETWORKS
+from helpers.unusual import NETWORKS, Labelled
 from lightning.pytorch import LightningModule
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from torchvitals.callbacks import (
@@ -176,6 +176,8 @@ LOSSES = {
     "triplets": lambda out, y: F.triplet_margin_loss(out, out.flip(0), out.roll(1, 0)),
     "angles": lambda out, y: F.cosine_embedding_loss(out, out.flip(0), torch.ones(len(y))),
     "contrasts": lambda out, y: F.cross_entropy(out @ out.T / 0.1, torch.arange(len(y))),
+    "of targets of another class": lambda out, y: F.mse_loss(
+        out[:, 0], y.float().as_subclass(Labelled)).as_subclass(Tensor),
     "Huber": lambda out, y: F.huber_loss(out[:, 0], y.float()),
     "alignments": ctc,
     "focal": focal,

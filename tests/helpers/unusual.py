@@ -100,7 +100,12 @@ class TanhOfTheSum(nn.Tanh):
 
 
 class Labelled(Tensor):
-    """A tensor of a class of its own, as one of an image is."""
+    """A tensor of a class of its own, as one of an image is; what is computed of it has no name."""
+
+    def to(self, *args, **kwargs):
+        moved = super().to(*args, **kwargs)
+        moved.label = self.label
+        return moved
 
 
 class Scaling:

@@ -124,6 +124,7 @@ class LossRecord:
             )
         if any(call.prediction.is_complex() or call.target.is_complex() for call in calls):
             calls = []  # A reading would use their real parts alone.
+        calls = [_of_plain_tensors(call) for call in calls]
         if calls and calls[0].target.numel():
             self._describe(loss, calls[0], len(calls), inputs)
         elif is_first and not calls:
@@ -288,6 +289,12 @@ class LossRecord:
         self._looks, self._fresh = state_dict["looks"], list(state_dict["fresh"])
         self._targets.load_state_dict(state_dict)
         self.validation.sums = state_dict.get("validated")
+
+
+def _of_plain_tensors(call: LossCall) -> LossCall:
+    """Return a loss without the methods that a subclass of tensors may have of its own."""
+    prediction, target = (x.as_subclass(Tensor) for x in (call.prediction, call.target))
+    return replace(call, prediction=prediction, target=target)
 
 
 def _numbers(losses: Sequence[Tensor | float], factor: float) -> list[float]:
