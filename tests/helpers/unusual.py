@@ -108,6 +108,25 @@ class Labelled(Tensor):
         return moved
 
 
+class Recipe:
+    """Something to call that knows its own names alone, as a quantiser's settings do."""
+
+    def __call__(self, x):
+        return x
+
+    def __getattr__(self, name):
+        raise LookupError(f"{name} cannot be resolved")
+
+
+class Quantised(nn.Linear):
+    def __init__(self, inputs, outputs):
+        super().__init__(inputs, outputs)
+        self.recipe = Recipe()
+
+    def forward(self, x):
+        return super().forward(self.recipe(x))
+
+
 class Scaling:
     """A multiple of the identity, which torch's functions accept; a product with it is lazy."""
 
@@ -278,6 +297,7 @@ NETWORKS = {
         lambda n, x: hidden(n, x), head(24), nn.Linear(5, 5), nn.BatchNorm1d(3)),
     "a tensor of another class": lambda: Net(
         lambda n, x: hidden(n, x.as_subclass(Labelled)).as_subclass(Tensor), head(24)),
+    "an attribute with errors of its own": lambda: flat(Quantised(24, 8), nn.ReLU(), head()),
     "one activation or another": lambda: Net(
         lambda n, x: n.layers[1]((torch.relu if x[0, 0, 0] > 0 else torch.tanh)(hidden(n, x))),
         body(), head()),

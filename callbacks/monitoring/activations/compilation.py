@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Collection, Iterator
+from inspect import isroutine
 from typing import Any
 
 import torch
@@ -135,4 +136,4 @@ def _is_compiled(module: nn.Module) -> bool:
     ):
         return True
     attributes = [*vars(module).values(), *vars(type(module)).values()]
-    return any(callable(a) and hasattr(a, "_torchdynamo_orig_callable") for a in attributes)
+    return any(isroutine(a) and hasattr(a, "_torchdynamo_orig_callable") for a in attributes)
