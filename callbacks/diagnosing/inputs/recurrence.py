@@ -104,6 +104,9 @@ class RepeatedCalls:
             output.register_hook(self._keep)  # type: ignore[no-untyped-call]
 
     def _keep(self, gradient: Tensor) -> None:
+        kinds = torch._C._functorch
+        if kinds.is_functorch_wrapped_tensor(gradient) or kinds.is_legacy_batchedtensor(gradient):
+            return  # Of several backward passes at once, as for a Jacobian.
         self._sizes.append(gradient.detach().float().norm())
 
     @property

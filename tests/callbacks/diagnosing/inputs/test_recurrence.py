@@ -102,3 +102,26 @@ def test_a_layer_that_is_called_twice_is_none():
         for _ in range(2):
             calls.saw("layer", torch.ones(2, requires_grad=True) * 2)
     assert (calls.layer, calls.profile()) == ("", [])
+
+
+def one_by_one(outputs, x):
+    return torch.vmap(lambda v: torch.autograd.grad(outputs, x, v, retain_graph=True)[0])
+
+
+def at_once(outputs, x):
+    return lambda v: torch.autograd.grad(outputs, x, v, is_grads_batched=True)[0]
+
+
+@pytest.mark.parametrize("backward", [one_by_one, at_once])
+def test_a_jacobian_is_left_alone(backward):
+    calls, layer, x = RepeatedCalls(), nn.Linear(3, 3), torch.randn(2, 3, requires_grad=True)
+    for _ in range(2):
+        calls.begin()
+        h = x
+        for _ in range(4):
+            h = layer(h)
+            calls.saw("layer", h)
+        jacobian = backward(h[0], x)(torch.eye(3))
+    expected = torch.linalg.matrix_power(layer.weight, 4)
+    torch.testing.assert_close(jacobian[:, 0], expected)
+    assert calls.profile() == []
