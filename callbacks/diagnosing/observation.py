@@ -220,10 +220,11 @@ class Observation:
 
     def add(self, outputs: Any) -> None:
         """Record the loss of a batch."""
+        self.detach()  # A step that calls `loss.backward()` itself was not looked at.
+        self._batches.forget()
         self._gaps.close()
         self._weights.count()
         if self._by_hand is not None:
-            # A step that calls `loss.backward()` itself is not observed.
             own = self._by_hand.close()
             outputs = outputs if own is None else own
         self._record.add(outputs, self._factor)

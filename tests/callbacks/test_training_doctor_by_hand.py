@@ -72,6 +72,8 @@ def test_of_a_backward_pass_that_lightning_does_not_see_the_loss_that_is_returne
     quiet_trainer(callbacks=[doctor]).fit(Unseen(returns=True), loader())
     assert doctor._observation.vitals.losses == [7.0] * 32
     assert not doctor._observation.vitals.one_loss
+    assert set(doctor._observation._batches.repeated.calls.values()) == {1}
+    assert not doctor._observation._batches.outputs
 
 
 def test_losses_of_steps_of_several_batches_are_not_divided():
