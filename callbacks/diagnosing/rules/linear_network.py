@@ -14,6 +14,7 @@ from ..symptom import Symptom
 from ..vital_signs.vitals import Vitals
 
 _MIN_LAYERS = 2
+_GAIN_OF_A_LINEAR_TASK = 0.98
 _MIN_LAYERS_IF_MAYBE_A_CODE = 3
 
 
@@ -23,6 +24,8 @@ def examine(vitals: Vitals) -> list[Symptom]:
     may_be_a_code = vitals.objective.of_inputs or vitals.objective.kind is None
     fewest = _MIN_LAYERS_IF_MAYBE_A_CODE if may_be_a_code else _MIN_LAYERS
     if vitals.layers_in_graph < fewest or not vitals.affine or _is_of_reduced_rank(vitals):
+        return []
+    if vitals.gain > _GAIN_OF_A_LINEAR_TASK:
         return []
     evidence = (
         f"There is no non-linearity between the {vitals.layers_in_graph} layers: together they are "

@@ -20,6 +20,7 @@ from ..vital_signs.vitals import Vitals
 _MIN_LOSSES = 100
 _MIN_SWING_OVER_NOISE = 3.0
 _MIN_CHANGE_SHARE = 0.25  # Of the loss itself.
+_MIN_RISES = 2
 _MIN_BATCHES_LOOKED_AT = 10
 _MAX_SHARE_OF_VARIANCE_WITHIN = 0.2
 _MAX_RATIO_OF_MEDIAN_TO_MEAN = 0.1
@@ -140,7 +141,9 @@ def _swinging(vitals: Vitals) -> list[Symptom]:
         and turns >= len(steps) / 3
     ):
         return []
-    if vitals.gain > 0.9:
+    # A single spike from which the loss recovers is none of a loss that swings.
+    far = statistics.fmean(map(abs, steps)) / 2
+    if vitals.gain > 0.9 or sum(step > far for step in steps) < _MIN_RISES:
         return []
     change = f"{size:.0%}" if size < 10 else f"{size:.3g} times its size"
     evidence = (

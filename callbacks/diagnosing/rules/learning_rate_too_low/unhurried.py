@@ -39,10 +39,11 @@ def find_unhurried(vitals: Vitals) -> list[Symptom]:
     tiny = largest < _SMALL_UPDATE_RATIO and statistics.median(updates) < _TINY_UPDATE_RATIO
     late = vitals.step >= _LATE_SHARE_OF_STEPS * vitals.planned_steps
     goes_on = tiny and late and vitals.is_falling and vitals.validation_falls
+    at_usual = _LITTLE_GAIN if late else _MAX_GAIN_AT_USUAL_STEPS
     limit = (
         _MIN_HARMLESS_GAIN
         if goes_on
-        else (_GOOD_GAIN if largest < _USUAL_UPDATE_RATIO else _MAX_GAIN_AT_USUAL_STEPS)
+        else (_GOOD_GAIN if largest < _USUAL_UPDATE_RATIO else at_usual)
     )
     as_ever = vitals.falls_as_fast_as_ever or _creeps(vitals, updates)
     # The noise of batches may hide it.

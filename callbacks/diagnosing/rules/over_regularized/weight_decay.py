@@ -82,8 +82,9 @@ def _learns_nothing(vitals: Vitals, *, adds: bool) -> list[Symptom]:
     # With no constant prediction to compare with, part of a loss may be all there is to learn.
     some = _SOME_GAIN if vitals.objective.constant_loss > 0 else _SOME_GAIN_IF_UNKNOWN
     learned = vitals.gain > some if huge else vitals.has_learned
-    # How much of a loss below 0 was learned, nobody can tell.
-    learned |= math.isnan(vitals.gain) and math.isfinite(vitals.recent_loss)
+    # How much was learned of a loss below 0, or of one that was never seen, nobody can tell.
+    unseen = not vitals.losses or math.isfinite(vitals.recent_loss)
+    learned |= math.isnan(vitals.gain) and unseen
     falls = vitals.is_falling and not (huge and vitals.growth < _MAX_RATIO_OF_TAKEN_WEIGHTS)
     if vitals.weight_decay < _MIN_WEIGHT_DECAY or learned or falls:
         return []

@@ -95,6 +95,9 @@ WELL = {
     "dead from the start, with large steps": vitals(
         SMALL, dead=record(act=[0.6, 0.6]), total_updates=[0.3] * 9),
     "validated before BatchNorm has settled": vitals(SMALL, **BAD_CHECKS, **NOT_YET),
+    "a linear task": vitals(
+        [0.02 * LN10 * 0.9 + 0.0 * i for i in range(300)], layers_in_graph=2, affine=True,
+    ),
     "linear heads side by side that begin at 0": vitals(
         HALF, layers=drawn(0.0, 0.0), affine=True),
     "little to learn, and a schedule that ends": vitals(
@@ -145,6 +148,7 @@ def test_what_was_once_fast_is_slow_by_itself():
         ([1e-3] * 10, 2.3 - 6e-4 * SINCE, True),
         ([1e-3] * 10, 2.1 + 0.2 * 0.98**SINCE, False),  # has slowed down
         ([5e-3] * 10, 2.3 - 6e-4 * SINCE, False),  # with steps that are none too small
+        ([1e-3] * 10, 2.3 - 2e-3 * SINCE, True),
         ([1e-3] * 10, 2.3 - 3e-3 * SINCE, False),  # and has come some way
         ([9e-4] * 10, 2.3 - 3e-3 * SINCE, True),  # but not half of it, with smaller ones
     ],

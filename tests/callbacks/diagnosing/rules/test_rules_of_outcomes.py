@@ -661,3 +661,10 @@ def test_an_output_that_the_loss_does_not_use_is_no_branch_that_is_cut_off(
 def test_inputs_are_large_if_a_quarter_of_the_batches_are(upper, told):
     inputs = InputScale("net", 1.0, 180.0, 180.0, 180.0, 1, upper_rms=upper)
     assert (P.UNNORMALIZED_INPUT in found(vitals(FLAT, inputs=inputs))) is told
+
+
+@pytest.mark.parametrize(("again", "sick"), [(0.85, False), (1.6, True)])
+def test_a_single_spike_from_which_the_loss_recovers_is_no_swinging(again, sick):
+    windows = [0.7] * 10 + [0.5, 0.6, 0.5, 2.2, 1.2, 0.8, again, 0.7, 0.75, 0.7]
+    losses = [mean + 0.02 * (-1) ** i for mean in windows for i in range(15)]
+    assert (P.UNSTABLE_LOSS in found(vitals(losses))) is sick

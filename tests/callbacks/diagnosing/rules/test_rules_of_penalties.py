@@ -29,6 +29,26 @@ def test_weights_that_are_there_or_shrank_of_themselves_are_no_matter_of_a_penal
     assert P.OVER_REGULARIZED not in found(vitals(SMALL, **PENALIZED))
 
 
+HALF_LEARNED = [0.3 * LN10 + 0.01 * (-1) ** i for i in range(300)]
+HOLDING = {"penalty_shares": [0.7] * 30, "growth": 0.3, "planned_steps": 500}
+
+
+@pytest.mark.parametrize(
+    ("losses", "more", "sick"),
+    [
+        (HALF_LEARNED, {}, True),
+        (HALF_LEARNED, {"growth": 0.8}, False),
+        (HALF_LEARNED, {"penalty_shares": [0.9] * 20 + [0.3] * 10}, False),
+        (HALF_LEARNED, {"planned_steps": 1000}, False),  # has time
+        ([loss + 0.5 * 0.99**i for i, loss in enumerate(HALF_LEARNED)], {}, False),  # falls
+        (SMALL, {}, False),  # has learned
+    ],
+)
+def test_a_penalty_that_keeps_half_learned_what_training_has_stalled_at(losses, more, sick):
+    signs = vitals(losses, **{**HOLDING, **more})
+    assert (P.OVER_REGULARIZED in found(signs)) is sick
+
+
 @pytest.mark.parametrize(
     ("shares", "words"),
     [
@@ -61,6 +81,7 @@ def test_of_a_loss_below_zero_nobody_says_that_next_to_nothing_is_learned():
     decay = {"weight_decay": 0.1, "objective": Objective(), "data_losses": []}
     below = [-3.0 - 2.0 * (1 - 0.97**i) + 0.1 * (-1) ** i for i in range(300)]
     assert P.OVER_REGULARIZED not in found(vitals(below, **decay))
+    assert P.OVER_REGULARIZED not in found(vitals([], **{**decay, "step": 300}))  # never seen
     assert P.OVER_REGULARIZED in found(vitals(FLAT, **decay))
 
 
