@@ -92,8 +92,8 @@ class Observation:
             vitals.missed = trainer.global_step
         read_plan(trainer, pl_module, vitals)
         vitals.one_loss = pl_module.automatic_optimization and self._optimizers == 1
-        by_hand = self._optimizers == 1 and not pl_module.automatic_optimization
-        self._by_hand = LossesByHand() if by_hand else None
+        by_hand = not pl_module.automatic_optimization
+        self._by_hand = LossesByHand(self._optimizers) if by_hand else None
         self._weights.begin(trainer, pl_module)
         self._clearing = Clearing()
         self._parameters = parameters_of(trainer.optimizers) | set(pl_module.parameters())
@@ -166,6 +166,12 @@ class Observation:
         self.detach()
         self._gaps.close()
 
+    @property
+    def _follows_one_loss(self) -> bool:
+        """Whether there is one optimiser or, as far as is known, all step together on one loss."""
+        together = self._by_hand is not None and self._by_hand.most == 1
+        return self._optimizers == 1 or together
+
     def look(self, trainer: Trainer, loss: Tensor) -> None:
         """Inspect a loss that is about to be differentiated, and stop observing the batch."""
         self.detach()
@@ -180,7 +186,7 @@ class Observation:
             return
         if is_first:
             self._sides.look(loss, first_is_read=self._optimizers == 1)
-        if self._optimizers == 1:
+        if self._follows_one_loss:
             seen, factor = self._batches, self._factor / scale_of(trainer, loss)
             self._record.look(loss, factor, seen.outputs, seen.inputs, self._gaps.batch)
         if not self._in_graph[0] and has_graph(loss):
@@ -206,7 +212,7 @@ class Observation:
         position = optimizer_position(trainer, optimizer)
         self._clearing.step(position, optimizer)
         if self._by_hand is not None:
-            self._by_hand.step()
+            self._by_hand.step(position)
             self._factor = self._record.factor = self._by_hand.factor
         is_watched = self._schedule.is_watched(step)
         if is_watched:
@@ -226,7 +232,7 @@ class Observation:
         self._weights.count()
         if self._by_hand is not None:
             own = self._by_hand.close()
-            outputs = outputs if own is None else own
+            outputs = own if own is not None and self._follows_one_loss else outputs
         self._record.add(outputs, self._factor)
 
     def news(self, *, look_back: bool = True) -> News:

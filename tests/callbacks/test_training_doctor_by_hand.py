@@ -38,16 +38,42 @@ class ByHand(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=self.lr)
 
 
+class Divided(ByHand):
+    """The weights have an optimiser, the biases another, and both follow one loss."""
+
+    def training_step(self, batch, batch_idx):
+        optimizers = self.optimizers()
+        loss = F.mse_loss(self.network(batch[0]), batch[1])
+        self.manual_backward(loss)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+
+    def configure_optimizers(self):
+        biases = [p for p in self.parameters() if p.ndim == 1]
+        weights = [p for p in self.parameters() if p.ndim > 1]
+        return torch.optim.SGD(weights, lr=self.lr), torch.optim.Adam(biases)
+
+
+class InTurn(Divided):
+    """The optimisers step in turn."""
+
+    def training_step(self, batch, batch_idx):
+        self.manual_backward(F.mse_loss(self.network(batch[0]), batch[1]))
+        self.optimizers()[batch_idx % 2].step()
+        self.zero_grad()
+
+
 def loader(offset=0):
     torch.manual_seed(offset)
     x = torch.randn(512, 8)
     return DataLoader(TensorDataset(x, x.sum(1, keepdim=True)), 16)
 
 
-def examined(**arguments):
+def examined(kind=ByHand, **arguments):
     torch.manual_seed(0)
     doctor = TrainingDoctor()
-    model = ByHand(**arguments)
+    model = kind(**arguments)
     quiet_trainer(max_epochs=6, callbacks=[doctor]).fit(model, loader(), loader(1))
     assert not doctor.failed
     return doctor
@@ -60,6 +86,26 @@ def test_losses_are_those_that_were_differentiated(returns):
     assert len(vitals.losses) == 192
     assert vitals.losses[:8] == pytest.approx(vitals.data_losses[:8], rel=1e-5)
     assert vitals.losses[-1] < 0.2 * vitals.losses[0]
+
+
+def test_several_optimizers_may_follow_one_loss():
+    doctor = examined(Divided)
+    vitals, alone = doctor._observation.vitals, examined()._observation.vitals
+    assert vitals.one_loss
+    assert vitals.objective.kind == "squared"
+    assert len(vitals.losses) == 192
+    assert vitals.losses[0] == alone.losses[0]
+    # Nothing is read of the first batch, before it is known that both make a step.
+    assert vitals.data_losses[:3] == pytest.approx(vitals.losses[1:4], rel=1e-5)
+    assert doctor.healthy
+    (told, *_) = examined(Divided, lr=10.0).announced
+    assert told.problem in (Problem.LEARNING_RATE_TOO_HIGH, Problem.NON_FINITE)
+
+
+def test_optimizers_that_step_in_turn_have_a_loss_each():
+    vitals = examined(InTurn)._observation.vitals
+    assert not vitals.one_loss
+    assert vitals.data_losses == []
 
 
 def test_of_a_backward_pass_that_lightning_does_not_see_the_loss_that_is_returned_counts():

@@ -12,12 +12,21 @@ from .autograd_graph import base_name, factor_of, number_in
 class LossesByHand:
     """Keep the losses that a batch's backward passes differentiate, on their device.
 
+    Several optimisers may follow one loss, as Muon and AdamW do, each with its own parameters: then
+    all of them step in the same batches, after a backward pass.
+
+    Args:
+        optimizers: Number of optimisers.
+
     Attributes:
-        most: Largest number of backward passes of a batch.
+        most: Largest number of losses of a batch: of backward passes, or at least 2 if the
+            optimisers do not step together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, optimizers: int = 1) -> None:
         self.most = 0
+        self._optimizers = optimizers
+        self._stepped = set[int]()
         self._losses: list[Tensor] = []
         self._divisor = 0.0
         self._passes = self._passes_of_step = 0
@@ -34,15 +43,24 @@ class LossesByHand:
         self._passes += 1
         self._losses.append(loss.detach().reshape(()) / scale)
 
-    def step(self) -> None:
-        """Record how many passes contributed to the gradients of the first step."""
+    def step(self, optimizer: int = 0) -> None:
+        """Record a step, and how many passes contributed to the gradients of the first one.
+
+        Args:
+            optimizer: Position of the optimiser.
+        """
+        self._stepped.add(optimizer)
+        if self._optimizers > 1 and not self._losses:
+            self.most = max(self.most, 2)  # Of another loss, which was not seen.
         if not self._has_stepped:
             self._has_stepped, self._passes_of_step = True, self._passes
 
     def close(self) -> Tensor | None:
         """End a batch, and return the mean of its losses; None if it had none."""
         losses, self._losses = self._losses, []
-        self.most = max(self.most, len(losses))
+        apart = 0 < len(self._stepped) < self._optimizers
+        self.most = max(self.most, 2 if apart else 0, len(losses))
+        self._stepped.clear()
         if len(losses) <= 1:
             return losses[0] if losses else None
         return torch.stack(losses).mean()

@@ -62,3 +62,22 @@ def test_the_first_step_tells():
 
 def test_a_loss_of_several_entries_is_left_alone():
     assert batch(LossesByHand(), WEIGHT * torch.ones(3)) is None
+
+
+@pytest.mark.parametrize(
+    ("batches", "most"),
+    [
+        ([["look", 0, 1]], 1),
+        ([["look"], ["look", 1, 0]], 1),  # a step for two batches
+        ([["look", 0], ["look", 1]], 2),  # in turn
+        ([["look", 0, "look", 1]], 2),  # one after the other, as in a game
+        ([[0, "look", 1]], 2),  # after a backward pass that was not seen
+    ],
+)
+def test_optimizers_that_step_together_follow_one_loss(batches, most):
+    found = LossesByHand(optimizers=2)
+    for events in batches:
+        for event in events:
+            found.look(WEIGHT**2, 1.0) if event == "look" else found.step(event)
+        found.close()
+    assert found.most == most
