@@ -213,7 +213,8 @@ class Observation:
         self._clearing.step(position, optimizer)
         if self._by_hand is not None:
             self._by_hand.step(position)
-            self._factor = self._record.factor = self._by_hand.factor
+            if self._follows_one_loss:
+                self._factor = self._record.factor = self._by_hand.factor
         is_watched = self._schedule.is_watched(step)
         if is_watched:
             self._find_layers_anew(trainer, [optimizer])

@@ -65,6 +65,20 @@ class InTurn(Divided):
         self.zero_grad()
 
 
+class InHalves(Divided):
+    """The first optimiser's loss is differentiated in halves, and another number is returned."""
+
+    def training_step(self, batch, batch_idx):
+        first, second = self.optimizers()
+        for half in batch[0].chunk(2):
+            self.manual_backward(self.network(half).square().mean() / 2)
+        first.step()
+        self.manual_backward(self.network(batch[0]).abs().mean())
+        second.step()
+        self.zero_grad()
+        return torch.full((), 7.0)
+
+
 def loader(offset=0):
     torch.manual_seed(offset)
     x = torch.randn(512, 8)
@@ -111,6 +125,10 @@ def test_optimizers_that_step_in_turn_have_a_loss_each():
     vitals = examined(InTurn)._observation.vitals
     assert not vitals.one_loss
     assert vitals.data_losses == []
+
+
+def test_what_several_optimizers_return_is_not_multiplied_by_the_parts_of_a_loss():
+    assert examined(InHalves)._observation.vitals.losses == [7.0] * 192
 
 
 def test_of_a_backward_pass_that_lightning_does_not_see_the_loss_that_is_returned_counts():
