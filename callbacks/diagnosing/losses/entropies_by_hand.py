@@ -59,7 +59,7 @@ def find_entropies(loss: Tensor) -> list[LossCall]:
 
 
 def are_labels(call: LossCall, batch: Any) -> bool:
-    """Whether shares are labels, and neither weighted nor what a network thinks of the samples.
+    """Whether targets are labels, and neither weighted nor what a network thinks of the samples.
 
     Waits for the device.
 
@@ -69,10 +69,13 @@ def are_labels(call: LossCall, batch: Any) -> bool:
 
     Returns:
         True for shares that add up to 1 if each label is judged by itself, if each sample has one
-        class, perhaps smoothed, or if they are part of the batch.
+        class, perhaps smoothed, or if they are part of the batch; for classes that are picked only
+        if they are part of it, as an action that a policy has drawn is not.
     """
     shares = call.shares
-    if shares is None or not bool(((shares.sum(-1) - 1).abs() < _MAX_ERROR).all()):
+    if shares is None:
+        return any(are_same(call.target, given) for given in tensors_of(batch))
+    if not bool(((shares.sum(-1) - 1).abs() < _MAX_ERROR).all()):
         return False
     if call.kind != "cross_entropy":
         return True
@@ -142,18 +145,18 @@ def _of_picked(node: Any) -> LossCall | None:
         places = pick._saved_indices
         if len(places) != 2 or not all(_is_whole_column(p, len(scores)) for p in places):
             return None
+        rows, labels = (place.to(scores.device) for place in places)
+        # Rows that are not picked have no label.
+        target = torch.full_like(labels, -1).index_put((rows,), labels)
     else:
         labels = pick._saved_index
         if labels.shape != (len(scores), 1) or pick._saved_dim in _ROWS:
             return None
-        places = (torch.arange(len(scores), device=labels.device), labels[:, 0])
-    # Rows that are picked twice have shares that add up to 2.
-    shares = torch.zeros_like(scores, dtype=torch.float32)
-    shares.index_put_(places, shares.new_ones(()), accumulate=True)
+        target = labels[:, 0]
     source = chances.next_functions[0]
     return LossCall(
-        "cross_entropy", scores, shares.argmax(1), output_of(source[0]), ascends=False,
-        source=source, by_hand=True, shares=shares,
+        "cross_entropy", scores, target, output_of(source[0]), ascends=False, source=source,
+        by_hand=True,
     )  # fmt: skip
 
 

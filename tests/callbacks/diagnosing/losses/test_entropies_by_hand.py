@@ -90,7 +90,7 @@ OF_PICKED = {
 def test_of_picked_classes(name):
     z = logits()
     record = LossRecord()
-    record.look(OF_PICKED[name](z), 1.0)
+    record.look(OF_PICKED[name](z), 1.0, batch=(torch.rand(SAMPLES, 3), LABELS.int()))
     record.settle()
     assert (record.objective.kind, record.objective.output) == ("cross_entropy", None)
     assert record.data_losses == [pytest.approx(F.cross_entropy(z, LABELS).item(), rel=1e-5)]
@@ -173,7 +173,17 @@ def test_other_losses_are_none(name):
 
 def test_rows_that_are_picked_twice_are_not_read():
     (call,) = find_entropies(-logits().log_softmax(1)[[0] * SAMPLES, LABELS].mean())
-    assert not are_labels(call, None)
+    assert not are_labels(call, (LABELS,))
+
+
+def test_actions_that_a_policy_has_drawn_are_no_labels():
+    """Their loss times an episode's return would be told to be mostly penalty."""
+    logarithms, record = logits().log_softmax(1), LossRecord()
+    drawn = torch.multinomial(logarithms.exp().detach(), 1)
+    record.look(-7.0 * logarithms.gather(1, drawn).mean(), 1.0, batch=(torch.rand(SAMPLES, 3),))
+    record.settle()
+    assert record.objective.kind is None
+    assert record.data_losses == record.penalty_shares == []
 
 
 @pytest.mark.parametrize(
