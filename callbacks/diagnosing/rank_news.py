@@ -19,7 +19,7 @@ class News:
             and how many sigmoids and tanhs are outputs.
         weights: News of its weights and their gradients.
         through_time: A layer that processes sequences, and the sizes of gradients through time.
-        passes_by_hand: The most backward passes in a batch under manual optimisation.
+        passes_by_hand: The most losses of a batch under manual optimisation, see `LossesByHand`.
         uncleared: See `Clearing`.
         first_gap: See `DataGaps`.
         side_losses: See `SideLosses`.

@@ -21,8 +21,8 @@ class ObservedSigns:
         ranks: Number of processes, each of which has batches of its own.
         validation_batch_size: That of the first validation loader; 0 if unknown.
         shuffled: Whether the training loader draws its samples at random.
-        one_loss: Whether each batch has one loss and one optimiser, so that the loss curve is
-            meaningful.
+        one_loss: Whether each batch has one loss, which all optimisers follow, so that the loss
+            curve is meaningful.
         learning_rate: Learning rate of the first parameter group.
         learning_rate_peak: Highest learning rate so far.
         rate_rose: Step of the last report at which the learning rate reached a new peak.
