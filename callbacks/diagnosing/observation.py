@@ -318,7 +318,7 @@ class Observation:
         self._find_layers_anew(trainer, trainer.optimizers)
         self._weights.settle(trainer.optimizers, self._batches.ran, self._batches.follow)
         # The Trainer counts the steps of each optimiser; what follows one loss is one step.
-        times = self._optimizers if vitals.one_loss else 1
+        times = max(1, self._optimizers) if vitals.one_loss else 1
         return replace(
             vitals, step=vitals.step // times, missed=vitals.missed // times,
             rate_rose=vitals.rate_rose // times, planned_steps=vitals.planned_steps / times,

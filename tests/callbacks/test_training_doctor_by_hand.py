@@ -127,6 +127,17 @@ def test_optimizers_that_step_in_turn_have_a_loss_each():
     assert vitals.data_losses == []
 
 
+def test_an_optimizer_that_lightning_does_not_know_is_none():
+    class Outside(ByHand):
+        def optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=self.lr)
+
+        def configure_optimizers(self):
+            return []
+
+    assert len(examined(Outside)._observation.vitals.losses) == 192
+
+
 def test_what_several_optimizers_return_is_not_multiplied_by_the_parts_of_a_loss():
     assert examined(InHalves)._observation.vitals.losses == [7.0] * 192
 
