@@ -84,9 +84,11 @@ def _ignores_the_output(vitals: Vitals) -> Iterator[_Found]:
 
 def _beside(vitals: Vitals) -> Iterator[_Found]:
     """Find the same mismatches in further losses."""
+    # Several optimisers may follow one loss, which is not read before the first step.
+    which = "" if vitals.objective.kind is None else "One of several losses does not fit. "
     for kind, output in vitals.side_losses:
         for severity, evidence, advice in _mismatches(Objective(kind=kind, output=output)):
-            yield severity, f"One of several losses does not fit. {evidence}", advice
+            yield severity, f"{which}{evidence}", advice
 
 
 def _at_bound(vitals: Vitals) -> Iterator[_Found]:

@@ -286,6 +286,10 @@ def test_a_loss_beside_the_first_that_does_not_fit_is_told_at_once(side):
     assert symptom.evidence.startswith("One of several losses does not fit.")
     assert side[1] in symptom.evidence
     assert not examine(vitals(SMALL[:5], side_losses=[("bce_logits", "gelu")]))
+    # Before the first step of several optimisers, which may follow one loss.
+    (symptom,) = examine(vitals(SMALL[:5], side_losses=[side], objective=Objective()))
+    assert "several" not in symptom.evidence
+    assert side[1] in symptom.evidence
 
 
 def test_raw_inputs_are_the_reason_for_predictions_that_are_far_apart():
