@@ -95,9 +95,7 @@ WELL = {
     "dead from the start, with large steps": vitals(
         SMALL, dead=record(act=[0.6, 0.6]), total_updates=[0.3] * 9),
     "validated before BatchNorm has settled": vitals(SMALL, **BAD_CHECKS, **NOT_YET),
-    "a linear task": vitals(
-        [0.02 * LN10 * 0.9 + 0.0 * i for i in range(300)], layers_in_graph=2, affine=True,
-    ),
+    "a linear task": vitals([0.018 * LN10] * 300, layers_in_graph=2, affine=True),
     "linear heads side by side that begin at 0": vitals(
         HALF, layers=drawn(0.0, 0.0), affine=True),
     "little to learn, and a schedule that ends": vitals(
