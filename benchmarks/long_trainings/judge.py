@@ -6,8 +6,9 @@ was given at any time.
     python benchmarks/long_trainings/judge.py [--trainings WORD ...] [--seed 0] [--processes 1]
         [--steps N]
 
-Writes results/long_trainings.txt if all are run in full; ``--steps`` ends them early, to try them
-out. Those on clothes need Debian's ``dataset-fashion-mnist``, and are skipped without it.
+Writes results/long_trainings.txt if all are run in full; ``--steps`` ends them early, after an
+epoch at the latest, to try them out. Those on clothes need Debian's ``dataset-fashion-mnist``, and
+are skipped without it.
 """
 
 import argparse
@@ -61,7 +62,7 @@ def fit(training: Training, doctor: TrainingDoctor, seed: int, steps: int | None
     early: dict[str, Any] = {}
     if steps is not None:
         early = {"max_epochs": 1, "max_steps": -1}
-        early |= {"limit_train_batches": steps, "val_check_interval": steps}
+        early |= {"limit_train_batches": steps, "val_check_interval": 1.0}
     trainer = Trainer(**{
         "accelerator": "cpu", "devices": 1, "logger": False, "enable_checkpointing": False,
         "enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0,
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--trainings", nargs="*", default=[], help="words of their names")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--steps", type=int, help="end each after so many batches")
+    parser.add_argument("--steps", type=int, help="end each after so many batches, or an epoch")
     arguments = parser.parse_args()
     words = arguments.trainings
     chosen = [
