@@ -10,9 +10,8 @@ The figures of the cases for setting thresholds and of those only for judging ar
         [--record FOLDER]
 
 Writes results/clinic.txt if all cases are run. ``--record`` keeps what the rules were given, for
-thresholds.py. ``--unseen`` is for new cases, written by one who
-has not looked at the rules and judged before any rule was changed for them: it writes
-results/clinic_unseen.txt.
+thresholds.py. ``--unseen`` is for new cases, written by one who has not looked at the rules and
+judged before any rule was changed for them: it adds to results/clinic_unseen.txt.
 """
 
 import argparse
@@ -187,9 +186,11 @@ def main() -> None:
             print(f"{found.name}, seed {found.seed}: {label}, said {said}", flush=True)
     table = report(visits, arguments.seeds, unseen=arguments.unseen)
     print(table)
-    if arguments.unseen or len(names) == len(CASES):
-        results = RESULTS.with_stem("clinic_unseen") if arguments.unseen else RESULTS
-        results.write_text(table + "\n")
+    if arguments.unseen:
+        with RESULTS.with_stem("clinic_unseen").open("a") as results:
+            results.write(table + "\n")
+    elif len(names) == len(CASES):
+        RESULTS.write_text(table + "\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,10 @@ import torch
 
 # Scripts of the clinic import each other by their folder, as those of benchmarks/ do.
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks" / "clinic"))
+import judge
 from all_cases import CASES, FAULTY, HEALTHY, named
 from case import CODES, Case, Goal
-from judge import visit
+from judge import Visit, visit
 from verify import RESULTS, holds, known_rows, scores
 
 FAST = [case for case in CASES if case.fast]
@@ -121,3 +123,18 @@ def test_names_are_looked_up():
     with pytest.raises(ValueError, match="nobody"):
         named(["digits-plain", "nobody"])
     assert named([]) == list(CASES)
+
+
+def test_runs_of_new_cases_are_kept_one_after_another(tmp_path, monkeypatch):
+    def well(name, seed, record):
+        return Visit(name, "judging", seed, (), (), (), 0.0, 0.0, 1.0, {})
+
+    monkeypatch.setattr(judge, "visit", well)
+    monkeypatch.setattr(judge, "ProcessPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr(judge, "RESULTS", tmp_path / "clinic.txt")
+    monkeypatch.setattr(sys, "argv", ["judge.py", "--unseen", "--cases", "digits-plain"])
+    for runs in (1, 2):
+        judge.main()
+        kept = (tmp_path / "clinic_unseen.txt").read_text()
+        assert kept.count("New cases, before any rule was changed for them\n") == runs
+    assert not (tmp_path / "clinic.txt").exists()
