@@ -1,7 +1,7 @@
 """How often the doctor is right on programs that nobody wrote, with and without a fault.
 
 Each program of drawn.py that reaches its goal counts as healthy. Then one of the faults of
-mutations.py, drawn as well, is put into it; where the goal is missed now, it counts as faulty.
+mutations/, drawn as well, is put into it; where the goal is missed now, it counts as faulty.
 What misses its goal without a fault, or reaches it with one, counts as neither.
 
     python benchmarks/clinic/judge_drawn.py [--programs 400] [--first 0] [--processes 2]

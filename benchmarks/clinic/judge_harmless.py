@@ -69,7 +69,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", type=int, default=12, help="of each operator")
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--operators", nargs="*", default=list(BY_NAME), help="names; all if none")
+    parser.add_argument(
+        "--operators", nargs="+", choices=BY_NAME, metavar="NAME", default=list(BY_NAME),
+        help="all if not given",
+    )  # fmt: skip
     arguments = parser.parse_args()
     variants: list[Variant] = []
     with ProcessPoolExecutor(arguments.processes) as pool:

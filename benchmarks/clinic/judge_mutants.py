@@ -1,6 +1,6 @@
 """How often the doctor finds a fault that was put into a program which is well.
 
-Each operator of mutations.py changes so many programs of the clinic, drawn by its name, and each
+Each operator of mutations/ changes so many programs of the clinic, drawn by its name, and each
 is trained with a doctor. Where the goal is still reached the change did no harm, and nothing is
 counted. Else, and where the training breaks off, a warning that stands is right if it is one that
 the operator accepts.
@@ -144,9 +144,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--programs", type=int, default=12, help="of each operator")
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--operators", nargs="*", default=[], help="names; all if none")
+    names = [operator.name for operator in OPERATORS]
+    parser.add_argument(
+        "--operators", nargs="+", choices=names, metavar="NAME", default=names,
+        help="all if not given",
+    )  # fmt: skip
     arguments = parser.parse_args()
-    operators = [o for o in OPERATORS if o.name in arguments.operators or not arguments.operators]
+    operators = [_operator(name) for name in names if name in arguments.operators]
     mutants = []
     for mutant in trained(operators, arguments.programs, arguments.processes):
         mutants.append(mutant)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 # Scripts of the clinic import each other by their folder, as those of benchmarks/ do.
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks" / "clinic"))
 from case import Program
-from judge_harmless import BY_NAME, Variant, report, train
+from judge_harmless import BY_NAME, Variant, main, report, train
 from modules import LitClassifier, adam, mlp, sgd
 
 X = torch.rand(600, 6, generator=torch.Generator().manual_seed(0))
@@ -122,3 +122,10 @@ def test_a_variant_is_trained_and_counted():
     assert "3 healthy programs changed, 2 of which reached their goal" in table
     assert "of these 1 were flagged" in table
     assert "loss x 100, digits-tanh: over_regularized" in table
+
+
+def test_a_wrong_name_of_an_operator_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["judge_harmless.py", "--operators", "loss x 3"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "invalid choice: 'loss x 3'" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks" / "clinic"))
 from all_cases import HEALTHY
 from case import CODES, Program
-from judge_mutants import Mutant, is_right, report, train
+from judge_mutants import Mutant, is_right, main, report, train
 from modules import LitClassifier, adam, mlp
 from mutations import OPERATORS, in_turn
 
@@ -279,3 +279,10 @@ def test_each_operator_goes_through_the_programs_in_an_order_of_its_own():
     orders = [in_turn(names, operator) for operator in OPERATORS[:2]]
     assert orders[0] != orders[1]
     assert sorted(orders[0]) == sorted(names)
+
+
+def test_a_wrong_name_of_an_operator_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["judge_mutants.py", "--operators", "rate x 11"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "invalid choice: 'rate x 11'" in capsys.readouterr().err
