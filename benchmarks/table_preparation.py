@@ -74,11 +74,11 @@ def seconds(call: Callable[[], object]) -> float:
     return now("cpu") - start
 
 
-def compare(name: str, usual: Callable[[], object], own: Callable[[], object], rounds: int) -> None:
+def compare(name: str, usual: Callable[[], object], own: Callable[[], object], rounds: int) -> str:
     usual(), own()
     times = [(seconds(usual), seconds(own)) for _ in range(rounds)]
     theirs, mine = (min(column) for column in zip(*times, strict=True))
-    print(f"{name:20}{theirs:12.3f} s{mine:12.3f} s{mine / theirs:9.2f}", flush=True)
+    return f"{name:20}{theirs:12.3f} s{mine:12.3f} s{mine / theirs:9.2f}"
 
 
 def walk(loader: Any) -> None:
@@ -93,9 +93,11 @@ def main() -> None:
     options = parser.parse_args()
     be_quiet()
     frame = make_frame(options.rows)
-    print(f"{machine('cpu')}, pandas {pandas.__version__}")
-    print(f"{options.rows} rows, {NUMBERS} columns of numbers, {len(CATEGORIES)} of categories")
-    print(f"{'':20}{'usual':>14}{'ours':>14}{'ratio':>9}")
+    lines = [
+        f"{machine('cpu')}, pandas {pandas.__version__}",
+        f"{options.rows} rows, {NUMBERS} columns of numbers, {len(CATEGORIES)} of categories",
+        f"{'':20}{'usual':>14}{'ours':>14}{'ratio':>9}",
+    ]
     with tempfile.TemporaryDirectory() as folder:
         text, binary = Path(folder, "table.csv"), Path(folder, "table.parquet")
         frame.to_csv(text, index=False)
@@ -105,12 +107,16 @@ def main() -> None:
             ("parquet file", lambda: recipe(pandas.read_parquet(binary)), lambda: ours(binary)),
             ("data frame", lambda: recipe(frame), lambda: ours(frame)),
         ):
-            compare(name, usual, own, options.rounds)
+            lines.append(compare(name, usual, own, options.rounds))
     module, data = ours(frame), TensorDataset(*recipe(frame))
     train = torch.utils.data.Subset(data, module._splits["train"].tolist())
     usual_loader = DataLoader(train, BATCH, shuffle=True)
     loader = module.train_dataloader()
-    compare("epoch of batches", lambda: walk(usual_loader), lambda: walk(loader), options.rounds)
+    walks = (lambda: walk(usual_loader)), (lambda: walk(loader))
+    lines.append(compare("epoch of batches", *walks, options.rounds))
+    text = "\n".join(lines)
+    print(text)
+    (Path(__file__).with_name("results") / "table_preparation_cpu.txt").write_text(text + "\n")
 
 
 if __name__ == "__main__":
