@@ -6,8 +6,8 @@ Each looks at every tenth step. Thresholds are the published defaults:
   exploding tensor (NaN or infinity), dead ReLU (more than half of a layer's entries 0), loss not
   decreasing (by 0.1% over ten looks), saturated activation, class imbalance is left out;
 - AUTOTRAINER (Zhang et al. 2021, doi:10.1109/ICSE43902.2021.00043): ratio of the norms of
-  first and last layer below 1e-3 with the first below 1e-4 vanishes, above 70 explodes; more than
-  70% of a layer's gradients 0 is a dying ReLU; the loss hardly moves or swings;
+  first and last layer below 1e-3 with the first below 1e-4 vanishes, above 70 or NaN explodes; more
+  than 70% of a layer's gradients 0 is a dying ReLU; the loss hardly moves or swings;
 - DeepDiagnosis (Wardat et al. 2022, arXiv:2112.04036): more than 70% of a layer's outputs 0 is a
   dead node, 5 or more in front of a sigmoid or tanh is saturation, loss not decreasing.
 """
@@ -93,7 +93,7 @@ class PeerRules(Callback):
         ratio = norms[0] / norms[-1] if norms[-1] > 0 else 0.0
         if ratio < 1e-3 and norms[0] < 1e-4:
             said.add("vanishing_gradient")
-        if ratio > 70 or not math.isfinite(ratio):
+        if ratio > 70 or not all(map(math.isfinite, norms)):
             said.add("exploding_gradient")
         if any(share > 0.7 for share in zeros) and self._zeros:
             said.add("dead_relu")

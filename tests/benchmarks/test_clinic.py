@@ -2,6 +2,7 @@ import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ import judge
 from all_cases import CASES, FAULTY, HEALTHY, named
 from case import CODES, Case, Goal
 from judge import Visit, visit
+from modules import LitClassifier, mlp
+from peers import PeerRules
 from verify import RESULTS, holds, known_rows, scores
 
 FAST = [case for case in CASES if case.fast]
@@ -138,3 +141,19 @@ def test_runs_of_new_cases_are_kept_one_after_another(tmp_path, monkeypatch):
         kept = (tmp_path / "clinic_unseen.txt").read_text()
         assert kept.count("New cases, before any rule was changed for them\n") == runs
     assert not (tmp_path / "clinic.txt").exists()
+
+
+@pytest.mark.parametrize("layer", [0, -1])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_each_peer_says_that_a_gradient_is_not_finite(layer, value):
+    module, rules = LitClassifier(mlp([2, 3, 3, 2])), PeerRules()
+    matrices = [p for p in module.parameters() if p.ndim > 1]
+    for matrix in matrices:
+        matrix.grad = torch.ones_like(matrix)
+    matrices[layer].grad[0, 0] = value
+    rules.on_before_optimizer_step(SimpleNamespace(global_step=0), module, None)
+    assert rules.said == {
+        "SageMaker": {"non_finite"},
+        "AUTOTRAINER": {"exploding_gradient"},
+        "DeepDiagnosis": {"non_finite"},
+    }
