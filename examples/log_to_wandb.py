@@ -31,7 +31,10 @@ def wandb_logger(name: str, save_dir: str = "runs") -> WandbLogger:
 
     os.makedirs(save_dir, exist_ok=True)
     os.environ.setdefault("WANDB_SILENT", "true")
-    if os.environ.get("WANDB_MODE") == "online" and logged_in():
+    online = os.environ.get("WANDB_MODE") == "online"
+    if online and not logged_in():
+        print("Not logged in to W&B, logging offline instead: run `wandb login`.")
+    elif online:
         try:
             return WandbLogger(experiment=_start(name, save_dir, mode="online", init_timeout=20))
         except wandb.Error as error:

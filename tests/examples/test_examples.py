@@ -34,6 +34,14 @@ def test_example_runs(name, tmp_path):
         assert len(series(path, "grad_norm/total")) == 5
 
 
+def test_who_is_not_logged_in_to_wandb_is_told_so(tmp_path):
+    command = [sys.executable, EXAMPLES / "log_to_wandb.py"]
+    nobody = {"HOME": str(tmp_path), "NETRC": str(tmp_path / "netrc"), "WANDB_API_KEY": ""}
+    printed = run(command, tmp_path, WANDB_MODE="online", **nobody)
+    assert "Not logged in to W&B, logging offline instead: run `wandb login`." in printed
+    assert finished_file(tmp_path, "runs/wandb/offline-run-*/*.wandb")
+
+
 def test_the_report_example_writes_the_page_of_a_sick_run(tmp_path):
     printed = run([sys.executable, EXAMPLES / "report_page.py"], tmp_path)
     assert "Open runs/report_page/report.html in a browser." in printed
