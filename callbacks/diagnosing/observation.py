@@ -196,8 +196,12 @@ class Observation:
             self._weights.normed = parameters_normed(loss)
             # Sharded parameters (FSDP2) appear in the graph as other tensors.
             if not any(isinstance(parameter, DTensor) for parameter in self._parameters):
-                strangers = weights_behind(loss) - self._parameters
+                behind = weights_behind(loss)
+                strangers = behind - self._parameters
                 self.vitals.strangers = sum(stranger.numel() for stranger in strangers)
+                sets = (parameters_of([optimizer]) for optimizer in trainer.optimizers)
+                if self._by_hand and self._optimizers > 1 and any(map(behind.isdisjoint, sets)):
+                    self._by_hand.set_apart()
             self._parameters = set()
         self._batches.forget()
 

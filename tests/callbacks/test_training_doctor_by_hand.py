@@ -121,6 +121,28 @@ def test_several_optimizers_may_follow_one_loss(monkeypatch):
     assert told.problem in (Problem.LEARNING_RATE_TOO_HIGH, Problem.NON_FINITE)
 
 
+class Unseen(Game):
+    """The judge's loss is differentiated in a way that Lightning does not see."""
+
+    def training_step(self, batch, batch_idx):
+        maker, judge = self.optimizers()
+        made = self.maker(torch.randn(len(batch[0]), 4))
+        self.manual_backward(self.judge(batch[0]).mean() - self.judge(made.detach()).mean())
+        self.judge.requires_grad_(False)
+        self.judge(made).mean().backward()
+        self.judge.requires_grad_(True)
+        for optimizer in (maker, judge):
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+def test_what_a_loss_does_not_depend_on_does_not_follow_it():
+    doctor, data = TrainingDoctor(), DataLoader(TensorDataset(torch.randn(40, 64)), 4)
+    quiet_trainer(max_epochs=3, callbacks=[doctor]).fit(Unseen(nn.Linear(64, 1)), data)
+    assert not doctor.failed
+    assert not doctor._observation.vitals.one_loss
+
+
 def test_optimizers_that_step_in_turn_have_a_loss_each():
     vitals = examined(InTurn)._observation.vitals
     assert not vitals.one_loss

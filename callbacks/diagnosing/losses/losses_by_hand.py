@@ -43,6 +43,10 @@ class LossesByHand:
         self._passes += 1
         self._losses.append(loss.detach().reshape(()) / scale)
 
+    def set_apart(self) -> None:
+        """Record that some optimisers step on other losses than those that are seen."""
+        self.most = max(self.most, 2)
+
     def step(self, optimizer: int = 0) -> None:
         """Record a step, and how many passes contributed to the gradients of the first one.
 
@@ -51,7 +55,7 @@ class LossesByHand:
         """
         self._stepped.add(optimizer)
         if self._optimizers > 1 and not self._losses:
-            self.most = max(self.most, 2)  # Of another loss, which was not seen.
+            self.set_apart()  # This one's loss was not seen.
         if not self._has_stepped:
             self._has_stepped, self._passes_of_step = True, self._passes
 
