@@ -483,8 +483,9 @@ class TrainingDoctor(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Save what all ranks have observed so far."""
-        if self._fitting:
+        """Save what all ranks have observed so far; after an exception, what they had shared."""
+        is_apart = trainer.interrupted and trainer.world_size > 1
+        if self._fitting and not is_apart:
             ranks = self._meet(trainer, look_back=False)
             if ranks is not None:
                 self._take_up(trainer, ranks)

@@ -12,6 +12,8 @@ _Masks = Mapping[str, Tensor]
 def join_masks(trainer: Trainer, masks: _Masks | None) -> dict[str, Tensor] | None:
     """Join the masks of all ranks; every rank must call this.
 
+    After an exception, which other ranks may not have raised, only this rank's own are returned.
+
     Args:
         trainer: The Trainer.
         masks: This rank's masks by site; None from a rank whose monitor is off.
@@ -21,7 +23,7 @@ def join_masks(trainer: Trainer, masks: _Masks | None) -> dict[str, Tensor] | No
         off.
     """
     own = None if masks is None else {site: mask.cpu() for site, mask in masks.items()}
-    if trainer.world_size == 1:
+    if trainer.world_size == 1 or trainer.interrupted:
         return own
     ranks: list[_Masks | None] = [None] * trainer.world_size
     torch.distributed.all_gather_object(ranks, own)
