@@ -25,6 +25,7 @@ CASES = {
                                    {"patience": 3}),
     "clocks differ": (GOOD, GOOD, {"max_minutes": 5.0}),
     "logged on one rank only": ([3, 2, 1, 2, 2, 2, 2, 2], None, {"patience": 2}),
+    "logged on one rank now and then": ([3, 2, None, 2, None, 2, 2, 2], None, {"patience": 2}),
     "PQ of the mean": ([3, 2, 1, 3, 3, 3, 3, 3], [3, 2, 1, 3, 3, 3, 3, 3],
                        {"criterion": "PQ", "strip_length": 2, "alpha": 0.1}),
 }  # fmt: skip
@@ -36,9 +37,10 @@ class Logged(Scripted):
     def validation_step(self, batch, batch_idx):
         """Log without joining the ranks."""
         ours = self.curves[str(self.global_rank)]
-        if ours is not None:
-            value = float(ours[self.global_step // self.steps - 1])
-            self.log("val_loss", value, sync_dist=False, rank_zero_only=self.curves["1"] is None)
+        value = None if ours is None else ours[self.global_step // self.steps - 1]
+        if value is not None:
+            only = self.curves["1"] is None
+            self.log("val_loss", float(value), sync_dist=False, rank_zero_only=only)
 
 
 class Clock(Callback):

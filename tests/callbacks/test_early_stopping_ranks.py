@@ -19,6 +19,7 @@ EXPECTED = {
     "the mean is best elsewhere": (5, "patience_exhausted", (1, 4.0)),
     "clocks differ": (5, "time_budget_spent", (4, 0.8)),
     "logged on one rank only": (5, "patience_exhausted", (2, 1.0)),
+    "logged on one rank now and then": (6, "patience_exhausted", (1, 2.0)),
     "PQ of the mean": (4, "overfitting", (2, 1.0)),
 }
 

@@ -111,21 +111,22 @@ class Readings:
         row = [*extra]
         for name in self.monitors:
             metric = metrics.get(name)
+            known = float(metric is not None)
             if metric is not None and self._is_fresh(metric, name):
                 self._read[name] = metric
-                row += [1.0, float(metric)]
+                row += [known, 1.0, float(metric)]
             else:
-                row += [float(name in self.noted), self.noted.get(name, 0.0)]
+                row += [known, float(name in self.noted), self.noted.get(name, 0.0)]
         rows = over_ranks(trainer, row)
         readings = {}
         for i, (name, mode) in enumerate(zip(self.monitors, self.modes, strict=True)):
-            place = len(extra) + 2 * i
-            values = [row[place + 1] for row in rows if row[place]]
+            place = len(extra) + 3 * i
+            values = [row[place + 2] for row in rows if row[place + 1]]
             if values:
                 mean, worst = sum(values) / len(values), _worst(values, mode)
                 readings[name] = Reading(mean, worst, tuple(values))
             elif (
-                name not in metrics
+                not any(row[place] for row in rows)
                 and name not in excused
                 and (self._validated or not validates(trainer))
             ):
