@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from lightning.pytorch.utilities import rank_zero_warn
+
 
 class EpochPosition:
     """Track the epoch of a loader's pass, and how many of its batches are done.
@@ -61,8 +63,16 @@ class EpochPosition:
         """Continue from the state's position, once its epoch is set.
 
         If the batch size or number of ranks has changed, continue from the first batch that was not
-        completely done.
+        completely done. Lightning goes by the number of batches, so a warning says that it ends the
+        epoch too early, or without validation.
         """
         self.epoch, self.passes = state["epoch"], state["passes"]
         self.done = state["done"] * state["step"] // self.step
         self._restored = True
+        if self._finished and state["step"] != self.step and 0 < self.done < self.length:
+            rank_zero_warn(
+                f"The resumed epoch was begun with {state['step']} samples per batch of all "
+                f"devices together, which are {self.step} now. Lightning counts batches and will "
+                "end this epoch too early, or without validation: keep that number, or resume "
+                "from the end of an epoch."
+            )

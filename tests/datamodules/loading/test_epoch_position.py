@@ -62,9 +62,19 @@ def test_another_step_goes_on_at_the_first_batch_that_was_not_all_done(step, don
 def test_batches_that_are_not_used_up_are_not_done(before):
     used = before
     position = EpochPosition(9, 8, finished=lambda: used)
-    position.load_state_dict({"epoch": 0, "passes": 1, "done": 4, "step": 4})
+    with pytest.warns(UserWarning, match="begun with 4 samples .* which are 8 now"):
+        position.load_state_dict({"epoch": 0, "passes": 1, "done": 4, "step": 4})
     take(position, 3)
     used = before + 2
     assert position.state_dict()["done"] == 4
     used = before + 3
     assert position.state_dict()["done"] == 5
+
+
+@pytest.mark.parametrize(
+    ("done", "step"), [(4, 8), (0, 4), (18, 4)], ids=["as before", "not begun", "at its end"]
+)
+def test_batches_of_another_size_matter_within_an_epoch_alone(done, step):
+    position = EpochPosition(9, 8, finished=lambda: 0)
+    position.load_state_dict({"epoch": 0, "passes": 1, "done": done, "step": step})
+    assert position.done == done * step // 8
