@@ -54,7 +54,9 @@ class Case:
         trainer = Trainer(
             max_epochs=self.epochs, max_steps=steps, accelerator="cpu", devices=1, logger=False,
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-            callbacks=list(callbacks), **self.trainer,
+            # An epoch that is cut short ends in a validation, too.
+            limit_train_batches=steps if steps > 0 else None, callbacks=list(callbacks),
+            **self.trainer,
         )  # fmt: skip
         trainer.fit(self.make(), self.train(), self.validate())
         return trainer

@@ -35,8 +35,9 @@ def test_a_package_that_is_missing_is_skipped():
     assert "0 of 1 trainings judged" in said
 
 
-def test_a_network_of_torchvision_hears_nothing():
-    said = judged("torchvision/resnet18", steps=22)  # an epoch, and the first of the next
+@pytest.mark.parametrize("steps", [2, 22])  # of an epoch of 21
+def test_a_network_of_torchvision_hears_nothing(steps):
+    said = judged("torchvision/resnet18", steps=steps)
     assert "1 of 1 trainings judged, of 1 packages" in said
     assert "flagged 0 of these, and 0 of the others" in said
     assert "1 bit-identical with and without the doctor" in said
