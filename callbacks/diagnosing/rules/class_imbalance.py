@@ -171,11 +171,7 @@ def _of_labels(vitals: Vitals) -> list[Symptom]:
 def _of_classes(vitals: Vitals) -> list[Symptom]:
     counts, said = list(vitals.objective.target_counts), list(vitals.objective.predicted_counts)
     present = [count for count in counts if count > 0]
-    if (
-        len(present) < 2
-        or sum(present) < 200
-        or max(present) < _MIN_RATIO_TO_BE_RARE * min(present)
-    ):
+    if sum(present) < 200 or max(present) < _MIN_RATIO_TO_BE_RARE * min(present):
         return []
     total, predicted = sum(counts), sum(said)
     rare = [i for i, n in enumerate(counts) if 0 < n * _MIN_RATIO_TO_BE_RARE <= max(present)]

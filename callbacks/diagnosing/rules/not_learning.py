@@ -147,7 +147,7 @@ def _stuck(vitals: Vitals) -> list[Symptom]:
     if not any(map(math.isfinite, vitals.losses[-5:])):
         return []  # All finite losses are older.
     constant = vitals.objective.constant_loss
-    if not vitals.gain <= 0.02 or not vitals.would_have_started:
+    if math.isnan(vitals.gain) or not vitals.would_have_started:
         return []
     if math.isnan(constant) and (vitals.scores_improve or _begins_unsurely(vitals)):
         return []  # A loss on the hardest pairs alone may stay where it is.

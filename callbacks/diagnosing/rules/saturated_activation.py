@@ -85,10 +85,7 @@ def _costs(vitals: Vitals, site: str) -> bool:
         vitals.validation_losses[-_RECENT_CHECKS:],
         vitals.training_epoch_losses[-_RECENT_CHECKS:],
     )
-    if (
-        not vitals.had_a_long_chance
-        or not min(vitals.saturated.of(site)[:1] or [0.0]) > _MIN_SHARE_HALF_SHUT
-    ):
+    if not vitals.had_a_long_chance or not vitals.saturated.of(site)[0] > _MIN_SHARE_HALF_SHUT:
         return False
     if not checks:
         return _decides_worse(vitals)

@@ -185,7 +185,7 @@ def _of_few_samples(vitals: Vitals) -> list[Symptom]:
         return _of_few(evidence, vitals, {"update_ratio": now})
     rises = any(b > _MIN_RATIO_OF_CHECKS * a > 0 for a, b in pairwise(checks))
     falls = any(b < a / _MIN_RATIO_OF_CHECKS for a, b in pairwise(checks))
-    if not (len(checks) >= _RECENT_CHECKS - 1 and rises and falls):
+    if not (rises and falls):
         return []
     evidence = (
         f"A batch has {many}. The training loss no longer falls, and the validation loss swings "

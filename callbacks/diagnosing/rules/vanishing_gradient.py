@@ -55,7 +55,6 @@ def _through_time(vitals: Vitals) -> list[Symptom]:
     # Reaching back two fifths of a sequence, as LSTMs do by default, is enough to learn something.
     if not (
         moves
-        and last > 0
         and first < _MAX_RATIO_OF_FORGOTTEN_TIME * last
         and reach < _MAX_SHARE_OF_TIME_REACHED * len(profile)
     ):
@@ -195,11 +194,7 @@ def _from_layer_to_layer(vitals: Vitals) -> list[Symptom]:
     hidden = len(sites) - vitals.squashed_outputs
     if hidden < _MIN_LAYERS_TO_FADE or len(values) < _MIN_LAYERS_TO_FADE or not vitals.one_loss:
         return []
-    if (
-        vitals.has_learned
-        or not vitals.had_a_long_chance
-        or not vitals.gain < _MAX_GAIN_AT_A_CONSTANT
-    ):
+    if not vitals.had_a_long_chance or not vitals.gain < _MAX_GAIN_AT_A_CONSTANT:
         return []
     fades = (
         all(a < b for a, b in pairwise(values))

@@ -256,10 +256,7 @@ class LossSigns(ObservedSigns):
 
         A training that has learned almost all it can slows down.
         """
-        late = (
-            math.isfinite(self.planned_steps)
-            and self.step >= _LATE_SHARE_OF_STEPS * self.planned_steps
-        )
+        late = self.step >= _LATE_SHARE_OF_STEPS * self.planned_steps
         quarter = len(self.curve) // 4
         falls = self.one_loss and self.is_falling
         if not (late and falls and quarter >= _MIN_WINDOWS_OF_A_QUARTER):

@@ -108,7 +108,7 @@ def is_far_off(vitals: Vitals, steps: Steps) -> bool:
 def has_cost_half(vitals: Vitals, steps: Steps) -> bool:
     """Whether half of the planned steps were spent at the constant baseline, and some were huge."""
     constant = vitals.whole_constant
-    known = constant > 0 and math.isfinite(vitals.planned_steps) and bool(vitals.curve)
+    known = constant > 0 and bool(vitals.curve)
     if (
         not (known and steps.lasting > _HUGE_UPDATE_RATIO and vitals.gain < _LITTLE_GAIN)
         or vitals.has_added_terms

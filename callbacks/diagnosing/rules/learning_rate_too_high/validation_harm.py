@@ -97,7 +97,7 @@ def has_lost_its_best(vitals: Vitals, steps: Steps) -> bool:
         return False
     if not vitals.validates_the_same_loss or vitals.evaluates_late:
         return False
-    best = checks.index(min(checks, default=math.nan)) if all(map(math.isfinite, checks)) else 0
+    best = checks.index(min(checks)) if all(map(math.isfinite, checks)) else 0
     since = checks[best + 1 :]
     if len(checks) < 2 * _RECENT_CHECKS or len(since) < _RECENT_CHECKS:
         return False

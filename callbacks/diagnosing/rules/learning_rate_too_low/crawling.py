@@ -20,7 +20,6 @@ _LATE_SHARE_OF_STEPS = 0.75
 _MIN_SHARE_OF_TINY = 0.25  # Of all updates.
 
 # Share taken off the loss of the best constant prediction (the constant baseline).
-_CLEAR_GAIN = 0.02
 _HARDLY_ANY_GAIN = 0.1
 _LITTLE_GAIN = 0.3
 _MAX_GAIN_WITH_SHORT_STEPS = 0.4
@@ -119,6 +118,7 @@ def _asks_for_longer_steps(vitals: Vitals, updates: list[float], learned: float)
 
 def _has_learned(vitals: Vitals, step: float, fell: float) -> bool:
     """Whether more was learned than noise explains: the smaller the steps, the more is noise."""
-    if step < _NEGLIGIBLE_UPDATE_RATIO or not vitals.has_learned:
-        return vitals.gain > (_LITTLE_GAIN if step < _NEGLIGIBLE_UPDATE_RATIO else _CLEAR_GAIN)
-    return vitals.gain > _LITTLE_GAIN * _NEGLIGIBLE_UPDATE_RATIO / step or fell > _LITTLE_GAIN
+    if step < _NEGLIGIBLE_UPDATE_RATIO:
+        return vitals.gain > _LITTLE_GAIN
+    enough = _LITTLE_GAIN * _NEGLIGIBLE_UPDATE_RATIO / step
+    return vitals.has_learned and (vitals.gain > enough or fell > _LITTLE_GAIN)

@@ -33,7 +33,7 @@ def find_early_gap(vitals: Vitals) -> list[Symptom]:
     early = pairs[1:] if has_norm else [*pairs[1:3], pairs[-1]]
     times = _most_by_batch_size(vitals)
     worse = min(v / t for t, v in early) / times if min(t for t, _ in early) > 0 else 0.0
-    poor = min((v for _, v in early), default=math.nan) >= _MIN_SHARE_OF_SCALE * vitals.scale
+    poor = min(v for _, v in early) >= _MIN_SHARE_OF_SCALE * vitals.scale
     if not (worse >= _MIN_RATIO_TO_TRAINING_EARLY and poor and vitals.has_learned):
         return []
     if _memorized_the_first_epoch(vitals) or _may_be_of_other_units(vitals):
