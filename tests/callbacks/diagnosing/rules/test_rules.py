@@ -233,6 +233,8 @@ MISMATCHES = {
         {"kind": "ctc", "output": "softmax", "sum_range": (2.1, 2.7)}, "critical"),
     "of another dimension": (
         {"kind": "nll", "output": "log_softmax", "sum_range": (0.1, 0.3)}, "critical"),
+    "of another dimension, one of which is right by chance": (
+        {"kind": "nll", "output": "log_softmax", "sum_range": (0.3, 1.0)}, "critical"),
     "no logarithms": ({"kind": "nll", "output": "softmax", "sum_range": (2.7, 2.7)}, "critical"),
     "sigmoid before logits": ({"kind": "bce_logits", "output": "sigmoid"}, "warning"),
     "targets out of reach": (
@@ -311,6 +313,8 @@ WELL = {
                                                     sum_range=(1.0, 1.0), constant_loss=LN10)),
     "a softmax with binary labels of which one is right": vitals(objective=Objective(
         "binary", "bce", output="softmax", classes=9, positives=1.0, constant_loss=LN10)),
+    "sigmoids with labels of which several are right": vitals(objective=Objective(
+        "binary", "bce", output="sigmoid", classes=9, positives=2.5, constant_loss=LN10)),
     "first steps are large": vitals(FLAT[:20], total_updates=[0.5] * 5),
     "a rise of next to nothing": vitals(
         SMALL, validation_losses=[0.2, 0.01, 0.02, 0.03, 0.03],

@@ -242,6 +242,11 @@ def test_units_that_large_first_steps_put_to_sleep_may_wake_up():
     assert found(vitals(FLAT * 2, **asleep))[P.DORMANT_UNITS] == "warning"
 
 
+def test_of_a_loss_that_is_not_seen_no_harm_of_dormant_units_is_known():
+    unseen = vitals([], step=300, dormant=record(a=[0.1] + [0.8] * 9), objective=Objective())
+    assert found(unseen)[P.DORMANT_UNITS] == "info"
+
+
 @pytest.mark.parametrize(
     ("shares", "words"),
     [
@@ -337,6 +342,8 @@ def test_two_layers_narrow_between_are_a_map_of_reduced_rank(entries, outputs, s
     table = Objective("regression", "squared", constant_loss=1.0, target_shape=(32, outputs))
     signs = vitals(layers_in_graph=2, affine=True, layers=[first, second], objective=table)
     assert (P.LINEAR_NETWORK in found(signs)) is sick
+    classes = Objective("classification", "cross_entropy", classes=outputs, constant_loss=LN10)
+    assert (P.LINEAR_NETWORK in found(replace(signs, objective=classes))) is sick
     third = [first, second, Layer("c", entries[1])]
     assert P.LINEAR_NETWORK in found(replace(signs, layers_in_graph=3, layers=third))
 

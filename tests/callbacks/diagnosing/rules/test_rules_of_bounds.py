@@ -124,6 +124,7 @@ def test_targets_of_any_sign_are_out_of_reach(targets):
         {"total_updates": [1e-4] * 10},  # which is a matter of the rate
         {"planned_steps": 1000},  # where layers grow together, a tenth of the steps go further
         {"planned_steps": math.inf},
+        {"total_updates": []},
         {"objective": Objective("classification", "cross_entropy", classes=1000, constant_loss=5.0,
                                 target_range=(100.0, 199.0))},
     ],
@@ -210,6 +211,21 @@ def test_what_was_learned_in_a_few_batches_and_is_gone_was_undone_by_the_steps()
     assert P.LEARNING_RATE_TOO_HIGH not in found(moved([*STUCK[:15], *learns, *uneven]))
 
 
+@pytest.mark.parametrize(
+    ("level", "more", "sick"),
+    [
+        (2.3, {}, True),
+        (0.4, {}, False),  # that has learned most
+        (2.3, {"one_loss": False}, False),
+        (2.3, {"total_updates": [5e-4] * 10}, False),
+    ],
+)
+def test_what_was_learned_and_forgotten_was_lost_to_steps_that_are_not_small(level, more, sick):
+    losses = [2.3, *[1.2] * 100, *[level + 0.01 * (-1) ** i for i in range(399)]]
+    signs = vitals(losses, **{"total_updates": [3e-3] * 10, **more})
+    assert (P.LEARNING_RATE_TOO_HIGH in found(signs)) is sick
+
+
 LOST_FIRST = [*[2.3 + 0.01 * (-1) ** i for i in range(200)], *[2.0 - 0.002 * i for i in range(100)]]
 PROFILE = {name: 1e-2 for name in "abcd"}
 FIRST = [1e-7, 1e-6, 1e-5, 1e-2]
@@ -231,6 +247,7 @@ def test_gradients_that_were_lost_for_most_of_a_training_are_told_when_they_are_
         ([*LOST_FIRST[:30], *[2.0 - 0.002 * i for i in range(270)]], FIRST),  # soon over
         (LOST_FIRST, [1e-3, 1e-3, 2e-3, 1e-2]),  # slow for another reason
         ([*LOST_FIRST[:200], *[0.9] * 100], FIRST),  # made good
+        ([2.3 + 0.01 * (-1) ** i for i in range(300)], FIRST),  # nor has it to do with the rest
     ],
 )
 def test_what_was_lost_for_a_while_and_made_good_is_no_fault(losses, first):
@@ -306,6 +323,9 @@ def test_raw_inputs_are_the_reason_for_predictions_that_are_far_apart():
 def test_heads_side_by_side_are_no_explosion():
     heads = {"body.0": 3e5, "body.2": 3e4, "income": 3e6, "class": 40.0}
     assert P.EXPLODING_GRADIENT not in found(vitals(FLAT, gradient_profile=heads))
+    # With three layers there is nothing to tell heads from a body by.
+    few = {"body": 3e5, "head": 3e4, "class": 1.0}
+    assert P.EXPLODING_GRADIENT in found(vitals(FLAT, gradient_profile=few))
 
 
 def test_what_a_network_makes_its_own_targets_of_may_grow():

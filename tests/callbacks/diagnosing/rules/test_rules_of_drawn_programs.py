@@ -52,6 +52,7 @@ def test_targets_that_are_harder_in_training_than_in_validation(other):
         {"losses": [0.9 - 1e-3 * i for i in range(300)]},  # still falls
         {"planned_steps": 1000},  # What falls fast is lower at an epoch's end than on average.
         {"validation_losses": [0.9, 0.8, *[0.65] * 12]},
+        {"training_epoch_losses": [1.3, 1.2, *[1.1] * 12]},  # where nothing is predicted
         {"validation_losses": [0.9, 0.8, *[0.5] * 10, 0.65, 0.65]},
         {"objective": Objective("regression", "huber", constant_loss=1.0)},  # for samples far off
     ],

@@ -225,6 +225,7 @@ def test_masks_that_do_not_turn_with_their_images():
         {"validation_losses": [0.6, 0.48, 0.39, 0.32, 0.31, 0.3, 0.3]},
         {"validation_losses": [0.6, 0.48, 0.39, 0.3, 0.22, 0.21, 0.21]},  # at three of four
         {"training_epoch_losses": [0.72, 0.6, 0.5, 0.4, 0.38, 0.36, 0.335]},  # still falls
+        {"training_epoch_losses": [0.335] * 6},  # of another number of checks
         {"losses": [0.2 + 0.01 * (-1) ** i for i in range(300)]},
     ],
     ids=lambda other: next(iter(other)),

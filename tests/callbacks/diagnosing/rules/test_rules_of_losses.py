@@ -49,6 +49,12 @@ def test_the_batch_that_held_nan_is_to_blame_whatever_layer_it_reached():
     data = symptom_of(P.NON_FINITE, vitals(lost, first_gap=200))
     assert "itself contained NaN or infinity" in data.evidence
     assert data.remedies[0].code == "assert torch.isfinite(x).all()"
+    reached = {"inputs": InputScale("fc", first_gap=200), "not_finite_layer": "head"}
+    layer = symptom_of(P.NON_FINITE, vitals(lost, **reached))
+    assert layer.layer == "fc"
+    assert layer.evidence.endswith("The input of fc was not finite itself: there is NaN or "
+                                   "infinity in the data.")  # fmt: skip
+    assert "affected" not in layer.evidence
     # One that came later lost nothing.
     later = symptom_of(P.NON_FINITE, vitals(lost, first_gap=201))
     assert "itself" not in later.evidence
@@ -313,7 +319,7 @@ def test_what_stays_in_single_precision_though_it_is_pushed_is_left_to_the_rate(
 @pytest.mark.parametrize(
     ("others", "words"),
     [
-        ([], "does not change, "),
+        ([], "does not change, although"),
         (["a"], ", nor does 1 other, "),
         (["a", "b"], ", nor do 2 others, "),
     ],
@@ -323,6 +329,12 @@ def test_others_that_do_not_move_are_counted_in_words(others, words):
         P.FROZEN_PARAMETER, vitals(FLAT, **{**UNMOVED, "unmoved": ["cuts", *others]})
     ).evidence
     assert words in evidence
+
+
+def test_signals_that_change_by_less_than_orders_of_magnitude_are_usual():
+    for last, sick in ((1e-3, False), (1e-5, True), (1e3, False), (1e5, True)):
+        variances = record(a=[1.0], b=[0.5], c=[last])
+        assert (P.POOR_INITIALIZATION in found(vitals(FLAT, variances=variances))) is sick
 
 
 @pytest.mark.parametrize("more", [1, 2])

@@ -99,12 +99,31 @@ def test_what_was_saturated_from_the_start_and_carries_over_badly():
          "accuracies": [0.99] * 20, "scores_are_accuracies": True},
         {"validation_losses": [], "training_epoch_losses": [], "validation_scores": [0.7] * 3,
          "accuracies": [0.9] * 20},  # as F1 is one of its own
+        {"validation_losses": [], "training_epoch_losses": [], "validation_scores": [0.7] * 2,
+         "accuracies": [0.9] * 20, "scores_are_accuracies": True},
+        {"planned_steps": 10_000},  # it may carry over yet
         {"validation_losses": [], "training_epoch_losses": []},
     ],
 )  # fmt: skip
 def test_saturation_that_costs_nothing_is_only_worth_knowing(more):
     signs = vitals(SMALL, **{**SATURATED, **WORSE, **more})
     assert found(signs)[P.SATURATED_ACTIVATION] == "info"
+
+
+@pytest.mark.parametrize(
+    ("losses", "checks", "severity"),
+    [
+        ([1.5 + 0.02 * (-1) ** i for i in range(300)], [], "warning"),
+        ([1.9 - 0.002 * i + 0.02 * (-1) ** i for i in range(300)], [], "info"),
+        ([2.3, *[1.5 + 0.02 * (-1) ** i for i in range(299)]], [1.9, 1.8, 1.7, 1.6, 1.5], "info"),
+    ],
+)
+def test_what_was_saturated_all_along_holds_a_loss_up_that_no_longer_falls(
+    losses, checks, severity
+):
+    shut = record(first=[0.8] * 5, second=[0.1] * 5)
+    signs = vitals(losses, saturated=shut, validation_losses=checks)
+    assert found(signs)[P.SATURATED_ACTIVATION] == severity
 
 
 SECONDS = Objective(
@@ -201,6 +220,25 @@ def test_rare_ones_of_a_few_classes_of_which_half_are_missed_in_the_end(
     assert found(vitals(SMALL, **signs)) == {P.CLASS_IMBALANCE: severity}
 
 
+@pytest.mark.parametrize(
+    ("counts", "predicted", "steps", "severity"),
+    [
+        ([2900.0, 40.0, 30.0, 30.0], [3000.0, 0.0, 0.0, 0.0], 300, "warning"),
+        ([2900.0, 40.0, 30.0, 30.0], [3000.0, 0.0, 0.0, 0.0], 200, "info"),  # early
+        ([2900.0, 40.0, 30.0, 30.0], [600.0, 0.0, 0.0, 0.0], 300, "info"),  # of eight at most
+        ([990.0, 990.0, 990.0, 30.0], [3000.0, 0.0, 0.0, 0.0], 300, "info"),  # nor of the others
+    ],
+)
+def test_a_rare_class_is_missed_where_enough_predictions_of_it_are_due(
+    counts, predicted, steps, severity
+):
+    objective = Objective(
+        "classification", "cross_entropy", classes=4, constant_loss=2.3, labels=64.0,
+        target_counts=counts, predicted_counts=predicted,
+    )  # fmt: skip
+    assert found(vitals(FLAT[:steps], objective=objective))[P.CLASS_IMBALANCE] == severity
+
+
 def test_a_class_may_have_a_weight_of_zero():
     """As an integer division of few by many does: a constant prediction then has no loss."""
     objective = replace(
@@ -237,6 +275,13 @@ def test_a_validation_that_goes_on_rising_is_judged_by_where_it_is():
     late = [min(loss, 1.1) for loss in rising[10:-3]]
     late = [*rising[:10], *late, *rising[-3:]]
     assert P.OVERFITTING not in found(vitals(SMALL, **{**signs, "validation_losses": late}))
+
+
+@pytest.mark.parametrize(("best", "sick"), [(2.0, True), (2.6, False)])
+def test_a_rise_by_less_than_a_tenth_of_the_best_is_no_overfitting(best, sick):
+    signs = {"validation_losses": [best, *[best + 0.25] * 3],
+             "training_epoch_losses": [2.2, 1.5, 1.0, 0.2]}  # fmt: skip
+    assert (P.OVERFITTING in found(vitals(SMALL, **signs))) is sick
 
 
 def test_where_a_few_batches_are_to_be_learned_by_heart_that_is_no_fault():
@@ -477,6 +522,7 @@ UP_AGAIN_SLOWLY = [2.3 * 0.97**i for i in range(100)] + [0.15 + 0.004 * i for i 
         ({"drift": 3.0, "growth": 1.0}, UP_AGAIN_SLOWLY, True),
         ({"drift": 0.1, "growth": 1.1}, UP_AGAIN_SLOWLY, False),
         ({"drift": 1.5, "growth": 5.0}, SMALL, False),  # a curriculum
+        ({"drift": 1.5, "growth": 1.0}, [0.5 + 3e-4 * i for i in range(300)], False),  # by a tenth
         ({"drift": 3.0, "growth": 5.0, "is_data": False}, UP_AGAIN_SLOWLY, False),
         ({}, UP_AGAIN_SLOWLY, False),
     ],

@@ -315,6 +315,8 @@ def test_a_term_beside_that_is_still_there_or_steps_of_no_size_are_no_collapse()
     assert P.OVER_REGULARIZED not in found(drawn(plateau, other_terms=[0.02] * 30))
     assert P.OVER_REGULARIZED not in found(drawn(plateau, total_updates=[1e-6] * 10))
     assert P.OVER_REGULARIZED not in found(drawn(plateau, dead=record(code=[1.0] * 5)))
+    assert P.OVER_REGULARIZED not in found(drawn(plateau, planned_steps=1000))
+    assert P.OVER_REGULARIZED not in found(drawn(plateau, rate_rose=250))
 
 
 @pytest.mark.parametrize(
