@@ -91,15 +91,14 @@ def _is_late(vitals: Vitals) -> bool:
 
 def _least_share_predicted(vitals: Vitals, classes: int) -> float:
     """Return the share of the expected predictions below which a class is hardly predicted."""
-    is_binary = vitals.objective.task == "binary"
-    few = is_binary or classes <= _VERY_FEW_CLASSES
-    if few and vitals.wants_decisions and vitals.labels_samples:
+    if classes <= _VERY_FEW_CLASSES and vitals.wants_decisions and vitals.labels_samples:
         # With one error in ten, half of the rare class is missed; it is learned last.
         return (
             _MAX_SHARE_PREDICTED_LATE
             if _is_late(vitals) and vitals.gain < _MAX_GAIN_WITH_RARE_MISSED
             else _MAX_SHARE_PREDICTED_IF_ASKED
         )
+    is_binary = vitals.objective.task == "binary"
     # Of a heat map's few peaks, fewer are likelier than not.
     known = is_binary and vitals.labels_samples and _knows_when_it_is(vitals)
     return _MAX_SHARE_PREDICTED_IF_ASKED if known else _MAX_SHARE_PREDICTED
