@@ -153,6 +153,9 @@ SURE = {
 def test_a_validation_loss_that_rises_for_being_too_sure_of_a_few(scores, accuracies, severity):
     told = {"validation_scores": scores * 7, "scores_are_accuracies": accuracies}
     assert found(vitals(SMALL, **SURE, **told))[P.OVERFITTING] == severity
+    # With a rare class, accuracies tell little.
+    uneven = replace(vitals().objective, target_counts=[300.0] * 9 + [30.0])
+    assert found(vitals(SMALL, objective=uneven, **SURE, **told))[P.OVERFITTING] == "warning"
 
 
 @pytest.mark.parametrize(("checks", "known"), [(4, False), (5, True)])

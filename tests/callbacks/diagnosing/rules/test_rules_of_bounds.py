@@ -336,6 +336,13 @@ def test_what_a_network_makes_its_own_targets_of_may_grow():
     assert P.UNSTABLE_LOSS not in found(vitals(FLAT, **signs))
 
 
+def test_targets_of_each_step_of_a_series_are_alike():
+    series = Objective("regression", "huber", constant_loss=1.0, target_variance=1.0, labels=64.0)
+    signs = {"target_spreads": [0.05] * 20, "objective": series}
+    assert P.UNSTABLE_LOSS in found(vitals(FLAT, inputs=InputScale(sizes=(64, 1)), **signs))
+    assert P.UNSTABLE_LOSS not in found(vitals(FLAT, inputs=InputScale(sizes=(8, 8)), **signs))
+
+
 def test_a_warm_up_that_takes_too_long_is_to_be_shortened():
     rates = {"learning_rate": 9e-5, "learning_rate_peak": 9e-5, "learning_rate_given": 2e-3}
     (symptom,) = examine(vitals(FALLING_LITTLE, total_updates=[5e-5] * 10, **rates))

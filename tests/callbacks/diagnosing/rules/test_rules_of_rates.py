@@ -370,7 +370,7 @@ RARE = Objective(
         (STALLED, {"validation_losses": [1.9, 1.7, 2.0, 1.8, 2.1]}, False),
         (STALLED, {"planned_steps": 1000}, False),
         (STALLED, {"objective": RARE}, False),  # which makes it go up and down
-        ([2.3 - 0.004 * i for i in range(300)], {}, False),
+        ([2.3 - 0.002 * i for i in range(300)], {}, False),
         ([1.5 + 0.1 * (-1) ** i for i in range(300)], {}, False),  # a third is learned
     ],
 )
