@@ -509,7 +509,7 @@ def test_a_model_without_an_activation_has_nothing_to_show():
     fit(Research(nn.Linear(5, 3)), loader(random(16, 5)), [monitor])
     assert not monitor.failed
     assert all(value == {} for value in values(monitor).values())
-    with pytest.raises(ValueError, match="run fit first"):
+    with pytest.raises(ValueError, match="A model without such layers"):
         monitor.plot()
 
 

@@ -683,6 +683,13 @@ def test_a_site_of_another_width_in_each_window_has_no_units():
     assert not any("network.relu" in finding for finding in monitor.findings.values())
 
 
+def test_the_picture_of_a_model_without_a_relu_says_why_there_is_none():
+    monitor = DeadReLUMonitor()
+    fit(Research(nn.Sequential(nn.Linear(5, 8), nn.SiLU())), loader(torch.randn(8, 5)), [monitor])
+    with pytest.raises(ValueError, match="A model without such layers has no values to draw"):
+        monitor.plot()
+
+
 def test_the_picture_has_a_row_for_each_site():
     monitor = DeadReLUMonitor()
     with pytest.raises(ValueError, match="run fit first"):

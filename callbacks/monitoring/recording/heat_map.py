@@ -81,7 +81,8 @@ def draw_heat_map(
     if not values.numel():
         raise ValueError(
             f"Expected recorded values of {scale.label}, but got none: run fit first, and lower "
-            "`every_n_steps` if the fit was shorter than one interval between reports."
+            "`every_n_steps` if the fit was shorter than one interval between reports. A model "
+            "without such layers has no values to draw."
         )
     if ax is None:
         import matplotlib.pyplot as plt
