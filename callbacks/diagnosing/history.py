@@ -12,20 +12,20 @@ from .causes import CAUSES
 from .symptom import Symptom
 
 _REPORTS_TO_BE_HEALED = 3
-_MAX_DOUBLINGS = 3
+_MAX_REPORTS_TO_BE_HEALED = 20
 _RANK = {"info": 0, "warning": 1, "critical": 2}
 
 
 class History:
     """Establish what enough consecutive reports show, and withdraw what is gone.
 
-    A problem is gone once three consecutive reports do not show it; the number doubles each time
-    that it comes back. After as many reports a warning becomes informational. While hardly anything
-    is learned, a warning stays unless another one could explain that. Reports closer together than
-    half an interval, as those of validation may be, observe the same state and count as one: the
-    later ones can only add symptoms. While a diagnosis explains that nothing is learned, this is
-    not reported by itself. Such a diagnosis, once withdrawn, comes back if three consecutive
-    reports show that hardly anything is learned, and nothing else is wrong.
+    A problem is gone once as many consecutive reports do not show it as ever showed it, but at
+    least three and at most 20. After as many reports a warning becomes informational. While hardly
+    anything is learned, a warning stays unless another one could explain that. Reports closer
+    together than half an interval, as those of validation may be, observe the same state and count
+    as one: the later ones can only add symptoms. While a diagnosis explains that nothing is
+    learned, this is not reported by itself. Such a diagnosis, once withdrawn, comes back if three
+    consecutive reports show that hardly anything is learned, and nothing else is wrong.
 
     Attributes:
         diagnoses: Current diagnoses, the worst first.
@@ -38,7 +38,7 @@ class History:
         self._counted = -math.inf
         self._seen: dict[Problem, tuple[str, int]] = {}
         self._missed: dict[Problem, int] = {}
-        self._withdrawn: dict[Problem, int] = {}
+        self._shown: dict[Problem, int] = {}
         self._eased: list[Diagnosis] = []
         self._healed: Diagnosis | None = None
         self._poor = 0
@@ -71,7 +71,10 @@ class History:
         stands = any(d.problem is Problem.NOT_LEARNING for d in self.diagnoses)
         if is_poor and not stands and any(map(_explains_nothing_learned, self.diagnoses)):
             symptoms = [s for s in symptoms if s.problem is not Problem.NOT_LEARNING or s.is_root]
-        now = {symptom.problem: symptom for symptom in symptoms}
+        now = {symptom.problem for symptom in symptoms}
+        if not close:
+            warned = {symptom.problem for symptom in symptoms if symptom.severity != "info"}
+            self._shown.update({problem: self._shown.get(problem, 0) + 1 for problem in warned})
         self._eased = []
         new = [d for s in symptoms if (d := self._establish(s, step, epoch, close=close))]
         missing = [] if close else [d for d in self.diagnoses if d.problem not in now]
@@ -79,8 +82,6 @@ class History:
         others = [d for d in [*self.diagnoses, *new] if d not in gone]
         if is_poor and all(d.severity == "info" for d in others):
             gone = [d for d in gone if d.severity == "info"]
-        for diagnosis in gone:
-            self._withdrawn[diagnosis.problem] = self._withdrawn.get(diagnosis.problem, 0) + 1
         if not close:
             self._seen = {problem: self._seen[problem] for problem in now}
         kept = [
@@ -135,7 +136,6 @@ class History:
     def _ease(self, known: Diagnosis, eased: Diagnosis, *, close: bool) -> None:
         """Make a warning informational once its symptom has been so for long enough."""
         if not close and self._is_healed(known.problem):
-            self._withdrawn[known.problem] = self._withdrawn.get(known.problem, 0) + 1
             self._missed[known.problem] = 0
             self._replace(known, replace(eased, step=known.step, epoch=known.epoch))
             self._eased.append(known)
@@ -145,8 +145,8 @@ class History:
 
     def _is_healed(self, problem: Problem) -> bool:
         self._missed[problem] = self._missed.get(problem, 0) + 1
-        doublings = min(self._withdrawn.get(problem, 0), _MAX_DOUBLINGS)
-        return self._missed[problem] >= _REPORTS_TO_BE_HEALED << doublings
+        shown = min(self._shown.get(problem, 0), _MAX_REPORTS_TO_BE_HEALED)
+        return self._missed[problem] >= max(shown, _REPORTS_TO_BE_HEALED)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state, in types that ``torch.load(weights_only=True)`` accepts."""
@@ -156,7 +156,7 @@ class History:
             "counted": self._counted,
             "seen": {problem.value: seen for problem, seen in self._seen.items()},
             "missed": {problem.value: missed for problem, missed in self._missed.items()},
-            "withdrawn": {problem.value: times for problem, times in self._withdrawn.items()},
+            "shown": {problem.value: times for problem, times in self._shown.items()},
             "healed": None if self._healed is None else _plain(self._healed),
             "poor": self._poor,
         }
@@ -168,7 +168,7 @@ class History:
         self._counted = state_dict.get("counted", -math.inf)
         self._seen = {Problem(code): tuple(seen) for code, seen in state_dict["seen"].items()}
         self._missed = {Problem(code): missed for code, missed in state_dict["missed"].items()}
-        self._withdrawn = {Problem(code): n for code, n in state_dict["withdrawn"].items()}
+        self._shown = {Problem(code): n for code, n in state_dict.get("shown", {}).items()}
         healed, self._poor = state_dict.get("healed"), state_dict.get("poor", 0)
         self._healed = None if healed is None else _diagnosis(healed)
 

@@ -70,7 +70,7 @@ def test_a_warning_that_eases_for_good_is_worth_knowing():
     assert found == [(["warning"], []), ([], []), ([], []), ([], ["warning"])]
     (diagnosis,) = history.diagnoses
     assert (diagnosis.severity, diagnosis.step) == ("info", 10)
-    found = reports(history, [bad], *[[mild]] * 5, [bad], start=40)
+    found = reports(history, *[[bad]] * 3, *[[mild]] * 3, [bad], start=40)
     assert [new for new, _ in found] == [["warning"], *[[]] * 6]
 
 
@@ -130,18 +130,22 @@ def test_what_is_only_worth_knowing_neither_stays_nor_explains(other):
     assert rate in [diagnosis.problem for diagnosis in history.diagnoses]
 
 
-def test_what_came_back_takes_longer_to_be_withdrawn():
-    history, seen, start = History(), [symptom(reports=1)], 0
-    for missed in (3, 6, 12, 24, 24):
-        first, *rest = reports(history, seen, *[[]] * (missed - 1), start=start)
-        assert first == (["warning"], [])
-        assert rest == [([], [])] * (missed - 1)
-        start += 10 * missed
-        resumed = History()
-        resumed.load_state_dict(history.state_dict())
-        last = reports(resumed, [], start=start), reports(history, [], start=start)
-        assert last == ([([], ["warning"])], [([], ["warning"])])
-        start += 10
+@pytest.mark.parametrize(("shown", "missed"), [(1, 3), (3, 3), (8, 8), (20, 20), (50, 20)])
+def test_what_stood_for_long_takes_as_long_to_be_withdrawn(shown, missed):
+    history = History()
+    first, *rest = reports(history, *[[symptom(reports=1)]] * shown, *[[]] * (missed - 1))
+    assert (first, rest) == ((["warning"], []), [([], [])] * (shown + missed - 2))
+    resumed, start = History(), 10 * (shown + missed - 1)
+    resumed.load_state_dict(history.state_dict())
+    for goes_on in (history, resumed):
+        assert reports(goes_on, [], start=start) == [([], ["warning"])]
+
+
+def test_what_comes_back_counts_from_the_first_time():
+    history, seen = History(), [symptom(reports=1)]
+    found = reports(history, *[seen] * 3, [], [], [], *[seen] * 2, *[[]] * 5)
+    assert [i for i, (new, _) in enumerate(found) if new] == [0, 6]
+    assert [i for i, (_, gone) in enumerate(found) if gone] == [5, 12]
 
 
 def test_figures_are_of_now_and_the_step_of_then():
