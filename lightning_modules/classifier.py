@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TOP = 5
+# 32 MB of counts, to which each batch adds. With 12,000 classes it would be 1.2 GB.
+_MOST_IN_CONFUSION_MATRIX = 2_000
 # Probabilities in half precision miss a sum of 1 by less.
 _TOLERANCE = 0.01
 
@@ -51,7 +53,8 @@ class Classifier(SupervisedModule):
 
     Attributes:
         confusion_matrix: Counts of the last validation and test, by stage: int64, shape
-            ``(num_classes, num_classes)``, where rows are the true classes.
+            ``(num_classes, num_classes)``, where rows are the true classes. Empty with more than
+            2,000 classes.
 
     Raises:
         ValueError: If a name is unknown or a number is out of range.
@@ -95,7 +98,8 @@ class Classifier(SupervisedModule):
             metrics["f1"] = MulticlassF1Score(average="macro", **settings)
             metrics["auroc"] = AUROC(self.num_classes)
             metrics["calibration_error"] = MulticlassCalibrationError(**settings)
-            metrics["confusion_matrix"] = MulticlassConfusionMatrix(**settings)
+            if self.num_classes <= _MOST_IN_CONFUSION_MATRIX:
+                metrics["confusion_matrix"] = MulticlassConfusionMatrix(**settings)
         return MetricCollection(metrics)
 
     def predictions(self, outputs: Tensor) -> Tensor:
@@ -187,9 +191,15 @@ class Classifier(SupervisedModule):
             The axes.
 
         Raises:
-            ValueError: If that stage has not run.
+            ValueError: If that stage has not run, or there are more than 2,000 classes.
         """
         if stage not in self.confusion_matrix:
+            if self.num_classes > _MOST_IN_CONFUSION_MATRIX:
+                raise ValueError(
+                    f"Expected at most {_MOST_IN_CONFUSION_MATRIX:,} classes in a confusion "
+                    f"matrix, but got {self.num_classes:,}: add one by overriding "
+                    "`configure_metrics`, or count the pairs of interest."
+                )
             raise ValueError(
                 f"Expected {stage!r} to have run, but got results of "
                 f"{sorted(self.confusion_matrix)} only."

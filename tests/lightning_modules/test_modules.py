@@ -189,6 +189,17 @@ def test_the_confusion_matrix_is_drawn_and_given_to_loggers_that_take_pictures(t
     assert written == counts.sum() == 48
 
 
+def test_very_many_classes_have_no_confusion_matrix():
+    """Each batch would add to all of it: 20 GB for 50,000 classes."""
+    model = MLPClassifier(64, 2_001, hidden=(4,))
+    trainer = quiet_trainer()
+    trainer.test(model, loader(IMAGES, LABELS), verbose=False)
+    assert trainer.callback_metrics["test_top5_accuracy"] <= 1
+    assert model.confusion_matrix == {}
+    with pytest.raises(ValueError, match="at most 2,000 classes"):
+        model.plot_confusion_matrix()
+
+
 MODULES = {
     "mlp": (lambda **a: MLPClassifier(64, 7, hidden=(16,), norm="batch", **a), IMAGES, LABELS),
     "conv": (lambda **a: ConvNetClassifier(1, 7, norm="batch", **a), IMAGES, LABELS),
