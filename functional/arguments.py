@@ -1,4 +1,8 @@
-"""Validate arguments, with errors that name them."""
+"""Validate arguments, with errors that name them.
+
+A check takes the name of the argument, for the error message, and the value that the user gave. It
+returns the value, converted where it says so.
+"""
 
 import operator
 from collections.abc import Iterable
@@ -10,14 +14,6 @@ from torch import Tensor
 
 def whole_number(argument: str, value: SupportsIndex, *, least: int = 1) -> int:
     """Convert a whole number of any type to an ``int``.
-
-    Args:
-        argument: Name of the argument, for the error message.
-        value: The value that the user gave.
-        least: Smallest allowed value.
-
-    Returns:
-        The number.
 
     Raises:
         TypeError: If it is not one: a bool, text, or a float, even a whole one.
@@ -43,14 +39,6 @@ def optional_whole_number(
 ) -> int | None:
     """Convert a whole number of any type to an ``int``, unless it is None.
 
-    Args:
-        argument: Name of the argument, for the error message.
-        value: The value that the user gave.
-        least: Smallest allowed value.
-
-    Returns:
-        The number, or None.
-
     Raises:
         TypeError: If it is neither.
         ValueError: If it is below ``least``.
@@ -70,14 +58,7 @@ def number(
 ) -> int | float:
     """Convert a number of any type to an ``int``, if its type is integral, or else a ``float``.
 
-    Args:
-        argument: Name of the argument, for the error message.
-        value: The value that the user gave.
-        least: Smallest allowed value.
-        above: Value that it must exceed.
-
-    Returns:
-        The number; it may be infinite.
+    The number may be infinite.
 
     Raises:
         TypeError: If it is not a number, but a bool or text.
@@ -115,13 +96,6 @@ def _number_of(value: SupportsFloat | SupportsIndex) -> int | float | None:
 def flag(argument: str, value: bool) -> bool:
     """Check that a flag is a bool and not merely truthy, as even ``"no"`` is.
 
-    Args:
-        argument: Name of the argument, for the error message.
-        value: The value that the user gave.
-
-    Returns:
-        The same.
-
     Raises:
         TypeError: If it is something else.
 
@@ -136,13 +110,6 @@ def flag(argument: str, value: bool) -> bool:
 
 def text(argument: str, value: str) -> str:
     """Check that a name is a string and not empty.
-
-    Args:
-        argument: Name of the argument, for the error message.
-        value: The value that the user gave.
-
-    Returns:
-        The same.
 
     Raises:
         TypeError: If it is not a string.
@@ -162,13 +129,6 @@ def text(argument: str, value: str) -> str:
 def optional_text(argument: str, value: str | None) -> str | None:
     """Check that a name is None, or a string and not empty.
 
-    Args:
-        argument: Name of the argument, for the error message.
-        value: The value that the user gave.
-
-    Returns:
-        The same.
-
     Raises:
         TypeError: If it is neither.
         ValueError: If it is empty or blank.
@@ -179,39 +139,10 @@ def optional_text(argument: str, value: str | None) -> str | None:
     return None if value is None else text(argument, value)
 
 
-def plain_value(value: Any) -> Any:
-    """Convert what NumPy and pandas have for numbers and lists, also within lists and mappings.
-
-    A checkpoint that holds such objects does not load with ``weights_only=True``.
-
-    Args:
-        value: An argument.
-
-    Returns:
-        The same in Python's own numbers, strings and lists; tensors and other objects as they are.
-
-    Example:
-        >>> import numpy as np
-        >>> plain_value({"betas": (np.float64(0.9), 0.99), "sizes": np.array([3, 4])})
-        {'betas': (0.9, 0.99), 'sizes': [3, 4]}
-    """
-    if isinstance(value, dict):
-        return {name: plain_value(part) for name, part in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(map(plain_value, value))
-    return value.tolist() if hasattr(value, "tolist") and not isinstance(value, Tensor) else value
-
-
 def any_tensor(argument: str, value: Tensor, *sizes: int | str) -> Tensor:
-    """Check that a value is a tensor and has the given shape.
+    """Check that a value is a tensor and has the given shape, if any.
 
-    Args:
-        argument: Name of the argument, for the error message.
-        value: The value that the user gave.
-        *sizes: Size of each dimension, or a name for any size; none for any shape.
-
-    Returns:
-        The same.
+    ``sizes`` holds the size of each dimension, or a name where any size will do.
 
     Raises:
         TypeError: If it is not a tensor.
@@ -223,30 +154,20 @@ def any_tensor(argument: str, value: Tensor, *sizes: int | str) -> Tensor:
     """
     if not isinstance(value, Tensor):
         raise TypeError(f"Expected `{argument}` to be a tensor, but got {value!r}.")
-    if sizes:
-        shape = tuple(value.shape)
-        free = (isinstance(size, str) for size in sizes)
-        if len(shape) != len(sizes) or any(
-            not is_free and size != found
-            for size, found, is_free in zip(sizes, shape, free, strict=True)
-        ):
-            wanted = ", ".join(map(str, sizes)) + "," * (len(sizes) == 1)
-            raise ValueError(
-                f"Expected `{argument}` to have the shape ({wanted}), but got {shape}."
-            )
+    fits = len(sizes) == value.ndim and all(
+        isinstance(size, str) or size == found
+        for size, found in zip(sizes, value.shape, strict=True)
+    )
+    if sizes and not fits:
+        wanted = ", ".join(map(str, sizes)) + "," * (len(sizes) == 1)
+        raise ValueError(
+            f"Expected `{argument}` to have the shape ({wanted}), but got {tuple(value.shape)}."
+        )
     return value
 
 
 def whole_tensor(argument: str, value: Tensor, *sizes: int | str) -> Tensor:
     """Convert a tensor of whole numbers to int64, and check its shape.
-
-    Args:
-        argument: Name of the argument, for the error message.
-        value: The value that the user gave.
-        *sizes: As for `any_tensor`.
-
-    Returns:
-        The tensor, int64.
 
     Raises:
         TypeError: If it is not a tensor, or not of whole numbers.
@@ -265,14 +186,6 @@ def whole_tensor(argument: str, value: Tensor, *sizes: int | str) -> Tensor:
 def real_tensor(argument: str, value: Tensor, *sizes: int | str) -> Tensor:
     """Check that a value is a tensor of real numbers and has the given shape.
 
-    Args:
-        argument: Name of the argument, for the error message.
-        value: The value that the user gave.
-        *sizes: As for `any_tensor`.
-
-    Returns:
-        The same.
-
     Raises:
         TypeError: If it is not a tensor, or of complex numbers.
         ValueError: If it has another shape.
@@ -288,14 +201,6 @@ def real_tensor(argument: str, value: Tensor, *sizes: int | str) -> Tensor:
 
 def dimension(argument: str, value: SupportsIndex, of: Tensor) -> int:
     """Convert a dimension of a tensor, which may be counted from the last, to one from the first.
-
-    Args:
-        argument: Name of the argument, for the error message.
-        value: The value that the user gave.
-        of: The tensor.
-
-    Returns:
-        The dimension, 0 or more.
 
     Raises:
         TypeError: If it is not a whole number.
@@ -315,14 +220,7 @@ def dimension(argument: str, value: SupportsIndex, of: Tensor) -> int:
 
 
 def tensors(argument: str, values: Iterable[Tensor]) -> list[Tensor]:
-    """Check that values are tensors, at least one.
-
-    Args:
-        argument: Name of the argument, for the error message.
-        values: The values that the user gave; a tensor stands for itself.
-
-    Returns:
-        A list of them.
+    """List tensors, of which there must be at least one; a tensor stands for itself.
 
     Raises:
         TypeError: If they are not tensors.
@@ -336,3 +234,20 @@ def tensors(argument: str, values: Iterable[Tensor]) -> list[Tensor]:
     if not found:
         raise ValueError(f"Expected `{argument}` to hold at least one tensor, but got none.")
     return [any_tensor(f"{argument}[{i}]", value) for i, value in enumerate(found)]
+
+
+def plain_value(value: Any) -> Any:
+    """Convert what NumPy and pandas have for numbers and lists, also within lists and mappings.
+
+    A checkpoint that holds such objects does not load with ``weights_only=True``.
+
+    Example:
+        >>> import numpy as np
+        >>> plain_value({"betas": (np.float64(0.9), 0.99), "sizes": np.array([3, 4])})
+        {'betas': (0.9, 0.99), 'sizes': [3, 4]}
+    """
+    if isinstance(value, dict):
+        return {name: plain_value(part) for name, part in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(plain_value, value))
+    return value.tolist() if hasattr(value, "tolist") and not isinstance(value, Tensor) else value
