@@ -139,13 +139,10 @@ def _copy_windows(
 ) -> Tensor:
     height, width = images.shape[-2:]
     moved = torch.zeros(images.shape, dtype=images.dtype)
-    never = [False] * len(images)
-    flips = zip(
-        *(never if flip is None else flip.tolist() for flip in (flip_x, flip_y)), strict=True
-    )
-    offsets = zip(x.int().tolist(), y.int().tolist(), strict=True)
-    for image, target, (dx, dy), (mirror_x, mirror_y) in zip(
-        images, moved, offsets, flips, strict=True
+    offsets = x.int().tolist(), y.int().tolist()
+    mirrors = ([False] * len(images) if f is None else f.tolist() for f in (flip_x, flip_y))
+    for image, target, dx, dy, mirror_x, mirror_y in zip(
+        images, moved, *offsets, *mirrors, strict=True
     ):
         columns, to_columns = _window(dx, width, mirror_x)
         rows, to_rows = _window(dy, height, mirror_y)

@@ -22,7 +22,7 @@ def brightness_matrices(factor: Tensor, channels: int = 3) -> Tensor:
         >>> brightness_matrices(torch.tensor([0.5]), channels=1)
         tensor([[[0.5000, 0.0000]]])
     """
-    return _matrices(factor, torch.zeros_like(factor), 0.0, channels)
+    return _matrices(factor, torch.zeros_like(factor), channels)
 
 
 def contrast_matrices(factor: Tensor, mean: Tensor, channels: int = 3) -> Tensor:
@@ -40,7 +40,7 @@ def contrast_matrices(factor: Tensor, mean: Tensor, channels: int = 3) -> Tensor
         >>> contrast_matrices(torch.tensor([0.5]), torch.tensor([0.2]), channels=1)
         tensor([[[0.5000, 0.1000]]])
     """
-    return _matrices(factor, (1 - factor) * mean, 0.0, channels)
+    return _matrices(factor, (1 - factor) * mean, channels)
 
 
 def saturation_matrices(factor: Tensor) -> Tensor:
@@ -56,7 +56,9 @@ def saturation_matrices(factor: Tensor) -> Tensor:
         >>> saturation_matrices(torch.tensor([0.0]))[0, 0]
         tensor([0.2989, 0.5870, 0.1140, 0.0000])
     """
-    return _matrices(factor, torch.zeros_like(factor), 1 - factor, 3)
+    matrices = _matrices(factor, torch.zeros_like(factor), 3)
+    matrices[:, :, :3] += torch.stack([(1 - factor) * weight for weight in _LUMA], -1)[:, None]
+    return matrices
 
 
 def hue_matrices(shift: Tensor) -> Tensor:
@@ -272,12 +274,6 @@ def _kinds(sector: Tensor) -> Tensor:
     return torch.bitwise_right_shift(0b11_01_01_10_00_00_11_01_01_10_00, sectors).bitwise_and_(3)
 
 
-def _matrices(factor: Tensor, offset: Tensor, gray: float | Tensor, channels: int) -> Tensor:
-    matrices = factor.new_zeros(len(factor), channels, channels + 1)
-    for channel in range(channels):
-        for source in range(channels):
-            if channels == 3:
-                matrices[:, channel, source] = gray * _LUMA[source]
-        matrices[:, channel, channel] += factor
-        matrices[:, channel, -1] = offset
-    return matrices
+def _matrices(factor: Tensor, offset: Tensor, channels: int) -> Tensor:
+    linear = factor[:, None, None] * torch.eye(channels, dtype=factor.dtype, device=factor.device)
+    return torch.cat([linear, offset[:, None, None].expand(-1, channels, 1)], -1)

@@ -51,11 +51,7 @@ def first_alike(hashes: Tensor) -> Tensor:
         >>> first_alike(torch.tensor([7, 5, 7, 7]))
         tensor([0, 1, 0, 0])
     """
-    order = torch.argsort(hashes, stable=True)
-    ordered = hashes[order]
-    starts = torch.ones_like(ordered, dtype=torch.bool)
-    starts[1:] = ordered[1:] != ordered[:-1]
-    run = starts.long().cumsum(0) - 1
-    firsts = torch.empty_like(order)
-    firsts[order] = order[starts][run]
-    return firsts
+    _, group = torch.unique(hashes, return_inverse=True)
+    position = torch.arange(len(hashes), device=hashes.device)
+    firsts = position.new_full(hashes.shape, len(hashes))
+    return firsts.scatter_reduce_(0, group, position, "amin")[group]
