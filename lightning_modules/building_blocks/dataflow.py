@@ -3,9 +3,9 @@
 import copy
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import fx, nn
@@ -15,6 +15,7 @@ from .initializations import WEIGHT_LAYERS
 from .surgery import parts
 
 Kind = Literal["weight", "normalization", "activation", "other", "input", "output"]
+Direction = Literal["before", "after"]
 Mode = Literal["eval", "train", "registered"]
 
 ELEMENTWISE_ACTIVATIONS: tuple[type[nn.Module], ...] = tuple(
@@ -44,32 +45,20 @@ class Step:
     before: "list[Step]" = field(default_factory=list)
     after: "list[Step]" = field(default_factory=list)
 
-    def nearest(self, direction: Literal["before", "after"]) -> "list[Step]":
-        """Return the first calls on each path other than reshaping, pooling, adding or dropout."""
-        found, seen, waiting = [], {id(self)}, list(getattr(self, direction))
+    def reached(self, direction: Direction, through: Sequence[Kind]) -> "Iterator[Step]":
+        """Yield the calls on each path, nearest first, up to one of a kind not in ``through``."""
+        seen, waiting = {self}, list(getattr(self, direction))
         while waiting:
             step = waiting.pop(0)
-            if id(step) in seen:
-                continue
-            seen.add(id(step))
-            if step.kind == "other":
-                waiting += getattr(step, direction)
-            else:
-                found.append(step)
-        return found
+            if step not in seen:
+                seen.add(step)
+                yield step
+                if step.kind in through:
+                    waiting += getattr(step, direction)
 
-    def feeds_weights(self) -> bool:
-        """Whether this call's output reaches a weight layer."""
-        seen, waiting = {id(self)}, list(self.after)
-        while waiting:
-            step = waiting.pop()
-            if id(step) in seen:
-                continue
-            if step.kind == "weight":
-                return True
-            seen.add(id(step))
-            waiting += step.after
-        return False
+    def nearest(self, direction: Direction) -> "list[Step]":
+        """Return the first calls on each path other than reshaping, pooling, adding or dropout."""
+        return [step for step in self.reached(direction, ["other"]) if step.kind != "other"]
 
 
 class Dataflow:
@@ -109,7 +98,10 @@ class Dataflow:
 
     def is_output(self, layer: nn.Module) -> bool:
         """Whether no weight layer follows one of the layer's calls."""
-        return any(not call.feeds_weights() for call in self.calls.get(layer, ()))
+        return any(
+            all(step.kind != "weight" for step in call.reached("after", get_args(Kind)))
+            for call in self.calls.get(layer, ())
+        )
 
     def activation_before(self, layer: nn.Module) -> nn.Module | None:
         """Return the activation that feeds the layer; None if its inputs differ."""
@@ -119,15 +111,10 @@ class Dataflow:
 
     def activation_after(self, layer: nn.Module) -> nn.Module | None:
         """Return the first activation that the layer feeds, through normalisations or not."""
-        waiting = [step for call in self.calls.get(layer, ()) for step in call.nearest("after")]
-        seen: set[int] = set()
-        while waiting:
-            step = waiting.pop(0)
-            if step.kind == "activation":
-                return step.module
-            if step.kind == "normalization" and id(step) not in seen:
-                seen.add(id(step))
-                waiting += step.nearest("after")
+        for call in self.calls.get(layer, ()):
+            for step in call.reached("after", ["other", "normalization"]):
+                if step.kind == "activation":
+                    return step.module
         return None
 
 
