@@ -23,34 +23,25 @@ _BATCH = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _INSTANCE = (None, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
 
-class ChannelRMSNorm(nn.Module):
+class ChannelRMSNorm(nn.RMSNorm):
     r"""Divide each position's channels by their root mean square, :math:`\sqrt{E[x^2]+\epsilon}`.
-
-    Args:
-        channels: Number of channels.
-        eps: Added under the root; None uses the machine epsilon of the dtype.
-        affine: Whether each channel has a learnt scale.
 
     Example:
         >>> import torch
-        >>> ChannelRMSNorm(2, affine=False)(torch.tensor([[[[3.0]], [[4.0]]]])).flatten()
+        >>> norm = ChannelRMSNorm(2, elementwise_affine=False)
+        >>> norm(torch.tensor([[[[3.0]], [[4.0]]]])).flatten()
         tensor([0.8485, 1.1314])
 
     Reference:
         Zhang and Sennrich 2019, "Root mean square layer normalization", equation 4.
     """
 
-    def __init__(self, channels: int, eps: float | None = None, affine: bool = True) -> None:
-        super().__init__()
-        self.norm = nn.RMSNorm(channels, eps=eps, elementwise_affine=affine)
-
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``x`` of shape ``(N, C, ...)``."""
-        if self.norm.weight is not None:
+        if self.weight is not None:
             # Mixed precision casts the images only, which torch handles slowly, with a warning.
-            x = x.to(self.norm.weight.dtype)
-        normalized: Tensor = self.norm(x.movedim(1, -1)).movedim(-1, 1)
-        return normalized
+            x = x.to(self.weight.dtype)
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 def cancels_bias(norm: str) -> bool:
@@ -79,8 +70,6 @@ def make_norm(norm: str, width: int, *, dims: int, options: Options | None = Non
         0.01
     """
     choose("norm", norm, dict.fromkeys(NORMALIZATIONS))
-    if not 0 <= dims < len(_BATCH):
-        raise ValueError(f"Expected `dims` from 0 to {len(_BATCH) - 1}, but got {dims}.")
     if norm == "none":
         return nn.Identity()
     given = dict(options or {})
@@ -107,10 +96,8 @@ def make_norm(norm: str, width: int, *, dims: int, options: Options | None = Non
                 "Expected `norm` other than 'instance' for dense layers, because one sample has "
                 'one value of each feature: use "layer" or "batch".'
             )
-        case "rms" if dims:
-            return ChannelRMSNorm(width, **given)
         case "rms":
-            return nn.RMSNorm(width, **_elementwise(given))
+            return (ChannelRMSNorm if dims else nn.RMSNorm)(width, **_elementwise(given))
         case _:
             raise ValueError(f"Expected `norm` to be one of {NORMALIZATIONS}, but got {norm!r}.")
 

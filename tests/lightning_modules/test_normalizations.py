@@ -125,12 +125,6 @@ def test_each_rank_has_torchs_own_normalization(norm, dims, oracle):
     torch.testing.assert_close(made(x), oracle(x))
 
 
-@pytest.mark.parametrize("dims", [-1, 4])
-def test_other_ranks_are_refused(dims):
-    with pytest.raises(ValueError, match=f"`dims` from 0 to 3, but got {dims}"):
-        make_norm("batch", 4, dims=dims)
-
-
 def test_groups_of_one_feature_are_refused_in_dense_layers():
     with pytest.raises(ValueError, match="`groups` in `norm_options` to be below the width 8"):
         make_norm("group", 8, dims=0, options={"groups": 8})
