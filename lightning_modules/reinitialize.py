@@ -1,22 +1,14 @@
 """Reinitialise an existing network."""
 
-import copy
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from .building_blocks.choices import Options
 from .building_blocks.dataflow import Dataflow
-from .building_blocks.initializations import (
-    WEIGHT_LAYERS,
-    WeightLayer,
-    check_init,
-    initialize,
-)
+from .building_blocks.initializations import WEIGHT_LAYERS, WeightLayer, check_init, initialize
 from .building_blocks.surgery import check_network, copied, parts, refuse_tied_weights
 
 
@@ -74,32 +66,14 @@ def reinitialize(
         for layer in layers:
             layer.reset_parameters()
     else:
-        _initialize(network, layers, init, init_options)
+        flow = Dataflow(network)
+        around = [
+            WeightLayer(layer, flow.activation_before(layer), flow.activation_after(layer))
+            for layer in layers
+        ]
+        initialize(around, init, init_options)
     _report(network, kept)
     return network
-
-
-def _initialize(
-    network: nn.Module, layers: Sequence[nn.Module], init: str, options: Options | None
-) -> None:
-    flow = Dataflow(network)
-    # Orthogonal initialisation is not available in half precision.
-    half = [layer for layer in layers if layer.weight.dtype in (torch.float16, torch.bfloat16)]
-    single = {layer: copy.deepcopy(layer).float() for layer in half}
-    initialize(
-        [
-            WeightLayer(
-                single.get(layer, layer),
-                flow.activation_before(layer),
-                flow.activation_after(layer),
-            )
-            for layer in layers
-        ],
-        init,
-        options,
-    )
-    for layer, made in single.items():
-        layer.load_state_dict(made.state_dict())
 
 
 def _refuse_parametrized(network: nn.Module) -> None:

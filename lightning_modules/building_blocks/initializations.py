@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -9,24 +10,24 @@ from torch import nn
 
 from ...functional.choices import choose
 from ...functional.initialization import depth_preserving_gain
+from ...functional.precision import at_least_single
 from .choices import Options
 
-INITIALIZATIONS = (
-    "auto",
-    "default",
-    "kaiming_normal",
-    "kaiming_uniform",
-    "xavier_normal",
-    "xavier_uniform",
-    "lecun_normal",
-    "lecun_uniform",
-    "orthogonal",
-    "lsuv",
-    "normal",
-    "constant",
-    "zeros",
-    "ones",
-)
+_FILLS: dict[str, Callable[..., Any]] = {
+    "kaiming_normal": nn.init.kaiming_normal_,
+    "kaiming_uniform": nn.init.kaiming_uniform_,
+    "xavier_normal": nn.init.xavier_normal_,
+    "xavier_uniform": nn.init.xavier_uniform_,
+    "lecun_normal": partial(nn.init.kaiming_normal_, nonlinearity="linear"),
+    "lecun_uniform": partial(nn.init.kaiming_uniform_, nonlinearity="linear"),
+    "orthogonal": nn.init.orthogonal_,
+    "lsuv": nn.init.orthogonal_,
+    "normal": partial(nn.init.normal_, std=0.01),
+    "constant": partial(nn.init.constant_, val=0.0),
+    "zeros": nn.init.zeros_,
+    "ones": nn.init.ones_,
+}
+INITIALIZATIONS = ("auto", "default", *_FILLS)
 WEIGHT_LAYERS = (
     nn.Linear,
     nn.Conv1d,
@@ -170,29 +171,11 @@ def _fill(
     options: Options,
     gain: Callable[[nn.Module | None], float],
 ) -> None:
-    slope = 1.0 if after is None else negative_slope(after) or 0.0
-    match init:
-        case "kaiming_normal":
-            nn.init.kaiming_normal_(weight, a=slope)
-        case "kaiming_uniform":
-            nn.init.kaiming_uniform_(weight, a=slope)
-        case "xavier_normal":
-            nn.init.xavier_normal_(weight)
-        case "xavier_uniform":
-            nn.init.xavier_uniform_(weight)
-        case "lecun_normal":
-            nn.init.kaiming_normal_(weight, nonlinearity="linear")
-        case "lecun_uniform":
-            nn.init.kaiming_uniform_(weight, nonlinearity="linear")
-        case "orthogonal" | "lsuv":
-            nn.init.orthogonal_(weight, gain(after))
-        case "normal":
-            nn.init.normal_(weight, **{"std": 0.01, **options})
-        case "constant":
-            nn.init.constant_(weight, **{"val": 0.0, **options})
-        case "zeros":
-            nn.init.zeros_(weight)
-        case "ones":
-            nn.init.ones_(weight)
-        case _:
-            raise ValueError(f"Expected `init` to be one of {INITIALIZATIONS}, but got {init!r}.")
+    fill = _FILLS[init]
+    if fill in (nn.init.kaiming_normal_, nn.init.kaiming_uniform_):
+        fill(weight, a=1.0 if after is None else negative_slope(after) or 0.0)
+    elif fill is nn.init.orthogonal_:
+        # Not available in half precision.
+        weight.detach().copy_(fill(at_least_single(weight.detach()), gain(after)))
+    else:
+        fill(weight, **options)

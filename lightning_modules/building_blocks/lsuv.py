@@ -1,6 +1,6 @@
 """Layer-sequential unit-variance initialisation, on a batch of data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -11,6 +11,8 @@ from .initializations import WEIGHT_LAYERS
 _DROPOUTS = (
     nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout
 )  # fmt: skip
+_TOLERANCE = 0.02
+_MAX_ITERATIONS = 10
 
 
 @torch.no_grad()
@@ -18,8 +20,6 @@ def lsuv_(
     network: nn.Module,
     x: Tensor,
     *,
-    tolerance: float = 0.02,
-    max_iterations: int = 10,
     reduce: Callable[[Tensor], Any] = lambda variance: variance,
 ) -> None:
     """Scale each weight layer, in running order, to outputs of variance 1.
@@ -30,8 +30,6 @@ def lsuv_(
     Args:
         network: Modified in place.
         x: One batch of inputs of the network.
-        tolerance: Accepted difference of the variance from 1.
-        max_iterations: Maximum number of rescalings of each layer.
         reduce: Averages over ranks, so that all ranks scale equally.
 
     Reference:
@@ -39,13 +37,14 @@ def lsuv_(
     """
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
     resting = [m for m in network.modules() if isinstance(m, _DROPOUTS) and m.training]
+    layers = [m for m in network.modules() if isinstance(m, WEIGHT_LAYERS)]
     for module in resting:
         module.eval()
     try:
-        for layer in _layers_in_running_order(network, x):
-            for _ in range(max_iterations):
-                variance = torch.as_tensor(reduce(_output_variance(network, layer, x)))
-                if not variance > 0 or abs(variance - 1) <= tolerance:
+        for layer in _variances(network, layers, x):
+            for _ in range(_MAX_ITERATIONS):
+                variance = torch.as_tensor(reduce(_variances(network, [layer], x)[layer]))
+                if not variance > 0 or abs(variance - 1) <= _TOLERANCE:
                     break
                 layer.weight.div_(variance.sqrt())
     finally:
@@ -55,26 +54,17 @@ def lsuv_(
             buffer.copy_(buffers[name])
 
 
-def _layers_in_running_order(network: nn.Module, x: Tensor) -> list[Any]:
-    order: list[nn.Module] = []
-    layers = [m for m in network.modules() if isinstance(m, WEIGHT_LAYERS)]
-    hooks = [
-        layer.register_forward_hook(lambda module, args, output: order.append(module))
-        for layer in layers
-    ]
+def _variances(network: nn.Module, layers: Iterable[Any], x: Tensor) -> dict[Any, Tensor]:
+    """Return the variance of the outputs of each layer's first call, in running order."""
+    found: dict[Any, Tensor] = {}
+
+    def keep(layer: nn.Module, args: Any, outputs: Tensor) -> None:
+        found.setdefault(layer, outputs.float().var())
+
+    hooks = [layer.register_forward_hook(keep) for layer in layers]
     try:
         network(x)
     finally:
         for hook in hooks:
             hook.remove()
-    return list(dict.fromkeys(order))
-
-
-def _output_variance(network: nn.Module, layer: nn.Module, x: Tensor) -> Tensor:
-    found: list[Tensor] = []
-    hook = layer.register_forward_hook(lambda module, args, out: found.append(out.float().var()))
-    try:
-        network(x)
-    finally:
-        hook.remove()
-    return found[0]
+    return found
