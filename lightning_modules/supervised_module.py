@@ -31,9 +31,7 @@ from .building_blocks.optimizers import check_optimizer, make_optimizer
 from .building_blocks.regularization import (
     L1Mode,
     L2Mode,
-    has_penalty,
-    penalty,
-    regularize_steps,
+    Regularization,
     regularized_weights,
     weights_of,
 )
@@ -97,10 +95,10 @@ class SupervisedModule(LightningModule):
         channels_last: bool = False,
     ) -> None:
         super().__init__()
-        _check_numbers(lr=lr, warmup=warmup, l1=l1, l2=l2)
+        number("lr", lr, above=0)
+        number("warmup", warmup, least=0)
         choose("scheduler", scheduler, dict.fromkeys(SCHEDULES))
-        choose("l1_mode", l1_mode, {"proximal": 0, "penalty": 0})
-        choose("l2_mode", l2_mode, {"decoupled": 0, "penalty": 0})
+        self.regularization = Regularization(l1, l1_mode, l2, l2_mode)
         check_optimizer(optimizer, optimizer_options or {}, l2)
         self._save_plain_hyperparameters(inspect.currentframe())
         self.optimizer, self.scheduler = optimizer, scheduler
@@ -109,9 +107,6 @@ class SupervisedModule(LightningModule):
         self.optimizer_options = plain_value(dict(optimizer_options or {}))
         self.scheduler_options = plain_value(dict(scheduler_options or {}))
         self.warmup = warmup
-        self.regularization: dict[str, Any] = {
-            "l1": l1, "l1_mode": l1_mode, "l2": l2, "l2_mode": l2_mode
-        }  # fmt: skip
         self.channels_last = channels_last
         self.network = self._checked_network(network)
         self.compute_loss = self.configure_loss()
@@ -198,9 +193,8 @@ class SupervisedModule(LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of the batch, including penalties."""
         loss = self._step(batch, "train")
-        if has_penalty(**self.regularization) and (weights := regularized_weights(self.network)):
-            loss = loss + penalty(weights, **self.regularization)
-        return loss
+        penalty = self.regularization.penalty(self.network)
+        return loss if penalty is None else loss + penalty
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Update the validation metrics."""
@@ -270,7 +264,7 @@ class SupervisedModule(LightningModule):
         """Log the epoch's metrics."""
         self._restore_epoch()
         self._log_epoch("train")
-        if self.regularization["l1"] and (weights := regularized_weights(self.network)):
+        if self.regularization.l1 and (weights := regularized_weights(self.network)):
             self.log("zero_weights", zero_fraction(weights))
 
     def on_validation_epoch_end(self) -> None:
@@ -303,7 +297,7 @@ class SupervisedModule(LightningModule):
             trainable,
             self.lr,
             self.optimizer_options,
-            l2=self.regularization["l2"],
+            l2=self.regularization.l2,
         )
         self._regularize(made)
         self._regularized = made
@@ -326,7 +320,7 @@ class SupervisedModule(LightningModule):
                     config.monitor, config.frequency = "train_loss", 1
 
     def _regularize(self, optimizer: Optimizer) -> None:
-        regularize_steps(optimizer, weights_of(self.network), **self.regularization)
+        self.regularization.regularize_steps(optimizer, weights_of(self.network))
 
     def _total_steps(self) -> int:
         if not needs_total_steps(self.scheduler, self.warmup):
@@ -413,9 +407,3 @@ def _pair(batch: Any) -> tuple[Tensor, Tensor]:
         )
     x, y = batch
     return x, y
-
-
-def _check_numbers(*, lr: float, warmup: float, l1: float, l2: float) -> None:
-    number("lr", lr, above=0)
-    for name, value in (("warmup", warmup), ("l1", l1), ("l2", l2)):
-        number(name, value, least=0)

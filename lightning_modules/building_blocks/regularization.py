@@ -1,19 +1,20 @@
 """L1 and L2 on the weights of a module, in the loss or in the optimiser's step."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ...functional.arguments import number
+from ...functional.choices import choose
 from ...functional.penalties import decay_, l1_penalty, l2_penalty, soft_threshold_
 
 L1Mode = Literal["proximal", "penalty"]
 L2Mode = Literal["decoupled", "penalty"]
-
-
 _NORMALIZATIONS = (
     nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm
 )  # fmt: skip
@@ -39,49 +40,57 @@ def regularized_weights(module: nn.Module) -> list[nn.Parameter]:
     return [weight for weight in weights_of(module) if weight.requires_grad]
 
 
-def has_penalty(*, l1: float, l1_mode: L1Mode, l2: float, l2_mode: L2Mode) -> bool:
-    """Whether anything is added to the training loss."""
-    return bool(l1 and l1_mode == "penalty") or bool(l2 and l2_mode == "penalty")
+@dataclass(frozen=True)
+class Regularization:
+    """L1 and L2 of a module's weights, each in the training loss or in the optimiser's steps.
 
-
-def penalty(
-    weights: Sequence[Tensor], *, l1: float, l1_mode: L1Mode, l2: float, l2_mode: L2Mode
-) -> Tensor:
-    """Compute the penalty that is added to the training loss."""
-    first = l1 * l1_penalty(weights) if l1_mode == "penalty" else 0.0
-    second = l2 * l2_penalty(weights) if l2_mode == "penalty" else 0.0
-    return torch.as_tensor(first + second)
-
-
-def regularize_steps(
-    optimizer: Optimizer,
-    weights: Sequence[Tensor],
-    *,
-    l1: float,
-    l1_mode: L1Mode,
-    l2: float,
-    l2_mode: L2Mode,
-) -> None:
-    """Make each step of the optimiser decay the weights before it and shrink them after it.
-
-    Both use the learning rate of the step and skip weights without a gradient, as torch's own
-    optimisers do. The decay happens after the gradients are computed, also in a step with a
-    closure, which computes them itself. A step that mixed precision skips does neither.
+    Raises:
+        ValueError: If a mode is unknown or a factor negative.
+        TypeError: If a factor is not a number.
     """
-    if l2 and l2_mode == "decoupled":
+
+    l1: float
+    l1_mode: L1Mode
+    l2: float
+    l2_mode: L2Mode
+
+    def __post_init__(self) -> None:
+        number("l1", self.l1, least=0)
+        number("l2", self.l2, least=0)
+        choose("l1_mode", self.l1_mode, dict.fromkeys(get_args(L1Mode)))
+        choose("l2_mode", self.l2_mode, dict.fromkeys(get_args(L2Mode)))
+
+    def penalty(self, module: nn.Module) -> Tensor | None:
+        """Compute what is added to the training loss, if anything."""
+        l1 = self.l1 if self.l1_mode == "penalty" else 0.0
+        l2 = self.l2 if self.l2_mode == "penalty" else 0.0
+        weights = regularized_weights(module) if l1 or l2 else []
+        if not weights:
+            return None
+        first = l1 * l1_penalty(weights) if l1 else 0.0
+        second = l2 * l2_penalty(weights) if l2 else 0.0
+        return torch.as_tensor(first + second)
+
+    def regularize_steps(self, optimizer: Optimizer, weights: Sequence[Tensor]) -> None:
+        """Make each step of the optimiser decay the weights before it and shrink them after it.
+
+        Both use the learning rate of the step and skip weights without a gradient, as torch's own
+        optimisers do. The decay happens after the gradients are computed, also in a step with a
+        closure, which computes them itself. A step that mixed precision skips does neither.
+        """
 
         def decay(optimizer: Optimizer) -> None:
             for lr, members in _by_rate(optimizer, weights):
-                decay_(members, lr * l2)
-
-        optimizer.register_step_pre_hook(partial(_before_update, decay))
-    if l1 and l1_mode == "proximal":
+                decay_(members, lr * self.l2)
 
         def shrink(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
             for lr, members in _by_rate(optimizer, weights):
-                soft_threshold_(members, lr * l1)
+                soft_threshold_(members, lr * self.l1)
 
-        optimizer.register_step_post_hook(shrink)
+        if self.l2 and self.l2_mode == "decoupled":
+            optimizer.register_step_pre_hook(partial(_before_update, decay))
+        if self.l1 and self.l1_mode == "proximal":
+            optimizer.register_step_post_hook(shrink)
 
 
 def _before_update(
