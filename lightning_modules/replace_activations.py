@@ -11,17 +11,6 @@ from .building_blocks.choices import Options
 from .building_blocks.dataflow import ELEMENTWISE_ACTIVATIONS, function_name, trace
 from .building_blocks.surgery import check_network, copied, parts, replace_modules
 
-# The handle of a hook refers to the dictionary that holds it, so whole dictionaries are moved.
-_HOOKS = (
-    "_forward_hooks",
-    "_forward_hooks_with_kwargs",
-    "_forward_hooks_always_called",
-    "_forward_pre_hooks",
-    "_forward_pre_hooks_with_kwargs",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-)
-
 
 def replace_activations(
     network: nn.Module,
@@ -111,10 +100,11 @@ def _successor(old: nn.Module, new: nn.Module, like: Tensor | None) -> nn.Module
     trainable = [parameter.requires_grad for parameter in old.parameters()]
     if trainable and not any(trainable):
         new.requires_grad_(False)
-    for name in _HOOKS:
-        hooks = old.__dict__[name]
-        hooks.update(new.__dict__[name])
-        new.__dict__[name] = hooks
+    for name, hooks in old.__dict__.items():
+        if name.startswith(("_forward_", "_backward_")) and "_hooks" in name:
+            # The handle of a hook refers to the dictionary that holds it, which therefore moves.
+            hooks.update(new.__dict__[name])
+            new.__dict__[name] = hooks
     if old._is_full_backward_hook is not None:
         new._is_full_backward_hook = old._is_full_backward_hook
     return new

@@ -5,7 +5,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import fx, nn
@@ -238,15 +238,6 @@ def function_name(node: fx.Node) -> str:
     return getattr(node.target, "__name__", "") if node.op == "call_function" else ""
 
 
-def _hooks(module: nn.Module) -> tuple[dict[int, Any], ...]:
-    return (
-        module._forward_pre_hooks,
-        module._forward_hooks,
-        module._backward_pre_hooks,
-        module._backward_hooks,
-    )
-
-
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         known = isinstance(m, (*WEIGHT_LAYERS, *ELEMENTWISE_ACTIVATIONS)) or is_normalization(m)
@@ -263,8 +254,10 @@ def trace(module: nn.Module, *, training: bool = False) -> fx.Graph | None:
     try:
         twin = copy.deepcopy(module, {id(p): p for p in module.parameters()}).train(training)
         for part in twin.modules():
-            for hooks in _hooks(part):
-                hooks.clear()
+            part._forward_pre_hooks.clear()
+            part._forward_hooks.clear()
+            part._backward_pre_hooks.clear()
+            part._backward_hooks.clear()
         defaults = {
             name: parameter.default
             for name, parameter in inspect.signature(twin.forward).parameters.items()
