@@ -5,9 +5,10 @@ from typing import Any
 
 from torch import Tensor
 
+from ..functional.arguments import whole_number
 from .building_blocks.choices import Options
 from .building_blocks.images import check_images, check_positions, convolutional_network
-from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one, check_widths
+from .building_blocks.recipe import NormPosition, Recipe, check_widths
 from .classifier import Classifier
 
 
@@ -56,7 +57,7 @@ class ConvNetClassifier(Classifier):
         dropout: float = 0.0,
         **training: Any,
     ) -> None:
-        check_at_least_one(in_channels=in_channels)
+        whole_number("in_channels", in_channels)
         check_widths(channels=channels)
         recipe = Recipe(
             activation,

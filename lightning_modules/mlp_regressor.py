@@ -5,9 +5,10 @@ from typing import Any
 
 from torch import Tensor
 
+from ..functional.arguments import whole_number
 from .building_blocks.choices import Options
 from .building_blocks.dense import check_features, dense_network
-from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one, check_widths
+from .building_blocks.recipe import NormPosition, Recipe, check_widths
 from .regressor import Regressor
 
 
@@ -56,7 +57,8 @@ class MLPRegressor(Regressor):
         dropout: float = 0.0,
         **training: Any,
     ) -> None:
-        check_at_least_one(in_features=in_features, out_features=out_features)
+        whole_number("in_features", in_features)
+        whole_number("out_features", out_features)
         check_widths(hidden=hidden)
         recipe = Recipe(
             activation,

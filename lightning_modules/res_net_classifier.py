@@ -4,9 +4,10 @@ from typing import Any
 
 from torch import Tensor
 
+from ..functional.arguments import whole_number
 from .building_blocks.choices import Options
 from .building_blocks.images import check_images, check_positions
-from .building_blocks.recipe import Recipe, check_at_least_one
+from .building_blocks.recipe import Recipe
 from .building_blocks.residual import (
     Depth,
     ResidualNetwork,
@@ -76,7 +77,8 @@ class ResNetClassifier(Classifier):
         **training: Any,
     ) -> None:
         check_residual(depth, stem)
-        check_at_least_one(in_channels=in_channels, width=width)
+        whole_number("in_channels", in_channels)
+        whole_number("width", width)
         recipe = Recipe(
             activation,
             activation_options,

@@ -5,10 +5,18 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from ..functional.arguments import whole_number
 from ..functional.choices import choose
 from .building_blocks.choices import Options
-from .building_blocks.recipe import NormPosition, Recipe, check_at_least_one, check_widths
-from .building_blocks.text import bag_network, check_text, check_tokens, convolution_network
+from .building_blocks.recipe import NormPosition, Recipe, check_widths
+from .building_blocks.text import (
+    MaxOverTimeConvolutions,
+    NgramBag,
+    bag_network,
+    check_text,
+    check_tokens,
+    convolution_network,
+)
 from .classifier import Classifier
 
 
@@ -79,11 +87,9 @@ class TextClassifier(Classifier):
         dropout: float = 0.0,
         **training: Any,
     ) -> None:
-        check_at_least_one(
-            buckets=buckets,
-            embedding_dim=embedding_dim,
-            ngrams=ngrams,
-        )
+        whole_number("buckets", buckets)
+        whole_number("embedding_dim", embedding_dim)
+        whole_number("ngrams", ngrams)
         check_widths(hidden=hidden, channels=channels, kernel_sizes=kernel_sizes)
         check_text(buckets, channels, kernel_sizes)
         recipe = Recipe(
@@ -96,15 +102,19 @@ class TextClassifier(Classifier):
             init_options,
             dropout,
         )
-        words: dict[str, Any] = {
-            "buckets": buckets, "embedding_dim": embedding_dim, "hidden": hidden
-        }  # fmt: skip
         choose("architecture", architecture, {"bag": 0, "conv": 0})
         if architecture == "bag":
-            network = bag_network(num_classes, recipe, ngrams=ngrams, **words)
+            bag = NgramBag(buckets, embedding_dim, ngrams)
+            network = bag_network(bag, hidden, num_classes, recipe)
         else:
-            windows: dict[str, Any] = {"channels": channels, "kernel_sizes": kernel_sizes}
-            network = convolution_network(num_classes, recipe, **windows, **words)
+            maxima = MaxOverTimeConvolutions(
+                buckets,
+                embedding_dim,
+                channels=channels,
+                kernel_sizes=kernel_sizes,
+                bias=recipe.bias,
+            )
+            network = convolution_network(maxima, hidden, num_classes, recipe)
         super().__init__(network, num_classes, **training)
         self._init_scheme = init
 

@@ -108,17 +108,6 @@ def check_share(argument: str, value: float) -> None:
         raise ValueError(f"Expected `{argument}` from 0 to below 1, but got {value}.")
 
 
-def check_at_least_one(**numbers: Any) -> None:
-    """Refuse anything but integers of at least 1.
-
-    Raises:
-        TypeError: If a value is not an integer.
-        ValueError: If a value is below 1.
-    """
-    for name, value in numbers.items():
-        whole_number(name, value)
-
-
 def check_widths(**sequences: Any) -> None:
     """Refuse anything but sequences of integers of at least 1.
 

@@ -79,7 +79,7 @@ class MaxOverTimeConvolutions(nn.Module):
             nn.Conv1d(embedding_dim, width, size, bias=bias)
             for width, size in zip(channels, kernel_sizes, strict=True)
         )
-        self.kernel_sizes = tuple(kernel_sizes)
+        self.kernel_sizes, self.width = tuple(kernel_sizes), sum(channels)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return maxima, ``(N, sum of channels)``, for ``tokens`` of shape ``(N, L)``."""
@@ -97,48 +97,30 @@ class MaxOverTimeConvolutions(nn.Module):
 
 
 def bag_network(
-    num_classes: int,
-    recipe: Recipe,
-    *,
-    buckets: int,
-    embedding_dim: int,
-    ngrams: int,
-    hidden: Sequence[int],
+    bag: NgramBag, hidden: Sequence[int], num_classes: int, recipe: Recipe
 ) -> nn.Sequential:
     """Build a network for token ids, ``(N, L)``: mean of n-gram embeddings, then dense layers."""
-    bag = NgramBag(buckets, embedding_dim, ngrams)
     if recipe.init != "default":
         _initialize_embedding(bag.embedding)
     dropout = [nn.Dropout(recipe.dropout)] if recipe.dropout else []
-    dense = dense_network([embedding_dim, *hidden], num_classes, recipe)
+    dense = dense_network([bag.embedding.embedding_dim, *hidden], num_classes, recipe)
     return nn.Sequential(bag, *dropout, *dense)
 
 
 def convolution_network(
-    num_classes: int,
-    recipe: Recipe,
-    *,
-    buckets: int,
-    embedding_dim: int,
-    channels: Sequence[int],
-    kernel_sizes: Sequence[int],
-    hidden: Sequence[int],
+    maxima: MaxOverTimeConvolutions, hidden: Sequence[int], num_classes: int, recipe: Recipe
 ) -> nn.Sequential:
     """Build a network for token ids, ``(N, L)``: maxima over time, then dense layers.
 
     Normalisation and activation come after the maximum, because before it a normalisation would
     include windows of padding, and because this takes a fraction of the time.
     """
-    found = MaxOverTimeConvolutions(
-        buckets, embedding_dim, channels=channels, kernel_sizes=kernel_sizes, bias=recipe.bias
-    )
-    width = sum(channels)
-    unit = recipe.unit_after(width, dims=0)
-    recipe.initialize([WeightLayer(c, None, unit.activation) for c in found.convolutions])
+    unit = recipe.unit_after(maxima.width, dims=0)
+    recipe.initialize([WeightLayer(c, None, unit.activation) for c in maxima.convolutions])
     if recipe.init != "default":
-        _initialize_embedding(found.embedding)
-    dense = dense_network([width, *hidden], num_classes, recipe, before=unit.feeds)
-    return nn.Sequential(found, *unit.parts, *dense)
+        _initialize_embedding(maxima.embedding)
+    dense = dense_network([maxima.width, *hidden], num_classes, recipe, before=unit.feeds)
+    return nn.Sequential(maxima, *unit.parts, *dense)
 
 
 def check_text(buckets: int, channels: Sequence[int], kernel_sizes: Sequence[int]) -> None:
