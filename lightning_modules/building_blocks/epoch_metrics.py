@@ -61,15 +61,13 @@ class EpochMetrics(nn.Module):
         self._clear()
 
     def _clear(self) -> None:
-        self._losses: list[Tensor] = []
-        self._outputs: list[Tensor] = []
-        self._targets: list[Tensor] = []
+        self._steps: list[tuple[Tensor, ...]] = []  # loss, outputs, targets
         self._entries = self._begun = 0
 
     @property
     def is_empty(self) -> bool:
         """Whether the epoch has no step so far."""
-        return not self._losses and self.loss.update_count == 0
+        return not self._steps and self.loss.update_count == 0
 
     def begin_batch(self) -> None:
         """Mark what is added from now on as part of an unfinished batch."""
@@ -77,27 +75,25 @@ class EpochMetrics(nn.Module):
 
     def add(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
         """Buffer one step's mean loss and its outputs and targets, shape ``(N, ...)``."""
-        if self._entries >= _MAX_ENTRIES or len(self._losses) >= _MAX_STEPS:
+        if self._entries >= _MAX_ENTRIES or len(self._steps) >= _MAX_STEPS:
             self._take_in()
-        kept = [loss.detach(), outputs.detach(), targets]
+        step: tuple[Tensor, ...] = loss.detach(), outputs.detach(), targets
         if outputs.is_cuda:  # a CUDA graph writes its next outputs into the same memory
-            kept = [tensor.clone() for tensor in kept]
-        self._losses.append(kept[0])
-        self._outputs.append(kept[1])
-        self._targets.append(kept[2])
+            step = tuple(tensor.clone() for tensor in step)
+        self._steps.append(step)
         self._entries += outputs.numel()
         self._begun += 1
 
     @torch.no_grad()
     def _take_in(self) -> None:
-        if not self._losses:
+        if not self._steps:
             return
-        losses = torch.stack([loss.reshape(()) for loss in self._losses]).float()
+        each_loss, outputs, targets = zip(*self._steps, strict=True)
+        losses = torch.stack([loss.reshape(()) for loss in each_loss]).float()
         # Created on the device: a copy from the host would synchronise it.
-        counts = torch.stack([losses.new_full((), len(targets)) for targets in self._targets])
+        counts = torch.stack([losses.new_full((), len(batch)) for batch in targets])
         self.loss.update(losses, counts)
-        outputs = self.metric_outputs(torch.cat(self._outputs).float())
-        self.metrics.update(outputs, torch.cat(self._targets))
+        self.metrics.update(self.metric_outputs(torch.cat(outputs).float()), torch.cat(targets))
         self._clear()
 
     def compute(self) -> dict[str, Any]:
@@ -115,25 +111,18 @@ class EpochMetrics(nn.Module):
         Args:
             batch_done: Whether the last batch counts; if not, it is trained on again on resuming.
         """
-        steps = len(self._losses) - (0 if batch_done else min(self._begun, len(self._losses)))
-        if steps == 0 and self.loss.update_count == 0:
+        count = len(self._steps) - (0 if batch_done else min(self._begun, len(self._steps)))
+        if count == 0 and self.loss.update_count == 0:
             return None
-        return {
-            "losses": [loss.cpu() for loss in self._losses[:steps]],
-            "outputs": [outputs.cpu() for outputs in self._outputs[:steps]],
-            "targets": [targets.cpu() for targets in self._targets[:steps]],
-            "metrics": metric_states(self),
-        }
+        steps = [tuple(tensor.cpu() for tensor in step) for step in self._steps[:count]]
+        return {"steps": steps, "metrics": metric_states(self)}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Restore the epoch so far from a checkpoint."""
         self.reset()
         device = self.loss.device
-        self._losses, self._outputs, self._targets = (
-            [tensor.to(device) for tensor in state[name]]
-            for name in ("losses", "outputs", "targets")
-        )
-        self._entries = sum(outputs.numel() for outputs in self._outputs)
+        self._steps = [tuple(tensor.to(device) for tensor in step) for step in state["steps"]]
+        self._entries = sum(outputs.numel() for _, outputs, _ in self._steps)
         restore_metric_states_(self, state["metrics"])
 
     def reset(self) -> None:

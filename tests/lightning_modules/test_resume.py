@@ -83,7 +83,7 @@ def test_a_checkpoint_holds_few_steps_of_a_long_epoch(tmp_path):
     with pytest.raises(InterruptedError):
         trainer.fit(MLPRegressor(3, hidden=(2,)), data)
     so_far = torch.load(path, weights_only=True)["torchvitals_epoch"]["ranks"][0]
-    assert len(so_far["losses"]) == 599 - 2 * 256
+    assert len(so_far["steps"]) == 599 - 2 * 256
 
 
 @pytest.mark.parametrize("step", [14, 10])
