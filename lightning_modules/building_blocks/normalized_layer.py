@@ -31,10 +31,12 @@ class NormalizedLayer(nn.Module):
         (torch.Size([2, 3, 6]), 6)
     """
 
-    def __init__(self, layer: nn.Module, norm: str, norm_options: Options | None = None) -> None:
+    def __init__(self, layer: Any, norm: str, norm_options: Options | None = None) -> None:
         super().__init__()
-        self.dims = spatial_dims(layer)
-        made = make_norm(norm, output_width(layer), dims=self.dims, options=norm_options)
+        dense = isinstance(layer, nn.Linear)
+        self.dims = 0 if dense else len(layer.kernel_size)
+        width = layer.out_features if dense else layer.out_channels
+        made = make_norm(norm, width, dims=self.dims, options=norm_options)
         like = next(layer.parameters())
         self.layer = layer  # first, so that submodules are registered in running order
         self.norm = made.to(device=like.device, dtype=like.dtype)
@@ -76,13 +78,3 @@ class NormalizedLayer(nn.Module):
             if name.partition(".")[0] not in ("layer", "norm"):
                 state_dict[f"{prefix}layer.{name}"] = state_dict.pop(key)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-
-def spatial_dims(layer: Any) -> int:
-    """Return the number of spatial dimensions of a convolution; 0 for a linear layer."""
-    return 0 if isinstance(layer, nn.Linear) else len(layer.kernel_size)
-
-
-def output_width(layer: Any) -> int:
-    """Return the output features of a linear layer or output channels of a convolution."""
-    return int(layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels)
