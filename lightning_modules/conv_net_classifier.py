@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..functional.arguments import whole_number
 from .building_blocks.choices import Options
-from .building_blocks.images import check_images, check_positions, convolutional_network
+from .building_blocks.images import check_images, convolutional_network
 from .building_blocks.recipe import NormPosition, Recipe, check_widths
 from .classifier import Classifier
 
@@ -72,10 +72,8 @@ class ConvNetClassifier(Classifier):
         network = convolutional_network([in_channels, *channels], num_classes, recipe)
         super().__init__(network, num_classes, **training)
         self._init_scheme, self.in_channels = init, in_channels
-        self._norm, self._stride = norm, 2 ** (len(channels) - 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of shape ``(N, num_classes)``."""
         check_images(x, self.in_channels)
-        check_positions(x, self._norm, self._stride)
         return super().forward(x)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..functional.arguments import whole_number
 from .building_blocks.choices import Options
-from .building_blocks.images import check_images, check_positions
+from .building_blocks.images import check_images
 from .building_blocks.recipe import Recipe
 from .building_blocks.residual import (
     Depth,
@@ -94,12 +94,8 @@ class ResNetClassifier(Classifier):
         initialize_residual(network, recipe, zero_init_residual=zero_init_residual)
         super().__init__(network, num_classes, **training)
         self._init_scheme, self.in_channels = init, in_channels
-        self._stem, self._norm = stem, norm
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of shape ``(N, num_classes)``."""
         check_images(x, self.in_channels)
-        large = self._stem == "imagenet"
-        others = ', `stem="cifar"`' if large else ""
-        check_positions(x, self._norm, 32 if large else 8, others=others)
         return super().forward(x)

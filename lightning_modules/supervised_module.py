@@ -223,13 +223,18 @@ class SupervisedModule(LightningModule):
         try:
             outputs: Tensor = self(x)
         except ValueError as error:
-            if "more than 1 value per channel" not in str(error):
-                raise
-            raise ValueError(
-                "Expected a training batch of at least 2 samples, because BatchNorm needs several "
-                f"values, but got {len(x)}. Use a larger `batch_size`, more training data, "
-                '`drop_last=True` in the data loader, or `norm="layer"`.'
-            ) from error
+            if "more than 1 value per channel" in str(error):
+                raise ValueError(
+                    "Expected a training batch of at least 2 samples, because BatchNorm needs "
+                    f"several values, but got {len(x)}. Use a larger `batch_size`, more training "
+                    'data, `drop_last=True` in the data loader, or `norm="layer"`.'
+                ) from error
+            if "more than 1 spatial element" in str(error):
+                raise ValueError(
+                    "Expected larger images, because instance normalisation needs several "
+                    f'positions, but got the shape {tuple(x.shape)}. `norm="group"` needs none.'
+                ) from error
+            raise
         return outputs
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]

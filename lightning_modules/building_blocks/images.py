@@ -37,22 +37,3 @@ def check_images(x: Tensor, in_channels: int) -> None:
             f"Expected images of shape (N, {in_channels}, H, W) with `in_channels={in_channels}`, "
             f"but got {tuple(x.shape)}."
         )
-
-
-def check_positions(x: Tensor, norm: str, stride: int, *, others: str = "") -> None:
-    """Refuse images that a network would reduce to one position for instance normalisation.
-
-    Args:
-        x: Images.
-        norm: Name of the normalisation.
-        stride: Pixels of one side for each position of the last normalisation.
-        others: What else would help.
-
-    Raises:
-        ValueError: If instance normalisation would see a single value of each channel.
-    """
-    if norm == "instance" and max(x.shape[2:]) <= stride:
-        raise ValueError(
-            f'Expected images of more than {stride} pixels for `norm="instance"` in this network, '
-            f'but got {tuple(x.shape)}. Use `norm="group"`{others} or larger images.'
-        )
