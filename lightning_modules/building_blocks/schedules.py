@@ -1,5 +1,6 @@
 """Learning-rate schedules by name, stepped by epoch or by step, with a linear warm-up."""
 
+import math
 from typing import Any
 
 from torch.optim import Optimizer, lr_scheduler
@@ -43,9 +44,6 @@ def make_schedules(
         options: Arguments of the torch class, which override these defaults: ``step_size=30`` and
             ``gamma=0.1`` of ``"step"``, ``gamma=0.95`` of ``"exponential"``; ``"one_cycle"``
             cycles momentum if the optimiser has any.
-
-    Raises:
-        ValueError: If the name is unknown.
     """
     given = dict(options or {})
     warmup_steps = round(warmup * total_steps) if 0 < warmup < 1 else int(warmup)
@@ -60,7 +58,9 @@ def make_schedules(
             monitor = given.pop("monitor", monitor)
             by_epoch = [lr_scheduler.ReduceLROnPlateau(optimizer, **given)]
         case "cosine":
-            return [_by_step(_cosine(optimizer, total_steps, warmup_steps, given))]
+            length = {"T_max": max(1, total_steps - warmup_steps), **given}
+            warmup = warmup_steps if warmup_steps > 1 else 0
+            return [_by_step(_Cosine(optimizer, warmup=warmup, **length))]
         case "one_cycle":
             return [_by_step(_one_cycle(optimizer, total_steps, warmup_steps, given))]
         case unknown:
@@ -71,7 +71,8 @@ def make_schedules(
         every = every_n_epochs if monitor.startswith("val") else 1
         schedules[0] |= {"monitor": monitor, "frequency": every, "strict": False}
     if warmup_steps > 1:
-        schedules.append(_by_step(_warmup(optimizer, warmup_steps)))
+        rise = {"start_factor": 1 / warmup_steps, "total_iters": warmup_steps - 1}
+        schedules.append(_by_step(lr_scheduler.LinearLR(optimizer, **rise)))
     return schedules
 
 
@@ -79,35 +80,26 @@ def _by_step(schedule: Any) -> dict[str, Any]:
     return {"scheduler": schedule, "interval": "step"}
 
 
-def _warmup(optimizer: Optimizer, steps: int) -> lr_scheduler.LinearLR:
-    return lr_scheduler.LinearLR(optimizer, start_factor=1 / steps, total_iters=steps - 1)
-
-
 class _Cosine(lr_scheduler.CosineAnnealingLR):
-    """Cosine schedule that keeps its own length when the state of another one is loaded."""
+    """Linear warm-up, then a cosine that ends with this run, also with the state of another one."""
+
+    def __init__(self, optimizer: Optimizer, *, warmup: int, **options: Any) -> None:
+        self.warmup = warmup
+        super().__init__(optimizer, **options)
+
+    def get_lr(self) -> list[Any]:
+        if self.last_epoch < self.warmup:
+            return [rate * (self.last_epoch + 1) / self.warmup for rate in self.base_lrs]
+        share = (1 + math.cos(math.pi * (self.last_epoch - self.warmup) / self.T_max)) / 2
+        return [self.eta_min + (rate - self.eta_min) * share for rate in self.base_lrs]
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        length = self.T_max
+        end = self.warmup + self.T_max
         super().load_state_dict(state_dict)
-        self.stretch(length)
-
-    def stretch(self, length: int) -> None:
-        """Continue as if it had always had this length: torch derives each rate from the last."""
-        if self.T_max != length:
-            self.T_max = length
-            _set_rates(self.optimizer, self._get_closed_form_lr())
-
-
-class _WarmCosine(lr_scheduler.SequentialLR):
-    """A warm-up, and a cosine that ends with the training run, even if its length has changed."""
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        fall: Any = self._schedulers[1]
-        end, rates = self._milestones[0] + fall.T_max, _rates_of(self.optimizer)
-        super().load_state_dict(state_dict)
-        fall.stretch(end - self._milestones[0])
-        if self.last_epoch < self._milestones[0]:
-            _set_rates(self.optimizer, rates)
+        if self.warmup + self.T_max != end:
+            self.T_max = max(1, end - self.warmup)
+            for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+                group["lr"] = rate
 
 
 class _OneCycle(lr_scheduler.OneCycleLR):
@@ -119,24 +111,6 @@ class _OneCycle(lr_scheduler.OneCycleLR):
         self.__dict__.update(own)
 
 
-def _cosine(optimizer: Optimizer, total: int, warmup: int, given: Options) -> Any:
-    length = {"T_max": max(1, total - warmup), **given}
-    if warmup < 2:
-        return _Cosine(optimizer, **length)
-    rise = _warmup(optimizer, warmup)
-    fall = _Cosine(optimizer, **length)
-    return _WarmCosine(optimizer, [rise, fall], milestones=[warmup])
-
-
-def _rates_of(optimizer: Optimizer) -> list[Any]:
-    return [group["lr"] for group in optimizer.param_groups]
-
-
-def _set_rates(optimizer: Optimizer, rates: list[Any]) -> None:
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
-
-
 def _one_cycle(optimizer: Optimizer, total: int, warmup: int, given: Options) -> Any:
     # Torch's cycle cannot rise in fewer than two steps.
     share = {"pct_start": min(max(2, warmup), total - 1) / total} if warmup and total > 2 else {}
@@ -145,7 +119,7 @@ def _one_cycle(optimizer: Optimizer, total: int, warmup: int, given: Options) ->
             f"Expected `warmup` to be no longer than the training run, which has {total} optimiser "
             f"steps, but got {warmup}."
         )
-    rates = _rates_of(optimizer)
+    rates = [group["lr"] for group in optimizer.param_groups]
     has_momentum = all(g.get("momentum") or "betas" in g for g in optimizer.param_groups)
     arguments = {"max_lr": rates, "total_steps": total, "cycle_momentum": has_momentum}
     return _OneCycle(optimizer, **{**arguments, **share, **given})
