@@ -37,15 +37,7 @@ def whole_number(argument: str, value: SupportsIndex, *, least: int = 1) -> int:
 def optional_whole_number(
     argument: str, value: SupportsIndex | None, *, least: int = 1
 ) -> int | None:
-    """Convert a whole number of any type to an ``int``, unless it is None.
-
-    Raises:
-        TypeError: If it is neither.
-        ValueError: If it is below ``least``.
-
-    Example:
-        >>> optional_whole_number("every_n_steps", None)
-    """
+    """Convert a whole number as `whole_number` does, unless it is None."""
     return None if value is None else whole_number(argument, value, least=least)
 
 
@@ -127,15 +119,7 @@ def text(argument: str, value: str) -> str:
 
 
 def optional_text(argument: str, value: str | None) -> str | None:
-    """Check that a name is None, or a string and not empty.
-
-    Raises:
-        TypeError: If it is neither.
-        ValueError: If it is empty or blank.
-
-    Example:
-        >>> optional_text("validation_loss", None)
-    """
+    """Check a name as `text` does, unless it is None."""
     return None if value is None else text(argument, value)
 
 

@@ -30,11 +30,7 @@ def dense_network(
 
 
 def check_features(x: Tensor, in_features: int) -> None:
-    """Refuse samples with a different number of values.
-
-    Raises:
-        ValueError: If the samples of ``x`` have a different number of values.
-    """
+    """Refuse samples with a different number of values."""
     numbers = x.shape[1:].numel()
     if numbers != in_features:
         raise ValueError(

@@ -27,11 +27,7 @@ def convolutional_network(widths: Sequence[int], outputs: int, recipe: Recipe) -
 
 
 def check_images(x: Tensor, in_channels: int) -> None:
-    """Refuse anything but a batch of images with this number of channels.
-
-    Raises:
-        ValueError: If ``x`` has another shape.
-    """
+    """Refuse anything but a batch of images with this number of channels."""
     if x.ndim != 4 or x.shape[1] != in_channels:
         raise ValueError(
             f"Expected images of shape (N, {in_channels}, H, W) with `in_channels={in_channels}`, "

@@ -89,11 +89,7 @@ def initialize(layers: Iterable[WeightLayer], init: str, options: Options | None
 
 
 def check_init(init: str, options: Options | None = None) -> None:
-    """Refuse an unknown name or option.
-
-    Raises:
-        ValueError: If either is unknown.
-    """
+    """Refuse an unknown name or option."""
     choose("init", init, dict.fromkeys(INITIALIZATIONS))
     unknown = sorted((options or {}).keys() - _OPTIONS.get(init, set()))
     if unknown:

@@ -26,21 +26,7 @@ class Unit(NamedTuple):
 
 @dataclass(frozen=True)
 class Recipe:
-    """Activation, normalisation, initialisation and dropout of a network's layers.
-
-    Args:
-        activation: Name, import path or class of an activation, or a module or function.
-        activation_options: Arguments of the activation.
-        norm: Name of a normalisation.
-        norm_options: Arguments of the normalisation.
-        norm_position: ``"before"`` or ``"after"`` the activation.
-        init: Name of an initialisation.
-        init_options: Arguments of the initialisation.
-        dropout: Probability, 0 to below 1.
-
-    Raises:
-        ValueError: If a name is unknown or ``dropout`` is out of range.
-    """
+    """Activation, normalisation, initialisation and dropout, as `MLPClassifier` describes them."""
 
     activation: Any = "relu"
     activation_options: Options | None = None
@@ -98,23 +84,13 @@ class Recipe:
 
 
 def check_share(argument: str, value: float) -> None:
-    """Refuse anything but a number from 0 to below 1.
-
-    Raises:
-        TypeError: If it is not a number.
-        ValueError: If it is out of range.
-    """
+    """Refuse anything but a number from 0 to below 1."""
     if not 0 <= number(argument, value) < 1:
         raise ValueError(f"Expected `{argument}` from 0 to below 1, but got {value}.")
 
 
 def check_widths(**sequences: Any) -> None:
-    """Refuse anything but sequences of integers of at least 1.
-
-    Raises:
-        TypeError: If a value is not a sequence of integers.
-        ValueError: If an integer is below 1.
-    """
+    """Refuse anything but sequences of integers of at least 1."""
     for name, values in sequences.items():
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise TypeError(

@@ -152,11 +152,7 @@ class ResidualNetwork(nn.Module):
 
 
 def check_residual(depth: int, stem: str) -> None:
-    """Refuse an unknown depth or stem.
-
-    Raises:
-        ValueError: If either is unknown.
-    """
+    """Refuse an unknown depth or stem."""
     if depth not in _STAGES:
         known = ", ".join(map(str, _STAGES))
         raise ValueError(f"Expected `depth` to be one of {known}, but got {depth!r}.")

@@ -67,11 +67,7 @@ def _refuse_unchangeable(name: str, module: nn.Module) -> None:
 
 
 def refuse_tied_weights(network: nn.Module) -> None:
-    """Refuse parameters of several modules, and weight layers registered in several places.
-
-    Raises:
-        ValueError: If there are any.
-    """
+    """Refuse parameters of several modules, and weight layers registered in several places."""
     parameters: Counter[int] = Counter()
     places: Counter[int] = Counter()
     for module in network.modules():

@@ -124,11 +124,7 @@ def convolution_network(
 
 
 def check_text(buckets: int, channels: Sequence[int], kernel_sizes: Sequence[int]) -> None:
-    """Refuse too few buckets, and convolutions without a width or a kernel size.
-
-    Raises:
-        ValueError: If there are too few buckets, or the lengths differ or are 0.
-    """
+    """Refuse too few buckets, and convolutions without a width or a kernel size."""
     if buckets < 2:
         raise ValueError(
             f"Expected `buckets` to be at least 2, because bucket 0 is padding, but got {buckets}."
@@ -152,9 +148,6 @@ def check_tokens(x: Tensor) -> None:
 
     Values are checked on the CPU only: elsewhere the check would synchronise the device, and any
     number is hashed to an existing bucket.
-
-    Raises:
-        ValueError: If ``x`` has another dtype or shape, or holds a negative id.
     """
     if x.dtype != torch.int64 or x.ndim != 2:
         raise ValueError(
