@@ -5,12 +5,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from .initializations import WEIGHT_LAYERS
 
-_DROPOUTS = (
-    nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout
-)  # fmt: skip
 _TOLERANCE = 0.02
 _MAX_ITERATIONS = 10
 
@@ -36,7 +34,7 @@ def lsuv_(
         Mishkin and Matas 2016, "All you need is a good init", algorithm 1.
     """
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
-    resting = [m for m in network.modules() if isinstance(m, _DROPOUTS) and m.training]
+    resting = [m for m in network.modules() if isinstance(m, _DropoutNd) and m.training]
     layers = [m for m in network.modules() if isinstance(m, WEIGHT_LAYERS)]
     for module in resting:
         module.eval()

@@ -11,7 +11,6 @@ from .recipe import Recipe
 
 Depth = Literal[18, 34, 50, 101, 152]
 Stem = Literal["imagenet", "cifar"]
-STEMS: tuple[Stem, ...] = get_args(Stem)
 # Blocks of each stage (He et al. 2016, table 1), and whether they are bottlenecks.
 _STAGES: dict[int, tuple[tuple[int, ...], bool]] = {
     18: ((2, 2, 2, 2), False),
@@ -156,7 +155,7 @@ def check_residual(depth: int, stem: str) -> None:
     if depth not in _STAGES:
         known = ", ".join(map(str, _STAGES))
         raise ValueError(f"Expected `depth` to be one of {known}, but got {depth!r}.")
-    choose("stem", stem, dict.fromkeys(STEMS))
+    choose("stem", stem, dict.fromkeys(get_args(Stem)))
 
 
 def initialize_residual(
