@@ -49,7 +49,7 @@ def standard_scaling(x: Tensor) -> Scaling:
     variance = ((deviations**2).sum(0) / count - correction**2).clamp(min=0)
     rounding = count * _EPS * variance + (count * _EPS * mean) ** 2
     constant = (variance <= rounding) & variance.isfinite()
-    return _safe(mean, variance.sqrt(), constant, finite)
+    return _safe(mean, torch.where(constant, 1.0, variance.sqrt()), finite)
 
 
 def min_max_scaling(x: Tensor, low: float = 0.0, high: float = 1.0) -> Scaling:
@@ -80,7 +80,7 @@ def min_max_scaling(x: Tensor, low: float = 0.0, high: float = 1.0) -> Scaling:
     span = greatest - least
     constant = span <= 10 * _EPS * torch.maximum(least.abs(), greatest.abs())
     scale = torch.where(constant, 1.0, span / (high - low))
-    return _safe(least - low * scale, scale, constant, finite)
+    return _safe(least - low * scale, scale, finite)
 
 
 def robust_scaling(x: Tensor) -> Scaling:
@@ -104,7 +104,7 @@ def robust_scaling(x: Tensor) -> Scaling:
     span = third - first
     flat = span <= 10 * _EPS * torch.maximum(first.abs(), third.abs())
     scale = torch.where(flat, standard_scaling(x).scale, span)
-    return _safe(median, scale, torch.zeros_like(flat), finite)
+    return _safe(median, scale, finite)
 
 
 def column_quantiles(x: Tensor, quantiles: Tensor) -> Tensor:
@@ -181,7 +181,6 @@ def _extremes(x: Tensor, finite: Tensor) -> tuple[Tensor, Tensor]:
     return least, greatest
 
 
-def _safe(center: Tensor, scale: Tensor, constant: Tensor, finite: Tensor) -> Scaling:
-    scale = torch.where(constant, 1.0, scale)
+def _safe(center: Tensor, scale: Tensor, finite: Tensor) -> Scaling:
     empty = ~finite.any(0)
     return Scaling(torch.where(empty, 0.0, center), torch.where(empty, torch.inf, scale))

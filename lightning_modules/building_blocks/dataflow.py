@@ -223,8 +223,7 @@ def _function_step(node: fx.Node) -> Step:
 
 
 def _as_module(activation: Callable[..., nn.Module], node: fx.Node) -> nn.Module:
-    options = {name: value for name, value in node.kwargs.items() if name != "training"}
-    options.pop("input", None)
+    options = {k: v for k, v in node.kwargs.items() if k not in ("input", "training")}
     try:
         return activation(*node.args[1:], **options)
     except TypeError:  # such as the weights of PReLU, which are only known at run time
