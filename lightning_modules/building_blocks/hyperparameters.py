@@ -35,14 +35,11 @@ def plain_hyperparameters(hyperparameters: dict[str, Any]) -> Options:
         if name.endswith("_options") or (name in _NUMBERS and type(value) in (list, tuple))
     }
     for argument, table in _TABLES.items():
-        choice = hyperparameters.get(argument)
-        if choice is None or isinstance(choice, str):
-            continue
-        name, bound = plain(choice, table)
-        given = hyperparameters.get(f"{argument}_options") or {}
-        changed[argument] = name
-        if bound or given:
-            changed[f"{argument}_options"] = plain_value({**bound, **given})
+        if argument in hyperparameters:
+            changed[argument], bound = plain(hyperparameters[argument], table)
+            given = hyperparameters.get(f"{argument}_options") or {}
+            if bound or given:
+                changed[f"{argument}_options"] = plain_value({**bound, **given})
     return changed
 
 

@@ -68,12 +68,9 @@ def initialize(layers: Iterable[WeightLayer], init: str, options: Options | None
     Args:
         layers: Layers with the activations around them.
         init: One of `INITIALIZATIONS`.
-        options: ``mean`` and ``std`` of ``"normal"``, ``val`` of ``"constant"``.
-
-    Raises:
-        ValueError: If the name or an option is unknown.
+        options: ``mean`` and ``std`` of ``"normal"``, ``val`` of ``"constant"``; like the name,
+            checked by `check_init` before.
     """
-    check_init(init, options)
     gain = _remembered_gain()
     for layer, before, after in layers:
         if init == "default":

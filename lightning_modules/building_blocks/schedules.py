@@ -71,8 +71,8 @@ def make_schedules(
         every = every_n_epochs if monitor.startswith("val") else 1
         schedules[0] |= {"monitor": monitor, "frequency": every, "strict": False}
     if warmup_steps > 1:
-        rise = {"start_factor": 1 / warmup_steps, "total_iters": warmup_steps - 1}
-        schedules.append(_by_step(lr_scheduler.LinearLR(optimizer, **rise)))
+        rise = lr_scheduler.LinearLR(optimizer, 1 / warmup_steps, total_iters=warmup_steps - 1)
+        schedules.append(_by_step(rise))
     return schedules
 
 
