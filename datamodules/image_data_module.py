@@ -13,22 +13,23 @@ from torch.utils.data import DataLoader
 
 from ..functional.arguments import plain_value
 from ..functional.class_weights import inverse_frequency_weights
+from ..functional.devices import works_alongside
+from ..functional.splitting import balancing_weights
 from .batch_augment import BatchAugment
+from .image_sets.indexed_images import IndexedBatch
 from .image_sets.labelled_images import LabelledImages
-from .image_sets.reading import checked_dataset, download_images
+from .image_sets.reading import checked_dataset, download_images, read_images
 from .images.arguments import (
     check_numbers,
     check_streamed,
     checked_normalization,
     checked_size,
+    worker_processes,
 )
 from .images.batch_finish import BatchFinish
-from .images.class_balance import class_counts
 from .images.duplicates import Duplicates, find_equal_images
-from .images.indexed_images import IndexedBatch
 from .images.picture import draw_batch
-from .images.preparing import prepare_images
-from .images.split_loaders import SplitLoaders, loaders_of_splits, make_loaders
+from .images.statistics import MEASURED_FILES, check_channels, measure_channels
 from .loading import (
     Loaders,
     check_split_arguments,
@@ -36,13 +37,12 @@ from .loading import (
     one_class_finding,
 )
 from .loading.trainer_slot import TrainerSlot
+from .streaming.stream_loader import StreamLoader
 from .streaming.streamed_item import Reading
-from .streaming.streamed_set import StreamedSet
+from .streaming.streamed_set import StreamedSet, spread_runs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from .streaming.streams import Streams
 
 Batch = tuple[Tensor, Tensor]
 
@@ -159,8 +159,12 @@ class ImageDataModule(LightningDataModule):
         self.dataset, self.data_dir = checked_dataset(dataset), Path(data_dir)
         self.batch_size, self.balanced, self.seed = batch_size, balanced, seed
         self.augment = BatchAugment(augment, seed=seed)
-        self._splitting = dict(
-            val_fraction=val_fraction, test_fraction=test_fraction, num_folds=num_folds, fold=fold
+        self._splitting: dict[str, Any] = dict(
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+            num_folds=num_folds,
+            fold=fold,
+            seed=seed,
         )
         self.image_size = checked_size(image_size)
         self.image_channels, self.dataset_options = image_channels, dict(dataset_options or {})
@@ -171,7 +175,6 @@ class ImageDataModule(LightningDataModule):
         self.splits: dict[str, Tensor] = {}
         self._data: LabelledImages | StreamedSet | None = None
         self._loaders: Loaders | None = None
-        self._source: SplitLoaders | Streams | None = None
         self._restored: dict[str, Any] = {}
 
     @classmethod
@@ -234,7 +237,7 @@ class ImageDataModule(LightningDataModule):
     def class_counts(self) -> Tensor:
         """Number of training images of each class, int64 of shape ``(num_classes,)``."""
         data = self._labelled("class_counts")
-        return class_counts(data.labels[self.splits["train"]], self.num_classes)
+        return data.labels[self.splits["train"]].bincount(minlength=self.num_classes)
 
     @property
     def class_weights(self) -> Tensor:
@@ -286,7 +289,27 @@ class ImageDataModule(LightningDataModule):
 
     def train_dataloader(self) -> Any:
         """Return a loader of training batches ``(x, y, index)``, shuffled by (seed, epoch)."""
-        return self._loading().train(self.batch_size, trainer=self.trainer)
+        data, loaders, members = self._known(), self._loading(), self.splits["train"]
+        if isinstance(data, StreamedSet):
+            return loaders.follow(
+                StreamLoader(
+                    data.urls["train"],
+                    self.batch_size,
+                    read=data.read,
+                    seed=self.seed,
+                    finished=loaders.finished(self.trainer),
+                    **loaders.settings,
+                    **data.options,
+                )
+            )
+        return loaders.train(
+            data.batches["train"],
+            members,
+            self.batch_size,
+            trainer=self.trainer,
+            weights=balancing_weights(data.labels[members]) if self.balanced else None,
+            span=len(data.labels) if self.balanced else 0,
+        )
 
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
         """Return a loader of validation batches ``(x, y, index)``; none with ``val_fraction=0``."""
@@ -301,7 +324,8 @@ class ImageDataModule(LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Any]:
         """Return a loader of the test batches ``(x, y, index)``."""
         self._check_test_split()
-        return self._loading().predict("test", self.batch_size, trainer=self.trainer)
+        data, members = self._known().batches["test"], self.splits["test"]
+        return self._loading().predict(data, members, self.batch_size, trainer=self.trainer)
 
     def on_after_batch_transfer(
         self, batch: IndexedBatch | Tensor, dataloader_idx: int
@@ -329,7 +353,10 @@ class ImageDataModule(LightningDataModule):
         return self._finish.normalized(x, dtype), y
 
     def _in_order(self, split: str) -> DataLoader[Any]:
-        return self._loading().in_order(split, self.batch_size, trainer=self.trainer)
+        data, loaders, members = self._known(), self._loading(), self.splits[split]
+        if isinstance(data, StreamedSet):
+            members = data.batches[split].order(loaders.shard(self.trainer)[1])
+        return loaders.in_order(data.batches[split], members, self.batch_size, trainer=self.trainer)
 
     # State
 
@@ -341,7 +368,7 @@ class ImageDataModule(LightningDataModule):
             "mean": self.mean,
             "std": self.std,
             "class_names": list(self._data.class_names),
-            "loading": self._loading().loaders.state_dict(),
+            "loading": self._loading().state_dict(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -354,19 +381,32 @@ class ImageDataModule(LightningDataModule):
         """Return the data, which are read when first needed."""
         if self._data is not None:
             return self._data
-        data, self.splits, self._statistics = prepare_images(
-            self.dataset,
-            self.data_dir,
-            image_size=self.image_size,
-            channels=self.image_channels,
-            options=self.dataset_options,
-            splitting=self._splitting,
-            given=self.normalization,
-            seed=self.seed,
-        )
-        data = self._adopt(data)
+        data = self._adopt(self._read())
         if self.check_duplicates and (self.trainer is None or self.trainer.is_global_zero):
             self._warn_of_duplicates()
+        return data
+
+    def _read(self) -> LabelledImages | StreamedSet:
+        """Read and split the data, and measure the training split."""
+        data, threads = self.dataset, 8
+        if isinstance(data, StreamedSet):
+            self.splits = data.split()
+            # Neighbouring images are stored together, and litdata reads sequentially.
+            measured, threads = spread_runs(len(self.splits["train"]), MEASURED_FILES), 1
+        else:
+            data = read_images(
+                data,
+                self.data_dir,
+                image_size=self.image_size,
+                channels=self.image_channels,
+                options=self.dataset_options,
+            )
+            self.splits = data.split(**self._splitting)
+            measured = self.splits["train"]
+        self._statistics = self.normalization or measure_channels(
+            data.images, measured, seed=self.seed, threads=threads
+        )
+        check_channels(self._statistics[0], self.image_channels or data.images.shape[0])
         return data
 
     def _labelled(self, what: str) -> LabelledImages:
@@ -383,31 +423,33 @@ class ImageDataModule(LightningDataModule):
         if state:
             data = data.with_class_names(state["class_names"])
             self._statistics = state["mean"].cpu(), state["std"].cpu()
-        self._data, self._source, self._restored = data, None, {}
+        self._data, self._restored = data, {}
         if state:
-            self._loading().loaders.load_state_dict(state["loading"], trainer=self.trainer)
+            self._loading().load_state_dict(state["loading"], trainer=self.trainer)
         self.augment.num_classes = len(data.class_names)
         channels = self.image_channels or data.images.shape[0]
         self._finish = BatchFinish(*self._statistics, channels=channels, size=self.image_size)
         return data
 
-    def _loading(self) -> "SplitLoaders | Streams":
+    def _loading(self) -> Loaders:
         """Return the maker of loaders, created when first needed: the Trainer is known by then."""
-        data = self._known()
         if self._loaders is None:
-            self._loaders = make_loaders(
-                self.trainer,
-                stored=data.images.stored,
-                num_workers=self.num_workers,
+            stored, trainer = self._known().images.stored, self.trainer
+            if self.resident and not stored:
+                raise ValueError(
+                    "Expected `resident` to be False for images that are decoded from files, but "
+                    "got True."
+                )
+            devices = trainer.num_devices if trainer else 1
+            alongside = trainer is not None and works_alongside(trainer.strategy.root_device)
+            self._loaders = Loaders(
+                seed=self.seed,
+                num_workers=worker_processes(self.num_workers, stored=stored, devices=devices),
+                pin_memory=alongside and not self.resident,
                 multiprocessing_context=self.multiprocessing_context,
                 resident=self.resident,
-                seed=self.seed,
             )
-        if self._source is None:
-            self._source = loaders_of_splits(
-                data, self.splits, self._loaders, balanced=self.balanced
-            )
-        return self._source
+        return self._loaders
 
     def _check_test_split(self) -> None:
         self._known()

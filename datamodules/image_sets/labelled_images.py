@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..loading import IndexedTensors, make_splits
 from .image_source import ImageSource
+from .indexed_images import IndexedImages
+from .stored_images import StoredImages
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,31 @@ class LabelledImages:
     def examples(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Return images and their labels by index."""
         return self.images.take(index), self.labels[index]
+
+    @cached_property
+    def batches(self) -> dict[str, IndexedImages | IndexedTensors]:
+        """What loaders of each split take batches from: plain tensors for images in memory."""
+        data: IndexedImages | IndexedTensors = IndexedImages(self.images, self.labels)
+        if isinstance(self.images, StoredImages):
+            data = IndexedTensors(self.images.pixels, self.labels)
+        # One for all splits, because `resident` data are put on the device once.
+        return dict.fromkeys(("train", "val", "test"), data)
+
+    def split(self, *, num_folds: int | None, **arguments: Any) -> dict[str, Tensor]:
+        """Return indices of ``"train"``, ``"val"`` and ``"test"``.
+
+        Splits that the data set comes with are kept; only a missing validation split is drawn, from
+        the training split. Folds divide training and validation split together.
+
+        Args:
+            num_folds: Number of folds; None for one validation split.
+            **arguments: Further arguments of ``make_splits``.
+        """
+        none = torch.zeros(0, dtype=torch.int64)
+        if "val" in self.parts and num_folds is None:
+            return {name: self.parts.get(name, none) for name in ("train", "val", "test")}
+        test = self.parts.get("test", none) if self.parts else None
+        return make_splits(self.labels, test=test, num_folds=num_folds, **arguments)
 
     def with_class_names(self, names: Sequence[str]) -> "LabelledImages":
         """Return the same images with the class indices of a checkpoint.

@@ -1,7 +1,8 @@
-"""Images of a stream by index, for evaluation."""
+"""Images of a stream by index."""
 
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class StreamedImages(Dataset[Any]):
-    """Batches of images, labels and items of a litdata stream, for an ``EpochLoader``.
+    """Batches of images, labels and items of a litdata stream; a source of images, too.
 
     Whole chunks are fetched and kept in litdata's cache, so items are best requested in the order
     of ``order``.
@@ -25,6 +26,8 @@ class StreamedImages(Dataset[Any]):
         read: Extracts image and label from an item; None accepts pairs and the usual keys.
         settings: Arguments of ``litdata.StreamingDataset``.
     """
+
+    stored = False
 
     def __init__(self, url: str, read: Reading | None = None, **settings: Any) -> None:
         self._url, self._read, self._settings = url, read, settings
@@ -36,6 +39,16 @@ class StreamedImages(Dataset[Any]):
 
     def __len__(self) -> int:
         return self._length
+
+    @cached_property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width, from the first image."""
+        channels, height, width = self.take(torch.zeros(1, dtype=torch.int64)).shape[1:]
+        return channels, height, width
+
+    def take(self, index: Tensor) -> Tensor:
+        """Return images by index, uint8 of shape ``(N, C, H, W)``."""
+        return self.__getitems__(index)[0]
 
     def __getitems__(self, items: Sequence[int] | Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return a batch of items, with the items last."""

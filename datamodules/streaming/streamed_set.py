@@ -3,16 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .stream_source import StreamSource
+from .streamed_images import StreamedImages
 from .streamed_item import Reading
-
-if TYPE_CHECKING:
-    from .streamed_images import StreamedImages
 
 _PARTS = ("train", "val", "test")
 _IMAGES_OF_A_RUN = 64
@@ -47,22 +44,20 @@ class StreamedSet:
             raise ValueError("Expected `class_names` with a name for each class, but got none.")
 
     @cached_property
-    def images(self) -> StreamSource:
+    def batches(self) -> dict[str, StreamedImages]:
+        """Images of each split by index."""
+        return {
+            name: StreamedImages(url, self.read, **self.options) for name, url in self.urls.items()
+        }
+
+    @property
+    def images(self) -> StreamedImages:
         """Images of the training split."""
-        return StreamSource(self.streamed("train"))
+        return self.batches["train"]
 
-    def streamed(self, split: str) -> "StreamedImages":
-        """Return the images of a split by index."""
-        # litdata is optional, and slow to import.
-        from .streamed_images import StreamedImages
-
-        return StreamedImages(self.urls[split], self.read, **self.options)
-
-    def split_indices(self) -> dict[str, Tensor]:
+    def split(self) -> dict[str, Tensor]:
         """Return the indices of each split's images, which start from 0 in each."""
-        none = torch.zeros(0, dtype=torch.int64)
-        counted = {name: torch.arange(len(self.streamed(name))) for name in self.urls}
-        return {name: counted.get(name, none) for name in _PARTS}
+        return {name: torch.arange(len(self.batches.get(name, ()))) for name in _PARTS}
 
     def with_class_names(self, names: Sequence[str]) -> "StreamedSet":
         """Return self if the names are its classes: labels of a stream are not converted.
@@ -79,7 +74,7 @@ class StreamedSet:
 
     def examples(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Return training images and their labels by index."""
-        images, labels, _ = self.images.streamed.__getitems__(index)
+        images, labels, _ = self.images.__getitems__(index)
         return images, labels
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from lightning.pytorch import LightningDataModule
 
 from torchvitals.datamodules.loading import Loaders
-from torchvitals.datamodules.streaming.streams import Streams
+from torchvitals.datamodules.streaming.stream_loader import StreamLoader
+from torchvitals.datamodules.streaming.streamed_images import StreamedImages
 
 # litdata would ask the package index for a newer release each time.
 os.environ["LITDATA_DISABLE_VERSION_CHECK"] = "1"
@@ -32,14 +33,19 @@ class StreamsDataModule(LightningDataModule):
     def __init__(self, train: str, val: str, batch_size: int, **settings: Any) -> None:
         super().__init__()
         self.loaders = Loaders(seed=1, **settings)
-        self.streams = Streams({"train": train, "val": val}, self.loaders)
-        self.batch_size = batch_size
+        self.train, self.val, self.batch_size = train, val, batch_size
 
     def train_dataloader(self):
-        return self.streams.train(self.batch_size, trainer=self.trainer)
+        finished = self.loaders.finished(self.trainer)
+        loader = StreamLoader(
+            self.train, self.batch_size, seed=1, finished=finished, **self.loaders.settings
+        )
+        return self.loaders.follow(loader)
 
     def val_dataloader(self):
-        return self.streams.in_order("val", self.batch_size, trainer=self.trainer)
+        images = StreamedImages(self.val)
+        members = images.order(self.loaders.shard(self.trainer)[1])
+        return self.loaders.in_order(images, members, self.batch_size, trainer=self.trainer)
 
     def on_after_batch_transfer(self, batch, dataloader_idx):
         x, _, index = batch

@@ -15,7 +15,6 @@ from torchvitals.datamodules.streaming import indexed_stream
 from torchvitals.datamodules.streaming.stream_loader import StreamLoader
 from torchvitals.datamodules.streaming.streamed_images import StreamedImages
 from torchvitals.datamodules.streaming.streamed_item import as_pixels, image_and_label, stacked
-from torchvitals.datamodules.streaming.streams import Streams
 
 TESTS = Path(__file__).parents[2]
 needs_litdata = pytest.mark.skipif(
@@ -68,8 +67,8 @@ def test_spawned_processes_read_streams(folder):
     settings = {"num_workers": 1, "multiprocessing_context": "spawn"}
     spawned = StreamLoader(str(folder / "train"), 4, seed=1, **settings)
     assert items(spawned) == items(StreamLoader(str(folder / "train"), 4, seed=1, num_workers=1))
-    streams = Streams({"train": "none", "val": str(folder / "val")}, Loaders(**settings))
-    read = items(streams.in_order("val", 6, trainer=None))
+    images = StreamedImages(str(folder / "val"))
+    read = items(Loaders(**settings).in_order(images, images.order(1), 6, trainer=None))
     assert [item for batch in read for item in batch] == list(range(21))
 
 
@@ -150,13 +149,6 @@ def test_a_trainer_resumes_streams_in_mid_epoch_on_ranks(ranks, workers, folder,
 def test_too_few_images_for_a_batch_say_so(folder):
     with pytest.raises(ValueError, match=r"at least 54 images in .*, a batch of 54 for each of 1"):
         StreamLoader(str(folder / "train"), 54)
-
-
-def test_a_missing_stream_is_named(tmp_path):
-    with pytest.raises(ValueError, match="a stream of 'train', but got"):
-        Streams({"val": "here"}, Loaders())
-    with pytest.raises(ValueError, match="a stream of 'test', but got \\['train'\\]"):
-        Streams({"train": "here"}, Loaders()).images("test")
 
 
 def test_importing_the_package_does_not_import_litdata():

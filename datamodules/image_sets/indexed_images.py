@@ -6,10 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..image_sets.image_source import ImageSource
-from ..image_sets.labelled_images import LabelledImages
-from ..image_sets.stored_images import StoredImages
-from ..loading import IndexedTensors
+from .image_source import ImageSource
 
 IndexedBatch = tuple[Tensor, Tensor, Tensor]
 
@@ -40,14 +37,3 @@ class IndexedImages(Dataset[Any]):
         items = torch.as_tensor(items)
         index = items % len(self.labels)
         return self.images.take(index), self.labels.index_select(0, index), items
-
-
-def batched(data: LabelledImages) -> IndexedImages | IndexedTensors:
-    """Return the data set that loaders take batches from: plain tensors for images in memory.
-
-    Args:
-        data: The images.
-    """
-    if isinstance(data.images, StoredImages):
-        return IndexedTensors(data.images.pixels, data.labels)
-    return IndexedImages(data.images, data.labels)
