@@ -4,6 +4,7 @@ A data module creates its splits with ``make_splits``, holds one ``Loaders``, an
 from it for a data set with ``__getitems__``, such as ``IndexedTensors`` for data in memory.
 """
 
+from .delimited_rows import delimited_rows
 from .epoch_loader import BatchedDataset, EpochLoader
 from .epoch_position import EpochPosition
 from .epoch_sampler import EpochSampler
@@ -22,6 +23,7 @@ __all__ = [
     "IndexedTensors",
     "Loaders",
     "check_split_arguments",
+    "delimited_rows",
     "duplicates_finding",
     "keep_plain_hyperparameters",
     "make_splits",

@@ -1,13 +1,13 @@
 """Read csv and parquet files, data frames and arrays."""
 
-import csv
 import gzip
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from io import TextIOWrapper
+from itertools import islice
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..loading import delimited_rows
 from .table import Table, number_text, shown
 
 MISSING_VALUES = ("", "NA", "N/A", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?")
@@ -25,7 +26,7 @@ _PARQUET = (".parquet", ".pq")
 _INDEX = re.compile(r"__index_level_\d+__")  # the row labels of pandas, which are no column there
 _NUMBERS = (Real, Decimal)
 _FLOATS = (torch.float16, torch.float32, torch.float64)
-_ROWS_OF_A_CHUNK = 4096
+_ROWS_OF_A_CHUNK = 256
 
 
 def read_table(
@@ -102,16 +103,13 @@ def clean(values: Iterable[Any], missing: frozenset[str] = frozenset(MISSING_VAL
     """
     return [
         (None if (text := value.strip()) in missing else text)
-        if type(value) is str
-        else _cell(value, missing)
+        if isinstance(value, str)
+        else _cell(value)
         for value in values
     ]
 
 
-def _cell(value: Any, missing: frozenset[str]) -> Any:
-    if isinstance(value, str):
-        text = value.strip()
-        return None if text in missing else text
+def _cell(value: Any) -> Any:
     if isinstance(value, (bool, np.bool_)):
         return str(value)
     if isinstance(value, Integral):
@@ -290,67 +288,30 @@ def _open_text(path: Path) -> TextIO:
 def _read_csv(
     file: TextIO, source: str, delimiter: str, missing: frozenset[str], names: Sequence[str] | None
 ) -> Table:
-    # Strict, or a quote that is never closed would silently swallow the rest of the file.
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
-    try:
-        first = (row for row in reader if row)  # a blank line is no header
-        header = next(first, []) if names is None else list(names)
-    except csv.Error as error:
-        raise _broken_row(1, reader, source, error) from error
+    rows = delimited_rows(
+        file,
+        source,
+        delimiter,
+        width=None if names is None else len(names),
+        otherwise="use a .parquet file or a data frame",
+        literally=(
+            "read the file as a data frame, in pandas with "
+            "`read_csv(..., quoting=csv.QUOTE_NONE)`, and pass that instead"
+        ),
+    )
+    header = next(rows, (0, []))[1] if names is None else names
     header = [name.strip() or f"unnamed_{i}" for i, name in enumerate(header)]
     _check_header(header, source, delimiter)
-    # Arrays, because the garbage collector traverses lists again and again.
+    # In small chunks of arrays: lists take much memory, and the garbage collector traverses them.
     columns: list[list[NDArray[Any]]] = [[_objects([])] for _ in header]
     lines: list[int] = []
-    for rows, begins in _rows_in_chunks(reader, len(header), source):
+    while chunk := list(islice(rows, _ROWS_OF_A_CHUNK)):
+        begins, cells = zip(*chunk, strict=True)
         lines += begins
-        for column, cells in zip(columns, zip(*rows, strict=True), strict=True):
-            texts = [None if (text := cell.strip()) in missing else text for cell in cells]
-            column.append(_objects(texts))
+        for column, texts in zip(columns, zip(*cells, strict=True), strict=True):
+            column.append(_objects(clean(texts, missing)))
     whole = {name: np.concatenate(parts) for name, parts in zip(header, columns, strict=True)}
     return Table(whole, source, typed=False, lines=np.array(lines, np.int64))
-
-
-def _rows_in_chunks(
-    reader: Any, width: int, source: str
-) -> Iterator[tuple[list[list[str]], list[int]]]:
-    """Yield rows and the lines they begin on, in small chunks, because lists take much memory."""
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    begin = reader.line_num + 1
-    try:
-        for row in reader:
-            if len(row) == width:
-                rows.append(row)
-                lines.append(begin)
-            elif row:  # a blank line is not a row
-                raise _wrong_width(row, width, f"line {begin} of {source}")
-            begin = reader.line_num + 1
-            if len(rows) == _ROWS_OF_A_CHUNK:
-                yield rows, lines
-                rows, lines = [], []
-    except csv.Error as error:
-        raise _broken_row(begin, reader, source, error) from error
-    if rows:
-        yield rows, lines
-
-
-def _broken_row(begin: int, reader: Any, source: str, error: csv.Error) -> ValueError:
-    advice = (
-        "Close the quote that begins in that row, and double each quote within a quoted cell. If "
-        "quotes are literal characters, read the file as a data frame, in pandas with "
-        "`read_csv(..., quoting=csv.QUOTE_NONE)`, and pass that instead."
-    )
-    if "field limit" in str(error):
-        advice = (
-            "If a quote that begins in that row is never closed, close it. If a cell is that long, "
-            "use a .parquet file or a data frame, or raise the limit, which is Python's own, with "
-            "`csv.field_size_limit(10**9)` before."
-        )
-    return ValueError(
-        f"Expected a row on line {begin} of {source}, but reading failed at line "
-        f"{reader.line_num}: {error}. {advice}"
-    )
 
 
 def _check_header(header: list[str], source: str, delimiter: str) -> None:
@@ -361,13 +322,6 @@ def _check_header(header: list[str], source: str, delimiter: str) -> None:
             f"Expected the cells of {source} to be separated by {delimiter!r}, but its header is "
             f"{header[0]!r}. Use `delimiter={other[0]!r}`."
         )
-
-
-def _wrong_width(row: list[str], width: int, place: str) -> ValueError:
-    return ValueError(
-        f"Expected {width} cells, one for each column of the header, but {place} has {len(row)}: "
-        f"{shown(row)}. Fix that line; a cell that contains the delimiter must be quoted."
-    )
 
 
 def _read_parquet(path: Path, missing: frozenset[str]) -> Table:

@@ -1,6 +1,5 @@
 """Read texts from csv, tsv and jsonl files, from folders and from lists."""
 
-import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..loading import visible_entries, visible_files
+from ..loading import delimited_rows, visible_entries, visible_files
 from .text_source import TextSource, source_of
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -124,40 +123,19 @@ def _read_file(path: Path, columns: list[str]) -> TextSource:
 def _delimited_rows(path: Path, columns: list[str]) -> _Rows:
     # utf-8-sig skips the byte order mark that spreadsheets write before the first name.
     with path.open(encoding="utf-8-sig", newline="") as file:
-        # Strict, or a quote that is never closed would silently swallow the rest of the file.
-        reader = csv.reader(file, delimiter=_DELIMITERS[path.suffix.lower()], strict=True)
-        begin = 1
-        try:
-            first = next((cells for cells in reader if cells), [])  # a blank line is no header
-            header = [name.strip() for name in first]
-            _check_delimiter(path, columns, header)
-            for column in columns:
-                _check_column(column, header, f"the header of {path.name}")
-            begin = reader.line_num + 1
-            for cells in reader:
-                if cells:  # a blank line is not a row
-                    _check_width(cells, header, f"line {begin} of {path.name}")
-                    yield begin, dict(zip(header, cells, strict=True))
-                begin = reader.line_num + 1
-        except csv.Error as error:
-            raise ValueError(
-                f"Expected a row on line {begin} of {path.name}, but reading failed at line "
-                f"{reader.line_num}: {error}. {_advice(error)}"
-            ) from error
-
-
-def _advice(error: csv.Error) -> str:
-    if "field limit" in str(error):
-        return (
-            "If a quote that begins in that row is never closed, close it. If a text is that long, "
-            "use a .jsonl file, or raise the limit, which is Python's own, with "
-            "`csv.field_size_limit(10**9)` before."
+        rows = delimited_rows(
+            file,
+            path.name,
+            _DELIMITERS[path.suffix.lower()],
+            otherwise="use a .jsonl file",
+            literally="use a .jsonl file, or read the texts differently and pass lists",
         )
-    return (
-        "Close the quote that begins in that row, and double each quote within a quoted text. If "
-        "quotes are literal characters, use a .jsonl file, or read the texts differently and pass "
-        "lists."
-    )
+        header = [name.strip() for name in next(rows, (0, []))[1]]
+        _check_delimiter(path, columns, header)
+        for column in columns:
+            _check_column(column, header, f"the header of {path.name}")
+        for line, cells in rows:
+            yield line, dict(zip(header, cells, strict=True))
 
 
 def _json_rows(path: Path, columns: list[str]) -> _Rows:
@@ -200,14 +178,6 @@ def _check_delimiter(path: Path, columns: list[str], header: list[str]) -> None:
         raise ValueError(
             f"Expected the cells of {path.name} to be separated by {delimiter!r}, but its header "
             f"is {header[0]!r}. Save it that way, or read the texts differently and pass lists."
-        )
-
-
-def _check_width(cells: list[str], header: list[str], place: str) -> None:
-    if len(cells) != len(header):
-        raise ValueError(
-            f"Expected {len(header)} cells, one for each column, but {place} has {len(cells)}. "
-            f"Fix it; a text that contains the delimiter must be quoted."
         )
 
 
