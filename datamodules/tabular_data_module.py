@@ -23,6 +23,7 @@ from .loading import (
     keep_plain_hyperparameters,
     make_splits,
 )
+from .loading.trainer_slot import TrainerSlot
 from .tables.category_encoder import CategoryEncoder, Encoding, Unseen
 from .tables.class_labels import ClassLabels
 from .tables.column_findings import column_findings
@@ -107,6 +108,8 @@ class TabularDataModule(LightningDataModule):
         [torch.Size([27, 13]), torch.Size([27]), torch.Size([27])]
         >>> x, y = data.on_after_batch_transfer(loaded, 0)
     """
+
+    trainer = TrainerSlot()
 
     def __init__(
         self,

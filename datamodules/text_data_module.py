@@ -21,6 +21,7 @@ from .loading import (
     make_splits,
     one_class_finding,
 )
+from .loading.trainer_slot import TrainerSlot
 from .text_augment import TextAugment
 from .texts.augmented_texts import AugmentedTexts
 from .texts.encoded_texts import EncodedTexts
@@ -86,6 +87,8 @@ class TextDataModule(LightningDataModule):
         >>> [part.shape for part in next(iter(data.test_dataloader()))]
         [torch.Size([4, 3]), torch.Size([4])]
     """
+
+    trainer = TrainerSlot()
 
     def __init__(
         self,

@@ -607,7 +607,15 @@ def test_images_of_one_class_are_told_before_training():
     ImageDataModule((images, [0] * 20)).setup("test")
 
 
-def test_a_trainer_of_the_other_package_is_refused_with_what_to_import():
+@pytest.mark.parametrize(
+    "make",
+    [
+        ImageDataModule,
+        lambda: TextDataModule((["a", "b"] * 20, [0, 1] * 20)),
+        lambda: TabularDataModule((torch.rand(40, 2), torch.arange(40) % 2)),
+    ],
+)
+def test_a_trainer_of_the_other_package_is_refused_with_what_to_import(make):
     from pytorch_lightning import LightningModule, Trainer
 
     class Other(LightningModule):
@@ -619,7 +627,7 @@ def test_a_trainer_of_the_other_package_is_refused_with_what_to_import():
 
     trainer = Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False)
     with pytest.raises(TypeError, match=r"Use `from lightning.pytorch import Trainer`"):
-        trainer.fit(Other(), datamodule=ImageDataModule())
+        trainer.fit(Other(), datamodule=make())
 
 
 @pytest.mark.skipif(
