@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..functional.arguments import plain_value
+from ..functional.arguments import optional_whole_number, plain_value, whole_number
 from ..functional.class_weights import inverse_frequency_weights
 from ..functional.devices import works_alongside
 from ..functional.splitting import balancing_weights
@@ -20,7 +19,6 @@ from .image_sets.indexed_images import IndexedBatch
 from .image_sets.labelled_images import LabelledImages
 from .image_sets.reading import checked_dataset, download_images, read_images
 from .images.arguments import (
-    check_numbers,
     check_streamed,
     checked_normalization,
     checked_size,
@@ -34,7 +32,7 @@ from .loading import (
     Loaders,
     check_split_arguments,
     keep_plain_hyperparameters,
-    one_class_finding,
+    warn_of_one_class,
 )
 from .loading.trainer_slot import TrainerSlot
 from .streaming.stream_loader import StreamLoader
@@ -142,8 +140,12 @@ class ImageDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        batch_size, seed = plain_value((batch_size, seed))
-        check_numbers(batch_size=batch_size, image_channels=image_channels, num_workers=num_workers)
+        seed, batch_size = plain_value(seed), whole_number("batch_size", batch_size)
+        num_workers = optional_whole_number("num_workers", num_workers, least=0)
+        if image_channels not in (None, 1, 3, 4):
+            raise ValueError(
+                f"Expected `image_channels` to be 1, 3 or 4, but got {image_channels}."
+            )
         check_split_arguments(val_fraction, test_fraction, num_folds, fold)
         if isinstance(dataset, StreamedSet):
             check_streamed(
@@ -215,11 +217,9 @@ class ImageDataModule(LightningDataModule):
         """Read, split and measure once; before training, warn if all images are of one class."""
         data = self._known()
         if stage == "fit" and isinstance(data, LabelledImages):
-            finding = one_class_finding(
+            warn_of_one_class(
                 data.labels, "images", "Check `data_dir`, or the labels that you passed"
             )
-            if finding:
-                rank_zero_warn(finding)
 
     # Properties of the data
 

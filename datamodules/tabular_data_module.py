@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..functional.arguments import plain_value
+from ..functional.arguments import plain_value, whole_number
 from ..functional.choices import choose
 from ..functional.class_weights import inverse_frequency_weights
 from ..functional.repeated_rows import repeated_rows
@@ -19,9 +19,9 @@ from .loading import (
     IndexedTensors,
     Loaders,
     check_split_arguments,
-    duplicates_finding,
     keep_plain_hyperparameters,
     make_splits,
+    warn_of_duplicates,
 )
 from .loading.trainer_slot import TrainerSlot
 from .tables.category_encoder import CategoryEncoder, Encoding, Unseen
@@ -142,11 +142,9 @@ class TabularDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        batch_size, seed = plain_value((batch_size, seed))
+        seed, batch_size = plain_value(seed), whole_number("batch_size", batch_size)
         choose("task", task, _TASKS)
         regression = task == "regression"
-        if batch_size < 1:
-            raise ValueError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
         _check_task("balanced", balanced and regression, task)
         _check_task("standardize_target", standardize_target and not regression, task)
         self.augment = TableAugment(augment, seed=seed)
@@ -285,7 +283,7 @@ class TabularDataModule(LightningDataModule):
         if stage != "predict" or self._given["predict_data"] is None:
             self._read()
         if stage == "fit" and self.check_duplicates:
-            self._report_duplicates()
+            warn_of_duplicates(self.duplicates(), "features")
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return a loader of training batches ``(x, y, index)``, shuffled by (seed, epoch)."""
@@ -391,11 +389,6 @@ class TabularDataModule(LightningDataModule):
                 "above 0."
             )
         return self._test_data, self._test_rows
-
-    def _report_duplicates(self) -> None:
-        finding = duplicates_finding(self.duplicates(), "features")
-        if finding:
-            rank_zero_warn(finding)
 
     def _augmented(self, x: Tensor, y: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         if self._columns.device != x.device:

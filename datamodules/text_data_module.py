@@ -6,20 +6,19 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from ..functional.arguments import plain_value
+from ..functional.arguments import optional_whole_number, plain_value, whole_number
 from ..functional.class_weights import inverse_frequency_weights
 from ..functional.splitting import balancing_weights
 from .loading import (
     Loaders,
     check_split_arguments,
-    duplicates_finding,
     keep_plain_hyperparameters,
     make_splits,
-    one_class_finding,
+    warn_of_duplicates,
+    warn_of_one_class,
 )
 from .loading.trainer_slot import TrainerSlot
 from .text_augment import TextAugment
@@ -115,10 +114,10 @@ class TextDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        batch_size, seed = plain_value((batch_size, seed))
-        _check_at_least_one(
-            min_count=min_count, max_words=max_words, max_length=max_length, batch_size=batch_size
-        )
+        seed, batch_size = plain_value(seed), whole_number("batch_size", batch_size)
+        min_count = whole_number("min_count", min_count)
+        max_words = optional_whole_number("max_words", max_words)
+        max_length = optional_whole_number("max_length", max_length)
         given = {"data": data, "test_data": test_data, "predict_data": predict_data}
         self._given = {
             name: str(value) if isinstance(value, Path) else value for name, value in given.items()
@@ -223,7 +222,10 @@ class TextDataModule(LightningDataModule):
         if all(self._given[name] is None for name in _OWN_DATA.get(stage, ())):
             self._read()
         if stage == "fit":
-            self._report_findings()
+            warn_of_one_class(
+                self._y, "texts", "Check `label_column` and the labels, or the folders"
+            )
+            warn_of_duplicates(self.duplicates(), "text")
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return a loader of training batches, shuffled by (seed, epoch)."""
@@ -326,20 +328,3 @@ class TextDataModule(LightningDataModule):
         if self._test_data is None:
             self._test_data = self._fitted().encoded(self._test()[0])
         return self._test_data, torch.arange(len(self._test_data))
-
-    def _report_findings(self) -> None:
-        findings = [
-            one_class_finding(
-                self._y, "texts", "Check `label_column` and the labels, or the folders"
-            ),
-            duplicates_finding(self.duplicates(), "text"),
-        ]
-        for finding in findings:
-            if finding:
-                rank_zero_warn(finding)
-
-
-def _check_at_least_one(**numbers: int | None) -> None:
-    for name, value in numbers.items():
-        if value is not None and value < 1:
-            raise ValueError(f"Expected `{name}` to be at least 1, but got {value}.")

@@ -12,24 +12,6 @@ from ...functional.arguments import plain_value
 _MOST_WORKERS = 8
 
 
-def check_numbers(
-    *,
-    batch_size: int,
-    image_channels: int | None,
-    num_workers: int | None,
-) -> None:
-    """Refuse numbers that are out of range.
-
-    Raises:
-        ValueError: If a number is out of range.
-    """
-    for name, value, least in (("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
-        if value is not None and value < least:
-            raise ValueError(f"Expected `{name}` to be at least {least}, but got {value}.")
-    if image_channels not in (None, 1, 3, 4):
-        raise ValueError(f"Expected `image_channels` to be 1, 3 or 4, but got {image_channels}.")
-
-
 def check_streamed(**arguments: object) -> None:
     """Refuse arguments that streams do not support.
 

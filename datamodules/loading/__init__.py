@@ -8,7 +8,7 @@ from .delimited_rows import delimited_rows
 from .epoch_loader import BatchedDataset, EpochLoader
 from .epoch_position import EpochPosition
 from .epoch_sampler import EpochSampler
-from .findings import duplicates_finding, one_class_finding
+from .findings import warn_of_duplicates, warn_of_one_class
 from .indexed_tensors import IndexedTensors
 from .loaders import Loaders
 from .plain_hyperparameters import keep_plain_hyperparameters
@@ -24,10 +24,10 @@ __all__ = [
     "Loaders",
     "check_split_arguments",
     "delimited_rows",
-    "duplicates_finding",
     "keep_plain_hyperparameters",
     "make_splits",
-    "one_class_finding",
     "visible_entries",
     "visible_files",
+    "warn_of_duplicates",
+    "warn_of_one_class",
 ]

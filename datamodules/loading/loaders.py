@@ -9,6 +9,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, SequentialSampler, Subset
 
+from ...functional.arguments import whole_number
 from .epoch_loader import BatchedDataset, EpochLoader
 from .epoch_sampler import EpochSampler, check_enough
 from .even_batches import EvenBatches
@@ -63,8 +64,7 @@ class Loaders:
         multiprocessing_context: str | None = None,
         resident: bool = False,
     ) -> None:
-        if num_workers < 0:
-            raise ValueError(f"Expected `num_workers` to be at least 0, but got {num_workers}.")
+        num_workers = whole_number("num_workers", num_workers, least=0)
         if resident and (num_workers or pin_memory):
             raise ValueError(
                 f"Expected no `num_workers` and `pin_memory` with `resident`, but got "
