@@ -52,7 +52,7 @@ def read_arrays(dataset: Any) -> LabelledImages:
         StoredImages(torch.cat(images) if len(images) > 1 else images[0]),
         indices,
         names,
-        consecutive_parts(lengths) if len(parts) > 1 else {},
+        consecutive_parts(lengths),
     )
 
 

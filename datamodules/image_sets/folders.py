@@ -72,7 +72,7 @@ def read_folder(
         ImageFiles(paths, decoder),
         torch.tensor(labels),
         tuple(names),
-        consecutive_parts(lengths) if len(roots) > 1 else {},
+        consecutive_parts(lengths),
     )
 
 

@@ -26,7 +26,7 @@ class LabelledImages:
             and ``"test"``; empty if it comes without splits.
 
     Raises:
-        ValueError: If there are no images, or labels do not fit images or class names.
+        ValueError: If there are no images, or labels do not fit the class names.
     """
 
     images: ImageSource
@@ -37,11 +37,6 @@ class LabelledImages:
     def __post_init__(self) -> None:
         if len(self.images) == 0:
             raise ValueError("Expected images in the data set, but got none.")
-        if len(self.labels) != len(self.images):
-            raise ValueError(
-                f"Expected one label for each of {len(self.images)} images, but got "
-                f"{len(self.labels)}."
-            )
         least, most = int(self.labels.min()), int(self.labels.max())
         if least < 0 or most >= len(self.class_names):
             raise ValueError(
@@ -108,17 +103,16 @@ def consecutive_parts(lengths: Mapping[str, int]) -> dict[str, Tensor]:
         lengths: Number of images in each split.
 
     Returns:
-        Int64 tensors by split.
+        Int64 tensors by split; none for a single one, which is still to be split.
 
     Example:
         >>> consecutive_parts({"train": 2, "test": 1})
         {'train': tensor([0, 1]), 'test': tensor([2])}
     """
-    parts, start = {}, 0
-    for name, length in lengths.items():
-        parts[name] = torch.arange(start, start + length)
-        start += length
-    return parts
+    if len(lengths) == 1:
+        return {}
+    parts = torch.split(torch.arange(sum(lengths.values())), list(lengths.values()))
+    return dict(zip(lengths, parts, strict=True))
 
 
 def numbered_names(names: Sequence[str], labels: Tensor) -> tuple[str, ...]:

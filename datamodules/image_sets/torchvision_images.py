@@ -1,12 +1,10 @@
 """Images of torchvision data sets that are not in memory."""
 
-import bisect
-from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import ConcatDataset
 
 from .image_decoder import ImageDecoder
 
@@ -15,16 +13,14 @@ class TorchvisionImages:
     """Images that torchvision data sets decode on each access, in whatever process reads them.
 
     Args:
-        datasets: Data sets to concatenate; their items start with a Pillow image.
+        dataset: The data sets of all splits; their items start with a Pillow image.
         decoder: Decodes images to one shape.
     """
 
     stored = False
 
-    def __init__(self, datasets: Sequence[Any], decoder: ImageDecoder) -> None:
-        self.datasets = list(datasets)
-        self.decoder = decoder
-        self._ends = list(accumulate(len(dataset) for dataset in self.datasets))
+    def __init__(self, dataset: ConcatDataset[Any], decoder: ImageDecoder) -> None:
+        self.dataset, self.decoder = dataset, decoder
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -32,7 +28,7 @@ class TorchvisionImages:
         return self.decoder.channels, self.decoder.height, self.decoder.width
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return len(self.dataset)
 
     def take(self, index: Tensor) -> Tensor:
         """Return images by index, uint8 of shape ``(N, C, H, W)``."""
@@ -41,12 +37,9 @@ class TorchvisionImages:
         return torch.stack([self._read(i) for i in index.tolist()])
 
     def _read(self, index: int) -> Tensor:
-        which = bisect.bisect_right(self._ends, index)
-        dataset = self.datasets[which]
-        inside = index - (self._ends[which - 1] if which else 0)
-        name = f"image {inside} of torchvision's {type(dataset).__name__}"
+        name = f"image {index} of torchvision's {type(self.dataset.datasets[0]).__name__}"
         try:
-            image = dataset[inside][0]
+            image = self.dataset[index][0]
         # Pillow's readers raise any exception: there is no class for a bad file.
         except Exception as error:
             raise ValueError(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 import torch
 from torch import Tensor
+from torch.utils.data import ConcatDataset
 
 from .decoder_choice import choose_decoder
 from .image_decoder import header_of
@@ -120,17 +121,20 @@ def read_torchvision_set(
     together = torch.cat(list(labels.values()))
     source = _stored(parts)
     if source is None:
-        datasets = list(parts.values())
+        images: ConcatDataset[Any] = ConcatDataset(parts.values())
         decoder = choose_decoder(
-            len(together), _Headers(datasets), image_size=image_size, channels=channels
+            len(images),
+            lambda i: header_of(images[i][0]),
+            image_size=image_size,
+            channels=channels,
         )
-        source = TorchvisionImages(datasets, decoder)
+        source = TorchvisionImages(images, decoder)
     lengths = {name: len(values) for name, values in labels.items()}
     return LabelledImages(
         source,
         together,
         numbered_names(_class_names(next(iter(parts.values()))), together),
-        consecutive_parts(lengths) if len(parts) > 1 else {},
+        consecutive_parts(lengths),
     )
 
 
@@ -233,17 +237,3 @@ def _stored(parts: Mapping[str, Any]) -> ImageSource | None:
             return None
         pixels.append(channels_first(data))
     return StoredImages(torch.cat(pixels))
-
-
-class _Headers:
-    """Size, in viewing orientation, and mode of an image by its index."""
-
-    def __init__(self, datasets: list[Any]) -> None:
-        self.datasets = datasets
-
-    def __call__(self, index: int) -> tuple[tuple[int, int], str]:
-        for dataset in self.datasets:
-            if index < len(dataset):
-                return header_of(dataset[index][0])
-            index -= len(dataset)
-        raise IndexError(index)

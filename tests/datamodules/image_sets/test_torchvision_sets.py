@@ -248,7 +248,7 @@ def test_sets_of_files_are_decoded_when_they_are_read(
     everything = torch.arange(len(data.images))
     own = read_images(name, tmp_path, options=options)
     assert own.images.take(everything).shape == (len(everything), 3, 7, 9)
-    expected = [PILToTensor()(image) for part in own.images.datasets for image, _ in part]
+    expected = [PILToTensor()(image) for image, _ in own.images.dataset]
     assert torch.equal(own.images.take(everything), torch.stack(expected))
 
 
