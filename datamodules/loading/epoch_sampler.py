@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DistributedSampler
 
+from ...functional.arguments import whole_number
 from ...functional.devices import works_alongside
 from ...functional.epoch_order import (
     bucket_by_length,
@@ -70,17 +71,12 @@ class EpochSampler(DistributedSampler[Any]):
         finished: Callable[[], int] | None = None,
         span: int = 0,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"Expected `batch_size` to be at least 1, but got {batch_size}.")
         check_enough(len(members), num_replicas)
-        self.weights = _checked("weights", weights, members, shuffle)
-        self.lengths = _checked("lengths", lengths, members, shuffle)
-        if self.weights is not None and not 0 < float(self.weights.sum()) < torch.inf:
-            raise ValueError("Expected `weights` to be finite and to have a positive sum.")
         super().__init__(
             cast(Any, members), num_replicas=num_replicas, rank=rank, shuffle=shuffle, seed=seed
         )
-        self.members, self.batch_size = members.cpu(), batch_size
+        self.members, self.batch_size = members, whole_number("batch_size", batch_size)
+        self.weights, self.lengths = weights, lengths
         self.span, self.sizes = span, self._sizes()
         self.position = EpochPosition(len(self.sizes), batch_size * num_replicas, finished=finished)
         self.start, self.as_lists, self.device = 0, False, torch.device("cpu")
@@ -147,16 +143,3 @@ def check_enough(count: int, num_replicas: int) -> None:
             f"Expected at least one item for each of {num_replicas} ranks, but got {count}. Use "
             f"fewer devices or more data."
         )
-
-
-def _checked(name: str, values: Tensor | None, members: Tensor, shuffle: bool) -> Tensor | None:
-    if values is None:
-        return None
-    if not shuffle:
-        raise ValueError(f"Expected no `{name}` without `shuffle`, but got some.")
-    if values.shape != members.shape:
-        raise ValueError(
-            f"Expected `{name}` to have one number for each of {len(members)} members, but got "
-            f"shape {tuple(values.shape)}."
-        )
-    return values.cpu()

@@ -17,18 +17,12 @@ class IndexedTensors(Dataset[tuple[Tensor, ...]]):
     Args:
         tensors: Each of shape ``(N, ...)``.
 
-    Raises:
-        ValueError: If they have different lengths.
-
     Example:
         >>> IndexedTensors(torch.arange(4) * 10).__getitems__([2, 1])
         (tensor([20, 10]), tensor([2, 1]))
     """
 
     def __init__(self, *tensors: Tensor) -> None:
-        lengths = [len(tensor) for tensor in tensors]
-        if len(set(lengths)) != 1:
-            raise ValueError(f"Expected tensors of one length, but got lengths {lengths}.")
         self._channels_last = [_is_channels_last(tensor) for tensor in tensors]
         # Contiguous rows are copied many times faster.
         self._rows = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from lightning.pytorch import Trainer
@@ -78,7 +78,7 @@ class Loaders:
         )
         self._training: StateOwner | None = None
         self._state: dict[str, int] = {}
-        self._placed: tuple[BatchedDataset, IndexedTensors] | None = None
+        self._placed: tuple[IndexedTensors, IndexedTensors] | None = None
 
     def train(
         self,
@@ -171,16 +171,11 @@ class Loaders:
         self, dataset: BatchedDataset, batches: EpochSampler, trainer: Trainer | None
     ) -> EpochLoader:
         if self.resident and trainer is not None:
-            dataset = self._place(dataset, trainer.strategy.root_device)
+            dataset = self._place(cast(IndexedTensors, dataset), trainer.strategy.root_device)
         return EpochLoader(dataset, batches, **self.settings)
 
-    def _place(self, dataset: BatchedDataset, device: torch.device) -> IndexedTensors:
+    def _place(self, dataset: IndexedTensors, device: torch.device) -> IndexedTensors:
         """Return the data on the device: one copy for the loaders of all splits."""
-        if not isinstance(dataset, IndexedTensors):
-            raise TypeError(
-                f"Expected `resident` to be False for {type(dataset).__name__}, but got True. Only "
-                f"IndexedTensors can be put on a device."
-            )
         known = self._placed
         if known is None or known[0] is not dataset or known[1].device != device:
             self._placed = known = (dataset, dataset.to(device))

@@ -18,6 +18,8 @@ def make_splits(
 ) -> dict[str, Tensor]:
     """Create splits that depend only on the arguments, not on rank, call or global random state.
 
+    Numbers must be those that ``check_split_arguments`` accepts.
+
     Each class is represented in each split in proportion, to within one item. A class of one item
     has it in training; one of two has at most one of them elsewhere. With folds, a class with fewer
     items than folds is missing from some validation splits, and a class of one item from one
@@ -30,7 +32,7 @@ def make_splits(
             gives an empty split. Ignored with folds.
         test_fraction: Fraction of the items for testing, unless ``test`` is given. 0 gives an empty
             split.
-        test: Items of a fixed test set, integers of shape ``(M,)``.
+        test: Items of a fixed test set, int64 of shape ``(M,)``, ascending.
         num_folds: Number of folds that all but the test set is divided into; one validates.
         fold: Index of the validation fold, from 0.
         seed: Seed of the draws.
@@ -39,30 +41,30 @@ def make_splits(
         Items of ``"train"``, ``"val"`` and ``"test"``: int64, ascending, on the CPU.
 
     Raises:
-        ValueError: If a number is out of range, or a requested split would be empty.
+        ValueError: If a requested split would be empty.
 
     Example:
         >>> splits = make_splits(10, val_fraction=0.2, test_fraction=0.3)
         >>> {name: len(members) for name, members in splits.items()}
         {'train': 5, 'val': 2, 'test': 3}
     """
-    classes = _checked_classes(items)
-    fixed = test is not None
-    check_split_arguments(val_fraction, 0.0 if fixed else test_fraction, num_folds, fold)
-    generator = torch.Generator().manual_seed(seed)
+    classes = torch.zeros(items, dtype=torch.int64) if isinstance(items, int) else items
+    generator, count = torch.Generator().manual_seed(seed), len(classes)
     if test is None:
-        wanted = round(len(classes) * test_fraction)
-        test, pool = split_by_class(classes, [wanted], generator)
+        test, pool = split_by_class(classes, [round(count * test_fraction)], generator)
         _check_size("test", test, test_fraction)
     else:
-        test, pool = _fixed_test(test, len(classes))
+        outside = torch.ones(count, dtype=torch.bool)
+        outside[test] = False
+        pool = outside.nonzero().flatten()
+        count = len(pool)
     if num_folds is not None:
         folds = fold_of_each(classes[pool], num_folds, generator)
         train, val = pool[folds != fold], pool[folds == fold]
         _check_size("val", val, 1 / num_folds)
     else:
-        wanted = round((len(pool) if fixed else len(classes)) * val_fraction)
-        val, train = (pool[part] for part in split_by_class(classes[pool], [wanted], generator))
+        parts = split_by_class(classes[pool], [round(count * val_fraction)], generator)
+        val, train = (pool[part] for part in parts)
         _check_size("val", val, val_fraction)
     _check_size("train", train, 1.0)
     return {"train": train, "val": val, "test": test}
@@ -97,31 +99,6 @@ def check_split_arguments(
         raise ValueError(f"Expected `num_folds` to be at least 2, but got {num_folds}.")
     elif not 0 <= fold < num_folds:
         raise ValueError(f"Expected `fold` in 0..{num_folds - 1}, but got {fold}.")
-
-
-def _checked_classes(items: int | Tensor) -> Tensor:
-    if isinstance(items, int):
-        return torch.zeros(items, dtype=torch.int64)
-    if items.ndim != 1 or items.dtype != torch.int64:
-        raise ValueError(
-            f"Expected `items` to be a number or int64 classes of shape (N,), but got "
-            f"{items.dtype} of shape {tuple(items.shape)}. Pass the number of items for numeric "
-            f"targets."
-        )
-    if (items < 0).any():
-        raise ValueError(f"Expected `items` to hold classes from 0, but got {int(items.min())}.")
-    return items.cpu()
-
-
-def _fixed_test(test: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Return the test set, ascending, and the other items."""
-    test = test.cpu().long().sort().values
-    known = (test >= 0) & (test < count)
-    if not known.all() or (test[1:] == test[:-1]).any():
-        raise ValueError(f"Expected `test` to hold unique items in 0..{count - 1}.")
-    outside = torch.ones(count, dtype=torch.bool)
-    outside[test] = False
-    return test, outside.nonzero().flatten()
 
 
 def _check_size(name: str, members: Tensor, share: float) -> None:

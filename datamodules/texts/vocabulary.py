@@ -15,9 +15,6 @@ class Vocabulary:
     Args:
         words: Words from id 2 on.
 
-    Raises:
-        ValueError: If a word occurs twice.
-
     Example:
         >>> vocabulary = Vocabulary.of(["a good film", "a bad film", "a film"], min_count=2)
         >>> vocabulary.words
@@ -29,8 +26,6 @@ class Vocabulary:
     def __init__(self, words: Sequence[str]) -> None:
         self.words = list(words)
         self._numbers = {word: number for number, word in enumerate(self.words, _SPECIAL)}
-        if len(self._numbers) != len(self.words):
-            raise ValueError("Expected unique words in a vocabulary, but some occur twice.")
 
     @classmethod
     def of(

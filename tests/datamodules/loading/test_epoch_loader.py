@@ -152,8 +152,3 @@ def test_images_keep_values_type_and_memory_format(dtype, channels):
 def test_one_item_is_a_row_of_each_tensor():
     x, y, index = IndexedTensors(torch.arange(6).view(3, 2), torch.arange(3))[2]
     assert (x.tolist(), y.item(), index.item()) == ([4, 5], 2, 2)
-
-
-def test_tensors_of_unequal_lengths_are_refused():
-    with pytest.raises(ValueError, match=r"one length, but got lengths \[3, 2\]"):
-        IndexedTensors(torch.rand(3), torch.rand(2))

@@ -137,10 +137,6 @@ def test_passes_without_set_epoch_are_of_successive_epochs():
         ({"batch_size": 0, "shuffle": True}, "`batch_size` to be at least 1, but got 0"),
         ({"num_replicas": 4, "shuffle": True}, "each of 4 ranks, but got 3. Use fewer devices"),
         ({"num_replicas": 4, "shuffle": False}, "each of 4 ranks, but got 3"),
-        ({"weights": torch.ones(2), "shuffle": True}, r"each of 3 members, but got shape \(2,\)"),
-        ({"weights": torch.ones(3), "shuffle": False}, "no `weights` without `shuffle`"),
-        ({"weights": torch.zeros(3), "shuffle": True}, "positive sum"),
-        ({"lengths": torch.ones(4), "shuffle": True}, "`lengths`"),
     ],
 )
 def test_wrong_arguments_say_what_to_do(arguments, message):

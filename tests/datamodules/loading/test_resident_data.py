@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.loading import Items
 from helpers.training import quiet_trainer
 from lightning.pytorch import LightningDataModule, LightningModule
 
@@ -98,12 +97,6 @@ def test_a_trainer_reads_data_on_its_gpu():
 def test_data_on_the_device_needs_no_workers(settings, error, message):
     with pytest.raises(error, match=message):
         Loaders(**settings)
-
-
-def test_what_is_no_tensor_cannot_be_put_on_a_device():
-    trainer = quiet_trainer()
-    with pytest.raises(TypeError, match="False for Items, but got True"):
-        Loaders(resident=True).train(Items(), torch.arange(4), 2, trainer=trainer)
 
 
 def resident_bytes():
