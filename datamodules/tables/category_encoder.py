@@ -1,7 +1,7 @@
 """Categorical columns: one-hot or ordinal, with missing and unseen categories."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -14,9 +14,6 @@ from .table import Table, number_texts, shown
 
 Encoding = Literal["one_hot", "ordinal"]
 Unseen = Literal["other", "error"]
-
-_ENCODINGS = dict.fromkeys(("one_hot", "ordinal"))
-_UNSEEN = dict.fromkeys(("other", "error"))
 
 
 class CategoryEncoder:
@@ -50,8 +47,8 @@ class CategoryEncoder:
     """
 
     def __init__(self, encoding: Encoding = "one_hot", unseen: Unseen = "other") -> None:
-        choose("categories", encoding, _ENCODINGS)
-        choose("unseen", unseen, _UNSEEN)
+        choose("categories", encoding, dict.fromkeys(get_args(Encoding)))
+        choose("unseen", unseen, dict.fromkeys(get_args(Unseen)))
         self.encoding, self.unseen = encoding, unseen
         self.vocabularies: dict[str, list[str | None]] = {}
 

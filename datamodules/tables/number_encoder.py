@@ -1,7 +1,7 @@
 """Numeric columns: missing values, infinities, scaling."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ from ...functional.scaling import (
 from .table import Table, shown
 
 ScalingName = Literal["standard", "min_max", "min_max_symmetric", "robust", "none"]
-Missing = Literal["mean", "median", "zero", "indicator", "error"] | float
+MissingName = Literal["mean", "median", "zero", "indicator", "error"]
+Missing = MissingName | float
 Infinite = Literal["clip", "missing", "error"]
 
 _SCALINGS: dict[str, Callable[[Tensor], Scaling]] = {
@@ -30,8 +31,6 @@ _SCALINGS: dict[str, Callable[[Tensor], Scaling]] = {
     "robust": robust_scaling,
     "none": lambda x: Scaling(x.new_zeros(x.shape[1]), x.new_ones(x.shape[1])),
 }
-_MISSING = dict.fromkeys(("mean", "median", "zero", "indicator", "error"))
-_INFINITE = dict.fromkeys(("clip", "missing", "error"))
 
 
 class NumberEncoder:
@@ -76,10 +75,10 @@ class NumberEncoder:
     ) -> None:
         choose("scaling", scaling, _SCALINGS)
         if isinstance(missing, str):
-            choose("missing", missing, _MISSING)
+            choose("missing", missing, dict.fromkeys(get_args(MissingName)))
         elif isinstance(missing, bool) or not np.isfinite(missing):
             raise ValueError(f"Expected `missing` to be a name or a number, but got {missing}.")
-        choose("infinite", infinite, _INFINITE)
+        choose("infinite", infinite, dict.fromkeys(get_args(Infinite)))
         self.scaling_name, self.missing, self.infinite = scaling, missing, infinite
         self.names: list[str] = []
         self.constant: list[str] = []
@@ -150,21 +149,20 @@ class NumberEncoder:
         return torch.cat([scale_columns(x, self.scaling), missing[:, indicated].double()], 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the fitted state as plain values and tensors."""
+        """Return the fitted state as plain values."""
         return {
             "names": list(self.names),
-            "constant": list(self.constant),
-            "empty": list(self.empty),
             "indicated": list(self._indicated),
-            **self._statistics,
+            **{name: values.tolist() for name, values in self._statistics.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the fitted state of another encoder."""
         self.names, self._indicated = list(state["names"]), list(state["indicated"])
-        self.constant, self.empty = list(state["constant"]), list(state["empty"])
-        kept = ("low", "high", "fill", "center", "scale")
-        self._statistics = {name: state[name] for name in kept}
+        self._statistics = {
+            name: torch.as_tensor(state[name], dtype=torch.float64)
+            for name in ("low", "high", "fill", "center", "scale")
+        }
 
     def _fill(self, x: Tensor, known: Tensor) -> Tensor:
         match self.missing:

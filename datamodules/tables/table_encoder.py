@@ -105,7 +105,7 @@ class TableEncoder:
         return encoded
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the fitted state as plain values and tensors."""
+        """Return the fitted state as plain values."""
         return {
             "numbers": self.numbers.state_dict(),
             "categories": self.categories.state_dict(),

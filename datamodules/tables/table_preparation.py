@@ -1,9 +1,7 @@
 """From tables to tensors, fitted to the training rows."""
 
-from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from .class_labels import ClassLabels
@@ -54,38 +52,16 @@ class TablePreparation:
         return self.encoder.encode(table), self.targets.encode(table, self.source.targets(table))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the fitted state as plain values and tensors; empty if not fitted."""
+        """Return the fitted state as plain values; empty if not fitted."""
         if not self.fitted:
             return {}
         return {"features": self.encoder.state_dict(), "targets": self.targets.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> bool:
         """Restore a fitted state; return whether that changes anything."""
-        if not state or same_state(state, self.state_dict()):
+        if not state or state == self.state_dict():
             return False
         self.encoder.load_state_dict(state["features"])
         self.targets.load_state_dict(state["targets"])
         self.fitted = True
         return True
-
-
-def same_state(first: Any, second: Any) -> bool:
-    """Whether two states hold the same values.
-
-    Example:
-        >>> same_state({"a": [torch.ones(2)]}, {"a": [torch.ones(2)]}), same_state([1], [2])
-        (True, False)
-    """
-    if isinstance(first, Tensor) and isinstance(second, Tensor):
-        return torch.equal(first.cpu(), second.cpu())
-    if isinstance(first, dict) and isinstance(second, dict):
-        return first.keys() == second.keys() and all(
-            same_state(first[key], second[key]) for key in first
-        )
-    if _is_list(first) and _is_list(second):
-        return len(first) == len(second) and all(map(same_state, first, second))
-    return bool(first == second)
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)

@@ -100,11 +100,12 @@ class TargetNumbers:
 
     def state_dict(self) -> dict[str, Any]:
         """Return center and scale."""
-        return self.scaling._asdict()
+        return {"center": self.scaling.center.tolist(), "scale": self.scaling.scale.tolist()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the center and scale of a checkpoint."""
-        self.scaling = Scaling(state["center"], state["scale"])
+        center, scale = state["center"], state["scale"]
+        self.scaling = Scaling(*torch.tensor([center, scale], dtype=torch.float64))
 
 
 def _target_numbers(table: Table, targets: Sequence[str]) -> Tensor:
