@@ -52,5 +52,4 @@ def mix(
 
 def _kept(draws: Draws, name: str, tables: Mapping[str, Tensor]) -> Tensor:
     kept = beta_quantiles(draws.uniform(name), draws.operations[name].high, tables[name])
-    happens = draws.happens(name)
-    return kept if happens is None else torch.where(happens, kept, 1.0)
+    return draws.where(name, kept, 1.0)

@@ -50,6 +50,5 @@ def _choosers(draws: Draws, names: list[str]) -> Tensor:
     """Return the indices of the images that chose one of the operations, int64."""
     chosen = draws.constant(0) > 0
     for name in names:
-        happens = draws.happens(name)
-        chosen = chosen | (draws.constant(1) > 0 if happens is None else happens)
+        chosen = chosen | draws.chosen(name)
     return chosen.nonzero()[:, 0]

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -16,21 +17,10 @@ _CHOICES = (130, 131)
 _TURNS = (0, 192)
 
 
-def first_columns() -> dict[str, int]:
-    """Return the first column of each operation's amounts.
-
-    Example:
-        >>> first_columns()["crop"]
-        3
-    """
-    firsts, column = {}, 0
-    for name, kind in KINDS.items():
-        firsts[name] = column
-        column += kind.columns
-    return firsts
-
-
-_FIRST = first_columns()
+# First column of each operation's amounts.
+_FIRST = dict(
+    zip(KINDS, accumulate((kind.columns for kind in KINDS.values()), initial=0), strict=False)
+)
 _ORDER = {name: position for position, name in enumerate(KINDS)}
 
 
@@ -126,6 +116,24 @@ class Draws:
             gate = chosen if gate is None else gate & chosen
         return gate
 
+    def chosen(self, name: str) -> Tensor:
+        """Return which images the operation applies to, boolean, ``(N,)``."""
+        happens = self.happens(name)
+        return self.constant(1) > 0 if happens is None else happens
+
+    def where(self, name: str, applied: Tensor, otherwise: Tensor | float) -> Tensor:
+        """Return ``applied`` for the images that the operation applies to, else ``otherwise``.
+
+        Args:
+            name: Name of the operation.
+            applied: Shape ``(N, ...)``.
+            otherwise: Tensor of the same shape, or a number.
+        """
+        happens = self.happens(name)
+        if happens is None:
+            return applied
+        return torch.where(happens.view(-1, *[1] * (applied.ndim - 1)), applied, otherwise)
+
     def amount(self, name: str, identity: float = 0.0, unit: float = 1.0) -> Tensor:
         """Return the amount times ``unit``, shape ``(N,)``; ``identity`` if not applied."""
         low, high = self.operations[name].low * unit, self.operations[name].high * unit
@@ -136,5 +144,4 @@ class Draws:
             uniform = uniform.round() if self.extremes else uniform
             symmetric = low == -high
             amount = (2 * uniform - 1) * high if symmetric else low + uniform * (high - low)
-        gate = self.happens(name)
-        return amount if gate is None else torch.where(gate, amount, identity)
+        return self.where(name, amount, identity)

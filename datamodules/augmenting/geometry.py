@@ -2,7 +2,6 @@
 
 import math
 
-import torch
 from torch import Tensor
 
 from ...functional.affine import (
@@ -49,7 +48,10 @@ def move(images: Tensor, masks: Tensor | None, draws: Draws) -> tuple[Tensor, Te
     present = {name for name in GEOMETRY if name in draws}
     if present and present <= _WHOLE_PIXELS:
         x, y = _random_crop(draws) if "random_crop" in draws else (draws.constant(0),) * 2
-        flips = [_flip(draws, name) for name in ("horizontal_flip", "vertical_flip")]
+        flips = [
+            draws.chosen(name) if name in draws else None
+            for name in ("horizontal_flip", "vertical_flip")
+        ]
         images = move_pixels(images, x, y, *flips)
         if masks is not None:
             layers = masks if masks.ndim == 4 else masks[:, None]
@@ -126,16 +128,9 @@ def _slope(draws: Draws, name: str) -> Tensor:
 
 
 def _sign(draws: Draws, name: str) -> Tensor:
-    flip = _flip(draws, name)
-    return draws.constant(1) if flip is None else 1 - 2 * flip.float()
-
-
-def _flip(draws: Draws, name: str) -> Tensor | None:
-    """Return which images are flipped; None for none."""
     if name not in draws:
-        return None
-    happens = draws.happens(name)
-    return draws.constant(1) > 0 if happens is None else happens
+        return draws.constant(1)
+    return draws.where(name, draws.constant(-1), 1.0)
 
 
 def _random_crop(draws: Draws) -> tuple[Tensor, Tensor]:
@@ -147,10 +142,8 @@ def _random_crop(draws: Draws) -> tuple[Tensor, Tensor]:
 
 def _resized_crop(draws: Draws, height: int, width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     area = draws.amount("resized_crop", 1)
-    happens = draws.happens("resized_crop")
     aspect = ((2 * draws.uniform("resized_crop", 1) - 1) * _LOG_OF_MAX_ASPECT).exp()
-    if happens is not None:
-        aspect = torch.where(happens, aspect, width / height)
+    aspect = draws.where("resized_crop", aspect, width / height)
     wide = (area * aspect * (height / width)).sqrt().clamp(max=1)
     tall = (area / aspect * (width / height)).sqrt().clamp(max=1)
     x, y = (2 * draws.uniform("resized_crop", position) - 1 for position in (2, 3))

@@ -114,8 +114,7 @@ def _gray(images: Tensor, whole: bool) -> Tensor:
 
 
 def _color_kept(draws: Draws) -> Tensor:
-    happens = draws.happens("grayscale")
-    return draws.constant(0) if happens is None else 1 - happens.float()
+    return draws.where("grayscale", draws.constant(0), 1.0)
 
 
 def erase(images: Tensor, draws: Draws) -> Tensor:

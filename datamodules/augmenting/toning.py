@@ -1,6 +1,5 @@
 """Changes of tone by a batch's random draws."""
 
-import torch
 from torch import Tensor
 
 from ...functional.tones import autocontrast, equalize, posterize, sharpen, solarize
@@ -25,20 +24,13 @@ def retone(images: Tensor, draws: Draws, bound: float, *, whole: bool) -> Tensor
         images = sharpen(images, draws.amount("sharpness", 1), bound, whole=whole)
     if "posterize" in draws:
         bits = draws.amount("posterize", 8).round()
-        images = _where(draws, "posterize", posterize(images, bits, bound), images)
+        images = draws.where("posterize", posterize(images, bits, bound), images)
     if "solarize" in draws:
         # Without an effect, the threshold is twice white, which no pixel reaches.
         images = solarize(images, draws.amount("solarize", 2), bound)
     if "autocontrast" in draws:
         stretched = autocontrast(images, bound, whole=whole)
-        images = _where(draws, "autocontrast", stretched, images)
+        images = draws.where("autocontrast", stretched, images)
     if "equalize" in draws:
-        images = _where(draws, "equalize", equalize(images, bound), images)
+        images = draws.where("equalize", equalize(images, bound), images)
     return images
-
-
-def _where(draws: Draws, name: str, changed: Tensor, images: Tensor) -> Tensor:
-    happens = draws.happens(name)
-    return (
-        changed if happens is None else torch.where(happens[:, None, None, None], changed, images)
-    )
