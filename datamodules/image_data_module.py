@@ -291,17 +291,17 @@ class ImageDataModule(LightningDataModule):
         """Return a loader of training batches ``(x, y, index)``, shuffled by (seed, epoch)."""
         data, loaders, members = self._known(), self._loading(), self.splits["train"]
         if isinstance(data, StreamedSet):
-            return loaders.follow(
-                StreamLoader(
-                    data.urls["train"],
-                    self.batch_size,
-                    read=data.read,
-                    seed=self.seed,
-                    finished=loaders.finished(self.trainer),
-                    **loaders.settings,
-                    **data.options,
-                )
+            streamed = StreamLoader(
+                data.urls["train"],
+                self.batch_size,
+                read=data.read,
+                seed=self.seed,
+                finished=loaders.finished(self.trainer),
+                **loaders.settings,
+                **data.options,
             )
+            loaders.follow(streamed.position)
+            return streamed
         return loaders.train(
             data.batches["train"],
             members,

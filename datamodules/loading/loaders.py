@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import Trainer
@@ -11,22 +11,10 @@ from torch.utils.data import DataLoader, Dataset, SequentialSampler, Subset
 
 from ...functional.arguments import whole_number
 from .epoch_loader import BatchedDataset, EpochLoader
+from .epoch_position import EpochPosition
 from .epoch_sampler import EpochSampler, check_enough
 from .even_batches import EvenBatches
 from .indexed_tensors import IndexedTensors
-
-
-class StateOwner(Protocol):
-    """An object with a state of integers."""
-
-    def state_dict(self) -> dict[str, int]:
-        """Return the state."""
-
-    def load_state_dict(self, state: dict[str, int], /) -> None:
-        """Continue from a state."""
-
-
-Resumable = TypeVar("Resumable", bound=StateOwner)
 
 
 class Loaders:
@@ -76,7 +64,7 @@ class Loaders:
             pin_memory=pin_memory,
             multiprocessing_context=multiprocessing_context if num_workers else None,
         )
-        self._training: StateOwner | None = None
+        self._training: EpochPosition | None = None
         self._state: dict[str, int] = {}
         self._placed: tuple[IndexedTensors, IndexedTensors] | None = None
 
@@ -115,15 +103,15 @@ class Loaders:
             finished=self.finished(trainer),
             span=span,
         )
-        return self.follow(self._load(dataset, batches, trainer))
+        self.follow(batches.position)
+        return self._load(dataset, batches, trainer)
 
-    def follow(self, loader: Resumable) -> Resumable:
-        """Keep the state of a training loader, which continues from a loaded state."""
-        self._training = loader
+    def follow(self, position: EpochPosition) -> None:
+        """Keep the position of a training loader, which continues from a loaded state."""
+        self._training = position
         if self._state:
-            loader.load_state_dict(self._state)
+            position.load_state_dict(self._state)
             self._state = {}
-        return loader
 
     def in_order(
         self, dataset: BatchedDataset, members: Tensor, batch_size: int, *, trainer: Trainer | None

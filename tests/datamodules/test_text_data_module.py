@@ -79,7 +79,7 @@ def test_data_2_and_3_augmentation_depends_on_seed_epoch_and_text_alone():
         """Numbers of each training text in each epoch."""
         data = module(augment="eda", length_buckets=False, **arguments)
         seen = recorded(data)
-        sampler = data._loaders._training.batches
+        sampler = data.trainer.train_dataloader.batches
         found = {0: {}, 1: {}}
         for epoch in found:
             rows = [row for e, x, _ in seen["train"] if e == epoch for row in x]

@@ -40,7 +40,8 @@ class StreamsDataModule(LightningDataModule):
         loader = StreamLoader(
             self.train, self.batch_size, seed=1, finished=finished, **self.loaders.settings
         )
-        return self.loaders.follow(loader)
+        self.loaders.follow(loader.position)
+        return loader
 
     def val_dataloader(self):
         images = StreamedImages(self.val)
