@@ -30,7 +30,7 @@ from .images.picture import draw_batch
 from .images.statistics import MEASURED_FILES, check_channels, measure_channels
 from .loading import (
     Loaders,
-    check_split_arguments,
+    Splitting,
     keep_plain_hyperparameters,
     warn_of_one_class,
 )
@@ -146,7 +146,7 @@ class ImageDataModule(LightningDataModule):
             raise ValueError(
                 f"Expected `image_channels` to be 1, 3 or 4, but got {image_channels}."
             )
-        check_split_arguments(val_fraction, test_fraction, num_folds, fold)
+        self._splitting = Splitting(val_fraction, test_fraction, num_folds, fold, seed)
         if isinstance(dataset, StreamedSet):
             check_streamed(
                 balanced=balanced,
@@ -161,13 +161,6 @@ class ImageDataModule(LightningDataModule):
         self.dataset, self.data_dir = checked_dataset(dataset), Path(data_dir)
         self.batch_size, self.balanced, self.seed = batch_size, balanced, seed
         self.augment = BatchAugment(augment, seed=seed)
-        self._splitting: dict[str, Any] = dict(
-            val_fraction=val_fraction,
-            test_fraction=test_fraction,
-            num_folds=num_folds,
-            fold=fold,
-            seed=seed,
-        )
         self.image_size = checked_size(image_size)
         self.image_channels, self.dataset_options = image_channels, dict(dataset_options or {})
         self.normalization = checked_normalization(mean, std)
@@ -401,7 +394,7 @@ class ImageDataModule(LightningDataModule):
                 channels=self.image_channels,
                 options=self.dataset_options,
             )
-            self.splits = data.split(**self._splitting)
+            self.splits = data.split(self._splitting)
             measured = self.splits["train"]
         self._statistics = self.normalization or measure_channels(
             data.images, measured, seed=self.seed, threads=threads

@@ -18,9 +18,8 @@ from ..functional.splitting import balancing_weights
 from .loading import (
     IndexedTensors,
     Loaders,
-    check_split_arguments,
+    Splitting,
     keep_plain_hyperparameters,
-    make_splits,
     warn_of_duplicates,
 )
 from .loading.trainer_slot import TrainerSlot
@@ -153,12 +152,11 @@ class TabularDataModule(LightningDataModule):
                 "Expected `categories='one_hot'` for 'mixup', but got 'ordinal', whose numbers "
                 "cannot be mixed."
             )
-        data, test_data, predict_data = map(_plain, (data, test_data, predict_data))
-        given = {"data": data, "test_data": test_data, "predict_data": predict_data}
-        texts = [name for name, value in given.items() if value is None or isinstance(value, str)]
-        self.save_hyperparameters(ignore=list(given.keys() - texts))
+        self._given = {"data": data, "test_data": test_data, "predict_data": predict_data}
+        # Data in memory would be copied into each checkpoint.
+        in_memory = [n for n, v in self._given.items() if not isinstance(v, str | Path | None)]
+        self.save_hyperparameters(ignore=in_memory)
         keep_plain_hyperparameters(self, TabularDataModule)
-        self._given = given
         self._prepared = TablePreparation(
             TableSource(target, features, ignore, delimiter, missing_values, column_names),
             TableEncoder(
@@ -170,14 +168,7 @@ class TabularDataModule(LightningDataModule):
         )
         if test_data is not None:
             test_fraction = 0.0
-        check_split_arguments(val_fraction, test_fraction, num_folds, fold)
-        self._split_arguments: dict[str, Any] = dict(
-            val_fraction=val_fraction,
-            test_fraction=test_fraction,
-            num_folds=num_folds,
-            fold=fold,
-            seed=seed,
-        )
+        self._splitting = Splitting(val_fraction, test_fraction, num_folds, fold, seed)
         self.task, self.batch_size, self.balanced = task, batch_size, balanced
         self.check_duplicates = check_duplicates
         self._loaders = Loaders(seed=seed)
@@ -365,7 +356,7 @@ class TabularDataModule(LightningDataModule):
         table = source.read(self._given["data"])
         classes = prepared.classes(table)
         items = len(table) if classes is None else classes
-        splits = make_splits(items, **self._split_arguments)
+        splits = self._splitting.split(items)
         prepared.fit(table, splits["train"])
         self._x, self._y = prepared.encode(table)
         self._data = self._test_data = IndexedTensors(self._x, self._y)
@@ -403,11 +394,6 @@ class TabularDataModule(LightningDataModule):
             epoch=self.trainer.current_epoch if self.trainer else 0,
             num_classes=self.out_features,
         )
-
-
-def _plain(data: Any) -> Any:
-    """Convert a path to a string, which a checkpoint can hold."""
-    return str(data) if isinstance(data, Path) else data
 
 
 def _check_task(argument: str, chosen: bool, task: str) -> None:

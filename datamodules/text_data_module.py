@@ -14,9 +14,8 @@ from ..functional.class_weights import inverse_frequency_weights
 from ..functional.splitting import balancing_weights
 from .loading import (
     Loaders,
-    check_split_arguments,
+    Splitting,
     keep_plain_hyperparameters,
-    make_splits,
     warn_of_duplicates,
     warn_of_one_class,
 )
@@ -118,13 +117,9 @@ class TextDataModule(LightningDataModule):
         min_count = whole_number("min_count", min_count)
         max_words = optional_whole_number("max_words", max_words)
         max_length = optional_whole_number("max_length", max_length)
-        given = {"data": data, "test_data": test_data, "predict_data": predict_data}
-        self._given = {
-            name: str(value) if isinstance(value, Path) else value for name, value in given.items()
-        }
-        data, test_data, predict_data = self._given.values()
+        self._given = {"data": data, "test_data": test_data, "predict_data": predict_data}
         # Data in memory would be copied into each checkpoint.
-        in_memory = [n for n, value in self._given.items() if not isinstance(value, str | None)]
+        in_memory = [n for n, v in self._given.items() if not isinstance(v, str | Path | None)]
         self.save_hyperparameters(ignore=in_memory)
         keep_plain_hyperparameters(self, TextDataModule)
         self.augment = TextAugment("none" if augment is None else augment, seed=seed, p=augment_p)
@@ -136,14 +131,7 @@ class TextDataModule(LightningDataModule):
         )
         if test_data is not None:
             test_fraction = 0.0
-        check_split_arguments(val_fraction, test_fraction, num_folds, fold)
-        self._split_arguments: dict[str, Any] = dict(
-            val_fraction=val_fraction,
-            test_fraction=test_fraction,
-            num_folds=num_folds,
-            fold=fold,
-            seed=seed,
-        )
+        self._splitting = Splitting(val_fraction, test_fraction, num_folds, fold, seed)
         self._loaders = Loaders(seed=seed, num_workers=num_workers)
         self._forget()
 
@@ -291,7 +279,7 @@ class TextDataModule(LightningDataModule):
         self._source = self._read_source("data")
         self._prepared.fit_classes(self._source.labels or [])
         self._y = self._source.class_indices(self._prepared.class_names)
-        splits = make_splits(self._y, **self._split_arguments)
+        splits = self._splitting.split(self._y)
         self._prepared.fit_words(self._source.texts[i] for i in splits["train"].tolist())
         self._splits = splits
 

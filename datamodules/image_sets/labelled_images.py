@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..loading import IndexedTensors, make_splits
+from ..loading import IndexedTensors, Splitting
 from .image_source import ImageSource
 from .indexed_images import IndexedImages
 from .stored_images import StoredImages
@@ -57,21 +56,16 @@ class LabelledImages:
         # One for all splits, because `resident` data are put on the device once.
         return dict.fromkeys(("train", "val", "test"), data)
 
-    def split(self, *, num_folds: int | None, **arguments: Any) -> dict[str, Tensor]:
+    def split(self, splitting: Splitting) -> dict[str, Tensor]:
         """Return indices of ``"train"``, ``"val"`` and ``"test"``.
 
         Splits that the data set comes with are kept; only a missing validation split is drawn, from
         the training split. Folds divide training and validation split together.
-
-        Args:
-            num_folds: Number of folds; None for one validation split.
-            **arguments: Further arguments of ``make_splits``.
         """
         none = torch.zeros(0, dtype=torch.int64)
-        if "val" in self.parts and num_folds is None:
+        if "val" in self.parts and splitting.num_folds is None:
             return {name: self.parts.get(name, none) for name in ("train", "val", "test")}
-        test = self.parts.get("test", none) if self.parts else None
-        return make_splits(self.labels, test=test, num_folds=num_folds, **arguments)
+        return splitting.split(self.labels, self.parts.get("test", none) if self.parts else None)
 
     def with_class_names(self, names: Sequence[str]) -> "LabelledImages":
         """Return the same images with the class indices of a checkpoint.

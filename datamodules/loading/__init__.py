@@ -1,6 +1,6 @@
 """Files, splits, order, shards and loaders that the data modules share.
 
-A data module creates its splits with ``make_splits``, holds one ``Loaders``, and gets its loaders
+A data module creates its splits by a ``Splitting``, holds one ``Loaders``, and gets its loaders
 from it for a data set with ``__getitems__``, such as ``IndexedTensors`` for data in memory.
 """
 
@@ -12,7 +12,7 @@ from .findings import warn_of_duplicates, warn_of_one_class
 from .indexed_tensors import IndexedTensors
 from .loaders import Loaders
 from .plain_hyperparameters import keep_plain_hyperparameters
-from .splits import check_split_arguments, make_splits
+from .splitting import Splitting
 from .visible_files import visible_entries, visible_files
 
 __all__ = [
@@ -22,10 +22,9 @@ __all__ = [
     "EpochSampler",
     "IndexedTensors",
     "Loaders",
-    "check_split_arguments",
+    "Splitting",
     "delimited_rows",
     "keep_plain_hyperparameters",
-    "make_splits",
     "visible_entries",
     "visible_files",
     "warn_of_duplicates",

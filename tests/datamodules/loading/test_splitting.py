@@ -1,8 +1,12 @@
 import pytest
 import torch
 
-from torchvitals.datamodules.loading import check_split_arguments, make_splits
+from torchvitals.datamodules.loading import Splitting
 from torchvitals.functional.splitting import apportion, balancing_weights
+
+
+def make_splits(items, test=None, **arguments):
+    return Splitting(**arguments).split(items, test)
 
 
 def classes_of(*sizes):
@@ -108,7 +112,7 @@ def test_what_cannot_be_says_what_to_do(items, arguments, message):
 )
 def test_wrong_numbers_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        check_split_arguments(*arguments)
+        Splitting(*arguments)
 
 
 def test_shares_add_up_to_what_there_is_room_for():
