@@ -14,16 +14,12 @@ from ..functional.arguments import optional_whole_number, plain_value, whole_num
 from ..functional.class_weights import inverse_frequency_weights
 from ..functional.devices import works_alongside
 from ..functional.splitting import balancing_weights
+from .augmenting.normalizing import checked_statistics
 from .batch_augment import BatchAugment
 from .image_sets.indexed_images import IndexedBatch
 from .image_sets.labelled_images import LabelledImages
 from .image_sets.reading import checked_dataset, download_images, read_images
-from .images.arguments import (
-    check_streamed,
-    checked_normalization,
-    checked_size,
-    worker_processes,
-)
+from .images.arguments import check_streamed, checked_size, worker_processes
 from .images.batch_finish import BatchFinish
 from .images.duplicates import Duplicates, find_equal_images
 from .images.picture import draw_batch
@@ -84,8 +80,9 @@ class ImageDataModule(LightningDataModule):
         image_size: Height and width, or one number for both: images are resized to cover it and
             centre-cropped. Required if files differ in size.
         image_channels: 1, 3 or 4; None keeps those of the images, for files 1 if none is in colour.
-        mean: Mean of each channel, in 0..1; None measures it, for files on at most 5,000 images.
-        std: Standard deviation of each channel; None measures it.
+        mean: Mean of each channel, or one number for all, in 0..1; None measures it, for files on
+            at most 5,000 images.
+        std: Standard deviation, in the same form; None measures it.
         download: Whether torchvision may download what is missing in ``data_dir``.
         dataset_options: Further arguments of the torchvision class.
         check_duplicates: Warn about images that occur in two splits.
@@ -129,8 +126,8 @@ class ImageDataModule(LightningDataModule):
         balanced: bool = False,
         image_size: int | tuple[int, int] | None = None,
         image_channels: int | None = None,
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
         download: bool = False,
         dataset_options: dict[str, Any] | None = None,
         check_duplicates: bool = False,
@@ -163,7 +160,7 @@ class ImageDataModule(LightningDataModule):
         self.augment = BatchAugment(augment, seed=seed)
         self.image_size = checked_size(image_size)
         self.image_channels, self.dataset_options = image_channels, dict(dataset_options or {})
-        self.normalization = checked_normalization(mean, std)
+        self.normalization = checked_statistics(mean, std)
         self.download, self.check_duplicates = download, check_duplicates
         self.num_workers, self.multiprocessing_context = num_workers, multiprocessing_context
         self.resident = resident
@@ -396,10 +393,11 @@ class ImageDataModule(LightningDataModule):
             )
             self.splits = data.split(self._splitting)
             measured = self.splits["train"]
-        self._statistics = self.normalization or measure_channels(
-            data.images, measured, seed=self.seed, threads=threads
-        )
-        check_channels(self._statistics[0], self.image_channels or data.images.shape[0])
+        mean, std = self.normalization
+        if mean is None or std is None:
+            mean, std = measure_channels(data.images, measured, seed=self.seed, threads=threads)
+        check_channels(mean, self.image_channels or data.images.shape[0])
+        self._statistics = mean, std
         return data
 
     def _labelled(self, what: str) -> LabelledImages:

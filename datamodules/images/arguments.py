@@ -3,10 +3,6 @@
 import os
 from collections.abc import Sequence
 
-import numpy
-import torch
-from torch import Tensor
-
 from ...functional.arguments import plain_value
 
 _MOST_WORKERS = 8
@@ -49,32 +45,6 @@ def checked_size(image_size: int | Sequence[int] | None) -> tuple[int, int] | No
             f"{image_size}."
         )
     return sides[0], sides[1]
-
-
-def checked_normalization(
-    mean: Sequence[float] | None, std: Sequence[float] | None
-) -> tuple[Tensor, Tensor] | None:
-    """Return both as float32 tensors, ``(1, C, 1, 1)``; None if both are to be measured.
-
-    Raises:
-        ValueError: If one is missing, their lengths differ, or ``std`` is not positive.
-    """
-    if mean is None and std is None:
-        return None
-    if mean is None or std is None or not _are_lists_of_one_length(mean, std):
-        raise ValueError(
-            f"Expected `mean` and `std` with one number for each channel, as in [0.5], but got "
-            f"{mean} and {std}."
-        )
-    if not min(std) > 0:
-        raise ValueError(f"Expected `std` to be positive, but got {std}.")
-    shaped = (torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1) for values in (mean, std))
-    first, second = shaped
-    return first, second
-
-
-def _are_lists_of_one_length(mean: Sequence[float], std: Sequence[float]) -> bool:
-    return numpy.ndim(mean) == 1 and numpy.shape(mean) == numpy.shape(std) and len(mean) > 0
 
 
 def worker_processes(wanted: int | None, *, stored: bool, devices: int) -> int:
