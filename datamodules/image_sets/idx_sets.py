@@ -69,11 +69,6 @@ def read_idx_set(files: dict[str, tuple[Path, Path]], class_names: list[str]) ->
                 f"images and {label_file} {len(labels[part])} labels. Use files that belong "
                 "together."
             )
-        if images[part].shape[1:] != images["train"].shape[1:]:
-            raise ValueError(
-                f"Expected images of {tuple(images['train'].shape[1:])} pixels as for training, "
-                f"but {image_file} holds {tuple(images[part].shape[1:])}."
-            )
     together = torch.cat(list(labels.values()))
     return LabelledImages(
         StoredImages(torch.cat(list(images.values()))[:, None]),

@@ -70,18 +70,13 @@ class StreamLoader:
         """The position, under the name by which Lightning finds ``set_epoch``."""
         return self.position
 
-    @property
-    def epoch(self) -> int:
-        """Epoch of the batches that are yielded."""
-        return self.position.current_epoch
-
     def __len__(self) -> int:
         return self.position.length
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         # A generator: an epoch can be set until the first batch is requested.
         done = self.position.begin()
-        for batch in self._pass(self.epoch, done):
+        for batch in self._pass(self.position.current_epoch, done):
             self.position.done += 1
             yield batch
 
