@@ -62,7 +62,6 @@ def read_table(
         ([31.0, nan, 8.0], ['Ulm', None, 'Ulm'])
     """
     missing = frozenset(missing_values)
-    check_computed(data)
     match data:
         case Table():
             table = data
@@ -72,6 +71,10 @@ def read_table(
             table = _from_columns(data, data.keys(), "the columns", missing)
         case np.ndarray() | torch.Tensor():
             table = _from_array(data, column_names, missing)
+        case _ if type(data).__name__ == "LazyFrame":
+            raise TypeError(
+                "Expected a data frame, but got a LazyFrame: pass it after `.collect()`."
+            )
         case _ if hasattr(data, "__getitem__") and (names := _frame_names(data)) is not None:
             table = _from_columns(data, names, "the data frame", missing)
         case _:
@@ -82,16 +85,6 @@ def read_table(
     if not len(table):
         raise ValueError(f"Expected at least one row in {table.source}, but got none.")
     return table
-
-
-def check_computed(data: Any) -> None:
-    """Refuse a lazy frame of polars, which has no values yet.
-
-    Raises:
-        TypeError: If it is one.
-    """
-    if type(data).__name__ == "LazyFrame":
-        raise TypeError("Expected a data frame, but got a LazyFrame: pass it after `.collect()`.")
 
 
 def clean(values: Iterable[Any], missing: frozenset[str] = frozenset(MISSING_VALUES)) -> list[Any]:

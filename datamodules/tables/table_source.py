@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .reading import MISSING_VALUES, check_computed, numbers_of, read_table
+from .reading import MISSING_VALUES, numbers_of, read_table
 from .table import Table, check_several, shown
 
 ColumnName = int | str
@@ -69,7 +69,6 @@ class TableSource:
             return self._read(data)
         if len(data) != 2:
             raise ValueError(f"Expected a pair of features and targets, but got {len(data)} parts.")
-        check_computed(data[1])
         table = self._read(data[0])
         y = numbers_of(data[1]) if isinstance(data[1], torch.Tensor) else np.asanyarray(data[1])
         columns = y[:, None] if y.ndim == 1 else y
