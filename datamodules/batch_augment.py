@@ -261,7 +261,7 @@ class BatchAugment(nn.Module):
         else:
             here = index.device == self.columns.device
             columns = self.columns if here else torch.tensor(self._numbers, device=index.device)
-            uniform = self._keyed(index, columns, epoch)
+            uniform = keyed_uniform(index, columns, seed=self.seed, epoch=epoch)
         return _send(uniform, images.device)
 
     def _leave_the_other_workers(self) -> None:
@@ -280,11 +280,9 @@ class BatchAugment(nn.Module):
         else:
             size = images[0].numel()
             columns = torch.arange(NOISE, NOISE + size + size % 2, device=index.device)
-            noise = normal_from_uniform(self._keyed(index, columns, epoch))[:, :size]
+            uniform = keyed_uniform(index, columns, seed=self.seed, epoch=epoch)
+            noise = normal_from_uniform(uniform)[:, :size]
         return _send(noise, images.device).view(images.shape).to(images.dtype)
-
-    def _keyed(self, index: Tensor, columns: Tensor, epoch: int) -> Tensor:
-        return keyed_uniform(index, columns, seed=self.seed, epoch=epoch)
 
 
 def _send(draws: Tensor, device: torch.device) -> Tensor:

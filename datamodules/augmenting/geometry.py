@@ -46,7 +46,9 @@ def move(images: Tensor, masks: Tensor | None, draws: Draws) -> tuple[Tensor, Te
         Images, floating point if they are interpolated, and masks in their own dtype.
     """
     present = {name for name in GEOMETRY if name in draws}
-    if present and present <= _WHOLE_PIXELS:
+    if not present:
+        return images, masks
+    if present <= _WHOLE_PIXELS:
         x, y = _random_crop(draws) if "random_crop" in draws else (draws.constant(0),) * 2
         flips = [
             draws.chosen(name) if name in draws else None
@@ -57,30 +59,13 @@ def move(images: Tensor, masks: Tensor | None, draws: Draws) -> tuple[Tensor, Te
             layers = masks if masks.ndim == 4 else masks[:, None]
             masks = move_pixels(layers, x, y, *flips).view(masks.shape)
         return images, masks
-    matrices = geometry_matrices(draws, *images.shape[-2:])
-    if matrices is None:
-        return images, masks
+    matrices = _matrices(draws, *images.shape[-2:])
     return affine_warp(widen(images), matrices), _warp_masks(masks, matrices)
 
 
-def geometry_matrices(draws: Draws, height: int, width: int) -> Tensor | None:
-    """Return the maps for ``affine_warp``; None if no operation moves a pixel.
-
-    Args:
-        draws: Random draws of the batch.
-        height: Height of the images, in pixels.
-        width: Width of the images, in pixels.
-
-    Returns:
-        Tensor of shape ``(N, 2, 3)``, or None.
-    """
-    if not any(name in draws for name in GEOMETRY):
-        return None
-    linear, x, y = _linear(draws), draws.constant(0), draws.constant(0)
-    if "shift_x" in draws:
-        x = x + draws.amount("shift_x")
-    if "shift_y" in draws:
-        y = y + draws.amount("shift_y")
+def _matrices(draws: Draws, height: int, width: int) -> Tensor:
+    """Return the maps for ``affine_warp``, shape ``(N, 2, 3)``, for images of this size."""
+    linear, x, y = _linear(draws), _amount(draws, "shift_x"), _amount(draws, "shift_y")
     if "crop" in draws:
         # A crop may lie anywhere inside the image; the shift is added to that.
         room = (1 - (1 - draws.amount("crop"))) / 2
@@ -113,18 +98,16 @@ def _linear(draws: Draws) -> Tensor:
         scale = 1 / draws.amount("zoom", 1)
         linear = linear @ scale_matrices(scale, scale)
     if "shear_x" in draws or "shear_y" in draws:
-        slopes = [_slope(draws, name) for name in ("shear_x", "shear_y")]
-        linear = linear @ shear_matrices(*slopes)
+        angles = [_amount(draws, name, unit=_RADIANS) for name in ("shear_x", "shear_y")]
+        linear = linear @ shear_matrices(*(angle.tan() for angle in angles))
     if "horizontal_flip" in draws or "vertical_flip" in draws:
         signs = [_sign(draws, name) for name in ("horizontal_flip", "vertical_flip")]
         linear = linear @ scale_matrices(*signs)
     return linear
 
 
-def _slope(draws: Draws, name: str) -> Tensor:
-    if name not in draws:
-        return draws.constant(0)
-    return draws.amount(name, unit=_RADIANS).tan()
+def _amount(draws: Draws, name: str, unit: float = 1.0) -> Tensor:
+    return draws.amount(name, unit=unit) if name in draws else draws.constant(0)
 
 
 def _sign(draws: Draws, name: str) -> Tensor:
