@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def draw_batch(
     """Draw images in pairs of rows, originals above and augmented ones below.
 
     Args:
-        before: Shape ``(N, C, H, W)``, uint8 or floating point in 0..1.
+        before: Shape ``(N, C, H, W)``, floating point in 0..1.
         after: The augmented images, equally many.
         labels: Class indices of shape ``(N,)``.
         class_names: Names of the classes, by class index.
@@ -59,25 +58,20 @@ def draw_batch(
 
 
 def _show(axes: Any, image: Tensor) -> None:
-    pixels = image.detach().cpu()
-    pixels = pixels.float().clamp(0, 1) if pixels.is_floating_point() else pixels
+    pixels = image.detach().cpu().float().clamp(0, 1)
     if len(pixels) in (3, 4):
         axes.imshow(pixels.permute(1, 2, 0).numpy(), interpolation="nearest")
-        return
-    white = 1 if pixels.is_floating_point() else 255
-    axes.imshow(pixels[0].numpy(), cmap="gray", vmin=0, vmax=white, interpolation="nearest")
+    else:
+        axes.imshow(pixels[0].numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
 
 def _mixture(target: Tensor, class_names: Sequence[str]) -> str:
-    shares, classes = torch.sort(target.float(), descending=True)
-    named = [
+    shares, classes = target.float().topk(min(_MAX_CLASSES_NAMED, len(target)))
+    return "\n".join(
         f"{share:.0%} {_short(class_names[label])}"
-        for share, label in zip(
-            shares[:_MAX_CLASSES_NAMED].tolist(), classes[:_MAX_CLASSES_NAMED].tolist(), strict=True
-        )
+        for share, label in zip(shares.tolist(), classes.tolist(), strict=True)
         if share >= _LEAST_SHARE_NAMED
-    ]
-    return "\n".join(named)
+    )
 
 
 def _short(name: str) -> str:
