@@ -70,7 +70,7 @@ class EpochLoader(DataLoader[Any]):
             _WholeBatches(dataset),
             batch_size=None,
             sampler=batches,
-            collate_fn=_as_is,
+            collate_fn=as_is,
             num_workers=num_workers,
             persistent_workers=num_workers > 0,
             pin_memory=pin_memory,
@@ -121,5 +121,6 @@ class _WholeBatches(Dataset[Any]):
         return self.dataset.__getitems__(items)
 
 
-def _as_is(batch: Any) -> Any:
+def as_is(batch: Any) -> Any:
+    """Return a batch, in place of a collation: a data set has made it already."""
     return batch

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, SequentialSampler, Subset
 
 from ...functional.arguments import whole_number
-from .epoch_loader import BatchedDataset, EpochLoader
+from .epoch_loader import BatchedDataset, EpochLoader, as_is
 from .epoch_position import EpochPosition
 from .epoch_sampler import EpochSampler, check_enough
 from .even_batches import EvenBatches
@@ -130,7 +130,7 @@ class Loaders:
         return DataLoader(
             part,
             batch_sampler=EvenBatches(SequentialSampler(part), batch_size),
-            collate_fn=_as_is,
+            collate_fn=as_is,
             generator=torch.Generator().manual_seed(self.seed),
             **self.settings,
         )
@@ -173,7 +173,3 @@ class Loaders:
 def _finished_batches(trainer: Trainer) -> int:
     progress: Any = trainer.fit_loop.epoch_loop.batch_progress.current
     return int(progress.processed)
-
-
-def _as_is(batch: Any) -> Any:
-    return batch

@@ -15,6 +15,10 @@ from torch import Tensor
 
 _MAX_NAMES_SHOWN = 12
 _WHOLE = re.compile(r"-?\d+\.0+")
+_FIX = (
+    "Fix it, add it to `missing_values` if it stands for a missing value, or name the column in "
+    "`categorical` or `ignore`."
+)
 _TRUTH = {"true": "True", "false": "False"}
 
 
@@ -132,8 +136,7 @@ class Table:
             row = next(row for row, value in enumerate(values) if not _is_number(value))
             raise ValueError(
                 f"Expected a number in column {name!r}, but {self.place(row)} has "
-                f"{values[row]!r}. Fix it, add it to `missing_values` if it stands for a missing "
-                f"value, or name the column in `categorical` or `ignore`."
+                f"{values[row]!r}. {_FIX}"
             ) from None
 
     def _unknown(self, name: str, value: Any, row: int) -> ValueError:
@@ -176,9 +179,7 @@ def holds_numbers(table: Table, name: str, rows: NDArray[np.int64]) -> bool:
     if len(known) > 2 * len(wrong):
         raise ValueError(
             f"Expected a number in column {name!r}, as in {len(known) - len(wrong)} other rows, "
-            f"but {table.place(wrong[0])} has {values[wrong[0]]!r}. Fix it, add it to "
-            f"`missing_values` if it stands for a missing value, or name the column in "
-            f"`categorical` or `ignore`."
+            f"but {table.place(wrong[0])} has {values[wrong[0]]!r}. {_FIX}"
         )
     return False
 
