@@ -24,12 +24,7 @@ from .images.batch_finish import BatchFinish
 from .images.duplicates import Duplicates, find_equal_images
 from .images.picture import draw_batch
 from .images.statistics import MEASURED_FILES, check_channels, measure_channels
-from .loading import (
-    Loaders,
-    Splitting,
-    keep_plain_hyperparameters,
-    warn_of_one_class,
-)
+from .loading import Loaders, Splitting, keep_plain_hyperparameters, warn_of_one_class
 from .loading.trainer_slot import TrainerSlot
 from .streaming.stream_loader import StreamLoader
 from .streaming.streamed_item import Reading
@@ -373,7 +368,9 @@ class ImageDataModule(LightningDataModule):
             return self._data
         data = self._adopt(self._read())
         if self.check_duplicates and (self.trainer is None or self.trainer.is_global_zero):
-            self._warn_of_duplicates()
+            found = self.find_duplicates()
+            if len(found):
+                warnings.warn(f"Expected splits without duplicates, but {found}.", stacklevel=4)
         return data
 
     def _read(self) -> LabelledImages | StreamedSet:
@@ -449,8 +446,3 @@ class ImageDataModule(LightningDataModule):
                 "Expected a test split, but got none: the data set comes without one, or "
                 "`test_fraction` is 0."
             )
-
-    def _warn_of_duplicates(self) -> None:
-        found = self.find_duplicates()
-        if len(found):
-            warnings.warn(f"Expected splits without duplicates, but {found}.", stacklevel=4)
