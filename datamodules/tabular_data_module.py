@@ -369,7 +369,7 @@ class TabularDataModule(LightningDataModule):
         self._columns = torch.tensor(prepared.encoder.feature_columns)
         self._splits = splits
         if measures:
-            for finding in column_findings(prepared.encoder, table, splits["train"].numpy()):
+            for finding in column_findings(prepared.encoder, table, self._x[splits["train"]]):
                 rank_zero_warn(finding)
 
     def _test(self) -> tuple[IndexedTensors, Tensor]:

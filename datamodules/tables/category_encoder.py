@@ -71,11 +71,6 @@ class CategoryEncoder:
         sizes = map(len, self.vocabularies.values())
         return [column for column, size in enumerate(sizes) for _ in range(size)]
 
-    @property
-    def constant(self) -> list[str]:
-        """Columns with a single category in the training rows."""
-        return [name for name, vocabulary in self.vocabularies.items() if len(vocabulary) == 1]
-
     def fit(self, table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> None:
         """Collect the vocabularies of the training rows."""
         self.vocabularies = {name: _vocabulary(table.texts(name)[rows]) for name in names}

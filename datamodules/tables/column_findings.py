@@ -2,20 +2,22 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .table import Table, shown
 from .table_encoder import TableEncoder
 
 _FEW_VALUES = 20
+_ROUNDING = 1e-8  # of what stands for missing values
 
 
-def column_findings(encoder: TableEncoder, table: Table, rows: NDArray[np.int64]) -> list[str]:
+def column_findings(encoder: TableEncoder, table: Table, x: Tensor) -> list[str]:
     """Report columns that carry no information, or that a network should not see.
 
     Args:
         encoder: Fitted encoder.
         table: Table that it was fitted to.
-        rows: The training rows.
+        x: Features of the training rows.
 
     Example:
         >>> from .category_encoder import CategoryEncoder
@@ -23,20 +25,25 @@ def column_findings(encoder: TableEncoder, table: Table, rows: NDArray[np.int64]
         >>> table = Table({"number": np.arange(30.0)}, "data.csv")
         >>> encoder = TableEncoder(NumberEncoder(), CategoryEncoder())
         >>> encoder.fit(table, ["number"], np.arange(20))
-        >>> column_findings(encoder, table, np.arange(20))
+        >>> column_findings(encoder, table, encoder.encode(table)[:20])
         ["Column 'number' counts the rows of data.csv. Name it in `ignore`."]
     """
     findings = []
-    if encoder.constant:
+    varies = (x.amax(0) - x.amin(0) > _ROUNDING).tolist()
+    varied = {
+        column for column, is_so in zip(encoder.feature_columns, varies, strict=True) if is_so
+    }
+    constant = [name for column, name in enumerate(encoder.columns) if column not in varied]
+    if constant:
         findings.append(
-            f"Expected columns that vary over the training split, but {shown(encoder.constant)} do "
-            f"not. Name them in `ignore`."
+            f"Expected columns that vary over the training split, but {shown(constant)} do not. "
+            f"Name them in `ignore`."
         )
-    many = max(_FEW_VALUES, len(rows) // 2)
+    many = max(_FEW_VALUES, len(x) // 2)
     for name, vocabulary in encoder.categories.vocabularies.items():
         if len(vocabulary) > many:
             findings.append(
-                f"Column {name!r} has {len(vocabulary)} categories in {len(rows)} training rows: "
+                f"Column {name!r} has {len(vocabulary)} categories in {len(x)} training rows: "
                 f"too few rows of each category to learn from. Name it in `ignore`."
             )
     findings += [

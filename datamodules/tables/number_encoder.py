@@ -52,8 +52,6 @@ class NumberEncoder:
 
     Attributes:
         names: Columns, in order.
-        constant: Columns whose features do not vary over the training rows.
-        empty: Columns without finite values in the training rows.
 
     Raises:
         ValueError: If a name is unknown.
@@ -81,8 +79,6 @@ class NumberEncoder:
         choose("infinite", infinite, dict.fromkeys(get_args(Infinite)))
         self.scaling_name, self.missing, self.infinite = scaling, missing, infinite
         self.names: list[str] = []
-        self.constant: list[str] = []
-        self.empty: list[str] = []
         self._indicated: list[str] = []
         self._statistics: dict[str, Tensor] = {}
 
@@ -123,12 +119,7 @@ class NumberEncoder:
             "scale": torch.where(known, scaling.scale, torch.inf),
         }
         missing = x.isnan() if self.infinite != "missing" else ~finite
-        indicates = missing.any(0) & torch.tensor(self.missing == "indicator")
-        self._indicated = _chosen(names, indicates)
-        # Where one value is known and others are missing, what stands for those may differ from it.
-        differs = missing.any(0) & ~torch.isclose(self._statistics["fill"], low)
-        self.constant = _chosen(names, known & (low == high) & ~indicates & ~differs)
-        self.empty = _chosen(names, ~known)
+        self._indicated = _chosen(names, missing.any(0)) if self.missing == "indicator" else []
 
     def encode(self, table: Table) -> Tensor:
         """Return the features of all rows.

@@ -63,11 +63,6 @@ class TableEncoder:
         categories = [first + column for column in self.categories.feature_columns]
         return self.numbers.feature_columns + categories
 
-    @property
-    def constant(self) -> list[str]:
-        """Columns that do not vary over the training rows, empty ones included."""
-        return self.numbers.constant + self.numbers.empty + self.categories.constant
-
     def fit(self, table: Table, names: Sequence[str], rows: NDArray[np.int64]) -> None:
         """Fit to the training rows.
 

@@ -15,6 +15,7 @@ from sklearn.preprocessing import (
 
 from torchvitals.datamodules.tables.category_encoder import CategoryEncoder
 from torchvitals.datamodules.tables.class_labels import ClassLabels
+from torchvitals.datamodules.tables.column_findings import column_findings
 from torchvitals.datamodules.tables.number_encoder import NumberEncoder
 from torchvitals.datamodules.tables.reading import read_table
 from torchvitals.datamodules.tables.table_encoder import TableEncoder
@@ -117,10 +118,13 @@ def test_constant_and_empty_columns_stay_finite_and_are_told(scaling, missing):
     table = read_table(
         {"gone": [None, np.nan, np.inf, 1e30], "same": [0.1, 0.1, 0.1, None], "a": [1, 2, 3, 4]}
     )
-    encoder = NumberEncoder(scaling, missing, "clip")
+    encoder = TableEncoder(NumberEncoder(scaling, missing, "clip"), CategoryEncoder())
     encoder.fit(table, ["gone", "same", "a"], np.arange(3))
-    assert (encoder.empty, encoder.constant) == (["gone"], ["same"])
     encoded = encoder.encode(table)
+    told = any(
+        "but 'gone', 'same' do" in found for found in column_findings(encoder, table, encoded[:3])
+    )
+    assert told == (missing != "indicator")
     assert encoded.isfinite().all()
     assert encoded[:, 0].abs().max() == 0
     assert encoded[:3, 1].unique().numel() == 1
@@ -128,10 +132,13 @@ def test_constant_and_empty_columns_stay_finite_and_are_told(scaling, missing):
 
 @pytest.mark.parametrize("missing", ["mean", "median", "zero", "indicator", 0.1, -7])
 def test_a_column_of_one_value_or_none_is_constant_if_its_features_are(missing):
-    encoder, table = NumberEncoder("none", missing), read_table({"a": [0.1, None, 0.1, 0.1]})
-    encoder.fit(table, ["a"], np.arange(4))
-    varies = len(encoder.encode(table).round(decimals=9).unique(dim=0)) > 1
-    assert encoder.constant == ([] if varies else ["a"])
+    table = read_table({"a": [0.1, None, 0.1, 0.1]})
+    for scaling in SCALERS:
+        encoder = TableEncoder(NumberEncoder(scaling, missing), CategoryEncoder())
+        encoder.fit(table, ["a"], np.arange(4))
+        encoded = encoder.encode(table)
+        varies = len(encoded.double().round(decimals=9).unique(dim=0)) > 1
+        assert len(column_findings(encoder, table, encoded)) == (0 if varies else 1)
 
 
 def test_numbers_that_cannot_be_scaled_are_refused():
