@@ -217,25 +217,27 @@ class TextDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return a loader of training batches, shuffled by (seed, epoch)."""
-        data, members = self._all_texts(), self._splits["train"]
+        self._read()
+        members, augments = self._splits["train"], bool(self.augment.operations)
         return self._loaders.train(
             AugmentedTexts(self._source.texts, self._prepared.encode, self._y, self.augment)
-            if self.augment.operations
-            else data,
+            if augments
+            else self._data,
             members,
             self.batch_size,
             trainer=self.trainer,
             weights=balancing_weights(self._y[members]) if self.balanced else None,
-            lengths=data.lengths[members] if self.length_buckets else None,
-            span=len(data) if self.balanced and self.augment.operations else 0,
+            lengths=self._data.lengths[members] if self.length_buckets else None,
+            span=len(self._data) if self.balanced and augments else 0,
         )
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
         """Return a loader of validation batches; none with ``val_fraction=0``."""
-        data, members = self._all_texts(), self._splits["val"]
+        self._read()
+        members = self._splits["val"]
         if not len(members):
             return []
-        return self._loaders.in_order(data, members, self.batch_size, trainer=self.trainer)
+        return self._loaders.in_order(self._data, members, self.batch_size, trainer=self.trainer)
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Return a loader of test batches."""
@@ -265,7 +267,6 @@ class TextDataModule(LightningDataModule):
 
     def _forget(self) -> None:
         self._splits: dict[str, Tensor] = {}
-        self._data: EncodedTexts | None = None
         self._test_data: EncodedTexts | None = None
 
     def _read(self) -> None:
@@ -281,6 +282,7 @@ class TextDataModule(LightningDataModule):
         self._y = self._source.class_indices(self._prepared.class_names)
         splits = self._splitting.split(self._y)
         self._prepared.fit_words(self._source.texts[i] for i in splits["train"].tolist())
+        self._data = self._prepared.encoded(self._source)
         self._splits = splits
 
     def _read_source(self, name: str, *, labelled: bool = True) -> TextSource:
@@ -291,12 +293,6 @@ class TextDataModule(LightningDataModule):
             self._read()
         return self._prepared
 
-    def _all_texts(self) -> EncodedTexts:
-        self._read()
-        if self._data is None:
-            self._data = self._prepared.encoded(self._source)
-        return self._data
-
     def _test(self) -> tuple[TextSource, Tensor]:
         if self._given["test_data"] is None:
             self._read()
@@ -306,13 +302,13 @@ class TextDataModule(LightningDataModule):
 
     def _test_texts(self) -> tuple[EncodedTexts, Tensor]:
         if self._given["test_data"] is None:
-            data, members = self._all_texts(), self._splits["test"]
-            if not len(members):
+            self._read()
+            if not len(self._splits["test"]):
                 raise ValueError(
                     "Expected texts to test, but there are none. Pass `test_data`, or a "
                     "`test_fraction` above 0."
                 )
-            return data, members
+            return self._data, self._splits["test"]
         if self._test_data is None:
             self._test_data = self._fitted().encoded(self._test()[0])
         return self._test_data, torch.arange(len(self._test_data))
