@@ -92,7 +92,7 @@ class ImageDataModule(LightningDataModule):
 
     Raises:
         ValueError: If a name is unknown or a number is out of range.
-        TypeError: If ``dataset`` is of another type.
+        TypeError: If ``dataset`` is of another type, or a number is not whole.
 
     Example:
         >>> data = ImageDataModule("digits", batch_size=32)

@@ -95,7 +95,7 @@ class TabularDataModule(LightningDataModule):
     Raises:
         ValueError: If a name is unknown or a number is out of range.
         TypeError: If there is one string instead of several, a missing value or a column's name is
-            not a string, or ``augment`` is not a mapping.
+            not a string, ``augment`` is not a mapping, or ``batch_size`` is not whole.
 
     Example:
         >>> from sklearn.datasets import load_wine

@@ -76,6 +76,7 @@ class TextDataModule(LightningDataModule):
 
     Raises:
         ValueError: If a name is unknown or a number is out of range.
+        TypeError: If a number is not whole.
 
     Example:
         >>> texts = ["A good film.", "Good!", "A bad film.", "Bad, bad."] * 5
