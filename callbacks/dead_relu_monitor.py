@@ -134,10 +134,8 @@ class DeadReLUMonitor(Monitor):
         self.dead_units: dict[str, Tensor] = {}
         self.births: dict[str, int] = {}
         self.revivals: dict[str, int] = {}
-        self._widths: dict[str, int] = {}
         self._watch.clear()
         self._opened_at = 0
-        self._watch.open()
         self._findings = DeadFindings(self._reporter)
         self._warned = False
 
@@ -192,7 +190,7 @@ class DeadReLUMonitor(Monitor):
         """Observe this batch's forward pass, if there is anything left to see."""
         self._keep_window = self.may_close = False
         if self.every_n_steps is not None:
-            self._close_if_due(trainer, pl_module)
+            self._close_if_due(trainer)
             self.may_close = logger_step(trainer) + 1 - self._opened_at >= self.every_n_steps
             if self.may_close:
                 self._steps_before = trainer.global_step
@@ -251,7 +249,7 @@ class DeadReLUMonitor(Monitor):
         if trainer.is_last_batch:
             self._watch.leave()
         if closes:
-            self._close_steps(trainer, pl_module, logger_step(trainer) + 1)
+            self._close_steps(trainer, logger_step(trainer) + 1)
         self._reporter.end_step(trainer)
 
     @switch_off_on_error
@@ -271,9 +269,9 @@ class DeadReLUMonitor(Monitor):
         self._watch.drop()  # a callback may have skipped the rest of the epoch with this batch
         self._watch.leave()
         if self.every_n_steps is None:
-            self._close(trainer, pl_module, logger_step(trainer) - 1)
+            self._close(trainer, logger_step(trainer) - 1)
         else:
-            self._close_if_due(trainer, pl_module)
+            self._close_if_due(trainer)
         self._reporter.flush(trainer)
 
     def _has_stepped(self, trainer: Trainer, pl_module: LightningModule) -> bool:
@@ -281,37 +279,36 @@ class DeadReLUMonitor(Monitor):
         stepped = trainer.global_step != self._steps_before
         return stepped or not pl_module.automatic_optimization
 
-    def _close_if_due(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def _close_if_due(self, trainer: Trainer) -> None:
         done = logger_step(trainer)
         if self.every_n_steps is not None and done - self._opened_at >= self.every_n_steps:
-            self._close_steps(trainer, pl_module, done)
+            self._close_steps(trainer, done)
 
-    def _close_steps(self, trainer: Trainer, pl_module: LightningModule, done: int) -> None:
+    def _close_steps(self, trainer: Trainer, done: int) -> None:
         self._findings.steps += done - self._opened_at
-        self._close(trainer, pl_module, done - 1)
+        self._close(trainer, done - 1)
         self._opened_at = done
 
-    def _close(self, trainer: Trainer, pl_module: LightningModule, step: int) -> None:
+    def _close(self, trainer: Trainer, step: int) -> None:
         """Join the ranks' windows, report, and open the next window."""
-        active = join_masks(trainer, None if self.failed else self._watch.masks)
+        active = self._join_ranks(trainer)
         seen = self._watch.window.batches > 0 or any(map(len, (active or {}).values()))
         self._watch.open()
         self._keep_window = False
         if active is None:
             switch_off_with_others(self)
         elif seen:  # otherwise the window fell between two observed batches
-            self._report(trainer, pl_module, step, active)
+            self._report(trainer, step, active)
+
+    def _join_ranks(self, trainer: Trainer) -> dict[str, Tensor] | None:
+        return join_masks(trainer, None if self.failed else self._watch.window.active)
 
     @switch_off_on_error
-    def _report(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        step: int,
-        active: dict[str, Tensor],
-    ) -> None:
+    def _report(self, trainer: Trainer, step: int, active: dict[str, Tensor]) -> None:
         self._warn_of_unseen(self._watch.know(active))
-        active = self._of_units(pl_module, active)
+        with_units = self._watch.sites_with_units(active)
+        self._findings.forget(active.keys() - with_units.keys())
+        active = with_units
         before, self.dead_units = self.dead_units, {site: ~mask for site, mask in active.items()}
         both = [s for s in before if s in active and before[s].shape == active[s].shape]
         self.births = count_units({s: self.dead_units[s] & ~before[s] for s in both})
@@ -327,18 +324,6 @@ class DeadReLUMonitor(Monitor):
             summary["dead_relu/revivals"] = float(sum(self.revivals.values()))
         self._findings.look(trainer, active, of_epoch=self.every_n_steps is None)
         self._reporter.report(trainer, step, values, summary)
-
-    def _of_units(self, pl_module: LightningModule, active: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Leave out sites whose width differs from the previous window, if no layer was resized."""
-        kept = {}
-        for site, mask in active.items():
-            width = len(mask)
-            if not width:  # resized in this window, or given up
-                self._widths.pop(site, None)
-            elif self._widths.get(site, width) == width or self._watch.is_resized(site, pl_module):
-                kept[site], self._widths[site] = mask, width
-        self._findings.forget(active.keys() - kept.keys())
-        return kept
 
     def _warn_of_unseen(self, unseen: Sequence[str]) -> None:
         if unseen and self._reporter.speaks and not self._warned:
@@ -374,10 +359,7 @@ class DeadReLUMonitor(Monitor):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Save the open window, joined over all ranks."""
-        active = join_masks(trainer, None if self.failed else self._watch.masks)
-        given_up = self._watch.varying
-        window = {site: mask for site, mask in (active or {}).items() if site not in given_up}
-        checkpoint["callbacks"][self.state_key]["window"] = window
+        checkpoint["callbacks"][self.state_key]["window"] = self._join_ranks(trainer) or {}
 
     def state_dict(self) -> dict[str, Any]:
         """Masks of the last finished window and the whole record."""
@@ -385,7 +367,6 @@ class DeadReLUMonitor(Monitor):
             "dead_units": self.dead_units,
             "births": self.births,
             "revivals": self.revivals,
-            "widths": dict(self._widths),
             "watch": self._watch.state_dict(),
             "opened_at": self._opened_at,
             "judged": self._findings.state_dict(),
@@ -399,10 +380,8 @@ class DeadReLUMonitor(Monitor):
         self.dead_units = dict(state_dict["dead_units"])
         self.births = dict(state_dict["births"])
         self.revivals = dict(state_dict["revivals"])
-        self._widths = dict(state_dict["widths"])
-        self._watch.load_state_dict(state_dict["watch"])
+        self._watch.load_state_dict(state_dict["watch"], state_dict["window"])
         self._opened_at = state_dict["opened_at"]
         self._findings.load_state_dict(state_dict["judged"])
-        self._watch.open(state_dict["window"])
         self._keep_window = True
         self._reporter.load_state_dict(state_dict["report"])

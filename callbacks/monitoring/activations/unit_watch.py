@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Mapping
 from itertools import chain
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn.parameter import is_lazy
@@ -44,12 +43,12 @@ class UnitWatch:
         self._rules = rules
         self._observer = ActivationObserver(list(rules), self._measure, on_error)
         self._hooks = SiteWatch(self._measure, on_error)
+        # Sites of a width that changes although the network does not: positions, pairs, no units.
         self._varying: set[str] = set()
-        # Number of the network's parameters: at first, and when a site was widened or narrowed.
-        self._size: int | None = None
-        self._size_at: dict[str, int] = {}
-        # Sites that may have been resized once more by then, unseen as all their units were active.
-        self._may_follow: set[str] = set()
+        # Number of the network's parameters when the window began.
+        self._size = 0
+        # Width of each site when it was last seen, and the network's size in that window.
+        self._widths: dict[str, tuple[int, int]] = {}
         self.open()
         # Sites of finished windows; None before the first has closed.
         self._known: set[str] | None = None
@@ -57,68 +56,51 @@ class UnitWatch:
         self._unseen: set[str] = set()
         self._searches = self._is_compiled = False
 
-    def open(self, active: Mapping[str, Tensor] | None = None) -> None:
-        """Open a window, or continue one."""
-        self.window = UnitWindow(active, self._varying)
+    def open(self) -> None:
+        """Open a window."""
+        self.window = UnitWindow()
+        self._begins = True
+        for site in self._varying:
+            self.window.leave_out(site)
 
-    def is_resized(self, site: str, module: LightningModule) -> bool:
-        """Whether a site has another number of units because the network has other parameters.
+    def sites_with_units(self, active: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Masks of a finished window without the sites that have no units, or were left out.
 
-        If it has not, the site has positions or pairs rather than units, and is given up.
+        A site of another width than in the window before has units if the network was resized, too.
         """
-        size = _number_of_parameters(module)
-        if size != self._size_at.get(site, self._size):
-            self._size_at[site] = size
-            self._may_follow.add(site)
-        elif site in self._may_follow:
-            self._may_follow.remove(site)
-        else:
-            self._varying.add(site)
-            return False
-        return True
+        kept = {}
+        for site, mask in active.items():
+            width, size = self._widths.pop(site, (len(mask), self._size))
+            if len(mask) and (width == len(mask) or size != self._size):
+                kept[site], self._widths[site] = mask, (len(mask), self._size)
+            elif len(mask):
+                self._varying.add(site)
+                self.window.leave_out(site)
+        return kept
 
     @property
     def kinds(self) -> Collection[str]:
         """Kinds of activations that are watched."""
         return self._rules
 
-    @property
-    def masks(self) -> dict[str, Tensor]:
-        """Mask of the active units by site in the window; empty for a site that is left out."""
-        none = torch.zeros(0, dtype=torch.bool)
-        return {**self.window.active, **dict.fromkeys(self._varying, none)}
-
-    @property
-    def varying(self) -> list[str]:
-        """Sites without units, sorted."""
-        return sorted(self._varying)
-
     def clear(self) -> None:
-        """Forget which sites have no units."""
-        self._varying.clear()
-        self._size = None
-        self._size_at.clear()
-        self._may_follow.clear()
+        """Forget the widths of all sites, and open a window."""
+        self._varying, self._widths = set(), {}
+        self.open()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return which sites have no units, and what is known of the network's size."""
-        return {
-            "varying": self.varying,
-            "size": self._size,
-            "size_at": dict(self._size_at),
-            "may_follow": sorted(self._may_follow),
-        }
+        """Return which sites have no units, and the widths of the others."""
+        varying, widths = sorted(self._varying), dict(self._widths)
+        return {"varying": varying, "widths": widths, "size": self._size}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore a saved state."""
-        self._varying.update(state_dict["varying"])
-        self._size = state_dict["size"]
-        self._size_at.update(state_dict["size_at"])
-        self._may_follow.update(state_dict["may_follow"])
+    def load_state_dict(self, state_dict: Mapping[str, Any], window: Mapping[str, Tensor]) -> None:
+        """Restore a saved state, and continue its window."""
+        self._varying = set(state_dict["varying"])
+        self._widths, self._size = dict(state_dict["widths"]), state_dict["size"]
+        self.window, self._begins = UnitWindow(window), False
 
     def start(self, module: LightningModule) -> None:
         """Begin a fit."""
-        self._size = _number_of_parameters(module) if self._size is None else self._size
         self._observer.traced = self._hooks.lost = False
         self._is_compiled = has_compiled_parts(module)
         self._observer.forms.clear()
@@ -134,6 +116,8 @@ class UnitWatch:
             module: The module that is trained.
             batch: Number of batches observed earlier in this epoch.
         """
+        if self._begins:
+            self._begins, self._size = False, _number_of_parameters(module)
         self._searches = batch % _SEARCH_EVERY_N_BATCHES == 0
         done = self._is_done()
         forms = {} if done else self._forms_to_watch(module)
@@ -186,7 +170,8 @@ class UnitWatch:
             return
         for site, _, active in chain(self._observer.drain(), self._hooks.drain()):
             if not self.window.add(site, active):
-                self.is_resized(site, module)
+                if _number_of_parameters(module) == self._size:
+                    self._varying.add(site)
                 self.window.leave_out(site)
             self._unseen.discard(_module_of(site))
         self._unseen -= self._observer.called
@@ -261,8 +246,8 @@ class UnitWatch:
         return not more_may_come and self.window.is_decided(self._sites())
 
     def _sites(self) -> set[str]:
-        """Sites with units, of earlier windows and of this one."""
-        return (self._known or set()).union(self.window.active) - self._varying
+        """Sites of earlier windows and of this one."""
+        return (self._known or set()).union(self.window.active)
 
 
 def _number_of_parameters(module: LightningModule) -> int:

@@ -20,8 +20,7 @@ class UnitWindow:
     device; once a copy has arrived, each site is watched only where it was not active yet.
 
     Args:
-        active: Masks of a window to continue.
-        varying: Sites without units, which are not added.
+        active: Masks of a window to continue; empty for sites without units.
 
     Attributes:
         active: Mask of the units that were active by site, shape ``(units,)``; empty for a site
@@ -37,14 +36,11 @@ class UnitWindow:
         (tensor([ True, False]), False)
     """
 
-    def __init__(
-        self, active: Mapping[str, Tensor] | None = None, varying: set[str] | None = None
-    ) -> None:
+    def __init__(self, active: Mapping[str, Tensor] | None = None) -> None:
         self.active: dict[str, Tensor] = dict(active or {})
         self.batches = 0
         self._watched: dict[str, Tensor] = {}
         self._decided = {site for site, mask in self.active.items() if len(mask) == 0}
-        self._varying = set() if varying is None else varying
         self._copy: _HostCopy | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -73,19 +69,17 @@ class UnitWindow:
             Whether there are as many as in the calls before; if not, they are not added.
         """
         known = self.active.get(site)
-        if site in self._varying or (known is not None and len(known) == 0):
-            return True
         if known is None:
             self.active[site] = active
         elif len(known) == len(active):
             self.active[site] = known.to(active.device) | active
         else:
-            return False
+            return len(known) == 0
         return True
 
     def leave_out(self, site: str) -> None:
         """Watch a site no more in this window."""
-        self.active[site] = self.active[site][:0]
+        self.active[site] = torch.zeros(0, dtype=torch.bool)
         self._decided.add(site)
 
     def end_batch(self, *, narrow: bool) -> None:
