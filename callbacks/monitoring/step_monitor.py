@@ -1,6 +1,5 @@
 """Base class of monitors of optimiser steps, with a clock that decides which steps report."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,8 +22,9 @@ class StepMonitor(Monitor):
     """
 
     def __init__(self, every_n_steps: int | None, scales: Mapping[str, Scale], **ways: Any) -> None:
-        super().__init__(scales, **ways, every_n_steps=every_n_steps)
-        self._key_of_any_interval = self._generate_state_key(**ways)
+        super().__init__(scales, **ways)
+        self._key_of_any_interval = self._state_key
+        self._state_key = f"{self._key_of_any_interval} every {every_n_steps}"
         self.every_n_steps = every_n_steps
         (self._quantity,) = scales
         self._clock = ReportClock()
@@ -63,11 +63,8 @@ class StepMonitor(Monitor):
         states = checkpoint.get("callbacks", {})
         taken = {callback.state_key for callback in trainer.callbacks}  # type: ignore[attr-defined]
         if self.state_key not in states:
-            others = [key for key in states if key not in taken and self._differs_by_interval(key)]
+            alike = [k for k in states if k.rpartition(" every ")[0] == self._key_of_any_interval]
+            others = [key for key in alike if key not in taken]
             if len(others) == 1:
                 states[self.state_key] = states[others[0]]
         super().on_load_checkpoint(trainer, pl_module, checkpoint)
-
-    def _differs_by_interval(self, key: str) -> bool:
-        """Whether the key is that of a monitor that differs from this one in its interval only."""
-        return re.sub(r"(, )?'every_n_steps': \w+", "", key) == self._key_of_any_interval
