@@ -19,10 +19,11 @@ from ..functional.activations import (
 )
 from ..functional.arguments import number, optional_whole_number
 from .monitoring.activations.activation_kinds import ACTIVATION_MODULES
+from .monitoring.activations.activation_observer import ActivationObserver
 from .monitoring.activations.compilation import warn_of_hidden
 from .monitoring.activations.joined_moments import join_layers, join_ranks, sums_by_site
 from .monitoring.activations.step_observation import StepObservation
-from .monitoring.guard import switch_off, switch_off_on_error, switch_off_with_others
+from .monitoring.guard import attempt, switch_off, switch_off_on_error, switch_off_with_others
 from .monitoring.monitor import Monitor
 from .monitoring.recording.heat_map import draw_record
 from .monitoring.recording.loggers import logger_step, report_interval
@@ -113,17 +114,13 @@ class ActivationMonitor(Monitor):
         self.every_n_steps = optional_whole_number("every_n_steps", every_n_steps)
         self.dormant_threshold = number("dormant_threshold", dormant_threshold, least=0)
         super().__init__(_SCALES, dormant_threshold=self.dormant_threshold)
-        self._observation = StepObservation(_measure, partial(switch_off, self))
-        self._learns = False
+        self._observer = ActivationObserver(ACTIVATION_MODULES, _measure, partial(switch_off, self))
+        self._observation = StepObservation(self._observer)
+        self.reports = self._learns = False
         self._steps_before = 0
-        self._sums: dict[str, Tensor] | None = None
-        self._begin_fit()
-        self._clear()
-
-    def _begin_fit(self) -> None:
-        self._left = self.reports = False
         self._step = self._interval = -1
         self._measured: list[tuple[str, Tensor]] = []
+        self._clear()
 
     def _clear(self) -> None:
         self.drift: dict[str, float] = {}
@@ -190,26 +187,18 @@ class ActivationMonitor(Monitor):
         """Values of each quantity by site, one for each of ``steps``."""
         return {quantity: record.history for quantity, record in self._reporter.records.items()}
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a record continues."""
-        self._begin_fit()
-        super().on_fit_start(trainer, pl_module)
-        self._prepare(pl_module)
-
     @switch_off_on_error
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.reports, self._step, self._measured = False, -1, []
         if not self._reporter.start(trainer):
             self._clear()
+        self._observation.start(pl_module)
         if self._reporter.speaks:
             warn_of_hidden(type(self).__name__, pl_module, ACTIVATION_MODULES)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check again whether the network is compiled and must be observed at every step."""
-        self._prepare(pl_module)
-
-    @switch_off_on_error
-    def _prepare(self, pl_module: LightningModule) -> None:
-        self._observation.start(pl_module)
+        attempt(self, self._observation.start, pl_module)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -223,11 +212,7 @@ class ActivationMonitor(Monitor):
             if self.reports:
                 self._steps_before = trainer.global_step
         self._learns = False
-        self._begin(pl_module)
-
-    @switch_off_on_error
-    def _begin(self, pl_module: LightningModule) -> None:
-        self._observation.begin(pl_module, wanted=self.reports)
+        attempt(self, self._observation.begin, pl_module, wanted=self.reports)
 
     @uncompiled
     def on_before_zero_grad(
@@ -235,7 +220,7 @@ class ActivationMonitor(Monitor):
     ) -> None:
         """Pause: the forward pass is over, except under manual optimisation."""
         if pl_module.automatic_optimization:
-            self._observation.pause()
+            self._observer.pause()
 
     @uncompiled
     def on_before_backward(
@@ -243,12 +228,15 @@ class ActivationMonitor(Monitor):
     ) -> None:
         """Ignore what activation checkpointing recomputes."""
         self._learns = True
-        self._observation.pause()
+        self._observer.pause()
 
     @uncompiled
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Resume under manual optimisation only, which may run more after a backward pass."""
-        self._observation.resume(wanted=not pl_module.automatic_optimization)
+        if pl_module.automatic_optimization:
+            self._observer.stop()
+        elif self._observer.entered:
+            self._observer.start()
 
     def on_train_batch_end(
         self,
@@ -289,31 +277,21 @@ class ActivationMonitor(Monitor):
         self._observation.leave()
 
     def _report(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Join the ranks and report; a rank whose monitor failed joins once more to tell others."""
-        if self._left or (self.failed and trainer.world_size == 1):
-            return
-        self._sums = None
-        self._add_up(on_host=trainer.world_size == 1)
-        statistics = None
+        """Join the ranks and report; a rank whose monitor has failed joins to tell the others."""
+        measured, self._measured = self._measured, []
+        sums = attempt(self, sums_by_site, measured, on_host=trainer.world_size == 1)
         try:
-            statistics = join_ranks(trainer, pl_module, self._sums)
+            statistics = join_ranks(trainer, pl_module, sums)
         except Exception as error:
             switch_off(self, error)
+            return
         if statistics is None:
             switch_off_with_others(self)
-            self._left = True
         elif statistics:
-            self._evaluate(trainer, pl_module, statistics)
+            self._evaluate(trainer, statistics)
 
     @switch_off_on_error
-    def _add_up(self, *, on_host: bool) -> None:
-        measured, self._measured = self._measured, []
-        self._sums = sums_by_site(measured, on_host=on_host)
-
-    @switch_off_on_error
-    def _evaluate(
-        self, trainer: Trainer, pl_module: LightningModule, statistics: dict[str, UnitStatistics]
-    ) -> None:
+    def _evaluate(self, trainer: Trainer, statistics: dict[str, UnitStatistics]) -> None:
         before = self._statistics
         self._take(statistics)
         earlier = join_layers(_like(before.get(site), units) for site, units in statistics.items())
@@ -342,7 +320,7 @@ class ActivationMonitor(Monitor):
     def _find_saturation(self, trainer: Trainer) -> None:
         half = (self._units.saturated > 0.5).double()
         shares = self._by_site(layer_means(half, self._layers))
-        if not self._observation.ends_in_layer:
+        if not self._observer.ends_in_layer:
             # The network's output may rightly saturate.
             shares[next(reversed(shares))] = 0.0
         found = {}

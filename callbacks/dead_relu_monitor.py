@@ -16,6 +16,7 @@ from .monitoring.activations.rank_masks import join_masks
 from .monitoring.activations.unit_masks import count_units, share_of, shares_of
 from .monitoring.activations.unit_watch import UnitWatch
 from .monitoring.guard import (
+    attempt,
     switch_off,
     switch_off_on_error,
     switch_off_with_others,
@@ -194,8 +195,9 @@ class DeadReLUMonitor(Monitor):
             self.may_close = logger_step(trainer) + 1 - self._opened_at >= self.every_n_steps
             if self.may_close:
                 self._steps_before = trainer.global_step
-        if not self.failed and self.observes(batch_idx):
-            self._observe(pl_module, batch_idx // self.observe_every_n_batches)
+        if self.observes(batch_idx):
+            batch_number = batch_idx // self.observe_every_n_batches
+            attempt(self, self._watch.begin, pl_module, batch_number)
 
     def observes(self, batch_idx: int) -> bool:
         """Whether a batch is observed, even if only for the sake of a compiled region."""
@@ -203,10 +205,6 @@ class DeadReLUMonitor(Monitor):
 
     def _counts(self, batch_idx: int) -> bool:
         return batch_idx % self.observe_every_n_batches == 0
-
-    @switch_off_on_error
-    def _observe(self, pl_module: LightningModule, batch: int) -> None:
-        self._watch.begin(pl_module, batch)
 
     @uncompiled
     def on_before_zero_grad(
@@ -243,22 +241,14 @@ class DeadReLUMonitor(Monitor):
         self._watch.stop()
         closes = self.may_close and self._has_stepped(trainer, pl_module)
         if self._counts(batch_idx):
-            self._take(pl_module, closes=closes)
+            attempt(self, self._watch.take, pl_module, closes=closes)
         else:
-            self._drop()
+            attempt(self, self._watch.drop)
         if trainer.is_last_batch:
             self._watch.leave()
         if closes:
             self._close_steps(trainer, logger_step(trainer) + 1)
         self._reporter.end_step(trainer)
-
-    @switch_off_on_error
-    def _take(self, pl_module: LightningModule, *, closes: bool) -> None:
-        self._watch.take(pl_module, closes=closes)
-
-    @switch_off_on_error
-    def _drop(self) -> None:
-        self._watch.drop()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remove every hook outside training."""

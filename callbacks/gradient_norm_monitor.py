@@ -24,7 +24,7 @@ from .monitoring.gradients.layer_order import LayerOrder
 from .monitoring.gradients.measuring import join_norms, measure_norms
 from .monitoring.gradients.noise import NoiseScale
 from .monitoring.gradients.report_clock import ReportClock
-from .monitoring.guard import SideWork, switch_off_on_error, warn_on_rank_zero
+from .monitoring.guard import SideWork, attempt, switch_off_on_error, warn_on_rank_zero
 from .monitoring.layers import layers_by_parameter, weight_layers
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
@@ -342,12 +342,8 @@ class GradientNormMonitor(StepMonitor):
         if not self._is_ordered:
             self._is_ordered = True
             self._order.end()
-            self._settle(pl_module)
+            attempt(self, self._read_layers, pl_module)
         self._reporter.end_step(trainer)
-
-    @switch_off_on_error
-    def _settle(self, pl_module: LightningModule) -> None:
-        self._read_layers(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the heat map and the table; warn of what was not seen at all."""

@@ -63,7 +63,7 @@ def _fill_activations(vitals: Vitals, monitor: ActivationMonitor) -> None:
     vitals.dormant = _record(monitor, "dormant")
     vitals.drift = _record(monitor, "drift")
     vitals.variances = _record(monitor, "activation_variance")
-    vitals.last_activation_is_output = not monitor._observation.ends_in_layer
+    vitals.last_activation_is_output = not monitor._observer.ends_in_layer
 
 
 def _count_mute(vitals: Vitals, monitor: DeadReLUMonitor) -> int:

@@ -92,12 +92,7 @@ def switch_off_on_error(
 
     @wraps(method)
     def guarded(self: Monitor, *args: P.args, **kwargs: P.kwargs) -> None:
-        if self.failed:
-            return
-        try:
-            method(self, *args, **kwargs)
-        except Exception as error:
-            switch_off(self, error)
+        attempt(self, method, self, *args, **kwargs)
 
     return guarded  # type: ignore[return-value]
 

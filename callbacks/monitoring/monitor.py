@@ -6,7 +6,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from .evaluated_checkpoint import keep_record_of_fit
-from .guard import switch_off_on_error
+from .guard import attempt
 from .recording.heat_map import Scale
 from .recording.reporter import Reporter
 
@@ -65,14 +65,10 @@ class Monitor(Callback):
         self._release()
         if self._is_running:
             self._is_running = False
-            self._finish(trainer)
+            attempt(self, self._reporter.finish, trainer)
 
     def _release(self) -> None:
         raise NotImplementedError
-
-    @switch_off_on_error
-    def _finish(self, trainer: Trainer) -> None:
-        self._reporter.finish(trainer)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

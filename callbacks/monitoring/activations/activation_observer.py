@@ -9,7 +9,6 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from .activation_kinds import (
-    ACTIVATION_MODULES,
     functions_of,
     is_silent,
     kind_of_call,
@@ -30,8 +29,6 @@ from .mode_stack import entered_after, leave
 from .module_scopes import Enter, Leave, LookAway, Scope
 from .site_watch import SiteForm
 from .unit_dims import NO_LAYER, UNIT_DIM, LayerOutput, layer_output, unit_dim_of
-
-__all__ = ["ACTIVATION_MODULES", "ActivationObserver", "Measure"]
 
 Measure = Callable[[str, str, Tensor, int], Tensor | None]
 """Maps ``(site, kind, outputs, unit_dim)`` to what to keep of a call, or None."""
@@ -84,6 +81,7 @@ class ActivationObserver(TorchFunctionMode):
         called: Names of the activation modules that were called, the first name of each.
         called_in_vain: Names of those that were called with an empty batch.
         ends_in_layer: Whether a layer followed the last activation, which is then not the output.
+        blind: Whether Dynamo is tracing a part that allows no side effects.
     """
 
     def __init__(

@@ -1,11 +1,9 @@
 """Observe the activations of selected steps only."""
 
-from collections.abc import Callable
-
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from .activation_observer import ACTIVATION_MODULES, ActivationObserver, Measure
+from .activation_observer import ActivationObserver
 from .compilation import has_compiled_parts
 from .module_scopes import runs_step_in_forward
 
@@ -19,15 +17,14 @@ class StepObservation:
     discovered only when it is observed: from then on, every step is observed.
 
     Args:
-        measure: What to keep of each call, see `ActivationObserver`.
-        on_error: Called with any error raised while observing.
+        observer: What observes the network.
 
     Attributes:
         running: Whether the current batch is observed.
     """
 
-    def __init__(self, measure: Measure, on_error: Callable[[Exception], None]) -> None:
-        self._observer = ActivationObserver(list(ACTIVATION_MODULES), measure, on_error)
+    def __init__(self, observer: ActivationObserver) -> None:
+        self._observer = observer
         self._always = self.running = False
 
     def start(self, pl_module: LightningModule) -> None:
@@ -55,25 +52,6 @@ class StepObservation:
         if not self._observer.attached:
             in_forward = runs_step_in_forward(pl_module)
             self._observer.attach(pl_module, step_is_forward=in_forward)
-
-    def pause(self) -> None:
-        """Ignore what the backward pass recomputes."""
-        if self.running:
-            self._observer.pause()
-
-    def resume(self, *, wanted: bool) -> None:
-        """Resume after a backward pass if more of this batch is wanted; otherwise stop."""
-        if not self.running:
-            return
-        if wanted:
-            self._observer.start()
-        else:
-            self._observer.stop()
-
-    @property
-    def ends_in_layer(self) -> bool:
-        """Whether a layer followed the last activation."""
-        return self._observer.ends_in_layer
 
     def end(self, *, stay: bool = False) -> list[tuple[str, Tensor]]:
         """Stop observing; return the site and measurement of each call in this batch.

@@ -12,11 +12,11 @@ from torch.nn.utils import parametrize
 from torch.utils.checkpoint import checkpoint
 from torchvision.models import googlenet, resnet18
 
-from torchvitals.callbacks.monitoring.activations.activation_kinds import kind_of_module
-from torchvitals.callbacks.monitoring.activations.activation_observer import (
+from torchvitals.callbacks.monitoring.activations.activation_kinds import (
     ACTIVATION_MODULES,
-    ActivationObserver,
+    kind_of_module,
 )
+from torchvitals.callbacks.monitoring.activations.activation_observer import ActivationObserver
 
 SLOPE = torch.tensor(0.2)
 
