@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import nn
+
+if TYPE_CHECKING:
+    from .activation_observer import ActivationObserver
 
 
 def runs_step_in_forward(module: LightningModule) -> bool:
@@ -29,26 +32,6 @@ class Scope:
         self.parent = parent
         self.calls: dict[str, int] = {}
         self.seen = False
-
-
-class Follower(Protocol):
-    """Observer that the hooks notify. It is blind where Dynamo allows no side effects."""
-
-    scope: Scope
-    blind: bool
-
-    def look_at_module(self, kind: str, scope: Scope, output: Any) -> None:
-        """Inspect the output of an activation module in whose scope nothing was observed."""
-
-
-class Sleeper(Protocol):
-    """Observer that must not see the forward passes of some modules."""
-
-    def look_away(self) -> None:
-        """See nothing from here on."""
-
-    def look_back(self) -> None:
-        """Go on."""
 
 
 class Hook:
@@ -77,7 +60,7 @@ class Enter(Hook):
     """
 
     def __init__(
-        self, observer: Follower, name: str, kind: str | None, names: Sequence[str] = ()
+        self, observer: "ActivationObserver", name: str, kind: str | None, names: Sequence[str] = ()
     ) -> None:
         self.observer = observer
         self.name = name
@@ -125,7 +108,7 @@ class LookAway(Hook):
         observer: The observer to notify.
     """
 
-    def __init__(self, observer: Sleeper) -> None:
+    def __init__(self, observer: "ActivationObserver") -> None:
         self.observer = observer
 
     def __call__(self, module: nn.Module, args: Any, *output: Any) -> None:
