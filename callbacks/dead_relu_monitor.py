@@ -42,13 +42,13 @@ class DeadReLUMonitor(Monitor):
     several evaluations of a closure (LBFGS), those in the first. A unit is a channel of a
     convolution or a feature of a dense layer; with several ranks, it is dead only if it is dead on
     all of them. Not observed are calls without gradients, under `torch.func` (`vmap`), on
-    parameters or on nested or sparse tensors, `torch.clamp` and `torch.maximum` in place of a ReLU,
-    calls inside `torch.nn.RNN`, TorchScript and exported networks, `F.relu_` in compiled regions,
-    and compiled regions inside a reentrant checkpoint. A hinge that the training step itself,
-    unless it is compiled, calls after a layer and passes to no further layer belongs to the loss,
-    and one number per sample, or for all samples, is not a unit. A site whose width changes from
-    call to call has no units; one whose layer is widened or pruned within a window is left out of
-    it, and watched again from the next one on.
+    parameters or on nested or sparse tensors, `torch.clamp`, `torch.maximum` and `torch.threshold`
+    in place of a ReLU, calls inside `torch.nn.RNN`, TorchScript and exported networks, `F.relu_` in
+    compiled regions, and compiled regions inside a reentrant checkpoint. A hinge that the training
+    step itself, unless it is compiled, calls after a layer and passes to no further layer belongs
+    to the loss, and one number per sample, or for all samples, is not a unit. A site whose width
+    changes from call to call has no units; one whose layer is widened or pruned within a window is
+    left out of it, and watched again from the next one on.
 
     A unit that was active need not be watched again in the same window. So the monitor watches only
     those that were not, and nothing once all were: from then on, a step costs nothing until the

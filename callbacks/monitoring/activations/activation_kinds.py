@@ -34,15 +34,11 @@ ACTIVATION_MODULES: dict[str, type[nn.Module]] = {
 # Functions are recognised by name: it is the same in torch, torch.nn.functional and Tensor, and
 # Dynamo can look it up.
 _OTHER_NAMES = {"log_sigmoid": "logsigmoid", "special_expit": "sigmoid"}
-_THRESHOLDS = dict.fromkeys(["threshold", "_threshold", "threshold_"], "threshold")
-KIND_OF_FUNCTION = {
+_KIND_OF_FUNCTION = {
     **{kind: kind for kind in ACTIVATION_MODULES},
     **{f"{kind}_": kind for kind in ACTIVATION_MODULES},
     **_OTHER_NAMES,
-    **_THRESHOLDS,
 }
-CALLED_FOR = {"relu": "threshold", "relu6": "hardtanh"}
-"""Kinds that calls of another function may amount to, with the kind of that function."""
 _MODULES = tuple(ACTIVATION_MODULES.values())
 # Modules of other libraries that compute an activation from tanh or sigmoid, by the name of their
 # class without "activation".
@@ -57,27 +53,22 @@ _WRAPPERS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
 def functions_of(kinds: Collection[str]) -> list[str]:
     """Names of the functions whose calls may be of one of these kinds."""
-    called = {*kinds, *(CALLED_FOR[kind] for kind in kinds if kind in CALLED_FOR)}
-    return [name for name, kind in KIND_OF_FUNCTION.items() if kind in called]
+    called = {*kinds, "hardtanh"} if "relu6" in kinds else kinds
+    return [name for name, kind in _KIND_OF_FUNCTION.items() if kind in called]
 
 
 def kind_of_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """Kind of a function's call: hardtanh from 0 to 6 is ReLU6, a threshold and value of 0 ReLU."""
-    kind = KIND_OF_FUNCTION[name]
-    if kind not in ("hardtanh", "threshold"):
+    """Kind of a function's call: hardtanh from 0 to 6 is ReLU6."""
+    kind = _KIND_OF_FUNCTION[name]
+    if kind != "hardtanh":
         return kind
-    names = ("min_val", "max_val") if kind == "hardtanh" else ("threshold", "value")
-    low = args[1] if len(args) > 1 else kwargs.get(names[0])
-    high = args[2] if len(args) > 2 else kwargs.get(names[1])
-    if kind == "hardtanh":
-        return "relu6" if low == 0 and high == 6 else kind
-    return "relu" if low == 0 and high == 0 else kind
+    low = args[1] if len(args) > 1 else kwargs.get("min_val")
+    high = args[2] if len(args) > 2 else kwargs.get("max_val")
+    return "relu6" if low == 0 and high == 6 else kind
 
 
 def kind_of_module(module: nn.Module) -> str | None:
     """Kind of an activation module; None for any other."""
-    if isinstance(module, nn.Threshold):
-        return "relu" if module.threshold == 0 and module.value == 0 else None
     if isinstance(module, nn.Hardtanh) and module.min_val == 0 and module.max_val == 6:
         return "relu6"
     if not isinstance(module, _MODULES):

@@ -126,26 +126,6 @@ def test_hardtanh_from_0_to_6_is_relu6_and_only_what_is_asked_for_is_seen(asked,
     assert len(observe(run, nn.Module(), kinds=asked)) == seen
 
 
-@pytest.mark.parametrize("compile", [False, True])
-@pytest.mark.parametrize(
-    ("kinds", "seen"), [(["relu"], 4), (["tanh", "relu6"], 0), (ACTIVATION_MODULES, 4)]
-)
-def test_a_threshold_of_0_and_0_is_a_relu_and_no_other_is(kinds, seen, compile):
-    network = nn.Sequential(nn.Linear(3, 4), nn.Threshold(0.0, 0.0), nn.Threshold(0.0, 0.5))
-
-    def run(x):
-        for function in (F.threshold, torch.threshold):
-            function(x * 2, 0.1, 0.0)
-            function(x * 2, threshold=0, value=0)
-        torch.threshold_(x * 2, 0, 0.0) if not compile else torch.threshold(x * 2, 0, 0.0)
-        return network(x)
-
-    calls = compiled(run, fullgraph=True) if compile else run
-    found = observe(lambda: calls(torch.randn(5, 3)), network, kinds=kinds)
-    expected = [(site, "relu") for site in ("relu", "relu#2", "relu#3", "1")]
-    assert [record[:2] for record in found] == expected[:seen]
-
-
 class Twice(nn.Module):
     """One module used twice, functional calls, and one in place."""
 
