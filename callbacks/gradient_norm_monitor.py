@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -24,7 +23,7 @@ from .monitoring.gradients.layer_order import LayerOrder
 from .monitoring.gradients.measuring import join_norms, measure_norms
 from .monitoring.gradients.noise import NoiseScale
 from .monitoring.gradients.report_clock import ReportClock
-from .monitoring.guard import SideWork, attempt, switch_off_on_error, warn_on_rank_zero
+from .monitoring.guard import SideWork, attempt, switch_off_on_error
 from .monitoring.layers import layers_by_parameter, weight_layers
 from .monitoring.recording.heat_map import draw_heat_map
 from .monitoring.recording.loggers import logger_step, report_interval
@@ -224,13 +223,8 @@ class GradientNormMonitor(StepMonitor):
             step, interval = logger_step(trainer), report_interval(trainer, self.every_n_steps)
             # The step before a report counts, too: its gradients are kept.
             if self._clock.is_due(0, step + 1, interval):
-                self._noise.open(step)
-                # Lightning cannot count the samples of every kind of batch.
-                self._side_work.attempt("noise scale", self._count_samples, trainer, batch)
-
-    def _count_samples(self, trainer: Trainer, batch: Any) -> None:
-        if self._noise is not None:
-            self._noise.count(extract_batch_size(batch) * trainer.world_size)
+                count, ranks = self._noise.count, trainer.world_size
+                self._side_work.attempt("noise scale", count, step, batch, ranks)
 
     @uncompiled
     @switch_off_on_error
@@ -344,20 +338,6 @@ class GradientNormMonitor(StepMonitor):
             self._order.end()
             attempt(self, self._read_layers, pl_module)
         self._reporter.end_step(trainer)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the heat map and the table; warn of what was not seen at all."""
-        if self._reporter.speaks and not self.failed:
-            self._say_if_noise_is_unknown(pl_module)
-        super().on_train_end(trainer, pl_module)
-
-    def _say_if_noise_is_unknown(self, pl_module: LightningModule) -> None:
-        by_hand = not pl_module.automatic_optimization
-        if self._noise is not None and by_hand and len(self.steps) > 1 and not self._noise.is_known:
-            warn_on_rank_zero(
-                f"{type(self).__name__} has no noise scale for this fit: under manual optimisation "
-                "it needs consecutive batches that each make a step."
-            )
 
     def _release(self) -> None:
         self._order.end()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 
 from ....functional.gradients import total_norm
@@ -32,25 +33,17 @@ class NoiseScale:
         self._noise, self._signal = RunningMoments(), RunningMoments()
 
     @property
-    def is_known(self) -> bool:
-        """Whether there has been an estimate."""
-        return self._noise.count > 0
-
-    @property
     def value(self) -> float:
         """Gradient noise scale in samples; NaN before the first estimate or without a signal."""
         if not self._signal.mean > 0:
             return float("nan")
         return self._noise.mean / self._signal.mean
 
-    def open(self, step: int) -> None:
-        """Start counting samples, unless earlier batches belong to the same step."""
+    def count(self, step: int, batch: Any, ranks: int) -> None:
+        """Count the samples of a batch; Lightning cannot count those of every kind of batch."""
         if step != self._step:
-            self._step, self._sizes, self.batch_size = step, [], 0
-
-    def count(self, samples: int) -> None:
-        """Count the samples of a batch."""
-        self._sizes.append(samples)
+            self._step, self._sizes = step, []
+        self._sizes.append(extract_batch_size(batch) * ranks)
 
     def close(self, batches: int) -> None:
         """Set the step's batch size, if its gradient is divided by the number of its batches."""
@@ -70,7 +63,7 @@ class NoiseScale:
             return
         factor = scale / self._kept_scale
         mean = {
-            layer: [_mean(a * factor, b) for a, b in zip(kept[layer], gs, strict=True)]
+            layer: [(a * factor + b) / 2 for a, b in zip(kept[layer], gs, strict=True)]
             for layer, gs in gradients.items()
         }
         found = [_total(kept) * factor, _total(gradients), _total(mean)]
@@ -97,13 +90,6 @@ class NoiseScale:
 
 def _shapes(gradients: Gradients) -> dict[str, list[torch.Size]]:
     return {layer: [g.shape for g in gs] for layer, gs in gradients.items()}
-
-
-def _mean(first: Tensor, second: Tensor) -> Tensor:
-    if first.layout not in (torch.strided, torch.sparse_coo):
-        # Compressed layouts can hardly be added, and not be divided at all.
-        first, second = first.to_sparse(), second.to_sparse()
-    return (first + second) / 2
 
 
 def _total(gradients: Gradients) -> Tensor:
