@@ -400,14 +400,13 @@ class GradientNormMonitor(StepMonitor):
         """Continue from a checkpoint's record."""
         self._clear()
         self._reporter.load_state_dict(state_dict["reporter"])
-        self._totals = dict(state_dict.get("totals", {}))
-        self._positions = dict(state_dict.get("positions", {}))
+        self._totals = dict(state_dict["totals"])
+        self._positions = dict(state_dict["positions"])
         self.skipped_steps = state_dict["skipped_steps"]
         self._clipped, self._unclipped = state_dict["clipped"]
         self._sizes = dict(state_dict["sizes"])
-        self._weight_layers = list(state_dict.get("weight_layers", []))
-        if "clock" in state_dict:
-            self._clock.load_state_dict(state_dict["clock"])
+        self._weight_layers = list(state_dict["weight_layers"])
+        self._clock.load_state_dict(state_dict["clock"])
         self._findings.load_state_dict(state_dict["findings"])
         if self._noise is not None and state_dict["noise"]:
             self._noise.load_state_dict(state_dict["noise"])

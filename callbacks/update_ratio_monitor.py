@@ -293,10 +293,9 @@ class UpdateRatioMonitor(StepMonitor):
         self.unmoved = list(state_dict["unmoved"])
         self._streaks.load_state_dict(state_dict["streaks"])
         self._peaks = dict(state_dict["peaks"])
-        if "clock" in state_dict:
-            self._first_lengths = dict(state_dict["first_lengths"])
-            self._lengths = dict(state_dict["lengths"])
-            self._clock.load_state_dict(state_dict["clock"])
+        self._first_lengths = dict(state_dict["first_lengths"])
+        self._lengths = dict(state_dict["lengths"])
+        self._clock.load_state_dict(state_dict["clock"])
 
 
 def _ratio(parts: list[tuple[float, float]]) -> float:
