@@ -1,9 +1,11 @@
 """One quantity of many layers over time."""
 
 import math
+from array import array
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,33 +34,29 @@ class Record:
         self.steps: list[int] = []
         self.epochs: list[int] = []
         self.last: dict[str, float] = {}
-        # Steps by layers, with room for more steps.
-        self._cells = torch.empty(0, 0, dtype=torch.float64)
+        self._columns: dict[str, array[float]] = {}
 
     @property
     def table(self) -> Tensor:
         """Values, shape ``(layers, steps)``, double precision; NaN where there is none."""
-        used = self._cells[: len(self.steps), : len(self.last)]
-        return used.t().clone(memory_format=torch.contiguous_format)
+        rows = np.array(list(self._columns.values()), dtype=np.float64)
+        return torch.from_numpy(rows.reshape(len(self.last), len(self.steps)))
 
     @property
     def history(self) -> dict[str, list[float]]:
         """Values by layer, one for each of ``steps``; NaN where there is none."""
-        return dict(zip(self.last, self.table.tolist(), strict=True))
+        return {layer: column.tolist() for layer, column in self._columns.items()}
 
     def of(self, layer: str) -> list[float]:
         """Values of one layer; empty if there is no such layer."""
-        if layer not in self.last:
-            return []
-        values: list[float] = self._cells[: len(self.steps), list(self.last).index(layer)].tolist()
-        return values
+        return self._columns[layer].tolist() if layer in self._columns else []
 
     def at(self, step: int) -> dict[str, float]:
         """Values of one step by layer; empty if the step has no row."""
         if step not in self.steps:
             return {}
-        row = self._cells[self.steps.index(step), : len(self.last)]
-        return dict(zip(self.last, row.tolist(), strict=True))
+        row = self.steps.index(step)
+        return {layer: column[row] for layer, column in self._columns.items()}
 
     def add(self, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Add a row, or more layers to the row of the same step.
@@ -72,30 +70,21 @@ class Record:
             self._thin()
             self.steps.append(step)
             self.epochs.append(epoch)
+            for column in self._columns.values():
+                column.append(math.nan)
         self.last.update(values)
-        self._make_room()
-        row = self._cells[len(self.steps) - 1, : len(self.last)]
-        kept = row.tolist() if len(values) < len(self.last) else ()
-        known = dict(zip(self.last, kept, strict=False)) | dict(values)
-        row.copy_(torch.tensor([known[layer] for layer in self.last], dtype=torch.float64))
-
-    def _make_room(self) -> None:
-        """Grow the table to half as many rows again as needed, if it is too small."""
-        rows, columns = len(self.steps), len(self.last)
-        if rows > self._cells.shape[0] or columns > self._cells.shape[1]:
-            before, self._cells = (
-                self._cells,
-                self._cells.new_full((max(4, rows + rows // 2), columns), math.nan),
-            )
-            self._cells[: before.shape[0], : before.shape[1]] = before
+        for layer, value in values.items():
+            if layer not in self._columns:
+                self._columns[layer] = array("d", [math.nan]) * len(self.steps)
+            self._columns[layer][-1] = value
 
     def _thin(self) -> None:
         if len(self.steps) < 2:
             return
         if len(self.steps) >= _MAX_ROWS or len(self.steps) * len(self.last) >= _MAX_CELLS:
             kept = slice((len(self.steps) - 1) % 2, None, 2)
-            cells = self._cells[: len(self.steps)][kept].clone()
-            self.steps, self.epochs, self._cells = self.steps[kept], self.epochs[kept], cells
+            self.steps, self.epochs = self.steps[kept], self.epochs[kept]
+            self._columns = {layer: column[kept] for layer, column in self._columns.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """The whole record, in types that ``torch.load(weights_only=True)`` accepts."""
@@ -111,4 +100,5 @@ class Record:
         self.steps = list(state_dict["steps"])
         self.epochs = list(state_dict["epochs"])
         self.last = dict(state_dict["last"])
-        self._cells = state_dict["table"].t().clone()
+        rows = zip(self.last, state_dict["table"].tolist(), strict=True)
+        self._columns = {layer: array("d", row) for layer, row in rows}
