@@ -85,8 +85,9 @@ def read_record_file(path: Path) -> Recorded:
     """
     recorded = Recorded()
     columns: dict[str, list[str]] = {}
-    reports: dict[int, _Report] = {}
-    earlier: dict[int, _Report] = {}
+    # Several reports of one step are those of several optimisers.
+    reports: dict[int, list[_Report]] = {}
+    earlier: dict[int, list[_Report]] = {}
     for entry in read_json_lines(path):
         with suppress(*UNKNOWN_FORM):
             match entry:
@@ -99,10 +100,11 @@ def read_record_file(path: Path) -> Recorded:
                 case {"finding": str(key), "text": str(text)}:
                     recorded.findings[key] = text
                 case {"step": int(step)}:
-                    reports[step] = _joined(reports.get(step), _report_of(entry, columns))
-    reports = {**earlier, **reports}
-    for step in sorted(reports):
-        _add(recorded, step, reports[step])
+                    report = _report_of(entry, columns)
+                    reports.setdefault(step, []).append(report)
+    for step, of_step in sorted({**earlier, **reports}.items()):
+        for report in of_step:
+            _add(recorded, step, report)
     return recorded
 
 
@@ -111,15 +113,6 @@ class _Report:
     epoch: int
     values: dict[str, dict[str, float]]
     summary: dict[str, float]
-
-
-def _joined(first: _Report | None, second: _Report) -> _Report:
-    """Join two reports of one step by different optimisers."""
-    if first is None:
-        return second
-    quantities = first.values | second.values
-    values = {q: first.values.get(q, {}) | second.values.get(q, {}) for q in quantities}
-    return _Report(second.epoch, values, first.summary | second.summary)
 
 
 def _report_of(entry: Mapping[str, Any], columns: Mapping[str, list[str]]) -> _Report:
