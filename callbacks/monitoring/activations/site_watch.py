@@ -1,6 +1,6 @@
 """Watch only the few activation modules that have units left to see."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -19,29 +19,6 @@ class SiteForm(NamedTuple):
     kind: str
     dims: int
     unit_dim: int
-
-
-def forms_of_modules(
-    sites: Collection[str],
-    known: Collection[str],
-    modules: Collection[str],
-    forms: Mapping[str, SiteForm | None],
-) -> dict[str, SiteForm]:
-    """Forms of the sites, if each is the only call of an activation module; otherwise empty.
-
-    Args:
-        sites: Sites to watch.
-        known: All sites that were seen.
-        modules: Names of the activation modules.
-        forms: Form of each site's outputs.
-    """
-    found: dict[str, SiteForm] = {}
-    for site in sites:
-        form = forms.get(site)
-        if form is None or site not in modules or f"{site}#2" in known:
-            return {}
-        found[site] = form
-    return found
 
 
 class SiteWatch:

@@ -13,7 +13,7 @@ from .activation_kinds import activation_modules
 from .activation_observer import ActivationObserver
 from .compilation import has_compiled_parts
 from .module_scopes import runs_step_in_forward
-from .site_watch import SiteForm, SiteWatch, forms_of_modules
+from .site_watch import SiteForm, SiteWatch
 from .unit_window import UnitWindow
 
 _SEARCH_EVERY_N_BATCHES = 16
@@ -225,18 +225,23 @@ class UnitWatch:
         return active.new_zeros(units).index_copy_(0, watched, active)
 
     def _forms_to_watch(self, module: LightningModule) -> dict[str, SiteForm]:
-        """Forms of the sites that are left, if all are modules that were seen before.
+        """Forms of the sites that are left, if each is the only call of a module seen before.
 
         Also empty at first, in every 16th batch and where hooks do not suffice, so that everything
         is watched.
         """
-        found = self._sites()
         if self.always or self._hooks.lost or not module.automatic_optimization:
             return {}
         if self._searches or self.window.batches == 0 or (self._known is None and self._unseen):
             return {}
-        left = self.window.undecided(found)
-        return forms_of_modules(left, found, self._modules, self._observer.forms)
+        forms: dict[str, SiteForm] = {}
+        sites = self._sites()
+        for site in self.window.undecided(sites):
+            form = self._observer.forms.get(site)
+            if form is None or site not in self._modules or f"{site}#2" in sites:
+                return {}
+            forms[site] = form
+        return forms
 
     def _is_done(self) -> bool:
         """Whether every unit of the sites was active, and no others are expected."""
