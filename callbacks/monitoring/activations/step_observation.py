@@ -41,8 +41,7 @@ class StepObservation:
     def begin(self, pl_module: LightningModule, *, wanted: bool) -> None:
         """Observe the forward pass of this batch if its step is wanted."""
         if not (wanted or self._always):
-            if self._observer.attached:  # for a consecutive wanted step that does not come
-                self._observer.detach()
+            self._observer.detach()  # was kept for a consecutive wanted step
             return
         self.running = True
         self._attach(pl_module)
