@@ -178,11 +178,6 @@ class ActivationMonitor(Monitor):
         return self._observation.running
 
     @property
-    def steps(self) -> list[int]:
-        """Step of each report."""
-        return list(self._reporter.records["dormant"].steps)
-
-    @property
     def history(self) -> dict[str, dict[str, list[float]]]:
         """Values of each quantity by site, one for each of ``steps``."""
         return {quantity: record.history for quantity, record in self._reporter.records.items()}
@@ -380,9 +375,7 @@ class ActivationMonitor(Monitor):
         self._streaks.load_state_dict(state_dict["streaks"])
 
 
-def _measure(site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor | None:
-    if not outputs.is_floating_point() or outputs.ndim == 0 or outputs.numel() == 0:
-        return None
+def _measure(site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor:
     return unit_moments(outputs, unit_dim, kind)
 
 

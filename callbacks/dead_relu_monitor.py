@@ -120,10 +120,11 @@ class DeadReLUMonitor(Monitor):
         )
         rules = choose_rules(activations)
         thresholds = {kind: rule.threshold for kind, rule in rules.items()}
-        stride = self.observe_every_n_batches
-        given = {} if stride == 1 else {"observe_every_n_batches": stride}
         super().__init__(
-            {"dead_relu": _SCALE}, activations=thresholds, every_n_steps=self.every_n_steps, **given
+            {"dead_relu": _SCALE},
+            activations=thresholds,
+            every_n_steps=self.every_n_steps,
+            observe_every_n_batches=self.observe_every_n_batches,
         )
         self._watch = UnitWatch(rules, partial(switch_off, self))
         self._going_on = False
@@ -157,14 +158,9 @@ class DeadReLUMonitor(Monitor):
         return self._watch.watching
 
     @property
-    def steps(self) -> list[int]:
-        """Step of the end of each window."""
-        return list(self._reporter.records["dead_relu"].steps)
-
-    @property
     def history(self) -> dict[str, list[float]]:
         """Shares of dead units by call site, one value for each of ``steps``."""
-        return self._reporter.records["dead_relu"].history
+        return self._reporter.first.history
 
     @switch_off_on_error
     def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -343,7 +339,7 @@ class DeadReLUMonitor(Monitor):
         Raises:
             ValueError: If nothing was recorded.
         """
-        return draw_record(ax, self._reporter.records["dead_relu"], _SCALE, colorbar=colorbar)
+        return draw_record(ax, self._reporter.first, _SCALE, colorbar=colorbar)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

@@ -131,7 +131,7 @@ class GradientNormMonitor(StepMonitor):
     @property
     def norms(self) -> dict[str, float]:
         """Last norm by layer."""
-        return dict(self._reporter.records["grad_norm"].last)
+        return dict(self._reporter.first.last)
 
     @property
     def total_norm(self) -> float:

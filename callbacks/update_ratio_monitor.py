@@ -107,7 +107,7 @@ class UpdateRatioMonitor(StepMonitor):
     @property
     def ratios(self) -> dict[str, float]:
         """Last ratio by layer."""
-        return dict(self._reporter.records["update_ratio"].last)
+        return dict(self._reporter.first.last)
 
     @property
     def growth(self) -> float:
@@ -268,7 +268,7 @@ class UpdateRatioMonitor(StepMonitor):
         Raises:
             ValueError: If nothing was recorded.
         """
-        return draw_record(ax, self._reporter.records["update_ratio"], _SCALE, colorbar=colorbar)
+        return draw_record(ax, self._reporter.first, _SCALE, colorbar=colorbar)
 
     def state_dict(self) -> dict[str, Any]:
         """The whole record."""

@@ -38,6 +38,11 @@ class Monitor(Callback):
         """Text of each finding, by key."""
         return dict(self._reporter.findings)
 
+    @property
+    def steps(self) -> list[int]:
+        """Step of each report."""
+        return list(self._reporter.first.steps)
+
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded or the last fit continues."""
         self.failed, self._is_running = False, True

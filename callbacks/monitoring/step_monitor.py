@@ -26,18 +26,12 @@ class StepMonitor(Monitor):
         self._key_of_any_interval = self._state_key
         self._state_key = f"{self._key_of_any_interval} every {every_n_steps}"
         self.every_n_steps = every_n_steps
-        (self._quantity,) = scales
         self._clock = ReportClock()
-
-    @property
-    def steps(self) -> list[int]:
-        """Step of each report."""
-        return list(self._reporter.records[self._quantity].steps)
 
     @property
     def history(self) -> dict[str, list[float]]:
         """Values by layer, one for each of ``steps``."""
-        return self._reporter.records[self._quantity].history
+        return self._reporter.first.history
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse a strategy that flattens the parameters of several layers into one."""

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -65,6 +64,11 @@ class Reporter:
         self.summary = Record()
         self.findings: dict[str, str] = {}
 
+    @property
+    def first(self) -> Record:
+        """Record of the first quantity."""
+        return next(iter(self.records.values()))
+
     def start(self, trainer: Trainer) -> bool:
         """Begin a fit, afresh unless a checkpoint was just loaded or the last fit continues.
 
@@ -79,15 +83,12 @@ class Reporter:
         self._side_work.resume()
         if self.speaks:
             warn_if_barebones(trainer, self.monitor)
-        writes = trainer.is_global_zero and not self._is_quiet
         self._file = None
-        if writes:
-            self._side_work.attempt("file", self._find_file, trainer)
-        if writes and self.logs and not trainer.barebones:
-            for quantity in self.scales:
+        if trainer.is_global_zero and not self._is_quiet:
+            self._side_work.attempt("file", self._open_file, trainer, resumed)
+            for quantity in self.scales if self.logs and not trainer.barebones else ():
                 name = quantity + self._suffix
                 self._side_work.attempt_with_each(trainer.loggers, loggers.use_step_axis, name)
-        self._side_work.attempt("file", self._open_file, resumed)
         return resumed
 
     def _join(self, trainer: Trainer) -> None:
@@ -112,21 +113,17 @@ class Reporter:
             return dict(metrics)
         return {name.replace("/", f"{self._suffix}/", 1): v for name, v in metrics.items()}
 
-    def _find_file(self, trainer: Trainer) -> None:
-        folder = loggers.run_folder(trainer)
-        if folder is not None:
-            self._file = RecordFile(folder / "vitals" / f"{self.monitor}{self._suffix}.jsonl")
-
-    def _open_file(self, resumed: bool) -> None:
+    def _open_file(self, trainer: Trainer, resumed: bool) -> None:
         """Open the file; if it is new, begin it with the record restored from a checkpoint."""
-        if self._file is None:
+        folder = loggers.run_folder(trainer)
+        if folder is None:
             return
+        self._file = RecordFile(folder / "vitals" / f"{self.monitor}{self._suffix}.jsonl")
         known = self._file.path.exists()
         self._file.start(self.monitor, resumed)
         if known or not resumed:
             return
-        first = next(iter(self.records.values()))
-        for step, epoch in zip(first.steps, first.epochs, strict=True):
+        for step, epoch in zip(self.first.steps, self.first.epochs, strict=True):
             values = {quantity: record.at(step) for quantity, record in self.records.items()}
             self._file.report(step, epoch, values, self.summary.at(step))
         for key, text in self.findings.items():
@@ -204,33 +201,31 @@ class Reporter:
         """Log one heat map and one table, and close the file."""
         self.flush(trainer)
         self._last_fit.end(trainer)
-        quantity, record = next(iter(self.records.items()))
         draws = trainer.is_global_zero and not trainer.barebones and not self._is_quiet
-        if draws and self._has_news and len(record.steps) > 1:
-            self._side_work.attempt("picture", self._log_heat_map, trainer, quantity, record)
+        if draws and self._has_news and len(self.first.steps) > 1:
+            quantity = next(iter(self.records))
+            self._side_work.attempt("picture", self._log_heat_map, trainer, quantity)
             if self.logs:
                 self._side_work.attempt("table", self._log_table, trainer, quantity)
         if self._file is not None:
             self._side_work.attempt("file", self._file.close)
             self._file = None
 
-    def _log_heat_map(self, trainer: Trainer, quantity: str, record: Record) -> None:
+    def _log_heat_map(self, trainer: Trainer, quantity: str) -> None:
         takes = self.logs and loggers.take_pictures(trainer)
         if self._file is None and not takes:
             return
         from matplotlib.image import imsave
 
-        pixels = render_heat_map(record, self.scales[quantity])
+        pixels = render_heat_map(self.first, self.scales[quantity])
         if self._file is not None:
-            self._side_work.attempt("file", imsave, self._picture(self._file, quantity), pixels)
+            path = self._file.path.with_name(f"{quantity}{self._suffix}.png")
+            self._side_work.attempt("file", imsave, path, pixels)
         if not takes:
             return
         name = f"{quantity}{self._suffix}/heat_map"
         each, step = self._side_work.attempt_with_each, loggers.logger_step(trainer)
         each(trainer.loggers, loggers.log_picture, name, pixels, step)
-
-    def _picture(self, file: RecordFile, quantity: str) -> Path:
-        return file.path.parent / f"{quantity}{self._suffix}.png"
 
     def _log_table(self, trainer: Trainer, quantity: str) -> None:
         layers = list(self.records[quantity].last)[:_MAX_TABLE_ROWS]
