@@ -188,7 +188,7 @@ class ActivationObserver(TorchFunctionMode):
         """
         if self._entered:
             self._hold()
-            if not (self._has_traced() or self._is_covered()):
+            if not (self.traced or self._is_covered()):
                 self._leave_mode()
 
     def look_away(self) -> None:
@@ -228,12 +228,6 @@ class ActivationObserver(TorchFunctionMode):
             self._last, self.scope, self._last_layer = self._before_pause
             self._before_pause = None
 
-    def _has_traced(self) -> bool:
-        record = self._last
-        while record.site and record is not self._first:
-            record = record.previous
-        return self.traced or record is not self._first
-
     def _enter_mode(self) -> None:
         if not self._in_mode:
             self._in_mode = True
@@ -264,7 +258,6 @@ class ActivationObserver(TorchFunctionMode):
             self._last = self._last.previous
         drained = []
         for record in reversed(records):
-            self.traced = self.traced or not record.site
             if record.measured is not None:
                 site = record.site or self._site(record.scope, record.kind)
                 drained.append((site, record.kind, record.measured))
@@ -415,6 +408,8 @@ class ActivationObserver(TorchFunctionMode):
         measured = self._measure(site, kind, outputs, unit_dim)
         if measured is not None:
             self._last = _Record(self._last, scope, site, kind, measured)
+            if not site:
+                self.traced = True
             if in_step and self._last_layer is not NO_LAYER:
                 self._keep_before_compiled_layer()
                 self._compiled_layer_ran = False
