@@ -60,24 +60,19 @@ def join_ranks(
     widths = _common_widths(ranks)
     if widths is None or own is None:
         return None
+    if not widths:
+        return {}
+    alone = trainer.world_size == 1
     columns = [
         own[site] if site in own else torch.zeros(8, units, dtype=torch.float64)
         for site, units in widths.items()
     ]
-    if trainer.world_size > 1 and columns:
-        joined = torch.cat([column.to(pl_module.device) for column in columns], 1)
-        reduced = torch.as_tensor(trainer.strategy.reduce(joined, reduce_op="sum")).cpu()
-        columns = [reduced]
-    return dict(zip(widths, _split_layers(columns, list(widths.values())), strict=True))
-
-
-def _split_layers(columns: Sequence[Tensor], widths: Sequence[int]) -> list[UnitStatistics]:
-    """Statistics of each layer from the sums of all."""
-    if not columns:
-        return []
-    joined = unit_statistics(torch.cat(list(columns), 1))
-    fields = [torch.split(field, list(widths)) for field in joined]
-    return [UnitStatistics(*layer) for layer in zip(*fields, strict=True)]
+    sums = torch.cat([part if alone else part.to(pl_module.device) for part in columns], 1)
+    if not alone:
+        sums = torch.as_tensor(trainer.strategy.reduce(sums, reduce_op="sum")).cpu()
+    fields = [torch.split(field, list(widths.values())) for field in unit_statistics(sums)]
+    statistics = (UnitStatistics(*of_site) for of_site in zip(*fields, strict=True))
+    return dict(zip(widths, statistics, strict=True))
 
 
 def join_layers(layers: Iterable[UnitStatistics]) -> UnitStatistics:
