@@ -12,8 +12,7 @@ from ..functional.arguments import optional_whole_number, whole_number
 from .monitoring.activations.activity_rules import choose_rules
 from .monitoring.activations.compilation import warn_of_hidden
 from .monitoring.activations.dead_findings import DeadFindings
-from .monitoring.activations.rank_masks import join_masks
-from .monitoring.activations.unit_masks import count_units, share_of, shares_of
+from .monitoring.activations.unit_masks import count_units, join_masks, share_of, shares_of
 from .monitoring.activations.unit_watch import UnitWatch
 from .monitoring.guard import (
     attempt,
