@@ -78,12 +78,6 @@ def kind_of_module(module: nn.Module) -> str | None:
     return next((kind for kind, of in ACTIVATION_MODULES.items() if isinstance(module, of)), None)
 
 
-def activation_modules(root: nn.Module) -> list[tuple[str, str]]:
-    """Name (as in a site) and kind of each activation module."""
-    found = ((plain_name(name), kind_of_module(module)) for name, module in root.named_modules())
-    return [(name, kind) for name, kind in found if kind is not None]
-
-
 def names_by_module(root: nn.Module) -> dict[int, list[str]]:
     """Names (as in a site) under which each module's parents hold it, by the module's id.
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import torch
+from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
@@ -142,8 +143,7 @@ class ActivationObserver(TorchFunctionMode):
 
         Args:
             root: The module that is trained.
-            step_is_forward: Whether the training step runs as its forward pass, see
-                `runs_step_in_forward`.
+            step_is_forward: Whether the training step runs as its forward pass.
         """
         self.detach()
         self._step_is_forward = step_is_forward
@@ -161,6 +161,12 @@ class ActivationObserver(TorchFunctionMode):
         for module in callers_of_fused(root):
             self._handles.append(module.register_forward_pre_hook(LookAway(self)))
             self._handles.append(module.register_forward_hook(LookAway(self)))
+
+    def attach_to_step(self, module: LightningModule) -> None:
+        """Track which module of a training step is running, if not done already."""
+        if not self.attached:
+            # Wrapped (DDP), the module runs its training step as a forward pass.
+            self.attach(module, step_is_forward=module.trainer.model is not module)
 
     def detach(self) -> None:
         """Remove every hook."""

@@ -5,16 +5,10 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import nn
 
 if TYPE_CHECKING:
     from .activation_observer import ActivationObserver
-
-
-def runs_step_in_forward(module: LightningModule) -> bool:
-    """Whether the training step runs as the module's forward pass, within a wrapper (DDP)."""
-    return module.trainer.model is not module
 
 
 class Scope:

@@ -9,6 +9,7 @@ from torch.utils.hooks import RemovableHandle
 
 from .activation_kinds import kind_of_module, plain_name
 from .checkpointing import in_reentrant_checkpoint
+from .compilation import is_transformed
 from .fused_attention import inside_fused
 from .module_scopes import Hook
 
@@ -84,7 +85,8 @@ class SiteWatch:
 
     def look(self, site: str, output: Any) -> None:
         """Measure the output of a site's module."""
-        if not self.watching or not _counts():
+        counts = torch.is_grad_enabled() or in_reentrant_checkpoint()
+        if not (self.watching and counts) or is_transformed():
             return
         try:
             kind, dims, unit_dim = self._forms[site]
@@ -108,9 +110,3 @@ class _Look(Hook):
     def __call__(self, module: nn.Module, args: Any, output: Any) -> None:
         """Look at the module's output."""
         self.watch.look(self.site, output)
-
-
-def _counts() -> bool:
-    if torch._C._functorch.maybe_current_level() is not None:  # in torch.vmap or torch.func
-        return False
-    return torch.is_grad_enabled() or in_reentrant_checkpoint()

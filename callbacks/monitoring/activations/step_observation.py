@@ -5,7 +5,6 @@ from torch import Tensor
 
 from .activation_observer import ActivationObserver
 from .compilation import has_compiled_parts
-from .module_scopes import runs_step_in_forward
 
 
 class StepObservation:
@@ -36,7 +35,7 @@ class StepObservation:
         self.running = self._observer.traced = False
         self._always = has_compiled_parts(pl_module)
         if self._always:
-            self._attach(pl_module)
+            self._observer.attach_to_step(pl_module)
 
     def begin(self, pl_module: LightningModule, *, wanted: bool) -> None:
         """Observe the forward pass of this batch if its step is wanted."""
@@ -44,13 +43,8 @@ class StepObservation:
             self._observer.detach()  # was kept for a consecutive wanted step
             return
         self.running = True
-        self._attach(pl_module)
+        self._observer.attach_to_step(pl_module)
         self._observer.start()
-
-    def _attach(self, pl_module: LightningModule) -> None:
-        if not self._observer.attached:
-            in_forward = runs_step_in_forward(pl_module)
-            self._observer.attach(pl_module, step_is_forward=in_forward)
 
     def end(self, *, stay: bool = False) -> list[tuple[str, Tensor]]:
         """Stop observing; return the site and measurement of each call in this batch.

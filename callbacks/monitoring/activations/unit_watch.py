@@ -9,10 +9,9 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from ....functional.dead_units import ActivityRule, active_units
-from .activation_kinds import activation_modules
+from .activation_kinds import kind_of_module, plain_name
 from .activation_observer import ActivationObserver
 from .compilation import has_compiled_parts
-from .module_scopes import runs_step_in_forward
 from .site_watch import SiteForm, SiteWatch
 from .unit_window import UnitWindow
 
@@ -106,7 +105,8 @@ class UnitWatch:
         self._observer.forms.clear()
         self._observer.called.clear()
         self._observer.called_in_vain.clear()
-        watched = {name for name, kind in activation_modules(module) if kind in self._rules}
+        parts = module.named_modules()
+        watched = {plain_name(name) for name, part in parts if kind_of_module(part) in self._rules}
         self._modules, self._known, self._unseen = watched, None, set(watched)
 
     def begin(self, module: LightningModule, batch: int) -> None:
@@ -124,9 +124,7 @@ class UnitWatch:
         if done or forms:
             self._observer.detach()
         else:
-            if not self._observer.attached:
-                in_forward = runs_step_in_forward(module)
-                self._observer.attach(module, step_is_forward=in_forward)
+            self._observer.attach_to_step(module)
             self._observer.start()
         if forms:
             self._hooks.attach(module, forms)
