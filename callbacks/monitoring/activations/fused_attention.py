@@ -30,21 +30,16 @@ def callers_of_fused(root: nn.Module) -> list[nn.Module]:
     something else calls, such as the training step itself, has no such module.
     """
     modules = dict(root.named_modules())
-    callers = {}
-    for name, module in modules.items():
-        if isinstance(module, _FUSED) and at_rest(module):
-            caller = _caller(name, modules)
-            if caller is not None:
-                callers[id(caller)] = caller
-    return list(callers.values())
+    fused = [n for n, module in modules.items() if isinstance(module, _FUSED) and at_rest(module)]
+    callers = dict.fromkeys(_caller(name, modules) for name in fused)
+    return [caller for caller in callers if caller is not None]
 
 
 def at_rest(module: nn.Module) -> bool:
     """Whether a module is in evaluation mode and not trained."""
-    if module.training:
+    if any(part.training for part in module.modules()):
         return False
-    trained = any(parameter.requires_grad for parameter in module.parameters())
-    return not trained and not any(part.training for part in module.modules())
+    return not any(parameter.requires_grad for parameter in module.parameters())
 
 
 def _caller(name: str, modules: dict[str, nn.Module]) -> nn.Module | None:
