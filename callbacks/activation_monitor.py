@@ -182,11 +182,8 @@ class ActivationMonitor(Monitor):
         """Values of each quantity by site, one for each of ``steps``."""
         return {quantity: record.history for quantity, record in self._reporter.records.items()}
 
-    @switch_off_on_error
-    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def _start(self, pl_module: LightningModule) -> None:
         self.reports, self._step, self._measured = False, -1, []
-        if not self._reporter.start(trainer):
-            self._clear()
         self._observation.start(pl_module)
         if self._reporter.speaks:
             warn_of_hidden(type(self).__name__, pl_module, ACTIVATION_MODULES)

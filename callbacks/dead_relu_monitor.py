@@ -126,7 +126,6 @@ class DeadReLUMonitor(Monitor):
             observe_every_n_batches=self.observe_every_n_batches,
         )
         self._watch = UnitWatch(rules, partial(switch_off, self))
-        self._going_on = False
         self.may_close = self._keep_window = False
         self._steps_before = 0
         self._clear()
@@ -161,18 +160,14 @@ class DeadReLUMonitor(Monitor):
         """Shares of dead units by call site, one value for each of ``steps``."""
         return self._reporter.first.history
 
-    @switch_off_on_error
-    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._going_on = self._reporter.start(trainer)
-        if not self._going_on:
-            self._clear()
+    def _start(self, pl_module: LightningModule) -> None:
         self._watch.start(pl_module)
         if self._reporter.speaks:
             warn_of_hidden(type(self).__name__, pl_module, self._watch.kinds)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the first window, unless one continues."""
-        if not self._going_on:
+        if not self._continues:
             self._opened_at = logger_step(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

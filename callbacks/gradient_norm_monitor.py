@@ -194,15 +194,8 @@ class GradientNormMonitor(StepMonitor):
     def _scale_of(self, layer: str) -> float:
         return float(self._sizes[layer] ** (1 / self.norm_type))
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start afresh, unless a record continues, and read the layers' names."""
+    def _start(self, pl_module: LightningModule) -> None:
         self._side_work.resume()
-        super().on_fit_start(trainer, pl_module)
-
-    @switch_off_on_error
-    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._reporter.start(trainer):
-            self._clear()
         self._order, self._is_ordered = LayerOrder(), False
         self._read_layers(pl_module)
 

@@ -115,10 +115,7 @@ class UpdateRatioMonitor(StepMonitor):
         first = math.hypot(*self._first_lengths.values())
         return math.hypot(*self._lengths.values()) / first if first else float("nan")
 
-    @switch_off_on_error
-    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._reporter.start(trainer):
-            self._clear()
+    def _start(self, pl_module: LightningModule) -> None:
         # They are read before the first copy: the module may still replace layers.
         self._names, self._layers = {}, {}
         self._before.forget()

@@ -23,7 +23,7 @@ class Monitor(Callback):
     """
 
     def __init__(self, scales: Mapping[str, Scale], **ways: Any) -> None:
-        self.failed = self._is_running = False
+        self.failed = self._is_running = self._continues = False
         self._reporter = Reporter(type(self).__name__, scales)
         # The Trainer asks for the key at each of its hooks.
         self._state_key = self._generate_state_key(**ways)
@@ -46,9 +46,18 @@ class Monitor(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh, unless a checkpoint was just loaded or the last fit continues."""
         self.failed, self._is_running = False, True
-        self._start(trainer, pl_module)
+        attempt(self, self._begin, trainer, pl_module)
 
-    def _start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._continues = self._reporter.start(trainer)
+        if not self._continues:
+            self._clear()
+        self._start(pl_module)
+
+    def _clear(self) -> None:
+        raise NotImplementedError
+
+    def _start(self, pl_module: LightningModule) -> None:
         raise NotImplementedError
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
