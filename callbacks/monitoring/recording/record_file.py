@@ -12,7 +12,7 @@ from .record import Record
 Values = Mapping[str, Mapping[str, float]]
 
 
-class RecordFile:
+class RecordFile(JsonLines):
     """Write a record as JSON Lines, flushing each line.
 
     ``{"start": {...}}`` begins a fit, ``{"columns": {quantity: [layer, ...]}}`` names the columns
@@ -26,32 +26,27 @@ class RecordFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lines = JsonLines(path)
+        super().__init__(path)
         self._columns: dict[str, list[str]] = {}
 
     def start(self, monitor: str, resumed: bool) -> None:
         """Begin a fit; one that continues an earlier fit keeps what the file holds of it."""
         self._columns = {}
-        self._lines.write({"start": {"monitor": monitor, "resumed": resumed}})
+        self.write({"start": {"monitor": monitor, "resumed": resumed}})
 
     def report(self, step: int, epoch: int, values: Values, summary: Mapping[str, float]) -> None:
         """Add a report."""
         columns = {quantity: list(by_layer) for quantity, by_layer in values.items()}
         if columns != self._columns:
             self._columns = columns
-            self._lines.write({"columns": columns})
+            self.write({"columns": columns})
         cells = {q: [encode(v) for v in by_layer.values()] for q, by_layer in values.items()}
         totals = {name: encode(value) for name, value in summary.items()}
-        self._lines.write({"step": step, "epoch": epoch, **cells, "summary": totals})
+        self.write({"step": step, "epoch": epoch, **cells, "summary": totals})
 
     def finding(self, key: str, text: str) -> None:
         """Add a finding."""
-        self._lines.write({"finding": key, "text": text})
-
-    def close(self) -> None:
-        """Close the file."""
-        self._lines.close()
+        self.write({"finding": key, "text": text})
 
 
 @dataclass

@@ -109,8 +109,6 @@ class Reporter:
 
     def _charted(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """The metrics under this monitor's own names."""
-        if not self._suffix:
-            return dict(metrics)
         return {name.replace("/", f"{self._suffix}/", 1): v for name, v in metrics.items()}
 
     def _open_file(self, trainer: Trainer, resumed: bool) -> None:
