@@ -81,6 +81,7 @@ class ActivationObserver(TorchFunctionMode):
             several others.
         called: Names of the activation modules that were called, the first name of each.
         called_in_vain: Names of those that were called with an empty batch.
+        entered: Whether a step is being observed, possibly paused.
         ends_in_layer: Whether a layer followed the last activation, which is then not the output.
         blind: Whether Dynamo is tracing a part that allows no side effects.
     """
@@ -97,7 +98,7 @@ class ActivationObserver(TorchFunctionMode):
         self._kinds = frozenset(kinds)
         self._names = frozenset([*functions_of(kinds), *UNIT_DIM, *_BACKWARD])
         self._handles: list[RemovableHandle] = []
-        self._entered = self._in_mode = self._looks_away = False
+        self.entered = self._in_mode = self._looks_away = False
         self._step_is_forward = False
         self.traced = False
         # The outermost scope is the training step itself.
@@ -107,7 +108,7 @@ class ActivationObserver(TorchFunctionMode):
         self._first = self._last = _Record(None, self._root, "", "", None)
         self._before_pause: tuple[_Record, Scope, LayerOutput] | None = None
         self._last_layer = NO_LAYER
-        self._loose = LooseCalls[_Record]()
+        self._loose = LooseCalls()
         self._compiled_layer_ran = False
         self._side_effects = SideEffects()
         self.blind = False
@@ -132,11 +133,6 @@ class ActivationObserver(TorchFunctionMode):
     def attached(self) -> bool:
         """Whether a network has the hooks."""
         return bool(self._handles)
-
-    @property
-    def entered(self) -> bool:
-        """Whether a step is being observed, possibly paused."""
-        return self._entered
 
     def attach(self, root: nn.Module, *, step_is_forward: bool = False) -> None:
         """Track which module of ``root`` is running.
@@ -178,12 +174,12 @@ class ActivationObserver(TorchFunctionMode):
     def start(self) -> None:
         """Start observing, or resume after a pause."""
         self._go_on()
-        if not self._entered:
+        if not self.entered:
             self.scope = self._root
             self.blind = False
             self._last_layer = NO_LAYER
             self._loose.take()
-            self._entered, self._looks_away = True, False
+            self.entered, self._looks_away = True, False
         self._enter_mode()
 
     def pause(self) -> None:
@@ -192,7 +188,7 @@ class ActivationObserver(TorchFunctionMode):
         The mode stays entered if anything was compiled, see `_backward`, and if a foreign mode was
         entered after it: that one may be left, as the last one entered, before this one resumes.
         """
-        if self._entered:
+        if self.entered:
             self._hold()
             if not (self.traced or self._is_covered()):
                 self._leave_mode()
@@ -213,7 +209,7 @@ class ActivationObserver(TorchFunctionMode):
         return not all(isinstance(mode, ActivationObserver) for mode in entered_after(self))
 
     def _hold(self, *, goes_on: bool = False) -> None:
-        if self._entered and self._before_pause is None:
+        if self.entered and self._before_pause is None:
             if not goes_on:
                 self._leave_out_the_loss()
             self._before_pause = (self._last, self.scope, self._last_layer)
@@ -250,10 +246,10 @@ class ActivationObserver(TorchFunctionMode):
     def stop(self) -> None:
         """Stop observing."""
         self._looks_away = False
-        if self._entered:
+        if self.entered:
             self._leave_out_the_loss()
             self._go_on()
-            self._entered = False
+            self.entered = False
             self._leave_mode()
 
     def drain(self) -> list[tuple[str, str, Tensor]]:
@@ -384,7 +380,7 @@ class ActivationObserver(TorchFunctionMode):
         """
         try:
             watched = kind in self._kinds and not _is_part(scope)
-            watched = watched and self._entered and self._counts()
+            watched = watched and self.entered and self._counts()
             if watched and isinstance(output, Tensor):
                 self._keep(kind, scope, output)
         except Exception as error:

@@ -1,12 +1,11 @@
 """Which of the training step's own calls are no layer's: their outputs reach no later layer."""
 
 from collections.abc import Iterable, Set
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-T = TypeVar("T")
 # Between an activation and the next layer are only a few operations and their other inputs.
 _MOST_NODES = 64
 
@@ -17,13 +16,13 @@ class _Call(NamedTuple):
     node: torch.autograd.graph.Node | None
 
 
-class LooseCalls(Generic[T]):
+class LooseCalls:
     """Records of calls after a layer, until a later layer's inputs come from their outputs."""
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
 
-    def add(self, record: T, outputs: Tensor) -> None:
+    def add(self, record: Any, outputs: Tensor) -> None:
         """Add a call and its outputs."""
         self._calls.append(_Call(record, outputs, outputs.grad_fn))
 
@@ -42,7 +41,7 @@ class LooseCalls(Generic[T]):
             if not (call.node is None or call.node in nodes or _memory(call.outputs) in memory)
         ]
 
-    def take(self) -> list[T]:
+    def take(self) -> list[Any]:
         """Return the remaining records, and clear them."""
         left, self._calls = [call.record for call in self._calls], []
         return left
