@@ -12,7 +12,7 @@ from ..functional.arguments import optional_whole_number, whole_number
 from .monitoring.activations.activity_rules import choose_rules
 from .monitoring.activations.compilation import warn_of_hidden
 from .monitoring.activations.dead_findings import DeadFindings
-from .monitoring.activations.unit_masks import count_units, join_masks, share_of, shares_of
+from .monitoring.activations.unit_masks import count_units, join_masks
 from .monitoring.activations.unit_watch import UnitWatch
 from .monitoring.guard import (
     attempt,
@@ -142,13 +142,14 @@ class DeadReLUMonitor(Monitor):
     @property
     def dead_fraction(self) -> dict[str, float]:
         """Share of dead units by call site, 0 to 1, in the last finished window."""
-        return shares_of(self.dead_units, count_units(self.dead_units))
+        dead = count_units(self.dead_units)
+        return {site: dead[site] / len(mask) for site, mask in self.dead_units.items()}
 
     @property
     def total_dead_fraction(self) -> float:
         """Share of dead units over all sites; NaN if none was seen."""
-        units = sum(mask.numel() for mask in self.dead_units.values())
-        return share_of(sum(count_units(self.dead_units).values()), units)
+        units = sum(map(len, self.dead_units.values()))
+        return sum(count_units(self.dead_units).values()) / units if units else float("nan")
 
     @property
     def watches(self) -> bool:
@@ -295,15 +296,12 @@ class DeadReLUMonitor(Monitor):
         self.revivals = count_units({s: before[s] & active[s] for s in both})
         if not self.dead_units:
             return
-        dead = count_units(self.dead_units)
-        values = {"dead_relu": shares_of(self.dead_units, dead)}
-        units = sum(mask.numel() for mask in active.values())
-        summary = {"dead_relu/total": share_of(sum(dead.values()), units)}
+        summary = {"dead_relu/total": self.total_dead_fraction}
         if both:
             summary["dead_relu/births"] = float(sum(self.births.values()))
             summary["dead_relu/revivals"] = float(sum(self.revivals.values()))
         self._findings.look(trainer, active, of_epoch=self.every_n_steps is None)
-        self._reporter.report(trainer, step, values, summary)
+        self._reporter.report(trainer, step, {"dead_relu": self.dead_fraction}, summary)
 
     def _warn_of_unseen(self, unseen: Sequence[str]) -> None:
         if unseen and self._reporter.speaks and not self._warned:

@@ -1,4 +1,4 @@
-"""Masks of units by site: joined over ranks, counted, and as shares."""
+"""Masks of units by site: joined over ranks, and counted."""
 
 from collections.abc import Mapping
 
@@ -41,13 +41,3 @@ def join_masks(trainer: Trainer, masks: _Masks | None) -> dict[str, Tensor] | No
 def count_units(masks: _Masks) -> dict[str, int]:
     """Count the units that are True in each mask."""
     return {site: int(mask.count_nonzero()) for site, mask in masks.items()}
-
-
-def shares_of(masks: _Masks, counts: Mapping[str, int]) -> dict[str, float]:
-    """Counts as shares of each mask's units."""
-    return {site: share_of(counts[site], mask.numel()) for site, mask in masks.items()}
-
-
-def share_of(count: int, units: int) -> float:
-    """Count as a share of the units; NaN if there are none."""
-    return count / units if units else float("nan")
