@@ -44,35 +44,32 @@ def kept(*holders: Any, device: bool = False) -> Iterator[None]:
 
 
 def _globals(device: bool) -> Iterator[Callable[[], Any]]:
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    yield lambda: random.setstate(python)
-    yield lambda: np.random.set_state(numpy)
-    yield lambda: torch.set_rng_state(cpu)
+    yield partial(random.setstate, random.getstate())
+    yield partial(np.random.set_state, np.random.get_state())
+    yield partial(torch.set_rng_state, torch.get_rng_state())
     # Querying the state of devices that are not in use yet would initialise them.
     in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     if torch.cuda.is_available() and (device or in_use):
-        devices = torch.cuda.get_rng_state_all()
-        yield lambda: torch.cuda.set_rng_state_all(devices)
+        yield partial(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
     other = torch.accelerator.current_accelerator(check_available=True)
     if device and other is not None and other.type != "cuda":
         state = random_state(other)
         if state is not None:
             yield partial(set_random_state, other, state)
-    benchmark, mode = torch.backends.cudnn.benchmark, torch.get_deterministic_debug_mode()
-    yield lambda: setattr(torch.backends.cudnn, "benchmark", benchmark)
-    yield lambda: torch.set_deterministic_debug_mode(mode)
+    cudnn = torch.backends.cudnn
+    yield partial(setattr, cudnn, "benchmark", cudnn.benchmark)
+    yield partial(torch.set_deterministic_debug_mode, torch.get_deterministic_debug_mode())
     if threading.current_thread() is threading.main_thread():
-        handler = signal.getsignal(signal.SIGINT)  # Lightning ignores Ctrl-C from the first one on.
-        yield lambda: signal.signal(signal.SIGINT, handler)
+        # Lightning ignores Ctrl-C from the first one on.
+        yield partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
 
 
 def _restorer(generator: _Generator) -> Callable[[], Any]:
     if isinstance(generator, random.Random):
-        python = generator.getstate()
-        return lambda: generator.setstate(python)
+        return partial(generator.setstate, generator.getstate())
     if isinstance(generator, np.random.Generator):
-        bits, state = generator.bit_generator, copy.deepcopy(generator.bit_generator.state)
-        return lambda: setattr(bits, "state", state)
+        bits = generator.bit_generator
+        return partial(setattr, bits, "state", copy.deepcopy(bits.state))
     restore: Any = generator.set_state
     return partial(restore, generator.get_state())
 
