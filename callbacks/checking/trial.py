@@ -10,19 +10,15 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch import callbacks as lightning_callbacks
 from lightning.pytorch.loggers.logger import DummyLogger
 
-from ..activation_monitor import ActivationMonitor
-from ..dead_relu_monitor import DeadReLUMonitor
-from ..gradient_norm_monitor import GradientNormMonitor
+from ..monitoring.monitor import Monitor
 from ..training_doctor import TrainingDoctor
-from ..update_ratio_monitor import UpdateRatioMonitor
 
 # Callbacks that end the training, write or draw, or that the checkup brings itself.
 _LEFT_OUT = (
     lightning_callbacks.Checkpoint, lightning_callbacks.EarlyStopping, lightning_callbacks.Timer,
     lightning_callbacks.ProgressBar, lightning_callbacks.ModelSummary,
     lightning_callbacks.LearningRateMonitor, lightning_callbacks.DeviceStatsMonitor,
-    lightning_callbacks.ThroughputMonitor, TrainingDoctor, ActivationMonitor, DeadReLUMonitor,
-    GradientNormMonitor, UpdateRatioMonitor,
+    lightning_callbacks.ThroughputMonitor, TrainingDoctor, Monitor,
 )  # fmt: skip
 # If both packages are imported, one logs under the other's name.
 _LIGHTNING = ("lightning.pytorch", "lightning.fabric", "pytorch_lightning", "lightning_fabric")
