@@ -237,7 +237,8 @@ class GradientNormMonitor(StepMonitor):
         if self._noise is None or position or not self._noise.batch_size:
             return
         if self._clock.is_due(0, step + 1, interval):
-            self._keep(trainer, optimizer, self._noise)
+            gradients = gradients_by_layer(optimizer, self._layer_of)
+            self._noise.keep(gradients, loss_scale(trainer, optimizer))
 
     def _report(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer, step: int
@@ -267,10 +268,6 @@ class GradientNormMonitor(StepMonitor):
             self._noise.report(gradients, scale)
         summary = self._summarize(trainer, position, norms)
         self._reporter.report(trainer, step, {"grad_norm": norms}, summary)
-
-    def _keep(self, trainer: Trainer, optimizer: Optimizer, noise: NoiseScale) -> None:
-        gradients = gradients_by_layer(optimizer, self._layer_of)
-        noise.keep(gradients, loss_scale(trainer, optimizer))
 
     def _was_skipped(self, trainer: Trainer, total: float) -> bool:
         """Whether mixed precision skips this step, as it does until it has found its loss scale."""

@@ -33,11 +33,11 @@ ACTIVATION_MODULES: dict[str, type[nn.Module]] = {
 
 # Functions are recognised by name: it is the same in torch, torch.nn.functional and Tensor, and
 # Dynamo can look it up.
-_OTHER_NAMES = {"log_sigmoid": "logsigmoid", "special_expit": "sigmoid"}
 _KIND_OF_FUNCTION = {
     **{kind: kind for kind in ACTIVATION_MODULES},
     **{f"{kind}_": kind for kind in ACTIVATION_MODULES},
-    **_OTHER_NAMES,
+    "log_sigmoid": "logsigmoid",
+    "special_expit": "sigmoid",
 }
 _MODULES = tuple(ACTIVATION_MODULES.values())
 # Modules of other libraries that compute an activation from tanh or sigmoid, by the name of their

@@ -66,10 +66,9 @@ class GradientFindings:
             text = f"The gradient of {layer} is not finite, the first in the backward pass."
             self._reporter.find(trainer, f"non_finite_{position}", text)
         self._look_at_total(trainer, position, total)
-        begins = vanishing_from(list(profile.values()))
-        self._look_at_profile(trainer, position, profile, "vanish", begins)
-        begins = exploding_from(list(profile.values()))
-        self._look_at_profile(trainer, position, profile, "explode", begins)
+        levels = list(profile.values())
+        self._look_at_profile(trainer, position, profile, "vanish", vanishing_from(levels))
+        self._look_at_profile(trainer, position, profile, "explode", exploding_from(levels))
 
     def _look_at_total(self, trainer: Trainer, position: int, total: float) -> None:
         moments = self.moments(position)
