@@ -164,7 +164,7 @@ class DeadReLUMonitor(Monitor):
     def _start(self, pl_module: LightningModule) -> None:
         self._watch.start(pl_module)
         if self._reporter.speaks:
-            warn_of_hidden(type(self).__name__, pl_module, self._watch.kinds)
+            warn_of_hidden(type(self).__name__, pl_module, self._watch.rules)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the first window, unless one continues."""

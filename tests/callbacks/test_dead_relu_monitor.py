@@ -584,7 +584,7 @@ def test_the_command_line_can_give_the_activations(yaml, sites):
     parsed = parser.parse_args([f"--monitor.activations={yaml}", "--monitor.every_n_steps=7"])
     monitor = parser.instantiate_classes(parsed).monitor
     assert monitor.every_n_steps == 7
-    assert list(monitor._watch._rules) == sites
+    assert list(monitor._watch.rules) == sites
 
 
 def test_only_some_batches_are_seen_where_that_is_asked_for():

@@ -129,11 +129,6 @@ class ActivationObserver(TorchFunctionMode):
         )
         self.traced, self.forms = state["traced"], state["forms"]
 
-    @property
-    def attached(self) -> bool:
-        """Whether a network has the hooks."""
-        return bool(self._handles)
-
     def attach(self, root: nn.Module, *, step_is_forward: bool = False) -> None:
         """Track which module of ``root`` is running.
 
@@ -160,7 +155,7 @@ class ActivationObserver(TorchFunctionMode):
 
     def attach_to_step(self, module: LightningModule) -> None:
         """Track which module of a training step is running, if not done already."""
-        if not self.attached:
+        if not self._handles:
             # Wrapped (DDP), the module runs its training step as a forward pass.
             self.attach(module, step_is_forward=module.trainer.model is not module)
 
@@ -240,7 +235,7 @@ class ActivationObserver(TorchFunctionMode):
         if self._in_mode:
             self._in_mode = False
             leave(self)
-            if not self.attached:
+            if not self._handles:
                 self._side_effects.restore()
 
     def stop(self) -> None:

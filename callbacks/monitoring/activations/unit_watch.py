@@ -33,13 +33,14 @@ class UnitWatch:
         on_error: Called with any error raised while observing; the observed call continues.
 
     Attributes:
+        rules: As given.
         window: The open window.
     """
 
     def __init__(
         self, rules: Mapping[str, ActivityRule], on_error: Callable[[Exception], None]
     ) -> None:
-        self._rules = rules
+        self.rules = rules
         self._observer = ActivationObserver(list(rules), self._measure, on_error)
         self._hooks = SiteWatch(self._measure, on_error)
         # Sites of a width that changes although the network does not: positions, pairs, no units.
@@ -77,11 +78,6 @@ class UnitWatch:
                 self.window.leave_out(site)
         return kept
 
-    @property
-    def kinds(self) -> Collection[str]:
-        """Kinds of activations that are watched."""
-        return self._rules
-
     def clear(self) -> None:
         """Forget the widths of all sites, and open a window."""
         self._varying, self._widths = set(), {}
@@ -106,7 +102,7 @@ class UnitWatch:
         self._observer.called.clear()
         self._observer.called_in_vain.clear()
         parts = module.named_modules()
-        watched = {plain_name(name) for name, part in parts if kind_of_module(part) in self._rules}
+        watched = {plain_name(name) for name, part in parts if kind_of_module(part) in self.rules}
         self._modules, self._known, self._unseen = watched, None, set(watched)
 
     def begin(self, module: LightningModule, batch: int) -> None:
@@ -210,7 +206,7 @@ class UnitWatch:
 
     def _measure(self, site: str, kind: str, outputs: Tensor, unit_dim: int) -> Tensor | None:
         """Mask of the active units, among those that are still watched."""
-        threshold, magnitude = self._rules[kind]
+        threshold, magnitude = self.rules[kind]
         units = outputs.shape[unit_dim]
         # Traced calls have no site yet, and cover all units: the graph must stay the same.
         watched = self.window.watched(site, units) if site else None
