@@ -240,7 +240,9 @@ class ActivationMonitor(Monitor):
     ) -> None:
         """Keep the measurements, and report at the end of a reporting step."""
         manual = not pl_module.automatic_optimization
-        self._end(counts=manual or self._learns)
+        measured = attempt(self, self._observation.end, stay=self._interval == 1)
+        if self.reports and (manual or self._learns):
+            self._measured += measured or []
         if trainer.is_last_batch:
             self._observation.leave()
         if self.reports and (manual or trainer.global_step != self._steps_before):
@@ -249,12 +251,6 @@ class ActivationMonitor(Monitor):
         if self.failed:
             self._observation.release()
         self._reporter.end_step(trainer)
-
-    @switch_off_on_error
-    def _end(self, *, counts: bool) -> None:
-        measured = self._observation.end(stay=self._interval == 1)
-        if self.reports and counts:
-            self._measured += measured
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remove every hook outside training."""

@@ -230,7 +230,9 @@ class DeadReLUMonitor(Monitor):
     ) -> None:
         """Close the batch."""
         self._watch.stop()
-        closes = self.may_close and self._has_stepped(trainer, pl_module)
+        # The loggers' axis counts the step of this batch only later.
+        stepped = trainer.global_step != self._steps_before
+        closes = self.may_close and (stepped or not pl_module.automatic_optimization)
         if self._counts(batch_idx):
             attempt(self, self._watch.take, pl_module, closes=closes)
         else:
@@ -254,11 +256,6 @@ class DeadReLUMonitor(Monitor):
         else:
             self._close_if_due(trainer)
         self._reporter.flush(trainer)
-
-    def _has_stepped(self, trainer: Trainer, pl_module: LightningModule) -> bool:
-        """Whether this batch completes a step, which the loggers' axis counts only later."""
-        stepped = trainer.global_step != self._steps_before
-        return stepped or not pl_module.automatic_optimization
 
     def _close_if_due(self, trainer: Trainer) -> None:
         done = logger_step(trainer)
