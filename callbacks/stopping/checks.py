@@ -75,7 +75,7 @@ class Checks:
         self.averages = Averages()
         self.watch = Stopwatch()
         self.training_loss = TrainingLoss()
-        self._first = FirstPlace(self._begin_batch, self._end_step)
+        self._first = FirstPlace(self._end_step)
         self.planned_epochs = -1
         self.loaded = False
         self.clear()
@@ -150,13 +150,8 @@ class Checks:
         """Record the state before a training batch."""
         self.buffers.begin_batch(trainer, pl_module)
         self.epoch_sums.begin_batch(trainer, pl_module)
-        by_hand = not pl_module.automatic_optimization
-        # The same decision on every rank, because the sums are exchanged.
-        if trainer.world_size > 1 or by_hand or self.rules.criterion == "PQ":
+        if self.rules.criterion == "PQ" or not pl_module.automatic_optimization:
             self._first.take(trainer)
-
-    def _begin_batch(self, trainer: Trainer) -> None:
-        self.epoch_sums.tell(trainer, begins=True)
 
     def _end_step(self, trainer: Trainer, outputs: Any) -> None:
         """Add the loss if the criterion needs it, without waiting for the device."""
@@ -165,7 +160,6 @@ class Checks:
             self.gradients.by_hand.end_batch(trainer)
         if self.rules.criterion == "PQ":
             self.training_loss.add(outputs, trainer.accumulate_grad_batches if automatic else 1)
-        self.epoch_sums.tell(trainer, begins=False)
 
     def end_batch(self, trainer: Trainer) -> None:
         """Note that a training batch is over."""

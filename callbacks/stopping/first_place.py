@@ -1,4 +1,4 @@
-"""A callback that runs before all others when a batch begins and ends."""
+"""A callback that runs before all others when a batch ends."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,39 +7,26 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class FirstPlace(Callback):
-    """Handle a batch before another callback can save or fail.
+    """Handle a batch's end before another callback can save or fail.
 
     Args:
-        begin: Called when a batch begins.
-        end: Called when its step is done, with the step's outputs.
+        end: Called when the batch's step is done, with its outputs.
     """
 
-    def __init__(
-        self, begin: Callable[[Trainer], None], end: Callable[[Trainer, Any], None]
-    ) -> None:
-        self._begin, self._end = begin, end
+    def __init__(self, end: Callable[[Trainer, Any], None]) -> None:
+        self._end = end
 
     def take(self, trainer: Trainer) -> None:
-        """Take the first place in the callback list once, when a batch begins.
-
-        In a new list, because the old one is being iterated over.
-        """
+        """Take the first place in the callback list, by replacing it: it is being iterated over."""
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         if self not in callbacks:
             trainer.callbacks = [self, *callbacks]  # type: ignore[attr-defined]
-            self._begin(trainer)
 
     def leave(self, trainer: Trainer) -> None:
         """Leave the list, also by replacing it."""
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
         if self in callbacks:
             trainer.callbacks = [c for c in callbacks if c is not self]  # type: ignore[attr-defined]
-
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        """Call ``begin``."""
-        self._begin(trainer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
-from ....functional.state_changes import same_bits
+from ....functional.same_bits import same_bits
 from ..other_hooks import averages, tensors
 from .progress import batch_progress, warn_of_release
 
