@@ -1,9 +1,11 @@
-"""Criteria that end a curve: patience, or Prechelt's criteria for over-fitting."""
+"""Criteria that end a curve: patience, or Prechelt's criteria for over-fitting.
+
+Each is a pure function of the curve and its limits: it returns a verdict, or None to continue.
+"""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 
@@ -18,28 +20,13 @@ from .reason import StoppingReason, Verdict
 CriterionName = Literal["patience", "GL", "PQ", "UP"]
 
 
-class Criterion(Protocol):
-    """Decide whether training should stop; a pure function of the curve."""
-
-    def __call__(self, curve: Curve) -> Verdict | None:
-        """Return the verdict, or None to continue."""
-        ...
-
-
-@dataclass(frozen=True)
-class Patience:
+def out_of_patience(curve: Curve, patience: float, unit: Unit) -> Verdict | None:
     """Stop after this long without an improvement."""
-
-    patience: float
-    unit: Unit = "checks"
-
-    def __call__(self, curve: Curve) -> Verdict | None:
-        """Return a verdict if patience is exhausted."""
-        waited = curve.waited(self.unit)
-        if curve.wait_from == len(curve.values) - 1 or waited < self.patience - 1e-9:
-            return None
-        limit = f"{waited:.4g} {self.unit} (patience {self.patience:g})"
-        return Verdict(StoppingReason.PATIENCE_EXHAUSTED, f"{_lack(curve)} for {limit}.")
+    waited = curve.waited(unit)
+    if curve.wait_from == len(curve.values) - 1 or waited < patience - 1e-9:
+        return None
+    limit = f"{waited:.4g} {unit} (patience {patience:g})"
+    return Verdict(StoppingReason.PATIENCE_EXHAUSTED, f"{_lack(curve)} for {limit}.")
 
 
 def _lack(curve: Curve) -> str:
@@ -60,66 +47,46 @@ def _lack(curve: Curve) -> str:
     return f"{curve.judged_name} did not improve on {curve.reference:.4g}{by} (best: {best})"
 
 
-@dataclass(frozen=True)
-class GeneralizationLoss:
+def generalizes_worse(curve: Curve, alpha: float) -> Verdict | None:
     """Stop once the validation loss is over ``alpha`` percent above its lowest value (GL)."""
-
-    alpha: float
-
-    def __call__(self, curve: Curve) -> Verdict | None:
-        """Return a verdict if the last check exceeds the limit."""
-        if not curve.judged:
-            return None
-        lost = float(generalization_loss(_tensor(curve.judged))[-1])
-        if not lost > self.alpha:
-            return None
-        return _overfitting(
-            f"{curve.judged_name} is {lost:.3g}% above its lowest value (GL, alpha {self.alpha:g}; "
-            f"best: {curve.describe_best()})"
-        )
+    if not curve.judged:
+        return None
+    lost = float(generalization_loss(_tensor(curve.judged))[-1])
+    if not lost > alpha:
+        return None
+    return _overfitting(
+        f"{curve.judged_name} is {lost:.3g}% above its lowest value (GL, alpha {alpha:g}; "
+        f"best: {curve.describe_best()})"
+    )
 
 
-@dataclass(frozen=True)
-class ProgressQuotient:
+def progresses_too_little(curve: Curve, alpha: float, strip_length: int) -> Verdict | None:
     """Stop once the generalisation loss is too high for the training progress (PQ)."""
-
-    alpha: float
-    strip_length: int = 5
-
-    def __call__(self, curve: Curve) -> Verdict | None:
-        """Return a verdict if the quotient exceeds ``alpha`` at the end of the last strip."""
-        judged = _whole_strips(curve, self.strip_length)
-        if not judged:
-            return None
-        training = _tensor(curve.training_losses[: len(judged)])
-        quotient = progress_quotient(_tensor(judged), training, self.strip_length)[-1].item()
-        if not quotient > self.alpha:
-            return None
-        return _overfitting(
-            f"{curve.judged_name} has risen too far for the progress of the training loss, "
-            f"quotient {quotient:.3g} (PQ, alpha {self.alpha:g}; best: {curve.describe_best()})"
-        )
+    judged = _whole_strips(curve, strip_length)
+    if not judged:
+        return None
+    training = _tensor(curve.training_losses[: len(judged)])
+    quotient = progress_quotient(_tensor(judged), training, strip_length)[-1].item()
+    if not quotient > alpha:
+        return None
+    return _overfitting(
+        f"{curve.judged_name} has risen too far for the progress of the training loss, "
+        f"quotient {quotient:.3g} (PQ, alpha {alpha:g}; best: {curve.describe_best()})"
+    )
 
 
-@dataclass(frozen=True)
-class SuccessiveIncreases:
+def rises(curve: Curve, strips: float, strip_length: int) -> Verdict | None:
     """Stop once this many successive strips each ended above the one before (UP)."""
-
-    strips: float
-    strip_length: int = 5
-
-    def __call__(self, curve: Curve) -> Verdict | None:
-        """Return a verdict if they did by the end of the last strip."""
-        judged = _whole_strips(curve, self.strip_length)
-        if not judged:
-            return None
-        count = int(successive_increases(_tensor(judged), self.strip_length)[-1])
-        if count == 0 or count < self.strips:
-            return None
-        return _overfitting(
-            f"{curve.judged_name} rose over {count} successive strips of {self.strip_length} "
-            f"checks (UP, patience {self.strips:g}; best: {curve.describe_best()})"
-        )
+    judged = _whole_strips(curve, strip_length)
+    if not judged:
+        return None
+    count = int(successive_increases(_tensor(judged), strip_length)[-1])
+    if count == 0 or count < strips:
+        return None
+    return _overfitting(
+        f"{curve.judged_name} rose over {count} successive strips of {strip_length} "
+        f"checks (UP, patience {strips:g}; best: {curve.describe_best()})"
+    )
 
 
 def _whole_strips(curve: Curve, length: int) -> list[float]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 
@@ -12,7 +12,6 @@ from ....functional.early_stopping import exponential_average, windowed_median
 Mode = Literal["min", "max"]
 Smoothing = Literal["none", "ema", "median"]
 Unit = Literal["checks", "epochs", "steps", "minutes"]
-UNITS: tuple[Unit, ...] = get_args(Unit)
 
 # Values that are relatively closer than this may differ by the rounding of float32 alone.
 _ROUNDING = 1e-7

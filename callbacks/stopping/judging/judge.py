@@ -7,14 +7,13 @@ from typing import Any, Protocol
 from lightning.pytorch.utilities import rank_zero_warn
 
 from .criteria import (
-    Criterion,
     CriterionName,
-    GeneralizationLoss,
-    Patience,
-    ProgressQuotient,
-    SuccessiveIncreases,
     diverged,
+    generalizes_worse,
     not_finite,
+    out_of_patience,
+    progresses_too_little,
+    rises,
 )
 from .curve import Curve, Mode, Position, Unit
 from .readings import Reading
@@ -163,8 +162,7 @@ class Judge:
         )
 
     def _over(self, at: Position) -> Verdict | None:
-        criterion = self._criterion()
-        found = [criterion(curve) for curve in self.curves.values()]
+        found = [self._ended(curve) for curve in self.curves.values()]
         verdicts = [verdict for verdict in found if verdict]
         enough = len(found) if self.rules.require == "all" else 1
         if len(verdicts) >= enough:
@@ -179,17 +177,18 @@ class Judge:
             f"{self.first.describe_best()}.",
         )
 
-    def _criterion(self) -> Criterion:
+    def _ended(self, curve: Curve) -> Verdict | None:
+        """Judge a curve by the criterion."""
         rules = self.rules
         match rules.criterion:
             case "patience":
-                return Patience(rules.patience, rules.patience_unit)
+                return out_of_patience(curve, rules.patience, rules.patience_unit)
             case "GL":
-                return GeneralizationLoss(rules.alpha)
+                return generalizes_worse(curve, rules.alpha)
             case "PQ":
-                return ProgressQuotient(rules.alpha, rules.strip_length)
+                return progresses_too_little(curve, rules.alpha, rules.strip_length)
             case "UP":
-                return SuccessiveIncreases(rules.patience, rules.strip_length)
+                return rises(curve, rules.patience, rules.strip_length)
             case _:
                 raise ValueError(
                     "Expected `criterion` to be 'patience', 'GL', 'PQ' or 'UP', but got "
