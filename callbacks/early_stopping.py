@@ -16,6 +16,7 @@ from .monitoring.uncompiled import uncompiled
 from .stopping.arguments import alpha_of, as_list, check_arguments, modes_of
 from .stopping.best_weights import BestWeights, Place, check_strategy
 from .stopping.checks import Checks
+from .stopping.helping_callbacks import callbacks_of, drop_helpers
 from .stopping.judging.criteria import CriterionName
 from .stopping.judging.curve import Position, Smoothing, Unit
 from .stopping.judging.reason import StoppingReason
@@ -26,7 +27,7 @@ from .stopping.other_hooks import (
 )
 from .stopping.outcome import summarize_outcome
 from .stopping.plot import draw_stopping
-from .stopping.restoring import RestoreLast, announce_lost_average, drop_helpers, give_back
+from .stopping.restoring import RestoreLast, announce_lost_average, give_back
 from .stopping.resuming.progress import counts, epochs_trained, validates
 
 if TYPE_CHECKING:
@@ -432,7 +433,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
         if trainer.state.fn == TrainerFn.FITTING and self._is_set_up:
             self._is_set_up = self._checks.loaded = False
             summarize_outcome(trainer, self)
-            RestoreLast.append(trainer, self._finish)
+            # Lightning is iterating over the list, and so reaches the end of it.
+            callbacks_of(trainer).append(RestoreLast(self._finish))
 
     def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._is_set_up = False

@@ -7,16 +7,16 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
 from .first_place import FirstPlace
+from .helping_callbacks import drop_helpers
 from .judging.curve import Mode, Position
 from .judging.judge import Judge, Rules
 from .judging.readings import Readings
 from .judging.reason import Verdict
-from .resuming.accumulation import AccumulateAgain, accumulating, resume_accumulation
+from .resuming.accumulation import accumulating, resume_accumulation
 from .resuming.averages import Averages
 from .resuming.batch_buffers import BatchBuffers
 from .resuming.epoch_sums import EpochSums
-from .resuming.helping_callbacks import drop_callbacks
-from .resuming.missed_epoch_end import EndLate, end_stopped_epoch, resume_epoch
+from .resuming.missed_epoch_end import end_stopped_epoch, resume_epoch
 from .resuming.missed_validation import batches_trained, is_missed, validate_late
 from .resuming.plateau_schedules import PlateauSchedules
 from .resuming.progress import Stopwatch, TrainingLoss
@@ -177,8 +177,7 @@ class Checks:
             )
         self.loaded = False
         self.buffers.clear()
-        self._first.leave(trainer)
-        drop_callbacks(trainer, EndLate, AccumulateAgain)
+        drop_helpers(trainer)
 
     def end_validation(self, trainer: Trainer, keep: bool) -> None:
         """Note that a validation is over; ``keep`` its values if their check comes later."""

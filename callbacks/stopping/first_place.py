@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
+
+from .helping_callbacks import HelpingCallback, callbacks_of
 
 
-class FirstPlace(Callback):
+class FirstPlace(HelpingCallback):
     """Handle a batch's end before another callback can save or fail.
 
     Args:
@@ -17,16 +19,10 @@ class FirstPlace(Callback):
         self._end = end
 
     def take(self, trainer: Trainer) -> None:
-        """Take the first place in the callback list, by replacing it: it is being iterated over."""
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        """Take the first place by replacing the list, which is being iterated over."""
+        callbacks = callbacks_of(trainer)
         if self not in callbacks:
             trainer.callbacks = [self, *callbacks]  # type: ignore[attr-defined]
-
-    def leave(self, trainer: Trainer) -> None:
-        """Leave the list, also by replacing it."""
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        if self in callbacks:
-            trainer.callbacks = [c for c in callbacks if c is not self]  # type: ignore[attr-defined]
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

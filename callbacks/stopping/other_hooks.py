@@ -7,6 +7,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
+from .helping_callbacks import callbacks_of
+
 # Hooks called between a validation's batches and its check, and before a later check.
 _BEFORE_CHECK = ("on_validation_epoch_end",)
 _BEFORE_LATE_CHECK = (*_BEFORE_CHECK, "on_validation_end", "on_train_epoch_end")
@@ -35,7 +37,7 @@ def may_change_weights(trainer: Trainer, pl_module: LightningModule, at_epoch_en
 
 
 def _hooks(trainer: Trainer, pl_module: LightningModule, at_epoch_end: bool) -> Iterator[Any]:
-    for callback in _callbacks(trainer):
+    for callback in callbacks_of(trainer):
         for name in _OF_CALLBACKS[at_epoch_end]:
             yield getattr(callback, name, None)
     for name in _OF_MODULE[at_epoch_end]:
@@ -69,7 +71,7 @@ def fill_averages(trainer: Trainer, pl_module: LightningModule) -> None:
 
 def averages(trainer: Trainer) -> Iterator[tuple[Any, nn.Module]]:
     """Yield Lightning's callbacks that keep an average, each with the module that holds it."""
-    for callback in _callbacks(trainer):
+    for callback in callbacks_of(trainer):
         average = getattr(callback, "_average_model", None)
         if average is not None and _is_called(callback, "WeightAveraging"):
             yield callback, average.module
@@ -89,18 +91,13 @@ def ends_with_an_average(trainer: Trainer) -> bool:
 def averages_at_end(trainer: Trainer) -> list[Any]:
     """Return Lightning's callbacks that do so."""
     name = "StochasticWeightAveraging"
-    return [callback for callback in _callbacks(trainer) if _is_called(callback, name)]
+    return [callback for callback in callbacks_of(trainer) if _is_called(callback, name)]
 
 
 def _has_callback(trainer: Trainer, name: str) -> bool:
-    return any(_is_called(callback, name) for callback in _callbacks(trainer))
+    return any(_is_called(callback, name) for callback in callbacks_of(trainer))
 
 
 def _is_called(callback: object, name: str) -> bool:
     # By name: the class may come from lightning or from pytorch_lightning.
     return any(base.__name__ == name for base in type(callback).__mro__)
-
-
-def _callbacks(trainer: Trainer) -> list[object]:
-    callbacks: list[object] = trainer.callbacks  # type: ignore[attr-defined]
-    return callbacks

@@ -7,16 +7,13 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.utilities import rank_zero_warn
 
 from .best_weights import BestWeights
-from .first_place import FirstPlace
 from .fitting import OtherParametersError
+from .helping_callbacks import HelpingCallback, callbacks_of
 from .judging.reason import StoppingReason
 from .other_hooks import ends_with_an_average, fill_averages
-from .resuming.accumulation import AccumulateAgain
-from .resuming.helping_callbacks import drop_callbacks
-from .resuming.missed_epoch_end import EndLate
 
 
-class RestoreLast(Callback):
+class RestoreLast(HelpingCallback):
     """Restore the best weights once every other callback has seen the exception.
 
     Checkpoint callbacks save the interrupted training then, and Lightning puts them last. So this
@@ -29,23 +26,12 @@ class RestoreLast(Callback):
     def __init__(self, restore: Callable[[Trainer, LightningModule], None]) -> None:
         self._restore = restore
 
-    @classmethod
-    def append(cls, trainer: Trainer, restore: Callable[[Trainer, LightningModule], None]) -> None:
-        """Append to the callback list over which Lightning is iterating."""
-        trainer.callbacks.append(cls(restore))  # type: ignore[attr-defined]
-
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Restore, and leave the list by replacing it: the old one is still iterated over."""
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        trainer.callbacks = [c for c in callbacks if c is not self]  # type: ignore[attr-defined]
+        """Leave the list, and restore."""
+        self.leave(trainer)
         self._restore(trainer, pl_module)
-
-
-def drop_helpers(trainer: Trainer) -> None:
-    """Remove helper callbacks left over from a fit that another callback's failure ended."""
-    drop_callbacks(trainer, AccumulateAgain, EndLate, FirstPlace, RestoreLast)
 
 
 def give_back(own: Callback, best: BestWeights, trainer: Trainer, module: LightningModule) -> bool:
@@ -79,10 +65,9 @@ def restorer(trainer: Trainer) -> Callback | None:
 
 
 def _able(trainer: Trainer) -> list[EarlyStopping]:
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     return [
         callback
-        for callback in callbacks
+        for callback in callbacks_of(trainer)
         if isinstance(callback, EarlyStopping) and getattr(callback, "restore_best_weights", False)
     ]
 

@@ -15,7 +15,8 @@ from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from torchvitals.callbacks import EarlyStopping, StoppingReason
-from torchvitals.callbacks.stopping.restoring import RestoreLast, drop_helpers
+from torchvitals.callbacks.stopping.helping_callbacks import drop_helpers
+from torchvitals.callbacks.stopping.restoring import RestoreLast
 from torchvitals.callbacks.stopping.resuming.accumulation import AccumulateAgain
 from torchvitals.callbacks.stopping.resuming.missed_epoch_end import EndLate
 

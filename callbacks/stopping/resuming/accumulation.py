@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 
-from .helping_callbacks import drop_callbacks
+from ..helping_callbacks import HelpingCallback, callbacks_of
 
 # By name: Lightning's class exists twice, in lightning and in pytorch_lightning.
 _NUMBER = "get_accumulate_grad_batches"
@@ -15,8 +15,7 @@ _NUMBER = "get_accumulate_grad_batches"
 
 def resume_accumulation(trainer: Trainer) -> None:
     """Make ``GradientAccumulationScheduler`` set them, as it otherwise does at an epoch's start."""
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    schedulers = _schedulers(trainer)
+    callbacks, schedulers = callbacks_of(trainer), _schedulers(trainer)
     is_seen_to = any(isinstance(callback, AccumulateAgain) for callback in callbacks)
     if schedulers and not is_seen_to:
         callbacks.append(AccumulateAgain(schedulers))
@@ -53,11 +52,10 @@ def steps_of_epochs(trainer: Trainer, epochs: int) -> float:
 
 
 def _schedulers(trainer: Trainer) -> list[Any]:
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    return [callback for callback in callbacks if hasattr(callback, _NUMBER)]
+    return [callback for callback in callbacks_of(trainer) if hasattr(callback, _NUMBER)]
 
 
-class AccumulateAgain(Callback):
+class AccumulateAgain(HelpingCallback):
     """Call the schedulers once all callbacks have started: until then they accept only 1."""
 
     def __init__(self, schedulers: list[Any]) -> None:
@@ -67,4 +65,4 @@ class AccumulateAgain(Callback):
         """Set them for the resumed epoch; for later ones the schedulers do so themselves."""
         for scheduler in self._schedulers:
             scheduler.on_train_epoch_start(trainer, pl_module)
-        drop_callbacks(trainer, AccumulateAgain)
+        self.leave(trainer)

@@ -4,6 +4,8 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
+from ..helping_callbacks import callbacks_of
+
 _PACKAGE = __name__.partition(".callbacks.")[0]
 # By name: Lightning's classes exist twice, in lightning and in pytorch_lightning.
 _IDLE = ("Callback.on_exception", "LightningDataModule.on_exception")
@@ -13,7 +15,7 @@ _SAVES = "ModelCheckpoint.on_exception"
 
 def saves_on_exception(trainer: Trainer) -> bool:
     """Whether any ``on_exception`` hook may save a checkpoint; unknown ones are assumed to."""
-    called = [*trainer.callbacks, trainer.datamodule]  # type: ignore[attr-defined]
+    called = [*callbacks_of(trainer), trainer.datamodule]  # type: ignore[attr-defined]
     return any(_may_save(one) for one in called if one is not None)
 
 

@@ -5,8 +5,9 @@ end of the epoch, with everything that is logged there, and does not begin the n
 after a second interruption that one counts as over, too, and is trained again.
 """
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 
+from ..helping_callbacks import HelpingCallback, callbacks_of
 from .progress import align_progress, batch_progress, epoch_progress, warn_of_release
 
 
@@ -43,8 +44,7 @@ def end_stopped_epoch(trainer: Trainer) -> bool:
     Returns:
         Whether it is finished late.
     """
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    is_seen_to = any(isinstance(callback, EndLate) for callback in callbacks)
+    is_seen_to = any(isinstance(callback, EndLate) for callback in callbacks_of(trainer))
     if is_seen_to or not trainer.fit_loop.restarted_mid_epoch:
         return False
     batch_progress(trainer).is_last_batch = True
@@ -89,7 +89,7 @@ def _count(trainer: Trainer, over: bool) -> None:
         count.processed = count.completed = count.started - (not over)
 
 
-class EndLate(Callback):
+class EndLate(HelpingCallback):
     """Make Lightning finish the epoch, once every callback has started; then leave the list.
 
     A stop is deferred until then, as in an uninterrupted run.
@@ -111,7 +111,7 @@ class EndLate(Callback):
         if not in_end:
             # Otherwise the step of the last batch is not counted for the loggers.
             loop.epoch_loop.reset_restart_stage()
-        trainer.callbacks.append(cls())  # type: ignore[attr-defined]
+        callbacks_of(trainer).append(cls())
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Mark the epoch as validated, and defer a stop: there is nothing left to train in it."""
@@ -123,5 +123,4 @@ class EndLate(Callback):
         loop = trainer.fit_loop.epoch_loop
         loop.restarting = loop.val_loop._has_run = False
         trainer.should_stop |= self._stops
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        trainer.callbacks = [c for c in callbacks if c is not self]  # type: ignore[attr-defined]
+        self.leave(trainer)
