@@ -4,7 +4,8 @@ import os
 import shutil
 import tempfile
 import weakref
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -12,7 +13,7 @@ from uuid import uuid4
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor
 from torch.nn.parameter import is_lazy
 
 from ...functional.same_bits import same_bits
@@ -20,34 +21,11 @@ from ..monitoring.guard import warn
 from ..monitoring.layers import refuse_flattening
 from ..monitoring.recording.loggers import run_folder
 from .fitting import left_out, that_fit
+from .tensors import is_plain, sharded_like
 
 Place = Literal["memory", "file"]
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """How a sharded tensor is laid out on its mesh."""
-
-    mesh: Any
-    placements: Any
-    shape: torch.Size
-    stride: tuple[int, ...]
-
-    @classmethod
-    def of(cls, tensor: DTensor) -> "_Layout":
-        return cls(tensor.device_mesh, tensor.placements, tensor.shape, tensor.stride())
-
-    def shards(self, local: Tensor) -> DTensor:
-        """Build the sharded tensor from this rank's ``local`` part, without communication."""
-        found: DTensor = DTensor.from_local(
-            local.to(self.mesh.device_type),
-            self.mesh,
-            self.placements,
-            run_check=False,
-            shape=self.shape,
-            stride=self.stride,
-        )
-        return found
+# Builds a sharded tensor from this rank's part, without communication.
+_Layout = Callable[[Tensor], DTensor]
 
 
 class BestWeights:
@@ -176,7 +154,7 @@ class BestWeights:
             if is_lazy(value):  # A lazy layer that has not been used yet has no weights.
                 continue
             if isinstance(value, DTensor):
-                self._layouts[name] = _Layout.of(value)
+                self._layouts[name] = _layout(value)
                 value = value.to_local()
             if isinstance(value, Tensor):
                 copies[name] = value.detach().to("cpu", copy=True)
@@ -225,13 +203,7 @@ class BestWeights:
     def _as_in(self, target: Any, value: Tensor) -> Tensor:
         if not isinstance(target, DTensor):
             return value
-        if self._whole:
-            whole = value.to(target.device_mesh.device_type)
-            # No source rank: every rank has the whole tensor and takes its own part.
-            return distribute_tensor(
-                whole, target.device_mesh, target.placements, src_data_rank=None
-            )
-        return _Layout.of(target).shards(value)
+        return sharded_like(target, value) if self._whole else _layout(target)(value)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the full weights, unless the checkpoint's own are the best ones.
@@ -249,9 +221,7 @@ class BestWeights:
         if weights is None or whole:
             return weights
         return {
-            name: self._layouts[name].shards(value).full_tensor().cpu()
-            if name in self._layouts
-            else value
+            name: self._layouts[name](value).full_tensor().cpu() if name in self._layouts else value
             for name, value in weights.items()
         }
 
@@ -278,21 +248,27 @@ class BestWeights:
         self._whole = self._staged_whole = True
 
 
+def _layout(tensor: DTensor) -> _Layout:
+    return partial(
+        DTensor.from_local,
+        device_mesh=tensor.device_mesh,
+        placements=tensor.placements,
+        run_check=False,
+        shape=tensor.shape,
+        stride=tensor.stride(),
+    )
+
+
 def _same(one: Tensor, other: Any) -> bool:
     """Whether two plain tensors or shards are bitwise equal; False for any others."""
     if isinstance(one, DTensor) and isinstance(other, DTensor):
         one, other = one.to_local(), other.to_local()
-    return _is_plain(one) and _is_plain(other) and same_bits(one, other)
+    return is_plain(one) and is_plain(other) and same_bits(one, other)
 
 
 def _is_of_inference(value: Any) -> bool:
     """Whether it is an inference tensor, as of a frozen backbone: it cannot have changed."""
     return isinstance(value, Tensor) and value.is_inference()
-
-
-def _is_plain(value: Any) -> bool:
-    known = type(value) in (Tensor, nn.Parameter) and value.layout == torch.strided
-    return known and not (value.is_nested or value.is_conj() or value.is_neg())
 
 
 def check_strategy(trainer: Trainer, pl_module: LightningModule) -> None:

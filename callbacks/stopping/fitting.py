@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn.parameter import is_lazy
+
+from .tensors import is_plain
 
 
 class OtherParametersError(Exception):
@@ -56,8 +57,7 @@ def left_out(module: nn.Module, state: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def _address(value: Any) -> int | None:
     value = value.to_local() if isinstance(value, DTensor) else value
-    is_plain = type(value) in (Tensor, nn.Parameter) and value.layout == torch.strided
-    return value.data_ptr() if is_plain else None
+    return value.data_ptr() if is_plain(value) else None
 
 
 def that_fit(

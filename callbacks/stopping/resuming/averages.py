@@ -6,12 +6,12 @@ the average. One saved in the hooks after a batch may lack that batch's update o
 
 from typing import Any, TypedDict
 
-import torch
 from lightning.pytorch import Trainer
-from torch import Tensor, nn
+from torch import Tensor
 
 from ....functional.same_bits import same_bits
 from ..other_hooks import averages, tensors
+from ..tensors import is_plain
 from .progress import batch_progress, warn_of_release
 
 # By name: Lightning's class exists twice, in lightning and in pytorch_lightning.
@@ -103,11 +103,7 @@ def _is_away(trainer: Trainer, own: OwnTensor | None) -> bool:
 
 def _differ(one: Tensor, other: Tensor) -> bool:
     """Whether two plain tensors differ; False for any others."""
-    return _is_plain(one) and _is_plain(other) and not same_bits(one, other)
-
-
-def _is_plain(value: Tensor) -> bool:
-    return type(value) in (Tensor, nn.Parameter) and value.layout == torch.strided
+    return is_plain(one) and is_plain(other) and not same_bits(one, other)
 
 
 def _size(named: tuple[str, Tensor]) -> int:

@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
+from ..tensors import is_plain
 from .exceptions import saves_on_exception
 from .progress import batch_progress
 
@@ -59,13 +60,8 @@ def _small_ones(pl_module: LightningModule) -> dict[str, Tensor]:
     return {
         name: buffer
         for name, buffer in _named(pl_module)
-        if _is_plain(buffer) and buffer.numel() <= _MAX_ENTRIES
+        if is_plain(buffer) and buffer.numel() <= _MAX_ENTRIES
     }
-
-
-def _is_plain(buffer: Tensor) -> bool:
-    """Whether it is neither sharded, sparse, quantised nor uninitialised."""
-    return type(buffer) is Tensor and buffer.layout == torch.strided and not buffer.is_quantized
 
 
 def _named(pl_module: LightningModule) -> Iterator[tuple[str, Tensor]]:

@@ -13,10 +13,11 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
 from ...monitoring.layers import flattens_parameters
+from ..tensors import sharded_like
 from .exceptions import saves_on_exception
 from .progress import batch_progress
 from .waiting_optimizers import WaitingOptimizers
@@ -209,7 +210,5 @@ def _on_cpu(gradient: Tensor) -> Tensor:
 
 def _as_of(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
     if isinstance(parameter, DTensor):
-        whole = gradient.to(parameter.device_mesh.device_type)
-        mesh, placements = parameter.device_mesh, parameter.placements
-        return distribute_tensor(whole, mesh, placements, src_data_rank=None)
+        return sharded_like(parameter, gradient)
     return gradient.to(parameter.device, parameter.dtype)
