@@ -508,4 +508,4 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
             # The stop remains in force if there is nothing left to train.
             self.stopped_epoch = state_dict["stopped_epoch"]
             self.stopping_reason = StoppingReason(state_dict["reason"])
-            self.stopping_reason_message = state_dict.get("stopping_reason_message")
+            self.stopping_reason_message = state_dict["stopping_reason_message"]

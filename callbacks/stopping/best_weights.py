@@ -243,8 +243,8 @@ class BestWeights:
         """Load a checkpoint's weights."""
         self.clear()
         self._stages_own = state_dict.get("stages_own", False)
-        self._kept = state_dict.get("best_weights")
-        self._staged = state_dict.get("staged_weights")
+        self._kept = state_dict["best_weights"]
+        self._staged = state_dict["staged_weights"]
         self._whole = self._staged_whole = True
 
 

@@ -266,7 +266,7 @@ class Checks:
         if own:
             self.readings.load_state_dict(own["readings"])
             self.training_loss.load_state_dict(own["training_loss"])
-            self.schedules.load_state(own.get("schedules"))
+            self.schedules.load_state(own["schedules"])
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> bool:
         """Load a checkpoint's progress, and return whether it is more than Lightning's own."""
@@ -286,6 +286,6 @@ class Checks:
         self.gradients.load_state(state_dict.get("gradients"))
         self.averages.load_state(state_dict.get("averages"))
         self.stops_again = state_dict["stops"]
-        self._pends = state_dict.get("pending", False)
+        self._pends = state_dict["pending"]
         self._of_ranks = state_dict.get("ranks", [])
         return True

@@ -243,10 +243,10 @@ class Curve:
         self.best = state_dict["best"]
         self.reference = state_dict["reference"]
         self.wait_from = state_dict["wait_from"]
-        self.is_past = state_dict.get("is_past", self.wait_from >= 0)
+        self.is_past = state_dict["is_past"]
         start = state_dict["start"]
         self._start = None if start is None else Position(**start)
-        self._adopted = state_dict.get("adopted", not self.improvements and self.best is not None)
+        self._adopted = state_dict["adopted"]
         if not self._adopted:
             self._judge_again()
 

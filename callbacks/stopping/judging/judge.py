@@ -1,6 +1,7 @@
 """Decide whether to stop, from the curves alone: no Trainer, no clock, no other rank."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from math import isfinite, isnan, nan
 from typing import Any, Protocol
 
@@ -220,8 +221,8 @@ class Judge:
         """Return the curves and the last check."""
         return {
             "curves": {name: curve.state_dict() for name, curve in self.curves.items()},
-            "last": _as_lists(self.last),
-            "held": _as_lists(self._held),
+            "last": {name: astuple(reading) for name, reading in self.last.items()},
+            "held": {name: astuple(reading) for name, reading in self._held.items()},
             "lowest": {name: list(lowest) for name, lowest in self._lowest.items()},
         }
 
@@ -230,22 +231,9 @@ class Judge:
         self.clear()
         for name, state in state_dict["curves"].items():
             self.curves[name].load_state_dict(state)
-        self._lowest = {n: list(lowest) for n, lowest in state_dict.get("lowest", {}).items()}
-        self.last = _as_readings(state_dict["last"])
-        self._held = _as_readings(state_dict.get("held", {}))
-        for name, reading in self.last.items():
-            self._lowest.setdefault(name, _lowest_of(reading.values, []))
-
-
-def _as_lists(readings: Mapping[str, Reading]) -> dict[str, list[Any]]:
-    return {name: [r.mean, r.worst, list(r.values)] for name, r in readings.items()}
-
-
-def _as_readings(lists: Mapping[str, list[Any]]) -> dict[str, Reading]:
-    return {
-        name: Reading(mean, worst, tuple(values[0]) if values else (worst,))
-        for name, (mean, worst, *values) in lists.items()
-    }
+        self.last = {name: Reading(*saved) for name, saved in state_dict["last"].items()}
+        self._held = {name: Reading(*saved) for name, saved in state_dict["held"].items()}
+        self._lowest = {name: list(lowest) for name, lowest in state_dict["lowest"].items()}
 
 
 def _lowest_of(values: Sequence[float], lowest: Sequence[float]) -> list[float]:

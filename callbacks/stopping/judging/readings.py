@@ -29,7 +29,7 @@ class Reading:
 
     mean: float
     worst: float
-    values: tuple[float, ...] = ()
+    values: tuple[float, ...]
 
 
 class Readings:
@@ -155,7 +155,7 @@ class Readings:
         """Load a checkpoint's waiting values."""
         self.clear()
         self.noted = dict(state_dict["noted"])
-        self.of_validation = state_dict.get("of_validation", bool(self.noted))
+        self.of_validation = state_dict["of_validation"]
 
 
 def _worst(values: list[float], mode: str) -> float:

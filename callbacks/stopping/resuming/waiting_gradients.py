@@ -136,7 +136,7 @@ class WaitingGradients:
         loaded, self._loaded = self._loaded, None
         if loaded is None:
             return
-        by_hand = loaded.get("by_hand", [])
+        by_hand = loaded["by_hand"]
         if by_hand and len(trainer.optimizers) > max(by_hand):
             optimizers = [trainer.optimizers[position] for position in by_hand]
             self.by_hand.put_back(optimizers, loaded["batches"])
