@@ -150,16 +150,13 @@ class Checks:
         """Record the state before a training batch."""
         self.buffers.begin_batch(trainer, pl_module)
         self.epoch_sums.begin_batch(trainer, pl_module)
-        if self.rules.criterion == "PQ" or not pl_module.automatic_optimization:
+        if self.rules.criterion == "PQ":
             self._first.take(trainer)
 
     def _end_step(self, trainer: Trainer, outputs: Any) -> None:
-        """Add the loss if the criterion needs it, without waiting for the device."""
+        """Add the loss, without waiting for the device."""
         automatic = trainer.lightning_module.automatic_optimization
-        if not automatic:
-            self.gradients.by_hand.end_batch(trainer)
-        if self.rules.criterion == "PQ":
-            self.training_loss.add(outputs, trainer.accumulate_grad_batches if automatic else 1)
+        self.training_loss.add(outputs, trainer.accumulate_grad_batches if automatic else 1)
 
     def end_batch(self, trainer: Trainer) -> None:
         """Note that a training batch is over."""
