@@ -208,10 +208,7 @@ def _changed(known: Finding, diagnosis: Diagnosis, step: int) -> Finding:
         return replace(known, diagnosis=diagnosis)
     if before == "info":
         return Finding(diagnosis, step)
-    # A severity that alternates counts from its first occurrence, when it was reported.
-    changes = {before: known.changed, **known.changes}
-    changed = changes.get(diagnosis.severity, step)
-    return replace(known, diagnosis=diagnosis, changed=changed, changes=changes)
+    return replace(known, diagnosis=diagnosis, changed=step)
 
 
 def _withdraw(case: Case, problem: str, step: int) -> None:

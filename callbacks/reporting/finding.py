@@ -1,7 +1,6 @@
 """A diagnosis and what became of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..diagnosis import Diagnosis
 
@@ -14,15 +13,13 @@ class Finding:
         diagnosis: Its latest form.
         since: Step at which it was established, on the loggers' axis.
         withdrawn: Step at which it was withdrawn; None if it has not been.
-        changed: Step at which it first had its present severity; None if it had from the start.
-        changes: The same for each earlier severity.
+        changed: Step at which its severity last changed; None if it has not.
     """
 
     diagnosis: Diagnosis
     since: int
     withdrawn: int | None = None
     changed: int | None = None
-    changes: Mapping[str, int | None] = field(default_factory=dict)
 
     @property
     def stands(self) -> bool:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -151,8 +152,8 @@ def _charts_of_monitors(monitors: Sequence[Recorded]) -> list[Chart]:
         for name, title in _TOTALS.items()
         if (curves := _totals(name, totals))
     ]
-    shares = [_renamed(totals[name], words) for name, words in _SHARES.items() if name in totals]
-    shares = [curve for curve in shares if any(value == value for value in curve.values)]
+    known = {name: curve for name, curve in totals.items() if any(v == v for v in curve.values)}
+    shares = [replace(known[name], name=words) for name, words in _SHARES.items() if name in known]
     if shares:
         charts.append(Chart("Share of all units", tuple(shares), from_zero=True))
     return charts
@@ -161,13 +162,9 @@ def _charts_of_monitors(monitors: Sequence[Recorded]) -> list[Chart]:
 def _totals(name: str, totals: Mapping[str, Curve]) -> list[Curve]:
     """Return the total over all layers, or the totals over the layers of each optimiser."""
     if name in totals:
-        return [_renamed(totals[name], "all layers")]
+        return [replace(totals[name], name="all layers")]
     places = sorted(int(n[len(name) + 1 :]) for n in totals if re.fullmatch(rf"{name}_\d+", n))
-    return [_renamed(totals[f"{name}_{i}"], f"layers of optimiser {i + 1}") for i in places]
-
-
-def _renamed(curve: Curve, name: str) -> Curve:
-    return Curve(name, curve.steps, curve.values)
+    return [replace(totals[f"{name}_{i}"], name=f"layers of optimiser {i + 1}") for i in places]
 
 
 def _maps(monitors: Sequence[Recorded]) -> tuple[LayerMap, ...]:

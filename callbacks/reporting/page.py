@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..monitoring.recording.json_lines import encode
 from .case_notes import CaseNotes
 from .chart import Chart
 from .curve import Curve
 from .finding import Finding
 from .layer_map import LayerMap
 from .thinning import thin_columns, thin_curve, thin_rows
-from .wording import name_of, time_of
+from .wording import time_of
 
 _SCRIPTS = ("tools.js", "plot.js", "chart.js", "heat_map.js", "page.js")
 _MAX_POINTS = 2_000
@@ -108,7 +109,6 @@ def render_page(notes: CaseNotes) -> str:
         notes=notes,
         standing=[(i, f) for i, f in _numbered(notes) if f.stands],
         withdrawn=[(i, f) for i, f in _numbered(notes) if not f.stands],
-        name_of=name_of,
         time_of=time_of,
         format_number=_in_words,
         style=style,
@@ -156,7 +156,7 @@ def _mark(number: int, finding: Finding) -> dict[str, Any]:
     return {
         "number": number,
         "severity": finding.diagnosis.severity,
-        "title": name_of(finding.diagnosis.problem),
+        "title": finding.diagnosis.problem.in_words,
         "since": finding.since,
         "withdrawn": finding.withdrawn,
     }
@@ -218,11 +218,9 @@ def _map(layer_map: LayerMap) -> dict[str, Any]:
 
 def _number(value: float, digits: int = 5, missing: str | None = "NaN") -> float | str | None:
     """Shorten a number; infinity becomes a text, NaN becomes ``missing``."""
-    if math.isnan(value):
-        return missing
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    short = float(f"{value:.{digits}g}")
+    short = encode(value, digits)
+    if isinstance(short, str):
+        return missing if short == "NaN" else short
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 

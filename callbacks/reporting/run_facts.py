@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from torch.nn.parameter import UninitializedParameter
+from torch.nn.parameter import is_lazy
 
 from ..diagnosing.vital_signs.vitals import Vitals
 from ..monitoring.rates import rate_of
@@ -22,7 +22,7 @@ def run_facts(trainer: Trainer, pl_module: LightningModule) -> dict[str, str | f
     Returns:
         Texts and numbers, by name.
     """
-    parameters = [p for p in pl_module.parameters() if not _is_lazy(p)]
+    parameters = [p for p in pl_module.parameters() if not is_lazy(p)]
     facts: dict[str, str | float] = {
         "model": type(pl_module).__name__,
         "parameters": float(sum(p.numel() for p in parameters)),
@@ -55,7 +55,3 @@ def figures_of(vitals: Vitals) -> dict[str, float]:
         "constant loss": vitals.objective.constant_loss,
     }
     return {name: value for name, value in figures.items() if not math.isnan(value)}
-
-
-def _is_lazy(parameter: torch.Tensor) -> bool:
-    return isinstance(parameter, UninitializedParameter)

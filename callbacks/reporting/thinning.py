@@ -60,11 +60,8 @@ def thin_columns(values: Tensor, steps: Sequence[int], most: int) -> tuple[Tenso
     size = -(-len(steps) // most)
     if size <= 1:
         return values, list(steps)
-    centre = values.nanmedian(1, keepdim=True).values
-    blocks = torch.split(values, size, 1)
-    columns = [_farthest(block, centre) for block in blocks]
-    middles = [steps[min(i * size + size // 2, len(steps) - 1)] for i in range(len(blocks))]
-    return torch.stack(columns, 1), middles
+    middles = [steps[min(i + size // 2, len(steps) - 1)] for i in range(0, len(steps), size)]
+    return _joined(values, size), middles
 
 
 def thin_rows(values: Tensor, layers: Sequence[str], most: int) -> tuple[Tensor, list[str]]:
@@ -81,11 +78,15 @@ def thin_rows(values: Tensor, layers: Sequence[str], most: int) -> tuple[Tensor,
     size = -(-len(layers) // most)
     if size <= 1:
         return values, list(layers)
-    centre = values.nanmedian(0).values.unsqueeze(1)
-    rows = [_farthest(block.t(), centre) for block in torch.split(values, size)]
     groups = [layers[i : i + size] for i in range(0, len(layers), size)]
     names = [g[0] if len(g) == 1 else f"{g[0]} … {g[-1]}" for g in groups]
-    return torch.stack(rows), names
+    return _joined(values.t(), size).t(), names
+
+
+def _joined(values: Tensor, size: int) -> Tensor:
+    """Join each ``size`` columns, keeping of each row the value farthest from its median."""
+    centre = values.nanmedian(1, keepdim=True).values
+    return torch.stack([_farthest(block, centre) for block in torch.split(values, size, 1)], 1)
 
 
 def _farthest(block: Tensor, centre: Tensor) -> Tensor:

@@ -1,18 +1,12 @@
-"""Problems, verdicts and outcomes of runs in plain words."""
+"""Verdicts and outcomes of runs in plain words."""
 
 import math
 from collections.abc import Mapping
 from contextlib import suppress
 
-from ..problem import Problem
 from .case import Case
 from .case_notes import Health
 from .finding import Finding
-
-
-def name_of(problem: Problem) -> str:
-    """Name a problem in words."""
-    return problem.in_words
 
 
 def verdict_of(case: Case) -> tuple[Health, str]:
@@ -56,7 +50,7 @@ def is_too_early(steps: int, facts: Mapping[str, str | float]) -> bool:
 def _where_and_when(finding: Finding) -> str:
     diagnosis = finding.diagnosis
     place = f" in {diagnosis.layer}" if diagnosis.layer else ""
-    return f"{name_of(diagnosis.problem)}{place} {time_of(finding)}"
+    return f"{diagnosis.problem.in_words}{place} {time_of(finding)}"
 
 
 def time_of(finding: Finding) -> str:

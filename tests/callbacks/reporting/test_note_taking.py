@@ -9,7 +9,7 @@ from torchvitals.callbacks.monitoring.recording.record_file import Recorded
 from torchvitals.callbacks.reporting.case import Case
 from torchvitals.callbacks.reporting.finding import Finding
 from torchvitals.callbacks.reporting.note_taking import take_notes
-from torchvitals.callbacks.reporting.wording import name_of, outcome_of, verdict_of
+from torchvitals.callbacks.reporting.wording import outcome_of, verdict_of
 
 DEAD = Finding(diagnosis(), 40)
 START = Finding(diagnosis(Problem.NOT_LEARNING, "warning", None, 0), 0)
@@ -132,7 +132,7 @@ def test_a_score_may_be_no_accuracy():
 
 
 def test_every_problem_has_a_name_in_words():
-    names = {name_of(problem) for problem in Problem}
+    names = {problem.in_words for problem in Problem}
     assert len(names) == len(Problem)
     assert not any("_" in name for name in names)
 
