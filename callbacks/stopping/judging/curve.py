@@ -87,16 +87,14 @@ class Curve:
     def clear(self) -> None:
         """Forget all checks."""
         self.values: list[float] = []
-        self.judged: list[float] = []
         self.training_losses: list[float] = []
         self.positions: list[Position] = []
         self.improvements: list[int] = []
         self.best: float | None = None
-        self.reference: float | None = None
-        self.wait_from = -1
-        self.is_past = False
         self._start: Position | None = None
-        self._adopted = False
+        # Best value and number of checks waited before the first one here.
+        self._adopted: tuple[float | None, int] = (None, 0)
+        self._judge_all()
 
     def begin(self, at: Position) -> None:
         """Start counting patience here, unless it has already started."""
@@ -109,9 +107,9 @@ class Curve:
     def adopt(self, best: float, wait_count: int) -> None:
         """Continue from what Lightning's own callback saved."""
         self.clear()
-        self._adopted = True
-        self.best = self.reference = best if math.isfinite(best) else None
-        self.wait_from = -1 - wait_count
+        self.best = best if math.isfinite(best) else None
+        self._adopted = (self.best, wait_count)
+        self._judge_all()
 
     def add(self, value: float, at: Position, training_loss: float = math.nan) -> bool:
         """Add a check, and return whether it is the best so far."""
@@ -126,6 +124,16 @@ class Curve:
             self.best = value
             self.improvements.append(len(self.values) - 1)
         return improved
+
+    def _judge_all(self) -> None:
+        """Judge all values by the present limits."""
+        values, self.values = self.values, []
+        self.judged: list[float] = []
+        self.is_past = False
+        self.reference, waited = self._adopted
+        self.wait_from = -1 - waited
+        for value in values:
+            self._judge(value)
 
     def _judge(self, value: float) -> None:
         finite = math.isfinite(value)
@@ -218,14 +226,10 @@ class Curve:
         """Return all checks as plain lists and numbers."""
         return {
             "values": list(self.values),
-            "judged": list(self.judged),
             "training_losses": list(self.training_losses),
             "positions": [asdict(position) for position in self.positions],
             "improvements": list(self.improvements),
             "best": self.best,
-            "reference": self.reference,
-            "wait_from": self.wait_from,
-            "is_past": self.is_past,
             "start": None if self._start is None else asdict(self._start),
             "adopted": self._adopted,
         }
@@ -236,22 +240,11 @@ class Curve:
         The best check remains the same: it is the one whose weights were kept.
         """
         self.values = list(state_dict["values"])
-        self.judged = list(state_dict["judged"])
         self.training_losses = list(state_dict["training_losses"])
         self.positions = [Position(**position) for position in state_dict["positions"]]
         self.improvements = list(state_dict["improvements"])
         self.best = state_dict["best"]
-        self.reference = state_dict["reference"]
-        self.wait_from = state_dict["wait_from"]
-        self.is_past = state_dict["is_past"]
         start = state_dict["start"]
         self._start = None if start is None else Position(**start)
         self._adopted = state_dict["adopted"]
-        if not self._adopted:
-            self._judge_again()
-
-    def _judge_again(self) -> None:
-        values, self.values, self.judged = self.values, [], []
-        self.reference, self.wait_from, self.is_past = None, -1, False
-        for value in values:
-            self._judge(value)
+        self._judge_all()
