@@ -19,19 +19,23 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "criterion": get_args(CriterionName),
     "best_weights": get_args(Place),
 }
-_NUMBERS = ("min_delta", "stopping_threshold", "divergence_threshold", "baseline")
-_AT_LEAST: dict[str, float] = {"patience": 0}
+# The least allowed value.
 _WHOLE: dict[str, int] = {
     "start_from_epoch": 0,
     "start_from_step": 0,
     "smoothing_window": 1,
     "strip_length": 1,
 }
-_ABOVE: dict[str, float] = {
+# The value that they must exceed; None for any.
+_NUMBERS: dict[str, float | None] = {
     "baseline_by_epoch": 0,
     "max_minutes": 0,
     "max_loss_ratio": 1,
     "alpha": 0,
+    "min_delta": None,
+    "stopping_threshold": None,
+    "divergence_threshold": None,
+    "baseline": None,
 }
 
 
@@ -87,14 +91,10 @@ def check_arguments(given: Mapping[str, Any], modes: Sequence[Mode]) -> None:
         choose(argument, given[argument], dict.fromkeys(choices))
     for argument, fewest in _WHOLE.items():
         whole_number(argument, given[argument], least=fewest)
-    for argument, least in _AT_LEAST.items():
-        number(argument, given[argument], least=least)
-    for argument, bound in _ABOVE.items():
+    number("patience", given["patience"], least=0)
+    for argument, bound in _NUMBERS.items():
         if given[argument] is not None:
             number(argument, given[argument], above=bound)
-    for argument in _NUMBERS:
-        if given[argument] is not None:
-            number(argument, given[argument])
     if given["baseline_by_epoch"] is not None and given["baseline"] is None:
         raise ValueError("Expected `baseline` with `baseline_by_epoch`, but got None: set both.")
     by, start = given["baseline_by_epoch"], given["start_from_epoch"]

@@ -12,7 +12,7 @@ from torch import Tensor
 from ....functional.same_bits import same_bits
 from ..other_hooks import averages, tensors
 from ..tensors import is_plain
-from .progress import batch_progress, warn_of_release
+from .progress import batch_progress, left_to_lightning
 
 # By name: Lightning's class exists twice, in lightning and in pytorch_lightning.
 _UPDATES = "WeightAveraging.on_train_batch_end"
@@ -78,13 +78,11 @@ class Averages:
         if loaded is None:
             return
         is_swapped = _is_away(trainer, loaded["away"])
-        try:
+        with left_to_lightning("An average of the weights"):
             for callback, _ in averages(trainer):
                 if is_swapped:
                     callback._swap_models(trainer.lightning_module)
                 _update_late(callback, trainer)
-        except AttributeError as error:
-            warn_of_release("An average of the weights", error)
 
 
 def _update_late(callback: Any, trainer: Trainer) -> None:

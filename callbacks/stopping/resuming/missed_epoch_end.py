@@ -8,7 +8,7 @@ after a second interruption that one counts as over, too, and is trained again.
 from lightning.pytorch import LightningModule, Trainer
 
 from ..helping_callbacks import HelpingCallback, callbacks_of
-from .progress import align_progress, batch_progress, epoch_progress, warn_of_release
+from .progress import align_progress, batch_progress, epoch_progress, left_to_lightning
 
 
 def resume_epoch(trainer: Trainer, ended: int | None) -> bool:
@@ -21,18 +21,14 @@ def resume_epoch(trainer: Trainer, ended: int | None) -> bool:
     Returns:
         Whether an epoch is finished late.
     """
-    try:
+    with left_to_lightning("An epoch that is resumed at its end"):
         if ended is not None:
             align_progress(trainer)
-        late = ended is not None and _is_end_due(trainer, ended)
-        if late:
-            EndLate.append(trainer)
-        else:
-            _begin_next(trainer)
-    except AttributeError as error:  # in a release whose loops have changed
-        warn_of_release("An epoch that is resumed at its end", error)
-        return False
-    return late
+            if _is_end_due(trainer, ended):
+                EndLate.append(trainer)
+                return True
+        _begin_next(trainer)
+    return False
 
 
 def end_stopped_epoch(trainer: Trainer) -> bool:

@@ -12,7 +12,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from .missed_validation import is_due
-from .progress import batch_progress, epoch_progress, warn_of_release
+from .progress import batch_progress, epoch_progress, left_to_lightning
 
 T = TypeVar("T")
 
@@ -164,12 +164,10 @@ class PlateauSchedules:
     def _try(self, part: Callable[[], T], otherwise: T) -> T:
         if self._failed:
             return otherwise
-        try:
+        with left_to_lightning("A schedule that follows a metric"):
             return part()
-        except AttributeError as error:  # in a release whose loops have changed
-            self._failed = True
-            warn_of_release("A schedule that follows a metric", error)
-            return otherwise
+        self._failed = True
+        return otherwise
 
 
 def mark_old(value: Tensor) -> None:

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -38,12 +39,16 @@ def align_progress(trainer: Trainer) -> None:
     total.ready = total.started = total.processed
 
 
-def warn_of_release(what: str, error: Exception) -> None:
-    """Warn that something is left as Lightning leaves it."""
-    rank_zero_warn(
-        "This release of Lightning tracks its progress differently from those that EarlyStopping "
-        f"supports. {what} is left as Lightning leaves it: {error}"
-    )
+@contextmanager
+def left_to_lightning(what: str) -> Iterator[None]:
+    """Leave something as Lightning leaves it, with a warning, in a release with other loops."""
+    try:
+        yield
+    except AttributeError as error:
+        rank_zero_warn(
+            "This release of Lightning tracks its progress differently from those that "
+            f"EarlyStopping supports. {what} is left as Lightning leaves it: {error}"
+        )
 
 
 def counts(trainer: Trainer) -> bool:

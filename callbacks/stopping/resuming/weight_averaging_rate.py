@@ -5,7 +5,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 
 from ..other_hooks import averages_at_end
-from .progress import warn_of_release
+from .progress import left_to_lightning
 
 
 def resume_rate(trainer: Trainer) -> None:
@@ -13,12 +13,10 @@ def resume_rate(trainer: Trainer) -> None:
 
     A checkpoint saved before that would lack its schedule and its average.
     """
-    try:
+    with left_to_lightning("The learning rate of StochasticWeightAveraging"):
         for callback in averages_at_end(trainer):
             if _is_due(callback, trainer.current_epoch):
                 _set_up(callback, trainer)
-    except AttributeError as error:
-        warn_of_release("The learning rate of StochasticWeightAveraging", error)
 
 
 def _is_due(callback: Any, epoch: int) -> bool:
