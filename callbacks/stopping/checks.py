@@ -1,7 +1,7 @@
 """Read and judge the monitors at a check, and hold a verdict until it may take effect."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
@@ -27,13 +27,6 @@ from .resuming.weight_averaging_rate import resume_rate
 
 # Entries of the state that differ between ranks.
 _OWN = ("readings", "training_loss", "schedules")
-
-
-class Warmup(Rules, Protocol):
-    """Attributes of :class:`EarlyStopping` that are read, including the limits."""
-
-    start_from_epoch: int
-    start_from_step: int
 
 
 class Checks:
@@ -63,7 +56,7 @@ class Checks:
     """
 
     def __init__(
-        self, rules: Warmup, modes: Mapping[str, Mode], strict: bool, verbose: bool, **judging: Any
+        self, rules: Rules, modes: Mapping[str, Mode], strict: bool, verbose: bool, **judging: Any
     ) -> None:
         self.rules = rules
         self.judge = Judge(rules, modes, **judging)

@@ -27,6 +27,8 @@ class Rules(Protocol):
     patience: float
     patience_unit: Unit
     require: str
+    start_from_epoch: int
+    start_from_step: int
     check_finite: bool
     stopping_threshold: float | None
     divergence_threshold: float | None
