@@ -32,7 +32,6 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorData
 
 from torchvitals.callbacks import EarlyStopping
 from torchvitals.callbacks.stopping.judging.curve import Position
-from torchvitals.callbacks.stopping.judging.readings import Reading
 from torchvitals.lightning_modules import MLPClassifier
 
 Samples = tuple[Tensor, Tensor]
@@ -177,7 +176,7 @@ class Rule:
         judge = stopping.judge
         for metrics, training in zip(recorder.watched, recorder.training, strict=True):
             at = Position(spent, spent + 1.0, spent + 1)
-            readings = {name: Reading(metrics[name], metrics[name]) for name in stopping.monitors}
+            readings = {name: (metrics[name],) for name in stopping.monitors}
             judge.add(readings, at, training)
             spent += 1
             if judge.verdict(at):

@@ -60,7 +60,7 @@ class Checks:
     ) -> None:
         self.rules = rules
         self.judge = Judge(rules, modes, **judging)
-        self.readings = Readings([*modes], [*modes.values()], strict, verbose)
+        self.readings = Readings(modes, strict, verbose)
         self.epoch_sums = EpochSums(modes)
         self.schedules = PlateauSchedules()
         self.gradients = WaitingGradients()

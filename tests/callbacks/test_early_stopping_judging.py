@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from torchvitals.callbacks import EarlyStopping, StoppingReason
 from torchvitals.callbacks.stopping.judging.curve import Position
-from torchvitals.callbacks.stopping.judging.readings import Reading
 
 
 def epochs_of(stopping, losses, **more):
@@ -67,8 +66,7 @@ def test_nan_stops_in_the_warm_up_too():
 def judged(stopping, *checks):
     for step, values in enumerate(checks):
         at = Position(step, step + 1, step, 0.0)
-        reading = Reading(sum(values) / len(values), max(values), values)
-        stopping.judge.add({"val_loss": reading}, at)
+        stopping.judge.add({"val_loss": values}, at)
     return stopping.judge.verdict(at)
 
 
@@ -98,6 +96,12 @@ def test_a_run_with_a_deferred_stop_goes_on_with_fewer_ranks():
     resumed = EarlyStopping("val_loss", max_loss_ratio=1.5, patience=99)
     resumed.judge.load_state_dict(stopping.judge.state_dict())
     assert judged(resumed, (0.6,), (0.6,)) is None
+
+
+@pytest.mark.parametrize(("mode", "value"), [("max", math.inf), ("min", -math.inf)])
+def test_infinity_on_one_rank_is_not_finite_where_it_would_be_best(mode, value):
+    verdict = judged(EarlyStopping("val_loss", mode=mode), (0.5, value))
+    assert verdict.reason is StoppingReason.NON_FINITE_METRIC
 
 
 class ChecksAtTheEpochsEnd(EarlyStopping):

@@ -123,12 +123,13 @@ def diverged(
     return None
 
 
-def not_finite(curve: Curve, worst: float) -> Verdict | None:
+def not_finite(curve: Curve, values: Sequence[float]) -> Verdict | None:
     """Return a verdict if a value is NaN or infinite on any rank."""
-    if math.isfinite(worst):
-        return None
-    sentence = f"{curve.monitor} = {worst} is not finite (best: {curve.describe_best()})."
-    return Verdict(StoppingReason.NON_FINITE_METRIC, sentence)
+    for value in values:
+        if not math.isfinite(value):
+            sentence = f"{curve.monitor} = {value} is not finite (best: {curve.describe_best()})."
+            return Verdict(StoppingReason.NON_FINITE_METRIC, sentence)
+    return None
 
 
 def _overfitting(sentence: str) -> Verdict:

@@ -1,7 +1,6 @@
 """Decide whether to stop, from the curves alone: no Trainer, no clock, no other rank."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
 from math import isfinite, isnan, nan
 from typing import Any, Protocol
 
@@ -78,11 +77,11 @@ class Judge:
         """Add a check, and return whether it is the first monitor's best so far."""
         self._hold()
         self.last = dict(readings)
-        for name, reading in readings.items():
-            self._lowest[name] = _lowest_of(reading.values, self._lowest.get(name, []))
+        for name, values in readings.items():
+            self._lowest[name] = _lowest_of(values, self._lowest.get(name, []))
         improved = {
-            name: self.curves[name].add(reading.mean, at, training_loss)
-            for name, reading in readings.items()
+            name: self.curves[name].add(_mean(values), at, training_loss)
+            for name, values in readings.items()
         }
         if improved.get(self.first.monitor):
             self._held = {}
@@ -95,11 +94,11 @@ class Judge:
 
     def fail(self, readings: Mapping[str, Reading]) -> None:
         """Record only the non-finite readings of a check during warm-up."""
-        lost = {n: reading for n, reading in readings.items() if not isfinite(reading.worst)}
+        lost = {name: values for name, values in readings.items() if not all(map(isfinite, values))}
         self._hold()
         self.last = lost
-        for name, reading in lost.items():
-            self._lowest.setdefault(name, [nan] * len(reading.values))
+        for name, values in lost.items():
+            self._lowest.setdefault(name, [nan] * len(values))
 
     def begin(self, at: Position) -> None:
         """Start counting here, unless counting has already started."""
@@ -125,30 +124,33 @@ class Judge:
 
     def _failed(self, readings: Mapping[str, Reading]) -> Verdict | None:
         rules = self.rules
-        for name, reading in readings.items():
+        for name, values in readings.items():
             curve = self.curves[name]
-            if rules.check_finite and (found := not_finite(curve, reading.worst)):
+            if rules.check_finite and (found := not_finite(curve, values)):
                 return found
             if rules.max_loss_ratio is not None and (
-                found := diverged(curve, reading.values, self._lowest[name], rules.max_loss_ratio)
+                found := diverged(curve, values, self._lowest[name], rules.max_loss_ratio)
             ):
                 return found
-        worst, limit = readings.get(self.first.monitor), rules.divergence_threshold
-        if worst is None or limit is None or not self.first.exceeds(limit, worst.worst):
+        first, limit = self.first, rules.divergence_threshold
+        if limit is None:
             return None
+        beyond = [v for v in readings.get(first.monitor, ()) if first.exceeds(limit, v)]
+        if not beyond:
+            return None
+        worst = max(beyond) if first.mode == "min" else min(beyond)
         return Verdict(
             StoppingReason.DIVERGENCE_THRESHOLD,
-            f"{self.first.monitor} = {worst.worst:.4g} is worse than {limit:g}, the divergence "
-            "threshold.",
+            f"{first.monitor} = {worst:.4g} is worse than {limit:g}, the divergence threshold.",
         )
 
     def _reached(self, readings: Mapping[str, Reading]) -> Verdict | None:
-        value, limit = readings.get(self.first.monitor), self.rules.stopping_threshold
-        if value is None or limit is None or not self.first.exceeds(value.mean, limit):
+        values, limit = readings.get(self.first.monitor), self.rules.stopping_threshold
+        if values is None or not self.first.exceeds(_mean(values), limit):
             return None
         return Verdict(
             StoppingReason.STOPPING_THRESHOLD,
-            f"{self.first.monitor} = {value.mean:.4g} is better than {limit:g}, the stopping "
+            f"{self.first.monitor} = {_mean(values):.4g} is better than {limit:g}, the stopping "
             "threshold.",
         )
 
@@ -223,8 +225,8 @@ class Judge:
         """Return the curves and the last check."""
         return {
             "curves": {name: curve.state_dict() for name, curve in self.curves.items()},
-            "last": {name: astuple(reading) for name, reading in self.last.items()},
-            "held": {name: astuple(reading) for name, reading in self._held.items()},
+            "last": {name: list(values) for name, values in self.last.items()},
+            "held": {name: list(values) for name, values in self._held.items()},
             "lowest": {name: list(lowest) for name, lowest in self._lowest.items()},
         }
 
@@ -233,9 +235,13 @@ class Judge:
         self.clear()
         for name, state in state_dict["curves"].items():
             self.curves[name].load_state_dict(state)
-        self.last = {name: Reading(*saved) for name, saved in state_dict["last"].items()}
-        self._held = {name: Reading(*saved) for name, saved in state_dict["held"].items()}
+        self.last = {name: tuple(values) for name, values in state_dict["last"].items()}
+        self._held = {name: tuple(values) for name, values in state_dict["held"].items()}
         self._lowest = {name: list(lowest) for name, lowest in state_dict["lowest"].items()}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _lowest_of(values: Sequence[float], lowest: Sequence[float]) -> list[float]:

@@ -1,8 +1,6 @@
 """Values of the monitors at a check: only fresh ones, gathered from all ranks."""
 
-import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,20 +14,8 @@ from ..resuming.logged_sums import logged_in_validation
 from ..resuming.plateau_schedules import is_old
 from ..resuming.progress import validates
 
-
-@dataclass(frozen=True)
-class Reading:
-    """One monitor at one check.
-
-    Attributes:
-        mean: Mean over the ranks that have a value.
-        worst: Worst value on any rank; NaN if any is NaN.
-        values: Value of each rank that has one.
-    """
-
-    mean: float
-    worst: float
-    values: tuple[float, ...]
+# Value of one monitor at one check, on each rank that has one.
+Reading = tuple[float, ...]
 
 
 class Readings:
@@ -37,7 +23,6 @@ class Readings:
 
     Args:
         monitors: Names of the metrics.
-        modes: ``"min"`` or ``"max"`` for each.
         strict: Whether a missing metric is an error.
         verbose: Whether it is a warning if it is not an error.
 
@@ -46,11 +31,8 @@ class Readings:
         of_validation: Whether one of them was logged in validation.
     """
 
-    def __init__(
-        self, monitors: Sequence[str], modes: Sequence[str], strict: bool, verbose: bool
-    ) -> None:
+    def __init__(self, monitors: Iterable[str], strict: bool, verbose: bool) -> None:
         self.monitors = list(monitors)
-        self.modes = list(modes)
         self.strict = strict
         self.verbose = verbose
         self.clear()
@@ -119,12 +101,11 @@ class Readings:
                 row += [known, float(name in self.noted), self.noted.get(name, 0.0)]
         rows = over_ranks(trainer, row)
         readings = {}
-        for i, (name, mode) in enumerate(zip(self.monitors, self.modes, strict=True)):
+        for i, name in enumerate(self.monitors):
             place = len(extra) + 3 * i
             values = [row[place + 2] for row in rows if row[place + 1]]
             if values:
-                mean, worst = sum(values) / len(values), _worst(values, mode)
-                readings[name] = Reading(mean, worst, tuple(values))
+                readings[name] = tuple(values)
             elif (
                 not any(row[place] for row in rows)
                 and name not in excused
@@ -156,12 +137,6 @@ class Readings:
         self.clear()
         self.noted = dict(state_dict["noted"])
         self.of_validation = state_dict["of_validation"]
-
-
-def _worst(values: list[float], mode: str) -> float:
-    if any(math.isnan(value) for value in values):
-        return math.nan
-    return max(values) if mode == "min" else min(values)
 
 
 def over_ranks(trainer: Trainer, row: list[float]) -> list[list[float]]:
