@@ -123,6 +123,18 @@ def diverged(
     return None
 
 
+def beyond_threshold(curve: Curve, values: Sequence[float], limit: float) -> Verdict | None:
+    """Return a verdict if a value is worse than the divergence threshold on any rank."""
+    beyond = [value for value in values if curve.exceeds(limit, value)]
+    if not beyond:
+        return None
+    worst = max(beyond) if curve.mode == "min" else min(beyond)
+    return Verdict(
+        StoppingReason.DIVERGENCE_THRESHOLD,
+        f"{curve.monitor} = {worst:.4g} is worse than {limit:g}, the divergence threshold.",
+    )
+
+
 def not_finite(curve: Curve, values: Sequence[float]) -> Verdict | None:
     """Return a verdict if a value is NaN or infinite on any rank."""
     for value in values:

@@ -8,6 +8,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from .criteria import (
     CriterionName,
+    beyond_threshold,
     diverged,
     generalizes_worse,
     not_finite,
@@ -132,17 +133,10 @@ class Judge:
                 found := diverged(curve, values, self._lowest[name], rules.max_loss_ratio)
             ):
                 return found
-        first, limit = self.first, rules.divergence_threshold
-        if limit is None:
+        if rules.divergence_threshold is None:
             return None
-        beyond = [v for v in readings.get(first.monitor, ()) if first.exceeds(limit, v)]
-        if not beyond:
-            return None
-        worst = max(beyond) if first.mode == "min" else min(beyond)
-        return Verdict(
-            StoppingReason.DIVERGENCE_THRESHOLD,
-            f"{first.monitor} = {worst:.4g} is worse than {limit:g}, the divergence threshold.",
-        )
+        first_values = readings.get(self.first.monitor, ())
+        return beyond_threshold(self.first, first_values, rules.divergence_threshold)
 
     def _reached(self, readings: Mapping[str, Reading]) -> Verdict | None:
         values, limit = readings.get(self.first.monitor), self.rules.stopping_threshold
