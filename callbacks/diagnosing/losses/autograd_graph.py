@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -52,6 +53,8 @@ _SUMS = {
     "Mean", "Sum", "Add", "Sub", "Neg", "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze",
     "Unsqueeze", "Permute", "Transpose", "T", "ToCopy", "Alias", "Clone",
 }  # fmt: skip
+# A small constant is often added to chances before their logarithm, or they are bounded.
+SMALL_CHANGES = ("Add", "Clamp", "ClampMin", "ClampMax")
 # Products with a matrix or a kernel.
 LAYERS = {"Addmm", "Mm", "Linear", "Convolution", "Addmv", "Mv"}
 
@@ -169,12 +172,10 @@ def _is_over_classes(before: Any, node: Any) -> bool:
     """
     if base_name(node) != "LogSoftmax":
         return False
-    shape = _shape_of(node)
-    if _classes_and_places(shape) != _classes_and_places(_shape_of(before)):
+    shape = shape_of(node)
+    if _classes_and_places(shape) != _classes_and_places(shape_of(before)):
         return False
-    # Stored as an unsigned number.
-    dim: int = node._saved_dim
-    return (dim - 2**64 + len(shape) if dim >= 2**63 else dim) == min(1, len(shape) - 1)
+    return signed(node._saved_dim) % max(1, len(shape)) == min(1, len(shape) - 1)
 
 
 def _classes_and_places(shape: tuple[int, ...]) -> list[int]:
@@ -182,9 +183,18 @@ def _classes_and_places(shape: tuple[int, ...]) -> list[int]:
     return [size for size in (*shape[:2], math.prod(shape[2:])) if size != 1]
 
 
-def _shape_of(node: Any) -> tuple[int, ...]:
-    """Return the shape of a node's output, without reading its saved tensors."""
-    return tuple(node._input_metadata[0].shape)
+def shape_of(node: Any, place: int = 0) -> tuple[int, ...]:
+    """Return the shape of one of a node's outputs, without reading its saved tensors.
+
+    Empty if unknown, as for a constant.
+    """
+    metadata = getattr(node, "_input_metadata", ())
+    return tuple(metadata[place].shape) if place < len(metadata) else ()
+
+
+def signed(place: int) -> int:
+    """Restore a place counted from the end, which the graph keeps as an unsigned number."""
+    return place - 2**64 if place >= 2**63 else place
 
 
 def _measure_of(node: Any) -> Callable[[Tensor, Tensor], Tensor] | None:
@@ -200,17 +210,7 @@ def _measure_of(node: Any) -> Callable[[Tensor, Tensor], Tensor] | None:
 
 def _adds_up(loss: Tensor, entries: Any) -> bool:
     """Whether a loss is the plain sum or mean of these entries, maybe with other terms."""
-    stack, seen = [root_of(loss)], 0
-    while stack and seen < LOSS_NODES:
-        node, seen = stack.pop(), seen + 1
-        if node is entries:
-            return True
-        parents = [] if node is None else [p for p, _ in node.next_functions if p is not None]
-        scales = base_name(node) in ("Mul", "Div") and len(parents) == 1
-        scales = scales and is_number(factor_of(node))
-        if scales or base_name(node) in _SUMS:
-            stack += parents
-    return False
+    return bool(nodes_in_sums(loss, lambda node: node is entries)[0])
 
 
 def factor_of(node: Any) -> Any:
@@ -229,9 +229,8 @@ def is_number(factor: Any) -> bool:
 
 
 def _ignored_by(node: Any) -> int | None:
-    # Stored as an unsigned number.
     place = getattr(node, "_saved_ignore_index", None)
-    return place - 2**64 if place is not None and place >= 2**63 else place
+    return None if place is None else signed(place)
 
 
 def terms_are_alone(loss: Tensor) -> bool:
@@ -240,31 +239,42 @@ def terms_are_alone(loss: Tensor) -> bool:
     Args:
         loss: Scalar with its graph.
     """
-    terms: list[Any] = []
-    level: list[Any] = [root_of(loss)]
-    while level and len(terms) < LOSS_NODES:
-        node = level.pop()
-        parents = [] if node is None else [p for p, _ in node.next_functions if p is not None]
-        # The Trainer divides by the number of batches that it accumulates.
-        is_scaled = base_name(node) in ("Mul", "Div", "Neg") and len(parents) == 1
-        if base_name(node) in ("Add", "Sub") or is_scaled:
-            level += parents
-        elif node is not None:
-            terms.append(node)
-    return sum(_depends_on_data(term) for term in terms) <= 1
+    nodes = walk(root_of(loss), _joins_terms)
+    return sum(depends_on_data(node) for node in nodes if not _joins_terms(node)) <= 1
 
 
-def _depends_on_data(node: Any) -> bool:
-    stack, seen = [node], set[Any]()
-    while stack and len(seen) < LOSS_NODES:
-        current = stack.pop()
-        if current is None or current in seen:
-            continue
-        if base_name(current) in _LOSSES or base_name(current) in LAYERS:
+def _joins_terms(node: Any) -> bool:
+    """Whether a node adds terms or scales one, as the Trainer does where it accumulates batches."""
+    scales = base_name(node) in ("Mul", "Div", "Neg") and single_parent(node) is not None
+    return scales or base_name(node) in ("Add", "Sub")
+
+
+def depends_on_data(node: Any) -> bool:
+    """Whether a layer or a loss is behind a node; also for a graph too large to be searched."""
+    for count, current in enumerate(walk(node), start=1):
+        if base_name(current) in {*_LOSSES, *LAYERS} or count == LOSS_NODES:
             return True
-        seen.add(current)
-        stack += [parent for parent, _ in current.next_functions]
-    return bool(stack)  # A graph too large to search is no plain penalty.
+    return False
+
+
+def walk(
+    node: Any, is_passed: Callable[[Any], bool] | None = None, most: int = LOSS_NODES
+) -> Iterator[Any]:
+    """Yield a node of the graph and those behind it, nearest first, each of them once.
+
+    Args:
+        node: Where to begin; None, as for a constant, yields nothing.
+        is_passed: Whether to go on behind a node; None goes on behind all.
+        most: Number of nodes after which to stop.
+    """
+    queue, seen = deque([node]), {None}
+    while queue and len(seen) <= most:
+        current = queue.popleft()
+        if current not in seen:
+            seen.add(current)
+            yield current
+            if is_passed is None or is_passed(current):
+                queue.extend(parent for parent, _ in current.next_functions)
 
 
 def base_name(node: Any) -> str:
@@ -326,9 +336,7 @@ def output_of(node: Any) -> str | None:
     return _OUTPUTS.get(base_name(past_shapes(node)))
 
 
-def nodes_in_sums(
-    loss: Tensor, is_wanted: Callable[[Any], bool], sums: Collection[str]
-) -> tuple[list[Any], set[str]]:
+def nodes_in_sums(loss: Tensor, is_wanted: Callable[[Any], bool]) -> tuple[list[Any], set[str]]:
     """Find nodes whose outputs a loss adds up, each as often as the others.
 
     Weights for each entry may leave some out, and are not passed; one number is.
@@ -336,22 +344,17 @@ def nodes_in_sums(
     Args:
         loss: Scalar with its graph.
         is_wanted: Whether a node is looked for.
-        sums: Names of the operations that are passed.
 
     Returns:
         The nodes, and the names of those between them and the loss.
     """
-    level, seen, found = [root_of(loss)], set[Any](), list[Any]()
-    while level and len(seen) < LOSS_NODES:
-        node = level.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if is_wanted(node):
-            found.append(node)
-        elif base_name(node) in sums or scales_by_number(node):
-            level += [parent for parent, _ in node.next_functions]
-    return found, {base_name(node) for node in seen if node not in found}
+
+    def is_passed(node: Any) -> bool:
+        return not is_wanted(node) and (base_name(node) in _SUMS or scales_by_number(node))
+
+    nodes = list(walk(root_of(loss), is_passed))
+    found = [node for node in nodes if is_wanted(node)]
+    return found, {base_name(node) for node in nodes if node not in found}
 
 
 def scales_by_number(node: Any) -> bool:
@@ -363,6 +366,13 @@ def single_parent(node: Any) -> Any:
     """Return a node's only parent, constants apart; None if it has several."""
     parents = [parent for parent, _ in node.next_functions if parent is not None]
     return parents[0] if len(parents) == 1 else None
+
+
+def past(node: Any, names: Collection[str]) -> Any:
+    """Return the node before operations of these names, as far as they have a single parent."""
+    while base_name(node) in names and (parent := single_parent(node)) is not None:
+        node = parent
+    return node
 
 
 def past_shapes(node: Any) -> Any:

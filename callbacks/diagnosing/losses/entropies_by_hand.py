@@ -16,22 +16,24 @@ from torch import Tensor
 
 from ..inputs.batch_tensors import are_same, tensors_of
 from .autograd_graph import (
+    SMALL_CHANGES,
     LossCall,
     base_name,
     factor_of,
     nodes_in_sums,
     output_of,
+    past,
     past_shapes,
+    signed,
     single_parent,
     terms_are_alone,
 )
 
-_SUMS = ("Mean", "Sum", "Neg", "Add", "Sub", "Squeeze", "View")
 _LOGARITHMS = ("LogSoftmax", "Log", "LogSigmoid")
-_SMALL_CHANGES = ("Add", "Clamp", "ClampMin", "ClampMax")
 _PICKS = ("Index", "Gather")
-# Dimension 0 of a matrix, which is stored as an unsigned number.
-_ROWS = (0, 2**64 - 2)
+_EXPANSIONS = ("Expand",)  # As `take_along_dim` makes them.
+# Dimension 0 of a matrix.
+_ROWS = (0, -2)
 _MAX_ERROR = 1e-4
 
 
@@ -44,7 +46,7 @@ def find_entropies(loss: Tensor) -> list[LossCall]:
     Returns:
         At most one loss.
     """
-    found, passed = nodes_in_sums(loss, lambda node: _is_product(node) or _is_pick(node), _SUMS)
+    found, passed = nodes_in_sums(loss, lambda node: _is_product(node) or _is_pick(node))
     if len(found) != 1:
         call = _of_labels(found)
     else:
@@ -101,7 +103,7 @@ def _of_classes(product: Any) -> LossCall | None:
     if base_name(logarithm) != "LogSoftmax" or not isinstance(shares, Tensor):
         return None
     scores = logarithm._saved_result.detach()
-    if scores.ndim != 2 or scores.shape != shares.shape or logarithm._saved_dim in _ROWS:
+    if scores.ndim != 2 or scores.shape != shares.shape or signed(logarithm._saved_dim) in _ROWS:
         return None
     # Negative in ``(-target * x.log_softmax(1)).sum()``.
     shares, source = shares.detach().abs().float(), logarithm.next_functions[0]
@@ -115,28 +117,20 @@ def _is_pick(node: Any) -> bool:
     """Whether a node picks entries of log-probabilities, or is the logarithm of picked ones."""
     pick = _past_logarithm(node)
     before = single_parent(pick) if base_name(pick) in _PICKS else None
-    return base_name(_past_expansion(before)) == ("LogSoftmax" if pick is node else "Softmax")
+    return base_name(past(before, _EXPANSIONS)) == ("LogSoftmax" if pick is node else "Softmax")
 
 
 def _past_logarithm(node: Any) -> Any:
-    if base_name(node) == "Log":
-        node = single_parent(node)
-        while base_name(node) in (*_SMALL_CHANGES, "Squeeze", "View"):
-            node = single_parent(node)
-    return node
-
-
-def _past_expansion(node: Any) -> Any:
-    """Return the node before an expansion, which `take_along_dim` makes."""
-    return single_parent(node) if base_name(node) == "Expand" else node
+    before = (*SMALL_CHANGES, "Squeeze", "View")
+    return past(single_parent(node), before) if base_name(node) == "Log" else node
 
 
 def _of_picked(node: Any) -> LossCall | None:
     """Read an index that picks one entry of each row."""
     pick = _past_logarithm(node)
-    chances = _past_expansion(single_parent(pick))
+    chances = past(single_parent(pick), _EXPANSIONS)
     result = chances._saved_result.detach()
-    if result.ndim != 2 or chances._saved_dim in _ROWS:
+    if result.ndim != 2 or signed(chances._saved_dim) in _ROWS:
         return None
     scores = result
     if base_name(chances) == "Softmax":
@@ -150,7 +144,7 @@ def _of_picked(node: Any) -> LossCall | None:
         target = torch.full_like(labels, -1).index_put((rows,), labels)
     else:
         labels = pick._saved_index
-        if labels.shape != (len(scores), 1) or pick._saved_dim in _ROWS:
+        if labels.shape != (len(scores), 1) or signed(pick._saved_dim) in _ROWS:
             return None
         target = labels[:, 0]
     source = chances.next_functions[0]
@@ -167,12 +161,12 @@ def _is_whole_column(index: Tensor | None, size: int) -> bool:
 def _of_labels(products: Sequence[Any]) -> LossCall | None:
     """Read the products with labels and with 1 minus them, of a binary cross-entropy."""
     logarithms = [single_parent(product) for product in products]
-    given = [_past_small_changes(logarithm.next_functions[0][0]) for logarithm in logarithms]
+    given = [past(logarithm.next_functions[0][0], SMALL_CHANGES) for logarithm in logarithms]
     turned = [base_name(node) in ("Rsub", "Neg") for node in given]
     if sorted(turned) != [False, True]:
         return None
     yes, no = turned.index(False), turned.index(True)
-    if _past_small_changes(given[no].next_functions[0][0]) is not given[yes]:
+    if past(given[no].next_functions[0][0], SMALL_CHANGES) is not given[yes]:
         return None
     of_logits, node = base_name(logarithms[yes]) == "LogSigmoid", past_shapes(given[yes])
     if not (of_logits or base_name(node) == "Sigmoid"):
@@ -187,10 +181,3 @@ def _of_labels(products: Sequence[Any]) -> LossCall | None:
         "bce_logits" if of_logits else "bce", prediction.detach(), shares[..., 0],
         output_of(given[yes]), ascends=False, source=(given[yes], 0), by_hand=True, shares=shares,
     )  # fmt: skip
-
-
-def _past_small_changes(node: Any) -> Any:
-    """Return the node before a small constant is added, and before bounds."""
-    while base_name(node) in _SMALL_CHANGES and node.next_functions:
-        node = node.next_functions[0][0]
-    return node

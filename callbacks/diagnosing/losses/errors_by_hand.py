@@ -14,9 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .autograd_graph import LossCall, base_name, output_of, root_of
+from .autograd_graph import LossCall, base_name, output_of, root_of, shape_of, signed, walk
 
-_MAX_NODES = 32
 _REDUCTIONS = ("Mean", "Sum", "Div", "Mul", "Add", "Sqrt", "Squeeze", "View", "Where")
 _MEASURES = {"squared": F.mse_loss, "absolute": F.l1_loss}
 _SAME_ORDER = {"View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Alias", "ToCopy"}
@@ -32,8 +31,9 @@ def find_errors(loss: Tensor, outputs: Mapping[Any, Tensor]) -> list[LossCall]:
     Returns:
         At most one loss.
     """
-    found, passed = _error_nodes(root_of(loss))
-    chooses = "Where" in passed
+    nodes = list(walk(root_of(loss), _is_passed))
+    found = [node for node in nodes if _is_error(node)]
+    chooses = any(base_name(node) == "Where" for node in nodes)
     if not found or len({_difference(node) for node in found}) > 1:
         return []
     if len(found) > 1 and not chooses:
@@ -43,23 +43,10 @@ def find_errors(loss: Tensor, outputs: Mapping[Any, Tensor]) -> list[LossCall]:
     return [] if call is None else [call]
 
 
-def _error_nodes(root: Any) -> tuple[list[Any], set[str]]:
-    """Find nodes that take the square or the absolute value of a difference from a constant.
-
-    Returns:
-        The nodes, and the kinds of nodes between them and the loss.
-    """
-    level, seen, found = [root], set[Any](), []
-    while level and len(seen) < _MAX_NODES:
-        node = level.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if _is_error(node):
-            found.append(node)
-        elif base_name(node) in _REDUCTIONS or _is_part_of_huber(node):
-            level += [parent for parent, _ in node.next_functions]
-    return found, {base_name(node) for node in seen}
+def _is_passed(node: Any) -> bool:
+    """Whether the loss may still be the mean or sum of an error behind a node."""
+    is_between = base_name(node) in _REDUCTIONS or _is_part_of_huber(node)
+    return is_between and not _is_error(node)
 
 
 def _is_part_of_huber(node: Any) -> bool:
@@ -98,8 +85,8 @@ def _read(node: Any, kind: str, outputs: Mapping[Any, Tensor]) -> LossCall | Non
     error, (left, right) = node._saved_self.detach(), _difference(node).next_functions
     source, place = left if right[0] is None else right
     prediction = _value_of(source, outputs)
-    shape = tuple(source._input_metadata[place].shape)
-    if prediction is None or prediction.numel() != torch.Size(shape).numel():
+    shape = shape_of(source, place)
+    if prediction is None or prediction.numel() != math.prod(shape):
         return None
     prediction = prediction.reshape(shape).expand_as(error)
     target = prediction - error if right[0] is None else prediction + error
@@ -124,15 +111,10 @@ def _value_of(node: Any, outputs: Mapping[Any, Tensor]) -> Tensor | None:
     value = _value_of(parent, outputs)
     if value is None or base_name(node) in _SAME_ORDER:
         return value
-    shape = tuple(parent._input_metadata[place].shape)
+    shape = shape_of(parent, place)
     if value.numel() != math.prod(shape):
         return None
-    return value.reshape(shape).select(_signed(node._saved_dim), _signed(node._saved_index))
-
-
-def _signed(place: int) -> int:
-    """Restore a place counted from the end, which the graph keeps as an unsigned number."""
-    return place - 2**64 if place >= 2**63 else place
+    return value.reshape(shape).select(signed(node._saved_dim), signed(node._saved_index))
 
 
 def _before_broadcasting(target: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -5,7 +5,16 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .autograd_graph import LAYERS, LOSS_NODES, PASS, base_name, loss_nodes, past_shapes, root_of
+from .autograd_graph import (
+    LAYERS,
+    PASS,
+    base_name,
+    depends_on_data,
+    loss_nodes,
+    past_shapes,
+    root_of,
+    walk,
+)
 
 _MAX_NODES = 20_000
 _SATURATING = {"Sigmoid", "Tanh"}
@@ -61,14 +70,7 @@ def parameters_normed(loss: Tensor) -> set[nn.Parameter]:
 
 
 def _nodes_behind(loss: Tensor) -> Iterator[Any]:
-    stack, seen = [root_of(loss)], set[Any]()
-    while stack and len(seen) < _MAX_NODES:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        yield node
-        stack += [parent for parent, _ in node.next_functions]
+    return walk(root_of(loss), most=_MAX_NODES)
 
 
 def _parameters_in(product: Any) -> set[nn.Parameter]:
@@ -120,20 +122,7 @@ def count_layers(loss: Tensor) -> tuple[int, bool]:
 
 def _made_of_layers(product: Any) -> int:
     """Count the factors, of two, that are computed from a layer's output."""
-    return sum(_has_layer_behind(factor) for factor in _factors(product))
-
-
-def _has_layer_behind(node: Any) -> bool:
-    stack, seen = [node], set[Any]()
-    while stack and len(seen) < LOSS_NODES:
-        current = stack.pop(0)
-        if current is None or current in seen:
-            continue
-        if base_name(current) in LAYERS:
-            return True
-        seen.add(current)
-        stack += [parent for parent, _ in current.next_functions]
-    return bool(stack)  # A graph too large to search is no weight.
+    return sum(depends_on_data(factor) for factor in _factors(product))
 
 
 def count_saturating_outputs(loss: Tensor) -> int:
@@ -142,17 +131,9 @@ def count_saturating_outputs(loss: Tensor) -> int:
     Args:
         loss: Scalar with its graph.
     """
-    stack, seen, found = [root_of(loss)], set[Any](), 0
-    while stack and len(seen) < LOSS_NODES:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if base_name(node) in _SATURATING:
-            found += 1
-        elif base_name(node) not in LAYERS:
-            stack += [parent for parent, _ in node.next_functions]
-    return found
+    ends = _SATURATING | LAYERS
+    nodes = walk(root_of(loss), lambda node: base_name(node) not in ends)
+    return sum(base_name(node) in _SATURATING for node in nodes)
 
 
 def _is_affine(node: Any) -> bool:

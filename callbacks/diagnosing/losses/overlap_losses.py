@@ -5,9 +5,10 @@ from typing import Any
 
 from torch import Tensor
 
-from .autograd_graph import LAYERS, LOSS_NODES, base_name, past_shapes, root_of
+from .autograd_graph import LAYERS, base_name, past, past_shapes, root_of, single_parent, walk
 
 _SUMS = ("Sum", "Mean")
+_TERMS = ("Add", "Sub", "Mul", "Clamp", "ClampMin")
 
 
 def is_overlap_of_logits(loss: Tensor) -> bool:
@@ -34,46 +35,22 @@ def is_overlap_of_logits(loss: Tensor) -> bool:
 
 def _ratios(loss: Tensor) -> Iterator[tuple[Any, Any]]:
     """Yield what is multiplied by a mask and summed, and by what its sum is divided."""
-    stack, seen = [root_of(loss)], 0
-    while stack and seen < LOSS_NODES:
-        node: Any = stack.pop(0)
-        seen += 1
+    for node in walk(root_of(loss), lambda node: base_name(node) not in LAYERS):
         parents = [parent for parent, _ in node.next_functions]
         if base_name(node) == "Div" and len(parents) == 2 and None not in parents:
-            product = past_shapes(_summed(_without_numbers(parents[0])))
-            sides = [] if product is None else [side for side, _ in product.next_functions]
-            if base_name(product) == "Mul" and sides.count(None) == 1:
-                yield next(side for side in sides if side is not None), parents[1]
-        if base_name(node) not in LAYERS:
-            stack += [parent for parent in parents if parent is not None]
-
-
-def _without_numbers(node: Any) -> Any:
-    """Return the node before multiplication by a number and addition of one."""
-    while base_name(node) in ("Mul", "Add"):
-        parents = [parent for parent, _ in node.next_functions if parent is not None]
-        if len(parents) != 1:
-            return node
-        node = parents[0]
-    return node
+            product = past_shapes(_summed(past(parents[0], ("Mul", "Add"))))
+            if base_name(product) == "Mul" and (prediction := single_parent(product)) is not None:
+                yield prediction, parents[1]
 
 
 def _summed(node: Any) -> Any:
     """Return what a node sums, over some dimensions after others; None if it does not."""
-    found = None
-    while base_name(node) in _SUMS:
-        node = found = node.next_functions[0][0]
-    return found
+    before = past(node, _SUMS)
+    return None if before is node else before
 
 
 def _is_summed(prediction: Any, divisor: Any) -> bool:
     """Whether the sum of a prediction is a term of a divisor."""
-    stack = [divisor]
-    while stack:
-        node = stack.pop()
-        summed = _summed(node)
-        if summed is not None and past_shapes(summed) is past_shapes(prediction):
-            return True
-        if base_name(node) in ("Add", "Sub", "Mul", "Clamp", "ClampMin"):
-            stack += [parent for parent, _ in node.next_functions if parent is not None]
-    return False
+    terms = walk(divisor, lambda node: base_name(node) in _TERMS)
+    summed = (_summed(term) for term in terms)
+    return any(s is not None and past_shapes(s) is past_shapes(prediction) for s in summed)

@@ -5,21 +5,21 @@ al., 2009). Each is a binary cross-entropy of the difference with label 1, and o
 label 0: predictions without information reach ln 2.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from .autograd_graph import (
+    SMALL_CHANGES,
     LossCall,
     base_name,
     nodes_in_sums,
+    past,
     past_shapes,
     scales_by_number,
     terms_are_alone,
 )
-
-_SUMS = ("Mean", "Sum", "Neg", "Add", "Squeeze", "View")
 
 
 def find_pairs(loss: Tensor) -> list[LossCall]:
@@ -31,7 +31,7 @@ def find_pairs(loss: Tensor) -> list[LossCall]:
     Returns:
         At most one loss.
     """
-    found, passed = nodes_in_sums(loss, lambda node: _ahead(node) is not None, _SUMS)
+    found, passed = nodes_in_sums(loss, lambda node: _ahead(node) is not None)
     differences = [ahead for node in found if (ahead := _ahead(node)) is not None]
     if len(differences) != 1:
         return []
@@ -51,18 +51,13 @@ def _ahead(node: Any) -> Tensor | None:
     before = node.next_functions[0][0] if node.next_functions else None
     match base_name(node):
         case "LogSigmoid" if _is_difference(before):
-            return _tensor(node._saved_self)
+            return cast(Tensor, node._saved_self)
         case "Softplus" if _is_difference(before) and node._saved_beta == 1:
-            given = _tensor(node._saved_self)
-            return None if given is None else -given
+            return cast(Tensor, -node._saved_self)
         case "Log":
-            inner: Any = before
-            # A small constant is often added first.
-            while base_name(inner) in ("Add", "Clamp", "ClampMin"):
-                inner = inner.next_functions[0][0]
-            if base_name(inner) == "Sigmoid" and _is_difference(inner.next_functions[0][0]):
-                chances = _tensor(inner._saved_result)
-                return None if chances is None else torch.logit(chances, eps=1e-6)
+            chance = past(before, SMALL_CHANGES)
+            if base_name(chance) == "Sigmoid" and _is_difference(chance.next_functions[0][0]):
+                return torch.logit(chance._saved_result, eps=1e-6)
     return None
 
 
@@ -81,7 +76,3 @@ def _is_difference(node: Any) -> bool:
 def _subtracts(node: Any) -> bool:
     sides = [parent for parent, _ in node.next_functions] if base_name(node) == "Sub" else []
     return len(sides) == 2 and all(base_name(side) not in ("", "AccumulateGrad") for side in sides)
-
-
-def _tensor(saved: Any) -> Tensor | None:
-    return saved if isinstance(saved, Tensor) else None

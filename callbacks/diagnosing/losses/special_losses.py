@@ -8,13 +8,16 @@ from ..inputs.batch_tensors import are_same, tensors_of
 from ..vital_signs.signs import Objective
 from .autograd_graph import (
     LAYERS,
-    LOSS_NODES,
+    SMALL_CHANGES,
     base_name,
     factor_of,
     output_of,
+    past,
     past_shapes,
     root_of,
+    shape_of,
     single_parent,
+    walk,
 )
 from .overlap_losses import is_overlap_of_logits
 
@@ -82,9 +85,7 @@ def divergence_of(loss: Tensor) -> str | None:
     Returns:
         The name; None for logarithms, and if there is no divergence.
     """
-    node: Any = root_of(loss)
-    while base_name(node) in ("Mean", "Sum", "Div", "Mul") and single_parent(node) is not None:
-        node = single_parent(node)
+    node = past(root_of(loss), ("Mean", "Sum", "Div", "Mul"))
     product = single_parent(node) if base_name(node) == "Sub" else None
     # What is subtracted is the product of targets and predictions.
     if base_name(product) != "Mul" or node.next_functions[0][0] is not None:
@@ -112,18 +113,14 @@ def rates_for_logarithms(loss: Tensor) -> str | None:
 
 def _poisson_terms(loss: Tensor) -> tuple[Any, Any]:
     """Find the two terms of `poisson_nll_loss`: rates, and targets times logarithms of rates."""
-    node: Any = root_of(loss)
-    while base_name(node) in ("Mean", "Sum", "Div", "Mul", "Add") and single_parent(node):
-        node = single_parent(node)
+    node = past(root_of(loss), ("Mean", "Sum", "Div", "Mul", "Add"))
     if base_name(node) != "Sub" or len(node.next_functions) != 2:
         return None, None
     rate, product = (parent for parent, _ in node.next_functions)
     logarithm = single_parent(product) if base_name(product) == "Mul" else None
     given: Any = logarithm
     if base_name(given) == "Log":
-        given = given.next_functions[0][0]
-        # A small constant is added first.
-        given = single_parent(given) if base_name(given) == "Add" else given
+        given = past(single_parent(given), SMALL_CHANGES)
     of_logarithm = base_name(rate) == "Exp" and rate.next_functions[0][0] is logarithm
     fits = logarithm is not None and (of_logarithm or given is rate)
     return (rate, product) if fits else (None, None)
@@ -139,15 +136,10 @@ def find_ctc(loss: Tensor) -> tuple[Tensor, str | None] | None:
         The first frame of each sample, which is never padding, shape ``(batch, classes)``, and the
         function's name; None if there is no such loss.
     """
-    stack, seen = [root_of(loss)], 0
-    while stack and seen < LOSS_NODES:
-        node: Any = stack.pop(0)
-        seen += 1
-        given = getattr(node, "_saved_log_probs", None)
-        if base_name(node) in ("CtcLoss", "CudnnCtcLoss") and isinstance(given, Tensor):
-            first = given.detach() if given.ndim < 3 else given.detach()[0]
-            return first, output_of(node.next_functions[0][0])
-        stack += [parent for parent, _ in getattr(node, "next_functions", ()) if parent is not None]
+    for node in walk(root_of(loss)):
+        if base_name(node) == "CtcLoss":  # That of cuDNN saves no input.
+            given = node._saved_log_probs.detach()
+            return given if given.ndim < 3 else given[0], output_of(node.next_functions[0][0])
     return None
 
 
@@ -161,9 +153,7 @@ def hinge_targets(loss: Tensor) -> Tensor | None:
     Returns:
         The targets; None if there is no such loss.
     """
-    node: Any = root_of(loss)
-    while base_name(node) in _REDUCTIONS and single_parent(node):
-        node = single_parent(node)
+    node = past(root_of(loss), _REDUCTIONS)
     if base_name(node) not in ("Clamp", "ClampMin", "Relu"):
         return None
     margin = past_shapes(single_parent(node))
@@ -218,21 +208,15 @@ def crossed_shapes(loss: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]] | No
     Returns:
         Shapes of predictions and targets; None if there is no such difference after the last layer.
     """
-    stack, seen = [root_of(loss)], set[Any]()
-    while stack and len(seen) < LOSS_NODES:
-        node: Any = stack.pop(0)
-        if node is None or node in seen or base_name(node) in LAYERS:
-            continue
-        seen.add(node)
+    for node in walk(root_of(loss), lambda node: base_name(node) not in LAYERS):
         sides = node.next_functions
         if base_name(node) == "Sub" and [side for side, _ in sides].count(None) == 1:
             source, place = next(side for side in sides if side[0] is not None)
-            shapes = _crossed(_shape(source, place), _shape(node, 0))
+            shapes = _crossed(shape_of(source, place), shape_of(node))
             if shapes is not None and not _adds_a_dimension(source):
                 return shapes
-        stack += [parent for parent, _ in sides]
     rate, product = _poisson_terms(loss)
-    return None if rate is None else _crossed(_shape(rate, 0), _shape(product, 0))
+    return _crossed(shape_of(rate), shape_of(product))
 
 
 def _adds_a_dimension(node: Any) -> bool:
@@ -240,13 +224,7 @@ def _adds_a_dimension(node: Any) -> bool:
     if base_name(node) not in ("Unsqueeze", "View", "ReshapeAlias"):
         return False
     before, place = node.next_functions[0]
-    return len(_shape(node, 0)) > len(_shape(before, place))
-
-
-def _shape(node: Any, place: int) -> tuple[int, ...]:
-    """Return the shape of one of a node's outputs; empty if unknown, as for a leaf."""
-    metadata = getattr(node, "_input_metadata", ())
-    return tuple(metadata[place].shape) if place < len(metadata) else ()
+    return len(shape_of(node)) > len(shape_of(before, place))
 
 
 def _crossed(
