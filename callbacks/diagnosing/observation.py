@@ -25,7 +25,6 @@ from .losses.layers_in_graph import (
     parameters_normed,
     weights_behind,
 )
-from .losses.loss_reading import ENDS
 from .losses.loss_record import LossRecord
 from .losses.losses_by_hand import LossesByHand
 from .losses.side_losses import SideLosses
@@ -293,15 +292,8 @@ class Observation:
         vitals, record = self.vitals, self._record
         record.judge()
         vitals.step, vitals.epoch = trainer.global_step, trainer.current_epoch
-        vitals.data_losses, vitals.other_terms = record.data_losses, record.other_terms
-        vitals.accuracies, vitals.penalty_shares = record.accuracies, record.penalty_shares
-        vitals.same_class_pairs = record.same_class_pairs
-        vitals.target_spreads = record.target_spreads
-        vitals.prediction_ranges = record.prediction_ranges
-        vitals.absolute_errors = record.absolute_errors
-        vitals.squared_errors = record.squared_errors
-        for name in ENDS:
-            setattr(vitals, name, getattr(record, name))
+        for name, curve in record.curves.items():
+            setattr(vitals, name, curve)
         vitals.target_means = record.target_means
         vitals.validation_spread = record.validation_spread
         vitals.objective = record.objective

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .inputs.first_batches import BatchNews
-from .losses.loss_news import LossNews
+from .losses.loss_record import LossNews
 from .validation import Check
 from .weights.weight_inspection import WeightNews
 

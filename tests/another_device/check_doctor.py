@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from torchvitals.callbacks import TrainingDoctor
-from torchvitals.callbacks.diagnosing.losses import loss_look
+from torchvitals.callbacks.diagnosing.losses import batch_reading
 from torchvitals.callbacks.diagnosing.losses.loss_reading import read_loss
 
 SAMPLES, BATCH = 640, 8
@@ -154,7 +154,7 @@ def test_a_wait_in_a_step_is_caught(monkeypatch):
         call.prediction.sum().item()
         return read_loss(call)
 
-    monkeypatch.setattr(loss_look, "read_loss", impatient)
+    monkeypatch.setattr(batch_reading, "read_loss", impatient)
     with listening("wait") as waits:
         train("classes", **on_device())
     caught = [event for event in waits if MAY_WAIT.isdisjoint(event.functions)]

@@ -1,7 +1,6 @@
 """Reading a batch's loss: its targets, its data loss, and that of the best constant prediction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -13,6 +12,7 @@ from .autograd_graph import LossCall
 
 Task = Literal["classification", "binary", "regression"]
 Measure = Callable[[Tensor, Tensor], Tensor]
+Reading = tuple[dict[str, Tensor], Tensor, Tensor]
 _TASKS: dict[str, Task] = {
     "cross_entropy": "classification",
     "nll": "classification",
@@ -24,7 +24,6 @@ _TASKS: dict[str, Task] = {
 }
 # Enough to judge the balance of outputs in multi-label and multi-target training.
 _MAX_COLUMNS = 1_000
-_ERRORS = (F.l1_loss, F.mse_loss)
 _MIN_SAMPLES = 4
 _END_SHARE_OF_RANGE = 0.02
 _NAN = float("nan")
@@ -37,42 +36,31 @@ FIGURES = (
 ENDS = FIGURES[-4:]
 
 
-@dataclass(frozen=True)
-class LossReading:
-    """Figures of one batch, still on its device.
-
-    Attributes:
-        figures: Values of :data:`FIGURES`, shape ``(18,)``; NaN for those that do not apply to the
-            task. ``data_loss`` weights the classes as the loss does; ``sum_min`` and ``sum_max``
-            are of the sums over the classes of the exponentials of what ``nll_loss`` gets;
-            ``pairs`` is the share of pairs of samples that are of one class; ``spread`` the
-            variance of a regression's targets; ``apart`` the largest distance between two samples'
-            predictions in one output; ``constant`` the loss of the best constant prediction, for a
-            regression loss other than the squared error; ``placed`` the loss of predicting the
-            mean at each place, if binary targets are images. The others are of a regression:
-            ``absolute_error`` and ``squared_error`` are means, ``predicted_min`` and
-            ``predicted_max`` the range of predictions, and ``missed_below`` and ``missed_above``
-            how far the targets of the predictions at that end lie beyond them, on average.
-        targets: Number of samples of each class; for other tasks count, sum and sum of squares of
-            each column, flattened.
-        predicted: Number of predictions of each class; empty for a regression.
-    """
-
-    figures: Tensor
-    targets: Tensor
-    predicted: Tensor
-
-
 def task_of(call: LossCall) -> Task:
     """Return the task that a loss is for."""
     return _TASKS[call.kind]
 
 
-def read_loss(call: LossCall) -> LossReading:
+def read_loss(call: LossCall) -> Reading:
     """Read a batch's predictions and targets, without waiting for the device.
 
     Args:
         call: The batch's loss.
+
+    Returns:
+        Three things. First those of the :data:`FIGURES` that apply to the task. ``data_loss``
+        weights the classes as the loss does; ``sum_min`` and ``sum_max`` are of the sums over the
+        classes of the exponentials of what ``nll_loss`` gets; ``pairs`` is the share of pairs of
+        samples that are of one class; ``spread`` the variance of a regression's targets; ``apart``
+        the largest distance between two samples' predictions in one output; ``constant`` the loss
+        of the best constant prediction, for a regression loss other than the squared error;
+        ``placed`` the loss of predicting the mean at each place, if binary targets are images. The
+        others are of a regression: ``absolute_error`` and ``squared_error`` are means,
+        ``predicted_min`` and ``predicted_max`` the range of predictions, and ``missed_below`` and
+        ``missed_above`` how far the targets of the predictions at that end lie beyond them, on
+        average. Then the number of samples of each class; for other tasks count, sum and sum of
+        squares of each column, flattened. At last the number of predictions of each class; empty
+        for a regression.
     """
     with torch.no_grad():
         prediction, target = call.prediction.float(), call.target
@@ -83,64 +71,63 @@ def read_loss(call: LossCall) -> LossReading:
         return _read_values(prediction, target.float(), call.measure)
 
 
-def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> LossReading:
-    classes = prediction.shape[1] if prediction.ndim > 1 else prediction.shape[0]
-    scores = (
-        prediction.movedim(1, -1).reshape(-1, classes) if prediction.ndim > 1 else prediction[None]
-    )
+def _read_classes(prediction: Tensor, target: Tensor, call: LossCall) -> Reading:
+    scores = prediction.movedim(1, -1) if prediction.ndim > 1 else prediction
+    classes = scores.shape[-1]
+    scores = scores.reshape(-1, classes)
     flat = target.reshape(-1).long()  # bytes index as a mask
     known = (flat >= 0) & (flat < classes)
-    if call.ignored is not None and 0 <= call.ignored < classes:
+    if call.ignored is not None:
         known &= flat != call.ignored
     safe = flat.clamp(0, classes - 1)
     counted = known.float()
     weight = counted if call.weight is None else counted * call.weight.float()[safe]
     best = scores.argmax(-1)
-    shares = call.shares
-    losses = -(
-        scores.gather(1, safe[:, None])[:, 0] if shares is None else (scores * shares).sum(1)
-    )
     none = counted.new_zeros(classes)
-    nan = none.new_full((), _NAN)
-    # For a log-softmax they are 1.
-    sums = scores.exp().sum(-1).aminmax() if call.kind == "nll" else (nan, nan)
-    targets, count = none.index_add(0, safe, counted), counted.sum()
-    if shares is not None:
-        targets = shares.sum(0)
-    figures = [
-        (losses * weight).sum() / weight.sum(),
-        ((best == safe) * counted).sum() / count,
-        *flat.aminmax(), *sums, count,
-        (targets.square().sum() - count) / (count * (count - 1)), nan, _largest_range(scores), nan,
-        nan, nan, nan, nan, nan, nan, nan,
-    ]  # fmt: skip
-    predicted = none.index_add(0, best, counted)
-    return LossReading(torch.stack([f.float() for f in figures]), targets, predicted)
-
-
-def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> LossReading:
-    is_logits = call.kind == "bce_logits"
-    fits = prediction.shape == target.shape
-    if not fits:
-        data_loss = prediction.new_full((), _NAN)
-    elif is_logits:
-        weight = None if call.weight is None else call.weight.float()
-        data_loss = F.binary_cross_entropy_with_logits(prediction, target, pos_weight=weight)
+    if call.shares is None:
+        losses, targets = -scores.gather(1, safe[:, None])[:, 0], none.index_add(0, safe, counted)
     else:
-        data_loss = _cross_entropy(prediction, target)
-    said = prediction > (0.0 if is_logits else 0.5)
-    right = (said == (target > 0.5)).float().mean() if fits else data_loss
-    columns = columns_of(target)
-    nan = prediction.new_full((), _NAN)
-    figures = [
-        data_loss, right, *target.aminmax(), nan, nan,
-        target.new_full((), float(len(columns))), nan, nan, _largest_range(prediction),
-        nan, _placed(target, len(columns)), nan, nan, nan, nan, nan, nan,
-    ]  # fmt: skip
+        losses, targets = -(scores * call.shares).sum(1), call.shares.sum(0)
+    count = counted.sum()
+    figures = {
+        "data_loss": (losses * weight).sum() / weight.sum(),
+        "accuracy": ((best == safe) * counted).sum() / count,
+        **_range("target", flat),
+        "samples": count,
+        "pairs": (targets.square().sum() - count) / (count * (count - 1)),
+        "apart": _largest_range(scores),
+    }
+    if call.kind == "nll":  # For a log-softmax they are 1.
+        figures |= _range("sum", scores.exp().sum(-1))
+    return figures, targets, none.index_add(0, best, counted)
+
+
+def _range(name: str, values: Tensor) -> dict[str, Tensor]:
+    low, high = values.aminmax()
+    return {f"{name}_min": low, f"{name}_max": high}
+
+
+def _read_binary(prediction: Tensor, target: Tensor, call: LossCall) -> Reading:
+    is_logits = call.kind == "bce_logits"
+    said, columns = prediction > (0.0 if is_logits else 0.5), columns_of(target)
+    figures = {
+        **_range("target", target),
+        "samples": target.new_full((), float(len(columns))),
+        "apart": _largest_range(prediction),
+        "placed": _placed(target, len(columns)),
+    }
+    if prediction.shape == target.shape:
+        figures["accuracy"] = (said == (target > 0.5)).float().mean()
+        if is_logits:
+            weight = None if call.weight is None else call.weight.float()
+            losses = F.binary_cross_entropy_with_logits(prediction, target, pos_weight=weight)
+        else:
+            losses = _cross_entropy(prediction, target)
+        figures["data_loss"] = losses
     said = columns_of(said)
     positive = said.float().sum(0)
     predicted = torch.cat([len(said) - positive, positive]) if len(positive) == 1 else positive
-    return LossReading(torch.stack(figures), moments_of(columns), predicted)
+    return figures, moments_of(columns), predicted
 
 
 def _cross_entropy(chances: Tensor, target: Tensor) -> Tensor:
@@ -171,32 +158,35 @@ def columns_of(labels: Tensor) -> Tensor:
     return labels.reshape(len(labels), -1)[:, :_MAX_COLUMNS]
 
 
-def _read_values(prediction: Tensor, target: Tensor, measure: Measure | None) -> LossReading:
-    fits = prediction.shape == target.shape
-    nan = prediction.new_full((), _NAN)
+def _read_values(prediction: Tensor, target: Tensor, measure: Measure | None) -> Reading:
     columns = (
         target.reshape(len(target), -1)[:, :_MAX_COLUMNS] if target.ndim else target[None, None]
     )
-    data_loss = (measure or F.mse_loss)(prediction, target) if fits else nan
-    figures = [
-        data_loss, nan, *target.aminmax(), nan, nan,
-        target.new_full((), float(len(columns))), nan,
-        columns.var(0).mean() if len(columns) > 1 else nan, _largest_range(prediction),
-        nan if measure in (None, F.mse_loss) else _best_constant(columns, measure),
-        nan,
-        *(error(prediction, target) if fits else nan for error in _ERRORS),
-        *(_ends(prediction, target) if fits and prediction.numel() else (nan,) * 4),
-    ]  # fmt: skip
-    return LossReading(torch.stack(figures), moments_of(columns), prediction.new_zeros(0))
+    figures = {
+        **_range("target", target),
+        "samples": target.new_full((), float(len(columns))),
+        "apart": _largest_range(prediction),
+    }
+    if len(columns) > 1:
+        figures["spread"] = columns.var(0).mean()
+    if measure not in (None, F.mse_loss):
+        figures["constant"] = _best_constant(columns, measure)
+    if prediction.shape == target.shape:
+        figures["data_loss"] = (measure or F.mse_loss)(prediction, target)
+        figures["absolute_error"] = F.l1_loss(prediction, target)
+        figures["squared_error"] = F.mse_loss(prediction, target)
+        if prediction.numel():
+            figures |= _ends(prediction, target)
+    return figures, moments_of(columns), prediction.new_zeros(0)
 
 
-def _ends(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _ends(prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
     """Compute :data:`ENDS`."""
     low, high = prediction.aminmax()
     beyond, hair = target - prediction, _END_SHARE_OF_RANGE * (high - low)
     at_low, at_high = (prediction <= low + hair).float(), (prediction >= high - hair).float()
     below, above = ((beyond * at).sum() / at.sum() for at in (at_low, at_high))
-    return low, high, -below, above
+    return dict(zip(ENDS, (low, high, -below, above), strict=True))
 
 
 def _best_constant(columns: Tensor, measure: Measure) -> Tensor:

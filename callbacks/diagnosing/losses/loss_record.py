@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -11,16 +11,10 @@ from torch import Tensor
 
 from ..inputs.batch_tensors import are_same
 from ..vital_signs.signs import Objective
-from .autograd_graph import (
-    LossCall,
-    find_loss_calls,
-    has_graph,
-    own_shape,
-)
+from .autograd_graph import LossCall, find_loss_calls, has_graph, own_shape
+from .batch_reading import BatchReading, join_batch, on_host, read_batch
 from .entropies_by_hand import are_labels, find_entropies
 from .errors_by_hand import find_errors
-from .loss_look import Look, look_at, on_host
-from .loss_news import BatchReading, LossNews, join_batch
 from .loss_reading import ENDS, Task, columns_of, task_of
 from .overlap_losses import is_overlap_of_logits
 from .paired_losses import find_pairs
@@ -28,10 +22,38 @@ from .special_losses import describe_special
 from .target_record import TargetRecord
 from .validation_targets import ValidationTargets
 
+# Curves of figures of the inspected batches, which skip a batch unless all of a group are finite.
+_CURVES_OF_FIGURES = (
+    {"accuracies": "accuracy"},
+    {"same_class_pairs": "pairs"},
+    {"target_spreads": "spread"},
+    {"prediction_ranges": "apart"},
+    {"absolute_errors": "absolute_error", "squared_errors": "squared_error"},
+    dict(zip(ENDS, ENDS, strict=True)),
+)
 _CURVES = (
-    "data_losses", "other_terms", "accuracies", "penalty_shares", "same_class_pairs",
-    "target_spreads", "prediction_ranges", "absolute_errors", "squared_errors", *ENDS,
+    "data_losses", "other_terms", "penalty_shares",
+    *(name for group in _CURVES_OF_FIGURES for name in group),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LossNews:
+    """What one rank has collected since the last time.
+
+    Attributes:
+        losses: Loss of each batch.
+        readings: Readings of the inspected batches.
+        described: The objective and its class weights, when first known.
+        validated: Sums of a validation's targets, see `ValidationTargets`; None for nothing new.
+        has_unread: See `Objective`.
+    """
+
+    losses: list[float]
+    readings: list[BatchReading[float]]
+    described: tuple[Objective, Tensor | None] | None
+    validated: Tensor | None
+    has_unread: bool
 
 
 class LossRecord:
@@ -41,10 +63,7 @@ class LossRecord:
 
     Attributes:
         losses: Loss of each merged batch, the mean over the ranks.
-        data_losses, other_terms, accuracies, penalty_shares, same_class_pairs, target_spreads,
-            prediction_ranges: Of the inspected batches, see `ObservedSigns`.
-        absolute_errors, squared_errors, predicted_min, predicted_max, missed_below, missed_above:
-            Likewise, of a regression.
+        curves: Figures of the inspected batches, by their name in `ObservedSigns`.
         objective: The training objective, as of the last `judge`.
         validation: The targets of a validation.
         factor: What the losses that are not merged yet are multiplied by.
@@ -52,26 +71,14 @@ class LossRecord:
 
     def __init__(self) -> None:
         self.losses: list[float] = []
-        self.data_losses: list[float] = []
-        self.other_terms: list[float] = []
-        self.accuracies: list[float] = []
-        self.penalty_shares: list[float] = []
-        self.same_class_pairs: list[float] = []
-        self.target_spreads: list[float] = []
-        self.prediction_ranges: list[float] = []
-        self.absolute_errors: list[float] = []
-        self.squared_errors: list[float] = []
-        self.predicted_min: list[float] = []
-        self.predicted_max: list[float] = []
-        self.missed_below: list[float] = []
-        self.missed_above: list[float] = []
+        self.curves: dict[str, list[float]] = {name: [] for name in _CURVES}
         self.objective = Objective()
         self._looks = 0
         self._has_looked = self._has_unread = False
         self._reads_entropies = False
         self._pending: list[Tensor | float] = []
         self.factor = 1.0
-        self._readings: list[Look] = []
+        self._readings: list[BatchReading[Tensor]] = []
         self._described: tuple[Objective, Tensor | None] | None = None
         self._fresh: list[dict[str, float]] = []
         self._targets = TargetRecord()
@@ -115,33 +122,42 @@ class LossRecord:
         # Signs, and the description of a loss that cannot be read, come from the first inspection
         # alone: they may have to wait for the device.
         is_first, self._has_looked = not self._has_looked, True
-        calls = find_loss_calls(loss, signs=is_first) if has_graph(loss) else []
-        if has_graph(loss) and not calls:
-            calls = (
-                find_errors(loss, outputs or {})
-                or self._entropies(loss, batch, is_first=is_first)
-                or find_pairs(loss)
-            )
-        if any(call.prediction.is_complex() or call.target.is_complex() for call in calls):
-            calls = []  # A reading would use their real parts alone.
-        calls = [_of_plain_tensors(call) for call in calls]
-        if calls and calls[0].target.numel():
-            self._describe(loss, calls[0], len(calls), inputs)
-        elif is_first and not calls:
-            self._describe_unread(loss, batch, inputs)
-        if not (calls and self._is_of_objective(calls[0])):
+        calls = self._calls_in(loss, outputs or {}, batch, signs=is_first)
+        if self._latest.kind is None:
+            if calls and calls[0].target.numel():
+                self._describe(loss, calls[0], len(calls), inputs)
+            elif is_first and not calls:
+                self._describe_unread(loss, batch, inputs)
+        # There may be no target, as in images with objects, or one of another task, in turn.
+        if not (calls and calls[0].target.numel() and calls[0].kind == self._latest.kind):
             self._has_unread = True
             return
         if is_first and calls[0].kind == "squared":
             self.validation.find(calls[0].target, batch)
         self._looks += 1
         total = loss.detach().float().reshape(()) * factor
-        self._readings.append(look_at(self._looks, calls, total, batch))
+        self._readings.append(read_batch(self._looks, calls, total, batch))
 
-    def _is_of_objective(self, call: LossCall) -> bool:
-        """Whether there is a target, as in images with objects, and no other task's, in turn."""
-        objective = self.objective if self._described is None else self._described[0]
-        return call.target.numel() > 0 and call.kind == objective.kind
+    @property
+    def _latest(self) -> Objective:
+        """The objective as far as this rank knows it."""
+        return self.objective if self._described is None else self._described[0]
+
+    def _calls_in(
+        self, loss: Tensor, outputs: Mapping[Any, Tensor], batch: Any, *, signs: bool
+    ) -> list[LossCall]:
+        """Find the losses that can be read; none if a reading would use real parts alone."""
+        if not has_graph(loss):
+            return []
+        calls = (
+            find_loss_calls(loss, signs=signs)
+            or find_errors(loss, outputs)
+            or self._entropies(loss, batch, is_first=signs)
+            or find_pairs(loss)
+        )
+        if any(call.prediction.is_complex() or call.target.is_complex() for call in calls):
+            return []
+        return [_of_plain_tensors(call) for call in calls]
 
     def _entropies(self, loss: Tensor, batch: Any, *, is_first: bool) -> list[LossCall]:
         """Find a hand-written cross-entropy, if the first inspection has seen one of labels."""
@@ -152,14 +168,10 @@ class LossRecord:
 
     def _describe_unread(self, loss: Tensor, batch: Any, inputs: Tensor | None) -> None:
         """Describe a loss whose batches cannot be read."""
-        if not has_graph(loss) or self._described is not None or self.objective.kind is not None:
-            return
-        objective = describe_special(loss, batch, inputs)
+        objective = describe_special(loss, batch, inputs) if has_graph(loss) else None
         self._described = None if objective is None else (objective, None)
 
     def _describe(self, loss: Tensor, call: LossCall, calls: int, inputs: Tensor | None) -> None:
-        if self._described is not None or self.objective.kind is not None:
-            return
         prediction, shapes = call.prediction, (own_shape(call.prediction), own_shape(call.target))
         compares = _is_crossed if call.by_hand else _is_repeated
         differ = task_of(call) == "regression" and compares(*shapes)
@@ -200,38 +212,28 @@ class LossRecord:
         self.objective.has_unread |= any(rank.has_unread for rank in ranks)
         self.losses += _means([rank.losses for rank in ranks])
         self.validation.take([rank.validated for rank in ranks])
-        by_look: dict[int, list[BatchReading]] = {}
+        by_look: dict[int, list[BatchReading[float]]] = {}
         for rank in ranks:
             for reading in rank.readings:
                 by_look.setdefault(reading.look, []).append(reading)
         for look in sorted(by_look):
             self._take_batch(join_batch(by_look[look]))
 
-    def _take_batch(self, reading: BatchReading) -> None:
-        row, total = reading.figures, reading.total
+    def _take_batch(self, reading: BatchReading[float]) -> None:
+        row, total = reading.figures, reading.figures["total"]
         data_loss = total if reading.mixed else row["data_loss"]
-        self.objective.of_batch &= reading.of_batch
+        if row["foreign"] == 1:
+            self.objective.of_batch = False
         if math.isfinite(data_loss):
-            self.data_losses.append(data_loss)
-            self.other_terms.append(reading.total - data_loss if reading.single else math.nan)
-        if math.isfinite(row["accuracy"]):
-            self.accuracies.append(row["accuracy"])
-        if math.isfinite(row["pairs"]):
-            self.same_class_pairs.append(row["pairs"])
-        if math.isfinite(row["apart"]):
-            self.prediction_ranges.append(row["apart"])
-        if math.isfinite(row.get("squared_error", math.nan)):
-            self.absolute_errors.append(row["absolute_error"])
-            self.squared_errors.append(row["squared_error"])
-        ends = [row.get(name, math.nan) for name in ENDS]
-        if all(map(math.isfinite, ends)):
-            for name, end in zip(ENDS, ends, strict=True):
-                getattr(self, name).append(end)
-        if math.isfinite(row["spread"]):
-            self.target_spreads.append(row["spread"])
+            self.curves["data_losses"].append(data_loss)
+            self.curves["other_terms"].append(total - data_loss if reading.single else math.nan)
         # A share of a total that is not finite is unknown.
         if reading.comparable and 0 < total < math.inf and row["data_loss"] >= 0:
-            self.penalty_shares.append(max(0.0, 1 - row["data_loss"] / total))
+            self.curves["penalty_shares"].append(max(0.0, 1 - row["data_loss"] / total))
+        for group in _CURVES_OF_FIGURES:
+            if all(math.isfinite(row[figure]) for figure in group.values()):
+                for name, figure in group.items():
+                    self.curves[name].append(row[figure])
         self._fresh.append(row)
         self._targets.add(reading)
 
@@ -244,7 +246,7 @@ class LossRecord:
         objective.target_range = _span(rows, "target", objective.target_range)
         objective.predicted_range = _span(rows, "predicted", objective.predicted_range)
         objective.sum_range = _span(rows, "sum")
-        self._targets.describe(objective, len(self.data_losses))
+        self._targets.describe(objective, len(self.curves["data_losses"]))
         if objective.weighed:
             objective.constant_loss = math.nan
         objective.of_positions |= objective.counts_are_of_positions()
@@ -267,11 +269,10 @@ class LossRecord:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state, in types that ``torch.load(weights_only=True)`` accepts."""
-        curves = {name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in _CURVES}
         return {
             # They were computed in single precision.
             "losses": torch.tensor(self.losses, dtype=torch.float32),
-            **curves,
+            **{n: torch.tensor(c, dtype=torch.float64) for n, c in self.curves.items()},
             "objective": asdict(self.objective),
             "looks": self._looks,
             "fresh": list(self._fresh),
@@ -281,10 +282,8 @@ class LossRecord:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore a state."""
-        for name in ("losses", *_CURVES):
-            # States of an earlier release lack some.
-            setattr(self, name, state_dict[name].tolist() if name in state_dict else [])
-        self.other_terms += [math.nan] * (len(self.data_losses) - len(self.other_terms))
+        self.losses = state_dict["losses"].tolist()
+        self.curves = {name: state_dict[name].tolist() for name in _CURVES}
         self.objective = Objective(**state_dict["objective"])
         self._looks, self._fresh = state_dict["looks"], list(state_dict["fresh"])
         self._targets.load_state_dict(state_dict)
@@ -347,8 +346,8 @@ def _means(ranks: Sequence[list[float]]) -> list[float]:
 def _span(
     rows: list[dict[str, float]], name: str, known: tuple[float, float] = (math.nan, math.nan)
 ) -> tuple[float, float]:
-    """Return the range so far; rows of an earlier release may lack it, as may broken batches."""
-    spans = [(row.get(f"{name}_min", math.nan), row.get(f"{name}_max", math.nan)) for row in rows]
+    """Return the range so far, which broken batches may lack."""
+    spans = [(row[f"{name}_min"], row[f"{name}_max"]) for row in rows]
     finite = [span for span in (*spans, known) if all(map(math.isfinite, span))]
     if not finite:
         return known

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..vital_signs.signs import Objective
-from .loss_news import BatchReading
+from .batch_reading import BatchReading
 
 _MIN_LOOKS_KEPT = 40
 _SAMPLES_TO_SEE_RARE_CLASSES = 5_000
@@ -34,7 +34,7 @@ class TargetRecord:
         # The same for predictions of the mean at each place.
         self._placed = [0.0, 0.0]
 
-    def add(self, reading: BatchReading) -> None:
+    def add(self, reading: BatchReading[float]) -> None:
         """Add a batch."""
         known, new = self._targets, reading.targets
         self._targets = known + new if known is not None and len(known) == len(new) else new
@@ -42,7 +42,7 @@ class TargetRecord:
         self._predicted.append(reading.predicted)
         self._samples.append(samples)
         self._constant = _added(self._constant, constant, samples)
-        self._placed = _added(self._placed, reading.figures.get("placed", math.nan), samples)
+        self._placed = _added(self._placed, reading.figures["placed"], samples)
 
     def means(self) -> list[float]:
         """Return the mean of each of the first thousand columns of a regression's targets."""

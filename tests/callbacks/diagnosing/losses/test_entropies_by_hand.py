@@ -60,9 +60,9 @@ def test_of_classes(name, target):
     record.look(OF_CLASSES[name](z, target), 1.0, batch=(torch.rand(SAMPLES, 3), target))
     record.settle()
     expected = F.cross_entropy(z, target).item()
-    assert record.data_losses == [pytest.approx(expected, rel=1e-5)]
+    assert record.curves["data_losses"] == [pytest.approx(expected, rel=1e-5)]
     right = (z.argmax(1) == target.argmax(1)).float().mean().item()
-    assert record.accuracies == [pytest.approx(right)]
+    assert record.curves["accuracies"] == [pytest.approx(right)]
     # The best constant prediction says the mean shares.
     constant = F.cross_entropy(target.mean(0).log().expand_as(target), target)
     assert record.objective.constant_loss == pytest.approx(float(constant), rel=1e-5)
@@ -93,12 +93,14 @@ def test_of_picked_classes(name):
     record.look(OF_PICKED[name](z), 1.0, batch=(torch.rand(SAMPLES, 3), LABELS.int()))
     record.settle()
     assert (record.objective.kind, record.objective.output) == ("cross_entropy", None)
-    assert record.data_losses == [pytest.approx(F.cross_entropy(z, LABELS).item(), rel=1e-5)]
+    assert record.curves["data_losses"] == [
+        pytest.approx(F.cross_entropy(z, LABELS).item(), rel=1e-5)
+    ]
     right = (z.argmax(1) == LABELS).float().mean().item()
-    assert record.accuracies == [pytest.approx(right)]
+    assert record.curves["accuracies"] == [pytest.approx(right)]
     shares = ONE_HOT.mean(0)
     assert record.objective.constant_loss == pytest.approx(-float(shares @ shares.log()), rel=1e-5)
-    assert record.penalty_shares == [pytest.approx(0.0, abs=1e-5)]
+    assert record.curves["penalty_shares"] == [pytest.approx(0.0, abs=1e-5)]
 
 
 def test_smoothing_of_picked_classes_is_a_term_of_its_own():
@@ -120,7 +122,7 @@ def test_of_labels(name):
     record.look(OF_LABELS[name](z, SEVERAL), 1.0)
     record.settle()
     expected = F.binary_cross_entropy_with_logits(z, SEVERAL).item()
-    assert record.data_losses == [pytest.approx(expected, rel=1e-5)]
+    assert record.curves["data_losses"] == [pytest.approx(expected, rel=1e-5)]
     assert record.objective.positives == pytest.approx(float(SEVERAL.sum(1).mean()))
 
 
@@ -133,7 +135,7 @@ def test_chances_that_are_none_and_sure_ones_are_no_error(logit):
     assert record.objective.kind == "bce"
     # Sure of the wrong label, torch's own loss is 100.
     sure = [] if logit != logit else [F.binary_cross_entropy(chances, SEVERAL).item()]
-    assert record.data_losses == pytest.approx(sure)
+    assert record.curves["data_losses"] == pytest.approx(sure)
 
 
 def test_a_function_in_front_is_named_and_other_terms_are_told_apart():
@@ -183,7 +185,7 @@ def test_actions_that_a_policy_has_drawn_are_no_labels():
     record.look(-7.0 * logarithms.gather(1, drawn).mean(), 1.0, batch=(torch.rand(SAMPLES, 3),))
     record.settle()
     assert record.objective.kind is None
-    assert record.data_losses == record.penalty_shares == []
+    assert record.curves["data_losses"] == record.curves["penalty_shares"] == []
 
 
 @pytest.mark.parametrize(
@@ -206,7 +208,7 @@ def test_shares_of_classes_are_labels_only_where_they_are_given(target, batch, r
         torch.manual_seed(seed)
         record.look(F.cross_entropy(logits(), target), 1.0, batch=batch)
     record.settle()
-    assert len(record.data_losses) == (2 if read else 0)
+    assert len(record.curves["data_losses"]) == (2 if read else 0)
 
 
 @pytest.mark.parametrize(("yes", "no"), [(3.0, 1.0), (0.25, 0.75), (SHARES, 1.0)])
@@ -216,7 +218,7 @@ def test_weighted_labels_are_no_labels(yes, no):
     loss = -(yes * SEVERAL * p.log() + no * (1 - SEVERAL) * (1 - p).log()).mean()
     record.look(loss, 1.0, batch=(SEVERAL,))
     record.settle()
-    assert record.data_losses == []
+    assert record.curves["data_losses"] == []
     assert record.objective.kind is None
 
 
@@ -224,4 +226,4 @@ def test_soft_labels_are_labels():
     record = LossRecord()
     record.look(entropy(logits().sigmoid(), SHARES), 1.0)
     record.settle()
-    assert len(record.data_losses) == 1
+    assert len(record.curves["data_losses"]) == 1

@@ -38,14 +38,18 @@ def test_a_cross_entropy():
     out, target = logits(), classes()
     found = record(F.cross_entropy(out, target))
     probabilities = out.detach().double().softmax(1).numpy()
-    assert found.data_losses == [pytest.approx(log_loss(target, probabilities, labels=range(4)))]
-    assert found.accuracies == [pytest.approx(accuracy_score(target, probabilities.argmax(1)))]
+    assert found.curves["data_losses"] == [
+        pytest.approx(log_loss(target, probabilities, labels=range(4)))
+    ]
+    assert found.curves["accuracies"] == [
+        pytest.approx(accuracy_score(target, probabilities.argmax(1)))
+    ]
     counts = np.bincount(target, minlength=4)
     assert list(found.objective.target_counts) == counts.tolist()
     assert found.objective.constant_loss == pytest.approx(constant_of(target))
     assert sum(found.objective.predicted_counts) == 40
     assert (found.objective.task, found.objective.classes) == ("classification", 4)
-    assert found.losses == pytest.approx(found.data_losses)
+    assert found.losses == pytest.approx(found.curves["data_losses"])
 
 
 def test_pixels_and_ignored_targets():
@@ -53,7 +57,7 @@ def test_pixels_and_ignored_targets():
     target = torch.randint(3, (2, 5, 5))
     target[0] = -100
     loss = F.cross_entropy(out, target)
-    assert record(loss).data_losses == [pytest.approx(loss.item(), rel=1e-5)]
+    assert record(loss).curves["data_losses"] == [pytest.approx(loss.item(), rel=1e-5)]
 
 
 @pytest.mark.parametrize("loss", [F.l1_loss, lambda out, y: (out - y).abs().square().mean()])
@@ -64,7 +68,7 @@ def test_complex_numbers_are_not_read_as_their_real_parts(loss):
     found.look(value, 1.0, {out.grad_fn: out.detach()})
     found.add(value, 1.0)
     found.settle()
-    assert not found.data_losses
+    assert not found.curves["data_losses"]
     assert found.losses == pytest.approx([value.item()])
 
 
@@ -74,7 +78,7 @@ def test_what_a_loss_ignores_does_not_count(ignored):
     loss = F.cross_entropy(out, target, ignore_index=ignored)
     counts = [float((target == k).sum()) * (k != ignored) for k in range(4)]
     found = record(loss)
-    assert found.data_losses == [pytest.approx(loss.item(), rel=1e-5)]
+    assert found.curves["data_losses"] == [pytest.approx(loss.item(), rel=1e-5)]
     assert found.objective.target_counts == counts
 
 
@@ -92,9 +96,9 @@ def test_a_binary_cross_entropy(is_logits):
         else F.binary_cross_entropy(out.sigmoid(), target)
     )
     found = record(loss)
-    assert found.data_losses == [pytest.approx(loss.item(), rel=1e-5)]
+    assert found.curves["data_losses"] == [pytest.approx(loss.item(), rel=1e-5)]
     said = out.detach().sigmoid() > 0.5
-    assert found.accuracies == [pytest.approx(accuracy_score(target, said))]
+    assert found.curves["accuracies"] == [pytest.approx(accuracy_score(target, said))]
     assert found.objective.constant_loss == pytest.approx(log_loss(target, np.full(60, 0.2)))
     assert list(found.objective.target_counts) == [48, 12]
 
@@ -121,14 +125,16 @@ def test_of_tasks_that_alternate_the_first_is_read(first, other):
         found.add(task(), 1.0)
         found.settle()
     alone = record(first())
-    assert set(found.data_losses) == set(alone.data_losses)
+    assert set(found.curves["data_losses"]) == set(alone.curves["data_losses"])
     assert found.objective.constant_loss == pytest.approx(alone.objective.constant_loss)
     assert len(found.losses) == 4
     signs = Vitals(
         objective=found.objective,
-        losses=found.losses, data_losses=found.data_losses, other_terms=found.other_terms,
+        losses=found.losses,
+        data_losses=found.curves["data_losses"],
+        other_terms=found.curves["other_terms"],
     )  # fmt: skip
-    assert signs.recent_data_loss == pytest.approx(alone.data_losses[0])
+    assert signs.recent_data_loss == pytest.approx(alone.curves["data_losses"][0])
 
 
 def test_weights_of_other_classes_tell_nothing():
@@ -193,12 +199,12 @@ def test_pixels_of_one_mask_are_two_classes():
 def test_a_regression():
     out, target = logits(50, 2), torch.randn(50, 2) * torch.tensor([3.0, 1.0]) + 100
     found = record(F.mse_loss(out, target))
-    assert found.data_losses == [pytest.approx(F.mse_loss(out, target).item(), rel=1e-5)]
+    assert found.curves["data_losses"] == [pytest.approx(F.mse_loss(out, target).item(), rel=1e-5)]
     assert found.objective.constant_loss == pytest.approx(target.numpy().var(0).mean(), rel=1e-3)
     assert found.objective.target_range == pytest.approx((float(target.min()), float(target.max())))
     errors = (out.detach().double() - target.double()).numpy()
-    assert found.absolute_errors == [pytest.approx(np.abs(errors).mean(), rel=1e-5)]
-    assert found.squared_errors == [pytest.approx(np.square(errors).mean(), rel=1e-5)]
+    assert found.curves["absolute_errors"] == [pytest.approx(np.abs(errors).mean(), rel=1e-5)]
+    assert found.curves["squared_errors"] == [pytest.approx(np.square(errors).mean(), rel=1e-5)]
 
 
 @pytest.mark.parametrize(
@@ -213,9 +219,11 @@ def test_how_far_predictions_are_apart(loss, target):
     out = logits(20, 3)
     said = out.detach().log_softmax(1) if loss is F.cross_entropy else out.detach()
     spans = said.numpy().max(0) - said.numpy().min(0)
-    assert record(loss(out, target()[:20])).prediction_ranges == [pytest.approx(spans.max(), 1e-5)]
+    assert record(loss(out, target()[:20])).curves["prediction_ranges"] == [
+        pytest.approx(spans.max(), 1e-5)
+    ]
     same = out[:1].expand(20, 3)
-    assert record(loss(same, target()[:20])).prediction_ranges == [0]
+    assert record(loss(same, target()[:20])).curves["prediction_ranges"] == [0]
 
 
 X = torch.rand(8, 3, generator=torch.Generator().manual_seed(1))
@@ -254,7 +262,7 @@ def test_constant_over_several_batches():
         found.look(F.mse_loss(logits(8, 1, i), target), 1.0)
     found.settle()
     assert found.objective.constant_loss == pytest.approx(torch.cat(targets).numpy().var(), 1e-5)
-    assert len(found.data_losses) == 5
+    assert len(found.curves["data_losses"]) == 5
 
 
 @pytest.mark.filterwarnings("ignore:Using a target size")
@@ -267,16 +275,18 @@ def test_the_share_of_a_penalty():
     weight = torch.ones(3, requires_grad=True)
     data = F.cross_entropy(logits(), classes())
     found = record(data + weight.sum())
-    assert found.penalty_shares == [pytest.approx(3 / (3 + data.item()), rel=1e-5)]
-    assert record(data + logits().square().mean()).penalty_shares == [pytest.approx(0.4, abs=0.3)]
+    assert found.curves["penalty_shares"] == [pytest.approx(3 / (3 + data.item()), rel=1e-5)]
+    assert record(data + logits().square().mean()).curves["penalty_shares"] == [
+        pytest.approx(0.4, abs=0.3)
+    ]
 
 
 @pytest.mark.parametrize("term", [math.inf, math.nan])
 def test_of_a_whole_that_is_not_finite_no_share_is_penalty(term):
     weight = torch.ones(3, requires_grad=True)
     found = record(F.cross_entropy(logits(), classes()) + term * weight.sum())
-    assert found.data_losses
-    assert found.penalty_shares == []
+    assert found.curves["data_losses"]
+    assert found.curves["penalty_shares"] == []
 
 
 def test_a_loss_of_ones_own_leaves_the_curve():
@@ -297,8 +307,8 @@ def test_the_spread_of_targets_is_that_of_each_batch_on_one_rank_and_on_two():
     for news, expected in ((ranks[:1], spreads[0]), (ranks, np.mean(spreads))):
         found = LossRecord()
         found.take(news)
-        assert found.target_spreads == [pytest.approx(expected, rel=1e-5)]
-        assert found.same_class_pairs == []
+        assert found.curves["target_spreads"] == [pytest.approx(expected, rel=1e-5)]
+        assert found.curves["same_class_pairs"] == []
 
 
 ROBUST = {
@@ -322,7 +332,9 @@ def test_what_a_constant_reaches_by_a_loss_that_is_easy_on_outliers(kind):
         target.append(y)
     found.settle()
     sizes = 32 if kind == "sum" else 1
-    assert found.data_losses == pytest.approx([loss / sizes for loss in found.losses], rel=1e-5)
+    assert found.curves["data_losses"] == pytest.approx(
+        [loss / sizes for loss in found.losses], rel=1e-5
+    )
     # The best of a fine grid of constants, over all samples.
     y = torch.cat(target)
     best = min(float(loss_of(torch.full_like(y, c), y)) for c in np.linspace(2, 5, 301))
@@ -339,7 +351,7 @@ def test_absolute_errors_are_held_against_the_median():
     found.look(loss, 1.0, {out.grad_fn: out.detach()})
     found.add(loss, 1.0)
     found.settle()
-    assert found.data_losses == pytest.approx(found.losses, rel=1e-5)
+    assert found.curves["data_losses"] == pytest.approx(found.losses, rel=1e-5)
     assert found.objective.own_units
     expected = float((y - y.median()).abs().mean())
     assert found.objective.constant_loss == pytest.approx(expected, rel=0.01)
@@ -371,28 +383,20 @@ def test_by_how_much_targets_lie_beyond_the_outermost_predictions():
     target = torch.tensor([-2.0, 0.0, 9.0, 3.0, 5.0])
     record.look(F.mse_loss(weight * x, target), 1.0)
     record.settle()
-    assert (record.predicted_min, record.predicted_max) == ([0.0], [1.0])
-    assert record.missed_below == [pytest.approx((2.0 + 0.01) / 2)]
-    assert record.missed_above == [pytest.approx((2.01 + 4.0) / 2)]
+    assert (record.curves["predicted_min"], record.curves["predicted_max"]) == ([0.0], [1.0])
+    assert record.curves["missed_below"] == [pytest.approx((2.0 + 0.01) / 2)]
+    assert record.curves["missed_above"] == [pytest.approx((2.01 + 4.0) / 2)]
     again = LossRecord()
     again.load_state_dict(record.state_dict())
-    assert again.missed_above == record.missed_above
+    assert again.curves["missed_above"] == record.curves["missed_above"]
 
 
-def test_what_a_loss_has_beside_the_data_and_a_checkpoint_from_before_that():
+def test_what_a_loss_has_beside_the_data():
     weight, record = torch.tensor(1.0, requires_grad=True), LossRecord()
     for _ in range(3):
         record.look(F.mse_loss(weight * torch.ones(2), torch.zeros(2)) + 4 * weight**2, 1.0)
     record.settle()
-    assert record.other_terms == [4.0] * 3
-    state = record.state_dict()
-    for name in ("other_terms", "predicted_min", "predicted_max", "missed_below", "missed_above"):
-        del state[name]
-    again = LossRecord()
-    again.load_state_dict(state)
-    assert len(again.other_terms) == len(again.data_losses) == 3
-    assert all(map(math.isnan, again.other_terms))
-    assert again.predicted_max == again.missed_above == []
+    assert record.curves["other_terms"] == [4.0] * 3
 
 
 @pytest.mark.parametrize("kind", ["cross_entropy", "bce_logits", "huber"])
@@ -412,7 +416,7 @@ def test_it_goes_on_from_a_checkpoint_as_if_it_had_seen_all(kind):
             record.look(value, 1.0)
             record.add(value, 1.0)
             record.settle()
-    assert len(whole.data_losses) == 4
+    assert len(whole.curves["data_losses"]) == 4
     assert repr(resumed.state_dict()) == repr(whole.state_dict())
 
 
@@ -441,10 +445,10 @@ def test_a_picture_with_nothing_in_it_to_find(loss):
     for _ in range(2):
         record.look(loss(torch.zeros(0, 4, requires_grad=True) * 2), 1.0)
         record.settle()
-    assert record.data_losses == []
+    assert record.curves["data_losses"] == []
     record.look(F.mse_loss(torch.ones(3, requires_grad=True) * 2, torch.zeros(3)), 1.0)
     record.settle()
-    assert record.data_losses == [4.0]
+    assert record.curves["data_losses"] == [4.0]
 
 
 def test_the_rank_with_the_outermost_prediction_says_by_how_much_it_is_off():
@@ -457,8 +461,14 @@ def test_the_rank_with_the_outermost_prediction_says_by_how_much_it_is_off():
         ranks.append(record.news())
     joined = LossRecord()
     joined.take(ranks)
-    assert (joined.predicted_min, joined.missed_below) == ([-1.0], [2.0])
-    assert (joined.predicted_max, joined.missed_above) == ([1.0], [2.0])
+    assert (joined.curves["predicted_min"], joined.curves["missed_below"]) == ([-1.0], [2.0])
+    assert (joined.curves["predicted_max"], joined.curves["missed_above"]) == ([1.0], [2.0])
+
+
+JOINED_CURVES = (
+    "data_losses", "accuracies", "penalty_shares", "same_class_pairs", "absolute_errors",
+    "squared_errors", "predicted_min", "predicted_max",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["cross_entropy", "bce_logits", "huber"])
@@ -487,10 +497,9 @@ def test_ranks_with_unequal_parts_of_a_batch_read_what_one_reads_of_the_whole(ki
         record.judge()
         objective = record.objective
         found.append([
-            record.data_losses, record.accuracies, record.penalty_shares, record.same_class_pairs,
-            record.absolute_errors, record.squared_errors, record.predicted_min,
-            record.predicted_max, objective.target_counts, objective.predicted_counts,
-            objective.target_range, [objective.target_variance, objective.positives],
+            *(record.curves[name] for name in JOINED_CURVES),
+            objective.target_counts, objective.predicted_counts, objective.target_range,
+            [objective.target_variance, objective.positives],
         ])  # fmt: skip
     for whole, joined in zip(*found, strict=True):
         assert list(joined) == pytest.approx(list(whole), rel=1e-5, nan_ok=True)
@@ -510,7 +519,7 @@ def test_of_a_sum_over_steps_of_time_one_step_counts(take):
     target = classes()
     losses = [F.cross_entropy(part, target) for part in take(logits(6 * 40))]
     found = record(sum(losses))
-    assert found.data_losses == [pytest.approx(losses[-1].item(), rel=1e-5)]
+    assert found.curves["data_losses"] == [pytest.approx(losses[-1].item(), rel=1e-5)]
     assert found.objective.constant_loss == pytest.approx(constant_of(target), rel=1e-5)
 
 
@@ -527,7 +536,7 @@ def test_of_a_mix_of_targets_for_one_prediction_the_whole_counts(given):
     out, target = logits(), classes()
     one, other = F.cross_entropy(given(out), target), F.cross_entropy(given(out), target.flip(0))
     loss = 0.3 * one + 0.7 * other
-    assert record(loss).data_losses == [pytest.approx(loss.item(), rel=1e-5)]
+    assert record(loss).curves["data_losses"] == [pytest.approx(loss.item(), rel=1e-5)]
 
 
 def test_binary_pictures_are_held_against_the_picture_of_their_means():

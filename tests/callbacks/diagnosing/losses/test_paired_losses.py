@@ -82,6 +82,6 @@ def test_a_constant_reaches_the_logarithm_of_two_and_a_penalty_is_told_apart():
     record.settle()
     assert record.objective.task == "binary"
     assert record.objective.constant_loss == pytest.approx(math.log(2))
-    assert record.data_losses == pytest.approx([float(pairs.detach())] * 3)
-    assert record.accuracies == pytest.approx([right] * 3)
-    assert record.penalty_shares == pytest.approx([share] * 3)
+    assert record.curves["data_losses"] == pytest.approx([float(pairs.detach())] * 3)
+    assert record.curves["accuracies"] == pytest.approx([right] * 3)
+    assert record.curves["penalty_shares"] == pytest.approx([share] * 3)
