@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ....functional.activations import unit_mean_and_variance
+from ..transfer import to_host
 from ..weights.anatomy import is_whole
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -20,16 +21,8 @@ def is_batch_norm(module: nn.Module) -> bool:
 
 def moments_as_made(norms: Mapping[str, Any]) -> set[str]:
     """Return the layers whose running mean and variance are still 0 and 1; one sync per device."""
-    by_device: dict[torch.device, dict[str, Tensor]] = {}
-    for name, norm in norms.items():
-        if norm.running_mean is not None:
-            by_device.setdefault(norm.running_mean.device, {})[name] = _as_made(norm)
-    return {
-        name
-        for flags in by_device.values()
-        for name, is_so in zip(flags, torch.stack([*flags.values()]).tolist(), strict=True)
-        if is_so
-    }
+    flags = {n: _as_made(norm) for n, norm in norms.items() if norm.running_mean is not None}
+    return {name for name, as_made in to_host(flags).items() if as_made}
 
 
 def _as_made(norm: Any) -> Tensor:
@@ -133,13 +126,9 @@ class NormProbe:
     def news(self) -> NormNews:
         """Return what was observed since the last call, on the host."""
         gaps, self._new_gaps = self._new_gaps, {}
-        values = torch.stack(list(gaps.values())).tolist() if gaps else []
         fresh, self._fresh = self._fresh, {}
-        sleeps = torch.stack(list(fresh.values())).tolist() if fresh else []
-        asleep = dict(zip(fresh, sleeps, strict=True))
-        gap_of = dict(zip(gaps, values, strict=True))
         return NormNews(
-            self.fewest, dict(self._most), gap_of, asleep, dict(self.momenta),
+            self.fewest, dict(self._most), to_host(gaps), to_host(fresh), dict(self.momenta),
             sorted(self.evaluated_in_training),
         )  # fmt: skip
 

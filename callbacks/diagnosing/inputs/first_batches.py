@@ -3,25 +3,25 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
-from torch.utils.hooks import RemovableHandle
 
 from ....functional.precision import widest
-from ...monitoring.activations.compilation import eager_parts, is_transformed
-from ...monitoring.activations.module_scopes import Hook
-from ..vital_signs.signs import NAN, InputScale, SideInput
+from ...monitoring.activations.compilation import eager_parts
+from ..vital_signs.signs import NAN, InputScale
 from ..weights.anatomy import is_composite, is_whole, matrix_of
 from .batch_norms import NormNews, NormProbe, is_batch_norm
 from .custom_units import CustomUnits, is_custom_unit
 from .feature_moments import FeatureMoments, Moments
+from .hooks import Hooks
 from .recurrence import RepeatedCalls, SequenceProbe
 from .side_inputs import SideInputs
-from .time_axes import Sizes, TimeAxes
+from .time_axes import TimeAxes
 
 _MAX_ROWS = 512
 _MAX_FEATURES = 4_096
@@ -53,9 +53,9 @@ class BatchNews:
     norms: NormNews
     moments: list[Moments]
     batches: list[list[float]]
-    side_inputs: dict[str, SideInput]
-    custom_units: dict[str, float]
-    time_axes: dict[str, Sizes]
+    side_inputs: dict[str, list[float]]
+    custom_units: dict[str, list[float]]
+    time_axes: dict[str, list[float]]
 
 
 class FirstBatches:
@@ -99,9 +99,8 @@ class FirstBatches:
         # Mean and standard deviation of all entries of each batch.
         self._batches: list[list[float]] = []
         self._new_batches: list[Tensor] = []
-        self._handles: list[RemovableHandle] = []
+        self._hooks = Hooks()
         self._fresh = False
-        self._error: Exception | None = None
 
     def attach(self, module: nn.Module) -> None:
         """Hook every layer for one batch, except in compiled parts, which would recompile."""
@@ -114,30 +113,16 @@ class FirstBatches:
         for name, part in eager_parts(module):
             before, after = part.register_forward_pre_hook, part.register_forward_hook
             if is_batch_norm(part):
-                self._handles.append(before(self._guarded(self.norms.at(name))))
+                self._hooks.add(before, self.norms.at(name))
             if is_custom_unit(part):
-                self._handles.append(after(self._guarded(self._after_units(name))))
+                self._hooks.add(after, partial(self._look_at_units, name))
             if matrix_of(part) is not None:
-                self._handles.append(before(self._guarded(self._at_layer(name, part))))
-                self._handles.append(after(self._guarded(self._after_layer(name))))
-
-    def _guarded(self, look: Callable[..., None]) -> Callable[..., None]:
-        """Return a hook that never interrupts a forward pass: `news` raises its errors."""
-        return _Guarded(self._attempt, look)
-
-    def _attempt(self, look: Callable[..., None], *arguments: Any) -> None:
-        if self._error is not None or is_transformed():
-            return
-        try:
-            look(*arguments)
-        except Exception as error:
-            self._error = error
+                self._hooks.add(before, self._at_layer(name, part))
+                self._hooks.add(after, partial(self._look_at_output, name))
 
     def detach(self) -> None:
         """Remove all hooks."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._hooks.remove()
 
     def forget(self) -> None:
         """Release the batch."""
@@ -172,21 +157,18 @@ class FirstBatches:
 
         return look
 
-    def _after_units(self, name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
-        def look(units: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
-            self.custom_units.keep(name, output)
+    def _look_at_units(
+        self, name: str, units: nn.Module, arguments: tuple[Any, ...], output: Any
+    ) -> None:
+        self.custom_units.keep(name, output)
 
-        return look
-
-    def _after_layer(self, name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
-        def look(layer: nn.Module, arguments: tuple[Any, ...], output: Any) -> None:
-            first = output[0] if isinstance(output, tuple) and output else output
-            if not is_whole(first) or first.grad_fn is None:
-                return
+    def _look_at_output(
+        self, name: str, layer: nn.Module, arguments: tuple[Any, ...], output: Any
+    ) -> None:
+        first = output[0] if isinstance(output, tuple) and output else output
+        if is_whole(first) and first.grad_fn is not None:
             self.outputs[first.grad_fn] = first.detach()
             self.repeated.saw(name, first)
-
-        return look
 
     def _keep(self, x: Tensor, sizes: Sequence[int], *, is_data: bool) -> None:
         if not is_data and (self._batches or self._new_batches):
@@ -216,8 +198,7 @@ class FirstBatches:
 
     def news(self) -> BatchNews:
         """Return what was observed since the last call, on the host; raise any error of a hook."""
-        if self._error is not None:
-            raise self._error
+        self._hooks.raise_error()
         moments, self._new_moments = self._new_moments, []
         batches, self._new_batches = self._new_batches, []
         return BatchNews(
@@ -301,9 +282,9 @@ class FirstBatches:
             "is_data": self._is_data,
             "is_table": self._is_table,
             "norms": self.norms.state_dict(),
-            "side_inputs": self.side_inputs.state_dict(),
-            "custom_units": dict(self.custom_units.found),
-            "time_axes": self.time_axes.state_dict(),
+            "side_inputs": dict(self.side_inputs.rows),
+            "custom_units": dict(self.custom_units.rows),
+            "time_axes": dict(self.time_axes.rows),
             "features": self._features.state_dict(),
             "batches": torch.tensor(self._batches, dtype=torch.float64),
             "recurrent": self.probe.layer,
@@ -316,9 +297,9 @@ class FirstBatches:
         self.follow = set(state_dict.get("follow", []))
         self._rows, self._first_gap = state_dict["rows"], state_dict["first_gap"]
         self.norms.load_state_dict(state_dict["norms"])
-        self.side_inputs.load_state_dict(state_dict["side_inputs"])
-        self.custom_units.found = dict(state_dict.get("custom_units", {}))
-        self.time_axes.load_state_dict(state_dict["time_axes"])
+        self.side_inputs.rows = dict(state_dict["side_inputs"])
+        self.custom_units.rows = dict(state_dict["custom_units"])
+        self.time_axes.rows = dict(state_dict["time_axes"])
         self._sizes = tuple(state_dict["sizes"])
         self._is_data = state_dict.get("is_data", True)
         self._is_table = state_dict.get("is_table", False)
@@ -329,17 +310,6 @@ class FirstBatches:
         self.has_news = self._features.joined is not None
         self.probe.layer = state_dict["recurrent"]
         self.repeated.calls = dict(state_dict["calls"])
-
-
-class _Guarded(Hook):
-    """A hook on a layer, which copies of the network leave out."""
-
-    def __init__(self, attempt: Callable[..., None], look: Callable[..., None]) -> None:
-        self._attempt, self._look = attempt, look
-
-    def __call__(self, *arguments: Any) -> None:
-        """Inspect the call."""
-        self._attempt(self._look, *arguments)
 
 
 def _may_be_multiplied(name: str, own: nn.Module, x: Tensor) -> bool:

@@ -1,57 +1,31 @@
 """Layers that take the first dimension of their input as time."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
+import torch
 from torch import nn
 
 from ..weights.anatomy import is_whole
+from .first_calls import FirstCalls
 
-Sizes = tuple[int, int]
 
-
-class TimeAxes:
+class TimeAxes(FirstCalls):
     """Record the time steps and sequences in the first input of each layer without ``batch_first``.
 
-    Attributes:
-        found: By layer, merged over all ranks.
+    They are the first two sizes of an input of shape ``(time, batch, features)``.
     """
 
-    def __init__(self) -> None:
-        self.found: dict[str, Sizes] = {}
-        self._seen: set[str] = set()
-        self._new: dict[str, Sizes] = {}
+    @property
+    def found(self) -> dict[str, tuple[int, int]]:
+        """The two sizes for each layer."""
+        return {name: (int(time), int(batch)) for name, (time, batch) in self.rows.items()}
 
     def look(self, name: str, layer: nn.Module, x: object) -> None:
-        """Record the input of a layer.
+        """Record the input of a layer, if it is one that processes sequences.
 
         Args:
             name: Name of the layer.
             layer: A module of any kind.
-            x: Its input, of shape ``(time, batch, features)`` if the layer processes sequences.
+            x: Its input.
         """
-        recurrent = isinstance(layer, nn.RNNBase)
-        if not (recurrent or isinstance(layer, nn.MultiheadAttention)) or name in self._seen:
-            return
-        self._seen.add(name)
-        if not layer.batch_first and is_whole(x) and x.ndim == 3:
-            self._new[name] = (x.shape[0], x.shape[1])
-
-    def news(self) -> dict[str, Sizes]:
-        """Return what was observed since the last call."""
-        new, self._new = self._new, {}
-        return new
-
-    def take(self, ranks: Sequence[Mapping[str, Sizes]]) -> None:
-        """Merge the news of all ranks; for each layer, the first one counts."""
-        for rank in ranks:
-            self.found = {**rank, **self.found}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what was merged so far."""
-        return dict(self.found)
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a saved state."""
-        self.found = {name: (int(time), int(batch)) for name, (time, batch) in state_dict.items()}
-        self._seen = set(self.found)
+        in_time = isinstance(layer, (nn.RNNBase, nn.MultiheadAttention)) and not layer.batch_first
+        if in_time and not self.has(name) and is_whole(x) and x.ndim == 3:
+            self._new[name] = torch.tensor(x.shape[:2], device="cpu")

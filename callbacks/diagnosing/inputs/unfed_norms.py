@@ -1,14 +1,14 @@
 """BatchNorm layers that are evaluated before they have seen any training batch."""
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from ...monitoring.activations.compilation import eager_parts
-from ...monitoring.activations.module_scopes import Hook
 from .batch_norms import is_batch_norm, moments_as_made
+from .hooks import Hooks
 
 
 class UnfedNorms:
@@ -22,7 +22,7 @@ class UnfedNorms:
         self.found: list[str] = []
         self._called: set[str] = set()
         self._fed: set[str] = set()
-        self._handles: list[RemovableHandle] = []
+        self._hooks = Hooks()
 
     def attach(self, module: nn.Module) -> None:
         """Hook the layers with initial running statistics; in a trained network there are none."""
@@ -35,15 +35,16 @@ class UnfedNorms:
         }
         as_made = moments_as_made(unknown)
         self._fed |= unknown.keys() - as_made
-        for name, part in unknown.items():
-            if name in as_made:
-                self._handles.append(part.register_forward_pre_hook(_Call(name, self._called)))
+        for name in as_made:
+            self._hooks.add(unknown[name].register_forward_pre_hook, partial(self._look, name))
+
+    def _look(self, name: str, norm: nn.Module, arguments: Any) -> None:
+        if not norm.training:
+            self._called.add(name)
 
     def detach(self) -> None:
         """Remove all hooks."""
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._hooks.remove()
 
     def resume(self, found: Iterable[str]) -> None:
         """Continue with earlier findings, until the next validation."""
@@ -62,15 +63,3 @@ class UnfedNorms:
             steady: Layers that are in evaluation mode during training, too.
         """
         self.found = sorted({name for rank in ranks for name in rank if name not in steady})
-
-
-class _Call(Hook):
-    """A hook that records that a layer is called in evaluation mode."""
-
-    def __init__(self, name: str, called: set[str]) -> None:
-        self._name, self._called = name, called
-
-    def __call__(self, norm: nn.Module, _: Any) -> None:
-        """Record the call."""
-        if not norm.training:
-            self._called.add(self._name)

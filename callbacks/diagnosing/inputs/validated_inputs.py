@@ -7,13 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
-from torch.utils.hooks import RemovableHandle
 
-from ...monitoring.activations.compilation import eager_parts, is_transformed
+from ...monitoring.activations.compilation import eager_parts
 from ...monitoring.activations.fused_attention import is_inside_encoder_layer
-from ...monitoring.activations.module_scopes import Hook
 from ..weights.anatomy import is_whole
 from .first_batches import mean_and_deviation
+from .hooks import Hooks
 
 _MAX_BATCHES = 8
 
@@ -33,9 +32,8 @@ class ValidatedInputs:
     def __init__(self) -> None:
         self.scale: list[float] = []
         self._seen: list[Tensor] = []
-        self._errors: list[Exception] = []
-        self._look = _Call(self._seen, self._errors)
-        self._handle: RemovableHandle | None = None
+        self._hooks = Hooks()
+        self._batches, self._stride, self._is_first = 0, 1, True
 
     def attach(self, module: nn.Module, name: str, batches: float) -> None:
         """Hook the layer of this name, if there is one.
@@ -47,26 +45,37 @@ class ValidatedInputs:
         """
         self.detach()
         self.scale, self._seen = [], []
+        self._batches, self._stride, self._is_first = 0, 1, True
         parts = dict(eager_parts(module))
         if name and name in parts and not is_inside_encoder_layer(parts, name):
-            stride = max(1, -(-batches // _MAX_BATCHES)) if math.isfinite(batches) else 1
-            self._look = _Call(self._seen, self._errors, int(stride))
-            self._handle = parts[name].register_forward_pre_hook(self._look)
+            if math.isfinite(batches):
+                self._stride = max(1, math.ceil(batches / _MAX_BATCHES))
+            self._hooks.add(parts[name].register_forward_pre_hook, self._look)
+
+    def _look(self, layer: nn.Module, arguments: tuple[Any, ...]) -> None:
+        if not self._is_first or layer.training:
+            return
+        self._is_first, batch = False, self._batches
+        self._batches += 1
+        if batch % self._stride or len(self._seen) >= _MAX_BATCHES:
+            return
+        x = arguments[0] if arguments else None
+        x = x.data if isinstance(x, PackedSequence) else x
+        if is_whole(x) and x.is_floating_point() and x.numel() > 1:
+            x = x.detach().as_subclass(Tensor).float()
+            self._seen.append(torch.stack([x.mean(), x.std()]))
 
     def end_batch(self) -> None:
         """Observe the layer's next call: it is the first in another batch."""
-        self._look.is_first = True
+        self._is_first = True
 
     def detach(self) -> None:
         """Remove the hook."""
-        if self._handle is not None:
-            self._handle.remove()
-            self._handle = None
+        self._hooks.remove()
 
     def news(self) -> list[float]:
         """Return the mean and the deviation that this rank has observed; raise any error."""
-        if self._errors:
-            raise self._errors[0]
+        self._hooks.raise_error()
         return mean_and_deviation(torch.stack(self._seen).tolist()) if self._seen else self.scale
 
     def take(self, ranks: Sequence[Iterable[float]]) -> None:
@@ -77,31 +86,3 @@ class ValidatedInputs:
         """
         known = [list(rank) for rank in ranks if rank]
         self.scale = mean_and_deviation(known) if known else []
-
-
-class _Call(Hook):
-    """A hook that keeps the moments of inputs in evaluation mode."""
-
-    def __init__(self, seen: list[Tensor], errors: list[Exception], stride: int = 1) -> None:
-        self.is_first = True
-        self._seen, self._errors = seen, errors
-        self._stride, self._batches = stride, 0
-
-    def __call__(self, layer: nn.Module, arguments: tuple[Any, ...]) -> None:
-        """Record the call, without ever interrupting the forward pass."""
-        if not self.is_first or self._errors or layer.training or is_transformed():
-            return
-        self.is_first, batch = False, self._batches
-        self._batches += 1
-        if batch % self._stride or len(self._seen) >= _MAX_BATCHES:
-            return
-        try:
-            self._look(arguments[0] if arguments else None)
-        except Exception as error:
-            self._errors.append(error)
-
-    def _look(self, x: Any) -> None:
-        x = x.data if isinstance(x, PackedSequence) else x
-        if is_whole(x) and x.is_floating_point() and x.numel() > 1:
-            x = x.detach().as_subclass(Tensor).float()
-            self._seen.append(torch.stack([x.mean(), x.std()]))

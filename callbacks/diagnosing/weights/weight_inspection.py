@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -12,6 +11,7 @@ from torch.optim import Optimizer
 from ...monitoring.gradients.gradient_reading import loss_scale
 from ...stopping.resuming.accumulation import batches_per_step
 from ..clipping import clip_norm
+from ..transfer import to_host
 from ..vital_signs.signs import NAN
 from ..vital_signs.vitals import Vitals
 from .anatomy import (
@@ -251,21 +251,21 @@ class WeightInspection:
 
     def news(self) -> WeightNews:
         """Return what this rank has observed since the last call."""
-        identical, self._identical = _on_host(self._identical), {}
+        identical, self._identical = to_host(self._identical), {}
         zeros, self._zeros = self._zeros, {}
-        pushes, self._pushes = _on_host(self._pushes), {}
+        pushes, self._pushes = to_host(self._pushes), {}
         pushed = [n for n, push in pushes.items() if push and n in self._parameters]
-        gains, self._gains = _on_host(self._gains), {}
-        drawn, self._drawn = _on_host(self._drawn), {}
+        gains, self._gains = to_host(self._gains), {}
+        drawn, self._drawn = to_host(self._drawn), {}
         pulls, self._pulls = self._pulls, []
-        idle = self._idle.settle(_on_host(self._idle.shares()))
+        idle = self._idle.settle(to_host(self._idle.shares()))
         return WeightNews(
             [layer.name for layer in self._vitals.layers if layer.has_gradient],
-            {name: bool(same) for name, same in identical.items()},
+            identical,
             gains,
-            {name: bool(flag) for name, flag in drawn.items()},
+            drawn,
             idle,
-            [name for name, zero in _on_host(zeros).items() if zero] if zeros else None,
+            [name for name, zero in to_host(zeros).items() if zero] if zeros else None,
             {n: str(self._parameters[n].dtype).removeprefix("torch.") for n in pushed},
             self._stepped,
             [float(pull) for pull in pulls],
@@ -367,16 +367,6 @@ class WeightInspection:
         self._idle = IdleUnits(self._known_idle)
         self._stepped = set(state_dict["stepped"])
         self._rated = {(place, i) for place, i in state_dict.get("rated", ())}
-
-
-def _on_host(flags: Mapping[str, Tensor]) -> dict[str, float]:
-    """Copy flags or figures to the host, with one transfer per device."""
-    found: dict[str, float] = {}
-    for device in {flag.device for flag in flags.values()}:
-        names = [name for name, flag in flags.items() if flag.device == device]
-        values = torch.stack([flags[name] for name in names]).tolist()
-        found |= zip(names, map(float, values), strict=True)
-    return {name: found[name] for name in flags}
 
 
 def parameters_of(optimizers: Iterable[Optimizer]) -> set[Tensor]:
