@@ -233,7 +233,7 @@ class Observation:
         self.detach()  # A step that calls `loss.backward()` itself was not looked at.
         self._batches.forget()
         self._gaps.close()
-        self._weights.count()
+        self._weights.untouched.count()
         if self._by_hand is not None:
             own = self._by_hand.close()
             outputs = own if own is not None and self._follows_one_loss else outputs

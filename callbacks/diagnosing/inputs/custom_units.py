@@ -5,7 +5,7 @@ import weakref
 import torch
 from torch import Tensor, nn
 
-from ..weights.anatomy import is_whole
+from ..weights.anatomy import is_torchs, is_whole
 from .first_calls import FirstCalls
 
 
@@ -46,7 +46,5 @@ class CustomUnits(FirstCalls):
 
 def is_custom_unit(module: nn.Module) -> bool:
     """Whether a module is somebody's own, without other modules in it, and has numbers to use."""
-    if type(module).__module__.startswith("torch.nn.") or next(module.children(), None) is not None:
-        return False
     own = (*module.parameters(recurse=False), *module.buffers(recurse=False))
-    return bool(own)
+    return bool(own) and not is_torchs(module) and next(module.children(), None) is None

@@ -14,10 +14,11 @@ from torch.nn.utils.rnn import PackedSequence
 from ....functional.precision import widest
 from ...monitoring.activations.compilation import eager_parts
 from ..vital_signs.signs import NAN, InputScale
-from ..weights.anatomy import is_composite, is_whole, matrix_of
+from ..weights.anatomy import is_composite, is_torchs, is_whole, matrix_of
 from .batch_norms import NormNews, NormProbe, is_batch_norm
 from .custom_units import CustomUnits, is_custom_unit
 from .feature_moments import FeatureMoments, Moments
+from .first_calls import FirstCalls
 from .hooks import Hooks
 from .recurrence import RepeatedCalls, SequenceProbe
 from .side_inputs import SideInputs
@@ -42,9 +43,7 @@ class BatchNews:
         norms: News of its BatchNorm layers.
         moments: Moments of the first layer's input features, for each new batch.
         batches: Number, and mean and standard deviation of all entries, of each new batch.
-        side_inputs: Inputs of later layers that were called for the first time.
-        custom_units: Outputs of custom modules that a layer takes, likewise.
-        time_axes: Time steps and sequences of layers that expect this order, likewise.
+        first_calls: What was measured once of later layers, by kind.
     """
 
     ran: list[str]
@@ -53,9 +52,7 @@ class BatchNews:
     norms: NormNews
     moments: list[Moments]
     batches: list[list[float]]
-    side_inputs: dict[str, list[float]]
-    custom_units: dict[str, list[float]]
-    time_axes: dict[str, list[float]]
+    first_calls: dict[str, dict[str, list[float]]]
 
 
 class FirstBatches:
@@ -85,6 +82,11 @@ class FirstBatches:
         self.number = 0
         self.norms, self.side_inputs = NormProbe(), SideInputs()
         self.custom_units, self.time_axes = CustomUnits(), TimeAxes()
+        self._first_calls: dict[str, FirstCalls] = {
+            "side_inputs": self.side_inputs,
+            "custom_units": self.custom_units,
+            "time_axes": self.time_axes,
+        }
         self.probe, self.repeated = SequenceProbe(), RepeatedCalls()
         self.ran: set[str] = set()
         self.follow: set[str] = set()
@@ -132,7 +134,6 @@ class FirstBatches:
     def _at_layer(self, name: str, part: nn.Module) -> Callable[[nn.Module, tuple[Any, ...]], None]:
         is_trained = any(p.requires_grad for p in part.parameters(recurse=False))
         is_layer = not is_composite(part)
-        is_torchs = type(part).__module__.startswith("torch.nn.")
 
         def look(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
             self.ran.add(name)
@@ -150,7 +151,7 @@ class FirstBatches:
             if self._fresh:
                 self._fresh = False
                 self.first = self.first or name
-                if name == self.first and (is_torchs or _may_be_multiplied(name, part, x)):
+                if name == self.first and (is_torchs(part) or _may_be_multiplied(name, part, x)):
                     self._keep(x.detach(), sizes or x.shape[:2], is_data=x.grad_fn is None)
             elif name != self.first and is_trained:
                 self.side_inputs.look(name, x)
@@ -208,9 +209,7 @@ class FirstBatches:
             self.norms.news(),
             [(n, mean.cpu(), squares.cpu(), far.cpu()) for n, mean, squares, far in moments],
             torch.stack(batches).tolist() if batches else [],
-            self.side_inputs.news(),
-            self.custom_units.news(),
-            self.time_axes.news(),
+            {kind: calls.news() for kind, calls in self._first_calls.items()},
         )
 
     def take(self, ranks: Sequence[BatchNews]) -> None:
@@ -219,9 +218,8 @@ class FirstBatches:
         self.follow.update(name for rank in ranks for name in rank.follow)
         self.first = next((rank.first for rank in ranks if rank.first), "")
         self.norms.take([rank.norms for rank in ranks])
-        self.side_inputs.take([rank.side_inputs for rank in ranks])
-        self.custom_units.take([rank.custom_units for rank in ranks])
-        self.time_axes.take([rank.time_axes for rank in ranks])
+        for kind, calls in self._first_calls.items():
+            calls.take([rank.first_calls[kind] for rank in ranks])
         # Batch by batch over the ranks, so that the order is the same whenever they are merged.
         for batch in zip_longest(*(rank.moments for rank in ranks)):
             for moments in filter(None, batch):
@@ -282,9 +280,7 @@ class FirstBatches:
             "is_data": self._is_data,
             "is_table": self._is_table,
             "norms": self.norms.state_dict(),
-            "side_inputs": dict(self.side_inputs.rows),
-            "custom_units": dict(self.custom_units.rows),
-            "time_axes": dict(self.time_axes.rows),
+            **{kind: dict(calls.rows) for kind, calls in self._first_calls.items()},
             "features": self._features.state_dict(),
             "batches": torch.tensor(self._batches, dtype=torch.float64),
             "recurrent": self.probe.layer,
@@ -293,19 +289,15 @@ class FirstBatches:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a saved state."""
-        self.ran, self.first = set(state_dict["ran"]), state_dict["first"]
-        self.follow = set(state_dict.get("follow", []))
+        self.ran, self.follow = set(state_dict["ran"]), set(state_dict["follow"])
+        self.first = state_dict["first"]
         self._rows, self._first_gap = state_dict["rows"], state_dict["first_gap"]
         self.norms.load_state_dict(state_dict["norms"])
-        self.side_inputs.rows = dict(state_dict["side_inputs"])
-        self.custom_units.rows = dict(state_dict["custom_units"])
-        self.time_axes.rows = dict(state_dict["time_axes"])
+        for kind, calls in self._first_calls.items():
+            calls.rows = dict(state_dict[kind])
         self._sizes = tuple(state_dict["sizes"])
-        self._is_data = state_dict.get("is_data", True)
-        self._is_table = state_dict.get("is_table", False)
-        self._features = FeatureMoments()
-        if "features" in state_dict:
-            self._features.load_state_dict(state_dict["features"])
+        self._is_data, self._is_table = state_dict["is_data"], state_dict["is_table"]
+        self._features.load_state_dict(state_dict["features"])
         self._batches = state_dict["batches"].tolist()
         self.has_news = self._features.joined is not None
         self.probe.layer = state_dict["recurrent"]

@@ -16,7 +16,7 @@ class Hooks:
         self._handles: list[RemovableHandle] = []
         self._error: Exception | None = None
 
-    def add(self, register: Callable[[Hook], RemovableHandle], look: Callable[..., None]) -> None:
+    def add(self, register: Callable[..., RemovableHandle], look: Callable[..., None]) -> None:
         """Hook a module.
 
         Args:

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from ....functional.devices import same_random_state
+from ..weights.anatomy import is_whole
 
 _MAX_SEQUENCES = 8
 _MIN_CALLS_IN_A_BATCH = 4
@@ -31,13 +31,11 @@ class SequenceProbe:
 
     def keep(self, name: str, rnn: nn.Module, x: object) -> None:
         """Keep a layer's input sequences, unless those of another layer are kept."""
-        if not isinstance(rnn, nn.RNNBase) or self.layer not in ("", name):
+        # A subclass may have other inputs and outputs, and have side effects.
+        if not isinstance(rnn, nn.RNNBase) or type(rnn).forward not in _FORWARD:
             return
-        if type(rnn).forward not in _FORWARD:
-            return  # A subclass may have other inputs and outputs, and have side effects.
-        if not isinstance(x, Tensor) or x.ndim != 3 or not x.is_floating_point():
-            return
-        if isinstance(x, DTensor) or any(isinstance(p, DTensor) for p in rnn.parameters()):
+        fits = is_whole(x) and x.ndim == 3 and x.is_floating_point()
+        if not fits or self.layer not in ("", name) or not all(map(is_whole, rnn.parameters())):
             return
         self.layer, self._rnn = name, rnn
         batch = 0 if rnn.batch_first else 1

@@ -37,12 +37,17 @@ def find_layers(module: nn.Module, optimizers: Iterable[Optimizer]) -> list[Laye
     return layers
 
 
+def is_torchs(module: nn.Module) -> bool:
+    """Whether a module's class is of `torch.nn`, and not somebody's own."""
+    return type(module).__module__.startswith("torch.nn.")
+
+
 def is_composite(module: nn.Module) -> bool:
     """Whether a custom module contains weight layers: its own weight may be applied after theirs.
 
     Its input is theirs; a position table of its own does not make it a layer.
     """
-    if type(module).__module__.startswith("torch.nn."):
+    if is_torchs(module):
         return False
     return any(part is not module and matrix_of(part) is not None for part in module.modules())
 
@@ -58,7 +63,7 @@ def bare_parameters(module: nn.Module) -> dict[str, Tensor]:
     """Return the parameters that custom modules own beside their layers: a temperature, a rate."""
     found: dict[str, Tensor] = {}
     for name, part in module.named_modules():
-        if not type(part).__module__.startswith("torch.nn."):
+        if not is_torchs(part):
             matrix = matrix_of(part)
             own = part.named_parameters(name, recurse=False)
             found |= {n: p for n, p in own if p is not matrix and is_whole(p)}
@@ -69,8 +74,7 @@ def own_matrices(module: nn.Module) -> dict[str, Tensor]:
     """Return the matrices outside torch's layers: those that custom modules multiply by, or add."""
     found: dict[str, Tensor] = {}
     for name, part in module.named_modules():
-        is_own = not type(part).__module__.startswith("torch.nn.")
-        if is_own or isinstance(part, (nn.ParameterDict, nn.ParameterList)):
+        if not is_torchs(part) or isinstance(part, (nn.ParameterDict, nn.ParameterList)):
             parameters = part.named_parameters(name, recurse=False)
             found |= {n: p for n, p in parameters if p.ndim == 2 and is_whole(p)}
     return found
@@ -119,13 +123,8 @@ def have_identical_units(weight: Tensor, *, sure: bool, gates: int = 1) -> Tenso
     return _are_identical(weight, gradient_of(weight), sure=sure, gates=gates)
 
 
-def are_one_many_times(matrix: Tensor) -> Tensor:
-    """The same for the rows or the columns of a custom module's matrix."""
-    return have_identical_units(matrix, sure=False) | have_identical_columns(matrix)
-
-
 def have_identical_columns(table: Tensor) -> Tensor:
-    """The same for the columns of an embedding that has two or more."""
+    """Whether all columns are the same, likewise, of a matrix that has two or more."""
     gradient = gradient_of(table)
     if table.ndim != 2 or gradient is None or gradient.layout != torch.strided:
         return torch.zeros((), dtype=torch.bool, device=table.device)
@@ -159,18 +158,6 @@ def weight_gain(weight: Tensor) -> Tensor:
         low, high = values.aminmax()
         side = max(len(weight), weight[0].numel())
         return torch.where(low == high, 0.0, values.std() * side**0.5)
-
-
-def gain_if_normed(weight: Tensor) -> Tensor:
-    """The same for a weight whose product is normalised, if at most 1: the norm undoes the rest."""
-    gain = weight_gain(weight)
-    return torch.where(gain > 1, NAN, gain)
-
-
-def gain_by_hand(weight: Tensor) -> Tensor:
-    """The same for a custom module's matrix, if over 1: smaller ones may be meant to grow."""
-    gain = weight_gain(weight)
-    return torch.where(gain > 1, gain, NAN)
 
 
 def are_waiting(weight: nn.Parameter) -> Tensor:

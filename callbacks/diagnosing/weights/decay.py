@@ -3,23 +3,15 @@
 import math
 
 import torch
-from torch import Tensor
-from torch.optim import (
-    ASGD,
-    SGD,
-    Adadelta,
-    Adagrad,
-    Adam,
-    Adamax,
-    NAdam,
-    Optimizer,
-    RAdam,
-    RMSprop,
-)
+from torch import Tensor, optim
+from torch.optim import Optimizer
 
 from .anatomy import is_whole
 
-_COUPLED = (ASGD, SGD, Adadelta, Adagrad, Adam, Adamax, NAdam, RAdam, RMSprop)
+_COUPLED = (
+    optim.ASGD, optim.SGD, optim.Adadelta, optim.Adagrad, optim.Adam, optim.Adamax, optim.NAdam,
+    optim.RAdam, optim.RMSprop,
+)  # fmt: skip
 
 
 def decay_pull(optimizer: Optimizer, scale: float, longest: float = math.nan) -> Tensor | None:

@@ -31,12 +31,11 @@ class UntrainedWeights:
 
     def look(self, weights: Mapping[str, Tensor]) -> None:
         """Inspect all weights that require no gradient."""
-        frozen = {
-            name: weight
+        self._first = {
+            name: (looks_drawn(weight), _head(weight).clone())
             for name, weight in weights.items()
             if not weight.requires_grad and _is_plain(weight)
         }
-        self._first = {n: (looks_drawn(w), _head(w).clone()) for n, w in frozen.items()}
 
     def look_again(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return which of them looked freshly initialised and have not moved; flags on devices."""

@@ -15,20 +15,17 @@ from ..transfer import to_host
 from ..vital_signs.signs import NAN
 from ..vital_signs.vitals import Vitals
 from .anatomy import (
-    are_one_many_times,
     are_waiting,
     bare_parameters,
     count_gates,
     embedding_tables,
     find_layers,
-    gain_by_hand,
-    gain_if_normed,
     gradient_of,
     have_identical_columns,
     have_identical_units,
+    is_torchs,
     is_whole,
     matrices_of,
-    matrix_of,
     own_matrices,
     weight_gain,
 )
@@ -40,6 +37,8 @@ from .untrained_weights import UntrainedWeights
 _INSPECTIONS_TO_BE_SURE = 4
 # Layers whose weights have a row for each unit.
 _BY_UNIT = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+# What is known of a layer is kept when all are found again.
+_LASTING = ("has_gradient", "identical_units", "weight_gain", "as_drawn")
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,7 @@ class WeightInspection:
     Attributes:
         multiplied: Parameters that are known to be the matrix of a product.
         normed: Matrices and kernels whose product is normalised.
+        untouched: Whether the weights change at all.
     """
 
     def __init__(self, vitals: Vitals) -> None:
@@ -87,27 +87,24 @@ class WeightInspection:
         self.multiplied: Set[Tensor] = frozenset()
         self.normed: Set[Tensor] = frozenset()
         self._known: Mapping[str, Mapping[str, Any]] = {}
-        self._known_idle: Mapping[str, Any] | None = None
         self._inspections = 0
         self._stepped: set[int] = set()
         self._rated: set[tuple[int, int]] = set()
-        self._all_rated: dict[int, int] = {}
-        self._weights: dict[str, Tensor | None] = {}
-        self._own: set[str] = set()
-        self._largest: dict[str, Tensor] = {}
-        self._gates: dict[str, int] = {}
+        self._weights: dict[str, Tensor] = {}
+        self._modules: dict[str, nn.Module] = {}
         self._tables: dict[str, Tensor] = {}
         self._bare: dict[str, Tensor] = {}
         self._matrices: dict[str, Tensor] = {}
         self._with_gradient: set[str] = set()
         self._parameters: dict[str, nn.Parameter] = {}
         self._strangers: set[Tensor] = set()
-        self._are_lazy, self._untouched = False, UntouchedWeights()
+        self.untouched = UntouchedWeights()
+        self._are_lazy = False
         self._identical: dict[str, Tensor] = {}
         self._gains: dict[str, Tensor] = {}
         self._untrained = UntrainedWeights()
         self._drawn: dict[str, Tensor] = {}
-        self._idle, self._by_unit = IdleUnits(), set[str]()
+        self._idle = IdleUnits()
         self._candidates: list[str] = []
         self._zeros: dict[str, Tensor] = {}
         self._pushes: dict[str, Tensor] = {}
@@ -117,34 +114,20 @@ class WeightInspection:
         """Find the layers, before the first batch."""
         layers = self._vitals.layers = find_layers(pl_module, trainer.optimizers)
         modules = dict(pl_module.named_modules())
-        self._weights = {layer.name: matrix_of(modules[layer.name]) for layer in layers}
-        self._own = {
-            n for n in self._weights if type(modules[n]).__module__.startswith("torch.nn.")
-        }
-        # Of a recurrent layer's several matrices, the largest is the most informative.
-        self._largest = {n: max(matrices_of(modules[n]), key=Tensor.numel) for n in self._own}
-        self._idle = IdleUnits(self._known_idle)
-        self._by_unit = {n for n in self._own if isinstance(modules[n], _BY_UNIT)}
-        self._gates = {layer.name: count_gates(modules[layer.name]) for layer in layers}
+        self._modules = {layer.name: modules[layer.name] for layer in layers}
+        self._weights = {name: matrices_of(part)[0] for name, part in self._modules.items()}
         self._tables, self._bare = embedding_tables(pl_module), bare_parameters(pl_module)
         self._matrices = own_matrices(pl_module)
         self._parameters = dict(pl_module.named_parameters())
         self._candidates = [n for n in self._vitals.waiting if n in self._parameters]
         for layer in layers:
-            known = self._known.get(layer.name, {})
-            layer.has_gradient = known.get("has_gradient", False)
-            layer.identical_units = known.get("identical_units", False)
-            layer.weight_gain = known.get("weight_gain", NAN)
-            layer.as_drawn = known.get("as_drawn", False)
+            for name, value in self._known.get(layer.name, {}).items():
+                setattr(layer, name, value)
         self._strangers = set[Tensor]()
         parameters = self._parameters.values()
         self._are_lazy = any(isinstance(p, nn.UninitializedParameter) for p in parameters)
         batches = batches_per_step(trainer, trainer.current_epoch)
-        self._untouched = UntouchedWeights(parameters, batches)
-
-    def count(self) -> None:
-        """Count a training batch."""
-        self._untouched.count()
+        self.untouched = UntouchedWeights(parameters, batches)
 
     def find_anew(self, trainer: Trainer, optimizers: Iterable[Optimizer]) -> bool:
         """Find the layers again if one was added, replaced or lazily initialised.
@@ -165,12 +148,11 @@ class WeightInspection:
         self._strangers = parameters_of(trainer.optimizers) - set(self._parameters.values())
         for layer in self._vitals.layers:
             old = before.get(layer.name)
-            same = old is not None and weights[layer.name] is self._weights[layer.name]
-            if old is None or not same:
+            if old is None or weights[layer.name] is not self._weights[layer.name]:
                 layer.has_gradient = True  # Assumed, as it was not observed.
             else:
-                layer.has_gradient, layer.identical_units = old.has_gradient, old.identical_units
-                layer.weight_gain, layer.as_drawn = old.weight_gain, old.as_drawn
+                for name in _LASTING:
+                    setattr(layer, name, getattr(old, name))
         return True
 
     def step(self, position: int, optimizer: Optimizer) -> None:
@@ -181,14 +163,10 @@ class WeightInspection:
             optimizer: The optimiser.
         """
         self._stepped.add(position)
-        groups = optimizer.param_groups
-        if self._all_rated.get(position) == len(groups):
-            return
-        # Reading a rate on a device would synchronise with it.
-        rated = [isinstance(g.get("lr"), Tensor) or g.get("lr") != 0 for g in groups]
-        self._rated |= {(position, i) for i, has_rate in enumerate(rated) if has_rate}
-        if all((position, i) in self._rated for i in range(len(groups))):
-            self._all_rated[position] = len(groups)
+        for place, group in enumerate(optimizer.param_groups):
+            # Reading a rate on a device would synchronise with it.
+            if isinstance(group.get("lr"), Tensor) or group.get("lr") != 0:
+                self._rated.add((position, place))
 
     def weigh_decay(self, trainer: Trainer, optimizer: Optimizer) -> None:
         """Measure how much of one of the first steps is weight decay."""
@@ -198,41 +176,58 @@ class WeightInspection:
     def inspect_gradients(self) -> None:
         """Record which layers have gradients, and at first what should differ but does not."""
         for layer in self._vitals.layers:
-            weight = self._weights[layer.name]
-            layer.has_gradient |= weight is not None and gradient_of(weight) is not None
+            layer.has_gradient |= gradient_of(self._weights[layer.name]) is not None
         for others in (self._tables, self._bare):
             self._with_gradient.update(n for n, p in others.items() if gradient_of(p) is not None)
-        is_sure = self._inspections == _INSPECTIONS_TO_BE_SURE
-        if is_sure or self._inspections == 0:
-            self._identical = {
-                name: have_identical_units(weight, sure=is_sure, gates=self._gates[name])
-                for name, weight in self._weights.items()
-                if weight is not None and gradient_of(weight) is not None
-            }
-            self._identical |= {n: have_identical_columns(p) for n, p in self._tables.items()}
-        if self._inspections == 0:
-            multiplied = {n: p for n, p in self._matrices.items() if p in self.multiplied}
-            self._identical |= {n: are_one_many_times(p) for n, p in multiplied.items()}
-        self._idle.look(self._weights_of(self._by_unit))
-        if self._inspections == 0:
-            weights = self._weights_of(self._own)
-            trained = [layer.name for layer in self._vitals.layers if layer.trained]
-            self._gains = {
-                n: (gain_if_normed if weights[n] in self.normed else weight_gain)(weights[n])
-                for n in trained
-                if n in weights
-            }
-            others = self._weights_of(self._weights.keys() - self._own)
-            by_hand = [n for n in trained if others.get(n) in self.multiplied]
-            self._gains |= {n: gain_by_hand(others[n]) for n in by_hand}
-            self.multiplied = self.normed = frozenset()
-            self._untrained.look(self._largest)
+        is_first, is_sure = self._inspections == 0, self._inspections == _INSPECTIONS_TO_BE_SURE
+        if is_first or is_sure:
+            self._compare_units(is_sure=is_sure)
+        if is_first:
+            self._measure_gains()
+            self._untrained.look(self._largest())
         if is_sure:
-            self._drawn = self._untrained.look_again(self._largest)
+            self._drawn = self._untrained.look_again(self._largest())
             self._candidates = [n for n, p in self._parameters.items() if p.ndim > 1]
+        own = {name: part for name, part in self._modules.items() if is_torchs(part)}
+        by_unit = (name for name, part in own.items() if isinstance(part, _BY_UNIT))
+        self._idle.look({name: self._weights[name] for name in by_unit})
         self._zeros = {name: are_waiting(self._parameters[name]) for name in self._candidates}
         self._look_for_pushes()
         self._inspections += 1
+
+    def _compare_units(self, *, is_sure: bool) -> None:
+        """Find layers, embeddings and matrices whose units or columns are identical."""
+        self._identical = {
+            name: have_identical_units(w, sure=is_sure, gates=count_gates(self._modules[name]))
+            for name, w in self._weights.items()
+            if gradient_of(w) is not None
+        }
+        self._identical |= {n: have_identical_columns(p) for n, p in self._tables.items()}
+        if not is_sure:
+            self._identical |= {
+                name: have_identical_units(p, sure=False) | have_identical_columns(p)
+                for name, p in self._matrices.items()
+                if p in self.multiplied
+            }
+
+    def _measure_gains(self) -> None:
+        """Measure the initial weights of the trained layers."""
+        for layer in self._vitals.layers:
+            weight, of_torch = self._weights[layer.name], is_torchs(self._modules[layer.name])
+            if not layer.trained or not (of_torch or weight in self.multiplied):
+                continue
+            gain = weight_gain(weight)
+            if not of_torch:  # Small ones may be meant to grow.
+                gain = gain.where(gain > 1, NAN)
+            elif weight in self.normed:  # The norm undoes the rest.
+                gain = gain.where(gain <= 1, NAN)
+            self._gains[layer.name] = gain
+        self.multiplied = self.normed = frozenset()
+
+    def _largest(self) -> dict[str, Tensor]:
+        """Return each layer's largest matrix, of a recurrent layer's several the one that tells."""
+        own = {n: part for n, part in self._modules.items() if is_torchs(part)}
+        return {n: max(matrices_of(part), key=Tensor.numel) for n, part in own.items()}
 
     def _look_for_pushes(self) -> None:
         """Find nonzero gradients of parameters outside the layers, unless already known."""
@@ -244,10 +239,6 @@ class WeightInspection:
                 push = gradient.any()
                 known = self._pushes.get(name)
                 self._pushes[name] = push if known is None else known | push
-
-    def _weights_of(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """Return the weights of those layers that have one."""
-        return {n: w for n in names if (w := self._weights[n]) is not None}
 
     def news(self) -> WeightNews:
         """Return what this rank has observed since the last call."""
@@ -319,12 +310,12 @@ class WeightInspection:
             layer.ran, layer.follows = layer.name in ran, layer.name in follow
             # A layer that was frozen at first may have been unfrozen.
             weight = self._weights[layer.name]
-            layer.trained = weight is not None and weight.requires_grad
+            layer.trained = weight.requires_grad
             layer.optimized = weight in optimized
             layer.stepped = weight in moved or not layer.optimized
             layer.rated = weight in rated or not layer.optimized
         reached = self._with_gradient or any(layer.has_gradient for layer in self._vitals.layers)
-        self._vitals.untouched = self._untouched.batches()
+        self._vitals.untouched = self.untouched.batches()
         self._vitals.steps_are_made = bool(self._stepped)
         self._vitals.has_gradients = bool(reached)
         called = [layer for layer in self._vitals.layers if layer.ran]
@@ -343,12 +334,7 @@ class WeightInspection:
     def state_dict(self) -> dict[str, Any]:
         """Return what was observed so far."""
         layers = {
-            layer.name: {
-                "has_gradient": layer.has_gradient,
-                "identical_units": layer.identical_units,
-                "weight_gain": layer.weight_gain,
-                "as_drawn": layer.as_drawn,
-            }
+            layer.name: {name: getattr(layer, name) for name in _LASTING}
             for layer in self._vitals.layers
         }
         return {
@@ -363,10 +349,9 @@ class WeightInspection:
         """Continue from a saved state with the next `begin`."""
         self._known = state_dict["layers"]
         self._inspections = state_dict["inspections"]
-        self._known_idle = state_dict.get("idle")
-        self._idle = IdleUnits(self._known_idle)
+        self._idle = IdleUnits(state_dict["idle"])
         self._stepped = set(state_dict["stepped"])
-        self._rated = {(place, i) for place, i in state_dict.get("rated", ())}
+        self._rated = {(position, place) for position, place in state_dict["rated"]}
 
 
 def parameters_of(optimizers: Iterable[Optimizer]) -> set[Tensor]:
