@@ -23,17 +23,16 @@ _LOSSES = {
     "SmoothL1Loss": "huber",
     "HuberLoss": "huber",
 }
-# Operations that change shape, type or place but no values; the last one is a module's backward
-# hook.
-PASS = {
-    "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze", "Unsqueeze", "Select", "Slice",
-    "Permute", "Transpose", "T", "ToCopy", "Alias", "Clone", "Expand", "AsStrided", "Split", "Cat",
-    "Index", "Gather", "IndexSelect", "Unbind", "Stack", "Flip", "BackwardHookFunction",
-}  # fmt: skip
-# Of those, the ones that keep every entry: mixed precision converts a prediction for each loss.
+# Operations that keep every entry: mixed precision converts a prediction for each loss.
 _KEEPS_ALL = {
     "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze", "Unsqueeze", "Permute",
-    "Transpose", "T", "ToCopy", "Alias", "BackwardHookFunction",
+    "Transpose", "T", "ToCopy", "Alias",
+    "BackwardHookFunction",  # A module's backward hook.
+}  # fmt: skip
+# Those that may drop or repeat some, but change no values.
+PASS = _KEEPS_ALL | {
+    "Select", "Slice", "Clone", "Expand", "AsStrided", "Split", "Cat", "Index", "Gather",
+    "IndexSelect", "Unbind", "Stack", "Flip",
 }  # fmt: skip
 _OUTPUTS = {
     "Softmax": "softmax",
@@ -49,10 +48,7 @@ _OUTPUTS = {
     "Softplus": "softplus",
     "Exp": "exp",
 }
-_SUMS = {
-    "Mean", "Sum", "Add", "Sub", "Neg", "View", "UnsafeView", "Reshape", "ReshapeAlias", "Squeeze",
-    "Unsqueeze", "Permute", "Transpose", "T", "ToCopy", "Alias", "Clone",
-}  # fmt: skip
+_SUMS = _KEEPS_ALL | {"Mean", "Sum", "Add", "Sub", "Neg", "Clone"}
 # A small constant is often added to chances before their logarithm, or they are bounded.
 SMALL_CHANGES = ("Add", "Clamp", "ClampMin", "ClampMax")
 # Products with a matrix or a kernel.
@@ -136,22 +132,28 @@ def find_loss_calls(loss: Tensor, *, signs: bool = True) -> list[LossCall]:
         The losses, nearest first; empty if none is known.
     """
     calls = []
-    alone = terms_are_alone(loss)
+    is_alone = terms_are_alone(loss)
     for node, ascends in loss_nodes(loss, signs=signs):
         kind, source = _LOSSES[base_name(node)], node.next_functions[0]
         if kind == "nll" and _is_over_classes(source[0], inner := past_shapes(source[0])):
             kind, source = "cross_entropy", inner.next_functions[0]
-        prediction, target = node._saved_self.detach(), node._saved_target.detach()
         # In a binary cross-entropy, `weight` is by sample and `pos_weight` by class.
-        weight = getattr(node, f"_saved_{'pos_weight' if kind == 'bce_logits' else 'weight'}", None)
-        reduction = node._saved_reduction
-        calls.append(
-            LossCall(
-                kind, prediction, target, output_of(source[0]), ascends, weight, reduction, alone,
-                _ignored_by(node), _origin(source), measure=_measure_of(node),
-                weighed=reduction == 0 and not _adds_up(loss, node),
-            )
-        )  # fmt: skip
+        weight = "pos_weight" if kind == "bce_logits" else "weight"
+        call = LossCall(
+            kind,
+            prediction=node._saved_self.detach(),
+            target=node._saved_target.detach(),
+            output=output_of(source[0]),
+            ascends=ascends,
+            weight=getattr(node, f"_saved_{weight}", None),
+            reduction=node._saved_reduction,
+            is_alone=is_alone,
+            ignored=_ignored_by(node),
+            source=_origin(source),
+            weighed=node._saved_reduction == 0 and not _adds_up(loss, node),
+            measure=_measure_of(node),
+        )
+        calls.append(call)
     return calls
 
 

@@ -119,6 +119,9 @@ class LossRecord:
             inputs: The first layer's input, if known.
             batch: The batch, in which the targets may be found.
         """
+        if not has_graph(loss):
+            self._has_unread = True
+            return
         # Signs, and the description of a loss that cannot be read, come from the first inspection
         # alone: they may have to wait for the device.
         is_first, self._has_looked = not self._has_looked, True
@@ -147,8 +150,6 @@ class LossRecord:
         self, loss: Tensor, outputs: Mapping[Any, Tensor], batch: Any, *, signs: bool
     ) -> list[LossCall]:
         """Find the losses that can be read; none if a reading would use real parts alone."""
-        if not has_graph(loss):
-            return []
         calls = (
             find_loss_calls(loss, signs=signs)
             or find_errors(loss, outputs)
@@ -168,7 +169,7 @@ class LossRecord:
 
     def _describe_unread(self, loss: Tensor, batch: Any, inputs: Tensor | None) -> None:
         """Describe a loss whose batches cannot be read."""
-        objective = describe_special(loss, batch, inputs) if has_graph(loss) else None
+        objective = describe_special(loss, batch, inputs)
         self._described = None if objective is None else (objective, None)
 
     def _describe(self, loss: Tensor, call: LossCall, calls: int, inputs: Tensor | None) -> None:
@@ -251,11 +252,6 @@ class LossRecord:
             objective.constant_loss = math.nan
         objective.of_positions |= objective.counts_are_of_positions()
 
-    def settle(self) -> None:
-        """Merge and judge what this rank has collected, if it is the only one."""
-        self.take([self.news()])
-        self.judge()
-
     @property
     def target_means(self) -> list[float]:
         """Mean of each of the first thousand columns of a regression's targets."""
@@ -287,7 +283,7 @@ class LossRecord:
         self.objective = Objective(**state_dict["objective"])
         self._looks, self._fresh = state_dict["looks"], list(state_dict["fresh"])
         self._targets.load_state_dict(state_dict)
-        self.validation.sums = state_dict.get("validated")
+        self.validation.sums = state_dict["validated"]
 
 
 def _of_plain_tensors(call: LossCall) -> LossCall:
@@ -346,8 +342,8 @@ def _means(ranks: Sequence[list[float]]) -> list[float]:
 def _span(
     rows: list[dict[str, float]], name: str, known: tuple[float, float] = (math.nan, math.nan)
 ) -> tuple[float, float]:
-    """Return the range so far, which broken batches may lack."""
-    spans = [(row[f"{name}_min"], row[f"{name}_max"]) for row in rows]
+    """Return the range so far; rows of an earlier release may lack it, as may broken batches."""
+    spans = [(row.get(f"{name}_min", math.nan), row.get(f"{name}_max", math.nan)) for row in rows]
     finite = [span for span in (*spans, known) if all(map(math.isfinite, span))]
     if not finite:
         return known

@@ -30,7 +30,6 @@ class LossesByHand:
         self._losses: list[Tensor] = []
         self._divisor = 0.0
         self._passes = self._passes_of_step = 0
-        self._has_stepped = False
 
     def look(self, loss: Tensor, scale: Tensor | float) -> None:
         """Record a loss that is about to be differentiated, with its scale divided out."""
@@ -56,8 +55,8 @@ class LossesByHand:
         self._stepped.add(optimizer)
         if self._optimizers > 1 and not self._losses:
             self.set_apart()  # This one's loss was not seen.
-        if not self._has_stepped:
-            self._has_stepped, self._passes_of_step = True, self._passes
+        if not self._passes_of_step:
+            self._passes_of_step = self._passes
 
     def close(self) -> Tensor | None:
         """End a batch, and return the mean of its losses; None if it had none."""

@@ -11,16 +11,15 @@ _WANT_LOGITS = ("cross_entropy", "bce_logits")
 
 
 class SideLosses:
-    """Record which outputs such losses get, on each rank and then over all ranks.
-
-    Attributes:
-        found: Kind and output function of each loss that expects logits and gets the output of a
-            function, sorted.
-    """
+    """Record which outputs such losses get, on each rank and then over all ranks."""
 
     def __init__(self) -> None:
-        self.found: list[tuple[str, str]] = []
         self._seen: set[tuple[str, str]] = set()
+
+    @property
+    def found(self) -> list[tuple[str, str]]:
+        """Kind and output function of each one that wants logits and gets a function's output."""
+        return sorted(self._seen)
 
     def look(self, loss: Tensor, *, first_is_read: bool) -> None:
         """Inspect a loss that is about to be differentiated.
@@ -36,8 +35,8 @@ class SideLosses:
 
     def news(self) -> list[tuple[str, str]]:
         """Return what this rank has found."""
-        return sorted(self._seen)
+        return self.found
 
     def take(self, ranks: Sequence[Iterable[tuple[str, str]]]) -> None:
         """Merge what all ranks have found."""
-        self.found = sorted({*self.found, *(pair for rank in ranks for pair in rank)})
+        self._seen.update(*ranks)

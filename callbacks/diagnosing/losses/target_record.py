@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -71,17 +72,10 @@ class TargetRecord:
 
     def _forget_old_predictions(self, half: int) -> None:
         """Keep the latest ones; of the last half, as many as it takes to see rare classes."""
-        self._predicted, self._samples = self._predicted[-half:], self._samples[-half:]
-        if len(self._predicted) <= _MIN_LOOKS_KEPT:
-            return
-        sizes = [float(predicted.sum()) for predicted in self._predicted]
-        left, first = sum(sizes), 0
-        while (
-            len(sizes) - first > _MIN_LOOKS_KEPT
-            and left - sizes[first] > _SAMPLES_TO_SEE_RARE_CLASSES
-        ):
-            left, first = left - sizes[first], first + 1
-        self._predicted, self._samples = self._predicted[first:], self._samples[first:]
+        samples = accumulate(float(predicted.sum()) for predicted in reversed(self._predicted))
+        enough = 1 + sum(count <= _SAMPLES_TO_SEE_RARE_CLASSES for count in samples)
+        kept = min(half, max(_MIN_LOOKS_KEPT, enough))
+        self._predicted, self._samples = self._predicted[-kept:], self._samples[-kept:]
 
     def _describe_classes(self, objective: Objective, targets: Tensor) -> None:
         weighted = targets * self._weights_of(targets)
@@ -134,11 +128,8 @@ class TargetRecord:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore a state."""
-        self._samples = list(state_dict.get("samples", []))
-        # States of an earlier version lack the numbers of samples.
-        self._predicted = list(state_dict["predicted"]) if self._samples else []
-        self._constant = list(state_dict["constant"])
-        self._placed = list(state_dict.get("placed", [0.0, 0.0]))
+        self._predicted, self._samples = list(state_dict["predicted"]), list(state_dict["samples"])
+        self._constant, self._placed = list(state_dict["constant"]), list(state_dict["placed"])
         self._targets, self.weight = state_dict["targets"], state_dict["weight"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..inputs.batch_tensors import is_plain, tensors_of
+from ..inputs.batch_tensors import are_same, is_plain, tensors_of
 from .loss_reading import moments_of
 
 
@@ -30,13 +30,9 @@ class ValidationTargets:
 
     def find(self, target: Tensor, batch: Any) -> None:
         """Find which of a training batch's tensors the targets are; may wait for the device."""
-        if not is_plain(target) or not target.ndim:
+        if not target.ndim:
             return
-        alike = (
-            place
-            for place, given in enumerate(tensors_of(batch))
-            if is_plain(given) and given.numel() == target.numel() and _is_same(target, given)
-        )
+        alike = (n for n, given in enumerate(tensors_of(batch)) if are_same(target, given))
         self._place = next(alike, -1)
         self._columns = target.numel() // len(target) if len(target) else 0
 
@@ -78,12 +74,3 @@ class ValidationTargets:
         count, total, squares = self.sums.view(3, -1)
         center = torch.tensor(means, dtype=torch.float64)
         return float((squares / count - 2 * center * total / count + center**2).mean())
-
-
-def _is_same(target: Tensor, given: Tensor) -> bool:
-    in_order = target.is_contiguous() and given.is_contiguous()
-    if in_order and target.data_ptr() == given.data_ptr():
-        return True
-    if target.device != given.device:
-        return False
-    return torch.equal(target.detach().reshape(-1).float(), given.detach().reshape(-1).float())

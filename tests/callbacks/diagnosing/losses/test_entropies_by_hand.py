@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.losses import settle
 from torch import nn
 
 from torchvitals.callbacks.diagnosing.losses.entropies_by_hand import are_labels, find_entropies
@@ -58,7 +59,7 @@ def test_of_classes(name, target):
     assert call.reduction == (2 if name == "their sum" else 1)
     record = LossRecord()
     record.look(OF_CLASSES[name](z, target), 1.0, batch=(torch.rand(SAMPLES, 3), target))
-    record.settle()
+    settle(record)
     expected = F.cross_entropy(z, target).item()
     assert record.curves["data_losses"] == [pytest.approx(expected, rel=1e-5)]
     right = (z.argmax(1) == target.argmax(1)).float().mean().item()
@@ -91,7 +92,7 @@ def test_of_picked_classes(name):
     z = logits()
     record = LossRecord()
     record.look(OF_PICKED[name](z), 1.0, batch=(torch.rand(SAMPLES, 3), LABELS.int()))
-    record.settle()
+    settle(record)
     assert (record.objective.kind, record.objective.output) == ("cross_entropy", None)
     assert record.curves["data_losses"] == [
         pytest.approx(F.cross_entropy(z, LABELS).item(), rel=1e-5)
@@ -120,7 +121,7 @@ def test_of_labels(name):
     assert call.output == (None if logits_given else "sigmoid")
     record = LossRecord()
     record.look(OF_LABELS[name](z, SEVERAL), 1.0)
-    record.settle()
+    settle(record)
     expected = F.binary_cross_entropy_with_logits(z, SEVERAL).item()
     assert record.curves["data_losses"] == [pytest.approx(expected, rel=1e-5)]
     assert record.objective.positives == pytest.approx(float(SEVERAL.sum(1).mean()))
@@ -131,7 +132,7 @@ def test_chances_that_are_none_and_sure_ones_are_no_error(logit):
     chances = (logits() * torch.tensor(logit)).sigmoid()
     record = LossRecord()
     record.look(entropy(chances, SEVERAL), 1.0)
-    record.settle()
+    settle(record)
     assert record.objective.kind == "bce"
     # Sure of the wrong label, torch's own loss is 100.
     sure = [] if logit != logit else [F.binary_cross_entropy(chances, SEVERAL).item()]
@@ -183,7 +184,7 @@ def test_actions_that_a_policy_has_drawn_are_no_labels():
     logarithms, record = logits().log_softmax(1), LossRecord()
     drawn = torch.multinomial(logarithms.exp().detach(), 1)
     record.look(-7.0 * logarithms.gather(1, drawn).mean(), 1.0, batch=(torch.rand(SAMPLES, 3),))
-    record.settle()
+    settle(record)
     assert record.objective.kind is None
     assert record.curves["data_losses"] == record.curves["penalty_shares"] == []
 
@@ -207,7 +208,7 @@ def test_shares_of_classes_are_labels_only_where_they_are_given(target, batch, r
     for seed in range(2):
         torch.manual_seed(seed)
         record.look(F.cross_entropy(logits(), target), 1.0, batch=batch)
-    record.settle()
+    settle(record)
     assert len(record.curves["data_losses"]) == (2 if read else 0)
 
 
@@ -217,7 +218,7 @@ def test_weighted_labels_are_no_labels(yes, no):
     p, record = logits().sigmoid(), LossRecord()
     loss = -(yes * SEVERAL * p.log() + no * (1 - SEVERAL) * (1 - p).log()).mean()
     record.look(loss, 1.0, batch=(SEVERAL,))
-    record.settle()
+    settle(record)
     assert record.curves["data_losses"] == []
     assert record.objective.kind is None
 
@@ -225,5 +226,5 @@ def test_weighted_labels_are_no_labels(yes, no):
 def test_soft_labels_are_labels():
     record = LossRecord()
     record.look(entropy(logits().sigmoid(), SHARES), 1.0)
-    record.settle()
+    settle(record)
     assert len(record.curves["data_losses"]) == 1

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.losses import settle
 from sklearn.metrics import accuracy_score, log_loss
 
 from torchvitals.callbacks.diagnosing.losses.loss_record import LossRecord
@@ -16,7 +17,7 @@ def record(loss, factor=1.0):
     found = LossRecord()
     found.look(loss, factor)
     found.add(loss, factor)
-    found.settle()
+    settle(found)
     return found
 
 
@@ -67,7 +68,7 @@ def test_complex_numbers_are_not_read_as_their_real_parts(loss):
     value = loss(out, torch.randn(8, 3, dtype=torch.cfloat))
     found.look(value, 1.0, {out.grad_fn: out.detach()})
     found.add(value, 1.0)
-    found.settle()
+    settle(found)
     assert not found.curves["data_losses"]
     assert found.losses == pytest.approx([value.item()])
 
@@ -123,7 +124,7 @@ def test_of_tasks_that_alternate_the_first_is_read(first, other):
     for task in (first, other, first, other):
         found.look(task(), 1.0)
         found.add(task(), 1.0)
-        found.settle()
+        settle(found)
     alone = record(first())
     assert set(found.curves["data_losses"]) == set(alone.curves["data_losses"])
     assert found.objective.constant_loss == pytest.approx(alone.objective.constant_loss)
@@ -142,7 +143,7 @@ def test_weights_of_other_classes_tell_nothing():
     for number in (4, 3):
         loss = F.cross_entropy(logits(columns=number), classes(number=3), torch.ones(number))
         found.look(loss, 1.0)
-        found.settle()
+        settle(found)
     assert math.isnan(found.objective.constant_loss)
 
 
@@ -244,14 +245,14 @@ X = torch.rand(8, 3, generator=torch.Generator().manual_seed(1))
 def test_targets_that_are_the_inputs(target, inputs, same):
     found = LossRecord()
     found.look(F.mse_loss(logits(8, 3), target), 1.0, inputs=inputs)
-    found.settle()
+    settle(found)
     assert found.objective.of_inputs is same
 
 
 def test_targets_of_a_loss_by_hand_that_are_the_inputs():
     found, out = LossRecord(), logits(8, 3)
     found.look((out - X).square().mean(), 1.0, {out.grad_fn: out.detach()}, X)
-    found.settle()
+    settle(found)
     assert found.objective.of_inputs
 
 
@@ -260,7 +261,7 @@ def test_constant_over_several_batches():
     targets = [torch.randn(8, 1) + i for i in range(5)]
     for i, target in enumerate(targets):
         found.look(F.mse_loss(logits(8, 1, i), target), 1.0)
-    found.settle()
+    settle(found)
     assert found.objective.constant_loss == pytest.approx(torch.cat(targets).numpy().var(), 1e-5)
     assert len(found.curves["data_losses"]) == 5
 
@@ -330,7 +331,7 @@ def test_what_a_constant_reaches_by_a_loss_that_is_easy_on_outliers(kind):
         found.look(loss, 1.0)
         found.add(loss, 1.0)
         target.append(y)
-    found.settle()
+    settle(found)
     sizes = 32 if kind == "sum" else 1
     assert found.curves["data_losses"] == pytest.approx(
         [loss / sizes for loss in found.losses], rel=1e-5
@@ -350,7 +351,7 @@ def test_absolute_errors_are_held_against_the_median():
     loss = F.l1_loss(out, y)
     found.look(loss, 1.0, {out.grad_fn: out.detach()})
     found.add(loss, 1.0)
-    found.settle()
+    settle(found)
     assert found.curves["data_losses"] == pytest.approx(found.losses, rel=1e-5)
     assert found.objective.own_units
     expected = float((y - y.median()).abs().mean())
@@ -370,7 +371,7 @@ def test_targets_that_a_network_comes_to_have_a_part_in(part, own):
         x = torch.rand(16)
         target = reward + part * look * torch.rand(16)
         record.look(F.mse_loss(weight * x, target), 1.0, batch={"x": x, "reward": reward})
-        record.settle()
+        settle(record)
         assert record.objective.of_batch is (own or look == 0)
     again = LossRecord()
     again.load_state_dict(record.state_dict())
@@ -382,7 +383,7 @@ def test_by_how_much_targets_lie_beyond_the_outermost_predictions():
     x = torch.tensor([0.0, 0.01, 0.5, 0.99, 1.0])
     target = torch.tensor([-2.0, 0.0, 9.0, 3.0, 5.0])
     record.look(F.mse_loss(weight * x, target), 1.0)
-    record.settle()
+    settle(record)
     assert (record.curves["predicted_min"], record.curves["predicted_max"]) == ([0.0], [1.0])
     assert record.curves["missed_below"] == [pytest.approx((2.0 + 0.01) / 2)]
     assert record.curves["missed_above"] == [pytest.approx((2.01 + 4.0) / 2)]
@@ -395,7 +396,7 @@ def test_what_a_loss_has_beside_the_data():
     weight, record = torch.tensor(1.0, requires_grad=True), LossRecord()
     for _ in range(3):
         record.look(F.mse_loss(weight * torch.ones(2), torch.zeros(2)) + 4 * weight**2, 1.0)
-    record.settle()
+    settle(record)
     assert record.curves["other_terms"] == [4.0] * 3
 
 
@@ -415,7 +416,7 @@ def test_it_goes_on_from_a_checkpoint_as_if_it_had_seen_all(kind):
             value = loss(logits(seed=seed), target)
             record.look(value, 1.0)
             record.add(value, 1.0)
-            record.settle()
+            settle(record)
     assert len(whole.curves["data_losses"]) == 4
     assert repr(resumed.state_dict()) == repr(whole.state_dict())
 
@@ -425,7 +426,7 @@ def test_what_one_number_for_all_places_has(offset):
     weight, record = torch.tensor(1.0, requires_grad=True), LossRecord()
     target = offset + torch.rand(6, 4)
     record.look(F.mse_loss(weight * torch.zeros(6, 4), target), 1.0)
-    record.settle()
+    settle(record)
     # Of what is from 0 to 1 a network may say 0 at first, and else the mean.
     expected = target.var(correction=0) if offset else target.square().mean()
     assert record.objective.flat_loss == pytest.approx(float(expected), rel=1e-4)
@@ -444,10 +445,10 @@ def test_a_picture_with_nothing_in_it_to_find(loss):
     record = LossRecord()
     for _ in range(2):
         record.look(loss(torch.zeros(0, 4, requires_grad=True) * 2), 1.0)
-        record.settle()
+        settle(record)
     assert record.curves["data_losses"] == []
     record.look(F.mse_loss(torch.ones(3, requires_grad=True) * 2, torch.zeros(3)), 1.0)
-    record.settle()
+    settle(record)
     assert record.curves["data_losses"] == [4.0]
 
 
@@ -547,7 +548,7 @@ def test_binary_pictures_are_held_against_the_picture_of_their_means():
     for _ in range(40):
         pictures = torch.bernoulli(chances.expand(64, 1, 6, 5), generator=generator)
         found.look(F.binary_cross_entropy_with_logits(out * 1.0, pictures), 1.0)
-        found.settle()
+        settle(found)
     p = chances.numpy().astype(float)
     expected = -(p * np.log(p) + (1 - p) * np.log(1 - p)).mean()
     assert found.objective.placed_loss == pytest.approx(expected, rel=0.01)
@@ -555,7 +556,7 @@ def test_binary_pictures_are_held_against_the_picture_of_their_means():
     resumed = LossRecord()
     resumed.load_state_dict(found.state_dict())
     resumed.look(F.binary_cross_entropy_with_logits(out * 1.0, pictures), 1.0)
-    resumed.settle()
+    settle(resumed)
     assert resumed.objective.placed_loss == pytest.approx(expected, rel=0.01)
 
 

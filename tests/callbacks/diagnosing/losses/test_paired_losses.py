@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.losses import settle
 from torch import nn
 
 from torchvitals.callbacks.diagnosing.losses.loss_record import LossRecord
@@ -79,7 +80,7 @@ def test_a_constant_reaches_the_logarithm_of_two_and_a_penalty_is_told_apart():
         record.look(pairs + penalty, 1.0)
         right = float((one > other).float().mean())
         share = float((penalty / (pairs + penalty)).detach())
-    record.settle()
+    settle(record)
     assert record.objective.task == "binary"
     assert record.objective.constant_loss == pytest.approx(math.log(2))
     assert record.curves["data_losses"] == pytest.approx([float(pairs.detach())] * 3)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from helpers.losses import settle
 from helpers.vital_signs import FLAT, SMALL, found, record, vitals
 
 from torchvitals.callbacks import Problem as P
@@ -59,13 +60,13 @@ def test_the_range_of_predictions_is_that_of_all_batches():
     records = LossRecord()
     for x in batches:
         records.look(torch.nn.functional.mse_loss(weight * x, torch.ones(2)), 1.0)
-        records.settle()
+        settle(records)
     assert records.objective.predicted_range == (-2.0, 3.0)
     again = LossRecord()
     again.load_state_dict(records.state_dict())
     for x in (batches[0], torch.tensor([math.nan, 0.3])):
         again.look(torch.nn.functional.mse_loss(weight * x, torch.ones(2)), 1.0)
-        again.settle()
+        settle(again)
         assert again.objective.predicted_range == (-2.0, 3.0)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.losses import settle
 from helpers.vital_signs import FLAT, SMALL, found, record, vitals
 
 from torchvitals.callbacks import Problem as P
@@ -190,7 +191,7 @@ def looked_at(*losses):
     for loss in losses:
         record.look(loss, 1.0)
         record.add(loss, 1.0)
-    record.settle()
+    settle(record)
     return record.objective
 
 
@@ -259,7 +260,7 @@ def test_places_stay_places_after_a_last_batch_of_fewer():
     record = LossRecord()
     for loss in (contrast(16), contrast(9)):
         record.look(loss, 1.0)
-        record.settle()
+        settle(record)
     assert record.objective.of_positions
 
 
