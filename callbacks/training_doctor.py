@@ -31,7 +31,14 @@ from .diagnosing.vital_signs.vitals import Vitals
 from .diagnosis import Diagnosis
 from .gradient_norm_monitor import GradientNormMonitor
 from .monitoring.evaluated_checkpoint import keep_record_of_fit
-from .monitoring.guard import SideWork, attempt, clean_up, switch_off_on_error, text_of
+from .monitoring.guard import (
+    SideWork,
+    attempt,
+    clean_up,
+    switch_off_on_error,
+    text_of,
+    warn_on_rank_zero,
+)
 from .monitoring.layers import refuse_flattening
 from .monitoring.recording import loggers
 from .monitoring.recording.last_fit import LastFit
@@ -471,14 +478,12 @@ class TrainingDoctor(Callback):
                 self._judge_sanity_check(trainer, pl_module)
             elif is_alone:
                 self._report(trainer)
-            self._conclude(trainer)
+            attempt(
+                self, conclude, trainer, self.diagnoses, self._side_work,
+                verbose=self.verbose, folder=self._journal.run_folder,
+            )  # fmt: skip
             step = loggers.steps_done(trainer)
             clean_up(self, self._journal.end, step, error, failed=self.failed)
-
-    def _conclude(self, trainer: Trainer) -> None:
-        side_work, verbose, folder = self._side_work, self.verbose, self._journal.run_folder
-        standing = self.diagnoses
-        attempt(self, conclude, trainer, standing, side_work, verbose=verbose, folder=folder)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -504,14 +509,15 @@ class TrainingDoctor(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return all observations up to the last report or checkpoint, and the conclusions."""
+        return {name: part.state_dict() for name, part in self._parts.items()}
+
+    @property
+    def _parts(self) -> dict[str, Any]:
+        """All that has a state; the monitors last, which exist on."""
         return {
-            "history": self._history.state_dict(),
-            "observation": self._observation.state_dict(),
-            "validation": self._validation.state_dict(),
-            "journal": self._journal.state_dict(),
-            "monitors": self._monitors.state_dict(),
-            **self._schedule.state_dict(),
-        }
+            "schedule": self._schedule, "history": self._history, "observation": self._observation,
+            "validation": self._validation, "journal": self._journal, "monitors": self._monitors,
+        }  # fmt: skip
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -520,15 +526,19 @@ class TrainingDoctor(Callback):
         keep_record_of_fit(self, trainer, checkpoint)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore a state, from which the next fit continues."""
+        """Restore a state, from which the next fit continues; one that cannot be read is left."""
         self._clear()
-        self._history.load_state_dict(state_dict["history"])
-        self._observation.load_state_dict(state_dict["observation"])
-        self._validation.load_state_dict(state_dict["validation"])
-        self._journal.load_state_dict(state_dict["journal"])
-        self._monitors.load_state_dict(state_dict["monitors"])
-        self._schedule.load_state_dict(state_dict)
-        self._resumed = True
+        try:
+            for name, part in self._parts.items():
+                part.load_state_dict(state_dict[name])
+        except Exception as error:
+            self._clear()
+            warn_on_rank_zero(
+                f"{type(self).__name__} starts afresh, as the checkpoint's record cannot be read: "
+                f"{type(error).__name__}: {text_of(error)}"
+            )
+        else:
+            self._resumed = True
 
     def report(self, path: str | Path) -> Path:
         """Write the report page: verdict, findings with their remedies, curves, and heat maps.

@@ -152,6 +152,17 @@ def test_where_a_doctor_comes_late_is_not_called_the_start(tmp_path):
     assert again._observation.vitals.missed == 260
 
 
+def test_a_record_that_cannot_be_read_is_left(tmp_path):
+    state = train(InOrder(3.0), TrainingDoctor()).state_dict()
+    del state["observation"]["record"]["other_terms"]
+    doctor = TrainingDoctor()
+    with pytest.warns(UserWarning, match="starts afresh.*KeyError: 'other_terms'"):
+        doctor.load_state_dict(state)
+    assert (doctor.diagnoses, doctor._observation.vitals.losses) == ([], [])
+    alone = train(InOrder(1e-3), TrainingDoctor())
+    assert repr(seen(train(InOrder(1e-3), doctor))) == repr(seen(alone))
+
+
 def test_the_state_grows_by_a_few_bytes_a_batch(tmp_path):
     doctor, sizes = TrainingDoctor(20), []
     for epochs in (4, 24):

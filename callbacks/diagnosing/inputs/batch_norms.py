@@ -160,7 +160,7 @@ class NormProbe:
         self.fewest, self._most = state_dict["fewest"], dict(state_dict["most"])
         self.gaps, self.asleep = dict(state_dict["gaps"]), list(state_dict["asleep"])
         self.momenta = dict(state_dict["momenta"])
-        self.evaluated_in_training = set(state_dict.get("evaluated_in_training", []))
+        self.evaluated_in_training = set(state_dict["evaluated_in_training"])
 
 
 def _channel_dim(norm: Any, x: object) -> int | None:
