@@ -34,8 +34,9 @@ class SequenceProbe:
         # A subclass may have other inputs and outputs, and have side effects.
         if not isinstance(rnn, nn.RNNBase) or type(rnn).forward not in _FORWARD:
             return
-        fits = is_whole(x) and x.ndim == 3 and x.is_floating_point()
-        if not fits or self.layer not in ("", name) or not all(map(is_whole, rnn.parameters())):
+        if not (is_whole(x) and x.ndim == 3 and x.is_floating_point()):
+            return
+        if self.layer not in ("", name) or not all(map(is_whole, rnn.parameters())):
             return
         self.layer, self._rnn = name, rnn
         batch = 0 if rnn.batch_first else 1
