@@ -53,6 +53,7 @@ _SUMS = _KEEPS_ALL | {"Mean", "Sum", "Add", "Sub", "Neg", "Clone"}
 SMALL_CHANGES = ("Add", "Clamp", "ClampMin", "ClampMax")
 # Products with a matrix or a kernel.
 LAYERS = {"Addmm", "Mm", "Linear", "Convolution", "Addmv", "Mv"}
+_OF_DATA = LAYERS | _LOSSES.keys()
 
 
 @dataclass(frozen=True)
@@ -254,7 +255,7 @@ def _joins_terms(node: Any) -> bool:
 def depends_on_data(node: Any) -> bool:
     """Whether a layer or a loss is behind a node; also for a graph too large to be searched."""
     for count, current in enumerate(walk(node), start=1):
-        if base_name(current) in {*_LOSSES, *LAYERS} or count == LOSS_NODES:
+        if base_name(current) in _OF_DATA or count == LOSS_NODES:
             return True
     return False
 

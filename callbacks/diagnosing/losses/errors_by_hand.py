@@ -34,9 +34,8 @@ def find_errors(loss: Tensor, outputs: Mapping[Any, Tensor]) -> list[LossCall]:
     nodes = list(walk(root_of(loss), _is_passed))
     found = [node for node in nodes if _is_error(node)]
     chooses = any(base_name(node) == "Where" for node in nodes)
-    if not found or len({_difference(node) for node in found}) > 1:
-        return []
-    if len(found) > 1 and not chooses:
+    of_one = len({_difference(node) for node in found}) == 1
+    if not of_one or (len(found) > 1 and not chooses):
         return []
     kind = "absolute" if base_name(found[0]) == "Abs" else "squared"
     call = _read(found[0], "huber" if chooses else kind, outputs)

@@ -29,21 +29,23 @@ class TargetRecord:
         self._targets: Tensor | None = None
         self._predicted: list[Tensor] = []
         self._samples: list[float] = []
-        # For regression losses other than the squared error: loss of the best constant prediction,
-        # summed over samples, and their number.
-        self._constant = [0.0, 0.0]
-        # The same for predictions of the mean at each place.
-        self._placed = [0.0, 0.0]
+        # Figures of `read_loss`, summed over the samples where they are known, and their number.
+        self._sums = {"constant": [0.0, 0.0], "placed": [0.0, 0.0]}
 
     def add(self, reading: BatchReading[float]) -> None:
         """Add a batch."""
         known, new = self._targets, reading.targets
         self._targets = known + new if known is not None and len(known) == len(new) else new
-        constant, samples = reading.figures["constant"], reading.figures["samples"]
+        samples = reading.figures["samples"]
         self._predicted.append(reading.predicted)
         self._samples.append(samples)
-        self._constant = _added(self._constant, constant, samples)
-        self._placed = _added(self._placed, reading.figures["placed"], samples)
+        for name, (total, count) in self._sums.items():
+            if math.isfinite(reading.figures[name]):
+                self._sums[name] = [total + samples * reading.figures[name], count + samples]
+
+    def _mean_of(self, name: str) -> float:
+        total, samples = self._sums[name]
+        return total / samples if samples else math.nan
 
     def means(self) -> list[float]:
         """Return the mean of each of the first thousand columns of a regression's targets."""
@@ -86,8 +88,7 @@ class TargetRecord:
         count, total, _ = targets.view(3, -1)
         mean = total / count
         objective.constant_loss = float(_binary_entropy(mean, self._weights_of(mean)).mean())
-        total_placed, samples = self._placed
-        objective.placed_loss = total_placed / samples if samples else math.nan
+        objective.placed_loss = self._mean_of("placed")
         if len(mean) == objective.classes:
             objective.positives = float(mean.sum())
         if len(mean) == 1:
@@ -107,9 +108,8 @@ class TargetRecord:
         if bool((variances <= _MAX_VARIANCE_SHARE_IF_ALIKE * squares / count).all()):
             return  # Identical targets for all samples serve another purpose than prediction.
         # If the loss is lenient on outliers, these would make up most of the variance.
-        total, samples = self._constant
-        other = total / samples if samples else math.nan
-        objective.constant_loss = float(variance) if objective.kind == "squared" else other
+        is_squared = objective.kind == "squared"
+        objective.constant_loss = float(variance) if is_squared else self._mean_of("constant")
         objective.target_variance = float(variance)
         low, high = objective.target_range
         around = variance + mean.var(correction=0)
@@ -120,8 +120,7 @@ class TargetRecord:
         return {
             "predicted": list(self._predicted),
             "samples": list(self._samples),
-            "constant": list(self._constant),
-            "placed": list(self._placed),
+            "sums": dict(self._sums),
             "targets": self._targets,
             "weight": self.weight,
         }
@@ -129,14 +128,8 @@ class TargetRecord:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Restore a state."""
         self._predicted, self._samples = list(state_dict["predicted"]), list(state_dict["samples"])
-        self._constant, self._placed = list(state_dict["constant"]), list(state_dict["placed"])
+        self._sums = dict(state_dict["sums"])
         self._targets, self.weight = state_dict["targets"], state_dict["weight"]
-
-
-def _added(sums: list[float], value: float, samples: float) -> list[float]:
-    """Add a batch to the sum of a figure over samples and to their number, if it is known."""
-    total, count = sums
-    return [total + samples * value, count + samples] if math.isfinite(value) else sums
 
 
 def _binary_entropy(mean: Tensor, weights: Tensor) -> Tensor:
